@@ -1,0 +1,124 @@
+//! A function as the local stack invokes it: an event goes in as JSON text and an answer comes out as JSON
+//! text, through the same deserializers and adapters as behind the Lambda runtime API.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use cruddur::{clock::Clock, random::Random};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use lambda_http::{IntoResponse, Request, tower::ServiceExt as _};
+use lambda_runtime::{Context, LambdaEvent, layers::trace::request_span};
+use serde::{Serialize, de::DeserializeOwned};
+use tracing::Instrument as _;
+
+/// One deployed function. Cheap to clone.
+///
+/// Unlike one execution environment in AWS it serves several invocations at a time, as the many environments
+/// of a deployed function do together.
+#[derive(Clone)]
+pub struct Function {
+    name: &'static str,
+    timeout: Duration,
+    clock: Clock,
+    random: Random,
+    invoke: Arc<Invoke>,
+}
+
+type Invoke = dyn Fn(String, Context) -> BoxFuture<'static, Result<String, InvocationError>> + Send + Sync;
+
+/// Why an invocation has no answer. API Gateway makes a 500 or 503 of it; an event source mapping retries.
+#[derive(Debug, thiserror::Error)]
+pub enum InvocationError {
+    /// The event is not what the function takes, or the handler returned an error, or it panicked.
+    #[error("the function failed: {0}")]
+    Failed(String),
+    /// The function's timeout passed; the invocation was stopped where it was, as Lambda does.
+    #[error("the function timed out after {} s", .0.as_secs())]
+    TimedOut(Duration),
+}
+
+impl InvocationError {
+    fn failed(cause: impl fmt::Display) -> Self {
+        Self::Failed(cause.to_string())
+    }
+}
+
+impl Function {
+    /// A function behind an HTTP API: `handler` is what its `main` gives to `lambda_http::run`.
+    pub fn http<R, F, A>(name: &'static str, timeout: Duration, handler: F) -> Self
+    where
+        F: Fn(Request) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = R> + Send + 'static,
+        R: IntoResponse + Send + 'static,
+    {
+        Self::new(name, timeout, move |payload, context| {
+            let handler = handler.clone();
+            async move {
+                let request = serde_json::from_str(&payload).map_err(InvocationError::failed)?;
+                let service = lambda_http::service_fn(move |request| {
+                    let answer = handler(request);
+                    async move { Ok::<_, std::convert::Infallible>(answer.await) }
+                });
+                let adapter = lambda_http::Adapter::from(service);
+                let Ok(answer) = adapter.oneshot(LambdaEvent::new(request, context)).await;
+                serde_json::to_string(&answer).map_err(InvocationError::failed)
+            }
+            .boxed()
+        })
+    }
+
+    /// A function behind a trigger: `handler` is what its `main` gives to `lambda_runtime::run`.
+    pub fn event<E, R, X, F, A>(name: &'static str, timeout: Duration, handler: F) -> Self
+    where
+        F: Fn(LambdaEvent<E>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<R, X>> + Send + 'static,
+        E: DeserializeOwned + Send + 'static,
+        R: Serialize + Send + 'static,
+        X: fmt::Display + Send + 'static,
+    {
+        Self::new(name, timeout, move |payload, context| {
+            let handler = handler.clone();
+            async move {
+                let event = serde_json::from_str(&payload).map_err(InvocationError::failed)?;
+                let answer = handler(LambdaEvent::new(event, context)).await.map_err(InvocationError::failed)?;
+                serde_json::to_string(&answer).map_err(InvocationError::failed)
+            }
+            .boxed()
+        })
+    }
+
+    fn new(
+        name: &'static str,
+        timeout: Duration,
+        invoke: impl Fn(String, Context) -> BoxFuture<'static, Result<String, InvocationError>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, timeout, clock: Clock::system(), random: Random::system(), invoke: Arc::new(invoke) }
+    }
+
+    /// The function's name, as in the template.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Invokes the function once, in a task of its own: it runs on when the caller goes away, and is stopped
+    /// at its timeout.
+    pub async fn invoke(&self, payload: String) -> Result<String, InvocationError> {
+        let now = self.clock.now();
+        let mut context = Context::default();
+        context.request_id = self.random.uuid_v7(now).to_string();
+        context.deadline = u64::try_from((now + self.timeout).timestamp_millis()).unwrap_or(u64::MAX);
+        let span = request_span(&context);
+        let invocation = tokio::time::timeout(self.timeout, (self.invoke)(payload, context)).instrument(span);
+        match tokio::spawn(invocation).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_elapsed)) => Err(InvocationError::TimedOut(self.timeout)),
+            Err(panic) => Err(InvocationError::failed(panic)),
+        }
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function").field("name", &self.name).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
