@@ -48,7 +48,7 @@ impl Function {
     where
         F: Fn(Request) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = R> + Send + 'static,
-        R: IntoResponse + Send + 'static,
+        R: IntoResponse + Send + Sync + 'static,
     {
         Self::new(name, timeout, move |payload, context| {
             let handler = handler.clone();

@@ -1,0 +1,186 @@
+//! An API Gateway HTTP API: requests become events of payload format 2.0, the functions' answers become HTTP
+//! responses, and what no function answers is answered here.
+//!
+//! API Gateway's documentation leaves much open. Where a comment says "observed", the behaviour was seen on
+//! the real service and published: body encoding in floci-io/floci#2172 and ministackorg/ministack#766, the
+//! event's shape in the captures of hotsock/voker, answers in the recordings of the aws-lambda-dotnet test
+//! tool.
+
+mod answer;
+mod cors;
+mod event;
+mod route;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use cruddur::{clock::Clock, random::Random};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+pub use self::route::{Route, RouteKeyError};
+use self::{
+    cors::Cors,
+    event::{Event, RequestId},
+    route::Routes,
+};
+use crate::function::InvocationError;
+
+/// "Payload size" of the quotas of HTTP APIs, in bytes.
+const MAX_BODY: usize = 10 * 1024 * 1024;
+
+/// "Total combined size of request line and header values" of the quotas of HTTP APIs, in bytes.
+const MAX_HEADERS: usize = 10_240;
+
+/// The largest event Lambda takes and the largest answer it gives, in bytes: 6 MB and 100 bytes.
+const MAX_PAYLOAD: usize = 6_291_556;
+
+/// An HTTP API with its routes, CORS rules and limits.
+#[derive(Debug)]
+pub struct Gateway {
+    routes: Routes,
+    clock: Clock,
+    random: Random,
+}
+
+impl Gateway {
+    /// An API with these routes. Fails on a route key that can't be served here, or that is there twice.
+    pub fn new(routes: Vec<Route>) -> Result<Self, RouteKeyError> {
+        Ok(Self {
+            routes: Routes::new(routes)?,
+            clock: Clock::system(),
+            random: Random::system(),
+        })
+    }
+
+    /// The API as the fallback of a router, to be merged into one with further pages.
+    ///
+    /// The source address of the events is the client's only when the router is served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`; otherwise it is 127.0.0.1.
+    pub fn into_router(self) -> Router {
+        Router::new().fallback(serve).with_state(Arc::new(self))
+    }
+
+    async fn respond(&self, request_id: &RequestId, request: Request) -> Result<Response, Refusal> {
+        let (parts, body) = request.into_parts();
+        if header_size(&parts) > MAX_HEADERS {
+            return Err(Refusal::HeadersTooLarge);
+        }
+        let found = self
+            .routes
+            .find(&parts.method, parts.uri.path())
+            .ok_or(Refusal::NotFound)?;
+        let body = read(body).await?;
+        let event = Event::new(&parts, &body, &found, request_id, &self.clock, &self.random);
+        let event = serde_json::to_string(&event).map_err(|_| Refusal::InternalServerError)?;
+        if event.len() > MAX_PAYLOAD {
+            return Err(Refusal::BodyTooLarge);
+        }
+        let function = &found.route.function;
+        let answer = function.invoke(event).await.map_err(|error| {
+            tracing::error!(function = function.name(), %request_id, %error, "the invocation has no answer");
+            match error {
+                InvocationError::Failed(_) => Refusal::InternalServerError,
+                InvocationError::TimedOut(_) => Refusal::ServiceUnavailable,
+            }
+        })?;
+        answer::response(&answer).map_err(|error| {
+            tracing::error!(function = function.name(), %request_id, %error, "the answer is not a response");
+            Refusal::InternalServerError
+        })
+    }
+}
+
+async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let request_id = RequestId::new(&gateway.random);
+    let cors = Cors::of(&request);
+    let mut response = if cors.applies() && request.method() == Method::OPTIONS {
+        cors.preflight()
+    } else {
+        let answer = gateway.respond(&request_id, request).await;
+        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+        cors.apply(response.headers_mut());
+        response
+    };
+    response
+        .headers_mut()
+        .insert("apigw-requestid", request_id.header());
+    response
+}
+
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
+        Err(_) => Err(Refusal::BadRequest),
+    }
+}
+
+/// The bytes that count against [`MAX_HEADERS`].
+fn header_size(parts: &Parts) -> usize {
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let request_line = parts.method.as_str().len() + " ".len() + target + " HTTP/1.1".len();
+    request_line + parts.headers.values().map(HeaderValue::len).sum::<usize>()
+}
+
+/// What API Gateway answers by itself: a status, and its reason as `{"message": …}`.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    /// The request broke off.
+    BadRequest,
+    /// No route has this method and path.
+    NotFound,
+    /// The body is over the quota, or the event made of it is over Lambda's.
+    BodyTooLarge,
+    /// Request line and header values are over the quota.
+    HeadersTooLarge,
+    /// The function failed, or its answer is not a response.
+    InternalServerError,
+    /// The function took too long.
+    ServiceUnavailable,
+}
+
+impl Refusal {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn body(self) -> &'static str {
+        match self {
+            Self::BadRequest => r#"{"message":"Bad Request"}"#,
+            Self::NotFound => r#"{"message":"Not Found"}"#,
+            Self::BodyTooLarge => r#"{"message":"Request Entity Too Large"}"#,
+            Self::HeadersTooLarge => r#"{"message":"Request Header Fields Too Large"}"#,
+            Self::InternalServerError => r#"{"message":"Internal Server Error"}"#,
+            Self::ServiceUnavailable => r#"{"message":"Service Unavailable"}"#,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (
+            self.status(),
+            [(header::CONTENT_TYPE, "application/json")],
+            self.body(),
+        )
+            .into_response()
+    }
+}

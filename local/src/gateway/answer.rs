@@ -1,0 +1,252 @@
+//! From a function's answer to the response: the rules of payload format 2.0.
+
+use std::collections::BTreeMap;
+
+use axum::{body::Body, response::Response};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::MAX_PAYLOAD;
+
+/// Headers that belong to the connection between the client and the gateway.
+const OF_THE_CONNECTION: [HeaderName; 6] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// What a function answers. Format 2.0 has no `multiValueHeaders`, and unknown fields are ignored.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    status_code: u16,
+    headers: Option<BTreeMap<String, String>>,
+    cookies: Option<Vec<String>>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+}
+
+/// Why an answer can't be sent. Says nothing of the answer's content, since it ends up in the log.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum AnswerError {
+    #[error("it is larger than Lambda allows")]
+    TooLarge,
+    #[error("a field has the wrong type")]
+    Field,
+    #[error("the status is not a final one")]
+    Status,
+    #[error("a header or cookie is malformed")]
+    Header,
+    #[error("the body is not base64")]
+    Base64,
+}
+
+/// The response for an answer. One without a `statusCode` is the body of a 200, whatever it is (observed).
+pub(super) fn response(answer: &str) -> Result<Response, AnswerError> {
+    if answer.len() > MAX_PAYLOAD {
+        return Err(AnswerError::TooLarge);
+    }
+    match serde_json::from_str(answer) {
+        Ok(value @ Value::Object(_)) if value.get("statusCode").is_some() => {
+            serde_json::from_value::<Answer>(value)
+                .map_err(|_| AnswerError::Field)?
+                .into_response()
+        }
+        Ok(Value::String(text)) => Ok(inferred(text)),
+        Ok(_) | Err(_) => Ok(inferred(answer.to_owned())),
+    }
+}
+
+fn inferred(body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+impl Answer {
+    fn into_response(self) -> Result<Response, AnswerError> {
+        let body = self.body.unwrap_or_default();
+        let body = match self.is_base64_encoded {
+            Some(true) => STANDARD.decode(body).map_err(|_| AnswerError::Base64)?,
+            Some(false) | None => body.into_bytes(),
+        };
+        let has_body = !body.is_empty();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = final_status(self.status_code)?;
+        let headers = response.headers_mut();
+        // The array first, then a header of that name (observed).
+        for cookie in self.cookies.unwrap_or_default() {
+            headers.append(SET_COOKIE, cookie.parse().map_err(|_| AnswerError::Header)?);
+        }
+        for (name, value) in self.headers.unwrap_or_default() {
+            let name: HeaderName = name.parse().map_err(|_| AnswerError::Header)?;
+            // With CORS configured, API Gateway ignores what the function says about it.
+            if !OF_THE_CONNECTION.contains(&name) && !name.as_str().starts_with("access-control-") {
+                headers.append(name, value.parse().map_err(|_| AnswerError::Header)?);
+            }
+        }
+        if has_body && !headers.contains_key(CONTENT_TYPE) {
+            // Observed.
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/plain; charset=utf-8"),
+            );
+        }
+        Ok(response)
+    }
+}
+
+fn final_status(code: u16) -> Result<StatusCode, AnswerError> {
+    let status = StatusCode::from_u16(code)
+        .ok()
+        .filter(|status| !status.is_informational());
+    status.ok_or(AnswerError::Status)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Status, headers in order, body.
+    async fn seen(answer: &str) -> Result<(u16, Vec<(String, String)>, String), AnswerError> {
+        let (parts, body) = response(answer)?.into_parts();
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.to_string(), value.to_str().unwrap().to_owned())
+        };
+        let body = body.collect().await.unwrap().to_bytes();
+        let headers = parts.headers.iter().map(header).collect();
+        Ok((
+            parts.status.as_u16(),
+            headers,
+            String::from_utf8(body.to_vec()).unwrap(),
+        ))
+    }
+
+    fn header(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[tokio::test]
+    async fn status_headers_cookies_and_body_are_sent() {
+        let answer = json!({
+            "statusCode": 201,
+            "headers": {"Content-Type": "application/json", "Link": "</api>; rel=\"next\"", "X-Two": "a,b"},
+            "multiValueHeaders": {"x-ignored": ["yes"]},
+            "cookies": ["a=1; Path=/", "b=2"],
+            "body": "{}",
+            "isBase64Encoded": false,
+        });
+        let (status, mut headers, body) = seen(&answer.to_string()).await.unwrap();
+        headers.sort();
+        assert_eq!((status, body.as_str()), (201, "{}"));
+        let expected = [
+            header("content-type", "application/json"),
+            header("link", "</api>; rel=\"next\""),
+            header("set-cookie", "a=1; Path=/"),
+            header("set-cookie", "b=2"),
+            header("x-two", "a,b"),
+        ];
+        assert_eq!(headers, expected);
+    }
+
+    #[tokio::test]
+    async fn a_base64_body_is_decoded() {
+        let answer = r#"{"statusCode": 200, "body": "w6TDtg==", "isBase64Encoded": true}"#;
+        let text = header("content-type", "text/plain; charset=utf-8");
+        assert_eq!(seen(answer).await, Ok((200, vec![text], "äö".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_bare_status_is_enough() {
+        assert_eq!(
+            seen(r#"{"statusCode": 204}"#).await,
+            Ok((204, vec![], String::new()))
+        );
+        let nulls =
+            r#"{"statusCode": 204, "headers": null, "cookies": null, "body": null, "isBase64Encoded": null}"#;
+        assert_eq!(seen(nulls).await, Ok((204, vec![], String::new())));
+    }
+
+    #[tokio::test]
+    async fn cors_and_connection_headers_of_the_function_are_dropped() {
+        let answer = json!({
+            "statusCode": 204,
+            "headers": {
+                "Access-Control-Allow-Origin": "*",
+                "access-control-max-age": "1",
+                "Connection": "close",
+                "content-length": "5",
+                "transfer-encoding": "chunked",
+                "x-kept": "yes",
+            },
+        });
+        assert_eq!(
+            seen(&answer.to_string()).await,
+            Ok((204, vec![header("x-kept", "yes")], String::new()))
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_status_the_answer_is_the_body() {
+        let json = header("content-type", "application/json");
+        for (answer, body) in [
+            (r#"{"name": "x"}"#, r#"{"name": "x"}"#),
+            ("[1, 2]", "[1, 2]"),
+            ("null", "null"),
+            (r#""text""#, "text"),
+            (r#"{"name": "#, r#"{"name": "#),
+        ] {
+            assert_eq!(
+                seen(answer).await,
+                Ok((200, vec![json.clone()], body.to_owned())),
+                "{answer}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_answers_are_refused() {
+        let refusal = |answer: &str| response(answer).unwrap_err();
+        for answer in [
+            r#"{"statusCode": null}"#,
+            r#"{"statusCode": "200"}"#,
+            r#"{"statusCode": 200.5}"#,
+            r#"{"statusCode": -1}"#,
+            r#"{"statusCode": 200, "body": {}}"#,
+            r#"{"statusCode": 200, "headers": {"x": 1}}"#,
+            r#"{"statusCode": 200, "cookies": "a=1"}"#,
+        ] {
+            assert_eq!(refusal(answer), AnswerError::Field, "{answer}");
+        }
+        for answer in [
+            r#"{"statusCode": 0}"#,
+            r#"{"statusCode": 101}"#,
+            r#"{"statusCode": 1000}"#,
+        ] {
+            assert_eq!(refusal(answer), AnswerError::Status, "{answer}");
+        }
+        for answer in [
+            r#"{"statusCode": 200, "headers": {"x": "a\nb"}}"#,
+            r#"{"statusCode": 200, "headers": {"x y": "a"}}"#,
+            r#"{"statusCode": 200, "cookies": ["a\u0000"]}"#,
+        ] {
+            assert_eq!(refusal(answer), AnswerError::Header, "{answer}");
+        }
+        let answer = r#"{"statusCode": 200, "body": "%", "isBase64Encoded": true}"#;
+        assert_eq!(refusal(answer), AnswerError::Base64);
+        assert_eq!(refusal(&" ".repeat(MAX_PAYLOAD + 1)), AnswerError::TooLarge);
+    }
+}

@@ -1,0 +1,136 @@
+//! Cross-origin requests: which pages of this machine may read the API from a browser.
+//!
+//! A library's middleware was not used: it answers preflights with 200 and takes every OPTIONS for one, and
+//! here headers of the functions must give way, too.
+
+use axum::{
+    extract::Request,
+    response::{IntoResponse as _, Response},
+};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    },
+};
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET,POST");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization,content-type,idempotency-key");
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("link,retry-after");
+
+/// What CORS has to say about one request.
+#[derive(Debug)]
+pub(super) struct Cors {
+    /// Whether the path is one of the API: pages beside it have no CORS.
+    applies: bool,
+    /// Whether the request came from a page.
+    has_origin: bool,
+    /// Whether it asks for permission to send a request.
+    asks: bool,
+    /// The request's origin, if it is an allowed one.
+    origin: Option<HeaderValue>,
+}
+
+impl Cors {
+    pub(super) fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        let origin = request.headers().get(ORIGIN);
+        Self {
+            applies: path == "/api" || path.starts_with("/api/"),
+            has_origin: origin.is_some(),
+            asks: request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD),
+            origin: origin.filter(|origin| is_local(origin)).cloned(),
+        }
+    }
+
+    /// Whether the request's path has CORS at all.
+    pub(super) fn applies(&self) -> bool {
+        self.applies
+    }
+
+    /// The answer to an OPTIONS request: API Gateway gives it for every path, and without CORS headers if the
+    /// request lacks an origin that is allowed, or the method it asks for.
+    pub(super) fn preflight(&self) -> Response {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        let headers = response.headers_mut();
+        self.vary(headers);
+        if let (true, Some(origin)) = (self.asks, &self.origin) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+        }
+        response
+    }
+
+    /// Lets an allowed page read the response.
+    pub(super) fn apply(&self, headers: &mut HeaderMap) {
+        if !self.applies {
+            return;
+        }
+        self.vary(headers);
+        if let Some(origin) = &self.origin {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+        }
+    }
+
+    fn vary(&self, headers: &mut HeaderMap) {
+        if self.has_origin {
+            headers.append(VARY, HeaderValue::from_static("origin"));
+        }
+    }
+}
+
+/// Whether an origin is `http://localhost` or `http://127.0.0.1`, with any port or none.
+fn is_local(origin: &HeaderValue) -> bool {
+    let host = |origin: &str| {
+        let authority = origin.strip_prefix("http://")?;
+        let rest = authority
+            .strip_prefix("localhost")
+            .or_else(|| authority.strip_prefix("127.0.0.1"))?;
+        let port = rest.strip_prefix(':').map(str::parse::<u16>);
+        Some(rest.is_empty() || port.is_some_and(|port| port.is_ok()))
+    };
+    origin.to_str().ok().and_then(host).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_of_this_machine_are_allowed() {
+        for origin in [
+            "http://localhost",
+            "http://localhost:5173",
+            "http://127.0.0.1",
+            "http://127.0.0.1:65535",
+        ] {
+            assert!(is_local(&HeaderValue::from_static(origin)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn other_origins_are_not() {
+        for origin in [
+            "null",
+            "",
+            "*",
+            "https://localhost:5173",
+            "http://localhost:",
+            "http://localhost:65536",
+            "http://localhost:80.example.com",
+            "http://localhost.example.com",
+            "http://localhost@example.com",
+            "http://localhost:5173/",
+            "http://127.0.0.10",
+            "http://127.0.0.1.example.com:80",
+            "http://example.com",
+            "ftp://localhost",
+        ] {
+            assert!(!is_local(&HeaderValue::from_static(origin)), "{origin}");
+        }
+    }
+}

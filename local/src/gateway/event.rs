@@ -1,0 +1,378 @@
+//! From a request to the event: payload format 2.0.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+    fmt::{self, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+use axum::{body::Bytes, extract::ConnectInfo};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE},
+};
+use cruddur::{clock::Clock, random::Random};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        CONNECTION, CONTENT_TYPE, COOKIE, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    },
+    request::Parts,
+    uri::Authority,
+};
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+
+use super::route::Found;
+
+/// Headers that don't reach the function: cookies have a field of their own, the others belong to the
+/// connection between the client and the gateway.
+const KEPT_BACK: [HeaderName; 7] = [
+    CONNECTION,
+    COOKIE,
+    EXPECT,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Media types of `application` whose bodies are passed as text; all of `text` is, too (observed). Everything
+/// else is base64, also forms and bodies without a content type.
+const TEXT_SUBTYPES: [&str; 4] = ["json", "javascript", "xml", "graphql"];
+
+/// The event of one request. Fields without a value are absent, not null.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event<'a> {
+    version: &'static str,
+    route_key: &'a str,
+    /// Percent-decoded, in spite of its name (observed).
+    raw_path: Cow<'a, str>,
+    raw_query_string: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<String>,
+    headers: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    query_string_parameters: BTreeMap<String, String>,
+    request_context: RequestContext<'a>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    path_parameters: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    account_id: &'static str,
+    api_id: &'static str,
+    domain_name: String,
+    domain_prefix: String,
+    http: HttpDescription<'a>,
+    request_id: &'a str,
+    route_key: &'a str,
+    stage: &'static str,
+    time: String,
+    time_epoch: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HttpDescription<'a> {
+    method: &'a str,
+    path: Cow<'a, str>,
+    protocol: String,
+    source_ip: IpAddr,
+    user_agent: String,
+}
+
+impl<'a> Event<'a> {
+    pub(super) fn new(
+        parts: &'a Parts,
+        body: &Bytes,
+        found: &'a Found<'_>,
+        request_id: &'a RequestId,
+        clock: &Clock,
+        random: &Random,
+    ) -> Self {
+        let now = clock.now();
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let source_ip = peer.map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0.ip().to_canonical());
+        let host: Option<Authority> = value(&parts.headers, &HOST).parse().ok();
+        let domain_name = host.as_ref().map_or("localhost", Authority::host).to_owned();
+        let domain_prefix = domain_name.split('.').next().unwrap_or_default().to_owned();
+        let port = host.as_ref().and_then(Authority::port_u16).unwrap_or(80);
+
+        let mut headers = headers(&parts.headers);
+        headers.insert("content-length", body.len().to_string());
+        headers
+            .entry("x-amzn-trace-id")
+            .or_insert_with(|| trace_id(now.timestamp(), random));
+        let forwarded_for = headers.entry("x-forwarded-for").or_default();
+        let separator = if forwarded_for.is_empty() { "" } else { ", " };
+        *forwarded_for = format!("{forwarded_for}{separator}{source_ip}");
+        headers.insert("x-forwarded-port", port.to_string());
+        headers.insert("x-forwarded-proto", "http".to_owned());
+
+        let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
+        let query = parts.uri.query().unwrap_or_default();
+        let (body, is_base64_encoded) = encode_body(&parts.headers, body);
+        Self {
+            version: "2.0",
+            route_key: &found.route.key,
+            raw_path: path.clone(),
+            raw_query_string: query,
+            cookies: cookies(&parts.headers),
+            headers,
+            query_string_parameters: query_string_parameters(query),
+            request_context: RequestContext {
+                account_id: "000000000000",
+                api_id: "local",
+                domain_name,
+                domain_prefix,
+                http: HttpDescription {
+                    method: parts.method.as_str(),
+                    path,
+                    protocol: format!("{:?}", parts.version),
+                    source_ip,
+                    user_agent: value(&parts.headers, &USER_AGENT),
+                },
+                request_id: &request_id.0,
+                route_key: &found.route.key,
+                stage: "$default",
+                time: now.format("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+                time_epoch: now.timestamp_millis(),
+            },
+            path_parameters: &found.path_parameters,
+            body,
+            is_base64_encoded,
+        }
+    }
+}
+
+/// The id of a request as HTTP APIs write it: sixteen characters, the last of them `=`.
+#[derive(Debug)]
+pub(super) struct RequestId(String);
+
+impl RequestId {
+    pub(super) fn new(random: &Random) -> Self {
+        Self(URL_SAFE.encode(random.bytes::<11>()))
+    }
+
+    /// The id as the value of a header.
+    pub(super) fn header(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn trace_id(seconds: i64, random: &Random) -> String {
+    let mut id = format!("Root=1-{seconds:08x}-");
+    for byte in random.bytes::<12>() {
+        // Writing to a string doesn't fail.
+        let _ = write!(id, "{byte:02x}");
+    }
+    id
+}
+
+/// All values of a header, joined as the event has them; empty when there is none.
+fn value(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values: Vec<_> = headers.get_all(name).iter().map(text).collect();
+    values.join(",")
+}
+
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
+fn headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
+    let kept = headers.keys().filter(|name| !KEPT_BACK.contains(name));
+    kept.map(|name| (name.as_str(), value(headers, name))).collect()
+}
+
+fn cookies(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(COOKIE).iter().map(text);
+    let split = |value: Cow<'_, str>| {
+        value
+            .split(';')
+            .map(|cookie| cookie.trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    values
+        .flat_map(split)
+        .filter(|cookie| !cookie.is_empty())
+        .collect()
+}
+
+fn query_string_parameters(query: &str) -> BTreeMap<String, String> {
+    let mut parameters = BTreeMap::<String, String>::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match parameters.entry(name.into_owned()) {
+            Entry::Vacant(first) => _ = first.insert(value.into_owned()),
+            Entry::Occupied(mut values) => {
+                values.get_mut().push(',');
+                values.get_mut().push_str(&value);
+            }
+        }
+    }
+    parameters
+}
+
+/// The body as the event has it, and whether it is base64.
+fn encode_body(headers: &HeaderMap, body: &Bytes) -> (Option<String>, bool) {
+    if body.is_empty() {
+        return (None, false);
+    }
+    let text = str::from_utf8(body)
+        .ok()
+        .filter(|_| is_text(&value(headers, &CONTENT_TYPE)));
+    match text {
+        Some(text) => (Some(text.to_owned()), false),
+        None => (Some(STANDARD.encode(body)), true),
+    }
+}
+
+/// Whether bodies of a content type are passed as text: the media type says so, and the character set, if one
+/// is given, is UTF-8 (observed).
+fn is_text(content_type: &str) -> bool {
+    let content_type = content_type.to_ascii_lowercase();
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let is_text = match media_type.split_once('/') {
+        Some(("text", _)) => true,
+        Some(("application", subtype)) => TEXT_SUBTYPES.contains(&subtype),
+        Some(_) | None => false,
+    };
+    let mut charsets = parts.filter_map(|parameter| parameter.strip_prefix("charset="));
+    is_text && charsets.all(|charset| charset.trim_matches('"') == "utf-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        headers.iter().map(pair).collect()
+    }
+
+    fn encoded(content_type: Option<&'static str>, body: &'static [u8]) -> (Option<String>, bool) {
+        let headers = content_type.map_or_else(HeaderMap::new, |value| map(&[("content-type", value)]));
+        encode_body(&headers, &Bytes::from_static(body))
+    }
+
+    #[test]
+    fn text_and_the_known_applications_are_passed_as_text() {
+        for content_type in [
+            "text/plain",
+            "text/plain; charset=utf-8",
+            "TEXT/PLAIN; CHARSET=UTF-8",
+            "text/html",
+            "text/csv",
+            "text/xml",
+            "application/json",
+            "application/json;charset=\"utf-8\"",
+            "application/xml",
+            "application/javascript",
+            "application/graphql",
+        ] {
+            assert_eq!(
+                encoded(Some(content_type), "ä".as_bytes()),
+                (Some("ä".into()), false),
+                "{content_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn everything_else_is_base64() {
+        for content_type in [
+            None,
+            Some(""),
+            Some("text"),
+            Some("text/plain; charset=iso-8859-1"),
+            Some("application/x-www-form-urlencoded"),
+            Some("application/octet-stream"),
+            Some("application/vnd.api+json"),
+            Some("multipart/form-data; boundary=x"),
+            Some("image/png"),
+            Some("weird/unknown"),
+        ] {
+            assert_eq!(
+                encoded(content_type, b"{}"),
+                (Some("e30=".into()), true),
+                "{content_type:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_utf_8_is_base64() {
+        assert_eq!(
+            encoded(Some("application/json"), &[0xff, 0xfe]),
+            (Some("//4=".into()), true)
+        );
+    }
+
+    #[test]
+    fn an_empty_body_is_none() {
+        assert_eq!(encoded(Some("application/octet-stream"), b""), (None, false));
+    }
+
+    #[test]
+    fn query_parameters_are_decoded_and_joined() {
+        let query = "repeat=one&repeat=two&to=%2Fa%2Fb&plus=a+b&encoded=a%2Bb&empty=&bare&repeat=&bad=%FF%zz";
+        let expected = [
+            ("bad", "\u{fffd}%zz"),
+            ("bare", ""),
+            ("empty", ""),
+            ("encoded", "a+b"),
+            ("plus", "a b"),
+            ("repeat", "one,two,"),
+            ("to", "/a/b"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(query_string_parameters(query), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn cookies_of_all_headers_are_split() {
+        let headers = map(&[("cookie", "session=abc123; theme=dark"), ("cookie", ";a=b;")]);
+        assert_eq!(cookies(&headers), ["session=abc123", "theme=dark", "a=b"]);
+    }
+
+    #[test]
+    fn repeated_headers_are_joined_and_those_of_the_connection_kept_back() {
+        let given = map(&[
+            ("x-probe", "first"),
+            ("connection", "keep-alive"),
+            ("x-probe", "second"),
+            ("cookie", "a=b"),
+            ("transfer-encoding", "chunked"),
+        ]);
+        assert_eq!(
+            headers(&given),
+            BTreeMap::from([("x-probe", "first,second".to_owned())])
+        );
+    }
+
+    #[test]
+    fn ids_have_the_shape_of_the_service() {
+        let random = Random::from_fn(|bytes| bytes.fill(0xab));
+        assert_eq!(RequestId::new(&random).to_string(), "q6urq6urq6urq6s=");
+        assert_eq!(
+            trace_id(0x5e9f_0c65, &random),
+            "Root=1-5e9f0c65-abababababababababababab"
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! Routes: which function answers which method and path.
+
+use std::collections::{BTreeMap, HashMap};
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::function::Function;
+
+/// A route of the API and the function behind it.
+#[derive(Debug)]
+pub struct Route {
+    /// As in the template: `GET /api/messages/{message_group_uuid}`.
+    pub(super) key: String,
+    pub(super) function: Function,
+}
+
+impl Route {
+    /// `key` is the method and the path of the template, with one space between them; a `{parameter}` stands
+    /// for exactly one segment.
+    #[must_use]
+    pub fn new(key: impl Into<String>, function: Function) -> Self {
+        Self {
+            key: key.into(),
+            function,
+        }
+    }
+}
+
+/// Why a route can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteKeyError {
+    /// Not a method and a path, or one of the kinds this project has no use for: `$default`, `ANY` and greedy
+    /// parameters.
+    #[error("the route key `{0}` is not a method and a path without greedy parameters")]
+    Unsupported(String),
+    /// Another route has the same method and matches the same paths.
+    #[error("the route key `{key}` is in conflict with another one")]
+    Conflict {
+        /// The second of the two.
+        key: String,
+        /// What the router says.
+        source: matchit::InsertError,
+    },
+}
+
+/// All routes: a table of paths for each method.
+#[derive(Debug)]
+pub(super) struct Routes(HashMap<Method, matchit::Router<Route>>);
+
+/// A route and what its path parameters were.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    pub(super) route: &'a Route,
+    /// Percent-decoded (observed).
+    pub(super) path_parameters: BTreeMap<String, String>,
+}
+
+impl Routes {
+    pub(super) fn new(routes: Vec<Route>) -> Result<Self, RouteKeyError> {
+        let mut tables = HashMap::new();
+        for route in routes {
+            let Some((method, path)) = parse_key(&route.key) else {
+                return Err(RouteKeyError::Unsupported(route.key));
+            };
+            let (key, path) = (route.key.clone(), path.to_owned());
+            let table: &mut matchit::Router<Route> = tables.entry(method).or_default();
+            table
+                .insert(path, route)
+                .map_err(|source| RouteKeyError::Conflict { key, source })?;
+        }
+        Ok(Self(tables))
+    }
+
+    /// The route for a method and a path as sent, that is, still percent-encoded: an encoded slash does not
+    /// end a segment.
+    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Found<'_>> {
+        let found = self.0.get(method)?.at(path).ok()?;
+        // The router takes nothing between two slashes for a segment.
+        if found.params.iter().any(|(_, value)| value.is_empty()) {
+            return None;
+        }
+        let decode = |(name, value): (&str, &str)| {
+            (
+                name.to_owned(),
+                percent_decode_str(value).decode_utf8_lossy().into_owned(),
+            )
+        };
+        Some(Found {
+            route: found.value,
+            path_parameters: found.params.iter().map(decode).collect(),
+        })
+    }
+}
+
+fn parse_key(key: &str) -> Option<(Method, &str)> {
+    const METHODS: [Method; 7] = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+    ];
+    let (method, path) = key.split_once(' ')?;
+    let method = method.parse().ok().filter(|method| METHODS.contains(method))?;
+    let served = path.starts_with('/') && !path.contains([' ', '+', '*']);
+    served.then_some((method, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn routes(keys: &[&str]) -> Result<Routes, RouteKeyError> {
+        let function = |_| async { "" };
+        let route = |key: &&str| Route::new(*key, Function::http("f", Duration::from_secs(1), function));
+        Routes::new(keys.iter().map(route).collect())
+    }
+
+    fn found(routes: &Routes, method: &Method, path: &str) -> Option<(String, Vec<String>)> {
+        let found = routes.find(method, path)?;
+        Some((
+            found.route.key.clone(),
+            found.path_parameters.into_values().collect(),
+        ))
+    }
+
+    #[test]
+    fn a_parameter_stands_for_exactly_one_segment() {
+        let routes = routes(&[
+            "GET /api/messages/{message_group_uuid}",
+            "GET /api/users/{handle}/short",
+        ])
+        .unwrap();
+        let get = |path| found(&routes, &Method::GET, path);
+        let messages = "GET /api/messages/{message_group_uuid}".to_owned();
+        let short = "GET /api/users/{handle}/short".to_owned();
+
+        assert_eq!(get("/api/messages/1"), Some((messages, vec!["1".to_owned()])));
+        assert_eq!(
+            get("/api/users/@andrew/short"),
+            Some((short, vec!["@andrew".to_owned()]))
+        );
+        for path in [
+            "/api/messages",
+            "/api/messages/",
+            "/api/messages/1/",
+            "/api/messages/1/2",
+            "/api/users/short",
+            "/api/users//short",
+            "/api/users/@andrew/short/",
+            "/API/messages/1",
+            "/",
+            "",
+        ] {
+            assert_eq!(get(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn another_method_is_another_route() {
+        let routes = routes(&["POST /api/messages", "GET /api/messages/{group}"]).unwrap();
+        assert_eq!(
+            found(&routes, &Method::POST, "/api/messages"),
+            Some(("POST /api/messages".to_owned(), vec![]))
+        );
+        assert_eq!(found(&routes, &Method::GET, "/api/messages"), None);
+        assert_eq!(found(&routes, &Method::HEAD, "/api/messages/1"), None);
+    }
+
+    #[test]
+    fn parameters_are_decoded_after_the_match() {
+        let routes = routes(&["GET /api/users/{handle}/short"]).unwrap();
+        let handle = |path| found(&routes, &Method::GET, path).map(|(_, parameters)| parameters);
+        assert_eq!(
+            handle("/api/users/%40andrew/short"),
+            Some(vec!["@andrew".to_owned()])
+        );
+        assert_eq!(
+            handle("/api/users/a%2Fb+c%20d/short"),
+            Some(vec!["a/b+c d".to_owned()])
+        );
+        assert_eq!(
+            handle("/api/users/%2540/short"),
+            Some(vec!["%40".to_owned()]),
+            "once only"
+        );
+        assert_eq!(handle("/api/users/%FF/short"), Some(vec!["\u{fffd}".to_owned()]));
+        assert_eq!(handle("/api/users/100%/short"), Some(vec!["100%".to_owned()]));
+    }
+
+    #[test]
+    fn unsupported_keys_are_refused() {
+        for key in [
+            "$default",
+            "ANY /api",
+            "get /api",
+            "GET api",
+            "GET",
+            "GET /api/{proxy+}",
+            "GET /{*rest}",
+        ] {
+            let error = routes(&[key]).unwrap_err().to_string();
+            let expected =
+                format!("the route key `{key}` is not a method and a path without greedy parameters");
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[test]
+    fn two_routes_for_one_path_are_refused() {
+        let error = routes(&["GET /api/{a}", "GET /api/{b}"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the route key `GET /api/{b}` is in conflict with another one"
+        );
+    }
+}
