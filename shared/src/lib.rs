@@ -1,4 +1,25 @@
-//! Cruddur's direct messages: everything the functions share.
+//! Cruddur's direct messages: everything that the functions share.
+//!
+//! A module per noun of the domain ([`message`], [`message_group`], [`user`]), what they are made of
+//! ([`timestamp`], [`sort_key`], [`page`], [`idempotency`]), and what stands between them and the world
+//! ([`auth`], [`config`], [`dynamodb`], [`postgres`], [`request`], [`respond`], [`stream`]).
 
+pub mod auth;
+mod backoff;
 pub mod clock;
+pub mod config;
+pub mod dynamodb;
+pub mod error;
+pub mod idempotency;
+pub mod log;
+pub mod message;
+pub mod message_group;
+pub mod page;
+pub mod postgres;
 pub mod random;
+pub mod request;
+pub mod respond;
+pub mod sort_key;
+pub mod stream;
+pub mod timestamp;
+pub mod user;

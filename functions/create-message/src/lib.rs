@@ -1,0 +1,117 @@
+//! `POST /api/messages`: sends a message to a group, or to a handle, which opens a group.
+
+use cruddur::{
+    auth::{Subject, Verifier},
+    clock::Clock,
+    dynamodb::Table,
+    error::{Error, Violation},
+    idempotency::IdempotencyKey,
+    message::{
+        InvalidMessageText, MessageText,
+        create::{NewMessage, Target, create},
+    },
+    random::Random,
+    request::{Violations, idempotency_key, json_object, message_group_uuid},
+    respond,
+    user::{Handle, Users},
+};
+use lambda_http::{Body, Request, Response};
+use uuid::Uuid;
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct App {
+    /// Accepts the sender's token.
+    pub verifier: Verifier,
+    /// Knows sender and receiver.
+    pub users: Users,
+    /// Holds memberships, messages and inboxes.
+    pub table: Table,
+    /// Tells when a message is created.
+    pub clock: Clock,
+    /// Makes the uuids of messages.
+    pub random: Random,
+}
+
+/// Answers a request.
+pub async fn handler(app: &App, request: Request) -> Response<Body> {
+    respond::finish(serve(app, &request).await)
+}
+
+async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+    let subject = app.verifier.authenticate(request.headers()).await?;
+    let CreateMessage { text, to, idempotency_key } = CreateMessage::parse(request)?;
+    let new = match to {
+        To::Group(group_uuid) => NewMessage {
+            sender: app.users.sender(&subject).await?,
+            target: Target::Group(group_uuid),
+            text,
+            idempotency_key,
+        },
+        To::Handle(handle) => app.to_handle(&subject, handle, text, idempotency_key).await?,
+    };
+    let sent = create(&app.table, &app.clock, &app.random, new).await?;
+    tracing::info!(group_uuid = %sent.message_group_uuid, message_uuid = %sent.uuid, "stored a message");
+    respond::ok(&sent)
+}
+
+impl App {
+    async fn to_handle(
+        &self,
+        subject: &Subject,
+        handle: Option<Handle>,
+        text: MessageText,
+        idempotency_key: Option<IdempotencyKey>,
+    ) -> Result<NewMessage, Error> {
+        let Some(handle) = handle else {
+            // Nobody's handle; a sender who is not provisioned learns that first all the same.
+            self.users.sender(subject).await?;
+            return Err(Violation::ReceiverNotFound.into());
+        };
+        let users = self.users.sender_and_receiver(subject, &handle).await?;
+        let receiver = users.receiver.ok_or(Violation::ReceiverNotFound)?;
+        let target = Target::User { handle, receiver };
+        Ok(NewMessage { sender: users.sender, target, text, idempotency_key })
+    }
+}
+
+/// A request that breaks no syntactic rule.
+struct CreateMessage {
+    text: MessageText,
+    to: To,
+    idempotency_key: Option<IdempotencyKey>,
+}
+
+enum To {
+    Group(Uuid),
+    /// None: a text that can't be anybody's handle.
+    Handle(Option<Handle>),
+}
+
+impl CreateMessage {
+    fn parse(request: &Request) -> Result<Self, Error> {
+        let mut body = json_object(request)?;
+        let text = body.field::<String>("message")?;
+        let group = body.field::<String>("message_group_uuid")?;
+        let handle = body.field::<String>("handle")?;
+
+        let mut violations = Violations::new();
+        let to = violations.check(match (group, handle) {
+            // With both targets only the group is used.
+            (Some(group), _) => message_group_uuid(&group).map(To::Group),
+            (None, Some(handle)) if !handle.chars().all(char::is_whitespace) => {
+                Ok(To::Handle(handle.parse().ok()))
+            }
+            (None, _) => Err(Violation::ReceiverHandleBlank),
+        });
+        let text = violations.check(text.unwrap_or_default().parse().map_err(|invalid| match invalid {
+            InvalidMessageText::Blank => Violation::MessageBlank,
+            InvalidMessageText::TooLong => Violation::MessageExceedsMaxChars,
+        }));
+        let idempotency_key = violations.check(idempotency_key(request));
+        match (text, to, idempotency_key) {
+            (Some(text), Some(to), Some(idempotency_key)) => Ok(Self { text, to, idempotency_key }),
+            _ => Err(violations.into_error()),
+        }
+    }
+}

@@ -1,1 +1,28 @@
-fn main() {}
+//! Wires the function `create-message` to the Lambda runtime.
+
+use std::convert::Infallible;
+
+use create_message::{App, handler};
+use cruddur::{
+    auth::Verifier,
+    clock::Clock,
+    config::environment,
+    dynamodb::{CallLimits, Table},
+    log,
+    random::Random,
+    user::Users,
+};
+use lambda_http::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init(environment("RUST_LOG"));
+    let app = App {
+        verifier: Verifier::from_lookup(environment, Clock::system())?,
+        users: Users::from_lookup(environment)?,
+        table: Table::from_lookup(environment, CallLimits::WRITE).await?,
+        clock: Clock::system(),
+        random: Random::system(),
+    };
+    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+}

@@ -1,0 +1,42 @@
+//! `GET /api/message_groups`: the caller's message groups, newest first.
+
+use cruddur::{
+    auth::Verifier,
+    dynamodb::Table,
+    error::Error,
+    message_group,
+    request::{Violations, page_request},
+    respond,
+    user::Users,
+};
+use lambda_http::{Body, Request, RequestExt as _, Response};
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct App {
+    /// Accepts the caller's token.
+    pub verifier: Verifier,
+    /// Knows the caller's uuid.
+    pub users: Users,
+    /// Holds the inbox.
+    pub table: Table,
+}
+
+/// Answers a request.
+pub async fn handler(app: &App, request: Request) -> Response<Body> {
+    respond::finish(serve(app, &request).await)
+}
+
+async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+    let subject = app.verifier.authenticate(request.headers()).await?;
+
+    let mut violations = Violations::new();
+    let Some(page) = page_request(request, &mut violations) else {
+        return Err(violations.into_error());
+    };
+
+    // The inbox that is read is the caller's because the uuid comes from the token and from nowhere else.
+    let caller = app.users.uuid_of(&subject).await?;
+    let groups = message_group::list(&app.table, caller, page).await?;
+    respond::page(&groups.items, request.raw_http_path(), page.limit, groups.next)
+}

@@ -1,1 +1,25 @@
-fn main() {}
+//! Wires the function `list-message-groups` to the Lambda runtime.
+
+use std::convert::Infallible;
+
+use cruddur::{
+    auth::Verifier,
+    clock::Clock,
+    config::environment,
+    dynamodb::{CallLimits, Table},
+    log,
+    user::Users,
+};
+use lambda_http::{Error, run, service_fn};
+use list_message_groups::{App, handler};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init(environment("RUST_LOG"));
+    let app = App {
+        verifier: Verifier::from_lookup(environment, Clock::system())?,
+        users: Users::from_lookup(environment)?,
+        table: Table::from_lookup(environment, CallLimits::READ).await?,
+    };
+    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+}

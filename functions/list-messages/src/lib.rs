@@ -1,0 +1,43 @@
+//! `GET /api/messages/{message_group_uuid}`: a group's messages, oldest to newest, for its members.
+
+use cruddur::{
+    auth::Verifier,
+    dynamodb::Table,
+    error::Error,
+    message,
+    request::{Violations, message_group_uuid, page_request, path_parameter},
+    respond,
+    user::Users,
+};
+use lambda_http::{Body, Request, RequestExt as _, Response};
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct App {
+    /// Accepts the caller's token.
+    pub verifier: Verifier,
+    /// Knows the caller's uuid.
+    pub users: Users,
+    /// Holds memberships and messages.
+    pub table: Table,
+}
+
+/// Answers a request.
+pub async fn handler(app: &App, request: Request) -> Response<Body> {
+    respond::finish(serve(app, &request).await)
+}
+
+async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+    let subject = app.verifier.authenticate(request.headers()).await?;
+
+    let mut violations = Violations::new();
+    let group_uuid = violations.check(message_group_uuid(&path_parameter(request, "message_group_uuid")));
+    let page = page_request(request, &mut violations);
+    let (Some(group_uuid), Some(page)) = (group_uuid, page) else {
+        return Err(violations.into_error());
+    };
+
+    let caller = app.users.uuid_of(&subject).await?;
+    let messages = message::list(&app.table, caller, group_uuid, page).await?;
+    respond::page(&messages.items, request.raw_http_path(), page.limit, messages.next)
+}

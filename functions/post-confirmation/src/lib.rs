@@ -1,0 +1,70 @@
+//! Cognito's post-confirmation trigger: enters a user who has confirmed their sign-up.
+
+use std::collections::HashMap;
+
+use cruddur::{
+    auth::Subject,
+    error::{Chain, Error},
+    user::{
+        Users,
+        confirm::{Confirmation, ConfirmedUser},
+    },
+};
+use lambda_runtime::LambdaEvent;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct App {
+    /// The table of users.
+    pub users: Users,
+}
+
+/// Enters the user, and answers with the event it got, whatever happens: Cognito has confirmed the user by
+/// now, and an error here would only tell them that they were not. Who could not be entered is in the log, and
+/// is entered by the admin command that syncs the pool.
+pub async fn handler(app: &App, event: LambdaEvent<Value>) -> Value {
+    match enter(app, &event.payload).await {
+        Ok(Some(confirmation)) => tracing::info!(?confirmation, "entered a user"),
+        Ok(None) => tracing::info!("the event is not of a confirmed sign-up"),
+        Err(error) => tracing::error!(cause = %Chain(&error), "could not enter a user"),
+    }
+    event.payload
+}
+
+async fn enter(app: &App, event: &Value) -> Result<Option<Confirmation>, Error> {
+    let event = PostConfirmation::deserialize(event).map_err(Error::internal)?;
+    if event.trigger_source != "PostConfirmation_ConfirmSignUp" {
+        return Ok(None);
+    }
+    app.users.confirm(&event.request.confirmed_user()?).await.map(Some)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PostConfirmation {
+    trigger_source: String,
+    request: Request,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    user_attributes: HashMap<String, String>,
+}
+
+impl Request {
+    fn confirmed_user(mut self) -> Result<ConfirmedUser, Error> {
+        let mut take = |name| self.user_attributes.remove(name);
+        Ok(ConfirmedUser {
+            subject: take("sub")
+                .and_then(Subject::new)
+                .ok_or_else(|| Error::internal("the event has no sub"))?,
+            preferred_username: take("preferred_username"),
+            name: take("name"),
+            email: take("email"),
+            email_verified: take("email_verified").as_deref() == Some("true"),
+        })
+    }
+}

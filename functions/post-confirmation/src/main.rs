@@ -1,1 +1,14 @@
-fn main() {}
+//! Wires the function `post-confirmation` to the Lambda runtime.
+
+use std::convert::Infallible;
+
+use cruddur::{config::environment, log, user::Users};
+use lambda_runtime::{Error, run, service_fn};
+use post_confirmation::{App, handler};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init(environment("RUST_LOG"));
+    let app = App { users: Users::from_lookup(environment)? };
+    run(service_fn(|event| async { Ok::<_, Infallible>(handler(&app, event).await) })).await
+}

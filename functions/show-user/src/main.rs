@@ -1,1 +1,14 @@
-fn main() {}
+//! Wires the function `show-user` to the Lambda runtime.
+
+use std::convert::Infallible;
+
+use cruddur::{config::environment, log, user::Users};
+use lambda_http::{Error, run, service_fn};
+use show_user::{App, handler};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init(environment("RUST_LOG"));
+    let app = App { users: Users::from_lookup(environment)? };
+    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+}

@@ -1,1 +1,24 @@
-fn main() {}
+//! Wires the function `stream-handler` to the Lambda runtime.
+
+use std::convert::Infallible;
+
+use cruddur::{
+    clock::Clock,
+    config::environment,
+    dynamodb::{CallLimits, Table},
+    log,
+    random::Random,
+};
+use lambda_runtime::{Error, run, service_fn};
+use stream_handler::{App, handler};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init(environment("RUST_LOG"));
+    let app = App {
+        table: Table::from_lookup(environment, CallLimits::WRITE).await?,
+        clock: Clock::system(),
+        random: Random::system(),
+    };
+    run(service_fn(|event| async { Ok::<_, Infallible>(handler(&app, event).await) })).await
+}

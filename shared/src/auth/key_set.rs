@@ -1,0 +1,199 @@
+//! The public keys of the user pool, inline or from its URL, cached.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector as _, SharedHttpConnector},
+    orchestrator::HttpRequest,
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http_body_util::{BodyExt as _, Limited};
+use jsonwebtoken::DecodingKey;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+use crate::error::Cause;
+
+/// How long fetching the key set may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The key set is fetched at most once in this time, however many tokens name unknown keys.
+const FETCH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Bytes in a key set at most: Cognito's has two keys and about 1 KB.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Bytes in an RSA modulus at least: 2048 bits.
+const MIN_MODULUS_BYTES: usize = 256;
+
+type Keys = HashMap<String, Arc<DecodingKey>>;
+
+/// The keys that sign the pool's tokens, by their `kid`.
+pub struct KeySet {
+    keys: RwLock<Keys>,
+    source: Option<Source>,
+}
+
+struct Source {
+    url: String,
+    connector: SharedHttpConnector,
+    last_fetch: Mutex<Option<Fetch>>,
+}
+
+struct Fetch {
+    at: Instant,
+    succeeded: bool,
+}
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeySetError {
+    /// The key set is known, and no key of it has this `kid`.
+    #[error("no key of the set has this id")]
+    KeyUnknown,
+    /// The key set could not be fetched, so nobody knows.
+    #[error("the key set can't be fetched")]
+    Unreachable(#[source] Cause),
+}
+
+/// The text is not a key set with a key that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidKeySet {
+    /// Not the JSON of a key set.
+    #[error("not a JSON Web Key Set")]
+    Malformed(#[from] serde_json::Error),
+    /// No key in it can verify RS256.
+    #[error("no key of the set is an RSA key of at least 2048 bits for signatures")]
+    NoKey,
+}
+
+impl KeySet {
+    /// The keys in `json`, for ever: a function in a VPC without a way out needs no call for it.
+    pub fn inline(json: &str) -> Result<Self, InvalidKeySet> {
+        Ok(Self { keys: RwLock::new(parse(json.as_bytes())?), source: None })
+    }
+
+    /// The keys at `url`, fetched when a token first names one.
+    #[must_use]
+    pub fn from_url(url: impl Into<String>) -> Self {
+        // The HTTP stack that the SDK has brought along: a second one would only be weight.
+        let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build();
+        let source = Source {
+            url: url.into(),
+            connector: SharedHttpConnector::new(connector),
+            last_fetch: Mutex::new(None),
+        };
+        Self { keys: RwLock::default(), source: Some(source) }
+    }
+
+    /// The key with this `kid`, which must be equal byte for byte.
+    pub async fn get(&self, key_id: &str) -> Result<Arc<DecodingKey>, KeySetError> {
+        if let Some(key) = self.cached(key_id) {
+            return Ok(key);
+        }
+        let source = self.source.as_ref().ok_or(KeySetError::KeyUnknown)?;
+        // Held over the fetch: whoever comes meanwhile waits for this one and then finds its result.
+        let mut last_fetch = source.last_fetch.lock().await;
+        if let Some(key) = self.cached(key_id) {
+            return Ok(key);
+        }
+        match &*last_fetch {
+            Some(fetch) if fetch.at.elapsed() < FETCH_INTERVAL => {
+                return Err(if fetch.succeeded {
+                    KeySetError::KeyUnknown
+                } else {
+                    KeySetError::Unreachable("the last try was less than 10 s ago".into())
+                });
+            }
+            _ => {}
+        }
+        let fetched = source.fetch().await;
+        *last_fetch = Some(Fetch { at: Instant::now(), succeeded: fetched.is_ok() });
+        match fetched {
+            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
+            Err(cause) => return Err(KeySetError::Unreachable(cause)),
+        }
+        self.cached(key_id).ok_or(KeySetError::KeyUnknown)
+    }
+
+    fn cached(&self, key_id: &str) -> Option<Arc<DecodingKey>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(key_id).cloned()
+    }
+}
+
+impl Source {
+    async fn fetch(&self) -> Result<Keys, Cause> {
+        timeout(FETCH_TIMEOUT, async {
+            let answer = self.connector.call(HttpRequest::get(self.url.as_str())?).await?;
+            // A redirect is no answer either: where the keys are is configured, not told.
+            if answer.status().as_u16() != 200 {
+                return Err(format!("the key set's URL answers {}", answer.status().as_u16()).into());
+            }
+            let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await?.to_bytes();
+            Ok(parse(&body)?)
+        })
+        .await
+        .map_err(|_| "no answer within 3 s")?
+    }
+}
+
+#[derive(Deserialize)]
+struct JwkSet<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: String,
+    n: String,
+    e: String,
+    #[serde(rename = "use")]
+    public_key_use: Option<String>,
+    alg: Option<String>,
+}
+
+fn parse(json: &[u8]) -> Result<Keys, InvalidKeySet> {
+    let set: JwkSet<'_> = serde_json::from_slice(json)?;
+    // Key by key: one that can't be used here, of another kind or from the future, does not hide the others.
+    let keys =
+        set.keys.iter().filter_map(|jwk| usable(serde_json::from_str(jwk.get()).ok()?)).collect::<Keys>();
+    if keys.is_empty() { Err(InvalidKeySet::NoKey) } else { Ok(keys) }
+}
+
+fn usable(jwk: Jwk) -> Option<(String, Arc<DecodingKey>)> {
+    let signs = jwk.kty == "RSA"
+        && jwk.public_key_use.is_none_or(|public_key_use| public_key_use == "sig")
+        && jwk.alg.is_none_or(|alg| alg == "RS256");
+    let modulus = URL_SAFE_NO_PAD.decode(&jwk.n).ok()?;
+    let exponent = URL_SAFE_NO_PAD.decode(&jwk.e).ok()?;
+    let significant = modulus.iter().skip_while(|byte| **byte == 0).collect::<Vec<_>>();
+    // 2048 bits and not only 256 bytes: the first bit of a modulus of that size is set.
+    let long_enough = significant.len() > MIN_MODULUS_BYTES
+        || (significant.len() == MIN_MODULUS_BYTES
+            && significant.first().is_some_and(|first| **first >= 0x80));
+    (signs && long_enough)
+        .then(|| (jwk.kid, Arc::new(DecodingKey::from_rsa_raw_components(&modulus, &exponent))))
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet")
+            .field("url", &self.source.as_ref().map(|source| &source.url))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,262 @@
+//! Configuration: the only reader of the environment (design, section 7).
+//!
+//! One struct per concern, so that each function asks only for what it uses. A variable that is missing or
+//! malformed stops the function at start, with its name.
+
+use std::fmt;
+
+use crate::auth::key_set::{InvalidKeySet, KeySet};
+
+/// Looks variables up by their names.
+pub trait Lookup: Fn(&str) -> Option<String> + Copy {}
+
+impl<F: Fn(&str) -> Option<String> + Copy> Lookup for F {}
+
+/// The environment of the process.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A variable is missing or malformed.
+#[derive(thiserror::Error)]
+pub enum ConfigError {
+    /// The variable is not set, or empty.
+    #[error("{name} is not set; it is {meaning}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What it holds.
+        meaning: &'static str,
+    },
+    /// The variable has a value that can't be used. (The value is not shown: it may hold a password.)
+    #[error("{name} is malformed: {problem}")]
+    Malformed {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `main` ends with this form when start-up fails; whoever reads it wants the sentence.
+        write!(f, "{self}")
+    }
+}
+
+fn required(lookup: impl Lookup, name: &'static str, meaning: &'static str) -> Result<String, ConfigError> {
+    optional(lookup, name).ok_or(ConfigError::Missing { name, meaning })
+}
+
+fn optional(lookup: impl Lookup, name: &str) -> Option<String> {
+    lookup(name).filter(|value| !value.is_empty())
+}
+
+/// The table of messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableConfig {
+    /// `DDB_MESSAGE_TABLE`, by default `cruddur-messages`.
+    pub name: String,
+}
+
+impl TableConfig {
+    /// The table's name when none is configured.
+    pub const DEFAULT_NAME: &str = "cruddur-messages";
+
+    /// Reads the configuration.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        const NAME: &str = "DDB_MESSAGE_TABLE";
+        let name = optional(lookup, NAME).unwrap_or_else(|| Self::DEFAULT_NAME.to_owned());
+        let fits = (3..=255).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+        if fits {
+            Ok(Self { name })
+        } else {
+            Err(ConfigError::Malformed {
+                name: NAME,
+                problem: "not 3 to 255 of A-Z a-z 0-9 _ . -".to_owned(),
+            })
+        }
+    }
+}
+
+/// The database of users.
+#[derive(Clone)]
+pub struct DatabaseConfig {
+    /// `DATABASE_URL`
+    pub url: tokio_postgres::Config,
+    /// `DATABASE_CONNECTION`: `keep` (the default) or `close` after each use, for servers that serve one
+    /// connection at a time.
+    pub keep: bool,
+}
+
+impl DatabaseConfig {
+    /// Reads the configuration.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        const URL: &str = "DATABASE_URL";
+        const CONNECTION: &str = "DATABASE_CONNECTION";
+        let url =
+            required(lookup, URL, "the URL of the database of users, postgresql://user:password@host/name")?;
+        let url = url.parse().map_err(|_| ConfigError::Malformed {
+            name: URL,
+            problem: "not a PostgreSQL URL such as postgresql://user:password@host:5432/name".to_owned(),
+        })?;
+        let keep = match optional(lookup, CONNECTION).as_deref() {
+            None | Some("keep") => true,
+            Some("close") => false,
+            Some(_) => {
+                let problem = "neither keep nor close".to_owned();
+                return Err(ConfigError::Malformed { name: CONNECTION, problem });
+            }
+        };
+        Ok(Self { url, keep })
+    }
+}
+
+/// Whose tokens are accepted.
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    /// The tokens' `iss`: follows from `AWS_COGNITO_USER_POOL_ID` (`region_id`), unless `COGNITO_ISSUER` names
+    /// a local stack's.
+    pub issuer: String,
+    /// `AWS_COGNITO_USER_POOL_CLIENT_ID`: one or more, comma-separated.
+    pub client_ids: Vec<String>,
+    /// `COGNITO_JWKS`: the key set as JSON; without it the set is fetched from the issuer.
+    pub key_set: Option<String>,
+}
+
+impl TokenConfig {
+    const KEY_SET: &str = "COGNITO_JWKS";
+
+    /// Reads the configuration.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        const POOL: &str = "AWS_COGNITO_USER_POOL_ID";
+        const CLIENTS: &str = "AWS_COGNITO_USER_POOL_CLIENT_ID";
+        let pool = required(lookup, POOL, "the id of the Cognito user pool, such as eu-central-1_AbCdEfGhI")?;
+        let clients =
+            required(lookup, CLIENTS, "the id of the pool's client, or several with commas between")?;
+        let malformed = || ConfigError::Malformed {
+            name: POOL,
+            problem: "not a region and an id with _ between, such as eu-central-1_AbCdEfGhI".to_owned(),
+        };
+        let issuer = if let Some(issuer) = optional(lookup, "COGNITO_ISSUER") {
+            issuer
+        } else {
+            let (region, id) = pool.split_once('_').ok_or_else(malformed)?;
+            let region_fits = region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let id_fits = id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if region.is_empty() || id.is_empty() || !region_fits || !id_fits {
+                return Err(malformed());
+            }
+            format!("https://cognito-idp.{region}.amazonaws.com/{pool}")
+        };
+        let client_ids = clients.split(',').map(|client| client.trim().to_owned()).collect::<Vec<_>>();
+        if client_ids.iter().any(String::is_empty) {
+            return Err(ConfigError::Malformed {
+                name: CLIENTS,
+                problem: "an id between commas is empty".to_owned(),
+            });
+        }
+        Ok(Self { issuer, client_ids, key_set: optional(lookup, Self::KEY_SET) })
+    }
+
+    /// The key set: the configured one, or the issuer's, which is fetched when it is first needed.
+    pub fn key_set(&self) -> Result<KeySet, ConfigError> {
+        match &self.key_set {
+            Some(json) => KeySet::inline(json).map_err(|error: InvalidKeySet| ConfigError::Malformed {
+                name: Self::KEY_SET,
+                problem: error.to_string(),
+            }),
+            None => Ok(KeySet::from_url(format!("{}/.well-known/jwks.json", self.issuer))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(variables: &'static [(&'static str, &'static str)]) -> impl Lookup {
+        move |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn the_table_has_a_default_name() {
+        assert_eq!(TableConfig::from_lookup(lookup(&[])).unwrap().name, "cruddur-messages");
+        assert_eq!(TableConfig::from_lookup(lookup(&[("DDB_MESSAGE_TABLE", "mine")])).unwrap().name, "mine");
+    }
+
+    #[test]
+    fn a_malformed_table_name_is_named() {
+        let error = TableConfig::from_lookup(lookup(&[("DDB_MESSAGE_TABLE", "no spaces")])).unwrap_err();
+        assert_eq!(error.to_string(), "DDB_MESSAGE_TABLE is malformed: not 3 to 255 of A-Z a-z 0-9 _ . -");
+    }
+
+    #[test]
+    fn a_missing_database_is_named_with_what_it_is() {
+        for variables in [lookup(&[]), lookup(&[("DATABASE_URL", "")])] {
+            assert_eq!(
+                DatabaseConfig::from_lookup(variables).err().unwrap().to_string(),
+                "DATABASE_URL is not set; it is the URL of the database of users, postgresql://user:password@host/name"
+            );
+        }
+    }
+
+    #[test]
+    fn a_malformed_database_url_is_not_shown() {
+        let error = DatabaseConfig::from_lookup(lookup(&[("DATABASE_URL", "mysql://me:secret@host/db")]));
+        let text = error.err().unwrap().to_string();
+        assert!(text.starts_with("DATABASE_URL is malformed: "), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn the_issuer_follows_from_the_pool() {
+        let config = TokenConfig::from_lookup(lookup(&[
+            ("AWS_COGNITO_USER_POOL_ID", "eu-central-1_AbCdEfGhI"),
+            ("AWS_COGNITO_USER_POOL_CLIENT_ID", "one, two"),
+        ]))
+        .unwrap();
+        assert_eq!(config.issuer, "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI");
+        assert_eq!(config.client_ids, ["one", "two"]);
+        assert_eq!(
+            format!("{:?}", config.key_set().unwrap()),
+            "KeySet { url: Some(\"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI/.well-known/jwks.json\"), .. }"
+        );
+    }
+
+    #[test]
+    fn a_malformed_pool_client_or_key_set_is_named() {
+        for (variables, expected) in [
+            (&[("AWS_COGNITO_USER_POOL_CLIENT_ID", "c")] as &[_], "AWS_COGNITO_USER_POOL_ID is not set"),
+            (&[("AWS_COGNITO_USER_POOL_ID", "r_p")], "AWS_COGNITO_USER_POOL_CLIENT_ID is not set"),
+            (
+                &[("AWS_COGNITO_USER_POOL_ID", "pool"), ("AWS_COGNITO_USER_POOL_CLIENT_ID", "c")],
+                "AWS_COGNITO_USER_POOL_ID is malformed",
+            ),
+            (
+                &[("AWS_COGNITO_USER_POOL_ID", "evil.example/_x"), ("AWS_COGNITO_USER_POOL_CLIENT_ID", "c")],
+                "AWS_COGNITO_USER_POOL_ID is malformed",
+            ),
+            (
+                &[("AWS_COGNITO_USER_POOL_ID", "r_p"), ("AWS_COGNITO_USER_POOL_CLIENT_ID", "c,,d")],
+                "AWS_COGNITO_USER_POOL_CLIENT_ID is malformed",
+            ),
+            (
+                &[
+                    ("AWS_COGNITO_USER_POOL_ID", "r_p"),
+                    ("AWS_COGNITO_USER_POOL_CLIENT_ID", "c"),
+                    ("COGNITO_JWKS", "{\"keys\":[]}"),
+                ],
+                "COGNITO_JWKS is malformed",
+            ),
+        ] {
+            let error =
+                TokenConfig::from_lookup(lookup(variables)).and_then(|config| config.key_set()).unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The table of messages and inboxes: one client with explicit limits, and what can become of a write.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::{
+    Client,
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_dynamo::aws_sdk_dynamodb_1 as convert;
+
+use crate::{
+    config::{ConfigError, Lookup, TableConfig},
+    error::{Cause, Dependency, Error},
+};
+
+/// A row as the SDK has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The global secondary index over inbox rows.
+pub const GROUP_INDEX: &str = "message-group-sk-index";
+
+/// How long calls may take, retries of the SDK included. (The SDK's defaults have no time limit at all.)
+#[derive(Clone, Copy, Debug)]
+pub struct CallLimits {
+    attempt: Duration,
+    operation: Duration,
+}
+
+impl CallLimits {
+    /// For routes that only read: a person waits.
+    pub const READ: Self =
+        Self { attempt: Duration::from_millis(800), operation: Duration::from_millis(2_500) };
+    /// For functions that write: giving up early would leave more writes with an unknown outcome.
+    pub const WRITE: Self = Self { attempt: Duration::from_secs(2), operation: Duration::from_secs(8) };
+
+    const CONNECT: Duration = Duration::from_millis(500);
+    const ATTEMPTS: u32 = 3;
+    const FIRST_BACKOFF: Duration = Duration::from_millis(30);
+}
+
+/// The SDK's configuration as the environment has it: region, credentials, endpoint.
+async fn sdk_config() -> SdkConfig {
+    aws_config::load_defaults(BehaviorVersion::latest()).await
+}
+
+/// A client with `limits`.
+#[must_use]
+pub fn client(sdk: &SdkConfig, limits: CallLimits) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CallLimits::CONNECT)
+        .operation_attempt_timeout(limits.attempt)
+        .operation_timeout(limits.operation)
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(CallLimits::ATTEMPTS)
+        .with_initial_backoff(CallLimits::FIRST_BACKOFF);
+    let config =
+        aws_sdk_dynamodb::config::Builder::from(sdk).timeout_config(timeouts).retry_config(retries).build();
+    Client::from_conf(config)
+}
+
+/// The table, and a client to reach it with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+/// Rows of one partition, newest (greatest sort key) first.
+#[derive(Clone, Debug)]
+pub(crate) struct Newest {
+    pub(crate) pk: String,
+    /// Only rows that sort before this one.
+    pub(crate) before: Option<String>,
+    /// At most so many.
+    pub(crate) limit: usize,
+}
+
+impl Table {
+    /// The table called `name`.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// The configured table, reached as the SDK's own configuration says, with `limits`.
+    pub async fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
+        let config = TableConfig::from_lookup(lookup)?;
+        Ok(Self::new(client(&sdk_config().await, limits), config.name))
+    }
+
+    /// The client, for what only the admin tools do.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The row with this key as it is now (a consistent read).
+    pub(crate) async fn get<T: DeserializeOwned>(&self, pk: String, sk: &str) -> Result<Option<T>, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", AttributeValue::S(pk))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(read_error)?;
+        answer.item.map(from_item).transpose()
+    }
+
+    /// Consistent read of the newest rows of a partition: one request, unless DynamoDB cuts the answer short.
+    pub(crate) async fn newest(&self, query: Newest) -> Result<Vec<Item>, Error> {
+        let Newest { pk, before, limit } = query;
+        let mut rows = Vec::new();
+        let mut start = before.map(|sk| key(&pk, sk));
+        loop {
+            let wanted = i32::try_from(limit.saturating_sub(rows.len())).unwrap_or(i32::MAX);
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
+                .scan_index_forward(false)
+                .consistent_read(true)
+                .limit(wanted)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(read_error)?;
+            rows.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key;
+            if rows.len() >= limit || start.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// The greatest sort key of a partition as it is now.
+    pub(crate) async fn newest_sort_key(&self, pk: String) -> Result<Option<String>, Error> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .projection_expression("sk")
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(1)
+            .send()
+            .await
+            .map_err(read_error)?;
+        let newest = answer.items.unwrap_or_default().into_iter().next();
+        Ok(newest.as_ref().and_then(sort_key).map(str::to_owned))
+    }
+
+    /// Consistent read, oldest first, of every row of a partition from sort key `from` on whose attribute
+    /// `name` is `value`.
+    pub(crate) async fn rows_from(
+        &self,
+        pk: &str,
+        from: &str,
+        name: &str,
+        value: &str,
+    ) -> Result<Vec<Item>, Error> {
+        let mut rows = Vec::new();
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk AND sk >= :from")
+                .filter_expression("#name = :value")
+                .expression_attribute_names("#name", name)
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
+                .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
+                .scan_index_forward(true)
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(read_error)?;
+            rows.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// What the index shows of a group, in no order that means anything. It lags behind the table: a hint.
+    pub(crate) async fn group_index(&self, group_uuid: &str) -> Result<Vec<Item>, Error> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(GROUP_INDEX)
+            .key_condition_expression("message_group_uuid = :group")
+            .expression_attribute_values(":group", AttributeValue::S(group_uuid.to_owned()))
+            .scan_index_forward(false)
+            .send()
+            .await
+            .map_err(read_error)?;
+        Ok(answer.items.unwrap_or_default())
+    }
+
+    /// Writes one new row; refused when a row with its key is there.
+    pub(crate) async fn put_new(&self, row: &impl Serialize) -> Result<(), WriteError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(convert::to_item(row).map_err(|error| WriteError::Failed(error.into()))?))
+            .condition_expression(ABSENT)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                    Err(WriteError::Refused(vec![Some(refused.item.clone().unwrap_or_default())]))
+                }
+                _ => Err(WriteError::from_sdk(error)),
+            },
+        }
+    }
+
+    /// Writes all or nothing.
+    pub(crate) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), WriteError> {
+        match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    let reasons = cancelled.cancellation_reasons.clone().unwrap_or_default();
+                    let refused = reasons
+                        .iter()
+                        .map(|reason| {
+                            (reason.code.as_deref() == Some("ConditionalCheckFailed"))
+                                .then(|| reason.item.clone().unwrap_or_default())
+                        })
+                        .collect::<Vec<_>>();
+                    if refused.iter().any(Option::is_some) {
+                        return Err(WriteError::Refused(refused));
+                    }
+                    let passing = reasons.iter().filter_map(|reason| reason.code.as_deref()).all(|code| {
+                        matches!(
+                            code,
+                            "None"
+                                | "TransactionConflict"
+                                | "ThrottlingError"
+                                | "ProvisionedThroughputExceeded"
+                                | "RequestLimitExceeded"
+                        )
+                    });
+                    let cause = Cause::from(error);
+                    Err(if passing { WriteError::Busy(cause) } else { WriteError::Failed(cause) })
+                }
+                _ => Err(WriteError::from_sdk(error)),
+            },
+        }
+    }
+
+    /// A new row as part of a transaction; refused when a row with its key is there.
+    pub(crate) fn put_new_action(&self, row: &impl Serialize) -> Result<TransactWriteItem, WriteError> {
+        let item = convert::to_item(row).map_err(|error| WriteError::Failed(error.into()))?;
+        self.put_item_action(item)
+    }
+
+    /// [`Self::put_new_action`] for a row that is an item already.
+    pub(crate) fn put_item_action(&self, item: Item) -> Result<TransactWriteItem, WriteError> {
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression(ABSENT)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| WriteError::Failed(error.into()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+/// Nothing is ever overwritten in place (design, section 2).
+const ABSENT: &str = "attribute_not_exists(pk)";
+
+/// The key of a row.
+pub(crate) fn key(pk: &str, sk: impl Into<String>) -> Item {
+    HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(pk.to_owned())),
+        ("sk".to_owned(), AttributeValue::S(sk.into())),
+    ])
+}
+
+/// The sort key of an item.
+pub(crate) fn sort_key(item: &Item) -> Option<&str> {
+    item.get("sk")?.as_s().ok().map(String::as_str)
+}
+
+/// A row of ours out of an item.
+pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+    convert::from_item(item).map_err(Error::internal)
+}
+
+/// What became of a write that was not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// Nothing was written: for each action whose condition was false, the row in the way (empty when the
+    /// condition wanted a row and there is none).
+    #[error("a condition was false")]
+    Refused(Vec<Option<Item>>),
+    /// Nothing was written: a conflict, or throttling. The same write may go through later.
+    #[error("DynamoDB is busy")]
+    Busy(#[source] Cause),
+    /// Nobody knows: a timeout, a broken connection, a 5xx.
+    #[error("the outcome of the write is unknown")]
+    Unknown(#[source] Cause),
+    /// Nothing was written, and nothing will be: the request itself is at fault.
+    #[error("DynamoDB refuses the request")]
+    Failed(#[source] Cause),
+}
+
+impl WriteError {
+    fn from_sdk<E>(error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match fault(&error) {
+            Fault::Busy => Self::Busy(error.into()),
+            Fault::Unknown => Self::Unknown(error.into()),
+            Fault::Permanent => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<WriteError> for Error {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Busy(_) | WriteError::Unknown(_) => Self::unavailable(Dependency::DynamoDb, error),
+            WriteError::Refused(_) | WriteError::Failed(_) => Self::internal(error),
+        }
+    }
+}
+
+enum Fault {
+    Busy,
+    Unknown,
+    Permanent,
+}
+
+fn fault<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Fault {
+    match error {
+        SdkError::ServiceError(answer) => match answer.err().code() {
+            Some(
+                "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "ThrottlingException"
+                | "TransactionConflictException"
+                | "TransactionInProgressException",
+            ) => Fault::Busy,
+            _ if answer.raw().status().is_server_error() => Fault::Unknown,
+            _ => Fault::Permanent,
+        },
+        SdkError::ConstructionFailure(_) => Fault::Permanent,
+        _ => Fault::Unknown,
+    }
+}
+
+fn read_error<E>(error: SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match fault(&error) {
+        Fault::Busy | Fault::Unknown => Error::unavailable(Dependency::DynamoDb, error),
+        Fault::Permanent => Error::internal(error),
+    }
+}

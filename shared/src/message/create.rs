@@ -1,0 +1,256 @@
+//! Creating a message, and its group with the first one.
+//!
+//! One request makes one message uuid and one sort key for each write it intends and keeps them over all its
+//! own retries; that is how a lost answer is told from a refusal (design, section 3).
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{MessageRow, MessageText, partition_key};
+use crate::{
+    backoff::Backoff,
+    clock::Clock,
+    dynamodb::{Item, Table, WriteError, from_item},
+    error::{Error, Violation},
+    idempotency::{IdempotencyKey, IdempotencyRow, RequestHash},
+    message_group::{InboxRow, Membership, uuid_of_pair},
+    random::Random,
+    sort_key::SortKey,
+    timestamp::Timestamp,
+    user::{Handle, User},
+};
+
+/// A message that somebody wants to send.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Who sends it.
+    pub sender: User,
+    /// Where to.
+    pub target: Target,
+    /// What it says.
+    pub text: MessageText,
+    /// What makes a repeated request known.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// Where a message goes to.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A group that exists.
+    Group(Uuid),
+    /// A user: the group of the two, which is opened when there is none.
+    User {
+        /// The handle, as the request named it.
+        handle: Handle,
+        /// Whose it is.
+        receiver: User,
+    },
+}
+
+/// The answer to a message that was stored (design, section 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sent {
+    /// The group it went to.
+    pub message_group_uuid: Uuid,
+    /// The message's uuid.
+    pub uuid: Uuid,
+    /// The sender's name.
+    pub display_name: String,
+    /// The sender's handle.
+    pub handle: String,
+    /// What it says.
+    pub message: MessageText,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// No write is begun later than this after the first. The last one may take as long as one call may
+/// ([`crate::dynamodb::CallLimits::WRITE`]); the function's own timeout is longer than both together.
+const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Stores a message. When the answer says that it is stored, it is, once; after any error that is not
+/// `Unavailable` it is not and will not be.
+pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessage) -> Result<Sent, Error> {
+    let group_uuid = match &new.target {
+        Target::Group(group_uuid) => *group_uuid,
+        Target::User { receiver, .. } if receiver.uuid == new.sender.uuid => {
+            return Err(Violation::ReceiverIsSender.into());
+        }
+        Target::User { receiver, .. } => uuid_of_pair(new.sender.uuid, receiver.uuid),
+    };
+    let last_try = Instant::now() + LAST_TRY_AFTER;
+    let mut backoff = Backoff::new(random);
+    loop {
+        let write = IntendedWrite::plan(table, clock, random, &new, group_uuid).await?;
+        match write.carry_out(table, &mut backoff, last_try).await? {
+            Outcome::Stored(sent) => return Ok(sent),
+            // Somebody else opened the group in the meantime: start again as for an existing one.
+            Outcome::GroupExists => backoff.wait().await,
+        }
+    }
+}
+
+enum Outcome {
+    Stored(Sent),
+    GroupExists,
+}
+
+/// One write with its uuid and sort key: the same on every try.
+struct IntendedWrite<'a> {
+    group_uuid: Uuid,
+    text: &'a MessageText,
+    message: MessageRow,
+    idempotency: Option<IdempotencyRow>,
+    /// Membership and inbox rows, when the message opens the group.
+    opening: Option<(Membership, [InboxRow; 2])>,
+}
+
+impl<'a> IntendedWrite<'a> {
+    async fn plan(
+        table: &Table,
+        clock: &Clock,
+        random: &Random,
+        new: &'a NewMessage,
+        group_uuid: Uuid,
+    ) -> Result<Self, Error> {
+        let (membership, newest) = tokio::join!(
+            Membership::get(table, group_uuid),
+            table.newest_sort_key(partition_key(group_uuid))
+        );
+        let opens_with = match (membership?, &new.target) {
+            (Some(membership), _) if membership.has(new.sender.uuid) => None,
+            (None, Target::User { receiver, .. }) => Some(receiver),
+            (Some(_), _) | (None, Target::Group(_)) => return Err(Error::MessageGroupNotFound),
+        };
+        let now = Timestamp::new(clock.now());
+        // An answer never sorts before what it answers, whatever the clocks say (I8).
+        let created_at = match newest?.map(|sort_key| sort_key.parse::<SortKey>()) {
+            Some(Ok(newest)) => now.max(newest.created_at.successor()),
+            Some(Err(_)) => {
+                tracing::warn!(%group_uuid, "the newest message has a malformed sort key");
+                now
+            }
+            None => now,
+        };
+        let sk = SortKey { created_at, message_uuid: random.uuid_v7(created_at.to_utc()) };
+        let sender = &new.sender;
+        Ok(Self {
+            group_uuid,
+            text: &new.text,
+            message: MessageRow::new(group_uuid, sk, &new.text, sender),
+            idempotency: new
+                .idempotency_key
+                .as_ref()
+                .map(|key| IdempotencyRow::new(key, new.request_hash(), group_uuid, sk, sender, now)),
+            opening: opens_with.map(|receiver| {
+                let inbox_rows = [
+                    InboxRow::new(sender.uuid, group_uuid, sk, &new.text, receiver),
+                    InboxRow::new(receiver.uuid, group_uuid, sk, &new.text, sender),
+                ];
+                (Membership::new(group_uuid, sk, [sender, receiver]), inbox_rows)
+            }),
+        })
+    }
+
+    async fn carry_out(
+        &self,
+        table: &Table,
+        backoff: &mut Backoff<'_>,
+        last_try: Instant,
+    ) -> Result<Outcome, Error> {
+        loop {
+            let error = match self.send(table).await {
+                Ok(()) => return Ok(Outcome::Stored(self.answer())),
+                Err(WriteError::Refused(rows)) => return self.judge(rows),
+                Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
+                Err(error @ WriteError::Failed(_)) => return Err(error.into()),
+            };
+            if Instant::now() >= last_try {
+                return Err(error.into());
+            }
+            backoff.wait().await;
+        }
+    }
+
+    async fn send(&self, table: &Table) -> Result<(), WriteError> {
+        if self.idempotency.is_none() && self.opening.is_none() {
+            return table.put_new(&self.message).await;
+        }
+        let mut actions = Vec::with_capacity(5);
+        if let Some(row) = &self.idempotency {
+            actions.push(table.put_new_action(row)?);
+        }
+        actions.push(table.put_new_action(&self.message)?);
+        if let Some((membership, inbox_rows)) = &self.opening {
+            actions.push(table.put_new_action(membership)?);
+            for row in inbox_rows {
+                actions.push(table.put_new_action(row)?);
+            }
+        }
+        table.transact(actions).await
+    }
+
+    /// What a refused write means, from the rows in the way, which come in the order of [`Self::send`].
+    fn judge(&self, rows: Vec<Option<Item>>) -> Result<Outcome, Error> {
+        let mut rows = rows.into_iter();
+        if let Some(ours) = &self.idempotency
+            && let Some(item) = rows.next().flatten()
+        {
+            let stored: IdempotencyRow = from_item(item)?;
+            if stored.request_hash != ours.request_hash {
+                return Err(Violation::IdempotencyKeyReused.into());
+            }
+            return Ok(Outcome::Stored(self.answer_of(stored)));
+        }
+        if let Some(item) = rows.next().flatten() {
+            let stored: MessageRow = from_item(item)?;
+            if stored.message_uuid == self.message.message_uuid {
+                // An earlier try of ours was carried out; only its answer was lost.
+                return Ok(Outcome::Stored(self.answer()));
+            }
+            return Err(Error::internal("another message has the sort key of a new one"));
+        }
+        if rows.next().flatten().is_some() {
+            return Ok(Outcome::GroupExists);
+        }
+        Err(Error::internal("an inbox row of a new message is there without the message"))
+    }
+
+    fn answer(&self) -> Sent {
+        let row = &self.message;
+        Sent {
+            message_group_uuid: self.group_uuid,
+            uuid: row.message_uuid,
+            display_name: row.sender_display_name.clone(),
+            handle: row.sender_handle.clone(),
+            message: self.text.clone(),
+            created_at: row.sk.created_at,
+        }
+    }
+
+    fn answer_of(&self, stored: IdempotencyRow) -> Sent {
+        Sent {
+            message_group_uuid: stored.group_uuid,
+            uuid: stored.message_uuid,
+            display_name: stored.display_name,
+            handle: stored.handle,
+            // The hashes are equal, so this is the text that was stored.
+            message: self.text.clone(),
+            created_at: stored.created_at,
+        }
+    }
+}
+
+impl NewMessage {
+    fn request_hash(&self) -> RequestHash {
+        match &self.target {
+            Target::Group(group_uuid) => {
+                RequestHash::new("group", &group_uuid.to_string(), self.text.as_str())
+            }
+            Target::User { handle, .. } => RequestHash::new("handle", handle.canonical(), self.text.as_str()),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Message groups: who is in them, their inbox rows, and how they are listed.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use uuid::{Uuid, uuid};
+
+use crate::{
+    dynamodb::{Newest, Table, from_item},
+    error::Error,
+    message::MessageText,
+    page::{Cursor, Page, PageRequest},
+    sort_key::SortKey,
+    timestamp::Timestamp,
+    user::User,
+};
+
+/// Namespace of the uuids of groups. It can never change: it is what makes one group per pair (I9).
+const NAMESPACE: Uuid = uuid!("6f1d1f0e-1c4b-5f7a-9d0e-2b8a4c3e7d15");
+
+/// The uuid of the group of two users, the same from both sides.
+///
+/// Anyone who knows two user uuids can compute it. It is therefore never an authorization.
+#[must_use]
+pub fn uuid_of_pair(a: Uuid, b: Uuid) -> Uuid {
+    let (smaller, larger) = if a <= b { (a, b) } else { (b, a) };
+    Uuid::new_v5(&NAMESPACE, format!("dm:{smaller}:{larger}").as_bytes())
+}
+
+/// The row `MEM#{group}`: who is in a group. Its member uuids never change (design, section 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// `MEM#{group}`
+    pub pk: String,
+    /// `MEM`
+    pub sk: String,
+    /// The group. Not called `message_group_uuid`: that name would put the row into the index.
+    pub group_uuid: Uuid,
+    /// Where the inbox rows stood first: none has ever been before it.
+    pub created_sk: SortKey,
+    /// The members by their uuids.
+    pub members: BTreeMap<Uuid, Member>,
+}
+
+/// Names of a member, as they were when they were written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The handle.
+    pub handle: String,
+    /// The name to show.
+    pub display_name: String,
+}
+
+impl Membership {
+    const SK: &str = "MEM";
+
+    /// The membership of a new group of two whose first message stands at `created_sk`.
+    #[must_use]
+    pub fn new(group_uuid: Uuid, created_sk: SortKey, pair: [&User; 2]) -> Self {
+        let members = pair.map(|user| {
+            (user.uuid, Member { handle: user.handle.clone(), display_name: user.display_name.clone() })
+        });
+        Self {
+            pk: Self::partition_key(group_uuid),
+            sk: Self::SK.to_owned(),
+            group_uuid,
+            created_sk,
+            members: members.into(),
+        }
+    }
+
+    /// The membership of `group_uuid` as it is now; none: there is no such group.
+    pub async fn get(table: &Table, group_uuid: Uuid) -> Result<Option<Self>, Error> {
+        table.get(Self::partition_key(group_uuid), Self::SK).await
+    }
+
+    /// Whether `user_uuid` is in the group.
+    #[must_use]
+    pub fn has(&self, user_uuid: Uuid) -> bool {
+        self.members.contains_key(&user_uuid)
+    }
+
+    fn partition_key(group_uuid: Uuid) -> String {
+        format!("MEM#{group_uuid}")
+    }
+}
+
+/// A row `GRP#{user}`: a group in a member's inbox, standing at the group's newest message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxRow {
+    /// `GRP#{user}`
+    pub pk: String,
+    /// The sort key of the group's newest message.
+    pub sk: SortKey,
+    /// The group. Only inbox rows have an attribute of this name.
+    pub message_group_uuid: Uuid,
+    /// The newest text, cut to fit ([`MessageText::preview`]).
+    pub message: String,
+    /// The other member.
+    #[serde(rename = "user_uuid")]
+    pub other_uuid: Uuid,
+    /// The other member's name when the row was first written.
+    #[serde(rename = "user_display_name")]
+    pub other_display_name: String,
+    /// The other member's handle when the row was first written.
+    #[serde(rename = "user_handle")]
+    pub other_handle: String,
+}
+
+impl InboxRow {
+    /// The row of `owner` for a new group with `other`.
+    #[must_use]
+    pub fn new(owner: Uuid, group_uuid: Uuid, sk: SortKey, text: &MessageText, other: &User) -> Self {
+        Self {
+            pk: partition_key(owner),
+            sk,
+            message_group_uuid: group_uuid,
+            message: text.preview(),
+            other_uuid: other.uuid,
+            other_display_name: other.display_name.clone(),
+            other_handle: other.handle.clone(),
+        }
+    }
+}
+
+/// The partition of a user's inbox.
+#[must_use]
+pub fn partition_key(user_uuid: Uuid) -> String {
+    format!("GRP#{user_uuid}")
+}
+
+/// A group as it is sent to clients (design, section 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MessageGroup {
+    /// The group's uuid.
+    pub uuid: Uuid,
+    /// The other member's name.
+    pub display_name: String,
+    /// The other member's handle.
+    pub handle: String,
+    /// The newest text, cut to fit.
+    pub message: String,
+    /// When the newest message was created.
+    pub created_at: Timestamp,
+}
+
+impl From<InboxRow> for MessageGroup {
+    fn from(row: InboxRow) -> Self {
+        Self {
+            uuid: row.message_group_uuid,
+            display_name: row.other_display_name,
+            handle: row.other_handle,
+            message: row.message,
+            created_at: row.sk.created_at,
+        }
+    }
+}
+
+/// The caller's groups, newest first.
+///
+/// A group that is moved while the page is read may be absent from this one answer, since a query is only
+/// read-committed; it is never in it twice (I2).
+pub async fn list(table: &Table, caller: Uuid, request: PageRequest) -> Result<Page<MessageGroup>, Error> {
+    let limit = usize::from(request.limit.get());
+    let newest = Newest {
+        pk: partition_key(caller),
+        before: request.cursor.map(|Cursor(sort_key)| sort_key.to_string()),
+        limit: limit + 1,
+    };
+    let rows =
+        table.newest(newest).await?.into_iter().map(from_item).collect::<Result<Vec<InboxRow>, _>>()?;
+    let page = Page::of(rows, limit, |row| row.sk);
+    let mut seen = HashSet::new();
+    let groups =
+        page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid)).map(MessageGroup::from);
+    Ok(Page { items: groups.collect(), next: page.next })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_uuid_of_a_pair_never_changes() {
+        let sunyoung = uuid!("0195b5a0-0000-7000-8000-000000000001");
+        let scarlett = uuid!("0195b5a0-0000-7000-8000-000000000002");
+        // Computed with another implementation of version 5 uuids (Python's).
+        assert_eq!(uuid_of_pair(sunyoung, scarlett).to_string(), "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5");
+    }
+
+    proptest! {
+        #[test]
+        fn both_members_compute_the_same_uuid(a: u128, b: u128) {
+            let (a, b) = (Uuid::from_u128(a), Uuid::from_u128(b));
+            prop_assert_eq!(uuid_of_pair(a, b), uuid_of_pair(b, a));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Pages of a list: how many rows, and from where on.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::sort_key::SortKey;
+
+/// How many rows a page has at most: 1 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(u8);
+
+impl Limit {
+    /// The largest page.
+    pub const MAX: Self = Self(100);
+
+    /// As a number.
+    #[must_use]
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The text is not a number from 1 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a number from 1 to 100")]
+pub struct InvalidLimit;
+
+impl FromStr for Limit {
+    type Err = InvalidLimit;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // `parse` alone would take `+5`, too.
+        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(InvalidLimit);
+        }
+        match text.parse() {
+            Ok(number @ 1..=100) => Ok(Self(number)),
+            _ => Err(InvalidLimit),
+        }
+    }
+}
+
+/// The place between two rows: everything that sorts before (is older than) the row with this sort key.
+///
+/// Opaque to clients: unpadded base64url of the sort key. It names no partition, so it can only move inside
+/// the list it is used with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(pub SortKey);
+
+/// The text is not a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor")]
+pub struct InvalidCursor;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0.to_string()))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
+        let sort_key = std::str::from_utf8(&bytes).map_err(|_| InvalidCursor)?;
+        sort_key.parse().map(Self).map_err(|_| InvalidCursor)
+    }
+}
+
+/// What a list is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// At most so many rows.
+    pub limit: Limit,
+    /// From here on; none: from the newest.
+    pub cursor: Option<Cursor>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next (older) page begins, when there is one.
+    pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// The first `limit` of `rows`. There is a next page when there are more rows than that: whoever asks for
+    /// a page reads one row further.
+    pub(crate) fn of(mut rows: Vec<T>, limit: usize, sort_key: impl Fn(&T) -> SortKey) -> Self {
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = if more { rows.last().map(|row| Cursor(sort_key(row))) } else { None };
+        Self { items: rows, next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001";
+
+    #[test]
+    fn limits_are_1_to_100() {
+        for (text, expected) in [
+            ("1", Ok(1)),
+            ("100", Ok(100)),
+            ("020", Ok(20)),
+            ("0", Err(InvalidLimit)),
+            ("101", Err(InvalidLimit)),
+            ("256", Err(InvalidLimit)),
+            ("+5", Err(InvalidLimit)),
+            ("-1", Err(InvalidLimit)),
+            ("", Err(InvalidLimit)),
+            (" 5", Err(InvalidLimit)),
+            ("5.0", Err(InvalidLimit)),
+            ("٥", Err(InvalidLimit)),
+        ] {
+            assert_eq!(text.parse().map(Limit::get), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_the_base64url_of_the_sort_key() {
+        let cursor = Cursor(KEY.parse().unwrap());
+        assert_eq!(URL_SAFE_NO_PAD.decode(cursor.to_string()).unwrap(), KEY.as_bytes());
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+
+    #[test]
+    fn what_is_not_exactly_a_cursor_is_refused() {
+        let good = Cursor(KEY.parse().unwrap()).to_string();
+        for text in [
+            String::new(),
+            format!("{good}="),
+            good.replace('_', "/"),
+            format!(" {good}"),
+            URL_SAFE_NO_PAD.encode("MSG#0195b5a0-0000-7000-8000-000000000001"),
+            URL_SAFE_NO_PAD.encode([0xff, 0xfe]),
+            KEY.to_owned(),
+        ] {
+            let expected = if text == good { Ok(Cursor(KEY.parse().unwrap())) } else { Err(InvalidCursor) };
+            assert_eq!(text.parse::<Cursor>(), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,120}") {
+            let _ = text.parse::<Cursor>();
+            let _ = text.parse::<Limit>();
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One connection to PostgreSQL, made again when it is found dead.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
+use tokio_postgres::{
+    Client, Config, NoTls, Row,
+    types::{ToSql, Type},
+};
+
+use crate::error::{Dependency, Error};
+
+/// How long making a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long one query may take. An execution environment that was frozen wakes up with connections that are
+/// dead without knowing it; a query on one of them gets no answer at all.
+const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// The database, reached over one connection that is made when it is first needed.
+///
+/// A query is one round trip (`query_typed`: no server-side statement outlives it, so a connection pooler in
+/// between does no harm). When the connection turns out to be dead, the query is made once more on a new one:
+/// every statement in `sql/` may therefore run twice with the effect of once.
+pub struct Postgres {
+    config: Config,
+    keep: bool,
+    connection: Mutex<Option<Arc<Connection>>>,
+}
+
+struct Connection {
+    client: Client,
+    driver: JoinHandle<()>,
+}
+
+/// A statement's parameter with its type.
+pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// Why a query has no rows to give.
+#[derive(Debug, thiserror::Error)]
+enum QueryError {
+    #[error("no answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    #[error("the database refuses")]
+    Client(#[from] tokio_postgres::Error),
+}
+
+impl QueryError {
+    /// Whether the connection is at fault and a new one may do better.
+    fn is_connection_lost(&self) -> bool {
+        match self {
+            Self::TimedOut(_) => true,
+            // No SQLSTATE: the failure came from the connection. Class 57P: the server is going away.
+            Self::Client(error) => {
+                error.is_closed() || error.code().is_none_or(|state| state.code().starts_with("57P"))
+            }
+        }
+    }
+
+    /// Whether the same query may succeed later.
+    fn is_passing(&self) -> bool {
+        let too_many_connections = matches!(self, Self::Client(error)
+            if error.code().is_some_and(|state| state.code().starts_with("53")));
+        self.is_connection_lost() || too_many_connections
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        if error.is_passing() {
+            Self::unavailable(Dependency::Postgres, error)
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
+impl Postgres {
+    /// The database of `config`; with `keep` the connection is kept between queries, without it is closed
+    /// after each (for servers that serve one connection at a time).
+    #[must_use]
+    pub fn new(mut config: Config, keep: bool) -> Self {
+        config.connect_timeout(CONNECT_TIMEOUT).application_name("cruddur");
+        Self { config, keep, connection: Mutex::new(None) }
+    }
+
+    /// The rows of `statement`.
+    pub(crate) async fn query(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Error> {
+        match self.query_once(statement, parameters).await {
+            Err(error) if error.is_connection_lost() => {
+                tracing::info!(cause = %crate::error::Chain(&error), "connecting to PostgreSQL again");
+                self.query_once(statement, parameters).await.map_err(Error::from)
+            }
+            result => result.map_err(Error::from),
+        }
+    }
+
+    async fn query_once(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, QueryError> {
+        if !self.keep {
+            // The lock is held all the while: within one process there is one connection at a time, too.
+            let _turn = self.connection.lock().await;
+            let connection = self.connect().await?;
+            let rows = in_time(connection.client.query_typed(statement, parameters)).await;
+            connection.close().await;
+            return rows;
+        }
+        let connection = {
+            let mut slot = self.connection.lock().await;
+            match &*slot {
+                Some(connection) if !connection.client.is_closed() => Arc::clone(connection),
+                _ => Arc::clone(slot.insert(Arc::new(self.connect().await?))),
+            }
+        };
+        let rows = in_time(connection.client.query_typed(statement, parameters)).await;
+        if rows.as_ref().is_err_and(QueryError::is_connection_lost) {
+            let mut slot = self.connection.lock().await;
+            if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
+                *slot = None;
+            }
+        }
+        rows
+    }
+
+    async fn connect(&self) -> Result<Connection, QueryError> {
+        // `connect_timeout` bounds only the TCP connection; a server that accepts and says nothing must not
+        // hold a request either.
+        let (client, connection) = timeout(CONNECT_TIMEOUT, self.config.connect(NoTls))
+            .await
+            .map_err(|_| QueryError::TimedOut(CONNECT_TIMEOUT))??;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::info!(cause = %crate::error::Chain(&error), "lost the connection to PostgreSQL");
+            }
+        });
+        Ok(Connection { client, driver })
+    }
+}
+
+impl Connection {
+    /// Closes the connection and waits until it is.
+    async fn close(self) {
+        let Self { client, driver } = self;
+        drop(client);
+        // The driver ends with the client; should the server not take the farewell, it is left to itself.
+        let _ = timeout(QUERY_TIMEOUT, driver).await;
+    }
+}
+
+async fn in_time(
+    rows: impl Future<Output = Result<Vec<Row>, tokio_postgres::Error>>,
+) -> Result<Vec<Row>, QueryError> {
+    Ok(timeout(QUERY_TIMEOUT, rows).await.map_err(|_| QueryError::TimedOut(QUERY_TIMEOUT))??)
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the configuration: it holds the password.
+        f.debug_struct("Postgres").field("keep", &self.keep).finish_non_exhaustive()
+    }
+}

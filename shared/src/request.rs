@@ -1,0 +1,207 @@
+//! What a request holds: each part is read once, checked, and trusted from then on.
+
+use lambda_http::{Body, Request, RequestExt as _};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    error::{Error, Violation},
+    idempotency::IdempotencyKey,
+    page::{Cursor, Limit, PageRequest},
+};
+
+/// Bytes in a body at most, after base64.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// The rules a request was found to break. Every syntactic one is looked for before the first look-up is made
+/// (design, section 5).
+#[derive(Debug, Default)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// None found yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value, or the broken rule noted.
+    pub fn check<T>(&mut self, result: Result<T, Violation>) -> Option<T> {
+        result.map_err(|violation| self.0.push(violation)).ok()
+    }
+
+    /// The error of all broken rules, in the order of the wire format.
+    #[must_use]
+    pub fn into_error(mut self) -> Error {
+        self.0.sort_unstable();
+        self.0.dedup();
+        Error::Invalid(self.0)
+    }
+}
+
+/// The body as a JSON object. Its `Content-Type` plays no part.
+pub fn json_object(request: &Request) -> Result<JsonObject, Error> {
+    let body: &[u8] = match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => &[],
+    };
+    if body.len() > MAX_BODY_BYTES {
+        return Err(Error::BodyTooLarge);
+    }
+    serde_json::from_slice(body).map(JsonObject).map_err(|_| Error::BodyInvalid)
+}
+
+/// A JSON object whose fields are read one by one.
+#[derive(Debug)]
+pub struct JsonObject(Map<String, Value>);
+
+impl JsonObject {
+    /// The field `name`; none when it is absent or `null`.
+    pub fn field<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Error> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(value) => serde_json::from_value(value).map_err(|_| Error::BodyInvalid),
+        }
+    }
+}
+
+/// The path parameter `name`, percent-decoded. API Gateway has decoded it already, emulators have not; no
+/// value that is good contains a percent sign, so decoding twice does no harm.
+#[must_use]
+pub fn path_parameter(request: &Request, name: &str) -> String {
+    let parameters = request.path_parameters();
+    let raw = parameters.first(name).unwrap_or_default();
+    percent_decode_str(raw).decode_utf8_lossy().into_owned()
+}
+
+/// The uuid of a group as a client writes it: 36 characters with hyphens, in any case.
+pub fn message_group_uuid(text: &str) -> Result<Uuid, Violation> {
+    if text.chars().all(char::is_whitespace) {
+        return Err(Violation::MessageGroupUuidBlank);
+    }
+    // Other forms have other lengths: 32 without hyphens, 38 in braces, 45 as a URN.
+    if text.len() != 36 {
+        return Err(Violation::MessageGroupUuidInvalid);
+    }
+    text.parse().map_err(|_| Violation::MessageGroupUuidInvalid)
+}
+
+/// `limit` and `cursor` of a list.
+pub fn page_request(request: &Request, violations: &mut Violations) -> Option<PageRequest> {
+    let limit = violations.check(parameter(request, "limit", Violation::LimitInvalid));
+    let cursor = violations.check(parameter::<Cursor>(request, "cursor", Violation::CursorInvalid));
+    Some(PageRequest { limit: limit?.unwrap_or_else(Limit::default), cursor: cursor? })
+}
+
+/// A query parameter. One that is there twice is as good as none.
+fn parameter<T: std::str::FromStr>(
+    request: &Request,
+    name: &str,
+    violation: Violation,
+) -> Result<Option<T>, Violation> {
+    let parameters = request.query_string_parameters();
+    match parameters.all(name).as_deref() {
+        None | Some([]) => Ok(None),
+        Some([text]) => text.parse().map(Some).map_err(|_| violation),
+        Some(_) => Err(violation),
+    }
+}
+
+/// The `Idempotency-Key` header, when there is one.
+pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Violation> {
+    let mut values = request.headers().get_all("idempotency-key").iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .map(Some)
+            .ok_or(Violation::IdempotencyKeyInvalid),
+        (Some(_), Some(_)) => Err(Violation::IdempotencyKeyInvalid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const UUID: &str = "0195b5a0-0000-7000-8000-00000000000a";
+
+    fn with_body(body: impl Into<Body>) -> Request {
+        Request::new(body.into())
+    }
+
+    #[test]
+    fn a_uuid_has_36_characters_with_hyphens_in_any_case() {
+        let uuid = UUID.parse().unwrap();
+        assert_eq!(message_group_uuid(UUID), Ok(uuid));
+        assert_eq!(message_group_uuid(&UUID.to_uppercase()), Ok(uuid));
+        for blank in ["", " ", "\u{3000}\n"] {
+            assert_eq!(message_group_uuid(blank), Err(Violation::MessageGroupUuidBlank), "{blank:?}");
+        }
+        for bad in [
+            "x",
+            &UUID.replace('-', ""),
+            &format!("{{{UUID}}}"),
+            &format!("urn:uuid:{UUID}"),
+            &format!(" {UUID}"),
+            &UUID.replace('a', "g"),
+            &UUID.replace("-8000-", "8000--"),
+        ] {
+            assert_eq!(message_group_uuid(bad), Err(Violation::MessageGroupUuidInvalid), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_json_object_is_refused() {
+        for body in ["", " ", "null", "[]", "[\"a\"]", "\"a\"", "1", "{", "{}x", "{\"a\":1,}"] {
+            assert!(matches!(json_object(&with_body(body)), Err(Error::BodyInvalid)), "{body:?}");
+        }
+        assert!(matches!(json_object(&with_body(vec![0xff])), Err(Error::BodyInvalid)));
+        assert!(matches!(json_object(&Request::new(Body::Empty)), Err(Error::BodyInvalid)));
+    }
+
+    #[test]
+    fn a_body_has_at_most_16_kib() {
+        let fits = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BODY_BYTES - 8));
+        assert_eq!(fits.len(), MAX_BODY_BYTES);
+        assert!(json_object(&with_body(fits.clone())).is_ok());
+        assert!(matches!(json_object(&with_body(fits + " ")), Err(Error::BodyTooLarge)));
+    }
+
+    #[test]
+    fn null_counts_as_absent_and_a_wrong_type_is_refused() {
+        let mut object = json_object(&with_body("{\"a\":null,\"b\":1,\"c\":\"x\"}")).unwrap();
+        assert_eq!(object.field::<String>("a").unwrap(), None);
+        assert!(matches!(object.field::<String>("b"), Err(Error::BodyInvalid)));
+        assert_eq!(object.field::<String>("c").unwrap(), Some("x".to_owned()));
+        assert_eq!(object.field::<String>("d").unwrap(), None);
+    }
+
+    #[test]
+    fn broken_rules_come_in_the_order_of_the_wire_format() {
+        let mut violations = Violations::new();
+        violations.check::<()>(Err(Violation::IdempotencyKeyInvalid));
+        violations.check::<()>(Err(Violation::MessageBlank));
+        violations.check::<()>(Err(Violation::MessageGroupUuidBlank));
+        let Error::Invalid(codes) = violations.into_error() else { panic!("not the broken rules") };
+        assert_eq!(
+            codes,
+            [Violation::MessageGroupUuidBlank, Violation::MessageBlank, Violation::IdempotencyKeyInvalid]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,50}") {
+            let _ = message_group_uuid(&text);
+            let _ = json_object(&with_body(text));
+        }
+    }
+}

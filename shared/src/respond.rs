@@ -1,0 +1,97 @@
+//! Answers: the one table from errors to statuses, and the one place where a refused request is logged.
+
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use lambda_http::{Body, Response};
+use serde::Serialize;
+
+use crate::{
+    error::{Chain, Error, Violation},
+    page::{Cursor, Limit},
+};
+
+/// 200 with `body` as JSON.
+pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Error> {
+    let body = serde_json::to_string(body).map_err(Error::internal)?;
+    Ok(json(StatusCode::OK, body))
+}
+
+/// 200 with `body` as JSON and, when there is a next page, the `Link` to it.
+///
+/// `path` is the path of the request as it came, so that the link stays right behind any stage or prefix.
+pub fn page(
+    body: &impl Serialize,
+    path: &str,
+    limit: Limit,
+    next: Option<Cursor>,
+) -> Result<Response<Body>, Error> {
+    let mut response = ok(body)?;
+    if let Some(cursor) = next {
+        let link = format!("<{path}?limit={limit}&cursor={cursor}>; rel=\"next\"");
+        let link = HeaderValue::try_from(link).map_err(Error::internal)?;
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// The answer to a request that `result` is the outcome of. Errors of ours are logged here, once, with all
+/// their causes; the client sees a code and no more.
+#[must_use]
+pub fn finish(result: Result<Response<Body>, Error>) -> Response<Body> {
+    match result {
+        Ok(response) => {
+            tracing::info!(status = response.status().as_u16(), "answered");
+            response
+        }
+        Err(error) => {
+            let response = refuse(&error);
+            let status = response.status();
+            let cause = Chain(&error);
+            if status.is_server_error() {
+                tracing::error!(status = status.as_u16(), %cause, "failed");
+            } else {
+                tracing::info!(status = status.as_u16(), %cause, "refused");
+            }
+            response
+        }
+    }
+}
+
+fn refuse(error: &Error) -> Response<Body> {
+    let (status, codes, header) = match error {
+        Error::Unauthenticated(_) => {
+            let challenge = (header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"");
+            return with_header(json(StatusCode::UNAUTHORIZED, "{}".to_owned()), challenge);
+        }
+        Error::BodyInvalid => (StatusCode::BAD_REQUEST, vec!["body_invalid"], None),
+        Error::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, vec!["body_too_large"], None),
+        Error::Invalid(violations) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            violations.iter().copied().map(Violation::code).collect(),
+            None,
+        ),
+        Error::UserNotProvisioned => (StatusCode::FORBIDDEN, vec!["user_not_provisioned"], None),
+        Error::UserNotFound => (StatusCode::NOT_FOUND, vec!["user_not_found"], None),
+        Error::MessageGroupNotFound => (StatusCode::NOT_FOUND, vec!["message_group_not_found"], None),
+        Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, vec!["internal_error"], None),
+        Error::Unavailable { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, vec!["unavailable"], Some((header::RETRY_AFTER, "1")))
+        }
+    };
+    // An array of plain strings can't fail to be written.
+    let body = serde_json::to_string(&codes).unwrap_or_else(|_| "[]".to_owned());
+    match header {
+        Some(header) => with_header(json(status, body), header),
+        None => json(status, body),
+    }
+}
+
+fn json(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() = status;
+    with_header(response, (header::CONTENT_TYPE, "application/json"))
+}
+
+fn with_header(mut response: Response<Body>, (name, value): (HeaderName, &'static str)) -> Response<Body> {
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
+    response
+}

@@ -1,0 +1,137 @@
+//! The table's stream: which records say that a group has a new message.
+
+use std::collections::BTreeMap;
+
+use aws_lambda_events::event::dynamodb::EventRecord;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{message::MessageRow, sort_key::SortKey};
+
+pub mod move_group;
+
+/// A batch of stream records as Lambda delivers it.
+///
+/// The records stay as they came until each is read by itself: the types of `aws_lambda_events` want
+/// `eventID`, `eventName` and `awsRegion` of every record, so that one odd record would spoil them all.
+#[derive(Debug, Deserialize)]
+pub struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Box<RawValue>>,
+}
+
+/// A message that a group has got, the newest of those in a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestMessage {
+    /// The group.
+    pub group_uuid: Uuid,
+    /// Where the message stands.
+    pub sk: SortKey,
+    /// The whole text.
+    pub message: String,
+    /// The sequence numbers of all records of the group in the batch, in their order.
+    pub sequence_numbers: Vec<String>,
+}
+
+/// Why a record is passed over although it looks like a new message.
+#[derive(Debug, thiserror::Error)]
+enum PoisonRecord {
+    #[error("not a stream record")]
+    Malformed(#[source] serde_json::Error),
+    #[error("not the row of a message")]
+    NotAMessage(#[source] serde_dynamo::Error),
+    #[error("the partition key is not a message group's")]
+    PartitionKey,
+    #[error("the sort key is another message's")]
+    SortKey,
+    #[error("the record has no sequence number")]
+    SequenceNumber,
+}
+
+impl Batch {
+    /// For each group with new messages in the batch, the one with the greatest sort key; groups in the order
+    /// of their first records. Records that say nothing of a new message are left out; those that claim to
+    /// and are malformed are left out, counted and logged.
+    #[must_use]
+    pub fn newest_messages(&self) -> Vec<NewestMessage> {
+        let mut newest: Vec<NewestMessage> = Vec::new();
+        let mut places = BTreeMap::new();
+        let mut skipped = 0_usize;
+        for record in &self.records {
+            match new_message(record.get()) {
+                Ok(None) => {}
+                Ok(Some(mut message)) => match places.get(&message.group_uuid) {
+                    None => {
+                        places.insert(message.group_uuid, newest.len());
+                        newest.push(message);
+                    }
+                    Some(place) => {
+                        if let Some(known) = newest.get_mut(*place) {
+                            known.sequence_numbers.append(&mut message.sequence_numbers);
+                            if message.sk > known.sk {
+                                known.sk = message.sk;
+                                known.message = message.message;
+                            }
+                        }
+                    }
+                },
+                Err(poison) => {
+                    skipped += 1;
+                    let sequence_number = sequence_number(record.get());
+                    tracing::error!(cause = %crate::error::Chain(&poison), sequence_number, "skipped a record");
+                }
+            }
+        }
+        if skipped > 0 {
+            tracing::error!(skipped, "records were skipped");
+        }
+        newest
+    }
+
+    /// Records in the batch.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}
+
+/// The message that a record says was created; none when the record says something else.
+fn new_message(record: &str) -> Result<Option<NewestMessage>, PoisonRecord> {
+    let record: EventRecord = serde_json::from_str(record).map_err(PoisonRecord::Malformed)?;
+    let is_message = record
+        .change
+        .keys
+        .get("pk")
+        .is_some_and(|pk| matches!(pk, serde_dynamo::AttributeValue::S(pk) if pk.starts_with("MSG#")));
+    if record.event_name != "INSERT" || !is_message {
+        return Ok(None);
+    }
+    let row: MessageRow =
+        serde_dynamo::from_item(record.change.new_image).map_err(PoisonRecord::NotAMessage)?;
+    let group_uuid = row.pk.strip_prefix("MSG#").and_then(|uuid| uuid.parse().ok());
+    let group_uuid: Uuid = group_uuid.ok_or(PoisonRecord::PartitionKey)?;
+    if row.sk.message_uuid != row.message_uuid {
+        return Err(PoisonRecord::SortKey);
+    }
+    let sequence_number = record.change.sequence_number.filter(|number| !number.is_empty());
+    Ok(Some(NewestMessage {
+        group_uuid,
+        sk: row.sk,
+        message: row.message,
+        // Without one a failure could not be reported: Lambda takes an empty identifier for the whole batch.
+        sequence_numbers: vec![sequence_number.ok_or(PoisonRecord::SequenceNumber)?],
+    }))
+}
+
+/// Whatever can be told of a record that can't be read.
+fn sequence_number(record: &str) -> Option<String> {
+    let record: serde_json::Value = serde_json::from_str(record).ok()?;
+    record.pointer("/dynamodb/SequenceNumber")?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,198 @@
+//! Moving a group's inbox rows to its newest message: "hint, guard, locate" (design, section 3).
+//!
+//! Neither the order nor the number of deliveries matters: a row's position is the greatest that was seen.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use futures_util::{StreamExt as _, stream};
+use uuid::Uuid;
+
+use super::NewestMessage;
+use crate::{
+    backoff::Backoff,
+    dynamodb::{Item, Table, WriteError, key, sort_key},
+    error::Error,
+    message,
+    message_group::{Membership, partition_key},
+    random::Random,
+    sort_key::SortKey,
+};
+
+/// What a move came to, for all members together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Rows that were moved.
+    pub moved: usize,
+    /// Rows that stood at the message, or at a newer one, already.
+    pub already_there: usize,
+    /// Rows that had to be searched for, since the index did not show where they are.
+    pub located: usize,
+}
+
+/// Why a group was not moved. All of these are tried again with the next delivery.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// There is no membership row. (The message was written with it or after it.)
+    #[error("the group has no membership row")]
+    NoMembership,
+    /// A member has no inbox row.
+    #[error("member {member} has no inbox row")]
+    NoInboxRow {
+        /// Whose row is missing.
+        member: Uuid,
+    },
+    /// An inbox row has a sort key that is none.
+    #[error("the inbox row of member {member} has a malformed sort key")]
+    MalformedInboxRow {
+        /// Whose row it is.
+        member: Uuid,
+    },
+    /// Others were faster, or DynamoDB was busy, every time.
+    #[error("the inbox row of member {member} could not be moved in {MAX_TRIES} tries")]
+    TriedTooOften {
+        /// Whose row it is.
+        member: Uuid,
+        /// Why the last try failed.
+        source: Option<Box<WriteErrorSource>>,
+    },
+    /// The table can't be read, or refuses the write for good.
+    #[error("the table fails")]
+    Table(#[from] Error),
+}
+
+/// What the last write said.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct WriteErrorSource(WriteError);
+
+/// Tries to move one row at most.
+const MAX_TRIES: usize = 8;
+
+/// Moves the inbox row of every member to the message.
+pub async fn move_group(table: &Table, random: &Random, newest: &NewestMessage) -> Result<Moved, MoveError> {
+    let group = newest.group_uuid.to_string();
+    let (membership, hints) =
+        tokio::join!(Membership::get(table, newest.group_uuid), table.group_index(&group));
+    let membership = membership?.ok_or(MoveError::NoMembership)?;
+    let mut hints = newest_by_partition(hints?);
+    let moves = membership.members.keys().map(|member| RowMove {
+        table,
+        group: &group,
+        newest,
+        member: *member,
+        inbox: partition_key(*member),
+        created_sk: membership.created_sk,
+    });
+    let moves = moves
+        .map(|row| {
+            let hint = hints.remove(&row.inbox);
+            async move { row.carry_out(random, hint).await }
+        })
+        .collect::<Vec<_>>();
+    // Every member's row is moved as far as it can be, also when another's fails.
+    let outcomes = stream::iter(moves).buffer_unordered(MAX_ROWS_AT_A_TIME).collect::<Vec<_>>().await;
+    let mut sum = Moved::default();
+    for outcome in outcomes {
+        let row = outcome?;
+        sum.moved += row.moved;
+        sum.already_there += row.already_there;
+        sum.located += row.located;
+    }
+    Ok(sum)
+}
+
+/// Rows of one group that are moved at the same time. A group has two members.
+const MAX_ROWS_AT_A_TIME: usize = 8;
+
+/// The newest row of each partition.
+fn newest_by_partition(rows: Vec<Item>) -> HashMap<String, Item> {
+    let mut newest: HashMap<String, Item> = HashMap::new();
+    for row in rows {
+        let Some(AttributeValue::S(pk)) = row.get("pk") else {
+            continue;
+        };
+        if newest.get(pk).is_none_or(|known| sort_key(known) < sort_key(&row)) {
+            newest.insert(pk.clone(), row);
+        }
+    }
+    newest
+}
+
+struct RowMove<'a> {
+    table: &'a Table,
+    group: &'a str,
+    newest: &'a NewestMessage,
+    member: Uuid,
+    inbox: String,
+    created_sk: SortKey,
+}
+
+impl RowMove<'_> {
+    async fn carry_out(self, random: &Random, hint: Option<Item>) -> Result<Moved, MoveError> {
+        let mut result = Moved::default();
+        let mut backoff = Backoff::new(random);
+        let mut last_error = None;
+        let mut row = if let Some(row) = hint {
+            row
+        } else {
+            result.located = 1;
+            self.locate(&self.created_sk.to_string()).await?
+        };
+        for _ in 0..MAX_TRIES {
+            let member = self.member;
+            let position = sort_key(&row).ok_or(MoveError::MalformedInboxRow { member })?;
+            // True also when the row is stale: positions only grow (I4).
+            if position >= self.newest.sk.to_string().as_str() {
+                result.already_there = 1;
+                return Ok(result);
+            }
+            match self.table.transact(self.delete_and_put(&row)?).await {
+                Ok(()) => {
+                    result.moved = 1;
+                    return Ok(result);
+                }
+                // The row is not where it was thought to be, or it was us, and only the answer was lost.
+                Err(error @ (WriteError::Refused(_) | WriteError::Unknown(_))) => {
+                    result.located = 1;
+                    row = self.locate(position).await?;
+                    last_error = Some(error);
+                }
+                Err(error @ WriteError::Busy(_)) => {
+                    backoff.wait().await;
+                    last_error = Some(error);
+                }
+                Err(error @ WriteError::Failed(_)) => return Err(Error::from(error).into()),
+            }
+        }
+        let source = last_error.map(|error| Box::new(WriteErrorSource(error)));
+        Err(MoveError::TriedTooOften { member: self.member, source })
+    }
+
+    /// Deletes `row` where it stands and puts it, with all its attributes, at the message.
+    fn delete_and_put(&self, row: &Item) -> Result<Vec<TransactWriteItem>, MoveError> {
+        let position = sort_key(row).unwrap_or_default();
+        let delete = Delete::builder()
+            .table_name(self.table.name())
+            .set_key(Some(key(&self.inbox, position)))
+            // The guard fences late requests of dead invocations: without the row there is nothing to move.
+            .condition_expression("attribute_exists(pk) AND message_group_uuid = :group")
+            .expression_attribute_values(":group", AttributeValue::S(self.group.to_owned()))
+            .build()
+            .map_err(Error::internal)?;
+        let mut moved = row.clone();
+        moved.insert("sk".to_owned(), AttributeValue::S(self.newest.sk.to_string()));
+        moved.insert("message".to_owned(), AttributeValue::S(message::preview(&self.newest.message)));
+        let put = self.table.put_item_action(moved).map_err(Error::from)?;
+        Ok(vec![TransactWriteItem::builder().delete(delete).build(), put])
+    }
+
+    /// The member's row from `from` on. The scan goes up, as rows do: one that moves while it is under way is
+    /// met at its new place, too, whereas a scan downwards could be overtaken.
+    async fn locate(&self, from: &str) -> Result<Item, MoveError> {
+        let rows = self.table.rows_from(&self.inbox, from, "message_group_uuid", self.group).await?;
+        rows.into_iter()
+            .max_by(|a, b| sort_key(a).cmp(&sort_key(b)))
+            .ok_or(MoveError::NoInboxRow { member: self.member })
+    }
+}

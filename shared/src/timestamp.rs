@@ -1,0 +1,165 @@
+//! Times as they are stored and sent: UTC, microseconds, 27 bytes, so that string order is time order.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, NaiveDateTime, SubsecRound as _, TimeDelta, Timelike as _, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A time in UTC with microsecond precision, in the years 0000 to 9999.
+///
+/// Its text is RFC 3339 with exactly six fractional digits and `Z` (27 bytes); the texts of two times sort as
+/// the times do (design, section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Timestamp(DateTime<Utc>);
+
+/// Bytes in the text of a [`Timestamp`].
+pub const TIMESTAMP_LENGTH: usize = 27;
+
+const FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
+
+/// The text is not a time in the stored form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a UTC time with six fractional digits, such as 2026-11-22T09:30:00.000000Z")]
+pub struct InvalidTimestamp;
+
+impl Timestamp {
+    /// 0000-01-01T00:00:00.000000Z
+    const FIRST: DateTime<Utc> = DateTime::from_timestamp(-62_167_219_200, 0).unwrap();
+    /// 9999-12-31T23:59:59.999999Z
+    const LAST: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 999_999_000).unwrap();
+
+    /// The time `time`, cut to microseconds. A time outside the years 0000 to 9999 becomes the nearest within.
+    #[must_use]
+    pub fn new(time: DateTime<Utc>) -> Self {
+        let time = time.clamp(Self::FIRST, Self::LAST);
+        // A leap second is written `:60`, which is no time of a clock that only grows.
+        let time = match time.nanosecond() {
+            1_000_000_000.. => time.with_nanosecond(999_999_999).unwrap_or(time),
+            _ => time,
+        };
+        Self(time.trunc_subsecs(6))
+    }
+
+    /// The next time that can be told apart from this one: one microsecond later.
+    #[must_use]
+    pub fn successor(self) -> Self {
+        Self::new(self.0 + TimeDelta::microseconds(1))
+    }
+
+    /// As chrono's type.
+    #[must_use]
+    pub fn to_utc(self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.format(FORMAT).fmt(f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() != TIMESTAMP_LENGTH {
+            return Err(InvalidTimestamp);
+        }
+        let time = NaiveDateTime::parse_from_str(text, FORMAT).map_err(|_| InvalidTimestamp)?.and_utc();
+        let parsed = Self::new(time);
+        // chrono is more lenient than the stored form is: whatever prints differently was not in that form.
+        if parsed.to_string() == text { Ok(parsed) } else { Err(InvalidTimestamp) }
+    }
+}
+
+impl TryFrom<String> for Timestamp {
+    type Error = InvalidTimestamp;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Timestamp> for String {
+    fn from(value: Timestamp) -> Self {
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_timestamp() -> impl Strategy<Value = Timestamp> {
+        (Timestamp::FIRST.timestamp_micros()..=Timestamp::LAST.timestamp_micros())
+            .prop_map(|micros| Timestamp::new(DateTime::from_timestamp_micros(micros).unwrap()))
+    }
+
+    proptest! {
+        #[test]
+        fn printing_and_parsing_are_inverse(time in any_timestamp()) {
+            let text = time.to_string();
+            prop_assert_eq!(text.len(), TIMESTAMP_LENGTH);
+            prop_assert_eq!(text.parse(), Ok(time));
+        }
+
+        #[test]
+        fn texts_sort_as_times_do(a in any_timestamp(), b in any_timestamp()) {
+            prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
+        }
+
+        #[test]
+        fn a_text_that_parses_prints_the_same(text in "[0-9+-]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9]{6}Z") {
+            if let Ok(time) = text.parse::<Timestamp>() {
+                prop_assert_eq!(time.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,40}") {
+            let _ = text.parse::<Timestamp>();
+        }
+
+        #[test]
+        fn no_time_of_chrono_panics(seconds in any::<i64>(), nanos in 0_u32..2_000_000_000) {
+            if let Some(time) = DateTime::from_timestamp(seconds, nanos) {
+                let time = Timestamp::new(time);
+                prop_assert_eq!(time.to_string().parse(), Ok(time));
+            }
+        }
+    }
+
+    #[test]
+    fn other_forms_of_the_same_time_are_refused() {
+        for text in [
+            "2026-11-22T09:30:00Z",
+            "2026-11-22T09:30:00.123Z",
+            "2026-11-22T09:30:00.123456",
+            "2026-11-22T09:30:00.123456789Z",
+            "2026-11-22T09:30:00.123456+00:00",
+            "2026-11-22 09:30:00.123456Z",
+            "2026-11-22t09:30:00.123456z",
+            "2026-11-22T23:59:60.123456Z",
+            "2026-02-30T09:30:00.123456Z",
+            "",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_successor_is_one_microsecond_later() {
+        let time: Timestamp = "2026-12-31T23:59:59.999999Z".parse().unwrap();
+        assert_eq!(time.successor().to_string(), "2027-01-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn a_leap_second_does_not_sort_after_the_next_second() {
+        let leap = DateTime::from_timestamp(1_483_228_799, 1_500_000_000).unwrap();
+        assert_eq!(Timestamp::new(leap).to_string(), "2016-12-31T23:59:59.999999Z");
+    }
+}

@@ -1,0 +1,9 @@
+-- Creates a user unless the Cognito user has one or the handle is taken; no row: one of the two.
+-- $1 text: the Cognito user's sub
+-- $2 text: the handle
+-- $3 text: the display name
+-- $4 text: the email address, or null
+INSERT INTO public.users (cognito_user_id, handle, display_name, email)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+RETURNING uuid

@@ -1,0 +1,10 @@
+-- Sender and receiver of a message in one round trip. A user who writes to their own handle is both.
+-- $1 text: the token's sub
+-- $2 text: the receiver's handle
+SELECT 'sender' AS kind, uuid, handle, display_name
+FROM public.users
+WHERE cognito_user_id = $1
+UNION ALL
+SELECT 'receiver' AS kind, uuid, handle, display_name
+FROM public.users
+WHERE lower(handle) = lower($2)

@@ -1,0 +1,18 @@
+-- Gives a user who was there before their first sign-in (seeded, or imported) the Cognito user who has proved
+-- to own the row's email address. A cognito_user_id is never overwritten, and a Cognito user gets one row.
+-- $1 text: the Cognito user's sub
+-- $2 text: the verified email address
+-- $3 text: the preferred username, which decides between several rows with that address
+UPDATE public.users
+SET cognito_user_id = $1
+WHERE uuid = (
+    SELECT uuid
+    FROM public.users
+    WHERE cognito_user_id IS NULL
+      AND lower(email) = lower($2)
+      AND NOT EXISTS (SELECT 1 FROM public.users WHERE cognito_user_id = $1)
+    ORDER BY lower(handle) = lower($3) DESC, created_at, uuid
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING uuid
