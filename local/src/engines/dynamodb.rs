@@ -1,0 +1,205 @@
+//! The embedded DynamoDB: dynoxide over `SQLite`.
+
+use std::fmt;
+
+use dynoxide::{Database, server};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
+
+use super::{Engine, EngineError, SHUTDOWN_LIMIT};
+use crate::data_dir::DataDir;
+
+const ENGINE: Engine = Engine::DynamoDb;
+
+/// The database's file in the data directory.
+const FILE: &str = "dynamodb.sqlite";
+
+/// A running `DynamoDB`, tables and streams.
+///
+/// It takes any credentials and any region. A write is on disk when it is answered (`SQLite`'s write-ahead log,
+/// synchronised at each commit): a killed process loses nothing that was acknowledged.
+pub struct DynamoDb {
+    endpoint_url: String,
+    database: Database,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<Result<(), String>>,
+}
+
+impl DynamoDb {
+    /// Starts it on the loopback interface at `port` (0: any that is free), over the data in `data`, or in
+    /// memory where there is none.
+    pub async fn start(data: Option<&DataDir>, port: u16) -> Result<Self, EngineError> {
+        let (listener, port) = ENGINE.listen(port).await?;
+        let database = open(data).await?;
+        Ok(Self::serve(listener, port, database))
+    }
+
+    fn serve(listener: TcpListener, port: u16, database: Database) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            // A sender that is gone stops the server as well.
+            let _ = stopped.await;
+        };
+        let server = tokio::spawn(server::serve_with_shutdown(listener, database.clone(), shutdown));
+        Self {
+            endpoint_url: format!("http://127.0.0.1:{port}"),
+            database,
+            stop,
+            server,
+        }
+    }
+
+    /// What `AWS_ENDPOINT_URL_DYNAMODB` has to be; streams are served at the same one.
+    #[must_use]
+    pub fn endpoint_url(&self) -> &str {
+        &self.endpoint_url
+    }
+
+    /// The database itself, for tests that look behind the protocol. Its methods block.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Lets the requests that are running finish, and closes the database.
+    pub async fn shutdown(self) -> Result<(), EngineError> {
+        let Self {
+            database,
+            stop,
+            server,
+            ..
+        } = self;
+        let _ = stop.send(());
+        match timeout(SHUTDOWN_LIMIT, server).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(message))) => return Err(ENGINE.failure(message)),
+            Ok(Err(panic)) => return Err(ENGINE.failure(panic)),
+            Err(_elapsed) => return Err(ENGINE.still_busy()),
+        }
+        // Closing moves the write-ahead log into the database, which may take a moment.
+        tokio::task::spawn_blocking(move || drop(database))
+            .await
+            .map_err(|panic| ENGINE.failure(panic))
+    }
+}
+
+impl fmt::Debug for DynamoDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamoDb")
+            .field("endpoint_url", &self.endpoint_url)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn open(data: Option<&DataDir>) -> Result<Database, EngineError> {
+    let Some(data) = data else {
+        return Database::memory().map_err(|error| ENGINE.start_error(error));
+    };
+    let path = data.join(FILE);
+    let open = move || match path.to_str() {
+        Some(path) => Database::new(path).map_err(|error| ENGINE.start_error(error)),
+        None => Err(ENGINE.start_error(format!("the path {} is not UTF-8", path.display()))),
+    };
+    tokio::task::spawn_blocking(open)
+        .await
+        .map_err(|panic| ENGINE.start_error(panic))?
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::{
+        Client,
+        config::{BehaviorVersion, Credentials, Region},
+        types::{
+            AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+        },
+    };
+
+    use super::*;
+
+    fn client(engine: &DynamoDb) -> Client {
+        Client::from_conf(
+            aws_sdk_dynamodb::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .endpoint_url(engine.endpoint_url())
+                .region(Region::new("local"))
+                .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+                .build(),
+        )
+    }
+
+    async fn create_table(client: &Client) {
+        let key = KeySchemaElement::builder()
+            .attribute_name("pk")
+            .key_type(KeyType::Hash)
+            .build()
+            .unwrap();
+        let attribute = AttributeDefinition::builder()
+            .attribute_name("pk")
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .unwrap();
+        client
+            .create_table()
+            .table_name("rows")
+            .key_schema(key)
+            .attribute_definitions(attribute)
+            .billing_mode(BillingMode::PayPerRequest)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    async fn put(client: &Client, pk: &str) {
+        client
+            .put_item()
+            .table_name("rows")
+            .item("pk", AttributeValue::S(pk.to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn rows_are_there_after_a_restart() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = DataDir::open(parent.path().join("data")).unwrap();
+        let first = DynamoDb::start(Some(&data), 0).await.unwrap();
+        create_table(&client(&first)).await;
+        put(&client(&first), "a").await;
+        first.shutdown().await.unwrap();
+
+        let second = DynamoDb::start(Some(&data), 0).await.unwrap();
+        let rows = client(&second).scan().table_name("rows").send().await.unwrap();
+        assert_eq!(rows.items()[0]["pk"], AttributeValue::S("a".to_owned()));
+        assert_eq!(rows.count(), 1);
+        second.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_database_behind_the_protocol_is_the_same() {
+        let engine = DynamoDb::start(None, 0).await.unwrap();
+        create_table(&client(&engine)).await;
+        assert_eq!(engine.database().table_count().unwrap(), 1);
+        engine.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_kept_open_does_not_hold_up_the_end() {
+        let engine = DynamoDb::start(None, 0).await.unwrap();
+        let client = client(&engine);
+        create_table(&client).await;
+        engine.shutdown().await.unwrap();
+        drop(client);
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = DynamoDb::start(None, port).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("port {port} for DynamoDB can't be opened")
+        );
+    }
+}
