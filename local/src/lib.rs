@@ -4,3 +4,4 @@ pub mod data_dir;
 pub mod engines;
 pub mod function;
 pub mod gateway;
+pub mod mapping;

@@ -1,0 +1,219 @@
+//! How far each shard is done: in memory, and in a file so that a restarted stack goes on where it was.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::{sync::Mutex, task::spawn_blocking};
+
+/// How far one shard is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    /// Every record up to and including this one is done. None: the shard starts at its trim horizon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sequence_number: Option<String>,
+    /// The shard is closed and every record of it is done: its children may be read.
+    #[serde(default)]
+    pub(super) drained: bool,
+}
+
+/// The checkpoints of a stream.
+///
+/// A file that can't be written is logged and tried again with the next change: the cost of an old checkpoint is
+/// that some records come again, which functions have to bear anyway.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    file: Option<PathBuf>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    stream: StreamCheckpoints,
+    is_saved: bool,
+}
+
+/// The file's contents.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct StreamCheckpoints {
+    stream_arn: String,
+    shards: BTreeMap<String, Checkpoint>,
+}
+
+impl Checkpoints {
+    /// Reads the file, where there is one. Contents that can't be read, or of another stream (the table was made
+    /// anew), are dropped: the stream is read from its start then, and no record is missed.
+    pub(super) fn open(file: Option<PathBuf>, stream_arn: &str) -> io::Result<Self> {
+        let stored = match file.as_deref().map(fs::read) {
+            None => None,
+            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => None,
+            Some(Err(error)) => return Err(error),
+            Some(Ok(json)) => match serde_json::from_slice::<StreamCheckpoints>(&json) {
+                Ok(stored) if stored.stream_arn == stream_arn => Some(stored),
+                Ok(stored) => {
+                    tracing::info!(
+                        stored.stream_arn,
+                        stream_arn,
+                        "the checkpoints are of another stream: reading from the start"
+                    );
+                    None
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the checkpoints can't be read: reading the stream from its start");
+                    None
+                }
+            },
+        };
+        let is_saved = stored.is_some();
+        let fresh =
+            || StreamCheckpoints { stream_arn: stream_arn.to_owned(), ..StreamCheckpoints::default() };
+        let stream = stored.unwrap_or_else(fresh);
+        Ok(Self { file, state: Mutex::new(State { stream, is_saved }) })
+    }
+
+    /// The checkpoint of a shard; that of an unknown one is its trim horizon.
+    pub(super) async fn get(&self, shard: &str) -> Checkpoint {
+        self.state.lock().await.stream.shards.get(shard).cloned().unwrap_or_default()
+    }
+
+    /// The shards that are closed and done.
+    pub(super) async fn drained(&self) -> Vec<String> {
+        let state = self.state.lock().await;
+        state.stream.shards.iter().filter(|(_, shard)| shard.drained).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Stores how far a shard is done.
+    pub(super) async fn store(&self, shard: &str, checkpoint: Checkpoint) {
+        let mut state = self.state.lock().await;
+        if state.stream.shards.get(shard) != Some(&checkpoint) {
+            state.stream.shards.insert(shard.to_owned(), checkpoint);
+            state.is_saved = false;
+        }
+        self.save(&mut state).await;
+    }
+
+    /// Forgets the shards that `keep` says no to: the stream has trimmed them away.
+    pub(super) async fn retain(&self, keep: impl Fn(&str) -> bool) {
+        let mut state = self.state.lock().await;
+        let before = state.stream.shards.len();
+        state.stream.shards.retain(|shard, _| keep(shard));
+        state.is_saved &= state.stream.shards.len() == before;
+        self.save(&mut state).await;
+    }
+
+    /// Writes what an earlier attempt couldn't.
+    pub(super) async fn flush(&self) {
+        self.save(&mut *self.state.lock().await).await;
+    }
+
+    /// The lock is held while the file is written, so that an older state never replaces a newer one.
+    async fn save(&self, state: &mut State) {
+        let Some(file) = self.file.clone().filter(|_| !state.is_saved) else {
+            return;
+        };
+        let written = match serde_json::to_vec_pretty(&state.stream) {
+            Ok(json) => {
+                spawn_blocking(move || replace(&file, &json)).await.unwrap_or_else(|panic| Err(panic.into()))
+            }
+            Err(error) => Err(error.into()),
+        };
+        match written {
+            Ok(()) => state.is_saved = true,
+            Err(error) => {
+                tracing::error!(%error, "the checkpoints can't be written, the next change tries again");
+            }
+        }
+    }
+}
+
+/// Replaces a file as a whole: after a crash it has either its old contents or the new ones.
+fn replace(file: &Path, contents: &[u8]) -> io::Result<()> {
+    let new = file.with_extension("new");
+    let mut handle = File::create(&new)?;
+    handle.write_all(contents)?;
+    handle.sync_all()?;
+    fs::rename(&new, file)?;
+    // The rename itself is durable once the folder is.
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/t/stream/1";
+
+    fn at(sequence_number: &str) -> Checkpoint {
+        Checkpoint { sequence_number: Some(sequence_number.to_owned()), drained: false }
+    }
+
+    #[tokio::test]
+    async fn a_reopened_file_has_what_was_stored_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("checkpoints.json");
+        let checkpoints = Checkpoints::open(Some(file.clone()), ARN).unwrap();
+        checkpoints.store("shard-1", at("100")).await;
+        checkpoints.store("shard-1", Checkpoint { drained: true, ..at("101") }).await;
+        checkpoints.store("shard-2", at("102")).await;
+        let reopened = Checkpoints::open(Some(file), ARN).unwrap();
+        assert_eq!(reopened.get("shard-1").await, Checkpoint { drained: true, ..at("101") });
+        assert_eq!(reopened.get("shard-2").await, at("102"));
+        assert_eq!(reopened.get("shard-3").await, Checkpoint::default());
+        assert_eq!(reopened.drained().await, ["shard-1"]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_a_file_checkpoints_are_kept_in_memory() {
+        let checkpoints = Checkpoints::open(None, ARN).unwrap();
+        checkpoints.store("shard-1", at("100")).await;
+        assert_eq!(checkpoints.get("shard-1").await, at("100"));
+    }
+
+    #[tokio::test]
+    async fn trimmed_shards_are_forgotten() {
+        let checkpoints = Checkpoints::open(None, ARN).unwrap();
+        checkpoints.store("shard-1", at("100")).await;
+        checkpoints.store("shard-2", at("101")).await;
+        checkpoints.retain(|shard| shard == "shard-2").await;
+        assert_eq!(checkpoints.get("shard-1").await, Checkpoint::default());
+        assert_eq!(checkpoints.get("shard-2").await, at("101"));
+    }
+
+    #[tokio::test]
+    async fn the_checkpoints_of_another_stream_and_broken_ones_are_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("checkpoints.json");
+        Checkpoints::open(Some(file.clone()), ARN).unwrap().store("shard-1", at("100")).await;
+        let other = Checkpoints::open(Some(file.clone()), "another").unwrap();
+        assert_eq!(other.get("shard-1").await, Checkpoint::default());
+        fs::write(&file, "{\"stream_arn\": ").unwrap();
+        let broken = Checkpoints::open(Some(file), ARN).unwrap();
+        assert_eq!(broken.get("shard-1").await, Checkpoint::default());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_could_not_be_written_is_written_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let file = missing.join("checkpoints.json");
+        let checkpoints = Checkpoints::open(Some(file.clone()), ARN).unwrap();
+        checkpoints.store("shard-1", at("100")).await;
+        fs::create_dir(&missing).unwrap();
+        checkpoints.flush().await;
+        assert_eq!(Checkpoints::open(Some(file), ARN).unwrap().get("shard-1").await, at("100"));
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_is_an_error_at_start() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Checkpoints::open(Some(folder.path().to_owned()), ARN).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! The stream as the mapping sees it: a list of shards, and pages of records.
+
+use std::{error::Error, fmt, future::Future, time::Duration};
+
+use aws_sdk_dynamodbstreams::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{get_records::GetRecordsError, get_shard_iterator::GetShardIteratorError},
+    types::{Record, ShardIteratorType},
+};
+
+/// The client handed in may have no time limits, and a request that hangs must not end the mapping.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+
+/// `GetRecords` gives no more.
+const PAGE_SIZE: i32 = 1000;
+
+/// One stream of a table.
+#[derive(Debug)]
+pub(super) struct Stream {
+    client: Client,
+    arn: String,
+}
+
+/// A shard of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ListedShard {
+    pub(super) id: String,
+    pub(super) parent: Option<String>,
+}
+
+/// Where to read a shard from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start<'a> {
+    TrimHorizon,
+    After(&'a str),
+}
+
+/// Records of a shard, in order.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) records: Vec<Record>,
+    /// None: the shard is closed and this was its last page.
+    pub(super) next_iterator: Option<String>,
+}
+
+/// Why the stream gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StreamError {
+    /// An iterator lives for 15 minutes.
+    #[error("the shard iterator has expired")]
+    Expired,
+    /// The position was trimmed away, or the shard doesn't know it.
+    #[error("the position is not in the shard any more")]
+    Trimmed,
+    #[error("the stream has no such shard")]
+    NotFound,
+    /// With the chain of causes written out, without the response: it may carry attributes.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Stream {
+    pub(super) fn new(client: Client, arn: &str) -> Self {
+        Self { client, arn: arn.to_owned() }
+    }
+
+    /// Every shard of the stream, closed ones included.
+    pub(super) async fn shards(&self) -> Result<Vec<ListedShard>, StreamError> {
+        let mut shards = Vec::new();
+        let mut last = None;
+        loop {
+            let request =
+                self.client.describe_stream().stream_arn(&self.arn).set_exclusive_start_shard_id(last);
+            let answer = limited(request.send()).await?.map_err(|error| StreamError::failed(&error))?;
+            let Some(description) = answer.stream_description else {
+                return Err(StreamError::Failed("the answer has no stream description".to_owned()));
+            };
+            for shard in description.shards() {
+                if let Some(id) = shard.shard_id() {
+                    shards.push(ListedShard {
+                        id: id.to_owned(),
+                        parent: shard.parent_shard_id().map(str::to_owned),
+                    });
+                }
+            }
+            last = description.last_evaluated_shard_id;
+            if last.is_none() {
+                return Ok(shards);
+            }
+        }
+    }
+
+    pub(super) async fn iterator(&self, shard: &str, start: Start<'_>) -> Result<String, StreamError> {
+        let request = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(shard);
+        let request = match start {
+            Start::TrimHorizon => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            Start::After(number) => {
+                request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(number)
+            }
+        };
+        let answer = limited(request.send()).await?.map_err(|error| match error.as_service_error() {
+            Some(GetShardIteratorError::TrimmedDataAccessException(_)) => StreamError::Trimmed,
+            Some(GetShardIteratorError::ResourceNotFoundException(_)) => StreamError::NotFound,
+            // A number that the shard never had.
+            Some(cause)
+                if matches!(start, Start::After(_)) && cause.code() == Some("ValidationException") =>
+            {
+                StreamError::Trimmed
+            }
+            _ => StreamError::failed(&error),
+        })?;
+        answer
+            .shard_iterator
+            .ok_or_else(|| StreamError::Failed("the answer has no shard iterator".to_owned()))
+    }
+
+    pub(super) async fn records(&self, iterator: &str) -> Result<Page, StreamError> {
+        let request = self.client.get_records().shard_iterator(iterator).limit(PAGE_SIZE);
+        let answer = limited(request.send()).await?.map_err(|error| match error.as_service_error() {
+            Some(GetRecordsError::ExpiredIteratorException(_)) => StreamError::Expired,
+            Some(GetRecordsError::TrimmedDataAccessException(_)) => StreamError::Trimmed,
+            Some(GetRecordsError::ResourceNotFoundException(_)) => StreamError::NotFound,
+            _ => StreamError::failed(&error),
+        })?;
+        Ok(Page { records: answer.records.unwrap_or_default(), next_iterator: answer.next_shard_iterator })
+    }
+}
+
+impl StreamError {
+    fn failed<E: Error + 'static, R: fmt::Debug + 'static>(error: &SdkError<E, R>) -> Self {
+        let mut chain = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            chain = format!("{chain}: {error}");
+            cause = error.source();
+        }
+        Self::Failed(chain)
+    }
+}
+
+async fn limited<T>(request: impl Future<Output = T>) -> Result<T, StreamError> {
+    let timed_out = |_| StreamError::Failed(format!("no answer within {} s", REQUEST_LIMIT.as_secs()));
+    tokio::time::timeout(REQUEST_LIMIT, request).await.map_err(timed_out)
+}
