@@ -1,6 +1,14 @@
 //! One connection to PostgreSQL, made again when it is found dead.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
 use tokio_postgres::{
@@ -25,6 +33,8 @@ const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 pub struct Postgres {
     config: Config,
     keep: bool,
+    /// Queries that wait for their turn; counted only when connections are closed.
+    waiting: AtomicUsize,
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
@@ -77,11 +87,11 @@ impl From<QueryError> for Error {
 
 impl Postgres {
     /// The database of `config`; with `keep` the connection is kept between queries, without it is closed
-    /// after each (for servers that serve one connection at a time).
+    /// after use (for servers that serve one connection at a time).
     #[must_use]
     pub fn new(mut config: Config, keep: bool) -> Self {
         config.connect_timeout(CONNECT_TIMEOUT).application_name("cruddur");
-        Self { config, keep, connection: Mutex::new(None) }
+        Self { config, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
     }
 
     /// The rows of `statement`.
@@ -105,12 +115,7 @@ impl Postgres {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, QueryError> {
         if !self.keep {
-            // The lock is held all the while: within one process there is one connection at a time, too.
-            let _turn = self.connection.lock().await;
-            let connection = self.connect().await?;
-            let rows = in_time(connection.client.query_typed(statement, parameters)).await;
-            connection.close().await;
-            return rows;
+            return self.query_and_close(statement, parameters).await;
         }
         let connection = {
             let mut slot = self.connection.lock().await;
@@ -129,6 +134,29 @@ impl Postgres {
         rows
     }
 
+    /// One query at a time; the connection is closed as soon as no other query of this process waits for it.
+    async fn query_and_close(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, QueryError> {
+        let turn = Turn::wait_for(self);
+        let mut slot = self.connection.lock().await;
+        drop(turn);
+        let connection = match slot.take() {
+            Some(connection) if !connection.client.is_closed() => connection,
+            _ => Arc::new(self.connect().await?),
+        };
+        let rows = in_time(connection.client.query_typed(statement, parameters)).await;
+        let lost = rows.as_ref().is_err_and(QueryError::is_connection_lost);
+        if !lost && self.waiting.load(Ordering::Acquire) > 0 {
+            *slot = Some(connection);
+        } else if let Some(connection) = Arc::into_inner(connection) {
+            connection.close().await;
+        }
+        rows
+    }
+
     async fn connect(&self) -> Result<Connection, QueryError> {
         // `connect_timeout` bounds only the TCP connection; a server that accepts and says nothing must not
         // hold a request either.
@@ -141,6 +169,27 @@ impl Postgres {
             }
         });
         Ok(Connection { client, driver })
+    }
+}
+
+/// A query's place in the queue for the connection.
+struct Turn<'a>(&'a Postgres);
+
+impl<'a> Turn<'a> {
+    fn wait_for(postgres: &'a Postgres) -> Self {
+        postgres.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(postgres)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let was_last = self.0.waiting.fetch_sub(1, Ordering::AcqRel) == 1;
+        // A query that was given up while it waited may be the one for which the connection was left open. (The
+        // lock is held by whoever has got their turn, so this closes no connection in use.)
+        if was_last && let Ok(mut slot) = self.0.connection.try_lock() {
+            *slot = None;
+        }
     }
 }
 

@@ -33,7 +33,7 @@ impl Timestamp {
     #[must_use]
     pub fn new(time: DateTime<Utc>) -> Self {
         let time = time.clamp(Self::FIRST, Self::LAST);
-        // A leap second is written `:60`, which is no time of a clock that only grows.
+        // chrono writes a leap second as `:60`, which many parsers refuse: it is folded into the second before.
         let time = match time.nanosecond() {
             1_000_000_000.. => time.with_nanosecond(999_999_999).unwrap_or(time),
             _ => time,
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_second_does_not_sort_after_the_next_second() {
+    fn a_leap_second_is_folded_into_the_second_before() {
         let leap = DateTime::from_timestamp(1_483_228_799, 1_500_000_000).unwrap();
         assert_eq!(Timestamp::new(leap).to_string(), "2016-12-31T23:59:59.999999Z");
     }
