@@ -67,12 +67,7 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path.join("lock"))
+    File::options().read(true).write(true).create(true).truncate(false).open(path.join("lock"))
 }
 
 #[cfg(test)]
@@ -86,10 +81,7 @@ mod tests {
         let first = DataDir::open(&path).unwrap();
         assert_eq!(
             DataDir::open(&path).unwrap_err().to_string(),
-            format!(
-                "the data directory {} is in use by another local stack",
-                path.display()
-            )
+            format!("the data directory {} is in use by another local stack", path.display())
         );
         drop(first);
         assert_eq!(DataDir::open(&path).unwrap().path(), path);
@@ -111,9 +103,6 @@ mod tests {
         let path = parent.path().join("data");
         fs::write(&path, "").unwrap();
         let error = DataDir::open(&path).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("the data directory {} can't be opened", path.display())
-        );
+        assert_eq!(error.to_string(), format!("the data directory {} can't be opened", path.display()));
     }
 }

@@ -77,31 +77,18 @@ impl Engine {
             let port = listener.local_addr()?.port();
             Ok((listener, port))
         };
-        listen.await.map_err(|source| EngineError::Listen {
-            engine: self,
-            port,
-            source,
-        })
+        listen.await.map_err(|source| EngineError::Listen { engine: self, port, source })
     }
 
     fn start_error(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EngineError {
-        EngineError::Start {
-            engine: self,
-            source: source.into(),
-        }
+        EngineError::Start { engine: self, source: source.into() }
     }
 
     fn failure(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EngineError {
-        EngineError::Failed {
-            engine: self,
-            source: source.into(),
-        }
+        EngineError::Failed { engine: self, source: source.into() }
     }
 
     fn still_busy(self) -> EngineError {
-        EngineError::StillBusy {
-            engine: self,
-            limit: SHUTDOWN_LIMIT,
-        }
+        EngineError::StillBusy { engine: self, limit: SHUTDOWN_LIMIT }
     }
 }

@@ -4,4 +4,5 @@ pub mod data_dir;
 pub mod engines;
 pub mod function;
 pub mod gateway;
+pub mod issuer;
 pub mod mapping;

@@ -40,12 +40,7 @@ impl DynamoDb {
             let _ = stopped.await;
         };
         let server = tokio::spawn(server::serve_with_shutdown(listener, database.clone(), shutdown));
-        Self {
-            endpoint_url: format!("http://127.0.0.1:{port}"),
-            database,
-            stop,
-            server,
-        }
+        Self { endpoint_url: format!("http://127.0.0.1:{port}"), database, stop, server }
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` has to be; streams are served at the same one.
@@ -62,12 +57,7 @@ impl DynamoDb {
 
     /// Lets the requests that are running finish, and closes the database.
     pub async fn shutdown(self) -> Result<(), EngineError> {
-        let Self {
-            database,
-            stop,
-            server,
-            ..
-        } = self;
+        let Self { database, stop, server, .. } = self;
         let _ = stop.send(());
         match timeout(SHUTDOWN_LIMIT, server).await {
             Ok(Ok(Ok(()))) => {}
@@ -76,17 +66,13 @@ impl DynamoDb {
             Err(_elapsed) => return Err(ENGINE.still_busy()),
         }
         // Closing moves the write-ahead log into the database, which may take a moment.
-        tokio::task::spawn_blocking(move || drop(database))
-            .await
-            .map_err(|panic| ENGINE.failure(panic))
+        tokio::task::spawn_blocking(move || drop(database)).await.map_err(|panic| ENGINE.failure(panic))
     }
 }
 
 impl fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DynamoDb")
-            .field("endpoint_url", &self.endpoint_url)
-            .finish_non_exhaustive()
+        f.debug_struct("DynamoDb").field("endpoint_url", &self.endpoint_url).finish_non_exhaustive()
     }
 }
 
@@ -99,9 +85,7 @@ async fn open(data: Option<&DataDir>) -> Result<Database, EngineError> {
         Some(path) => Database::new(path).map_err(|error| ENGINE.start_error(error)),
         None => Err(ENGINE.start_error(format!("the path {} is not UTF-8", path.display()))),
     };
-    tokio::task::spawn_blocking(open)
-        .await
-        .map_err(|panic| ENGINE.start_error(panic))?
+    tokio::task::spawn_blocking(open).await.map_err(|panic| ENGINE.start_error(panic))?
 }
 
 #[cfg(test)]
@@ -128,11 +112,7 @@ mod tests {
     }
 
     async fn create_table(client: &Client) {
-        let key = KeySchemaElement::builder()
-            .attribute_name("pk")
-            .key_type(KeyType::Hash)
-            .build()
-            .unwrap();
+        let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build().unwrap();
         let attribute = AttributeDefinition::builder()
             .attribute_name("pk")
             .attribute_type(ScalarAttributeType::S)
@@ -197,9 +177,6 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = DynamoDb::start(None, port).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("port {port} for DynamoDB can't be opened")
-        );
+        assert_eq!(error.to_string(), format!("port {port} for DynamoDB can't be opened"));
     }
 }

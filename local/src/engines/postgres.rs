@@ -56,12 +56,7 @@ impl Postgres {
         let (stop, stopped) = watch::channel(false);
         let relay = tokio::spawn(relay::run(listener, backend, stopped));
         let database_url = format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
-        Ok(Self {
-            database_url,
-            stop,
-            relay,
-            ephemeral,
-        })
+        Ok(Self { database_url, stop, relay, ephemeral })
     }
 
     /// What `DATABASE_URL` has to be.
@@ -73,12 +68,7 @@ impl Postgres {
     /// Takes no more clients, tells the one that may be connected to go (the statement that is running
     /// finishes, an open transaction is rolled back), and closes the cluster.
     pub async fn shutdown(self) -> Result<(), EngineError> {
-        let Self {
-            stop,
-            mut relay,
-            ephemeral,
-            ..
-        } = self;
+        let Self { stop, mut relay, ephemeral, .. } = self;
         stop.send_replace(true);
         let stopped = async {
             let backend = (&mut relay).await.map_err(|panic| ENGINE.failure(panic))?;
@@ -95,9 +85,7 @@ impl Postgres {
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Postgres")
-            .field("database_url", &self.database_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Postgres").field("database_url", &self.database_url).finish_non_exhaustive()
     }
 }
 
@@ -130,11 +118,7 @@ fn create_cluster(root: &Path) -> anyhow::Result<()> {
     let mut template = Pglite::builder().temporary().open()?;
     let files = template.dump_data_dir_with_format(DataDirArchiveFormat::Tar)?;
     template.close()?;
-    Pglite::builder()
-        .path(root)
-        .load_data_dir_archive(files)
-        .open()?
-        .close()
+    Pglite::builder().path(root).load_data_dir_archive(files).open()?.close()
 }
 
 #[cfg(test)]
@@ -151,9 +135,7 @@ mod tests {
 
     /// A client, and the task that moves its bytes.
     async fn connect(engine: &Postgres) -> (Client, JoinHandle<()>) {
-        let (client, connection) = tokio_postgres::connect(engine.database_url(), NoTls)
-            .await
-            .unwrap();
+        let (client, connection) = tokio_postgres::connect(engine.database_url(), NoTls).await.unwrap();
         (client, tokio::spawn(async move { drop(connection.await) }))
     }
 
@@ -167,9 +149,7 @@ mod tests {
 
     async fn address(engine: &Postgres) -> TcpStream {
         let config: Config = engine.database_url().parse().unwrap();
-        TcpStream::connect(("127.0.0.1", config.get_ports()[0]))
-            .await
-            .unwrap()
+        TcpStream::connect(("127.0.0.1", config.get_ports()[0])).await.unwrap()
     }
 
     #[tokio::test]
@@ -178,10 +158,7 @@ mod tests {
         let data = DataDir::open(parent.path().join("data")).unwrap();
         let first = Postgres::start(Some(&data), 0).await.unwrap();
         let (client, driver) = connect(&first).await;
-        client
-            .batch_execute("CREATE TABLE t (x text); INSERT INTO t VALUES ('kept')")
-            .await
-            .unwrap();
+        client.batch_execute("CREATE TABLE t (x text); INSERT INTO t VALUES ('kept')").await.unwrap();
         drop(client);
         driver.await.unwrap();
         first.shutdown().await.unwrap();
@@ -200,11 +177,10 @@ mod tests {
         let config: Config = engine.database_url().parse().unwrap();
         let (client, connection) = config.connect_raw(stream, NoTls).await.unwrap();
         let driver = tokio::spawn(async move { drop(connection.await) });
-        let query = tokio::spawn(async move {
-            client
-                .simple_query("SELECT pg_sleep(0.2), repeat('x', 4000000)")
-                .await
-        });
+        let query =
+            tokio::spawn(
+                async move { client.simple_query("SELECT pg_sleep(0.2), repeat('x', 4000000)").await },
+            );
         tokio::time::sleep(Duration::from_millis(100)).await;
         driver.abort();
         assert!(query.await.unwrap().is_err());
@@ -216,10 +192,7 @@ mod tests {
     async fn a_client_that_speaks_another_protocol_leaves_the_next_one_alone() {
         let engine = Postgres::start(None, 0).await.unwrap();
         let mut stream = address(&engine).await;
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         stream.shutdown().await.unwrap();
         assert_eq!(stream.read_to_end(&mut Vec::new()).await.unwrap_or(0), 0);
         assert_eq!(one(&engine, "SELECT 'served'").await, "served");
@@ -265,9 +238,6 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = Postgres::start(None, port).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("port {port} for PostgreSQL can't be opened")
-        );
+        assert_eq!(error.to_string(), format!("port {port} for PostgreSQL can't be opened"));
     }
 }

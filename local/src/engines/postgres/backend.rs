@@ -15,10 +15,7 @@ pub(super) struct Backend {
 impl Backend {
     /// Starts what `builder` describes, on a port of its own.
     pub(super) async fn start(builder: PgliteServerBuilder) -> Result<Self> {
-        let mut backend = Self {
-            builder,
-            server: None,
-        };
+        let mut backend = Self { builder, server: None };
         backend.restart().await?;
         Ok(backend)
     }
@@ -44,11 +41,8 @@ impl Backend {
     }
 
     async fn try_connect(&self) -> io::Result<TcpStream> {
-        let address = self
-            .server
-            .as_ref()
-            .and_then(PgliteServer::tcp_addr)
-            .ok_or(io::ErrorKind::NotConnected)?;
+        let address =
+            self.server.as_ref().and_then(PgliteServer::tcp_addr).ok_or(io::ErrorKind::NotConnected)?;
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)

@@ -33,10 +33,7 @@ pub(super) async fn run(
             anyhow::Ok(())
         };
         if let Err(error) = session.await {
-            tracing::warn!(
-                cause = format!("{error:#}"),
-                "a connection to PostgreSQL has failed"
-            );
+            tracing::warn!(cause = format!("{error:#}"), "a connection to PostgreSQL has failed");
         }
     }
 }

@@ -1,0 +1,205 @@
+//! The issuer's RSA key.
+
+use std::{fs, io, io::Write as _, path::PathBuf, sync::Arc};
+
+use aws_lc_rs::{
+    encoding::AsDer as _,
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, Jwk, KeyAlgorithm, PublicKeyUse, RSAKeyParameters, RSAKeyType,
+    ThumbprintHash,
+};
+
+use crate::data_dir::DataDir;
+
+/// The key's file in the data directory: PKCS#8, DER.
+const FILE: &str = "issuer.key.der";
+
+/// An RSA key of 2048 bits that signs RS256. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SigningKey {
+    pair: Arc<RsaKeyPair>,
+    public: Jwk,
+    id: String,
+}
+
+/// Why there is no key, or no signature.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The key's file can't be read or written.
+    #[error("the issuer's key {} can't be read or written", .path.display())]
+    File {
+        /// The key's file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The key's file holds something else. Deleting it makes a new key, and ends all tokens of the old one.
+    #[error("{} is no RSA key in PKCS#8; delete it to get a new one", .path.display())]
+    Malformed {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: aws_lc_rs::error::KeyRejected,
+    },
+    /// The cryptographic library fails, without giving a reason.
+    #[error("the cryptographic library fails")]
+    Cryptography,
+    /// The key has no identifier.
+    #[error("the key's thumbprint can't be computed")]
+    Thumbprint(#[source] jsonwebtoken::errors::Error),
+}
+
+impl SigningKey {
+    /// A new key that lives as long as the value.
+    pub fn generate() -> Result<Self, KeyError> {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Cryptography)?;
+        Self::new(pair)
+    }
+
+    /// The key kept in `data`, made at the first start.
+    pub fn open(data: &DataDir) -> Result<Self, KeyError> {
+        let path = data.join(FILE);
+        match fs::read(&path) {
+            Ok(der) => {
+                let pair =
+                    RsaKeyPair::from_pkcs8(&der).map_err(|source| KeyError::Malformed { path, source })?;
+                Self::new(pair)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = Self::generate()?;
+                let der = key.pair.as_der().map_err(|_| KeyError::Cryptography)?;
+                write(data, der.as_ref()).map_err(|source| KeyError::File { path, source })?;
+                Ok(key)
+            }
+            Err(source) => Err(KeyError::File { path, source }),
+        }
+    }
+
+    fn new(pair: RsaKeyPair) -> Result<Self, KeyError> {
+        let public_key = pair.public_key();
+        let base64url = |number: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(number);
+        let mut public = Jwk {
+            common: CommonParameters {
+                public_key_use: Some(PublicKeyUse::Signature),
+                key_algorithm: Some(KeyAlgorithm::RS256),
+                ..CommonParameters::default()
+            },
+            algorithm: AlgorithmParameters::RSA(RSAKeyParameters {
+                key_type: RSAKeyType::RSA,
+                n: base64url(public_key.modulus().big_endian_without_leading_zero()),
+                e: base64url(public_key.exponent().big_endian_without_leading_zero()),
+            }),
+        };
+        let id = public.thumbprint(ThumbprintHash::SHA256).map_err(KeyError::Thumbprint)?;
+        public.common.key_id = Some(id.clone());
+        Ok(Self { pair: Arc::new(pair), public, id })
+    }
+
+    /// The key's identifier, `kid`: its thumbprint of RFC 7638.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> &Jwk {
+        &self.public
+    }
+
+    /// The JWS of these bytes in the compact form, signed with RS256 whatever the header says.
+    pub fn sign(&self, header: &[u8], payload: &[u8]) -> Result<String, KeyError> {
+        let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+            .map_err(|_| KeyError::Cryptography)?;
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+}
+
+/// Writes the key's file, for its owner only, whole or not at all.
+fn write(data: &DataDir, der: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(data.path())?;
+    file.write_all(der)?;
+    file.as_file().sync_all()?;
+    file.persist(data.join(FILE))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data_dir(parent: &tempfile::TempDir) -> DataDir {
+        DataDir::open(parent.path().join("data")).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_the_same_after_a_restart() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = data_dir(&parent);
+        let first = SigningKey::open(&data).unwrap();
+        let second = SigningKey::open(&data).unwrap();
+        assert_eq!(first.public(), second.public());
+        assert_eq!(first.sign(b"{}", b"{}").unwrap(), second.sign(b"{}", b"{}").unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let parent = tempfile::tempdir().unwrap();
+        let data = data_dir(&parent);
+        SigningKey::open(&data).unwrap();
+        let mode = fs::metadata(data.join(FILE)).unwrap().permissions().mode();
+        assert_eq!(format!("{:o}", mode & 0o777), "600");
+    }
+
+    #[test]
+    fn a_damaged_key_is_named_and_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = data_dir(&parent);
+        fs::write(data.join(FILE), "damaged").unwrap();
+        let error = SigningKey::open(&data).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{} is no RSA key in PKCS#8; delete it to get a new one", data.join(FILE).display())
+        );
+        assert_eq!(fs::read(data.join(FILE)).unwrap(), b"damaged");
+    }
+
+    /// The key and the thumbprint are those of the RFC's section 3.1.
+    #[test]
+    fn an_identifier_is_the_thumbprint_of_rfc_7638() {
+        let rfc = Jwk {
+            common: CommonParameters::default(),
+            algorithm: AlgorithmParameters::RSA(RSAKeyParameters {
+                key_type: RSAKeyType::RSA,
+                n: concat!(
+                    "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWK",
+                    "RXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMic",
+                    "AtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3",
+                    "XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+                )
+                .to_owned(),
+                e: "AQAB".to_owned(),
+            }),
+        };
+        assert_eq!(
+            rfc.thumbprint(ThumbprintHash::SHA256).unwrap(),
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        );
+        let key = SigningKey::generate().unwrap();
+        assert_eq!(key.id(), key.public().thumbprint(ThumbprintHash::SHA256).unwrap());
+    }
+}
