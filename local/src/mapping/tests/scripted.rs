@@ -1,6 +1,10 @@
 //! Against a stream with several shards, splits and errors.
 
-use std::time::Duration;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
+use tokio::sync::Barrier;
 
 use super::{
     super::{Mapping, Options},
@@ -8,6 +12,7 @@ use super::{
     scripted_stream::{ARN, ScriptedStream},
     soon, success,
 };
+use crate::function::Function;
 
 async fn options(stream: &ScriptedStream) -> Options {
     Options {
@@ -197,28 +202,39 @@ async fn a_trimmed_page_in_the_middle_of_a_shard_is_read_again_from_the_last_pos
 }
 
 #[tokio::test]
-async fn shards_run_side_by_side_and_each_of_them_one_invocation_at_a_time() {
-    let slow = Duration::from_millis(100);
-    let one = ScriptedStream::default();
-    one.open("a", None);
-    one.append("a", 1, keys(1..7));
+async fn a_shard_has_one_invocation_at_a_time() {
+    let stream = ScriptedStream::default();
+    stream.open("shard", None);
+    stream.append("shard", 1, keys(1..7));
     let notebook = Notebook::default();
-    let options_of_one = Options { batch_size: 2, ..options(&one).await };
-    let mapping = Mapping::start(options_of_one, notebook.slow_function(slow, success)).unwrap();
+    let options = Options { batch_size: 2, ..options(&stream).await };
+    let function = notebook.slow_function(Duration::from_millis(20), success);
+    let mapping = Mapping::start(options, function).unwrap();
     soon(mapping.idle()).await;
     mapping.stop().await;
+    assert_eq!(notebook.keys(), keys(1..7));
     assert!(!notebook.notes().overlapped);
+}
 
-    let two = ScriptedStream::default();
-    two.open("a", None);
-    two.open("b", None);
-    two.append("a", 1, keys(1..3));
-    two.append("b", 3, keys(3..5));
-    let notebook = Notebook::default();
-    let mapping = Mapping::start(options(&two).await, notebook.slow_function(slow, success)).unwrap();
+#[tokio::test]
+async fn shards_are_delivered_side_by_side() {
+    let stream = ScriptedStream::default();
+    stream.open("a", None);
+    stream.open("b", None);
+    stream.append("a", 1, keys(1..2));
+    stream.append("b", 2, keys(2..3));
+    // Neither invocation ends before the other has begun.
+    let barrier = Arc::new(Barrier::new(2));
+    let function = Function::event("stream-handler", Duration::from_mins(1), move |_: LambdaEvent<Value>| {
+        let barrier = Arc::clone(&barrier);
+        async move {
+            barrier.wait().await;
+            Ok::<_, Infallible>(())
+        }
+    });
+    let mapping = Mapping::start(options(&stream).await, function).unwrap();
     soon(mapping.idle()).await;
     mapping.stop().await;
-    assert!(notebook.notes().overlapped);
 }
 
 #[tokio::test]
