@@ -79,7 +79,8 @@ impl Function {
             let handler = handler.clone();
             async move {
                 let event = serde_json::from_str(&payload).map_err(InvocationError::failed)?;
-                let answer = handler(LambdaEvent::new(event, context)).await.map_err(InvocationError::failed)?;
+                let answer =
+                    handler(LambdaEvent::new(event, context)).await.map_err(InvocationError::failed)?;
                 serde_json::to_string(&answer).map_err(InvocationError::failed)
             }
             .boxed()
@@ -89,7 +90,10 @@ impl Function {
     fn new(
         name: &'static str,
         timeout: Duration,
-        invoke: impl Fn(String, Context) -> BoxFuture<'static, Result<String, InvocationError>> + Send + Sync + 'static,
+        invoke: impl Fn(String, Context) -> BoxFuture<'static, Result<String, InvocationError>>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         Self { name, timeout, clock: Clock::system(), random: Random::system(), invoke: Arc::new(invoke) }
     }
@@ -119,6 +123,9 @@ impl Function {
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Function").field("name", &self.name).field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Function")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

@@ -53,11 +53,7 @@ pub struct Gateway {
 impl Gateway {
     /// An API with these routes. Fails on a route key that can't be served here, or that is there twice.
     pub fn new(routes: Vec<Route>) -> Result<Self, RouteKeyError> {
-        Ok(Self {
-            routes: Routes::new(routes)?,
-            clock: Clock::system(),
-            random: Random::system(),
-        })
+        Ok(Self { routes: Routes::new(routes)?, clock: Clock::system(), random: Random::system() })
     }
 
     /// The API as the fallback of a router, to be merged into one with further pages.
@@ -73,10 +69,7 @@ impl Gateway {
         if header_size(&parts) > MAX_HEADERS {
             return Err(Refusal::HeadersTooLarge);
         }
-        let found = self
-            .routes
-            .find(&parts.method, parts.uri.path())
-            .ok_or(Refusal::NotFound)?;
+        let found = self.routes.find(&parts.method, parts.uri.path()).ok_or(Refusal::NotFound)?;
         let body = read(body).await?;
         let event = Event::new(&parts, &body, &found, request_id, &self.clock, &self.random);
         let event = serde_json::to_string(&event).map_err(|_| Refusal::InternalServerError)?;
@@ -109,9 +102,7 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         cors.apply(response.headers_mut());
         response
     };
-    response
-        .headers_mut()
-        .insert("apigw-requestid", request_id.header());
+    response.headers_mut().insert("apigw-requestid", request_id.header());
     response
 }
 
@@ -125,10 +116,7 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
 
 /// The bytes that count against [`MAX_HEADERS`].
 fn header_size(parts: &Parts) -> usize {
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
     let request_line = parts.method.as_str().len() + " ".len() + target + " HTTP/1.1".len();
     request_line + parts.headers.values().map(HeaderValue::len).sum::<usize>()
 }
@@ -176,11 +164,6 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (
-            self.status(),
-            [(header::CONTENT_TYPE, "application/json")],
-            self.body(),
-        )
-            .into_response()
+        (self.status(), [(header::CONTENT_TYPE, "application/json")], self.body()).into_response()
     }
 }

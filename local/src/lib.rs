@@ -1,8 +1,13 @@
 //! The local stack: the deployed functions on one machine, with embedded engines in place of AWS.
 
 pub mod data_dir;
+pub mod demo;
+pub mod deployment;
 pub mod engines;
 pub mod function;
 pub mod gateway;
 pub mod issuer;
 pub mod mapping;
+pub mod options;
+mod pages;
+pub mod stack;

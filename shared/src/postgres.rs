@@ -95,7 +95,7 @@ impl Postgres {
     }
 
     /// The rows of `statement`.
-    pub(crate) async fn query(
+    pub async fn query(
         &self,
         statement: &str,
         parameters: &[Parameter<'_>],

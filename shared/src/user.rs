@@ -33,6 +33,17 @@ pub struct User {
     pub display_name: String,
 }
 
+impl User {
+    /// The user in a row with the columns `uuid`, `handle` and `display_name`.
+    pub fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            uuid: row.try_get("uuid").map_err(Error::internal)?,
+            handle: row.try_get("handle").map_err(Error::internal)?,
+            display_name: row.try_get("display_name").map_err(Error::internal)?,
+        })
+    }
+}
+
 /// A user's handle as somebody wrote it: with or without one leading `@`, in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handle(String);
@@ -138,7 +149,7 @@ impl Users {
         let statement = include_str!("../../sql/users/from_cognito_user_id.sql");
         match self.postgres.query(statement, &[(&subject.as_str(), Type::TEXT)]).await {
             Ok(rows) => {
-                let sender = user(rows.first().ok_or(Error::UserNotProvisioned)?)?;
+                let sender = User::from_row(rows.first().ok_or(Error::UserNotProvisioned)?)?;
                 self.remember(subject, sender.uuid, Some(sender.clone()));
                 Ok(sender)
             }
@@ -163,8 +174,8 @@ impl Users {
         let (mut sender, mut receiver) = (None, None);
         for row in &rows {
             match row.try_get("kind").map_err(Error::internal)? {
-                "sender" => sender = Some(user(row)?),
-                _ => receiver = Some(user(row)?),
+                "sender" => sender = Some(User::from_row(row)?),
+                _ => receiver = Some(User::from_row(row)?),
             }
         }
         let sender = sender.ok_or(Error::UserNotProvisioned)?;
@@ -176,7 +187,7 @@ impl Users {
     pub async fn with_handle(&self, handle: &Handle) -> Result<User, Error> {
         let statement = include_str!("../../sql/users/short.sql");
         let rows = self.postgres.query(statement, &[(&handle.canonical(), Type::TEXT)]).await?;
-        rows.first().map(user).transpose()?.ok_or(Error::UserNotFound)
+        rows.first().map(User::from_row).transpose()?.ok_or(Error::UserNotFound)
     }
 
     fn recall(&self, subject: &Subject) -> Option<Remembered> {
@@ -188,14 +199,6 @@ impl Users {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.put(subject.clone(), Remembered { uuid, names });
     }
-}
-
-fn user(row: &Row) -> Result<User, Error> {
-    Ok(User {
-        uuid: row.try_get("uuid").map_err(Error::internal)?,
-        handle: row.try_get("handle").map_err(Error::internal)?,
-        display_name: row.try_get("display_name").map_err(Error::internal)?,
-    })
 }
 
 #[cfg(test)]

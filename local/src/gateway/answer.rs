@@ -14,14 +14,8 @@ use serde_json::Value;
 use super::MAX_PAYLOAD;
 
 /// Headers that belong to the connection between the client and the gateway.
-const OF_THE_CONNECTION: [HeaderName; 6] = [
-    CONNECTION,
-    CONTENT_LENGTH,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+const OF_THE_CONNECTION: [HeaderName; 6] =
+    [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// What a function answers. Format 2.0 has no `multiValueHeaders`, and unknown fields are ignored.
 #[derive(Deserialize)]
@@ -56,9 +50,7 @@ pub(super) fn response(answer: &str) -> Result<Response, AnswerError> {
     }
     match serde_json::from_str(answer) {
         Ok(value @ Value::Object(_)) if value.get("statusCode").is_some() => {
-            serde_json::from_value::<Answer>(value)
-                .map_err(|_| AnswerError::Field)?
-                .into_response()
+            serde_json::from_value::<Answer>(value).map_err(|_| AnswerError::Field)?.into_response()
         }
         Ok(Value::String(text)) => Ok(inferred(text)),
         Ok(_) | Err(_) => Ok(inferred(answer.to_owned())),
@@ -67,9 +59,7 @@ pub(super) fn response(answer: &str) -> Result<Response, AnswerError> {
 
 fn inferred(body: String) -> Response {
     let mut response = Response::new(Body::from(body));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -97,19 +87,14 @@ impl Answer {
         }
         if has_body && !headers.contains_key(CONTENT_TYPE) {
             // Observed.
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static("text/plain; charset=utf-8"),
-            );
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         }
         Ok(response)
     }
 }
 
 fn final_status(code: u16) -> Result<StatusCode, AnswerError> {
-    let status = StatusCode::from_u16(code)
-        .ok()
-        .filter(|status| !status.is_informational());
+    let status = StatusCode::from_u16(code).ok().filter(|status| !status.is_informational());
     status.ok_or(AnswerError::Status)
 }
 
@@ -128,11 +113,7 @@ mod tests {
         };
         let body = body.collect().await.unwrap().to_bytes();
         let headers = parts.headers.iter().map(header).collect();
-        Ok((
-            parts.status.as_u16(),
-            headers,
-            String::from_utf8(body.to_vec()).unwrap(),
-        ))
+        Ok((parts.status.as_u16(), headers, String::from_utf8(body.to_vec()).unwrap()))
     }
 
     fn header(name: &str, value: &str) -> (String, String) {
@@ -171,10 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bare_status_is_enough() {
-        assert_eq!(
-            seen(r#"{"statusCode": 204}"#).await,
-            Ok((204, vec![], String::new()))
-        );
+        assert_eq!(seen(r#"{"statusCode": 204}"#).await, Ok((204, vec![], String::new())));
         let nulls =
             r#"{"statusCode": 204, "headers": null, "cookies": null, "body": null, "isBase64Encoded": null}"#;
         assert_eq!(seen(nulls).await, Ok((204, vec![], String::new())));
@@ -193,10 +171,7 @@ mod tests {
                 "x-kept": "yes",
             },
         });
-        assert_eq!(
-            seen(&answer.to_string()).await,
-            Ok((204, vec![header("x-kept", "yes")], String::new()))
-        );
+        assert_eq!(seen(&answer.to_string()).await, Ok((204, vec![header("x-kept", "yes")], String::new())));
     }
 
     #[tokio::test]
@@ -209,11 +184,7 @@ mod tests {
             (r#""text""#, "text"),
             (r#"{"name": "#, r#"{"name": "#),
         ] {
-            assert_eq!(
-                seen(answer).await,
-                Ok((200, vec![json.clone()], body.to_owned())),
-                "{answer}"
-            );
+            assert_eq!(seen(answer).await, Ok((200, vec![json.clone()], body.to_owned())), "{answer}");
         }
     }
 
@@ -231,11 +202,7 @@ mod tests {
         ] {
             assert_eq!(refusal(answer), AnswerError::Field, "{answer}");
         }
-        for answer in [
-            r#"{"statusCode": 0}"#,
-            r#"{"statusCode": 101}"#,
-            r#"{"statusCode": 1000}"#,
-        ] {
+        for answer in [r#"{"statusCode": 0}"#, r#"{"statusCode": 101}"#, r#"{"statusCode": 1000}"#] {
             assert_eq!(refusal(answer), AnswerError::Status, "{answer}");
         }
         for answer in [

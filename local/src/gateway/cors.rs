@@ -87,9 +87,7 @@ impl Cors {
 fn is_local(origin: &HeaderValue) -> bool {
     let host = |origin: &str| {
         let authority = origin.strip_prefix("http://")?;
-        let rest = authority
-            .strip_prefix("localhost")
-            .or_else(|| authority.strip_prefix("127.0.0.1"))?;
+        let rest = authority.strip_prefix("localhost").or_else(|| authority.strip_prefix("127.0.0.1"))?;
         let port = rest.strip_prefix(':').map(str::parse::<u16>);
         Some(rest.is_empty() || port.is_some_and(|port| port.is_ok()))
     };
@@ -102,12 +100,9 @@ mod tests {
 
     #[test]
     fn origins_of_this_machine_are_allowed() {
-        for origin in [
-            "http://localhost",
-            "http://localhost:5173",
-            "http://127.0.0.1",
-            "http://127.0.0.1:65535",
-        ] {
+        for origin in
+            ["http://localhost", "http://localhost:5173", "http://127.0.0.1", "http://127.0.0.1:65535"]
+        {
             assert!(is_local(&HeaderValue::from_static(origin)), "{origin}");
         }
     }

@@ -28,15 +28,7 @@ use super::route::Found;
 
 /// Headers that don't reach the function: cookies have a field of their own, the others belong to the
 /// connection between the client and the gateway.
-const KEPT_BACK: [HeaderName; 7] = [
-    CONNECTION,
-    COOKIE,
-    EXPECT,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+const KEPT_BACK: [HeaderName; 7] = [CONNECTION, COOKIE, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// Media types of `application` whose bodies are passed as text; all of `text` is, too (observed). Everything
 /// else is base64, also forms and bodies without a content type.
@@ -108,9 +100,7 @@ impl<'a> Event<'a> {
 
         let mut headers = headers(&parts.headers);
         headers.insert("content-length", body.len().to_string());
-        headers
-            .entry("x-amzn-trace-id")
-            .or_insert_with(|| trace_id(now.timestamp(), random));
+        headers.entry("x-amzn-trace-id").or_insert_with(|| trace_id(now.timestamp(), random));
         let forwarded_for = headers.entry("x-forwarded-for").or_default();
         let separator = if forwarded_for.is_empty() { "" } else { ", " };
         *forwarded_for = format!("{forwarded_for}{separator}{source_ip}");
@@ -200,16 +190,9 @@ fn headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
 
 fn cookies(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(COOKIE).iter().map(text);
-    let split = |value: Cow<'_, str>| {
-        value
-            .split(';')
-            .map(|cookie| cookie.trim().to_owned())
-            .collect::<Vec<_>>()
-    };
-    values
-        .flat_map(split)
-        .filter(|cookie| !cookie.is_empty())
-        .collect()
+    let split =
+        |value: Cow<'_, str>| value.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>();
+    values.flat_map(split).filter(|cookie| !cookie.is_empty()).collect()
 }
 
 fn query_string_parameters(query: &str) -> BTreeMap<String, String> {
@@ -231,9 +214,7 @@ fn encode_body(headers: &HeaderMap, body: &Bytes) -> (Option<String>, bool) {
     if body.is_empty() {
         return (None, false);
     }
-    let text = str::from_utf8(body)
-        .ok()
-        .filter(|_| is_text(&value(headers, &CONTENT_TYPE)));
+    let text = str::from_utf8(body).ok().filter(|_| is_text(&value(headers, &CONTENT_TYPE)));
     match text {
         Some(text) => (Some(text.to_owned()), false),
         None => (Some(STANDARD.encode(body)), true),
@@ -308,20 +289,13 @@ mod tests {
             Some("image/png"),
             Some("weird/unknown"),
         ] {
-            assert_eq!(
-                encoded(content_type, b"{}"),
-                (Some("e30=".into()), true),
-                "{content_type:?}"
-            );
+            assert_eq!(encoded(content_type, b"{}"), (Some("e30=".into()), true), "{content_type:?}");
         }
     }
 
     #[test]
     fn text_that_is_not_utf_8_is_base64() {
-        assert_eq!(
-            encoded(Some("application/json"), &[0xff, 0xfe]),
-            (Some("//4=".into()), true)
-        );
+        assert_eq!(encoded(Some("application/json"), &[0xff, 0xfe]), (Some("//4=".into()), true));
     }
 
     #[test]
@@ -360,19 +334,13 @@ mod tests {
             ("cookie", "a=b"),
             ("transfer-encoding", "chunked"),
         ]);
-        assert_eq!(
-            headers(&given),
-            BTreeMap::from([("x-probe", "first,second".to_owned())])
-        );
+        assert_eq!(headers(&given), BTreeMap::from([("x-probe", "first,second".to_owned())]));
     }
 
     #[test]
     fn ids_have_the_shape_of_the_service() {
         let random = Random::from_fn(|bytes| bytes.fill(0xab));
         assert_eq!(RequestId::new(&random).to_string(), "q6urq6urq6urq6s=");
-        assert_eq!(
-            trace_id(0x5e9f_0c65, &random),
-            "Root=1-5e9f0c65-abababababababababababab"
-        );
+        assert_eq!(trace_id(0x5e9f_0c65, &random), "Root=1-5e9f0c65-abababababababababababab");
     }
 }

@@ -20,10 +20,7 @@ impl Route {
     /// for exactly one segment.
     #[must_use]
     pub fn new(key: impl Into<String>, function: Function) -> Self {
-        Self {
-            key: key.into(),
-            function,
-        }
+        Self { key: key.into(), function }
     }
 }
 
@@ -65,9 +62,7 @@ impl Routes {
             };
             let (key, path) = (route.key.clone(), path.to_owned());
             let table: &mut matchit::Router<Route> = tables.entry(method).or_default();
-            table
-                .insert(path, route)
-                .map_err(|source| RouteKeyError::Conflict { key, source })?;
+            table.insert(path, route).map_err(|source| RouteKeyError::Conflict { key, source })?;
         }
         Ok(Self(tables))
     }
@@ -81,15 +76,9 @@ impl Routes {
             return None;
         }
         let decode = |(name, value): (&str, &str)| {
-            (
-                name.to_owned(),
-                percent_decode_str(value).decode_utf8_lossy().into_owned(),
-            )
+            (name.to_owned(), percent_decode_str(value).decode_utf8_lossy().into_owned())
         };
-        Some(Found {
-            route: found.value,
-            path_parameters: found.params.iter().map(decode).collect(),
-        })
+        Some(Found { route: found.value, path_parameters: found.params.iter().map(decode).collect() })
     }
 }
 
@@ -123,28 +112,19 @@ mod tests {
 
     fn found(routes: &Routes, method: &Method, path: &str) -> Option<(String, Vec<String>)> {
         let found = routes.find(method, path)?;
-        Some((
-            found.route.key.clone(),
-            found.path_parameters.into_values().collect(),
-        ))
+        Some((found.route.key.clone(), found.path_parameters.into_values().collect()))
     }
 
     #[test]
     fn a_parameter_stands_for_exactly_one_segment() {
-        let routes = routes(&[
-            "GET /api/messages/{message_group_uuid}",
-            "GET /api/users/{handle}/short",
-        ])
-        .unwrap();
+        let routes =
+            routes(&["GET /api/messages/{message_group_uuid}", "GET /api/users/{handle}/short"]).unwrap();
         let get = |path| found(&routes, &Method::GET, path);
         let messages = "GET /api/messages/{message_group_uuid}".to_owned();
         let short = "GET /api/users/{handle}/short".to_owned();
 
         assert_eq!(get("/api/messages/1"), Some((messages, vec!["1".to_owned()])));
-        assert_eq!(
-            get("/api/users/@andrew/short"),
-            Some((short, vec!["@andrew".to_owned()]))
-        );
+        assert_eq!(get("/api/users/@andrew/short"), Some((short, vec!["@andrew".to_owned()])));
         for path in [
             "/api/messages",
             "/api/messages/",
@@ -176,34 +156,17 @@ mod tests {
     fn parameters_are_decoded_after_the_match() {
         let routes = routes(&["GET /api/users/{handle}/short"]).unwrap();
         let handle = |path| found(&routes, &Method::GET, path).map(|(_, parameters)| parameters);
-        assert_eq!(
-            handle("/api/users/%40andrew/short"),
-            Some(vec!["@andrew".to_owned()])
-        );
-        assert_eq!(
-            handle("/api/users/a%2Fb+c%20d/short"),
-            Some(vec!["a/b+c d".to_owned()])
-        );
-        assert_eq!(
-            handle("/api/users/%2540/short"),
-            Some(vec!["%40".to_owned()]),
-            "once only"
-        );
+        assert_eq!(handle("/api/users/%40andrew/short"), Some(vec!["@andrew".to_owned()]));
+        assert_eq!(handle("/api/users/a%2Fb+c%20d/short"), Some(vec!["a/b+c d".to_owned()]));
+        assert_eq!(handle("/api/users/%2540/short"), Some(vec!["%40".to_owned()]), "once only");
         assert_eq!(handle("/api/users/%FF/short"), Some(vec!["\u{fffd}".to_owned()]));
         assert_eq!(handle("/api/users/100%/short"), Some(vec!["100%".to_owned()]));
     }
 
     #[test]
     fn unsupported_keys_are_refused() {
-        for key in [
-            "$default",
-            "ANY /api",
-            "get /api",
-            "GET api",
-            "GET",
-            "GET /api/{proxy+}",
-            "GET /{*rest}",
-        ] {
+        for key in ["$default", "ANY /api", "get /api", "GET api", "GET", "GET /api/{proxy+}", "GET /{*rest}"]
+        {
             let error = routes(&[key]).unwrap_err().to_string();
             let expected =
                 format!("the route key `{key}` is not a method and a path without greedy parameters");
@@ -214,9 +177,6 @@ mod tests {
     #[test]
     fn two_routes_for_one_path_are_refused() {
         let error = routes(&["GET /api/{a}", "GET /api/{b}"]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the route key `GET /api/{b}` is in conflict with another one"
-        );
+        assert_eq!(error.to_string(), "the route key `GET /api/{b}` is in conflict with another one");
     }
 }

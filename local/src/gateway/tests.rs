@@ -33,20 +33,14 @@ fn answering(answer: Value) -> Function {
 }
 
 fn failing() -> Function {
-    Function::event("failing", SECOND, |_: LambdaEvent<Value>| async {
-        Err::<(), _>("no luck")
-    })
+    Function::event("failing", SECOND, |_: LambdaEvent<Value>| async { Err::<(), _>("no luck") })
 }
 
 fn sleeping() -> Function {
-    Function::event(
-        "sleeping",
-        Duration::from_millis(5),
-        |_: LambdaEvent<Value>| async {
-            tokio::time::sleep(Duration::from_mins(1)).await;
-            Ok::<_, String>(())
-        },
-    )
+    Function::event("sleeping", Duration::from_millis(5), |_: LambdaEvent<Value>| async {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        Ok::<_, String>(())
+    })
 }
 
 fn routes() -> Vec<Route> {
@@ -76,17 +70,10 @@ fn router() -> Router {
 
 /// Status, headers and body of the response.
 async fn send(request: http::request::Builder, body: impl Into<Body>) -> (u16, http::HeaderMap, String) {
-    let response = router()
-        .oneshot(request.body(body.into()).unwrap())
-        .await
-        .unwrap();
+    let response = router().oneshot(request.body(body.into()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    (
-        parts.status.as_u16(),
-        parts.headers,
-        String::from_utf8(body.to_vec()).unwrap(),
-    )
+    (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
 /// The event that `echo` got.
@@ -209,15 +196,8 @@ async fn a_bare_request_becomes_an_event_without_the_optional_fields() {
 
 #[tokio::test]
 async fn a_binary_body_arrives_as_base64() {
-    let event = event(
-        post("/api/messages").header("content-type", "image/png"),
-        vec![0xff, 0x00],
-    )
-    .await;
-    assert_eq!(
-        (&event["body"], &event["isBase64Encoded"]),
-        (&json!("/wA="), &json!(true))
-    );
+    let event = event(post("/api/messages").header("content-type", "image/png"), vec![0xff, 0x00]).await;
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/wA="), &json!(true)));
 }
 
 #[tokio::test]
@@ -229,10 +209,7 @@ async fn forwarding_headers_of_the_client_are_not_believed() {
     let event = event(request, "").await;
     let headers = &event["headers"];
     assert_eq!(headers["x-forwarded-for"], "10.0.0.1, 127.0.0.1");
-    assert_eq!(
-        (&headers["x-forwarded-proto"], &headers["x-forwarded-port"]),
-        (&json!("http"), &json!("80"))
-    );
+    assert_eq!((&headers["x-forwarded-proto"], &headers["x-forwarded-port"]), (&json!("http"), &json!("80")));
 }
 
 #[tokio::test]
@@ -313,10 +290,7 @@ async fn a_timeout_is_service_unavailable() {
 #[tokio::test]
 async fn a_body_over_10_mb_is_too_large() {
     let expected = (413, r#"{"message":"Request Entity Too Large"}"#.to_owned());
-    assert_eq!(
-        refusal(post("/api/messages"), vec![b'x'; MAX_BODY + 1]).await,
-        expected
-    );
+    assert_eq!(refusal(post("/api/messages"), vec![b'x'; MAX_BODY + 1]).await, expected);
 }
 
 #[tokio::test]
@@ -337,11 +311,7 @@ async fn request_line_and_headers_have_10240_bytes() {
 
 #[tokio::test]
 async fn every_response_carries_the_request_id() {
-    for request in [
-        get("/api/messages/1"),
-        get("/nowhere"),
-        Request::options("/api/messages"),
-    ] {
+    for request in [get("/api/messages/1"), get("/nowhere"), Request::options("/api/messages")] {
         let (_, headers, _) = send(request, "").await;
         assert_eq!(headers["apigw-requestid"], "q6urq6urq6urq6s=");
     }
@@ -349,20 +319,15 @@ async fn every_response_carries_the_request_id() {
 
 /// The CORS headers of a response, and `vary`.
 fn cors(headers: &http::HeaderMap) -> Vec<(&str, &str)> {
-    let pairs = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
-    let mut pairs: Vec<_> = pairs
-        .filter(|(name, _)| name.starts_with("access-control-") || *name == "vary")
-        .collect();
+    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+    let mut pairs: Vec<_> =
+        pairs.filter(|(name, _)| name.starts_with("access-control-") || *name == "vary").collect();
     pairs.sort_unstable();
     pairs
 }
 
 fn preflight(target: &str, origin: &str) -> http::request::Builder {
-    Request::options(target)
-        .header("origin", origin)
-        .header("access-control-request-method", "POST")
+    Request::options(target).header("origin", origin).header("access-control-request-method", "POST")
 }
 
 #[tokio::test]
@@ -371,10 +336,7 @@ async fn a_preflight_is_answered_for_any_path_of_the_api() {
         let (status, headers, body) = send(preflight(target, "http://localhost:5173"), "").await;
         assert_eq!((status, body.as_str()), (204, ""), "{target}");
         let expected = [
-            (
-                "access-control-allow-headers",
-                "authorization,content-type,idempotency-key",
-            ),
+            ("access-control-allow-headers", "authorization,content-type,idempotency-key"),
             ("access-control-allow-methods", "GET,POST"),
             ("access-control-allow-origin", "http://localhost:5173"),
             ("access-control-expose-headers", "link,retry-after"),
@@ -410,14 +372,8 @@ async fn an_allowed_page_may_read_answers_and_errors() {
         let request = get(target).header("origin", "http://127.0.0.1:4567");
         let (status, headers, _) = send(request, "").await;
         assert_eq!(status, expected, "{target}");
-        assert_eq!(
-            headers["access-control-allow-origin"], "http://127.0.0.1:4567",
-            "{target}"
-        );
-        assert_eq!(
-            headers["access-control-expose-headers"], "link,retry-after",
-            "{target}"
-        );
+        assert_eq!(headers["access-control-allow-origin"], "http://127.0.0.1:4567", "{target}");
+        assert_eq!(headers["access-control-expose-headers"], "link,retry-after", "{target}");
     }
 }
 
@@ -431,10 +387,7 @@ async fn a_foreign_page_and_no_page_get_no_cors_headers() {
 #[tokio::test]
 async fn vary_is_added_to_the_one_of_the_function() {
     let request = get("/api/messages/1").header("origin", "https://example.com");
-    assert_eq!(
-        cors(&send(request, "").await.1),
-        [("vary", "accept"), ("vary", "origin")]
-    );
+    assert_eq!(cors(&send(request, "").await.1), [("vary", "accept"), ("vary", "origin")]);
 }
 
 #[tokio::test]
@@ -450,13 +403,8 @@ async fn paths_beside_the_api_have_no_cors() {
 async fn the_api_stands_behind_the_pages_of_another_router() {
     let pages = Router::new().route("/local/health", axum::routing::get(async || "well"));
     let mut service = pages.merge(Gateway::new(routes()).unwrap().into_router());
-    let mut status = async |target| {
-        service
-            .call(get(target).body(Body::empty()).unwrap())
-            .await
-            .unwrap()
-            .status()
-    };
+    let mut status =
+        async |target| service.call(get(target).body(Body::empty()).unwrap()).await.unwrap().status();
     assert_eq!(status("/local/health").await, StatusCode::OK);
     assert_eq!(status("/api/messages/1").await, StatusCode::OK);
     assert_eq!(status("/local/nowhere").await, StatusCode::NOT_FOUND);

@@ -1,0 +1,131 @@
+//! What `template.yaml` deploys, on this machine: the six functions with their timeouts, the routes, and the
+//! mapping of the stream. A test holds the two against each other.
+
+use std::{sync::Arc, time::Duration};
+
+use cruddur::{
+    auth::Verifier,
+    clock::Clock,
+    config::{ConfigError, TokenConfig},
+    dynamodb::{CallLimits, Table, client},
+    postgres::Postgres,
+    random::Random,
+    user::Users,
+};
+
+use crate::{function::Function, gateway::Route};
+
+/// What the functions are made with.
+#[derive(Clone)]
+pub struct Parts {
+    /// How DynamoDB is reached.
+    pub sdk: aws_config::SdkConfig,
+    /// The table's name.
+    pub table: String,
+    /// The database of users.
+    pub postgres: Arc<Postgres>,
+    /// Whose tokens are accepted.
+    pub tokens: TokenConfig,
+}
+
+/// The functions, each with clients and caches of its own, as in AWS.
+#[derive(Clone, Debug)]
+pub struct Functions {
+    /// `GET /api/message_groups`
+    pub list_message_groups: Function,
+    /// `GET /api/messages/{message_group_uuid}`
+    pub list_messages: Function,
+    /// `POST /api/messages`
+    pub create_message: Function,
+    /// `GET /api/users/{handle}/short`
+    pub show_user: Function,
+    /// The table's stream.
+    pub stream_handler: Function,
+    /// Cognito's trigger.
+    pub post_confirmation: Function,
+}
+
+/// The patterns of the mapping's filter criteria.
+pub const STREAM_FILTERS: [&str; 1] =
+    [r#"{"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "MSG#"}]}}}}"#];
+
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const CREATE_MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
+const STREAM_HANDLER_TIMEOUT: Duration = Duration::from_mins(1);
+const POST_CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Functions {
+    /// Builds the functions out of `parts`.
+    pub fn new(parts: &Parts) -> Result<Self, ConfigError> {
+        let verifier = || Ok(Verifier::new(&parts.tokens, parts.tokens.key_set()?, Clock::system()));
+        let users = || Users::new(Arc::clone(&parts.postgres));
+        let table = |limits| Table::new(client(&parts.sdk, limits), &parts.table);
+
+        let list_message_groups = Arc::new(list_message_groups::App {
+            verifier: verifier()?,
+            users: users(),
+            table: table(CallLimits::READ),
+        });
+        let list_messages = Arc::new(list_messages::App {
+            verifier: verifier()?,
+            users: users(),
+            table: table(CallLimits::READ),
+        });
+        let create_message = Arc::new(create_message::App {
+            verifier: verifier()?,
+            users: users(),
+            table: table(CallLimits::WRITE),
+            clock: Clock::system(),
+            random: Random::system(),
+        });
+        let show_user = Arc::new(show_user::App { users: users() });
+        let stream_handler = Arc::new(stream_handler::App {
+            table: table(CallLimits::WRITE),
+            clock: Clock::system(),
+            random: Random::system(),
+        });
+        let post_confirmation = Arc::new(post_confirmation::App { users: users() });
+
+        Ok(Self {
+            list_message_groups: Function::http("list-message-groups", READ_TIMEOUT, move |request| {
+                let app = Arc::clone(&list_message_groups);
+                async move { list_message_groups::handler(&app, request).await }
+            }),
+            list_messages: Function::http("list-messages", READ_TIMEOUT, move |request| {
+                let app = Arc::clone(&list_messages);
+                async move { list_messages::handler(&app, request).await }
+            }),
+            create_message: Function::http("create-message", CREATE_MESSAGE_TIMEOUT, move |request| {
+                let app = Arc::clone(&create_message);
+                async move { create_message::handler(&app, request).await }
+            }),
+            show_user: Function::http("show-user", READ_TIMEOUT, move |request| {
+                let app = Arc::clone(&show_user);
+                async move { show_user::handler(&app, request).await }
+            }),
+            stream_handler: Function::event("stream-handler", STREAM_HANDLER_TIMEOUT, move |event| {
+                let app = Arc::clone(&stream_handler);
+                async move { Ok::<_, std::convert::Infallible>(stream_handler::handler(&app, event).await) }
+            }),
+            post_confirmation: Function::event(
+                "post-confirmation",
+                POST_CONFIRMATION_TIMEOUT,
+                move |event| {
+                    let app = Arc::clone(&post_confirmation);
+                    async move { Ok::<_, std::convert::Infallible>(post_confirmation::handler(&app, event).await) }
+                },
+            ),
+        })
+    }
+
+    /// The API's routes.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
+        vec![
+            Route::new("GET /api/message_groups", self.list_message_groups.clone()),
+            Route::new("GET /api/messages/{message_group_uuid}", self.list_messages.clone()),
+            Route::new("POST /api/messages", self.create_message.clone()),
+            Route::new("GET /api/users/{handle}/short", self.show_user.clone()),
+        ]
+    }
+}

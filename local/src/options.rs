@@ -1,0 +1,154 @@
+//! What the local stack can be told: flags, and the variables that put real engines in place of the embedded.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use cruddur::config::{ConfigError, DatabaseConfig, Lookup, TableConfig};
+use http::Uri;
+
+/// Cruddur Messages on this machine: the deployed functions behind an HTTP API, with embedded engines.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "local", version, after_help = VARIABLES)]
+pub struct Options {
+    /// Port of the API and the web client. DynamoDB and PostgreSQL get the next two; with 0 all three get any
+    /// that are free.
+    #[arg(long, default_value_t = 4567)]
+    pub port: u16,
+
+    /// Where users, messages and the issuer's key are kept between starts.
+    #[arg(long, value_name = "FOLDER", default_value = ".local")]
+    pub data_dir: PathBuf,
+
+    /// Keep nothing: everything is gone when the stack stops.
+    #[arg(long, conflicts_with = "data_dir")]
+    pub ephemeral: bool,
+}
+
+const VARIABLES: &str = "\
+Environment:
+  AWS_ENDPOINT_URL_DYNAMODB          another DynamoDB in place of the embedded one, such as
+                                     http://127.0.0.1:8000 for DynamoDB Local
+  AWS_ENDPOINT_URL_DYNAMODB_STREAMS  its streams, where they have a URL of their own
+  DATABASE_URL                       another PostgreSQL in place of the embedded one
+  DDB_MESSAGE_TABLE                  the table's name [default: cruddur-messages]
+  RUST_LOG                           what to log, such as info or local=debug [default: warn]";
+
+impl Options {
+    /// Ports of the embedded engines.
+    #[must_use]
+    pub fn engine_ports(&self) -> EnginePorts {
+        // Beyond the last port there is none left but any.
+        let after = |offset| if self.port == 0 { 0 } else { self.port.checked_add(offset).unwrap_or(0) };
+        EnginePorts { dynamodb: after(1), postgres: after(2) }
+    }
+}
+
+/// Ports of the embedded engines; 0: any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnginePorts {
+    /// DynamoDB's.
+    pub dynamodb: u16,
+    /// PostgreSQL's.
+    pub postgres: u16,
+}
+
+/// The engines that the environment names.
+#[derive(Clone)]
+pub struct Engines {
+    /// DynamoDB; none: the embedded one.
+    pub dynamodb: Option<DynamoDbUrls>,
+    /// PostgreSQL; none: the embedded one.
+    pub postgres: Option<DatabaseConfig>,
+    /// The table.
+    pub table: TableConfig,
+    /// The region that requests to DynamoDB name. (DynamoDB Local keeps a table per region, unless told not to.)
+    pub region: String,
+}
+
+/// Where another DynamoDB is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynamoDbUrls {
+    /// Its tables.
+    pub tables: String,
+    /// Its streams.
+    pub streams: String,
+}
+
+impl Engines {
+    /// Reads the environment.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        let tables = url(lookup, "AWS_ENDPOINT_URL_DYNAMODB")?;
+        let streams = url(lookup, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")?;
+        let postgres = match DatabaseConfig::from_lookup(lookup) {
+            Ok(config) => Some(config),
+            Err(ConfigError::Missing { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            dynamodb: tables
+                .map(|tables| DynamoDbUrls { streams: streams.unwrap_or_else(|| tables.clone()), tables }),
+            postgres,
+            table: TableConfig::from_lookup(lookup)?,
+            region: lookup("AWS_REGION")
+                .filter(|region| !region.is_empty())
+                .unwrap_or_else(|| "us-east-1".to_owned()),
+        })
+    }
+}
+
+fn url(lookup: impl Lookup, name: &'static str) -> Result<Option<String>, ConfigError> {
+    let Some(url) = lookup(name).filter(|url| !url.is_empty()) else { return Ok(None) };
+    match url.parse::<Uri>() {
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => {
+            Ok(Some(url))
+        }
+        _ => Err(ConfigError::Malformed {
+            name,
+            problem: "not a URL such as http://127.0.0.1:8000".to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engines_get_the_next_two_ports() {
+        let ports = |port| Options { port, data_dir: PathBuf::new(), ephemeral: true }.engine_ports();
+        assert_eq!(ports(4567), EnginePorts { dynamodb: 4568, postgres: 4569 });
+        assert_eq!(ports(0), EnginePorts { dynamodb: 0, postgres: 0 });
+        assert_eq!(ports(65535), EnginePorts { dynamodb: 0, postgres: 0 });
+    }
+
+    #[test]
+    fn an_empty_environment_means_embedded_engines() {
+        let engines = Engines::from_lookup(|_| None).unwrap();
+        assert_eq!(engines.dynamodb, None);
+        assert!(engines.postgres.is_none());
+        assert_eq!(engines.table.name, "cruddur-messages");
+    }
+
+    #[test]
+    fn streams_are_at_the_url_of_the_tables_unless_said_otherwise() {
+        let tables = "http://127.0.0.1:8000".to_owned();
+        let engines = Engines::from_lookup(|name| {
+            (name == "AWS_ENDPOINT_URL_DYNAMODB").then(|| "http://127.0.0.1:8000".to_owned())
+        });
+        assert_eq!(engines.unwrap().dynamodb, Some(DynamoDbUrls { streams: tables.clone(), tables }));
+    }
+
+    #[test]
+    fn a_bad_variable_is_named() {
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL_DYNAMODB", "127.0.0.1:8000"),
+            ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "ftp://localhost"),
+            ("DATABASE_URL", "mysql://localhost"),
+            ("DDB_MESSAGE_TABLE", "a b"),
+        ] {
+            let error =
+                Engines::from_lookup(|asked| (asked == name).then(|| value.to_owned())).err().unwrap();
+            assert!(error.to_string().starts_with(&format!("{name} is malformed: ")), "{error}");
+        }
+    }
+}

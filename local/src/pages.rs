@@ -1,0 +1,120 @@
+//! The pages and paths that only the local stack has: `/` and everything below `/local`. No CORS: they are not
+//! part of the API.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use cruddur::{
+    error::{Chain, Error},
+    postgres::Postgres,
+    user::{Handle, User},
+};
+use http::{StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+use tokio_postgres::types::Type;
+
+use crate::issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, TOKEN_LIFETIME};
+
+#[derive(Clone, Debug)]
+struct Local {
+    postgres: Arc<Postgres>,
+    issuer: Arc<Issuer>,
+}
+
+/// The router of these paths.
+pub(crate) fn router(postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/local/health", get(health))
+        .route("/local/users", get(users))
+        .route("/local/token", post(token))
+        .route(&format!("{ISSUER_PATH}{KEY_SET_PATH}"), get(key_set))
+        .with_state(Local { postgres, issuer })
+}
+
+async fn index() -> Response {
+    let text = "Cruddur Messages\n\n\
+        The API is below /api:\n\
+        \x20 GET  /api/message_groups\n\
+        \x20 GET  /api/messages/{message_group_uuid}\n\
+        \x20 POST /api/messages\n\
+        \x20 GET  /api/users/@{handle}/short\n\n\
+        Only here, on this machine:\n\
+        \x20 GET  /local/users    the users\n\
+        \x20 POST /local/token    an access token, for {\"handle\": \"sunyoung\"}\n\
+        \x20 GET  /local/health   200 once everything is up\n";
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+/// The server answers only when everything is up, so this needs no look at the parts.
+async fn health() -> Json<serde_json::Value> {
+    Json(json!({"status": "ok"}))
+}
+
+async fn users(State(local): State<Local>) -> Response {
+    let listed = async {
+        let rows = local.postgres.query(include_str!("../../sql/users/list.sql"), &[]).await?;
+        rows.iter().map(User::from_row).collect::<Result<Vec<_>, _>>()
+    };
+    answer(listed.await.map(Json))
+}
+
+async fn key_set(State(local): State<Local>) -> Response {
+    Json(local.issuer.key_set()).into_response()
+}
+
+#[derive(Deserialize)]
+struct TokenRequest {
+    handle: String,
+}
+
+async fn token(State(local): State<Local>, body: Bytes) -> Response {
+    let Ok(TokenRequest { handle }) = serde_json::from_slice(&body) else {
+        return refuse(StatusCode::BAD_REQUEST, "the body has to be {\"handle\": \"…\"}");
+    };
+    let Ok(handle) = handle.parse::<Handle>() else { return unknown_handle() };
+    let subject: Result<Option<String>, Error> = async {
+        let statement = include_str!("../../sql/users/cognito_user_id.sql");
+        let rows = local.postgres.query(statement, &[(&handle.canonical(), Type::TEXT)]).await?;
+        rows.first().map(|row| row.try_get(0)).transpose().map_err(Error::internal)
+    }
+    .await;
+    match subject {
+        Ok(Some(subject)) => match local.issuer.access_token(&subject, handle.canonical()) {
+            Ok(token) => Json(json!({
+                "access_token": token,
+                "token_type": "Bearer",
+                "expires_in": TOKEN_LIFETIME.as_secs(),
+            }))
+            .into_response(),
+            Err(error) => answer::<()>(Err(Error::internal(error))),
+        },
+        Ok(None) => unknown_handle(),
+        Err(error) => answer::<()>(Err(error)),
+    }
+}
+
+fn unknown_handle() -> Response {
+    refuse(StatusCode::NOT_FOUND, "no user has this handle; GET /local/users lists those there are")
+}
+
+fn answer<T: IntoResponse>(result: Result<T, Error>) -> Response {
+    match result {
+        Ok(body) => body.into_response(),
+        Err(error) => {
+            tracing::error!(cause = %Chain(&error), "a local path failed");
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+        }
+    }
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({"message": message}))).into_response()
+}

@@ -1,0 +1,239 @@
+//! The stack: started part by part, and stopped in the opposite order.
+
+use std::{future::IntoFuture as _, net::Ipv4Addr, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use cruddur::{
+    clock::Clock,
+    config::{DatabaseConfig, TokenConfig},
+    dynamodb::{CallLimits, Table, client},
+    postgres::Postgres,
+    random::Random,
+};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_postgres::NoTls;
+
+use crate::{
+    data_dir::DataDir,
+    demo,
+    deployment::{Functions, Parts, STREAM_FILTERS},
+    engines::{self, EngineError},
+    gateway::Gateway,
+    issuer::{CLIENT_ID, ISSUER_PATH, Issuer, SigningKey},
+    mapping::{self, Mapping, MappingHandle},
+    options::{DynamoDbUrls, Engines, Options},
+    pages,
+};
+
+/// How long requests that are under way at the end may take.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running stack. Stop it with [`Stack::stop`]: dropped, it leaves its engines to the end of the process.
+#[derive(Debug)]
+pub struct Stack {
+    url: String,
+    dynamodb_url: String,
+    database_url: Option<String>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+    mapping: MappingHandle,
+    dynamodb: Option<engines::dynamodb::DynamoDb>,
+    postgres: Option<engines::postgres::Postgres>,
+    // Unlocked when everything else has stopped.
+    _data: Option<DataDir>,
+}
+
+impl Stack {
+    /// Starts the stack; `progress` is told what it is doing.
+    pub async fn start(options: &Options, engines: &Engines, progress: impl Fn(&str)) -> Result<Self> {
+        // Taken first: whoever started the stack twice learns it at once.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.with_context(|| {
+            format!("port {} can't be opened; is another stack running? (--port)", options.port)
+        })?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let data = if options.ephemeral { None } else { Some(DataDir::open(&options.data_dir)?) };
+
+        let (dynamodb, urls) = dynamodb(options, engines, data.as_ref(), &progress).await?;
+        let sdk = sdk_config(&urls.tables, &engines.region).await;
+        let table = Table::new(client(&sdk, CallLimits::WRITE), &engines.table.name);
+        let message_table = schema::message_table::ensure(table.client(), table.name()).await?;
+        if message_table.created {
+            progress(&format!("made the table {}", table.name()));
+        }
+
+        let (postgres_engine, database) = postgres(options, engines, data.as_ref(), &progress).await?;
+        let applied = migrate(&database.url).await?;
+        if applied > 0 {
+            progress(&format!("applied {applied} migration(s) to the database"));
+        }
+        let database_url = postgres_engine.as_ref().map(|engine| engine.database_url().to_owned());
+        let postgres = Arc::new(Postgres::new(database.url, database.keep));
+        demo::ensure_users(&postgres).await?;
+        demo::ensure_conversations(&table, &Clock::system(), &Random::system()).await?;
+
+        let key = data.as_ref().map_or_else(SigningKey::generate, SigningKey::open)?;
+        let issuer = Issuer::new(format!("{url}{ISSUER_PATH}"), key, Clock::system(), Random::system());
+        let functions = Functions::new(&Parts {
+            sdk,
+            table: table.name().to_owned(),
+            postgres: Arc::clone(&postgres),
+            tokens: TokenConfig {
+                issuer: issuer.url().to_owned(),
+                client_ids: vec![CLIENT_ID.to_owned()],
+                key_set: None,
+            },
+        })?;
+
+        progress("starting the API and the stream's mapping");
+        let mapping = Mapping::start(
+            mapping_options(&urls.streams, &engines.region, message_table.stream_arn, data.as_ref()).await,
+            functions.stream_handler.clone(),
+        )?;
+        let router =
+            pages::router(postgres, Arc::new(issuer)).merge(Gateway::new(functions.routes())?.into_router());
+        let (stop, mut stopped) = watch::channel(false);
+        let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(async move {
+                // An error means that the stack is gone.
+                let _gone = stopped.wait_for(|stop| *stop).await;
+            });
+        let server = tokio::spawn(server.into_future());
+        Ok(Self {
+            url,
+            dynamodb_url: urls.tables,
+            database_url,
+            stop,
+            server,
+            mapping,
+            dynamodb,
+            postgres: postgres_engine,
+            _data: data,
+        })
+    }
+
+    /// The URL of the API and the web client.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of DynamoDB.
+    #[must_use]
+    pub fn dynamodb_url(&self) -> &str {
+        &self.dynamodb_url
+    }
+
+    /// The URL of the embedded PostgreSQL, where it is that.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref()
+    }
+
+    /// Takes no more requests, lets those under way and the running batch finish, and closes the engines.
+    pub async fn stop(self) -> Result<(), EngineError> {
+        self.stop.send_replace(true);
+        if timeout(DRAIN_LIMIT, self.server).await.is_err() {
+            tracing::warn!("requests were still under way after {} s", DRAIN_LIMIT.as_secs());
+        }
+        self.mapping.stop().await;
+        let postgres = match self.postgres {
+            Some(engine) => engine.shutdown().await,
+            None => Ok(()),
+        };
+        match self.dynamodb {
+            Some(engine) => engine.shutdown().await.and(postgres),
+            None => postgres,
+        }
+    }
+}
+
+/// DynamoDB, embedded unless the environment names another, and where it is.
+async fn dynamodb(
+    options: &Options,
+    engines: &Engines,
+    data: Option<&DataDir>,
+    progress: impl Fn(&str),
+) -> Result<(Option<engines::dynamodb::DynamoDb>, DynamoDbUrls)> {
+    if let Some(urls) = &engines.dynamodb {
+        progress(&format!("DynamoDB is at {}", urls.tables));
+        return Ok((None, urls.clone()));
+    }
+    progress("starting the embedded DynamoDB");
+    let engine = engines::dynamodb::DynamoDb::start(data, options.engine_ports().dynamodb).await?;
+    let url = engine.endpoint_url().to_owned();
+    Ok((Some(engine), DynamoDbUrls { tables: url.clone(), streams: url }))
+}
+
+/// PostgreSQL, embedded unless the environment names another, and how it is reached.
+async fn postgres(
+    options: &Options,
+    engines: &Engines,
+    data: Option<&DataDir>,
+    progress: impl Fn(&str),
+) -> Result<(Option<engines::postgres::Postgres>, DatabaseConfig)> {
+    if let Some(config) = &engines.postgres {
+        progress("PostgreSQL is where DATABASE_URL says");
+        return Ok((None, config.clone()));
+    }
+    progress("starting the embedded PostgreSQL");
+    let engine = engines::postgres::Postgres::start(data, options.engine_ports().postgres).await?;
+    // It serves one connection at a time, and other processes are to have their turn.
+    let config = DatabaseConfig { url: engine.database_url().parse()?, keep: false };
+    Ok((Some(engine), config))
+}
+
+/// The SDK's configuration for a DynamoDB on this machine. Emulators want credentials and take any; real ones
+/// never leave for an endpoint that somebody put into the environment.
+async fn sdk_config(endpoint_url: &str, region: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local stack"))
+        .endpoint_url(endpoint_url)
+        .load()
+        .await
+}
+
+async fn mapping_options(
+    streams_url: &str,
+    region: &str,
+    stream_arn: String,
+    data: Option<&DataDir>,
+) -> mapping::Options {
+    let client = aws_sdk_dynamodbstreams::Client::new(&sdk_config(streams_url, region).await);
+    mapping::Options {
+        // Unlike in AWS the stack sleeps at night, and what it slept over is not to be given up in the morning.
+        max_record_age: None,
+        filters: STREAM_FILTERS.map(str::to_owned).into(),
+        checkpoint_file: data.map(|data| data.join("checkpoints.json")),
+        dead_letter_file: data.map(|data| data.join("dead-letters.jsonl")),
+        ..mapping::Options::new(client, stream_arn)
+    }
+}
+
+/// Applies the migrations that the database lacks, and says how many. A server that is just starting is waited
+/// for: with `docker compose up` it may come later than the stack.
+async fn migrate(config: &tokio_postgres::Config) -> Result<usize> {
+    const TRIES: u32 = 10;
+    let mut tries = 0;
+    let (mut client, connection) = loop {
+        tries += 1;
+        match config.connect(NoTls).await {
+            Ok(connected) => break connected,
+            Err(error) if tries < TRIES && error.code().is_none() => sleep(Duration::from_millis(500)).await,
+            Err(error) => return Err(error).context("PostgreSQL can't be reached (DATABASE_URL)"),
+        }
+    };
+    let driver = tokio::spawn(connection);
+    let report = migrations::run(&mut client).await?;
+    drop(client);
+    // Closed before anybody else connects: the embedded server serves one connection at a time.
+    driver.await?.context("PostgreSQL has closed the connection")?;
+    Ok(report.applied().len())
+}

@@ -1,0 +1,9 @@
+-- Creates a user of the local stack, unless one with the same uuid, handle or Cognito user is there.
+-- $1 uuid: the uuid
+-- $2 text: the handle
+-- $3 text: the display name
+-- $4 text: the email address
+-- $5 text: the Cognito user's sub
+INSERT INTO public.users (uuid, handle, display_name, email, cognito_user_id)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
