@@ -16,7 +16,7 @@ use cruddur::{
 use crate::{function::Function, gateway::Route};
 
 /// What the functions are made with.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Parts {
     /// How DynamoDB is reached.
     pub sdk: aws_config::SdkConfig,
@@ -26,6 +26,10 @@ pub struct Parts {
     pub postgres: Arc<Postgres>,
     /// Whose tokens are accepted.
     pub tokens: TokenConfig,
+    /// The functions' time.
+    pub clock: Clock,
+    /// The functions' randomness.
+    pub random: Random,
 }
 
 /// The functions, each with clients and caches of its own, as in AWS.
@@ -57,7 +61,7 @@ const POST_CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(5);
 impl Functions {
     /// Builds the functions out of `parts`.
     pub fn new(parts: &Parts) -> Result<Self, ConfigError> {
-        let verifier = || Ok(Verifier::new(&parts.tokens, parts.tokens.key_set()?, Clock::system()));
+        let verifier = || Ok(Verifier::new(&parts.tokens, parts.tokens.key_set()?, parts.clock.clone()));
         let users = || Users::new(Arc::clone(&parts.postgres));
         let table = |limits| Table::new(client(&parts.sdk, limits), &parts.table);
 
@@ -75,14 +79,14 @@ impl Functions {
             verifier: verifier()?,
             users: users(),
             table: table(CallLimits::WRITE),
-            clock: Clock::system(),
-            random: Random::system(),
+            clock: parts.clock.clone(),
+            random: parts.random.clone(),
         });
         let show_user = Arc::new(show_user::App { users: users() });
         let stream_handler = Arc::new(stream_handler::App {
             table: table(CallLimits::WRITE),
-            clock: Clock::system(),
-            random: Random::system(),
+            clock: parts.clock.clone(),
+            random: parts.random.clone(),
         });
         let post_confirmation = Arc::new(post_confirmation::App { users: users() });
 

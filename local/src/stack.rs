@@ -89,6 +89,8 @@ impl Stack {
                 client_ids: vec![CLIENT_ID.to_owned()],
                 key_set: None,
             },
+            clock: Clock::system(),
+            random: Random::system(),
         })?;
 
         progress("starting the API and the stream's mapping");

@@ -1,0 +1,269 @@
+//! An HTTP client for the SDK that ends in an embedded DynamoDB in the same process, with faults on order.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+use serde_json::{Value, json};
+
+/// A DynamoDB of the test's own. Cheap to clone.
+#[derive(Clone)]
+pub struct Emulator {
+    database: Database,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    calls: Vec<Call>,
+    latency: Duration,
+    judge: Box<dyn FnMut(&Call) -> Fate + Send>,
+}
+
+/// A call that the SDK made.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The operation, such as `PutItem`.
+    pub operation: String,
+    /// The request.
+    pub request: Value,
+    /// The answer, where the call was carried out.
+    pub answer: Option<Value>,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is carried out and answered.
+    Served,
+    /// It is not carried out.
+    Refused(Failure),
+    /// It is carried out, but the caller gets the failure.
+    Lost(Failure),
+    /// The caller gets the failure at once, and the call is carried out so much later.
+    Late(Failure, Duration),
+}
+
+/// How a call fails, as the caller sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A status with an error code of DynamoDB.
+    Status(u16, &'static str),
+    /// A transaction cancelled for these reasons, one for each action.
+    Cancelled(&'static [&'static str]),
+    /// The connection breaks.
+    Reset,
+    /// No answer at all: the SDK's own time limit ends the attempt.
+    Silence,
+}
+
+impl Emulator {
+    /// An empty DynamoDB.
+    #[must_use]
+    pub fn new() -> Self {
+        let state = State { calls: Vec::new(), latency: Duration::ZERO, judge: Box::new(|_| Fate::Served) };
+        Self { database: Database::memory().unwrap(), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Lets `judge` decide about every call from now on.
+    pub fn judge(&self, judge: impl FnMut(&Call) -> Fate + Send + 'static) {
+        self.state.lock().unwrap().judge = Box::new(judge);
+    }
+
+    /// The first so many calls of `operation` from now on have this fate, all others are served.
+    pub fn fail(&self, operation: &'static str, mut times: usize, fate: Fate) {
+        self.judge(move |call| {
+            if call.operation == operation && times > 0 {
+                times -= 1;
+                fate
+            } else {
+                Fate::Served
+            }
+        });
+    }
+
+    /// Every call takes so long from now on. With time paused, the time that passes tells how many calls had to
+    /// wait for one another.
+    pub fn set_latency(&self, latency: Duration) {
+        self.state.lock().unwrap().latency = latency;
+    }
+
+    /// The calls since the last time they were taken.
+    #[must_use]
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.state.lock().unwrap().calls)
+    }
+
+    /// Every row of `table`, by its keys, in their order.
+    #[must_use]
+    pub fn rows(&self, table: &str) -> BTreeMap<(String, String), Value> {
+        let answer = dispatch(&self.database, "Scan", json!({"TableName": table})).unwrap();
+        let items = answer["Items"].as_array().unwrap().clone();
+        let key = |item: &Value, name: &str| item[name]["S"].as_str().unwrap().to_owned();
+        items.into_iter().map(|item| ((key(&item, "pk"), key(&item, "sk")), item)).collect()
+    }
+
+    /// The call as it is without any SDK between: for rows that only a test would write.
+    #[must_use]
+    pub fn call(&self, operation: &str, request: Value) -> Value {
+        dispatch(&self.database, operation, request).unwrap()
+    }
+
+    async fn serve(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let operation = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = operation.rsplit('.').next().unwrap_or_default().to_owned();
+        let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
+        if let Some(body) = body.as_object_mut()
+            && matches!(&*operation, "GetItem" | "Query" | "PutItem" | "TransactWriteItems")
+        {
+            body.insert("ReturnConsumedCapacity".to_owned(), json!("INDEXES"));
+        }
+        let mut call = Call { operation, request: body, answer: None };
+        let (latency, fate) = {
+            let mut state = self.state.lock().unwrap();
+            (state.latency, (state.judge)(&call))
+        };
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let carry_out = |call: &Call| dispatch(&self.database, &call.operation, call.request.clone());
+        let failure = match fate {
+            Fate::Served => {
+                let answer = carry_out(&call);
+                call.answer = answer.as_ref().ok().cloned();
+                self.state.lock().unwrap().calls.push(call);
+                return Ok(response(answer));
+            }
+            Fate::Refused(failure) => failure,
+            Fate::Lost(failure) => {
+                call.answer = carry_out(&call).ok();
+                failure
+            }
+            Fate::Late(failure, delay) => {
+                let (emulator, call) = (self.clone(), call.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    // Whether it is carried out then is up to its conditions.
+                    let _ = dispatch(&emulator.database, &call.operation, call.request);
+                });
+                failure
+            }
+        };
+        self.state.lock().unwrap().calls.push(call);
+        fail(failure).await
+    }
+}
+
+impl Call {
+    /// The request units of the call: of the table, and of its index.
+    #[must_use]
+    pub fn units(&self) -> (f64, f64) {
+        let consumed = self.answer.as_ref().map(|answer| &answer["ConsumedCapacity"]);
+        let consumed: Vec<&Value> = match consumed {
+            Some(Value::Array(tables)) => tables.iter().collect(),
+            Some(table @ Value::Object(_)) => vec![table],
+            _ => vec![],
+        };
+        let mut units = (0.0, 0.0);
+        for table in consumed {
+            units.0 += table["Table"]["CapacityUnits"].as_f64().unwrap_or_default();
+            let indexes = table["GlobalSecondaryIndexes"].as_object();
+            units.1 += indexes.map_or(0.0, |indexes| {
+                indexes.values().filter_map(|index| index["CapacityUnits"].as_f64()).sum()
+            });
+        }
+        units
+    }
+}
+
+impl Default for Emulator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HttpClient for Emulator {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Emulator {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().serve(request))
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Emulator")
+    }
+}
+
+fn dispatch(database: &Database, operation: &str, request: Value) -> Result<Value, DynoxideError> {
+    macro_rules! operations {
+        ($($name:literal => $method:ident),* $(,)?) => {
+            match operation {
+                $($name => {
+                    let request = serde_json::from_value(request).unwrap();
+                    serde_json::to_value(database.$method(request)?).unwrap()
+                })*
+                _ => panic!("{operation} is not among the operations that tests know"),
+            }
+        };
+    }
+    Ok(operations! {
+        "CreateTable" => create_table,
+        "DeleteItem" => delete_item,
+        "DescribeTable" => describe_table,
+        "DescribeTimeToLive" => describe_time_to_live,
+        "GetItem" => get_item,
+        "PutItem" => put_item,
+        "Query" => query,
+        "Scan" => scan,
+        "TransactWriteItems" => transact_write_items,
+        "UpdateTimeToLive" => update_time_to_live,
+    })
+}
+
+fn response(answer: Result<Value, DynoxideError>) -> HttpResponse {
+    match answer {
+        Ok(answer) => http_response(200, answer.to_string()),
+        Err(error) => http_response(error.status_code(), error.to_json()),
+    }
+}
+
+async fn fail(failure: Failure) -> Result<HttpResponse, ConnectorError> {
+    let error = |name: &str| format!("com.amazonaws.dynamodb.v20120810#{name}");
+    match failure {
+        Failure::Status(status, code) => {
+            Ok(http_response(status, json!({"__type": error(code), "message": "on order"}).to_string()))
+        }
+        Failure::Cancelled(reasons) => {
+            let reasons = reasons.iter().map(|code| json!({"Code": code})).collect::<Vec<_>>();
+            let body = json!({
+                "__type": error("TransactionCanceledException"),
+                "Message": "on order",
+                "CancellationReasons": reasons,
+            });
+            Ok(http_response(400, body.to_string()))
+        }
+        Failure::Reset => Err(ConnectorError::io("connection reset on order".into())),
+        Failure::Silence => std::future::pending().await,
+    }
+}
+
+fn http_response(status: u16, body: String) -> HttpResponse {
+    let response = http::Response::builder().status(status).body(SdkBody::from(body)).unwrap();
+    HttpResponse::try_from(response).unwrap()
+}

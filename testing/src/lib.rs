@@ -1,0 +1,18 @@
+//! What the tests of the functions stand on: the deployed functions over the embedded engines, with a clock,
+//! randomness and a network that the test decides about.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "in tests a panic is the failure itself"
+)]
+
+pub mod emulator;
+mod postgres;
+pub mod world;
+
+pub use self::{
+    emulator::{Call, Emulator, Failure, Fate},
+    world::{Answer, TestUser, World},
+};

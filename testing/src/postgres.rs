@@ -1,0 +1,63 @@
+//! One embedded PostgreSQL for all tests of a process: it takes a moment to start, and serves one connection.
+
+use std::{
+    env, fs,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use cruddur::postgres::Postgres;
+use local::{data_dir::DataDir, engines};
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
+
+struct Shared {
+    postgres: Arc<Postgres>,
+    // Running for as long as the process does: the connection's driver lives here and not in the runtime of the
+    // test that came first.
+    _runtime: Runtime,
+    _engine: engines::postgres::Postgres,
+    _data: DataDir,
+}
+
+/// The database, with all migrations and no users.
+pub(crate) fn shared() -> Arc<Postgres> {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    Arc::clone(&SHARED.get_or_init(|| std::thread::spawn(start).join().unwrap()).postgres)
+}
+
+fn start() -> Shared {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let data = free_data_dir();
+    let (engine, postgres) = runtime.block_on(async {
+        let engine = engines::postgres::Postgres::start(Some(&data), 0).await.unwrap();
+        let config: tokio_postgres::Config = engine.database_url().parse().unwrap();
+        let (mut client, connection) = config.connect(NoTls).await.unwrap();
+        let driver = tokio::spawn(connection);
+        migrations::run(&mut client).await.unwrap();
+        drop(client);
+        driver.await.unwrap().unwrap();
+        let postgres = Postgres::new(config, true);
+        // Connects here, so that the connection's driver belongs to this runtime.
+        postgres.query("SELECT 1", &[]).await.unwrap();
+        (engine, Arc::new(postgres))
+    });
+    Shared { postgres, _runtime: runtime, _engine: engine, _data: data }
+}
+
+/// A data directory that no other process uses, emptied. Nothing runs at the end of a test process, so it is
+/// the next one that cleans up.
+fn free_data_dir() -> DataDir {
+    (0..100)
+        .find_map(|number| {
+            let path: PathBuf = env::temp_dir().join(format!("cruddur-testing-{number}"));
+            let data = DataDir::open(&path).ok()?;
+            for entry in fs::read_dir(&path).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    fs::remove_dir_all(entry.path()).unwrap();
+                }
+            }
+            Some(data)
+        })
+        .unwrap()
+}

@@ -1,0 +1,4 @@
+//! The functions over the embedded engines, called as API Gateway, the stream and Cognito call them.
+
+mod budgets;
+mod create_message;
