@@ -102,7 +102,9 @@ async fn create(client: &Client, name: &str) -> Result<bool, MessageTableError> 
         .await;
     match created {
         Ok(_) => Ok(true),
-        Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
+        Err(error)
+            if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) =>
+        {
             Ok(false)
         }
         Err(error) => Err(MessageTableError::Create(Box::new(error))),

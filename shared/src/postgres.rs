@@ -95,11 +95,7 @@ impl Postgres {
     }
 
     /// The rows of `statement`.
-    pub async fn query(
-        &self,
-        statement: &str,
-        parameters: &[Parameter<'_>],
-    ) -> Result<Vec<Row>, Error> {
+    pub async fn query(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         match self.query_once(statement, parameters).await {
             Err(error) if error.is_connection_lost() => {
                 tracing::info!(cause = %crate::error::Chain(&error), "connecting to PostgreSQL again");
