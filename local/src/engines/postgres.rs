@@ -147,7 +147,7 @@ mod tests {
         value
     }
 
-    async fn address(engine: &Postgres) -> TcpStream {
+    async fn open_socket(engine: &Postgres) -> TcpStream {
         let config: Config = engine.database_url().parse().unwrap();
         TcpStream::connect(("127.0.0.1", config.get_ports()[0])).await.unwrap()
     }
@@ -172,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_reset_in_the_middle_of_a_query_leaves_the_next_client_alone() {
         let engine = Postgres::start(None, 0).await.unwrap();
-        let stream = address(&engine).await;
+        let stream = open_socket(&engine).await;
         stream.set_zero_linger().unwrap();
         let config: Config = engine.database_url().parse().unwrap();
         let (client, connection) = config.connect_raw(stream, NoTls).await.unwrap();
@@ -191,11 +191,35 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_speaks_another_protocol_leaves_the_next_one_alone() {
         let engine = Postgres::start(None, 0).await.unwrap();
-        let mut stream = address(&engine).await;
+        let mut stream = open_socket(&engine).await;
         stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         stream.shutdown().await.unwrap();
         assert_eq!(stream.read_to_end(&mut Vec::new()).await.unwrap_or(0), 0);
         assert_eq!(one(&engine, "SELECT 'served'").await, "served");
+        engine.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_leaves_the_next_one_alone() {
+        let engine = Postgres::start(None, 0).await.unwrap();
+        let _silent = open_socket(&engine).await;
+        assert_eq!(one(&engine, "SELECT 'served'").await, "served");
+        engine.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn clients_that_gave_up_in_the_line_cost_no_backend() {
+        let engine = Postgres::start(None, 0).await.unwrap();
+        let (client, driver) = connect(&engine).await;
+        for _ in 0..60 {
+            let waiting = tokio_postgres::connect(engine.database_url(), NoTls);
+            assert!(timeout(Duration::from_millis(5), waiting).await.is_err());
+        }
+        drop(client);
+        driver.await.unwrap();
+        // With a backend for each it would take some 9 s.
+        let served = timeout(Duration::from_secs(5), one(&engine, "SELECT 'served'")).await;
+        assert_eq!(served.unwrap(), "served");
         engine.shutdown().await.unwrap();
     }
 
