@@ -53,7 +53,7 @@ pub struct EnginePorts {
 }
 
 /// The engines that the environment names.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Engines {
     /// DynamoDB; none: the embedded one.
     pub dynamodb: Option<DynamoDbUrls>,

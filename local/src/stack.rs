@@ -9,7 +9,7 @@ use cruddur::{
     clock::Clock,
     config::{DatabaseConfig, TokenConfig},
     dynamodb::{CallLimits, Table, client},
-    postgres::Postgres,
+    postgres::{DatabaseServer, Postgres},
     random::Random,
 };
 use tokio::{
@@ -18,7 +18,6 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tokio_postgres::NoTls;
 
 use crate::{
     data_dir::DataDir,
@@ -69,12 +68,12 @@ impl Stack {
         }
 
         let (postgres_engine, database) = postgres(options, engines, data.as_ref(), &progress).await?;
-        let applied = migrate(&database.url).await?;
+        let applied = migrate(&database.server).await?;
         if applied > 0 {
             progress(&format!("applied {applied} migration(s) to the database"));
         }
         let database_url = postgres_engine.as_ref().map(|engine| engine.database_url().to_owned());
-        let postgres = Arc::new(Postgres::new(database.url, database.keep));
+        let postgres = Arc::new(Postgres::new(database.server, database.keep));
         demo::ensure_users(&postgres).await?;
         demo::ensure_conversations(&table, &Clock::system(), &Random::system()).await?;
 
@@ -187,7 +186,7 @@ async fn postgres(
     progress("starting the embedded PostgreSQL");
     let engine = engines::postgres::Postgres::start(data, options.engine_ports().postgres).await?;
     // It serves one connection at a time, and other processes are to have their turn.
-    let config = DatabaseConfig { url: engine.database_url().parse()?, keep: false };
+    let config = DatabaseConfig { server: engine.database_url().parse()?, keep: false };
     Ok((Some(engine), config))
 }
 
@@ -221,12 +220,12 @@ async fn mapping_options(
 
 /// Applies the migrations that the database lacks, and says how many. A server that is just starting is waited
 /// for: with `docker compose up` it may come later than the stack.
-async fn migrate(config: &tokio_postgres::Config) -> Result<usize> {
+async fn migrate(server: &DatabaseServer) -> Result<usize> {
     const TRIES: u32 = 10;
     let mut tries = 0;
     let (mut client, connection) = loop {
         tries += 1;
-        match config.connect(NoTls).await {
+        match server.connect().await {
             Ok(connected) => break connected,
             Err(error) if tries < TRIES && error.code().is_none() => sleep(Duration::from_millis(500)).await,
             Err(error) => return Err(error).context("PostgreSQL can't be reached (DATABASE_URL)"),

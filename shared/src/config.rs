@@ -5,7 +5,10 @@
 
 use std::fmt;
 
-use crate::auth::key_set::{InvalidKeySet, KeySet};
+use crate::{
+    auth::key_set::{InvalidKeySet, KeySet},
+    postgres::{DatabaseServer, InvalidDatabaseUrl},
+};
 
 /// Looks variables up by their names.
 pub trait Lookup: Fn(&str) -> Option<String> + Copy {}
@@ -84,10 +87,10 @@ impl TableConfig {
 }
 
 /// The database of users.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct DatabaseConfig {
     /// `DATABASE_URL`
-    pub url: tokio_postgres::Config,
+    pub server: DatabaseServer,
     /// `DATABASE_CONNECTION`: `keep` (the default) or `close` after each use, for servers that serve one
     /// connection at a time.
     pub keep: bool,
@@ -100,9 +103,9 @@ impl DatabaseConfig {
         const CONNECTION: &str = "DATABASE_CONNECTION";
         let url =
             required(lookup, URL, "the URL of the database of users, postgresql://user:password@host/name")?;
-        let url = url.parse().map_err(|_| ConfigError::Malformed {
+        let server = url.parse().map_err(|error: InvalidDatabaseUrl| ConfigError::Malformed {
             name: URL,
-            problem: "not a PostgreSQL URL such as postgresql://user:password@host:5432/name".to_owned(),
+            problem: error.to_string(),
         })?;
         let keep = match optional(lookup, CONNECTION).as_deref() {
             None | Some("keep") => true,
@@ -112,7 +115,7 @@ impl DatabaseConfig {
                 return Err(ConfigError::Malformed { name: CONNECTION, problem });
             }
         };
-        Ok(Self { url, keep })
+        Ok(Self { server, keep })
     }
 }
 

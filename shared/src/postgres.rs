@@ -12,11 +12,14 @@ use std::{
 
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
 use tokio_postgres::{
-    Client, Config, NoTls, Row,
+    Client, Row,
     types::{ToSql, Type},
 };
 
+pub use self::server::{DatabaseServer, Driver, InvalidDatabaseUrl};
 use crate::error::{Dependency, Error};
+
+mod server;
 
 /// How long making a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,7 +34,7 @@ const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// between does no harm). When the connection turns out to be dead, the query is made once more on a new one:
 /// every statement in `sql/` may therefore run twice with the effect of once.
 pub struct Postgres {
-    config: Config,
+    server: DatabaseServer,
     keep: bool,
     /// Queries that wait for their turn; counted only when connections are closed.
     waiting: AtomicUsize,
@@ -86,12 +89,13 @@ impl From<QueryError> for Error {
 }
 
 impl Postgres {
-    /// The database of `config`; with `keep` the connection is kept between queries, without it is closed
+    /// The database of `server`; with `keep` the connection is kept between queries, without it is closed
     /// after use (for servers that serve one connection at a time).
     #[must_use]
-    pub fn new(mut config: Config, keep: bool) -> Self {
-        config.connect_timeout(CONNECT_TIMEOUT).application_name("cruddur");
-        Self { config, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
+    pub fn new(server: impl Into<DatabaseServer>, keep: bool) -> Self {
+        let mut server = server.into();
+        server.config_mut().connect_timeout(CONNECT_TIMEOUT).application_name("cruddur");
+        Self { server, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
     }
 
     /// The rows of `statement`.
@@ -156,7 +160,7 @@ impl Postgres {
     async fn connect(&self) -> Result<Connection, QueryError> {
         // `connect_timeout` bounds only the TCP connection; a server that accepts and says nothing must not
         // hold a request either.
-        let (client, connection) = timeout(CONNECT_TIMEOUT, self.config.connect(NoTls))
+        let (client, connection) = timeout(CONNECT_TIMEOUT, self.server.connect())
             .await
             .map_err(|_| QueryError::TimedOut(CONNECT_TIMEOUT))??;
         let driver = tokio::spawn(async move {

@@ -122,7 +122,7 @@ impl Users {
     /// The users in the configured database.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let config = DatabaseConfig::from_lookup(lookup)?;
-        Ok(Self::new(Arc::new(Postgres::new(config.url, config.keep))))
+        Ok(Self::new(Arc::new(Postgres::new(config.server, config.keep))))
     }
 
     /// The uuid of the caller.
