@@ -127,7 +127,8 @@ pub struct TokenConfig {
     pub issuer: String,
     /// `AWS_COGNITO_USER_POOL_CLIENT_ID`: one or more, comma-separated.
     pub client_ids: Vec<String>,
-    /// `COGNITO_JWKS`: the key set as JSON; without it the set is fetched from the issuer.
+    /// `COGNITO_JWKS`: the key set as JSON, or the URL to fetch it from; without it, it is fetched from the
+    /// issuer.
     pub key_set: Option<String>,
 }
 
@@ -169,6 +170,7 @@ impl TokenConfig {
     /// The key set: the configured one, or the issuer's, which is fetched when it is first needed.
     pub fn key_set(&self) -> Result<KeySet, ConfigError> {
         match &self.key_set {
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => Ok(KeySet::from_url(url)),
             Some(json) => KeySet::inline(json).map_err(|error: InvalidKeySet| ConfigError::Malformed {
                 name: Self::KEY_SET,
                 problem: error.to_string(),
@@ -228,6 +230,19 @@ mod tests {
         assert_eq!(
             format!("{:?}", config.key_set().unwrap()),
             "KeySet { url: Some(\"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI/.well-known/jwks.json\"), .. }"
+        );
+    }
+
+    #[test]
+    fn the_key_set_may_have_a_url_of_its_own() {
+        let config = TokenConfig::from_lookup(lookup(&[
+            ("AWS_COGNITO_USER_POOL_ID", "eu-central-1_AbCdEfGhI"),
+            ("AWS_COGNITO_USER_POOL_CLIENT_ID", "one"),
+            ("COGNITO_JWKS", "https://keys.test/jwks.json"),
+        ]));
+        assert_eq!(
+            format!("{:?}", config.unwrap().key_set().unwrap()),
+            "KeySet { url: Some(\"https://keys.test/jwks.json\"), .. }"
         );
     }
 
