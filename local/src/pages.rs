@@ -16,6 +16,7 @@ use cruddur::{
     user::{Handle, User},
 };
 use http::{StatusCode, header};
+use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
 use serde_json::json;
 use tokio_postgres::types::Type;
@@ -66,8 +67,14 @@ async fn users(State(local): State<Local>) -> Response {
     answer(listed.await.map(Json))
 }
 
+/// The issuer's key, and the one that has signed the sample events.
 async fn key_set(State(local): State<Local>) -> Response {
-    Json(local.issuer.key_set()).into_response()
+    let mut key_set = local.issuer.key_set();
+    match serde_json::from_str::<JwkSet>(include_str!("../../events/key-set.json")) {
+        Ok(samples) => key_set.keys.extend(samples.keys),
+        Err(error) => tracing::error!(%error, "events/key-set.json is no key set"),
+    }
+    Json(key_set).into_response()
 }
 
 #[derive(Deserialize)]

@@ -232,7 +232,7 @@ async fn migrate(server: &DatabaseServer) -> Result<usize> {
         }
     };
     let driver = tokio::spawn(connection);
-    let report = migrations::run(&mut client).await?;
+    let report = schema::migrations::run(&mut client).await?;
     drop(client);
     // Closed before anybody else connects: the embedded server serves one connection at a time.
     driver.await?.context("PostgreSQL has closed the connection")?;

@@ -2,3 +2,4 @@
 //! the local stack, the tests and the admin commands; no function carries it.
 
 pub mod message_table;
+pub mod migrations;

@@ -170,7 +170,9 @@ impl TokenConfig {
     /// The key set: the configured one, or the issuer's, which is fetched when it is first needed.
     pub fn key_set(&self) -> Result<KeySet, ConfigError> {
         match &self.key_set {
-            Some(url) if url.starts_with("https://") || url.starts_with("http://") => Ok(KeySet::from_url(url)),
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+                Ok(KeySet::from_url(url))
+            }
             Some(json) => KeySet::inline(json).map_err(|error: InvalidKeySet| ConfigError::Malformed {
                 name: Self::KEY_SET,
                 problem: error.to_string(),

@@ -34,7 +34,7 @@ fn start() -> Shared {
         let config: tokio_postgres::Config = engine.database_url().parse().unwrap();
         let (mut client, connection) = config.connect(NoTls).await.unwrap();
         let driver = tokio::spawn(connection);
-        migrations::run(&mut client).await.unwrap();
+        schema::migrations::run(&mut client).await.unwrap();
         drop(client);
         driver.await.unwrap().unwrap();
         let postgres = Postgres::new(config, true);

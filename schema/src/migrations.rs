@@ -1,6 +1,4 @@
 //! The database's migrations: the files of `sql/migrations`, applied once each and in their order.
-//!
-//! A library of its own, so that the functions don't carry it.
 
 use refinery::{Migration, Runner};
 use tokio_postgres::Client;
