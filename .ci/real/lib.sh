@@ -1,0 +1,171 @@
+# What the checks with real parts have in common; sourced by them.
+#
+# Each check starts what it needs on free ports, below a scratch folder, and stops it all again. What has to be
+# installed goes to the cache of .ci/run, but for PostgreSQL and Java, which come from Debian's packages where they
+# are missing.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+cache=${CRUDDUR_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cruddur-ci}
+target=${CARGO_TARGET_DIR:-target}
+scratch=$(mktemp -d)
+# PostgreSQL's server runs as a user of its own, who has to get through.
+chmod 755 "$scratch"
+children=()
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+stop_all() {
+    local status=$?
+    local child
+    for child in "${children[@]}"; do
+        kill "$child" 2>/dev/null || true
+    done
+    [[ -e $scratch/postgres/postmaster.pid ]] && stop_postgres
+    for child in "${children[@]}"; do
+        wait "$child" 2>/dev/null || true
+    done
+    if ((status)); then
+        echo "--- the ends of the logs"
+        tail -n 25 "$scratch"/*.log 2>/dev/null || true
+    fi
+    rm -rf "$scratch"
+    exit "$status"
+}
+trap stop_all EXIT
+trap 'exit 130' INT TERM
+
+say() { printf -- '--- %s\n' "$*"; }
+
+die() { printf 'FAILED: %s\n' "$*"; exit 1; }
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# start NAME COMMAND...: runs it in the background, with its output in NAME.log.
+start() {
+    local name=$1
+    shift
+    "$@" >"$scratch/$name.log" 2>&1 </dev/null &
+    children+=($!)
+    last_child=$!
+}
+
+# wait_until SECONDS WHAT COMMAND...: repeats the command until it succeeds.
+wait_until() {
+    local seconds=$1 what=$2
+    shift 2
+    local end=$((SECONDS + seconds))
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < end)) || die "$what within $seconds s"
+        sleep 0.2
+    done
+}
+
+answers() { curl --silent --output /dev/null --max-time 2 "$1"; }
+
+# status_of CURL-ARGUMENTS...: the status of an answer, 000 where there is none.
+status_of() { curl --silent --output /dev/null --max-time 20 --write-out '%{http_code}' "$@" || true; }
+
+# expect WHAT EXPECTED ACTUAL
+expect() {
+    [[ $2 == "$3" ]] || die "$1: expected $2, got $3"
+    echo "ok: $1"
+}
+
+apt_install() {
+    say "installing $*"
+    local sudo=()
+    ((EUID == 0)) || sudo=(sudo)
+    "${sudo[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -qq -y --no-install-recommends "$@" >/dev/null
+}
+
+# --- PostgreSQL's server -----------------------------------------------------------------------------------------
+
+install_postgres() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || apt_install postgresql
+    # The newest, where there are several.
+    postgres_bin=$(dirname "$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)")
+    "$postgres_bin/postgres" --version
+}
+
+# as_postgres COMMAND...: the server refuses to run as root.
+as_postgres() {
+    if ((EUID == 0)); then
+        (cd / && runuser -u postgres -- "$@")
+    else
+        "$@"
+    fi
+}
+
+# create_postgres: an empty cluster, whose users need no password.
+create_postgres() {
+    install_postgres
+    mkdir "$scratch/postgres"
+    ((EUID)) || chown postgres "$scratch/postgres"
+    as_postgres "$postgres_bin/initdb" --pgdata "$scratch/postgres" --username postgres --auth trust \
+        --no-sync --encoding UTF8 >/dev/null
+    postgres_port=$(free_port)
+}
+
+# start_postgres OPTIONS...
+start_postgres() {
+    as_postgres "$postgres_bin/pg_ctl" --pgdata "$scratch/postgres" --log "$scratch/postgres/server.log" --silent -w \
+        --options "-h 127.0.0.1 -p $postgres_port -k '' $*" start >/dev/null
+}
+
+stop_postgres() {
+    as_postgres "$postgres_bin/pg_ctl" --pgdata "$scratch/postgres" --silent --mode fast stop >/dev/null || true
+}
+
+# --- DynamoDB Local ----------------------------------------------------------------------------------------------
+
+dynamodb_local_version=2.9.30
+
+install_dynamodb_local() {
+    command -v java >/dev/null || apt_install default-jre-headless
+    dynamodb_local=$cache/dynamodb-local-$dynamodb_local_version
+    if [[ ! -e $dynamodb_local/complete ]]; then
+        command -v npm >/dev/null || apt_install npm
+        rm -rf "$dynamodb_local"
+        mkdir -p "$dynamodb_local"
+        # The package that carries Amazon's jar.
+        (cd "$dynamodb_local" && npm pack --silent "amplify-dynamodb-simulator@$dynamodb_local_version" >/dev/null &&
+            tar xzf ./*.tgz && rm ./*.tgz)
+        touch "$dynamodb_local/complete"
+    fi
+}
+
+start_dynamodb_local() {
+    install_dynamodb_local
+    dynamodb_port=$(free_port)
+    mkdir -p "$scratch/dynamodb"
+    start dynamodb-local java -Xmx512m -Djava.library.path="$dynamodb_local/package/emulator/DynamoDBLocal_lib" \
+        -jar "$dynamodb_local/package/emulator/DynamoDBLocal.jar" -port "$dynamodb_port" -sharedDb -dbPath "$scratch/dynamodb"
+    wait_until 60 'DynamoDB Local answers' answers "http://127.0.0.1:$dynamodb_port"
+}
+
+# --- The local stack ---------------------------------------------------------------------------------------------
+
+build_stack() {
+    cargo build --locked --quiet --package local --package testing --bins
+}
+
+# start_stack ARGUMENTS...: sets stack_port and stack_child.
+start_stack() {
+    stack_port=${stack_port:-$(free_port)}
+    start stack "$target/debug/local" --port "$stack_port" "$@"
+    stack_child=$last_child
+    wait_until 120 'the local stack is up' answers "http://127.0.0.1:$stack_port/local/health"
+}
+
+stop_stack() {
+    kill -INT "$stack_child"
+    wait "$stack_child" || die "the stack ended with $?"
+}
+
+conversation() {
+    "$target/debug/conversation" --api "$1" --tokens "${2:-$1}"
+}
