@@ -65,6 +65,8 @@ wait_until() {
 
 answers() { curl --silent --output /dev/null --max-time 2 "$1"; }
 
+listens() { (: <"/dev/tcp/127.0.0.1/$1"); }
+
 # status_of CURL-ARGUMENTS...: the status of an answer, 000 where there is none.
 status_of() { curl --silent --output /dev/null --max-time 20 --write-out '%{http_code}' "$@" || true; }
 
@@ -168,4 +170,89 @@ stop_stack() {
 
 conversation() {
     "$target/debug/conversation" --api "$1" --tokens "${2:-$1}"
+}
+
+# --- cargo-lambda ------------------------------------------------------------------------------------------------
+
+cargo_lambda_version=1.9.2
+
+install_cargo_lambda() {
+    cargo_lambda=$cache/cargo-lambda-$cargo_lambda_version
+    if [[ ! -e $cargo_lambda/complete ]]; then
+        rm -rf "$cargo_lambda"
+        python3 -m venv "$cargo_lambda"
+        "$cargo_lambda/bin/pip" install --quiet "cargo-lambda==$cargo_lambda_version"
+        touch "$cargo_lambda/complete"
+    fi
+    # In front, since cargo-lambda looks for its Zig with this very python3.
+    export PATH=$cargo_lambda/bin:$PATH
+    cargo lambda --version
+}
+
+# start_cargo_lambda_watch OPTIONS...: in a copy of the checkout, since it wants the file .env there. Sets watch_port.
+start_cargo_lambda_watch() {
+    watch_port=$(free_port)
+    mkdir "$scratch/checkout"
+    git ls-files --cached --others --exclude-standard -z | xargs -0 cp --parents -t "$scratch/checkout"
+    functions_environment >"$scratch/checkout/.env"
+    CARGO_TARGET_DIR=$(realpath "$target") start watch env --chdir "$scratch/checkout" \
+        cargo lambda watch --ignore-changes --invoke-address 127.0.0.1 --invoke-port "$watch_port" "$@"
+    wait_until 60 'cargo lambda watch listens' listens "$watch_port"
+}
+
+# start_function NAME BINARY: with the environment of the caller.
+start_function() {
+    AWS_LAMBDA_RUNTIME_API=http://127.0.0.1:$watch_port/.rt/$1 AWS_LAMBDA_FUNCTION_NAME=$1 \
+        AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256 AWS_LAMBDA_FUNCTION_VERSION=1 start "$1" "$2"
+}
+
+# invoke NAME FILE: the function's answer to the event.
+invoke() {
+    curl --silent --fail-with-body --max-time 60 --data-binary "@$2" \
+        "http://127.0.0.1:$watch_port/2015-03-31/functions/$1/invocations"
+}
+
+# functions_environment: the variables of .env.example, for the stack that runs on stack_port.
+functions_environment() {
+    sed -e "s/4567/$stack_port/; s/4568/$((stack_port + 1))/; s/4569/$((stack_port + 2))/" .env.example
+}
+
+# --- certificates ------------------------------------------------------------------------------------------------
+
+# authority NAME: tls/NAME.crt and tls/NAME.key
+authority() {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$1" -keyout "$tls/$1.key" -out "$tls/$1.crt" \
+        -addext 'basicConstraints=critical,CA:TRUE' 2>/dev/null
+}
+
+# certificate NAME SUBJECT-ALTERNATIVE-NAME [FIRST-DAY LAST-DAY], signed by `authority`
+certificate() {
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=$1" -keyout "$tls/$1.key" -out "$tls/$1.csr" 2>/dev/null
+    : >"$tls/index.txt"
+    openssl ca -batch -notext -config /dev/stdin -in "$tls/$1.csr" -out "$tls/$1.crt" \
+        -startdate "${3:-$(date -u -d yesterday +%Y%m%d000000Z)}" \
+        -enddate "${4:-$(date -u -d 'next month' +%Y%m%d000000Z)}" 2>/dev/null <<EOF
+[ca]
+default_ca = authority
+[authority]
+database = $tls/index.txt
+new_certs_dir = $tls
+rand_serial = yes
+certificate = $tls/authority.crt
+private_key = $tls/authority.key
+default_md = sha256
+policy = any
+x509_extensions = server
+[any]
+commonName = supplied
+[server]
+subjectAltName = $2
+EOF
+}
+
+make_authority() {
+    command -v openssl >/dev/null || apt_install openssl
+    tls=$scratch/tls
+    mkdir "$tls"
+    authority authority
 }
