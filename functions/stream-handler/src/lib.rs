@@ -1,8 +1,7 @@
 //! Stream of `cruddur-messages`: moves the inbox rows of every group that has new messages.
 
-use std::time::Duration;
-
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
     dynamodb::Table,
@@ -14,7 +13,7 @@ use cruddur::{
     },
 };
 use futures_util::{StreamExt as _, stream};
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Context, LambdaEvent};
 
 /// What the function works with.
 #[derive(Debug)]
@@ -31,14 +30,14 @@ pub struct App {
 const MAX_GROUPS_AT_A_TIME: usize = 8;
 
 /// No move is started with less time left than this.
-const TIME_FOR_A_MOVE: Duration = Duration::from_secs(10);
+const TIME_FOR_A_MOVE: TimeDelta = TimeDelta::seconds(10);
 
 /// Moves each group of the batch to its newest message there, and reports the records of those it could not
 /// move: Lambda delivers the batch again from the first of them on.
 pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventResponse {
     let groups = event.payload.newest_messages();
     tracing::info!(records = event.payload.len(), groups = groups.len(), "received a batch");
-    let deadline = event.context.deadline;
+    let deadline = app.deadline(&event.context);
     let failures = stream::iter(groups)
         .map(|group| async move {
             if app.move_one(&group, deadline).await { vec![] } else { group.sequence_numbers }
@@ -60,9 +59,9 @@ pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventRespo
 
 impl App {
     /// Whether the group was moved.
-    async fn move_one(&self, newest: &NewestMessage, deadline: u64) -> bool {
+    async fn move_one(&self, newest: &NewestMessage, deadline: Option<DateTime<Utc>>) -> bool {
         let group_uuid = newest.group_uuid;
-        if self.time_left(deadline) < TIME_FOR_A_MOVE {
+        if deadline.is_some_and(|deadline| deadline - self.clock.now() < TIME_FOR_A_MOVE) {
             tracing::warn!(%group_uuid, "not enough time is left to move the group");
             return false;
         }
@@ -79,9 +78,10 @@ impl App {
         }
     }
 
-    /// Until `deadline`, which is in milliseconds since 1970.
-    fn time_left(&self, deadline: u64) -> Duration {
-        let now = u64::try_from(self.clock.now().timestamp_millis()).unwrap_or(0);
-        Duration::from_millis(deadline.saturating_sub(now))
+    /// When the invocation ends. None for a time that has passed already: Lambda never begins with one, but
+    /// cargo-lambda's emulator does (it sends 600000, ten minutes after the beginning of 1970).
+    fn deadline(&self, context: &Context) -> Option<DateTime<Utc>> {
+        let deadline = DateTime::from_timestamp_millis(i64::try_from(context.deadline).ok()?)?;
+        (deadline > self.clock.now()).then_some(deadline)
     }
 }
