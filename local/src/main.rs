@@ -18,7 +18,8 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let filter = environment("RUST_LOG").unwrap_or_else(|| "warn".to_owned());
+    // To dynoxide a refused condition is worth a warning; to the functions it is an answer.
+    let filter = environment("RUST_LOG").unwrap_or_else(|| "warn,dynoxide=error".to_owned());
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr).init();
     let run = Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
         let result = runtime.block_on(run(&options));
