@@ -9,7 +9,7 @@
 )]
 
 pub mod emulator;
-mod postgres;
+pub mod postgres;
 pub mod world;
 
 pub use self::{

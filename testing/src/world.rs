@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -25,6 +25,7 @@ use cruddur::{
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use local::{
+    demo::{DEMO_USERS, ensure_users},
     deployment::{Functions, Parts},
     gateway::Gateway,
     issuer::{CLIENT_ID, Issuer, SigningKey},
@@ -90,7 +91,7 @@ impl World {
         let sdk = sdk_config(&emulator);
         let table = Table::new(client(&sdk, CallLimits::WRITE), TABLE);
         schema::message_table::ensure(table.client(), TABLE).await.unwrap();
-        let key = SigningKey::generate().unwrap();
+        let key = SIGNING_KEY.clone();
         let issuer = Issuer::new("http://issuer.test", key, clock.clock(), Random::system());
         let tokens = TokenConfig {
             issuer: issuer.url().to_owned(),
@@ -103,12 +104,19 @@ impl World {
             postgres: postgres::shared(),
             tokens,
             clock: clock.clock(),
-            random: Random::system(),
+            random: seeded_random(),
         };
         let functions = Functions::new(&parts).unwrap();
         let router = Gateway::new(functions.routes()).unwrap().into_router();
         let _ = emulator.take_calls();
         Self { emulator, functions, parts, issuer, clock, router }
+    }
+
+    /// Deploys the functions anew, with empty caches, out of the parts as `change` leaves them.
+    pub fn redeploy(&mut self, change: impl FnOnce(&mut Parts)) {
+        change(&mut self.parts);
+        self.functions = Functions::new(&self.parts).unwrap();
+        self.router = Gateway::new(self.functions.routes()).unwrap().into_router();
     }
 
     /// The database that the tests of a process share.
@@ -145,8 +153,33 @@ impl World {
             (&subject as _, Type::TEXT),
         ];
         self.postgres().query(statement, &parameters).await.unwrap();
-        let token = self.issuer.access_token(&subject, &user.handle).unwrap();
-        TestUser { user, subject, token }
+        self.with_token(user, &subject)
+    }
+
+    /// The demo user with this handle, for tests that show uuids and names. All tests share the user, but each
+    /// has a table of its own.
+    pub async fn demo_user(&self, handle: &str) -> TestUser {
+        ensure_users(self.postgres()).await.unwrap();
+        let demo = DEMO_USERS.into_iter().find(|user| user.handle == handle).unwrap();
+        let user = User {
+            uuid: demo.uuid,
+            handle: demo.handle.to_owned(),
+            display_name: demo.display_name.to_owned(),
+        };
+        self.with_token(user, demo.cognito_user_id)
+    }
+
+    /// Somebody with a good token, but without a row in users.
+    #[must_use]
+    pub fn unprovisioned_user(&self) -> TestUser {
+        let user =
+            User { uuid: Uuid::max(), handle: "ghost".to_owned(), display_name: "Nobody yet".to_owned() };
+        self.with_token(user, "00000000-0000-4000-8000-000000000000")
+    }
+
+    fn with_token(&self, user: User, subject: &str) -> TestUser {
+        let token = self.issuer.access_token(subject, &user.handle).unwrap();
+        TestUser { user, subject: subject.to_owned(), token }
     }
 
     /// Two new users, and the group they would have.
@@ -171,6 +204,11 @@ impl World {
     /// `GET path` as `user`.
     pub async fn get(&self, user: &TestUser, path: &str) -> Answer {
         self.request(request(Method::GET, path, user, &[], Body::empty())).await
+    }
+
+    /// `GET path` without a token.
+    pub async fn get_anonymously(&self, path: &str) -> Answer {
+        self.request(Request::builder().uri(path).body(Body::empty()).unwrap()).await
     }
 
     /// `POST /api/messages` as `user`.
@@ -219,6 +257,24 @@ impl World {
     pub async fn deliver_all(&self) {
         assert_eq!(self.deliver(&self.stream_event()).await, json!({"batchItemFailures": []}));
     }
+}
+
+/// Making a key takes long enough to do it once for all tests.
+static SIGNING_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+
+/// Random numbers that are the same in every run (SplitMix64).
+fn seeded_random() -> Random {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let state = AtomicU64::new(STEP);
+    Random::from_fn(move |bytes| {
+        for chunk in bytes.chunks_mut(8) {
+            let mut number = state.fetch_add(STEP, Ordering::Relaxed);
+            number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            number ^= number >> 31;
+            chunk.copy_from_slice(&number.to_le_bytes()[..chunk.len()]);
+        }
+    })
 }
 
 /// The record that the stream has of a new row, with a sequence number made from `number`.
@@ -300,6 +356,12 @@ impl Answer {
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{self:?}");
         serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Status and body, for tables of cases.
+    #[must_use]
+    pub fn brief(&self) -> (u16, &str) {
+        (self.status.as_u16(), &self.body)
     }
 
     /// A header, when it is there.
