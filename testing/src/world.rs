@@ -169,6 +169,15 @@ impl World {
         self.with_token(user, demo.cognito_user_id)
     }
 
+    /// The demo users with these handles.
+    pub async fn demo_users<const N: usize>(&self, handles: [&str; N]) -> [TestUser; N] {
+        let mut users = Vec::with_capacity(N);
+        for handle in handles {
+            users.push(self.demo_user(handle).await);
+        }
+        users.try_into().unwrap()
+    }
+
     /// Somebody with a good token, but without a row in users.
     #[must_use]
     pub fn unprovisioned_user(&self) -> TestUser {

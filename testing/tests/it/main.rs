@@ -2,3 +2,7 @@
 
 mod budgets;
 mod create_message;
+mod list_message_groups;
+mod list_messages;
+mod show_user;
+mod statuses;

@@ -1,0 +1,87 @@
+//! `GET /api/message_groups`
+
+use chrono::TimeDelta;
+use testing::World;
+
+const PATH: &str = "/api/message_groups";
+
+#[tokio::test]
+async fn a_new_user_has_no_groups() {
+    let world = World::new().await;
+    let sunyoung = world.demo_user("sunyoung").await;
+    insta::assert_debug_snapshot!(world.get(&sunyoung, PATH).await, @r#"
+    200
+    content-type: application/json
+    []
+    "#);
+}
+
+#[tokio::test]
+async fn groups_come_newest_first_with_the_names_of_the_other_member() {
+    let world = World::new().await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    world.send(&andrew, &sunyoung, "Welcome!").await;
+    world.clock.advance(TimeDelta::seconds(1));
+    world.send(&sunyoung, &scarlett, "Have you seen Andrew?").await;
+    insta::assert_debug_snapshot!(world.get(&sunyoung, PATH).await, @r#"
+    200
+    content-type: application/json
+    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","display_name":"Scarlett Ho","handle":"scarlett","message":"Have you seen Andrew?","created_at":"2026-11-22T09:30:01.000000Z"},{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","display_name":"Andrew Brown","handle":"andrew","message":"Welcome!","created_at":"2026-11-22T09:30:00.000000Z"}]
+    "#);
+}
+
+#[tokio::test]
+async fn a_moved_group_stands_at_its_newest_message_in_both_inboxes() {
+    let world = World::new().await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    world.send(&sunyoung, &scarlett, "one").await;
+    world.clock.advance(TimeDelta::seconds(1));
+    world.send(&sunyoung, &andrew, "two").await;
+    world.clock.advance(TimeDelta::seconds(1));
+    world.send(&scarlett, &sunyoung, "three").await;
+    world.deliver_all().await;
+    insta::assert_debug_snapshot!(world.get(&sunyoung, PATH).await, @r#"
+    200
+    content-type: application/json
+    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","display_name":"Scarlett Ho","handle":"scarlett","message":"three","created_at":"2026-11-22T09:30:02.000000Z"},{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","display_name":"Andrew Brown","handle":"andrew","message":"two","created_at":"2026-11-22T09:30:01.000000Z"}]
+    "#);
+    insta::assert_debug_snapshot!(world.get(&scarlett, PATH).await, @r#"
+    200
+    content-type: application/json
+    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","display_name":"Sunyoung Lee","handle":"sunyoung","message":"three","created_at":"2026-11-22T09:30:02.000000Z"}]
+    "#);
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_the_last_links_to_the_next() {
+    let world = World::new().await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    world.send(&sunyoung, &scarlett, "one").await;
+    world.clock.advance(TimeDelta::seconds(1));
+    world.send(&sunyoung, &andrew, "two").await;
+    let first = world.get(&sunyoung, &format!("{PATH}?limit=1")).await;
+    insta::assert_debug_snapshot!(first, @r#"
+    200
+    content-type: application/json
+    link: </api/message_groups?limit=1&cursor=MjAyNi0xMS0yMlQwOTozMDowMS4wMDAwMDBaIzAxYTIwMjk3LTUxYTgtN2Y0NS04OTgwLTE4NWRjNDA2ZWM4MQ>; rel="next"
+    [{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","display_name":"Andrew Brown","handle":"andrew","message":"two","created_at":"2026-11-22T09:30:01.000000Z"}]
+    "#);
+    let second = world.get(&sunyoung, first.next_page().unwrap()).await;
+    insta::assert_debug_snapshot!(second, @r#"
+    200
+    content-type: application/json
+    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","display_name":"Scarlett Ho","handle":"scarlett","message":"one","created_at":"2026-11-22T09:30:00.000000Z"}]
+    "#);
+}
+
+#[tokio::test]
+async fn a_bad_limit_and_a_bad_cursor_are_named_together() {
+    let world = World::new().await;
+    let sunyoung = world.demo_user("sunyoung").await;
+    let answer = world.get(&sunyoung, &format!("{PATH}?cursor=x&limit=0")).await;
+    insta::assert_debug_snapshot!(answer, @r#"
+    422
+    content-type: application/json
+    ["limit_invalid","cursor_invalid"]
+    "#);
+}

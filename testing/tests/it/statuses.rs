@@ -1,0 +1,182 @@
+//! Answers that every route gives alike.
+
+use axum::body::Body;
+use http::{Method, Request};
+use serde_json::json;
+use testing::{Answer, Failure, Fate, TestUser, World, postgres, world::TABLE};
+
+/// Of `sunyoung` and `scarlett`.
+const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
+
+/// A request to each route that wants a token; to `POST /api/messages` one with a group and one with a handle.
+fn requests(authorization: Option<&str>) -> Vec<Request<Body>> {
+    let to_group = json!({"message_group_uuid": GROUP, "message": "hello"});
+    let to_handle = json!({"handle": "scarlett", "message": "hello"});
+    let requests = [
+        (Method::GET, "/api/message_groups".to_owned(), Body::empty()),
+        (Method::GET, format!("/api/messages/{GROUP}"), Body::empty()),
+        (Method::POST, "/api/messages".to_owned(), Body::from(to_group.to_string())),
+        (Method::POST, "/api/messages".to_owned(), Body::from(to_handle.to_string())),
+    ];
+    let build = |(method, path, body)| {
+        let request = Request::builder().method(method).uri(path);
+        let request =
+            authorization.iter().fold(request, |request, value| request.header("authorization", *value));
+        request.body(body).unwrap()
+    };
+    requests.into_iter().map(build).collect()
+}
+
+/// The answers to [`requests`].
+async fn ask(world: &World, authorization: Option<&str>) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for request in requests(authorization) {
+        answers.push(world.request(request).await);
+    }
+    answers
+}
+
+/// The answers to [`requests`] of `user`.
+async fn ask_as(world: &World, user: &TestUser) -> Vec<Answer> {
+    ask(world, Some(&format!("Bearer {}", user.token))).await
+}
+
+/// The answer that all of `answers` are.
+#[track_caller]
+fn same(answers: Vec<Answer>) -> Answer {
+    for (index, answer) in answers.iter().enumerate() {
+        assert_eq!(format!("{answer:?}"), format!("{:?}", answers[0]), "answer {index}");
+    }
+    answers.into_iter().next().unwrap()
+}
+
+/// A world in which `sunyoung` has a conversation with `scarlett`, and `sunyoung`.
+async fn conversation() -> (World, TestUser) {
+    let world = World::new().await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    world.send(&sunyoung, &scarlett, "hello").await;
+    (world, sunyoung)
+}
+
+#[tokio::test]
+async fn without_a_good_token_every_route_but_show_user_answers_401() {
+    let (world, sunyoung) = conversation().await;
+    let rows = world.rows();
+    let _ = world.emulator.take_calls();
+    let bare = &*sunyoung.token;
+    let cut = format!("Bearer {}", &bare[..bare.len() - 2]);
+    let mut answers = Vec::new();
+    for authorization in [None, Some(""), Some("Bearer"), Some("Bearer x.y.z"), Some(bare), Some(&*cut)] {
+        answers.extend(ask(&world, authorization).await);
+    }
+    insta::assert_debug_snapshot!(same(answers), @r#"
+    401
+    content-type: application/json
+    www-authenticate: Bearer error="invalid_token"
+    {}
+    "#);
+    assert!(world.emulator.take_calls().is_empty());
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn without_a_row_in_users_every_route_but_show_user_answers_403() {
+    let (world, _) = conversation().await;
+    let rows = world.rows();
+    let _ = world.emulator.take_calls();
+    let answers = ask_as(&world, &world.unprovisioned_user()).await;
+    insta::assert_debug_snapshot!(same(answers), @r#"
+    403
+    content-type: application/json
+    ["user_not_provisioned"]
+    "#);
+    assert!(world.emulator.take_calls().is_empty());
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn without_dynamodb_every_route_that_needs_it_answers_503() {
+    let (world, sunyoung) = conversation().await;
+    let mut answers = Vec::new();
+    for failure in [
+        Failure::Reset,
+        Failure::Status(500, "InternalServerError"),
+        Failure::Status(400, "ProvisionedThroughputExceededException"),
+    ] {
+        world.emulator.judge(move |_| Fate::Refused(failure));
+        answers.extend(ask_as(&world, &sunyoung).await);
+    }
+    insta::assert_debug_snapshot!(same(answers), @r#"
+    503
+    content-type: application/json
+    retry-after: 1
+    ["unavailable"]
+    "#);
+}
+
+#[tokio::test]
+async fn without_postgresql_every_route_answers_503() {
+    let (mut world, sunyoung) = conversation().await;
+    let rows = world.rows();
+    world.redeploy(|parts| parts.postgres = postgres::unreachable());
+    let mut answers = ask_as(&world, &sunyoung).await;
+    answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
+    insta::assert_debug_snapshot!(same(answers), @r#"
+    503
+    content-type: application/json
+    retry-after: 1
+    ["unavailable"]
+    "#);
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn when_dynamodb_refuses_every_route_that_needs_it_answers_500_and_no_more() {
+    let (world, sunyoung) = conversation().await;
+    let mut answers = Vec::new();
+    for failure in
+        [Failure::Status(400, "AccessDeniedException"), Failure::Status(400, "ResourceNotFoundException")]
+    {
+        world.emulator.judge(move |_| Fate::Refused(failure));
+        answers.extend(ask_as(&world, &sunyoung).await);
+    }
+    insta::assert_debug_snapshot!(same(answers), @r#"
+    500
+    content-type: application/json
+    ["internal_error"]
+    "#);
+}
+
+#[tokio::test]
+async fn when_postgresql_refuses_every_route_answers_500_and_no_more() {
+    let (mut world, sunyoung) = conversation().await;
+    world.redeploy(|parts| parts.postgres = postgres::refusing());
+    let mut answers = ask_as(&world, &sunyoung).await;
+    answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
+    insta::assert_debug_snapshot!(same(answers), @r#"
+    500
+    content-type: application/json
+    ["internal_error"]
+    "#);
+}
+
+#[tokio::test]
+async fn a_malformed_row_is_an_internal_error_of_the_routes_that_read_it() {
+    const NEWEST: &str = "2026-11-22T10:00:00.000000Z#0195b5a0-0000-7000-8000-0000000000ff";
+    let (world, sunyoung) = conversation().await;
+    let ok = "200";
+    let error = "500\ncontent-type: application/json\n[\"internal_error\"]";
+    for (pk, sk, expected) in [
+        (format!("GRP#{}", sunyoung.user.uuid), NEWEST, [error, ok, ok, ok]),
+        (format!("MSG#{GROUP}"), NEWEST, [error, error, ok, ok]),
+        (format!("MEM#{GROUP}"), "MEM", [error, error, error, error]),
+    ] {
+        let row = json!({"pk": {"S": pk}, "sk": {"S": sk}, "password": {"S": "secret"}});
+        let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
+        let answers = ask_as(&world, &sunyoung).await;
+        for (index, (answer, expected)) in answers.iter().zip(expected).enumerate() {
+            let shown = format!("{answer:?}");
+            assert!(shown == expected || expected == ok && shown.starts_with(ok), "{pk}, {index}: {shown}");
+        }
+    }
+}
