@@ -1,5 +1,6 @@
 //! `POST /api/messages`
 
+use chrono::TimeDelta;
 use serde_json::json;
 use testing::World;
 
@@ -26,5 +27,187 @@ async fn a_message_to_a_handle_opens_one_group_for_both() {
                 "created_at": "2026-11-22T09:30:00.000001Z",
             }])
         );
+    }
+}
+
+#[tokio::test]
+async fn the_answer_names_the_group_the_message_and_its_sender() {
+    let world = World::new().await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let to_handle = world.post(&sunyoung, &json!({"handle": "scarlett", "message": "hello"})).await;
+    insta::assert_debug_snapshot!(to_handle, @r#"
+    200
+    content-type: application/json
+    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7fcd-9d7b-39a820e2f465","display_name":"Sunyoung Lee","handle":"sunyoung","message":"hello","created_at":"2026-11-22T09:30:00.000000Z"}
+    "#);
+    let group_uuid = to_handle.ok()["message_group_uuid"].clone();
+    let body = json!({"message_group_uuid": group_uuid, "message": "hello yourself"});
+    insta::assert_debug_snapshot!(world.post(&scarlett, &body).await, @r#"
+    200
+    content-type: application/json
+    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7f45-8980-185dc406ec81","display_name":"Scarlett Ho","handle":"scarlett","message":"hello yourself","created_at":"2026-11-22T09:30:00.000001Z"}
+    "#);
+}
+
+#[tokio::test]
+async fn a_repeated_request_with_a_key_gets_the_same_answer() {
+    let world = World::new().await;
+    let sunyoung = world.demo_users(["sunyoung", "scarlett"]).await[0].clone();
+    let body = json!({"handle": "scarlett", "message": "hello"}).to_string();
+    let first = world.post_with(&sunyoung, &[("idempotency-key", "k1")], body.clone()).await;
+    first.ok();
+    let rows = world.rows();
+    world.clock.advance(TimeDelta::hours(1));
+    let second = world.post_with(&sunyoung, &[("idempotency-key", "k1")], body).await;
+    assert_eq!(format!("{second:?}"), format!("{first:?}"));
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn each_code_of_422_has_its_cases() {
+    let world = World::new().await;
+    let sunyoung = world.demo_users(["sunyoung", "scarlett"]).await[0].clone();
+    let group = world.post(&sunyoung, &json!({"handle": "scarlett", "message": "hello"})).await.ok();
+    let group = group["message_group_uuid"].as_str().unwrap();
+    let key = [("idempotency-key", "k1")];
+    let used = json!({"message_group_uuid": group, "message": "one"}).to_string();
+    world.post_with(&sunyoung, &key, used).await.ok();
+    let rows = world.rows();
+
+    let long = "x".repeat(1025);
+    for (headers, body, code) in [
+        (&[][..], json!({"message_group_uuid": "", "message": "x"}), "message_group_uuid_blank"),
+        (&[], json!({"message_group_uuid": " \u{3000}", "message": "x"}), "message_group_uuid_blank"),
+        (&[], json!({"message_group_uuid": "x", "message": "x"}), "message_group_uuid_invalid"),
+        (
+            &[],
+            json!({"message_group_uuid": group.replace('-', ""), "message": "x"}),
+            "message_group_uuid_invalid",
+        ),
+        (&[], json!({"message": "x"}), "user_reciever_handle_blank"),
+        (
+            &[],
+            json!({"message_group_uuid": null, "handle": null, "message": "x"}),
+            "user_reciever_handle_blank",
+        ),
+        (&[], json!({"handle": "", "message": "x"}), "user_reciever_handle_blank"),
+        (&[], json!({"handle": "\t ", "message": "x"}), "user_reciever_handle_blank"),
+        (&[], json!({"handle": "nobody", "message": "x"}), "user_reciever_not_found"),
+        (&[], json!({"handle": "@", "message": "x"}), "user_reciever_not_found"),
+        (&[], json!({"handle": "@@scarlett", "message": "x"}), "user_reciever_not_found"),
+        (&[], json!({"handle": " scarlett", "message": "x"}), "user_reciever_not_found"),
+        (&[], json!({"handle": "%40scarlett", "message": "x"}), "user_reciever_not_found"),
+        (&[], json!({"handle": "scarlett\0", "message": "x"}), "user_reciever_not_found"),
+        (&[], json!({"handle": "x".repeat(31), "message": "x"}), "user_reciever_not_found"),
+        (&[], json!({"handle": "sunyoung", "message": "x"}), "user_reciever_is_sender"),
+        (&[], json!({"handle": "@SunYoung", "message": "x"}), "user_reciever_is_sender"),
+        (&[], json!({"handle": "scarlett"}), "message_blank"),
+        (&[], json!({"handle": "scarlett", "message": null}), "message_blank"),
+        (&[], json!({"handle": "scarlett", "message": ""}), "message_blank"),
+        (&[], json!({"handle": "scarlett", "message": long}), "message_exceed_max_chars"),
+        (
+            &[("idempotency-key", "")],
+            json!({"handle": "scarlett", "message": "x"}),
+            "idempotency_key_invalid",
+        ),
+        (&key, json!({"message_group_uuid": group, "message": "two"}), "idempotency_key_reused"),
+        (&key, json!({"handle": "scarlett", "message": "one"}), "idempotency_key_reused"),
+    ] {
+        let answer = world.post_with(&sunyoung, headers, body.to_string()).await;
+        assert_eq!(answer.brief(), (422, &*format!("[\"{code}\"]")), "{body}");
+    }
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn refusals_have_their_statuses_and_bodies() {
+    let world = World::new().await;
+    let sunyoung = world.demo_user("sunyoung").await;
+    let body = json!({"handle": "nobody", "message": "x"});
+    insta::assert_debug_snapshot!(world.post(&sunyoung, &body).await, @r#"
+    422
+    content-type: application/json
+    ["user_reciever_not_found"]
+    "#);
+    let body = json!({"message_group_uuid": "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "message": "x"});
+    insta::assert_debug_snapshot!(world.post(&sunyoung, &body).await, @r#"
+    404
+    content-type: application/json
+    ["message_group_not_found"]
+    "#);
+    insta::assert_debug_snapshot!(world.post_with(&sunyoung, &[], "not JSON").await, @r#"
+    400
+    content-type: application/json
+    ["body_invalid"]
+    "#);
+    insta::assert_debug_snapshot!(world.post_with(&sunyoung, &[], " ".repeat(16 * 1024 + 1)).await, @r#"
+    413
+    content-type: application/json
+    ["body_too_large"]
+    "#);
+}
+
+#[tokio::test]
+async fn what_is_not_an_object_with_fields_of_the_right_types_is_400() {
+    let world = World::new().await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let group = world.send(&sunyoung, &scarlett, "hello").await["message_group_uuid"].clone();
+    let rows = world.rows();
+    let _ = world.emulator.take_calls();
+    for body in [
+        "".to_owned(),
+        " ".to_owned(),
+        "null".to_owned(),
+        "[]".to_owned(),
+        "\"x\"".to_owned(),
+        "{".to_owned(),
+        "message=x&handle=scarlett".to_owned(),
+        "{\"handle\":\"scarlett\",\"message\":\"x\"}}".to_owned(),
+        "{\"handle\":\"scarlett\",\"message\":\"\\ud800\"}".to_owned(),
+        "\u{feff}{\"handle\":\"scarlett\",\"message\":\"x\"}".to_owned(),
+        json!({"handle": "scarlett", "message": 1}).to_string(),
+        json!({"handle": "scarlett", "message": ["x"]}).to_string(),
+        json!({"handle": ["scarlett"], "message": "x"}).to_string(),
+        json!({"message_group_uuid": 1, "message": "x"}).to_string(),
+        // Both targets are looked at, though only the group is used.
+        json!({"message_group_uuid": group, "handle": 1, "message": "x"}).to_string(),
+        json!({"message_group_uuid": false, "handle": "scarlett", "message": "x"}).to_string(),
+    ] {
+        let answer = world.post_with(&sunyoung, &[], body.clone()).await;
+        assert_eq!(answer.brief(), (400, "[\"body_invalid\"]"), "{body}");
+    }
+    let not_utf8 = b"{\"handle\":\"scarlett\",\"message\":\"\xff\"}".to_vec();
+    let answer = world.post_with(&sunyoung, &[("content-type", "application/json")], not_utf8).await;
+    assert_eq!(answer.brief(), (400, "[\"body_invalid\"]"));
+    assert!(world.emulator.take_calls().is_empty());
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn nulls_unknown_fields_and_the_content_type_are_ignored() {
+    let world = World::new().await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    let group = world.send(&sunyoung, &scarlett, "hello").await["message_group_uuid"].clone();
+    for body in [
+        json!({"message_group_uuid": group, "message": "x"}),
+        json!({"message_group_uuid": group, "handle": null, "message": "x"}),
+        json!({"message_group_uuid": null, "handle": "scarlett", "message": "x"}),
+        // Only the group is used.
+        json!({"message_group_uuid": group, "handle": "", "message": "x"}),
+        json!({"message_group_uuid": group, "handle": "nobody", "message": "x"}),
+        json!({"message_group_uuid": group, "handle": "sunyoung", "message": "x"}),
+        json!({"message_group_uuid": group.as_str().unwrap().to_uppercase(), "message": "x"}),
+        json!({"handle": "@SCARLETT", "message": "x"}),
+        // The sender is whom the token speaks for.
+        json!({"handle": "scarlett", "message": "x", "user_uuid": andrew.user.uuid, "sender": {"handle": "andrew"},
+            "created_at": "2020-01-01T00:00:00.000000Z", "uuid": andrew.user.uuid}),
+    ] {
+        for content_type in [None, Some("application/json"), Some("text/plain"), Some("image/png"), Some("")]
+        {
+            let header = content_type.map(|value| ("content-type", value));
+            let answer = world.post_with(&sunyoung, header.as_slice(), body.to_string()).await.ok();
+            assert_eq!(answer["message_group_uuid"], group, "{body}");
+            assert_eq!((&answer["handle"], &answer["message"]), (&json!("sunyoung"), &json!("x")), "{body}");
+        }
     }
 }

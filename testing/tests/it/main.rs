@@ -4,5 +4,6 @@ mod budgets;
 mod create_message;
 mod list_message_groups;
 mod list_messages;
+mod order_of_checks;
 mod show_user;
 mod statuses;
