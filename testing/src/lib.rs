@@ -14,5 +14,5 @@ pub mod world;
 
 pub use self::{
     emulator::{Call, Emulator, Failure, Fate},
-    world::{Answer, TestUser, World},
+    world::{Answer, TestUser, World, request},
 };

@@ -271,7 +271,7 @@ impl World {
 /// Making a key takes long enough to do it once for all tests.
 static SIGNING_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 
-/// Random numbers that are the same in every run (SplitMix64).
+/// Random numbers that are the same in every run (`SplitMix64`).
 fn seeded_random() -> Random {
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     let state = AtomicU64::new(STEP);

@@ -155,7 +155,7 @@ async fn what_is_not_an_object_with_fields_of_the_right_types_is_400() {
     let rows = world.rows();
     let _ = world.emulator.take_calls();
     for body in [
-        "".to_owned(),
+        String::new(),
         " ".to_owned(),
         "null".to_owned(),
         "[]".to_owned(),

@@ -1,9 +1,18 @@
 //! The functions over the embedded engines, called as API Gateway, the stream and Cognito call them.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "in tests a panic is the failure itself, also in what they share"
+)]
+
+mod boundaries;
 mod budgets;
 mod create_message;
 mod list_message_groups;
 mod list_messages;
 mod order_of_checks;
+mod pages;
 mod show_user;
 mod statuses;
+mod strangers;

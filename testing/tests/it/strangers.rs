@@ -1,0 +1,121 @@
+//! Who is not in a group: the answer is that of an unknown group, and nothing is written.
+
+use http::HeaderMap;
+use serde_json::json;
+use testing::{Answer, Failure, Fate, TestUser, World, world::TABLE};
+use uuid::Uuid;
+
+/// Everything of an answer but the id that the gateway gave the request.
+fn whole(answer: Answer) -> (u16, HeaderMap, String) {
+    let mut headers = answer.headers;
+    headers.remove("apigw-requestid").unwrap();
+    (answer.status.as_u16(), headers, answer.body)
+}
+
+/// Nobody's group.
+fn unknown_group() -> Uuid {
+    "c92d7a17-1028-5aeb-a163-d307bd465359".parse().unwrap()
+}
+
+/// Two users with a conversation of two messages, the group, and somebody else with a group of their own.
+async fn conversation(world: &World) -> (TestUser, TestUser, Uuid, TestUser) {
+    let (alice, bob, group) = world.pair().await;
+    world.send(&alice, &bob, "a secret").await;
+    world.send(&bob, &alice, "kept well").await;
+    let mallory = world.user("mallory").await;
+    world.send(&mallory, &alice, "what are you whispering?").await;
+    (alice, bob, group, mallory)
+}
+
+#[tokio::test]
+async fn a_stranger_reads_404_byte_for_byte_as_for_an_unknown_group() {
+    let world = World::new().await;
+    let (alice, _, group, mallory) = conversation(&world).await;
+    let page = world.get(&alice, &format!("/api/messages/{group}?limit=1")).await;
+    let (_, cursor) = page.next_page().unwrap().split_once('&').unwrap();
+    for query in ["", "?limit=1", "?limit=100", &format!("?{cursor}")] {
+        let known = world.get(&mallory, &format!("/api/messages/{group}{query}")).await;
+        let unknown = world.get(&mallory, &format!("/api/messages/{}{query}", unknown_group())).await;
+        assert_eq!(known.brief(), (404, "[\"message_group_not_found\"]"), "{query}");
+        assert_eq!(whole(known), whole(unknown), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_in_a_group_changes_what_a_stranger_reads() {
+    let world = World::new().await;
+    let (_, _, group, mallory) = conversation(&world).await;
+    let path = format!("/api/messages/{group}");
+    let unknown = whole(world.get(&mallory, &format!("/api/messages/{}", unknown_group())).await);
+
+    // A row that would be an internal error if it were looked at.
+    let key = json!({"pk": {"S": format!("MSG#{group}")}, "sk": {"S": "odd"}});
+    let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": key}));
+    assert_eq!(whole(world.get(&mallory, &path).await), unknown);
+
+    // Messages that can't be read at all.
+    world.emulator.judge(|call| match &*call.operation {
+        "Query" => Fate::Refused(Failure::Status(400, "AccessDeniedException")),
+        _ => Fate::Served,
+    });
+    assert_eq!(whole(world.get(&mallory, &path).await), unknown);
+
+    // No messages.
+    world.emulator.judge(|_| Fate::Served);
+    for row in world.rows() {
+        if row["pk"]["S"] == format!("MSG#{group}") {
+            let key = json!({"pk": row["pk"], "sk": row["sk"]});
+            let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
+        }
+    }
+    assert_eq!(whole(world.get(&mallory, &path).await), unknown);
+}
+
+#[tokio::test]
+async fn a_stranger_writes_404_byte_for_byte_as_for_an_unknown_group_and_changes_no_row() {
+    let world = World::new().await;
+    let (_, _, group, mallory) = conversation(&world).await;
+    let rows = world.rows();
+    for headers in [&[][..], &[("idempotency-key", "k1")]] {
+        for handle in [None, Some(&mallory.user.handle)] {
+            let body = |group| json!({"message_group_uuid": group, "handle": handle, "message": "let me in"});
+            let known = world.post_with(&mallory, headers, body(group).to_string()).await;
+            let unknown = world.post_with(&mallory, headers, body(unknown_group()).to_string()).await;
+            assert_eq!(known.brief(), (404, "[\"message_group_not_found\"]"));
+            assert_eq!(whole(known), whole(unknown));
+        }
+    }
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn a_group_of_ones_own_is_unknown_until_a_message_by_handle_opens_it() {
+    let world = World::new().await;
+    let (alice, bob, group) = world.pair().await;
+    let body = json!({"message_group_uuid": group, "message": "anybody there?"});
+    assert_eq!(world.post(&alice, &body).await.brief(), (404, "[\"message_group_not_found\"]"));
+    assert_eq!(
+        world.get(&alice, &format!("/api/messages/{group}")).await.brief(),
+        (404, "[\"message_group_not_found\"]")
+    );
+    assert!(world.rows().is_empty());
+    world.send(&alice, &bob, "hello").await;
+    assert_eq!(world.post(&bob, &body).await.ok()["message_group_uuid"], json!(group));
+}
+
+#[tokio::test]
+async fn an_inbox_shows_no_group_of_others() {
+    let world = World::new().await;
+    let (alice, bob, group, mallory) = conversation(&world).await;
+    world.deliver_all().await;
+    let groups_of = async |user| {
+        let groups = world.get(user, "/api/message_groups").await.ok();
+        let uuids = groups.as_array().unwrap().iter().map(|group| group["uuid"].as_str().unwrap().to_owned());
+        uuids.collect::<Vec<_>>()
+    };
+    let others = groups_of(&mallory).await;
+    assert_eq!(others.len(), 1);
+    assert_ne!(others, [group.to_string()]);
+    assert_eq!(groups_of(&bob).await, [group.to_string()]);
+    assert_eq!(groups_of(&alice).await, [group.to_string(), others[0].clone()]);
+}
