@@ -104,6 +104,12 @@ impl Function {
         self.name
     }
 
+    /// When an invocation is stopped.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Invokes the function once, in a task of its own: it runs on when the caller goes away, and is stopped
     /// at its timeout.
     pub async fn invoke(&self, payload: String) -> Result<String, InvocationError> {

@@ -22,6 +22,18 @@ impl Route {
     pub fn new(key: impl Into<String>, function: Function) -> Self {
         Self { key: key.into(), function }
     }
+
+    /// Method and path, as in the template.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The function that answers.
+    #[must_use]
+    pub fn function(&self) -> &Function {
+        &self.function
+    }
 }
 
 /// Why a route can't be served.

@@ -13,6 +13,8 @@ mod list_message_groups;
 mod list_messages;
 mod order_of_checks;
 mod pages;
+mod sample_events;
 mod show_user;
 mod statuses;
 mod strangers;
+mod template;
