@@ -64,6 +64,27 @@ async fn a_repeated_request_with_a_key_gets_the_same_answer() {
 }
 
 #[tokio::test]
+async fn a_repeated_request_may_spell_its_target_in_another_way() {
+    let world = World::new().await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let group = world.send(&scarlett, &sunyoung, "hello").await["message_group_uuid"].clone();
+    let group = group.as_str().unwrap();
+    for (key, spellings) in [
+        ("k1", ["scarlett", "@Scarlett"].map(|handle| json!({"handle": handle, "message": "x"}))),
+        (
+            "k2",
+            [group.to_owned(), group.to_uppercase()]
+                .map(|group| json!({"message_group_uuid": group, "message": "x"})),
+        ),
+    ] {
+        let [first, second] = spellings.map(|body| body.to_string());
+        let first = world.post_with(&sunyoung, &[("idempotency-key", key)], first).await;
+        let second = world.post_with(&sunyoung, &[("idempotency-key", key)], second).await;
+        assert_eq!(second.ok(), first.ok(), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn each_code_of_422_has_its_cases() {
     let world = World::new().await;
     let sunyoung = world.demo_users(["sunyoung", "scarlett"]).await[0].clone();

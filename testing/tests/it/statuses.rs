@@ -115,6 +115,21 @@ async fn without_dynamodb_every_route_that_needs_it_answers_503() {
 }
 
 #[tokio::test]
+async fn half_of_what_a_route_reads_is_not_enough() {
+    let (world, sunyoung) = conversation().await;
+    for operation in ["GetItem", "Query"] {
+        world.emulator.judge(move |call| match &*call.operation {
+            failing if failing == operation => Fate::Refused(Failure::Reset),
+            _ => Fate::Served,
+        });
+        // An inbox is read by one query.
+        for answer in &ask_as(&world, &sunyoung).await[1..] {
+            assert_eq!(answer.brief(), (503, "[\"unavailable\"]"), "{operation}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_postgresql_every_route_answers_503() {
     let (mut world, sunyoung) = conversation().await;
     let rows = world.rows();
