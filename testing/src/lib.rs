@@ -8,8 +8,9 @@
     reason = "in tests a panic is the failure itself"
 )]
 
+pub mod broken_postgres;
 pub mod emulator;
-pub mod postgres;
+mod postgres;
 pub mod world;
 
 pub use self::{

@@ -31,6 +31,7 @@ use local::{
     issuer::{CLIENT_ID, Issuer, SigningKey},
 };
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use tokio_postgres::types::Type;
 use tower::ServiceExt as _;
 use uuid::Uuid;
@@ -84,7 +85,7 @@ pub struct Answer {
 }
 
 impl World {
-    /// A world with an empty table.
+    /// A world with an empty table, and the demo users in PostgreSQL.
     pub async fn new() -> Self {
         let clock = TestClock::new();
         let emulator = Emulator::new();
@@ -106,17 +107,18 @@ impl World {
             clock: clock.clock(),
             random: seeded_random(),
         };
+        DEMO_USERS_MADE.get_or_init(|| async { ensure_users(&parts.postgres).await.unwrap() }).await;
         let functions = Functions::new(&parts).unwrap();
         let router = Gateway::new(functions.routes()).unwrap().into_router();
         let _ = emulator.take_calls();
         Self { emulator, functions, parts, issuer, clock, router }
     }
 
-    /// Deploys the functions anew, with empty caches, out of the parts as `change` leaves them.
-    pub fn redeploy(&mut self, change: impl FnOnce(&mut Parts)) {
-        change(&mut self.parts);
-        self.functions = Functions::new(&self.parts).unwrap();
+    /// Puts functions made of `parts` in place of those there are, with nothing in their caches.
+    pub fn deploy(&mut self, parts: Parts) {
+        self.functions = Functions::new(&parts).unwrap();
         self.router = Gateway::new(self.functions.routes()).unwrap().into_router();
+        self.parts = parts;
     }
 
     /// The database that the tests of a process share.
@@ -158,8 +160,8 @@ impl World {
 
     /// The demo user with this handle, for tests that show uuids and names. All tests share the user, but each
     /// has a table of its own.
-    pub async fn demo_user(&self, handle: &str) -> TestUser {
-        ensure_users(self.postgres()).await.unwrap();
+    #[must_use]
+    pub fn demo_user(&self, handle: &str) -> TestUser {
         let demo = DEMO_USERS.into_iter().find(|user| user.handle == handle).unwrap();
         let user = User {
             uuid: demo.uuid,
@@ -170,12 +172,9 @@ impl World {
     }
 
     /// The demo users with these handles.
-    pub async fn demo_users<const N: usize>(&self, handles: [&str; N]) -> [TestUser; N] {
-        let mut users = Vec::with_capacity(N);
-        for handle in handles {
-            users.push(self.demo_user(handle).await);
-        }
-        users.try_into().unwrap()
+    #[must_use]
+    pub fn demo_users<const N: usize>(&self, handles: [&str; N]) -> [TestUser; N] {
+        handles.map(|handle| self.demo_user(handle))
     }
 
     /// Somebody with a good token, but without a row in users.
@@ -270,6 +269,9 @@ impl World {
 
 /// Making a key takes long enough to do it once for all tests.
 static SIGNING_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+
+/// Before anything else: an event of the same users would make them with other uuids.
+static DEMO_USERS_MADE: OnceCell<()> = OnceCell::const_new();
 
 /// Random numbers that are the same in every run (`SplitMix64`).
 fn seeded_random() -> Random {

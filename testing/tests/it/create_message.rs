@@ -33,7 +33,7 @@ async fn a_message_to_a_handle_opens_one_group_for_both() {
 #[tokio::test]
 async fn the_answer_names_the_group_the_message_and_its_sender() {
     let world = World::new().await;
-    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
     let to_handle = world.post(&sunyoung, &json!({"handle": "scarlett", "message": "hello"})).await;
     insta::assert_debug_snapshot!(to_handle, @r#"
     200
@@ -52,7 +52,7 @@ async fn the_answer_names_the_group_the_message_and_its_sender() {
 #[tokio::test]
 async fn a_repeated_request_with_a_key_gets_the_same_answer() {
     let world = World::new().await;
-    let sunyoung = world.demo_users(["sunyoung", "scarlett"]).await[0].clone();
+    let sunyoung = world.demo_users(["sunyoung", "scarlett"])[0].clone();
     let body = json!({"handle": "scarlett", "message": "hello"}).to_string();
     let first = world.post_with(&sunyoung, &[("idempotency-key", "k1")], body.clone()).await;
     first.ok();
@@ -66,7 +66,7 @@ async fn a_repeated_request_with_a_key_gets_the_same_answer() {
 #[tokio::test]
 async fn a_repeated_request_may_spell_its_target_in_another_way() {
     let world = World::new().await;
-    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
     let group = world.send(&scarlett, &sunyoung, "hello").await["message_group_uuid"].clone();
     let group = group.as_str().unwrap();
     for (key, spellings) in [
@@ -87,7 +87,7 @@ async fn a_repeated_request_may_spell_its_target_in_another_way() {
 #[tokio::test]
 async fn each_code_of_422_has_its_cases() {
     let world = World::new().await;
-    let sunyoung = world.demo_users(["sunyoung", "scarlett"]).await[0].clone();
+    let sunyoung = world.demo_users(["sunyoung", "scarlett"])[0].clone();
     let group = world.post(&sunyoung, &json!({"handle": "scarlett", "message": "hello"})).await.ok();
     let group = group["message_group_uuid"].as_str().unwrap();
     let key = [("idempotency-key", "k1")];
@@ -143,7 +143,7 @@ async fn each_code_of_422_has_its_cases() {
 #[tokio::test]
 async fn refusals_have_their_statuses_and_bodies() {
     let world = World::new().await;
-    let sunyoung = world.demo_user("sunyoung").await;
+    let sunyoung = world.demo_user("sunyoung");
     let body = json!({"handle": "nobody", "message": "x"});
     insta::assert_debug_snapshot!(world.post(&sunyoung, &body).await, @r#"
     422
@@ -171,7 +171,7 @@ async fn refusals_have_their_statuses_and_bodies() {
 #[tokio::test]
 async fn what_is_not_an_object_with_fields_of_the_right_types_is_400() {
     let world = World::new().await;
-    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
     let group = world.send(&sunyoung, &scarlett, "hello").await["message_group_uuid"].clone();
     let rows = world.rows();
     let _ = world.emulator.take_calls();
@@ -207,7 +207,7 @@ async fn what_is_not_an_object_with_fields_of_the_right_types_is_400() {
 #[tokio::test]
 async fn nulls_unknown_fields_and_the_content_type_are_ignored() {
     let world = World::new().await;
-    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
     let group = world.send(&sunyoung, &scarlett, "hello").await["message_group_uuid"].clone();
     for body in [
         json!({"message_group_uuid": group, "message": "x"}),

@@ -8,7 +8,7 @@ const PATH: &str = "/api/message_groups";
 #[tokio::test]
 async fn a_new_user_has_no_groups() {
     let world = World::new().await;
-    let sunyoung = world.demo_user("sunyoung").await;
+    let sunyoung = world.demo_user("sunyoung");
     insta::assert_debug_snapshot!(world.get(&sunyoung, PATH).await, @r#"
     200
     content-type: application/json
@@ -19,7 +19,7 @@ async fn a_new_user_has_no_groups() {
 #[tokio::test]
 async fn groups_come_newest_first_with_the_names_of_the_other_member() {
     let world = World::new().await;
-    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
     world.send(&andrew, &sunyoung, "Welcome!").await;
     world.clock.advance(TimeDelta::seconds(1));
     world.send(&sunyoung, &scarlett, "Have you seen Andrew?").await;
@@ -33,7 +33,7 @@ async fn groups_come_newest_first_with_the_names_of_the_other_member() {
 #[tokio::test]
 async fn a_moved_group_stands_at_its_newest_message_in_both_inboxes() {
     let world = World::new().await;
-    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
     world.send(&sunyoung, &scarlett, "one").await;
     world.clock.advance(TimeDelta::seconds(1));
     world.send(&sunyoung, &andrew, "two").await;
@@ -55,7 +55,7 @@ async fn a_moved_group_stands_at_its_newest_message_in_both_inboxes() {
 #[tokio::test]
 async fn a_page_that_is_not_the_last_links_to_the_next() {
     let world = World::new().await;
-    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
     world.send(&sunyoung, &scarlett, "one").await;
     world.clock.advance(TimeDelta::seconds(1));
     world.send(&sunyoung, &andrew, "two").await;
@@ -77,7 +77,7 @@ async fn a_page_that_is_not_the_last_links_to_the_next() {
 #[tokio::test]
 async fn a_bad_limit_and_a_bad_cursor_are_named_together() {
     let world = World::new().await;
-    let sunyoung = world.demo_user("sunyoung").await;
+    let sunyoung = world.demo_user("sunyoung");
     let answer = world.get(&sunyoung, &format!("{PATH}?cursor=x&limit=0")).await;
     insta::assert_debug_snapshot!(answer, @r#"
     422

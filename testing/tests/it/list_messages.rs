@@ -8,7 +8,7 @@ const PATH: &str = "/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
 #[tokio::test]
 async fn messages_come_oldest_to_newest_with_the_names_of_their_senders() {
     let world = World::new().await;
-    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
     world.send(&sunyoung, &scarlett, "Shall we meet at noon?").await;
     world.send(&scarlett, &sunyoung, "Noon it is.").await;
     let answer = world.get(&sunyoung, PATH).await;
@@ -23,7 +23,7 @@ async fn messages_come_oldest_to_newest_with_the_names_of_their_senders() {
 #[tokio::test]
 async fn a_page_ends_at_its_cursor_and_links_to_the_older_one() {
     let world = World::new().await;
-    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
     for text in ["one", "two", "three"] {
         world.send(&sunyoung, &scarlett, text).await;
     }
@@ -45,7 +45,7 @@ async fn a_page_ends_at_its_cursor_and_links_to_the_older_one() {
 #[tokio::test]
 async fn an_unknown_group_is_404() {
     let world = World::new().await;
-    let sunyoung = world.demo_user("sunyoung").await;
+    let sunyoung = world.demo_user("sunyoung");
     insta::assert_debug_snapshot!(world.get(&sunyoung, PATH).await, @r#"
     404
     content-type: application/json
@@ -56,7 +56,7 @@ async fn an_unknown_group_is_404() {
 #[tokio::test]
 async fn everything_that_is_wrong_with_a_request_is_named_at_once() {
     let world = World::new().await;
-    let sunyoung = world.demo_user("sunyoung").await;
+    let sunyoung = world.demo_user("sunyoung");
     let answer = world.get(&sunyoung, "/api/messages/x?cursor=&limit=101").await;
     insta::assert_debug_snapshot!(answer, @r#"
     422
@@ -68,7 +68,7 @@ async fn everything_that_is_wrong_with_a_request_is_named_at_once() {
 #[tokio::test]
 async fn a_group_is_named_by_36_characters_in_any_case() {
     let world = World::new().await;
-    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
     world.send(&sunyoung, &scarlett, "hello").await;
     let answer = world.get(&sunyoung, PATH).await;
     for path in [
@@ -98,7 +98,7 @@ async fn a_group_is_named_by_36_characters_in_any_case() {
 #[tokio::test]
 async fn the_next_page_is_linked_by_the_path_as_it_came() {
     let world = World::new().await;
-    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
     world.send(&sunyoung, &scarlett, "one").await;
     world.send(&sunyoung, &scarlett, "two").await;
     let upper = "/api/messages/4B1F7246-1B2E-59B0-A27F-6165B5E2B4C5";

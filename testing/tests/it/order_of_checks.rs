@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use http::{Method, Request};
+use local::deployment::Parts;
 use serde_json::json;
-use testing::{Answer, Failure, Fate, World, postgres};
+use testing::{Answer, Failure, Fate, World, broken_postgres};
 
 /// Too large, and not JSON.
 fn oversized() -> String {
@@ -13,7 +14,7 @@ fn oversized() -> String {
 /// A world in which every look-up fails.
 async fn world_without_anything_to_look_up() -> World {
     let mut world = World::new().await;
-    world.redeploy(|parts| parts.postgres = postgres::unreachable());
+    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
     world.emulator.judge(|_| Fate::Refused(Failure::Reset));
     world
 }
@@ -114,7 +115,6 @@ async fn a_malformed_handle_is_shown_to_be_nobodys_without_a_look_up() {
 #[tokio::test]
 async fn an_unprovisioned_caller_comes_before_what_else_is_looked_up() {
     let world = World::new().await;
-    world.demo_user("scarlett").await;
     let ghost = world.unprovisioned_user();
     for body in [
         json!({"handle": "nobody", "message": "x"}),
@@ -135,7 +135,7 @@ async fn an_unprovisioned_caller_comes_before_what_else_is_looked_up() {
 #[tokio::test]
 async fn an_unknown_receiver_and_oneself_are_refused_without_a_call_of_dynamodb() {
     let world = World::new().await;
-    let sunyoung = world.demo_user("sunyoung").await;
+    let sunyoung = world.demo_user("sunyoung");
     for (handle, code) in [
         ("nobody", "user_reciever_not_found"),
         ("@@", "user_reciever_not_found"),
@@ -150,7 +150,7 @@ async fn an_unknown_receiver_and_oneself_are_refused_without_a_call_of_dynamodb(
 #[tokio::test]
 async fn the_group_is_looked_at_before_the_idempotency_key() {
     let world = World::new().await;
-    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]).await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
     let key = [("idempotency-key", "k1")];
     let group = world.send(&sunyoung, &scarlett, "hello").await["message_group_uuid"].clone();
     let own = json!({"handle": "scarlett", "message": "x"}).to_string();

@@ -5,7 +5,6 @@ use testing::World;
 #[tokio::test]
 async fn anybody_may_see_a_users_names() {
     let world = World::new().await;
-    world.demo_user("sunyoung").await;
     let answer = world.get_anonymously("/api/users/@sunyoung/short").await;
     insta::assert_debug_snapshot!(answer, @r#"
     200
@@ -17,7 +16,7 @@ async fn anybody_may_see_a_users_names() {
 #[tokio::test]
 async fn a_bad_token_makes_no_difference() {
     let world = World::new().await;
-    let mut sunyoung = world.demo_user("sunyoung").await;
+    let mut sunyoung = world.demo_user("sunyoung");
     let path = "/api/users/@sunyoung/short";
     let answer = world.get(&sunyoung, path).await;
     sunyoung.token = "nonsense".to_owned();
@@ -39,7 +38,6 @@ async fn an_unknown_handle_is_404() {
 #[tokio::test]
 async fn a_handle_is_found_with_or_without_its_at_sign_in_any_case_and_encoded() {
     let world = World::new().await;
-    world.demo_user("bayko").await;
     let answer = world.get_anonymously("/api/users/bayko/short").await;
     assert_eq!(answer.ok()["handle"], "bayko");
     for handle in [
@@ -59,7 +57,6 @@ async fn a_handle_is_found_with_or_without_its_at_sign_in_any_case_and_encoded()
 #[tokio::test]
 async fn a_malformed_handle_is_an_unknown_one() {
     let world = World::new().await;
-    world.demo_user("bayko").await;
     let unknown = world.get_anonymously("/api/users/@nobody/short").await;
     for handle in [
         "@",

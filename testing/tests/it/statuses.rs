@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use http::{Method, Request};
+use local::deployment::Parts;
 use serde_json::json;
-use testing::{Answer, Failure, Fate, TestUser, World, postgres, world::TABLE};
+use testing::{Answer, Failure, Fate, TestUser, World, broken_postgres, world::TABLE};
 
 /// Of `sunyoung` and `scarlett`.
 const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
@@ -53,7 +54,7 @@ fn same(answers: Vec<Answer>) -> Answer {
 /// A world in which `sunyoung` has a conversation with `scarlett`, and `sunyoung`.
 async fn conversation() -> (World, TestUser) {
     let world = World::new().await;
-    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]).await;
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
     world.send(&sunyoung, &scarlett, "hello").await;
     (world, sunyoung)
 }
@@ -133,7 +134,7 @@ async fn half_of_what_a_route_reads_is_not_enough() {
 async fn without_postgresql_every_route_answers_503() {
     let (mut world, sunyoung) = conversation().await;
     let rows = world.rows();
-    world.redeploy(|parts| parts.postgres = postgres::unreachable());
+    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
     let mut answers = ask_as(&world, &sunyoung).await;
     answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
     insta::assert_debug_snapshot!(same(answers), @r#"
@@ -165,7 +166,7 @@ async fn when_dynamodb_refuses_every_route_that_needs_it_answers_500_and_no_more
 #[tokio::test]
 async fn when_postgresql_refuses_every_route_answers_500_and_no_more() {
     let (mut world, sunyoung) = conversation().await;
-    world.redeploy(|parts| parts.postgres = postgres::refusing());
+    world.deploy(Parts { postgres: broken_postgres::refusing(), ..world.parts.clone() });
     let mut answers = ask_as(&world, &sunyoung).await;
     answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
     insta::assert_debug_snapshot!(same(answers), @r#"
