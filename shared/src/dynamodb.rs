@@ -235,7 +235,8 @@ impl Table {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                    Err(WriteError::Refused(vec![Some(refused.item.clone().unwrap_or_default())]))
+                    let rows = vec![Some(refused.item.clone().unwrap_or_default())];
+                    Err(WriteError::Refused { rows, cause: error.into() })
                 }
                 _ => Err(WriteError::from_sdk(error)),
             },
@@ -249,16 +250,13 @@ impl Table {
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                     let reasons = cancelled.cancellation_reasons.clone().unwrap_or_default();
-                    let refused = reasons
+                    let rows = reasons
                         .iter()
                         .map(|reason| {
                             (reason.code.as_deref() == Some("ConditionalCheckFailed"))
                                 .then(|| reason.item.clone().unwrap_or_default())
                         })
                         .collect::<Vec<_>>();
-                    if refused.iter().any(Option::is_some) {
-                        return Err(WriteError::Refused(refused));
-                    }
                     let passing = reasons.iter().filter_map(|reason| reason.code.as_deref()).all(|code| {
                         matches!(
                             code,
@@ -269,8 +267,13 @@ impl Table {
                                 | "RequestLimitExceeded"
                         )
                     });
+                    let refused = rows.iter().any(Option::is_some);
                     let cause = Cause::from(error);
-                    Err(if passing { WriteError::Busy(cause) } else { WriteError::Failed(cause) })
+                    Err(match (refused, passing) {
+                        (true, _) => WriteError::Refused { rows, cause },
+                        (false, true) => WriteError::Busy(cause),
+                        (false, false) => WriteError::Failed(cause),
+                    })
                 }
                 _ => Err(WriteError::from_sdk(error)),
             },
@@ -320,10 +323,17 @@ pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
 /// What became of a write that was not acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
-    /// Nothing was written: for each action whose condition was false, the row in the way (empty when the
-    /// condition wanted a row and there is none).
+    /// Nothing was written, since a condition was false. Other actions of the same transaction may have met a
+    /// conflict, of which nothing can be told but that it was there.
     #[error("a condition was false")]
-    Refused(Vec<Option<Item>>),
+    Refused {
+        /// For each action whose condition was false, the row in the way (empty when the condition wanted a row
+        /// and there is none).
+        rows: Vec<Option<Item>>,
+        /// What DynamoDB said.
+        #[source]
+        cause: Cause,
+    },
     /// Nothing was written: a conflict, or throttling. The same write may go through later.
     #[error("DynamoDB is busy")]
     Busy(#[source] Cause),
@@ -352,7 +362,7 @@ impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Busy(_) | WriteError::Unknown(_) => Self::unavailable(Dependency::DynamoDb, error),
-            WriteError::Refused(_) | WriteError::Failed(_) => Self::internal(error),
+            WriteError::Refused { .. } | WriteError::Failed(_) => Self::internal(error),
         }
     }
 }

@@ -164,7 +164,11 @@ impl<'a> IntendedWrite<'a> {
         loop {
             let error = match self.send(table).await {
                 Ok(()) => return Ok(Outcome::Stored(self.answer())),
-                Err(WriteError::Refused(rows)) => return self.judge(rows),
+                Err(WriteError::Refused { rows, cause }) => match self.judge(rows)? {
+                    Some(outcome) => return Ok(outcome),
+                    // What decides was locked by another transaction: it is seen when that has ended.
+                    None => WriteError::Busy(cause),
+                },
                 Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
                 Err(error @ WriteError::Failed(_)) => return Err(error.into()),
             };
@@ -193,8 +197,10 @@ impl<'a> IntendedWrite<'a> {
         table.transact(actions).await
     }
 
-    /// What a refused write means, from the rows in the way, which come in the order of [`Self::send`].
-    fn judge(&self, rows: Vec<Option<Item>>) -> Result<Outcome, Error> {
+    /// What a refused write means, from the rows in the way, which come in the order of [`Self::send`]; none:
+    /// nothing yet. (Inbox rows decide nothing: they are seen without the membership while the transaction that
+    /// opens the group is being committed.)
+    fn judge(&self, rows: Vec<Option<Item>>) -> Result<Option<Outcome>, Error> {
         let mut rows = rows.into_iter();
         if let Some(ours) = &self.idempotency
             && let Some(item) = rows.next().flatten()
@@ -203,20 +209,20 @@ impl<'a> IntendedWrite<'a> {
             if stored.request_hash != ours.request_hash {
                 return Err(Violation::IdempotencyKeyReused.into());
             }
-            return Ok(Outcome::Stored(self.answer_of(stored)));
+            return Ok(Some(Outcome::Stored(self.answer_of(stored))));
         }
         if let Some(item) = rows.next().flatten() {
             let stored: MessageRow = from_item(item)?;
             if stored.message_uuid == self.message.message_uuid {
                 // An earlier try of ours was carried out; only its answer was lost.
-                return Ok(Outcome::Stored(self.answer()));
+                return Ok(Some(Outcome::Stored(self.answer())));
             }
             return Err(Error::internal("another message has the sort key of a new one"));
         }
         if rows.next().flatten().is_some() {
-            return Ok(Outcome::GroupExists);
+            return Ok(Some(Outcome::GroupExists));
         }
-        Err(Error::internal("an inbox row of a new message is there without the message"))
+        Ok(None)
     }
 
     fn answer(&self) -> Sent {

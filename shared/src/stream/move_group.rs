@@ -153,7 +153,7 @@ impl RowMove<'_> {
                     return Ok(result);
                 }
                 // The row is not where it was thought to be, or it was us, and only the answer was lost.
-                Err(error @ (WriteError::Refused(_) | WriteError::Unknown(_))) => {
+                Err(error @ (WriteError::Refused { .. } | WriteError::Unknown(_))) => {
                     result.located = 1;
                     row = self.locate(position).await?;
                     last_error = Some(error);
