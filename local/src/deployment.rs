@@ -110,7 +110,9 @@ impl Functions {
             stream_handler: Function::event("stream-handler", STREAM_HANDLER_TIMEOUT, move |event| {
                 let app = Arc::clone(&stream_handler);
                 async move { Ok::<_, std::convert::Infallible>(stream_handler::handler(&app, event).await) }
-            }),
+            })
+            // It compares its deadline with the same clock.
+            .with_clock(parts.clock.clone()),
             post_confirmation: Function::event(
                 "post-confirmation",
                 POST_CONFIRMATION_TIMEOUT,

@@ -98,6 +98,12 @@ impl Function {
         Self { name, timeout, clock: Clock::system(), random: Random::system(), invoke: Arc::new(invoke) }
     }
 
+    /// The function with the time, from which the deadlines of its invocations are counted, taken from `clock`.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
     /// The function's name, as in the template.
     #[must_use]
     pub fn name(&self) -> &'static str {
