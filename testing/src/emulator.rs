@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// A DynamoDB of the test's own. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +29,16 @@ struct State {
     calls: Vec<Call>,
     latency: Duration,
     judge: Box<dyn FnMut(&Call) -> Fate + Send>,
+    edit: Box<dyn FnMut(&Call, &mut Value) + Send>,
+    time: Time,
+}
+
+/// How the time of the test's runtime passes.
+#[derive(Clone, Copy)]
+enum Time {
+    Real,
+    PausedByNextCall,
+    PausedSince(Instant),
 }
 
 /// A call that the SDK made.
@@ -71,7 +82,13 @@ impl Emulator {
     /// An empty DynamoDB.
     #[must_use]
     pub fn new() -> Self {
-        let state = State { calls: Vec::new(), latency: Duration::ZERO, judge: Box::new(|_| Fate::Served) };
+        let state = State {
+            calls: Vec::new(),
+            latency: Duration::ZERO,
+            judge: Box::new(|_| Fate::Served),
+            edit: Box::new(|_, _| ()),
+            time: Time::Real,
+        };
         Self { database: Database::memory().unwrap(), state: Arc::new(Mutex::new(state)) }
     }
 
@@ -90,6 +107,24 @@ impl Emulator {
                 Fate::Served
             }
         });
+    }
+
+    /// Lets `edit` change every answer from now on, such as to show an index that lags.
+    pub fn edit_answers(&self, edit: impl FnMut(&Call, &mut Value) + Send + 'static) {
+        self.state.lock().unwrap().edit = Box::new(edit);
+    }
+
+    /// Carries `work` out with time paused from its first call on; how long it took from there. No wait is real
+    /// then, but `work` may ask PostgreSQL before its first call. (While a socket is waited for, paused time runs
+    /// ahead to the next time limit.) The test's runtime must be a current-thread one.
+    pub async fn with_time_paused<T>(&self, work: impl Future<Output = T>) -> (T, Duration) {
+        self.state.lock().unwrap().time = Time::PausedByNextCall;
+        let result = work.await;
+        let time = std::mem::replace(&mut self.state.lock().unwrap().time, Time::Real);
+        let Time::PausedSince(start) = time else { return (result, Duration::ZERO) };
+        let elapsed = start.elapsed();
+        tokio::time::resume();
+        (result, elapsed)
     }
 
     /// Every call takes so long from now on. With time paused, the time that passes tells how many calls had to
@@ -131,6 +166,10 @@ impl Emulator {
         let mut call = Call { operation, request: body, answer: None };
         let (latency, fate) = {
             let mut state = self.state.lock().unwrap();
+            if matches!(state.time, Time::PausedByNextCall) {
+                tokio::time::pause();
+                state.time = Time::PausedSince(Instant::now());
+            }
             (state.latency, (state.judge)(&call))
         };
         if !latency.is_zero() {
@@ -139,9 +178,13 @@ impl Emulator {
         let carry_out = |call: &Call| dispatch(&self.database, &call.operation, call.request.clone());
         let failure = match fate {
             Fate::Served => {
-                let answer = carry_out(&call);
+                let mut answer = carry_out(&call);
+                let mut state = self.state.lock().unwrap();
+                if let Ok(answer) = &mut answer {
+                    (state.edit)(&call, answer);
+                }
                 call.answer = answer.as_ref().ok().cloned();
-                self.state.lock().unwrap().calls.push(call);
+                state.calls.push(call);
                 return Ok(response(answer));
             }
             Fate::Refused(failure) => failure,

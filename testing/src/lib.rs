@@ -10,6 +10,7 @@
 
 pub mod broken_postgres;
 pub mod emulator;
+pub mod invariants;
 mod postgres;
 pub mod world;
 

@@ -90,8 +90,7 @@ impl World {
         let clock = TestClock::new();
         let emulator = Emulator::new();
         let sdk = sdk_config(&emulator);
-        let table = Table::new(client(&sdk, CallLimits::WRITE), TABLE);
-        schema::message_table::ensure(table.client(), TABLE).await.unwrap();
+        make_table(&sdk).await;
         let key = SIGNING_KEY.clone();
         let issuer = Issuer::new("http://issuer.test", key, clock.clock(), Random::system());
         let tokens = TokenConfig {
@@ -288,6 +287,20 @@ fn seeded_random() -> Random {
     })
 }
 
+/// The empty table in `emulator`, as the functions that write reach it: for tests that need no users.
+pub async fn empty_table(emulator: &Emulator) -> Table {
+    let sdk = sdk_config(emulator);
+    let table = make_table(&sdk).await;
+    let _ = emulator.take_calls();
+    table
+}
+
+async fn make_table(sdk: &SdkConfig) -> Table {
+    let table = Table::new(client(sdk, CallLimits::WRITE), TABLE);
+    schema::message_table::ensure(table.client(), TABLE).await.unwrap();
+    table
+}
+
 /// The record that the stream has of a new row, with a sequence number made from `number`.
 #[must_use]
 pub fn stream_record(row: &Value, number: usize) -> Value {
@@ -326,9 +339,13 @@ pub fn request(
 
 /// The SDK over `emulator`, whose retries need no randomness of the machine's.
 fn sdk_config(emulator: &Emulator) -> SdkConfig {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // The SDK gives all clients of a region and a process one allowance of retries. With a region of its own no
+    // test uses up the others'.
+    let region = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
+        .region(Region::new(region))
         .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(Credentials::new(
             "test", "test", None, None, "test",
         )))

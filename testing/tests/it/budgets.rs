@@ -1,10 +1,15 @@
 //! Request units and dependent round trips of each path: exactly the contract's (design, section 9).
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
+
 use std::time::Duration;
 
-use serde_json::json;
-use testing::World;
+use cruddur::user::User;
+use serde_json::{Value, json};
+use testing::{Answer, TestUser, World, invariants, world::stream_record};
 use tokio::time::Instant;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 /// What the calls since the last look cost, and how many of them had to wait for one another.
 #[derive(Debug, PartialEq)]
@@ -19,18 +24,34 @@ struct Cost {
     round_trips: u128,
 }
 
+const LATENCY: Duration = Duration::from_millis(10);
+
 /// The cost of `work`, whose users are cached: no socket is waited for, so time can stand still but for the
-/// latency of the calls.
+/// latency of the calls. Work that did ask PostgreSQL would run into a time limit, and show round trips by the
+/// hundred.
 async fn cost<T>(world: &World, work: impl Future<Output = T>) -> (T, Cost) {
-    const LATENCY: Duration = Duration::from_millis(10);
-    tokio::time::pause();
     world.emulator.set_latency(LATENCY);
     let _ = world.emulator.take_calls();
+    tokio::time::pause();
     let start = Instant::now();
     let result = work.await;
-    let round_trips = start.elapsed().as_millis() / LATENCY.as_millis();
-    world.emulator.set_latency(Duration::ZERO);
+    let elapsed = start.elapsed();
     tokio::time::resume();
+    world.emulator.set_latency(Duration::ZERO);
+    (result, taken(world, elapsed))
+}
+
+/// The cost of `work` that asks PostgreSQL before it calls DynamoDB.
+async fn cost_after_sql<T>(world: &World, work: impl Future<Output = T>) -> (T, Cost) {
+    world.emulator.set_latency(LATENCY);
+    let _ = world.emulator.take_calls();
+    let (result, elapsed) = world.emulator.with_time_paused(work).await;
+    world.emulator.set_latency(Duration::ZERO);
+    (result, taken(world, elapsed))
+}
+
+fn taken(world: &World, elapsed: Duration) -> Cost {
+    let round_trips = elapsed.as_millis() / LATENCY.as_millis();
     let mut cost = Cost { reads: 0.0, writes: 0.0, index_writes: 0.0, round_trips };
     for call in world.emulator.take_calls() {
         let (table, index) = call.units();
@@ -41,20 +62,199 @@ async fn cost<T>(world: &World, work: impl Future<Output = T>) -> (T, Cost) {
             cost.index_writes += index;
         }
     }
-    (result, cost)
+    cost
+}
+
+/// Bytes of a row as DynamoDB counts them: names and values, here all of them strings.
+fn size(row: &Value) -> usize {
+    let attributes = row.as_object().unwrap().iter();
+    attributes.map(|(name, value)| name.len() + value["S"].as_str().unwrap().len()).sum()
+}
+
+fn rows_of(world: &World, kind: &str) -> Vec<Value> {
+    let mut rows = world.rows();
+    rows.retain(|row| row["pk"]["S"].as_str().unwrap().starts_with(kind));
+    rows
+}
+
+/// A user with the longest handle and name that there may be.
+async fn user_with_longest_names(world: &World, letter: char) -> TestUser {
+    let uuid = world.parts.random.uuid_v7(world.parts.clock.now());
+    let handle = format!("{}{}", letter, &uuid.simple().to_string()[3..]);
+    assert_eq!(handle.len(), 30);
+    let user = User { uuid, handle, display_name: "\u{1f600}".repeat(64) };
+    let subject = uuid.to_string();
+    let statement = include_str!("../../../sql/users/create_demo.sql");
+    let parameters = [
+        (&user.uuid as _, Type::UUID),
+        (&user.handle as _, Type::TEXT),
+        (&user.display_name as _, Type::TEXT),
+        (&format!("{}@example.com", user.handle) as _, Type::TEXT),
+        (&subject as _, Type::TEXT),
+    ];
+    world.postgres().query(statement, &parameters).await.unwrap();
+    let token = world.issuer.access_token(&subject, &user.handle).unwrap();
+    TestUser { user, subject, token }
+}
+
+/// Sends as `sender`, with a key where there is one.
+async fn post(world: &World, sender: &TestUser, body: &Value, key: Option<&str>) -> Answer {
+    let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+    world.post_with(sender, &headers, body.to_string()).await
 }
 
 #[tokio::test]
-async fn a_message_to_a_group_costs_two_reads_and_one_write() {
+async fn listing_20_groups_costs_two_reads_in_one_round_trip() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    for number in 0..21 {
+        let other = world.user("other").await;
+        world.send(&other, &alice, &format!("{number:02}{}", "x".repeat(84))).await;
+    }
+    let inbox = format!("GRP#{}", alice.user.uuid);
+    for row in rows_of(&world, &inbox) {
+        assert!((345..=355).contains(&size(&row)), "{} bytes", size(&row));
+    }
+    world.get(&alice, "/api/message_groups").await.ok();
+
+    let (answer, cost) = cost(&world, world.get(&alice, "/api/message_groups")).await;
+    assert_eq!(answer.ok().as_array().unwrap().len(), 20);
+    assert!(answer.next_page().is_some());
+    assert_eq!(cost, Cost { reads: 2.0, writes: 0.0, index_writes: 0.0, round_trips: 1 });
+}
+
+#[tokio::test]
+async fn listing_20_messages_costs_three_reads_in_one_round_trip() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    for number in 0..21 {
+        world.send(&bob, &alice, &format!("{number:02}{}", "x".repeat(124))).await;
+    }
+    for row in rows_of(&world, "MSG#") {
+        assert!((375..=385).contains(&size(&row)), "{} bytes", size(&row));
+    }
+    let path = format!("/api/messages/{group_uuid}");
+    world.get(&alice, &path).await.ok();
+
+    let (answer, cost) = cost(&world, world.get(&alice, &path)).await;
+    assert_eq!(answer.ok().as_array().unwrap().len(), 20);
+    assert!(answer.next_page().is_some());
+    assert_eq!(cost, Cost { reads: 3.0, writes: 0.0, index_writes: 0.0, round_trips: 1 });
+}
+
+#[tokio::test]
+async fn showing_a_user_costs_nothing_of_dynamodb() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let path = format!("/api/users/@{}/short", alice.user.handle);
+    let (answer, cost) = cost_after_sql(&world, world.get(&alice, &path)).await;
+    answer.ok();
+    assert_eq!(cost, Cost { reads: 0.0, writes: 0.0, index_writes: 0.0, round_trips: 0 });
+}
+
+#[tokio::test]
+async fn a_message_to_a_group_costs_two_reads_and_one_write_and_with_a_key_four() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
     let body = json!({"message_group_uuid": group_uuid, "message": "again"});
     world.post(&alice, &body).await.ok();
 
-    let (answer, cost) = cost(&world, world.post(&alice, &body)).await;
+    for (key, writes) in [(None, 1.0), (Some("key"), 4.0)] {
+        let (answer, cost) = cost(&world, post(&world, &alice, &body, key)).await;
+        answer.ok();
+        assert_eq!(cost, Cost { reads: 2.0, writes, index_writes: 0.0, round_trips: 2 }, "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_to_a_handle_costs_the_same_when_the_group_exists() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    let body = json!({"handle": bob.user.handle, "message": "again"});
+
+    for (key, writes) in [(None, 1.0), (Some("key"), 4.0)] {
+        let (answer, cost) = cost_after_sql(&world, post(&world, &alice, &body, key)).await;
+        answer.ok();
+        assert_eq!(cost, Cost { reads: 2.0, writes, index_writes: 0.0, round_trips: 2 }, "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn opening_a_group_costs_eight_writes_and_two_of_the_index_and_with_a_key_two_more() {
+    let world = World::new().await;
+    for (key, writes) in [(None, 8.0), (Some("key"), 10.0)] {
+        let (alice, bob, _) = world.pair().await;
+        let body = json!({"handle": bob.user.handle, "message": "x".repeat(480)});
+        let (answer, cost) = cost_after_sql(&world, post(&world, &alice, &body, key)).await;
+        answer.ok();
+        assert_eq!(cost, Cost { reads: 2.0, writes, index_writes: 2.0, round_trips: 2 }, "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_replayed_key_costs_two_round_trips_and_writes_nothing() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    let body = json!({"message_group_uuid": group_uuid, "message": "again"});
+    post(&world, &alice, &body, Some("key")).await.ok();
+    let rows = world.rows();
+
+    let (answer, cost) = cost(&world, post(&world, &alice, &body, Some("key"))).await;
     answer.ok();
-    assert_eq!(cost, Cost { reads: 2.0, writes: 1.0, index_writes: 0.0, round_trips: 2 });
+    // What the refused transaction costs is not reported.
+    assert_eq!(cost, Cost { reads: 2.0, writes: 0.0, index_writes: 0.0, round_trips: 2 });
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn a_message_costs_one_write_for_each_started_kilobyte_of_its_row() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, "x").await;
+    let without_text = size(&rows_of(&world, "MSG#")[0]) - 1;
+    // Texts of two bytes a character make rows of exactly one and two KB; emoji go up to 4 KB of text.
+    let text = |bytes: usize| "é".repeat(bytes / 2) + &"x".repeat(bytes % 2);
+    let cases = [
+        (text(1024 - without_text), 2.0, 1.0),
+        (text(1025 - without_text), 2.0, 2.0),
+        (text(2048 - without_text), 2.0, 2.0),
+        (text(2049 - without_text), 2.0, 3.0),
+        // The newest message's sort key costs as much to read as its whole row, here two units of 4 KB: one more
+        // than the contract's two reads, which are for texts of up to 480 bytes.
+        ("\u{1f600}".repeat(1024), 3.0, 5.0),
+    ];
+    for (text, reads, writes) in cases {
+        let body = json!({"message_group_uuid": group_uuid, "message": text});
+        world.post(&alice, &body).await.ok();
+        let (answer, cost) = cost(&world, world.post(&alice, &body)).await;
+        answer.ok();
+        let bytes = text.len();
+        assert_eq!(cost, Cost { reads, writes, index_writes: 0.0, round_trips: 2 }, "{bytes} bytes");
+    }
+}
+
+#[tokio::test]
+async fn inbox_rows_stay_under_one_kilobyte_whatever_is_in_them() {
+    let world = World::new().await;
+    let (alice, bob) =
+        (user_with_longest_names(&world, 'a').await, user_with_longest_names(&world, 'b').await);
+    let body = json!({"handle": bob.user.handle, "message": "\u{1f600}".repeat(1024)});
+    let (answer, cost_of_opening) = cost_after_sql(&world, world.post(&alice, &body)).await;
+    answer.ok();
+    // The message's row has 4 KB of text and comes to five units, twice in a transaction.
+    assert_eq!(cost_of_opening, Cost { reads: 2.0, writes: 16.0, index_writes: 2.0, round_trips: 2 });
+    assert!(rows_of(&world, "GRP#").iter().all(|row| size(row) < 1024));
+
+    world.post(&alice, &body).await.ok();
+    let event = world.stream_event();
+    let (answer, cost_of_moving) = cost(&world, world.deliver(&event)).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    assert_eq!(cost_of_moving, Cost { reads: 1.5, writes: 8.0, index_writes: 4.0, round_trips: 2 });
+    assert!(rows_of(&world, "GRP#").iter().all(|row| size(row) < 1024));
+    assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -62,10 +262,78 @@ async fn moving_a_group_costs_eight_writes_and_four_of_the_index() {
     let world = World::new().await;
     let (alice, bob, _) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
-    world.send(&bob, &alice, "hello yourself").await;
+    world.send(&bob, &alice, &"x".repeat(480)).await;
     let event = world.stream_event();
 
     let (answer, cost) = cost(&world, world.deliver(&event)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
     assert_eq!(cost, Cost { reads: 1.5, writes: 8.0, index_writes: 4.0, round_trips: 2 });
+}
+
+#[tokio::test]
+async fn many_messages_of_one_group_in_a_batch_cost_one_move() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    for number in 0..20 {
+        world.send(&alice, &bob, &number.to_string()).await;
+    }
+    let event = world.stream_event();
+
+    let (answer, cost) = cost(&world, world.deliver(&event)).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    assert_eq!(cost, Cost { reads: 1.5, writes: 8.0, index_writes: 4.0, round_trips: 2 });
+}
+
+#[tokio::test]
+async fn moving_several_groups_costs_as_much_for_each_and_takes_no_longer() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    for _ in 0..5 {
+        let other = world.user("other").await;
+        world.send(&alice, &other, "hello").await;
+        world.send(&other, &alice, "hello yourself").await;
+    }
+    let event = world.stream_event();
+
+    let (answer, cost) = cost(&world, world.deliver(&event)).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    assert_eq!(cost, Cost { reads: 7.5, writes: 40.0, index_writes: 20.0, round_trips: 2 });
+}
+
+#[tokio::test]
+async fn a_batch_that_comes_again_writes_nothing() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    world.send(&bob, &alice, "hello yourself").await;
+    world.deliver_all().await;
+    let event = world.stream_event();
+    let rows = world.rows();
+
+    let (answer, cost_of_all) = cost(&world, world.deliver(&event)).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    assert_eq!(cost_of_all, Cost { reads: 1.5, writes: 0.0, index_writes: 0.0, round_trips: 1 });
+    let oldest = first_record(&world, group_uuid);
+    let (answer, cost_of_oldest) = cost(&world, world.deliver(&oldest)).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    assert_eq!(cost_of_oldest, cost_of_all);
+    assert_eq!(world.rows(), rows);
+}
+
+/// The event of a group's oldest message alone.
+fn first_record(world: &World, group_uuid: Uuid) -> Value {
+    let row = rows_of(world, &format!("MSG#{group_uuid}")).swap_remove(0);
+    json!({"Records": [stream_record(&row, 1)]})
+}
+
+#[tokio::test]
+async fn a_record_that_opened_its_group_writes_nothing() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    let event = world.stream_event();
+
+    let (answer, cost) = cost(&world, world.deliver(&event)).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    assert_eq!(cost, Cost { reads: 1.5, writes: 0.0, index_writes: 0.0, round_trips: 1 });
 }

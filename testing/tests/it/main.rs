@@ -18,3 +18,4 @@ mod show_user;
 mod statuses;
 mod strangers;
 mod template;
+mod retries;

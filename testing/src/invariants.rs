@@ -1,0 +1,361 @@
+//! The invariants (design, section 4) as far as they can be read off the rows of the table.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use cruddur::{
+    idempotency::IdempotencyRow,
+    message::{MessageRow, MessageText, preview},
+    message_group::{InboxRow, Membership, uuid_of_pair},
+    sort_key::SortKey,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// What is broken in `rows`, the rows of a table in any committed state, each as an item in DynamoDB's JSON.
+/// Each finding begins with the invariant's name, or with `row` where a row has not the shape of section 2.
+#[must_use]
+pub fn check(rows: &[Value]) -> Vec<String> {
+    let mut table = Contents::default();
+    for row in rows {
+        table.read(row);
+    }
+    table.check_messages();
+    table.check_memberships();
+    table.check_inboxes();
+    table.check_idempotency_rows();
+    table.broken
+}
+
+/// What is broken in `rows` when every message was delivered to the stream handler: [`check`], and the inbox
+/// rows stand at the newest message (I3).
+#[must_use]
+pub fn check_at_rest(rows: &[Value]) -> Vec<String> {
+    let mut table = Contents::default();
+    for row in rows {
+        table.read(row);
+    }
+    let mut broken = check(rows);
+    for inbox in &table.inboxes {
+        let newest = table.messages.get(&inbox.message_group_uuid).and_then(|group| group.keys().next_back());
+        if newest.is_some_and(|newest| *newest != inbox.sk) {
+            broken.push(format!("I3: {} {} is not at its group's newest message", inbox.pk, inbox.sk));
+        }
+    }
+    broken
+}
+
+/// The messages in `rows`, by their groups and in their order.
+#[must_use]
+pub fn messages(rows: &[Value]) -> BTreeMap<Uuid, Vec<MessageRow>> {
+    let mut table = Contents::default();
+    for row in rows {
+        table.read(row);
+    }
+    table.messages.into_iter().map(|(group, messages)| (group, messages.into_values().collect())).collect()
+}
+
+#[derive(Default)]
+struct Contents {
+    messages: BTreeMap<Uuid, BTreeMap<SortKey, MessageRow>>,
+    memberships: BTreeMap<Uuid, Membership>,
+    inboxes: Vec<InboxRow>,
+    idempotency_rows: Vec<IdempotencyRow>,
+    broken: Vec<String>,
+}
+
+impl Contents {
+    fn read(&mut self, row: &Value) {
+        if let Err(broken) = self.try_read(row) {
+            self.broken.push(format!("row: {broken}: {row}"));
+        }
+    }
+
+    fn try_read(&mut self, item: &Value) -> Result<(), String> {
+        let row = plain_map(item)?;
+        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (pk, sk) = (text("pk").to_owned(), text("sk").to_owned());
+        let (kind, id) = pk.split_once('#').ok_or("the partition key has no kind")?;
+        if row.contains_key("message_group_uuid") != (kind == "GRP") {
+            return Err("inbox rows and no others have a message_group_uuid".to_owned());
+        }
+        match kind {
+            "MSG" => {
+                let message: MessageRow = exactly(row)?;
+                self.messages.entry(uuid(id)?).or_default().insert(message.sk, message);
+            }
+            "MEM" if sk == "MEM" => {
+                let membership: Membership = exactly(row)?;
+                self.memberships.insert(uuid(id)?, membership);
+            }
+            "GRP" => {
+                uuid(id)?;
+                // Attributes that are not known are kept.
+                self.inboxes.push(parse(row)?);
+            }
+            "IDEM" if sk == "IDEM" => {
+                let (user, key) = id.split_once('#').ok_or("the partition key has no idempotency key")?;
+                uuid(user)?;
+                if key.is_empty() {
+                    return Err("the idempotency key is empty".to_owned());
+                }
+                self.idempotency_rows.push(exactly(row)?);
+            }
+            "RATE" if sk == "RATE" => {
+                uuid(id)?;
+            }
+            _ => return Err("no row has such keys".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn check_messages(&mut self) {
+        let mut uuids = HashSet::new();
+        for (group_uuid, messages) in &self.messages {
+            let members = self.memberships.get(group_uuid).map(|membership| &membership.members);
+            for message in messages.values() {
+                let mut broken =
+                    |what: &str| self.broken.push(format!("{what}: {} {}", message.pk, message.sk));
+                if message.sk.message_uuid != message.message_uuid {
+                    broken("row: the sort key is another message's");
+                }
+                if message.message_uuid.get_version_num() != 7 {
+                    broken("row: the message's uuid is not of version 7");
+                }
+                if message.message.parse::<MessageText>().is_err() {
+                    broken("row: the text is not a message");
+                }
+                if !uuids.insert(message.message_uuid) {
+                    broken("I6: the message is there twice");
+                }
+                match members {
+                    None => broken("I1: the message's group has no membership"),
+                    Some(members) if !members.contains_key(&message.sender_uuid) => {
+                        broken("I10: the sender is not in the group");
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+
+    fn check_memberships(&mut self) {
+        for (group_uuid, membership) in &self.memberships {
+            let mut broken = |what: &str| self.broken.push(format!("{what}: {}", membership.pk));
+            if membership.group_uuid != *group_uuid {
+                broken("row: the membership is another group's");
+            }
+            match membership.members.keys().collect::<Vec<_>>()[..] {
+                [a, b] if uuid_of_pair(*a, *b) == *group_uuid => {}
+                [_, _] => broken("I9: the group is not its pair's"),
+                _ => broken("row: the group has not two members"),
+            }
+            let first = self.messages.get(group_uuid).and_then(|messages| messages.keys().next());
+            if first != Some(&membership.created_sk) {
+                broken("I8: the group's first message is not the one that opened it");
+            }
+            for member in membership.members.keys() {
+                let pk = format!("GRP#{member}");
+                let is_row = |row: &&InboxRow| row.pk == pk && row.message_group_uuid == *group_uuid;
+                let rows = self.inboxes.iter().filter(is_row).count();
+                if rows != 1 {
+                    broken(&format!("I1: {rows} inbox rows of member {member}"));
+                }
+            }
+        }
+    }
+
+    fn check_inboxes(&mut self) {
+        for row in &self.inboxes {
+            let mut broken = |what: &str| self.broken.push(format!("{what}: {} {}", row.pk, row.sk));
+            let members: BTreeSet<String> =
+                self.memberships.get(&row.message_group_uuid).map_or_else(BTreeSet::new, |membership| {
+                    membership.members.keys().map(|member| format!("GRP#{member}")).collect()
+                });
+            if members.is_empty() {
+                broken("I1: the inbox row's group has no membership");
+            } else if !members.contains(&row.pk) {
+                broken("I10: the inbox row is nobody's in its group");
+            } else if row.pk == format!("GRP#{}", row.other_uuid)
+                || !members.contains(&format!("GRP#{}", row.other_uuid))
+            {
+                broken("row: the inbox row does not name the other member");
+            }
+            let messages = self.messages.get(&row.message_group_uuid);
+            match messages.and_then(|messages| messages.get(&row.sk)) {
+                None => broken("I3: the inbox row is not at a message of its group"),
+                Some(message) if preview(&message.message) != row.message => {
+                    broken("I3: the inbox row does not show the message it stands at");
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn check_idempotency_rows(&mut self) {
+        for row in &self.idempotency_rows {
+            let mut broken = |what: &str| self.broken.push(format!("{what}: {}", row.pk));
+            let sk = SortKey { created_at: row.created_at, message_uuid: row.message_uuid };
+            match self.messages.get(&row.group_uuid).and_then(|messages| messages.get(&sk)) {
+                None => broken("I6: the idempotency row's message is not there"),
+                Some(message) => {
+                    if !row.pk.starts_with(&format!("IDEM#{}#", message.sender_uuid)) {
+                        broken("I6: the idempotency row is not the sender's");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The uuid in a key, which is spelt in one way only.
+fn uuid(text: &str) -> Result<Uuid, String> {
+    let uuid: Uuid = text.parse().map_err(|_| "the partition key has no uuid")?;
+    if uuid.to_string() == text { Ok(uuid) } else { Err("the uuid is spelt differently".to_owned()) }
+}
+
+fn parse<T: DeserializeOwned>(row: Map<String, Value>) -> Result<T, String> {
+    serde_json::from_value(Value::Object(row)).map_err(|error| error.to_string())
+}
+
+/// A row with nothing in it that it has not to have.
+fn exactly<T: DeserializeOwned + Serialize>(row: Map<String, Value>) -> Result<T, String> {
+    let parsed: T = parse(row.clone())?;
+    match serde_json::to_value(&parsed) {
+        Ok(Value::Object(printed)) if printed == row => Ok(parsed),
+        _ => Err("there are attributes that are not the row's".to_owned()),
+    }
+}
+
+/// The attributes of an item without their types.
+fn plain_map(item: &Value) -> Result<Map<String, Value>, String> {
+    let attributes = item.as_object().ok_or("not an item")?;
+    attributes.iter().map(|(name, value)| Ok((name.clone(), plain(value)?))).collect()
+}
+
+fn plain(attribute: &Value) -> Result<Value, String> {
+    let typed = attribute.as_object().and_then(|typed| typed.iter().next());
+    let (kind, value) = typed.ok_or("an attribute has no type")?;
+    match (kind.as_str(), value) {
+        ("N", Value::String(number)) => serde_json::from_str(number).map_err(|error| error.to_string()),
+        ("M", value) => plain_map(value).map(Value::Object),
+        (_, value) => Ok(value.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ALICE: &str = "0195b5a0-0000-7000-8000-000000000001";
+    const BOB: &str = "0195b5a0-0000-7000-8000-000000000002";
+    const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
+    const FIRST: &str = "2026-11-22T09:30:00.000000Z#0195b5a0-0000-7000-8000-00000000000a";
+    const SECOND: &str = "2026-11-22T09:30:00.000001Z#0195b5a0-0000-7000-8000-00000000000b";
+
+    fn message(sk: &str, text: &str) -> Value {
+        json!({
+            "pk": {"S": format!("MSG#{GROUP}")},
+            "sk": {"S": sk},
+            "message_uuid": {"S": &sk[28..]},
+            "message": {"S": text},
+            "user_uuid": {"S": ALICE},
+            "user_display_name": {"S": "Alice"},
+            "user_handle": {"S": "alice"},
+        })
+    }
+
+    fn inbox(owner: &str, other: &str, sk: &str, text: &str) -> Value {
+        json!({
+            "pk": {"S": format!("GRP#{owner}")},
+            "sk": {"S": sk},
+            "message_group_uuid": {"S": GROUP},
+            "message": {"S": text},
+            "user_uuid": {"S": other},
+            "user_display_name": {"S": "Name"},
+            "user_handle": {"S": "handle"},
+        })
+    }
+
+    fn membership() -> Value {
+        let member = json!({"M": {"handle": {"S": "handle"}, "display_name": {"S": "Name"}}});
+        json!({
+            "pk": {"S": format!("MEM#{GROUP}")},
+            "sk": {"S": "MEM"},
+            "group_uuid": {"S": GROUP},
+            "created_sk": {"S": FIRST},
+            "members": {"M": {ALICE: member, BOB: member}},
+        })
+    }
+
+    fn idempotency() -> Value {
+        json!({
+            "pk": {"S": format!("IDEM#{ALICE}#key#1")},
+            "sk": {"S": "IDEM"},
+            "request_hash": {"S": "hash"},
+            "group_uuid": {"S": GROUP},
+            "message_uuid": {"S": &SECOND[28..]},
+            "created_at": {"S": &SECOND[..27]},
+            "handle": {"S": "alice"},
+            "display_name": {"S": "Alice"},
+            "expires_at": {"N": "1795426200"},
+        })
+    }
+
+    fn good() -> Vec<Value> {
+        vec![
+            message(FIRST, "one"),
+            message(SECOND, "two"),
+            membership(),
+            inbox(ALICE, BOB, SECOND, "two"),
+            inbox(BOB, ALICE, SECOND, "two"),
+            idempotency(),
+        ]
+    }
+
+    /// What is found at rest, up to the colon, after `change`.
+    fn findings(change: impl FnOnce(&mut Vec<Value>)) -> Vec<String> {
+        let mut rows = good();
+        change(&mut rows);
+        let findings =
+            check_at_rest(&rows).into_iter().map(|found| found[..found.find(':').unwrap()].to_owned());
+        findings.collect()
+    }
+
+    #[test]
+    fn a_good_table_breaks_nothing() {
+        assert_eq!(check_at_rest(&good()), Vec::<String>::new());
+        assert_eq!(check_at_rest(&[]), Vec::<String>::new());
+        assert_eq!(findings(|rows| rows[3]["note"] = json!({"S": "kept"})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_broken_rule_is_found() {
+        assert_eq!(findings(|rows| drop(rows.remove(3))), ["I1"]);
+        assert_eq!(findings(|rows| rows.push(inbox(ALICE, BOB, FIRST, "one"))), ["I1", "I3"]);
+        assert_eq!(findings(|rows| drop(rows.remove(2))), ["I1", "I1", "I1", "I1"]);
+        assert_eq!(findings(|rows| rows[3] = inbox(ALICE, BOB, SECOND, "one")), ["I3"]);
+        assert_eq!(findings(|rows| rows[3] = inbox(ALICE, BOB, FIRST, "one")), ["I3"]);
+        assert_eq!(findings(|rows| rows[3] = inbox(ALICE, ALICE, SECOND, "two")), ["row"]);
+        assert_eq!(findings(|rows| rows[1]["user_uuid"] = json!({"S": GROUP})), ["I10", "I6"]);
+        assert_eq!(
+            findings(|rows| rows[1]["message_group_uuid"] = json!({"S": GROUP})).first().unwrap(),
+            "row"
+        );
+        assert_eq!(findings(|rows| rows[1]["extra"] = json!({"S": "x"})).first().unwrap(), "row");
+        assert_eq!(findings(|rows| drop(rows.remove(1))), ["I3", "I3", "I6", "I3", "I3"]);
+        assert_eq!(findings(|rows| rows[2]["created_sk"] = json!({"S": SECOND})), ["I8"]);
+        assert_eq!(findings(|rows| rows[5]["created_at"] = json!({"S": &FIRST[..27]})), ["I6"]);
+        assert_eq!(findings(|rows| rows.push(json!({"pk": {"S": "X#1"}, "sk": {"S": "X"}}))), ["row"]);
+    }
+
+    #[test]
+    fn a_row_that_lags_is_broken_only_at_rest() {
+        let mut rows = good();
+        rows[4] = inbox(BOB, ALICE, FIRST, "one");
+        assert_eq!(check(&rows), Vec::<String>::new());
+        assert_eq!(check_at_rest(&rows).len(), 1);
+    }
+}

@@ -1,0 +1,750 @@
+//! Sends that are repeated, by the client or by the function itself: never an acknowledged message that is not
+//! in the table, and never two for one request (I5, I6).
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
+
+use std::{collections::VecDeque, fmt::Write as _, time::Duration};
+
+use chrono::TimeDelta;
+use cruddur::{
+    clock::Clock,
+    error::Error,
+    message::{
+        MessageRow,
+        create::{NewMessage, Sent, Target, create},
+    },
+    random::Random,
+    user::User,
+};
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use testing::{
+    Answer, Call, Emulator,
+    Failure::{self, Cancelled, Reset, Silence, Status},
+    Fate::{self, Late, Lost, Refused, Served},
+    TestUser, World, invariants,
+    world::{TABLE, empty_table},
+};
+use uuid::Uuid;
+
+/// The ways to write a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// One row to a group that exists.
+    Plain,
+    /// With a key.
+    Keyed,
+    /// A first message by handle.
+    Opening,
+    /// A first message with a key.
+    KeyedOpening,
+}
+
+impl Way {
+    const ALL: [Self; 4] = [Self::Plain, Self::Keyed, Self::Opening, Self::KeyedOpening];
+
+    fn operation(self) -> &'static str {
+        if self == Self::Plain { "PutItem" } else { "TransactWriteItems" }
+    }
+
+    fn has_key(self) -> bool {
+        matches!(self, Self::Keyed | Self::KeyedOpening)
+    }
+
+    /// Rows in the write.
+    fn actions(self) -> usize {
+        match self {
+            Self::Plain => 1,
+            Self::Keyed => 2,
+            Self::Opening => 4,
+            Self::KeyedOpening => 5,
+        }
+    }
+}
+
+/// A request to send something between two users of its own.
+struct Send<'a> {
+    world: &'a World,
+    way: Way,
+    alice: TestUser,
+    bob: TestUser,
+    group_uuid: Uuid,
+}
+
+const TEXT: &str = "once only";
+
+impl<'a> Send<'a> {
+    async fn new(world: &'a World, way: Way) -> Self {
+        let (alice, bob, group_uuid) = world.pair().await;
+        world.emulator.judge(|_| Served);
+        if matches!(way, Way::Plain | Way::Keyed) {
+            world.send(&bob, &alice, "hello").await;
+        }
+        let _ = world.emulator.take_calls();
+        Self { world, way, alice, bob, group_uuid }
+    }
+
+    fn body(&self) -> Value {
+        match self.way {
+            Way::Plain | Way::Keyed => json!({"message_group_uuid": self.group_uuid, "message": TEXT}),
+            Way::Opening | Way::KeyedOpening => json!({"handle": self.bob.user.handle, "message": TEXT}),
+        }
+    }
+
+    /// Makes the request; the answer, and how long it took from the first call on.
+    async fn post(&self) -> (Answer, Duration) {
+        let headers: &[(&str, &str)] = if self.way.has_key() { &[("idempotency-key", "key")] } else { &[] };
+        let post = self.world.post_with(&self.alice, headers, self.body().to_string());
+        self.world.emulator.with_time_paused(post).await
+    }
+
+    /// The messages of the group that have the text.
+    fn stored(&self) -> Vec<MessageRow> {
+        let mut messages =
+            invariants::messages(&self.world.rows()).remove(&self.group_uuid).unwrap_or_default();
+        messages.retain(|message| message.message == TEXT);
+        messages
+    }
+
+    /// The answer is of the message, and the message is there once.
+    #[track_caller]
+    fn assert_stored_as_answered(&self, answer: &Answer, case: &str) {
+        let answer = answer.ok();
+        let stored = self.stored();
+        assert_eq!(stored.len(), 1, "{case}");
+        assert_eq!(answer["uuid"], json!(stored[0].message_uuid), "{case}");
+        assert_eq!(answer["created_at"], json!(stored[0].sk.created_at), "{case}");
+        assert_eq!(answer["message_group_uuid"], json!(self.group_uuid), "{case}");
+        assert_eq!(answer["message"], TEXT, "{case}");
+        assert_eq!(invariants::check(&self.world.rows()), Vec::<String>::new(), "{case}");
+    }
+
+    #[track_caller]
+    fn assert_nothing_stored(&self, case: &str) {
+        assert_eq!(self.stored(), [], "{case}");
+        assert_eq!(invariants::check(&self.world.rows()), Vec::<String>::new(), "{case}");
+    }
+
+    /// The writes since the last look.
+    fn take_writes(&self) -> Vec<Call> {
+        let mut calls = self.world.emulator.take_calls();
+        calls.retain(|call| matches!(&*call.operation, "PutItem" | "TransactWriteItems"));
+        calls
+    }
+}
+
+/// What a write asks for, without what the SDK or the emulator adds to it.
+fn intended(call: &Call) -> Value {
+    let mut request = call.request.clone();
+    request.as_object_mut().unwrap().remove("ClientRequestToken");
+    request
+}
+
+#[track_caller]
+fn assert_unavailable(answer: &Answer, case: &str) {
+    assert_eq!(answer.status.as_u16(), 503, "{case}: {answer:?}");
+    assert_eq!(answer.body, r#"["unavailable"]"#, "{case}");
+    assert_eq!(answer.header("retry-after"), Some("1"), "{case}");
+}
+
+#[track_caller]
+fn assert_internal_error(answer: &Answer, case: &str) {
+    assert_eq!(answer.status.as_u16(), 500, "{case}: {answer:?}");
+    assert_eq!(answer.body, r#"["internal_error"]"#, "{case}");
+}
+
+/// Ways in which nobody knows what became of a call.
+const UNKNOWN: [Failure; 4] =
+    [Reset, Silence, Status(500, "InternalServerError"), Status(503, "ServiceUnavailable")];
+
+/// Ways in which DynamoDB says to come again.
+const THROTTLING: [Failure; 3] = [
+    Status(400, "ProvisionedThroughputExceededException"),
+    Status(400, "ThrottlingException"),
+    Status(400, "RequestLimitExceeded"),
+];
+
+#[tokio::test]
+async fn a_repeated_request_with_a_key_gets_the_same_answer_and_stores_one_message() {
+    let world = World::new().await;
+    for way in [Way::Keyed, Way::KeyedOpening] {
+        let send = Send::new(&world, way).await;
+        let (first, _) = send.post().await;
+        send.assert_stored_as_answered(&first, &format!("{way:?}"));
+        for _ in 0..3 {
+            // Neither other messages in between nor the time change the answer.
+            world.send(&send.bob, &send.alice, "an answer").await;
+            world.clock.advance(TimeDelta::minutes(7));
+            let (again, _) = send.post().await;
+            assert_eq!((again.status, &again.body), (first.status, &first.body), "{way:?}");
+        }
+        send.assert_stored_as_answered(&first, &format!("{way:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_request_to_a_handle_may_spell_it_differently() {
+    let world = World::new().await;
+    let send = Send::new(&world, Way::KeyedOpening).await;
+    let (first, _) = send.post().await;
+    let body = json!({"handle": format!("@{}", send.bob.user.handle.to_uppercase()), "message": TEXT});
+    let again = world.post_with(&send.alice, &[("idempotency-key", "key")], body.to_string()).await;
+    assert_eq!(again.ok(), first.ok());
+    send.assert_stored_as_answered(&first, "");
+}
+
+#[tokio::test]
+async fn a_key_that_was_used_for_something_else_is_refused() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    let carol = world.user("carol").await;
+    world.send(&alice, &bob, "hello").await;
+    let with_carol = world.send(&alice, &carol, "hello").await["message_group_uuid"].clone();
+    let to_group = json!({"message_group_uuid": group_uuid, "message": TEXT});
+    let to_handle = json!({"handle": bob.user.handle, "message": TEXT});
+    let headers = |key| [("idempotency-key", key)];
+    world.post_with(&alice, &headers("group"), to_group.to_string()).await.ok();
+    world.post_with(&alice, &headers("handle"), to_handle.to_string()).await.ok();
+    let rows = world.rows();
+
+    let dave = world.user("dave").await;
+    for (key, what, body) in [
+        ("group", "another text", json!({"message_group_uuid": group_uuid, "message": "another"})),
+        ("group", "a longer text", json!({"message_group_uuid": group_uuid, "message": format!("{TEXT} ")})),
+        ("group", "another group", json!({"message_group_uuid": with_carol, "message": TEXT})),
+        ("group", "a handle in place of the group", to_handle.clone()),
+        ("handle", "the group in place of a handle", to_group.clone()),
+        ("handle", "another handle", json!({"handle": carol.user.handle, "message": TEXT})),
+        ("handle", "a handle whose group is new", json!({"handle": dave.user.handle, "message": TEXT})),
+        ("handle", "another text", json!({"handle": bob.user.handle, "message": "another"})),
+    ] {
+        let answer = world.post_with(&alice, &headers(key), body.to_string()).await;
+        assert_eq!(answer.status.as_u16(), 422, "{what}: {answer:?}");
+        assert_eq!(answer.body, r#"["idempotency_key_reused"]"#, "{what}");
+    }
+    assert_eq!(world.rows(), rows);
+}
+
+#[tokio::test]
+async fn a_key_is_its_users_own() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    let body = json!({"message_group_uuid": group_uuid, "message": TEXT}).to_string();
+    let mut uuids = Vec::new();
+    for (user, key) in [(&alice, "key"), (&bob, "key"), (&alice, "KEY")] {
+        let answer = world.post_with(user, &[("idempotency-key", key)], body.clone()).await.ok();
+        uuids.push(answer["uuid"].as_str().unwrap().to_owned());
+    }
+    uuids.sort_unstable();
+    uuids.dedup();
+    assert_eq!(uuids.len(), 3);
+    assert_eq!(invariants::check(&world.rows()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_key_is_kept_for_24_hours_from_the_request_on() {
+    let world = World::new().await;
+    let send = Send::new(&world, Way::Keyed).await;
+    // The message's own time lies ahead: the group's newest is from a clock that was an hour fast.
+    world.clock.advance(TimeDelta::hours(1));
+    world.send(&send.bob, &send.alice, "from the future").await;
+    world.clock.advance(TimeDelta::hours(-1));
+    send.post().await.0.ok();
+    let pk = format!("IDEM#{}#key", send.alice.user.uuid);
+    let rows = world.emulator.rows(TABLE);
+    // 2026-11-23T09:30:00Z
+    assert_eq!(rows[&(pk, "IDEM".to_owned())]["expires_at"], json!({"N": "1795426200"}));
+}
+
+#[tokio::test]
+async fn without_a_key_every_request_is_a_message_of_its_own() {
+    let world = World::new().await;
+    let send = Send::new(&world, Way::Plain).await;
+    let (first, _) = send.post().await;
+    let (second, _) = send.post().await;
+    assert_ne!(first.ok()["uuid"], second.ok()["uuid"]);
+    assert_eq!(send.stored().len(), 2);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_known_for_a_success_and_the_message_not_stored_twice() {
+    let world = World::new().await;
+    for way in Way::ALL {
+        for failure in UNKNOWN {
+            // Losses are made good by the SDK's own retries, and more than two of them by those of the function,
+            // unless too much time has passed.
+            for times in [1, if failure == Silence { 2 } else { 4 }] {
+                let case = format!("{way:?}, {failure:?}, {times} times");
+                let send = Send::new(&world, way).await;
+                world.emulator.fail(way.operation(), times, Lost(failure));
+                let (answer, _) = send.post().await;
+                send.assert_stored_as_answered(&answer, &case);
+                let writes = send.take_writes();
+                assert!(writes.len() > times, "{case}");
+                assert!(writes.iter().all(|write| intended(write) == intended(&writes[0])), "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_lost_the_answer_gets_it_with_the_same_key() {
+    let world = World::new().await;
+    for way in [Way::Keyed, Way::KeyedOpening] {
+        for failure in UNKNOWN {
+            let case = format!("{way:?}, {failure:?}");
+            let send = Send::new(&world, way).await;
+            // Whatever the function tries, it hears nothing; the first try is carried out.
+            world.emulator.fail(way.operation(), usize::MAX, Lost(failure));
+            let (lost, _) = send.post().await;
+            assert_unavailable(&lost, &case);
+            world.emulator.judge(|_| Served);
+            let (answer, _) = send.post().await;
+            send.assert_stored_as_answered(&answer, &case);
+            let (again, _) = send.post().await;
+            assert_eq!(again.body, answer.body, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_lands_late_is_not_doubled() {
+    let world = World::new().await;
+    for way in Way::ALL {
+        for (failure, delay) in [
+            (Reset, 1),
+            (Reset, 40),
+            (Reset, 3_000),
+            (Silence, 1_999),
+            (Silence, 2_500),
+            (Silence, 30_000),
+            (Status(500, "InternalServerError"), 100),
+            (Status(503, "ServiceUnavailable"), 100),
+        ] {
+            for times in [1, if failure == Silence { 2 } else { 4 }] {
+                let case = format!("{way:?}, {failure:?} and {delay} ms, {times} times");
+                let send = Send::new(&world, way).await;
+                world.emulator.fail(way.operation(), times, Late(failure, Duration::from_millis(delay)));
+                let (answer, _) = send.post().await;
+                send.assert_stored_as_answered(&answer, &case);
+                let ((), _) = world.emulator.with_time_paused(everything_lands(&send)).await;
+                send.assert_stored_as_answered(&answer, &case);
+            }
+        }
+    }
+}
+
+/// Waits until late writes have landed. (A call pauses time.)
+async fn everything_lands(send: &Send<'_>) {
+    let _ = send.world.table().client().describe_table().table_name(TABLE).send().await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+}
+
+#[tokio::test]
+async fn a_write_that_lands_after_the_503_is_what_the_same_key_is_answered() {
+    let world = World::new().await;
+    for way in [Way::Keyed, Way::KeyedOpening] {
+        let send = Send::new(&world, way).await;
+        world.emulator.fail(way.operation(), usize::MAX, Late(Reset, Duration::from_secs(20)));
+        let (lost, _) = send.post().await;
+        assert_unavailable(&lost, &format!("{way:?}"));
+        send.assert_nothing_stored(&format!("{way:?}"));
+
+        world.emulator.judge(|_| Served);
+        let ((), _) = world.emulator.with_time_paused(everything_lands(&send)).await;
+        let (answer, _) = send.post().await;
+        send.assert_stored_as_answered(&answer, &format!("{way:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_request_and_a_late_write_of_the_first_end_in_one_message() {
+    let world = World::new().await;
+    for way in [Way::Keyed, Way::KeyedOpening] {
+        let send = Send::new(&world, way).await;
+        world.emulator.fail(way.operation(), usize::MAX, Late(Reset, Duration::from_secs(20)));
+        let (lost, _) = send.post().await;
+        assert_unavailable(&lost, &format!("{way:?}"));
+
+        world.emulator.judge(|_| Served);
+        let (answer, _) = send.post().await;
+        send.assert_stored_as_answered(&answer, &format!("{way:?}"));
+        let ((), _) = world.emulator.with_time_paused(everything_lands(&send)).await;
+        send.assert_stored_as_answered(&answer, &format!("{way:?}"));
+    }
+}
+
+#[tokio::test]
+async fn conflicts_and_throttling_are_waited_out_with_the_same_uuid_and_sort_key() {
+    let world = World::new().await;
+    for way in Way::ALL {
+        let mut failures = THROTTLING.to_vec();
+        failures.push(Status(400, "TransactionInProgressException"));
+        failures.push(Status(400, "TransactionConflictException"));
+        if way != Way::Plain {
+            failures.extend([
+                Cancelled(&["None", "TransactionConflict"]),
+                Cancelled(&["TransactionConflict", "None", "None", "TransactionConflict"]),
+                Cancelled(&["ThrottlingError", "None"]),
+                Cancelled(&["None", "ProvisionedThroughputExceeded"]),
+            ]);
+        }
+        for failure in failures {
+            let case = format!("{way:?}, {failure:?}");
+            let send = Send::new(&world, way).await;
+            world.emulator.fail(way.operation(), 5, Refused(failure));
+            let (answer, _) = send.post().await;
+            send.assert_stored_as_answered(&answer, &case);
+            let writes = send.take_writes();
+            assert_eq!(writes.len(), 6, "{case}");
+            assert!(writes.iter().all(|write| intended(write) == intended(&writes[0])), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn waits_between_tries_are_spread_and_grow() {
+    let world = World::new().await;
+    let mut waited = Vec::new();
+    for _ in 0..4 {
+        let send = Send::new(&world, Way::Keyed).await;
+        world.emulator.fail("TransactWriteItems", 6, Refused(Cancelled(&["None", "TransactionConflict"])));
+        let (answer, elapsed) = send.post().await;
+        send.assert_stored_as_answered(&answer, "");
+        // 25, 50, 100, 200, 400 and 800 ms at most.
+        assert!(elapsed <= Duration::from_millis(1_575 + 20), "{elapsed:?}");
+        waited.push(elapsed);
+    }
+    waited.dedup();
+    assert!(waited.len() > 1, "every try of every request waited equally long: {waited:?}");
+}
+
+#[tokio::test]
+async fn a_conflict_beside_a_row_that_is_in_the_way_is_waited_out() {
+    // While the other side's first message is being committed, some of its rows are there and others still locked.
+    let world = World::new().await;
+    for (way, reasons) in [
+        (Way::Opening, &["None", "TransactionConflict", "ConditionalCheckFailed", "TransactionConflict"][..]),
+        (
+            Way::KeyedOpening,
+            &["None", "None", "TransactionConflict", "TransactionConflict", "ConditionalCheckFailed"],
+        ),
+    ] {
+        let send = Send::new(&world, way).await;
+        world.emulator.fail(way.operation(), 1, Refused(Cancelled(reasons)));
+        let (answer, _) = send.post().await;
+        send.assert_stored_as_answered(&answer, &format!("{way:?}"));
+    }
+}
+
+#[tokio::test]
+async fn what_can_never_succeed_fails_at_once() {
+    let world = World::new().await;
+    for way in Way::ALL {
+        let mut failures = vec![
+            Status(400, "AccessDeniedException"),
+            Status(400, "ValidationException"),
+            Status(400, "ResourceNotFoundException"),
+            Status(400, "UnrecognizedClientException"),
+            Status(400, "ItemCollectionSizeLimitExceededException"),
+        ];
+        if way != Way::Plain {
+            failures.extend([
+                Cancelled(&["None", "ValidationError"]),
+                Cancelled(&["TransactionConflict", "ValidationError"]),
+                Cancelled(&["ItemCollectionSizeLimitExceeded", "None"]),
+                Status(400, "IdempotentParameterMismatchException"),
+            ]);
+        }
+        for failure in failures {
+            let case = format!("{way:?}, {failure:?}");
+            let send = Send::new(&world, way).await;
+            world.emulator.fail(way.operation(), 1, Refused(failure));
+            let (answer, elapsed) = send.post().await;
+            assert_internal_error(&answer, &case);
+            assert_eq!(elapsed, Duration::ZERO, "{case}");
+            assert_eq!(send.take_writes().len(), 1, "{case}");
+            send.assert_nothing_stored(&case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn when_nothing_helps_the_answer_is_503_long_before_the_functions_timeout() {
+    let world = World::new().await;
+    for way in Way::ALL {
+        let mut failures = [UNKNOWN.as_slice(), &THROTTLING].concat();
+        failures.push(Status(400, "TransactionInProgressException"));
+        failures.push(Status(400, "TransactionConflictException"));
+        if way != Way::Plain {
+            failures.push(Cancelled(&["None", "TransactionConflict"]));
+        }
+        for failure in failures {
+            let case = format!("{way:?}, {failure:?}");
+            let send = Send::new(&world, way).await;
+            world.emulator.fail(way.operation(), usize::MAX, Refused(failure));
+            let (answer, elapsed) = send.post().await;
+            assert_unavailable(&answer, &case);
+            // The function's timeout is 25 s; the looking up of users comes on top of this.
+            assert!(elapsed <= Duration::from_secs(15), "{case}: {elapsed:?}");
+            let writes = send.take_writes();
+            assert!((3..100).contains(&writes.len()), "{case}: {} writes", writes.len());
+            assert!(writes.iter().all(|write| intended(write) == intended(&writes[0])), "{case}");
+            send.assert_nothing_stored(&case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn even_the_slowest_calls_end_before_the_functions_timeout() {
+    // The reads answer just within their third attempt; the writes are lost, the last of them begun at the last
+    // moment; and when the other side has opened the group meanwhile it all begins anew.
+    let world = World::new().await;
+    for way in Way::ALL {
+        let send = Send::new(&world, way).await;
+        let mut seen = std::collections::HashMap::<String, usize>::new();
+        world.emulator.set_latency(Duration::from_millis(1_900));
+        world.emulator.judge(move |call| {
+            let count = seen.entry(call.operation.clone()).or_default();
+            *count += 1;
+            match &*call.operation {
+                "GetItem" | "Query" if *count <= 2 => Refused(Silence),
+                "GetItem" | "Query" => Served,
+                _ if *count <= 2 => Refused(Status(500, "InternalServerError")),
+                _ => Refused(Silence),
+            }
+        });
+        let (answer, elapsed) = send.post().await;
+        world.emulator.set_latency(Duration::ZERO);
+        world.emulator.judge(|_| Served);
+        assert_unavailable(&answer, &format!("{way:?}"));
+        assert!(elapsed < Duration::from_secs(20), "{way:?}: {elapsed:?}");
+    }
+}
+
+#[tokio::test]
+async fn reads_that_fail_write_nothing() {
+    let world = World::new().await;
+    for operation in ["GetItem", "Query"] {
+        for failure in [UNKNOWN.as_slice(), &THROTTLING].concat() {
+            let case = format!("{operation}, {failure:?}");
+            let send = Send::new(&world, Way::Plain).await;
+            world.emulator.fail(operation, usize::MAX, Refused(failure));
+            let (answer, elapsed) = send.post().await;
+            assert_unavailable(&answer, &case);
+            assert!(elapsed <= Duration::from_secs(8), "{case}: {elapsed:?}");
+            assert_eq!(send.take_writes().len(), 0, "{case}");
+            // Once is made good by the SDK.
+            world.emulator.fail(operation, 1, Refused(failure));
+            let (answer, _) = send.post().await;
+            send.assert_stored_as_answered(&answer, &case);
+        }
+        for failure in [Status(400, "AccessDeniedException"), Status(400, "ResourceNotFoundException")] {
+            let case = format!("{operation}, {failure:?}");
+            let send = Send::new(&world, Way::Plain).await;
+            world.emulator.fail(operation, 1, Refused(failure));
+            let (answer, elapsed) = send.post().await;
+            assert_internal_error(&answer, &case);
+            assert_eq!(elapsed, Duration::ZERO, "{case}");
+            assert_eq!(send.take_writes().len(), 0, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_dynamodb_shows_nothing_of_itself_to_the_client() {
+    let world = World::new().await;
+    let send = Send::new(&world, Way::Plain).await;
+    world.emulator.fail("PutItem", 1, Refused(Status(400, "AccessDeniedException")));
+    let (answer, _) = send.post().await;
+    let mut shown = String::new();
+    writeln!(shown, "{:?} {}", answer.headers, answer.body).unwrap();
+    assert!(!shown.contains("AccessDenied") && !shown.contains("on order"), "{shown}");
+}
+
+#[tokio::test]
+async fn concurrent_duplicates_are_answered_equally_and_stored_once() {
+    let world = World::new().await;
+    let send = Send::new(&world, Way::Keyed).await;
+    world.post(&send.alice, &json!({"message_group_uuid": send.group_uuid, "message": "warm"})).await.ok();
+    let _ = world.emulator.take_calls();
+    // All of them read before the first writes.
+    world.emulator.set_latency(Duration::from_millis(10));
+    let body = send.body().to_string();
+    let posts = (0..12).map(|_| world.post_with(&send.alice, &[("idempotency-key", "key")], body.clone()));
+    tokio::time::pause();
+    let answers = join_all(posts).await;
+    tokio::time::resume();
+    world.emulator.set_latency(Duration::ZERO);
+    assert_eq!(send.take_writes().len(), 12);
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    send.assert_stored_as_answered(&answers[0], "");
+}
+
+/// A send without PostgreSQL.
+struct Sender {
+    emulator: Emulator,
+    table: cruddur::dynamodb::Table,
+    clock: Clock,
+    random: Random,
+    alice: User,
+    bob: User,
+    group_uuid: Uuid,
+}
+
+fn user(number: u128, handle: &str) -> User {
+    let uuid = Uuid::from_u128(0x0195_b5a0_0000_7000_8000_0000_0000_0000 + number);
+    User { uuid, handle: handle.to_owned(), display_name: handle.to_uppercase() }
+}
+
+impl Sender {
+    async fn new() -> Self {
+        let emulator = Emulator::new();
+        let table = empty_table(&emulator).await;
+        let now = "2026-11-22T09:30:00Z".parse().unwrap();
+        let (alice, bob) = (user(1, "alice"), user(2, "bob"));
+        let group_uuid = cruddur::message_group::uuid_of_pair(alice.uuid, bob.uuid);
+        Self {
+            emulator,
+            table,
+            clock: Clock::from_fn(move || now),
+            random: Random::system(),
+            alice,
+            bob,
+            group_uuid,
+        }
+    }
+
+    fn new_message(&self, way: Way) -> NewMessage {
+        let target = match way {
+            Way::Plain | Way::Keyed => Target::Group(self.group_uuid),
+            Way::Opening | Way::KeyedOpening => {
+                Target::User { handle: "bob".parse().unwrap(), receiver: self.bob.clone() }
+            }
+        };
+        NewMessage {
+            sender: self.alice.clone(),
+            target,
+            text: TEXT.parse().unwrap(),
+            idempotency_key: way.has_key().then(|| "key".parse().unwrap()),
+        }
+    }
+
+    async fn open(&self) {
+        let text = "hello".parse().unwrap();
+        let new = NewMessage { text, ..self.new_message(Way::Opening) };
+        create(&self.table, &self.clock, &self.random, new).await.unwrap();
+    }
+
+    async fn send(&self, way: Way) -> Result<Sent, Error> {
+        create(&self.table, &self.clock, &self.random, self.new_message(way)).await
+    }
+
+    fn rows(&self) -> Vec<Value> {
+        self.emulator.rows(TABLE).into_values().collect()
+    }
+
+    fn stored(&self) -> Vec<MessageRow> {
+        let mut messages = invariants::messages(&self.rows()).remove(&self.group_uuid).unwrap_or_default();
+        messages.retain(|message| message.message == TEXT);
+        messages
+    }
+}
+
+fn any_fate() -> impl Strategy<Value = Fate> {
+    let unknown = prop::sample::select(UNKNOWN.to_vec());
+    let busy = prop::sample::select(
+        [THROTTLING.as_slice(), &[Status(400, "TransactionInProgressException")]].concat(),
+    );
+    let delay = (0_u64..12_000).prop_map(Duration::from_millis);
+    prop_oneof![
+        1 => Just(Served),
+        2 => busy.prop_map(Refused),
+        2 => unknown.clone().prop_map(Refused),
+        3 => unknown.clone().prop_map(Lost),
+        3 => (unknown, delay).prop_map(|(failure, delay)| Late(failure, delay)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_becomes_of_the_writes_a_request_stores_what_it_acknowledges_and_that_once(
+        way in prop::sample::select(Way::ALL.to_vec()),
+        fates in prop::collection::vec(any_fate(), 0..16),
+        repeat: bool,
+    ) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let sender = Sender::new().await;
+            if matches!(way, Way::Plain | Way::Keyed) {
+                sender.open().await;
+            }
+            let mut fates = VecDeque::from(fates);
+            sender.emulator.judge(move |call| {
+                if call.operation == way.operation() { fates.pop_front().unwrap_or(Served) } else { Served }
+            });
+            let mut answers = vec![sender.send(way).await];
+            if repeat && way.has_key() {
+                answers.push(sender.send(way).await);
+            }
+            for moment in ["at once", "after a minute"] {
+                let stored = sender.stored();
+                assert!(stored.len() <= 1, "{moment}: {stored:?}");
+                for answer in &answers {
+                    match answer {
+                        Ok(sent) => {
+                            assert_eq!(stored.len(), 1, "{moment}");
+                            assert_eq!(sent.uuid, stored[0].message_uuid, "{moment}");
+                            assert_eq!(sent.created_at, stored[0].sk.created_at, "{moment}");
+                        }
+                        Err(Error::Unavailable { .. }) => {}
+                        Err(error) => panic!("{moment}: {error}"),
+                    }
+                }
+                assert_eq!(invariants::check(&sender.rows()), Vec::<String>::new(), "{moment}");
+                tokio::time::sleep(Duration::from_mins(1)).await;
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn concurrent_duplicates_of_a_first_message_are_answered_equally_and_stored_once() {
+    let sender = Sender::new().await;
+    tokio::time::pause();
+    sender.emulator.set_latency(Duration::from_millis(10));
+    let answers = join_all((0..12).map(|_| sender.send(Way::KeyedOpening))).await;
+    let answers: Vec<Sent> = answers.into_iter().map(Result::unwrap).collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    let stored = sender.stored();
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].message_uuid, answers[0].uuid);
+    assert_eq!(invariants::check(&sender.rows()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_write_has_as_many_rows_as_its_way_asks_for_and_each_under_a_condition() {
+    let world = World::new().await;
+    for way in Way::ALL {
+        let send = Send::new(&world, way).await;
+        send.post().await.0.ok();
+        let writes = send.take_writes();
+        assert_eq!(writes.len(), 1, "{way:?}");
+        let request = &writes[0].request;
+        let puts: Vec<&Value> = match request["TransactItems"].as_array() {
+            Some(actions) => actions.iter().map(|action| &action["Put"]).collect(),
+            None => vec![request],
+        };
+        assert_eq!(puts.len(), way.actions(), "{way:?}");
+        for put in puts {
+            // Nothing is overwritten (I7), and what is in the way is shown.
+            assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)", "{way:?}");
+            assert_eq!(put["ReturnValuesOnConditionCheckFailure"], "ALL_OLD", "{way:?}");
+        }
+    }
+}
