@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{message::MessageRow, sort_key::SortKey};
+use crate::{
+    message::{MessageRow, partition_key},
+    sort_key::SortKey,
+};
 
 pub mod move_group;
 
@@ -37,8 +40,10 @@ pub struct NewestMessage {
 /// Why a record is passed over although it looks like a new message.
 #[derive(Debug, thiserror::Error)]
 enum PoisonRecord {
-    #[error("not a stream record")]
-    Malformed(#[source] serde_json::Error),
+    // Without the error's own text, which quotes what it stumbled over: that may be a message, and no message is
+    // ever in the log.
+    #[error("not a stream record ({0:?} error at column {1})")]
+    Malformed(serde_json::error::Category, usize),
     #[error("not the row of a message")]
     NotAMessage(#[source] serde_dynamo::Error),
     #[error("the partition key is not a message group's")]
@@ -104,19 +109,25 @@ impl Batch {
 
 /// The message that a record says was created; none when the record says something else.
 fn new_message(record: &str) -> Result<Option<NewestMessage>, PoisonRecord> {
-    let record: EventRecord = serde_json::from_str(record).map_err(PoisonRecord::Malformed)?;
-    let is_message = record
-        .change
-        .keys
-        .get("pk")
-        .is_some_and(|pk| matches!(pk, serde_dynamo::AttributeValue::S(pk) if pk.starts_with("MSG#")));
-    if record.event_name != "INSERT" || !is_message {
+    let record: EventRecord = serde_json::from_str(record)
+        .map_err(|error| PoisonRecord::Malformed(error.classify(), error.column()))?;
+    if record.event_name != "INSERT" {
+        return Ok(None);
+    }
+    let Some(serde_dynamo::AttributeValue::S(pk)) = record.change.keys.get("pk") else {
+        return Err(PoisonRecord::PartitionKey);
+    };
+    if !pk.starts_with("MSG#") {
         return Ok(None);
     }
     let row: MessageRow =
         serde_dynamo::from_item(record.change.new_image).map_err(PoisonRecord::NotAMessage)?;
     let group_uuid = row.pk.strip_prefix("MSG#").and_then(|uuid| uuid.parse().ok());
     let group_uuid: Uuid = group_uuid.ok_or(PoisonRecord::PartitionKey)?;
+    // A uuid has more than one spelling; only the one that is printed names the group's partition.
+    if row.pk != partition_key(group_uuid) {
+        return Err(PoisonRecord::PartitionKey);
+    }
     if row.sk.message_uuid != row.message_uuid {
         return Err(PoisonRecord::SortKey);
     }
