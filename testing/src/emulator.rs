@@ -29,9 +29,12 @@ struct State {
     calls: Vec<Call>,
     latency: Duration,
     judge: Box<dyn FnMut(&Call) -> Fate + Send>,
-    edit: Box<dyn FnMut(&Call, &mut Value) + Send>,
+    edit_request: Box<dyn FnMut(&mut Call) + Send>,
+    edit_answer: Box<EditAnswer>,
     time: Time,
 }
+
+type EditAnswer = dyn FnMut(&Call, &mut Value) + Send;
 
 /// How the time of the test's runtime passes.
 #[derive(Clone, Copy)]
@@ -86,7 +89,8 @@ impl Emulator {
             calls: Vec::new(),
             latency: Duration::ZERO,
             judge: Box::new(|_| Fate::Served),
-            edit: Box::new(|_, _| ()),
+            edit_request: Box::new(|_| ()),
+            edit_answer: Box::new(|_, _| ()),
             time: Time::Real,
         };
         Self { database: Database::memory().unwrap(), state: Arc::new(Mutex::new(state)) }
@@ -109,9 +113,14 @@ impl Emulator {
         });
     }
 
+    /// Lets `edit` change every request from now on, such as to get small pages.
+    pub fn edit_requests(&self, edit: impl FnMut(&mut Call) + Send + 'static) {
+        self.state.lock().unwrap().edit_request = Box::new(edit);
+    }
+
     /// Lets `edit` change every answer from now on, such as to show an index that lags.
     pub fn edit_answers(&self, edit: impl FnMut(&Call, &mut Value) + Send + 'static) {
-        self.state.lock().unwrap().edit = Box::new(edit);
+        self.state.lock().unwrap().edit_answer = Box::new(edit);
     }
 
     /// Carries `work` out with time paused from its first call on; how long it took from there. No wait is real
@@ -170,6 +179,7 @@ impl Emulator {
                 tokio::time::pause();
                 state.time = Time::PausedSince(Instant::now());
             }
+            (state.edit_request)(&mut call);
             (state.latency, (state.judge)(&call))
         };
         if !latency.is_zero() {
@@ -181,7 +191,7 @@ impl Emulator {
                 let mut answer = carry_out(&call);
                 let mut state = self.state.lock().unwrap();
                 if let Ok(answer) = &mut answer {
-                    (state.edit)(&call, answer);
+                    (state.edit_answer)(&call, answer);
                 }
                 call.answer = answer.as_ref().ok().cloned();
                 state.calls.push(call);

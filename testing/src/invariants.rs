@@ -81,11 +81,11 @@ impl Contents {
         }
         match kind {
             "MSG" => {
-                let message: MessageRow = exactly(row)?;
+                let message: MessageRow = exactly(&row)?;
                 self.messages.entry(uuid(id)?).or_default().insert(message.sk, message);
             }
             "MEM" if sk == "MEM" => {
-                let membership: Membership = exactly(row)?;
+                let membership: Membership = exactly(&row)?;
                 self.memberships.insert(uuid(id)?, membership);
             }
             "GRP" => {
@@ -99,7 +99,7 @@ impl Contents {
                 if key.is_empty() {
                     return Err("the idempotency key is empty".to_owned());
                 }
-                self.idempotency_rows.push(exactly(row)?);
+                self.idempotency_rows.push(exactly(&row)?);
             }
             "RATE" if sk == "RATE" => {
                 uuid(id)?;
@@ -219,10 +219,10 @@ fn parse<T: DeserializeOwned>(row: Map<String, Value>) -> Result<T, String> {
 }
 
 /// A row with nothing in it that it has not to have.
-fn exactly<T: DeserializeOwned + Serialize>(row: Map<String, Value>) -> Result<T, String> {
+fn exactly<T: DeserializeOwned + Serialize>(row: &Map<String, Value>) -> Result<T, String> {
     let parsed: T = parse(row.clone())?;
     match serde_json::to_value(&parsed) {
-        Ok(Value::Object(printed)) if printed == row => Ok(parsed),
+        Ok(Value::Object(printed)) if printed == *row => Ok(parsed),
         _ => Err("there are attributes that are not the row's".to_owned()),
     }
 }

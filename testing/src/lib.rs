@@ -12,9 +12,12 @@ pub mod broken_postgres;
 pub mod emulator;
 pub mod invariants;
 mod postgres;
+pub mod sends;
 pub mod world;
 
 pub use self::{
     emulator::{Call, Emulator, Failure, Fate},
     world::{Answer, TestUser, World, request},
+    sends::Sends,
+    world::{Answer, TestUser, World},
 };

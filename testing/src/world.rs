@@ -359,7 +359,7 @@ fn sdk_config(emulator: &Emulator) -> SdkConfig {
 }
 
 impl TestClock {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let start: DateTime<Utc> = "2026-11-22T09:30:00Z".parse().unwrap();
         Self(Arc::new(AtomicI64::new(start.timestamp_micros())))
     }

@@ -19,3 +19,5 @@ mod statuses;
 mod strangers;
 mod template;
 mod retries;
+mod simultaneous;
+mod stream_handler;

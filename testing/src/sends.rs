@@ -1,0 +1,90 @@
+//! Sends without tokens, HTTP and PostgreSQL: for tests that let time stand still, or make thousands of them.
+
+use cruddur::{
+    dynamodb::Table,
+    error::Error,
+    message::create::{NewMessage, Sent, Target, create},
+    random::Random,
+    user::User,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    emulator::Emulator,
+    world::{TABLE, TestClock, empty_table},
+};
+
+/// A table of messages, and what is needed to send some.
+#[derive(Debug)]
+pub struct Sends {
+    /// The DynamoDB with the table.
+    pub emulator: Emulator,
+    /// The table, as the functions that write reach it.
+    pub table: Table,
+    /// The time as the functions see it.
+    pub clock: TestClock,
+    /// The functions' randomness.
+    pub random: Random,
+}
+
+impl Sends {
+    /// With an empty table.
+    pub async fn new() -> Self {
+        let emulator = Emulator::new();
+        let table = empty_table(&emulator).await;
+        Self { emulator, table, clock: TestClock::new(), random: Random::system() }
+    }
+
+    /// Sends `text` to `receiver`.
+    pub async fn to_user(
+        &self,
+        sender: &User,
+        receiver: &User,
+        text: &str,
+        key: Option<&str>,
+    ) -> Result<Sent, Error> {
+        let target = Target::User { handle: receiver.handle.parse().unwrap(), receiver: receiver.clone() };
+        self.send(sender, target, text, key).await
+    }
+
+    /// Sends `text` to a group.
+    pub async fn to_group(
+        &self,
+        sender: &User,
+        group_uuid: Uuid,
+        text: &str,
+        key: Option<&str>,
+    ) -> Result<Sent, Error> {
+        self.send(sender, Target::Group(group_uuid), text, key).await
+    }
+
+    /// Every row of the table.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Value> {
+        self.emulator.rows(TABLE).into_values().collect()
+    }
+
+    async fn send(
+        &self,
+        sender: &User,
+        target: Target,
+        text: &str,
+        key: Option<&str>,
+    ) -> Result<Sent, Error> {
+        let new = NewMessage {
+            sender: sender.clone(),
+            target,
+            text: text.parse().unwrap(),
+            idempotency_key: key.map(|key| key.parse().unwrap()),
+        };
+        create(&self.table, &self.clock.clock(), &self.random, new).await
+    }
+}
+
+/// A user who is in no database.
+#[must_use]
+pub fn user(number: u8) -> User {
+    let uuid = Uuid::from_u128(0x0195_b5a0_0000_7000_8000_0000_0000_0000 + u128::from(number));
+    User { uuid, handle: format!("user-{number}"), display_name: format!("User No. {number}") }
+}

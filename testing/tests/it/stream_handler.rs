@@ -1,0 +1,1042 @@
+//! The stream handler: neither the order nor the number of deliveries matters, a bad record harms no other, and
+//! what could not be moved is reported.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use cruddur::{clock::Clock, message_group::uuid_of_pair, user::User};
+use futures_util::future::join_all;
+use lambda_runtime::{Context, LambdaEvent};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use testing::{
+    Call, Emulator,
+    Failure::{self, Cancelled, Reset, Silence, Status},
+    Fate::{Late, Lost, Refused, Served},
+    Sends, invariants,
+    sends::user,
+    world::{TABLE, stream_record},
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The stream handler over a table, and the messages in it.
+struct Inboxes {
+    sends: Sends,
+    app: stream_handler::App,
+}
+
+/// The time that an invocation has, as configured.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+impl Inboxes {
+    /// With an empty table. Time stands still.
+    async fn new() -> Self {
+        let sends = Sends::new().await;
+        let app = stream_handler::App {
+            table: sends.table.clone(),
+            clock: sends.clock.clock(),
+            random: sends.random.clone(),
+        };
+        Self { sends, app }
+    }
+
+    /// With so many groups of the first user, and so many messages in each.
+    async fn with_groups(groups: u8, messages: u32) -> Self {
+        let inboxes = Self::new().await;
+        for _ in 0..messages {
+            for group in 0..groups {
+                inboxes.send(group).await;
+            }
+        }
+        let _ = inboxes.emulator().take_calls();
+        inboxes
+    }
+
+    /// Sends a message between the first user and another, of whom there is one for each number.
+    async fn send(&self, group: u8) {
+        let count = self.records(group).len();
+        let text = format!("message {count} of group {group}");
+        let (alice, other) = (user(1), user(group + 2));
+        let (sender, receiver) = if count.is_multiple_of(2) { (&alice, &other) } else { (&other, &alice) };
+        self.sends.to_user(sender, receiver, &text, None).await.unwrap();
+    }
+
+    fn emulator(&self) -> &Emulator {
+        &self.sends.emulator
+    }
+
+    fn rows(&self) -> Vec<Value> {
+        self.sends.rows()
+    }
+
+    /// The stream's records of the group's messages, from old to new. The sequence number has the group's number
+    /// in front.
+    fn records(&self, group: u8) -> Vec<Value> {
+        let pk = format!("MSG#{}", group_uuid(group));
+        let rows = self.rows().into_iter().filter(|row| row["pk"]["S"] == *pk);
+        rows.enumerate()
+            .map(|(index, row)| stream_record(&row, (usize::from(group) + 1) * 1000 + index))
+            .collect()
+    }
+
+    /// The records of all groups, group by group.
+    fn all_records(&self, groups: u8) -> Vec<Value> {
+        (0..groups).flat_map(|group| self.records(group)).collect()
+    }
+
+    /// Delivers a batch to an invocation that has just begun; the sequence numbers that are reported.
+    async fn deliver(&self, records: &[Value]) -> Vec<String> {
+        self.deliver_with(records, TIMEOUT).await
+    }
+
+    /// Delivers a batch to an invocation that has so much time left.
+    async fn deliver_with(&self, records: &[Value], time_left: Duration) -> Vec<String> {
+        let now = u64::try_from(self.app.clock.now().timestamp_millis()).unwrap();
+        let mut context = Context::default();
+        context.deadline = now + u64::try_from(time_left.as_millis()).unwrap();
+        let batch = serde_json::from_str(&json!({"Records": records}).to_string()).unwrap();
+        let answer = stream_handler::handler(&self.app, LambdaEvent::new(batch, context)).await;
+        reported(&serde_json::to_value(answer).unwrap())
+    }
+
+    /// Where a group's rows stand, by their partitions.
+    fn positions(&self, group: u8) -> BTreeMap<String, Vec<String>> {
+        let uuid = group_uuid(group).to_string();
+        let mut positions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.rows().iter().filter(|row| row["message_group_uuid"]["S"] == *uuid) {
+            let text = |name: &str| row[name]["S"].as_str().unwrap().to_owned();
+            positions.entry(text("pk")).or_default().push(text("sk"));
+        }
+        positions
+    }
+
+    /// One member's row of a group.
+    fn inbox_row(&self, member: &User, group: u8) -> Value {
+        let (pk, uuid) = (format!("GRP#{}", member.uuid), group_uuid(group).to_string());
+        let is_row = |row: &Value| row["pk"]["S"] == *pk && row["message_group_uuid"]["S"] == *uuid;
+        self.rows().into_iter().find(is_row).unwrap()
+    }
+
+    fn delete(&self, row: &Value) {
+        let key = json!({"pk": row["pk"], "sk": row["sk"]});
+        let _ = self.emulator().call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
+    }
+
+    fn put(&self, row: &Value) {
+        let _ = self.emulator().call("PutItem", json!({"TableName": TABLE, "Item": row}));
+    }
+
+    #[track_caller]
+    fn assert_at_rest(&self) {
+        assert_eq!(invariants::check_at_rest(&self.rows()), Vec::<String>::new());
+    }
+
+    /// The calls of `operation` since the last look.
+    fn take(&self, operation: &str) -> Vec<Call> {
+        let mut calls = self.emulator().take_calls();
+        calls.retain(|call| call.operation == operation);
+        calls
+    }
+}
+
+fn group_uuid(group: u8) -> Uuid {
+    uuid_of_pair(user(1).uuid, user(group + 2).uuid)
+}
+
+/// The sequence numbers in an answer, whose form is checked.
+#[track_caller]
+fn reported(answer: &Value) -> Vec<String> {
+    assert_eq!(answer.as_object().unwrap().keys().collect::<Vec<_>>(), ["batchItemFailures"]);
+    let failures = answer["batchItemFailures"].as_array().unwrap();
+    let identifiers = failures.iter().map(|failure| {
+        assert_eq!(failure.as_object().unwrap().len(), 1);
+        // A null or empty one would mean the whole batch.
+        let identifier = failure["itemIdentifier"].as_str().unwrap();
+        assert!(!identifier.is_empty());
+        identifier.to_owned()
+    });
+    identifiers.collect()
+}
+
+fn sequence_numbers(records: &[Value]) -> Vec<String> {
+    let numbers =
+        records.iter().map(|record| record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned());
+    numbers.collect()
+}
+
+fn is_index_query(call: &Call) -> bool {
+    call.operation == "Query" && call.request.get("IndexName").is_some()
+}
+
+fn is_locating(call: &Call) -> bool {
+    call.operation == "Query" && call.request.get("IndexName").is_none()
+}
+
+/// Lets the index show what `edit` makes of it.
+fn edit_index(emulator: &Emulator, mut edit: impl FnMut(&mut Vec<Value>) + Send + 'static) {
+    emulator.edit_answers(move |call, answer| {
+        if is_index_query(call) {
+            let items = answer["Items"].as_array_mut().unwrap();
+            edit(items);
+            let count = items.len();
+            answer["Count"] = json!(count);
+            answer["ScannedCount"] = json!(count);
+        }
+    });
+}
+
+const NOBODY: [String; 0] = [];
+
+// Order, number, and splits of deliveries.
+
+#[tokio::test(start_paused = true)]
+async fn old_records_after_new_ones_move_nothing_back() {
+    let inboxes = Inboxes::with_groups(1, 4).await;
+    let records = inboxes.records(0);
+    assert_eq!(inboxes.deliver(&records[3..]).await, NOBODY);
+    inboxes.assert_at_rest();
+    let rows = inboxes.rows();
+    let _ = inboxes.emulator().take_calls();
+    for record in [&records[2], &records[0], &records[1], &records[3]] {
+        assert_eq!(inboxes.deliver(std::slice::from_ref(record)).await, NOBODY);
+    }
+    assert_eq!(inboxes.take("TransactWriteItems").len(), 0);
+    assert_eq!(inboxes.rows(), rows);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_in_any_order_and_split_at_any_point_comes_to_the_same() {
+    for order in permutations(4) {
+        for split in 1..=4 {
+            let inboxes = Inboxes::with_groups(1, 4).await;
+            let records = inboxes.records(0);
+            let batch: Vec<Value> = order.iter().map(|index| records[*index].clone()).collect();
+            for part in [&batch[..split], &batch[split..]] {
+                assert_eq!(inboxes.deliver(part).await, NOBODY);
+            }
+            inboxes.assert_at_rest();
+        }
+    }
+}
+
+/// Every order of so many things.
+fn permutations(count: usize) -> Vec<Vec<usize>> {
+    if count == 0 {
+        return vec![vec![]];
+    }
+    let insert = |shorter: Vec<usize>| {
+        (0..count).map(move |place| {
+            let mut longer = shorter.clone();
+            longer.insert(place, count - 1);
+            longer
+        })
+    };
+    permutations(count - 1).into_iter().flat_map(insert).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_moves_each_group_once_to_its_newest_message() {
+    let inboxes = Inboxes::with_groups(3, 5).await;
+    let mut records = inboxes.all_records(3);
+    records.extend(records.clone());
+    records.reverse();
+    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    inboxes.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_batch_is_answered_with_no_failures() {
+    let inboxes = Inboxes::with_groups(1, 1).await;
+    assert_eq!(inboxes.deliver(&[]).await, NOBODY);
+    assert_eq!(inboxes.emulator().take_calls().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_come_while_a_batch_is_under_way_are_not_lost() {
+    let inboxes = Inboxes::with_groups(1, 3).await;
+    let records = inboxes.records(0);
+    inboxes.emulator().set_latency(Duration::from_millis(10));
+    // Two invocations for one group, as after a split, or with several batches of one shard at a time.
+    for (first, second) in [(0..1, 2..3), (2..3, 1..2), (0..3, 0..3)] {
+        let answers = join_all([inboxes.deliver(&records[first]), inboxes.deliver(&records[second])]).await;
+        assert_eq!(answers, [NOBODY, NOBODY]);
+    }
+    inboxes.assert_at_rest();
+}
+
+/// How records are delivered: which of them, and where the batches end.
+#[derive(Clone, Debug)]
+struct Deliveries {
+    order: Vec<usize>,
+    splits: Vec<usize>,
+    /// Several batches at the same time.
+    at_once: bool,
+    /// What the index shows of every row that has been: one bit each, in turn.
+    index: Vec<u8>,
+}
+
+const GROUPS: u8 = 3;
+const MESSAGES: u32 = 4;
+
+prop_compose! {
+    fn any_deliveries()(
+        order in Just((0..usize::from(GROUPS) * 4).collect::<Vec<_>>()).prop_shuffle(),
+        again in prop::collection::vec(0..usize::from(GROUPS) * 4, 0..10),
+        splits in prop::collection::vec(0_usize..22, 0..6),
+        at_once: bool,
+        index in prop::collection::vec(any::<u8>(), 0..40),
+    ) -> Deliveries {
+        let mut splits = splits;
+        splits.sort_unstable();
+        // Duplicates come after, before and between the others.
+        let mut order = order;
+        for (place, record) in again.iter().enumerate() {
+            order.insert(place * 2, *record);
+        }
+        Deliveries { order, splits, at_once, index }
+    }
+}
+
+impl Deliveries {
+    fn batches(&self, records: &[Value]) -> Vec<Vec<Value>> {
+        let mut batches = vec![Vec::new()];
+        for (place, record) in self.order.iter().enumerate() {
+            if self.splits.contains(&place) {
+                batches.push(Vec::new());
+            }
+            batches.last_mut().unwrap().push(records[*record].clone());
+        }
+        batches
+    }
+
+    /// The index shows of every row that has ever been any part, with each query another one.
+    fn let_index_lag(&self, emulator: &Emulator) {
+        let mut seen: HashMap<String, Vec<Value>> = HashMap::new();
+        let mut shown = self.index.clone().into_iter();
+        edit_index(emulator, move |items| {
+            let Some(group) = items.first().map(|item| item["message_group_uuid"]["S"].to_string()) else {
+                return;
+            };
+            let seen = seen.entry(group).or_default();
+            for item in items.iter() {
+                if !seen.contains(item) {
+                    seen.push(item.clone());
+                }
+            }
+            if let Some(shown) = shown.next() {
+                let chosen = seen.iter().enumerate().filter(|(place, _)| shown >> (place % 8) & 1 == 1);
+                *items = chosen.map(|(_, item)| item.clone()).collect();
+            }
+        });
+    }
+}
+
+fn paused_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn however_records_are_delivered_every_row_ends_at_its_newest_message(deliveries in any_deliveries()) {
+        paused_runtime().block_on(async {
+            let inboxes = Inboxes::with_groups(GROUPS, MESSAGES).await;
+            deliveries.let_index_lag(inboxes.emulator());
+            inboxes.emulator().set_latency(Duration::from_millis(10));
+            let batches = deliveries.batches(&inboxes.all_records(GROUPS));
+            if deliveries.at_once {
+                for reported in join_all(batches.iter().map(|batch| inboxes.deliver(batch))).await {
+                    assert_eq!(reported, NOBODY);
+                }
+            } else {
+                for batch in &batches {
+                    let before: Vec<_> = (0..GROUPS).map(|group| inboxes.positions(group)).collect();
+                    assert_eq!(inboxes.deliver(batch).await, NOBODY);
+                    // Positions only grow (I4), and there is one for each member (I1).
+                    for (group, before) in (0..GROUPS).zip(before) {
+                        let after = inboxes.positions(group);
+                        assert!(before.iter().all(|(member, rows)| *rows <= after[member]), "{before:?} {after:?}");
+                    }
+                    assert_eq!(invariants::check(&inboxes.rows()), Vec::<String>::new());
+                }
+            }
+            inboxes.assert_at_rest();
+        });
+    }
+
+    #[test]
+    fn whatever_becomes_of_the_writes_the_rows_are_right_when_the_batch_comes_again(
+        deliveries in any_deliveries(),
+        fates in prop::collection::vec(0_u8..6, 0..40),
+    ) {
+        paused_runtime().block_on(async {
+            let inboxes = Inboxes::with_groups(GROUPS, MESSAGES).await;
+            deliveries.let_index_lag(inboxes.emulator());
+            inboxes.emulator().set_latency(Duration::from_millis(10));
+            let mut fates = fates.into_iter();
+            inboxes.emulator().judge(move |call| match (&*call.operation, fates.len()) {
+                ("TransactWriteItems", 1..) => match fates.next() {
+                    Some(1) => Refused(Cancelled(&["TransactionConflict", "None"])),
+                    Some(2) => Lost(Reset),
+                    Some(3) => Lost(Silence),
+                    Some(4) => Late(Reset, Duration::from_secs(4)),
+                    Some(5) => Refused(Status(400, "AccessDeniedException")),
+                    _ => Served,
+                },
+                _ => Served,
+            });
+            let batches = deliveries.batches(&inboxes.all_records(GROUPS));
+            for batch in &batches {
+                let reported = inboxes.deliver(batch).await;
+                let numbers = sequence_numbers(batch);
+                assert!(reported.iter().all(|number| numbers.contains(number)));
+                assert_eq!(invariants::check(&inboxes.rows()), Vec::<String>::new());
+            }
+            inboxes.emulator().judge(|_| Served);
+            for batch in &batches {
+                assert_eq!(inboxes.deliver(batch).await, NOBODY);
+            }
+            // What was sent long ago still lands.
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            inboxes.assert_at_rest();
+        });
+    }
+}
+
+// Records that are not new messages, and those that are none at all.
+
+/// What is logged while it lives, on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn start(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_max_level(tracing::Level::INFO)
+            .with_writer(move || log.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// How many records were skipped, as the log has it.
+    fn skipped(&self) -> u64 {
+        let lines = self.text();
+        let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events
+            .filter(|event| event["message"] == "records were skipped")
+            .map(|event| event["skipped"].as_u64().unwrap())
+            .sum()
+    }
+}
+
+/// `record` after `change`.
+fn changed(record: &Value, change: impl FnOnce(&mut Value)) -> Value {
+    let mut record = record.clone();
+    change(&mut record);
+    record
+}
+
+fn remove(record: &Value, path: &str) -> Value {
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    changed(record, |record| {
+        let parent = if parent.is_empty() { record } else { record.pointer_mut(parent).unwrap() };
+        parent.as_object_mut().unwrap().remove(name).unwrap();
+    })
+}
+
+fn set(record: &Value, path: &str, value: Value) -> Value {
+    changed(record, |record| *record.pointer_mut(path).unwrap() = value)
+}
+
+/// Every kind of bad record that is made out of a good one, with what is wrong with it.
+fn poison(good: &Value) -> Vec<(String, Value)> {
+    let mut poison: Vec<(String, Value)> =
+        [json!(null), json!(17), json!("record"), json!([]), json!({}), json!([good])]
+            .into_iter()
+            .map(|record| (record.to_string(), record))
+            .collect();
+    let image = "/dynamodb/NewImage";
+    for name in ["pk", "sk", "message_uuid", "message", "user_uuid", "user_display_name", "user_handle"] {
+        let path = format!("{image}/{name}");
+        poison.push((format!("without {name}"), remove(good, &path)));
+        poison.push((format!("a number as {name}"), set(good, &path, json!({"N": "1"}))));
+        poison.push((format!("null as {name}"), set(good, &path, json!({"NULL": true}))));
+        poison.push((format!("an unknown type as {name}"), set(good, &path, json!({"X": "1"}))));
+        let text = good.pointer(&format!("{path}/S")).unwrap();
+        for kind in ["N", "B", "BOOL", "L", "M", "X"] {
+            poison.push((format!("{name} as {kind}"), set(good, &path, json!({kind: text}))));
+        }
+        poison.push((format!("{name} in a list"), set(good, &path, json!({"L": [{"S": text}]}))));
+        poison.push((format!("{name} without type"), set(good, &path, text.clone())));
+    }
+    for path in [
+        "/eventName",
+        "/eventID",
+        "/dynamodb",
+        "/dynamodb/NewImage",
+        "/dynamodb/Keys",
+        "/dynamodb/Keys/pk",
+        "/dynamodb/SequenceNumber",
+    ] {
+        poison.push((format!("without {path}"), remove(good, path)));
+    }
+    poison.push(("an empty image".to_owned(), set(good, image, json!({}))));
+    poison.push(("null as the image".to_owned(), set(good, image, json!(null))));
+    poison.push(("null as the keys".to_owned(), set(good, "/dynamodb/Keys", json!(null))));
+    poison.push(("an empty sequence number".to_owned(), set(good, "/dynamodb/SequenceNumber", json!(""))));
+    poison
+        .push(("null as the sequence number".to_owned(), set(good, "/dynamodb/SequenceNumber", json!(null))));
+    poison.push((
+        "a number as the sequence number".to_owned(),
+        set(good, "/dynamodb/SequenceNumber", json!(7)),
+    ));
+    let pk = good["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap();
+    let uuid = pk.strip_prefix("MSG#").unwrap();
+    for other in [
+        "MSG#".to_owned(),
+        "MSG#not-a-uuid".to_owned(),
+        format!("GRP#{uuid}"),
+        uuid.to_owned(),
+        format!("{pk} "),
+        format!("MSG#{}", uuid.to_uppercase()),
+        format!("MSG#{}", uuid.replace('-', "")),
+        format!("MSG#{{{uuid}}}"),
+    ] {
+        poison.push((format!("the partition {other}"), set(good, "/dynamodb/NewImage/pk/S", json!(other))));
+    }
+    let sk = good["dynamodb"]["NewImage"]["sk"]["S"].as_str().unwrap();
+    for other in [
+        String::new(),
+        "#".to_owned(),
+        sk[..27].to_owned(),
+        sk[..28].to_owned(),
+        sk.replace('#', " "),
+        format!("{sk} "),
+        sk.to_uppercase(),
+        sk.replace("2026-", "2026-13-"),
+        format!("9999-12-31T23:59:59.999999Z#{}", Uuid::nil()),
+    ] {
+        poison.push((format!("the sort key {other:?}"), set(good, "/dynamodb/NewImage/sk/S", json!(other))));
+    }
+    let other_uuid = json!({"S": Uuid::nil()});
+    poison.push((
+        "another message's uuid".to_owned(),
+        set(good, "/dynamodb/NewImage/message_uuid", other_uuid),
+    ));
+    poison
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
+    let template = Inboxes::with_groups(3, 2).await;
+    let (first, poisoned, last) = (template.records(0), template.records(1), template.records(2));
+    for (what, record) in poison(&poisoned[1]) {
+        // The same rows anew: users, times and therefore groups are the same, message uuids are not.
+        let inboxes = Inboxes::new().await;
+        template.rows().iter().for_each(|row| inboxes.put(row));
+        let log = Log::default();
+        let guard = log.start();
+        let batch = [first[0].clone(), record, first[1].clone(), last[1].clone()];
+        assert_eq!(inboxes.deliver(&batch).await, NOBODY, "{what}");
+        drop(guard);
+        assert_eq!(log.skipped(), 1, "{what}: {}", log.text());
+        // Neither texts nor names are in the log.
+        assert!(
+            !log.text().contains("message 1 of") && !log.text().contains("User No."),
+            "{what}: {}",
+            log.text()
+        );
+        let broken = invariants::check_at_rest(&inboxes.rows());
+        assert_eq!(broken.len(), 2, "{what}: {broken:?}");
+        assert_eq!(inboxes.positions(1), template.positions(1), "{what}");
+        // The good record comes as well in the end.
+        assert_eq!(inboxes.deliver(&poisoned[1..]).await, NOBODY, "{what}");
+        inboxes.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_poison_records_are_counted_and_a_batch_of_nothing_else_reports_nothing() {
+    let inboxes = Inboxes::with_groups(1, 2).await;
+    let records: Vec<Value> = poison(&inboxes.records(0)[1]).into_iter().map(|(_, record)| record).collect();
+    let log = Log::default();
+    let guard = log.start();
+    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    drop(guard);
+    assert_eq!(log.skipped(), u64::try_from(records.len()).unwrap());
+    assert_eq!(inboxes.emulator().take_calls().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_anything_but_new_messages_do_nothing() {
+    let inboxes = Inboxes::new().await;
+    inboxes.sends.to_user(&user(1), &user(2), "1", Some("key")).await.unwrap();
+    inboxes.sends.to_user(&user(1), &user(2), "2", Some("another")).await.unwrap();
+    let _ = inboxes.emulator().take_calls();
+    let rows = inboxes.rows();
+    let mut records = Vec::new();
+    for (number, row) in rows.iter().enumerate() {
+        let inserted = stream_record(row, number);
+        records.push(set(&inserted, "/eventName", json!("MODIFY")));
+        let removed = remove(&set(&inserted, "/eventName", json!("REMOVE")), "/dynamodb/NewImage");
+        records.push(removed);
+        if !row["pk"]["S"].as_str().unwrap().starts_with("MSG#") {
+            records.push(inserted);
+        }
+    }
+    let kinds: BTreeSet<&str> = rows.iter().map(|row| &row["pk"]["S"].as_str().unwrap()[..4]).collect();
+    assert_eq!(kinds, BTreeSet::from(["GRP#", "IDEM", "MEM#", "MSG#"]));
+    let log = Log::default();
+    let guard = log.start();
+    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    drop(guard);
+    assert_eq!(log.skipped(), 0);
+    assert_eq!(inboxes.emulator().take_calls().len(), 0);
+    assert_eq!(inboxes.rows(), rows);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fields_that_the_stream_may_add_or_write_differently_do_no_harm() {
+    let inboxes = Inboxes::with_groups(1, 2).await;
+    let record = &inboxes.records(0)[1];
+    let record = set(record, "/dynamodb/ApproximateCreationDateTime", json!(1.795_339_8e9));
+    let record = changed(&record, |record| {
+        record["userIdentity"] = json!(null);
+        record["somethingNew"] = json!({"a": [1]});
+        record["dynamodb"]["NewImage"]["something_new"] = json!({"SS": ["a", "b"]});
+    });
+    assert_eq!(inboxes.deliver(&[record]).await, NOBODY);
+    inboxes.assert_at_rest();
+}
+
+// Failures, and what is reported.
+
+fn moves(call: &Call, group: u8) -> bool {
+    call.operation == "TransactWriteItems"
+        && call.request.to_string().contains(&group_uuid(group).to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_group_reports_all_its_records_and_no_other_groups() {
+    for failure in [
+        Status(400, "AccessDeniedException"),
+        Cancelled(&["ValidationError", "None"]),
+        Cancelled(&["TransactionConflict", "None"]),
+    ] {
+        let inboxes = Inboxes::with_groups(3, 3).await;
+        let records = inboxes.all_records(3);
+        // Groups alternate in the batch.
+        let batch: Vec<Value> = (0..9).map(|index| records[index % 3 * 3 + index / 3].clone()).collect();
+        inboxes.emulator().judge(move |call| if moves(call, 1) { Refused(failure) } else { Served });
+        let mut reported = inboxes.deliver(&batch).await;
+        reported.sort_unstable();
+        assert_eq!(reported, sequence_numbers(&inboxes.records(1)), "{failure:?}");
+        let broken = invariants::check_at_rest(&inboxes.rows());
+        assert_eq!(broken.len(), 2, "{failure:?}: {broken:?}");
+        inboxes.emulator().judge(|_| Served);
+        assert_eq!(inboxes.deliver(&batch).await, NOBODY, "{failure:?}");
+        inboxes.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_that_fail_are_reported() {
+    for operation in ["GetItem", "Query"] {
+        for failure in
+            [Status(400, "AccessDeniedException"), Reset, Silence, Status(503, "ServiceUnavailable")]
+        {
+            let inboxes = Inboxes::with_groups(1, 2).await;
+            let records = inboxes.records(0);
+            inboxes.emulator().fail(operation, usize::MAX, Refused(failure));
+            assert_eq!(
+                inboxes.deliver(&records).await,
+                sequence_numbers(&records),
+                "{operation} {failure:?}"
+            );
+            assert_eq!(inboxes.take("TransactWriteItems").len(), 0, "{operation} {failure:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_without_membership_is_reported_until_it_has_one() {
+    let inboxes = Inboxes::with_groups(2, 2).await;
+    let records = inboxes.all_records(2);
+    let membership =
+        inboxes.rows().into_iter().find(|row| row["pk"]["S"] == format!("MEM#{}", group_uuid(0))).unwrap();
+    inboxes.delete(&membership);
+    assert_eq!(inboxes.deliver(&records).await, sequence_numbers(&inboxes.records(0)));
+    inboxes.put(&membership);
+    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    inboxes.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_without_an_inbox_row_is_reported_and_the_other_moved_all_the_same() {
+    for missing in [1, 2] {
+        let inboxes = Inboxes::with_groups(1, 2).await;
+        let records = inboxes.records(0);
+        let row = inboxes.inbox_row(&user(missing), 0);
+        inboxes.delete(&row);
+        assert_eq!(inboxes.deliver(&records).await, sequence_numbers(&records));
+        let newest = &records[1]["dynamodb"]["NewImage"]["sk"];
+        assert_eq!(inboxes.inbox_row(&user(3 - missing), 0)["sk"], *newest);
+        inboxes.put(&row);
+        assert_eq!(inboxes.deliver(&records).await, NOBODY);
+        inboxes.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_is_tried_eight_times_and_no_more() {
+    for (refusals, expected) in [(7, true), (8, false)] {
+        for failure in [
+            Cancelled(&["TransactionConflict", "None"]),
+            Cancelled(&["None", "ThrottlingError"]),
+            Cancelled(&["None", "ProvisionedThroughputExceeded"]),
+            // A row that is never where it is thought to be.
+            Cancelled(&["ConditionalCheckFailed", "None"]),
+            Cancelled(&["None", "ConditionalCheckFailed"]),
+            Cancelled(&["ConditionalCheckFailed", "TransactionConflict"]),
+        ] {
+            let inboxes = Inboxes::with_groups(1, 2).await;
+            let records = inboxes.records(0);
+            let (mut left, bob) = (refusals, format!("GRP#{}", user(2).uuid));
+            // Only one member's row: the other's tries are its own.
+            inboxes.emulator().judge(move |call| {
+                if call.operation == "TransactWriteItems"
+                    && call.request.to_string().contains(&bob)
+                    && left > 0
+                {
+                    left -= 1;
+                    return Refused(failure);
+                }
+                Served
+            });
+            let start = Instant::now();
+            let reported = inboxes.deliver(&records).await;
+            assert_eq!(reported.is_empty(), expected, "{refusals} times {failure:?}");
+            // 25 ms and its doubles up to a second: 4.6 s at most.
+            assert!(start.elapsed() < Duration::from_secs(5), "{failure:?}: {:?}", start.elapsed());
+            assert_eq!(inboxes.take("TransactWriteItems").len(), 1 + 8, "{refusals} times {failure:?}");
+            if expected {
+                inboxes.assert_at_rest();
+            } else {
+                assert_eq!(reported, sequence_numbers(&records));
+                assert_eq!(invariants::check(&inboxes.rows()), Vec::<String>::new());
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_answers_and_passing_failures_are_made_good() {
+    let unknown = [Reset, Silence, Status(500, "InternalServerError"), Status(503, "ServiceUnavailable")];
+    let throttling = [
+        Status(400, "ProvisionedThroughputExceededException"),
+        Status(400, "ThrottlingException"),
+        Status(400, "RequestLimitExceeded"),
+        Status(400, "TransactionInProgressException"),
+    ];
+    let both =
+        |failure: &Failure| [Refused(*failure), Lost(*failure), Late(*failure, Duration::from_millis(3))];
+    let fates = unknown.iter().flat_map(both).chain(throttling.map(Refused));
+    for fate in fates {
+        let inboxes = Inboxes::with_groups(1, 2).await;
+        let records = inboxes.records(0);
+        inboxes.emulator().fail("TransactWriteItems", 10, fate);
+        assert_eq!(inboxes.deliver(&records).await, NOBODY, "{fate:?}");
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        inboxes.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nothing_helps_the_group_is_reported_before_the_functions_timeout() {
+    for failure in [Reset, Silence, Status(500, "InternalServerError"), Status(400, "ThrottlingException")] {
+        let inboxes = Inboxes::with_groups(1, 2).await;
+        let records = inboxes.records(0);
+        inboxes.emulator().fail("TransactWriteItems", usize::MAX, Refused(failure));
+        let start = Instant::now();
+        assert_eq!(inboxes.deliver(&records).await, sequence_numbers(&records), "{failure:?}");
+        assert!(start.elapsed() < TIMEOUT, "{failure:?}: {:?}", start.elapsed());
+    }
+}
+
+// Hint, guard, locate.
+
+#[tokio::test(start_paused = true)]
+async fn members_whom_the_index_does_not_show_are_located() {
+    for shown in [0, 1] {
+        let inboxes = Inboxes::with_groups(3, 3).await;
+        edit_index(inboxes.emulator(), move |items| items.truncate(shown));
+        assert_eq!(inboxes.deliver(&inboxes.all_records(3)).await, NOBODY);
+        let locates = inboxes.emulator().take_calls().into_iter().filter(is_locating).collect::<Vec<_>>();
+        assert_eq!(locates.len(), 3 * (2 - shown));
+        for locate in locates {
+            assert_eq!(locate.request["ScanIndexForward"], true);
+            assert_eq!(locate.request["ConsistentRead"], true);
+        }
+        inboxes.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_rows_that_the_index_shows_of_a_member_the_newer_is_taken() {
+    for reversed in [false, true] {
+        let inboxes = Inboxes::with_groups(1, 3).await;
+        let records = inboxes.records(0);
+        let old: Vec<Value> = [user(1), user(2)].iter().map(|member| inboxes.inbox_row(member, 0)).collect();
+        assert_eq!(inboxes.deliver(&records[1..2]).await, NOBODY);
+        edit_index(inboxes.emulator(), move |items| {
+            items.extend(old.clone());
+            if reversed {
+                items.reverse();
+            }
+        });
+        let _ = inboxes.emulator().take_calls();
+        assert_eq!(inboxes.deliver(&records[2..]).await, NOBODY);
+        // No row had to be looked for.
+        assert!(!inboxes.emulator().take_calls().iter().any(is_locating));
+        inboxes.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_has_moved_since_the_index_was_written_is_located_and_moved_on() {
+    let inboxes = Inboxes::with_groups(1, 3).await;
+    let records = inboxes.records(0);
+    let old: Vec<Value> = [user(1), user(2)].iter().map(|member| inboxes.inbox_row(member, 0)).collect();
+    assert_eq!(inboxes.deliver(&records[1..2]).await, NOBODY);
+    edit_index(inboxes.emulator(), move |items| items.clone_from(&old));
+    let _ = inboxes.emulator().take_calls();
+    assert_eq!(inboxes.deliver(&records[2..]).await, NOBODY);
+    let calls = inboxes.emulator().take_calls();
+    // For each member: refused where it was, located, moved from where it is.
+    assert_eq!(calls.iter().filter(|call| call.operation == "TransactWriteItems").count(), 4);
+    assert_eq!(calls.iter().filter(|call| is_locating(call)).count(), 2);
+    inboxes.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_row_that_the_index_shows_beyond_the_message_moves_nothing_back() {
+    let inboxes = Inboxes::with_groups(1, 3).await;
+    let records = inboxes.records(0);
+    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    let old: Vec<Value> = [user(1), user(2)]
+        .iter()
+        .map(|member| {
+            set(&inboxes.inbox_row(member, 0), "/sk", records[0]["dynamodb"]["NewImage"]["sk"].clone())
+        })
+        .collect();
+    edit_index(inboxes.emulator(), move |items| items.clone_from(&old));
+    let rows = inboxes.rows();
+    // The index says the rows are at the first message, the record is of the second, they are at the third.
+    assert_eq!(inboxes.deliver(&records[1..2]).await, NOBODY);
+    assert_eq!(inboxes.rows(), rows);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_write_of_a_dead_invocation_changes_nothing() {
+    for (dying, alive) in [(1..2, 1..2), (1..2, 2..3), (1..2, 0..4), (2..3, 1..2), (3..4, 0..3)] {
+        let inboxes = Inboxes::with_groups(1, 4).await;
+        let records = inboxes.records(0);
+        // The invocation dies while its writes are on the way.
+        inboxes.emulator().fail("TransactWriteItems", 2, Late(Silence, Duration::from_secs(30)));
+        let invocation = inboxes.deliver(&records[dying.clone()]);
+        assert!(tokio::time::timeout(Duration::from_millis(100), invocation).await.is_err());
+        assert_eq!(inboxes.deliver(&records[alive.clone()]).await, NOBODY);
+        let rows = inboxes.rows();
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(inboxes.rows(), rows, "{dying:?} {alive:?}");
+        assert_eq!(inboxes.deliver(&records).await, NOBODY);
+        inboxes.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_is_guarded_by_the_row_and_its_group_and_a_put_by_its_absence() {
+    let inboxes = Inboxes::with_groups(1, 2).await;
+    assert_eq!(inboxes.deliver(&inboxes.records(0)).await, NOBODY);
+    let writes = inboxes.take("TransactWriteItems");
+    assert_eq!(writes.len(), 2);
+    for write in writes {
+        let actions = write.request["TransactItems"].as_array().unwrap();
+        assert_eq!(actions.len(), 2);
+        let (delete, put) = (&actions[0]["Delete"], &actions[1]["Put"]);
+        assert_eq!(delete["ConditionExpression"], "attribute_exists(pk) AND message_group_uuid = :group");
+        assert_eq!(delete["ExpressionAttributeValues"][":group"]["S"], json!(group_uuid(0)));
+        assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_is_located_on_whichever_page_it_is_even_when_it_moves_meanwhile() {
+    // Thirty groups in one inbox, the first of which is the lowest; the table answers with three rows a page.
+    let inboxes = Inboxes::new().await;
+    for group in (0..30).chain([0, 0]) {
+        inboxes.send(group).await;
+        inboxes.sends.clock.advance(TimeDelta::milliseconds(1));
+    }
+    let _ = inboxes.emulator().take_calls();
+    edit_index(inboxes.emulator(), Vec::clear);
+    let records = inboxes.records(0);
+    let (emulator, row) = (inboxes.emulator().clone(), inboxes.inbox_row(&user(1), 0));
+    let moved = set(&row, "/sk", records[1]["dynamodb"]["NewImage"]["sk"].clone());
+    let moved = set(&moved, "/message", records[1]["dynamodb"]["NewImage"]["message"].clone());
+    let alice = row["pk"]["S"].as_str().unwrap().to_owned();
+    let mut pages = 0;
+    inboxes.emulator().judge(move |call| {
+        let of_alice = is_locating(call) && call.request["ExpressionAttributeValues"][":pk"]["S"] == alice;
+        if of_alice {
+            pages += 1;
+        }
+        if of_alice && pages == 2 {
+            // Between two pages the row goes up.
+            let key = json!({"pk": row["pk"], "sk": row["sk"]});
+            let _ = emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
+            let _ = emulator.call("PutItem", json!({"TableName": TABLE, "Item": moved}));
+        }
+        Served
+    });
+    inboxes.emulator().edit_requests(|call| {
+        if is_locating(call) {
+            call.request["Limit"] = json!(3);
+        }
+    });
+    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    let pages = inboxes.take("Query").into_iter().filter(is_locating).count();
+    assert!(pages >= 10, "{pages} pages");
+    inboxes.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn attributes_of_an_inbox_row_that_nobody_knows_survive_a_move() {
+    let inboxes = Inboxes::with_groups(1, 1).await;
+    let added = json!({
+        "pinned": {"BOOL": true},
+        "unread": {"N": "3"},
+        "labels": {"SS": ["a", "b"]},
+        "draft": {"M": {"text": {"S": "half a sen"}, "at": {"L": [{"N": "1"}, {"NULL": true}]}}},
+        "blob": {"B": "AAEC"},
+    });
+    for member in [user(1), user(2)] {
+        let row = changed(&inboxes.inbox_row(&member, 0), |row| {
+            row.as_object_mut().unwrap().extend(added.as_object().unwrap().clone());
+        });
+        inboxes.put(&row);
+    }
+    inboxes.send(0).await;
+    // Found by the index, and found by locating.
+    for index_is_empty in [false, true] {
+        inboxes.send(0).await;
+        if index_is_empty {
+            edit_index(inboxes.emulator(), Vec::clear);
+        }
+        let before: Vec<Value> =
+            [user(1), user(2)].iter().map(|member| inboxes.inbox_row(member, 0)).collect();
+        let records = inboxes.records(0);
+        assert_eq!(inboxes.deliver(&records).await, NOBODY);
+        let image = &records.last().unwrap()["dynamodb"]["NewImage"];
+        for (member, before) in [user(1), user(2)].iter().zip(before) {
+            let expected =
+                set(&set(&before, "/sk", image["sk"].clone()), "/message", image["message"].clone());
+            assert_eq!(inboxes.inbox_row(member, 0), expected);
+        }
+        inboxes.assert_at_rest();
+    }
+}
+
+// Time and number.
+
+#[tokio::test(start_paused = true)]
+async fn with_less_than_ten_seconds_left_nothing_is_started_and_everything_reported() {
+    let inboxes = Inboxes::with_groups(3, 2).await;
+    let records = inboxes.all_records(3);
+    for left in [0, 1, 9_999] {
+        let reported = inboxes.deliver_with(&records, Duration::from_millis(left)).await;
+        assert_eq!(reported, sequence_numbers(&records), "{left} ms");
+        assert_eq!(inboxes.emulator().take_calls().len(), 0, "{left} ms");
+    }
+    assert_eq!(inboxes.deliver_with(&records, Duration::from_secs(10)).await, NOBODY);
+    inboxes.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_has_passed_reports_everything() {
+    let mut inboxes = Inboxes::with_groups(1, 2).await;
+    let records = inboxes.records(0);
+    let now = inboxes.app.clock.now();
+    let ahead = now + Duration::from_hours(1);
+    let first = Mutex::new(Some(now));
+    // The deadline is made from the first look at the clock, an hour before the second.
+    inboxes.app.clock = Clock::from_fn(move || first.lock().unwrap().take().unwrap_or(ahead));
+    assert_eq!(inboxes.deliver(&records).await, sequence_numbers(&records));
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_whose_turn_comes_too_late_are_reported() {
+    let mut inboxes = Inboxes::with_groups(20, 2).await;
+    let records = inboxes.all_records(20);
+    let (start, base) = (Instant::now(), inboxes.app.clock.now());
+    inboxes.app.clock = Clock::from_fn(move || base + start.elapsed());
+    // Two calls a group, eight groups at a time: the third eight would begin with 9.999 s left.
+    inboxes.emulator().set_latency(Duration::from_millis(25));
+    let reported = inboxes.deliver_with(&records, Duration::from_millis(10_000 + 99)).await;
+    let moved: Vec<u8> =
+        (0..20).filter(|group| !reported.contains(&sequence_numbers(&inboxes.records(*group))[0])).collect();
+    assert_eq!(moved, (0..16).collect::<Vec<u8>>());
+    let late: Vec<String> = (16..20).flat_map(|group| sequence_numbers(&inboxes.records(group))).collect();
+    assert_eq!(reported, late);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_eight_groups_are_moved_at_a_time() {
+    const LATENCY: Duration = Duration::from_millis(10);
+    for (groups, rounds) in [(1, 1), (8, 1), (9, 2), (16, 2), (17, 3)] {
+        let inboxes = Inboxes::with_groups(groups, 2).await;
+        inboxes.emulator().set_latency(LATENCY);
+        // Calls that begin at the same moment belong to the groups that are moved at that time.
+        let begun: Arc<Mutex<HashMap<Instant, HashSet<String>>>> = Arc::default();
+        let noted = Arc::clone(&begun);
+        inboxes.emulator().judge(move |call| {
+            if is_index_query(call) {
+                let group = call.request["ExpressionAttributeValues"][":group"]["S"].to_string();
+                noted.lock().unwrap().entry(Instant::now()).or_default().insert(group);
+            }
+            Served
+        });
+        let start = Instant::now();
+        assert_eq!(inboxes.deliver(&inboxes.all_records(groups)).await, NOBODY);
+        assert_eq!(start.elapsed(), LATENCY * 2 * rounds, "{groups} groups");
+        assert!(begun.lock().unwrap().values().all(|groups| groups.len() <= 8), "{groups} groups");
+        inboxes.assert_at_rest();
+    }
+}
