@@ -17,7 +17,6 @@ pub mod world;
 
 pub use self::{
     emulator::{Call, Emulator, Failure, Fate},
-    world::{Answer, TestUser, World, request},
     sends::Sends,
-    world::{Answer, TestUser, World},
+    world::{Answer, TestUser, World, request},
 };
