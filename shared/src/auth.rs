@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, header};
 use jsonwebtoken::{Algorithm, Validation};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::{
@@ -114,10 +114,19 @@ struct Claims {
 struct Header {
     alg: String,
     kid: String,
+    #[serde(default, deserialize_with = "present")]
     crit: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     zip: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     enc: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     b64: Option<Value>,
+}
+
+/// A field that is there, even when it is `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 impl Verifier {
