@@ -2,7 +2,7 @@
 -- to own the row's email address. A cognito_user_id is never overwritten, and a Cognito user gets one row.
 -- $1 text: the Cognito user's sub
 -- $2 text: the verified email address
--- $3 text: the preferred username, which decides between several rows with that address
+-- $3 text: the handle they want, or null: it decides between several rows with that address
 UPDATE public.users
 SET cognito_user_id = $1
 WHERE uuid = (

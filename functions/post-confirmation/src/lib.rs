@@ -1,10 +1,10 @@
 //! Cognito's post-confirmation trigger: enters a user who has confirmed their sign-up.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use cruddur::{
     auth::Subject,
-    error::{Chain, Error},
+    error::{Chain, Dependency, Error},
     user::{
         Users,
         confirm::{Confirmation, ConfirmedUser},
@@ -13,6 +13,10 @@ use cruddur::{
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::timeout;
+
+/// Cognito waits 5 s for the answer. A slow database must not use them up: then there would be none.
+const LIMIT: Duration = Duration::from_secs(4);
 
 /// What the function works with.
 #[derive(Debug)]
@@ -25,7 +29,8 @@ pub struct App {
 /// now, and an error here would only tell them that they were not. Who could not be entered is in the log, and
 /// is entered by the admin command that syncs the pool.
 pub async fn handler(app: &App, event: LambdaEvent<Value>) -> Value {
-    match enter(app, &event.payload).await {
+    let entered = timeout(LIMIT, enter(app, &event.payload)).await;
+    match entered.unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::Postgres, elapsed))) {
         Ok(Some(confirmation)) => tracing::info!(?confirmation, "entered a user"),
         Ok(None) => tracing::info!("the event is not of a confirmed sign-up"),
         Err(error) => tracing::error!(cause = %Chain(&error), "could not enter a user"),

@@ -38,7 +38,9 @@ impl Users {
     /// Enters a confirmed user. Doing so again changes nothing.
     pub async fn confirm(&self, confirmed: &ConfirmedUser) -> Result<Confirmation, Error> {
         let subject = confirmed.subject.as_str();
-        let wanted = confirmed.preferred_username.as_deref().unwrap_or_default();
+        // What could be nobody's handle is not asked for either: PostgreSQL would refuse a NUL.
+        let wanted = confirmed.preferred_username.as_deref().filter(|text| text.parse::<Handle>().is_ok());
+        let wanted = wanted.map(|text| text.strip_prefix('@').unwrap_or(text));
         if let Some(email) = confirmed.email.as_deref().filter(|_| confirmed.email_verified) {
             let statement = include_str!("../../../sql/users/take_over.sql");
             let parameters =
@@ -47,11 +49,10 @@ impl Users {
                 return Ok(Confirmation::TookOver(row.try_get("uuid").map_err(Error::internal)?));
             }
         }
-        if let Ok(Handle(_)) = wanted.parse() {
-            let handle = wanted.strip_prefix('@').unwrap_or(wanted);
-            if let Some(uuid) = self.create(confirmed, handle).await? {
-                return Ok(Confirmation::Created(uuid));
-            }
+        if let Some(handle) = wanted
+            && let Some(uuid) = self.create(confirmed, handle).await?
+        {
+            return Ok(Confirmation::Created(uuid));
         }
         match self.uuid_of(&confirmed.subject).await {
             Ok(uuid) => return Ok(Confirmation::AlreadyThere(uuid)),
