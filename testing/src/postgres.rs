@@ -9,14 +9,19 @@ use std::{
 use cruddur::postgres::Postgres;
 use local::{data_dir::DataDir, engines};
 use tokio::runtime::Runtime;
-use tokio_postgres::NoTls;
+use tokio_postgres::{Config, NoTls};
 
 struct Shared {
     postgres: Arc<Postgres>,
-    // Running for as long as the process does: the connection's driver lives here and not in the runtime of the
-    // test that came first.
-    _runtime: Runtime,
-    _engine: engines::postgres::Postgres,
+    _engine: Engine,
+}
+
+/// Running for as long as the process does.
+struct Engine {
+    config: Config,
+    // The connection's driver lives here and not in the runtime of the test that came first.
+    runtime: Runtime,
+    _server: engines::postgres::Postgres,
     _data: DataDir,
 }
 
@@ -26,23 +31,34 @@ pub(crate) fn shared() -> Arc<Postgres> {
     Arc::clone(&SHARED.get_or_init(|| std::thread::spawn(start).join().unwrap()).postgres)
 }
 
+/// Another database like it, to which nobody is connected: for tests of connections, which take turns.
+pub fn unconnected() -> &'static Config {
+    static UNCONNECTED: OnceLock<Engine> = OnceLock::new();
+    &UNCONNECTED.get_or_init(|| std::thread::spawn(start_engine).join().unwrap()).config
+}
+
 fn start() -> Shared {
+    let engine = start_engine();
+    let postgres = Postgres::new(engine.config.clone(), true);
+    // Connects here, so that the connection's driver belongs to this runtime.
+    engine.runtime.block_on(postgres.query("SELECT 1", &[])).unwrap();
+    Shared { postgres: Arc::new(postgres), _engine: engine }
+}
+
+fn start_engine() -> Engine {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let data = free_data_dir();
-    let (engine, postgres) = runtime.block_on(async {
+    let (engine, config) = runtime.block_on(async {
         let engine = engines::postgres::Postgres::start(Some(&data), 0).await.unwrap();
-        let config: tokio_postgres::Config = engine.database_url().parse().unwrap();
+        let config: Config = engine.database_url().parse().unwrap();
         let (mut client, connection) = config.connect(NoTls).await.unwrap();
         let driver = tokio::spawn(connection);
         schema::migrations::run(&mut client).await.unwrap();
         drop(client);
         driver.await.unwrap().unwrap();
-        let postgres = Postgres::new(config, true);
-        // Connects here, so that the connection's driver belongs to this runtime.
-        postgres.query("SELECT 1", &[]).await.unwrap();
-        (engine, Arc::new(postgres))
+        (engine, config)
     });
-    Shared { postgres, _runtime: runtime, _engine: engine, _data: data }
+    Engine { config, runtime, _server: engine, _data: data }
 }
 
 /// A data directory that no other process uses, emptied. Nothing runs at the end of a test process, so it is

@@ -1,0 +1,423 @@
+//! The pool's key set: which of its keys count, and how it is fetched.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    response::Response,
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use cruddur::{
+    auth::{
+        Subject, Verifier,
+        key_set::{KeySet, KeySetError},
+    },
+    clock::Clock,
+    config::{ConfigError, TokenConfig},
+    error::{Chain, Dependency, Error},
+    random::Random,
+    respond,
+};
+use futures_util::{StreamExt as _, future::join_all, stream};
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use local::issuer::{CLIENT_ID, Issuer, SigningKey};
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    sync::Notify,
+    time::{self, Instant},
+};
+
+use crate::relay::Relay;
+
+fn key_set(keys: &[Value]) -> String {
+    json!({"keys": keys}).to_string()
+}
+
+/// A key as the local issuer publishes it.
+fn good(kid: &str) -> Value {
+    key(kid, &[0xc7; 256])
+}
+
+/// A key with this modulus. (No token is verified with it, so any number will do.)
+fn key(kid: &str, modulus: &[u8]) -> Value {
+    json!({
+        "kty": "RSA",
+        "alg": "RS256",
+        "use": "sig",
+        "kid": kid,
+        "n": BASE64_URL_SAFE_NO_PAD.encode(modulus),
+        "e": "AQAB",
+    })
+}
+
+fn good_but(name: &str, value: Option<Value>) -> Value {
+    let mut key = good("odd");
+    let fields = key.as_object_mut().unwrap();
+    match value {
+        Some(value) => fields.insert(name.to_owned(), value),
+        None => fields.remove(name),
+    };
+    key
+}
+
+/// What comes of asking for `kid`.
+async fn outcome(keys: &KeySet, kid: &str) -> &'static str {
+    match keys.get(kid).await {
+        Ok(_) => "known",
+        Err(KeySetError::KeyUnknown) => "unknown",
+        Err(KeySetError::Unreachable(_)) => "unreachable",
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_for_rs256_is_not_used_and_hides_no_other() {
+    let mut of_2047_bits = [0xff; 256];
+    of_2047_bits[0] = 0x7f;
+    for (case, odd) in [
+        ("for encryption", good_but("use", Some(json!("enc")))),
+        ("for something else", good_but("use", Some(json!("")))),
+        ("of 1024 bits", key("odd", &[0xc7; 128])),
+        ("of 2047 bits", key("odd", &of_2047_bits)),
+        ("of 1024 bits after as many zeros", key("odd", &[[0; 128], [0xc7; 128]].concat())),
+        ("of no bits", key("odd", &[])),
+        ("of another kind", good_but("kty", Some(json!("EC")))),
+        ("symmetric", json!({"kty": "oct", "kid": "odd", "k": "c2VjcmV0", "alg": "HS256"})),
+        ("on a curve", json!({"kty": "EC", "kid": "odd", "crv": "P-256", "x": "AA", "y": "AA"})),
+        ("of no kind", good_but("kty", None)),
+        ("for RS512", good_but("alg", Some(json!("RS512")))),
+        ("for PS256", good_but("alg", Some(json!("PS256")))),
+        ("for HS256", good_but("alg", Some(json!("HS256")))),
+        ("for RSA-OAEP", good_but("alg", Some(json!("RSA-OAEP")))),
+        ("for something unheard of", good_but("alg", Some(json!("XYZ")))),
+        ("without an id", good_but("kid", None)),
+        ("with a number for an id", good_but("kid", Some(json!(1)))),
+        ("without a modulus", good_but("n", None)),
+        ("with an odd modulus", good_but("n", Some(json!("***")))),
+        ("with an odd exponent", good_but("e", Some(json!("***")))),
+        ("null", json!(null)),
+        ("a string", json!("odd")),
+        ("an array", json!([])),
+    ] {
+        let keys = KeySet::inline(&key_set(&[odd.clone(), good("good"), odd.clone()])).unwrap();
+        assert_eq!(outcome(&keys, "odd").await, "unknown", "{case}");
+        assert_eq!(outcome(&keys, "good").await, "known", "{case}");
+        let error = KeySet::inline(&key_set(&[odd])).err().map(|error| error.to_string());
+        let expected = "no key of the set is an RSA key of at least 2048 bits for signatures";
+        assert_eq!(error.as_deref(), Some(expected), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_needs_no_use_and_no_algorithm() {
+    for (case, odd) in [
+        ("no use", good_but("use", None)),
+        ("null for a use", good_but("use", Some(json!(null)))),
+        ("no algorithm", good_but("alg", None)),
+        ("more than is asked for", good_but("key_ops", Some(json!(["verify"])))),
+        ("4096 bits", key("odd", &[0xc7; 512])),
+        ("2048 bits after a zero", key("odd", &[&[0][..], &[0xc7; 256]].concat())),
+    ] {
+        let keys = KeySet::inline(&key_set(&[odd])).unwrap();
+        assert_eq!(outcome(&keys, "odd").await, "known", "{case}");
+        assert_eq!(outcome(&keys, "ODD").await, "unknown", "{case}");
+    }
+}
+
+#[test]
+fn a_configured_key_set_without_a_key_stops_the_function() {
+    for (case, key_set) in [
+        ("no JSON", "keys".to_owned()),
+        ("not an object", "[]".to_owned()),
+        ("no keys", "{}".to_owned()),
+        ("keys that are no array", json!({"keys": good("good")}).to_string()),
+        ("an empty array", key_set(&[])),
+        ("keys for encryption", key_set(&[good_but("use", Some(json!("enc")))])),
+        ("something behind", key_set(&[good("good")]) + "}"),
+    ] {
+        let result = Verifier::from_lookup(
+            |name| match name {
+                "AWS_COGNITO_USER_POOL_ID" => Some("eu-central-1_AbCdEfGhI".to_owned()),
+                "AWS_COGNITO_USER_POOL_CLIENT_ID" => Some("client".to_owned()),
+                "COGNITO_JWKS" => Some(key_set.clone()),
+                _ => None,
+            },
+            Clock::system(),
+        );
+        let Err(error @ ConfigError::Malformed { name: "COGNITO_JWKS", .. }) = result else {
+            panic!("{case}: {result:?}")
+        };
+        assert!(error.to_string().starts_with("COGNITO_JWKS is malformed: "), "{case}: {error}");
+    }
+}
+
+/// A key set's URL.
+struct Server {
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    fetches: AtomicUsize,
+    /// The next request has come, and as much of its answer as it gets is on its way.
+    fetched: Notify,
+    reply: Mutex<Reply>,
+}
+
+#[derive(Clone)]
+enum Reply {
+    Body(u16, Bytes),
+    Redirect(String),
+    /// No answer at all.
+    Silence,
+    /// The beginning of an answer, and nothing more.
+    Beginning,
+    /// An answer that goes on for ever.
+    Endless,
+}
+
+impl Server {
+    async fn start(reply: Reply) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            fetches: AtomicUsize::new(0),
+            fetched: Notify::new(),
+            reply: Mutex::new(reply),
+        });
+        let served = Arc::clone(&state);
+        let router = Router::new().fallback(move || {
+            let state = Arc::clone(&served);
+            async move { state.answer().await }
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, state }
+    }
+
+    async fn with(keys: &[Value]) -> Self {
+        Self::start(Reply::keys(keys)).await
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/keys", self.address)
+    }
+
+    fn set(&self, reply: Reply) {
+        *self.state.reply.lock().unwrap() = reply;
+    }
+
+    fn fetches(&self) -> usize {
+        self.state.fetches.load(Ordering::SeqCst)
+    }
+}
+
+impl Reply {
+    fn keys(keys: &[Value]) -> Self {
+        Self::Body(200, key_set(keys).into())
+    }
+}
+
+impl State {
+    async fn answer(&self) -> Response {
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        self.fetched.notify_one();
+        let reply = self.reply.lock().unwrap().clone();
+        let chunk = || Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 1024]));
+        match reply {
+            Reply::Body(status, body) => Response::builder().status(status).body(Body::from(body)).unwrap(),
+            Reply::Redirect(location) => {
+                Response::builder().status(302).header("location", location).body(Body::empty()).unwrap()
+            }
+            Reply::Silence => std::future::pending().await,
+            Reply::Beginning => {
+                let beginning = stream::once(async move { chunk() }).chain(stream::pending());
+                Response::new(Body::from_stream(beginning))
+            }
+            Reply::Endless => Response::new(Body::from_stream(stream::repeat_with(chunk))),
+        }
+    }
+}
+
+/// Lets time pass without waiting for it. (Time is not left standing: with sockets around, the runtime would
+/// move it whenever it waits for one.)
+async fn pass(duration: Duration) {
+    time::pause();
+    time::advance(duration).await;
+    time::resume();
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_hundred_requests_at_once_fetch_the_key_set_once() {
+    let server = Server::with(&[good("a"), good("b")]).await;
+    let keys = KeySet::from_url(server.url());
+    assert_eq!(server.fetches(), 0, "before anybody asked");
+    let outcomes =
+        join_all((0..100).map(|index| outcome(&keys, if index % 2 == 0 { "a" } else { "b" }))).await;
+    assert_eq!(outcomes, ["known"; 100]);
+    assert_eq!(server.fetches(), 1);
+    pass(Duration::from_hours(24)).await;
+    assert_eq!(outcome(&keys, "a").await, "known");
+    assert_eq!(server.fetches(), 1, "a day later");
+}
+
+#[tokio::test]
+async fn unknown_keys_cause_one_fetch_in_ten_seconds() {
+    let server = Server::with(&[good("a")]).await;
+    let keys = KeySet::from_url(server.url());
+    let outcomes = join_all((0..100).map(|_| outcome(&keys, "unknown"))).await;
+    assert_eq!(outcomes, ["unknown"; 100]);
+    assert_eq!(server.fetches(), 1);
+    // The real time of the fetch itself counts as well, so the tenth second is not cut close.
+    pass(9 * SECOND).await;
+    assert_eq!(outcome(&keys, "unknown").await, "unknown");
+    assert_eq!(server.fetches(), 1, "after 9 s");
+    pass(SECOND).await;
+    let outcomes = join_all((0..100).map(|_| outcome(&keys, "unknown"))).await;
+    assert_eq!(outcomes, ["unknown"; 100]);
+    assert_eq!(server.fetches(), 2, "after 10 s");
+    assert_eq!(outcome(&keys, "a").await, "known");
+    assert_eq!(server.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_rotation_is_picked_up() {
+    let server = Server::with(&[good("old")]).await;
+    let keys = KeySet::from_url(server.url());
+    assert_eq!(outcome(&keys, "old").await, "known");
+    server.set(Reply::keys(&[good("old"), good("new")]));
+    assert_eq!(outcome(&keys, "new").await, "unknown", "too soon after the first fetch");
+    pass(10 * SECOND).await;
+    assert_eq!(outcome(&keys, "new").await, "known");
+    assert_eq!(outcome(&keys, "old").await, "known");
+    server.set(Reply::keys(&[good("newest")]));
+    pass(10 * SECOND).await;
+    assert_eq!(outcome(&keys, "newest").await, "known");
+    assert_eq!(outcome(&keys, "old").await, "unknown", "a key that was taken out of the set");
+    assert_eq!(server.fetches(), 3);
+}
+
+#[tokio::test]
+async fn known_keys_go_on_working_while_the_url_is_down() {
+    let server = Server::with(&[good("a")]).await;
+    let relay = Relay::to(server.address).await;
+    let keys = KeySet::from_url(format!("http://{}/keys", relay.address()));
+    assert_eq!(outcome(&keys, "a").await, "known");
+    relay.go_down();
+    pass(10 * SECOND).await;
+    assert_eq!(outcome(&keys, "new").await, "unreachable");
+    assert_eq!(outcome(&keys, "a").await, "known");
+    let tries = relay.accepted();
+    assert_eq!(outcome(&keys, "new").await, "unreachable", "without another try");
+    assert_eq!(relay.accepted(), tries);
+    relay.come_back();
+    server.set(Reply::keys(&[good("a"), good("new")]));
+    pass(10 * SECOND).await;
+    assert_eq!(outcome(&keys, "new").await, "known");
+}
+
+#[tokio::test]
+async fn what_is_no_key_set_is_no_answer() {
+    let target = Server::with(&[good("a")]).await;
+    let huge = json!({"keys": [good("a")], "padding": "x".repeat(64 * 1024)}).to_string();
+    for (case, reply) in [
+        ("a redirect to a key set", Reply::Redirect(target.url())),
+        ("404 with a key set", Reply::Body(404, key_set(&[good("a")]).into())),
+        ("500", Reply::Body(500, Bytes::new())),
+        ("204", Reply::Body(204, Bytes::new())),
+        ("nothing", Reply::Body(200, Bytes::new())),
+        ("no JSON", Reply::Body(200, "<html>".into())),
+        ("half a key set", Reply::Body(200, key_set(&[good("a")]).split_off(20).into())),
+        ("no usable key", Reply::keys(&[good_but("use", Some(json!("enc")))])),
+        ("more than 64 KiB", Reply::Body(200, huge.into())),
+        ("a body that goes on for ever", Reply::Endless),
+    ] {
+        let server = Server::start(reply).await;
+        let keys = KeySet::from_url(server.url());
+        let outcome = time::timeout(30 * SECOND, outcome(&keys, "a")).await;
+        assert_eq!(outcome, Ok("unreachable"), "{case}");
+        assert_eq!(server.fetches(), 1, "{case}");
+    }
+    assert_eq!(target.fetches(), 0, "no redirect is followed");
+}
+
+#[tokio::test]
+async fn garbage_does_not_take_the_place_of_known_keys() {
+    let server = Server::with(&[good("a")]).await;
+    let keys = KeySet::from_url(server.url());
+    assert_eq!(outcome(&keys, "a").await, "known");
+    for reply in [Reply::Body(200, "<html>".into()), Reply::keys(&[]), Reply::Body(500, Bytes::new())] {
+        server.set(reply);
+        pass(10 * SECOND).await;
+        assert_eq!(outcome(&keys, "new").await, "unreachable");
+        assert_eq!(outcome(&keys, "a").await, "known");
+    }
+    assert_eq!(server.fetches(), 4);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_given_up_after_three_seconds() {
+    for reply in [Reply::Silence, Reply::Beginning] {
+        let server = Server::start(reply).await;
+        let keys = Arc::new(KeySet::from_url(server.url()));
+        let asked = Arc::clone(&keys);
+        let asking = tokio::spawn(async move { outcome(&asked, "a").await });
+        server.state.fetched.notified().await;
+        // From here on nothing but the limit can end it: time may pass as soon as everybody waits.
+        time::pause();
+        let start = Instant::now();
+        let outcome = time::timeout(60 * SECOND, asking).await.unwrap().unwrap();
+        assert_eq!(outcome, "unreachable");
+        // At most: what passed before the clock stood still counts, too.
+        assert!(start.elapsed() < Duration::from_millis(3_100), "{:?}", start.elapsed());
+        time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_key_set_that_nobody_can_fetch_makes_a_good_token_unavailable_and_no_401() {
+    let server = Server::start(Reply::Body(500, Bytes::new())).await;
+    let key = SigningKey::generate().unwrap();
+    let issuer = Issuer::new(format!("http://{}", server.address), key, Clock::system(), Random::system());
+    let config = TokenConfig {
+        issuer: issuer.url().to_owned(),
+        client_ids: vec![CLIENT_ID.to_owned()],
+        key_set: None,
+    };
+    let verifier = Verifier::new(&config, config.key_set().unwrap(), Clock::system());
+    let headers = |token: String| {
+        HeaderMap::from_iter([(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
+    };
+    let token = headers(issuer.access_token("5a1e", "sunyoung").unwrap());
+
+    let error = verifier.authenticate(&token).await.unwrap_err();
+    let Error::Unavailable { what: Dependency::KeySet, .. } = &error else { panic!("{error}") };
+    assert_eq!(
+        Chain(&error).to_string(),
+        "the key set can't be reached: the key set can't be fetched: the key set's URL answers 500"
+    );
+    let response = respond::finish(Err(error));
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["retry-after"], "1");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "[\"unavailable\"]");
+
+    server.set(Reply::Body(200, serde_json::to_vec(&issuer.key_set()).unwrap().into()));
+    pass(10 * SECOND).await;
+    assert_eq!(verifier.authenticate(&token).await.ok(), Subject::new("5a1e"));
+    let header = json!({"alg": "RS256", "kid": "unknown"});
+    let unknown = issuer.sign(&header, &issuer.claims("5a1e", "sunyoung")).unwrap();
+    let refused = verifier.authenticate(&headers(unknown)).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{refused:?}");
+    assert_eq!(server.fetches(), 2);
+}
