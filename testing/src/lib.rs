@@ -1,5 +1,5 @@
 //! What the tests of the functions stand on: the deployed functions over the embedded engines, with a clock,
-//! randomness and a network that the test decides about.
+//! randomness and a network that the test decides about; and the conversation suite, for stacks that run.
 
 #![expect(
     clippy::indexing_slicing,
@@ -9,6 +9,7 @@
 )]
 
 pub mod broken_postgres;
+pub mod conversation;
 pub mod emulator;
 pub mod invariants;
 mod postgres;

@@ -1,0 +1,69 @@
+//! The conversation suite, and the demo conversations.
+
+use local::demo::DEMO_USERS;
+use serde_json::{Value, json};
+use testing::conversation::{self, Stage};
+
+use crate::stack::Stack;
+
+#[tokio::test]
+async fn users_have_a_conversation() {
+    let data = tempfile::tempdir().unwrap();
+    let stack = Stack::start(data.path()).await;
+    let (target, mut failures) = (stack.target(), Vec::new());
+    let summary = conversation::run(&target, |check, outcome| {
+        if let Err(error) = outcome {
+            failures.push(format!("{check}:\n{error:#}"));
+        }
+    });
+    let summary = summary.await.unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert_eq!(summary.passed, conversation::CHECKS.len());
+    stack.interrupt().await;
+    let (status, said) = stack.end().await;
+    // (Refused writes are warnings of the engine, and no failures.)
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.ends_with("stopping\nstopped\n"), "{said}");
+}
+
+#[tokio::test]
+async fn the_demo_users_and_their_conversations_are_there_once_however_often_the_stack_starts() {
+    let data = tempfile::tempdir().unwrap();
+    let mut first = None;
+    for _ in 0..2 {
+        let stack = Stack::start(data.path()).await;
+        let stage = stack.stage().await;
+        let users = Stack::client().get(&format!("{}/local/users", stack.url)).await.unwrap().ok();
+        let mut expected = DEMO_USERS
+            .map(|user| json!({"uuid": user.uuid, "handle": user.handle, "display_name": user.display_name}));
+        expected.sort_by_key(|user| user["handle"].to_string());
+        assert_eq!(users, json!(expected));
+        let seen = everything(&stage).await;
+        assert_eq!(seen.iter().map(|(_, groups)| groups.len()).collect::<Vec<_>>(), [2, 1, 1, 0, 0, 0]);
+        assert_eq!(seen[0].1.iter().map(|(_, messages)| messages.len()).collect::<Vec<_>>(), [7, 2]);
+        let first = first.get_or_insert_with(|| seen.clone());
+        assert_eq!(seen, *first);
+        stack.stop().await;
+    }
+}
+
+/// Of every user: each row of the inbox, with the messages of its group.
+async fn everything(stage: &Stage) -> Vec<(String, Vec<(Value, Vec<Value>)>)> {
+    let mut everything = Vec::new();
+    for person in &stage.people {
+        // The mapping may still be moving the rows of the first start.
+        let groups = conversation::eventually(|| async {
+            let mut groups = Vec::new();
+            for row in stage.inbox(person).await? {
+                let messages = stage.messages(person, row["uuid"].as_str().unwrap()).await?;
+                let newest = messages.last().cloned().unwrap_or_default();
+                let at = |value: &Value| value["created_at"].clone();
+                anyhow::ensure!(at(&row) == at(&newest), "{row} is not at {newest}");
+                groups.push((row, messages));
+            }
+            Ok(groups)
+        });
+        everything.push((person.handle.clone(), groups.await.unwrap()));
+    }
+    everything
+}

@@ -1,0 +1,15 @@
+//! The stack as whoever runs it meets it: a process, its exit code, its standard error, and HTTP.
+
+#![cfg(unix)]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "in tests a panic is the failure itself; clippy looks only into the test functions themselves"
+)]
+
+mod conversation;
+mod pages;
+mod refusals;
+mod restart;
+mod stack;

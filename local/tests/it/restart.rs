@@ -1,0 +1,130 @@
+//! What was acknowledged is there, however the stack ended.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use serde_json::Value;
+use testing::conversation::{Person, Stage, unique};
+use tokio::sync::Notify;
+
+use crate::stack::Stack;
+
+/// Messages in a burst.
+const BURST: usize = 200;
+
+/// Acknowledged messages after which the stack is ended.
+const ENOUGH: usize = 60;
+
+/// A message that was answered with 200, or was not answered at all.
+struct Sent {
+    pair: usize,
+    text: String,
+    answer: Option<Value>,
+}
+
+/// Who writes to whom.
+fn pairs(people: &[Person; 6]) -> [(&Person, &Person); 3] {
+    let [sunyoung, scarlett, andrew, bayko, lore, _] = people;
+    [(sunyoung, scarlett), (andrew, bayko), (lore, sunyoung)]
+}
+
+/// Eight senders who send the burst, until the stack is gone.
+async fn burst(
+    stage: &Stage,
+    groups: &[String; 3],
+    acknowledged: &Arc<AtomicUsize>,
+    enough: &Notify,
+) -> Vec<Sent> {
+    let next = AtomicUsize::new(0);
+    let sender = || async {
+        let mut sent = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::SeqCst);
+            if index >= BURST {
+                return sent;
+            }
+            let pair = index % groups.len();
+            let (a, b) = pairs(&stage.people)[pair];
+            let sender = if index.is_multiple_of(2) { a } else { b };
+            let text = unique(&format!("Burst {index}"));
+            let answer = stage.reply(sender, &groups[pair], &text).await.ok();
+            let gone = answer.is_none();
+            sent.push(Sent { pair, text, answer });
+            if gone {
+                return sent;
+            }
+            if acknowledged.fetch_add(1, Ordering::SeqCst) + 1 == ENOUGH {
+                enough.notify_one();
+            }
+        }
+    };
+    futures_util::future::join_all((0..8).map(|_| sender())).await.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_when_ctrl_c_comes_in_the_middle_of_a_burst() {
+    survives(async |stack: Stack| {
+        stack.interrupt().await;
+        let (status, said) = stack.end().await;
+        assert_eq!(status.code(), Some(0), "{said}");
+        assert!(said.ends_with("stopping\nstopped\n"), "{said}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_when_the_stack_is_killed_in_the_middle_of_a_burst() {
+    survives(async |mut stack: Stack| {
+        stack.kill();
+        let (status, _) = stack.end().await;
+        assert_eq!(status.code(), None);
+    })
+    .await;
+}
+
+/// Lets `end` end a stack in the middle of a burst, and looks at what another one on the same data has.
+async fn survives(end: impl AsyncFnOnce(Stack)) {
+    let data = tempfile::tempdir().unwrap();
+    let stack = Stack::start(data.path()).await;
+    let stage = stack.stage().await;
+    let mut groups = Vec::new();
+    for (a, b) in pairs(&stage.people) {
+        groups.push(stage.group(a, b).await.unwrap());
+    }
+    let groups: [String; 3] = groups.try_into().unwrap();
+    let (acknowledged, enough) = (Arc::new(AtomicUsize::new(0)), Notify::new());
+    let ending = async {
+        enough.notified().await;
+        end(stack).await;
+    };
+    let (sent, ()) = tokio::join!(burst(&stage, &groups, &acknowledged, &enough), ending);
+    let acknowledged = acknowledged.load(Ordering::SeqCst);
+    assert!((ENOUGH..BURST).contains(&acknowledged), "the end came after {acknowledged} of {BURST}");
+
+    let stack = Stack::start(data.path()).await;
+    let stage = stack.stage().await;
+    for (pair, (a, b)) in pairs(&stage.people).into_iter().enumerate() {
+        let messages = stage.messages(a, &groups[pair]).await.unwrap();
+        for sent in sent.iter().filter(|sent| sent.pair == pair) {
+            let found = messages.iter().filter(|message| message["message"] == *sent.text);
+            let found = found.map(|message| &message["uuid"]).collect::<Vec<_>>();
+            match &sent.answer {
+                Some(answer) => assert_eq!(found, [&answer["uuid"]], "{}", sent.text),
+                // Whoever got no answer knows nothing.
+                None => assert!(found.len() <= 1, "{}: {found:?}", sent.text),
+            }
+        }
+        let newest = messages.last().unwrap();
+        for (reader, other) in [(a, b), (b, a)] {
+            let text = newest["message"].as_str().unwrap();
+            stage.inbox_shows(reader, other, &groups[pair], newest, text).await.unwrap();
+        }
+        // And it goes on.
+        let text = unique("After the restart");
+        let sent = stage.reply(b, &groups[pair], &text).await.unwrap();
+        stage.inbox_shows(a, b, &groups[pair], &sent, &text).await.unwrap();
+    }
+    stack.stop().await;
+}

@@ -1,0 +1,129 @@
+//! A stack in a process of its own.
+
+use std::{
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use testing::conversation::{Client, Stage, Target};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    process::{Child, ChildStderr, Command},
+    time::timeout,
+};
+
+/// How long a process may take for anything. What takes longer is not slow but broken.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A running stack. It is killed with the value.
+pub(crate) struct Stack {
+    child: Child,
+    // Read on, so that the stack never waits for somebody to read.
+    log: tokio::task::JoinHandle<String>,
+    /// What it said until it was up.
+    pub(crate) welcome: String,
+    /// Where the API is.
+    pub(crate) url: String,
+}
+
+/// The binary, without anything of this process's environment that would mean something to it.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    for name in [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+        "AWS_REGION",
+        "DATABASE_CONNECTION",
+        "DATABASE_URL",
+        "DDB_MESSAGE_TABLE",
+        "RUST_LOG",
+    ] {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.kill_on_drop(true);
+    command
+}
+
+/// What a process left behind that ended by itself.
+pub(crate) struct End {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the binary until it ends.
+pub(crate) async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> End {
+    let output = command(arguments).envs(environment.iter().copied()).output();
+    let output = timeout(PATIENCE, output).await.expect("the process goes on").unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    End { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+impl Stack {
+    /// Starts a stack over the data in `data`, on any port.
+    pub(crate) async fn start(data: &Path) -> Self {
+        let data = data.to_str().unwrap();
+        let mut child = command(&["--port", "0", "--data-dir", data]).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let welcome = timeout(PATIENCE, until_up(&mut stderr)).await.expect("the stack does not come up");
+        let url = welcome
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("API "))
+            .and_then(|url| url.trim().strip_suffix("/api"));
+        let url = url.expect(&welcome).to_owned();
+        let log = tokio::spawn(async move {
+            let mut rest = String::new();
+            stderr.read_to_string(&mut rest).await.unwrap();
+            rest
+        });
+        Self { child, log, welcome, url }
+    }
+
+    /// Its users and their tokens.
+    pub(crate) async fn stage(&self) -> Stage {
+        Stage::set(&self.target()).await.unwrap()
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target { api: self.url.clone(), tokens: self.url.clone() }
+    }
+
+    pub(crate) fn client() -> Client {
+        Client::new()
+    }
+
+    /// Sends it the signal that Ctrl-C sends.
+    pub(crate) async fn interrupt(&self) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
+    }
+
+    /// Kills it, which it cannot notice.
+    pub(crate) fn kill(&mut self) {
+        self.child.start_kill().unwrap();
+    }
+
+    /// Its exit status once it has ended, and what it said after it was up.
+    pub(crate) async fn end(mut self) -> (ExitStatus, String) {
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("the stack goes on").unwrap();
+        (status, self.log.await.unwrap())
+    }
+
+    /// Stops it as Ctrl-C does.
+    pub(crate) async fn stop(self) {
+        self.interrupt().await;
+        let (status, said) = self.end().await;
+        assert_eq!((status.code(), &*said), (Some(0), "stopping\nstopped\n"));
+    }
+}
+
+async fn until_up(stderr: &mut BufReader<ChildStderr>) -> String {
+    let mut said = String::new();
+    while !said.ends_with("Ctrl-C stops it.\n") {
+        assert_ne!(stderr.read_line(&mut said).await.unwrap(), 0, "it ended:\n{said}");
+    }
+    said
+}

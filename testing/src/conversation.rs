@@ -1,0 +1,82 @@
+//! The conversation suite: users who write to each other over HTTP, and what the contract says of every answer.
+//! Written once, for any stack: `cargo run`, cargo-lambda's, or one over other engines.
+//!
+//! It needs the local stack's users and tokens and an API that knows them, and can be run again and again: it
+//! expects nothing of what is there already, and knows its own texts and keys. Two runs at the same time would
+//! find each other's messages in the inboxes.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use futures_util::{FutureExt as _, future::BoxFuture};
+
+pub use self::{
+    client::Client,
+    stage::{Person, Stage, Target, eventually, unique},
+};
+
+mod bad_input;
+mod bursts;
+pub mod client;
+mod expect;
+mod lists;
+mod pages;
+mod sends;
+mod stage;
+mod strangers;
+mod tokens;
+mod users;
+
+/// How long something may take that is sure to come. What takes longer is not slow but broken.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A check by its name: a sentence that is true of a good stack.
+pub type Check = (&'static str, for<'a> fn(&'a Stage) -> BoxFuture<'a, Result<()>>);
+
+/// The checks, in the order in which they run.
+pub const CHECKS: &[Check] = &[
+    ("a user is found by handle, however it is written", |stage| users::found(stage).boxed()),
+    ("a handle that is nobody's is not found", |stage| users::not_found(stage).boxed()),
+    ("without a good token there is nothing", |stage| tokens::refused(stage).boxed()),
+    ("a message to a handle is answered with the message", |stage| sends::to_a_handle(stage).boxed()),
+    ("an answer to the group comes after what it answers", |stage| sends::to_the_group(stage).boxed()),
+    ("a pair has one group, however the other is named", |stage| sends::one_group_per_pair(stage).boxed()),
+    ("a text is stored and returned verbatim", |stage| sends::verbatim(stage).boxed()),
+    ("a key sends a message once", |stage| sends::idempotent(stage).boxed()),
+    ("each inbox shows the newest text once", |stage| lists::newest_text(stage).boxed()),
+    ("an inbox shows the beginning of a long text", |stage| lists::long_text(stage).boxed()),
+    ("an inbox is sorted by its newest messages", |stage| lists::newest_first(stage).boxed()),
+    ("messages are listed oldest to newest, page by page", |stage| pages::of_messages(stage).boxed()),
+    ("an inbox is listed newest first, page by page", |stage| pages::of_groups(stage).boxed()),
+    ("a stranger finds no group, to read or to write", |stage| strangers::find_nothing(stage).boxed()),
+    ("a stranger's inbox and cursors show nothing of it", |stage| strangers::see_nothing(stage).boxed()),
+    ("a bad message is refused with all its codes", |stage| bad_input::messages(stage).boxed()),
+    ("a bad page is refused with all its codes", |stage| bad_input::pages(stage).boxed()),
+    ("a message has 1024 characters at most", |stage| bad_input::lengths(stage).boxed()),
+    ("messages sent at once are all there, once", |stage| bursts::of_messages(stage).boxed()),
+    ("a key used at once sends one message", |stage| bursts::of_one_key(stage).boxed()),
+];
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Checks that hold.
+    pub passed: usize,
+    /// Checks that don't.
+    pub failed: usize,
+}
+
+/// Runs every check against `target`; `report` is told of each. Fails where the stack can't even be reached.
+pub async fn run(target: &Target, mut report: impl FnMut(&str, &Result<()>)) -> Result<Summary> {
+    let stage = Stage::set(target).await?;
+    let mut summary = Summary::default();
+    for (name, check) in CHECKS {
+        let outcome = check(&stage).await;
+        match outcome {
+            Ok(()) => summary.passed += 1,
+            Err(_) => summary.failed += 1,
+        }
+        report(name, &outcome);
+    }
+    Ok(summary)
+}

@@ -1,0 +1,86 @@
+//! Expectations that say what came instead.
+
+use std::fmt::Debug;
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Person;
+use crate::Answer;
+
+/// `actual` is `expected`.
+pub(super) fn equal<T: PartialEq<U> + Debug, U: Debug>(what: &str, actual: &T, expected: &U) -> Result<()> {
+    if actual == expected {
+        return Ok(());
+    }
+    bail!("{what}:\n  expected {expected:?}\n  but got  {actual:?}")
+}
+
+/// `answer` is a 200; its JSON.
+pub(super) fn ok(what: &str, answer: &Answer) -> Result<Value> {
+    if answer.status != 200 {
+        bail!("{what}:\n  expected 200\n  but got  {answer:?}");
+    }
+    equal(&format!("{what}: content-type"), &answer.header("content-type"), &Some("application/json"))?;
+    serde_json::from_str(&answer.body).with_context(|| format!("{what}: no JSON: {answer:?}"))
+}
+
+/// `answer` refuses with `status` and exactly these codes.
+pub(super) fn refused(what: &str, answer: &Answer, status: u16, codes: &[&str]) -> Result<()> {
+    let expected = (status, json!(codes).to_string());
+    equal(what, &(answer.status.as_u16(), answer.body.clone()), &expected)
+}
+
+/// `answer` is that of a refused token.
+pub(super) fn unauthenticated(what: &str, answer: &Answer) -> Result<()> {
+    let expected = (401, "{}", Some("Bearer error=\"invalid_token\""));
+    equal(what, &(answer.status.as_u16(), &*answer.body, answer.header("www-authenticate")), &expected)
+}
+
+/// `value` is a string; it.
+pub(super) fn string<'a>(what: &str, value: &'a Value, name: &str) -> Result<&'a str> {
+    value.get(name).and_then(Value::as_str).with_context(|| format!("{what}: no string {name} in {value}"))
+}
+
+/// `value` is an array; its elements.
+pub(super) fn array<'a>(what: &str, value: &'a Value) -> Result<&'a [Value]> {
+    Ok(value.as_array().with_context(|| format!("{what}: not an array: {value}"))?)
+}
+
+/// `value` is a time of 27 bytes.
+pub(super) fn time(what: &str, value: &Value) -> Result<DateTime<Utc>> {
+    let text = string(what, value, "created_at")?;
+    let time: DateTime<Utc> =
+        text.parse().with_context(|| format!("{what}: created_at is no time: {text}"))?;
+    let written = time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    equal(&format!("{what}: created_at"), &text, &&*written)?;
+    Ok(time)
+}
+
+/// `value` is the message `text` of `sender`, and nothing more: as lists have it, or with its group as the answer
+/// to a send has it.
+pub(super) fn message(
+    what: &str,
+    value: &Value,
+    sender: &Person,
+    text: &str,
+    group_uuid: Option<&str>,
+) -> Result<()> {
+    let uuid = string(what, value, "uuid")?;
+    let parsed = uuid.parse::<Uuid>().with_context(|| format!("{what}: uuid is none: {uuid}"))?;
+    equal(&format!("{what}: uuid"), &(uuid, parsed.get_version_num()), &(&*parsed.to_string(), 7))?;
+    time(what, value)?;
+    let mut expected = json!({
+        "uuid": uuid,
+        "display_name": sender.display_name,
+        "handle": sender.handle,
+        "message": text,
+        "created_at": value.get("created_at"),
+    });
+    if let (Some(group_uuid), Some(fields)) = (group_uuid, expected.as_object_mut()) {
+        fields.insert("message_group_uuid".to_owned(), json!(group_uuid));
+    }
+    equal(what, value, &expected)
+}

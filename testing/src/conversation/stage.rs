@@ -1,0 +1,209 @@
+//! The stack under test and its users.
+
+use std::{future::Future, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use http::Request;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{
+    Client, PATIENCE,
+    client::Body,
+    expect::{array, equal, ok, string},
+};
+use crate::Answer;
+
+/// Where the suite goes.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The origin below which `/api` is, such as `http://127.0.0.1:4567`.
+    pub api: String,
+    /// The origin below which `/local/users` and `/local/token` are: that of a local stack.
+    pub tokens: String,
+}
+
+/// A user of the stack, with a token.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The uuid.
+    pub uuid: String,
+    /// The handle.
+    pub handle: String,
+    /// The name to show.
+    pub display_name: String,
+    /// An access token.
+    pub token: String,
+}
+
+/// A stack that can be reached, and six of its users.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// The client for everything.
+    pub client: Client,
+    /// The users.
+    pub people: [Person; 6],
+    api: String,
+}
+
+impl Stage {
+    /// Gets six users of the stack and a token for each.
+    pub async fn set(target: &Target) -> Result<Self> {
+        let client = Client::new();
+        let users = ok("the users", &client.get(&format!("{}/local/users", target.tokens)).await?)?;
+        let mut people = Vec::new();
+        // Those with fixed handles, and no others: somebody may have signed up.
+        for handle in ["sunyoung", "scarlett", "andrew", "bayko", "lore", "mock"] {
+            let user = array("the users", &users)?.iter().find(|user| user["handle"] == handle);
+            let user = user.with_context(|| format!("there is no user {handle}: {users}"))?;
+            let url = format!("{}/local/token", target.tokens);
+            let token = ok("a token", &client.post(&url, &json!({"handle": handle})).await?)?;
+            let field = |name| string("a user", user, name).map(str::to_owned);
+            people.push(Person {
+                uuid: field("uuid")?,
+                handle: field("handle")?,
+                display_name: field("display_name")?,
+                token: string("a token", &token, "access_token")?.to_owned(),
+            });
+        }
+        let Ok(people) = people.try_into() else { bail!("not six users") };
+        Ok(Self { client, people, api: target.api.clone() })
+    }
+
+    /// A request to the API, as `person` or as nobody.
+    pub async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Result<Answer> {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.api));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.client.request(request.body(body.into())?).await
+    }
+
+    /// `GET path` as `person`.
+    pub async fn get(&self, person: &Person, path: &str) -> Result<Answer> {
+        let authorization = format!("Bearer {}", person.token);
+        self.request("GET", path, &[("authorization", &authorization)], "").await
+    }
+
+    /// `POST /api/messages` as `person`.
+    pub async fn post(&self, person: &Person, body: &Value) -> Result<Answer> {
+        self.post_with(person, &[], body.to_string()).await
+    }
+
+    /// `POST /api/messages` as `person`, with further headers and any body.
+    pub async fn post_with(
+        &self,
+        person: &Person,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Result<Answer> {
+        let authorization = format!("Bearer {}", person.token);
+        let mut all = vec![("authorization", &*authorization), ("content-type", "application/json")];
+        all.extend(headers);
+        self.request("POST", "/api/messages", &all, body).await
+    }
+
+    /// Sends `text` from `sender` to the handle of `receiver`; the answer.
+    pub async fn send(&self, sender: &Person, receiver: &Person, text: &str) -> Result<Value> {
+        let body = json!({"handle": receiver.handle, "message": text});
+        ok("a message to a handle", &self.post(sender, &body).await?)
+    }
+
+    /// Sends `text` from `sender` to a group; the answer.
+    pub async fn reply(&self, sender: &Person, group_uuid: &str, text: &str) -> Result<Value> {
+        let body = json!({"message_group_uuid": group_uuid, "message": text});
+        ok("a message to a group", &self.post(sender, &body).await?)
+    }
+
+    /// The uuid of the group of two, which `a` writes to so that it is there.
+    pub async fn group(&self, a: &Person, b: &Person) -> Result<String> {
+        let sent = self.send(a, b, &unique("Hello")).await?;
+        Ok(string("a sent message", &sent, "message_group_uuid")?.to_owned())
+    }
+
+    /// The whole inbox, newest first.
+    pub async fn inbox(&self, person: &Person) -> Result<Vec<Value>> {
+        Ok(self.pages(person, "/api/message_groups?limit=100").await?.concat())
+    }
+
+    /// All messages of a group, oldest to newest.
+    pub async fn messages(&self, person: &Person, group_uuid: &str) -> Result<Vec<Value>> {
+        let mut pages = self.pages(person, &format!("/api/messages/{group_uuid}?limit=100")).await?;
+        pages.reverse();
+        Ok(pages.concat())
+    }
+
+    /// The pages from `path` on, as `Link` leads from one to the next.
+    pub async fn pages(&self, person: &Person, path: &str) -> Result<Vec<Vec<Value>>> {
+        let mut pages = Vec::new();
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next {
+            let answer = self.get(person, &path).await?;
+            pages.push(array(&path, &ok(&path, &answer)?)?.to_owned());
+            next = answer.next_page().map(str::to_owned);
+            if next.is_none() {
+                equal(&format!("{path}: link"), &answer.header("link"), &None::<&str>)?;
+            }
+        }
+        Ok(pages)
+    }
+
+    /// The rows of `group_uuid` in an inbox.
+    pub async fn inbox_rows(&self, person: &Person, group_uuid: &str) -> Result<Vec<Value>> {
+        let inbox = self.inbox(person).await?;
+        Ok(inbox.into_iter().filter(|row| row["uuid"] == group_uuid).collect())
+    }
+
+    /// The inbox of `person` comes to show `newest`, a message of the group of `person` and `other`, once; it
+    /// never shows the group twice. (It may be absent for a moment, while its row moves.)
+    pub async fn inbox_shows(
+        &self,
+        person: &Person,
+        other: &Person,
+        group_uuid: &str,
+        newest: &Value,
+        text: &str,
+    ) -> Result<()> {
+        let expected = json!({
+            "uuid": group_uuid,
+            "display_name": other.display_name,
+            "handle": other.handle,
+            "message": text,
+            "created_at": newest.get("created_at"),
+        });
+        let what = format!("{}'s inbox", person.handle);
+        eventually(|| async {
+            let rows = self.inbox_rows(person, group_uuid).await?;
+            if rows.len() > 1 {
+                return Ok(Err(anyhow::anyhow!("{what} shows a group twice: {rows:?}")));
+            }
+            equal(&what, &rows, std::slice::from_ref(&expected)).map(Ok)
+        })
+        .await?
+    }
+}
+
+/// What `attempt` returns as soon as it succeeds, or its last error when it has not done so within [`PATIENCE`].
+pub async fn eventually<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) if start.elapsed() > PATIENCE => {
+                return Err(error.context(format!("still so after {} s", PATIENCE.as_secs())));
+            }
+            Err(_) => sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// `text` with something behind that no other text has.
+#[must_use]
+pub fn unique(text: &str) -> String {
+    format!("{text} {}", Uuid::new_v4().simple())
+}

@@ -1,0 +1,46 @@
+//! `GET /api/users/@{handle}/short`
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::{
+    Stage,
+    expect::{equal, ok, refused},
+};
+
+pub(super) async fn found(stage: &Stage) -> Result<()> {
+    let [sunyoung, scarlett, ..] = &stage.people;
+    for person in [sunyoung, scarlett] {
+        let (handle, upper) = (&person.handle, person.handle.to_uppercase());
+        let written = [
+            format!("@{handle}"),
+            handle.clone(),
+            format!("@{upper}"),
+            upper.clone(),
+            format!("%40{handle}"),
+        ];
+        for written in written {
+            // It is public: no token.
+            let path = format!("/api/users/{written}/short");
+            let shown = ok(&path, &stage.request("GET", &path, &[], "").await?)?;
+            let expected = json!({
+                "uuid": person.uuid,
+                "handle": person.handle,
+                "display_name": person.display_name,
+            });
+            equal(&path, &shown, &expected)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn not_found(stage: &Stage) -> Result<()> {
+    for written in
+        ["@nobody-at-all", "@", "@@sunyoung", "@sun%20young", "@0123456789012345678901234567890", "%00"]
+    {
+        let path = format!("/api/users/{written}/short");
+        let answer = stage.request("GET", &path, &[], "").await?;
+        refused(&path, &answer, 404, &["user_not_found"])?;
+    }
+    Ok(())
+}
