@@ -17,27 +17,42 @@ use cruddur::{
 };
 use http::{StatusCode, header};
 use jsonwebtoken::jwk::JwkSet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_postgres::types::Type;
 
 use crate::issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, TOKEN_LIFETIME};
 
+/// Where everything is, for tools that work on a running stack.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Urls {
+    /// The API and the web client.
+    #[serde(rename = "url")]
+    pub(crate) api: String,
+    /// DynamoDB.
+    #[serde(rename = "dynamodb_url")]
+    pub(crate) dynamodb: String,
+    /// The embedded PostgreSQL. (The URL of another one may hold a password, and is in `DATABASE_URL`.)
+    #[serde(rename = "database_url")]
+    pub(crate) database: Option<String>,
+}
+
 #[derive(Clone, Debug)]
 struct Local {
+    urls: Urls,
     postgres: Arc<Postgres>,
     issuer: Arc<Issuer>,
 }
 
 /// The router of these paths.
-pub(crate) fn router(postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
+pub(crate) fn router(urls: Urls, postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/local/health", get(health))
         .route("/local/users", get(users))
         .route("/local/token", post(token))
         .route(&format!("{ISSUER_PATH}{KEY_SET_PATH}"), get(key_set))
-        .with_state(Local { postgres, issuer })
+        .with_state(Local { urls, postgres, issuer })
 }
 
 async fn index() -> Response {
@@ -55,8 +70,15 @@ async fn index() -> Response {
 }
 
 /// The server answers only when everything is up, so this needs no look at the parts.
-async fn health() -> Json<serde_json::Value> {
-    Json(json!({"status": "ok"}))
+async fn health(State(local): State<Local>) -> Json<Health> {
+    Json(Health { status: "ok", urls: local.urls })
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    #[serde(flatten)]
+    urls: Urls,
 }
 
 async fn users(State(local): State<Local>) -> Response {

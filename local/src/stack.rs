@@ -28,7 +28,7 @@ use crate::{
     issuer::{CLIENT_ID, ISSUER_PATH, Issuer, SigningKey},
     mapping::{self, Mapping, MappingHandle},
     options::{DynamoDbUrls, Engines, Options},
-    pages,
+    pages::{self, Urls},
 };
 
 /// How long requests that are under way at the end may take.
@@ -97,8 +97,9 @@ impl Stack {
             mapping_options(&urls.streams, &engines.region, message_table.stream_arn, data.as_ref()).await,
             functions.stream_handler.clone(),
         )?;
-        let router =
-            pages::router(postgres, Arc::new(issuer)).merge(Gateway::new(functions.routes())?.into_router());
+        let places = Urls { api: url.clone(), dynamodb: urls.tables.clone(), database: database_url.clone() };
+        let router = pages::router(places, postgres, Arc::new(issuer))
+            .merge(Gateway::new(functions.routes())?.into_router());
         let (stop, mut stopped) = watch::channel(false);
         let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
             .with_graceful_shutdown(async move {

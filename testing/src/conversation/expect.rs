@@ -11,7 +11,11 @@ use super::Person;
 use crate::Answer;
 
 /// `actual` is `expected`.
-pub(super) fn equal<T: PartialEq<U> + Debug, U: Debug>(what: &str, actual: &T, expected: &U) -> Result<()> {
+pub(super) fn equal<T: PartialEq<U> + Debug, U: Debug + ?Sized>(
+    what: &str,
+    actual: &T,
+    expected: &U,
+) -> Result<()> {
     if actual == expected {
         return Ok(());
     }
