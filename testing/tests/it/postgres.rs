@@ -28,9 +28,10 @@ impl Database {
         Self { config: testing::postgres::unconnected().clone(), _turn: turn }
     }
 
-    /// A client of its own. The next one waits until it is gone.
+    /// A client of its own. The next one waits until it is gone, and it fails where somebody else stays.
     pub(crate) async fn client(&self) -> Client {
-        let (client, connection) = self.config.connect(NoTls).await.unwrap();
+        let connected = time::timeout(Duration::from_secs(30), self.config.connect(NoTls)).await;
+        let (client, connection) = connected.unwrap().unwrap();
         tokio::spawn(connection);
         client
     }

@@ -11,7 +11,11 @@ use base64::{
     Engine as _,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use http::{HeaderValue, Request, header::AUTHORIZATION};
+use cruddur::{
+    auth::{TokenRefusal, Verifier},
+    error::Error,
+};
+use http::{HeaderMap, HeaderValue, Request, header::AUTHORIZATION};
 use local::issuer::CLIENT_ID;
 use serde_json::{Value, json};
 use testing::{Answer, TestUser, World};
@@ -157,6 +161,20 @@ async fn a_header_that_is_not_one_bearer_token_of_three_parts_is_refused() {
         pool.refuses_headers(case, &[value.as_bytes()]).await;
     }
     pool.refuses_headers("bytes that are no ASCII", &[&[bearer.as_bytes(), b"\xc3\xa9"].concat()]).await;
+}
+
+/// API Gateway joins the headers into one; other front doors may not.
+#[tokio::test]
+async fn two_headers_are_refused_even_when_they_are_equal() {
+    let pool = Pool::new().await;
+    let tokens = &pool.world.parts.tokens;
+    let verifier = Verifier::new(tokens, tokens.key_set().unwrap(), pool.world.clock.clock());
+    let value = HeaderValue::try_from(format!("Bearer {}", pool.alice.token)).unwrap();
+    let mut headers = HeaderMap::from_iter([(AUTHORIZATION, value.clone())]);
+    assert_eq!(verifier.authenticate(&headers).await.unwrap().as_str(), pool.alice.subject);
+    headers.append(AUTHORIZATION, value);
+    let refused = verifier.authenticate(&headers).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated(TokenRefusal::Repeated))), "{refused:?}");
 }
 
 #[tokio::test]
