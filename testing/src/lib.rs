@@ -12,7 +12,7 @@ pub mod broken_postgres;
 pub mod conversation;
 pub mod emulator;
 pub mod invariants;
-mod postgres;
+pub mod postgres;
 pub mod sends;
 pub mod world;
 

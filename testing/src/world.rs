@@ -120,6 +120,13 @@ impl World {
         self.parts = parts;
     }
 
+    /// [`Self::deploy`] of the parts there are, after `change`.
+    pub fn redeploy(&mut self, change: impl FnOnce(&mut Parts)) {
+        let mut parts = self.parts.clone();
+        change(&mut parts);
+        self.deploy(parts);
+    }
+
     /// The database that the tests of a process share.
     #[must_use]
     pub fn postgres(&self) -> &Postgres {
