@@ -32,6 +32,7 @@ pub(crate) fn shared() -> Arc<Postgres> {
 }
 
 /// Another database like it, to which nobody is connected: for tests of connections, which take turns.
+#[must_use]
 pub fn unconnected() -> &'static Config {
     static UNCONNECTED: OnceLock<Engine> = OnceLock::new();
     &UNCONNECTED.get_or_init(|| std::thread::spawn(start_engine).join().unwrap()).config
