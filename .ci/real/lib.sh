@@ -144,7 +144,8 @@ start_dynamodb_local() {
     install_dynamodb_local
     dynamodb_port=$(free_port)
     mkdir -p "$scratch/dynamodb"
-    start dynamodb-local java -Xmx512m -Djava.library.path="$dynamodb_local/package/emulator/DynamoDBLocal_lib" \
+    # In a folder of its own: it writes a file with its telemetry to where it is.
+    start dynamodb-local env --chdir "$scratch/dynamodb" java -Xmx512m -Djava.library.path="$dynamodb_local/package/emulator/DynamoDBLocal_lib" \
         -jar "$dynamodb_local/package/emulator/DynamoDBLocal.jar" -port "$dynamodb_port" -sharedDb -dbPath "$scratch/dynamodb"
     wait_until 60 'DynamoDB Local answers' answers "http://127.0.0.1:$dynamodb_port"
 }
