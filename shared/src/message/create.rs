@@ -14,7 +14,7 @@ use crate::{
     backoff::Backoff,
     clock::Clock,
     dynamodb::{Item, Table, WriteError, from_item},
-    error::{Error, Violation},
+    error::{Dependency, Error, Violation},
     idempotency::{IdempotencyKey, IdempotencyRow, RequestHash},
     message_group::{InboxRow, Membership, uuid_of_pair},
     random::Random,
@@ -67,12 +67,12 @@ pub struct Sent {
     pub created_at: Timestamp,
 }
 
-/// No write is begun later than this after the first. The last one may take as long as one call may
-/// ([`crate::dynamodb::CallLimits::WRITE`]); the function's own timeout is longer than both together.
+/// Nothing is tried again later than this after the first look-up. What is begun until then may take as long as
+/// its calls may ([`crate::dynamodb::CallLimits::WRITE`]); the function's own timeout leaves room for that.
 const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Stores a message. When the answer says that it is stored, it is, once; after any error that is not
-/// `Unavailable` it is not and will not be.
+/// Stores a message, once, and answers with it. After [`Error::Unavailable`] it may be stored all the same, or be
+/// stored yet: a request with an idempotency key can be repeated to learn which, and stores it at most once.
 pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessage) -> Result<Sent, Error> {
     let group_uuid = match &new.target {
         Target::Group(group_uuid) => *group_uuid,
@@ -88,7 +88,10 @@ pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessa
         match write.carry_out(table, &mut backoff, last_try).await? {
             Outcome::Stored(sent) => return Ok(sent),
             // Somebody else opened the group in the meantime: start again as for an existing one.
-            Outcome::GroupExists => backoff.wait().await,
+            Outcome::GroupExists if Instant::now() < last_try => backoff.wait().await,
+            Outcome::GroupExists => {
+                return Err(Error::unavailable(Dependency::DynamoDb, "there is no time left to start again"));
+            }
         }
     }
 }
