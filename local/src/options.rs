@@ -10,7 +10,7 @@ use http::Uri;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "local", version, after_help = VARIABLES)]
 pub struct Options {
-    /// Port of the API and the web client. DynamoDB and PostgreSQL get the next two; with 0 all three get any
+    /// Port of the API. DynamoDB and PostgreSQL get the next two; with 0 all three get any
     /// that are free.
     #[arg(long, default_value_t = 4567)]
     pub port: u16,
@@ -29,7 +29,9 @@ Environment:
   AWS_ENDPOINT_URL_DYNAMODB          another DynamoDB in place of the embedded one, such as
                                      http://127.0.0.1:8000 for DynamoDB Local
   AWS_ENDPOINT_URL_DYNAMODB_STREAMS  its streams, where they have a URL of their own
+  AWS_REGION                         the region to name to it [default: us-east-1]
   DATABASE_URL                       another PostgreSQL in place of the embedded one
+  DATABASE_CONNECTION                close: close its connections after use [default: keep]
   DDB_MESSAGE_TABLE                  the table's name [default: cruddur-messages]
   RUST_LOG                           what to log, such as info or local=debug [default: warn]";
 

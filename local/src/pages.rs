@@ -26,7 +26,7 @@ use crate::issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, TOKEN_LIFETIME};
 /// Where everything is, for tools that work on a running stack.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Urls {
-    /// The API and the web client.
+    /// The API.
     #[serde(rename = "url")]
     pub(crate) api: String,
     /// DynamoDB.

@@ -120,7 +120,7 @@ impl Stack {
         })
     }
 
-    /// The URL of the API and the web client.
+    /// The URL of the API.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

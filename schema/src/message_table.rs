@@ -59,9 +59,7 @@ pub struct MessageTable {
 pub async fn ensure(client: &Client, name: &str) -> Result<MessageTable, MessageTableError> {
     let created = create(client, name).await?;
     let table = active(client, name).await?;
-    if created {
-        enable_time_to_live(client, name).await?;
-    }
+    enable_time_to_live(client, name).await?;
     let has_new_images = table.stream_specification().is_some_and(|stream| {
         stream.stream_enabled() && stream.stream_view_type() == Some(&StreamViewType::NewImage)
     });
@@ -128,7 +126,7 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Message
 }
 
 async fn enable_time_to_live(client: &Client, name: &str) -> Result<(), MessageTableError> {
-    // Already on when another process made the table at the same time; DynamoDB refuses to switch it on twice.
+    // DynamoDB refuses to switch it on twice.
     let current = client.describe_time_to_live().table_name(name).send().await.ok();
     let status = current.and_then(|answer| answer.time_to_live_description?.time_to_live_status);
     if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {

@@ -13,10 +13,10 @@ use tokio_postgres_rustls_improved::MakeRustlsConnect;
 
 /// A database server out of a URL.
 ///
-/// `sslmode` and `sslrootcert` are read as libpq reads them, with one difference: whoever asks for TLS at all
-/// (`require`, `verify-ca`, `verify-full`) gets it with the server's certificate and name verified. The
-/// authorities are those of `sslrootcert`, a PEM file, or the system's (`sslrootcert=system`, or none). Without
-/// a `sslmode`, or with `disable`, `allow` or `prefer`, the connection is not encrypted.
+/// `sslmode` and `sslrootcert` have libpq's names, and less between the extremes: whoever asks for TLS at all
+/// (`require`, `verify-ca`, `verify-full`) gets it with the server's certificate and name verified, and whoever
+/// does not (no `sslmode`, `disable`, `allow`, `prefer`) gets a connection that is not encrypted. The authorities
+/// are those of `sslrootcert`, a PEM file, or the system's (`sslrootcert=system`, or none).
 #[derive(Clone)]
 pub struct DatabaseServer {
     config: Config,
