@@ -1,10 +1,15 @@
 //! `template.yaml` against what the tests and the local stack run in its place.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use local::{deployment::STREAM_FILTERS, mapping};
 use saphyr::{LoadableYamlNode as _, Yaml};
-use testing::World;
+use serde_json::{Value, json};
+use testing::{World, world::TABLE};
 
 /// The template, where a value behind a tag (`!Ref`, `!Sub`, …) is a tagged one.
 fn template() -> Yaml<'static> {
@@ -98,4 +103,59 @@ fn the_template_has_the_mapping_of_the_local_stack() {
     assert_eq!(reported, options.report_batch_item_failures);
     // Both begin at the oldest record there is.
     assert_eq!(mapping["StartingPosition"].as_str(), Some("TRIM_HORIZON"));
+}
+
+#[tokio::test]
+async fn cargo_lambda_has_the_routes_of_the_template() {
+    let manifest =
+        fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml")).unwrap();
+    let (_, table) = manifest.split_once("[workspace.metadata.lambda.watch.router]\n").unwrap();
+    let routes = table.lines().take_while(|line| !line.is_empty());
+
+    let functions = World::new().await.functions;
+    let expected = functions.routes().into_iter().map(|route| {
+        let (method, path) = route.key().split_once(' ').unwrap();
+        format!("\"{path}\" = [{{ method = \"{method}\", function = \"{}\" }}]", route.function().name())
+    });
+    assert_eq!(
+        routes.collect::<BTreeSet<_>>(),
+        expected.collect::<Vec<_>>().iter().map(String::as_str).collect()
+    );
+}
+
+#[tokio::test]
+async fn the_template_has_the_table_of_the_local_stack() {
+    let template = template();
+    let tables = resources(&template, "AWS::DynamoDB::Table");
+    let [table] = tables.values().collect::<Vec<_>>()[..] else { panic!("not one table") };
+    let of_template = &table["Properties"];
+    let world = World::new().await;
+    let of_tests = world.emulator.call("DescribeTable", json!({"TableName": TABLE}))["Table"].take();
+
+    let names = |keys: &Yaml<'_>| {
+        let keys = keys.as_sequence().unwrap().iter();
+        let keys = keys.map(
+            |key| json!({"AttributeName": key["AttributeName"].as_str(), "KeyType": key["KeyType"].as_str()}),
+        );
+        Value::Array(keys.collect())
+    };
+    let [index] = &of_template["GlobalSecondaryIndexes"].as_sequence().unwrap()[..] else {
+        panic!("not one index")
+    };
+    assert_eq!(names(&of_template["KeySchema"]), of_tests["KeySchema"]);
+    assert_eq!(names(&index["KeySchema"]), of_tests["GlobalSecondaryIndexes"][0]["KeySchema"]);
+    assert_eq!(index["IndexName"].as_str(), of_tests["GlobalSecondaryIndexes"][0]["IndexName"].as_str());
+    assert_eq!(
+        index["Projection"]["ProjectionType"].as_str(),
+        of_tests["GlobalSecondaryIndexes"][0]["Projection"]["ProjectionType"].as_str()
+    );
+    assert_eq!(
+        of_template["StreamSpecification"]["StreamViewType"].as_str(),
+        of_tests["StreamSpecification"]["StreamViewType"].as_str()
+    );
+    let expiry = world.emulator.call("DescribeTimeToLive", json!({"TableName": TABLE}));
+    assert_eq!(
+        of_template["TimeToLiveSpecification"]["AttributeName"].as_str(),
+        expiry["TimeToLiveDescription"]["AttributeName"].as_str()
+    );
 }
