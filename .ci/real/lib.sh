@@ -143,10 +143,16 @@ install_dynamodb_local() {
 start_dynamodb_local() {
     install_dynamodb_local
     dynamodb_port=$(free_port)
-    mkdir -p "$scratch/dynamodb"
+    mkdir "$scratch/dynamodb"
+    run_dynamodb_local
+}
+
+# run_dynamodb_local: on its port and data; sets dynamodb_child.
+run_dynamodb_local() {
     # In a folder of its own: it writes a file with its telemetry to where it is.
     start dynamodb-local env --chdir "$scratch/dynamodb" java -Xmx512m -Djava.library.path="$dynamodb_local/package/emulator/DynamoDBLocal_lib" \
         -jar "$dynamodb_local/package/emulator/DynamoDBLocal.jar" -port "$dynamodb_port" -sharedDb -dbPath "$scratch/dynamodb"
+    dynamodb_child=$last_child
     wait_until 60 'DynamoDB Local answers' answers "http://127.0.0.1:$dynamodb_port"
 }
 
