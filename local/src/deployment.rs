@@ -32,7 +32,8 @@ pub struct Parts {
     pub random: Random,
 }
 
-/// The functions, each with clients and caches of its own, as in AWS.
+/// The functions, each with a DynamoDB client and caches of its own, as in AWS. The connection to PostgreSQL they
+/// share, since the embedded one serves one at a time.
 #[derive(Clone, Debug)]
 pub struct Functions {
     /// `GET /api/message_groups`
@@ -53,7 +54,7 @@ pub struct Functions {
 pub const STREAM_FILTERS: [&str; 1] =
     [r#"{"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "MSG#"}]}}}}"#];
 
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
 const CREATE_MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 const STREAM_HANDLER_TIMEOUT: Duration = Duration::from_mins(1);
 const POST_CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(5);

@@ -81,6 +81,10 @@ impl Engines {
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let tables = url(lookup, "AWS_ENDPOINT_URL_DYNAMODB")?;
         let streams = url(lookup, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")?;
+        if tables.is_none() && streams.is_some() {
+            let problem = "streams of another DynamoDB, without AWS_ENDPOINT_URL_DYNAMODB".to_owned();
+            return Err(ConfigError::Malformed { name: "AWS_ENDPOINT_URL_DYNAMODB_STREAMS", problem });
+        }
         let postgres = match DatabaseConfig::from_lookup(lookup) {
             Ok(config) => Some(config),
             Err(ConfigError::Missing { .. }) => None,

@@ -19,6 +19,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use tokio_postgres::error::SqlState;
+
 use crate::{
     data_dir::DataDir,
     demo,
@@ -223,14 +225,25 @@ async fn mapping_options(
 /// for: with `docker compose up` it may come later than the stack.
 async fn migrate(server: &DatabaseServer) -> Result<usize> {
     const TRIES: u32 = 10;
+    const CONNECT_LIMIT: Duration = Duration::from_secs(2);
     let mut tries = 0;
     let (mut client, connection) = loop {
         tries += 1;
-        match server.connect().await {
-            Ok(connected) => break connected,
-            Err(error) if tries < TRIES && error.code().is_none() => sleep(Duration::from_millis(500)).await,
-            Err(error) => return Err(error).context("PostgreSQL can't be reached (DATABASE_URL)"),
+        let error = match timeout(CONNECT_LIMIT, server.connect()).await {
+            Ok(Ok(connected)) => break connected,
+            Ok(Err(error)) => {
+                let may_pass = error.code().is_none_or(|state| *state == SqlState::CANNOT_CONNECT_NOW);
+                if !may_pass {
+                    tries = TRIES;
+                }
+                anyhow::Error::from(error)
+            }
+            Err(elapsed) => elapsed.into(),
+        };
+        if tries >= TRIES {
+            return Err(error).context("PostgreSQL can't be reached (DATABASE_URL)");
         }
+        sleep(Duration::from_millis(500)).await;
     };
     let driver = tokio::spawn(connection);
     let report = schema::migrations::run(&mut client).await?;

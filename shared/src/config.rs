@@ -127,7 +127,7 @@ pub struct TokenConfig {
     pub issuer: String,
     /// `AWS_COGNITO_USER_POOL_CLIENT_ID`: one or more, comma-separated.
     pub client_ids: Vec<String>,
-    /// `COGNITO_JWKS`: the key set as JSON, or the URL to fetch it from; without it, it is fetched from the
+    /// `COGNITO_JWKS`: the key set as JSON, or the https URL to fetch it from; without it, it is fetched from the
     /// issuer.
     pub key_set: Option<String>,
 }
@@ -170,9 +170,7 @@ impl TokenConfig {
     /// The key set: the configured one, or the issuer's, which is fetched when it is first needed.
     pub fn key_set(&self) -> Result<KeySet, ConfigError> {
         match &self.key_set {
-            Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
-                Ok(KeySet::from_url(url))
-            }
+            Some(url) if url.starts_with("https://") => Ok(KeySet::from_url(url)),
             Some(json) => KeySet::inline(json).map_err(|error: InvalidKeySet| ConfigError::Malformed {
                 name: Self::KEY_SET,
                 problem: error.to_string(),

@@ -380,9 +380,10 @@ fn fault<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Fault {
                 "ProvisionedThroughputExceededException"
                 | "RequestLimitExceeded"
                 | "ThrottlingException"
-                | "TransactionConflictException"
-                | "TransactionInProgressException",
+                | "TransactionConflictException",
             ) => Fault::Busy,
+            // An earlier attempt of the SDK, with the same token, is being carried out.
+            Some("TransactionInProgressException") => Fault::Unknown,
             _ if answer.raw().status().is_server_error() => Fault::Unknown,
             _ => Fault::Permanent,
         },

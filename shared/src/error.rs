@@ -107,7 +107,7 @@ pub enum Violation {
     CursorInvalid,
     /// The idempotency key is not 1 to 64 visible ASCII characters.
     IdempotencyKeyInvalid,
-    /// The idempotency key was used for another request within 24 hours.
+    /// The idempotency key was used for another request, within the last 24 hours at least.
     IdempotencyKeyReused,
 }
 

@@ -11,8 +11,8 @@ use crate::sort_key::SortKey;
 pub struct Limit(u8);
 
 impl Limit {
-    /// The largest page.
-    pub const MAX: Self = Self(100);
+    /// Rows on the largest page.
+    const MAX: u8 = 100;
 
     /// As a number.
     #[must_use]
@@ -47,7 +47,7 @@ impl FromStr for Limit {
             return Err(InvalidLimit);
         }
         match text.parse() {
-            Ok(number @ 1..=100) => Ok(Self(number)),
+            Ok(number @ 1..=Self::MAX) => Ok(Self(number)),
             _ => Err(InvalidLimit),
         }
     }

@@ -1,8 +1,10 @@
 //! One connection to PostgreSQL, made again when it is found dead.
 
 use std::{
+    error::Error as _,
     fmt,
     future::Future,
+    io,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,6 +15,7 @@ use std::{
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
 use tokio_postgres::{
     Client, Row,
+    error::SqlState,
     types::{ToSql, Type},
 };
 
@@ -54,8 +57,32 @@ pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 enum QueryError {
     #[error("no answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
-    #[error("the database refuses")]
-    Client(#[from] tokio_postgres::Error),
+    /// The server refuses. Its detail and hint are left out: they quote values.
+    #[error("{message} (SQLSTATE {}{})", .state.code(), Constraint(.constraint.as_deref()))]
+    Refused { state: SqlState, message: String, constraint: Option<String> },
+    #[error("the connection fails")]
+    Client(#[source] tokio_postgres::Error),
+}
+
+struct Constraint<'a>(Option<&'a str>);
+
+impl fmt::Display for Constraint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |name| write!(f, ", {name}"))
+    }
+}
+
+impl From<tokio_postgres::Error> for QueryError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(refusal) => Self::Refused {
+                state: refusal.code().clone(),
+                message: refusal.message().to_owned(),
+                constraint: refusal.constraint().map(str::to_owned),
+            },
+            None => Self::Client(error),
+        }
+    }
 }
 
 impl QueryError {
@@ -63,17 +90,20 @@ impl QueryError {
     fn is_connection_lost(&self) -> bool {
         match self {
             Self::TimedOut(_) => true,
-            // No SQLSTATE: the failure came from the connection. Class 57P: the server is going away.
+            // Class 57P: the server is going away, or coming.
+            Self::Refused { state, .. } => state.code().starts_with("57P"),
+            // What else the client reports (a parameter of another type, say) is no fault of the connection's.
             Self::Client(error) => {
-                error.is_closed() || error.code().is_none_or(|state| state.code().starts_with("57P"))
+                error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>)
             }
         }
     }
 
     /// Whether the same query may succeed later.
     fn is_passing(&self) -> bool {
-        let too_many_connections = matches!(self, Self::Client(error)
-            if error.code().is_some_and(|state| state.code().starts_with("53")));
+        // Class 53: too many connections, no memory, no disk.
+        let too_many_connections =
+            matches!(self, Self::Refused { state, .. } if state.code().starts_with("53"));
         self.is_connection_lost() || too_many_connections
     }
 }

@@ -15,7 +15,7 @@ impl Random {
     /// The operating system's generator.
     ///
     /// # Panics
-    /// `draw` panics when the operating system has no randomness to give; nothing sensible could go on.
+    /// Every draw panics when the operating system has no randomness to give; nothing sensible could go on.
     #[must_use]
     pub fn system() -> Self {
         #[expect(clippy::expect_used, reason = "a machine without randomness can't make unique keys")]

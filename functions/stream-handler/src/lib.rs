@@ -9,11 +9,12 @@ use cruddur::{
     random::Random,
     stream::{
         Batch, NewestMessage,
-        move_group::{Moved, move_group},
+        move_group::{MoveError, Moved, move_group},
     },
 };
 use futures_util::{StreamExt as _, stream};
 use lambda_runtime::{Context, LambdaEvent};
+use tokio::time::timeout;
 
 /// What the function works with.
 #[derive(Debug)]
@@ -29,6 +30,9 @@ pub struct App {
 /// Groups that are moved at the same time.
 const MAX_GROUPS_AT_A_TIME: usize = 8;
 
+/// What is left of the time when a move is cut off.
+const TIME_FOR_THE_ANSWER: TimeDelta = TimeDelta::seconds(1);
+
 /// No move is started with less time left than this.
 const TIME_FOR_A_MOVE: TimeDelta = TimeDelta::seconds(10);
 
@@ -38,16 +42,19 @@ pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventRespo
     let groups = event.payload.newest_messages();
     tracing::info!(records = event.payload.len(), groups = groups.len(), "received a batch");
     let deadline = app.deadline(&event.context);
-    let failures = stream::iter(groups)
-        .map(|group| async move {
-            if app.move_one(&group, deadline).await { vec![] } else { group.sequence_numbers }
+    let mut failures = stream::iter(groups.into_iter().enumerate())
+        .map(|(place, group)| async move {
+            let failed = if app.move_one(&group, deadline).await { vec![] } else { group.sequence_numbers };
+            (place, failed)
         })
-        .buffered(MAX_GROUPS_AT_A_TIME)
-        .concat()
+        .buffer_unordered(MAX_GROUPS_AT_A_TIME)
+        .collect::<Vec<_>>()
         .await;
+    failures.sort_unstable_by_key(|(place, _)| *place);
     let mut response = DynamoDbEventResponse::default();
     response.batch_item_failures = failures
         .into_iter()
+        .flat_map(|(_, sequence_numbers)| sequence_numbers)
         .map(|sequence_number| {
             let mut failure = DynamoDbBatchItemFailure::default();
             failure.item_identifier = Some(sequence_number);
@@ -61,11 +68,15 @@ impl App {
     /// Whether the group was moved.
     async fn move_one(&self, newest: &NewestMessage, deadline: Option<DateTime<Utc>>) -> bool {
         let group_uuid = newest.group_uuid;
-        if deadline.is_some_and(|deadline| deadline - self.clock.now() < TIME_FOR_A_MOVE) {
+        let time_left = deadline.map_or(TimeDelta::MAX, |deadline| deadline - self.clock.now());
+        if time_left < TIME_FOR_A_MOVE {
             tracing::warn!(%group_uuid, "not enough time is left to move the group");
             return false;
         }
-        match move_group(&self.table, &self.random, newest).await {
+        // Whatever a move that is cut off has done or may do yet is guarded; what matters is that the answer goes out.
+        let limit = (time_left - TIME_FOR_THE_ANSWER).to_std().unwrap_or_default();
+        let moved = timeout(limit, move_group(&self.table, &self.random, newest)).await;
+        match moved.unwrap_or(Err(MoveError::OutOfTime)) {
             Ok(Moved { moved, already_there, located }) => {
                 let message_uuid = newest.sk.message_uuid;
                 tracing::info!(%group_uuid, %message_uuid, moved, already_there, located, "moved the group");

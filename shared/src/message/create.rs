@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::{MessageRow, MessageText, partition_key};
@@ -68,12 +68,26 @@ pub struct Sent {
 }
 
 /// Nothing is tried again later than this after the first look-up. What is begun until then may take as long as
-/// its calls may ([`crate::dynamodb::CallLimits::WRITE`]); the function's own timeout leaves room for that.
+/// its calls may ([`crate::dynamodb::CallLimits::WRITE`]).
 const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The end of it all: with the token's key (3 s) and the users (7 s) before it still within the function's timeout.
+const TIME_LIMIT: Duration = Duration::from_secs(14);
 
 /// Stores a message, once, and answers with it. After [`Error::Unavailable`] it may be stored all the same, or be
 /// stored yet: a request with an idempotency key can be repeated to learn which, and stores it at most once.
 pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessage) -> Result<Sent, Error> {
+    timeout(TIME_LIMIT, create_in_tries(table, clock, random, new))
+        .await
+        .unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::DynamoDb, elapsed)))
+}
+
+async fn create_in_tries(
+    table: &Table,
+    clock: &Clock,
+    random: &Random,
+    new: NewMessage,
+) -> Result<Sent, Error> {
     let group_uuid = match &new.target {
         Target::Group(group_uuid) => *group_uuid,
         Target::User { receiver, .. } if receiver.uuid == new.sender.uuid => {
@@ -164,6 +178,7 @@ impl<'a> IntendedWrite<'a> {
         backoff: &mut Backoff<'_>,
         last_try: Instant,
     ) -> Result<Outcome, Error> {
+        let mut in_doubt = false;
         loop {
             let error = match self.send(table).await {
                 Ok(()) => return Ok(Outcome::Stored(self.answer())),
@@ -173,8 +188,13 @@ impl<'a> IntendedWrite<'a> {
                     None => WriteError::Busy(cause),
                 },
                 Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
+                // What was sent before may be stored yet; a client that repeats its request will know.
+                Err(error @ WriteError::Failed(_)) if in_doubt => {
+                    return Err(Error::unavailable(Dependency::DynamoDb, error));
+                }
                 Err(error @ WriteError::Failed(_)) => return Err(error.into()),
             };
+            in_doubt |= matches!(error, WriteError::Unknown(_));
             if Instant::now() >= last_try {
                 return Err(error.into());
             }
@@ -222,8 +242,11 @@ impl<'a> IntendedWrite<'a> {
             }
             return Err(Error::internal("another message has the sort key of a new one"));
         }
-        if rows.next().flatten().is_some() {
-            return Ok(Some(Outcome::GroupExists));
+        if let Some(item) = rows.next().flatten() {
+            let stored: Membership = from_item(item)?;
+            // Ours when an earlier try is being committed, so that its message is locked and can't be shown yet.
+            let ours = stored.created_sk == self.message.sk;
+            return Ok(Some(if ours { Outcome::Stored(self.answer()) } else { Outcome::GroupExists }));
         }
         Ok(None)
     }
@@ -261,5 +284,59 @@ impl NewMessage {
             }
             Target::User { handle, .. } => RequestHash::new("handle", handle.canonical(), self.text.as_str()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_dynamo::aws_sdk_dynamodb_1::to_item;
+
+    use super::*;
+
+    fn user(number: u128) -> User {
+        let handle = format!("user-{number}");
+        User { uuid: Uuid::from_u128(number), display_name: handle.clone(), handle }
+    }
+
+    fn sort_key(number: u128) -> SortKey {
+        let created_at = "2026-11-22T09:30:00.000000Z".parse().unwrap();
+        SortKey { created_at, message_uuid: Uuid::from_u128(number) }
+    }
+
+    /// What a refused opening at `sort_key(1)` means, when all that DynamoDB shows is a membership whose group was
+    /// opened at `opened_at`.
+    fn judge(opened_at: SortKey) -> Option<Outcome> {
+        let (sender, receiver) = (user(1), user(2));
+        let group_uuid = uuid_of_pair(sender.uuid, receiver.uuid);
+        let text = "hello".parse().unwrap();
+        let sk = sort_key(1);
+        let write = IntendedWrite {
+            group_uuid,
+            text: &text,
+            message: MessageRow::new(group_uuid, sk, &text, &sender),
+            idempotency: None,
+            opening: Some((
+                Membership::new(group_uuid, sk, [&sender, &receiver]),
+                [
+                    InboxRow::new(sender.uuid, group_uuid, sk, &text, &receiver),
+                    InboxRow::new(receiver.uuid, group_uuid, sk, &text, &sender),
+                ],
+            )),
+        };
+        let membership = to_item(Membership::new(group_uuid, opened_at, [&receiver, &sender])).unwrap();
+        write.judge(vec![None, Some(membership), None, None]).unwrap()
+    }
+
+    #[test]
+    fn a_membership_of_our_own_says_that_our_message_is_being_stored() {
+        let Some(Outcome::Stored(sent)) = judge(sort_key(1)) else {
+            panic!("the write would be planned anew")
+        };
+        assert_eq!(sent.uuid, sort_key(1).message_uuid);
+    }
+
+    #[test]
+    fn a_membership_of_another_message_says_that_the_group_exists() {
+        assert!(matches!(judge(sort_key(2)), Some(Outcome::GroupExists)));
     }
 }

@@ -56,6 +56,9 @@ pub enum MoveError {
         /// Why the last try failed.
         source: Option<Box<WriteErrorSource>>,
     },
+    /// The invocation ends before the move does.
+    #[error("there is no time left")]
+    OutOfTime,
     /// The table can't be read, or refuses the write for good.
     #[error("the table fails")]
     Table(#[from] Error),
@@ -137,7 +140,7 @@ impl RowMove<'_> {
             row
         } else {
             result.located = 1;
-            self.locate(&self.created_sk.to_string()).await?
+            self.locate_from_the_beginning().await?
         };
         for _ in 0..MAX_TRIES {
             let member = self.member;
@@ -155,7 +158,10 @@ impl RowMove<'_> {
                 // The row is not where it was thought to be, or it was us, and only the answer was lost.
                 Err(error @ (WriteError::Refused { .. } | WriteError::Unknown(_))) => {
                     result.located = 1;
-                    row = self.locate(position).await?;
+                    row = match self.locate(position).await? {
+                        Some(row) => row,
+                        None => self.locate_from_the_beginning().await?,
+                    };
                     last_error = Some(error);
                 }
                 Err(error @ WriteError::Busy(_)) => {
@@ -189,10 +195,14 @@ impl RowMove<'_> {
 
     /// The member's row from `from` on. The scan goes up, as rows do: one that moves while it is under way is
     /// met at its new place, too, whereas a scan downwards could be overtaken.
-    async fn locate(&self, from: &str) -> Result<Item, MoveError> {
+    async fn locate(&self, from: &str) -> Result<Option<Item>, MoveError> {
         let rows = self.table.rows_from(&self.inbox, from, "message_group_uuid", self.group).await?;
-        rows.into_iter()
-            .max_by(|a, b| sort_key(a).cmp(&sort_key(b)))
-            .ok_or(MoveError::NoInboxRow { member: self.member })
+        Ok(rows.into_iter().max_by(|a, b| sort_key(a).cmp(&sort_key(b))))
+    }
+
+    /// The member's row, which has never been before its first place.
+    async fn locate_from_the_beginning(&self) -> Result<Item, MoveError> {
+        let row = self.locate(&self.created_sk.to_string()).await?;
+        row.ok_or(MoveError::NoInboxRow { member: self.member })
     }
 }

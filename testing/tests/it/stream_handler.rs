@@ -790,6 +790,17 @@ async fn when_nothing_helps_the_group_is_reported_before_the_functions_timeout()
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn groups_behind_others_that_do_not_end_are_reported_before_the_functions_timeout() {
+    let mut inboxes = Inboxes::with_groups(9, 2).await;
+    let records = inboxes.all_records(9);
+    let (start, base) = (Instant::now(), inboxes.app.clock.now());
+    inboxes.app.clock = Clock::from_fn(move || base + start.elapsed());
+    inboxes.emulator().fail("TransactWriteItems", usize::MAX, Refused(Silence));
+    assert_eq!(inboxes.deliver(&records).await.len(), records.len());
+    assert!(start.elapsed() < TIMEOUT, "{:?}", start.elapsed());
+}
+
 // Hint, guard, locate.
 
 #[tokio::test(start_paused = true)]
