@@ -79,20 +79,13 @@ pub async fn move_group(table: &Table, random: &Random, newest: &NewestMessage) 
         tokio::join!(Membership::get(table, newest.group_uuid), table.group_index(&group));
     let membership = membership?.ok_or(MoveError::NoMembership)?;
     let mut hints = newest_by_partition(hints?);
-    let moves = membership.members.keys().map(|member| RowMove {
-        table,
-        group: &group,
-        newest,
-        member: *member,
-        inbox: partition_key(*member),
-        created_sk: membership.created_sk,
+    let moves = membership.members.keys().map(|member| {
+        let inbox = partition_key(*member);
+        let hint = hints.remove(&inbox);
+        let created_sk = membership.created_sk;
+        RowMove { table, group: &group, newest, member: *member, inbox, created_sk }.carry_out(random, hint)
     });
-    let moves = moves
-        .map(|row| {
-            let hint = hints.remove(&row.inbox);
-            async move { row.carry_out(random, hint).await }
-        })
-        .collect::<Vec<_>>();
+    let moves = moves.collect::<Vec<_>>();
     // Every member's row is moved as far as it can be, also when another's fails.
     let outcomes = stream::iter(moves).buffer_unordered(MAX_ROWS_AT_A_TIME).collect::<Vec<_>>().await;
     let mut sum = Moved::default();
