@@ -1,7 +1,6 @@
 //! The local stack: the deployed functions on one machine, with embedded engines in place of AWS.
 
 pub mod data_dir;
-pub mod demo;
 pub mod deployment;
 pub mod engines;
 pub mod function;

@@ -9,10 +9,10 @@ use anyhow::Result;
 use clap::Parser as _;
 use cruddur::config::environment;
 use local::{
-    demo::DEMO_USERS,
     options::{Engines, Options},
     stack::Stack,
 };
+use seed::demo::DEMO_USERS;
 use tokio::{runtime::Runtime, select};
 use tracing_subscriber::EnvFilter;
 

@@ -25,7 +25,7 @@ use crate::issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, TOKEN_LIFETIME};
 
 /// Where everything is, for tools that work on a running stack.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Urls {
+pub(crate) struct Places {
     /// The API.
     #[serde(rename = "url")]
     pub(crate) api: String,
@@ -35,24 +35,28 @@ pub(crate) struct Urls {
     /// The embedded PostgreSQL. (The URL of another one may hold a password, and is in `DATABASE_URL`.)
     #[serde(rename = "database_url")]
     pub(crate) database: Option<String>,
+    /// The table's name.
+    pub(crate) table: String,
+    /// The region that requests to DynamoDB name.
+    pub(crate) region: String,
 }
 
 #[derive(Clone, Debug)]
 struct Local {
-    urls: Urls,
+    places: Places,
     postgres: Arc<Postgres>,
     issuer: Arc<Issuer>,
 }
 
 /// The router of these paths.
-pub(crate) fn router(urls: Urls, postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
+pub(crate) fn router(places: Places, postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/local/health", get(health))
         .route("/local/users", get(users))
         .route("/local/token", post(token))
         .route(&format!("{ISSUER_PATH}{KEY_SET_PATH}"), get(key_set))
-        .with_state(Local { urls, postgres, issuer })
+        .with_state(Local { places, postgres, issuer })
 }
 
 async fn index() -> Response {
@@ -71,14 +75,14 @@ async fn index() -> Response {
 
 /// The server answers only when everything is up, so this needs no look at the parts.
 async fn health(State(local): State<Local>) -> Json<Health> {
-    Json(Health { status: "ok", urls: local.urls })
+    Json(Health { status: "ok", places: local.places })
 }
 
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
     #[serde(flatten)]
-    urls: Urls,
+    places: Places,
 }
 
 async fn users(State(local): State<Local>) -> Response {

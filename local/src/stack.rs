@@ -12,6 +12,7 @@ use cruddur::{
     postgres::{DatabaseServer, Postgres},
     random::Random,
 };
+use seed::demo;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -23,14 +24,13 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     data_dir::DataDir,
-    demo,
     deployment::{Functions, Parts, STREAM_FILTERS},
     engines::{self, EngineError},
     gateway::Gateway,
     issuer::{CLIENT_ID, ISSUER_PATH, Issuer, SigningKey},
     mapping::{self, Mapping, MappingHandle},
     options::{DynamoDbUrls, Engines, Options},
-    pages::{self, Urls},
+    pages::{self, Places},
 };
 
 /// How long requests that are under way at the end may take.
@@ -99,7 +99,13 @@ impl Stack {
             mapping_options(&urls.streams, &engines.region, message_table.stream_arn, data.as_ref()).await,
             functions.stream_handler.clone(),
         )?;
-        let places = Urls { api: url.clone(), dynamodb: urls.tables.clone(), database: database_url.clone() };
+        let places = Places {
+            api: url.clone(),
+            dynamodb: urls.tables.clone(),
+            database: database_url.clone(),
+            table: table.name().to_owned(),
+            region: engines.region.clone(),
+        };
         let router = pages::router(places, postgres, Arc::new(issuer))
             .merge(Gateway::new(functions.routes())?.into_router());
         let (stop, mut stopped) = watch::channel(false);

@@ -18,6 +18,10 @@ use crate::{
     error::{Cause, Dependency, Error},
 };
 
+pub use self::meter::{Meter, Units};
+
+mod meter;
+
 /// A row as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -29,17 +33,21 @@ pub const GROUP_INDEX: &str = "message-group-sk-index";
 pub struct CallLimits {
     attempt: Duration,
     operation: Duration,
+    attempts: u32,
 }
 
 impl CallLimits {
     /// For routes that only read: a person waits.
     pub const READ: Self =
-        Self { attempt: Duration::from_millis(800), operation: Duration::from_millis(2_500) };
+        Self { attempt: Duration::from_millis(800), operation: Duration::from_millis(2_500), attempts: 3 };
     /// For functions that write: giving up early would leave more writes with an unknown outcome.
-    pub const WRITE: Self = Self { attempt: Duration::from_secs(2), operation: Duration::from_secs(8) };
+    pub const WRITE: Self =
+        Self { attempt: Duration::from_secs(2), operation: Duration::from_secs(8), attempts: 3 };
+    /// For the admin commands, which go through whole tables, by whatever throttling: patience costs nobody.
+    pub const ADMIN: Self =
+        Self { attempt: Duration::from_secs(10), operation: Duration::from_mins(1), attempts: 10 };
 
     const CONNECT: Duration = Duration::from_millis(500);
-    const ATTEMPTS: u32 = 3;
     const FIRST_BACKOFF: Duration = Duration::from_millis(30);
 }
 
@@ -51,17 +59,25 @@ async fn sdk_config() -> SdkConfig {
 /// A client with `limits`.
 #[must_use]
 pub fn client(sdk: &SdkConfig, limits: CallLimits) -> Client {
+    Client::from_conf(config(sdk, limits).build())
+}
+
+/// A client with `limits` whose calls are counted by `meter`.
+#[must_use]
+pub fn metered_client(sdk: &SdkConfig, limits: CallLimits, meter: &Meter) -> Client {
+    Client::from_conf(config(sdk, limits).interceptor(meter.clone()).build())
+}
+
+fn config(sdk: &SdkConfig, limits: CallLimits) -> aws_sdk_dynamodb::config::Builder {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CallLimits::CONNECT)
         .operation_attempt_timeout(limits.attempt)
         .operation_timeout(limits.operation)
         .build();
     let retries = RetryConfig::standard()
-        .with_max_attempts(CallLimits::ATTEMPTS)
+        .with_max_attempts(limits.attempts)
         .with_initial_backoff(CallLimits::FIRST_BACKOFF);
-    let config =
-        aws_sdk_dynamodb::config::Builder::from(sdk).timeout_config(timeouts).retry_config(retries).build();
-    Client::from_conf(config)
+    aws_sdk_dynamodb::config::Builder::from(sdk).timeout_config(timeouts).retry_config(retries)
 }
 
 /// The table, and a client to reach it with. Cheap to clone.
@@ -107,7 +123,7 @@ impl Table {
     }
 
     /// The row with this key as it is now (a consistent read).
-    pub(crate) async fn get<T: DeserializeOwned>(&self, pk: String, sk: &str) -> Result<Option<T>, Error> {
+    pub async fn get<T: DeserializeOwned>(&self, pk: String, sk: &str) -> Result<Option<T>, Error> {
         let answer = self
             .client
             .get_item()
@@ -150,7 +166,7 @@ impl Table {
     }
 
     /// The greatest sort key of a partition as it is now.
-    pub(crate) async fn newest_sort_key(&self, pk: String) -> Result<Option<String>, Error> {
+    pub async fn newest_sort_key(&self, pk: String) -> Result<Option<String>, Error> {
         let answer = self
             .client
             .query()
@@ -170,13 +186,7 @@ impl Table {
 
     /// Consistent read, oldest first, of every row of a partition from sort key `from` on whose attribute
     /// `name` is `value`.
-    pub(crate) async fn rows_from(
-        &self,
-        pk: &str,
-        from: &str,
-        name: &str,
-        value: &str,
-    ) -> Result<Vec<Item>, Error> {
+    pub async fn rows_from(&self, pk: &str, from: &str, name: &str, value: &str) -> Result<Vec<Item>, Error> {
         let mut rows = Vec::new();
         let mut start = None;
         loop {
@@ -205,7 +215,7 @@ impl Table {
     }
 
     /// What the index shows of a group, in no order that means anything. It lags behind the table: a hint.
-    pub(crate) async fn group_index(&self, group_uuid: &str) -> Result<Vec<Item>, Error> {
+    pub async fn group_index(&self, group_uuid: &str) -> Result<Vec<Item>, Error> {
         let answer = self
             .client
             .query()
@@ -221,7 +231,7 @@ impl Table {
     }
 
     /// Writes one new row; refused when a row with its key is there.
-    pub(crate) async fn put_new(&self, row: &impl Serialize) -> Result<(), WriteError> {
+    pub async fn put_new(&self, row: &impl Serialize) -> Result<(), WriteError> {
         let answer = self
             .client
             .put_item()
@@ -244,7 +254,7 @@ impl Table {
     }
 
     /// Writes all or nothing.
-    pub(crate) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), WriteError> {
+    pub async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), WriteError> {
         match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
@@ -281,13 +291,13 @@ impl Table {
     }
 
     /// A new row as part of a transaction; refused when a row with its key is there.
-    pub(crate) fn put_new_action(&self, row: &impl Serialize) -> Result<TransactWriteItem, WriteError> {
+    pub fn put_new_action(&self, row: &impl Serialize) -> Result<TransactWriteItem, WriteError> {
         let item = convert::to_item(row).map_err(|error| WriteError::Failed(error.into()))?;
         self.put_item_action(item)
     }
 
     /// [`Self::put_new_action`] for a row that is an item already.
-    pub(crate) fn put_item_action(&self, item: Item) -> Result<TransactWriteItem, WriteError> {
+    pub fn put_item_action(&self, item: Item) -> Result<TransactWriteItem, WriteError> {
         let put = Put::builder()
             .table_name(&self.name)
             .set_item(Some(item))
@@ -303,7 +313,8 @@ impl Table {
 const ABSENT: &str = "attribute_not_exists(pk)";
 
 /// The key of a row.
-pub(crate) fn key(pk: &str, sk: impl Into<String>) -> Item {
+#[must_use]
+pub fn key(pk: &str, sk: impl Into<String>) -> Item {
     HashMap::from([
         ("pk".to_owned(), AttributeValue::S(pk.to_owned())),
         ("sk".to_owned(), AttributeValue::S(sk.into())),
@@ -311,18 +322,19 @@ pub(crate) fn key(pk: &str, sk: impl Into<String>) -> Item {
 }
 
 /// The sort key of an item.
-pub(crate) fn sort_key(item: &Item) -> Option<&str> {
+#[must_use]
+pub fn sort_key(item: &Item) -> Option<&str> {
     item.get("sk")?.as_s().ok().map(String::as_str)
 }
 
 /// A row of ours out of an item.
-pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     convert::from_item(item).map_err(Error::internal)
 }
 
 /// What became of a write that was not acknowledged.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum WriteError {
+pub enum WriteError {
     /// Nothing was written, since a condition was false. Other actions of the same transaction may have met a
     /// conflict, of which nothing can be told but that it was there.
     #[error("a condition was false")]

@@ -25,11 +25,11 @@ use cruddur::{
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use local::{
-    demo::{DEMO_USERS, ensure_users},
     deployment::{Functions, Parts},
     gateway::Gateway,
     issuer::{CLIENT_ID, Issuer, SigningKey},
 };
+use seed::demo::{DEMO_USERS, ensure_users};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio_postgres::types::Type;

@@ -1,6 +1,6 @@
 //! The conversation suite, and the demo conversations.
 
-use local::demo::DEMO_USERS;
+use seed::demo::DEMO_USERS;
 use serde_json::{Value, json};
 use testing::conversation::{self, Stage};
 

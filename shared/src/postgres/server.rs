@@ -8,7 +8,10 @@ use rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
-use tokio_postgres::{Client, Config, NoTls, config::SslMode};
+use tokio_postgres::{
+    Client, Config, NoTls,
+    config::{Host, SslMode},
+};
 use tokio_postgres_rustls_improved::MakeRustlsConnect;
 
 /// A database server out of a URL.
@@ -53,6 +56,20 @@ impl DatabaseServer {
                 Ok((client, Box::pin(connection)))
             }
         }
+    }
+
+    /// The database's name: as in the URL, or else the user's.
+    #[must_use]
+    pub fn database_name(&self) -> &str {
+        self.config.get_dbname().or_else(|| self.config.get_user()).unwrap_or("postgres")
+    }
+
+    /// The same server with another database.
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut server = self.clone();
+        server.config.dbname(name);
+        server
     }
 
     pub(super) fn config_mut(&mut self) -> &mut Config {
@@ -134,6 +151,26 @@ impl From<Config> for DatabaseServer {
     /// The server of `config`, without TLS.
     fn from(config: Config) -> Self {
         Self { config, tls: None }
+    }
+}
+
+impl fmt::Display for DatabaseServer {
+    /// Hosts, port and database, without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, host) in self.config.get_hosts().iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            match host {
+                Host::Tcp(name) => f.write_str(name)?,
+                #[cfg(unix)]
+                Host::Unix(folder) => write!(f, "{}", folder.display())?,
+            }
+        }
+        if let Some(port) = self.config.get_ports().first() {
+            write!(f, ":{port}")?;
+        }
+        write!(f, "/{}", self.database_name())
     }
 }
 

@@ -12,10 +12,8 @@ use std::{
 
 use chrono::DateTime;
 use cruddur::{clock::Clock, random::Random};
-use local::{
-    demo::DEMO_USERS,
-    issuer::{ISSUER_PATH, Issuer, SigningKey},
-};
+use local::issuer::{ISSUER_PATH, Issuer, SigningKey};
+use seed::demo::DEMO_USERS;
 use serde_json::json;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -1,0 +1,396 @@
+//! What a command works on: the local stack unless told otherwise, and AWS only when asked for by name.
+
+use std::{error::Error as StdError, io::Write as _, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Credentials, http::HttpResponse},
+    error::{ProvideErrorMetadata, SdkError},
+};
+use cruddur::{
+    config::{TableConfig, environment},
+    dynamodb::{CallLimits, Meter, Table, metered_client},
+    error::Chain,
+    postgres::{DatabaseServer, Postgres},
+    user::Users,
+};
+use serde::Deserialize;
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+
+use crate::{
+    options::{Global, Target},
+    output::Output,
+};
+
+/// Where the local stack is unless told otherwise.
+const LOCAL_URL: &str = "http://127.0.0.1:4567";
+
+/// How long the local stack may take to say where its engines are.
+const HEALTH_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a connection to PostgreSQL may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a command works on, and how it shows what it finds.
+#[derive(Debug)]
+pub struct Context {
+    global: Global,
+    /// How it shows what it finds.
+    pub output: Output,
+}
+
+/// DynamoDB, and where it is.
+#[derive(Clone, Debug)]
+pub struct DynamoDb {
+    /// A client whose calls are counted.
+    pub client: Client,
+    /// What the calls cost.
+    pub meter: Meter,
+    /// The name of the table of messages. It need not exist.
+    pub table_name: String,
+    /// For people: `DynamoDB at http://…`, or account and region.
+    pub place: String,
+}
+
+/// PostgreSQL, and where it is.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// The server with the database.
+    pub server: DatabaseServer,
+    /// The same as a URL, with its password.
+    pub url: String,
+    /// Whether a connection may be kept between queries: not on the embedded server, which serves one at a time.
+    pub keep: bool,
+    /// For people: host, port and name, without user and password.
+    pub place: String,
+}
+
+/// What the local stack says of itself (`GET /local/health`).
+#[derive(Clone, Debug, Deserialize)]
+struct Health {
+    dynamodb_url: String,
+    database_url: Option<String>,
+    table: String,
+    region: String,
+}
+
+impl Context {
+    /// What the command line says.
+    #[must_use]
+    pub fn new(global: Global) -> Self {
+        let output = Output::new(global.output);
+        Self { global, output }
+    }
+
+    /// Whether AWS is worked on.
+    #[must_use]
+    pub fn is_aws(&self) -> bool {
+        self.global.target == Target::Aws
+    }
+
+    /// The URL of the API, without a slash at its end.
+    pub fn api_url(&self) -> Result<String> {
+        let url = match (&self.global.url, self.global.target) {
+            (Some(url), _) => url,
+            (None, Target::Local) => LOCAL_URL,
+            (None, Target::Aws) => bail!("name the API with --url; the stack's output ApiUrl says it"),
+        };
+        check_http_url("--url", url)?;
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
+    /// Fails unless `--yes` was given. `what` is destroyed, as in "this deletes the table x with every message".
+    pub fn confirm(&self, what: &str) -> Result<()> {
+        if self.global.yes { Ok(()) } else { bail!("{what}; if that is what you want, add --yes") }
+    }
+
+    /// The SDK's configuration for the target.
+    pub async fn sdk_config(&self) -> Result<SdkConfig> {
+        match self.global.target {
+            Target::Aws => self.aws_config().await,
+            Target::Local => {
+                let (url, region) = if let Some(url) = &self.global.dynamodb_url {
+                    (url.clone(), self.global.region.clone())
+                } else {
+                    let health = self.health().await?;
+                    (health.dynamodb_url, Some(health.region))
+                };
+                check_http_url("--dynamodb-url", &url)?;
+                refuse_aws("--dynamodb-url", &url)?;
+                let region = region
+                    .or_else(|| environment("AWS_REGION").filter(|region| !region.is_empty()))
+                    .unwrap_or_else(|| "us-east-1".to_owned());
+                // The same as the local stack's: DynamoDB Local may keep tables apart by key and region.
+                let credentials = Credentials::new("local", "local", None, None, "cruddur");
+                Ok(aws_config::defaults(BehaviorVersion::latest())
+                    .region(Region::new(region))
+                    .credentials_provider(credentials)
+                    .endpoint_url(url)
+                    .load()
+                    .await)
+            }
+        }
+    }
+
+    /// The SDK's configuration for AWS, whatever the target: to read from a user pool.
+    pub async fn aws_config(&self) -> Result<SdkConfig> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(region) = &self.global.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let sdk = loader.load().await;
+        if sdk.region().is_none() {
+            bail!("no AWS region is set: use --region, AWS_REGION, or a profile that has one (AWS_PROFILE)");
+        }
+        Ok(sdk)
+    }
+
+    /// DynamoDB, which is not called yet, but for what says whose it is: with AWS, account, region and table are
+    /// shown first.
+    pub async fn dynamodb(&self) -> Result<DynamoDb> {
+        let sdk = self.sdk_config().await?;
+        let meter = Meter::default();
+        let client = match (&self.global.dynamodb_url, self.global.target) {
+            (Some(url), Target::Aws) => {
+                check_http_url("--dynamodb-url", url)?;
+                let sdk = sdk.clone().into_builder().endpoint_url(url).build();
+                metered_client(&sdk, CallLimits::ADMIN, &meter)
+            }
+            _ => metered_client(&sdk, CallLimits::ADMIN, &meter),
+        };
+        let table_name = self.table_name().await?;
+        let place = match self.global.target {
+            Target::Local => format!("DynamoDB at {}", sdk.endpoint_url().unwrap_or_default()),
+            Target::Aws => {
+                let account = account(&sdk).await?;
+                let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+                let elsewhere =
+                    self.global.dynamodb_url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+                let place = format!("AWS account {account}, region {region}{elsewhere}");
+                note(&format!("{place}, table {table_name}"));
+                place
+            }
+        };
+        Ok(DynamoDb { client, meter, table_name, place })
+    }
+
+    /// The table of messages, which exists.
+    pub async fn table(&self) -> Result<(Table, DynamoDb)> {
+        let dynamodb = self.dynamodb().await?;
+        let described = dynamodb.client.describe_table().table_name(&dynamodb.table_name).send().await;
+        described.map_err(|error| self.dynamodb_error(&dynamodb, &error))?;
+        Ok((Table::new(dynamodb.client.clone(), &dynamodb.table_name), dynamodb))
+    }
+
+    /// One line about a call to DynamoDB that failed, with what to do.
+    pub fn dynamodb_error<E>(&self, dynamodb: &DynamoDb, error: &SdkError<E, HttpResponse>) -> anyhow::Error
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let DynamoDb { table_name, place, .. } = dynamodb;
+        if error.code() == Some("ResourceNotFoundException") {
+            return anyhow!(
+                "{place} has no table {table_name}: make it with `cruddur ddb schema-load`, or name another with \
+                 --table"
+            );
+        }
+        aws_error(place, error)
+    }
+
+    /// The database of users, which is not connected to yet.
+    pub async fn database(&self) -> Result<Database> {
+        let (url, embedded) = match (&self.global.database_url, self.global.target) {
+            (Some(url), _) => (url.clone(), false),
+            (None, Target::Aws) => {
+                let url = environment("DATABASE_URL").filter(|url| !url.is_empty());
+                (url.context("name the database of users: DATABASE_URL or --database-url")?, false)
+            }
+            (None, Target::Local) => {
+                let url = self.health().await?.database_url;
+                let url = url.context(
+                    "the local stack uses a PostgreSQL of its own: name it, too, with --database-url \
+                     \"$DATABASE_URL\"",
+                )?;
+                (url, true)
+            }
+        };
+        let server: DatabaseServer = url.parse().context("the URL of the database can't be used")?;
+        let place = server.to_string();
+        if self.global.target == Target::Local {
+            refuse_aws("--database-url", &place)?;
+        } else {
+            note(&format!("database {place}"));
+        }
+        // Whoever gives the embedded server's URL by hand gets along with a connection per query, too.
+        let keep = !embedded && !self.is_embedded(&url).await;
+        Ok(Database { server, url, keep, place })
+    }
+
+    /// Whether `url` is that of the local stack's embedded PostgreSQL.
+    async fn is_embedded(&self, url: &str) -> bool {
+        if self.global.target == Target::Aws {
+            return false;
+        }
+        self.health().await.is_ok_and(|health| health.database_url.as_deref() == Some(url))
+    }
+
+    async fn table_name(&self) -> Result<String> {
+        if let Some(name) = &self.global.table {
+            let config = TableConfig::from_lookup(|_| Some(name.clone()));
+            return Ok(config.map_err(|_| anyhow!("--table: not 3 to 255 of A-Z a-z 0-9 _ . -"))?.name);
+        }
+        if self.global.target == Target::Local && self.global.dynamodb_url.is_none() {
+            return Ok(self.health().await?.table);
+        }
+        Ok(TableConfig::from_lookup(environment)?.name)
+    }
+
+    async fn health(&self) -> Result<Health> {
+        let url = self.api_url()?;
+        let advice = || {
+            format!(
+                "no local stack answers at {url}: start it with `cargo run`, say where it is (--url), name the \
+                 engines (--dynamodb-url, --database-url), or say --target aws"
+            )
+        };
+        let ask =
+            async { reqwest::get(format!("{url}/local/health")).await?.error_for_status()?.json().await };
+        timeout(HEALTH_LIMIT, ask).await.ok().and_then(Result::ok).with_context(advice)
+    }
+}
+
+impl Database {
+    /// The users in it.
+    #[must_use]
+    pub fn users(&self) -> Users {
+        Users::new(Arc::new(self.postgres()))
+    }
+
+    /// For single statements.
+    #[must_use]
+    pub fn postgres(&self) -> Postgres {
+        Postgres::new(self.server.clone(), self.keep)
+    }
+
+    /// A connection, closed with [`Connection::close`].
+    pub async fn connect(&self) -> Result<Connection> {
+        match timeout(CONNECT_LIMIT, self.server.connect()).await {
+            Ok(Ok((client, driver))) => Ok(Connection { client, driver: tokio::spawn(driver) }),
+            Ok(Err(error)) => Err(self.connect_error(&error)),
+            Err(_) => Err(anyhow!("PostgreSQL at {} does not answer: is it the right address?", self.place)),
+        }
+    }
+
+    /// One line about a connection that failed, with what to do.
+    #[must_use]
+    pub fn connect_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
+        let place = &self.place;
+        match error.code() {
+            Some(state) if *state == SqlState::INVALID_CATALOG_NAME => {
+                anyhow!("there is no database {place}: make it with `cruddur db create`")
+            }
+            Some(state)
+                if *state == SqlState::INVALID_PASSWORD
+                    || *state == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
+            {
+                anyhow!("PostgreSQL at {place} refuses user or password: check the database's URL")
+            }
+            _ => anyhow!(
+                "PostgreSQL at {place} can't be reached ({}): start it, or correct the database's URL",
+                Chain(error)
+            ),
+        }
+    }
+
+    /// One line about a query that failed, with what to do.
+    #[must_use]
+    pub fn query_error(&self, error: &cruddur::error::Error) -> anyhow::Error {
+        let text = Chain(error).to_string();
+        let place = &self.place;
+        if text.contains("SQLSTATE 42P01") || text.contains("SQLSTATE 42703") {
+            anyhow!("the database {place} lacks tables: make them with `cruddur db migrate`")
+        } else if text.contains("SQLSTATE 3D000") {
+            anyhow!("there is no database {place}: make it with `cruddur db create`")
+        } else {
+            anyhow!("PostgreSQL at {place}: {text}")
+        }
+    }
+}
+
+/// A connection to PostgreSQL.
+#[derive(Debug)]
+pub struct Connection {
+    /// What to query with.
+    pub client: tokio_postgres::Client,
+    driver: tokio::task::JoinHandle<Result<(), tokio_postgres::Error>>,
+}
+
+impl Connection {
+    /// Closes it and waits until it is: the embedded server serves one connection at a time.
+    pub async fn close(self) {
+        drop(self.client);
+        let _ = timeout(CONNECT_LIMIT, self.driver).await;
+    }
+}
+
+/// One line about a call to AWS that failed, with what to do.
+pub fn aws_error<E>(place: &str, error: &SdkError<E, HttpResponse>) -> anyhow::Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    match error.code() {
+        Some(
+            "AccessDeniedException"
+            | "AccessDenied"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "SignatureDoesNotMatch",
+        ) => anyhow!(
+            "{place} refuses these credentials ({}): check AWS_PROFILE, or sign in again",
+            error.message().or(error.code()).unwrap_or_default()
+        ),
+        Some(code) => anyhow!("{place}: {} ({code})", error.message().unwrap_or("no reason given")),
+        None => {
+            let text = Chain(error).to_string();
+            if text.contains("credential") {
+                return anyhow!(
+                    "there are no AWS credentials: set AWS_PROFILE, or run `aws configure` first"
+                );
+            }
+            anyhow!("{place} can't be reached ({text}): is it running, and is the URL right?")
+        }
+    }
+}
+
+/// The account of the credentials.
+async fn account(sdk: &SdkConfig) -> Result<String> {
+    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
+    let identity = answer.map_err(|error| aws_error("AWS", &error))?;
+    Ok(identity.account.unwrap_or_else(|| "unknown".to_owned()))
+}
+
+fn check_http_url(flag: &str, url: &str) -> Result<()> {
+    match url.parse::<http::Uri>() {
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(()),
+        _ => bail!("{flag}: not a URL such as http://127.0.0.1:8000"),
+    }
+}
+
+/// What is in AWS is changed by no command that does not say so.
+fn refuse_aws(flag: &str, place: &str) -> Result<()> {
+    if place.to_ascii_lowercase().contains(".amazonaws.com") {
+        bail!("{flag} names a place in AWS: add --target aws");
+    }
+    Ok(())
+}
+
+/// A line for the person at the terminal that is no data: on stderr.
+pub fn note(line: &str) {
+    // Nobody may be listening; that stops nothing.
+    let _ = writeln!(anstream::stderr(), "{line}");
+}

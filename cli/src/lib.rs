@@ -1,0 +1,50 @@
+//! The command `cruddur`: tables, users, access patterns, a doctor for inboxes, and a chat in the terminal.
+//!
+//! A module per group of commands; [`options`] says what there is, [`context`] what it works on, and [`output`]
+//! how it is shown.
+
+pub mod chat;
+pub mod cognito;
+pub mod context;
+pub mod db;
+pub mod ddb;
+pub mod doctor;
+pub mod options;
+pub mod output;
+
+use anyhow::Result;
+use clap::CommandFactory as _;
+
+use crate::{
+    context::Context,
+    options::{Cli, Command},
+};
+
+/// How a command ended that did what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Done,
+    /// Something was found that a person has to look at: a broken invariant, a conflict of users.
+    Found,
+}
+
+/// Carries out what the command line says.
+pub async fn run(cli: Cli) -> Result<Outcome> {
+    let context = Context::new(cli.global);
+    match cli.command {
+        Command::Ddb(command) => ddb::run(&context, command).await,
+        Command::Db(command) => db::run(&context, command).await,
+        Command::Cognito(command) => cognito::run(&context, command).await,
+        Command::Token(command) => chat::token(&context, command).await,
+        Command::Inbox(command) => chat::inbox(&context, command).await,
+        Command::Read(command) => chat::read(&context, command).await,
+        Command::Send(command) => chat::send(&context, command).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "cruddur", &mut script);
+            context.output.text(&String::from_utf8_lossy(&script))?;
+            Ok(Outcome::Done)
+        }
+    }
+}

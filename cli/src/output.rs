@@ -1,0 +1,167 @@
+//! How what was found is shown: on stdout, for people or as JSON; progress on stderr, on a terminal only.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use anyhow::Result;
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use unicode_width::UnicodeWidthChar as _;
+
+use crate::options::Format;
+
+/// Columns of a line where stdout is no terminal.
+const COLUMNS: u16 = 100;
+
+/// How to show what was found.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    format: Format,
+}
+
+impl Output {
+    /// In `format`.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// Whether programs are to read it.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes `text` as it is.
+    pub fn text(self, text: &str) -> io::Result<()> {
+        let mut stdout = anstream::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// A line of its own.
+    pub fn line(self, line: &str) -> io::Result<()> {
+        self.text(&format!("{line}\n"))
+    }
+
+    /// A JSON object on a line of its own.
+    pub fn json(self, value: &impl Serialize) -> Result<()> {
+        Ok(self.line(&serde_json::to_string(value)?)?)
+    }
+
+    /// A sentence for people, or the object for programs.
+    pub fn result(self, sentence: &str, value: &impl Serialize) -> Result<()> {
+        if self.is_json() { self.json(value) } else { Ok(self.line(sentence)?) }
+    }
+
+    /// A row each for people under `header`, or an object each for programs.
+    pub fn rows<T: Serialize>(
+        self,
+        header: &[&str],
+        items: &[T],
+        cells: impl Fn(&T) -> Vec<String>,
+    ) -> Result<()> {
+        if self.is_json() {
+            return items.iter().try_for_each(|item| self.json(item));
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(columns());
+        table.set_header(header.iter().copied());
+        for item in items {
+            let cells = cells(item);
+            let mut row = comfy_table::Row::from(cells.iter().map(|cell| printable(cell)));
+            // A long text is cut, not folded: a row is a line.
+            row.max_height(1);
+            table.add_row(row);
+        }
+        for line in table.lines() {
+            self.line(line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Columns of the terminal.
+#[must_use]
+pub fn columns() -> u16 {
+    if io::stdout().is_terminal() { Table::new().width().unwrap_or(COLUMNS) } else { COLUMNS }
+}
+
+/// `text` on one line, without anything that a terminal would obey: a message may hold escape sequences, and may turn
+/// the direction of what follows.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let is_formatting = |char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
+    text.chars()
+        .filter_map(|char| match char {
+            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
+            _ if char.is_control() => Some('\u{fffd}'),
+            _ if is_formatting(char) => None,
+            _ => Some(char),
+        })
+        .collect()
+}
+
+/// `text`, made [`printable`] and cut to `columns` of a terminal, with `…` where it was cut.
+#[must_use]
+pub fn cut(text: &str, columns: usize) -> String {
+    let text = printable(text);
+    let width = |char: char| char.width().unwrap_or(0);
+    if text.chars().map(width).sum::<usize>() <= columns {
+        return text;
+    }
+    let mut left = columns.saturating_sub(1);
+    let mut cut = text
+        .chars()
+        .take_while(|char| {
+            let fits = width(*char) <= left;
+            left = left.saturating_sub(width(*char));
+            fits
+        })
+        .collect::<String>();
+    cut.push('…');
+    cut
+}
+
+/// The progress of something long: on stderr, and only when that is a terminal. `total`: of how many, where that is
+/// known.
+#[must_use]
+pub fn progress(what: &'static str, total: Option<u64>) -> ProgressBar {
+    let target =
+        if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(total, target).with_prefix(what);
+    let template = match total {
+        Some(_) => "{prefix} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}",
+        None => "{prefix} {spinner} {human_pos} {per_sec} {elapsed}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_printed() {
+        assert_eq!(
+            printable("a\u{1b}[31mred\u{7}\nb\u{202e}c\u{9b}2J"),
+            "a\u{fffd}[31mred\u{fffd} bc\u{fffd}2J"
+        );
+    }
+
+    #[test]
+    fn a_text_is_cut_to_columns_and_not_to_characters() {
+        assert_eq!(cut("hello", 5), "hello");
+        assert_eq!(cut("hello!", 5), "hell…");
+        assert_eq!(cut("日本語日本語", 6), "日本…");
+        assert_eq!(cut("", 0), "");
+    }
+}
