@@ -12,6 +12,7 @@ mod create_message;
 mod key_set;
 mod list_message_groups;
 mod list_messages;
+mod meter;
 mod order_of_checks;
 mod pages;
 mod post_confirmation;

@@ -1,0 +1,72 @@
+//! The meter counts what DynamoDB says that each call has cost.
+
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use cruddur::{
+    dynamodb::{CallLimits, Meter, Table, Units, metered_client},
+    message::create::{NewMessage, Target, create},
+    stream::{NewestMessage, move_group::move_group},
+};
+use testing::{World, world::TABLE};
+
+#[tokio::test]
+async fn every_kind_of_call_is_counted() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    let meter = Meter::default();
+    let table = Table::new(metered_client(&world.parts.sdk, CallLimits::WRITE, &meter), TABLE);
+    let (clock, random) = (&world.parts.clock, &world.parts.random);
+    let _ = world.emulator.take_calls();
+
+    let to_bob = Target::User { handle: bob.user.handle.parse().unwrap(), receiver: bob.user.clone() };
+    for target in [to_bob, Target::Group(group_uuid)] {
+        let text = "hello".parse().unwrap();
+        let new = NewMessage { sender: alice.user.clone(), target, text, idempotency_key: None };
+        let sent = create(&table, clock, random, new).await.unwrap();
+        let sk = cruddur::sort_key::SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
+        let newest = NewestMessage { group_uuid, sk, message: "hello".to_owned(), sequence_numbers: vec![] };
+        move_group(&table, random, &newest).await.unwrap();
+    }
+    let client = table.client();
+    let key = |pk: String| {
+        [("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S("MEM".to_owned()))]
+            .into()
+    };
+    let keys = KeysAndAttributes::builder().keys(key(format!("MEM#{group_uuid}"))).build().unwrap();
+    client.batch_get_item().request_items(TABLE, keys).send().await.unwrap();
+    client.scan().table_name(TABLE).send().await.unwrap();
+    let update = client.update_item().table_name(TABLE).set_key(Some(key(format!("MEM#{group_uuid}"))));
+    let update = update.update_expression("SET note = :note");
+    let update = update.expression_attribute_values(":note", AttributeValue::S("x".to_owned()));
+    update.send().await.unwrap();
+    let delete = client.delete_item().table_name(TABLE).set_key(Some(key(format!("MEM#{group_uuid}"))));
+    delete.send().await.unwrap();
+
+    let mut expected = Units::default();
+    let mut operations = std::collections::BTreeSet::new();
+    for call in world.emulator.take_calls() {
+        let (of_table, of_index) = call.units();
+        if ["GetItem", "BatchGetItem", "Query", "Scan"].contains(&&*call.operation) {
+            expected.read += of_table + of_index;
+        } else {
+            expected.write += of_table + of_index;
+        }
+        operations.insert(call.operation);
+    }
+    assert_eq!(
+        operations.iter().collect::<Vec<_>>(),
+        [
+            "BatchGetItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "Scan",
+            "TransactWriteItems",
+            "UpdateItem"
+        ]
+    );
+    assert!(expected.read > 0.0 && expected.write > 0.0, "{expected:?}");
+    assert_eq!(meter.units(), expected);
+}
