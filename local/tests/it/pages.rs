@@ -41,6 +41,8 @@ async fn health_tells_where_everything_is(stack: &Stack) {
         "url": stack.url,
         "dynamodb_url": said("DynamoDB  "),
         "database_url": said("PostgreSQL  "),
+        "table": "cruddur-messages",
+        "region": "us-east-1",
     });
     assert_eq!(health, expected);
     assert_eq!(said("users  "), "sunyoung, scarlett, andrew, bayko, lore, mock");
