@@ -1,18 +1,54 @@
 //! The Cognito user pool.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
 
 use crate::{Outcome, context::Context};
+
+mod jwks;
+mod list_users;
+pub mod pool;
+pub mod sync;
 
 /// `cognito …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Lists the users of the pool
-    ListUsers,
+    #[command(after_help = list_users::AFTER_HELP)]
+    ListUsers {
+        /// The user pool.
+        #[command(flatten)]
+        pool: pool::Options,
+    },
+    /// Writes each pool user's sub into the database of users, by handle
+    #[command(long_about = sync::LONG_ABOUT, after_help = sync::AFTER_HELP)]
+    SyncUserIds {
+        /// The user pool.
+        #[command(flatten)]
+        pool: pool::Options,
+        /// What may be written.
+        #[command(flatten)]
+        options: sync::Options,
+    },
+    /// Prints the pool's key set on one line, as the variable `COGNITO_JWKS` wants it
+    #[command(after_help = jwks::AFTER_HELP)]
+    Jwks {
+        /// The user pool.
+        #[command(flatten)]
+        pool: pool::Options,
+    },
 }
 
 /// Carries out `command`.
-pub async fn run(_context: &Context, _command: Command) -> Result<Outcome> {
-    bail!("to do")
+pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
+    match command {
+        Command::ListUsers { pool } => list_users::run(context, &pool.required(context)?).await?,
+        Command::SyncUserIds { pool, options } => {
+            let pool = pool.required(context)?;
+            let database = context.database().await?;
+            return sync::run(context, &pool, &database, &options).await;
+        }
+        Command::Jwks { pool } => jwks::run(context, &pool.required(context)?).await?,
+    }
+    Ok(Outcome::Done)
 }

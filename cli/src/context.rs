@@ -91,6 +91,12 @@ impl Context {
         self.global.target == Target::Aws
     }
 
+    /// The region that the command line names.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.global.region.as_deref()
+    }
+
     /// The URL of the API, without a slash at its end.
     pub fn api_url(&self) -> Result<String> {
         let url = match (&self.global.url, self.global.target) {
@@ -135,7 +141,7 @@ impl Context {
         }
     }
 
-    /// The SDK's configuration for AWS, whatever the target: to read from a user pool.
+    /// The SDK's configuration for AWS, whatever the target.
     pub async fn aws_config(&self) -> Result<SdkConfig> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(region) = &self.global.region {
@@ -146,6 +152,11 @@ impl Context {
             bail!("no AWS region is set: use --region, AWS_REGION, or a profile that has one (AWS_PROFILE)");
         }
         Ok(sdk)
+    }
+
+    /// The SDK's configuration for AWS in `region`, whatever the profile says.
+    pub async fn aws_config_in(&self, region: &str) -> SdkConfig {
+        aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.to_owned())).load().await
     }
 
     /// DynamoDB, which is not called yet, but for what says whose it is: with AWS, account, region and table are
@@ -275,13 +286,35 @@ impl Database {
         Postgres::new(self.server.clone(), self.keep)
     }
 
+    /// Another database of the same server.
+    #[must_use]
+    pub fn with_name(&self, name: &str) -> Self {
+        let server = self.server.with_database(name);
+        let place = server.to_string();
+        Self { server, place, ..self.clone() }
+    }
+
     /// A connection, closed with [`Connection::close`].
     pub async fn connect(&self) -> Result<Connection> {
+        self.connect_if_there().await?.with_context(|| self.missing())
+    }
+
+    /// A connection; none where the server has no such database.
+    pub async fn connect_if_there(&self) -> Result<Option<Connection>> {
         match timeout(CONNECT_LIMIT, self.server.connect()).await {
-            Ok(Ok((client, driver))) => Ok(Connection { client, driver: tokio::spawn(driver) }),
+            Ok(Ok((client, driver))) => Ok(Some(Connection { client, driver: tokio::spawn(driver) })),
+            Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
             Ok(Err(error)) => Err(self.connect_error(&error)),
             Err(_) => Err(anyhow!("PostgreSQL at {} does not answer: is it the right address?", self.place)),
         }
+    }
+
+    fn refused(&self) -> String {
+        format!("PostgreSQL at {} refuses user or password: check the database's URL", self.place)
+    }
+
+    fn missing(&self) -> String {
+        format!("there is no database {}: make it with `cruddur db create`", self.place)
     }
 
     /// One line about a connection that failed, with what to do.
@@ -289,14 +322,12 @@ impl Database {
     pub fn connect_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
         let place = &self.place;
         match error.code() {
-            Some(state) if *state == SqlState::INVALID_CATALOG_NAME => {
-                anyhow!("there is no database {place}: make it with `cruddur db create`")
-            }
+            Some(state) if *state == SqlState::INVALID_CATALOG_NAME => anyhow!(self.missing()),
             Some(state)
                 if *state == SqlState::INVALID_PASSWORD
                     || *state == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
             {
-                anyhow!("PostgreSQL at {place} refuses user or password: check the database's URL")
+                anyhow!(self.refused())
             }
             _ => anyhow!(
                 "PostgreSQL at {place} can't be reached ({}): start it, or correct the database's URL",
@@ -313,7 +344,9 @@ impl Database {
         if text.contains("SQLSTATE 42P01") || text.contains("SQLSTATE 42703") {
             anyhow!("the database {place} lacks tables: make them with `cruddur db migrate`")
         } else if text.contains("SQLSTATE 3D000") {
-            anyhow!("there is no database {place}: make it with `cruddur db create`")
+            anyhow!(self.missing())
+        } else if text.contains("SQLSTATE 28P01") || text.contains("SQLSTATE 28000") {
+            anyhow!(self.refused())
         } else {
             anyhow!("PostgreSQL at {place}: {text}")
         }
@@ -349,6 +382,9 @@ where
             | "InvalidClientTokenId"
             | "ExpiredToken"
             | "ExpiredTokenException"
+            | "InvalidSignatureException"
+            | "MissingAuthenticationTokenException"
+            | "NotAuthorizedException"
             | "SignatureDoesNotMatch",
         ) => anyhow!(
             "{place} refuses these credentials ({}): check AWS_PROFILE, or sign in again",
@@ -374,7 +410,8 @@ async fn account(sdk: &SdkConfig) -> Result<String> {
     Ok(identity.account.unwrap_or_else(|| "unknown".to_owned()))
 }
 
-fn check_http_url(flag: &str, url: &str) -> Result<()> {
+/// Refuses what is no URL of a server.
+pub(crate) fn check_http_url(flag: &str, url: &str) -> Result<()> {
     match url.parse::<http::Uri>() {
         Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(()),
         _ => bail!("{flag}: not a URL such as http://127.0.0.1:8000"),

@@ -1,0 +1,133 @@
+//! `cognito sync-user-ids`: the pool users' subs, in the database of users.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use clap::Args;
+use cruddur::user::Handle;
+use serde::Serialize;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use self::{
+    plan::{Allowed, Plan, Planner, Row, Step},
+    report::Report,
+    write::carry_out,
+};
+use super::pool::{PoolUser, UserPool};
+use crate::{
+    Outcome,
+    context::{Context, Database, note},
+};
+
+mod plan;
+mod report;
+mod write;
+
+pub(super) const LONG_ABOUT: &str = "\
+Writes each pool user's sub into the database of users, by handle (preferred_username, in any case), where none is \
+set.
+
+A row that has another sub is a conflict, and left alone unless --overwrite names the handle: anyone in the pool can \
+choose any handle. Two pool users with the same handle are a conflict, too, whatever is named. Users who have not \
+confirmed their sign-up, or are disabled, are never written. A user whose sub stands on a row with another handle \
+keeps that row. A second run changes nothing.";
+
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  cruddur cognito sync-user-ids --user-pool eu-central-1_AbCdEfGhI --dry-run
+  cruddur cognito sync-user-ids --target aws --overwrite sunyoung
+
+Exit code 3: conflicts remain.";
+
+/// Rows that are read at once.
+const PAGE: i64 = 1_000;
+
+/// What may be written beside the subs that are missing.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Options {
+    /// Make the users that have no row
+    #[arg(long)]
+    pub create: bool,
+
+    /// Replace another sub on this handle's row, which gives the account to the pool user (may be repeated)
+    #[arg(long, value_name = "HANDLE")]
+    pub overwrite: Vec<Handle>,
+
+    /// Write nothing, and say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What was done, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+struct Counts {
+    pool_users: usize,
+    set: usize,
+    overwritten: usize,
+    created: usize,
+    unchanged: usize,
+    conflicts: usize,
+    without_row: usize,
+    left_out: usize,
+    rows_without_pool_user: usize,
+}
+
+/// Reads pool and database, writes what is to be written, and says what it does.
+pub async fn run(
+    context: &Context,
+    pool: &UserPool,
+    database: &Database,
+    options: &Options,
+) -> Result<Outcome> {
+    let users = pool.users(context).await?;
+    sync(context, users, database, options).await
+}
+
+async fn sync(
+    context: &Context,
+    users: Vec<PoolUser>,
+    database: &Database,
+    options: &Options,
+) -> Result<Outcome> {
+    let overwrite =
+        options.overwrite.iter().map(|handle| handle.canonical().to_owned()).collect::<HashSet<_>>();
+    let allowed = Allowed { create: options.create, overwrite };
+    let plan = plan(users, database, &allowed).await?;
+    for handle in &plan.not_overwritten {
+        note(&format!(
+            "--overwrite {handle}: no row of that handle has the sub of another user, or two pool users have it"
+        ));
+    }
+    let mut report = Report::new(context.output, options.dry_run);
+    for Step { user, verdict } in &plan.steps {
+        let done = if options.dry_run { None } else { carry_out(database, user, verdict).await? };
+        report.user(user, verdict, done.as_ref())?;
+    }
+    report.finish(&plan)
+}
+
+/// What is to be done.
+async fn plan(users: Vec<PoolUser>, database: &Database, allowed: &Allowed) -> Result<Plan> {
+    let postgres = database.postgres();
+    let mut planner = Planner::new(users);
+    let mut last: Option<Uuid> = None;
+    loop {
+        let statement = include_str!("../../../sql/users/cognito_user_ids.sql");
+        let parameters = [(&last as _, Type::UUID), (&PAGE as _, Type::INT8)];
+        let rows = postgres.query(statement, &parameters).await;
+        let rows = rows.map_err(|error| database.query_error(&error))?;
+        for row in &rows {
+            let row = Row {
+                uuid: row.try_get("uuid")?,
+                handle: row.try_get("handle")?,
+                cognito_user_id: row.try_get("cognito_user_id")?,
+            };
+            last = Some(row.uuid);
+            planner.see(row);
+        }
+        if rows.len() < usize::try_from(PAGE)? {
+            return Ok(planner.finish(allowed));
+        }
+    }
+}

@@ -1,0 +1,247 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn user(handle: &str, sub: &str) -> PoolUser {
+    PoolUser {
+        handle: Some(handle.to_owned()).filter(|handle| !handle.is_empty()),
+        sub: sub.to_owned(),
+        status: "CONFIRMED".to_owned(),
+        enabled: true,
+        name: None,
+        email: None,
+    }
+}
+
+/// The row of this number; no sub: an empty one.
+fn row(number: u128, handle: &str, sub: &str) -> Row {
+    Row {
+        uuid: Uuid::from_u128(number),
+        handle: handle.to_owned(),
+        cognito_user_id: Some(sub.to_owned()).filter(|sub| !sub.is_empty()),
+    }
+}
+
+fn plan(users: &[PoolUser], rows: &[Row], allowed: &Allowed) -> Plan {
+    let mut planner = Planner::new(users.to_vec());
+    for row in rows {
+        planner.see(row.clone());
+    }
+    planner.finish(allowed)
+}
+
+fn overwriting(handles: &[&str]) -> Allowed {
+    Allowed { create: false, overwrite: handles.iter().map(|handle| (*handle).to_owned()).collect() }
+}
+
+fn verdicts(plan: &Plan) -> Vec<(&str, Verdict)> {
+    plan.steps.iter().map(|step| (step.user.sub.as_str(), step.verdict.clone())).collect()
+}
+
+fn other_sub(sub: &str, in_pool: bool) -> Verdict {
+    Verdict::Conflict(Conflict::OtherSub { cognito_user_id: sub.to_owned(), in_pool })
+}
+
+#[test]
+fn an_empty_row_gets_the_sub_of_its_handle_in_any_case() {
+    let rows = [row(1, "SunYoung", ""), row(2, "andrew", "")];
+    let plan = plan(&[user("@sunYOUNG", "a"), user("andrew", "b")], &rows, &Allowed::default());
+    assert_eq!(verdicts(&plan), [("a", Verdict::Set(rows[0].clone())), ("b", Verdict::Set(rows[1].clone()))]);
+}
+
+#[test]
+fn a_sub_that_is_there_is_left_alone() {
+    let plan = plan(&[user("sunyoung", "a")], &[row(1, "sunyoung", "a")], &Allowed::default());
+    assert_eq!((verdicts(&plan), plan.unchanged), (vec![], 1));
+}
+
+#[test]
+fn another_sub_is_a_conflict_until_its_handle_is_named() {
+    let (users, rows) = ([user("SunYoung", "a")], [row(1, "sunyoung", "old")]);
+    assert_eq!(verdicts(&plan(&users, &rows, &overwriting(&["andrew"]))), [("a", other_sub("old", false))]);
+    assert_eq!(
+        verdicts(&plan(&users, &rows, &overwriting(&["sunyoung"]))),
+        [("a", Verdict::Overwrite(rows[0].clone()))]
+    );
+}
+
+#[test]
+fn of_two_with_the_same_handle_neither_gets_the_row() {
+    let users = [user("sunyoung", "a"), user("SUNYOUNG", "b")];
+    for rows in [vec![], vec![row(1, "sunyoung", "")], vec![row(1, "sunyoung", "old")]] {
+        let allowed = Allowed { create: true, ..overwriting(&["sunyoung"]) };
+        let plan = plan(&users, &rows, &allowed);
+        let twice = Verdict::Conflict(Conflict::HandleTwice);
+        assert_eq!(verdicts(&plan), [("a", twice.clone()), ("b", twice)], "{rows:?}");
+        assert_eq!(plan.not_overwritten, ["sunyoung"]);
+    }
+}
+
+#[test]
+fn whoever_has_the_row_keeps_it_when_another_takes_the_same_handle() {
+    let users = [user("sunyoung", "a"), user("sunyoung", "b")];
+    let plan = plan(&users, &[row(1, "sunyoung", "a")], &Allowed::default());
+    assert_eq!(verdicts(&plan), [("b", Verdict::Conflict(Conflict::HandleTwice))]);
+    assert_eq!(plan.unchanged, 1);
+}
+
+#[test]
+fn a_user_on_two_pages_is_one_user() {
+    let rows = [row(1, "sunyoung", "")];
+    let plan = plan(&[user("sunyoung", "a"), user("sunyoung", "a")], &rows, &Allowed::default());
+    assert_eq!(verdicts(&plan), [("a", Verdict::Set(rows[0].clone()))]);
+}
+
+#[test]
+fn the_unconfirmed_and_the_disabled_are_never_written() {
+    let unconfirmed = PoolUser { status: "UNCONFIRMED".to_owned(), ..user("sunyoung", "a") };
+    let disabled = PoolUser { enabled: false, ..user("andrew", "b") };
+    let new = PoolUser { enabled: false, ..user("", "c") };
+    let rows = [row(1, "sunyoung", ""), row(2, "andrew", "old")];
+    let allowed = Allowed { create: true, ..overwriting(&["andrew"]) };
+    let plan = plan(&[unconfirmed, disabled, new], &rows, &allowed);
+    assert_eq!(
+        verdicts(&plan),
+        [("a", Verdict::Unconfirmed), ("b", Verdict::Disabled), ("c", Verdict::Disabled)]
+    );
+}
+
+#[test]
+fn a_user_known_under_another_handle_stays_so() {
+    let rows = [row(1, "user-0000000a", "a"), row(2, "sunyoung", "")];
+    let plan = plan(&[user("sunyoung", "a")], &rows, &Allowed::default());
+    assert_eq!(verdicts(&plan), [("a", Verdict::KnownAs("user-0000000a".to_owned()))]);
+    assert_eq!(plan.rows_without_user.handles, ["sunyoung"]);
+}
+
+#[test]
+fn a_handle_made_for_a_user_without_one_is_nothing_to_tell() {
+    let rows = [row(1, "user-0000000a", "a"), row(2, "user-0000000b", "b")];
+    let plan = plan(&[user("", "a"), user("no handle at all", "b")], &rows, &Allowed::default());
+    assert_eq!((verdicts(&plan), plan.unchanged), (vec![], 2));
+}
+
+#[test]
+fn whoever_has_no_row_is_made_one_only_when_asked() {
+    let users = [user("lore", "a"), user("", "b")];
+    assert_eq!(
+        verdicts(&plan(&users, &[], &Allowed::default())),
+        [("a", Verdict::NoRow), ("b", Verdict::NoRow)]
+    );
+    let allowed = Allowed { create: true, ..Allowed::default() };
+    assert_eq!(verdicts(&plan(&users, &[], &allowed)), [("a", Verdict::Create), ("b", Verdict::Create)]);
+}
+
+#[test]
+fn rows_without_a_pool_user_are_counted_and_the_first_are_named() {
+    let rows = (1..=1_100).map(|number| row(number, &format!("user{number}"), "")).collect::<Vec<_>>();
+    let plan = plan(&[user("user1", "a")], &rows, &Allowed::default());
+    assert_eq!(plan.rows_without_user.count, 1_099);
+    assert_eq!(plan.rows_without_user.handles.len(), LISTED);
+    assert_eq!(plan.rows_without_user.handles[0], "user2");
+}
+
+#[test]
+fn whoever_loses_a_row_is_judged_anew_after_that() {
+    // b sat on sunyoung's row; the row of b's own handle is empty.
+    let users = [user("bayko", "b"), user("sunyoung", "a")];
+    let rows = [row(1, "sunyoung", "b"), row(2, "bayko", "")];
+    assert_eq!(
+        verdicts(&plan(&users, &rows, &Allowed::default())),
+        [("a", other_sub("b", true)), ("b", Verdict::KnownAs("sunyoung".to_owned()))]
+    );
+    assert_eq!(
+        verdicts(&plan(&users, &rows, &overwriting(&["sunyoung"]))),
+        [("a", Verdict::Overwrite(rows[0].clone())), ("b", Verdict::Set(rows[1].clone()))]
+    );
+}
+
+#[test]
+fn a_handle_that_is_no_conflict_is_not_overwritten() {
+    let plan =
+        plan(&[user("sunyoung", "a")], &[row(1, "sunyoung", "")], &overwriting(&["sunyoung", "nobody"]));
+    assert_eq!(plan.not_overwritten, ["nobody", "sunyoung"]);
+}
+
+/// A pool, rows as a database can have them (each handle and each sub once), and what is allowed.
+fn worlds() -> impl Strategy<Value = (Vec<PoolUser>, Vec<Row>, Allowed)> {
+    const HANDLES: [&str; 6] = ["ann", "ben", "cid", "dora", "eve", "user-5"];
+    let status = prop_oneof![6 => Just("CONFIRMED"), 1 => Just("UNCONFIRMED")];
+    let pool_user = (0..8_usize, 0..7_usize, status, prop::bool::weighted(0.9), any::<bool>());
+    let users = prop::collection::vec(pool_user, 0..8).prop_map(|users| {
+        let users = users.into_iter().map(|(sub, handle, status, enabled, upper)| {
+            let handle = HANDLES.get(handle).copied().unwrap_or_default();
+            let handle = if upper { handle.to_uppercase() } else { handle.to_owned() };
+            PoolUser { status: status.to_owned(), enabled, ..user(&handle, &sub.to_string()) }
+        });
+        users.collect::<Vec<_>>()
+    });
+    let handles = Just(HANDLES.to_vec()).prop_shuffle();
+    let subs = Just((0..10).map(|sub| sub.to_string()).collect::<Vec<_>>()).prop_shuffle();
+    let rows = (handles, subs, prop::collection::vec(any::<bool>(), 0..=HANDLES.len()));
+    let rows = rows.prop_map(|(handles, subs, linked)| {
+        let rows = linked.iter().zip(handles).zip(subs).zip(1..);
+        let rows = rows
+            .map(|(((linked, handle), sub), number)| row(number, handle, if *linked { &sub } else { "" }));
+        rows.collect::<Vec<_>>()
+    });
+    let overwrite = prop::sample::subsequence(HANDLES.to_vec(), 0..=HANDLES.len());
+    let allowed =
+        (any::<bool>(), overwrite).prop_map(|(create, handles)| Allowed { create, ..overwriting(&handles) });
+    (users, rows, allowed)
+}
+
+/// Does to `rows` what the step says, as the database would: a step that it would refuse fails the test.
+fn carry_out(rows: &mut Vec<Row>, Step { user, verdict }: &Step) {
+    let sub = Some(user.sub.clone());
+    match verdict {
+        Verdict::Set(target) | Verdict::Overwrite(target) => {
+            assert!(rows.iter().all(|row| row.cognito_user_id != sub), "{} has a row", user.sub);
+            let found = rows.iter_mut().find(|row| *row == target).unwrap();
+            found.cognito_user_id = sub;
+        }
+        Verdict::Create => {
+            assert!(rows.iter().all(|row| row.cognito_user_id != sub), "{} has a row", user.sub);
+            let wanted = user.handle.clone().filter(|handle| {
+                canonical(handle).is_some() && rows.iter().all(|row| !row.handle.eq_ignore_ascii_case(handle))
+            });
+            let handle = wanted.unwrap_or_else(|| format!("made-{}", user.sub));
+            let number = rows.len() as u128 + 1;
+            rows.push(row(number, &handle, &user.sub));
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_plan_gives_each_sub_one_row_overwrites_what_was_named_and_leaves_nothing_to_do(
+        (users, before, allowed) in worlds()
+    ) {
+        let mut rows = before.clone();
+        for step in &plan(&users, &before, &allowed).steps {
+            carry_out(&mut rows, step);
+        }
+
+        let subs = rows.iter().filter_map(|row| row.cognito_user_id.as_ref()).collect::<Vec<_>>();
+        prop_assert_eq!(subs.iter().collect::<HashSet<_>>().len(), subs.len());
+
+        for (old, new) in before.iter().zip(&rows) {
+            let kept = old.cognito_user_id.is_none() || old.cognito_user_id == new.cognito_user_id;
+            prop_assert!(kept || allowed.overwrite.contains(&old.handle), "{:?} became {:?}", old, new);
+        }
+
+        let writes = |verdict: &Verdict| matches!(verdict, Verdict::Set(_) | Verdict::Overwrite(_) | Verdict::Create);
+        let left = plan(&users, &rows, &allowed);
+        prop_assert!(!left.steps.iter().any(|step| writes(&step.verdict)), "{:?}", left);
+    }
+
+    #[test]
+    fn every_pool_user_is_told_of_once((users, rows, allowed) in worlds()) {
+        let plan = plan(&users, &rows, &allowed);
+        let told = plan.steps.iter().map(|step| step.user.sub.as_str()).collect::<Vec<_>>();
+        let subs = users.iter().map(|user| user.sub.as_str()).collect::<HashSet<_>>();
+        prop_assert_eq!(told.iter().collect::<HashSet<_>>().len(), told.len());
+        prop_assert_eq!(told.len() + plan.unchanged, subs.len());
+    }
+}

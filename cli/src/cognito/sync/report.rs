@@ -1,0 +1,176 @@
+//! Saying what is done: a line for each user who matters, as it happens, and a summary.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{
+    Counts,
+    plan::{Conflict, Plan, Verdict},
+    write::Done,
+};
+use crate::{
+    Outcome,
+    cognito::pool::PoolUser,
+    output::{Output, printable},
+};
+
+/// Columns for a handle: the most that one has.
+const HANDLE: usize = 30;
+
+/// Columns for a sub.
+const SUB: usize = 36;
+
+/// What was done so far.
+#[derive(Debug)]
+pub(super) struct Report {
+    output: Output,
+    dry_run: bool,
+    counts: Counts,
+}
+
+/// A line for programs.
+#[derive(Serialize)]
+struct Line<'a> {
+    handle: Option<&'a str>,
+    sub: Option<&'a str>,
+    result: &'static str,
+    detail: &'a str,
+    dry_run: bool,
+}
+
+/// The last line for programs.
+#[derive(Serialize)]
+struct Summary {
+    result: &'static str,
+    dry_run: bool,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+impl Report {
+    pub(super) fn new(output: Output, dry_run: bool) -> Self {
+        Self { output, dry_run, counts: Counts::default() }
+    }
+
+    /// A user of the pool; `done`: what became of the verdict, unless nothing was to be written.
+    pub(super) fn user(&mut self, user: &PoolUser, verdict: &Verdict, done: Option<&Done>) -> Result<()> {
+        let counts = &mut self.counts;
+        counts.pool_users += 1;
+        let result = result(verdict, done);
+        *(match result {
+            "set" => &mut counts.set,
+            "overwritten" => &mut counts.overwritten,
+            "created" => &mut counts.created,
+            "no_row" => &mut counts.without_row,
+            "other_handle" => &mut counts.unchanged,
+            "unconfirmed" | "disabled" => &mut counts.left_out,
+            _ => &mut counts.conflicts,
+        }) += 1;
+        let detail = detail(user, verdict, done, self.dry_run);
+        self.line(user.handle.as_deref(), Some(&user.sub), result, &detail)
+    }
+
+    /// The rows without a pool user, and the summary.
+    pub(super) fn finish(mut self, plan: &Plan) -> Result<Outcome> {
+        let rows = &plan.rows_without_user;
+        for handle in &rows.handles {
+            self.line(Some(handle), None, "no_pool_user", "no user of the pool belongs to this row")?;
+        }
+        if let more @ 1.. = rows.count - rows.handles.len()
+            && !self.output.is_json()
+        {
+            self.output.line(&format!("and {more} more rows without a user of the pool"))?;
+        }
+        self.counts.pool_users += plan.unchanged;
+        self.counts.unchanged += plan.unchanged;
+        self.counts.rows_without_pool_user = rows.count;
+        let counts = self.counts;
+        let summary = Summary { result: "summary", dry_run: self.dry_run, counts };
+        self.output.result(&sentence(&counts, self.dry_run), &summary)?;
+        Ok(if counts.conflicts > 0 { Outcome::Found } else { Outcome::Done })
+    }
+
+    fn line(
+        &self,
+        handle: Option<&str>,
+        sub: Option<&str>,
+        result: &'static str,
+        detail: &str,
+    ) -> Result<()> {
+        if self.output.is_json() {
+            return self.output.json(&Line { handle, sub, result, detail, dry_run: self.dry_run });
+        }
+        let (handle, sub) = (printable(handle.unwrap_or("-")), printable(sub.unwrap_or("-")));
+        Ok(self.output.line(&format!("{handle:HANDLE$}  {sub:SUB$}  {}", printable(detail)))?)
+    }
+}
+
+/// One word for programs.
+fn result(verdict: &Verdict, done: Option<&Done>) -> &'static str {
+    match (verdict, done) {
+        (_, Some(Done::RowChanged | Done::SubTaken | Done::NoHandleLeft)) | (Verdict::Conflict(_), _) => {
+            "conflict"
+        }
+        (Verdict::Set(_), _) => "set",
+        (Verdict::Overwrite(_), _) => "overwritten",
+        (Verdict::Create, _) => "created",
+        (Verdict::NoRow, _) => "no_row",
+        (Verdict::KnownAs(_), _) => "other_handle",
+        (Verdict::Unconfirmed, _) => "unconfirmed",
+        (Verdict::Disabled, _) => "disabled",
+    }
+}
+
+fn detail(user: &PoolUser, verdict: &Verdict, done: Option<&Done>, dry_run: bool) -> String {
+    let would = if dry_run { "would be " } else { "" };
+    match done {
+        Some(Done::RowChanged) => return "conflict: the row has just changed; run this again".to_owned(),
+        Some(Done::SubTaken) => {
+            return "conflict: the sub has just got another row; run this again".to_owned();
+        }
+        Some(Done::NoHandleLeft) => {
+            return "conflict: no handle is left that could be made from the sub".to_owned();
+        }
+        Some(Done::Created(handle)) => return format!("created as {handle}"),
+        Some(Done::Written) | None => {}
+    }
+    let handle = user.handle.as_deref().unwrap_or_default();
+    match verdict {
+        Verdict::Set(_) => format!("{would}set"),
+        Verdict::Overwrite(row) => {
+            format!("{would}set in place of {}", row.cognito_user_id.as_deref().unwrap_or_default())
+        }
+        Verdict::Create => format!("{would}created"),
+        Verdict::NoRow => "no row; --create makes one".to_owned(),
+        Verdict::KnownAs(known_as) => format!("unchanged: known under another handle, {known_as}"),
+        Verdict::Unconfirmed => "left out: the sign-up is not confirmed".to_owned(),
+        Verdict::Disabled => "left out: disabled".to_owned(),
+        Verdict::Conflict(Conflict::HandleTwice) => {
+            "conflict: another user of the pool has the same handle".to_owned()
+        }
+        Verdict::Conflict(Conflict::OtherSub { cognito_user_id, in_pool }) => {
+            let whose = if *in_pool { ", that of another user of the pool" } else { "" };
+            format!("conflict: the row has {cognito_user_id}{whose}; --overwrite {handle} replaces it")
+        }
+    }
+}
+
+fn sentence(counts: &Counts, dry_run: bool) -> String {
+    let Counts {
+        pool_users,
+        set,
+        overwritten,
+        created,
+        unchanged,
+        conflicts,
+        without_row,
+        left_out,
+        rows_without_pool_user,
+    } = counts;
+    let dry_run = if dry_run { "nothing was written: " } else { "" };
+    format!(
+        "{dry_run}pool users {pool_users}: set {set}, overwritten {overwritten}, created {created}, unchanged \
+         {unchanged}, conflicts {conflicts}, without a row {without_row}, left out {left_out}; rows without a pool \
+         user: {rows_without_pool_user}"
+    )
+}

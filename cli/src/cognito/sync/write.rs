@@ -1,0 +1,210 @@
+//! Carrying a verdict out, on the condition that nothing has changed since it was reached.
+
+use anyhow::{Context as _, Result};
+use cruddur::{
+    auth::Subject,
+    error::{Chain, Error},
+    user::confirm::ConfirmedUser,
+};
+use tokio_postgres::types::Type;
+
+use super::plan::{Row, Verdict};
+use crate::{cognito::pool::PoolUser, context::Database};
+
+/// What became of a verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// The row has the sub now.
+    Written,
+    /// The user has a row now, with this handle.
+    Created(String),
+    /// The row has changed since it was read, or is gone.
+    RowChanged,
+    /// The sub stands on another row since it was read.
+    SubTaken,
+    /// No row can be made: the handle that would be made from the sub is taken, too.
+    NoHandleLeft,
+}
+
+/// Carries `verdict` on `user` out; none where nothing is to be written.
+pub(super) async fn carry_out(
+    database: &Database,
+    user: &PoolUser,
+    verdict: &Verdict,
+) -> Result<Option<Done>> {
+    match verdict {
+        Verdict::Set(row) | Verdict::Overwrite(row) => set(database, row, &user.sub).await.map(Some),
+        Verdict::Create => create(database, user).await.map(Some),
+        Verdict::NoRow
+        | Verdict::KnownAs(_)
+        | Verdict::Unconfirmed
+        | Verdict::Disabled
+        | Verdict::Conflict(_) => Ok(None),
+    }
+}
+
+async fn set(database: &Database, row: &Row, sub: &str) -> Result<Done> {
+    let statement = include_str!("../../../../sql/users/set_cognito_user_id.sql");
+    let parameters = [
+        (&row.uuid as _, Type::UUID),
+        (&row.handle as _, Type::TEXT),
+        (&row.cognito_user_id as _, Type::TEXT),
+        (&sub as _, Type::TEXT),
+    ];
+    match database.postgres().query(statement, &parameters).await {
+        Ok(rows) if rows.is_empty() => Ok(Done::RowChanged),
+        Ok(_) => Ok(Done::Written),
+        Err(error) if Chain(&error).to_string().contains("users_cognito_user_id_key") => Ok(Done::SubTaken),
+        Err(error) => Err(database.query_error(&error)),
+    }
+}
+
+async fn create(database: &Database, user: &PoolUser) -> Result<Done> {
+    let subject = Subject::new(user.sub.as_str()).context("Cognito lists a user without a sub")?;
+    let confirmed = ConfirmedUser {
+        subject: subject.clone(),
+        preferred_username: user.handle.clone(),
+        name: user.name.clone(),
+        email: user.email.clone(),
+        // So that nobody's row is taken over.
+        email_verified: false,
+    };
+    let users = database.users();
+    match users.confirm(&confirmed).await {
+        Ok(_) => {}
+        Err(Error::Internal(cause)) if Chain(&*cause).to_string().contains("is taken, too") => {
+            return Ok(Done::NoHandleLeft);
+        }
+        Err(error) => return Err(database.query_error(&error)),
+    }
+    let user = users.sender(&subject).await.map_err(|error| database.query_error(&error))?;
+    Ok(Done::Created(user.handle))
+}
+
+#[cfg(test)]
+mod tests {
+    use cruddur::user::Handle;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A database that serves one connection at a time.
+    fn database() -> Database {
+        let server = testing::postgres::unconnected().clone().into();
+        Database { server, url: String::new(), keep: false, place: "the test's".to_owned() }
+    }
+
+    fn pool_user(handle: &str, sub: &str) -> PoolUser {
+        PoolUser {
+            handle: Some(handle.to_owned()),
+            sub: sub.to_owned(),
+            status: "CONFIRMED".to_owned(),
+            enabled: true,
+            name: Some("A Name".to_owned()),
+            email: Some(format!("{sub}@example.com")),
+        }
+    }
+
+    /// A new row.
+    async fn insert(database: &Database, handle: &str, sub: Option<&str>) -> Row {
+        let row = Row {
+            uuid: Uuid::new_v5(&Uuid::NAMESPACE_OID, handle.as_bytes()),
+            handle: handle.to_owned(),
+            cognito_user_id: sub.map(str::to_owned),
+        };
+        let statement = "INSERT INTO public.users (uuid, handle, display_name, cognito_user_id, email)
+                         VALUES ($1, $2, 'x', $3, $2 || '@example.com')";
+        let parameters =
+            [(&row.uuid as _, Type::UUID), (&row.handle as _, Type::TEXT), (&sub as _, Type::TEXT)];
+        database.postgres().query(statement, &parameters).await.unwrap();
+        row
+    }
+
+    async fn sub_of(database: &Database, handle: &str) -> Option<String> {
+        let statement = "SELECT cognito_user_id FROM public.users WHERE handle = $1";
+        database.postgres().query(statement, &[(&handle, Type::TEXT)]).await.unwrap()[0].get(0)
+    }
+
+    async fn done(database: &Database, user: &PoolUser, verdict: Verdict) -> Option<Done> {
+        carry_out(database, user, &verdict).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_empty_row_is_filled_and_filling_it_again_is_fine() {
+        let database = database();
+        let row = insert(&database, "fill", None).await;
+        let user = pool_user("fill", "fill-sub");
+        // The second stands for a try whose answer was lost.
+        for _ in 0..2 {
+            assert_eq!(done(&database, &user, Verdict::Set(row.clone())).await, Some(Done::Written));
+            assert_eq!(sub_of(&database, "fill").await.as_deref(), Some("fill-sub"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_has_changed_since_is_not_written() {
+        let database = database();
+        let row = insert(&database, "changed", Some("changed-since")).await;
+        let user = pool_user("changed", "changed-sub");
+        let read = Row { cognito_user_id: None, ..row.clone() };
+        assert_eq!(done(&database, &user, Verdict::Set(read)).await, Some(Done::RowChanged));
+        let read = Row { cognito_user_id: Some("changed-before".to_owned()), ..row.clone() };
+        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(Done::RowChanged));
+        let read = Row { handle: "renamed".to_owned(), ..row };
+        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(Done::RowChanged));
+        assert_eq!(sub_of(&database, "changed").await.as_deref(), Some("changed-since"));
+    }
+
+    #[tokio::test]
+    async fn a_sub_never_stands_on_two_rows() {
+        let database = database();
+        let row = insert(&database, "second", None).await;
+        insert(&database, "first", Some("taken-sub")).await;
+        let user = pool_user("second", "taken-sub");
+        assert_eq!(done(&database, &user, Verdict::Set(row)).await, Some(Done::SubTaken));
+        assert_eq!(sub_of(&database, "second").await, None);
+    }
+
+    #[tokio::test]
+    async fn an_overwrite_replaces_the_sub_that_was_read() {
+        let database = database();
+        let row = insert(&database, "replaced", Some("replaced-old")).await;
+        let user = pool_user("replaced", "replaced-new");
+        assert_eq!(done(&database, &user, Verdict::Overwrite(row)).await, Some(Done::Written));
+        assert_eq!(sub_of(&database, "replaced").await.as_deref(), Some("replaced-new"));
+    }
+
+    #[tokio::test]
+    async fn a_user_is_created_and_nobodys_row_taken_over() {
+        let database = database();
+        let row = insert(&database, "seeded", None).await;
+        let sub = "aaaa0001-0000-4000-8000-000000000001";
+        let user = PoolUser { email: Some("seeded@example.com".to_owned()), ..pool_user("New.User", sub) };
+        assert_eq!(done(&database, &user, Verdict::Create).await, Some(Done::Created("New.User".to_owned())));
+        assert_eq!(sub_of(&database, &row.handle).await, None);
+        let handle = "new.user".parse::<Handle>().unwrap();
+        assert_eq!(database.users().with_handle(&handle).await.unwrap().display_name, "A Name");
+    }
+
+    #[tokio::test]
+    async fn a_user_whose_every_handle_is_taken_is_not_created() {
+        let database = database();
+        insert(&database, "wanted", None).await;
+        insert(&database, "user-bbbb0001", None).await;
+        let sub = "bbbb0001-0000-4000-8000-000000000001";
+        assert_eq!(
+            done(&database, &pool_user("wanted", sub), Verdict::Create).await,
+            Some(Done::NoHandleLeft)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_conflict_writes_nothing() {
+        let database = database();
+        insert(&database, "contested", Some("contested-old")).await;
+        let conflict = super::super::plan::Conflict::HandleTwice;
+        let user = pool_user("contested", "contested-new");
+        assert_eq!(done(&database, &user, Verdict::Conflict(conflict)).await, None);
+        assert_eq!(sub_of(&database, "contested").await.as_deref(), Some("contested-old"));
+    }
+}

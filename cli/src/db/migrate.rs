@@ -1,0 +1,30 @@
+//! `db migrate`: the migrations that the database lacks.
+
+use anyhow::{Result, anyhow};
+use cruddur::error::Chain;
+use schema::migrations;
+use serde_json::json;
+
+use crate::context::{Context, Database};
+
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  cruddur db migrate
+  DATABASE_URL=postgresql://… cruddur db migrate --target aws";
+
+/// Applies them, and says which.
+pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
+    let mut connection = database.connect().await?;
+    let report = migrations::run(&mut connection.client).await;
+    connection.close().await;
+    let place = &database.place;
+    let report =
+        report.map_err(|error| anyhow!("PostgreSQL at {place} can't be migrated ({})", Chain(&error)))?;
+    let applied = report.applied();
+    let sentence = if applied.is_empty() {
+        format!("the database {place} has all migrations")
+    } else {
+        format!("applied to the database {place}: {}", applied.join(", "))
+    };
+    context.output.result(&sentence, &json!({"database": place, "applied": applied}))
+}

@@ -1,0 +1,15 @@
+//! `db seed`: the demo users.
+
+use anyhow::Result;
+use seed::demo::{self, DEMO_USERS};
+use serde_json::json;
+
+use crate::context::{Context, Database};
+
+/// Makes those that are missing, and says who is there.
+pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
+    demo::ensure_users(&database.postgres()).await.map_err(|error| database.query_error(&error))?;
+    let handles = DEMO_USERS.map(|user| user.handle);
+    let sentence = format!("the demo users are there: {}", handles.join(", "));
+    context.output.result(&sentence, &json!({"database": database.place, "users": handles}))
+}

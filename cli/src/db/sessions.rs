@@ -1,0 +1,65 @@
+//! `db sessions`: who else is connected.
+
+use anyhow::Result;
+use chrono::{DateTime, Local, Utc};
+use serde::Serialize;
+use tokio_postgres::Row;
+
+use crate::context::{Context, Database};
+
+/// A session. What it asks is left out: it may hold data.
+#[derive(Debug, Serialize)]
+struct Session {
+    pid: i32,
+    user: Option<String>,
+    /// None: through a socket of the server's machine.
+    client_address: Option<String>,
+    application: Option<String>,
+    /// Such as `active` or `idle`; none where it is not ours to see.
+    state: Option<String>,
+    state_since: Option<DateTime<Utc>>,
+    connected_at: Option<DateTime<Utc>>,
+}
+
+/// Lists them.
+pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
+    let statement = include_str!("../../../sql/users/sessions.sql");
+    let rows = database.postgres().query(statement, &[]).await;
+    let rows = rows.map_err(|error| database.query_error(&error))?;
+    let sessions = rows.iter().map(Session::from_row).collect::<Result<Vec<_>, _>>()?;
+    let header = ["PID", "USER", "CLIENT", "APPLICATION", "STATE", "SINCE", "CONNECTED"];
+    context.output.rows(&header, &sessions, Session::cells)
+}
+
+impl Session {
+    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            pid: row.try_get("pid")?,
+            user: row.try_get("user")?,
+            client_address: row.try_get("client_address")?,
+            application: row.try_get("application_name")?,
+            state: row.try_get("state")?,
+            state_since: row.try_get("state_since")?,
+            connected_at: row.try_get("connected_at")?,
+        })
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let text =
+            |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).unwrap_or("-".to_owned());
+        let time = |time: Option<DateTime<Utc>>| {
+            time.map_or("-".to_owned(), |time| {
+                time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string()
+            })
+        };
+        vec![
+            self.pid.to_string(),
+            text(&self.user),
+            text(&self.client_address),
+            text(&self.application),
+            text(&self.state),
+            time(self.state_since),
+            time(self.connected_at),
+        ]
+    }
+}
