@@ -156,6 +156,21 @@ run_dynamodb_local() {
     wait_until 60 'DynamoDB Local answers' answers "http://127.0.0.1:$dynamodb_port"
 }
 
+# --- Cognito, as moto has it ---------------------------------------------------------------------------------------
+
+moto_version=5.2.5
+
+# install_moto: sets moto, a folder with bin/moto_server and bin/python.
+install_moto() {
+    moto=$cache/moto-$moto_version
+    if [[ ! -e $moto/complete ]]; then
+        rm -rf "$moto"
+        python3 -m venv "$moto"
+        "$moto/bin/pip" install --quiet "moto[server]==$moto_version"
+        touch "$moto/complete"
+    fi
+}
+
 # --- The local stack ---------------------------------------------------------------------------------------------
 
 build_stack() {

@@ -309,6 +309,13 @@ impl Database {
         }
     }
 
+    fn unreachable(&self, cause: &str) -> String {
+        format!(
+            "PostgreSQL at {} can't be reached ({cause}): start it, or correct the database's URL",
+            self.place
+        )
+    }
+
     fn refused(&self) -> String {
         format!("PostgreSQL at {} refuses user or password: check the database's URL", self.place)
     }
@@ -320,7 +327,6 @@ impl Database {
     /// One line about a connection that failed, with what to do.
     #[must_use]
     pub fn connect_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
-        let place = &self.place;
         match error.code() {
             Some(state) if *state == SqlState::INVALID_CATALOG_NAME => anyhow!(self.missing()),
             Some(state)
@@ -329,10 +335,7 @@ impl Database {
             {
                 anyhow!(self.refused())
             }
-            _ => anyhow!(
-                "PostgreSQL at {place} can't be reached ({}): start it, or correct the database's URL",
-                Chain(error)
-            ),
+            _ => anyhow!(self.unreachable(&Chain(error).to_string())),
         }
     }
 
@@ -347,6 +350,8 @@ impl Database {
             anyhow!(self.missing())
         } else if text.contains("SQLSTATE 28P01") || text.contains("SQLSTATE 28000") {
             anyhow!(self.refused())
+        } else if let Some(cause) = text.strip_prefix("PostgreSQL can't be reached: ") {
+            anyhow!(self.unreachable(cause.trim_start_matches("the connection fails: ")))
         } else {
             anyhow!("PostgreSQL at {place}: {text}")
         }

@@ -116,3 +116,15 @@ Environment:
   CRUDDUR_TOKEN             an access token for inbox, read and send
   NO_COLOR                  no colours
   RUST_LOG                  what to log, such as info [default: off]";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_two_options_are_in_each_others_way() {
+        Cli::command().debug_assert();
+    }
+}

@@ -2,28 +2,39 @@
 
 use anyhow::Result;
 
-use super::pool::{PoolUser, UserPool};
-use crate::context::Context;
+use super::{HANDLE, SUB, column, pool::UserPool};
+use crate::{context::Context, output::printable};
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   cruddur cognito list-users --user-pool eu-central-1_AbCdEfGhI
   cruddur cognito list-users --output json";
 
+/// Columns for a status: the longest, with ", disabled".
+const STATUS: usize = 31;
+
+/// Columns for a name.
+const NAME: usize = 24;
+
 /// Lists them, in the pool's order.
 pub(super) async fn run(context: &Context, pool: &UserPool) -> Result<()> {
     let users = pool.users(context).await?;
-    context.output.rows(&["HANDLE", "SUB", "STATUS", "NAME", "EMAIL"], &users, cells)
+    let output = context.output;
+    if output.is_json() {
+        return users.iter().try_for_each(|user| output.json(user));
+    }
+    output.line(&line("HANDLE", "SUB", "STATUS", "NAME", "EMAIL"))?;
+    for user in &users {
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let disabled = if user.enabled { "" } else { ", disabled" };
+        let status = format!("{}{disabled}", user.status);
+        output.line(&line(&text(&user.handle), &user.sub, &status, &text(&user.name), &text(&user.email)))?;
+    }
+    Ok(())
 }
 
-fn cells(user: &PoolUser) -> Vec<String> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let disabled = if user.enabled { "" } else { ", disabled" };
-    vec![
-        text(&user.handle),
-        user.sub.clone(),
-        format!("{}{disabled}", user.status),
-        text(&user.name),
-        text(&user.email),
-    ]
+fn line(handle: &str, sub: &str, status: &str, name: &str, email: &str) -> String {
+    let (handle, sub) = (column(handle, HANDLE), column(sub, SUB));
+    let (status, name) = (column(status, STATUS), column(name, NAME));
+    format!("{handle}  {sub}  {status}  {name}  {}", printable(email))
 }

@@ -26,6 +26,7 @@ const TRY_LIMIT: Duration = Duration::from_secs(20);
 
 /// Which pool.
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub struct Options {
     /// The user pool: by default the variable `AWS_COGNITO_USER_POOL_ID`
     #[arg(long, value_name = "ID")]

@@ -10,7 +10,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use self::{
-    plan::{Allowed, Plan, Planner, Row, Step},
+    plan::{Allowed, NotOverwritten, Plan, Planner, Row, Step},
     report::Report,
     write::carry_out,
 };
@@ -45,6 +45,7 @@ const PAGE: i64 = 1_000;
 
 /// What may be written beside the subs that are missing.
 #[derive(Clone, Debug, Default, Args)]
+#[group(skip)]
 pub struct Options {
     /// Make the users that have no row
     #[arg(long)]
@@ -94,10 +95,10 @@ async fn sync(
         options.overwrite.iter().map(|handle| handle.canonical().to_owned()).collect::<HashSet<_>>();
     let allowed = Allowed { create: options.create, overwrite };
     let plan = plan(users, database, &allowed).await?;
-    for handle in &plan.not_overwritten {
-        note(&format!(
-            "--overwrite {handle}: no row of that handle has the sub of another user, or two pool users have it"
-        ));
+    for NotOverwritten { handle, has_namesakes } in &plan.not_overwritten {
+        let why =
+            if *has_namesakes { "several users of the pool have this handle" } else { "it is no conflict" };
+        note(&format!("--overwrite {handle}: nothing is replaced, {why}"));
     }
     let mut report = Report::new(context.output, options.dry_run);
     for Step { user, verdict } in &plan.steps {

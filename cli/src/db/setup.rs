@@ -23,6 +23,7 @@ Examples:
 
 /// `db setup`
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub struct Options {
     /// Drop the database first, with all its users; needs --yes
     #[arg(long)]

@@ -1,1 +1,413 @@
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, State},
+    routing::{get, post},
+};
+use http::{HeaderMap, StatusCode};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_postgres::NoTls;
+
+use crate::machine::{Machine, Run, command};
+
+const POOL: &str = "eu-central-1_AbCdEfGhI";
+
+/// A user pool whose users and failures the test decides about.
+#[derive(Clone, Debug)]
+struct Cognito {
+    url: String,
+    pool: Arc<Pool>,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    users: Mutex<Vec<Value>>,
+    /// What the next calls fail with: status and code.
+    failures: Mutex<Vec<(StatusCode, &'static str)>>,
+    calls: AtomicUsize,
+    key_set: Mutex<Option<String>>,
+}
+
+impl Cognito {
+    async fn start(users: Vec<Value>) -> Self {
+        let pool = Arc::new(Pool { users: Mutex::new(users), ..Pool::default() });
+        let router = Router::new()
+            .route("/", post(list_users))
+            .route("/{pool}/.well-known/jwks.json", get(key_set))
+            .with_state(Arc::clone(&pool));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, pool }
+    }
+
+    fn fail(&self, times: usize, status: u16, code: &'static str) {
+        let failure = (StatusCode::from_u16(status).unwrap(), code);
+        self.pool.failures.lock().unwrap().extend(vec![failure; times]);
+    }
+
+    fn set_users(&self, users: Vec<Value>) {
+        *self.pool.users.lock().unwrap() = users;
+    }
+
+    /// Runs the command with this pool.
+    async fn cruddur(&self, arguments: &[&str]) -> Run {
+        let pool = ["--cognito-url", &self.url, "--user-pool", POOL];
+        self.cruddur_with(&[arguments, &pool].concat(), true).await
+    }
+
+    async fn cruddur_with(&self, arguments: &[&str], credentials: bool) -> Run {
+        let mut command = command(arguments);
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        if credentials {
+            command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        }
+        let output = command.output().await.unwrap();
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap().replace(&self.url, "[cognito]"),
+        }
+    }
+}
+
+/// At most three users a page, so that the tests turn pages.
+async fn list_users(
+    State(pool): State<Arc<Pool>>,
+    headers: HeaderMap,
+    // Not as JSON, since it comes as application/x-amz-json-1.1.
+    body: Bytes,
+) -> (StatusCode, Json<Value>) {
+    let request: Value = serde_json::from_slice(&body).unwrap();
+    pool.calls.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(headers["x-amz-target"], "AWSCognitoIdentityProviderService.ListUsers");
+    assert!(headers["authorization"].to_str().unwrap().contains("/eu-central-1/cognito-idp/"));
+    assert_eq!(request["Limit"], 60);
+    let failure = pool.failures.lock().unwrap().pop();
+    if let Some((status, code)) = failure {
+        return (status, Json(json!({"__type": code, "message": "in words"})));
+    }
+    if request["UserPoolId"] != POOL {
+        let answer = json!({"__type": "ResourceNotFoundException", "message": "User pool does not exist."});
+        return (StatusCode::BAD_REQUEST, Json(answer));
+    }
+    let users = pool.users.lock().unwrap();
+    let start = request["PaginationToken"].as_str().map_or(0, |token| token.parse::<usize>().unwrap());
+    let end = users.len().min(start + 3);
+    let mut answer = json!({"Users": users[start..end]});
+    if end < users.len() {
+        answer["PaginationToken"] = end.to_string().into();
+    }
+    (StatusCode::OK, Json(answer))
+}
+
+async fn key_set(State(pool): State<Arc<Pool>>, Path(id): Path<String>) -> (StatusCode, String) {
+    let key_set = pool.key_set.lock().unwrap().clone();
+    match key_set {
+        Some(key_set) if id == POOL => (StatusCode::OK, key_set),
+        _ => (StatusCode::NOT_FOUND, "no such pool".to_owned()),
+    }
+}
+
+/// `CONFIRMED`, with this handle (none: empty) and a sub of this number.
+fn user(handle: &str, number: usize) -> Value {
+    let mut attributes = vec![
+        json!({"Name": "sub", "Value": sub(number)}),
+        json!({"Name": "email", "Value": format!("{number}@example.com")}),
+        json!({"Name": "email_verified", "Value": "true"}),
+    ];
+    if !handle.is_empty() {
+        attributes.push(json!({"Name": "preferred_username", "Value": handle}));
+        attributes.push(json!({"Name": "name", "Value": format!("Name of {handle}")}));
+    }
+    json!({"Username": sub(number), "Attributes": attributes, "Enabled": true, "UserStatus": "CONFIRMED"})
+}
+
+fn sub(number: usize) -> String {
+    format!("{number:08x}-0000-4000-8000-00000000000a")
+}
+
+async fn query(machine: &Machine, statement: &str) -> Vec<String> {
+    let url = machine.stack().database_url().unwrap();
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let rows = client.query(statement, &[]).await.unwrap();
+    drop(client);
+    driver.await.unwrap().unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Makes rows without a sub.
+async fn insert(machine: &Machine, handles: &[&str]) {
+    let rows = handles.iter().map(|handle| format!("('{handle}', 'x')")).collect::<Vec<_>>().join(", ");
+    query(machine, &format!("INSERT INTO public.users (handle, display_name) VALUES {rows}")).await;
+}
+
+/// Each handle with its sub.
+async fn subs(machine: &Machine) -> Vec<String> {
+    let statement =
+        "SELECT handle || ' ' || coalesce(cognito_user_id, '-') FROM public.users ORDER BY lower(handle)";
+    query(machine, statement).await
+}
+
+async fn sync(machine: &Machine, cognito: &Cognito, arguments: &[&str]) -> Run {
+    let command = ["--url", machine.stack().url(), "cognito", "sync-user-ids"];
+    cognito.cruddur(&[&command, arguments].concat()).await
+}
+
+fn failed(run: &Run) -> &str {
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:#?}");
+    &run.stderr
+}
+
+#[tokio::test]
+async fn users_are_listed_to_the_last_page() {
+    let cognito =
+        Cognito::start((0..130).map(|number| user(&format!("user{number}"), number)).collect()).await;
+    let run = cognito.cruddur(&["cognito", "list-users", "--output", "json"]).await;
+    let handles = run.ok().lines().map(|line| {
+        let user: Value = serde_json::from_str(line).unwrap();
+        user["handle"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(
+        handles.collect::<Vec<_>>(),
+        (0..130).map(|number| format!("user{number}")).collect::<Vec<_>>()
+    );
+    assert_eq!(cognito.pool.calls.load(Ordering::Relaxed), 44);
+}
+
+#[tokio::test]
+async fn a_user_is_listed_with_what_there_is() {
+    let mut disabled = user("lore", 3);
+    disabled["Enabled"] = false.into();
+    let cognito = Cognito::start(vec![user("sunyoung", 1), user("", 2), disabled]).await;
+    assert_snapshot!(cognito.cruddur(&["cognito", "list-users"]).await.ok(), @"");
+    let run = cognito.cruddur(&["cognito", "list-users", "--output", "json"]).await;
+    assert_snapshot!(run.ok(), @r#"
+    {"handle":"sunyoung","sub":"00000001-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":true,"name":"Name of sunyoung","email":"1@example.com"}
+    {"handle":null,"sub":"00000002-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":true,"name":null,"email":"2@example.com"}
+    {"handle":"lore","sub":"00000003-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":false,"name":"Name of lore","email":"3@example.com"}
+    "#);
+}
+
+#[tokio::test]
+async fn throttled_calls_are_made_again() {
+    let cognito = Cognito::start(vec![user("sunyoung", 1)]).await;
+    cognito.fail(4, 400, "TooManyRequestsException");
+    cognito.cruddur(&["cognito", "list-users"]).await.ok();
+    assert_eq!(cognito.pool.calls.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
+async fn without_a_pool_the_error_says_how_to_name_one() {
+    let cognito = Cognito::start(vec![]).await;
+    for name in ["list-users", "sync-user-ids", "jwks"] {
+        let run = cognito.cruddur_with(&["cognito", name], true).await;
+        assert_eq!(
+            failed(&run),
+            "error: name the user pool: --user-pool, or AWS_COGNITO_USER_POOL_ID\n",
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_does_not_exist_is_one_line() {
+    let cognito = Cognito::start(vec![]).await;
+    let url = ["--cognito-url", &cognito.url, "--user-pool", "eu-central-1_Other"];
+    let run = cognito.cruddur_with(&[&["cognito", "list-users"], url.as_slice()].concat(), true).await;
+    assert_snapshot!(failed(&run), @"error: Cognito at [cognito] has no user pool eu-central-1_Other: check its id, and whose account it is");
+}
+
+#[tokio::test]
+async fn refused_credentials_are_one_line() {
+    let cognito = Cognito::start(vec![]).await;
+    cognito.fail(1, 400, "AccessDeniedException");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] refuses these credentials (in words): check AWS_PROFILE, or sign in again");
+    cognito.fail(1, 400, "InvalidSignatureException");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] refuses these credentials (in words): check AWS_PROFILE, or sign in again");
+}
+
+#[tokio::test]
+async fn missing_credentials_are_one_line() {
+    let cognito = Cognito::start(vec![]).await;
+    let pool = ["cognito", "list-users", "--cognito-url", &cognito.url, "--user-pool", POOL];
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, false).await), @"error: there are no AWS credentials: set AWS_PROFILE, or run `aws configure` first");
+}
+
+#[tokio::test]
+async fn a_cognito_that_can_not_be_reached_is_one_line() {
+    let cognito = Cognito::start(vec![]).await;
+    let pool = ["cognito", "list-users", "--cognito-url", "http://127.0.0.1:9", "--user-pool", POOL];
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"error: Cognito at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)): is it running, and is the URL right?");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subs_are_written_by_handle_and_a_second_run_changes_nothing() {
+    let machine = Machine::start().await;
+    insert(&machine, &["Ann", "ben"]).await;
+    let cognito = Cognito::start(vec![user("ANN", 1), user("ben", 2), user("cid", 3)]).await;
+    let run = sync(&machine, &cognito, &[]).await;
+    assert_snapshot!(run.ok(), @"
+    ANN                             00000001-0000-4000-8000-00000000000a  set
+    ben                             00000002-0000-4000-8000-00000000000a  set
+    cid                             00000003-0000-4000-8000-00000000000a  no row; --create makes one
+    sunyoung                        -                                     no user of the pool belongs to this row
+    scarlett                        -                                     no user of the pool belongs to this row
+    andrew                          -                                     no user of the pool belongs to this row
+    bayko                           -                                     no user of the pool belongs to this row
+    lore                            -                                     no user of the pool belongs to this row
+    mock                            -                                     no user of the pool belongs to this row
+    pool users 3: set 2, overwritten 0, created 0, unchanged 0, conflicts 0, without a row 1, left out 0; rows without a pool user: 6
+    ");
+    let after = subs(&machine).await;
+    assert_eq!(after[1], format!("Ann {}", sub(1)));
+    assert_eq!(after[3], format!("ben {}", sub(2)));
+    let run = sync(&machine, &cognito, &[]).await;
+    assert_snapshot!(run.ok().lines().last().unwrap(), @"pool users 3: set 0, overwritten 0, created 0, unchanged 2, conflicts 0, without a row 1, left out 0; rows without a pool user: 6");
+    assert_eq!(subs(&machine).await, after);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_sub_is_replaced_only_where_its_handle_is_named() {
+    let machine = Machine::start().await;
+    let before = subs(&machine).await;
+    let cognito = Cognito::start(vec![user("sunyoung", 1), user("lore", 2)]).await;
+    let run = sync(&machine, &cognito, &["--overwrite", "bayko"]).await;
+    assert_eq!(run.code, 3);
+    assert_snapshot!(run.stdout, @"
+    sunyoung                        00000001-0000-4000-8000-00000000000a  conflict: the row has 5a1e0000-0000-4000-8000-000000000001; --overwrite sunyoung replaces it
+    lore                            00000002-0000-4000-8000-00000000000a  conflict: the row has 5a1e0000-0000-4000-8000-000000000005; --overwrite lore replaces it
+    scarlett                        -                                     no user of the pool belongs to this row
+    andrew                          -                                     no user of the pool belongs to this row
+    bayko                           -                                     no user of the pool belongs to this row
+    mock                            -                                     no user of the pool belongs to this row
+    pool users 2: set 0, overwritten 0, created 0, unchanged 0, conflicts 2, without a row 0, left out 0; rows without a pool user: 4
+    ");
+    assert_snapshot!(run.stderr, @"--overwrite bayko: nothing is replaced, it is no conflict");
+    assert_eq!(subs(&machine).await, before);
+
+    let run = sync(&machine, &cognito, &["--overwrite", "@Lore"]).await;
+    assert_eq!(run.code, 3);
+    let after = subs(&machine).await;
+    let changed = before.iter().zip(&after).filter(|(old, new)| old != new).map(|(_, new)| new);
+    assert_eq!(changed.collect::<Vec<_>>(), [&format!("lore {}", sub(2))]);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_with_one_handle_neither_gets_the_row() {
+    let machine = Machine::start().await;
+    insert(&machine, &["ann"]).await;
+    let before = subs(&machine).await;
+    let cognito = Cognito::start(vec![user("ann", 1), user("Ann", 2)]).await;
+    let run = sync(&machine, &cognito, &["--create", "--overwrite", "ann"]).await;
+    assert_eq!(run.code, 3);
+    assert_eq!(subs(&machine).await, before);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_users_are_made_when_asked_and_only_then() {
+    let machine = Machine::start().await;
+    insert(&machine, &["taken"]).await;
+    let mut unconfirmed = user("dora", 4);
+    unconfirmed["UserStatus"] = "UNCONFIRMED".into();
+    let cognito =
+        Cognito::start(vec![user("cid", 1), user("", 2), user("not a handle", 3), unconfirmed]).await;
+    let before = subs(&machine).await;
+    assert_snapshot!(sync(&machine, &cognito, &["--create", "--dry-run"]).await.ok(), @"
+    cid                             00000001-0000-4000-8000-00000000000a  would be created
+    -                               00000002-0000-4000-8000-00000000000a  would be created
+    not a handle                    00000003-0000-4000-8000-00000000000a  would be created
+    dora                            00000004-0000-4000-8000-00000000000a  left out: the sign-up is not confirmed
+    sunyoung                        -                                     no user of the pool belongs to this row
+    scarlett                        -                                     no user of the pool belongs to this row
+    andrew                          -                                     no user of the pool belongs to this row
+    bayko                           -                                     no user of the pool belongs to this row
+    lore                            -                                     no user of the pool belongs to this row
+    mock                            -                                     no user of the pool belongs to this row
+    taken                           -                                     no user of the pool belongs to this row
+    nothing was written: pool users 4: set 0, overwritten 0, created 3, unchanged 0, conflicts 0, without a row 0, left out 1; rows without a pool user: 7
+    ");
+    assert_eq!(subs(&machine).await, before);
+    assert_snapshot!(sync(&machine, &cognito, &["--create"]).await.ok(), @"
+    cid                             00000001-0000-4000-8000-00000000000a  created as cid
+    -                               00000002-0000-4000-8000-00000000000a  created as user-00000002
+    not a handle                    00000003-0000-4000-8000-00000000000a  created as user-00000003
+    dora                            00000004-0000-4000-8000-00000000000a  left out: the sign-up is not confirmed
+    sunyoung                        -                                     no user of the pool belongs to this row
+    scarlett                        -                                     no user of the pool belongs to this row
+    andrew                          -                                     no user of the pool belongs to this row
+    bayko                           -                                     no user of the pool belongs to this row
+    lore                            -                                     no user of the pool belongs to this row
+    mock                            -                                     no user of the pool belongs to this row
+    taken                           -                                     no user of the pool belongs to this row
+    pool users 4: set 0, overwritten 0, created 3, unchanged 0, conflicts 0, without a row 0, left out 1; rows without a pool user: 7
+    ");
+    let after = subs(&machine).await;
+    assert_eq!(after.len(), before.len() + 3);
+    let run = sync(&machine, &cognito, &["--create"]).await;
+    assert_snapshot!(run.ok().lines().last().unwrap(), @"pool users 4: set 0, overwritten 0, created 0, unchanged 3, conflicts 0, without a row 0, left out 1; rows without a pool user: 7");
+    assert_eq!(subs(&machine).await, after);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_known_under_another_handle_keeps_that_row() {
+    let machine = Machine::start().await;
+    let cognito = Cognito::start(vec![user("first", 1)]).await;
+    sync(&machine, &cognito, &["--create"]).await.ok();
+    cognito.set_users(vec![user("Renamed", 1)]);
+    let run = sync(&machine, &cognito, &["--create", "--output", "json"]).await;
+    assert_snapshot!(run.ok().lines().next().unwrap(), @r#"{"handle":"Renamed","sub":"00000001-0000-4000-8000-00000000000a","result":"other_handle","detail":"unchanged: known under another handle, first","dry_run":false}"#);
+    assert_snapshot!(run.ok().lines().last().unwrap(), @r#"{"result":"summary","dry_run":false,"pool_users":1,"set":0,"overwritten":0,"created":0,"unchanged":1,"conflicts":0,"without_row":0,"left_out":0,"rows_without_pool_user":6}"#);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn setup_with_a_pool_ends_with_its_users() {
+    let machine = Machine::start().await;
+    let cognito = Cognito::start(vec![user("sunyoung", 1)]).await;
+    let run = cognito.cruddur(&["--url", machine.stack().url(), "db", "setup"]).await;
+    assert_eq!(run.code, 3);
+    assert_eq!(
+        run.stdout.lines().nth(3).unwrap().split_whitespace().take(3).collect::<Vec<_>>(),
+        ["sunyoung", &sub(1), "conflict:"]
+    );
+    machine.stop().await;
+}
+
+#[tokio::test]
+async fn the_key_set_is_printed_on_one_line() {
+    let cognito = Cognito::start(vec![]).await;
+    let modulus = format!("{}w", "_".repeat(341));
+    let key_set = json!({"keys": [
+        {"kty": "RSA", "kid": "one", "use": "sig", "alg": "RS256", "n": modulus, "e": "AQAB"}
+    ]});
+    *cognito.pool.key_set.lock().unwrap() = Some(serde_json::to_string_pretty(&key_set).unwrap());
+    // No credentials are needed for what is public.
+    let arguments = ["cognito", "jwks", "--cognito-url", &cognito.url, "--user-pool", POOL];
+    let run = cognito.cruddur_with(&arguments, false).await;
+    assert_eq!(run.ok(), format!("{key_set}\n"));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_key_set_is_one_line() {
+    let cognito = Cognito::start(vec![]).await;
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json answers 404 Not Found: check the pool's id");
+    *cognito.pool.key_set.lock().unwrap() = Some("<html>Please sign in</html>".to_owned());
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json answers with no key set (not a JSON Web Key Set): is something in between?");
+    *cognito.pool.key_set.lock().unwrap() = Some(json!({"keys": []}).to_string());
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json answers with no key set (no key of the set is an RSA key of at least 2048 bits for signatures): is something in between?");
+    let url = ["cognito", "jwks", "--cognito-url", "http://127.0.0.1:9", "--user-pool", POOL];
+    assert_snapshot!(failed(&cognito.cruddur_with(&url, true).await), @"error: http://127.0.0.1:9/eu-central-1_AbCdEfGhI/.well-known/jwks.json can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)): is the region right?");
+}

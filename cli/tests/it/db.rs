@@ -1,1 +1,202 @@
+use insta::assert_snapshot;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio_postgres::NoTls;
 
+use crate::machine::{Machine, Run, command, cruddur};
+
+/// Where nobody listens.
+const NOWHERE: &str = "postgresql://me:secret@127.0.0.1:9/users";
+
+/// Every row with every column, in a stable order.
+async fn users(machine: &Machine) -> Vec<String> {
+    let url = machine.stack().database_url().unwrap();
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let rows = client.query("SELECT to_jsonb(u)::text FROM public.users u ORDER BY uuid", &[]).await.unwrap();
+    drop(client);
+    driver.await.unwrap().unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// `text` without the port, which is another each time.
+fn without_port(machine: &Machine, text: &str) -> String {
+    let url = machine.stack().database_url().unwrap();
+    let port = url.rsplit_once(':').unwrap().1.split_once('/').unwrap().0;
+    text.replace(port, "[port]")
+}
+
+async fn inbox(machine: &Machine) -> Value {
+    let (client, url) = (Client::new(), machine.stack().url());
+    let token = client.post(format!("{url}/local/token")).json(&json!({"handle": "sunyoung"})).send().await;
+    let token: Value = token.unwrap().json().await.unwrap();
+    let request =
+        client.get(format!("{url}/api/message_groups")).bearer_auth(token["access_token"].as_str().unwrap());
+    request.send().await.unwrap().json().await.unwrap()
+}
+
+fn failed(run: &Run) -> &str {
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:#?}");
+    &run.stderr
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_setup_changes_nothing() {
+    let machine = Machine::start().await;
+    let first = machine.cruddur(&["db", "setup", "--drop", "--yes"]).await;
+    assert_snapshot!(without_port(&machine, first.ok()), @"
+    emptied the database 127.0.0.1:[port]/postgres, with 6 users
+    the database 127.0.0.1:[port]/postgres is there already
+    applied to the database 127.0.0.1:[port]/postgres: 0001_create_users
+    the demo users are there: sunyoung, scarlett, andrew, bayko, lore, mock
+    ");
+    let before = users(&machine).await;
+    assert_eq!(before.len(), 6);
+    let second = machine.cruddur(&["db", "setup"]).await;
+    assert_snapshot!(without_port(&machine, second.ok()), @"
+    the database 127.0.0.1:[port]/postgres is there already
+    the database 127.0.0.1:[port]/postgres has all migrations
+    the demo users are there: sunyoung, scarlett, andrew, bayko, lore, mock
+    ");
+    assert_eq!(users(&machine).await, before);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_drop_and_setup_the_api_answers_as_before() {
+    let machine = Machine::start().await;
+    let before = inbox(&machine).await;
+    assert_eq!(before.as_array().unwrap().len(), 2);
+    machine.cruddur(&["db", "drop", "--yes"]).await.ok();
+    machine.cruddur(&["db", "setup"]).await.ok();
+    assert_eq!(inbox(&machine).await, before);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drop_without_yes_says_what_would_go_and_drops_nothing() {
+    let machine = Machine::start().await;
+    let run = machine.cruddur(&["db", "drop"]).await;
+    assert_snapshot!(without_port(&machine, failed(&run)), @"error: this empties the database 127.0.0.1:[port]/postgres, with 6 users; if that is what you want, add --yes");
+    assert_eq!(users(&machine).await.len(), 6);
+    let run = machine.cruddur(&["db", "setup", "--drop"]).await;
+    assert_eq!(run.code, 1);
+    assert_eq!(users(&machine).await.len(), 6);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_tables_is_said_to_lack_them() {
+    let machine = Machine::start().await;
+    machine.cruddur(&["db", "drop", "--yes"]).await.ok();
+    let run = machine.cruddur(&["db", "seed"]).await;
+    assert_snapshot!(without_port(&machine, failed(&run)), @"error: the database 127.0.0.1:[port]/postgres lacks tables: make them with `cruddur db migrate`");
+    // What is gone already is dropped without a fuss.
+    let run = machine.cruddur(&["db", "drop", "--yes"]).await;
+    assert_snapshot!(without_port(&machine, run.ok()), @"emptied the database 127.0.0.1:[port]/postgres, with no table of users");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_are_objects_for_programs() {
+    let machine = Machine::start().await;
+    machine.cruddur(&["db", "drop", "--yes"]).await.ok();
+    let run = machine.cruddur(&["db", "setup", "--output", "json"]).await;
+    assert_snapshot!(without_port(&machine, run.ok()), @r#"
+    {"database":"127.0.0.1:[port]/postgres","made":false}
+    {"applied":["0001_create_users"],"database":"127.0.0.1:[port]/postgres"}
+    {"database":"127.0.0.1:[port]/postgres","users":["sunyoung","scarlett","andrew","bayko","lore","mock"]}
+    "#);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_server_has_no_other_sessions() {
+    let machine = Machine::start().await;
+    assert_snapshot!(machine.cruddur(&["db", "sessions"]).await.ok(), @" PID  USER  CLIENT  APPLICATION  STATE  SINCE  CONNECTED");
+    assert_eq!(machine.cruddur(&["db", "sessions", "--output", "json"]).await.ok(), "");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_can_not_be_meant_stops_setup_before_it_changes_anything() {
+    let machine = Machine::start().await;
+    let run = machine.cruddur(&["db", "setup", "--drop", "--yes", "--user-pool", "users"]).await;
+    assert_snapshot!(failed(&run), @"error: --user-pool: not a region and an id with _ between, such as eu-central-1_AbCdEfGhI");
+    assert_eq!(users(&machine).await.len(), 6);
+    machine.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_can_not_be_reached_is_one_line_of_every_command() {
+    for name in ["create", "drop", "migrate", "seed", "setup", "sessions"] {
+        let run = cruddur(&["db", name, "--database-url", NOWHERE]).await;
+        assert_eq!(
+            failed(&run),
+            "error: PostgreSQL at 127.0.0.1:9/users can't be reached (error connecting to server: Connection \
+             refused (os error 111)): start it, or correct the database's URL\n",
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_url_is_one_line_without_the_password() {
+    let run = cruddur(&["db", "create", "--database-url", "postgresql://me:secret@host:port/users"]).await;
+    assert_snapshot!(failed(&run), @"error: the URL of the database can't be used: not a PostgreSQL URL such as postgresql://user:password@host:5432/name");
+}
+
+#[tokio::test]
+async fn without_a_stack_and_a_url_the_error_says_how_to_get_one() {
+    let run = cruddur(&["--url", "http://127.0.0.1:9", "db", "migrate"]).await;
+    assert_snapshot!(failed(&run), @"error: no local stack answers at http://127.0.0.1:9: start it with `cargo run`, say where it is (--url), name the engines (--dynamodb-url, --database-url), or say --target aws");
+}
+
+#[tokio::test]
+async fn aws_is_worked_on_only_by_its_name() {
+    let url = "postgresql://me:secret@cruddur.abc.eu-central-1.rds.amazonaws.com/users";
+    let run = cruddur(&["db", "drop", "--yes", "--database-url", url]).await;
+    assert_snapshot!(failed(&run), @"error: --database-url names a place in AWS: add --target aws");
+    let run = cruddur(&["db", "drop", "--yes", "--target", "aws"]).await;
+    assert_snapshot!(failed(&run), @"error: name the database of users: DATABASE_URL or --database-url");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn psql_gets_the_password_by_the_environment_and_the_arguments_as_they_are() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    let folder = tempfile::tempdir().unwrap();
+    let psql = folder.path().join("psql");
+    fs::write(&psql, "#!/bin/sh\nprintf '<%s>\\n' \"$@\"\nenv | grep ^PG | sort\nexit 7\n").unwrap();
+    fs::set_permissions(&psql, fs::Permissions::from_mode(0o755)).unwrap();
+    let arguments = ["db", "connect", "--database-url", NOWHERE, "--", "-c", "select 1", ""];
+    let output = command(&arguments)
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+        .env("PGSERVICE", "elsewhere")
+        .env("PGHOSTADDR", "192.0.2.1")
+        .output()
+        .await
+        .unwrap();
+    // The exit code is psql's own, too.
+    assert_eq!(output.status.code(), Some(7));
+    assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
+    <-c>
+    <select 1>
+    <>
+    PGDATABASE=users
+    PGHOST=127.0.0.1
+    PGPASSWORD=secret
+    PGPORT=9
+    PGSSLMODE=prefer
+    PGUSER=me
+    ");
+}
+
+#[tokio::test]
+async fn without_psql_the_error_says_what_to_install() {
+    let arguments = ["db", "connect", "--database-url", NOWHERE];
+    let output = command(&arguments).env("PATH", "/nowhere").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: psql is not installed: get PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew install libpq)");
+}

@@ -34,8 +34,16 @@ pub(super) struct Plan {
     /// Pool users whose sub stands where it belongs.
     pub(super) unchanged: usize,
     pub(super) rows_without_user: RowsWithoutUser,
-    /// Handles that were named to be overwritten, and are not.
-    pub(super) not_overwritten: Vec<String>,
+    /// What was named to be overwritten, and is not.
+    pub(super) not_overwritten: Vec<NotOverwritten>,
+}
+
+/// A handle that was named to be overwritten, and is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NotOverwritten {
+    pub(super) handle: String,
+    /// Whether that is because several users of the pool have it; else there is nothing to be replaced.
+    pub(super) has_namesakes: bool,
 }
 
 /// What is to be done about a pool user.
@@ -174,7 +182,7 @@ impl Planner {
                 queue.push_back(*index);
             }
         }
-        plan.not_overwritten = not_overwritten(allowed, &plan.steps);
+        plan.not_overwritten = self.not_overwritten(allowed, &plan.steps);
         self.settled(&mut plan);
         self.left_over(&mut plan);
         plan
@@ -188,7 +196,7 @@ impl Planner {
         let without_row = if allowed.create { Verdict::Create } else { Verdict::NoRow };
         let Some(handle) = &candidate.handle else { return without_row };
         // Anyone in the pool can choose any handle: of two, nobody can tell whose it is.
-        if self.namesakes.get(handle).is_some_and(|count| *count > 1) {
+        if self.has_namesakes(handle) {
             return Verdict::Conflict(Conflict::HandleTwice);
         }
         let Some(row) = self.rows.get(handle) else { return without_row };
@@ -200,6 +208,24 @@ impl Planner {
                 cognito_user_id: other.clone(),
             }),
         }
+    }
+
+    /// Whether several users of the pool have the handle.
+    fn has_namesakes(&self, handle: &str) -> bool {
+        self.namesakes.get(handle).is_some_and(|count| *count > 1)
+    }
+
+    fn not_overwritten(&self, allowed: &Allowed, steps: &[Step]) -> Vec<NotOverwritten> {
+        let overwritten = steps.iter().filter_map(|step| match &step.verdict {
+            Verdict::Overwrite(row) => Some(row.handle.to_ascii_lowercase()),
+            _ => None,
+        });
+        let overwritten = overwritten.collect::<HashSet<_>>();
+        let mut handles = allowed.overwrite.difference(&overwritten).cloned().collect::<Vec<_>>();
+        handles.sort_unstable();
+        let not_overwritten =
+            |handle: String| NotOverwritten { has_namesakes: self.has_namesakes(&handle), handle };
+        handles.into_iter().map(not_overwritten).collect()
     }
 
     /// The users whose sub stands on a row, and stays there.
@@ -250,17 +276,6 @@ impl Candidate {
 
 fn canonical(handle: &str) -> Option<String> {
     handle.parse::<Handle>().ok().map(|handle| handle.canonical().to_owned())
-}
-
-fn not_overwritten(allowed: &Allowed, steps: &[Step]) -> Vec<String> {
-    let overwritten = steps.iter().filter_map(|step| match &step.verdict {
-        Verdict::Overwrite(row) => Some(row.handle.to_ascii_lowercase()),
-        _ => None,
-    });
-    let overwritten = overwritten.collect::<HashSet<_>>();
-    let mut handles = allowed.overwrite.difference(&overwritten).cloned().collect::<Vec<_>>();
-    handles.sort_unstable();
-    handles
 }
 
 #[cfg(test)]

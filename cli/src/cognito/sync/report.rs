@@ -10,15 +10,9 @@ use super::{
 };
 use crate::{
     Outcome,
-    cognito::pool::PoolUser,
+    cognito::{HANDLE, SUB, column, pool::PoolUser},
     output::{Output, printable},
 };
-
-/// Columns for a handle: the most that one has.
-const HANDLE: usize = 30;
-
-/// Columns for a sub.
-const SUB: usize = 36;
 
 /// What was done so far.
 #[derive(Debug)]
@@ -100,8 +94,9 @@ impl Report {
         if self.output.is_json() {
             return self.output.json(&Line { handle, sub, result, detail, dry_run: self.dry_run });
         }
-        let (handle, sub) = (printable(handle.unwrap_or("-")), printable(sub.unwrap_or("-")));
-        Ok(self.output.line(&format!("{handle:HANDLE$}  {sub:SUB$}  {}", printable(detail)))?)
+        let handle = column(handle.unwrap_or("-"), HANDLE);
+        let sub = column(sub.unwrap_or("-"), SUB);
+        Ok(self.output.line(&format!("{handle}  {sub}  {}", printable(detail)))?)
     }
 }
 

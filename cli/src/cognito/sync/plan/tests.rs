@@ -38,6 +38,10 @@ fn verdicts(plan: &Plan) -> Vec<(&str, Verdict)> {
     plan.steps.iter().map(|step| (step.user.sub.as_str(), step.verdict.clone())).collect()
 }
 
+fn not_overwritten(plan: &Plan) -> Vec<(&str, bool)> {
+    plan.not_overwritten.iter().map(|named| (named.handle.as_str(), named.has_namesakes)).collect()
+}
+
 fn other_sub(sub: &str, in_pool: bool) -> Verdict {
     Verdict::Conflict(Conflict::OtherSub { cognito_user_id: sub.to_owned(), in_pool })
 }
@@ -73,7 +77,7 @@ fn of_two_with_the_same_handle_neither_gets_the_row() {
         let plan = plan(&users, &rows, &allowed);
         let twice = Verdict::Conflict(Conflict::HandleTwice);
         assert_eq!(verdicts(&plan), [("a", twice.clone()), ("b", twice)], "{rows:?}");
-        assert_eq!(plan.not_overwritten, ["sunyoung"]);
+        assert_eq!(not_overwritten(&plan), [("sunyoung", true)]);
     }
 }
 
@@ -160,7 +164,7 @@ fn whoever_loses_a_row_is_judged_anew_after_that() {
 fn a_handle_that_is_no_conflict_is_not_overwritten() {
     let plan =
         plan(&[user("sunyoung", "a")], &[row(1, "sunyoung", "")], &overwriting(&["sunyoung", "nobody"]));
-    assert_eq!(plan.not_overwritten, ["nobody", "sunyoung"]);
+    assert_eq!(not_overwritten(&plan), [("nobody", false), ("sunyoung", false)]);
 }
 
 /// A pool, rows as a database can have them (each handle and each sub once), and what is allowed.
