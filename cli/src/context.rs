@@ -403,6 +403,19 @@ where
                     "there are no AWS credentials: set AWS_PROFILE, or run `aws configure` first"
                 );
             }
+            match error.raw_response().map(|answer| answer.status().as_u16()) {
+                Some(status @ (401 | 403)) => {
+                    return anyhow!(
+                        "{place} refuses these credentials ({status}): check AWS_PROFILE, or sign in again"
+                    );
+                }
+                Some(status) => {
+                    return anyhow!(
+                        "{place} answers {status}, and not as AWS does: is something in between?"
+                    );
+                }
+                None => {}
+            }
             anyhow!("{place} can't be reached ({text}): is it running, and is the URL right?")
         }
     }

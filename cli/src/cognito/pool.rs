@@ -21,6 +21,12 @@ const PAGE: i32 = 60;
 /// them.
 const TRIES: u32 = 8;
 
+/// The first pause between tries at most; the next are twice as long each.
+const FIRST_PAUSE: Duration = Duration::from_millis(150);
+
+/// A pause between tries at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
 /// How long a try may take.
 const TRY_LIMIT: Duration = Duration::from_secs(20);
 
@@ -142,9 +148,12 @@ impl UserPool {
     async fn client(&self, context: &Context) -> Client {
         let sdk = context.aws_config_in(&self.region).await;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(TRY_LIMIT).build();
-        let mut config = config::Builder::from(&sdk)
-            .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
-            .timeout_config(timeouts);
+        // Whoever waits is a person at a terminal: an address that is wrong is to be told within seconds.
+        let retries = RetryConfig::standard()
+            .with_max_attempts(TRIES)
+            .with_initial_backoff(FIRST_PAUSE)
+            .with_max_backoff(LONGEST_PAUSE);
+        let mut config = config::Builder::from(&sdk).retry_config(retries).timeout_config(timeouts);
         if let Some(url) = &self.url {
             config = config.endpoint_url(url);
         }

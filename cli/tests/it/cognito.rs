@@ -40,6 +40,7 @@ impl Cognito {
         let pool = Arc::new(Pool { users: Mutex::new(users), ..Pool::default() });
         let router = Router::new()
             .route("/", post(list_users))
+            .route("/proxy/", post(async || (StatusCode::BAD_GATEWAY, "<html>Something in between</html>")))
             .route("/{pool}/.well-known/jwks.json", get(key_set))
             .with_state(Arc::clone(&pool));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -188,7 +189,12 @@ async fn a_user_is_listed_with_what_there_is() {
     let mut disabled = user("lore", 3);
     disabled["Enabled"] = false.into();
     let cognito = Cognito::start(vec![user("sunyoung", 1), user("", 2), disabled]).await;
-    assert_snapshot!(cognito.cruddur(&["cognito", "list-users"]).await.ok(), @"");
+    assert_snapshot!(cognito.cruddur(&["cognito", "list-users"]).await.ok(), @"
+    HANDLE                          SUB                                   STATUS                           NAME                      EMAIL
+    sunyoung                        00000001-0000-4000-8000-00000000000a  CONFIRMED                        Name of sunyoung          1@example.com
+    -                               00000002-0000-4000-8000-00000000000a  CONFIRMED                        -                         2@example.com
+    lore                            00000003-0000-4000-8000-00000000000a  CONFIRMED, disabled              Name of lore              3@example.com
+    ");
     let run = cognito.cruddur(&["cognito", "list-users", "--output", "json"]).await;
     assert_snapshot!(run.ok(), @r#"
     {"handle":"sunyoung","sub":"00000001-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":true,"name":"Name of sunyoung","email":"1@example.com"}
@@ -233,6 +239,14 @@ async fn refused_credentials_are_one_line() {
     assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] refuses these credentials (in words): check AWS_PROFILE, or sign in again");
     cognito.fail(1, 400, "InvalidSignatureException");
     assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] refuses these credentials (in words): check AWS_PROFILE, or sign in again");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_cognitos_is_one_line() {
+    let cognito = Cognito::start(vec![]).await;
+    let proxy = format!("{}/proxy", cognito.url);
+    let pool = ["cognito", "list-users", "--cognito-url", &proxy, "--user-pool", POOL];
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"error: Cognito at [cognito]/proxy answers 502, and not as AWS does: is something in between?");
 }
 
 #[tokio::test]
