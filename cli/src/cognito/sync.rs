@@ -12,7 +12,7 @@ use uuid::Uuid;
 use self::{
     plan::{Allowed, NotOverwritten, Plan, Planner, Row, Step},
     report::Report,
-    write::carry_out,
+    write::Writer,
 };
 use super::pool::{PoolUser, UserPool};
 use crate::{
@@ -31,7 +31,9 @@ set.
 A row that has another sub is a conflict, and left alone unless --overwrite names the handle: anyone in the pool can \
 choose any handle. Two pool users with the same handle are a conflict, too, whatever is named. Users who have not \
 confirmed their sign-up, or are disabled, are never written. A user whose sub stands on a row with another handle \
-keeps that row. A second run changes nothing.";
+keeps that row. A second run changes nothing.
+
+Rows that no user of the pool belongs to are counted, and the first 1000 listed.";
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
@@ -100,9 +102,10 @@ async fn sync(
             if *has_namesakes { "several users of the pool have this handle" } else { "it is no conflict" };
         note(&format!("--overwrite {handle}: nothing is replaced, {why}"));
     }
+    let writer = Writer::new(database);
     let mut report = Report::new(context.output, options.dry_run);
     for Step { user, verdict } in &plan.steps {
-        let done = if options.dry_run { None } else { carry_out(database, user, verdict).await? };
+        let done = if options.dry_run { None } else { writer.carry_out(user, verdict).await? };
         report.user(user, verdict, done.as_ref())?;
     }
     report.finish(&plan)

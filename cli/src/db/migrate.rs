@@ -1,7 +1,8 @@
 //! `db migrate`: the migrations that the database lacks.
 
+use std::error::Error as StdError;
+
 use anyhow::{Result, anyhow};
-use cruddur::error::Chain;
 use schema::migrations;
 use serde_json::json;
 
@@ -19,7 +20,7 @@ pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
     connection.close().await;
     let place = &database.place;
     let report =
-        report.map_err(|error| anyhow!("PostgreSQL at {place} can't be migrated ({})", Chain(&error)))?;
+        report.map_err(|error| anyhow!("the database {place} can't be migrated: {}", innermost(&error)))?;
     let applied = report.applied();
     let sentence = if applied.is_empty() {
         format!("the database {place} has all migrations")
@@ -27,4 +28,12 @@ pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
         format!("applied to the database {place}: {}", applied.join(", "))
     };
     context.output.result(&sentence, &json!({"database": place, "applied": applied}))
+}
+
+/// What is at the bottom of `error`: what is above it only says that something has failed.
+fn innermost<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }

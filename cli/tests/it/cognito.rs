@@ -13,9 +13,11 @@ use http::{HeaderMap, StatusCode};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio_postgres::NoTls;
 
-use crate::machine::{Machine, Run, command};
+use crate::{
+    db::{failed, query},
+    machine::{Machine, Run, command},
+};
 
 const POOL: &str = "eu-central-1_AbCdEfGhI";
 
@@ -135,16 +137,6 @@ fn sub(number: usize) -> String {
     format!("{number:08x}-0000-4000-8000-00000000000a")
 }
 
-async fn query(machine: &Machine, statement: &str) -> Vec<String> {
-    let url = machine.stack().database_url().unwrap();
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    let driver = tokio::spawn(connection);
-    let rows = client.query(statement, &[]).await.unwrap();
-    drop(client);
-    driver.await.unwrap().unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
-}
-
 /// Makes rows without a sub.
 async fn insert(machine: &Machine, handles: &[&str]) {
     let rows = handles.iter().map(|handle| format!("('{handle}', 'x')")).collect::<Vec<_>>().join(", ");
@@ -161,11 +153,6 @@ async fn subs(machine: &Machine) -> Vec<String> {
 async fn sync(machine: &Machine, cognito: &Cognito, arguments: &[&str]) -> Run {
     let command = ["--url", machine.stack().url(), "cognito", "sync-user-ids"];
     cognito.cruddur(&[&command, arguments].concat()).await
-}
-
-fn failed(run: &Run) -> &str {
-    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:#?}");
-    &run.stderr
 }
 
 #[tokio::test]

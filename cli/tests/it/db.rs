@@ -10,10 +10,15 @@ const NOWHERE: &str = "postgresql://me:secret@127.0.0.1:9/users";
 
 /// Every row with every column, in a stable order.
 async fn users(machine: &Machine) -> Vec<String> {
+    query(machine, "SELECT to_jsonb(u)::text FROM public.users u ORDER BY uuid").await
+}
+
+/// The first column of what the embedded PostgreSQL answers.
+pub(crate) async fn query(machine: &Machine, statement: &str) -> Vec<String> {
     let url = machine.stack().database_url().unwrap();
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
-    let rows = client.query("SELECT to_jsonb(u)::text FROM public.users u ORDER BY uuid", &[]).await.unwrap();
+    let rows = client.query(statement, &[]).await.unwrap();
     drop(client);
     driver.await.unwrap().unwrap();
     rows.iter().map(|row| row.get(0)).collect()
@@ -35,7 +40,9 @@ async fn inbox(machine: &Machine) -> Value {
     request.send().await.unwrap().json().await.unwrap()
 }
 
-fn failed(run: &Run) -> &str {
+/// What was written to stderr; any end but a failure without output fails the test.
+#[track_caller]
+pub(crate) fn failed(run: &Run) -> &str {
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:#?}");
     &run.stderr
 }
@@ -94,6 +101,15 @@ async fn a_database_without_tables_is_said_to_lack_them() {
     // What is gone already is dropped without a fuss.
     let run = machine.cruddur(&["db", "drop", "--yes"]).await;
     assert_snapshot!(without_port(&machine, run.ok()), @"emptied the database 127.0.0.1:[port]/postgres, with no table of users");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_migrated_by_other_files_is_one_line() {
+    let machine = Machine::start().await;
+    query(&machine, "UPDATE public.refinery_schema_history SET name = 'other'").await;
+    let run = machine.cruddur(&["db", "migrate"]).await;
+    assert_snapshot!(without_port(&machine, failed(&run)), @"error: the database 127.0.0.1:[port]/postgres can't be migrated: applied migration V1__other is different than filesystem one V1__create_users");
     machine.stop().await;
 }
 

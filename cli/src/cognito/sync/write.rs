@@ -1,10 +1,13 @@
 //! Carrying a verdict out, on the condition that nothing has changed since it was reached.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use cruddur::{
     auth::Subject,
     error::{Chain, Error},
-    user::confirm::ConfirmedUser,
+    postgres::Postgres,
+    user::{Users, confirm::ConfirmedUser},
 };
 use tokio_postgres::types::Type;
 
@@ -26,59 +29,72 @@ pub(super) enum Done {
     NoHandleLeft,
 }
 
-/// Carries `verdict` on `user` out; none where nothing is to be written.
-pub(super) async fn carry_out(
-    database: &Database,
-    user: &PoolUser,
-    verdict: &Verdict,
-) -> Result<Option<Done>> {
-    match verdict {
-        Verdict::Set(row) | Verdict::Overwrite(row) => set(database, row, &user.sub).await.map(Some),
-        Verdict::Create => create(database, user).await.map(Some),
-        Verdict::NoRow
-        | Verdict::KnownAs(_)
-        | Verdict::Unconfirmed
-        | Verdict::Disabled
-        | Verdict::Conflict(_) => Ok(None),
-    }
+/// Carries verdicts out.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    database: &'a Database,
+    postgres: Arc<Postgres>,
+    users: Users,
 }
 
-async fn set(database: &Database, row: &Row, sub: &str) -> Result<Done> {
-    let statement = include_str!("../../../../sql/users/set_cognito_user_id.sql");
-    let parameters = [
-        (&row.uuid as _, Type::UUID),
-        (&row.handle as _, Type::TEXT),
-        (&row.cognito_user_id as _, Type::TEXT),
-        (&sub as _, Type::TEXT),
-    ];
-    match database.postgres().query(statement, &parameters).await {
-        Ok(rows) if rows.is_empty() => Ok(Done::RowChanged),
-        Ok(_) => Ok(Done::Written),
-        Err(error) if Chain(&error).to_string().contains("users_cognito_user_id_key") => Ok(Done::SubTaken),
-        Err(error) => Err(database.query_error(&error)),
+impl<'a> Writer<'a> {
+    /// Into `database`.
+    pub(super) fn new(database: &'a Database) -> Self {
+        let postgres = Arc::new(database.postgres());
+        Self { database, users: Users::new(Arc::clone(&postgres)), postgres }
     }
-}
 
-async fn create(database: &Database, user: &PoolUser) -> Result<Done> {
-    let subject = Subject::new(user.sub.as_str()).context("Cognito lists a user without a sub")?;
-    let confirmed = ConfirmedUser {
-        subject: subject.clone(),
-        preferred_username: user.handle.clone(),
-        name: user.name.clone(),
-        email: user.email.clone(),
-        // So that nobody's row is taken over.
-        email_verified: false,
-    };
-    let users = database.users();
-    match users.confirm(&confirmed).await {
-        Ok(_) => {}
-        Err(Error::Internal(cause)) if Chain(&*cause).to_string().contains("is taken, too") => {
-            return Ok(Done::NoHandleLeft);
+    /// Carries `verdict` on `user` out; none where nothing is to be written.
+    pub(super) async fn carry_out(&self, user: &PoolUser, verdict: &Verdict) -> Result<Option<Done>> {
+        match verdict {
+            Verdict::Set(row) | Verdict::Overwrite(row) => self.set(row, &user.sub).await.map(Some),
+            Verdict::Create => self.create(user).await.map(Some),
+            Verdict::NoRow
+            | Verdict::KnownAs(_)
+            | Verdict::Unconfirmed
+            | Verdict::Disabled
+            | Verdict::Conflict(_) => Ok(None),
         }
-        Err(error) => return Err(database.query_error(&error)),
     }
-    let user = users.sender(&subject).await.map_err(|error| database.query_error(&error))?;
-    Ok(Done::Created(user.handle))
+
+    async fn set(&self, row: &Row, sub: &str) -> Result<Done> {
+        let statement = include_str!("../../../../sql/users/set_cognito_user_id.sql");
+        let parameters = [
+            (&row.uuid as _, Type::UUID),
+            (&row.handle as _, Type::TEXT),
+            (&row.cognito_user_id as _, Type::TEXT),
+            (&sub as _, Type::TEXT),
+        ];
+        match self.postgres.query(statement, &parameters).await {
+            Ok(rows) if rows.is_empty() => Ok(Done::RowChanged),
+            Ok(_) => Ok(Done::Written),
+            Err(error) if Chain(&error).to_string().contains("users_cognito_user_id_key") => {
+                Ok(Done::SubTaken)
+            }
+            Err(error) => Err(self.database.query_error(&error)),
+        }
+    }
+
+    async fn create(&self, user: &PoolUser) -> Result<Done> {
+        let subject = Subject::new(user.sub.as_str()).context("Cognito lists a user without a sub")?;
+        let confirmed = ConfirmedUser {
+            subject: subject.clone(),
+            preferred_username: user.handle.clone(),
+            name: user.name.clone(),
+            email: user.email.clone(),
+            // So that nobody's row is taken over.
+            email_verified: false,
+        };
+        match self.users.confirm(&confirmed).await {
+            Ok(_) => {}
+            Err(Error::Internal(cause)) if Chain(&*cause).to_string().contains("is taken, too") => {
+                return Ok(Done::NoHandleLeft);
+            }
+            Err(error) => return Err(self.database.query_error(&error)),
+        }
+        let user = self.users.sender(&subject).await.map_err(|error| self.database.query_error(&error))?;
+        Ok(Done::Created(user.handle))
+    }
 }
 
 #[cfg(test)]
@@ -126,7 +142,7 @@ mod tests {
     }
 
     async fn done(database: &Database, user: &PoolUser, verdict: Verdict) -> Option<Done> {
-        carry_out(database, user, &verdict).await.unwrap()
+        Writer::new(database).carry_out(user, &verdict).await.unwrap()
     }
 
     #[tokio::test]
