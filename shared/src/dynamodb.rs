@@ -89,12 +89,13 @@ pub struct Table {
 
 /// Rows of one partition, newest (greatest sort key) first.
 #[derive(Clone, Debug)]
-pub(crate) struct Newest {
-    pub(crate) pk: String,
+pub struct Newest {
+    /// The partition.
+    pub pk: String,
     /// Only rows that sort before this one.
-    pub(crate) before: Option<String>,
+    pub before: Option<String>,
     /// At most so many.
-    pub(crate) limit: usize,
+    pub limit: usize,
 }
 
 impl Table {
@@ -138,7 +139,7 @@ impl Table {
     }
 
     /// Consistent read of the newest rows of a partition: one request, unless DynamoDB cuts the answer short.
-    pub(crate) async fn newest(&self, query: Newest) -> Result<Vec<Item>, Error> {
+    pub async fn newest(&self, query: Newest) -> Result<Vec<Item>, Error> {
         let Newest { pk, before, limit } = query;
         let mut rows = Vec::new();
         let mut start = before.map(|sk| key(&pk, sk));
@@ -404,7 +405,8 @@ fn fault<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Fault {
     }
 }
 
-fn read_error<E>(error: SdkError<E, HttpResponse>) -> Error
+/// What a read that failed means.
+pub fn read_error<E>(error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {

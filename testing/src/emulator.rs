@@ -151,10 +151,18 @@ impl Emulator {
     /// Every row of `table`, by its keys, in their order.
     #[must_use]
     pub fn rows(&self, table: &str) -> BTreeMap<(String, String), Value> {
-        let answer = dispatch(&self.database, "Scan", json!({"TableName": table})).unwrap();
-        let items = answer["Items"].as_array().unwrap().clone();
         let key = |item: &Value, name: &str| item[name]["S"].as_str().unwrap().to_owned();
-        items.into_iter().map(|item| ((key(&item, "pk"), key(&item, "sk")), item)).collect()
+        let mut rows = BTreeMap::new();
+        let mut request = json!({"TableName": table});
+        loop {
+            let answer = dispatch(&self.database, "Scan", request.clone()).unwrap();
+            let items = answer["Items"].as_array().unwrap().iter().cloned();
+            rows.extend(items.map(|item| ((key(&item, "pk"), key(&item, "sk")), item)));
+            match answer.get("LastEvaluatedKey") {
+                Some(last) if !last.is_null() => request["ExclusiveStartKey"] = last.clone(),
+                _ => return rows,
+            }
+        }
     }
 
     /// The call as it is without any SDK between: for rows that only a test would write.
@@ -276,6 +284,7 @@ fn dispatch(database: &Database, operation: &str, request: Value) -> Result<Valu
         };
     }
     Ok(operations! {
+        "BatchGetItem" => batch_get_item,
         "CreateTable" => create_table,
         "DeleteItem" => delete_item,
         "DescribeTable" => describe_table,
@@ -285,6 +294,7 @@ fn dispatch(database: &Database, operation: &str, request: Value) -> Result<Valu
         "Query" => query,
         "Scan" => scan,
         "TransactWriteItems" => transact_write_items,
+        "UpdateItem" => update_item,
         "UpdateTimeToLive" => update_time_to_live,
     })
 }

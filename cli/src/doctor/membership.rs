@@ -1,0 +1,154 @@
+//! Who is in a group whose membership is lost: what its rows give away.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cruddur::{
+    dynamodb::Item,
+    message_group::{Member, Membership, uuid_of_pair},
+    user::User,
+};
+use serde_dynamo::aws_sdk_dynamodb_1::to_item;
+use uuid::Uuid;
+
+use super::{
+    Doctor,
+    action::{Change, replace_as_read, update},
+    finding::{Finding, Kind, Problem},
+    group::MemberRow,
+    messages::Messages,
+    repair::Repair,
+    rows::{self, text, uuid},
+};
+
+/// Users that may be in the group, with their names where the rows have them.
+type Candidates = BTreeMap<Uuid, Option<Member>>;
+
+impl Doctor {
+    /// The membership is missing, or the row `item` is none.
+    pub(super) async fn membership_problem(
+        &self,
+        group: Uuid,
+        item: Option<&Item>,
+        rows: &[MemberRow],
+        messages: &Messages,
+    ) -> Result<Problem> {
+        let derived = self.derive_membership(group, item, rows, messages).await?;
+        let (kind, why) = match item.map(|item| rows::membership(item, group)) {
+            None => (Kind::MembershipMissing, "there are messages, but no membership"),
+            Some(Err(why)) => (Kind::MembershipMalformed, why),
+            Some(Ok(_)) => (Kind::MembershipMalformed, "it contradicts the messages"),
+        };
+        let repair = match (&derived, item) {
+            (None, _) => None,
+            (Some(membership), None) => Some(Repair::Write(vec![self.table.put_new_action(membership)?])),
+            (Some(membership), Some(old)) => {
+                let mut new = old.clone();
+                new.extend(to_item(membership)?);
+                Some(Repair::Write(vec![replace_as_read(&self.table, old, new)?]))
+            }
+        };
+        let detail = if derived.is_some() { why.to_owned() } else { format!("{why}; its members can't be told") };
+        Ok(Problem { finding: finding(kind, group, detail), repair })
+    }
+
+    /// The membership is good, but for where the group's messages begin.
+    pub(super) fn beginning_problem(
+        &self,
+        item: &Item,
+        membership: &Membership,
+        messages: &Messages,
+    ) -> Result<Option<Problem>> {
+        let Some(oldest) = messages.oldest.filter(|oldest| *oldest != membership.created_sk) else {
+            return Ok(None);
+        };
+        let change =
+            Change::of("created_sk", &membership.created_sk.to_string(), &oldest.to_string());
+        let detail = "created_sk is not the oldest message".to_owned();
+        Ok(Some(Problem {
+            finding: finding(Kind::MembershipMalformed, membership.group_uuid, detail),
+            repair: Some(Repair::Write(vec![update(&self.table, item, &[change])?])),
+        }))
+    }
+
+    async fn derive_membership(
+        &self,
+        group: Uuid,
+        item: Option<&Item>,
+        rows: &[MemberRow],
+        messages: &Messages,
+    ) -> Result<Option<Membership>> {
+        let Some(created_sk) = messages.oldest else { return Ok(None) };
+        let mut candidates = Candidates::new();
+        for (user, names) in item.map(members_in).unwrap_or_default() {
+            candidates.insert(user, names);
+        }
+        for MemberRow { owner, row, .. } in rows {
+            candidates.entry(*owner).or_default();
+            let names = Member {
+                handle: row.other_handle.clone(),
+                display_name: row.other_display_name.clone(),
+            };
+            candidates.entry(row.other_uuid).or_default().get_or_insert(names);
+        }
+        for (sender, names) in &messages.senders {
+            candidates.entry(*sender).or_default().get_or_insert_with(|| names.clone());
+        }
+        let Some((a, b)) = self.pair_of(group, &candidates).await? else { return Ok(None) };
+        let (a, b) = (self.named(a, &candidates).await?, self.named(b, &candidates).await?);
+        let (Some(a), Some(b)) = (a, b) else { return Ok(None) };
+        Ok(Some(Membership::new(group, created_sk, [&a, &b])))
+    }
+
+    /// The two whose group it is: among the candidates, or one of them with anybody.
+    async fn pair_of(&self, group: Uuid, candidates: &Candidates) -> Result<Option<(Uuid, Uuid)>> {
+        let users = candidates.keys().copied().collect::<Vec<_>>();
+        for (index, a) in users.iter().enumerate() {
+            if let Some(b) = users.iter().skip(index + 1).find(|b| uuid_of_pair(*a, **b) == group) {
+                return Ok(Some((*a, *b)));
+            }
+        }
+        let Some(names) = self.names.as_ref().filter(|_| !users.is_empty()) else { return Ok(None) };
+        let partner = |other: Uuid| {
+            users.iter().copied().find(|user| *user != other && uuid_of_pair(*user, other) == group)
+        };
+        let found = names.find(|other| partner(other).is_some()).await?;
+        Ok(found.and_then(|user| Some((partner(user.uuid)?, user.uuid))))
+    }
+
+    /// The user with the names of now, or those in the rows.
+    async fn named(&self, user: Uuid, candidates: &Candidates) -> Result<Option<User>> {
+        if let Some(names) = &self.names
+            && let Some(user) = names.get(user).await?
+        {
+            return Ok(Some(user));
+        }
+        let names = candidates.get(&user).cloned().flatten();
+        Ok(names.map(|names| User { uuid: user, handle: names.handle, display_name: names.display_name }))
+    }
+}
+
+fn finding(kind: Kind, group: Uuid, detail: String) -> Finding {
+    let (pk, sk) = (format!("MEM#{group}"), Some("MEM".to_owned()));
+    Finding { kind, pk, sk, group: Some(group), detail }
+}
+
+/// What the row of a malformed membership still says of members.
+fn members_in(item: &Item) -> Candidates {
+    let Some(AttributeValue::M(members)) = item.get("members") else { return Candidates::new() };
+    let member = |(user, names): (&String, &AttributeValue)| {
+        let names = names.as_m().ok().map(|names| Member {
+            handle: text(names, "handle").to_owned(),
+            display_name: text(names, "display_name").to_owned(),
+        });
+        let names = names.filter(|names| !names.handle.is_empty() && !names.display_name.is_empty());
+        Some((user.parse().ok()?, names))
+    };
+    members.iter().filter_map(member).collect()
+}
+
+/// Owners of a group's rows that are malformed, so that they are looked for.
+pub(super) fn owner_of(item: &Item) -> Option<Uuid> {
+    text(item, "pk").strip_prefix("GRP#")?.parse().ok().filter(|_| uuid(item, rows::GROUP_UUID).is_some())
+}

@@ -1,0 +1,252 @@
+//! What a row is, told from the row alone.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::DateTime;
+use cruddur::{
+    dynamodb::{Item, from_item, sort_key},
+    idempotency::IdempotencyKey,
+    message::{self, MessageRow, MessageText},
+    message_group::{InboxRow, Membership, uuid_of_pair},
+    sort_key::SortKey,
+    timestamp::Timestamp,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_dynamo::aws_sdk_dynamodb_1::to_item;
+use uuid::Uuid;
+
+use super::lease;
+
+/// The attribute that only inbox rows have: it puts a row into the index.
+pub(super) const GROUP_UUID: &str = "message_group_uuid";
+
+/// What a row is.
+#[derive(Clone, Debug)]
+pub(super) enum Shape {
+    Message(MessageRow, Uuid),
+    Inbox(InboxRow, Uuid),
+    /// A membership by its key; the rest is looked at with its group.
+    Membership(Uuid),
+    /// A row whose key alone matters here.
+    Other,
+    Flawed(Flaw),
+}
+
+/// What is wrong with a row.
+#[derive(Clone, Debug)]
+pub(super) enum Flaw {
+    StrayGroupUuid {
+        group: Option<Uuid>,
+    },
+    /// A good message at a key that is not its own.
+    MessageKey {
+        group: Uuid,
+        right: MessageRow,
+    },
+    Message {
+        group: Option<Uuid>,
+        why: &'static str,
+    },
+    Inbox {
+        group: Option<Uuid>,
+        why: &'static str,
+    },
+    Unknown {
+        why: &'static str,
+    },
+}
+
+/// A text attribute of a row; empty when there is none.
+pub(super) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
+    item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}
+
+/// The uuid in an attribute, however it is spelt.
+pub(super) fn uuid(item: &Item, name: &str) -> Option<Uuid> {
+    text(item, name).parse().ok()
+}
+
+/// The kind in a partition key, such as `MSG`.
+pub(super) fn kind(item: &Item) -> &str {
+    text(item, "pk").split_once('#').map_or("", |(kind, _)| kind)
+}
+
+/// The uuid of `text`, which is spelt in one way only.
+fn canonical(text: &str) -> Option<Uuid> {
+    text.parse::<Uuid>().ok().filter(|uuid| uuid.to_string() == text)
+}
+
+/// What the row is.
+pub(super) fn shape(item: &Item) -> Shape {
+    let (pk, sk) = (text(item, "pk"), sort_key(item).unwrap_or_default());
+    let Some((kind, id)) = pk.split_once('#') else {
+        return Shape::Flawed(Flaw::Unknown { why: "the partition key has no kind" });
+    };
+    let known = match kind {
+        "MSG" | "GRP" => true,
+        "MEM" => sk == "MEM" && canonical(id).is_some(),
+        "IDEM" => sk == "IDEM" && id.split_once('#').is_some_and(|(user, key)| is_idempotency_id(user, key)),
+        "RATE" => sk == "RATE" && canonical(id).is_some(),
+        "LEASE" => pk == lease::PK && sk == lease::SK,
+        _ => return Shape::Flawed(Flaw::Unknown { why: "no row is of this kind" }),
+    };
+    if !known {
+        return Shape::Flawed(Flaw::Unknown { why: "no row of this kind has such a key" });
+    }
+    if kind != "GRP" && item.contains_key(GROUP_UUID) {
+        let group = if matches!(kind, "MSG" | "MEM") { id.parse().ok() } else { None };
+        return Shape::Flawed(Flaw::StrayGroupUuid { group });
+    }
+    match (kind, canonical(id)) {
+        ("MSG", _) => message(item, id),
+        ("GRP", _) => inbox(item, id),
+        ("MEM", Some(group)) => Shape::Membership(group),
+        _ => Shape::Other,
+    }
+}
+
+fn is_idempotency_id(user: &str, key: &str) -> bool {
+    canonical(user).is_some() && key.parse::<IdempotencyKey>().is_ok()
+}
+
+/// A message as the stream's handler and the lists accept it, whatever its text.
+pub(super) fn readable_message(item: &Item) -> Option<MessageRow> {
+    let row: MessageRow = from_item(item.clone()).ok()?;
+    (row.sk.message_uuid == row.message_uuid).then_some(row)
+}
+
+fn message(item: &Item, id: &str) -> Shape {
+    let group = id.parse::<Uuid>().ok();
+    let flawed = |why| Shape::Flawed(Flaw::Message { group, why });
+    let Some(group_uuid) = group else { return flawed("the partition key has no group") };
+    let Some(message_uuid) = uuid(item, "message_uuid") else { return flawed("there is no message_uuid") };
+    let Some(created_at) = lenient_time(text(item, "sk")) else { return flawed("the sort key has no time") };
+    let (pk, sk) = (message::partition_key(group_uuid), SortKey { created_at, message_uuid });
+    let at_home = text(item, "pk") == pk && text(item, "sk") == sk.to_string();
+    let mut moved = item.clone();
+    moved.insert("pk".to_owned(), AttributeValue::S(pk));
+    moved.insert("sk".to_owned(), AttributeValue::S(sk.to_string()));
+    let Ok(row) = from_item::<MessageRow>(moved) else {
+        return flawed("an attribute is missing or malformed");
+    };
+    if row.message.parse::<MessageText>().is_err() {
+        return flawed("the text is blank or too long");
+    }
+    if at_home {
+        Shape::Message(row, group_uuid)
+    } else {
+        Shape::Flawed(Flaw::MessageKey { group: group_uuid, right: row })
+    }
+}
+
+/// The time in a sort key, however it is spelt.
+fn lenient_time(sort_key: &str) -> Option<Timestamp> {
+    let time = sort_key.split_once('#').map_or(sort_key, |(time, _)| time);
+    let parsed = DateTime::parse_from_rfc3339(time).map(|time| Timestamp::new(time.to_utc()));
+    time.parse().ok().or(parsed.ok())
+}
+
+fn inbox(item: &Item, id: &str) -> Shape {
+    let owner = canonical(id);
+    // A row that does not say its group belongs to that of its owner and whom it names.
+    let of_pair =
+        || Some(uuid_of_pair(id.parse().ok()?, uuid(item, "user_uuid")?));
+    let group = uuid(item, GROUP_UUID).or_else(of_pair);
+    let flawed = |why| Shape::Flawed(Flaw::Inbox { group, why });
+    let Some(owner) = owner else { return flawed("the partition key has no user") };
+    if text(item, "sk").parse::<SortKey>().is_err() {
+        return flawed("the sort key is none");
+    }
+    match exactly::<InboxRow>(item) {
+        Some(row) => Shape::Inbox(row, owner),
+        None => flawed("an attribute is missing or malformed"),
+    }
+}
+
+/// The row, when what it has to have is spelt as we write it. It may have more.
+fn exactly<T: DeserializeOwned + Serialize>(item: &Item) -> Option<T> {
+    let row: T = from_item(item.clone()).ok()?;
+    let printed: Item = to_item(&row).ok()?;
+    printed.iter().all(|(name, value)| item.get(name) == Some(value)).then_some(row)
+}
+
+/// The membership in the row of `group`, or what is wrong with it.
+pub(super) fn membership(item: &Item, group: Uuid) -> Result<Membership, &'static str> {
+    let membership: Membership = exactly(item).ok_or("an attribute is missing or malformed")?;
+    if membership.group_uuid != group {
+        return Err("it is another group's");
+    }
+    match membership.members.keys().collect::<Vec<_>>()[..] {
+        [a, b] if uuid_of_pair(*a, *b) == group => Ok(membership),
+        _ => Err("its members are not the group's pair"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
+    const MESSAGE: &str = "0195b5a0-0000-7000-8000-00000000000a";
+    const RIGHT: &str = "2026-11-22T09:30:00.120000Z#0195b5a0-0000-7000-8000-00000000000a";
+
+    fn row(pk: &str, sk: &str) -> Item {
+        [
+            ("pk", pk),
+            ("sk", sk),
+            ("message_uuid", MESSAGE),
+            ("message", "hello"),
+            ("user_uuid", "0195b5a0-0000-7000-8000-000000000001"),
+            ("user_display_name", "Alice"),
+            ("user_handle", "alice"),
+        ]
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
+        .into()
+    }
+
+    #[test]
+    fn a_message_at_any_spelling_of_its_key_has_one_right_key() {
+        for sk in [
+            "2026-11-22T09:30:00.12Z#0195b5a0-0000-7000-8000-00000000000a",
+            "2026-11-22T09:30:00.120Z#0195B5A0-0000-7000-8000-00000000000A",
+            "2026-11-22T10:30:00.120000+01:00#0195b5a0-0000-7000-8000-00000000000a",
+            "2026-11-22T09:30:00.120000Z#",
+            "2026-11-22T09:30:00.120000Z",
+            "2026-11-22T09:30:00.120000Z#0195b5a0-0000-7000-8000-00000000000b",
+        ] {
+            let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&format!("MSG#{GROUP}"), sk)) else {
+                panic!("{sk} is taken for something else")
+            };
+            assert_eq!(right.sk.to_string(), RIGHT, "{sk}");
+        }
+    }
+
+    #[test]
+    fn a_key_without_a_time_can_not_be_derived() {
+        for sk in ["x", "#", "2026-11-22#0195b5a0-0000-7000-8000-00000000000a"] {
+            assert!(
+                matches!(shape(&row(&format!("MSG#{GROUP}"), sk)), Shape::Flawed(Flaw::Message { .. })),
+                "{sk}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_keys_of_our_own_are_known() {
+        for (pk, sk, known) in [
+            ("IDEM#0195b5a0-0000-7000-8000-000000000001#key#1", "IDEM", true),
+            ("IDEM#0195b5a0-0000-7000-8000-000000000001#", "IDEM", false),
+            ("IDEM#0195B5A0-0000-7000-8000-000000000001#key", "IDEM", false),
+            ("RATE#0195b5a0-0000-7000-8000-000000000001", "RATE", true),
+            ("RATE#0195b5a0-0000-7000-8000-000000000001", "MEM", false),
+            ("LEASE#doctor", "LEASE", true),
+            ("LEASE#other", "LEASE", false),
+            ("MEM#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "MEM", true),
+            ("MEM#4B1F7246-1b2e-59b0-a27f-6165b5e2b4c5", "MEM", false),
+            ("XYZ#1", "X", false),
+            ("XYZ", "X", false),
+        ] {
+            let unknown = matches!(shape(&row(pk, sk)), Shape::Flawed(Flaw::Unknown { .. }));
+            assert_eq!(!unknown, known, "{pk} {sk}");
+        }
+    }
+}
