@@ -6,9 +6,8 @@
 //! ([`action`]): whoever was faster wins, and the group is looked at anew.
 
 use std::{
-    collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -25,7 +24,6 @@ use cruddur::{
 };
 use indicatif::ProgressBar;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 pub use self::{
     finding::{Fate, Finding, Kind},
@@ -122,7 +120,6 @@ pub struct Doctor {
     pub stop: Arc<AtomicBool>,
     /// Counts rows.
     pub progress: ProgressBar,
-    emptied: Mutex<BTreeSet<Uuid>>,
 }
 
 impl Doctor {
@@ -148,7 +145,6 @@ impl Doctor {
             last_look_after: Self::LAST_LOOK_AFTER,
             stop: Arc::default(),
             progress: ProgressBar::hidden(),
-            emptied: Mutex::default(),
         }
     }
 
@@ -161,14 +157,6 @@ impl Doctor {
         let result = lease.hold(self.examine_table(ledger)).await;
         lease.give_back().await;
         result
-    }
-
-    fn remember_emptied(&self, group: Uuid) {
-        self.emptied.lock().unwrap_or_else(PoisonError::into_inner).insert(group);
-    }
-
-    fn take_emptied(&self) -> BTreeSet<Uuid> {
-        std::mem::take(&mut self.emptied.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

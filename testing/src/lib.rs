@@ -10,6 +10,7 @@
 
 pub mod broken_postgres;
 pub mod conversation;
+pub mod damage;
 pub mod emulator;
 pub mod invariants;
 pub mod postgres;

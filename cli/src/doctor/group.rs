@@ -132,6 +132,9 @@ impl Doctor {
                 if let Some(repair) = &problem.repair
                     && self.carry_out(repair).await? == Carried::Out
                 {
+                    if let Repair::Empty(_) = repair {
+                        ledger.remember_emptied(group);
+                    }
                     tried.push(problem.finding.clone());
                 }
             }
@@ -234,7 +237,7 @@ impl Doctor {
                 group: Some(group),
                 detail,
             },
-            repair: Some(Repair::Empty(deletes, group)),
+            repair: Some(Repair::Empty(deletes)),
         })
     }
 

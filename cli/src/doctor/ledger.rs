@@ -1,7 +1,7 @@
 //! What was gone through and found, and who is told of it.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt,
     num::NonZeroUsize,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -43,13 +43,19 @@ struct Books {
     summary: Summary,
     told: LruCache<(Kind, Option<Uuid>, String, Option<String>), ()>,
     gone: HashSet<Uuid>,
+    /// Groups that were taken away.
+    emptied: BTreeSet<Uuid>,
 }
 
 impl<'a> Ledger<'a> {
     /// One that passes every finding on to `tell`.
     pub fn new(tell: impl Fn(&Finding, Fate) -> Result<()> + Send + Sync + 'a) -> Self {
-        let books =
-            Books { summary: Summary::default(), told: LruCache::new(REMEMBERED), gone: HashSet::new() };
+        let books = Books {
+            summary: Summary::default(),
+            told: LruCache::new(REMEMBERED),
+            gone: HashSet::new(),
+            emptied: BTreeSet::new(),
+        };
         Self { tell: Box::new(tell), books: Mutex::new(books) }
     }
 
@@ -74,6 +80,14 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn count_gone(&self, user: Uuid) {
         self.books().gone.insert(user);
+    }
+
+    pub(super) fn remember_emptied(&self, group: Uuid) {
+        self.books().emptied.insert(group);
+    }
+
+    pub(super) fn take_emptied(&self) -> BTreeSet<Uuid> {
+        std::mem::take(&mut self.books().emptied)
     }
 
     /// Tells of a finding; once, as long as it is there.

@@ -30,7 +30,7 @@ pub(super) enum Repair {
     /// One transaction, after which the group's rows are moved if a newer message has come.
     WriteThenMove(Vec<TransactWriteItem>, Uuid),
     /// One transaction that takes away all that there is of a group without messages.
-    Empty(Vec<TransactWriteItem>, Uuid),
+    Empty(Vec<TransactWriteItem>),
     /// Moving the group's rows, as the stream's handler does.
     Move(Uuid, Standing),
 }
@@ -47,7 +47,7 @@ pub(super) enum Carried {
 impl Doctor {
     pub(super) async fn carry_out(&self, repair: &Repair) -> Result<Carried> {
         match repair {
-            Repair::Write(actions) => self.write(actions).await,
+            Repair::Write(actions) | Repair::Empty(actions) => self.write(actions).await,
             Repair::WriteThenMove(actions, group) => {
                 let carried = self.write(actions).await?;
                 if carried == Carried::Out
@@ -55,11 +55,6 @@ impl Doctor {
                 {
                     self.move_rows(*group, &newest).await?;
                 }
-                Ok(carried)
-            }
-            Repair::Empty(actions, group) => {
-                let carried = self.write(actions).await?;
-                self.remember_emptied(*group);
                 Ok(carried)
             }
             Repair::Move(group, newest) => self.move_rows(*group, newest).await,

@@ -232,7 +232,7 @@ impl Doctor {
 
     /// A send that had seen the membership of a group without messages may have gone through after it was taken away.
     async fn look_at_emptied_again(&self, ledger: &Ledger<'_>) -> Result<()> {
-        let emptied = self.take_emptied();
+        let emptied = ledger.take_emptied();
         if emptied.is_empty() || self.is_stopped() {
             return Ok(());
         }

@@ -1,1 +1,176 @@
+//! The doctor, in this process, over a table that each test breaks in its own way.
 
+mod clinic;
+mod concurrent;
+mod kinds;
+mod left;
+mod lease;
+mod many;
+
+use chrono::TimeDelta;
+use cli::doctor::{Mode, Summary};
+use serde_json::json;
+
+use self::clinic::Clinic;
+
+#[tokio::test]
+async fn a_good_table_has_no_findings() {
+    let clinic = Clinic::with_groups(6, 4).await;
+    let examination = clinic.examine(Mode::Check).await;
+    assert_eq!(examination.told, []);
+    let rows = clinic.world.rows().len() as u64;
+    assert_eq!((examination.summary.rows.values().sum::<u64>(), examination.summary.groups), (rows, 6));
+}
+
+#[tokio::test]
+async fn a_good_table_is_written_to_by_no_mode_but_for_the_lease() {
+    let clinic = Clinic::with_groups(6, 4).await;
+    let before = clinic.world.rows();
+    for mode in [Mode::Check, Mode::Plan, Mode::Repair] {
+        let _ = clinic.world.emulator.take_calls();
+        clinic.examine(mode).await;
+        let calls = clinic.world.emulator.take_calls();
+        let writes = calls.iter().filter(|call| call.operation == "TransactWriteItems").count();
+        assert_eq!(writes, if mode == Mode::Repair { 2 } else { 0 }, "{mode:?}");
+    }
+    assert_eq!(clinic.world.rows(), before);
+}
+
+#[tokio::test]
+async fn an_empty_table_has_no_findings() {
+    let clinic = Clinic::with_groups(0, 0).await;
+    let examination = clinic.examine(Mode::Repair).await;
+    // The lease itself is the only row that it may meet.
+    assert_eq!(examination.told, []);
+    assert_eq!(examination.summary.groups, 0);
+}
+
+#[tokio::test]
+async fn rows_that_trail_within_the_grace_period_are_no_finding() {
+    let clinic = Clinic::with_groups(3, 2).await;
+    clinic.send(0, 1, "not delivered yet").await;
+    clinic.world.clock.advance(TimeDelta::seconds(59));
+    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+}
+
+#[tokio::test]
+async fn rows_that_trail_longer_are_found_at_their_places() {
+    let clinic = Clinic::with_groups(3, 2).await;
+    let behind = clinic.inbox_rows_of(0, 1);
+    clinic.send(0, 1, "never delivered").await;
+    clinic.world.clock.advance(TimeDelta::seconds(61));
+    let told = clinic.examine(Mode::Check).await.brief();
+    let expected = behind.into_iter().map(|(pk, sk)| ("inbox_row_behind", pk, Some(sk), "found"));
+    assert_eq!(told, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_index_that_lags_makes_no_findings() {
+    let clinic = Clinic::with_groups(3, 2).await;
+    for shown in [0, 1] {
+        clinic.world.emulator.edit_answers(move |call, answer| {
+            if call.request["IndexName"].is_string() {
+                answer["Items"].as_array_mut().unwrap().truncate(shown);
+            }
+        });
+        assert_eq!(clinic.examine(Mode::Check).await.told, [], "{shown} rows shown");
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_misses_a_moving_row_once_makes_no_finding() {
+    let clinic = Clinic::with_groups(2, 2).await;
+    let mut missed = 0;
+    clinic.world.emulator.edit_answers(move |call, answer| {
+        let is_of_inbox = call.request["ExpressionAttributeValues"][":from"].is_object();
+        if call.request["IndexName"].is_string() {
+            // So that rows are looked for at all.
+            answer["Items"] = json!([]);
+        } else if call.operation == "Query" && is_of_inbox && missed < 4 {
+            missed += 1;
+            answer["Items"] = json!([]);
+        }
+    });
+    assert_eq!(clinic.examine(Mode::Repair).await.told, []);
+}
+
+#[tokio::test]
+async fn what_is_throttled_or_lost_is_read_again() {
+    use testing::{Failure, Fate};
+    let clinic = Clinic::with_groups(4, 3).await;
+    let mut calls = 0_u32;
+    clinic.world.emulator.judge(move |call| {
+        calls += 1;
+        match (&*call.operation, calls % 5) {
+            ("TransactWriteItems", _) => Fate::Served,
+            (_, 0) => Fate::Refused(Failure::Status(400, "ProvisionedThroughputExceededException")),
+            (_, 1) => Fate::Refused(Failure::Status(500, "InternalServerError")),
+            _ => Fate::Served,
+        }
+    });
+    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+}
+
+#[tokio::test]
+async fn small_pages_change_nothing_about_what_is_found() {
+    let mut clinic = Clinic::with_groups(6, 5).await;
+    let damages = clinic.damage_randomly(1, 12);
+    let at_once = clinic.examine(Mode::Check).await.sorted();
+    clinic.world.emulator.edit_requests(|call| {
+        if matches!(&*call.operation, "Scan" | "Query") && call.request["Limit"].is_null() {
+            call.request["Limit"] = json!(2);
+        }
+    });
+    let in_pages = clinic.examine(Mode::Check).await.sorted();
+    assert!(at_once.len() >= damages.len());
+    assert_eq!(in_pages, at_once);
+}
+
+#[tokio::test]
+async fn without_names_no_database_is_asked_and_no_name_is_wrong() {
+    use testing::damage::Damage;
+    let mut clinic = Clinic::with_groups(3, 2).await;
+    clinic.damage(1, Damage::RowNames);
+    clinic.without_names = true;
+    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+}
+
+#[tokio::test]
+async fn a_member_who_is_gone_from_users_is_counted_and_keeps_the_name() {
+    let clinic = Clinic::with_groups(2, 2).await;
+    let sends = testing::sends::user(77);
+    clinic.send_from(&clinic.users[0], &sends, "who was that").await;
+    clinic.world.deliver_all().await;
+    let before = clinic.world.rows();
+    let examination = clinic.examine(Mode::Repair).await;
+    assert_eq!((examination.told, examination.summary.users_gone), (vec![], 1));
+    assert_eq!(clinic.world.rows(), before);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_a_repair_does_and_writes_nothing() {
+    let mut clinic = Clinic::with_groups(8, 4).await;
+    clinic.damage_randomly(5, 10);
+    let before = clinic.world.rows();
+    let planned = clinic.examine(Mode::Plan).await;
+    assert_eq!(clinic.world.rows(), before);
+    let planned_kinds = planned.summary.findings.keys().copied().collect::<Vec<_>>();
+    let repaired = clinic.examine(Mode::Repair).await;
+    for kind in planned_kinds {
+        assert!(repaired.summary.findings.contains_key(&kind), "{kind} was planned, but not repaired");
+    }
+    assert_eq!((planned.summary.repaired, repaired.summary.left), (0, 0));
+}
+
+#[tokio::test]
+async fn a_doctor_who_is_told_to_stop_stops_and_gives_the_lease_back() {
+    use std::sync::atomic::Ordering;
+    let clinic = Clinic::with_groups(3, 2).await;
+    let doctor = clinic.doctor(Mode::Repair);
+    doctor.stop.store(true, Ordering::Relaxed);
+    let ledger = cli::doctor::Ledger::new(|_, _| Ok(()));
+    let error = doctor.attend(&ledger, false).await.unwrap_err();
+    assert_eq!(error.to_string(), "stopped before the end: run it again");
+    assert_eq!(ledger.summary(), Summary::default());
+    assert!(clinic.row("LEASE#doctor", "LEASE").is_none());
+}

@@ -1,0 +1,180 @@
+//! A table with groups, and a doctor for it.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::Result;
+use chrono::TimeDelta;
+use cli::doctor::{Doctor, Fate, Finding, Ledger, Mode, Names, Summary};
+use cruddur::{
+    message::create::{NewMessage, Sent, Target, create},
+    message_group::uuid_of_pair,
+    random::Random,
+    user::User,
+};
+use serde_json::{Value, json};
+use testing::{
+    World,
+    damage::{self, Damage, Done, Vandal},
+    invariants,
+    world::TABLE,
+};
+use uuid::Uuid;
+
+/// A table with groups, all at rest, and of an age at which nothing may trail any more.
+pub(super) struct Clinic {
+    pub(super) world: World,
+    pub(super) users: Vec<User>,
+    pub(super) without_names: bool,
+}
+
+/// What a doctor told.
+#[derive(Debug)]
+pub(super) struct Examination {
+    pub(super) told: Vec<(Finding, Fate)>,
+    pub(super) summary: Summary,
+}
+
+/// A finding as tests write it down: kind, partition key, sort key, fate.
+pub(super) type Brief = (&'static str, String, Option<String>, &'static str);
+
+impl Clinic {
+    /// So many groups, of 1 to `messages` messages each.
+    pub(super) async fn with_groups(groups: usize, messages: usize) -> Self {
+        let world = World::new().await;
+        let mut users = Vec::new();
+        // Half of the pairs are left, for groups that should not be there.
+        while users.len() < 4 || users.len() * users.len() / 4 < groups {
+            users.push(world.user("patient").await.user);
+        }
+        let clinic = Self { world, users, without_names: false };
+        let pairs = (0..clinic.users.len()).flat_map(|a| (0..a).map(move |b| (b, a))).filter(|(a, b)| (a + b) % 2 == 1);
+        for (number, (a, b)) in pairs.take(groups).enumerate() {
+            for message in 0..=(number % messages.max(1)) {
+                let (from, to) = if message % 2 == 0 { (a, b) } else { (b, a) };
+                clinic.send(from, to, &format!("message {message} of {number}")).await;
+            }
+        }
+        clinic.world.deliver_all().await;
+        clinic.world.clock.advance(TimeDelta::minutes(5));
+        assert_eq!(invariants::check_at_rest(&clinic.world.rows()), Vec::<String>::new());
+        clinic
+    }
+
+    pub(super) fn doctor(&self, mode: Mode) -> Doctor {
+        let random = Random::system();
+        let names = Names::new(Arc::clone(&self.world.parts.postgres), random.clone());
+        let names = (!self.without_names).then_some(names);
+        Doctor {
+            second_look_after: Duration::from_millis(1),
+            last_look_after: Duration::ZERO,
+            ..Doctor::new(self.world.table(), names, self.world.clock.clock(), random, mode)
+        }
+    }
+
+    pub(super) async fn examine(&self, mode: Mode) -> Examination {
+        self.try_to_examine(&self.doctor(mode)).await.unwrap()
+    }
+
+    pub(super) async fn try_to_examine(&self, doctor: &Doctor) -> Result<Examination> {
+        let told = Mutex::new(Vec::new());
+        let ledger = Ledger::new(|finding, fate| {
+            told.lock().unwrap().push((finding.clone(), fate));
+            Ok(())
+        });
+        doctor.attend(&ledger, false).await?;
+        let summary = ledger.summary();
+        drop(ledger);
+        Ok(Examination { told: told.into_inner().unwrap(), summary })
+    }
+
+    pub(super) async fn send(&self, from: usize, to: usize, text: &str) -> Sent {
+        self.send_from(&self.users[from], &self.users[to], text).await
+    }
+
+    pub(super) async fn send_from(&self, sender: &User, receiver: &User, text: &str) -> Sent {
+        self.try_to_send(sender, receiver, text).await.unwrap()
+    }
+
+    pub(super) async fn try_to_send(
+        &self,
+        sender: &User,
+        receiver: &User,
+        text: &str,
+    ) -> Result<Sent, cruddur::error::Error> {
+        let target = Target::User { handle: receiver.handle.parse().unwrap(), receiver: receiver.clone() };
+        let (sender, text) = (sender.clone(), text.parse().unwrap());
+        let new = NewMessage { sender, target, text, idempotency_key: None };
+        create(&self.world.table(), &self.world.clock.clock(), &Random::system(), new).await
+    }
+
+    pub(super) fn group(&self, a: usize, b: usize) -> Uuid {
+        uuid_of_pair(self.users[a].uuid, self.users[b].uuid)
+    }
+
+    /// The keys of the inbox rows of two users' group.
+    pub(super) fn inbox_rows_of(&self, a: usize, b: usize) -> Vec<(String, String)> {
+        let group = self.group(a, b).to_string();
+        let rows = self.world.emulator.rows(TABLE);
+        let rows = rows.into_iter().filter(|(_, row)| row["message_group_uuid"]["S"] == json!(group));
+        rows.map(|(key, _)| key).collect()
+    }
+
+    pub(super) fn row(&self, pk: &str, sk: &str) -> Option<Value> {
+        self.world.emulator.rows(TABLE).remove(&(pk.to_owned(), sk.to_owned()))
+    }
+
+    pub(super) fn put(&self, row: &Value) {
+        let _ = self.world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
+    }
+
+    pub(super) fn delete(&self, pk: &str, sk: &str) {
+        let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
+        let _ = self.world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
+    }
+
+    /// One damage of this kind.
+    pub(super) fn damage(&mut self, seed: u64, damage: Damage) -> Done {
+        Vandal::new(&self.world.emulator, seed).damage(damage)
+    }
+
+    /// So many damages of any kind.
+    pub(super) fn damage_randomly(&mut self, seed: u64, count: usize) -> Vec<Done> {
+        let mut vandal = Vandal::new(&self.world.emulator, seed);
+        (0..count).map(|_| vandal.any_damage()).collect()
+    }
+
+    /// Fails unless the table is in order, with the messages of `before`, rows of which it has been.
+    #[track_caller]
+    pub(super) fn assert_healed(&self, before: &[Value]) {
+        let rows = self.world.rows();
+        assert_eq!(invariants::check_at_rest(&rows), Vec::<String>::new());
+        assert_eq!(damage::messages(&rows), damage::messages(before));
+    }
+}
+
+impl Examination {
+    /// What was told, in the order of keys.
+    pub(super) fn brief(&self) -> Vec<Brief> {
+        let mut brief = self
+            .told
+            .iter()
+            .map(|(finding, fate)| {
+                (finding.kind.name(), finding.pk.clone(), finding.sk.clone(), fate.name())
+            })
+            .collect::<Vec<_>>();
+        brief.sort_by(|a, b| (&a.1, &a.2, a.0).cmp(&(&b.1, &b.2, b.0)));
+        brief
+    }
+
+    pub(super) fn sorted(&self) -> Vec<Brief> {
+        self.brief()
+    }
+
+    pub(super) fn groups(&self) -> BTreeSet<Uuid> {
+        self.told.iter().filter_map(|(finding, _)| finding.group).collect()
+    }
+}
