@@ -251,7 +251,8 @@ impl Vandal {
                 return None;
             }
             Damage::SecondRow | Damage::RowBehind => {
-                let message = self.emulator.rows(TABLE).remove(&(format!("MSG#{}", group.uuid), older.to_string()));
+                let message =
+                    self.emulator.rows(TABLE).remove(&(format!("MSG#{}", group.uuid), older.to_string()));
                 new["sk"] = json!({"S": older.to_string()});
                 // The message may have been brought elsewhere.
                 new["message"] = message.map_or_else(|| json!({"S": "old"}), |row| row["message"].clone());
@@ -303,9 +304,12 @@ impl Vandal {
             }
             Damage::MembershipGroup => new["group_uuid"] = json!({"S": third.to_string()}),
             Damage::MembershipAttribute => drop(new.as_object_mut()?.remove("members")),
-            Damage::MembershipBeginning => new["created_sk"] = json!({"S": group.messages.last()?.to_string()}),
+            Damage::MembershipBeginning => {
+                new["created_sk"] = json!({"S": group.messages.last()?.to_string()})
+            }
             Damage::MembershipNames => {
-                new["members"]["M"][group.members[1].to_string()]["M"]["display_name"] = json!({"S": "Nobody"});
+                new["members"]["M"][group.members[1].to_string()]["M"]["display_name"] =
+                    json!({"S": "Nobody"});
             }
             _ => {
                 self.delete(&old);
@@ -365,7 +369,8 @@ impl Vandal {
 
     fn add_to_index(&mut self, group: &Group) -> Option<(String, Option<String>)> {
         let message = group.messages[self.below(group.messages.len())].to_string();
-        let keys = [(format!("MSG#{}", group.uuid), message), (format!("MEM#{}", group.uuid), "MEM".to_owned())];
+        let keys =
+            [(format!("MSG#{}", group.uuid), message), (format!("MEM#{}", group.uuid), "MEM".to_owned())];
         let (pk, sk) = keys[self.below(2)].clone();
         let mut row = self.take(&pk, &sk)?;
         row["message_group_uuid"] = json!({"S": group.uuid.to_string()});

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use cruddur::dynamodb::{Item, Table, key};
 use uuid::Uuid;
@@ -19,8 +20,11 @@ struct Condition {
 impl Condition {
     /// The row is there, and each of these attributes is as it was read.
     fn unchanged<'a>(attributes: impl Iterator<Item = (&'a String, &'a AttributeValue)>) -> Self {
-        let mut condition = Self { expression: "attribute_exists(pk)".to_owned(), names: vec![], values: vec![] };
-        for (index, (name, value)) in attributes.filter(|(name, _)| *name != "pk" && *name != "sk").enumerate() {
+        let mut condition =
+            Self { expression: "attribute_exists(pk)".to_owned(), names: vec![], values: vec![] };
+        for (index, (name, value)) in
+            attributes.filter(|(name, _)| *name != "pk" && *name != "sk").enumerate()
+        {
             condition.expression += &format!(" AND #a{index} = :a{index}");
             condition.names.push((format!("#a{index}"), name.clone()));
             condition.values.push((format!(":a{index}"), value.clone()));
@@ -129,9 +133,8 @@ impl Change {
 
 /// Changes these texts if they are still the old ones, and an inbox row still its group's.
 pub(super) fn update(table: &Table, item: &Item, changes: &[Change]) -> Result<TransactWriteItem> {
-    let mut builder = Update::builder()
-        .table_name(table.name())
-        .set_key(Some(key(text(item, "pk"), text(item, "sk"))));
+    let mut builder =
+        Update::builder().table_name(table.name()).set_key(Some(key(text(item, "pk"), text(item, "sk"))));
     let mut sets = Vec::new();
     let mut condition = "attribute_exists(pk)".to_owned();
     for (index, change) in changes.iter().enumerate() {

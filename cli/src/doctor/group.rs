@@ -60,7 +60,12 @@ enum Look {
 impl Doctor {
     /// Whether nothing is wrong with the group as far as the index, which lags, and its newest message tell: true
     /// of nearly every group, and cheap.
-    pub(super) async fn looks_healthy(&self, group: Uuid, membership: &Item, ledger: &Ledger<'_>) -> Result<bool> {
+    pub(super) async fn looks_healthy(
+        &self,
+        group: Uuid,
+        membership: &Item,
+        ledger: &Ledger<'_>,
+    ) -> Result<bool> {
         let Ok(good) = rows::membership(membership, group) else { return Ok(false) };
         let index = self.index(group).await?;
         let rows = index.iter().filter_map(MemberRow::of).collect::<Vec<_>>();
@@ -223,7 +228,8 @@ impl Doctor {
 
     /// All that there is of a group without messages is taken away.
     fn empty_group(&self, group: Uuid, membership: Option<&Item>, rows: &[MemberRow]) -> Result<Problem> {
-        let items = membership.into_iter().chain(rows.iter().take(ROWS_IN_A_TRANSACTION).map(|row| &row.item));
+        let items =
+            membership.into_iter().chain(rows.iter().take(ROWS_IN_A_TRANSACTION).map(|row| &row.item));
         let items = items.collect::<Vec<_>>();
         let deletes = items.iter().map(|item| action::delete_as_read(&self.table, item));
         let deletes = deletes.collect::<Result<Vec<_>>>()?;
@@ -255,7 +261,12 @@ impl Doctor {
         for row in rows.iter().filter(|row| !membership.has(row.owner)) {
             let delete = action::delete_as_read(&self.table, &row.item)?;
             let check = action::check_stranger(&self.table, group, row.owner)?;
-            problems.push(problem(Kind::InboxRowOfStranger, row, "its owner is not in the group", [delete, check]));
+            problems.push(problem(
+                Kind::InboxRowOfStranger,
+                row,
+                "its owner is not in the group",
+                [delete, check],
+            ));
         }
         let Some(newest) = &messages.newest else { return Ok(problems) };
         for member in membership.members.keys().copied() {
@@ -446,4 +457,3 @@ fn problem<const N: usize>(
 ) -> Problem {
     row_problem(kind, row, detail.to_owned(), Some(Repair::Write(actions.into())))
 }
-

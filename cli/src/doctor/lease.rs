@@ -153,7 +153,9 @@ impl Lease {
                         sleep(RETRY_INTERVAL).await;
                     }
                     Err(WriteError::Refused { .. }) => {
-                        return anyhow!("another doctor has taken over, since this one was too slow: run it again");
+                        return anyhow!(
+                            "another doctor has taken over, since this one was too slow: run it again"
+                        );
                     }
                     Err(error) => {
                         let error = cruddur::error::Error::from(error);

@@ -49,7 +49,8 @@ impl Doctor {
                 Some(Repair::Write(vec![replace_as_read(&self.table, old, new)?]))
             }
         };
-        let detail = if derived.is_some() { why.to_owned() } else { format!("{why}; its members can't be told") };
+        let detail =
+            if derived.is_some() { why.to_owned() } else { format!("{why}; its members can't be told") };
         Ok(Problem { finding: finding(kind, group, detail), repair })
     }
 
@@ -63,8 +64,7 @@ impl Doctor {
         let Some(oldest) = messages.oldest.filter(|oldest| *oldest != membership.created_sk) else {
             return Ok(None);
         };
-        let change =
-            Change::of("created_sk", &membership.created_sk.to_string(), &oldest.to_string());
+        let change = Change::of("created_sk", &membership.created_sk.to_string(), &oldest.to_string());
         let detail = "created_sk is not the oldest message".to_owned();
         Ok(Some(Problem {
             finding: finding(Kind::MembershipMalformed, membership.group_uuid, detail),
@@ -86,10 +86,8 @@ impl Doctor {
         }
         for MemberRow { owner, row, .. } in rows {
             candidates.entry(*owner).or_default();
-            let names = Member {
-                handle: row.other_handle.clone(),
-                display_name: row.other_display_name.clone(),
-            };
+            let names =
+                Member { handle: row.other_handle.clone(), display_name: row.other_display_name.clone() };
             candidates.entry(row.other_uuid).or_default().get_or_insert(names);
         }
         for (sender, names) in &messages.senders {

@@ -14,11 +14,10 @@ use cruddur::{
 use uuid::Uuid;
 
 use super::{
-    Doctor,
+    Doctor, action,
     finding::{Finding, Kind, Problem},
     repair::Repair,
     rows::{Flaw, Shape, readable_message, shape, text},
-    action,
 };
 
 /// Bad message rows of one group that are kept at a time; what is left out is met with the next look.

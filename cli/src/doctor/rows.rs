@@ -148,8 +148,7 @@ fn lenient_time(sort_key: &str) -> Option<Timestamp> {
 fn inbox(item: &Item, id: &str) -> Shape {
     let owner = canonical(id);
     // A row that does not say its group belongs to that of its owner and whom it names.
-    let of_pair =
-        || Some(uuid_of_pair(id.parse().ok()?, uuid(item, "user_uuid")?));
+    let of_pair = || Some(uuid_of_pair(id.parse().ok()?, uuid(item, "user_uuid")?));
     let group = uuid(item, GROUP_UUID).or_else(of_pair);
     let flawed = |why| Shape::Flawed(Flaw::Inbox { group, why });
     let Some(owner) = owner else { return flawed("the partition key has no user") };
@@ -213,7 +212,8 @@ mod tests {
             "2026-11-22T09:30:00.120000Z",
             "2026-11-22T09:30:00.120000Z#0195b5a0-0000-7000-8000-00000000000b",
         ] {
-            let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&format!("MSG#{GROUP}"), sk)) else {
+            let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&format!("MSG#{GROUP}"), sk))
+            else {
                 panic!("{sk} is taken for something else")
             };
             assert_eq!(right.sk.to_string(), RIGHT, "{sk}");

@@ -50,7 +50,11 @@ struct Way {
 enum Claim {
     /// The first message of the partition.
     Oldest(String),
-    Sender { user: Uuid, pk: String, sk: String },
+    Sender {
+        user: Uuid,
+        pk: String,
+        sk: String,
+    },
     Owner(Uuid),
 }
 

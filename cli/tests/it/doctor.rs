@@ -3,8 +3,8 @@
 mod clinic;
 mod concurrent;
 mod kinds;
-mod left;
 mod lease;
+mod left;
 mod many;
 
 use chrono::TimeDelta;
@@ -115,13 +115,14 @@ async fn what_is_throttled_or_lost_is_read_again() {
 async fn small_pages_change_nothing_about_what_is_found() {
     let mut clinic = Clinic::with_groups(6, 5).await;
     let damages = clinic.damage_randomly(1, 12);
-    let at_once = clinic.examine(Mode::Check).await.sorted();
+    let at_once = clinic.examine(Mode::Check).await.brief();
     clinic.world.emulator.edit_requests(|call| {
-        if matches!(&*call.operation, "Scan" | "Query") && call.request["Limit"].is_null() {
+        let is_of_index = call.request["IndexName"].is_string();
+        if matches!(&*call.operation, "Scan" | "Query") && call.request["Limit"].is_null() && !is_of_index {
             call.request["Limit"] = json!(2);
         }
     });
-    let in_pages = clinic.examine(Mode::Check).await.sorted();
+    let in_pages = clinic.examine(Mode::Check).await.brief();
     assert!(at_once.len() >= damages.len());
     assert_eq!(in_pages, at_once);
 }

@@ -51,7 +51,9 @@ impl Clinic {
             users.push(world.user("patient").await.user);
         }
         let clinic = Self { world, users, without_names: false };
-        let pairs = (0..clinic.users.len()).flat_map(|a| (0..a).map(move |b| (b, a))).filter(|(a, b)| (a + b) % 2 == 1);
+        let pairs = (0..clinic.users.len())
+            .flat_map(|a| (0..a).map(move |b| (b, a)))
+            .filter(|(a, b)| (a + b) % 2 == 1);
         for (number, (a, b)) in pairs.take(groups).enumerate() {
             for message in 0..=(number % messages.max(1)) {
                 let (from, to) = if message % 2 == 0 { (a, b) } else { (b, a) };
@@ -162,16 +164,10 @@ impl Examination {
         let mut brief = self
             .told
             .iter()
-            .map(|(finding, fate)| {
-                (finding.kind.name(), finding.pk.clone(), finding.sk.clone(), fate.name())
-            })
+            .map(|(finding, fate)| (finding.kind.name(), finding.pk.clone(), finding.sk.clone(), fate.name()))
             .collect::<Vec<_>>();
         brief.sort_by(|a, b| (&a.1, &a.2, a.0).cmp(&(&b.1, &b.2, b.0)));
         brief
-    }
-
-    pub(super) fn sorted(&self) -> Vec<Brief> {
-        self.brief()
     }
 
     pub(super) fn groups(&self) -> BTreeSet<Uuid> {

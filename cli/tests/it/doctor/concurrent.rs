@@ -1,1 +1,80 @@
+//! Repairs while messages are sent and delivered.
 
+use std::{collections::BTreeMap, time::Duration};
+
+use cli::doctor::Mode;
+use serde_json::json;
+use testing::{invariants, world::stream_record};
+
+use super::clinic::Clinic;
+
+const SENDS: usize = 120;
+
+#[tokio::test]
+async fn repairs_go_well_while_messages_are_sent_and_delivered_late_doubled_and_shuffled() {
+    for seed in 0..3 {
+        let mut clinic = Clinic::with_groups(24, 4).await;
+        clinic.damage_randomly(seed, 60);
+        clinic.world.emulator.set_latency(Duration::from_micros(300));
+        let (repaired, acknowledged, ()) =
+            tokio::join!(clinic.examine(Mode::Repair), send_all(&clinic), deliver_all_over(&clinic, seed));
+        clinic.world.emulator.set_latency(Duration::ZERO);
+        assert!(repaired.summary.repaired > 0);
+        assert!(acknowledged.len() > SENDS / 2, "seed {seed}: {} sends went through", acknowledged.len());
+        // What could not be delivered in the meantime is delivered again; some groups wait for the next doctor.
+        let _ = clinic.world.deliver(&clinic.world.stream_event()).await;
+        clinic.world.clock.advance(chrono::TimeDelta::minutes(2));
+        let again = clinic.examine(Mode::Repair).await;
+        assert_eq!(again.summary.left, 0, "seed {seed}: {:?}", again.told);
+        clinic.world.deliver_all().await;
+        assert_eq!(clinic.examine(Mode::Check).await.told, [], "seed {seed}");
+        let rows = clinic.world.rows();
+        assert_eq!(invariants::check_at_rest(&rows), Vec::<String>::new(), "seed {seed}");
+        let mut stored = BTreeMap::new();
+        for message in invariants::messages(&rows).into_values().flatten() {
+            *stored.entry(message.message).or_insert(0) += 1;
+        }
+        for text in acknowledged {
+            assert_eq!(stored.get(&text), Some(&1), "seed {seed}: {text}");
+        }
+        for (text, count) in stored {
+            assert_eq!(count, 1, "seed {seed}: {text}");
+        }
+    }
+}
+
+/// Sends to groups that are there, broken or not; the texts that were acknowledged.
+async fn send_all(clinic: &Clinic) -> Vec<String> {
+    let users = &clinic.users;
+    let mut acknowledged = Vec::new();
+    for number in 0..SENDS {
+        let (a, b) = (number % users.len(), (number * 7 + 1) % users.len());
+        if (a + b) % 2 == 1 {
+            let text = format!("while the doctor works: {number}");
+            if clinic.try_to_send(&users[a], &users[b], &text).await.is_ok() {
+                acknowledged.push(text);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    acknowledged
+}
+
+/// Delivers messages that are there, in any order, again and again, as long as the sends take.
+async fn deliver_all_over(clinic: &Clinic, seed: u64) {
+    for round in 0..20 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let mut rows = clinic.world.rows();
+        rows.retain(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"));
+        rows.sort_by_key(|row| {
+            let uuid = row["message_uuid"]["S"].as_str().unwrap();
+            uuid.bytes()
+                .fold(seed * 31 + round, |hash, byte| hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte))
+        });
+        let some = rows.iter().skip(usize::try_from(round).unwrap() % 3).step_by(3);
+        let records = some.clone().chain(some).enumerate();
+        let records = records.map(|(index, row)| stream_record(row, index + 1)).collect::<Vec<_>>();
+        // Groups that are broken are reported as failed; that is as it should be.
+        let _ = clinic.world.deliver(&json!({"Records": records})).await;
+    }
+}

@@ -1,1 +1,156 @@
+//! One doctor at a time.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use cli::doctor::{Lease, Ledger, Mode};
+use cruddur::random::Random;
+use serde_json::json;
+use testing::{Fate, damage::Damage};
+
+use super::clinic::Clinic;
+
+async fn take(clinic: &Clinic) -> anyhow::Result<Lease> {
+    Lease::take(&clinic.world.table(), &clinic.world.clock.clock(), &Random::system(), false).await
+}
+
+#[tokio::test]
+async fn a_second_doctor_is_refused_and_told_until_when() {
+    let mut clinic = Clinic::with_groups(2, 2).await;
+    clinic.damage(1, Damage::RowMissing);
+    let lease = take(&clinic).await.unwrap();
+    let before = clinic.world.rows();
+    let error = clinic.try_to_examine(&clinic.doctor(Mode::Repair)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "another doctor is at work, whose lease ends at 2026-11-22 09:36:00 UTC unless it goes on: wait for it \
+         with --wait, or try again later"
+    );
+    assert_eq!(clinic.world.rows(), before);
+    lease.give_back().await;
+    assert_eq!(clinic.examine(Mode::Repair).await.summary.repaired, 1);
+}
+
+#[tokio::test]
+async fn a_check_needs_no_lease() {
+    let clinic = Clinic::with_groups(2, 2).await;
+    let _lease = take(&clinic).await.unwrap();
+    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+    assert_eq!(clinic.examine(Mode::Plan).await.told, []);
+}
+
+#[tokio::test]
+async fn a_lease_that_has_ended_is_taken_over() {
+    let clinic = Clinic::with_groups(1, 1).await;
+    let _dead = take(&clinic).await.unwrap();
+    clinic.world.clock.advance(TimeDelta::seconds(64));
+    // The other's clock may be a little slow.
+    assert!(take(&clinic).await.is_err());
+    clinic.world.clock.advance(TimeDelta::seconds(2));
+    let lease = take(&clinic).await.unwrap();
+    lease.give_back().await;
+    assert_eq!(clinic.row("LEASE#doctor", "LEASE"), None);
+}
+
+#[tokio::test]
+async fn a_lease_that_is_another_s_is_not_given_back() {
+    let clinic = Clinic::with_groups(1, 1).await;
+    let late = take(&clinic).await.unwrap();
+    clinic.world.clock.advance(TimeDelta::seconds(66));
+    let _other = take(&clinic).await.unwrap();
+    late.give_back().await;
+    assert!(clinic.row("LEASE#doctor", "LEASE").is_some());
+}
+
+#[tokio::test]
+async fn who_waits_gets_the_lease_when_it_is_given_back() {
+    let clinic = Clinic::with_groups(1, 1).await;
+    let lease = take(&clinic).await.unwrap();
+    let (table, clock, random) = (clinic.world.table(), clinic.world.clock.clock(), Random::system());
+    let second = Lease::take(&table, &clock, &random, true);
+    let give_back = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        lease.give_back().await;
+    };
+    let (second, ()) = tokio::join!(second, give_back);
+    second.unwrap();
+    assert!(clinic.row("LEASE#doctor", "LEASE").is_some());
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_while_the_work_goes_on() {
+    let clinic = Clinic::with_groups(1, 1).await;
+    let lease = take(&clinic).await.unwrap();
+    let work = async {
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            clinic.world.clock.advance(TimeDelta::seconds(20));
+        }
+        Ok(())
+    };
+    let (held, _) = clinic
+        .world
+        .emulator
+        .with_time_paused(async {
+            // Time is paused by the first call.
+            let _ = clinic.world.table().group_index("none").await;
+            lease.hold(work).await
+        })
+        .await;
+    held.unwrap();
+    // Taken at 09:35:00, and renewed for the last time when the clock showed 40 seconds more at least.
+    let row = clinic.row("LEASE#doctor", "LEASE").unwrap();
+    let end: i64 = row["expires_at"]["N"].as_str().unwrap().parse().unwrap();
+    let taken = clinic.world.clock.clock().now().timestamp() - 60;
+    assert!(end >= taken + 40 + 60, "{}", end - taken);
+}
+
+#[tokio::test]
+async fn a_doctor_whose_lease_is_lost_stops() {
+    let clinic = Clinic::with_groups(1, 1).await;
+    let lease = take(&clinic).await.unwrap();
+    let mut row = clinic.row("LEASE#doctor", "LEASE").unwrap();
+    row["owner"] = json!({"S": "01a20297-4dc0-7000-8000-000000000000"});
+    clinic.put(&row);
+    let (held, waited) = clinic
+        .world
+        .emulator
+        .with_time_paused(async {
+            let _ = clinic.world.table().group_index("none").await;
+            lease.hold(std::future::pending::<anyhow::Result<()>>()).await
+        })
+        .await;
+    let error = held.unwrap_err().to_string();
+    assert_eq!(error, "another doctor has taken over, since this one was too slow: run it again");
+    assert!(waited < Duration::from_secs(25), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_lease_that_can_not_be_renewed_is_given_up_at_its_end() {
+    let clinic = Clinic::with_groups(1, 1).await;
+    let lease = take(&clinic).await.unwrap();
+    clinic.world.emulator.judge(|call| match &*call.operation {
+        "TransactWriteItems" => Fate::Refused(testing::Failure::Reset),
+        _ => Fate::Served,
+    });
+    let (held, waited) = clinic
+        .world
+        .emulator
+        .with_time_paused(async {
+            let _ = clinic.world.table().group_index("none").await;
+            lease.hold(std::future::pending::<anyhow::Result<()>>()).await
+        })
+        .await;
+    assert!(held.unwrap_err().to_string().starts_with("the doctor's lease can't be renewed"));
+    assert!((55..70).contains(&waited.as_secs()), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_taking_the_lease_is_no_other_doctor() {
+    let clinic = Clinic::with_groups(1, 1).await;
+    clinic.world.emulator.fail("TransactWriteItems", 1, Fate::Lost(testing::Failure::Reset));
+    let lease = take(&clinic).await.unwrap();
+    lease.give_back().await;
+    let ledger = Ledger::new(|_, _| Ok(()));
+    clinic.doctor(Mode::Repair).attend(&ledger, false).await.unwrap();
+}

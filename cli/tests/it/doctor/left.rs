@@ -1,1 +1,111 @@
+//! What only a person can repair: it is listed, and stays as it is.
 
+use cli::doctor::Mode;
+use serde_json::{Value, json};
+use testing::world::TABLE;
+
+use super::clinic::Clinic;
+
+/// What is found in a table after `change`, which is given a message's row; nothing of it may be repaired.
+async fn left(change: impl FnOnce(&Clinic, Value)) -> Vec<(&'static str, Option<String>)> {
+    let clinic = Clinic::with_groups(2, 3).await;
+    let rows = clinic.world.emulator.rows(TABLE);
+    let group = clinic.group(1, 2);
+    let message = rows.into_iter().rfind(|((pk, _), _)| *pk == format!("MSG#{group}")).unwrap().1;
+    change(&clinic, message);
+    let before = clinic.world.rows();
+    let repaired = clinic.examine(Mode::Repair).await;
+    assert_eq!(clinic.world.rows(), before);
+    assert_eq!((repaired.summary.repaired, repaired.summary.left), (0, repaired.told.len() as u64));
+    let told = repaired.brief().into_iter().map(|(kind, _, sk, fate)| {
+        assert_eq!(fate, "left");
+        (kind, sk)
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn rows_of_no_kind_are_left() {
+    for (pk, sk) in [
+        ("XYZ#1", "X"),
+        ("nothing", "X"),
+        ("MEM#1", "MEM"),
+        ("IDEM#1#key", "IDEM"),
+        ("RATE#0195b5a0-0000-7000-8000-000000000001", "X"),
+        ("LEASE#other", "LEASE"),
+    ] {
+        let found = left(|clinic, _| clinic.put(&json!({"pk": {"S": pk}, "sk": {"S": sk}}))).await;
+        assert_eq!(found, [("unknown_row", Some(sk.to_owned()))], "{pk}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_without_its_time_is_left() {
+    let found = left(|clinic, mut message| {
+        message["sk"] = json!({"S": "some day"});
+        message["message_uuid"] = json!({"S": "01a20297-4dc0-7000-8000-000000000000"});
+        clinic.put(&message);
+    });
+    assert_eq!(found.await, [("message_malformed", Some("some day".to_owned()))]);
+}
+
+#[tokio::test]
+async fn a_message_whose_text_is_none_is_left_and_its_rows_show_it() {
+    let found = left(|clinic, mut message| {
+        let sk = message["sk"]["S"].as_str().unwrap().to_owned();
+        message["message"] = json!({"S": " "});
+        clinic.put(&message);
+        for (pk, sk) in clinic.inbox_rows_of(1, 2).into_iter().filter(|(_, at)| *at == sk) {
+            let mut row = clinic.row(&pk, &sk).unwrap();
+            row["message"] = json!({"S": " "});
+            clinic.put(&row);
+        }
+    });
+    let found = found.await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, "message_malformed");
+}
+
+#[tokio::test]
+async fn a_message_of_somebody_who_is_not_in_the_group_is_left() {
+    let found = left(|clinic, mut message| {
+        message["user_uuid"] = json!({"S": "01a20297-4dc0-7000-8000-000000000000"});
+        clinic.put(&message);
+    });
+    let found = found.await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, "message_malformed");
+}
+
+#[tokio::test]
+async fn a_message_in_the_way_of_another_is_not_overwritten() {
+    let found = left(|clinic, mut message| {
+        let right = message["sk"]["S"].as_str().unwrap().to_owned();
+        message["sk"] = json!({"S": right.replacen('Z', "000Z", 1)});
+        message["message"] = json!({"S": "another text with the same uuid"});
+        clinic.put(&message);
+    });
+    let found = found.await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, "message_key_malformed");
+}
+
+#[tokio::test]
+async fn a_membership_whose_members_nobody_knows_is_left() {
+    let clinic = Clinic::with_groups(1, 1).await;
+    // A message of somebody who is in no database, to somebody whose name is nowhere.
+    clinic.put(&json!({
+        "pk": {"S": "MSG#01a20297-4dc0-5000-8000-000000000000"},
+        "sk": {"S": "2026-11-22T09:30:00.000000Z#01a20297-4dc0-7000-8000-000000000001"},
+        "message_uuid": {"S": "01a20297-4dc0-7000-8000-000000000001"},
+        "message": {"S": "is anybody there?"},
+        "user_uuid": {"S": "01a20297-4dc0-7000-8000-000000000002"},
+        "user_display_name": {"S": "Robinson"},
+        "user_handle": {"S": "robinson"},
+    }));
+    let before = clinic.world.rows();
+    let told = clinic.examine(Mode::Repair).await.brief();
+    let pk = "MEM#01a20297-4dc0-5000-8000-000000000000".to_owned();
+    assert_eq!(told, [("membership_missing", pk, Some("MEM".to_owned()), "left")]);
+    assert_eq!(clinic.world.rows(), before);
+}
