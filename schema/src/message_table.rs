@@ -1,21 +1,37 @@
 //! The table of messages and inboxes, as `template.yaml` makes it in AWS (design, section 2).
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
     error::{BuildError, DisplayErrorContext, SdkError},
     operation::{
         create_table::CreateTableError, describe_table::DescribeTableError,
-        update_time_to_live::UpdateTimeToLiveError,
+        describe_time_to_live::DescribeTimeToLiveError, update_time_to_live::UpdateTimeToLiveError,
     },
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
         ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription,
-        TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+        TableStatus, TimeToLiveDescription, TimeToLiveSpecification,
     },
 };
 use cruddur::dynamodb::GROUP_INDEX;
+
+pub use self::difference::Difference;
+
+mod difference;
+
+/// The table's keys.
+const TABLE_KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
+
+/// The keys of the index over inbox rows.
+const INDEX_KEYS: [(&str, KeyType); 2] = [("message_group_uuid", KeyType::Hash), ("sk", KeyType::Range)];
+
+/// What is in these keys.
+const STRING_ATTRIBUTES: [&str; 3] = ["pk", "sk", "message_group_uuid"];
+
+/// The attribute by which rows expire.
+const EXPIRY: &str = "expires_at";
 
 /// How long a new table may take until it can be used. (In AWS it takes about ten seconds.)
 const ACTIVE_WITHIN: Duration = Duration::from_mins(2);
@@ -35,15 +51,44 @@ pub enum MessageTableError {
     /// DynamoDB does not say what the table is like.
     #[error("DynamoDB does not describe the table: {}", DisplayErrorContext(.0))]
     Describe(#[source] Box<SdkError<DescribeTableError>>),
+    /// DynamoDB does not say whether rows expire.
+    #[error("DynamoDB does not describe the table's time to live: {}", DisplayErrorContext(.0))]
+    DescribeTimeToLive(#[source] Box<SdkError<DescribeTimeToLiveError>>),
     /// DynamoDB does not switch the expiry of rows on.
     #[error("DynamoDB does not set the table's time to live: {}", DisplayErrorContext(.0))]
     TimeToLive(#[source] Box<SdkError<UpdateTimeToLiveError>>),
     /// The table is still being made.
     #[error("the table was not active within {} s", .0.as_secs())]
     NotActive(Duration),
-    /// The table has no stream of new images.
-    #[error("the table has no stream of new images; make it anew, or switch the stream on")]
+    /// A table of the name is there, and it is another.
+    #[error(
+        "there is a table {name} already, and it is not the one that is wanted: {}; keep it and use another name \
+         (--table, DDB_MESSAGE_TABLE), or delete it with all its rows (`cruddur ddb drop {name}`) and make it anew",
+        List(.differences)
+    )]
+    Different {
+        /// The table's name.
+        name: String,
+        /// What is different; at least one thing.
+        differences: Vec<Difference>,
+    },
+    /// DynamoDB does not name the stream.
+    #[error("DynamoDB does not name the table's stream")]
     NoStream,
+}
+
+struct List<'a>(&'a [Difference]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, difference) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            write!(f, "{difference}")?;
+        }
+        Ok(())
+    }
 }
 
 /// A table that is there and active.
@@ -51,48 +96,50 @@ pub enum MessageTableError {
 pub struct MessageTable {
     /// Whether this call made it.
     pub created: bool,
+    /// Whether this call has switched the expiry of rows on: for a table that it made, and for one that somebody
+    /// was interrupted over.
+    pub expiry_switched_on: bool,
     /// The stream that the mapping reads.
     pub stream_arn: String,
 }
 
-/// Makes the table where it is missing, and waits until it can be used.
+/// Makes the table where it is missing, and waits until it can be used. A table of that name that is another one
+/// is left as it is.
 pub async fn ensure(client: &Client, name: &str) -> Result<MessageTable, MessageTableError> {
     let created = create(client, name).await?;
     let table = active(client, name).await?;
-    enable_time_to_live(client, name).await?;
-    let has_new_images = table.stream_specification().is_some_and(|stream| {
-        stream.stream_enabled() && stream.stream_view_type() == Some(&StreamViewType::NewImage)
-    });
-    let stream_arn = table.latest_stream_arn().filter(|_| has_new_images);
-    let stream_arn = stream_arn.ok_or(MessageTableError::NoStream)?.to_owned();
-    Ok(MessageTable { created, stream_arn })
+    let expiry = time_to_live(client, name).await?;
+    let differences = difference::differences(&table, &expiry);
+    // It is set by a call of its own: where that alone is missing, nobody came to make it.
+    let expiry_switched_on = differences == [Difference::ExpiryOff];
+    if expiry_switched_on {
+        enable_time_to_live(client, name).await?;
+    } else if !differences.is_empty() {
+        return Err(MessageTableError::Different { name: name.to_owned(), differences });
+    }
+    let stream_arn = table.latest_stream_arn().ok_or(MessageTableError::NoStream)?.to_owned();
+    Ok(MessageTable { created, expiry_switched_on, stream_arn })
 }
 
 /// Whether the table was made, and not there already.
 async fn create(client: &Client, name: &str) -> Result<bool, MessageTableError> {
-    let attribute = |name: &str| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
-    };
-    let key =
-        |name: &str, kind: KeyType| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
     let index = GlobalSecondaryIndex::builder()
         .index_name(GROUP_INDEX)
-        .key_schema(key("message_group_uuid", KeyType::Hash)?)
-        .key_schema(key("sk", KeyType::Range)?)
+        .set_key_schema(Some(key_schema(&INDEX_KEYS)?))
         .projection(Projection::builder().projection_type(ProjectionType::All).build())
         .build()?;
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
         .stream_view_type(StreamViewType::NewImage)
         .build()?;
+    let attributes = STRING_ATTRIBUTES.map(|name| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
+    });
     let created = client
         .create_table()
         .table_name(name)
-        .attribute_definitions(attribute("pk")?)
-        .attribute_definitions(attribute("sk")?)
-        .attribute_definitions(attribute("message_group_uuid")?)
-        .key_schema(key("pk", KeyType::Hash)?)
-        .key_schema(key("sk", KeyType::Range)?)
+        .set_attribute_definitions(Some(attributes.into_iter().collect::<Result<_, _>>()?))
+        .set_key_schema(Some(key_schema(&TABLE_KEYS)?))
         .global_secondary_indexes(index)
         .stream_specification(stream)
         .billing_mode(BillingMode::PayPerRequest)
@@ -109,15 +156,29 @@ async fn create(client: &Client, name: &str) -> Result<bool, MessageTableError> 
     }
 }
 
+fn key_schema(keys: &[(&str, KeyType); 2]) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let key = |(name, kind): &(&str, KeyType)| {
+        KeySchemaElement::builder().attribute_name(*name).key_type(kind.clone()).build()
+    };
+    keys.iter().map(key).collect()
+}
+
 async fn active(client: &Client, name: &str) -> Result<TableDescription, MessageTableError> {
     let poll = async {
         loop {
-            let answer = client.describe_table().table_name(name).send().await;
-            let table = answer.map_err(|error| MessageTableError::Describe(Box::new(error)))?.table;
-            match table {
-                Some(table) if table.table_status() == Some(&TableStatus::Active) => return Ok(table),
-                _ => tokio::time::sleep(POLL_INTERVAL).await,
+            match client.describe_table().table_name(name).send().await {
+                Ok(answer) => match answer.table {
+                    Some(table) if table.table_status() == Some(&TableStatus::Active) => return Ok(table),
+                    _ => {}
+                },
+                // What has just been made may not be seen yet.
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(DescribeTableError::is_resource_not_found_exception) => {}
+                Err(error) => return Err(MessageTableError::Describe(Box::new(error))),
             }
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
     tokio::time::timeout(ACTIVE_WITHIN, poll)
@@ -125,14 +186,14 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Message
         .map_err(|_| MessageTableError::NotActive(ACTIVE_WITHIN))?
 }
 
+async fn time_to_live(client: &Client, name: &str) -> Result<TimeToLiveDescription, MessageTableError> {
+    let answer = client.describe_time_to_live().table_name(name).send().await;
+    let answer = answer.map_err(|error| MessageTableError::DescribeTimeToLive(Box::new(error)))?;
+    Ok(answer.time_to_live_description.unwrap_or_else(|| TimeToLiveDescription::builder().build()))
+}
+
 async fn enable_time_to_live(client: &Client, name: &str) -> Result<(), MessageTableError> {
-    // DynamoDB refuses to switch it on twice.
-    let current = client.describe_time_to_live().table_name(name).send().await.ok();
-    let status = current.and_then(|answer| answer.time_to_live_description?.time_to_live_status);
-    if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
-        return Ok(());
-    }
-    let expiry = TimeToLiveSpecification::builder().attribute_name("expires_at").enabled(true).build()?;
+    let expiry = TimeToLiveSpecification::builder().attribute_name(EXPIRY).enabled(true).build()?;
     client
         .update_time_to_live()
         .table_name(name)
@@ -142,3 +203,6 @@ async fn enable_time_to_live(client: &Client, name: &str) -> Result<(), MessageT
         .map_err(|error| MessageTableError::TimeToLive(Box::new(error)))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

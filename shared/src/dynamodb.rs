@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
-    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1 as convert;
@@ -183,6 +183,31 @@ impl Table {
             .map_err(read_error)?;
         let newest = answer.items.unwrap_or_default().into_iter().next();
         Ok(newest.as_ref().and_then(sort_key).map(str::to_owned))
+    }
+
+    /// How many rows a partition has now. Reads them all: for the admin tools.
+    pub async fn count(&self, pk: &str) -> Result<u64, Error> {
+        let mut rows = 0;
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                .select(Select::Count)
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(read_error)?;
+            rows += u64::try_from(answer.count).unwrap_or(0);
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(rows);
+            }
+        }
     }
 
     /// Consistent read, oldest first, of every row of a partition from sort key `from` on whose attribute

@@ -1,0 +1,124 @@
+//! Where a table that is there differs from the one that is wanted.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::{
+    KeySchemaElement, KeyType, ProjectionType, StreamViewType, TableDescription, TimeToLiveDescription,
+    TimeToLiveStatus,
+};
+use cruddur::dynamodb::GROUP_INDEX;
+
+use super::{EXPIRY, INDEX_KEYS, STRING_ATTRIBUTES, TABLE_KEYS};
+
+/// One thing that is not as it has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// The table's keys: what they are.
+    Keys(String),
+    /// An attribute in a key is no string: its name and its type.
+    AttributeType(String, String),
+    /// The index is missing.
+    IndexMissing,
+    /// The index's keys: what they are.
+    IndexKeys(String),
+    /// The index does not carry all attributes: what it carries.
+    IndexProjection(String),
+    /// There is no stream.
+    StreamMissing,
+    /// The stream shows something else than new images: what it shows.
+    StreamView(String),
+    /// Rows don't expire.
+    ExpiryOff,
+    /// Rows expire by another attribute.
+    ExpiryAttribute(String),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys(keys) => write!(f, "its keys are {keys} and not {}", names(&TABLE_KEYS)),
+            Self::AttributeType(name, found) => {
+                write!(f, "its attribute {name} is of type {found} and not S")
+            }
+            Self::IndexMissing => write!(f, "the index {GROUP_INDEX} is missing"),
+            Self::IndexKeys(keys) => {
+                write!(f, "the keys of {GROUP_INDEX} are {keys} and not {}", names(&INDEX_KEYS))
+            }
+            Self::IndexProjection(found) => {
+                write!(f, "the projection of {GROUP_INDEX} is {found} and not ALL")
+            }
+            Self::StreamMissing => f.write_str("it has no stream"),
+            Self::StreamView(found) => write!(f, "its stream shows {found} and not NEW_IMAGE"),
+            Self::ExpiryOff => write!(f, "its time to live is off and not on for {EXPIRY}"),
+            Self::ExpiryAttribute(found) => write!(f, "its time to live goes by {found} and not by {EXPIRY}"),
+        }
+    }
+}
+
+/// Everything about `table` that is not as it has to be. (How it is billed, and what else it has, is its owner's
+/// business.)
+pub(super) fn differences(table: &TableDescription, expiry: &TimeToLiveDescription) -> Vec<Difference> {
+    let mut found = Vec::new();
+    if !has_keys(table.key_schema(), &TABLE_KEYS) {
+        found.push(Difference::Keys(keys(table.key_schema())));
+    }
+    let attributes = table.attribute_definitions().iter();
+    for attribute in attributes.filter(|attribute| STRING_ATTRIBUTES.contains(&attribute.attribute_name())) {
+        let kind = attribute.attribute_type().as_str();
+        if kind != "S" {
+            found.push(Difference::AttributeType(attribute.attribute_name().to_owned(), kind.to_owned()));
+        }
+    }
+    found.extend(index_differences(table));
+    match table.stream_specification().filter(|stream| stream.stream_enabled()) {
+        None => found.push(Difference::StreamMissing),
+        Some(stream) if stream.stream_view_type() != Some(&StreamViewType::NewImage) => {
+            let view = stream.stream_view_type().map_or("nothing", StreamViewType::as_str);
+            found.push(Difference::StreamView(view.to_owned()));
+        }
+        Some(_) => {}
+    }
+    let is_on =
+        matches!(expiry.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+    match expiry.attribute_name() {
+        Some(EXPIRY) if is_on => {}
+        Some(name) if is_on => found.push(Difference::ExpiryAttribute(name.to_owned())),
+        _ => found.push(Difference::ExpiryOff),
+    }
+    found
+}
+
+fn index_differences(table: &TableDescription) -> Vec<Difference> {
+    let mut indexes = table.global_secondary_indexes().iter();
+    let Some(index) = indexes.find(|index| index.index_name() == Some(GROUP_INDEX)) else {
+        return vec![Difference::IndexMissing];
+    };
+    let mut found = Vec::new();
+    if !has_keys(index.key_schema(), &INDEX_KEYS) {
+        found.push(Difference::IndexKeys(keys(index.key_schema())));
+    }
+    let projection = index.projection().and_then(|projection| projection.projection_type());
+    if projection != Some(&ProjectionType::All) {
+        let projection = projection.map_or("nothing", ProjectionType::as_str);
+        found.push(Difference::IndexProjection(projection.to_owned()));
+    }
+    found
+}
+
+fn has_keys(schema: &[KeySchemaElement], wanted: &[(&str, KeyType); 2]) -> bool {
+    // Partition key first, as the API has it.
+    schema.len() == wanted.len()
+        && schema
+            .iter()
+            .zip(wanted)
+            .all(|(key, (name, kind))| key.attribute_name() == *name && key.key_type() == kind)
+}
+
+fn keys(schema: &[KeySchemaElement]) -> String {
+    let keys = schema.iter().map(|key| format!("{} ({})", key.attribute_name(), key.key_type().as_str()));
+    keys.collect::<Vec<_>>().join(", ")
+}
+
+fn names(keys: &[(&str, KeyType); 2]) -> String {
+    keys.iter().map(|(name, kind)| format!("{name} ({})", kind.as_str())).collect::<Vec<_>>().join(", ")
+}
