@@ -5,14 +5,20 @@ use cruddur::{
     clock::Clock,
     dynamodb::Table,
     error::Error,
-    message::create::{NewMessage, Target, create},
-    message_group::{Membership, uuid_of_pair},
+    message::{
+        self, Message,
+        create::{NewMessage, Target, create},
+    },
+    message_group::uuid_of_pair,
+    page::{Limit, PageRequest},
     postgres::Postgres,
     random::Random,
     user::{Handle, User},
 };
 use tokio_postgres::types::Type;
 use uuid::{Uuid, uuid};
+
+use crate::{SeedError, inbox::move_inbox_rows};
 
 /// A user of the local stack. Uuids and subs are fixed, so that examples, events and tests can name them.
 #[derive(Clone, Copy, Debug)]
@@ -111,9 +117,19 @@ const CONVERSATIONS: [Conversation; 2] = [
     },
 ];
 
+/// What there is of something, and how much of it this call has made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Made by this call.
+    pub made: usize,
+    /// Made before.
+    pub were_there: usize,
+}
+
 /// Makes the demo users where they are missing.
-pub async fn ensure_users(postgres: &Postgres) -> Result<(), Error> {
+pub async fn ensure_users(postgres: &Postgres) -> Result<Made, Error> {
     let statement = include_str!("../../sql/users/create_demo.sql");
+    let mut users = Made::default();
     for user in &DEMO_USERS {
         let parameters = [
             (&user.uuid as _, Type::UUID),
@@ -122,23 +138,31 @@ pub async fn ensure_users(postgres: &Postgres) -> Result<(), Error> {
             (&user.email as _, Type::TEXT),
             (&user.cognito_user_id as _, Type::TEXT),
         ];
-        postgres.query(statement, &parameters).await?;
+        if postgres.query(statement, &parameters).await?.is_empty() {
+            users.were_there += 1;
+        } else {
+            users.made += 1;
+        }
     }
-    Ok(())
+    Ok(users)
 }
 
 /// Lets the demo users have their conversations, unless they have had them: through the library's own
-/// operation, in the last minutes before `clock`.
-pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random) -> Result<(), Error> {
+/// operation, in the last minutes before `clock`. One that was cut off is gone on with, and the inbox rows are moved
+/// to its end; one that has become another is left alone. Counts messages.
+pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random) -> Result<Made, SeedError> {
     let total = CONVERSATIONS.iter().map(|conversation| conversation.lines.len()).sum::<usize>();
     let mut minutes_ago = i64::try_from(total).unwrap_or(0);
-    for Conversation { pair: [first, second], lines } in &CONVERSATIONS {
+    let mut messages = Made::default();
+    for conversation in &CONVERSATIONS {
+        let Conversation { pair: [first, second], lines } = conversation;
         let group_uuid = uuid_of_pair(first.uuid, second.uuid);
-        let exists = Membership::get(table, group_uuid).await?.is_some();
-        for (speaker, line) in lines.iter().copied() {
+        let said = conversation.said(table, group_uuid).await?;
+        messages.were_there += said.unwrap_or(lines.len());
+        for (index, (speaker, line)) in lines.iter().copied().enumerate() {
             let said_at: DateTime<Utc> = clock.now() - TimeDelta::minutes(minutes_ago);
             minutes_ago -= 1;
-            if exists {
+            if said.is_none_or(|said| index < said) {
                 continue;
             }
             let (sender, receiver) = match speaker {
@@ -153,9 +177,38 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
                 idempotency_key: None,
             };
             create(table, &Clock::from_fn(move || said_at), random, new).await?;
+            messages.made += 1;
+        }
+        if said.is_some() {
+            move_inbox_rows(table, random, first.uuid, group_uuid).await?;
         }
     }
-    Ok(())
+    Ok(messages)
+}
+
+impl Conversation {
+    /// How many of its lines are there; none: something else was said.
+    async fn said(&self, table: &Table, group_uuid: Uuid) -> Result<Option<usize>, Error> {
+        let [first, second] = self.pair;
+        // More than a conversation has here.
+        let newest = PageRequest { limit: Limit::default(), cursor: None };
+        let page = match message::list(table, first.uuid, group_uuid, newest).await {
+            Ok(page) => page,
+            Err(Error::MessageGroupNotFound) => return Ok(Some(0)),
+            Err(error) => return Err(error),
+        };
+        let is_line = |(message, (speaker, line)): (&Message, &(Speaker, &str))| {
+            let speaker = match speaker {
+                First => first,
+                Second => second,
+            };
+            message.message == *line && message.handle == speaker.handle
+        };
+        let said = page.items.len();
+        let is_beginning =
+            page.next.is_none() && said <= self.lines.len() && page.items.iter().zip(self.lines).all(is_line);
+        Ok(is_beginning.then_some(said))
+    }
 }
 
 impl DemoUser {

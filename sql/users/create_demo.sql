@@ -1,4 +1,4 @@
--- Creates a user of the local stack, unless one with the same uuid, handle or Cognito user is there.
+-- Creates a user of the local stack, unless one with the same uuid, handle or Cognito user is there; no row: one is.
 -- $1 uuid: the uuid
 -- $2 text: the handle
 -- $3 text: the display name
@@ -7,3 +7,4 @@
 INSERT INTO public.users (uuid, handle, display_name, email, cognito_user_id)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING
+RETURNING uuid

@@ -29,7 +29,7 @@ use local::{
     gateway::Gateway,
     issuer::{CLIENT_ID, Issuer, SigningKey},
 };
-use seed::demo::{DEMO_USERS, ensure_users};
+use seed::demo::{DEMO_USERS, Made, ensure_users};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio_postgres::types::Type;
@@ -277,7 +277,7 @@ impl World {
 static SIGNING_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 
 /// Before anything else: an event of the same users would make them with other uuids.
-static DEMO_USERS_MADE: OnceCell<()> = OnceCell::const_new();
+static DEMO_USERS_MADE: OnceCell<Made> = OnceCell::const_new();
 
 /// Random numbers that are the same in every run (`SplitMix64`).
 fn seeded_random() -> Random {

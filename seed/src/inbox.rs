@@ -1,0 +1,36 @@
+//! Inbox rows of groups whose stream nobody may be reading.
+
+use cruddur::{
+    dynamodb::Table,
+    error::Error,
+    message,
+    page::PageRequest,
+    random::Random,
+    sort_key::SortKey,
+    stream::{NewestMessage, move_group::move_group},
+};
+use uuid::Uuid;
+
+use crate::SeedError;
+
+/// Moves the inbox rows of a group to its newest message, as the stream handler does. Where that runs as well, the
+/// two do each other no harm. `member` is one of the group.
+pub(crate) async fn move_inbox_rows(
+    table: &Table,
+    random: &Random,
+    member: Uuid,
+    group_uuid: Uuid,
+) -> Result<(), SeedError> {
+    let request = PageRequest { limit: "1".parse().map_err(Error::internal)?, cursor: None };
+    let newest = message::list(table, member, group_uuid, request).await?.items.pop();
+    if let Some(message) = newest {
+        let newest = NewestMessage {
+            group_uuid,
+            sk: SortKey { created_at: message.created_at, message_uuid: message.uuid },
+            message: message.message,
+            sequence_numbers: Vec::new(),
+        };
+        move_group(table, random, &newest).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+use cruddur::{clock::Clock, dynamodb::Table, random::Random};
+use seed::{
+    SeedError,
+    demo::{Made, ensure_conversations},
+};
+use testing::{Emulator, Failure, Fate, world::empty_table};
+
+use crate::{rows, said};
+
+const LINES: usize = 9;
+
+async fn seed(table: &Table) -> Result<Made, SeedError> {
+    ensure_conversations(table, &Clock::system(), &Random::system()).await
+}
+
+/// The demo's conversations as one run makes them.
+async fn whole() -> Vec<(String, String)> {
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    assert_eq!(seed(&table).await.unwrap(), Made { made: LINES, were_there: 0 });
+    rows(&emulator);
+    said(&emulator)
+}
+
+#[tokio::test]
+async fn a_second_run_changes_nothing() {
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    seed(&table).await.unwrap();
+    let before = rows(&emulator);
+    assert_eq!(seed(&table).await.unwrap(), Made { made: 0, were_there: LINES });
+    assert_eq!(rows(&emulator), before);
+}
+
+#[tokio::test]
+async fn a_run_that_is_cut_off_at_any_write_is_gone_on_with() {
+    let whole = whole().await;
+    for writes in 0_usize.. {
+        let emulator = Emulator::new();
+        let table = empty_table(&emulator).await;
+        let mut left = writes;
+        emulator.judge(move |call| {
+            if !matches!(&*call.operation, "PutItem" | "TransactWriteItems") {
+                return Fate::Served;
+            }
+            let fate = if left > 0 {
+                Fate::Served
+            } else {
+                Fate::Refused(Failure::Status(400, "AccessDeniedException"))
+            };
+            left = left.saturating_sub(1);
+            fate
+        });
+        let first = seed(&table).await;
+        let stored = said(&emulator).len();
+        emulator.judge(|_| Fate::Served);
+        assert_eq!(
+            seed(&table).await.unwrap(),
+            Made { made: LINES - stored, were_there: stored },
+            "{writes}"
+        );
+        rows(&emulator);
+        assert_eq!(said(&emulator), whole, "{writes}");
+        if first.is_ok() {
+            // 9 messages, and 4 rows that are moved to the end of the two conversations.
+            assert_eq!(writes, LINES + 4);
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_that_has_become_another_is_left_alone() {
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    seed(&table).await.unwrap();
+    // The last thing that is said is something else, and the rows of another conversation are gone.
+    let mut message = emulator
+        .rows("cruddur-messages")
+        .into_values()
+        .rfind(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"))
+        .unwrap();
+    message["message"]["S"] = "Something else".into();
+    let _ = emulator.call("PutItem", serde_json::json!({"TableName": "cruddur-messages", "Item": message}));
+    let before = emulator.rows("cruddur-messages");
+    assert_eq!(seed(&table).await.unwrap(), Made { made: 0, were_there: LINES });
+    assert_eq!(emulator.rows("cruddur-messages"), before);
+}

@@ -1,0 +1,96 @@
+use std::{cell::Cell, num::NonZeroU32};
+
+use cruddur::{error::Error, random::Random};
+use seed::{
+    SeedError,
+    demo::Made,
+    load::{Numbers, Plan, ensure_messages},
+};
+use testing::{Emulator, Failure, Fate, world::empty_table};
+
+use crate::{rows, said};
+
+fn plan(users: u32, groups: u32, messages: u32) -> Plan {
+    let [users, groups, messages] = [users, groups, messages].map(NonZeroU32::new);
+    Plan::new(Numbers { users, groups, messages }).unwrap()
+}
+
+/// The messages of a run without a fault.
+async fn whole(plan: Plan) -> Vec<(String, String)> {
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    let messages = usize::try_from(plan.messages()).unwrap();
+    let told = Cell::new(0);
+    let made = ensure_messages(&table, &Random::system(), plan, |more| told.set(told.get() + more)).await;
+    assert_eq!(made.unwrap(), Made { made: messages, were_there: 0 });
+    assert_eq!(told.get(), u64::from(plan.messages()));
+    rows(&emulator);
+    said(&emulator)
+}
+
+#[tokio::test]
+async fn a_second_run_changes_nothing_and_still_tells_how_far_it_is() {
+    let plan = plan(6, 10, 40);
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    ensure_messages(&table, &Random::system(), plan, |_| ()).await.unwrap();
+    let before = rows(&emulator);
+    let told = Cell::new(0);
+    let made = ensure_messages(&table, &Random::system(), plan, |more| told.set(told.get() + more)).await;
+    assert_eq!(made.unwrap(), Made { made: 0, were_there: 40 });
+    assert_eq!(told.get(), 40);
+    assert_eq!(rows(&emulator), before);
+}
+
+#[tokio::test]
+async fn more_messages_are_only_what_is_missing() {
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    ensure_messages(&table, &Random::system(), plan(6, 10, 40), |_| ()).await.unwrap();
+    let made = ensure_messages(&table, &Random::system(), plan(6, 10, 65), |_| ()).await.unwrap();
+    assert_eq!(made, Made { made: 25, were_there: 40 });
+    rows(&emulator);
+}
+
+#[tokio::test]
+async fn throttling_is_waited_for_and_nothing_is_sent_twice() {
+    let plan = plan(4, 6, 30);
+    let whole = whole(plan).await;
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    // Each try of the SDK's counts: every group is stopped at some point, and some more than once.
+    let mut writes = 0;
+    emulator.judge(move |call| {
+        if !matches!(&*call.operation, "PutItem" | "TransactWriteItems") {
+            return Fate::Served;
+        }
+        writes += 1;
+        match writes {
+            10..=300 => Fate::Refused(Failure::Status(400, "ThrottlingException")),
+            310..=320 => Fate::Lost(Failure::Reset),
+            _ => Fate::Served,
+        }
+    });
+    let told = Cell::new(0);
+    let random = Random::system();
+    let seeding = ensure_messages(&table, &random, plan, |more| told.set(told.get() + more));
+    let (made, _) = emulator.with_time_paused(seeding).await;
+    assert_eq!(made.unwrap(), Made { made: 30, were_there: 0 });
+    let counts = emulator.take_calls().iter().filter(|call| call.request["Select"] == "COUNT").count();
+    assert!(counts > 6, "no group was counted again");
+    assert_eq!(told.get(), 30);
+    rows(&emulator);
+    assert_eq!(said(&emulator), whole);
+}
+
+#[tokio::test]
+async fn a_dynamodb_that_stays_away_ends_the_run() {
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    emulator.judge(|_| Fate::Refused(Failure::Reset));
+    let random = Random::system();
+    let seeding = ensure_messages(&table, &random, plan(2, 1, 1), |_| ());
+    let (made, took) = emulator.with_time_paused(seeding).await;
+    assert!(matches!(made, Err(SeedError::Operation(Error::Unavailable { .. }))), "{made:?}");
+    assert!((30..300).contains(&took.as_secs()), "{took:?}");
+}

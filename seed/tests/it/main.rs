@@ -1,0 +1,23 @@
+//! Seeding against an embedded DynamoDB that fails on order.
+
+mod demo;
+mod load;
+
+use serde_json::Value;
+use testing::{Emulator, invariants::check_at_rest, world::TABLE};
+
+/// Every row, after a look at the invariants.
+#[track_caller]
+fn rows(emulator: &Emulator) -> Vec<Value> {
+    let rows = emulator.rows(TABLE).into_values().collect::<Vec<_>>();
+    assert_eq!(check_at_rest(&rows), Vec::<String>::new());
+    rows
+}
+
+/// Who says what in the table, in order, without times and uuids.
+fn said(emulator: &Emulator) -> Vec<(String, String)> {
+    let rows = emulator.rows(TABLE).into_values();
+    let messages = rows.filter(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"));
+    let text = |row: &Value, name: &str| row[name]["S"].as_str().unwrap().to_owned();
+    messages.map(|row| (text(&row, "user_handle"), text(&row, "message"))).collect()
+}
