@@ -35,7 +35,7 @@ const HEALTH_LIMIT: Duration = Duration::from_secs(5);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a command works on, and how it shows what it finds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     global: Global,
     /// How it shows what it finds.
@@ -83,6 +83,12 @@ impl Context {
     pub fn new(global: Global) -> Self {
         let output = Output::new(global.output);
         Self { global, output }
+    }
+
+    /// The same with another table.
+    #[must_use]
+    pub fn with_table(&self, name: &str) -> Self {
+        Self { global: Global { table: Some(name.to_owned()), ..self.global.clone() }, output: self.output }
     }
 
     /// Whether AWS is worked on.

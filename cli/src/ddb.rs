@@ -1,15 +1,36 @@
 //! The table of messages and inboxes.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
 
 use crate::{Outcome, context::Context, doctor};
 
+mod conversation;
+mod conversations;
+mod drop;
+mod page;
+mod scan;
+mod schema_load;
+mod seed;
+mod tables;
+
 /// `ddb …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Makes the table where it is missing
+    /// Makes the table where it is missing, with index, stream and time to live
     SchemaLoad,
+    /// Lists the tables
+    ListTables,
+    /// Deletes a table with everything in it
+    Drop(drop::Options),
+    /// Shows every row of the table
+    Scan(scan::Options),
+    /// Fills the table: with the demo conversations, or with a load of any size
+    Seed(seed::Options),
+    /// Shows the messages of a conversation as they are stored, and what reading them costs
+    GetConversation(conversation::Options),
+    /// Shows the conversations of a user as they are stored, and what reading them costs
+    ListConversations(conversations::Options),
     /// Checks the invariants of inboxes, and heals what is broken
     Doctor(doctor::Options),
 }
@@ -17,7 +38,13 @@ pub enum Command {
 /// Carries out `command`.
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     match command {
+        Command::SchemaLoad => schema_load::run(context).await,
+        Command::ListTables => tables::run(context).await,
+        Command::Drop(options) => drop::run(context, &options).await,
+        Command::Scan(options) => scan::run(context, &options).await,
+        Command::Seed(options) => seed::run(context, &options).await,
+        Command::GetConversation(options) => conversation::run(context, &options).await,
+        Command::ListConversations(options) => conversations::run(context, &options).await,
         Command::Doctor(options) => doctor::run(context, options).await,
-        Command::SchemaLoad => bail!("to do"),
     }
 }

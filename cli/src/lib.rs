@@ -9,6 +9,7 @@ pub mod context;
 pub mod db;
 pub mod ddb;
 pub mod doctor;
+pub mod listing;
 pub mod options;
 pub mod output;
 
@@ -36,10 +37,10 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Ddb(command) => ddb::run(&context, command).await,
         Command::Db(command) => db::run(&context, command).await,
         Command::Cognito(command) => cognito::run(&context, command).await,
-        Command::Token(command) => chat::token(&context, command).await,
-        Command::Inbox(command) => chat::inbox(&context, command).await,
-        Command::Read(command) => chat::read(&context, command).await,
-        Command::Send(command) => chat::send(&context, command).await,
+        Command::Token(command) => chat::token(&context, &command).await,
+        Command::Inbox(command) => chat::inbox(&context, &command).await,
+        Command::Read(command) => chat::read(&context, &command).await,
+        Command::Send(command) => chat::send(&context, &command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "cruddur", &mut script);

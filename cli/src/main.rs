@@ -22,6 +22,10 @@ async fn main() -> ExitCode {
         // Whoever reads the output has seen enough (`cruddur ddb scan | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            // What only shows when it is looked at as a whole is a usage error as well.
+            if let Some(error) = error.downcast_ref::<clap::Error>() {
+                error.exit();
+            }
             // One line, whatever the libraries say. Nobody may be listening; that changes nothing.
             let message = format!("{error:#}").replace(['\n', '\r'], " ");
             let _ = writeln!(anstream::stderr(), "error: {message}");

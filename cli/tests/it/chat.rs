@@ -1,1 +1,190 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use insta::assert_snapshot;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+
+use crate::{
+    machine::{Machine, Run, command, cruddur},
+    redact::redact,
+};
+
+fn seen(run: &Run) -> String {
+    redact(&format!("{}{}[{}]", run.stdout, run.stderr, run.code))
+}
+
+fn json_lines(run: &Run) -> Vec<Value> {
+    run.ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_chat() {
+    let machine = Machine::start().await;
+    let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);
+    // They have not met: the first message opens their conversation.
+    assert_snapshot!(run(&["read", "--as", "lore", "@mock"]).await, @"");
+    assert_snapshot!(run(&["send", "--as", "lore", "@Mock", "Are", "you", "real?"]).await, @"");
+    assert_snapshot!(run(&["send", "--as", "@MOCK", "lore", "--", "-- as real as you are"]).await, @"");
+    assert_snapshot!(run(&["read", "--as", "lore", "mock"]).await, @"");
+    assert_snapshot!(run(&["read", "--as", "lore", "@mock", "--limit", "1"]).await, @"");
+
+    let sent = machine.cruddur(&["send", "--as", "mock", "@lore", "a\u{1b}[2Jb", "--output", "json"]).await;
+    let sent = json_lines(&sent).remove(0);
+    assert_eq!(sent["message"], "a\u{1b}[2Jb");
+    let group = sent["message_group_uuid"].as_str().unwrap().to_uppercase();
+    assert_snapshot!(run(&["read", "--as", "mock", &group, "--limit", "1"]).await, @"");
+    let messages = json_lines(&machine.cruddur(&["read", "--as", "mock", &group, "--output", "json"]).await);
+    assert_eq!(messages.len(), 3);
+    assert_eq!((&messages[2]["uuid"], &messages[2]["created_at"]), (&sent["uuid"], &sent["created_at"]));
+
+    // The stream's handler has moved the row when it shows the last message.
+    let inbox = timeout(Duration::from_secs(20), async {
+        loop {
+            let inbox = json_lines(&machine.cruddur(&["inbox", "--as", "lore", "--output", "json"]).await);
+            if inbox[0]["message"] == sent["message"] {
+                break inbox;
+            }
+        }
+    });
+    assert_eq!(inbox.await.unwrap().len(), 1);
+    assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--limit", "1"]).await, @"");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_printed_alone_and_works_from_the_environment() {
+    let machine = Machine::start().await;
+    let run = machine.cruddur(&["token", "@SunYoung"]).await;
+    let token = run.ok().trim_end();
+    assert_eq!((token.split('.').count(), run.stdout.lines().count()), (3, 1));
+    let answer = json_lines(&machine.cruddur(&["token", "sunyoung", "--output", "json"]).await).remove(0);
+    assert_eq!((&answer["token_type"], &answer["expires_in"]), (&"Bearer".into(), &3600.into()));
+
+    let inbox = ["inbox", "--url", machine.stack().url(), "--output", "json"];
+    let output = command(&inbox).env("CRUDDUR_TOKEN", token).output().await.unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+    let output = command(&inbox).env("CRUDDUR_TOKEN", "not.a.token").output().await.unwrap();
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_api_refuses_is_said_in_plain_words() {
+    let machine = Machine::start().await;
+    let run = async |arguments: &[&str]| {
+        seen(&machine.cruddur(arguments).await).replace(machine.stack().url(), "http://stack")
+    };
+    let nobodys = "00000000-0000-4000-8000-000000000000";
+    assert_snapshot!(run(&["send", "--as", "lore", "@nobody", "hello"]).await, @"");
+    assert_snapshot!(run(&["send", "--as", "lore", "@lore", "hello"]).await, @"");
+    assert_snapshot!(run(&["send", "--as", "lore", "@mock", " "]).await, @"");
+    assert_snapshot!(run(&["send", "--as", "lore", "@mock", &"x".repeat(1025)]).await, @"");
+    assert_snapshot!(run(&["send", "--as", "lore", nobodys, "hello"]).await, @"");
+    assert_snapshot!(run(&["read", "--as", "lore", nobodys]).await, @"");
+    assert_snapshot!(run(&["inbox", "--as", "nobody"]).await, @"");
+    assert_snapshot!(run(&["token", "nobody"]).await, @"");
+    assert_snapshot!(run(&["inbox"]).await, @"");
+    assert_snapshot!(run(&["send", "--as", "lore", "not a handle", "hello"]).await, @"");
+    machine.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_of_aws_are_not_made_here() {
+    let run = cruddur(&["token", "sunyoung", "--target", "aws"]).await;
+    assert_snapshot!(seen(&run), @"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_may_come_from_standard_input() {
+    let machine = Machine::start().await;
+    let arguments =
+        ["send", "--as", "lore", "@mock", "-", "--output", "json", "--url", machine.stack().url()];
+    let mut child = command(&arguments)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all("two\nlines 🎉\n".as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(sent["message"], "two\nlines 🎉");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_sees_what_is_said_and_nothing_twice() {
+    let machine = Machine::start().await;
+    machine.cruddur(&["send", "--as", "lore", "@mock", "0"]).await.ok();
+    let follow =
+        ["read", "--as", "mock", "@lore", "--follow", "--output", "json", "--url", machine.stack().url()];
+    let mut child = command(&follow).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for number in 0..4 {
+        if number > 0 {
+            machine.cruddur(&["send", "--as", "lore", "@mock", &number.to_string()]).await.ok();
+        }
+        let line = timeout(Duration::from_secs(20), lines.next_line()).await.unwrap().unwrap().unwrap();
+        let message: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(message["message"], number.to_string());
+    }
+    child.kill().await.unwrap();
+    machine.stop().await;
+}
+
+/// Passes connections on to the stack at `url`. Of the first so many posts of a message the answer is swallowed.
+async fn swallowing_proxy(url: &str, mut answers: usize) -> (String, Arc<AtomicUsize>) {
+    let stack = url.strip_prefix("http://").unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let swallowed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&swallowed);
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut stack = TcpStream::connect(&stack).await.unwrap();
+            let mut request = vec![0; 16 * 1024];
+            let length = client.read(&mut request).await.unwrap();
+            stack.write_all(&request[..length]).await.unwrap();
+            if answers > 0 && request.starts_with(b"POST /api/messages ") {
+                answers -= 1;
+                // The whole request has arrived when it is answered; the answer goes nowhere.
+                let mut answer = [0; 1024];
+                let started = stack.read(&mut answer).await.unwrap();
+                assert!(answer[..started].starts_with(b"HTTP/1.1 200 "), "the message was not stored");
+                counter.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut stack).await });
+        }
+    });
+    (url, swallowed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_answer_is_lost_is_stored_once() {
+    let machine = Machine::start().await;
+    // The token is asked of the stack itself: each connection of the proxy's is one request.
+    let token = machine.cruddur(&["token", "lore"]).await.ok().trim_end().to_owned();
+    let (url, swallowed) = swallowing_proxy(machine.stack().url(), 2).await;
+    let send = ["send", "@mock", "once", "--url", &url, "--output", "json"];
+    let output = command(&send).env("CRUDDUR_TOKEN", token).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(swallowed.load(Ordering::Relaxed), 2);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, format!("the connection to {url}/ breaks; sending it again, for 30 s at most\n"));
+    let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let messages = json_lines(&machine.cruddur(&["read", "--as", "lore", "@mock", "--output", "json"]).await);
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0]["uuid"], sent["uuid"]);
+    machine.stop().await;
+}

@@ -1,1 +1,178 @@
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use bare::Bare;
+use insta::assert_snapshot;
+use serde_json::Value;
 
+use crate::{
+    machine::{Machine, Run},
+    redact::redact,
+};
+
+mod bare;
+mod load;
+
+/// The uuid of the demo's conversation of sunyoung and scarlett.
+const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
+
+/// A table called `name` that has nothing but a key.
+async fn make_table(bare: &Bare, name: &str, is_protected: bool) {
+    let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash);
+    let attribute =
+        AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S);
+    bare.client()
+        .create_table()
+        .table_name(name)
+        .key_schema(key.build().unwrap())
+        .attribute_definitions(attribute.build().unwrap())
+        .billing_mode(BillingMode::PayPerRequest)
+        .deletion_protection_enabled(is_protected)
+        .send()
+        .await
+        .unwrap();
+}
+
+/// Both outputs and the exit code, as a person sees them.
+fn seen(run: &Run) -> String {
+    redact(&format!("{}{}[{}]", run.stdout, run.stderr, run.code))
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_nothing_to_the_demo() {
+    let bare = Bare::start().await;
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "seed"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @"");
+
+    let seeded = bare.cruddur(&["ddb", "seed", "--output", "json"]).await;
+    let mut report = json_lines(seeded.ok()).remove(0);
+    for varies in ["seconds", "messages_per_second"] {
+        assert!(report[varies].take().as_f64().unwrap() > 0.0, "{varies}");
+    }
+    assert_snapshot!(report, @"");
+    let rows = bare.rows().await;
+    let again = bare.cruddur(&["ddb", "seed"]).await;
+    assert_snapshot!(again.ok().lines().take(2).collect::<Vec<_>>().join("\n"), @"");
+    assert_eq!(bare.rows().await, rows);
+
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-conversations", "@SunYoung"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "get-conversation", GROUP]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "scan"]).await), @"");
+    bare.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conversations_are_read_page_by_page() {
+    let machine = Machine::start().await;
+    let newest = ["ddb", "get-conversation", &GROUP.to_uppercase(), "--limit", "2"];
+    let page = machine.cruddur(&newest).await;
+    assert_snapshot!(redact(page.ok()), @"");
+    let before = page.ok().lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let older = machine.cruddur(&[&newest[..], &["--before", &before]].concat()).await;
+    assert_snapshot!(redact(older.ok()), @"");
+
+    let mut all: Vec<Value> = Vec::new();
+    loop {
+        let mut arguments = vec!["ddb", "get-conversation", GROUP, "--limit", "3", "--output", "json"];
+        let oldest = all.first().map(sort_key);
+        arguments.extend(oldest.iter().flat_map(|oldest| ["--before", oldest]));
+        let page = json_lines(machine.cruddur(&arguments).await.ok()).remove(0);
+        let messages = page["messages"].as_array().unwrap();
+        if messages.is_empty() {
+            break;
+        }
+        all.splice(0..0, messages.iter().cloned());
+    }
+    let whole = machine.cruddur(&["ddb", "get-conversation", GROUP, "--output", "json"]).await;
+    assert_eq!(Value::Array(all), json_lines(whole.ok())[0]["messages"]);
+    machine.stop().await;
+}
+
+fn sort_key(message: &Value) -> String {
+    format!("{}#{}", message["created_at"].as_str().unwrap(), message["uuid"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_patterns_say_what_is_not_there() {
+    let machine = Machine::start().await;
+    let nobodys = "00000000-0000-4000-8000-000000000000";
+    let run = async |arguments: &[&str]| {
+        let run = machine.cruddur(&[&["ddb"], arguments].concat()).await;
+        let text = seen(&run);
+        text.replace(&database_place(&machine), "<database>")
+    };
+    assert_snapshot!(run(&["get-conversation", nobodys]).await, @"");
+    assert_snapshot!(run(&["list-conversations", "@nobody"]).await, @"");
+    assert_snapshot!(run(&["get-conversation", GROUP, "--year", "1999"]).await, @"");
+    assert_snapshot!(run(&["get-conversation", GROUP, "--year", "2099", "--before", "2000-01-01"]).await, @"");
+    // A user of the demo who has written to nobody.
+    assert_snapshot!(run(&["list-conversations", "lore"]).await, @"");
+    assert_snapshot!(run(&["list-conversations", "lore", "--output", "json"]).await, @"");
+    assert_snapshot!(run(&["get-conversation", "sunyoung"]).await, @"");
+    machine.stop().await;
+}
+
+/// Host, port and name, as errors name the database.
+fn database_place(machine: &Machine) -> String {
+    let url = machine.stack().database_url().unwrap();
+    let server: cruddur::postgres::DatabaseServer = url.parse().unwrap();
+    server.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_table_of_the_name_is_refused_with_every_difference() {
+    let bare = Bare::start().await;
+    make_table(&bare, "cruddur-messages", false).await;
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @"");
+    bare.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_dropped_only_when_it_is_meant() {
+    let bare = Bare::start().await;
+    make_table(&bare, "kept-table", true).await;
+    make_table(&bare, "old-table", false).await;
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "no such table"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "unknown-table", "--yes"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "kept-table", "--yes"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "old-table"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "old-table", "--yes"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables", "--output", "json"]).await), @"");
+    bare.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_listed_over_all_pages() {
+    let bare = Bare::start().await;
+    let names = (0..105).map(|number| format!("table-{number:03}")).collect::<Vec<_>>();
+    for name in &names {
+        make_table(&bare, name, false).await;
+    }
+    let run = bare.cruddur(&["ddb", "list-tables"]).await;
+    assert_eq!(run.ok().lines().collect::<Vec<_>>(), names);
+    bare.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_gives_every_row_as_plain_json_and_no_more_than_its_limit() {
+    let machine = Machine::start().await;
+    let rows = json_lines(machine.cruddur(&["ddb", "scan", "--output", "json"]).await.ok());
+    let kinds = |kind: &str| rows.iter().filter(|row| row["pk"].as_str().unwrap().starts_with(kind)).count();
+    assert_eq!([kinds("MSG#"), kinds("GRP#"), kinds("MEM#")], [9, 4, 2]);
+    assert_eq!(rows.len(), 15);
+    let membership = rows.iter().find(|row| row["pk"] == format!("MEM#{GROUP}")).unwrap();
+    let sunyoung = &membership["members"]["0195b5a0-0000-7000-8000-000000000001"];
+    assert_eq!(*sunyoung, serde_json::json!({"handle": "sunyoung", "display_name": "Sunyoung Lee"}));
+    let limited = machine.cruddur(&["ddb", "scan", "--limit", "4"]).await;
+    assert_eq!(limited.ok().lines().count(), 4);
+    machine.stop().await;
+}

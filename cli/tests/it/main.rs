@@ -13,3 +13,4 @@ mod ddb;
 mod doctor;
 mod machine;
 mod options;
+mod redact;

@@ -1,14 +1,150 @@
-use crate::machine::{Machine, cruddur};
+use std::process::Stdio;
+
+use clap::{Command, CommandFactory as _};
+use cli::options::Cli;
+use insta::assert_snapshot;
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+
+use crate::machine::{Machine, command, cruddur};
+
+/// Every command below `command`, itself included.
+fn walk(command: &Command, visit: &mut impl FnMut(&Command)) {
+    visit(command);
+    for subcommand in command.get_subcommands() {
+        walk(subcommand, visit);
+    }
+}
+
+#[test]
+fn every_command_and_every_argument_says_what_it_is() {
+    let mut silent = Vec::new();
+    walk(&Cli::command(), &mut |command| {
+        if command.get_about().is_none() {
+            silent.push(command.get_name().to_owned());
+        }
+        let arguments = command.get_arguments().filter(|argument| argument.get_help().is_none());
+        silent.extend(arguments.map(|argument| format!("{} {}", command.get_name(), argument.get_id())));
+    });
+    assert_eq!(silent, Vec::<String>::new());
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[tokio::test]
+async fn help_says_what_there_is() {
+    for words in [
+        &[][..],
+        &["ddb"],
+        &["ddb", "schema-load"],
+        &["ddb", "list-tables"],
+        &["ddb", "drop"],
+        &["ddb", "scan"],
+        &["ddb", "seed"],
+        &["ddb", "get-conversation"],
+        &["ddb", "list-conversations"],
+        &["token"],
+        &["inbox"],
+        &["read"],
+        &["send"],
+    ] {
+        let run = cruddur(&[words, &["--help"]].concat()).await;
+        let name = ["help", &words.join("-")].join("-");
+        assert_snapshot!(name.trim_end_matches('-'), run.ok());
+    }
+}
+
+#[tokio::test]
+async fn without_a_command_the_help_is_shown_as_a_usage_error() {
+    let run = cruddur(&[]).await;
+    assert_eq!((run.code, &*run.stdout), (2, ""));
+    assert!(run.stderr.contains("Usage: cruddur [OPTIONS] <COMMAND>"), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn an_unknown_command_is_a_usage_error() {
+    let run = cruddur(&["dbb"]).await;
+    assert_eq!((run.code, &*run.stdout), (2, ""));
+    assert_eq!(run.stderr.lines().next(), Some("error: unrecognized subcommand 'dbb'"));
+}
 
 #[tokio::test]
 async fn without_a_stack_the_error_says_how_to_get_one() {
-    let run = cruddur(&["--url", "http://127.0.0.1:9", "db", "create"]).await;
-    assert_eq!(run.code, 1);
+    let nowhere = ["--url", "http://127.0.0.1:9"];
+    let run = async |arguments: &[&str]| {
+        let run = cruddur(&[&nowhere, arguments].concat()).await;
+        format!("{}{}[{}]", run.stdout, run.stderr, run.code)
+    };
+    assert_snapshot!(run(&["ddb", "scan"]).await, @"");
+    assert_snapshot!(run(&["inbox", "--as", "sunyoung"]).await, @"");
+    assert_snapshot!(run(&["ddb", "scan", "--dynamodb-url", "http://127.0.0.1:9"]).await, @"");
+}
+
+#[tokio::test]
+async fn aws_is_worked_on_only_when_it_is_named() {
+    let run = async |arguments: &[&str]| {
+        let run = cruddur(arguments).await;
+        format!("{}{}[{}]", run.stdout, run.stderr, run.code)
+    };
+    let dynamodb = ["--dynamodb-url", "https://dynamodb.eu-central-1.amazonaws.com"];
+    assert_snapshot!(run(&[&["ddb", "drop", "x-1", "--yes"], &dynamodb[..]].concat()).await, @"");
+    assert_snapshot!(run(&["ddb", "list-tables", "--target", "aws"]).await, @"");
+    assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--target", "aws"]).await, @"");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_machine_starts() {
+async fn json_is_an_object_a_line_without_colours() {
     let machine = Machine::start().await;
-    machine.cruddur(&["completions", "bash"]).await.ok();
+    for arguments in [
+        &["ddb", "schema-load"][..],
+        &["ddb", "list-tables"],
+        &["ddb", "scan"],
+        &["ddb", "seed"],
+        &["ddb", "list-conversations", "sunyoung"],
+        &["ddb", "get-conversation", "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5"],
+        &["token", "sunyoung"],
+        &["inbox", "--as", "sunyoung"],
+        &["read", "--as", "sunyoung", "@scarlett"],
+        &["send", "--as", "sunyoung", "@scarlett", "hello"],
+    ] {
+        let run = machine.cruddur(&[arguments, &["--output", "json"]].concat()).await;
+        let values = run.ok().lines().map(serde_json::from_str::<Value>).collect::<Result<Vec<_>, _>>();
+        let values = values.unwrap();
+        assert!(!values.is_empty() && values.iter().all(Value::is_object), "{arguments:?}: {values:?}");
+    }
     machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_closes_the_pipe_has_seen_enough() {
+    let machine = Machine::start().await;
+    // More than a pipe holds.
+    let load = ["ddb", "seed", "--users", "20", "--groups", "60", "--messages", "300"];
+    machine.cruddur(&load).await.ok();
+    let scan = ["ddb", "scan", "--output", "json", "--url", machine.stack().url()];
+    let mut child = command(&scan).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut some = [0; 100];
+    stdout.read_exact(&mut some).await.unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
+    machine.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn no_color_means_no_colours_on_a_terminal_either() {
+    let shown = |variables: &'static [(&str, &str)]| {
+        tokio::task::spawn_blocking(|| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cruddur"));
+            command.arg("--help").env_clear().env("TERM", "xterm").envs(variables.iter().copied());
+            rexpect::session::spawn_command(command, Some(10_000)).unwrap().exp_eof().unwrap()
+        })
+    };
+    assert!(shown(&[]).await.unwrap().contains('\u{1b}'));
+    assert!(!shown(&[("NO_COLOR", "1")]).await.unwrap().contains('\u{1b}'));
 }

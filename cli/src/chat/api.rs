@@ -1,0 +1,276 @@
+//! The API as its clients see it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use cruddur::{config::environment, timestamp::Timestamp, user::Handle};
+use http::{HeaderValue, StatusCode, header};
+use reqwest::{Client, RequestBuilder, Response, Url};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::refusal::Refusal;
+use crate::context::Context;
+
+/// The variable with an access token. (A flag would show it to whoever lists processes.)
+const TOKEN_VARIABLE: &str = "CRUDDUR_TOKEN";
+
+/// How long a connection may take to be made.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take. (The functions take some seconds less at most.)
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+
+/// Rows on the API's largest page.
+const LARGEST_PAGE: u32 = 100;
+
+/// A message or a conversation as the API has it; of a conversation, uuid and names are the group's and the other's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) uuid: Uuid,
+    pub(super) display_name: String,
+    pub(super) handle: String,
+    pub(super) message: String,
+    pub(super) created_at: Timestamp,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    pub(super) rows: Vec<Row>,
+    /// Path and query of the next one.
+    pub(super) next: Option<String>,
+}
+
+/// Why a request was not answered as it should be.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    /// Nobody knows what has become of it: no answer, or one that says so. The same request may succeed.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The API says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It is no answer of the API's.
+    #[error("what {0} answers is not the API's: is it the right --url?")]
+    NotTheApi(Url),
+}
+
+/// The API for one user.
+#[derive(Debug)]
+pub(super) struct Api {
+    client: Client,
+    url: Url,
+    authorization: HeaderValue,
+    /// Whose token can be made anew when it has expired.
+    renewable: Option<Renewable>,
+}
+
+#[derive(Debug)]
+struct Renewable {
+    context: Context,
+    handle: Handle,
+}
+
+/// A token of the local stack, with everything it says about it.
+pub(super) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
+    if context.is_aws() {
+        bail!(
+            "only the local stack makes tokens: for AWS, sign in and put the access token into the variable \
+             {TOKEN_VARIABLE}"
+        );
+    }
+    let url = context.api_url()?;
+    let request = client()?.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
+    let answer = request.send().await.map_err(|_| {
+        anyhow!("no local stack answers at {url}: start it with `cargo run`, or say where it is (--url)")
+    })?;
+    match answer.status() {
+        StatusCode::OK => answer.json().await.with_context(|| format!("{url} is no local stack")),
+        StatusCode::NOT_FOUND => {
+            bail!("no user of {url} has the handle @{}: {url}/local/users lists them", handle.canonical())
+        }
+        status => bail!("{url} makes no token: it answers with status {status}"),
+    }
+}
+
+impl Api {
+    /// The API as the user `handle` of the local stack, or as whom the variable says.
+    pub(super) async fn connect(context: &Context, handle: Option<&Handle>) -> Result<Self> {
+        let url: Url = context.api_url()?.parse().context("--url can't be used")?;
+        let (authorization, renewable) = if let Some(handle) = handle {
+            let renewable = Renewable { context: context.clone(), handle: handle.clone() };
+            (renewable.authorization().await?, Some(renewable))
+        } else {
+            let token = environment(TOKEN_VARIABLE).map(|token| token.trim().to_owned());
+            let token = token.filter(|token| !token.is_empty()).with_context(|| {
+                format!(
+                    "say who you are: --as HANDLE with the local stack, or an access token in the variable \
+                     {TOKEN_VARIABLE}"
+                )
+            })?;
+            (bearer(&token).with_context(|| format!("what is in {TOKEN_VARIABLE} is no token"))?, None)
+        };
+        Ok(Self { client: client()?, url, authorization, renewable })
+    }
+
+    /// The first rows of a list that goes on over pages, as it gives them.
+    pub(super) async fn rows(&mut self, path: &str, limit: u32) -> Result<Vec<Row>> {
+        let pages = self.pages(path, limit).await?;
+        let mut rows = pages.into_iter().flatten().collect::<Vec<_>>();
+        rows.truncate(usize::try_from(limit)?);
+        Ok(rows)
+    }
+
+    /// The newest messages of a conversation, oldest first. Pages come newest first, and each is oldest first.
+    pub(super) async fn messages(&mut self, path: &str, limit: u32) -> Result<Vec<Row>> {
+        let pages = self.pages(path, limit).await?;
+        let mut rows = pages.into_iter().rev().flatten().collect::<Vec<_>>();
+        rows.drain(..rows.len().saturating_sub(usize::try_from(limit)?));
+        Ok(rows)
+    }
+
+    /// As many pages as `limit` rows take.
+    async fn pages(&mut self, path: &str, limit: u32) -> Result<Vec<Vec<Row>>> {
+        let mut pages = Vec::new();
+        let mut left = limit;
+        let mut next = Some(format!("{path}?limit={}", limit.min(LARGEST_PAGE)));
+        while let Some(path) = next.filter(|_| left > 0) {
+            let page = self.page(&path).await?;
+            left = left.saturating_sub(u32::try_from(page.rows.len())?);
+            pages.push(page.rows);
+            next = page.next;
+        }
+        Ok(pages)
+    }
+
+    /// One page of a list.
+    pub(super) async fn page(&mut self, path: &str) -> Result<Page, ApiError> {
+        let url = self.join(path)?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        let link = answer.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next);
+        let rows = answer.json().await.map_err(|_| ApiError::NotTheApi(url))?;
+        Ok(Page { rows, next: link })
+    }
+
+    /// Posts a message with an idempotency key.
+    pub(super) async fn post<T: for<'a> Deserialize<'a>>(
+        &mut self,
+        body: &Value,
+        key: &str,
+    ) -> Result<T, ApiError> {
+        let url = self.join("/api/messages")?;
+        let answer =
+            self.send(|client| client.post(url.clone()).header("idempotency-key", key).json(body)).await?;
+        // An answer that breaks off is as good as none.
+        let body = answer.text().await.map_err(|error| unavailable(&url, &error))?;
+        serde_json::from_str(&body).map_err(|_| ApiError::NotTheApi(url))
+    }
+
+    /// The good answer to a request. A token that has expired is made anew, once, where that can be.
+    async fn send(&mut self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response, ApiError> {
+        let mut answer = self.send_once(&request).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED
+            && let Some(renewable) = &self.renewable
+            && let Ok(authorization) = renewable.authorization().await
+        {
+            self.authorization = authorization;
+            answer = self.send_once(&request).await?;
+        }
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let refusal = Refusal::new(status, &answer.text().await.unwrap_or_default());
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return Err(ApiError::Unavailable(refusal.to_string()));
+        }
+        Err(refusal.into())
+    }
+
+    async fn send_once(&self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response, ApiError> {
+        let request = request(&self.client).header(header::AUTHORIZATION, self.authorization.clone());
+        request.send().await.map_err(|error| unavailable(&self.url, &error))
+    }
+
+    /// `path` of the API, or one that a `Link` names: that one begins at the root of the host.
+    fn join(&self, path: &str) -> Result<Url, ApiError> {
+        let base = self.url.path().trim_end_matches('/');
+        let is_whole = !base.is_empty() && path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
+        let path = if is_whole { path.to_owned() } else { format!("{base}{path}") };
+        self.url.join(&path).map_err(|_| ApiError::NotTheApi(self.url.clone()))
+    }
+}
+
+impl Renewable {
+    async fn authorization(&self) -> Result<HeaderValue> {
+        let answer = token(&self.context, &self.handle).await?;
+        let token = answer.get("access_token").and_then(Value::as_str).and_then(bearer);
+        token.context("the local stack's answer has no access_token")
+    }
+}
+
+fn client() -> Result<Client> {
+    Ok(Client::builder().connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT).build()?)
+}
+
+fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+fn unavailable(url: &Url, error: &reqwest::Error) -> ApiError {
+    ApiError::Unavailable(if error.is_timeout() {
+        format!("{url} gives no answer in time")
+    } else if error.is_connect() {
+        format!("{url} can't be reached: is it the right --url, and is it running?")
+    } else {
+        format!("the connection to {url} breaks")
+    })
+}
+
+/// Path and query of `<…>; rel="next"`.
+fn next(link: &str) -> Option<String> {
+    let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
+    (rest.contains("rel=\"next\"") && path.starts_with('/')).then(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(url: &str) -> Api {
+        let authorization = bearer("token").unwrap();
+        Api { client: client().unwrap(), url: url.parse().unwrap(), authorization, renewable: None }
+    }
+
+    #[test]
+    fn a_link_to_the_next_page_is_followed_below_a_stage_too() {
+        let link = next("</prod/api/message_groups?limit=1&cursor=abc>; rel=\"next\"").unwrap();
+        let api = api("https://api.example.com/prod");
+        assert_eq!(
+            api.join(&link).unwrap().as_str(),
+            "https://api.example.com/prod/api/message_groups?limit=1&cursor=abc"
+        );
+        assert_eq!(
+            api.join("/api/message_groups").unwrap().as_str(),
+            "https://api.example.com/prod/api/message_groups"
+        );
+    }
+
+    #[test]
+    fn a_link_to_another_host_is_none() {
+        assert_eq!(next("<https://evil.example/api>; rel=\"next\""), None);
+        let url = api("http://127.0.0.1:4567")
+            .join("//evil.example/api")
+            .map(|url| url.host_str().map(str::to_owned));
+        assert_ne!(url.ok().flatten().as_deref(), Some("evil.example"));
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        assert!(!format!("{:?}", api("http://127.0.0.1")).contains("token"), "a header may be logged");
+    }
+}

@@ -1,0 +1,81 @@
+//! Sending one message, once.
+
+use std::{
+    io::{Read as _, stdin},
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use cruddur::{clock::Clock, random::Random};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{
+    Target,
+    api::{Api, ApiError, Row},
+};
+use crate::context::note;
+
+/// For how long a message is sent again. An answer to the last try may come later.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The first wait between two tries at most; each may be twice as long as the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// More than any message has, in bytes: what is longer need not be read to its end to be too long.
+const MOST_INPUT: u64 = 64 * 1024;
+
+/// The answer to a message that was stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Sent {
+    message_group_uuid: Uuid,
+    #[serde(flatten)]
+    pub(super) row: Row,
+}
+
+/// What to say: the words, or with `-` what is on standard input.
+pub(super) fn text(words: &[String]) -> Result<String> {
+    if words != ["-"] {
+        return Ok(words.join(" "));
+    }
+    let mut bytes = Vec::new();
+    stdin().take(MOST_INPUT).read_to_end(&mut bytes)?;
+    let Ok(text) = String::from_utf8(bytes) else { bail!("standard input is not UTF-8") };
+    // The line's end is the shell's and not the message's.
+    let text = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
+    Ok(text.to_owned())
+}
+
+/// Sends `text`, again and again until there is an answer. All tries are one request: they carry one key.
+pub(super) async fn send(api: &mut Api, target: &Target, text: &str) -> Result<Sent> {
+    let body = match target {
+        Target::Group(group_uuid) => json!({"message": text, "message_group_uuid": group_uuid}),
+        Target::User(handle) => json!({"message": text, "handle": handle.canonical()}),
+    };
+    let random = Random::system();
+    let key = random.uuid_v7(Clock::system().now()).to_string();
+    let give_up = Instant::now() + PATIENCE;
+    let mut longest_wait = FIRST_WAIT;
+    let mut is_first = true;
+    loop {
+        let cause = match api.post(&body, &key).await {
+            Ok(sent) => return Ok(sent),
+            Err(ApiError::Unavailable(cause)) => cause,
+            Err(error) => return Err(error.into()),
+        };
+        if Instant::now() > give_up {
+            bail!("{cause}; the message may have been stored all the same: look before you send it again");
+        }
+        if is_first {
+            note(&format!("{cause}; sending it again, for {} s at most", PATIENCE.as_secs()));
+            is_first = false;
+        }
+        sleep(random.jitter(longest_wait)).await;
+        longest_wait = (longest_wait * 2).min(LONGEST_WAIT);
+    }
+}

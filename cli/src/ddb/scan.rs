@@ -1,0 +1,146 @@
+//! `ddb scan`
+
+use anyhow::Result;
+use clap::Args;
+use cruddur::dynamodb::Item;
+use serde_json::{Map, Value};
+
+use crate::{
+    Outcome,
+    context::Context,
+    output::{columns, cut, printable},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  cruddur ddb scan --limit 20
+  cruddur ddb scan --output json | jq -r .pk";
+
+/// Columns of `MSG#` and a uuid: the widest partition keys that are common.
+const PK_COLUMNS: usize = 40;
+
+/// Columns of a sort key on a terminal that has no room for all of it: the time.
+const TIME_COLUMNS: usize = 28;
+
+/// Columns of a whole sort key: the time, `#` and a uuid.
+const SK_COLUMNS: usize = 64;
+
+/// Columns beyond which there is room for whole sort keys.
+const WIDE: usize = 150;
+
+/// `ddb scan`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// How many rows at most; by default all
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+}
+
+pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
+    let (table, dynamodb) = context.table().await?;
+    let mut left = options.limit.unwrap_or(u64::MAX);
+    let mut start = None;
+    loop {
+        let answer = table
+            .client()
+            .scan()
+            .table_name(table.name())
+            // A page of DynamoDB's ends after 1 MB, whatever the limit.
+            .set_limit(options.limit.map(|_| i32::try_from(left).unwrap_or(i32::MAX)))
+            .set_exclusive_start_key(start)
+            .send()
+            .await;
+        let answer = answer.map_err(|error| context.dynamodb_error(&dynamodb, &error))?;
+        // Written page by page, so that it takes no more memory than one of them.
+        for item in answer.items.unwrap_or_default() {
+            show(context, item)?;
+            left -= 1;
+        }
+        start = answer.last_evaluated_key;
+        if start.is_none() || left == 0 {
+            return Ok(Outcome::Done);
+        }
+    }
+}
+
+fn show(context: &Context, item: Item) -> Result<()> {
+    let row: Map<String, Value> = serde_dynamo::from_item(item)?;
+    if context.output.is_json() {
+        return context.output.json(&row);
+    }
+    Ok(context.output.line(&line(&row, usize::from(columns())))?)
+}
+
+/// `pk  sk  what it is`, cut to `columns`. Keys come first and whole, where they fit.
+fn line(row: &Map<String, Value>, columns: usize) -> String {
+    let sk_columns = if columns >= WIDE { SK_COLUMNS } else { TIME_COLUMNS };
+    let pk = printable(text(row, "pk"));
+    let sk = cut(text(row, "sk"), sk_columns);
+    let line = format!("{pk:PK_COLUMNS$}  {sk:sk_columns$}  {}", what(row));
+    cut(&line, columns).trim_end().to_owned()
+}
+
+fn what(row: &Map<String, Value>) -> String {
+    let handle_and_text = || format!("@{}: {}", text(row, "user_handle"), text(row, "message"));
+    match text(row, "pk").split('#').next() {
+        Some("MSG") => handle_and_text(),
+        Some("GRP") => format!("with {}", handle_and_text()),
+        Some("MEM") => {
+            let members = row.get("members").and_then(Value::as_object);
+            let handles =
+                members.into_iter().flatten().filter_map(|(_, member)| member.get("handle")?.as_str());
+            format!("members {}", handles.map(|handle| format!("@{handle}")).collect::<Vec<_>>().join(", "))
+        }
+        Some("IDEM") => format!("answered with message {}", text(row, "message_uuid")),
+        Some("RATE") => "send limit".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn text<'a>(row: &'a Map<String, Value>, name: &str) -> &'a str {
+    row.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
+    const SK: &str = "2026-11-22T09:30:00.000000Z#0195b5a0-0000-7000-8000-00000000000a";
+
+    fn line_of(row: &Value, columns: usize) -> String {
+        line(row.as_object().unwrap(), columns)
+    }
+
+    #[test]
+    fn each_kind_of_row_says_what_it_is() {
+        let handle_and_text = json!({"user_handle": "bob", "message": "hi\u{1b}[2J"});
+        let of = |pk: &str, mut row: Value| {
+            row["pk"] = json!(pk);
+            what(row.as_object().unwrap())
+        };
+        assert_eq!(of("MSG#1", handle_and_text.clone()), "@bob: hi\u{1b}[2J");
+        assert_eq!(of("GRP#1", handle_and_text), "with @bob: hi\u{1b}[2J");
+        let members = json!({"members": {"1": {"handle": "alice"}, "2": {"handle": "bob"}}});
+        assert_eq!(of("MEM#1", members), "members @alice, @bob");
+        assert_eq!(of("IDEM#1#key", json!({"message_uuid": "2"})), "answered with message 2");
+        assert_eq!(of("RATE#1", json!({})), "send limit");
+        assert_eq!(of("something else", json!({})), "");
+    }
+
+    #[test]
+    fn a_line_is_as_wide_as_the_terminal_and_safe_to_print() {
+        let row = json!({
+            "pk": format!("MSG#{GROUP}"), "sk": SK, "user_handle": "bob",
+            "message": format!("\u{1b}[2J{}", "x".repeat(100)),
+        });
+        assert_eq!(
+            line_of(&row, 100),
+            format!("MSG#{GROUP}  2026-11-22T09:30:00.000000Z…  @bob: \u{fffd}[2J{}…", "x".repeat(17))
+        );
+        assert_eq!(line_of(&row, 150), format!("MSG#{GROUP}  {SK}  @bob: \u{fffd}[2J{}…", "x".repeat(31)));
+    }
+}

@@ -1,0 +1,130 @@
+//! `ddb seed`
+
+use std::{num::NonZeroU32, time::Instant};
+
+use anyhow::{Result, anyhow};
+use clap::{Args, CommandFactory as _, error::ErrorKind};
+use cruddur::{clock::Clock, dynamodb::Units, error::Chain, random::Random};
+use seed::{
+    SeedError,
+    demo::{self, Made},
+    load::{self, InvalidPlan, Numbers, Plan},
+};
+use serde_json::json;
+
+use crate::{
+    Outcome,
+    context::{Context, DynamoDb},
+    options::Cli,
+    output::progress,
+};
+
+const AFTER_HELP: &str = "\
+Without numbers the demo users get their conversations. With numbers a load is made: users called load-000001 and so
+on, groups of two spread evenly over them, and messages spread evenly over the groups and over the year 2025. A second
+run, or one after a run that was cut off, sends only what is missing; don't let two run at the same time.
+
+Examples:
+  cruddur ddb seed
+  cruddur ddb seed --users 1000 --groups 3000 --messages 30000";
+
+/// `ddb seed`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Options {
+    /// Users of a load [default: a third of the groups, or 100]
+    #[arg(long, value_name = "N")]
+    users: Option<NonZeroU32>,
+
+    /// Groups of a load, a pair of users each [default: three for each user, or one for five messages]
+    #[arg(long, value_name = "N")]
+    groups: Option<NonZeroU32>,
+
+    /// Messages of a load in all groups together [default: five for each group]
+    #[arg(long, value_name = "N")]
+    messages: Option<NonZeroU32>,
+}
+
+pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
+    let Options { users, groups, messages } = *options;
+    if users.is_none() && groups.is_none() && messages.is_none() {
+        return seed_demo(context).await;
+    }
+    let plan = Plan::new(Numbers { users, groups, messages }).map_err(usage)?;
+    seed_load(context, plan).await
+}
+
+fn usage(error: InvalidPlan) -> anyhow::Error {
+    Cli::command().error(ErrorKind::ValueValidation, error).into()
+}
+
+async fn seed_demo(context: &Context) -> Result<Outcome> {
+    let (table, dynamodb) = context.table().await?;
+    let database = context.database().await?;
+    let started = Instant::now();
+    let users = demo::ensure_users(&database.postgres()).await;
+    let users = users.map_err(|error| database.query_error(&error))?;
+    let messages = demo::ensure_conversations(&table, &Clock::system(), &Random::system()).await;
+    let messages = messages.map_err(|error| messages_error(&dynamodb, &error))?;
+    Report { users, messages, started, units: dynamodb.meter.units() }.show(context)
+}
+
+async fn seed_load(context: &Context, plan: Plan) -> Result<Outcome> {
+    let (table, dynamodb) = context.table().await?;
+    let database = context.database().await?;
+    let started = Instant::now();
+
+    let bar = progress("users", Some(plan.users().into()));
+    let users = load::ensure_users(&database.postgres(), plan, |more| bar.inc(more)).await;
+    // It goes away: what matters is said at the end.
+    bar.finish_and_clear();
+    let users = users.map_err(|error| match error {
+        SeedError::Operation(error) => database.query_error(&error),
+        error => anyhow!("{}: {error}", database.place),
+    })?;
+
+    let bar = progress("messages", Some(plan.messages().into()));
+    let messages = load::ensure_messages(&table, &Random::system(), plan, |more| bar.inc(more)).await;
+    bar.finish_and_clear();
+    let messages = messages.map_err(|error| messages_error(&dynamodb, &error))?;
+    Report { users, messages, started, units: dynamodb.meter.units() }.show(context)
+}
+
+fn messages_error(dynamodb: &DynamoDb, error: &SeedError) -> anyhow::Error {
+    anyhow!("{}: {}; run the command again: it goes on from here", dynamodb.place, Chain(error))
+}
+
+/// What a run has come to.
+struct Report {
+    users: Made,
+    messages: Made,
+    started: Instant,
+    units: Units,
+}
+
+impl Report {
+    fn show(&self, context: &Context) -> Result<Outcome> {
+        let Self { users, messages, started, units } = self;
+        let seconds = started.elapsed().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let per_second = messages.made as f64 / seconds.max(0.001);
+        let sentence = format!(
+            "users: {} made, {} were there\n\
+             messages: {} sent, {} were there\n\
+             took {seconds:.1} s, {per_second:.0} messages/s, {} read and {} write request units",
+            users.made, users.were_there, messages.made, messages.were_there, units.read, units.write,
+        );
+        let value = json!({
+            "users_made": users.made,
+            "users_were_there": users.were_there,
+            "messages_sent": messages.made,
+            "messages_were_there": messages.were_there,
+            "seconds": seconds,
+            "messages_per_second": per_second,
+            "read_request_units": units.read,
+            "write_request_units": units.write,
+        });
+        context.output.result(&sentence, &value)?;
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,88 @@
+//! Lines for people: messages and conversations, each on one.
+
+use chrono::{DateTime, Local, Utc};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::output::{columns, cut, printable};
+
+/// Columns that a text gets at least, however narrow the terminal is.
+const TEXT_COLUMNS: usize = 20;
+
+/// Columns of a name at most.
+const NAME_COLUMNS: usize = 20;
+
+/// A message or a conversation as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The conversation, where the lines are conversations.
+    pub message_group_uuid: Option<String>,
+    /// Whose it is: the sender, or the other member.
+    pub handle: String,
+    /// The name, where it is shown.
+    pub display_name: Option<String>,
+    /// When it was sent.
+    pub created_at: DateTime<Utc>,
+    /// The text.
+    pub message: String,
+}
+
+/// A line for each entry, in columns, as wide as the terminal.
+#[must_use]
+pub fn lines(entries: &[Entry]) -> Vec<String> {
+    let handle = |entry: &Entry| format!("@{}", printable(&entry.handle));
+    let name = |entry: &Entry| entry.display_name.as_ref().map(|name| cut(name, NAME_COLUMNS));
+    let handle_columns = entries.iter().map(|entry| handle(entry).width()).max().unwrap_or(0);
+    let name_columns = entries.iter().filter_map(name).map(|name| name.width()).max().unwrap_or(0);
+    let line = |entry: &Entry| {
+        let mut cells = Vec::new();
+        cells.extend(entry.message_group_uuid.as_deref().map(printable));
+        cells.push(pad(&handle(entry), handle_columns));
+        cells.extend(name(entry).map(|name| pad(&name, name_columns)));
+        cells.push(local_time(entry.created_at));
+        let mut line = cells.join("  ");
+        let left = usize::from(columns()).saturating_sub(line.width() + 2).max(TEXT_COLUMNS);
+        line.push_str("  ");
+        line.push_str(&cut(&entry.message, left));
+        line
+    };
+    entries.iter().map(line).collect()
+}
+
+/// A time as people here read it.
+#[must_use]
+pub fn local_time(time: DateTime<Utc>) -> String {
+    time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn pad(text: &str, columns: usize) -> String {
+    let missing = columns.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(handle: &str, message: &str) -> Entry {
+        Entry {
+            message_group_uuid: None,
+            handle: handle.to_owned(),
+            display_name: Some("日本".to_owned()),
+            created_at: DateTime::UNIX_EPOCH,
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn columns_stand_below_each_other_and_texts_are_cut() {
+        let time = local_time(DateTime::UNIX_EPOCH);
+        let long = entry("bo", &"x".repeat(200));
+        let lines =
+            lines(&[entry("alice", "hi\nthere"), Entry { display_name: Some("B".to_owned()), ..long }]);
+        let text = format!("{}…", "x".repeat(64));
+        assert_eq!(
+            lines,
+            [format!("@alice  日本  {time}  hi there"), format!("@bo     B     {time}  {text}")]
+        );
+    }
+}
