@@ -43,7 +43,7 @@ struct Speaker {
 /// How many to show.
 #[derive(Clone, Copy, Debug, Args)]
 struct Limit {
-    /// How many at most
+    /// How many to show at most
     #[arg(long = "limit", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rows: u32,
 }
@@ -79,7 +79,7 @@ pub struct Read {
 
     /// Which conversation: its uuid, or with whom it is
     #[arg(value_name = "GROUP|@HANDLE")]
-    target: Target,
+    conversation: Conversation,
 
     #[command(flatten)]
     limit: Limit,
@@ -106,7 +106,7 @@ pub struct Send {
 
     /// Where to: a conversation's uuid, or to whom; the first message to somebody opens the conversation
     #[arg(value_name = "GROUP|@HANDLE")]
-    target: Target,
+    conversation: Conversation,
 
     /// What to say; several words are joined with spaces, and - reads standard input
     #[arg(value_name = "TEXT", required = true)]
@@ -115,12 +115,12 @@ pub struct Send {
 
 /// A conversation as people name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Target {
+enum Conversation {
     Group(Uuid),
     User(Handle),
 }
 
-impl FromStr for Target {
+impl FromStr for Conversation {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -152,9 +152,9 @@ pub async fn inbox(context: &Context, command: &Inbox) -> Result<Outcome> {
 /// `read`
 pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
     let mut api = Api::connect(context, command.speaker.handle.as_ref()).await?;
-    let group_uuid = match &command.target {
-        Target::Group(group_uuid) => *group_uuid,
-        Target::User(handle) => group_with(&mut api, handle).await?,
+    let group_uuid = match &command.conversation {
+        Conversation::Group(group_uuid) => *group_uuid,
+        Conversation::User(handle) => group_with(&mut api, handle).await?,
     };
     let path = format!("/api/messages/{group_uuid}");
     // Pages come newest first, and each page oldest first.
@@ -170,7 +170,7 @@ pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
 pub async fn send(context: &Context, command: &Send) -> Result<Outcome> {
     let text = post::text(&command.text)?;
     let mut api = Api::connect(context, command.speaker.handle.as_ref()).await?;
-    let sent = post::send(&mut api, &command.target, &text).await?;
+    let sent = post::send(&mut api, &command.conversation, &text).await?;
     if context.output.is_json() {
         context.output.json(&sent)?;
     } else {
@@ -219,12 +219,12 @@ mod tests {
     #[test]
     fn a_conversation_is_named_by_its_uuid_or_by_whom_it_is_with() {
         let uuid = "4B1F7246-1B2E-59B0-A27F-6165B5E2B4C5";
-        assert_eq!(uuid.parse(), Ok(Target::Group(uuid.parse().unwrap())));
+        assert_eq!(uuid.parse(), Ok(Conversation::Group(uuid.parse().unwrap())));
         for text in ["@SunYoung", "sunyoung"] {
-            assert_eq!(text.parse(), Ok(Target::User("sunyoung".parse().unwrap())), "{text}");
+            assert_eq!(text.parse(), Ok(Conversation::User("sunyoung".parse().unwrap())), "{text}");
         }
         for text in ["", "@", "sun young", "4b1f7246-1b2e-59b0-a27f-6165b5e2b4cx"] {
-            assert!(text.parse::<Target>().is_err(), "{text}");
+            assert!(text.parse::<Conversation>().is_err(), "{text}");
         }
     }
 }

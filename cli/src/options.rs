@@ -30,11 +30,11 @@ pub enum Command {
     /// The Cognito user pool
     #[command(subcommand)]
     Cognito(cognito::Command),
-    /// An access token for a user of the local stack
+    /// Prints an access token for a user of the local stack
     Token(chat::Token),
-    /// A user's conversations, newest first, through the API
+    /// Lists a user's conversations, newest first, through the API
     Inbox(chat::Inbox),
-    /// A conversation's messages, through the API
+    /// Shows a conversation's messages, through the API
     Read(chat::Read),
     /// Sends a message, through the API
     Send(chat::Send),

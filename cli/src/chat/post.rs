@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
-    Target,
+    Conversation,
     api::{Api, ApiError, Row},
 };
 use crate::context::note;
@@ -52,10 +52,10 @@ pub(super) fn text(words: &[String]) -> Result<String> {
 }
 
 /// Sends `text`, again and again until there is an answer. All tries are one request: they carry one key.
-pub(super) async fn send(api: &mut Api, target: &Target, text: &str) -> Result<Sent> {
-    let body = match target {
-        Target::Group(group_uuid) => json!({"message": text, "message_group_uuid": group_uuid}),
-        Target::User(handle) => json!({"message": text, "handle": handle.canonical()}),
+pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str) -> Result<Sent> {
+    let body = match conversation {
+        Conversation::Group(group_uuid) => json!({"message": text, "message_group_uuid": group_uuid}),
+        Conversation::User(handle) => json!({"message": text, "handle": handle.canonical()}),
     };
     let random = Random::system();
     let key = random.uuid_v7(Clock::system().now()).to_string();

@@ -33,7 +33,7 @@ pub struct Options {
     group_uuid: Uuid,
 
     #[command(flatten)]
-    page: page::Options,
+    newest: page::Newest,
 }
 
 fn group_uuid(text: &str) -> Result<Uuid, &'static str> {
@@ -43,7 +43,7 @@ fn group_uuid(text: &str) -> Result<Uuid, &'static str> {
 pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
     let group_uuid = options.group_uuid;
     let (table, dynamodb) = context.table().await?;
-    let page = options.page.read(context, &dynamodb, &partition_key(group_uuid)).await?;
+    let page = options.newest.read(context, &dynamodb, &partition_key(group_uuid)).await?;
     if page.rows.is_empty() && Membership::get(&table, group_uuid).await?.is_none() {
         bail!(
             "there is no conversation {group_uuid} in {}: `cruddur ddb list-conversations HANDLE` shows a user's",

@@ -30,7 +30,7 @@ pub struct Options {
     handle: Handle,
 
     #[command(flatten)]
-    page: page::Options,
+    newest: page::Newest,
 }
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
         }
         Err(error) => return Err(database.query_error(&error)),
     };
-    let page = options.page.read(context, &dynamodb, &partition_key(user.uuid)).await?;
+    let page = options.newest.read(context, &dynamodb, &partition_key(user.uuid)).await?;
     let groups: Vec<MessageGroup> = page.parse::<InboxRow>()?.into_iter().map(MessageGroup::from).collect();
     if context.output.is_json() {
         context.output.json(&json!({

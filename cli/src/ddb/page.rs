@@ -14,8 +14,8 @@ use crate::context::{Context, DynamoDb};
 
 /// Which rows.
 #[derive(Clone, Debug, Args)]
-pub(super) struct Options {
-    /// How many at most
+pub(super) struct Newest {
+    /// How many to show at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 
@@ -66,7 +66,7 @@ impl std::str::FromStr for Before {
     }
 }
 
-impl Options {
+impl Newest {
     /// The newest rows of the partition `pk`: consistent reads of the table.
     pub(super) async fn read(&self, context: &Context, dynamodb: &DynamoDb, pk: &str) -> Result<Page> {
         let (from, to) = self.bounds();
@@ -130,8 +130,8 @@ impl Page {
     pub(super) fn summary(&self, dynamodb: &DynamoDb, what: [&str; 2]) -> String {
         let [one, many] = what;
         let what = if self.rows.len() == 1 { one } else { many };
-        let mut line =
-            format!("{} {what}, {} capacity units consumed", self.rows.len(), dynamodb.meter.units().read);
+        let units = dynamodb.meter.units().read;
+        let mut line = format!("{} {what}; consumed capacity units: {units}", self.rows.len());
         if let Some(next) = &self.next {
             line.push_str("; older ones, if any: --before ");
             line.push_str(next);
@@ -157,7 +157,7 @@ mod tests {
     const KEY: &str = "2026-11-22T09:30:00.000001Z#0195b5a0-0000-7000-8000-000000000001";
 
     fn bounds(before: Option<&str>, year: Option<u16>) -> (String, String) {
-        Options { limit: 1, before: before.map(|text| text.parse().unwrap()), year }.bounds()
+        Newest { limit: 1, before: before.map(|text| text.parse().unwrap()), year }.bounds()
     }
 
     fn is_within(bounds: &(String, String), sk: &str) -> bool {

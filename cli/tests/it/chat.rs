@@ -32,17 +32,36 @@ async fn two_people_chat() {
     let machine = Machine::start().await;
     let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);
     // They have not met: the first message opens their conversation.
-    assert_snapshot!(run(&["read", "--as", "lore", "@mock"]).await, @"");
-    assert_snapshot!(run(&["send", "--as", "lore", "@Mock", "Are", "you", "real?"]).await, @"");
-    assert_snapshot!(run(&["send", "--as", "@MOCK", "lore", "--", "-- as real as you are"]).await, @"");
-    assert_snapshot!(run(&["read", "--as", "lore", "mock"]).await, @"");
-    assert_snapshot!(run(&["read", "--as", "lore", "@mock", "--limit", "1"]).await, @"");
+    assert_snapshot!(run(&["read", "--as", "lore", "@mock"]).await, @r#"
+    error: there is no conversation with @mock yet: `cruddur send @mock …` begins one
+    [1]
+    "#);
+    assert_snapshot!(run(&["send", "--as", "lore", "@Mock", "Are", "you", "real?"]).await, @r#"
+    @lore  <local time>  Are you real?
+    [0]
+    "#);
+    assert_snapshot!(run(&["send", "--as", "@MOCK", "lore", "--", "-- as real as you are"]).await, @r#"
+    @mock  <local time>  -- as real as you are
+    [0]
+    "#);
+    assert_snapshot!(run(&["read", "--as", "lore", "mock"]).await, @r#"
+    @lore  <local time>  Are you real?
+    @mock  <local time>  -- as real as you are
+    [0]
+    "#);
+    assert_snapshot!(run(&["read", "--as", "lore", "@mock", "--limit", "1"]).await, @r#"
+    @mock  <local time>  -- as real as you are
+    [0]
+    "#);
 
     let sent = machine.cruddur(&["send", "--as", "mock", "@lore", "a\u{1b}[2Jb", "--output", "json"]).await;
     let sent = json_lines(&sent).remove(0);
     assert_eq!(sent["message"], "a\u{1b}[2Jb");
     let group = sent["message_group_uuid"].as_str().unwrap().to_uppercase();
-    assert_snapshot!(run(&["read", "--as", "mock", &group, "--limit", "1"]).await, @"");
+    assert_snapshot!(run(&["read", "--as", "mock", &group, "--limit", "1"]).await, @r#"
+    @mock  <local time>  a�[2Jb
+    [0]
+    "#);
     let messages = json_lines(&machine.cruddur(&["read", "--as", "mock", &group, "--output", "json"]).await);
     assert_eq!(messages.len(), 3);
     assert_eq!((&messages[2]["uuid"], &messages[2]["created_at"]), (&sent["uuid"], &sent["created_at"]));
@@ -57,7 +76,10 @@ async fn two_people_chat() {
         }
     });
     assert_eq!(inbox.await.unwrap().len(), 1);
-    assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--limit", "1"]).await, @"");
+    assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--limit", "1"]).await, @r#"
+    4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  @scarlett  Scarlett Ho  <local time>  Good. I'll write to…
+    [0]
+    "#);
     machine.stop().await;
 }
 
@@ -74,7 +96,7 @@ async fn a_token_is_printed_alone_and_works_from_the_environment() {
     let output = command(&inbox).env("CRUDDUR_TOKEN", token).output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
     let output = command(&inbox).env("CRUDDUR_TOKEN", "not.a.token").output().await.unwrap();
-    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"");
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: the API refuses the access token: it has expired, or is for another API");
     machine.stop().await;
 }
 
@@ -85,23 +107,58 @@ async fn what_the_api_refuses_is_said_in_plain_words() {
         seen(&machine.cruddur(arguments).await).replace(machine.stack().url(), "http://stack")
     };
     let nobodys = "00000000-0000-4000-8000-000000000000";
-    assert_snapshot!(run(&["send", "--as", "lore", "@nobody", "hello"]).await, @"");
-    assert_snapshot!(run(&["send", "--as", "lore", "@lore", "hello"]).await, @"");
-    assert_snapshot!(run(&["send", "--as", "lore", "@mock", " "]).await, @"");
-    assert_snapshot!(run(&["send", "--as", "lore", "@mock", &"x".repeat(1025)]).await, @"");
-    assert_snapshot!(run(&["send", "--as", "lore", nobodys, "hello"]).await, @"");
-    assert_snapshot!(run(&["read", "--as", "lore", nobodys]).await, @"");
-    assert_snapshot!(run(&["inbox", "--as", "nobody"]).await, @"");
-    assert_snapshot!(run(&["token", "nobody"]).await, @"");
-    assert_snapshot!(run(&["inbox"]).await, @"");
-    assert_snapshot!(run(&["send", "--as", "lore", "not a handle", "hello"]).await, @"");
+    assert_snapshot!(run(&["send", "--as", "lore", "@nobody", "hello"]).await, @r#"
+    error: nobody has this handle
+    [1]
+    "#);
+    assert_snapshot!(run(&["send", "--as", "lore", "@lore", "hello"]).await, @r#"
+    error: you can't write to yourself
+    [1]
+    "#);
+    assert_snapshot!(run(&["send", "--as", "lore", "@mock", " "]).await, @r#"
+    error: there is nothing in the message but white space
+    [1]
+    "#);
+    assert_snapshot!(run(&["send", "--as", "lore", "@mock", &"x".repeat(1025)]).await, @r#"
+    error: the message has more than 1024 characters
+    [1]
+    "#);
+    assert_snapshot!(run(&["send", "--as", "lore", nobodys, "hello"]).await, @r#"
+    error: there is no such conversation, or you are not in it
+    [1]
+    "#);
+    assert_snapshot!(run(&["read", "--as", "lore", nobodys]).await, @r#"
+    error: there is no such conversation, or you are not in it
+    [1]
+    "#);
+    assert_snapshot!(run(&["inbox", "--as", "nobody"]).await, @r#"
+    error: no user of http://stack has the handle @nobody: http://stack/local/users lists them
+    [1]
+    "#);
+    assert_snapshot!(run(&["token", "nobody"]).await, @r#"
+    error: no user of http://stack has the handle @nobody: http://stack/local/users lists them
+    [1]
+    "#);
+    assert_snapshot!(run(&["inbox"]).await, @r#"
+    error: say who you are: --as HANDLE with the local stack, or an access token in the variable CRUDDUR_TOKEN
+    [1]
+    "#);
+    assert_snapshot!(run(&["send", "--as", "lore", "not a handle", "hello"]).await, @r#"
+    error: invalid value 'not a handle' for '<GROUP|@HANDLE>': neither a uuid of 36 characters nor a handle
+
+    For more information, try '--help'.
+    [2]
+    "#);
     machine.stop().await;
 }
 
 #[tokio::test]
 async fn tokens_of_aws_are_not_made_here() {
     let run = cruddur(&["token", "sunyoung", "--target", "aws"]).await;
-    assert_snapshot!(seen(&run), @"");
+    assert_snapshot!(seen(&run), @r#"
+    error: only the local stack makes tokens: for AWS, sign in and put the access token into the variable CRUDDUR_TOKEN
+    [1]
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]

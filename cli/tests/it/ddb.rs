@@ -45,26 +45,76 @@ fn json_lines(text: &str) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn from_nothing_to_the_demo() {
     let bare = Bare::start().await;
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "seed"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "seed"]).await), @r#"
+    error: DynamoDB at http://dynamodb has no table cruddur-messages: make it with `cruddur ddb schema-load`, or name another with --table
+    [1]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"
+    DynamoDB at http://dynamodb has no tables: make one with `cruddur ddb schema-load`
+    [0]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @r#"
+    made the table cruddur-messages: DynamoDB at http://dynamodb
+    [0]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @r#"
+    the table cruddur-messages is there already: DynamoDB at http://dynamodb
+    [0]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"
+    cruddur-messages
+    [0]
+    "#);
 
     let seeded = bare.cruddur(&["ddb", "seed", "--output", "json"]).await;
     let mut report = json_lines(seeded.ok()).remove(0);
     for varies in ["seconds", "messages_per_second"] {
         assert!(report[varies].take().as_f64().unwrap() > 0.0, "{varies}");
     }
-    assert_snapshot!(report, @"");
+    assert_snapshot!(report, @r#"{"messages_per_second":null,"messages_sent":9,"messages_were_there":0,"read_request_units":29.0,"seconds":null,"users_made":6,"users_were_there":0,"write_request_units":51.0}"#);
     let rows = bare.rows().await;
     let again = bare.cruddur(&["ddb", "seed"]).await;
-    assert_snapshot!(again.ok().lines().take(2).collect::<Vec<_>>().join("\n"), @"");
+    assert_snapshot!(again.ok().lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
+    users: 0 made, 6 were there
+    messages: 0 sent, 9 were there
+    "#);
     assert_eq!(bare.rows().await, rows);
 
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-conversations", "@SunYoung"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "get-conversation", GROUP]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "scan"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-conversations", "@SunYoung"]).await), @r#"
+    4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  @scarlett  Scarlett Ho   <local time>  Good. I'll write to…
+    a38d0d8e-e39d-513b-a594-dd90214de59f  @andrew    Andrew Brown  <local time>  Thanks, Andrew. So …
+    2 conversations; consumed capacity units: 1
+    [0]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "get-conversation", GROUP]).await), @r#"
+    @scarlett  <local time>  Have you seen that the inbox no longer empties itself on New Year's…
+    @sunyoung  <local time>  I have! And my message from last night came once, although I presse…
+    @scarlett  <local time>  What did they do?
+    @sunyoung  <local time>  The sort key carries the message's uuid now, and a retry brings its…
+    @scarlett  <local time>  And when we both write at the same moment?
+    @sunyoung  <local time>  Then both messages stay, and each of us still sees the conversation…
+    @scarlett  <local time>  Good. I'll write to you from the train, then, where the network com…
+    7 messages; consumed capacity units: 1
+    [0]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "scan"]).await), @r#"
+    GRP#<uuid>  <time>…  with @andrew: Thanks, Andre…
+    GRP#<uuid>  <time>…  with @scarlett: Good. I'll …
+    GRP#<uuid>  <time>…  with @sunyoung: Good. I'll …
+    GRP#<uuid>  <time>…  with @sunyoung: Thanks, And…
+    MEM#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  MEM                           members @sunyoung, @scarlett
+    MEM#a38d0d8e-e39d-513b-a594-dd90214de59f  MEM                           members @sunyoung, @andrew
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @scarlett: Have you seen th…
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @sunyoung: I have! And my m…
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @scarlett: What did they do?
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @sunyoung: The sort key car…
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @scarlett: And when we both…
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @sunyoung: Then both messag…
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @scarlett: Good. I'll write…
+    MSG#a38d0d8e-e39d-513b-a594-dd90214de59f  <time>…  @andrew: Welcome to Cruddur…
+    MSG#a38d0d8e-e39d-513b-a594-dd90214de59f  <time>…  @sunyoung: Thanks, Andrew. …
+    [0]
+    "#);
     bare.stop().await;
 }
 
@@ -73,10 +123,18 @@ async fn conversations_are_read_page_by_page() {
     let machine = Machine::start().await;
     let newest = ["ddb", "get-conversation", &GROUP.to_uppercase(), "--limit", "2"];
     let page = machine.cruddur(&newest).await;
-    assert_snapshot!(redact(page.ok()), @"");
+    assert_snapshot!(redact(page.ok()), @r#"
+    @sunyoung  <local time>  Then both messages stay, and each of us still sees the conversation…
+    @scarlett  <local time>  Good. I'll write to you from the train, then, where the network com…
+    2 messages; consumed capacity units: 1; older ones, if any: --before <time>#<uuid>
+    "#);
     let before = page.ok().lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
     let older = machine.cruddur(&[&newest[..], &["--before", &before]].concat()).await;
-    assert_snapshot!(redact(older.ok()), @"");
+    assert_snapshot!(redact(older.ok()), @r#"
+    @sunyoung  <local time>  The sort key carries the message's uuid now, and a retry brings its…
+    @scarlett  <local time>  And when we both write at the same moment?
+    2 messages; consumed capacity units: 1; older ones, if any: --before <time>#<uuid>
+    "#);
 
     let mut all: Vec<Value> = Vec::new();
     loop {
@@ -108,14 +166,37 @@ async fn access_patterns_say_what_is_not_there() {
         let text = seen(&run);
         text.replace(&database_place(&machine), "<database>")
     };
-    assert_snapshot!(run(&["get-conversation", nobodys]).await, @"");
-    assert_snapshot!(run(&["list-conversations", "@nobody"]).await, @"");
-    assert_snapshot!(run(&["get-conversation", GROUP, "--year", "1999"]).await, @"");
-    assert_snapshot!(run(&["get-conversation", GROUP, "--year", "2099", "--before", "2000-01-01"]).await, @"");
+    assert_snapshot!(run(&["get-conversation", nobodys]).await, @r#"
+    error: there is no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages: `cruddur ddb list-conversations HANDLE` shows a user's
+    [1]
+    "#);
+    assert_snapshot!(run(&["list-conversations", "@nobody"]).await, @r#"
+    error: no user in <database> has the handle @nobody
+    [1]
+    "#);
+    assert_snapshot!(run(&["get-conversation", GROUP, "--year", "1999"]).await, @r#"
+    0 messages; consumed capacity units: 2
+    [0]
+    "#);
+    assert_snapshot!(run(&["get-conversation", GROUP, "--year", "2099", "--before", "2000-01-01"]).await, @r#"
+    0 messages; consumed capacity units: 1
+    [0]
+    "#);
     // A user of the demo who has written to nobody.
-    assert_snapshot!(run(&["list-conversations", "lore"]).await, @"");
-    assert_snapshot!(run(&["list-conversations", "lore", "--output", "json"]).await, @"");
-    assert_snapshot!(run(&["get-conversation", "sunyoung"]).await, @"");
+    assert_snapshot!(run(&["list-conversations", "lore"]).await, @r#"
+    0 conversations; consumed capacity units: 1
+    [0]
+    "#);
+    assert_snapshot!(run(&["list-conversations", "lore", "--output", "json"]).await, @r#"
+    {"consumed_capacity_units":1.0,"message_groups":[],"user_uuid":"<uuid>"}
+    [0]
+    "#);
+    assert_snapshot!(run(&["get-conversation", "sunyoung"]).await, @r#"
+    error: invalid value 'sunyoung' for '<GROUP>': not a uuid of 36 characters
+
+    For more information, try '--help'.
+    [2]
+    "#);
     machine.stop().await;
 }
 
@@ -130,7 +211,10 @@ fn database_place(machine: &Machine) -> String {
 async fn another_table_of_the_name_is_refused_with_every_difference() {
     let bare = Bare::start().await;
     make_table(&bare, "cruddur-messages", false).await;
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @r#"
+    error: there is a table cruddur-messages already, and it is not the one that is wanted: its keys are id (HASH) and not pk (HASH), sk (RANGE), the index message-group-sk-index is missing, it has no stream, its time to live is off and not on for expires_at; keep it and use another name (--table, DDB_MESSAGE_TABLE), or delete it with all its rows (`cruddur ddb drop cruddur-messages`) and make it anew
+    [1]
+    "#);
     bare.stop().await;
 }
 
@@ -139,14 +223,46 @@ async fn a_table_is_dropped_only_when_it_is_meant() {
     let bare = Bare::start().await;
     make_table(&bare, "kept-table", true).await;
     make_table(&bare, "old-table", false).await;
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "no such table"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "unknown-table", "--yes"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "kept-table", "--yes"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "old-table"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "old-table", "--yes"]).await), @"");
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables", "--output", "json"]).await), @"");
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop"]).await), @r#"
+    error: the following required arguments were not provided:
+      <TABLE>
+
+    Usage: cruddur ddb drop --url <URL> --dynamodb-url <URL> --database-url <URL> <TABLE>
+
+    For more information, try '--help'.
+    [2]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "no such table"]).await), @r#"
+    error: invalid value 'no such table' for '<TABLE>': not 3 to 255 of A-Z a-z 0-9 _ . -
+
+    For more information, try '--help'.
+    [2]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "unknown-table", "--yes"]).await), @r#"
+    error: DynamoDB at http://dynamodb has no table unknown-table: `cruddur ddb list-tables` names those there are
+    [1]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "kept-table", "--yes"]).await), @r#"
+    error: the table kept-table is protected against deletion: switch that off first, with `aws dynamodb update-table --table-name kept-table --no-deletion-protection-enabled --endpoint-url http://dynamodb`
+    [1]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "old-table"]).await), @r#"
+    error: this deletes the table old-table with everything in it: DynamoDB at http://dynamodb; if that is what you want, add --yes
+    [1]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"
+    kept-table
+    old-table
+    [0]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "old-table", "--yes"]).await), @r#"
+    deleted the table old-table: DynamoDB at http://dynamodb
+    [0]
+    "#);
+    assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables", "--output", "json"]).await), @r#"
+    {"name":"kept-table"}
+    [0]
+    "#);
     bare.stop().await;
 }
 

@@ -6,7 +6,7 @@ pub(crate) fn redact(text: &str) -> String {
     const PATTERNS: [(&str, &str); 3] = [
         ("dddd-dd-ddTdd:dd:dd.ddddddZ", "<time>"),
         ("dddd-dd-dd dd:dd:dd", "<local time>"),
-        ("xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx", "<message>"),
+        ("xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx", "<uuid>"),
     ];
     let mut redacted = String::new();
     let mut rest = text;

@@ -26,16 +26,18 @@ pub struct Numbers {
 pub enum InvalidPlan {
     /// There are more groups than pairs of users.
     #[error(
-        "{users} users make {pairs} pairs at most, and each has one group: ask for fewer groups than {groups}, or for more users"
+        "{users} users make {pairs} pairs, and a pair has one group: ask for {pairs} groups at most, or for more \
+         users"
     )]
     TooManyGroups {
         /// Users asked for.
         users: u32,
-        /// Groups asked for.
-        groups: u32,
         /// Pairs of these users.
         pairs: u64,
     },
+    /// One user has nobody to talk to.
+    #[error("a group takes two: ask for 2 users at least")]
+    TooFewUsers,
     /// There are more groups than messages.
     #[error("a group begins with a message: ask for {groups} messages or more, or for fewer groups")]
     TooFewMessages {
@@ -82,10 +84,12 @@ impl Plan {
         if users > Self::MAX_USERS {
             return Err(InvalidPlan::TooManyUsers);
         }
-        // One user alone has nobody to talk to: no groups were asked for, and there are none.
+        if users < 2 {
+            return Err(InvalidPlan::TooFewUsers);
+        }
         let pairs = pairs(users);
-        if u64::from(groups.max(1)) > pairs {
-            return Err(InvalidPlan::TooManyGroups { users, groups: groups.max(1), pairs });
+        if u64::from(groups) > pairs {
+            return Err(InvalidPlan::TooManyGroups { users, pairs });
         }
         if messages < groups {
             return Err(InvalidPlan::TooFewMessages { groups });
@@ -195,8 +199,8 @@ mod tests {
 
     #[test]
     fn what_can_not_be_is_refused() {
-        assert_eq!(plan(1, 0, 0), Err(InvalidPlan::TooManyGroups { users: 1, groups: 1, pairs: 0 }));
-        assert_eq!(plan(4, 7, 0), Err(InvalidPlan::TooManyGroups { users: 4, groups: 7, pairs: 6 }));
+        assert_eq!(plan(1, 0, 0), Err(InvalidPlan::TooFewUsers));
+        assert_eq!(plan(4, 7, 0), Err(InvalidPlan::TooManyGroups { users: 4, pairs: 6 }));
         assert_eq!(plan(4, 6, 5), Err(InvalidPlan::TooFewMessages { groups: 6 }));
         assert_eq!(plan(1_000_000, 1, 1), Err(InvalidPlan::TooManyUsers));
         assert_eq!(plan(0, u32::MAX, 0), Err(InvalidPlan::TooManyUsers));
