@@ -84,15 +84,6 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome> {
     let users = pool.users(context).await?;
-    sync(context, users, database, options).await
-}
-
-async fn sync(
-    context: &Context,
-    users: Vec<PoolUser>,
-    database: &Database,
-    options: &Options,
-) -> Result<Outcome> {
     let overwrite =
         options.overwrite.iter().map(|handle| handle.canonical().to_owned()).collect::<HashSet<_>>();
     let allowed = Allowed { create: options.create, overwrite };
