@@ -237,11 +237,15 @@ impl Call {
         };
         let mut units = (0.0, 0.0);
         for table in consumed {
-            units.0 += table["Table"]["CapacityUnits"].as_f64().unwrap_or_default();
             let indexes = table["GlobalSecondaryIndexes"].as_object();
-            units.1 += indexes.map_or(0.0, |indexes| {
+            let of_indexes = indexes.map_or(0.0, |indexes| {
                 indexes.values().filter_map(|index| index["CapacityUnits"].as_f64()).sum()
             });
+            // Some calls are answered with the sum alone.
+            let of_table = table["Table"]["CapacityUnits"].as_f64();
+            let sum = table["CapacityUnits"].as_f64().unwrap_or_default();
+            units.0 += of_table.unwrap_or(sum - of_indexes);
+            units.1 += of_indexes;
         }
         units
     }
