@@ -19,8 +19,8 @@ const TOKEN_VARIABLE: &str = "CRUDDUR_TOKEN";
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long an answer may take. (The functions take some seconds less at most.)
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// How long an answer may take. (Functions answer within a second, unless they have to wait for something.)
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Rows on the API's largest page.
 const LARGEST_PAGE: u32 = 100;

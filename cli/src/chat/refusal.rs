@@ -5,6 +5,8 @@ use std::fmt;
 use http::StatusCode;
 use serde_json::Value;
 
+use crate::output::printable;
+
 /// The codes of the API (design, section 5).
 const SENTENCES: [(&str, &str); 19] = [
     ("body_invalid", "the API can't read the request"),
@@ -71,13 +73,15 @@ impl fmt::Display for Refusal {
                 let sentence = |code: &String| {
                     let known = SENTENCES.iter().find(|(known, _)| known == code);
                     known.map_or_else(
-                        || format!("the API says {code}"),
+                        || format!("the API says {}", printable(code)),
                         |(_, sentence)| (*sentence).to_owned(),
                     )
                 };
                 f.write_str(&codes.iter().map(sentence).collect::<Vec<_>>().join("; "))
             }
-            Reason::Message(message) => write!(f, "the API says {message} (status {})", self.status.as_u16()),
+            Reason::Message(message) => {
+                write!(f, "the API says {} (status {})", printable(message), self.status.as_u16())
+            }
             Reason::Unsaid => write!(f, "the API answers with status {} and no reason", self.status.as_u16()),
         }
     }

@@ -1,6 +1,6 @@
 //! Newest rows of a partition, as the access patterns read them.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use clap::Args;
@@ -143,8 +143,9 @@ impl Page {
     pub(super) fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<Vec<T>> {
         let parse = |row: &Item| {
             let sk = sort_key(row).unwrap_or_default();
+            // Without the error's own text, which may quote what somebody has written.
             serde_dynamo::from_item(row.clone())
-                .with_context(|| format!("the row at {sk} is malformed: see `cruddur ddb doctor`"))
+                .map_err(|_| anyhow!("the row at {sk} is malformed: see `cruddur ddb doctor`"))
         };
         self.rows.iter().map(parse).collect()
     }

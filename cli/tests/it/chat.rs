@@ -178,6 +178,7 @@ async fn a_text_may_come_from_standard_input() {
     machine.stop().await;
 }
 
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_follows_sees_what_is_said_and_nothing_twice() {
     let machine = Machine::start().await;
@@ -194,7 +195,11 @@ async fn who_follows_sees_what_is_said_and_nothing_twice() {
         let message: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(message["message"], number.to_string());
     }
-    child.kill().await.unwrap();
+    // Ctrl-C is how it is meant to end.
+    let interrupt = ["-INT", &child.id().unwrap().to_string()].map(str::to_owned);
+    assert!(tokio::process::Command::new("kill").args(interrupt).status().await.unwrap().success());
+    let status = timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
     machine.stop().await;
 }
 
@@ -233,8 +238,8 @@ async fn a_message_whose_answer_is_lost_is_stored_once() {
     // The token is asked of the stack itself: each connection of the proxy's is one request.
     let token = machine.cruddur(&["token", "lore"]).await.ok().trim_end().to_owned();
     let (url, swallowed) = swallowing_proxy(machine.stack().url(), 2).await;
-    let send = ["send", "@mock", "once", "--url", &url, "--output", "json"];
-    let output = command(&send).env("CRUDDUR_TOKEN", token).output().await.unwrap();
+    let arguments = ["send", "@mock", "once", "--url", &url, "--output", "json"];
+    let output = command(&arguments).env("CRUDDUR_TOKEN", token).output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(swallowed.load(Ordering::Relaxed), 2);
     let stderr = String::from_utf8(output.stderr).unwrap();

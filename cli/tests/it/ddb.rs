@@ -164,7 +164,7 @@ async fn access_patterns_say_what_is_not_there() {
     let run = async |arguments: &[&str]| {
         let run = machine.cruddur(&[&["ddb"], arguments].concat()).await;
         let text = seen(&run);
-        text.replace(&database_place(&machine), "<database>")
+        text.replace(&database_place(machine.stack().database_url().unwrap()), "<database>")
     };
     assert_snapshot!(run(&["get-conversation", nobodys]).await, @r#"
     error: there is no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages: `cruddur ddb list-conversations HANDLE` shows a user's
@@ -200,9 +200,23 @@ async fn access_patterns_say_what_is_not_there() {
     machine.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn seeding_a_database_without_tables_says_how_to_make_them() {
+    let bare = Bare::without_migrations().await;
+    bare.cruddur(&["ddb", "schema-load"]).await.ok();
+    let place = database_place(bare.postgres().database_url());
+    for numbers in [&[][..], &["--users", "2"]] {
+        let run = bare.cruddur(&[&["ddb", "seed"], numbers].concat()).await;
+        assert_eq!(
+            (run.code, run.stderr),
+            (1, format!("error: the database {place} lacks tables: make them with `cruddur db migrate`\n"))
+        );
+    }
+    bare.stop().await;
+}
+
 /// Host, port and name, as errors name the database.
-fn database_place(machine: &Machine) -> String {
-    let url = machine.stack().database_url().unwrap();
+fn database_place(url: &str) -> String {
     let server: cruddur::postgres::DatabaseServer = url.parse().unwrap();
     server.to_string()
 }

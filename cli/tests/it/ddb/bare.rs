@@ -23,10 +23,7 @@ pub(super) struct Bare {
 
 impl Bare {
     pub(super) async fn start() -> Self {
-        let bare = Self {
-            dynamodb: DynamoDb::start(None, 0).await.unwrap(),
-            postgres: Postgres::start(None, 0).await.unwrap(),
-        };
+        let bare = Self::without_migrations().await;
         let config: tokio_postgres::Config = bare.postgres.database_url().parse().unwrap();
         let (mut client, connection) = config.connect(NoTls).await.unwrap();
         let driver = tokio::spawn(connection);
@@ -34,6 +31,18 @@ impl Bare {
         drop(client);
         driver.await.unwrap().unwrap();
         bare
+    }
+
+    /// The engines, with a database that has no tables.
+    pub(super) async fn without_migrations() -> Self {
+        Self {
+            dynamodb: DynamoDb::start(None, 0).await.unwrap(),
+            postgres: Postgres::start(None, 0).await.unwrap(),
+        }
+    }
+
+    pub(super) fn postgres(&self) -> &Postgres {
+        &self.postgres
     }
 
     /// The command with these arguments, on these engines. A stack that runs beside the tests is none of theirs.
