@@ -40,6 +40,7 @@ use crate::{
 mod action;
 mod finding;
 mod group;
+mod judge;
 mod lease;
 mod ledger;
 mod membership;
@@ -53,6 +54,7 @@ mod scan;
 
 /// `ddb doctor`
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_help = AFTER_HELP)]
 pub struct Options {
     /// Heal what is found, while the system runs
@@ -154,7 +156,7 @@ impl Doctor {
             return self.examine_table(ledger).await;
         }
         let lease = Lease::take(&self.table, &self.clock, &self.random, wait).await?;
-        let result = lease.hold(self.examine_table(ledger)).await;
+        let result = Box::pin(lease.hold(self.examine_table(ledger))).await;
         lease.give_back().await;
         result
     }

@@ -251,8 +251,7 @@ impl Vandal {
                 return None;
             }
             Damage::SecondRow | Damage::RowBehind => {
-                let message =
-                    self.emulator.rows(TABLE).remove(&(format!("MSG#{}", group.uuid), older.to_string()));
+                let message = self.row(&format!("MSG#{}", group.uuid), &older.to_string());
                 new["sk"] = json!({"S": older.to_string()});
                 // The message may have been brought elsewhere.
                 new["message"] = message.map_or_else(|| json!({"S": "old"}), |row| row["message"].clone());
@@ -305,7 +304,7 @@ impl Vandal {
             Damage::MembershipGroup => new["group_uuid"] = json!({"S": third.to_string()}),
             Damage::MembershipAttribute => drop(new.as_object_mut()?.remove("members")),
             Damage::MembershipBeginning => {
-                new["created_sk"] = json!({"S": group.messages.last()?.to_string()})
+                new["created_sk"] = json!({"S": group.messages.last()?.to_string()});
             }
             Damage::MembershipNames => {
                 new["members"]["M"][group.members[1].to_string()]["M"]["display_name"] =
@@ -380,10 +379,14 @@ impl Vandal {
 
     /// The row, unless it is damaged already.
     fn take(&mut self, pk: &str, sk: &str) -> Option<Value> {
-        let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
-        let row = self.emulator.call("GetItem", json!({"TableName": TABLE, "Key": key}));
-        let row = row.get("Item").filter(|row| row.is_object())?.clone();
+        let row = self.row(pk, sk)?;
         self.touched.insert((pk.to_owned(), sk.to_owned())).then_some(row)
+    }
+
+    fn row(&self, pk: &str, sk: &str) -> Option<Value> {
+        let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
+        let answer = self.emulator.call("GetItem", json!({"TableName": TABLE, "Key": key}));
+        answer.get("Item").filter(|row| row.is_object()).cloned()
     }
 
     fn put(&self, row: &Value) {

@@ -1,10 +1,7 @@
 //! The parts of repairing transactions. Each says what it relies on, so that whoever was faster wins.
 
 use anyhow::Result;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use cruddur::dynamodb::{Item, Table, key};
 use uuid::Uuid;
 
@@ -20,16 +17,15 @@ struct Condition {
 impl Condition {
     /// The row is there, and each of these attributes is as it was read.
     fn unchanged<'a>(attributes: impl Iterator<Item = (&'a String, &'a AttributeValue)>) -> Self {
-        let mut condition =
-            Self { expression: "attribute_exists(pk)".to_owned(), names: vec![], values: vec![] };
-        for (index, (name, value)) in
-            attributes.filter(|(name, _)| *name != "pk" && *name != "sk").enumerate()
-        {
-            condition.expression += &format!(" AND #a{index} = :a{index}");
-            condition.names.push((format!("#a{index}"), name.clone()));
-            condition.values.push((format!(":a{index}"), value.clone()));
+        let attributes = attributes.filter(|(name, _)| *name != "pk" && *name != "sk");
+        let mut parts = vec!["attribute_exists(pk)".to_owned()];
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        for (index, (name, value)) in attributes.enumerate() {
+            parts.push(format!("#a{index} = :a{index}"));
+            names.push((format!("#a{index}"), name.clone()));
+            values.push((format!(":a{index}"), value.clone()));
         }
-        condition
+        Self { expression: parts.join(" AND "), names, values }
     }
 }
 
@@ -136,7 +132,7 @@ pub(super) fn update(table: &Table, item: &Item, changes: &[Change]) -> Result<T
     let mut builder =
         Update::builder().table_name(table.name()).set_key(Some(key(text(item, "pk"), text(item, "sk"))));
     let mut sets = Vec::new();
-    let mut condition = "attribute_exists(pk)".to_owned();
+    let mut conditions = vec!["attribute_exists(pk)".to_owned()];
     for (index, change) in changes.iter().enumerate() {
         let mut path = Vec::new();
         for (depth, name) in change.path.iter().enumerate() {
@@ -145,19 +141,18 @@ pub(super) fn update(table: &Table, item: &Item, changes: &[Change]) -> Result<T
         }
         let path = path.join(".");
         sets.push(format!("{path} = :new{index}"));
-        condition += &format!(" AND {path} = :old{index}");
+        conditions.push(format!("{path} = :old{index}"));
         builder = builder
             .expression_attribute_values(format!(":new{index}"), AttributeValue::S(change.new.clone()))
             .expression_attribute_values(format!(":old{index}"), AttributeValue::S(change.old.clone()));
     }
     if let Some(group) = item.get(GROUP_UUID) {
-        condition += " AND message_group_uuid = :group";
+        conditions.push("message_group_uuid = :group".to_owned());
         builder = builder.expression_attribute_values(":group", group.clone());
     }
     let update = builder
         .update_expression(format!("SET {}", sets.join(", ")))
-        .condition_expression(condition)
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::None)
+        .condition_expression(conditions.join(" AND "))
         .build()?;
     Ok(TransactWriteItem::builder().update(update).build())
 }

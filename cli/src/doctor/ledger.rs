@@ -33,15 +33,20 @@ pub struct Summary {
     pub users_gone: u64,
 }
 
+type Tell<'a> = dyn Fn(&Finding, Fate) -> Result<()> + Send + Sync + 'a;
+
 /// Counts, and passes findings on as they are found.
 pub struct Ledger<'a> {
-    tell: Box<dyn Fn(&Finding, Fate) -> Result<()> + Send + Sync + 'a>,
+    tell: Box<Tell<'a>>,
     books: Mutex<Books>,
 }
 
+/// What tells two findings apart: kind, group and key.
+type Identity = (Kind, Option<Uuid>, String, Option<String>);
+
 struct Books {
     summary: Summary,
-    told: LruCache<(Kind, Option<Uuid>, String, Option<String>), ()>,
+    told: LruCache<Identity, ()>,
     gone: HashSet<Uuid>,
     /// Groups that were taken away.
     emptied: BTreeSet<Uuid>,

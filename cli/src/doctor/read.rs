@@ -47,7 +47,8 @@ where
     let give_up = Instant::now() + PATIENCE;
     let mut wait = FIRST_WAIT;
     loop {
-        match read().await {
+        // In the heap: the SDK's futures are large, and many are under way.
+        match Box::pin(read()).await {
             Err(Error::Unavailable { .. }) if Instant::now() < give_up => {
                 tokio::time::sleep(wait / 2 + random.jitter(wait / 2)).await;
                 wait = (wait * 2).min(LONGEST_WAIT);

@@ -64,7 +64,7 @@ impl Doctor {
     async fn write(&self, actions: &[TransactWriteItem]) -> Result<Carried> {
         let mut wait = FIRST_WAIT;
         for _ in 0..MAX_TRIES {
-            match self.table.transact(actions.to_vec()).await {
+            match Box::pin(self.table.transact(actions.to_vec())).await {
                 // What became of an unknown one is seen with the next look.
                 Ok(()) | Err(WriteError::Unknown(_)) => return Ok(Carried::Out),
                 Err(WriteError::Refused { .. }) => return Ok(Carried::Refused),
@@ -85,7 +85,7 @@ impl Doctor {
             message: newest.text.clone(),
             sequence_numbers: Vec::new(),
         };
-        match move_group(&self.table, &self.random, &message).await {
+        match Box::pin(move_group(&self.table, &self.random, &message)).await {
             Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Carried::Out),
             Err(MoveError::Table(error)) => Err(error.into()),
             // Another finding stands in the way, or others were faster.

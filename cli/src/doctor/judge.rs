@@ -1,0 +1,226 @@
+//! What is wrong with the inbox rows and the names of a group whose membership is good.
+
+use anyhow::Result;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use cruddur::{
+    dynamodb::Item,
+    message::{self, preview},
+    message_group::{self, InboxRow, Membership},
+    user::User,
+};
+use uuid::Uuid;
+
+use super::{
+    Doctor,
+    action::{self, Change},
+    finding::{Finding, Kind, Problem},
+    group::MemberRow,
+    ledger::Ledger,
+    messages::{Messages, Standing},
+    repair::Repair,
+};
+
+impl Doctor {
+    /// What is wrong with the rows and names of a group whose membership is good.
+    pub(super) async fn judge(
+        &self,
+        item: &Item,
+        membership: &Membership,
+        rows: &[MemberRow],
+        messages: &Messages,
+        ledger: &Ledger<'_>,
+    ) -> Result<Vec<Problem>> {
+        let mut problems = Vec::new();
+        let group = membership.group_uuid;
+        for row in rows.iter().filter(|row| !membership.has(row.owner)) {
+            let delete = action::delete_as_read(&self.table, &row.item)?;
+            let check = action::check_stranger(&self.table, group, row.owner)?;
+            problems.push(problem(
+                Kind::InboxRowOfStranger,
+                row,
+                "its owner is not in the group",
+                [delete, check],
+            ));
+        }
+        let Some(newest) = &messages.newest else { return Ok(problems) };
+        for member in membership.members.keys().copied() {
+            let Some(other) = self.other_member(membership, member, ledger).await? else { continue };
+            let mut own = rows.iter().filter(|row| row.owner == member).collect::<Vec<_>>();
+            own.sort_by_key(|row| row.row.sk);
+            let within = own.iter().rev().find(|row| row.row.sk <= newest.sk);
+            let Some(kept) = within.or(own.last()).copied() else {
+                problems.push(self.missing_row(group, member, &other, newest)?);
+                continue;
+            };
+            for second in own.iter().filter(|row| row.row.sk != kept.row.sk) {
+                let delete = action::delete_row_of(&self.table, &second.item, group)?;
+                let check = action::check_row_of(&self.table, &kept.item, group)?;
+                let detail = format!("the row at {} is kept", kept.row.sk);
+                problems.push(problem(Kind::SecondInboxRow, second, &detail, [delete, check]));
+            }
+            problems.extend(self.judge_row(group, kept, &other, newest, messages).await?);
+        }
+        problems.extend(self.membership_names(item, membership).await?);
+        Ok(problems)
+    }
+
+    async fn judge_row(
+        &self,
+        group: Uuid,
+        row: &MemberRow,
+        other: &User,
+        newest: &Standing,
+        messages: &Messages,
+    ) -> Result<Vec<Problem>> {
+        let mut problems = Vec::new();
+        let at = row.row.sk;
+        let text = self.message_at(group, at, messages).await?;
+        let moved = || Some(Repair::Move(group, newest.clone()));
+        let detail = format!("the newest message is at {}", newest.sk);
+        if at > newest.sk {
+            let repair = self.take_back(group, row, newest)?;
+            problems.push(row_problem(Kind::InboxRowAtNoMessage, row, detail, Some(repair)));
+            return Ok(problems);
+        } else if text.is_none() {
+            problems.push(row_problem(Kind::InboxRowAtNoMessage, row, detail, moved()));
+        } else if messages.settled.is_some_and(|settled| at < settled) {
+            problems.push(row_problem(Kind::InboxRowBehind, row, detail, moved()));
+        }
+        let update = |kind, detail: &str, changes: &[Change]| -> Result<Problem> {
+            Ok(problem(kind, row, detail, [action::update(&self.table, &row.item, changes)?]))
+        };
+        let shown = &row.row;
+        if let Some(text) = text.map(|text| preview(&text))
+            && text != shown.message
+        {
+            let change = Change::of("message", &shown.message, &text);
+            problems.push(update(Kind::InboxTextDiffers, "its text is not its message's", &[change])?);
+        }
+        if shown.other_uuid != other.uuid {
+            let change = Change::of("user_uuid", &shown.other_uuid.to_string(), &other.uuid.to_string());
+            let detail = format!("the other member is {}", other.uuid);
+            problems.push(update(Kind::InboxOtherDiffers, &detail, &[change])?);
+        }
+        let is_right =
+            |user: &User| shown.other_handle == user.handle && shown.other_display_name == user.display_name;
+        if let Some(user) = self.wrongly_named(other.uuid, is_right).await? {
+            let changes = [
+                Change::of("user_handle", &shown.other_handle, &user.handle),
+                Change::of("user_display_name", &shown.other_display_name, &user.display_name),
+            ];
+            problems.push(update(Kind::InboxNamesDiffer, "its names are not the other member's", &changes)?);
+        }
+        Ok(problems)
+    }
+
+    /// Puts the row of `member` at the newest message, as long as all that it rests on is there.
+    fn missing_row(&self, group: Uuid, member: Uuid, other: &User, newest: &Standing) -> Result<Problem> {
+        let row = InboxRow {
+            pk: message_group::partition_key(member),
+            sk: newest.sk,
+            message_group_uuid: group,
+            message: preview(&newest.text),
+            other_uuid: other.uuid,
+            other_display_name: other.display_name.clone(),
+            other_handle: other.handle.clone(),
+        };
+        let messages = message::partition_key(group);
+        let actions = vec![
+            action::check_member(&self.table, group, member)?,
+            action::check_exists(&self.table, &messages, &newest.sk.to_string())?,
+            self.table.put_new_action(&row)?,
+        ];
+        let detail = format!("the newest message is at {}", newest.sk);
+        let finding =
+            Finding { kind: Kind::InboxRowMissing, pk: row.pk, sk: None, group: Some(group), detail };
+        Ok(Problem { finding, repair: Some(Repair::WriteThenMove(actions, group)) })
+    }
+
+    /// Puts a row that stands beyond the newest message back to it.
+    fn take_back(&self, group: Uuid, row: &MemberRow, newest: &Standing) -> Result<Repair> {
+        let mut moved = row.item.clone();
+        let set = |item: &mut Item, name: &str, value: String| {
+            item.insert(name.to_owned(), AttributeValue::S(value));
+        };
+        set(&mut moved, "sk", newest.sk.to_string());
+        set(&mut moved, "message", preview(&newest.text));
+        let actions = vec![
+            action::check_exists(&self.table, &message::partition_key(group), &newest.sk.to_string())?,
+            action::delete_row_of(&self.table, &row.item, group)?,
+            self.table.put_item_action(moved)?,
+        ];
+        Ok(Repair::WriteThenMove(actions, group))
+    }
+
+    /// The other member, with the names of now; with those of the membership, when they are not in users any more or
+    /// names are not looked at.
+    async fn other_member(
+        &self,
+        membership: &Membership,
+        member: Uuid,
+        ledger: &Ledger<'_>,
+    ) -> Result<Option<User>> {
+        let Some((uuid, names)) = membership.members.iter().find(|(uuid, _)| **uuid != member) else {
+            return Ok(None);
+        };
+        if let Some(users) = &self.names {
+            match users.get(*uuid).await? {
+                Some(user) => return Ok(Some(user)),
+                None => ledger.count_gone(*uuid),
+            }
+        }
+        let (handle, display_name) = (names.handle.clone(), names.display_name.clone());
+        Ok(Some(User { uuid: *uuid, handle, display_name }))
+    }
+
+    /// The user, when what a row shows is not right of them; asked twice, since what is remembered may be old.
+    async fn wrongly_named(&self, user: Uuid, is_right: impl Fn(&User) -> bool) -> Result<Option<User>> {
+        let Some(names) = &self.names else { return Ok(None) };
+        if names.get(user).await?.is_none_or(|user| is_right(&user)) {
+            return Ok(None);
+        }
+        Ok(names.get_anew(user).await?.filter(|user| !is_right(user)))
+    }
+
+    async fn membership_names(&self, item: &Item, membership: &Membership) -> Result<Option<Problem>> {
+        let mut changes = Vec::new();
+        for (uuid, shown) in &membership.members {
+            let is_right =
+                |user: &User| shown.handle == user.handle && shown.display_name == user.display_name;
+            if let Some(user) = self.wrongly_named(*uuid, is_right).await? {
+                let change = |name: &str, old: &str, new: &str| Change {
+                    path: vec!["members".to_owned(), uuid.to_string(), name.to_owned()],
+                    ..Change::of(name, old, new)
+                };
+                changes.push(change("handle", &shown.handle, &user.handle));
+                changes.push(change("display_name", &shown.display_name, &user.display_name));
+            }
+        }
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let finding = Finding {
+            kind: Kind::MembershipNamesDiffer,
+            pk: membership.pk.clone(),
+            sk: Some(membership.sk.clone()),
+            group: Some(membership.group_uuid),
+            detail: "its names are not the members'".to_owned(),
+        };
+        let repair = Repair::Write(vec![action::update(&self.table, item, &changes)?]);
+        Ok(Some(Problem { finding, repair: Some(repair) }))
+    }
+}
+
+fn row_problem(kind: Kind, row: &MemberRow, detail: String, repair: Option<Repair>) -> Problem {
+    let (pk, sk) = (row.row.pk.clone(), Some(row.row.sk.to_string()));
+    Problem { finding: Finding { kind, pk, sk, group: Some(row.row.message_group_uuid), detail }, repair }
+}
+
+fn problem<const N: usize>(
+    kind: Kind,
+    row: &MemberRow,
+    detail: &str,
+    actions: [TransactWriteItem; N],
+) -> Problem {
+    row_problem(kind, row, detail.to_owned(), Some(Repair::Write(actions.into())))
+}
