@@ -1,0 +1,127 @@
+//! The command as people run it, on a running stack.
+
+use std::process::Stdio;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::AttributeValue,
+};
+use cruddur::dynamodb::{Item, Table, key};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::machine::{Machine, Run, command, cruddur};
+
+/// The table of a running stack, for rows that only a test would write.
+fn table(machine: &Machine) -> Table {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .endpoint_url(machine.stack().dynamodb_url())
+        .build();
+    Table::new(Client::from_conf(config), "cruddur-messages")
+}
+
+fn row(attributes: &[(&str, &str)]) -> Item {
+    attributes
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned())))
+        .collect()
+}
+
+async fn put(table: &Table, item: Item) {
+    table.client().put_item().table_name(table.name()).set_item(Some(item)).send().await.unwrap();
+}
+
+async fn lease(table: &Table) -> Option<Item> {
+    let get = table.client().get_item().table_name(table.name()).consistent_read(true);
+    get.set_key(Some(key("LEASE#doctor", "LEASE"))).send().await.unwrap().item
+}
+
+/// The lines of a run as JSON: findings, and the summary.
+fn lines(run: &Run) -> (Vec<Value>, Value) {
+    let mut lines =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+    let summary = lines.pop().unwrap();
+    (lines, summary)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_checks_plans_and_repairs_and_its_exit_code_says_what_is_left() {
+    let machine = Machine::start().await;
+    let good = machine.cruddur(&["ddb", "doctor", "--grace", "0"]).await;
+    assert!(good.ok().contains("nothing is broken"), "{good:#?}");
+
+    let table = table(&machine);
+    // Two rows that nobody wrote: one that can be repaired, and one that can't.
+    let orphan = [("pk", "GRP#0195b5a0-0000-7000-8000-000000000001"), ("sk", "\u{1b}[31mred")];
+    put(&table, row(&orphan)).await;
+    put(&table, row(&[("pk", "XYZ#1"), ("sk", "X")])).await;
+
+    let found = machine.cruddur(&["ddb", "doctor"]).await;
+    assert_eq!(found.code, 3);
+    assert!(found.stdout.contains("inbox_row_malformed: 1"), "{found:#?}");
+    assert!(!found.stdout.contains('\u{1b}'), "{found:#?}");
+
+    let planned = machine.cruddur(&["--output", "json", "ddb", "doctor", "--repair", "--dry-run"]).await;
+    let (findings, _) = lines(&planned);
+    let fates =
+        findings.iter().map(|line| (line["finding"].as_str().unwrap(), line["outcome"].as_str().unwrap()));
+    let mut fates = fates.collect::<Vec<_>>();
+    fates.sort_unstable();
+    assert_eq!(fates, [("inbox_row_malformed", "would_repair"), ("unknown_row", "left")]);
+
+    let repaired = machine.cruddur(&["--output", "json", "ddb", "doctor", "--repair"]).await;
+    let (_, summary) = lines(&repaired);
+    assert_eq!(
+        (repaired.code, &summary["summary"]["repaired"], &summary["summary"]["left"]),
+        (3, &1.into(), &1.into())
+    );
+    assert!(summary["summary"]["read_units"].as_f64().unwrap() > 0.0, "{summary}");
+    assert_eq!(lease(&table).await, None);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_is_repaired() {
+    const BROKEN: usize = 400;
+    let machine = Machine::start().await;
+    let table = table(&machine);
+    for number in 0..BROKEN {
+        let pk = format!("GRP#0195b5a0-0000-7000-8000-00000001{number:04}");
+        put(&table, row(&[("pk", &pk), ("sk", "nowhere")])).await;
+    }
+    let url = machine.stack().url().to_owned();
+    let arguments = ["--url", &url, "--output", "json", "ddb", "doctor", "--repair"];
+    let mut killed = command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(killed.stdout.take().unwrap()).read_line(&mut first).await.unwrap();
+    killed.kill().await.unwrap();
+    assert!(first.contains("\"outcome\":\"repaired\""), "{first}");
+
+    let refused = cruddur(&arguments).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+    assert!(
+        refused.stderr.starts_with("error: another doctor is at work, whose lease ends at "),
+        "{refused:#?}"
+    );
+    assert_eq!(refused.stderr.lines().count(), 1);
+
+    let mut dead = lease(&table).await.unwrap();
+    dead.insert("expires_at".to_owned(), AttributeValue::N("1".to_owned()));
+    put(&table, dead).await;
+    let (_, summary) = lines(&cruddur(&arguments).await);
+    let rest = summary["summary"]["repaired"].as_u64().unwrap();
+    assert!((1..BROKEN as u64).contains(&rest), "{rest} were left by the one that was killed");
+    machine.cruddur(&["ddb", "doctor"]).await.ok();
+    machine.stop().await;
+}
+
+#[tokio::test]
+async fn switches_that_need_repair_are_refused_without_it() {
+    for switch in ["--dry-run", "--wait"] {
+        assert_eq!(cruddur(&["ddb", "doctor", switch]).await.code, 2, "{switch}");
+    }
+}
