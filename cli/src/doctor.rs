@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::{
     Outcome,
-    context::{Context, DynamoDb, note},
+    context::{Context, Database, DynamoDb, note},
     output,
 };
 
@@ -166,12 +166,12 @@ impl Doctor {
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let (table, dynamodb) = context.table().await?;
     let random = Random::system();
-    let names = if options.without_names {
-        None
-    } else {
-        let database = context.database().await?;
-        Some(Names::new(Arc::new(database.postgres()), random.clone()))
-    };
+    let database = if options.without_names { None } else { Some(context.database().await?) };
+    if let Some(database) = &database {
+        // A server that is down is waited for later on, but not at the beginning.
+        database.connect().await?.close().await;
+    }
+    let names = database.as_ref().map(|database| Names::new(Arc::new(database.postgres()), random.clone()));
     let mode = match (options.repair, options.dry_run) {
         (false, _) => Mode::Check,
         (true, true) => Mode::Plan,
@@ -195,7 +195,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     if result.is_ok() || doctor.stop.load(Ordering::Relaxed) {
         report::summary(context.output, &summary, dynamodb.meter.units(), begun.elapsed())?;
     }
-    result.map_err(|error| explained(error, &dynamodb))?;
+    result.map_err(|error| explained(error, &dynamodb, database.as_ref()))?;
     Ok(if summary.left == 0 { Outcome::Done } else { Outcome::Found })
 }
 
@@ -212,20 +212,20 @@ async fn interrupted(doctor: &Doctor) -> anyhow::Error {
 }
 
 /// One line about what failed, with what to do.
-fn explained(error: anyhow::Error, dynamodb: &DynamoDb) -> anyhow::Error {
+fn explained(error: anyhow::Error, dynamodb: &DynamoDb, database: Option<&Database>) -> anyhow::Error {
     let place = &dynamodb.place;
-    match error.downcast_ref::<Error>() {
-        Some(Error::Unavailable { what: Dependency::DynamoDb, source }) => {
+    match (error.downcast_ref::<Error>(), database) {
+        (Some(Error::Unavailable { what: Dependency::DynamoDb, source }), _) => {
             anyhow!("{place} can't be reached ({}): run it again, nothing is half done", Chain(&**source))
         }
-        Some(Error::Unavailable { what, source }) => {
-            anyhow!(
-                "{what} can't be reached ({}): start it, or leave names alone with --without-names",
-                Chain(&**source)
-            )
+        (Some(error @ Error::Unavailable { .. }), Some(database)) => database.query_error(error),
+        (Some(error @ Error::Internal(source)), Some(database))
+            if source.to_string().contains("SQLSTATE") =>
+        {
+            database.query_error(error)
         }
-        Some(Error::Internal(source)) => {
-            anyhow!("refused: {}; are the permissions right, and is the schema up to date?", Chain(&**source))
+        (Some(Error::Internal(source)), _) => {
+            anyhow!("{place} refuses: {}; may these credentials read and write the table?", Chain(&**source))
         }
         _ => error,
     }

@@ -35,6 +35,14 @@ async fn put(table: &Table, item: Item) {
     table.client().put_item().table_name(table.name()).set_item(Some(item)).send().await.unwrap();
 }
 
+/// Puts so many inbox rows that are none.
+async fn break_rows(table: &Table, count: usize) {
+    for number in 0..count {
+        let pk = format!("GRP#0195b5a0-0000-7000-8000-00000001{number:04}");
+        put(table, row(&[("pk", &pk), ("sk", "nowhere")])).await;
+    }
+}
+
 async fn lease(table: &Table) -> Option<Item> {
     let get = table.client().get_item().table_name(table.name()).consistent_read(true);
     get.set_key(Some(key("LEASE#doctor", "LEASE"))).send().await.unwrap().item
@@ -89,10 +97,7 @@ async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_
     const BROKEN: usize = 400;
     let machine = Machine::start().await;
     let table = table(&machine);
-    for number in 0..BROKEN {
-        let pk = format!("GRP#0195b5a0-0000-7000-8000-00000001{number:04}");
-        put(&table, row(&[("pk", &pk), ("sk", "nowhere")])).await;
-    }
+    break_rows(&table, BROKEN).await;
     let url = machine.stack().url().to_owned();
     let arguments = ["--url", &url, "--output", "json", "ddb", "doctor", "--repair"];
     let mut killed = command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
@@ -116,6 +121,41 @@ async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_
     let rest = summary["summary"]["repaired"].as_u64().unwrap();
     assert!((1..BROKEN as u64).contains(&rest), "{rest} were left by the one that was killed");
     machine.cruddur(&["ddb", "doctor"]).await.ok();
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doctor_who_is_interrupted_says_so_and_lets_the_next_one_work() {
+    let machine = Machine::start().await;
+    let table = table(&machine);
+    break_rows(&table, 200).await;
+    let url = machine.stack().url().to_owned();
+    let arguments = ["--url", &url, "ddb", "doctor", "--repair"];
+    let mut interrupted = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(interrupted.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).await.unwrap();
+    let id = interrupted.id().unwrap().to_string();
+    std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+    tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await.unwrap();
+    let output = interrupted.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "stopping after what is under way\nerror: stopped before the end: run it again\n");
+    assert_eq!(lease(&table).await, None);
+    cruddur(&arguments).await.ok();
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_schema_the_error_says_how_to_get_it() {
+    let machine = Machine::start().await;
+    let missing = machine.cruddur(&["--table", "no-such-table", "ddb", "doctor"]).await;
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("make it with `cruddur ddb schema-load`"), "{missing:#?}");
+    let down = ["--database-url", "postgresql://cruddur@127.0.0.1:9/cruddur", "ddb", "doctor"];
+    let down = machine.cruddur(&down).await;
+    assert_eq!((down.code, down.stderr.lines().count()), (1, 1), "{down:#?}");
+    assert!(down.stderr.contains("start it, or correct the database's URL"), "{down:#?}");
     machine.stop().await;
 }
 

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use cli::doctor::Mode;
 use serde_json::json;
-use testing::{invariants, world::stream_record};
+use testing::{
+    damage::Damage,
+    invariants,
+    world::{TABLE, stream_record},
+};
 
 use super::clinic::Clinic;
 
@@ -41,6 +45,39 @@ async fn repairs_go_well_while_messages_are_sent_and_delivered_late_doubled_and_
             assert_eq!(count, 1, "seed {seed}: {text}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_while_its_empty_group_is_taken_away_gets_its_group_back() {
+    let mut clinic = Clinic::with_groups(3, 2).await;
+    let done = clinic.damage(3, Damage::EmptyGroup);
+    let members = clinic.row(&done.pk, "MEM").unwrap()["members"]["M"].clone();
+    let sender = members.as_object().unwrap().keys().next().unwrap().clone();
+    let message = json!({
+        "pk": {"S": format!("MSG#{}", done.group)},
+        "sk": {"S": "2026-11-22T09:36:00.000000Z#01a20297-4dc0-7000-8000-000000000001"},
+        "message_uuid": {"S": "01a20297-4dc0-7000-8000-000000000001"},
+        "message": {"S": "just in time"},
+        "user_uuid": {"S": sender},
+        "user_display_name": {"S": "Sender"},
+        "user_handle": {"S": "sender"},
+    });
+    let (emulator, late, mut sent) = (clinic.world.emulator.clone(), message.clone(), false);
+    clinic.world.emulator.edit_answers(move |call, _| {
+        // A send that had read the membership before.
+        if !sent && call.operation == "TransactWriteItems" && call.request.to_string().contains("\"Delete\"")
+        {
+            sent = true;
+            let _ = emulator.call("PutItem", json!({"TableName": TABLE, "Item": late}));
+        }
+    });
+    let told = clinic.examine(Mode::Repair).await;
+    let kinds = told.told.iter().map(|(finding, _)| finding.kind.name()).collect::<Vec<_>>();
+    assert_eq!(kinds[..2], ["group_without_messages", "membership_missing"]);
+    assert_eq!(told.summary.left, 0);
+    let rows = clinic.world.rows();
+    assert!(rows.contains(&message));
+    assert_eq!(invariants::check_at_rest(&rows), Vec::<String>::new());
 }
 
 /// Sends to groups that are there, broken or not; the texts that were acknowledged.
