@@ -103,6 +103,12 @@ impl Context {
         self.global.region.as_deref()
     }
 
+    /// An HTTP client for the API. No proxy stands between this machine and itself, whatever the environment says.
+    pub fn http_client(&self) -> reqwest::ClientBuilder {
+        let client = reqwest::Client::builder();
+        if self.is_aws() { client } else { client.no_proxy() }
+    }
+
     /// The URL of the API, without a slash at its end.
     pub fn api_url(&self) -> Result<String> {
         let url = match (&self.global.url, self.global.target) {
@@ -273,8 +279,10 @@ impl Context {
                  engines (--dynamodb-url, --database-url), or say --target aws"
             )
         };
-        let ask =
-            async { reqwest::get(format!("{url}/local/health")).await?.error_for_status()?.json().await };
+        let ask = async {
+            let request = self.http_client().build()?.get(format!("{url}/local/health"));
+            request.send().await?.error_for_status()?.json().await
+        };
         timeout(HEALTH_LIMIT, ask).await.ok().and_then(Result::ok).with_context(advice)
     }
 }

@@ -82,7 +82,8 @@ pub(super) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
         );
     }
     let url = context.api_url()?;
-    let request = client()?.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
+    let request =
+        client(context)?.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
     let answer = request.send().await.map_err(|_| {
         anyhow!("no local stack answers at {url}: start it with `cargo run`, or say where it is (--url)")
     })?;
@@ -112,7 +113,7 @@ impl Api {
             })?;
             (bearer(&token).with_context(|| format!("what is in {TOKEN_VARIABLE} is no token"))?, None)
         };
-        Ok(Self { client: client()?, url, authorization, renewable })
+        Ok(Self { client: client(context)?, url, authorization, renewable })
     }
 
     /// The first rows of a list that goes on over pages, as it gives them.
@@ -213,8 +214,8 @@ impl Renewable {
     }
 }
 
-fn client() -> Result<Client> {
-    Ok(Client::builder().connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT).build()?)
+fn client(context: &Context) -> Result<Client> {
+    Ok(context.http_client().connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT).build()?)
 }
 
 fn bearer(token: &str) -> Option<HeaderValue> {
@@ -245,7 +246,7 @@ mod tests {
 
     fn api(url: &str) -> Api {
         let authorization = bearer("token").unwrap();
-        Api { client: client().unwrap(), url: url.parse().unwrap(), authorization, renewable: None }
+        Api { client: Client::new(), url: url.parse().unwrap(), authorization, renewable: None }
     }
 
     #[test]
