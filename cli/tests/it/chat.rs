@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -7,10 +8,11 @@ use std::{
 };
 
 use insta::assert_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional},
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -249,4 +251,81 @@ async fn a_message_whose_answer_is_lost_is_stored_once() {
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0]["uuid"], sent["uuid"]);
     machine.stop().await;
+}
+
+/// An API that answers these requests, in this order, one on each connection: the beginning of a request with its
+/// answer. Gives its URL and, when all are answered, the requests as they came.
+async fn canned_api(answers: Vec<(&'static str, String)>) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/stage", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for (expected, answer) in answers {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 16 * 1024];
+            let length = client.read(&mut request).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            assert!(request.starts_with(expected), "{expected}: {request}");
+            client.write_all(answer.as_bytes()).await.unwrap();
+            requests.push(request);
+        }
+        requests
+    });
+    (url, served)
+}
+
+fn answer(status: &str, headers: &str, body: &Value) -> String {
+    let body = body.to_string();
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+}
+
+fn row(handle: &str) -> Value {
+    json!({
+        "uuid": "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "display_name": "Somebody", "handle": handle,
+        "message": "hi", "created_at": "2026-11-22T09:30:00.000000Z",
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_is_found_on_a_later_page_of_the_inbox() {
+    let link = "link: </stage/api/message_groups?limit=100&cursor=abc>; rel=\"next\"\r\n";
+    let (url, served) = canned_api(vec![
+        ("GET /stage/api/message_groups?limit=100 ", answer("200 OK", link, &json!([row("first")]))),
+        (
+            "GET /stage/api/message_groups?limit=100&cursor=abc ",
+            answer("200 OK", "", &json!([row("Second")])),
+        ),
+        (
+            "GET /stage/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5?limit=20 ",
+            answer("200 OK", "", &json!([row("me")])),
+        ),
+    ])
+    .await;
+    let output =
+        command(&["read", "@second", "--url", &url]).env("CRUDDUR_TOKEN", "x").output().await.unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "@me  2026-11-22 09:30:00  hi\n");
+    served.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_sent_again_under_the_same_key_while_the_api_is_unavailable() {
+    let post = "POST /stage/api/messages ";
+    let mut sent = row("me");
+    sent["message_group_uuid"] = sent["uuid"].clone();
+    let (url, served) = canned_api(vec![
+        (post, answer("503 Service Unavailable", "", &json!({"message": "Service Unavailable"}))),
+        (post, answer("503 Service Unavailable", "retry-after: 1\r\n", &json!(["unavailable"]))),
+        (post, answer("200 OK", "", &sent)),
+    ])
+    .await;
+    let output =
+        command(&["send", "@you", "hi", "--url", &url]).env("CRUDDUR_TOKEN", "x").output().await.unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "@me  2026-11-22 09:30:00  hi\n");
+    let key = |request: &String| {
+        let header = request.lines().find(|line| line.starts_with("idempotency-key: "));
+        header.unwrap().to_owned()
+    };
+    let keys = served.await.unwrap().iter().map(key).collect::<BTreeSet<_>>();
+    assert_eq!(keys.len(), 1, "{keys:?}");
 }
