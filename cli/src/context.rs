@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::{
     Client,
-    config::{Credentials, http::HttpResponse},
+    config::{Credentials, http::HttpResponse, retry::RetryConfig},
     error::{ProvideErrorMetadata, SdkError},
 };
 use cruddur::{
@@ -203,7 +203,11 @@ impl Context {
     /// The table of messages, which exists.
     pub async fn table(&self) -> Result<(Table, DynamoDb)> {
         let dynamodb = self.dynamodb().await?;
-        let described = dynamodb.client.describe_table().table_name(&dynamodb.table_name).send().await;
+        // Whoever mistook the address should not have to wait as long as a scan waits for throttling to end.
+        let few_tries = RetryConfig::standard().with_max_attempts(2);
+        let probe = aws_sdk_dynamodb::config::Builder::new().retry_config(few_tries);
+        let described = dynamodb.client.describe_table().table_name(&dynamodb.table_name);
+        let described = described.customize().config_override(probe).send().await;
         described.map_err(|error| self.dynamodb_error(&dynamodb, &error))?;
         Ok((Table::new(dynamodb.client.clone(), &dynamodb.table_name), dynamodb))
     }

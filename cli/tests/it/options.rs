@@ -34,6 +34,57 @@ fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
 }
 
+/// The words that lead to each command.
+fn paths(command: &Command) -> Vec<Vec<String>> {
+    let mut paths = vec![Vec::new()];
+    for subcommand in command.get_subcommands() {
+        let name = subcommand.get_name().to_owned();
+        paths.extend(paths_below(&name, subcommand));
+    }
+    paths
+}
+
+fn paths_below(name: &str, command: &Command) -> Vec<Vec<String>> {
+    let below = paths(command).into_iter();
+    below.map(|path| [vec![name.to_owned()], path].concat()).collect()
+}
+
+const README: &str = include_str!("../../../README.md");
+
+#[test]
+fn the_readme_lists_every_command_and_no_other() {
+    let table = README.split("| commands | what they do |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let mut listed = Vec::new();
+    for row in rows {
+        let names = row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect::<Vec<_>>();
+        // The group stands once in a row, with its first command.
+        let group = names[0].split_once(' ').map(|(group, _)| format!("{group} ")).unwrap_or_default();
+        listed.push(names[0].to_owned());
+        listed.extend(names[1..].iter().map(|name| format!("{group}{name}")));
+    }
+    let command = Cli::command();
+    let mut there = paths(&command).into_iter().map(|path| path.join(" ")).collect::<Vec<_>>();
+    there.retain(|path| !["", "ddb", "db", "cognito"].contains(&&**path));
+    listed.sort();
+    there.sort();
+    assert_eq!(listed, there);
+}
+
+#[test]
+fn the_readme_s_command_lines_are_ones() {
+    let lines = README.lines().filter_map(|line| {
+        let words = line.split('#').next()?.split_whitespace().collect::<Vec<_>>();
+        (words.first() == Some(&"cruddur")).then_some(words)
+    });
+    let lines = lines.collect::<Vec<_>>();
+    for words in &lines {
+        let parsed = <Cli as clap::Parser>::try_parse_from(words);
+        assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+    }
+    assert!(lines.len() >= 3, "{lines:?}");
+}
+
 /// They are the same everywhere.
 fn without_global_options(help: &str) -> String {
     let (own, rest) = help.split_once("Global options:\n").unwrap();
@@ -43,21 +94,8 @@ fn without_global_options(help: &str) -> String {
 
 #[tokio::test]
 async fn help_says_what_there_is() {
-    for words in [
-        &[][..],
-        &["ddb"],
-        &["ddb", "schema-load"],
-        &["ddb", "list-tables"],
-        &["ddb", "drop"],
-        &["ddb", "scan"],
-        &["ddb", "seed"],
-        &["ddb", "get-conversation"],
-        &["ddb", "list-conversations"],
-        &["token"],
-        &["inbox"],
-        &["read"],
-        &["send"],
-    ] {
+    for path in paths(&Cli::command()) {
+        let words = &path.iter().map(String::as_str).collect::<Vec<_>>()[..];
         let run = cruddur(&[words, &["--help"]].concat()).await;
         if words.is_empty() {
             assert_snapshot!("help", run.ok());
