@@ -39,9 +39,12 @@ impl Vandal {
             let membership = &rows[&(format!("MEM#{uuid}"), "MEM".to_owned())];
             let members = membership["members"]["M"].as_object().unwrap();
             let mut members = members.keys().map(|member| member.parse().unwrap());
-            let members = [members.next().unwrap(), members.next().unwrap()];
+            let mut members: [Uuid; 2] = [members.next().unwrap(), members.next().unwrap()];
+            members.sort();
             groups.push(Group { uuid, members, messages: messages.iter().map(|row| row.sk).collect() });
         }
+        // Users are made one after the other, so their order is the same in every run; that of groups is not.
+        groups.sort_by_key(|group| group.members);
         let users = groups.iter().flat_map(|group| group.members).collect::<HashSet<_>>();
         let mut users = users.into_iter().collect::<Vec<_>>();
         users.sort();
