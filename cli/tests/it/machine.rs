@@ -6,7 +6,7 @@ use local::{
     options::{Engines, Options},
     stack::Stack,
 };
-use tokio::process::Command;
+use tokio::{process::Command, sync::Mutex};
 
 /// A running stack with the demo data, whose ports are its own. Nothing of it is kept.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ pub(crate) struct Run {
 
 impl Machine {
     pub(crate) async fn start() -> Self {
+        // One at a time: many embedded servers that start at once take longer than anybody waits for them.
+        static STARTING: Mutex<()> = Mutex::const_new(());
+        let _starting = STARTING.lock().await;
         let options = Options { port: 0, data_dir: PathBuf::new(), ephemeral: true };
         let engines = Engines::from_lookup(|_| None).unwrap();
         Self { stack: Stack::start(&options, &engines, |_| {}).await.unwrap() }
