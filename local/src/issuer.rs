@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use cruddur::{clock::Clock, random::Random};
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::JwkSet};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -26,7 +29,32 @@ pub const KEY_SET_PATH: &str = "/.well-known/jwks.json";
 /// How long an access token is good for.
 pub const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
-/// Issues access tokens of the shape Cognito gives them.
+/// How long a refresh token is good for: as long as Cognito's, unless told otherwise.
+pub const REFRESH_LIFETIME: Duration = Duration::from_hours(30 * 24);
+
+/// A user who has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The user's `sub`.
+    pub sub: String,
+    /// The handle.
+    pub handle: String,
+    /// The name to show.
+    pub display_name: String,
+}
+
+#[derive(Deserialize)]
+struct RefreshClaims {
+    sub: String,
+    token_use: String,
+    exp: i64,
+}
+
+fn lifetime(lifetime: Duration) -> i64 {
+    i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Issues tokens of the shape Cognito gives them.
 #[derive(Debug)]
 pub struct Issuer {
     url: String,
@@ -74,7 +102,6 @@ impl Issuer {
     #[must_use]
     pub fn claims(&self, sub: &str, username: &str) -> Value {
         let now = self.clock.now().timestamp();
-        let lifetime = i64::try_from(TOKEN_LIFETIME.as_secs()).unwrap_or(i64::MAX);
         json!({
             "sub": sub,
             "iss": self.url,
@@ -84,12 +111,66 @@ impl Issuer {
             "token_use": "access",
             "scope": "aws.cognito.signin.user.admin",
             "auth_time": now,
-            "exp": now.saturating_add(lifetime),
+            "exp": now.saturating_add(lifetime(TOKEN_LIFETIME)),
             "iat": now,
             "jti": self.uuid(),
             "version": 2,
             "username": username,
         })
+    }
+
+    /// The id token of a user who has signed in, for the client that asked with `nonce`. (Cognito gives the names for
+    /// the scope `profile`, which is taken as asked for.)
+    pub fn id_token(&self, user: &SignedIn, nonce: Option<&str>) -> Result<String, KeyError> {
+        let now = self.clock.now().timestamp();
+        let mut claims = json!({
+            "sub": user.sub,
+            "iss": self.url,
+            "aud": CLIENT_ID,
+            "origin_jti": self.uuid(),
+            "event_id": self.uuid(),
+            "token_use": "id",
+            "auth_time": now,
+            "exp": now.saturating_add(lifetime(TOKEN_LIFETIME)),
+            "iat": now,
+            "jti": self.uuid(),
+            "cognito:username": user.handle,
+            "preferred_username": user.handle,
+            "name": user.display_name,
+        });
+        if let (Some(nonce), Some(claims)) = (nonce, claims.as_object_mut()) {
+            claims.insert("nonce".to_owned(), nonce.into());
+        }
+        self.sign(&self.header(), &claims)
+    }
+
+    /// A token that gets new ones for the user with this `sub`, for [`REFRESH_LIFETIME`]. It is no use as an access
+    /// token. (Cognito's can't be read; this one can, so that it outlives a restart of the stack.)
+    pub fn refresh_token(&self, sub: &str) -> Result<String, KeyError> {
+        let now = self.clock.now().timestamp();
+        let claims = json!({
+            "sub": sub,
+            "iss": self.url,
+            "token_use": "refresh",
+            "exp": now.saturating_add(lifetime(REFRESH_LIFETIME)),
+            "iat": now,
+            "jti": self.uuid(),
+        });
+        self.sign(&self.header(), &claims)
+    }
+
+    /// The `sub` of a refresh token of this issuer that is still good.
+    #[must_use]
+    pub fn subject_of_refresh_token(&self, token: &str) -> Option<String> {
+        let key = DecodingKey::from_jwk(self.key.public()).ok()?;
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[&self.url]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        // Against this issuer's clock, below.
+        validation.validate_exp = false;
+        let claims = decode::<RefreshClaims>(token, &key, &validation).ok()?.claims;
+        let good = claims.token_use == "refresh" && claims.exp > self.clock.now().timestamp();
+        good.then_some(claims.sub)
     }
 
     /// A token of any header and claims, however wrong. The signature is this issuer's RS256 in any case.
@@ -100,6 +181,16 @@ impl Issuer {
     /// A token of exactly these bytes, which need not even be JSON.
     pub fn sign_bytes(&self, header: &[u8], payload: &[u8]) -> Result<String, KeyError> {
         self.key.sign(header, payload)
+    }
+
+    /// The time as the tokens have it.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// A text that nobody guesses.
+    pub(crate) fn secret(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.random.bytes::<24>())
     }
 
     fn uuid(&self) -> Uuid {

@@ -9,4 +9,5 @@ pub mod issuer;
 pub mod mapping;
 pub mod options;
 mod pages;
+mod sign_in;
 pub mod stack;

@@ -31,6 +31,7 @@ use crate::{
     mapping::{self, Mapping, MappingHandle},
     options::{DynamoDbUrls, Engines, Options},
     pages::{self, Places},
+    sign_in,
 };
 
 /// How long requests that are under way at the end may take.
@@ -106,7 +107,9 @@ impl Stack {
             table: table.name().to_owned(),
             region: engines.region.clone(),
         };
-        let router = pages::router(places, postgres, Arc::new(issuer))
+        let issuer = Arc::new(issuer);
+        let router = pages::router(places, Arc::clone(&postgres), Arc::clone(&issuer))
+            .merge(sign_in::router(postgres, issuer))
             .merge(Gateway::new(functions.routes())?.into_router());
         let (stop, mut stopped) = watch::channel(false);
         let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())

@@ -26,7 +26,8 @@ struct Engine {
 }
 
 /// The database, with all migrations and no users.
-pub(crate) fn shared() -> Arc<Postgres> {
+#[must_use]
+pub fn shared() -> Arc<Postgres> {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     Arc::clone(&SHARED.get_or_init(|| std::thread::spawn(start).join().unwrap()).postgres)
 }

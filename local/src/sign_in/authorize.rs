@@ -1,0 +1,146 @@
+//! The authorization endpoint: shows the users to pick from, and sends the browser back with a code.
+
+use std::sync::Arc;
+
+use axum::{
+    Form,
+    extract::{Query, State},
+    response::{IntoResponse, Response},
+};
+use cruddur::{
+    error::{Chain, Error},
+    user::{Handle, User},
+};
+use http::{StatusCode, header};
+use serde::Deserialize;
+
+use super::{SignIn, codes::Grant, is_of_this_machine, page, redirect, with_parameters};
+use crate::issuer::CLIENT_ID;
+
+/// What the client asks for. Every field may be missing: which ones are told is part of the answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Request {
+    #[serde(default)]
+    pub(super) response_type: String,
+    #[serde(default)]
+    pub(super) client_id: String,
+    #[serde(default)]
+    pub(super) redirect_uri: String,
+    #[serde(default)]
+    pub(super) scope: String,
+    pub(super) state: Option<String>,
+    pub(super) nonce: Option<String>,
+    #[serde(default)]
+    pub(super) code_challenge: String,
+    #[serde(default)]
+    pub(super) code_challenge_method: String,
+    pub(super) prompt: Option<String>,
+}
+
+/// The user who was picked.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Picked {
+    handle: String,
+    #[serde(flatten)]
+    request: Request,
+}
+
+/// Why there is no code.
+enum Refusal {
+    /// There is nowhere to go back to: the person at the browser is told.
+    Here(&'static str),
+    /// The client is told.
+    Back(&'static str, &'static str),
+}
+
+/// `GET …/authorize`
+pub(super) async fn show(State(sign_in): State<Arc<SignIn>>, Query(request): Query<Request>) -> Response {
+    match request.check() {
+        Ok(()) if request.prompt.as_deref() == Some("none") => {
+            refuse(&request, &Refusal::Back("login_required", "nobody is remembered here"))
+        }
+        Ok(()) => page_of(&sign_in, &request, None).await,
+        Err(refusal) => refuse(&request, &refusal),
+    }
+}
+
+/// `POST …/authorize`
+pub(super) async fn pick(State(sign_in): State<Arc<SignIn>>, Form(picked): Form<Picked>) -> Response {
+    let Picked { handle, request } = picked;
+    if let Err(refusal) = request.check() {
+        return refuse(&request, &refusal);
+    }
+    let Ok(known) = handle.trim().parse::<Handle>() else {
+        return page_of(&sign_in, &request, Some(&handle)).await;
+    };
+    match sign_in.user(Some(known.canonical()), None).await {
+        Ok(Some(user)) => {
+            let code = sign_in.issuer.secret();
+            let grant = Grant {
+                user,
+                redirect_uri: request.redirect_uri.clone(),
+                code_challenge: request.code_challenge,
+                nonce: request.nonce,
+            };
+            sign_in.codes.give(&code, sign_in.issuer.now(), grant);
+            let parameters = [("code", Some(&*code)), ("state", request.state.as_deref())];
+            redirect(&with_parameters(&request.redirect_uri, &parameters))
+        }
+        Ok(None) => page_of(&sign_in, &request, Some(&handle)).await,
+        Err(error) => failed(&error),
+    }
+}
+
+impl Request {
+    fn check(&self) -> Result<(), Refusal> {
+        if self.client_id != CLIENT_ID {
+            return Err(Refusal::Here("client_id is not the local stack's, cruddur-local-client"));
+        }
+        if !is_of_this_machine(&self.redirect_uri) {
+            return Err(Refusal::Here("redirect_uri does not lead to a page on this machine"));
+        }
+        if self.response_type != "code" {
+            return Err(Refusal::Back("unsupported_response_type", "response_type has to be code"));
+        }
+        if !self.scope.split(' ').any(|scope| scope == "openid") {
+            return Err(Refusal::Back("invalid_scope", "scope has to contain openid"));
+        }
+        // 43 characters: the base64url of 32 bytes.
+        if self.code_challenge_method != "S256" || self.code_challenge.len() != 43 {
+            return Err(Refusal::Back("invalid_request", "PKCE with S256 is required"));
+        }
+        Ok(())
+    }
+}
+
+async fn page_of(sign_in: &SignIn, request: &Request, unknown: Option<&str>) -> Response {
+    let users = async {
+        let rows = sign_in.postgres.query(include_str!("../../../sql/users/list.sql"), &[]).await?;
+        rows.iter().map(User::from_row).collect::<Result<Vec<_>, _>>()
+    };
+    match users.await {
+        Ok(users) => page::page(&users, request, unknown),
+        Err(error) => failed(&error),
+    }
+}
+
+fn refuse(request: &Request, refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::Here(reason) => (StatusCode::BAD_REQUEST, *reason).into_response(),
+        Refusal::Back(error, description) => {
+            let parameters = [
+                ("error", Some(*error)),
+                ("error_description", Some(*description)),
+                ("state", request.state.as_deref()),
+            ];
+            redirect(&with_parameters(&request.redirect_uri, &parameters))
+        }
+    }
+}
+
+fn failed(error: &Error) -> Response {
+    tracing::error!(cause = %Chain(error), "signing in failed");
+    let headers = [(header::RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, "the users can't be read at the moment; reload the page")
+        .into_response()
+}

@@ -1,0 +1,293 @@
+//! The endpoints as a client and a browser call them.
+
+use std::sync::Mutex;
+
+use axum::body::Body;
+use chrono::{DateTime, TimeDelta};
+use cruddur::{clock::Clock, random::Random};
+use http::{Method, Request};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::issuer::{CLIENT_ID, SigningKey};
+
+const BACK: &str = "http://localhost:5173/callback";
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+/// Of [`VERIFIER`], from RFC 7636, appendix B.
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+struct Browser {
+    router: Router,
+    issuer: Arc<Issuer>,
+    now: Arc<Mutex<DateTime<chrono::Utc>>>,
+}
+
+struct Page {
+    status: u16,
+    location: String,
+    body: String,
+}
+
+impl Browser {
+    async fn new() -> Self {
+        let now = Arc::new(Mutex::new("2026-11-22T09:30:00Z".parse().unwrap()));
+        let shared = Arc::clone(&now);
+        let clock = Clock::from_fn(move || *shared.lock().unwrap());
+        let key = SigningKey::generate().unwrap();
+        let issuer =
+            Arc::new(Issuer::new("http://127.0.0.1:4567/local/issuer", key, clock, Random::system()));
+        let postgres = testing::postgres::shared();
+        seed::demo::ensure_users(&postgres).await.unwrap();
+        Self { router: router(postgres, Arc::clone(&issuer)), issuer, now }
+    }
+
+    fn later(&self, by: TimeDelta) {
+        *self.now.lock().unwrap() += by;
+    }
+
+    async fn send(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Page {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{ISSUER_PATH}{path}"))
+            .header("host", "localhost:5173")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(body))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let location = response.headers().get("location").map(|url| url.to_str().unwrap().to_owned());
+        Page {
+            status: response.status().as_u16(),
+            location: location.unwrap_or_default(),
+            body: String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec())
+                .unwrap(),
+        }
+    }
+
+    /// The authorization request, with `changes` to what a good client asks.
+    async fn authorize(&self, method: Method, handle: &str, changes: &[(&str, &str)]) -> Page {
+        let mut form = vec![
+            ("handle", handle),
+            ("response_type", "code"),
+            ("client_id", CLIENT_ID),
+            ("redirect_uri", BACK),
+            ("scope", "openid profile"),
+            ("state", "st&te"),
+            ("nonce", "n-0S6"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        for (name, value) in changes {
+            form.retain(|(known, _)| known != name);
+            form.push((name, value));
+        }
+        if method == Method::GET {
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+            return self.send(method, &format!("/authorize?{query}"), &[]).await;
+        }
+        self.send(method, "/authorize", &form).await
+    }
+
+    /// The code for `sunyoung`.
+    async fn code(&self) -> String {
+        let picked = self.authorize(Method::POST, "sunyoung", &[]).await;
+        let (url, query) = picked.location.split_once('?').unwrap();
+        assert_eq!((picked.status, url), (303, BACK));
+        let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        let [(code_name, code), (state_name, state)] = &parameters[..] else { panic!("{query}") };
+        assert_eq!((&**code_name, &**state_name, &**state), ("code", "state", "st&te"));
+        code.to_string()
+    }
+
+    async fn exchange(&self, code: &str, changes: &[(&str, &str)]) -> (u16, Value) {
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("client_id", CLIENT_ID),
+            ("code", code),
+            ("redirect_uri", BACK),
+            ("code_verifier", VERIFIER),
+        ];
+        for (name, value) in changes {
+            form.retain(|(known, _)| known != name);
+            form.push((name, value));
+        }
+        self.token(&form).await
+    }
+
+    async fn token(&self, form: &[(&str, &str)]) -> (u16, Value) {
+        let answer = self.send(Method::POST, "/token", form).await;
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
+    }
+
+    async fn refresh(&self, token: &str) -> (u16, Value) {
+        self.token(&[("grant_type", "refresh_token"), ("client_id", CLIENT_ID), ("refresh_token", token)])
+            .await
+    }
+}
+
+fn claims(token: &Value) -> Value {
+    jsonwebtoken::dangerous::insecure_decode::<Value>(token.as_str().unwrap()).unwrap().claims
+}
+
+fn refused(error: &str) -> (u16, Value) {
+    (400, json!({"error": error}))
+}
+
+#[tokio::test]
+async fn discovery_names_the_address_that_was_asked() {
+    let found = Browser::new().await.send(Method::GET, "/.well-known/openid-configuration", &[]).await;
+    let found: Value = serde_json::from_str(&found.body).unwrap();
+    assert_eq!(found["issuer"], "http://127.0.0.1:4567/local/issuer");
+    assert_eq!(found["authorization_endpoint"], "http://localhost:5173/local/issuer/authorize");
+    assert_eq!(found["token_endpoint"], "http://localhost:5173/local/issuer/token");
+    assert_eq!(found["jwks_uri"], "http://localhost:5173/local/issuer/.well-known/jwks.json");
+}
+
+#[tokio::test]
+async fn the_page_shows_the_users_and_keeps_what_was_asked_for() {
+    let page = Browser::new().await.authorize(Method::GET, "", &[]).await;
+    assert_eq!(page.status, 200);
+    for part in [
+        r#"<button name="handle" value="sunyoung">"#,
+        "Scarlett Ho",
+        r#"<input type="hidden" name="state" value="st&amp;te">"#,
+        r#"<input type="hidden" name="code_challenge" value="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM">"#,
+    ] {
+        assert!(page.body.contains(part), "{part}\n{}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn a_handle_that_nobody_has_is_shown_as_text() {
+    for handle in ["<script>", "nobody-at-all"] {
+        let page = Browser::new().await.authorize(Method::POST, handle, &[]).await;
+        assert_eq!((page.status, &*page.location), (200, ""));
+        assert!(page.body.contains(&handle.replace('<', "&lt;").replace('>', "&gt;")), "{}", page.body);
+        assert!(!page.body.contains("<script"), "{}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn a_code_gives_tokens_of_the_user_who_was_picked() {
+    let browser = Browser::new().await;
+    let (status, tokens) = browser.exchange(&browser.code().await, &[]).await;
+    assert_eq!((status, &tokens["token_type"], &tokens["expires_in"]), (200, &json!("Bearer"), &json!(3600)));
+    let id = claims(&tokens["id_token"]);
+    let expected = [
+        ("sub", json!("5a1e0000-0000-4000-8000-000000000001")),
+        ("aud", json!(CLIENT_ID)),
+        ("iss", json!(browser.issuer.url())),
+        ("token_use", json!("id")),
+        ("preferred_username", json!("sunyoung")),
+        ("name", json!("Sunyoung Lee")),
+        ("nonce", json!("n-0S6")),
+        ("exp", json!(1_795_343_400)),
+    ];
+    for (name, value) in expected {
+        assert_eq!(id[name], value, "{name}");
+    }
+    let access = claims(&tokens["access_token"]);
+    assert_eq!((&access["token_use"], &access["sub"]), (&json!("access"), &id["sub"]));
+}
+
+#[tokio::test]
+async fn a_code_is_good_once_and_for_five_minutes() {
+    let browser = Browser::new().await;
+    let code = browser.code().await;
+    assert_eq!(browser.exchange(&code, &[]).await.0, 200);
+    assert_eq!(browser.exchange(&code, &[]).await, refused("invalid_grant"));
+    let code = browser.code().await;
+    browser.later(TimeDelta::minutes(5));
+    assert_eq!(browser.exchange(&code, &[]).await, refused("invalid_grant"));
+}
+
+#[tokio::test]
+async fn a_code_is_used_up_by_whoever_lacks_the_verifier() {
+    let browser = Browser::new().await;
+    for changes in [("code_verifier", CHALLENGE), ("redirect_uri", "http://localhost:5173/elsewhere")] {
+        let code = browser.code().await;
+        assert_eq!(browser.exchange(&code, &[changes]).await, refused("invalid_grant"), "{changes:?}");
+        assert_eq!(browser.exchange(&code, &[]).await, refused("invalid_grant"), "{changes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_gives_new_tokens_and_nothing_else_does() {
+    let browser = Browser::new().await;
+    let (_, tokens) = browser.exchange(&browser.code().await, &[]).await;
+    browser.later(TimeDelta::days(29));
+    let (status, renewed) = browser.refresh(tokens["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(status, 200);
+    assert_eq!(claims(&renewed["id_token"])["preferred_username"], "sunyoung");
+    assert_eq!(renewed.get("refresh_token"), None);
+    for token in [&tokens["access_token"], &tokens["id_token"], &json!("x.y.z")] {
+        assert_eq!(browser.refresh(token.as_str().unwrap()).await, refused("invalid_grant"));
+    }
+    browser.later(TimeDelta::days(1));
+    let late = browser.refresh(tokens["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(late, refused("invalid_grant"));
+}
+
+#[tokio::test]
+async fn nobody_is_sent_off_this_machine() {
+    let browser = Browser::new().await;
+    for elsewhere in [
+        "https://example.com/callback",
+        "http://localhost.example.com/",
+        "http://localhost@example.com/",
+        "http://example.com@localhost/",
+        "//example.com/",
+        "javascript:alert(1)",
+        "",
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let page = browser.authorize(method, "sunyoung", &[("redirect_uri", elsewhere)]).await;
+            assert_eq!((page.status, &*page.location), (400, ""), "{elsewhere}");
+        }
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("client_id", CLIENT_ID), ("logout_uri", elsewhere)])
+            .finish();
+        let page = browser.send(Method::GET, &format!("/logout?{query}"), &[]).await;
+        assert_eq!((page.status, &*page.location), (400, ""), "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_client_asks_wrongly_is_told_to_the_client() {
+    let browser = Browser::new().await;
+    for (change, error) in [
+        (("response_type", "token"), "unsupported_response_type"),
+        (("scope", "profile"), "invalid_scope"),
+        (("code_challenge_method", "plain"), "invalid_request"),
+        (("code_challenge", ""), "invalid_request"),
+        (("prompt", "none"), "login_required"),
+    ] {
+        let page = browser.authorize(Method::GET, "", &[change]).await;
+        let expected = format!("{BACK}?error={error}&");
+        assert!(
+            page.status == 303 && page.location.starts_with(&expected),
+            "{} {}",
+            page.status,
+            page.location
+        );
+        assert!(page.location.ends_with("&state=st%26te"), "{}", page.location);
+    }
+    let other = browser.authorize(Method::GET, "", &[("client_id", "another")]).await;
+    assert_eq!((other.status, &*other.location), (400, ""));
+    let exchange = |change| async move {
+        let browser = Browser::new().await;
+        browser.exchange("code", &[change]).await
+    };
+    assert_eq!(exchange(("client_id", "another")).await, refused("invalid_client"));
+    assert_eq!(exchange(("grant_type", "password")).await, refused("unsupported_grant_type"));
+}
+
+#[tokio::test]
+async fn logging_out_leads_back() {
+    let browser = Browser::new().await;
+    let path = format!("/logout?client_id={CLIENT_ID}&logout_uri=http%3A%2F%2F127.0.0.1%3A4567%2F");
+    let page = browser.send(Method::GET, &path, &[]).await;
+    assert_eq!((page.status, &*page.location), (303, "http://127.0.0.1:4567/"));
+}
