@@ -180,7 +180,7 @@ build_stack() {
 # start_stack ARGUMENTS...: sets stack_port and stack_child.
 start_stack() {
     stack_port=${stack_port:-$(free_port)}
-    start stack "$target/debug/local" --port "$stack_port" "$@"
+    start stack "$target/debug/local" --port "$stack_port" --client-dir "$scratch" "$@"
     stack_child=$last_child
     wait_until 120 'the local stack is up' answers "http://127.0.0.1:$stack_port/local/health"
 }

@@ -11,3 +11,4 @@ pub mod options;
 mod pages;
 mod sign_in;
 pub mod stack;
+pub mod web_client;

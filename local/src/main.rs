@@ -11,6 +11,7 @@ use cruddur::config::environment;
 use local::{
     options::{Engines, Options},
     stack::Stack,
+    web_client,
 };
 use seed::demo::DEMO_USERS;
 use tokio::{runtime::Runtime, select};
@@ -43,7 +44,10 @@ async fn run(options: &Options) -> Result<()> {
         signal = told_to_stop() => return signal,
     };
     say(&welcome(&stack));
-    told_to_stop().await?;
+    select! {
+        () = async { web_client::build(&options.client_dir, say).await; std::future::pending().await } => {}
+        signal = told_to_stop() => signal?,
+    }
     say("stopping");
     select! {
         stopped = stack.stop() => stopped?,
@@ -76,6 +80,7 @@ fn welcome(stack: &Stack) -> String {
     format!(
         "\n\
          Cruddur Messages is up.\n\n\
+         \x20 Web client  {url}\n\
          \x20 API         {url}/api\n\
          \x20 DynamoDB    {}\n\
          \x20 PostgreSQL  {database}\n\

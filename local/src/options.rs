@@ -22,7 +22,14 @@ pub struct Options {
     /// Keep nothing: everything is gone when the stack stops.
     #[arg(long, conflicts_with = "data_dir")]
     pub ephemeral: bool,
+
+    /// Where the web client is: by default the folder frontend of the checkout. Where npm is there, it is built when it
+    /// was not yet, or has changed.
+    #[arg(long, value_name = "FOLDER", default_value = CLIENT_DIR, hide_default_value = true)]
+    pub client_dir: PathBuf,
 }
+
+const CLIENT_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../frontend");
 
 const VARIABLES: &str = "\
 Environment:
@@ -121,7 +128,10 @@ mod tests {
 
     #[test]
     fn the_engines_get_the_next_two_ports() {
-        let ports = |port| Options { port, data_dir: PathBuf::new(), ephemeral: true }.engine_ports();
+        let ports = |port| {
+            Options { port, data_dir: PathBuf::new(), ephemeral: true, client_dir: PathBuf::new() }
+                .engine_ports()
+        };
         assert_eq!(ports(4567), EnginePorts { dynamodb: 4568, postgres: 4569 });
         assert_eq!(ports(0), EnginePorts { dynamodb: 0, postgres: 0 });
         assert_eq!(ports(65535), EnginePorts { dynamodb: 0, postgres: 0 });

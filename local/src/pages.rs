@@ -1,4 +1,4 @@
-//! The pages and paths that only the local stack has: `/` and everything below `/local`. No CORS: they are not
+//! The paths that only the local stack has: everything below `/local`, but for signing in. No CORS: they are not
 //! part of the API.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use cruddur::{
     postgres::Postgres,
     user::{Handle, User},
 };
-use http::{StatusCode, header};
+use http::StatusCode;
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -51,26 +51,11 @@ struct Local {
 /// The router of these paths.
 pub(crate) fn router(places: Places, postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
     Router::new()
-        .route("/", get(index))
         .route("/local/health", get(health))
         .route("/local/users", get(users))
         .route("/local/token", post(token))
         .route(&format!("{ISSUER_PATH}{KEY_SET_PATH}"), get(key_set))
         .with_state(Local { places, postgres, issuer })
-}
-
-async fn index() -> Response {
-    let text = "Cruddur Messages\n\n\
-        The API is below /api:\n\
-        \x20 GET  /api/message_groups\n\
-        \x20 GET  /api/messages/{message_group_uuid}\n\
-        \x20 POST /api/messages\n\
-        \x20 GET  /api/users/@{handle}/short\n\n\
-        Only here, on this machine:\n\
-        \x20 GET  /local/users    the users\n\
-        \x20 POST /local/token    an access token, for {\"handle\": \"sunyoung\"}\n\
-        \x20 GET  /local/health   200 once everything is up\n";
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
 /// The server answers only when everything is up, so this needs no look at the parts.

@@ -31,7 +31,7 @@ use crate::{
     mapping::{self, Mapping, MappingHandle},
     options::{DynamoDbUrls, Engines, Options},
     pages::{self, Places},
-    sign_in,
+    sign_in, web_client,
 };
 
 /// How long requests that are under way at the end may take.
@@ -110,6 +110,7 @@ impl Stack {
         let issuer = Arc::new(issuer);
         let router = pages::router(places, Arc::clone(&postgres), Arc::clone(&issuer))
             .merge(sign_in::router(postgres, issuer))
+            .merge(web_client::router(&options.client_dir))
             .merge(Gateway::new(functions.routes())?.into_router());
         let (stop, mut stopped) = watch::channel(false);
         let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())

@@ -65,8 +65,9 @@ pub(crate) async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> End
 impl Stack {
     /// Starts a stack over the data in `data`, on any port.
     pub(crate) async fn start(data: &Path) -> Self {
+        // The data folder holds no web client, so that none is built.
         let data = data.to_str().unwrap();
-        let mut child = command(&["--port", "0", "--data-dir", data]).spawn().unwrap();
+        let mut child = command(&["--port", "0", "--data-dir", data, "--client-dir", data]).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let welcome = timeout(PATIENCE, until_up(&mut stderr)).await.expect("the stack does not come up");
         let url = welcome

@@ -13,6 +13,7 @@ mod key_set;
 mod list_message_groups;
 mod list_messages;
 mod meter;
+mod openapi;
 mod order_of_checks;
 mod pages;
 mod post_confirmation;
