@@ -1,0 +1,106 @@
+import AxeBuilder from '@axe-core/playwright';
+import { type Page, composer, expect, inbox, message, openConversation, say, signInAs, test } from './test.ts';
+
+async function isAccessible(page: Page, what: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(
+    violations.map(({ id, nodes }) => `${what}: ${id}: ${nodes.map(({ html }) => html).join('; ')}`),
+  ).toEqual([]);
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing on any page (${colorScheme})`, async ({ browser, signIn, stack }) => {
+    const stranger = await (await browser.newContext({ baseURL: stack.url, colorScheme })).newPage();
+    await stranger.goto('/');
+    await expect(stranger.getByRole('button', { name: 'Sign in' })).toBeVisible();
+    await isAccessible(stranger, 'welcome');
+    await stranger.getByRole('button', { name: 'Sign in' }).click();
+    await expect(stranger.getByRole('button', { name: '@sunyoung' })).toBeVisible();
+    await isAccessible(stranger, 'users to pick from');
+
+    const page = await signIn('sunyoung', { colorScheme });
+    await isAccessible(page, 'inbox');
+    await openConversation(page, 'Scarlett Ho');
+    await say(page, 'Hello');
+    await expect(message(page, 'Hello').getByText('Sent')).toBeAttached();
+    await isAccessible(page, 'conversation');
+    await page.goto('/messages/new/lore');
+    await expect(composer(page)).toBeVisible();
+    await isAccessible(page, 'new conversation');
+    await page.goto('/messages/0195b5a0-0000-7000-8000-0000000000ff');
+    await expect(page.getByRole('main')).toContainText(/conversation/i);
+    await isAccessible(page, 'no such conversation');
+    await page.goto('/messages/new/nobody.at.all');
+    await expect(page.getByRole('main')).toContainText(/nobody\.at\.all/);
+    await isAccessible(page, 'no such user');
+    await page.goto('/messages');
+    await page.route('**/api/messages', (route) => route.fulfill({ status: 422, json: ['message_blank'] }));
+    await openConversation(page, 'Scarlett Ho');
+    await say(page, 'Refused');
+    await expect(message(page, 'Refused').getByRole('button', { name: 'Retry' })).toBeVisible();
+    await isAccessible(page, 'failed message');
+    await page.context().setOffline(true);
+    await expect(page.getByText(/offline/i).first()).toBeVisible();
+    await isAccessible(page, 'offline');
+  });
+}
+
+test('the keyboard alone suffices', async ({ browser, stack }) => {
+  const page = await (await browser.newContext({ baseURL: stack.url })).newPage();
+  await page.goto('/');
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await tabTo(page, 'Sign in');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('button', { name: '@sunyoung' })).toBeVisible();
+  await tabTo(page, 'Sunyoung Lee');
+  await page.keyboard.press('Enter');
+  await expect(inbox(page)).toBeVisible();
+
+  await tabTo(page, 'Scarlett Ho');
+  await page.keyboard.press('Enter');
+  await expect(composer(page)).toBeFocused();
+  await page.keyboard.type('Written without a mouse');
+  await page.keyboard.press('Enter');
+  await expect(message(page, 'Written without a mouse').getByText('Sent')).toBeAttached();
+  await expect(composer(page)).toBeFocused();
+
+  await tabTo(page, 'Write to a handle');
+  await page.keyboard.type('lore');
+  await expect(page.getByRole('link', { name: 'Write to Lore Winters' })).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/messages\/new\/lore$/);
+  await expect(composer(page)).toBeFocused();
+  await page.keyboard.type('Hello, Lore!');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/messages\/[0-9a-f-]{36}$/);
+});
+
+/** Presses Tab until the focus, which has to be visible, is on something with this text. */
+async function tabTo(page: Page, text: string): Promise<void> {
+  for (let presses = 0; presses < 40; presses += 1) {
+    await page.keyboard.press('Tab');
+    const focused = page.locator(':focus');
+    const label = await focused.evaluate((element) =>
+      [element.textContent, element.getAttribute('aria-label'), element.getAttribute('placeholder')].join(' '),
+    );
+    if (label.includes(text)) {
+      const outlined = await focused.evaluate((element) => {
+        const around = element.closest('.start-field, .composer-field') ?? element;
+        const visible = (style: CSSStyleDeclaration) => style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+        return visible(getComputedStyle(element)) || visible(getComputedStyle(around));
+      });
+      expect(outlined, `the focus on ${text} can be seen`).toBe(true);
+      return;
+    }
+  }
+  throw new Error(`no Tab leads to ${text}`);
+}
+
+test('signing in comes back to the page one came for', async ({ browser, stack }) => {
+  const sent = await (await stack.api('sunyoung')).send({ handle: 'scarlett' }, 'Come back to me');
+  const page = await (await browser.newContext({ baseURL: stack.url })).newPage();
+  await page.goto(`/messages/${sent.message_group_uuid}`);
+  await signInAs(page, 'scarlett');
+  await expect(page).toHaveURL(new RegExp(`${sent.message_group_uuid}$`));
+  await expect(message(page, 'Come back to me')).toBeVisible();
+});

@@ -1,0 +1,66 @@
+import { composer, expect, inbox, isMarked, mark, message, messages, openConversation, say, test } from './test.ts';
+
+test('two people chat in two windows, without a page being loaded anew', async ({ signIn }) => {
+  const sunyoung = await signIn('sunyoung');
+  const scarlett = await signIn('scarlett');
+  await openConversation(sunyoung, 'Scarlett Ho');
+  await openConversation(scarlett, 'Sunyoung Lee');
+  await mark(sunyoung);
+  await mark(scarlett);
+
+  await say(sunyoung, 'Are you on the train?');
+  await expect(message(sunyoung, 'Are you on the train?')).toHaveClass(/own/);
+  await expect(message(scarlett, 'Are you on the train?')).toHaveClass(/others/);
+
+  await composer(scarlett).pressSequentially('Yes.');
+  await composer(scarlett).press('Shift+Enter');
+  await composer(scarlett).pressSequentially('The network comes and goes.');
+  await composer(scarlett).press('Enter');
+  await expect(message(sunyoung, 'The network comes and goes.').locator('.bubble')).toHaveText(
+    'Yes.\nThe network comes and goes.',
+    { useInnerText: true },
+  );
+  await expect(inbox(sunyoung).getByRole('link', { name: 'Scarlett Ho' })).toContainText('The network comes and goes.');
+
+  expect(await isMarked(sunyoung)).toBe(true);
+  expect(await isMarked(scarlett)).toBe(true);
+});
+
+test('the first message to a handle opens the conversation for both', async ({ signIn, stack }) => {
+  const lore = await signIn('lore');
+  await expect(inbox(lore)).toContainText('No conversations yet');
+  const start = lore.getByRole('textbox', { name: 'Start a conversation by handle' });
+  await start.fill('nobody.at.all');
+  await expect(lore.getByText('There is no user @nobody.at.all.')).toBeVisible();
+  await start.fill('@Bayko');
+  await lore.getByRole('link', { name: 'Write to Andrew Bayko' }).click();
+  await expect(lore).toHaveURL(/\/messages\/new\/bayko$/);
+  await say(lore, 'Hello, Andrew!');
+  await expect(lore).toHaveURL(/\/messages\/[0-9a-f-]{36}$/);
+  await expect(messages(lore)).toHaveCount(1);
+
+  const bayko = await signIn('bayko');
+  await openConversation(bayko, 'Lore Winters');
+  await expect(message(bayko, 'Hello, Andrew!')).toBeVisible();
+  const group = new URL(lore.url()).pathname.split('/').at(-1) ?? '';
+  expect((await (await stack.api('bayko')).messages(group)).map(({ message: text }) => text)).toEqual(['Hello, Andrew!']);
+});
+
+test('a third person can not open a conversation of others', async ({ signIn, stack }) => {
+  const sent = await (await stack.api('sunyoung')).send({ handle: 'scarlett' }, 'Only for you');
+  const andrew = await signIn('andrew');
+  await andrew.goto(`/messages/${sent.message_group_uuid}`);
+  await expect(andrew.getByRole('main')).toContainText(/no such conversation|not found|not in it/i);
+  await expect(andrew.getByText('Only for you')).toHaveCount(0);
+  await expect(composer(andrew)).toHaveCount(0);
+});
+
+test('what somebody writes is never taken for HTML', async ({ signIn, stack }) => {
+  const text = '<img src=x onerror="document.title=\'taken\'"><b>bold</b> &amp; <script>alert(1)</script>';
+  await (await stack.api('scarlett')).send({ handle: 'sunyoung' }, text);
+  const sunyoung = await signIn('sunyoung');
+  await openConversation(sunyoung, 'Scarlett Ho');
+  await expect(messages(sunyoung).last().locator('.bubble')).toHaveText(text);
+  await expect(sunyoung.locator('#conversation .bubble :is(img, b, script)')).toHaveCount(0);
+  expect(await sunyoung.title()).not.toContain('taken');
+});

@@ -1,0 +1,108 @@
+import { expect, inbox, message, messages, openConversation, test } from './test.ts';
+
+test('500 messages scroll up without a jump, and every one is shown once', async ({ signIn, stack }) => {
+  const [sunyoung, lore] = await Promise.all([stack.api('sunyoung'), stack.api('lore')]);
+  let group = '';
+  for (let number = 1; number <= 500; number += 1) {
+    const [sender, handle] = number % 3 === 0 ? [lore, 'sunyoung'] : [sunyoung, 'lore'];
+    const text = `Number ${number}.${' And some more words.'.repeat(number % 7)}`;
+    group = (await sender.send({ handle }, text)).message_group_uuid;
+  }
+  const page = await signIn('sunyoung');
+  await page.goto(`/messages/${group}`);
+  await expect(message(page, 'Number 500.')).toBeInViewport();
+
+  let shown = await messages(page).count();
+  while (shown < 500) {
+    const before = await firstInView();
+    await page.mouse.move(800, 300);
+    await page.mouse.wheel(0, -4000);
+    await expect.poll(() => messages(page).count(), { timeout: 30_000 }).toBeGreaterThan(shown);
+    shown = await messages(page).count();
+    expect(before).not.toBe('');
+  }
+  const texts = await messages(page).locator('.bubble').allInnerTexts();
+  expect(texts.map((text) => Number(/^Number (\d+)\./.exec(text)?.[1]))).toEqual(
+    Array.from({ length: 500 }, (_, index) => index + 1),
+  );
+
+  // Reading in the middle: what comes in moves nothing.
+  await message(page, 'Number 250.').scrollIntoViewIfNeeded();
+  const top = await topOf('Number 250.');
+  await lore.send({ handle: 'sunyoung' }, 'Number 501.');
+  await page.getByRole('button', { name: /new message/i }).waitFor({ timeout: 30_000 });
+  expect(Math.abs((await topOf('Number 250.')) - top)).toBeLessThanOrEqual(1);
+  await page.getByRole('button', { name: /new message/i }).click();
+  await expect(message(page, 'Number 501.')).toBeInViewport();
+
+  async function topOf(text: string): Promise<number> {
+    return (await message(page, text).first().boundingBox())?.y ?? Number.NaN;
+  }
+
+  async function firstInView(): Promise<string> {
+    return messages(page).first().innerText();
+  }
+});
+
+test('loading older messages leaves what is being read where it is', async ({ signIn, stack }) => {
+  const sunyoung = await stack.api('sunyoung');
+  let group = '';
+  for (let number = 1; number <= 60; number += 1) {
+    group = (await sunyoung.send({ handle: 'lore' }, `Number ${number}.`)).message_group_uuid;
+  }
+  const page = await signIn('lore');
+  // Older pages are held back until the place of what is read has been measured.
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  await page.route('**/api/messages/*cursor=*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`/messages/${group}`);
+  await expect(message(page, 'Number 60.')).toBeInViewport();
+  await page.mouse.move(800, 300);
+  await page.mouse.wheel(0, -10_000);
+  const oldest = messages(page).first();
+  const text = await oldest.locator('.bubble').innerText();
+  await expect(oldest).toBeInViewport();
+  await page.waitForTimeout(300);
+  const read = messages(page).filter({ hasText: text });
+  const before = (await read.boundingBox())?.y ?? Number.NaN;
+  const count = await messages(page).count();
+  letGo();
+  await expect.poll(() => messages(page).count()).toBeGreaterThan(count);
+  await page.waitForTimeout(300);
+  expect(Math.abs(((await read.boundingBox())?.y ?? Number.NaN) - before)).toBeLessThanOrEqual(2);
+});
+
+test('reload, back, forward, and a link to a conversation far down the inbox', async ({ signIn, stack }) => {
+  await stack.cruddur('ddb', 'seed', '--users', '45', '--groups', '1', '--messages', '1');
+  const sunyoung = await stack.api('sunyoung');
+  const far = await sunyoung.send({ handle: 'load-000001' }, 'Far down');
+  for (let number = 2; number <= 45; number += 1) {
+    await sunyoung.send({ handle: `load-${String(number).padStart(6, '0')}` }, `Hello ${number}`);
+  }
+  const page = await signIn('sunyoung');
+  const links = inbox(page).getByRole('link');
+  await expect.poll(() => links.count()).toBeGreaterThanOrEqual(20);
+  expect(await links.count()).toBeLessThan(47);
+
+  await page.goto(`/messages/${far.message_group_uuid}`);
+  await expect(message(page, 'Far down')).toBeVisible();
+  await expect(page).toHaveTitle(/load/i);
+
+  await openConversation(page, '@load-000045');
+  await expect(message(page, 'Hello 45')).toBeVisible();
+  await page.goBack();
+  await expect(message(page, 'Far down')).toBeVisible();
+  await page.goForward();
+  await expect(message(page, 'Hello 45')).toBeVisible();
+  await page.reload();
+  await expect(message(page, 'Hello 45')).toBeVisible();
+
+  // The list loads more on scrolling down, until all 47 are there.
+  await expect(async () => {
+    await links.last().scrollIntoViewIfNeeded();
+    expect(await links.count()).toBe(47);
+  }).toPass({ timeout: 30_000 });
+});

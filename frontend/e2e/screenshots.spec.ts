@@ -1,0 +1,47 @@
+import { expect, inbox, message, openConversation, say, test } from './test.ts';
+
+/** Kept as artefacts: for people to look at, not compared. */
+const FOLDER = 'e2e/screenshots';
+
+const looks = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  phone: { colorScheme: 'light', viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
+} as const;
+
+for (const [look, options] of Object.entries(looks)) {
+  test(`every page (${look})`, async ({ browser, signIn, stack }) => {
+    const stranger = await (await browser.newContext({ baseURL: stack.url, ...options })).newPage();
+    const shoot = (page: typeof stranger, name: string) => page.screenshot({ path: `${FOLDER}/${name}-${look}.png` });
+    await stranger.goto('/');
+    await expect(stranger.getByRole('button', { name: 'Sign in' })).toBeVisible();
+    await shoot(stranger, 'welcome');
+    await stranger.getByRole('button', { name: 'Sign in' }).click();
+    await expect(stranger.getByRole('button', { name: '@sunyoung' })).toBeVisible();
+    await shoot(stranger, 'users');
+
+    const page = await signIn('sunyoung', options);
+    await expect(inbox(page).getByRole('link')).toHaveCount(2);
+    await shoot(page, 'inbox');
+    await openConversation(page, 'Scarlett Ho');
+    await say(page, 'Have a good trip!');
+    await expect(message(page, 'Have a good trip!').getByText('Sent')).toBeAttached();
+    await shoot(page, 'conversation');
+    await page.route('**/api/messages', (route) => route.fulfill({ status: 422, json: ['message_blank'] }));
+    await say(page, 'This one is refused');
+    await expect(message(page, 'This one is refused').getByRole('button', { name: 'Retry' })).toBeVisible();
+    await shoot(page, 'failed');
+    await message(page, 'This one is refused').getByRole('button', { name: 'Delete' }).click();
+    await page.goto('/messages/new/lore');
+    await expect(page.getByText('Lore Winters').first()).toBeVisible();
+    await shoot(page, 'new');
+    await page.goto('/messages/0195b5a0-0000-7000-8000-0000000000ff');
+    await expect(page.getByRole('main')).toContainText(/conversation/i);
+    await shoot(page, 'no-such-conversation');
+    await page.goto('/nowhere').catch(() => null);
+    await page.goto('/messages');
+    await page.context().setOffline(true);
+    await expect(page.getByText(/offline/i).first()).toBeVisible();
+    await shoot(page, 'offline');
+  });
+}

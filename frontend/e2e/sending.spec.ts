@@ -1,0 +1,114 @@
+import { composer, expect, message, messages, openConversation, say, signInAs, test } from './test.ts';
+
+test('a message whose answer is lost is stored once', async ({ signIn, stack }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  const group = new URL(page.url()).pathname.split('/').at(-1) ?? '';
+  const keys: string[] = [];
+  await page.route('**/api/messages', async (route) => {
+    keys.push(route.request().headers()['idempotency-key'] ?? 'none');
+    const answer = await route.fetch();
+    // The first two are carried out, and nobody learns of it.
+    await (keys.length <= 2 ? route.abort('connectionreset') : route.fulfill({ response: answer }));
+  });
+  await say(page, 'Once and no more');
+  await expect(message(page, 'Once and no more').getByText('Sent')).toBeAttached({ timeout: 60_000 });
+  await expect(message(page, 'Once and no more')).toHaveCount(1);
+  expect(keys.length).toBeGreaterThanOrEqual(3);
+  expect(new Set(keys).size).toBe(1);
+  const stored = await (await stack.api('scarlett')).messages(group);
+  expect(stored.filter(({ message: text }) => text === 'Once and no more')).toHaveLength(1);
+});
+
+test('a message that was under way is sent after a reload, with the same key', async ({ signIn, stack }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  const group = new URL(page.url()).pathname.split('/').at(-1) ?? '';
+  const keys: string[] = [];
+  await page.route('**/api/messages', async (route) => {
+    keys.push(route.request().headers()['idempotency-key'] ?? 'none');
+    await route.fetch();
+    await route.abort('connectionreset');
+  });
+  await say(page, 'Said before the reload');
+  await expect.poll(() => keys.length).toBeGreaterThan(0);
+  await page.unroute('**/api/messages');
+  page.on('request', (request) => {
+    if (request.method() === 'POST' && request.url().endsWith('/api/messages')) {
+      keys.push(request.headers()['idempotency-key'] ?? 'none');
+    }
+  });
+  await page.reload();
+  await expect(message(page, 'Said before the reload').getByText('Sent')).toBeAttached({ timeout: 60_000 });
+  await expect(message(page, 'Said before the reload')).toHaveCount(1);
+  expect(new Set(keys).size).toBe(1);
+  const stored = await (await stack.api('scarlett')).messages(group);
+  expect(stored.filter(({ message: text }) => text === 'Said before the reload')).toHaveLength(1);
+});
+
+test('without a network messages wait, and are sent in their order when it is back', async ({ signIn }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await page.context().setOffline(true);
+  await expect(page.getByText(/offline/i).first()).toBeVisible();
+  await say(page, 'First, from a tunnel');
+  await say(page, 'Second, from the same tunnel');
+  await page.context().setOffline(false);
+  await expect(message(page, 'Second, from the same tunnel').getByText('Sent')).toBeAttached({ timeout: 90_000 });
+  await expect(messages(page).nth(-2)).toContainText('First, from a tunnel');
+  await expect(messages(page).last()).toContainText('Second, from the same tunnel');
+});
+
+test('a draft stays with its conversation, over a reload and an expired session', async ({ signIn }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await composer(page).fill('Not yet finished');
+  await openConversation(page, 'Andrew Brown');
+  await expect(composer(page)).toHaveValue('');
+  await say(page, 'This one is for Andrew');
+  await openConversation(page, 'Scarlett Ho');
+  await expect(composer(page)).toHaveValue('Not yet finished');
+  await expect(message(page, 'This one is for Andrew')).toHaveCount(0);
+  await page.reload();
+  await expect(composer(page)).toHaveValue('Not yet finished');
+
+  const at = page.url();
+  await page.route('**/api/**', (route) => route.fulfill({ status: 401, contentType: 'application/json', body: '{}' }));
+  await page.route('**/local/issuer/token', (route) =>
+    route.fulfill({ status: 400, contentType: 'application/json', body: '{"error": "invalid_grant"}' }),
+  );
+  const again = page.getByRole('button', { name: /sign in again/i });
+  await expect(again).toBeVisible({ timeout: 30_000 });
+  await expect(composer(page)).toHaveValue('Not yet finished');
+  await page.unroute('**/api/**');
+  await page.unroute('**/local/issuer/token');
+  await again.click();
+  await page.getByRole('button', { name: '@sunyoung' }).click();
+  await expect(page).toHaveURL(at);
+  await expect(composer(page)).toHaveValue('Not yet finished');
+});
+
+test('what is too long is not sent, and the counter says why', async ({ signIn }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await composer(page).fill('😀'.repeat(1024));
+  await expect(page.getByText('0 characters left')).toBeAttached();
+  await expect(page.getByRole('button', { name: 'Send' })).toBeEnabled();
+  await composer(page).fill('😀'.repeat(1025));
+  await expect(page.getByText('1 characters too many')).toBeAttached();
+  await expect(page.getByRole('button', { name: 'Send' })).toBeDisabled();
+  const shown = await messages(page).count();
+  await composer(page).press('Enter');
+  await expect(messages(page)).toHaveCount(shown);
+});
+
+test('signing out leads back to the welcome, and somebody else finds nothing of it', async ({ signIn }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await composer(page).fill('My draft');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await signInAs(page, 'scarlett');
+  await openConversation(page, 'Sunyoung Lee');
+  await expect(composer(page)).toHaveValue('');
+});

@@ -1,0 +1,64 @@
+import { type BrowserContextOptions, type Page, test as base, expect } from '@playwright/test';
+import { Stack } from './stack.ts';
+
+export { expect } from '@playwright/test';
+export type { Page } from '@playwright/test';
+
+interface Fixtures {
+  stack: Stack;
+  /** A window of its own, signed in as a demo user. */
+  signIn: (handle: string, options?: BrowserContextOptions) => Promise<Page>;
+}
+
+export const test = base.extend<Fixtures>({
+  // Playwright wants the first argument taken apart, also where nothing is taken.
+  // oxlint-disable-next-line no-empty-pattern
+  stack: async ({}, use) => {
+    const stack = await Stack.start();
+    await use(stack);
+    await stack.stop();
+  },
+  signIn: async ({ browser, stack }, use) => {
+    await use(async (handle, options = {}) => {
+      const context = await browser.newContext({ baseURL: stack.url, ...options });
+      const page = await context.newPage();
+      await page.goto('/messages');
+      await signInAs(page, handle);
+      return page;
+    });
+  },
+});
+
+/** From the welcome through the issuer's page, and back to where one was. */
+export async function signInAs(page: Page, handle: string): Promise<void> {
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: `@${handle}` }).click();
+  await expect(page.getByRole('navigation', { name: 'Conversations' })).toBeVisible();
+}
+
+export const inbox = (page: Page) => page.getByRole('navigation', { name: 'Conversations' });
+
+/** Where one writes in the conversation that is open. */
+export const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to / });
+
+/** The messages that are shown, in their order. */
+export const messages = (page: Page) => page.locator('#conversation li.message');
+
+export const message = (page: Page, text: string) => messages(page).filter({ hasText: text });
+
+export async function openConversation(page: Page, name: string): Promise<void> {
+  await inbox(page).getByRole('link', { name }).click();
+  await expect(composer(page)).toBeVisible();
+}
+
+export async function say(page: Page, text: string): Promise<void> {
+  await composer(page).fill(text);
+  await composer(page).press('Enter');
+}
+
+/** A page that was not loaded anew keeps what is put into its window. */
+export async function mark(page: Page): Promise<void> {
+  await page.evaluate(() => Object.assign(window, { marked: true }));
+}
+
+export const isMarked = (page: Page) => page.evaluate(() => 'marked' in window);
