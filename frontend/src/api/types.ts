@@ -1,0 +1,17 @@
+import type { components } from './schema.ts';
+
+type Schemas = components['schemas'];
+
+export type Code = Schemas['Code'];
+export type Message = Schemas['Message'];
+export type MessageGroup = Schemas['MessageGroup'];
+export type NewMessage = Schemas['NewMessage'];
+export type SentMessage = Schemas['SentMessage'];
+export type User = Schemas['User'];
+
+/** A page of a list. */
+export interface Page<Row> {
+  rows: Row[];
+  /** Where the next page begins; null when this is the last one. */
+  next: string | null;
+}
