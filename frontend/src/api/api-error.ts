@@ -1,4 +1,4 @@
-import { isCode } from './error-texts.ts';
+import { isCode } from './code-texts.ts';
 import type { Code } from './types.ts';
 
 /** An answer that is no success, or no answer at all. */

@@ -24,20 +24,19 @@ export function dayNumber(at: number, timeZone?: string): number {
   return Date.UTC(parts.get('year') ?? 0, (parts.get('month') ?? 1) - 1, parts.get('day') ?? 1) / 86_400_000;
 }
 
-/** The heading of a day. */
-export function dayLabel(at: number, now: number, timeZone?: string): string {
-  const ago = dayNumber(now, timeZone) - dayNumber(at, timeZone);
+/** The heading of a day, by the numbers of that day and of today. */
+export function dayLabel(day: number, today: number): string {
+  const ago = today - day;
   if (ago <= 0) {
     return 'Today';
   }
   if (ago === 1) {
     return 'Yesterday';
   }
-  const sameYear = ago < 300;
-  return format(
-    sameYear
+  // The year says nothing about a day whose month has not come round again.
+  const options: Intl.DateTimeFormatOptions =
+    ago < 300
       ? { weekday: 'long', day: 'numeric', month: 'long' }
-      : { day: 'numeric', month: 'long', year: 'numeric' },
-    timeZone,
-  ).format(at);
+      : { day: 'numeric', month: 'long', year: 'numeric' };
+  return format(options, 'UTC').format(day * 86_400_000);
 }

@@ -1,0 +1,33 @@
+import { Navigate, Route, Routes } from 'react-router';
+import type { Account } from './auth/account.ts';
+import { useAccountState } from './auth/use-account.ts';
+import { Welcome } from './auth/welcome.tsx';
+import type { Config } from './config.ts';
+import { Hint } from './groups/hint.tsx';
+import { Conversation } from './messages/conversation.tsx';
+import { NewConversation } from './messages/new-conversation.tsx';
+import { MessagesScreen } from './shell/messages-screen.tsx';
+import { NotFound } from './shell/not-found.tsx';
+import { SignedInProvider } from './signed-in.tsx';
+
+/** The routes. Whoever is not signed in sees the welcome at whatever address, and comes back to it. */
+export function App({ config, account }: { config: Config; account: Account }) {
+  const { person, problem } = useAccountState(account);
+  if (person === null) {
+    return <Welcome account={account} problem={problem} />;
+  }
+  return (
+    <SignedInProvider key={person.id} config={config} account={account} me={person}>
+      <Routes>
+        <Route index element={<Navigate to="/messages" replace />} />
+        <Route path="callback" element={<Navigate to="/messages" replace />} />
+        <Route path="messages" element={<MessagesScreen />}>
+          <Route index element={<Hint />} />
+          <Route path="new/:handle" element={<NewConversation />} />
+          <Route path=":message_group_uuid" element={<Conversation />} />
+        </Route>
+        <Route path="*" element={<NotFound />} />
+      </Routes>
+    </SignedInProvider>
+  );
+}

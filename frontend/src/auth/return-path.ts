@@ -1,0 +1,6 @@
+/** Where to go after signing in: a path of this page, whatever it was given. */
+export function returnPath(state: unknown): string {
+  const from = typeof state === 'object' && state !== null && 'from' in state ? state.from : null;
+  const own = typeof from === 'string' && /^\/(?![/\\])/.test(from) && !/^\/callback\b/.test(from);
+  return own ? from : '/messages';
+}

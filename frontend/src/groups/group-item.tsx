@@ -1,0 +1,31 @@
+import { NavLink } from 'react-router';
+import type { MessageGroup } from '../api/types.ts';
+import { Ago } from '../time/moment.tsx';
+import { Avatar } from '../users/avatar.tsx';
+
+interface Props {
+  group: MessageGroup;
+  now: number;
+  /** Whether a message in it needs attention. */
+  unsent: boolean;
+}
+
+export function GroupItem({ group, now, unsent }: Props) {
+  return (
+    <NavLink className="group-item" to={`/messages/${group.uuid}`}>
+      <Avatar name={group.display_name} handle={group.handle} />
+      <span className="group-names">
+        <strong className="group-name" dir="auto">
+          {group.display_name}
+        </strong>{' '}
+        <span className="handle">@{group.handle}</span>
+      </span>
+      <span className="group-time">
+        <Ago createdAt={group.created_at} now={now} />
+      </span>
+      <span className="group-preview" dir="auto">
+        {unsent && <span className="badge">Not sent</span>} {group.message}
+      </span>
+    </NavLink>
+  );
+}

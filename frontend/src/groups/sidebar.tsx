@@ -1,0 +1,62 @@
+import { useState } from 'react';
+import { useOutbox } from '../outbox/use-outbox.ts';
+import { LeaveIcon } from '../shell/icons.tsx';
+import { useSignedIn } from '../signed-in.tsx';
+import { Avatar } from '../users/avatar.tsx';
+import { GroupList } from './group-list.tsx';
+import { StartConversation } from './start-conversation.tsx';
+import type { InboxView } from './use-inbox.ts';
+
+/** Who one is, whom one may write to, and with whom one has written. */
+export function Sidebar({ inbox }: { inbox: InboxView }) {
+  const { me, account, outbox, drafts } = useSignedIn();
+  const [asking, setAsking] = useState(false);
+  const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
+
+  async function leave() {
+    outbox.clear();
+    drafts.clear();
+    await account.signOut();
+  }
+
+  return (
+    <div className="sidebar">
+      <header className="sidebar-head">
+        <Avatar name={me.name} handle={me.handle} small />
+        <h1>
+          Messages
+          <span className="sidebar-me">
+            {me.name} <span className="handle">@{me.handle}</span>
+          </span>
+        </h1>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Sign out"
+          title="Sign out"
+          onClick={() => (unsent > 0 ? setAsking(true) : void leave())}
+        >
+          <LeaveIcon />
+        </button>
+      </header>
+      {asking && (
+        <div className="question" role="alertdialog" aria-label="Sign out?">
+          <p>
+            {unsent === 1 ? 'One message is not sent yet.' : `${unsent} messages are not sent yet.`} Signing out deletes
+            what is unsent from this device.
+          </p>
+          <p className="actions">
+            <button type="button" className="button small danger" onClick={() => void leave()}>
+              Sign out and delete
+            </button>
+            <button type="button" className="button small" onClick={() => setAsking(false)}>
+              Stay
+            </button>
+          </p>
+        </div>
+      )}
+      <StartConversation />
+      <GroupList view={inbox} />
+    </div>
+  );
+}

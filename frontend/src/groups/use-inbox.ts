@@ -1,0 +1,52 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useOutletContext } from 'react-router';
+import { newestRows } from '../api/pages.ts';
+import { usePoll } from '../polling/use-poll.ts';
+import { useSignedIn } from '../signed-in.tsx';
+import { type Inbox, mergeGroups, reachesKnown } from './inbox.ts';
+
+const KEY = ['groups'];
+
+/** The conversations of who is signed in, kept up to date. One component polls; the others are given what it has. */
+export function useInbox() {
+  const { api, pulse } = useSignedIn();
+  const client = useQueryClient();
+  const poll = usePoll('groups');
+  const { data, error, refetch } = useQuery({
+    queryKey: KEY,
+    queryFn: () => pulse.watch('groups', refresh),
+    ...poll,
+  });
+
+  async function refresh(): Promise<Inbox> {
+    const before = client.getQueryData<Inbox>(KEY)?.groups ?? [];
+    const fresh = await newestRows(
+      (cursor) => api.listGroups(cursor),
+      (page) => reachesKnown(page, before),
+    );
+    // An older page may have come in the meantime.
+    const known = client.getQueryData<Inbox>(KEY);
+    return {
+      groups: mergeGroups(known?.groups ?? [], fresh.rows),
+      next: known !== undefined && fresh.joined ? known.next : fresh.next,
+    };
+  }
+
+  const more = useMutation({
+    mutationFn: (cursor: string) => api.listGroups(cursor),
+    onSuccess: (page) =>
+      client.setQueryData<Inbox>(KEY, (known) => ({
+        groups: mergeGroups(known?.groups ?? [], page.rows),
+        next: page.next,
+      })),
+  });
+
+  return { inbox: data, error, refetch, more };
+}
+
+export type InboxView = ReturnType<typeof useInbox>;
+
+/** The conversations, for what is shown beside the list. */
+export function useInboxBeside(): InboxView {
+  return useOutletContext<InboxView>();
+}

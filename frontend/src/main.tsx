@@ -1,0 +1,40 @@
+import './styles/index.css';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { BrowserRouter } from 'react-router';
+import { App } from './app.tsx';
+import { OidcAccount } from './auth/oidc-account.ts';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+import { ConfigProblem } from './shell/config-problem.tsx';
+
+const base = import.meta.env.BASE_URL;
+
+async function start(): Promise<void> {
+  const element = document.querySelector('#root');
+  if (element === null) {
+    throw new Error('the page has no #root');
+  }
+  const root = createRoot(element);
+  let config: Config;
+  try {
+    config = await loadConfig(`${base}config.json`, window.location.origin);
+  } catch (error) {
+    root.render(<ConfigProblem reason={error instanceof ConfigError ? error.message : String(error)} />);
+    return;
+  }
+  const account = new OidcAccount(config, new URL(base, window.location.origin).href);
+  const path = await account.open(window.location);
+  if (path !== null) {
+    // The code in the address has served its purpose.
+    window.history.replaceState(null, '', base.replace(/\/$/, '') + path);
+  }
+  root.render(
+    <StrictMode>
+      <BrowserRouter basename={base}>
+        <App config={config} account={account} />
+      </BrowserRouter>
+    </StrictMode>,
+  );
+}
+
+void start();

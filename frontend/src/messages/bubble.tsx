@@ -1,0 +1,79 @@
+import { AlertIcon, ClockIcon, SentIcon } from '../shell/icons.tsx';
+import { useSignedIn } from '../signed-in.tsx';
+import type { Entry } from '../outbox/entry.ts';
+import { ClockTime } from '../time/moment.tsx';
+import { exactTime } from '../time/relative.ts';
+import { Avatar } from '../users/avatar.tsx';
+import type { Bubble } from './timeline.ts';
+
+/** One message, with what became of it below when it is one's own. */
+export function BubbleItem({ bubble }: { bubble: Bubble }) {
+  const { entry, own, first, last, at } = bubble;
+  const classes = ['message', own ? 'own' : 'others', first && 'first', last && 'last'].filter(Boolean);
+  const state = entry?.state.name ?? 'listed';
+  return (
+    <li className={classes.join(' ')} data-key={bubble.key} data-state={state}>
+      {!own && last && <Avatar name={bubble.name} handle={bubble.handle} small />}
+      <div className="message-body">
+        <span className="visually-hidden">{own ? 'You' : bubble.name}: </span>
+        <div className="bubble" dir="auto" title={exactTime(at)}>
+          {bubble.text}
+        </div>
+        <div className={last ? 'message-meta' : 'visually-hidden'}>
+          <ClockTime at={at} />
+          {own && <Status entry={entry} />}
+        </div>
+      </div>
+    </li>
+  );
+}
+
+function Status({ entry }: { entry: Entry | null }) {
+  const { outbox } = useSignedIn();
+  const state = entry?.state;
+  if (entry === null || state === undefined || state.name === 'sent') {
+    return (
+      <span className="status">
+        <SentIcon />
+        <span className="visually-hidden">Sent</span>
+      </span>
+    );
+  }
+  if (state.name === 'sending' || (state.name === 'waiting' && state.problem === null)) {
+    return (
+      <span className="status">
+        <ClockIcon />
+        Sending…
+      </span>
+    );
+  }
+  return (
+    <span className="status attention">
+      <span className="status-text">
+        <AlertIcon />
+        {attention(entry)}
+      </span>
+      <button type="button" className="button small" onClick={() => outbox.retry(entry.id)}>
+        {state.name === 'held' ? 'Send now' : 'Retry'}
+      </button>
+      <button type="button" className="button small quiet" onClick={() => outbox.discard(entry.id)}>
+        Delete
+      </button>
+    </span>
+  );
+}
+
+/** What the author of a message that is not sent should know. */
+function attention({ state }: Entry): string {
+  switch (state.name) {
+    case 'failed':
+      return `Not sent. ${state.reason}`;
+    case 'held':
+      return 'Not sent for more than a day. Send it now?';
+    case 'waiting':
+      return `Not sent yet. ${state.problem ?? ''} Trying again…`;
+    case 'sending':
+    case 'sent':
+      return '';
+  }
+}

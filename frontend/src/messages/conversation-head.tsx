@@ -1,0 +1,18 @@
+import { Link } from 'react-router';
+import { BackIcon } from '../shell/icons.tsx';
+import { Avatar } from '../users/avatar.tsx';
+
+/** With whom one writes, and on a phone the way back. */
+export function ConversationHead({ name, handle }: { name: string; handle: string | null }) {
+  return (
+    <header className="conversation-head">
+      <Link className="icon-button back" to="/messages" aria-label="Back to the conversations">
+        <BackIcon />
+      </Link>
+      {handle !== null && <Avatar name={name} handle={handle} small />}
+      <h2>
+        <span dir="auto">{name}</span> {handle !== null && <span className="handle">@{handle}</span>}
+      </h2>
+    </header>
+  );
+}

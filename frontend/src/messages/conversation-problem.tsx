@@ -1,0 +1,23 @@
+import { Link } from 'react-router';
+import { usePageTitle } from '../shell/page-title.ts';
+
+/** Why there is no conversation to see. */
+export function ConversationProblem({ title, text, onRetry }: { title: string; text: string; onRetry?: () => void }) {
+  usePageTitle(title);
+  return (
+    <div className="empty-state">
+      <h2>{title}</h2>
+      <p>{text}</p>
+      <p className="actions">
+        {onRetry && (
+          <button type="button" className="button primary" onClick={onRetry}>
+            Try again
+          </button>
+        )}
+        <Link className="button" to="/messages">
+          All conversations
+        </Link>
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,93 @@
+import { useEffect, useMemo, useState } from 'react';
+import { ApiError } from '../api/api-error.ts';
+import { explain } from '../api/error-texts.ts';
+import type { Message, MessageGroup } from '../api/types.ts';
+import { useInboxBeside } from '../groups/use-inbox.ts';
+import { useOutbox } from '../outbox/use-outbox.ts';
+import { usePageTitle } from '../shell/page-title.ts';
+import { useSignedIn } from '../signed-in.tsx';
+import { dayNumber } from '../time/days.ts';
+import { useNow } from '../time/use-now.ts';
+import { sameHandle } from '../users/handle.ts';
+import { Announcement } from './announcement.tsx';
+import { Composer } from './composer.tsx';
+import { ConversationHead } from './conversation-head.tsx';
+import { ConversationProblem } from './conversation-problem.tsx';
+import { MessageList } from './message-list.tsx';
+import { timeline } from './timeline.ts';
+import { useThread } from './use-thread.ts';
+
+const NONE: Message[] = [];
+
+/** A conversation that the server knows. */
+export function GroupConversation({ group }: { group: string }) {
+  const { me, outbox } = useSignedIn();
+  const { inbox } = useInboxBeside();
+  const { thread, error, refetch, older } = useThread(group);
+  const outgoing = useOutbox();
+  const today = dayNumber(useNow());
+  const [sends, setSends] = useState(0);
+
+  const messages = thread?.messages ?? NONE;
+  const entries = useMemo(() => outgoing.filter((entry) => entry.group === group), [outgoing, group]);
+  const days = useMemo(() => timeline(messages, entries, me, today), [messages, entries, me, today]);
+  const other = otherOf(inbox?.groups, group, messages, me.handle);
+  const name = other?.display_name ?? 'Conversation';
+  usePageTitle(name);
+
+  useEffect(() => {
+    outbox.retire(new Set(messages.map(({ uuid }) => uuid)));
+  }, [outbox, messages, entries]);
+
+  if (thread === undefined && error instanceof ApiError && !error.passes && error.status !== 401) {
+    const missing = error.status === 404;
+    return (
+      <ConversationProblem
+        title={missing ? 'No such conversation' : 'This conversation could not be loaded'}
+        text={explain(error)}
+        onRetry={() => void refetch()}
+      />
+    );
+  }
+  const cursor = thread?.older ?? null;
+  return (
+    <>
+      <ConversationHead name={name} handle={other?.handle ?? null} />
+      {thread === undefined ? (
+        <div className="message-frame waiting" role="status">
+          {error === null ? 'Loading the conversation…' : explain(error)}
+        </div>
+      ) : (
+        <>
+          <MessageList
+            days={days}
+            older={cursor}
+            loading={older.isPending}
+            problem={older.isError ? explain(older.error) : null}
+            onOlder={() => {
+              if (cursor !== null && !older.isPending) {
+                older.mutate(cursor);
+              }
+            }}
+            sends={sends}
+            beginning={<p className="beginning">This is where your conversation with {name} begins.</p>}
+          />
+          <Announcement days={days} />
+        </>
+      )}
+      <Composer target={{ kind: 'group', uuid: group }} name={name} onSent={() => setSends((count) => count + 1)} />
+    </>
+  );
+}
+
+/** With whom the conversation is: as the list says, or who has written in it. */
+function otherOf(
+  groups: readonly MessageGroup[] | undefined,
+  group: string,
+  messages: readonly Message[],
+  me: string,
+): { display_name: string; handle: string } | undefined {
+  return (
+    groups?.find(({ uuid }) => uuid === group) ?? messages.findLast(({ handle }) => !sameHandle(handle, me))
+  );
+}

@@ -1,0 +1,37 @@
+import { useState } from 'react';
+import type { Day } from './timeline.ts';
+
+interface Heard {
+  keys: ReadonlySet<string>;
+  text: string;
+}
+
+/**
+ * What a screen reader should say of a conversation that is open: messages of others that came, and own ones that
+ * could not be sent. What was there at first, and older messages that are loaded, are no news.
+ */
+export function useAnnouncement(days: readonly Day[]): string {
+  const bubbles = days.flatMap((day) => day.bubbles);
+  const [heard, setHeard] = useState<Heard>(() => ({ keys: new Set(bubbles.map(newsKey)), text: '' }));
+  const unheard = bubbles.filter((bubble) => !heard.keys.has(newsKey(bubble)));
+  if (unheard.length > 0) {
+    const known = bubbles.findLastIndex((bubble) => heard.keys.has(newsKey(bubble)));
+    const news = unheard.flatMap((bubble) => {
+      if (bubble.entry?.state.name === 'failed') {
+        return [`Your message was not sent. ${bubble.entry.state.reason}`];
+      }
+      const came = !bubble.own && bubbles.indexOf(bubble) > known;
+      return came ? [`${bubble.name}: ${bubble.text}`] : [];
+    });
+    setHeard({
+      keys: new Set([...heard.keys, ...unheard.map(newsKey)]),
+      text: news.length > 0 ? news.join(' ') : heard.text,
+    });
+  }
+  return heard.text;
+}
+
+/** A message that fails is news again. */
+function newsKey({ key, entry }: Day['bubbles'][number]): string {
+  return entry?.state.name === 'failed' ? `${key} failed` : key;
+}

@@ -1,0 +1,45 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { newestRows } from '../api/pages.ts';
+import { usePoll } from '../polling/use-poll.ts';
+import { useSignedIn } from '../signed-in.tsx';
+import { type Thread, mergeMessages, reachesKnown } from './thread.ts';
+
+/** The messages of a conversation, kept up to date. */
+export function useThread(group: string) {
+  const { api, pulse } = useSignedIn();
+  const client = useQueryClient();
+  const key = ['messages', group];
+  const name = `messages ${group}`;
+  const poll = usePoll(name);
+  const { data, error, refetch } = useQuery({
+    queryKey: key,
+    queryFn: () => pulse.watch(name, refresh),
+    ...poll,
+  });
+
+  async function refresh(): Promise<Thread> {
+    const before = client.getQueryData<Thread>(key)?.messages ?? [];
+    const fresh = await newestRows(
+      (cursor) => api.listMessages(group, cursor),
+      (page) => reachesKnown(page, before),
+    );
+    // An older page may have come in the meantime.
+    const known = client.getQueryData<Thread>(key);
+    if (known === undefined || !fresh.joined) {
+      // With a gap, what is older is loaded anew when one scrolls there.
+      return { messages: mergeMessages([], fresh.rows), older: fresh.next };
+    }
+    return { messages: mergeMessages(known.messages, fresh.rows), older: known.older };
+  }
+
+  const older = useMutation({
+    mutationFn: (cursor: string) => api.listMessages(group, cursor),
+    onSuccess: (page) =>
+      client.setQueryData<Thread>(key, (known) => ({
+        messages: mergeMessages(known?.messages ?? [], page.rows),
+        older: page.next,
+      })),
+  });
+
+  return { thread: data, error, refetch, older };
+}

@@ -1,0 +1,137 @@
+import type { NewMessage, SentMessage } from '../api/types.ts';
+import { backOff } from '../polling/back-off.ts';
+import { foldHandle } from '../users/handle.ts';
+
+/** To whom a message goes: what the request says, and so what the server knows the key with. */
+export type Target = { kind: 'group'; uuid: string } | { kind: 'handle'; handle: string };
+
+export type State =
+  /** To be sent, not before a time; with what went wrong the last time, if it was tried. */
+  | { name: 'waiting'; notBefore: number; problem: string | null }
+  | { name: 'sending' }
+  /** Too old to be sent without asking: the server may have forgotten the key. */
+  | { name: 'held' }
+  /** The server will not have it. */
+  | { name: 'failed'; reason: string }
+  /** Stored; shown from here until the conversation's list has it. */
+  | { name: 'sent'; message: SentMessage };
+
+/** A message on its way. Everything but `group`, `attempts`, `vouched` and `state` is fixed when it is made. */
+export interface Entry {
+  /** The idempotency key. */
+  id: string;
+  target: Target;
+  text: string;
+  created: number;
+  /** When its author last said that it is to be sent. */
+  vouched: number;
+  attempts: number;
+  /** The group it is shown in, once that is known. */
+  group: string | null;
+  state: State;
+}
+
+/** What became of an attempt. */
+export type Outcome =
+  | { kind: 'stored'; message: SentMessage }
+  | { kind: 'refused'; reason: string }
+  | { kind: 'later'; problem: string; retryAfter: number | null }
+  /** Nobody is signed in any more. */
+  | { kind: 'signed-out' };
+
+/** How long the server keeps a key. */
+export const KEY_LIFE = 24 * 60 * 60 * 1000;
+
+export function newEntry(id: string, target: Target, text: string, now: number): Entry {
+  return {
+    id,
+    target: target.kind === 'handle' ? { kind: 'handle', handle: foldHandle(target.handle) } : target,
+    text,
+    created: now,
+    vouched: now,
+    attempts: 0,
+    group: target.kind === 'group' ? target.uuid : null,
+    state: { name: 'waiting', notBefore: now, problem: null },
+  };
+}
+
+/** The name of a conversation: of its group, or of a handle with which there is no group yet. */
+export function conversationKey(target: Target): string {
+  return target.kind === 'group' ? `group:${target.uuid}` : `handle:${foldHandle(target.handle)}`;
+}
+
+/** The conversation a message is in now. */
+export function conversationOf(entry: Entry): string {
+  return conversationKey(entry.group === null ? entry.target : { kind: 'group', uuid: entry.group });
+}
+
+export function requestOf(entry: Entry): NewMessage {
+  return entry.target.kind === 'group'
+    ? { message: entry.text, message_group_uuid: entry.target.uuid }
+    : { message: entry.text, handle: entry.target.handle };
+}
+
+/** As it is after the page was loaded anew: what was being sent may or may not have arrived, so it is sent again. */
+export function revived(entry: Entry, now: number): Entry {
+  if (entry.state.name === 'sending' || entry.state.name === 'waiting') {
+    return checked({ ...entry, state: { name: 'waiting', notBefore: now, problem: null } }, now);
+  }
+  return entry;
+}
+
+/** Holds back what has become too old to be sent without asking. */
+export function checked(entry: Entry, now: number): Entry {
+  const tooOld = now - entry.vouched >= KEY_LIFE;
+  return entry.state.name === 'waiting' && tooOld ? { ...entry, state: { name: 'held' } } : entry;
+}
+
+export function begun(entry: Entry): Entry {
+  return { ...entry, attempts: entry.attempts + 1, state: { name: 'sending' } };
+}
+
+/** After an attempt. */
+export function settled(entry: Entry, outcome: Outcome, now: number, random: number): Entry {
+  switch (outcome.kind) {
+    case 'stored':
+      return {
+        ...entry,
+        group: outcome.message.message_group_uuid,
+        state: { name: 'sent', message: outcome.message },
+      };
+    case 'refused':
+      return { ...entry, state: { name: 'failed', reason: outcome.reason } };
+    case 'later': {
+      const delay = Math.max(backOff(entry.attempts, random), (outcome.retryAfter ?? 0) * 1000);
+      return { ...entry, state: { name: 'waiting', notBefore: now + delay, problem: outcome.problem } };
+    }
+    case 'signed-out':
+      return { ...entry, state: { name: 'waiting', notBefore: now, problem: 'You are signed out.' } };
+  }
+}
+
+/** After its author asked to send it (again). The key stays: the last attempt may have arrived. */
+export function vouchedFor(entry: Entry, now: number): Entry {
+  if (entry.state.name === 'sent' || entry.state.name === 'sending') {
+    return entry;
+  }
+  return { ...entry, vouched: now, state: { name: 'waiting', notBefore: now, problem: null } };
+}
+
+/**
+ * After the first message to a handle was stored and their group is known.
+ *
+ * What was never tried is sent to the group; what was tried keeps its target, since the server knows the key with it.
+ */
+export function following(entry: Entry, handle: string, group: string): Entry {
+  if (entry.group !== null || entry.target.kind !== 'handle' || entry.target.handle !== foldHandle(handle)) {
+    return entry;
+  }
+  return entry.attempts === 0
+    ? { ...entry, group, target: { kind: 'group', uuid: group } }
+    : { ...entry, group };
+}
+
+/** Oldest first. */
+export function byCreation(a: Entry, b: Entry): number {
+  return a.created - b.created || (a.id < b.id ? -1 : Number(a.id > b.id));
+}

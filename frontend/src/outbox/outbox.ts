@@ -1,0 +1,265 @@
+import type { NewMessage, SentMessage } from '../api/types.ts';
+import {
+  type Entry,
+  type Target,
+  begun,
+  byCreation,
+  checked,
+  conversationOf,
+  following,
+  KEY_LIFE,
+  newEntry,
+  requestOf,
+  revived,
+  settled,
+  vouchedFor,
+} from './entry.ts';
+import { outcomeOf } from './outcome.ts';
+import { Shelf } from './shelf.ts';
+
+/** How long a message of another window is left to that window: longer than one attempt may take. */
+const FOREIGN = 40_000;
+
+export interface OutboxOptions {
+  /** Whose messages these are. */
+  user: string;
+  send: (message: NewMessage, key: string) => Promise<SentMessage>;
+  /** Called when one was stored. */
+  onStored?: (entry: Entry) => void;
+  random?: () => number;
+}
+
+/**
+ * The messages of one person that are on their way.
+ *
+ * In each conversation one is sent at a time, in the order in which they were written. Each keeps its key over retries
+ * and reloads, so that it is stored once however often it is sent.
+ */
+export class Outbox {
+  readonly #shelf: Shelf;
+  readonly #send: OutboxOptions['send'];
+  readonly #onStored: (entry: Entry) => void;
+  readonly #random: () => number;
+  readonly #listeners = new Set<() => void>();
+  /** Conversations with a request under way, and the entries of those requests. */
+  readonly #busy = new Map<string, string>();
+  /** When another window last changed an entry. */
+  readonly #foreign = new Map<string, number>();
+  #entries: readonly Entry[] = [];
+  #running = false;
+  #paused = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: OutboxOptions) {
+    this.#shelf = new Shelf(options.user);
+    this.#send = options.send;
+    this.#onStored = options.onStored ?? (() => undefined);
+    this.#random = options.random ?? Math.random;
+    const now = Date.now();
+    for (const entry of this.#shelf.all()) {
+      // Its conversation was not opened for a day, and would have it by now.
+      if (entry.state.name === 'sent' && now - entry.created > KEY_LIFE) {
+        this.#shelf.remove(entry.id);
+      } else {
+        this.#keep(revived(entry, now));
+      }
+    }
+  }
+
+  /** Oldest first. The array is another one after each change. */
+  readonly entries = (): readonly Entry[] => this.#entries;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  start(): void {
+    this.#running = true;
+    window.addEventListener('storage', this.#onStorage);
+    window.addEventListener('online', this.#hurry);
+    this.#pump();
+  }
+
+  stop(): void {
+    this.#running = false;
+    clearTimeout(this.#timer);
+    window.removeEventListener('storage', this.#onStorage);
+    window.removeEventListener('online', this.#hurry);
+  }
+
+  /** Sends nothing while nobody is signed in. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    this.#pump();
+  }
+
+  /** Takes a message, which from now on survives whatever happens to the page. */
+  add(target: Target, text: string): void {
+    // Two in the same millisecond keep their order.
+    const now = Math.max(Date.now(), (this.#entries.at(-1)?.created ?? 0) + 1);
+    this.#keep(newEntry(crypto.randomUUID(), target, text, now));
+    this.#pump();
+  }
+
+  /** Its author wants it sent (again). */
+  retry(id: string): void {
+    this.#update(id, (entry) => vouchedFor(entry, Date.now()));
+    this.#foreign.delete(id);
+    this.#pump();
+  }
+
+  /** Its author does not want it any more. */
+  discard(id: string): void {
+    const entry = this.#find(id);
+    if (entry && entry.state.name !== 'sending') {
+      this.#drop(id);
+      this.#pump();
+    }
+  }
+
+  /** Lets go of stored messages that their conversation's list has. */
+  retire(listed: ReadonlySet<string>): void {
+    for (const { id, state } of this.#entries) {
+      if (state.name === 'sent' && listed.has(state.message.uuid)) {
+        this.#drop(id);
+      }
+    }
+  }
+
+  /** For when a person signs out: nothing of theirs stays on the device. */
+  clear(): void {
+    for (const { id } of this.#entries) {
+      this.#drop(id);
+    }
+  }
+
+  #pump(): void {
+    clearTimeout(this.#timer);
+    if (!this.#running || this.#paused) {
+      return;
+    }
+    const now = Date.now();
+    let wake = Number.POSITIVE_INFINITY;
+    const seen = new Set<string>();
+    for (const entry of this.#entries) {
+      const conversation = conversationOf(entry);
+      const open = entry.state.name === 'waiting' || entry.state.name === 'sending';
+      if (!open || seen.has(conversation)) {
+        continue;
+      }
+      if (checked(entry, now) !== entry) {
+        this.#keep(checked(entry, now));
+        continue;
+      }
+      // What comes later in this conversation waits for this one.
+      seen.add(conversation);
+      if (this.#busy.has(conversation)) {
+        continue;
+      }
+      const due = this.#due(entry);
+      if (due <= now) {
+        void this.#deliver(entry);
+      } else {
+        wake = Math.min(wake, due);
+      }
+    }
+    if (Number.isFinite(wake)) {
+      this.#timer = setTimeout(() => this.#pump(), wake - now);
+    }
+  }
+
+  #due(entry: Entry): number {
+    const touched = this.#foreign.get(entry.id);
+    const notBefore = entry.state.name === 'waiting' ? entry.state.notBefore : 0;
+    return touched === undefined ? notBefore : Math.max(notBefore, touched + FOREIGN);
+  }
+
+  async #deliver(entry: Entry): Promise<void> {
+    const conversation = conversationOf(entry);
+    this.#busy.set(conversation, entry.id);
+    this.#foreign.delete(entry.id);
+    this.#keep(begun(entry));
+    try {
+      const outcome = await this.#send(requestOf(entry), entry.id).then(
+        (message) => ({ kind: 'stored', message }) as const,
+        outcomeOf,
+      );
+      if (outcome.kind === 'signed-out') {
+        this.#paused = true;
+      }
+      // Another window may have seen it through and let it go.
+      this.#update(entry.id, (current) => settled(current, outcome, Date.now(), this.#random()));
+      if (outcome.kind === 'stored') {
+        this.#follow(entry, outcome.message.message_group_uuid);
+        const stored = this.#find(entry.id);
+        if (stored) {
+          this.#onStored(stored);
+        }
+      }
+    } finally {
+      this.#busy.delete(conversation);
+      this.#pump();
+    }
+  }
+
+  #follow({ target }: Entry, group: string): void {
+    if (target.kind === 'handle') {
+      for (const { id } of this.#entries) {
+        this.#update(id, (entry) => following(entry, target.handle, group));
+      }
+    }
+  }
+
+  readonly #hurry = (): void => {
+    for (const { id, state } of this.#entries) {
+      if (state.name === 'waiting') {
+        this.#update(id, (entry) => ({ ...entry, state: { ...state, notBefore: Date.now() } }));
+      }
+    }
+    this.#pump();
+  };
+
+  readonly #onStorage = (event: StorageEvent): void => {
+    const change = this.#shelf.change(event);
+    if (change === null || [...this.#busy.values()].includes(change.id)) {
+      return;
+    }
+    this.#foreign.set(change.id, Date.now());
+    const others = this.#entries.filter(({ id }) => id !== change.id);
+    this.#show(change.entry === null ? others : [...others, change.entry]);
+    this.#pump();
+  };
+
+  #find(id: string): Entry | undefined {
+    return this.#entries.find((entry) => entry.id === id);
+  }
+
+  #update(id: string, change: (entry: Entry) => Entry): void {
+    const entry = this.#find(id);
+    if (entry) {
+      const changed = change(entry);
+      if (changed !== entry) {
+        this.#keep(changed);
+      }
+    }
+  }
+
+  #keep(entry: Entry): void {
+    this.#shelf.put(entry);
+    this.#show([...this.#entries.filter(({ id }) => id !== entry.id), entry]);
+  }
+
+  #drop(id: string): void {
+    this.#shelf.remove(id);
+    this.#foreign.delete(id);
+    this.#show(this.#entries.filter((entry) => entry.id !== id));
+  }
+
+  #show(entries: readonly Entry[]): void {
+    this.#entries = entries.toSorted(byCreation);
+    for (const listener of this.#listeners) {
+      listener();
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { Outlet, useMatch } from 'react-router';
+import { ApiError } from '../api/api-error.ts';
+import { Sidebar } from '../groups/sidebar.tsx';
+import { useInbox } from '../groups/use-inbox.ts';
+import { Banner } from './banner.tsx';
+import { NotProvisioned } from './not-provisioned.tsx';
+
+/** The list beside a conversation; on a phone one of the two. */
+export function MessagesScreen() {
+  const inbox = useInbox();
+  const { error, refetch } = inbox;
+  const atList = useMatch('/messages') !== null;
+
+  if (error instanceof ApiError && error.has('user_not_provisioned')) {
+    return <NotProvisioned onRetry={() => void refetch()} />;
+  }
+  return (
+    <div className="screen">
+      <a className="skip-link" href="#conversation">
+        Skip to the conversation
+      </a>
+      <Banner />
+      <div className="panes" data-showing={atList ? 'list' : 'conversation'}>
+        <Sidebar inbox={inbox} />
+        <main id="conversation" className="conversation-pane" tabIndex={-1}>
+          <Outlet context={inbox} />
+        </main>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,21 @@
+import { millisOf } from './instants.ts';
+import { clockTime, exactTime, relativeTime } from './relative.ts';
+
+/** How long ago, with the exact time on hover. */
+export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
+  const at = millisOf(createdAt);
+  return (
+    <time dateTime={createdAt} title={exactTime(at)}>
+      {relativeTime(at, now)}
+    </time>
+  );
+}
+
+/** The time of a day, with the exact time on hover. */
+export function ClockTime({ at, className }: { at: number; className?: string }) {
+  return (
+    <time dateTime={new Date(at).toISOString()} title={exactTime(at)} className={className}>
+      {clockTime(at)}
+    </time>
+  );
+}
