@@ -16,8 +16,8 @@ export function BubbleItem({ bubble }: { bubble: Bubble }) {
       {!own && last && <Avatar name={bubble.name} handle={bubble.handle} small />}
       <div className="message-body">
         <span className="visually-hidden">{own ? 'You' : bubble.name}: </span>
-        <div className="bubble" dir="auto" title={exactTime(at)}>
-          {bubble.text}
+        <div className="bubble" title={exactTime(at)}>
+          <p dir="auto">{bubble.text}</p>
         </div>
         <div className={last ? 'message-meta' : 'visually-hidden'}>
           <ClockTime at={at} />
@@ -53,12 +53,14 @@ function Status({ entry }: { entry: Entry | null }) {
         <AlertIcon />
         {attention(entry)}
       </span>
-      <button type="button" className="button small" onClick={() => outbox.retry(entry.id)}>
-        {state.name === 'held' ? 'Send now' : 'Retry'}
-      </button>
-      <button type="button" className="button small quiet" onClick={() => outbox.discard(entry.id)}>
-        Delete
-      </button>
+      <span className="status-buttons">
+        <button type="button" className="button small" onClick={() => outbox.retry(entry.id)}>
+          {state.name === 'held' ? 'Send now' : 'Retry'}
+        </button>
+        <button type="button" className="button small quiet" onClick={() => outbox.discard(entry.id)}>
+          Delete
+        </button>
+      </span>
     </span>
   );
 }

@@ -34,7 +34,9 @@ export function hue(handle: string): number {
   for (const letter of foldHandle(handle)) {
     hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 16777619);
   }
-  return (hash >>> 0) % 360;
+  // Without this, handles that differ in the last letter alone would look alike.
+  hash = Math.imul(hash ^ (hash >>> 15), 2246822507);
+  return ((hash ^ (hash >>> 13)) >>> 0) % 360;
 }
 
 const segmenter = new Intl.Segmenter('en-GB', { granularity: 'grapheme' });
