@@ -23,12 +23,12 @@ export function Sidebar({ inbox }: { inbox: InboxView }) {
     <div className="sidebar">
       <header className="sidebar-head">
         <Avatar name={me.name} handle={me.handle} small />
-        <h1>
+        <h2>
           Messages
           <span className="sidebar-me">
             {me.name} <span className="handle">@{me.handle}</span>
           </span>
-        </h1>
+        </h2>
         <button
           type="button"
           className="icon-button"

@@ -72,7 +72,7 @@ export function StartConversation() {
     return (
       <Link className="start-user" to={`/messages/new/${foldHandle(user.handle)}`} onClick={() => setText('')}>
         <Avatar name={user.display_name} handle={user.handle} small />
-        <span className="visually-hidden">Write to </span>
+        <span className="visually-hidden">Write to</span>{' '}
         <strong>{user.display_name}</strong> <span className="handle">@{user.handle}</span>
       </Link>
     );

@@ -1,3 +1,4 @@
+import { useAccountState } from '../auth/use-account.ts';
 import { AlertIcon, ClockIcon, SentIcon } from '../shell/icons.tsx';
 import { useSignedIn } from '../signed-in.tsx';
 import type { Entry } from '../outbox/entry.ts';
@@ -29,7 +30,8 @@ export function BubbleItem({ bubble }: { bubble: Bubble }) {
 }
 
 function Status({ entry }: { entry: Entry | null }) {
-  const { outbox } = useSignedIn();
+  const { account, outbox } = useSignedIn();
+  const { lapsed } = useAccountState(account);
   const state = entry?.state;
   if (entry === null || state === undefined || state.name === 'sent') {
     return (
@@ -43,7 +45,7 @@ function Status({ entry }: { entry: Entry | null }) {
     return (
       <span className="status">
         <ClockIcon />
-        Sending…
+        {lapsed ? 'Sent once you have signed in again' : 'Sending…'}
       </span>
     );
   }

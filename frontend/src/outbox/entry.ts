@@ -51,7 +51,7 @@ export function newEntry(id: string, target: Target, text: string, now: number):
     vouched: now,
     attempts: 0,
     group: target.kind === 'group' ? target.uuid : null,
-    state: { name: 'waiting', notBefore: now, problem: null },
+    state: { name: 'waiting', notBefore: 0, problem: null },
   };
 }
 
@@ -105,7 +105,7 @@ export function settled(entry: Entry, outcome: Outcome, now: number, random: num
       return { ...entry, state: { name: 'waiting', notBefore: now + delay, problem: outcome.problem } };
     }
     case 'signed-out':
-      return { ...entry, state: { name: 'waiting', notBefore: now, problem: 'You are signed out.' } };
+      return { ...entry, state: { name: 'waiting', notBefore: now, problem: null } };
   }
 }
 

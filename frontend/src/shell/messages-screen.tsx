@@ -19,6 +19,7 @@ export function MessagesScreen() {
       <a className="skip-link" href="#conversation">
         Skip to the conversation
       </a>
+      <h1 className="visually-hidden">Cruddur Messages</h1>
       <Banner />
       <div className="panes" data-showing={atList ? 'list' : 'conversation'}>
         <Sidebar inbox={inbox} />

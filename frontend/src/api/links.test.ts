@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { nextCursor } from './links.ts';
+
+test.each([
+  ['</api/messages/x?limit=20&cursor=abc>; rel="next"', 'abc'],
+  ['</first?cursor=no>; rel="first", </api?cursor=yes>; rel=next', 'yes'],
+  ['</api?cursor=a%2Bb>; title="t"; rel="next"', 'a+b'],
+  ['</api?limit=20>; rel="next"', null],
+  ['</api?cursor=abc>; rel="prev"', null],
+  ['', null],
+  [null, null],
+])('of %j the next cursor is %j', (link, cursor) => {
+  expect(nextCursor(link)).toBe(cursor);
+});

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import type { MessageGroup } from '../api/types.ts';
+import { instant, uuid } from '../testing/fake-stack.ts';
+import { mergeGroups, reachesKnown } from './inbox.ts';
+
+function group(number: number, at: number, message = 'text'): MessageGroup {
+  return { uuid: uuid(number), handle: `h${number}`, display_name: `N${number}`, message, created_at: instant(at) };
+}
+
+const order = (groups: MessageGroup[]) => groups.map(({ handle }) => handle);
+
+describe('merging conversations', () => {
+  test('keeps one that a poll did not show', () => {
+    expect(order(mergeGroups([group(1, 30), group(2, 20)], [group(2, 20)]))).toEqual(['h1', 'h2']);
+  });
+
+  test('moves one up with its new message', () => {
+    const merged = mergeGroups([group(1, 30), group(2, 20)], [group(2, 40, 'new'), group(1, 30)]);
+    expect(order(merged)).toEqual(['h2', 'h1']);
+    expect(merged[0]?.message).toBe('new');
+  });
+
+  test('does not go back to an older message', () => {
+    const merged = mergeGroups([group(1, 30, 'newer')], [group(1, 20, 'older')]);
+    expect(merged.map(({ message }) => message)).toEqual(['newer']);
+  });
+
+  test('takes new names of the same message', () => {
+    const renamed = { ...group(1, 30), display_name: 'New Name' };
+    expect(mergeGroups([group(1, 30)], [renamed])).toEqual([renamed]);
+  });
+});
+
+describe('a page joins what is known', () => {
+  test('when it goes down to the newest known conversation', () => {
+    expect(reachesKnown([group(3, 50), group(1, 30)], [group(1, 30), group(2, 20)])).toBe(true);
+  });
+
+  test('but not when newer ones may follow', () => {
+    expect(reachesKnown([group(3, 50), group(4, 40)], [group(1, 30)])).toBe(false);
+  });
+});

@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest';
+import { isBlank, isSendable, scalars, wellFormed } from './text.ts';
+
+describe('the length of a message', () => {
+  test.each([
+    ['abc', 3],
+    ['é', 1],
+    ['e\u0301', 2],
+    ['🎉', 1],
+    ['👨‍👩‍👧', 5],
+    ['\u{D83C}', 1],
+  ])('%j has %i', (text, count) => {
+    expect(scalars(text)).toBe(count);
+  });
+
+  test('1024 may be sent, however many bytes they are, and 1025 may not', () => {
+    expect(isSendable('🎉'.repeat(1024))).toBe(true);
+    expect(isSendable(`${'🎉'.repeat(1024)}x`)).toBe(false);
+  });
+});
+
+describe('white space', () => {
+  // U+0085 and U+1680 are white space; U+FEFF and U+200B, which JavaScript's trim and the eye take for it, are not.
+  test.each([
+    ['', true],
+    [' \n\t', true],
+    ['\u0085\u1680\u2003\u3000', true],
+    ['\uFEFF', false],
+    ['\u200B', false],
+    [' a ', false],
+  ])('%j is blank: %j', (text, blank) => {
+    expect(isBlank(text)).toBe(blank);
+  });
+});
+
+test('halves of a surrogate pair are replaced, pairs are not', () => {
+  expect(wellFormed('a\uD83Cb🎉\uDF89')).toBe('a\uFFFDb🎉\uFFFD');
+});

@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import type { Message } from '../api/types.ts';
+import { instant, uuid } from '../testing/fake-stack.ts';
+import { mergeMessages, reachesKnown } from './thread.ts';
+
+function message(number: number, at: number): Message {
+  return { uuid: uuid(number), handle: 'lore', display_name: 'Lore', message: `${number}`, created_at: instant(at) };
+}
+
+const numbers = (messages: Message[]) => messages.map(({ message: text }) => Number(text));
+
+describe('merging messages', () => {
+  test('puts older pages, news and what is known in order, each once', () => {
+    const known = [message(3, 30), message(4, 40)];
+    const fresh = [message(1, 10), message(4, 40), message(5, 50), message(2, 20)];
+    expect(numbers(mergeMessages(known, fresh))).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('goes by microseconds', () => {
+    const early = { ...message(1, 0), created_at: '2026-01-01T00:00:00.000001Z' };
+    const late = { ...message(2, 0), created_at: '2026-01-01T00:00:00.000002Z' };
+    expect(numbers(mergeMessages([late], [early]))).toEqual([1, 2]);
+  });
+
+  test('orders messages of one instant by their uuids', () => {
+    expect(numbers(mergeMessages([message(2, 10)], [message(1, 10)]))).toEqual([1, 2]);
+  });
+
+  test('finds room for a message that became visible late', () => {
+    expect(numbers(mergeMessages([message(1, 10), message(3, 30)], [message(2, 20), message(3, 30)]))).toEqual([1, 2, 3]);
+  });
+});
+
+describe('a page joins what is known', () => {
+  const known = [message(1, 10), message(2, 20)];
+
+  test('when it goes down to the newest known message', () => {
+    expect(reachesKnown([message(2, 20), message(3, 30)], known)).toBe(true);
+  });
+
+  test('but not when something may be missing in between', () => {
+    expect(reachesKnown([message(4, 40), message(5, 50)], known)).toBe(false);
+  });
+
+  test('when nothing is known', () => {
+    expect(reachesKnown([message(4, 40)], [])).toBe(true);
+  });
+});

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import type { Message } from '../api/types.ts';
+import { type Entry, newEntry } from '../outbox/entry.ts';
+import { instant, uuid } from '../testing/fake-stack.ts';
+import { dayNumber } from '../time/days.ts';
+import { timeline } from './timeline.ts';
+
+const ME = { handle: 'Sunyoung', name: 'Sunyoung Lee' };
+const TODAY = dayNumber(Date.parse('2026-11-22T12:00:00Z'), 'UTC');
+const GROUP = uuid(1);
+
+function message(number: number, handle: string, at: string): Message {
+  return {
+    uuid: uuid(number),
+    handle,
+    display_name: handle,
+    message: `${number}`,
+    created_at: instant(`2026-11-${at}:00Z`),
+  };
+}
+
+function days(messages: Message[], entries: Entry[] = []) {
+  return timeline(messages, entries, ME, TODAY, 'UTC');
+}
+
+/** Each bubble as its text with the bounds of its run: `[1 2]` is a run of two. */
+function runs(messages: Message[], entries: Entry[] = []): string {
+  return days(messages, entries)
+    .map((day) => day.bubbles.map(({ first, last, text }) => `${first ? '[' : ''}${text}${last ? ']' : ''}`).join(' '))
+    .join(' | ');
+}
+
+function entry(text: string, at: string, change: Partial<Entry> = {}): Entry {
+  return { ...newEntry(`key-${text}`, { kind: 'group', uuid: GROUP }, text, Date.parse(`2026-11-${at}:00Z`)), ...change };
+}
+
+describe('the timeline of a conversation', () => {
+  test('has a heading for each day', () => {
+    const shown = days([message(1, 'lore', '20T10:00'), message(2, 'lore', '21T10:00'), message(3, 'lore', '22T10:00')]);
+    expect(shown.map(({ label }) => label.replace(',', ''))).toEqual(['Friday 20 November', 'Yesterday', 'Today']);
+  });
+
+  test('groups what one person writes in one go', () => {
+    expect(
+      runs([
+        message(1, 'lore', '22T10:00'),
+        message(2, 'lore', '22T10:09'),
+        message(3, 'sunyoung', '22T10:10'),
+        message(4, 'lore', '22T10:11'),
+      ]),
+    ).toBe('[1 2] [3] [4]');
+  });
+
+  test('ends a run at a pause and at midnight', () => {
+    expect(
+      runs([
+        message(1, 'lore', '21T23:40'),
+        message(2, 'lore', '21T23:59'),
+        message(3, 'lore', '22T00:01'),
+        message(4, 'lore', '22T00:02'),
+      ]),
+    ).toBe('[1] [2] | [3 4]');
+  });
+
+  test('knows own messages by the handle without case', () => {
+    const shown = days([message(1, 'sunyoung', '22T10:00'), message(2, 'sunyoung2', '22T10:01')]);
+    expect(shown[0]?.bubbles.map(({ own }) => own)).toEqual([true, false]);
+  });
+
+  test('shows what is on its way after everything else, even when this clock is behind', () => {
+    const shown = days([message(1, 'lore', '22T10:00')], [entry('new', '22T09:00')]);
+    expect(shown).toHaveLength(1);
+    expect(shown[0]?.bubbles.map(({ text }) => text)).toEqual(['1', 'new']);
+  });
+
+  test('shows a sent message once, whether the list has it or not, and under the same key', () => {
+    const stored = { ...message(7, 'sunyoung', '22T10:00'), message: 'new' };
+    const sent = entry('new', '22T10:00', { state: { name: 'sent', message: { ...stored, message_group_uuid: GROUP } } });
+    const before = days([], [sent])[0]?.bubbles ?? [];
+    const after = days([stored], [sent])[0]?.bubbles ?? [];
+    expect([before.length, after.length]).toEqual([1, 1]);
+    expect(before[0]?.key).toBe(after[0]?.key);
+  });
+
+  test('does not hide what failed in the middle of a run', () => {
+    const failed = entry('b', '22T10:01', { state: { name: 'failed', reason: '' } });
+    expect(runs([], [entry('a', '22T10:00'), failed, entry('c', '22T10:02')])).toBe('[a] [b] [c]');
+  });
+});

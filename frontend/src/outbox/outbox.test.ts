@@ -1,0 +1,258 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ApiError } from '../api/api-error.ts';
+import type { NewMessage, SentMessage } from '../api/types.ts';
+import { instant, uuid } from '../testing/fake-stack.ts';
+import { KEY_LIFE, type Target } from './entry.ts';
+import { Outbox } from './outbox.ts';
+
+const GROUP: Target = { kind: 'group', uuid: uuid(1) };
+const OTHER: Target = { kind: 'group', uuid: uuid(2) };
+const LORE: Target = { kind: 'handle', handle: 'lore' };
+
+interface Call {
+  message: NewMessage;
+  key: string;
+  answer: (message?: Partial<SentMessage>) => Promise<void>;
+  fail: (error: unknown) => Promise<void>;
+}
+
+let calls: Call[];
+let open: Outbox[];
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+  calls = [];
+  open = [];
+});
+
+afterEach(() => {
+  for (const outbox of open) {
+    outbox.stop();
+  }
+  vi.useRealTimers();
+});
+
+/** The outbox of a page that was just loaded. */
+function load(user = 'me'): Outbox {
+  const outbox = new Outbox({ user, random: () => 1, send });
+  open.push(outbox);
+  outbox.start();
+  return outbox;
+}
+
+/** The page goes away, whatever it was doing. */
+function unload(outbox: Outbox): void {
+  outbox.stop();
+  calls = [];
+}
+
+function send(message: NewMessage, key: string): Promise<SentMessage> {
+  return new Promise((resolve, reject) => {
+    calls.push({
+      message,
+      key,
+      answer: async (sent = {}) => {
+        resolve(stored(message, sent));
+        await vi.advanceTimersByTimeAsync(0);
+      },
+      fail: async (error) => {
+        reject(error instanceof Error ? error : new Error('unknown'));
+        await vi.advanceTimersByTimeAsync(0);
+      },
+    });
+  });
+}
+
+function stored(message: NewMessage, sent: Partial<SentMessage>): SentMessage {
+  return {
+    message_group_uuid: message.message_group_uuid ?? uuid(1),
+    uuid: uuid(500 + calls.length),
+    handle: 'sunyoung',
+    display_name: 'Sunyoung Lee',
+    message: message.message,
+    created_at: instant(Date.now()),
+    ...sent,
+  };
+}
+
+const texts = () => calls.map(({ message }) => message.message);
+const states = (outbox: Outbox) => outbox.entries().map(({ text, state }) => `${text}: ${state.name}`);
+const call = (index: number): Call => {
+  const found = calls[index];
+  if (!found) {
+    throw new Error(`there were only ${calls.length} calls`);
+  }
+  return found;
+};
+
+describe('the outbox', () => {
+  test('sends one message at a time in a conversation, in order', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    outbox.add(GROUP, 'two');
+    expect(texts()).toEqual(['one']);
+    await call(0).answer();
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
+  test('does not let one conversation wait for another', () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    outbox.add(OTHER, 'two');
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
+  test('tries again with the same key, and what comes later waits', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    outbox.add(GROUP, 'two');
+    await call(0).fail(new ApiError(503));
+    expect(states(outbox)).toEqual(['one: waiting', 'two: waiting']);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(calls).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(texts()).toEqual(['one', 'one']);
+    expect(call(1).key).toBe(call(0).key);
+    await call(1).answer();
+    expect(texts()).toEqual(['one', 'one', 'two']);
+    expect(call(2).key).not.toBe(call(0).key);
+  });
+
+  test('tries again at once when the network comes back', async () => {
+    load().add(GROUP, 'one');
+    await call(0).fail(new ApiError(0));
+    window.dispatchEvent(new Event('online'));
+    expect(calls).toHaveLength(2);
+  });
+
+  test('sends after a reload, with the same key and in order, what was not answered', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    outbox.add(GROUP, 'two');
+    const { key } = call(0);
+    unload(outbox);
+    load();
+    expect(calls.map((made) => [made.message.message, made.key])).toEqual([['one', key]]);
+    await call(0).answer();
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
+  test('asks before it sends what is a day old', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    const { key } = call(0);
+    unload(outbox);
+    vi.setSystemTime(1_000_000 + KEY_LIFE + 1);
+    const later = load();
+    expect([calls.length, ...states(later)]).toEqual([0, 'one: held']);
+    later.retry(key);
+    expect(calls.map((made) => made.key)).toEqual([key]);
+  });
+
+  test('stops at a refusal, and goes on with the next message', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    outbox.add(GROUP, 'two');
+    await call(0).fail(new ApiError(422, ['message_blank']));
+    expect(states(outbox)).toEqual(['one: failed', 'two: sending']);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
+  test('sends what failed when its author asks, with the same key', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    await call(0).fail(new ApiError(404));
+    outbox.retry(call(0).key);
+    expect(call(1).key).toBe(call(0).key);
+  });
+
+  test('forgets what its author deletes, but not what is under way', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    outbox.discard(call(0).key);
+    expect(states(outbox)).toEqual(['one: sending']);
+    await call(0).fail(new ApiError(404));
+    outbox.discard(call(0).key);
+    expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
+  });
+
+  test('keeps a stored message until the list has it', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    await call(0).answer({ uuid: uuid(7) });
+    outbox.retire(new Set([uuid(8)]));
+    expect(states(outbox)).toEqual(['one: sent']);
+    outbox.retire(new Set([uuid(7)]));
+    expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
+  });
+
+  test('takes the messages to a handle along to its group', async () => {
+    const outbox = load();
+    outbox.add(LORE, 'one');
+    outbox.add(LORE, 'two');
+    await call(0).answer({ message_group_uuid: uuid(9) });
+    expect(outbox.entries().map(({ group }) => group)).toEqual([uuid(9), uuid(9)]);
+    expect(call(1).message).toEqual({ message: 'two', message_group_uuid: uuid(9) });
+  });
+
+  test('sends nothing while nobody is signed in, and goes on afterwards with the same key', async () => {
+    const outbox = load();
+    outbox.add(GROUP, 'one');
+    await call(0).fail(new ApiError(401));
+    outbox.add(GROUP, 'two');
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(calls).toHaveLength(1);
+    outbox.pause(false);
+    expect(calls.map(({ key }) => key)).toEqual([call(0).key, call(0).key]);
+  });
+
+  test('of one person has nothing of another', () => {
+    load('me').add(GROUP, 'mine');
+    expect(load('you').entries()).toEqual([]);
+  });
+
+  test('keeps the order of messages of the same millisecond', () => {
+    const outbox = load();
+    for (const text of 'abcdefgh') {
+      outbox.add(GROUP, text);
+    }
+    expect(outbox.entries().map(({ text }) => text).join('')).toBe('abcdefgh');
+  });
+
+  test('is not stopped by what it can not read', () => {
+    localStorage.setItem('cruddur.outbox.me.x', '{"id": "x", "text": 7}');
+    localStorage.setItem('cruddur.outbox.me.y', 'no JSON');
+    expect(load().entries()).toEqual([]);
+  });
+});
+
+/** What the browser tells this window about a key that another one wrote. */
+function told(id: string): void {
+  const key = `cruddur.outbox.me.${id}`;
+  window.dispatchEvent(new StorageEvent('storage', { key, newValue: localStorage.getItem(key) }));
+}
+
+describe('another window of the same person', () => {
+  test('sends its own messages, unless it does not get to it', async () => {
+    const here = load();
+    const there = new Outbox({ user: 'me', send });
+    there.add(GROUP, 'from there');
+    const id = there.entries()[0]?.id ?? '';
+    told(id);
+    expect([states(here), calls.length]).toEqual([['from there: waiting'], 0]);
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(calls.map(({ key }) => key)).toEqual([id]);
+  });
+
+  test('may let go of a message while it is shown here', () => {
+    const here = load();
+    const there = new Outbox({ user: 'me', send });
+    there.add(GROUP, 'from there');
+    const id = there.entries()[0]?.id ?? '';
+    told(id);
+    there.discard(id);
+    told(id);
+    expect(here.entries()).toEqual([]);
+  });
+});

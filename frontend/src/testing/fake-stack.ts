@@ -1,0 +1,167 @@
+import { delay, http, HttpResponse } from 'msw';
+import { setupServer } from 'msw/node';
+import type { Message, MessageGroup, SentMessage, User } from '../api/types.ts';
+import { sameHandle } from '../users/handle.ts';
+
+export const server = setupServer();
+
+const ORIGIN = 'http://localhost:3000';
+
+/** The uuid with a number. */
+export function uuid(number: number): string {
+  return `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
+}
+
+/** A `created_at`. */
+export function instant(at: number | string): string {
+  return new Date(at).toISOString().replace(/\.(\d{3})Z$/, '.$1000Z');
+}
+
+interface Post {
+  key: string | null;
+  body: { message: string; message_group_uuid?: string; handle?: string };
+}
+
+/** How a send is answered: as usual, stored but without the answer, or with an error. */
+type Answer = 'stored' | 'lost' | { status: number; body?: unknown; retryAfter?: number };
+
+/**
+ * An API in memory, with the wire format and the keys of the real one, for one signed-in user. It answers as soon as
+ * it is made.
+ */
+export class FakeStack {
+  readonly users: User[] = ['Sunyoung Lee', 'Scarlett Ho', 'Lore Winters'].map((name, index) => ({
+    uuid: uuid(100 + index),
+    handle: (name.split(' ')[0] ?? '').toLowerCase(),
+    display_name: name,
+  }));
+  groups: MessageGroup[] = [];
+  readonly threads = new Map<string, Message[]>();
+  readonly posts: Post[] = [];
+  readonly tokens: (string | null)[] = [];
+  /** How the next sends are answered; then as usual. */
+  answers: Answer[] = [];
+  /** What every call but the public one is answered with, in place of what it asks for. */
+  failing: { status: number; body?: unknown } | null = null;
+  /** Milliseconds a send takes. */
+  slowness = 0;
+  readonly #stored = new Map<string, SentMessage>();
+  #number = 1000;
+
+  constructor() {
+    server.use(
+      http.get(`${ORIGIN}/api/message_groups`, ({ request }) => {
+        this.tokens.push(request.headers.get('Authorization'));
+        return this.#failure() ?? this.#page(this.groups, request, 'newest first');
+      }),
+      http.get(`${ORIGIN}/api/messages/:group`, ({ request, params }) => {
+        const thread = this.threads.get(String(params['group']));
+        const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });
+        return this.#failure() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
+      }),
+      http.get(`${ORIGIN}/api/users/:handle/short`, ({ params }) => {
+        const handle = String(params['handle']).replace(/^@/, '');
+        const user = this.users.find((known) => sameHandle(known.handle, handle));
+        return user ? HttpResponse.json(user) : HttpResponse.json(['user_not_found'], { status: 404 });
+      }),
+      http.post(`${ORIGIN}/api/messages`, async ({ request }) => {
+        const body = (await request.json()) as Post['body'];
+        const key = request.headers.get('Idempotency-Key');
+        this.posts.push({ key, body });
+        await delay(this.slowness);
+        return this.#failure() ?? this.#send(body, key);
+      }),
+    );
+  }
+
+  /** Adds a conversation with somebody and says its uuid. */
+  converse(handle: string, ...texts: [from: string, text: string, at: number | string][]): string {
+    const group = uuid((this.#number += 1));
+    const thread = texts.map(([from, text, at]) => this.message(from, text, at));
+    this.threads.set(group, thread);
+    this.#list(group, handle, thread.at(-1));
+    return group;
+  }
+
+  /** A message that others may have written. */
+  message(from: string, text: string, at: number | string): Message {
+    const user = this.#user(from);
+    return {
+      uuid: uuid((this.#number += 1)),
+      handle: user.handle,
+      display_name: user.display_name,
+      message: text,
+      created_at: instant(at),
+    };
+  }
+
+  /** Somebody writes. */
+  receive(group: string, from: string, text: string): void {
+    const message = this.message(from, text, Date.now());
+    this.threads.get(group)?.push(message);
+    this.#list(group, from, message);
+  }
+
+  #send(body: Post['body'], key: string | null) {
+    const answer = this.answers.shift() ?? 'stored';
+    if (typeof answer === 'object') {
+      const headers = answer.retryAfter === undefined ? {} : { 'Retry-After': String(answer.retryAfter) };
+      return HttpResponse.json(answer.body ?? {}, { status: answer.status, headers });
+    }
+    const sent = this.#stored.get(key ?? '') ?? this.#store(body);
+    if (key !== null) {
+      this.#stored.set(key, sent);
+    }
+    return answer === 'lost' ? HttpResponse.error() : HttpResponse.json(sent);
+  }
+
+  #store(body: Post['body']): SentMessage {
+    const handle = body.handle ?? this.groups.find((group) => group.uuid === body.message_group_uuid)?.handle ?? '';
+    const group = body.message_group_uuid ?? this.groups.find((known) => known.handle === handle)?.uuid;
+    const message = this.message('sunyoung', body.message, Date.now());
+    const opened = group ?? uuid((this.#number += 1));
+    this.threads.set(opened, [...(this.threads.get(opened) ?? []), message]);
+    this.#list(opened, handle, message);
+    return { message_group_uuid: opened, ...message };
+  }
+
+  #list(group: string, handle: string, newest: Message | undefined): void {
+    const { display_name } = this.#user(handle);
+    this.groups = [
+      {
+        uuid: group,
+        handle,
+        display_name,
+        message: newest?.message ?? '',
+        created_at: newest?.created_at ?? instant(Date.now()),
+      },
+      ...this.groups.filter(({ uuid: other }) => other !== group),
+    ].toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1));
+  }
+
+  #user(handle: string): User {
+    const user = this.users.find((known) => sameHandle(known.handle, handle));
+    if (user === undefined) {
+      throw new Error(`no user ${handle}`);
+    }
+    return user;
+  }
+
+  #failure() {
+    return this.failing && HttpResponse.json(this.failing.body ?? {}, { status: this.failing.status });
+  }
+
+  #page<Row extends { uuid: string }>(rows: Row[], request: Request, order: 'newest first' | 'oldest first') {
+    const url = new URL(request.url);
+    const limit = Number(url.searchParams.get('limit') ?? 20);
+    const before = url.searchParams.get('cursor');
+    const newestFirst = order === 'newest first' ? rows : rows.toReversed();
+    const start = before === null ? 0 : newestFirst.findIndex((row) => row.uuid === before) + 1;
+    const page = newestFirst.slice(start, start + limit);
+    const more = start + limit < rows.length;
+    const link = `<${url.pathname}?limit=${limit}&cursor=${page.at(-1)?.uuid ?? ''}>; rel="next"`;
+    return HttpResponse.json(order === 'newest first' ? page : page.toReversed(), {
+      headers: more ? { Link: link } : {},
+    });
+  }
+}

@@ -1,0 +1,25 @@
+import { cleanup, configure } from '@testing-library/react';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { server } from './fake-stack.ts';
+
+// What jsdom has not. Nothing here is narrow or touched.
+window.matchMedia = (query) =>
+  Object.assign(new EventTarget(), {
+    matches: query === '(pointer: fine)',
+    media: query,
+    onchange: null,
+    addListener: () => undefined,
+    removeListener: () => undefined,
+  });
+
+// Polls come every three seconds.
+configure({ asyncUtilTimeout: 5000 });
+
+beforeAll(() => server.listen({ onUnhandledRequest: 'error' }));
+afterEach(() => {
+  cleanup();
+  server.resetHandlers();
+  localStorage.clear();
+  sessionStorage.clear();
+});
+afterAll(() => server.close());
