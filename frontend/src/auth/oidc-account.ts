@@ -50,7 +50,11 @@ export class OidcAccount implements Account {
       }
       this.#set(await this.#manager.getUser());
     } catch (error) {
-      this.#set(await this.#manager.getUser().catch(() => null), problemOf(error));
+      const problem =
+        error instanceof ErrorResponse || error instanceof TypeError
+          ? problemOf(error)
+          : 'It was begun in another window, or too long ago. Try again.';
+      this.#set(await this.#manager.getUser().catch(() => null), problem);
       return comesBack ? returnPath(null) : null;
     }
     return null;

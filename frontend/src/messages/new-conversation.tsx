@@ -23,13 +23,22 @@ import { timeline } from './timeline.ts';
 export function NewConversation() {
   const handle = foldHandle(typedHandle(useParams()['handle'] ?? ''));
   const { me } = useSignedIn();
-  const { inbox } = useInboxBeside();
+  const { inbox, error: inboxError, more } = useInboxBeside();
   const entries = useOutbox();
   const { user, error, refetch } = useUser(handle);
 
   const group =
     entries.findLast((entry) => isTo(entry, handle) && entry.group !== null)?.group ??
     inbox?.groups.find((known) => sameHandle(known.handle, handle))?.uuid;
+
+  // There may be a conversation further down than the list was loaded.
+  const next = group === undefined && user ? (inbox?.next ?? null) : null;
+  const { mutate, isPending, isError } = more;
+  useEffect(() => {
+    if (next !== null && !isPending && !isError) {
+      mutate(next);
+    }
+  }, [next, mutate, isPending, isError]);
 
   if (sameHandle(handle, me.handle)) {
     return <ConversationProblem title="That is you" text="You can't write to yourself." />;
@@ -49,7 +58,7 @@ export function NewConversation() {
       />
     );
   }
-  if (user === undefined) {
+  if (user === undefined || (inbox === undefined && inboxError === null)) {
     return (
       <div className="message-frame waiting" role="status">
         Looking for @{handle}…
