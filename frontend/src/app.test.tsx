@@ -175,4 +175,15 @@ describe('the connection', () => {
     renderApp(`/messages/${group}`);
     expect(await screen.findAllByText('The server is not available at the moment.')).toHaveLength(2);
   });
+
+  test('is spared while nobody looks, and used at once when somebody does', async () => {
+    const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    renderApp('/messages');
+    await within(await list()).findByRole('link', { name: /Scarlett Ho/ });
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    expect(stack.tokens).toHaveLength(1);
+    visibility.mockReturnValue('visible');
+    act(() => void document.dispatchEvent(new Event('visibilitychange', { bubbles: true })));
+    await waitFor(() => expect(stack.tokens).toHaveLength(2), { timeout: 1000 });
+  });
 });

@@ -26,7 +26,7 @@ export function Sidebar({ inbox }: { inbox: InboxView }) {
         <h2>
           Messages
           <span className="sidebar-me">
-            {me.name} <span className="handle">@{me.handle}</span>
+            {me.name} {me.handle !== '' && <span className="handle">@{me.handle}</span>}
           </span>
         </h2>
         <button
