@@ -1,6 +1,7 @@
 import { useAccountState } from '../auth/use-account.ts';
 import { AlertIcon, ClockIcon, SentIcon } from '../shell/icons.tsx';
 import { useSignedIn } from '../signed-in.tsx';
+import { attention } from '../outbox/attention.ts';
 import type { Entry } from '../outbox/entry.ts';
 import { ClockTime } from '../time/moment.tsx';
 import { exactTime } from '../time/relative.ts';
@@ -32,8 +33,7 @@ export function BubbleItem({ bubble }: { bubble: Bubble }) {
 function Status({ entry }: { entry: Entry | null }) {
   const { account, outbox } = useSignedIn();
   const { lapsed } = useAccountState(account);
-  const state = entry?.state;
-  if (entry === null || state === undefined || state.name === 'sent') {
+  if (entry === null || entry.state.name === 'sent') {
     return (
       <span className="status">
         <SentIcon />
@@ -41,7 +41,8 @@ function Status({ entry }: { entry: Entry | null }) {
       </span>
     );
   }
-  if (state.name === 'sending' || (state.name === 'waiting' && state.problem === null)) {
+  const problem = attention(entry);
+  if (problem === null) {
     return (
       <span className="status">
         <ClockIcon />
@@ -53,11 +54,11 @@ function Status({ entry }: { entry: Entry | null }) {
     <span className="status attention">
       <span className="status-text">
         <AlertIcon />
-        {attention(entry)}
+        {problem}
       </span>
       <span className="status-buttons">
         <button type="button" className="button small" onClick={() => outbox.retry(entry.id)}>
-          {state.name === 'held' ? 'Send now' : 'Retry'}
+          {entry.state.name === 'held' ? 'Send now' : 'Retry'}
         </button>
         <button type="button" className="button small quiet" onClick={() => outbox.discard(entry.id)}>
           Delete
@@ -65,19 +66,4 @@ function Status({ entry }: { entry: Entry | null }) {
       </span>
     </span>
   );
-}
-
-/** What the author of a message that is not sent should know. */
-function attention({ state }: Entry): string {
-  switch (state.name) {
-    case 'failed':
-      return `Not sent. ${state.reason}`;
-    case 'held':
-      return 'Not sent for more than a day. Send it now?';
-    case 'waiting':
-      return `Not sent yet. ${state.problem ?? ''} Trying again…`;
-    case 'sending':
-    case 'sent':
-      return '';
-  }
 }

@@ -64,6 +64,8 @@ describe('sending', () => {
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
     expect(await screen.findByText('Not sent. This message is longer than 1024 characters.')).toBeTruthy();
+    const news = screen.getByText('Your message: Not sent. This message is longer than 1024 characters.');
+    expect(news.getAttribute('role')).toBe('status');
     await user.click(screen.getByRole('button', { name: 'Delete' }));
     expect(shown()).not.toContain('Hello');
     expect(stack.posts).toHaveLength(1);
@@ -82,7 +84,7 @@ describe('sending', () => {
     stack.answers = [{ status: 503, body: ['unavailable'] }];
     const first = renderApp(`/messages/${group}`);
     await first.user.type(await field(), 'Hello{Enter}');
-    await screen.findByText(/Trying again/);
+    await screen.findByText(/^Not sent yet\./);
     first.unmount();
     renderApp('/messages');
     await waitFor(() => expect(stack.posts).toHaveLength(2));

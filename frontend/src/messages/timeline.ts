@@ -1,4 +1,5 @@
 import type { Message } from '../api/types.ts';
+import { attention } from '../outbox/attention.ts';
 import type { Entry } from '../outbox/entry.ts';
 import { dayLabel, dayNumber } from '../time/days.ts';
 import { millisOf } from '../time/instants.ts';
@@ -110,10 +111,5 @@ function sameRun(before: Bubble, bubble: Bubble): boolean {
 }
 
 function needsAttention({ entry }: Bubble): boolean {
-  return (
-    entry !== null &&
-    (entry.state.name === 'failed' ||
-      entry.state.name === 'held' ||
-      (entry.state.name === 'waiting' && entry.state.problem !== null))
-  );
+  return entry !== null && attention(entry) !== null;
 }

@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import type { Day } from './timeline.ts';
+import { attention } from '../outbox/attention.ts';
+import type { Bubble, Day } from './timeline.ts';
 
 interface Heard {
   keys: ReadonlySet<string>;
@@ -17,8 +18,9 @@ export function useAnnouncement(days: readonly Day[]): string {
   if (unheard.length > 0) {
     const known = bubbles.findLastIndex((bubble) => heard.keys.has(newsKey(bubble)));
     const news = unheard.flatMap((bubble) => {
-      if (bubble.entry?.state.name === 'failed') {
-        return [`Your message was not sent. ${bubble.entry.state.reason}`];
+      const problem = bubble.entry && attention(bubble.entry);
+      if (problem !== null) {
+        return [`Your message: ${problem}`];
       }
       const came = !bubble.own && bubbles.indexOf(bubble) > known;
       return came ? [`${bubble.name}: ${bubble.text}`] : [];
@@ -31,7 +33,7 @@ export function useAnnouncement(days: readonly Day[]): string {
   return heard.text;
 }
 
-/** A message that fails is news again. */
-function newsKey({ key, entry }: Day['bubbles'][number]): string {
-  return entry?.state.name === 'failed' ? `${key} failed` : key;
+/** A message that gets into trouble is news again, but only once: each further attempt may fail as well. */
+function newsKey({ key, entry }: Bubble): string {
+  return entry !== null && attention(entry) !== null ? `${key} ${entry.state.name}` : key;
 }
