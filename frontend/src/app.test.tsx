@@ -147,7 +147,9 @@ describe('the session', () => {
     await screen.findByText(/^Not sent\./);
     await user.click(screen.getByRole('button', { name: 'Sign out' }));
     expect(screen.getByText(/One message is not sent yet/)).toBeTruthy();
-    await user.click(screen.getByRole('button', { name: 'Stay' }));
+    expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Stay' }));
+    await user.keyboard('{Escape}');
+    expect(screen.queryByRole('alertdialog')).toBeNull();
     expect(shown()).toContain('Hello');
   });
 

@@ -1,5 +1,6 @@
 import { useRef } from 'react';
 import { useMatch } from 'react-router';
+import { ApiError } from '../api/api-error.ts';
 import { explain } from '../api/error-texts.ts';
 import type { Entry } from '../outbox/entry.ts';
 import { useOutbox } from '../outbox/use-outbox.ts';
@@ -18,6 +19,8 @@ export function GroupList({ view }: { view: InboxView }) {
   const box = useRef<HTMLElement>(null);
   const opened = useMatch('/messages/new/:handle')?.params.handle;
 
+  // The banner says what to do then.
+  const ended = error instanceof ApiError && error.status === 401;
   const groups = inbox?.groups ?? [];
   const beginnings = newHandles(opened, entries).filter(
     (handle) => !groups.some((group) => sameHandle(group.handle, handle)),
@@ -48,8 +51,8 @@ export function GroupList({ view }: { view: InboxView }) {
           </li>
         ))}
       </ul>
-      {inbox === undefined && error === null && <GroupListSkeleton />}
-      {inbox === undefined && error !== null && <p className="list-note problem">{explain(error)}</p>}
+      {inbox === undefined && (error === null || ended) && <GroupListSkeleton />}
+      {inbox === undefined && error !== null && !ended && <p className="list-note problem">{explain(error)}</p>}
       {inbox !== undefined && groups.length === 0 && beginnings.length === 0 && (
         <p className="list-note">
           No conversations yet. Type somebody's handle above to write the first message.

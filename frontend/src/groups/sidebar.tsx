@@ -4,6 +4,7 @@ import { LeaveIcon } from '../shell/icons.tsx';
 import { useSignedIn } from '../signed-in.tsx';
 import { Avatar } from '../users/avatar.tsx';
 import { GroupList } from './group-list.tsx';
+import { SignOutQuestion } from './sign-out-question.tsx';
 import { StartConversation } from './start-conversation.tsx';
 import type { InboxView } from './use-inbox.ts';
 
@@ -20,7 +21,7 @@ export function Sidebar({ inbox }: { inbox: InboxView }) {
   }
 
   return (
-    <div className="sidebar">
+    <section className="sidebar" aria-label="Overview">
       <header className="sidebar-head">
         <Avatar name={me.name} handle={me.handle} small />
         <h2>
@@ -39,24 +40,9 @@ export function Sidebar({ inbox }: { inbox: InboxView }) {
           <LeaveIcon />
         </button>
       </header>
-      {asking && (
-        <div className="question" role="alertdialog" aria-label="Sign out?">
-          <p>
-            {unsent === 1 ? 'One message is not sent yet.' : `${unsent} messages are not sent yet.`} Signing out deletes
-            what is unsent from this device.
-          </p>
-          <p className="actions">
-            <button type="button" className="button small danger" onClick={() => void leave()}>
-              Sign out and delete
-            </button>
-            <button type="button" className="button small" onClick={() => setAsking(false)}>
-              Stay
-            </button>
-          </p>
-        </div>
-      )}
+      {asking && <SignOutQuestion unsent={unsent} onLeave={() => void leave()} onStay={() => setAsking(false)} />}
       <StartConversation />
       <GroupList view={inbox} />
-    </div>
+    </section>
   );
 }

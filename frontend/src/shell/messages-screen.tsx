@@ -19,7 +19,9 @@ export function MessagesScreen() {
       <a className="skip-link" href="#conversation">
         Skip to the conversation
       </a>
-      <h1 className="visually-hidden">Cruddur Messages</h1>
+      <header className="visually-hidden">
+        <h1>Cruddur Messages</h1>
+      </header>
       <Banner />
       <div className="panes" data-showing={atList ? 'list' : 'conversation'}>
         <Sidebar inbox={inbox} />
