@@ -1,5 +1,6 @@
 import { render } from '@testing-library/react';
 import { userEvent } from '@testing-library/user-event';
+import { useEffect } from 'react';
 import { MemoryRouter, useLocation } from 'react-router';
 import { App } from '../app.tsx';
 import type { Config } from '../config.ts';
@@ -16,15 +17,22 @@ export const CONFIG: Config = {
 /** The whole page at an address, as it is for who is signed in. */
 export function renderApp(path: string, account = new FakeAccount()) {
   let current = '';
-  function Address() {
-    current = useLocation().pathname;
-    return null;
-  }
+  const record = (pathname: string) => {
+    current = pathname;
+  };
   const view = render(
     <MemoryRouter initialEntries={[path]}>
       <App config={CONFIG} account={account} />
-      <Address />
+      <Address onPath={record} />
     </MemoryRouter>,
   );
   return { ...view, account, user: userEvent.setup(), path: () => current };
+}
+
+function Address({ onPath }: { onPath: (path: string) => void }) {
+  const { pathname } = useLocation();
+  useEffect(() => {
+    onPath(pathname);
+  }, [onPath, pathname]);
+  return null;
 }
