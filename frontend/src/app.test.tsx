@@ -186,6 +186,6 @@ describe('the connection', () => {
     expect(stack.tokens).toHaveLength(1);
     visibility.mockReturnValue('visible');
     act(() => void document.dispatchEvent(new Event('visibilitychange', { bubbles: true })));
-    await waitFor(() => expect(stack.tokens).toHaveLength(2), { timeout: 1000 });
+    await waitFor(() => expect(stack.tokens).toHaveLength(2));
   });
 });

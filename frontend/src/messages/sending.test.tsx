@@ -38,7 +38,7 @@ describe('sending', () => {
   });
 
   test('shows the message at once, and once', async () => {
-    stack.slowness = 300;
+    stack.slowness = 500;
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
     expect(shown().at(-1)).toBe('Hello');
