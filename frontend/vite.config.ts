@@ -35,6 +35,7 @@ export default defineConfig({
   server: { proxy: { '/api': stack, '/local': stack } },
   preview: { proxy: { '/api': stack, '/local': stack } },
   test: {
+    include: ['src/**/*.test.{ts,tsx}'],
     environment: 'jsdom',
     environmentOptions: { jsdom: { url: 'http://localhost:3000' } },
     setupFiles: 'src/testing/setup.ts',

@@ -1,4 +1,4 @@
-import AxeBuilder from '@axe-core/playwright';
+import { AxeBuilder } from '@axe-core/playwright';
 import { type Page, composer, expect, inbox, message, openConversation, say, signInAs, test } from './test.ts';
 
 async function isAccessible(page: Page, what: string): Promise<void> {

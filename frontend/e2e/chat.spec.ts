@@ -16,7 +16,7 @@ test('two people chat in two windows, without a page being loaded anew', async (
   await composer(scarlett).press('Shift+Enter');
   await composer(scarlett).pressSequentially('The network comes and goes.');
   await composer(scarlett).press('Enter');
-  await expect(message(sunyoung, 'The network comes and goes.').locator('.bubble')).toHaveText(
+  await expect(message(sunyoung, 'The network comes and goes.').locator('.bubble p')).toHaveText(
     'Yes.\nThe network comes and goes.',
     { useInnerText: true },
   );
@@ -60,7 +60,7 @@ test('what somebody writes is never taken for HTML', async ({ signIn, stack }) =
   await (await stack.api('scarlett')).send({ handle: 'sunyoung' }, text);
   const sunyoung = await signIn('sunyoung');
   await openConversation(sunyoung, 'Scarlett Ho');
-  await expect(messages(sunyoung).last().locator('.bubble')).toHaveText(text);
+  await expect(messages(sunyoung).last().locator('.bubble p')).toHaveText(text);
   await expect(sunyoung.locator('#conversation .bubble :is(img, b, script)')).toHaveCount(0);
   expect(await sunyoung.title()).not.toContain('taken');
 });

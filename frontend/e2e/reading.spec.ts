@@ -21,7 +21,7 @@ test('500 messages scroll up without a jump, and every one is shown once', async
     shown = await messages(page).count();
     expect(before).not.toBe('');
   }
-  const texts = await messages(page).locator('.bubble').allInnerTexts();
+  const texts = await messages(page).locator('.bubble p').allInnerTexts();
   expect(texts.map((text) => Number(/^Number (\d+)\./.exec(text)?.[1]))).toEqual(
     Array.from({ length: 500 }, (_, index) => index + 1),
   );
@@ -63,7 +63,7 @@ test('loading older messages leaves what is being read where it is', async ({ si
   await page.mouse.move(800, 300);
   await page.mouse.wheel(0, -10_000);
   const oldest = messages(page).first();
-  const text = await oldest.locator('.bubble').innerText();
+  const text = await oldest.locator('.bubble p').innerText();
   await expect(oldest).toBeInViewport();
   await page.waitForTimeout(300);
   const read = messages(page).filter({ hasText: text });

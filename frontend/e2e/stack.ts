@@ -7,10 +7,13 @@ const binaries = process.env['CRUDDUR_BINARIES'] ?? fileURLToPath(new URL('../..
 
 /** A local stack with its embedded engines, the demo data and the built client; nothing of it is kept. */
 export class Stack {
-  private constructor(
-    private readonly process: ChildProcess,
-    readonly url: string,
-  ) {}
+  readonly url: string;
+  readonly #process: ChildProcess;
+
+  private constructor(process: ChildProcess, url: string) {
+    this.#process = process;
+    this.url = url;
+  }
 
   static async start(): Promise<Stack> {
     const child = spawn(`${binaries}/local`, ['--port', '0', '--ephemeral', '--client-dir', frontend], {
@@ -32,8 +35,8 @@ export class Stack {
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.process.on('exit', resolve));
-    this.process.kill('SIGINT');
+    const ended = new Promise((resolve) => this.#process.on('exit', resolve));
+    this.#process.kill('SIGINT');
     await ended;
   }
 
@@ -57,10 +60,13 @@ export interface Sent {
 }
 
 export class Api {
-  constructor(
-    private readonly url: string,
-    private readonly token: string,
-  ) {}
+  readonly #url: string;
+  readonly #token: string;
+
+  constructor(url: string, token: string) {
+    this.#url = url;
+    this.#token = token;
+  }
 
   async send(to: { handle: string } | { message_group_uuid: string }, message: string): Promise<Sent> {
     const answer = await this.fetch('/api/messages', { method: 'POST', body: JSON.stringify({ ...to, message }) });
@@ -80,7 +86,7 @@ export class Api {
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const answer = await fetch(this.url + path, { ...init, headers: { authorization: `Bearer ${this.token}` } });
+    const answer = await fetch(this.#url + path, { ...init, headers: { authorization: `Bearer ${this.#token}` } });
     if (!answer.ok) {
       throw new Error(`${path} answers ${answer.status}: ${await answer.text()}`);
     }
