@@ -2,11 +2,10 @@ import { expect, inbox, message, messages, openConversation, test } from './test
 
 test('500 messages scroll up without a jump, and every one is shown once', async ({ signIn, stack }) => {
   const [sunyoung, lore] = await Promise.all([stack.api('sunyoung'), stack.api('lore')]);
-  let group = '';
-  for (let number = 1; number <= 500; number += 1) {
-    const [sender, handle] = number % 3 === 0 ? [lore, 'sunyoung'] : [sunyoung, 'lore'];
+  const { message_group_uuid: group } = await sunyoung.send({ handle: 'lore' }, 'Number 1.');
+  for (let number = 2; number <= 500; number += 1) {
     const text = `Number ${number}.${' And some more words.'.repeat(number % 7)}`;
-    group = (await sender.send({ handle }, text)).message_group_uuid;
+    await (number % 3 === 0 ? lore : sunyoung).send({ message_group_uuid: group }, text);
   }
   const page = await signIn('sunyoung');
   await page.goto(`/messages/${group}`);
@@ -14,12 +13,10 @@ test('500 messages scroll up without a jump, and every one is shown once', async
 
   let shown = await messages(page).count();
   while (shown < 500) {
-    const before = await firstInView();
     await page.mouse.move(800, 300);
     await page.mouse.wheel(0, -4000);
     await expect.poll(() => messages(page).count(), { timeout: 30_000 }).toBeGreaterThan(shown);
     shown = await messages(page).count();
-    expect(before).not.toBe('');
   }
   const texts = await messages(page).locator('.bubble p').allInnerTexts();
   expect(texts.map((text) => Number(/^Number (\d+)\./.exec(text)?.[1]))).toEqual(
@@ -38,17 +35,13 @@ test('500 messages scroll up without a jump, and every one is shown once', async
   async function topOf(text: string): Promise<number> {
     return (await message(page, text).first().boundingBox())?.y ?? Number.NaN;
   }
-
-  async function firstInView(): Promise<string> {
-    return messages(page).first().innerText();
-  }
 });
 
 test('loading older messages leaves what is being read where it is', async ({ signIn, stack }) => {
   const sunyoung = await stack.api('sunyoung');
-  let group = '';
-  for (let number = 1; number <= 60; number += 1) {
-    group = (await sunyoung.send({ handle: 'lore' }, `Number ${number}.`)).message_group_uuid;
+  const { message_group_uuid: group } = await sunyoung.send({ handle: 'lore' }, 'Number 1.');
+  for (let number = 2; number <= 60; number += 1) {
+    await sunyoung.send({ message_group_uuid: group }, `Number ${number}.`);
   }
   const page = await signIn('lore');
   // Older pages are held back until the place of what is read has been measured.

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Request } from '@playwright/test';
 
 const frontend = fileURLToPath(new URL('..', import.meta.url));
 const binaries = process.env['CRUDDUR_BINARIES'] ?? fileURLToPath(new URL('../../target/debug/', import.meta.url));
@@ -43,6 +44,18 @@ export class Stack {
   /** Runs the admin command on this stack. */
   async cruddur(...args: string[]): Promise<void> {
     await promisify(execFile)(`${binaries}/cruddur`, ['--url', this.url, ...args]);
+  }
+
+  /** Carries out a browser's request beside the browser. */
+  async repeat(request: Request): Promise<void> {
+    const answer = await fetch(request.url(), {
+      method: request.method(),
+      headers: await request.allHeaders(),
+      body: request.postData(),
+    });
+    if (!answer.ok) {
+      throw new Error(`${request.url()} answers ${answer.status}: ${await answer.text()}`);
+    }
   }
 
   /** The API as `handle`, without a browser. */

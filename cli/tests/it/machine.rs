@@ -27,12 +27,8 @@ impl Machine {
         // One at a time: many embedded servers that start at once take longer than anybody waits for them.
         static STARTING: Mutex<()> = Mutex::const_new(());
         let _starting = STARTING.lock().await;
-        let options = Options {
-            port: 0,
-            data_dir: PathBuf::new(),
-            ephemeral: true,
-            client_dir: PathBuf::new(),
-        };
+        let options =
+            Options { port: 0, data_dir: PathBuf::new(), ephemeral: true, client_dir: PathBuf::new() };
         let engines = Engines::from_lookup(|_| None).unwrap();
         Self { stack: Stack::start(&options, &engines, |_| {}).await.unwrap() }
     }

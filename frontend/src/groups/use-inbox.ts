@@ -1,4 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect } from 'react';
 import { useOutletContext } from 'react-router';
 import { newestRows } from '../api/pages.ts';
 import { usePoll } from '../polling/use-poll.ts';
@@ -45,6 +46,17 @@ export function useInbox() {
 }
 
 export type InboxView = ReturnType<typeof useInbox>;
+
+/** Loads the list further down for as long as what is wanted is not in it. */
+export function useSearchOfInbox({ inbox, more }: InboxView, wanted: boolean): void {
+  const next = wanted ? (inbox?.next ?? null) : null;
+  const { mutate, isPending, isError } = more;
+  useEffect(() => {
+    if (next !== null && !isPending && !isError) {
+      mutate(next);
+    }
+  }, [next, mutate, isPending, isError]);
+}
 
 /** The conversations, for what is shown beside the list. */
 export function useInboxBeside(): InboxView {

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { ApiError } from '../api/api-error.ts';
 import { explain } from '../api/error-texts.ts';
 import type { Message, MessageGroup } from '../api/types.ts';
-import { useInboxBeside } from '../groups/use-inbox.ts';
+import { useInboxBeside, useSearchOfInbox } from '../groups/use-inbox.ts';
 import { useOutbox } from '../outbox/use-outbox.ts';
 import { usePageTitle } from '../shell/page-title.ts';
 import { useSignedIn } from '../signed-in.tsx';
@@ -22,7 +22,8 @@ const NONE: Message[] = [];
 /** A conversation that the server knows. */
 export function GroupConversation({ group }: { group: string }) {
   const { me, outbox } = useSignedIn();
-  const { inbox } = useInboxBeside();
+  const view = useInboxBeside();
+  const { inbox } = view;
   const { thread, error, refetch, older } = useThread(group);
   const outgoing = useOutbox();
   const today = dayNumber(useNow());
@@ -34,6 +35,8 @@ export function GroupConversation({ group }: { group: string }) {
   const other = otherOf(inbox?.groups, group, messages, me.handle);
   const name = other?.display_name ?? 'Conversation';
   usePageTitle(name);
+  // Nobody but oneself has written: the name is in the list, perhaps further down than it was loaded.
+  useSearchOfInbox(view, thread !== undefined && other === undefined);
 
   useEffect(() => {
     outbox.retire(new Set(messages.map(({ uuid }) => uuid)));

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { explain } from '../api/error-texts.ts';
 import type { User } from '../api/types.ts';
-import { useInboxBeside } from '../groups/use-inbox.ts';
+import { useInboxBeside, useSearchOfInbox } from '../groups/use-inbox.ts';
 import { type Entry, type Target, conversationKey, conversationOf } from '../outbox/entry.ts';
 import { useOutbox } from '../outbox/use-outbox.ts';
 import { usePageTitle } from '../shell/page-title.ts';
@@ -23,7 +23,8 @@ import { timeline } from './timeline.ts';
 export function NewConversation() {
   const handle = foldHandle(typedHandle(useParams()['handle'] ?? ''));
   const { me } = useSignedIn();
-  const { inbox, error: inboxError, more } = useInboxBeside();
+  const view = useInboxBeside();
+  const { inbox, error: inboxError } = view;
   const entries = useOutbox();
   const { user, error, refetch } = useUser(handle);
 
@@ -32,13 +33,7 @@ export function NewConversation() {
     inbox?.groups.find((known) => sameHandle(known.handle, handle))?.uuid;
 
   // There may be a conversation further down than the list was loaded.
-  const next = group === undefined && user ? (inbox?.next ?? null) : null;
-  const { mutate, isPending, isError } = more;
-  useEffect(() => {
-    if (next !== null && !isPending && !isError) {
-      mutate(next);
-    }
-  }, [next, mutate, isPending, isError]);
+  useSearchOfInbox(view, group === undefined && Boolean(user));
 
   if (sameHandle(handle, me.handle)) {
     return <ConversationProblem title="That is you" text="You can't write to yourself." />;

@@ -13,6 +13,7 @@ use cruddur::{
 };
 use http::{StatusCode, header};
 use serde::Deserialize;
+use tokio_postgres::types::Type;
 
 use super::{SignIn, codes::Grant, is_of_this_machine, page, redirect, with_parameters};
 use crate::issuer::CLIENT_ID;
@@ -115,11 +116,14 @@ impl Request {
 
 async fn page_of(sign_in: &SignIn, request: &Request, unknown: Option<&str>) -> Response {
     let users = async {
-        let rows = sign_in.postgres.query(include_str!("../../../sql/users/list.sql"), &[]).await?;
-        rows.iter().map(User::from_row).collect::<Result<Vec<_>, _>>()
+        let statement = include_str!("../../../sql/users/to_pick.sql");
+        let rows = sign_in.postgres.query(statement, &[(&page::SHOWN, Type::INT8)]).await?;
+        let total = rows.first().map(|row| row.try_get("total")).transpose().map_err(Error::internal)?;
+        let users = rows.iter().map(User::from_row).collect::<Result<Vec<_>, _>>()?;
+        Ok((users, total.unwrap_or(0_i64)))
     };
     match users.await {
-        Ok(users) => page::page(&users, request, unknown),
+        Ok((users, total)) => page::page(&users, total, request, unknown),
         Err(error) => failed(&error),
     }
 }

@@ -8,10 +8,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::authorize::Request;
 
 /// Users that are shown at most; others are reached by their handles.
-const SHOWN: usize = 24;
+pub(super) const SHOWN: i64 = 24;
 
 /// The page: scripts, and other pages around it, have no business here.
-pub(super) fn page(users: &[User], request: &Request, unknown: Option<&str>) -> Response {
+pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Option<&str>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
@@ -20,10 +20,10 @@ pub(super) fn page(users: &[User], request: &Request, unknown: Option<&str>) -> 
             "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
         ),
     ];
-    (headers, markup(users, request, unknown).into_string()).into_response()
+    (headers, markup(users, total, request, unknown).into_string()).into_response()
 }
 
-fn markup(users: &[User], request: &Request, unknown: Option<&str>) -> Markup {
+fn markup(users: &[User], total: i64, request: &Request, unknown: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -44,7 +44,7 @@ fn markup(users: &[User], request: &Request, unknown: Option<&str>) -> Markup {
                     form method="post" {
                         (hidden(request))
                         ul {
-                            @for user in users.iter().take(SHOWN) {
+                            @for user in users {
                                 li {
                                     button name="handle" value=(user.handle) {
                                         span.name { (user.display_name) }
@@ -57,7 +57,7 @@ fn markup(users: &[User], request: &Request, unknown: Option<&str>) -> Markup {
                     form.other method="post" {
                         (hidden(request))
                         label for="handle" {
-                            @if users.len() > SHOWN { "Or one of " (users.len() - SHOWN) " others, by handle" }
+                            @if total > SHOWN { "Or one of " (total - SHOWN) " others, by handle" }
                             @else { "Or by handle" }
                         }
                         div {
