@@ -1,7 +1,5 @@
 //! The meter counts what DynamoDB says that each call has cost.
 
-#![expect(clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
-
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use cruddur::{
     dynamodb::{CallLimits, Meter, Table, Units, metered_client},
