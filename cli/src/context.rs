@@ -117,6 +117,9 @@ impl Context {
             (None, Target::Aws) => bail!("name the API with --url; the stack's output ApiUrl says it"),
         };
         check_http_url("--url", url)?;
+        if self.global.target == Target::Local {
+            refuse_aws("--url", url)?;
+        }
         Ok(url.trim_end_matches('/').to_owned())
     }
 

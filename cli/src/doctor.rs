@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -24,6 +24,7 @@ use cruddur::{
 };
 use indicatif::ProgressBar;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 pub use self::{
     finding::{Fate, Finding, Kind},
@@ -122,6 +123,8 @@ pub struct Doctor {
     pub stop: Arc<AtomicBool>,
     /// Counts rows.
     pub progress: ProgressBar,
+    /// Whose lease new rows rest on: a doctor that was stopped for longer than its lease lasts puts none.
+    pub fence: Mutex<Option<Uuid>>,
 }
 
 impl Doctor {
@@ -147,6 +150,7 @@ impl Doctor {
             last_look_after: Self::LAST_LOOK_AFTER,
             stop: Arc::default(),
             progress: ProgressBar::hidden(),
+            fence: Mutex::default(),
         }
     }
 
@@ -156,6 +160,7 @@ impl Doctor {
             return self.examine_table(ledger).await;
         }
         let lease = Lease::take(&self.table, &self.clock, &self.random, wait).await?;
+        *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.owner());
         let result = Box::pin(lease.hold(self.examine_table(ledger))).await;
         lease.give_back().await;
         result

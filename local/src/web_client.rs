@@ -99,7 +99,7 @@ pub async fn build(folder: &Path, progress: impl Fn(&str)) {
     match npm(folder, &["ci", "--no-audit", "--no-fund"]).await {
         Ok(()) => {}
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(is_not_found) => {
-            progress("the web client is not built: install Node.js 20 or newer with npm, and start again");
+            progress("the web client is not built: install Node.js 20.19 or newer with npm, and start again");
             return;
         }
         Err(error) => return progress(&format!("the web client is not built: {error:#}")),

@@ -5,7 +5,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, Trans
 use cruddur::dynamodb::{Item, Table, key};
 use uuid::Uuid;
 
-use super::rows::{GROUP_UUID, text};
+use super::{
+    lease,
+    rows::{GROUP_UUID, text},
+};
 
 /// A condition with the names and values that it speaks of.
 struct Condition {
@@ -79,6 +82,18 @@ pub(super) fn check_row_of(table: &Table, row: &Item, group: Uuid) -> Result<Tra
         .set_key(Some(key(text(row, "pk"), text(row, "sk"))))
         .condition_expression("attribute_exists(pk) AND message_group_uuid = :group")
         .expression_attribute_values(":group", AttributeValue::S(group.to_string()))
+        .build()?;
+    Ok(TransactWriteItem::builder().condition_check(check).build())
+}
+
+/// Only if the doctor's lease is still `owner`'s.
+pub(super) fn check_lease(table: &Table, owner: Uuid) -> Result<TransactWriteItem> {
+    let check = ConditionCheck::builder()
+        .table_name(table.name())
+        .set_key(Some(key(lease::PK, lease::SK)))
+        .condition_expression("#owner = :owner")
+        .expression_attribute_names("#owner", "owner")
+        .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()))
         .build()?;
     Ok(TransactWriteItem::builder().condition_check(check).build())
 }

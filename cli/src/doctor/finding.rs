@@ -76,13 +76,10 @@ impl Kind {
     /// Findings of one stage are repaired together; what comes after is looked at again first.
     pub(super) fn stage(self) -> u8 {
         match self {
-            Self::UnknownRow
-            | Self::StrayGroupUuid
-            | Self::MessageKeyMalformed
-            | Self::MessageMalformed
-            | Self::InboxRowMalformed => 0,
+            Self::UnknownRow | Self::StrayGroupUuid | Self::MessageKeyMalformed | Self::MessageMalformed => 0,
             Self::MembershipMissing | Self::MembershipMalformed | Self::GroupWithoutMessages => 1,
-            Self::InboxRowOfStranger | Self::SecondInboxRow => 2,
+            // Not before the membership: a malformed row may be all that tells who was in the group.
+            Self::InboxRowMalformed | Self::InboxRowOfStranger | Self::SecondInboxRow => 2,
             Self::InboxRowMissing | Self::InboxRowAtNoMessage | Self::InboxRowBehind => 3,
             Self::InboxOtherDiffers
             | Self::InboxTextDiffers
@@ -93,7 +90,7 @@ impl Kind {
 
     /// Whether it can be told from one row alone, so that nothing that is being moved looks like it.
     pub(super) fn is_of_one_row(self) -> bool {
-        self.stage() == 0
+        self.stage() == 0 || self == Self::InboxRowMalformed
     }
 }
 
@@ -124,8 +121,11 @@ impl Finding {
         self.identity() == other.identity()
     }
 
+    /// A row that moves keeps its wrong names: they are the same finding wherever it stands.
     pub(super) fn identity(&self) -> (Kind, Option<Uuid>, &str, Option<&str>) {
-        (self.kind, self.group, &self.pk, self.sk.as_deref())
+        let moves_along = matches!(self.kind, Kind::InboxOtherDiffers | Kind::InboxNamesDiffer);
+        let sk = if moves_along { None } else { self.sk.as_deref() };
+        (self.kind, self.group, &self.pk, sk)
     }
 }
 

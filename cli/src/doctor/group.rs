@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use cruddur::{
     dynamodb::Item,
-    message_group::{self, InboxRow, Membership},
+    message_group::{self, InboxRow, Member, Membership},
 };
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::{
     Doctor, Mode, action,
     finding::{Fate, Finding, Kind, Problem},
     ledger::Ledger,
-    membership::owner_of,
+    membership::{members_in, other_in, owner_of},
     messages::Messages,
     repair::{Carried, Repair},
     rows::{self, Shape, shape},
@@ -166,7 +166,8 @@ impl Doctor {
         let index = self.index(group).await?;
         let owners = owners.iter().copied().chain(index.iter().filter_map(owner_of)).collect::<BTreeSet<_>>();
         let good = membership.as_ref().and_then(|item| rows::membership(item, group).ok());
-        let (rows, mut problems) = self.rows_of_group(group, good.as_ref(), owners, &index, look).await?;
+        let OfGroup { rows, hints, mut problems } =
+            self.rows_of_group(group, good.as_ref(), owners, &index, look).await?;
         // After the rows, which only move up: so none of them should stand beyond the newest.
         let mut messages = match (look, &good) {
             (Look::Quick, Some(_)) => self.peek_at_messages(group).await?,
@@ -175,13 +176,14 @@ impl Doctor {
         problems.append(&mut messages.problems);
         match (&membership, &good) {
             (None, _) if rows.is_empty() && !messages.any => {}
-            _ if !messages.any => problems.push(self.empty_group(group, membership.as_ref(), &rows)?),
+            _ if !messages.any => problems.push(self.empty_group(group, membership.as_ref(), &rows).await?),
             (Some(item), Some(good)) => {
                 problems.extend(self.beginning_problem(item, good, &messages)?);
                 problems.extend(self.judge(item, good, &rows, &messages, ledger).await?);
             }
             (item, _) => {
-                problems.push(self.membership_problem(group, item.as_ref(), &rows, &messages).await?);
+                let problem = self.membership_problem(group, item.as_ref(), &rows, &hints, &messages);
+                problems.push(problem.await?);
             }
         }
         Ok(problems)
@@ -195,10 +197,9 @@ impl Doctor {
         mut owners: BTreeSet<Uuid>,
         index: &[Item],
         look: Look,
-    ) -> Result<(Vec<MemberRow>, Vec<Problem>)> {
+    ) -> Result<OfGroup> {
         owners.extend(good.iter().flat_map(|membership| membership.members.keys()));
-        let mut rows = Vec::new();
-        let mut problems = Vec::new();
+        let mut of_group = OfGroup::default();
         for owner in owners {
             let pk = message_group::partition_key(owner);
             let shown = index.iter().filter(|item| rows::text(item, "pk") == pk);
@@ -214,17 +215,26 @@ impl Doctor {
                 items = self.inbox_rows(owner, group, FIRST_SORT_KEY).await?;
             }
             for item in items {
-                match MemberRow::of(&item) {
-                    Some(row) => rows.push(row),
-                    None => problems.extend(self.row_problem(&item).await?),
+                if let Some(row) = MemberRow::of(&item) {
+                    of_group.rows.push(row);
+                } else {
+                    of_group.hints.push((owner, None));
+                    of_group.hints.extend(other_in(&item));
+                    of_group.problems.extend(self.row_problem(&item).await?);
                 }
             }
         }
-        Ok((rows, problems))
+        Ok(of_group)
     }
 
-    /// All that there is of a group without messages is taken away.
-    fn empty_group(&self, group: Uuid, membership: Option<&Item>, rows: &[MemberRow]) -> Result<Problem> {
+    /// All that there is of a group without messages is taken away; but only if its members could be told again from
+    /// one of them, should a message come meanwhile.
+    async fn empty_group(
+        &self,
+        group: Uuid,
+        membership: Option<&Item>,
+        rows: &[MemberRow],
+    ) -> Result<Problem> {
         let items =
             membership.into_iter().chain(rows.iter().take(ROWS_IN_A_TRANSACTION).map(|row| &row.item));
         let items = items.collect::<Vec<_>>();
@@ -240,9 +250,32 @@ impl Doctor {
                 group: Some(group),
                 detail,
             },
-            repair: Some(Repair::Empty(deletes)),
+            repair: self.are_known(membership, rows).await?.then_some(Repair::Empty(deletes)),
         })
     }
+
+    /// Whether everybody who is named is in users.
+    async fn are_known(&self, membership: Option<&Item>, rows: &[MemberRow]) -> Result<bool> {
+        let Some(names) = &self.names else { return Ok(false) };
+        let members = membership.map(members_in).unwrap_or_default();
+        let of_rows = rows.iter().flat_map(|row| [row.owner, row.row.other_uuid]);
+        for user in members.into_keys().chain(of_rows) {
+            if names.get(user).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What is found of a group in inboxes.
+#[derive(Default)]
+struct OfGroup {
+    rows: Vec<MemberRow>,
+    /// Users whom malformed rows name.
+    hints: Vec<(Uuid, Option<Member>)>,
+    /// What is wrong with those rows.
+    problems: Vec<Problem>,
 }
 
 /// Sorts before every sort key of ours.

@@ -1,5 +1,7 @@
 //! What is wrong with the inbox rows and the names of a group whose membership is good.
 
+use std::sync::PoisonError;
+
 use anyhow::Result;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use cruddur::{
@@ -125,11 +127,15 @@ impl Doctor {
             other_handle: other.handle.clone(),
         };
         let messages = message::partition_key(group);
-        let actions = vec![
+        let mut actions = vec![
             action::check_member(&self.table, group, member)?,
             action::check_exists(&self.table, &messages, &newest.sk.to_string())?,
             self.table.put_new_action(&row)?,
         ];
+        // Nothing in the table says that the row is nowhere else: only that nobody else has put one meanwhile.
+        if let Some(owner) = *self.fence.lock().unwrap_or_else(PoisonError::into_inner) {
+            actions.push(action::check_lease(&self.table, owner)?);
+        }
         let detail = format!("the newest message is at {}", newest.sk);
         let finding =
             Finding { kind: Kind::InboxRowMissing, pk: row.pk, sk: None, group: Some(group), detail };

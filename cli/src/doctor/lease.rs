@@ -76,6 +76,12 @@ impl Lease {
         }
     }
 
+    /// Who has it: what a write checks that is to be made by its owner alone.
+    #[must_use]
+    pub fn owner(&self) -> Uuid {
+        self.owner
+    }
+
     /// Carries `work` out, renewing the lease all the while; fails as soon as it is lost.
     pub async fn hold<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {

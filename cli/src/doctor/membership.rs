@@ -32,9 +32,10 @@ impl Doctor {
         group: Uuid,
         item: Option<&Item>,
         rows: &[MemberRow],
+        hints: &[(Uuid, Option<Member>)],
         messages: &Messages,
     ) -> Result<Problem> {
-        let derived = self.derive_membership(group, item, rows, messages).await?;
+        let derived = self.derive_membership(group, item, rows, hints, messages).await?;
         let (kind, why) = match item.map(|item| rows::membership(item, group)) {
             None => (Kind::MembershipMissing, "there are messages, but no membership"),
             Some(Err(why)) => (Kind::MembershipMalformed, why),
@@ -77,6 +78,7 @@ impl Doctor {
         group: Uuid,
         item: Option<&Item>,
         rows: &[MemberRow],
+        hints: &[(Uuid, Option<Member>)],
         messages: &Messages,
     ) -> Result<Option<Membership>> {
         let Some(created_sk) = messages.oldest else { return Ok(None) };
@@ -89,6 +91,10 @@ impl Doctor {
             let names =
                 Member { handle: row.other_handle.clone(), display_name: row.other_display_name.clone() };
             candidates.entry(row.other_uuid).or_default().get_or_insert(names);
+        }
+        for (user, names) in hints {
+            let known = candidates.entry(*user).or_default();
+            *known = known.take().or_else(|| names.clone());
         }
         for (sender, names) in &messages.senders {
             candidates.entry(*sender).or_default().get_or_insert_with(|| names.clone());
@@ -133,7 +139,7 @@ fn finding(kind: Kind, group: Uuid, detail: String) -> Finding {
 }
 
 /// What the row of a malformed membership still says of members.
-fn members_in(item: &Item) -> Candidates {
+pub(super) fn members_in(item: &Item) -> Candidates {
     let Some(AttributeValue::M(members)) = item.get("members") else { return Candidates::new() };
     let member = |(user, names): (&String, &AttributeValue)| {
         let names = names.as_m().ok().map(|names| Member {
@@ -144,6 +150,16 @@ fn members_in(item: &Item) -> Candidates {
         Some((user.parse().ok()?, names))
     };
     members.iter().filter_map(member).collect()
+}
+
+/// The other member, as far as a malformed inbox row still names one.
+pub(super) fn other_in(item: &Item) -> Option<(Uuid, Option<Member>)> {
+    let names = Member {
+        handle: text(item, "user_handle").to_owned(),
+        display_name: text(item, "user_display_name").to_owned(),
+    };
+    let names = Some(names).filter(|names| !names.handle.is_empty() && !names.display_name.is_empty());
+    Some((uuid(item, "user_uuid")?, names))
 }
 
 /// Owners of a group's rows that are malformed, so that they are looked for.

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Result, bail};
 use cruddur::{
     dynamodb::{Item, sort_key},
+    message_group,
     sort_key::SortKey,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -215,6 +216,13 @@ impl Doctor {
             let (Some(item), Some(problem)) = (item, problem) else { return Ok(to_examine) };
             let owner = text(&item, "pk").strip_prefix("GRP#").and_then(|owner| owner.parse().ok());
             to_examine = problem.finding.group.map(|group| (group, owner));
+            // What a membership may have to be derived from is repaired with its group.
+            if problem.finding.kind == Kind::InboxRowMalformed
+                && let Some((group, Some(owner))) = to_examine
+                && text(&item, "pk") == message_group::partition_key(owner)
+            {
+                return Ok(Some((group, Some(owner))));
+            }
             let Some(repair) = problem.repair.as_ref().filter(|_| self.mode == Mode::Repair) else {
                 self.tell_unrepaired(&problem, ledger)?;
                 return Ok(to_examine);

@@ -35,10 +35,11 @@ export function useInbox() {
 
   const more = useMutation({
     mutationFn: (cursor: string) => api.listGroups(cursor),
-    onSuccess: (page) =>
+    onSuccess: (page, cursor) =>
       client.setQueryData<Inbox>(KEY, (known) => ({
         groups: mergeGroups(known?.groups ?? [], page.rows),
-        next: page.next,
+        // After a gap the list goes on elsewhere.
+        next: known === undefined || known.next === cursor ? page.next : known.next,
       })),
   });
 

@@ -34,11 +34,13 @@ export function useThread(group: string) {
 
   const older = useMutation({
     mutationFn: (cursor: string) => api.listMessages(group, cursor),
-    onSuccess: (page) =>
-      client.setQueryData<Thread>(key, (known) => ({
-        messages: mergeMessages(known?.messages ?? [], page.rows),
-        older: page.next,
-      })),
+    onSuccess: (page, cursor) =>
+      client.setQueryData<Thread>(key, (known) =>
+        // After a gap the thread begins elsewhere: what was asked for before does not join it.
+        known?.older === cursor
+          ? { messages: mergeMessages(known.messages, page.rows), older: page.next }
+          : known,
+      ),
   });
 
   return { thread: data, error, refetch, older };

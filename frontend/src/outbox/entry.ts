@@ -109,12 +109,16 @@ export function settled(entry: Entry, outcome: Outcome, now: number, random: num
   }
 }
 
-/** After its author asked to send it (again). The key stays: the last attempt may have arrived. */
+/**
+ * After its author asked to send it (again). The key stays: the last attempt may have arrived. So does the time from which
+ * the key's life is counted, unless that has ended: an earlier attempt may be what the server knows the key from.
+ */
 export function vouchedFor(entry: Entry, now: number): Entry {
   if (entry.state.name === 'sent' || entry.state.name === 'sending') {
     return entry;
   }
-  return { ...entry, vouched: now, state: { name: 'waiting', notBefore: now, problem: null } };
+  const vouched = now - entry.vouched >= KEY_LIFE ? now : entry.vouched;
+  return { ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } };
 }
 
 /**

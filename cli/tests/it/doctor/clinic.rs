@@ -133,6 +133,11 @@ impl Clinic {
         let _ = self.world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
     }
 
+    pub(super) fn delete(&self, pk: &str, sk: &str) {
+        let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
+        let _ = self.world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
+    }
+
     /// One damage of this kind.
     pub(super) fn damage(&mut self, seed: u64, damage: Damage) -> Done {
         Vandal::new(&self.world.emulator, seed).damage(damage)

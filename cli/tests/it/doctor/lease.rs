@@ -154,3 +154,21 @@ async fn a_lost_answer_to_taking_the_lease_is_no_other_doctor() {
     let ledger = Ledger::new(|_, _| Ok(()));
     clinic.doctor(Mode::Repair).attend(&ledger, false).await.unwrap();
 }
+
+#[tokio::test]
+async fn without_its_lease_a_doctor_puts_no_row() {
+    let mut clinic = Clinic::with_groups(2, 2).await;
+    clinic.damage(1, Damage::RowMissing);
+    let before = clinic.world.rows();
+    let doctor = clinic.doctor(Mode::Repair);
+    // As if it had slept while its lease ended, and another doctor had come and gone.
+    *doctor.fence.lock().unwrap() = Some(Random::system().uuid_v7(clinic.world.clock.clock().now()));
+    let told = std::sync::Mutex::new(Vec::new());
+    let ledger = Ledger::new(|finding, fate| {
+        told.lock().unwrap().push((finding.kind.name(), fate));
+        Ok(())
+    });
+    doctor.examine_table(&ledger).await.unwrap();
+    assert_eq!(*told.lock().unwrap(), [("inbox_row_missing", cli::doctor::Fate::Left)]);
+    assert_eq!(clinic.world.rows(), before);
+}

@@ -109,3 +109,24 @@ async fn a_membership_whose_members_nobody_knows_is_left() {
     assert_eq!(told, [("membership_missing", pk, Some("MEM".to_owned()), "left")]);
     assert_eq!(clinic.world.rows(), before);
 }
+
+#[tokio::test]
+async fn a_group_without_messages_is_left_where_its_members_could_not_be_told_again() {
+    let mut clinic = Clinic::with_groups(2, 1).await;
+    clinic.without_names = true;
+    let group = clinic.group(0, 1);
+    for (pk, sk) in clinic.world.emulator.rows(TABLE).into_keys() {
+        if pk == format!("MSG#{group}") {
+            clinic.delete(&pk, &sk);
+        }
+    }
+    let before = clinic.world.rows();
+    let found = clinic.examine(Mode::Repair).await;
+    assert_eq!(
+        found.brief().iter().map(|(kind, .., fate)| (*kind, *fate)).collect::<Vec<_>>(),
+        [("group_without_messages", "left")]
+    );
+    assert_eq!(clinic.world.rows(), before);
+    clinic.without_names = false;
+    assert_eq!(clinic.examine(Mode::Repair).await.summary.left, 0);
+}

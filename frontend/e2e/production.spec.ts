@@ -1,0 +1,75 @@
+import { Site } from './site.ts';
+import { composer, expect, message, openConversation, say, signInAs, test } from './test.ts';
+
+test('the built client at another origin speaks to the API that its configuration names', async ({ browser, stack }) => {
+  const site = await Site.start(
+    (url) => ({
+      api_url: stack.url,
+      authority: `${url}/local/issuer`,
+      client_id: 'cruddur-local-client',
+      scope: 'openid profile',
+      logout_url: `${url}/local/issuer/logout`,
+    }),
+    stack.url,
+  );
+  const page = await (await browser.newContext({ baseURL: site.url })).newPage();
+  const origins = new Set<string>();
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.pathname.startsWith('/api/')) {
+      origins.add(url.origin);
+    }
+  });
+  await page.goto('/messages');
+  await signInAs(page, 'sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await say(page, 'From another origin');
+  await expect(message(page, 'From another origin').getByText('Sent', { exact: true })).toBeAttached();
+  expect([...origins]).toEqual([stack.url]);
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  expect(new URL(page.url()).origin).toBe(site.url);
+  await expect(composer(page)).toHaveCount(0);
+  await site.stop();
+});
+
+test('with a Cognito pool in its configuration one signs in at the pool’s hosted pages', async ({ browser }) => {
+  const authority = 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI';
+  const hosted = 'https://cruddur.auth.eu-central-1.amazoncognito.com';
+  const site = await Site.start(() => ({
+    api_url: 'https://abc123.execute-api.eu-central-1.amazonaws.com',
+    authority,
+    client_id: '1h57kf5cpq17m0eml12EXAMPLE',
+    scope: 'openid profile',
+    logout_url: `${hosted}/logout`,
+  }));
+  const page = await (await browser.newContext({ baseURL: site.url })).newPage();
+  await page.route(`${authority}/.well-known/openid-configuration`, (route) =>
+    route.fulfill({
+      headers: { 'access-control-allow-origin': '*' },
+      // As Cognito's: without an end_session_endpoint that is of use.
+      json: {
+        issuer: authority,
+        authorization_endpoint: `${hosted}/oauth2/authorize`,
+        token_endpoint: `${hosted}/oauth2/token`,
+        jwks_uri: `${authority}/.well-known/jwks.json`,
+      },
+    }),
+  );
+  await page.route(`${hosted}/**`, (route) => route.fulfill({ contentType: 'text/html', body: 'The hosted page' }));
+  await page.goto('/messages');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByText('The hosted page')).toBeVisible();
+  const asked = new URL(page.url());
+  expect(asked.origin + asked.pathname).toBe(`${hosted}/oauth2/authorize`);
+  const parameters = Object.fromEntries(asked.searchParams);
+  expect(parameters).toMatchObject({
+    client_id: '1h57kf5cpq17m0eml12EXAMPLE',
+    redirect_uri: `${site.url}/callback`,
+    response_type: 'code',
+    scope: 'openid profile',
+    code_challenge_method: 'S256',
+  });
+  await site.stop();
+});
