@@ -65,6 +65,13 @@ describe('a message on its way', () => {
     expect(checked(sent, 1999 + 2 * KEY_LIFE)).toBe(sent);
   });
 
+  test('is not good for longer because its author asked again before the day was over', () => {
+    const waiting = settled(begun(toGroup), { kind: 'later', problem: 'no answer', retryAfter: null }, 1000, 0);
+    const again = vouchedFor(waiting, 999 + KEY_LIFE);
+    expect(again.state.name).toBe('waiting');
+    expect(checked(again, 1000 + KEY_LIFE).state.name).toBe('held');
+  });
+
   test('that failed stays failed over a reload', () => {
     const failed = settled(begun(toGroup), { kind: 'refused', reason: 'no' }, 1000, 0);
     expect(revived(failed, 2000)).toBe(failed);
