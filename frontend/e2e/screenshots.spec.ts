@@ -43,5 +43,14 @@ for (const [look, options] of Object.entries(looks)) {
     await page.context().setOffline(true);
     await expect(page.getByText(/offline/i).first()).toBeVisible();
     await shoot(page, 'offline');
+    await page.context().setOffline(false);
+    await page.route('**/api/**', (route) => route.fulfill({ status: 403, json: ['user_not_provisioned'] }));
+    await page.goto('/messages');
+    await expect(page.getByRole('heading', { name: 'Your account is not set up yet' })).toBeVisible();
+    await shoot(page, 'not-provisioned');
+    await page.route('**/config.json', (route) => route.fulfill({ status: 404 }));
+    await page.goto('/messages');
+    await expect(page.getByRole('heading', { name: "Cruddur Messages can't start" })).toBeVisible();
+    await shoot(page, 'no-configuration');
   });
 }
