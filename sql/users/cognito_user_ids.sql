@@ -1,6 +1,6 @@
 -- A page of all users with their Cognito users, by uuid.
 -- $1 uuid: the last one of the page before, or null
--- $2 bigint: rows at most
+-- $2 int8: rows at most
 SELECT uuid, handle, cognito_user_id
 FROM public.users
 WHERE $1 IS NULL
