@@ -1,9 +1,9 @@
 //! Checks the invariants of inboxes, and heals what is broken.
 //!
 //! [`Doctor::examine_table`] goes through the table a page at a time; what it keeps in memory is bounded. Most groups
-//! are found good with two small reads ([`group`]); what looks broken is read again, consistently and twice, before
+//! are found good with two small reads (`group`); what looks broken is read again, consistently and twice, before
 //! it is called so, since rows move while they are looked at. A repair is one transaction that says what it relies on
-//! ([`action`]): whoever was faster wins, and the group is looked at anew.
+//! (`action`): whoever was faster wins, and the group is looked at anew.
 
 use std::{
     sync::{

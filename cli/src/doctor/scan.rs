@@ -73,7 +73,7 @@ struct Todo {
 
 impl Doctor {
     /// Goes through the whole table, and tells `ledger` of what is broken; repairs it in [`Mode::Repair`], without
-    /// making sure that nobody else does ([`Self::repair_table`] does).
+    /// making sure that nobody else does ([`Self::attend`] does).
     pub async fn examine_table(&self, ledger: &Ledger<'_>) -> Result<()> {
         let mut way = Way { known: LruCache::new(REMEMBERED), last_messages: String::new() };
         let mut page = self.scan_page(None).await?;
