@@ -17,7 +17,7 @@ use cruddur::{
     user::Users,
 };
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::{sync::OnceCell, time::timeout};
 use tokio_postgres::error::SqlState;
 
 use crate::{
@@ -40,6 +40,8 @@ pub struct Context {
     global: Global,
     /// How it shows what it finds.
     pub output: Output,
+    /// What the local stack said of itself, once it was asked.
+    health: Arc<OnceCell<Health>>,
 }
 
 /// DynamoDB, and where it is.
@@ -82,13 +84,13 @@ impl Context {
     #[must_use]
     pub fn new(global: Global) -> Self {
         let output = Output::new(global.output);
-        Self { global, output }
+        Self { global, output, health: Arc::default() }
     }
 
     /// The same with another table.
     #[must_use]
     pub fn with_table(&self, name: &str) -> Self {
-        Self { global: Global { table: Some(name.to_owned()), ..self.global.clone() }, output: self.output }
+        Self { global: Global { table: Some(name.to_owned()), ..self.global.clone() }, ..self.clone() }
     }
 
     /// Whether AWS is worked on.
@@ -137,7 +139,7 @@ impl Context {
                     (url.clone(), self.global.region.clone())
                 } else {
                     let health = self.health().await?;
-                    (health.dynamodb_url, Some(health.region))
+                    (health.dynamodb_url.clone(), Some(health.region.clone()))
                 };
                 check_http_url("--dynamodb-url", &url)?;
                 refuse_aws("--dynamodb-url", &url)?;
@@ -239,7 +241,7 @@ impl Context {
                 (url.context("name the database of users: DATABASE_URL or --database-url")?, false)
             }
             (None, Target::Local) => {
-                let url = self.health().await?.database_url;
+                let url = self.health().await?.database_url.clone();
                 let url = url.context(
                     "the local stack uses a PostgreSQL of its own: name it, too, with --database-url \
                      \"$DATABASE_URL\"",
@@ -273,12 +275,16 @@ impl Context {
             return Ok(config.map_err(|_| anyhow!("--table: not 3 to 255 of A-Z a-z 0-9 _ . -"))?.name);
         }
         if self.global.target == Target::Local && self.global.dynamodb_url.is_none() {
-            return Ok(self.health().await?.table);
+            return Ok(self.health().await?.table.clone());
         }
         Ok(TableConfig::from_lookup(environment)?.name)
     }
 
-    async fn health(&self) -> Result<Health> {
+    async fn health(&self) -> Result<&Health> {
+        self.health.get_or_try_init(|| self.ask_for_health()).await
+    }
+
+    async fn ask_for_health(&self) -> Result<Health> {
         let url = self.api_url()?;
         let advice = || {
             format!(

@@ -3,6 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::{
+    issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, TOKEN_LIFETIME},
+    sign_in::user_of_handle,
+};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -19,9 +23,6 @@ use http::StatusCode;
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::types::Type;
-
-use crate::issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, TOKEN_LIFETIME};
 
 /// Where everything is, for tools that work on a running stack.
 #[derive(Clone, Debug, Serialize)]
@@ -98,14 +99,8 @@ async fn token(State(local): State<Local>, body: Bytes) -> Response {
         return refuse(StatusCode::BAD_REQUEST, "the body has to be {\"handle\": \"…\"}");
     };
     let Ok(handle) = handle.parse::<Handle>() else { return unknown_handle() };
-    let subject: Result<Option<String>, Error> = async {
-        let statement = include_str!("../../sql/users/cognito_user_id.sql");
-        let rows = local.postgres.query(statement, &[(&handle.canonical(), Type::TEXT)]).await?;
-        rows.first().map(|row| row.try_get(0)).transpose().map_err(Error::internal)
-    }
-    .await;
-    match subject {
-        Ok(Some(subject)) => match local.issuer.access_token(&subject, handle.canonical()) {
+    match user_of_handle(&local.postgres, &handle).await {
+        Ok(Some(user)) => match local.issuer.access_token(&user.sub, handle.canonical()) {
             Ok(token) => Json(json!({
                 "access_token": token,
                 "token_type": "Bearer",

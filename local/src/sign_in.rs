@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use cruddur::{error::Error, postgres::Postgres};
+use cruddur::{error::Error, postgres::Postgres, user::Handle};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 use tokio_postgres::types::Type;
@@ -96,16 +96,27 @@ fn redirect(url: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, url), (header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
-impl SignIn {
-    /// The user with this handle or this sub.
-    async fn user(&self, handle: Option<&str>, sub: Option<&str>) -> Result<Option<SignedIn>, Error> {
-        let statement = include_str!("../../sql/users/of_cognito_user.sql");
-        let rows = self.postgres.query(statement, &[(&handle, Type::TEXT), (&sub, Type::TEXT)]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        Ok(Some(SignedIn {
-            sub: row.try_get("cognito_user_id").map_err(Error::internal)?,
-            handle: row.try_get("handle").map_err(Error::internal)?,
-            display_name: row.try_get("display_name").map_err(Error::internal)?,
-        }))
-    }
+/// The user with this handle.
+pub(crate) async fn user_of_handle(postgres: &Postgres, handle: &Handle) -> Result<Option<SignedIn>, Error> {
+    user(postgres, Some(handle.canonical()), None).await
+}
+
+/// The user with this sub.
+async fn user_of_sub(postgres: &Postgres, sub: &str) -> Result<Option<SignedIn>, Error> {
+    user(postgres, None, Some(sub)).await
+}
+
+async fn user(
+    postgres: &Postgres,
+    handle: Option<&str>,
+    sub: Option<&str>,
+) -> Result<Option<SignedIn>, Error> {
+    let statement = include_str!("../../sql/users/of_cognito_user.sql");
+    let rows = postgres.query(statement, &[(&handle, Type::TEXT), (&sub, Type::TEXT)]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(SignedIn {
+        sub: row.try_get("cognito_user_id").map_err(Error::internal)?,
+        handle: row.try_get("handle").map_err(Error::internal)?,
+        display_name: row.try_get("display_name").map_err(Error::internal)?,
+    }))
 }

@@ -1,5 +1,8 @@
 //! Users, groups and messages in any number, to try things under load: the same in every run, but for the uuids of
 //! messages. What is there already is not made again, so a run that was cut off is gone on with by the next.
+//!
+//! Every message has an idempotency key. What a run that was killed still had under way may be stored after the next
+//! has counted what is there, and the two then mean the same message.
 
 use std::time::Duration;
 
@@ -80,7 +83,7 @@ pub async fn ensure_users(
 }
 
 /// Lets the users of `plan` send each other what is missing of its messages. `progress` is told how many more there
-/// are. Not to be run twice at the same time: both would send the same messages.
+/// are. Two runs at the same time make no more than one of them would.
 pub async fn ensure_messages(
     table: &Table,
     random: &Random,
@@ -171,7 +174,12 @@ impl Group {
                 receiver: receiver.clone(),
             },
             text: text::text(self.number, number).parse().map_err(Error::internal)?,
-            idempotency_key: None,
+            // With everything that decides on receiver and text: another plan may pair the same users otherwise.
+            idempotency_key: Some(
+                format!("load-{}-{}-{number}", self.uuid.simple(), self.number)
+                    .parse()
+                    .map_err(Error::internal)?,
+            ),
         };
         create(table, &Clock::from_fn(move || said_at), random, new).await?;
         Ok(())

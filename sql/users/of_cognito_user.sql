@@ -1,4 +1,4 @@
--- The Cognito user of a handle (any case) or of a sub, with the names that an id token carries: for signing in at the
+-- The Cognito user of a handle (any case) or of a sub, with the names that an id token carries: for the tokens of the
 -- local stack.
 -- $1 text: the handle, or null
 -- $2 text: the sub, or null

@@ -22,7 +22,8 @@ use crate::{
 const AFTER_HELP: &str = "\
 Without numbers the demo users get their conversations. With numbers a load is made: users called load-000001 and so
 on, groups of two spread evenly over them, and messages spread evenly over the groups and over the year 2025. A second
-run, or one after a run that was cut off, sends only what is missing; don't let two run at the same time.
+run, or one after a run that was cut off, sends only what is missing. Each message has an idempotency key, so it is
+stored once whatever is cut off or runs twice, at the price of an idempotency row beside it.
 
 Examples:
   cruddur ddb seed

@@ -15,7 +15,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use tokio_postgres::types::Type;
 
-use super::{SignIn, codes::Grant, is_of_this_machine, page, redirect, with_parameters};
+use super::{SignIn, codes::Grant, is_of_this_machine, page, redirect, user_of_handle, with_parameters};
 use crate::issuer::CLIENT_ID;
 
 /// What the client asks for. Every field may be missing: which ones are told is part of the answer.
@@ -74,7 +74,7 @@ pub(super) async fn pick(State(sign_in): State<Arc<SignIn>>, Form(picked): Form<
     let Ok(known) = handle.trim().parse::<Handle>() else {
         return page_of(&sign_in, &request, Some(&handle)).await;
     };
-    match sign_in.user(Some(known.canonical()), None).await {
+    match user_of_handle(&sign_in.postgres, &known).await {
         Ok(Some(user)) => {
             let code = sign_in.issuer.secret();
             let grant = Grant {

@@ -14,7 +14,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::SignIn;
+use super::{SignIn, user_of_sub};
 use crate::issuer::{CLIENT_ID, SignedIn, TOKEN_LIFETIME};
 
 /// What the client brings.
@@ -76,7 +76,7 @@ impl SignIn {
     async fn of_refresh_token(&self, request: &Request) -> Result<Response, Refusal> {
         let token = request.refresh_token.as_deref().ok_or(Refusal::InvalidRequest)?;
         let sub = self.issuer.subject_of_refresh_token(token).ok_or(Refusal::InvalidGrant)?;
-        let user = self.user(None, Some(&sub)).await.map_err(Refusal::fault)?;
+        let user = user_of_sub(&self.postgres, &sub).await.map_err(Refusal::fault)?;
         self.answer(&user.ok_or(Refusal::InvalidGrant)?, None, None)
     }
 

@@ -1,4 +1,4 @@
-use std::{cell::Cell, num::NonZeroU32};
+use std::{cell::Cell, num::NonZeroU32, time::Duration};
 
 use cruddur::{error::Error, random::Random};
 use seed::{
@@ -7,6 +7,7 @@ use seed::{
     load::{Numbers, Plan, ensure_messages},
 };
 use testing::{Emulator, Failure, Fate, world::empty_table};
+use tokio::time::{sleep, timeout};
 
 use crate::{rows, said};
 
@@ -99,4 +100,52 @@ async fn a_dynamodb_that_stays_away_ends_the_run() {
     let (made, took) = emulator.with_time_paused(seeding).await;
     assert!(matches!(made, Err(SeedError::Operation(Error::Unavailable { .. }))), "{made:?}");
     assert!((30..300).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test]
+async fn requests_of_a_killed_run_that_are_stored_late_double_nothing() {
+    let plan = plan(4, 6, 90);
+    let whole = whole(plan).await;
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    let latency = Duration::from_millis(10);
+    emulator.set_latency(latency);
+    let random = Random::system();
+    let mut late = 0;
+    emulator.judge(move |call| {
+        if !matches!(&*call.operation, "PutItem" | "TransactWriteItems") {
+            return Fate::Served;
+        }
+        late += 1;
+        match late {
+            ..20 => Fate::Served,
+            // Each group has one request under way when the run is killed: they are stored one after the other.
+            _ => Fate::Late(Failure::Silence, latency * (10 + 2 * late)),
+        }
+    });
+    let runs = async {
+        let killed = timeout(latency * 20, ensure_messages(&table, &random, plan, |_| ())).await;
+        assert!(killed.is_err(), "the run was through before it was killed");
+        emulator.judge(|_| Fate::Served);
+        ensure_messages(&table, &random, plan, |_| ()).await.unwrap()
+    };
+    let (made, _) = emulator.with_time_paused(runs).await;
+    assert!(made.were_there > 0 && made.made > 0, "{made:?}");
+    sleep(latency * 100).await;
+    rows(&emulator);
+    assert_eq!(said(&emulator), whole);
+}
+
+#[tokio::test]
+async fn two_runs_at_the_same_time_make_what_one_makes() {
+    let plan = plan(4, 6, 60);
+    let whole = whole(plan).await;
+    let emulator = Emulator::new();
+    let table = empty_table(&emulator).await;
+    let random = Random::system();
+    let run = || ensure_messages(&table, &random, plan, |_| ());
+    let (one, other) = tokio::join!(run(), run());
+    one.and(other).unwrap();
+    rows(&emulator);
+    assert_eq!(said(&emulator), whole);
 }

@@ -58,9 +58,8 @@ impl Database {
 type Columns = &'static [(&'static str, Type)];
 
 /// What each statement takes and gives. A file that is not here fails the test.
-const STATEMENTS: [(&str, &[Type], Columns); 19] = [
+const STATEMENTS: [(&str, &[Type], Columns); 18] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
-    ("cognito_user_id", &[Type::TEXT], &[("cognito_user_id", Type::TEXT)]),
     (
         "cognito_user_ids",
         &[Type::UUID, Type::INT8],
@@ -177,7 +176,6 @@ async fn a_user_is_found_by_an_index() {
     let (handle, subject) = ("users_handle_key", "users_cognito_user_id_key");
     for (name, parameters, indexes) in [
         ("short", "('SunYoung')", &[handle][..]),
-        ("cognito_user_id", "('SunYoung')", &[handle]),
         ("create_message_users", "('5a1e', 'SunYoung')", &[subject, handle]),
         ("from_cognito_user_id", "('5a1e')", &[subject]),
         ("uuid_from_cognito_user_id", "('5a1e')", &[subject]),
