@@ -129,10 +129,10 @@ impl Functions {
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
         vec![
-            Route::new("GET /api/message_groups", self.list_message_groups.clone()),
-            Route::new("GET /api/messages/{message_group_uuid}", self.list_messages.clone()),
-            Route::new("POST /api/messages", self.create_message.clone()),
-            Route::new("GET /api/users/{handle}/short", self.show_user.clone()),
+            Route::new(list_message_groups::ROUTE, self.list_message_groups.clone()),
+            Route::new(list_messages::ROUTE, self.list_messages.clone()),
+            Route::new(create_message::ROUTE, self.create_message.clone()),
+            Route::new(show_user::ROUTE, self.show_user.clone()),
         ]
     }
 }

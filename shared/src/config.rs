@@ -58,6 +58,26 @@ fn optional(lookup: impl Lookup, name: &str) -> Option<String> {
     lookup(name).filter(|value| !value.is_empty())
 }
 
+/// What is logged, and in whose name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `RUST_LOG`: a level, or levels by module; by default everything from `info` on.
+    pub filter: String,
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: the function whose metrics are in the log.
+    pub function: Option<String>,
+}
+
+impl LogConfig {
+    /// Reads the configuration. What can't be understood of it is left out: a function without the log that was
+    /// meant is better than none.
+    pub fn from_lookup(lookup: impl Lookup) -> Self {
+        Self {
+            filter: optional(lookup, "RUST_LOG").unwrap_or_default(),
+            function: optional(lookup, "AWS_LAMBDA_FUNCTION_NAME"),
+        }
+    }
+}
+
 /// The table of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableConfig {

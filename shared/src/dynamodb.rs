@@ -56,13 +56,13 @@ async fn sdk_config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }
 
-/// A client with `limits`.
+/// A client with `limits`. What its calls cost is counted for the invocation that makes them.
 #[must_use]
 pub fn client(sdk: &SdkConfig, limits: CallLimits) -> Client {
-    Client::from_conf(config(sdk, limits).build())
+    metered_client(sdk, limits, &Meter::default())
 }
 
-/// A client with `limits` whose calls are counted by `meter`.
+/// A client with `limits` whose calls are counted by `meter`, too.
 #[must_use]
 pub fn metered_client(sdk: &SdkConfig, limits: CallLimits, meter: &Meter) -> Client {
     Client::from_conf(config(sdk, limits).interceptor(meter.clone()).build())

@@ -2,7 +2,8 @@
 //!
 //! A module per noun of the domain ([`message`], [`message_group`], [`user`]), what they are made of
 //! ([`timestamp`], [`sort_key`], [`page`], [`idempotency`]), and what stands between them and the world
-//! ([`auth`], [`config`], [`dynamodb`], [`postgres`], [`request`], [`respond`], [`stream`]).
+//! ([`auth`], [`config`], [`dynamodb`], [`postgres`], [`request`], [`respond`], [`stream`]), and what is told of it
+//! all ([`invocation`], [`log`], [`metrics`]).
 
 pub mod auth;
 mod backoff;
@@ -11,9 +12,11 @@ pub mod config;
 pub mod dynamodb;
 pub mod error;
 pub mod idempotency;
+pub mod invocation;
 pub mod log;
 pub mod message;
 pub mod message_group;
+pub mod metrics;
 pub mod page;
 pub mod postgres;
 pub mod random;

@@ -1,21 +1,189 @@
-//! JSON logs, a line an event, with the request's id. Ids only: no message text, no tokens, no names.
+//! JSON logs, one line for each invocation and one for whatever goes wrong in it, with the request's id. Ids only:
+//! no message text, no tokens, no names.
 
-use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+use std::{
+    fmt::{self, Write as _},
+    io,
+    panic::PanicHookInfo,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-/// Starts logging to standard output, where Lambda takes it from.
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter,
+        format::{JsonFields, Writer},
+    },
+    registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
+
+use crate::{
+    clock::Clock,
+    config::{LogConfig, Lookup},
+    invocation,
+    metrics::{Measured, Metric},
+    timestamp::Timestamp,
+};
+
+/// Starts logging to standard output, where Lambda takes it from. Panics are logged, too.
+pub fn init(lookup: impl Lookup) {
+    subscriber(&LogConfig::from_lookup(lookup), Clock::system(), io::stdout).init();
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// What [`init`] starts, with its lines going to `writer`.
 ///
 /// Each line has `timestamp` (RFC 3339), `level` and `message`, which Lambda's JSON log format asks for, and
-/// `span.requestId` of the invocation. `level` is `info` unless `RUST_LOG` says otherwise.
-pub fn init(filter: Option<String>) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
-        .parse_lossy(filter.unwrap_or_default());
+/// `requestId` of the invocation. The line that tells of an invocation carries its metrics, too.
+pub fn subscriber<W>(config: &LogConfig, clock: Clock, writer: W) -> impl Subscriber + Send + Sync + use<W>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder().with_default_directive(Level::INFO.into()).parse_lossy(&config.filter);
+    // Whatever the filter says: the metrics, and the span that has the request's id.
+    let always = [invocation::TARGET, "lambda_runtime::layers::trace"];
+    let filter = always.into_iter().fold(filter, |filter, target| match format!("{target}=info").parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    });
+    let lines = JsonLines { function: config.function.clone(), clock, is_cold: AtomicBool::new(true) };
     tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_span_events(FmtSpan::NONE)
+        .fmt_fields(JsonFields::new())
+        .event_format(lines)
+        .with_writer(writer)
         .with_env_filter(filter)
-        .init();
+        .finish()
+}
+
+/// Says where, and not what: the text of a panic may quote data.
+pub fn log_panic(panic: &PanicHookInfo<'_>) {
+    tracing::error!(location = panic.location().map(tracing::field::display), "panicked");
+}
+
+/// Writes an event as one line of JSON.
+struct JsonLines {
+    /// The function whose metrics these are; without one they are members of the line and no more.
+    function: Option<String>,
+    clock: Clock,
+    /// Whether no invocation was told of yet.
+    is_cold: AtomicBool,
+}
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let now = self.clock.now();
+        let mut line = Line::new(now, event.metadata());
+        // The outermost span is the runtime's: it has the request's id.
+        if let Some(root) = context.event_scope().and_then(|scope| scope.from_root().next())
+            && let Some(fields) = root.extensions().get::<FormattedFields<N>>()
+        {
+            line.put_members_of(fields);
+        }
+        event.record(&mut line);
+        let Line { mut text, mut metrics } = line;
+        if event.metadata().target() == invocation::TARGET && self.is_cold.swap(false, Ordering::Relaxed) {
+            metrics.add(Metric::ColdStarts, 1.0);
+        }
+        if !metrics.is_empty() {
+            put_members(
+                &mut text,
+                &match &self.function {
+                    Some(function) => to_json(&metrics.embedded(function, now)),
+                    None => to_json(&metrics),
+                },
+            );
+        }
+        text.push('}');
+        writeln!(writer, "{text}")
+    }
+}
+
+/// A line that is being written: a JSON object whose end is missing.
+struct Line {
+    text: String,
+    metrics: Measured,
+}
+
+impl Line {
+    fn new(now: DateTime<Utc>, metadata: &Metadata<'_>) -> Self {
+        let mut line = Self { text: String::with_capacity(512), metrics: Measured::default() };
+        line.text.push('{');
+        let _ = write!(line.text, r#""timestamp":"{}","level":"{}""#, Timestamp::new(now), metadata.level());
+        if metadata.target() != invocation::TARGET {
+            line.put("target", metadata.target());
+        }
+        line
+    }
+
+    fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
+        let _ = write!(self.text, ",{}:{}", to_json(name), to_json(value));
+    }
+
+    fn put_members_of(&mut self, object: &str) {
+        put_members(&mut self.text, object);
+    }
+}
+
+impl Visit for Line {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field.name(), &value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field.name(), &value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field.name(), &value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field.name(), &value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field.name(), value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        // No field of an event is an object: the metrics come as their text.
+        if field.name() == "metrics"
+            && let Ok(metrics) = text.parse()
+        {
+            self.metrics = metrics;
+        } else {
+            self.put(field.name(), &text);
+        }
+    }
+}
+
+/// Adds the members of `object`, the text of a JSON object, to the object whose text begins with `text`.
+fn put_members(text: &mut String, object: &str) {
+    let members = object.strip_prefix('{').and_then(|object| object.strip_suffix('}'));
+    if let Some(members) = members.filter(|members| !members.is_empty()) {
+        text.push(',');
+        text.push_str(members);
+    }
+}
+
+/// Nothing that is logged can fail to be written: there are no maps with odd keys among it.
+fn to_json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }

@@ -5,7 +5,10 @@ use lambda_http::{Body, Response};
 use serde::Serialize;
 
 use crate::{
+    auth::TokenRefusal,
     error::{Chain, Error, Violation},
+    invocation::{self, Ended},
+    metrics::Metric,
     page::{Cursor, Limit},
 };
 
@@ -33,27 +36,35 @@ pub fn page(
     Ok(response)
 }
 
-/// The answer to a request that `result` is the outcome of. Errors of ours are logged here, once, with all
-/// their causes; the client sees a code and no more.
-#[must_use]
-pub fn finish(result: Result<Response<Body>, Error>) -> Response<Body> {
-    match result {
-        Ok(response) => {
-            tracing::info!(status = response.status().as_u16(), "answered");
-            response
-        }
+/// Serves a request of `route` with `serve`, and answers with what comes of it. Errors of ours are logged here, once,
+/// with all their causes; the client sees a code and no more.
+pub async fn answer(
+    route: &'static str,
+    serve: impl Future<Output = Result<Response<Body>, Error>>,
+) -> Response<Body> {
+    invocation::observe(route, async { finish(route, serve.await) }).await
+}
+
+fn finish(route: &str, result: Result<Response<Body>, Error>) -> (Response<Body>, Ended) {
+    let (response, message, cause) = match result {
+        Ok(response) => (response, "answered", None),
         Err(error) => {
-            let response = refuse(&error);
-            let status = response.status();
-            let cause = Chain(&error);
-            if status.is_server_error() {
-                tracing::error!(status = status.as_u16(), %cause, "failed");
-            } else {
-                tracing::info!(status = status.as_u16(), %cause, "refused");
+            if let Error::Unauthenticated(TokenRefusal::KeyUnknown) = error {
+                invocation::count(Metric::UnknownKeys, 1);
             }
-            response
+            let response = refuse(&error);
+            let (status, cause) = (response.status(), Chain(&error));
+            if status.is_server_error() {
+                tracing::error!(route, status = status.as_u16(), %cause, "failed");
+                (response, "failed", None)
+            } else {
+                let cause = cause.to_string();
+                (response, "refused", Some(cause))
+            }
         }
-    }
+    };
+    let status = Some(response.status().as_u16());
+    (response, Ended { message, status, cause })
 }
 
 fn refuse(error: &Error) -> Response<Body> {

@@ -37,6 +37,16 @@ pub struct NewestMessage {
     pub sequence_numbers: Vec<String>,
 }
 
+/// What a batch says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewMessages {
+    /// For each group with new messages, the one with the greatest sort key; groups in the order of their first
+    /// records.
+    pub newest: Vec<NewestMessage>,
+    /// Records that claim to be new messages and are malformed. Each was logged.
+    pub skipped: usize,
+}
+
 /// Why a record is passed over although it looks like a new message.
 #[derive(Debug, thiserror::Error)]
 enum PoisonRecord {
@@ -55,11 +65,10 @@ enum PoisonRecord {
 }
 
 impl Batch {
-    /// For each group with new messages in the batch, the one with the greatest sort key; groups in the order
-    /// of their first records. Records that say nothing of a new message are left out; those that claim to
-    /// and are malformed are left out, counted and logged.
+    /// The new messages in the batch. Records that say nothing of one are left out; those that claim to and are
+    /// malformed are left out, counted and logged.
     #[must_use]
-    pub fn newest_messages(&self) -> Vec<NewestMessage> {
+    pub fn new_messages(&self) -> NewMessages {
         let mut newest: Vec<NewestMessage> = Vec::new();
         let mut places = BTreeMap::new();
         let mut skipped = 0_usize;
@@ -91,7 +100,7 @@ impl Batch {
         if skipped > 0 {
             tracing::error!(skipped, "records were skipped");
         }
-        newest
+        NewMessages { newest, skipped }
     }
 
     /// Records in the batch.

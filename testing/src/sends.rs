@@ -78,7 +78,7 @@ impl Sends {
             text: text.parse().unwrap(),
             idempotency_key: key.map(|key| key.parse().unwrap()),
         };
-        create(&self.table, &self.clock.clock(), &self.random, new).await
+        create(&self.table, &self.clock.clock(), &self.random, new).await.map(|stored| stored.sent)
     }
 }
 

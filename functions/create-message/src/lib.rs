@@ -6,10 +6,12 @@ use cruddur::{
     dynamodb::Table,
     error::{Error, Violation},
     idempotency::IdempotencyKey,
+    invocation,
     message::{
         InvalidMessageText, MessageText,
-        create::{NewMessage, Target, create},
+        create::{NewMessage, Stored, StoredBy, Target, create},
     },
+    metrics::Metric,
     random::Random,
     request::{Violations, idempotency_key, json_object, message_group_uuid},
     respond,
@@ -17,6 +19,9 @@ use cruddur::{
 };
 use lambda_http::{Body, Request, Response};
 use uuid::Uuid;
+
+/// The route, as API Gateway names it.
+pub const ROUTE: &str = "POST /api/messages";
 
 /// What the function works with.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ pub struct App {
 
 /// Answers a request.
 pub async fn handler(app: &App, request: Request) -> Response<Body> {
-    respond::finish(serve(app, &request).await)
+    respond::answer(ROUTE, serve(app, &request)).await
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
@@ -50,9 +55,26 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
         },
         To::Handle(handle) => app.to_handle(&subject, handle, text, idempotency_key).await?,
     };
-    let sent = create(&app.table, &app.clock, &app.random, new).await?;
-    tracing::info!(group_uuid = %sent.message_group_uuid, message_uuid = %sent.uuid, "stored a message");
-    respond::ok(&sent)
+    invocation::user(new.sender.uuid);
+    if let Target::Group(group_uuid) = new.target {
+        invocation::group(group_uuid);
+    }
+    let stored = create(&app.table, &app.clock, &app.random, new).await?;
+    note(&stored);
+    respond::ok(&stored.sent)
+}
+
+fn note(stored: &Stored) {
+    invocation::group(stored.sent.message_group_uuid);
+    invocation::message(stored.sent.uuid);
+    match stored.by {
+        StoredBy::ThisRequest => invocation::count(Metric::MessagesSent, 1),
+        StoredBy::ThisRequestWithGroup => {
+            invocation::count(Metric::MessagesSent, 1);
+            invocation::count(Metric::GroupsCreated, 1);
+        }
+        StoredBy::AnEarlierRequest => invocation::count(Metric::MessagesReplayed, 1),
+    }
 }
 
 impl App {

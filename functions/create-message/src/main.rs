@@ -16,7 +16,7 @@ use lambda_http::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::init(environment("RUST_LOG"));
+    log::init(environment);
     let app = App {
         verifier: Verifier::from_lookup(environment, Clock::system())?,
         users: Users::from_lookup(environment)?,

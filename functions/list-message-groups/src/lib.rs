@@ -4,12 +4,15 @@ use cruddur::{
     auth::Verifier,
     dynamodb::Table,
     error::Error,
-    message_group,
+    invocation, message_group,
     request::{Violations, page_request},
     respond,
     user::Users,
 };
 use lambda_http::{Body, Request, RequestExt as _, Response};
+
+/// The route, as API Gateway names it.
+pub const ROUTE: &str = "GET /api/message_groups";
 
 /// What the function works with.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub struct App {
 
 /// Answers a request.
 pub async fn handler(app: &App, request: Request) -> Response<Body> {
-    respond::finish(serve(app, &request).await)
+    respond::answer(ROUTE, serve(app, &request)).await
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
@@ -37,6 +40,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
 
     // The inbox that is read is the caller's because the uuid comes from the token and from nowhere else.
     let caller = app.users.uuid_of(&subject).await?;
+    invocation::user(caller);
     let groups = message_group::list(&app.table, caller, page).await?;
     respond::page(&groups.items, request.raw_http_path(), page.limit, groups.next)
 }

@@ -15,7 +15,7 @@ use list_message_groups::{App, handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::init(environment("RUST_LOG"));
+    log::init(environment);
     let app = App {
         verifier: Verifier::from_lookup(environment, Clock::system())?,
         users: Users::from_lookup(environment)?,

@@ -4,12 +4,15 @@ use cruddur::{
     auth::Verifier,
     dynamodb::Table,
     error::Error,
-    message,
+    invocation, message,
     request::{Violations, message_group_uuid, page_request, path_parameter},
     respond,
     user::Users,
 };
 use lambda_http::{Body, Request, RequestExt as _, Response};
+
+/// The route, as API Gateway names it.
+pub const ROUTE: &str = "GET /api/messages/{message_group_uuid}";
 
 /// What the function works with.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub struct App {
 
 /// Answers a request.
 pub async fn handler(app: &App, request: Request) -> Response<Body> {
-    respond::finish(serve(app, &request).await)
+    respond::answer(ROUTE, serve(app, &request)).await
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
@@ -36,8 +39,10 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let (Some(group_uuid), Some(page)) = (group_uuid, page) else {
         return Err(violations.into_error());
     };
+    invocation::group(group_uuid);
 
     let caller = app.users.uuid_of(&subject).await?;
+    invocation::user(caller);
     let messages = message::list(&app.table, caller, group_uuid, page).await?;
     respond::page(&messages.items, request.raw_http_path(), page.limit, messages.next)
 }

@@ -5,6 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use cruddur::{
     auth::Subject,
     error::{Chain, Dependency, Error},
+    invocation::{self, Ended},
+    metrics::Metric,
     user::{
         Users,
         confirm::{Confirmation, ConfirmedUser},
@@ -18,6 +20,9 @@ use tokio::time::timeout;
 /// Cognito waits 5 s for the answer. A slow database must not use them up: then there would be none.
 const LIMIT: Duration = Duration::from_secs(4);
 
+/// The name that the log has for it.
+const NAME: &str = "post-confirmation";
+
 /// What the function works with.
 #[derive(Debug)]
 pub struct App {
@@ -29,17 +34,36 @@ pub struct App {
 /// now, and an error here would only tell them that they were not. Who could not be entered is in the log, and
 /// is entered by the admin command that syncs the pool.
 pub async fn handler(app: &App, event: LambdaEvent<Value>) -> Value {
-    let entered = timeout(LIMIT, enter(app, &event.payload)).await;
-    match entered.unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::Postgres, elapsed))) {
-        Ok(Some(confirmation)) => tracing::info!(?confirmation, "entered a user"),
-        Ok(None) => tracing::info!("the event is not of a confirmed sign-up"),
-        Err(error) => tracing::error!(cause = %Chain(&error), "could not enter a user"),
-    }
+    invocation::observe(NAME, async { ((), serve(app, &event.payload).await) }).await;
     event.payload
 }
 
+async fn serve(app: &App, event: &Value) -> Ended {
+    let entered = timeout(LIMIT, enter(app, event)).await;
+    match entered.unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::Postgres, elapsed))) {
+        Ok(Some(confirmation)) => {
+            let (message, user_uuid) = match confirmation {
+                Confirmation::Created(uuid) => ("entered a user", uuid),
+                Confirmation::CreatedUnderOtherHandle(uuid) => ("entered a user under another handle", uuid),
+                Confirmation::TookOver(uuid) => ("gave a user the row with their address", uuid),
+                Confirmation::AlreadyThere(uuid) => ("the user was entered before", uuid),
+            };
+            invocation::user(user_uuid);
+            Ended::with(message)
+        }
+        Ok(None) => Ended::with("the event is not of a confirmed sign-up"),
+        Err(error) => {
+            tracing::error!(cause = %Chain(&error), "could not enter a user");
+            invocation::count(Metric::UsersNotEntered, 1);
+            Ended::with("failed")
+        }
+    }
+}
+
 async fn enter(app: &App, event: &Value) -> Result<Option<Confirmation>, Error> {
-    let event = PostConfirmation::deserialize(event).map_err(Error::internal)?;
+    // Without the error's own text, which quotes what it stumbled over: that may be an address.
+    let event = PostConfirmation::deserialize(event)
+        .map_err(|_| Error::internal("the event is not of a post confirmation trigger"))?;
     if event.trigger_source != "PostConfirmation_ConfirmSignUp" {
         return Ok(None);
     }

@@ -8,7 +8,7 @@ use post_confirmation::{App, handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::init(environment("RUST_LOG"));
+    log::init(environment);
     let app = App { users: Users::from_lookup(environment)? };
     run(service_fn(|event| async { Ok::<_, Infallible>(handler(&app, event).await) })).await
 }

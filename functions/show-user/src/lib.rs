@@ -8,6 +8,9 @@ use cruddur::{
 };
 use lambda_http::{Body, Request, Response};
 
+/// The route, as API Gateway names it.
+pub const ROUTE: &str = "GET /api/users/{handle}/short";
+
 /// What the function works with.
 #[derive(Debug)]
 pub struct App {
@@ -17,7 +20,7 @@ pub struct App {
 
 /// Answers a request.
 pub async fn handler(app: &App, request: Request) -> Response<Body> {
-    respond::finish(serve(app, &request).await)
+    respond::answer(ROUTE, serve(app, &request)).await
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {

@@ -8,7 +8,7 @@ use show_user::{App, handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::init(environment("RUST_LOG"));
+    log::init(environment);
     let app = App { users: Users::from_lookup(environment)? };
     run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
 }

@@ -6,15 +6,20 @@ use cruddur::{
     clock::Clock,
     dynamodb::Table,
     error::Chain,
+    invocation::{self, Ended},
+    metrics::Metric,
     random::Random,
     stream::{
-        Batch, NewestMessage,
+        Batch, NewMessages, NewestMessage,
         move_group::{MoveError, Moved, move_group},
     },
 };
 use futures_util::{StreamExt as _, stream};
 use lambda_runtime::{Context, LambdaEvent};
 use tokio::time::timeout;
+
+/// The name that the log has for it.
+const NAME: &str = "stream-handler";
 
 /// What the function works with.
 #[derive(Debug)]
@@ -39,12 +44,26 @@ const TIME_FOR_A_MOVE: TimeDelta = TimeDelta::seconds(10);
 /// Moves each group of the batch to its newest message there, and reports the records of those it could not
 /// move: Lambda delivers the batch again from the first of them on.
 pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventResponse {
-    let groups = event.payload.newest_messages();
-    tracing::info!(records = event.payload.len(), groups = groups.len(), "received a batch");
+    invocation::observe(NAME, async { (serve(app, &event).await, Ended::with("read a batch")) }).await
+}
+
+async fn serve(app: &App, event: &LambdaEvent<Batch>) -> DynamoDbEventResponse {
+    let NewMessages { newest, skipped } = event.payload.new_messages();
+    invocation::batch(event.payload.len(), newest.len());
+    invocation::count(Metric::RecordsSkipped, skipped);
+    if let [only] = &*newest {
+        invocation::group(only.group_uuid);
+        invocation::message(only.sk.message_uuid);
+    }
     let deadline = app.deadline(&event.context);
-    let mut failures = stream::iter(groups.into_iter().enumerate())
+    let mut failures = stream::iter(newest.into_iter().enumerate())
         .map(|(place, group)| async move {
-            let failed = if app.move_one(&group, deadline).await { vec![] } else { group.sequence_numbers };
+            let failed = if app.move_one(&group, deadline).await {
+                vec![]
+            } else {
+                invocation::count(Metric::GroupsNotMoved, 1);
+                group.sequence_numbers
+            };
             (place, failed)
         })
         .buffer_unordered(MAX_GROUPS_AT_A_TIME)
@@ -77,15 +96,27 @@ impl App {
         let limit = (time_left - TIME_FOR_THE_ANSWER).to_std().unwrap_or_default();
         let moved = timeout(limit, move_group(&self.table, &self.random, newest)).await;
         match moved.unwrap_or(Err(MoveError::OutOfTime)) {
-            Ok(Moved { moved, already_there, located }) => {
-                let message_uuid = newest.sk.message_uuid;
-                tracing::info!(%group_uuid, %message_uuid, moved, already_there, located, "moved the group");
+            Ok(moved) => {
+                self.note(newest, moved);
                 true
             }
             Err(error) => {
                 tracing::error!(%group_uuid, cause = %Chain(&error), "could not move the group");
                 false
             }
+        }
+    }
+
+    fn note(&self, newest: &NewestMessage, Moved { moved, already_there, located }: Moved) {
+        let (group_uuid, message_uuid) = (newest.group_uuid, newest.sk.message_uuid);
+        tracing::debug!(%group_uuid, %message_uuid, moved, already_there, located, "moved the group");
+        invocation::count(Metric::RowsMoved, moved);
+        invocation::count(Metric::RowsAlreadyThere, already_there);
+        invocation::count(Metric::RowsLocated, located);
+        if moved > 0 {
+            // The sender's clock may be ahead of this one.
+            let delay = (self.clock.now() - newest.sk.created_at.to_utc()).max(TimeDelta::zero());
+            invocation::measure(Metric::MoveDelay, delay.as_seconds_f64() * 1_000.0);
         }
     }
 

@@ -14,7 +14,7 @@ use stream_handler::{App, handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::init(environment("RUST_LOG"));
+    log::init(environment);
     let app = App {
         table: Table::from_lookup(environment, CallLimits::WRITE).await?,
         clock: Clock::system(),

@@ -27,6 +27,8 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
+use crate::invocation;
+
 /// Read and write request units.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Units {
@@ -36,7 +38,8 @@ pub struct Units {
     pub write: f64,
 }
 
-/// Counts the request units of the calls of its clients. Clones count together.
+/// Counts the request units of the calls of its clients, for itself (clones count together) and for the invocation
+/// that makes a call.
 ///
 /// Only calls that succeed report what they cost: a refused write costs units, too, but says nothing of them.
 #[derive(Clone, Debug, Default)]
@@ -51,12 +54,11 @@ impl Meter {
 
     fn count(&self, read: bool, consumed: &[ConsumedCapacity]) {
         let sum = consumed.iter().filter_map(ConsumedCapacity::capacity_units).sum::<f64>();
+        let cost = if read { Units { read: sum, write: 0.0 } } else { Units { read: 0.0, write: sum } };
+        invocation::consumed(cost);
         let mut units = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if read {
-            units.read += sum;
-        } else {
-            units.write += sum;
-        }
+        units.read += cost.read;
+        units.write += cost.write;
     }
 }
 

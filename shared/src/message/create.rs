@@ -67,6 +67,26 @@ pub struct Sent {
     pub created_at: Timestamp,
 }
 
+/// A message that is stored, and how it came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The answer.
+    pub sent: Sent,
+    /// Who stored it.
+    pub by: StoredBy,
+}
+
+/// Which request stored a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredBy {
+    /// This one, in a group that was there.
+    ThisRequest,
+    /// This one, which opened the group with it.
+    ThisRequestWithGroup,
+    /// An earlier one with the same idempotency key.
+    AnEarlierRequest,
+}
+
 /// Nothing is tried again later than this after the first look-up. What is begun until then may take as long as
 /// its calls may ([`crate::dynamodb::CallLimits::WRITE`]).
 const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
@@ -76,7 +96,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(14);
 
 /// Stores a message, once, and answers with it. After [`Error::Unavailable`] it may be stored all the same, or be
 /// stored yet: a request with an idempotency key can be repeated to learn which, and stores it at most once.
-pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessage) -> Result<Sent, Error> {
+pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessage) -> Result<Stored, Error> {
     timeout(TIME_LIMIT, create_in_tries(table, clock, random, new))
         .await
         .unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::DynamoDb, elapsed)))
@@ -87,7 +107,7 @@ async fn create_in_tries(
     clock: &Clock,
     random: &Random,
     new: NewMessage,
-) -> Result<Sent, Error> {
+) -> Result<Stored, Error> {
     let group_uuid = match &new.target {
         Target::Group(group_uuid) => *group_uuid,
         Target::User { receiver, .. } if receiver.uuid == new.sender.uuid => {
@@ -100,7 +120,7 @@ async fn create_in_tries(
     loop {
         let write = IntendedWrite::plan(table, clock, random, &new, group_uuid).await?;
         match write.carry_out(table, &mut backoff, last_try).await? {
-            Outcome::Stored(sent) => return Ok(sent),
+            Outcome::Stored(stored) => return Ok(stored),
             // Somebody else opened the group in the meantime: start again as for an existing one.
             Outcome::GroupExists if Instant::now() < last_try => backoff.wait().await,
             Outcome::GroupExists => {
@@ -111,7 +131,7 @@ async fn create_in_tries(
 }
 
 enum Outcome {
-    Stored(Sent),
+    Stored(Stored),
     GroupExists,
 }
 
@@ -181,7 +201,7 @@ impl<'a> IntendedWrite<'a> {
         let mut in_doubt = false;
         loop {
             let error = match self.send(table).await {
-                Ok(()) => return Ok(Outcome::Stored(self.answer())),
+                Ok(()) => return Ok(Outcome::Stored(self.stored())),
                 Err(WriteError::Refused { rows, cause }) => match self.judge(rows)? {
                     Some(outcome) => return Ok(outcome),
                     // What decides was locked by another transaction: it is seen when that has ended.
@@ -232,13 +252,13 @@ impl<'a> IntendedWrite<'a> {
             if stored.request_hash != ours.request_hash {
                 return Err(Violation::IdempotencyKeyReused.into());
             }
-            return Ok(Some(Outcome::Stored(self.answer_of(stored))));
+            return Ok(Some(Outcome::Stored(self.stored_before(stored))));
         }
         if let Some(item) = rows.next().flatten() {
             let stored: MessageRow = from_item(item)?;
             if stored.message_uuid == self.message.message_uuid {
                 // An earlier try of ours was carried out; only its answer was lost.
-                return Ok(Some(Outcome::Stored(self.answer())));
+                return Ok(Some(Outcome::Stored(self.stored())));
             }
             return Err(Error::internal("another message has the sort key of a new one"));
         }
@@ -246,33 +266,43 @@ impl<'a> IntendedWrite<'a> {
             let stored: Membership = from_item(item)?;
             // Ours when an earlier try is being committed, so that its message is locked and can't be shown yet.
             let ours = stored.created_sk == self.message.sk;
-            return Ok(Some(if ours { Outcome::Stored(self.answer()) } else { Outcome::GroupExists }));
+            return Ok(Some(if ours { Outcome::Stored(self.stored()) } else { Outcome::GroupExists }));
         }
         Ok(None)
     }
 
-    fn answer(&self) -> Sent {
+    fn stored(&self) -> Stored {
         let row = &self.message;
-        Sent {
+        let sent = Sent {
             message_group_uuid: self.group_uuid,
             uuid: row.message_uuid,
             display_name: row.sender_display_name.clone(),
             handle: row.sender_handle.clone(),
             message: self.text.clone(),
             created_at: row.sk.created_at,
-        }
+        };
+        let by = match self.opening {
+            Some(_) => StoredBy::ThisRequestWithGroup,
+            None => StoredBy::ThisRequest,
+        };
+        Stored { sent, by }
     }
 
-    fn answer_of(&self, stored: IdempotencyRow) -> Sent {
-        Sent {
-            message_group_uuid: stored.group_uuid,
-            uuid: stored.message_uuid,
-            display_name: stored.display_name,
-            handle: stored.handle,
+    /// What the idempotency row says was stored: by an earlier request, or by an earlier try of this one.
+    fn stored_before(&self, row: IdempotencyRow) -> Stored {
+        if row.message_uuid == self.message.message_uuid {
+            return self.stored();
+        }
+        let sent = Sent {
+            message_group_uuid: row.group_uuid,
+            uuid: row.message_uuid,
+            display_name: row.display_name,
+            handle: row.handle,
             // The hashes are equal, so this is the text that was stored.
             message: self.text.clone(),
-            created_at: stored.created_at,
-        }
+            created_at: row.created_at,
+        };
+        Stored { sent, by: StoredBy::AnEarlierRequest }
     }
 }
 
@@ -329,10 +359,11 @@ mod tests {
 
     #[test]
     fn a_membership_of_our_own_says_that_our_message_is_being_stored() {
-        let Some(Outcome::Stored(sent)) = judge(sort_key(1)) else {
+        let Some(Outcome::Stored(stored)) = judge(sort_key(1)) else {
             panic!("the write would be planned anew")
         };
-        assert_eq!(sent.uuid, sort_key(1).message_uuid);
+        assert_eq!(stored.sent.uuid, sort_key(1).message_uuid);
+        assert_eq!(stored.by, StoredBy::ThisRequestWithGroup);
     }
 
     #[test]

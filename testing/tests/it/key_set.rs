@@ -406,7 +406,7 @@ async fn a_key_set_that_nobody_can_fetch_makes_a_good_token_unavailable_and_no_4
         Chain(&error).to_string(),
         "the key set can't be reached: the key set can't be fetched: the key set's URL answers 500"
     );
-    let response = respond::finish(Err(error));
+    let response = respond::answer("GET /api/message_groups", async { Err(error) }).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()["retry-after"], "1");
     let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -12,6 +12,7 @@ mod create_message;
 mod key_set;
 mod list_message_groups;
 mod list_messages;
+mod logs;
 mod meter;
 mod openapi;
 mod order_of_checks;

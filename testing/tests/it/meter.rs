@@ -21,7 +21,7 @@ async fn every_kind_of_call_is_counted() {
     for target in [to_bob, Target::Group(group_uuid)] {
         let text = "hello".parse().unwrap();
         let new = NewMessage { sender: alice.user.clone(), target, text, idempotency_key: None };
-        let sent = create(&table, clock, random, new).await.unwrap();
+        let sent = create(&table, clock, random, new).await.unwrap().sent;
         let sk = cruddur::sort_key::SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
         let newest = NewestMessage { group_uuid, sk, message: "hello".to_owned(), sequence_numbers: vec![] };
         move_group(&table, random, &newest).await.unwrap();

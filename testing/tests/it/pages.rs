@@ -45,7 +45,7 @@ async fn open_groups(world: &World, user: &TestUser, count: usize) -> Vec<String
             text: "hello".parse().unwrap(),
             idempotency_key: None,
         };
-        let sent = create(&world.table(), &world.parts.clock, &world.parts.random, new).await.unwrap();
+        let sent = create(&world.table(), &world.parts.clock, &world.parts.random, new).await.unwrap().sent;
         groups.push((sent.created_at, sent.uuid, sent.message_group_uuid.to_string()));
     }
     assert!(groups.iter().all(|(created_at, ..)| *created_at == groups[0].0));

@@ -110,7 +110,8 @@ impl Clinic {
         let target = Target::User { handle: receiver.handle.parse().unwrap(), receiver: receiver.clone() };
         let (sender, text) = (sender.clone(), text.parse().unwrap());
         let new = NewMessage { sender, target, text, idempotency_key: None };
-        create(&self.world.table(), &self.world.clock.clock(), &Random::system(), new).await
+        let stored = create(&self.world.table(), &self.world.clock.clock(), &Random::system(), new).await?;
+        Ok(stored.sent)
     }
 
     pub(super) fn group(&self, a: usize, b: usize) -> Uuid {
