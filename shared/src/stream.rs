@@ -97,9 +97,6 @@ impl Batch {
                 }
             }
         }
-        if skipped > 0 {
-            tracing::error!(skipped, "records were skipped");
-        }
         NewMessages { newest, skipped }
     }
 

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -26,6 +25,8 @@ use testing::{
 };
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::logs::Log;
 
 /// The stream handler over a table, and the messages in it.
 struct Inboxes {
@@ -414,46 +415,15 @@ proptest! {
 
 // Records that are not new messages, and those that are none at all.
 
-/// What is logged while it lives, on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// How many records were skipped, as the invocation's line has it.
+fn skipped(lines: &[String]) -> Vec<Value> {
+    let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter_map(|line| line.get("RecordsSkipped").cloned()).collect()
 }
 
-impl Log {
-    fn start(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .with_max_level(tracing::Level::INFO)
-            .with_writer(move || log.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// How many records were skipped, as the log has it.
-    fn skipped(&self) -> u64 {
-        let lines = self.text();
-        let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        events
-            .filter(|event| event["message"] == "records were skipped")
-            .map(|event| event["skipped"].as_u64().unwrap())
-            .sum()
-    }
+/// The handler's log, while it lives.
+fn log(inboxes: &Inboxes) -> Log {
+    Log::start("stream-handler", "", inboxes.sends.clock.clock())
 }
 
 /// `record` after `change`.
@@ -561,17 +531,15 @@ async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
         // The same rows anew: users, times and therefore groups are the same, message uuids are not.
         let inboxes = Inboxes::new().await;
         template.rows().iter().for_each(|row| inboxes.put(row));
-        let log = Log::default();
-        let guard = log.start();
+        let log = log(&inboxes);
         let batch = [first[0].clone(), record, first[1].clone(), last[1].clone()];
         assert_eq!(inboxes.deliver(&batch).await, NOBODY, "{what}");
-        drop(guard);
-        assert_eq!(log.skipped(), 1, "{what}: {}", log.text());
+        let lines = log.take();
+        assert_eq!(skipped(&lines), [json!(1.0)], "{what}: {lines:#?}");
         // Neither texts nor names are in the log.
         assert!(
-            !log.text().contains("message 1 of") && !log.text().contains("User No."),
-            "{what}: {}",
-            log.text()
+            !lines.iter().any(|line| line.contains("message 1 of") || line.contains("User No.")),
+            "{what}: {lines:#?}"
         );
         let broken = invariants::check_at_rest(&inboxes.rows());
         assert_eq!(broken.len(), 2, "{what}: {broken:?}");
@@ -586,11 +554,9 @@ async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
 async fn several_poison_records_are_counted_and_a_batch_of_nothing_else_reports_nothing() {
     let inboxes = Inboxes::with_groups(1, 2).await;
     let records: Vec<Value> = poison(&inboxes.records(0)[1]).into_iter().map(|(_, record)| record).collect();
-    let log = Log::default();
-    let guard = log.start();
+    let log = log(&inboxes);
     assert_eq!(inboxes.deliver(&records).await, NOBODY);
-    drop(guard);
-    assert_eq!(log.skipped(), u64::try_from(records.len()).unwrap());
+    assert_eq!(skipped(&log.take()), [json!(f64::from(u32::try_from(records.len()).unwrap()))]);
     assert_eq!(inboxes.emulator().take_calls().len(), 0);
 }
 
@@ -613,11 +579,9 @@ async fn records_of_anything_but_new_messages_do_nothing() {
     }
     let kinds: BTreeSet<&str> = rows.iter().map(|row| &row["pk"]["S"].as_str().unwrap()[..4]).collect();
     assert_eq!(kinds, BTreeSet::from(["GRP#", "IDEM", "MEM#", "MSG#"]));
-    let log = Log::default();
-    let guard = log.start();
+    let log = log(&inboxes);
     assert_eq!(inboxes.deliver(&records).await, NOBODY);
-    drop(guard);
-    assert_eq!(log.skipped(), 0);
+    assert_eq!(skipped(&log.take()), [] as [Value; 0]);
     assert_eq!(inboxes.emulator().take_calls().len(), 0);
     assert_eq!(inboxes.rows(), rows);
 }
