@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_config::{AppName, SdkConfig};
 use cruddur::{
     auth::Verifier,
     clock::Clock,
@@ -19,7 +20,7 @@ use crate::{function::Function, gateway::Route};
 #[derive(Clone, Debug)]
 pub struct Parts {
     /// How DynamoDB is reached.
-    pub sdk: aws_config::SdkConfig,
+    pub sdk: SdkConfig,
     /// The table's name.
     pub table: String,
     /// The database of users.
@@ -59,33 +60,44 @@ const CREATE_MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 const STREAM_HANDLER_TIMEOUT: Duration = Duration::from_mins(1);
 const POST_CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How `function` reaches DynamoDB: its calls say whose they are, in the application's name of the user agent.
+/// (In AWS that is what each function's role is for.)
+#[must_use]
+pub fn sdk_of(function: &'static str, sdk: &SdkConfig) -> SdkConfig {
+    let mut named = sdk.to_builder();
+    // Every character of a function's name is good in an application's.
+    named.set_app_name(AppName::new(function).ok());
+    named.build()
+}
+
 impl Functions {
     /// Builds the functions out of `parts`.
     pub fn new(parts: &Parts) -> Result<Self, ConfigError> {
         let verifier = || Ok(Verifier::new(&parts.tokens, parts.tokens.key_set()?, parts.clock.clone()));
         let users = || Users::new(Arc::clone(&parts.postgres));
-        let table = |limits| Table::new(client(&parts.sdk, limits), &parts.table);
+        let table =
+            |function, limits| Table::new(client(&sdk_of(function, &parts.sdk), limits), &parts.table);
 
         let list_message_groups = Arc::new(list_message_groups::App {
             verifier: verifier()?,
             users: users(),
-            table: table(CallLimits::READ),
+            table: table("list-message-groups", CallLimits::READ),
         });
         let list_messages = Arc::new(list_messages::App {
             verifier: verifier()?,
             users: users(),
-            table: table(CallLimits::READ),
+            table: table("list-messages", CallLimits::READ),
         });
         let create_message = Arc::new(create_message::App {
             verifier: verifier()?,
             users: users(),
-            table: table(CallLimits::WRITE),
+            table: table("create-message", CallLimits::WRITE),
             clock: parts.clock.clone(),
             random: parts.random.clone(),
         });
         let show_user = Arc::new(show_user::App { users: users() });
         let stream_handler = Arc::new(stream_handler::App {
-            table: table(CallLimits::WRITE),
+            table: table("stream-handler", CallLimits::WRITE),
             clock: parts.clock.clone(),
             random: parts.random.clone(),
         });

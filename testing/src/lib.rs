@@ -13,12 +13,13 @@ pub mod conversation;
 pub mod damage;
 pub mod emulator;
 pub mod invariants;
+pub mod policy;
 pub mod postgres;
 pub mod sends;
 pub mod world;
 
 pub use self::{
-    emulator::{Call, Emulator, Failure, Fate},
+    emulator::{Call, Emulator, Failure, Fate, Refusal},
     sends::Sends,
     world::{Answer, TestUser, World, request},
 };

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use crate::{
     emulator::Emulator,
-    world::{TABLE, TestClock, empty_table},
+    policy::Enforced,
+    world::{TABLE, TestClock, empty_table, table_of},
 };
 
 /// A table of messages, and what is needed to send some.
@@ -20,20 +21,23 @@ use crate::{
 pub struct Sends {
     /// The DynamoDB with the table.
     pub emulator: Emulator,
-    /// The table, as the functions that write reach it.
+    /// The table, as `create-message` reaches it, with that function's rights.
     pub table: Table,
     /// The time as the functions see it.
     pub clock: TestClock,
     /// The functions' randomness.
     pub random: Random,
+    _policies: Enforced,
 }
 
 impl Sends {
     /// With an empty table.
     pub async fn new() -> Self {
         let emulator = Emulator::new();
-        let table = empty_table(&emulator).await;
-        Self { emulator, table, clock: TestClock::new(), random: Random::system() }
+        empty_table(&emulator).await;
+        let policies = Enforced::on(&emulator);
+        let table = table_of(&emulator, "create-message");
+        Self { emulator, table, clock: TestClock::new(), random: Random::system(), _policies: policies }
     }
 
     /// Sends `text` to `receiver`.

@@ -25,7 +25,7 @@ use cruddur::{
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use local::{
-    deployment::{Functions, Parts},
+    deployment::{Functions, Parts, sdk_of},
     gateway::Gateway,
     issuer::{CLIENT_ID, Issuer, SigningKey},
 };
@@ -36,12 +36,13 @@ use tokio_postgres::types::Type;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::{emulator::Emulator, postgres};
+use crate::{emulator::Emulator, policy::Enforced, postgres};
 
 /// The table's name in tests.
 pub const TABLE: &str = "cruddur-messages";
 
-/// The deployed functions over the embedded engines. The table is the test's own; the users are shared by all
+/// The deployed functions over the embedded engines, each with no more rights than its policy in `template.yaml`
+/// gives it. The table is the test's own; the users are shared by all
 /// tests of the process, so each test makes users of its own.
 #[derive(Debug)]
 pub struct World {
@@ -56,6 +57,7 @@ pub struct World {
     /// The time as the functions see it.
     pub clock: TestClock,
     router: Router,
+    _policies: Enforced,
 }
 
 /// A clock that stands still until it is moved. It begins at 2026-11-22T09:30:00Z.
@@ -110,7 +112,8 @@ impl World {
         let functions = Functions::new(&parts).unwrap();
         let router = Gateway::new(functions.routes()).unwrap().into_router();
         let _ = emulator.take_calls();
-        Self { emulator, functions, parts, issuer, clock, router }
+        let policies = Enforced::on(&emulator);
+        Self { emulator, functions, parts, issuer, clock, router, _policies: policies }
     }
 
     /// Puts functions made of `parts` in place of those there are, with nothing in their caches.
@@ -300,6 +303,12 @@ pub async fn empty_table(emulator: &Emulator) -> Table {
     let table = make_table(&sdk).await;
     let _ = emulator.take_calls();
     table
+}
+
+/// The table in `emulator`, as a function that writes reaches it.
+#[must_use]
+pub fn table_of(emulator: &Emulator, function: &'static str) -> Table {
+    Table::new(client(&sdk_of(function, &sdk_config(emulator)), CallLimits::WRITE), TABLE)
 }
 
 async fn make_table(sdk: &SdkConfig) -> Table {

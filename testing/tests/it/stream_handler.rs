@@ -21,7 +21,7 @@ use testing::{
     Fate::{Late, Lost, Refused, Served},
     Sends, invariants,
     sends::user,
-    world::{TABLE, stream_record},
+    world::{TABLE, stream_record, table_of},
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -42,7 +42,7 @@ impl Inboxes {
     async fn new() -> Self {
         let sends = Sends::new().await;
         let app = stream_handler::App {
-            table: sends.table.clone(),
+            table: table_of(&sends.emulator, "stream-handler"),
             clock: sends.clock.clock(),
             random: sends.random.clone(),
         };

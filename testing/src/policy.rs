@@ -1,0 +1,336 @@
+//! What AWS IAM would say to the functions' calls: the policies of `template.yaml`, and a judge of requests.
+//!
+//! It judges as the documentation of IAM says (User Guide, "Policy evaluation logic"), and only with what the
+//! policies of such a template consist of. Whatever else a policy says is an error when it is read: nothing is
+//! passed over, since what is passed over would be believed again.
+
+use std::fmt;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub use self::{
+    access::{Access, accesses},
+    condition::{Condition, ContextKey},
+    enforced::Enforced,
+    permission::Permission,
+    template::{of_text, template},
+};
+
+mod access;
+mod condition;
+mod enforced;
+mod key_condition;
+mod pattern;
+mod permission;
+mod template;
+
+/// The policies of one role, which decide together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policy {
+    statements: Vec<Statement>,
+}
+
+/// One statement: it applies to a request when action, resource and every condition fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    effect: Effect,
+    actions: Vec<String>,
+    resources: Vec<String>,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+enum Effect {
+    Allow,
+    Deny,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// A statement allows it, and none denies it.
+    Allowed,
+    /// No statement says anything of it.
+    NotAllowed,
+    /// A statement denies it, whatever others allow.
+    Denied,
+}
+
+/// A statement as JSON has it. (`NotAction`, `NotResource` and `Principal` are among what is refused.)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct Document {
+    effect: Effect,
+    action: Value,
+    resource: Value,
+    #[serde(default)]
+    condition: Map<String, Value>,
+    #[serde(default, rename = "Sid")]
+    _sid: Option<String>,
+}
+
+impl Policy {
+    /// A policy as its documents say it, each an object with `Version` and `Statement`.
+    pub fn from_documents<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Result<Self> {
+        let mut statements = Vec::new();
+        for document in documents {
+            let elements = document.as_object().context("a policy is an object")?;
+            for (name, value) in elements {
+                match &**name {
+                    "Version" => ensure!(value == "2012-10-17", "version {value} has other rules"),
+                    "Statement" => {
+                        for statement in one_or_many(value) {
+                            statements.push(Statement::from_json(statement)?);
+                        }
+                    }
+                    _ => bail!("{name} is no element of a policy that is understood here"),
+                }
+            }
+        }
+        Ok(Self { statements })
+    }
+
+    /// Its statements.
+    #[must_use]
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// What becomes of `access`: nothing is allowed that no statement allows, and an explicit Deny wins.
+    #[must_use]
+    pub fn decide(&self, access: &Access) -> Decision {
+        let mut decision = Decision::NotAllowed;
+        for statement in self.statements.iter().filter(|statement| statement.applies_to(access)) {
+            match statement.effect {
+                Effect::Deny => return Decision::Denied,
+                Effect::Allow => decision = Decision::Allowed,
+            }
+        }
+        decision
+    }
+}
+
+impl Statement {
+    fn from_json(statement: &Value) -> Result<Self> {
+        let document = Document::deserialize(statement).with_context(|| format!("in {statement}"))?;
+        let mut conditions = Vec::new();
+        for (operator, keys) in &document.condition {
+            let keys = keys.as_object().with_context(|| format!("{operator} has no keys"))?;
+            for (key, values) in keys {
+                conditions.push(Condition::new(operator, key, strings(values)?)?);
+            }
+        }
+        let statement = Self {
+            effect: document.effect,
+            actions: strings(&document.action)?,
+            resources: strings(&document.resource)?,
+            conditions,
+        };
+        for action in &statement.actions {
+            let parts = action.split_once(':');
+            ensure!(parts.is_some_and(|(service, _)| !service.is_empty()), "{action} names no service");
+        }
+        Ok(statement)
+    }
+
+    /// Its actions, such as `dynamodb:GetItem`.
+    #[must_use]
+    pub fn actions(&self) -> &[String] {
+        &self.actions
+    }
+
+    /// Its resources.
+    #[must_use]
+    pub fn resources(&self) -> &[String] {
+        &self.resources
+    }
+
+    /// Its conditions, all of which have to be true.
+    #[must_use]
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    /// Whether it says something of DynamoDB, its streams included.
+    #[must_use]
+    pub fn is_of_dynamodb(&self) -> bool {
+        let of_dynamodb = |action: &String| {
+            // A pattern in the service's name could mean DynamoDB as well.
+            let (service, _) = action.split_once(':').unwrap_or((action, ""));
+            pattern::matches(&service.to_lowercase(), "dynamodb")
+        };
+        self.actions.iter().any(of_dynamodb)
+    }
+
+    fn applies_to(&self, access: &Access) -> bool {
+        let action = access.action.to_lowercase();
+        // Actions have no case, resources do (User Guide, "IAM JSON policy elements").
+        self.actions.iter().any(|pattern| pattern::matches(&pattern.to_lowercase(), &action))
+            && self.resources.iter().any(|pattern| pattern::matches(pattern, &access.resource))
+            && self.conditions.iter().all(|condition| condition.holds_for(access))
+    }
+}
+
+impl fmt::Display for Decision {
+    /// The end of AWS's own message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allowed => "it is allowed",
+            Self::NotAllowed => "no identity-based policy allows the action",
+            Self::Denied => "of an explicit deny in an identity-based policy",
+        })
+    }
+}
+
+/// One value, or each of several: JSON policies let the brackets out around a single one.
+fn one_or_many(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
+/// One string, or several; true and false count as strings, as in IAM.
+fn strings(value: &Value) -> Result<Vec<String>> {
+    let string = |value: &Value| {
+        let string = match value {
+            Value::String(string) => string.clone(),
+            Value::Bool(bool) => bool.to_string(),
+            _ => bail!("{value} is no string"),
+        };
+        ensure!(!string.contains("${"), "{string} has a policy variable, which is not understood here");
+        Ok(string)
+    };
+    one_or_many(value).iter().map(string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TABLE: &str = "arn:aws:dynamodb:eu-central-1:123456789012:table/letters";
+
+    fn policy(statements: &Value) -> Policy {
+        let document = json!({"Version": "2012-10-17", "Statement": statements});
+        Policy::from_documents([&document]).unwrap()
+    }
+
+    /// GetItem of a row whose partition key is `key`.
+    fn get_item(key: &str) -> Access {
+        let mut access = Access::new("dynamodb:GetItem", TABLE);
+        access.leading_keys.push(key.to_owned());
+        access
+    }
+
+    fn refusal(statement: &Value) -> String {
+        let document = json!({"Version": "2012-10-17", "Statement": [statement]});
+        let error = Policy::from_documents([&document]).unwrap_err();
+        error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    #[test]
+    fn what_nothing_allows_is_not_allowed() {
+        assert_eq!(Policy::default().decide(&get_item("a")), Decision::NotAllowed);
+        let other_action = json!({"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"});
+        assert_eq!(policy(&other_action).decide(&get_item("a")), Decision::NotAllowed);
+        let other_resource =
+            json!({"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": format!("{TABLE}-2")});
+        assert_eq!(policy(&other_resource).decide(&get_item("a")), Decision::NotAllowed);
+    }
+
+    #[test]
+    fn an_explicit_deny_wins_in_either_order() {
+        let allow = json!({"Effect": "Allow", "Action": "*:*", "Resource": "*"});
+        let deny = json!({"Effect": "Deny", "Action": "dynamodb:GetItem", "Resource": TABLE});
+        assert_eq!(policy(&json!([allow])).decide(&get_item("a")), Decision::Allowed);
+        assert_eq!(policy(&json!([allow, deny])).decide(&get_item("a")), Decision::Denied);
+        assert_eq!(policy(&json!([deny, allow])).decide(&get_item("a")), Decision::Denied);
+    }
+
+    #[test]
+    fn a_deny_whose_condition_is_false_denies_nothing() {
+        let statements = json!([
+            {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*",
+             "Condition": {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": "secret"}}},
+        ]);
+        assert_eq!(policy(&statements).decide(&get_item("open")), Decision::Allowed);
+        assert_eq!(policy(&statements).decide(&get_item("secret")), Decision::Denied);
+    }
+
+    #[test]
+    fn actions_have_no_case_and_resources_do() {
+        let statement = json!({"Effect": "Allow", "Action": "DynamoDB:getitem", "Resource": TABLE});
+        assert_eq!(policy(&statement).decide(&get_item("a")), Decision::Allowed);
+        let statement =
+            json!({"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": TABLE.to_uppercase()});
+        assert_eq!(policy(&statement).decide(&get_item("a")), Decision::NotAllowed);
+    }
+
+    #[test]
+    fn a_table_is_not_its_index() {
+        let of_table = policy(&json!({"Effect": "Allow", "Action": "dynamodb:Query", "Resource": TABLE}));
+        let index = format!("{TABLE}/index/by-date");
+        assert_eq!(of_table.decide(&Access::new("dynamodb:Query", &index)), Decision::NotAllowed);
+        let of_index = policy(
+            &json!({"Effect": "Allow", "Action": "dynamodb:Query", "Resource": format!("{TABLE}/index/*")}),
+        );
+        assert_eq!(of_index.decide(&Access::new("dynamodb:Query", &index)), Decision::Allowed);
+        assert_eq!(of_index.decide(&Access::new("dynamodb:Query", TABLE)), Decision::NotAllowed);
+    }
+
+    #[test]
+    fn every_condition_of_a_statement_has_to_be_true() {
+        let statement = json!({
+            "Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": TABLE,
+            "Condition": {
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["MEM#*", "MSG#*"]},
+                "Null": {"dynamodb:LeadingKeys": "false"},
+            },
+        });
+        let policy = policy(&statement);
+        assert_eq!(policy.decide(&get_item("MEM#1")), Decision::Allowed);
+        assert_eq!(policy.decide(&get_item("MSG#1")), Decision::Allowed);
+        assert_eq!(policy.decide(&get_item("GRP#1")), Decision::NotAllowed);
+        // Without keys the first is true and the second false.
+        assert_eq!(policy.decide(&Access::new("dynamodb:GetItem", TABLE)), Decision::NotAllowed);
+    }
+
+    #[test]
+    fn documents_decide_together() {
+        let allow = json!({"Statement": {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*"}});
+        let deny = json!({"Statement": [{"Effect": "Deny", "Action": "dynamodb:GetItem", "Resource": "*"}]});
+        let policy = Policy::from_documents([&allow, &deny]).unwrap();
+        assert_eq!(policy.decide(&get_item("a")), Decision::Denied);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        let statement = |name: &str, value: Value| {
+            let mut statement = json!({"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": TABLE});
+            statement[name] = value;
+            refusal(&statement)
+        };
+        assert!(statement("Effect", json!("allow")).contains("unknown variant `allow`"));
+        assert!(statement("NotAction", json!("dynamodb:Scan")).contains("unknown field `NotAction`"));
+        assert!(statement("Principal", json!("*")).contains("unknown field `Principal`"));
+        assert_eq!(statement("Action", json!("GetItem")), "GetItem names no service");
+        assert_eq!(statement("Action", json!([1])), "1 is no string");
+        assert_eq!(
+            statement("Resource", json!("arn:${aws:username}")),
+            "arn:${aws:username} has a policy variable, which is not understood here"
+        );
+        assert_eq!(
+            statement("Condition", json!({"DateLessThan": {"aws:CurrentTime": "2026-11-22T00:00:00Z"}})),
+            "DateLessThan is no operator that is understood here"
+        );
+        assert_eq!(
+            statement("Condition", json!({"StringEquals": {"aws:SourceIp": "10.0.0.0/8"}})),
+            "aws:SourceIp is no condition key that is understood here"
+        );
+        let old = json!({"Version": "2008-10-17", "Statement": []});
+        let error = Policy::from_documents([&old]).unwrap_err();
+        assert_eq!(error.to_string(), "version \"2008-10-17\" has other rules");
+    }
+}
