@@ -239,6 +239,24 @@ functions_environment() {
     sed -e "s/4567/$stack_port/; s/4568/$((stack_port + 1))/; s/4569/$((stack_port + 2))/" .env.example
 }
 
+# --- the AWS SAM CLI ---------------------------------------------------------------------------------------------
+
+sam_version=1.170.0
+
+# install_sam: sets sam, the command.
+install_sam() {
+    local folder=$cache/sam-$sam_version
+    sam=$folder/bin/sam
+    export SAM_CLI_TELEMETRY=0
+    if [[ ! -e $folder/complete ]]; then
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+        "$folder/bin/pip" install --quiet "aws-sam-cli==$sam_version"
+        touch "$folder/complete"
+    fi
+    "$sam" --version
+}
+
 # --- certificates ------------------------------------------------------------------------------------------------
 
 # authority NAME: tls/NAME.crt and tls/NAME.key
