@@ -17,6 +17,7 @@ mod meter;
 mod openapi;
 mod order_of_checks;
 mod pages;
+mod policies;
 mod post_confirmation;
 mod postgres;
 mod relay;

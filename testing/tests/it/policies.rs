@@ -1,0 +1,400 @@
+//! The policies of `template.yaml`: enough for everything that the functions do, and not a piece more.
+//!
+//! Every test that has a `World` or `Sends` runs under these policies and fails when a call is refused. Here one
+//! piece after the other is taken away, and each time something has to break that somebody would see.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use chrono::TimeDelta;
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use testing::{
+    Answer, TestUser, World, invariants,
+    policy::{Condition, Decision, Policy, accesses, template},
+    world::TABLE,
+};
+
+/// A world in which a function has other rights from some moment on.
+struct Trial {
+    world: World,
+    function: &'static str,
+    policy: Policy,
+}
+
+impl Trial {
+    /// The preparations are over.
+    fn begin(&self) {
+        self.world.emulator.enforce(self.function, self.policy.clone());
+    }
+}
+
+/// What a function does, and what is seen of it.
+struct Scenario {
+    function: &'static str,
+    name: &'static str,
+    act: fn(&Trial) -> LocalBoxFuture<'_, String>,
+}
+
+/// Each way that a function takes through the table.
+const SCENARIOS: [Scenario; 13] = [
+    Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
+    Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
+    Scenario {
+        function: "list-messages",
+        name: "a stranger",
+        act: |trial| page_of_a_stranger(trial).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
+        name: "a first message",
+        act: |trial| first_message(trial, &[]).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
+        name: "a first message with a key",
+        act: |trial| first_message(trial, &KEY).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
+        name: "a message to a group",
+        act: |trial| message_to_group(trial, &[]).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
+        name: "a message to a group with a key",
+        act: |trial| message_to_group(trial, &KEY).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
+        name: "a further message to a handle",
+        act: |trial| further_message(trial).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
+        name: "a request that is repeated",
+        act: |trial| repeated_request(trial).boxed_local(),
+    },
+    Scenario { function: "stream-handler", name: "a move", act: |trial| a_move(trial).boxed_local() },
+    Scenario {
+        function: "stream-handler",
+        name: "a move while the index shows nothing",
+        act: |trial| move_without_hint(trial).boxed_local(),
+    },
+    Scenario {
+        function: "stream-handler",
+        name: "a move while the index is late",
+        act: |trial| move_with_stale_hint(trial).boxed_local(),
+    },
+    Scenario {
+        function: "stream-handler",
+        name: "a record that comes again",
+        act: |trial| repeated_record(trial).boxed_local(),
+    },
+];
+
+const KEY: [(&str, &str); 1] = [("idempotency-key", "a-key")];
+
+async fn inbox(trial: &Trial) -> String {
+    let (alice, ..) = conversation(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.get(&alice, "/api/message_groups").await)
+}
+
+async fn page(trial: &Trial) -> String {
+    let (alice, _, path) = conversation(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.get(&alice, &path).await)
+}
+
+async fn page_of_a_stranger(trial: &Trial) -> String {
+    let (_, _, path) = conversation(&trial.world).await;
+    let eve = trial.world.user("eve").await;
+    trial.begin();
+    seen(&trial.world.get(&eve, &path).await)
+}
+
+async fn first_message(trial: &Trial, headers: &[(&str, &str)]) -> String {
+    let (alice, bob, _) = trial.world.pair().await;
+    trial.begin();
+    seen(&trial.world.post_with(&alice, headers, to_user(&bob).to_string()).await)
+}
+
+async fn message_to_group(trial: &Trial, headers: &[(&str, &str)]) -> String {
+    let (alice, bob, group_uuid) = trial.world.pair().await;
+    trial.world.send(&alice, &bob, "hello").await;
+    let body = json!({"message_group_uuid": group_uuid, "message": "hello yourself"});
+    trial.begin();
+    seen(&trial.world.post_with(&bob, headers, body.to_string()).await)
+}
+
+async fn further_message(trial: &Trial) -> String {
+    let (alice, bob, _) = conversation(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.post(&alice, &to_user(&bob)).await)
+}
+
+async fn repeated_request(trial: &Trial) -> String {
+    let (alice, bob, _) = trial.world.pair().await;
+    let body = to_user(&bob).to_string();
+    let first = trial.world.post_with(&alice, &KEY, body.clone()).await;
+    trial.begin();
+    let second = trial.world.post_with(&alice, &KEY, body).await;
+    if second == first { "the first answer".to_owned() } else { seen(&second) }
+}
+
+async fn a_move(trial: &Trial) -> String {
+    conversation(&trial.world).await;
+    trial.begin();
+    moved(&trial.world).await
+}
+
+async fn move_without_hint(trial: &Trial) -> String {
+    conversation(&trial.world).await;
+    show_in_index(&trial.world, vec![]);
+    trial.begin();
+    moved(&trial.world).await
+}
+
+async fn move_with_stale_hint(trial: &Trial) -> String {
+    let (alice, bob, _) = conversation(&trial.world).await;
+    let mut stale = trial.world.rows();
+    stale.retain(|row| row["pk"]["S"].as_str().unwrap().starts_with("GRP#"));
+    trial.world.deliver_all().await;
+    trial.world.send(&alice, &bob, "and on").await;
+    show_in_index(&trial.world, stale);
+    trial.begin();
+    moved(&trial.world).await
+}
+
+async fn repeated_record(trial: &Trial) -> String {
+    conversation(&trial.world).await;
+    trial.world.deliver_all().await;
+    trial.begin();
+    moved(&trial.world).await
+}
+
+/// Two users with two messages, whose inbox rows still stand at the first; and the path of their conversation.
+async fn conversation(world: &World) -> (TestUser, TestUser, String) {
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    world.clock.advance(TimeDelta::seconds(1));
+    world.send(&bob, &alice, "hello yourself").await;
+    (alice, bob, format!("/api/messages/{group_uuid}"))
+}
+
+fn to_user(receiver: &TestUser) -> Value {
+    json!({"handle": receiver.user.handle, "message": "hello"})
+}
+
+/// Has the index show these rows, whatever there is.
+fn show_in_index(world: &World, rows: Vec<Value>) {
+    world.emulator.edit_answers(move |call, answer| {
+        if call.request.get("IndexName").is_some() {
+            answer["Count"] = rows.len().into();
+            answer["Items"] = rows.clone().into();
+        }
+    });
+}
+
+/// What the client sees.
+fn seen(answer: &Answer) -> String {
+    match serde_json::from_str(&answer.body).unwrap() {
+        Value::Array(entries) if answer.status == 200 => format!("200, entries: {}", entries.len()),
+        _ if answer.status == 200 => "200".to_owned(),
+        _ => format!("{} {}", answer.status.as_u16(), answer.body),
+    }
+}
+
+/// What becomes of the inboxes when the stream handler is given all messages.
+async fn moved(world: &World) -> String {
+    let answer = world.deliver(&world.stream_event()).await;
+    let reported = answer["batchItemFailures"].as_array().unwrap().len();
+    let place = match &invariants::check_at_rest(&world.rows())[..] {
+        [] => "at the newest message",
+        _ => "behind",
+    };
+    format!("inboxes {place}, records reported: {reported}")
+}
+
+/// What is seen of the function's scenarios, by their names, when it has these rights.
+async fn outcomes(function: &'static str, policy: &Policy) -> BTreeMap<&'static str, String> {
+    let mut outcomes = BTreeMap::new();
+    for scenario in SCENARIOS.iter().filter(|scenario| scenario.function == function) {
+        let trial = Trial { world: World::new().await, function, policy: policy.clone() };
+        outcomes.insert(scenario.name, (scenario.act)(&trial).await);
+        // Refused calls are what this is about.
+        let _ = trial.world.emulator.take_refusals();
+    }
+    outcomes
+}
+
+/// Every permission of a policy, and every action on all of its resources together, with what is left without it.
+fn removals(policy: &Policy) -> Vec<(String, Policy)> {
+    let permissions = policy.permissions();
+    // The emulator has no stream of the table's: who reads it is the mapping, not the function.
+    let permissions = permissions.iter().filter(|one| one.resource.contains(":table/"));
+    let permissions: Vec<_> = permissions.collect();
+    let mut removals: Vec<(String, Policy)> = Vec::new();
+    let mut add = |name: String, left: Policy| {
+        // A whole action is the same as the only kind of row that it is allowed for.
+        if !removals.iter().any(|(_, known)| *known == left) {
+            removals.push((name, left));
+        }
+    };
+    for permission in &permissions {
+        add(permission.to_string(), policy.without(permission));
+    }
+    for action in permissions.iter().map(|one| &one.action).collect::<BTreeSet<_>>() {
+        let all = permissions.iter().filter(|one| one.action == *action && one.leading_key.is_none());
+        let left = all.fold(policy.clone(), |left, permission| left.without(permission));
+        add(format!("{} everywhere", action.strip_prefix("dynamodb:").unwrap()), left);
+    }
+    removals
+}
+
+#[tokio::test]
+async fn whatever_is_taken_from_a_policy_something_breaks() {
+    let mut table = String::new();
+    let mut needless = Vec::new();
+    let functions: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.function).collect();
+    for function in functions {
+        let policy = &template()[function];
+        let whole = outcomes(function, policy).await;
+        writeln!(table, "{function}").unwrap();
+        for (scenario, outcome) in &whole {
+            writeln!(table, "  as it is: {scenario}: {outcome}").unwrap();
+        }
+        for (taken, left) in removals(policy) {
+            let without = outcomes(function, &left).await;
+            let broken: Vec<_> = without.iter().filter(|(name, outcome)| whole[*name] != **outcome).collect();
+            if broken.is_empty() {
+                needless.push(format!("{function}: {taken}"));
+            }
+            for (scenario, outcome) in broken {
+                writeln!(table, "  without {taken}: {scenario}: {outcome}").unwrap();
+            }
+        }
+    }
+    assert_eq!(needless, Vec::<String>::new(), "nothing breaks without these");
+    assert_snapshot!(table);
+}
+
+/// What a function may do with the table, found out by asking for everything.
+fn allowed(policy: &Policy) -> String {
+    let mut allowed = String::new();
+    for operation in
+        ["GetItem", "Query", "PutItem", "DeleteItem", "UpdateItem", "BatchGetItem", "BatchWriteItem"]
+    {
+        let kinds = ["MSG", "GRP", "MEM", "IDEM", "RATE", "LEASE", ""];
+        let kinds = kinds.into_iter().filter(|kind| {
+            let pk = json!({"S": format!("{kind}#1")});
+            let row = json!({"pk": pk, "sk": {"S": "1"}});
+            let request = json!({
+                "TableName": TABLE,
+                "Key": row,
+                "Item": row,
+                "KeyConditionExpression": "pk = :pk",
+                "ExpressionAttributeValues": {":pk": pk},
+                "RequestItems": {TABLE: if operation == "BatchGetItem" {
+                    json!({"Keys": [row]})
+                } else {
+                    json!([{"PutRequest": {"Item": row}}])
+                }},
+            });
+            is_allowed(policy, operation, &request)
+        });
+        let kinds = kinds.collect::<Vec<_>>();
+        if !kinds.is_empty() {
+            write!(allowed, " {operation} of {};", kinds.join(" ")).unwrap();
+        }
+    }
+    let index = json!({
+        "TableName": TABLE,
+        "IndexName": "message-group-sk-index",
+        "KeyConditionExpression": "message_group_uuid = :group",
+        "ExpressionAttributeValues": {":group": {"S": "1"}},
+    });
+    if is_allowed(policy, "Query", &index) {
+        allowed += " Query of the index;";
+    }
+    for operation in
+        ["Scan", "DescribeTable", "UpdateTable", "DeleteTable", "UpdateTimeToLive", "TagResource"]
+    {
+        if is_allowed(policy, operation, &json!({"TableName": TABLE})) {
+            write!(allowed, " {operation};").unwrap();
+        }
+    }
+    allowed
+}
+
+fn is_allowed(policy: &Policy, operation: &str, request: &Value) -> bool {
+    let accesses = accesses(operation, request).unwrap();
+    accesses.iter().all(|access| policy.decide(access) == Decision::Allowed)
+}
+
+#[test]
+fn each_function_may_do_this_and_nothing_else() {
+    let table = template().iter().map(|(function, policy)| format!("{function}:{}\n", allowed(policy)));
+    assert_snapshot!(table.collect::<String>(), @"
+    create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM;
+    list-message-groups: Query of GRP;
+    list-messages: GetItem of MEM; Query of MSG;
+    post-confirmation:
+    show-user:
+    stream-handler: GetItem of MEM; Query of GRP; PutItem of GRP; DeleteItem of GRP; Query of the index;
+    ");
+}
+
+#[test]
+fn a_policy_has_no_wildcard_but_in_the_keys_of_a_kind_of_row() {
+    for (function, policy) in template() {
+        for statement in policy.statements() {
+            let wild = |text: &String| text.contains(['*', '?']);
+            assert!(!statement.actions().iter().any(wild), "{function}: {:?}", statement.actions());
+            if statement.is_of_dynamodb() {
+                assert!(!statement.resources().iter().any(wild), "{function}: {:?}", statement.resources());
+            }
+            if statement.resources().iter().any(|resource| resource.ends_with(&format!(":table/{TABLE}"))) {
+                let conditions = statement.conditions();
+                let patterns = conditions.iter().find_map(Condition::leading_keys).unwrap_or_default();
+                let kind =
+                    |pattern: &String| pattern.strip_suffix("#*").is_some_and(|kind| !wild(&kind.into()));
+                assert!(!patterns.is_empty() && patterns.iter().all(kind), "{function}: {patterns:?}");
+                // Without it, a request that names no key at all would do.
+                let wants_keys = conditions.iter().any(Condition::wants_leading_keys);
+                assert!(wants_keys, "{function}: {conditions:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_call_is_answered_as_aws_does_and_fails_the_test() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    world.emulator.enforce("list-message-groups", Policy::default());
+    let _ = world.emulator.take_calls();
+    let answer = world.get(&alice, "/api/message_groups").await;
+    assert_eq!(answer.brief(), (500, "[\"internal_error\"]"));
+    // It is not tried again.
+    assert_eq!(world.emulator.take_calls().len(), 1);
+
+    let emulator = world.emulator.clone();
+    let refusals = emulator.take_refusals();
+    assert_eq!(refusals.len(), 1);
+    assert_eq!((&*refusals[0].function, &*refusals[0].operation), ("list-message-groups", "Query"));
+    assert_snapshot!(refusals[0].message, @"User: arn:aws:sts::123456789012:assumed-role/list-message-groups is not authorized to perform: dynamodb:Query on resource: arn:aws:dynamodb:eu-central-1:123456789012:table/cruddur-messages because no identity-based policy allows the action");
+
+    // This time nobody takes it out.
+    world.get(&alice, "/api/message_groups").await;
+    let failure = catch_unwind(AssertUnwindSafe(|| drop(world))).unwrap_err();
+    let message = failure.downcast_ref::<String>().unwrap();
+    assert!(message.starts_with("refused by template.yaml: "), "{message}");
+}
