@@ -18,7 +18,7 @@ use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::policy::{Decision, Policy, accesses};
+use crate::policy::{Iam, Policy, Refusal};
 
 /// A DynamoDB of the test's own. Cheap to clone.
 #[derive(Clone)]
@@ -34,8 +34,7 @@ struct State {
     edit_request: Box<dyn FnMut(&mut Call) + Send>,
     edit_answer: Box<EditAnswer>,
     time: Time,
-    policies: BTreeMap<String, Policy>,
-    refusals: Vec<Refusal>,
+    iam: Iam,
 }
 
 type EditAnswer = dyn FnMut(&Call, &mut Value) + Send;
@@ -57,17 +56,6 @@ pub struct Call {
     pub request: Value,
     /// The answer, where the call was carried out.
     pub answer: Option<Value>,
-}
-
-/// A call that the policy of its function does not allow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Who made the call.
-    pub function: String,
-    /// The operation, such as `PutItem`.
-    pub operation: String,
-    /// What the function was told, as AWS puts it, or what of the call is not understood.
-    pub message: String,
 }
 
 /// What becomes of a call.
@@ -107,8 +95,7 @@ impl Emulator {
             edit_request: Box::new(|_| ()),
             edit_answer: Box::new(|_, _| ()),
             time: Time::Real,
-            policies: BTreeMap::new(),
-            refusals: Vec::new(),
+            iam: Iam::default(),
         };
         Self { database: Database::memory().unwrap(), state: Arc::new(Mutex::new(state)) }
     }
@@ -143,13 +130,13 @@ impl Emulator {
     /// Judges the calls of `function` by `policy` from now on, before anything else becomes of them. (The calls
     /// of tests themselves are nobody's and are not judged.)
     pub fn enforce(&self, function: &str, policy: Policy) {
-        self.state.lock().unwrap().policies.insert(function.to_owned(), policy);
+        self.state.lock().unwrap().iam.enforce(function, policy);
     }
 
     /// The calls that were refused since the last time they were taken.
     #[must_use]
     pub fn take_refusals(&self) -> Vec<Refusal> {
-        std::mem::take(&mut self.state.lock().unwrap().refusals)
+        self.state.lock().unwrap().iam.take_refusals()
     }
 
     /// Carries `work` out with time paused from its first call on; how long it took from there. No wait is real
@@ -204,8 +191,8 @@ impl Emulator {
         let operation = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = operation.rsplit('.').next().unwrap_or_default().to_owned();
         let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
-        let refusal = caller(&request)
-            .and_then(|function| self.state.lock().unwrap().refuse(function, &operation, &body));
+        let user_agent = request.headers().get("x-amz-user-agent").unwrap_or_default();
+        let judgement = self.state.lock().unwrap().iam.judge(user_agent, &operation, &body);
         if let Some(body) = body.as_object_mut()
             && matches!(&*operation, "GetItem" | "Query" | "PutItem" | "TransactWriteItems")
         {
@@ -224,11 +211,9 @@ impl Emulator {
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        if let Some(message) = refusal {
+        if let Err(refusal) = judgement {
             self.state.lock().unwrap().calls.push(call);
-            let body =
-                json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": message});
-            return Ok(http_response(400, body.to_string()));
+            return Ok(http_response(Refusal::STATUS, refusal.body()));
         }
         let carry_out = |call: &Call| dispatch(&self.database, &call.operation, call.request.clone());
         let failure = match fate {
@@ -259,32 +244,6 @@ impl Emulator {
         };
         self.state.lock().unwrap().calls.push(call);
         fail(failure).await
-    }
-}
-
-impl State {
-    /// What AWS tells a function whose policy does not allow a call.
-    fn refuse(&mut self, function: &str, operation: &str, request: &Value) -> Option<String> {
-        let policy = self.policies.get(function).cloned().unwrap_or_default();
-        let message = match accesses(operation, request) {
-            Ok(accesses) => accesses.into_iter().find_map(|access| {
-                let decision = policy.decide(&access);
-                (decision != Decision::Allowed).then(|| {
-                    format!(
-                        "User: arn:aws:sts::123456789012:assumed-role/{function} is not authorized to perform: \
-                         {} on resource: {} because {decision}",
-                        access.action, access.resource
-                    )
-                })
-            })?,
-            Err(error) => format!("what IAM sees of this call is not known: {error:#}"),
-        };
-        self.refusals.push(Refusal {
-            function: function.to_owned(),
-            operation: operation.to_owned(),
-            message: message.clone(),
-        });
-        Some(message)
     }
 }
 
@@ -336,12 +295,6 @@ impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Emulator")
     }
-}
-
-/// The function whose call it is: the SDK says the name of its application (`local::deployment::sdk_of`).
-fn caller(request: &HttpRequest) -> Option<&str> {
-    let agent = request.headers().get("x-amz-user-agent")?;
-    agent.split_ascii_whitespace().find_map(|part| part.strip_prefix("app/"))
 }
 
 fn dispatch(database: &Database, operation: &str, request: Value) -> Result<Value, DynoxideError> {

@@ -19,7 +19,7 @@ pub mod sends;
 pub mod world;
 
 pub use self::{
-    emulator::{Call, Emulator, Failure, Fate, Refusal},
+    emulator::{Call, Emulator, Failure, Fate},
     sends::Sends,
     world::{Answer, TestUser, World, request},
 };

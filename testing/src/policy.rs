@@ -14,16 +14,20 @@ pub use self::{
     access::{Access, accesses},
     condition::{Condition, ContextKey},
     enforced::Enforced,
+    iam::{Iam, Refusal},
     permission::Permission,
+    proxy::Proxy,
     template::{of_text, template},
 };
 
 mod access;
 mod condition;
 mod enforced;
+mod iam;
 mod key_condition;
 mod pattern;
 mod permission;
+mod proxy;
 mod template;
 
 /// The policies of one role, which decide together.

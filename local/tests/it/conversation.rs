@@ -1,8 +1,12 @@
 //! The conversation suite, and the demo conversations.
 
+use local::engines::dynamodb::DynamoDb;
 use seed::demo::DEMO_USERS;
 use serde_json::{Value, json};
-use testing::conversation::{self, Stage};
+use testing::{
+    conversation::{self, Stage},
+    policy::Proxy,
+};
 
 use crate::stack::Stack;
 
@@ -10,6 +14,16 @@ use crate::stack::Stack;
 async fn users_have_a_conversation() {
     let data = tempfile::tempdir().unwrap();
     let stack = Stack::start(data.path()).await;
+    have_a_conversation(&stack).await;
+    stack.interrupt().await;
+    let (status, said) = stack.end().await;
+    // (Refused writes are warnings of the engine, and no failures.)
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.ends_with("stopping\nstopped\n"), "{said}");
+}
+
+/// The whole conversation suite.
+async fn have_a_conversation(stack: &Stack) {
     let (target, mut failures) = (stack.target(), Vec::new());
     let summary = conversation::run(&target, |check, outcome| {
         if let Err(error) = outcome {
@@ -19,11 +33,20 @@ async fn users_have_a_conversation() {
     let summary = summary.await.unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert_eq!(summary.passed, conversation::CHECKS.len());
-    stack.interrupt().await;
-    let (status, said) = stack.end().await;
-    // (Refused writes are warnings of the engine, and no failures.)
-    assert_eq!(status.code(), Some(0), "{said}");
-    assert!(said.ends_with("stopping\nstopped\n"), "{said}");
+}
+
+#[tokio::test]
+async fn users_have_a_conversation_with_no_more_rights_than_the_template_gives() {
+    let dynamodb = DynamoDb::start(None, 0).await.unwrap();
+    let proxy = Proxy::start(dynamodb.endpoint_url()).await;
+    let data = tempfile::tempdir().unwrap();
+    let stack = Stack::start_with(data.path(), &[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    have_a_conversation(&stack).await;
+    stack.stop().await;
+    assert_eq!(proxy.take_refusals(), []);
+    // The others have no business with the table.
+    let expected = ["create-message", "list-message-groups", "list-messages", "stream-handler"];
+    assert_eq!(proxy.judged().iter().collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

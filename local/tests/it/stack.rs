@@ -65,9 +65,15 @@ pub(crate) async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> End
 impl Stack {
     /// Starts a stack over the data in `data`, on any port.
     pub(crate) async fn start(data: &Path) -> Self {
+        Self::start_with(data, &[]).await
+    }
+
+    /// The same with an environment.
+    pub(crate) async fn start_with(data: &Path, environment: &[(&str, &str)]) -> Self {
         // The data folder holds no web client, so that none is built.
         let data = data.to_str().unwrap();
-        let mut child = command(&["--port", "0", "--data-dir", data, "--client-dir", data]).spawn().unwrap();
+        let mut command = command(&["--port", "0", "--data-dir", data, "--client-dir", data]);
+        let mut child = command.envs(environment.iter().copied()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let welcome = timeout(PATIENCE, until_up(&mut stderr)).await.expect("the stack does not come up");
         let url = welcome

@@ -1,0 +1,134 @@
+//! IAM in front of a `DynamoDB`: whose call it is, and whether the policy allows it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Decision, Policy, accesses, template};
+
+/// The functions' policies, and what came of them so far.
+#[derive(Debug, Default)]
+pub struct Iam {
+    policies: BTreeMap<String, Policy>,
+    judged: BTreeSet<String>,
+    refusals: Vec<Refusal>,
+}
+
+/// A call that the policy of its function does not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Who made the call.
+    pub function: String,
+    /// The operation, such as `PutItem`.
+    pub operation: String,
+    /// What the function is told, as AWS puts it, or what of the call is not understood.
+    pub message: String,
+}
+
+impl Iam {
+    /// With the policies of `template.yaml`.
+    #[must_use]
+    pub fn of_template() -> Self {
+        Self { policies: template().clone(), ..Self::default() }
+    }
+
+    /// Judges the calls of `function` by `policy` from now on.
+    pub fn enforce(&mut self, function: &str, policy: Policy) {
+        self.policies.insert(function.to_owned(), policy);
+    }
+
+    /// The functions whose calls were judged.
+    #[must_use]
+    pub fn judged(&self) -> &BTreeSet<String> {
+        &self.judged
+    }
+
+    /// The calls that were refused since the last time they were taken.
+    pub fn take_refusals(&mut self) -> Vec<Refusal> {
+        std::mem::take(&mut self.refusals)
+    }
+
+    /// Judges a call. Whose it is says `user_agent` (the header `x-amz-user-agent`), in which the SDK names the
+    /// application (`local::deployment::sdk_of`); one that names none is of tests, seeds or commands, and nobody's
+    /// here. A function without a policy may do nothing.
+    pub fn judge(&mut self, user_agent: &str, operation: &str, request: &Value) -> Result<(), Refusal> {
+        let caller = user_agent.split_ascii_whitespace().find_map(|part| part.strip_prefix("app/"));
+        let Some(function) = caller else { return Ok(()) };
+        self.judged.insert(function.to_owned());
+        let Some(message) = self.objection(function, operation, request) else { return Ok(()) };
+        let refusal = Refusal { function: function.to_owned(), operation: operation.to_owned(), message };
+        self.refusals.push(refusal.clone());
+        Err(refusal)
+    }
+
+    fn objection(&self, function: &str, operation: &str, request: &Value) -> Option<String> {
+        let nothing = Policy::default();
+        let policy = self.policies.get(function).unwrap_or(&nothing);
+        let accesses = match accesses(operation, request) {
+            Ok(accesses) => accesses,
+            Err(error) => return Some(format!("what IAM sees of this call is not known: {error:#}")),
+        };
+        accesses.into_iter().find_map(|access| {
+            let decision = policy.decide(&access);
+            (decision != Decision::Allowed).then(|| {
+                format!(
+                    "User: arn:aws:sts::123456789012:assumed-role/{function} is not authorized to perform: {} \
+                     on resource: {} because {decision}",
+                    access.action, access.resource
+                )
+            })
+        })
+    }
+}
+
+impl Refusal {
+    /// The status that AWS answers with.
+    pub const STATUS: u16 = 400;
+
+    /// The body that AWS answers with.
+    #[must_use]
+    pub fn body(&self) -> String {
+        json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": self.message})
+            .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READER: &str = "aws-sdk-rust/1.3.14 os/linux app/reader";
+
+    fn iam() -> Iam {
+        let document = json!({"Statement": {"Effect": "Allow", "Action": "dynamodb:Scan", "Resource": "*"}});
+        let mut iam = Iam::default();
+        iam.enforce("reader", Policy::from_documents([&document]).unwrap());
+        iam
+    }
+
+    #[test]
+    fn a_call_is_judged_by_the_policy_of_the_function_that_its_user_agent_names() {
+        let (mut iam, request) = (iam(), json!({"TableName": "t"}));
+        assert_eq!(iam.judge(READER, "Scan", &request), Ok(()));
+        let refusal = iam.judge("app/writer aws-sdk-rust/1.3.14", "Scan", &request).unwrap_err();
+        assert_eq!(
+            refusal.message,
+            "User: arn:aws:sts::123456789012:assumed-role/writer is not authorized to perform: dynamodb:Scan \
+             on resource: arn:aws:dynamodb:eu-central-1:123456789012:table/t because no identity-based policy \
+             allows the action"
+        );
+        assert_eq!(iam.judge("aws-sdk-rust/1.3.14", "DeleteTable", &request), Ok(()));
+        assert_eq!(iam.judged().iter().collect::<Vec<_>>(), ["reader", "writer"]);
+        assert_eq!(iam.take_refusals(), [refusal]);
+        assert_eq!(iam.take_refusals(), []);
+    }
+
+    #[test]
+    fn a_call_that_is_not_understood_is_refused() {
+        let refusal = iam().judge(READER, "Query", &json!({"TableName": "t"})).unwrap_err();
+        assert_eq!(
+            refusal.message,
+            "what IAM sees of this call is not known: a query without a key condition"
+        );
+    }
+}
