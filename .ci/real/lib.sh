@@ -171,6 +171,20 @@ install_moto() {
     fi
 }
 
+# --- Python's tools: cfn-lint, which reads templates ----------------------------------------------------------------
+
+# install_python_tools: sets python_tools, a folder with bin/python and bin/cfn-lint.
+install_python_tools() {
+    python_tools=$cache/python-$(cksum <.ci/requirements.txt | cut -d' ' -f1)
+    if [[ ! -e $python_tools/complete ]]; then
+        rm -rf "$python_tools"
+        python3 -m venv "$python_tools"
+        "$python_tools/bin/pip" install --quiet --requirement .ci/requirements.txt
+        touch "$python_tools/complete"
+    fi
+    "$python_tools/bin/cfn-lint" --version
+}
+
 # --- The local stack ---------------------------------------------------------------------------------------------
 
 build_stack() {
@@ -209,6 +223,12 @@ install_cargo_lambda() {
     # In front, since cargo-lambda looks for its Zig with this very python3.
     export PATH=$cargo_lambda/bin:$PATH
     cargo lambda --version
+}
+
+# build_functions: $target/lambda/NAME/bootstrap of each function, as it is deployed.
+build_functions() {
+    install_cargo_lambda
+    cargo lambda build --locked --release
 }
 
 # start_cargo_lambda_watch OPTIONS...: in a copy of the checkout, since it wants the file .env there. Sets watch_port.

@@ -87,6 +87,15 @@ impl Function {
         })
     }
 
+    /// A function that runs somewhere else: `invoke` carries the event's JSON text there, and the answer's back.
+    pub fn remote<F, A>(name: &'static str, timeout: Duration, invoke: F) -> Self
+    where
+        F: Fn(String) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<String, InvocationError>> + Send + 'static,
+    {
+        Self::new(name, timeout, move |payload, _context| invoke(payload).boxed())
+    }
+
     fn new(
         name: &'static str,
         timeout: Duration,

@@ -1,0 +1,130 @@
+//! Lambda's event source mapping for a table anywhere: delivers the records of its stream to `stream-handler`
+//! behind an invocation API, such as that of cargo-lambda's emulator.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use clap::Parser;
+use http::{Request, StatusCode};
+use local::{
+    deployment::STREAM_FILTERS,
+    function::{Function, InvocationError},
+    mapping::{self, Mapping},
+};
+use serde_json::Value;
+use testing::{Answer, conversation::Client};
+use tracing_subscriber::EnvFilter;
+
+/// The function's name.
+const STREAM_HANDLER: &str = "stream-handler";
+
+/// Delivers the records of a table's stream to the function stream-handler, as the mapping of template.yaml does.
+///
+/// Runs until it is killed. It begins at the oldest record. Says on standard output how many records are under way, and on standard error what
+/// went wrong with a batch.
+#[derive(Debug, Parser)]
+#[command(name = "deliver-stream", version)]
+struct Options {
+    /// Where DynamoDB Local is, its tables and its streams.
+    #[arg(long, value_name = "URL")]
+    dynamodb_url: String,
+
+    /// The region that requests to it name.
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+
+    /// The table.
+    #[arg(long, default_value = "cruddur-messages")]
+    table: String,
+
+    /// Origin of the API through which the function is invoked.
+    #[arg(long, value_name = "URL")]
+    invoke_url: String,
+
+    /// After how many seconds without an answer an invocation has failed: that of a function whose process is gone,
+    /// too, since an emulator may not notice.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=30))]
+    timeout: u64,
+
+    /// Where the metadata of records that are given up goes, a line of JSON each.
+    #[arg(long, value_name = "FILE")]
+    dead_letter_file: PathBuf,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::new("info")).with_writer(io::stderr).init();
+
+    let sdk = sdk_config(&options).await;
+    let table =
+        aws_sdk_dynamodb::Client::new(&sdk).describe_table().table_name(&options.table).send().await?;
+    let stream_arn =
+        table.table.and_then(|table| table.latest_stream_arn).context("the table has no stream")?;
+    let client = aws_sdk_dynamodbstreams::Client::new(&sdk);
+    let mapping_options = mapping::Options {
+        filters: STREAM_FILTERS.map(str::to_owned).into(),
+        dead_letter_file: Some(options.dead_letter_file.clone()),
+        ..mapping::Options::new(client, stream_arn)
+    };
+    let mapping = Mapping::start(mapping_options, stream_handler(&options))?;
+
+    let mut progress = mapping.progress();
+    let mut said = None;
+    while progress.changed().await.is_ok() {
+        let pending = progress.borrow_and_update().pending();
+        if said.replace(pending) != Some(pending) {
+            writeln!(io::stdout(), "{pending} records are under way")?;
+        }
+    }
+    Ok(())
+}
+
+/// The function, behind the invocation API.
+fn stream_handler(options: &Options) -> Function {
+    let url: Arc<str> =
+        format!("{}/2015-03-31/functions/{STREAM_HANDLER}/invocations", options.invoke_url).into();
+    let client = Client::new();
+    Function::remote(STREAM_HANDLER, Duration::from_secs(options.timeout), move |payload| {
+        let (client, url) = (client.clone(), Arc::clone(&url));
+        async move { invoke(&client, &url, payload).await }
+    })
+}
+
+async fn invoke(client: &Client, url: &str, payload: String) -> Result<String, InvocationError> {
+    let failed = |cause: String| InvocationError::Failed(cause);
+    let request = Request::post(url).body(payload.into()).map_err(|error| failed(error.to_string()))?;
+    let answer = client.request(request).await.map_err(|error| failed(format!("{error:#}")))?;
+    if answer.status != StatusCode::OK {
+        return Err(failed(format!("the invocation API answers {}", answer.status)));
+    }
+    if is_function_error(&answer) {
+        return Err(failed(answer.body));
+    }
+    Ok(answer.body)
+}
+
+/// Whether the function failed. Lambda says so in a header. cargo-lambda's emulator does not: its answer is what the
+/// runtime reported, with the fields of an error.
+fn is_function_error(answer: &Answer) -> bool {
+    answer.header("x-amz-function-error").is_some()
+        || serde_json::from_str::<Value>(&answer.body)
+            .is_ok_and(|body| body.get("errorType").is_some() && body.get("errorMessage").is_some())
+}
+
+/// Emulators want credentials and take any; real ones never leave for one.
+async fn sdk_config(options: &Options) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(options.region.clone()))
+        .credentials_provider(Credentials::new("local", "local", None, None, "deliver-stream"))
+        .endpoint_url(&options.dynamodb_url)
+        .load()
+        .await
+}
