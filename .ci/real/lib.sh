@@ -173,8 +173,8 @@ install_moto() {
 
 # --- Python's tools: cfn-lint, which reads templates ----------------------------------------------------------------
 
-# install_python_tools: sets python_tools, a folder with bin/python and bin/cfn-lint.
-install_python_tools() {
+# install_cfn_lint: sets python_tools, a folder with bin/python and bin/cfn-lint.
+install_cfn_lint() {
     python_tools=$cache/python-$(cksum <.ci/requirements.txt | cut -d' ' -f1)
     if [[ ! -e $python_tools/complete ]]; then
         rm -rf "$python_tools"
@@ -187,8 +187,11 @@ install_python_tools() {
 
 # --- The local stack ---------------------------------------------------------------------------------------------
 
+# build_stack: the local stack, the functions, the command and the tests' programs. Of the whole workspace and with
+# its tests, since any other choice has other features of the dependencies and compiles most of them again: so it
+# takes what `cargo test --workspace` has built.
 build_stack() {
-    cargo build --locked --quiet --package local --package testing --bins
+    cargo build --locked --quiet --workspace --bins --tests
 }
 
 # start_stack ARGUMENTS...: sets stack_port and stack_child.

@@ -150,3 +150,22 @@ impl fmt::Debug for Function {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_remote_function_gets_the_event_as_it_is() {
+        let echo =
+            Function::remote("echo", Duration::from_secs(30), |event| async { Ok(format!("got {event}")) });
+        assert_eq!(echo.invoke(r#"{"a": 1}"#.to_owned()).await.unwrap(), r#"got {"a": 1}"#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_remote_function_that_does_not_answer_is_given_up_at_its_timeout() {
+        let silent = Function::remote("silent", Duration::from_secs(30), |_| std::future::pending());
+        let error = silent.invoke("{}".to_owned()).await.unwrap_err();
+        assert_eq!(error.to_string(), "the function timed out after 30 s");
+    }
+}

@@ -128,3 +128,31 @@ async fn sdk_config(options: &Options) -> SdkConfig {
         .load()
         .await
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn answer(headers: &[(&'static str, &'static str)], body: &str) -> Answer {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        Answer { status: StatusCode::OK, headers, body: body.to_owned() }
+    }
+
+    #[test]
+    fn an_error_of_the_function_is_known_by_lambdas_header_or_by_its_fields() {
+        let error = r#"{"errorType": "panic", "errorMessage": "at the disco"}"#;
+        assert!(is_function_error(&answer(&[("x-amz-function-error", "Unhandled")], "null")));
+        assert!(is_function_error(&answer(&[], error)));
+    }
+
+    #[test]
+    fn batch_item_failures_are_an_answer() {
+        assert!(!is_function_error(&answer(&[], r#"{"batchItemFailures": [{"itemIdentifier": "1"}]}"#)));
+        assert!(!is_function_error(&answer(&[], "null")));
+    }
+}
