@@ -14,7 +14,7 @@ use crate::{
     listing::{Entry, lines},
 };
 
-mod api;
+pub(crate) mod api;
 mod follow;
 mod post;
 mod refusal;

@@ -99,6 +99,19 @@ impl Context {
         self.global.target == Target::Aws
     }
 
+    /// The API that the command line names.
+    #[must_use]
+    pub fn named_url(&self) -> Option<&str> {
+        self.global.url.as_deref()
+    }
+
+    /// The table that the command line or the environment names.
+    #[must_use]
+    pub fn named_table(&self) -> Option<String> {
+        let variable = || environment("DDB_MESSAGE_TABLE").filter(|name| !name.is_empty());
+        self.global.table.clone().or_else(variable)
+    }
+
     /// The region that the command line names.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
@@ -449,7 +462,7 @@ where
 }
 
 /// The account of the credentials.
-async fn account(sdk: &SdkConfig) -> Result<String> {
+pub(crate) async fn account(sdk: &SdkConfig) -> Result<String> {
     let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
     let identity = answer.map_err(|error| aws_error("AWS", &error))?;
     Ok(identity.account.unwrap_or_else(|| "unknown".to_owned()))

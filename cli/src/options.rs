@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::{chat, cognito, db, ddb};
+use crate::{chat, cognito, db, ddb, deploy_check};
 
 /// Cruddur Messages: tables, users, access patterns, a doctor for inboxes, and a chat in the terminal.
 #[derive(Clone, Debug, Parser)]
@@ -30,6 +30,9 @@ pub enum Command {
     /// The Cognito user pool
     #[command(subcommand)]
     Cognito(cognito::Command),
+    /// Checks a deployment from outside: its parts, each route, two messages between two test users, alarms
+    #[command(long_about = deploy_check::LONG_ABOUT, after_help = deploy_check::AFTER_HELP)]
+    DeployCheck(deploy_check::Options),
     /// Prints an access token for a user of the local stack
     Token(chat::Token),
     /// Lists a user's conversations, newest first, through the API
@@ -106,7 +109,7 @@ Exit codes:
   0  done
   1  it failed; the error says what to do
   2  the command line is wrong
-  3  done, and something needs a person: a broken invariant, a conflict of users
+  3  done, and something needs a person: a broken invariant, a conflict of users, a failed check
 
 Environment:
   AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID, …  --target aws: as for the AWS CLI
@@ -114,6 +117,7 @@ Environment:
   DDB_MESSAGE_TABLE         the table's name [default: cruddur-messages]
   AWS_COGNITO_USER_POOL_ID  the user pool
   CRUDDUR_TOKEN             an access token for inbox, read and send
+  CRUDDUR_TOKEN_A, CRUDDUR_TOKEN_B  those of the two test users of deploy-check
   NO_COLOR                  no colours
   RUST_LOG                  what to log, such as info [default: off]";
 

@@ -10,9 +10,9 @@ use aws_sdk_dynamodb::{
         describe_time_to_live::DescribeTimeToLiveError, update_time_to_live::UpdateTimeToLiveError,
     },
     types::{
-        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-        ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription,
-        TableStatus, TimeToLiveDescription, TimeToLiveSpecification,
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, IndexStatus, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+        TableDescription, TableStatus, TimeToLiveDescription, TimeToLiveSpecification,
     },
 };
 use cruddur::dynamodb::GROUP_INDEX;
@@ -101,6 +101,44 @@ pub struct MessageTable {
     pub expiry_switched_on: bool,
     /// The stream that the mapping reads.
     pub stream_arn: String,
+}
+
+/// A table as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// Whether it and its indexes can be used.
+    pub is_active: bool,
+    /// What is not as it has to be.
+    pub differences: Vec<Difference>,
+    /// Its stream, where it has one.
+    pub stream_arn: Option<String>,
+    /// Whether it can't be deleted without switching that off first.
+    pub is_protected: bool,
+}
+
+/// What the table of this name is like, without changing or awaiting anything; none: there is no such table.
+pub async fn examine(client: &Client, name: &str) -> Result<Option<Examined>, MessageTableError> {
+    let table = match client.describe_table().table_name(name).send().await {
+        Ok(answer) => answer.table,
+        Err(error)
+            if error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception) =>
+        {
+            None
+        }
+        Err(error) => return Err(MessageTableError::Describe(Box::new(error))),
+    };
+    let Some(table) = table else { return Ok(None) };
+    let expiry = time_to_live(client, name).await?;
+    // Emulators give an index no status: it is there with its table.
+    let indexes = table.global_secondary_indexes().iter();
+    let indexes_active =
+        indexes.filter_map(|index| index.index_status()).all(|status| *status == IndexStatus::Active);
+    Ok(Some(Examined {
+        is_active: table.table_status() == Some(&TableStatus::Active) && indexes_active,
+        differences: difference::differences(&table, &expiry),
+        stream_arn: table.latest_stream_arn().map(str::to_owned),
+        is_protected: table.deletion_protection_enabled().unwrap_or(false),
+    }))
 }
 
 /// Makes the table where it is missing, and waits until it can be used. A table of that name that is another one

@@ -74,7 +74,7 @@ struct Renewable {
 }
 
 /// A token of the local stack, with everything it says about it.
-pub(super) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
+pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
     if context.is_aws() {
         bail!(
             "only the local stack makes tokens: for AWS, sign in and put the access token into the variable \

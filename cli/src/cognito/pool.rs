@@ -107,6 +107,16 @@ fn region(pool_id: &str) -> Option<&str> {
 }
 
 impl UserPool {
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its region.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Where its key set is.
     #[must_use]
     pub fn key_set_url(&self) -> String {
@@ -145,7 +155,8 @@ impl UserPool {
         }
     }
 
-    async fn client(&self, context: &Context) -> Client {
+    /// A client for it.
+    pub(crate) async fn client(&self, context: &Context) -> Client {
         let sdk = context.aws_config_in(&self.region).await;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(TRY_LIMIT).build();
         // Whoever waits is a person at a terminal: an address that is wrong is to be told within seconds.
@@ -160,7 +171,8 @@ impl UserPool {
         Client::from_conf(config.build())
     }
 
-    fn place(&self) -> String {
+    /// For people: where Cognito is.
+    pub(crate) fn place(&self) -> String {
         match &self.url {
             Some(url) => format!("Cognito at {url}"),
             None => format!("Cognito in {}", self.region),

@@ -10,6 +10,7 @@ mod chat;
 mod cognito;
 mod db;
 mod ddb;
+mod deploy_check;
 mod doctor;
 mod machine;
 mod options;

@@ -1,0 +1,329 @@
+//! `deploy-check`: whether a deployment works, asked from outside.
+//!
+//! Each check is a look that ends with what was seen; one that fails says what to do and stops none but those that
+//! need what it gives. First come the parts as AWS describes them, then the API without a token, then two test users
+//! who write to each other, and at last what the system says of its own failures.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use aws_config::SdkConfig;
+use clap::Args;
+use cruddur::{config::environment, user::Handle};
+
+use self::{
+    api::{Api, Token},
+    calls::Calls,
+    check::Problem,
+    conversation::Pair,
+    pool::{Pool, TEST_HANDLES, TestUser},
+    report::Report,
+    stack::Stack,
+};
+use crate::{
+    Outcome, chat,
+    cognito::pool as user_pool,
+    context::{Context, account, note},
+};
+
+mod alarms;
+mod api;
+mod calls;
+mod check;
+mod conversation;
+mod pool;
+mod report;
+mod routes;
+mod stack;
+mod stream;
+mod table;
+
+pub(crate) const LONG_ABOUT: &str = "\
+Checks a deployment, or the local stack, from outside, and says what to do about each thing that is not as it should \
+be: the stack, the table, the stream's mapping, the pool's trigger, each route, CORS, tokens, two messages between two \
+test users, the move of their inboxes, dead letters and alarms.
+
+Each run leaves two messages in the conversation of the two test users, and changes nothing else but what \
+--create-test-users says. Tokens and passwords are never shown.
+
+With --target aws and --stack, the stack's outputs say where everything is. Without --stack, name what there is: --url, \
+--table, --user-pool; what is not named is skipped.";
+
+pub(crate) const AFTER_HELP: &str = "\
+Test users in AWS: sign two users in (in the web client, the browser's tools show the header Authorization of each \
+request to the API) and give their access tokens in the variables CRUDDUR_TOKEN_A and CRUDDUR_TOKEN_B, and the second \
+one's handle with --receiver. Or say --create-test-users.
+
+Examples:
+  cruddur deploy-check
+  cruddur deploy-check --target aws --stack cruddur-messages --create-test-users
+  cruddur deploy-check --target aws --stack cruddur-messages --origin https://cruddur.example --receiver lore
+  cruddur deploy-check --target aws --url https://….execute-api.eu-central-1.amazonaws.com --receiver lore
+  cruddur --output json deploy-check | jq -r 'select(.result == \"failed\") | .advice'
+
+Exit code 3: something has failed. 1: nothing could be checked.";
+
+/// Who tests with the local stack: demo users with no conversation of their own.
+const LOCAL_HANDLES: [&str; 2] = ["lore", "mock"];
+
+/// `deploy-check`
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// The CloudFormation stack, whose outputs say where everything is
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+
+    /// An origin from which the web client calls the API (may be repeated)
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<String>,
+
+    /// Who writes first, on the local stack: by default lore
+    #[arg(long, value_name = "HANDLE")]
+    sender: Option<Handle>,
+
+    /// The second test user's handle: by default mock, on the local stack
+    #[arg(long, value_name = "HANDLE", conflicts_with = "create_test_users")]
+    receiver: Option<Handle>,
+
+    /// Make two test users in the pool where they are missing (deploy-check-a and deploy-check-b), sign them in with
+    /// passwords that nobody gets to know, enter them into the database of users with the pool's post-confirmation
+    /// trigger, and disable them at the end. It takes a client that allows ALLOW_ADMIN_USER_PASSWORD_AUTH
+    #[arg(long)]
+    create_test_users: bool,
+
+    /// The pool's client with which the test users sign in: by default the stack's output, or the first of the variable
+    /// `AWS_COGNITO_USER_POOL_CLIENT_ID`
+    #[arg(long, value_name = "ID", requires = "create_test_users")]
+    client: Option<String>,
+
+    /// How long inboxes may take to show a message
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=900))]
+    timeout: u64,
+
+    /// The pool.
+    #[command(flatten)]
+    pool: user_pool::Options,
+}
+
+/// Checks everything, one after the other.
+pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
+    let mut report = Report::new(context.output);
+    let patience = Duration::from_secs(options.timeout);
+    if context.is_aws() {
+        let deployment = Deployment::find(context, &options).await?;
+        deployment.check(context, &options, &mut report, patience).await?;
+    } else {
+        if options.stack.is_some() || options.create_test_users {
+            bail!("--stack and --create-test-users are for AWS: add --target aws");
+        }
+        let dynamodb = context.dynamodb().await?;
+        report.check("table", table::check(&dynamodb)).await?;
+        let api = Api::new(context, context.api_url()?)?;
+        check_without_token(&mut report, &api, &options).await?;
+        let pair = local_pair(context, &options, &mut report).await?;
+        conversation::check(&mut report, &api, &pair, patience).await?;
+    }
+    report.finish()
+}
+
+async fn check_without_token(report: &mut Report, api: &Api, options: &Options) -> Result<()> {
+    routes::check(report, api).await?;
+    for origin in &options.origin {
+        routes::check_origin(report, api, origin).await?;
+    }
+    if options.origin.is_empty() {
+        report.skip("CORS", "name the web client's origin with --origin")
+    } else {
+        routes::check_other_origin(report, api).await
+    }
+}
+
+/// Two users of the local stack, with its tokens.
+async fn local_pair(context: &Context, options: &Options, report: &mut Report) -> Result<Pair> {
+    let [sender, receiver] = LOCAL_HANDLES.map(str::parse::<Handle>);
+    let sender = options.sender.clone().map_or(sender, Ok)?;
+    let receiver = options.receiver.clone().map_or(receiver, Ok)?;
+    let token = async |handle: &Handle| {
+        let answer = chat::api::token(context, handle).await;
+        let answer = answer
+            .map_err(|error| Problem::new(error.to_string(), "name users there are: --sender, --receiver"))?;
+        let token = answer.get("access_token").and_then(|token| token.as_str()).and_then(Token::new);
+        let token =
+            token.ok_or_else(|| Problem::new("the answer has no access_token", "is it a local stack?"))?;
+        Ok(check::Good::with(format!("one for {}", handle.canonical()), token))
+    };
+    let (of_sender, of_receiver) = (token(&sender), token(&receiver));
+    Ok(Pair {
+        sender: report.check("a token for the sender", of_sender).await?,
+        receiver: report.check("a token for the receiver", of_receiver).await?,
+        handle: Some(receiver),
+    })
+}
+
+/// A deployment in AWS: what is known of where its parts are.
+struct Deployment {
+    /// Where there is something that takes credentials.
+    sdk: Option<SdkConfig>,
+    stack: Option<Stack>,
+    url: String,
+    table: Option<String>,
+    pool: Option<Pool>,
+    client_id: Option<String>,
+}
+
+impl Deployment {
+    /// Says whose it is before anything else.
+    async fn find(context: &Context, options: &Options) -> Result<Self> {
+        let named_pool = options.pool.configured(context)?;
+        let named_table = context.named_table();
+        let sdk = if options.stack.is_some() || named_pool.is_some() || named_table.is_some() {
+            Some(context.aws_config().await?)
+        } else {
+            None
+        };
+        let stack = match (&sdk, &options.stack) {
+            (Some(sdk), Some(name)) => {
+                let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+                note(&format!("AWS account {}, region {region}, stack {name}", account(sdk).await?));
+                Some(Stack::describe(sdk, name).await?)
+            }
+            _ => None,
+        };
+        let output = |name: &str| stack.as_ref().and_then(|stack| stack.output(name)).map(str::to_owned);
+        let url = match (context.named_url(), output("ApiUrl")) {
+            (None, Some(url)) => url.trim_end_matches('/').to_owned(),
+            (None, None) if stack.is_some() => {
+                bail!("the stack has no output ApiUrl: name the API with --url")
+            }
+            _ => context.api_url().context("or name the deployment's --stack")?,
+        };
+        let pool = match (named_pool, output("UserPoolId")) {
+            (Some(pool), _) => Some(pool),
+            (None, Some(id)) => {
+                user_pool::Options { user_pool: Some(id), ..options.pool.clone() }.configured(context)?
+            }
+            (None, None) => None,
+        };
+        let pool = match pool {
+            Some(pool) => Some(Pool::new(context, pool).await),
+            None => None,
+        };
+        let variable = environment("AWS_COGNITO_USER_POOL_CLIENT_ID").unwrap_or_default();
+        let variable = variable.split(',').next().filter(|id| !id.is_empty()).map(str::to_owned);
+        let client_id = options.client.clone().or_else(|| output("UserPoolClientId")).or(variable);
+        let table = named_table.or_else(|| output("MessageTableName"));
+        Ok(Self { table, url, pool, client_id, stack, sdk })
+    }
+
+    async fn check(
+        &self,
+        context: &Context,
+        options: &Options,
+        report: &mut Report,
+        patience: Duration,
+    ) -> Result<()> {
+        let calls = self.sdk.as_ref().map(Calls::new).transpose()?;
+        let output = |name: &str| self.stack.as_ref().and_then(|stack| stack.output(name));
+        match &self.stack {
+            Some(stack) => {
+                report.check("stack", async { stack.check() }).await?;
+            }
+            None => report.skip("stack", "name it with --stack")?,
+        }
+        self.check_table(context, report, calls.as_ref()).await?;
+        let trigger = match &self.pool {
+            Some(pool) => {
+                report
+                    .check("sign-up trigger", pool.check_trigger(output("PostConfirmationFunctionArn")))
+                    .await?
+            }
+            None => {
+                report.skip("sign-up trigger", "name the pool with --user-pool")?;
+                None
+            }
+        };
+        let api = Api::new(context, self.url.clone())?;
+        check_without_token(report, &api, options).await?;
+        let (pair, test_users) = self.pair(options, report, calls.as_ref(), trigger.as_deref()).await?;
+        conversation::check(report, &api, &pair, patience).await?;
+        if let Some(pool) = &self.pool {
+            for user in &test_users {
+                report.check("a test user's end", pool.disable(user)).await?;
+            }
+        }
+        let missing = |name: &str| format!("the stack has no output {name}, or none is named");
+        match (&calls, output("StreamDeadLetterQueueUrl")) {
+            (Some(calls), Some(queue)) => {
+                report.check("dead letters", stream::check_dead_letters(calls, queue)).await?;
+            }
+            _ => report.skip("dead letters", missing("StreamDeadLetterQueueUrl"))?,
+        }
+        match (&calls, &self.stack) {
+            (Some(calls), Some(stack)) => {
+                report.check("alarms", alarms::check(calls, &stack.name)).await?;
+            }
+            _ => report.skip("alarms", "name the stack with --stack")?,
+        }
+        match (&self.sdk, output("AlarmTopicArn")) {
+            (Some(sdk), Some(topic)) => {
+                report.check("alarm topic", alarms::check_topic(sdk, topic)).await?;
+            }
+            _ => report.skip("alarm topic", missing("AlarmTopicArn"))?,
+        }
+        Ok(())
+    }
+
+    async fn check_table(&self, context: &Context, report: &mut Report, calls: Option<&Calls>) -> Result<()> {
+        let names = ["table", "backups", "stream mapping"];
+        let (Some(calls), Some(table)) = (calls, &self.table) else {
+            return names.iter().try_for_each(|name| report.skip(name, "name the table with --table"));
+        };
+        let dynamodb = context.with_table(table).dynamodb().await?;
+        let Some(table) = report.check(names[0], table::check(&dynamodb)).await? else {
+            return names.iter().skip(1).try_for_each(|name| report.skip(name, "it takes the table"));
+        };
+        report.check(names[1], table::check_protection(context, &dynamodb, &table)).await?;
+        if let Some(stream_arn) = &table.stream_arn {
+            report.check(names[2], stream::check_mapping(calls, stream_arn)).await?;
+        }
+        Ok(())
+    }
+
+    /// The two who write to each other, and those of them who were made for it.
+    async fn pair(
+        &self,
+        options: &Options,
+        report: &mut Report,
+        calls: Option<&Calls>,
+        trigger: Option<&str>,
+    ) -> Result<(Pair, Vec<TestUser>)> {
+        let mut users = Vec::new();
+        if !options.create_test_users {
+            let token = |name| {
+                environment(name).filter(|token| !token.is_empty()).and_then(|token| Token::new(&token))
+            };
+            let (sender, receiver) = (token("CRUDDUR_TOKEN_A"), token("CRUDDUR_TOKEN_B"));
+            return Ok((Pair { sender, receiver, handle: options.receiver.clone() }, users));
+        }
+        let pool =
+            self.pool.as_ref().context("--create-test-users: name the pool with --user-pool or --stack")?;
+        let client_id =
+            self.client_id.as_ref().context("--create-test-users: name the pool's client with --client")?;
+        let mut tokens = [None, None];
+        for (handle, of_user) in TEST_HANDLES.into_iter().zip(&mut tokens) {
+            let signed_in = report.check("a test user", pool.sign_in(client_id, handle)).await?;
+            let Some((user, token)) = signed_in else { continue };
+            match (calls, trigger) {
+                (Some(calls), Some(function)) => {
+                    report.check("post-confirmation", pool.confirm(calls, function, &user)).await?;
+                }
+                _ => report.skip("post-confirmation", "it takes the sign-up trigger")?,
+            }
+            users.push(user);
+            *of_user = Some(token);
+        }
+        let [_, handle] = TEST_HANDLES.map(str::parse::<Handle>);
+        let [sender, receiver] = tokens;
+        Ok((Pair { sender, receiver, handle: Some(handle?) }, users))
+    }
+}

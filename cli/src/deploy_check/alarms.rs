@@ -1,0 +1,144 @@
+//! The alarms, and whom they reach.
+
+use aws_config::SdkConfig;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    calls::{Calls, Service},
+    check::{Good, Look, Problem},
+};
+use crate::context::aws_error;
+
+/// Alarms on a page: the most that CloudWatch gives.
+const PAGE: u32 = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    #[serde(default)]
+    metric_alarms: Vec<Alarm>,
+    #[serde(default)]
+    composite_alarms: Vec<Alarm>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Alarm {
+    alarm_name: String,
+    state_value: String,
+    #[serde(default)]
+    actions_enabled: bool,
+    #[serde(default)]
+    alarm_actions: Vec<String>,
+}
+
+/// The stack's alarms: they are there, none is on, and each tells somebody.
+pub(super) async fn check(calls: &Calls, stack: &str) -> Look {
+    let alarms = alarms(calls, &format!("{stack}-")).await?;
+    judge(&alarms)
+}
+
+async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
+    let (mut alarms, mut token) = (Vec::new(), None);
+    loop {
+        let mut body = json!({
+            "AlarmNamePrefix": prefix, "MaxRecords": PAGE, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"],
+        });
+        if let Some(token) = &token {
+            body["NextToken"] = json!(token);
+        }
+        let target = "GraniteServiceVersion20100801.DescribeAlarms";
+        let page: Page = calls.json(Service::CloudWatch, target, &body, "cloudwatch:DescribeAlarms").await?;
+        alarms.extend(page.metric_alarms.into_iter().chain(page.composite_alarms));
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(alarms);
+        }
+    }
+}
+
+fn judge(alarms: &[Alarm]) -> Look {
+    let names = |is_it: &dyn Fn(&Alarm) -> bool| {
+        let names = alarms.iter().filter(|alarm| is_it(alarm)).map(|alarm| &*alarm.alarm_name);
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if alarms.is_empty() {
+        return Err(Problem::new(
+            "there are none",
+            "deploy the template's alarms: nobody learns of a failure without",
+        ));
+    }
+    let ringing = names(&|alarm| alarm.state_value == "ALARM");
+    if !ringing.is_empty() {
+        let advice = "docs/OPERATIONS.md says what each means, and what to do";
+        return Err(Problem::new(format!("in state ALARM: {ringing}"), advice));
+    }
+    let silent = names(&|alarm| !alarm.actions_enabled || alarm.alarm_actions.is_empty());
+    if !silent.is_empty() {
+        let advice = "enable their actions, and let them name the topic of the stack's output AlarmTopicArn";
+        return Err(Problem::new(format!("nobody is told of: {silent}"), advice));
+    }
+    let (all, unknown) =
+        (alarms.len(), alarms.iter().filter(|alarm| alarm.state_value == "INSUFFICIENT_DATA").count());
+    Ok(Good::new(format!("all {all} are quiet and have actions ({unknown} without data so far)")))
+}
+
+/// Somebody is subscribed to the topic.
+pub(super) async fn check_topic(sdk: &SdkConfig, topic_arn: &str) -> Look {
+    let client = aws_sdk_sns::Client::new(sdk);
+    let answer = client.get_topic_attributes().topic_arn(topic_arn).send().await.map_err(|error| {
+        let seen = aws_error("SNS", &error).to_string();
+        Problem::new(seen, "these credentials have to be allowed sns:GetTopicAttributes")
+    })?;
+    let number = |name: &str| {
+        let attribute = answer.attributes().and_then(|attributes| attributes.get(name));
+        attribute.and_then(|number| number.parse::<u32>().ok()).unwrap_or_default()
+    };
+    let (confirmed, pending) = (number("SubscriptionsConfirmed"), number("SubscriptionsPending"));
+    Ok(match (confirmed, pending) {
+        (0, 0) => Good::new("nobody is subscribed to it")
+            .hint("subscribe whoever is to learn of an alarm: `aws sns subscribe`"),
+        (0, _) => Good::new(format!("nobody has confirmed a subscription ({pending} pending)"))
+            .hint("whoever is to learn of an alarm has to follow the link in the mail"),
+        _ => Good::new(format!("{confirmed} subscribed")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn judged(states: &[(&str, bool, Value)]) -> Result<String, String> {
+        let alarms = states.iter().enumerate().map(|(number, (state, enabled, actions))| {
+            let alarm = json!({
+                "AlarmName": format!("stack-{number}"), "StateValue": state,
+                "ActionsEnabled": enabled, "AlarmActions": actions,
+            });
+            serde_json::from_value(alarm).unwrap()
+        });
+        let judged = judge(&alarms.collect::<Vec<_>>());
+        judged.map(|_| "good".to_owned()).map_err(|problem| problem.seen)
+    }
+
+    #[test]
+    fn alarms_are_quiet_and_tell_somebody() {
+        let topic = || json!(["arn:aws:sns:eu-central-1:123456789012:topic"]);
+        assert_eq!(judged(&[]), Err("there are none".to_owned()));
+        assert_eq!(
+            judged(&[("OK", true, topic()), ("INSUFFICIENT_DATA", true, topic())]),
+            Ok("good".to_owned())
+        );
+        assert_eq!(
+            judged(&[("OK", true, topic()), ("ALARM", true, topic())]),
+            Err("in state ALARM: stack-1".to_owned())
+        );
+        assert_eq!(
+            judged(&[("OK", false, topic()), ("OK", true, json!([])), ("OK", true, topic())]),
+            Err("nobody is told of: stack-0, stack-1".to_owned())
+        );
+    }
+}

@@ -1,0 +1,244 @@
+//! Calls to services of AWS that speak JSON, signed.
+//!
+//! Four calls of three services. Their crates in the SDK bring event streams and the compression of requests, whose
+//! features would make every other crate of the SDK anew, for the functions' tests as well.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4::SigningParams,
+};
+use aws_smithy_runtime_api::client::identity::Identity;
+use cruddur::{clock::Clock, config::environment, error::Chain};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use reqwest::{Client, Method, redirect};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::check::Problem;
+use crate::output::printable;
+
+/// How long a call may take.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Tries of a call that is throttled, or that a server could not answer.
+const TRIES: u32 = 4;
+
+/// The first pause between tries; the next are twice as long each.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+
+/// A service.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Service {
+    CloudWatch,
+    Lambda,
+    Sqs,
+}
+
+/// The account, for signed calls.
+#[derive(Debug)]
+pub(super) struct Calls {
+    client: Client,
+    region: String,
+    credentials: SharedCredentialsProvider,
+    /// In place of AWS.
+    endpoint: Option<String>,
+}
+
+/// An error as AWS tells it in JSON.
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    #[serde(rename = "__type")]
+    kind: Option<String>,
+    #[serde(alias = "Message")]
+    message: Option<String>,
+}
+
+impl Service {
+    /// In host names.
+    fn host(self) -> &'static str {
+        match self {
+            Self::CloudWatch => "monitoring",
+            Self::Lambda => "lambda",
+            Self::Sqs => "sqs",
+        }
+    }
+
+    /// The variable with another address of it, as for the SDKs.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::CloudWatch => "AWS_ENDPOINT_URL_CLOUDWATCH",
+            Self::Lambda => "AWS_ENDPOINT_URL_LAMBDA",
+            Self::Sqs => "AWS_ENDPOINT_URL_SQS",
+        }
+    }
+}
+
+impl Calls {
+    pub(super) fn new(sdk: &SdkConfig) -> Result<Self> {
+        let client = Client::builder().redirect(redirect::Policy::none()).timeout(LIMIT).build()?;
+        let region = sdk.region().context("no AWS region is set")?.to_string();
+        let credentials = sdk.credentials_provider().context("there are no AWS credentials")?;
+        Ok(Self { client, region, credentials, endpoint: sdk.endpoint_url().map(str::to_owned) })
+    }
+
+    /// Calls what `target` names, such as `AmazonSQS.GetQueueAttributes`. `permission`: what it takes.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        service: Service,
+        target: &str,
+        body: &Value,
+        permission: &str,
+    ) -> Result<T, Problem> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        if let Ok(target) = HeaderValue::try_from(target) {
+            headers.insert("x-amz-target", target);
+        }
+        self.call(service, Method::POST, "/", &headers, &body.to_string(), permission).await
+    }
+
+    /// Calls what `path` names. It is encoded already.
+    pub(super) async fn rest<T: DeserializeOwned>(
+        &self,
+        service: Service,
+        method: Method,
+        path: &str,
+        body: &str,
+        permission: &str,
+    ) -> Result<T, Problem> {
+        self.call(service, method, path, &HeaderMap::new(), body, permission).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        service: Service,
+        method: Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &str,
+        permission: &str,
+    ) -> Result<T, Problem> {
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 1;
+        let answer = loop {
+            let answer = self.call_once(service, &method, path, headers, body).await;
+            let is_passing = match &answer {
+                Ok((status, text)) => status.is_server_error() || text.contains("Throttl"),
+                Err(_) => false,
+            };
+            if !is_passing || tries == TRIES {
+                break answer;
+            }
+            tries += 1;
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        };
+        let answer = answer.and_then(|(status, text)| parse(status, &text));
+        answer.map_err(|error| {
+            let seen = format!("{} in {}: {error:#}", service.host(), self.region);
+            Problem::new(seen, format!("these credentials have to be allowed {permission}"))
+        })
+    }
+
+    async fn call_once(
+        &self,
+        service: Service,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Result<(StatusCode, String)> {
+        let url = format!("{}{path}", self.endpoint(service));
+        let signed = self.signature(service, method, &url, headers, body).await?;
+        let request = self.client.request(method.clone(), &url).headers(headers.clone()).headers(signed);
+        let answer = request.body(body.to_owned()).send().await;
+        let answer =
+            answer.map_err(|error| anyhow!("it can't be reached ({})", Chain(&error.without_url())))?;
+        let status = answer.status();
+        let text = answer
+            .text()
+            .await
+            .map_err(|error| anyhow!("its answer breaks off ({})", Chain(&error.without_url())))?;
+        Ok((status, text))
+    }
+
+    async fn signature(
+        &self,
+        service: Service,
+        method: &Method,
+        url: &str,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Result<HeaderMap> {
+        let identity: Identity = self.credentials.provide_credentials().await?.into();
+        let params = SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service.host())
+            .time(Clock::system().now().into())
+            .settings(SigningSettings::default())
+            .build()?;
+        let named = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let request =
+            SignableRequest::new(method.as_str(), url, named, SignableBody::Bytes(body.as_bytes()))?;
+        let (instructions, _) = sign(request, &params.into())?.into_parts();
+        let signed = instructions.headers().map(|(name, value)| {
+            let mut value = HeaderValue::try_from(value)?;
+            value.set_sensitive(true);
+            Ok((HeaderName::try_from(name)?, value))
+        });
+        signed.collect()
+    }
+
+    /// Where it is, without a slash at its end.
+    fn endpoint(&self, service: Service) -> String {
+        let variable = environment(service.variable()).filter(|url| !url.is_empty());
+        if let Some(url) = variable.or_else(|| self.endpoint.clone()) {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("https://{}.{}.{suffix}", service.host(), self.region)
+    }
+}
+
+fn parse<T: DeserializeOwned>(status: StatusCode, text: &str) -> Result<T> {
+    if status.is_success() {
+        return serde_json::from_str(text).context("its answer is not as expected");
+    }
+    let Ok(Refusal { kind, message }) = serde_json::from_str(text) else {
+        bail!("it answers {status}, and not as AWS does: is something in between?");
+    };
+    // `com.amazon.coral.service#AccessDeniedException`
+    let kind = kind.unwrap_or_else(|| status.to_string());
+    let kind = kind.rsplit('#').next().unwrap_or_default();
+    bail!("{} ({})", printable(&message.unwrap_or_else(|| "no reason given".to_owned())), printable(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_by_its_words() {
+        let text =
+            json!({"__type": "com.amazon#AccessDeniedException", "Message": "not allowed"}).to_string();
+        let error = parse::<Value>(StatusCode::FORBIDDEN, &text).unwrap_err();
+        assert_eq!(error.to_string(), "not allowed (AccessDeniedException)");
+    }
+
+    #[test]
+    fn what_is_no_answer_of_aws_is_told_apart() {
+        let error = parse::<Value>(StatusCode::BAD_GATEWAY, "<html>").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "it answers 502 Bad Gateway, and not as AWS does: is something in between?"
+        );
+    }
+}

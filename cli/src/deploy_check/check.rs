@@ -1,0 +1,104 @@
+//! One check: what was seen, and what to do about it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::report::Report;
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Verdict {
+    Ok,
+    /// All right, and something could be better.
+    Hint,
+    Failed,
+    /// Nothing was looked at.
+    Skipped,
+}
+
+/// What was seen, where it is as it should be.
+#[derive(Debug)]
+pub(super) struct Good<T = ()> {
+    seen: String,
+    hint: Option<String>,
+    value: T,
+}
+
+/// What was seen, where it is not as it should be, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) seen: String,
+    pub(super) advice: String,
+}
+
+/// How a look ends.
+pub(super) type Look<T = ()> = Result<Good<T>, Problem>;
+
+impl Good {
+    pub(super) fn new(seen: impl Into<String>) -> Self {
+        Self::with(seen, ())
+    }
+}
+
+impl<T> Good<T> {
+    /// With what later checks need.
+    pub(super) fn with(seen: impl Into<String>, value: T) -> Self {
+        Self { seen: seen.into(), hint: None, value }
+    }
+
+    /// What could be better.
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl Problem {
+    pub(super) fn new(seen: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { seen: seen.into(), advice: advice.into() }
+    }
+}
+
+/// A check that is done, as programs get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Check {
+    pub(super) check: String,
+    pub(super) result: Verdict,
+    pub(super) seen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) advice: Option<String>,
+    pub(super) duration_ms: u64,
+}
+
+impl Report {
+    /// Looks, shows what came of it, and gives what later checks need; none: it failed.
+    pub(super) async fn check<T>(
+        &mut self,
+        name: &str,
+        look: impl Future<Output = Look<T>>,
+    ) -> anyhow::Result<Option<T>> {
+        let begun = Instant::now();
+        let found = look.await;
+        let took = begun.elapsed();
+        let (result, seen, advice, value) = match found {
+            Ok(Good { seen, hint: None, value }) => (Verdict::Ok, seen, None, Some(value)),
+            Ok(Good { seen, hint, value }) => (Verdict::Hint, seen, hint, Some(value)),
+            Err(Problem { seen, advice }) => (Verdict::Failed, seen, Some(advice), None),
+        };
+        self.show(Check { check: name.to_owned(), result, seen, advice, duration_ms: millis(took) })?;
+        Ok(value)
+    }
+
+    /// Says why something is not looked at.
+    pub(super) fn skip(&mut self, name: &str, why: impl Into<String>) -> anyhow::Result<()> {
+        let (result, seen) = (Verdict::Skipped, why.into());
+        self.show(Check { check: name.to_owned(), result, seen, advice: None, duration_ms: 0 })
+    }
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,237 @@
+//! The user pool: its trigger, and the test users that it can have.
+
+use aws_sdk_cognitoidentityprovider::{
+    Client,
+    error::SdkError,
+    operation::{admin_get_user::AdminGetUserError, admin_initiate_auth::AdminInitiateAuthError},
+    types::{AttributeType, AuthFlowType, MessageActionType, UserPoolType, UsernameAttributeType},
+};
+use cruddur::random::Random;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    api::Token,
+    calls::{Calls, Service},
+    check::{Good, Look, Problem},
+};
+use crate::{
+    cognito::pool::UserPool,
+    context::{Context, aws_error},
+};
+
+/// The handles of the test users: who writes first, and who answers.
+pub(super) const TEST_HANDLES: [&str; 2] = ["deploy-check-a", "deploy-check-b"];
+
+/// Where no mail ever arrives.
+const MAIL_DOMAIN: &str = "deploy-check.invalid";
+
+/// The pool of a deployment.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pool: UserPool,
+    client: Client,
+}
+
+/// A test user who may sign in.
+#[derive(Debug)]
+pub(super) struct TestUser {
+    username: String,
+    sub: String,
+    handle: &'static str,
+}
+
+impl Pool {
+    pub(super) async fn new(context: &Context, pool: UserPool) -> Self {
+        let client = pool.client(context).await;
+        Self { pool, client }
+    }
+
+    /// Whether whoever signs up gets into the database of users. Gives the function that sees to it. `expected`: the
+    /// one that is deployed for this.
+    pub(super) async fn check_trigger(&self, expected: Option<&str>) -> Look<String> {
+        let pool = self.describe().await?;
+        let advice = "make it the pool's post-confirmation trigger, and then enter whoever has signed up meanwhile: \
+                      `cruddur cognito sync-user-ids --create`";
+        let config = pool.lambda_config();
+        let Some(function) = config.and_then(|config| config.post_confirmation()) else {
+            return Err(Problem::new(
+                "the pool has no post-confirmation trigger",
+                match expected {
+                    Some(function) => format!("{function}: {advice}"),
+                    None => format!("the function post-confirmation: {advice}"),
+                },
+            ));
+        };
+        match expected {
+            Some(expected) if expected != function => {
+                let seen = format!("the pool's post-confirmation trigger is another function, {function}");
+                Err(Problem::new(seen, format!("{expected}: {advice}")))
+            }
+            _ => {
+                let name = function.rsplit(':').next().unwrap_or_default();
+                Ok(Good::with(format!("{name} is the pool's post-confirmation trigger"), function.to_owned()))
+            }
+        }
+    }
+
+    /// Signs the test user in, whom it makes where they are missing, with a password that nobody gets to know.
+    pub(super) async fn sign_in(&self, client_id: &str, handle: &'static str) -> Look<(TestUser, Token)> {
+        let pool = self.describe().await?;
+        let mail = format!("{handle}@{MAIL_DOMAIN}");
+        let by_mail = pool.username_attributes().contains(&UsernameAttributeType::Email);
+        let username = if by_mail { mail.clone() } else { handle.to_owned() };
+        let sub = match self.sub(&username).await? {
+            Some(sub) => sub,
+            None => self.create(&username, handle, &mail).await?,
+        };
+        let user = TestUser { username, sub, handle };
+        let (client, id, username) = (&self.client, self.pool.id(), &user.username);
+        let enabled = client.admin_enable_user().user_pool_id(id).username(username).send().await;
+        enabled.map_err(|error| self.problem("cognito-idp:AdminEnableUser", &error))?;
+        // With a letter of each kind, whatever the pool's rules are.
+        let digits = Random::system().bytes::<20>().map(|byte| format!("{byte:02x}")).concat();
+        let password = format!("aA1-{digits}");
+        let set = client.admin_set_user_password().user_pool_id(id).username(username);
+        let set = set.password(&password).permanent(true).send().await;
+        set.map_err(|error| self.problem("cognito-idp:AdminSetUserPassword", &error))?;
+        let token = self.token(client_id, username, &password).await?;
+        Ok(Good::with(format!("{handle} is signed in"), (user, token)))
+    }
+
+    /// Runs the trigger for the test user, as Cognito does for whoever confirms a sign-up. (It does not for users
+    /// whom an administrator makes.)
+    pub(super) async fn confirm(&self, calls: &Calls, function: &str, user: &TestUser) -> Look {
+        let TestUser { username, sub, handle } = user;
+        let event = json!({
+            "version": "1",
+            "region": self.pool.region(),
+            "userPoolId": self.pool.id(),
+            "userName": username,
+            "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "deploy-check"},
+            "triggerSource": "PostConfirmation_ConfirmSignUp",
+            "request": {"userAttributes": {
+                "sub": sub, "email": format!("{handle}@{MAIL_DOMAIN}"), "email_verified": "true",
+                "name": name(handle), "preferred_username": handle,
+            }},
+            "response": {},
+        });
+        let path =
+            format!("/2015-03-31/functions/{}/invocations", utf8_percent_encode(function, NON_ALPHANUMERIC));
+        let permission = "lambda:InvokeFunction on the function post-confirmation";
+        let answer: Value =
+            calls.rest(Service::Lambda, Method::POST, &path, &event.to_string(), permission).await?;
+        if answer == event {
+            return Ok(Good::new(format!("it has run for {handle}")));
+        }
+        Err(Problem::new(
+            "it does not answer with the event it got, which fails every sign-up",
+            "is the trigger the function post-confirmation? Its log says why it does not start",
+        ))
+    }
+
+    /// The test user may not sign in until the next check.
+    pub(super) async fn disable(&self, user: &TestUser) -> Look {
+        let TestUser { username, handle, .. } = user;
+        let disabled = self.client.admin_disable_user().user_pool_id(self.pool.id()).username(username);
+        disabled.send().await.map_err(|error| self.problem("cognito-idp:AdminDisableUser", &error))?;
+        Ok(Good::new(format!("{handle} is disabled until the next check")))
+    }
+
+    async fn describe(&self) -> Result<UserPoolType, Problem> {
+        let answer = self.client.describe_user_pool().user_pool_id(self.pool.id()).send().await;
+        let answer = answer.map_err(|error| self.problem("cognito-idp:DescribeUserPool", &error))?;
+        answer.user_pool.ok_or_else(|| Problem::new("Cognito does not describe the pool", "check again"))
+    }
+
+    /// The `sub` of a user of this name.
+    async fn sub(&self, username: &str) -> Result<Option<String>, Problem> {
+        let user = self.client.admin_get_user().user_pool_id(self.pool.id()).username(username).send().await;
+        match user {
+            Ok(user) => sub(user.user_attributes()).map(Some),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), AdminGetUserError::UserNotFoundException(_)) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.problem("cognito-idp:AdminGetUser", &error)),
+        }
+    }
+
+    async fn create(&self, username: &str, handle: &str, mail: &str) -> Result<String, Problem> {
+        let name = name(handle);
+        let attributes =
+            [("email", mail), ("email_verified", "true"), ("name", &name), ("preferred_username", handle)];
+        let mut user = self.client.admin_create_user().user_pool_id(self.pool.id()).username(username);
+        for (name, value) in attributes {
+            let attribute = AttributeType::builder().name(name).value(value).build();
+            user = user
+                .user_attributes(attribute.map_err(|error| Problem::new(error.to_string(), "report this"))?);
+        }
+        let answer = user.message_action(MessageActionType::Suppress).send().await;
+        let answer = answer.map_err(|error| self.problem("cognito-idp:AdminCreateUser", &error))?;
+        sub(answer.user().map(|user| user.attributes()).unwrap_or_default())
+    }
+
+    async fn token(&self, client_id: &str, username: &str, password: &str) -> Result<Token, Problem> {
+        let by_hand =
+            "sign two users in by hand and give their access tokens in CRUDDUR_TOKEN_A and CRUDDUR_TOKEN_B";
+        let answer = self
+            .client
+            .admin_initiate_auth()
+            .user_pool_id(self.pool.id())
+            .client_id(client_id)
+            .auth_flow(AuthFlowType::AdminUserPasswordAuth)
+            .auth_parameters("USERNAME", username)
+            .auth_parameters("PASSWORD", password)
+            .send()
+            .await;
+        let answer = answer.map_err(|error| {
+            let is_forbidden =
+                error.as_service_error().is_some_and(AdminInitiateAuthError::is_invalid_parameter_exception);
+            let mut problem = self.problem("cognito-idp:AdminInitiateAuth", &error);
+            if is_forbidden {
+                problem.advice = format!(
+                    "allow the client ALLOW_ADMIN_USER_PASSWORD_AUTH (it takes AWS credentials), or {by_hand}"
+                );
+            }
+            problem
+        })?;
+        let result = answer.authentication_result();
+        if let Some(token) = result.and_then(|result| result.access_token()).and_then(Token::new) {
+            return Ok(token);
+        }
+        let challenge = answer.challenge_name().map_or("no token", |challenge| challenge.as_str());
+        let seen = format!("the pool wants more than a password: {challenge}");
+        Err(Problem::new(seen, by_hand))
+    }
+
+    fn problem<E>(
+        &self,
+        permission: &str,
+        error: &SdkError<E, aws_sdk_dynamodb::config::http::HttpResponse>,
+    ) -> Problem
+    where
+        E: aws_sdk_cognitoidentityprovider::error::ProvideErrorMetadata
+            + std::error::Error
+            + Send
+            + Sync
+            + 'static,
+    {
+        let seen = aws_error(&self.pool.place(), error).to_string();
+        let advice =
+            format!("is it this pool, {}? These credentials have to be allowed {permission}", self.pool.id());
+        Problem::new(seen, advice)
+    }
+}
+
+fn sub(attributes: &[AttributeType]) -> Result<String, Problem> {
+    let sub = attributes.iter().find(|attribute| attribute.name() == "sub").and_then(|sub| sub.value());
+    sub.map(str::to_owned).ok_or_else(|| Problem::new("Cognito shows a user without a sub", "check again"))
+}
+
+/// A display name.
+fn name(handle: &str) -> String {
+    format!("Test user {handle}")
+}

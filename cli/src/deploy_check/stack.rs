@@ -1,0 +1,77 @@
+//! The stack, and what it says of its parts.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, anyhow};
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
+
+use super::check::{Good, Look, Problem};
+use crate::context::aws_error;
+
+/// A stack as CloudFormation describes it.
+#[derive(Debug)]
+pub(super) struct Stack {
+    pub(super) name: String,
+    status: String,
+    reason: Option<String>,
+    outputs: HashMap<String, String>,
+}
+
+impl Stack {
+    /// The stack of this name, which exists.
+    pub(super) async fn describe(sdk: &SdkConfig, name: &str) -> Result<Self> {
+        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+        let missing = || {
+            anyhow!("there is no stack {name} in {region}: name it with --stack, or deploy it (`sam deploy`)")
+        };
+        let answer = Client::new(sdk).describe_stacks().stack_name(name).send().await;
+        let answer = answer.map_err(|error| {
+            // For a stack that is not there, too.
+            let is_missing = error.code() == Some("ValidationError")
+                && error.message().is_some_and(|message| message.contains("does not exist"));
+            if is_missing { missing() } else { aws_error(&format!("CloudFormation in {region}"), &error) }
+        })?;
+        let stack = answer.stacks().first().ok_or_else(missing)?;
+        let output = |output: &aws_sdk_cloudformation::types::Output| {
+            Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
+        };
+        Ok(Self {
+            name: stack.stack_name().unwrap_or(name).to_owned(),
+            status: stack.stack_status().map_or("UNKNOWN", |status| status.as_str()).to_owned(),
+            reason: stack.stack_status_reason().map(str::to_owned),
+            outputs: stack.outputs().iter().filter_map(output).collect(),
+        })
+    }
+
+    /// An output; none where it is empty.
+    pub(super) fn output(&self, name: &str) -> Option<&str> {
+        self.outputs.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the last deployment went through.
+    pub(super) fn check(&self) -> Look {
+        let Self { name, status, reason, .. } = self;
+        let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let seen = format!("{name} is {status}{reason}");
+        let advice = match &**status {
+            "CREATE_COMPLETE"
+            | "UPDATE_COMPLETE"
+            | "IMPORT_COMPLETE"
+            | "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" => {
+                return Ok(Good::new(seen));
+            }
+            status if status.contains("ROLLBACK") => {
+                "the last deployment was taken back: `sam list stack-outputs` shows what is there, and \
+                 `aws cloudformation describe-stack-events` what failed first"
+            }
+            status if status.ends_with("_IN_PROGRESS") => {
+                "wait until CloudFormation is done, and check again"
+            }
+            _ => {
+                "`aws cloudformation describe-stack-events` shows what failed first; mend it and deploy again"
+            }
+        };
+        Err(Problem::new(seen, advice))
+    }
+}
