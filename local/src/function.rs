@@ -158,7 +158,11 @@ mod tests {
     #[tokio::test]
     async fn a_remote_function_gets_the_event_as_it_is() {
         let echo =
-            Function::remote("echo", Duration::from_secs(30), |event| async { Ok(format!("got {event}")) });
+            Function::remote(
+                "echo",
+                Duration::from_secs(30),
+                |event| async move { Ok(format!("got {event}")) },
+            );
         assert_eq!(echo.invoke(r#"{"a": 1}"#.to_owned()).await.unwrap(), r#"got {"a": 1}"#);
     }
 
