@@ -1,49 +1,40 @@
-//! `template.yaml` against what the tests and the local stack run in its place.
+//! `template.yaml` against what the tests and the local stack run in its place, and against the rest of the repository.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use local::{deployment::STREAM_FILTERS, mapping};
-use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::{Value, json};
 use testing::{World, world::TABLE};
 
-/// The template, where a value behind a tag (`!Ref`, `!Sub`, …) is a tagged one.
-fn template() -> Yaml<'static> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let text: &'static str = fs::read_to_string(path).unwrap().leak();
-    Yaml::load_from_str(text).unwrap().into_iter().next().unwrap()
-}
+use self::document::{binary, functions, resources, template, text};
 
-/// The resources of a type by their logical ids.
-fn resources<'a>(template: &'a Yaml<'static>, of_type: &str) -> BTreeMap<&'a str, &'a Yaml<'static>> {
-    let resources = template["Resources"].as_mapping().unwrap().iter();
-    let resources = resources.filter(|(_, resource)| resource["Type"].as_str() == Some(of_type));
-    resources.map(|(id, resource)| (id.as_str().unwrap(), resource)).collect()
-}
+mod alarms;
+mod document;
+mod parameters;
+mod repository;
+mod variables;
 
-/// The text behind a tag.
-fn tagged<'a>(value: &'a Yaml<'_>) -> &'a str {
-    value.get_tagged_node().unwrap().as_str().unwrap()
-}
-
-fn binary<'a>(function: &'a Yaml<'_>) -> &'a str {
-    function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap()
+/// The routes by their keys, with their functions.
+fn routes(template: &Value) -> BTreeMap<String, &str> {
+    let integrations = resources(template, "AWS::ApiGatewayV2::Integration");
+    let routes = resources(template, "AWS::ApiGatewayV2::Route").into_values();
+    let with_function = routes.map(|route| {
+        let target = route["Target"]["Fn::Sub"].as_str().unwrap();
+        let integration = target.strip_prefix("integrations/${").unwrap().strip_suffix('}').unwrap();
+        let uri = integrations[integration]["IntegrationUri"]["Fn::GetAtt"].as_str().unwrap();
+        let key = route["RouteKey"].as_str().unwrap();
+        (key.to_owned(), binary(template, uri.strip_suffix(".Arn").unwrap()))
+    });
+    with_function.collect()
 }
 
 #[tokio::test]
 async fn the_template_has_the_functions_with_their_timeouts() {
     let template = template();
-    let default = template["Globals"]["Function"]["Timeout"].as_integer();
-    let of_template: BTreeMap<_, _> = resources(&template, "AWS::Serverless::Function")
-        .into_values()
-        .map(|function| {
-            let own = function["Properties"].as_mapping_get("Timeout");
-            (binary(function), own.map_or(default, Yaml::as_integer).unwrap())
-        })
+    let default = &template["Globals"]["Function"]["Timeout"];
+    let of_template: BTreeMap<_, _> = functions(&template)
+        .into_iter()
+        .map(|(binary, function)| (binary, function.get("Timeout").unwrap_or(default).as_u64().unwrap()))
         .collect();
 
     let functions = World::new().await.functions;
@@ -55,7 +46,7 @@ async fn the_template_has_the_functions_with_their_timeouts() {
         &functions.stream_handler,
         &functions.post_confirmation,
     ]
-    .map(|function| (function.name(), i64::try_from(function.timeout().as_secs()).unwrap()))
+    .map(|function| (function.name(), function.timeout().as_secs()))
     .into();
     assert_eq!(of_template, of_tests);
 }
@@ -63,23 +54,10 @@ async fn the_template_has_the_functions_with_their_timeouts() {
 #[tokio::test]
 async fn the_template_has_the_routes_with_their_functions() {
     let template = template();
-    let functions = resources(&template, "AWS::Serverless::Function");
-    let integrations = resources(&template, "AWS::ApiGatewayV2::Integration");
-    let of_template: BTreeMap<_, _> = resources(&template, "AWS::ApiGatewayV2::Route")
-        .into_values()
-        .map(|route| {
-            let target = tagged(&route["Properties"]["Target"]);
-            let integration = target.strip_prefix("integrations/${").unwrap().strip_suffix('}').unwrap();
-            let uri = tagged(&integrations[integration]["Properties"]["IntegrationUri"]);
-            let key = route["Properties"]["RouteKey"].as_str().unwrap();
-            (key.to_owned(), binary(functions[uri.strip_suffix(".Arn").unwrap()]))
-        })
-        .collect();
-
-    let routes = World::new().await.functions.routes();
+    let served = World::new().await.functions.routes();
     let of_tests: BTreeMap<_, _> =
-        routes.iter().map(|route| (route.key().to_owned(), route.function().name())).collect();
-    assert_eq!(of_template, of_tests);
+        served.iter().map(|route| (route.key().to_owned(), route.function().name())).collect();
+    assert_eq!(routes(&template), of_tests);
 }
 
 #[test]
@@ -87,28 +65,26 @@ fn the_template_has_the_mapping_of_the_local_stack() {
     let template = template();
     let mappings = resources(&template, "AWS::Lambda::EventSourceMapping");
     let [mapping] = mappings.values().collect::<Vec<_>>()[..] else { panic!("not one mapping") };
-    let mapping = &mapping["Properties"];
-    let filters = mapping["FilterCriteria"]["Filters"].as_sequence().unwrap().iter();
+    let filters = mapping["FilterCriteria"]["Filters"].as_array().unwrap().iter();
     assert!(filters.map(|filter| filter["Pattern"].as_str().unwrap()).eq(STREAM_FILTERS));
 
     let client = aws_sdk_dynamodbstreams::Config::builder().behavior_version_latest().build();
     let options = mapping::Options::new(aws_sdk_dynamodbstreams::Client::from_conf(client), "arn");
-    let number = |name: &str| u64::try_from(mapping[name].as_integer().unwrap()).unwrap();
+    let number = |name: &str| mapping[name].as_u64().unwrap();
     assert_eq!(number("BatchSize"), u64::try_from(options.batch_size).unwrap());
     assert_eq!(number("MaximumRetryAttempts"), u64::from(options.max_retries.unwrap()));
     assert_eq!(number("MaximumRecordAgeInSeconds"), options.max_record_age.unwrap().as_secs());
-    assert_eq!(mapping["BisectBatchOnFunctionError"].as_bool().unwrap(), options.bisect_on_function_error);
-    let response_types = mapping["FunctionResponseTypes"].as_sequence().unwrap();
-    let reported = response_types.iter().any(|kind| kind.as_str() == Some("ReportBatchItemFailures"));
+    assert_eq!(mapping["BisectBatchOnFunctionError"], options.bisect_on_function_error);
+    let response_types = mapping["FunctionResponseTypes"].as_array().unwrap();
+    let reported = response_types.iter().any(|kind| kind == "ReportBatchItemFailures");
     assert_eq!(reported, options.report_batch_item_failures);
     // Both begin at the oldest record there is.
-    assert_eq!(mapping["StartingPosition"].as_str(), Some("TRIM_HORIZON"));
+    assert_eq!(mapping["StartingPosition"], "TRIM_HORIZON");
 }
 
 #[tokio::test]
 async fn cargo_lambda_has_the_routes_of_the_template() {
-    let manifest =
-        fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml")).unwrap();
+    let manifest = text("Cargo.toml");
     let (_, table) = manifest.split_once("[workspace.metadata.lambda.watch.router]\n").unwrap();
     let routes = table.lines().take_while(|line| !line.is_empty());
 
@@ -128,34 +104,24 @@ async fn the_template_has_the_table_of_the_local_stack() {
     let template = template();
     let tables = resources(&template, "AWS::DynamoDB::Table");
     let [table] = tables.values().collect::<Vec<_>>()[..] else { panic!("not one table") };
-    let of_template = &table["Properties"];
     let world = World::new().await;
     let of_tests = world.emulator.call("DescribeTable", json!({"TableName": TABLE}))["Table"].take();
 
-    let names = |keys: &Yaml<'_>| {
-        let keys = keys.as_sequence().unwrap().iter();
-        let keys = keys.map(
-            |key| json!({"AttributeName": key["AttributeName"].as_str(), "KeyType": key["KeyType"].as_str()}),
-        );
-        Value::Array(keys.collect())
-    };
-    let [index] = &of_template["GlobalSecondaryIndexes"].as_sequence().unwrap()[..] else {
-        panic!("not one index")
-    };
-    assert_eq!(names(&of_template["KeySchema"]), of_tests["KeySchema"]);
-    assert_eq!(names(&index["KeySchema"]), of_tests["GlobalSecondaryIndexes"][0]["KeySchema"]);
-    assert_eq!(index["IndexName"].as_str(), of_tests["GlobalSecondaryIndexes"][0]["IndexName"].as_str());
+    let [index] = &table["GlobalSecondaryIndexes"].as_array().unwrap()[..] else { panic!("not one index") };
+    assert_eq!(table["KeySchema"], of_tests["KeySchema"]);
+    assert_eq!(index["KeySchema"], of_tests["GlobalSecondaryIndexes"][0]["KeySchema"]);
+    assert_eq!(index["IndexName"], of_tests["GlobalSecondaryIndexes"][0]["IndexName"]);
     assert_eq!(
-        index["Projection"]["ProjectionType"].as_str(),
-        of_tests["GlobalSecondaryIndexes"][0]["Projection"]["ProjectionType"].as_str()
+        index["Projection"]["ProjectionType"],
+        of_tests["GlobalSecondaryIndexes"][0]["Projection"]["ProjectionType"]
     );
     assert_eq!(
-        of_template["StreamSpecification"]["StreamViewType"].as_str(),
-        of_tests["StreamSpecification"]["StreamViewType"].as_str()
+        table["StreamSpecification"]["StreamViewType"],
+        of_tests["StreamSpecification"]["StreamViewType"]
     );
     let expiry = world.emulator.call("DescribeTimeToLive", json!({"TableName": TABLE}));
     assert_eq!(
-        of_template["TimeToLiveSpecification"]["AttributeName"].as_str(),
-        expiry["TimeToLiveDescription"]["AttributeName"].as_str()
+        table["TimeToLiveSpecification"]["AttributeName"],
+        expiry["TimeToLiveDescription"]["AttributeName"]
     );
 }

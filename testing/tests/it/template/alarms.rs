@@ -1,0 +1,171 @@
+//! Alarms and the dashboard: they watch metrics that exist, of functions that write them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::document::{binary, entries, functions, references, resources, template};
+
+const NAMESPACE: &str = "CruddurMessages";
+
+const ROUTES_WITH_TOKENS: [&str; 3] = ["create-message", "list-message-groups", "list-messages"];
+const WITH_TABLE: [&str; 4] = ["create-message", "list-message-groups", "list-messages", "stream-handler"];
+const ALL: [&str; 6] = [
+    "create-message",
+    "list-message-groups",
+    "list-messages",
+    "post-confirmation",
+    "show-user",
+    "stream-handler",
+];
+
+/// The metrics of the functions, and which functions write them.
+const METRICS: [(&str, &[&str]); 14] = [
+    ("MessagesSent", &["create-message"]),
+    ("MessagesReplayed", &["create-message"]),
+    ("GroupsCreated", &["create-message"]),
+    ("RowsMoved", &["stream-handler"]),
+    ("RowsAlreadyThere", &["stream-handler"]),
+    ("RowsLocated", &["stream-handler"]),
+    ("GroupsNotMoved", &["stream-handler"]),
+    ("RecordsSkipped", &["stream-handler"]),
+    ("MoveDelay", &["stream-handler"]),
+    ("UnknownKeys", &ROUTES_WITH_TOKENS),
+    ("UsersNotEntered", &["post-confirmation"]),
+    ("ColdStarts", &ALL),
+    ("ReadRequestUnits", &WITH_TABLE),
+    ("WriteRequestUnits", &WITH_TABLE),
+];
+
+/// What must wake somebody, whatever else does.
+const ALARMED: [&str; 4] = ["GroupsNotMoved", "RecordsSkipped", "UnknownKeys", "UsersNotEntered"];
+
+/// A metric with its namespace, and for those of functions the functions.
+type Watched = BTreeMap<(String, String), BTreeSet<String>>;
+
+fn watch(watched: &mut Watched, template: &Value, namespace: &str, metric: &str, function: Option<&str>) {
+    let functions = watched.entry((namespace.to_owned(), metric.to_owned())).or_default();
+    functions.extend(function.map(|id| binary(template, id).to_owned()));
+}
+
+/// The metrics of one alarm.
+fn watched_by(template: &Value, alarm: &Value) -> Watched {
+    let mut watched = Watched::new();
+    let several = alarm["Metrics"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let several =
+        several.iter().map(|query| &query["MetricStat"]["Metric"]).filter(|metric| metric.is_object());
+    let alone = Some(alarm).filter(|alarm| alarm["MetricName"].is_string());
+    for metric in several.chain(alone) {
+        let dimensions = metric["Dimensions"].as_array().unwrap();
+        let function = dimensions.iter().find(|dimension| dimension["Name"] == "FunctionName");
+        let function = function.map(|dimension| dimension["Value"]["Ref"].as_str().unwrap());
+        let (namespace, name) =
+            (metric["Namespace"].as_str().unwrap(), metric["MetricName"].as_str().unwrap());
+        watch(&mut watched, template, namespace, name, function);
+    }
+    watched
+}
+
+/// The metrics of the dashboard. Its rows are `[namespace, metric, dimension, value, …, options]`, where `...` stands
+/// for what the row above begins with.
+fn watched_by_dashboard(template: &Value) -> Watched {
+    let dashboard = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
+    let body: Value = serde_json::from_str(dashboard.as_str().unwrap()).unwrap();
+    let mut watched = Watched::new();
+    for widget in body["widgets"].as_array().unwrap() {
+        let mut above: Vec<&str> = Vec::new();
+        for row in widget["properties"]["metrics"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            let row: Vec<_> = row.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            above = match row[..] {
+                ["...", last] => above[..above.len() - 1].iter().copied().chain([last]).collect(),
+                _ => row,
+            };
+            let function = above.iter().position(|part| *part == "FunctionName").map(|at| above[at + 1]);
+            let function = function.map(|value| value.strip_prefix("${").unwrap().strip_suffix('}').unwrap());
+            watch(&mut watched, template, above[0], above[1], function);
+        }
+    }
+    watched
+}
+
+#[track_caller]
+fn assert_functions_write(watched: &Watched, by: &str) {
+    let known = BTreeMap::from(METRICS);
+    for ((namespace, metric), functions) in watched {
+        if namespace != NAMESPACE {
+            continue;
+        }
+        let writers = known
+            .get(&**metric)
+            .unwrap_or_else(|| panic!("{by} has the metric {metric}, which nobody writes"));
+        assert!(!functions.is_empty(), "{by}: {metric} without FunctionName");
+        for function in functions {
+            assert!(writers.contains(&&**function), "{by}: {function} does not write {metric}");
+        }
+    }
+}
+
+#[test]
+fn each_metric_of_an_alarm_is_written_by_the_function_that_it_watches() {
+    let template = template();
+    let mut alarmed = Watched::new();
+    for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
+        let watched = watched_by(&template, alarm);
+        assert!(!watched.is_empty(), "{id} watches nothing");
+        assert_functions_write(&watched, id);
+        for (metric, functions) in watched {
+            alarmed.entry(metric).or_default().extend(functions);
+        }
+    }
+    let known = BTreeMap::from(METRICS);
+    for metric in ALARMED {
+        let by = &alarmed[&(NAMESPACE.to_owned(), metric.to_owned())];
+        assert!(by.iter().eq(known[metric]), "{metric} of {by:?}");
+    }
+    for metric in ["Errors", "Throttles"] {
+        let by = &alarmed[&("AWS/Lambda".to_owned(), metric.to_owned())];
+        assert!(by.iter().eq(functions(&template).keys()), "{metric} of {by:?}");
+    }
+}
+
+#[test]
+fn each_alarm_says_what_it_means_and_tells_somebody() {
+    let template = template();
+    for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
+        let name = alarm["AlarmName"]["Fn::Sub"].as_str().unwrap();
+        let name = name.strip_prefix("${AWS::StackName}-").unwrap_or_else(|| panic!("{id}: {name}"));
+        let description = alarm["AlarmDescription"].as_str().unwrap();
+        assert!(description.ends_with(&format!(" docs/OPERATIONS.md#{name}")), "{id}: {description}");
+        assert!(description.len() > 80, "{id}: {description}");
+        // Without traffic most of the metrics have no data.
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}");
+        for actions in ["AlarmActions", "OKActions"] {
+            assert_eq!(references(&alarm[actions]), BTreeSet::from(["AlarmTopic".to_owned()]), "{id}");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_shows_each_alarm_and_what_the_functions_write() {
+    let template = template();
+    let watched = watched_by_dashboard(&template);
+    assert_functions_write(&watched, "the dashboard");
+    let shown: BTreeSet<_> =
+        watched.keys().filter(|(namespace, _)| namespace == NAMESPACE).map(|(_, metric)| &**metric).collect();
+    // The units are there as DynamoDB counts them, with those of refused writes.
+    let expected =
+        METRICS.iter().map(|(metric, _)| *metric).filter(|metric| !metric.ends_with("RequestUnits"));
+    assert_eq!(shown, expected.collect());
+    for ((namespace, metric), by) in &watched {
+        if namespace == "AWS/Lambda" && metric != "IteratorAge" {
+            assert!(by.iter().eq(functions(&template).keys()), "{metric} of {by:?}");
+        }
+    }
+
+    let of_dashboard = references(&template["Resources"]["Dashboard"]);
+    let alarms =
+        entries(&template["Resources"]).filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    for (id, _) in alarms {
+        assert!(of_dashboard.contains(id), "{id} is not on the dashboard");
+    }
+}

@@ -1,0 +1,83 @@
+//! Parameters, conditions and rules: nothing is declared for nothing, and the console shows all of it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::document::{entries, keys, references, template};
+
+/// The names of the conditions that a part of the template asks for.
+fn conditions(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(conditions).collect(),
+        Value::Object(object) => {
+            let mut names: BTreeSet<_> = object.values().flat_map(conditions).collect();
+            let by_name = object.get("Condition").or_else(|| object.get("Fn::If").map(|choice| &choice[0]));
+            names.extend(by_name.and_then(Value::as_str).map(str::to_owned));
+            names
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+#[test]
+fn each_parameter_is_used() {
+    let template = template();
+    let mut used = references(&template["Resources"]);
+    for part in ["Globals", "Conditions", "Outputs"] {
+        used.extend(references(&template[part]));
+    }
+    let unused: Vec<_> =
+        keys(&template["Parameters"]).into_iter().filter(|name| !used.contains(*name)).collect();
+    assert_eq!(unused, Vec::<&str>::new());
+}
+
+#[test]
+fn each_condition_is_used_and_each_that_is_used_is_there() {
+    let template = template();
+    let mut used = conditions(&template["Resources"]);
+    for part in ["Globals", "Outputs"] {
+        used.extend(conditions(&template[part]));
+    }
+    assert_eq!(used, keys(&template["Conditions"]).into_iter().map(str::to_owned).collect());
+}
+
+#[test]
+fn the_console_shows_each_parameter_once_with_a_description() {
+    let template = template();
+    let groups =
+        template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"].as_array().unwrap();
+    let shown: Vec<_> = groups
+        .iter()
+        .flat_map(|group| group["Parameters"].as_array().unwrap())
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    assert_eq!(shown.len(), keys(&template["Parameters"]).len(), "{shown:?}");
+    assert_eq!(shown.into_iter().collect::<BTreeSet<_>>(), keys(&template["Parameters"]));
+    for (name, parameter) in entries(&template["Parameters"]) {
+        assert!(parameter["Description"].as_str().is_some_and(|text| text.len() > 40), "{name}");
+        // What CloudFormation says otherwise is the pattern.
+        let explained = parameter["ConstraintDescription"].is_string();
+        assert_eq!(parameter["AllowedPattern"].is_string(), explained, "{name}");
+    }
+}
+
+#[test]
+fn the_secret_parameter_is_hidden_and_no_output_shows_it() {
+    let template = template();
+    let hidden = entries(&template["Parameters"]).filter(|(_, parameter)| parameter["NoEcho"] == json!(true));
+    assert_eq!(hidden.map(|(name, _)| name).collect::<Vec<_>>(), ["DatabaseUrl"]);
+    assert!(!references(&template["Outputs"]).contains("DatabaseUrl"));
+}
+
+#[test]
+fn what_may_hold_data_is_kept_when_the_stack_is_deleted() {
+    let template = template();
+    let kept = entries(&template["Resources"]).filter(|(_, resource)| resource["DeletionPolicy"] == "Retain");
+    let kept: BTreeSet<_> = kept.map(|(id, _)| id).collect();
+    assert_eq!(kept, BTreeSet::from(["MessageTable", "UserPool", "UserPoolClient", "UserPoolDomain"]));
+    assert_eq!(template["Resources"]["MessageTable"]["UpdateReplacePolicy"], "Retain");
+    assert_eq!(template["Resources"]["MessageTable"]["Properties"]["DeletionProtectionEnabled"], json!(true));
+    assert_eq!(template["Resources"]["UserPool"]["UpdateReplacePolicy"], "Retain");
+    assert_eq!(template["Resources"]["UserPool"]["Properties"]["DeletionProtection"], "ACTIVE");
+}
