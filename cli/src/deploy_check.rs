@@ -119,23 +119,30 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         let dynamodb = context.dynamodb().await?;
         report.check("table", table::check(&dynamodb)).await?;
         let api = Api::new(context, context.api_url()?)?;
-        check_without_token(&mut report, &api, &options).await?;
-        let pair = local_pair(context, &options, &mut report).await?;
-        conversation::check(&mut report, &api, &pair, patience).await?;
+        if check_without_token(&mut report, &api, &options).await? {
+            let pair = local_pair(context, &options, &mut report).await?;
+            conversation::check(&mut report, &api, &pair, patience).await?;
+        }
     }
     report.finish()
 }
 
-async fn check_without_token(report: &mut Report, api: &Api, options: &Options) -> Result<()> {
+/// Whether it goes on with tokens.
+async fn check_without_token(report: &mut Report, api: &Api, options: &Options) -> Result<bool> {
+    if !routes::check_reachable(report, api).await? {
+        report.skip("routes, tokens, messages", "it takes the API")?;
+        return Ok(false);
+    }
     routes::check(report, api).await?;
     for origin in &options.origin {
         routes::check_origin(report, api, origin).await?;
     }
     if options.origin.is_empty() {
-        report.skip("CORS", "name the web client's origin with --origin")
+        report.skip("CORS", "name the web client's origin with --origin")?;
     } else {
-        routes::check_other_origin(report, api).await
+        routes::check_other_origin(report, api).await?;
     }
+    Ok(true)
 }
 
 /// Two users of the local stack, with its tokens.
@@ -195,7 +202,8 @@ impl Deployment {
             (None, None) if stack.is_some() => {
                 bail!("the stack has no output ApiUrl: name the API with --url")
             }
-            _ => context.api_url().context("or name the deployment's --stack")?,
+            (None, None) => bail!("name the deployment with --stack, or its API with --url"),
+            (Some(_), _) => context.api_url()?,
         };
         let pool = match (named_pool, output("UserPoolId")) {
             (Some(pool), _) => Some(pool),
@@ -211,6 +219,9 @@ impl Deployment {
         let variable = environment("AWS_COGNITO_USER_POOL_CLIENT_ID").unwrap_or_default();
         let variable = variable.split(',').next().filter(|id| !id.is_empty()).map(str::to_owned);
         let client_id = options.client.clone().or_else(|| output("UserPoolClientId")).or(variable);
+        if options.create_test_users && (pool.is_none() || client_id.is_none()) {
+            bail!("--create-test-users: name pool and client, with --stack or with --user-pool and --client");
+        }
         let table = named_table.or_else(|| output("MessageTableName"));
         Ok(Self { table, url, pool, client_id, stack, sdk })
     }
@@ -243,12 +254,13 @@ impl Deployment {
             }
         };
         let api = Api::new(context, self.url.clone())?;
-        check_without_token(report, &api, options).await?;
-        let (pair, test_users) = self.pair(options, report, calls.as_ref(), trigger.as_deref()).await?;
-        conversation::check(report, &api, &pair, patience).await?;
-        if let Some(pool) = &self.pool {
-            for user in &test_users {
-                report.check("a test user's end", pool.disable(user)).await?;
+        if check_without_token(report, &api, options).await? {
+            let (pair, test_users) = self.pair(options, report, calls.as_ref(), trigger.as_deref()).await?;
+            conversation::check(report, &api, &pair, patience).await?;
+            if let Some(pool) = &self.pool {
+                for user in &test_users {
+                    report.check("a test user's end", pool.disable(user)).await?;
+                }
             }
         }
         let missing = |name: &str| format!("the stack has no output {name}, or none is named");
@@ -305,10 +317,9 @@ impl Deployment {
             let (sender, receiver) = (token("CRUDDUR_TOKEN_A"), token("CRUDDUR_TOKEN_B"));
             return Ok((Pair { sender, receiver, handle: options.receiver.clone() }, users));
         }
-        let pool =
-            self.pool.as_ref().context("--create-test-users: name the pool with --user-pool or --stack")?;
-        let client_id =
-            self.client_id.as_ref().context("--create-test-users: name the pool's client with --client")?;
+        // Both were looked for at the beginning.
+        let pool = self.pool.as_ref().context("no pool is named")?;
+        let client_id = self.client_id.as_ref().context("no client of the pool is named")?;
         let mut tokens = [None, None];
         for (handle, of_user) in TEST_HANDLES.into_iter().zip(&mut tokens) {
             let signed_in = report.check("a test user", pool.sign_in(client_id, handle)).await?;

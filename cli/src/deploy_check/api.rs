@@ -57,6 +57,11 @@ impl Api {
         Ok(Self { client, url })
     }
 
+    /// Where it is, without a slash at its end.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }

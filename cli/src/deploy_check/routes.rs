@@ -24,6 +24,15 @@ const OTHER_ORIGIN: &str = "https://deploy-check.invalid";
 /// A conversation that nobody has: group uuids are of version 5.
 const NO_GROUP: &str = "/api/messages/00000000-0000-4000-8000-000000000000";
 
+/// Whether anything answers at all.
+pub(super) async fn check_reachable(report: &mut Report, api: &Api) -> Result<bool> {
+    let look = async {
+        api.send(api.request(Method::GET, "/"), None).await?;
+        Ok(Good::new(format!("{} answers", api.url())))
+    };
+    Ok(report.check("API", look).await?.is_some())
+}
+
 /// Every route, without a token.
 pub(super) async fn check(report: &mut Report, api: &Api) -> Result<()> {
     report.check("GET /api/message_groups", guarded(api, Method::GET, "/api/message_groups")).await?;
