@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::document::{binary, entries, functions, references, resources, template};
+use super::document::{binary, entries, functions, references, resources, template, text};
 
 const NAMESPACE: &str = "CruddurMessages";
 
@@ -167,5 +167,20 @@ fn the_dashboard_shows_each_alarm_and_what_the_functions_write() {
         entries(&template["Resources"]).filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
     for (id, _) in alarms {
         assert!(of_dashboard.contains(id), "{id} is not on the dashboard");
+    }
+}
+
+#[test]
+fn each_alarm_has_a_section_in_the_operations_guide() {
+    let template = template();
+    let guide = text("docs/OPERATIONS.md");
+    let headings = guide.lines().filter(|line| line.starts_with('#'));
+    // As GitHub makes anchors of them.
+    let anchors: BTreeSet<_> = headings
+        .map(|line| line.trim_start_matches('#').trim().replace('`', "").to_lowercase().replace(' ', "-"))
+        .collect();
+    for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
+        let (_, anchor) = alarm["AlarmDescription"].as_str().unwrap().rsplit_once('#').unwrap();
+        assert!(anchors.contains(anchor), "{id}: docs/OPERATIONS.md has no section {anchor}");
     }
 }
