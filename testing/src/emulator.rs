@@ -127,8 +127,13 @@ impl Emulator {
         self.state.lock().unwrap().edit_answer = Box::new(edit);
     }
 
-    /// Judges the calls of `function` by `policy` from now on, before anything else becomes of them. (The calls
-    /// of tests themselves are nobody's and are not judged.)
+    /// Has `iam` judge the functions' calls from now on, before anything else becomes of them. (The calls of tests
+    /// themselves are nobody's and are not judged.)
+    pub fn put_behind(&self, iam: Iam) {
+        self.state.lock().unwrap().iam = iam;
+    }
+
+    /// Judges the calls of `function` by `policy` from now on.
     pub fn enforce(&self, function: &str, policy: Policy) {
         self.state.lock().unwrap().iam.enforce(function, policy);
     }

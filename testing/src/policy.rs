@@ -4,8 +4,6 @@
 //! policies of such a template consist of. Whatever else a policy says is an error when it is read: nothing is
 //! passed over, since what is passed over would be believed again.
 
-use std::fmt;
-
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -17,7 +15,7 @@ pub use self::{
     iam::{Iam, Refusal},
     permission::Permission,
     proxy::Proxy,
-    template::{of_text, template},
+    template::{Template, template},
 };
 
 mod access;
@@ -177,17 +175,6 @@ impl Statement {
     }
 }
 
-impl fmt::Display for Decision {
-    /// The end of AWS's own message.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Allowed => "it is allowed",
-            Self::NotAllowed => "no identity-based policy allows the action",
-            Self::Denied => "of an explicit deny in an identity-based policy",
-        })
-    }
-}
-
 /// One value, or each of several: JSON policies let the brackets out around a single one.
 fn one_or_many(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
@@ -220,7 +207,7 @@ mod tests {
         Policy::from_documents([&document]).unwrap()
     }
 
-    /// GetItem of a row whose partition key is `key`.
+    /// `GetItem` of a row whose partition key is `key`.
     fn get_item(key: &str) -> Access {
         let mut access = Access::new("dynamodb:GetItem", TABLE);
         access.leading_keys.push(key.to_owned());

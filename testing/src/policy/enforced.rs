@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::template;
+use super::Iam;
 use crate::emulator::Emulator;
 
 /// Has an emulator judge each function's calls by the function's policy in `template.yaml`. When this goes, the
@@ -15,9 +15,7 @@ impl Enforced {
     /// From now on.
     #[must_use]
     pub fn on(emulator: &Emulator) -> Self {
-        for (function, policy) in template() {
-            emulator.enforce(function, policy.clone());
-        }
+        emulator.put_behind(Iam::of_template());
         Self(emulator.clone())
     }
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Decision, Policy, accesses, template};
+use super::{Access, Decision, Policy, accesses, template};
 
 /// The functions' policies, and what came of them so far.
 #[derive(Debug, Default)]
 pub struct Iam {
     policies: BTreeMap<String, Policy>,
+    endpoints: Vec<Policy>,
     judged: BTreeSet<String>,
     refusals: Vec<Refusal>,
 }
@@ -26,10 +27,12 @@ pub struct Refusal {
 }
 
 impl Iam {
-    /// With the policies of `template.yaml`.
+    /// With the policies of `template.yaml`, for functions in a VPC, whose calls go through its endpoint.
     #[must_use]
     pub fn of_template() -> Self {
-        Self { policies: template().clone(), ..Self::default() }
+        let template = template();
+        let (policies, endpoints) = (template.functions.clone(), template.endpoints.clone());
+        Self { policies, endpoints, ..Self::default() }
     }
 
     /// Judges the calls of `function` by `policy` from now on.
@@ -68,16 +71,23 @@ impl Iam {
             Ok(accesses) => accesses,
             Err(error) => return Some(format!("what IAM sees of this call is not known: {error:#}")),
         };
-        accesses.into_iter().find_map(|access| {
-            let decision = policy.decide(&access);
-            (decision != Decision::Allowed).then(|| {
-                format!(
-                    "User: arn:aws:sts::123456789012:assumed-role/{function} is not authorized to perform: {} \
-                     on resource: {} because {decision}",
-                    access.action, access.resource
-                )
-            })
+        let user = format!("User: arn:aws:sts::123456789012:assumed-role/{function}");
+        accesses.iter().find_map(|access| {
+            let of_function = objection_of(policy, "identity-based policy", access);
+            let of_endpoint = |endpoint| objection_of(endpoint, "VPC endpoint policy", access);
+            let because = of_function.or_else(|| self.endpoints.iter().find_map(of_endpoint))?;
+            let Access { action, resource, .. } = access;
+            Some(format!("{user} is not authorized to perform: {action} on resource: {resource} {because}"))
         })
+    }
+}
+
+/// The end of AWS's message.
+fn objection_of(policy: &Policy, kind: &str, access: &Access) -> Option<String> {
+    match policy.decide(access) {
+        Decision::Allowed => None,
+        Decision::NotAllowed => Some(format!("because no {kind} allows the {} action", access.action)),
+        Decision::Denied => Some(format!("with an explicit deny in the {kind}")),
     }
 }
 
@@ -115,12 +125,23 @@ mod tests {
             refusal.message,
             "User: arn:aws:sts::123456789012:assumed-role/writer is not authorized to perform: dynamodb:Scan \
              on resource: arn:aws:dynamodb:eu-central-1:123456789012:table/t because no identity-based policy \
-             allows the action"
+             allows the dynamodb:Scan action"
         );
         assert_eq!(iam.judge("aws-sdk-rust/1.3.14", "DeleteTable", &request), Ok(()));
         assert_eq!(iam.judged().iter().collect::<Vec<_>>(), ["reader", "writer"]);
         assert_eq!(iam.take_refusals(), [refusal]);
         assert_eq!(iam.take_refusals(), []);
+    }
+
+    #[test]
+    fn an_endpoint_has_to_allow_a_call_too() {
+        let mut iam = iam();
+        let statement = json!({"Effect": "Allow", "Action": "dynamodb:Scan", "Resource": "*/t"});
+        iam.endpoints.push(Policy::from_documents([&json!({"Statement": statement})]).unwrap());
+        assert_eq!(iam.judge(READER, "Scan", &json!({"TableName": "t"})), Ok(()));
+        let refusal = iam.judge(READER, "Scan", &json!({"TableName": "u"})).unwrap_err();
+        let end = refusal.message.split_once("table/u ").unwrap().1;
+        assert_eq!(end, "because no VPC endpoint policy allows the dynamodb:Scan action");
     }
 
     #[test]

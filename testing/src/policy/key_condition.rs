@@ -16,7 +16,7 @@ pub(super) fn partition(request: &Value, partition_key: &str) -> Result<String> 
     let expression = request["KeyConditionExpression"].as_str().context("a query without a key condition")?;
     let mut parser = Parser { tokens: tokens(expression)?, equalities: Vec::new() };
     parser.condition().with_context(|| format!("in {expression:?}"))?;
-    ensure!(parser.tokens.is_empty(), "{:?} goes on after its end", expression);
+    ensure!(parser.tokens.is_empty(), "{expression:?} goes on after its end");
 
     let mut found = Vec::new();
     for (name, value) in parser.equalities {

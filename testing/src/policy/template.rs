@@ -13,35 +13,56 @@ use crate::world::TABLE;
 const HARMLESS: [&str; 3] =
     ["AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole", "AWSXRayDaemonWriteAccess"];
 
-/// The policy of each function of `template.yaml`, by the function's name.
-#[must_use]
-pub fn template() -> &'static BTreeMap<String, Policy> {
-    static POLICIES: LazyLock<BTreeMap<String, Policy>> =
-        LazyLock::new(|| of_text(include_str!("../../../template.yaml")).unwrap());
-    &POLICIES
+/// What a template says of access to its table.
+#[derive(Clone, Debug, Default)]
+pub struct Template {
+    /// The policy of each function, by the function's name.
+    pub functions: BTreeMap<String, Policy>,
+    /// The policy of each endpoint of a VPC to `DynamoDB`. A call that goes through one has to be allowed there,
+    /// too.
+    pub endpoints: Vec<Policy>,
 }
 
-/// The policy of each function of a template, by the function's name. What a function may do with DynamoDB must
-/// not depend on the template's conditions.
-pub fn of_text(text: &str) -> Result<BTreeMap<String, Policy>> {
-    let documents = Yaml::load_from_str(text)?;
-    let [template] = &documents[..] else { bail!("{} documents instead of one", documents.len()) };
-    let resources = template["Resources"].as_mapping().context("no resources")?.iter();
-    let functions = resources.filter(|(_, one)| one["Type"].as_str() == Some("AWS::Serverless::Function"));
-    let mut policies = BTreeMap::new();
-    for (id, function) in functions {
-        let id = id.as_str().context("a resource without a name")?;
-        let name = function["Metadata"]["BuildProperties"]["Binary"].as_str();
-        let name = name.with_context(|| format!("{id} names no binary"))?;
-        let policy = |conditions| of_function(function, conditions).with_context(|| format!("of {id}"));
-        let (with, without) = (policy(true)?, policy(false)?);
-        let of_dynamodb = |policy: &Policy| -> Vec<Statement> {
-            policy.statements().iter().filter(|one| one.is_of_dynamodb()).cloned().collect()
-        };
-        ensure!(of_dynamodb(&with) == of_dynamodb(&without), "{id}: what it may do depends on a condition");
-        policies.insert(name.to_owned(), with);
+/// What `template.yaml` says.
+#[must_use]
+pub fn template() -> &'static Template {
+    static TEMPLATE: LazyLock<Template> =
+        LazyLock::new(|| Template::read(include_str!("../../../template.yaml")).unwrap());
+    &TEMPLATE
+}
+
+impl Template {
+    /// Reads a template. What it says of `DynamoDB` must not depend on its conditions.
+    pub fn read(text: &str) -> Result<Self> {
+        let documents = Yaml::load_from_str(text)?;
+        let [template] = &documents[..] else { bail!("{} documents instead of one", documents.len()) };
+        let mut read = Self::default();
+        for (id, resource) in template["Resources"].as_mapping().context("no resources")? {
+            let id = id.as_str().context("a resource without a name")?;
+            match resource["Type"].as_str() {
+                Some("AWS::Serverless::Function") => {
+                    let (name, policy) = function(resource).with_context(|| format!("of {id}"))?;
+                    read.functions.insert(name, policy);
+                }
+                Some("AWS::EC2::VPCEndpoint") => {
+                    read.endpoints.extend(of_endpoint(resource).with_context(|| format!("of {id}"))?);
+                }
+                _ => {}
+            }
+        }
+        Ok(read)
     }
-    Ok(policies)
+}
+
+/// A function's name and policy.
+fn function(function: &Yaml<'_>) -> Result<(String, Policy)> {
+    let name = function["Metadata"]["BuildProperties"]["Binary"].as_str().context("no binary is named")?;
+    let (with, without) = (of_function(function, true)?, of_function(function, false)?);
+    let of_dynamodb = |policy: &Policy| -> Vec<Statement> {
+        policy.statements().iter().filter(|one| one.is_of_dynamodb()).cloned().collect()
+    };
+    ensure!(of_dynamodb(&with) == of_dynamodb(&without), "what it may do depends on a condition");
+    Ok((name.to_owned(), with))
 }
 
 /// The function's policy, when every condition of the template is true or none.
@@ -70,7 +91,28 @@ fn of_function(function: &Yaml<'_>, conditions: bool) -> Result<Policy> {
     Policy::from_documents(&documents)
 }
 
-/// A node as CloudFormation would hand it over; none for `AWS::NoValue`.
+/// An endpoint's policy, if it is one to `DynamoDB` and has one. (Without, it lets everything through.)
+fn of_endpoint(endpoint: &Yaml<'_>) -> Result<Option<Policy>> {
+    let properties = &endpoint["Properties"];
+    let service = resolve(&properties["ServiceName"], true)?.unwrap_or_default();
+    let Some(policy) = properties.as_mapping_get("PolicyDocument") else { return Ok(None) };
+    if !service.as_str().is_some_and(|service| service.ends_with(".dynamodb")) {
+        return Ok(None);
+    }
+    let mut document = resolve(policy, true)?.context("a policy without a document")?;
+    ensure!(
+        Some(&document) == resolve(policy, false)?.as_ref(),
+        "what it lets through depends on a condition"
+    );
+    let statements = document["Statement"].as_array_mut().context("a policy without a list of statements")?;
+    for statement in statements {
+        let principal = statement.as_object_mut().and_then(|statement| statement.remove("Principal"));
+        ensure!(principal == Some("*".into()), "{principal:?} is not everybody");
+    }
+    Policy::from_documents([&document]).map(Some)
+}
+
+/// A node as `CloudFormation` would hand it over; none for `AWS::NoValue`.
 fn resolve(node: &Yaml<'_>, conditions: bool) -> Result<Option<Value>> {
     Ok(Some(match node {
         Yaml::Value(Scalar::String(text)) => text.as_ref().into(),
@@ -129,7 +171,7 @@ fn substituted(text: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Access;
+    use crate::policy::{Access, Decision};
 
     /// A template whose one function has these policies.
     fn read(policies: &str) -> Result<Policy> {
@@ -146,9 +188,9 @@ Resources:
       {policies}
 "
         );
-        let policies = of_text(&template)?;
-        assert_eq!(policies.keys().collect::<Vec<_>>(), ["a"]);
-        Ok(policies.into_values().next().unwrap())
+        let functions = Template::read(&template)?.functions;
+        assert_eq!(functions.keys().collect::<Vec<_>>(), ["a"]);
+        Ok(functions.into_values().next().unwrap())
     }
 
     fn refusal(policies: &str) -> String {
@@ -176,7 +218,7 @@ Resources:
     #[test]
     fn a_function_without_policies_may_do_nothing() {
         let policy = read("MemorySize: 256").unwrap();
-        assert_eq!(policy.decide(&Access::new("dynamodb:GetItem", "*")), crate::policy::Decision::NotAllowed);
+        assert_eq!(policy.decide(&Access::new("dynamodb:GetItem", "*")), Decision::NotAllowed);
     }
 
     #[test]
@@ -200,7 +242,43 @@ Resources:
         let statement = "{Effect: Allow, Action: 'dynamodb:Scan', Resource: '*'}";
         assert_eq!(
             refusal(&format!("Policies: [Statement: [!If [A, {statement}, !Ref AWS::NoValue]]]")),
-            "AFunction: what it may do depends on a condition"
+            "of AFunction: what it may do depends on a condition"
+        );
+    }
+
+    /// A template whose one endpoint has this property.
+    fn read_endpoint(service: &str, property: &str) -> Result<Vec<Policy>> {
+        let template = format!(
+            "
+Resources:
+  AnEndpoint:
+    Type: AWS::EC2::VPCEndpoint
+    Properties:
+      ServiceName: !Sub 'com.amazonaws.${{AWS::Region}}.{service}'
+      {property}
+"
+        );
+        Ok(Template::read(&template)?.endpoints)
+    }
+
+    #[test]
+    fn an_endpoint_lets_through_what_its_policy_says() {
+        let policy = |principal: &str| {
+            format!(
+                "PolicyDocument: {{Statement: [{{Effect: Allow, Principal: {principal}, \
+                 Action: 'dynamodb:*', Resource: !GetAtt MessageTable.Arn}}]}}"
+            )
+        };
+        let endpoints = read_endpoint("dynamodb", &policy("'*'")).unwrap();
+        let [endpoint] = &endpoints[..] else { panic!("{endpoints:?}") };
+        let decide = |table| endpoint.decide(&Access::new("dynamodb:GetItem", &table_arn(table)));
+        assert_eq!((decide(TABLE), decide("other")), (Decision::Allowed, Decision::NotAllowed));
+        assert_eq!(read_endpoint("s3", &policy("'*'")).unwrap(), []);
+        assert_eq!(read_endpoint("dynamodb", "VpcId: !Ref VpcId").unwrap(), []);
+        let refusal = read_endpoint("dynamodb", &policy("{AWS: !GetAtt ARole.Arn}")).unwrap_err();
+        assert_eq!(
+            format!("{refusal:#}"),
+            "of AnEndpoint: Some(Object {\"AWS\": String(\"<ARole.Arn>\")}) is not everybody"
         );
     }
 }
