@@ -56,8 +56,10 @@ async fn everything(world: &mut World) {
 /// Every route, as each of `callers`, about `bob` and `group`.
 async fn ask(world: &World, callers: &[TestUser], bob: &TestUser, group: &str) {
     let text = format!("{SECRET} and more");
+    let to_bob = json!({"handle": bob.user.handle, "message": text}).to_string();
     let bodies = [
-        json!({"handle": bob.user.handle, "message": text}).to_string(),
+        to_bob.clone(),
+        to_bob,
         json!({"message_group_uuid": group, "message": text}).to_string(),
         json!({"message_group_uuid": SECRET, "message": text}).to_string(),
         json!({"message_group_uuid": {SECRET: 1}, "message": text}).to_string(),
