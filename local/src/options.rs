@@ -38,6 +38,7 @@ Environment:
   AWS_ENDPOINT_URL_DYNAMODB_STREAMS  its streams, where they have a URL of their own
   AWS_REGION                         the region to name to it [default: us-east-1]
   DATABASE_URL                       another PostgreSQL in place of the embedded one
+  DATABASE_AUTH                      rds-iam: sign in there with tokens of RDS [default: password]
   DATABASE_CONNECTION                close: close its connections after use [default: keep]
   DDB_MESSAGE_TABLE                  the table's name [default: cruddur-messages]
   RUST_LOG                           what to log, such as info or local=debug [default: warn]";
@@ -94,7 +95,7 @@ impl Engines {
         }
         let postgres = match DatabaseConfig::from_lookup(lookup) {
             Ok(config) => Some(config),
-            Err(ConfigError::Missing { .. }) => None,
+            Err(ConfigError::Missing { name: DatabaseConfig::URL, .. }) => None,
             Err(error) => return Err(error),
         };
         Ok(Self {

@@ -5,9 +5,12 @@
 
 use std::fmt;
 
+use aws_credential_types::Credentials;
+
 use crate::{
     auth::key_set::{InvalidKeySet, KeySet},
-    postgres::{DatabaseServer, InvalidDatabaseUrl},
+    clock::Clock,
+    postgres::{DatabaseServer, InvalidDatabaseUrl, RdsIam},
 };
 
 /// Looks variables up by their names.
@@ -109,7 +112,8 @@ impl TableConfig {
 /// The database of users.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
-    /// `DATABASE_URL`
+    /// `DATABASE_URL`, and `DATABASE_AUTH`: `password` (the default: it stands in the URL, if there is one) or
+    /// `rds-iam` (each connection signs in with a token of its own).
     pub server: DatabaseServer,
     /// `DATABASE_CONNECTION`: `keep` (the default) or `close` after each use, for servers that serve one
     /// connection at a time.
@@ -117,14 +121,28 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
+    /// The variable without which there is no database.
+    pub const URL: &str = "DATABASE_URL";
+
     /// Reads the configuration.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
-        const URL: &str = "DATABASE_URL";
+        const AUTH: &str = "DATABASE_AUTH";
         const CONNECTION: &str = "DATABASE_CONNECTION";
-        let url =
-            required(lookup, URL, "the URL of the database of users, postgresql://user:password@host/name")?;
-        let server = url.parse().map_err(|error: InvalidDatabaseUrl| ConfigError::Malformed {
-            name: URL,
+        let url = required(
+            lookup,
+            Self::URL,
+            "the URL of the database of users, postgresql://user:password@host/name",
+        )?;
+        let server = match optional(lookup, AUTH).as_deref() {
+            None | Some("password") => url.parse(),
+            Some("rds-iam") => DatabaseServer::with_rds_iam(&url, rds_iam(lookup)?),
+            Some(_) => {
+                let problem = "neither password nor rds-iam".to_owned();
+                return Err(ConfigError::Malformed { name: AUTH, problem });
+            }
+        };
+        let server = server.map_err(|error: InvalidDatabaseUrl| ConfigError::Malformed {
+            name: Self::URL,
             problem: error.to_string(),
         })?;
         let keep = match optional(lookup, CONNECTION).as_deref() {
@@ -137,6 +155,19 @@ impl DatabaseConfig {
         };
         Ok(Self { server, keep })
     }
+}
+
+/// Signs with what Lambda gives every function. (The SDK's longer search for credentials is not made here: it would
+/// find the same ones, and two functions would have to carry all of the SDK for it.)
+fn rds_iam(lookup: impl Lookup) -> Result<RdsIam, ConfigError> {
+    let region = required(lookup, "AWS_REGION", "the region of the database, for DATABASE_AUTH=rds-iam")?;
+    let key =
+        required(lookup, "AWS_ACCESS_KEY_ID", "the key that signs the tokens of DATABASE_AUTH=rds-iam")?;
+    let secret =
+        required(lookup, "AWS_SECRET_ACCESS_KEY", "the key that signs the tokens of DATABASE_AUTH=rds-iam")?;
+    let session = optional(lookup, "AWS_SESSION_TOKEN");
+    let credentials = Credentials::new(key, secret, session, None, "environment");
+    Ok(RdsIam::new(region, credentials, Clock::system()))
 }
 
 /// Whose tokens are accepted.
@@ -236,6 +267,92 @@ mod tests {
         let text = error.err().unwrap().to_string();
         assert!(text.starts_with("DATABASE_URL is malformed: "), "{text}");
         assert!(!text.contains("secret"), "{text}");
+    }
+
+    const CREDENTIALS: [(&str, &str); 3] = [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+
+    fn database(variables: &[(&'static str, &'static str)]) -> Result<DatabaseConfig, String> {
+        let variables = [&CREDENTIALS, variables].concat();
+        let lookup = |name: &str| {
+            variables.iter().rfind(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        DatabaseConfig::from_lookup(lookup).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn tokens_are_signed_where_the_environment_says_so() {
+        const URL: &str = "postgresql://me@db.abc.eu-central-1.rds.amazonaws.com/users?sslmode=verify-full";
+        for (auth, signed) in [("rds-iam", true), ("password", false), ("", false)] {
+            let config = database(&[("DATABASE_URL", URL), ("DATABASE_AUTH", auth)]).unwrap();
+            let token = config.server.token().await.unwrap();
+            let expected = "db.abc.eu-central-1.rds.amazonaws.com:5432/?Action=connect&DBUser=me&";
+            assert_eq!(token.is_some_and(|token| token.starts_with(expected)), signed, "{auth}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_tokens_is_named_with_what_to_do() {
+        const URL: &str = "postgresql://me@db.abc.eu-central-1.rds.amazonaws.com/users?sslmode=verify-full";
+        for (name, value, expected) in [
+            ("DATABASE_AUTH", "iam-secret", "DATABASE_AUTH is malformed: neither password nor rds-iam"),
+            (
+                "AWS_REGION",
+                "",
+                "AWS_REGION is not set; it is the region of the database, for DATABASE_AUTH=rds-iam",
+            ),
+            (
+                "AWS_ACCESS_KEY_ID",
+                "",
+                "AWS_ACCESS_KEY_ID is not set; it is the key that signs the tokens of DATABASE_AUTH=rds-iam",
+            ),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                "",
+                "AWS_SECRET_ACCESS_KEY is not set; it is the key that signs the tokens of DATABASE_AUTH=rds-iam",
+            ),
+            (
+                "DATABASE_URL",
+                "postgresql://me:secret@db.test/users?sslmode=verify-full",
+                "DATABASE_URL is malformed: it holds a password, but rds-iam signs in with tokens: leave the password out",
+            ),
+            (
+                "DATABASE_URL",
+                "postgresql://me@db.test/users?sslmode=verify-full&password=secret",
+                "DATABASE_URL is malformed: it holds a password, but rds-iam signs in with tokens: leave the password out",
+            ),
+            (
+                "DATABASE_URL",
+                "postgresql://db.test/users?sslmode=verify-full",
+                "DATABASE_URL is malformed: it names no user, and rds-iam signs tokens for one: postgresql://user@host:5432/name",
+            ),
+            (
+                "DATABASE_URL",
+                "postgresql://me@a.test,b.test/users?sslmode=verify-full",
+                "DATABASE_URL is malformed: it does not name exactly one host, which is what rds-iam signs tokens for",
+            ),
+            (
+                "DATABASE_URL",
+                "postgresql://me@db.test/users",
+                "DATABASE_URL is malformed: rds-iam sends its tokens over TLS only: ask for it with sslmode=verify-full",
+            ),
+            (
+                "DATABASE_URL",
+                "postgresql://me@db.test/users?sslmode=disable",
+                "DATABASE_URL is malformed: rds-iam sends its tokens over TLS only: ask for it with sslmode=verify-full",
+            ),
+            (
+                "DATABASE_URL",
+                "postgresql://me@db.test/users?sslmode=verify-full&sslrootcert=/nowhere",
+                "DATABASE_URL is malformed: sslrootcert can't be read: No such file or directory (os error 2)",
+            ),
+        ] {
+            let error = database(&[("DATABASE_URL", URL), ("DATABASE_AUTH", "rds-iam"), (name, value)]);
+            assert_eq!(error.err().as_deref(), Some(expected), "{name}={value}");
+        }
     }
 
     #[test]

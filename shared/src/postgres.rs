@@ -19,9 +19,15 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-pub use self::server::{DatabaseServer, Driver, InvalidDatabaseUrl};
+pub use self::{
+    authorities::AMAZON_RDS,
+    rds_iam::{RdsIam, TokenError},
+    server::{ConnectError, DatabaseServer, Driver, InvalidDatabaseUrl},
+};
 use crate::error::{Dependency, Error};
 
+mod authorities;
+mod rds_iam;
 mod server;
 
 /// How long making a connection may take.
@@ -62,6 +68,8 @@ enum QueryError {
     Refused { state: SqlState, message: String, constraint: Option<String> },
     #[error("the connection fails")]
     Client(#[source] tokio_postgres::Error),
+    #[error("there is no token to sign in with")]
+    Token(#[source] TokenError),
 }
 
 struct Constraint<'a>(Option<&'a str>);
@@ -85,6 +93,15 @@ impl From<tokio_postgres::Error> for QueryError {
     }
 }
 
+impl From<ConnectError> for QueryError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Token(error) => Self::Token(error),
+            ConnectError::Postgres(error) => error.into(),
+        }
+    }
+}
+
 impl QueryError {
     /// Whether the connection is at fault and a new one may do better.
     fn is_connection_lost(&self) -> bool {
@@ -96,6 +113,7 @@ impl QueryError {
             Self::Client(error) => {
                 error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>)
             }
+            Self::Token(_) => false,
         }
     }
 

@@ -1,29 +1,33 @@
 //! Where the database is, and how its connection is protected.
 
-use std::{fmt, fs, io, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, io, str::FromStr, sync::Arc};
 
-use percent_encoding::percent_decode_str;
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio_postgres::{
     Client, Config, NoTls,
     config::{Host, SslMode},
+    error::SqlState,
 };
 use tokio_postgres_rustls_improved::MakeRustlsConnect;
+
+use super::{
+    authorities,
+    rds_iam::{RdsIam, TokenError},
+};
 
 /// A database server out of a URL.
 ///
 /// `sslmode` and `sslrootcert` have libpq's names, and less between the extremes: whoever asks for TLS at all
 /// (`require`, `verify-ca`, `verify-full`) gets it with the server's certificate and name verified, and whoever
 /// does not (no `sslmode`, `disable`, `allow`, `prefer`) gets a connection that is not encrypted. The authorities
-/// are those of `sslrootcert`, a PEM file, or the system's (`sslrootcert=system`, or none).
+/// are those of `sslrootcert`: a PEM file, the system's (`sslrootcert=system`, or none), or Amazon's for RDS, which
+/// are carried here (`sslrootcert=rds`).
 #[derive(Clone)]
 pub struct DatabaseServer {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    /// Signs the password of each connection; none: it is the URL's, if any.
+    iam: Option<RdsIam>,
 }
 
 /// Why a URL can't be used. The URL itself is not shown: it may hold a password.
@@ -41,21 +45,129 @@ pub enum InvalidDatabaseUrl {
     /// No certificate is in the file, or one is malformed.
     #[error("sslrootcert is not a PEM file with certificates")]
     RootCertificates,
+    /// The host is of RDS in a region whose authorities are not carried.
+    #[error(
+        "sslrootcert=rds has no authorities of the region in the host's name: get Amazon's file for that region \
+         and name it with sslrootcert"
+    )]
+    RdsRegion,
+    /// With [`RdsIam`]: a password.
+    #[error("it holds a password, but rds-iam signs in with tokens: leave the password out")]
+    IamPassword,
+    /// With [`RdsIam`]: no user.
+    #[error("it names no user, and rds-iam signs tokens for one: postgresql://user@host:5432/name")]
+    IamUser,
+    /// With [`RdsIam`]: no host, several, or a socket.
+    #[error("it does not name exactly one host, which is what rds-iam signs tokens for")]
+    IamHost,
+    /// With [`RdsIam`]: no TLS.
+    #[error("rds-iam sends its tokens over TLS only: ask for it with sslmode=verify-full")]
+    IamTls,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// There is nothing to sign in with.
+    #[error("there is no token to sign in with")]
+    Token(#[source] TokenError),
+    /// The server can't be reached, or refuses.
+    #[error(transparent)]
+    Postgres(#[from] tokio_postgres::Error),
+}
+
+impl ConnectError {
+    /// The SQLSTATE with which the server refuses.
+    #[must_use]
+    pub fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Token(_) => None,
+            Self::Postgres(error) => error.code(),
+        }
+    }
 }
 
 impl DatabaseServer {
+    /// The server of `url`, at which every connection signs in with a token of its own.
+    ///
+    /// The URL names user and host, has no password, and asks for TLS: the token is sent as it is. The authorities
+    /// are Amazon's for RDS unless `sslrootcert` names others.
+    pub fn with_rds_iam(url: &str, iam: RdsIam) -> Result<Self, InvalidDatabaseUrl> {
+        Self::parse(url, Some(iam))
+    }
+
+    fn parse(url: &str, iam: Option<RdsIam>) -> Result<Self, InvalidDatabaseUrl> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(InvalidDatabaseUrl::Malformed);
+        }
+        let (address, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut roots) = (None, None);
+        // Two parameters that tokio-postgres leaves to its TLS connector; it refuses the second altogether.
+        let mut others = Vec::new();
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            match parameter.split_once('=') {
+                Some(("sslmode", value)) => mode = Some(value),
+                Some(("sslrootcert", value)) => roots = Some(value),
+                _ => others.push(parameter),
+            }
+        }
+        let mut config: Config =
+            format!("{address}?{}", others.join("&")).parse().map_err(|_| InvalidDatabaseUrl::Malformed)?;
+        let encrypted = match mode {
+            None | Some("disable" | "allow" | "prefer") => false,
+            Some("require" | "verify-ca" | "verify-full") => true,
+            Some(_) => return Err(InvalidDatabaseUrl::SslMode),
+        };
+        if iam.is_some() {
+            check_for_iam(&config, encrypted)?;
+            roots = roots.or(Some(authorities::RDS));
+        }
+        let tls = if encrypted {
+            let roots = authorities::trusted(roots, config.get_hosts())?;
+            config.ssl_mode(SslMode::Require);
+            Some(MakeRustlsConnect::new(client_config(roots)))
+        } else {
+            config.ssl_mode(SslMode::Disable);
+            None
+        };
+        Ok(Self { config, tls, iam })
+    }
+
     /// A connection, and what has to be polled for it.
-    pub async fn connect(&self) -> Result<(Client, Driver), tokio_postgres::Error> {
+    pub async fn connect(&self) -> Result<(Client, Driver), ConnectError> {
+        let config = match self.token().await.map_err(ConnectError::Token)? {
+            None => Cow::Borrowed(&self.config),
+            Some(token) => {
+                let mut config = self.config.clone();
+                config.password(token);
+                Cow::Owned(config)
+            }
+        };
         match &self.tls {
             None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
+                let (client, connection) = config.connect(NoTls).await?;
                 Ok((client, Box::pin(connection)))
             }
             Some(tls) => {
-                let (client, connection) = self.config.connect(tls.clone()).await?;
+                let (client, connection) = config.connect(tls.clone()).await?;
                 Ok((client, Box::pin(connection)))
             }
         }
+    }
+
+    /// A password for the next 15 minutes, where the server takes tokens.
+    pub async fn token(&self) -> Result<Option<String>, TokenError> {
+        let (Some(iam), Some(Host::Tcp(host))) = (&self.iam, self.config.get_hosts().first()) else {
+            return Ok(None);
+        };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        iam.token(host, port, self.config.get_user().unwrap_or_default()).await.map(Some)
+    }
+
+    /// Whether every connection signs in with a token of its own.
+    #[must_use]
+    pub fn takes_tokens(&self) -> bool {
+        self.iam.is_some()
     }
 
     /// The database's name: as in the URL, or else the user's.
@@ -83,35 +195,24 @@ pub type Driver = std::pin::Pin<Box<dyn Future<Output = Result<(), tokio_postgre
 impl FromStr for DatabaseServer {
     type Err = InvalidDatabaseUrl;
 
+    /// The server of a URL that holds the password, if there is one.
     fn from_str(url: &str) -> Result<Self, Self::Err> {
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(InvalidDatabaseUrl::Malformed);
-        }
-        let (address, query) = url.split_once('?').unwrap_or((url, ""));
-        let (mut mode, mut roots) = (None, None);
-        // Two parameters that tokio-postgres leaves to its TLS connector; it refuses the second altogether.
-        let mut others = Vec::new();
-        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            match parameter.split_once('=') {
-                Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => roots = Some(value),
-                _ => others.push(parameter),
-            }
-        }
-        let mut config: Config =
-            format!("{address}?{}", others.join("&")).parse().map_err(|_| InvalidDatabaseUrl::Malformed)?;
-        let tls = match mode {
-            None | Some("disable" | "allow" | "prefer") => {
-                config.ssl_mode(SslMode::Disable);
-                None
-            }
-            Some("require" | "verify-ca" | "verify-full") => {
-                config.ssl_mode(SslMode::Require);
-                Some(MakeRustlsConnect::new(client_config(root_certificates(roots)?)))
-            }
-            Some(_) => return Err(InvalidDatabaseUrl::SslMode),
-        };
-        Ok(Self { config, tls })
+        Self::parse(url, None)
+    }
+}
+
+/// What a token is signed for stands in the URL, and nothing is in the token's way.
+fn check_for_iam(config: &Config, encrypted: bool) -> Result<(), InvalidDatabaseUrl> {
+    if config.get_password().is_some() {
+        Err(InvalidDatabaseUrl::IamPassword)
+    } else if config.get_user().is_none_or(str::is_empty) {
+        Err(InvalidDatabaseUrl::IamUser)
+    } else if !matches!(config.get_hosts(), [Host::Tcp(_)]) {
+        Err(InvalidDatabaseUrl::IamHost)
+    } else if !encrypted {
+        Err(InvalidDatabaseUrl::IamTls)
+    } else {
+        Ok(())
     }
 }
 
@@ -125,32 +226,10 @@ fn client_config(roots: RootCertStore) -> ClientConfig {
         .with_no_client_auth()
 }
 
-fn root_certificates(file: Option<&str>) -> Result<RootCertStore, InvalidDatabaseUrl> {
-    let mut roots = RootCertStore::empty();
-    match file {
-        None | Some("system") => {
-            // Single certificates that can't be read are no reason to trust none.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-        Some(file) => {
-            let file = percent_decode_str(file).decode_utf8_lossy();
-            let pem = fs::read(&*file).map_err(InvalidDatabaseUrl::RootFile)?;
-            for certificate in CertificateDer::pem_slice_iter(&pem) {
-                let certificate = certificate.map_err(|_| InvalidDatabaseUrl::RootCertificates)?;
-                roots.add(certificate).map_err(|_| InvalidDatabaseUrl::RootCertificates)?;
-            }
-            if roots.is_empty() {
-                return Err(InvalidDatabaseUrl::RootCertificates);
-            }
-        }
-    }
-    Ok(roots)
-}
-
 impl From<Config> for DatabaseServer {
     /// The server of `config`, without TLS.
     fn from(config: Config) -> Self {
-        Self { config, tls: None }
+        Self { config, tls: None, iam: None }
     }
 }
 
@@ -177,7 +256,10 @@ impl fmt::Display for DatabaseServer {
 impl fmt::Debug for DatabaseServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the configuration: it holds the password.
-        f.debug_struct("DatabaseServer").field("tls", &self.tls.is_some()).finish_non_exhaustive()
+        f.debug_struct("DatabaseServer")
+            .field("tls", &self.tls.is_some())
+            .field("iam", &self.iam.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -230,6 +312,6 @@ mod tests {
     #[test]
     fn the_password_is_not_debug_printed() {
         let server: DatabaseServer = "postgresql://me:secret@db.test/users".parse().unwrap();
-        assert_eq!(format!("{server:?}"), "DatabaseServer { tls: false, .. }");
+        assert_eq!(format!("{server:?}"), "DatabaseServer { tls: false, iam: false, .. }");
     }
 }
