@@ -4,16 +4,19 @@ use std::{error::Error as StdError, io::Write as _, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_dynamodb::{
     Client,
     config::{Credentials, http::HttpResponse, retry::RetryConfig},
     error::{ProvideErrorMetadata, SdkError},
 };
+use clap::ValueEnum as _;
 use cruddur::{
+    clock::Clock,
     config::{TableConfig, environment},
     dynamodb::{CallLimits, Meter, Table, metered_client},
     error::Chain,
-    postgres::{DatabaseServer, Postgres},
+    postgres::{ConnectError, DatabaseServer, Postgres, RdsIam, TokenError},
     user::Users,
 };
 use serde::Deserialize;
@@ -21,7 +24,7 @@ use tokio::{sync::OnceCell, time::timeout};
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    options::{Global, Target},
+    options::{DatabaseAuth, Global, Target},
     output::Output,
 };
 
@@ -262,7 +265,11 @@ impl Context {
                 (url, true)
             }
         };
-        let server: DatabaseServer = url.parse().context("the URL of the database can't be used")?;
+        let server: Result<DatabaseServer, _> = match self.database_auth()? {
+            DatabaseAuth::Password => url.parse(),
+            DatabaseAuth::RdsIam => DatabaseServer::with_rds_iam(&url, self.rds_iam().await?),
+        };
+        let server = server.context("the URL of the database can't be used")?;
         let place = server.to_string();
         if self.global.target == Target::Local {
             refuse_aws("--database-url", &place)?;
@@ -272,6 +279,34 @@ impl Context {
         // Whoever gives the embedded server's URL by hand gets along with a connection per query, too.
         let keep = !embedded && !self.is_embedded(&url).await;
         Ok(Database { server, url, keep, place })
+    }
+
+    /// How to sign in to the database. The local stack's has no tokens, whatever the environment says of AWS's.
+    fn database_auth(&self) -> Result<DatabaseAuth> {
+        const VARIABLE: &str = "DATABASE_AUTH";
+        match (self.global.database_auth, self.global.target) {
+            (Some(DatabaseAuth::RdsIam), Target::Local) => {
+                bail!("--database-auth rds-iam is for databases in AWS: add --target aws")
+            }
+            (Some(auth), _) => Ok(auth),
+            (None, Target::Local) => Ok(DatabaseAuth::Password),
+            (None, Target::Aws) => match environment(VARIABLE).filter(|value| !value.is_empty()) {
+                Some(value) => DatabaseAuth::from_str(&value, false)
+                    .map_err(|_| anyhow!("{VARIABLE} is malformed: neither password nor rds-iam")),
+                None => Ok(DatabaseAuth::Password),
+            },
+        }
+    }
+
+    /// Signs tokens with the credentials and for the region that the AWS CLI would use. The credentials are asked
+    /// for once, since it may take longer than a connection is waited for.
+    async fn rds_iam(&self) -> Result<RdsIam> {
+        let sdk = self.aws_config().await?;
+        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+        let provider = sdk.credentials_provider().context(NO_CREDENTIALS)?;
+        let credentials = provider.provide_credentials().await;
+        let credentials = credentials.map_err(|error| token_error(&error.into()))?;
+        Ok(RdsIam::new(region, credentials, Clock::system()))
     }
 
     /// Whether `url` is that of the local stack's embedded PostgreSQL.
@@ -344,7 +379,8 @@ impl Database {
         match timeout(CONNECT_LIMIT, self.server.connect()).await {
             Ok(Ok((client, driver))) => Ok(Some(Connection { client, driver: tokio::spawn(driver) })),
             Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
-            Ok(Err(error)) => Err(self.connect_error(&error)),
+            Ok(Err(ConnectError::Token(error))) => Err(token_error(&error)),
+            Ok(Err(ConnectError::Postgres(error))) => Err(self.connect_error(&error)),
             Err(_) => Err(anyhow!("PostgreSQL at {} does not answer: is it the right address?", self.place)),
         }
     }
@@ -357,7 +393,15 @@ impl Database {
     }
 
     fn refused(&self) -> String {
-        format!("PostgreSQL at {} refuses user or password: check the database's URL", self.place)
+        let place = &self.place;
+        if self.server.takes_tokens() {
+            format!(
+                "PostgreSQL at {place} refuses the token: the user needs the role rds_iam, the AWS credentials \
+                 rds-db:connect for this user and server, and region, host and this machine's clock have to be right"
+            )
+        } else {
+            format!("PostgreSQL at {place} refuses user or password: check the database's URL")
+        }
     }
 
     fn missing(&self) -> String {
@@ -414,6 +458,19 @@ impl Connection {
     }
 }
 
+/// What to do where the SDK finds nothing to sign with.
+const NO_CREDENTIALS: &str = "there are no AWS credentials: set AWS_PROFILE, or run `aws configure` first";
+
+/// One line about a token for the database that could not be made, with what to do.
+#[must_use]
+pub fn token_error(error: &TokenError) -> anyhow::Error {
+    match error {
+        TokenError::NoCredentials => anyhow!(NO_CREDENTIALS),
+        TokenError::Credentials(_) => anyhow!("{}: check AWS_PROFILE, or sign in again", Chain(error)),
+        TokenError::Signing(_) => anyhow!("no token can be made for the database: {}", Chain(error)),
+    }
+}
+
 /// One line about a call to AWS that failed, with what to do.
 pub fn aws_error<E>(place: &str, error: &SdkError<E, HttpResponse>) -> anyhow::Error
 where
@@ -439,9 +496,7 @@ where
         None => {
             let text = Chain(error).to_string();
             if text.contains("credential") {
-                return anyhow!(
-                    "there are no AWS credentials: set AWS_PROFILE, or run `aws configure` first"
-                );
+                return anyhow!(NO_CREDENTIALS);
             }
             match error.raw_response().map(|answer| answer.status().as_u16()) {
                 Some(status @ (401 | 403)) => {

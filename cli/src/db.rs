@@ -51,7 +51,7 @@ pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
         Command::Migrate => migrate::run(context, &database).await?,
         Command::Seed => seed::run(context, &database).await?,
         Command::Setup(options) => return setup::run(context, &database, &options).await,
-        Command::Connect(options) => psql::run(&database, &options)?,
+        Command::Connect(options) => psql::run(&database, &options).await?,
         Command::Sessions => sessions::run(context, &database).await?,
     }
     Ok(Outcome::Done)

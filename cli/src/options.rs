@@ -69,6 +69,11 @@ pub struct Global {
     #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
 
+    /// How to sign in to PostgreSQL with --target aws: with the password in the URL, if there is one, or with
+    /// tokens of RDS that the AWS credentials sign; by default as the variable `DATABASE_AUTH` says
+    #[arg(long, global = true, value_enum, value_name = "HOW")]
+    pub database_auth: Option<DatabaseAuth>,
+
     /// The table: by default the local stack's, `DDB_MESSAGE_TABLE`, or cruddur-messages
     #[arg(long, global = true, value_name = "NAME")]
     pub table: Option<String>,
@@ -95,6 +100,15 @@ pub enum Target {
     Aws,
 }
 
+/// How to sign in to PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DatabaseAuth {
+    /// With the password in the URL, if there is one
+    Password,
+    /// With a token of RDS for each connection
+    RdsIam,
+}
+
 /// How to show what was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -114,6 +128,7 @@ Exit codes:
 Environment:
   AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID, …  --target aws: as for the AWS CLI
   DATABASE_URL              --target aws: the database of users
+  DATABASE_AUTH             --target aws: password (default) or rds-iam
   DDB_MESSAGE_TABLE         the table's name [default: cruddur-messages]
   AWS_COGNITO_USER_POOL_ID  the user pool
   CRUDDUR_TOKEN             an access token for inbox, read and send

@@ -11,7 +11,9 @@ use crate::context::{Context, Database};
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   cruddur db migrate
-  DATABASE_URL=postgresql://… cruddur db migrate --target aws";
+  DATABASE_URL=postgresql://… cruddur db migrate --target aws
+  DATABASE_URL='postgresql://admin@….rds.amazonaws.com/users?sslmode=verify-full' \\
+    cruddur db migrate --target aws --database-auth rds-iam";
 
 /// Applies them, and says which.
 pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {

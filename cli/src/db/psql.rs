@@ -1,16 +1,24 @@
 //! `db connect`: psql in the place of this process.
 
-use std::{ffi::OsString, io, process::Command};
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
+use cruddur::{config, postgres::AMAZON_RDS};
 use percent_encoding::percent_decode_str;
 use tokio_postgres::{Config, config::Host};
 
-use crate::context::Database;
+use crate::context::{Database, token_error};
 
 pub(super) const LONG_ABOUT: &str = "\
-Opens psql on the database. The password goes there by the environment, never by the arguments.
+Opens psql on the database. The password goes there by the environment, never by the arguments. A token of RDS \
+(--database-auth rds-iam) lasts for connections of the next 15 minutes.
 
 The local stack's own PostgreSQL serves one connection at a time: while psql is open, the stack waits.";
 
@@ -31,12 +39,21 @@ pub struct Options {
 const ELSEWHERE: [&str; 5] = ["PGSERVICE", "PGHOSTADDR", "PGSSLROOTCERT", "PGPASSWORD", "PGOPTIONS"];
 
 /// Returns only when psql can't be run.
-pub(super) fn run(database: &Database, options: &Options) -> Result<()> {
+pub(super) async fn run(database: &Database, options: &Options) -> Result<()> {
+    let token = database.server.token().await.map_err(|error| token_error(&error))?;
+    let mut variables = environment(&database.url, token)?;
+    for (name, value) in &mut variables {
+        // The one value that libpq does not know.
+        if *name == "PGSSLROOTCERT" && value == "rds" {
+            let file = authorities_file(&cache_folder()?);
+            *value = file.context("Amazon's authorities can't be written down for psql")?.into();
+        }
+    }
     let mut command = Command::new("psql");
     for name in ELSEWHERE {
         command.env_remove(name);
     }
-    command.envs(environment(&database.url)?).args(&options.arguments);
+    command.envs(variables).args(&options.arguments);
     let error = replace(command);
     if error.kind() == io::ErrorKind::NotFound {
         Err(anyhow!(
@@ -65,8 +82,8 @@ fn replace(mut command: Command) -> io::Error {
 /// What psql has to know, in libpq's variables.
 ///
 /// Whoever asks for TLS gets the server verified here as everywhere (see `DatabaseServer`), and not only what libpq
-/// takes `require` for.
-fn environment(url: &str) -> Result<Vec<(&'static str, OsString)>> {
+/// takes `require` for. `token` is the password where the server takes tokens.
+fn environment(url: &str, token: Option<String>) -> Result<Vec<(&'static str, OsString)>> {
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
     let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
     let (ssl, others) = parameters.partition::<Vec<_>, _>(|parameter| {
@@ -85,16 +102,15 @@ fn environment(url: &str) -> Result<Vec<(&'static str, OsString)>> {
     set("PGHOSTADDR", (!addresses.is_empty()).then(|| addresses.join(",").into()));
     set("PGPORT", Some(ports.join(",").into()));
     set("PGUSER", config.get_user().map(OsString::from));
-    set(
-        "PGPASSWORD",
-        config.get_password().map(|password| String::from_utf8_lossy(password).into_owned().into()),
-    );
+    let default_roots = if token.is_some() { "rds" } else { "system" };
+    let password = || config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
+    set("PGPASSWORD", token.or_else(password).map(OsString::from));
     set("PGDATABASE", config.get_dbname().or(config.get_user()).map(OsString::from));
     set("PGOPTIONS", config.get_options().map(OsString::from));
     match ssl("sslmode=") {
         Some("require" | "verify-ca" | "verify-full") => {
             set("PGSSLMODE", Some("verify-full".into()));
-            let roots = ssl("sslrootcert=").unwrap_or("system");
+            let roots = ssl("sslrootcert=").unwrap_or(default_roots);
             set("PGSSLROOTCERT", Some(percent_decode_str(roots).decode_utf8_lossy().into_owned().into()));
         }
         mode => set("PGSSLMODE", Some(mode.unwrap_or("prefer").into())),
@@ -110,12 +126,35 @@ fn host(host: &Host) -> String {
     }
 }
 
+/// Where files may be that can be made again.
+fn cache_folder() -> Result<PathBuf> {
+    let configured =
+        config::environment("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = configured.or_else(|| env::home_dir().map(|home| home.join(".cache")));
+    Ok(folder.context("name a folder for Amazon's authorities: XDG_CACHE_HOME")?.join("cruddur"))
+}
+
+/// Amazon's authorities as a file, since psql takes them in no other way. It stays: psql takes the place of this
+/// process, and reads it for every connection.
+fn authorities_file(folder: &Path) -> io::Result<PathBuf> {
+    let file = folder.join("amazon-rds.pem");
+    if fs::read(&file).is_ok_and(|content| content == AMAZON_RDS.as_bytes()) {
+        return Ok(file);
+    }
+    fs::create_dir_all(folder)?;
+    // Whole or not at all, for another psql that reads it now.
+    let part = folder.join(format!("amazon-rds.pem.{}", process::id()));
+    fs::write(&part, AMAZON_RDS)?;
+    fs::rename(&part, &file)?;
+    Ok(file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn variables(url: &str) -> Vec<String> {
-        let variables = environment(url).unwrap();
+        let variables = environment(url, None).unwrap();
         variables.iter().map(|(name, value)| format!("{name}={}", value.display())).collect()
     }
 
@@ -155,6 +194,33 @@ mod tests {
             let variables = variables(&format!("postgresql://me@db.test/users?{query}"));
             let tls = variables.iter().filter(|variable| variable.starts_with("PGSSL")).collect::<Vec<_>>();
             assert_eq!(tls, ["PGSSLMODE=verify-full", &format!("PGSSLROOTCERT={roots}")], "{query}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_the_password_and_amazon_vouches_for_the_server_unless_another_does() {
+        let variables = |url: &str| {
+            let variables = environment(url, Some("to/ken".to_owned())).unwrap();
+            variables.iter().map(|(name, value)| format!("{name}={}", value.display())).collect::<Vec<_>>()
+        };
+        let url = "postgresql://me@db.test/users?sslmode=require";
+        let expected =
+            ["PGPASSWORD=to/ken", "PGDATABASE=users", "PGSSLMODE=verify-full", "PGSSLROOTCERT=rds"];
+        assert_eq!(variables(url)[3..], expected);
+        assert_eq!(variables(&format!("{url}&sslrootcert=mine.pem"))[6], "PGSSLROOTCERT=mine.pem");
+    }
+
+    #[test]
+    fn the_file_of_authorities_is_made_where_it_is_missing_or_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("made");
+        for before in [None, Some("of another version"), Some(AMAZON_RDS)] {
+            if let Some(before) = before {
+                fs::write(folder.join("amazon-rds.pem"), before).unwrap();
+            }
+            let file = authorities_file(&folder).unwrap();
+            assert_eq!(fs::read_to_string(file).unwrap(), AMAZON_RDS);
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
         }
     }
 }

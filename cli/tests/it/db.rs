@@ -209,6 +209,72 @@ async fn psql_gets_the_password_by_the_environment_and_the_arguments_as_they_are
     ");
 }
 
+/// Keys that exist nowhere: signing needs no call.
+const KEYS: [(&str, &str); 3] = [
+    ("AWS_REGION", "eu-central-1"),
+    ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+    ("AWS_SECRET_ACCESS_KEY", "secret"),
+];
+
+#[cfg(unix)]
+#[tokio::test]
+async fn psql_gets_a_token_and_the_authorities_by_the_environment() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    let folder = tempfile::tempdir().unwrap();
+    let psql = folder.path().join("psql");
+    fs::write(&psql, "#!/bin/sh\nprintf '<%s>\\n' \"$@\"\nenv | grep ^PG | sort\n").unwrap();
+    fs::set_permissions(&psql, fs::Permissions::from_mode(0o755)).unwrap();
+    let url = "postgresql://me@users.abc.eu-central-1.rds.amazonaws.com/users?sslmode=verify-full";
+    let output = command(&["--target", "aws", "db", "connect", "--", "-q"])
+        .envs(KEYS)
+        .env("DATABASE_URL", url)
+        .env("DATABASE_AUTH", "rds-iam")
+        .env("XDG_CACHE_HOME", folder.path())
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+        .output()
+        .await
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let shown = shown.replace(folder.path().to_str().unwrap(), "[cache]");
+    let (shown, signed) = shown.split_once("&X-Amz-Algorithm").unwrap();
+    assert_snapshot!(shown, @"
+    <-q>
+    PGDATABASE=users
+    PGHOST=users.abc.eu-central-1.rds.amazonaws.com
+    PGPASSWORD=users.abc.eu-central-1.rds.amazonaws.com:5432/?Action=connect&DBUser=me
+    ");
+    assert!(signed.contains("%2Feu-central-1%2Frds-db%2Faws4_request&"), "{signed}");
+    let rest = signed.split_once('\n').unwrap().1;
+    assert_snapshot!(rest, @"
+    PGPORT=5432
+    PGSSLMODE=verify-full
+    PGSSLROOTCERT=[cache]/cruddur/amazon-rds.pem
+    PGUSER=me
+    ");
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_of_tokens_is_one_line() {
+    const URL: &str = "postgresql://me@127.0.0.1:9/users?sslmode=verify-full";
+    let sessions = async |arguments: &[&str], environment: &[(&str, &str)]| {
+        let mut command = command(&[&["db", "sessions"], arguments].concat());
+        let output = command.envs(environment.iter().copied()).output().await.unwrap();
+        assert_eq!((output.status.code(), output.stdout), (Some(1), Vec::new()));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let aws = |url| ["--target", "aws", "--database-auth", "rds-iam", "--database-url", url];
+    let local = ["--database-auth", "rds-iam", "--database-url", URL];
+    assert_snapshot!(sessions(&local, &KEYS).await, @"error: --database-auth rds-iam is for databases in AWS: add --target aws");
+    let auth = [("DATABASE_AUTH", "secret"), ("DATABASE_URL", URL)];
+    assert_snapshot!(sessions(&["--target", "aws"], &auth).await, @"error: DATABASE_AUTH is malformed: neither password nor rds-iam");
+    let with_password = "postgresql://me:secret@127.0.0.1:9/users?sslmode=verify-full";
+    assert_snapshot!(sessions(&aws(with_password), &KEYS).await, @"error: the URL of the database can't be used: it holds a password, but rds-iam signs in with tokens: leave the password out");
+    assert_snapshot!(sessions(&aws(URL), &[]).await, @"error: no AWS region is set: use --region, AWS_REGION, or a profile that has one (AWS_PROFILE)");
+    let no_keys = [KEYS[0], ("AWS_EC2_METADATA_DISABLED", "true")];
+    assert_snapshot!(sessions(&aws(URL), &no_keys).await, @"error: there are no AWS credentials: set AWS_PROFILE, or run `aws configure` first");
+}
+
 #[tokio::test]
 async fn without_psql_the_error_says_what_to_install() {
     let arguments = ["db", "connect", "--database-url", NOWHERE];
