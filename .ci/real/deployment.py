@@ -68,6 +68,7 @@ def trigger():
 
 
 def add_alarms():
+    """As calls of their own: the emulator's CloudFormation makes none."""
     topic = outputs()["AlarmTopicArn"]
     for name, namespace, metric in (
         ("5xx", "AWS/ApiGateway", "5xx"),
@@ -94,6 +95,7 @@ def deploy(api_url):
     )
     switch_on(expiry=True, backups=True)
     map_stream()
+    add_alarms()
     cognito = client("cognito-idp")
     pool = cognito.create_user_pool(PoolName="cruddur", LambdaConfig=trigger())["UserPool"]["Id"]
     web = cognito.create_user_pool_client(

@@ -69,7 +69,7 @@ const LOCAL_HANDLES: [&str; 2] = ["lore", "mock"];
 /// `deploy-check`
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// The CloudFormation stack, whose outputs say where everything is
+    /// The stack, whose outputs say where everything is
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
 
@@ -87,7 +87,7 @@ pub struct Options {
 
     /// Make two test users in the pool where they are missing (deploy-check-a and deploy-check-b), sign them in with
     /// passwords that nobody gets to know, enter them into the database of users with the pool's post-confirmation
-    /// trigger, and disable them at the end. It takes a client that allows ALLOW_ADMIN_USER_PASSWORD_AUTH
+    /// trigger, and disable them at the end. It takes a client that allows `ALLOW_ADMIN_USER_PASSWORD_AUTH`
     #[arg(long)]
     create_test_users: bool,
 
@@ -111,7 +111,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let patience = Duration::from_secs(options.timeout);
     if context.is_aws() {
         let deployment = Deployment::find(context, &options).await?;
-        deployment.check(context, &options, &mut report, patience).await?;
+        Box::pin(deployment.check(context, &options, &mut report, patience)).await?;
     } else {
         if options.stack.is_some() || options.create_test_users {
             bail!("--stack and --create-test-users are for AWS: add --target aws");
@@ -223,7 +223,7 @@ impl Deployment {
             bail!("--create-test-users: name pool and client, with --stack or with --user-pool and --client");
         }
         let table = named_table.or_else(|| output("MessageTableName"));
-        Ok(Self { table, url, pool, client_id, stack, sdk })
+        Ok(Self { sdk, stack, url, table, pool, client_id })
     }
 
     async fn check(
@@ -242,20 +242,17 @@ impl Deployment {
             None => report.skip("stack", "name it with --stack")?,
         }
         self.check_table(context, report, calls.as_ref()).await?;
-        let trigger = match &self.pool {
-            Some(pool) => {
-                report
-                    .check("sign-up trigger", pool.check_trigger(output("PostConfirmationFunctionArn")))
-                    .await?
-            }
-            None => {
-                report.skip("sign-up trigger", "name the pool with --user-pool")?;
-                None
-            }
+        let trigger = if let Some(pool) = &self.pool {
+            let look = pool.check_trigger(output("PostConfirmationFunctionArn"));
+            report.check("sign-up trigger", look).await?
+        } else {
+            report.skip("sign-up trigger", "name the pool with --user-pool")?;
+            None
         };
         let api = Api::new(context, self.url.clone())?;
         if check_without_token(report, &api, options).await? {
-            let (pair, test_users) = self.pair(options, report, calls.as_ref(), trigger.as_deref()).await?;
+            let (pair, test_users) =
+                Box::pin(self.pair(options, report, calls.as_ref(), trigger.as_deref())).await?;
             conversation::check(report, &api, &pair, patience).await?;
             if let Some(pool) = &self.pool {
                 for user in &test_users {
@@ -322,7 +319,7 @@ impl Deployment {
         let client_id = self.client_id.as_ref().context("no client of the pool is named")?;
         let mut tokens = [None, None];
         for (handle, of_user) in TEST_HANDLES.into_iter().zip(&mut tokens) {
-            let signed_in = report.check("a test user", pool.sign_in(client_id, handle)).await?;
+            let signed_in = report.check("a test user", Box::pin(pool.sign_in(client_id, handle))).await?;
             let Some((user, token)) = signed_in else { continue };
             match (calls, trigger) {
                 (Some(calls), Some(function)) => {

@@ -42,7 +42,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Inbox(command) => chat::inbox(&context, &command).await,
         Command::Read(command) => chat::read(&context, &command).await,
         Command::Send(command) => chat::send(&context, &command).await,
-        Command::DeployCheck(options) => deploy_check::run(&context, options).await,
+        Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "cruddur", &mut script);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::context::aws_error;
 
-/// Alarms on a page: the most that CloudWatch gives.
+/// Alarms on a page: the most that there can be.
 const PAGE: u32 = 100;
 
 #[derive(Deserialize)]
@@ -26,12 +26,13 @@ struct Page {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Alarm {
-    alarm_name: String,
+    #[serde(rename = "AlarmName")]
+    name: String,
     state_value: String,
     #[serde(default)]
     actions_enabled: bool,
-    #[serde(default)]
-    alarm_actions: Vec<String>,
+    #[serde(default, rename = "AlarmActions")]
+    actions: Vec<String>,
 }
 
 /// The stack's alarms: they are there, none is on, and each tells somebody.
@@ -41,14 +42,12 @@ pub(super) async fn check(calls: &Calls, stack: &str) -> Look {
 }
 
 async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
-    let (mut alarms, mut token) = (Vec::new(), None);
+    let (mut alarms, mut token) = (Vec::new(), None::<String>);
     loop {
-        let mut body = json!({
+        let body = json!({
             "AlarmNamePrefix": prefix, "MaxRecords": PAGE, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"],
+            "NextToken": token,
         });
-        if let Some(token) = &token {
-            body["NextToken"] = json!(token);
-        }
         let target = "GraniteServiceVersion20100801.DescribeAlarms";
         let page: Page = calls.json(Service::CloudWatch, target, &body, "cloudwatch:DescribeAlarms").await?;
         alarms.extend(page.metric_alarms.into_iter().chain(page.composite_alarms));
@@ -61,7 +60,7 @@ async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
 
 fn judge(alarms: &[Alarm]) -> Look {
     let names = |is_it: &dyn Fn(&Alarm) -> bool| {
-        let names = alarms.iter().filter(|alarm| is_it(alarm)).map(|alarm| &*alarm.alarm_name);
+        let names = alarms.iter().filter(|alarm| is_it(alarm)).map(|alarm| &*alarm.name);
         names.collect::<Vec<_>>().join(", ")
     };
     if alarms.is_empty() {
@@ -75,7 +74,7 @@ fn judge(alarms: &[Alarm]) -> Look {
         let advice = "docs/OPERATIONS.md says what each means, and what to do";
         return Err(Problem::new(format!("in state ALARM: {ringing}"), advice));
     }
-    let silent = names(&|alarm| !alarm.actions_enabled || alarm.alarm_actions.is_empty());
+    let silent = names(&|alarm| !alarm.actions_enabled || alarm.actions.is_empty());
     if !silent.is_empty() {
         let advice = "enable their actions, and let them name the topic of the stack's output AlarmTopicArn";
         return Err(Problem::new(format!("nobody is told of: {silent}"), advice));

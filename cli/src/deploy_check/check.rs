@@ -64,7 +64,8 @@ impl Problem {
 /// A check that is done, as programs get it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
-    pub(super) check: String,
+    #[serde(rename = "check")]
+    pub(super) name: String,
     pub(super) result: Verdict,
     pub(super) seen: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,14 +88,14 @@ impl Report {
             Ok(Good { seen, hint, value }) => (Verdict::Hint, seen, hint, Some(value)),
             Err(Problem { seen, advice }) => (Verdict::Failed, seen, Some(advice), None),
         };
-        self.show(Check { check: name.to_owned(), result, seen, advice, duration_ms: millis(took) })?;
+        self.show(Check { name: name.to_owned(), result, seen, advice, duration_ms: millis(took) })?;
         Ok(value)
     }
 
     /// Says why something is not looked at.
     pub(super) fn skip(&mut self, name: &str, why: impl Into<String>) -> anyhow::Result<()> {
         let (result, seen) = (Verdict::Skipped, why.into());
-        self.show(Check { check: name.to_owned(), result, seen, advice: None, duration_ms: 0 })
+        self.show(Check { name: name.to_owned(), result, seen, advice: None, duration_ms: 0 })
     }
 }
 

@@ -215,18 +215,14 @@ async fn moved(api: &Api, both: [(&str, &Token); 2], sent: &Sent, patience: Dura
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     };
-    match timeout(patience, look).await {
-        Ok(result) => {
-            result?;
-            let took = millis(begun.elapsed());
-            Ok(Good::new(format!("both inboxes show the answer {took} ms after it was acknowledged")))
-        }
-        Err(_) => {
-            let (waited, at) = (patience.as_secs(), &sent.created_at);
-            let seen = format!("{waited} s after the answer at {at}: {}", last.join(", "));
-            Err(Problem::new(seen, NOT_MOVED))
-        }
+    if let Ok(result) = timeout(patience, look).await {
+        result?;
+        let took = millis(begun.elapsed());
+        return Ok(Good::new(format!("both inboxes show the answer {took} ms after it was acknowledged")));
     }
+    let (waited, at) = (patience.as_secs(), &sent.created_at);
+    let seen = format!("{waited} s after the answer at {at}: {}", last.join(", "));
+    Err(Problem::new(seen, NOT_MOVED))
 }
 
 /// When the conversation's newest message was sent, as the inbox has it.

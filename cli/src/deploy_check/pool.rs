@@ -4,7 +4,7 @@ use aws_sdk_cognitoidentityprovider::{
     Client,
     error::SdkError,
     operation::{admin_get_user::AdminGetUserError, admin_initiate_auth::AdminInitiateAuthError},
-    types::{AttributeType, AuthFlowType, MessageActionType, UserPoolType, UsernameAttributeType},
+    types::{AttributeType, AuthFlowType, MessageActionType, UserPoolType, UserType, UsernameAttributeType},
 };
 use cruddur::random::Random;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -171,7 +171,7 @@ impl Pool {
         }
         let answer = user.message_action(MessageActionType::Suppress).send().await;
         let answer = answer.map_err(|error| self.problem("cognito-idp:AdminCreateUser", &error))?;
-        sub(answer.user().map(|user| user.attributes()).unwrap_or_default())
+        sub(answer.user().map(UserType::attributes).unwrap_or_default())
     }
 
     async fn token(&self, client_id: &str, username: &str, password: &str) -> Result<Token, Problem> {

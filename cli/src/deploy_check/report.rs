@@ -42,7 +42,7 @@ impl Report {
         if self.output.is_json() {
             return self.output.json(&check);
         }
-        let Check { check: name, result, seen, advice, duration_ms } = check;
+        let Check { name, result, seen, advice, duration_ms } = check;
         let time = match result {
             Verdict::Skipped => String::new(),
             _ => format!("{duration_ms} ms"),

@@ -9,7 +9,7 @@ use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
 use super::check::{Good, Look, Problem};
 use crate::context::aws_error;
 
-/// A stack as CloudFormation describes it.
+/// A stack as it is described.
 #[derive(Debug)]
 pub(super) struct Stack {
     pub(super) name: String,

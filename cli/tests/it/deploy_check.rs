@@ -16,11 +16,14 @@ use crate::{
     redact::redact,
 };
 
+/// What is answered in place of a stack; none: it answers itself.
+type Answer = dyn Fn(&Method, &str) -> Option<(StatusCode, Value)> + Send + Sync;
+
 /// What stands in front of a stack and answers some requests in its place; path and method decide which.
 #[derive(Clone)]
 struct Front {
     stack: String,
-    answer: Arc<dyn Fn(&Method, &str) -> Option<(StatusCode, Value)> + Send + Sync>,
+    answer: Arc<Answer>,
     client: reqwest::Client,
 }
 
