@@ -166,11 +166,12 @@ mod tests {
 
     fn client() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
+        // First of all, as what is built is no older than its sources.
+        fs::write(folder.path().join("package.json"), "{}").unwrap();
         fs::create_dir_all(folder.path().join("dist/assets")).unwrap();
         fs::write(folder.path().join("dist/index.html"), "the page").unwrap();
         fs::write(folder.path().join("dist/config.json"), "{}").unwrap();
         fs::write(folder.path().join("dist/assets/main-1a2b.js"), "the script").unwrap();
-        fs::write(folder.path().join("package.json"), "{}").unwrap();
         folder
     }
 
