@@ -38,7 +38,15 @@ const METRICS: [(&str, &[&str]); 14] = [
 ];
 
 /// What must wake somebody, whatever else does.
-const ALARMED: [&str; 4] = ["GroupsNotMoved", "RecordsSkipped", "UnknownKeys", "UsersNotEntered"];
+const ALARMED: [&str; 7] = [
+    "GroupsNotMoved",
+    "MessagesSent",
+    "RecordsSkipped",
+    "RowsAlreadyThere",
+    "RowsMoved",
+    "UnknownKeys",
+    "UsersNotEntered",
+];
 
 /// A metric with its namespace, and for those of functions the functions.
 type Watched = BTreeMap<(String, String), BTreeSet<String>>;
@@ -126,6 +134,27 @@ fn each_metric_of_an_alarm_is_written_by_the_function_that_it_watches() {
         let by = &alarmed[&("AWS/Lambda".to_owned(), metric.to_owned())];
         assert!(by.iter().eq(functions(&template).keys()), "{metric} of {by:?}");
     }
+}
+
+#[test]
+fn an_alarm_that_computes_uses_each_of_its_metrics_and_no_other() {
+    let template = template();
+    let mut computing = 0;
+    for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
+        let queries = alarm["Metrics"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(query) = queries.iter().find(|query| query["Expression"].is_string()) else { continue };
+        let expression = query["Expression"].as_str().unwrap();
+        // Functions and operators are in capitals.
+        let words = expression.split(|c: char| !c.is_ascii_alphanumeric());
+        let used: BTreeSet<_> =
+            words.filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())).collect();
+        let given = queries.iter().filter(|query| query["MetricStat"].is_object());
+        let given: BTreeSet<_> = given.map(|query| query["Id"].as_str().unwrap()).collect();
+        let expected = if expression.contains("METRICS()") { BTreeSet::new() } else { given };
+        assert_eq!(used, expected, "{id}: {expression}");
+        computing += 1;
+    }
+    assert!(computing > 1, "{computing}");
 }
 
 #[test]
