@@ -208,6 +208,27 @@ fn the_guide_names_only_what_the_template_has() {
 }
 
 #[test]
+fn the_guide_grants_the_columns_that_the_functions_write() {
+    let guide = text("docs/DEPLOY.md");
+    let columns = |text: &str, before: &str| -> Vec<String> {
+        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before}"));
+        rest.split_once(')').unwrap().0.split(", ").map(str::to_owned).collect()
+    };
+    assert_eq!(
+        columns(&guide, "GRANT INSERT ("),
+        columns(&text("sql/users/create.sql"), "INSERT INTO public.users (")
+    );
+    for statement in ["take_over", "set_cognito_user_id"] {
+        let statement = text(&format!("sql/users/{statement}.sql"));
+        let (_, assignments) = statement.split_once("\nSET ").unwrap();
+        let assigned = assignments.lines().next().unwrap();
+        let granted = columns(&guide, "GRANT UPDATE (");
+        assert_eq!(assigned.split(" = ").next(), Some(&*granted.join(", ")), "{statement}");
+        assert!(!assigned.contains(','), "{assigned}");
+    }
+}
+
+#[test]
 fn the_table_that_is_imported_is_the_one_that_is_deployed() {
     let (template, import) = (template(), document("import-table.yaml"));
     let table = |document: &Value| document["Resources"]["MessageTable"].clone();
