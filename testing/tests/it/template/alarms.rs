@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cruddur::metrics::{Metric, NAMESPACE};
 use serde_json::Value;
 
 use super::document::{binary, entries, functions, references, resources, template, text};
-
-const NAMESPACE: &str = "CruddurMessages";
 
 const ROUTES_WITH_TOKENS: [&str; 3] = ["create-message", "list-message-groups", "list-messages"];
 const WITH_TABLE: [&str; 4] = ["create-message", "list-message-groups", "list-messages", "stream-handler"];
@@ -20,22 +19,27 @@ const ALL: [&str; 6] = [
 ];
 
 /// The metrics of the functions, and which functions write them.
-const METRICS: [(&str, &[&str]); 14] = [
-    ("MessagesSent", &["create-message"]),
-    ("MessagesReplayed", &["create-message"]),
-    ("GroupsCreated", &["create-message"]),
-    ("RowsMoved", &["stream-handler"]),
-    ("RowsAlreadyThere", &["stream-handler"]),
-    ("RowsLocated", &["stream-handler"]),
-    ("GroupsNotMoved", &["stream-handler"]),
-    ("RecordsSkipped", &["stream-handler"]),
-    ("MoveDelay", &["stream-handler"]),
-    ("UnknownKeys", &ROUTES_WITH_TOKENS),
-    ("UsersNotEntered", &["post-confirmation"]),
-    ("ColdStarts", &ALL),
-    ("ReadRequestUnits", &WITH_TABLE),
-    ("WriteRequestUnits", &WITH_TABLE),
+const METRICS: [(Metric, &[&str]); 14] = [
+    (Metric::MessagesSent, &["create-message"]),
+    (Metric::MessagesReplayed, &["create-message"]),
+    (Metric::GroupsCreated, &["create-message"]),
+    (Metric::RowsMoved, &["stream-handler"]),
+    (Metric::RowsAlreadyThere, &["stream-handler"]),
+    (Metric::RowsLocated, &["stream-handler"]),
+    (Metric::GroupsNotMoved, &["stream-handler"]),
+    (Metric::RecordsSkipped, &["stream-handler"]),
+    (Metric::MoveDelay, &["stream-handler"]),
+    (Metric::UnknownKeys, &ROUTES_WITH_TOKENS),
+    (Metric::UsersNotEntered, &["post-confirmation"]),
+    (Metric::ColdStarts, &ALL),
+    (Metric::ReadRequestUnits, &WITH_TABLE),
+    (Metric::WriteRequestUnits, &WITH_TABLE),
 ];
+
+/// Who writes a metric, by its name.
+fn writers() -> BTreeMap<String, &'static [&'static str]> {
+    METRICS.map(|(metric, functions)| (format!("{metric:?}"), functions)).into()
+}
 
 /// What must wake somebody, whatever else does.
 const ALARMED: [&str; 7] = [
@@ -98,7 +102,7 @@ fn watched_by_dashboard(template: &Value) -> Watched {
 
 #[track_caller]
 fn assert_functions_write(watched: &Watched, by: &str) {
-    let known = BTreeMap::from(METRICS);
+    let known = writers();
     for ((namespace, metric), functions) in watched {
         if namespace != NAMESPACE {
             continue;
@@ -125,7 +129,7 @@ fn each_metric_of_an_alarm_is_written_by_the_function_that_it_watches() {
             alarmed.entry(metric).or_default().extend(functions);
         }
     }
-    let known = BTreeMap::from(METRICS);
+    let known = writers();
     for metric in ALARMED {
         let by = &alarmed[&(NAMESPACE.to_owned(), metric.to_owned())];
         assert!(by.iter().eq(known[metric]), "{metric} of {by:?}");
@@ -182,8 +186,8 @@ fn the_dashboard_shows_each_alarm_and_what_the_functions_write() {
     let shown: BTreeSet<_> =
         watched.keys().filter(|(namespace, _)| namespace == NAMESPACE).map(|(_, metric)| &**metric).collect();
     // The units are there as DynamoDB counts them, with those of refused writes.
-    let expected =
-        METRICS.iter().map(|(metric, _)| *metric).filter(|metric| !metric.ends_with("RequestUnits"));
+    let known = writers();
+    let expected = known.keys().map(String::as_str).filter(|metric| !metric.ends_with("RequestUnits"));
     assert_eq!(shown, expected.collect());
     for ((namespace, metric), by) in &watched {
         if namespace == "AWS/Lambda" && metric != "IteratorAge" {
