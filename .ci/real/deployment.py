@@ -7,6 +7,7 @@ Usage: deployment.py URL deploy API-URL   makes stack, mapping and user pool; pr
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -68,16 +69,14 @@ def trigger():
 
 
 def add_alarms():
-    """As calls of their own: the emulator's CloudFormation makes none."""
+    """The template's, as calls of their own: the emulator's CloudFormation makes none. And one of another stack."""
     topic = outputs()["AlarmTopicArn"]
-    for name, namespace, metric in (
-        ("5xx", "AWS/ApiGateway", "5xx"),
-        ("dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible"),
-    ):
+    names = re.findall(r"AlarmName: !Sub \$\{AWS::StackName\}(-\S+)", Path("template.yaml").read_text())
+    for name in [*names, "-staging-dead-letters"]:
         client("cloudwatch").put_metric_alarm(
-            AlarmName=f"{STACK}-{name}",
-            Namespace=namespace,
-            MetricName=metric,
+            AlarmName=f"{STACK}{name}",
+            Namespace="test",
+            MetricName=name,
             Statistic="Maximum",
             Period=60,
             EvaluationPeriods=1,
@@ -124,12 +123,12 @@ def damage(kind):
     elif kind == "trigger":
         client("cognito-idp").update_user_pool(UserPoolId=pool_id(), LambdaConfig={})
     elif kind == "alarm":
-        cloudwatch.set_alarm_state(AlarmName=f"{STACK}-5xx", StateValue="ALARM", StateReason="a test")
+        cloudwatch.set_alarm_state(AlarmName=f"{STACK}-api-5xx", StateValue="ALARM", StateReason="a test")
     elif kind == "silent":
-        cloudwatch.set_alarm_state(AlarmName=f"{STACK}-5xx", StateValue="OK", StateReason="a test")
+        cloudwatch.set_alarm_state(AlarmName=f"{STACK}-api-5xx", StateValue="OK", StateReason="a test")
         cloudwatch.disable_alarm_actions(AlarmNames=[f"{STACK}-dead-letters"])
     elif kind == "alarms":
-        cloudwatch.delete_alarms(AlarmNames=[f"{STACK}-5xx", f"{STACK}-dead-letters"])
+        cloudwatch.delete_alarms(AlarmNames=[f"{STACK}-api-5xx", f"{STACK}-dead-letters"])
     elif kind == "letter":
         client("sqs").send_message(QueueUrl=outputs()["StreamDeadLetterQueueUrl"], MessageBody=json.dumps({}))
     elif kind == "restored":

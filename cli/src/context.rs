@@ -112,7 +112,13 @@ impl Context {
     #[must_use]
     pub fn named_table(&self) -> Option<String> {
         let variable = || environment("DDB_MESSAGE_TABLE").filter(|name| !name.is_empty());
-        self.global.table.clone().or_else(variable)
+        self.table_option().or_else(variable)
+    }
+
+    /// The table that the command line names.
+    #[must_use]
+    pub fn table_option(&self) -> Option<String> {
+        self.global.table.clone()
     }
 
     /// The region that the command line names.

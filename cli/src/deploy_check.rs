@@ -181,8 +181,13 @@ struct Deployment {
 impl Deployment {
     /// Says whose it is before anything else.
     async fn find(context: &Context, options: &Options) -> Result<Self> {
-        let named_pool = options.pool.configured(context)?;
-        let named_table = context.named_table();
+        // A variable of the shell may be meant for another deployment than the one that is named.
+        let (named_pool, named_table) = if options.stack.is_some() {
+            let pool = options.pool.user_pool.is_some().then(|| options.pool.configured(context));
+            (pool.transpose()?.flatten(), context.table_option())
+        } else {
+            (options.pool.configured(context)?, context.named_table())
+        };
         let sdk = if options.stack.is_some() || named_pool.is_some() || named_table.is_some() {
             Some(context.aws_config().await?)
         } else {
@@ -216,7 +221,8 @@ impl Deployment {
             Some(pool) => Some(Pool::new(context, pool).await),
             None => None,
         };
-        let variable = environment("AWS_COGNITO_USER_POOL_CLIENT_ID").unwrap_or_default();
+        let variable = environment("AWS_COGNITO_USER_POOL_CLIENT_ID").filter(|_| stack.is_none());
+        let variable = variable.unwrap_or_default();
         let variable = variable.split(',').next().filter(|id| !id.is_empty()).map(str::to_owned);
         let client_id = options.client.clone().or_else(|| output("UserPoolClientId")).or(variable);
         if options.create_test_users && (pool.is_none() || client_id.is_none()) {
@@ -251,14 +257,21 @@ impl Deployment {
         };
         let api = Api::new(context, self.url.clone())?;
         if check_without_token(report, &api, options).await? {
-            let (pair, test_users) =
-                Box::pin(self.pair(options, report, calls.as_ref(), trigger.as_deref())).await?;
-            conversation::check(report, &api, &pair, patience).await?;
+            let mut test_users = Vec::new();
+            let trigger = trigger.as_deref();
+            let look = async {
+                let pair = self.pair(options, report, calls.as_ref(), trigger, &mut test_users).await?;
+                conversation::check(report, &api, &pair, patience).await
+            };
+            let mut looked = Box::pin(look).await;
+            // Whatever has failed, and if only the output: nobody of them may sign in afterwards.
             if let Some(pool) = &self.pool {
                 for user in &test_users {
-                    report.check("a test user's end", pool.disable(user)).await?;
+                    let ended = report.check("a test user's end", pool.disable(user)).await;
+                    looked = looked.and(ended.map(drop));
                 }
             }
+            looked?;
         }
         let missing = |name: &str| format!("the stack has no output {name}, or none is named");
         match (&calls, output("StreamDeadLetterQueueUrl")) {
@@ -298,40 +311,39 @@ impl Deployment {
         Ok(())
     }
 
-    /// The two who write to each other, and those of them who were made for it.
+    /// The two who write to each other. Those of them who may sign in from now on are added to `users`.
     async fn pair(
         &self,
         options: &Options,
         report: &mut Report,
         calls: Option<&Calls>,
         trigger: Option<&str>,
-    ) -> Result<(Pair, Vec<TestUser>)> {
-        let mut users = Vec::new();
+        users: &mut Vec<TestUser>,
+    ) -> Result<Pair> {
         if !options.create_test_users {
             let token = |name| {
                 environment(name).filter(|token| !token.is_empty()).and_then(|token| Token::new(&token))
             };
             let (sender, receiver) = (token("CRUDDUR_TOKEN_A"), token("CRUDDUR_TOKEN_B"));
-            return Ok((Pair { sender, receiver, handle: options.receiver.clone() }, users));
+            return Ok(Pair { sender, receiver, handle: options.receiver.clone() });
         }
         // Both were looked for at the beginning.
         let pool = self.pool.as_ref().context("no pool is named")?;
         let client_id = self.client_id.as_ref().context("no client of the pool is named")?;
         let mut tokens = [None, None];
         for (handle, of_user) in TEST_HANDLES.into_iter().zip(&mut tokens) {
-            let signed_in = report.check("a test user", Box::pin(pool.sign_in(client_id, handle))).await?;
-            let Some((user, token)) = signed_in else { continue };
-            match (calls, trigger) {
-                (Some(calls), Some(function)) => {
-                    report.check("post-confirmation", pool.confirm(calls, function, &user)).await?;
+            let signed_in = Box::pin(pool.sign_in(client_id, handle, users));
+            let Some(token) = report.check("a test user", signed_in).await? else { continue };
+            match (calls, trigger, users.last()) {
+                (Some(calls), Some(function), Some(user)) => {
+                    report.check("post-confirmation", pool.confirm(calls, function, user)).await?;
                 }
                 _ => report.skip("post-confirmation", "it takes the sign-up trigger")?,
             }
-            users.push(user);
             *of_user = Some(token);
         }
         let [_, handle] = TEST_HANDLES.map(str::parse::<Handle>);
         let [sender, receiver] = tokens;
-        Ok((Pair { sender, receiver, handle: Some(handle?) }, users))
+        Ok(Pair { sender, receiver, handle: Some(handle?) })
     }
 }

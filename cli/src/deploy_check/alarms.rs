@@ -35,10 +35,29 @@ struct Alarm {
     actions: Vec<String>,
 }
 
-/// The stack's alarms: they are there, none is on, and each tells somebody.
+/// What the template's alarms are called, behind the stack's name and a hyphen. (What else begins so may be another
+/// stack's: `cruddur-messages-staging` beside `cruddur-messages`.)
+const NAMES: [&str; 12] = [
+    "iterator-age",
+    "dead-letters",
+    "groups-not-moved",
+    "records-skipped",
+    "inbox-stalled",
+    "api-5xx",
+    "api-latency",
+    "function-errors",
+    "throttles",
+    "table-throttles",
+    "unknown-keys",
+    "users-not-entered",
+];
+
+/// The stack's alarms: they are all there, none is on, and each tells somebody.
 pub(super) async fn check(calls: &Calls, stack: &str) -> Look {
-    let alarms = alarms(calls, &format!("{stack}-")).await?;
-    judge(&alarms)
+    let mut alarms = alarms(calls, &format!("{stack}-")).await?;
+    let expected = NAMES.map(|name| format!("{stack}-{name}"));
+    alarms.retain(|alarm| expected.contains(&alarm.name));
+    judge(&alarms, &expected)
 }
 
 async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
@@ -58,14 +77,16 @@ async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
     }
 }
 
-fn judge(alarms: &[Alarm]) -> Look {
+fn judge(alarms: &[Alarm], expected: &[String]) -> Look {
     let names = |is_it: &dyn Fn(&Alarm) -> bool| {
         let names = alarms.iter().filter(|alarm| is_it(alarm)).map(|alarm| &*alarm.name);
         names.collect::<Vec<_>>().join(", ")
     };
-    if alarms.is_empty() {
+    let missing = expected.iter().filter(|name| alarms.iter().all(|alarm| alarm.name != **name));
+    let missing = missing.map(String::as_str).collect::<Vec<_>>();
+    if !missing.is_empty() {
         return Err(Problem::new(
-            "there are none",
+            format!("not there: {}", missing.join(", ")),
             "deploy the template's alarms: nobody learns of a failure without",
         ));
     }
@@ -119,14 +140,25 @@ mod tests {
             });
             serde_json::from_value(alarm).unwrap()
         });
-        let judged = judge(&alarms.collect::<Vec<_>>());
+        let expected = (0..states.len()).map(|number| format!("stack-{number}")).collect::<Vec<_>>();
+        let judged = judge(&alarms.collect::<Vec<_>>(), &expected);
         judged.map(|_| "good".to_owned()).map_err(|problem| problem.seen)
+    }
+
+    #[test]
+    fn the_alarms_are_those_of_the_template() {
+        let template = include_str!("../../../template.yaml");
+        let names = template
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("AlarmName: !Sub ${AWS::StackName}-"));
+        assert_eq!(names.collect::<Vec<_>>(), NAMES);
     }
 
     #[test]
     fn alarms_are_quiet_and_tell_somebody() {
         let topic = || json!(["arn:aws:sns:eu-central-1:123456789012:topic"]);
-        assert_eq!(judged(&[]), Err("there are none".to_owned()));
+        let problem = judge(&[], &["stack-a".to_owned(), "stack-b".to_owned()]).err();
+        assert_eq!(problem.map(|problem| problem.seen), Some("not there: stack-a, stack-b".to_owned()));
         assert_eq!(
             judged(&[("OK", true, topic()), ("INSUFFICIENT_DATA", true, topic())]),
             Ok("good".to_owned())

@@ -7,7 +7,7 @@ use aws_sdk_cognitoidentityprovider::{
     types::{AttributeType, AuthFlowType, MessageActionType, UserPoolType, UserType, UsernameAttributeType},
 };
 use cruddur::random::Random;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -23,6 +23,9 @@ use crate::{
 
 /// The handles of the test users: who writes first, and who answers.
 pub(super) const TEST_HANDLES: [&str; 2] = ["deploy-check-a", "deploy-check-b"];
+
+/// What is encoded in a part of a path, as AWS signs it (RFC 3986).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where no mail ever arrives.
 const MAIL_DOMAIN: &str = "deploy-check.invalid";
@@ -76,8 +79,14 @@ impl Pool {
         }
     }
 
-    /// Signs the test user in, whom it makes where they are missing, with a password that nobody gets to know.
-    pub(super) async fn sign_in(&self, client_id: &str, handle: &'static str) -> Look<(TestUser, Token)> {
+    /// Signs the test user in, whom it makes where they are missing, with a password that nobody gets to know. The
+    /// user is added to `users` before they may sign in, whether or not they get that far.
+    pub(super) async fn sign_in(
+        &self,
+        client_id: &str,
+        handle: &'static str,
+        users: &mut Vec<TestUser>,
+    ) -> Look<Token> {
         let pool = self.describe().await?;
         let mail = format!("{handle}@{MAIL_DOMAIN}");
         let by_mail = pool.username_attributes().contains(&UsernameAttributeType::Email);
@@ -86,8 +95,8 @@ impl Pool {
             Some(sub) => sub,
             None => self.create(&username, handle, &mail).await?,
         };
-        let user = TestUser { username, sub, handle };
-        let (client, id, username) = (&self.client, self.pool.id(), &user.username);
+        users.push(TestUser { username: username.clone(), sub, handle });
+        let (client, id, username) = (&self.client, self.pool.id(), &username);
         let enabled = client.admin_enable_user().user_pool_id(id).username(username).send().await;
         enabled.map_err(|error| self.problem("cognito-idp:AdminEnableUser", &error))?;
         // With a letter of each kind, whatever the pool's rules are.
@@ -97,7 +106,7 @@ impl Pool {
         let set = set.password(&password).permanent(true).send().await;
         set.map_err(|error| self.problem("cognito-idp:AdminSetUserPassword", &error))?;
         let token = self.token(client_id, username, &password).await?;
-        Ok(Good::with(format!("{handle} is signed in"), (user, token)))
+        Ok(Good::with(format!("{handle} is signed in"), token))
     }
 
     /// Runs the trigger for the test user, as Cognito does for whoever confirms a sign-up. (It does not for users
@@ -117,13 +126,13 @@ impl Pool {
             }},
             "response": {},
         });
-        let path =
-            format!("/2015-03-31/functions/{}/invocations", utf8_percent_encode(function, NON_ALPHANUMERIC));
+        let path = format!("/2015-03-31/functions/{}/invocations", utf8_percent_encode(function, RESERVED));
         let permission = "lambda:InvokeFunction on the function post-confirmation";
         let answer: Value =
             calls.rest(Service::Lambda, Method::POST, &path, &event.to_string(), permission).await?;
         if answer == event {
-            return Ok(Good::new(format!("it has run for {handle}")));
+            // It answers so whether or not the database took the user: whether it did, the token's check shows.
+            return Ok(Good::new(format!("it has answered for {handle}")));
         }
         Err(Problem::new(
             "it does not answer with the event it got, which fails every sign-up",
