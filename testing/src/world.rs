@@ -155,6 +155,11 @@ impl World {
             handle,
         };
         let subject = format!("5ub00000-0000-4000-8000-{number:012}");
+        self.enter(user, &subject).await
+    }
+
+    /// Puts a user into PostgreSQL, with an access token.
+    pub async fn enter(&self, user: User, subject: &str) -> TestUser {
         let statement = include_str!("../../sql/users/create_demo.sql");
         let parameters = [
             (&user.uuid as _, Type::UUID),
@@ -164,7 +169,7 @@ impl World {
             (&subject as _, Type::TEXT),
         ];
         self.postgres().query(statement, &parameters).await.unwrap();
-        self.with_token(user, &subject)
+        self.with_token(user, subject)
     }
 
     /// The demo user with this handle, for tests that show uuids and names. All tests share the user, but each

@@ -8,7 +8,6 @@ use cruddur::user::User;
 use serde_json::{Value, json};
 use testing::{Answer, TestUser, World, invariants, world::stream_record};
 use tokio::time::Instant;
-use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 /// What the calls since the last look cost, and how many of them had to wait for one another.
@@ -83,18 +82,7 @@ async fn user_with_longest_names(world: &World, letter: char) -> TestUser {
     let handle = format!("{}{}", letter, &uuid.simple().to_string()[3..]);
     assert_eq!(handle.len(), 30);
     let user = User { uuid, handle, display_name: "\u{1f600}".repeat(64) };
-    let subject = uuid.to_string();
-    let statement = include_str!("../../../sql/users/create_demo.sql");
-    let parameters = [
-        (&user.uuid as _, Type::UUID),
-        (&user.handle as _, Type::TEXT),
-        (&user.display_name as _, Type::TEXT),
-        (&format!("{}@example.com", user.handle) as _, Type::TEXT),
-        (&subject as _, Type::TEXT),
-    ];
-    world.postgres().query(statement, &parameters).await.unwrap();
-    let token = world.issuer.access_token(&subject, &user.handle).unwrap();
-    TestUser { user, subject, token }
+    world.enter(user, &uuid.to_string()).await
 }
 
 /// Sends as `sender`, with a key where there is one.

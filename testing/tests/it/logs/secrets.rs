@@ -8,7 +8,6 @@ use http::{Method, Request};
 use local::deployment::Parts;
 use serde_json::{Value, json};
 use testing::{Failure, Fate, TestUser, World, broken_postgres};
-use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::{
@@ -134,18 +133,7 @@ async fn secret_user(world: &World, letter: &str) -> TestUser {
         handle: format!("{SECRET}-{letter}-{}", &uuid.simple().to_string()[..8]),
         display_name: format!("{SECRET} {letter}"),
     };
-    let statement = include_str!("../../../../sql/users/create_demo.sql");
-    let subject = uuid.to_string();
-    let parameters = [
-        (&user.uuid as _, Type::UUID),
-        (&user.handle as _, Type::TEXT),
-        (&user.display_name as _, Type::TEXT),
-        (&format!("{}@example.com", user.handle) as _, Type::TEXT),
-        (&subject as _, Type::TEXT),
-    ];
-    world.postgres().query(statement, &parameters).await.unwrap();
-    let token = world.issuer.access_token(&subject, &user.handle).unwrap();
-    TestUser { user, subject, token }
+    world.enter(user, &uuid.to_string()).await
 }
 
 /// Confirmations: of a new user, of one whose names are taken or odd, and events that are none.
