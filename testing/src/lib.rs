@@ -12,11 +12,12 @@ pub mod broken_postgres;
 pub mod conversation;
 pub mod damage;
 pub mod emulator;
-pub mod invariants;
 pub mod policy;
 pub mod postgres;
 pub mod sends;
 pub mod world;
+
+pub use checker::invariants;
 
 pub use self::{
     emulator::{Call, Emulator, Failure, Fate},

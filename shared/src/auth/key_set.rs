@@ -91,11 +91,13 @@ impl KeySet {
     pub fn from_url(url: impl Into<String>) -> Self {
         // The HTTP stack that the SDK has brought along: a second one would only be weight.
         let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build();
-        let source = Source {
-            url: url.into(),
-            connector: SharedHttpConnector::new(connector),
-            last_fetch: Mutex::new(None),
-        };
+        Self::from_url_over(SharedHttpConnector::new(connector), url)
+    }
+
+    /// [`Self::from_url`] over a connector of the caller's.
+    #[must_use]
+    pub fn from_url_over(connector: SharedHttpConnector, url: impl Into<String>) -> Self {
+        let source = Source { url: url.into(), connector, last_fetch: Mutex::new(None) };
         Self { keys: RwLock::default(), source: Some(source) }
     }
 

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt, io, str::FromStr, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{
     Client, Config, NoTls,
     config::{Host, SslMode},
@@ -26,6 +27,8 @@ use super::{
 pub struct DatabaseServer {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    /// Opens a stream to the server; none: it is reached over a socket, as the URL says.
+    open: Option<Arc<Open>>,
     /// Signs the password of each connection; none: it is the URL's, if any.
     iam: Option<RdsIam>,
 }
@@ -130,7 +133,17 @@ impl DatabaseServer {
             config.ssl_mode(SslMode::Disable);
             None
         };
-        Ok(Self { config, tls, iam })
+        Ok(Self { config, tls, open: None, iam })
+    }
+
+    /// A server that takes anybody in, at the other end of the streams that `open` opens: one in the same process.
+    pub fn behind<S>(open: impl Fn() -> S + Send + Sync + 'static) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let mut config = Config::new();
+        config.user("cruddur").ssl_mode(SslMode::Disable);
+        Self { config, tls: None, open: Some(Arc::new(move || Box::new(open()))), iam: None }
     }
 
     /// A connection, and what has to be polled for it.
@@ -143,6 +156,10 @@ impl DatabaseServer {
                 Cow::Owned(config)
             }
         };
+        if let Some(open) = &self.open {
+            let (client, connection) = config.connect_raw(open(), NoTls).await?;
+            return Ok((client, Box::pin(connection)));
+        }
         match &self.tls {
             None => {
                 let (client, connection) = config.connect(NoTls).await?;
@@ -189,6 +206,12 @@ impl DatabaseServer {
     }
 }
 
+type Open = dyn Fn() -> Box<dyn Stream> + Send + Sync;
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// The task of a connection: it ends with the client, or with the connection.
 pub type Driver = std::pin::Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 
@@ -229,7 +252,7 @@ fn client_config(roots: RootCertStore) -> ClientConfig {
 impl From<Config> for DatabaseServer {
     /// The server of `config`, without TLS.
     fn from(config: Config) -> Self {
-        Self { config, tls: None, iam: None }
+        Self { config, tls: None, open: None, iam: None }
     }
 }
 

@@ -1,0 +1,360 @@
+//! What clients asked for and were answered, held against what is in the table in the end.
+//!
+//! The anomalies have the names that Jepsen's checkers gave them. A message is known by its text, so every request of
+//! a history has to have a text of its own, and all requests with one idempotency key the same.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+};
+
+use cruddur::{message::MessageRow, sort_key::SortKey};
+use uuid::Uuid;
+
+/// A point in the order of what clients did. Two things that happened one after the other have different moments.
+pub type Moment = u64;
+
+/// Everything that clients did.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Requests to send a message.
+    pub sends: Vec<Send>,
+    /// Answers to requests for a page of messages.
+    pub messages: Vec<Messages>,
+    /// Answers to requests for a page of groups.
+    pub groups: Vec<Groups>,
+}
+
+/// One request to send a message. A repeated request is another one.
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// Who sent it.
+    pub sender: Uuid,
+    /// The group it was meant for.
+    pub group: Uuid,
+    /// The text, by which the message is known.
+    pub text: String,
+    /// What makes a repeated request known.
+    pub key: Option<String>,
+    /// When it was made.
+    pub begun: Moment,
+    /// When it was answered, and how; none: never.
+    pub ended: Option<(Moment, Outcome)>,
+}
+
+/// How a request to send a message was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The message is stored, with this group and key.
+    Acknowledged(Uuid, SortKey),
+    /// It is not stored, and will not be.
+    Refused,
+    /// Nobody knows: a 503, a 5xx of the gateway's, a broken connection.
+    Unknown,
+}
+
+/// A page of a group's messages, the first and newest one.
+#[derive(Clone, Debug)]
+pub struct Messages {
+    /// Who asked.
+    pub reader: Uuid,
+    /// The group.
+    pub group: Uuid,
+    /// When the request was made.
+    pub begun: Moment,
+    /// When it was answered.
+    pub ended: Moment,
+    /// The messages, oldest to newest.
+    pub rows: Vec<(SortKey, String)>,
+    /// How many were asked for.
+    pub limit: usize,
+}
+
+/// A page of a user's groups, the first and newest one.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    /// Who asked.
+    pub reader: Uuid,
+    /// When the request was made.
+    pub begun: Moment,
+    /// When it was answered.
+    pub ended: Moment,
+    /// The groups and the times they stand at, newest first.
+    pub rows: Vec<(Uuid, cruddur::timestamp::Timestamp)>,
+}
+
+/// What must not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Anomaly {
+    /// An acknowledged message is not there, or is not what was acknowledged (I5).
+    Lost,
+    /// A message is there more often than requests allow (I6).
+    Duplicated,
+    /// A message is there that nobody asked for, or that was refused (I5).
+    Unexpected,
+    /// Two answers to one idempotency key differ (I6).
+    Contradicted,
+    /// A message sorts before one that was acknowledged before it was sent (I8).
+    Reordered,
+    /// A page does not show what it has to.
+    Missing,
+    /// A page shows what is not there, or shows it twice (I2).
+    Phantom,
+    /// A later page shows less, or older, than an earlier one (I4).
+    NonMonotonic,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Its kind.
+    pub anomaly: Anomaly,
+    /// What was found where.
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.anomaly, self.what)
+    }
+}
+
+/// Every anomaly in `history`, given the messages that are stored in the end, by their groups and in their order.
+#[must_use]
+pub fn check(history: &History, stored: &BTreeMap<Uuid, Vec<MessageRow>>) -> Vec<Finding> {
+    let mut check = Check { history, stored: Stored::new(stored), findings: Vec::new() };
+    check.requests();
+    check.sends();
+    check.order();
+    check.pages_of_messages();
+    check.pages_of_groups();
+    check.findings
+}
+
+/// A stored message.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    group: Uuid,
+    row: &'a MessageRow,
+}
+
+struct Stored<'a> {
+    by_text: HashMap<&'a str, Vec<Place<'a>>>,
+    by_group: &'a BTreeMap<Uuid, Vec<MessageRow>>,
+}
+
+impl<'a> Stored<'a> {
+    fn new(by_group: &'a BTreeMap<Uuid, Vec<MessageRow>>) -> Self {
+        let mut by_text = HashMap::<_, Vec<_>>::new();
+        for (group, rows) in by_group {
+            for row in rows {
+                by_text.entry(row.message.as_str()).or_default().push(Place { group: *group, row });
+            }
+        }
+        Self { by_text, by_group }
+    }
+
+    fn with_text(&self, text: &str) -> &[Place<'a>] {
+        self.by_text.get(text).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Requests that may store one message together: those with one idempotency key, or one without.
+#[derive(Default)]
+struct Intent<'a> {
+    sends: Vec<&'a Send>,
+}
+
+struct Check<'a> {
+    history: &'a History,
+    stored: Stored<'a>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Check<'a> {
+    fn found(&mut self, anomaly: Anomaly, what: String) {
+        self.findings.push(Finding { anomaly, what });
+    }
+
+    /// The requests by what they are known by.
+    fn intents(&self) -> Vec<Intent<'a>> {
+        let mut keyed = BTreeMap::<(Uuid, &str), Intent<'_>>::new();
+        let mut intents = Vec::new();
+        for send in &self.history.sends {
+            match &send.key {
+                Some(key) => keyed.entry((send.sender, key)).or_default().sends.push(send),
+                None => intents.push(Intent { sends: vec![send] }),
+            }
+        }
+        intents.extend(keyed.into_values());
+        intents
+    }
+
+    /// What is stored was asked for.
+    fn requests(&mut self) {
+        let asked = self.history.sends.iter().map(|send| send.text.as_str()).collect::<BTreeSet<_>>();
+        let unasked =
+            self.stored.by_text.keys().filter(|text| !asked.contains(*text)).map(|text| (*text).to_owned());
+        for text in unasked.collect::<BTreeSet<_>>() {
+            self.found(Anomaly::Unexpected, format!("nobody sent {text:?}"));
+        }
+    }
+
+    /// What is stored is what the answers say.
+    fn sends(&mut self) {
+        for Intent { sends } in self.intents() {
+            let texts = sends.iter().map(|send| send.text.as_str()).collect::<BTreeSet<_>>();
+            let places =
+                texts.iter().flat_map(|text| self.stored.with_text(text)).copied().collect::<Vec<_>>();
+            if places.len() > 1 {
+                self.found(Anomaly::Duplicated, format!("{} messages of {texts:?}", places.len()));
+            }
+            let mut acknowledged = BTreeSet::new();
+            for send in &sends {
+                let place = self.stored.with_text(&send.text).first().copied();
+                if let Some(place) = place
+                    && (place.group != send.group || place.row.sender_uuid != send.sender)
+                {
+                    self.found(
+                        Anomaly::Unexpected,
+                        format!("{:?} is another group's or sender's", send.text),
+                    );
+                }
+                match (&send.ended, place) {
+                    (Some((_, Outcome::Acknowledged(group, sk))), place) => {
+                        acknowledged.insert((*group, *sk));
+                        if place.is_none_or(|place| place.group != *group || place.row.sk != *sk) {
+                            self.found(Anomaly::Lost, format!("{:?}, acknowledged at {sk}", send.text));
+                        }
+                    }
+                    // Another request with the same key and text may have stored it.
+                    (Some((_, Outcome::Refused)), Some(_)) if sends.len() == 1 => {
+                        self.found(Anomaly::Unexpected, format!("{:?} was refused and is there", send.text));
+                    }
+                    _ => {}
+                }
+            }
+            if acknowledged.len() > 1 {
+                self.found(Anomaly::Contradicted, format!("{} answers to {texts:?}", acknowledged.len()));
+            }
+        }
+    }
+
+    /// What was acknowledged before a request was made sorts before what it stores.
+    fn order(&mut self) {
+        // By group, when a message was acknowledged first, and where it stands.
+        let mut acknowledged = HashMap::<Uuid, Vec<(Moment, SortKey)>>::new();
+        for send in &self.history.sends {
+            if let Some((moment, Outcome::Acknowledged(group, sk))) = &send.ended {
+                acknowledged.entry(*group).or_default().push((*moment, *sk));
+            }
+        }
+        for sends in acknowledged.values_mut() {
+            sends.sort_unstable();
+            let mut greatest = sends[0].1;
+            for (_, sk) in sends.iter_mut() {
+                greatest = greatest.max(*sk);
+                *sk = greatest;
+            }
+        }
+        let mut findings = Vec::new();
+        for Intent { sends } in self.intents() {
+            let Some(begun) = sends.iter().map(|send| send.begun).min() else { continue };
+            let Some(place) = sends.iter().find_map(|send| self.stored.with_text(&send.text).first()) else {
+                continue;
+            };
+            let before = acknowledged.get(&place.group).map_or(&[][..], Vec::as_slice);
+            let known = before.partition_point(|(moment, _)| *moment < begun);
+            if let Some((_, greatest)) = known.checked_sub(1).map(|last| before[last])
+                && greatest >= place.row.sk
+            {
+                findings.push(format!("{:?} sorts before {greatest}", place.row.message));
+            }
+        }
+        findings.into_iter().for_each(|what| self.found(Anomaly::Reordered, what));
+    }
+
+    fn pages_of_messages(&mut self) {
+        // By group: what pages that end before this moment have to show.
+        let mut known = HashMap::<Uuid, Vec<(Moment, SortKey)>>::new();
+        for send in &self.history.sends {
+            if let Some((moment, Outcome::Acknowledged(group, sk))) = &send.ended {
+                known.entry(*group).or_default().push((*moment, *sk));
+            }
+        }
+        let acknowledged = known.clone();
+        for page in &self.history.messages {
+            known.entry(page.group).or_default().extend(page.rows.iter().map(|(sk, _)| (page.ended, *sk)));
+        }
+        for page in &self.history.messages {
+            let shown = page.rows.iter().map(|(sk, _)| *sk).collect::<BTreeSet<_>>();
+            let title = format!("a page of {} as of {}", page.group, page.begun);
+            if shown.len() != page.rows.len() || page.rows.len() > page.limit {
+                self.found(Anomaly::Phantom, format!("{title}: a message twice, or too many"));
+            }
+            if !page.rows.is_sorted() {
+                self.found(Anomaly::Phantom, format!("{title}: not from the oldest to the newest"));
+            }
+            let of_group = self.stored.by_group.get(&page.group).map_or(&[][..], Vec::as_slice);
+            for (sk, text) in &page.rows {
+                let there = of_group.iter().any(|row| row.sk == *sk && row.message == *text);
+                if !there {
+                    self.found(Anomaly::Phantom, format!("{title}: {sk} {text:?} is not there"));
+                }
+            }
+            // A full page shows the newest only.
+            let from = (page.rows.len() >= page.limit).then(|| shown.first().copied()).flatten();
+            let expected = |known: &HashMap<Uuid, Vec<(Moment, SortKey)>>| {
+                let of_group = known.get(&page.group).map_or(&[][..], Vec::as_slice);
+                let before = of_group.iter().filter(|(moment, _)| *moment < page.begun);
+                before.map(|(_, sk)| *sk).find(|sk| from.is_none_or(|from| *sk >= from) && !shown.contains(sk))
+            };
+            if let Some(sk) = expected(&acknowledged) {
+                self.found(Anomaly::Missing, format!("{title}: {sk} was acknowledged before"));
+            } else if let Some(sk) = expected(&known) {
+                self.found(Anomaly::NonMonotonic, format!("{title}: {sk} was shown before"));
+            }
+        }
+    }
+
+    fn pages_of_groups(&mut self) {
+        let mut by_reader = BTreeMap::<Uuid, Vec<&Groups>>::new();
+        for page in &self.history.groups {
+            by_reader.entry(page.reader).or_default().push(page);
+            let title = format!("the groups of {} as of {}", page.reader, page.begun);
+            let groups = page.rows.iter().map(|(group, _)| group).collect::<BTreeSet<_>>();
+            if groups.len() != page.rows.len() {
+                self.found(Anomaly::Phantom, format!("{title}: a group twice"));
+            }
+            if !page.rows.is_sorted_by(|a, b| a.1 >= b.1) {
+                self.found(Anomaly::Phantom, format!("{title}: not from the newest to the oldest"));
+            }
+            for (group, created_at) in &page.rows {
+                let of_group = self.stored.by_group.get(group).map_or(&[][..], Vec::as_slice);
+                if !of_group.iter().any(|row| row.sk.created_at == *created_at) {
+                    self.found(Anomaly::Phantom, format!("{title}: {group} is at no message"));
+                }
+            }
+        }
+        for pages in by_reader.into_values() {
+            for later in &pages {
+                let place = |page: &Groups, group: &Uuid| {
+                    page.rows.iter().find(|(other, _)| other == group).map(|(_, created_at)| *created_at)
+                };
+                let back = pages.iter().filter(|earlier| earlier.ended < later.begun).find_map(|earlier| {
+                    let moved_back = |(group, before): &&(Uuid, _)| {
+                        place(later, group).is_some_and(|after| after < *before)
+                    };
+                    earlier.rows.iter().find(moved_back)
+                });
+                if let Some((group, before)) = back {
+                    let reader = later.reader;
+                    self.found(
+                        Anomaly::NonMonotonic,
+                        format!("{group} was at {before} in the inbox of {reader}, and then before"),
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Every decision of a run, drawn from one seed.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use cruddur::random::Random;
+
+/// Random decisions. Cheap to clone: clones draw from the same sequence.
+#[derive(Clone, Debug)]
+pub struct Dice(Arc<Mutex<fastrand::Rng>>);
+
+impl Dice {
+    /// The sequence of `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))))
+    }
+
+    fn draw<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        draw(&mut self.0.lock().unwrap())
+    }
+
+    /// True with this probability.
+    #[must_use]
+    pub fn chance(&self, probability: f64) -> bool {
+        self.draw(|rng| rng.f64() < probability)
+    }
+
+    /// A number from zero on, smaller than `end`.
+    #[must_use]
+    pub fn below(&self, end: usize) -> usize {
+        self.draw(|rng| rng.usize(..end))
+    }
+
+    /// A number between the two, which are both possible.
+    #[must_use]
+    pub fn between(&self, least: u64, greatest: u64) -> u64 {
+        self.draw(|rng| rng.u64(least..=greatest))
+    }
+
+    /// One of `choices`.
+    #[must_use]
+    pub fn pick<'a, T>(&self, choices: &'a [T]) -> &'a T {
+        &choices[self.below(choices.len())]
+    }
+
+    /// A time between the two.
+    #[must_use]
+    pub fn duration(&self, least: Duration, greatest: Duration) -> Duration {
+        let [least, greatest] =
+            [least, greatest].map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        Duration::from_micros(self.between(least, greatest))
+    }
+
+    /// Puts `items` into any order.
+    pub fn shuffle<T>(&self, items: &mut [T]) {
+        self.draw(|rng| rng.shuffle(items));
+    }
+
+    /// The functions' randomness.
+    #[must_use]
+    pub fn random(&self) -> Random {
+        let dice = self.clone();
+        Random::from_fn(move |bytes| dice.draw(|rng| rng.fill(bytes)))
+    }
+}

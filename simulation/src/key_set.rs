@@ -1,0 +1,117 @@
+//! The user pool: whose tokens the functions accept, and the URL of its key set.
+
+use std::{
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
+};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+};
+use aws_smithy_types::body::SdkBody;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use cruddur::{auth::key_set::KeySet, config::TokenConfig};
+use serde_json::{Value, json};
+
+use crate::{dice::Dice, fault::Fault, users::Health, world::Faults};
+
+/// The one key of the pool. What it is makes no difference to a run.
+static KEY: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+
+const KID: &str = "key-1";
+const ISSUER: &str = "https://pool.test";
+const CLIENT: &str = "client";
+
+/// The functions' configuration.
+#[must_use]
+pub fn config() -> TokenConfig {
+    TokenConfig { issuer: ISSUER.to_owned(), client_ids: vec![CLIENT.to_owned()], key_set: None }
+}
+
+/// An access token that is good for ten days around the simulated time, wherever the clocks jump.
+#[must_use]
+pub fn token(subject: &str, now: i64) -> String {
+    const FIVE_DAYS: i64 = 5 * 24 * 3_600;
+    let header = json!({"alg": "RS256", "kid": KID});
+    let claims = json!({
+        "iss": ISSUER,
+        "sub": subject,
+        "token_use": "access",
+        "client_id": CLIENT,
+        "iat": now - FIVE_DAYS,
+        "exp": now + FIVE_DAYS,
+    });
+    let part = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
+    let signed = format!("{}.{}", part(&header), part(&claims));
+    let mut signature = vec![0; KEY.public_modulus_len()];
+    KEY.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+    format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// The key set's URL.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    health: Arc<Mutex<Health>>,
+    faults: Faults,
+    dice: Dice,
+}
+
+impl Pool {
+    /// A pool that is well.
+    #[must_use]
+    pub fn new(faults: Faults, dice: Dice) -> Self {
+        Self { health: Arc::default(), faults, dice }
+    }
+
+    /// From now on the URL is like this.
+    pub fn set(&self, health: Health) {
+        *self.health.lock().unwrap() = health;
+    }
+
+    /// The key set as a new execution environment has it: empty, and fetched when it is needed.
+    #[must_use]
+    pub fn key_set(&self) -> KeySet {
+        KeySet::from_url_over(SharedHttpConnector::new(self.clone()), format!("{ISSUER}/.well-known/jwks.json"))
+    }
+
+    async fn serve(self) -> Result<HttpResponse, ConnectorError> {
+        tokio::time::sleep(self.dice.duration(Duration::from_millis(1), Duration::from_millis(30))).await;
+        let health = *self.health.lock().unwrap();
+        let mut body = key_set().to_string();
+        if let Health::Fails(fault) = health {
+            self.faults.count(fault);
+            match fault {
+                Fault::KeySetDown => return Err(ConnectorError::io("connection refused".into())),
+                Fault::KeySetSlow => std::future::pending::<()>().await,
+                _ => body.truncate(self.dice.below(body.len())),
+            }
+        }
+        let response = http::Response::builder().status(200).body(SdkBody::from(body)).unwrap();
+        Ok(HttpResponse::try_from(response).unwrap())
+    }
+}
+
+impl HttpConnector for Pool {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().serve())
+    }
+}
+
+fn key_set() -> Value {
+    let public = KEY.public_key();
+    json!({"keys": [{
+        "kty": "RSA",
+        "kid": KID,
+        "use": "sig",
+        "alg": "RS256",
+        "n": BASE64_URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
+        "e": BASE64_URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
+    }]})
+}

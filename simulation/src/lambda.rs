@@ -1,0 +1,331 @@
+//! Execution environments: one invocation at a time each, with caches and clocks of their own, and mortal.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use chrono::{DateTime, TimeDelta, Utc};
+use cruddur::{
+    auth::Verifier,
+    clock::Clock,
+    dynamodb::{CallLimits, Table, client},
+    stream::Batch,
+    user,
+};
+use lambda_http::{Body, Response};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    dice::Dice,
+    fault::Fault,
+    key_set::{self, Pool},
+    network::Network,
+    planted::{Planted, old_algorithm},
+    users::Users,
+    world::Faults,
+};
+
+/// The table's name.
+pub const TABLE: &str = "cruddur-messages";
+
+/// The functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// `GET /api/message_groups`
+    ListMessageGroups,
+    /// `GET /api/messages/{message_group_uuid}`
+    ListMessages,
+    /// `POST /api/messages`
+    CreateMessage,
+    /// The table's stream.
+    StreamHandler,
+}
+
+/// What is given to all environments.
+#[derive(Clone)]
+pub struct Lambda {
+    /// DynamoDB.
+    pub network: Network,
+    /// PostgreSQL.
+    pub users: Users,
+    /// Cognito.
+    pub pool: Pool,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// Decides.
+    pub dice: Dice,
+    /// A fault in an algorithm.
+    pub planted: Option<Planted>,
+    /// When the run began, as clocks that are right show it.
+    pub begin: DateTime<Utc>,
+    since: Instant,
+    idle: Arc<Mutex<HashMap<Function, Vec<Environment>>>>,
+}
+
+/// A process.
+struct Environment {
+    app: App,
+    /// How far its clock is ahead, in microseconds.
+    ahead: Arc<AtomicI64>,
+}
+
+enum App {
+    ListMessageGroups(list_message_groups::App),
+    ListMessages(list_messages::App),
+    CreateMessage(create_message::App),
+    StreamHandler(stream_handler::App),
+}
+
+impl Lambda {
+    /// A service without any environment. Its time begins now.
+    #[must_use]
+    pub fn new(
+        network: Network,
+        users: Users,
+        pool: Pool,
+        faults: Faults,
+        dice: Dice,
+        planted: Option<Planted>,
+        begin: DateTime<Utc>,
+    ) -> Self {
+        let idle = Arc::default();
+        Self { network, users, pool, faults, dice, planted, begin, since: Instant::now(), idle }
+    }
+
+    /// Environments that wait for an invocation.
+    #[must_use]
+    pub fn idle(&self, function: Function) -> usize {
+        self.idle.lock().unwrap().get(&function).map_or(0, Vec::len)
+    }
+
+    /// The answer of a function behind the API; none: its environment died, or its time was over.
+    pub async fn request(&self, function: Function, event: Value) -> Option<Response<Body>> {
+        let environment = self.environment(function);
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let (limit, fault) = match function {
+            Function::CreateMessage => (25, Fault::KilledSending),
+            _ => (15, Fault::KilledListing),
+        };
+        let answer = {
+            let work = async {
+                match &environment.app {
+                    App::ListMessageGroups(app) => list_message_groups::handler(app, request).await,
+                    App::ListMessages(app) => list_messages::handler(app, request).await,
+                    App::CreateMessage(app) => create_message::handler(app, request).await,
+                    App::StreamHandler(_) => panic!("it is behind the stream"),
+                }
+            };
+            self.run(Duration::from_secs(limit), fault, work).await?
+        };
+        self.put_back(function, environment);
+        Some(answer)
+    }
+
+    /// The sequence numbers of the records that the stream handler reports; none: its environment died, or its time
+    /// was over.
+    pub async fn deliver(&self, batch: Batch) -> Option<Vec<String>> {
+        const LIMIT: Duration = Duration::from_secs(60);
+        let environment = self.environment(Function::StreamHandler);
+        let failures = {
+            let App::StreamHandler(app) = &environment.app else { panic!("another function's environment") };
+            let mut context = Context::default();
+            let deadline = app.clock.now() + TimeDelta::from_std(LIMIT).unwrap();
+            context.deadline = u64::try_from(deadline.timestamp_millis()).unwrap_or_default();
+            let work = async {
+                if self.planted == Some(Planted::OldAlgorithm) {
+                    old_algorithm(&app.table, &batch).await;
+                    return vec![];
+                }
+                let answer = stream_handler::handler(app, LambdaEvent::new(batch, context)).await;
+                answer.batch_item_failures.into_iter().filter_map(|failure| failure.item_identifier).collect()
+            };
+            self.run(LIMIT, Fault::KilledMoving, work).await?
+        };
+        self.put_back(Function::StreamHandler, environment);
+        Some(failures)
+    }
+
+    async fn run<T>(&self, limit: Duration, fault: Fault, work: impl Future<Output = T>) -> Option<T> {
+        let dies = self.faults.roll(&self.dice, &[fault]).is_some();
+        let left = if dies { Some(self.dice.between(1, 40)) } else { None };
+        match timeout(limit, Mortal { left, work: Box::pin(work) }).await {
+            Ok(Some(answer)) => Some(answer),
+            Ok(None) => {
+                self.faults.count(fault);
+                None
+            }
+            Err(_elapsed) => None,
+        }
+    }
+
+    fn environment(&self, function: Function) -> Environment {
+        let idle = self.idle.lock().unwrap().get_mut(&function).and_then(Vec::pop);
+        let environment = idle.unwrap_or_else(|| self.start(function));
+        if self.faults.strike(&self.dice, &[Fault::ClockJump]).is_some() {
+            let ahead = i64::try_from(self.dice.between(0, 600_000_000)).unwrap() - 300_000_000;
+            environment.ahead.store(ahead, Ordering::Relaxed);
+        }
+        environment
+    }
+
+    fn put_back(&self, function: Function, environment: Environment) {
+        self.idle.lock().unwrap().entry(function).or_default().push(environment);
+    }
+
+    fn start(&self, function: Function) -> Environment {
+        let ahead = Arc::new(AtomicI64::new(0));
+        let clock = self.clock(Arc::clone(&ahead));
+        let verifier =
+            || Verifier::new(&key_set::config(), self.pool.key_set(), self.clock(Arc::clone(&ahead)));
+        let users = || user::Users::new(self.users.client());
+        let app = match function {
+            Function::ListMessageGroups => App::ListMessageGroups(list_message_groups::App {
+                verifier: verifier(),
+                users: users(),
+                table: self.table("list-message-groups", CallLimits::READ),
+            }),
+            Function::ListMessages => App::ListMessages(list_messages::App {
+                verifier: verifier(),
+                users: users(),
+                table: self.table("list-messages", CallLimits::READ),
+            }),
+            Function::CreateMessage => App::CreateMessage(create_message::App {
+                verifier: verifier(),
+                users: users(),
+                table: self.table("create-message", CallLimits::WRITE),
+                clock,
+                random: if self.planted == Some(Planted::KeysWithoutUuid) {
+                    cruddur::random::Random::from_fn(|bytes| bytes.fill(7))
+                } else {
+                    self.dice.random()
+                },
+            }),
+            Function::StreamHandler => App::StreamHandler(stream_handler::App {
+                table: self.table("stream-handler", CallLimits::WRITE),
+                clock,
+                random: self.dice.random(),
+            }),
+        };
+        Environment { app, ahead }
+    }
+
+    fn clock(&self, ahead: Arc<AtomicI64>) -> Clock {
+        let (begin, since) = (self.begin, self.since);
+        Clock::from_fn(move || {
+            let passed = TimeDelta::from_std(since.elapsed()).unwrap();
+            begin + passed + TimeDelta::microseconds(ahead.load(Ordering::Relaxed))
+        })
+    }
+
+    /// The table as `function` reaches it.
+    #[must_use]
+    pub fn table(&self, function: &'static str, limits: CallLimits) -> Table {
+        Table::new(client(&self.sdk(function), limits), TABLE)
+    }
+
+    fn sdk(&self, function: &'static str) -> SdkConfig {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        // The SDK gives all clients of a region and a process one allowance of retries; here each is a process.
+        let region = format!("simulated-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "simulated", "simulated", None, None, "simulated",
+            )))
+            .endpoint_url("http://dynamodb.test")
+            .app_name(AppName::new(function).unwrap())
+            .retry_config(RetryConfig::standard())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .http_client(SharedHttpClient::new(self.network.clone()))
+            .build()
+    }
+}
+
+/// Work that ends, unfinished, the so many-th time it waits for something.
+struct Mortal<F> {
+    left: Option<u64>,
+    work: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Mortal<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(output) = self.work.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        match &mut self.left {
+            Some(0 | 1) => return Poll::Ready(None),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Poll::Pending
+    }
+}
+
+/// The event of a request, as API Gateway makes it.
+#[must_use]
+pub fn event(
+    method: &str,
+    route: &str,
+    path: &str,
+    parameter: Option<(&str, &str)>,
+    query: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Value {
+    let headers =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>();
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": format!("{method} {route}"),
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "simulated",
+            "domainName": "simulated.test",
+            "domainPrefix": "simulated",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.7",
+                "userAgent": "simulated",
+            },
+            "requestId": "simulated",
+            "routeKey": format!("{method} {route}"),
+            "stage": "$default",
+            "time": "22/Nov/2026:09:30:00 +0000",
+            "timeEpoch": 1_795_339_800_000_u64,
+        },
+        "isBase64Encoded": false,
+    });
+    if let Some((name, value)) = parameter {
+        event["pathParameters"] = json!({name: value});
+    }
+    if !query.is_empty() {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        event["queryStringParameters"] =
+            Value::Object(pairs.map(|(name, value)| (name.to_owned(), json!(value))).collect());
+    }
+    if let Some(body) = body {
+        event["body"] = json!(body.to_string());
+    }
+    event
+}

@@ -1,0 +1,382 @@
+//! People with clients: they write, read, ask again when they don't know, and pry.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
+use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, timestamp::Timestamp};
+use http::header::RETRY_AFTER;
+use lambda_http::{Body, Response};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{
+    fault::Fault,
+    lambda::{Function, Lambda, event},
+    users::SignedUp,
+};
+
+/// Everybody.
+#[derive(Clone)]
+pub struct People {
+    lambda: Lambda,
+    users: Arc<Vec<SignedUp>>,
+    tokens: Arc<Vec<String>>,
+    notes: Arc<Mutex<Notes>>,
+}
+
+#[derive(Default)]
+struct Notes {
+    history: History,
+    moment: Moment,
+    /// Groups of which somebody has been told that they exist.
+    groups: Vec<(Uuid, [usize; 2])>,
+    texts: u64,
+    violations: Vec<String>,
+    answers: BTreeMap<u16, u64>,
+}
+
+/// What a client makes of a request.
+enum Reply {
+    Ok(Value),
+    /// With the body.
+    Status(u16, String),
+    Nothing,
+}
+
+impl People {
+    /// `users`, who have their `tokens`.
+    #[must_use]
+    pub fn new(lambda: Lambda, users: Vec<SignedUp>, tokens: Vec<String>) -> Self {
+        Self { lambda, users: Arc::new(users), tokens: Arc::new(tokens), notes: Arc::default() }
+    }
+
+    /// What was asked for and answered.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.notes.lock().unwrap().history.clone()
+    }
+
+    /// Answers that nobody should get.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.notes.lock().unwrap().violations.clone()
+    }
+
+    /// The answers by their statuses; 0: none.
+    #[must_use]
+    pub fn answers(&self) -> BTreeMap<u16, u64> {
+        self.notes.lock().unwrap().answers.clone()
+    }
+
+    /// What one of a user's devices does: so many things, one after the other.
+    pub async fn use_device(self, me: usize, things: usize) {
+        for _ in 0..things {
+            let pause = self.lambda.dice.duration(Duration::ZERO, Duration::from_millis(700));
+            tokio::time::sleep(pause).await;
+            match self.lambda.dice.below(10) {
+                0..=2 => {
+                    let other = self.somebody_but(me);
+                    self.write(me, To::Handle(other)).await;
+                }
+                3..=5 => match self.a_group_of(me) {
+                    Some((group, _)) => self.write(me, To::Group(group)).await,
+                    None => self.write(me, To::Handle(self.somebody_but(me))).await,
+                },
+                6..=7 => {
+                    self.list_groups(me, *self.lambda.dice.pick(&[1, 2, 20])).await;
+                }
+                8 => {
+                    if let Some((group, _)) = self.a_group_of(me) {
+                        self.list_messages(me, group, *self.lambda.dice.pick(&[1, 3, 20, 100])).await;
+                    }
+                }
+                _ => self.pry(me).await,
+            }
+        }
+    }
+
+    /// Everybody looks at everything that is theirs, at rest: it must all be there.
+    pub async fn look_at_everything(&self) {
+        for me in 0..self.users.len() {
+            let groups = self.groups_of(me);
+            let shown = self.list_groups(me, 100).await;
+            for (group, _) in groups {
+                if !shown.contains(&group) {
+                    self.violation(format!("I1: {group} is not listed for its member {me}"));
+                }
+                self.list_messages(me, group, 100).await;
+            }
+        }
+    }
+
+    fn somebody_but(&self, me: usize) -> usize {
+        (me + 1 + self.lambda.dice.below(self.users.len() - 1)) % self.users.len()
+    }
+
+    fn groups_of(&self, me: usize) -> Vec<(Uuid, [usize; 2])> {
+        let notes = self.notes.lock().unwrap();
+        notes.groups.iter().filter(|(_, members)| members.contains(&me)).copied().collect()
+    }
+
+    fn a_group_of(&self, me: usize) -> Option<(Uuid, [usize; 2])> {
+        let groups = self.groups_of(me);
+        (!groups.is_empty()).then(|| *self.lambda.dice.pick(&groups))
+    }
+
+    fn violation(&self, what: String) {
+        self.notes.lock().unwrap().violations.push(what);
+    }
+
+    fn moment(&self) -> Moment {
+        let mut notes = self.notes.lock().unwrap();
+        notes.moment += 1;
+        notes.moment
+    }
+
+    fn text(&self) -> String {
+        let mut notes = self.notes.lock().unwrap();
+        notes.texts += 1;
+        format!("text {}", notes.texts)
+    }
+
+    async fn request(&self, function: Function, event: Value) -> Reply {
+        let lambda = self.lambda.clone();
+        let invocation = tokio::spawn(async move { lambda.request(function, event).await });
+        // API Gateway waits for 30 s; a client that goes away does not stop an invocation.
+        let gone = self.lambda.faults.strike(&self.lambda.dice, &[Fault::ClientGone]).is_some();
+        let patience =
+            if gone { self.lambda.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { PATIENCE };
+        let answer = timeout(patience, invocation).await.ok().and_then(Result::unwrap);
+        let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+        *self.notes.lock().unwrap().answers.entry(status).or_default() += 1;
+        let Some(answer) = answer else { return Reply::Nothing };
+        let body = text(&answer);
+        match status {
+            200 => Reply::Ok(serde_json::from_str(&body).unwrap()),
+            503 => {
+                if answer.headers().get(RETRY_AFTER).is_none() || body != r#"["unavailable"]"# {
+                    self.violation(format!("a 503 that does not say when to come again: {body}"));
+                }
+                Reply::Status(status, body)
+            }
+            404 | 422 => Reply::Status(status, body),
+            // The rest is nobody's fault here: tokens are good, users are there, requests are well-formed.
+            _ => {
+                self.violation(format!("{function:?} answered {status} {body}"));
+                Reply::Status(status, body)
+            }
+        }
+    }
+
+    async fn write(&self, me: usize, to: To) {
+        let keyed = self.lambda.dice.chance(0.5);
+        let other = match to {
+            To::Handle(other) => other,
+            To::Group(group) => {
+                let notes = self.notes.lock().unwrap();
+                let members = notes.groups.iter().find(|(uuid, _)| *uuid == group).unwrap().1;
+                members.into_iter().find(|member| *member != me).unwrap()
+            }
+        };
+        let [mine, theirs] = [me, other].map(|user| self.users[user].user.uuid);
+        let group = uuid_of_pair(mine, theirs);
+        let mut text = self.text();
+        let key = keyed.then(|| text.replace(' ', "-"));
+        let mut tries = 1 + self.lambda.dice.below(4);
+        loop {
+            let target = match to {
+                To::Handle(other) => ("handle", self.users[other].user.handle.clone()),
+                To::Group(group) => ("message_group_uuid", group.to_string()),
+            };
+            let body = json!({"message": text, target.0: target.1});
+            let place = {
+                let begun = self.moment();
+                let mut notes = self.notes.lock().unwrap();
+                notes.history.sends.push(Send {
+                    sender: mine,
+                    group,
+                    text: text.clone(),
+                    key: key.clone(),
+                    begun,
+                    ended: None,
+                });
+                notes.history.sends.len() - 1
+            };
+            let bearer = format!("Bearer {}", self.tokens[me]);
+            let mut headers = vec![("authorization", bearer.as_str())];
+            headers.extend(key.as_deref().map(|key| ("idempotency-key", key)));
+            let event = event("POST", "/api/messages", "/api/messages", None, "", &headers, Some(&body));
+            let outcome = match self.request(Function::CreateMessage, event).await {
+                Reply::Ok(answer) => self.acknowledged(&answer, &text, group, [me, other]),
+                Reply::Status(status @ (404 | 422), body) => {
+                    self.violation(format!("a member's message was answered with {status} {body}"));
+                    Outcome::Refused
+                }
+                Reply::Status(503, _) | Reply::Nothing => Outcome::Unknown,
+                Reply::Status(..) => Outcome::Refused,
+            };
+            let moment = self.moment();
+            let unknown = outcome == Outcome::Unknown;
+            self.notes.lock().unwrap().history.sends[place].ended = Some((moment, outcome));
+            tries -= 1;
+            // Some ask again though all is well.
+            if tries == 0 || !(unknown || keyed && self.lambda.dice.chance(0.1)) {
+                return;
+            }
+            let pause = self.lambda.dice.duration(Duration::ZERO, Duration::from_millis(1_500));
+            tokio::time::sleep(pause).await;
+            if keyed {
+                self.lambda.faults.count(Fault::RetryWithKey);
+            } else {
+                // Another message, as far as anybody can tell.
+                self.lambda.faults.count(Fault::RetryWithoutKey);
+                text = self.text();
+            }
+        }
+    }
+
+    fn acknowledged(&self, answer: &Value, text: &str, group: Uuid, members: [usize; 2]) -> Outcome {
+        let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        let acknowledged: Uuid = field("message_group_uuid").parse().unwrap();
+        if acknowledged != group || field("message") != text {
+            self.violation(format!("{text:?} was acknowledged as {answer}"));
+        }
+        let mut notes = self.notes.lock().unwrap();
+        if !notes.groups.iter().any(|(uuid, _)| *uuid == group) {
+            notes.groups.push((group, members));
+        }
+        let created_at = field("created_at").parse().unwrap();
+        Outcome::Acknowledged(
+            acknowledged,
+            SortKey { created_at, message_uuid: field("uuid").parse().unwrap() },
+        )
+    }
+
+    async fn list_groups(&self, me: usize, limit: usize) -> Vec<Uuid> {
+        let bearer = format!("Bearer {}", self.tokens[me]);
+        let path = "/api/message_groups";
+        let event = event(
+            "GET",
+            path,
+            path,
+            None,
+            &format!("limit={limit}"),
+            &[("authorization", bearer.as_str())],
+            None,
+        );
+        let begun = self.moment();
+        let reply = self.request(Function::ListMessageGroups, event).await;
+        let ended = self.moment();
+        match reply {
+            Reply::Ok(answer) => {
+                let row = |row: &Value| (uuid(row, "uuid"), timestamp(row));
+                let rows = answer.as_array().unwrap().iter().map(row).collect::<Vec<_>>();
+                let reader = self.users[me].user.uuid;
+                let groups = rows.iter().map(|(group, _)| *group).collect();
+                self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows });
+                groups
+            }
+            Reply::Status(503, _) | Reply::Nothing => vec![],
+            Reply::Status(status, body) => {
+                self.violation(format!("a list of groups was answered with {status} {body}"));
+                vec![]
+            }
+        }
+    }
+
+    fn messages_event(&self, me: usize, group: Uuid, limit: usize) -> Value {
+        let bearer = format!("Bearer {}", self.tokens[me]);
+        event(
+            "GET",
+            "/api/messages/{message_group_uuid}",
+            &format!("/api/messages/{group}"),
+            Some(("message_group_uuid", &group.to_string())),
+            &format!("limit={limit}"),
+            &[("authorization", bearer.as_str())],
+            None,
+        )
+    }
+
+    async fn list_messages(&self, me: usize, group: Uuid, limit: usize) {
+        let begun = self.moment();
+        let reply = self.request(Function::ListMessages, self.messages_event(me, group, limit)).await;
+        let ended = self.moment();
+        match reply {
+            Reply::Ok(answer) => {
+                let row = |row: &Value| {
+                    let sk = SortKey { created_at: timestamp(row), message_uuid: uuid(row, "uuid") };
+                    (sk, row["message"].as_str().unwrap().to_owned())
+                };
+                let rows = answer.as_array().unwrap().iter().map(row).collect();
+                let reader = self.users[me].user.uuid;
+                let page = Messages { reader, group, begun, ended, rows, limit };
+                self.notes.lock().unwrap().history.messages.push(page);
+            }
+            Reply::Status(503, _) | Reply::Nothing => {}
+            Reply::Status(status, body) => {
+                self.violation(format!("a member's list of messages was answered with {status} {body}"));
+            }
+        }
+    }
+
+    /// Reads and writes in a group that is others', or nobody's: both are answered in the same way, and neither does
+    /// anything.
+    async fn pry(&self, me: usize) {
+        let others = {
+            let notes = self.notes.lock().unwrap();
+            let others = notes.groups.iter().filter(|(_, members)| !members.contains(&me));
+            others.map(|(group, _)| *group).collect::<Vec<_>>()
+        };
+        let group = match &*others {
+            [] => Uuid::from_u128(7),
+            others => *self.lambda.dice.pick(others),
+        };
+        let reply = if self.lambda.dice.chance(0.5) {
+            self.request(Function::ListMessages, self.messages_event(me, group, 20)).await
+        } else {
+            let bearer = format!("Bearer {}", self.tokens[me]);
+            let headers = [("authorization", bearer.as_str())];
+            let body = json!({"message": "I am not in this group", "message_group_uuid": group});
+            let event = event("POST", "/api/messages", "/api/messages", None, "", &headers, Some(&body));
+            self.request(Function::CreateMessage, event).await
+        };
+        match reply {
+            Reply::Status(503, _) | Reply::Nothing => {}
+            Reply::Status(404, body) if body == r#"["message_group_not_found"]"# => {}
+            Reply::Ok(answer) => self.violation(format!("I10: a stranger was answered {answer}")),
+            Reply::Status(status, body) => {
+                self.violation(format!("I10: a stranger was answered {status} {body}"));
+            }
+        }
+    }
+}
+
+/// Where a message goes to.
+#[derive(Clone, Copy)]
+enum To {
+    Handle(usize),
+    Group(Uuid),
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn text(answer: &Response<Body>) -> String {
+    match answer.body() {
+        Body::Text(text) => text.clone(),
+        Body::Binary(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    }
+}
+
+fn uuid(row: &Value, name: &str) -> Uuid {
+    row[name].as_str().unwrap().parse().unwrap()
+}
+
+fn timestamp(row: &Value) -> Timestamp {
+    row["created_at"].as_str().unwrap().parse().unwrap()
+}

@@ -1,0 +1,131 @@
+//! Faults planted into the algorithms, to show that the simulation would find them.
+//!
+//! Nothing of this is in what is deployed: a planted fault changes what the functions say to DynamoDB and hear from
+//! it, or takes the place of a function.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use cruddur::{
+    dynamodb::{GROUP_INDEX, Item, Table as DynamoDb, key as item_key},
+    message::preview,
+    stream::Batch,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    dice::Dice,
+    table::{Table, text},
+};
+
+/// A fault in an algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Planted {
+    /// The stream handler of the old system: what the index shows is deleted and put, row by row.
+    OldAlgorithm,
+    /// The deletion of an inbox row that is not there any more goes through.
+    NoGuard,
+    /// Whose rows are moved is known from the index alone.
+    NoMemberList,
+    /// A row is looked for from the newest one downwards.
+    DescendingLocate,
+    /// A request with an idempotency key leaves no row that a repeated one would find.
+    NoIdempotencyRow,
+    /// The uuids of messages are all the same within a millisecond.
+    KeysWithoutUuid,
+    /// Who is in a group is known from the index.
+    AuthorizationByIndex,
+    /// A conflict between transactions is the end of the request.
+    NoConflictRetry,
+    /// A write whose answer was lost is told to have failed.
+    LostAnswerIsFailure,
+    /// A write that is sent again has another uuid.
+    NewUuidOnRetry,
+}
+
+impl Planted {
+    pub(crate) fn edit_request(self, operation: &str, caller: &str, request: &mut Value, dice: &Dice) {
+        let is_locate = request.get("FilterExpression").is_some();
+        let actions = request.get_mut("TransactItems").and_then(Value::as_array_mut);
+        match self {
+            Self::NoGuard => {
+                for delete in actions.into_iter().flatten().filter_map(|action| action.get_mut("Delete")) {
+                    let delete = delete.as_object_mut().unwrap();
+                    delete.remove("ConditionExpression");
+                    delete.remove("ExpressionAttributeValues");
+                }
+            }
+            Self::DescendingLocate if is_locate => {
+                request["ScanIndexForward"] = json!(false);
+            }
+            Self::NoIdempotencyRow => {
+                for put in actions.into_iter().flatten().filter_map(|action| action.get_mut("Put")) {
+                    if text(&put["Item"], "pk").starts_with("IDEM#") {
+                        let pk = format!("{}-{}", text(&put["Item"], "pk"), dice.between(0, u64::MAX));
+                        put["Item"]["pk"] = json!({"S": pk});
+                    }
+                }
+            }
+            Self::NewUuidOnRetry if caller == "create-message" && operation != "Query" => {
+                let item = if operation == "TransactWriteItems" {
+                    let puts = actions.into_iter().flatten().filter_map(|action| action.pointer_mut("/Put/Item"));
+                    puts.into_iter().find(|item| text(item, "pk").starts_with("MSG#"))
+                } else {
+                    request.get_mut("Item")
+                };
+                if let Some(item) = item {
+                    let uuid = dice.random().uuid_v7(chrono::DateTime::UNIX_EPOCH);
+                    let sk = text(item, "sk").split('#').next().unwrap_or_default().to_owned();
+                    item["sk"] = json!({"S": format!("{sk}#{uuid}")});
+                    item["message_uuid"] = json!({"S": uuid});
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Changes the answer to a request for a membership row.
+    pub(crate) fn edit_membership(self, caller: &str, request: &Value, answer: &mut Value, table: &Table) {
+        let applies = match self {
+            Self::NoMemberList => caller == "stream-handler",
+            Self::AuthorizationByIndex => caller != "stream-handler",
+            _ => false,
+        };
+        let Some(group) = text(&request["Key"], "pk").strip_prefix("MEM#").filter(|_| applies) else {
+            return;
+        };
+        let shown = table.index(group, Instant::now()).rows;
+        if let Some(members) = answer.pointer_mut("/Item/members/M").and_then(Value::as_object_mut) {
+            members.retain(|member, _| shown.iter().any(|row| text(row, "pk") == format!("GRP#{member}")));
+        }
+    }
+}
+
+/// The stream handler of the old system, for one record after the other.
+pub(crate) async fn old_algorithm(table: &DynamoDb, batch: &Batch) {
+    for newest in batch.new_messages().newest {
+        let answer = table
+            .client()
+            .query()
+            .table_name(table.name())
+            .index_name(GROUP_INDEX)
+            .key_condition_expression("message_group_uuid = :group")
+            .expression_attribute_values(":group", AttributeValue::S(newest.group_uuid.to_string()))
+            .send()
+            .await;
+        for row in answer.ok().and_then(|answer| answer.items).unwrap_or_default() {
+            let mut moved: Item = row.clone();
+            moved.insert("sk".to_owned(), AttributeValue::S(newest.sk.to_string()));
+            moved.insert("message".to_owned(), AttributeValue::S(preview(&newest.message)));
+            let (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) = (row.get("pk"), row.get("sk")) else {
+                continue;
+            };
+            let client = table.client();
+            let delete = client.delete_item().table_name(table.name()).set_key(Some(item_key(pk, sk)));
+            let put = client.put_item().table_name(table.name()).set_item(Some(moved));
+            // It stopped at the first error, and Lambda began again.
+            if delete.send().await.is_err() || put.send().await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The event source mapping: delivers what was committed, at least once, in batches of any order and cut.
+//!
+//! Lambda keeps the order of each item's records and of nothing else; a message has one record only.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use cruddur::stream::Batch;
+use serde_json::{Value, json};
+
+use crate::{fault::Fault, lambda::Lambda, table::text};
+
+/// The mapping. Cheap to clone.
+#[derive(Clone)]
+pub struct Mapping {
+    lambda: Lambda,
+    state: Arc<Mutex<State>>,
+    running: Arc<AtomicUsize>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Rows of the stream that were taken up.
+    read: usize,
+    waiting: Vec<Record>,
+    delivered: Vec<Record>,
+}
+
+/// A record of the stream.
+#[derive(Clone)]
+struct Record {
+    number: usize,
+    row: Value,
+    /// Whether it was in a batch that failed.
+    failed: bool,
+}
+
+impl Mapping {
+    /// Invocations at the same time at most.
+    const MOST: usize = 4;
+
+    /// A mapping that has delivered nothing yet.
+    #[must_use]
+    pub fn new(lambda: Lambda) -> Self {
+        Self { lambda, state: Arc::default(), running: Arc::default() }
+    }
+
+    /// Delivers for ever.
+    pub async fn run(self) {
+        loop {
+            let pause = self.lambda.dice.duration(Duration::from_millis(5), Duration::from_millis(400));
+            tokio::time::sleep(pause).await;
+            self.take_up();
+            if self.running.load(Ordering::Relaxed) >= Self::MOST {
+                continue;
+            }
+            let batch = self.batch();
+            if !batch.is_empty() {
+                if self.running.fetch_add(1, Ordering::Relaxed) > 0 {
+                    self.lambda.faults.count(Fault::ConcurrentMoves);
+                }
+                let mapping = self.clone();
+                tokio::spawn(async move {
+                    mapping.deliver(batch).await;
+                    mapping.running.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+        }
+    }
+
+    /// Whether all that was committed has been delivered.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.take_up();
+        self.state.lock().unwrap().waiting.is_empty() && self.running.load(Ordering::Relaxed) == 0
+    }
+
+    /// Delivers everything once more, in one batch; whether nothing failed.
+    pub async fn deliver_all_again(&self) -> bool {
+        let all = self.state.lock().unwrap().delivered.clone();
+        let records = all.iter().map(Record::to_json).collect::<Vec<_>>();
+        let batch = serde_json::from_value(json!({"Records": records})).unwrap();
+        self.lambda.deliver(batch).await.is_some_and(|failures| failures.is_empty())
+    }
+
+    fn take_up(&self) {
+        let mut state = self.state.lock().unwrap();
+        let from = state.read;
+        let rows = self.lambda.network.table(|table| table.stream_from(from).to_vec());
+        state.read += rows.len();
+        // What the mapping's filter lets through.
+        let records = rows.into_iter().enumerate().filter(|(_, row)| text(row, "pk").starts_with("MSG#"));
+        state.waiting.extend(records.map(|(place, row)| Record {
+            number: from + place + 1,
+            row,
+            failed: false,
+        }));
+    }
+
+    fn batch(&self) -> Vec<Record> {
+        let (dice, faults) = (&self.lambda.dice, &self.lambda.faults);
+        let mut state = self.state.lock().unwrap();
+        if faults.strike(dice, &[Fault::Redelivery]).is_some() && !state.delivered.is_empty() {
+            let again = dice.pick(&state.delivered).clone();
+            state.waiting.push(again);
+        }
+        if state.waiting.is_empty() {
+            return vec![];
+        }
+        if faults.roll(dice, &[Fault::Reordered]).is_some() && state.waiting.len() > 1 {
+            dice.shuffle(&mut state.waiting);
+            faults.count(Fault::Reordered);
+        }
+        let most = usize::try_from(dice.between(1, 10)).unwrap().min(state.waiting.len());
+        let batch = state.waiting.drain(..most).collect::<Vec<_>>();
+        if batch.iter().any(|record| record.failed) && batch.iter().any(|record| !record.failed) {
+            faults.count(Fault::Resplit);
+        }
+        batch
+    }
+
+    async fn deliver(&self, batch: Vec<Record>) {
+        let mut records = batch.iter().map(Record::to_json).collect::<Vec<_>>();
+        if self.lambda.faults.strike(&self.lambda.dice, &[Fault::Poison]).is_some() {
+            let place = self.lambda.dice.below(records.len() + 1);
+            let poison = self.poison(&records[0]);
+            records.insert(place, poison);
+        }
+        let event: Batch = serde_json::from_value(json!({"Records": records})).unwrap();
+        let failures = self.lambda.deliver(event).await;
+        let mut state = self.state.lock().unwrap();
+        for mut record in batch {
+            let failed = failures.as_ref().is_none_or(|failures| failures.contains(&record.sequence_number()));
+            if failed {
+                record.failed = true;
+                state.waiting.push(record);
+            } else {
+                state.delivered.push(record);
+            }
+        }
+    }
+
+    /// Something that no stream should hold.
+    fn poison(&self, record: &Value) -> Value {
+        let mut record = record.clone();
+        match self.lambda.dice.below(8) {
+            0 => return json!("poison"),
+            1 => return json!({"eventName": "INSERT"}),
+            2 => drop(record["dynamodb"].as_object_mut().unwrap().remove("NewImage")),
+            3 => record["dynamodb"]["NewImage"]["sk"] = json!({"S": "2026"}),
+            4 => record["dynamodb"]["NewImage"]["message"] = json!({"N": "7"}),
+            5 => record["dynamodb"]["Keys"]["pk"] = json!({"N": "7"}),
+            6 => record["dynamodb"]["NewImage"]["pk"] = json!({"S": "MSG#nobody"}),
+            _ => record["dynamodb"]["SequenceNumber"] = json!(""),
+        }
+        record
+    }
+}
+
+impl Record {
+    fn sequence_number(&self) -> String {
+        format!("{:021}", self.number)
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "eventID": format!("{:032x}", self.number),
+            "eventName": "INSERT",
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": "eu-central-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_795_339_800,
+                "Keys": {"pk": self.row["pk"], "sk": self.row["sk"]},
+                "NewImage": self.row,
+                "SequenceNumber": self.sequence_number(),
+                "SizeBytes": 300,
+                "StreamViewType": "NEW_IMAGE",
+            },
+            "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/cruddur-messages/stream/1",
+        })
+    }
+}
