@@ -160,7 +160,7 @@ impl Lambda {
 
     async fn run<T>(&self, limit: Duration, fault: Fault, work: impl Future<Output = T>) -> Option<T> {
         let dies = self.faults.roll(&self.dice, &[fault]).is_some();
-        let left = if dies { Some(self.dice.between(1, 40)) } else { None };
+        let left = if dies { Some(self.dice.between(1, 20)) } else { None };
         match timeout(limit, Mortal { left, work: Box::pin(work) }).await {
             Ok(Some(answer)) => Some(answer),
             Ok(None) => {

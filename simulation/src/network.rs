@@ -184,15 +184,11 @@ impl Network {
             let carry_out = || network.carry_out_once(&operation, &request);
             let answer = match fault.and_then(fate) {
                 None => carry_out(),
+                Some(Fate::Refused(_)) if network.planted_for_good(fault) => fail(FOR_GOOD).await,
                 Some(Fate::Refused(failure)) => fail(failure).await,
                 Some(Fate::Lost(failure)) => {
-                    // What DynamoDB refuses has not been done, however the answer goes astray.
                     let _ = carry_out();
-                    let failure = network.planted.map_or(failure, |planted| match planted {
-                        Planted::LostAnswerIsFailure => Failure::Status(400, "ValidationException"),
-                        _ => failure,
-                    });
-                    fail(failure).await
+                    fail(if network.planted_for_good(fault) { FOR_GOOD } else { failure }).await
                 }
                 Some(Fate::Late(failure)) => {
                     network.begin(&request);
@@ -211,6 +207,19 @@ impl Network {
             let _ = answered.send(answer);
         });
         answer.await.unwrap_or_else(|_| Err(ConnectorError::io("the connection is gone".into())))
+    }
+
+    /// Whether a planted fault makes a failure for good of one that may pass.
+    fn planted_for_good(&self, fault: Option<Fault>) -> bool {
+        match self.planted {
+            Some(Planted::LostAnswerIsFailure) => {
+                matches!(fault, Some(Fault::ErrorAfter | Fault::UnavailableAfter | Fault::ResetAfter))
+            }
+            Some(Planted::NoConflictRetry) => {
+                matches!(fault, Some(Fault::TransactionConflict | Fault::WriteConflict))
+            }
+            _ => false,
+        }
     }
 
     /// A transaction is carried out once for each token.
@@ -337,7 +346,7 @@ impl Network {
 
     async fn query_in_two_parts(&self, request: &Value, partition: &str) -> Result<Value, (u16, String)> {
         let limit = request["Limit"].as_u64();
-        let first = self.dice.between(1, limit.unwrap_or(6).clamp(1, 6));
+        let first = self.dice.between(1, limit.unwrap_or(3).clamp(1, 3));
         let mut part = request.clone();
         part["Limit"] = json!(first);
         let mut answer = self.lock_and_carry_out("Query", &part)?;
@@ -346,7 +355,7 @@ impl Network {
             return Ok(answer);
         }
         let before = self.table(|table| table.changes_of(partition));
-        self.leg(None).await;
+        tokio::time::sleep(self.dice.duration(Duration::ZERO, Duration::from_millis(300))).await;
         if before != self.table(|table| table.changes_of(partition)) {
             self.faults.count(Fault::CommitWithinPage);
         }
@@ -374,6 +383,9 @@ impl Network {
         }
     }
 }
+
+/// What DynamoDB says of a request that it will never carry out.
+const FOR_GOOD: Failure = Failure::Status(400, "ValidationException");
 
 /// What a fault makes of a write.
 fn fate(fault: Fault) -> Option<Fate> {

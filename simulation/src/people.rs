@@ -73,10 +73,10 @@ impl People {
         self.notes.lock().unwrap().answers.clone()
     }
 
-    /// What one of a user's devices does: so many things, one after the other.
-    pub async fn use_device(self, me: usize, things: usize) {
+    /// What one of a user's devices does: so many things, one after the other, with pauses of up to `pause`.
+    pub async fn use_device(self, me: usize, things: usize, pause: Duration) {
         for _ in 0..things {
-            let pause = self.lambda.dice.duration(Duration::ZERO, Duration::from_millis(700));
+            let pause = self.lambda.dice.duration(Duration::ZERO, pause);
             tokio::time::sleep(pause).await;
             match self.lambda.dice.below(10) {
                 0..=2 => {

@@ -157,21 +157,20 @@ impl<'a> IntendedWrite<'a> {
             Membership::get(table, group_uuid),
             table.newest_sort_key(partition_key(group_uuid))
         );
-        let opens_with = match (membership?, &new.target) {
-            (Some(membership), _) if membership.has(new.sender.uuid) => None,
-            (None, Target::User { receiver, .. }) => Some(receiver),
+        let (opens_with, created_sk) = match (membership?, &new.target) {
+            (Some(membership), _) if membership.has(new.sender.uuid) => (None, Some(membership.created_sk)),
+            (None, Target::User { receiver, .. }) => (Some(receiver), None),
             (Some(_), _) | (None, Target::Group(_)) => return Err(Error::MessageGroupNotFound),
         };
+        let newest = newest?.and_then(|sort_key| {
+            let parsed = sort_key.parse::<SortKey>();
+            parsed.inspect_err(|_| tracing::warn!(%group_uuid, "the newest message has a malformed sort key")).ok()
+        });
         let now = Timestamp::new(clock.now());
-        // An answer never sorts before what it answers, whatever the clocks say (I8).
-        let created_at = match newest?.map(|sort_key| sort_key.parse::<SortKey>()) {
-            Some(Ok(newest)) => now.max(newest.created_at.successor()),
-            Some(Err(_)) => {
-                tracing::warn!(%group_uuid, "the newest message has a malformed sort key");
-                now
-            }
-            None => now,
-        };
+        // An answer never sorts before what it answers, whatever the clocks say (I8), nor before the message that
+        // opened the group, which may have come between the two reads.
+        let created_at =
+            newest.max(created_sk).map_or(now, |newest| now.max(newest.created_at.successor()));
         let sk = SortKey { created_at, message_uuid: random.uuid_v7(created_at.to_utc()) };
         let sender = &new.sender;
         Ok(Self {
