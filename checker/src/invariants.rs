@@ -6,6 +6,7 @@ use cruddur::{
     idempotency::IdempotencyRow,
     message::{MessageRow, MessageText, preview},
     message_group::{InboxRow, Membership, uuid_of_pair},
+    send_limit::Bucket,
     sort_key::SortKey,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -103,6 +104,12 @@ impl Contents {
             }
             "RATE" if sk == "RATE" => {
                 uuid(id)?;
+                let mut rest = row.clone();
+                rest.retain(|name, _| name != "pk" && name != "sk");
+                let bucket: Bucket = exactly(&rest)?;
+                if bucket.expires_at < bucket.refilled_at {
+                    return Err("the bucket was full before it was refilled".to_owned());
+                }
             }
             "LEASE" if id == "doctor" && sk == "LEASE" => {}
             _ => return Err("no row has such keys".to_owned()),
@@ -336,6 +343,24 @@ mod tests {
     fn a_doctor_at_work_breaks_nothing() {
         let lease = json!({"pk": {"S": "LEASE#doctor"}, "sk": {"S": "LEASE"}, "expires_at": {"N": "1"}});
         assert_eq!(findings(|rows| rows.push(lease)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_send_limit_has_its_three_numbers_and_no_more() {
+        let row = |bucket: Value| {
+            let mut row = json!({"pk": {"S": format!("RATE#{ALICE}")}, "sk": {"S": "RATE"}});
+            row.as_object_mut().unwrap().extend(bucket.as_object().unwrap().clone());
+            row
+        };
+        let bucket = |tokens: &str, expires_at: &str| json!({"tokens": {"N": tokens}, "refilled_at": {"N": "100"}, "expires_at": {"N": expires_at}});
+        assert_eq!(findings(|rows| rows.push(row(bucket("0", "103")))), Vec::<String>::new());
+        assert_eq!(findings(|rows| rows.push(row(bucket("-1", "103")))), ["row"]);
+        assert_eq!(findings(|rows| rows.push(row(bucket("0.5", "103")))), ["row"]);
+        assert_eq!(findings(|rows| rows.push(row(bucket("0", "99")))), ["row"]);
+        assert_eq!(findings(|rows| rows.push(row(json!({"tokens": {"N": "1"}})))), ["row"]);
+        let mut more = bucket("0", "103");
+        more["handle"] = json!({"S": "alice"});
+        assert_eq!(findings(|rows| rows.push(row(more))), ["row"]);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use aws_config::{AppName, SdkConfig};
 use cruddur::{
     auth::Verifier,
     clock::Clock,
-    config::{ConfigError, TokenConfig},
+    config::{ConfigError, SendLimitConfig, TokenConfig},
     dynamodb::{CallLimits, Table, client},
     postgres::Postgres,
     random::Random,
+    send_limit::SendLimit,
     user::Users,
 };
 
@@ -27,6 +28,8 @@ pub struct Parts {
     pub postgres: Arc<Postgres>,
     /// Whose tokens are accepted.
     pub tokens: TokenConfig,
+    /// How much a user may send, where that is limited.
+    pub send_limit: Option<SendLimitConfig>,
     /// The functions' time.
     pub clock: Clock,
     /// The functions' randomness.
@@ -92,6 +95,7 @@ impl Functions {
             verifier: verifier()?,
             users: users(),
             table: table("create-message", CallLimits::WRITE),
+            send_limit: parts.send_limit.map(SendLimit::new),
             clock: parts.clock.clone(),
             random: parts.random.clone(),
         });

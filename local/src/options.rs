@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use cruddur::config::{ConfigError, DatabaseConfig, Lookup, TableConfig};
+use cruddur::config::{ConfigError, DatabaseConfig, Lookup, SendLimitConfig, TableConfig};
 use http::Uri;
 
 /// Cruddur Messages on this machine: the deployed functions behind an HTTP API, with embedded engines.
@@ -41,6 +41,8 @@ Environment:
   DATABASE_AUTH                      rds-iam: sign in there with tokens of RDS [default: password]
   DATABASE_CONNECTION                close: close its connections after use [default: keep]
   DDB_MESSAGE_TABLE                  the table's name [default: cruddur-messages]
+  SEND_LIMIT_BURST                   messages that a user may send at once [default: no limit]
+  SEND_LIMIT_INTERVAL                seconds from one to the next after that
   RUST_LOG                           what to log, such as info or local=debug [default: warn]";
 
 impl Options {
@@ -62,7 +64,7 @@ pub struct EnginePorts {
     pub postgres: u16,
 }
 
-/// The engines that the environment names.
+/// What the environment says: the engines, and what the functions read themselves in AWS.
 #[derive(Clone, Debug)]
 pub struct Engines {
     /// DynamoDB; none: the embedded one.
@@ -73,6 +75,8 @@ pub struct Engines {
     pub table: TableConfig,
     /// The region that requests to DynamoDB name. (DynamoDB Local keeps a table per region, unless told not to.)
     pub region: String,
+    /// How much a user may send; none: as much as they like.
+    pub send_limit: Option<SendLimitConfig>,
 }
 
 /// Where another DynamoDB is.
@@ -106,6 +110,7 @@ impl Engines {
             region: lookup("AWS_REGION")
                 .filter(|region| !region.is_empty())
                 .unwrap_or_else(|| "us-east-1".to_owned()),
+            send_limit: SendLimitConfig::from_lookup(lookup)?,
         })
     }
 }
@@ -144,6 +149,7 @@ mod tests {
         assert_eq!(engines.dynamodb, None);
         assert!(engines.postgres.is_none());
         assert_eq!(engines.table.name, "cruddur-messages");
+        assert_eq!(engines.send_limit, None);
     }
 
     #[test]
@@ -162,6 +168,7 @@ mod tests {
             ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "ftp://localhost"),
             ("DATABASE_URL", "mysql://localhost"),
             ("DDB_MESSAGE_TABLE", "a b"),
+            ("SEND_LIMIT_BURST", "many"),
         ] {
             let error =
                 Engines::from_lookup(|asked| (asked == name).then(|| value.to_owned())).err().unwrap();

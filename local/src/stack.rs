@@ -91,6 +91,7 @@ impl Stack {
                 client_ids: vec![CLIENT_ID.to_owned()],
                 key_set: None,
             },
+            send_limit: engines.send_limit,
             clock: Clock::system(),
             random: Random::system(),
         })?;

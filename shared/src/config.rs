@@ -3,7 +3,7 @@
 //! One struct per concern, so that each function asks only for what it uses. A variable that is missing or
 //! malformed stops the function at start, with its name.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32, ops::RangeInclusive};
 
 use aws_credential_types::Credentials;
 
@@ -231,6 +231,42 @@ impl TokenConfig {
     }
 }
 
+/// How many messages each user may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendLimitConfig {
+    /// `SEND_LIMIT_BURST`: messages at once, up to 1000. Not set or 0: there is no limit.
+    pub burst: NonZeroU32,
+    /// `SEND_LIMIT_INTERVAL`: seconds from one message to the next once those are used up, 1 to 3600.
+    pub interval: NonZeroU32,
+}
+
+impl SendLimitConfig {
+    /// Reads the configuration; none: there is no limit.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
+        const INTERVAL: &str = "SEND_LIMIT_INTERVAL";
+        const MEANING: &str = "the seconds from one message to the next once SEND_LIMIT_BURST are used up";
+        let burst = whole_number(lookup, "SEND_LIMIT_BURST", 0..=1000)?;
+        let interval = whole_number(lookup, INTERVAL, 1..=3600)?;
+        let Some(burst) = burst.and_then(NonZeroU32::new) else { return Ok(None) };
+        let interval = interval.and_then(NonZeroU32::new);
+        let interval = interval.ok_or(ConfigError::Missing { name: INTERVAL, meaning: MEANING })?;
+        Ok(Some(Self { burst, interval }))
+    }
+}
+
+fn whole_number(
+    lookup: impl Lookup,
+    name: &'static str,
+    range: RangeInclusive<u32>,
+) -> Result<Option<u32>, ConfigError> {
+    let Some(text) = optional(lookup, name) else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.map(Some).ok_or_else(|| ConfigError::Malformed {
+        name,
+        problem: format!("not a whole number from {} to {}", range.start(), range.end()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +285,54 @@ mod tests {
     fn a_malformed_table_name_is_named() {
         let error = TableConfig::from_lookup(lookup(&[("DDB_MESSAGE_TABLE", "no spaces")])).unwrap_err();
         assert_eq!(error.to_string(), "DDB_MESSAGE_TABLE is malformed: not 3 to 255 of A-Z a-z 0-9 _ . -");
+    }
+
+    fn send_limit(burst: &str, interval: &str) -> Result<Option<(u32, u32)>, String> {
+        let lookup = |name: &str| match name {
+            "SEND_LIMIT_BURST" => Some(burst.to_owned()),
+            "SEND_LIMIT_INTERVAL" => Some(interval.to_owned()),
+            _ => None,
+        };
+        match SendLimitConfig::from_lookup(lookup) {
+            Ok(limit) => Ok(limit.map(|limit| (limit.burst.get(), limit.interval.get()))),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn there_is_a_send_limit_where_one_is_configured() {
+        assert_eq!(SendLimitConfig::from_lookup(lookup(&[])).unwrap(), None);
+        for (burst, interval, expected) in [
+            ("", "", None),
+            ("0", "", None),
+            ("", "1", None),
+            ("0", "1", None),
+            ("1", "1", Some((1, 1))),
+            ("1000", "3600", Some((1000, 3600))),
+        ] {
+            assert_eq!(send_limit(burst, interval), Ok(expected), "{burst:?} {interval:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_send_limit_is_named() {
+        const BURST: &str = "SEND_LIMIT_BURST is malformed: not a whole number from 0 to 1000";
+        const INTERVAL: &str = "SEND_LIMIT_INTERVAL is malformed: not a whole number from 1 to 3600";
+        const NO_INTERVAL: &str = "SEND_LIMIT_INTERVAL is not set; it is the seconds from one message to the next \
+                                   once SEND_LIMIT_BURST are used up";
+        for (burst, interval, expected) in [
+            ("1001", "1", BURST),
+            ("-1", "1", BURST),
+            ("2.5", "1", BURST),
+            ("many", "1", BURST),
+            ("1", "0", INTERVAL),
+            ("1", "3601", INTERVAL),
+            ("0", "0", INTERVAL),
+            ("1", "1s", INTERVAL),
+            ("1", "", NO_INTERVAL),
+        ] {
+            assert_eq!(send_limit(burst, interval), Err(expected.to_owned()), "{burst:?} {interval:?}");
+        }
     }
 
     #[test]

@@ -7,8 +7,12 @@ use aws_sdk_dynamodb::{
     Client,
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
-    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem},
+    operation::{
+        put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError,
+    },
+    types::{
+        AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1 as convert;
@@ -96,6 +100,21 @@ pub struct Newest {
     pub before: Option<String>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// A change of one row, or a new row where there is none.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The row's partition.
+    pub pk: String,
+    /// Its place in there.
+    pub sk: String,
+    /// What has to hold of it.
+    pub condition: &'static str,
+    /// What becomes of it.
+    pub set: &'static str,
+    /// What condition and change name, such as `:tokens`.
+    pub values: Vec<(&'static str, AttributeValue)>,
 }
 
 impl Table {
@@ -271,6 +290,33 @@ impl Table {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                    let rows = vec![Some(refused.item.clone().unwrap_or_default())];
+                    Err(WriteError::Refused { rows, cause: error.into() })
+                }
+                _ => Err(WriteError::from_sdk(error)),
+            },
+        }
+    }
+
+    /// Changes a row; the row as it is then. Refused when the condition does not hold of it.
+    pub async fn update(&self, update: Update) -> Result<Item, WriteError> {
+        let values = update.values.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key(&update.pk, update.sk)))
+            .condition_expression(update.condition)
+            .update_expression(update.set)
+            .set_expression_attribute_values(Some(values.collect()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.attributes.unwrap_or_default()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     let rows = vec![Some(refused.item.clone().unwrap_or_default())];
                     Err(WriteError::Refused { rows, cause: error.into() })
                 }

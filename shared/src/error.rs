@@ -31,6 +31,12 @@ pub enum Error {
     /// There is no such group, or the caller is not in it: the two are never told apart.
     #[error("the message group was not found, or the caller is not in it")]
     MessageGroupNotFound,
+    /// The caller sends more messages than the send limit lets through ([`crate::send_limit`]).
+    #[error("the caller is over the send limit")]
+    RateLimited {
+        /// Seconds until the next message may pass; at least 1.
+        retry_after: u64,
+    },
     /// Something the operation needs can't be reached or is overloaded. The same request may succeed later.
     #[error("{what} can't be reached")]
     Unavailable {

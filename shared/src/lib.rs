@@ -1,7 +1,7 @@
 //! Cruddur's direct messages: everything that the functions share.
 //!
 //! A module per noun of the domain ([`message`], [`message_group`], [`user`]), what they are made of
-//! ([`timestamp`], [`sort_key`], [`page`], [`idempotency`]), and what stands between them and the world
+//! ([`timestamp`], [`sort_key`], [`page`], [`idempotency`], [`send_limit`]), and what stands between them and the world
 //! ([`auth`], [`config`], [`dynamodb`], [`postgres`], [`request`], [`respond`], [`stream`]), and what is told of it
 //! all ([`invocation`], [`log`], [`metrics`]).
 
@@ -22,6 +22,7 @@ pub mod postgres;
 pub mod random;
 pub mod request;
 pub mod respond;
+pub mod send_limit;
 pub mod sort_key;
 pub mod stream;
 pub mod timestamp;

@@ -22,6 +22,10 @@ pub enum Metric {
     MessagesSent,
     /// Requests that were answered with the message that an earlier one with their idempotency key had stored.
     MessagesReplayed,
+    /// Messages that were refused since their sender was over the send limit.
+    SendsLimited,
+    /// Messages that the send limit let through without counting them, since DynamoDB could not be asked.
+    SendsUncounted,
     /// Groups that were opened by a message.
     GroupsCreated,
     /// Inbox rows that were moved to a newer message.
@@ -65,6 +69,8 @@ impl Metric {
             Self::MoveDelay => Unit::Milliseconds,
             Self::MessagesSent
             | Self::MessagesReplayed
+            | Self::SendsLimited
+            | Self::SendsUncounted
             | Self::GroupsCreated
             | Self::RowsMoved
             | Self::RowsAlreadyThere

@@ -70,7 +70,8 @@ fn finish(route: &str, result: Result<Response<Body>, Error>) -> (Response<Body>
 fn refuse(error: &Error) -> Response<Body> {
     let (status, codes, header) = match error {
         Error::Unauthenticated(_) => {
-            let challenge = (header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"");
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            let challenge = (header::WWW_AUTHENTICATE, challenge);
             return with_header(json(StatusCode::UNAUTHORIZED, "{}".to_owned()), challenge);
         }
         Error::BodyInvalid => (StatusCode::BAD_REQUEST, vec!["body_invalid"], None),
@@ -84,8 +85,13 @@ fn refuse(error: &Error) -> Response<Body> {
         Error::UserNotFound => (StatusCode::NOT_FOUND, vec!["user_not_found"], None),
         Error::MessageGroupNotFound => (StatusCode::NOT_FOUND, vec!["message_group_not_found"], None),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, vec!["internal_error"], None),
+        Error::RateLimited { retry_after } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            vec!["rate_limited"],
+            Some((header::RETRY_AFTER, (*retry_after).into())),
+        ),
         Error::Unavailable { .. } => {
-            (StatusCode::SERVICE_UNAVAILABLE, vec!["unavailable"], Some((header::RETRY_AFTER, "1")))
+            (StatusCode::SERVICE_UNAVAILABLE, vec!["unavailable"], Some((header::RETRY_AFTER, 1.into())))
         }
     };
     // An array of plain strings can't fail to be written.
@@ -99,10 +105,10 @@ fn refuse(error: &Error) -> Response<Body> {
 fn json(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() = status;
-    with_header(response, (header::CONTENT_TYPE, "application/json"))
+    with_header(response, (header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
 }
 
-fn with_header(mut response: Response<Body>, (name, value): (HeaderName, &'static str)) -> Response<Body> {
-    response.headers_mut().insert(name, HeaderValue::from_static(value));
+fn with_header(mut response: Response<Body>, (name, value): (HeaderName, HeaderValue)) -> Response<Body> {
+    response.headers_mut().insert(name, value);
     response
 }

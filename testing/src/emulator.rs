@@ -199,7 +199,7 @@ impl Emulator {
         let user_agent = request.headers().get("x-amz-user-agent").unwrap_or_default();
         let judgement = self.state.lock().unwrap().iam.judge(user_agent, &operation, &body);
         if let Some(body) = body.as_object_mut()
-            && matches!(&*operation, "GetItem" | "Query" | "PutItem" | "TransactWriteItems")
+            && matches!(&*operation, "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems")
         {
             body.insert("ReturnConsumedCapacity".to_owned(), json!("INDEXES"));
         }

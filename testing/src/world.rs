@@ -105,6 +105,7 @@ impl World {
             table: TABLE.to_owned(),
             postgres: postgres::shared(),
             tokens,
+            send_limit: None,
             clock: clock.clock(),
             random: seeded_random(),
         };

@@ -9,12 +9,13 @@ use cruddur::{
     invocation,
     message::{
         InvalidMessageText, MessageText,
-        create::{NewMessage, Stored, StoredBy, Target, create},
+        create::{NewMessage, Stored, StoredBy, Target, create_if},
     },
     metrics::Metric,
     random::Random,
     request::{Violations, idempotency_key, json_object, message_group_uuid},
     respond,
+    send_limit::SendLimit,
     user::{Handle, Users},
 };
 use lambda_http::{Body, Request, Response};
@@ -32,6 +33,8 @@ pub struct App {
     pub users: Users,
     /// Holds memberships, messages and inboxes.
     pub table: Table,
+    /// How much a user may send, where that is limited.
+    pub send_limit: Option<SendLimit>,
     /// Tells when a message is created.
     pub clock: Clock,
     /// Makes the uuids of messages.
@@ -59,7 +62,8 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     if let Target::Group(group_uuid) = new.target {
         invocation::group(group_uuid);
     }
-    let stored = create(&app.table, &app.clock, &app.random, new).await?;
+    let admitted = app.admit(new.sender.uuid);
+    let stored = create_if(admitted, &app.table, &app.clock, &app.random, new).await?;
     note(&stored);
     respond::ok(&stored.sent)
 }
@@ -78,6 +82,13 @@ fn note(stored: &Stored) {
 }
 
 impl App {
+    async fn admit(&self, sender_uuid: Uuid) -> Result<(), Error> {
+        match &self.send_limit {
+            Some(limit) => limit.admit(&self.table, &self.clock, sender_uuid).await,
+            None => Ok(()),
+        }
+    }
+
     async fn to_handle(
         &self,
         subject: &Subject,

@@ -10,6 +10,7 @@ use cruddur::{
     dynamodb::{CallLimits, Table},
     log,
     random::Random,
+    send_limit::SendLimit,
     user::Users,
 };
 use lambda_http::{Error, run, service_fn};
@@ -21,6 +22,7 @@ async fn main() -> Result<(), Error> {
         verifier: Verifier::from_lookup(environment, Clock::system())?,
         users: Users::from_lookup(environment)?,
         table: Table::from_lookup(environment, CallLimits::WRITE).await?,
+        send_limit: SendLimit::from_lookup(environment)?,
         clock: Clock::system(),
         random: Random::system(),
     };

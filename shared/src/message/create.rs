@@ -3,10 +3,13 @@
 //! One request makes one message uuid and one sort key for each write it intends and keeps them over all its
 //! own retries; that is how a lost answer is told from a refusal (design, section 3).
 
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 use serde::Serialize;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    time::{Instant, timeout},
+    try_join,
+};
 use uuid::Uuid;
 
 use super::{MessageRow, MessageText, partition_key};
@@ -97,12 +100,25 @@ const TIME_LIMIT: Duration = Duration::from_secs(14);
 /// Stores a message, once, and answers with it. After [`Error::Unavailable`] it may be stored all the same, or be
 /// stored yet: a request with an idempotency key can be repeated to learn which, and stores it at most once.
 pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessage) -> Result<Stored, Error> {
-    timeout(TIME_LIMIT, create_in_tries(table, clock, random, new))
+    create_if(ready(Ok(())), table, clock, random, new).await
+}
+
+/// [`create`] of a message that has to be `admitted` as well: that is decided while the look-ups are made, and before
+/// anything is written. A refusal comes before what they find.
+pub async fn create_if(
+    admitted: impl Future<Output = Result<(), Error>>,
+    table: &Table,
+    clock: &Clock,
+    random: &Random,
+    new: NewMessage,
+) -> Result<Stored, Error> {
+    timeout(TIME_LIMIT, create_in_tries(admitted, table, clock, random, new))
         .await
         .unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::DynamoDb, elapsed)))
 }
 
 async fn create_in_tries(
+    admitted: impl Future<Output = Result<(), Error>>,
     table: &Table,
     clock: &Clock,
     random: &Random,
@@ -117,12 +133,17 @@ async fn create_in_tries(
     };
     let last_try = Instant::now() + LAST_TRY_AFTER;
     let mut backoff = Backoff::new(random);
+    let plan = || IntendedWrite::plan(table, clock, random, &new, group_uuid);
+    let ((), planned) = try_join!(biased; admitted, async { Ok(plan().await) })?;
+    let mut write = planned?;
     loop {
-        let write = IntendedWrite::plan(table, clock, random, &new, group_uuid).await?;
         match write.carry_out(table, &mut backoff, last_try).await? {
             Outcome::Stored(stored) => return Ok(stored),
             // Somebody else opened the group in the meantime: start again as for an existing one.
-            Outcome::GroupExists if Instant::now() < last_try => backoff.wait().await,
+            Outcome::GroupExists if Instant::now() < last_try => {
+                backoff.wait().await;
+                write = plan().await?;
+            }
             Outcome::GroupExists => {
                 return Err(Error::unavailable(Dependency::DynamoDb, "there is no time left to start again"));
             }

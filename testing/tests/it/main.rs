@@ -23,6 +23,7 @@ mod postgres;
 mod relay;
 mod retries;
 mod sample_events;
+mod send_limit;
 mod show_user;
 mod simultaneous;
 mod statuses;

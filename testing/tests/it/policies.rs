@@ -21,6 +21,8 @@ use testing::{
     world::TABLE,
 };
 
+use crate::send_limit::limit;
+
 /// A world in which a function has other rights from some moment on.
 struct Trial {
     world: World,
@@ -43,7 +45,7 @@ struct Scenario {
 }
 
 /// Each way that a function takes through the table.
-const SCENARIOS: [Scenario; 13] = [
+const SCENARIOS: [Scenario; 14] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
@@ -80,6 +82,11 @@ const SCENARIOS: [Scenario; 13] = [
         function: "create-message",
         name: "a request that is repeated",
         act: |trial| repeated_request(trial).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
+        name: "a message too many",
+        act: |trial| message_too_many(trial).boxed_local(),
     },
     Scenario { function: "stream-handler", name: "a move", act: |trial| a_move(trial).boxed_local() },
     Scenario {
@@ -147,6 +154,15 @@ async fn repeated_request(trial: &Trial) -> String {
     trial.begin();
     let second = trial.world.post_with(&alice, &KEY, body).await;
     if second.brief() == first.brief() { "the first answer".to_owned() } else { seen(&second) }
+}
+
+async fn message_too_many(trial: &Trial) -> String {
+    let (alice, bob, _) = conversation(&trial.world).await;
+    for _ in 0..2 {
+        trial.world.send(&alice, &bob, "and on").await;
+    }
+    trial.begin();
+    seen(&trial.world.post(&alice, &to_user(&bob)).await)
 }
 
 async fn a_move(trial: &Trial) -> String {
@@ -227,7 +243,10 @@ async fn moved(world: &World) -> String {
 async fn outcomes(function: &'static str, policy: &Policy) -> BTreeMap<&'static str, String> {
     let mut outcomes = BTreeMap::new();
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.function == function) {
-        let trial = Trial { world: World::new().await, function, policy: policy.clone() };
+        let mut world = World::new().await;
+        // As the template's own parameters have it, there is one.
+        world.redeploy(|parts| parts.send_limit = Some(limit(3, 60)));
+        let trial = Trial { world, function, policy: policy.clone() };
         outcomes.insert(scenario.name, (scenario.act)(&trial).await);
         // Refused calls are what this is about.
         let _ = trial.world.emulator.take_refusals();
@@ -347,7 +366,7 @@ fn each_function_may_do_this_and_nothing_else() {
     let table =
         template().functions.iter().map(|(function, policy)| format!("{function}:{}\n", allowed(policy)));
     assert_snapshot!(table.collect::<String>(), @"
-    create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM;
+    create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE;
     list-message-groups: Query of GRP;
     list-messages: GetItem of MEM; Query of MSG;
     post-confirmation:

@@ -19,9 +19,11 @@ const ALL: [&str; 6] = [
 ];
 
 /// The metrics of the functions, and which functions write them.
-const METRICS: [(Metric, &[&str]); 14] = [
+const METRICS: [(Metric, &[&str]); 16] = [
     (Metric::MessagesSent, &["create-message"]),
     (Metric::MessagesReplayed, &["create-message"]),
+    (Metric::SendsLimited, &["create-message"]),
+    (Metric::SendsUncounted, &["create-message"]),
     (Metric::GroupsCreated, &["create-message"]),
     (Metric::RowsMoved, &["stream-handler"]),
     (Metric::RowsAlreadyThere, &["stream-handler"]),

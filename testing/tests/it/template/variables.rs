@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use cruddur::config::{DatabaseConfig, TableConfig, TokenConfig};
+use cruddur::config::{DatabaseConfig, SendLimitConfig, TableConfig, TokenConfig};
 
 use super::document::{functions, keys, template, text};
 
@@ -41,6 +41,7 @@ fn read_by(function: &str) -> BTreeSet<String> {
         names.extend(match made {
             "Verifier" => asked_for(|lookup| TokenConfig::from_lookup(lookup)?.key_set()),
             "Users" => asked_for(|lookup| DatabaseConfig::from_lookup(lookup)),
+            "SendLimit" => asked_for(|lookup| SendLimitConfig::from_lookup(lookup)),
             "Table" => asked_for(|lookup| TableConfig::from_lookup(lookup)),
             other => {
                 panic!("{function} makes a {other}: say here which part of the configuration that reads")

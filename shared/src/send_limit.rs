@@ -1,0 +1,364 @@
+//! The send limit: how many messages one user may send (design, section 3).
+//!
+//! A token bucket for each user, in the row `RATE#{user}`: `tokens` whole tokens are left, what came in since
+//! `refilled_at` is not counted yet, and at `expires_at` the bucket is full again: then the row says no more than no
+//! row, and DynamoDB may delete it. All three are whole numbers, the times in seconds since 1970, and
+//! `expires_at = refilled_at + interval * (burst - tokens)`.
+//!
+//! A message takes a token with one conditional UpdateItem and no read before it. Which of three it has to be depends
+//! on the row:
+//!
+//! | the row | update | condition |
+//! |---|---|---|
+//! | none, or full | a new bucket without one token | still none, or full |
+//! | has a token | `tokens - 1`, `expires_at + interval` | still a token, still not full |
+//! | is empty, and an interval has passed | what came in, without one token | still this very row |
+//!
+//! The row is guessed: it is what this execution environment saw last, or none. A wrong guess is refused by the
+//! condition, the refusal brings the row along, and the next update is made for that. So a message costs one update, and
+//! a second one where another environment has served the same user in between. The second kind of update, which is the
+//! one of a burst, depends on no value: senders that meet don't disturb each other.
+//!
+//! While a bucket is not full, nothing is lost by counting what came in later; once it is, the second kind of update
+//! does not go through. So in any span of time at most `burst + span / interval` messages pass, whichever environments
+//! they come through, and what their clocks differ by adds to the span. An empty bucket that is known to stay empty for
+//! a while needs no update at all: a flood costs one refused update per interval and environment.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, Utc};
+use lru::LruCache;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    config::{ConfigError, Lookup, SendLimitConfig},
+    dynamodb::{Item, Table, Update, WriteError, from_item},
+    error::{Chain, Error},
+    invocation,
+    metrics::Metric,
+};
+
+/// Users whose buckets are remembered at most: some hundred bytes each.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
+
+/// Updates for one message at most. Each that is refused but the first means that another message of the same user has
+/// gone through in the meantime.
+const TRIES: usize = 5;
+
+/// How long all updates for one message may take.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// What the row `RATE#{user}` holds beside its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Messages that may be sent at once, without those that came in after `refilled_at`.
+    pub tokens: u32,
+    /// When the bucket was last refilled, in seconds since 1970.
+    pub refilled_at: i64,
+    /// When the bucket is full again, in seconds since 1970. From then on DynamoDB may delete the row.
+    pub expires_at: i64,
+}
+
+/// Lets messages through, or refuses them.
+#[derive(Debug)]
+pub struct SendLimit {
+    rate: SendLimitConfig,
+    /// The buckets as this execution environment saw them last.
+    seen: Mutex<LruCache<Uuid, Bucket>>,
+}
+
+impl SendLimit {
+    /// A limit of `rate`.
+    #[must_use]
+    pub fn new(rate: SendLimitConfig) -> Self {
+        Self { rate, seen: Mutex::new(LruCache::new(REMEMBERED)) }
+    }
+
+    /// The configured limit, where there is one.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
+        Ok(SendLimitConfig::from_lookup(lookup)?.map(Self::new))
+    }
+
+    /// Lets a message of the user through, which takes a token, or refuses it with [`Error::RateLimited`].
+    ///
+    /// While DynamoDB is overloaded or can't be reached, messages pass uncounted: a limit is not worth a message. An
+    /// answer that is lost may cost a token too many.
+    pub async fn admit(&self, table: &Table, clock: &Clock, user_uuid: Uuid) -> Result<(), Error> {
+        let taken = timeout(TIME_LIMIT, self.take(table, clock.now(), user_uuid)).await;
+        match taken.unwrap_or_else(|elapsed| Err(WriteError::Unknown(elapsed.into()))) {
+            Ok(Taken::One) => Ok(()),
+            Ok(Taken::None { retry_after }) => {
+                invocation::count(Metric::SendsLimited, 1);
+                Err(Error::RateLimited { retry_after })
+            }
+            Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => {
+                invocation::count(Metric::SendsUncounted, 1);
+                tracing::warn!(cause = %Chain(&error), %user_uuid, "let a message through uncounted");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn take(&self, table: &Table, now: DateTime<Utc>, user_uuid: Uuid) -> Result<Taken, WriteError> {
+        let mut seen = self.recall(user_uuid);
+        for _ in 0..TRIES {
+            let change = match self.rate.decide(seen, now) {
+                Decision::Take(change) => change,
+                Decision::Refuse { retry_after } => return Ok(Taken::None { retry_after }),
+            };
+            match table.update(change.update(self.rate, now, user_uuid)).await {
+                Ok(row) => {
+                    self.remember(user_uuid, bucket(row)?);
+                    return Ok(Taken::One);
+                }
+                Err(WriteError::Refused { rows, .. }) => {
+                    seen = rows.into_iter().flatten().next().map_or(Ok(None), bucket)?
+                }
+                Err(error) => return Err(error),
+            }
+            self.remember(user_uuid, seen);
+        }
+        // Others of the same user were faster, again and again.
+        Ok(Taken::None { retry_after: 1 })
+    }
+
+    fn recall(&self, user_uuid: Uuid) -> Option<Bucket> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&user_uuid).copied()
+    }
+
+    fn remember(&self, user_uuid: Uuid, bucket: Option<Bucket>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match bucket {
+            Some(bucket) => _ = seen.put(user_uuid, bucket),
+            None => _ = seen.pop(&user_uuid),
+        }
+    }
+}
+
+/// What became of the wish for a token.
+enum Taken {
+    One,
+    None {
+        /// Seconds.
+        retry_after: u64,
+    },
+}
+
+/// The bucket in a row; none: there was no row.
+fn bucket(row: Item) -> Result<Option<Bucket>, WriteError> {
+    if row.is_empty() {
+        return Ok(None);
+    }
+    from_item(row).map(Some).map_err(|error| WriteError::Failed(error.into()))
+}
+
+/// What to do about one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decision {
+    Take(Change),
+    Refuse {
+        /// Seconds until there is a token again; at least 1.
+        retry_after: u64,
+    },
+}
+
+/// The ways to take a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// From a bucket that is full, which needs no row.
+    Begin { left: Bucket },
+    /// From one that has some.
+    Spend,
+    /// From an empty one, into which some came.
+    Refill { seen: Bucket, left: Bucket },
+}
+
+impl SendLimitConfig {
+    /// What to do about a message at `now`, if the bucket is as it was `seen`; none: there is no row.
+    fn decide(self, seen: Option<Bucket>, now: DateTime<Utc>) -> Decision {
+        // What has only begun has not passed: a bucket is filled a little later rather than earlier.
+        let (passed, begun) = (whole_seconds(now), started_seconds(now));
+        let Some(seen) = seen.filter(|seen| seen.expires_at > passed) else {
+            return Decision::Take(Change::Begin { left: self.bucket(self.burst.get() - 1, begun) });
+        };
+        if seen.tokens > 0 {
+            return Decision::Take(Change::Spend);
+        }
+        // Written by a clock that is far ahead. Waiting for it would shut the user out for as long.
+        if seen.refilled_at.saturating_sub(begun) > self.time_to_fill() {
+            return Decision::Take(Change::Refill { seen, left: self.bucket(0, begun) });
+        }
+        let interval = i64::from(self.interval.get());
+        let since = passed.saturating_sub(seen.refilled_at);
+        if since < interval {
+            return Decision::Refuse { retry_after: interval.saturating_sub(since).unsigned_abs() };
+        }
+        let left = match u32::try_from(since / interval) {
+            Ok(tokens) if tokens < self.burst.get() => {
+                self.bucket(tokens - 1, seen.refilled_at.saturating_add(i64::from(tokens) * interval))
+            }
+            // Only a row that was written under another limit.
+            _ => self.bucket(self.burst.get() - 1, begun),
+        };
+        Decision::Take(Change::Refill { seen, left })
+    }
+
+    fn bucket(self, tokens: u32, refilled_at: i64) -> Bucket {
+        let missing = self.burst.get().saturating_sub(tokens);
+        let fills_in = i64::from(self.interval.get()) * i64::from(missing);
+        Bucket { tokens, refilled_at, expires_at: refilled_at.saturating_add(fills_in) }
+    }
+
+    /// Seconds in which an empty bucket fills.
+    fn time_to_fill(self) -> i64 {
+        i64::from(self.interval.get()) * i64::from(self.burst.get())
+    }
+}
+
+fn whole_seconds(now: DateTime<Utc>) -> i64 {
+    now.timestamp()
+}
+
+fn started_seconds(now: DateTime<Utc>) -> i64 {
+    now.timestamp() + i64::from(now.timestamp_subsec_nanos() > 0)
+}
+
+impl Change {
+    /// The update of the user's row. It fits the row that it was decided for, and no other in which it would be wrong.
+    fn update(self, rate: SendLimitConfig, now: DateTime<Utc>, user_uuid: Uuid) -> Update {
+        const SET: &str = "SET tokens = :tokens, refilled_at = :refilled_at, expires_at = :expires_at";
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let bucket = |left: Bucket| {
+            [
+                (":tokens", number(left.tokens.into())),
+                (":refilled_at", number(left.refilled_at)),
+                (":expires_at", number(left.expires_at)),
+            ]
+        };
+        let (condition, set, values) = match self {
+            Self::Begin { left } => {
+                let mut values = Vec::from(bucket(left));
+                values.push((":now", number(whole_seconds(now))));
+                ("attribute_not_exists(pk) OR expires_at <= :now", SET, values)
+            }
+            Self::Spend => {
+                let values = vec![
+                    (":none", number(0)),
+                    (":one", number(1)),
+                    (":now", number(whole_seconds(now))),
+                    (":interval", number(rate.interval.get().into())),
+                ];
+                let set = "SET tokens = tokens - :one, expires_at = expires_at + :interval";
+                ("tokens > :none AND expires_at > :now", set, values)
+            }
+            Self::Refill { seen, left } => {
+                let mut values = Vec::from(bucket(left));
+                values.push((":seen_tokens", number(seen.tokens.into())));
+                values.push((":seen_refilled_at", number(seen.refilled_at)));
+                ("tokens = :seen_tokens AND refilled_at = :seen_refilled_at", SET, values)
+            }
+        };
+        Update { pk: format!("RATE#{user_uuid}"), sk: "RATE".to_owned(), condition, set, values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALF_PAST_NINE: i64 = 1_795_339_800;
+
+    /// Three at once, and then one every ten seconds.
+    fn rate() -> SendLimitConfig {
+        SendLimitConfig { burst: 3.try_into().unwrap(), interval: 10.try_into().unwrap() }
+    }
+
+    /// So many milliseconds after half past nine.
+    fn at(millis: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(HALF_PAST_NINE * 1_000 + millis).unwrap()
+    }
+
+    /// A bucket that was refilled so many seconds after half past nine.
+    fn bucket(tokens: u32, refilled_at: i64) -> Bucket {
+        rate().bucket(tokens, HALF_PAST_NINE + refilled_at)
+    }
+
+    fn decide(seen: Option<Bucket>, millis: i64) -> Decision {
+        rate().decide(seen, at(millis))
+    }
+
+    fn begin(refilled_at: i64) -> Decision {
+        Decision::Take(Change::Begin { left: bucket(2, refilled_at) })
+    }
+
+    fn refill(seen: Bucket, left: Bucket) -> Decision {
+        Decision::Take(Change::Refill { seen, left })
+    }
+
+    #[test]
+    fn a_bucket_expires_when_it_is_full() {
+        let times = [0, 1, 2, 3].map(|tokens| bucket(tokens, 5).expires_at - HALF_PAST_NINE);
+        assert_eq!(times, [35, 25, 15, 5]);
+    }
+
+    #[test]
+    fn a_full_bucket_is_begun_anew_from_the_next_whole_second() {
+        assert_eq!(decide(None, 0), begin(0));
+        assert_eq!(decide(None, 1), begin(1));
+        let full_after_ten = bucket(2, 0);
+        assert_eq!(decide(Some(full_after_ten), 9_999), Decision::Take(Change::Spend));
+        assert_eq!(decide(Some(full_after_ten), 10_000), begin(10));
+        assert_eq!(decide(Some(full_after_ten), 86_400_500), begin(86_401));
+    }
+
+    #[test]
+    fn an_empty_bucket_has_nothing_until_an_interval_has_passed() {
+        let empty = bucket(0, 0);
+        for (millis, retry_after) in [(0, 10), (1, 10), (999, 10), (1_000, 9), (9_000, 1), (9_999, 1)] {
+            assert_eq!(decide(Some(empty), millis), Decision::Refuse { retry_after }, "{millis}");
+        }
+        // The rest of an interval is not lost.
+        for (millis, left) in [(10_000, bucket(0, 10)), (19_999, bucket(0, 10)), (29_999, bucket(1, 20))] {
+            assert_eq!(decide(Some(empty), millis), refill(empty, left), "{millis}");
+        }
+        assert_eq!(decide(Some(empty), 30_000), begin(30));
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_finds_the_bucket_as_it_was_left() {
+        assert_eq!(decide(Some(bucket(1, 0)), -86_400_000), Decision::Take(Change::Spend));
+        assert_eq!(decide(Some(bucket(0, 0)), -20_000), Decision::Refuse { retry_after: 30 });
+    }
+
+    #[test]
+    fn a_clock_that_was_far_ahead_shuts_nobody_out() {
+        // As long as the bucket takes to fill, which is half a minute.
+        assert_eq!(decide(Some(bucket(0, 30)), 0), Decision::Refuse { retry_after: 40 });
+        assert_eq!(decide(Some(bucket(0, 31)), 0), refill(bucket(0, 31), bucket(0, 0)));
+        assert_eq!(decide(Some(bucket(0, 86_400)), 500), refill(bucket(0, 86_400), bucket(0, 1)));
+    }
+
+    #[test]
+    fn a_row_of_another_limit_never_gives_more_than_a_full_bucket() {
+        let of_larger = Bucket { tokens: 0, refilled_at: HALF_PAST_NINE, expires_at: HALF_PAST_NINE + 9_000 };
+        assert_eq!(decide(Some(of_larger), 3_600_000), refill(of_larger, bucket(2, 3_600)));
+    }
+
+    #[test]
+    fn no_number_in_a_row_panics() {
+        for number in [i64::MIN, -1, 0, i64::MAX] {
+            for expires_at in [i64::MIN, i64::MAX] {
+                let _ = decide(Some(Bucket { tokens: 0, refilled_at: number, expires_at }), 0);
+            }
+        }
+    }
+}
