@@ -5,7 +5,7 @@
 //! row, and DynamoDB may delete it. All three are whole numbers, the times in seconds since 1970, and
 //! `expires_at = refilled_at + interval * (burst - tokens)`.
 //!
-//! A message takes a token with one conditional UpdateItem and no read before it. Which of three it has to be depends
+//! A message takes a token with one conditional `UpdateItem` and no read before it. Which of three it has to be depends
 //! on the row:
 //!
 //! | the row | update | condition |
@@ -121,7 +121,7 @@ impl SendLimit {
                     return Ok(Taken::One);
                 }
                 Err(WriteError::Refused { rows, .. }) => {
-                    seen = rows.into_iter().flatten().next().map_or(Ok(None), bucket)?
+                    seen = rows.into_iter().flatten().next().map_or(Ok(None), bucket)?;
                 }
                 Err(error) => return Err(error),
             }

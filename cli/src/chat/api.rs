@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cruddur::{config::environment, timestamp::Timestamp, user::Handle};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -47,8 +47,21 @@ pub(super) struct Page {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
     /// Nobody knows what has become of it: no answer, or one that says so. The same request may succeed.
-    #[error("{0}")]
-    Unavailable(String),
+    #[error("{cause}")]
+    Unavailable {
+        /// What is wrong.
+        cause: String,
+        /// How long to wait at least.
+        retry_after: Duration,
+    },
+    /// It came too early, and nothing was done about it.
+    #[error("{cause}")]
+    TooEarly {
+        /// What is wrong.
+        cause: String,
+        /// How long to wait at least.
+        retry_after: Duration,
+    },
     /// The API says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -183,11 +196,17 @@ impl Api {
             return Ok(answer);
         }
         let status = answer.status();
+        let retry_after = retry_after(answer.headers());
         let refusal = Refusal::new(status, &answer.text().await.unwrap_or_default());
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            return Err(ApiError::Unavailable(refusal.to_string()));
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                Err(ApiError::Unavailable { cause: refusal.to_string(), retry_after })
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                Err(ApiError::TooEarly { cause: refusal.to_string(), retry_after })
+            }
+            _ => Err(refusal.into()),
         }
-        Err(refusal.into())
     }
 
     async fn send_once(&self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response, ApiError> {
@@ -225,13 +244,20 @@ fn bearer(token: &str) -> Option<HeaderValue> {
 }
 
 fn unavailable(url: &Url, error: &reqwest::Error) -> ApiError {
-    ApiError::Unavailable(if error.is_timeout() {
+    let cause = if error.is_timeout() {
         format!("{url} gives no answer in time")
     } else if error.is_connect() {
         format!("{url} can't be reached: is it the right --url, and is it running?")
     } else {
         format!("the connection to {url} breaks")
-    })
+    };
+    ApiError::Unavailable { cause, retry_after: Duration::ZERO }
+}
+
+/// The seconds of `Retry-After`; what is no number, or is not there, is zero.
+fn retry_after(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or_default())
 }
 
 /// Path and query of `<…>; rel="next"`.

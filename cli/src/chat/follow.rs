@@ -32,7 +32,7 @@ async fn poll(context: &Context, api: &mut Api, path: &str, mut shown: Shown) ->
                 is_interrupted = false;
                 show(context, messages, false)?;
             }
-            Err(ApiError::Unavailable(cause)) => {
+            Err(ApiError::Unavailable { cause, .. } | ApiError::TooEarly { cause, .. }) => {
                 // Said once and not every other second.
                 if !is_interrupted {
                     note(&format!("{cause}; still trying"));

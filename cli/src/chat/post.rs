@@ -62,20 +62,32 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
     let give_up = Instant::now() + PATIENCE;
     let mut longest_wait = FIRST_WAIT;
     let mut is_first = true;
+    let mut in_doubt = false;
     loop {
-        let cause = match api.post(&body, &key).await {
+        let (cause, retry_after) = match api.post(&body, &key).await {
             Ok(sent) => return Ok(sent),
-            Err(ApiError::Unavailable(cause)) => cause,
+            Err(ApiError::Unavailable { cause, retry_after }) => {
+                in_doubt = true;
+                (cause, retry_after)
+            }
+            Err(ApiError::TooEarly { cause, retry_after }) => (cause, retry_after),
             Err(error) => return Err(error.into()),
         };
-        if Instant::now() > give_up {
-            bail!("{cause}; the message may have been stored all the same: look before you send it again");
+        // Not before it is told to, and not when that is too late.
+        let wait = random.jitter(longest_wait).max(retry_after);
+        if Instant::now() + wait > give_up {
+            if in_doubt {
+                bail!(
+                    "{cause}; the message may have been stored all the same: look before you send it again"
+                );
+            }
+            bail!("{cause}; the message was not sent");
         }
         if is_first {
             note(&format!("{cause}; sending it again, for {} s at most", PATIENCE.as_secs()));
             is_first = false;
         }
-        sleep(random.jitter(longest_wait)).await;
+        sleep(wait).await;
         longest_wait = (longest_wait * 2).min(LONGEST_WAIT);
     }
 }

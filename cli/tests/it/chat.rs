@@ -4,7 +4,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use insta::assert_snapshot;
@@ -328,4 +328,34 @@ async fn a_message_is_sent_again_under_the_same_key_while_the_api_is_unavailable
     };
     let keys = served.await.unwrap().iter().map(key).collect::<BTreeSet<_>>();
     assert_eq!(keys.len(), 1, "{keys:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_over_the_send_limit_waits_as_it_is_told() {
+    let post = "POST /stage/api/messages ";
+    let mut sent = row("me");
+    sent["message_group_uuid"] = sent["uuid"].clone();
+    let (url, served) = canned_api(vec![
+        (post, answer("429 Too Many Requests", "retry-after: 1\r\n", &json!(["rate_limited"]))),
+        (post, answer("200 OK", "", &sent)),
+        (post, answer("429 Too Many Requests", "retry-after: 3600\r\n", &json!(["rate_limited"]))),
+    ])
+    .await;
+    let say = async || {
+        let start = Instant::now();
+        let output = command(&["send", "@you", "hi", "--url", &url]).env("CRUDDUR_TOKEN", "x").output().await;
+        let output = output.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr), start.elapsed())
+    };
+    let (stdout, stderr, took) = say().await;
+    assert_eq!(stdout, "@me  2026-11-22 09:30:00  hi\n");
+    assert_snapshot!(stderr, @"you are sending too fast: wait a moment; sending it again, for 30 s at most");
+    // Without being told, it would be half a second at most.
+    assert!(took >= Duration::from_secs(1), "{took:?}");
+    // An hour is more than it waits.
+    let (stdout, stderr, _) = say().await;
+    assert_eq!(stdout, "");
+    assert_snapshot!(stderr, @"error: you are sending too fast: wait a moment; the message was not sent");
+    served.await.unwrap();
 }

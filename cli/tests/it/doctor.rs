@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::indexing_slicing,
-    clippy::large_futures,
     clippy::unwrap_used,
     reason = "in tests a panic is the failure itself; clippy looks only into the test functions themselves"
 )]

@@ -62,7 +62,8 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     if let Target::Group(group_uuid) = new.target {
         invocation::group(group_uuid);
     }
-    let admitted = app.admit(new.sender.uuid);
+    // Boxed: it becomes a part of several futures.
+    let admitted = Box::pin(app.admit(new.sender.uuid));
     let stored = create_if(admitted, &app.table, &app.clock, &app.random, new).await?;
     note(&stored);
     respond::ok(&stored.sent)

@@ -133,7 +133,8 @@ async fn create_in_tries(
     };
     let last_try = Instant::now() + LAST_TRY_AFTER;
     let mut backoff = Backoff::new(random);
-    let plan = || IntendedWrite::plan(table, clock, random, &new, group_uuid);
+    // Boxed: this future would hold it twice.
+    let plan = || Box::pin(IntendedWrite::plan(table, clock, random, &new, group_uuid));
     let ((), planned) = try_join!(biased; admitted, async { Ok(plan().await) })?;
     let mut write = planned?;
     loop {

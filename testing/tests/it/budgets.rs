@@ -10,6 +10,8 @@ use testing::{Answer, TestUser, World, invariants, world::stream_record};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::send_limit::limit;
+
 /// What the calls since the last look cost, and how many of them had to wait for one another.
 #[derive(Debug, PartialEq)]
 struct Cost {
@@ -324,4 +326,38 @@ async fn a_record_that_opened_its_group_writes_nothing() {
     let (answer, cost) = cost(&world, world.deliver(&event)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
     assert_eq!(cost, Cost { reads: 1.5, writes: 0.0, index_writes: 0.0, round_trips: 1 });
+}
+
+#[tokio::test]
+async fn a_send_limit_costs_one_write_and_no_further_round_trip() {
+    let mut world = World::new().await;
+    world.redeploy(|parts| parts.send_limit = Some(limit(5, 60)));
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    let to_group = json!({"message_group_uuid": group_uuid, "message": "again"});
+    world.post(&alice, &to_group).await.ok();
+
+    for (key, writes) in [(None, 2.0), (Some("key"), 5.0)] {
+        let (answer, cost) = cost(&world, post(&world, &alice, &to_group, key)).await;
+        answer.ok();
+        assert_eq!(cost, Cost { reads: 2.0, writes, index_writes: 0.0, round_trips: 2 }, "{key:?}");
+    }
+    // Another environment does not know the bucket, and carries on where the row shows it.
+    world.redeploy(|_| ());
+    world.get(&alice, &format!("/api/messages/{group_uuid}")).await.ok();
+    let to_handle = json!({"handle": bob.user.handle, "message": "again"});
+    let (answer, of_another) = cost_after_sql(&world, world.post(&alice, &to_handle)).await;
+    answer.ok();
+    // What the refused guess costs is not reported.
+    assert_eq!(of_another, Cost { reads: 2.0, writes: 2.0, index_writes: 0.0, round_trips: 3 });
+    // One over the limit asks for nothing.
+    let (answer, of_refused) = cost(&world, world.post(&alice, &to_group)).await;
+    assert_eq!(answer.brief(), (429, "[\"rate_limited\"]"));
+    assert_eq!(of_refused, Cost { reads: 0.0, writes: 0.0, index_writes: 0.0, round_trips: 0 });
+    world.redeploy(|_| ());
+    let (carol, dave, _) = world.pair().await;
+    let body = json!({"handle": dave.user.handle, "message": "x".repeat(480)});
+    let (answer, of_opening) = cost_after_sql(&world, world.post(&carol, &body)).await;
+    answer.ok();
+    assert_eq!(of_opening, Cost { reads: 2.0, writes: 9.0, index_writes: 2.0, round_trips: 2 });
 }

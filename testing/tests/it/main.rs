@@ -16,6 +16,7 @@ mod logs;
 mod meter;
 mod openapi;
 mod order_of_checks;
+mod overload;
 mod pages;
 mod policies;
 mod post_confirmation;

@@ -1,0 +1,352 @@
+//! Overload and outages that last: nothing acknowledged is lost, nothing is doubled, and the same functions serve again
+//! as soon as it is over. (The key set's are in `key_set`, a user who floods is in `send_limit`.)
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use cruddur::user::User;
+use futures_util::future::{join, join_all};
+use http::StatusCode;
+use serde_json::{Value, json};
+use testing::{
+    Answer,
+    Failure::{self, Cancelled, Reset, Status},
+    Fate::{Lost, Refused, Served},
+    TestUser, World, invariants,
+};
+use tokio::time::{self, Instant, sleep};
+use uuid::Uuid;
+
+use crate::{postgres::Database, relay::Relay, send_limit::limit};
+
+const BEGIN: Duration = Duration::from_secs(5);
+const END: Duration = Duration::from_secs(65);
+
+/// Ways in which DynamoDB says to come again; the last of a transaction alone.
+const THROTTLING: [Failure; 4] = [
+    Status(400, "ProvisionedThroughputExceededException"),
+    Status(400, "ThrottlingException"),
+    Status(400, "RequestLimitExceeded"),
+    Cancelled(&["None", "ThrottlingError"]),
+];
+
+/// A world whose users are in a database that can go down; pairs of them, each with its group.
+struct Stand {
+    world: World,
+    database: Database,
+    relay: Relay,
+    pairs: Vec<(TestUser, TestUser, Uuid)>,
+    /// Nobody has asked for this user yet.
+    unknown: TestUser,
+}
+
+impl Stand {
+    async fn new(pairs: usize) -> Self {
+        let mut world = World::new().await;
+        let pairs = join_all((0..pairs).map(|_| world.pair())).await;
+        let unknown = world.user("carol").await;
+        for (alice, bob, _) in &pairs {
+            world.send(alice, bob, "hello").await;
+        }
+        world.deliver_all().await;
+        let database = Database::turn().await;
+        let relay = database.relay().await;
+        let client = database.client().await;
+        for user in pairs.iter().flat_map(|(alice, bob, _)| [alice, bob]).chain([&unknown]) {
+            let statement = "INSERT INTO public.users (uuid, handle, display_name, cognito_user_id) VALUES ($1, $2, $3, $4)";
+            let User { uuid, handle, display_name } = &user.user;
+            client.execute(statement, &[uuid, handle, display_name, &user.subject]).await.unwrap();
+        }
+        drop(client);
+        // Not kept: the engine serves one connection at a time.
+        let postgres = Arc::new(database.through(&relay, false));
+        world.redeploy(|parts| {
+            parts.postgres = postgres;
+            parts.send_limit = Some(limit(1_000, 1));
+        });
+        let stand = Self { world, database, relay, pairs, unknown };
+        for (alice, bob, group_uuid) in &stand.pairs {
+            for user in [alice, bob] {
+                stand.world.get(user, "/api/message_groups").await.ok();
+                stand.world.get(user, &format!("/api/messages/{group_uuid}")).await.ok();
+                stand.world.post(user, &to_group(*group_uuid, "hello again")).await.ok();
+            }
+        }
+        stand.world.deliver_all().await;
+        stand
+    }
+
+    /// From now on DynamoDB throttles whatever it is asked from [`BEGIN`] to [`END`].
+    fn throttle_for_a_minute(&self) -> Instant {
+        let start = Instant::now();
+        let mut number = 0;
+        self.world.emulator.judge(move |call| {
+            if !(BEGIN..END).contains(&start.elapsed()) {
+                return Served;
+            }
+            number += 1;
+            let kinds = if call.operation == "TransactWriteItems" { 4 } else { 3 };
+            Refused(THROTTLING[number % kinds])
+        });
+        start
+    }
+}
+
+fn to_group(group_uuid: Uuid, text: &str) -> Value {
+    json!({"message_group_uuid": group_uuid, "message": text})
+}
+
+/// What clients saw.
+#[derive(Default)]
+struct Seen {
+    /// Answers by their statuses.
+    statuses: RefCell<BTreeMap<u16, usize>>,
+    /// The messages that were acknowledged: uuid and text.
+    acknowledged: RefCell<BTreeMap<String, String>>,
+}
+
+impl Seen {
+    /// Counts an answer, which is as promised: 200, or 503 with the time to wait.
+    #[track_caller]
+    fn note(&self, answer: &Answer) {
+        if answer.status != 200 {
+            assert_eq!(answer.brief(), (503, "[\"unavailable\"]"));
+            assert_eq!(answer.header("retry-after"), Some("1"));
+        }
+        *self.statuses.borrow_mut().entry(answer.status.as_u16()).or_default() += 1;
+    }
+
+    fn count(&self, status: u16) -> usize {
+        self.statuses.borrow().get(&status).copied().unwrap_or_default()
+    }
+}
+
+/// Sends message after message until `end`, each with a key, and again with the same key as long as it is told to.
+async fn client(world: &World, sender: &TestUser, group_uuid: Uuid, end: Instant, seen: &Seen) {
+    for number in 0.. {
+        let text = format!("{} of {}", number, sender.user.handle);
+        let body = to_group(group_uuid, &text).to_string();
+        let key = format!("key-{number}");
+        loop {
+            let answer = world.post_with(sender, &[("idempotency-key", &key)], body.clone()).await;
+            seen.note(&answer);
+            if answer.status == 200 {
+                let uuid = answer.ok()["uuid"].as_str().unwrap().to_owned();
+                assert_eq!(seen.acknowledged.borrow_mut().insert(uuid, text), None);
+                break;
+            }
+            sleep(Duration::from_secs(answer.header("retry-after").unwrap().parse().unwrap())).await;
+        }
+        if Instant::now() > end {
+            return;
+        }
+        sleep(Duration::from_millis(700)).await;
+    }
+}
+
+/// Looks at inbox and conversation every three seconds, as an open page does, until `end`.
+async fn reader(world: &World, user: &TestUser, group_uuid: Uuid, end: Instant, seen: &Seen) {
+    while Instant::now() < end {
+        seen.note(&world.get(user, "/api/message_groups").await);
+        seen.note(&world.get(user, &format!("/api/messages/{group_uuid}")).await);
+        sleep(Duration::from_secs(3)).await;
+    }
+}
+
+/// Delivers everything again and again until `end`, as the mapping does with what has failed; whether that failed
+/// sometimes.
+async fn mapping(world: &World, end: Instant) -> bool {
+    let mut failed = false;
+    while Instant::now() < end {
+        let answer = world.deliver(&world.stream_event()).await;
+        failed |= answer["batchItemFailures"] != json!([]);
+        sleep(Duration::from_secs(5)).await;
+    }
+    failed
+}
+
+#[tokio::test]
+async fn a_minute_of_throttling_without_the_database_of_users_loses_nothing_and_leaves_nothing_behind() {
+    let stand = Stand::new(4).await;
+    let Stand { world, relay, pairs, .. } = &stand;
+    // For the whole time. (With time paused, a database that answers could not be told from one that does not.)
+    relay.go_down();
+    time::pause();
+    let before = invariants::messages(&world.rows());
+    let start = stand.throttle_for_a_minute();
+    let end = start + END + Duration::from_secs(5);
+    let (sends, lists) = (Seen::default(), Seen::default());
+    let clients = pairs
+        .iter()
+        .flat_map(|(alice, bob, group)| [alice, bob].map(|user| client(world, user, *group, end, &sends)));
+    let readers = pairs.iter().map(|(alice, _, group)| reader(world, alice, *group, end, &lists));
+    let people = join(join_all(clients), join_all(readers));
+    let (_, failed) = join(people, mapping(world, end)).await;
+
+    assert!(failed, "the mapping was not disturbed");
+    for (seen, name) in [(&sends, "sends"), (&lists, "lists")] {
+        assert!(seen.count(200) > 10 && seen.count(503) > 10, "{name}: {:?}", seen.statuses);
+    }
+    // What was acknowledged is there, once, and nothing else is.
+    let mut stored = BTreeMap::new();
+    for (group, messages) in invariants::messages(&world.rows()) {
+        for message in messages.into_iter().skip(before[&group].len()) {
+            assert_eq!(stored.insert(message.message_uuid.to_string(), message.message), None);
+        }
+    }
+    assert_eq!(stored, *sends.acknowledged.borrow());
+    let texts: BTreeSet<_> = stored.values().collect();
+    assert_eq!(texts.len(), stored.len());
+    // The inboxes have caught up with one delivery.
+    world.deliver_all().await;
+    assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
+
+    // The database comes back, and the same functions know everybody again.
+    time::resume();
+    relay.come_back();
+    let (alice, bob, group_uuid) = &pairs[0];
+    world.post(alice, &to_group(*group_uuid, "after all that")).await.ok();
+    world.post(alice, &json!({"handle": bob.user.handle, "message": "and that"})).await.ok();
+    world.post(&stand.unknown, &json!({"handle": bob.user.handle, "message": "and I"})).await.ok();
+    world.get(&stand.unknown, "/api/message_groups").await.ok();
+    world.get_anonymously(&format!("/api/users/@{}/short", bob.user.handle)).await.ok();
+    drop(stand.database);
+}
+
+#[tokio::test]
+async fn without_both_databases_everybody_is_told_to_come_again_and_served_when_either_is_back() {
+    let stand = Stand::new(1).await;
+    let Stand { world, relay, pairs, unknown, .. } = &stand;
+    let (alice, bob, group_uuid) = &pairs[0];
+    let messages = format!("/api/messages/{group_uuid}");
+    let to_bob = json!({"handle": bob.user.handle, "message": "hello"});
+    let ask = || async {
+        let short = format!("/api/users/@{}/short", bob.user.handle);
+        [
+            world.get(alice, "/api/message_groups").await,
+            world.get(alice, &messages).await,
+            world.post(alice, &to_group(*group_uuid, "hello")).await,
+            world.post(alice, &to_bob).await,
+            world.get(unknown, "/api/message_groups").await,
+            world.get_anonymously(&short).await,
+        ]
+        .map(|answer| {
+            assert!(matches!(answer.status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE), "{answer:?}");
+            assert_eq!(answer.header("retry-after").is_some(), answer.status != 200, "{answer:?}");
+            answer.status.as_u16()
+        })
+    };
+    assert_eq!(ask().await[..4], [200; 4]);
+    for (dynamodb, postgres, expected) in [
+        (false, false, [503, 503, 503, 503, 503, 503]),
+        (false, true, [503, 503, 503, 503, 503, 200]),
+        (true, false, [200, 200, 200, 503, 200, 503]),
+        (true, true, [200; 6]),
+    ] {
+        if dynamodb {
+            world.emulator.judge(|_| Served);
+        } else {
+            world.emulator.judge(|_| Refused(THROTTLING[1]));
+        }
+        if postgres {
+            relay.come_back();
+        } else {
+            relay.go_down();
+        }
+        time::pause();
+        time::advance(Duration::from_mins(2)).await;
+        time::resume();
+        assert_eq!(ask().await, expected, "DynamoDB: {dynamodb}, PostgreSQL: {postgres}");
+    }
+    assert_eq!(invariants::check(&world.rows()), Vec::<String>::new());
+    drop(stand.database);
+}
+
+/// The SDK gives all of a process's calls one allowance of retries, which an outage uses up.
+#[tokio::test]
+async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them_back() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let inbox = || world.get(&alice, "/api/message_groups");
+    inbox().await.ok();
+    let calls = || world.emulator.take_calls().len();
+    let _ = calls();
+    time::pause();
+    let start = Instant::now();
+    world.emulator.judge(|_| Refused(THROTTLING[1]));
+    let mut tries = Vec::new();
+    while tries.last() != Some(&1) {
+        assert!(tries.len() < 1_000, "{tries:?}");
+        assert_eq!(inbox().await.brief(), (503, "[\"unavailable\"]"));
+        tries.push(calls());
+    }
+    assert_eq!(tries[0], 3);
+    let used_up = start.elapsed();
+    // From here on nobody waits for a retry.
+    for _ in 0..10 {
+        assert_eq!(inbox().await.brief(), (503, "[\"unavailable\"]"));
+        assert_eq!(calls(), 1);
+    }
+    assert_eq!(start.elapsed(), used_up);
+
+    world.emulator.judge(|_| Served);
+    inbox().await.ok();
+    assert_eq!((calls(), start.elapsed()), (1, used_up));
+    // Each success gives back a little, and with enough of them a single fault goes unseen again.
+    for _ in 0..20 {
+        inbox().await.ok();
+    }
+    let _ = calls();
+    world.emulator.fail("Query", 1, Refused(THROTTLING[1]));
+    inbox().await.ok();
+    assert_eq!(calls(), 2);
+}
+
+/// A message that is written without the SDK's retries has the function's own.
+#[tokio::test]
+async fn without_the_sdks_retries_no_acknowledged_message_is_lost_or_doubled() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&bob, &alice, "hello").await;
+    world.post(&alice, &to_group(group_uuid, "hello again")).await.ok();
+    time::pause();
+    world.emulator.judge(|call| match &*call.operation {
+        "GetItem" => Refused(THROTTLING[1]),
+        _ => Served,
+    });
+    for _ in 0..100 {
+        assert_eq!(
+            world.post(&alice, &to_group(group_uuid, "never")).await.brief(),
+            (503, "[\"unavailable\"]")
+        );
+    }
+    let _ = world.emulator.take_calls();
+    for failure in [THROTTLING[0], THROTTLING[1], THROTTLING[2], Reset, Status(500, "InternalServerError")] {
+        for (operation, with_key) in [("PutItem", false), ("TransactWriteItems", true)] {
+            for fate in [Refused(failure), Lost(failure)] {
+                if matches!(fate, Lost(Status(400, _))) {
+                    continue;
+                }
+                let text = format!("{failure:?} {operation} {fate:?}");
+                let key = format!("{}", world.rows().len());
+                let headers: Vec<_> = with_key.then_some(("idempotency-key", &*key)).into_iter().collect();
+                world.emulator.fail(operation, 3, fate);
+                let answer = world.post_with(&alice, &headers, to_group(group_uuid, &text).to_string()).await;
+                let uuid = answer.ok()["uuid"].clone();
+                let messages = invariants::messages(&world.rows()).remove(&group_uuid).unwrap();
+                let stored: Vec<_> = messages.iter().filter(|message| message.message == text).collect();
+                assert_eq!(stored.len(), 1, "{text}");
+                assert_eq!(json!(stored[0].message_uuid), uuid, "{text}");
+            }
+        }
+    }
+    assert!(
+        invariants::messages(&world.rows())[&group_uuid].iter().all(|message| message.message != "never")
+    );
+}
