@@ -20,6 +20,7 @@ use tracing::{Dispatch, subscriber::NoSubscriber};
 use uuid::Uuid;
 
 use self::{rules::embedded_metrics_errors, secrets::SECRET};
+use crate::send_limit::limit;
 
 mod rules;
 mod secrets;
@@ -229,6 +230,30 @@ async fn a_message_whose_first_answer_was_lost_is_sent_and_not_replayed() {
     let line = parse(&lines[0]);
     assert_eq!((&line["MessagesSent"], &line["GroupsCreated"]), (&json!(1.0), &json!(1.0)), "{line}");
     assert_eq!(line.get("MessagesReplayed"), None);
+}
+
+#[tokio::test]
+async fn a_message_over_the_send_limit_and_one_that_it_could_not_count_are_measured() {
+    let mut world = World::new().await;
+    world.redeploy(|parts| parts.send_limit = Some(limit(1, 60)));
+    let (alice, bob, _) = world.pair().await;
+    let log = Log::start("cruddur-create-message", "info,aws_smithy_runtime=off", world.clock.clock());
+    let throttled = Fate::Refused(Failure::Status(400, "ThrottlingException"));
+    world.emulator.fail("UpdateItem", usize::MAX, throttled);
+    world.send(&alice, &bob, "not counted").await;
+    world.emulator.judge(|_| Fate::Served);
+    world.send(&alice, &bob, "counted").await;
+    let refused = world.post(&alice, &json!({"handle": bob.user.handle, "message": "too many"})).await;
+    assert_eq!(refused.status, 429);
+    let lines = log.take();
+    let told = lines.iter().map(|line| parse(line)).map(|line| {
+        let of = |name: &str| line.get(name).cloned().unwrap_or_default();
+        [of("level"), of("message"), of("status"), of("cause"), of("SendsUncounted"), of("SendsLimited")]
+    });
+    let user = json!(alice.user.uuid);
+    assert_eq!(parse(&lines[0])["user_uuid"], user);
+    assert_eq!(parse(&lines[3])["user_uuid"], user);
+    insta::assert_snapshot!(json!(told.collect::<Vec<_>>()), @r#"[["WARN","let a message through uncounted",null,"DynamoDB is busy: service error: ThrottlingException: on order: ThrottlingException: on order",null,null],["INFO","answered",200,null,1.0,null],["INFO","answered",200,null,null,null],["INFO","refused",429,"the caller is over the send limit",null,1.0]]"#);
 }
 
 #[tokio::test]

@@ -173,7 +173,7 @@ async fn mapping(world: &World, end: Instant) -> bool {
 
 #[tokio::test]
 async fn a_minute_of_throttling_without_the_database_of_users_loses_nothing_and_leaves_nothing_behind() {
-    let stand = Stand::new(4).await;
+    let stand = Stand::new(2).await;
     let Stand { world, relay, pairs, .. } = &stand;
     // For the whole time. (With time paused, a database that answers could not be told from one that does not.)
     relay.go_down();

@@ -15,6 +15,7 @@ use super::{
     rules::{embedded_metrics_errors, line_errors},
     with_key,
 };
+use crate::send_limit::limit;
 
 /// What stands in every text, name, handle, address and key of [`everything`].
 pub(super) const SECRET: &str = "Xylophagous";
@@ -44,6 +45,11 @@ async fn everything(world: &mut World) {
     ask(world, &callers, &bob, &group).await;
     deliver(world, &events).await;
     world.emulator.edit_answers(|_, _| ());
+    world.redeploy(|parts| parts.send_limit = Some(limit(1, 60)));
+    for fate in [refused(400, "ThrottlingException"), Fate::Served] {
+        world.emulator.fail("UpdateItem", usize::MAX, fate);
+        ask(world, &callers, &bob, &group).await;
+    }
     for postgres in [broken_postgres::unreachable(), broken_postgres::refusing()] {
         world.deploy(Parts { postgres, ..world.parts.clone() });
         world.post(&alice, &good).await;
@@ -180,12 +186,14 @@ async fn no_text_name_address_key_or_token_is_ever_in_the_log() {
     // It was a run that had something to say.
     let parsed: Vec<Value> = lines.iter().map(|line| parse(line)).collect();
     let statuses: BTreeSet<u64> = parsed.iter().filter_map(|line| line["status"].as_u64()).collect();
-    assert_eq!(statuses, BTreeSet::from([200, 400, 401, 403, 404, 413, 422, 500, 503]));
+    assert_eq!(statuses, BTreeSet::from([200, 400, 401, 403, 404, 413, 422, 429, 500, 503]));
     let metrics: BTreeSet<&str> =
         parsed.iter().flat_map(|line| line.as_object().unwrap().keys()).map(String::as_str).collect();
     for metric in [
         "MessagesSent",
         "MessagesReplayed",
+        "SendsLimited",
+        "SendsUncounted",
         "GroupsCreated",
         "RowsAlreadyThere",
         "GroupsNotMoved",
