@@ -307,7 +307,9 @@ impl<'a> Check<'a> {
             let expected = |known: &HashMap<Uuid, Vec<(Moment, SortKey)>>| {
                 let of_group = known.get(&page.group).map_or(&[][..], Vec::as_slice);
                 let before = of_group.iter().filter(|(moment, _)| *moment < page.begun);
-                before.map(|(_, sk)| *sk).find(|sk| from.is_none_or(|from| *sk >= from) && !shown.contains(sk))
+                before
+                    .map(|(_, sk)| *sk)
+                    .find(|sk| from.is_none_or(|from| *sk >= from) && !shown.contains(sk))
             };
             if let Some(sk) = expected(&acknowledged) {
                 self.found(Anomaly::Missing, format!("{title}: {sk} was acknowledged before"));

@@ -78,7 +78,10 @@ impl Pool {
     /// The key set as a new execution environment has it: empty, and fetched when it is needed.
     #[must_use]
     pub fn key_set(&self) -> KeySet {
-        KeySet::from_url_over(SharedHttpConnector::new(self.clone()), format!("{ISSUER}/.well-known/jwks.json"))
+        KeySet::from_url_over(
+            SharedHttpConnector::new(self.clone()),
+            format!("{ISSUER}/.well-known/jwks.json"),
+        )
     }
 
     async fn serve(self) -> Result<HttpResponse, ConnectorError> {

@@ -19,7 +19,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     auth::Verifier,
     clock::Clock,
+    config::SendLimitConfig,
     dynamodb::{CallLimits, Table, client},
+    send_limit::SendLimit,
     stream::Batch,
     user,
 };
@@ -71,6 +73,7 @@ pub struct Lambda {
     pub planted: Option<Planted>,
     /// When the run began, as clocks that are right show it.
     pub begin: DateTime<Utc>,
+    send_limit: Option<SendLimitConfig>,
     since: Instant,
     idle: Arc<Mutex<HashMap<Function, Vec<Environment>>>>,
 }
@@ -102,7 +105,14 @@ impl Lambda {
         begin: DateTime<Utc>,
     ) -> Self {
         let idle = Arc::default();
-        Self { network, users, pool, faults, dice, planted, begin, since: Instant::now(), idle }
+        let since = Instant::now();
+        Self { network, users, pool, faults, dice, planted, begin, send_limit: None, since, idle }
+    }
+
+    /// The service with a send limit, or none.
+    #[must_use]
+    pub fn with_send_limit(self, send_limit: Option<SendLimitConfig>) -> Self {
+        Self { send_limit, ..self }
     }
 
     /// Environments that wait for an invocation.
@@ -212,6 +222,7 @@ impl Lambda {
                 } else {
                     self.dice.random()
                 },
+                send_limit: self.send_limit.map(SendLimit::new),
             }),
             Function::StreamHandler => App::StreamHandler(stream_handler::App {
                 table: self.table("stream-handler", CallLimits::WRITE),
@@ -244,7 +255,11 @@ impl Lambda {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "simulated", "simulated", None, None, "simulated",
+                "simulated",
+                "simulated",
+                None,
+                None,
+                "simulated",
             )))
             .endpoint_url("http://dynamodb.test")
             .app_name(AppName::new(function).unwrap())
@@ -288,8 +303,10 @@ pub fn event(
     headers: &[(&str, &str)],
     body: Option<&Value>,
 ) -> Value {
-    let headers =
-        headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>();
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>();
     let mut event = json!({
         "version": "2.0",
         "routeKey": format!("{method} {route}"),

@@ -2,7 +2,11 @@
 
 use std::{cell::RefCell, fmt};
 
-use tracing::{Event, Level, Metadata, Subscriber, field::{Field, Visit}, span};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
 
 thread_local! {
     static ERRORS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };

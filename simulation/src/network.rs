@@ -110,7 +110,9 @@ impl Network {
         }
         match operation.as_str() {
             "GetItem" | "Query" => self.read(&operation, &caller, request).await,
-            "PutItem" | "DeleteItem" | "TransactWriteItems" => self.write(operation, request).await,
+            "PutItem" | "DeleteItem" | "UpdateItem" | "TransactWriteItems" => {
+                self.write(operation, request).await
+            }
             // The table is made before anything can go wrong.
             _ => self.carry_out(&operation, &request),
         }
@@ -175,7 +177,8 @@ impl Network {
         } else {
             &[Fault::WriteConflict][..]
         };
-        let fault = self.faults.strike(&self.dice, &[&Self::ANY_CALL[..], &Self::ANY_WRITE[..], kind].concat());
+        let fault =
+            self.faults.strike(&self.dice, &[&Self::ANY_CALL[..], &Self::ANY_WRITE[..], kind].concat());
         let (answered, answer) = oneshot::channel();
         let network = self.clone();
         tokio::spawn(async move {
@@ -313,6 +316,10 @@ impl Network {
         let partition = text(&request["ExpressionAttributeValues"], ":pk").to_owned();
         let changes = |network: &Self| network.table(|table| table.changes_of(&partition));
         let continued = request.get("ExclusiveStartKey").map(|key| format!("{partition} {key}"));
+        if continued.is_some() {
+            let most = if self.faults.are_off() { 10 } else { 300 };
+            tokio::time::sleep(self.dice.duration(Duration::ZERO, Duration::from_millis(most))).await;
+        }
         if let Some(before) = continued.and_then(|place| self.pages.lock().unwrap().remove(&place))
             && before != changes(self)
         {
@@ -321,7 +328,7 @@ impl Network {
         let limit = request["Limit"].as_u64().unwrap_or(1_000);
         let short = self.faults.roll(&self.dice, &[Fault::ShortPage]).is_some();
         if short {
-            request["Limit"] = json!(self.dice.between(1, limit.clamp(1, 4)));
+            request["Limit"] = json!(self.dice.between(1, limit.clamp(1, 2)));
         }
         self.note("Query", &request, None);
         let mut answer = if self.faults.roll(&self.dice, &[Fault::CommitWithinPage]).is_some() {

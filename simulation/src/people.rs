@@ -164,6 +164,14 @@ impl People {
                 }
                 Reply::Status(status, body)
             }
+            429 => {
+                let seconds =
+                    answer.headers().get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+                if seconds.is_none_or(|seconds: u32| seconds < 1) || body != r#"["rate_limited"]"# {
+                    self.violation(format!("a 429 that does not say when to come again: {body}"));
+                }
+                Reply::Status(status, body)
+            }
             404 | 422 => Reply::Status(status, body),
             // The rest is nobody's fault here: tokens are good, users are there, requests are well-formed.
             _ => {
@@ -346,7 +354,7 @@ impl People {
             self.request(Function::CreateMessage, event).await
         };
         match reply {
-            Reply::Status(503, _) | Reply::Nothing => {}
+            Reply::Status(429 | 503, _) | Reply::Nothing => {}
             Reply::Status(404, body) if body == r#"["message_group_not_found"]"# => {}
             Reply::Ok(answer) => self.violation(format!("I10: a stranger was answered {answer}")),
             Reply::Status(status, body) => {

@@ -67,7 +67,8 @@ impl Planted {
             }
             Self::NewUuidOnRetry if caller == "create-message" && operation != "Query" => {
                 let item = if operation == "TransactWriteItems" {
-                    let puts = actions.into_iter().flatten().filter_map(|action| action.pointer_mut("/Put/Item"));
+                    let puts =
+                        actions.into_iter().flatten().filter_map(|action| action.pointer_mut("/Put/Item"));
                     puts.into_iter().find(|item| text(item, "pk").starts_with("MSG#"))
                 } else {
                     request.get_mut("Item")
@@ -116,7 +117,8 @@ pub(crate) async fn old_algorithm(table: &DynamoDb, batch: &Batch) {
             let mut moved: Item = row.clone();
             moved.insert("sk".to_owned(), AttributeValue::S(newest.sk.to_string()));
             moved.insert("message".to_owned(), AttributeValue::S(preview(&newest.message)));
-            let (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) = (row.get("pk"), row.get("sk")) else {
+            let (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) = (row.get("pk"), row.get("sk"))
+            else {
                 continue;
             };
             let client = table.client();

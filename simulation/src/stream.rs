@@ -19,6 +19,8 @@ use crate::{fault::Fault, lambda::Lambda, table::text};
 #[derive(Clone)]
 pub struct Mapping {
     lambda: Lambda,
+    /// Between two deliveries at most.
+    pause: Duration,
     state: Arc<Mutex<State>>,
     running: Arc<AtomicUsize>,
 }
@@ -42,18 +44,19 @@ struct Record {
 
 impl Mapping {
     /// Invocations at the same time at most.
-    const MOST: usize = 4;
+    const MOST: usize = 6;
 
     /// A mapping that has delivered nothing yet.
     #[must_use]
     pub fn new(lambda: Lambda) -> Self {
-        Self { lambda, state: Arc::default(), running: Arc::default() }
+        let pause = Duration::from_millis(*lambda.dice.pick(&[20, 100, 400]));
+        Self { lambda, pause, state: Arc::default(), running: Arc::default() }
     }
 
     /// Delivers for ever.
     pub async fn run(self) {
         loop {
-            let pause = self.lambda.dice.duration(Duration::from_millis(5), Duration::from_millis(400));
+            let pause = self.lambda.dice.duration(Duration::from_millis(1), self.pause);
             tokio::time::sleep(pause).await;
             self.take_up();
             if self.running.load(Ordering::Relaxed) >= Self::MOST {
@@ -116,7 +119,7 @@ impl Mapping {
             dice.shuffle(&mut state.waiting);
             faults.count(Fault::Reordered);
         }
-        let most = usize::try_from(dice.between(1, 10)).unwrap().min(state.waiting.len());
+        let most = dice.pick(&[1, 1, 3, 10]).min(&state.waiting.len()).to_owned();
         let batch = state.waiting.drain(..most).collect::<Vec<_>>();
         if batch.iter().any(|record| record.failed) && batch.iter().any(|record| !record.failed) {
             faults.count(Fault::Resplit);
@@ -135,7 +138,8 @@ impl Mapping {
         let failures = self.lambda.deliver(event).await;
         let mut state = self.state.lock().unwrap();
         for mut record in batch {
-            let failed = failures.as_ref().is_none_or(|failures| failures.contains(&record.sequence_number()));
+            let failed =
+                failures.as_ref().is_none_or(|failures| failures.contains(&record.sequence_number()));
             if failed {
                 record.failed = true;
                 state.waiting.push(record);

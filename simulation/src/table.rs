@@ -6,6 +6,8 @@ use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::lambda::TABLE;
+
 /// The keys of a row.
 pub type Key = (String, String);
 
@@ -28,6 +30,8 @@ pub struct Table {
 enum Change {
     Put(Value),
     Delete(Key),
+    /// In place: the row is as the database has it then.
+    Update(Key),
 }
 
 /// What may be seen of the index at some moment, and how it differs from the table.
@@ -130,9 +134,9 @@ impl Table {
 
     /// Whether the embedded DynamoDB has the rows that were committed, and no others.
     #[must_use]
-    pub fn agrees_with_database(&self, table: &str) -> bool {
+    pub fn agrees_with_database(&self) -> bool {
         let mut rows = Vec::new();
-        let mut request = json!({"TableName": table});
+        let mut request = json!({"TableName": TABLE});
         loop {
             let answer = dispatch(&self.database, "Scan", request.clone()).unwrap();
             rows.extend(answer["Items"].as_array().unwrap().iter().cloned());
@@ -145,6 +149,11 @@ impl Table {
         rows == self.rows()
     }
 
+    fn read(&self, (pk, sk): &Key) -> Value {
+        let request = json!({"TableName": TABLE, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}});
+        dispatch(&self.database, "GetItem", request).unwrap()["Item"].take()
+    }
+
     fn commit(&mut self, changes: Vec<Change>, mut lag: impl FnMut() -> std::time::Duration) {
         self.commits += 1;
         let mut touched = BTreeMap::<(String, String), Option<String>>::new();
@@ -153,6 +162,11 @@ impl Table {
             let (key, row) = match change {
                 Change::Put(row) => (key(&row), Some(row)),
                 Change::Delete(key) => (key, None),
+                Change::Update(key) => {
+                    let row = self.read(&key);
+                    self.rows.insert(key, row);
+                    continue;
+                }
             };
             let (pk, sk) = key.clone();
             *self.changes.entry(pk.clone()).or_default() += 1;
@@ -163,7 +177,8 @@ impl Table {
             if before.is_some() && row.is_some() {
                 self.broken.push(format!("I7: {pk} {sk} was overwritten"));
             }
-            let group = row.as_ref().or(before.as_ref()).map(|row| text(row, "message_group_uuid").to_owned());
+            let group =
+                row.as_ref().or(before.as_ref()).map(|row| text(row, "message_group_uuid").to_owned());
             if let Some(group) = group.filter(|group| !group.is_empty()) {
                 let versions = self.index.entry(group.clone()).or_default().entry(key).or_default();
                 let last = versions.last().map_or(now, |(visible, _)| *visible);
@@ -225,6 +240,7 @@ fn changes(operation: &str, request: &Value) -> Vec<Change> {
     };
     match operation {
         "PutItem" | "DeleteItem" => vec![change(request)],
+        "UpdateItem" => vec![Change::Update(key(&request["Key"]))],
         "TransactWriteItems" => {
             let actions = request["TransactItems"].as_array().unwrap().iter();
             actions.flat_map(|action| action.as_object().unwrap().values()).map(change).collect()
@@ -255,6 +271,7 @@ fn dispatch(database: &Database, operation: &str, request: Value) -> Result<Valu
         "Query" => query,
         "Scan" => scan,
         "TransactWriteItems" => transact_write_items,
+        "UpdateItem" => update_item,
         "UpdateTimeToLive" => update_time_to_live,
     })
 }

@@ -186,13 +186,14 @@ impl<'a> IntendedWrite<'a> {
         };
         let newest = newest?.and_then(|sort_key| {
             let parsed = sort_key.parse::<SortKey>();
-            parsed.inspect_err(|_| tracing::warn!(%group_uuid, "the newest message has a malformed sort key")).ok()
+            parsed
+                .inspect_err(|_| tracing::warn!(%group_uuid, "the newest message has a malformed sort key"))
+                .ok()
         });
         let now = Timestamp::new(clock.now());
         // An answer never sorts before what it answers, whatever the clocks say (I8), nor before the message that
         // opened the group, which may have come between the two reads.
-        let created_at =
-            newest.max(created_sk).map_or(now, |newest| now.max(newest.created_at.successor()));
+        let created_at = newest.max(created_sk).map_or(now, |newest| now.max(newest.created_at.successor()));
         let sk = SortKey { created_at, message_uuid: random.uuid_v7(created_at.to_utc()) };
         let sender = &new.sender;
         Ok(Self {
