@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, header};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -16,7 +16,7 @@ use self::key_set::{KeySet, KeySetError};
 
 pub mod key_set;
 
-/// The `sub` of a token: whom it speaks for. Never empty.
+/// The `sub` of a token: whom it speaks for. Never empty, and without NUL, which PostgreSQL's text can't hold.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subject(String);
 
@@ -27,10 +27,10 @@ impl Subject {
         &self.0
     }
 
-    /// The subject `text`; none when it is empty.
+    /// The subject `text`; none when it is empty or has a NUL.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Option<Self> {
-        Some(text.into()).filter(|text| !text.is_empty()).map(Self)
+        Some(text.into()).filter(|text| !text.is_empty() && !text.contains('\0')).map(Self)
     }
 }
 
@@ -74,7 +74,7 @@ pub enum TokenRefusal {
     /// A client that is not in the list.
     #[error("the token was given to another client")]
     ClientRefused,
-    /// An empty `sub`.
+    /// A `sub` that is empty or has a NUL.
     #[error("the token has no subject")]
     SubjectMissing,
     /// `exp` has passed.
@@ -108,7 +108,9 @@ struct Claims {
     token_use: String,
     client_id: String,
     exp: i64,
+    #[serde(default, deserialize_with = "present")]
     nbf: Option<i64>,
+    #[serde(default, deserialize_with = "present")]
     iat: Option<i64>,
 }
 
@@ -128,9 +130,9 @@ struct Header {
     b64: Option<Value>,
 }
 
-/// A field that is there, even when it is `null`.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+/// A field that is there, even when it is `null`: that is a value like any other, and not none.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl Verifier {
@@ -205,8 +207,7 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
 /// The `kid` of a token whose header asks for nothing out of the ordinary.
 fn key_id(token: &str) -> Result<String, TokenRefusal> {
     let header = token.split('.').next().unwrap_or_default();
-    let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenRefusal::HeaderMalformed)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|_| TokenRefusal::HeaderMalformed)?;
+    let header: Header = object(header).ok_or(TokenRefusal::HeaderMalformed)?;
     if header.alg != "RS256" {
         return Err(TokenRefusal::AlgorithmRefused);
     }
@@ -230,6 +231,15 @@ fn verify(token: &str, key: &DecodingKey) -> Result<Claims, TokenRefusal> {
         return Err(TokenRefusal::SignatureWrong);
     }
     let claims = message.split_once('.').map_or("", |(_, claims)| claims);
-    let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| TokenRefusal::ClaimsMalformed)?;
-    serde_json::from_slice(&claims).map_err(|_| TokenRefusal::ClaimsMalformed)
+    object(claims).ok_or(TokenRefusal::ClaimsMalformed)
+}
+
+/// The JSON object in a part of a token (RFC 7519, section 7.2: UTF-8, and completely valid).
+fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+    // All of it: serde_json looks at the bytes of no string that it skips.
+    let text = str::from_utf8(&bytes).ok()?;
+    // serde would take an array of the fields' values for a struct as well.
+    let is_object = text.trim_ascii_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(text).ok())?
 }
