@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    ops::RangeInclusive,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -36,8 +37,11 @@ const FETCH_INTERVAL: Duration = Duration::from_secs(10);
 /// Bytes in a key set at most: Cognito's has two keys and about 1 KB.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Bytes in an RSA modulus at least: 2048 bits.
-const MIN_MODULUS_BYTES: usize = 256;
+/// Bits of an RSA modulus: the contract's least, and the most that a signature is verified with.
+const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
+
+/// Bits of an RSA exponent: more than the number 1 has, and the most that a signature is verified with.
+const EXPONENT_BITS: RangeInclusive<usize> = 2..=33;
 
 type Keys = HashMap<String, Arc<DecodingKey>>;
 
@@ -181,15 +185,31 @@ fn usable(jwk: Jwk) -> Option<(String, Arc<DecodingKey>)> {
     let signs = jwk.kty == "RSA"
         && jwk.public_key_use.is_none_or(|public_key_use| public_key_use == "sig")
         && jwk.alg.is_none_or(|alg| alg == "RS256");
-    let modulus = URL_SAFE_NO_PAD.decode(&jwk.n).ok()?;
-    let exponent = URL_SAFE_NO_PAD.decode(&jwk.e).ok()?;
-    let significant = modulus.iter().skip_while(|byte| **byte == 0).collect::<Vec<_>>();
-    // 2048 bits and not only 256 bytes: the first bit of a modulus of that size is set.
-    let long_enough = significant.len() > MIN_MODULUS_BYTES
-        || (significant.len() == MIN_MODULUS_BYTES
-            && significant.first().is_some_and(|first| **first >= 0x80));
-    (signs && long_enough)
+    let (modulus, exponent) = (number(&jwk.n)?, number(&jwk.e)?);
+    // Both are odd (RFC 8017, section 3.1). A key that can verify nothing does not count as known.
+    let verifies = is_odd(&modulus)
+        && is_odd(&exponent)
+        && MODULUS_BITS.contains(&bits(&modulus))
+        && EXPONENT_BITS.contains(&bits(&exponent));
+    (signs && verifies)
         .then(|| (jwk.kid, Arc::new(DecodingKey::from_rsa_raw_components(&modulus, &exponent))))
+}
+
+/// The big-endian number in a parameter of a key, without the zeros in front that some add (RFC 7518, section
+/// 6.3.1.1): with them, no signature would be verified.
+fn number(parameter: &str) -> Option<Vec<u8>> {
+    let mut bytes = URL_SAFE_NO_PAD.decode(parameter).ok()?;
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.drain(..zeros);
+    Some(bytes)
+}
+
+fn is_odd(number: &[u8]) -> bool {
+    number.last().is_some_and(|last| last % 2 == 1)
+}
+
+fn bits(number: &[u8]) -> usize {
+    number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
 
 impl fmt::Debug for KeySet {

@@ -14,7 +14,10 @@ use axum::{
     body::{Body, Bytes},
     response::Response,
 };
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD},
+};
 use cruddur::{
     auth::{
         Subject, Verifier,
@@ -60,6 +63,10 @@ fn key(kid: &str, modulus: &[u8]) -> Value {
     })
 }
 
+fn with_exponent(exponent: &[u8]) -> Value {
+    good_but("e", Some(json!(BASE64_URL_SAFE_NO_PAD.encode(exponent))))
+}
+
 fn good_but(name: &str, value: Option<Value>) -> Value {
     let mut key = good("odd");
     let fields = key.as_object_mut().unwrap();
@@ -103,7 +110,27 @@ async fn a_key_that_is_not_for_rs256_is_not_used_and_hides_no_other() {
         ("with a number for an id", good_but("kid", Some(json!(1)))),
         ("without a modulus", good_but("n", None)),
         ("with an odd modulus", good_but("n", Some(json!("***")))),
-        ("with an odd exponent", good_but("e", Some(json!("***")))),
+        ("with a modulus in padded base64", good_but("n", Some(json!(BASE64_URL_SAFE.encode([0xc7; 256]))))),
+        ("with an even modulus", key("odd", &[0xc8; 256])),
+        ("of 8193 bits", key("odd", &[&[1][..], &[0xc7; 1024]].concat())),
+        ("without an exponent", good_but("e", None)),
+        ("with a malformed exponent", good_but("e", Some(json!("***")))),
+        ("with an exponent that is a number", good_but("e", Some(json!(65_537)))),
+        ("with an exponent of no bits", with_exponent(&[])),
+        ("with the exponent 0", with_exponent(&[0])),
+        // Whatever it is raised to, a text stays what it is: anyone could sign.
+        ("with the exponent 1", with_exponent(&[1])),
+        ("with the exponent 1 after zeros", with_exponent(&[0, 0, 1])),
+        ("with the exponent 2", with_exponent(&[2])),
+        ("with the exponent 65536", with_exponent(&[1, 0, 0])),
+        ("with an exponent of 34 bits", with_exponent(&[2, 0, 0, 0, 1])),
+        ("with an exponent as long as the modulus", with_exponent(&[0xc7; 256])),
+        ("with null for an id", good_but("kid", Some(json!(null)))),
+        ("with a number for a use", good_but("use", Some(json!(1)))),
+        ("with both uses", good_but("use", Some(json!(["sig", "enc"])))),
+        ("for signatures in capitals", good_but("use", Some(json!("SIG")))),
+        ("of a kind in lower case", good_but("kty", Some(json!("rsa")))),
+        ("for RS256 in lower case", good_but("alg", Some(json!("rs256")))),
         ("null", json!(null)),
         ("a string", json!("odd")),
         ("an array", json!([])),
@@ -125,7 +152,10 @@ async fn a_key_needs_no_use_and_no_algorithm() {
         ("no algorithm", good_but("alg", None)),
         ("more than is asked for", good_but("key_ops", Some(json!(["verify"])))),
         ("4096 bits", key("odd", &[0xc7; 512])),
+        ("8192 bits", key("odd", &[0xc7; 1024])),
         ("2048 bits after a zero", key("odd", &[&[0][..], &[0xc7; 256]].concat())),
+        ("the exponent 3", with_exponent(&[3])),
+        ("an exponent of 33 bits", with_exponent(&[1, 0, 0, 0, 1])),
     ] {
         let keys = KeySet::inline(&key_set(&[odd])).unwrap();
         assert_eq!(outcome(&keys, "odd").await, "known", "{case}");
@@ -181,6 +211,8 @@ enum Reply {
     Silence,
     /// The beginning of an answer, and nothing more.
     Beginning,
+    /// An answer whose connection breaks after these bytes.
+    BrokenOff(Bytes),
     /// An answer that goes on for ever.
     Endless,
 }
@@ -242,6 +274,10 @@ impl State {
                 let beginning = stream::once(async move { chunk() }).chain(stream::pending());
                 Response::new(Body::from_stream(beginning))
             }
+            Reply::BrokenOff(beginning) => {
+                let broken = Err(std::io::Error::other("broken off"));
+                Response::new(Body::from_stream(stream::iter([Ok(beginning), broken])))
+            }
             Reply::Endless => Response::new(Body::from_stream(stream::repeat_with(chunk))),
         }
     }
@@ -275,16 +311,17 @@ async fn a_hundred_requests_at_once_fetch_the_key_set_once() {
 async fn unknown_keys_cause_one_fetch_in_ten_seconds() {
     let server = Server::with(&[good("a")]).await;
     let keys = KeySet::from_url(server.url());
-    let outcomes = join_all((0..100).map(|_| outcome(&keys, "unknown"))).await;
-    assert_eq!(outcomes, ["unknown"; 100]);
+    let unknown = (0..1_000).map(|number| format!("unknown-{number}")).collect::<Vec<_>>();
+    let outcomes = join_all(unknown.iter().map(|kid| outcome(&keys, kid))).await;
+    assert_eq!(outcomes, ["unknown"; 1_000]);
     assert_eq!(server.fetches(), 1);
     // The real time of the fetch itself counts as well, so the tenth second is not cut close.
     pass(9 * SECOND).await;
     assert_eq!(outcome(&keys, "unknown").await, "unknown");
     assert_eq!(server.fetches(), 1, "after 9 s");
     pass(SECOND).await;
-    let outcomes = join_all((0..100).map(|_| outcome(&keys, "unknown"))).await;
-    assert_eq!(outcomes, ["unknown"; 100]);
+    let outcomes = join_all(unknown.iter().map(|kid| outcome(&keys, kid))).await;
+    assert_eq!(outcomes, ["unknown"; 1_000]);
     assert_eq!(server.fetches(), 2, "after 10 s");
     assert_eq!(outcome(&keys, "a").await, "known");
     assert_eq!(server.fetches(), 2);
@@ -327,28 +364,143 @@ async fn known_keys_go_on_working_while_the_url_is_down() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_set_is_no_answer() {
+async fn what_is_no_key_set_is_no_answer_and_the_next_one_may_be() {
     let target = Server::with(&[good("a")]).await;
-    let huge = json!({"keys": [good("a")], "padding": "x".repeat(64 * 1024)}).to_string();
-    for (case, reply) in [
-        ("a redirect to a key set", Reply::Redirect(target.url())),
-        ("404 with a key set", Reply::Body(404, key_set(&[good("a")]).into())),
-        ("500", Reply::Body(500, Bytes::new())),
-        ("204", Reply::Body(204, Bytes::new())),
-        ("nothing", Reply::Body(200, Bytes::new())),
-        ("no JSON", Reply::Body(200, "<html>".into())),
-        ("half a key set", Reply::Body(200, key_set(&[good("a")]).split_off(20).into())),
-        ("no usable key", Reply::keys(&[good_but("use", Some(json!("enc")))])),
-        ("more than 64 KiB", Reply::Body(200, huge.into())),
-        ("a body that goes on for ever", Reply::Endless),
-    ] {
+    let whole = key_set(&[good("a")]);
+    let of_length = |length: usize| {
+        let padding = "x".repeat(length - json!({"keys": [good("a")], "padding": ""}).to_string().len());
+        json!({"keys": [good("a")], "padding": padding}).to_string()
+    };
+    let mut replies = vec![
+        ("a redirect to a key set".to_owned(), Reply::Redirect(target.url())),
+        ("a redirect to itself".to_owned(), Reply::Redirect("/keys".to_owned())),
+        ("nothing".to_owned(), Reply::Body(200, Bytes::new())),
+        ("no JSON".to_owned(), Reply::Body(200, "<html>".into())),
+        ("JSON with a byte order mark".to_owned(), Reply::Body(200, format!("\u{feff}{whole}").into())),
+        ("compressed".to_owned(), Reply::Body(200, [b"\x1f\x8b\x08", whole.as_bytes()].concat().into())),
+        ("a key alone".to_owned(), Reply::Body(200, good("a").to_string().into())),
+        ("keys by their ids".to_owned(), Reply::Body(200, json!({"a": good("a")}).to_string().into())),
+        ("the end of a key set".to_owned(), Reply::Body(200, whole.clone().split_off(20).into())),
+        (
+            "the beginning of a key set".to_owned(),
+            Reply::Body(200, whole[..whole.len() - 1].to_owned().into()),
+        ),
+        ("a key set that breaks off".to_owned(), Reply::BrokenOff(whole[..100].to_owned().into())),
+        ("a key set whose end is not told".to_owned(), Reply::BrokenOff(whole.clone().into())),
+        ("no usable key".to_owned(), Reply::keys(&[good_but("use", Some(json!("enc")))])),
+        ("no key".to_owned(), Reply::keys(&[])),
+        ("a byte more than 64 KiB".to_owned(), Reply::Body(200, of_length(64 * 1024 + 1).into())),
+        ("4 MiB".to_owned(), Reply::Body(200, of_length(4 * 1024 * 1024).into())),
+        ("a body that goes on for ever".to_owned(), Reply::Endless),
+    ];
+    for status in [201, 203, 204, 206, 300, 301, 304, 307, 308, 400, 401, 403, 404, 418, 429, 500, 502, 503] {
+        let body = if matches!(status, 204 | 304) { String::new() } else { whole.clone() };
+        replies.push((format!("{status} with a key set"), Reply::Body(status, body.into())));
+    }
+    for (case, reply) in replies {
         let server = Server::start(reply).await;
         let keys = KeySet::from_url(server.url());
-        let outcome = time::timeout(30 * SECOND, outcome(&keys, "a")).await;
-        assert_eq!(outcome, Ok("unreachable"), "{case}");
+        let first = time::timeout(30 * SECOND, outcome(&keys, "a")).await;
+        assert_eq!(first, Ok("unreachable"), "{case}");
         assert_eq!(server.fetches(), 1, "{case}");
+        server.set(Reply::Body(200, of_length(64 * 1024).into()));
+        assert_eq!(outcome(&keys, "a").await, "unreachable", "{case}: too soon for another fetch");
+        pass(10 * SECOND).await;
+        assert_eq!(outcome(&keys, "a").await, "known", "after {case}");
+        assert_eq!(server.fetches(), 2, "{case}");
     }
     assert_eq!(target.fetches(), 0, "no redirect is followed");
+}
+
+#[tokio::test]
+async fn a_port_that_nobody_listens_on_is_no_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    drop(listener);
+    assert_eq!(outcome(&KeySet::from_url(url), "a").await, "unreachable");
+    assert_eq!(outcome(&KeySet::from_url("no URL"), "a").await, "unreachable");
+}
+
+#[tokio::test]
+async fn a_hundred_requests_at_once_share_a_failed_fetch_as_well() {
+    let server = Server::start(Reply::Body(500, Bytes::new())).await;
+    let keys = KeySet::from_url(server.url());
+    assert_eq!(join_all((0..100).map(|_| outcome(&keys, "a"))).await, ["unreachable"; 100]);
+    assert_eq!(server.fetches(), 1);
+}
+
+#[tokio::test]
+async fn known_keys_do_not_wait_for_a_fetch() {
+    let server = Server::with(&[good("a")]).await;
+    let keys = Arc::new(KeySet::from_url(server.url()));
+    assert_eq!(outcome(&keys, "a").await, "known");
+    server.state.fetched.notified().await;
+    server.set(Reply::Silence);
+    pass(10 * SECOND).await;
+    let asked = Arc::clone(&keys);
+    let asking = tokio::spawn(async move { outcome(&asked, "new").await });
+    server.state.fetched.notified().await;
+    assert_eq!(join_all((0..100).map(|_| outcome(&keys, "a"))).await, ["known"; 100]);
+    assert!(!asking.is_finished(), "the fetch was over before");
+
+    // Whoever asked may be gone before there is an answer: the next one asks again.
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    server.set(Reply::keys(&[good("a"), good("new")]));
+    assert_eq!(outcome(&keys, "new").await, "known");
+    assert_eq!(server.fetches(), 3);
+}
+
+/// A verifier with the key set `keys`, and whether it takes `token`.
+async fn takes(issuer: &Issuer, keys: &[Value], token: &str) -> bool {
+    let config = TokenConfig {
+        issuer: issuer.url().to_owned(),
+        client_ids: vec![CLIENT_ID.to_owned()],
+        key_set: Some(key_set(keys)),
+    };
+    let verifier = Verifier::new(&config, config.key_set().unwrap(), Clock::system());
+    let value = format!("Bearer {token}").parse().unwrap();
+    match verifier.authenticate(&HeaderMap::from_iter([(http::header::AUTHORIZATION, value)])).await {
+        Ok(subject) => subject.as_str() == "5a1e",
+        Err(Error::Unauthenticated(_)) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_counts_as_known_verifies() {
+    let issuer = |key| Issuer::new("http://issuer.test", key, Clock::system(), Random::system());
+    let (own, foreign) = (issuer(SigningKey::generate().unwrap()), issuer(SigningKey::generate().unwrap()));
+    let published = |issuer: &Issuer, kid: &str| {
+        let mut key = serde_json::to_value(&issuer.key_set().keys[0]).unwrap();
+        key["kid"] = json!(kid);
+        key
+    };
+    let token = own.sign(&json!({"alg": "RS256", "kid": "k"}), &own.claims("5a1e", "sunyoung")).unwrap();
+    let key = published(&own, "k");
+    let with_zeros = |name: &str| {
+        let number = BASE64_URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
+        let mut key = key.clone();
+        key[name] = json!(BASE64_URL_SAFE_NO_PAD.encode([&[0, 0][..], &number].concat()));
+        key
+    };
+    let mut unusable = published(&foreign, "k");
+    unusable["use"] = json!("enc");
+    for (case, keys, expected) in [
+        ("as published", vec![key.clone()], true),
+        ("zeros before the modulus", vec![with_zeros("n")], true),
+        ("zeros before the exponent", vec![with_zeros("e")], true),
+        ("another key beside it", vec![published(&foreign, "other"), key.clone()], true),
+        ("an unusable one of the same id before it", vec![unusable.clone(), key.clone()], true),
+        ("an unusable one of the same id behind it", vec![key.clone(), unusable], true),
+        ("the same twice", vec![key.clone(), key.clone()], true),
+        // Ids are unique (RFC 7517, section 4.5); where they are not, one key counts, and always the same.
+        ("another of the same id before it", vec![published(&foreign, "k"), key.clone()], true),
+        ("another of the same id behind it", vec![key.clone(), published(&foreign, "k")], false),
+        ("its id at another key", vec![published(&foreign, "k"), published(&own, "other")], false),
+    ] {
+        assert_eq!(takes(&own, &keys, &token).await, expected, "{case}");
+    }
 }
 
 #[tokio::test]

@@ -126,20 +126,20 @@ fn true_algorithms(pool: &Pool) -> Vec<Case> {
         let token = pool.own(encoding, "RS256");
         cases.push(Case::refused(format!("{alg} called RS256"), TokenRefusal::SignatureWrong, &token));
     }
-    let ecdsa = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-    let (_, point) = ecdsa.public_key().as_ref().split_first().unwrap();
+    let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let (_, point) = p256.public_key().as_ref().split_first().unwrap();
     let (x, y) = point.split_at(32);
-    let ec_jwk = json!({"kty": "EC", "crv": "P-256", "kid": KID, "x": encoded(x), "y": encoded(y)});
-    let eddsa = Ed25519KeyPair::generate().unwrap();
-    let okp_jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": KID, "x": encoded(eddsa.public_key())});
+    let p256_jwk = json!({"kty": "EC", "crv": "P-256", "kid": KID, "x": encoded(x), "y": encoded(y)});
+    let ed25519 = Ed25519KeyPair::generate().unwrap();
+    let ed25519_jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": KID, "x": encoded(ed25519.public_key())});
     for (alg, jwk, sign) in [
         (
             "ES256",
-            ec_jwk,
-            &(|message: &[u8]| ecdsa.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec())
+            p256_jwk,
+            &(|message: &[u8]| p256.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec())
                 as &dyn Fn(&[u8]) -> Vec<u8>,
         ),
-        ("EdDSA", okp_jwk, &|message: &[u8]| eddsa.sign(message).as_ref().to_vec()),
+        ("EdDSA", ed25519_jwk, &|message: &[u8]| ed25519.sign(message).as_ref().to_vec()),
     ] {
         for (called, reason) in
             [(alg, TokenRefusal::AlgorithmRefused), ("RS256", TokenRefusal::SignatureWrong)]
@@ -177,7 +177,7 @@ fn key_ids(pool: &Pool) -> Vec<Case> {
         ("as a regular expression", ".*"),
         ("as SQL's pattern", "%"),
         ("in quotes", &format!("\"{kid}\"")),
-        ("percent-encoded", &kid.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>()),
+        ("percent-encoded", &kid.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()),
         ("with a zero-width space", &format!("{kid}\u{200b}")),
         ("a number's text", "0"),
         ("null's text", "null"),
@@ -223,7 +223,8 @@ fn key_ids(pool: &Pool) -> Vec<Case> {
     let token = foreign.sign(&pool.header(), &pool.claims()).unwrap();
     cases.push(Case::refused("another pool's key with the same kid", TokenRefusal::SignatureWrong, &token));
     // The same string in other letters of JSON is the same string.
-    let escaped = kid.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+    let escaped = kid.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
+    let escaped = escaped.collect::<Vec<_>>().concat();
     let token = pool.of_bytes(format!(r#"{{"alg":"RS256","kid":"{escaped}"}}"#), pool.claims().to_string());
     cases.push(Case::accepted("kid in escapes of JSON", &token));
     cases
