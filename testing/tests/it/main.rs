@@ -6,6 +6,7 @@
     reason = "in tests a panic is the failure itself; clippy looks only into the test functions themselves"
 )]
 
+mod authorization;
 mod boundaries;
 mod budgets;
 mod create_message;

@@ -1,0 +1,328 @@
+//! The authorization matrix: every route, called by everybody, about everything. What each cell has to be is computed
+//! from the contract (design, sections 3 and 5; I10), and then asked of the functions.
+
+mod objects;
+mod scene;
+mod specification;
+
+use std::fmt::Write as _;
+
+use axum::body::Body;
+use http::{HeaderMap, Request};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use testing::{Answer, emulator::Call};
+
+use self::{
+    objects::{Object, Plan, objects, unknown_group},
+    scene::{Identity, Scene, Told},
+    specification::{Expected, Wanted, specified},
+};
+
+/// The matrix has this many cells at least.
+const CELLS: usize = 500;
+
+/// The prefixes of the table's partitions.
+const PARTITIONS: [&str; 6] = ["MSG#", "GRP#", "MEM#", "IDEM#", "RATE#", "LEASE#"];
+
+/// Everything of an answer but the id that the gateway gave the request.
+fn whole(answer: &Answer) -> (u16, HeaderMap, String) {
+    let mut headers = answer.headers.clone();
+    headers.remove("apigw-requestid").unwrap();
+    (answer.status.as_u16(), headers, answer.body.clone())
+}
+
+/// One cell, and what is wrong with it.
+struct Cell<'a> {
+    scene: &'a Scene,
+    identity: Identity,
+    object: &'a Object,
+    answer: Answer,
+    calls: Vec<Call>,
+    before: Vec<Value>,
+    after: Vec<Value>,
+}
+
+impl<'a> Cell<'a> {
+    async fn of(scene: &'a Scene, identity: Identity, object: &'a Object) -> Self {
+        let before = scene.world.rows();
+        let _ = scene.world.emulator.take_calls();
+        let answer = ask(scene, identity, &object.plan).await;
+        let calls = scene.world.emulator.take_calls();
+        Self { scene, identity, object, answer, calls, before, after: scene.world.rows() }
+    }
+
+    /// Holds the cell to the specification; what was sent, if something was.
+    async fn judge(&self) -> Result<Option<Told>, String> {
+        let expected = specified(self.scene, self.identity, &self.object.wanted);
+        self.check_answer(&expected)?;
+        self.check_calls(&expected)?;
+        self.check_that_nothing_foreign_is_told()?;
+        if let Expected::Sent { .. } = expected {
+            return self.check_sent(&expected).map(Some);
+        }
+        if self.before != self.after {
+            return Err(format!("the table changed to {:?}", self.after));
+        }
+        // What a member's key was used for, members may know.
+        if !matches!(expected, Expected::Shown(_) | Expected::List { .. } | Expected::Refused(422, _)) {
+            self.check_that_unknown_is_the_same().await?;
+        }
+        Ok(None)
+    }
+
+    fn check_answer(&self, expected: &Expected) -> Result<(), String> {
+        let answer = format!("{:?}", self.answer);
+        let json = "content-type: application/json";
+        let wanted = match expected {
+            Expected::Unauthenticated => {
+                format!("401\n{json}\nwww-authenticate: Bearer error=\"invalid_token\"\n{{}}")
+            }
+            Expected::Refused(status, codes) => format!("{status}\n{json}\n{}", json!(codes)),
+            Expected::Shown(value) => format!("200\n{json}\n{}", self.as_written(value)?),
+            Expected::List { items, next } => {
+                let link = next.as_ref().map_or(String::new(), |next| format!("link: {next}\n"));
+                format!("200\n{json}\n{link}{}", self.as_written(&json!(items))?)
+            }
+            Expected::Sent { .. } if self.answer.status.as_u16() == 200 => return Ok(()),
+            Expected::Sent { .. } => "200 with a message".to_owned(),
+        };
+        if answer == wanted { Ok(()) } else { Err(format!("{answer}\ninstead of {wanted}")) }
+    }
+
+    /// The body, when it is this value: the order of its fields is the functions' own.
+    fn as_written(&self, value: &Value) -> Result<&str, String> {
+        let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
+        if body == *value {
+            Ok(&self.answer.body)
+        } else {
+            Err(format!("{:?}\ninstead of {value}", self.answer))
+        }
+    }
+
+    /// No call before the request is known to be worth one, none about anything but what was asked for, and no write
+    /// but for a message that is sent.
+    fn check_calls(&self, expected: &Expected) -> Result<(), String> {
+        let caller = self.scene.caller(self.identity);
+        let allowed = match (&self.object.wanted, caller) {
+            _ if matches!(expected, Expected::Unauthenticated | Expected::Refused(400 | 403, _)) => vec![],
+            (Wanted::Inbox { .. }, Some(caller)) => vec![format!("GRP#{}", caller.uuid)],
+            (Wanted::Messages { group, .. }, Some(_)) => vec![format!("MSG#{group}"), format!("MEM#{group}")],
+            (Wanted::ToGroup { group, key, .. }, Some(caller)) => {
+                let mut allowed = vec![format!("MSG#{group}"), format!("MEM#{group}")];
+                allowed.extend(key.map(|key| format!("IDEM#{}#{key}", caller.uuid)));
+                allowed
+            }
+            (Wanted::ToHandle { receiver: Some(receiver), .. }, Some(caller)) if receiver != caller => {
+                let group = cruddur::message_group::uuid_of_pair(caller.uuid, receiver.uuid);
+                let (own, others) = (caller.uuid, receiver.uuid);
+                [
+                    format!("MSG#{group}"),
+                    format!("MEM#{group}"),
+                    format!("GRP#{own}"),
+                    format!("GRP#{others}"),
+                ]
+                .into()
+            }
+            _ => vec![],
+        };
+        for call in &self.calls {
+            let writes = !matches!(&*call.operation, "GetItem" | "Query");
+            if writes && !matches!(expected, Expected::Sent { .. } | Expected::Refused(422, _)) {
+                return Err(format!("it writes: {call:?}"));
+            }
+            let mut named = vec![];
+            partitions(&call.request, &mut named);
+            if named.is_empty() || !named.iter().all(|partition| allowed.contains(partition)) {
+                return Err(format!("a call about {named:?}, where only {allowed:?} are asked for"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing of a conversation that the caller is not in.
+    fn check_that_nothing_foreign_is_told(&self) -> Result<(), String> {
+        let caller = self.scene.caller(self.identity);
+        let told = format!("{:?} {}", self.answer.headers, self.answer.body);
+        let foreign =
+            self.scene.told.iter().filter(|message| caller.is_none_or(|caller| !message.is_of(caller)));
+        for message in foreign {
+            let mut secrets = vec![message.uuid.clone(), message.group.to_string(), message.cursor()];
+            // The callers of a row send the same text, each their own.
+            if !self.object.plan.body.contains(&message.text) {
+                secrets.push(message.text.clone());
+            }
+            if let Some(secret) = secrets.iter().find(|secret| told.contains(secret.as_str())) {
+                return Err(format!("it tells {secret}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who may not have something learns what they would learn if there were no such thing.
+    async fn check_that_unknown_is_the_same(&self) -> Result<(), String> {
+        let Some(unknown) = self.object.plan_about_nothing() else { return Ok(()) };
+        let unknown = whole(&ask(self.scene, self.identity, &unknown).await);
+        let known = whole(&self.answer);
+        if known != unknown {
+            return Err(format!("{known:?} differs from {unknown:?}, as of an unknown group"));
+        }
+        if self.scene.world.rows() == self.before {
+            Ok(())
+        } else {
+            Err("the unknown group was written".into())
+        }
+    }
+
+    /// The message is the caller's, and beside it only what opens a group or remembers a key is new.
+    fn check_sent(&self, expected: &Expected) -> Result<Told, String> {
+        let Expected::Sent { group, pair, sender, text, opens, key } = expected else {
+            return Err("nothing was to be sent".to_owned());
+        };
+        let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
+        let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let told = Told {
+            group: *group,
+            pair: pair.clone(),
+            sender: sender.clone(),
+            uuid: field("uuid"),
+            created_at: field("created_at"),
+            text: text.clone(),
+        };
+        let answered = json!({
+            "message_group_uuid": group,
+            "uuid": told.uuid,
+            "display_name": sender.display_name,
+            "handle": sender.handle,
+            "message": text,
+            "created_at": told.created_at,
+        });
+        if body != answered || told.uuid.len() != 36 || told.created_at.len() != 27 {
+            return Err(format!("{body} instead of {answered}"));
+        }
+        let mut partitions = vec![format!("MSG#{group}")];
+        if *opens {
+            partitions.push(format!("MEM#{group}"));
+            partitions.extend(pair.iter().map(|member| format!("GRP#{}", member.uuid)));
+        }
+        partitions.extend(key.map(|key| format!("IDEM#{}#{key}", sender.uuid)));
+        partitions.sort();
+        let new = self.after.iter().filter(|row| !self.before.contains(row)).collect::<Vec<_>>();
+        let mut written =
+            new.iter().map(|row| row["pk"]["S"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        written.sort();
+        if written != partitions || self.after.len() != self.before.len() + new.len() {
+            return Err(format!("rows of {written:?} are new or changed instead of {partitions:?}"));
+        }
+        let row = new.iter().find(|row| row["pk"]["S"] == format!("MSG#{group}")).unwrap();
+        let stored = ["sk", "user_uuid", "user_handle", "user_display_name", "message", "message_uuid"]
+            .map(|name| row[name]["S"].as_str().unwrap_or_default().to_owned());
+        let wanted = [
+            told.sort_key(),
+            sender.uuid.to_string(),
+            sender.handle.clone(),
+            sender.display_name.clone(),
+            text.clone(),
+            told.uuid.clone(),
+        ];
+        if stored == wanted { Ok(told) } else { Err(format!("{stored:?} is stored instead of {wanted:?}")) }
+    }
+
+    /// The answer in a word or two.
+    fn shown(&self) -> String {
+        let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
+        let status = self.answer.status.as_u16();
+        match (status, &body) {
+            (200, Value::Array(items)) => {
+                let more = if self.answer.next_page().is_some() { "+" } else { "" };
+                format!("200 {}{more}", items.len())
+            }
+            (200, body) if body["message_group_uuid"].is_null() => "200 user".to_owned(),
+            (200, _) => format!("200 sent, {} rows", self.after.len() - self.before.len()),
+            (_, Value::Array(codes)) => {
+                let codes = codes.iter().filter_map(Value::as_str).collect::<Vec<_>>();
+                format!("{status} {}", codes.join(" "))
+            }
+            _ => status.to_string(),
+        }
+    }
+}
+
+/// The partitions that a request names, wherever.
+fn partitions(request: &Value, found: &mut Vec<String>) {
+    match request {
+        Value::String(text) if PARTITIONS.iter().any(|prefix| text.starts_with(prefix)) => {
+            found.push(text.clone());
+        }
+        Value::Array(values) => values.iter().for_each(|value| partitions(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| partitions(value, found)),
+        _ => {}
+    }
+}
+
+async fn ask(scene: &Scene, identity: Identity, plan: &Plan) -> Answer {
+    let mut request = Request::builder().method(plan.method).uri(&plan.path);
+    if let Some(authorization) = scene.authorization(identity) {
+        request = request.header("authorization", authorization);
+    }
+    for (name, value) in &plan.headers {
+        request = request.header(*name, value);
+    }
+    scene.world.request(request.body(Body::from(plan.body.clone())).unwrap()).await
+}
+
+/// Answers in columns, with the routes and objects before them.
+fn table(rows: &[[String; 2]], cells: &[[String; Identity::ALL.len()]]) -> String {
+    let heads = Identity::ALL.map(|identity| identity.name().to_owned());
+    let mut lines =
+        vec![["route".to_owned(), "object".to_owned()].into_iter().chain(heads).collect::<Vec<_>>()];
+    lines.extend(rows.iter().zip(cells).map(|(row, cells)| row.iter().chain(cells).cloned().collect()));
+    let columns = 2 + Identity::ALL.len();
+    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or_default();
+    let widths = (0..columns).map(width).collect::<Vec<_>>();
+    let mut text = String::new();
+    for line in &lines {
+        let mut row = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            write!(row, "{cell:width$}  ").unwrap();
+        }
+        writeln!(text, "{}", row.trim_end()).unwrap();
+    }
+    text
+}
+
+#[tokio::test]
+async fn everybody_gets_what_the_contract_says_of_everything() {
+    let (mut rows, mut cells, mut wrong) = (vec![], vec![], vec![]);
+    let mut scene = Scene::new().await;
+    let count = objects(&scene).len();
+    for index in 0..count {
+        // Each row begins with the same conversations.
+        if scene.has_changed() {
+            scene = Scene::new().await;
+        }
+        let object = objects(&scene).swap_remove(index);
+        let mut row = Identity::ALL.map(|_| String::new());
+        for (identity, shown) in Identity::ALL.into_iter().zip(&mut row) {
+            let cell = Cell::of(&scene, identity, &object).await;
+            *shown = cell.shown();
+            match cell.judge().await {
+                Ok(told) => scene.tell(told, &object.wanted),
+                Err(error) => {
+                    wrong.push(format!("{} {}, {}: {error}", object.route, object.name, identity.name()));
+                }
+            }
+        }
+        rows.push([object.route.to_owned(), object.name.to_owned()]);
+        cells.push(row);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(count * Identity::ALL.len() >= CELLS, "{} cells", count * Identity::ALL.len());
+    assert_snapshot!("authorization_matrix", table(&rows, &cells));
+}
+
+#[tokio::test]
+async fn an_unknown_group_is_nobodys() {
+    let scene = Scene::new().await;
+    assert!(scene.told.iter().all(|message| message.group != unknown_group()));
+}

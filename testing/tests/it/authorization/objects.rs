@@ -1,0 +1,402 @@
+//! What is asked about: every route with everything that a caller may have, may not have, or make up.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use uuid::{Uuid, uuid};
+
+use super::{
+    scene::{BOBS_KEY, Scene, Told},
+    specification::Wanted,
+};
+
+/// Nobody's group.
+pub(super) fn unknown_group() -> Uuid {
+    uuid!("c92d7a17-1028-5aeb-a163-d307bd465359")
+}
+
+/// A row of the matrix.
+pub(super) struct Object {
+    pub(super) route: &'static str,
+    pub(super) name: &'static str,
+    pub(super) plan: Plan,
+    pub(super) wanted: Wanted,
+}
+
+/// A request, but for who makes it.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: String,
+}
+
+impl Object {
+    /// The same request about a group that there is not, where it is about a group.
+    pub(super) fn plan_about_nothing(&self) -> Option<Plan> {
+        let (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }) = &self.wanted else {
+            return None;
+        };
+        let (group, unknown) = (group.to_string(), unknown_group().to_string());
+        let about_nothing = |text: &str| {
+            text.replace(&group, &unknown).replace(&group.to_uppercase(), &unknown.to_uppercase())
+        };
+        Some(Plan {
+            path: about_nothing(&self.plan.path),
+            body: about_nothing(&self.plan.body),
+            ..self.plan.clone()
+        })
+    }
+}
+
+/// All rows.
+pub(super) fn objects(scene: &Scene) -> Vec<Object> {
+    [inboxes(scene), groups(scene), sends_to_groups(scene), sends_to_handles(scene), users(scene)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+const DEFAULT_LIMIT: usize = 20;
+
+fn get(route: &'static str, name: &'static str, path: impl Into<String>, wanted: Wanted) -> Object {
+    let plan = Plan { method: "GET", path: path.into(), headers: vec![], body: String::new() };
+    Object { route, name, plan, wanted }
+}
+
+fn post(route: &'static str, name: &'static str, body: &Value, wanted: Wanted) -> Object {
+    let path = "/api/messages".to_owned();
+    Object {
+        route,
+        name,
+        plan: Plan { method: "POST", path, headers: vec![], body: body.to_string() },
+        wanted,
+    }
+}
+
+/// Headers with which front doors tell who calls: here none of them counts.
+fn pretend(scene: &Scene, mut object: Object) -> Object {
+    let mallory = &scene.mallory;
+    object.plan.headers.extend([
+        ("x-user-id", mallory.user.uuid.to_string()),
+        ("x-user-uuid", mallory.user.uuid.to_string()),
+        ("x-forwarded-user", mallory.user.handle.clone()),
+        ("x-amzn-oidc-identity", mallory.subject.clone()),
+        ("x-amzn-oidc-accesstoken", mallory.token.clone()),
+        (
+            "x-amzn-request-context",
+            json!({"authorizer": {"jwt": {"claims": {"sub": mallory.subject}}}}).to_string(),
+        ),
+        ("x-original-url", format!("/api/messages/{}", scene.newest(mallory, &scene.carol).group)),
+        ("x-http-method-override", "DELETE".to_owned()),
+        ("cookie", format!("access_token={}", mallory.token)),
+    ]);
+    object
+}
+
+fn broken(code: &'static str) -> Wanted {
+    Wanted::Broken(422, vec![code])
+}
+
+fn inboxes(scene: &Scene) -> Vec<Object> {
+    let inbox =
+        |limit: usize, before: Option<&Told>| Wanted::Inbox { limit, before: before.map(Told::sort_key) };
+    let row =
+        |name, query: &str, wanted| get("GET groups", name, format!("/api/message_groups{query}"), wanted);
+    let (alice, bob, mallory, carol) = (&scene.alice, &scene.bob, &scene.mallory, &scene.carol);
+    let members = scene.newest(alice, bob);
+    let strangers = scene.newest(mallory, carol);
+    let oldest = &scene.told[0];
+    let injected = format!(
+        "?user_uuid={0}&user={0}&sub={1}&pk=GRP%23{0}&partition=GRP%23{0}&message_group_uuid={2}",
+        mallory.user.uuid, mallory.subject, strangers.group
+    );
+    let partition = BASE64_URL_SAFE_NO_PAD.encode(format!("GRP#{}", mallory.user.uuid));
+    let longer = BASE64_URL_SAFE_NO_PAD.encode(format!("GRP#{}#{}", mallory.user.uuid, strangers.sort_key()));
+    let json_key = json!({"pk": format!("GRP#{}", mallory.user.uuid), "sk": strangers.sort_key()});
+    let json_key = BASE64_URL_SAFE_NO_PAD.encode(json_key.to_string());
+    vec![
+        row("all", "", inbox(DEFAULT_LIMIT, None)),
+        row("the first", "?limit=1", inbox(1, None)),
+        row(
+            "from the member's cursor",
+            &format!("?cursor={}", members.cursor()),
+            inbox(DEFAULT_LIMIT, Some(members)),
+        ),
+        row(
+            "from the stranger's cursor",
+            &format!("?cursor={}", strangers.cursor()),
+            inbox(DEFAULT_LIMIT, Some(strangers)),
+        ),
+        row(
+            "from a cursor of messages",
+            &format!("?cursor={}", oldest.cursor()),
+            inbox(DEFAULT_LIMIT, Some(oldest)),
+        ),
+        row(
+            "one, from the stranger's cursor",
+            &format!("?limit=1&cursor={}", strangers.cursor()),
+            inbox(1, Some(strangers)),
+        ),
+        row("cursor: a partition", &format!("?cursor={partition}"), broken("cursor_invalid")),
+        row("cursor: a partition and a key", &format!("?cursor={longer}"), broken("cursor_invalid")),
+        row("cursor: a key of DynamoDB", &format!("?cursor={json_key}"), broken("cursor_invalid")),
+        row("cursor: empty", "?cursor=", broken("cursor_invalid")),
+        row("cursor: two", &format!("?cursor={0}&cursor={0}", members.cursor()), broken("cursor_invalid")),
+        row("limit: 0", "?limit=0", broken("limit_invalid")),
+        row("limit: 101", "?limit=101", broken("limit_invalid")),
+        row("limit: two", "?limit=1&limit=100", broken("limit_invalid")),
+        row("limit: an expression", "?limit=1%20OR%201=1", broken("limit_invalid")),
+        row("the stranger's uuids in the query", &injected, inbox(DEFAULT_LIMIT, None)),
+        pretend(scene, row("the stranger in headers", "", inbox(DEFAULT_LIMIT, None))),
+    ]
+}
+
+fn groups(scene: &Scene) -> Vec<Object> {
+    let of = |group: Uuid, limit: usize, before: Option<&Told>| Wanted::Messages {
+        group,
+        limit,
+        before: before.map(Told::sort_key),
+    };
+    let row = |name, path: &str, wanted| get("GET messages", name, format!("/api/messages/{path}"), wanted);
+    let (alice, bob, mallory, carol) = (&scene.alice, &scene.bob, &scene.mallory, &scene.carol);
+    let (newest, strangers) = (scene.newest(alice, bob), scene.newest(mallory, carol));
+    let second = &scene.told[3];
+    let (own, foreign, unknown) = (newest.group, strangers.group, unknown_group());
+    let third = scene.newest(alice, carol).group;
+    let all = |group| of(group, DEFAULT_LIMIT, None);
+    let injected = format!(
+        "{own}?message_group_uuid={foreign}&user_uuid={0}&user={0}&sub={1}&pk=MSG%23{foreign}",
+        mallory.user.uuid, mallory.subject
+    );
+    let partition = BASE64_URL_SAFE_NO_PAD.encode(format!("MSG#{foreign}"));
+    let invalid = || broken("message_group_uuid_invalid");
+    vec![
+        row("the members' group", &own.to_string(), all(own)),
+        row("the members' group in capitals", &own.to_string().to_uppercase(), all(own)),
+        row("the members' group, the newest", &format!("{own}?limit=1"), of(own, 1, None)),
+        row("the stranger's group", &foreign.to_string(), all(foreign)),
+        row("the stranger's group, the newest", &format!("{foreign}?limit=1"), of(foreign, 1, None)),
+        row("the member's group with carol", &third.to_string(), all(third)),
+        row("an unknown group", &unknown.to_string(), all(unknown)),
+        row(
+            "the members' group, own cursor",
+            &format!("{own}?limit=1&cursor={}", second.cursor()),
+            of(own, 1, Some(second)),
+        ),
+        row(
+            "the members' group, the stranger's cursor",
+            &format!("{own}?cursor={}", strangers.cursor()),
+            of(own, DEFAULT_LIMIT, Some(strangers)),
+        ),
+        row(
+            "the stranger's group, the members' cursor",
+            &format!("{foreign}?cursor={}", newest.cursor()),
+            of(foreign, DEFAULT_LIMIT, Some(newest)),
+        ),
+        row(
+            "an unknown group, the members' cursor",
+            &format!("{unknown}?cursor={}", newest.cursor()),
+            of(unknown, DEFAULT_LIMIT, Some(newest)),
+        ),
+        row(
+            "the members' group, a partition for a cursor",
+            &format!("{own}?cursor={partition}"),
+            broken("cursor_invalid"),
+        ),
+        row(
+            "the stranger's group, a malformed cursor",
+            &format!("{foreign}?cursor=x"),
+            broken("cursor_invalid"),
+        ),
+        row("the stranger's group, limit 0", &format!("{foreign}?limit=0"), broken("limit_invalid")),
+        row("a malformed uuid", "not-a-uuid", invalid()),
+        row("a uuid in braces", &format!("%7B{own}%7D"), invalid()),
+        row("a uuid without hyphens", &own.simple().to_string(), invalid()),
+        row("two uuids", &format!("{own},{foreign}"), invalid()),
+        row("a partition", &format!("MSG%23{own}"), invalid()),
+        row("a user's uuid", &mallory.user.uuid.to_string(), all(mallory.user.uuid)),
+        row("the nil uuid", &Uuid::nil().to_string(), all(Uuid::nil())),
+        row("white space", "%20", broken("message_group_uuid_blank")),
+        row("the stranger's uuids in the query", &injected, all(own)),
+        pretend(scene, row("the members' group, the stranger in headers", &own.to_string(), all(own))),
+        pretend(
+            scene,
+            row("the stranger's group, the stranger in headers", &foreign.to_string(), all(foreign)),
+        ),
+    ]
+}
+
+fn sends_to_groups(scene: &Scene) -> Vec<Object> {
+    const TEXT: &str = "something new for the group";
+    let to = |group: Uuid| Wanted::ToGroup { group, text: TEXT.to_owned(), key: None };
+    let row = |name, body: &Value, wanted| post("POST to group", name, body, wanted);
+    let (alice, mallory) = (&scene.alice.user, &scene.mallory.user);
+    let own = scene.newest(&scene.alice, &scene.bob).group;
+    let foreign = scene.newest(&scene.mallory, &scene.carol).group;
+    let unknown = unknown_group();
+    let plain = |group: Uuid| json!({"message_group_uuid": group, "message": TEXT});
+    // Everything that a row, an event or a token calls whoever sends.
+    let injected = |group: Uuid, user: &cruddur::user::User, subject: &str| {
+        let injected = json!({
+            "message_group_uuid": group,
+            "message": TEXT,
+            "user_uuid": user.uuid,
+            "user_handle": user.handle,
+            "user_display_name": user.display_name,
+            "sender": {"uuid": user.uuid},
+            "sender_uuid": user.uuid,
+            "cognito_user_id": subject,
+            "sub": subject,
+            "members": {user.uuid.to_string(): {"handle": user.handle, "display_name": user.display_name}},
+            "uuid": "0195b5a0-0000-7000-8000-000000000001",
+            "message_uuid": "0195b5a0-0000-7000-8000-000000000001",
+            "created_at": "2020-01-01T00:00:00.000000Z",
+            "pk": format!("MSG#{foreign}"),
+            "sk": "MEM",
+            "group_uuid": foreign,
+            "expires_at": 0,
+            "__proto__": {"message_group_uuid": foreign},
+        });
+        injected
+    };
+    let with_key = |mut object: Object, key: &'static str| {
+        object.plan.headers.push(("idempotency-key", key.to_owned()));
+        if let Wanted::ToGroup { key: wanted, .. } = &mut object.wanted {
+            *wanted = Some(key);
+        }
+        object
+    };
+    let both =
+        |group: Uuid, handle: &str| json!({"message_group_uuid": group, "handle": handle, "message": TEXT});
+    let twice = plain(foreign).to_string().replacen('{', &format!("{{\"message_group_uuid\":\"{own}\","), 1);
+    let mut named_twice = row("two groups, the stranger's last", &json!({}), to(foreign));
+    named_twice.plan.body = twice;
+    vec![
+        row("the members' group", &plain(own), to(own)),
+        row("the stranger's group", &plain(foreign), to(foreign)),
+        row("an unknown group", &plain(unknown), to(unknown)),
+        row(
+            "the members' group in capitals",
+            &json!({"message_group_uuid": own.to_string().to_uppercase(), "message": TEXT}),
+            to(own),
+        ),
+        row("the nil uuid", &plain(Uuid::nil()), to(Uuid::nil())),
+        row(
+            "a malformed uuid",
+            &json!({"message_group_uuid": "not-a-uuid", "message": TEXT}),
+            broken("message_group_uuid_invalid"),
+        ),
+        row(
+            "a blank uuid",
+            &json!({"message_group_uuid": " ", "message": TEXT}),
+            broken("message_group_uuid_blank"),
+        ),
+        row(
+            "a number for a uuid",
+            &json!({"message_group_uuid": 1, "message": TEXT}),
+            Wanted::Broken(400, vec!["body_invalid"]),
+        ),
+        row(
+            "two uuids in an array",
+            &json!({"message_group_uuid": [own, foreign], "message": TEXT}),
+            Wanted::Broken(400, vec!["body_invalid"]),
+        ),
+        row(
+            "the stranger's group, no text",
+            &json!({"message_group_uuid": foreign, "message": ""}),
+            broken("message_blank"),
+        ),
+        row("the members' group and the stranger's handle", &both(own, &mallory.handle), to(own)),
+        row("the stranger's group and the member's handle", &both(foreign, &alice.handle), to(foreign)),
+        row("an unknown group and the member's handle", &both(unknown, &alice.handle), to(unknown)),
+        row(
+            "the members' group, the stranger in the body",
+            &injected(own, mallory, &scene.mallory.subject),
+            to(own),
+        ),
+        row(
+            "the stranger's group, the member in the body",
+            &injected(foreign, alice, &scene.alice.subject),
+            to(foreign),
+        ),
+        row(
+            "the stranger's group, the stranger in the body",
+            &injected(foreign, mallory, &scene.mallory.subject),
+            to(foreign),
+        ),
+        pretend(scene, row("the members' group, the stranger in headers", &plain(own), to(own))),
+        pretend(scene, row("the stranger's group, the stranger in headers", &plain(foreign), to(foreign))),
+        with_key(row("the members' group, bob's key", &plain(own), to(own)), BOBS_KEY),
+        with_key(row("the stranger's group, bob's key", &plain(foreign), to(foreign)), BOBS_KEY),
+        with_key(row("an unknown group, bob's key", &plain(unknown), to(unknown)), BOBS_KEY),
+        named_twice,
+    ]
+}
+
+fn sends_to_handles(scene: &Scene) -> Vec<Object> {
+    const TEXT: &str = "something new for somebody";
+    let to = |receiver: Option<&testing::TestUser>| Wanted::ToHandle {
+        receiver: receiver.map(|receiver| receiver.user.clone()),
+        text: TEXT.to_owned(),
+    };
+    let row = |name, body: &Value, wanted| post("POST to handle", name, body, wanted);
+    let plain = |handle: &str| json!({"handle": handle, "message": TEXT});
+    let (alice, mallory, carol) = (&scene.alice, &scene.mallory, &scene.carol);
+    let injected = json!({
+        "handle": carol.user.handle,
+        "message": TEXT,
+        "message_group_uuid": null,
+        "user_uuid": mallory.user.uuid,
+        "sender": mallory.user.handle,
+        "sub": mallory.subject,
+        "receiver_uuid": mallory.user.uuid,
+        "members": [mallory.user.uuid],
+    });
+    vec![
+        row("the member", &plain(&alice.user.handle), to(Some(alice))),
+        row("the other member", &plain(&scene.bob.user.handle), to(Some(&scene.bob))),
+        row("the stranger", &plain(&mallory.user.handle), to(Some(mallory))),
+        row(
+            "the stranger in capitals, with @",
+            &plain(&format!("@{}", mallory.user.handle.to_uppercase())),
+            to(Some(mallory)),
+        ),
+        row("an unknown handle", &plain("nobody-has-this"), to(None)),
+        row("a malformed handle", &plain("@@"), to(None)),
+        row("a uuid for a handle", &plain(&alice.user.uuid.to_string()), to(None)),
+        row("SQL for a handle", &plain("' OR '1'='1"), to(None)),
+        row("a blank handle", &plain(" "), broken("user_reciever_handle_blank")),
+        row(
+            "an object for a handle",
+            &json!({"handle": {"$ne": null}, "message": TEXT}),
+            Wanted::Broken(400, vec!["body_invalid"]),
+        ),
+        row(
+            "a blank group and a handle",
+            &json!({"handle": alice.user.handle, "message_group_uuid": "", "message": TEXT}),
+            broken("message_group_uuid_blank"),
+        ),
+        row("carol, the stranger in the body", &injected, to(Some(carol))),
+        pretend(scene, row("carol, the stranger in headers", &plain(&carol.user.handle), to(Some(carol)))),
+    ]
+}
+
+fn users(scene: &Scene) -> Vec<Object> {
+    let row = |name, handle: &str, user: Option<&testing::TestUser>| {
+        let user = user.map(|user| user.user.clone());
+        get("GET user", name, format!("/api/users/{handle}/short"), Wanted::User(user))
+    };
+    let alice = &scene.alice;
+    let handle = &alice.user.handle;
+    vec![
+        row("the member", &format!("@{handle}"), Some(alice)),
+        row("the member, encoded", &format!("%40{}", handle.to_uppercase()), Some(alice)),
+        row("the stranger", &format!("@{}", scene.mallory.user.handle), Some(&scene.mallory)),
+        row("an unknown handle", "@nobody-has-this", None),
+        row("a malformed handle", "@@", None),
+        row("a uuid", &format!("@{}", alice.user.uuid), None),
+        row("SQL", "@'%20OR%20'1'='1", None),
+        pretend(scene, row("the member, the stranger in headers", &format!("@{handle}"), Some(alice))),
+    ]
+}

@@ -1,0 +1,215 @@
+//! Who calls, and what has been said before.
+
+use std::sync::LazyLock;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
+use cruddur::{random::Random, user::User};
+use local::issuer::{Issuer, SignedIn, SigningKey};
+use serde_json::json;
+use testing::{TestUser, World};
+use uuid::Uuid;
+
+use super::specification::Wanted;
+
+/// Another pool's key. Making one takes a moment.
+static OTHER_POOLS_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// Alice, who talks to bob.
+    Member,
+    /// Bob.
+    OtherMember,
+    /// Mallory, who talks to carol.
+    Stranger,
+    /// A good token whose `sub` has no row in users.
+    WithoutRow,
+    WithoutToken,
+    /// Alice, an hour and more after her token was given.
+    Expired,
+    /// Alice's `sub` in another pool.
+    OtherPool,
+    /// Alice's id token.
+    IdToken,
+}
+
+impl Identity {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Member,
+        Self::OtherMember,
+        Self::Stranger,
+        Self::WithoutRow,
+        Self::WithoutToken,
+        Self::Expired,
+        Self::OtherPool,
+        Self::IdToken,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::OtherMember => "other member",
+            Self::Stranger => "stranger",
+            Self::WithoutRow => "without row",
+            Self::WithoutToken => "no token",
+            Self::Expired => "expired",
+            Self::OtherPool => "other pool",
+            Self::IdToken => "id token",
+        }
+    }
+}
+
+/// A message that was sent, as its sender was answered.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) group: Uuid,
+    pub(super) pair: [User; 2],
+    pub(super) sender: User,
+    pub(super) uuid: String,
+    pub(super) created_at: String,
+    pub(super) text: String,
+}
+
+impl Told {
+    pub(super) fn is_of(&self, user: &User) -> bool {
+        self.pair.contains(user)
+    }
+
+    pub(super) fn sort_key(&self) -> String {
+        format!("{}#{}", self.created_at, self.uuid)
+    }
+
+    /// What a list that ends with it would go on from.
+    pub(super) fn cursor(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.sort_key())
+    }
+}
+
+/// The users, their conversations so far, and the keys that were used.
+pub(super) struct Scene {
+    pub(super) world: World,
+    pub(super) alice: TestUser,
+    pub(super) bob: TestUser,
+    pub(super) mallory: TestUser,
+    pub(super) carol: TestUser,
+    pub(super) told: Vec<Told>,
+    pub(super) keys: Vec<(User, &'static str)>,
+}
+
+/// Messages that there are in the beginning.
+const AT_FIRST: usize = 6;
+
+/// The key that bob has used.
+pub(super) const BOBS_KEY: &str = "bobs-key";
+
+impl Scene {
+    /// Alice and bob, alice and carol, mallory and carol have talked.
+    pub(super) async fn new() -> Self {
+        let world = World::new().await;
+        let alice = world.user("alice").await;
+        let bob = world.user("bob").await;
+        let mallory = world.user("mallory").await;
+        let carol = world.user("carol").await;
+        let mut scene = Self { world, alice, bob, mallory, carol, told: vec![], keys: vec![] };
+        for (sender, receiver, text) in [
+            (&scene.alice, &scene.bob, "alice tells bob the first thing"),
+            (&scene.mallory, &scene.carol, "mallory tells carol the first thing"),
+            (&scene.alice, &scene.carol, "alice tells carol something"),
+            (&scene.bob, &scene.alice, "bob tells alice the second thing"),
+            (&scene.carol, &scene.mallory, "carol tells mallory the second thing"),
+        ] {
+            scene.world.clock.advance(TimeDelta::seconds(1));
+            let sent = scene.world.send(sender, receiver, text).await;
+            let told = told(&sent, [&sender.user, &receiver.user]);
+            scene.told.push(told);
+        }
+        scene.world.clock.advance(TimeDelta::seconds(1));
+        let body = json!({"handle": scene.alice.user.handle, "message": "bob tells alice the third thing"});
+        let key = [("idempotency-key", BOBS_KEY)];
+        let sent = scene.world.post_with(&scene.bob, &key, body.to_string()).await.ok();
+        scene.told.push(told(&sent, [&scene.bob.user, &scene.alice.user]));
+        scene.keys.push((scene.bob.user.clone(), BOBS_KEY));
+        scene.world.deliver_all().await;
+        scene.world.clock.advance(TimeDelta::seconds(1));
+        scene
+    }
+
+    /// Whether more was said than in the beginning.
+    pub(super) fn has_changed(&self) -> bool {
+        self.told.len() > AT_FIRST
+    }
+
+    /// The newest message between the two.
+    pub(super) fn newest(&self, a: &TestUser, b: &TestUser) -> &Told {
+        let between = |told: &&Told| told.is_of(&a.user) && told.is_of(&b.user);
+        self.told.iter().rfind(between).unwrap()
+    }
+
+    /// The user whom a request speaks for; none: it is refused for its token, or nobody is entered for it.
+    pub(super) fn caller(&self, identity: Identity) -> Option<&User> {
+        match identity {
+            Identity::Member => Some(&self.alice.user),
+            Identity::OtherMember => Some(&self.bob.user),
+            Identity::Stranger => Some(&self.mallory.user),
+            _ => None,
+        }
+    }
+
+    /// The header that goes with a request.
+    pub(super) fn authorization(&self, identity: Identity) -> Option<String> {
+        let issuer = &self.world.issuer;
+        let (subject, handle) = (&self.alice.subject, &self.alice.user.handle);
+        let token = match identity {
+            Identity::Member => self.alice.token.clone(),
+            Identity::OtherMember => self.bob.token.clone(),
+            Identity::Stranger => self.mallory.token.clone(),
+            Identity::WithoutRow => self.world.unprovisioned_user().token,
+            Identity::WithoutToken => return None,
+            Identity::Expired => {
+                let mut claims = issuer.claims(subject, handle);
+                for name in ["iat", "auth_time", "exp"] {
+                    claims[name] = json!(claims[name].as_i64().unwrap() - 2 * 60 * 60);
+                }
+                issuer.sign(&issuer.header(), &claims).unwrap()
+            }
+            Identity::OtherPool => {
+                let (key, clock) = (OTHER_POOLS_KEY.clone(), self.world.clock.clock());
+                let other = Issuer::new("http://another-pool.test", key, clock, Random::system());
+                other.access_token(subject, handle).unwrap()
+            }
+            Identity::IdToken => {
+                let user = SignedIn {
+                    sub: subject.clone(),
+                    handle: handle.clone(),
+                    display_name: self.alice.user.display_name.clone(),
+                };
+                issuer.id_token(&user, None).unwrap()
+            }
+        };
+        Some(format!("Bearer {token}"))
+    }
+
+    /// Keeps what was sent in mind.
+    pub(super) fn tell(&mut self, told: Option<Told>, wanted: &Wanted) {
+        let Some(told) = told else { return };
+        if let Wanted::ToGroup { key: Some(key), .. } = wanted {
+            self.keys.push((told.sender.clone(), key));
+        }
+        self.told.push(told);
+        self.world.clock.advance(TimeDelta::seconds(1));
+    }
+}
+
+fn told(sent: &serde_json::Value, [sender, receiver]: [&User; 2]) -> Told {
+    let field = |name: &str| sent[name].as_str().unwrap().to_owned();
+    Told {
+        group: field("message_group_uuid").parse().unwrap(),
+        pair: [sender.clone(), receiver.clone()],
+        sender: sender.clone(),
+        uuid: field("uuid"),
+        created_at: field("created_at"),
+        text: field("message"),
+    }
+}

@@ -1,0 +1,179 @@
+//! What the contract says that a request is answered (design, section 5), computed from what was said before. Written
+//! from the contract and not from the functions, whose code is not used here but for the uuid of a pair.
+
+use cruddur::{message_group::uuid_of_pair, user::User};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::scene::{Identity, Scene, Told};
+
+/// What a request means, whoever makes it.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    /// Nothing: it breaks rules, which comes before anybody is looked up.
+    Broken(u16, Vec<&'static str>),
+    /// The caller's groups whose newest message sorts before `before`.
+    Inbox { limit: usize, before: Option<String> },
+    /// The messages of a group that sort before `before`.
+    Messages { group: Uuid, limit: usize, before: Option<String> },
+    /// To send a text to a group.
+    ToGroup { group: Uuid, text: String, key: Option<&'static str> },
+    /// To send a text to a user; none: the handle is nobody's.
+    ToHandle { receiver: Option<User>, text: String },
+    /// To see a user; none: the handle is nobody's.
+    User(Option<User>),
+}
+
+/// What a request is answered.
+#[derive(Clone, Debug)]
+pub(super) enum Expected {
+    /// 401.
+    Unauthenticated,
+    /// A status with codes.
+    Refused(u16, Vec<&'static str>),
+    /// 200 with these items, and the header that links to the next page.
+    List { items: Vec<Value>, next: Option<String> },
+    /// 200 with a message of `sender`'s between `pair`.
+    Sent { group: Uuid, pair: [User; 2], sender: User, text: String, opens: bool, key: Option<&'static str> },
+    /// 200 with exactly this.
+    Shown(Value),
+}
+
+/// What the contract says.
+pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> Expected {
+    // The one public route: who asks makes no difference.
+    if let Wanted::User(user) = wanted {
+        return match user {
+            Some(user) => Expected::Shown(
+                json!({"uuid": user.uuid, "handle": user.handle, "display_name": user.display_name}),
+            ),
+            None => Expected::Refused(404, vec!["user_not_found"]),
+        };
+    }
+    // The order of checks: 401, then 400 and 422 for what is malformed, then 403, then what is looked up.
+    match identity {
+        Identity::WithoutToken | Identity::Expired | Identity::OtherPool | Identity::IdToken => {
+            return Expected::Unauthenticated;
+        }
+        Identity::Member | Identity::OtherMember | Identity::Stranger | Identity::WithoutRow => {}
+    }
+    if let Wanted::Broken(status, codes) = wanted {
+        return Expected::Refused(*status, codes.clone());
+    }
+    let Some(caller) = scene.caller(identity) else {
+        return Expected::Refused(403, vec!["user_not_provisioned"]);
+    };
+    match wanted {
+        Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
+        Wanted::Messages { group, limit, before } => {
+            messages(scene, caller, *group, *limit, before.as_deref())
+        }
+        Wanted::ToGroup { group, text, key } => to_group(scene, caller, *group, text, *key),
+        Wanted::ToHandle { receiver: None, .. } => Expected::Refused(422, vec!["user_reciever_not_found"]),
+        Wanted::ToHandle { receiver: Some(receiver), .. } if receiver == caller => {
+            Expected::Refused(422, vec!["user_reciever_is_sender"])
+        }
+        Wanted::ToHandle { receiver: Some(receiver), text } => {
+            let group = uuid_of_pair(caller.uuid, receiver.uuid);
+            Expected::Sent {
+                group,
+                pair: [caller.clone(), receiver.clone()],
+                sender: caller.clone(),
+                text: text.clone(),
+                opens: members(scene, group).is_none(),
+                key: None,
+            }
+        }
+        Wanted::Broken(..) | Wanted::User(_) => unreachable!("answered above"),
+    }
+}
+
+fn members(scene: &Scene, group: Uuid) -> Option<&[User; 2]> {
+    scene.told.iter().find(|told| told.group == group).map(|told| &told.pair)
+}
+
+fn inbox(scene: &Scene, caller: &User, limit: usize, before: Option<&str>) -> Expected {
+    let own = scene.told.iter().filter(|told| told.is_of(caller));
+    let mut newest: Vec<&Told> = vec![];
+    for told in own {
+        newest.retain(|other| other.group != told.group);
+        newest.push(told);
+    }
+    let page = page(newest, limit, before);
+    let item = |told: &&Told| {
+        let other = told.pair.iter().find(|member| *member != caller).unwrap();
+        json!({
+            "uuid": told.group,
+            "display_name": other.display_name,
+            "handle": other.handle,
+            "message": told.text,
+            "created_at": told.created_at,
+        })
+    };
+    Expected::List {
+        items: page.shown.iter().map(item).collect(),
+        next: page.next("/api/message_groups", limit),
+    }
+}
+
+fn messages(scene: &Scene, caller: &User, group: Uuid, limit: usize, before: Option<&str>) -> Expected {
+    if !members(scene, group).is_some_and(|members| members.contains(caller)) {
+        return Expected::Refused(404, vec!["message_group_not_found"]);
+    }
+    let page = page(scene.told.iter().filter(|told| told.group == group).collect(), limit, before);
+    let item = |told: &&Told| {
+        json!({
+            "uuid": told.uuid,
+            "display_name": told.sender.display_name,
+            "handle": told.sender.handle,
+            "message": told.text,
+            "created_at": told.created_at,
+        })
+    };
+    Expected::List {
+        // The newest page, oldest first.
+        items: page.shown.iter().rev().map(item).collect(),
+        next: page.next(&format!("/api/messages/{group}"), limit),
+    }
+}
+
+fn to_group(scene: &Scene, caller: &User, group: Uuid, text: &str, key: Option<&'static str>) -> Expected {
+    match members(scene, group) {
+        Some(members) if members.contains(caller) => {
+            // A key is its user's own: what another did with it plays no part.
+            if key.is_some_and(|key| scene.keys.contains(&(caller.clone(), key))) {
+                return Expected::Refused(422, vec!["idempotency_key_reused"]);
+            }
+            Expected::Sent {
+                group,
+                pair: members.clone(),
+                sender: caller.clone(),
+                text: text.to_owned(),
+                opens: false,
+                key,
+            }
+        }
+        _ => Expected::Refused(404, vec!["message_group_not_found"]),
+    }
+}
+
+/// A page, newest first.
+struct Page<'a> {
+    shown: Vec<&'a Told>,
+    more: bool,
+}
+
+fn page<'a>(mut all: Vec<&'a Told>, limit: usize, before: Option<&str>) -> Page<'a> {
+    all.retain(|told| before.is_none_or(|before| *told.sort_key() < *before));
+    all.sort_by_key(|told| std::cmp::Reverse(told.sort_key()));
+    let more = all.len() > limit;
+    all.truncate(limit);
+    Page { shown: all, more }
+}
+
+impl Page<'_> {
+    fn next(&self, path: &str, limit: usize) -> Option<String> {
+        let last = self.shown.last().filter(|_| self.more)?;
+        Some(format!("<{path}?limit={limit}&cursor={}>; rel=\"next\"", last.cursor()))
+    }
+}
