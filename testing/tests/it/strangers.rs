@@ -6,7 +6,7 @@ use testing::{Answer, Failure, Fate, TestUser, World, world::TABLE};
 use uuid::Uuid;
 
 /// Everything of an answer but the id that the gateway gave the request.
-fn whole(answer: Answer) -> (u16, HeaderMap, String) {
+pub(crate) fn whole(answer: Answer) -> (u16, HeaderMap, String) {
     let mut headers = answer.headers;
     headers.remove("apigw-requestid").unwrap();
     (answer.status.as_u16(), headers, answer.body)

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use testing::TestUser;
 use uuid::{Uuid, uuid};
 
 use super::{
@@ -227,6 +228,31 @@ fn groups(scene: &Scene) -> Vec<Object> {
     ]
 }
 
+/// `body` with everything that a row, an event or a token calls whoever sends, and another group's keys.
+fn injected(mut body: Value, pretended: &TestUser, group: Uuid) -> Value {
+    let user = &pretended.user;
+    let more = json!({
+        "user_uuid": user.uuid,
+        "user_handle": user.handle,
+        "user_display_name": user.display_name,
+        "sender": {"uuid": user.uuid},
+        "sender_uuid": user.uuid,
+        "cognito_user_id": pretended.subject,
+        "sub": pretended.subject,
+        "members": {user.uuid.to_string(): {"handle": user.handle, "display_name": user.display_name}},
+        "uuid": "0195b5a0-0000-7000-8000-000000000001",
+        "message_uuid": "0195b5a0-0000-7000-8000-000000000001",
+        "created_at": "2020-01-01T00:00:00.000000Z",
+        "pk": format!("MSG#{group}"),
+        "sk": "MEM",
+        "group_uuid": group,
+        "expires_at": 0,
+        "__proto__": {"message_group_uuid": group},
+    });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
 fn sends_to_groups(scene: &Scene) -> Vec<Object> {
     const TEXT: &str = "something new for the group";
     let to = |group: Uuid| Wanted::ToGroup { group, text: TEXT.to_owned(), key: None };
@@ -236,30 +262,7 @@ fn sends_to_groups(scene: &Scene) -> Vec<Object> {
     let foreign = scene.newest(&scene.mallory, &scene.carol).group;
     let unknown = unknown_group();
     let plain = |group: Uuid| json!({"message_group_uuid": group, "message": TEXT});
-    // Everything that a row, an event or a token calls whoever sends.
-    let injected = |group: Uuid, user: &cruddur::user::User, subject: &str| {
-        let injected = json!({
-            "message_group_uuid": group,
-            "message": TEXT,
-            "user_uuid": user.uuid,
-            "user_handle": user.handle,
-            "user_display_name": user.display_name,
-            "sender": {"uuid": user.uuid},
-            "sender_uuid": user.uuid,
-            "cognito_user_id": subject,
-            "sub": subject,
-            "members": {user.uuid.to_string(): {"handle": user.handle, "display_name": user.display_name}},
-            "uuid": "0195b5a0-0000-7000-8000-000000000001",
-            "message_uuid": "0195b5a0-0000-7000-8000-000000000001",
-            "created_at": "2020-01-01T00:00:00.000000Z",
-            "pk": format!("MSG#{foreign}"),
-            "sk": "MEM",
-            "group_uuid": foreign,
-            "expires_at": 0,
-            "__proto__": {"message_group_uuid": foreign},
-        });
-        injected
-    };
+    let injected = |group: Uuid, pretended: &TestUser| injected(plain(group), pretended, foreign);
     let with_key = |mut object: Object, key: &'static str| {
         object.plan.headers.push(("idempotency-key", key.to_owned()));
         if let Wanted::ToGroup { key: wanted, .. } = &mut object.wanted {
@@ -310,19 +313,11 @@ fn sends_to_groups(scene: &Scene) -> Vec<Object> {
         row("the members' group and the stranger's handle", &both(own, &mallory.handle), to(own)),
         row("the stranger's group and the member's handle", &both(foreign, &alice.handle), to(foreign)),
         row("an unknown group and the member's handle", &both(unknown, &alice.handle), to(unknown)),
-        row(
-            "the members' group, the stranger in the body",
-            &injected(own, mallory, &scene.mallory.subject),
-            to(own),
-        ),
-        row(
-            "the stranger's group, the member in the body",
-            &injected(foreign, alice, &scene.alice.subject),
-            to(foreign),
-        ),
+        row("the members' group, the stranger in the body", &injected(own, &scene.mallory), to(own)),
+        row("the stranger's group, the member in the body", &injected(foreign, &scene.alice), to(foreign)),
         row(
             "the stranger's group, the stranger in the body",
-            &injected(foreign, mallory, &scene.mallory.subject),
+            &injected(foreign, &scene.mallory),
             to(foreign),
         ),
         pretend(scene, row("the members' group, the stranger in headers", &plain(own), to(own))),
@@ -336,7 +331,7 @@ fn sends_to_groups(scene: &Scene) -> Vec<Object> {
 
 fn sends_to_handles(scene: &Scene) -> Vec<Object> {
     const TEXT: &str = "something new for somebody";
-    let to = |receiver: Option<&testing::TestUser>| Wanted::ToHandle {
+    let to = |receiver: Option<&TestUser>| Wanted::ToHandle {
         receiver: receiver.map(|receiver| receiver.user.clone()),
         text: TEXT.to_owned(),
     };
@@ -383,7 +378,7 @@ fn sends_to_handles(scene: &Scene) -> Vec<Object> {
 }
 
 fn users(scene: &Scene) -> Vec<Object> {
-    let row = |name, handle: &str, user: Option<&testing::TestUser>| {
+    let row = |name, handle: &str, user: Option<&TestUser>| {
         let user = user.map(|user| user.user.clone());
         get("GET user", name, format!("/api/users/{handle}/short"), Wanted::User(user))
     };

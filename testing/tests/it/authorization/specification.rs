@@ -34,7 +34,14 @@ pub(super) enum Expected {
     /// 200 with these items, and the header that links to the next page.
     List { items: Vec<Value>, next: Option<String> },
     /// 200 with a message of `sender`'s between `pair`.
-    Sent { group: Uuid, pair: [User; 2], sender: User, text: String, opens: bool, key: Option<&'static str> },
+    Sent {
+        group: Uuid,
+        pair: Box<[User; 2]>,
+        sender: User,
+        text: String,
+        opens: bool,
+        key: Option<&'static str>,
+    },
     /// 200 with exactly this.
     Shown(Value),
 }
@@ -77,7 +84,7 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             let group = uuid_of_pair(caller.uuid, receiver.uuid);
             Expected::Sent {
                 group,
-                pair: [caller.clone(), receiver.clone()],
+                pair: Box::new([caller.clone(), receiver.clone()]),
                 sender: caller.clone(),
                 text: text.clone(),
                 opens: members(scene, group).is_none(),
@@ -146,7 +153,7 @@ fn to_group(scene: &Scene, caller: &User, group: Uuid, text: &str, key: Option<&
             }
             Expected::Sent {
                 group,
-                pair: members.clone(),
+                pair: Box::new(members.clone()),
                 sender: caller.clone(),
                 text: text.to_owned(),
                 opens: false,
