@@ -243,3 +243,183 @@ fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
     let is_object = text.trim_ascii_start().starts_with('{');
     is_object.then(|| serde_json::from_str(text).ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A key that RFC 7515 (appendix A.2) publishes, and what was signed with it there.
+    const KEY: &str = r#"{
+        "kty": "RSA",
+        "kid": "rfc-7515",
+        "n": "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ",
+        "e": "AQAB"
+    }"#;
+    const SIGNED: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+
+    const NOW: i64 = 1_795_339_800;
+
+    fn verifier() -> Verifier {
+        Verifier {
+            issuer: "https://pool.example".to_owned(),
+            client_ids: vec!["web".to_owned(), "mobile".to_owned()],
+            keys: KeySet::inline(&format!("{{\"keys\":[{KEY}]}}")).unwrap(),
+            clock: Clock::from_fn(|| DateTime::from_timestamp(NOW, 999_999_999).unwrap()),
+        }
+    }
+
+    /// What good claims come to with `change`: the subject, or the refusal's text.
+    fn checked(change: impl FnOnce(&mut Claims)) -> Result<String, String> {
+        let mut claims = Claims {
+            iss: "https://pool.example".to_owned(),
+            sub: "somebody".to_owned(),
+            token_use: "access".to_owned(),
+            client_id: "mobile".to_owned(),
+            exp: NOW + 3_600,
+            nbf: None,
+            iat: Some(NOW),
+        };
+        change(&mut claims);
+        let subject = verifier().check(claims);
+        subject.map(|subject| subject.as_str().to_owned()).map_err(|refusal| refusal.to_string())
+    }
+
+    fn refused<T>(refusal: &TokenRefusal) -> Result<T, String> {
+        Err(refusal.to_string())
+    }
+
+    #[test]
+    fn each_claim_that_decides_is_checked() {
+        assert_eq!(checked(|_| ()), Ok("somebody".to_owned()));
+        assert_eq!(checked(|claims| claims.client_id = "web".to_owned()), Ok("somebody".to_owned()));
+        assert_eq!(
+            checked(|claims| claims.iss = "https://pool.example/".to_owned()),
+            refused(&TokenRefusal::IssuerRefused)
+        );
+        assert_eq!(checked(|claims| claims.token_use = "id".to_owned()), refused(&TokenRefusal::UseRefused));
+        assert_eq!(
+            checked(|claims| claims.client_id = "other".to_owned()),
+            refused(&TokenRefusal::ClientRefused)
+        );
+        assert_eq!(checked(|claims| claims.sub.clear()), refused(&TokenRefusal::SubjectMissing));
+    }
+
+    #[test]
+    fn clocks_may_differ_by_sixty_seconds() {
+        let good = || Ok("somebody".to_owned());
+        let (expired, early) = (|| refused(&TokenRefusal::Expired), || refused(&TokenRefusal::NotYetValid));
+        assert_eq!(checked(|claims| claims.exp = NOW - 59), good());
+        assert_eq!(checked(|claims| claims.exp = NOW - 60), expired());
+        assert_eq!(checked(|claims| claims.nbf = Some(NOW + 60)), good());
+        assert_eq!(checked(|claims| claims.nbf = Some(NOW + 61)), early());
+        assert_eq!(checked(|claims| claims.nbf = Some(NOW - 3_600)), good());
+        assert_eq!(checked(|claims| claims.iat = None), good());
+        assert_eq!(checked(|claims| claims.iat = Some(NOW + 60)), good());
+        assert_eq!(checked(|claims| claims.iat = Some(NOW + 61)), early());
+        // No arithmetic overflows at the ends.
+        assert_eq!(checked(|claims| claims.exp = i64::MAX), good());
+        assert_eq!(checked(|claims| claims.exp = i64::MIN), expired());
+        assert_eq!(checked(|claims| claims.nbf = Some(i64::MIN)), good());
+        assert_eq!(checked(|claims| claims.nbf = Some(i64::MAX)), early());
+    }
+
+    /// The token in these `Authorization` headers, or the refusal's text.
+    fn token_in(values: &[&str]) -> Result<String, String> {
+        let headers =
+            values.iter().map(|value| (header::AUTHORIZATION, HeaderValue::from_str(value).unwrap()));
+        let headers = headers.collect::<HeaderMap>();
+        bearer_token(&headers).map(str::to_owned).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn the_header_is_one_bearer_token_of_three_parts() {
+        assert_eq!(token_in(&["Bearer aZ0-_.b.c"]), Ok("aZ0-_.b.c".to_owned()));
+        assert_eq!(token_in(&["bEARER a.b.c"]), Ok("a.b.c".to_owned()));
+        assert_eq!(token_in(&[]), refused(&TokenRefusal::Missing));
+        assert_eq!(token_in(&["Bearer a.b.c", "Bearer a.b.c"]), refused(&TokenRefusal::Repeated));
+        for malformed in [
+            "a.b.c",
+            "Basic a.b.c",
+            "Bearer",
+            "Bearer ",
+            "Bearer a.b",
+            "Bearer a.b.c.d",
+            "Bearer  a.b.c",
+            "Bearer a.b.c, Bearer a.b.c",
+            "Bearer a.b.c=",
+            "Bearer a.b+.c",
+        ] {
+            assert_eq!(token_in(&[malformed]), refused(&TokenRefusal::Malformed), "{malformed:?}");
+        }
+    }
+
+    #[test]
+    fn the_header_has_at_most_8_kib() {
+        let fits = format!("Bearer a.b.{}", "c".repeat(8_192 - "Bearer a.b.".len()));
+        assert_eq!(token_in(&[&fits]), Ok(fits["Bearer ".len()..].to_owned()));
+        assert_eq!(token_in(&[&format!("{fits}c")]), refused(&TokenRefusal::Malformed));
+        assert_eq!(token_in(&[&fits.repeat(2)]), refused(&TokenRefusal::Malformed));
+    }
+
+    /// The `kid` of a token with this header, or the refusal's text.
+    fn key_id_of(header: &str) -> Result<String, String> {
+        let token = format!("{}.claims.signature", URL_SAFE_NO_PAD.encode(header));
+        key_id(&token).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn a_header_names_its_key_and_asks_for_no_extension() {
+        assert_eq!(key_id_of(r#"{"alg":"RS256","kid":"a"}"#), Ok("a".to_owned()));
+        assert_eq!(key_id_of(r#"{"alg":"RS256","kid":"a","b64":true,"jku":1,"x5c":[]}"#), Ok("a".to_owned()));
+        for algorithm in ["", "none", "rs256", "RS256 ", "RS384", "HS256", "PS256", "ES256"] {
+            let header = json!({"alg": algorithm, "kid": "a"}).to_string();
+            assert_eq!(key_id_of(&header), refused(&TokenRefusal::AlgorithmRefused), "{algorithm:?}");
+        }
+        for (name, value) in [
+            ("crit", json!(["exp"])),
+            ("crit", json!(null)),
+            ("zip", json!("DEF")),
+            ("zip", json!(null)),
+            ("enc", json!("A128GCM")),
+            ("enc", json!(null)),
+            ("b64", json!(false)),
+            ("b64", json!("true")),
+            ("b64", json!(null)),
+        ] {
+            let mut header = json!({"alg": "RS256", "kid": "a"});
+            header[name] = value;
+            assert_eq!(key_id_of(&header.to_string()), refused(&TokenRefusal::ExtensionRefused), "{header}");
+        }
+        for malformed in
+            ["", "{}", "[]", "null", r#"{"alg":"RS256"}"#, r#"{"kid":"a"}"#, r#"{"alg":1,"kid":"a"}"#]
+        {
+            assert_eq!(key_id_of(malformed), refused(&TokenRefusal::HeaderMalformed), "{malformed}");
+        }
+    }
+
+    /// Why the token is refused although its key is known.
+    async fn refusal_of(token: &str) -> TokenRefusal {
+        let key = verifier().keys.get("rfc-7515").await.unwrap();
+        verify(token, &key).unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn claims_are_read_only_when_the_key_has_signed_them() {
+        // The published claims lack most of what we want, but to know that they had to be read.
+        assert!(matches!(refusal_of(SIGNED).await, TokenRefusal::ClaimsMalformed));
+        let (signed, signature) = SIGNED.rsplit_once('.').unwrap();
+        let (header, claims) = signed.split_once('.').unwrap();
+        for forged in [
+            format!("{signed}."),
+            format!("{signed}.{}", signature.replace("cC4h", "cC4i")),
+            format!("{header}.{}.{signature}", claims.replace("eyJp", "eyJq")),
+            format!("{claims}.{header}.{signature}"),
+        ] {
+            assert!(matches!(refusal_of(&forged).await, TokenRefusal::SignatureWrong), "{forged}");
+        }
+    }
+}

@@ -219,3 +219,90 @@ impl fmt::Debug for KeySet {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A key with a modulus of so many bytes, of which the first is `first`.
+    fn key(first: u8, bytes: usize) -> Value {
+        let mut modulus = vec![0xff; bytes];
+        modulus[0] = first;
+        json!({"kty": "RSA", "kid": "a", "n": URL_SAFE_NO_PAD.encode(modulus), "e": "AQAB"})
+    }
+
+    /// The key with another value for `name`.
+    fn with(mut key: Value, name: &str, value: impl Into<Value>) -> Value {
+        key[name] = value.into();
+        key
+    }
+
+    fn is_usable(key: &Value) -> bool {
+        let keys = parse(json!({"keys": [key]}).to_string().as_bytes());
+        keys.is_ok_and(|keys| keys.keys().eq(["a"]))
+    }
+
+    #[test]
+    fn a_key_is_for_rsa_signatures() {
+        let good = || key(0x80, 256);
+        for key in [good(), with(good(), "use", "sig"), with(good(), "alg", "RS256"), with(good(), "x5t", 1)]
+        {
+            assert!(is_usable(&key), "{key}");
+        }
+        for key in [
+            with(good(), "kty", "EC"),
+            with(good(), "use", "enc"),
+            with(good(), "use", "enc, sig"),
+            with(good(), "alg", "RS512"),
+            with(good(), "kid", Value::Null),
+            with(good(), "n", "+/="),
+            with(good(), "e", "+/="),
+            json!("a key"),
+        ] {
+            assert!(!is_usable(&key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_modulus_has_at_least_2048_bits() {
+        for (first, bytes, expected) in [
+            (0xff, 255, false),
+            (0x7f, 256, false),
+            (0x80, 256, true),
+            (0x00, 256, false),
+            // A zero byte before the number adds nothing to it.
+            (0x00, 257, true),
+            (0x01, 257, true),
+            (0x80, 512, true),
+        ] {
+            assert_eq!(is_usable(&key(first, bytes)), expected, "{first:#04x} and {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_does_not_hide_the_others() {
+        let set = json!({"keys": [{"kty": "OKP"}, key(0x80, 256), with(key(0x7f, 256), "kid", "b")]});
+        let keys = KeySet::inline(&set.to_string()).unwrap();
+        assert!(keys.cached("a").is_some());
+        assert!(keys.cached("b").is_none());
+        assert!(keys.cached("A").is_none());
+    }
+
+    #[test]
+    fn a_set_without_a_usable_key_is_none() {
+        for set in [json!({"keys": []}), json!({"keys": [key(0xff, 128)]})] {
+            assert!(matches!(KeySet::inline(&set.to_string()), Err(InvalidKeySet::NoKey)), "{set}");
+        }
+        for text in ["", "{}", "[]", "{\"keys\":{}}"] {
+            assert!(matches!(KeySet::inline(text), Err(InvalidKeySet::Malformed(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_debug_printed_says_where_the_keys_come_from() {
+        let url = "https://pool.example/.well-known/jwks.json";
+        assert!(format!("{:?}", KeySet::from_url(url)).contains(url));
+    }
+}
