@@ -486,3 +486,95 @@ where
         Fault::Permanent => Error::internal(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_smithy_runtime_api::{client::result::ConnectorError, http::StatusCode};
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    type PutError = SdkError<PutItemError, HttpResponse>;
+
+    /// DynamoDB's answer with this status and, when it names one, this error code.
+    fn answer(status: u16, code: Option<&str>) -> PutError {
+        let mut error = ErrorMetadata::builder();
+        if let Some(code) = code {
+            error = error.code(code);
+        }
+        let response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        SdkError::service_error(PutItemError::generic(error.build()), response)
+    }
+
+    /// What becomes of a write with this error, of a read with it, and of a request whose write it was.
+    fn meanings(error: impl Fn() -> PutError) -> (&'static str, &'static str, &'static str) {
+        let of_write = match WriteError::from_sdk(error()) {
+            WriteError::Refused { .. } => "refused",
+            WriteError::Busy(_) => "busy",
+            WriteError::Unknown(_) => "unknown",
+            WriteError::Failed(_) => "failed",
+        };
+        let of_request = |error| match error {
+            Error::Unavailable { what: Dependency::DynamoDb, .. } => "unavailable",
+            Error::Internal(_) => "internal",
+            _ => "another error",
+        };
+        (of_write, of_request(read_error(error())), of_request(WriteError::from_sdk(error()).into()))
+    }
+
+    #[test]
+    fn throttling_and_conflicts_pass() {
+        for code in [
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "ThrottlingException",
+            "TransactionConflictException",
+        ] {
+            let error = || answer(400, Some(code));
+            assert_eq!(meanings(error), ("busy", "unavailable", "unavailable"), "{code}");
+        }
+    }
+
+    #[test]
+    fn after_a_5xx_or_no_answer_nobody_knows() {
+        let unknown = ("unknown", "unavailable", "unavailable");
+        assert_eq!(meanings(|| answer(400, Some("TransactionInProgressException"))), unknown);
+        assert_eq!(meanings(|| answer(500, Some("InternalServerError"))), unknown);
+        assert_eq!(meanings(|| answer(503, None)), unknown);
+        assert_eq!(meanings(|| SdkError::timeout_error("no answer")), unknown);
+        assert_eq!(
+            meanings(|| SdkError::dispatch_failure(ConnectorError::io("connection reset".into()))),
+            unknown
+        );
+        let unreadable = || {
+            let response = HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::empty());
+            SdkError::response_error("half an answer", response)
+        };
+        assert_eq!(meanings(unreadable), unknown);
+    }
+
+    #[test]
+    fn a_request_at_fault_never_succeeds() {
+        let failed = ("failed", "internal", "internal");
+        for code in [Some("ValidationException"), Some("AccessDeniedException"), None] {
+            assert_eq!(meanings(|| answer(400, code)), failed, "{code:?}");
+        }
+        assert_eq!(meanings(|| SdkError::construction_failure("no table name")), failed);
+    }
+
+    #[test]
+    fn a_false_condition_that_nobody_could_judge_is_a_fault_of_ours() {
+        let refused = WriteError::Refused { rows: vec![None], cause: "a condition was false".into() };
+        assert!(matches!(Error::from(refused), Error::Internal(_)));
+    }
+
+    #[test]
+    fn an_item_has_the_sort_key_that_its_key_says() {
+        let item = key("MSG#a", "b");
+        assert_eq!(item.get("pk"), Some(&AttributeValue::S("MSG#a".to_owned())));
+        assert_eq!(sort_key(&item), Some("b"));
+        assert_eq!(sort_key(&Item::new()), None);
+        assert_eq!(sort_key(&Item::from([("sk".to_owned(), AttributeValue::N("1".to_owned()))])), None);
+    }
+}
