@@ -179,6 +179,17 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_reached_is_named() {
+        for (what, name) in [
+            (Dependency::DynamoDb, "DynamoDB can't be reached"),
+            (Dependency::Postgres, "PostgreSQL can't be reached"),
+            (Dependency::KeySet, "the key set can't be reached"),
+        ] {
+            assert_eq!(Error::unavailable(what, "no answer").to_string(), name);
+        }
+    }
+
+    #[test]
     fn violations_are_listed_by_their_codes() {
         let error = Error::Invalid(vec![Violation::MessageBlank, Violation::LimitInvalid]);
         assert_eq!(error.to_string(), "the request is invalid: message_blank, limit_invalid");

@@ -139,6 +139,22 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_prints_as_its_number() {
+        assert_eq!(Limit::default().to_string(), "20");
+    }
+
+    #[test]
+    fn a_page_goes_on_from_its_last_row_when_a_further_one_was_read() {
+        let key =
+            |number: u128| SortKey { message_uuid: uuid::Uuid::from_u128(number), ..KEY.parse().unwrap() };
+        let page = |rows: &[u128]| Page::of(rows.to_vec(), 2, |number| key(*number));
+        assert_eq!(page(&[]), Page { items: vec![], next: None });
+        assert_eq!(page(&[3]), Page { items: vec![3], next: None });
+        assert_eq!(page(&[3, 2]), Page { items: vec![3, 2], next: None });
+        assert_eq!(page(&[3, 2, 1]), Page { items: vec![3, 2], next: Some(Cursor(key(2))) });
+    }
+
+    #[test]
     fn a_cursor_is_the_base64url_of_the_sort_key() {
         let cursor = Cursor(KEY.parse().unwrap());
         assert_eq!(URL_SAFE_NO_PAD.decode(cursor.to_string()).unwrap(), KEY.as_bytes());

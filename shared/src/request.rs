@@ -127,6 +127,8 @@ pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Viol
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -169,10 +171,18 @@ mod tests {
 
     #[test]
     fn a_body_has_at_most_16_kib() {
-        let fits = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BODY_BYTES - 8));
-        assert_eq!(fits.len(), MAX_BODY_BYTES);
+        let fits = format!("{{\"a\":\"{}\"}}", "x".repeat(16_384 - 8));
+        assert_eq!(fits.len(), 16_384);
         assert!(json_object(&with_body(fits.clone())).is_ok());
-        assert!(matches!(json_object(&with_body(fits + " ")), Err(Error::BodyTooLarge)));
+        assert!(matches!(json_object(&with_body(fits.clone() + " ")), Err(Error::BodyTooLarge)));
+        assert!(matches!(json_object(&with_body(fits.repeat(2).into_bytes())), Err(Error::BodyTooLarge)));
+    }
+
+    #[test]
+    fn a_body_may_come_as_text_or_as_bytes() {
+        for body in [Body::from("{\"a\":1}"), Body::from(b"{\"a\":1}".to_vec())] {
+            assert_eq!(json_object(&with_body(body)).unwrap().field("a").unwrap(), Some(1));
+        }
     }
 
     #[test]
@@ -195,6 +205,71 @@ mod tests {
             codes,
             [Violation::MessageGroupUuidBlank, Violation::MessageBlank, Violation::IdempotencyKeyInvalid]
         );
+    }
+
+    #[test]
+    fn what_is_good_breaks_no_rule() {
+        let mut violations = Violations::new();
+        assert_eq!(violations.check(Ok(5)), Some(5));
+        assert!(violations.0.is_empty());
+    }
+
+    #[test]
+    fn a_path_parameter_is_percent_decoded() {
+        for (raw, expected) in [("@sunyoung", "@sunyoung"), ("%40sun%C3%B6", "@sunö"), ("%ff", "\u{fffd}")] {
+            let request = Request::default()
+                .with_path_parameters(HashMap::from([("handle".to_owned(), raw.to_owned())]));
+            assert_eq!(path_parameter(&request, "handle"), expected);
+            assert_eq!(path_parameter(&request, "other"), "");
+        }
+    }
+
+    /// What a list with these query parameters is asked for, or the rules that they break.
+    fn listed(parameters: &[(&str, &[&str])]) -> Result<PageRequest, Vec<Violation>> {
+        let parameters = parameters.iter().map(|(name, values)| {
+            ((*name).to_owned(), values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>())
+        });
+        let request = Request::default().with_query_string_parameters(parameters.collect::<HashMap<_, _>>());
+        let mut violations = Violations::new();
+        page_request(&request, &mut violations).ok_or(violations.0)
+    }
+
+    #[test]
+    fn a_list_takes_a_limit_and_a_cursor_each_at_most_once() {
+        let cursor = Cursor(format!("2026-11-22T09:30:00.123456Z#{UUID}").parse().unwrap());
+        let text: &str = &cursor.to_string();
+        let (limit_invalid, cursor_invalid) = (Violation::LimitInvalid, Violation::CursorInvalid);
+        assert_eq!(listed(&[]), Ok(PageRequest::default()));
+        assert_eq!(
+            listed(&[("limit", &["5"]), ("cursor", &[text]), ("other", &["x", "y"])]),
+            Ok(PageRequest { limit: "5".parse().unwrap(), cursor: Some(cursor) })
+        );
+        for bad in [&[""][..], &["0"], &["5", "5"]] {
+            assert_eq!(listed(&[("limit", bad), ("cursor", &[text])]), Err(vec![limit_invalid]), "{bad:?}");
+        }
+        for bad in [&[""][..], &["x"], &[text, text]] {
+            assert_eq!(listed(&[("limit", &["5"]), ("cursor", bad)]), Err(vec![cursor_invalid]), "{bad:?}");
+        }
+        assert_eq!(
+            listed(&[("limit", &["0"]), ("cursor", &["x"])]),
+            Err(vec![limit_invalid, cursor_invalid])
+        );
+    }
+
+    #[test]
+    fn a_request_has_at_most_one_idempotency_key() {
+        let with_keys = |keys: &[&'static str]| {
+            let mut request = Request::default();
+            for key in keys {
+                request.headers_mut().append("idempotency-key", http::HeaderValue::from_static(key));
+            }
+            idempotency_key(&request)
+        };
+        assert_eq!(with_keys(&[]), Ok(None));
+        assert_eq!(with_keys(&["once"]), Ok(Some("once".parse().unwrap())));
+        for bad in [&[""][..], &["on ce"], &["once", "once"]] {
+            assert_eq!(with_keys(bad), Err(Violation::IdempotencyKeyInvalid), "{bad:?}");
+        }
     }
 
     proptest! {

@@ -112,3 +112,73 @@ fn with_header(mut response: Response<Body>, (name, value): (HeaderName, HeaderV
     response.headers_mut().insert(name, value);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Dependency;
+
+    /// Status, headers and body of an answer.
+    fn told(response: &Response<Body>) -> String {
+        let headers =
+            response.headers().iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()));
+        let headers = headers.collect::<String>();
+        let Body::Text(body) = response.body() else { panic!("{:?}", response.body()) };
+        format!("{}\n{headers}{body}", response.status().as_u16())
+    }
+
+    #[test]
+    fn each_error_has_its_status_and_code() {
+        let json = "content-type: application/json\n";
+        for (error, expected) in [
+            (Error::BodyInvalid, format!("400\n{json}[\"body_invalid\"]")),
+            (
+                Error::Unauthenticated(TokenRefusal::Missing),
+                format!("401\n{json}www-authenticate: Bearer error=\"invalid_token\"\n{{}}"),
+            ),
+            (Error::UserNotProvisioned, format!("403\n{json}[\"user_not_provisioned\"]")),
+            (Error::UserNotFound, format!("404\n{json}[\"user_not_found\"]")),
+            (Error::MessageGroupNotFound, format!("404\n{json}[\"message_group_not_found\"]")),
+            (Error::BodyTooLarge, format!("413\n{json}[\"body_too_large\"]")),
+            (
+                Error::Invalid(vec![Violation::MessageBlank, Violation::IdempotencyKeyInvalid]),
+                format!("422\n{json}[\"message_blank\",\"idempotency_key_invalid\"]"),
+            ),
+            (Violation::ReceiverNotFound.into(), format!("422\n{json}[\"user_reciever_not_found\"]")),
+            (Error::internal("a secret"), format!("500\n{json}[\"internal_error\"]")),
+            (
+                Error::unavailable(Dependency::DynamoDb, "a secret"),
+                format!("503\n{json}retry-after: 1\n[\"unavailable\"]"),
+            ),
+        ] {
+            assert_eq!(told(&refuse(&error)), expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_page_links_to_the_next_one() {
+        let json = "content-type: application/json\n";
+        let cursor =
+            "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001".parse().map(Cursor).unwrap();
+        let page = |next| told(&page(&[1, 2], "/stage/api/messages", "2".parse().unwrap(), next).unwrap());
+        assert_eq!(page(None), format!("200\n{json}[1,2]"));
+        assert_eq!(
+            page(Some(cursor)),
+            format!("200\n{json}link: </stage/api/messages?limit=2&cursor={cursor}>; rel=\"next\"\n[1,2]")
+        );
+    }
+
+    #[test]
+    fn an_invocation_ends_as_its_request_was_answered() {
+        let ended = |result| {
+            let (response, Ended { message, status, cause }) = finish("a route", result);
+            assert_eq!(status, Some(response.status().as_u16()));
+            (status, message, cause)
+        };
+        assert_eq!(ended(ok(&1)), (Some(200), "answered", None));
+        let refused = "the message group was not found, or the caller is not in it".to_owned();
+        assert_eq!(ended(Err(Error::MessageGroupNotFound)), (Some(404), "refused", Some(refused)));
+        // Its cause was logged as an error.
+        assert_eq!(ended(Err(Error::internal("a secret"))), (Some(500), "failed", None));
+    }
+}

@@ -152,6 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn a_time_beyond_the_years_0000_to_9999_becomes_the_nearest_within() {
+        for (time, expected) in [
+            (DateTime::<Utc>::MIN_UTC, "0000-01-01T00:00:00.000000Z"),
+            (DateTime::<Utc>::MAX_UTC, "9999-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(Timestamp::new(time).to_string(), expected);
+        }
+    }
+
+    #[test]
     fn the_successor_is_one_microsecond_later() {
         let time: Timestamp = "2026-12-31T23:59:59.999999Z".parse().unwrap();
         assert_eq!(time.successor().to_string(), "2027-01-01T00:00:00.000000Z");
