@@ -189,6 +189,7 @@ impl From<MessageRow> for Message {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -233,6 +234,45 @@ mod tests {
     fn a_text_is_kept_as_it_was_sent() {
         let text = "  e\u{301}\r\n\0 \u{202e}x ";
         assert_eq!(text.parse::<MessageText>().unwrap().as_str(), text);
+    }
+
+    #[test]
+    fn what_is_debug_printed_of_a_text_is_only_its_size() {
+        assert_eq!(format!("{:?}", "sécret".parse::<MessageText>().unwrap()), "MessageText(7 bytes)");
+    }
+
+    #[test]
+    fn a_row_has_the_attributes_of_the_contract_and_is_sent_to_clients_without_its_keys() {
+        let uuid = "0195b5a0-0000-7000-8000-000000000001";
+        let sk = format!("2026-11-22T09:30:00.123456Z#{uuid}").parse().unwrap();
+        let sender = User {
+            uuid: Uuid::from_u128(3),
+            handle: "sunyoung".to_owned(),
+            display_name: "Sunyoung".to_owned(),
+        };
+        let row = MessageRow::new(Uuid::from_u128(4), sk, &"hello".parse().unwrap(), &sender);
+        assert_eq!(
+            serde_json::to_value(&row).unwrap(),
+            json!({
+                "pk": "MSG#00000000-0000-0000-0000-000000000004",
+                "sk": "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001",
+                "message_uuid": uuid,
+                "message": "hello",
+                "user_uuid": "00000000-0000-0000-0000-000000000003",
+                "user_display_name": "Sunyoung",
+                "user_handle": "sunyoung",
+            })
+        );
+        assert_eq!(
+            serde_json::to_value(Message::from(row)).unwrap(),
+            json!({
+                "uuid": uuid,
+                "display_name": "Sunyoung",
+                "handle": "sunyoung",
+                "message": "hello",
+                "created_at": "2026-11-22T09:30:00.123456Z",
+            })
+        );
     }
 
     #[test]

@@ -179,8 +179,16 @@ pub async fn list(table: &Table, caller: Uuid, request: PageRequest) -> Result<P
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
+
+    const SK: &str = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001";
+
+    fn user(number: u128, handle: &str) -> User {
+        let display_name = handle.to_uppercase();
+        User { uuid: Uuid::from_u128(number), handle: handle.to_owned(), display_name }
+    }
 
     #[test]
     fn the_uuid_of_a_pair_never_changes() {
@@ -188,6 +196,58 @@ mod tests {
         let scarlett = uuid!("0195b5a0-0000-7000-8000-000000000002");
         // Computed with another implementation of version 5 uuids (Python's).
         assert_eq!(uuid_of_pair(sunyoung, scarlett).to_string(), "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5");
+    }
+
+    #[test]
+    fn a_membership_has_the_attributes_of_the_contract_and_both_members() {
+        let (sunyoung, scarlett) = (user(1, "sunyoung"), user(2, "scarlett"));
+        let membership = Membership::new(Uuid::from_u128(4), SK.parse().unwrap(), [&scarlett, &sunyoung]);
+        assert_eq!(
+            serde_json::to_value(&membership).unwrap(),
+            json!({
+                "pk": "MEM#00000000-0000-0000-0000-000000000004",
+                "sk": "MEM",
+                "group_uuid": "00000000-0000-0000-0000-000000000004",
+                "created_sk": SK,
+                "members": {
+                    "00000000-0000-0000-0000-000000000001": {"handle": "sunyoung", "display_name": "SUNYOUNG"},
+                    "00000000-0000-0000-0000-000000000002": {"handle": "scarlett", "display_name": "SCARLETT"},
+                },
+            })
+        );
+        assert!(membership.has(sunyoung.uuid));
+        assert!(membership.has(scarlett.uuid));
+        assert!(!membership.has(Uuid::from_u128(3)));
+    }
+
+    #[test]
+    fn an_inbox_row_shows_its_owner_the_other_member_and_a_preview() {
+        let text = "a".repeat(481).parse().unwrap();
+        let (owner, group_uuid, other) = (Uuid::from_u128(1), Uuid::from_u128(4), user(2, "scarlett"));
+        let row = InboxRow::new(owner, group_uuid, SK.parse().unwrap(), &text, &other);
+        let preview = "a".repeat(477) + "…";
+        assert_eq!(
+            serde_json::to_value(&row).unwrap(),
+            json!({
+                "pk": "GRP#00000000-0000-0000-0000-000000000001",
+                "sk": SK,
+                "message_group_uuid": group_uuid,
+                "message": preview,
+                "user_uuid": other.uuid,
+                "user_display_name": "SCARLETT",
+                "user_handle": "scarlett",
+            })
+        );
+        assert_eq!(
+            serde_json::to_value(MessageGroup::from(row)).unwrap(),
+            json!({
+                "uuid": group_uuid,
+                "display_name": "SCARLETT",
+                "handle": "scarlett",
+                "message": preview,
+                "created_at": "2026-11-22T09:30:00.123456Z",
+            })
+        );
     }
 
     proptest! {

@@ -152,3 +152,122 @@ fn sequence_number(record: &str) -> Option<String> {
     let record: serde_json::Value = serde_json::from_str(record).ok()?;
     record.pointer("/dynamodb/SequenceNumber")?.as_str().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The record of message `message` in the group `group`, delivered as number `number`.
+    fn record(group: u128, message: u128, number: usize) -> Value {
+        let uuid = Uuid::from_u128(message);
+        let (pk, sk) = (partition_key(Uuid::from_u128(group)), format!("2026-11-22T09:30:00.000000Z#{uuid}"));
+        json!({
+            "eventID": number.to_string(),
+            "eventName": "INSERT",
+            "awsRegion": "us-east-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_795_339_800,
+                "Keys": {"pk": {"S": pk}, "sk": {"S": sk}},
+                "NewImage": {
+                    "pk": {"S": pk},
+                    "sk": {"S": sk},
+                    "message_uuid": {"S": uuid},
+                    "message": {"S": format!("message {message}")},
+                    "user_uuid": {"S": Uuid::nil()},
+                    "user_display_name": {"S": "Sunyoung"},
+                    "user_handle": {"S": "sunyoung"},
+                },
+                "SequenceNumber": number.to_string(),
+                "SizeBytes": 300,
+            },
+        })
+    }
+
+    fn batch(records: &[Value]) -> Batch {
+        serde_json::from_str(&json!({"Records": records}).to_string()).unwrap()
+    }
+
+    /// The newest message that the record is of, when it is of one.
+    fn newest(group: u128, message: u128, sequence_numbers: &[&str]) -> NewestMessage {
+        NewestMessage {
+            group_uuid: Uuid::from_u128(group),
+            sk: format!("2026-11-22T09:30:00.000000Z#{}", Uuid::from_u128(message)).parse().unwrap(),
+            message: format!("message {message}"),
+            sequence_numbers: sequence_numbers.iter().map(|&number| number.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn of_each_group_the_newest_message_counts_and_every_sequence_number() {
+        let records = [
+            record(2, 5, 1),
+            record(1, 7, 2),
+            record(2, 6, 3),
+            record(1, 4, 4),
+            record(2, 6, 5),
+            record(3, 8, 6),
+        ];
+        let expected = NewMessages {
+            newest: vec![newest(2, 6, &["1", "3", "5"]), newest(1, 7, &["2", "4"]), newest(3, 8, &["6"])],
+            skipped: 0,
+        };
+        assert_eq!(batch(&records).new_messages(), expected);
+    }
+
+    #[test]
+    fn a_batch_knows_its_length() {
+        let (none, two) = (batch(&[]), batch(&[record(1, 1, 1), json!(null)]));
+        assert_eq!((none.len(), none.is_empty()), (0, true));
+        assert_eq!((two.len(), two.is_empty()), (2, false));
+    }
+
+    /// The record with another value at `pointer`.
+    fn with(mut record: Value, pointer: &str, value: impl Into<Value>) -> Value {
+        *record.pointer_mut(pointer).unwrap() = value.into();
+        record
+    }
+
+    #[test]
+    fn what_is_not_a_new_message_is_left_out_and_not_counted() {
+        let records = [
+            with(record(1, 1, 1), "/eventName", "MODIFY"),
+            with(record(1, 1, 2), "/eventName", "REMOVE"),
+            with(record(1, 1, 3), "/dynamodb/Keys/pk/S", "GRP#00000000-0000-0000-0000-000000000001"),
+        ];
+        assert_eq!(batch(&records).new_messages(), NewMessages::default());
+    }
+
+    #[test]
+    fn a_malformed_record_is_skipped_and_counted_and_spoils_no_other() {
+        let good = || record(1, 1, 1);
+        let upper = format!("MSG#{}", Uuid::from_u128(0xa).to_string().to_uppercase());
+        let poison = [
+            json!(null),
+            with(good(), "/eventName", 1),
+            with(good(), "/dynamodb/Keys", json!({})),
+            with(good(), "/dynamodb/Keys/pk", json!({"N": "1"})),
+            with(good(), "/dynamodb/NewImage/message", json!({"N": "1"})),
+            with(good(), "/dynamodb/NewImage/pk/S", "GRP#00000000-0000-0000-0000-000000000001"),
+            with(good(), "/dynamodb/NewImage/pk/S", "MSG#group"),
+            // A uuid in another spelling than ours.
+            with(good(), "/dynamodb/NewImage/pk/S", upper),
+            with(good(), "/dynamodb/NewImage/message_uuid/S", Uuid::from_u128(2).to_string()),
+            with(good(), "/dynamodb/SequenceNumber", Value::Null),
+            with(good(), "/dynamodb/SequenceNumber", ""),
+        ];
+        for record in &poison {
+            let messages = batch(&[record.clone(), good()]).new_messages();
+            assert_eq!(messages, NewMessages { newest: vec![newest(1, 1, &["1"])], skipped: 1 }, "{record}");
+        }
+        assert_eq!(batch(&poison).new_messages(), NewMessages { newest: vec![], skipped: poison.len() });
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_named_by_its_sequence_number() {
+        assert_eq!(sequence_number(&record(1, 1, 17).to_string()), Some("17".to_owned()));
+        assert_eq!(sequence_number(r#"{"dynamodb":{"SequenceNumber":17}}"#), None);
+        assert_eq!(sequence_number("{"), None);
+    }
+}

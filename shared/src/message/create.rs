@@ -355,41 +355,176 @@ mod tests {
         SortKey { created_at, message_uuid: Uuid::from_u128(number) }
     }
 
-    /// What a refused opening at `sort_key(1)` means, when all that DynamoDB shows is a membership whose group was
-    /// opened at `opened_at`.
-    fn judge(opened_at: SortKey) -> Option<Outcome> {
-        let (sender, receiver) = (user(1), user(2));
-        let group_uuid = uuid_of_pair(sender.uuid, receiver.uuid);
-        let text = "hello".parse().unwrap();
-        let sk = sort_key(1);
-        let write = IntendedWrite {
-            group_uuid,
-            text: &text,
-            message: MessageRow::new(group_uuid, sk, &text, &sender),
-            idempotency: None,
-            opening: Some((
-                Membership::new(group_uuid, sk, [&sender, &receiver]),
-                [
-                    InboxRow::new(sender.uuid, group_uuid, sk, &text, &receiver),
-                    InboxRow::new(receiver.uuid, group_uuid, sk, &text, &sender),
-                ],
-            )),
-        };
-        let membership = to_item(Membership::new(group_uuid, opened_at, [&receiver, &sender])).unwrap();
-        write.judge(vec![None, Some(membership), None, None]).unwrap()
+    fn key(key: &str) -> IdempotencyKey {
+        key.parse().unwrap()
+    }
+
+    fn item(row: impl Serialize) -> Item {
+        to_item(row).unwrap()
+    }
+
+    /// A message at `sort_key(1)` from one user to another.
+    struct Send {
+        sender: User,
+        receiver: User,
+        text: MessageText,
+        key: Option<IdempotencyKey>,
+    }
+
+    impl Send {
+        fn new(key: Option<IdempotencyKey>) -> Self {
+            Self { sender: user(1), receiver: user(2), text: "hello".parse().unwrap(), key }
+        }
+
+        fn group_uuid(&self) -> Uuid {
+            uuid_of_pair(self.sender.uuid, self.receiver.uuid)
+        }
+
+        fn message(&self, sk: SortKey) -> MessageRow {
+            MessageRow::new(self.group_uuid(), sk, &self.text, &self.sender)
+        }
+
+        fn membership(&self, opened_at: SortKey) -> Membership {
+            Membership::new(self.group_uuid(), opened_at, [&self.receiver, &self.sender])
+        }
+
+        /// What was stored for a request like this one, or for one with another text.
+        fn idempotency(&self, sk: SortKey, key: &IdempotencyKey, text: &str) -> IdempotencyRow {
+            let hash = RequestHash::new("group", &self.group_uuid().to_string(), text);
+            IdempotencyRow::new(key, hash, self.group_uuid(), sk, &self.sender, sk.created_at)
+        }
+
+        fn write(&self, opens: bool) -> IntendedWrite<'_> {
+            let (group_uuid, sk) = (self.group_uuid(), sort_key(1));
+            let inbox_row =
+                |owner: &User, other: &User| InboxRow::new(owner.uuid, group_uuid, sk, &self.text, other);
+            IntendedWrite {
+                group_uuid,
+                text: &self.text,
+                message: self.message(sk),
+                idempotency: self.key.as_ref().map(|key| self.idempotency(sk, key, "hello")),
+                opening: opens.then(|| {
+                    let (sender, receiver) = (&self.sender, &self.receiver);
+                    (self.membership(sk), [inbox_row(sender, receiver), inbox_row(receiver, sender)])
+                }),
+            }
+        }
+    }
+
+    /// What was stored, when something was; by whom.
+    fn stored(judgement: Result<Option<Outcome>, Error>) -> Option<(Uuid, StoredBy)> {
+        match judgement {
+            Ok(Some(Outcome::Stored(stored))) => Some((stored.sent.uuid, stored.by)),
+            _ => None,
+        }
     }
 
     #[test]
     fn a_membership_of_our_own_says_that_our_message_is_being_stored() {
-        let Some(Outcome::Stored(stored)) = judge(sort_key(1)) else {
-            panic!("the write would be planned anew")
-        };
-        assert_eq!(stored.sent.uuid, sort_key(1).message_uuid);
-        assert_eq!(stored.by, StoredBy::ThisRequestWithGroup);
+        let send = Send::new(None);
+        let judgement =
+            send.write(true).judge(vec![None, Some(item(send.membership(sort_key(1)))), None, None]);
+        assert_eq!(stored(judgement), Some((sort_key(1).message_uuid, StoredBy::ThisRequestWithGroup)));
     }
 
     #[test]
     fn a_membership_of_another_message_says_that_the_group_exists() {
-        assert!(matches!(judge(sort_key(2)), Some(Outcome::GroupExists)));
+        for key in [None, Some(key("once"))] {
+            let send = Send::new(key);
+            let in_the_way = [None, Some(item(send.membership(sort_key(2)))), None, None];
+            let before = send.key.as_ref().map(|_| None);
+            let judgement = send.write(true).judge(before.into_iter().chain(in_the_way).collect());
+            assert!(matches!(judgement, Ok(Some(Outcome::GroupExists))), "{:?}", send.key);
+        }
+    }
+
+    #[test]
+    fn a_message_row_of_our_own_says_that_an_earlier_try_was_carried_out() {
+        for (key, opens, by) in [
+            (None, false, StoredBy::ThisRequest),
+            (None, true, StoredBy::ThisRequestWithGroup),
+            (Some(key("once")), false, StoredBy::ThisRequest),
+        ] {
+            let send = Send::new(key);
+            let mut rows = vec![Some(item(send.message(sort_key(1))))];
+            if send.key.is_some() {
+                rows.insert(0, None);
+            }
+            let judgement = send.write(opens).judge(rows);
+            assert_eq!(stored(judgement), Some((sort_key(1).message_uuid, by)), "{:?}", send.key);
+        }
+    }
+
+    #[test]
+    fn a_message_row_of_anothers_is_a_fault_of_ours() {
+        let send = Send::new(None);
+        let judgement = send.write(false).judge(vec![Some(item(send.message(sort_key(2))))]);
+        assert!(matches!(judgement, Err(Error::Internal(_))));
+    }
+
+    #[test]
+    fn an_idempotency_row_decides_before_all_others() {
+        let key = key("once");
+        let send = Send::new(Some(key.clone()));
+        let judge = |stored: IdempotencyRow, message: Option<Item>| {
+            send.write(false).judge(vec![Some(item(stored)), message])
+        };
+        let earlier = send.idempotency(sort_key(2), &key, "hello");
+        assert_eq!(
+            stored(judge(earlier.clone(), Some(item(send.message(sort_key(1)))))),
+            Some((sort_key(2).message_uuid, StoredBy::AnEarlierRequest))
+        );
+        assert_eq!(
+            stored(judge(send.idempotency(sort_key(1), &key, "hello"), None)),
+            Some((sort_key(1).message_uuid, StoredBy::ThisRequest))
+        );
+        let Err(Error::Invalid(reused)) = judge(send.idempotency(sort_key(2), &key, "other"), None) else {
+            panic!("a key may be used for two requests")
+        };
+        assert_eq!(reused, [Violation::IdempotencyKeyReused]);
+    }
+
+    #[test]
+    fn a_repeated_request_is_answered_as_the_earlier_one_was() {
+        let key = key("once");
+        let send = Send::new(Some(key.clone()));
+        let mut earlier = send.idempotency(sort_key(2), &key, "hello");
+        earlier.group_uuid = Uuid::from_u128(9);
+        (earlier.handle, earlier.display_name) = ("old-handle".to_owned(), "Old Name".to_owned());
+        earlier.created_at = earlier.created_at.successor();
+        let expected = Sent {
+            message_group_uuid: Uuid::from_u128(9),
+            uuid: sort_key(2).message_uuid,
+            display_name: "Old Name".to_owned(),
+            handle: "old-handle".to_owned(),
+            message: "hello".parse().unwrap(),
+            created_at: earlier.created_at,
+        };
+        assert_eq!(send.write(true).stored_before(earlier).sent, expected);
+    }
+
+    #[test]
+    fn no_row_in_the_way_decides_nothing_and_neither_do_inbox_rows() {
+        let send = Send::new(None);
+        let write = send.write(true);
+        let (_, [inbox_row, _]) = write.opening.clone().unwrap();
+        assert!(matches!(write.judge(vec![None, None, None, None]), Ok(None)));
+        assert!(matches!(write.judge(vec![None, None, Some(item(inbox_row)), None]), Ok(None)));
+        assert!(matches!(write.judge(vec![]), Ok(None)));
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_target_in_the_canonical_form_and_its_text() {
+        let hash = |target| {
+            let (sender, text) = (user(1), "hello".parse().unwrap());
+            NewMessage { sender, target, text, idempotency_key: None }.request_hash()
+        };
+        let to_handle = |handle: &str| Target::User { handle: handle.parse().unwrap(), receiver: user(2) };
+        let group_uuid = Uuid::from_u128(4);
+        assert_eq!(hash(to_handle("@Scarlett")), RequestHash::new("handle", "scarlett", "hello"));
+        assert_eq!(
+            hash(Target::Group(group_uuid)),
+            RequestHash::new("group", &group_uuid.to_string(), "hello")
+        );
     }
 }

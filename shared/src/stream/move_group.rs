@@ -199,3 +199,20 @@ impl RowMove<'_> {
         row.ok_or(MoveError::NoInboxRow { member: self.member })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_rows_that_the_index_shows_of_a_member_the_newest_is_taken() {
+        let row = |member: &str, sk: &str| key(&format!("GRP#{member}"), sk);
+        let without_key = Item::from([("sk".to_owned(), AttributeValue::S("9".to_owned()))]);
+        let rows =
+            vec![row("a", "2"), row("b", "1"), without_key, row("a", "3"), row("a", "1"), row("b", "2")];
+        let expected =
+            HashMap::from([("GRP#a".to_owned(), row("a", "3")), ("GRP#b".to_owned(), row("b", "2"))]);
+        assert_eq!(newest_by_partition(rows), expected);
+        assert_eq!(newest_by_partition(Vec::new()), HashMap::new());
+    }
+}
