@@ -2,7 +2,7 @@
 //!
 //! Neither the order nor the number of deliveries matters: a row's position is the greatest that was seen.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::AddAssign};
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use futures_util::{StreamExt as _, stream};
@@ -28,6 +28,14 @@ pub struct Moved {
     pub already_there: usize,
     /// Rows that had to be searched for, since the index did not show where they are.
     pub located: usize,
+}
+
+impl AddAssign for Moved {
+    fn add_assign(&mut self, other: Self) {
+        self.moved += other.moved;
+        self.already_there += other.already_there;
+        self.located += other.located;
+    }
 }
 
 /// Why a group was not moved. All of these are tried again with the next delivery.
@@ -90,10 +98,7 @@ pub async fn move_group(table: &Table, random: &Random, newest: &NewestMessage) 
     let outcomes = stream::iter(moves).buffer_unordered(MAX_ROWS_AT_A_TIME).collect::<Vec<_>>().await;
     let mut sum = Moved::default();
     for outcome in outcomes {
-        let row = outcome?;
-        sum.moved += row.moved;
-        sum.already_there += row.already_there;
-        sum.located += row.located;
+        sum += outcome?;
     }
     Ok(sum)
 }
@@ -203,6 +208,13 @@ impl RowMove<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_became_of_the_rows_is_added_up() {
+        let mut sum = Moved { moved: 1, already_there: 2, located: 3 };
+        sum += Moved { moved: 10, already_there: 20, located: 30 };
+        assert_eq!(sum, Moved { moved: 11, already_there: 22, located: 33 });
+    }
 
     #[test]
     fn of_the_rows_that_the_index_shows_of_a_member_the_newest_is_taken() {
