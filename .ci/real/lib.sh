@@ -185,6 +185,23 @@ install_cfn_lint() {
     "$python_tools/bin/cfn-lint" --version
 }
 
+# --- requests made of openapi.yaml -------------------------------------------------------------------------------
+
+schemathesis_version=4.32.5
+
+# install_schemathesis: sets schemathesis, the command.
+install_schemathesis() {
+    local folder=$cache/schemathesis-$schemathesis_version
+    schemathesis=$folder/bin/schemathesis
+    if [[ ! -e $folder/complete ]]; then
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+        "$folder/bin/pip" install --quiet "schemathesis==$schemathesis_version"
+        touch "$folder/complete"
+    fi
+    "$schemathesis" --version
+}
+
 # --- The local stack ---------------------------------------------------------------------------------------------
 
 # build_stack: the local stack, the functions, the command and the tests' programs. Of the whole workspace and with
