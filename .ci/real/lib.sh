@@ -202,6 +202,18 @@ install_schemathesis() {
     "$schemathesis" --version
 }
 
+# --- fuzzing -----------------------------------------------------------------------------------------------------
+
+cargo_fuzz_version=0.13.2
+
+install_cargo_fuzz() {
+    local folder=$cache/cargo-fuzz-$cargo_fuzz_version
+    [[ -x $folder/bin/cargo-fuzz ]] ||
+        env -u CARGO_TARGET_DIR cargo install cargo-fuzz --version "$cargo_fuzz_version" --locked --root "$folder"
+    export PATH=$folder/bin:$PATH
+    cargo fuzz --version
+}
+
 # --- The local stack ---------------------------------------------------------------------------------------------
 
 # build_stack: the local stack, the functions, the command and the tests' programs. Of the whole workspace and with

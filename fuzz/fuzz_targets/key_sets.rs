@@ -1,0 +1,52 @@
+//! Key sets. A key is there exactly when one of the set with its `kid` is an RSA key of 2048 bits or more that may sign
+//! (design, section 6), and no other key of the set hides it.
+#![no_main]
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use cruddur::auth::key_set::KeySet;
+use fuzz::block_on;
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+fn is_usable(key: &Value) -> bool {
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(key.get(name)?.as_str()?).ok();
+    let bits = |number: Vec<u8>| {
+        let bytes: Vec<u8> = number.into_iter().skip_while(|byte| *byte == 0).collect();
+        8 * bytes.len() - bytes.first().map_or(0, |first| first.leading_zeros() as usize)
+    };
+    let is_absent_or = |name: &str, value: &str| match key.get(name) {
+        None | Some(Value::Null) => true,
+        Some(other) => other == value,
+    };
+    key["kty"] == "RSA"
+        && key["kid"].is_string()
+        && is_absent_or("use", "sig")
+        && is_absent_or("alg", "RS256")
+        && number("n").is_some_and(|modulus| bits(modulus) >= 2048)
+        && number("e").is_some()
+}
+
+fuzz_target!(|json: &str| {
+    // `{n}`: a modulus that is long enough.
+    let json = json.replace("{n}", &"_".repeat(342).replace("__", "_w"));
+    let _ = KeySet::inline(&json);
+    // Once more without names that stand twice in an object, which are refused with good reason.
+    let Ok(set) = serde_json::from_str::<Value>(&json) else { return };
+    let keys = set.as_object().and_then(|set| set.get("keys")).and_then(Value::as_array);
+    let usable: Vec<_> =
+        keys.into_iter().flatten().filter(|key| is_usable(key)).map(|key| &key["kid"]).collect();
+    match KeySet::inline(&set.to_string()) {
+        Err(error) => assert!(usable.is_empty(), "{error}: {set}"),
+        Ok(parsed) => {
+            assert!(!usable.is_empty(), "{set}");
+            for key in keys.into_iter().flatten() {
+                let Some(kid) = key.get("kid").and_then(Value::as_str) else { continue };
+                assert_eq!(
+                    block_on(parsed.get(kid)).is_ok(),
+                    usable.iter().any(|usable| *usable == kid),
+                    "{kid} in {set}"
+                );
+            }
+        }
+    }
+});

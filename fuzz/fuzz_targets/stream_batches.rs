@@ -1,0 +1,70 @@
+//! Batches of stream records. A batch says what its records say one by one: no record spoils another or is lost, whatever
+//! stands beside it and in whatever order (design, section 3).
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use cruddur::{sort_key::SortKey, stream::Batch};
+use libfuzzer_sys::fuzz_target;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+#[derive(Deserialize)]
+struct Records {
+    #[serde(rename = "Records")]
+    records: Vec<Box<RawValue>>,
+}
+
+/// The greatest sort key and all sequence numbers, by group.
+type Said = BTreeMap<Uuid, (SortKey, Vec<String>)>;
+
+fn said<'a>(records: impl Iterator<Item = &'a str>) -> (Said, usize) {
+    let batch = format!("{{\"Records\":[{}]}}", records.collect::<Vec<_>>().join(","));
+    let batch: Batch = serde_json::from_str(&batch).expect("records of a batch are a batch");
+    let said = batch.new_messages();
+    let groups = said.newest.len();
+    let newest: Said = said
+        .newest
+        .into_iter()
+        .map(|newest| (newest.group_uuid, (newest.sk, newest.sequence_numbers)))
+        .collect();
+    assert_eq!(newest.len(), groups, "a group comes twice");
+    (newest, said.skipped)
+}
+
+fn check_alone(record: &str, newest: &Said, skipped: usize) {
+    assert!(newest.len() + skipped <= 1, "{record}");
+    for (group_uuid, (_, sequence_numbers)) in newest {
+        let record: Value = serde_json::from_str(record).expect("JSON");
+        let [sequence_number] = sequence_numbers.as_slice() else { panic!("not one number of {record}") };
+        assert!(!sequence_number.is_empty(), "{record}");
+        assert_eq!(record["eventName"], "INSERT");
+        assert_eq!(record["dynamodb"]["NewImage"]["pk"]["S"], format!("MSG#{group_uuid}"));
+    }
+}
+
+fuzz_target!(|json: &[u8]| {
+    let Ok(batch) = serde_json::from_slice::<Batch>(json) else { return };
+    let Ok(Records { records }) = serde_json::from_slice(json) else { panic!("a batch without records") };
+    assert_eq!(batch.len(), records.len());
+
+    let mut expected = Said::new();
+    let mut expected_skipped = 0;
+    for record in &records {
+        let (newest, skipped) = said([record.get()].into_iter());
+        check_alone(record.get(), &newest, skipped);
+        expected_skipped += skipped;
+        for (group_uuid, (sk, mut sequence_numbers)) in newest {
+            let known = expected.entry(group_uuid).or_insert((sk, vec![]));
+            known.0 = known.0.max(sk);
+            known.1.append(&mut sequence_numbers);
+        }
+    }
+    let records = || records.iter().map(|record| record.get());
+    assert_eq!(said(records()), (expected.clone(), expected_skipped));
+    for (_, sequence_numbers) in expected.values_mut() {
+        sequence_numbers.reverse();
+    }
+    assert_eq!(said(records().rev()), (expected, expected_skipped));
+});

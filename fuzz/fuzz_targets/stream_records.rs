@@ -1,0 +1,168 @@
+//! Batches of records that are good, or bad in a known way, of few groups and times. What comes out is exactly what was put
+//! in: of each group the newest good message, and the sequence numbers of all good ones (design, section 3).
+#![no_main]
+
+use arbitrary::Arbitrary;
+use chrono::DateTime;
+use cruddur::{
+    sort_key::SortKey,
+    stream::{Batch, NewMessages, NewestMessage},
+    timestamp::Timestamp,
+};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+#[derive(Arbitrary, Debug)]
+struct Record<'a> {
+    group: u8,
+    seconds: u8,
+    message: u8,
+    text: &'a str,
+    flaw: Option<Flaw<'a>>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Flaw<'a> {
+    // What is no new message.
+    Modify,
+    Remove,
+    OtherEvent(&'a str),
+    OtherRow(&'a str),
+    // What claims to be one.
+    Without(u8),
+    Number(u8),
+    AnotherMessage,
+    UpperCaseGroup,
+    GroupWithoutHyphens,
+    UpperCaseSortKey,
+    NoSequenceNumber,
+    EmptySequenceNumber,
+    NoKeys,
+    NoEventName,
+}
+
+const ATTRIBUTES: [&str; 7] =
+    ["pk", "sk", "message_uuid", "message", "user_uuid", "user_display_name", "user_handle"];
+
+enum Meaning {
+    Nothing,
+    Poison,
+    New(SortKey),
+}
+
+fn group_uuid(group: u8) -> Uuid {
+    Uuid::from_u128(0xa000_0000_0000_4000_8000_0000_0000_0000 + u128::from(group % 4))
+}
+
+fn message_uuid(message: u8) -> Uuid {
+    Uuid::from_u128(0xb000_0000_0000_7000_8000_0000_0000_0000 + u128::from(message % 4))
+}
+
+impl Record<'_> {
+    fn sk(&self) -> SortKey {
+        let time = DateTime::from_timestamp(1_795_339_800 + i64::from(self.seconds % 4), 0).expect("a time");
+        SortKey { created_at: Timestamp::new(time), message_uuid: message_uuid(self.message) }
+    }
+
+    fn render(&self, sequence_number: &str) -> (Value, Meaning) {
+        let pk = format!("MSG#{}", group_uuid(self.group));
+        let sk = self.sk();
+        let user = Uuid::nil();
+        let mut record = json!({
+            "eventID": "1", "eventName": "INSERT", "awsRegion": "eu-central-1",
+            "dynamodb": {
+                "Keys": {"pk": {"S": pk}, "sk": {"S": sk}},
+                "NewImage": {
+                    "pk": {"S": pk}, "sk": {"S": sk}, "message_uuid": {"S": sk.message_uuid},
+                    "message": {"S": self.text}, "user_uuid": {"S": user},
+                    "user_display_name": {"S": "N"}, "user_handle": {"S": "n"},
+                },
+                "SequenceNumber": sequence_number,
+                "SizeBytes": 1,
+            },
+        });
+        let mut meaning = Meaning::Poison;
+        let change = &mut record["dynamodb"];
+        match &self.flaw {
+            None => meaning = Meaning::New(sk),
+            Some(Flaw::Modify) => (record["eventName"], meaning) = (json!("MODIFY"), Meaning::Nothing),
+            Some(Flaw::Remove) => (record["eventName"], meaning) = (json!("REMOVE"), Meaning::Nothing),
+            Some(Flaw::OtherEvent(name)) => {
+                record["eventName"] = json!(name);
+                meaning = if *name == "INSERT" { Meaning::New(sk) } else { Meaning::Nothing };
+            }
+            Some(Flaw::OtherRow(pk)) => {
+                change["Keys"]["pk"]["S"] = json!(pk);
+                change["NewImage"]["pk"]["S"] = json!(pk);
+                // What begins so and is good after all belongs to the target `stream_batches`.
+                meaning = if pk.starts_with("MSG#") { Meaning::Poison } else { Meaning::Nothing };
+            }
+            Some(Flaw::Without(index)) => {
+                let name = ATTRIBUTES[usize::from(*index) % ATTRIBUTES.len()];
+                change["NewImage"].as_object_mut().expect("an object").remove(name);
+            }
+            Some(Flaw::Number(index)) => {
+                let name = ATTRIBUTES[usize::from(*index) % ATTRIBUTES.len()];
+                change["NewImage"][name] = json!({"N": "1"});
+            }
+            Some(Flaw::AnotherMessage) => {
+                change["NewImage"]["message_uuid"]["S"] = json!(message_uuid(self.message.wrapping_add(1)));
+            }
+            Some(Flaw::UpperCaseGroup) => {
+                let pk = format!("MSG#{}", group_uuid(self.group).to_string().to_uppercase());
+                change["Keys"]["pk"]["S"] = json!(pk);
+                change["NewImage"]["pk"]["S"] = json!(pk);
+            }
+            Some(Flaw::GroupWithoutHyphens) => {
+                let pk = format!("MSG#{}", group_uuid(self.group).simple());
+                change["Keys"]["pk"]["S"] = json!(pk);
+                change["NewImage"]["pk"]["S"] = json!(pk);
+            }
+            Some(Flaw::UpperCaseSortKey) => {
+                change["NewImage"]["sk"]["S"] = json!(sk.to_string().to_uppercase());
+            }
+            Some(Flaw::NoSequenceNumber) => change["SequenceNumber"] = Value::Null,
+            Some(Flaw::EmptySequenceNumber) => change["SequenceNumber"] = json!(""),
+            Some(Flaw::NoKeys) => change["Keys"] = json!({}),
+            Some(Flaw::NoEventName) => record["eventName"] = json!(1),
+        }
+        (record, meaning)
+    }
+}
+
+fuzz_target!(|records: Vec<Record<'_>>| {
+    let mut expected = NewMessages::default();
+    let mut rendered = Vec::new();
+    for (place, record) in records.iter().enumerate() {
+        let sequence_number = place.to_string();
+        let (json, meaning) = record.render(&sequence_number);
+        rendered.push(json);
+        let sk = match meaning {
+            Meaning::Nothing => continue,
+            Meaning::Poison => {
+                expected.skipped += 1;
+                continue;
+            }
+            Meaning::New(sk) => sk,
+        };
+        let group_uuid = group_uuid(record.group);
+        let message = record.text.to_owned();
+        match expected.newest.iter_mut().find(|newest| newest.group_uuid == group_uuid) {
+            None => expected.newest.push(NewestMessage {
+                group_uuid,
+                sk,
+                message,
+                sequence_numbers: vec![sequence_number],
+            }),
+            Some(newest) => {
+                newest.sequence_numbers.push(sequence_number);
+                if sk > newest.sk {
+                    (newest.sk, newest.message) = (sk, message);
+                }
+            }
+        }
+    }
+    let batch: Batch = serde_json::from_value(json!({"Records": rendered})).expect("a batch");
+    assert_eq!(batch.new_messages(), expected, "{records:?}");
+});
