@@ -53,7 +53,8 @@ def codes_come_once_and_in_the_documented_order(ctx, response, case):
         codes = response.json()
         schema = case.operation.responses.find_by_status_code(422).definition["content"]["application/json"]["schema"]
         order = schema["items"]["enum"]
-        if codes != sorted(set(codes), key=order.index):
+        # (Another code than these breaks the schema, which has a check of its own.)
+        if set(codes) <= set(order) and codes != sorted(set(codes), key=order.index):
             raise AssertionError(f"not once each and in the documented order: {codes}")
 
 
