@@ -39,8 +39,8 @@ enum Field<'a> {
     Absent,
     Null,
     Bool(bool),
-    /// So many seconds from now.
-    Near(i8),
+    /// One of [`NEAR`].
+    Near(u8),
     Number(i64),
     Fraction(f64),
     Text(&'a str),
@@ -49,6 +49,9 @@ enum Field<'a> {
     /// The good value as the only one of a list.
     Listed,
 }
+
+/// Seconds from now, around the leeway.
+const NEAR: [i64; 6] = [-61, -60, -59, 59, 60, 61];
 
 const HEADER_FIELDS: [&str; 10] = ["alg", "kid", "crit", "zip", "enc", "b64", "typ", "jwk", "jku", "x5c"];
 const CLAIM_FIELDS: [&str; 9] =
@@ -61,7 +64,7 @@ impl Part<'_> {
             Field::Absent => None,
             Field::Null => Some(Value::Null),
             Field::Bool(bool) => Some(json!(bool)),
-            Field::Near(seconds) => Some(json!(NOW + i64::from(*seconds))),
+            Field::Near(index) => Some(json!(NOW + NEAR[usize::from(*index) % NEAR.len()])),
             Field::Number(number) => Some(json!(number)),
             Field::Fraction(number) => Some(json!(number)),
             Field::Text(text) => Some(json!(text)),
