@@ -126,9 +126,8 @@ fn expected(body: &[u8], idempotency_keys: &[HeaderValue]) -> (u16, Vec<&'static
     match (group, handle) {
         (Some(group), _) if is_blank(group) => codes.push("message_group_uuid_blank"),
         (Some(group), _) if !is_uuid(group) => codes.push("message_group_uuid_invalid"),
-        (Some(_), _) => {}
         (None, handle) if handle.is_none_or(is_blank) => codes.push("user_reciever_handle_blank"),
-        (None, _) => {}
+        _ => {}
     }
     let message = message.unwrap_or_default();
     if is_blank(message) {

@@ -9,7 +9,7 @@ use lambda_http::request::LambdaRequest;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-/// The event with what API Gateway writes into it and no client. lambda_http panics where the host, the protocol or the
+/// The event with what API Gateway writes into it and no client. `lambda_http` panics where the host, the protocol or the
 /// request's target make no URI, or where the body is said to be base64 and is not; none of that comes through a gateway.
 fn by_the_gateway(mut event: Value) -> Option<Value> {
     let fields = event.as_object_mut()?;
