@@ -1,0 +1,649 @@
+//! Moving the inbox rows of one group to its newest message, as `stream-handler` does: "hint, guard, locate".
+//!
+//! The adversary decides, at every step:
+//! - which records are delivered next, in which batches, to how many invocations at a time; a record whose
+//!   invocation failed or died is due again;
+//! - what the index shows. An eventually consistent read may show of each key any version that it ever had, so of all
+//!   the places where a member's row was ever put it shows whichever it likes: none, one or more, old or new;
+//! - what happens between two pages of a search. A page is one place, which is the finest that pages can be;
+//! - with [`Commits::PieceByPiece`], when each part of a transaction is seen;
+//! - and, as long as [`Bounds::faults`] lasts, one fault each: a record is delivered although it needs not be; an
+//!   invocation dies; a transaction meets a conflict or throttling; its answer is lost; its outcome is unknown since
+//!   it was never carried out; it is carried out later, when nobody waits for it any more (a late request).
+//!
+//! The text of a row is not modelled: it is written by the Put that writes the place.
+
+use std::{array, fmt, ops::Range};
+
+use crate::{
+    checker::{Model, Steps},
+    positions::Positions,
+};
+
+/// How much of it is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Members of the group, at most 2.
+    pub members: usize,
+    /// Messages after the one that opened the group, at most 7.
+    pub messages: u8,
+    /// Invocations at a time, at most 3.
+    pub invocations: usize,
+    /// Faults, of all kinds together.
+    pub faults: u8,
+    /// Tries to move one row (8 in the code). Fewer make more invocations fail.
+    pub tries: u8,
+    /// What reads see of a transaction.
+    pub commits: Commits,
+    /// Whether the first member's inbox is listed once, beginning at any time.
+    pub listing: bool,
+}
+
+/// What reads see of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commits {
+    /// All of it from the same moment on.
+    AtOnce,
+    /// Its parts one after the other, in either order, which is all that DynamoDB promises to a Query. Until the last
+    /// part is seen, other transactions are refused at its place with a conflict.
+    PieceByPiece,
+}
+
+/// The algorithm: the one that is deployed, that one without one of its ingredients, or the old system's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// As in the design.
+    AsDesigned,
+    /// The row is moved wherever it stands ("p.sk >= m.sk: done" is left out).
+    WithoutMaximum,
+    /// A batch moves the row to whichever of its messages comes last in it.
+    WithoutMaximumOfBatch,
+    /// The Delete has no condition.
+    WithoutGuard,
+    /// Only members whose rows the index shows are moved.
+    WithoutMemberList,
+    /// The search goes down from the newest place.
+    DescendingLocate,
+    /// A listing shows a second row of the same group, too.
+    WithoutDrop,
+    /// The old system's: for each row that the index shows a Delete, then a Put, neither with a condition.
+    OldSystem,
+}
+
+/// The model.
+#[derive(Clone, Copy, Debug)]
+pub struct Moves {
+    /// How much of it is tried.
+    pub bounds: Bounds,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+}
+
+/// What must hold in every state (design, section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Property {
+    /// I1: exactly one inbox row per member in every committed state.
+    OneRow,
+    /// I2: a listing shows the group at most once.
+    ListedOnce,
+    /// A listing shows the group where it was meanwhile, and misses it only if it was moved meanwhile.
+    ListedWhereItWas,
+    /// I4: positions only grow.
+    OnlyUp,
+    /// I3 and I11: a row stands at the newest of all messages whose delivery succeeded, or beyond; so at rest it
+    /// stands at the newest message.
+    CaughtUp,
+    /// A search never ends without a row. (Only where transactions are seen at once: one that is seen piece by piece
+    /// can hide a row for a moment, and then the record is delivered again.)
+    Located,
+}
+
+/// Everything that the further course depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    inboxes: [Inbox; 2],
+    /// Whether the membership row is seen.
+    membership: bool,
+    /// Messages whose records have to be delivered, for the first time or again.
+    due: Positions,
+    /// Messages whose delivery succeeded.
+    delivered: Positions,
+    invocations: [Option<Invocation>; 3],
+    /// Requests whose senders wait for them no longer.
+    late: [Option<LateMove>; 2],
+    listing: Listing,
+    faults: u8,
+}
+
+/// A member's rows of this group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Inbox {
+    /// Where rows are seen by consistent reads.
+    rows: Positions,
+    /// Where rows were ever put.
+    ever: Positions,
+    /// Puts that are committed, but not seen yet.
+    unseen_puts: Positions,
+    /// Deletes that are committed, but not seen yet.
+    unseen_deletes: Positions,
+}
+
+/// What a move of a row from one place to another comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Carried,
+    Refused,
+    Conflict,
+}
+
+impl Inbox {
+    /// Where rows stand in the state that is committed, though not all of it may be seen yet.
+    fn committed(self) -> Positions {
+        self.rows.and(self.unseen_puts).except(self.unseen_deletes)
+    }
+
+    /// Places whose part of a transaction is not seen yet.
+    fn locked(self) -> Positions {
+        self.unseen_puts.and(self.unseen_deletes)
+    }
+
+    /// The verdicts that are possible. Where one condition is false and the other row is locked, DynamoDB may say
+    /// either.
+    fn verdicts(self, from: u8, to: u8, guarded: bool) -> Vec<Verdict> {
+        let locked = self.locked();
+        let is_refused = guarded && !locked.contains(from) && !self.rows.contains(from)
+            || !locked.contains(to) && self.rows.contains(to);
+        let is_locked = locked.contains(from) || locked.contains(to);
+        match (is_refused, is_locked) {
+            (false, false) => vec![Verdict::Carried],
+            (true, false) => vec![Verdict::Refused],
+            (false, true) => vec![Verdict::Conflict],
+            (true, true) => vec![Verdict::Refused, Verdict::Conflict],
+        }
+    }
+
+    /// Every way in which a move that is committed can be seen at first.
+    fn moved(self, from: u8, to: u8, commits: Commits) -> Vec<Self> {
+        let inbox = Self { ever: self.ever.with(to), ..self };
+        let both = Self { rows: self.rows.without(from).with(to), ..inbox };
+        match commits {
+            Commits::AtOnce => vec![both],
+            Commits::PieceByPiece => vec![
+                both,
+                Self { rows: self.rows.without(from), unseen_puts: self.unseen_puts.with(to), ..inbox },
+                Self { rows: self.rows.with(to), unseen_deletes: self.unseen_deletes.with(from), ..inbox },
+            ],
+        }
+    }
+
+    /// Every way in which one part more can be seen.
+    fn one_part_more(self) -> impl Iterator<Item = (&'static str, u8, Self)> {
+        let puts = self.unseen_puts.iter().map(move |at| {
+            ("Put", at, Self { rows: self.rows.with(at), unseen_puts: self.unseen_puts.without(at), ..self })
+        });
+        let deletes = self.unseen_deletes.iter().map(move |at| {
+            let unseen_deletes = self.unseen_deletes.without(at);
+            ("Delete", at, Self { rows: self.rows.without(at), unseen_deletes, ..self })
+        });
+        puts.chain(deletes)
+    }
+}
+
+/// One invocation, with a batch of this group's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Invocation {
+    batch: Positions,
+    /// The message that the rows are moved to.
+    target: u8,
+    rows: [RowMove; 2],
+}
+
+/// How far one member's row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum RowMove {
+    /// Membership and index have not been read yet.
+    NotBegun,
+    /// The next call is the transaction that moves the row from `at`.
+    Move { at: u8, tries: u8 },
+    /// The next call reads place `next` for a search from `from` on.
+    Locate { from: u8, next: u8, found: Option<u8>, tries: u8 },
+    /// It stands at the message, or beyond.
+    Done,
+    /// Tried too often.
+    GivenUp,
+    /// There was no row in the whole inbox.
+    NotFound,
+    /// The old system deletes the first of these rows next,
+    OldDelete { shown: Positions },
+    /// and then puts one at the message.
+    OldPut { shown: Positions },
+}
+
+/// A move that is carried out when nobody waits for it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct LateMove {
+    member: usize,
+    from: u8,
+    to: u8,
+}
+
+/// A descending read of the first member's inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Listing {
+    NotBegun,
+    /// Reads place `next`; `shown` so far; where the row `was` since it began.
+    Reads { next: u8, shown: Positions, was: Positions },
+    Ended,
+    ShowsTwo,
+    ShowsWhatNeverWas,
+}
+
+impl State {
+    /// Brings states that differ in nothing that matters to the same form.
+    fn normalized(mut self) -> Self {
+        self.invocations.sort_unstable();
+        self.late.sort_unstable();
+        if let Listing::Reads { was, .. } = &mut self.listing {
+            let inbox = self.inboxes[0];
+            *was = was.and(inbox.rows).and(inbox.committed());
+        }
+        self
+    }
+
+    fn with_inbox(&self, member: usize, inbox: Inbox) -> Self {
+        let mut inboxes = self.inboxes;
+        inboxes[member] = inbox;
+        Self { inboxes, ..self.clone() }
+    }
+
+    /// This state with a fault less to come; none when there have been enough.
+    fn with_fault(&self) -> Option<Self> {
+        let faults = self.faults.checked_sub(1)?;
+        Some(Self { faults, ..self.clone() })
+    }
+
+    /// This state with one late request more; none when there are enough.
+    fn with_late(&self, request: LateMove) -> Option<Self> {
+        let mut state = self.clone();
+        let free = state.late.iter().position(Option::is_none)?;
+        state.late[free] = Some(request);
+        Some(state)
+    }
+}
+
+impl Moves {
+    fn guarded(&self) -> bool {
+        self.algorithm != Algorithm::WithoutGuard
+    }
+
+    fn members(&self) -> Range<usize> {
+        0..self.bounds.members
+    }
+
+    /// What follows when the row is thought to be at `at`.
+    fn at(&self, at: u8, target: u8, tries: u8) -> RowMove {
+        let is_there = at == target || at > target && self.algorithm != Algorithm::WithoutMaximum;
+        match tries {
+            _ if tries == self.bounds.tries => RowMove::GivenUp,
+            _ if is_there => RowMove::Done,
+            _ => RowMove::Move { at, tries },
+        }
+    }
+
+    fn locate(&self, from: u8, tries: u8) -> RowMove {
+        let next = if self.algorithm == Algorithm::DescendingLocate { self.bounds.messages } else { from };
+        RowMove::Locate { from, next, found: None, tries }
+    }
+
+    fn deliver(&self, state: &State, steps: &mut Steps<State>) {
+        let Some(free) = state.invocations.iter().take(self.bounds.invocations).position(Option::is_none) else {
+            return;
+        };
+        // Nobody can send to a group whose membership is not seen yet, but who opens it.
+        let exist = if state.membership { Positions::up_to(self.bounds.messages) } else { Positions::NONE.with(0) };
+        for batch in exist.subsets().filter(|batch| !batch.is_empty()) {
+            let again = batch.except(state.due);
+            let (next, how) = if again.is_empty() {
+                (Some(state.clone()), "")
+            } else {
+                (state.with_fault(), ", which needs not be")
+            };
+            let Some(mut next) = next else {
+                continue;
+            };
+            next.due = next.due.except(batch);
+            let targets = match self.algorithm {
+                // Batches are no more ordered than deliveries are.
+                Algorithm::WithoutMaximumOfBatch => batch,
+                // It looked at the first record only, and was given one at a time.
+                Algorithm::OldSystem if batch.len() > 1 => continue,
+                _ => batch.newest().map_or(Positions::NONE, |newest| Positions::NONE.with(newest)),
+            };
+            for target in targets.iter() {
+                let rows = array::from_fn(|member| {
+                    if member < self.bounds.members { RowMove::NotBegun } else { RowMove::Done }
+                });
+                let mut next = next.clone();
+                next.invocations[free] = Some(Invocation { batch, target, rows });
+                steps.add(next.normalized(), format_args!("{batch} is delivered{how}"));
+            }
+        }
+    }
+
+    /// Every step of the invocation in `slot`.
+    fn invocation(&self, state: &State, slot: usize, steps: &mut Steps<State>) {
+        let Some(invocation) = state.invocations[slot] else {
+            return;
+        };
+        let Invocation { batch, target, rows } = invocation;
+        let ended = |mut state: State| {
+            state.invocations[slot] = None;
+            state.due = state.due.and(batch.except(state.delivered));
+            state.normalized()
+        };
+        if let Some(next) = state.with_fault() {
+            steps.add(ended(next.clone()), format_args!("the invocation for {target} dies"));
+            for member in self.members() {
+                if let RowMove::Move { at, .. } = rows[member]
+                    && let Some(next) = next.with_late(LateMove { member, from: at, to: target })
+                {
+                    let what = format_args!(
+                        "the invocation for {target} dies, its request from {at} to {target} is still on its way"
+                    );
+                    steps.add(ended(next), what);
+                }
+            }
+        }
+        let is_failed = |row: &RowMove| matches!(row, RowMove::GivenUp | RowMove::NotFound);
+        if rows.iter().any(is_failed) && rows.iter().all(|row| is_failed(row) || *row == RowMove::Done) {
+            steps.add(ended(state.clone()), format_args!("the invocation for {target} reports {batch} as failed"));
+        } else if rows[0] == RowMove::NotBegun && !state.membership {
+            steps.add(ended(state.clone()), format_args!("the invocation for {target} finds no membership row"));
+        } else if rows[0] == RowMove::NotBegun {
+            self.begin(state, slot, target, steps);
+        } else {
+            for member in self.members() {
+                let goes_on = |state: State, row| {
+                    let mut rows = rows;
+                    rows[member] = row;
+                    goes_on(state, slot, rows)
+                };
+                self.row(state, (rows[member], member, target), goes_on, steps);
+            }
+        }
+    }
+
+    /// Membership and index are read, which says where each row is searched for first.
+    fn begin(&self, state: &State, slot: usize, target: u8, steps: &mut Steps<State>) {
+        let hints = |member: usize| {
+            let ever = state.inboxes[member].ever;
+            match self.algorithm {
+                _ if member >= self.bounds.members => vec![Positions::NONE],
+                Algorithm::OldSystem => ever.subsets().collect(),
+                // What is newest among the rows it shows is all that matters.
+                _ => [Positions::NONE].into_iter().chain(ever.iter().map(|at| Positions::NONE.with(at))).collect(),
+            }
+        };
+        let row = |member, hint: Positions| match (self.algorithm, hint.newest()) {
+            _ if member >= self.bounds.members => RowMove::Done,
+            (Algorithm::OldSystem | Algorithm::WithoutMemberList, None) => RowMove::Done,
+            (Algorithm::OldSystem, Some(_)) => RowMove::OldDelete { shown: hint },
+            (_, None) => self.locate(0, 0),
+            (_, Some(at)) => self.at(at, target, 0),
+        };
+        for first in hints(0) {
+            for second in hints(1) {
+                let next = goes_on(state.clone(), slot, [row(0, first), row(1, second)]);
+                if self.bounds.members == 1 {
+                    steps.add(next, format_args!("the invocation for {target} is shown {first} by the index"));
+                } else {
+                    let what = format_args!(
+                        "the invocation for {target} is shown {first} of the first and {second} of the second member \
+                         by the index"
+                    );
+                    steps.add(next, what);
+                }
+            }
+        }
+    }
+
+    /// The next call for one member's row.
+    fn row(
+        &self,
+        state: &State,
+        (row, member, target): (RowMove, usize, u8),
+        goes_on: impl Fn(State, RowMove) -> State,
+        steps: &mut Steps<State>,
+    ) {
+        let who = Who { target, member, members: self.bounds.members };
+        let inbox = state.inboxes[member];
+        match row {
+            RowMove::NotBegun | RowMove::Done | RowMove::GivenUp | RowMove::NotFound => {}
+            RowMove::Move { at, tries } => {
+                let again = self.at(at, target, tries + 1);
+                let locate = self.locate(at, tries + 1);
+                for verdict in inbox.verdicts(at, target, self.guarded()) {
+                    match verdict {
+                        Verdict::Carried => {
+                            for moved in inbox.moved(at, target, self.bounds.commits) {
+                                let next = state.with_inbox(member, moved);
+                                if let Some(next) = next.with_fault() {
+                                    let what = format_args!("{who} moves {at} to {target}; the answer is lost");
+                                    steps.add(goes_on(next, locate), what);
+                                }
+                                steps.add(goes_on(next, RowMove::Done), format_args!("{who} moves {at} to {target}"));
+                            }
+                        }
+                        Verdict::Refused => {
+                            let what = format_args!("{who} is refused the move from {at} to {target}");
+                            steps.add(goes_on(state.clone(), locate), what);
+                        }
+                        Verdict::Conflict => {
+                            let what = format_args!("{who} meets a conflict at the move from {at} to {target}");
+                            steps.add(goes_on(state.clone(), again), what);
+                        }
+                    }
+                }
+                if let Some(next) = state.with_fault() {
+                    let what = format_args!("{who} meets a conflict, or is throttled, at the move from {at} to {target}");
+                    steps.add(goes_on(next.clone(), again), what);
+                    let what = format_args!("{who} gets no answer to the move from {at} to {target}, which is lost");
+                    steps.add(goes_on(next.clone(), locate), what);
+                    if let Some(next) = next.with_late(LateMove { member, from: at, to: target }) {
+                        let what = format_args!(
+                            "{who} gets no answer to the move from {at} to {target}, which is still on its way"
+                        );
+                        steps.add(goes_on(next, locate), what);
+                    }
+                }
+            }
+            RowMove::Locate { from, next, found, tries } => {
+                let is_here = inbox.rows.contains(next);
+                let found = if is_here { found.max(Some(next)) } else { found };
+                let following = match self.algorithm {
+                    Algorithm::DescendingLocate => (next > from).then(|| next - 1),
+                    _ => (next < self.bounds.messages).then_some(next + 1),
+                };
+                let row = match (following, found) {
+                    (Some(next), _) => RowMove::Locate { from, next, found, tries },
+                    (None, Some(at)) => self.at(at, target, tries),
+                    (None, None) if from > 0 => self.locate(0, tries),
+                    (None, None) => RowMove::NotFound,
+                };
+                let what = if is_here { "a row" } else { "no row" };
+                steps.add(goes_on(state.clone(), row), format_args!("{who} looks at {next}: {what}"));
+            }
+            RowMove::OldDelete { shown } => {
+                let at = shown.iter().next().unwrap_or_default();
+                let deleted = Inbox { rows: inbox.rows.without(at), ..inbox };
+                let row = RowMove::OldPut { shown: shown.without(at) };
+                steps.add(goes_on(state.with_inbox(member, deleted), row), format_args!("{who} deletes {at}"));
+            }
+            RowMove::OldPut { shown } => {
+                let put = Inbox { rows: inbox.rows.with(target), ever: inbox.ever.with(target), ..inbox };
+                let row = if shown.is_empty() { RowMove::Done } else { RowMove::OldDelete { shown } };
+                steps.add(goes_on(state.with_inbox(member, put), row), format_args!("{who} puts {target}"));
+            }
+        }
+    }
+
+    /// What DynamoDB does by itself: requests that arrive late, and parts of transactions that come to be seen.
+    fn table(&self, state: &State, steps: &mut Steps<State>) {
+        if !state.membership {
+            steps.add(
+                State { membership: true, ..state.clone() }.normalized(),
+                format_args!("the membership row is seen"),
+            );
+        }
+        for member in self.members() {
+            for (part, at, inbox) in state.inboxes[member].one_part_more() {
+                let next = state.with_inbox(member, inbox).normalized();
+                steps.add(next, format_args!("the {part} of {at} is seen"));
+            }
+        }
+        for (number, late) in state.late.iter().enumerate() {
+            let Some(LateMove { member, from, to }) = *late else {
+                continue;
+            };
+            let mut gone = state.clone();
+            gone.late[number] = None;
+            let inbox = state.inboxes[member];
+            for verdict in inbox.verdicts(from, to, self.guarded()) {
+                if verdict == Verdict::Carried {
+                    for moved in inbox.moved(from, to, self.bounds.commits) {
+                        let next = gone.with_inbox(member, moved).normalized();
+                        steps.add(next, format_args!("the late request moves {from} to {to}"));
+                    }
+                } else {
+                    let what = format_args!("the late request to move {from} to {to} is refused");
+                    steps.add(gone.clone().normalized(), what);
+                }
+            }
+        }
+    }
+
+    /// A member reads the inbox, from the newest row down.
+    fn listing(&self, state: &State, steps: &mut Steps<State>) {
+        let with = |listing| State { listing, ..state.clone() }.normalized();
+        match state.listing {
+            Listing::NotBegun if self.bounds.listing => {
+                let (next, none) = (self.bounds.messages, Positions::NONE);
+                steps.add(with(Listing::Reads { next, shown: none, was: none }), format_args!("a listing begins"));
+            }
+            Listing::Reads { next, mut shown, was } => {
+                let is_here = state.inboxes[0].rows.contains(next);
+                // A second row of the same group is dropped.
+                if is_here && (shown.is_empty() || self.algorithm == Algorithm::WithoutDrop) {
+                    shown = shown.with(next);
+                }
+                let was_moved = was.len() > 1;
+                let listing = match next.checked_sub(1) {
+                    Some(next) => Listing::Reads { next, shown, was },
+                    None if shown.len() > 1 => Listing::ShowsTwo,
+                    None if !shown.except(was).is_empty() || shown.is_empty() && !was_moved => {
+                        Listing::ShowsWhatNeverWas
+                    }
+                    None => Listing::Ended,
+                };
+                let what = if is_here { "a row" } else { "no row" };
+                steps.add(with(listing), format_args!("the listing reads {next}: {what}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An invocation goes on with `rows`; it has succeeded when all are done.
+fn goes_on(mut state: State, slot: usize, rows: [RowMove; 2]) -> State {
+    if let Some(invocation) = &mut state.invocations[slot] {
+        invocation.rows = rows;
+        if rows == [RowMove::Done; 2] {
+            state.delivered = state.delivered.and(invocation.batch);
+            state.due = state.due.except(invocation.batch);
+            state.invocations[slot] = None;
+        }
+    }
+    state.normalized()
+}
+
+/// Who calls, in a trace.
+struct Who {
+    target: u8,
+    member: usize,
+    members: usize,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the invocation for {}", self.target)?;
+        match self.member {
+            _ if self.members == 1 => Ok(()),
+            0 => f.write_str(", for the first member,"),
+            _ => f.write_str(", for the second member,"),
+        }
+    }
+}
+
+impl Model for Moves {
+    type State = State;
+    type Property = Property;
+
+    const PROPERTIES: &'static [Property] = &[
+        Property::OneRow,
+        Property::ListedOnce,
+        Property::ListedWhereItWas,
+        Property::OnlyUp,
+        Property::CaughtUp,
+        Property::Located,
+    ];
+
+    /// The group was opened by message 0, just now. All other messages are in the stream as soon as anybody could
+    /// have sent them.
+    fn initial(&self) -> State {
+        let first = Positions::NONE.with(0);
+        let inbox = match self.bounds.commits {
+            Commits::AtOnce => Inbox { rows: first, ever: first, ..Inbox::default() },
+            Commits::PieceByPiece => Inbox { unseen_puts: first, ever: first, ..Inbox::default() },
+        };
+        State {
+            inboxes: array::from_fn(|member| if member < self.bounds.members { inbox } else { Inbox::default() }),
+            membership: self.bounds.commits == Commits::AtOnce,
+            due: Positions::up_to(self.bounds.messages),
+            delivered: Positions::NONE,
+            invocations: [None; 3],
+            late: [None; 2],
+            listing: Listing::NotBegun,
+            faults: self.bounds.faults,
+        }
+    }
+
+    fn steps(&self, state: &State, steps: &mut Steps<State>) {
+        self.deliver(state, steps);
+        for slot in 0..state.invocations.len() {
+            self.invocation(state, slot, steps);
+        }
+        self.table(state, steps);
+        self.listing(state, steps);
+    }
+
+    fn holds(&self, property: Property, state: &State) -> bool {
+        let mut inboxes = state.inboxes.iter().take(self.bounds.members);
+        match property {
+            Property::OneRow => inboxes.all(|inbox| inbox.committed().len() == 1),
+            Property::OnlyUp => inboxes.all(|inbox| inbox.committed().newest() == inbox.ever.newest()),
+            Property::CaughtUp => inboxes.all(|inbox| state.delivered.newest() <= inbox.committed().newest()),
+            Property::ListedOnce => state.listing != Listing::ShowsTwo,
+            Property::ListedWhereItWas => state.listing != Listing::ShowsWhatNeverWas,
+            Property::Located => {
+                let is_lost = |invocation: &Invocation| invocation.rows.contains(&RowMove::NotFound);
+                self.bounds.commits == Commits::PieceByPiece || !state.invocations.iter().flatten().any(is_lost)
+            }
+        }
+    }
+
+    fn is_at_rest(&self, state: &State) -> bool {
+        state.due.is_empty()
+            && state.invocations.iter().all(Option::is_none)
+            && state.inboxes.iter().all(|inbox| inbox.locked().is_empty())
+    }
+}
