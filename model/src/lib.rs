@@ -11,3 +11,14 @@
 pub mod checker;
 pub mod moves;
 pub mod positions;
+pub mod sends;
+
+/// What reads see of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commits {
+    /// All of it from the same moment on.
+    AtOnce,
+    /// Its rows one after the other, in any order: no more is promised to a reader who uses no transaction. Until a
+    /// row is seen, other writes meet a conflict there.
+    PieceByPiece,
+}

@@ -16,6 +16,7 @@
 use std::{array, fmt, ops::Range};
 
 use crate::{
+    Commits,
     checker::{Model, Steps},
     positions::Positions,
 };
@@ -37,16 +38,6 @@ pub struct Bounds {
     pub commits: Commits,
     /// Whether the first member's inbox is listed once, beginning at any time.
     pub listing: bool,
-}
-
-/// What reads see of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Commits {
-    /// All of it from the same moment on.
-    AtOnce,
-    /// Its parts one after the other, in either order, which is all that DynamoDB promises to a Query. Until the last
-    /// part is seen, other transactions are refused at its place with a conflict.
-    PieceByPiece,
 }
 
 /// The algorithm: the one that is deployed, that one without one of its ingredients, or the old system's.
@@ -231,8 +222,8 @@ struct LateMove {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Listing {
     NotBegun,
-    /// Reads place `next`; `shown` so far; where the row `was` since it began.
-    Reads { next: u8, shown: Positions, was: Positions },
+    /// Reads place `next`; `shown` so far; where the row `was` since it began, and whether it was `moved`.
+    Reads { next: u8, shown: Positions, was: Positions, moved: bool },
     Ended,
     ShowsTwo,
     ShowsWhatNeverWas,
@@ -243,9 +234,10 @@ impl State {
     fn normalized(mut self) -> Self {
         self.invocations.sort_unstable();
         self.late.sort_unstable();
-        if let Listing::Reads { was, .. } = &mut self.listing {
+        if let Listing::Reads { was, moved, .. } = &mut self.listing {
             let inbox = self.inboxes[0];
             *was = was.and(inbox.rows).and(inbox.committed());
+            *moved |= was.len() > 1 || !inbox.locked().is_empty();
         }
         self
     }
@@ -296,7 +288,9 @@ impl Moves {
     }
 
     fn deliver(&self, state: &State, steps: &mut Steps<State>) {
-        let Some(free) = state.invocations.iter().take(self.bounds.invocations).position(Option::is_none) else {
+        let under_way = state.invocations.iter().flatten().count();
+        let free = state.invocations.iter().position(Option::is_none);
+        let Some(free) = free.filter(|_| under_way < self.bounds.invocations) else {
             return;
         };
         // Nobody can send to a group whose membership is not seen yet, but who opens it.
@@ -325,7 +319,7 @@ impl Moves {
                 });
                 let mut next = next.clone();
                 next.invocations[free] = Some(Invocation { batch, target, rows });
-                steps.add(next.normalized(), format_args!("{batch} is delivered{how}"));
+                steps.add(next.normalized(), format_args!("a batch with {batch} is delivered{how}"));
             }
         }
     }
@@ -341,19 +335,6 @@ impl Moves {
             state.due = state.due.and(batch.except(state.delivered));
             state.normalized()
         };
-        if let Some(next) = state.with_fault() {
-            steps.add(ended(next.clone()), format_args!("the invocation for {target} dies"));
-            for member in self.members() {
-                if let RowMove::Move { at, .. } = rows[member]
-                    && let Some(next) = next.with_late(LateMove { member, from: at, to: target })
-                {
-                    let what = format_args!(
-                        "the invocation for {target} dies, its request from {at} to {target} is still on its way"
-                    );
-                    steps.add(ended(next), what);
-                }
-            }
-        }
         let is_failed = |row: &RowMove| matches!(row, RowMove::GivenUp | RowMove::NotFound);
         if rows.iter().any(is_failed) && rows.iter().all(|row| is_failed(row) || *row == RowMove::Done) {
             steps.add(ended(state.clone()), format_args!("the invocation for {target} reports {batch} as failed"));
@@ -369,6 +350,19 @@ impl Moves {
                     goes_on(state, slot, rows)
                 };
                 self.row(state, (rows[member], member, target), goes_on, steps);
+            }
+        }
+        if let Some(next) = state.with_fault() {
+            steps.add(ended(next.clone()), format_args!("the invocation for {target} dies"));
+            for member in self.members() {
+                if let RowMove::Move { at, .. } = rows[member]
+                    && let Some(next) = next.with_late(LateMove { member, from: at, to: target })
+                {
+                    let what = format_args!(
+                        "the invocation for {target} dies, its request from {at} to {target} is still on its way"
+                    );
+                    steps.add(ended(next), what);
+                }
             }
         }
     }
@@ -427,11 +421,12 @@ impl Moves {
                         Verdict::Carried => {
                             for moved in inbox.moved(at, target, self.bounds.commits) {
                                 let next = state.with_inbox(member, moved);
+                                let what = format_args!("{who} moves {at} to {target}");
+                                steps.add(goes_on(next.clone(), RowMove::Done), what);
                                 if let Some(next) = next.with_fault() {
                                     let what = format_args!("{who} moves {at} to {target}; the answer is lost");
                                     steps.add(goes_on(next, locate), what);
                                 }
-                                steps.add(goes_on(next, RowMove::Done), format_args!("{who} moves {at} to {target}"));
                             }
                         }
                         Verdict::Refused => {
@@ -528,19 +523,19 @@ impl Moves {
         match state.listing {
             Listing::NotBegun if self.bounds.listing => {
                 let (next, none) = (self.bounds.messages, Positions::NONE);
-                steps.add(with(Listing::Reads { next, shown: none, was: none }), format_args!("a listing begins"));
+                let listing = Listing::Reads { next, shown: none, was: none, moved: false };
+                steps.add(with(listing), format_args!("a listing begins"));
             }
-            Listing::Reads { next, mut shown, was } => {
+            Listing::Reads { next, mut shown, was, moved } => {
                 let is_here = state.inboxes[0].rows.contains(next);
                 // A second row of the same group is dropped.
                 if is_here && (shown.is_empty() || self.algorithm == Algorithm::WithoutDrop) {
                     shown = shown.with(next);
                 }
-                let was_moved = was.len() > 1;
                 let listing = match next.checked_sub(1) {
-                    Some(next) => Listing::Reads { next, shown, was },
+                    Some(next) => Listing::Reads { next, shown, was, moved },
                     None if shown.len() > 1 => Listing::ShowsTwo,
-                    None if !shown.except(was).is_empty() || shown.is_empty() && !was_moved => {
+                    None if !shown.except(was).is_empty() || shown.is_empty() && !moved => {
                         Listing::ShowsWhatNeverWas
                     }
                     None => Listing::Ended,
