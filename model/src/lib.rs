@@ -8,6 +8,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "members, clients and the like are numbered from 0 in fixed arrays")]
 
+use std::fmt;
+
 pub mod checker;
 pub mod moves;
 pub mod positions;
@@ -21,4 +23,13 @@ pub enum Commits {
     /// Its rows one after the other, in any order: no more is promised to a reader who uses no transaction. Until a
     /// row is seen, other writes meet a conflict there.
     PieceByPiece,
+}
+
+impl fmt::Display for Commits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtOnce => "seen at once",
+            Self::PieceByPiece => "seen piece by piece",
+        })
+    }
 }

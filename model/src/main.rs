@@ -19,7 +19,7 @@ fn main() {
     let commits = if a[4]==1 {Commits::PieceByPiece} else {Commits::AtOnce};
     use sends::Algorithm as X;
     let bounds = sends::Bounds { sends: CASES[a[0] as usize], requests: a[1], clock: a[2], faults: a[3], commits };
-    let algorithm = [X::AsDesigned, X::WithoutIdempotencyRow, X::WithNewUuidOnRetry, X::LostAnswerTakenForFailure, X::WithoutUuidInKey, X::WithoutMembershipLock, X::WithoutSuccessor, X::MembershipJudgedFirst, X::OwnMembershipTakenForAnother][a[5] as usize];
+    let algorithm = [X::AsDesigned, X::WithoutIdempotencyRow, X::WithNewUuidOnRetry, X::LostAnswerTakenForFailure, X::WithoutUuidInKey, X::WithoutMembershipLock, X::WithoutSuccessor, X::MembershipJudgedFirst, X::OwnMembershipTakenForAnother, X::WithoutWaitingForAllRows][a[5] as usize];
     let m = Sends { bounds, algorithm };
     use sends::Property as P;
     let all = [P::Kept, P::Readable, P::RefusedIsNotStored, P::NotRefused, P::Once, P::EqualAnswers, P::NothingOverwritten, P::Ordered, P::OpenedOnce];

@@ -89,6 +89,14 @@ pub enum Property {
     Located,
 }
 
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { members, messages, invocations, faults, tries, commits, listing } = self;
+        write!(f, "members {members}, messages {messages} + 1, invocations {invocations}, faults {faults}, ")?;
+        write!(f, "tries {tries}, {commits}{}", if *listing { ", a listing" } else { "" })
+    }
+}
+
 /// Everything that the further course depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {

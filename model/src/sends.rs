@@ -77,6 +77,8 @@ pub enum Algorithm {
     MembershipJudgedFirst,
     /// A membership row in the way is another's, even when it was written with this very message.
     OwnMembershipTakenForAnother,
+    /// The first row that tells that the message is stored, or is being stored, makes the answer.
+    WithoutWaitingForAllRows,
 }
 
 /// The model.
@@ -199,8 +201,21 @@ enum Judgement {
     Stored(Write),
     GroupExists,
     AnotherMessage,
-    /// Nothing yet: the rows that would decide are locked.
+    /// Nothing yet: rows that would decide are locked.
     Nothing,
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sends, requests, clock, faults, commits } = self;
+        for (number, Send { sender, has_key, target }) in sends.iter().enumerate() {
+            let separator = if number == 0 { "" } else { ", " };
+            let key = if *has_key { " with key" } else { "" };
+            let to = if *target == Target::Handle { "handle" } else { "group" };
+            write!(f, "{separator}{sender} to {to}{key}")?;
+        }
+        write!(f, "; requests {requests}, clock 0 to {clock}, faults {faults}, {commits}")
+    }
 }
 
 impl State {
@@ -309,25 +324,29 @@ impl Sends {
 
     fn judge(&self, state: &State, write: Write) -> Judgement {
         // Locked rows are not shown.
+        let shown = |key| state.row(key).filter(|row| row.is_seen);
         let keys = self.keys(write);
-        let in_the_way = |wanted: fn(&Key) -> bool| {
-            keys.iter().filter(|key| wanted(key)).find_map(|key| state.row(*key)).filter(|row| row.is_seen)
-        };
-        let is_known = self.algorithm != Algorithm::OwnMembershipTakenForAnother;
-        if let Some(row) = in_the_way(|key| matches!(key, Key::Idempotency { .. })) {
-            return Judgement::Stored(row.write);
-        }
+        let in_the_way = |wanted: fn(&Key) -> bool| keys.iter().copied().filter(wanted).find_map(shown);
+        let idempotency = in_the_way(|key| matches!(key, Key::Idempotency { .. }));
+        let message = in_the_way(|key| matches!(key, Key::Message { .. }));
         let membership = in_the_way(|key| *key == Key::Membership);
-        if self.algorithm == Algorithm::MembershipJudgedFirst && membership.is_some() {
-            return Judgement::GroupExists;
-        }
-        if let Some(row) = in_the_way(|key| matches!(key, Key::Message { .. })) {
-            return if row.write == write { Judgement::Stored(write) } else { Judgement::AnotherMessage };
-        }
-        match membership {
-            Some(row) if row.write == write && is_known => Judgement::Stored(write),
-            Some(_) => Judgement::GroupExists,
-            None => Judgement::Nothing,
+        let waits = self.algorithm != Algorithm::WithoutWaitingForAllRows;
+        let group_is_seen = !write.opens_group || membership.is_some();
+        match (idempotency, message, membership) {
+            (_, _, Some(_)) if self.algorithm == Algorithm::MembershipJudgedFirst => Judgement::GroupExists,
+            (Some(row), _, _) if !waits => Judgement::Stored(row.write),
+            // An earlier request's: is its message seen?
+            (Some(row), _, _) if row.write != write => {
+                let is_seen = state.message(row.write.uuid).is_some_and(|message| message.is_seen);
+                if is_seen && group_is_seen { Judgement::Stored(row.write) } else { Judgement::Nothing }
+            }
+            (_, Some(row), _) if row.write != write => Judgement::AnotherMessage,
+            (_, Some(_), _) if !waits || group_is_seen => Judgement::Stored(write),
+            (_, None, Some(row)) if row.write != write => Judgement::GroupExists,
+            (_, None, Some(_)) if self.algorithm == Algorithm::OwnMembershipTakenForAnother => Judgement::GroupExists,
+            (_, None, Some(_)) if !waits => Judgement::Stored(write),
+            // Nothing that decides is shown, or it is ours and not all of it is shown yet.
+            _ => Judgement::Nothing,
         }
     }
 
