@@ -6,7 +6,10 @@
 //! can see. So the models read like the code, call by call. Each can be had without one of its ingredients; the
 //! checker then shows, in the fewest steps, what that ingredient is there for.
 
-#![expect(clippy::indexing_slicing, reason = "members, clients and the like are numbered from 0 in fixed arrays")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "members, clients and the like are numbered from 0 in fixed arrays"
+)]
 
 use std::fmt;
 

@@ -92,7 +92,10 @@ pub enum Property {
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { members, messages, invocations, faults, tries, commits, listing } = self;
-        write!(f, "members {members}, messages {messages} + 1, invocations {invocations}, faults {faults}, ")?;
+        write!(
+            f,
+            "members {members}, messages {messages} + 1, invocations {invocations}, faults {faults}, "
+        )?;
         write!(f, "tries {tries}, {commits}{}", if *listing { ", a listing" } else { "" })
     }
 }
@@ -231,7 +234,12 @@ struct LateMove {
 enum Listing {
     NotBegun,
     /// Reads place `next`; `shown` so far; where the row `was` since it began, and whether it was `moved`.
-    Reads { next: u8, shown: Positions, was: Positions, moved: bool },
+    Reads {
+        next: u8,
+        shown: Positions,
+        was: Positions,
+        moved: bool,
+    },
     Ended,
     ShowsTwo,
     ShowsWhatNeverWas,
@@ -302,7 +310,8 @@ impl Moves {
             return;
         };
         // Nobody can send to a group whose membership is not seen yet, but who opens it.
-        let exist = if state.membership { Positions::up_to(self.bounds.messages) } else { Positions::NONE.with(0) };
+        let exist =
+            if state.membership { Positions::up_to(self.bounds.messages) } else { Positions::NONE.with(0) };
         for batch in exist.subsets().filter(|batch| !batch.is_empty()) {
             let again = batch.except(state.due);
             let (next, how) = if again.is_empty() {
@@ -345,9 +354,15 @@ impl Moves {
         };
         let is_failed = |row: &RowMove| matches!(row, RowMove::GivenUp | RowMove::NotFound);
         if rows.iter().any(is_failed) && rows.iter().all(|row| is_failed(row) || *row == RowMove::Done) {
-            steps.add(ended(state.clone()), format_args!("the invocation for {target} reports {batch} as failed"));
+            steps.add(
+                ended(state.clone()),
+                format_args!("the invocation for {target} reports {batch} as failed"),
+            );
         } else if rows[0] == RowMove::NotBegun && !state.membership {
-            steps.add(ended(state.clone()), format_args!("the invocation for {target} finds no membership row"));
+            steps.add(
+                ended(state.clone()),
+                format_args!("the invocation for {target} finds no membership row"),
+            );
         } else if rows[0] == RowMove::NotBegun {
             self.begin(state, slot, target, steps);
         } else {
@@ -383,7 +398,10 @@ impl Moves {
                 _ if member >= self.bounds.members => vec![Positions::NONE],
                 Algorithm::OldSystem => ever.subsets().collect(),
                 // What is newest among the rows it shows is all that matters.
-                _ => [Positions::NONE].into_iter().chain(ever.iter().map(|at| Positions::NONE.with(at))).collect(),
+                _ => [Positions::NONE]
+                    .into_iter()
+                    .chain(ever.iter().map(|at| Positions::NONE.with(at)))
+                    .collect(),
             }
         };
         let row = |member, hint: Positions| match (self.algorithm, hint.newest()) {
@@ -397,7 +415,8 @@ impl Moves {
             for second in hints(1) {
                 let next = goes_on(state.clone(), slot, [row(0, first), row(1, second)]);
                 if self.bounds.members == 1 {
-                    steps.add(next, format_args!("the invocation for {target} is shown {first} by the index"));
+                    steps
+                        .add(next, format_args!("the invocation for {target} is shown {first} by the index"));
                 } else {
                     let what = format_args!(
                         "the invocation for {target} is shown {first} of the first and {second} of the second member \
@@ -432,7 +451,8 @@ impl Moves {
                                 let what = format_args!("{who} moves {at} to {target}");
                                 steps.add(goes_on(next.clone(), RowMove::Done), what);
                                 if let Some(next) = next.with_fault() {
-                                    let what = format_args!("{who} moves {at} to {target}; the answer is lost");
+                                    let what =
+                                        format_args!("{who} moves {at} to {target}; the answer is lost");
                                     steps.add(goes_on(next, locate), what);
                                 }
                             }
@@ -442,15 +462,19 @@ impl Moves {
                             steps.add(goes_on(state.clone(), locate), what);
                         }
                         Verdict::Conflict => {
-                            let what = format_args!("{who} meets a conflict at the move from {at} to {target}");
+                            let what =
+                                format_args!("{who} meets a conflict at the move from {at} to {target}");
                             steps.add(goes_on(state.clone(), again), what);
                         }
                     }
                 }
                 if let Some(next) = state.with_fault() {
-                    let what = format_args!("{who} meets a conflict, or is throttled, at the move from {at} to {target}");
+                    let what = format_args!(
+                        "{who} meets a conflict, or is throttled, at the move from {at} to {target}"
+                    );
                     steps.add(goes_on(next.clone(), again), what);
-                    let what = format_args!("{who} gets no answer to the move from {at} to {target}, which is lost");
+                    let what =
+                        format_args!("{who} gets no answer to the move from {at} to {target}, which is lost");
                     steps.add(goes_on(next.clone(), locate), what);
                     if let Some(next) = next.with_late(LateMove { member, from: at, to: target }) {
                         let what = format_args!(
@@ -480,7 +504,8 @@ impl Moves {
                 let at = shown.iter().next().unwrap_or_default();
                 let deleted = Inbox { rows: inbox.rows.without(at), ..inbox };
                 let row = RowMove::OldPut { shown: shown.without(at) };
-                steps.add(goes_on(state.with_inbox(member, deleted), row), format_args!("{who} deletes {at}"));
+                steps
+                    .add(goes_on(state.with_inbox(member, deleted), row), format_args!("{who} deletes {at}"));
             }
             RowMove::OldPut { shown } => {
                 let put = Inbox { rows: inbox.rows.with(target), ever: inbox.ever.with(target), ..inbox };
@@ -609,7 +634,9 @@ impl Model for Moves {
             Commits::PieceByPiece => Inbox { unseen_puts: first, ever: first, ..Inbox::default() },
         };
         State {
-            inboxes: array::from_fn(|member| if member < self.bounds.members { inbox } else { Inbox::default() }),
+            inboxes: array::from_fn(
+                |member| if member < self.bounds.members { inbox } else { Inbox::default() },
+            ),
             membership: self.bounds.commits == Commits::AtOnce,
             due: Positions::up_to(self.bounds.messages),
             delivered: Positions::NONE,
@@ -639,7 +666,8 @@ impl Model for Moves {
             Property::ListedWhereItWas => state.listing != Listing::ShowsWhatNeverWas,
             Property::Located => {
                 let is_lost = |invocation: &Invocation| invocation.rows.contains(&RowMove::NotFound);
-                self.bounds.commits == Commits::PieceByPiece || !state.invocations.iter().flatten().any(is_lost)
+                self.bounds.commits == Commits::PieceByPiece
+                    || !state.invocations.iter().flatten().any(is_lost)
             }
         }
     }

@@ -150,11 +150,19 @@ struct Row {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Key {
-    Idempotency { send: usize },
-    Message { at: u8, uuid: Option<Uuid> },
+    Idempotency {
+        send: usize,
+    },
+    Message {
+        at: u8,
+        uuid: Option<Uuid>,
+    },
     Membership,
     /// Both members' rows, which only ever come together.
-    Inboxes { at: u8, uuid: Uuid },
+    Inboxes {
+        at: u8,
+        uuid: Uuid,
+    },
 }
 
 /// Which plan of which request a message was made for.
@@ -266,7 +274,11 @@ impl State {
 
     fn planned_anew(self, invocation: &Invocation) -> Self {
         let mut state = self.without(invocation);
-        state.invocations.push(Invocation { plan: invocation.plan + 1, next: Call::PLAN, ..invocation.clone() });
+        state.invocations.push(Invocation {
+            plan: invocation.plan + 1,
+            next: Call::PLAN,
+            ..invocation.clone()
+        });
         state.invocations.sort_unstable();
         state
     }
@@ -309,7 +321,8 @@ impl Sends {
         let is_seen = keys.len() == 1 || self.bounds.commits == Commits::AtOnce;
         for key in keys {
             if state.row(key).is_some() {
-                let has_condition = key != Key::Membership || self.algorithm != Algorithm::WithoutMembershipLock;
+                let has_condition =
+                    key != Key::Membership || self.algorithm != Algorithm::WithoutMembershipLock;
                 if has_condition {
                     return None;
                 }
@@ -343,7 +356,9 @@ impl Sends {
             (_, Some(row), _) if row.write != write => Judgement::AnotherMessage,
             (_, Some(_), _) if !waits || group_is_seen => Judgement::Stored(write),
             (_, None, Some(row)) if row.write != write => Judgement::GroupExists,
-            (_, None, Some(_)) if self.algorithm == Algorithm::OwnMembershipTakenForAnother => Judgement::GroupExists,
+            (_, None, Some(_)) if self.algorithm == Algorithm::OwnMembershipTakenForAnother => {
+                Judgement::GroupExists
+            }
             (_, None, Some(_)) if !waits => Judgement::Stored(write),
             // Nothing that decides is shown, or it is ours and not all of it is shown yet.
             _ => Judgement::Nothing,
@@ -381,7 +396,13 @@ impl Sends {
                 if has_membership.is_none() {
                     let is_seen = state.row(Key::Membership).is_some_and(|row| row.is_seen);
                     let what = if is_seen { "finds the membership" } else { "finds no membership" };
-                    self.read(state, invocation, (Some(is_seen), newest), format_args!("{who} {what}"), steps);
+                    self.read(
+                        state,
+                        invocation,
+                        (Some(is_seen), newest),
+                        format_args!("{who} {what}"),
+                        steps,
+                    );
                 }
                 if newest.is_none() {
                     let newest = state.messages().filter(|row| row.is_seen).map(|row| row.write.at).max();
@@ -445,7 +466,8 @@ impl Sends {
             _ => state,
         };
         if let Some(next) = self.carried_out(state.clone(), write) {
-            let what = if write.opens_group { "opens the group with its message" } else { "stores its message" };
+            let what =
+                if write.opens_group { "opens the group with its message" } else { "stores its message" };
             if next.are_all_seen(write) {
                 steps.add(next.clone().answered(invocation, write), format_args!("{who} {what}"));
             } else {
@@ -547,10 +569,11 @@ impl Model for Sends {
         let mut sends = state.sends.iter().enumerate();
         let stored = |answer: &Write| state.message(answer.uuid);
         match property {
-            Property::Kept => sends.all(|(_, send)| send.answer.as_ref().is_none_or(|it| stored(it).is_some())),
-            Property::Readable => sends.all(|(_, send)| {
-                send.answer.as_ref().and_then(stored).is_none_or(|message| message.is_seen)
-            }),
+            Property::Kept => {
+                sends.all(|(_, send)| send.answer.as_ref().is_none_or(|it| stored(it).is_some()))
+            }
+            Property::Readable => sends
+                .all(|(_, send)| send.answer.as_ref().and_then(stored).is_none_or(|message| message.is_seen)),
             Property::RefusedIsNotStored => sends.all(|(send, progress)| {
                 let is_refused = |uuid: Uuid| uuid.send == send && Some(uuid.request) == progress.refused;
                 !state.messages().any(|message| is_refused(message.write.uuid))
