@@ -253,7 +253,7 @@ mod tests {
         let violation = report.violation.unwrap();
         assert_eq!(violation.broken, Broken::Property("at most 20"));
         assert_eq!((violation.trace.len(), report.depth), (11, 11));
-        assert_eq!(violation.trace[9], "1 more than 18");
+        assert_eq!(violation.trace[9], "2 more than 17");
         assert_eq!(violation.trace[10], "2 more than 19");
     }
 

@@ -561,8 +561,9 @@ impl Moves {
             }
             Listing::Reads { next, mut shown, was, moved } => {
                 let is_here = state.inboxes[0].rows.contains(next);
-                // A second row of the same group is dropped.
-                if is_here && (shown.is_empty() || self.algorithm == Algorithm::WithoutDrop) {
+                // A second row of the same group is dropped; the old system did not.
+                let drops = !matches!(self.algorithm, Algorithm::WithoutDrop | Algorithm::OldSystem);
+                if is_here && (shown.is_empty() || !drops) {
                     shown = shown.with(next);
                 }
                 let listing = match next.checked_sub(1) {

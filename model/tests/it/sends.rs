@@ -25,20 +25,20 @@ const AND_AN_ANSWER: Bounds =
 
 #[test]
 fn sends_hold_in_every_state() {
-    let piece_by_piece = Bounds { commits: Commits::PieceByPiece, ..FIRST_MESSAGES };
-    let all = [
+    const PIECE_BY_PIECE: Bounds = Bounds { commits: Commits::PieceByPiece, ..FIRST_MESSAGES };
+    const ALL: [Bounds; 7] = [
         Bounds { faults: 2, ..FIRST_MESSAGES },
-        piece_by_piece,
+        PIECE_BY_PIECE,
         Bounds { clock: 2, faults: 2, ..AND_AN_ANSWER },
         Bounds { commits: Commits::PieceByPiece, ..AND_AN_ANSWER },
         Bounds { sends: &[send('A', true, Handle), send('B', true, Handle)], ..FIRST_MESSAGES },
-        Bounds { sends: &[send('A', false, Handle), send('B', true, Group)], faults: 2, ..piece_by_piece },
+        Bounds { sends: &[send('A', false, Handle), send('B', true, Group)], faults: 2, ..PIECE_BY_PIECE },
         Bounds {
             sends: &[send('A', false, Handle), send('A', false, Handle), send('B', false, Handle)],
             ..FIRST_MESSAGES
         },
     ];
-    let report = all.map(|bounds| explored(&Sends { bounds, algorithm: Algorithm::AsDesigned }, bounds));
+    let report = ALL.map(|bounds| explored(&Sends { bounds, algorithm: Algorithm::AsDesigned }, bounds));
     insta::assert_snapshot!(report.concat());
 }
 
