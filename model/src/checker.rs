@@ -203,6 +203,7 @@ impl<S: Clone + Eq + Hash> Explored<S> {
 }
 
 /// A state's number, as it is stored.
+#[expect(clippy::expect_used, reason = "the memory is used up long before")]
 fn number(index: usize) -> u32 {
     u32::try_from(index).expect("fewer than 2^32 states fit into the memory")
 }

@@ -661,7 +661,9 @@ impl Model for Moves {
         let mut inboxes = state.inboxes.iter().take(self.bounds.members);
         match property {
             Property::OneRow => inboxes.all(|inbox| inbox.committed().len() == 1),
-            Property::OnlyUp => inboxes.all(|inbox| inbox.committed().newest() == inbox.ever.newest()),
+            Property::OnlyUp => inboxes.all(|inbox| {
+                inbox.committed().newest().is_none_or(|newest| Some(newest) == inbox.ever.newest())
+            }),
             Property::CaughtUp => inboxes.all(|inbox| state.delivered.newest() <= inbox.committed().newest()),
             Property::ListedOnce => state.listing != Listing::ShowsTwo,
             Property::ListedWhereItWas => state.listing != Listing::ShowsWhatNeverWas,

@@ -193,11 +193,24 @@ struct Invocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Call {
     /// The two reads of a plan, as far as they are answered.
-    Read { has_membership: Option<bool>, newest: Option<Option<u8>> },
+    Read { has_membership: Option<bool>, newest: Option<Newest> },
     /// The write, for the first time or again.
     Write(Write),
     /// The answer to a transaction that is being committed.
     Await(Write),
+}
+
+/// The time of the newest message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Newest(Option<u8>);
+
+impl fmt::Display for Newest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(at) => write!(f, "the newest message at {at}"),
+            None => f.write_str("no message"),
+        }
+    }
 }
 
 impl Call {
@@ -405,8 +418,9 @@ impl Sends {
                     );
                 }
                 if newest.is_none() {
-                    let newest = state.messages().filter(|row| row.is_seen).map(|row| row.write.at).max();
-                    let what = format_args!("{who} finds the newest message at {newest:?}");
+                    let newest =
+                        Newest(state.messages().filter(|row| row.is_seen).map(|row| row.write.at).max());
+                    let what = format_args!("{who} finds {newest}");
                     self.read(state, invocation, (has_membership, Some(newest)), what, steps);
                 }
             }
@@ -431,11 +445,11 @@ impl Sends {
         &self,
         state: &State,
         invocation: &Invocation,
-        (has_membership, newest): (Option<bool>, Option<Option<u8>>),
+        (has_membership, newest): (Option<bool>, Option<Newest>),
         what: fmt::Arguments<'_>,
         steps: &mut Steps<State>,
     ) {
-        let (Some(is_there), Some(newest_at)) = (has_membership, newest) else {
+        let (Some(is_there), Some(Newest(newest_at))) = (has_membership, newest) else {
             let next = Call::Read { has_membership, newest };
             steps.add(state.clone().with_next(invocation, next), what);
             return;
