@@ -16,7 +16,7 @@ use super::{MessageRow, MessageText, partition_key};
 use crate::{
     backoff::Backoff,
     clock::Clock,
-    dynamodb::{Item, Table, WriteError, from_item},
+    dynamodb::{Item, Newest, Table, WriteError, from_item, sort_key},
     error::{Dependency, Error, Violation},
     idempotency::{IdempotencyKey, IdempotencyRow, RequestHash},
     message_group::{InboxRow, Membership, uuid_of_pair},
@@ -162,6 +162,8 @@ struct IntendedWrite<'a> {
     group_uuid: Uuid,
     text: &'a MessageText,
     message: MessageRow,
+    /// The newest message at the time of the plan.
+    newest: Option<SortKey>,
     idempotency: Option<IdempotencyRow>,
     /// Membership and inbox rows, when the message opens the group.
     opening: Option<(Membership, [InboxRow; 2])>,
@@ -200,6 +202,7 @@ impl<'a> IntendedWrite<'a> {
             group_uuid,
             text: &new.text,
             message: MessageRow::new(group_uuid, sk, &new.text, sender),
+            newest,
             idempotency: new
                 .idempotency_key
                 .as_ref()
@@ -225,9 +228,9 @@ impl<'a> IntendedWrite<'a> {
             let error = match self.send(table).await {
                 Ok(()) => return Ok(Outcome::Stored(self.stored())),
                 Err(WriteError::Refused { rows, cause }) => match self.judge(rows)? {
-                    Some(outcome) => return Ok(outcome),
-                    // What decides was locked by another transaction: it is seen when that has ended.
-                    None => WriteError::Busy(cause),
+                    Some(outcome) if self.can_be_read(table, &outcome).await? => return Ok(outcome),
+                    // What decides is locked by a transaction: it is seen when that has ended.
+                    _ => WriteError::Busy(cause),
                 },
                 Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
                 // What was sent before may be stored yet; a client that repeats its request will know.
@@ -263,34 +266,58 @@ impl<'a> IntendedWrite<'a> {
     }
 
     /// What a refused write means, from the rows in the way, which come in the order of [`Self::send`]; none:
-    /// nothing yet. (Inbox rows decide nothing: they are seen without the membership while the transaction that
-    /// opens the group is being committed.)
+    /// nothing yet. Rows that are locked by a transaction which is being committed are not shown, and what is stored is
+    /// not answered before all of it can be read: who reads or answers the message next must find it (I8). (Inbox rows
+    /// decide nothing: they are seen without the membership while the transaction that opens the group is being
+    /// committed.)
     fn judge(&self, rows: Vec<Option<Item>>) -> Result<Option<Outcome>, Error> {
         let mut rows = rows.into_iter();
-        if let Some(ours) = &self.idempotency
-            && let Some(item) = rows.next().flatten()
-        {
+        let idempotency = self.idempotency.as_ref().map(|ours| (ours, rows.next().flatten()));
+        let message = rows.next().flatten();
+        let membership = rows.next().flatten();
+        let group_is_seen = self.opening.is_none() || membership.is_some();
+        if let Some((ours, Some(item))) = idempotency {
             let stored: IdempotencyRow = from_item(item)?;
             if stored.request_hash != ours.request_hash {
                 return Err(Violation::IdempotencyKeyReused.into());
             }
-            return Ok(Some(Outcome::Stored(self.stored_before(stored))));
+            if stored.message_uuid != self.message.message_uuid {
+                return Ok(group_is_seen.then(|| Outcome::Stored(self.stored_before(stored))));
+            }
         }
-        if let Some(item) = rows.next().flatten() {
+        if let Some(item) = message {
             let stored: MessageRow = from_item(item)?;
             if stored.message_uuid == self.message.message_uuid {
                 // An earlier try of ours was carried out; only its answer was lost.
-                return Ok(Some(Outcome::Stored(self.stored())));
+                return Ok(group_is_seen.then(|| Outcome::Stored(self.stored())));
             }
             return Err(Error::internal("another message has the sort key of a new one"));
         }
-        if let Some(item) = rows.next().flatten() {
+        if let Some(item) = membership {
             let stored: Membership = from_item(item)?;
-            // Ours when an earlier try is being committed, so that its message is locked and can't be shown yet.
-            let ours = stored.created_sk == self.message.sk;
-            return Ok(Some(if ours { Outcome::Stored(self.stored()) } else { Outcome::GroupExists }));
+            // Ours when an earlier try is being committed: its message is locked yet.
+            return Ok((stored.created_sk != self.message.sk).then_some(Outcome::GroupExists));
         }
         Ok(None)
+    }
+
+    /// Whether the message of an outcome can be read. What an earlier request stores with its key may be seen later
+    /// than the key; that a message of this request can be read, [`Self::judge`] has seen.
+    async fn can_be_read(&self, table: &Table, outcome: &Outcome) -> Result<bool, Error> {
+        let Outcome::Stored(Stored { sent, by: StoredBy::AnEarlierRequest }) = outcome else {
+            return Ok(true);
+        };
+        let sk = SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
+        // Mostly the plan has seen it.
+        if self.newest == Some(sk) {
+            return Ok(true);
+        }
+        let sk = sk.to_string();
+        let pk = partition_key(sent.message_group_uuid);
+        // The next greater sort key that there could be.
+        let before = Some(format!("{sk}\0"));
+        let newest = table.newest(Newest { pk, before, limit: 1 }).await?;
+        Ok(newest.first().and_then(sort_key) == Some(&sk))
     }
 
     fn stored(&self) -> Stored {
@@ -350,7 +377,7 @@ mod tests {
         User { uuid: Uuid::from_u128(number), display_name: handle.clone(), handle }
     }
 
-    fn sort_key(number: u128) -> SortKey {
+    fn place(number: u128) -> SortKey {
         let created_at = "2026-11-22T09:30:00.000000Z".parse().unwrap();
         SortKey { created_at, message_uuid: Uuid::from_u128(number) }
     }
@@ -363,7 +390,7 @@ mod tests {
         to_item(row).unwrap()
     }
 
-    /// A message at `sort_key(1)` from one user to another.
+    /// A message at `place(1)` from one user to another.
     struct Send {
         sender: User,
         receiver: User,
@@ -395,13 +422,14 @@ mod tests {
         }
 
         fn write(&self, opens: bool) -> IntendedWrite<'_> {
-            let (group_uuid, sk) = (self.group_uuid(), sort_key(1));
+            let (group_uuid, sk) = (self.group_uuid(), place(1));
             let inbox_row =
                 |owner: &User, other: &User| InboxRow::new(owner.uuid, group_uuid, sk, &self.text, other);
             IntendedWrite {
                 group_uuid,
                 text: &self.text,
                 message: self.message(sk),
+                newest: None,
                 idempotency: self.key.as_ref().map(|key| self.idempotency(sk, key, "hello")),
                 opening: opens.then(|| {
                     let (sender, receiver) = (&self.sender, &self.receiver);
@@ -420,18 +448,17 @@ mod tests {
     }
 
     #[test]
-    fn a_membership_of_our_own_says_that_our_message_is_being_stored() {
+    fn a_membership_of_our_own_says_nothing_before_our_message_can_be_read() {
         let send = Send::new(None);
-        let judgement =
-            send.write(true).judge(vec![None, Some(item(send.membership(sort_key(1)))), None, None]);
-        assert_eq!(stored(judgement), Some((sort_key(1).message_uuid, StoredBy::ThisRequestWithGroup)));
+        let rows = vec![None, Some(item(send.membership(place(1)))), None, None];
+        assert!(matches!(send.write(true).judge(rows), Ok(None)));
     }
 
     #[test]
     fn a_membership_of_another_message_says_that_the_group_exists() {
         for key in [None, Some(key("once"))] {
             let send = Send::new(key);
-            let in_the_way = [None, Some(item(send.membership(sort_key(2)))), None, None];
+            let in_the_way = [None, Some(item(send.membership(place(2)))), None, None];
             let before = send.key.as_ref().map(|_| None);
             let judgement = send.write(true).judge(before.into_iter().chain(in_the_way).collect());
             assert!(matches!(judgement, Ok(Some(Outcome::GroupExists))), "{:?}", send.key);
@@ -446,19 +473,29 @@ mod tests {
             (Some(key("once")), false, StoredBy::ThisRequest),
         ] {
             let send = Send::new(key);
-            let mut rows = vec![Some(item(send.message(sort_key(1))))];
+            let mut rows = vec![Some(item(send.message(place(1))))];
             if send.key.is_some() {
                 rows.insert(0, None);
             }
+            if opens {
+                rows.push(Some(item(send.membership(place(1)))));
+            }
             let judgement = send.write(opens).judge(rows);
-            assert_eq!(stored(judgement), Some((sort_key(1).message_uuid, by)), "{:?}", send.key);
+            assert_eq!(stored(judgement), Some((place(1).message_uuid, by)), "{:?}", send.key);
         }
+    }
+
+    #[test]
+    fn a_message_row_of_our_own_says_nothing_before_its_group_can_be_read() {
+        let send = Send::new(None);
+        let rows = vec![Some(item(send.message(place(1)))), None, None, None];
+        assert!(matches!(send.write(true).judge(rows), Ok(None)));
     }
 
     #[test]
     fn a_message_row_of_anothers_is_a_fault_of_ours() {
         let send = Send::new(None);
-        let judgement = send.write(false).judge(vec![Some(item(send.message(sort_key(2))))]);
+        let judgement = send.write(false).judge(vec![Some(item(send.message(place(2))))]);
         assert!(matches!(judgement, Err(Error::Internal(_))));
     }
 
@@ -469,16 +506,18 @@ mod tests {
         let judge = |stored: IdempotencyRow, message: Option<Item>| {
             send.write(false).judge(vec![Some(item(stored)), message])
         };
-        let earlier = send.idempotency(sort_key(2), &key, "hello");
+        let earlier = send.idempotency(place(2), &key, "hello");
         assert_eq!(
-            stored(judge(earlier.clone(), Some(item(send.message(sort_key(1)))))),
-            Some((sort_key(2).message_uuid, StoredBy::AnEarlierRequest))
+            stored(judge(earlier.clone(), Some(item(send.message(place(1)))))),
+            Some((place(2).message_uuid, StoredBy::AnEarlierRequest))
         );
+        let ours = send.idempotency(place(1), &key, "hello");
+        assert!(matches!(judge(ours.clone(), None), Ok(None)), "the message can't be read yet");
         assert_eq!(
-            stored(judge(send.idempotency(sort_key(1), &key, "hello"), None)),
-            Some((sort_key(1).message_uuid, StoredBy::ThisRequest))
+            stored(judge(ours, Some(item(send.message(place(1)))))),
+            Some((place(1).message_uuid, StoredBy::ThisRequest))
         );
-        let Err(Error::Invalid(reused)) = judge(send.idempotency(sort_key(2), &key, "other"), None) else {
+        let Err(Error::Invalid(reused)) = judge(send.idempotency(place(2), &key, "other"), None) else {
             panic!("a key may be used for two requests")
         };
         assert_eq!(reused, [Violation::IdempotencyKeyReused]);
@@ -488,13 +527,13 @@ mod tests {
     fn a_repeated_request_is_answered_as_the_earlier_one_was() {
         let key = key("once");
         let send = Send::new(Some(key.clone()));
-        let mut earlier = send.idempotency(sort_key(2), &key, "hello");
+        let mut earlier = send.idempotency(place(2), &key, "hello");
         earlier.group_uuid = Uuid::from_u128(9);
         (earlier.handle, earlier.display_name) = ("old-handle".to_owned(), "Old Name".to_owned());
         earlier.created_at = earlier.created_at.successor();
         let expected = Sent {
             message_group_uuid: Uuid::from_u128(9),
-            uuid: sort_key(2).message_uuid,
+            uuid: place(2).message_uuid,
             display_name: "Old Name".to_owned(),
             handle: "old-handle".to_owned(),
             message: "hello".parse().unwrap(),

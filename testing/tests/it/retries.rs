@@ -433,6 +433,31 @@ async fn a_conflict_beside_a_row_that_is_in_the_way_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_repeated_request_is_not_answered_before_its_message_can_be_read() {
+    // A transaction comes to be seen row by row: here the key's row before the message.
+    let world = World::new().await;
+    for way in [Way::Keyed, Way::KeyedOpening] {
+        let send = Request::new(&world, way).await;
+        let (first, _) = send.post().await;
+        let _ = world.emulator.take_calls();
+        // From the plan, and from three looks at the message itself.
+        let mut hidden = 4;
+        world.emulator.edit_answers(move |call, answer| {
+            if call.operation == "Query" && hidden > 0 {
+                hidden -= 1;
+                answer["Items"] = json!([]);
+                answer.as_object_mut().unwrap().remove("LastEvaluatedKey");
+            }
+        });
+        let (again, _) = send.post().await;
+        world.emulator.edit_answers(|_, _| ());
+        assert_eq!((again.status, &again.body), (first.status, &first.body), "{way:?}");
+        assert_eq!(send.take_writes().len(), 4, "{way:?}");
+        send.assert_stored_as_answered(&first, &format!("{way:?}"));
+    }
+}
+
+#[tokio::test]
 async fn what_can_never_succeed_fails_at_once() {
     let world = World::new().await;
     for way in Way::ALL {
