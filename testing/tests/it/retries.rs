@@ -490,6 +490,30 @@ async fn what_can_never_succeed_fails_at_once() {
 }
 
 #[tokio::test]
+async fn what_fails_after_a_write_of_which_nobody_knows_is_still_in_doubt() {
+    let world = World::new().await;
+    for way in Way::ALL {
+        let case = format!("{way:?}");
+        let send = Request::new(&world, way).await;
+        // Each of the SDK's three attempts may be carried out yet; the two tries after them were not.
+        let mut fates = VecDeque::from([
+            Refused(Status(500, "InternalServerError")),
+            Refused(Status(500, "InternalServerError")),
+            Refused(Status(500, "InternalServerError")),
+            Refused(Status(400, "TransactionConflictException")),
+            Refused(Status(400, "AccessDeniedException")),
+        ]);
+        world.emulator.judge(move |call| {
+            if call.operation == way.operation() { fates.pop_front().unwrap_or(Served) } else { Served }
+        });
+        let (answer, _) = send.post().await;
+        assert_unavailable(&answer, &case);
+        assert_eq!(send.take_writes().len(), 5, "{case}");
+        send.assert_nothing_stored(&case);
+    }
+}
+
+#[tokio::test]
 async fn when_nothing_helps_the_answer_is_503_long_before_the_functions_timeout() {
     let world = World::new().await;
     for way in Way::ALL {
@@ -512,6 +536,27 @@ async fn when_nothing_helps_the_answer_is_503_long_before_the_functions_timeout(
             assert!(writes.iter().all(|write| intended(write) == intended(&writes[0])), "{case}");
             send.assert_nothing_stored(&case);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_is_in_the_way_and_never_seen_ends_in_503_after_five_seconds() {
+    let world = World::new().await;
+    for way in [Way::Opening, Way::KeyedOpening] {
+        let case = format!("{way:?}");
+        let send = Request::new(&world, way).await;
+        world.send(&send.bob, &send.alice, "hello").await;
+        world.emulator.edit_answers(|call, answer| {
+            if call.operation == "GetItem" {
+                answer.as_object_mut().unwrap().remove("Item");
+            }
+        });
+        let (answer, elapsed) = send.post().await;
+        world.emulator.edit_answers(|_, _| ());
+        assert_unavailable(&answer, &case);
+        // The last wait, of a second at most, may begin just before.
+        assert!((5_000..=6_000).contains(&elapsed.as_millis()), "{case}: {elapsed:?}");
+        send.assert_nothing_stored(&case);
     }
 }
 
