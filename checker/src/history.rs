@@ -271,7 +271,9 @@ impl<'a> Check<'a> {
                 findings.push(format!("{:?} sorts before {greatest}", place.row.message));
             }
         }
-        findings.into_iter().for_each(|what| self.found(Anomaly::Reordered, what));
+        for what in findings {
+            self.found(Anomaly::Reordered, what);
+        }
     }
 
     fn pages_of_messages(&mut self) {

@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::indexing_slicing,
-    clippy::unwrap_used,
     reason = "for tests and experiments, in which a panic is the failure itself"
 )]
 

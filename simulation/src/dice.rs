@@ -25,7 +25,13 @@ impl Dice {
     /// True with this probability.
     #[must_use]
     pub fn chance(&self, probability: f64) -> bool {
-        self.draw(|rng| rng.f64() < probability)
+        self.share() < probability
+    }
+
+    /// A number from zero on, smaller than one.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.draw(fastrand::Rng::f64)
     }
 
     /// A number from zero on, smaller than `end`.

@@ -147,7 +147,7 @@ impl Lambda {
     /// The sequence numbers of the records that the stream handler reports; none: its environment died, or its time
     /// was over.
     pub async fn deliver(&self, batch: Batch) -> Option<Vec<String>> {
-        const LIMIT: Duration = Duration::from_secs(60);
+        const LIMIT: Duration = Duration::from_mins(1);
         let environment = self.environment(Function::StreamHandler);
         let failures = {
             let App::StreamHandler(app) = &environment.app else { panic!("another function's environment") };

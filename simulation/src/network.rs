@@ -114,7 +114,7 @@ impl Network {
                 self.write(operation, request).await
             }
             // The table is made before anything can go wrong.
-            _ => self.carry_out(&operation, &request),
+            _ => Ok(self.carry_out(&operation, &request)),
         }
     }
 
@@ -140,7 +140,7 @@ impl Network {
             }
         };
         self.leg(None).await;
-        response(answer)
+        Ok(response(answer))
     }
 
     const ANY_CALL: [Fault; 12] = [
@@ -186,11 +186,11 @@ impl Network {
             network.note(&operation, &request, fault);
             let carry_out = || network.carry_out_once(&operation, &request);
             let answer = match fault.and_then(fate) {
-                None => carry_out(),
+                None => Ok(carry_out()),
                 Some(Fate::Refused(_)) if network.planted_for_good(fault) => fail(FOR_GOOD).await,
                 Some(Fate::Refused(failure)) => fail(failure).await,
                 Some(Fate::Lost(failure)) => {
-                    let _ = carry_out();
+                    carry_out();
                     fail(if network.planted_for_good(fault) { FOR_GOOD } else { failure }).await
                 }
                 Some(Fate::Late(failure)) => {
@@ -201,7 +201,7 @@ impl Network {
                         tokio::time::sleep(time).await;
                         late.note(&operation, &request, Some(Fault::LateAfterSilence));
                         late.end(&request);
-                        let _ = late.carry_out_once(&operation, &request);
+                        late.carry_out_once(&operation, &request);
                     });
                     fail(failure).await
                 }
@@ -226,20 +226,20 @@ impl Network {
     }
 
     /// A transaction is carried out once for each token.
-    fn carry_out_once(&self, operation: &str, request: &Value) -> Answer {
+    fn carry_out_once(&self, operation: &str, request: &Value) -> HttpResponse {
         let Some(token) = request["ClientRequestToken"].as_str() else {
             return self.carry_out(operation, request);
         };
         match self.transactions.lock().unwrap().get(token) {
-            Some(true) => return Ok(http_response(200, "{}".to_owned())),
+            Some(true) => return http_response(200, "{}".to_owned()),
             Some(false) => {
                 self.faults.count(Fault::TransactionInProgress);
-                return Ok(status(400, "TransactionInProgressException"));
+                return status(400, "TransactionInProgressException");
             }
             None => {}
         }
         let answer = self.carry_out(operation, request);
-        if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+        if answer.status().is_success() {
             self.transactions.lock().unwrap().insert(token.to_owned(), true);
         }
         answer
@@ -260,10 +260,10 @@ impl Network {
         }
     }
 
-    fn carry_out(&self, operation: &str, request: &Value) -> Answer {
+    fn carry_out(&self, operation: &str, request: &Value) -> HttpResponse {
         match self.lock_and_carry_out(operation, request) {
-            Ok(answer) => Ok(http_response(200, answer.to_string())),
-            Err((status, body)) => Ok(http_response(status, self.hide_rows(body))),
+            Ok(answer) => http_response(200, answer.to_string()),
+            Err((status, body)) => http_response(status, self.hide_rows(body)),
         }
     }
 
@@ -443,11 +443,11 @@ fn status(code: u16, name: &str) -> HttpResponse {
     http_response(code, json!({"__type": name, "message": "on order"}).to_string())
 }
 
-fn response(answer: Result<Value, (u16, String)>) -> Answer {
-    Ok(match answer {
+fn response(answer: Result<Value, (u16, String)>) -> HttpResponse {
+    match answer {
         Ok(answer) => http_response(200, answer.to_string()),
         Err((status, body)) => http_response(status, body),
-    })
+    }
 }
 
 fn http_response(status: u16, body: String) -> HttpResponse {

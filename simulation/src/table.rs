@@ -18,13 +18,16 @@ pub struct Table {
     /// How often each partition was changed.
     changes: HashMap<String, u64>,
     /// The index, by group and key: what there is to be seen, and from when on.
-    index: HashMap<String, BTreeMap<Key, Vec<(Instant, Option<Value>)>>>,
+    index: HashMap<String, BTreeMap<Key, Versions>>,
     inboxes: BTreeMap<(String, String), BTreeSet<String>>,
     /// Rows as the stream has them, in the order of their commits.
     stream: Vec<Value>,
     commits: u64,
     broken: Vec<String>,
 }
+
+/// A row, or none, from some moment on: in the order of the moments.
+type Versions = Vec<(Instant, Option<Value>)>;
 
 /// One change of a row.
 enum Change {

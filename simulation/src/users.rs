@@ -30,7 +30,7 @@ pub enum Health {
 /// The database.
 #[derive(Clone)]
 pub struct Users {
-    users: Arc<Vec<SignedUp>>,
+    signed_up: Arc<Vec<SignedUp>>,
     health: Arc<Mutex<Health>>,
     faults: Faults,
     dice: Dice,
@@ -49,7 +49,7 @@ impl Users {
     /// A database of `users`.
     #[must_use]
     pub fn new(users: Vec<SignedUp>, faults: Faults, dice: Dice) -> Self {
-        Self { users: Arc::new(users), health: Arc::default(), faults, dice }
+        Self { signed_up: Arc::new(users), health: Arc::default(), faults, dice }
     }
 
     /// From now on the database is like this.
@@ -136,9 +136,10 @@ impl Users {
     }
 
     fn answer(&self, statement: &str, parameters: &[String], answer: &mut BytesMut) {
-        let by_subject = |subject: &String| self.users.iter().find(|user| user.subject == *subject);
-        let by_handle =
-            |handle: &String| self.users.iter().find(|user| user.user.handle.eq_ignore_ascii_case(handle));
+        let by_subject = |subject: &String| self.signed_up.iter().find(|user| user.subject == *subject);
+        let by_handle = |handle: &String| {
+            self.signed_up.iter().find(|user| user.user.handle.eq_ignore_ascii_case(handle))
+        };
         let names = |user: &User| {
             vec![
                 Bytes::copy_from_slice(user.uuid.as_bytes()),
@@ -146,8 +147,6 @@ impl Users {
                 Bytes::from(user.display_name.clone()),
             ]
         };
-        const NAMES: [(&str, Type); 3] =
-            [("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)];
         let (columns, rows): (Vec<_>, Vec<_>) = match (statement, parameters) {
             (UUID, [subject]) => {
                 let uuid = |user: &SignedUp| vec![Bytes::copy_from_slice(user.user.uuid.as_bytes())];
@@ -198,6 +197,9 @@ impl Users {
         message(answer, b'C', |body| body.put_slice(b"SELECT\0"));
     }
 }
+
+/// The columns of a user.
+const NAMES: [(&str, Type); 3] = [("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)];
 
 const UUID: &str = include_str!("../../sql/users/uuid_from_cognito_user_id.sql");
 const SENDER: &str = include_str!("../../sql/users/from_cognito_user_id.sql");

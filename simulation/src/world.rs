@@ -25,6 +25,7 @@ use crate::{
     people::People,
     planted::Planted,
     stream::Mapping,
+    table::Table,
     users::{Health, SignedUp, Users},
 };
 
@@ -48,14 +49,17 @@ impl Faults {
             let most = match fault {
                 Fault::ShortPage => 1.0,
                 Fault::CommitWithinPage | Fault::Reordered | Fault::Redelivery => 0.5,
-                Fault::ConflictHidesRows | Fault::IndexGoesBack => 0.3,
+                Fault::ConflictHidesRows
+                | Fault::IndexGoesBack
+                | Fault::KilledSending
+                | Fault::KilledMoving
+                | Fault::KilledListing => 0.3,
                 Fault::SilenceBefore | Fault::SilenceAfter | Fault::LateAfterSilence => 0.04,
                 Fault::TransactionConflict | Fault::WriteConflict => 0.15,
-                Fault::KilledSending | Fault::KilledMoving | Fault::KilledListing => 0.3,
                 Fault::PostgresSlow | Fault::KeySetDown | Fault::KeySetSlow | Fault::KeySetGarbage => 0.4,
                 _ => 0.08,
             };
-            if calm || dice.chance(0.5) { 0.0 } else { most * dice.between(1, 100) as f64 / 100.0 }
+            if calm || dice.chance(0.5) { 0.0 } else { most * dice.share() }
         };
         let probabilities = Fault::ALL.map(probability);
         Self(Arc::new(Mutex::new(State { counts: Counts::default(), probabilities, off: true })))
@@ -184,14 +188,14 @@ impl World {
         delivering.abort();
         world.judge().await;
 
-        let stored = invariants::messages(&world.lambda.network.table(|table| table.rows()));
+        let stored = invariants::messages(&world.lambda.network.table(Table::rows));
         Outcome {
             seed,
             faults: world.faults.counts(),
             trace: world.lambda.network.trace(),
             answers: world.people.answers(),
             messages: stored.values().map(Vec::len).sum(),
-            commits: world.lambda.network.table(|table| table.commits()),
+            commits: world.lambda.network.table(Table::commits),
             time: start.elapsed(),
             violations: world.violations,
         }
@@ -206,7 +210,7 @@ impl World {
                 sleep(Duration::from_millis(200)).await;
             }
         };
-        if timeout(Duration::from_secs(600), rest).await.is_err() {
+        if timeout(Duration::from_mins(10), rest).await.is_err() {
             self.violations.push("I11: the inboxes do not catch up".to_owned());
         }
         // The index catches up, too.
@@ -214,7 +218,7 @@ impl World {
     }
 
     async fn judge(&mut self) {
-        let commits = |world: &Self| world.lambda.network.table(|table| table.commits());
+        let commits = |world: &Self| world.lambda.network.table(Table::commits);
         let written = commits(self);
         if !self.mapping.deliver_all_again().await {
             self.violations.push("I11: a redelivery failed, with all well".to_owned());
@@ -231,7 +235,7 @@ impl World {
             self.violations.push("a redelivery or a list wrote something".to_owned());
         }
 
-        let rows = self.lambda.network.table(|table| table.rows());
+        let rows = self.lambda.network.table(Table::rows);
         self.lambda.network.table(|table| {
             self.violations.extend_from_slice(table.broken());
             if !table.agrees_with_database() {
