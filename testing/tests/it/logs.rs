@@ -208,7 +208,7 @@ async fn a_message_is_sent_or_replayed_and_may_open_a_group() {
       "duration_ms":MS,"user_uuid":"0195b5a0-0000-7000-8000-000000000001",
       "group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
       "message_uuid":"01a20297-4dc0-7fcd-9d7b-39a820e2f465",
-      "read_request_units":2.0,"write_request_units":0.0,"MessagesReplayed":1.0,"ReadRequestUnits":2.0,
+      "read_request_units":3.0,"write_request_units":0.0,"MessagesReplayed":1.0,"ReadRequestUnits":3.0,
       "FunctionName":"cruddur-create-message",
       "_aws":{"Timestamp":1795339800000,"CloudWatchMetrics":[{"Namespace":"CruddurMessages","Dimensions":[["FunctionName"]],
       "Metrics":[{"Name":"MessagesReplayed","Unit":"Count"},
