@@ -20,6 +20,8 @@ stop_all() {
     local child
     for child in "${children[@]}"; do
         kill "$child" 2>/dev/null || true
+        # One that was stopped would not hear it.
+        kill -CONT "$child" 2>/dev/null || true
     done
     [[ -e $scratch/postgres/postmaster.pid ]] && stop_postgres
     for child in "${children[@]}"; do
