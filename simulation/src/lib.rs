@@ -24,6 +24,7 @@ pub mod planted;
 pub mod stream;
 pub mod table;
 pub mod users;
+pub mod wire;
 pub mod world;
 
 pub use self::{

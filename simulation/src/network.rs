@@ -14,7 +14,6 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, time::Instant};
 
@@ -23,6 +22,7 @@ use crate::{
     fault::Fault,
     planted::Planted,
     table::{Table, text},
+    wire,
     world::Faults,
 };
 
@@ -231,10 +231,10 @@ impl Network {
             return self.carry_out(operation, request);
         };
         match self.transactions.lock().unwrap().get(token) {
-            Some(true) => return http_response(200, "{}".to_owned()),
+            Some(true) => return wire::response(200, "{}".to_owned()),
             Some(false) => {
                 self.faults.count(Fault::TransactionInProgress);
-                return status(400, "TransactionInProgressException");
+                return wire::failure(400, "TransactionInProgressException");
             }
             None => {}
         }
@@ -262,8 +262,8 @@ impl Network {
 
     fn carry_out(&self, operation: &str, request: &Value) -> HttpResponse {
         match self.lock_and_carry_out(operation, request) {
-            Ok(answer) => http_response(200, answer.to_string()),
-            Err((status, body)) => http_response(status, self.hide_rows(body)),
+            Ok(answer) => wire::response(200, answer.to_string()),
+            Err((status, body)) => wire::response(status, self.hide_rows(body)),
         }
     }
 
@@ -424,35 +424,18 @@ fn fate(fault: Fault) -> Option<Fate> {
 
 async fn fail(failure: Failure) -> Answer {
     match failure {
-        Failure::Status(code, name) => Ok(status(code, name)),
-        Failure::Cancelled(code) => {
-            let body = json!({
-                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-                "Message": "on order",
-                "CancellationReasons": [{"Code": "None"}, {"Code": code}],
-            });
-            Ok(http_response(400, body.to_string()))
-        }
-        Failure::Reset => Err(ConnectorError::io("connection reset on order".into())),
+        Failure::Status(status, code) => Ok(wire::failure(status, code)),
+        Failure::Cancelled(code) => Ok(wire::cancelled(&["None", code])),
+        Failure::Reset => Err(wire::reset()),
         Failure::Silence => std::future::pending().await,
     }
 }
 
-fn status(code: u16, name: &str) -> HttpResponse {
-    let name = format!("com.amazonaws.dynamodb.v20120810#{name}");
-    http_response(code, json!({"__type": name, "message": "on order"}).to_string())
-}
-
 fn response(answer: Result<Value, (u16, String)>) -> HttpResponse {
     match answer {
-        Ok(answer) => http_response(200, answer.to_string()),
-        Err((status, body)) => http_response(status, body),
+        Ok(answer) => wire::response(200, answer.to_string()),
+        Err((status, body)) => wire::response(status, body),
     }
-}
-
-fn http_response(status: u16, body: String) -> HttpResponse {
-    let response = http::Response::builder().status(status).body(SdkBody::from(body)).unwrap();
-    HttpResponse::try_from(response).unwrap()
 }
 
 impl HttpClient for Network {

@@ -6,7 +6,7 @@ use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::lambda::TABLE;
+use crate::{lambda::TABLE, wire::dispatch};
 
 /// The keys of a row.
 pub type Key = (String, String);
@@ -250,31 +250,4 @@ fn changes(operation: &str, request: &Value) -> Vec<Change> {
         }
         _ => vec![],
     }
-}
-
-fn dispatch(database: &Database, operation: &str, request: Value) -> Result<Value, DynoxideError> {
-    macro_rules! operations {
-        ($($name:literal => $method:ident),* $(,)?) => {
-            match operation {
-                $($name => {
-                    let request = serde_json::from_value(request).unwrap();
-                    serde_json::to_value(database.$method(request)?).unwrap()
-                })*
-                _ => panic!("{operation} is not among the operations that the simulation knows"),
-            }
-        };
-    }
-    Ok(operations! {
-        "CreateTable" => create_table,
-        "DeleteItem" => delete_item,
-        "DescribeTable" => describe_table,
-        "DescribeTimeToLive" => describe_time_to_live,
-        "GetItem" => get_item,
-        "PutItem" => put_item,
-        "Query" => query,
-        "Scan" => scan,
-        "TransactWriteItems" => transact_write_items,
-        "UpdateItem" => update_item,
-        "UpdateTimeToLive" => update_time_to_live,
-    })
 }

@@ -13,9 +13,9 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
+use simulation::wire::{self, dispatch};
 use tokio::time::Instant;
 
 use crate::policy::{Iam, Policy, Refusal};
@@ -218,7 +218,7 @@ impl Emulator {
         }
         if let Err(refusal) = judgement {
             self.state.lock().unwrap().calls.push(call);
-            return Ok(http_response(Refusal::STATUS, refusal.body()));
+            return Ok(wire::response(Refusal::STATUS, refusal.body()));
         }
         let carry_out = |call: &Call| dispatch(&self.database, &call.operation, call.request.clone());
         let failure = match fate {
@@ -230,7 +230,7 @@ impl Emulator {
                 }
                 call.answer = answer.as_ref().ok().cloned();
                 state.calls.push(call);
-                return Ok(response(answer));
+                return Ok(answer_of(answer));
             }
             Fate::Refused(failure) => failure,
             Fate::Lost(failure) => {
@@ -302,62 +302,18 @@ impl fmt::Debug for Emulator {
     }
 }
 
-fn dispatch(database: &Database, operation: &str, request: Value) -> Result<Value, DynoxideError> {
-    macro_rules! operations {
-        ($($name:literal => $method:ident),* $(,)?) => {
-            match operation {
-                $($name => {
-                    let request = serde_json::from_value(request).unwrap();
-                    serde_json::to_value(database.$method(request)?).unwrap()
-                })*
-                _ => panic!("{operation} is not among the operations that tests know"),
-            }
-        };
-    }
-    Ok(operations! {
-        "BatchGetItem" => batch_get_item,
-        "CreateTable" => create_table,
-        "DeleteItem" => delete_item,
-        "DescribeTable" => describe_table,
-        "DescribeTimeToLive" => describe_time_to_live,
-        "GetItem" => get_item,
-        "PutItem" => put_item,
-        "Query" => query,
-        "Scan" => scan,
-        "TransactWriteItems" => transact_write_items,
-        "UpdateItem" => update_item,
-        "UpdateTimeToLive" => update_time_to_live,
-    })
-}
-
-fn response(answer: Result<Value, DynoxideError>) -> HttpResponse {
+fn answer_of(answer: Result<Value, DynoxideError>) -> HttpResponse {
     match answer {
-        Ok(answer) => http_response(200, answer.to_string()),
-        Err(error) => http_response(error.status_code(), error.to_json()),
+        Ok(answer) => wire::response(200, answer.to_string()),
+        Err(error) => wire::response(error.status_code(), error.to_json()),
     }
 }
 
 async fn fail(failure: Failure) -> Result<HttpResponse, ConnectorError> {
-    let error = |name: &str| format!("com.amazonaws.dynamodb.v20120810#{name}");
     match failure {
-        Failure::Status(status, code) => {
-            Ok(http_response(status, json!({"__type": error(code), "message": "on order"}).to_string()))
-        }
-        Failure::Cancelled(reasons) => {
-            let reasons = reasons.iter().map(|code| json!({"Code": code})).collect::<Vec<_>>();
-            let body = json!({
-                "__type": error("TransactionCanceledException"),
-                "Message": "on order",
-                "CancellationReasons": reasons,
-            });
-            Ok(http_response(400, body.to_string()))
-        }
-        Failure::Reset => Err(ConnectorError::io("connection reset on order".into())),
+        Failure::Status(status, code) => Ok(wire::failure(status, code)),
+        Failure::Cancelled(reasons) => Ok(wire::cancelled(reasons)),
+        Failure::Reset => Err(wire::reset()),
         Failure::Silence => std::future::pending().await,
     }
-}
-
-fn http_response(status: u16, body: String) -> HttpResponse {
-    let response = http::Response::builder().status(status).body(SdkBody::from(body)).unwrap();
-    HttpResponse::try_from(response).unwrap()
 }
