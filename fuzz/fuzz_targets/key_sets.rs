@@ -1,5 +1,5 @@
-//! Key sets. A key is there exactly when one of the set with its `kid` is an RSA key of 2048 bits or more that may sign
-//! (design, section 6), and no other key of the set hides it.
+//! Key sets. A key is there exactly when one of the set with its `kid` is an RSA key that can verify and may sign: modulus and
+//! exponent are odd, of 2048 to 8192 and of 2 to 33 bits (design, section 6). No other key of the set hides it.
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -10,9 +10,11 @@ use serde_json::Value;
 
 fn is_usable(key: &Value) -> bool {
     let number = |name: &str| URL_SAFE_NO_PAD.decode(key.get(name)?.as_str()?).ok();
-    let bits = |number: Vec<u8>| {
-        let bytes: Vec<u8> = number.into_iter().skip_while(|byte| *byte == 0).collect();
-        8 * bytes.len() - bytes.first().map_or(0, |first| first.leading_zeros() as usize)
+    let is_odd_with_bits = |number: &[u8], least: usize, greatest: usize| {
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let first = number.get(zeros).map_or(0, |first| first.leading_zeros() as usize);
+        let bits = 8 * (number.len() - zeros) - first;
+        number.last().is_some_and(|last| last & 1 == 1) && (least..=greatest).contains(&bits)
     };
     let is_absent_or = |name: &str, value: &str| match key.get(name) {
         None | Some(Value::Null) => true,
@@ -22,8 +24,8 @@ fn is_usable(key: &Value) -> bool {
         && key["kid"].is_string()
         && is_absent_or("use", "sig")
         && is_absent_or("alg", "RS256")
-        && number("n").is_some_and(|modulus| bits(modulus) >= 2048)
-        && number("e").is_some()
+        && number("n").is_some_and(|modulus| is_odd_with_bits(&modulus, 2_048, 8_192))
+        && number("e").is_some_and(|exponent| is_odd_with_bits(&exponent, 2, 33))
 }
 
 fn number(first: u8) -> String {

@@ -149,6 +149,7 @@ pub static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
         table: table(),
         clock: clock(),
         random: Random::from_fn(|bytes| bytes.fill(0)),
+        send_limit: None,
     },
     show_user: show_user::App { users: users() },
 });
