@@ -6,9 +6,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
+    ops::Bound,
 };
 
-use cruddur::{message::MessageRow, sort_key::SortKey};
+use cruddur::{message::MessageRow, sort_key::SortKey, timestamp::Timestamp};
 use uuid::Uuid;
 
 /// A point in the order of what clients did. Two things that happened one after the other have different moments.
@@ -80,7 +81,7 @@ pub struct Groups {
     /// When it was answered.
     pub ended: Moment,
     /// The groups and the times they stand at, newest first.
-    pub rows: Vec<(Uuid, cruddur::timestamp::Timestamp)>,
+    pub rows: Vec<(Uuid, Timestamp)>,
 }
 
 /// What must not be.
@@ -152,6 +153,11 @@ impl<'a> Stored<'a> {
             }
         }
         Self { by_text, by_group }
+    }
+
+    /// The messages of a group, in their order.
+    fn of(&self, group: Uuid) -> &'a [MessageRow] {
+        self.by_group.get(&group).map_or(&[], Vec::as_slice)
     }
 
     fn with_text(&self, text: &str) -> &[Place<'a>] {
@@ -277,16 +283,23 @@ impl<'a> Check<'a> {
     }
 
     fn pages_of_messages(&mut self) {
-        // By group: what pages that end before this moment have to show.
-        let mut known = HashMap::<Uuid, Vec<(Moment, SortKey)>>::new();
+        // By group and message, the first moment after which a page has to show it.
+        type Known = HashMap<Uuid, BTreeMap<SortKey, Moment>>;
+        fn learn(known: &mut Known, group: Uuid, sk: SortKey, moment: Moment) {
+            let since = known.entry(group).or_default().entry(sk).or_insert(moment);
+            *since = moment.min(*since);
+        }
+        let mut acknowledged = Known::new();
         for send in &self.history.sends {
             if let Some((moment, Outcome::Acknowledged(group, sk))) = &send.ended {
-                known.entry(*group).or_default().push((*moment, *sk));
+                learn(&mut acknowledged, *group, *sk, *moment);
             }
         }
-        let acknowledged = known.clone();
+        let mut shown_before = Known::new();
         for page in &self.history.messages {
-            known.entry(page.group).or_default().extend(page.rows.iter().map(|(sk, _)| (page.ended, *sk)));
+            for (sk, _) in &page.rows {
+                learn(&mut shown_before, page.group, *sk, page.ended);
+            }
         }
         for page in &self.history.messages {
             let shown = page.rows.iter().map(|(sk, _)| *sk).collect::<BTreeSet<_>>();
@@ -297,25 +310,25 @@ impl<'a> Check<'a> {
             if !page.rows.is_sorted() {
                 self.found(Anomaly::Phantom, format!("{title}: not from the oldest to the newest"));
             }
-            let of_group = self.stored.by_group.get(&page.group).map_or(&[][..], Vec::as_slice);
+            let of_group = self.stored.of(page.group);
             for (sk, text) in &page.rows {
-                let there = of_group.iter().any(|row| row.sk == *sk && row.message == *text);
-                if !there {
+                let place = of_group.binary_search_by_key(sk, |row| row.sk);
+                if !place.is_ok_and(|place| of_group[place].message == *text) {
                     self.found(Anomaly::Phantom, format!("{title}: {sk} {text:?} is not there"));
                 }
             }
             // A full page shows the newest only.
             let from = (page.rows.len() >= page.limit).then(|| shown.first().copied()).flatten();
-            let expected = |known: &HashMap<Uuid, Vec<(Moment, SortKey)>>| {
-                let of_group = known.get(&page.group).map_or(&[][..], Vec::as_slice);
-                let before = of_group.iter().filter(|(moment, _)| *moment < page.begun);
-                before
-                    .map(|(_, sk)| *sk)
-                    .find(|sk| from.is_none_or(|from| *sk >= from) && !shown.contains(sk))
+            let missing = |known: &Known| {
+                let mut expected = known
+                    .get(&page.group)?
+                    .range((from.map_or(Bound::Unbounded, Bound::Included), Bound::Unbounded));
+                let missing = expected.find(|(sk, since)| **since < page.begun && !shown.contains(sk));
+                missing.map(|(sk, _)| *sk)
             };
-            if let Some(sk) = expected(&acknowledged) {
+            if let Some(sk) = missing(&acknowledged) {
                 self.found(Anomaly::Missing, format!("{title}: {sk} was acknowledged before"));
-            } else if let Some(sk) = expected(&known) {
+            } else if let Some(sk) = missing(&shown_before) {
                 self.found(Anomaly::NonMonotonic, format!("{title}: {sk} was shown before"));
             }
         }
@@ -334,25 +347,32 @@ impl<'a> Check<'a> {
                 self.found(Anomaly::Phantom, format!("{title}: not from the newest to the oldest"));
             }
             for (group, created_at) in &page.rows {
-                let of_group = self.stored.by_group.get(group).map_or(&[][..], Vec::as_slice);
-                if !of_group.iter().any(|row| row.sk.created_at == *created_at) {
+                let of_group = self.stored.of(*group);
+                let place = of_group.partition_point(|row| row.sk.created_at < *created_at);
+                if of_group.get(place).is_none_or(|row| row.sk.created_at != *created_at) {
                     self.found(Anomaly::Phantom, format!("{title}: {group} is at no message"));
                 }
             }
         }
-        for pages in by_reader.into_values() {
-            for later in &pages {
-                let place = |page: &Groups, group: &Uuid| {
-                    page.rows.iter().find(|(other, _)| other == group).map(|(_, created_at)| *created_at)
-                };
-                let back = pages.iter().filter(|earlier| earlier.ended < later.begun).find_map(|earlier| {
-                    let moved_back = |(group, before): &&(Uuid, _)| {
-                        place(later, group).is_some_and(|after| after < *before)
-                    };
-                    earlier.rows.iter().find(moved_back)
+        for (reader, pages) in by_reader {
+            let mut by_end = pages.clone();
+            by_end.sort_by_key(|page| page.ended);
+            let mut by_end = by_end.into_iter().peekable();
+            let mut by_begin = pages;
+            by_begin.sort_by_key(|page| page.begun);
+            // Where pages that ended before have shown each group at the latest.
+            let mut shown_before = HashMap::<Uuid, Timestamp>::new();
+            for page in by_begin {
+                while let Some(earlier) = by_end.next_if(|earlier| earlier.ended < page.begun) {
+                    for (group, created_at) in &earlier.rows {
+                        let latest = shown_before.entry(*group).or_insert(*created_at);
+                        *latest = (*created_at).max(*latest);
+                    }
+                }
+                let back = page.rows.iter().find_map(|(group, created_at)| {
+                    shown_before.get(group).filter(|before| created_at < before).map(|before| (group, before))
                 });
                 if let Some((group, before)) = back {
-                    let reader = later.reader;
                     self.found(
                         Anomaly::NonMonotonic,
                         format!("{group} was at {before} in the inbox of {reader}, and then before"),

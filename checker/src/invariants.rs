@@ -17,59 +17,77 @@ use uuid::Uuid;
 /// Each finding begins with the invariant's name, or with `row` where a row has not the shape of section 2.
 #[must_use]
 pub fn check(rows: &[Value]) -> Vec<String> {
-    let mut table = Contents::default();
-    for row in rows {
-        table.read(row);
-    }
-    table.check_messages();
-    table.check_memberships();
-    table.check_inboxes();
-    table.check_idempotency_rows();
-    table.broken
+    Contents::of(rows).check()
 }
 
 /// What is broken in `rows` when every message was delivered to the stream handler: [`check`], and the inbox
 /// rows stand at the newest message (I3).
 #[must_use]
 pub fn check_at_rest(rows: &[Value]) -> Vec<String> {
-    let mut table = Contents::default();
-    for row in rows {
-        table.read(row);
-    }
-    let mut broken = check(rows);
-    for inbox in &table.inboxes {
-        let newest = table.messages.get(&inbox.message_group_uuid).and_then(|group| group.keys().next_back());
-        if newest.is_some_and(|newest| *newest != inbox.sk) {
-            broken.push(format!("I3: {} {} is not at its group's newest message", inbox.pk, inbox.sk));
-        }
-    }
-    broken
+    Contents::of(rows).check_at_rest()
 }
 
 /// The messages in `rows`, by their groups and in their order.
 #[must_use]
 pub fn messages(rows: &[Value]) -> BTreeMap<Uuid, Vec<MessageRow>> {
-    let mut table = Contents::default();
-    for row in rows {
-        table.read(row);
-    }
-    table.messages.into_iter().map(|(group, messages)| (group, messages.into_values().collect())).collect()
+    Contents::of(rows).into_messages()
 }
 
+/// A table row by row, for one that is too large to be held as items.
 #[derive(Default)]
-struct Contents {
+pub struct Contents {
     messages: BTreeMap<Uuid, BTreeMap<SortKey, MessageRow>>,
     memberships: BTreeMap<Uuid, Membership>,
     inboxes: Vec<InboxRow>,
     idempotency_rows: Vec<IdempotencyRow>,
+    /// Rows that have not the shape of section 2.
+    unread: Vec<String>,
     broken: Vec<String>,
 }
 
 impl Contents {
-    fn read(&mut self, row: &Value) {
+    fn of(rows: &[Value]) -> Self {
+        let mut contents = Self::default();
+        rows.iter().for_each(|row| contents.read(row));
+        contents
+    }
+
+    /// Takes in a row, an item in DynamoDB's JSON.
+    pub fn read(&mut self, row: &Value) {
         if let Err(broken) = self.try_read(row) {
-            self.broken.push(format!("row: {broken}: {row}"));
+            self.unread.push(format!("row: {broken}: {row}"));
         }
+    }
+
+    /// [`check`]
+    #[must_use]
+    pub fn check(&mut self) -> Vec<String> {
+        self.broken.clone_from(&self.unread);
+        self.check_messages();
+        self.check_memberships();
+        self.check_inboxes();
+        self.check_idempotency_rows();
+        std::mem::take(&mut self.broken)
+    }
+
+    /// [`check_at_rest`]
+    #[must_use]
+    pub fn check_at_rest(&mut self) -> Vec<String> {
+        let mut broken = self.check();
+        for inbox in &self.inboxes {
+            let newest =
+                self.messages.get(&inbox.message_group_uuid).and_then(|group| group.keys().next_back());
+            if newest.is_some_and(|newest| *newest != inbox.sk) {
+                broken.push(format!("I3: {} {} is not at its group's newest message", inbox.pk, inbox.sk));
+            }
+        }
+        broken
+    }
+
+    /// [`messages`]
+    #[must_use]
+    pub fn into_messages(self) -> BTreeMap<Uuid, Vec<MessageRow>> {
+        self.messages.into_iter().map(|(group, rows)| (group, rows.into_values().collect())).collect()
     }
 
     fn try_read(&mut self, item: &Value) -> Result<(), String> {
