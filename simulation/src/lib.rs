@@ -14,6 +14,7 @@
 )]
 
 pub mod dice;
+pub mod fate;
 pub mod fault;
 pub mod key_set;
 pub mod lambda;

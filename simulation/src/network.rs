@@ -19,6 +19,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     dice::Dice,
+    fate::{Answer, Failure, Fate, fate, faults_of},
     fault::Fault,
     planted::Planted,
     table::{Table, text},
@@ -48,27 +49,6 @@ pub struct Trace {
     hash: u64,
     /// Calls that arrived.
     pub calls: u64,
-}
-
-type Answer = Result<HttpResponse, ConnectorError>;
-
-/// What becomes of a write.
-#[derive(Clone, Copy)]
-enum Fate {
-    /// It is not carried out, and this is the answer.
-    Refused(Failure),
-    /// It is carried out, and this is the answer.
-    Lost(Failure),
-    /// It is carried out later, and this is the answer.
-    Late(Failure),
-}
-
-#[derive(Clone, Copy)]
-enum Failure {
-    Status(u16, &'static str),
-    Cancelled(&'static str),
-    Reset,
-    Silence,
 }
 
 impl Network {
@@ -119,13 +99,13 @@ impl Network {
     }
 
     async fn read(&self, operation: &str, caller: &str, request: Value) -> Answer {
-        let fault = self.faults.strike(&self.dice, &Self::ANY_CALL);
+        let fault = self.faults.strike(&self.dice, &faults_of(operation));
         self.leg(fault).await;
         if let Some(fault) = fault
             && let Some(Fate::Refused(failure) | Fate::Lost(failure)) = fate(fault)
         {
             self.note(operation, &request, Some(fault));
-            return fail(failure).await;
+            return failure.answer().await;
         }
         let answer = match operation {
             "Query" if request.get("IndexName").is_some() => Ok(self.query_index(&request)),
@@ -143,26 +123,6 @@ impl Network {
         Ok(response(answer))
     }
 
-    const ANY_CALL: [Fault; 12] = [
-        Fault::ThroughputExceeded,
-        Fault::Throttled,
-        Fault::RequestLimitExceeded,
-        Fault::ErrorBefore,
-        Fault::ErrorAfter,
-        Fault::UnavailableBefore,
-        Fault::UnavailableAfter,
-        Fault::ResetBefore,
-        Fault::ResetAfter,
-        Fault::SilenceBefore,
-        Fault::SilenceAfter,
-        Fault::Slow,
-    ];
-
-    const ANY_WRITE: [Fault; 2] = [Fault::LateAfterReset, Fault::LateAfterSilence];
-
-    const ANY_TRANSACTION: [Fault; 3] =
-        [Fault::TransactionConflict, Fault::TransactionThrottled, Fault::TransactionThroughputExceeded];
-
     /// Half of the way.
     async fn leg(&self, fault: Option<Fault>) {
         let (least, greatest) = if fault == Some(Fault::Slow) { (1_000, 1_900) } else { (0, 9) };
@@ -172,13 +132,7 @@ impl Network {
 
     /// Once a write is sent, it goes its way whatever becomes of the caller.
     async fn write(&self, operation: String, request: Value) -> Answer {
-        let kind = if operation == "TransactWriteItems" {
-            &Self::ANY_TRANSACTION[..]
-        } else {
-            &[Fault::WriteConflict][..]
-        };
-        let fault =
-            self.faults.strike(&self.dice, &[&Self::ANY_CALL[..], &Self::ANY_WRITE[..], kind].concat());
+        let fault = self.faults.strike(&self.dice, &faults_of(&operation));
         let (answered, answer) = oneshot::channel();
         let network = self.clone();
         tokio::spawn(async move {
@@ -187,11 +141,12 @@ impl Network {
             let carry_out = || network.carry_out_once(&operation, &request);
             let answer = match fault.and_then(fate) {
                 None => Ok(carry_out()),
-                Some(Fate::Refused(_)) if network.planted_for_good(fault) => fail(FOR_GOOD).await,
-                Some(Fate::Refused(failure)) => fail(failure).await,
+                Some(Fate::Refused(_)) if network.planted_for_good(fault) => FOR_GOOD.answer().await,
+                Some(Fate::Refused(failure)) => failure.answer().await,
                 Some(Fate::Lost(failure)) => {
                     carry_out();
-                    fail(if network.planted_for_good(fault) { FOR_GOOD } else { failure }).await
+                    let failure = if network.planted_for_good(fault) { FOR_GOOD } else { failure };
+                    failure.answer().await
                 }
                 Some(Fate::Late(failure)) => {
                     network.begin(&request);
@@ -203,7 +158,7 @@ impl Network {
                         late.end(&request);
                         late.carry_out_once(&operation, &request);
                     });
-                    fail(failure).await
+                    failure.answer().await
                 }
             };
             network.leg(None).await;
@@ -393,43 +348,6 @@ impl Network {
 
 /// What DynamoDB says of a request that it will never carry out.
 const FOR_GOOD: Failure = Failure::Status(400, "ValidationException");
-
-/// What a fault makes of a write.
-fn fate(fault: Fault) -> Option<Fate> {
-    use Failure::{Cancelled, Reset, Silence, Status};
-    use Fate::{Late, Lost, Refused};
-    const ERROR: Failure = Status(500, "InternalServerError");
-    const UNAVAILABLE: Failure = Status(503, "ServiceUnavailable");
-    Some(match fault {
-        Fault::ThroughputExceeded => Refused(Status(400, "ProvisionedThroughputExceededException")),
-        Fault::Throttled => Refused(Status(400, "ThrottlingException")),
-        Fault::RequestLimitExceeded => Refused(Status(400, "RequestLimitExceeded")),
-        Fault::TransactionThrottled => Refused(Cancelled("ThrottlingError")),
-        Fault::TransactionThroughputExceeded => Refused(Cancelled("ProvisionedThroughputExceeded")),
-        Fault::TransactionConflict => Refused(Cancelled("TransactionConflict")),
-        Fault::WriteConflict => Refused(Status(400, "TransactionConflictException")),
-        Fault::ErrorBefore => Refused(ERROR),
-        Fault::ErrorAfter => Lost(ERROR),
-        Fault::UnavailableBefore => Refused(UNAVAILABLE),
-        Fault::UnavailableAfter => Lost(UNAVAILABLE),
-        Fault::ResetBefore => Refused(Reset),
-        Fault::ResetAfter => Lost(Reset),
-        Fault::SilenceBefore => Refused(Silence),
-        Fault::SilenceAfter => Lost(Silence),
-        Fault::LateAfterReset => Late(Reset),
-        Fault::LateAfterSilence => Late(Silence),
-        _ => return None,
-    })
-}
-
-async fn fail(failure: Failure) -> Answer {
-    match failure {
-        Failure::Status(status, code) => Ok(wire::failure(status, code)),
-        Failure::Cancelled(code) => Ok(wire::cancelled(&["None", code])),
-        Failure::Reset => Err(wire::reset()),
-        Failure::Silence => std::future::pending().await,
-    }
-}
 
 fn response(answer: Result<Value, (u16, String)>) -> HttpResponse {
     match answer {

@@ -8,24 +8,51 @@ use std::{
 
 use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
 use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, timestamp::Timestamp};
-use http::header::RETRY_AFTER;
-use lambda_http::{Body, Response};
+use http::{Response, header::RETRY_AFTER};
+use lambda_http::Body;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
+    dice::Dice,
     fault::Fault,
     lambda::{Function, Lambda, event},
     users::SignedUp,
+    world::Faults,
 };
+
+/// Through which people reach the functions.
+pub trait Api: Clone + std::marker::Send + Sync + 'static {
+    /// The answer of `function` to `event`; none: there is none.
+    fn request(
+        &self,
+        function: Function,
+        event: Value,
+    ) -> impl Future<Output = Option<Response<String>>> + std::marker::Send;
+}
+
+impl Api for Lambda {
+    async fn request(&self, function: Function, event: Value) -> Option<Response<String>> {
+        let answer = Self::request(self, function, event).await?;
+        Some(answer.map(|body| match body {
+            Body::Text(text) => text,
+            Body::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            _ => String::new(),
+        }))
+    }
+}
 
 /// Everybody.
 #[derive(Clone)]
-pub struct People {
-    lambda: Lambda,
+pub struct People<A> {
+    api: A,
+    faults: Faults,
+    dice: Dice,
     users: Arc<Vec<SignedUp>>,
-    tokens: Arc<Vec<String>>,
+    tokens: Arc<Mutex<Vec<String>>>,
+    /// How likely it is that somebody writes to a group without thinking of anything else.
+    talkative: f64,
     notes: Arc<Mutex<Notes>>,
 }
 
@@ -36,6 +63,7 @@ struct Notes {
     /// Groups of which somebody has been told that they exist.
     groups: Vec<(Uuid, [usize; 2])>,
     texts: u64,
+    acknowledgements: u64,
     violations: Vec<String>,
     answers: BTreeMap<u16, u64>,
 }
@@ -48,11 +76,33 @@ enum Reply {
     Nothing,
 }
 
-impl People {
-    /// `users`, who have their `tokens`.
+impl<A: Api> People<A> {
+    /// `users`, who have their `tokens`. The `dice` decide what they do, and the `faults` when they go away.
     #[must_use]
-    pub fn new(lambda: Lambda, users: Vec<SignedUp>, tokens: Vec<String>) -> Self {
-        Self { lambda, users: Arc::new(users), tokens: Arc::new(tokens), notes: Arc::default() }
+    pub fn new(api: A, faults: Faults, dice: Dice, users: Vec<SignedUp>, tokens: Vec<String>) -> Self {
+        let (users, tokens) = (Arc::new(users), Arc::new(Mutex::new(tokens)));
+        Self { api, faults, dice, users, tokens, talkative: 0.0, notes: Arc::default() }
+    }
+
+    /// People who, with this probability, write to a group rather than decide what to do.
+    #[must_use]
+    pub fn talkative(self, talkative: f64) -> Self {
+        Self { talkative, ..self }
+    }
+
+    /// Everybody has another token from now on.
+    pub fn renew_tokens(&self, tokens: Vec<String>) {
+        *self.tokens.lock().unwrap() = tokens;
+    }
+
+    fn bearer(&self, me: usize) -> String {
+        format!("Bearer {}", self.tokens.lock().unwrap()[me])
+    }
+
+    /// Messages that were acknowledged; a repeated request counts once more.
+    #[must_use]
+    pub fn acknowledgements(&self) -> u64 {
+        self.notes.lock().unwrap().acknowledgements
     }
 
     /// What was asked for and answered.
@@ -76,9 +126,10 @@ impl People {
     /// What one of a user's devices does: so many things, one after the other, with pauses of up to `pause`.
     pub async fn use_device(self, me: usize, things: usize, pause: Duration) {
         for _ in 0..things {
-            let pause = self.lambda.dice.duration(Duration::ZERO, pause);
+            let pause = self.dice.duration(Duration::ZERO, pause);
             tokio::time::sleep(pause).await;
-            match self.lambda.dice.below(10) {
+            let talks = self.talkative > 0.0 && self.dice.chance(self.talkative);
+            match if talks { 3 } else { self.dice.below(10) } {
                 0..=2 => {
                     let other = self.somebody_but(me);
                     self.write(me, To::Handle(other)).await;
@@ -88,11 +139,11 @@ impl People {
                     None => self.write(me, To::Handle(self.somebody_but(me))).await,
                 },
                 6..=7 => {
-                    self.list_groups(me, *self.lambda.dice.pick(&[1, 2, 20])).await;
+                    self.list_groups(me, *self.dice.pick(&[1, 2, 20])).await;
                 }
                 8 => {
                     if let Some((group, _)) = self.a_group_of(me) {
-                        self.list_messages(me, group, *self.lambda.dice.pick(&[1, 3, 20, 100])).await;
+                        self.list_messages(me, group, *self.dice.pick(&[1, 3, 20, 100])).await;
                     }
                 }
                 _ => self.pry(me).await,
@@ -115,7 +166,7 @@ impl People {
     }
 
     fn somebody_but(&self, me: usize) -> usize {
-        (me + 1 + self.lambda.dice.below(self.users.len() - 1)) % self.users.len()
+        (me + 1 + self.dice.below(self.users.len() - 1)) % self.users.len()
     }
 
     fn groups_of(&self, me: usize) -> Vec<(Uuid, [usize; 2])> {
@@ -125,7 +176,7 @@ impl People {
 
     fn a_group_of(&self, me: usize) -> Option<(Uuid, [usize; 2])> {
         let groups = self.groups_of(me);
-        (!groups.is_empty()).then(|| *self.lambda.dice.pick(&groups))
+        (!groups.is_empty()).then(|| *self.dice.pick(&groups))
     }
 
     fn violation(&self, what: String) {
@@ -145,28 +196,28 @@ impl People {
     }
 
     async fn request(&self, function: Function, event: Value) -> Reply {
-        let lambda = self.lambda.clone();
-        let invocation = tokio::spawn(async move { lambda.request(function, event).await });
+        let api = self.api.clone();
+        let invocation = tokio::spawn(async move { api.request(function, event).await });
         // API Gateway waits for 30 s; a client that goes away does not stop an invocation.
-        let gone = self.lambda.faults.strike(&self.lambda.dice, &[Fault::ClientGone]).is_some();
+        let gone = self.faults.strike(&self.dice, &[Fault::ClientGone]).is_some();
         let patience =
-            if gone { self.lambda.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { PATIENCE };
+            if gone { self.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { PATIENCE };
         let answer = timeout(patience, invocation).await.ok().and_then(Result::unwrap);
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
         *self.notes.lock().unwrap().answers.entry(status).or_default() += 1;
         let Some(answer) = answer else { return Reply::Nothing };
-        let body = text(&answer);
+        let (parts, body) = answer.into_parts();
         match status {
             200 => Reply::Ok(serde_json::from_str(&body).unwrap()),
             503 => {
-                if answer.headers().get(RETRY_AFTER).is_none() || body != r#"["unavailable"]"# {
+                if parts.headers.get(RETRY_AFTER).is_none() || body != r#"["unavailable"]"# {
                     self.violation(format!("a 503 that does not say when to come again: {body}"));
                 }
                 Reply::Status(status, body)
             }
             429 => {
                 let seconds =
-                    answer.headers().get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+                    parts.headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
                 if seconds.is_none_or(|seconds: u32| seconds < 1) || body != r#"["rate_limited"]"# {
                     self.violation(format!("a 429 that does not say when to come again: {body}"));
                 }
@@ -182,7 +233,7 @@ impl People {
     }
 
     async fn write(&self, me: usize, to: To) {
-        let keyed = self.lambda.dice.chance(0.5);
+        let keyed = self.dice.chance(0.5);
         let other = match to {
             To::Handle(other) => other,
             To::Group(group) => {
@@ -195,7 +246,7 @@ impl People {
         let group = uuid_of_pair(mine, theirs);
         let mut text = self.text();
         let key = keyed.then(|| text.replace(' ', "-"));
-        let mut tries = 1 + self.lambda.dice.below(4);
+        let mut tries = 1 + self.dice.below(4);
         loop {
             let target = match to {
                 To::Handle(other) => ("handle", self.users[other].user.handle.clone()),
@@ -215,7 +266,7 @@ impl People {
                 });
                 notes.history.sends.len() - 1
             };
-            let bearer = format!("Bearer {}", self.tokens[me]);
+            let bearer = self.bearer(me);
             let mut headers = vec![("authorization", bearer.as_str())];
             headers.extend(key.as_deref().map(|key| ("idempotency-key", key)));
             let event = event("POST", "/api/messages", "/api/messages", None, "", &headers, Some(&body));
@@ -233,16 +284,16 @@ impl People {
             self.notes.lock().unwrap().history.sends[place].ended = Some((moment, outcome));
             tries -= 1;
             // Some ask again though all is well.
-            if tries == 0 || !(unknown || keyed && self.lambda.dice.chance(0.1)) {
+            if tries == 0 || !(unknown || keyed && self.dice.chance(0.1)) {
                 return;
             }
-            let pause = self.lambda.dice.duration(Duration::ZERO, Duration::from_millis(1_500));
+            let pause = self.dice.duration(Duration::ZERO, Duration::from_millis(1_500));
             tokio::time::sleep(pause).await;
             if keyed {
-                self.lambda.faults.count(Fault::RetryWithKey);
+                self.faults.count(Fault::RetryWithKey);
             } else {
                 // Another message, as far as anybody can tell.
-                self.lambda.faults.count(Fault::RetryWithoutKey);
+                self.faults.count(Fault::RetryWithoutKey);
                 text = self.text();
             }
         }
@@ -255,6 +306,7 @@ impl People {
             self.violation(format!("{text:?} was acknowledged as {answer}"));
         }
         let mut notes = self.notes.lock().unwrap();
+        notes.acknowledgements += 1;
         if !notes.groups.iter().any(|(uuid, _)| *uuid == group) {
             notes.groups.push((group, members));
         }
@@ -266,7 +318,7 @@ impl People {
     }
 
     async fn list_groups(&self, me: usize, limit: usize) -> Vec<Uuid> {
-        let bearer = format!("Bearer {}", self.tokens[me]);
+        let bearer = self.bearer(me);
         let path = "/api/message_groups";
         let event = event(
             "GET",
@@ -298,7 +350,7 @@ impl People {
     }
 
     fn messages_event(&self, me: usize, group: Uuid, limit: usize) -> Value {
-        let bearer = format!("Bearer {}", self.tokens[me]);
+        let bearer = self.bearer(me);
         event(
             "GET",
             "/api/messages/{message_group_uuid}",
@@ -342,12 +394,12 @@ impl People {
         };
         let group = match &*others {
             [] => Uuid::from_u128(7),
-            others => *self.lambda.dice.pick(others),
+            others => *self.dice.pick(others),
         };
-        let reply = if self.lambda.dice.chance(0.5) {
+        let reply = if self.dice.chance(0.5) {
             self.request(Function::ListMessages, self.messages_event(me, group, 20)).await
         } else {
-            let bearer = format!("Bearer {}", self.tokens[me]);
+            let bearer = self.bearer(me);
             let headers = [("authorization", bearer.as_str())];
             let body = json!({"message": "I am not in this group", "message_group_uuid": group});
             let event = event("POST", "/api/messages", "/api/messages", None, "", &headers, Some(&body));
@@ -372,14 +424,6 @@ enum To {
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn text(answer: &Response<Body>) -> String {
-    match answer.body() {
-        Body::Text(text) => text.clone(),
-        Body::Binary(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        _ => String::new(),
-    }
-}
 
 fn uuid(row: &Value, name: &str) -> Uuid {
     row[name].as_str().unwrap().parse().unwrap()

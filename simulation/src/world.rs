@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     dice::Dice,
+    fate::faults_of,
     fault::{Counts, Fault},
     key_set::{self, Pool},
     lambda::{Lambda, TABLE},
@@ -65,7 +66,20 @@ impl Faults {
         Self(Arc::new(Mutex::new(State { counts: Counts::default(), probabilities, off: true })))
     }
 
-    fn set_off(&self, off: bool) {
+    /// Faults that are all as likely: a call to DynamoDB meets one with about this probability, and so does any other chance
+    /// of one. Off.
+    #[must_use]
+    pub fn with_rate(rate: f64) -> Self {
+        let of_calls = faults_of("Query");
+        let share = rate / f64::from(u32::try_from(of_calls.len()).unwrap());
+        let of_some_calls = faults_of("TransactWriteItems").into_iter().chain(faults_of("PutItem"));
+        let of_calls = of_calls.into_iter().chain(of_some_calls).collect::<Vec<_>>();
+        let probabilities = Fault::ALL.map(|fault| if of_calls.contains(&fault) { share } else { rate });
+        Self(Arc::new(Mutex::new(State { counts: Counts::default(), probabilities, off: true })))
+    }
+
+    /// Whether nothing goes wrong from now on.
+    pub fn set_off(&self, off: bool) {
         self.0.lock().unwrap().off = off;
     }
 
@@ -97,7 +111,9 @@ impl Faults {
         self.0.lock().unwrap().counts.add(fault);
     }
 
-    fn counts(&self) -> Counts {
+    /// How often each came to pass.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
         self.0.lock().unwrap().counts.clone()
     }
 }
@@ -140,7 +156,7 @@ pub fn run(seed: u64, planted: Option<Planted>) -> Outcome {
 struct World {
     lambda: Lambda,
     mapping: Mapping,
-    people: People,
+    people: People<Lambda>,
     faults: Faults,
     violations: Vec<String>,
 }
@@ -163,7 +179,7 @@ impl World {
         schema::message_table::ensure(table.client(), TABLE).await.unwrap();
 
         let tokens = everybody.iter().map(|user| token(&user.subject, begin.timestamp())).collect();
-        let people = People::new(lambda.clone(), everybody.clone(), tokens);
+        let people = People::new(lambda.clone(), faults.clone(), dice.clone(), everybody.clone(), tokens);
         let mapping = Mapping::new(lambda.clone());
         let mut world = Self { lambda, mapping, people, faults, violations: Vec::new() };
 
