@@ -18,7 +18,7 @@ pub use self::{
 mod bad_input;
 mod bursts;
 pub mod client;
-mod expect;
+pub(crate) mod expect;
 mod lists;
 mod pages;
 mod sends;

@@ -15,6 +15,7 @@ pub mod emulator;
 pub mod policy;
 pub mod postgres;
 pub mod sends;
+pub mod soak;
 pub mod world;
 
 pub use checker::invariants;

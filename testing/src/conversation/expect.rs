@@ -23,7 +23,7 @@ pub(super) fn equal<T: PartialEq<U> + Debug, U: Debug + ?Sized>(
 }
 
 /// `answer` is a 200; its JSON.
-pub(super) fn ok(what: &str, answer: &Answer) -> Result<Value> {
+pub(crate) fn ok(what: &str, answer: &Answer) -> Result<Value> {
     if answer.status != 200 {
         bail!("{what}:\n  expected 200\n  but got  {answer:?}");
     }

@@ -1,0 +1,288 @@
+//! A million messages through the local stack, over HTTP, while DynamoDB fails: people who write, read and ask again, and
+//! in the end the judgement over the table and over what they were told.
+
+mod front;
+mod http_api;
+mod stream;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    num::NonZeroU32,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use checker::{
+    history::{self, History},
+    invariants::Contents,
+};
+use cruddur::{
+    postgres::{DatabaseServer, Postgres},
+    user::User,
+};
+use dynoxide::Database;
+use local::{
+    options::{DynamoDbUrls, Engines, Options},
+    stack::Stack,
+};
+use seed::load;
+use serde_json::{Value, json};
+use simulation::{dice::Dice, people::People, users::SignedUp, wire::dispatch, world::Faults};
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+pub use simulation::Counts;
+
+use self::{front::Front, http_api::HttpApi};
+use crate::conversation::{Client, expect::ok};
+
+/// How much, and how bad.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Acknowledgements to reach.
+    pub messages: u64,
+    /// The share of calls to DynamoDB that fail.
+    pub faults: f64,
+    /// Users, who all write to each other.
+    pub users: u32,
+    /// Devices of each user, which do one thing at a time.
+    pub devices: u32,
+    /// Decides what people do and which call fails. (When things happen, the machine decides.)
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What must not be; nothing, if all is well.
+    pub violations: Vec<String>,
+    /// What went wrong on the way.
+    pub faults: Counts,
+    /// Numbers to tell, with what they are.
+    pub figures: Vec<(String, u64)>,
+}
+
+/// With what people do otherwise, nine of ten requests are to send.
+const TALKATIVE: f64 = 0.75;
+
+/// Begins to say how far it is after so long.
+const PROGRESS: Duration = Duration::from_secs(20);
+
+/// A token is good for an hour.
+const TOKENS_RENEWED_AFTER: Duration = Duration::from_mins(20);
+
+/// What is late lands after 20 s at most.
+const LATEST: Duration = Duration::from_secs(25);
+
+/// How long the inboxes may take to catch up.
+const REST_LIMIT: Duration = Duration::from_mins(60);
+
+/// Carries `plan` out on a stack of its own, and tells `progress` how far it is.
+pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
+    let dice = Dice::new(plan.seed);
+    let faults = Faults::with_rate(plan.faults);
+    let database = Database::memory()?;
+    let front = Front::start(database.clone(), faults.clone(), dice.clone()).await?;
+    let engines = Engines {
+        dynamodb: Some(DynamoDbUrls { tables: front.url().to_owned(), streams: front.url().to_owned() }),
+        ..Engines::from_lookup(|_| None)?
+    };
+    let options = Options {
+        port: 0,
+        data_dir: "".into(),
+        ephemeral: true,
+        // Without a web client.
+        client_dir: "/nowhere".into(),
+    };
+    let stack = Stack::start(&options, &engines, &progress).await?;
+    let table = engines.table.name.as_str();
+    let users = sign_up(&stack, plan.users).await?;
+    let client = Client::new();
+    let tokens = tokens(&client, stack.url(), &users).await?;
+    let api = HttpApi::new(client.clone(), stack.url());
+    let people = People::new(api, faults.clone(), dice, users.clone(), tokens).talkative(TALKATIVE);
+
+    let begin = Instant::now();
+    faults.set_off(false);
+    let devices = (0..plan.users * plan.devices).map(|device| {
+        let me = usize::try_from(device % plan.users).unwrap();
+        let people = people.clone();
+        tokio::spawn(async move {
+            while people.acknowledgements() < plan.messages {
+                people.clone().use_device(me, 10, Duration::ZERO).await;
+            }
+        })
+    });
+    let devices = devices.collect::<Vec<_>>();
+    let mut renewed = Instant::now();
+    let mut said = Instant::now();
+    while devices.iter().any(|device| !device.is_finished()) {
+        sleep(Duration::from_millis(500)).await;
+        if renewed.elapsed() > TOKENS_RENEWED_AFTER {
+            people.renew_tokens(self::tokens(&client, stack.url(), &users).await?);
+            renewed = Instant::now();
+        }
+        if said.elapsed() > PROGRESS {
+            let acknowledged = people.acknowledgements();
+            progress(&format!("{acknowledged} messages, {} faults", faults.counts().sum()));
+            said = Instant::now();
+        }
+    }
+    for device in devices {
+        device.await.context("a device broke")?;
+    }
+    let sending = begin.elapsed();
+
+    faults.set_off(true);
+    progress("no more faults; waiting for what is late, and for the inboxes");
+    sleep(LATEST).await;
+    let mut violations = Vec::new();
+    let rest = Instant::now();
+    if timeout(REST_LIMIT, until_at_rest(&database, table, &users, &people.history(), &progress))
+        .await
+        .is_err()
+    {
+        violations.push("I11: the inboxes do not catch up".to_owned());
+    }
+    let catching_up = rest.elapsed();
+    people.renew_tokens(self::tokens(&client, stack.url(), &users).await?);
+    people.look_at_everything().await;
+
+    progress("judging");
+    let mut contents = Contents::default();
+    let rows = scan(&database, table, |row| contents.read(row));
+    violations.extend(contents.check_at_rest());
+    violations.extend(people.violations());
+    let history = people.history();
+    // Without the conversations that a stack begins with.
+    let groups = groups(&history);
+    let mut stored = contents.into_messages();
+    stored.retain(|group, rows| {
+        groups.contains(group)
+            || rows.iter().any(|row| users.iter().any(|user| user.user.uuid == row.sender_uuid))
+    });
+    violations.extend(history::check(&history, &stored).iter().map(ToString::to_string));
+
+    let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let mut figures = vec![
+        ("messages stored".to_owned(), number(stored.values().map(Vec::len).sum())),
+        ("groups".to_owned(), number(stored.len())),
+        ("rows of the table".to_owned(), rows),
+        ("requests to send".to_owned(), number(history.sends.len())),
+        ("acknowledgements".to_owned(), people.acknowledgements()),
+        ("pages of messages that were judged".to_owned(), number(history.messages.len())),
+        ("pages of groups that were judged".to_owned(), number(history.groups.len())),
+        ("calls to DynamoDB".to_owned(), front.calls()),
+        ("seconds of sending".to_owned(), sending.as_secs()),
+        ("seconds until the inboxes had caught up".to_owned(), catching_up.as_secs()),
+    ];
+    figures.extend(people.answers().into_iter().map(|(status, answers)| match status {
+        0 => ("requests without an answer".to_owned(), answers),
+        _ => (format!("answers {status}"), answers),
+    }));
+    stack.stop().await?;
+    Ok(Report { violations, faults: faults.counts(), figures })
+}
+
+/// The users of a load, as the stack lists them, with the subjects of their tokens.
+async fn sign_up(stack: &Stack, number: u32) -> Result<Vec<SignedUp>> {
+    let server: DatabaseServer =
+        stack.database_url().context("the stack has no database of its own")?.parse()?;
+    // It serves one connection at a time.
+    let postgres = Postgres::new(server, false);
+    let numbers = load::Numbers { users: NonZeroU32::new(number), ..load::Numbers::default() };
+    load::ensure_users(&postgres, load::Plan::new(numbers)?, |_| ()).await?;
+    let listed = ok("the users", &Client::new().get(&format!("{}/local/users", stack.url())).await?)?;
+    let user = |user: &Value| {
+        let field = |name: &str| user[name].as_str().unwrap_or_default().to_owned();
+        let (uuid, handle, display_name) = (field("uuid").parse()?, field("handle"), field("display_name"));
+        anyhow::Ok(SignedUp { user: User { uuid, handle, display_name }, subject: String::new() })
+    };
+    let users = listed.as_array().context("a list of users")?.iter().map(user);
+    let users = users.collect::<Result<Vec<_>>>()?;
+    let users = users.into_iter().filter(|user| user.user.handle.starts_with("load-")).collect::<Vec<_>>();
+    if users.len() != usize::try_from(number)? {
+        bail!("{} users of {number} are there", users.len());
+    }
+    Ok(users)
+}
+
+async fn tokens(client: &Client, url: &str, users: &[SignedUp]) -> Result<Vec<String>> {
+    let mut tokens = Vec::new();
+    for user in users {
+        let body = json!({"handle": user.user.handle});
+        let answer = ok("a token", &client.post(&format!("{url}/local/token"), &body).await?)?;
+        tokens.push(answer["access_token"].as_str().context("no token")?.to_owned());
+    }
+    Ok(tokens)
+}
+
+/// The groups that somebody wrote to.
+fn groups(history: &History) -> BTreeSet<Uuid> {
+    history.sends.iter().map(|send| send.group).collect()
+}
+
+/// Waits until every inbox row is at its group's newest message.
+async fn until_at_rest(
+    database: &Database,
+    table: &str,
+    users: &[SignedUp],
+    history: &History,
+    progress: impl Fn(&str),
+) {
+    let groups = groups(history);
+    let query = |pk: String, newest: bool| {
+        let mut request = json!({
+            "TableName": table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": pk}},
+            "ScanIndexForward": false,
+        });
+        if newest {
+            request["Limit"] = json!(1);
+        }
+        dispatch(database, "Query", request).unwrap()["Items"].take()
+    };
+    let mut said = Instant::now();
+    loop {
+        let newest = groups.iter().filter_map(|group| {
+            let rows = query(format!("MSG#{group}"), true);
+            Some((group.to_string(), rows[0]["sk"]["S"].as_str()?.to_owned()))
+        });
+        let newest = newest.collect::<HashMap<_, _>>();
+        let behind = users.iter().map(|user| {
+            let rows = query(format!("GRP#{}", user.user.uuid), false);
+            let is_behind = |row: &&Value| {
+                let text = |name: &str| row[name]["S"].as_str().unwrap_or_default();
+                newest.get(text("message_group_uuid")).is_none_or(|newest| newest != text("sk"))
+            };
+            rows.as_array().map_or(0, |rows| rows.iter().filter(is_behind).count())
+        });
+        let behind = behind.sum::<usize>();
+        if behind == 0 {
+            return;
+        }
+        if said.elapsed() > PROGRESS {
+            progress(&format!("{behind} inbox rows are behind"));
+            said = Instant::now();
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Shows every row; how many there are.
+fn scan(database: &Database, table: &str, mut see: impl FnMut(&Value)) -> u64 {
+    let mut request = json!({"TableName": table});
+    let mut number = 0;
+    loop {
+        let answer = dispatch(database, "Scan", request.clone()).unwrap();
+        for row in answer["Items"].as_array().unwrap() {
+            see(row);
+            number += 1;
+        }
+        match answer.get("LastEvaluatedKey") {
+            Some(last) if !last.is_null() => request["ExclusiveStartKey"] = last.clone(),
+            _ => return number,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The API of a running stack, reached over HTTP.
+
+use http::{Request, Response};
+use serde_json::Value;
+use simulation::{lambda::Function, people::Api};
+
+use crate::conversation::{Client, client::Body};
+
+/// The API at a URL. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct HttpApi {
+    client: Client,
+    url: String,
+}
+
+impl HttpApi {
+    /// The one below `url`.
+    pub(super) fn new(client: Client, url: &str) -> Self {
+        Self { client, url: url.to_owned() }
+    }
+}
+
+impl Api for HttpApi {
+    /// The request that the gateway would make such an event of. Without an answer within the client's patience, none.
+    async fn request(&self, _: Function, event: Value) -> Option<Response<String>> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let query = text(&event["rawQueryString"]);
+        let separator = if query.is_empty() { "" } else { "?" };
+        let url = format!("{}{}{separator}{query}", self.url, text(&event["rawPath"]));
+        let mut request =
+            Request::builder().method(&*text(&event["requestContext"]["http"]["method"])).uri(url);
+        for (name, value) in event["headers"].as_object().into_iter().flatten() {
+            request = request.header(name, text(value));
+        }
+        let request = request.body(Body::from(text(&event["body"]))).unwrap();
+        let answer = self.client.request(request).await.ok()?;
+        let mut response = Response::new(answer.body);
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        Some(response)
+    }
+}
