@@ -48,7 +48,9 @@ pub struct Contents {
 impl Contents {
     fn of(rows: &[Value]) -> Self {
         let mut contents = Self::default();
-        rows.iter().for_each(|row| contents.read(row));
+        for row in rows {
+            contents.read(row);
+        }
         contents
     }
 
