@@ -1,0 +1,24 @@
+//! The least that a function with DynamoDB behind it can be: one consistent `GetItem` an invocation, on a client with the
+//! SDK's defaults. What a call costs, and no more.
+
+use aws_config::BehaviorVersion;
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use lambda_http::{Error, Request, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let client = Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
+    run(service_fn(|_: Request| async {
+        let key = |text: &str| AttributeValue::S(text.to_owned());
+        let answer = client
+            .get_item()
+            .table_name("cruddur-messages")
+            .key("pk", key("MEM#00000000-0000-0000-0000-000000000000"))
+            .key("sk", key("MEM"))
+            .consistent_read(true)
+            .send()
+            .await?;
+        Ok::<_, Error>(if answer.item.is_some() { "there" } else { "not there" })
+    }))
+    .await
+}

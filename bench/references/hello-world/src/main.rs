@@ -1,0 +1,10 @@
+//! The least that a function behind the API can be: what every figure of the others is held against.
+
+use std::convert::Infallible;
+
+use lambda_http::{Error, Request, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    run(service_fn(|_: Request| async { Ok::<_, Infallible>("hello, world") })).await
+}

@@ -1,0 +1,126 @@
+//! The stream handler with batches of any size: what a record costs, and what it costs when it comes once more.
+
+use std::path::Path;
+
+use anyhow::Result;
+use bytes::Bytes;
+use cruddur::{message_group::uuid_of_pair, user::User};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    environment::Environment,
+    figures::ms,
+    functions::Case,
+    measure::count_of,
+    stage::{Stage, sample, set_message},
+};
+
+/// One batch.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Batch {
+    /// Records in it.
+    pub records: usize,
+    /// Groups that they are of.
+    pub groups: usize,
+    /// Until the answer.
+    pub wall_ms: f64,
+    /// Time of processors for each record.
+    pub cpu_us_per_record: f64,
+    /// Groups that were moved, for each record.
+    pub moves_per_record: f64,
+    /// Read request units for each group.
+    pub read_units_per_group: f64,
+    /// Write request units for each group.
+    pub write_units_per_group: f64,
+    /// Write request units when the same batch comes once more.
+    pub write_units_again: f64,
+    /// Time of processors for each record then.
+    pub cpu_us_per_record_again: f64,
+}
+
+/// What a move writes: in each of the two inboxes, a row taken away and a row put, and both in the index.
+const UNITS_OF_A_MOVE: f64 = 12.0;
+
+/// What a batch has of records and groups.
+pub const SHAPES: [(usize, usize); 11] = [
+    (1, 1),
+    (10, 1),
+    (10, 10),
+    (100, 1),
+    (100, 10),
+    (100, 100),
+    (1_000, 1),
+    (1_000, 100),
+    (1_000, 1_000),
+    (10_000, 100),
+    (10_000, 1_000),
+];
+
+/// Batches of all [`SHAPES`], or the small ones of them.
+pub async fn batches(
+    stage: &Stage,
+    binaries: &Path,
+    case: &Case,
+    trust: &str,
+    quick: bool,
+) -> Result<Vec<Batch>> {
+    let most = if quick { 100 } else { usize::MAX };
+    let shapes = SHAPES.into_iter().filter(|(records, _)| *records <= most).collect::<Vec<_>>();
+    let groups = open_groups(stage, shapes.iter().map(|(_, groups)| *groups).max().unwrap_or(0)).await?;
+    let sample = sample("stream-handler/insert")?["Records"][0].take();
+    let mut environment =
+        Environment::start(stage, &case.binary(binaries), case.function, 1_769, trust).await?;
+    // The first one finds no connection.
+    environment.invoke(&batch(&sample, &groups[..1], 1)).await?;
+    let mut measured = Vec::new();
+    for (records, number) in shapes {
+        let event = batch(&sample, &groups[..number], records);
+        let before = stage.dynamodb.count();
+        let first = environment.invoke(&event).await?;
+        let between = stage.dynamodb.count();
+        let again = environment.invoke(&event).await?;
+        let (cost, cost_again) = (between.since(before).units, stage.dynamodb.count().since(between).units);
+        let (of_records, of_groups) = (count_of(u64::try_from(records)?), count_of(u64::try_from(number)?));
+        measured.push(Batch {
+            records,
+            groups: number,
+            wall_ms: ms(first.wall),
+            cpu_us_per_record: ms(first.cpu) * 1e3 / of_records,
+            moves_per_record: cost.write / UNITS_OF_A_MOVE / of_records,
+            read_units_per_group: cost.read / of_groups,
+            write_units_per_group: cost.write / of_groups,
+            write_units_again: cost_again.write,
+            cpu_us_per_record_again: ms(again.cpu) * 1e3 / of_records,
+        });
+    }
+    environment.stop().await?;
+    Ok(measured)
+}
+
+/// Groups of pairs that nobody else is in.
+async fn open_groups(stage: &Stage, number: usize) -> Result<Vec<String>> {
+    let mut groups = Vec::new();
+    for pair in 0..u128::try_from(number)? {
+        let [first, second] = [2 * pair, 2 * pair + 1].map(|number| User {
+            uuid: Uuid::from_u128(0xba7c_0000_0000 + number),
+            handle: format!("batch-{number}"),
+            display_name: format!("Batch No. {number}"),
+        });
+        stage.send(&first, &second).await?;
+        groups.push(uuid_of_pair(first.uuid, second.uuid).to_string());
+    }
+    Ok(groups)
+}
+
+fn batch(sample: &Value, groups: &[String], records: usize) -> Bytes {
+    let records = groups.iter().cycle().take(records).enumerate().map(|(number, group)| {
+        let mut record = sample.clone();
+        record["eventID"] = json!(format!("{number:032x}"));
+        set_message(&mut record, group);
+        record["dynamodb"]["SequenceNumber"] = json!(format!("{:021}", number + 1));
+        record
+    });
+    Bytes::from(json!({"Records": records.collect::<Vec<_>>()}).to_string())
+}

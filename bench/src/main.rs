@@ -1,0 +1,212 @@
+//! Measures the functions: `cargo run -p bench --release -- --help`.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use bench::{
+    batches, functions,
+    functions::{Case, GET_ITEM, HELLO_WORLD},
+    growth,
+    measure::{self, Effort},
+    report::{Measured, Report},
+    sizes::size,
+    stage::Stage,
+    throughput::throughput,
+    tokens,
+};
+use clap::{Parser, ValueEnum};
+
+/// Builds the functions and measures them, and the two that they are held against.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version)]
+struct Options {
+    /// What to measure; without it, everything. (May be repeated.)
+    #[arg(value_enum)]
+    what: Vec<What>,
+    /// Where the binaries are, as cargo or cargo-lambda leaves them; without it, they are built.
+    #[arg(long, value_name = "FOLDER")]
+    functions: Option<PathBuf>,
+    /// Only functions with this in their title, beside the two that the others are held against.
+    #[arg(long)]
+    only: Option<String>,
+    /// Few of everything: to see whether all works.
+    #[arg(long)]
+    quick: bool,
+    /// Whom the functions trust: as many authorities as AWS has, or one.
+    #[arg(long, default_value = "system", value_parser = ["system", "authority"])]
+    trust: String,
+    /// Where tables and plots are left.
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Sizes and starts.
+    Start,
+    /// First invocations at each memory size.
+    First,
+    /// Warm invocations: time, calls, request units, round trips.
+    Warm,
+    /// Memory after many invocations.
+    Memory,
+    /// The stream handler's batches.
+    Batches,
+    /// Inboxes and conversations that grow.
+    Growth,
+    /// The local stack under load.
+    Throughput,
+    /// The verification of tokens.
+    Tokens,
+}
+
+/// Memory sizes, in MB: the least that Lambda has, and that with one processor.
+const MEMORY: [u32; 4] = [128, 256, 512, 1_769];
+
+fn say(line: &str) {
+    // Nobody may be listening.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let wants = |what| options.what.is_empty() || options.what.contains(&what);
+    let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
+    let trust = options.trust.as_str();
+    let folder = match &options.functions {
+        Some(folder) => folder.clone(),
+        None => build()?,
+    };
+    let mut report = Report { machine: machine(), trust: trust.to_owned(), ..Report::default() };
+    if wants(What::Tokens) {
+        report.token_ms = Some(tokens::verification(if options.quick { 3 } else { 25 }).await?);
+    }
+    let stage = Stage::set().await?;
+    let cases = cases(options.only.as_deref())?;
+    for case in &cases {
+        say(&case.title());
+        let is_function = case.variant.is_none();
+        let mut measured = Measured {
+            title: case.title(),
+            budget: case.budget,
+            size: None,
+            start: None,
+            firsts: Vec::new(),
+            warm: None,
+            memory: None,
+        };
+        if wants(What::Start) && is_function {
+            measured.size = Some(size(&case.binary(&folder), case.function)?);
+            measured.start = Some(measure::starts(&stage, &folder, case, trust, effort).await?);
+        }
+        if wants(What::First) {
+            for memory in MEMORY {
+                measured.firsts.push(measure::firsts(&stage, &folder, case, memory, trust, effort).await?);
+            }
+        }
+        if wants(What::Warm) {
+            measured.warm = Some(measure::warm(&stage, &folder, case, trust, effort).await?);
+        }
+        if wants(What::Memory) && is_function {
+            measured.memory = Some(measure::memory(&stage, &folder, case, trust, effort).await?);
+        }
+        report.functions.push(measured);
+    }
+    let named = |names: &[&str]| {
+        let case = |case: &&Case| case.variant.is_none() && names.contains(&case.function);
+        cases.iter().filter(case).cloned().collect::<Vec<_>>()
+    };
+    if wants(What::Batches)
+        && let [stream_handler] = &*named(&["stream-handler"])
+    {
+        say("batches");
+        report.batches = batches::batches(&stage, &folder, stream_handler, trust, options.quick).await?;
+    }
+    if wants(What::Growth) {
+        say("growing inboxes");
+        let over_inboxes = named(&["list-message-groups", "create-message", "stream-handler"]);
+        report.inboxes =
+            growth::inboxes(&stage, &folder, &over_inboxes, trust, effort, options.quick).await?;
+        say("growing conversations");
+        let over_conversations = named(&["list-messages", "create-message", "stream-handler"]);
+        report.conversations =
+            growth::conversations(&stage, &folder, &over_conversations, trust, effort, options.quick).await?;
+    }
+    stage.strike().await?;
+    if wants(What::Throughput) {
+        say("the local stack");
+        report.loads = throughput(Duration::from_secs(if options.quick { 1 } else { 10 })).await?;
+    }
+    report.write(&options.out)?;
+    let limited = report.functions.iter().flat_map(|function| &function.firsts).all(|first| first.limited);
+    if !limited {
+        say(
+            "this machine has no control groups that can be written: first invocations had a whole processor",
+        );
+    }
+    write!(io::stdout(), "{}", report.to_markdown()?)?;
+    say(&format!("tables and plots are in {}", options.out.display()));
+    Ok(())
+}
+
+fn cases(only: Option<&str>) -> Result<Vec<Case>> {
+    let mut cases = functions::cases()?;
+    cases.retain(|case| {
+        [HELLO_WORLD, GET_ITEM].contains(&case.function)
+            || only.is_none_or(|only| case.title().contains(only))
+    });
+    Ok(cases)
+}
+
+/// Builds all functions as they are deployed, and says where they are.
+fn build() -> Result<PathBuf> {
+    let mut packages = functions::cases()?.into_iter().map(|case| case.function).collect::<Vec<_>>();
+    packages.dedup();
+    say("building the functions");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--locked", "--release", "--bins"]);
+    for package in &packages {
+        cargo.args(["--package", package]);
+    }
+    if !cargo.status()?.success() {
+        bail!("the functions can't be built");
+    }
+    let target = cruddur::config::environment("CARGO_TARGET_DIR").unwrap_or_else(|| "target".to_owned());
+    Ok(PathBuf::from(target).join("release"))
+}
+
+/// What a figure in milliseconds is to be seen with.
+fn machine() -> String {
+    let file = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = file.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{processors} processors, {}", model.map_or("of an unknown model", |(_, model)| model))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_references_are_always_measured() {
+        let titles = cases(Some("show-user")).unwrap().iter().map(Case::title).collect::<Vec<_>>();
+        assert_eq!(titles, ["hello-world", "get-item", "show-user"]);
+    }
+
+    #[test]
+    fn a_function_is_found_where_cargo_or_cargo_lambda_leaves_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let case = &cases(None).unwrap()[0];
+        assert_eq!(case.binary(folder.path()), folder.path().join("hello-world"));
+        fs::create_dir(folder.path().join("hello-world")).unwrap();
+        fs::write(folder.path().join("hello-world/bootstrap"), "").unwrap();
+        assert_eq!(case.binary(folder.path()), folder.path().join("hello-world/bootstrap"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Plots, as SVG.
+
+use std::path::Path;
+
+use anyhow::Result;
+use plotters::{
+    chart::{ChartBuilder, SeriesLabelPosition},
+    coord::combinators::IntoLogRange as _,
+    element::{Circle, PathElement, Rectangle, Text},
+    prelude::{IntoDrawingArea as _, SVGBackend},
+    series::LineSeries,
+    style::{BLACK, Color as _, IntoFont as _, RGBColor, ShapeStyle, WHITE},
+};
+
+/// Seen apart by most who see colours differently (Okabe and Ito).
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(213, 94, 0),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(80, 80, 80),
+];
+
+/// A line with its name.
+pub type Line = (String, Vec<(f64, f64)>);
+
+/// What axes show.
+#[derive(Clone, Copy, Debug)]
+pub struct Axes<'a> {
+    /// Above everything.
+    pub title: &'a str,
+    /// Below.
+    pub x: &'a str,
+    /// At the left.
+    pub y: &'a str,
+}
+
+/// Lines over a logarithmic x axis; with `logarithmic`, the y axis is so, too.
+pub fn lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) -> Result<()> {
+    let points = || lines.iter().flat_map(|(_, points)| points);
+    let least = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(f64::INFINITY, f64::min);
+    let greatest = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(0.0, f64::max);
+    let (x, y) = ((least(|point| point.0), greatest(|point| point.0)), greatest(|point| point.1));
+    let area = SVGBackend::new(file, (820, 460)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut builder = ChartBuilder::on(&area);
+    builder.caption(axes.title, ("sans-serif", 20)).margin(12).x_label_area_size(44).y_label_area_size(64);
+    macro_rules! draw {
+        ($y:expr) => {{
+            let mut chart = builder.build_cartesian_2d((x.0 * 0.9..x.1 * 1.1).log_scale(), $y)?;
+            chart.configure_mesh().x_desc(axes.x).y_desc(axes.y).light_line_style(WHITE).draw()?;
+            for (number, (name, points)) in lines.iter().enumerate() {
+                let colour = COLOURS[number % COLOURS.len()];
+                let style = colour.stroke_width(2);
+                chart
+                    .draw_series(LineSeries::new(points.iter().copied(), style))?
+                    .label(name)
+                    .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], style));
+                chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
+            }
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperLeft)
+                .background_style(WHITE.mix(0.85))
+                .border_style(BLACK.mix(0.3))
+                .draw()?;
+        }};
+    }
+    if logarithmic {
+        draw!((least(|point| point.1) * 0.8..y * 1.6).log_scale());
+    } else {
+        draw!(0.0..y * 1.35);
+    }
+    area.present()?;
+    Ok(())
+}
+
+/// Bars from left to right, each with its name and its number, and a line for the most that they may be.
+pub fn bars(file: &Path, axes: Axes<'_>, bars: &[(String, f64)], most: Option<f64>) -> Result<()> {
+    const HEIGHT: i32 = 30;
+    const NAMES: i32 = 230;
+    const WIDTH: i32 = 480;
+    let rows = i32::try_from(bars.len())?;
+    let size = (820, u32::try_from(HEIGHT * rows + 90)?);
+    let greatest = bars.iter().map(|(_, value)| *value).chain(most).fold(0.0, f64::max);
+    #[expect(clippy::cast_possible_truncation, reason = "pixels")]
+    let place = |value: f64| NAMES + (value / greatest * f64::from(WIDTH)) as i32;
+    let font = |size: i32| ("sans-serif", size).into_font();
+    let area = SVGBackend::new(file, size).into_drawing_area();
+    area.fill(&WHITE)?;
+    area.draw(&Text::new(axes.title, (14, 12), font(20)))?;
+    for (row, (name, value)) in bars.iter().enumerate() {
+        let y = 50 + HEIGHT * i32::try_from(row)?;
+        let bar = [(NAMES, y), (place(*value).max(NAMES + 1), y + HEIGHT - 9)];
+        area.draw(&Text::new(name.as_str(), (14, y + 3), font(14)))?;
+        area.draw(&Rectangle::new(bar, COLOURS[0].filled()))?;
+        area.draw(&Text::new(format!("{value:.2}"), (place(*value) + 8, y + 3), font(14)))?;
+    }
+    let bottom = 50 + HEIGHT * rows;
+    if let Some(most) = most {
+        let style = ShapeStyle::from(COLOURS[3]).stroke_width(2);
+        area.draw(&PathElement::new(vec![(place(most), 44), (place(most), bottom)], style))?;
+    }
+    area.draw(&Text::new(axes.x, (NAMES, bottom + 8), font(14)))?;
+    area.present()?;
+    Ok(())
+}

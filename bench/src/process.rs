@@ -1,0 +1,166 @@
+//! One execution environment: a process, its share of the processor, and what it has used of it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+/// Memory at which a function has one whole processor, in MB; less memory is less of it, in proportion.
+/// (AWS Lambda, "Configure Lambda function memory".)
+const MEMORY_OF_ONE_PROCESSOR: f64 = 1_769.0;
+
+/// Of which a process gets its share again and again.
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// A running function.
+pub struct Process {
+    child: Child,
+    pid: u32,
+    group: Option<Group>,
+}
+
+/// A control group of the process's own.
+struct Group {
+    quota: Quota,
+    folder: PathBuf,
+}
+
+#[derive(Clone, Copy)]
+enum Quota {
+    V1,
+    V2,
+}
+
+impl Process {
+    /// Starts `binary` with nothing in its environment but `variables`.
+    pub fn start(binary: &Path, variables: &[(String, String)]) -> Result<Self> {
+        let child = Command::new(binary)
+            .env_clear()
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            // Where its log goes in AWS is somebody else's processor.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} can't be started", binary.display()))?;
+        let pid = child.id().context("it has ended at once")?;
+        Ok(Self { child, pid, group: None })
+    }
+
+    /// From now on it has no more of a processor than a function with so much memory, in MB. False: this machine has no
+    /// control groups that can be written.
+    pub fn limit(&mut self, memory: u32) -> Result<bool> {
+        if self.group.is_none() {
+            self.group = Group::of(self.pid)?;
+        }
+        let Some(group) = &self.group else { return Ok(false) };
+        group.limit(f64::from(memory) / MEMORY_OF_ONE_PROCESSOR)?;
+        Ok(true)
+    }
+
+    /// Stops it where it is, as Lambda does between two invocations, or lets it go on.
+    pub fn freeze(&self, frozen: bool) -> Result<()> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).context("no pid")?;
+        kill_process(pid, if frozen { Signal::STOP } else { Signal::CONT })?;
+        Ok(())
+    }
+
+    /// What its threads have used of processors. (Threads that have ended do not count: a function has one, and a
+    /// few that wait for work.)
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
+            // One that ends just now has nothing to say.
+            let Ok(line) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+            nanoseconds += line.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// Its resident memory, now and at most, in bytes.
+    pub fn memory(&self) -> Result<(u64, u64)> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        let kilobytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0)
+        };
+        Ok((kilobytes("VmRSS:") * 1_024, kilobytes("VmHWM:") * 1_024))
+    }
+
+    /// Ends it.
+    pub async fn stop(mut self) -> Result<()> {
+        self.freeze(false)?;
+        self.child.kill().await?;
+        Ok(())
+    }
+}
+
+impl Group {
+    /// A group with the process in it, where there are groups.
+    fn of(pid: u32) -> Result<Option<Self>> {
+        let root = Path::new("/sys/fs/cgroup");
+        let (quota, parent) =
+            if root.join("cpu/cpu.cfs_quota_us").exists() || root.join("cpu/cgroup.procs").exists() {
+                (Quota::V1, root.join("cpu"))
+            } else if root.join("cgroup.subtree_control").exists() {
+                // Where it is there already, or can't be had, the limit itself will tell.
+                let _ = fs::write(root.join("cgroup.subtree_control"), "+cpu");
+                (Quota::V2, root.to_owned())
+            } else {
+                return Ok(None);
+            };
+        let folder = parent.join(format!("cruddur-bench-{pid}"));
+        match fs::create_dir(&folder) {
+            Ok(()) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        fs::write(folder.join("cgroup.procs"), pid.to_string())?;
+        Ok(Some(Self { quota, folder }))
+    }
+
+    fn limit(&self, processors: f64) -> Result<()> {
+        let period = PERIOD.as_micros();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some thousand microseconds"
+        )]
+        let quota = (PERIOD.as_secs_f64() * 1e6 * processors).round() as u64;
+        match self.quota {
+            Quota::V1 => {
+                fs::write(self.folder.join("cpu.cfs_period_us"), period.to_string())?;
+                fs::write(self.folder.join("cpu.cfs_quota_us"), quota.to_string())?;
+            }
+            Quota::V2 => fs::write(self.folder.join("cpu.max"), format!("{quota} {period}"))?,
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A group can go when nothing is in it.
+        let _ = self.child.start_kill();
+        while self.group.is_some() && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(group) = &self.group {
+            let _ = fs::remove_dir(&group.folder);
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What a run has found, for people and for programs.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::{
+    batches::Batch,
+    functions::{Budget, GET_ITEM},
+    growth::Grown,
+    measure::{First, Memory, Start, Warm},
+    plot::{self, Axes, Line},
+    sizes::Size,
+    throughput::Load,
+};
+
+/// Everything.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// The processor, and whether its shares could be kept to.
+    pub machine: String,
+    /// Whom the functions trusted.
+    pub trust: String,
+    /// Milliseconds of one verification of a token.
+    pub token_ms: Option<f64>,
+    /// Each case.
+    pub functions: Vec<Measured>,
+    /// The stream handler's batches.
+    pub batches: Vec<Batch>,
+    /// Inboxes that grow.
+    pub inboxes: Vec<Grown>,
+    /// Conversations that grow.
+    pub conversations: Vec<Grown>,
+    /// The local stack.
+    pub loads: Vec<Load>,
+}
+
+/// One case.
+#[derive(Debug, Serialize)]
+pub struct Measured {
+    /// What it is.
+    pub title: String,
+    /// What it may cost.
+    pub budget: Option<Budget>,
+    /// How large it is; a case that is a variant of another has none.
+    pub size: Option<Size>,
+    /// How it starts.
+    pub start: Option<Start>,
+    /// First invocations by memory size.
+    pub firsts: Vec<First>,
+    /// Warm invocations.
+    pub warm: Option<Warm>,
+    /// Many invocations.
+    pub memory: Option<Memory>,
+}
+
+impl Report {
+    /// Leaves `figures.json`, `figures.md` and the plots in `folder`.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("figures.json"), serde_json::to_string_pretty(self)? + "\n")?;
+        fs::write(folder.join("figures.md"), self.to_markdown()?)?;
+        self.plot(folder)
+    }
+
+    /// The tables.
+    pub fn to_markdown(&self) -> Result<String> {
+        let mut text = String::new();
+        let out = &mut text;
+        writeln!(out, "{}. Trusted: {}.\n", self.machine, self.trust)?;
+        self.write_sizes_and_starts(out)?;
+        self.write_firsts(out)?;
+        self.write_warm(out)?;
+        self.write_memory(out)?;
+        self.write_batches(out)?;
+        write_grown(out, "groups in the inbox", &self.inboxes)?;
+        write_grown(out, "messages in the conversation", &self.conversations)?;
+        self.write_loads(out)?;
+        if let Some(token_ms) = self.token_ms {
+            writeln!(
+                out,
+                "Verification of an access token, with its key known: {token_ms:.3} ms of a processor.\n"
+            )?;
+        }
+        Ok(text)
+    }
+
+    /// Time of processors until the first event, of the function that does nothing.
+    fn hello_cpu_ms(&self) -> Option<f64> {
+        self.functions.iter().find_map(|function| Some(function.start?.cpu_ms))
+    }
+
+    /// What one call costs, and nothing else.
+    fn call_cpu_ms(&self) -> Option<f64> {
+        self.functions
+            .iter()
+            .find(|function| function.title == GET_ITEM)
+            .and_then(|function| Some(function.warm?.cpu_ms))
+    }
+
+    fn write_sizes_and_starts(&self, out: &mut String) -> Result<()> {
+        if self.functions.iter().all(|function| function.start.is_none()) {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "| function | binary, MB | in a zip, MB | crates | start, ms | start, CPU ms | / hello-world | memory, MB |"
+        )?;
+        writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
+        for function in &self.functions {
+            let (Some(size), Some(start)) = (function.size, function.start) else { continue };
+            let ratio = self.hello_cpu_ms().map_or(0.0, |hello| start.cpu_ms / hello);
+            writeln!(
+                out,
+                "| {} | {:.2} | {:.2} | {} | {:.1} | {:.2} | {ratio:.2} | {:.1} |",
+                function.title,
+                size.binary_mb,
+                size.zip_mb,
+                size.crates,
+                start.wall_ms,
+                start.cpu_ms,
+                start.memory_mb
+            )?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn write_firsts(&self, out: &mut String) -> Result<()> {
+        let Some(sizes) =
+            self.functions.iter().map(|function| &function.firsts).find(|firsts| !firsts.is_empty())
+        else {
+            return Ok(());
+        };
+        write!(out, "| first / warm, ms |")?;
+        sizes.iter().try_for_each(|first| write!(out, " {} MB | ratio |", first.memory))?;
+        writeln!(out, "\n|---|{}", "--:|--:|".repeat(sizes.len()))?;
+        for function in &self.functions {
+            write!(out, "| {} |", function.title)?;
+            for first in &function.firsts {
+                let ratio = first.wall_ms / first.warm_ms;
+                write!(out, " {:.1} / {:.1} | {ratio:.2} |", first.wall_ms, first.warm_ms)?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn write_warm(&self, out: &mut String) -> Result<()> {
+        if self.functions.iter().all(|function| function.warm.is_none()) {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "| warm | p50, ms | p99, ms | CPU, ms | beyond its calls | calls | round trips | RRU | WRU | bytes out | bytes in | budget kept |"
+        )?;
+        writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|")?;
+        for function in &self.functions {
+            let Some(warm) = function.warm else { continue };
+            let beyond = self.call_cpu_ms().map_or(0.0, |call| warm.cpu_ms - warm.calls * call);
+            let kept = match function.budget {
+                None => "",
+                Some(budget) if keeps(&warm, budget) => "yes",
+                Some(_) => "**no**",
+            };
+            writeln!(
+                out,
+                "| {} | {:.2} | {:.2} | {:.3} | {beyond:.3} | {:.1} | {:.0} | {:.1} | {:.1} | {:.0} | {:.0} | {kept} |",
+                function.title,
+                warm.p50_ms,
+                warm.p99_ms,
+                warm.cpu_ms,
+                warm.calls,
+                warm.round_trips,
+                warm.read_units,
+                warm.write_units,
+                warm.bytes_out,
+                warm.bytes_in
+            )?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn write_memory(&self, out: &mut String) -> Result<()> {
+        if self.functions.iter().all(|function| function.memory.is_none()) {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "| memory, MB | invocations | after a tenth | in the end | at most |\n|---|--:|--:|--:|--:|"
+        )?;
+        for function in &self.functions {
+            let Some(Memory { invocations, early_mb, late_mb, most_mb }) = function.memory else { continue };
+            writeln!(
+                out,
+                "| {} | {invocations} | {early_mb:.1} | {late_mb:.1} | {most_mb:.1} |",
+                function.title
+            )?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn write_batches(&self, out: &mut String) -> Result<()> {
+        if self.batches.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "| records | groups | ms | CPU µs / record | moves / record | RRU / group | WRU / group | WRU, once more | CPU µs / record, once more |"
+        )?;
+        writeln!(out, "|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+        for batch in &self.batches {
+            writeln!(
+                out,
+                "| {} | {} | {:.1} | {:.1} | {:.4} | {:.1} | {:.1} | {:.1} | {:.1} |",
+                batch.records,
+                batch.groups,
+                batch.wall_ms,
+                batch.cpu_us_per_record,
+                batch.moves_per_record,
+                batch.read_units_per_group,
+                batch.write_units_per_group,
+                batch.write_units_again,
+                batch.cpu_us_per_record_again
+            )?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn write_loads(&self, out: &mut String) -> Result<()> {
+        if self.loads.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "| local stack | clients | answers / s | p50, ms | p99, ms |\n|---|--:|--:|--:|--:|")?;
+        for Load { request, clients, per_second, p50_ms, p99_ms } in &self.loads {
+            writeln!(out, "| {request} | {clients} | {per_second:.0} | {p50_ms:.2} | {p99_ms:.2} |")?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn plot(&self, folder: &Path) -> Result<()> {
+        if let Some(hello) = self.hello_cpu_ms() {
+            let bars = self
+                .functions
+                .iter()
+                .filter_map(|function| Some((function.title.clone(), function.start?.cpu_ms / hello)));
+            let axes = Axes {
+                title: "CPU until the first event, times that of hello-world",
+                x: "the line: at most 6",
+                y: "",
+            };
+            plot::bars(&folder.join("start.svg"), axes, &bars.collect::<Vec<_>>(), Some(6.0))?;
+        }
+        let firsts = self.functions.iter().filter(|function| !function.firsts.is_empty()).map(|function| {
+            let point = |first: &First| (f64::from(first.memory), first.wall_ms);
+            (function.title.clone(), function.firsts.iter().map(point).collect())
+        });
+        let axes = Axes { title: "First invocation", x: "memory, MB", y: "ms" };
+        plot_lines(&folder.join("first.svg"), axes, &firsts.collect::<Vec<_>>(), true)?;
+        let axes = Axes { title: "Growing inboxes", x: "groups", y: "CPU ms an invocation" };
+        plot_lines(&folder.join("inboxes.svg"), axes, &by_title(&self.inboxes), false)?;
+        let axes = Axes { title: "Growing conversations", x: "messages", y: "CPU ms an invocation" };
+        plot_lines(&folder.join("conversations.svg"), axes, &by_title(&self.conversations), false)?;
+        let mut loads = Vec::<Line>::new();
+        for load in &self.loads {
+            let point = (load.per_second, load.p99_ms);
+            match loads.iter_mut().find(|(name, _)| name == load.request) {
+                Some((_, points)) => points.push(point),
+                None => loads.push((load.request.to_owned(), vec![point])),
+            }
+        }
+        let axes = Axes { title: "The local stack under load", x: "answers a second", y: "p99, ms" };
+        plot_lines(&folder.join("throughput.svg"), axes, &loads, true)
+    }
+}
+
+/// Whether an invocation costs exactly what it may.
+fn keeps(warm: &Warm, budget: Budget) -> bool {
+    let is = |measured: f64, allowed: f64| (measured - allowed).abs() < 0.05;
+    is(warm.read_units, budget.read)
+        && is(warm.write_units, budget.write)
+        && is(warm.round_trips, f64::from(budget.round_trips))
+}
+
+fn plot_lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) -> Result<()> {
+    if lines.is_empty() { Ok(()) } else { plot::lines(file, axes, lines, logarithmic) }
+}
+
+fn by_title(grown: &[Grown]) -> Vec<Line> {
+    let mut lines = Vec::<Line>::new();
+    for Grown { size, title, warm } in grown {
+        let point = (crate::measure::count_of(*size), warm.cpu_ms);
+        match lines.iter_mut().find(|(name, _)| name == title) {
+            Some((_, points)) => points.push(point),
+            None => lines.push((title.clone(), vec![point])),
+        }
+    }
+    lines
+}
+
+fn write_grown(out: &mut String, what: &str, grown: &[Grown]) -> Result<()> {
+    if grown.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "| {what} | asked | p50, ms | CPU, ms | RRU | WRU | bytes in |\n|--:|---|--:|--:|--:|--:|--:|"
+    )?;
+    for Grown { size, title, warm } in grown {
+        writeln!(
+            out,
+            "| {size} | {title} | {:.2} | {:.3} | {:.1} | {:.1} | {:.0} |",
+            warm.p50_ms, warm.cpu_ms, warm.read_units, warm.write_units, warm.bytes_in
+        )?;
+    }
+    writeln!(out)?;
+    Ok(())
+}

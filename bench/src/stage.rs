@@ -1,0 +1,265 @@
+//! Everything around a function: DynamoDB, PostgreSQL and the key set, all behind TLS, with the demo users, an inbox of
+//! 21 groups and a conversation of 21 messages.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use bytes::Bytes;
+use cruddur::{
+    clock::Clock,
+    dynamodb::{CallLimits, Table, client},
+    message::create::{NewMessage, Target, create},
+    postgres::Postgres as Users,
+    random::Random,
+    user::User,
+};
+use dynoxide::Database;
+use http::Response;
+use http_body_util::Full;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use local::engines;
+use seed::demo::{DEMO_USERS, ensure_users};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use uuid::Uuid;
+
+use crate::{dynamodb::DynamoDb, postgres::Postgres, tls::Tls};
+
+/// The table's name.
+pub const TABLE: &str = "cruddur-messages";
+
+/// The group of the sample events, of sunyoung and scarlett.
+pub const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
+
+/// A text with which a row of a message has about 380 bytes, and that of an inbox 350.
+const TEXT: &str =
+    "Have you seen the new stream handler? It moves both rows at once, and it writes not a single one twice.";
+
+/// Rows that the lists have: one more than a page.
+const ROWS: u32 = 21;
+
+/// The surroundings of functions.
+pub struct Stage {
+    /// DynamoDB as functions reach it.
+    pub dynamodb: DynamoDb,
+    /// PostgreSQL as functions reach it.
+    pub postgres: Postgres,
+    /// The table without anything in between.
+    pub table: Table,
+    engine: engines::dynamodb::DynamoDb,
+    key_set: JoinHandle<()>,
+    key_set_url: String,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Sets it.
+    pub async fn set() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let tls = Tls::new(folder.path())?;
+        let engine = engines::dynamodb::DynamoDb::start(None, 0).await?;
+        let dynamodb = DynamoDb::start(engine.database().clone(), tls.clone()).await?;
+        let postgres = Postgres::start(tls.clone()).await?;
+        let table = Table::new(client(&sdk(engine.endpoint_url()), CallLimits::ADMIN), TABLE);
+        schema::message_table::ensure(table.client(), TABLE).await?;
+        without_stream(engine.database())?;
+        let (key_set, key_set_url) = serve_key_set(tls).await?;
+        let stage = Self { dynamodb, postgres, table, engine, key_set, key_set_url, folder };
+        stage.sign_up().await?;
+        stage.converse().await?;
+        Ok(stage)
+    }
+
+    /// The database itself.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        self.engine.database()
+    }
+
+    /// What a function finds in its environment; `trust` is `system` (as many authorities as AWS has) or `authority`.
+    #[must_use]
+    pub fn environment(
+        &self,
+        name: &str,
+        runtime_api: &str,
+        memory: u32,
+        trust: &str,
+    ) -> Vec<(String, String)> {
+        let file = |name: &str| self.folder.path().join(format!("{name}.pem")).display().to_string();
+        [
+            ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.to_string()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url().to_owned()),
+            ("SSL_CERT_FILE", file(trust)),
+            ("DDB_MESSAGE_TABLE", TABLE.to_owned()),
+            ("DATABASE_URL", self.postgres.url(&file("authority"))),
+            ("AWS_COGNITO_USER_POOL_ID", "local_cruddur".to_owned()),
+            ("AWS_COGNITO_USER_POOL_CLIENT_ID", "cruddur-local-client".to_owned()),
+            ("COGNITO_ISSUER", "http://127.0.0.1:4567/local/issuer".to_owned()),
+            ("COGNITO_JWKS", self.key_set_url.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    async fn sign_up(&self) -> Result<()> {
+        let server: cruddur::postgres::DatabaseServer = self.postgres.engine_url().parse()?;
+        let (mut client, connection) = server.connect().await?;
+        let driver = tokio::spawn(connection);
+        schema::migrations::run(&mut client).await?;
+        drop(client);
+        driver.await??;
+        ensure_users(&Users::new(server, false)).await?;
+        Ok(())
+    }
+
+    async fn converse(&self) -> Result<()> {
+        let [sunyoung, scarlett, ..] = DEMO_USERS.map(|user| User {
+            uuid: user.uuid,
+            handle: user.handle.to_owned(),
+            display_name: user.display_name.to_owned(),
+        });
+        for number in 1..ROWS {
+            let other = User {
+                uuid: Uuid::from_u128(u128::from(number)),
+                handle: format!("somebody-{number:02}"),
+                display_name: format!("Somebody No. {number:02}"),
+            };
+            self.send(&other, &sunyoung).await?;
+        }
+        for _ in 0..ROWS {
+            self.send(&scarlett, &sunyoung).await?;
+        }
+        Ok(())
+    }
+
+    /// `sender` writes to `receiver`, once more.
+    pub async fn send(&self, sender: &User, receiver: &User) -> Result<()> {
+        let new = NewMessage {
+            sender: sender.clone(),
+            target: Target::User { handle: receiver.handle.parse()?, receiver: receiver.clone() },
+            text: TEXT.parse()?,
+            idempotency_key: None,
+        };
+        create(&self.table, &Clock::system(), &Random::system(), new).await?;
+        Ok(())
+    }
+
+    /// Ends it.
+    pub async fn strike(self) -> Result<()> {
+        self.key_set.abort();
+        self.postgres.stop().await?;
+        Ok(self.engine.shutdown().await?)
+    }
+}
+
+/// The embedded engine reads through the whole stream at each write, and here nobody reads it.
+fn without_stream(database: &Database) -> Result<()> {
+    let request = json!({"TableName": TABLE, "StreamSpecification": {"StreamEnabled": false}});
+    database.update_table(serde_json::from_value(request)?)?;
+    Ok(())
+}
+
+fn sdk(url: &str) -> SdkConfig {
+    let credentials = Credentials::new("bench", "bench", None, None, "bench");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials))
+        .endpoint_url(url)
+        .build()
+}
+
+fn repository() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/..").into()
+}
+
+/// The key set of the sample events.
+pub fn key_set() -> Result<Vec<u8>> {
+    Ok(fs::read(repository().join("events/key-set.json"))?)
+}
+
+/// The key set of the sample events behind TLS, and its URL.
+async fn serve_key_set(tls: Tls) -> Result<(JoinHandle<()>, String)> {
+    let key_set = Bytes::from(key_set()?);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("https://{}/jwks.json", listener.local_addr()?);
+    let server = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (tls, key_set) = (tls.clone(), key_set.clone());
+            tokio::spawn(async move {
+                let Ok(stream) = tls.accept(stream).await else { return };
+                let service = service_fn(move |_| {
+                    let answer = Response::new(Full::new(key_set.clone()));
+                    async move { Ok::<_, std::convert::Infallible>(answer) }
+                });
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    Ok((server, url))
+}
+
+/// A sample event.
+pub fn sample(name: &str) -> Result<Value> {
+    let file = repository().join("events").join(format!("{name}.json"));
+    let text = fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Makes the event of each invocation, given its number.
+pub type Events = Arc<dyn Fn(u64) -> Bytes + Send + Sync>;
+
+/// The same event again and again.
+pub fn always(name: &str) -> Result<Events> {
+    let event = Bytes::from(sample(name)?.to_string());
+    Ok(Arc::new(move |_| event.clone()))
+}
+
+/// A message to the sample group, with a key of its own each time where `keyed`.
+pub fn sends(keyed: bool) -> Result<Events> {
+    let event = sample("create-message/to-group")?;
+    // Of this run alone: keys are remembered.
+    let run = Uuid::new_v4().simple().to_string();
+    Ok(Arc::new(move |number| {
+        let mut event = event.clone();
+        event["body"] = json!(json!({"message": TEXT, "message_group_uuid": GROUP}).to_string());
+        if keyed {
+            event["headers"]["idempotency-key"] = json!(format!("{run}-{number}"));
+        }
+        Bytes::from(event.to_string())
+    }))
+}
+
+/// A batch with one record of a new message in the sample group.
+pub fn records() -> Result<Events> {
+    let sample = sample("stream-handler/insert")?;
+    Ok(Arc::new(move |_| {
+        let mut event = sample.clone();
+        set_message(&mut event["Records"][0], GROUP);
+        Bytes::from(event.to_string())
+    }))
+}
+
+/// Makes `record` one of a message in `group` that is newer than all before.
+pub fn set_message(record: &mut Value, group: &str) {
+    let now = Clock::system().now();
+    let message_uuid = Random::system().uuid_v7(now).to_string();
+    let sk = json!({"S": format!("{}#{message_uuid}", now.format("%Y-%m-%dT%H:%M:%S%.6fZ"))});
+    let pk = json!({"S": format!("MSG#{group}")});
+    let stream = &mut record["dynamodb"];
+    stream["Keys"] = json!({"pk": pk, "sk": sk});
+    stream["NewImage"]["pk"] = pk;
+    stream["NewImage"]["sk"] = sk;
+    stream["NewImage"]["message_uuid"] = json!({"S": message_uuid});
+    stream["NewImage"]["message"] = json!({"S": TEXT});
+}

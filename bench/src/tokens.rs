@@ -1,0 +1,43 @@
+//! What the verification of an access token costs, with its key known.
+
+use anyhow::{Result, bail};
+use cruddur::{
+    auth::{Verifier, key_set::KeySet},
+    clock::Clock,
+    config::TokenConfig,
+};
+use http::{HeaderMap, HeaderValue, header};
+use tokio::time::Instant;
+
+use crate::{
+    figures::{median, ms},
+    stage::{key_set, sample},
+};
+
+/// Milliseconds of one verification: the median of `rounds` averages. (In this process and on one thread: it waits for nothing,
+/// so what passes is what it uses.)
+pub async fn verification(rounds: usize) -> Result<f64> {
+    const EACH: u32 = 200;
+    let event = sample("list-message-groups/first-page")?;
+    let mut headers = HeaderMap::new();
+    let bearer = event["headers"]["authorization"].as_str().unwrap_or_default();
+    headers.insert(header::AUTHORIZATION, HeaderValue::from_str(bearer)?);
+    let key_set = String::from_utf8(key_set()?)?;
+    let config = TokenConfig {
+        issuer: "http://127.0.0.1:4567/local/issuer".to_owned(),
+        client_ids: vec!["cruddur-local-client".to_owned()],
+        key_set: Some(key_set.clone()),
+    };
+    let verifier = Verifier::new(&config, KeySet::inline(&key_set)?, Clock::system());
+    let mut averages = Vec::new();
+    for _ in 0..rounds {
+        let begin = Instant::now();
+        for _ in 0..EACH {
+            if verifier.authenticate(&headers).await.is_err() {
+                bail!("the sample events' token is refused");
+            }
+        }
+        averages.push(ms(begin.elapsed()) / f64::from(EACH));
+    }
+    Ok(median(&averages))
+}
