@@ -148,6 +148,11 @@ impl Verifier {
         Ok(Self::new(&config, config.key_set()?, clock))
     }
 
+    /// Gets ready for the first token ([`KeySet::warm_up`]).
+    pub async fn warm_up(&self) {
+        self.keys.warm_up().await;
+    }
+
     /// Whom the request with these headers speaks for.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Subject, Error> {
         let token = bearer_token(headers).map_err(Error::Unauthenticated)?;

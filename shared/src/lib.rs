@@ -2,8 +2,8 @@
 //!
 //! A module per noun of the domain ([`message`], [`message_group`], [`user`]), what they are made of
 //! ([`timestamp`], [`sort_key`], [`page`], [`idempotency`], [`send_limit`]), and what stands between them and the world
-//! ([`auth`], [`config`], [`dynamodb`], [`postgres`], [`request`], [`respond`], [`stream`]), and what is told of it
-//! all ([`invocation`], [`log`], [`metrics`]).
+//! ([`auth`], [`config`], [`dynamodb`], [`postgres`], [`request`], [`respond`], [`stream`], [`warm_up`]), and what is told
+//! of it all ([`invocation`], [`log`], [`metrics`]).
 
 pub mod auth;
 mod backoff;
@@ -27,3 +27,4 @@ pub mod sort_key;
 pub mod stream;
 pub mod timestamp;
 pub mod user;
+pub mod warm_up;

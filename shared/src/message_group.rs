@@ -7,7 +7,7 @@ use uuid::{Uuid, uuid};
 
 use crate::{
     dynamodb::{Newest, Table, from_item},
-    error::Error,
+    error::{Chain, Error},
     message::MessageText,
     page::{Cursor, Page, PageRequest},
     sort_key::SortKey,
@@ -74,6 +74,15 @@ impl Membership {
         table.get(Self::partition_key(group_uuid), Self::SK).await
     }
 
+    /// Makes the first call to the table, so that no request waits for a connection: it asks for the membership of the nil
+    /// uuid, which no group has. (One read request unit; every function that may read memberships may do it.) When
+    /// it fails, the first request makes it once more.
+    pub async fn warm_up(table: &Table) {
+        if let Err(error) = Self::get(table, Uuid::nil()).await {
+            tracing::info!(cause = %Chain(&error), "can't call DynamoDB beforehand");
+        }
+    }
+
     /// Whether `user_uuid` is in the group.
     #[must_use]
     pub fn has(&self, user_uuid: Uuid) -> bool {
@@ -127,6 +136,15 @@ impl InboxRow {
 #[must_use]
 pub fn partition_key(user_uuid: Uuid) -> String {
     format!("GRP#{user_uuid}")
+}
+
+/// [`Membership::warm_up`], for a function that may read nothing but inboxes: it asks for that of the nil uuid, which no user
+/// has.
+pub async fn warm_up(table: &Table) {
+    let nobodys = Newest { pk: partition_key(Uuid::nil()), before: None, limit: 1 };
+    if let Err(error) = table.newest(nobodys).await {
+        tracing::info!(cause = %Chain(&error), "can't call DynamoDB beforehand");
+    }
 }
 
 /// A group as it is sent to clients (design, section 5).

@@ -146,6 +146,21 @@ impl Postgres {
         Self { server, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
     }
 
+    /// Connects, so that the first query does not wait for it. Does nothing where connections are closed after use; when
+    /// it fails, the first query tries once more.
+    pub async fn warm_up(&self) {
+        let mut slot = self.connection.lock().await;
+        if !self.keep || slot.is_some() {
+            return;
+        }
+        match self.connect().await {
+            Ok(connection) => *slot = Some(Arc::new(connection)),
+            Err(error) => {
+                tracing::info!(cause = %crate::error::Chain(&error), "can't connect to PostgreSQL beforehand");
+            }
+        }
+    }
+
     /// The rows of `statement`.
     pub async fn query(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         match self.query_once(statement, parameters).await {

@@ -125,6 +125,11 @@ impl Users {
         Ok(Self::new(Arc::new(Postgres::new(config.server, config.keep))))
     }
 
+    /// Gets ready for the first look-up ([`Postgres::warm_up`]).
+    pub async fn warm_up(&self) {
+        self.postgres.warm_up().await;
+    }
+
     /// The uuid of the caller.
     pub async fn uuid_of(&self, subject: &Subject) -> Result<Uuid, Error> {
         if let Some(remembered) = self.recall(subject) {

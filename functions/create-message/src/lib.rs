@@ -11,12 +11,14 @@ use cruddur::{
         InvalidMessageText, MessageText,
         create::{NewMessage, Stored, StoredBy, Target, create_if},
     },
+    message_group::Membership,
     metrics::Metric,
     random::Random,
     request::{Violations, idempotency_key, json_object, message_group_uuid},
     respond,
     send_limit::SendLimit,
     user::{Handle, Users},
+    warm_up,
 };
 use lambda_http::{Body, Request, Response};
 use uuid::Uuid;
@@ -39,6 +41,16 @@ pub struct App {
     pub clock: Clock,
     /// Makes the uuids of messages.
     pub random: Random,
+}
+
+impl App {
+    /// Makes every connection that the first request needs, all at the same time.
+    pub async fn warm_up(&self) {
+        let connections = async {
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), Membership::warm_up(&self.table))
+        };
+        warm_up::within_limit(connections).await;
+    }
 }
 
 /// Answers a request.

@@ -8,6 +8,7 @@ use cruddur::{
     request::{Violations, page_request},
     respond,
     user::Users,
+    warm_up,
 };
 use lambda_http::{Body, Request, RequestExt as _, Response};
 
@@ -23,6 +24,16 @@ pub struct App {
     pub users: Users,
     /// Holds the inbox.
     pub table: Table,
+}
+
+impl App {
+    /// Makes every connection that the first request needs, all at the same time.
+    pub async fn warm_up(&self) {
+        let connections = async {
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), message_group::warm_up(&self.table))
+        };
+        warm_up::within_limit(connections).await;
+    }
 }
 
 /// Answers a request.

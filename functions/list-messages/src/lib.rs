@@ -5,9 +5,11 @@ use cruddur::{
     dynamodb::Table,
     error::Error,
     invocation, message,
+    message_group::Membership,
     request::{Violations, message_group_uuid, page_request, path_parameter},
     respond,
     user::Users,
+    warm_up,
 };
 use lambda_http::{Body, Request, RequestExt as _, Response};
 
@@ -23,6 +25,16 @@ pub struct App {
     pub users: Users,
     /// Holds memberships and messages.
     pub table: Table,
+}
+
+impl App {
+    /// Makes every connection that the first request needs, all at the same time.
+    pub async fn warm_up(&self) {
+        let connections = async {
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), Membership::warm_up(&self.table))
+        };
+        warm_up::within_limit(connections).await;
+    }
 }
 
 /// Answers a request.

@@ -11,6 +11,7 @@ use cruddur::{
         Users,
         confirm::{Confirmation, ConfirmedUser},
     },
+    warm_up,
 };
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
@@ -28,6 +29,13 @@ const NAME: &str = "post-confirmation";
 pub struct App {
     /// The table of users.
     pub users: Users,
+}
+
+impl App {
+    /// Makes every connection that the first event needs, all at the same time.
+    pub async fn warm_up(&self) {
+        warm_up::within_limit(self.users.warm_up()).await;
+    }
 }
 
 /// Enters the user, and answers with the event it got, whatever happens: Cognito has confirmed the user by

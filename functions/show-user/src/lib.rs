@@ -5,6 +5,7 @@ use cruddur::{
     request::path_parameter,
     respond,
     user::{Handle, Users},
+    warm_up,
 };
 use lambda_http::{Body, Request, Response};
 
@@ -16,6 +17,13 @@ pub const ROUTE: &str = "GET /api/users/{handle}/short";
 pub struct App {
     /// Knows the handles.
     pub users: Users,
+}
+
+impl App {
+    /// Makes every connection that the first request needs, all at the same time.
+    pub async fn warm_up(&self) {
+        warm_up::within_limit(self.users.warm_up()).await;
+    }
 }
 
 /// Answers a request.

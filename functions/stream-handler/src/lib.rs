@@ -7,12 +7,14 @@ use cruddur::{
     dynamodb::Table,
     error::Chain,
     invocation::{self, Ended},
+    message_group::Membership,
     metrics::Metric,
     random::Random,
     stream::{
         Batch, NewMessages, NewestMessage,
         move_group::{MoveError, Moved, move_group},
     },
+    warm_up,
 };
 use futures_util::{StreamExt as _, stream};
 use lambda_runtime::{Context, LambdaEvent};
@@ -30,6 +32,13 @@ pub struct App {
     pub clock: Clock,
     /// Spreads the tries of writers that meet.
     pub random: Random,
+}
+
+impl App {
+    /// Makes every connection that the first batch needs, all at the same time.
+    pub async fn warm_up(&self) {
+        warm_up::within_limit(Membership::warm_up(&self.table)).await;
+    }
 }
 
 /// Groups that are moved at the same time.

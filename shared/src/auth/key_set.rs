@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::error::Cause;
+use crate::error::{Cause, Chain};
 
 /// How long fetching the key set may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
@@ -105,6 +105,19 @@ impl KeySet {
         Self { keys: RwLock::default(), source: Some(source) }
     }
 
+    /// Fetches the keys, where they have a URL and have not been asked for, so that the first token does not wait for them.
+    /// When that fails, the first token tries once more.
+    pub async fn warm_up(&self) {
+        let Some(source) = &self.source else { return };
+        let mut last_fetch = source.last_fetch.lock().await;
+        if last_fetch.is_none()
+            && let Err(cause) = self.fetch(source, &mut last_fetch).await
+        {
+            tracing::info!(cause = %Chain(&*cause), "the key set can't be fetched beforehand");
+            *last_fetch = None;
+        }
+    }
+
     /// The key with this `kid`, which must be equal byte for byte.
     pub async fn get(&self, key_id: &str) -> Result<Arc<DecodingKey>, KeySetError> {
         if let Some(key) = self.cached(key_id) {
@@ -126,13 +139,15 @@ impl KeySet {
             }
             _ => {}
         }
+        self.fetch(source, &mut last_fetch).await.map_err(KeySetError::Unreachable)?;
+        self.cached(key_id).ok_or(KeySetError::KeyUnknown)
+    }
+
+    async fn fetch(&self, source: &Source, last_fetch: &mut Option<Fetch>) -> Result<(), Cause> {
         let fetched = source.fetch().await;
         *last_fetch = Some(Fetch { at: Instant::now(), succeeded: fetched.is_ok() });
-        match fetched {
-            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
-            Err(cause) => return Err(KeySetError::Unreachable(cause)),
-        }
-        self.cached(key_id).ok_or(KeySetError::KeyUnknown)
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = fetched?;
+        Ok(())
     }
 
     fn cached(&self, key_id: &str) -> Option<Arc<DecodingKey>> {

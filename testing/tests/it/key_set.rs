@@ -308,6 +308,28 @@ async fn a_hundred_requests_at_once_fetch_the_key_set_once() {
 }
 
 #[tokio::test]
+async fn after_a_warm_up_no_token_waits_for_the_key_set() {
+    let server = Server::with(&[good("a")]).await;
+    let keys = KeySet::from_url(server.url());
+    keys.warm_up().await;
+    assert_eq!(server.fetches(), 1);
+    assert_eq!(outcome(&keys, "a").await, "known");
+    keys.warm_up().await;
+    assert_eq!(server.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_warm_up_that_fails_does_not_keep_the_first_token_from_trying() {
+    let server = Server::start(Reply::Body(500, Bytes::new())).await;
+    let keys = KeySet::from_url(server.url());
+    keys.warm_up().await;
+    assert_eq!(server.fetches(), 1);
+    server.set(Reply::keys(&[good("a")]));
+    assert_eq!(outcome(&keys, "a").await, "known");
+    assert_eq!(server.fetches(), 2);
+}
+
+#[tokio::test]
 async fn unknown_keys_cause_one_fetch_in_ten_seconds() {
     let server = Server::with(&[good("a")]).await;
     let keys = KeySet::from_url(server.url());

@@ -34,3 +34,4 @@ mod stream_handler;
 mod template;
 mod tokens;
 mod users;
+mod warm_up;

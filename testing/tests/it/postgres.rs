@@ -225,6 +225,38 @@ async fn a_connection_is_kept() {
 }
 
 #[tokio::test]
+async fn after_a_warm_up_the_first_query_makes_no_connection() {
+    let database = Database::turn().await;
+    let relay = database.relay().await;
+    let postgres = database.through(&relay, true);
+    for _ in 0..2 {
+        postgres.warm_up().await;
+        assert_eq!((relay.accepted(), relay.open()), (1, 1));
+    }
+    assert_eq!(number(&postgres).await.unwrap(), 42);
+    assert_eq!(relay.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_warm_up_that_fails_does_not_keep_the_first_query_from_connecting() {
+    let database = Database::turn().await;
+    let relay = database.relay().await;
+    let postgres = database.through(&relay, true);
+    relay.go_down();
+    postgres.warm_up().await;
+    relay.come_back();
+    assert_eq!(number(&postgres).await.unwrap(), 42);
+}
+
+#[tokio::test]
+async fn a_connection_that_would_not_be_kept_is_not_made_beforehand() {
+    let database = Database::turn().await;
+    let relay = database.relay().await;
+    database.through(&relay, false).warm_up().await;
+    assert_eq!(relay.accepted(), 0);
+}
+
+#[tokio::test]
 async fn a_connection_that_was_cut_is_made_again() {
     let database = Database::turn().await;
     let relay = database.relay().await;

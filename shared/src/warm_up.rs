@@ -1,0 +1,19 @@
+//! What a function does before its first event: it makes the connections that the first event needs.
+//!
+//! While it starts, a function has a whole processor whatever its memory size, and up to ten seconds that nobody
+//! waits for twice; with 128 MB a handshake takes fourteen times as long afterwards. A connection that can't be made
+//! is no reason not to start: the first event makes it once more, and tells what is wrong.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+/// How long a start waits for connections.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Makes connections, for [`LIMIT`] at most.
+pub async fn within_limit(connections: impl Future) {
+    if timeout(LIMIT, connections).await.is_err() {
+        tracing::info!("not all connections could be made before the first event");
+    }
+}
