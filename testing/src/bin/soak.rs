@@ -27,7 +27,7 @@ struct Options {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1_000))]
     users: u32,
     /// Devices of each user.
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 12)]
     devices: u32,
     /// Decides what people do and which call fails.
     #[arg(long, default_value_t = 1)]

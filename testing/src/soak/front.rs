@@ -162,15 +162,19 @@ impl Door {
         }
     }
 
-    /// The stream has what is written in the order in which it is.
-    fn write(&self, operation: &str, request: Value) -> Result<Value, DynoxideError> {
+    /// The stream has what is written in the order in which it is. A transaction is carried out once for each token. (The
+    /// embedded engine looks through all tokens of ten minutes at each transaction, which would be half of what a run
+    /// does.)
+    fn write(&self, operation: &str, mut request: Value) -> Result<Value, DynoxideError> {
         let mut tokens = self.tokens.lock().unwrap();
-        let token = request["ClientRequestToken"].as_str().map(str::to_owned);
-        let answer = dispatch(&self.database, operation, request.clone())?;
-        // A transaction that is asked for once more has been carried out before.
-        if token.is_none_or(|token| tokens.insert(token)) {
-            self.stream.append(operation, &request);
+        let token = request.as_object_mut().and_then(|request| request.remove("ClientRequestToken"));
+        let token = token.and_then(|token| token.as_str().map(str::to_owned));
+        if token.as_ref().is_some_and(|token| tokens.contains(token)) {
+            return Ok(json!({}));
         }
+        let answer = dispatch(&self.database, operation, request.clone())?;
+        tokens.extend(token);
+        self.stream.append(operation, &request);
         Ok(answer)
     }
 
