@@ -75,7 +75,7 @@ const TOKENS_RENEWED_AFTER: Duration = Duration::from_mins(20);
 const LATEST: Duration = Duration::from_secs(25);
 
 /// How long the inboxes may take to catch up.
-const REST_LIMIT: Duration = Duration::from_mins(60);
+const REST_LIMIT: Duration = Duration::from_hours(1);
 
 /// Carries `plan` out on a stack of its own, and tells `progress` how far it is.
 pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
