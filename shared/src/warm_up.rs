@@ -13,7 +13,7 @@ use tokio::time::timeout;
 /// How long a start waits for connections.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Makes connections, for [`LIMIT`] at most.
+/// Makes connections, for two seconds at most.
 pub fn within_limit(connections: impl Future) -> impl Future<Output = ()> {
     // Boxed before it is part of another future: clients' calls are large.
     let connections = Box::pin(connections);
