@@ -1,7 +1,5 @@
 //! The stream handler with batches of any size: what a record costs, and what it costs when it comes once more.
 
-use std::path::Path;
-
 use anyhow::Result;
 use bytes::Bytes;
 use cruddur::{message_group::uuid_of_pair, user::User};
@@ -10,10 +8,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    environment::Environment,
     figures::ms,
     functions::Case,
     measure::count_of,
+    run::{MEMORY_OF_ONE_PROCESSOR, Run},
     stage::{Stage, sample, set_message},
 };
 
@@ -59,29 +57,22 @@ pub const SHAPES: [(usize, usize); 11] = [
 ];
 
 /// Batches of all [`SHAPES`], or the small ones of them.
-pub async fn batches(
-    stage: &Stage,
-    binaries: &Path,
-    case: &Case,
-    trust: &str,
-    quick: bool,
-) -> Result<Vec<Batch>> {
-    let most = if quick { 100 } else { usize::MAX };
-    let shapes = SHAPES.into_iter().filter(|(records, _)| *records <= most).collect::<Vec<_>>();
-    let groups = open_groups(stage, shapes.iter().map(|(_, groups)| *groups).max().unwrap_or(0)).await?;
+pub async fn batches(run: &Run, case: &Case) -> Result<Vec<Batch>> {
+    let shapes = SHAPES.into_iter().filter(|(records, _)| *records <= run.effort.records).collect::<Vec<_>>();
+    let groups = open_groups(&run.stage, shapes.iter().map(|(_, groups)| *groups).max().unwrap_or(0)).await?;
     let sample = sample("stream-handler/insert")?["Records"][0].take();
-    let mut environment =
-        Environment::start(stage, &case.binary(binaries), case.function, 1_769, trust).await?;
+    let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
     // The first one finds no connection.
     environment.invoke(&batch(&sample, &groups[..1], 1)).await?;
     let mut measured = Vec::new();
     for (records, number) in shapes {
         let event = batch(&sample, &groups[..number], records);
-        let before = stage.dynamodb.count();
+        let before = run.stage.dynamodb.count();
         let first = environment.invoke(&event).await?;
-        let between = stage.dynamodb.count();
+        let between = run.stage.dynamodb.count();
         let again = environment.invoke(&event).await?;
-        let (cost, cost_again) = (between.since(before).units, stage.dynamodb.count().since(between).units);
+        let (cost, cost_again) =
+            (between.since(before).units, run.stage.dynamodb.count().since(between).units);
         let (of_records, of_groups) = (count_of(u64::try_from(records)?), count_of(u64::try_from(number)?));
         measured.push(Batch {
             records,

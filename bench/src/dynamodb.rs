@@ -13,23 +13,21 @@ use anyhow::Result;
 use dynoxide::Database;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    body::{Bytes, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+use hyper::body::{Bytes, Incoming};
 use serde_json::Value;
 use simulation::wire::dispatch;
-use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
+use tokio::time::sleep;
 
-use crate::tls::{Counted, Tls, Traffic};
+use crate::{
+    http_server::HttpServer,
+    tls::{Counted, Tls, Traffic},
+};
 
 /// A running DynamoDB. It ends with the value.
 pub struct DynamoDb {
     url: String,
     meter: Arc<Meter>,
-    server: JoinHandle<()>,
+    _server: HttpServer,
 }
 
 #[derive(Default)]
@@ -68,24 +66,15 @@ pub struct Count {
 impl DynamoDb {
     /// In front of `database`, on any port.
     pub async fn start(database: Database, tls: Tls) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("https://{}", listener.local_addr()?);
         let meter = Arc::<Meter>::default();
+        let traffic = Arc::clone(&meter.traffic);
+        let accept = move |stream| {
+            let (tls, stream) = (tls.clone(), Counted::new(stream, Arc::clone(&traffic)));
+            async move { tls.accept(stream).await }
+        };
         let door = (database, Arc::clone(&meter));
-        let server = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (tls, door) = (tls.clone(), door.clone());
-                let _ = stream.set_nodelay(true);
-                let stream = Counted::new(stream, Arc::clone(&door.1.traffic));
-                tokio::spawn(async move {
-                    // A client that goes away in the middle is none.
-                    let Ok(stream) = tls.accept(stream).await else { return };
-                    let service = service_fn(move |request| serve(door.clone(), request));
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        Ok(Self { url, meter, server })
+        let server = HttpServer::start(accept, move |request| serve(door.clone(), request)).await?;
+        Ok(Self { url: format!("https://{}", server.address()), meter, _server: server })
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` has to be.
@@ -129,12 +118,6 @@ impl Count {
                 write: self.units.write - earlier.units.write,
             },
         }
-    }
-}
-
-impl Drop for DynamoDb {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 

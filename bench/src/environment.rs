@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{process::Process, runtime_api::RuntimeApi, stage::Stage};
+use crate::{process::Process, run::Trust, runtime_api::RuntimeApi, stage::Stage};
 
 /// A running environment, ready for an event.
 pub struct Environment {
@@ -39,7 +39,7 @@ pub struct Invocation {
 
 impl Environment {
     /// Starts `binary` as the function `name`, with a whole processor.
-    pub async fn start(stage: &Stage, binary: &Path, name: &str, memory: u32, trust: &str) -> Result<Self> {
+    pub async fn start(stage: &Stage, binary: &Path, name: &str, memory: u32, trust: Trust) -> Result<Self> {
         let mut api = RuntimeApi::start().await?;
         let variables = stage.environment(name, api.address(), memory, trust);
         let begin = Instant::now();

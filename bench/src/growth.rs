@@ -1,7 +1,5 @@
 //! The same requests while inboxes and conversations grow: what they cost has to stay.
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use cruddur::{clock::Clock, random::Random, timestamp::Timestamp};
 use dynoxide::Database;
@@ -13,8 +11,9 @@ use uuid::Uuid;
 
 use crate::{
     functions::Case,
-    measure::{Effort, Warm, warm},
-    stage::{GROUP, Stage, TABLE},
+    measure::{Warm, warm},
+    run::Run,
+    stage::{GROUP, TABLE},
 };
 
 /// One size, and what an invocation costs then.
@@ -35,14 +34,7 @@ pub const GROUPS: [u64; 5] = [100, 1_000, 10_000, 30_000, 100_000];
 pub const MESSAGES: [u64; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
 
 /// `cases` over inboxes that grow.
-pub async fn inboxes(
-    stage: &Stage,
-    binaries: &Path,
-    cases: &[Case],
-    trust: &str,
-    effort: Effort,
-    quick: bool,
-) -> Result<Vec<Grown>> {
+pub async fn inboxes(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
     let [sunyoung, ..] = DEMO_USERS;
     let row = |sk: &str, number: u64| {
         json!({
@@ -55,18 +47,11 @@ pub async fn inboxes(
             "user_handle": {"S": "somebody-else"},
         })
     };
-    grow(stage, binaries, cases, trust, effort, sizes(&GROUPS, quick), row).await
+    grow(run, cases, &GROUPS, row).await
 }
 
 /// `cases` over a conversation that grows.
-pub async fn conversations(
-    stage: &Stage,
-    binaries: &Path,
-    cases: &[Case],
-    trust: &str,
-    effort: Effort,
-    quick: bool,
-) -> Result<Vec<Grown>> {
+pub async fn conversations(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
     let [sunyoung, ..] = DEMO_USERS;
     let row = |sk: &str, _: u64| {
         json!({
@@ -79,36 +64,29 @@ pub async fn conversations(
             "user_handle": {"S": sunyoung.handle},
         })
     };
-    grow(stage, binaries, cases, trust, effort, sizes(&MESSAGES, quick), row).await
-}
-
-fn sizes(all: &[u64], quick: bool) -> &[u64] {
-    if quick { all.get(..2).unwrap_or(all) } else { all }
+    grow(run, cases, &MESSAGES, row).await
 }
 
 async fn grow(
-    stage: &Stage,
-    binaries: &Path,
+    run: &Run,
     cases: &[Case],
-    trust: &str,
-    effort: Effort,
     sizes: &[u64],
     row: impl Fn(&str, u64) -> Value,
 ) -> Result<Vec<Grown>> {
     let begin: Timestamp = "2020-01-01T00:00:00.000000Z".parse()?;
     let begin = chrono::DateTime::parse_from_rfc3339(&begin.to_string())?.to_utc();
     let (mut there, mut grown) = (0, Vec::new());
-    for size in sizes {
+    for size in sizes.iter().filter(|size| **size <= run.effort.grown) {
         for number in there..*size {
             // Before everything that there is.
             let time = begin + chrono::TimeDelta::seconds(i64::try_from(number)?);
             let uuid = Random::system().uuid_v7(Clock::system().now());
             let sk = format!("{}#{uuid}", time.format("%Y-%m-%dT%H:%M:%S%.6fZ"));
-            put(stage.database(), &row(&sk, number)).context("a row can't be put")?;
+            put(run.stage.database(), &row(&sk, number)).context("a row can't be put")?;
         }
         there = *size;
         for case in cases {
-            let warm = warm(stage, binaries, case, trust, effort).await?;
+            let warm = warm(run, case).await?;
             grown.push(Grown { size: *size, title: case.title(), warm });
         }
     }

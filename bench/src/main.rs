@@ -5,16 +5,15 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     process::Command,
-    time::Duration,
 };
 
 use anyhow::{Result, bail};
 use bench::{
     batches, functions,
     functions::{Case, GET_ITEM, HELLO_WORLD},
-    growth,
-    measure::{self, Effort},
+    growth, measure,
     report::{Measured, Report},
+    run::{Effort, MEMORY_OF_ONE_PROCESSOR, Run, Trust},
     sizes::size,
     stage::Stage,
     throughput::throughput,
@@ -38,9 +37,9 @@ struct Options {
     /// Few of everything: to see whether all works.
     #[arg(long)]
     quick: bool,
-    /// Whom the functions trust: as many authorities as AWS has, or one.
-    #[arg(long, default_value = "system", value_parser = ["system", "authority"])]
-    trust: String,
+    /// Whom the functions trust.
+    #[arg(long, value_enum, default_value_t)]
+    trust: Trust,
     /// Where tables and plots are left.
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     out: PathBuf,
@@ -67,7 +66,7 @@ enum What {
 }
 
 /// Memory sizes, in MB: the least that Lambda has, and that with one processor.
-const MEMORY: [u32; 4] = [128, 256, 512, 1_769];
+const MEMORY: [u32; 4] = [128, 256, 512, MEMORY_OF_ONE_PROCESSOR];
 
 fn say(line: &str) {
     // Nobody may be listening.
@@ -79,16 +78,15 @@ async fn main() -> Result<()> {
     let options = Options::parse();
     let wants = |what| options.what.is_empty() || options.what.contains(&what);
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
-    let trust = options.trust.as_str();
-    let folder = match &options.functions {
+    let binaries = match &options.functions {
         Some(folder) => folder.clone(),
         None => build()?,
     };
-    let mut report = Report { machine: machine(), trust: trust.to_owned(), ..Report::default() };
+    let mut report = Report { machine: machine(), trust: options.trust, ..Report::default() };
     if wants(What::Tokens) {
-        report.token_ms = Some(tokens::verification(if options.quick { 3 } else { 25 }).await?);
+        report.token_ms = Some(tokens::verification(effort.tokens).await?);
     }
-    let stage = Stage::set().await?;
+    let run = Run { stage: Stage::set().await?, binaries, trust: options.trust, effort };
     let cases = cases(options.only.as_deref())?;
     for case in &cases {
         say(&case.title());
@@ -103,19 +101,19 @@ async fn main() -> Result<()> {
             memory: None,
         };
         if wants(What::Start) && is_function {
-            measured.size = Some(size(&case.binary(&folder), case.function)?);
-            measured.start = Some(measure::starts(&stage, &folder, case, trust, effort).await?);
+            measured.size = Some(size(&case.binary(&run.binaries), case.function)?);
+            measured.start = Some(measure::starts(&run, case).await?);
         }
         if wants(What::First) {
             for memory in MEMORY {
-                measured.firsts.push(measure::firsts(&stage, &folder, case, memory, trust, effort).await?);
+                measured.firsts.push(measure::firsts(&run, case, memory).await?);
             }
         }
         if wants(What::Warm) {
-            measured.warm = Some(measure::warm(&stage, &folder, case, trust, effort).await?);
+            measured.warm = Some(measure::warm(&run, case).await?);
         }
         if wants(What::Memory) && is_function {
-            measured.memory = Some(measure::memory(&stage, &folder, case, trust, effort).await?);
+            measured.memory = Some(measure::memory(&run, case).await?);
         }
         report.functions.push(measured);
     }
@@ -127,22 +125,20 @@ async fn main() -> Result<()> {
         && let [stream_handler] = &*named(&["stream-handler"])
     {
         say("batches");
-        report.batches = batches::batches(&stage, &folder, stream_handler, trust, options.quick).await?;
+        report.batches = batches::batches(&run, stream_handler).await?;
     }
     if wants(What::Growth) {
         say("growing inboxes");
         let over_inboxes = named(&["list-message-groups", "create-message", "stream-handler"]);
-        report.inboxes =
-            growth::inboxes(&stage, &folder, &over_inboxes, trust, effort, options.quick).await?;
+        report.inboxes = growth::inboxes(&run, &over_inboxes).await?;
         say("growing conversations");
         let over_conversations = named(&["list-messages", "create-message", "stream-handler"]);
-        report.conversations =
-            growth::conversations(&stage, &folder, &over_conversations, trust, effort, options.quick).await?;
+        report.conversations = growth::conversations(&run, &over_conversations).await?;
     }
-    stage.strike().await?;
+    run.stage.strike().await?;
     if wants(What::Throughput) {
         say("the local stack");
-        report.loads = throughput(Duration::from_secs(if options.quick { 1 } else { 10 })).await?;
+        report.loads = throughput(effort.load).await?;
     }
     report.write(&options.out)?;
     let limited = report.functions.iter().flat_map(|function| &function.firsts).all(|first| first.limited);

@@ -1,37 +1,17 @@
 //! What is measured of each function: its start, its first invocation, warm ones, many of them.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::{
     dynamodb::Units,
-    environment::Environment,
+    environment::Init,
     figures::{mb, median, ms, percentile},
     functions::Case,
-    stage::Stage,
+    run::{MEMORY_OF_ONE_PROCESSOR, Run},
 };
-
-/// How often everything is done.
-#[derive(Clone, Copy, Debug)]
-pub struct Effort {
-    /// Starts of each function.
-    pub starts: u32,
-    /// Environments for the first invocation at each memory size.
-    pub firsts: u32,
-    /// Warm invocations.
-    pub warm: u32,
-    /// Invocations of one environment until its memory is looked at.
-    pub many: u64,
-}
-
-impl Effort {
-    /// For figures.
-    pub const FULL: Self = Self { starts: 15, firsts: 7, warm: 1_000, many: 10_000 };
-    /// To see whether all works.
-    pub const QUICK: Self = Self { starts: 3, firsts: 2, warm: 60, many: 200 };
-}
 
 /// Of a start, medians.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -102,21 +82,14 @@ const WARM_UP: u64 = 50;
 const LATENCY: Duration = Duration::from_millis(25);
 
 /// Starts, one after the other.
-pub async fn starts(
-    stage: &Stage,
-    binaries: &Path,
-    case: &Case,
-    trust: &str,
-    effort: Effort,
-) -> Result<Start> {
+pub async fn starts(run: &Run, case: &Case) -> Result<Start> {
     let mut inits = Vec::new();
-    for _ in 0..effort.starts {
-        let environment =
-            Environment::start(stage, &case.binary(binaries), case.function, 1_769, trust).await?;
+    for _ in 0..run.effort.starts {
+        let environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
         inits.push(environment.init);
         environment.stop().await?;
     }
-    let middle = |of: fn(&crate::environment::Init) -> f64| median(&inits.iter().map(of).collect::<Vec<_>>());
+    let middle = |of: fn(&Init) -> f64| median(&inits.iter().map(of).collect::<Vec<_>>());
     Ok(Start {
         wall_ms: middle(|init| ms(init.wall)),
         cpu_ms: middle(|init| ms(init.cpu)),
@@ -126,22 +99,14 @@ pub async fn starts(
 
 /// First and warm invocations with the share of a processor that goes with `memory`, in MB. (The start itself has a whole one,
 /// as in AWS.)
-pub async fn firsts(
-    stage: &Stage,
-    binaries: &Path,
-    case: &Case,
-    memory: u32,
-    trust: &str,
-    effort: Effort,
-) -> Result<First> {
+pub async fn firsts(run: &Run, case: &Case, memory: u32) -> Result<First> {
     const WARM: u64 = 15;
     let (mut first, mut first_cpu, mut warm) = (Vec::new(), Vec::new(), Vec::new());
     let mut limited = true;
-    for run in 0..effort.firsts {
-        let mut environment =
-            Environment::start(stage, &case.binary(binaries), case.function, memory, trust).await?;
+    for round in 0..run.effort.firsts {
+        let mut environment = run.start(case, memory).await?;
         limited &= environment.limit(memory)?;
-        let number = |invocation| u64::from(run) * 1_000 + u64::from(memory) * 100_000 + invocation;
+        let number = |invocation| u64::from(round) * 1_000 + u64::from(memory) * 100_000 + invocation;
         let invocation = environment.invoke(&(case.events)(number(0))).await?;
         first.push(ms(invocation.wall));
         first_cpu.push(ms(invocation.cpu));
@@ -157,9 +122,8 @@ pub async fn firsts(
 }
 
 /// Warm invocations, one after the other.
-pub async fn warm(stage: &Stage, binaries: &Path, case: &Case, trust: &str, effort: Effort) -> Result<Warm> {
-    let mut environment =
-        Environment::start(stage, &case.binary(binaries), case.function, 1_769, trust).await?;
+pub async fn warm(run: &Run, case: &Case) -> Result<Warm> {
+    let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
     let mut number = 1_000_000_000;
     let mut event = || {
         number += 1;
@@ -168,23 +132,23 @@ pub async fn warm(stage: &Stage, binaries: &Path, case: &Case, trust: &str, effo
     for _ in 0..WARM_UP {
         environment.invoke(&event()).await?;
     }
-    let before = stage.dynamodb.count();
+    let before = run.stage.dynamodb.count();
     let (mut walls, mut cpu) = (Vec::new(), Duration::ZERO);
-    for _ in 0..effort.warm {
+    for _ in 0..run.effort.warm {
         let invocation = environment.invoke(&event()).await?;
         walls.push(ms(invocation.wall));
         cpu += invocation.cpu;
     }
-    let count = stage.dynamodb.count().since(before);
-    let number_of = f64::from(effort.warm);
+    let count = run.stage.dynamodb.count().since(before);
+    let number_of = f64::from(run.effort.warm);
     let average = |sum: u64| count_of(sum) / number_of;
 
-    stage.dynamodb.set_latency(LATENCY);
+    run.stage.dynamodb.set_latency(LATENCY);
     let mut slow = Vec::new();
     for _ in 0..7 {
         slow.push(ms(environment.invoke(&event()).await?.wall));
     }
-    stage.dynamodb.set_latency(Duration::ZERO);
+    run.stage.dynamodb.set_latency(Duration::ZERO);
     environment.stop().await?;
     let Units { read, write } = count.units;
     Ok(Warm {
@@ -201,25 +165,18 @@ pub async fn warm(stage: &Stage, binaries: &Path, case: &Case, trust: &str, effo
 }
 
 /// Memory after many invocations of one environment.
-pub async fn memory(
-    stage: &Stage,
-    binaries: &Path,
-    case: &Case,
-    trust: &str,
-    effort: Effort,
-) -> Result<Memory> {
-    let mut environment =
-        Environment::start(stage, &case.binary(binaries), case.function, 1_769, trust).await?;
+pub async fn memory(run: &Run, case: &Case) -> Result<Memory> {
+    let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
     let mut early = 0;
-    for number in 0..effort.many {
-        if number == effort.many / 10 {
+    for number in 0..run.effort.many {
+        if number == run.effort.many / 10 {
             early = environment.memory()?.0;
         }
         environment.invoke(&(case.events)(2_000_000_000 + number)).await?;
     }
     let (late, most) = environment.memory()?;
     environment.stop().await?;
-    Ok(Memory { invocations: effort.many, early_mb: mb(early), late_mb: mb(late), most_mb: mb(most) })
+    Ok(Memory { invocations: run.effort.many, early_mb: mb(early), late_mb: mb(late), most_mb: mb(most) })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sums of a run")]

@@ -11,9 +11,7 @@ use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
-/// Memory at which a function has one whole processor, in MB; less memory is less of it, in proportion.
-/// (AWS Lambda, "Configure Lambda function memory".)
-const MEMORY_OF_ONE_PROCESSOR: f64 = 1_769.0;
+use crate::run::MEMORY_OF_ONE_PROCESSOR;
 
 /// Of which a process gets its share again and again.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -54,14 +52,14 @@ impl Process {
         Ok(Self { child, pid, group: None })
     }
 
-    /// From now on it has no more of a processor than a function with so much memory, in MB. False: this machine has no
-    /// control groups that can be written.
+    /// From now on it has no more of a processor than a function with so much memory, in MB: its share is in proportion.
+    /// False: this machine has no control groups that can be written.
     pub fn limit(&mut self, memory: u32) -> Result<bool> {
         if self.group.is_none() {
             self.group = Group::of(self.pid)?;
         }
         let Some(group) = &self.group else { return Ok(false) };
-        group.limit(f64::from(memory) / MEMORY_OF_ONE_PROCESSOR)?;
+        group.limit(f64::from(memory) / f64::from(MEMORY_OF_ONE_PROCESSOR))?;
         Ok(true)
     }
 

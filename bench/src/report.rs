@@ -11,6 +11,7 @@ use crate::{
     growth::Grown,
     measure::{First, Memory, Start, Warm},
     plot::{self, Axes, Line},
+    run::Trust,
     sizes::Size,
     throughput::Load,
 };
@@ -21,7 +22,7 @@ pub struct Report {
     /// The processor, and whether its shares could be kept to.
     pub machine: String,
     /// Whom the functions trusted.
-    pub trust: String,
+    pub trust: Trust,
     /// Milliseconds of one verification of a token.
     pub token_ms: Option<f64>,
     /// Each case.
@@ -68,7 +69,11 @@ impl Report {
     pub fn to_markdown(&self) -> Result<String> {
         let mut text = String::new();
         let out = &mut text;
-        writeln!(out, "{}. Trusted: {}.\n", self.machine, self.trust)?;
+        let trusted = match self.trust {
+            Trust::System => "as many authorities as there are in AWS",
+            Trust::Authority => "one authority",
+        };
+        writeln!(out, "{}. Functions trust {trusted}.\n", self.machine)?;
         self.write_sizes_and_starts(out)?;
         self.write_firsts(out)?;
         self.write_warm(out)?;

@@ -1,24 +1,19 @@
 //! Lambda's side of a function: the runtime API of one execution environment, as
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> has it.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use cruddur::clock::Clock;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    body::{Bytes, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+use hyper::body::{Bytes, Incoming};
 use tokio::{
-    net::TcpListener,
     sync::{Mutex, mpsc},
-    task::JoinHandle,
     time::{Instant, timeout},
 };
+
+use crate::http_server::HttpServer;
 
 /// How long an environment may take for anything.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -31,7 +26,7 @@ pub struct RuntimeApi {
     address: String,
     events: mpsc::Sender<Bytes>,
     signs: mpsc::Receiver<Sign>,
-    server: JoinHandle<()>,
+    _server: HttpServer,
 }
 
 /// What an environment does.
@@ -53,20 +48,12 @@ struct Desk {
 impl RuntimeApi {
     /// The API on any port of the loopback interface.
     pub async fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?.to_string();
         let (events, events_at_desk) = mpsc::channel(1);
         let (signs_at_desk, signs) = mpsc::channel(4);
         let desk = Desk { events: Arc::new(Mutex::new(events_at_desk)), signs: signs_at_desk };
-        let server = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let desk = desk.clone();
-                let _ = stream.set_nodelay(true);
-                let service = service_fn(move |request| desk.clone().serve(request));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-            }
-        });
-        Ok(Self { address, events, signs, server })
+        let accept = |stream| async { Ok(stream) };
+        let server = HttpServer::start(accept, move |request| desk.clone().serve(request)).await?;
+        Ok(Self { address: server.address().to_string(), events, signs, _server: server })
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` has to be.
@@ -101,14 +88,8 @@ impl RuntimeApi {
     }
 }
 
-impl Drop for RuntimeApi {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
 impl Desk {
-    async fn serve(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn serve(self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
         let Ok(body) = request.into_body().collect().await else { return Ok(empty(StatusCode::BAD_REQUEST)) };

@@ -18,16 +18,13 @@ use cruddur::{
 use dynoxide::Database;
 use http::Response;
 use http_body_util::Full;
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use local::engines;
 use seed::demo::{DEMO_USERS, ensure_users};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
 use uuid::Uuid;
 
-use crate::{dynamodb::DynamoDb, postgres::Postgres, tls::Tls};
+use crate::{dynamodb::DynamoDb, http_server::HttpServer, postgres::Postgres, run::Trust, tls::Tls};
 
 /// The table's name.
 pub const TABLE: &str = "cruddur-messages";
@@ -51,8 +48,7 @@ pub struct Stage {
     /// The table without anything in between.
     pub table: Table,
     engine: engines::dynamodb::DynamoDb,
-    key_set: JoinHandle<()>,
-    key_set_url: String,
+    key_set: HttpServer,
     folder: TempDir,
 }
 
@@ -67,8 +63,8 @@ impl Stage {
         let table = Table::new(client(&sdk(engine.endpoint_url()), CallLimits::ADMIN), TABLE);
         schema::message_table::ensure(table.client(), TABLE).await?;
         without_stream(engine.database())?;
-        let (key_set, key_set_url) = serve_key_set(tls).await?;
-        let stage = Self { dynamodb, postgres, table, engine, key_set, key_set_url, folder };
+        let key_set = serve_key_set(tls).await?;
+        let stage = Self { dynamodb, postgres, table, engine, key_set, folder };
         stage.sign_up().await?;
         stage.converse().await?;
         Ok(stage)
@@ -80,16 +76,16 @@ impl Stage {
         self.engine.database()
     }
 
-    /// What a function finds in its environment; `trust` is `system` (as many authorities as AWS has) or `authority`.
+    /// What a function finds in its environment.
     #[must_use]
     pub fn environment(
         &self,
         name: &str,
         runtime_api: &str,
         memory: u32,
-        trust: &str,
+        trust: Trust,
     ) -> Vec<(String, String)> {
-        let file = |name: &str| self.folder.path().join(format!("{name}.pem")).display().to_string();
+        let file = |trust| self.folder.path().join(Tls::file(trust)).display().to_string();
         [
             ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
             ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
@@ -101,11 +97,11 @@ impl Stage {
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url().to_owned()),
             ("SSL_CERT_FILE", file(trust)),
             ("DDB_MESSAGE_TABLE", TABLE.to_owned()),
-            ("DATABASE_URL", self.postgres.url(&file("authority"))),
+            ("DATABASE_URL", self.postgres.url(&file(Trust::Authority))),
             ("AWS_COGNITO_USER_POOL_ID", "local_cruddur".to_owned()),
             ("AWS_COGNITO_USER_POOL_CLIENT_ID", "cruddur-local-client".to_owned()),
             ("COGNITO_ISSUER", "http://127.0.0.1:4567/local/issuer".to_owned()),
-            ("COGNITO_JWKS", self.key_set_url.clone()),
+            ("COGNITO_JWKS", format!("https://{}/jwks.json", self.key_set.address())),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
@@ -156,7 +152,6 @@ impl Stage {
 
     /// Ends it.
     pub async fn strike(self) -> Result<()> {
-        self.key_set.abort();
         self.postgres.stop().await?;
         Ok(self.engine.shutdown().await?)
     }
@@ -188,25 +183,18 @@ pub fn key_set() -> Result<Vec<u8>> {
     Ok(fs::read(repository().join("events/key-set.json"))?)
 }
 
-/// The key set of the sample events behind TLS, and its URL.
-async fn serve_key_set(tls: Tls) -> Result<(JoinHandle<()>, String)> {
+/// The key set of the sample events behind TLS.
+async fn serve_key_set(tls: Tls) -> Result<HttpServer> {
     let key_set = Bytes::from(key_set()?);
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("https://{}/jwks.json", listener.local_addr()?);
-    let server = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (tls, key_set) = (tls.clone(), key_set.clone());
-            tokio::spawn(async move {
-                let Ok(stream) = tls.accept(stream).await else { return };
-                let service = service_fn(move |_| {
-                    let answer = Response::new(Full::new(key_set.clone()));
-                    async move { Ok::<_, std::convert::Infallible>(answer) }
-                });
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
-    Ok((server, url))
+    let accept = move |stream| {
+        let tls = tls.clone();
+        async move { tls.accept(stream).await }
+    };
+    let answer = move |_| {
+        let answer = Response::new(Full::new(key_set.clone()));
+        async move { Ok(answer) }
+    };
+    Ok(HttpServer::start(accept, answer).await?)
 }
 
 /// A sample event.

@@ -24,6 +24,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use crate::run::Trust;
+
 /// Where a machine keeps whom it trusts.
 const SYSTEM: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -35,8 +37,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// A new authority and a server of it. What has to be trusted is left in `folder`: `authority.pem` alone, and
-    /// `system.pem` with all whom this machine trusts, as many as there are in AWS.
+    /// A new authority and a server of it. What has to be trusted is left in `folder`, in a [`Self::file`] each.
     pub fn new(folder: &Path) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -49,8 +50,8 @@ impl Tls {
         let own = authority.pem();
         let system = SYSTEM.iter().find_map(|file| fs::read_to_string(file).ok());
         let system = system.context("this machine has no file with the authorities it trusts")?;
-        fs::write(folder.join("authority.pem"), &own)?;
-        fs::write(folder.join("system.pem"), format!("{system}\n{own}"))?;
+        fs::write(folder.join(Self::file(Trust::Authority)), &own)?;
+        fs::write(folder.join(Self::file(Trust::System)), format!("{system}\n{own}"))?;
 
         let chain = vec![CertificateDer::from(certificate), CertificateDer::from(authority.der().to_vec())];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -60,6 +61,15 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)) })
+    }
+
+    /// The name of the file with who is trusted: the authority alone, or all whom this machine trusts, too.
+    #[must_use]
+    pub const fn file(trust: Trust) -> &'static str {
+        match trust {
+            Trust::System => "system.pem",
+            Trust::Authority => "authority.pem",
+        }
     }
 
     /// The handshake.

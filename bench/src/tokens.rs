@@ -16,7 +16,7 @@ use crate::{
 
 /// Milliseconds of one verification: the median of `rounds` averages. (In this process and on one thread: it waits for nothing,
 /// so what passes is what it uses.)
-pub async fn verification(rounds: usize) -> Result<f64> {
+pub async fn verification(rounds: u32) -> Result<f64> {
     const EACH: u32 = 200;
     let event = sample("list-message-groups/first-page")?;
     let mut headers = HeaderMap::new();
