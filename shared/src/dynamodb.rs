@@ -14,10 +14,12 @@ use aws_sdk_dynamodb::{
         AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     },
 };
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1 as convert;
 
 use crate::{
+    authorities::Authorities,
     config::{ConfigError, Lookup, TableConfig},
     error::{Cause, Dependency, Error},
 };
@@ -55,9 +57,14 @@ impl CallLimits {
     const FIRST_BACKOFF: Duration = Duration::from_millis(30);
 }
 
-/// The SDK's configuration as the environment has it: region, credentials, endpoint.
-async fn sdk_config() -> SdkConfig {
-    aws_config::load_defaults(BehaviorVersion::latest()).await
+/// The SDK's configuration as the environment has it: region, credentials, endpoint. Its HTTP client is the SDK's own, but for
+/// whom it trusts.
+async fn sdk_config(lookup: impl Lookup) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(Authorities::of_dynamodb(lookup).tls_context())
+        .build_https();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await
 }
 
 /// A client with `limits`. What its calls cost is counted for the invocation that makes them.
@@ -127,7 +134,7 @@ impl Table {
     /// The configured table, reached as the SDK's own configuration says, with `limits`.
     pub async fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
         let config = TableConfig::from_lookup(lookup)?;
-        Ok(Self::new(client(&sdk_config().await, limits), config.name))
+        Ok(Self::new(client(&sdk_config(lookup).await, limits), config.name))
     }
 
     /// The client, for what only the admin tools do.

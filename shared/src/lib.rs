@@ -6,6 +6,7 @@
 //! of it all ([`invocation`], [`log`], [`metrics`]).
 
 pub mod auth;
+mod authorities;
 mod backoff;
 pub mod clock;
 pub mod config;

@@ -3,8 +3,6 @@
 //! While it starts, a function has a whole processor whatever its memory size, and up to ten seconds that nobody
 //! waits for twice; with 128 MB a handshake takes fourteen times as long afterwards. A connection that can't be made
 //! is no reason not to start: the first event makes it once more, and tells what is wrong.
-//!
-//! (No function's `main` does it yet: what it is worth is to be measured first.)
 
 use std::time::Duration;
 

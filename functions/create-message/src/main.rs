@@ -26,5 +26,6 @@ async fn main() -> Result<(), Error> {
         clock: Clock::system(),
         random: Random::system(),
     };
+    app.warm_up().await;
     run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
 }

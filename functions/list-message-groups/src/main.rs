@@ -21,5 +21,6 @@ async fn main() -> Result<(), Error> {
         users: Users::from_lookup(environment)?,
         table: Table::from_lookup(environment, CallLimits::READ).await?,
     };
+    app.warm_up().await;
     run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
 }

@@ -10,5 +10,6 @@ use post_confirmation::{App, handler};
 async fn main() -> Result<(), Error> {
     log::init(environment);
     let app = App { users: Users::from_lookup(environment)? };
+    app.warm_up().await;
     run(service_fn(|event| async { Ok::<_, Infallible>(handler(&app, event).await) })).await
 }

@@ -10,5 +10,6 @@ use show_user::{App, handler};
 async fn main() -> Result<(), Error> {
     log::init(environment);
     let app = App { users: Users::from_lookup(environment)? };
+    app.warm_up().await;
     run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
 }

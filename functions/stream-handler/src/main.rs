@@ -20,5 +20,6 @@ async fn main() -> Result<(), Error> {
         clock: Clock::system(),
         random: Random::system(),
     };
+    app.warm_up().await;
     run(service_fn(|event| async { Ok::<_, Infallible>(handler(&app, event).await) })).await
 }

@@ -26,7 +26,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::error::{Cause, Chain};
+use crate::{
+    authorities::Authorities,
+    config::environment,
+    error::{Cause, Chain},
+};
 
 /// How long fetching the key set may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
@@ -93,8 +97,12 @@ impl KeySet {
     /// The keys at `url`, fetched when a token first names one.
     #[must_use]
     pub fn from_url(url: impl Into<String>) -> Self {
+        let url = url.into();
         // The HTTP stack that the SDK has brought along: a second one would only be weight.
-        let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build();
+        let connector = Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(Authorities::of_url(&url, environment).tls_context())
+            .build();
         Self::from_url_over(SharedHttpConnector::new(connector), url)
     }
 
