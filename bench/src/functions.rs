@@ -69,7 +69,7 @@ pub fn cases() -> Result<Vec<Case>> {
     };
     Ok(vec![
         case(HELLO_WORLD, None, always("list-message-groups/first-page")?, None),
-        case(GET_ITEM, None, always("list-message-groups/first-page")?, budget(1.0, 0.0, 1)),
+        case(GET_ITEM, None, always("list-message-groups/first-page")?, None),
         case("list-message-groups", None, always("list-message-groups/first-page")?, budget(2.0, 0.0, 1)),
         case("list-messages", None, always("list-messages/first-page")?, budget(3.0, 0.0, 1)),
         case("create-message", None, sends(false)?, budget(2.0, 1.0, 2)),

@@ -109,6 +109,52 @@ impl TableConfig {
     }
 }
 
+/// Where and in whose name AWS is called: what Lambda gives every function.
+#[derive(Clone, Debug)]
+pub struct AwsConfig {
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and of Lambda `AWS_SESSION_TOKEN`.
+    pub credentials: Credentials,
+}
+
+impl AwsConfig {
+    /// Reads the configuration.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        let region = required(lookup, "AWS_REGION", "the region of what is called, such as eu-central-1")?;
+        let key =
+            required(lookup, "AWS_ACCESS_KEY_ID", "the id of the key that calls to AWS are signed with")?;
+        let secret = required(lookup, "AWS_SECRET_ACCESS_KEY", "the key that calls to AWS are signed with")?;
+        let session = optional(lookup, "AWS_SESSION_TOKEN");
+        Ok(Self { region, credentials: Credentials::new(key, secret, session, None, "environment") })
+    }
+}
+
+/// Where DynamoDB is, by the names that all SDKs of AWS have for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `AWS_ENDPOINT_URL_DYNAMODB`, or else `AWS_ENDPOINT_URL`; without them, it is the region's.
+    pub url: Option<String>,
+    /// `AWS_USE_FIPS_ENDPOINT`
+    pub fips: bool,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`
+    pub dual_stack: bool,
+}
+
+impl Endpoint {
+    /// Reads the configuration.
+    pub fn from_lookup(lookup: impl Lookup) -> Self {
+        let is_set =
+            |name: &str| optional(lookup, name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        Self {
+            url: optional(lookup, "AWS_ENDPOINT_URL_DYNAMODB")
+                .or_else(|| optional(lookup, "AWS_ENDPOINT_URL")),
+            fips: is_set("AWS_USE_FIPS_ENDPOINT"),
+            dual_stack: is_set("AWS_USE_DUALSTACK_ENDPOINT"),
+        }
+    }
+}
+
 /// The database of users.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
@@ -157,16 +203,9 @@ impl DatabaseConfig {
     }
 }
 
-/// Signs with what Lambda gives every function. (The SDK's longer search for credentials is not made here: it would
-/// find the same ones, and two functions would have to carry all of the SDK for it.)
+/// Where the database is and in whose name tokens for it are signed.
 fn rds_iam(lookup: impl Lookup) -> Result<RdsIam, ConfigError> {
-    let region = required(lookup, "AWS_REGION", "the region of the database, for DATABASE_AUTH=rds-iam")?;
-    let key =
-        required(lookup, "AWS_ACCESS_KEY_ID", "the key that signs the tokens of DATABASE_AUTH=rds-iam")?;
-    let secret =
-        required(lookup, "AWS_SECRET_ACCESS_KEY", "the key that signs the tokens of DATABASE_AUTH=rds-iam")?;
-    let session = optional(lookup, "AWS_SESSION_TOKEN");
-    let credentials = Credentials::new(key, secret, session, None, "environment");
+    let AwsConfig { region, credentials } = AwsConfig::from_lookup(lookup)?;
     Ok(RdsIam::new(region, credentials, Clock::system()))
 }
 
@@ -386,17 +425,17 @@ mod tests {
             (
                 "AWS_REGION",
                 "",
-                "AWS_REGION is not set; it is the region of the database, for DATABASE_AUTH=rds-iam",
+                "AWS_REGION is not set; it is the region of what is called, such as eu-central-1",
             ),
             (
                 "AWS_ACCESS_KEY_ID",
                 "",
-                "AWS_ACCESS_KEY_ID is not set; it is the key that signs the tokens of DATABASE_AUTH=rds-iam",
+                "AWS_ACCESS_KEY_ID is not set; it is the id of the key that calls to AWS are signed with",
             ),
             (
                 "AWS_SECRET_ACCESS_KEY",
                 "",
-                "AWS_SECRET_ACCESS_KEY is not set; it is the key that signs the tokens of DATABASE_AUTH=rds-iam",
+                "AWS_SECRET_ACCESS_KEY is not set; it is the key that calls to AWS are signed with",
             ),
             (
                 "DATABASE_URL",

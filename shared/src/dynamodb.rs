@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::{
     Client,
     config::http::HttpResponse,
@@ -14,14 +15,13 @@ use aws_sdk_dynamodb::{
         AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     },
 };
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1 as convert;
 
 use crate::{
-    authorities::Authorities,
-    config::{ConfigError, Lookup, TableConfig},
+    config::{AwsConfig, ConfigError, Endpoint, Lookup, TableConfig},
     error::{Cause, Dependency, Error},
+    https::{self, Authorities},
 };
 
 pub use self::meter::{Meter, Units};
@@ -57,14 +57,22 @@ impl CallLimits {
     const FIRST_BACKOFF: Duration = Duration::from_millis(30);
 }
 
-/// The SDK's configuration as the environment has it: region, credentials, endpoint. Its HTTP client is the SDK's own, but for
-/// whom it trusts.
-async fn sdk_config(lookup: impl Lookup) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(Authorities::of_dynamodb(lookup).tls_context())
-        .build_https();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await
+/// The SDK's configuration as the environment has it. (The SDK's own search for it looks into files and asks other
+/// services, and would find in Lambda what is here: all of it would have to be carried, and read at each start.)
+fn sdk_config(lookup: impl Lookup) -> Result<SdkConfig, ConfigError> {
+    let AwsConfig { region, credentials } = AwsConfig::from_lookup(lookup)?;
+    let Endpoint { url, fips, dual_stack } = Endpoint::from_lookup(lookup);
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(https::client(Authorities::of_dynamodb(&region, url.is_some(), lookup)))
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .use_fips(fips)
+        .use_dual_stack(dual_stack);
+    Ok(match url {
+        Some(url) => sdk.endpoint_url(url).build(),
+        None => sdk.build(),
+    })
 }
 
 /// A client with `limits`. What its calls cost is counted for the invocation that makes them.
@@ -131,10 +139,10 @@ impl Table {
         Self { client, name: name.into() }
     }
 
-    /// The configured table, reached as the SDK's own configuration says, with `limits`.
-    pub async fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
+    /// The configured table, with `limits`.
+    pub fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
         let config = TableConfig::from_lookup(lookup)?;
-        Ok(Self::new(client(&sdk_config(lookup).await, limits), config.name))
+        Ok(Self::new(client(&sdk_config(lookup)?, limits), config.name))
     }
 
     /// The client, for what only the admin tools do.

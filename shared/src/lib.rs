@@ -6,12 +6,12 @@
 //! of it all ([`invocation`], [`log`], [`metrics`]).
 
 pub mod auth;
-mod authorities;
 mod backoff;
 pub mod clock;
 pub mod config;
 pub mod dynamodb;
 pub mod error;
+mod https;
 pub mod idempotency;
 pub mod invocation;
 pub mod log;

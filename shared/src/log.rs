@@ -11,15 +11,16 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Event, Metadata, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    EnvFilter,
+    filter::{LevelFilter, Targets},
     fmt::{
         FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter,
         format::{JsonFields, Writer},
     },
+    layer::SubscriberExt as _,
     registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
@@ -46,20 +47,23 @@ pub fn subscriber<W>(config: &LogConfig, clock: Clock, writer: W) -> impl Subscr
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().with_default_directive(Level::INFO.into()).parse_lossy(&config.filter);
+    // What can't be understood of the filter is left out: a function without the log that was meant is better than none.
+    let directives = config.filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let told = directives.filter_map(|directive| directive.parse::<Targets>().ok());
     // Whatever the filter says: the metrics, and the span that has the request's id.
     let always = [invocation::TARGET, "lambda_runtime::layers::trace"];
-    let filter = always.into_iter().fold(filter, |filter, target| match format!("{target}=info").parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    });
+    let filter = told
+        .fold(Targets::new().with_default(LevelFilter::INFO), |filter, told| match told.default_level() {
+            Some(level) => filter.with_default(level),
+            None => filter.with_targets(told),
+        })
+        .with_targets(always.map(|target| (target, LevelFilter::INFO)));
     let lines = JsonLines { function: config.function.clone(), clock, is_cold: AtomicBool::new(true) };
-    tracing_subscriber::fmt()
+    let layer = tracing_subscriber::fmt::layer()
         .fmt_fields(JsonFields::new())
         .event_format(lines)
-        .with_writer(writer)
-        .with_env_filter(filter)
-        .finish()
+        .with_writer(writer);
+    tracing_subscriber::registry().with(layer).with(filter)
 }
 
 /// Says where, and not what: the text of a panic may quote data.

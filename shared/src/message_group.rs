@@ -74,11 +74,13 @@ impl Membership {
         table.get(Self::partition_key(group_uuid), Self::SK).await
     }
 
-    /// Makes the first call to the table, so that no request waits for a connection: it asks for the membership of the nil
-    /// uuid, which no group has. (One read request unit; every function that may read memberships may do it.) When
-    /// it fails, the first request makes it once more.
+    /// Makes the two connections to the table that a request or a move begins with, which reads two things at the same time:
+    /// asks twice for the membership of the nil uuid, which no group has. (One read request unit each; every function that may
+    /// read memberships may do it.) When that fails, the first request tries once more.
     pub async fn warm_up(table: &Table) {
-        if let Err(error) = Self::get(table, Uuid::nil()).await {
+        let ask = || Self::get(table, Uuid::nil());
+        let (first, second) = tokio::join!(ask(), ask());
+        if let Err(error) = first.and(second) {
             tracing::info!(cause = %Chain(&error), "can't call DynamoDB beforehand");
         }
     }
@@ -138,8 +140,8 @@ pub fn partition_key(user_uuid: Uuid) -> String {
     format!("GRP#{user_uuid}")
 }
 
-/// [`Membership::warm_up`], for a function that may read nothing but inboxes: it asks for that of the nil uuid, which no user
-/// has.
+/// [`Membership::warm_up`] for a function that begins with one read, and may read nothing but inboxes: it asks for that of the
+/// nil uuid, which no user has.
 pub async fn warm_up(table: &Table) {
     let nobodys = Newest { pk: partition_key(Uuid::nil()), before: None, limit: 1 };
     if let Err(error) = table.newest(nobodys).await {

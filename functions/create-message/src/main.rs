@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let app = App {
         verifier: Verifier::from_lookup(environment, Clock::system())?,
         users: Users::from_lookup(environment)?,
-        table: Table::from_lookup(environment, CallLimits::WRITE).await?,
+        table: Table::from_lookup(environment, CallLimits::WRITE)?,
         send_limit: SendLimit::from_lookup(environment)?,
         clock: Clock::system(),
         random: Random::system(),

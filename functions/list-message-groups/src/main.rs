@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let app = App {
         verifier: Verifier::from_lookup(environment, Clock::system())?,
         users: Users::from_lookup(environment)?,
-        table: Table::from_lookup(environment, CallLimits::READ).await?,
+        table: Table::from_lookup(environment, CallLimits::READ)?,
     };
     app.warm_up().await;
     run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await

@@ -16,7 +16,7 @@ use stream_handler::{App, handler};
 async fn main() -> Result<(), Error> {
     log::init(environment);
     let app = App {
-        table: Table::from_lookup(environment, CallLimits::WRITE).await?,
+        table: Table::from_lookup(environment, CallLimits::WRITE)?,
         clock: Clock::system(),
         random: Random::system(),
     };

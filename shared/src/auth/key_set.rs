@@ -8,10 +8,6 @@ use std::{
     time::Duration,
 };
 
-use aws_smithy_http_client::{
-    Connector,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector as _, SharedHttpConnector},
     orchestrator::HttpRequest,
@@ -27,9 +23,9 @@ use tokio::{
 };
 
 use crate::{
-    authorities::Authorities,
     config::environment,
     error::{Cause, Chain},
+    https::{self, Authorities},
 };
 
 /// How long fetching the key set may take.
@@ -99,10 +95,7 @@ impl KeySet {
     pub fn from_url(url: impl Into<String>) -> Self {
         let url = url.into();
         // The HTTP stack that the SDK has brought along: a second one would only be weight.
-        let connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .tls_context(Authorities::of_url(&url, environment).tls_context())
-            .build();
+        let connector = https::connector(Authorities::of_url(&url, environment));
         Self::from_url_over(SharedHttpConnector::new(connector), url)
     }
 
