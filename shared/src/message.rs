@@ -13,6 +13,7 @@ use crate::{
     sort_key::SortKey,
     timestamp::Timestamp,
     user::User,
+    warm_up,
 };
 
 pub mod create;
@@ -157,6 +158,13 @@ pub async fn list(
     let rows = rows?.into_iter().map(from_item).collect::<Result<Vec<MessageRow>, _>>()?;
     let page = Page::of(rows, limit, |row| row.sk);
     Ok(Page { items: page.items.into_iter().rev().map(Message::from).collect(), next: page.next })
+}
+
+/// Gets ready for the first listing: reads membership and messages of the nil uuid, which no group has.
+pub async fn warm_up(table: &Table) {
+    let nobodys = Newest { pk: partition_key(Uuid::nil()), before: None, limit: 1 };
+    let (membership, rows) = tokio::join!(Membership::get(table, Uuid::nil()), table.newest(nobodys));
+    warm_up::tell("DynamoDB", membership.and(rows));
 }
 
 /// A message as it is sent to clients (design, section 5).

@@ -7,12 +7,13 @@ use uuid::{Uuid, uuid};
 
 use crate::{
     dynamodb::{Newest, Table, from_item},
-    error::{Chain, Error},
+    error::Error,
     message::MessageText,
     page::{Cursor, Page, PageRequest},
     sort_key::SortKey,
     timestamp::Timestamp,
     user::User,
+    warm_up,
 };
 
 /// Namespace of the uuids of groups. It can never change: it is what makes one group per pair (I9).
@@ -74,17 +75,6 @@ impl Membership {
         table.get(Self::partition_key(group_uuid), Self::SK).await
     }
 
-    /// Makes the two connections to the table that a request or a move begins with, which reads two things at the same time:
-    /// asks twice for the membership of the nil uuid, which no group has. (One read request unit each; every function that may
-    /// read memberships may do it.) When that fails, the first request tries once more.
-    pub async fn warm_up(table: &Table) {
-        let ask = || Self::get(table, Uuid::nil());
-        let (first, second) = tokio::join!(ask(), ask());
-        if let Err(error) = first.and(second) {
-            tracing::info!(cause = %Chain(&error), "can't call DynamoDB beforehand");
-        }
-    }
-
     /// Whether `user_uuid` is in the group.
     #[must_use]
     pub fn has(&self, user_uuid: Uuid) -> bool {
@@ -140,13 +130,10 @@ pub fn partition_key(user_uuid: Uuid) -> String {
     format!("GRP#{user_uuid}")
 }
 
-/// [`Membership::warm_up`] for a function that begins with one read, and may read nothing but inboxes: it asks for that of the
-/// nil uuid, which no user has.
+/// Gets ready for the first listing: asks for the inbox of the nil uuid, which no user has.
 pub async fn warm_up(table: &Table) {
     let nobodys = Newest { pk: partition_key(Uuid::nil()), before: None, limit: 1 };
-    if let Err(error) = table.newest(nobodys).await {
-        tracing::info!(cause = %Chain(&error), "can't call DynamoDB beforehand");
-    }
+    warm_up::tell("DynamoDB", table.newest(nobodys).await);
 }
 
 /// A group as it is sent to clients (design, section 5).

@@ -146,19 +146,9 @@ impl Postgres {
         Self { server, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
     }
 
-    /// Connects, so that the first query does not wait for it. Does nothing where connections are closed after use; when
-    /// it fails, the first query tries once more.
-    pub async fn warm_up(&self) {
-        let mut slot = self.connection.lock().await;
-        if !self.keep || slot.is_some() {
-            return;
-        }
-        match self.connect().await {
-            Ok(connection) => *slot = Some(Arc::new(connection)),
-            Err(error) => {
-                tracing::info!(cause = %crate::error::Chain(&error), "can't connect to PostgreSQL beforehand");
-            }
-        }
+    /// Whether a connection is used for more than one query.
+    pub(crate) const fn keeps_connections(&self) -> bool {
+        self.keep
     }
 
     /// The rows of `statement`.

@@ -37,12 +37,15 @@ impl FromStr for SortKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (created_at, rest) = text.split_at_checked(TIMESTAMP_LENGTH).ok_or(InvalidSortKey)?;
         let message_uuid = rest.strip_prefix('#').ok_or(InvalidSortKey)?;
-        let parsed = Self {
-            created_at: created_at.parse().map_err(|_| InvalidSortKey)?,
-            message_uuid: message_uuid.parse().map_err(|_| InvalidSortKey)?,
-        };
-        // A uuid has more than one spelling; only the one that is printed is a key.
-        if parsed.to_string() == text { Ok(parsed) } else { Err(InvalidSortKey) }
+        let created_at = created_at.parse().map_err(|_| InvalidSortKey)?;
+        let uuid: Uuid = message_uuid.parse().map_err(|_| InvalidSortKey)?;
+        // A uuid has more than one spelling; only the one that is printed is part of a key.
+        let mut buffer = Uuid::encode_buffer();
+        if uuid.hyphenated().encode_lower(&mut buffer) == message_uuid {
+            Ok(Self { created_at, message_uuid: uuid })
+        } else {
+            Err(InvalidSortKey)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, NaiveDateTime, SubsecRound as _, TimeDelta, Timelike as _, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, TimeDelta, Timelike as _, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A time in UTC with microsecond precision, in the years 0000 to 9999.
@@ -15,8 +15,6 @@ pub struct Timestamp(DateTime<Utc>);
 
 /// Bytes in the text of a [`Timestamp`].
 pub const TIMESTAMP_LENGTH: usize = 27;
-
-const FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
 
 /// The text is not a time in the stored form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +54,8 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.format(FORMAT).fmt(f)
+        // (chrono's fast path; a format string would be parsed each time, for every row of a page.)
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Micros, true))
     }
 }
 
@@ -67,9 +66,9 @@ impl FromStr for Timestamp {
         if text.len() != TIMESTAMP_LENGTH {
             return Err(InvalidTimestamp);
         }
-        let time = NaiveDateTime::parse_from_str(text, FORMAT).map_err(|_| InvalidTimestamp)?.and_utc();
-        let parsed = Self::new(time);
-        // chrono is more lenient than the stored form is: whatever prints differently was not in that form.
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?;
+        let parsed = Self::new(time.to_utc());
+        // RFC 3339 has more forms than the stored one: whatever prints differently was not in that form.
         if parsed.to_string() == text { Ok(parsed) } else { Err(InvalidTimestamp) }
     }
 }

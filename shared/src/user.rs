@@ -18,9 +18,12 @@ use crate::{
     config::{ConfigError, DatabaseConfig, Lookup},
     error::Error,
     postgres::Postgres,
+    warm_up,
 };
 
 pub mod confirm;
+
+const UUID_FROM_SUBJECT: &str = include_str!("../../sql/users/uuid_from_cognito_user_id.sql");
 
 /// A user as others see them (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -125,9 +128,12 @@ impl Users {
         Ok(Self::new(Arc::new(Postgres::new(config.server, config.keep))))
     }
 
-    /// Gets ready for the first look-up ([`Postgres::warm_up`]).
+    /// Gets ready for the first look-up: looks nobody up. (PostgreSQL reads what it knows of a table once for each connection.)
+    /// Does nothing where connections are closed after use.
     pub async fn warm_up(&self) {
-        self.postgres.warm_up().await;
+        if self.postgres.keeps_connections() {
+            warm_up::tell("PostgreSQL", self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await);
+        }
     }
 
     /// The uuid of the caller.
@@ -135,8 +141,7 @@ impl Users {
         if let Some(remembered) = self.recall(subject) {
             return Ok(remembered.uuid);
         }
-        let statement = include_str!("../../sql/users/uuid_from_cognito_user_id.sql");
-        let rows = self.postgres.query(statement, &[(&subject.as_str(), Type::TEXT)]).await?;
+        let rows = self.postgres.query(UUID_FROM_SUBJECT, &[(&subject.as_str(), Type::TEXT)]).await?;
         let row = rows.first().ok_or(Error::UserNotProvisioned)?;
         let uuid = row.try_get("uuid").map_err(Error::internal)?;
         self.remember(subject, uuid, None);

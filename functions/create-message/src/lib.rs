@@ -9,9 +9,8 @@ use cruddur::{
     invocation,
     message::{
         InvalidMessageText, MessageText,
-        create::{NewMessage, Stored, StoredBy, Target, create_if},
+        create::{self, NewMessage, Stored, StoredBy, Target, create_if},
     },
-    message_group::Membership,
     metrics::Metric,
     random::Random,
     request::{Violations, idempotency_key, json_object, message_group_uuid},
@@ -47,7 +46,7 @@ impl App {
     /// Makes every connection that the first request needs, all at the same time.
     pub async fn warm_up(&self) {
         let connections = async {
-            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), Membership::warm_up(&self.table))
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), create::warm_up(&self.table))
         };
         warm_up::within_limit(connections).await;
     }

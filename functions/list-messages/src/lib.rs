@@ -5,7 +5,6 @@ use cruddur::{
     dynamodb::Table,
     error::Error,
     invocation, message,
-    message_group::Membership,
     request::{Violations, message_group_uuid, page_request, path_parameter},
     respond,
     user::Users,
@@ -31,7 +30,7 @@ impl App {
     /// Makes every connection that the first request needs, all at the same time.
     pub async fn warm_up(&self) {
         let connections = async {
-            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), Membership::warm_up(&self.table))
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), message::warm_up(&self.table))
         };
         warm_up::within_limit(connections).await;
     }

@@ -7,12 +7,11 @@ use cruddur::{
     dynamodb::Table,
     error::Chain,
     invocation::{self, Ended},
-    message_group::Membership,
     metrics::Metric,
     random::Random,
     stream::{
         Batch, NewMessages, NewestMessage,
-        move_group::{MoveError, Moved, move_group},
+        move_group::{self, MoveError, Moved, move_group},
     },
     warm_up,
 };
@@ -37,7 +36,7 @@ pub struct App {
 impl App {
     /// Makes every connection that the first batch needs, all at the same time.
     pub async fn warm_up(&self) {
-        warm_up::within_limit(Membership::warm_up(&self.table)).await;
+        warm_up::within_limit(move_group::warm_up(&self.table)).await;
     }
 }
 

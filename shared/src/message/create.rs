@@ -24,6 +24,7 @@ use crate::{
     sort_key::SortKey,
     timestamp::Timestamp,
     user::{Handle, User},
+    warm_up,
 };
 
 /// A message that somebody wants to send.
@@ -96,6 +97,14 @@ const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The end of it all: with the token's key (3 s) and the users (7 s) before it still within the function's timeout.
 const TIME_LIMIT: Duration = Duration::from_secs(14);
+
+/// Gets ready for the first message: reads what a send begins with, of the nil uuid, which no group has.
+pub async fn warm_up(table: &Table) {
+    let nobodys = Uuid::nil();
+    let (membership, newest) =
+        tokio::join!(Membership::get(table, nobodys), table.newest_sort_key(partition_key(nobodys)));
+    warm_up::tell("DynamoDB", membership.and(newest));
+}
 
 /// Stores a message, once, and answers with it. After [`Error::Unavailable`] it may be stored all the same, or be
 /// stored yet: a request with an idempotency key can be repeated to learn which, and stores it at most once.

@@ -17,6 +17,7 @@ use crate::{
     message_group::{Membership, partition_key},
     random::Random,
     sort_key::SortKey,
+    warm_up,
 };
 
 /// What a move came to, for all members together.
@@ -79,6 +80,14 @@ pub struct WriteErrorSource(WriteError);
 
 /// Tries to move one row at most.
 const MAX_TRIES: usize = 8;
+
+/// Gets ready for the first batch: reads what a move begins with, of the nil uuid, which no group has.
+pub async fn warm_up(table: &Table) {
+    let nobodys = Uuid::nil();
+    let group = nobodys.to_string();
+    let (membership, hints) = tokio::join!(Membership::get(table, nobodys), table.group_index(&group));
+    warm_up::tell("DynamoDB", membership.and(hints));
+}
 
 /// Moves the inbox row of every member to the message.
 pub async fn move_group(table: &Table, random: &Random, newest: &NewestMessage) -> Result<Moved, MoveError> {

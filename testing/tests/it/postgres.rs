@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, sync::Arc, tim
 use cruddur::{
     error::{Dependency, Error},
     postgres::Postgres,
+    user::Users,
 };
 use futures_util::future::join_all;
 use tokio::{
@@ -228,9 +229,10 @@ async fn a_connection_is_kept() {
 async fn after_a_warm_up_the_first_query_makes_no_connection() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = database.through(&relay, true);
+    let postgres = Arc::new(database.through(&relay, true));
+    let users = Users::new(Arc::clone(&postgres));
     for _ in 0..2 {
-        postgres.warm_up().await;
+        users.warm_up().await;
         assert_eq!((relay.accepted(), relay.open()), (1, 1));
     }
     assert_eq!(number(&postgres).await.unwrap(), 42);
@@ -241,9 +243,9 @@ async fn after_a_warm_up_the_first_query_makes_no_connection() {
 async fn a_warm_up_that_fails_does_not_keep_the_first_query_from_connecting() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = database.through(&relay, true);
+    let postgres = Arc::new(database.through(&relay, true));
     relay.go_down();
-    postgres.warm_up().await;
+    Users::new(Arc::clone(&postgres)).warm_up().await;
     relay.come_back();
     assert_eq!(number(&postgres).await.unwrap(), 42);
 }
@@ -252,7 +254,7 @@ async fn a_warm_up_that_fails_does_not_keep_the_first_query_from_connecting() {
 async fn a_connection_that_would_not_be_kept_is_not_made_beforehand() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    database.through(&relay, false).warm_up().await;
+    Users::new(Arc::new(database.through(&relay, false))).warm_up().await;
     assert_eq!(relay.accepted(), 0);
 }
 
