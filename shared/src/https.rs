@@ -101,8 +101,9 @@ mod tests {
             "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
         ];
         let held = CertificateDer::pem_slice_iter(AMAZON_TRUST_SERVICES.as_bytes()).map(|certificate| {
-            let digest = Sha256::digest(certificate.unwrap());
-            digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+            Sha256::digest(certificate.unwrap())
+                .iter()
+                .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
         });
         assert_eq!(held.collect::<Vec<_>>(), published);
     }
