@@ -20,6 +20,7 @@ pub mod run;
 pub mod runtime_api;
 pub mod sizes;
 pub mod stage;
+pub mod targets;
 pub mod throughput;
 pub mod tls;
 pub mod tokens;

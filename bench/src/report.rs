@@ -13,6 +13,7 @@ use crate::{
     plot::{self, Axes, Line},
     run::Trust,
     sizes::Size,
+    targets::Target,
     throughput::Load,
 };
 
@@ -70,10 +71,11 @@ impl Report {
         let mut text = String::new();
         let out = &mut text;
         let trusted = match self.trust {
-            Trust::System => "as many authorities as there are in AWS",
+            Trust::System => "all whom the system trusts",
             Trust::Authority => "one authority",
         };
         writeln!(out, "{}. Functions trust {trusted}.\n", self.machine)?;
+        self.write_targets(out)?;
         self.write_sizes_and_starts(out)?;
         self.write_firsts(out)?;
         self.write_warm(out)?;
@@ -102,6 +104,15 @@ impl Report {
             .iter()
             .find(|function| function.title == GET_ITEM)
             .and_then(|function| Some(function.warm?.cpu_ms))
+    }
+
+    fn write_targets(&self, out: &mut String) -> Result<()> {
+        writeln!(out, "| what | aim | measured, at worst | met |\n|---|---|---|---|")?;
+        for Target { what, aim, measured, is_met } in self.targets() {
+            writeln!(out, "| {what} | {aim} | {measured} | {} |", if is_met { "yes" } else { "**no**" })?;
+        }
+        writeln!(out)?;
+        Ok(())
     }
 
     fn write_sizes_and_starts(&self, out: &mut String) -> Result<()> {
@@ -286,7 +297,7 @@ impl Report {
 }
 
 /// Whether an invocation costs exactly what it may.
-fn keeps(warm: &Warm, budget: Budget) -> bool {
+pub(crate) fn keeps(warm: &Warm, budget: Budget) -> bool {
     let is = |measured: f64, allowed: f64| (measured - allowed).abs() < 0.05;
     is(warm.read_units, budget.read)
         && is(warm.write_units, budget.write)

@@ -27,11 +27,11 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trust {
-    /// As many authorities as there are in AWS, and the run's own one.
+    /// The run's own authority alone, as at AWS's endpoints Amazon's are.
     #[default]
-    System,
-    /// The run's own authority alone.
     Authority,
+    /// All whom the system trusts, too.
+    System,
 }
 
 /// How often everything is done, and up to which size.
