@@ -5,15 +5,15 @@ use std::path::Path;
 use anyhow::Result;
 use plotters::{
     chart::{ChartBuilder, SeriesLabelPosition},
-    coord::combinators::IntoLogRange as _,
+    coord::combinators::{BindKeyPoints as _, IntoLogRange as _},
     element::{Circle, PathElement, Rectangle, Text},
     prelude::{IntoDrawingArea as _, SVGBackend},
     series::LineSeries,
     style::{BLACK, Color as _, IntoFont as _, RGBColor, ShapeStyle, WHITE},
 };
 
-/// Seen apart by most who see colours differently (Okabe and Ito).
-const COLOURS: [RGBColor; 7] = [
+/// Seen apart by most who see colours differently (Okabe and Ito, and two of Tol's).
+const COLOURS: [RGBColor; 9] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
     RGBColor(0, 158, 115),
@@ -21,6 +21,8 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
     RGBColor(80, 80, 80),
+    RGBColor(153, 153, 51),
+    RGBColor(136, 34, 85),
 ];
 
 /// A line with its name.
@@ -42,14 +44,22 @@ pub fn lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) -> 
     let points = || lines.iter().flat_map(|(_, points)| points);
     let least = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(f64::INFINITY, f64::min);
     let greatest = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(0.0, f64::max);
+    let mut places = points().map(|point| point.0).collect::<Vec<_>>();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
     let (x, y) = ((least(|point| point.0), greatest(|point| point.0)), greatest(|point| point.1));
+    // The legend is where no line is.
+    let falls = lines.iter().any(|(_, points)| {
+        points.first().zip(points.last()).is_some_and(|(first, last)| first.1 > 1.5 * last.1)
+    });
     let area = SVGBackend::new(file, (820, 460)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut builder = ChartBuilder::on(&area);
     builder.caption(axes.title, ("sans-serif", 20)).margin(12).x_label_area_size(44).y_label_area_size(64);
     macro_rules! draw {
         ($y:expr) => {{
-            let mut chart = builder.build_cartesian_2d((x.0 * 0.9..x.1 * 1.1).log_scale(), $y)?;
+            let mut chart = builder
+                .build_cartesian_2d((x.0 * 0.9..x.1 * 1.1).log_scale().with_key_points(places.clone()), $y)?;
             chart.configure_mesh().x_desc(axes.x).y_desc(axes.y).light_line_style(WHITE).draw()?;
             for (number, (name, points)) in lines.iter().enumerate() {
                 let colour = COLOURS[number % COLOURS.len()];
@@ -62,7 +72,11 @@ pub fn lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) -> 
             }
             chart
                 .configure_series_labels()
-                .position(SeriesLabelPosition::UpperLeft)
+                .position(if falls {
+                    SeriesLabelPosition::UpperRight
+                } else {
+                    SeriesLabelPosition::UpperLeft
+                })
                 .background_style(WHITE.mix(0.85))
                 .border_style(BLACK.mix(0.3))
                 .draw()?;
