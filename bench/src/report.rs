@@ -94,12 +94,12 @@ impl Report {
     }
 
     /// Time of processors until the first event, of the function that does nothing.
-    fn hello_cpu_ms(&self) -> Option<f64> {
+    pub(crate) fn hello_cpu_ms(&self) -> Option<f64> {
         self.functions.iter().find_map(|function| Some(function.start?.cpu_ms))
     }
 
     /// What one call costs, and nothing else.
-    fn call_cpu_ms(&self) -> Option<f64> {
+    pub(crate) fn call_cpu_ms(&self) -> Option<f64> {
         self.functions
             .iter()
             .find(|function| function.title == GET_ITEM)

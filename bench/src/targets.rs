@@ -42,7 +42,7 @@ impl Report {
             0.0,
             broken,
         );
-        let hello = self.reference(HELLO_WORLD).and_then(|function| Some(function.start?.cpu_ms));
+        let hello = self.hello_cpu_ms();
         let starts = self.of_functions(|function| Some(function.start?.cpu_ms / hello?));
         aim("CPU until the first event / hello-world's", "at most 6", 6.0, starts);
         let firsts = self.of_functions(|function| {
@@ -50,7 +50,7 @@ impl Report {
             Some(least.wall_ms / least.warm_ms)
         });
         aim("first invocation / a warm one, 128 MB", "at most 2", 2.0, firsts);
-        let call = self.reference(GET_ITEM).and_then(|function| Some(function.warm?.cpu_ms));
+        let call = self.call_cpu_ms();
         let beyond = self.of_functions(|function| {
             let warm = function.warm?;
             Some(warm.cpu_ms - warm.calls * call?)
@@ -70,10 +70,6 @@ impl Report {
         let token = self.token_ms.map(|token| (String::new(), token));
         aim("verification of a token, ms of CPU", "at most 0.1", 0.1, token);
         targets
-    }
-
-    fn reference(&self, name: &str) -> Option<&Measured> {
-        self.functions.iter().find(|function| function.title == name)
     }
 
     /// The greatest, of what is deployed.
