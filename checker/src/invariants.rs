@@ -9,7 +9,7 @@ use cruddur::{
     send_limit::Bucket,
     sort_key::SortKey,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -132,6 +132,13 @@ impl Contents {
                 }
             }
             "LEASE" if id == "doctor" && sk == "LEASE" => {}
+            "REDIRECT" if sk == "REDIRECT" => {
+                uuid(id)?;
+                let redirect: Redirect = parse(row.clone())?;
+                if uuid_of_pair(redirect.members[0], redirect.members[1]) != redirect.group_uuid {
+                    return Err("the group is not its members'".to_owned());
+                }
+            }
             _ => return Err("no row has such keys".to_owned()),
         }
         Ok(())
@@ -234,6 +241,13 @@ impl Contents {
             }
         }
     }
+}
+
+/// What an old group has become (`cruddur ddb migrate`).
+#[derive(Deserialize)]
+struct Redirect {
+    group_uuid: Uuid,
+    members: [Uuid; 2],
 }
 
 /// The uuid in a key, which is spelt in one way only.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{Outcome, context::Context, doctor};
+use crate::{Outcome, context::Context, doctor, migrate};
 
 mod conversation;
 mod conversations;
@@ -33,6 +33,8 @@ pub enum Command {
     ListConversations(conversations::Options),
     /// Checks the invariants of inboxes, and heals what is broken
     Doctor(doctor::Options),
+    /// Brings the conversations of the old system (Flask, Python) over
+    Migrate(migrate::Options),
 }
 
 /// Carries out `command`.
@@ -46,5 +48,6 @@ pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
         Command::GetConversation(options) => conversation::run(context, &options).await,
         Command::ListConversations(options) => conversations::run(context, &options).await,
         Command::Doctor(options) => doctor::run(context, options).await,
+        Command::Migrate(options) => Box::pin(migrate::run(context, options)).await,
     }
 }

@@ -38,7 +38,7 @@ use crate::{
     output,
 };
 
-mod action;
+pub(crate) mod action;
 mod finding;
 mod group;
 mod judge;
@@ -47,10 +47,10 @@ mod ledger;
 mod membership;
 mod messages;
 mod names;
-mod read;
+pub(crate) mod read;
 mod repair;
 mod report;
-mod rows;
+pub(crate) mod rows;
 mod scan;
 
 /// `ddb doctor`
@@ -193,7 +193,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let begun = Instant::now();
     let result = tokio::select! {
         result = doctor.attend(&ledger, options.wait) => result,
-        error = interrupted(&doctor) => Err(error),
+        error = interrupted(&doctor.stop) => Err(error),
     };
     doctor.progress.finish_and_clear();
     let summary = ledger.summary();
@@ -204,20 +204,24 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     Ok(if summary.left == 0 { Outcome::Done } else { Outcome::Found })
 }
 
-/// Lets the doctor stop by itself after the first Ctrl-C; the error for a second one.
-async fn interrupted(doctor: &Doctor) -> anyhow::Error {
+/// Lets what looks at `stop` end by itself after the first Ctrl-C; the error for a second one.
+pub(crate) async fn interrupted(stop: &AtomicBool) -> anyhow::Error {
     if tokio::signal::ctrl_c().await.is_err() {
         // Nobody can interrupt it.
         return std::future::pending().await;
     }
-    doctor.stop.store(true, Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
     note("stopping after what is under way");
     let _ = tokio::signal::ctrl_c().await;
-    anyhow!("stopped at once: run it again; another doctor has to wait for the lease to end")
+    anyhow!("stopped at once: run it again; it has to wait for the lease of this run to end")
 }
 
 /// One line about what failed, with what to do.
-fn explained(error: anyhow::Error, dynamodb: &DynamoDb, database: Option<&Database>) -> anyhow::Error {
+pub(crate) fn explained(
+    error: anyhow::Error,
+    dynamodb: &DynamoDb,
+    database: Option<&Database>,
+) -> anyhow::Error {
     let place = &dynamodb.place;
     match (error.downcast_ref::<Error>(), database) {
         (Some(Error::Unavailable { what: Dependency::DynamoDb, source }), _) => {

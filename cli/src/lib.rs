@@ -11,6 +11,7 @@ pub mod ddb;
 pub mod deploy_check;
 pub mod doctor;
 pub mod listing;
+pub mod migrate;
 pub mod options;
 pub mod output;
 

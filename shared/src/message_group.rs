@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
 use crate::{
-    dynamodb::{Newest, Table, from_item},
+    dynamodb::{Newest, Table, from_item, sort_key},
     error::Error,
     message::MessageText,
     page::{Cursor, Page, PageRequest},
@@ -136,6 +136,40 @@ pub async fn warm_up(table: &Table) {
     warm_up::tell("DynamoDB", table.newest(nobodys).await);
 }
 
+/// The newest inbox rows of a user, at most `wanted`. Rows that are none are left out, and more are read for them: a table
+/// that is being brought over still has those of the old system.
+async fn newest_rows(
+    table: &Table,
+    user: Uuid,
+    mut before: Option<String>,
+    wanted: usize,
+) -> Result<Vec<InboxRow>, Error> {
+    let (mut rows, mut left_out, mut limit) = (Vec::new(), 0_usize, wanted);
+    loop {
+        let items = table.newest(Newest { pk: partition_key(user), before, limit }).await?;
+        let all_are_read = items.len() < limit;
+        let last = items.last().and_then(sort_key).map(str::to_owned);
+        for item in items {
+            match from_item::<InboxRow>(item) {
+                Ok(row) => rows.push(row),
+                Err(_) => left_out += 1,
+            }
+        }
+        if all_are_read || rows.len() >= wanted {
+            break;
+        }
+        (before, limit) = (last, ROWS_TO_LOOK_THROUGH);
+    }
+    if left_out > 0 {
+        tracing::warn!(user_uuid = %user, rows = left_out, "inbox rows that are none are left out");
+    }
+    rows.truncate(wanted);
+    Ok(rows)
+}
+
+/// Rows in one further read, where some were none: about half of what DynamoDB gives at once (1 MB).
+const ROWS_TO_LOOK_THROUGH: usize = 1_000;
+
 /// A group as it is sent to clients (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageGroup {
@@ -169,14 +203,8 @@ impl From<InboxRow> for MessageGroup {
 /// read-committed; it is never in it twice (I2).
 pub async fn list(table: &Table, caller: Uuid, request: PageRequest) -> Result<Page<MessageGroup>, Error> {
     let limit = usize::from(request.limit.get());
-    let newest = Newest {
-        pk: partition_key(caller),
-        before: request.cursor.map(|Cursor(sort_key)| sort_key.to_string()),
-        limit: limit + 1,
-    };
-    let rows =
-        table.newest(newest).await?.into_iter().map(from_item).collect::<Result<Vec<InboxRow>, _>>()?;
-    let page = Page::of(rows, limit, |row| row.sk);
+    let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
+    let page = Page::of(newest_rows(table, caller, before, limit + 1).await?, limit, |row| row.sk);
     let mut seen = HashSet::new();
     let groups =
         page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid)).map(MessageGroup::from);

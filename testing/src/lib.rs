@@ -12,6 +12,7 @@ pub mod broken_postgres;
 pub mod conversation;
 pub mod damage;
 pub mod emulator;
+pub mod old_system;
 pub mod policy;
 pub mod postgres;
 pub mod sends;

@@ -94,6 +94,7 @@ fn what(row: &Map<String, Value>) -> String {
         }
         Some("IDEM") => format!("answered with message {}", text(row, "message_uuid")),
         Some("RATE") => "send limit".to_owned(),
+        Some("REDIRECT") => format!("is now group {}", text(row, "group_uuid")),
         _ => String::new(),
     }
 }
@@ -128,6 +129,7 @@ mod tests {
         assert_eq!(of("MEM#1", members), "members @alice, @bob");
         assert_eq!(of("IDEM#1#key", json!({"message_uuid": "2"})), "answered with message 2");
         assert_eq!(of("RATE#1", json!({})), "send limit");
+        assert_eq!(of("REDIRECT#1", json!({"group_uuid": "2"})), "is now group 2");
         assert_eq!(of("something else", json!({})), "");
     }
 

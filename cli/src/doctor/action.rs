@@ -33,7 +33,7 @@ impl Condition {
 }
 
 /// Deletes the row if it is still as it was read.
-pub(super) fn delete_as_read(table: &Table, item: &Item) -> Result<TransactWriteItem> {
+pub(crate) fn delete_as_read(table: &Table, item: &Item) -> Result<TransactWriteItem> {
     let condition = Condition::unchanged(item.iter());
     let mut delete = Delete::builder()
         .table_name(table.name())
@@ -129,7 +129,7 @@ fn check_membership(table: &Table, group: Uuid, user: Uuid, condition: &str) -> 
 }
 
 /// A text in a row that is another than it should be.
-pub(super) struct Change {
+pub(crate) struct Change {
     /// The names that lead to it: an attribute, or more inside of a map.
     pub(super) path: Vec<String>,
     pub(super) old: String,
@@ -137,13 +137,13 @@ pub(super) struct Change {
 }
 
 impl Change {
-    pub(super) fn of(attribute: &str, old: &str, new: &str) -> Self {
+    pub(crate) fn of(attribute: &str, old: &str, new: &str) -> Self {
         Self { path: vec![attribute.to_owned()], old: old.to_owned(), new: new.to_owned() }
     }
 }
 
 /// Changes these texts if they are still the old ones, and an inbox row still its group's.
-pub(super) fn update(table: &Table, item: &Item, changes: &[Change]) -> Result<TransactWriteItem> {
+pub(crate) fn update(table: &Table, item: &Item, changes: &[Change]) -> Result<TransactWriteItem> {
     let mut builder =
         Update::builder().table_name(table.name()).set_key(Some(key(text(item, "pk"), text(item, "sk"))));
     let mut sets = Vec::new();

@@ -14,6 +14,8 @@ use super::repair::Repair;
 pub enum Kind {
     /// A row that is none of ours.
     UnknownRow,
+    /// A row of the system that was before this one.
+    OldRow,
     /// A row that is no inbox row has a `message_group_uuid`, which puts it into the index.
     StrayGroupUuid,
     /// A message that is not where it belongs: another spelling of its time or uuid.
@@ -54,6 +56,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::UnknownRow => "unknown_row",
+            Self::OldRow => "old_row",
             Self::StrayGroupUuid => "stray_group_uuid",
             Self::MessageKeyMalformed => "message_key_malformed",
             Self::MessageMalformed => "message_malformed",
@@ -76,7 +79,11 @@ impl Kind {
     /// Findings of one stage are repaired together; what comes after is looked at again first.
     pub(super) fn stage(self) -> u8 {
         match self {
-            Self::UnknownRow | Self::StrayGroupUuid | Self::MessageKeyMalformed | Self::MessageMalformed => 0,
+            Self::UnknownRow
+            | Self::OldRow
+            | Self::StrayGroupUuid
+            | Self::MessageKeyMalformed
+            | Self::MessageMalformed => 0,
             Self::MembershipMissing | Self::MembershipMalformed | Self::GroupWithoutMessages => 1,
             // Not before the membership: a malformed row may be all that tells who was in the group.
             Self::InboxRowMalformed | Self::InboxRowOfStranger | Self::SecondInboxRow => 2,

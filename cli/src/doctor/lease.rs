@@ -1,4 +1,4 @@
-//! One doctor at a time: a row of the table says who is at work, and until when.
+//! One doctor or migration at a time: a row of the table says who is at work, and until when.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Lease {
                 Err(NotTaken::HeldUntil(end)) => {
                     let end = end.format("%Y-%m-%d %H:%M:%S");
                     bail!(
-                        "another doctor is at work, whose lease ends at {end} UTC unless it goes on: wait for it \
+                        "another doctor or migration is at work, whose lease ends at {end} UTC unless it goes on: wait for it \
                          with --wait, or try again later"
                     );
                 }
@@ -160,13 +160,13 @@ impl Lease {
                     }
                     Err(WriteError::Refused { .. }) => {
                         return anyhow!(
-                            "another doctor has taken over, since this one was too slow: run it again"
+                            "another doctor or migration has taken over, since this one was too slow: run it again"
                         );
                     }
                     Err(error) => {
                         let error = cruddur::error::Error::from(error);
                         let error = anyhow::Error::from(error);
-                        return error.context("the doctor's lease can't be renewed; run it again");
+                        return error.context("the lease can't be renewed; run it again");
                     }
                 }
             }

@@ -154,6 +154,10 @@ impl Doctor {
         let table = &self.table;
         let (kind, group, detail, repair) = match flaw {
             Flaw::Unknown { why } => (Kind::UnknownRow, None, why.to_owned(), None),
+            Flaw::Old => {
+                let why = "the old system's: `cruddur ddb migrate` brings it over".to_owned();
+                (Kind::OldRow, None, why, None)
+            }
             Flaw::Message { group, why } => (Kind::MessageMalformed, group, why.to_owned(), None),
             Flaw::StrayGroupUuid { group } => {
                 let repair = Repair::Write(vec![action::remove_group_uuid(table, item)?]);

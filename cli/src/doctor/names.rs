@@ -8,7 +8,12 @@ use std::{
 };
 
 use anyhow::Result;
-use cruddur::{error::Error, postgres::Postgres, random::Random, user::User};
+use cruddur::{
+    error::Error,
+    postgres::Postgres,
+    random::Random,
+    user::{Handle, User},
+};
 use lru::LruCache;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -37,7 +42,7 @@ impl Names {
     }
 
     /// Looks up those of the users that are not remembered, in as few queries as there can be.
-    pub(super) async fn learn(&self, users: impl IntoIterator<Item = Uuid>) -> Result<()> {
+    pub(crate) async fn learn(&self, users: impl IntoIterator<Item = Uuid>) -> Result<()> {
         let unknown = {
             let known = self.known();
             users.into_iter().filter(|user| !known.contains(user)).collect::<HashSet<_>>()
@@ -46,7 +51,7 @@ impl Names {
     }
 
     /// The user, as remembered.
-    pub(super) async fn get(&self, user: Uuid) -> Result<Option<User>> {
+    pub(crate) async fn get(&self, user: Uuid) -> Result<Option<User>> {
         let known = self.known().get(&user).cloned();
         match known {
             Some(known) => Ok(known),
@@ -58,6 +63,16 @@ impl Names {
     pub(super) async fn get_anew(&self, user: Uuid) -> Result<Option<User>> {
         self.look_up(&[user]).await?;
         Ok(self.known().get(&user).cloned().flatten())
+    }
+
+    /// The user with this handle, as of now.
+    pub(crate) async fn with_handle(&self, handle: &Handle) -> Result<Option<User>> {
+        let statement = include_str!("../../../sql/users/short.sql");
+        let read = || async {
+            let rows = self.postgres.query(statement, &[(&handle.canonical(), Type::TEXT)]).await?;
+            rows.first().map(User::from_row).transpose()
+        };
+        patiently(&self.random, read).await
     }
 
     /// The first user that `fits`, of all there are.

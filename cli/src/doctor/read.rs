@@ -34,13 +34,13 @@ const BATCHES_AT_A_TIME: usize = 4;
 
 /// A page of rows, and where the next one starts.
 #[derive(Debug)]
-pub(super) struct Page {
-    pub(super) items: Vec<Item>,
-    pub(super) next: Option<Item>,
+pub(crate) struct Page {
+    pub(crate) items: Vec<Item>,
+    pub(crate) next: Option<Item>,
 }
 
 /// What `read` gives, which is tried again for some minutes while what it needs can't be reached.
-pub(super) async fn patiently<T, R>(random: &Random, mut read: impl FnMut() -> R) -> Result<T>
+pub(crate) async fn patiently<T, R>(random: &Random, mut read: impl FnMut() -> R) -> Result<T>
 where
     R: Future<Output = Result<T, Error>>,
 {

@@ -282,7 +282,7 @@ fn sort_in(item: &Item, way: &mut Way, todo: &mut Todo) {
             todo.rows.push((pk.to_owned(), sk.to_owned()));
             match flaw {
                 // The row is looked at by itself, and so is the group.
-                Flaw::StrayGroupUuid { .. } | Flaw::Unknown { .. } => {}
+                Flaw::StrayGroupUuid { .. } | Flaw::Unknown { .. } | Flaw::Old => {}
                 Flaw::MessageKey { group, .. } => drop(todo.suspects.entry(group).or_default()),
                 Flaw::Message { group, .. } | Flaw::Inbox { group, .. } => {
                     if let Some(group) = group {

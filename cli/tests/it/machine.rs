@@ -2,6 +2,11 @@
 
 use std::{path::PathBuf, process::Stdio};
 
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+};
+use cruddur::dynamodb::Table;
 use local::{
     options::{Engines, Options},
     stack::Stack,
@@ -41,6 +46,17 @@ impl Machine {
     pub(crate) async fn cruddur(&self, arguments: &[&str]) -> Run {
         let url = ["--url", self.stack.url()];
         cruddur(&[&url, arguments].concat()).await
+    }
+
+    /// The table, for rows that only a test would write.
+    pub(crate) fn table(&self) -> Table {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .endpoint_url(self.stack.dynamodb_url())
+            .build();
+        Table::new(Client::from_conf(config), "cruddur-messages")
     }
 
     pub(crate) async fn stop(self) {

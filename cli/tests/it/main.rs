@@ -13,5 +13,6 @@ mod ddb;
 mod deploy_check;
 mod doctor;
 mod machine;
+mod migrate;
 mod options;
 mod redact;

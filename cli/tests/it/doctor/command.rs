@@ -2,27 +2,12 @@
 
 use std::process::Stdio;
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region},
-    types::AttributeValue,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::dynamodb::{Item, Table, key};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::machine::{Machine, Run, command, cruddur};
-
-/// The table of a running stack, for rows that only a test would write.
-fn table(machine: &Machine) -> Table {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
-        .endpoint_url(machine.stack().dynamodb_url())
-        .build();
-    Table::new(Client::from_conf(config), "cruddur-messages")
-}
 
 fn row(attributes: &[(&str, &str)]) -> Item {
     attributes
@@ -62,7 +47,7 @@ async fn the_command_checks_plans_and_repairs_and_its_exit_code_says_what_is_lef
     let good = machine.cruddur(&["ddb", "doctor", "--grace", "0"]).await;
     assert!(good.ok().contains("nothing is broken"), "{good:#?}");
 
-    let table = table(&machine);
+    let table = machine.table();
     // Two rows that nobody wrote: one that can be repaired, and one that can't.
     let orphan = [("pk", "GRP#0195b5a0-0000-7000-8000-000000000001"), ("sk", "\u{1b}[31mred")];
     put(&table, row(&orphan)).await;
@@ -96,7 +81,7 @@ async fn the_command_checks_plans_and_repairs_and_its_exit_code_says_what_is_lef
 async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_is_repaired() {
     const BROKEN: usize = 400;
     let machine = Machine::start().await;
-    let table = table(&machine);
+    let table = machine.table();
     break_rows(&table, BROKEN).await;
     let url = machine.stack().url().to_owned();
     let arguments = ["--url", &url, "--output", "json", "ddb", "doctor", "--repair"];
@@ -109,7 +94,7 @@ async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_
     let refused = cruddur(&arguments).await;
     assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
     assert!(
-        refused.stderr.starts_with("error: another doctor is at work, whose lease ends at "),
+        refused.stderr.starts_with("error: another doctor or migration is at work, whose lease ends at "),
         "{refused:#?}"
     );
     assert_eq!(refused.stderr.lines().count(), 1);
@@ -127,7 +112,7 @@ async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_doctor_who_is_interrupted_says_so_and_lets_the_next_one_work() {
     let machine = Machine::start().await;
-    let table = table(&machine);
+    let table = machine.table();
     break_rows(&table, 200).await;
     let url = machine.stack().url().to_owned();
     let arguments = ["--url", &url, "ddb", "doctor", "--repair"];

@@ -53,11 +53,11 @@ async fn a_message_without_its_time_is_left() {
 async fn a_message_whose_text_is_none_is_left_and_its_rows_show_it() {
     let found = left(|clinic, mut message| {
         let sk = message["sk"]["S"].as_str().unwrap().to_owned();
-        message["message"] = json!({"S": " "});
+        message["message"] = json!({"S": ""});
         clinic.put(&message);
         for (pk, sk) in clinic.inbox_rows_of(1, 2).into_iter().filter(|(_, at)| *at == sk) {
             let mut row = clinic.row(&pk, &sk).unwrap();
-            row["message"] = json!({"S": " "});
+            row["message"] = json!({"S": ""});
             clinic.put(&row);
         }
     });

@@ -1,0 +1,85 @@
+//! Old inbox rows: they go when nothing is lost with them.
+
+use anyhow::{Result, bail};
+use chrono::TimeDelta;
+use cruddur::{
+    dynamodb::{Item, sort_key},
+    message,
+    message_group::Membership,
+    sort_key::SortKey,
+    timestamp::Timestamp,
+};
+
+use super::{
+    Migration,
+    old::{OldInboxRow, Pair},
+    report::{Left, Unit},
+    survey::InboxKey,
+};
+use crate::doctor::{
+    read::patiently,
+    rows::{GROUP_UUID, text},
+};
+
+/// Messages after an instant among which the one is looked for that stood at it.
+const SAME_INSTANT: i32 = 100;
+
+/// How often a row is looked at that is not as it was read.
+const MAX_TRIES: usize = 8;
+
+impl Migration {
+    /// Why an old inbox row has to stay, if it has to: it may be all that is left of a message. `will_be_group`: its
+    /// conversation is taken as brought over.
+    pub(super) async fn unaccounted(
+        &self,
+        pair: Pair,
+        row: &InboxKey,
+        will_be_group: bool,
+    ) -> Result<Option<Left>> {
+        let Some(item) = self.row(&row.pk, &row.sk).await? else { return Ok(None) };
+        let leave = |why| Ok(Some(Left::row(Unit::InboxRow, row.pk.clone(), row.sk.clone(), why)));
+        let membership = || patiently(&self.random, || Membership::get(&self.table, pair.group()));
+        if !will_be_group && membership().await?.is_none() {
+            return leave("its conversation is not brought over");
+        }
+        if !self.shows_a_message(pair, &item).await? {
+            return leave("the message that it shows is nowhere else");
+        }
+        Ok(None)
+    }
+
+    /// Whether the message that a row shows is there: where it was, or where it was brought to.
+    async fn shows_a_message(&self, pair: Pair, item: &Item) -> Result<bool> {
+        let is_shown = |row: &Item| text(row, "message") == text(item, "message");
+        let old = self.row(&format!("MSG#{}", text(item, GROUP_UUID)), text(item, "sk")).await?;
+        if old.is_some_and(|row| is_shown(&row)) {
+            return Ok(true);
+        }
+        let Ok(OldInboxRow { stood_at, .. }) = OldInboxRow::of(item, self.assume_offset) else {
+            return Ok(false);
+        };
+        let from = Timestamp::new(stood_at).to_string();
+        let until = Timestamp::new(stood_at + TimeDelta::microseconds(SAME_INSTANT.into()));
+        let rows =
+            self.partition(&message::partition_key(pair.group()), &from, Some(SAME_INSTANT), None).await?;
+        let is_of_then = |row: &Item| {
+            let sk = sort_key(row).and_then(|sk| sk.parse::<SortKey>().ok());
+            sk.is_some_and(|sk| sk.created_at <= until)
+        };
+        Ok(rows.iter().any(|row| is_of_then(row) && is_shown(row)))
+    }
+
+    /// Deletes an old inbox row, or says why it has to stay.
+    pub(super) async fn remove_inbox_row(&self, pair: Pair, row: &InboxKey) -> Result<Option<Left>> {
+        for _ in 0..MAX_TRIES {
+            if let Some(left) = self.unaccounted(pair, row, false).await? {
+                return Ok(Some(left));
+            }
+            match self.row(&row.pk, &row.sk).await? {
+                Some(item) if !self.delete_as_read(&item).await? => {}
+                _ => return Ok(None),
+            }
+        }
+        bail!("others write to {} {}: are the old functions stopped?", row.pk, row.sk)
+    }
+}

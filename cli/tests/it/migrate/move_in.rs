@@ -1,0 +1,175 @@
+//! An old table, and what it takes to bring it over.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cli::{
+    doctor::{Doctor, Finding, Ledger, Mode, Names},
+    migrate::{Line, Migration, Summary},
+};
+use cruddur::{random::Random, user::User};
+use serde_json::{Value, json};
+use testing::{
+    World, invariants,
+    old_system::{Expected, Key, OFFSET_OF_NAIVE_TIMES, OldSystem, ordered},
+    world::TABLE,
+};
+use uuid::Uuid;
+
+/// A table of the old system in a world of the new one.
+pub(super) struct MoveIn {
+    pub(super) world: World,
+    pub(super) users: Vec<User>,
+}
+
+/// What a migration told.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) lines: Vec<Line>,
+    pub(super) summary: Summary,
+}
+
+impl MoveIn {
+    /// A world with users, and an empty table.
+    pub(super) async fn with_users(count: usize) -> Self {
+        let world = World::new().await;
+        let mut users = Vec::new();
+        while users.len() < count {
+            users.push(world.user("mover").await.user);
+        }
+        Self { world, users }
+    }
+
+    /// One whose table the old system has filled.
+    pub(super) async fn after(seed: u64, users: usize, messages: usize) -> (Self, OldSystem) {
+        let move_in = Self::with_users(users).await;
+        let old = OldSystem::with_messages(seed, &move_in.users, messages);
+        move_in.put_all(old.rows());
+        (move_in, old)
+    }
+
+    pub(super) fn put_all<'a>(&self, rows: impl IntoIterator<Item = &'a Value>) {
+        let requests = rows.into_iter().map(|row| json!({"PutRequest": {"Item": row}})).collect::<Vec<_>>();
+        for some in requests.chunks(25) {
+            let _ = self.world.emulator.call("BatchWriteItem", json!({"RequestItems": {TABLE: some}}));
+        }
+    }
+
+    pub(super) fn migration(&self) -> Migration {
+        let random = Random::system();
+        let names = Names::new(Arc::clone(&self.world.parts.postgres), random.clone());
+        Migration {
+            assume_offset: Some(OFFSET_OF_NAIVE_TIMES),
+            ..Migration::new(self.world.table(), names, self.world.clock.clock(), random)
+        }
+    }
+
+    /// Brings the table over.
+    pub(super) async fn migrate(&self) -> Told {
+        let lines = Mutex::new(Vec::new());
+        let tell = |line: &Line| {
+            lines.lock().unwrap().push(line.clone());
+            Ok(())
+        };
+        let summary = self.migration().carry_out(false, &tell).await.unwrap();
+        Told { lines: lines.into_inner().unwrap(), summary }
+    }
+
+    /// What a dry run says.
+    pub(super) async fn foretell(&self) -> Told {
+        let lines = Mutex::new(Vec::new());
+        let tell = |line: &Line| {
+            lines.lock().unwrap().push(line.clone());
+            Ok(())
+        };
+        let migration = self.migration();
+        let summary = migration.foretell(&migration.plan().await.unwrap(), &tell).await.unwrap();
+        Told { lines: lines.into_inner().unwrap(), summary }
+    }
+
+    pub(super) fn rows(&self) -> BTreeMap<Key, Value> {
+        self.world.emulator.rows(TABLE)
+    }
+
+    /// What the doctor finds, with no grace for anything.
+    pub(super) async fn findings(&self) -> Vec<(&'static str, Key)> {
+        let random = Random::system();
+        let names = Names::new(Arc::clone(&self.world.parts.postgres), random.clone());
+        let doctor = Doctor {
+            grace: TimeDelta::zero(),
+            second_look_after: Duration::from_millis(1),
+            ..Doctor::new(self.world.table(), Some(names), self.world.clock.clock(), random, Mode::Check)
+        };
+        let found = Mutex::new(Vec::new());
+        let ledger = Ledger::new(|finding: &Finding, _| {
+            let key = (finding.pk.clone(), finding.sk.clone().unwrap_or_default());
+            found.lock().unwrap().push((finding.kind.name(), key));
+            Ok(())
+        });
+        doctor.attend(&ledger, false).await.unwrap();
+        drop(ledger);
+        let mut found = found.into_inner().unwrap();
+        found.sort();
+        found
+    }
+
+    /// Fails unless the table is what has to become of `old`'s.
+    #[track_caller]
+    pub(super) fn assert_brought_over(&self, old: &OldSystem, what: &str) {
+        let Expected { conversations, left, redirects } = old.expected();
+        let rows = self.rows();
+        let is_old = |pk: &str, row: &Value| match pk.split_once('#') {
+            Some(("MSG", id)) => !is_ours(id),
+            Some(("GRP", _)) => !is_ours(row["message_group_uuid"]["S"].as_str().unwrap()),
+            _ => false,
+        };
+        let (stayed, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            rows.into_iter().partition(|((pk, _), row)| is_old(pk, row));
+        assert_eq!(stayed.into_keys().collect::<BTreeSet<_>>(), left, "{what}");
+
+        // Uuids of the old system's are of version 4, and it took white space for a message.
+        let known = |found: &String| {
+            found.starts_with("row: the message's uuid is not of version 7")
+                || found.starts_with("row: the text is not a message")
+        };
+        let rows = new.values().cloned().collect::<Vec<_>>();
+        let broken = invariants::check_at_rest(&rows).into_iter().filter(|found| !known(found));
+        assert_eq!(broken.collect::<Vec<_>>(), Vec::<String>::new(), "{what}");
+
+        let messages = invariants::messages(&rows);
+        let brought = conversations
+            .iter()
+            .map(|((a, b), messages)| (cruddur::message_group::uuid_of_pair(*a, *b), messages.clone()));
+        let order =
+            messages.iter().map(|(group, rows)| (*group, rows.iter().map(|row| row.message_uuid).collect()));
+        assert_eq!(order.collect::<BTreeMap<_, Vec<_>>>(), brought.collect(), "{what}");
+        for (key, row) in new.iter().filter(|((pk, _), _)| pk.starts_with("MSG#")) {
+            let message_uuid = row["message_uuid"]["S"].as_str().unwrap().parse().unwrap();
+            let before = old.message(message_uuid);
+            for name in ["message", "user_uuid", "user_display_name", "user_handle"] {
+                assert_eq!(row[name], before[name], "{what}: {key:?}");
+            }
+            let time: DateTime<Utc> = key.1[..27].parse().unwrap();
+            let later = time - old.sent_at(message_uuid);
+            assert!(
+                (TimeDelta::microseconds(-1)..TimeDelta::microseconds(50)).contains(&later),
+                "{what}: {key:?} is {later} late"
+            );
+        }
+        let redirect = |((pk, _), row): (&Key, &Value)| {
+            let members = row["members"]["L"].as_array().unwrap();
+            let member = |index: usize| members[index]["S"].as_str().unwrap().parse::<Uuid>().unwrap();
+            Some((pk.strip_prefix("REDIRECT#")?.to_owned(), ordered(member(0), member(1))))
+        };
+        let written = new.iter().filter(|((pk, _), _)| pk.starts_with("REDIRECT#")).filter_map(redirect);
+        assert_eq!(written.collect::<BTreeMap<_, _>>(), redirects, "{what}");
+    }
+}
+
+fn is_ours(group: &str) -> bool {
+    group.parse::<Uuid>().is_ok_and(|uuid| uuid.get_version_num() == 5)
+}

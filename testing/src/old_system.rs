@@ -1,0 +1,434 @@
+//! The system that was before this one, with all its faults: it fills tables that `cruddur ddb migrate` has to bring over.
+//!
+//! What it does is what the Flask handlers, the boto3 scripts and the Python stream function did: a random group for each
+//! message to a handle; bare local times as sort keys, with microseconds or none, with an offset or none; rows that are
+//! written one by one; a stream function that looks the inbox rows up in an index that lags, deletes them and puts them
+//! again without any condition, and that may be killed in between, called twice, late, or never.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use cruddur::user::User;
+use fastrand::Rng;
+use serde_json::{Value, json};
+use uuid::{Builder, Uuid};
+
+/// The group that the old seed script always used.
+pub const SEEDED_GROUP: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
+
+/// The offset of the machine that wrote times without one.
+pub const OFFSET_OF_NAIVE_TIMES: FixedOffset = FixedOffset::east_opt(2 * 3600).unwrap();
+
+/// The old system, and the table that it has made.
+#[derive(Debug)]
+pub struct OldSystem {
+    rng: Rng,
+    now: DateTime<Utc>,
+    users: Vec<User>,
+    rows: BTreeMap<Key, Value>,
+    /// The pair of each group that it has opened, and its number in the order of opening.
+    groups: BTreeMap<String, (Uuid, Uuid)>,
+    /// When each message was sent.
+    sent_at: BTreeMap<Uuid, DateTime<Utc>>,
+    /// What the stream has still to deliver: keys of messages.
+    stream: Vec<Key>,
+    /// What the index showed of a group's inbox rows before its last change.
+    stale: BTreeMap<String, Vec<Key>>,
+}
+
+/// Partition key and sort key.
+pub type Key = (String, String);
+
+/// What is to become of an old table.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// For each pair that has a conversation: its messages in their order.
+    pub conversations: BTreeMap<(Uuid, Uuid), Vec<Uuid>>,
+    /// The keys of what can't be brought over.
+    pub left: BTreeSet<Key>,
+    /// The new group's pair, by the old group's uuid.
+    pub redirects: BTreeMap<String, (Uuid, Uuid)>,
+}
+
+impl OldSystem {
+    /// One that `users` have used, with so many messages stored. Equal seeds make equal tables.
+    #[must_use]
+    pub fn with_messages(seed: u64, users: &[User], messages: usize) -> Self {
+        let mut system = Self {
+            rng: Rng::with_seed(seed),
+            now: "2022-12-30T20:00:00.25Z".parse().unwrap(),
+            users: users.to_vec(),
+            rows: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            sent_at: BTreeMap::new(),
+            stream: Vec::new(),
+            stale: BTreeMap::new(),
+        };
+        system.seed();
+        while system.messages() < messages {
+            system.step();
+        }
+        system
+    }
+
+    /// Every row, as an item in DynamoDB's JSON.
+    pub fn rows(&self) -> impl Iterator<Item = &Value> {
+        self.rows.values()
+    }
+
+    /// When a message was sent.
+    #[must_use]
+    pub fn sent_at(&self, message_uuid: Uuid) -> DateTime<Utc> {
+        self.sent_at[&message_uuid]
+    }
+
+    /// The row of a message.
+    #[must_use]
+    pub fn message(&self, message_uuid: Uuid) -> &Value {
+        self.rows.values().find(|row| row["message_uuid"]["S"] == json!(message_uuid.to_string())).unwrap()
+    }
+
+    /// What has to become of the table: an account of its own, from what the old system has done.
+    #[must_use]
+    pub fn expected(&self) -> Expected {
+        let mut expected = Expected::default();
+        let mut placed: BTreeMap<(Uuid, Uuid), Vec<(DateTime<Utc>, &str, &str, Uuid)>> = BTreeMap::new();
+        for ((pk, sk), row) in &self.rows {
+            let Some(id) = pk.strip_prefix("MSG#") else { continue };
+            let sender = uuid(row, "user_uuid");
+            let pair = match id.strip_prefix('@') {
+                Some(handle) => self
+                    .users
+                    .iter()
+                    .find(|user| user.handle == handle)
+                    .map(|user| ordered(sender, user.uuid)),
+                None => self.members_that_can_be_told(id),
+            };
+            match pair.filter(|(a, b)| a != b && [*a, *b].contains(&sender)) {
+                Some(pair) => {
+                    let message = uuid(row, "message_uuid");
+                    placed.entry(pair).or_default().push((self.sent_at[&message], sk, pk, message));
+                    if !id.starts_with('@') {
+                        expected.redirects.insert(id.to_owned(), pair);
+                    }
+                }
+                None => drop(expected.left.insert((pk.clone(), sk.clone()))),
+            }
+        }
+        for (pair, mut messages) in placed {
+            messages.sort_unstable();
+            expected.conversations.insert(pair, messages.into_iter().map(|(.., message)| message).collect());
+        }
+        for ((pk, sk), row) in &self.rows {
+            let Some(owner) = pk.strip_prefix("GRP#") else { continue };
+            let pair = ordered(owner.parse().unwrap(), uuid(row, "user_uuid"));
+            let shown = (format!("MSG#{}", text(row, "message_group_uuid")), sk.clone());
+            let is_there = self.rows.get(&shown).is_some_and(|shown| shown["message"] == row["message"]);
+            if !is_there || !expected.conversations.contains_key(&pair) {
+                expected.left.insert((pk.clone(), sk.clone()));
+            }
+        }
+        expected
+    }
+
+    /// Whom inbox rows name; else the two who have written.
+    fn members_that_can_be_told(&self, group: &str) -> Option<(Uuid, Uuid)> {
+        let has_inbox_row = self.rows.values().any(|row| text(row, "message_group_uuid") == group);
+        if has_inbox_row {
+            return self.groups.get(group).copied();
+        }
+        let pk = format!("MSG#{group}");
+        let senders = self.rows.iter().filter(|((row_pk, _), _)| *row_pk == pk);
+        let senders = senders.map(|(_, row)| uuid(row, "user_uuid")).collect::<BTreeSet<_>>();
+        match senders.into_iter().collect::<Vec<_>>()[..] {
+            [a, b] => Some((a, b)),
+            _ => None,
+        }
+    }
+
+    fn messages(&self) -> usize {
+        self.sent_at.len()
+    }
+
+    /// `bin/ddb/seed`: a conversation one minute apart under a group uuid that never changes. Some have run it twice.
+    fn seed(&mut self) {
+        let (a, b) = (self.users[0].clone(), self.users[1].clone());
+        self.groups.insert(SEEDED_GROUP.to_owned(), ordered(a.uuid, b.uuid));
+        for run in 0..2 {
+            let created_at = self.time();
+            for (owner, other) in [(&a, &b), (&b, &a)] {
+                self.put_inbox_row(owner.uuid, &created_at, SEEDED_GROUP, other, "this is a filler message");
+            }
+            for line in 0..6 {
+                let sender = if line % 2 == 0 { &a } else { &b };
+                self.put_message(SEEDED_GROUP, sender, &format!("line {line} of run {run}"));
+                self.now += TimeDelta::minutes(1);
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        self.now += match self.rng.u32(..20) {
+            // The same instant again, as another machine writes it.
+            0 => TimeDelta::zero(),
+            1 => TimeDelta::days(self.rng.i64(1..20)),
+            _ => TimeDelta::microseconds(self.rng.i64(1..900_000_000)),
+        };
+        match self.rng.u32(..1000) {
+            0..120 => self.open(),
+            120..125 => self.write_under_a_handle(),
+            125..135 => self.write_as_a_stranger(),
+            135..145 => self.rename_somebody(),
+            _ => self.answer(),
+        }
+        while self.rng.u32(..10) < 6 && !self.stream.is_empty() {
+            self.deliver();
+        }
+    }
+
+    /// `POST /api/messages` with a handle: two inbox rows and a message in one `BatchWriteItem`, whose unprocessed items
+    /// nobody looks at.
+    fn open(&mut self) {
+        let [sender, receiver] = self.two();
+        let group = self.uuid().to_string();
+        self.groups.insert(group.clone(), ordered(sender.uuid, receiver.uuid));
+        let (time, text) = (self.time(), self.text());
+        let processed = self.rng.u32(..60);
+        if processed != 0 {
+            self.put_inbox_row(sender.uuid, &time, &group, &receiver, &text);
+        }
+        if processed != 1 {
+            self.put_inbox_row(receiver.uuid, &time, &group, &sender, &text);
+        }
+        if processed != 2 {
+            self.put_message_at(&time, &group, &sender, &text);
+        }
+    }
+
+    /// `POST /api/messages` with a group.
+    fn answer(&mut self) {
+        let Some((group, (a, b))) = self.any_group() else { return };
+        let sender = if self.rng.u32(..5) < 2 { a } else { b };
+        let sender = self.user(sender);
+        let text = self.text();
+        self.put_message(&group, &sender, &text);
+    }
+
+    /// The client had a handle where it should have had a uuid.
+    fn write_under_a_handle(&mut self) {
+        let [sender, receiver] = self.two();
+        let text = self.text();
+        // (Those have kept their handles: nobody could tell otherwise.)
+        self.put_message(&format!("@{}", receiver.handle), &sender, &text);
+    }
+
+    /// Nobody asked whether the sender was in the group.
+    fn write_as_a_stranger(&mut self) {
+        let Some((group, pair)) = self.any_group() else { return };
+        let [sender, _] = self.two();
+        if ![pair.0, pair.1].contains(&sender.uuid) {
+            let text = self.text();
+            self.put_message(&group, &sender, &text);
+        }
+    }
+
+    /// Rows keep the names that they were written with.
+    fn rename_somebody(&mut self) {
+        let number = self.rng.usize(..self.users.len());
+        let name = format!("Name {}", self.rng.u32(..1000));
+        self.users[number].display_name = name;
+    }
+
+    /// The stream function: looks at one record, finds the group's rows in the index, deletes each and puts it again.
+    fn deliver(&mut self) {
+        let number = if self.rng.u32(..10) < 8 { 0 } else { self.rng.usize(..self.stream.len()) };
+        let record = self.stream[number].clone();
+        // Some come once more later, and of a batch of several only the first was ever looked at.
+        if self.rng.u32(..20) != 0 {
+            self.stream.remove(number);
+        }
+        if self.rng.u32(..30) == 0 {
+            return;
+        }
+        let (pk, sk) = record.clone();
+        let group = pk.strip_prefix("MSG#").unwrap().to_owned();
+        let Some(message) = self.rows.get(&record).map(|row| row["message"].clone()) else { return };
+        let now = self.inbox_rows_of(&group);
+        let before = self.stale.insert(group, now.clone());
+        let seen = if self.rng.u32(..8) == 0 { before.unwrap_or_default() } else { now };
+        // The attributes are those that the index shows.
+        for key in seen {
+            let Some(mut row) = self.rows.get(&key).cloned() else { continue };
+            let lags = self.rng.u32(..25) == 0;
+            if !lags {
+                self.rows.remove(&key);
+            }
+            if self.rng.u32(..150) == 0 {
+                // Killed between the two calls.
+                return;
+            }
+            row["sk"] = json!({"S": sk});
+            row["message"] = message.clone();
+            self.rows.insert((key.0, sk.clone()), row);
+        }
+    }
+
+    fn inbox_rows_of(&self, group: &str) -> Vec<Key> {
+        let rows = self.rows.iter().filter(|(_, row)| text(row, "message_group_uuid") == group);
+        rows.map(|(key, _)| key.clone()).collect()
+    }
+
+    fn put_message(&mut self, group: &str, sender: &User, text: &str) {
+        let time = self.time();
+        self.put_message_at(&time, group, sender, text);
+    }
+
+    fn put_message_at(&mut self, time: &str, group: &str, sender: &User, text: &str) {
+        let key = (format!("MSG#{group}"), time.to_owned());
+        let message_uuid = self.uuid();
+        let row = json!({
+            "pk": {"S": key.0},
+            "sk": {"S": time},
+            "message": {"S": text},
+            "message_uuid": {"S": message_uuid.to_string()},
+            "user_uuid": {"S": sender.uuid.to_string()},
+            "user_display_name": {"S": sender.display_name},
+            "user_handle": {"S": sender.handle},
+        });
+        // A PutItem without a condition: what had the same key is gone.
+        if let Some(lost) = self.rows.insert(key.clone(), row) {
+            self.sent_at.remove(&uuid(&lost, "message_uuid"));
+        }
+        self.sent_at.insert(message_uuid, self.now);
+        self.stream.push(key);
+    }
+
+    fn put_inbox_row(&mut self, owner: Uuid, time: &str, group: &str, other: &User, text: &str) {
+        let pk = format!("GRP#{owner}");
+        let row = json!({
+            "pk": {"S": pk},
+            "sk": {"S": time},
+            "message_group_uuid": {"S": group},
+            "message": {"S": text},
+            "user_uuid": {"S": other.uuid.to_string()},
+            "user_display_name": {"S": other.display_name},
+            "user_handle": {"S": other.handle},
+        });
+        self.rows.insert((pk, time.to_owned()), row);
+    }
+
+    /// `datetime.now(timezone.utc).astimezone().isoformat()`, and what others wrote before.
+    fn time(&mut self) -> String {
+        if self.rng.u32(..8) == 0 {
+            // Without microseconds Python leaves the point out, too.
+            self.now -= TimeDelta::nanoseconds(self.now.timestamp_subsec_nanos().into());
+        }
+        let format = if self.now.timestamp_subsec_micros() == 0 {
+            "%Y-%m-%dT%H:%M:%S"
+        } else {
+            "%Y-%m-%dT%H:%M:%S%.6f"
+        };
+        if self.rng.u32(..10) == 0 {
+            return self.now.with_timezone(&OFFSET_OF_NAIVE_TIMES).format(format).to_string();
+        }
+        let minutes = [0, 0, 0, 60, 120, -300, 330, -570][self.rng.usize(..8)];
+        let offset = FixedOffset::east_opt(minutes * 60).unwrap();
+        self.now.with_timezone(&offset).format(&format!("{format}%:z")).to_string()
+    }
+
+    fn text(&mut self) -> String {
+        let number = self.messages();
+        match self.rng.u32(..40) {
+            0 => " \t ".to_owned(),
+            1 => format!("{number} {}", "long é🎉 ".repeat(60)),
+            2 => format!("line one of {number}\nline two"),
+            // Two messages may say the same.
+            3 => "ok".to_owned(),
+            _ => format!("message {number}"),
+        }
+    }
+
+    fn any_group(&mut self) -> Option<(String, (Uuid, Uuid))> {
+        let number = self.rng.usize(..self.groups.len());
+        self.groups.iter().nth(number).map(|(group, pair)| (group.clone(), *pair))
+    }
+
+    fn two(&mut self) -> [User; 2] {
+        let first = self.rng.usize(..self.users.len());
+        let second = (first + self.rng.usize(1..self.users.len())) % self.users.len();
+        [self.users[first].clone(), self.users[second].clone()]
+    }
+
+    fn user(&self, uuid: Uuid) -> User {
+        self.users.iter().find(|user| user.uuid == uuid).unwrap().clone()
+    }
+
+    /// `uuid.uuid4()`
+    fn uuid(&mut self) -> Uuid {
+        Builder::from_random_bytes(self.rng.u128(..).to_be_bytes()).into_uuid()
+    }
+}
+
+/// Two users in the order of their uuids.
+#[must_use]
+pub fn ordered(a: Uuid, b: Uuid) -> (Uuid, Uuid) {
+    (a.min(b), a.max(b))
+}
+
+fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name]["S"].as_str().unwrap_or_default()
+}
+
+fn uuid(row: &Value, name: &str) -> Uuid {
+    text(row, name).parse().unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users() -> Vec<User> {
+        let user = |number: u128| User {
+            uuid: Uuid::from_u128(number + 1),
+            handle: format!("user-{number}"),
+            display_name: format!("User {number}"),
+        };
+        (0..10).map(user).collect()
+    }
+
+    #[test]
+    fn equal_seeds_make_equal_tables_and_others_do_not() {
+        let table = |seed| OldSystem::with_messages(seed, &users(), 200).rows;
+        assert_eq!(table(1), table(1));
+        assert_ne!(table(1), table(2));
+    }
+
+    /// Every fault that a migration has to cope with is in a table.
+    #[test]
+    fn what_the_old_system_got_wrong_is_there() {
+        let system = OldSystem::with_messages(1, &users(), 3_000);
+        let count = |what: &str, found: usize, least: usize| assert!(found >= least, "{what}: {found}");
+        let groups = system.groups.keys();
+        let rows_of = groups.map(|group| system.inbox_rows_of(group));
+        let owners = |rows: &[Key]| rows.iter().map(|(pk, _)| pk.clone()).collect::<BTreeSet<_>>().len();
+        let (doubled, missing): (Vec<_>, Vec<_>) =
+            rows_of.map(|rows| (rows.len() > owners(&rows), owners(&rows) < 2)).unzip();
+        count("groups with a doubled row", doubled.into_iter().filter(|is| *is).count(), 10);
+        count("groups with a missing row", missing.into_iter().filter(|is| *is).count(), 10);
+        let pairs = system.groups.values().collect::<BTreeSet<_>>();
+        count("groups beyond one per pair", system.groups.len() - pairs.len(), 50);
+        let keys = system.rows.keys().map(|(pk, sk)| (pk.as_str(), sk.as_str()));
+        let messages = keys.filter(|(pk, _)| pk.starts_with("MSG#")).collect::<Vec<_>>();
+        let of = |is: &dyn Fn(&(&str, &str)) -> bool| messages.iter().filter(|key| is(key)).count();
+        count("under a handle", of(&|(pk, _)| pk.starts_with("MSG#@")), 5);
+        count("without an offset", of(&|(_, sk)| !sk[19..].contains(['+', '-'])), 100);
+        count("without microseconds", of(&|(_, sk)| !sk.contains('.')), 100);
+        count("of another offset", of(&|(_, sk)| !sk.ends_with("+00:00")), 500);
+        let times = system.sent_at.values().collect::<BTreeSet<_>>();
+        count("of the same instant as another", system.sent_at.len() - times.len(), 20);
+        let expected = system.expected();
+        count("that can't be brought over", expected.left.len(), 10);
+        let brought = expected.conversations.values().map(Vec::len).sum::<usize>();
+        count("that can", brought, 2_800);
+    }
+}
