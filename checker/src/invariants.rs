@@ -281,6 +281,7 @@ fn plain(attribute: &Value) -> Result<Value, String> {
     match (kind.as_str(), value) {
         ("N", Value::String(number)) => serde_json::from_str(number).map_err(|error| error.to_string()),
         ("M", value) => plain_map(value).map(Value::Object),
+        ("L", Value::Array(values)) => values.iter().map(plain).collect(),
         (_, value) => Ok(value.clone()),
     }
 }
@@ -377,6 +378,20 @@ mod tests {
     fn a_doctor_at_work_breaks_nothing() {
         let lease = json!({"pk": {"S": "LEASE#doctor"}, "sk": {"S": "LEASE"}, "expires_at": {"N": "1"}});
         assert_eq!(findings(|rows| rows.push(lease)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_redirect_leads_to_the_group_of_its_members() {
+        let row = |group: &str| {
+            json!({
+                "pk": {"S": "REDIRECT#8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11"},
+                "sk": {"S": "REDIRECT"},
+                "group_uuid": {"S": group},
+                "members": {"L": [{"S": ALICE}, {"S": BOB}]},
+            })
+        };
+        assert_eq!(findings(|rows| rows.push(row(GROUP))), Vec::<String>::new());
+        assert_eq!(findings(|rows| rows.push(row(ALICE))), ["row"]);
     }
 
     #[test]

@@ -53,9 +53,8 @@ impl MoveIn {
     }
 
     pub(super) fn put_all<'a>(&self, rows: impl IntoIterator<Item = &'a Value>) {
-        let requests = rows.into_iter().map(|row| json!({"PutRequest": {"Item": row}})).collect::<Vec<_>>();
-        for some in requests.chunks(25) {
-            let _ = self.world.emulator.call("BatchWriteItem", json!({"RequestItems": {TABLE: some}}));
+        for row in rows {
+            let _ = self.world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
         }
     }
 
