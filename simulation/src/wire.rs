@@ -30,6 +30,7 @@ pub fn dispatch(database: &Database, operation: &str, request: Value) -> Result<
         "Scan" => scan,
         "TransactWriteItems" => transact_write_items,
         "UpdateItem" => update_item,
+        "UpdateTable" => update_table,
         "UpdateTimeToLive" => update_time_to_live,
     })
 }

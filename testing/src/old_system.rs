@@ -30,6 +30,8 @@ pub struct OldSystem {
     groups: BTreeMap<String, (Uuid, Uuid)>,
     /// When each message was sent.
     sent_at: BTreeMap<Uuid, DateTime<Utc>>,
+    /// The inbox rows of each group.
+    index: BTreeMap<String, BTreeSet<Key>>,
     /// What the stream has still to deliver: keys of messages.
     stream: Vec<Key>,
     /// What the index showed of a group's inbox rows before its last change.
@@ -61,11 +63,12 @@ impl OldSystem {
             rows: BTreeMap::new(),
             groups: BTreeMap::new(),
             sent_at: BTreeMap::new(),
+            index: BTreeMap::new(),
             stream: Vec::new(),
             stale: BTreeMap::new(),
         };
         system.seed();
-        while system.messages() < messages {
+        while system.sent_at.len() < messages {
             system.step();
         }
         system
@@ -82,16 +85,18 @@ impl OldSystem {
         self.sent_at[&message_uuid]
     }
 
-    /// The row of a message.
+    /// The rows of messages, by the messages' uuids.
     #[must_use]
-    pub fn message(&self, message_uuid: Uuid) -> &Value {
-        self.rows.values().find(|row| row["message_uuid"]["S"] == json!(message_uuid.to_string())).unwrap()
+    pub fn messages(&self) -> BTreeMap<Uuid, &Value> {
+        let messages = self.rows.iter().filter(|((pk, _), _)| pk.starts_with("MSG#"));
+        messages.map(|(_, row)| (uuid(row, "message_uuid"), row)).collect()
     }
 
     /// What has to become of the table: an account of its own, from what the old system has done.
     #[must_use]
     pub fn expected(&self) -> Expected {
         let mut expected = Expected::default();
+        let members = self.members_that_can_be_told();
         let mut placed: BTreeMap<(Uuid, Uuid), Vec<(DateTime<Utc>, &str, &str, Uuid)>> = BTreeMap::new();
         for ((pk, sk), row) in &self.rows {
             let Some(id) = pk.strip_prefix("MSG#") else { continue };
@@ -102,7 +107,7 @@ impl OldSystem {
                     .iter()
                     .find(|user| user.handle == handle)
                     .map(|user| ordered(sender, user.uuid)),
-                None => self.members_that_can_be_told(id),
+                None => members.get(id).copied(),
             };
             match pair.filter(|(a, b)| a != b && [*a, *b].contains(&sender)) {
                 Some(pair) => {
@@ -131,23 +136,26 @@ impl OldSystem {
         expected
     }
 
-    /// Whom inbox rows name; else the two who have written.
-    fn members_that_can_be_told(&self, group: &str) -> Option<(Uuid, Uuid)> {
-        let has_inbox_row = self.rows.values().any(|row| text(row, "message_group_uuid") == group);
-        if has_inbox_row {
-            return self.groups.get(group).copied();
+    /// For each group, whom its inbox rows name, or else the two who have written; where that can be told.
+    fn members_that_can_be_told(&self) -> BTreeMap<&str, (Uuid, Uuid)> {
+        let mut senders: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
+        for ((pk, _), row) in &self.rows {
+            if let Some(group) = pk.strip_prefix("MSG#") {
+                senders.entry(group).or_default().insert(uuid(row, "user_uuid"));
+            }
         }
-        let pk = format!("MSG#{group}");
-        let senders = self.rows.iter().filter(|((row_pk, _), _)| *row_pk == pk);
-        let senders = senders.map(|(_, row)| uuid(row, "user_uuid")).collect::<BTreeSet<_>>();
-        match senders.into_iter().collect::<Vec<_>>()[..] {
-            [a, b] => Some((a, b)),
-            _ => None,
-        }
-    }
-
-    fn messages(&self) -> usize {
-        self.sent_at.len()
+        let members = |(group, senders): (&'_ str, BTreeSet<Uuid>)| {
+            if !self.inbox_rows_of(group).is_empty() {
+                return self.groups.get_key_value(group).map(|(group, pair)| (group.as_str(), *pair));
+            }
+            let (group, _) = self.groups.get_key_value(group)?;
+            let mut senders = senders.into_iter();
+            match (senders.next(), senders.next(), senders.next()) {
+                (Some(a), Some(b), None) => Some((group.as_str(), (a, b))),
+                _ => None,
+            }
+        };
+        senders.into_iter().filter_map(members).collect()
     }
 
     /// `bin/ddb/seed`: a conversation one minute apart under a group uuid that never changes. Some have run it twice.
@@ -254,14 +262,16 @@ impl OldSystem {
         let group = pk.strip_prefix("MSG#").unwrap().to_owned();
         let Some(message) = self.rows.get(&record).map(|row| row["message"].clone()) else { return };
         let now = self.inbox_rows_of(&group);
-        let before = self.stale.insert(group, now.clone());
+        let before = self.stale.insert(group.clone(), now.clone());
         let seen = if self.rng.u32(..8) == 0 { before.unwrap_or_default() } else { now };
         // The attributes are those that the index shows.
         for key in seen {
             let Some(mut row) = self.rows.get(&key).cloned() else { continue };
             let lags = self.rng.u32(..25) == 0;
+            let index = self.index.entry(group.clone()).or_default();
             if !lags {
                 self.rows.remove(&key);
+                index.remove(&key);
             }
             if self.rng.u32(..150) == 0 {
                 // Killed between the two calls.
@@ -269,13 +279,16 @@ impl OldSystem {
             }
             row["sk"] = json!({"S": sk});
             row["message"] = message.clone();
+            index.insert((key.0.clone(), sk.clone()));
             self.rows.insert((key.0, sk.clone()), row);
         }
     }
 
     fn inbox_rows_of(&self, group: &str) -> Vec<Key> {
-        let rows = self.rows.iter().filter(|(_, row)| text(row, "message_group_uuid") == group);
-        rows.map(|(key, _)| key.clone()).collect()
+        // (Another group's row may have been put over it, at the same time in the same inbox.)
+        let is_there =
+            |key: &&Key| self.rows.get(*key).is_some_and(|row| text(row, "message_group_uuid") == group);
+        self.index.get(group).into_iter().flatten().filter(is_there).cloned().collect()
     }
 
     fn put_message(&mut self, group: &str, sender: &User, text: &str) {
@@ -314,7 +327,9 @@ impl OldSystem {
             "user_display_name": {"S": other.display_name},
             "user_handle": {"S": other.handle},
         });
-        self.rows.insert((pk, time.to_owned()), row);
+        let key = (pk, time.to_owned());
+        self.index.entry(group.to_owned()).or_default().insert(key.clone());
+        self.rows.insert(key, row);
     }
 
     /// `datetime.now(timezone.utc).astimezone().isoformat()`, and what others wrote before.
@@ -337,7 +352,7 @@ impl OldSystem {
     }
 
     fn text(&mut self) -> String {
-        let number = self.messages();
+        let number = self.sent_at.len();
         match self.rng.u32(..40) {
             0 => " \t ".to_owned(),
             1 => format!("{number} {}", "long é🎉 ".repeat(60)),
