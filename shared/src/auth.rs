@@ -3,7 +3,10 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, header};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::Value;
 
 use crate::{
@@ -243,10 +246,17 @@ fn verify(token: &str, key: &DecodingKey) -> Result<Claims, TokenRefusal> {
 fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
     // All of it: serde_json looks at the bytes of no string that it skips.
-    let text = str::from_utf8(&bytes).ok()?;
-    // serde would take an array of the fields' values for a struct as well.
-    let is_object = text.trim_ascii_start().starts_with('{');
-    is_object.then(|| serde_json::from_str(text).ok())?
+    str::from_utf8(&bytes).ok()?;
+    from_object(&bytes).ok()
+}
+
+/// What a JSON object says. (serde would take an array of the fields' values for a struct as well.)
+fn from_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
+    if json.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(json)
+    } else {
+        Err(serde_json::Error::custom("not an object"))
+    }
 }
 
 #[cfg(test)]

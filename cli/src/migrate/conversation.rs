@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use cruddur::{
-    dynamodb::{Item, Newest, WriteError, from_item, key, sort_key},
+    dynamodb::{Newest, WriteError, from_item, key, sort_key},
     error::Error,
     message::{self, MessageRow, preview},
     message_group::{self, InboxRow, Membership},
@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::{
     Migration,
-    decide::{Conversation, Plan},
+    decide::{Conversation, Plan, Source},
     old::{Id, OldMessage, Pair},
     redirect::Redirect,
     report::Left,
@@ -34,8 +34,11 @@ use crate::doctor::{
     rows::text,
 };
 
-/// Messages in a transaction: each is put and deleted, and DynamoDB takes 100 actions.
-const MESSAGES_AT_A_TIME: usize = 50;
+/// Actions that DynamoDB takes in a transaction.
+pub(super) const ACTIONS_AT_A_TIME: usize = 100;
+
+/// Messages in a transaction: each is put and deleted.
+const MESSAGES_AT_A_TIME: usize = ACTIONS_AT_A_TIME / 2;
 
 /// Bytes of texts in a transaction at most: DynamoDB takes 4 MB in all.
 const BYTES_AT_A_TIME: usize = 1 << 20;
@@ -65,7 +68,7 @@ struct Placed {
 
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Written {
+pub(super) enum Written {
     Done,
     /// Nobody knows, or things are not as they were read: they have to be read again.
     LookAgain,
@@ -87,13 +90,8 @@ impl Migration {
             brought.messages = self.bring_messages(pair, conversation, plan).await?;
             self.move_inbox_rows(pair.group()).await?;
         }
-        for row in &conversation.inbox_rows {
-            self.go_on()?;
-            match self.remove_inbox_row(pair, row).await? {
-                Some(left) => brought.left.push(left),
-                None => brought.inbox_rows += 1,
-            }
-        }
+        let removed = self.remove_inbox_rows(pair, &conversation.inbox_rows).await?;
+        (brought.inbox_rows, brought.left) = removed;
         Ok(brought)
     }
 
@@ -160,11 +158,8 @@ impl Migration {
         placed: &[Placed],
     ) -> Result<Written> {
         let (Some(first), Some(last)) = (placed.first(), placed.last()) else { return Ok(Written::Done) };
-        for source in &conversation.sources {
-            if Id::of(&source.id) == Id::Group && self.redirect(&source.id, pair).await? == Written::LookAgain
-            {
-                return Ok(Written::LookAgain);
-            }
+        if self.redirect(pair, conversation).await? == Written::LookAgain {
+            return Ok(Written::LookAgain);
         }
         let group = pair.group();
         let membership = patiently(&self.random, || Membership::get(&self.table, group)).await?;
@@ -206,15 +201,27 @@ impl Migration {
         .await
     }
 
-    /// Writes down what becomes of an old group.
-    async fn redirect(&self, old: &str, pair: Pair) -> Result<Written> {
-        let redirect = Redirect::new(old, pair, self.assume_offset);
-        let written = self.row(&redirect.pk, &redirect.sk).await?;
-        match written.and_then(|row| from_item::<Redirect>(row).ok()) {
-            Some(there) if there.pair() == Some(pair) => Ok(Written::Done),
-            Some(_) => bail!("another migration has decided otherwise about the old group {old}"),
-            None => self.write(vec![self.table.put_item_action(to_item(&redirect)?)?]).await,
+    /// Writes down what becomes of the old groups.
+    async fn redirect(&self, pair: Pair, conversation: &Conversation) -> Result<Written> {
+        let mut actions = Vec::new();
+        for Source { id, .. } in &conversation.sources {
+            if Id::of(id) != Id::Group {
+                continue;
+            }
+            let redirect = Redirect::new(id, pair, self.assume_offset);
+            let there = self.row(&redirect.pk, &redirect.sk).await?;
+            match there.and_then(|row| from_item::<Redirect>(row).ok()) {
+                Some(there) if there.pair() == Some(pair) => {}
+                Some(_) => bail!("another migration has decided otherwise about the old group {id}"),
+                None => actions.push(self.table.put_item_action(to_item(&redirect)?)?),
+            }
         }
+        for some in actions.chunks(ACTIONS_AT_A_TIME) {
+            if self.write(some.to_vec()).await? == Written::LookAgain {
+                return Ok(Written::LookAgain);
+            }
+        }
+        Ok(Written::Done)
     }
 
     fn move_actions(&self, group: Uuid, placed: &[Placed]) -> Result<Vec<TransactWriteItem>> {
@@ -265,7 +272,7 @@ impl Migration {
     }
 
     /// All or nothing.
-    async fn write(&self, actions: Vec<TransactWriteItem>) -> Result<Written> {
+    pub(super) async fn write(&self, actions: Vec<TransactWriteItem>) -> Result<Written> {
         let give_up = Instant::now() + PATIENCE;
         let mut wait = FIRST_WAIT;
         loop {
@@ -279,12 +286,6 @@ impl Migration {
                 Err(error) => return Err(Error::from(error).into()),
             }
         }
-    }
-
-    /// Deletes a row if nobody has changed it; whether it is known to be gone.
-    pub(super) async fn delete_as_read(&self, item: &Item) -> Result<bool> {
-        let deleted = self.write(vec![action::delete_as_read(&self.table, item)?]).await?;
-        Ok(deleted == Written::Done)
     }
 }
 

@@ -12,11 +12,13 @@ use cruddur::{
 
 use super::{
     Migration,
+    conversation::{ACTIONS_AT_A_TIME, Written},
     old::{OldInboxRow, Pair},
     report::{Left, Unit},
     survey::InboxKey,
 };
 use crate::doctor::{
+    action,
     read::patiently,
     rows::{GROUP_UUID, text},
 };
@@ -24,7 +26,7 @@ use crate::doctor::{
 /// Messages after an instant among which the one is looked for that stood at it.
 const SAME_INSTANT: i32 = 100;
 
-/// How often a row is looked at that is not as it was read.
+/// How often rows are looked at that are not as they were read.
 const MAX_TRIES: usize = 8;
 
 impl Migration {
@@ -69,17 +71,32 @@ impl Migration {
         Ok(rows.iter().any(|row| is_of_then(row) && is_shown(row)))
     }
 
-    /// Deletes an old inbox row, or says why it has to stay.
-    pub(super) async fn remove_inbox_row(&self, pair: Pair, row: &InboxKey) -> Result<Option<Left>> {
+    /// Deletes the old inbox rows of a conversation: how many, and what has to stay.
+    pub(super) async fn remove_inbox_rows(&self, pair: Pair, rows: &[InboxKey]) -> Result<(u64, Vec<Left>)> {
+        let (mut removed, mut left) = (0, Vec::new());
+        for some in rows.chunks(ACTIONS_AT_A_TIME) {
+            self.go_on()?;
+            let stay = self.remove_some(pair, some).await?;
+            removed += (some.len() - stay.len()) as u64;
+            left.extend(stay);
+        }
+        Ok((removed, left))
+    }
+
+    async fn remove_some(&self, pair: Pair, rows: &[InboxKey]) -> Result<Vec<Left>> {
         for _ in 0..MAX_TRIES {
-            if let Some(left) = self.unaccounted(pair, row, false).await? {
-                return Ok(Some(left));
+            let (mut left, mut deletes) = (Vec::new(), Vec::new());
+            for row in rows {
+                match (self.unaccounted(pair, row, false).await?, self.row(&row.pk, &row.sk).await?) {
+                    (Some(stays), _) => left.push(stays),
+                    (None, Some(item)) => deletes.push(action::delete_as_read(&self.table, &item)?),
+                    (None, None) => {}
+                }
             }
-            match self.row(&row.pk, &row.sk).await? {
-                Some(item) if !self.delete_as_read(&item).await? => {}
-                _ => return Ok(None),
+            if deletes.is_empty() || self.write(deletes).await? == Written::Done {
+                return Ok(left);
             }
         }
-        bail!("others write to {} {}: are the old functions stopped?", row.pk, row.sk)
+        bail!("others write to the inbox rows of {}: are the old functions stopped?", pair.group())
     }
 }

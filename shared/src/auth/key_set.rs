@@ -22,6 +22,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use super::from_object;
 use crate::{
     config::environment,
     error::{Cause, Chain},
@@ -190,10 +191,10 @@ struct Jwk {
 }
 
 fn parse(json: &[u8]) -> Result<Keys, InvalidKeySet> {
-    let set: JwkSet<'_> = serde_json::from_slice(json)?;
+    let set: JwkSet<'_> = from_object(json)?;
     // Key by key: one that can't be used here, of another kind or from the future, does not hide the others.
     let keys =
-        set.keys.iter().filter_map(|jwk| usable(serde_json::from_str(jwk.get()).ok()?)).collect::<Keys>();
+        set.keys.iter().filter_map(|jwk| usable(from_object(jwk.get().as_bytes()).ok()?)).collect::<Keys>();
     if keys.is_empty() { Err(InvalidKeySet::NoKey) } else { Ok(keys) }
 }
 

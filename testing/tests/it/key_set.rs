@@ -134,6 +134,7 @@ async fn a_key_that_is_not_for_rs256_is_not_used_and_hides_no_other() {
         ("null", json!(null)),
         ("a string", json!("odd")),
         ("an array", json!([])),
+        ("an array of its values", json!(["RSA", "odd", good("odd")["n"], good("odd")["e"], "sig", "RS256"])),
     ] {
         let keys = KeySet::inline(&key_set(&[odd.clone(), good("good"), odd.clone()])).unwrap();
         assert_eq!(outcome(&keys, "odd").await, "unknown", "{case}");
@@ -168,6 +169,7 @@ fn a_configured_key_set_without_a_key_stops_the_function() {
     for (case, key_set) in [
         ("no JSON", "keys".to_owned()),
         ("not an object", "[]".to_owned()),
+        ("an array of its keys", json!([[good("good")]]).to_string()),
         ("no keys", "{}".to_owned()),
         ("keys that are no array", json!({"keys": good("good")}).to_string()),
         ("an empty array", key_set(&[])),
