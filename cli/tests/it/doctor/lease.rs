@@ -23,7 +23,7 @@ async fn a_second_doctor_is_refused_and_told_until_when() {
     let error = clinic.try_to_examine(&clinic.doctor(Mode::Repair)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "another doctor is at work, whose lease ends at 2026-11-22 09:36:00 UTC unless it goes on: wait for it \
+        "another doctor or migration is at work, whose lease ends at 2026-11-22 09:36:00 UTC unless it goes on: wait for it \
          with --wait, or try again later"
     );
     assert_eq!(clinic.world.rows(), before);
@@ -121,7 +121,7 @@ async fn a_doctor_whose_lease_is_lost_stops() {
         })
         .await;
     let error = held.unwrap_err().to_string();
-    assert_eq!(error, "another doctor has taken over, since this one was too slow: run it again");
+    assert_eq!(error, "another doctor or migration has taken over, since this one was too slow: run it again");
     assert!(waited < Duration::from_secs(25), "{waited:?}");
 }
 
@@ -141,7 +141,7 @@ async fn a_lease_that_can_not_be_renewed_is_given_up_at_its_end() {
             lease.hold(std::future::pending::<anyhow::Result<()>>()).await
         })
         .await;
-    assert!(held.unwrap_err().to_string().starts_with("the doctor's lease can't be renewed"));
+    assert!(held.unwrap_err().to_string().starts_with("the lease can't be renewed"));
     assert!((55..70).contains(&waited.as_secs()), "{waited:?}");
 }
 
