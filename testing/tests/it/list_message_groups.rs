@@ -1,7 +1,8 @@
 //! `GET /api/message_groups`
 
 use chrono::TimeDelta;
-use testing::World;
+use serde_json::json;
+use testing::{Answer, World, world::TABLE};
 
 const PATH: &str = "/api/message_groups";
 
@@ -72,6 +73,36 @@ async fn a_page_that_is_not_the_last_links_to_the_next() {
     content-type: application/json
     [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","display_name":"Scarlett Ho","handle":"scarlett","message":"one","created_at":"2026-11-22T09:30:00.000000Z"}]
     "#);
+}
+
+#[tokio::test]
+async fn rows_of_the_old_system_are_left_out_however_many_there_are() {
+    let world = World::new().await;
+    let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
+    world.send(&sunyoung, &scarlett, "one").await;
+    world.clock.advance(TimeDelta::days(3_650));
+    world.send(&sunyoung, &andrew, "two").await;
+    // Between the two, and more than are read at once.
+    for number in 0..1_030 {
+        let row = json!({
+            "pk": {"S": format!("GRP#{}", sunyoung.user.uuid)},
+            "sk": {"S": format!("2030-01-01T00:00:00.{number:06}+00:00")},
+            "message_group_uuid": {"S": "8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11"},
+            "message": {"S": "of the old system"},
+        });
+        let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
+    }
+    let texts = |answer: &Answer| {
+        let groups = answer.ok();
+        let groups = groups.as_array().unwrap().iter();
+        groups.map(|group| group["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = world.get(&sunyoung, PATH).await;
+    assert_eq!((texts(&all), all.next_page()), (vec!["two".to_owned(), "one".to_owned()], None));
+    let first = world.get(&sunyoung, &format!("{PATH}?limit=1")).await;
+    assert_eq!(texts(&first), ["two"]);
+    let second = world.get(&sunyoung, first.next_page().unwrap()).await;
+    assert_eq!((texts(&second), second.next_page()), (vec!["one".to_owned()], None));
 }
 
 #[tokio::test]
