@@ -132,8 +132,8 @@ impl Contents {
                 }
             }
             "LEASE" if id == "doctor" && sk == "LEASE" => {}
+            "MIGRATION" if id == "offset" && sk == "MIGRATION" => {}
             "REDIRECT" if sk == "REDIRECT" => {
-                uuid(id)?;
                 let redirect: Redirect = parse(row.clone())?;
                 if uuid_of_pair(redirect.members[0], redirect.members[1]) != redirect.group_uuid {
                     return Err("the group is not its members'".to_owned());

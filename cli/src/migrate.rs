@@ -34,6 +34,7 @@ use crate::{
     output,
 };
 
+pub(crate) mod assumption;
 mod conversation;
 mod decide;
 mod inbox;
@@ -112,19 +113,16 @@ impl Migration {
     /// What is to be done; writes nothing. Fails when a time has no offset from UTC and none is to be assumed.
     pub async fn plan(&self) -> Result<Plan> {
         let evidence = self.survey().await?;
-        if evidence.without_offset > 0 && self.assume_offset.is_none() {
+        let assumed = self.assume_offset.map(|offset| offset.to_string());
+        if evidence.without_offset > 0 && assumed.is_none() {
             bail!(
                 "{} rows have times without an offset from UTC: say with --assume-offset what the clocks of the \
                  machines showed that wrote them, such as --assume-offset=+00:00",
                 evidence.without_offset
             );
         }
-        if let Some(other) =
-            evidence.redirects.values().find_map(|redirect| redirect.contradicts(self.assume_offset))
-        {
-            bail!(
-                "an earlier run was told --assume-offset={other}: half of a conversation can't have another"
-            );
+        if let (Some(before), Some(now)) = (&evidence.assumed, &assumed) {
+            assumption::check(before, now)?;
         }
         self.decide(evidence).await
     }
@@ -153,6 +151,9 @@ impl Migration {
 
     async fn bring_all_over(&self, tell: &Tell<'_>) -> Result<Summary> {
         let plan = self.plan().await?;
+        if plan.without_offset > 0 {
+            self.write_assumption().await?;
+        }
         let mut summary = plan.tell(tell)?;
         summary.messages = 0;
         self.progress.set_position(0);

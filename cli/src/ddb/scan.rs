@@ -94,6 +94,7 @@ fn what(row: &Map<String, Value>) -> String {
         }
         Some("IDEM") => format!("answered with message {}", text(row, "message_uuid")),
         Some("RATE") => "send limit".to_owned(),
+        Some("MIGRATION") => "migration of an old table".to_owned(),
         Some("REDIRECT") => format!("is now group {}", text(row, "group_uuid")),
         _ => String::new(),
     }

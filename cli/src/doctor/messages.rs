@@ -155,7 +155,8 @@ impl Doctor {
         let (kind, group, detail, repair) = match flaw {
             Flaw::Unknown { why } => (Kind::UnknownRow, None, why.to_owned(), None),
             Flaw::Old => {
-                let why = "the old system's: `cruddur ddb migrate` brings it over".to_owned();
+                let why =
+                    "the old system's: `cruddur ddb migrate` brings it over, or says why not".to_owned();
                 (Kind::OldRow, None, why, None)
             }
             Flaw::Message { group, why } => (Kind::MessageMalformed, group, why.to_owned(), None),

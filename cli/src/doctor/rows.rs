@@ -15,7 +15,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
 use super::lease;
-use crate::migrate::{old, redirect};
+use crate::migrate::{assumption, old, redirect};
 
 /// The attribute that only inbox rows have: it puts a row into the index.
 pub(crate) const GROUP_UUID: &str = "message_group_uuid";
@@ -93,7 +93,8 @@ pub(super) fn shape(item: &Item) -> Shape {
         "IDEM" => sk == "IDEM" && id.split_once('#').is_some_and(|(user, key)| is_idempotency_id(user, key)),
         "RATE" => sk == "RATE" && canonical(id).is_some(),
         "LEASE" => pk == lease::PK && sk == lease::SK,
-        redirect::KIND => sk == redirect::KIND && canonical(id).is_some(),
+        redirect::KIND => sk == redirect::KIND && id.parse::<Uuid>().is_ok(),
+        assumption::KIND => pk == assumption::PK && sk == assumption::KIND,
         _ => return Shape::Flawed(Flaw::Unknown { why: "no row is of this kind" }),
     };
     if !known {

@@ -220,6 +220,8 @@ impl Doctor {
             if problem.finding.kind == Kind::InboxRowMalformed
                 && let Some((group, Some(owner))) = to_examine
                 && text(&item, "pk") == message_group::partition_key(owner)
+                // (By this it is found with its group.)
+                && text(&item, rows::GROUP_UUID) == group.to_string()
             {
                 return Ok(Some((group, Some(owner))));
             }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use cruddur::{
-    dynamodb::{Newest, WriteError, from_item, key, sort_key},
+    dynamodb::{Item, Newest, WriteError, from_item, key, sort_key},
     error::Error,
     message::{self, MessageRow, preview},
     message_group::{self, InboxRow, Membership},
@@ -40,7 +40,7 @@ pub(super) const ACTIONS_AT_A_TIME: usize = 100;
 /// Messages in a transaction: each is put and deleted.
 const MESSAGES_AT_A_TIME: usize = ACTIONS_AT_A_TIME / 2;
 
-/// Bytes of texts in a transaction at most: DynamoDB takes 4 MB in all.
+/// Bytes of items in a transaction at most: DynamoDB takes 4 MB in all.
 const BYTES_AT_A_TIME: usize = 1 << 20;
 
 /// How often a conversation is looked at anew, since it was not as it had been read, without a message less to bring.
@@ -208,7 +208,7 @@ impl Migration {
             if Id::of(id) != Id::Group {
                 continue;
             }
-            let redirect = Redirect::new(id, pair, self.assume_offset);
+            let redirect = Redirect::new(id, pair);
             let there = self.row(&redirect.pk, &redirect.sk).await?;
             match there.and_then(|row| from_item::<Redirect>(row).ok()) {
                 Some(there) if there.pair() == Some(pair) => {}
@@ -308,13 +308,23 @@ fn places(messages: Vec<OldMessage>, taken: &BTreeSet<Timestamp>) -> Vec<Placed>
     messages.into_iter().map(place).collect()
 }
 
+/// About how many bytes an item has.
+fn size(item: &Item) -> usize {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        // The old system wrote texts alone: this is never less.
+        other => format!("{other:?}").len(),
+    };
+    item.iter().map(|(name, of)| name.len() + value(of)).sum()
+}
+
 /// In transactions that DynamoDB takes.
 fn chunks(placed: &[Placed]) -> impl Iterator<Item = &[Placed]> {
     let mut rest = placed;
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let fits = |placed: &&Placed| {
-            bytes += placed.old.text().len();
+            bytes += size(&placed.old.item);
             bytes <= BYTES_AT_A_TIME
         };
         let count = rest.iter().take(MESSAGES_AT_A_TIME).take_while(fits).count().max(1).min(rest.len());

@@ -25,6 +25,8 @@ pub struct Plan {
     redirects: BTreeMap<String, (Uuid, Basis)>,
     left: Vec<Left>,
     rows: u64,
+    /// Old rows whose times have no offset from UTC.
+    pub(super) without_offset: u64,
 }
 
 /// What two users have said to each other, and where that is.
@@ -90,6 +92,7 @@ impl Migration {
             redirects: BTreeMap::new(),
             left: std::mem::take(&mut evidence.flawed),
             rows: evidence.rows,
+            without_offset: evidence.without_offset,
         };
         for (old, redirect) in &evidence.redirects {
             plan.redirects.insert(old.clone(), (redirect.group_uuid, Basis::EarlierRun));

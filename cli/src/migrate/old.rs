@@ -73,12 +73,18 @@ impl<'a> Id<'a> {
 
 /// Whether the old system has written this row.
 pub(crate) fn is_old(item: &Item) -> bool {
-    let id = match kind(item) {
-        "MSG" => message_group_in(item),
-        "GRP" => text(item, GROUP_UUID),
-        _ => return false,
-    };
-    matches!(Id::of(id), Id::Group | Id::Handle(_))
+    match kind(item) {
+        "MSG" => matches!(Id::of(message_group_in(item)), Id::Group | Id::Handle(_)),
+        "GRP" => match Id::of(text(item, GROUP_UUID)) {
+            Id::Ours => false,
+            Id::Group | Id::Handle(_) => true,
+            // Whatever has become of its group: no row of ours stands at a time alone.
+            Id::Unknown => {
+                !text(item, "sk").contains('#') && time(text(item, "sk"), FixedOffset::east_opt(0)).is_ok()
+            }
+        },
+        _ => false,
+    }
 }
 
 /// What stands for the group in a message's partition key.

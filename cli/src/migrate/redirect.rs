@@ -3,7 +3,6 @@
 //! It is written before anything of the group is moved, and settles whose the group is: a run that goes on after
 //! another may find less to tell it from.
 
-use chrono::FixedOffset;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,30 +20,20 @@ pub(crate) struct Redirect {
     pub(crate) group_uuid: Uuid,
     /// Its two members.
     pub(crate) members: [Uuid; 2],
-    /// The offset from UTC that was assumed for times without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) assumed_offset: Option<String>,
 }
 
 impl Redirect {
-    pub(super) fn new(old: &str, pair: Pair, assumed: Option<FixedOffset>) -> Self {
+    pub(super) fn new(old: &str, pair: Pair) -> Self {
         Self {
             pk: format!("{KIND}#{old}"),
             sk: KIND.to_owned(),
             group_uuid: pair.group(),
             members: pair.members(),
-            assumed_offset: assumed.map(|offset| offset.to_string()),
         }
     }
 
     pub(super) fn pair(&self) -> Option<Pair> {
         let [a, b] = self.members;
         Pair::of(a, b).filter(|pair| pair.group() == self.group_uuid)
-    }
-
-    /// The offset that was assumed, when it is another than `assumed`.
-    pub(super) fn contradicts(&self, assumed: Option<FixedOffset>) -> Option<&str> {
-        let before = self.assumed_offset.as_deref()?;
-        (assumed?.to_string() != before).then_some(before)
     }
 }

@@ -13,7 +13,7 @@ use cruddur::{
 use uuid::Uuid;
 
 use super::{
-    Migration,
+    Migration, assumption,
     old::{Flaw, Id, OldInboxRow, OldMessage, Pair, is_old, message_group_in, time},
     redirect::{KIND, Redirect},
     report::{Left, Unit},
@@ -37,6 +37,8 @@ pub(super) struct Evidence {
     pub(super) flawed: Vec<Left>,
     /// Old rows whose times have no offset from UTC, whatever is to be assumed for them.
     pub(super) without_offset: u64,
+    /// The offset that an earlier run has assumed for them.
+    pub(super) assumed: Option<String>,
     /// Rows of the table.
     pub(super) rows: u64,
 }
@@ -107,6 +109,7 @@ impl Migration {
                 Err(Flaw::NoOffset) => {}
                 Err(flaw) => evidence.leave(&item, Unit::InboxRow, &flaw.to_string()),
             },
+            assumption::KIND => evidence.assumed = Some(assumption::assumed_in(&item)),
             KIND => {
                 let old = text(&item, "pk").split_once('#').map_or("", |(_, old)| old).to_owned();
                 match from_item::<Redirect>(item.clone()).ok().filter(|redirect| redirect.pair().is_some()) {

@@ -121,7 +121,10 @@ async fn a_doctor_whose_lease_is_lost_stops() {
         })
         .await;
     let error = held.unwrap_err().to_string();
-    assert_eq!(error, "another doctor or migration has taken over, since this one was too slow: run it again");
+    assert_eq!(
+        error,
+        "another doctor or migration has taken over, since this one was too slow: run it again"
+    );
     assert!(waited < Duration::from_secs(25), "{waited:?}");
 }
 

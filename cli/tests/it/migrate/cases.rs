@@ -222,6 +222,44 @@ async fn a_handle_that_more_than_one_had_tells_nobody() {
 }
 
 #[tokio::test]
+async fn an_inbox_row_whose_group_is_lost_goes_when_its_message_is_there_and_is_listed_otherwise() {
+    let move_in = MoveIn::with_users(3).await;
+    let [a, b, c] = [&move_in.users[0], &move_in.users[1], &move_in.users[2]];
+    let time = "2023-01-01T10:00:00+00:00";
+    let mut without = inbox_row(GROUP, a, time, b, "hello");
+    without.as_object_mut().unwrap().remove("message_group_uuid");
+    move_in.put_all(&[
+        message(GROUP, time, a, "hello"),
+        inbox_row(GROUP, b, time, a, "hello"),
+        without,
+        inbox_row("undefined", c, time, a, "lost"),
+    ]);
+    assert_eq!(
+        move_in.findings().await.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>(),
+        ["old_row"; 4]
+    );
+    let told = move_in.migrate().await;
+    let inbox_of_c = format!("GRP#{}", c.uuid);
+    assert_eq!(left(&told).iter().map(|left| &left.pk).collect::<Vec<_>>(), [&inbox_of_c]);
+    assert_eq!(move_in.findings().await, [("old_row", (inbox_of_c, time.to_owned()))]);
+}
+
+#[tokio::test]
+async fn rows_of_any_size_fit_into_transactions() {
+    let move_in = MoveIn::with_users(2).await;
+    let [a, b] = [&move_in.users[0], &move_in.users[1]];
+    let large = |number: usize| {
+        let mut row = message(GROUP, &format!("2023-01-01T10:00:{number:02}+00:00"), a, "with more");
+        row["attachment"] = json!({"B": "QUJD".repeat(70_000)});
+        row
+    };
+    move_in.put_all((0..30).map(large).collect::<Vec<_>>().iter());
+    move_in.put_all(&[inbox_row(GROUP, a, "2023-01-01T10:00:29+00:00", b, "with more")]);
+    assert_eq!(move_in.migrate().await.summary.messages, 30);
+    assert_eq!(move_in.findings().await, []);
+}
+
+#[tokio::test]
 async fn who_is_gone_keeps_the_names_that_the_rows_have() {
     let move_in = MoveIn::with_users(1).await;
     let a = &move_in.users[0];
@@ -259,7 +297,8 @@ async fn a_time_without_an_offset_is_asked_about_before_anything_is_written() {
     );
     assert_eq!(move_in.rows(), before);
     move_in.migrate().await;
-    move_in.put_all(&[message(GROUP, "2023-01-01T11:00:00", a, "late")]);
+    // Also where no group tells of it.
+    move_in.put_all(&[message(&format!("@{}", b.handle), "2023-01-01T11:00:00", a, "late")]);
     migration.assume_offset = chrono::FixedOffset::east_opt(0);
     let error = migration.carry_out(false, &|_| Ok(())).await.unwrap_err();
     assert!(error.to_string().starts_with("an earlier run was told --assume-offset=+02:00"), "{error}");
