@@ -80,13 +80,13 @@ async fn rows_of_the_old_system_are_left_out_however_many_there_are() {
     let world = World::new().await;
     let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
     world.send(&sunyoung, &scarlett, "one").await;
-    world.clock.advance(TimeDelta::days(3_650));
+    world.clock.advance(TimeDelta::minutes(1));
     world.send(&sunyoung, &andrew, "two").await;
     // Between the two, and more than are read at once.
     for number in 0..1_030 {
         let row = json!({
             "pk": {"S": format!("GRP#{}", sunyoung.user.uuid)},
-            "sk": {"S": format!("2030-01-01T00:00:00.{number:06}+00:00")},
+            "sk": {"S": format!("2026-11-22T09:30:30.{number:06}+00:00")},
             "message_group_uuid": {"S": "8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11"},
             "message": {"S": "of the old system"},
         });
