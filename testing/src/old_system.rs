@@ -38,6 +38,15 @@ pub struct OldSystem {
     stale: BTreeMap<String, Vec<Key>>,
 }
 
+/// A message, in the order in which conversations are: by time, and at one instant by keys.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place<'a> {
+    sent_at: DateTime<Utc>,
+    sk: &'a str,
+    pk: &'a str,
+    message_uuid: Uuid,
+}
+
 /// Partition key and sort key.
 pub type Key = (String, String);
 
@@ -97,7 +106,7 @@ impl OldSystem {
     pub fn expected(&self) -> Expected {
         let mut expected = Expected::default();
         let members = self.members_that_can_be_told();
-        let mut placed: BTreeMap<(Uuid, Uuid), Vec<(DateTime<Utc>, &str, &str, Uuid)>> = BTreeMap::new();
+        let mut placed: BTreeMap<(Uuid, Uuid), Vec<Place<'_>>> = BTreeMap::new();
         for ((pk, sk), row) in &self.rows {
             let Some(id) = pk.strip_prefix("MSG#") else { continue };
             let sender = uuid(row, "user_uuid");
@@ -111,8 +120,9 @@ impl OldSystem {
             };
             match pair.filter(|(a, b)| a != b && [*a, *b].contains(&sender)) {
                 Some(pair) => {
-                    let message = uuid(row, "message_uuid");
-                    placed.entry(pair).or_default().push((self.sent_at[&message], sk, pk, message));
+                    let message_uuid = uuid(row, "message_uuid");
+                    let sent_at = self.sent_at[&message_uuid];
+                    placed.entry(pair).or_default().push(Place { sent_at, sk, pk, message_uuid });
                     if !id.starts_with('@') {
                         expected.redirects.insert(id.to_owned(), pair);
                     }
@@ -122,7 +132,8 @@ impl OldSystem {
         }
         for (pair, mut messages) in placed {
             messages.sort_unstable();
-            expected.conversations.insert(pair, messages.into_iter().map(|(.., message)| message).collect());
+            let messages = messages.into_iter().map(|place| place.message_uuid).collect();
+            expected.conversations.insert(pair, messages);
         }
         for ((pk, sk), row) in &self.rows {
             let Some(owner) = pk.strip_prefix("GRP#") else { continue };

@@ -29,15 +29,13 @@ impl Migration {
     pub(super) async fn write_assumption(&self) -> Result<()> {
         let Some(offset) = self.assume_offset.map(|offset| offset.to_string()) else { return Ok(()) };
         for _ in 0..MAX_TRIES {
-            match self.row(PK, KIND).await? {
-                Some(row) => return check(&assumed_in(&row), &offset),
-                None => {
-                    let mut row = key(PK, KIND);
-                    row.insert(OFFSET.to_owned(), AttributeValue::S(offset.clone()));
-                    if self.write(vec![self.table.put_item_action(row)?]).await? == Written::Done {
-                        return Ok(());
-                    }
-                }
+            if let Some(row) = self.row(PK, KIND).await? {
+                return check(&assumed_in(&row), &offset);
+            }
+            let mut row = key(PK, KIND);
+            row.insert(OFFSET.to_owned(), AttributeValue::S(offset.clone()));
+            if self.write(vec![self.table.put_item_action(row)?]).await? == Written::Done {
+                return Ok(());
             }
         }
         bail!("the offset that is assumed can't be written down: run it again")

@@ -261,7 +261,7 @@ impl Migration {
                 Ok(_) => return Ok(()),
                 Err(MoveError::Table(error @ Error::Internal(_))) => return Err(error.into()),
                 Err(error) => {
-                    tracing::info!(cause = %cruddur::error::Chain(&error), "moving inbox rows again")
+                    tracing::info!(cause = %cruddur::error::Chain(&error), "moving inbox rows again");
                 }
             }
             sleep(FIRST_WAIT * round + self.random.jitter(FIRST_WAIT)).await;

@@ -177,15 +177,14 @@ pub(super) fn time(sort_key: &str, assumed: Option<FixedOffset>) -> Result<DateT
     let with_offset = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%z"));
-    let time = match with_offset {
-        Ok(time) => time.to_utc(),
-        Err(_) => {
-            let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
-                .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
-                .map_err(|_| Flaw::NoTime)?;
-            let time = naive.and_local_timezone(assumed.ok_or(Flaw::NoOffset)?);
-            time.single().ok_or(Flaw::NoTime)?.to_utc()
-        }
+    let time = if let Ok(time) = with_offset {
+        time.to_utc()
+    } else {
+        let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
+            .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
+            .map_err(|_| Flaw::NoTime)?;
+        let time = naive.and_local_timezone(assumed.ok_or(Flaw::NoOffset)?);
+        time.single().ok_or(Flaw::NoTime)?.to_utc()
     };
     // Beyond, there would be no later time for a message of the same instant.
     if (1..9999).contains(&time.year()) { Ok(time) } else { Err(Flaw::NoTime) }

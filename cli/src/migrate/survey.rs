@@ -97,7 +97,7 @@ impl Migration {
                 Id::Ours => {}
                 Id::Group | Id::Handle(_) => self.take_in_message(item, evidence),
                 Id::Unknown => {
-                    evidence.leave(&item, Unit::Message, "no conversation has such a partition key")
+                    evidence.leave(&item, Unit::Message, "no conversation has such a partition key");
                 }
             },
             "GRP" if is_old(&item) => match OldInboxRow::of(&item, self.assume_offset) {

@@ -27,6 +27,7 @@ async fn fifty_others_of_ten_thousand_messages_are_brought_over() {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "of a long run, who waits wants to see how far it is")]
 async fn bring_over(seed: u64, users: usize, messages: usize) {
     let (move_in, old) = MoveIn::after(seed, users, messages).await;
     let what = format!("seed {seed}");
