@@ -136,8 +136,8 @@ pub async fn warm_up(table: &Table) {
     warm_up::tell("DynamoDB", table.newest(nobodys).await);
 }
 
-/// The newest inbox rows of a user, at most `wanted`. Rows that are none are left out, and more are read for them: a table
-/// that is being brought over still has those of the old system.
+/// The newest inbox rows of a user, at most `wanted`. Rows of the old system, which a table has that is still to be brought
+/// over, are left out, and more are read for them.
 async fn newest_rows(
     table: &Table,
     user: Uuid,
@@ -150,9 +150,11 @@ async fn newest_rows(
         let all_are_read = items.len() < limit;
         let last = items.last().and_then(sort_key).map(str::to_owned);
         for item in items {
-            match from_item::<InboxRow>(item) {
-                Ok(row) => rows.push(row),
-                Err(_) => left_out += 1,
+            // Theirs stand at a time alone.
+            if sort_key(&item).is_some_and(|sort_key| sort_key.contains('#')) {
+                rows.push(from_item::<InboxRow>(item)?);
+            } else {
+                left_out += 1;
             }
         }
         if all_are_read || rows.len() >= wanted {
@@ -161,13 +163,13 @@ async fn newest_rows(
         (before, limit) = (last, ROWS_TO_LOOK_THROUGH);
     }
     if left_out > 0 {
-        tracing::warn!(user_uuid = %user, rows = left_out, "inbox rows that are none are left out");
+        tracing::warn!(user_uuid = %user, rows = left_out, "inbox rows of the old system are left out");
     }
     rows.truncate(wanted);
     Ok(rows)
 }
 
-/// Rows in one further read, where some were none: about half of what DynamoDB gives at once (1 MB).
+/// Rows in one further read, where some were left out: about half of what DynamoDB gives at once (1 MB).
 const ROWS_TO_LOOK_THROUGH: usize = 1_000;
 
 /// A group as it is sent to clients (design, section 5).
