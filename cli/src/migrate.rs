@@ -1,8 +1,8 @@
 //! Brings the conversations of the old system over: its random groups become the one group of each pair.
 //!
-//! [`Migration::plan`] goes through the table once, and decides from what it has found there ([`survey`], [`decide`])
+//! [`Migration::plan`] goes through the table once, and decides from what it has found there (`survey`, `decide`)
 //! whose each old group is; nothing is written. [`Migration::carry_out`] then brings one conversation over after the
-//! other ([`conversation`]): membership and inbox rows first, then the messages in the order of time, each put at its
+//! other (`conversation`): membership and inbox rows first, then the messages in the order of time, each put at its
 //! new key and deleted at its old one by the same transaction, and the old inbox rows last, since they tell who was in
 //! the group. However a run ends, what is left is a later part of the same order, so the next run goes on where this
 //! one stopped and comes to the same end.
