@@ -113,7 +113,7 @@ pub(super) enum Flaw {
     #[error("its partition key names no user")]
     Owner,
     #[error("it names its owner as the other member")]
-    Self_,
+    OwnerIsOther,
 }
 
 impl OldMessage {
@@ -165,7 +165,7 @@ impl OldInboxRow {
         let owner =
             text(item, "pk").strip_prefix("GRP#").unwrap_or_default().parse().map_err(|_| Flaw::Owner)?;
         let other = text(item, "user_uuid").parse().map_err(|_| Flaw::Attributes)?;
-        let pair = Pair::of(owner, other).ok_or(Flaw::Self_)?;
+        let pair = Pair::of(owner, other).ok_or(Flaw::OwnerIsOther)?;
         Ok(Self { pair, stood_at: time(text(item, "sk"), assumed)? })
     }
 }
