@@ -16,7 +16,7 @@ use super::move_in::{MoveIn, Told};
 const GROUP: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
 const OTHER_GROUP: &str = "8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11";
 
-fn message(group: &str, sk: &str, sender: &User, text: &str) -> Value {
+pub(super) fn message(group: &str, sk: &str, sender: &User, text: &str) -> Value {
     json!({
         "pk": {"S": format!("MSG#{group}")},
         "sk": {"S": sk},

@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use chrono::TimeDelta;
-use testing::{Failure, Fate};
+use testing::{Call, Failure, Fate, old_system::SEEDED_GROUP};
 use tokio::sync::Notify;
 
-use super::move_in::MoveIn;
+use super::{cases::message, move_in::MoveIn};
 
 /// Kills at these many points, in runs one after the other until one gets through.
 const KILLS: usize = 50;
@@ -27,7 +27,7 @@ async fn killed_at_any_call_and_resumed_it_comes_to_the_same_end() {
         // Each round kills again and again, so that some migrations are of many parts.
         for part in 0..5 {
             let call = 3 + (rounds * 7_919 + part * 104_729) % 400;
-            if kill_at(&move_in, call, (rounds + part) % 2 == 0).await {
+            if kill_at(&move_in, |_| true, call, (rounds + part) % 2 == 0).await {
                 killed.fetch_add(1, Ordering::Relaxed);
             }
             // Past the end of the dead one's lease.
@@ -41,18 +41,19 @@ async fn killed_at_any_call_and_resumed_it_comes_to_the_same_end() {
     }
 }
 
-/// Lets a migration work until this call, which is the last that is carried out, or the first that is not; whether it
-/// came to that.
-async fn kill_at(move_in: &MoveIn, call: usize, carried_out: bool) -> bool {
+/// Lets a migration work until the call of this number among those that are `counted`, which is the last that is carried
+/// out, or the first that is not; whether it came to that.
+async fn kill_at(move_in: &MoveIn, counted: fn(&Call) -> bool, number: usize, carried_out: bool) -> bool {
     let (calls, dead) = (AtomicUsize::new(0), Arc::new(Notify::new()));
     let dies = Arc::clone(&dead);
-    move_in.world.emulator.judge(move |_| {
-        let number = calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if number < call {
+    move_in.world.emulator.judge(move |call| {
+        let before = calls.fetch_add(usize::from(counted(call)), Ordering::Relaxed);
+        let (is_counted, reached) = (counted(call), before + 1);
+        if reached < number || (before < number && !is_counted) {
             return Fate::Served;
         }
         dies.notify_one();
-        if carried_out && number == call {
+        if carried_out && is_counted && reached == number {
             Fate::Lost(Failure::Silence)
         } else {
             Fate::Refused(Failure::Silence)
@@ -65,6 +66,39 @@ async fn kill_at(move_in: &MoveIn, call: usize, carried_out: bool) -> bool {
         result = migration.carry_out(false, &|_| Ok(())) => {
             result.unwrap();
             false
+        }
+    }
+}
+
+/// More messages of one instant than a transaction takes, so that a kill leaves some of them at their old places: each
+/// is still put where it would have been.
+#[tokio::test]
+async fn messages_of_one_instant_keep_their_order_over_kills() {
+    let undisturbed = MoveIn::with_users(2).await;
+    let [a, b] = [&undisturbed.users[0], &undisturbed.users[1]];
+    let rows = (0..120).map(|offset| {
+        // Ten o'clock, as machines in 120 zones say it.
+        let (hours, minutes) = (offset / 60, offset % 60);
+        let sk = format!("2023-01-01T{}:{minutes:02}:00+{hours:02}:{minutes:02}", 10 + hours);
+        let sender = if offset % 3 == 0 { a } else { b };
+        message(SEEDED_GROUP, &sk, sender, &format!("message {offset}"))
+    });
+    let rows = rows.collect::<Vec<_>>();
+    undisturbed.put_all(&rows);
+    undisturbed.migrate().await;
+    for number in 1..=10 {
+        for carried_out in [true, false] {
+            let move_in = MoveIn { world: testing::World::new().await, users: undisturbed.users.clone() };
+            move_in.put_all(&rows);
+            kill_at(&move_in, |call| call.operation == "TransactWriteItems", number, carried_out).await;
+            move_in.world.clock.advance(TimeDelta::seconds(70));
+            move_in.world.emulator.judge(|_| Fate::Served);
+            move_in.migrate().await;
+            assert_eq!(
+                move_in.rows(),
+                undisturbed.rows(),
+                "transaction {number}, carried out: {carried_out}"
+            );
         }
     }
 }
