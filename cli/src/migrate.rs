@@ -131,8 +131,13 @@ impl Migration {
     pub async fn foretell(&self, plan: &Plan, tell: &Tell<'_>) -> Result<Summary> {
         let mut summary = plan.tell(tell)?;
         for (pair, conversation) in &plan.conversations {
+            if conversation.inbox_rows.is_empty() {
+                continue;
+            }
+            let will_be = conversation.messages() > 0 || self.is_brought_over(*pair).await?;
             for row in &conversation.inbox_rows {
-                match self.unaccounted(*pair, row, conversation.messages() > 0).await? {
+                let Some(item) = self.row(&row.pk, &row.sk).await? else { continue };
+                match self.unaccounted(*pair, &item, will_be).await? {
                     None => summary.inbox_rows += 1,
                     Some(left) => summary.leave(&left, tell)?,
                 }

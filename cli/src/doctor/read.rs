@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use anyhow::Result;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use cruddur::{
-    dynamodb::{Item, Newest, key, read_error},
+    dynamodb::{Item, Newest, Table, key, read_error},
     error::Error,
     message::partition_key,
     message_group,
@@ -58,6 +58,16 @@ where
     }
 }
 
+/// The row as it is now.
+pub(crate) async fn row(table: &Table, random: &Random, pk: &str, sk: &str) -> Result<Option<Item>> {
+    let read = || async {
+        let get = table.client().get_item().table_name(table.name());
+        let get = get.set_key(Some(key(pk, sk))).consistent_read(true);
+        Ok(get.send().await.map_err(read_error)?.item)
+    };
+    patiently(random, read).await
+}
+
 impl Doctor {
     pub(super) async fn scan_page(&self, start: Option<Item>) -> Result<Page> {
         let read = || async {
@@ -70,12 +80,7 @@ impl Doctor {
 
     /// The row as it is now.
     pub(super) async fn row(&self, pk: &str, sk: &str) -> Result<Option<Item>> {
-        let read = || async {
-            let get = self.table.client().get_item().table_name(self.table.name());
-            let get = get.set_key(Some(key(pk, sk))).consistent_read(true);
-            Ok(get.send().await.map_err(read_error)?.item)
-        };
-        patiently(&self.random, read).await
+        row(&self.table, &self.random, pk, sk).await
     }
 
     /// The memberships of these groups, a little while ago.

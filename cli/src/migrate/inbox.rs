@@ -30,24 +30,27 @@ const SAME_INSTANT: i32 = 100;
 const MAX_TRIES: usize = 8;
 
 impl Migration {
-    /// Why an old inbox row has to stay, if it has to: it may be all that is left of a message. `will_be_group`: its
-    /// conversation is taken as brought over.
+    /// Whether a conversation is there that old inbox rows can give way to.
+    pub(super) async fn is_brought_over(&self, pair: Pair) -> Result<bool> {
+        Ok(patiently(&self.random, || Membership::get(&self.table, pair.group())).await?.is_some())
+    }
+
+    /// Why an old inbox row has to stay, if it has to: it may be all that is left of a message.
     pub(super) async fn unaccounted(
         &self,
         pair: Pair,
-        row: &InboxKey,
-        will_be_group: bool,
+        item: &Item,
+        is_brought_over: bool,
     ) -> Result<Option<Left>> {
-        let Some(item) = self.row(&row.pk, &row.sk).await? else { return Ok(None) };
-        let leave = |why| Ok(Some(Left::row(Unit::InboxRow, row.pk.clone(), row.sk.clone(), why)));
-        let membership = || patiently(&self.random, || Membership::get(&self.table, pair.group()));
-        if !will_be_group && membership().await?.is_none() {
-            return leave("its conversation is not brought over");
-        }
-        if !self.shows_a_message(pair, &item).await? {
-            return leave("the message that it shows is nowhere else");
-        }
-        Ok(None)
+        let why = if !is_brought_over {
+            "its conversation is not brought over"
+        } else if !self.shows_a_message(pair, item).await? {
+            "the message that it shows is nowhere else"
+        } else {
+            return Ok(None);
+        };
+        let (pk, sk) = (text(item, "pk").to_owned(), text(item, "sk").to_owned());
+        Ok(Some(Left::row(Unit::InboxRow, pk, sk, why)))
     }
 
     /// Whether the message that a row shows is there: where it was, or where it was brought to.
@@ -84,13 +87,14 @@ impl Migration {
     }
 
     async fn remove_some(&self, pair: Pair, rows: &[InboxKey]) -> Result<Vec<Left>> {
+        let is_brought_over = self.is_brought_over(pair).await?;
         for _ in 0..MAX_TRIES {
             let (mut left, mut deletes) = (Vec::new(), Vec::new());
             for row in rows {
-                match (self.unaccounted(pair, row, false).await?, self.row(&row.pk, &row.sk).await?) {
-                    (Some(stays), _) => left.push(stays),
-                    (None, Some(item)) => deletes.push(action::delete_as_read(&self.table, &item)?),
-                    (None, None) => {}
+                let Some(item) = self.row(&row.pk, &row.sk).await? else { continue };
+                match self.unaccounted(pair, &item, is_brought_over).await? {
+                    Some(stays) => left.push(stays),
+                    None => deletes.push(action::delete_as_read(&self.table, &item)?),
                 }
             }
             if deletes.is_empty() || self.write(deletes).await? == Written::Done {

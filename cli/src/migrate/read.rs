@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cruddur::dynamodb::{Item, key, read_error};
+use cruddur::dynamodb::{Item, read_error};
 
 use super::Migration;
-use crate::doctor::read::{Page, patiently};
+use crate::doctor::read::{Page, patiently, row};
 
 impl Migration {
     /// A page of the whole table as it is now.
@@ -20,12 +20,7 @@ impl Migration {
 
     /// The row as it is now.
     pub(super) async fn row(&self, pk: &str, sk: &str) -> Result<Option<Item>> {
-        let read = || async {
-            let get = self.table.client().get_item().table_name(self.table.name());
-            let get = get.set_key(Some(key(pk, sk))).consistent_read(true);
-            Ok(get.send().await.map_err(read_error)?.item)
-        };
-        patiently(&self.random, read).await
+        row(&self.table, &self.random, pk, sk).await
     }
 
     /// Rows of a partition from sort key `from` on, oldest first, as they are now: all of them, or the first `limit`.
