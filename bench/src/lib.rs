@@ -18,6 +18,7 @@ pub mod process;
 pub mod report;
 pub mod run;
 pub mod runtime_api;
+pub mod self_invocations;
 pub mod sizes;
 pub mod stage;
 pub mod targets;

@@ -14,6 +14,7 @@ use bench::{
     growth, measure,
     report::{Measured, Report},
     run::{Effort, MEMORY_OF_ONE_PROCESSOR, Run, Trust},
+    self_invocations::self_invocations,
     sizes::size,
     stage::Stage,
     throughput::throughput,
@@ -57,6 +58,8 @@ enum What {
     Memory,
     /// The stream handler's batches.
     Batches,
+    /// What a move sets off.
+    SelfInvocations,
     /// Inboxes and conversations that grow.
     Growth,
     /// The local stack under load.
@@ -136,6 +139,10 @@ async fn main() -> Result<()> {
         report.conversations = growth::conversations(&run, &over_conversations).await?;
     }
     run.stage.strike().await?;
+    if wants(What::SelfInvocations) {
+        say("self-invocations");
+        report.self_invocations = self_invocations().await?;
+    }
     if wants(What::Throughput) {
         say("the local stack");
         report.loads = throughput(effort.load).await?;

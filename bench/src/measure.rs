@@ -46,7 +46,7 @@ pub struct Warm {
     pub p50_ms: f64,
     /// Of a hundred, the slowest but one.
     pub p99_ms: f64,
-    /// Time of processors, on average.
+    /// Time of processors, of the middle one.
     pub cpu_ms: f64,
     /// Calls to DynamoDB, on average.
     pub calls: f64,
@@ -133,11 +133,11 @@ pub async fn warm(run: &Run, case: &Case) -> Result<Warm> {
         environment.invoke(&event()).await?;
     }
     let before = run.stage.dynamodb.count();
-    let (mut walls, mut cpu) = (Vec::new(), Duration::ZERO);
+    let (mut walls, mut cpu) = (Vec::new(), Vec::new());
     for _ in 0..run.effort.warm {
         let invocation = environment.invoke(&event()).await?;
         walls.push(ms(invocation.wall));
-        cpu += invocation.cpu;
+        cpu.push(ms(invocation.cpu));
     }
     let count = run.stage.dynamodb.count().since(before);
     let number_of = f64::from(run.effort.warm);
@@ -154,7 +154,7 @@ pub async fn warm(run: &Run, case: &Case) -> Result<Warm> {
     Ok(Warm {
         p50_ms: median(&walls),
         p99_ms: percentile(&walls, 99),
-        cpu_ms: ms(cpu) / number_of,
+        cpu_ms: median(&cpu),
         calls: average(count.calls),
         round_trips: ((median(&slow) - median(&walls)) / ms(LATENCY)).round(),
         read_units: read / number_of,

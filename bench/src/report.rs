@@ -12,6 +12,7 @@ use crate::{
     measure::{First, Memory, Start, Warm},
     plot::{self, Axes, Line},
     run::Trust,
+    self_invocations::SelfInvocations,
     sizes::Size,
     targets::Target,
     throughput::Load,
@@ -30,6 +31,8 @@ pub struct Report {
     pub functions: Vec<Measured>,
     /// The stream handler's batches.
     pub batches: Vec<Batch>,
+    /// What messages set off.
+    pub self_invocations: Vec<SelfInvocations>,
     /// Inboxes that grow.
     pub inboxes: Vec<Grown>,
     /// Conversations that grow.
@@ -81,6 +84,7 @@ impl Report {
         self.write_warm(out)?;
         self.write_memory(out)?;
         self.write_batches(out)?;
+        self.write_self_invocations(out)?;
         write_grown(out, "groups in the inbox", &self.inboxes)?;
         write_grown(out, "messages in the conversation", &self.conversations)?;
         self.write_loads(out)?;
@@ -243,6 +247,22 @@ impl Report {
                 batch.write_units_again,
                 batch.cpu_us_per_record_again
             )?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn write_self_invocations(&self, out: &mut String) -> Result<()> {
+        if self.self_invocations.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "| the mapping's filter | messages | records that reach the function | invocations |\n|---|--:|--:|--:|"
+        )?;
+        for SelfInvocations { filtered, messages, records, invocations } in &self.self_invocations {
+            let filter = if *filtered { "as in the template" } else { "none" };
+            writeln!(out, "| {filter} | {messages} | {records} | {invocations} |")?;
         }
         writeln!(out)?;
         Ok(())

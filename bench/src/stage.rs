@@ -140,14 +140,7 @@ impl Stage {
 
     /// `sender` writes to `receiver`, once more.
     pub async fn send(&self, sender: &User, receiver: &User) -> Result<()> {
-        let new = NewMessage {
-            sender: sender.clone(),
-            target: Target::User { handle: receiver.handle.parse()?, receiver: receiver.clone() },
-            text: TEXT.parse()?,
-            idempotency_key: None,
-        };
-        create(&self.table, &Clock::system(), &Random::system(), new).await?;
-        Ok(())
+        send(&self.table, sender, receiver).await
     }
 
     /// Ends it.
@@ -157,6 +150,18 @@ impl Stage {
     }
 }
 
+/// `sender` writes to `receiver` in this table, once more.
+pub(crate) async fn send(table: &Table, sender: &User, receiver: &User) -> Result<()> {
+    let new = NewMessage {
+        sender: sender.clone(),
+        target: Target::User { handle: receiver.handle.parse()?, receiver: receiver.clone() },
+        text: TEXT.parse()?,
+        idempotency_key: None,
+    };
+    create(table, &Clock::system(), &Random::system(), new).await?;
+    Ok(())
+}
+
 /// The embedded engine reads through the whole stream at each write, and here nobody reads it.
 fn without_stream(database: &Database) -> Result<()> {
     let request = json!({"TableName": TABLE, "StreamSpecification": {"StreamEnabled": false}});
@@ -164,7 +169,7 @@ fn without_stream(database: &Database) -> Result<()> {
     Ok(())
 }
 
-fn sdk(url: &str) -> SdkConfig {
+pub(crate) fn sdk(url: &str) -> SdkConfig {
     let credentials = Credentials::new("bench", "bench", None, None, "bench");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

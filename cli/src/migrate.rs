@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 pub use self::{
     decide::{Basis, Plan},
-    report::{Left, Line, Summary, Unit},
+    report::{Left, Line, RowKind, Summary},
 };
 use crate::{
     Outcome,

@@ -115,6 +115,9 @@ pub struct Newest {
     pub before: Option<String>,
     /// At most so many.
     pub limit: usize,
+    /// Of each row these attributes alone, with commas between them; none: all. (It costs as many request units; but
+    /// what is not sent need not be read.)
+    pub attributes: Option<&'static str>,
 }
 
 /// A change of one row, or a new row where there is none.
@@ -174,7 +177,7 @@ impl Table {
 
     /// Consistent read of the newest rows of a partition: one request, unless DynamoDB cuts the answer short.
     pub async fn newest(&self, query: Newest) -> Result<Vec<Item>, Error> {
-        let Newest { pk, before, limit } = query;
+        let Newest { pk, before, limit, attributes } = query;
         let mut rows = Vec::new();
         let mut start = before.map(|sk| key(&pk, sk));
         loop {
@@ -185,6 +188,7 @@ impl Table {
                 .table_name(&self.name)
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
+                .set_projection_expression(attributes.map(str::to_owned))
                 .scan_index_forward(false)
                 .consistent_read(true)
                 .limit(wanted)

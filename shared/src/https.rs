@@ -48,7 +48,11 @@ impl Authorities {
     }
 
     fn unless_told(lookup: impl Lookup) -> Self {
-        if TOLD.iter().any(|name| lookup(name).is_some()) { Self::System } else { Self::Amazon }
+        if TOLD.iter().any(|name| lookup(name).is_some_and(|told| !told.is_empty())) {
+            Self::System
+        } else {
+            Self::Amazon
+        }
     }
 
     fn tls_context(self) -> TlsContext {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    dynamodb::{Newest, Table, from_item},
+    dynamodb::{Item, Newest, Table, from_item},
     error::Error,
     message_group::Membership,
     page::{Cursor, Page, PageRequest},
@@ -146,25 +146,46 @@ pub async fn list(
     request: PageRequest,
 ) -> Result<Page<Message>, Error> {
     let limit = usize::from(request.limit.get());
-    let newest = Newest {
-        pk: partition_key(group_uuid),
-        before: request.cursor.map(|Cursor(sort_key)| sort_key.to_string()),
-        limit: limit + 1,
-    };
-    let (membership, rows) = tokio::join!(Membership::get(table, group_uuid), table.newest(newest));
+    let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
+    let (membership, rows) = read(table, group_uuid, before, limit + 1).await;
     if !membership?.is_some_and(|membership| membership.has(caller)) {
         return Err(Error::MessageGroupNotFound);
     }
-    let rows = rows?.into_iter().map(from_item).collect::<Result<Vec<MessageRow>, _>>()?;
+    let rows = rows?.into_iter().map(from_item).collect::<Result<Vec<ListedMessage>, _>>()?;
     let page = Page::of(rows, limit, |row| row.sk);
     Ok(Page { items: page.items.into_iter().rev().map(Message::from).collect(), next: page.next })
 }
 
-/// Gets ready for the first listing: reads membership and messages of the nil uuid, which no group has.
+/// Who is in the group, and at the same time its newest messages: at most `limit`, of those before a sort key.
+async fn read(
+    table: &Table,
+    group_uuid: Uuid,
+    before: Option<String>,
+    limit: usize,
+) -> (Result<Option<Membership>, Error>, Result<Vec<Item>, Error>) {
+    let attributes = Some(ListedMessage::ATTRIBUTES);
+    let newest = Newest { pk: partition_key(group_uuid), before, limit, attributes };
+    tokio::join!(Membership::get(table, group_uuid), table.newest(newest))
+}
+
+/// Gets ready for the first listing: reads what it reads, of the nil uuid, which no group has.
 pub async fn warm_up(table: &Table) {
-    let nobodys = Newest { pk: partition_key(Uuid::nil()), before: None, limit: 1 };
-    let (membership, rows) = tokio::join!(Membership::get(table, Uuid::nil()), table.newest(nobodys));
+    let (membership, rows) = read(table, Uuid::nil(), None, 1).await;
     warm_up::tell("DynamoDB", membership.and(rows));
+}
+
+/// Of a [`MessageRow`], what a list shows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ListedMessage {
+    sk: SortKey,
+    message: String,
+    user_display_name: String,
+    user_handle: String,
+}
+
+impl ListedMessage {
+    /// Their names.
+    const ATTRIBUTES: &str = "sk, message, user_display_name, user_handle";
 }
 
 /// A message as it is sent to clients (design, section 5).
@@ -182,12 +203,12 @@ pub struct Message {
     pub created_at: Timestamp,
 }
 
-impl From<MessageRow> for Message {
-    fn from(row: MessageRow) -> Self {
+impl From<ListedMessage> for Message {
+    fn from(row: ListedMessage) -> Self {
         Self {
-            uuid: row.message_uuid,
-            display_name: row.sender_display_name,
-            handle: row.sender_handle,
+            uuid: row.sk.message_uuid,
+            display_name: row.user_display_name,
+            handle: row.user_handle,
             message: row.message,
             created_at: row.sk.created_at,
         }
@@ -259,8 +280,9 @@ mod tests {
             display_name: "Sunyoung".to_owned(),
         };
         let row = MessageRow::new(Uuid::from_u128(4), sk, &"hello".parse().unwrap(), &sender);
+        let row = serde_json::to_value(&row).unwrap();
         assert_eq!(
-            serde_json::to_value(&row).unwrap(),
+            row,
             json!({
                 "pk": "MSG#00000000-0000-0000-0000-000000000004",
                 "sk": "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001",
@@ -271,8 +293,11 @@ mod tests {
                 "user_handle": "sunyoung",
             })
         );
+        let attributes =
+            ListedMessage::ATTRIBUTES.split(", ").map(|name| (name.to_owned(), row[name].clone()));
+        let listed: ListedMessage = serde_json::from_value(attributes.collect()).unwrap();
         assert_eq!(
-            serde_json::to_value(Message::from(row)).unwrap(),
+            serde_json::to_value(Message::from(listed)).unwrap(),
             json!({
                 "uuid": uuid,
                 "display_name": "Sunyoung",

@@ -132,8 +132,7 @@ pub fn partition_key(user_uuid: Uuid) -> String {
 
 /// Gets ready for the first listing: asks for the inbox of the nil uuid, which no user has.
 pub async fn warm_up(table: &Table) {
-    let nobodys = Newest { pk: partition_key(Uuid::nil()), before: None, limit: 1 };
-    warm_up::tell("DynamoDB", table.newest(nobodys).await);
+    warm_up::tell("DynamoDB", newest_rows(table, Uuid::nil(), None, 1).await);
 }
 
 /// The newest inbox rows of a user, at most `wanted`. Rows of the old system, which a table has that is still to be brought
@@ -143,16 +142,17 @@ async fn newest_rows(
     user: Uuid,
     mut before: Option<String>,
     wanted: usize,
-) -> Result<Vec<InboxRow>, Error> {
+) -> Result<Vec<ListedGroup>, Error> {
+    let attributes = Some(ListedGroup::ATTRIBUTES);
     let (mut rows, mut left_out, mut limit) = (Vec::new(), 0_usize, wanted);
     loop {
-        let items = table.newest(Newest { pk: partition_key(user), before, limit }).await?;
+        let items = table.newest(Newest { pk: partition_key(user), before, limit, attributes }).await?;
         let all_are_read = items.len() < limit;
         let last = items.last().and_then(sort_key).map(str::to_owned);
         for item in items {
             // Theirs stand at a time alone.
             if sort_key(&item).is_some_and(|sort_key| sort_key.contains('#')) {
-                rows.push(from_item::<InboxRow>(item)?);
+                rows.push(from_item::<ListedGroup>(item)?);
             } else {
                 left_out += 1;
             }
@@ -172,6 +172,21 @@ async fn newest_rows(
 /// Rows in one further read, where some were left out: about half of what DynamoDB gives at once (1 MB).
 const ROWS_TO_LOOK_THROUGH: usize = 1_000;
 
+/// Of an [`InboxRow`], what a list shows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ListedGroup {
+    sk: SortKey,
+    message_group_uuid: Uuid,
+    message: String,
+    user_display_name: String,
+    user_handle: String,
+}
+
+impl ListedGroup {
+    /// Their names.
+    const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_display_name, user_handle";
+}
+
 /// A group as it is sent to clients (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageGroup {
@@ -187,12 +202,12 @@ pub struct MessageGroup {
     pub created_at: Timestamp,
 }
 
-impl From<InboxRow> for MessageGroup {
-    fn from(row: InboxRow) -> Self {
+impl From<ListedGroup> for MessageGroup {
+    fn from(row: ListedGroup) -> Self {
         Self {
             uuid: row.message_group_uuid,
-            display_name: row.other_display_name,
-            handle: row.other_handle,
+            display_name: row.user_display_name,
+            handle: row.user_handle,
             message: row.message,
             created_at: row.sk.created_at,
         }
@@ -263,8 +278,9 @@ mod tests {
         let (owner, group_uuid, other) = (Uuid::from_u128(1), Uuid::from_u128(4), user(2, "scarlett"));
         let row = InboxRow::new(owner, group_uuid, SK.parse().unwrap(), &text, &other);
         let preview = "a".repeat(477) + "…";
+        let row = serde_json::to_value(&row).unwrap();
         assert_eq!(
-            serde_json::to_value(&row).unwrap(),
+            row,
             json!({
                 "pk": "GRP#00000000-0000-0000-0000-000000000001",
                 "sk": SK,
@@ -275,8 +291,10 @@ mod tests {
                 "user_handle": "scarlett",
             })
         );
+        let attributes = ListedGroup::ATTRIBUTES.split(", ").map(|name| (name.to_owned(), row[name].clone()));
+        let listed: ListedGroup = serde_json::from_value(attributes.collect()).unwrap();
         assert_eq!(
-            serde_json::to_value(MessageGroup::from(row)).unwrap(),
+            serde_json::to_value(MessageGroup::from(listed)).unwrap(),
             json!({
                 "uuid": group_uuid,
                 "display_name": "SCARLETT",

@@ -54,8 +54,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // (chrono's fast path; a format string would be parsed each time, for every row of a page.)
-        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Micros, true))
+        f.write_str(&String::from(*self))
     }
 }
 
@@ -63,14 +62,20 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() != TIMESTAMP_LENGTH {
+        // RFC 3339 has more forms than the stored one, and a leap second is not stored.
+        if !has_the_form(text) {
             return Err(InvalidTimestamp);
         }
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?;
-        let parsed = Self::new(time.to_utc());
-        // RFC 3339 has more forms than the stored one: whatever prints differently was not in that form.
-        if parsed.to_string() == text { Ok(parsed) } else { Err(InvalidTimestamp) }
+        if time.nanosecond() >= 1_000_000_000 { Err(InvalidTimestamp) } else { Ok(Self::new(time.to_utc())) }
     }
+}
+
+/// Whether each byte of `text` is what it is in a stored time: a digit, or what stands between digits.
+fn has_the_form(text: &str) -> bool {
+    const FORM: &[u8; TIMESTAMP_LENGTH] = b"0000-00-00T00:00:00.000000Z";
+    let fits = |(byte, form): (u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form };
+    text.len() == TIMESTAMP_LENGTH && text.bytes().zip(FORM).all(fits)
 }
 
 impl TryFrom<String> for Timestamp {
@@ -83,7 +88,8 @@ impl TryFrom<String> for Timestamp {
 
 impl From<Timestamp> for String {
     fn from(value: Timestamp) -> Self {
-        value.to_string()
+        // (chrono's fast path; a format string would be parsed each time, for every row of a page.)
+        value.0.to_rfc3339_opts(SecondsFormat::Micros, true)
     }
 }
 

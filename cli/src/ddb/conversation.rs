@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use cruddur::{
-    message::{Message, MessageRow, partition_key},
+    message::{ListedMessage, Message, partition_key},
     message_group::Membership,
     request::message_group_uuid,
 };
@@ -51,7 +51,8 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
         );
     }
     // The newest were read; they are shown as they were said.
-    let messages: Vec<Message> = page.parse::<MessageRow>()?.into_iter().rev().map(Message::from).collect();
+    let messages: Vec<Message> =
+        page.parse::<ListedMessage>()?.into_iter().rev().map(Message::from).collect();
     if context.output.is_json() {
         context.output.json(&json!({
             "message_group_uuid": group_uuid,

@@ -68,14 +68,24 @@ pub(crate) async fn row(table: &Table, random: &Random, pk: &str, sk: &str) -> R
     patiently(random, read).await
 }
 
+/// A page of the whole table: as it is now, or (for half of the units) as it was a little while ago.
+pub(crate) async fn scan_page(
+    table: &Table,
+    random: &Random,
+    start: Option<Item>,
+    consistent: bool,
+) -> Result<Page> {
+    let read = || async {
+        let scan = table.client().scan().table_name(table.name()).consistent_read(consistent);
+        let answer = scan.set_exclusive_start_key(start.clone()).send().await.map_err(read_error)?;
+        Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
+    };
+    patiently(random, read).await
+}
+
 impl Doctor {
     pub(super) async fn scan_page(&self, start: Option<Item>) -> Result<Page> {
-        let read = || async {
-            let scan = self.table.client().scan().table_name(self.table.name());
-            let answer = scan.set_exclusive_start_key(start.clone()).send().await.map_err(read_error)?;
-            Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
-        };
-        patiently(&self.random, read).await
+        scan_page(&self.table, &self.random, start, false).await
     }
 
     /// The row as it is now.
@@ -138,7 +148,7 @@ impl Doctor {
         group: Uuid,
         before: Option<String>,
     ) -> Result<Option<Item>> {
-        let newest = Newest { pk: partition_key(group), before, limit: 1 };
+        let newest = Newest { pk: partition_key(group), before, limit: 1, attributes: None };
         let rows = patiently(&self.random, || self.table.newest(newest.clone())).await?;
         Ok(rows.into_iter().next())
     }

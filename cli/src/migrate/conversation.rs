@@ -246,7 +246,7 @@ impl Migration {
     /// Moves the inbox rows of a group to its newest message, as the stream's handler does: where the two were in the
     /// new system before, an old message may be newer than what their rows stand at.
     async fn move_inbox_rows(&self, group: Uuid) -> Result<()> {
-        let newest = Newest { pk: message::partition_key(group), before: None, limit: 1 };
+        let newest = Newest { pk: message::partition_key(group), before: None, limit: 1, attributes: None };
         for round in 0..=FRUITLESS_ROUNDS {
             let rows = patiently(&self.random, || self.table.newest(newest.clone())).await?;
             let Some(row) = rows.into_iter().next() else { return Ok(()) };

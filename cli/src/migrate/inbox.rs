@@ -14,7 +14,7 @@ use super::{
     Migration,
     conversation::{ACTIONS_AT_A_TIME, Written},
     old::{OldInboxRow, Pair},
-    report::{Left, Unit},
+    report::{Left, RowKind},
     survey::InboxKey,
 };
 use crate::doctor::{
@@ -50,7 +50,7 @@ impl Migration {
             return Ok(None);
         };
         let (pk, sk) = (text(item, "pk").to_owned(), text(item, "sk").to_owned());
-        Ok(Some(Left::row(Unit::InboxRow, pk, sk, why)))
+        Ok(Some(Left::row(RowKind::InboxRow, pk, sk, why)))
     }
 
     /// Whether the message that a row shows is there: where it was, or where it was brought to.

@@ -5,17 +5,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::dynamodb::{Item, read_error};
 
 use super::Migration;
-use crate::doctor::read::{Page, patiently, row};
+use crate::doctor::read::{Page, patiently, row, scan_page};
 
 impl Migration {
     /// A page of the whole table as it is now.
     pub(super) async fn scan_page(&self, start: Option<Item>) -> Result<Page> {
-        let read = || async {
-            let scan = self.table.client().scan().table_name(self.table.name()).consistent_read(true);
-            let answer = scan.set_exclusive_start_key(start.clone()).send().await.map_err(read_error)?;
-            Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
-        };
-        patiently(&self.random, read).await
+        scan_page(&self.table, &self.random, start, true).await
     }
 
     /// The row as it is now.

@@ -32,7 +32,7 @@ pub enum Line {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
     /// What it is.
-    pub unit: Unit,
+    pub kind: RowKind,
     /// Its partition key.
     pub pk: String,
     /// Its sort key; none: all rows of the partition, or those of `sender`.
@@ -45,10 +45,10 @@ pub struct Left {
     pub why: String,
 }
 
-/// Kinds of rows.
+/// What rows are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub enum RowKind {
     /// Messages.
     Message,
     /// Inbox rows.
@@ -77,12 +77,12 @@ pub struct Summary {
 }
 
 impl Left {
-    pub(super) fn row(unit: Unit, pk: String, sk: String, why: &str) -> Self {
-        Self { unit, pk, sk: Some(sk), sender: None, rows: 1, why: why.to_owned() }
+    pub(super) fn row(kind: RowKind, pk: String, sk: String, why: &str) -> Self {
+        Self { kind, pk, sk: Some(sk), sender: None, rows: 1, why: why.to_owned() }
     }
 
     pub(super) fn messages(id: &str, sender: Option<Uuid>, rows: u64, why: &str) -> Self {
-        Self { unit: Unit::Message, pk: format!("MSG#{id}"), sk: None, sender, rows, why: why.to_owned() }
+        Self { kind: RowKind::Message, pk: format!("MSG#{id}"), sk: None, sender, rows, why: why.to_owned() }
     }
 }
 
@@ -94,15 +94,15 @@ impl Summary {
     }
 
     pub(super) fn leave(&mut self, left: &Left, tell: &Tell<'_>) -> Result<()> {
-        match left.unit {
-            Unit::Message => self.left_messages += left.rows,
-            Unit::InboxRow | Unit::Redirect => self.left_rows += left.rows,
+        match left.kind {
+            RowKind::Message => self.left_messages += left.rows,
+            RowKind::InboxRow | RowKind::Redirect => self.left_rows += left.rows,
         }
         tell(&Line::Left(left.clone()))
     }
 }
 
-impl Unit {
+impl RowKind {
     fn name(self, rows: u64) -> &'static str {
         match (self, rows) {
             (Self::Message, 1) => "message",
@@ -127,12 +127,12 @@ pub(super) fn line(output: Output, line: &Line) -> Result<()> {
             };
             format!("group {} -> {new}  {told_by}", printable(old))
         }
-        Line::Left(Left { unit, pk, sk, sender, rows, why }) => {
+        Line::Left(Left { kind, pk, sk, sender, rows, why }) => {
             let sk = sk.as_ref().map(|sk| format!(" {sk}")).unwrap_or_default();
             let sender = sender.map(|sender| format!(" of {sender}")).unwrap_or_default();
             format!(
                 "left: {rows} {}{} at {}: {why}",
-                unit.name(*rows),
+                kind.name(*rows),
                 sender,
                 printable(&format!("{pk}{sk}"))
             )

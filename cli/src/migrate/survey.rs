@@ -16,7 +16,7 @@ use super::{
     Migration, assumption,
     old::{Flaw, Id, OldInboxRow, OldMessage, Pair, is_old, message_group_in, time},
     redirect::{KIND, Redirect},
-    report::{Left, Unit},
+    report::{Left, RowKind},
 };
 use crate::doctor::rows::{GROUP_UUID, kind, text, uuid};
 
@@ -97,7 +97,7 @@ impl Migration {
                 Id::Ours => {}
                 Id::Group | Id::Handle(_) => self.take_in_message(item, evidence),
                 Id::Unknown => {
-                    evidence.leave(&item, Unit::Message, "no conversation has such a partition key");
+                    evidence.leave(&item, RowKind::Message, "no conversation has such a partition key");
                 }
             },
             "GRP" if is_old(&item) => match OldInboxRow::of(&item, self.assume_offset) {
@@ -107,14 +107,14 @@ impl Migration {
                     evidence.group(text(&item, GROUP_UUID)).pairs.insert(row.pair);
                 }
                 Err(Flaw::NoOffset) => {}
-                Err(flaw) => evidence.leave(&item, Unit::InboxRow, &flaw.to_string()),
+                Err(flaw) => evidence.leave(&item, RowKind::InboxRow, &flaw.to_string()),
             },
             assumption::KIND => evidence.assumed = Some(assumption::assumed_in(&item)),
             KIND => {
                 let old = text(&item, "pk").split_once('#').map_or("", |(_, old)| old).to_owned();
                 match from_item::<Redirect>(item.clone()).ok().filter(|redirect| redirect.pair().is_some()) {
                     Some(redirect) => drop(evidence.redirects.insert(old, redirect)),
-                    None => evidence.leave(&item, Unit::Redirect, "it is malformed"),
+                    None => evidence.leave(&item, RowKind::Redirect, "it is malformed"),
                 }
             }
             _ => {}
@@ -128,7 +128,7 @@ impl Migration {
             Ok(message) => *evidence.group(&id).senders.entry(message.sender).or_default() += 1,
             // All of them are counted, and nothing is done.
             Err(Flaw::NoOffset) => {}
-            Err(flaw) => evidence.flawed.push(Left::row(Unit::Message, pk, sk, &flaw.to_string())),
+            Err(flaw) => evidence.flawed.push(Left::row(RowKind::Message, pk, sk, &flaw.to_string())),
         }
     }
 }
@@ -138,8 +138,8 @@ impl Evidence {
         self.groups.entry(id.to_owned()).or_default()
     }
 
-    fn leave(&mut self, item: &Item, unit: Unit, why: &str) {
-        self.flawed.push(Left::row(unit, text(item, "pk").to_owned(), text(item, "sk").to_owned(), why));
+    fn leave(&mut self, item: &Item, kind: RowKind, why: &str) {
+        self.flawed.push(Left::row(kind, text(item, "pk").to_owned(), text(item, "sk").to_owned(), why));
     }
 
     fn learn_names(&mut self, item: &Item) {

@@ -98,11 +98,17 @@ const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
 /// The end of it all: with the token's key (3 s) and the users (7 s) before it still within the function's timeout.
 const TIME_LIMIT: Duration = Duration::from_secs(14);
 
-/// Gets ready for the first message: reads what a send begins with, of the nil uuid, which no group has.
+/// What a send begins with, read at the same time: who is in the group, and where its newest message stands.
+async fn look_up(
+    table: &Table,
+    group_uuid: Uuid,
+) -> (Result<Option<Membership>, Error>, Result<Option<String>, Error>) {
+    tokio::join!(Membership::get(table, group_uuid), table.newest_sort_key(partition_key(group_uuid)))
+}
+
+/// Gets ready for the first message: looks the nil uuid up, which no group has.
 pub async fn warm_up(table: &Table) {
-    let nobodys = Uuid::nil();
-    let (membership, newest) =
-        tokio::join!(Membership::get(table, nobodys), table.newest_sort_key(partition_key(nobodys)));
+    let (membership, newest) = look_up(table, Uuid::nil()).await;
     warm_up::tell("DynamoDB", membership.and(newest));
 }
 
@@ -186,10 +192,7 @@ impl<'a> IntendedWrite<'a> {
         new: &'a NewMessage,
         group_uuid: Uuid,
     ) -> Result<Self, Error> {
-        let (membership, newest) = tokio::join!(
-            Membership::get(table, group_uuid),
-            table.newest_sort_key(partition_key(group_uuid))
-        );
+        let (membership, newest) = look_up(table, group_uuid).await;
         let (opens_with, created_sk) = match (membership?, &new.target) {
             (Some(membership), _) if membership.has(new.sender.uuid) => (None, Some(membership.created_sk)),
             (None, Target::User { receiver, .. }) => (Some(receiver), None),
@@ -325,7 +328,7 @@ impl<'a> IntendedWrite<'a> {
         let pk = partition_key(sent.message_group_uuid);
         // The next greater sort key that there could be.
         let before = Some(format!("{sk}\0"));
-        let newest = table.newest(Newest { pk, before, limit: 1 }).await?;
+        let newest = table.newest(Newest { pk, before, limit: 1, attributes: Some("sk") }).await?;
         Ok(newest.first().and_then(sort_key) == Some(&sk))
     }
 

@@ -81,19 +81,25 @@ pub struct WriteErrorSource(WriteError);
 /// Tries to move one row at most.
 const MAX_TRIES: usize = 8;
 
-/// Gets ready for the first batch: reads what a move begins with, of the nil uuid, which no group has.
+/// What a move begins with, read at the same time: who is in the group, and where the index shows its inbox rows.
+async fn look_up(
+    table: &Table,
+    group_uuid: Uuid,
+) -> (Result<Option<Membership>, Error>, Result<Vec<Item>, Error>) {
+    let group = group_uuid.to_string();
+    tokio::join!(Membership::get(table, group_uuid), table.group_index(&group))
+}
+
+/// Gets ready for the first batch: looks the nil uuid up, which no group has.
 pub async fn warm_up(table: &Table) {
-    let nobodys = Uuid::nil();
-    let group = nobodys.to_string();
-    let (membership, hints) = tokio::join!(Membership::get(table, nobodys), table.group_index(&group));
+    let (membership, hints) = look_up(table, Uuid::nil()).await;
     warm_up::tell("DynamoDB", membership.and(hints));
 }
 
 /// Moves the inbox row of every member to the message.
 pub async fn move_group(table: &Table, random: &Random, newest: &NewestMessage) -> Result<Moved, MoveError> {
     let group = newest.group_uuid.to_string();
-    let (membership, hints) =
-        tokio::join!(Membership::get(table, newest.group_uuid), table.group_index(&group));
+    let (membership, hints) = look_up(table, newest.group_uuid).await;
     let membership = membership?.ok_or(MoveError::NoMembership)?;
     let mut hints = newest_by_partition(hints?);
     let moves = membership.members.keys().map(|member| {

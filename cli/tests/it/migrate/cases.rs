@@ -1,6 +1,6 @@
 //! Each thing that can be the matter with an old group, by itself.
 
-use cli::migrate::{Basis, Left, Line, Unit};
+use cli::migrate::{Basis, Left, Line, RowKind};
 use cruddur::{
     message::create::{NewMessage, Target, create},
     message_group::uuid_of_pair,
@@ -170,7 +170,7 @@ async fn what_a_stranger_wrote_stays_and_the_conversation_goes() {
     assert_eq!(
         left(&told),
         [&Left {
-            unit: Unit::Message,
+            kind: RowKind::Message,
             pk: format!("MSG#{GROUP}"),
             sk: None,
             sender: Some(mallory.uuid),
