@@ -156,7 +156,7 @@ pub async fn warm(run: &Run, case: &Case) -> Result<Warm> {
         p99_ms: percentile(&walls, 99),
         cpu_ms: median(&cpu),
         calls: average(count.calls),
-        round_trips: ((median(&slow) - median(&walls)) / ms(LATENCY)).round(),
+        round_trips: ((median(&slow) - median(&walls)) / ms(LATENCY)).round().abs(),
         read_units: read / number_of,
         write_units: write / number_of,
         bytes_out: average(count.received),

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 use plotters::{
-    chart::{ChartBuilder, SeriesLabelPosition},
+    chart::ChartBuilder,
     coord::combinators::{BindKeyPoints as _, IntoLogRange as _},
     element::{Circle, PathElement, Rectangle, Text},
     prelude::{IntoDrawingArea as _, SVGBackend},
     series::LineSeries,
-    style::{BLACK, Color as _, IntoFont as _, RGBColor, ShapeStyle, WHITE},
+    style::{Color as _, IntoFont as _, RGBColor, ShapeStyle, WHITE},
 };
 
 /// Seen apart by most who see colours differently (Okabe and Ito, and two of Tol's).
@@ -39,8 +39,11 @@ pub struct Axes<'a> {
     pub y: &'a str,
 }
 
-/// Lines over a logarithmic x axis; with `logarithmic`, the y axis is so, too.
+/// Lines over a logarithmic x axis, their names at the right; with `logarithmic`, the y axis is so, too.
 pub fn lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) -> Result<()> {
+    const SIZE: (u32, u32) = (980, 460);
+    const NAMES: i32 = 790;
+    const LINE: i32 = 22;
     let points = || lines.iter().flat_map(|(_, points)| points);
     let least = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(f64::INFINITY, f64::min);
     let greatest = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(0.0, f64::max);
@@ -48,44 +51,39 @@ pub fn lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) -> 
     places.sort_by(f64::total_cmp);
     places.dedup();
     let (x, y) = ((least(|point| point.0), greatest(|point| point.0)), greatest(|point| point.1));
-    // The legend is where no line is.
-    let falls = lines.iter().any(|(_, points)| {
-        points.first().zip(points.last()).is_some_and(|(first, last)| first.1 > 1.5 * last.1)
-    });
-    let area = SVGBackend::new(file, (820, 460)).into_drawing_area();
+    let area = SVGBackend::new(file, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
-    let mut builder = ChartBuilder::on(&area);
+    let (chart_area, names) = area.split_horizontally(NAMES);
+    let mut builder = ChartBuilder::on(&chart_area);
     builder.caption(axes.title, ("sans-serif", 20)).margin(12).x_label_area_size(44).y_label_area_size(64);
     macro_rules! draw {
         ($y:expr) => {{
             let mut chart = builder
                 .build_cartesian_2d((x.0 * 0.9..x.1 * 1.1).log_scale().with_key_points(places.clone()), $y)?;
-            chart.configure_mesh().x_desc(axes.x).y_desc(axes.y).light_line_style(WHITE).draw()?;
-            for (number, (name, points)) in lines.iter().enumerate() {
+            chart
+                .configure_mesh()
+                .x_desc(axes.x)
+                .y_desc(axes.y)
+                .x_label_formatter(&|place| format!("{place:.0}"))
+                .light_line_style(WHITE)
+                .draw()?;
+            for (number, (_, points)) in lines.iter().enumerate() {
                 let colour = COLOURS[number % COLOURS.len()];
-                let style = colour.stroke_width(2);
-                chart
-                    .draw_series(LineSeries::new(points.iter().copied(), style))?
-                    .label(name)
-                    .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], style));
+                chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
                 chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
             }
-            chart
-                .configure_series_labels()
-                .position(if falls {
-                    SeriesLabelPosition::UpperRight
-                } else {
-                    SeriesLabelPosition::UpperLeft
-                })
-                .background_style(WHITE.mix(0.85))
-                .border_style(BLACK.mix(0.3))
-                .draw()?;
         }};
     }
     if logarithmic {
-        draw!((least(|point| point.1) * 0.8..y * 1.6).log_scale());
+        draw!((least(|point| point.1) * 0.8..y * 1.25).log_scale());
     } else {
-        draw!(0.0..y * 1.35);
+        draw!(0.0..y * 1.1);
+    }
+    for (number, (name, _)) in lines.iter().enumerate() {
+        let y = 50 + LINE * i32::try_from(number)?;
+        let style = COLOURS[number % COLOURS.len()].stroke_width(3);
+        names.draw(&PathElement::new(vec![(0, y), (18, y)], style))?;
+        names.draw(&Text::new(name.as_str(), (26, y - 7), ("sans-serif", 13).into_font()))?;
     }
     area.present()?;
     Ok(())

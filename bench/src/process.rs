@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
 use tokio::process::{Child, Command};
 
 use crate::run::MEMORY_OF_ONE_PROCESSOR;
@@ -49,6 +52,7 @@ impl Process {
             .spawn()
             .with_context(|| format!("{} can't be started", binary.display()))?;
         let pid = child.id().context("it has ended at once")?;
+        keep_to_one_processor(pid)?;
         Ok(Self { child, pid, group: None })
     }
 
@@ -98,6 +102,19 @@ impl Process {
         self.child.kill().await?;
         Ok(())
     }
+}
+
+/// Keeps a process on one processor, the last that there is: a share of one is what a function has, up to
+/// [`MEMORY_OF_ONE_PROCESSOR`]. (The kernel hands shares out to each processor by itself: what is not used up on one would be
+/// lost when a process goes to another.)
+fn keep_to_one_processor(pid: u32) -> Result<()> {
+    let all = sched_getaffinity(None)?;
+    let mut one = CpuSet::new();
+    if let Some(last) = (0..CpuSet::MAX_CPU).rev().find(|number| all.is_set(*number)) {
+        one.set(last);
+        sched_setaffinity(i32::try_from(pid).ok().and_then(Pid::from_raw), &one)?;
+    }
+    Ok(())
 }
 
 impl Group {

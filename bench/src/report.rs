@@ -9,7 +9,7 @@ use crate::{
     batches::Batch,
     functions::{Budget, GET_ITEM},
     growth::Grown,
-    measure::{First, Memory, Start, Warm},
+    measure::{First, Memory, Start, Warm, count_of},
     plot::{self, Axes, Line},
     run::Trust,
     self_invocations::SelfInvocations,
@@ -305,13 +305,13 @@ impl Report {
         plot_lines(&folder.join("conversations.svg"), axes, &by_title(&self.conversations), false)?;
         let mut loads = Vec::<Line>::new();
         for load in &self.loads {
-            let point = (load.per_second, load.p99_ms);
+            let point = (count_of(u64::try_from(load.clients)?), load.p99_ms);
             match loads.iter_mut().find(|(name, _)| name == load.request) {
                 Some((_, points)) => points.push(point),
                 None => loads.push((load.request.to_owned(), vec![point])),
             }
         }
-        let axes = Axes { title: "The local stack under load", x: "answers a second", y: "p99, ms" };
+        let axes = Axes { title: "The local stack under load", x: "clients", y: "p99, ms" };
         plot_lines(&folder.join("throughput.svg"), axes, &loads, true)
     }
 }
@@ -331,7 +331,7 @@ fn plot_lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) ->
 fn by_title(grown: &[Grown]) -> Vec<Line> {
     let mut lines = Vec::<Line>::new();
     for Grown { size, title, warm } in grown {
-        let point = (crate::measure::count_of(*size), warm.cpu_ms);
+        let point = (count_of(*size), warm.cpu_ms);
         match lines.iter_mut().find(|(name, _)| name == title) {
             Some((_, points)) => points.push(point),
             None => lines.push((title.clone(), vec![point])),

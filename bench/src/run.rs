@@ -59,7 +59,7 @@ impl Effort {
     /// For figures.
     pub const FULL: Self = Self {
         starts: 15,
-        firsts: 7,
+        firsts: 15,
         warm: 1_000,
         many: 10_000,
         records: usize::MAX,

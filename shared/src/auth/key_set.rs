@@ -145,11 +145,6 @@ impl KeySet {
         self.cached(key_id).ok_or(KeySetError::KeyUnknown)
     }
 
-    /// The `kid` of a key that is known, if any is.
-    pub(super) fn any_id(&self) -> Option<String> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).keys().next().cloned()
-    }
-
     async fn fetch(&self, source: &Source, last_fetch: &mut Option<Fetch>) -> Result<(), Cause> {
         let fetched = source.fetch().await;
         *last_fetch = Some(Fetch { at: Instant::now(), succeeded: fetched.is_ok() });
