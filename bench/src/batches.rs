@@ -12,7 +12,7 @@ use crate::{
     functions::Case,
     measure::count_of,
     run::{MEMORY_OF_ONE_PROCESSOR, Run},
-    stage::{Stage, sample, set_message},
+    stage::{Stage, sample, send, set_message},
 };
 
 /// One batch.
@@ -99,7 +99,7 @@ async fn open_groups(stage: &Stage, number: usize) -> Result<Vec<String>> {
             handle: format!("batch-{number}"),
             display_name: format!("Batch No. {number}"),
         });
-        stage.send(&first, &second).await?;
+        send(&stage.table, &first, &second).await?;
         groups.push(uuid_of_pair(first.uuid, second.uuid).to_string());
     }
     Ok(groups)

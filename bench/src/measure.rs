@@ -156,6 +156,7 @@ pub async fn warm(run: &Run, case: &Case) -> Result<Warm> {
         p99_ms: percentile(&walls, 99),
         cpu_ms: median(&cpu),
         calls: average(count.calls),
+        // (Without the sign of a zero that was less before.)
         round_trips: ((median(&slow) - median(&walls)) / ms(LATENCY)).round().abs(),
         read_units: read / number_of,
         write_units: write / number_of,

@@ -69,8 +69,7 @@ impl Process {
 
     /// Stops it where it is, as Lambda does between two invocations, or lets it go on.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
-        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).context("no pid")?;
-        kill_process(pid, if frozen { Signal::STOP } else { Signal::CONT })?;
+        kill_process(pid_of(self.pid)?, if frozen { Signal::STOP } else { Signal::CONT })?;
         Ok(())
     }
 
@@ -112,9 +111,13 @@ fn keep_to_one_processor(pid: u32) -> Result<()> {
     let mut one = CpuSet::new();
     if let Some(last) = (0..CpuSet::MAX_CPU).rev().find(|number| all.is_set(*number)) {
         one.set(last);
-        sched_setaffinity(i32::try_from(pid).ok().and_then(Pid::from_raw), &one)?;
+        sched_setaffinity(Some(pid_of(pid)?), &one)?;
     }
     Ok(())
+}
+
+fn pid_of(number: u32) -> Result<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw).context("no pid")
 }
 
 impl Group {

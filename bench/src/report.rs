@@ -120,19 +120,12 @@ impl Report {
     }
 
     fn write_sizes_and_starts(&self, out: &mut String) -> Result<()> {
-        if self.functions.iter().all(|function| function.start.is_none()) {
-            return Ok(());
-        }
-        writeln!(
-            out,
-            "| function | binary, MB | in a zip, MB | crates | start, ms | start, CPU ms | / hello-world | memory, MB |"
-        )?;
-        writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
-        for function in &self.functions {
-            let (Some(size), Some(start)) = (function.size, function.start) else { continue };
+        let head = "| function | binary, MB | in a zip, MB | crates | start, ms | start, CPU ms | / hello-world | memory, MB |\n\
+                    |---|--:|--:|--:|--:|--:|--:|--:|";
+        let rows = self.functions.iter().filter_map(|function| {
+            let (size, start) = (function.size?, function.start?);
             let ratio = self.hello_cpu_ms().map_or(0.0, |hello| start.cpu_ms / hello);
-            writeln!(
-                out,
+            Some(format!(
                 "| {} | {:.2} | {:.2} | {} | {:.1} | {:.2} | {ratio:.2} | {:.1} |",
                 function.title,
                 size.binary_mb,
@@ -141,10 +134,9 @@ impl Report {
                 start.wall_ms,
                 start.cpu_ms,
                 start.memory_mb
-            )?;
-        }
-        writeln!(out)?;
-        Ok(())
+            ))
+        });
+        write_table(out, head, rows)
     }
 
     fn write_firsts(&self, out: &mut String) -> Result<()> {
@@ -153,40 +145,31 @@ impl Report {
         else {
             return Ok(());
         };
-        write!(out, "| first / warm, ms |")?;
-        sizes.iter().try_for_each(|first| write!(out, " {} MB | ratio |", first.memory))?;
-        writeln!(out, "\n|---|{}", "--:|--:|".repeat(sizes.len()))?;
-        for function in &self.functions {
-            write!(out, "| {} |", function.title)?;
-            for first in &function.firsts {
+        let memory =
+            sizes.iter().map(|first| format!(" {} MB | ratio |", first.memory)).collect::<Vec<_>>().concat();
+        let head = format!("| first / warm, ms |{memory}\n|---|{}", "--:|--:|".repeat(sizes.len()));
+        let rows = self.functions.iter().map(|function| {
+            let cells = function.firsts.iter().map(|first| {
                 let ratio = first.wall_ms / first.warm_ms;
-                write!(out, " {:.1} / {:.1} | {ratio:.2} |", first.wall_ms, first.warm_ms)?;
-            }
-            writeln!(out)?;
-        }
-        writeln!(out)?;
-        Ok(())
+                format!(" {:.1} / {:.1} | {ratio:.2} |", first.wall_ms, first.warm_ms)
+            });
+            format!("| {} |{}", function.title, cells.collect::<Vec<_>>().concat())
+        });
+        write_table(out, &head, rows)
     }
 
     fn write_warm(&self, out: &mut String) -> Result<()> {
-        if self.functions.iter().all(|function| function.warm.is_none()) {
-            return Ok(());
-        }
-        writeln!(
-            out,
-            "| warm | p50, ms | p99, ms | CPU, ms | beyond its calls | calls | round trips | RRU | WRU | bytes out | bytes in | budget kept |"
-        )?;
-        writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|")?;
-        for function in &self.functions {
-            let Some(warm) = function.warm else { continue };
+        let head = "| warm | p50, ms | p99, ms | CPU, ms | beyond its calls | calls | round trips | RRU | WRU | bytes out | bytes in | budget kept |\n\
+                    |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|";
+        let rows = self.functions.iter().filter_map(|function| {
+            let warm = function.warm?;
             let beyond = self.call_cpu_ms().map_or(0.0, |call| warm.cpu_ms - warm.calls * call);
             let kept = match function.budget {
                 None => "",
                 Some(budget) if keeps(&warm, budget) => "yes",
                 Some(_) => "**no**",
             };
-            writeln!(
-                out,
+            Some(format!(
                 "| {} | {:.2} | {:.2} | {:.3} | {beyond:.3} | {:.1} | {:.0} | {:.1} | {:.1} | {:.0} | {:.0} | {kept} |",
                 function.title,
                 warm.p50_ms,
@@ -198,44 +181,29 @@ impl Report {
                 warm.write_units,
                 warm.bytes_out,
                 warm.bytes_in
-            )?;
-        }
-        writeln!(out)?;
-        Ok(())
+            ))
+        });
+        write_table(out, head, rows)
     }
 
     fn write_memory(&self, out: &mut String) -> Result<()> {
-        if self.functions.iter().all(|function| function.memory.is_none()) {
-            return Ok(());
-        }
-        writeln!(
-            out,
-            "| memory, MB | invocations | after a tenth | in the end | at most |\n|---|--:|--:|--:|--:|"
-        )?;
-        for function in &self.functions {
-            let Some(Memory { invocations, early_mb, late_mb, most_mb }) = function.memory else { continue };
-            writeln!(
-                out,
+        let head =
+            "| memory, MB | invocations | after a tenth | in the end | at most |\n|---|--:|--:|--:|--:|";
+        let rows = self.functions.iter().filter_map(|function| {
+            let Memory { invocations, early_mb, late_mb, most_mb } = function.memory?;
+            Some(format!(
                 "| {} | {invocations} | {early_mb:.1} | {late_mb:.1} | {most_mb:.1} |",
                 function.title
-            )?;
-        }
-        writeln!(out)?;
-        Ok(())
+            ))
+        });
+        write_table(out, head, rows)
     }
 
     fn write_batches(&self, out: &mut String) -> Result<()> {
-        if self.batches.is_empty() {
-            return Ok(());
-        }
-        writeln!(
-            out,
-            "| records | groups | ms | CPU µs / record | moves / record | RRU / group | WRU / group | WRU, once more | CPU µs / record, once more |"
-        )?;
-        writeln!(out, "|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
-        for batch in &self.batches {
-            writeln!(
-                out,
+        let head = "| records | groups | ms | CPU µs / record | moves / record | RRU / group | WRU / group | WRU, once more | CPU µs / record, once more |\n\
+                    |--:|--:|--:|--:|--:|--:|--:|--:|--:|";
+        let rows = self.batches.iter().map(|batch| {
+            format!(
                 "| {} | {} | {:.1} | {:.1} | {:.4} | {:.1} | {:.1} | {:.1} | {:.1} |",
                 batch.records,
                 batch.groups,
@@ -246,38 +214,28 @@ impl Report {
                 batch.write_units_per_group,
                 batch.write_units_again,
                 batch.cpu_us_per_record_again
-            )?;
-        }
-        writeln!(out)?;
-        Ok(())
+            )
+        });
+        write_table(out, head, rows)
     }
 
     fn write_self_invocations(&self, out: &mut String) -> Result<()> {
-        if self.self_invocations.is_empty() {
-            return Ok(());
-        }
-        writeln!(
-            out,
-            "| the mapping's filter | messages | records that reach the function | invocations |\n|---|--:|--:|--:|"
-        )?;
-        for SelfInvocations { filtered, messages, records, invocations } in &self.self_invocations {
+        let head = "| the mapping's filter | messages | records that reach the function | invocations |\n\
+                    |---|--:|--:|--:|";
+        let rows = self.self_invocations.iter().map(|counted| {
+            let SelfInvocations { filtered, messages, records, invocations } = counted;
             let filter = if *filtered { "as in the template" } else { "none" };
-            writeln!(out, "| {filter} | {messages} | {records} | {invocations} |")?;
-        }
-        writeln!(out)?;
-        Ok(())
+            format!("| {filter} | {messages} | {records} | {invocations} |")
+        });
+        write_table(out, head, rows)
     }
 
     fn write_loads(&self, out: &mut String) -> Result<()> {
-        if self.loads.is_empty() {
-            return Ok(());
-        }
-        writeln!(out, "| local stack | clients | answers / s | p50, ms | p99, ms |\n|---|--:|--:|--:|--:|")?;
-        for Load { request, clients, per_second, p50_ms, p99_ms } in &self.loads {
-            writeln!(out, "| {request} | {clients} | {per_second:.0} | {p50_ms:.2} | {p99_ms:.2} |")?;
-        }
-        writeln!(out)?;
-        Ok(())
+        let head = "| local stack | clients | answers / s | p50, ms | p99, ms |\n|---|--:|--:|--:|--:|";
+        let rows = self.loads.iter().map(|Load { request, clients, per_second, p50_ms, p99_ms }| {
+            format!("| {request} | {clients} | {per_second:.0} | {p50_ms:.2} | {p99_ms:.2} |")
+        });
+        write_table(out, head, rows)
     }
 
     fn plot(&self, folder: &Path) -> Result<()> {
@@ -303,14 +261,8 @@ impl Report {
         plot_lines(&folder.join("inboxes.svg"), axes, &by_title(&self.inboxes), false)?;
         let axes = Axes { title: "Growing conversations", x: "messages", y: "CPU ms an invocation" };
         plot_lines(&folder.join("conversations.svg"), axes, &by_title(&self.conversations), false)?;
-        let mut loads = Vec::<Line>::new();
-        for load in &self.loads {
-            let point = (count_of(u64::try_from(load.clients)?), load.p99_ms);
-            match loads.iter_mut().find(|(name, _)| name == load.request) {
-                Some((_, points)) => points.push(point),
-                None => loads.push((load.request.to_owned(), vec![point])),
-            }
-        }
+        let loads =
+            by_name(self.loads.iter().map(|load| (load.request, (f64::from(load.clients), load.p99_ms))));
         let axes = Axes { title: "The local stack under load", x: "clients", y: "p99, ms" };
         plot_lines(&folder.join("throughput.svg"), axes, &loads, true)
     }
@@ -329,31 +281,43 @@ fn plot_lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) ->
 }
 
 fn by_title(grown: &[Grown]) -> Vec<Line> {
+    by_name(grown.iter().map(|Grown { size, title, warm }| (title.as_str(), (count_of(*size), warm.cpu_ms))))
+}
+
+/// A line for each name, of its points.
+fn by_name<'a>(points: impl Iterator<Item = (&'a str, (f64, f64))>) -> Vec<Line> {
     let mut lines = Vec::<Line>::new();
-    for Grown { size, title, warm } in grown {
-        let point = (count_of(*size), warm.cpu_ms);
-        match lines.iter_mut().find(|(name, _)| name == title) {
+    for (name, point) in points {
+        match lines.iter_mut().find(|(known, _)| known == name) {
             Some((_, points)) => points.push(point),
-            None => lines.push((title.clone(), vec![point])),
+            None => lines.push((name.to_owned(), vec![point])),
         }
     }
     lines
 }
 
 fn write_grown(out: &mut String, what: &str, grown: &[Grown]) -> Result<()> {
-    if grown.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
+    let head = format!(
         "| {what} | asked | p50, ms | CPU, ms | RRU | WRU | bytes in |\n|--:|---|--:|--:|--:|--:|--:|"
-    )?;
-    for Grown { size, title, warm } in grown {
-        writeln!(
-            out,
+    );
+    let rows = grown.iter().map(|Grown { size, title, warm }| {
+        format!(
             "| {size} | {title} | {:.2} | {:.3} | {:.1} | {:.1} | {:.0} |",
             warm.p50_ms, warm.cpu_ms, warm.read_units, warm.write_units, warm.bytes_in
-        )?;
+        )
+    });
+    write_table(out, &head, rows)
+}
+
+/// A table, when it has rows.
+fn write_table(out: &mut String, head: &str, rows: impl Iterator<Item = String>) -> Result<()> {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "{head}")?;
+    for row in rows {
+        writeln!(out, "{row}")?;
     }
     writeln!(out)?;
     Ok(())

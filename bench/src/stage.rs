@@ -130,17 +130,12 @@ impl Stage {
                 handle: format!("somebody-{number:02}"),
                 display_name: format!("Somebody No. {number:02}"),
             };
-            self.send(&other, &sunyoung).await?;
+            send(&self.table, &other, &sunyoung).await?;
         }
         for _ in 0..ROWS {
-            self.send(&scarlett, &sunyoung).await?;
+            send(&self.table, &scarlett, &sunyoung).await?;
         }
         Ok(())
-    }
-
-    /// `sender` writes to `receiver`, once more.
-    pub async fn send(&self, sender: &User, receiver: &User) -> Result<()> {
-        send(&self.table, sender, receiver).await
     }
 
     /// Ends it.

@@ -29,7 +29,7 @@ pub struct Load {
     /// What they ask for.
     pub request: &'static str,
     /// How many there are.
-    pub clients: usize,
+    pub clients: u32,
     /// Answers a second.
     pub per_second: f64,
     /// The middle one.
@@ -39,7 +39,7 @@ pub struct Load {
 }
 
 /// How many clients there are.
-pub const CLIENTS: [usize; 5] = [1, 4, 16, 64, 256];
+pub const CLIENTS: [u32; 5] = [1, 4, 16, 64, 256];
 
 type Client = legacy::Client<HttpConnector, Full<Bytes>>;
 

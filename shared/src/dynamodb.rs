@@ -17,6 +17,7 @@ use aws_sdk_dynamodb::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1 as convert;
+use uuid::Uuid;
 
 use crate::{
     config::{AwsConfig, ConfigError, Endpoint, Lookup, TableConfig},
@@ -206,21 +207,8 @@ impl Table {
 
     /// The greatest sort key of a partition as it is now.
     pub async fn newest_sort_key(&self, pk: String) -> Result<Option<String>, Error> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(pk))
-            .projection_expression("sk")
-            .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(1)
-            .send()
-            .await
-            .map_err(read_error)?;
-        let newest = answer.items.unwrap_or_default().into_iter().next();
-        Ok(newest.as_ref().and_then(sort_key).map(str::to_owned))
+        let newest = self.newest(Newest { pk, before: None, limit: 1, attributes: Some("sk") }).await?;
+        Ok(newest.first().and_then(sort_key).map(str::to_owned))
     }
 
     /// How many rows a partition has now. Reads them all: for the admin tools.
@@ -279,14 +267,14 @@ impl Table {
     }
 
     /// What the index shows of a group, in no order that means anything. It lags behind the table: a hint.
-    pub async fn group_index(&self, group_uuid: &str) -> Result<Vec<Item>, Error> {
+    pub async fn group_index(&self, group_uuid: Uuid) -> Result<Vec<Item>, Error> {
         let answer = self
             .client
             .query()
             .table_name(&self.name)
             .index_name(GROUP_INDEX)
             .key_condition_expression("message_group_uuid = :group")
-            .expression_attribute_values(":group", AttributeValue::S(group_uuid.to_owned()))
+            .expression_attribute_values(":group", AttributeValue::S(group_uuid.to_string()))
             .scan_index_forward(false)
             .send()
             .await

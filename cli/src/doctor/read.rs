@@ -83,6 +83,18 @@ pub(crate) async fn scan_page(
     patiently(random, read).await
 }
 
+/// The group's newest message row (before a sort key) as it is now.
+pub(crate) async fn newest_message_row(
+    table: &Table,
+    random: &Random,
+    group: Uuid,
+    before: Option<String>,
+) -> Result<Option<Item>> {
+    let newest = Newest { pk: partition_key(group), before, limit: 1, attributes: None };
+    let rows = patiently(random, || table.newest(newest.clone())).await?;
+    Ok(rows.into_iter().next())
+}
+
 impl Doctor {
     pub(super) async fn scan_page(&self, start: Option<Item>) -> Result<Page> {
         scan_page(&self.table, &self.random, start, false).await
@@ -132,8 +144,7 @@ impl Doctor {
 
     /// The group's inbox rows as the index shows them, and whatever else is in it.
     pub(super) async fn index(&self, group: Uuid) -> Result<Vec<Item>> {
-        let group = group.to_string();
-        patiently(&self.random, || self.table.group_index(&group)).await
+        patiently(&self.random, || self.table.group_index(group)).await
     }
 
     /// The group's rows in a user's inbox from sort key `from` on, as they are now.
@@ -148,9 +159,7 @@ impl Doctor {
         group: Uuid,
         before: Option<String>,
     ) -> Result<Option<Item>> {
-        let newest = Newest { pk: partition_key(group), before, limit: 1, attributes: None };
-        let rows = patiently(&self.random, || self.table.newest(newest.clone())).await?;
-        Ok(rows.into_iter().next())
+        newest_message_row(&self.table, &self.random, group, before).await
     }
 
     /// The group's messages from the oldest on, as they are now: a page of at most `limit`.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use cruddur::{
-    dynamodb::{Item, Newest, WriteError, from_item, key, sort_key},
+    dynamodb::{Item, WriteError, from_item, key, sort_key},
     error::Error,
     message::{self, MessageRow, preview},
     message_group::{self, InboxRow, Membership},
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::doctor::{
     action::{self, Change},
-    read::patiently,
+    read::{newest_message_row, patiently},
     rows::text,
 };
 
@@ -246,10 +246,9 @@ impl Migration {
     /// Moves the inbox rows of a group to its newest message, as the stream's handler does: where the two were in the
     /// new system before, an old message may be newer than what their rows stand at.
     async fn move_inbox_rows(&self, group: Uuid) -> Result<()> {
-        let newest = Newest { pk: message::partition_key(group), before: None, limit: 1, attributes: None };
         for round in 0..=FRUITLESS_ROUNDS {
-            let rows = patiently(&self.random, || self.table.newest(newest.clone())).await?;
-            let Some(row) = rows.into_iter().next() else { return Ok(()) };
+            let newest = newest_message_row(&self.table, &self.random, group, None).await?;
+            let Some(row) = newest else { return Ok(()) };
             let row: MessageRow = from_item(row)?;
             let message = NewestMessage {
                 group_uuid: group,

@@ -86,8 +86,7 @@ async fn look_up(
     table: &Table,
     group_uuid: Uuid,
 ) -> (Result<Option<Membership>, Error>, Result<Vec<Item>, Error>) {
-    let group = group_uuid.to_string();
-    tokio::join!(Membership::get(table, group_uuid), table.group_index(&group))
+    tokio::join!(Membership::get(table, group_uuid), table.group_index(group_uuid))
 }
 
 /// Gets ready for the first batch: looks the nil uuid up, which no group has.

@@ -93,7 +93,7 @@ async fn a_lease_is_renewed_while_the_work_goes_on() {
         .emulator
         .with_time_paused(async {
             // Time is paused by the first call.
-            let _ = clinic.world.table().group_index("none").await;
+            let _ = clinic.world.table().group_index(uuid::Uuid::nil()).await;
             lease.hold(work).await
         })
         .await;
@@ -116,7 +116,7 @@ async fn a_doctor_whose_lease_is_lost_stops() {
         .world
         .emulator
         .with_time_paused(async {
-            let _ = clinic.world.table().group_index("none").await;
+            let _ = clinic.world.table().group_index(uuid::Uuid::nil()).await;
             lease.hold(std::future::pending::<anyhow::Result<()>>()).await
         })
         .await;
@@ -140,7 +140,7 @@ async fn a_lease_that_can_not_be_renewed_is_given_up_at_its_end() {
         .world
         .emulator
         .with_time_paused(async {
-            let _ = clinic.world.table().group_index("none").await;
+            let _ = clinic.world.table().group_index(uuid::Uuid::nil()).await;
             lease.hold(std::future::pending::<anyhow::Result<()>>()).await
         })
         .await;

@@ -47,8 +47,9 @@ async fn kill_at(move_in: &MoveIn, counted: fn(&Call) -> bool, number: usize, ca
     let (calls, dead) = (AtomicUsize::new(0), Arc::new(Notify::new()));
     let dies = Arc::clone(&dead);
     move_in.world.emulator.judge(move |call| {
-        let before = calls.fetch_add(usize::from(counted(call)), Ordering::Relaxed);
-        let (is_counted, reached) = (counted(call), before + 1);
+        let is_counted = counted(call);
+        let before = calls.fetch_add(usize::from(is_counted), Ordering::Relaxed);
+        let reached = before + 1;
         if reached < number || (before < number && !is_counted) {
             return Fate::Served;
         }
