@@ -105,6 +105,21 @@ impl DynamoDb {
 }
 
 impl Count {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            connections: self.connections + other.connections,
+            received: self.received + other.received,
+            sent: self.sent + other.sent,
+            units: Units {
+                read: self.units.read + other.units.read,
+                write: self.units.write + other.units.write,
+            },
+        }
+    }
+
     /// What came after `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {

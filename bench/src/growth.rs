@@ -1,9 +1,12 @@
-//! The same requests while inboxes and conversations grow: what they cost has to stay.
+//! The same requests where inboxes and conversations are of very different sizes: what they cost has to be the same.
+
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use cruddur::{clock::Clock, random::Random, timestamp::Timestamp};
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use cruddur::{clock::Clock, message_group::uuid_of_pair, random::Random, user::User};
 use dynoxide::Database;
-use seed::demo::DEMO_USERS;
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulation::wire::dispatch;
@@ -11,9 +14,9 @@ use uuid::Uuid;
 
 use crate::{
     functions::Case,
-    measure::{Warm, warm},
+    measure::{Cost, in_turns},
     run::Run,
-    stage::{GROUP, TABLE},
+    stage::{Events, Stage, TABLE, TEXT, sample, send, set_message},
 };
 
 /// One size, and what an invocation costs then.
@@ -24,81 +27,144 @@ pub struct Grown {
     /// What is asked.
     pub title: String,
     /// What it costs.
-    pub warm: Warm,
+    pub cost: Cost,
 }
 
 /// Groups of an inbox.
-pub const GROUPS: [u64; 5] = [100, 1_000, 10_000, 30_000, 100_000];
+pub const GROUPS: [u64; 5] = [10, 100, 1_000, 10_000, 100_000];
 
-/// Messages of a conversation.
-pub const MESSAGES: [u64; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
+/// Messages of a conversation, before the measurement sends some, too.
+pub const MESSAGES: [u64; 6] = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
-/// Environments for each figure: the one in the middle is taken, since two differ by more than what is looked for.
-const ENVIRONMENTS: usize = 3;
+/// What a list is asked for: as many as there are everywhere, with the one row more that tells whether there is another page.
+const LIMIT: u64 = 9;
 
-/// `cases` over inboxes that grow.
+/// `cases` over inboxes of all [`GROUPS`], in each of which is one more conversation.
 pub async fn inboxes(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
-    let [sunyoung, ..] = DEMO_USERS;
-    let row = |sk: &str, number: u64| {
+    let row = |place: &Place, sk: &str, number: u64| {
         json!({
-            "pk": {"S": format!("GRP#{}", sunyoung.uuid)},
+            "pk": {"S": format!("GRP#{}", place.caller.uuid)},
             "sk": {"S": sk},
             "message_group_uuid": {"S": Uuid::from_u128(0x9209_0000_0000 + u128::from(number)).to_string()},
-            "message": {"S": "An old message that nobody has answered"},
+            "message": {"S": TEXT},
             "user_uuid": {"S": Uuid::from_u128(u128::from(number)).to_string()},
-            "user_display_name": {"S": "Somebody else"},
-            "user_handle": {"S": "somebody-else"},
+            "user_display_name": {"S": place.other.display_name},
+            "user_handle": {"S": place.other.handle},
         })
     };
-    grow(run, cases, &GROUPS, row).await
+    grow(run, cases, Of { numbers: 0, sizes: &GROUPS }, row).await
 }
 
-/// `cases` over a conversation that grows.
+/// `cases` over conversations of all [`MESSAGES`].
 pub async fn conversations(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
-    let [sunyoung, ..] = DEMO_USERS;
-    let row = |sk: &str, _: u64| {
+    let row = |place: &Place, sk: &str, _: u64| {
         json!({
-            "pk": {"S": format!("MSG#{GROUP}")},
+            "pk": {"S": format!("MSG#{}", place.group_uuid)},
             "sk": {"S": sk},
             "message_uuid": {"S": sk.rsplit('#').next()},
-            "message": {"S": "An old message that everybody has read"},
-            "user_uuid": {"S": sunyoung.uuid.to_string()},
-            "user_display_name": {"S": sunyoung.display_name},
-            "user_handle": {"S": sunyoung.handle},
+            "message": {"S": TEXT},
+            "user_uuid": {"S": place.caller.uuid.to_string()},
+            "user_display_name": {"S": place.caller.display_name},
+            "user_handle": {"S": place.caller.handle},
         })
     };
-    grow(run, cases, &MESSAGES, row).await
+    grow(run, cases, Of { numbers: 10, sizes: &MESSAGES }, row).await
+}
+
+/// What grows.
+struct Of {
+    /// Where the numbers of its users begin.
+    numbers: u32,
+    sizes: &'static [u64],
 }
 
 async fn grow(
     run: &Run,
     cases: &[Case],
-    sizes: &[u64],
-    row: impl Fn(&str, u64) -> Value,
+    of: Of,
+    row: impl Fn(&Place, &str, u64) -> Value,
 ) -> Result<Vec<Grown>> {
-    let begin: Timestamp = "2020-01-01T00:00:00.000000Z".parse()?;
-    let begin = chrono::DateTime::parse_from_rfc3339(&begin.to_string())?.to_utc();
-    let (mut there, mut grown) = (0, Vec::new());
-    for size in sizes.iter().filter(|size| **size <= run.effort.grown) {
-        for number in there..*size {
-            // Before everything that there is.
-            let time = begin + chrono::TimeDelta::seconds(i64::try_from(number)?);
-            let uuid = Random::system().uuid_v7(Clock::system().now());
-            let sk = format!("{}#{uuid}", time.format("%Y-%m-%dT%H:%M:%S%.6fZ"));
-            put(run.stage.database(), &row(&sk, number)).context("a row can't be put")?;
+    let sizes = of.sizes.iter().filter(|size| **size <= run.effort.grown);
+    let mut places = Vec::new();
+    for (number, size) in (of.numbers..).zip(sizes) {
+        let place = Place::open(&run.stage, number, *size).await?;
+        // The one that its users have begun is there.
+        for number in 1..*size {
+            put(run.stage.database(), &row(&place, &old_sort_key(number)?, number))
+                .context("a row can't be put")?;
         }
-        there = *size;
-        for case in cases {
-            let mut environments = Vec::new();
-            for _ in 0..ENVIRONMENTS {
-                environments.push(warm(run, case).await?);
-            }
-            environments.sort_by(|one, other| one.cpu_ms.total_cmp(&other.cpu_ms));
-            let warm = environments.swap_remove(ENVIRONMENTS / 2);
-            grown.push(Grown { size: *size, title: case.title(), warm });
-        }
+        places.push(place);
     }
+    let mut grown = Vec::new();
+    for case in cases {
+        let events = places.iter().map(|place| place.events(case)).collect::<Result<Vec<_>>>()?;
+        let costs = in_turns(run, case, &events).await?;
+        let rows = places.iter().zip(costs);
+        grown.extend(rows.map(|(place, cost)| Grown { size: place.size, title: case.title(), cost }));
+    }
+    grown.sort_by_key(|grown| grown.size);
     Ok(grown)
+}
+
+/// An inbox or a conversation of some size. (What its users are called is as long everywhere, as are their tokens.)
+struct Place {
+    size: u64,
+    caller: User,
+    other: User,
+    group_uuid: Uuid,
+    bearer: String,
+}
+
+impl Place {
+    /// Two users, and their first message.
+    async fn open(stage: &Stage, number: u32, size: u64) -> Result<Self> {
+        let (caller, bearer) = stage.sign_up(2 * number).await?;
+        let (other, _) = stage.sign_up(2 * number + 1).await?;
+        send(&stage.table, &caller, &other).await?;
+        let group_uuid = uuid_of_pair(caller.uuid, other.uuid);
+        Ok(Self { size, caller, other, group_uuid, bearer })
+    }
+
+    /// What `case` is asked here.
+    fn events(&self, case: &Case) -> Result<Events> {
+        let group_uuid = self.group_uuid.to_string();
+        if case.function == "stream-handler" {
+            let sample = sample("stream-handler/insert")?;
+            return Ok(Arc::new(move |_| {
+                let mut event = sample.clone();
+                set_message(&mut event["Records"][0], &group_uuid);
+                Bytes::from(event.to_string())
+            }));
+        }
+        let mut event = sample(match case.function {
+            "create-message" => "create-message/to-group",
+            "list-messages" => "list-messages/first-page",
+            _ => "list-message-groups/first-page",
+        })?;
+        event["headers"]["authorization"] = json!(self.bearer);
+        if case.function == "create-message" {
+            event["body"] = json!(json!({"message": TEXT, "message_group_uuid": group_uuid}).to_string());
+        } else {
+            event["rawQueryString"] = json!(format!("limit={LIMIT}"));
+            event["queryStringParameters"] = json!({"limit": LIMIT.to_string()});
+        }
+        if case.function == "list-messages" {
+            let path = format!("/api/messages/{group_uuid}");
+            event["rawPath"] = json!(path);
+            event["requestContext"]["http"]["path"] = json!(path);
+            event["pathParameters"] = json!({"message_group_uuid": group_uuid});
+        }
+        let event = Bytes::from(event.to_string());
+        Ok(Arc::new(move |_| event.clone()))
+    }
+}
+
+/// That of the row with this number, before all that are made today.
+fn old_sort_key(number: u64) -> Result<String> {
+    let begin: DateTime<Utc> = "2020-01-01T00:00:00Z".parse()?;
+    let time = begin + TimeDelta::seconds(i64::try_from(number)?);
+    let uuid = Random::system().uuid_v7(Clock::system().now());
+    Ok(format!("{}#{uuid}", time.format("%Y-%m-%dT%H:%M:%S%.6fZ")))
 }
 
 fn put(database: &Database, row: &Value) -> Result<()> {

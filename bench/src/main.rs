@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use bench::{
     batches, functions,
     functions::{Case, GET_ITEM, HELLO_WORLD},
@@ -91,6 +91,8 @@ async fn main() -> Result<()> {
     }
     let run = Run { stage: Stage::set().await?, binaries, trust: options.trust, effort };
     let cases = cases(options.only.as_deref())?;
+    let call =
+        cases.iter().find(|case| case.function == GET_ITEM).context("no call to hold others against")?;
     for case in &cases {
         say(&case.title());
         let is_function = case.variant.is_none();
@@ -113,7 +115,7 @@ async fn main() -> Result<()> {
             }
         }
         if wants(What::Warm) {
-            measured.warm = Some(measure::warm(&run, case).await?);
+            measured.warm = Some(measure::warm(&run, case, call).await?);
         }
         if wants(What::Memory) && is_function {
             measured.memory = Some(measure::memory(&run, case).await?);

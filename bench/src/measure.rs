@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    dynamodb::Units,
-    environment::Init,
+    dynamodb::{Count, Units},
+    environment::{Environment, Init},
     figures::{mb, median, ms, percentile},
     functions::Case,
     run::{MEMORY_OF_ONE_PROCESSOR, Run},
+    stage::Events,
 };
 
 /// Of a start, medians.
@@ -39,9 +41,9 @@ pub struct First {
     pub warm_ms: f64,
 }
 
-/// Of warm invocations with a whole processor.
+/// Of many invocations with a whole processor.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Warm {
+pub struct Cost {
     /// The middle one.
     pub p50_ms: f64,
     /// Of a hundred, the slowest but one.
@@ -50,8 +52,6 @@ pub struct Warm {
     pub cpu_ms: f64,
     /// Calls to DynamoDB, on average.
     pub calls: f64,
-    /// Calls of which each waited for the one before.
-    pub round_trips: f64,
     /// Read request units, on average.
     pub read_units: f64,
     /// Write request units, on average.
@@ -60,6 +60,18 @@ pub struct Warm {
     pub bytes_out: f64,
     /// Bytes from there.
     pub bytes_in: f64,
+}
+
+/// Of warm invocations.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Warm {
+    /// What they cost.
+    #[serde(flatten)]
+    pub cost: Cost,
+    /// Time of processors beyond that of as many times get-item as there are calls.
+    pub beyond_ms: f64,
+    /// Calls of which each waited for the one before.
+    pub round_trips: f64,
 }
 
 /// Of one environment after many invocations.
@@ -77,6 +89,12 @@ pub struct Memory {
 
 /// What warms an environment up.
 const WARM_UP: u64 = 50;
+
+/// Where the numbers of these invocations begin: an event is of one number, and no two are of the same.
+const WARM_UP_NUMBERS: u64 = 900_000_000;
+
+/// Where those begin that are measured.
+const WARM_NUMBERS: u64 = 1_000_000_000;
 
 /// What an answer of DynamoDB takes where round trips are counted: much more than anything else.
 const LATENCY: Duration = Duration::from_millis(25);
@@ -121,48 +139,110 @@ pub async fn firsts(run: &Run, case: &Case, memory: u32) -> Result<First> {
     Ok(First { memory, limited, wall_ms: median(&first), cpu_ms: median(&first_cpu), warm_ms: median(&warm) })
 }
 
-/// Warm invocations, one after the other.
-pub async fn warm(run: &Run, case: &Case) -> Result<Warm> {
-    let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
-    let mut number = 1_000_000_000;
-    let mut event = || {
-        number += 1;
-        (case.events)(number)
-    };
-    for _ in 0..WARM_UP {
-        environment.invoke(&event()).await?;
+/// Warm invocations, in turns with some of `call`, which makes one call and nothing else: what the machine does meanwhile
+/// happens to both, and is not in their difference.
+pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
+    const EACH: u32 = 20;
+    let mut environments = Vec::new();
+    for case in [call, case] {
+        let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
+        for number in 0..WARM_UP {
+            environment.invoke(&(case.events)(WARM_UP_NUMBERS + number)).await?;
+        }
+        environments.push(environment);
     }
-    let before = run.stage.dynamodb.count();
-    let (mut walls, mut cpu) = (Vec::new(), Vec::new());
-    for _ in 0..run.effort.warm {
-        let invocation = environment.invoke(&event()).await?;
-        walls.push(ms(invocation.wall));
-        cpu.push(ms(invocation.cpu));
+    let [call_environment, environment] = &mut environments[..] else { bail!("two environments") };
+    let mut numbers = WARM_NUMBERS..;
+    let (mut all, mut pairs) = (Sample::default(), Vec::new());
+    for _ in 0..run.effort.warm.div_ceil(EACH) {
+        let (mut calls, mut own) = (Sample::default(), Sample::default());
+        for number in numbers.by_ref().take(EACH as usize) {
+            calls.add(run, call_environment, &(call.events)(number)).await?;
+        }
+        for number in numbers.by_ref().take(EACH as usize) {
+            own.add(run, environment, &(case.events)(number)).await?;
+        }
+        pairs.push((median(&calls.cpu), median(&own.cpu)));
+        all.append(own);
     }
-    let count = run.stage.dynamodb.count().since(before);
-    let number_of = f64::from(run.effort.warm);
-    let average = |sum: u64| count_of(sum) / number_of;
+    let cost = all.cost();
+    let beyond = pairs.iter().map(|(call, own)| own - cost.calls * call).collect::<Vec<_>>();
 
     run.stage.dynamodb.set_latency(LATENCY);
-    let mut slow = Vec::new();
-    for _ in 0..7 {
-        slow.push(ms(environment.invoke(&event()).await?.wall));
+    let mut slow = Sample::default();
+    for number in numbers.take(7) {
+        slow.add(run, environment, &(case.events)(number)).await?;
     }
     run.stage.dynamodb.set_latency(Duration::ZERO);
+    for environment in environments {
+        environment.stop().await?;
+    }
+    // (Without the sign of a zero that was less before.)
+    let round_trips = ((median(&slow.walls) - cost.p50_ms) / ms(LATENCY)).round().abs();
+    Ok(Warm { cost, beyond_ms: median(&beyond), round_trips })
+}
+
+/// Warm invocations of one environment with each of `events` in turn: what each costs.
+pub async fn in_turns(run: &Run, case: &Case, events: &[Events]) -> Result<Vec<Cost>> {
+    let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
+    for number in 0..WARM_UP {
+        for events in events {
+            environment.invoke(&events(WARM_UP_NUMBERS + number)).await?;
+        }
+    }
+    let mut samples = events.iter().map(|events| (events, Sample::default())).collect::<Vec<_>>();
+    for number in 0..run.effort.warm {
+        for (events, sample) in &mut samples {
+            sample.add(run, &mut environment, &events(WARM_NUMBERS + u64::from(number))).await?;
+        }
+        // Nobody always comes after the same one.
+        samples.rotate_left(1);
+    }
     environment.stop().await?;
-    let Units { read, write } = count.units;
-    Ok(Warm {
-        p50_ms: median(&walls),
-        p99_ms: percentile(&walls, 99),
-        cpu_ms: median(&cpu),
-        calls: average(count.calls),
-        // (Without the sign of a zero that was less before.)
-        round_trips: ((median(&slow) - median(&walls)) / ms(LATENCY)).round().abs(),
-        read_units: read / number_of,
-        write_units: write / number_of,
-        bytes_out: average(count.received),
-        bytes_in: average(count.sent),
-    })
+    let turns = run.effort.warm as usize % samples.len().max(1);
+    samples.rotate_right(turns);
+    Ok(samples.iter().map(|(_, sample)| sample.cost()).collect())
+}
+
+/// Invocations, and what they have cost.
+#[derive(Default)]
+struct Sample {
+    walls: Vec<f64>,
+    cpu: Vec<f64>,
+    count: Count,
+}
+
+impl Sample {
+    async fn add(&mut self, run: &Run, environment: &mut Environment, event: &Bytes) -> Result<()> {
+        let before = run.stage.dynamodb.count();
+        let invocation = environment.invoke(event).await?;
+        self.count = self.count.and(run.stage.dynamodb.count().since(before));
+        self.walls.push(ms(invocation.wall));
+        self.cpu.push(ms(invocation.cpu));
+        Ok(())
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.walls.append(&mut other.walls);
+        self.cpu.append(&mut other.cpu);
+        self.count = self.count.and(other.count);
+    }
+
+    fn cost(&self) -> Cost {
+        let number = count_of(self.walls.len() as u64);
+        let average = |sum: u64| count_of(sum) / number;
+        let Units { read, write } = self.count.units;
+        Cost {
+            p50_ms: median(&self.walls),
+            p99_ms: percentile(&self.walls, 99),
+            cpu_ms: median(&self.cpu),
+            calls: average(self.count.calls),
+            read_units: read / number,
+            write_units: write / number,
+            bytes_out: average(self.count.received),
+            bytes_in: average(self.count.sent),
+        }
+    }
 }
 
 /// Memory after many invocations of one environment.

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::{
     batches::Batch,
-    functions::{Budget, GET_ITEM},
+    functions::Budget,
     growth::Grown,
-    measure::{First, Memory, Start, Warm, count_of},
+    measure::{Cost, First, Memory, Start, Warm, count_of},
     plot::{self, Axes, Line},
     run::Trust,
     self_invocations::SelfInvocations,
@@ -102,14 +102,6 @@ impl Report {
         self.functions.iter().find_map(|function| Some(function.start?.cpu_ms))
     }
 
-    /// What one call costs, and nothing else.
-    pub(crate) fn call_cpu_ms(&self) -> Option<f64> {
-        self.functions
-            .iter()
-            .find(|function| function.title == GET_ITEM)
-            .and_then(|function| Some(function.warm?.cpu_ms))
-    }
-
     fn write_targets(&self, out: &mut String) -> Result<()> {
         writeln!(out, "| what | aim | measured, at worst | met |\n|---|---|---|---|")?;
         for Target { what, aim, measured, is_met } in self.targets() {
@@ -163,24 +155,23 @@ impl Report {
                     |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|";
         let rows = self.functions.iter().filter_map(|function| {
             let warm = function.warm?;
-            let beyond = self.call_cpu_ms().map_or(0.0, |call| warm.cpu_ms - warm.calls * call);
+            let Warm { cost, beyond_ms, round_trips } = warm;
             let kept = match function.budget {
                 None => "",
                 Some(budget) if keeps(&warm, budget) => "yes",
                 Some(_) => "**no**",
             };
             Some(format!(
-                "| {} | {:.2} | {:.2} | {:.3} | {beyond:.3} | {:.1} | {:.0} | {:.1} | {:.1} | {:.0} | {:.0} | {kept} |",
+                "| {} | {:.2} | {:.2} | {:.3} | {beyond_ms:.3} | {:.1} | {round_trips:.0} | {:.1} | {:.1} | {:.0} | {:.0} | {kept} |",
                 function.title,
-                warm.p50_ms,
-                warm.p99_ms,
-                warm.cpu_ms,
-                warm.calls,
-                warm.round_trips,
-                warm.read_units,
-                warm.write_units,
-                warm.bytes_out,
-                warm.bytes_in
+                cost.p50_ms,
+                cost.p99_ms,
+                cost.cpu_ms,
+                cost.calls,
+                cost.read_units,
+                cost.write_units,
+                cost.bytes_out,
+                cost.bytes_in
             ))
         });
         write_table(out, head, rows)
@@ -271,8 +262,8 @@ impl Report {
 /// Whether an invocation costs exactly what it may.
 pub(crate) fn keeps(warm: &Warm, budget: Budget) -> bool {
     let is = |measured: f64, allowed: f64| (measured - allowed).abs() < 0.05;
-    is(warm.read_units, budget.read)
-        && is(warm.write_units, budget.write)
+    is(warm.cost.read_units, budget.read)
+        && is(warm.cost.write_units, budget.write)
         && is(warm.round_trips, f64::from(budget.round_trips))
 }
 
@@ -281,7 +272,7 @@ fn plot_lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) ->
 }
 
 fn by_title(grown: &[Grown]) -> Vec<Line> {
-    by_name(grown.iter().map(|Grown { size, title, warm }| (title.as_str(), (count_of(*size), warm.cpu_ms))))
+    by_name(grown.iter().map(|Grown { size, title, cost }| (title.as_str(), (count_of(*size), cost.cpu_ms))))
 }
 
 /// A line for each name, of its points.
@@ -300,10 +291,10 @@ fn write_grown(out: &mut String, what: &str, grown: &[Grown]) -> Result<()> {
     let head = format!(
         "| {what} | asked | p50, ms | CPU, ms | RRU | WRU | bytes in |\n|--:|---|--:|--:|--:|--:|--:|"
     );
-    let rows = grown.iter().map(|Grown { size, title, warm }| {
+    let rows = grown.iter().map(|Grown { size, title, cost }| {
+        let Cost { p50_ms, cpu_ms, read_units, write_units, bytes_in, .. } = cost;
         format!(
-            "| {size} | {title} | {:.2} | {:.3} | {:.1} | {:.1} | {:.0} |",
-            warm.p50_ms, warm.cpu_ms, warm.read_units, warm.write_units, warm.bytes_in
+            "| {size} | {title} | {p50_ms:.2} | {cpu_ms:.3} | {read_units:.1} | {write_units:.1} | {bytes_in:.0} |"
         )
     });
     write_table(out, &head, rows)

@@ -11,20 +11,28 @@ use cruddur::{
     clock::Clock,
     dynamodb::{CallLimits, Table, client},
     message::create::{NewMessage, Target, create},
-    postgres::Postgres as Users,
+    postgres::{DatabaseServer, Postgres as Users},
     random::Random,
     user::User,
 };
 use dynoxide::Database;
 use http::Response;
 use http_body_util::Full;
-use local::engines;
+use jsonwebtoken::jwk::JwkSet;
+use local::{
+    engines,
+    issuer::{Issuer, SigningKey},
+};
 use seed::demo::{DEMO_USERS, ensure_users};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::{dynamodb::DynamoDb, http_server::HttpServer, postgres::Postgres, run::Trust, tls::Tls};
+
+/// Who issues tokens, the sample events' among them.
+pub const ISSUER: &str = "http://127.0.0.1:4567/local/issuer";
 
 /// The table's name.
 pub const TABLE: &str = "cruddur-messages";
@@ -33,7 +41,7 @@ pub const TABLE: &str = "cruddur-messages";
 pub const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
 
 /// A text with which a row of a message has about 380 bytes, and that of an inbox 350.
-const TEXT: &str =
+pub const TEXT: &str =
     "Have you seen the new stream handler? It moves both rows at once, and it writes not a single one twice.";
 
 /// Rows that the lists have: one more than a page.
@@ -48,6 +56,7 @@ pub struct Stage {
     /// The table without anything in between.
     pub table: Table,
     engine: engines::dynamodb::DynamoDb,
+    issuer: Issuer,
     key_set: HttpServer,
     folder: TempDir,
 }
@@ -63,9 +72,10 @@ impl Stage {
         let table = Table::new(client(&sdk(engine.endpoint_url()), CallLimits::ADMIN), TABLE);
         schema::message_table::ensure(table.client(), TABLE).await?;
         without_stream(engine.database())?;
-        let key_set = serve_key_set(tls).await?;
-        let stage = Self { dynamodb, postgres, table, engine, key_set, folder };
-        stage.sign_up().await?;
+        let issuer = Issuer::new(ISSUER, SigningKey::generate()?, Clock::system(), Random::system());
+        let key_set = serve_key_set(tls, &issuer).await?;
+        let stage = Self { dynamodb, postgres, table, engine, issuer, key_set, folder };
+        stage.make_users().await?;
         stage.converse().await?;
         Ok(stage)
     }
@@ -100,15 +110,15 @@ impl Stage {
             ("DATABASE_URL", self.postgres.url(&file(Trust::Authority))),
             ("AWS_COGNITO_USER_POOL_ID", "local_cruddur".to_owned()),
             ("AWS_COGNITO_USER_POOL_CLIENT_ID", "cruddur-local-client".to_owned()),
-            ("COGNITO_ISSUER", "http://127.0.0.1:4567/local/issuer".to_owned()),
+            ("COGNITO_ISSUER", ISSUER.to_owned()),
             ("COGNITO_JWKS", format!("https://{}/jwks.json", self.key_set.address())),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
     }
 
-    async fn sign_up(&self) -> Result<()> {
-        let server: cruddur::postgres::DatabaseServer = self.postgres.engine_url().parse()?;
+    async fn make_users(&self) -> Result<()> {
+        let server = self.database_server()?;
         let (mut client, connection) = server.connect().await?;
         let driver = tokio::spawn(connection);
         schema::migrations::run(&mut client).await?;
@@ -116,6 +126,31 @@ impl Stage {
         driver.await??;
         ensure_users(&Users::new(server, false)).await?;
         Ok(())
+    }
+
+    fn database_server(&self) -> Result<DatabaseServer> {
+        Ok(self.postgres.engine_url().parse()?)
+    }
+
+    /// A user beside those of the demo, and what is in the header `Authorization` of the user's requests, for an hour from now.
+    pub async fn sign_up(&self, number: u32) -> Result<(User, String)> {
+        let user = User {
+            uuid: Uuid::from_u128(0x519e_d000_0000 + u128::from(number)),
+            handle: format!("signed-up-{number:02}"),
+            display_name: format!("Signed Up No. {number:02}"),
+        };
+        let (email, subject) = (format!("{}@example.com", user.handle), user.uuid.to_string());
+        let parameters = [
+            (&user.uuid as _, Type::UUID),
+            (&user.handle as _, Type::TEXT),
+            (&user.display_name as _, Type::TEXT),
+            (&email as _, Type::TEXT),
+            (&subject as _, Type::TEXT),
+        ];
+        let statement = include_str!("../../sql/users/create_demo.sql");
+        Users::new(self.database_server()?, false).query(statement, &parameters).await?;
+        let token = self.issuer.access_token(&subject, &user.handle)?;
+        Ok((user, format!("Bearer {token}")))
     }
 
     async fn converse(&self) -> Result<()> {
@@ -183,9 +218,11 @@ pub fn key_set() -> Result<Vec<u8>> {
     Ok(fs::read(repository().join("events/key-set.json"))?)
 }
 
-/// The key set of the sample events behind TLS.
-async fn serve_key_set(tls: Tls) -> Result<HttpServer> {
-    let key_set = Bytes::from(key_set()?);
+/// The key set of the sample events and of `issuer` behind TLS.
+async fn serve_key_set(tls: Tls, issuer: &Issuer) -> Result<HttpServer> {
+    let mut both = issuer.key_set();
+    both.keys.extend(serde_json::from_slice::<JwkSet>(&key_set()?)?.keys);
+    let key_set = Bytes::from(serde_json::to_vec(&both)?);
     let accept = move |stream| {
         let tls = tls.clone();
         async move { tls.accept(stream).await }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     figures::{median, ms},
-    stage::{key_set, sample},
+    stage::{ISSUER, key_set, sample},
 };
 
 /// Milliseconds of one verification: the median of `rounds` averages. (In this process and on one thread: it waits for nothing,
@@ -24,7 +24,7 @@ pub async fn verification(rounds: u32) -> Result<f64> {
     headers.insert(header::AUTHORIZATION, HeaderValue::from_str(bearer)?);
     let key_set = String::from_utf8(key_set()?)?;
     let config = TokenConfig {
-        issuer: "http://127.0.0.1:4567/local/issuer".to_owned(),
+        issuer: ISSUER.to_owned(),
         client_ids: vec!["cruddur-local-client".to_owned()],
         key_set: Some(key_set.clone()),
     };
