@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{process::Process, run::Trust, runtime_api::RuntimeApi, stage::Stage};
+use crate::{process::Process, run::Run, runtime_api::RuntimeApi};
 
 /// A running environment, ready for an event.
 pub struct Environment {
@@ -39,11 +39,11 @@ pub struct Invocation {
 
 impl Environment {
     /// Starts `binary` as the function `name`, with a whole processor.
-    pub async fn start(stage: &Stage, binary: &Path, name: &str, memory: u32, trust: Trust) -> Result<Self> {
+    pub async fn start(run: &Run, binary: &Path, name: &str, memory: u32) -> Result<Self> {
         let mut api = RuntimeApi::start().await?;
-        let variables = stage.environment(name, api.address(), memory, trust);
+        let variables = run.stage.environment(name, api.address(), memory, run.trust);
         let begin = Instant::now();
-        let process = Process::start(binary, &variables)?;
+        let process = Process::start(binary, &variables, &run.processors)?;
         let ready = api.ready().await.with_context(|| format!("{name} does not start"))?;
         let init = Init { wall: ready - begin, cpu: process.cpu_time()?, memory: process.memory()?.0 };
         Ok(Self { process, api, init })

@@ -12,6 +12,7 @@ use bench::{
     batches, functions,
     functions::{Case, GET_ITEM, HELLO_WORLD},
     growth, measure,
+    process::Processors,
     report::{Measured, Report},
     run::{Effort, MEMORY_OF_ONE_PROCESSOR, Run, Trust},
     self_invocations::self_invocations,
@@ -89,7 +90,13 @@ async fn main() -> Result<()> {
     if wants(What::Tokens) {
         report.token_ms = Some(tokens::verification(effort.tokens).await?);
     }
-    let run = Run { stage: Stage::set().await?, binaries, trust: options.trust, effort };
+    let run = Run {
+        processors: Processors::share_out()?,
+        stage: Stage::set().await?,
+        binaries,
+        trust: options.trust,
+        effort,
+    };
     let cases = cases(options.only.as_deref())?;
     let call =
         cases.iter().find(|case| case.function == GET_ITEM).context("no call to hold others against")?;
@@ -140,7 +147,9 @@ async fn main() -> Result<()> {
         let over_conversations = named(&["list-messages", "create-message", "stream-handler"]);
         report.conversations = growth::conversations(&run, &over_conversations).await?;
     }
-    run.stage.strike().await?;
+    let Run { stage, processors, .. } = run;
+    stage.strike().await?;
+    drop(processors);
     if wants(What::SelfInvocations) {
         say("self-invocations");
         report.self_invocations = self_invocations().await?;

@@ -1,16 +1,23 @@
 //! One execution environment: a process, its share of the processor, and what it has used of it.
 
 use std::{
-    fs, io,
+    fs, hint, io,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 use rustix::{
-    process::{Pid, Signal, kill_process},
-    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+    io::Errno,
+    process::{Pid, Signal, kill_process, setpriority_process},
+    thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity},
 };
 use tokio::process::{Child, Command};
 
@@ -39,8 +46,8 @@ enum Quota {
 }
 
 impl Process {
-    /// Starts `binary` with nothing in its environment but `variables`.
-    pub fn start(binary: &Path, variables: &[(String, String)]) -> Result<Self> {
+    /// Starts `binary` on its own processor, with nothing in its environment but `variables`.
+    pub fn start(binary: &Path, variables: &[(String, String)], processors: &Processors) -> Result<Self> {
         let child = Command::new(binary)
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (name, value)))
@@ -52,7 +59,7 @@ impl Process {
             .spawn()
             .with_context(|| format!("{} can't be started", binary.display()))?;
         let pid = child.id().context("it has ended at once")?;
-        keep_to_one_processor(pid)?;
+        sched_setaffinity(Some(pid_of(pid)?), &processors.function)?;
         Ok(Self { child, pid, group: None })
     }
 
@@ -103,15 +110,74 @@ impl Process {
     }
 }
 
-/// Keeps a process on one processor, the last that there is: a share of one is what a function has, up to
-/// [`MEMORY_OF_ONE_PROCESSOR`]. (The kernel hands shares out to each processor by itself: what is not used up on one would be
-/// lost when a process goes to another.)
-fn keep_to_one_processor(pid: u32) -> Result<()> {
-    let all = sched_getaffinity(None)?;
-    let mut one = CpuSet::new();
-    if let Some(last) = (0..CpuSet::MAX_CPU).rev().find(|number| all.is_set(*number)) {
-        one.set(last);
-        sched_setaffinity(Some(pid_of(pid)?), &one)?;
+/// Which processors are whose: the last is the functions', all others are for what is around them. So a function finds in the
+/// caches what it has left there, as in Lambda, where nothing else is on its processor. And it stays on that one: the kernel
+/// hands shares of processors out to each by itself, and what is not used up on one would be lost when a process goes to
+/// another.
+///
+/// The functions' processor is kept awake: one that sleeps while a function waits is colder afterwards the longer it has slept
+/// (on a virtual machine, where others are let onto it, by as much again as a small invocation takes).
+pub struct Processors {
+    all: CpuSet,
+    function: CpuSet,
+    over: Arc<AtomicBool>,
+}
+
+impl Processors {
+    /// Shares them out. As long as the value lives, this process keeps to its own. (Where there is one alone, it is
+    /// everybody's.)
+    pub fn share_out() -> Result<Self> {
+        let all = sched_getaffinity(None)?;
+        let (mut function, mut own) = (CpuSet::new(), all);
+        if let Some(last) = (0..CpuSet::MAX_CPU).rev().find(|number| all.is_set(*number)) {
+            function.set(last);
+            own.unset(last);
+        }
+        let processors = Self { all, function, over: Arc::default() };
+        if own.count() > 0 {
+            keep_own_threads_to(&own)?;
+            processors.keep_awake()?;
+        }
+        Ok(processors)
+    }
+
+    /// Something to do on the functions' processor, for when there is nothing else.
+    fn keep_awake(&self) -> Result<()> {
+        let (over, function) = (Arc::clone(&self.over), self.function);
+        let (ready, is_ready) = mpsc::channel();
+        thread::spawn(move || {
+            let thread = Some(gettid());
+            let is_placed =
+                sched_setaffinity(thread, &function).and(setpriority_process(thread, LEAST_PRIORITY));
+            let _ = ready.send(is_placed);
+            while is_placed.is_ok() && !over.load(Ordering::Relaxed) {
+                hint::spin_loop();
+            }
+        });
+        Ok(is_ready.recv()??)
+    }
+}
+
+impl Drop for Processors {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // What comes after would be slower, and no worse.
+        let _ = keep_own_threads_to(&self.all);
+    }
+}
+
+/// Of a thread that runs when no other wants to.
+const LEAST_PRIORITY: i32 = 19;
+
+/// (Threads that are started later keep to what the one that starts them does.)
+fn keep_own_threads_to(processors: &CpuSet) -> Result<()> {
+    for task in fs::read_dir("/proc/self/task")? {
+        let thread = task?.file_name().to_string_lossy().parse()?;
+        match sched_setaffinity(Some(pid_of(thread)?), processors) {
+            // One that has ended just now.
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }
@@ -175,7 +241,7 @@ impl Drop for Process {
         // A group can go when nothing is in it.
         let _ = self.child.start_kill();
         while self.group.is_some() && matches!(self.child.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1));
         }
         if let Some(group) = &self.group {
             let _ = fs::remove_dir(&group.folder);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::{environment::Environment, functions::Case, stage::Stage};
+use crate::{environment::Environment, functions::Case, process::Processors, stage::Stage};
 
 /// The memory size at which a function has one whole processor, in MB. (AWS Lambda, "Configure Lambda function memory".)
 pub const MEMORY_OF_ONE_PROCESSOR: u32 = 1_769;
@@ -15,6 +15,8 @@ pub const MEMORY_OF_ONE_PROCESSOR: u32 = 1_769;
 pub struct Run {
     /// What is around the functions.
     pub stage: Stage,
+    /// Whose the processors are.
+    pub processors: Processors,
     /// Where the binaries are.
     pub binaries: PathBuf,
     /// Whom the functions trust.
@@ -83,7 +85,6 @@ impl Effort {
 impl Run {
     /// A new environment of `case`, as it is with so much `memory`, in MB.
     pub async fn start(&self, case: &Case, memory: u32) -> Result<Environment> {
-        let binary = case.binary(&self.binaries);
-        Environment::start(&self.stage, &binary, case.function, memory, self.trust).await
+        Environment::start(self, &case.binary(&self.binaries), case.function, memory).await
     }
 }
