@@ -98,8 +98,9 @@ async fn main() -> Result<()> {
         effort,
     };
     let cases = cases(options.only.as_deref())?;
-    let call =
-        cases.iter().find(|case| case.function == GET_ITEM).context("no call to hold others against")?;
+    let reference =
+        |function| cases.iter().find(|case| case.function == function).context("a reference is missing");
+    let (least, call) = (reference(HELLO_WORLD)?, reference(GET_ITEM)?);
     for case in &cases {
         say(&case.title());
         let is_function = case.variant.is_none();
@@ -114,7 +115,7 @@ async fn main() -> Result<()> {
         };
         if wants(What::Start) && is_function {
             measured.size = Some(size(&case.binary(&run.binaries), case.function)?);
-            measured.start = Some(measure::starts(&run, case).await?);
+            measured.start = Some(measure::starts(&run, case, least).await?);
         }
         if wants(What::First) {
             for memory in MEMORY {

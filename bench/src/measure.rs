@@ -22,6 +22,8 @@ pub struct Start {
     pub wall_ms: f64,
     /// Time of processors until then.
     pub cpu_ms: f64,
+    /// … as many times that of hello-world.
+    pub times_the_least: f64,
     /// Resident memory then.
     pub memory_mb: f64,
 }
@@ -99,18 +101,23 @@ const WARM_NUMBERS: u64 = 1_000_000_000;
 /// What an answer of DynamoDB takes where round trips are counted: much more than anything else.
 const LATENCY: Duration = Duration::from_millis(25);
 
-/// Starts, one after the other.
-pub async fn starts(run: &Run, case: &Case) -> Result<Start> {
-    let mut inits = Vec::new();
+/// Starts, in turns with some of `least`, which does nothing.
+pub async fn starts(run: &Run, case: &Case, least: &Case) -> Result<Start> {
+    let (mut inits, mut least_cpu) = (Vec::new(), Vec::new());
     for _ in 0..run.effort.starts {
+        let environment = run.start(least, MEMORY_OF_ONE_PROCESSOR).await?;
+        least_cpu.push(ms(environment.init.cpu));
+        environment.stop().await?;
         let environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
         inits.push(environment.init);
         environment.stop().await?;
     }
     let middle = |of: fn(&Init) -> f64| median(&inits.iter().map(of).collect::<Vec<_>>());
+    let cpu_ms = middle(|init| ms(init.cpu));
     Ok(Start {
         wall_ms: middle(|init| ms(init.wall)),
-        cpu_ms: middle(|init| ms(init.cpu)),
+        cpu_ms,
+        times_the_least: cpu_ms / median(&least_cpu),
         memory_mb: middle(|init| mb(init.memory)),
     })
 }

@@ -42,8 +42,7 @@ impl Report {
             0.0,
             broken,
         );
-        let hello = self.hello_cpu_ms();
-        let starts = self.of_functions(|function| Some(function.start?.cpu_ms / hello?));
+        let starts = self.of_functions(|function| Some(function.start?.times_the_least));
         aim("CPU until the first event / hello-world's", "at most 6", 6.0, starts);
         let firsts = self.of_functions(|function| {
             let least = function.firsts.first()?;

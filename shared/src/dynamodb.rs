@@ -2,11 +2,13 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
+};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::{
     Client,
-    config::http::HttpResponse,
+    config::{StalledStreamProtectionConfig, http::HttpResponse},
     error::{ProvideErrorMetadata, SdkError},
     operation::{
         put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError,
@@ -15,7 +17,13 @@ use aws_sdk_dynamodb::{
         AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     },
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{
+        DeserializeOwned,
+        value::{self, MapDeserializer},
+    },
+};
 use serde_dynamo::aws_sdk_dynamodb_1 as convert;
 use uuid::Uuid;
 
@@ -68,6 +76,8 @@ fn sdk_config(lookup: impl Lookup) -> Result<SdkConfig, ConfigError> {
         .http_client(https::client(Authorities::of_dynamodb(&region, url.is_some(), lookup)))
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        // They are the same as long as the environment lives: there is nothing to look up.
+        .identity_cache(IdentityCache::no_cache())
         .use_fips(fips)
         .use_dual_stack(dual_stack);
     Ok(match url {
@@ -97,7 +107,11 @@ fn config(sdk: &SdkConfig, limits: CallLimits) -> aws_sdk_dynamodb::config::Buil
     let retries = RetryConfig::standard()
         .with_max_attempts(limits.attempts)
         .with_initial_backoff(CallLimits::FIRST_BACKOFF);
-    aws_sdk_dynamodb::config::Builder::from(sdk).timeout_config(timeouts).retry_config(retries)
+    aws_sdk_dynamodb::config::Builder::from(sdk)
+        .timeout_config(timeouts)
+        .retry_config(retries)
+        // An attempt's limit goes on until its answer is read: no stream can stall longer.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
 /// The table, and a client to reach it with. Cheap to clone.
@@ -409,6 +423,17 @@ pub fn sort_key(item: &Item) -> Option<&str> {
 /// A row of ours out of an item.
 pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     convert::from_item(item).map_err(Error::internal)
+}
+
+/// A row of ours with nothing but texts out of an item. (`serde_dynamo` turns the whole item into one of its own first, which costs
+/// as much as to read it: for the rows of a page.)
+pub(crate) fn from_texts<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+    let texts = item.into_iter().map(|(name, value)| match value {
+        AttributeValue::S(text) => Ok((name, text)),
+        _ => Err(Error::internal(format!("{name} is not a text"))),
+    });
+    let texts = texts.collect::<Result<Vec<_>, _>>()?;
+    T::deserialize(MapDeserializer::<_, value::Error>::new(texts.into_iter())).map_err(Error::internal)
 }
 
 /// What became of a write that was not acknowledged.

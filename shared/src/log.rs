@@ -2,14 +2,13 @@
 //! no message text, no tokens, no names.
 
 use std::{
-    fmt::{self, Write as _},
-    io,
+    fmt, io,
     panic::PanicHookInfo,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -97,7 +96,7 @@ where
         if let Some(root) = context.event_scope().and_then(|scope| scope.from_root().next())
             && let Some(fields) = root.extensions().get::<FormattedFields<N>>()
         {
-            line.put_members_of(fields);
+            put_members(&mut line.text, fields.as_bytes());
         }
         event.record(&mut line);
         let Line { mut text, mut metrics } = line;
@@ -105,30 +104,30 @@ where
             metrics.add(Metric::ColdStarts, 1.0);
         }
         if !metrics.is_empty() {
-            put_members(
-                &mut text,
-                &match &self.function {
-                    Some(function) => to_json(&metrics.embedded(function, now)),
-                    None => to_json(&metrics),
-                },
-            );
+            let mut object = Vec::new();
+            match &self.function {
+                Some(function) => write_json(&mut object, &metrics.embedded(function, now)),
+                None => write_json(&mut object, &metrics),
+            }
+            put_members(&mut text, &object);
         }
-        text.push('}');
-        writeln!(writer, "{text}")
+        text.push(b'}');
+        writeln!(writer, "{}", str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
 /// A line that is being written: a JSON object whose end is missing.
 struct Line {
-    text: String,
+    text: Vec<u8>,
     metrics: Measured,
 }
 
 impl Line {
     fn new(now: DateTime<Utc>, metadata: &Metadata<'_>) -> Self {
-        let mut line = Self { text: String::with_capacity(512), metrics: Measured::default() };
-        line.text.push('{');
-        let _ = write!(line.text, r#""timestamp":"{}","level":"{}""#, Timestamp::new(now), metadata.level());
+        let mut line = Self { text: Vec::with_capacity(1_024), metrics: Measured::default() };
+        line.text.extend_from_slice(br#"{"timestamp":"#);
+        write_json(&mut line.text, &Timestamp::new(now));
+        line.put("level", metadata.level().as_str());
         if metadata.target() != invocation::TARGET {
             line.put("target", metadata.target());
         }
@@ -136,11 +135,10 @@ impl Line {
     }
 
     fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
-        let _ = write!(self.text, ",{}:{}", to_json(name), to_json(value));
-    }
-
-    fn put_members_of(&mut self, object: &str) {
-        put_members(&mut self.text, object);
+        self.text.push(b',');
+        write_json(&mut self.text, name);
+        self.text.push(b':');
+        write_json(&mut self.text, value);
     }
 }
 
@@ -166,28 +164,40 @@ impl Visit for Line {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = format!("{value:?}");
         // No field of an event is an object: the metrics come as their text.
         if field.name() == "metrics"
-            && let Ok(metrics) = text.parse()
+            && let Ok(metrics) = format!("{value:?}").parse()
         {
             self.metrics = metrics;
         } else {
-            self.put(field.name(), &text);
+            self.put(field.name(), &Text(value));
         }
     }
 }
 
-/// Adds the members of `object`, the text of a JSON object, to the object whose text begins with `text`.
-fn put_members(text: &mut String, object: &str) {
-    let members = object.strip_prefix('{').and_then(|object| object.strip_suffix('}'));
-    if let Some(members) = members.filter(|members| !members.is_empty()) {
-        text.push(',');
-        text.push_str(members);
+/// A value as the text that it prints.
+struct Text<'a>(&'a dyn fmt::Debug);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:?}", self.0))
     }
 }
 
-/// Nothing that is logged can fail to be written: there are no maps with odd keys among it.
-fn to_json(value: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+/// Adds the members of `object`, the text of a JSON object, to the object whose text begins with `text`.
+fn put_members(text: &mut Vec<u8>, object: &[u8]) {
+    let members = object.strip_prefix(b"{").and_then(|object| object.strip_suffix(b"}"));
+    if let Some(members) = members.filter(|members| !members.is_empty()) {
+        text.push(b',');
+        text.extend_from_slice(members);
+    }
+}
+
+/// Nothing that is logged can fail to be written: there are no maps with odd keys among it. (What did would be `null`.)
+fn write_json(text: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    let length = text.len();
+    if serde_json::to_writer(&mut *text, value).is_err() {
+        text.truncate(length);
+        text.extend_from_slice(b"null");
+    }
 }

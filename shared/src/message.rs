@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    dynamodb::{Item, Newest, Table, from_item},
+    dynamodb::{Item, Newest, Table, from_texts},
     error::Error,
     message_group::Membership,
     page::{Cursor, Page, PageRequest},
@@ -151,7 +151,7 @@ pub async fn list(
     if !membership?.is_some_and(|membership| membership.has(caller)) {
         return Err(Error::MessageGroupNotFound);
     }
-    let rows = rows?.into_iter().map(from_item).collect::<Result<Vec<ListedMessage>, _>>()?;
+    let rows = rows?.into_iter().map(from_texts).collect::<Result<Vec<ListedMessage>, _>>()?;
     let page = Page::of(rows, limit, |row| row.sk);
     Ok(Page { items: page.items.into_iter().rev().map(Message::from).collect(), next: page.next })
 }

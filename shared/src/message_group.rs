@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
 use crate::{
-    dynamodb::{Newest, Table, from_item, sort_key},
+    dynamodb::{Newest, Table, from_texts, sort_key},
     error::Error,
     message::MessageText,
     page::{Cursor, Page, PageRequest},
@@ -144,7 +144,7 @@ async fn newest_rows(
     wanted: usize,
 ) -> Result<Vec<ListedGroup>, Error> {
     let attributes = Some(ListedGroup::ATTRIBUTES);
-    let (mut rows, mut left_out, mut limit) = (Vec::new(), 0_usize, wanted);
+    let (mut rows, mut left_out, mut limit) = (Vec::with_capacity(wanted), 0_usize, wanted);
     loop {
         let items = table.newest(Newest { pk: partition_key(user), before, limit, attributes }).await?;
         let all_are_read = items.len() < limit;
@@ -152,7 +152,7 @@ async fn newest_rows(
         for item in items {
             // Theirs stand at a time alone.
             if sort_key(&item).is_some_and(|sort_key| sort_key.contains('#')) {
-                rows.push(from_item::<ListedGroup>(item)?);
+                rows.push(from_texts::<ListedGroup>(item)?);
             } else {
                 left_out += 1;
             }
@@ -222,7 +222,7 @@ pub async fn list(table: &Table, caller: Uuid, request: PageRequest) -> Result<P
     let limit = usize::from(request.limit.get());
     let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
     let page = Page::of(newest_rows(table, caller, before, limit + 1).await?, limit, |row| row.sk);
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::with_capacity(page.items.len());
     let groups =
         page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid)).map(MessageGroup::from);
     Ok(Page { items: groups.collect(), next: page.next })

@@ -151,11 +151,11 @@ impl Measured {
     /// The members that make a log line, written at `now`, a carrier of these metrics: the metrics themselves,
     /// the dimension, and `_aws`, which tells CloudWatch where to look.
     #[must_use]
-    pub fn embedded(&self, function: &str, now: DateTime<Utc>) -> impl Serialize {
+    pub fn embedded<'a>(&'a self, function: &'a str, now: DateTime<Utc>) -> impl Serialize {
         let metrics = self.0.keys().map(|metric| Definition { name: *metric, unit: metric.unit() });
         Embedded {
-            values: self.clone(),
-            function_name: function.to_owned(),
+            values: self,
+            function_name: function,
             aws: Metadata {
                 timestamp: now.timestamp_millis(),
                 directives: [Directive {
@@ -170,11 +170,11 @@ impl Measured {
 
 /// See "Specification: embedded metric format" in CloudWatch's user guide.
 #[derive(Serialize)]
-struct Embedded {
+struct Embedded<'a> {
     #[serde(flatten)]
-    values: Measured,
+    values: &'a Measured,
     #[serde(rename = "FunctionName")]
-    function_name: String,
+    function_name: &'a str,
     #[serde(rename = "_aws")]
     aws: Metadata,
 }

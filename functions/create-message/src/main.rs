@@ -14,6 +14,10 @@ use cruddur::{
     user::Users,
 };
 use lambda_http::{Error, run, service_fn};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -12,6 +12,10 @@ use cruddur::{
 };
 use lambda_http::{Error, run, service_fn};
 use list_message_groups::{App, handler};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -4,7 +4,11 @@ use std::convert::Infallible;
 
 use cruddur::{config::environment, log, user::Users};
 use lambda_http::{Error, run, service_fn};
+use mimalloc::MiMalloc;
 use show_user::{App, handler};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

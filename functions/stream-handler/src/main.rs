@@ -10,7 +10,11 @@ use cruddur::{
     random::Random,
 };
 use lambda_runtime::{Error, run, service_fn};
+use mimalloc::MiMalloc;
 use stream_handler::{App, handler};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
