@@ -44,6 +44,12 @@ impl Case {
         }
     }
 
+    /// Whether somebody waits for the answer behind the API. (The others are invoked by DynamoDB's stream and by Cognito.)
+    #[must_use]
+    pub fn is_route(&self) -> bool {
+        ![HELLO_WORLD, GET_ITEM, "stream-handler", "post-confirmation"].contains(&self.function)
+    }
+
     /// Its binary in `folder`, as cargo (`release/NAME`) or as cargo-lambda leaves it (`lambda/NAME/bootstrap`).
     #[must_use]
     pub fn binary(&self, folder: &Path) -> PathBuf {

@@ -106,6 +106,7 @@ async fn main() -> Result<()> {
         let is_function = case.variant.is_none();
         let mut measured = Measured {
             title: case.title(),
+            is_route: case.is_route(),
             budget: case.budget,
             size: None,
             start: None,

@@ -46,6 +46,8 @@ pub struct Report {
 pub struct Measured {
     /// What it is.
     pub title: String,
+    /// Whether it is a route of the API.
+    pub is_route: bool,
     /// What it may cost.
     pub budget: Option<Budget>,
     /// How large it is; a case that is a variant of another has none.

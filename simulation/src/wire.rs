@@ -1,8 +1,13 @@
 //! What DynamoDB says over HTTP, in the same process: an embedded one's answers, and failures on order.
 
+use std::{convert::Infallible, future::pending};
+
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::ConnectorError};
 use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
 use dynoxide::{Database, DynoxideError};
+use http::HeaderMap;
+use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 /// Carries a call out.
@@ -57,6 +62,15 @@ pub fn cancelled(reasons: &[&str]) -> HttpResponse {
 #[must_use]
 pub fn reset() -> ConnectorError {
     ConnectorError::io("connection reset on order".into())
+}
+
+/// An answer that begins, and of which no more comes.
+#[must_use]
+pub fn stalled() -> HttpResponse {
+    let end = pending::<Option<Result<HeaderMap, Infallible>>>();
+    let body = Full::new(Bytes::from_static(b"{")).with_trailers(end);
+    let response = http::Response::builder().status(200).body(SdkBody::from_body_1_x(body)).unwrap();
+    HttpResponse::try_from(response).unwrap()
 }
 
 /// An answer of any kind.

@@ -82,6 +82,8 @@ pub enum Failure {
     Reset,
     /// No answer at all: the SDK's own time limit ends the attempt.
     Silence,
+    /// An answer that does not end: the same limit does.
+    Stall,
 }
 
 impl Emulator {
@@ -315,5 +317,6 @@ async fn fail(failure: Failure) -> Result<HttpResponse, ConnectorError> {
         Failure::Cancelled(reasons) => Ok(wire::cancelled(reasons)),
         Failure::Reset => Err(wire::reset()),
         Failure::Silence => std::future::pending().await,
+        Failure::Stall => Ok(wire::stalled()),
     }
 }

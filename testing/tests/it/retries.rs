@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use testing::{
     Answer, Call,
-    Failure::{self, Cancelled, Reset, Silence, Status},
+    Failure::{self, Cancelled, Reset, Silence, Stall, Status},
     Fate::{self, Late, Lost, Refused, Served},
     Sends, TestUser, World, invariants,
     sends::user,
@@ -151,8 +151,8 @@ fn assert_internal_error(answer: &Answer, case: &str) {
 }
 
 /// Ways in which nobody knows what became of a call.
-const UNKNOWN: [Failure; 4] =
-    [Reset, Silence, Status(500, "InternalServerError"), Status(503, "ServiceUnavailable")];
+const UNKNOWN: [Failure; 5] =
+    [Reset, Silence, Stall, Status(500, "InternalServerError"), Status(503, "ServiceUnavailable")];
 
 /// Ways in which DynamoDB says to come again.
 const THROTTLING: [Failure; 3] = [
@@ -271,7 +271,7 @@ async fn a_lost_answer_is_known_for_a_success_and_the_message_not_stored_twice()
         for failure in UNKNOWN {
             // Losses are made good by the SDK's own retries, and more than two of them by those of the function,
             // unless too much time has passed.
-            for times in [1, if failure == Silence { 2 } else { 4 }] {
+            for times in [1, if matches!(failure, Silence | Stall) { 2 } else { 4 }] {
                 let case = format!("{way:?}, {failure:?}, {times} times");
                 let send = Request::new(&world, way).await;
                 world.emulator.fail(way.operation(), times, Lost(failure));

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use testing::{
     Call, Emulator,
-    Failure::{self, Cancelled, Reset, Silence, Status},
+    Failure::{self, Cancelled, Reset, Silence, Stall, Status},
     Fate::{Late, Lost, Refused, Served},
     Sends, invariants,
     sends::user,
@@ -634,7 +634,7 @@ async fn a_failing_group_reports_all_its_records_and_no_other_groups() {
 async fn reads_that_fail_are_reported() {
     for operation in ["GetItem", "Query"] {
         for failure in
-            [Status(400, "AccessDeniedException"), Reset, Silence, Status(503, "ServiceUnavailable")]
+            [Status(400, "AccessDeniedException"), Reset, Silence, Stall, Status(503, "ServiceUnavailable")]
         {
             let inboxes = Inboxes::with_groups(1, 2).await;
             let records = inboxes.records(0);
@@ -722,7 +722,8 @@ async fn a_row_is_tried_eight_times_and_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn lost_answers_and_passing_failures_are_made_good() {
-    let unknown = [Reset, Silence, Status(500, "InternalServerError"), Status(503, "ServiceUnavailable")];
+    let unknown =
+        [Reset, Silence, Stall, Status(500, "InternalServerError"), Status(503, "ServiceUnavailable")];
     let throttling = [
         Status(400, "ProvisionedThroughputExceededException"),
         Status(400, "ThrottlingException"),
@@ -744,7 +745,9 @@ async fn lost_answers_and_passing_failures_are_made_good() {
 
 #[tokio::test(start_paused = true)]
 async fn when_nothing_helps_the_group_is_reported_before_the_functions_timeout() {
-    for failure in [Reset, Silence, Status(500, "InternalServerError"), Status(400, "ThrottlingException")] {
+    for failure in
+        [Reset, Silence, Stall, Status(500, "InternalServerError"), Status(400, "ThrottlingException")]
+    {
         let inboxes = Inboxes::with_groups(1, 2).await;
         let records = inboxes.records(0);
         inboxes.emulator().fail("TransactWriteItems", usize::MAX, Refused(failure));
