@@ -52,7 +52,7 @@ pub async fn inboxes(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
             "user_handle": {"S": place.other.handle},
         })
     };
-    grow(run, cases, Of { numbers: 0, sizes: &GROUPS }, row).await
+    grow(run, cases, 0, &GROUPS, row).await
 }
 
 /// `cases` over conversations of all [`MESSAGES`].
@@ -68,25 +68,20 @@ pub async fn conversations(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
             "user_handle": {"S": place.caller.handle},
         })
     };
-    grow(run, cases, Of { numbers: 10, sizes: &MESSAGES }, row).await
+    grow(run, cases, 10, &MESSAGES, row).await
 }
 
-/// What grows.
-struct Of {
-    /// Where the numbers of its users begin.
-    numbers: u32,
-    sizes: &'static [u64],
-}
-
+/// Asks `cases` at each of `sizes`, of users whose numbers begin with `first_number`.
 async fn grow(
     run: &Run,
     cases: &[Case],
-    of: Of,
+    first_number: u32,
+    sizes: &[u64],
     row: impl Fn(&Place, &str, u64) -> Value,
 ) -> Result<Vec<Grown>> {
-    let sizes = of.sizes.iter().filter(|size| **size <= run.effort.grown);
+    let sizes = sizes.iter().filter(|size| **size <= run.effort.grown);
     let mut places = Vec::new();
-    for (number, size) in (of.numbers..).zip(sizes) {
+    for (number, size) in (first_number..).zip(sizes) {
         let place = Place::open(&run.stage, number, *size).await?;
         // The one that its users have begun is there.
         for number in 1..*size {

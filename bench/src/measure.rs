@@ -202,12 +202,8 @@ pub async fn in_turns(run: &Run, case: &Case, events: &[Events]) -> Result<Vec<C
         for (events, sample) in &mut samples {
             sample.add(run, &mut environment, &events(WARM_NUMBERS + u64::from(number))).await?;
         }
-        // Nobody always comes after the same one.
-        samples.rotate_left(1);
     }
     environment.stop().await?;
-    let turns = run.effort.warm as usize % samples.len().max(1);
-    samples.rotate_right(turns);
     Ok(samples.iter().map(|(_, sample)| sample.cost()).collect())
 }
 
