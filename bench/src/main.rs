@@ -151,7 +151,7 @@ async fn main() -> Result<()> {
     }
     let Run { stage, processors, .. } = run;
     stage.strike().await?;
-    drop(processors);
+    processors.give_back()?;
     if wants(What::SelfInvocations) {
         say("self-invocations");
         report.self_invocations = self_invocations().await?;

@@ -103,6 +103,7 @@ const LATENCY: Duration = Duration::from_millis(25);
 
 /// Starts, in turns with some of `least`, which does nothing.
 pub async fn starts(run: &Run, case: &Case, least: &Case) -> Result<Start> {
+    let _awake = run.processors.keep_awake()?;
     let (mut inits, mut least_cpu) = (Vec::new(), Vec::new());
     for _ in 0..run.effort.starts {
         let environment = run.start(least, MEMORY_OF_ONE_PROCESSOR).await?;
@@ -150,6 +151,7 @@ pub async fn firsts(run: &Run, case: &Case, memory: u32) -> Result<First> {
 /// happens to both, and is not in their difference.
 pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
     const EACH: u32 = 20;
+    let _awake = run.processors.keep_awake()?;
     let mut environments = Vec::new();
     for case in [call, case] {
         let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
@@ -191,6 +193,7 @@ pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
 
 /// Warm invocations of one environment with each of `events` in turn: what each costs.
 pub async fn in_turns(run: &Run, case: &Case, events: &[Events]) -> Result<Vec<Cost>> {
+    let _awake = run.processors.keep_awake()?;
     let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
     for number in 0..WARM_UP {
         for events in events {

@@ -114,18 +114,15 @@ impl Process {
 /// caches what it has left there, as in Lambda, where nothing else is on its processor. And it stays on that one: the kernel
 /// hands shares of processors out to each by itself, and what is not used up on one would be lost when a process goes to
 /// another.
-///
-/// The functions' processor is kept awake: one that sleeps while a function waits is colder afterwards the longer it has slept
-/// (on a virtual machine, where others are let onto it, by as much again as a small invocation takes).
+#[derive(Clone, Copy)]
 pub struct Processors {
     all: CpuSet,
+    own: CpuSet,
     function: CpuSet,
-    over: Arc<AtomicBool>,
 }
 
 impl Processors {
-    /// Shares them out. As long as the value lives, this process keeps to its own. (Where there is one alone, it is
-    /// everybody's.)
+    /// Shares them out: until [`Self::give_back`] this process keeps to its own. (Where there is one alone, it is everybody's.)
     pub fn share_out() -> Result<Self> {
         let all = sched_getaffinity(None)?;
         let (mut function, mut own) = (CpuSet::new(), all);
@@ -133,36 +130,49 @@ impl Processors {
             function.set(last);
             own.unset(last);
         }
-        let processors = Self { all, function, over: Arc::default() };
-        if own.count() > 0 {
-            keep_own_threads_to(&own)?;
-            processors.keep_awake()?;
-        }
-        Ok(processors)
+        keep_own_threads_to(if own.count() > 0 { &own } else { &all })?;
+        Ok(Self { all, own, function })
     }
 
-    /// Something to do on the functions' processor, for when there is nothing else.
-    fn keep_awake(&self) -> Result<()> {
-        let (over, function) = (Arc::clone(&self.over), self.function);
-        let (ready, is_ready) = mpsc::channel();
-        thread::spawn(move || {
-            let thread = Some(gettid());
-            let is_placed =
-                sched_setaffinity(thread, &function).and(setpriority_process(thread, LEAST_PRIORITY));
-            let _ = ready.send(is_placed);
-            while is_placed.is_ok() && !over.load(Ordering::Relaxed) {
-                hint::spin_loop();
-            }
-        });
-        Ok(is_ready.recv()??)
+    /// Lets this process use all again.
+    pub fn give_back(self) -> Result<()> {
+        keep_own_threads_to(&self.all)
+    }
+
+    /// Keeps the functions' processor awake as long as the value lives, unless it is everybody's. One that sleeps while a
+    /// function waits is colder afterwards the longer it has slept (on a virtual machine, where others are let onto it, by as
+    /// much again as a small invocation takes).
+    ///
+    /// Not for functions with a share of a processor: their control group would have to share with what keeps it awake.
+    pub fn keep_awake(&self) -> Result<Awake> {
+        let over = Arc::<AtomicBool>::default();
+        if self.own.count() > 0 {
+            let (over, function) = (Arc::clone(&over), self.function);
+            let (ready, is_ready) = mpsc::channel();
+            thread::spawn(move || {
+                let thread = Some(gettid());
+                let is_placed =
+                    sched_setaffinity(thread, &function).and(setpriority_process(thread, LEAST_PRIORITY));
+                let _ = ready.send(is_placed);
+                while is_placed.is_ok() && !over.load(Ordering::Relaxed) {
+                    hint::spin_loop();
+                }
+            });
+            is_ready.recv()??;
+        }
+        Ok(Awake { over })
     }
 }
 
-impl Drop for Processors {
+/// See [`Processors::keep_awake`].
+#[must_use]
+pub struct Awake {
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Awake {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
-        // What comes after would be slower, and no worse.
-        let _ = keep_own_threads_to(&self.all);
     }
 }
 
