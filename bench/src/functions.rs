@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::stage::{Events, always, records, sends};
+use crate::stage::{Events, GROUP, always, records, sends};
 
 /// A case: a function with events of one kind.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ pub fn cases() -> Result<Vec<Case>> {
         case("create-message", None, sends(false)?, budget(2.0, 1.0, 2)),
         case("create-message", Some("with a key"), sends(true)?, budget(2.0, 4.0, 2)),
         case("show-user", None, always("show-user/found")?, budget(0.0, 0.0, 0)),
-        case("stream-handler", None, records()?, budget(1.5, 12.0, 2)),
+        case("stream-handler", None, records(GROUP)?, budget(1.5, 12.0, 2)),
         case(
             "post-confirmation",
             None,

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use cruddur::{clock::Clock, message_group::uuid_of_pair, random::Random, user::User};
+use cruddur::{
+    clock::Clock, message_group::uuid_of_pair, random::Random, sort_key::SortKey, timestamp::Timestamp,
+    user::User,
+};
 use dynoxide::Database;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,7 +19,7 @@ use crate::{
     functions::Case,
     measure::{Cost, in_turns},
     run::Run,
-    stage::{Events, Stage, TABLE, TEXT, sample, send, set_message},
+    stage::{Events, Stage, TABLE, TEXT, records, sample, send},
 };
 
 /// One size, and what an invocation costs then.
@@ -124,12 +127,7 @@ impl Place {
     fn events(&self, case: &Case) -> Result<Events> {
         let group_uuid = self.group_uuid.to_string();
         if case.function == "stream-handler" {
-            let sample = sample("stream-handler/insert")?;
-            return Ok(Arc::new(move |_| {
-                let mut event = sample.clone();
-                set_message(&mut event["Records"][0], &group_uuid);
-                Bytes::from(event.to_string())
-            }));
+            return records(&group_uuid);
         }
         let mut event = sample(match case.function {
             "create-message" => "create-message/to-group",
@@ -157,9 +155,9 @@ impl Place {
 /// That of the row with this number, before all that are made today.
 fn old_sort_key(number: u64) -> Result<String> {
     let begin: DateTime<Utc> = "2020-01-01T00:00:00Z".parse()?;
-    let time = begin + TimeDelta::seconds(i64::try_from(number)?);
-    let uuid = Random::system().uuid_v7(Clock::system().now());
-    Ok(format!("{}#{uuid}", time.format("%Y-%m-%dT%H:%M:%S%.6fZ")))
+    let created_at = Timestamp::new(begin + TimeDelta::seconds(i64::try_from(number)?));
+    let message_uuid = Random::system().uuid_v7(Clock::system().now());
+    Ok(SortKey { created_at, message_uuid }.to_string())
 }
 
 fn put(database: &Database, row: &Value) -> Result<()> {

@@ -13,6 +13,8 @@ use cruddur::{
     message::create::{NewMessage, Target, create},
     postgres::{DatabaseServer, Postgres as Users},
     random::Random,
+    sort_key::SortKey,
+    timestamp::Timestamp,
     user::User,
 };
 use dynoxide::Database;
@@ -265,12 +267,12 @@ pub fn sends(keyed: bool) -> Result<Events> {
     }))
 }
 
-/// A batch with one record of a new message in the sample group.
-pub fn records() -> Result<Events> {
-    let sample = sample("stream-handler/insert")?;
+/// A batch with one record of a new message in `group`.
+pub fn records(group: &str) -> Result<Events> {
+    let (sample, group) = (sample("stream-handler/insert")?, group.to_owned());
     Ok(Arc::new(move |_| {
         let mut event = sample.clone();
-        set_message(&mut event["Records"][0], GROUP);
+        set_message(&mut event["Records"][0], &group);
         Bytes::from(event.to_string())
     }))
 }
@@ -278,8 +280,9 @@ pub fn records() -> Result<Events> {
 /// Makes `record` one of a message in `group` that is newer than all before.
 pub fn set_message(record: &mut Value, group: &str) {
     let now = Clock::system().now();
-    let message_uuid = Random::system().uuid_v7(now).to_string();
-    let sk = json!({"S": format!("{}#{message_uuid}", now.format("%Y-%m-%dT%H:%M:%S%.6fZ"))});
+    let message_uuid = Random::system().uuid_v7(now);
+    let sk = SortKey { created_at: Timestamp::new(now), message_uuid };
+    let sk = json!({"S": sk.to_string()});
     let pk = json!({"S": format!("MSG#{group}")});
     let stream = &mut record["dynamodb"];
     stream["Keys"] = json!({"pk": pk, "sk": sk});

@@ -12,14 +12,10 @@ use crate::{
     page::{Cursor, Limit},
 };
 
-/// What a page of 20 rows comes to: room that a body need not look for while it is written.
-const USUAL_BODY_BYTES: usize = 8 * 1024;
-
 /// 200 with `body` as JSON.
 pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Error> {
-    let mut text = Vec::with_capacity(USUAL_BODY_BYTES);
-    serde_json::to_writer(&mut text, body).map_err(Error::internal)?;
-    Ok(json(StatusCode::OK, String::from_utf8(text).map_err(Error::internal)?))
+    let body = serde_json::to_string(body).map_err(Error::internal)?;
+    Ok(json(StatusCode::OK, body))
 }
 
 /// 200 with `body` as JSON and, when there is a next page, the `Link` to it.
