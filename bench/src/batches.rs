@@ -61,7 +61,6 @@ pub async fn batches(run: &Run, case: &Case) -> Result<Vec<Batch>> {
     let shapes = SHAPES.into_iter().filter(|(records, _)| *records <= run.effort.records).collect::<Vec<_>>();
     let groups = open_groups(&run.stage, shapes.iter().map(|(_, groups)| *groups).max().unwrap_or(0)).await?;
     let sample = sample("stream-handler/insert")?["Records"][0].take();
-    let _awake = run.processors.keep_awake()?;
     let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
     // The first one finds no connection.
     environment.invoke(&batch(&sample, &groups[..1], 1)).await?;

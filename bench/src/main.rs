@@ -97,6 +97,12 @@ async fn main() -> Result<()> {
         trust: options.trust,
         effort,
     };
+    report.is_awake = run.processors.are_awake();
+    if !report.is_awake {
+        say(
+            "/dev/cpu_dma_latency can't be written: processors may sleep while a function waits, which costs it more",
+        );
+    }
     let cases = cases(options.only.as_deref())?;
     let reference =
         |function| cases.iter().find(|case| case.function == function).context("a reference is missing");

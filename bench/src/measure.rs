@@ -1,6 +1,6 @@
 //! What is measured of each function: its start, its first invocation, warm ones, many of them.
 
-use std::time::Duration;
+use std::{ops::RangeFrom, time::Duration};
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
@@ -103,7 +103,6 @@ const LATENCY: Duration = Duration::from_millis(25);
 
 /// Starts, in turns with some of `least`, which does nothing.
 pub async fn starts(run: &Run, case: &Case, least: &Case) -> Result<Start> {
-    let _awake = run.processors.keep_awake()?;
     let (mut inits, mut least_cpu) = (Vec::new(), Vec::new());
     for _ in 0..run.effort.starts {
         let environment = run.start(least, MEMORY_OF_ONE_PROCESSOR).await?;
@@ -150,8 +149,6 @@ pub async fn firsts(run: &Run, case: &Case, memory: u32) -> Result<First> {
 /// Warm invocations, in turns with some of `call`, which makes one call and nothing else: what the machine does meanwhile
 /// happens to both, and is not in their difference.
 pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
-    const EACH: u32 = 20;
-    let _awake = run.processors.keep_awake()?;
     let mut environments = Vec::new();
     for case in [call, case] {
         let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
@@ -162,20 +159,17 @@ pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
     }
     let [call_environment, environment] = &mut environments[..] else { bail!("two environments") };
     let mut numbers = WARM_NUMBERS..;
-    let (mut all, mut pairs) = (Sample::default(), Vec::new());
-    for _ in 0..run.effort.warm.div_ceil(EACH) {
-        let (mut calls, mut own) = (Sample::default(), Sample::default());
-        for number in numbers.by_ref().take(EACH as usize) {
-            calls.add(run, call_environment, &(call.events)(number)).await?;
-        }
-        for number in numbers.by_ref().take(EACH as usize) {
-            own.add(run, environment, &(case.events)(number)).await?;
-        }
-        pairs.push((median(&calls.cpu), median(&own.cpu)));
+    let (mut all, mut turns) = (Sample::default(), Vec::new());
+    let mut before = block(run, call_environment, call, &mut numbers).await?;
+    for _ in 0..run.effort.warm.div_ceil(BLOCK) {
+        let own = block(run, environment, case, &mut numbers).await?;
+        let after = block(run, call_environment, call, &mut numbers).await?;
+        turns.push(Turn { before: median(&before.cpu), own: median(&own.cpu), after: median(&after.cpu) });
         all.append(own);
+        before = after;
     }
     let cost = all.cost();
-    let beyond = pairs.iter().map(|(call, own)| own - cost.calls * call).collect::<Vec<_>>();
+    let beyond_ms = beyond(turns, cost.calls);
 
     run.stage.dynamodb.set_latency(LATENCY);
     let mut slow = Sample::default();
@@ -188,12 +182,43 @@ pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
     }
     // (Without the sign of a zero that was less before.)
     let round_trips = ((median(&slow.walls) - cost.p50_ms) / ms(LATENCY)).round().abs();
-    Ok(Warm { cost, beyond_ms: median(&beyond), round_trips })
+    Ok(Warm { cost, beyond_ms, round_trips })
+}
+
+/// Invocations of one environment before the other's turn comes.
+const BLOCK: u32 = 20;
+
+async fn block(
+    run: &Run,
+    environment: &mut Environment,
+    case: &Case,
+    numbers: &mut RangeFrom<u64>,
+) -> Result<Sample> {
+    let mut sample = Sample::default();
+    for number in numbers.take(BLOCK as usize) {
+        sample.add(run, environment, &(case.events)(number)).await?;
+    }
+    Ok(sample)
+}
+
+/// A block of a function's invocations between two of one call each: time of processors, in ms.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    before: f64,
+    own: f64,
+    after: f64,
+}
+
+/// What a function uses beyond its calls while the machine is quiet: the middle of the quarter of its turns after which one
+/// call took the least. (What those calls took is not in the difference, which would be too large otherwise.)
+fn beyond(mut turns: Vec<Turn>, calls: f64) -> f64 {
+    turns.sort_by(|one, other| one.after.total_cmp(&other.after));
+    turns.truncate(turns.len().div_ceil(4));
+    median(&turns.iter().map(|turn| turn.own - calls * turn.before).collect::<Vec<_>>())
 }
 
 /// Warm invocations of one environment with each of `events` in turn: what each costs.
 pub async fn in_turns(run: &Run, case: &Case, events: &[Events]) -> Result<Vec<Cost>> {
-    let _awake = run.processors.keep_awake()?;
     let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
     for number in 0..WARM_UP {
         for events in events {
@@ -269,4 +294,18 @@ pub async fn memory(run: &Run, case: &Case) -> Result<Memory> {
 #[expect(clippy::cast_precision_loss, reason = "sums of a run")]
 pub(crate) fn count_of(sum: u64) -> f64 {
     sum as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_its_calls_is_of_quiet_turns() {
+        let turn = |before, own, after| Turn { before, own, after };
+        let noisy = (0..6).map(|_| turn(4.0, 30.0, 4.0));
+        let turns = noisy.chain([turn(2.0, 7.0, 1.0), turn(3.0, 9.0, 1.0)]).collect::<Vec<_>>();
+        assert_eq!(beyond(turns.clone(), 0.0).to_bits(), 7.0_f64.to_bits());
+        assert_eq!(beyond(turns, 2.0).to_bits(), 3.0_f64.to_bits());
+    }
 }

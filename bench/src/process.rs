@@ -1,14 +1,10 @@
 //! One execution environment: a process, its share of the processor, and what it has used of it.
 
 use std::{
-    fs, hint, io,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
     thread,
     time::Duration,
 };
@@ -16,8 +12,8 @@ use std::{
 use anyhow::{Context as _, Result};
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, kill_process, setpriority_process},
-    thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity},
+    process::{Pid, Signal, kill_process},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 use tokio::process::{Child, Command};
 
@@ -113,12 +109,11 @@ impl Process {
 /// Which processors are whose: the last is the functions', all others are for what is around them. So a function finds in the
 /// caches what it has left there, as in Lambda, where nothing else is on its processor. And it stays on that one: the kernel
 /// hands shares of processors out to each by itself, and what is not used up on one would be lost when a process goes to
-/// another.
-#[derive(Clone, Copy)]
+/// another. None of them sleeps meanwhile, where that can be had.
 pub struct Processors {
     all: CpuSet,
-    own: CpuSet,
     function: CpuSet,
+    awake: Option<File>,
 }
 
 impl Processors {
@@ -131,53 +126,31 @@ impl Processors {
             own.unset(last);
         }
         keep_own_threads_to(if own.count() > 0 { &own } else { &all })?;
-        Ok(Self { all, own, function })
+        Ok(Self { all, function, awake: keep_awake() })
     }
 
-    /// Lets this process use all again.
+    /// Lets this process use all again, and all sleep.
     pub fn give_back(self) -> Result<()> {
         keep_own_threads_to(&self.all)
     }
 
-    /// Keeps the functions' processor awake as long as the value lives, unless it is everybody's. One that sleeps while a
-    /// function waits is colder afterwards the longer it has slept (on a virtual machine, where others are let onto it, by as
-    /// much again as a small invocation takes).
-    ///
-    /// Not for functions with a share of a processor: their control group would have to share with what keeps it awake.
-    pub fn keep_awake(&self) -> Result<Awake> {
-        let over = Arc::<AtomicBool>::default();
-        if self.own.count() > 0 {
-            let (over, function) = (Arc::clone(&over), self.function);
-            let (ready, is_ready) = mpsc::channel();
-            thread::spawn(move || {
-                let thread = Some(gettid());
-                let is_placed =
-                    sched_setaffinity(thread, &function).and(setpriority_process(thread, LEAST_PRIORITY));
-                let _ = ready.send(is_placed);
-                while is_placed.is_ok() && !over.load(Ordering::Relaxed) {
-                    hint::spin_loop();
-                }
-            });
-            is_ready.recv()??;
-        }
-        Ok(Awake { over })
+    /// Whether none of them sleeps.
+    #[must_use]
+    pub const fn are_awake(&self) -> bool {
+        self.awake.is_some()
     }
 }
 
-/// See [`Processors::keep_awake`].
-#[must_use]
-pub struct Awake {
-    over: Arc<AtomicBool>,
+/// Keeps all processors awake, with nothing to do as well, until the file is closed; `None` where this process must not. (Linux,
+/// "PM Quality Of Service Interface": the longest that may pass until one goes on, in µs.)
+///
+/// One that sleeps while a function waits goes on later and colder, and on a virtual machine it takes the hypervisor to wake it:
+/// more than a small invocation takes itself, different from hour to hour, and nothing of the function's.
+fn keep_awake() -> Option<File> {
+    let mut file = OpenOptions::new().write(true).open("/dev/cpu_dma_latency").ok()?;
+    file.write_all(&0_i32.to_ne_bytes()).ok()?;
+    Some(file)
 }
-
-impl Drop for Awake {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Of a thread that runs when no other wants to.
-const LEAST_PRIORITY: i32 = 19;
 
 /// (Threads that are started later keep to what the one that starts them does.)
 fn keep_own_threads_to(processors: &CpuSet) -> Result<()> {

@@ -21,8 +21,10 @@ use crate::{
 /// Everything.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// The processor, and whether its shares could be kept to.
+    /// The processor.
     pub machine: String,
+    /// Whether it was kept awake.
+    pub is_awake: bool,
     /// Whom the functions trusted.
     pub trust: Trust,
     /// Milliseconds of one verification of a token.
@@ -79,7 +81,8 @@ impl Report {
             Trust::System => "all whom the system trusts",
             Trust::Authority => "one authority",
         };
-        writeln!(out, "{}. Functions trust {trusted}.\n", self.machine)?;
+        let awake = if self.is_awake { "are kept awake" } else { "may sleep" };
+        writeln!(out, "{}, which {awake}. Functions trust {trusted}.\n", self.machine)?;
         self.write_targets(out)?;
         self.write_sizes_and_starts(out)?;
         self.write_firsts(out)?;
