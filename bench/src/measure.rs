@@ -209,11 +209,11 @@ struct Turn {
     after: f64,
 }
 
-/// What a function uses beyond its calls while the machine is quiet: the middle of the quarter of its turns after which one
-/// call took the least. (What those calls took is not in the difference, which would be too large otherwise.)
+/// What a function uses beyond its calls while the machine is quiet: the middle of the tenth of its turns after which one call
+/// took the least. (What those calls took is not in the difference, which would be too large otherwise.)
 fn beyond(mut turns: Vec<Turn>, calls: f64) -> f64 {
     turns.sort_by(|one, other| one.after.total_cmp(&other.after));
-    turns.truncate(turns.len().div_ceil(4));
+    turns.truncate(turns.len().div_ceil(10));
     median(&turns.iter().map(|turn| turn.own - calls * turn.before).collect::<Vec<_>>())
 }
 
@@ -226,7 +226,7 @@ pub async fn in_turns(run: &Run, case: &Case, events: &[Events]) -> Result<Vec<C
         }
     }
     let mut samples = events.iter().map(|events| (events, Sample::default())).collect::<Vec<_>>();
-    for number in 0..run.effort.warm {
+    for number in 0..run.effort.each_size {
         for (events, sample) in &mut samples {
             sample.add(run, &mut environment, &events(WARM_NUMBERS + u64::from(number))).await?;
         }
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn what_is_beyond_its_calls_is_of_quiet_turns() {
         let turn = |before, own, after| Turn { before, own, after };
-        let noisy = (0..6).map(|_| turn(4.0, 30.0, 4.0));
+        let noisy = (0..18).map(|_| turn(4.0, 30.0, 4.0));
         let turns = noisy.chain([turn(2.0, 7.0, 1.0), turn(3.0, 9.0, 1.0)]).collect::<Vec<_>>();
         assert_eq!(beyond(turns.clone(), 0.0).to_bits(), 7.0_f64.to_bits());
         assert_eq!(beyond(turns, 2.0).to_bits(), 3.0_f64.to_bits());

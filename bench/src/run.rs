@@ -45,6 +45,8 @@ pub struct Effort {
     pub firsts: u32,
     /// Warm invocations.
     pub warm: u32,
+    /// Warm invocations at each size of an inbox or a conversation.
+    pub each_size: u32,
     /// Invocations of one environment until its memory is looked at.
     pub many: u64,
     /// Records of the largest batch.
@@ -62,7 +64,8 @@ impl Effort {
     pub const FULL: Self = Self {
         starts: 15,
         firsts: 15,
-        warm: 1_000,
+        warm: 4_000,
+        each_size: 1_000,
         many: 10_000,
         records: usize::MAX,
         grown: u64::MAX,
@@ -74,6 +77,7 @@ impl Effort {
         starts: 3,
         firsts: 2,
         warm: 60,
+        each_size: 60,
         many: 200,
         records: 100,
         grown: 1_000,
