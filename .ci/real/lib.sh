@@ -41,8 +41,21 @@ say() { printf -- '--- %s\n' "$*"; }
 
 die() { printf 'FAILED: %s\n' "$*"; exit 1; }
 
+# free_port: one of which the two behind it are free as well (the stack's engines have these), and not among those that
+# Linux gives to connections that go out: another's would take it before it is used.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 -c '
+import random, socket
+while True:
+    port = random.randrange(20_000, 32_000)
+    try:
+        for number in range(port, port + 3):
+            with socket.socket() as listener:
+                listener.bind(("127.0.0.1", number))
+    except OSError:
+        continue
+    print(port)
+    break'
 }
 
 # start NAME COMMAND...: runs it in the background, with its output in NAME.log.
