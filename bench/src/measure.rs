@@ -1,6 +1,6 @@
 //! What is measured of each function: its start, its first invocation, warm ones, many of them.
 
-use std::{ops::RangeFrom, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
@@ -160,10 +160,10 @@ pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
     let [call_environment, environment] = &mut environments[..] else { bail!("two environments") };
     let mut numbers = WARM_NUMBERS..;
     let (mut all, mut turns) = (Sample::default(), Vec::new());
-    let mut before = block(run, call_environment, call, &mut numbers).await?;
-    for _ in 0..run.effort.warm.div_ceil(BLOCK) {
-        let own = block(run, environment, case, &mut numbers).await?;
-        let after = block(run, call_environment, call, &mut numbers).await?;
+    let mut before = sample(run, call_environment, call, numbers.by_ref().take(BLOCK)).await?;
+    for _ in 0..(run.effort.warm as usize).div_ceil(BLOCK) {
+        let own = sample(run, environment, case, numbers.by_ref().take(BLOCK)).await?;
+        let after = sample(run, call_environment, call, numbers.by_ref().take(BLOCK)).await?;
         turns.push(Turn { before: median(&before.cpu), own: median(&own.cpu), after: median(&after.cpu) });
         all.append(own);
         before = after;
@@ -172,10 +172,7 @@ pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
     let beyond_ms = beyond(turns, cost.calls);
 
     run.stage.dynamodb.set_latency(LATENCY);
-    let mut slow = Sample::default();
-    for number in numbers.take(7) {
-        slow.add(run, environment, &(case.events)(number)).await?;
-    }
+    let slow = sample(run, environment, case, numbers.take(7)).await?;
     run.stage.dynamodb.set_latency(Duration::ZERO);
     for environment in environments {
         environment.stop().await?;
@@ -186,16 +183,17 @@ pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
 }
 
 /// Invocations of one environment before the other's turn comes.
-const BLOCK: u32 = 20;
+const BLOCK: usize = 20;
 
-async fn block(
+/// An invocation of `environment` for each of `numbers`.
+async fn sample(
     run: &Run,
     environment: &mut Environment,
     case: &Case,
-    numbers: &mut RangeFrom<u64>,
+    numbers: impl Iterator<Item = u64>,
 ) -> Result<Sample> {
     let mut sample = Sample::default();
-    for number in numbers.take(BLOCK as usize) {
+    for number in numbers {
         sample.add(run, environment, &(case.events)(number)).await?;
     }
     Ok(sample)
