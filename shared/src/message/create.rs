@@ -179,7 +179,7 @@ async fn create_in_tries(
     loop {
         match write.carry_out(table, &mut backoff, last_try).await? {
             Outcome::Stored(stored) => {
-                members.insert(new.sender.uuid, group_uuid);
+                members.insert(new.sender.uuid, stored.sent.message_group_uuid);
                 return Ok(stored);
             }
             // Somebody else opened the group in the meantime: start again as for an existing one.

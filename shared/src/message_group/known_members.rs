@@ -33,7 +33,10 @@ impl KnownMembers {
 
 impl Default for KnownMembers {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(CAPACITY)))
+        // `LruCache::new` would allocate all of it at once.
+        let mut entries = LruCache::unbounded();
+        entries.resize(CAPACITY);
+        Self(Mutex::new(entries))
     }
 }
 

@@ -48,7 +48,10 @@ struct Entry {
 
 impl Default for NamesByUuid {
     fn default() -> Self {
-        Self { entries: Mutex::new(LruCache::new(REMEMBERED)), paused_until: Mutex::default() }
+        // `LruCache::new` would allocate all of it at once.
+        let mut entries = LruCache::unbounded();
+        entries.resize(REMEMBERED);
+        Self { entries: Mutex::new(entries), paused_until: Mutex::default() }
     }
 }
 
