@@ -69,6 +69,13 @@ impl Handle {
     pub fn canonical(&self) -> &str {
         &self.0
     }
+
+    /// Whether a new user can get the handle. Not `.` and `..`: as the segment of a URL's path they mean something else,
+    /// so nobody could open a conversation with them.
+    #[must_use]
+    pub fn is_assignable(&self) -> bool {
+        !matches!(&*self.0, "." | "..")
+    }
 }
 
 impl FromStr for Handle {

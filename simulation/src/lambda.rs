@@ -21,6 +21,7 @@ use cruddur::{
     clock::Clock,
     config::SendLimitConfig,
     dynamodb::{CallLimits, Table, client},
+    event::Event,
     message_group::KnownMembers,
     send_limit::SendLimit,
     stream::Batch,
@@ -125,7 +126,7 @@ impl Lambda {
     /// The answer of a function behind the API; none: its environment died, or its time was over.
     pub async fn request(&self, function: Function, event: Value) -> Option<Response<Body>> {
         let environment = self.environment(function);
-        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let request = serde_json::from_value::<Event>(event).unwrap().into();
         let (limit, fault) = match function {
             Function::CreateMessage => (25, Fault::KilledSending),
             _ => (15, Fault::KilledListing),

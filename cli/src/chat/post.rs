@@ -86,7 +86,7 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
         };
         // Not before it is told to, and not when that is too late.
         let wait = random.jitter(longest_wait).max(retry_after);
-        if Instant::now() + wait > give_up {
+        if wait > give_up.saturating_duration_since(Instant::now()) {
             if in_doubt {
                 bail!(
                     "{cause}; the message may have been stored all the same: look before you send it again"

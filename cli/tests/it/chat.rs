@@ -256,6 +256,28 @@ async fn a_message_whose_answer_is_lost_is_stored_once() {
     machine.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_makes_no_token_says_why() {
+    let post = "POST /stage/local/token ";
+    let failed = json!({"message": "PostgreSQL can't be reached"});
+    let (url, served) = canned_api(vec![
+        (post, answer("500 Internal Server Error", "", &failed)),
+        (post, answer("503 Service Unavailable", "", &failed)),
+        (post, answer("404 Not Found", "", &json!({"message": "Not Found"}))),
+        (post, answer("200 OK", "", &json!("hello"))),
+    ])
+    .await;
+    let run = async || {
+        let run = cruddur(&["inbox", "--as", "lore", "--url", &url]).await;
+        run.stderr.replace(&url, "[stack]")
+    };
+    assert_snapshot!(run().await, @"error: [stack] makes no token at the moment (500: PostgreSQL can't be reached): try again; what `cargo run` prints says more");
+    assert_snapshot!(run().await, @"error: [stack] makes no token at the moment (503: PostgreSQL can't be reached): try again; what `cargo run` prints says more");
+    assert_snapshot!(run().await, @"error: what [stack] answers is not a local stack's: is it the right --url?");
+    assert_snapshot!(run().await, @"error: the local stack's answer has no access_token");
+    served.await.unwrap();
+}
+
 /// An API that answers these requests, in this order, one on each connection: the beginning of a request with its
 /// answer. Gives its URL and, when all are answered, the requests as they came.
 async fn canned_api(answers: Vec<(&'static str, String)>) -> (String, JoinHandle<Vec<String>>) {
@@ -373,6 +395,18 @@ async fn a_message_over_the_send_limit_waits_as_it_is_told() {
         (post, answer("200 OK", "", &sent)),
         (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
         (post, answer("429 Too Many Requests", "retry-after: 3600\r\n", &json!(["rate_limited"]))),
+        (
+            post,
+            answer("429 Too Many Requests", "retry-after: 9223372036854775807\r\n", &json!(["rate_limited"])),
+        ),
+        (
+            post,
+            answer(
+                "503 Service Unavailable",
+                "retry-after: Fri, 31 Dec 9999 23:59:59 GMT\r\n",
+                &json!(["unavailable"]),
+            ),
+        ),
     ])
     .await;
     let say = async || {
@@ -391,5 +425,10 @@ async fn a_message_over_the_send_limit_waits_as_it_is_told() {
     let (stdout, stderr, _) = say().await;
     assert_eq!(stdout, "");
     assert_snapshot!(stderr, @"error: you are sending too fast: wait a moment; the message was not sent");
+    // So is what no clock can show.
+    let (_, stderr, _) = say().await;
+    assert_snapshot!(stderr, @"error: you are sending too fast: wait a moment; the message was not sent");
+    let (_, stderr, _) = say().await;
+    assert_snapshot!(stderr, @"error: the API can't reach its databases at the moment; the message may have been stored all the same: look before you send it again");
     served.await.unwrap();
 }

@@ -1,17 +1,15 @@
 //! Wires the function `list-messages` to the Lambda runtime.
 
-use std::convert::Infallible;
-
 use cruddur::{
     auth::Verifier,
     clock::Clock,
     config::environment,
     dynamodb::{CallLimits, Table},
-    log,
+    event, log,
     message_group::KnownMembers,
     user::Users,
 };
-use lambda_http::{Error, run, service_fn};
+use lambda_http::Error;
 use list_messages::{App, handler};
 use mimalloc::MiMalloc;
 
@@ -28,5 +26,5 @@ async fn main() -> Result<(), Error> {
         members: KnownMembers::default(),
     };
     app.warm_up().await;
-    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+    event::run(|request| handler(&app, request)).await
 }

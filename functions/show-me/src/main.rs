@@ -1,9 +1,7 @@
 //! Wires the function `show-me` to the Lambda runtime.
 
-use std::convert::Infallible;
-
-use cruddur::{auth::Verifier, clock::Clock, config::environment, log, user::Users};
-use lambda_http::{Error, run, service_fn};
+use cruddur::{auth::Verifier, clock::Clock, config::environment, event, log, user::Users};
+use lambda_http::Error;
 use mimalloc::MiMalloc;
 use show_me::{App, handler};
 
@@ -18,5 +16,5 @@ async fn main() -> Result<(), Error> {
         users: Users::from_lookup(environment)?,
     };
     app.warm_up().await;
-    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+    event::run(|request| handler(&app, request)).await
 }

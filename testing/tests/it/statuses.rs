@@ -176,7 +176,7 @@ async fn when_dynamodb_refuses_every_route_that_needs_it_answers_500_and_no_more
 }
 
 #[tokio::test]
-async fn when_postgresql_refuses_every_route_answers_500_and_no_more() {
+async fn when_there_is_no_database_every_route_answers_500_and_no_more() {
     let (mut world, sunyoung) = conversation().await;
     world.deploy(Parts { postgres: broken_postgres::refusing(), ..world.parts.clone() });
     let mut answers = ask_as(&world, &sunyoung).await;
@@ -186,6 +186,21 @@ async fn when_postgresql_refuses_every_route_answers_500_and_no_more() {
     500
     content-type: application/json
     ["internal_error"]
+    "#);
+}
+
+#[tokio::test]
+async fn when_a_pooler_does_not_reach_postgresql_every_route_answers_503() {
+    let (mut world, sunyoung) = conversation().await;
+    let postgres = broken_postgres::refusing_with("08P01", "server login has been failing, try again later");
+    world.deploy(Parts { postgres, ..world.parts.clone() });
+    let mut answers = ask_as(&world, &sunyoung).await;
+    answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
+    insta::assert_debug_snapshot!(same(answers), @r#"
+    503
+    content-type: application/json
+    retry-after: 1
+    ["unavailable"]
     "#);
 }
 
