@@ -42,21 +42,17 @@ export function GroupConversation({ group }: { group: string }) {
     outbox.retire(new Set(messages.map(({ uuid }) => uuid)));
   }, [outbox, messages, entries]);
 
-  if (thread === undefined && error instanceof ApiError && !error.passes && error.status !== 401) {
-    const missing = error.status === 404;
-    return (
-      <ConversationProblem
-        title={missing ? 'No such conversation' : 'This conversation could not be loaded'}
-        text={explain(error)}
-        onRetry={() => void refetch()}
-      />
-    );
+  const refusal =
+    thread === undefined && error instanceof ApiError && !error.passes && error.status !== 401 ? error : null;
+  const retry = () => void refetch();
+  if (refusal !== null && entries.length === 0) {
+    return <ConversationProblem title={titleOf(refusal)} text={explain(refusal)} onRetry={retry} />;
   }
   const cursor = thread?.older ?? null;
   return (
     <>
       <ConversationHead name={name} handle={other?.handle ?? null} />
-      {thread === undefined ? (
+      {thread === undefined && entries.length === 0 ? (
         <div className="message-frame waiting" role="status">
           {error === null ? 'Loading the conversation…' : explain(error)}
         </div>
@@ -73,13 +69,42 @@ export function GroupConversation({ group }: { group: string }) {
               }
             }}
             sends={sends}
-            beginning={<p className="beginning">This is where your conversation with {name} begins.</p>}
+            beginning={
+              thread === undefined ? (
+                <Missing error={error} refusal={refusal} onRetry={retry} />
+              ) : (
+                <p className="beginning">This is where your conversation with {name} begins.</p>
+              )
+            }
           />
           <Announcement days={days} />
         </>
       )}
-      <Composer target={{ kind: 'group', uuid: group }} name={name} onSent={() => setSends((count) => count + 1)} />
+      {refusal === null && (
+        <Composer target={{ kind: 'group', uuid: group }} name={name} onSent={() => setSends((count) => count + 1)} />
+      )}
     </>
+  );
+}
+
+function titleOf({ status }: ApiError): string {
+  return status === 404 ? 'No such conversation' : 'This conversation could not be loaded';
+}
+
+/** Stands above messages that wait, in place of a conversation that is not loaded. */
+function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiError | null; onRetry: () => void }) {
+  return (
+    <div className="beginning" role="status">
+      <p>
+        {refusal !== null && `${titleOf(refusal)}. `}
+        {error === null ? 'Loading the conversation…' : explain(error)}
+      </p>
+      {refusal !== null && (
+        <button type="button" className="button small" onClick={onRetry}>
+          Try again
+        </button>
+      )}
+    </div>
   );
 }
 

@@ -1,12 +1,13 @@
 import type { NewMessage, SentMessage } from '../api/types.ts';
 import { backOff } from '../polling/back-off.ts';
+import { askedWait } from '../polling/waits.ts';
 import { foldHandle } from '../users/handle.ts';
 
 /** To whom a message goes: what the request says, and so what the server knows the key with. */
 export type Target = { kind: 'group'; uuid: string } | { kind: 'handle'; handle: string };
 
 export type State =
-  /** To be sent, not before a time; with what went wrong the last time, if it was tried. */
+  /** To be sent, not before a time of this device's clock; with what went wrong the last time, if it was tried. */
   | { name: 'waiting'; notBefore: number; problem: string | null }
   | { name: 'sending' }
   /** Too old to be sent without asking: the server may have forgotten the key. */
@@ -42,12 +43,16 @@ export type Outcome =
 /** How long the server keeps a key. */
 export const KEY_LIFE = 24 * 60 * 60 * 1000;
 
-export function newEntry(id: string, target: Target, text: string, now: number): Entry {
+/** The longest pause before the next attempt, whatever a server asks for. */
+export const LONGEST_PAUSE = 5 * 60_000;
+
+/** `created` gives the order of the messages; it may be ahead of `now` to keep it. */
+export function newEntry(id: string, target: Target, text: string, now: number, created = now): Entry {
   return {
     id,
     target: target.kind === 'handle' ? { kind: 'handle', handle: foldHandle(target.handle) } : target,
     text,
-    created: now,
+    created,
     vouched: now,
     attempts: 0,
     group: target.kind === 'group' ? target.uuid : null,
@@ -74,9 +79,17 @@ export function requestOf(entry: Entry): NewMessage {
 /** As it is after the page was loaded anew: what was being sent may or may not have arrived, so it is sent again. */
 export function revived(entry: Entry, now: number): Entry {
   if (entry.state.name === 'sending' || entry.state.name === 'waiting') {
-    return checked({ ...entry, state: { name: 'waiting', notBefore: now, problem: null } }, now);
+    // A clock that was ahead would give the key a longer life than the server does.
+    const vouched = Math.min(entry.vouched, now);
+    return checked({ ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } }, now);
   }
   return entry;
+}
+
+/** The milliseconds until the next attempt. A time that is further ahead than any pause came from a wrong clock. */
+export function pauseOf({ state }: Entry, now: number): number {
+  const pause = state.name === 'waiting' ? state.notBefore - now : 0;
+  return pause > 0 && pause <= LONGEST_PAUSE ? pause : 0;
 }
 
 /** Holds back what has become too old to be sent without asking. */
@@ -101,7 +114,7 @@ export function settled(entry: Entry, outcome: Outcome, now: number, random: num
     case 'refused':
       return { ...entry, state: { name: 'failed', reason: outcome.reason } };
     case 'later': {
-      const delay = Math.max(backOff(entry.attempts, random), (outcome.retryAfter ?? 0) * 1000);
+      const delay = Math.max(backOff(entry.attempts, random), askedWait(outcome.retryAfter, LONGEST_PAUSE));
       return { ...entry, state: { name: 'waiting', notBefore: now + delay, problem: outcome.problem } };
     }
     case 'signed-out':
