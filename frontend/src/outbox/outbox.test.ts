@@ -7,6 +7,7 @@ import { Outbox } from './outbox.ts';
 import { OTHER_VERSION } from './shelf.ts';
 
 const GROUP: Target = { kind: 'group', uuid: uuid(1) };
+const NOW = 1_000_000_000;
 const OTHER: Target = { kind: 'group', uuid: uuid(2) };
 const LORE: Target = { kind: 'handle', handle: 'lore' };
 
@@ -247,13 +248,13 @@ describe('the outbox', () => {
   });
 
   test.each<[string, object, Partial<Entry>]>([
-    ['a time that no date holds', { created: 1e300 }, { created: 1_000_000, state: { name: 'failed', reason: 'No.' } }],
-    ['a time that is none', { created: null }, { created: 1_000_000 }],
+    ['a time that no date holds', { created: 1e300 }, { created: NOW, state: { name: 'failed', reason: 'No.' } }],
+    ['a time that is none', { created: null }, { created: NOW }],
     ['an unknown age', { vouched: 'today', state: { name: 'sending' } }, { state: { name: 'held' } }],
     ['an unknown number of attempts', { attempts: null }, { attempts: 1 }],
     ['an unknown group', { group: 7 }, { group: uuid(1) }],
     ['no end of its pause', { state: { name: 'waiting', notBefore: null, problem: 7 } }, {
-      state: { name: 'waiting', notBefore: 1_000_000, problem: null },
+      state: { name: 'waiting', notBefore: NOW, problem: null },
     }],
     ['a state of another version', { state: { name: 'scheduled' } }, { state: OTHER_VERSION }],
     ['a message without its time', { state: { name: 'sent', message: { uuid: uuid(7) } } }, { state: OTHER_VERSION }],
@@ -263,7 +264,8 @@ describe('the outbox', () => {
       { state: OTHER_VERSION },
     ],
   ])('keeps the text of an entry with %s', (_, change, expected) => {
-    const entry = { ...newEntry('x', GROUP, 'text', 1_000_000), state: { name: 'failed', reason: 'No.' }, ...change };
+    vi.setSystemTime(NOW);
+    const entry = { ...newEntry('x', GROUP, 'text', NOW), state: { name: 'failed', reason: 'No.' }, ...change };
     localStorage.setItem('cruddur.outbox.me.x', JSON.stringify(entry));
     const outbox = new Outbox({ user: 'me', send });
     expect(outbox.entries()).toMatchObject([{ id: 'x', text: 'text', ...expected }]);
