@@ -187,6 +187,19 @@ describe('the connection', () => {
     expect(screen.getByText(/You are offline/)).toBeTruthy();
   });
 
+  test('that had to wait for a token is used once there is one', async () => {
+    const account = new FakeAccount();
+    account.renewal = 'unreachable';
+    stack.failing = { status: 401 };
+    renderApp(`/messages/${group}`, account);
+    expect(await screen.findAllByText("The server can't be reached.")).toHaveLength(2);
+    act(() => account.show({ ...account.state(), troubled: true }));
+    stack.failing = null;
+    act(() => account.show({ ...account.state(), troubled: false }));
+    // The next poll would come after six seconds.
+    expect(await screen.findByText('I am.', { selector: '.bubble p' }, { timeout: 2000 })).toBeTruthy();
+  });
+
   test('that can not be had at first is told in place of the conversation', async () => {
     stack.failing = { status: 503, body: ['unavailable'] };
     renderApp(`/messages/${group}`);

@@ -45,7 +45,7 @@ interface ProviderProps {
 
 /** Give it the person's id as its key: nothing of one person may show up with another. */
 export function SignedInProvider({ config, account, me, children }: ProviderProps) {
-  const { lapsed } = useAccountState(account);
+  const { lapsed, troubled } = useAccountState(account);
   const [{ queryClient, ...signedIn }] = useState(() => equip(config, account, me));
   const { outbox } = signedIn;
 
@@ -57,6 +57,14 @@ export function SignedInProvider({ config, account, me, children }: ProviderProp
   useEffect(() => {
     outbox.pause(lapsed);
   }, [outbox, lapsed]);
+
+  useEffect(() => {
+    if (troubled !== true) {
+      // What had to wait for a token waits no longer.
+      void queryClient.refetchQueries({ type: 'active', predicate: ({ state }) => state.status === 'error' });
+      outbox.hurry();
+    }
+  }, [queryClient, outbox, troubled]);
 
   return (
     <QueryClientProvider client={queryClient}>

@@ -12,6 +12,8 @@ export interface AccountState {
   person: Person | null;
   /** The session has ended, while its page goes on showing what it knows. */
   lapsed: boolean;
+  /** There is no token at the moment: it has expired, and the issuer can't be reached. */
+  troubled?: boolean;
   /** Why signing in did not work. */
   problem: string | null;
   /** Why nobody is signed in here although somebody might expect it. */

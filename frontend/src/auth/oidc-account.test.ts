@@ -223,6 +223,12 @@ describe('an account of an issuer', () => {
     const { account } = await opened();
     expect(account.token()).toBeUndefined();
     expect(account.state().person?.handle).toBe('sunyoung');
+    await account.renew();
+    expect(account.state().troubled).toBe(true);
+    answering(() => tokens());
+    window.dispatchEvent(new Event('online'));
+    await account.renew();
+    expect([account.state().troubled, account.token()]).toEqual([undefined, 'access 2']);
   });
 
   test.each(['1e300', '99999999999999'])('does not renew at once a token that lives until %s', async (expiresAt) => {

@@ -228,6 +228,9 @@ export class OidcAccount implements Account {
     this.#failures += 1;
     const pause = Math.max(backOff(this.#failures, Math.random()), askedWait(retryAfter, LONGEST_PAUSE));
     this.#notBefore = performance.now() + pause;
+    if (this.token() === undefined && this.#state.troubled !== true) {
+      this.#show({ ...this.#state, troubled: true });
+    }
     return 'unreachable';
   }
 

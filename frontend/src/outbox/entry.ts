@@ -102,8 +102,11 @@ export function begun(entry: Entry): Entry {
   return { ...entry, attempts: entry.attempts + 1, state: { name: 'sending' } };
 }
 
-/** After an attempt. */
+/** After an attempt. What another window has stored meanwhile is stored, whatever this one was told. */
 export function settled(entry: Entry, outcome: Outcome, now: number, random: number): Entry {
+  if (entry.state.name === 'sent') {
+    return entry;
+  }
   switch (outcome.kind) {
     case 'stored':
       return {

@@ -299,6 +299,18 @@ describe('another window of the same person', () => {
     expect(calls.map(({ key }) => key)).toEqual([id]);
   });
 
+  test('may store a message that is being sent here and fails', async () => {
+    const here = load();
+    here.add(GROUP, 'one');
+    const [entry] = here.entries();
+    const message = stored({ message: 'one' }, {});
+    const sent = { ...entry, state: { name: 'sent', message } };
+    localStorage.setItem(`cruddur.outbox.me.${entry?.id}`, JSON.stringify(sent));
+    told(entry?.id ?? '');
+    await call(0).fail(new ApiError(422, ['message_blank']));
+    expect(states(here)).toEqual(['one: sent']);
+  });
+
   test('may sign out while a message is being sent here', async () => {
     const here = load();
     here.add(GROUP, 'one');

@@ -78,7 +78,7 @@ export class Outbox {
   start(): void {
     this.#running = true;
     window.addEventListener('storage', this.#onStorage);
-    window.addEventListener('online', this.#hurry);
+    window.addEventListener('online', this.hurry);
     this.#pump();
   }
 
@@ -86,7 +86,7 @@ export class Outbox {
     this.#running = false;
     clearTimeout(this.#timer);
     window.removeEventListener('storage', this.#onStorage);
-    window.removeEventListener('online', this.#hurry);
+    window.removeEventListener('online', this.hurry);
   }
 
   /** Sends nothing while nobody is signed in. */
@@ -134,6 +134,16 @@ export class Outbox {
     this.#due.clear();
     this.#show([]);
   }
+
+  /** Sends what waits for its next attempt: the reason of the last failure may be gone. */
+  readonly hurry = (): void => {
+    for (const { id, state } of this.#entries) {
+      if (state.name === 'waiting') {
+        this.#update(id, (entry) => ({ ...entry, state: { ...state, notBefore: Date.now() } }));
+      }
+    }
+    this.#pump();
+  };
 
   #pump(): void {
     clearTimeout(this.#timer);
@@ -206,23 +216,14 @@ export class Outbox {
     }
   }
 
-  readonly #hurry = (): void => {
-    for (const { id, state } of this.#entries) {
-      if (state.name === 'waiting') {
-        this.#update(id, (entry) => ({ ...entry, state: { ...state, notBefore: Date.now() } }));
-      }
-    }
-    this.#pump();
-  };
-
   readonly #onStorage = (event: StorageEvent): void => {
     const change = this.#shelf.change(event);
     if (change === null) {
       return;
     }
     const { id, entry } = change;
-    // What is being sent here is known best here, unless its author has signed out in the other window.
-    if (entry !== null && [...this.#busy.values()].includes(id)) {
+    // What is being sent here is known best here, unless it was stored from the other window, or its author signed out.
+    if (entry !== null && entry.state.name !== 'sent' && [...this.#busy.values()].includes(id)) {
       return;
     }
     const others = this.#entries.filter((known) => known.id !== id);

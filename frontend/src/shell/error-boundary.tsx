@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react';
 import type { Account } from '../auth/account.ts';
-import { keptTexts, removeKeptTexts } from '../storage/kept-texts.ts';
+import { keptTexts, removeAllOf, removeKeptTexts } from '../storage/kept-texts.ts';
 import { Mark } from './mark.tsx';
 
 interface Props {
@@ -54,14 +54,17 @@ function WayOut({ account, onRetry }: { account: Account; onRetry: () => void })
   const user = account.state().person?.id;
   const texts = user === undefined ? [] : keptTexts(user);
 
-  function removeTexts() {
+  function deleteTexts() {
     if (user !== undefined) {
       removeKeptTexts(user);
     }
+    window.location.reload();
   }
 
   async function signOut() {
-    removeTexts();
+    if (user !== undefined) {
+      removeAllOf(user);
+    }
     await account.signOut();
     window.location.reload();
   }
@@ -100,14 +103,7 @@ function WayOut({ account, onRetry }: { account: Account; onRetry: () => void })
         )}
         <p className="actions">
           {texts.length > 0 && (
-            <button
-              type="button"
-              className="button danger"
-              onClick={() => {
-                removeTexts();
-                window.location.reload();
-              }}
-            >
+            <button type="button" className="button danger" onClick={deleteTexts}>
               Delete unsent texts and reload
             </button>
           )}

@@ -13,6 +13,16 @@ export function removeKeptTexts(user: string): void {
   }
 }
 
+/** Removes everything that the page keeps for a person under keys of the form `cruddur.KIND.USER` and below. */
+export function removeAllOf(user: string): void {
+  for (const key of local.keys('cruddur.')) {
+    const owner = key.replace(/^cruddur\.[^.]*\./, '');
+    if (owner === user || owner.startsWith(`${user}.`)) {
+      local.remove(key);
+    }
+  }
+}
+
 function keysOf(user: string): string[] {
   return prefixes(user).flatMap((prefix) => local.keys(prefix));
 }
