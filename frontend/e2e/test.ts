@@ -64,3 +64,15 @@ export async function mark(page: Page): Promise<void> {
 }
 
 export const isMarked = (page: Page) => page.evaluate(() => 'marked' in window);
+
+/** Loads the open conversation with a time that is none, which the page does not expect, and opens what helps then. */
+export async function breakConversation(page: Page): Promise<void> {
+  await page.route(/api\/messages\/[0-9a-f-]+\?/, async (route) => {
+    const response = await route.fetch();
+    const rows = (await response.json()) as object[];
+    await route.fulfill({ json: rows.map((row) => Object.assign(row, { created_at: 'never' })) });
+  });
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Something went wrong here' })).toBeVisible();
+  await page.getByText('If that does not help').click();
+}

@@ -1,5 +1,6 @@
 import { render, screen } from '@testing-library/react';
 import { userEvent } from '@testing-library/user-event';
+import { MemoryRouter } from 'react-router';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { FakeAccount } from '../testing/fake-account.ts';
 import { ErrorBoundary } from './error-boundary.tsx';
@@ -15,9 +16,11 @@ function Broken() {
 
 function boundary(account: FakeAccount, place = '/messages/1') {
   return (
-    <ErrorBoundary account={account} extent="part" place={place}>
-      <Broken />
-    </ErrorBoundary>
+    <MemoryRouter>
+      <ErrorBoundary account={account} extent="part" place={place}>
+        <Broken />
+      </ErrorBoundary>
+    </MemoryRouter>
   );
 }
 

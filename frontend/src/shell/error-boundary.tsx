@@ -1,4 +1,5 @@
 import { Component, type ReactNode } from 'react';
+import { Link } from 'react-router';
 import type { Account } from '../auth/account.ts';
 import { keptTexts, removeAllOf, removeKeptTexts } from '../storage/kept-texts.ts';
 import { Mark } from './mark.tsx';
@@ -7,7 +8,7 @@ interface Props {
   account: Account;
   /** What is shown; another place is another try. */
   place?: string;
-  /** The whole page, or a part of it beside which the rest goes on. */
+  /** The whole page, or a part of it (within the router) beside which the rest goes on. */
   extent: 'page' | 'part';
   children: ReactNode;
 }
@@ -42,7 +43,11 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
     ) : (
       <div className="empty-state">
         <h2>Something went wrong here</h2>
-        <WayOut account={account} onRetry={this.#retry} />
+        <WayOut account={account} onRetry={this.#retry}>
+          <Link className="button" to="/messages">
+            All conversations
+          </Link>
+        </WayOut>
       </div>
     );
   }
@@ -50,7 +55,8 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
   readonly #retry = (): void => this.setState({ failed: false });
 }
 
-function WayOut({ account, onRetry }: { account: Account; onRetry: () => void }) {
+/** `children`: a way to another place. */
+function WayOut({ account, onRetry, children }: { account: Account; onRetry: () => void; children?: ReactNode }) {
   const user = account.state().person?.id;
   const texts = user === undefined ? [] : keptTexts(user);
 
@@ -81,6 +87,7 @@ function WayOut({ account, onRetry }: { account: Account; onRetry: () => void })
         <button type="button" className="button" onClick={() => window.location.reload()}>
           Reload
         </button>
+        {children}
       </p>
       <details className="way-out">
         <summary>If that does not help</summary>
