@@ -52,6 +52,11 @@ test.each([
   ['7', 7],
   ['Thu, 01 Jan 1970 00:00:10 GMT', 9],
   ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
+  ['2147484', 3600],
+  ['9'.repeat(400), 3600],
+  ['Fri, 31 Dec 9999 23:59:59 GMT', 3600],
+  ['-1', null],
+  ['1.5', null],
   ['soon', null],
   [null, null],
 ])('Retry-After %j is %j seconds', (header, seconds) => {

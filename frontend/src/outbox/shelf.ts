@@ -1,4 +1,5 @@
 import { local } from '../storage/local.ts';
+import { parseRecipient } from '../users/recipient.ts';
 import type { Entry, State, Target } from './entry.ts';
 
 /**
@@ -57,10 +58,17 @@ function isEntry(value: unknown): value is Entry {
 }
 
 function isTarget(value: unknown): value is Target {
-  const fields = fieldsOf(value);
-  return fields['kind'] === 'group'
-    ? typeof fields['uuid'] === 'string'
-    : fields['kind'] === 'handle' && typeof fields['handle'] === 'string';
+  const { kind, uuid, handle } = fieldsOf(value);
+  switch (kind) {
+    case 'group':
+      return typeof uuid === 'string';
+    case 'user':
+      return parseRecipient(value) !== null;
+    case 'handle':
+      return typeof handle === 'string';
+    default:
+      return false;
+  }
 }
 
 function isState(value: unknown): value is State {
