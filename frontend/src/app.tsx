@@ -11,9 +11,10 @@ import { SignedInProvider } from './signed-in.tsx';
 
 /** The routes. Whoever is not signed in sees the welcome at whatever address, and comes back to it. */
 export function App({ config, account }: { config: Config; account: Account }) {
-  const { person, problem } = useAccountState(account);
+  const state = useAccountState(account);
+  const { person } = state;
   if (person === null) {
-    return <Welcome account={account} problem={problem} />;
+    return <Welcome account={account} state={state} />;
   }
   return (
     <SignedInProvider key={person.id} config={config} account={account} me={person}>

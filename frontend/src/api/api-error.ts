@@ -33,13 +33,10 @@ export function codesOf(body: unknown): Code[] {
   return Array.isArray(body) ? body.filter(isCode) : [];
 }
 
-/** Nobody waits longer than an hour for one answer, and timers of more than 24 days would ring at once. */
-const LONGEST_WAIT = 3600;
-
-/** The seconds of `Retry-After`, which may be a number or a date; at most an hour. */
+/** The seconds of `Retry-After`, which may be a number or a date, and any of them. */
 export function retryAfterOf(header: string | null, now: number): number | null {
   const text = header?.trim() ?? '';
   // A browser takes nearly everything for a date: -1 is in the year 2001.
   const seconds = /^\d+$/.test(text) ? Number(text) : /^[A-Z]/i.test(text) ? (Date.parse(text) - now) / 1000 : Number.NaN;
-  return Number.isNaN(seconds) ? null : Math.min(Math.max(0, seconds), LONGEST_WAIT);
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds);
 }

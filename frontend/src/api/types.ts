@@ -3,10 +3,10 @@ import type { components } from './schema.ts';
 type Schemas = components['schemas'];
 
 export type Code = Schemas['Code'];
-export type Message = Schemas['Message'] & { user_uuid: string };
-export type MessageGroup = Schemas['MessageGroup'] & { user_uuid: string };
-export type NewMessage = Schemas['NewMessage'] & { user_uuid?: string };
-export type SentMessage = Schemas['SentMessage'] & { user_uuid: string };
+export type Message = Schemas['Message'];
+export type MessageGroup = Schemas['MessageGroup'];
+export type NewMessage = Schemas['NewMessage'];
+export type SentMessage = Schemas['SentMessage'];
 export type User = Schemas['User'];
 
 /** A page of a list. */

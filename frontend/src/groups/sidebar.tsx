@@ -1,10 +1,9 @@
 import { useState } from 'react';
 import { useOutbox } from '../outbox/use-outbox.ts';
 import { LeaveIcon } from '../shell/icons.tsx';
-import { useSignedIn } from '../signed-in.tsx';
+import { leave, useSignedIn } from '../signed-in.tsx';
 import { Avatar } from '../users/avatar.tsx';
 import { HandleNotice } from '../users/handle-notice.tsx';
-import { forgetMe } from '../users/kept-me.ts';
 import { Handle, Name } from '../users/labels.tsx';
 import { useMe } from '../users/use-me.ts';
 import { GroupList } from './group-list.tsx';
@@ -14,17 +13,10 @@ import type { InboxView } from './use-inbox.ts';
 
 /** Who one is, whom one may write to, and with whom one has written. */
 export function Sidebar({ inbox }: { inbox: InboxView }) {
-  const { me: person, account, outbox, drafts } = useSignedIn();
+  const signedIn = useSignedIn();
   const { me } = useMe();
   const [asking, setAsking] = useState(false);
   const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
-
-  async function leave() {
-    outbox.clear();
-    drafts.clear();
-    forgetMe(person.id);
-    await account.signOut();
-  }
 
   return (
     <section className="sidebar" aria-label="Overview">
@@ -43,12 +35,12 @@ export function Sidebar({ inbox }: { inbox: InboxView }) {
           className="icon-button"
           aria-label="Sign out"
           title="Sign out"
-          onClick={() => (unsent > 0 ? setAsking(true) : void leave())}
+          onClick={() => (unsent > 0 ? setAsking(true) : void leave(signedIn))}
         >
           <LeaveIcon />
         </button>
       </header>
-      {asking && <SignOutQuestion unsent={unsent} onLeave={() => void leave()} onStay={() => setAsking(false)} />}
+      {asking && <SignOutQuestion unsent={unsent} onLeave={() => void leave(signedIn)} onStay={() => setAsking(false)} />}
       {me !== null && <HandleNotice me={me} />}
       <StartConversation />
       <GroupList view={inbox} />

@@ -82,19 +82,16 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
     outbox.retire(new Set(messages.map(({ uuid }) => uuid)));
   }, [outbox, messages, entries]);
 
-  if (group !== null && thread === undefined && error instanceof ApiError && !error.passes && error.status !== 401) {
-    const missing = error.status === 404;
-    return (
-      <ConversationProblem
-        title={missing ? 'No such conversation' : 'This conversation could not be loaded'}
-        text={explain(error)}
-        onRetry={() => void refetch()}
-      />
-    );
+  const refusal =
+    group !== null && thread === undefined && error instanceof ApiError && !error.passes && error.status !== 401
+      ? error
+      : null;
+  const retry = () => void refetch();
+  if (refusal !== null && entries.length === 0) {
+    return <ConversationProblem title={titleOf(refusal)} text={explain(refusal)} onRetry={retry} />;
   }
   const loaded = group === null || (thread !== undefined && me !== null);
   const problem = thread === undefined ? error : meError;
-  const waiting = problem === null ? 'Loading the conversation…' : explain(problem);
   const cursor = (loaded && thread?.older) || null;
   const target: Target | null =
     group === null ? person && { kind: 'user', ...person } : { kind: 'group', uuid: group };
@@ -103,7 +100,7 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
       <ConversationHead person={person} />
       {!loaded && entries.length === 0 ? (
         <div className="message-frame waiting" role="status">
-          {waiting}
+          {problem === null ? 'Loading the conversation…' : explain(problem)}
         </div>
       ) : (
         <MessageList
@@ -121,9 +118,7 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
             loaded ? (
               <Beginning person={person} isNew={group === null} />
             ) : (
-              <p className="beginning" role="status">
-                {waiting}
-              </p>
+              <Missing error={problem} refusal={refusal} onRetry={retry} />
             )
           }
         />
@@ -132,9 +127,31 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
       {successor !== null && person !== null ? (
         <SuccessorQuestion person={person} successor={successor} />
       ) : (
+        refusal === null &&
         target && <Composer target={target} person={person} onSent={() => setSends((count) => count + 1)} />
       )}
     </>
+  );
+}
+
+function titleOf({ status }: ApiError): string {
+  return status === 404 ? 'No such conversation' : 'This conversation could not be loaded';
+}
+
+/** Stands above messages that wait, in place of a conversation that is not loaded. */
+function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiError | null; onRetry: () => void }) {
+  return (
+    <div className="beginning" role="status">
+      <p>
+        {refusal !== null && `${titleOf(refusal)}. `}
+        {error === null ? 'Loading the conversation…' : explain(error)}
+      </p>
+      {refusal !== null && (
+        <button type="button" className="button small" onClick={onRetry}>
+          Try again
+        </button>
+      )}
+    </div>
   );
 }
 

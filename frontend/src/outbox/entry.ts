@@ -1,5 +1,6 @@
 import type { NewMessage, SentMessage } from '../api/types.ts';
 import { backOff } from '../polling/back-off.ts';
+import { askedWait } from '../polling/waits.ts';
 import { foldHandle } from '../users/handle.ts';
 import type { Recipient } from '../users/recipient.ts';
 
@@ -11,7 +12,7 @@ export type Target =
   | { kind: 'handle'; handle: string };
 
 export type State =
-  /** To be sent, not before a time; with what went wrong the last time, if it was tried. */
+  /** To be sent, not before a time of this device's clock; with what went wrong the last time, if it was tried. */
   | { name: 'waiting'; notBefore: number; problem: string | null }
   | { name: 'sending' }
   /** Too old to be sent without asking: the server may have forgotten the key. */
@@ -47,12 +48,16 @@ export type Outcome =
 /** How long the server keeps a key. */
 export const KEY_LIFE = 24 * 60 * 60 * 1000;
 
-export function newEntry(id: string, target: Target, text: string, now: number): Entry {
+/** The longest pause before the next attempt, whatever a server asks for. */
+export const LONGEST_PAUSE = 5 * 60_000;
+
+/** `created` gives the order of the messages; it may be ahead of `now` to keep it. */
+export function newEntry(id: string, target: Target, text: string, now: number, created = now): Entry {
   return {
     id,
     target,
     text,
-    created: now,
+    created,
     vouched: now,
     attempts: 0,
     group: target.kind === 'group' ? target.uuid : null,
@@ -89,9 +94,17 @@ export function revived(entry: Entry, now: number): Entry {
       // The handle may be another person's by now, so its author is asked.
       return { ...entry, state: { name: 'held' } };
     }
-    return checked({ ...entry, state: { name: 'waiting', notBefore: now, problem: null } }, now);
+    // A clock that was ahead would give the key a longer life than the server does.
+    const vouched = Math.min(entry.vouched, now);
+    return checked({ ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } }, now);
   }
   return entry;
+}
+
+/** The milliseconds until the next attempt. A time that is further ahead than any pause came from a wrong clock. */
+export function pauseOf({ state }: Entry, now: number): number {
+  const pause = state.name === 'waiting' ? state.notBefore - now : 0;
+  return pause > 0 && pause <= LONGEST_PAUSE ? pause : 0;
 }
 
 /** Holds back what has become too old to be sent without asking. */
@@ -116,7 +129,7 @@ export function settled(entry: Entry, outcome: Outcome, now: number, random: num
     case 'refused':
       return { ...entry, state: { name: 'failed', reason: outcome.reason } };
     case 'later': {
-      const delay = Math.max(backOff(entry.attempts, random), (outcome.retryAfter ?? 0) * 1000);
+      const delay = Math.max(backOff(entry.attempts, random), askedWait(outcome.retryAfter, LONGEST_PAUSE));
       return { ...entry, state: { name: 'waiting', notBefore: now + delay, problem: outcome.problem } };
     }
     case 'signed-out':

@@ -9,6 +9,7 @@ import {
   following,
   KEY_LIFE,
   newEntry,
+  pauseOf,
   requestOf,
   revived,
   settled,
@@ -43,8 +44,8 @@ export class Outbox {
   readonly #listeners = new Set<() => void>();
   /** Conversations with a request under way, and the entries of those requests. */
   readonly #busy = new Map<string, string>();
-  /** When another window last changed an entry. */
-  readonly #foreign = new Map<string, number>();
+  /** When each waiting entry is due, by the clock of `performance.now`, which nobody sets. */
+  readonly #due = new Map<string, number>();
   #entries: readonly Entry[] = [];
   #running = false;
   #paused = false;
@@ -97,8 +98,9 @@ export class Outbox {
   /** Takes a message, which from now on survives whatever happens to the page. */
   add(target: Target, text: string): void {
     // Two in the same millisecond keep their order.
-    const now = Math.max(Date.now(), (this.#entries.at(-1)?.created ?? 0) + 1);
-    this.#keep(newEntry(crypto.randomUUID(), target, text, now));
+    const now = Date.now();
+    const created = Math.max(now, (this.#entries.at(-1)?.created ?? 0) + 1);
+    this.#keep(newEntry(crypto.randomUUID(), target, text, now, created));
     this.#pump();
   }
 
@@ -110,7 +112,6 @@ export class Outbox {
   /** Its author wants it sent (again). */
   retry(id: string): void {
     this.#update(id, (entry) => vouchedFor(entry, Date.now()));
-    this.#foreign.delete(id);
     this.#pump();
   }
 
@@ -134,9 +135,9 @@ export class Outbox {
 
   /** For when a person signs out: nothing of theirs stays on the device. */
   clear(): void {
-    for (const { id } of this.#entries) {
-      this.#drop(id);
-    }
+    this.#shelf.clear();
+    this.#due.clear();
+    this.#show([]);
   }
 
   #pump(): void {
@@ -145,6 +146,7 @@ export class Outbox {
       return;
     }
     const now = Date.now();
+    const clock = performance.now();
     let wake = Number.POSITIVE_INFINITY;
     const seen = new Set<string>();
     for (const entry of this.#entries) {
@@ -163,28 +165,21 @@ export class Outbox {
       if (this.#busy.has(conversation) || [...this.#busy.values()].includes(entry.id)) {
         continue;
       }
-      const due = this.#due(entry);
-      if (due <= now) {
+      const due = this.#due.get(entry.id) ?? 0;
+      if (due <= clock) {
         void this.#deliver(entry);
       } else {
         wake = Math.min(wake, due);
       }
     }
     if (Number.isFinite(wake)) {
-      this.#timer = setTimeout(() => this.#pump(), wake - now);
+      this.#timer = setTimeout(() => this.#pump(), wake - clock);
     }
-  }
-
-  #due(entry: Entry): number {
-    const touched = this.#foreign.get(entry.id);
-    const notBefore = entry.state.name === 'waiting' ? entry.state.notBefore : 0;
-    return touched === undefined ? notBefore : Math.max(notBefore, touched + FOREIGN);
   }
 
   async #deliver(entry: Entry): Promise<void> {
     const conversation = conversationOf(entry);
     this.#busy.set(conversation, entry.id);
-    this.#foreign.delete(entry.id);
     this.#keep(begun(entry));
     try {
       const outcome = await this.#send(requestOf(entry), entry.id).then(
@@ -226,12 +221,22 @@ export class Outbox {
 
   readonly #onStorage = (event: StorageEvent): void => {
     const change = this.#shelf.change(event);
-    if (change === null || [...this.#busy.values()].includes(change.id)) {
+    if (change === null) {
       return;
     }
-    this.#foreign.set(change.id, Date.now());
-    const others = this.#entries.filter(({ id }) => id !== change.id);
-    this.#show(change.entry === null ? others : [...others, change.entry]);
+    const { id, entry } = change;
+    // What is being sent here is known best here, unless its author has signed out in the other window.
+    if (entry !== null && [...this.#busy.values()].includes(id)) {
+      return;
+    }
+    const others = this.#entries.filter((known) => known.id !== id);
+    if (entry === null) {
+      this.#due.delete(id);
+      this.#show(others);
+    } else {
+      this.#due.set(id, performance.now() + FOREIGN + pauseOf(entry, Date.now()));
+      this.#show([...others, entry]);
+    }
     this.#pump();
   };
 
@@ -251,12 +256,13 @@ export class Outbox {
 
   #keep(entry: Entry): void {
     this.#shelf.put(entry);
+    this.#due.set(entry.id, performance.now() + pauseOf(entry, Date.now()));
     this.#show([...this.#entries.filter(({ id }) => id !== entry.id), entry]);
   }
 
   #drop(id: string): void {
     this.#shelf.remove(id);
-    this.#foreign.delete(id);
+    this.#due.delete(id);
     this.#show(this.#entries.filter((entry) => entry.id !== id));
   }
 

@@ -1,0 +1,31 @@
+import { local } from './local.ts';
+
+const prefixes = (user: string) => [`cruddur.outbox.${user}.`, `cruddur.draft.${user}.`];
+
+/** What a person wrote and this device keeps: unsent messages and drafts, also those of another version of the page. */
+export function keptTexts(user: string): string[] {
+  return keysOf(user).flatMap((key) => textOf(local.get(key) ?? ''));
+}
+
+export function removeKeptTexts(user: string): void {
+  for (const key of keysOf(user)) {
+    local.remove(key);
+  }
+}
+
+function keysOf(user: string): string[] {
+  return prefixes(user).flatMap((prefix) => local.keys(prefix));
+}
+
+/** The text of an entry; the entry itself if it can't be read. */
+function textOf(json: string): string[] {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value === 'object' && value !== null && 'text' in value && typeof value.text === 'string') {
+      return [value.text];
+    }
+  } catch {
+    // Not JSON.
+  }
+  return json === '' ? [] : [json];
+}
