@@ -2,7 +2,7 @@ import { act, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeAccount } from './testing/fake-account.ts';
 import { FakeStack, uuid } from './testing/fake-stack.ts';
-import { field, list, shown } from './testing/page.ts';
+import { field, list, says, shown } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
 const HOUR = 3_600_000;
@@ -39,6 +39,11 @@ describe('the addresses', () => {
     renderApp(`/messages/${uuid(9)}`);
     expect(await screen.findByRole('heading', { name: 'No such conversation' })).toBeTruthy();
     expect(screen.queryByRole('textbox', { name: /^Message to/ })).toBeNull();
+  });
+
+  test.each(['/messages/', '/messages/new', '/messages/new/'])('%s is the list as well', async (path) => {
+    renderApp(path);
+    expect(await screen.findByRole('heading', { name: 'Your messages' })).toBeTruthy();
   });
 
   test('without a session there is a welcome, which leads back', async () => {
@@ -115,7 +120,7 @@ describe('a conversation', () => {
     const { user } = renderApp(`/messages/${long}`);
     await user.click(await screen.findByRole('button', { name: 'Load older messages' }));
     await waitFor(() => expect(shown()).toEqual(old.map(([, text]) => text)));
-    expect(screen.getByText(/your conversation with Lore Winters begins/)).toBeTruthy();
+    expect(screen.getByText(says(/your conversation with Lore Winters begins/))).toBeTruthy();
   });
 
   test('shows and announces what comes in', async () => {

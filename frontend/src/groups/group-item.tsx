@@ -15,10 +15,8 @@ export function GroupItem({ group, now, unsent }: Props) {
   return (
     <NavLink className="group-item" to={`/messages/${group.uuid}`}>
       <Avatar name={group.display_name} handle={group.handle} />
-      <span className="group-names">
-        <strong className="name">
-          <Name name={group.display_name} handle={group.handle} />
-        </strong>{' '}
+      <span className="group-names who">
+        <Name className="name" name={group.display_name} handle={group.handle} />{' '}
         <Handle handle={group.handle} />
       </span>
       <span className="group-time">

@@ -17,19 +17,9 @@ export function NewGroupItem({ handle, person, unsent }: Props) {
   return (
     <NavLink className="group-item" to={newConversationPath(handle)} state={person && placeState(person)}>
       <Avatar name={person?.name ?? handle} handle={handle} />
-      <span className="group-names">
-        {person === null ? (
-          <strong className="name">
-            <Handle handle={handle} />
-          </strong>
-        ) : (
-          <>
-            <strong className="name">
-              <Name name={person.name} handle={person.handle} />
-            </strong>{' '}
-            <Handle handle={person.handle} />
-          </>
-        )}
+      <span className="group-names who">
+        {person !== null && <Name className="name" name={person.name} handle={person.handle} />}{' '}
+        <Handle handle={person?.handle ?? handle} />
       </span>
       <span className="group-preview">
         {unsent ? <span className="badge">Not sent</span> : <em>New conversation</em>}

@@ -25,7 +25,7 @@ export function Sidebar({ inbox }: { inbox: InboxView }) {
         <h2>
           Messages
           {me !== null && (
-            <span className="sidebar-me">
+            <span className="sidebar-me who">
               <Name className="name" name={me.display_name} handle={me.handle} /> <Handle handle={me.handle} />
             </span>
           )}

@@ -91,10 +91,9 @@ export function StartConversation() {
       >
         <Avatar name={user.display_name} handle={user.handle} small />
         <span className="visually-hidden">Write to</span>{' '}
-        <strong className="name">
-          <Name name={user.display_name} handle={user.handle} />
-        </strong>{' '}
-        <Handle handle={user.handle} />
+        <span className="who">
+          <Name className="name" name={user.display_name} handle={user.handle} /> <Handle handle={user.handle} />
+        </span>
       </Link>
     );
   }

@@ -22,7 +22,7 @@ export function ConversationHead({ person }: { person: Recipient | null }) {
         <BackIcon />
       </Link>
       {person !== null && <Avatar name={person.name} handle={person.handle} small />}
-      <h2 ref={heading} tabIndex={-1}>
+      <h2 ref={heading} className="who" tabIndex={-1}>
         {person === null ? (
           'Conversation'
         ) : (

@@ -131,7 +131,7 @@ describe('what an error means', () => {
   test('a refusal says why in plain words', () => {
     expect(outcomeOf(new ApiError(422, ['user_reciever_not_found']))).toEqual({
       kind: 'refused',
-      reason: 'There is no user with this handle.',
+      reason: 'There is no user to receive this message.',
     });
   });
 });

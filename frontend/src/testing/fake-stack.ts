@@ -45,6 +45,8 @@ export class FakeStack {
   answers: Answer[] = [];
   /** What every call but the public one is answered with, in place of what it asks for. */
   failing: { status: number; body?: unknown } | null = null;
+  /** Whether it can't be said who is signed in. */
+  meFails = false;
   /** Milliseconds a send takes. */
   slowness = 0;
   readonly #stored = new Map<string, SentMessage>();
@@ -56,7 +58,11 @@ export class FakeStack {
         this.tokens.push(request.headers.get('Authorization'));
         return this.#failure() ?? this.#page(this.groups, request, 'newest first');
       }),
-      http.get(`${ORIGIN}/api/me`, () => this.#failure() ?? HttpResponse.json(this.me)),
+      http.get(`${ORIGIN}/api/me`, () =>
+        this.meFails
+          ? HttpResponse.json(['unavailable'], { status: 503 })
+          : (this.#failure() ?? HttpResponse.json(this.me)),
+      ),
       http.get(`${ORIGIN}/api/messages/:group`, ({ request, params }) => {
         const thread = this.threads.get(String(params['group']));
         const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });

@@ -7,5 +7,5 @@ export function Name({ name, handle, className }: { name: string; handle: string
 
 /** A handle in running text; one that somebody typed may be any text. */
 export function Handle({ handle }: { handle: string }) {
-  return <bdi className="handle">@{plainLine(handle)}</bdi>;
+  return <bdi className="handle">{`@${plainLine(handle)}`}</bdi>;
 }
