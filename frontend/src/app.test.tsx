@@ -59,7 +59,7 @@ describe('the list', () => {
     stack.converse('lore', ['lore', 'Hello!', Date.now() - 60_000]);
     renderApp(`/messages/${group}`);
     const links = await within(await list()).findAllByRole('link');
-    expect(links.map((link) => link.querySelector('.group-name')?.textContent)).toEqual(['Lore Winters', 'Scarlett Ho']);
+    expect(links.map((link) => link.querySelector('.name')?.textContent)).toEqual(['Lore Winters', 'Scarlett Ho']);
     expect(links.map((link) => link.getAttribute('aria-current'))).toEqual([null, 'page']);
   });
 
@@ -77,6 +77,7 @@ describe('the list', () => {
     const template = stack.groups[0];
     stack.groups = Array.from({ length: 45 }, (_, index) => ({
       uuid: uuid(5000 + index),
+      user_uuid: uuid(6000 + index),
       handle: `person${index}`,
       display_name: `Person ${index}`,
       message: 'text',

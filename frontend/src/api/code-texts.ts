@@ -9,6 +9,7 @@ export const CODE_TEXTS: Record<Code, string> = {
   body_too_large: 'This message is too large.',
   message_group_uuid_blank: 'The address of this conversation is incomplete.',
   message_group_uuid_invalid: 'The address of this conversation is wrong.',
+  user_uuid_invalid: 'This message is addressed in a way that the server does not know.',
   user_reciever_handle_blank: 'Say to whom this message goes.',
   user_reciever_not_found: 'There is no user with this handle.',
   user_reciever_is_sender: "You can't write to yourself.",

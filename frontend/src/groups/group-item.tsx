@@ -2,6 +2,7 @@ import { NavLink } from 'react-router';
 import type { MessageGroup } from '../api/types.ts';
 import { Ago } from '../time/moment.tsx';
 import { Avatar } from '../users/avatar.tsx';
+import { Handle, Name } from '../users/labels.tsx';
 
 interface Props {
   group: MessageGroup;
@@ -15,10 +16,10 @@ export function GroupItem({ group, now, unsent }: Props) {
     <NavLink className="group-item" to={`/messages/${group.uuid}`}>
       <Avatar name={group.display_name} handle={group.handle} />
       <span className="group-names">
-        <strong className="group-name" dir="auto">
-          {group.display_name}
+        <strong className="name">
+          <Name name={group.display_name} handle={group.handle} />
         </strong>{' '}
-        <span className="handle">@{group.handle}</span>
+        <Handle handle={group.handle} />
       </span>
       <span className="group-time">
         <Ago createdAt={group.created_at} now={now} />

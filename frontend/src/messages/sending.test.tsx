@@ -136,6 +136,7 @@ describe('a new conversation', () => {
   test('with whom there is one far down the list goes there as well', async () => {
     const newer = Array.from({ length: 70 }, (_, index) => ({
       uuid: uuid(5000 + index),
+      user_uuid: uuid(6000 + index),
       handle: `person${index}`,
       display_name: `Person ${index}`,
       message: 'text',

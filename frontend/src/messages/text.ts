@@ -22,7 +22,15 @@ export function wellFormed(text: string): string {
   return text.replaceAll(/\p{Surrogate}/gu, '\u{FFFD}');
 }
 
-/** Whether the server would take the text. */
+/** Whether the server would take the text. What has twice the units has more characters, however they are made up. */
 export function isSendable(text: string): boolean {
-  return !isBlank(text) && scalars(text) <= LONGEST;
+  return text.length <= 2 * LONGEST && scalars(text) <= LONGEST && !isBlank(text);
+}
+
+/**
+ * How many characters are left, negative when there are too many. Far beyond the limit, where nobody counts and where
+ * counting takes time with every letter, halves of pairs count as well.
+ */
+export function charactersLeft(text: string): number {
+  return LONGEST - (text.length <= 10 * LONGEST ? scalars(text) : text.length);
 }
