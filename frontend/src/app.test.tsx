@@ -1,5 +1,6 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { newEntry } from './outbox/entry.ts';
 import { FakeAccount } from './testing/fake-account.ts';
 import { FakeStack, uuid } from './testing/fake-stack.ts';
 import { field, list, says, shown } from './testing/page.ts';
@@ -51,7 +52,9 @@ describe('the addresses', () => {
     account.show({ person: null, lapsed: false, problem: null });
     const { user } = renderApp(`/messages/${group}`, account);
     await user.click(screen.getByRole('button', { name: 'Sign in' }));
-    expect(account.asked).toEqual([`sign in from /messages/${group}`]);
+    await user.click(screen.getByRole('checkbox', { name: 'Only in this tab' }));
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    expect(account.asked).toEqual([`sign in from /messages/${group}`, `sign in from /messages/${group}, only here`]);
     expect(stack.tokens).toEqual([]);
   });
 });
@@ -159,6 +162,18 @@ describe('the session', () => {
     expect(shown()).toContain('Hello');
   });
 
+  test('of somebody who is no user yet is not left without asking either', async () => {
+    stack.failing = { status: 403, body: ['user_not_provisioned'] };
+    const entry = newEntry('key', { kind: 'group', uuid: group }, 'Hello', Date.now());
+    const failed = { ...entry, state: { name: 'failed', reason: 'No.' } };
+    localStorage.setItem('cruddur.outbox.sub-of-sunyoung.key', JSON.stringify(failed));
+    const { user, account } = renderApp('/messages');
+    await screen.findByRole('heading', { name: 'Your account is not set up yet' });
+    await user.click(screen.getByRole('button', { name: 'Sign out' }));
+    await user.click(screen.getByRole('button', { name: 'Sign out and delete' }));
+    expect([account.state().person, localStorage.length]).toEqual([null, 0]);
+  });
+
   test('of somebody who is no user yet has a page of its own', async () => {
     stack.failing = { status: 403, body: ['user_not_provisioned'] };
     const { user } = renderApp('/messages');
@@ -182,6 +197,16 @@ describe('the connection', () => {
     stack.failing = { status: 503, body: ['unavailable'] };
     renderApp(`/messages/${group}`);
     expect(await screen.findAllByText('The server is not available at the moment.')).toHaveLength(2);
+  });
+
+  test.each([503, 404])('that gives no conversation (%d) hides no message that waits', async (status) => {
+    stack.failing = { status };
+    const id = '00000000-0000-4000-8000-000000000001';
+    const entry = newEntry(id, { kind: 'group', uuid: group }, 'Written in a tunnel', Date.now());
+    localStorage.setItem(`cruddur.outbox.sub-of-sunyoung.${id}`, JSON.stringify(entry));
+    renderApp(`/messages/${group}`);
+    const item = await screen.findByText('Written in a tunnel', { selector: '.bubble p' });
+    expect(await within(item.closest('li') ?? item).findByRole('button', { name: 'Delete' })).toBeTruthy();
   });
 
   test('is spared while nobody looks, and used at once when somebody does', async () => {

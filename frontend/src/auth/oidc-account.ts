@@ -12,6 +12,8 @@ import { SessionStore } from './session-store.ts';
 import { type Session, fieldsOf, isExpired, sessionOf } from './session.ts';
 import { refresh } from './token-endpoint.ts';
 
+/** How long a response of the issuer may take. */
+const TIMEOUT = 15_000;
 /** How long before its end an access token is renewed, if it lives long enough. */
 const MARGIN = 60_000;
 /** How long to wait for another tab's refresh. */
@@ -53,19 +55,18 @@ export class OidcAccount implements Account {
       redirect_uri: `${home}callback`,
       response_type: 'code',
       stateStore: pendingSignIns(),
-      requestTimeoutInSeconds: 15,
+      requestTimeoutInSeconds: TIMEOUT / 1000,
     });
   }
 
   /** Reads the session, and first ends a sign-in that comes back. Returns the path to show. */
   async open(location: Location): Promise<string | null> {
+    const isOwn = await this.#store.claim();
     window.addEventListener('storage', this.#onStorage);
     window.addEventListener('online', this.#hurry);
     // A page that was frozen, or kept by the browser for "Back", has missed events.
     document.addEventListener('visibilitychange', this.#takeOver);
     window.addEventListener('pageshow', this.#takeOver);
-
-    const isOwn = await this.#store.claim();
     const parameters = new URLSearchParams(location.search);
     const comesBack =
       location.href.startsWith(this.#client.settings.redirect_uri) &&
@@ -150,7 +151,7 @@ export class OidcAccount implements Account {
   async #endSignIn(url: string): Promise<string> {
     let path = returnPath(null);
     try {
-      const response = await this.#client.processSigninResponse(url);
+      const response = await within(2 * TIMEOUT, this.#client.processSigninResponse(url));
       const session = sessionOf(response);
       if (session === null) {
         throw new Error('The sign-in page gave no token that says who you are.');
@@ -178,7 +179,8 @@ export class OidcAccount implements Account {
     }
     const before = this.#session;
     try {
-      return await exclusively(this.#store.lock, PATIENCE, () => this.#renewAlone(before));
+      const endpoint = await this.#endpoint();
+      return await exclusively(this.#store.lock, PATIENCE, () => this.#renewAlone(before, endpoint));
     } catch {
       // Another tab holds the lock for too long, or the discovery document can't be had.
       return this.#postpone(null);
@@ -186,7 +188,7 @@ export class OidcAccount implements Account {
   }
 
   /** `before` is the session whose token is not good any more. */
-  async #renewAlone(before: Session): Promise<Renewal> {
+  async #renewAlone(before: Session, endpoint: string): Promise<Renewal> {
     const stored = this.#store.read();
     if (stored === null || stored.profile.sub !== before.profile.sub) {
       // Another tab has signed out, or somebody else in.
@@ -200,7 +202,7 @@ export class OidcAccount implements Account {
     if (stored.refresh_token === undefined) {
       return 'refused';
     }
-    const refreshed = await refresh(await this.#endpoint(), this.#config.clientId, stored);
+    const refreshed = await refresh(endpoint, this.#config.clientId, stored);
     if (refreshed.kind === 'later') {
       return this.#postpone(refreshed.retryAfter);
     }
@@ -230,7 +232,7 @@ export class OidcAccount implements Account {
   }
 
   async #endpoint(): Promise<string> {
-    const endpoint = await this.#client.metadataService.getTokenEndpoint(false);
+    const endpoint = await within(TIMEOUT, this.#client.metadataService.getTokenEndpoint(false));
     if (endpoint === undefined) {
       throw new Error('The issuer names no token endpoint.');
     }
@@ -244,7 +246,7 @@ export class OidcAccount implements Account {
 
   /** Where the issuer knows no revocation, or can't be reached, the tokens are forgotten all the same. */
   async #revoke(refreshToken: string): Promise<void> {
-    await this.#client.revokeToken(refreshToken, 'refresh_token').catch(() => undefined);
+    await within(TIMEOUT, this.#client.revokeToken(refreshToken, 'refresh_token')).catch(() => undefined);
   }
 
   readonly #onStorage = ({ key }: StorageEvent): void => {
@@ -316,6 +318,14 @@ function pendingSignIns(): StateStore {
     },
     getAllKeys: async () => storage.keys(prefix).map((key) => key.slice(prefix.length)),
   };
+}
+
+/** Rejects if the issuer takes longer: oidc-client-ts waits for the body of a response for as long as it takes. */
+function within<Result>(millis: number, answer: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('The sign-in page does not answer.')), millis);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Resolves when the page is shown again: the browser may have kept it for "Back". */

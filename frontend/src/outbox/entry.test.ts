@@ -8,6 +8,7 @@ import {
   conversationOf,
   following,
   KEY_LIFE,
+  LONGEST_PAUSE,
   newEntry,
   requestOf,
   revived,
@@ -48,6 +49,18 @@ describe('a message on its way', () => {
   test('waits as long as the server asks', () => {
     const outcome = { kind: 'later', problem: 'away', retryAfter: 30 } as const;
     expect(settled(begun(toGroup), outcome, 1000, 0).state).toMatchObject({ notBefore: 31_000 });
+  });
+
+  test.each([0, -5, 3600, 2_147_484, 1e300, Number.POSITIVE_INFINITY])(
+    'is tried again within five minutes when the server asks for %d seconds',
+    (retryAfter) => {
+      const { state } = settled(begun(toGroup), { kind: 'later', problem: 'away', retryAfter }, 1000, 1);
+      expect(state).toMatchObject({ notBefore: retryAfter > 0 ? 1000 + LONGEST_PAUSE : 2000 });
+    },
+  );
+
+  test('is not given a longer life by a clock that was ahead', () => {
+    expect(revived(begun(newEntry('key', toGroup.target, 'text', 9_000_000)), 1000).vouched).toBe(1000);
   });
 
   test('is sent again after a reload that came while it was sent', () => {

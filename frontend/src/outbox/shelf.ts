@@ -48,7 +48,8 @@ export class Shelf {
   }
 }
 
-const OTHER_VERSION: State = {
+/** Of an entry whose own state can't be read. */
+export const OTHER_VERSION: State = {
   name: 'failed',
   reason: 'It was kept by another version of this page. Send it again, or delete it.',
 };
