@@ -19,7 +19,7 @@ beforeEach(() => {
   );
 });
 
-function enter(on: HTMLElement, type = 'keydown', repeat = false): void {
+function pressEnter(on: HTMLElement, type = 'keydown', repeat = false): void {
   const event = new KeyboardEvent(type, { key: 'Enter', bubbles: true, cancelable: true, repeat });
   act(() => void on.dispatchEvent(event));
 }
@@ -45,14 +45,14 @@ describe('sending', () => {
     const box = await field();
     await user.type(box, 'text');
     const link = await within(await list()).findByRole('link', { name: /Scarlett Ho/ });
-    enter(box, 'keydown', true);
-    enter(link);
-    enter(box);
-    enter(box, 'keydown', true);
+    pressEnter(box, 'keydown', true);
+    pressEnter(link);
+    pressEnter(box);
+    pressEnter(box, 'keydown', true);
     expect([box, stack.posts]).toEqual([expect.objectContaining({ value: 'text' }), []]);
-    enter(box, 'keyup');
-    enter(box);
-    enter(box, 'keyup');
+    pressEnter(box, 'keyup');
+    pressEnter(box);
+    pressEnter(box, 'keyup');
     await waitFor(() => expect(stack.posts).toHaveLength(1));
   });
 
