@@ -7,7 +7,7 @@ import { useSignedIn } from '../signed-in.tsx';
 import { shownName } from '../users/name.ts';
 import type { Recipient } from '../users/recipient.ts';
 import { enterKey } from './enter-key.ts';
-import { charactersLeft, isSendable, LONGEST, NEARLY, wellFormed } from './text.ts';
+import { charactersLeft, directionOf, isSendable, LONGEST, NEARLY, wellFormed } from './text.ts';
 
 interface Props {
   target: Target;
@@ -89,10 +89,14 @@ export function Composer({ target, person, onSent }: Props) {
           ref={field}
           id={id}
           rows={1}
-          dir="auto"
+          dir={directionOf(text)}
           placeholder="Write a message"
           value={text}
           onChange={(event) => write(event.target.value)}
+          onPaste={(event) => {
+            // Before it is laid out for the first time.
+            event.currentTarget.dir = directionOf(event.clipboardData.getData('text'));
+          }}
           onKeyDown={onKeyDown}
           onCompositionStart={() => compose(true)}
           onCompositionEnd={() => compose(false)}

@@ -48,7 +48,7 @@ describe.each([
 
   test('is told once which handle they have', async () => {
     const { user, unmount } = renderApp('/messages', account);
-    const told = await screen.findByText(says(`${reason} You are @user-5a1e0000: give this handle to who wants to write to you.`));
+    const told = await screen.findByText(says(`${reason} You are @user-5a1e0000; people need this handle to write to you.`));
     await user.click(screen.getByRole('button', { name: 'OK' }));
     expect(told.isConnected).toBe(false);
     unmount();

@@ -19,7 +19,7 @@ export function HandleNotice({ me }: { me: User }) {
   return (
     <div className="question" role="status">
       <p>
-        <Reason wish={wish} /> You are <Handle handle={me.handle} />: give this handle to who wants to write to you.
+        <Reason wish={wish} /> You are <Handle handle={me.handle} />; people need this handle to write to you.
       </p>
       <p className="actions">
         <button
