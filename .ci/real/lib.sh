@@ -272,10 +272,10 @@ install_cargo_lambda() {
     cargo lambda --version
 }
 
-# build_functions: $target/lambda/NAME/bootstrap of each function, as it is deployed.
+# build_functions: $target/lambda/NAME/bootstrap of each function, with the profile FUNCTIONS_PROFILE (release).
 build_functions() {
     install_cargo_lambda
-    cargo lambda build --locked --release
+    cargo lambda build --locked --profile "${FUNCTIONS_PROFILE:-release}"
 }
 
 # start_cargo_lambda_watch OPTIONS...: in a copy of the checkout, since it wants the file .env there. Sets watch_port.

@@ -1,0 +1,62 @@
+# Steps with a time limit and a table of their results; sourced by .ci/run and .ci/full.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cache=${CRUDDUR_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cruddur-ci}
+target=${CARGO_TARGET_DIR:-target}
+results=$(mktemp -d)
+# Snapshots are compared, never written.
+export CI=true INSTA_UPDATE=no CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+summary=()
+failed=0
+# Seconds for all steps together.
+limit=$((85 * 60))
+
+# step MINUTES NAME COMMAND...: runs the command and adds a row to the table. A step fails after MINUTES, and at `limit`.
+step() {
+    local minutes=$1 name=$2 started=$SECONDS status=0 seconds
+    shift 2
+    seconds=$((minutes * 60 < limit - SECONDS ? minutes * 60 : limit - SECONDS))
+    printf '\n=== %s (at most %d min): %s\n' "$name" "$minutes" "$*"
+    # `timeout 0` would set no limit.
+    timeout --kill-after 20s "$((seconds > 0 ? seconds : 1))" bash -euo pipefail -c '"$@"' bash "$@" </dev/null || status=$?
+    if ((status == 124 || status == 137)); then
+        echo "stopped after $((SECONDS - started)) s"
+    fi
+    if ((status == 0)); then
+        row "$name" ok $((SECONDS - started))
+    else
+        row "$name" FAILED $((SECONDS - started))
+        failed=1
+    fi
+    return "$status"
+}
+
+# row NAME RESULT SECONDS
+row() {
+    summary+=("$(printf '%-34s %-8s %4d:%02d' "$1" "$2" $(($3 / 60)) $(($3 % 60)))")
+}
+
+not_run() {
+    summary+=("$(printf '%-34s %-8s %s' "$1" 'NOT RUN' "$2")")
+}
+
+finish() {
+    local status=$?
+    rm -rf "$results"
+    printf '\n=== summary after %d:%02d\n' $((SECONDS / 60)) $((SECONDS % 60))
+    printf '%s\n' "${summary[@]}"
+    if ((status == 0 && failed)); then
+        status=1
+    fi
+    if ((status)); then
+        echo 'FAILED'
+    else
+        echo 'passed; steps marked NOT RUN were not checked'
+    fi
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
