@@ -45,14 +45,7 @@ type Client = legacy::Client<HttpConnector, Full<Bytes>>;
 
 /// All loads, each for so long.
 pub async fn throughput(time: Duration) -> Result<Vec<Load>> {
-    let options = Options {
-        port: 0,
-        data_dir: "".into(),
-        ephemeral: true,
-        // Without a web client.
-        client_dir: "/nowhere".into(),
-    };
-    let stack = Stack::start(&options, &Engines::from_lookup(|_| None)?, |_| ()).await?;
+    let stack = Stack::start(&Options::ephemeral(), &Engines::from_lookup(|_| None)?, |_| ()).await?;
     let client: Client = legacy::Client::builder(TokioExecutor::new()).build_http();
     let body = json!({"handle": "sunyoung"}).to_string();
     let request = Request::post(format!("{}/local/token", stack.url())).body(Full::from(body))?;

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -68,6 +68,20 @@ fn create(path: &Path) -> io::Result<()> {
 
 fn lock_file(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).open(path.join("lock"))
+}
+
+/// Replaces a file as a whole: after a crash it has either its old contents or the new ones.
+pub(crate) fn replace_file(file: &Path, contents: &[u8]) -> io::Result<()> {
+    let new = file.with_extension("new");
+    let mut handle = File::create(&new)?;
+    handle.write_all(contents)?;
+    handle.sync_all()?;
+    fs::rename(&new, file)?;
+    // The rename itself is durable once the folder is.
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

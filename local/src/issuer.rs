@@ -26,32 +26,64 @@ pub const ISSUER_PATH: &str = "/local/issuer";
 /// What is appended to an issuer's URL to get that of its key set.
 pub const KEY_SET_PATH: &str = "/.well-known/jwks.json";
 
-/// How long an access token is good for.
+/// Lifetime of access and id tokens, unless `--access-token-lifetime` changes it. The default of Cognito.
 pub const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
-/// How long a refresh token is good for: as long as Cognito's, unless told otherwise.
-pub const REFRESH_LIFETIME: Duration = Duration::from_hours(30 * 24);
+/// Lifetime of a session, counted from the sign-in. A refresh doesn't extend it. The default of Cognito.
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
-/// A user who has signed in.
+/// A user of the local pool. The attributes are those of the sign-up: the row in `users` may differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedIn {
-    /// The user's `sub`.
+pub struct PoolUser {
+    /// The user's `sub`, which is the user name too, as in a pool that signs in by email address.
     pub sub: String,
-    /// The handle.
-    pub handle: String,
-    /// The name to show.
-    pub display_name: String,
+    /// The handle that the user asked for: any text.
+    pub preferred_username: Option<String>,
+    /// The name that the user asked for.
+    pub name: String,
 }
 
+/// One sign-in. All tokens that follow from it, refreshed ones included, carry its id and its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The `sub` of the user.
+    pub sub: String,
+    /// The claim `origin_jti`.
+    pub id: Uuid,
+    /// The claim `auth_time`: seconds since 1970.
+    pub auth_time: i64,
+}
+
+impl Session {
+    /// The end of the session, in seconds since 1970.
+    #[must_use]
+    pub fn expires_at(&self) -> i64 {
+        self.auth_time.saturating_add(seconds(SESSION_LIFETIME))
+    }
+}
+
+/// The contents of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// The session that it continues.
+    pub session: Session,
+    /// The number of refreshes before it. The next refresh token of the session has the next number.
+    pub generation: u32,
+}
+
+/// The claims that every token of this issuer has, and those of refresh tokens.
 #[derive(Deserialize)]
-struct RefreshClaims {
+struct OwnClaims {
     sub: String,
     token_use: String,
     exp: i64,
+    auth_time: i64,
+    origin_jti: Uuid,
+    generation: Option<u32>,
 }
 
-fn lifetime(lifetime: Duration) -> i64 {
-    i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX)
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Issues tokens of the shape Cognito gives them.
@@ -59,6 +91,7 @@ fn lifetime(lifetime: Duration) -> i64 {
 pub struct Issuer {
     url: String,
     key: SigningKey,
+    token_lifetime: Duration,
     clock: Clock,
     random: Random,
 }
@@ -72,7 +105,19 @@ impl Issuer {
 
     /// An issuer whose tokens carry `url` as their `iss`.
     pub fn new(url: impl Into<String>, key: SigningKey, clock: Clock, random: Random) -> Self {
-        Self { url: url.into(), key, clock, random }
+        Self { url: url.into(), key, token_lifetime: TOKEN_LIFETIME, clock, random }
+    }
+
+    /// The same issuer, with another lifetime of access and id tokens than [`TOKEN_LIFETIME`].
+    #[must_use]
+    pub fn with_token_lifetime(self, token_lifetime: Duration) -> Self {
+        Self { token_lifetime, ..self }
+    }
+
+    /// Lifetime of access and id tokens.
+    #[must_use]
+    pub fn token_lifetime(&self) -> Duration {
+        self.token_lifetime
     }
 
     /// The `iss` of its tokens, and what `COGNITO_ISSUER` has to be.
@@ -87,9 +132,20 @@ impl Issuer {
         JwkSet { keys: vec![self.key.public().clone()] }
     }
 
-    /// An access token for the user with this `sub` and user name, good from now on for [`TOKEN_LIFETIME`].
+    /// A session that begins now.
+    #[must_use]
+    pub fn begin_session(&self, sub: &str) -> Session {
+        Session { sub: sub.to_owned(), id: self.uuid(), auth_time: self.clock.now().timestamp() }
+    }
+
+    /// An access token of a session of its own, which can't be refreshed.
     pub fn access_token(&self, sub: &str, username: &str) -> Result<String, KeyError> {
         self.sign(&self.header(), &self.claims(sub, username))
+    }
+
+    /// An access token of `session`.
+    pub fn access_token_of(&self, session: &Session) -> Result<String, KeyError> {
+        self.sign(&self.header(), &self.claims_of(session, &session.sub))
     }
 
     /// The header of an access token. Cognito sends no `typ`.
@@ -98,20 +154,24 @@ impl Issuer {
         json!({"kid": self.key.id(), "alg": "RS256"})
     }
 
-    /// The claims of an access token.
+    /// The claims of an access token of a session of its own.
     #[must_use]
     pub fn claims(&self, sub: &str, username: &str) -> Value {
+        self.claims_of(&self.begin_session(sub), username)
+    }
+
+    fn claims_of(&self, session: &Session, username: &str) -> Value {
         let now = self.clock.now().timestamp();
         json!({
-            "sub": sub,
+            "sub": session.sub,
             "iss": self.url,
             "client_id": CLIENT_ID,
-            "origin_jti": self.uuid(),
+            "origin_jti": session.id,
             "event_id": self.uuid(),
             "token_use": "access",
             "scope": "aws.cognito.signin.user.admin",
-            "auth_time": now,
-            "exp": now.saturating_add(lifetime(TOKEN_LIFETIME)),
+            "auth_time": session.auth_time,
+            "exp": now.saturating_add(seconds(self.token_lifetime)),
             "iat": now,
             "jti": self.uuid(),
             "version": 2,
@@ -119,58 +179,82 @@ impl Issuer {
         })
     }
 
-    /// The id token of a user who has signed in, for the client that asked with `nonce`. (Cognito gives the names for
-    /// the scope `profile`, which is taken as asked for.)
-    pub fn id_token(&self, user: &SignedIn, nonce: Option<&str>) -> Result<String, KeyError> {
+    /// The id token of `user` in `session`. `nonce` is that of the authorization request; refreshed tokens have none.
+    ///
+    /// Cognito adds the names for the scope `profile`, this issuer always.
+    pub fn id_token(
+        &self,
+        user: &PoolUser,
+        session: &Session,
+        nonce: Option<&str>,
+    ) -> Result<String, KeyError> {
         let now = self.clock.now().timestamp();
         let mut claims = json!({
-            "sub": user.sub,
+            "sub": session.sub,
             "iss": self.url,
             "aud": CLIENT_ID,
-            "origin_jti": self.uuid(),
+            "origin_jti": session.id,
             "event_id": self.uuid(),
             "token_use": "id",
-            "auth_time": now,
-            "exp": now.saturating_add(lifetime(TOKEN_LIFETIME)),
+            "auth_time": session.auth_time,
+            "exp": now.saturating_add(seconds(self.token_lifetime)),
             "iat": now,
             "jti": self.uuid(),
-            "cognito:username": user.handle,
-            "preferred_username": user.handle,
-            "name": user.display_name,
+            "cognito:username": user.sub,
+            "name": user.name,
         });
-        if let (Some(nonce), Some(claims)) = (nonce, claims.as_object_mut()) {
-            claims.insert("nonce".to_owned(), nonce.into());
+        let optional = [("nonce", nonce), ("preferred_username", user.preferred_username.as_deref())];
+        for (name, value) in optional {
+            if let (Some(value), Some(claims)) = (value, claims.as_object_mut()) {
+                claims.insert(name.to_owned(), value.into());
+            }
         }
         self.sign(&self.header(), &claims)
     }
 
-    /// A token that gets new ones for the user with this `sub`, for [`REFRESH_LIFETIME`]. It is no use as an access
-    /// token. (Cognito's can't be read; this one can, so that it outlives a restart of the stack.)
-    pub fn refresh_token(&self, sub: &str) -> Result<String, KeyError> {
-        let now = self.clock.now().timestamp();
+    /// A refresh token, good until the session ends. It is no access token.
+    ///
+    /// Cognito's refresh tokens are encrypted; the local ones are readable, so that they outlive a restart of the stack.
+    pub fn refresh_token(&self, token: &RefreshToken) -> Result<String, KeyError> {
+        let RefreshToken { session, generation } = token;
         let claims = json!({
-            "sub": sub,
+            "sub": session.sub,
             "iss": self.url,
             "token_use": "refresh",
-            "exp": now.saturating_add(lifetime(REFRESH_LIFETIME)),
-            "iat": now,
-            "jti": self.uuid(),
+            "origin_jti": session.id,
+            "auth_time": session.auth_time,
+            "exp": session.expires_at(),
+            "iat": self.clock.now().timestamp(),
+            "generation": generation,
         });
         self.sign(&self.header(), &claims)
     }
 
-    /// The `sub` of a refresh token of this issuer that is still good.
+    /// The contents of a refresh token of this issuer. Returns `None` for any other text, and after the session's end.
     #[must_use]
-    pub fn subject_of_refresh_token(&self, token: &str) -> Option<String> {
+    pub fn read_refresh_token(&self, token: &str) -> Option<RefreshToken> {
+        let claims = self.verify(token)?;
+        let is_current = claims.token_use == "refresh" && claims.exp > self.clock.now().timestamp();
+        let generation = claims.generation.filter(|_| is_current)?;
+        let session = Session { sub: claims.sub, id: claims.origin_jti, auth_time: claims.auth_time };
+        Some(RefreshToken { session, generation })
+    }
+
+    /// Whether a text is an access or id token of this issuer, of any age.
+    #[must_use]
+    pub fn is_access_or_id_token(&self, token: &str) -> bool {
+        self.verify(token).is_some_and(|claims| matches!(&*claims.token_use, "access" | "id"))
+    }
+
+    fn verify(&self, token: &str) -> Option<OwnClaims> {
         let key = DecodingKey::from_jwk(self.key.public()).ok()?;
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&self.url]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        // Against this issuer's clock, below.
+        // Compared with this issuer's clock by the caller. An id token has an audience, others have none.
         validation.validate_exp = false;
-        let claims = decode::<RefreshClaims>(token, &key, &validation).ok()?.claims;
-        let good = claims.token_use == "refresh" && claims.exp > self.clock.now().timestamp();
-        good.then_some(claims.sub)
+        validation.validate_aud = false;
+        decode::<OwnClaims>(token, &key, &validation).ok().map(|token| token.claims)
     }
 
     /// A token of any header and claims, however wrong. The signature is this issuer's RS256 in any case.
@@ -222,6 +306,7 @@ mod tests {
     fn verify(issuer: &Issuer, token: &str) -> Result<Value, ErrorKind> {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.validate_exp = false;
+        validation.validate_aud = false;
         let keys = issuer.key_set();
         let kid = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
         let key = DecodingKey::from_jwk(keys.find(&kid).unwrap()).unwrap();
@@ -254,6 +339,23 @@ mod tests {
                 "username": "sunyoung",
             }))
         );
+    }
+
+    #[test]
+    fn a_shorter_lifetime_holds_for_access_and_id_tokens_and_not_for_the_session() {
+        let issuer = issuer().with_token_lifetime(Duration::from_secs(5));
+        let session = issuer.begin_session("7a1c");
+        let user =
+            PoolUser { sub: "7a1c".to_owned(), preferred_username: None, name: "Sunyoung Lee".to_owned() };
+        let refresh_token = RefreshToken { session: session.clone(), generation: 7 };
+        let expires =
+            |token: Result<String, KeyError>| verify(&issuer, &token.unwrap()).unwrap()["exp"].clone();
+        assert_eq!(expires(issuer.access_token("7a1c", "sunyoung")), 1_795_000_005);
+        assert_eq!(expires(issuer.access_token_of(&session)), 1_795_000_005);
+        assert_eq!(expires(issuer.id_token(&user, &session, None)), 1_795_000_005);
+        let token = issuer.refresh_token(&refresh_token).unwrap();
+        assert_eq!(verify(&issuer, &token).unwrap()["exp"], 1_795_000_000 + 30 * 24 * 3_600);
+        assert_eq!(issuer.read_refresh_token(&token), Some(refresh_token));
     }
 
     #[test]

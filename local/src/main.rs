@@ -13,7 +13,7 @@ use local::{
     stack::Stack,
     web_client,
 };
-use seed::demo::DEMO_USERS;
+use seed::demo::LOCAL_USERS;
 use tokio::{runtime::Runtime, select};
 use tracing_subscriber::EnvFilter;
 
@@ -75,7 +75,7 @@ async fn told_to_stop() -> Result<()> {
 
 fn welcome(stack: &Stack) -> String {
     let url = stack.url();
-    let handles = DEMO_USERS.map(|user| user.handle).join(", ");
+    let handles = LOCAL_USERS.map(|user| user.handle).join(", ");
     let database = stack.database_url().unwrap_or("as DATABASE_URL says");
     format!(
         "\n\

@@ -1,8 +1,8 @@
 //! What the local stack can be told: flags, and the variables that put real engines in place of the embedded.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 use cruddur::config::{ConfigError, DatabaseConfig, Lookup, SendLimitConfig, TableConfig};
 use http::Uri;
 
@@ -27,6 +27,11 @@ pub struct Options {
     /// was not yet, or has changed.
     #[arg(long, value_name = "FOLDER", default_value = CLIENT_DIR, hide_default_value = true)]
     pub client_dir: PathBuf,
+
+    /// Lifetime of access and id tokens. Short ones show what a client does when a token expires; the API accepts a
+    /// token for 60 s longer.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = value_parser!(u32).range(5..=86_400))]
+    pub access_token_lifetime: u32,
 }
 
 const CLIENT_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../frontend");
@@ -46,6 +51,24 @@ Environment:
   RUST_LOG                           what to log, such as info or local=debug [default: warn]";
 
 impl Options {
+    /// A stack for tests: any free ports, nothing kept, no web client.
+    #[must_use]
+    pub fn ephemeral() -> Self {
+        Self {
+            port: 0,
+            data_dir: PathBuf::new(),
+            ephemeral: true,
+            client_dir: "/nowhere".into(),
+            access_token_lifetime: 3600,
+        }
+    }
+
+    /// Lifetime of access and id tokens.
+    #[must_use]
+    pub fn token_lifetime(&self) -> Duration {
+        Duration::from_secs(self.access_token_lifetime.into())
+    }
+
     /// Ports of the embedded engines.
     #[must_use]
     pub fn engine_ports(&self) -> EnginePorts {
@@ -131,16 +154,29 @@ fn url(lookup: impl Lookup, name: &'static str) -> Result<Option<String>, Config
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::issuer;
+
+    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
+        Options::try_parse_from(["local"].iter().chain(arguments))
+    }
 
     #[test]
     fn the_engines_get_the_next_two_ports() {
-        let ports = |port| {
-            Options { port, data_dir: PathBuf::new(), ephemeral: true, client_dir: PathBuf::new() }
-                .engine_ports()
-        };
-        assert_eq!(ports(4567), EnginePorts { dynamodb: 4568, postgres: 4569 });
-        assert_eq!(ports(0), EnginePorts { dynamodb: 0, postgres: 0 });
-        assert_eq!(ports(65535), EnginePorts { dynamodb: 0, postgres: 0 });
+        let ports = |port| parse(&["--port", port]).unwrap().engine_ports();
+        assert_eq!(ports("4567"), EnginePorts { dynamodb: 4568, postgres: 4569 });
+        assert_eq!(ports("0"), EnginePorts { dynamodb: 0, postgres: 0 });
+        assert_eq!(ports("65535"), EnginePorts { dynamodb: 0, postgres: 0 });
+    }
+
+    #[test]
+    fn tokens_are_good_for_an_hour_unless_told_otherwise() {
+        let lifetime = |arguments: &[&str]| parse(arguments).map(|options| options.token_lifetime());
+        assert_eq!(lifetime(&[]).unwrap(), issuer::TOKEN_LIFETIME);
+        assert_eq!(lifetime(&["--access-token-lifetime", "5"]).unwrap(), Duration::from_secs(5));
+        for value in ["4", "86401", "-1", "soon", ""] {
+            let error = lifetime(&["--access-token-lifetime", value]).unwrap_err().to_string();
+            assert!(error.contains("--access-token-lifetime <SECONDS>"), "{value}: {error}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, TOKEN_LIFETIME},
+    issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH},
     sign_in::user_of_handle,
 };
 use axum::{
@@ -19,7 +19,7 @@ use cruddur::{
     postgres::Postgres,
     user::{Handle, User},
 };
-use http::StatusCode;
+use http::{StatusCode, header};
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -100,11 +100,11 @@ async fn token(State(local): State<Local>, body: Bytes) -> Response {
     };
     let Ok(handle) = handle.parse::<Handle>() else { return unknown_handle() };
     match user_of_handle(&local.postgres, &handle).await {
-        Ok(Some(user)) => match local.issuer.access_token(&user.sub, handle.canonical()) {
+        Ok(Some(user)) => match local.issuer.access_token(&user.sub, &user.sub) {
             Ok(token) => Json(json!({
                 "access_token": token,
                 "token_type": "Bearer",
-                "expires_in": TOKEN_LIFETIME.as_secs(),
+                "expires_in": local.issuer.token_lifetime().as_secs(),
             }))
             .into_response(),
             Err(error) => answer::<()>(Err(Error::internal(error))),
@@ -122,8 +122,15 @@ fn answer<T: IntoResponse>(result: Result<T, Error>) -> Response {
     match result {
         Ok(body) => body.into_response(),
         Err(error) => {
-            tracing::error!(cause = %Chain(&error), "a local path failed");
-            refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+            let cause = Chain(&error).to_string();
+            tracing::error!(%cause, "a local path failed");
+            match error {
+                Error::Unavailable { .. } => {
+                    let refusal = refuse(StatusCode::SERVICE_UNAVAILABLE, &format!("{cause}; try again"));
+                    ([(header::RETRY_AFTER, "1")], refusal).into_response()
+                }
+                _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, &cause),
+            }
         }
     }
 }

@@ -11,16 +11,19 @@ use axum::{
 };
 use cruddur::{error::Error, postgres::Postgres, user::Handle};
 use http::{HeaderMap, StatusCode, header};
+use seed::demo::LOCAL_USERS;
 use serde_json::json;
 use tokio_postgres::types::Type;
 
 use self::codes::Codes;
-use crate::issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, SignedIn};
+pub(crate) use self::sessions::Sessions;
+use crate::issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, PoolUser};
 
 mod authorize;
 mod codes;
 mod logout;
 mod page;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -31,17 +34,19 @@ struct SignIn {
     postgres: Arc<Postgres>,
     issuer: Arc<Issuer>,
     codes: Codes,
+    sessions: Sessions,
 }
 
 /// The router of the endpoints, all of them below [`ISSUER_PATH`].
-pub(crate) fn router(postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
+pub(crate) fn router(postgres: Arc<Postgres>, issuer: Arc<Issuer>, sessions: Sessions) -> Router {
     let path = |path: &str| format!("{ISSUER_PATH}{path}");
     Router::new()
         .route(&path("/.well-known/openid-configuration"), get(discovery))
         .route(&path("/authorize"), get(authorize::show).post(authorize::pick))
         .route(&path("/token"), post(token::token))
+        .route(&path("/revoke"), post(token::revoke))
         .route(&path("/logout"), get(logout::logout))
-        .with_state(Arc::new(SignIn { postgres, issuer, codes: Codes::default() }))
+        .with_state(Arc::new(SignIn { postgres, issuer, codes: Codes::default(), sessions }))
 }
 
 /// Where everything is, at the address that was asked: a page behind a development server's proxy stays there.
@@ -56,6 +61,7 @@ async fn discovery(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Re
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/authorize"),
         "token_endpoint": format!("{base}/token"),
+        "revocation_endpoint": format!("{base}/revoke"),
         "end_session_endpoint": format!("{base}/logout"),
         "jwks_uri": format!("{base}{KEY_SET_PATH}"),
         "response_types_supported": ["code"],
@@ -65,6 +71,7 @@ async fn discovery(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Re
         "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": ["openid", "profile"],
         "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": ["sub", "preferred_username", "name"],
     }))
@@ -96,13 +103,13 @@ fn redirect(url: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, url), (header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
-/// The user with this handle.
-pub(crate) async fn user_of_handle(postgres: &Postgres, handle: &Handle) -> Result<Option<SignedIn>, Error> {
+/// The pool's user with this handle in `users`.
+pub(crate) async fn user_of_handle(postgres: &Postgres, handle: &Handle) -> Result<Option<PoolUser>, Error> {
     user(postgres, Some(handle.canonical()), None).await
 }
 
-/// The user with this sub.
-async fn user_of_sub(postgres: &Postgres, sub: &str) -> Result<Option<SignedIn>, Error> {
+/// The pool's user with this sub, unless the row in `users` is gone.
+async fn user_of_sub(postgres: &Postgres, sub: &str) -> Result<Option<PoolUser>, Error> {
     user(postgres, None, Some(sub)).await
 }
 
@@ -110,13 +117,20 @@ async fn user(
     postgres: &Postgres,
     handle: Option<&str>,
     sub: Option<&str>,
-) -> Result<Option<SignedIn>, Error> {
+) -> Result<Option<PoolUser>, Error> {
     let statement = include_str!("../../sql/users/of_cognito_user.sql");
     let rows = postgres.query(statement, &[(&handle, Type::TEXT), (&sub, Type::TEXT)]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(SignedIn {
-        sub: row.try_get("cognito_user_id").map_err(Error::internal)?,
-        handle: row.try_get("handle").map_err(Error::internal)?,
-        display_name: row.try_get("display_name").map_err(Error::internal)?,
+    let sub: String = row.try_get("cognito_user_id").map_err(Error::internal)?;
+    // As in Cognito, a change of the row doesn't reach the pool.
+    if let Some(demo) = LOCAL_USERS.iter().find(|demo| demo.cognito_user_id == sub) {
+        let preferred_username = demo.preferred_username.map(str::to_owned);
+        return Ok(Some(PoolUser { sub, preferred_username, name: demo.name.to_owned() }));
+    }
+    // Users of a load or an import are in no list: they have asked for what they have.
+    Ok(Some(PoolUser {
+        sub,
+        preferred_username: row.try_get("handle").map_err(Error::internal)?,
+        name: row.try_get("display_name").map_err(Error::internal)?,
     }))
 }

@@ -31,7 +31,8 @@ use crate::{
     mapping::{self, Mapping, MappingHandle},
     options::{DynamoDbUrls, Engines, Options},
     pages::{self, Places},
-    sign_in, web_client,
+    sign_in::{self, Sessions},
+    web_client,
 };
 
 /// How long requests that are under way at the end may take.
@@ -77,11 +78,14 @@ impl Stack {
         }
         let database_url = postgres_engine.as_ref().map(|engine| engine.database_url().to_owned());
         let postgres = Arc::new(Postgres::new(database.server, database.keep));
-        demo::ensure_users(&postgres).await?;
+        demo::ensure_local_users(&postgres).await?;
         demo::ensure_conversations(&table, &Clock::system(), &Random::system()).await?;
 
         let key = data.as_ref().map_or_else(SigningKey::generate, SigningKey::open)?;
-        let issuer = Issuer::new(format!("{url}{ISSUER_PATH}"), key, Clock::system(), Random::system());
+        let issuer = Issuer::new(format!("{url}{ISSUER_PATH}"), key, Clock::system(), Random::system())
+            .with_token_lifetime(options.token_lifetime());
+        let sessions = data.as_ref().map(|data| data.join("sessions.json"));
+        let sessions = Sessions::open(sessions).context("the sessions can't be read")?;
         let functions = Functions::new(&Parts {
             sdk,
             table: table.name().to_owned(),
@@ -110,7 +114,7 @@ impl Stack {
         };
         let issuer = Arc::new(issuer);
         let router = pages::router(places, Arc::clone(&postgres), Arc::clone(&issuer))
-            .merge(sign_in::router(postgres, issuer))
+            .merge(sign_in::router(postgres, issuer, sessions))
             .merge(web_client::router(&options.client_dir))
             .merge(Gateway::new(functions.routes())?.into_router());
         let (stop, mut stopped) = watch::channel(false);

@@ -24,7 +24,7 @@ const SOURCES: [&str; 6] =
     ["index.html", "package-lock.json", "package.json", "public", "src", "vite.config.ts"];
 
 /// The routes of the client's own pages: each is the same file, and the client shows what the path says.
-const PAGES: [&str; 4] = ["/", "/callback", "/messages", "/messages/{*rest}"];
+const PAGES: [&str; 6] = ["/", "/callback", "/callback/", "/messages", "/messages/", "/messages/{*rest}"];
 
 /// The router of the client in `folder`: its pages and files, or a text that says how to get them.
 pub(crate) fn router(folder: &Path) -> Router {
@@ -179,8 +179,16 @@ mod tests {
     async fn every_page_is_the_same_file() {
         let folder = client();
         let page = (StatusCode::OK, "no-cache".to_owned(), "the page".to_owned());
-        for path in ["/", "/messages", "/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "/messages/new/lore"]
-        {
+        for path in [
+            "/",
+            "/callback/",
+            "/messages",
+            "/messages/",
+            "/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
+            "/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5/",
+            "/messages/new/lore",
+            "/messages/new/lore/",
+        ] {
             assert_eq!(get(folder.path(), path).await, page, "{path}");
         }
         assert_eq!(get(folder.path(), "/callback?code=1&state=2").await, page);

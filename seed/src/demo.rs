@@ -33,53 +33,125 @@ pub struct DemoUser {
     pub email: &'static str,
     /// The `sub` of the user's tokens.
     pub cognito_user_id: &'static str,
+    /// The handle that the user asked for at sign-up. Id tokens carry it, as the pool doesn't know the row's.
+    pub preferred_username: Option<&'static str>,
+    /// The name that the user asked for at sign-up. Id tokens carry it.
+    pub name: &'static str,
 }
 
-const SUNYOUNG: DemoUser = DemoUser {
-    uuid: uuid!("0195b5a0-0000-7000-8000-000000000001"),
-    handle: "sunyoung",
-    display_name: "Sunyoung Lee",
-    email: "sunyoung@example.com",
-    cognito_user_id: "5a1e0000-0000-4000-8000-000000000001",
-};
-const SCARLETT: DemoUser = DemoUser {
-    uuid: uuid!("0195b5a0-0000-7000-8000-000000000002"),
-    handle: "scarlett",
-    display_name: "Scarlett Ho",
-    email: "scarlett@example.com",
-    cognito_user_id: "5a1e0000-0000-4000-8000-000000000002",
-};
-const ANDREW: DemoUser = DemoUser {
-    uuid: uuid!("0195b5a0-0000-7000-8000-000000000003"),
-    handle: "andrew",
-    display_name: "Andrew Brown",
-    email: "andrew@example.com",
-    cognito_user_id: "5a1e0000-0000-4000-8000-000000000003",
-};
-const BAYKO: DemoUser = DemoUser {
-    uuid: uuid!("0195b5a0-0000-7000-8000-000000000004"),
-    handle: "bayko",
-    display_name: "Andrew Bayko",
-    email: "bayko@example.com",
-    cognito_user_id: "5a1e0000-0000-4000-8000-000000000004",
-};
-const LORE: DemoUser = DemoUser {
-    uuid: uuid!("0195b5a0-0000-7000-8000-000000000005"),
-    handle: "lore",
-    display_name: "Lore Winters",
-    email: "lore@example.com",
-    cognito_user_id: "5a1e0000-0000-4000-8000-000000000005",
-};
-const MOCK: DemoUser = DemoUser {
-    uuid: uuid!("0195b5a0-0000-7000-8000-000000000006"),
-    handle: "mock",
-    display_name: "Mock User",
-    email: "mock@example.com",
-    cognito_user_id: "5a1e0000-0000-4000-8000-000000000006",
+impl DemoUser {
+    /// A user whose row has the names of the sign-up.
+    const fn new(
+        uuid: Uuid,
+        handle: &'static str,
+        display_name: &'static str,
+        email: &'static str,
+        cognito_user_id: &'static str,
+    ) -> Self {
+        let preferred_username = Some(handle);
+        Self { uuid, handle, display_name, email, cognito_user_id, preferred_username, name: display_name }
+    }
+}
+
+const SUNYOUNG: DemoUser = DemoUser::new(
+    uuid!("0195b5a0-0000-7000-8000-000000000001"),
+    "sunyoung",
+    "Sunyoung Lee",
+    "sunyoung@example.com",
+    "5a1e0000-0000-4000-8000-000000000001",
+);
+const SCARLETT: DemoUser = DemoUser::new(
+    uuid!("0195b5a0-0000-7000-8000-000000000002"),
+    "scarlett",
+    "Scarlett Ho",
+    "scarlett@example.com",
+    "5a1e0000-0000-4000-8000-000000000002",
+);
+const ANDREW: DemoUser = DemoUser::new(
+    uuid!("0195b5a0-0000-7000-8000-000000000003"),
+    "andrew",
+    "Andrew Brown",
+    "andrew@example.com",
+    "5a1e0000-0000-4000-8000-000000000003",
+);
+const BAYKO: DemoUser = DemoUser::new(
+    uuid!("0195b5a0-0000-7000-8000-000000000004"),
+    "bayko",
+    "Andrew Bayko",
+    "bayko@example.com",
+    "5a1e0000-0000-4000-8000-000000000004",
+);
+const LORE: DemoUser = DemoUser::new(
+    uuid!("0195b5a0-0000-7000-8000-000000000005"),
+    "lore",
+    "Lore Winters",
+    "lore@example.com",
+    "5a1e0000-0000-4000-8000-000000000005",
+);
+const MOCK: DemoUser = DemoUser::new(
+    uuid!("0195b5a0-0000-7000-8000-000000000006"),
+    "mock",
+    "Mock User",
+    "mock@example.com",
+    "5a1e0000-0000-4000-8000-000000000006",
+);
+
+/// Asked for a handle that is taken.
+const WISH_TAKEN: DemoUser = DemoUser {
+    preferred_username: Some("andrew"),
+    ..DemoUser::new(
+        uuid!("0195b5a0-0000-7000-8000-000000000007"),
+        "user-5a1e0007",
+        "Andrew Stone",
+        "andrew.stone@example.com",
+        "5a1e0007-0000-4000-8000-000000000007",
+    )
 };
 
-/// The users that every stack has.
+/// Asked for a text that is no handle.
+const WISH_MALFORMED: DemoUser = DemoUser {
+    preferred_username: Some("Sam Lee"),
+    ..DemoUser::new(
+        uuid!("0195b5a0-0000-7000-8000-000000000008"),
+        "user-5a1e0008",
+        "Sam Lee",
+        "sam.lee@example.com",
+        "5a1e0008-0000-4000-8000-000000000008",
+    )
+};
+
+/// Asked for no handle, as in a pool that doesn't ask.
+const WISH_MISSING: DemoUser = DemoUser {
+    preferred_username: None,
+    ..DemoUser::new(
+        uuid!("0195b5a0-0000-7000-8000-000000000009"),
+        "user-5a1e0009",
+        "Robin Park",
+        "robin.park@example.com",
+        "5a1e0009-0000-4000-8000-000000000009",
+    )
+};
+
+/// Has other names than at sign-up.
+const RENAMED: DemoUser = DemoUser {
+    preferred_username: Some("jo.keller"),
+    name: "Jo Keller",
+    ..DemoUser::new(
+        uuid!("0195b5a0-0000-7000-8000-000000000010"),
+        "jo.rivera",
+        "Jo Rivera",
+        "jo.keller@example.com",
+        "5a1e0010-0000-4000-8000-000000000010",
+    )
+};
+
+/// The users that every database is seeded with.
 pub const DEMO_USERS: [DemoUser; 6] = [SUNYOUNG, SCARLETT, ANDREW, BAYKO, LORE, MOCK];
+
+/// The users of the local stack: the demo users, and four whose handle is not the one they asked for. Those four are of
+/// no use without the local issuer, which knows what they asked for.
+pub const LOCAL_USERS: [DemoUser; 10] =
+    [SUNYOUNG, SCARLETT, ANDREW, BAYKO, LORE, MOCK, WISH_TAKEN, WISH_MALFORMED, WISH_MISSING, RENAMED];
 
 /// A conversation of two demo users: who says what, a minute apart.
 struct Conversation {
@@ -126,25 +198,32 @@ pub struct Made {
     pub were_there: usize,
 }
 
-/// Makes the demo users where they are missing.
+/// Creates the demo users that are missing. Returns their numbers.
 pub async fn ensure_users(postgres: &Postgres) -> Result<Made, Error> {
-    let statement = include_str!("../../sql/users/create_demo.sql");
-    let mut users = Made::default();
-    for user in &DEMO_USERS {
-        let parameters = [
-            (&user.uuid as _, Type::UUID),
-            (&user.handle as _, Type::TEXT),
-            (&user.display_name as _, Type::TEXT),
-            (&user.email as _, Type::TEXT),
-            (&user.cognito_user_id as _, Type::TEXT),
-        ];
-        if postgres.query(statement, &parameters).await?.is_empty() {
-            users.were_there += 1;
-        } else {
-            users.made += 1;
-        }
-    }
-    Ok(users)
+    ensure(postgres, &DEMO_USERS).await
+}
+
+/// Creates the users of the local stack that are missing. Returns their numbers.
+pub async fn ensure_local_users(postgres: &Postgres) -> Result<Made, Error> {
+    ensure(postgres, &LOCAL_USERS).await
+}
+
+/// One statement for all: with the embedded PostgreSQL each takes a connection of its own. A user whose handle or sub
+/// belongs to another row counts as there.
+async fn ensure(postgres: &Postgres, users: &[DemoUser]) -> Result<Made, Error> {
+    let statement = include_str!("../../sql/users/create_many.sql");
+    let column = |of: fn(&DemoUser) -> &'static str| users.iter().map(of).collect::<Vec<_>>();
+    let parameters = [
+        (&users.iter().map(|user| user.uuid).collect::<Vec<_>>() as _, Type::UUID_ARRAY),
+        (&column(|user| user.handle) as _, Type::TEXT_ARRAY),
+        (&column(|user| user.display_name) as _, Type::TEXT_ARRAY),
+        (&column(|user| user.email) as _, Type::TEXT_ARRAY),
+        (&column(|user| user.cognito_user_id) as _, Type::TEXT_ARRAY),
+    ];
+    let rows = postgres.query(statement, &parameters).await?;
+    let made = rows.first().map(|row| row.try_get::<_, i64>("made")).transpose().map_err(Error::internal)?;
+    let made = made.and_then(|made| usize::try_from(made).ok()).unwrap_or(0);
+    Ok(Made { made, were_there: users.len().saturating_sub(made) })
 }
 
 /// Lets the demo users have their conversations, unless they have had them: through the library's own

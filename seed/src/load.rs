@@ -52,7 +52,7 @@ pub async fn ensure_users(
     plan: Plan,
     progress: impl Fn(u64),
 ) -> Result<Made, SeedError> {
-    let statement = include_str!("../../sql/users/create_load.sql");
+    let statement = include_str!("../../sql/users/create_many.sql");
     let mut users = Made::default();
     for first in (0..plan.users()).step_by(usize::try_from(BATCH).unwrap_or(1)) {
         let numbers = first..plan.users().min(first.saturating_add(BATCH));

@@ -1,4 +1,4 @@
--- Creates a user of the local stack, unless one with the same uuid, handle or Cognito user is there; no row: one is.
+-- Creates one user, for tests and benchmarks, unless the uuid, the handle or the Cognito user is there. No row: one is.
 -- $1 uuid: the uuid
 -- $2 text: the handle
 -- $3 text: the display name

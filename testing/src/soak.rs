@@ -87,14 +87,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
         dynamodb: Some(DynamoDbUrls { tables: front.url().to_owned(), streams: front.url().to_owned() }),
         ..Engines::from_lookup(|_| None)?
     };
-    let options = Options {
-        port: 0,
-        data_dir: "".into(),
-        ephemeral: true,
-        // Without a web client.
-        client_dir: "/nowhere".into(),
-    };
-    let stack = Stack::start(&options, &engines, &progress).await?;
+    let stack = Stack::start(&Options::ephemeral(), &engines, &progress).await?;
     let table = engines.table.name.as_str();
     let users = sign_up(&stack, plan.users).await?;
     let client = Client::new();

@@ -1,6 +1,6 @@
 //! A machine with a running local stack, and the command on it.
 
-use std::{path::PathBuf, process::Stdio};
+use std::process::Stdio;
 
 use aws_sdk_dynamodb::{
     Client,
@@ -11,7 +11,10 @@ use local::{
     options::{Engines, Options},
     stack::Stack,
 };
+use seed::demo::{DEMO_USERS, LOCAL_USERS};
 use tokio::{process::Command, sync::Mutex};
+
+use crate::db::query;
 
 /// A running stack with the demo data, whose ports are its own. Nothing of it is kept.
 #[derive(Debug)]
@@ -32,10 +35,16 @@ impl Machine {
         // One at a time: many embedded servers that start at once take longer than anybody waits for them.
         static STARTING: Mutex<()> = Mutex::const_new(());
         let _starting = STARTING.lock().await;
-        let options =
-            Options { port: 0, data_dir: PathBuf::new(), ephemeral: true, client_dir: PathBuf::new() };
         let engines = Engines::from_lookup(|_| None).unwrap();
-        Self { stack: Stack::start(&options, &engines, |_| {}).await.unwrap() }
+        let machine = Self { stack: Stack::start(&Options::ephemeral(), &engines, |_| {}).await.unwrap() };
+        // The users whom the command makes, and no others.
+        let [.., last] = DEMO_USERS;
+        let deleted = query(
+            &machine,
+            &format!("DELETE FROM public.users WHERE uuid > '{}' RETURNING handle", last.uuid),
+        );
+        assert_eq!(deleted.await.len(), LOCAL_USERS.len() - DEMO_USERS.len());
+        machine
     }
 
     pub(crate) fn stack(&self) -> &Stack {

@@ -1,14 +1,11 @@
 //! How far each shard is done: in memory, and in a file so that a restarted stack goes on where it was.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::spawn_blocking};
+
+use crate::data_dir::replace_file;
 
 /// How far one shard is done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,9 +113,9 @@ impl Checkpoints {
             return;
         };
         let written = match serde_json::to_vec_pretty(&state.stream) {
-            Ok(json) => {
-                spawn_blocking(move || replace(&file, &json)).await.unwrap_or_else(|panic| Err(panic.into()))
-            }
+            Ok(json) => spawn_blocking(move || replace_file(&file, &json))
+                .await
+                .unwrap_or_else(|panic| Err(panic.into())),
             Err(error) => Err(error.into()),
         };
         match written {
@@ -127,20 +124,6 @@ impl Checkpoints {
                 tracing::error!(%error, "the checkpoints can't be written, the next change tries again");
             }
         }
-    }
-}
-
-/// Replaces a file as a whole: after a crash it has either its old contents or the new ones.
-fn replace(file: &Path, contents: &[u8]) -> io::Result<()> {
-    let new = file.with_extension("new");
-    let mut handle = File::create(&new)?;
-    handle.write_all(contents)?;
-    handle.sync_all()?;
-    fs::rename(&new, file)?;
-    // The rename itself is durable once the folder is.
-    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
-        _ => Ok(()),
     }
 }
 

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::{
     Form,
     extract::{Query, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use cruddur::{
     error::{Chain, Error},
     user::{Handle, User},
 };
-use http::{StatusCode, header};
 use serde::Deserialize;
 use tokio_postgres::types::Type;
 
@@ -88,7 +87,7 @@ pub(super) async fn pick(State(sign_in): State<Arc<SignIn>>, Form(picked): Form<
             redirect(&with_parameters(&request.redirect_uri, &parameters))
         }
         Ok(None) => page_of(&sign_in, &request, Some(&handle)).await,
-        Err(error) => failed(&error),
+        Err(error) => failed(&error, Some((&request, known.canonical()))),
     }
 }
 
@@ -124,13 +123,13 @@ async fn page_of(sign_in: &SignIn, request: &Request, unknown: Option<&str>) -> 
     };
     match users.await {
         Ok((users, total)) => page::page(&users, total, request, unknown),
-        Err(error) => failed(&error),
+        Err(error) => failed(&error, None),
     }
 }
 
 fn refuse(request: &Request, refusal: &Refusal) -> Response {
     match refusal {
-        Refusal::Here(reason) => (StatusCode::BAD_REQUEST, *reason).into_response(),
+        Refusal::Here(reason) => page::rejected(reason),
         Refusal::Back(error, description) => {
             let parameters = [
                 ("error", Some(*error)),
@@ -142,9 +141,12 @@ fn refuse(request: &Request, refusal: &Refusal) -> Response {
     }
 }
 
-fn failed(error: &Error) -> Response {
-    tracing::error!(cause = %Chain(error), "signing in failed");
-    let headers = [(header::RETRY_AFTER, "1")];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, "the users can't be read at the moment; reload the page")
-        .into_response()
+/// The page for a failed look-up. `picked` is the user who was being signed in.
+fn failed(error: &Error, picked: Option<(&Request, &str)>) -> Response {
+    let cause = Chain(error).to_string();
+    tracing::error!(%cause, "signing in failed");
+    match error {
+        Error::Unavailable { .. } => page::unavailable(&cause, picked),
+        _ => page::failed(&cause),
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::issuer::SignedIn;
+use crate::issuer::PoolUser;
 
 /// How long a code is good for.
 const LIFETIME: TimeDelta = TimeDelta::minutes(5);
@@ -16,7 +16,7 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
     /// Who has signed in.
-    pub(super) user: SignedIn,
+    pub(super) user: PoolUser,
     /// Where the code was sent to.
     pub(super) redirect_uri: String,
     /// The SHA-256 of the secret that only the client knows (PKCE), in base64url.

@@ -1,13 +1,9 @@
 //! The logout endpoint, with Cognito's parameters: nobody is remembered here, so it only leads back.
 
-use axum::{
-    extract::Query,
-    response::{IntoResponse, Response},
-};
-use http::StatusCode;
+use axum::{extract::Query, response::Response};
 use serde::Deserialize;
 
-use super::{is_of_this_machine, redirect};
+use super::{is_of_this_machine, page, redirect};
 use crate::issuer::CLIENT_ID;
 
 /// What the client asks for: Cognito's `logout_uri`, or OpenID Connect's `post_logout_redirect_uri`.
@@ -24,7 +20,6 @@ pub(super) async fn logout(Query(request): Query<Request>) -> Response {
     if request.client_id.as_deref() == Some(CLIENT_ID) && is_of_this_machine(&uri) {
         redirect(&uri)
     } else {
-        let reason = "client_id has to be cruddur-local-client, and logout_uri a page on this machine";
-        (StatusCode::BAD_REQUEST, reason).into_response()
+        page::rejected("client_id has to be cruddur-local-client, and logout_uri a page on this machine")
     }
 }

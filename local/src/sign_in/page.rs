@@ -1,17 +1,97 @@
-//! The page with the users to pick from.
+//! The pages that people see: the users to pick from, and what went wrong.
 
 use axum::response::{IntoResponse, Response};
 use cruddur::user::User;
-use http::header;
+use http::{HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use seed::demo::LOCAL_USERS;
 
 use super::authorize::Request;
 
 /// Users that are shown at most; others are reached by their handles.
 pub(super) const SHOWN: i64 = 24;
 
-/// The page: scripts, and other pages around it, have no business here.
+/// Seconds until a page reloads itself while PostgreSQL doesn't answer.
+const RETRY_AFTER: &str = "2";
+
+/// The users to pick from. `unknown` is a handle that was asked for and that nobody has.
 pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Option<&str>) -> Response {
+    let main = html! {
+        h1 { "Sign in to Cruddur" }
+        p { "This is the local stack on your machine: pick who you want to be. There is no password." }
+        @if let Some(handle) = unknown {
+            p.error role="alert" { "No user here has the handle “" (handle) "”." }
+        }
+        form method="post" {
+            (hidden(request))
+            ul {
+                @for user in users {
+                    li {
+                        button name="handle" value=(user.handle) {
+                            span.name { (user.display_name) }
+                            span.handle { "@" (user.handle) }
+                            @if let Some(wish) = wish(user) { span.wish { (wish) } }
+                        }
+                    }
+                }
+            }
+        }
+        form.other method="post" {
+            (hidden(request))
+            label for="handle" {
+                @if total > SHOWN { "Or one of " (total - SHOWN) " others, by handle" }
+                @else { "Or by handle" }
+            }
+            div {
+                input #handle name="handle" required maxlength="31" autocapitalize="none"
+                    autocomplete="username" spellcheck="false";
+                button { "Sign in" }
+            }
+        }
+    };
+    response(StatusCode::OK, &html! {}, &main)
+}
+
+/// PostgreSQL doesn't answer. The page shows the users again by itself; `picked` can be signed in at once.
+pub(super) fn unavailable(cause: &str, picked: Option<(&Request, &str)>) -> Response {
+    // Scripts are not allowed here. A page that answers a form is reloaded by GET, which shows the users.
+    let head = html! { meta http-equiv="refresh" content=(RETRY_AFTER); };
+    let main = html! {
+        h1 { "One moment …" }
+        p role="status" { "The users can't be read right now. This page tries again by itself." }
+        p.cause { (cause) }
+        @if let Some((request, handle)) = picked {
+            form method="post" {
+                (hidden(request))
+                button name="handle" value=(handle) { "Sign in as @" (handle) " now" }
+            }
+        }
+    };
+    let mut response = response(StatusCode::SERVICE_UNAVAILABLE, &head, &main);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    response
+}
+
+/// A fault that trying again doesn't mend.
+pub(super) fn failed(cause: &str) -> Response {
+    let main = html! {
+        h1 { "Signing in failed" }
+        p.error role="alert" { (cause) }
+    };
+    response(StatusCode::INTERNAL_SERVER_ERROR, &html! {}, &main)
+}
+
+/// The client made a mistake, and there is no address to report it to.
+pub(super) fn rejected(reason: &str) -> Response {
+    let main = html! {
+        h1 { "This link doesn't work" }
+        p.error role="alert" { (reason) }
+    };
+    response(StatusCode::BAD_REQUEST, &html! {}, &main)
+}
+
+/// A page without scripts, which no other page can embed.
+fn response(status: StatusCode, head: &Markup, main: &Markup) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
@@ -20,59 +100,34 @@ pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Optio
             "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
         ),
     ];
-    (headers, markup(users, total, request, unknown).into_string()).into_response()
-}
-
-fn markup(users: &[User], total: i64, request: &Request, unknown: Option<&str>) -> Markup {
-    html! {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                (head)
                 title { "Sign in · Cruddur on this machine" }
                 style { (PreEscaped(include_str!("page.css"))) }
             }
-            body {
-                main {
-                    h1 { "Sign in to Cruddur" }
-                    p { "This is the local stack on your machine: pick who you want to be. There is no password." }
-                    @if let Some(handle) = unknown {
-                        p.error role="alert" { "No user here has the handle “" (handle) "”." }
-                    }
-                    form method="post" {
-                        (hidden(request))
-                        ul {
-                            @for user in users {
-                                li {
-                                    button name="handle" value=(user.handle) {
-                                        span.name { (user.display_name) }
-                                        span.handle { "@" (user.handle) }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                    form.other method="post" {
-                        (hidden(request))
-                        label for="handle" {
-                            @if total > SHOWN { "Or one of " (total - SHOWN) " others, by handle" }
-                            @else { "Or by handle" }
-                        }
-                        div {
-                            input #handle name="handle" required maxlength="31" autocapitalize="none"
-                                autocomplete="username" spellcheck="false";
-                            button { "Sign in" }
-                        }
-                    }
-                }
-            }
+            body { main { (main) } }
         }
+    };
+    (status, headers, page.into_string()).into_response()
+}
+
+/// What a user asked for at sign-up, unless it is the handle of their row.
+fn wish(user: &User) -> Option<String> {
+    let demo = LOCAL_USERS.iter().find(|demo| demo.uuid == user.uuid)?;
+    match demo.preferred_username {
+        Some(wish) if wish == user.handle => None,
+        Some(wish) => Some(format!("signed up as “{wish}”")),
+        None => Some("signed up without a handle".to_owned()),
     }
 }
 
-/// What the client asks for, to come back with the answer.
+/// The authorization request's parameters, to come back with the form.
 fn hidden(request: &Request) -> Markup {
     let fields = [
         ("response_type", Some(&request.response_type)),

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use axum::body::Body;
 use chrono::{DateTime, TimeDelta};
-use cruddur::{clock::Clock, random::Random};
+use cruddur::{clock::Clock, postgres::DatabaseServer, random::Random};
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -39,8 +39,18 @@ impl Browser {
         let issuer =
             Arc::new(Issuer::new("http://127.0.0.1:4567/local/issuer", key, clock, Random::system()));
         let postgres = testing::postgres::shared();
-        seed::demo::ensure_users(&postgres).await.unwrap();
-        Self { router: router(postgres, Arc::clone(&issuer)), issuer, now }
+        seed::demo::ensure_local_users(&postgres).await.unwrap();
+        let router = router(postgres, Arc::clone(&issuer), Sessions::open(None).unwrap());
+        Self { router, issuer, now }
+    }
+
+    /// The same stack while PostgreSQL is away.
+    fn without_postgres(&self) -> Self {
+        // Nothing listens on the port of the null service.
+        let server: DatabaseServer = "postgresql://me@127.0.0.1:9/cruddur".parse().unwrap();
+        let postgres = Arc::new(Postgres::new(server, false));
+        let router = router(postgres, Arc::clone(&self.issuer), Sessions::open(None).unwrap());
+        Self { router, issuer: Arc::clone(&self.issuer), now: Arc::clone(&self.now) }
     }
 
     fn later(&self, by: TimeDelta) {
@@ -92,7 +102,11 @@ impl Browser {
 
     /// The code for `sunyoung`.
     async fn code(&self) -> String {
-        let picked = self.authorize(Method::POST, "sunyoung", &[]).await;
+        self.code_of("sunyoung").await
+    }
+
+    async fn code_of(&self, handle: &str) -> String {
+        let picked = self.authorize(Method::POST, handle, &[]).await;
         let (url, query) = picked.location.split_once('?').unwrap();
         assert_eq!((picked.status, url), (303, BACK));
         let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
@@ -118,10 +132,27 @@ impl Browser {
 
     async fn token(&self, form: &[(&str, &str)]) -> (u16, Value) {
         let answer = self.send(Method::POST, "/token", form).await;
-        (answer.status, serde_json::from_str(&answer.body).unwrap())
+        let mut body: Value = serde_json::from_str(&answer.body).unwrap();
+        if let Some(description) = body.as_object_mut().and_then(|body| body.remove("error_description")) {
+            assert_ne!(description.as_str().unwrap(), "");
+        }
+        (answer.status, body)
     }
 
-    async fn refresh(&self, token: &str) -> (u16, Value) {
+    /// The tokens of a sign-in.
+    async fn sign_in(&self) -> Value {
+        let (status, tokens) = self.exchange(&self.code().await, &[]).await;
+        assert_eq!(status, 200, "{tokens}");
+        tokens
+    }
+
+    async fn revoke(&self, form: &[(&str, &str)]) -> (u16, String) {
+        let answer = self.send(Method::POST, "/revoke", form).await;
+        (answer.status, answer.body)
+    }
+
+    async fn refresh(&self, token: &Value) -> (u16, Value) {
+        let token = token.as_str().unwrap();
         self.token(&[("grant_type", "refresh_token"), ("client_id", CLIENT_ID), ("refresh_token", token)])
             .await
     }
@@ -142,6 +173,7 @@ async fn discovery_names_the_address_that_was_asked() {
     assert_eq!(found["issuer"], "http://127.0.0.1:4567/local/issuer");
     assert_eq!(found["authorization_endpoint"], "http://localhost:5173/local/issuer/authorize");
     assert_eq!(found["token_endpoint"], "http://localhost:5173/local/issuer/token");
+    assert_eq!(found["revocation_endpoint"], "http://localhost:5173/local/issuer/revoke");
     assert_eq!(found["jwks_uri"], "http://localhost:5173/local/issuer/.well-known/jwks.json");
 }
 
@@ -152,6 +184,7 @@ async fn the_page_shows_the_users_and_keeps_what_was_asked_for() {
     for part in [
         r#"<button name="handle" value="sunyoung">"#,
         "Scarlett Ho",
+        "signed up as “Sam Lee”",
         r#"<input type="hidden" name="state" value="st&amp;te">"#,
         r#"<input type="hidden" name="code_challenge" value="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM">"#,
     ] {
@@ -214,20 +247,140 @@ async fn a_code_is_used_up_by_whoever_lacks_the_verifier() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_gives_new_tokens_and_nothing_else_does() {
+async fn refreshed_tokens_carry_the_time_and_the_id_of_the_sign_in() {
     let browser = Browser::new().await;
-    let (_, tokens) = browser.exchange(&browser.code().await, &[]).await;
-    browser.later(TimeDelta::days(29));
-    let (status, renewed) = browser.refresh(tokens["refresh_token"].as_str().unwrap()).await;
-    assert_eq!(status, 200);
-    assert_eq!(claims(&renewed["id_token"])["preferred_username"], "sunyoung");
-    assert_eq!(renewed.get("refresh_token"), None);
-    for token in [&tokens["access_token"], &tokens["id_token"], &json!("x.y.z")] {
-        assert_eq!(browser.refresh(token.as_str().unwrap()).await, refused("invalid_grant"));
+    let first = browser.sign_in().await;
+    let mut newest = first.clone();
+    for _ in 0..3 {
+        browser.later(TimeDelta::hours(1));
+        let (status, renewed) = browser.refresh(&newest["refresh_token"]).await;
+        assert_eq!((status, &renewed["expires_in"]), (200, &json!(3600)));
+        newest = renewed;
     }
+    for token in ["access_token", "id_token", "refresh_token"] {
+        let (first, newest) = (claims(&first[token]), claims(&newest[token]));
+        for name in ["sub", "auth_time", "origin_jti"] {
+            assert!(first[name] != Value::Null && first[name] == newest[name], "{token} {name}: {newest}");
+        }
+        let later = newest["iat"].as_i64().unwrap() - first["iat"].as_i64().unwrap();
+        assert_eq!(later, 3 * 3_600, "{token}");
+    }
+    let id = claims(&newest["id_token"]);
+    assert_eq!((&id["preferred_username"], id.get("nonce")), (&json!("sunyoung"), None));
+}
+
+#[tokio::test]
+async fn only_a_refresh_token_gives_new_tokens_and_for_thirty_days_after_the_sign_in() {
+    let browser = Browser::new().await;
+    let tokens = browser.sign_in().await;
+    for token in [&tokens["access_token"], &tokens["id_token"], &json!("x.y.z"), &json!("")] {
+        assert_eq!(browser.refresh(token).await, refused("invalid_grant"));
+    }
+    browser.later(TimeDelta::days(29));
+    let (status, renewed) = browser.refresh(&tokens["refresh_token"]).await;
+    assert_eq!(status, 200);
     browser.later(TimeDelta::days(1));
-    let late = browser.refresh(tokens["refresh_token"].as_str().unwrap()).await;
-    assert_eq!(late, refused("invalid_grant"));
+    assert_eq!(browser.refresh(&renewed["refresh_token"]).await, refused("invalid_grant"));
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_used_again_ends_the_session() {
+    let browser = Browser::new().await;
+    let first = browser.sign_in().await["refresh_token"].clone();
+    let other = browser.sign_in().await["refresh_token"].clone();
+    let (_, renewed) = browser.refresh(&first).await;
+    // A lost answer.
+    browser.later(TimeDelta::seconds(10));
+    let (status, repeated) = browser.refresh(&first).await;
+    assert_eq!((status, repeated["refresh_token"] == first), (200, false));
+    let (status, newest) = browser.refresh(&renewed["refresh_token"]).await;
+    assert_eq!(status, 200);
+    browser.later(TimeDelta::seconds(11));
+    for token in [&renewed["refresh_token"], &newest["refresh_token"]] {
+        assert_eq!(browser.refresh(token).await, refused("invalid_grant"));
+    }
+    assert_eq!(browser.refresh(&other).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_revoked_session_cannot_be_refreshed() {
+    let browser = Browser::new().await;
+    let first = browser.sign_in().await;
+    let (_, newest) = browser.refresh(&first["refresh_token"]).await;
+    let ok = (200, String::new());
+    let token = |token: &Value| token.as_str().unwrap().to_owned();
+    // Any token of the session ends it, and a second time is no error.
+    for _ in 0..2 {
+        let spent = token(&first["refresh_token"]);
+        let form = [("client_id", CLIENT_ID), ("token", &*spent), ("token_type_hint", "refresh_token")];
+        assert_eq!(browser.revoke(&form).await, ok);
+        assert_eq!(browser.refresh(&newest["refresh_token"]).await, refused("invalid_grant"));
+    }
+    assert_eq!(browser.revoke(&[("client_id", CLIENT_ID), ("token", "x.y.z")]).await, ok);
+    let access = token(&newest["access_token"]);
+    for (form, error) in [
+        (vec![("client_id", CLIENT_ID), ("token", &*access)], "unsupported_token_type"),
+        (vec![("client_id", "another"), ("token", &*access)], "invalid_client"),
+        (vec![("client_id", CLIENT_ID)], "invalid_request"),
+    ] {
+        let (status, body) = browser.revoke(&form).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &body["error"]), (400, &json!(error)));
+    }
+}
+
+#[tokio::test]
+async fn an_id_token_carries_the_wish_of_the_sign_up() {
+    let browser = Browser::new().await;
+    for (handle, wish, name) in [
+        ("user-5a1e0007", json!("andrew"), "Andrew Stone"),
+        ("user-5a1e0008", json!("Sam Lee"), "Sam Lee"),
+        ("user-5a1e0009", Value::Null, "Robin Park"),
+        ("jo.rivera", json!("jo.keller"), "Jo Keller"),
+    ] {
+        let (_, tokens) = browser.exchange(&browser.code_of(handle).await, &[]).await;
+        let (_, renewed) = browser.refresh(&tokens["refresh_token"]).await;
+        for tokens in [tokens, renewed] {
+            let id = claims(&tokens["id_token"]);
+            assert_eq!((&id["preferred_username"], &id["name"]), (&wish, &json!(name)), "{handle}");
+            assert_eq!(claims(&tokens["access_token"])["sub"], id["sub"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn postgres_that_is_away_costs_no_session_and_the_page_retries() {
+    let browser = Browser::new().await;
+    let away = browser.without_postgres();
+    let token = browser.sign_in().await["refresh_token"].clone();
+    assert_eq!(away.refresh(&token).await, (503, json!({"error": "temporarily_unavailable"})));
+    assert_eq!(browser.refresh(&token).await.0, 200);
+    for method in [Method::GET, Method::POST] {
+        let page = away.authorize(method.clone(), "@Scarlett", &[]).await;
+        assert_eq!(page.status, 503);
+        let mut parts =
+            vec![r#"<meta http-equiv="refresh" content="2">"#, "PostgreSQL can't be reached: ", "<style>"];
+        if method == Method::POST {
+            parts.extend([r#"<button name="handle" value="scarlett">"#, r#"name="state" value="st&amp;te""#]);
+        }
+        for part in parts {
+            assert!(page.body.contains(part), "{part}\n{}", page.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_form_is_an_invalid_request() {
+    let browser = Browser::new().await;
+    let twice = [("client_id", CLIENT_ID), ("client_id", CLIENT_ID), ("grant_type", "refresh_token")];
+    let without = |name| {
+        let form = [("client_id", CLIENT_ID), ("grant_type", "refresh_token"), ("refresh_token", "x")];
+        form.into_iter().filter(move |(field, _)| *field != name).collect::<Vec<_>>()
+    };
+    for form in [twice.to_vec(), without("grant_type"), without("refresh_token")] {
+        assert_eq!(browser.token(&form).await, refused("invalid_request"), "{form:?}");
+    }
+    assert_eq!(browser.token(&without("client_id")).await, refused("invalid_client"));
 }
 
 #[tokio::test]

@@ -1,23 +1,23 @@
-//! The token endpoint: tokens for a code, or for a refresh token.
+//! The token endpoint (RFC 6749) and the revocation endpoint (RFC 7009).
 
-use std::sync::Arc;
+use std::{borrow::Cow, io, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     Form, Json,
-    extract::State,
+    extract::{State, rejection::FormRejection},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use cruddur::error::Chain;
-use http::{StatusCode, header};
+use cruddur::error::{Chain, Error};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{SignIn, user_of_sub};
-use crate::issuer::{CLIENT_ID, SignedIn, TOKEN_LIFETIME};
+use crate::issuer::{CLIENT_ID, KeyError, PoolUser, RefreshToken};
 
-/// What the client brings.
+/// The parameters of both endpoints.
 #[derive(Debug, Deserialize)]
 pub(super) struct Request {
     grant_type: Option<String>,
@@ -26,95 +26,186 @@ pub(super) struct Request {
     redirect_uri: Option<String>,
     code_verifier: Option<String>,
     refresh_token: Option<String>,
+    token: Option<String>,
 }
 
-/// Why there are no tokens, as RFC 6749 names it (section 5.2).
-#[derive(Clone, Copy, Debug)]
+/// An error of RFC 6749, section 5.2, or of RFC 7009, section 2.2.1, and two for faults that are not the client's.
+#[derive(Debug)]
 enum Refusal {
-    InvalidRequest,
+    InvalidRequest(Cow<'static, str>),
     InvalidClient,
-    InvalidGrant,
+    InvalidGrant(&'static str),
     UnsupportedGrantType,
+    UnsupportedTokenType,
+    /// The same request may succeed later.
+    TemporarilyUnavailable(String),
     ServerError,
 }
 
 /// `POST …/token`
-pub(super) async fn token(State(sign_in): State<Arc<SignIn>>, Form(request): Form<Request>) -> Response {
-    match sign_in.tokens(&request).await {
-        Ok(tokens) => tokens,
+pub(super) async fn token(
+    State(sign_in): State<Arc<SignIn>>,
+    request: Result<Form<Request>, FormRejection>,
+) -> Response {
+    let result = async { sign_in.tokens(&parse(request)?).await };
+    result.await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// `POST …/revoke`: ends the session of a refresh token.
+pub(super) async fn revoke(
+    State(sign_in): State<Arc<SignIn>>,
+    request: Result<Form<Request>, FormRejection>,
+) -> Response {
+    let result = async { sign_in.revoke(&parse(request)?).await };
+    match result.await {
+        Ok(()) => StatusCode::OK.into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
+fn parse(request: Result<Form<Request>, FormRejection>) -> Result<Request, Refusal> {
+    let Form(request) = request.map_err(|rejection| Refusal::InvalidRequest(rejection.body_text().into()))?;
+    if request.client_id.as_deref() != Some(CLIENT_ID) {
+        return Err(Refusal::InvalidClient);
+    }
+    Ok(request)
+}
+
+fn required<'a>(value: Option<&'a String>, name: &str) -> Result<&'a str, Refusal> {
+    value.map(String::as_str).ok_or_else(|| Refusal::InvalidRequest(format!("{name} is missing").into()))
+}
+
 impl SignIn {
     async fn tokens(&self, request: &Request) -> Result<Response, Refusal> {
-        if request.client_id.as_deref() != Some(CLIENT_ID) {
-            return Err(Refusal::InvalidClient);
-        }
-        match request.grant_type.as_deref() {
-            Some("authorization_code") => self.of_code(request),
-            Some("refresh_token") => self.of_refresh_token(request).await,
-            Some(_) => Err(Refusal::UnsupportedGrantType),
-            None => Err(Refusal::InvalidRequest),
+        match required(request.grant_type.as_ref(), "grant_type")? {
+            "authorization_code" => self.of_code(request).await,
+            "refresh_token" => self.of_refresh_token(request).await,
+            _ => Err(Refusal::UnsupportedGrantType),
         }
     }
 
-    fn of_code(&self, request: &Request) -> Result<Response, Refusal> {
-        let code = request.code.as_deref().ok_or(Refusal::InvalidRequest)?;
-        let verifier = request.code_verifier.as_deref().ok_or(Refusal::InvalidRequest)?;
-        let grant = self.codes.take(code, self.issuer.now()).ok_or(Refusal::InvalidGrant)?;
+    async fn of_code(&self, request: &Request) -> Result<Response, Refusal> {
+        let code = required(request.code.as_ref(), "code")?;
+        let verifier = required(request.code_verifier.as_ref(), "code_verifier")?;
+        let now = self.issuer.now();
+        let grant = self
+            .codes
+            .take(code, now)
+            .ok_or(Refusal::InvalidGrant("the code is unknown, used, or older than five minutes"))?;
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-        let same_client = challenge == grant.code_challenge;
-        if !same_client || request.redirect_uri.as_deref() != Some(&*grant.redirect_uri) {
-            return Err(Refusal::InvalidGrant);
+        if challenge != grant.code_challenge {
+            return Err(Refusal::InvalidGrant("the code_verifier is not that of the code"));
         }
-        let refresh_token = self.issuer.refresh_token(&grant.user.sub).map_err(Refusal::fault)?;
-        self.answer(&grant.user, grant.nonce.as_deref(), Some(refresh_token))
+        if request.redirect_uri.as_deref() != Some(&*grant.redirect_uri) {
+            return Err(Refusal::InvalidGrant("the redirect_uri is not that of the code"));
+        }
+        let session = self.issuer.begin_session(&grant.user.sub);
+        let refresh_token = self.sessions.begin(session, now).await?;
+        self.answer(&grant.user, &refresh_token, grant.nonce.as_deref())
     }
 
-    /// New access and id tokens with the names as they are now. As with Cognito, the refresh token stays.
     async fn of_refresh_token(&self, request: &Request) -> Result<Response, Refusal> {
-        let token = request.refresh_token.as_deref().ok_or(Refusal::InvalidRequest)?;
-        let sub = self.issuer.subject_of_refresh_token(token).ok_or(Refusal::InvalidGrant)?;
-        let user = user_of_sub(&self.postgres, &sub).await.map_err(Refusal::fault)?;
-        self.answer(&user.ok_or(Refusal::InvalidGrant)?, None, None)
+        let token = required(request.refresh_token.as_ref(), "refresh_token")?;
+        let token = self
+            .issuer
+            .read_refresh_token(token)
+            .ok_or(Refusal::InvalidGrant("the token is not good here"))?;
+        // Before the token is spent: while PostgreSQL is away, the client keeps it.
+        let user = user_of_sub(&self.postgres, &token.session.sub).await?;
+        let user = user.ok_or(Refusal::InvalidGrant("the user is gone"))?;
+        let next = self.sessions.rotate(token, self.issuer.now()).await?;
+        let next = next.ok_or(Refusal::InvalidGrant("the session has ended"))?;
+        self.answer(&user, &next, None)
     }
 
     fn answer(
         &self,
-        user: &SignedIn,
+        user: &PoolUser,
+        refresh_token: &RefreshToken,
         nonce: Option<&str>,
-        refresh_token: Option<String>,
     ) -> Result<Response, Refusal> {
-        let mut tokens = json!({
-            "access_token": self.issuer.access_token(&user.sub, &user.handle).map_err(Refusal::fault)?,
-            "id_token": self.issuer.id_token(user, nonce).map_err(Refusal::fault)?,
+        let session = &refresh_token.session;
+        let tokens = json!({
+            "access_token": self.issuer.access_token_of(session)?,
+            "id_token": self.issuer.id_token(user, session, nonce)?,
+            "refresh_token": self.issuer.refresh_token(refresh_token)?,
             "token_type": "Bearer",
-            "expires_in": TOKEN_LIFETIME.as_secs(),
+            "expires_in": self.issuer.token_lifetime().as_secs(),
         });
-        if let (Some(refresh_token), Some(tokens)) = (refresh_token, tokens.as_object_mut()) {
-            tokens.insert("refresh_token".to_owned(), refresh_token.into());
+        Ok((not_stored(), Json(tokens)).into_response())
+    }
+
+    async fn revoke(&self, request: &Request) -> Result<(), Refusal> {
+        let token = required(request.token.as_ref(), "token")?;
+        match self.issuer.read_refresh_token(token) {
+            Some(token) => Ok(self.sessions.end(&token.session).await?),
+            // An access token is good until it expires, as nobody asks this issuer about it.
+            None if self.issuer.is_access_or_id_token(token) => Err(Refusal::UnsupportedTokenType),
+            // A token that is no longer good needs no revocation.
+            None => Ok(()),
         }
-        Ok(([(header::CACHE_CONTROL, "no-store")], Json(tokens)).into_response())
     }
 }
 
-impl Refusal {
-    fn fault(error: impl std::error::Error + 'static) -> Self {
-        tracing::error!(cause = %Chain(&error), "no token was given");
-        Self::ServerError
+/// RFC 6749, sections 5.1 and 5.2.
+fn not_stored() -> [(HeaderName, &'static str); 2] {
+    [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")]
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        tracing::error!(cause = %Chain(&error), "no token was issued");
+        match error {
+            Error::Unavailable { .. } => Self::TemporarilyUnavailable(Chain(&error).to_string()),
+            _ => Self::ServerError,
+        }
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Error::internal(error).into()
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        Error::internal(error).into()
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, error) = match self {
-            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
-            Self::InvalidClient => (StatusCode::BAD_REQUEST, "invalid_client"),
-            Self::InvalidGrant => (StatusCode::BAD_REQUEST, "invalid_grant"),
-            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-            Self::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        let (status, error, description) = match self {
+            Self::InvalidRequest(problem) => (StatusCode::BAD_REQUEST, "invalid_request", problem),
+            Self::InvalidClient => {
+                (StatusCode::BAD_REQUEST, "invalid_client", "client_id is not cruddur-local-client".into())
+            }
+            Self::InvalidGrant(problem) => (StatusCode::BAD_REQUEST, "invalid_grant", problem.into()),
+            Self::UnsupportedGrantType => (
+                StatusCode::BAD_REQUEST,
+                "unsupported_grant_type",
+                "grant_type is neither authorization_code nor refresh_token".into(),
+            ),
+            Self::UnsupportedTokenType => (
+                StatusCode::BAD_REQUEST,
+                "unsupported_token_type",
+                "only refresh tokens can be revoked".into(),
+            ),
+            Self::TemporarilyUnavailable(cause) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", cause.into())
+            }
+            Self::ServerError => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "the cause is in the output of the local stack".into(),
+            ),
         };
-        (status, [(header::CACHE_CONTROL, "no-store")], Json(json!({"error": error}))).into_response()
+        let body = Json(json!({"error": error, "error_description": description}));
+        let mut response = (status, not_stored(), body).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }

@@ -1,7 +1,7 @@
 //! The conversation suite, and the demo conversations.
 
 use local::engines::dynamodb::DynamoDb;
-use seed::demo::DEMO_USERS;
+use seed::demo::LOCAL_USERS;
 use serde_json::{Value, json};
 use testing::{
     conversation::{self, Stage},
@@ -57,7 +57,7 @@ async fn the_demo_users_and_their_conversations_are_there_once_however_often_the
         let stack = Stack::start(data.path()).await;
         let stage = stack.stage().await;
         let users = Stack::client().get(&format!("{}/local/users", stack.url)).await.unwrap().ok();
-        let mut expected = DEMO_USERS
+        let mut expected = LOCAL_USERS
             .map(|user| json!({"uuid": user.uuid, "handle": user.handle, "display_name": user.display_name}));
         expected.sort_by_key(|user| user["handle"].to_string());
         assert_eq!(users, json!(expected));

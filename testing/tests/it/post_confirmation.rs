@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use seed::demo::{DEMO_USERS, LOCAL_USERS};
 use serde_json::{Value, json};
 use testing::World;
 use tokio_postgres::types::{ToSql, Type};
@@ -106,6 +107,24 @@ async fn a_confirmed_user_is_entered_with_their_names() {
     let token = world.issuer.access_token(&subject, &handle).unwrap();
     let ashley = testing::TestUser { token, ..bob.clone() };
     assert_eq!(world.send(&ashley, &bob, "hello").await["handle"], json!(handle));
+}
+
+#[tokio::test]
+async fn the_local_stacks_users_got_their_handles_at_sign_up_or_have_changed_them_since() {
+    let world = World::new().await;
+    let mut changed = 0;
+    // The world has the others, one of whom has a wished handle.
+    for user in &LOCAL_USERS[DEMO_USERS.len()..] {
+        let mut attributes = vec![("name", user.name), ("email", user.email)];
+        attributes.extend(user.preferred_username.map(|wish| ("preferred_username", wish)));
+        deliver(&world, &event(user.cognito_user_id, &attributes)).await;
+        let row = row_of(&world, user.cognito_user_id).await;
+        if (row.handle.as_str(), row.display_name.as_str()) != (user.handle, user.display_name) {
+            assert_eq!((Some(row.handle.as_str()), &*row.display_name), (user.preferred_username, user.name));
+            changed += 1;
+        }
+    }
+    assert_eq!(changed, 1);
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ const STATEMENTS: [(&str, &[Type], Columns); 19] = [
     ("create", &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
     ("create_demo", &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
     (
-        "create_load",
+        "create_many",
         &[Type::UUID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
         &[("made", Type::INT8), ("were_there", Type::INT8)],
     ),

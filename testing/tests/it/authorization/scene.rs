@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use cruddur::{random::Random, user::User};
-use local::issuer::{Issuer, SignedIn, SigningKey};
+use local::issuer::{Issuer, PoolUser, SigningKey};
 use serde_json::json;
 use testing::{TestUser, World};
 use uuid::Uuid;
@@ -180,12 +180,12 @@ impl Scene {
                 other.access_token(subject, handle).unwrap()
             }
             Identity::IdToken => {
-                let user = SignedIn {
+                let user = PoolUser {
                     sub: subject.clone(),
-                    handle: handle.clone(),
-                    display_name: self.alice.user.display_name.clone(),
+                    preferred_username: Some(handle.clone()),
+                    name: self.alice.user.display_name.clone(),
                 };
-                issuer.id_token(&user, None).unwrap()
+                issuer.id_token(&user, &issuer.begin_session(subject), None).unwrap()
             }
         };
         Some(format!("Bearer {token}"))

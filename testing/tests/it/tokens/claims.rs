@@ -1,7 +1,7 @@
 //! The claims: whose token, for whom, of which kind, and when.
 
 use cruddur::auth::TokenRefusal;
-use local::issuer::{CLIENT_ID, SignedIn};
+use local::issuer::{CLIENT_ID, PoolUser, RefreshToken};
 use serde_json::{Value, json};
 
 use super::{Case, Pool, but};
@@ -102,15 +102,16 @@ fn uses(pool: &Pool) -> Vec<Case> {
     let mut cases = no_text(pool, "token_use");
     cases.extend(values(pool, "token_use", || TokenRefusal::UseRefused, others));
     let issuer = &pool.world.issuer;
-    let alice = SignedIn {
+    let alice = PoolUser {
         sub: pool.alice.subject.clone(),
-        handle: pool.alice.user.handle.clone(),
-        display_name: pool.alice.user.display_name.clone(),
+        preferred_username: Some(pool.alice.user.handle.clone()),
+        name: pool.alice.user.display_name.clone(),
     };
+    let session = issuer.begin_session(&alice.sub);
     // Both lack the client among their claims.
-    let id_token = issuer.id_token(&alice, None).unwrap();
+    let id_token = issuer.id_token(&alice, &session, None).unwrap();
     cases.push(Case::refused("the pool's id token", TokenRefusal::ClaimsMalformed, &id_token));
-    let refresh_token = issuer.refresh_token(&alice.sub).unwrap();
+    let refresh_token = issuer.refresh_token(&RefreshToken { session, generation: 0 }).unwrap();
     cases.push(Case::refused("the local refresh token", TokenRefusal::ClaimsMalformed, &refresh_token));
     // Cognito's is a JWE, which nobody but Cognito can read: five parts.
     let header = json!({"cty": "JWT", "enc": "A256GCM", "alg": "RSA-OAEP"});

@@ -1,5 +1,5 @@
--- Creates users for a load in one go, unless some are there or their handles are taken. made: how many were created;
--- were_there: how many had been.
+-- Creates many users, except those whose uuid, handle or Cognito user is there. made: how many were created; were_there:
+-- how many of the uuids had been there.
 -- $1 uuid[]: the uuids
 -- $2 text[]: the handles
 -- $3 text[]: the display names
