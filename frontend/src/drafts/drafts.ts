@@ -128,10 +128,15 @@ export class Drafts {
     });
   }
 
-  /** For when a person signs out: nothing of theirs stays on the device. */
-  clear(): void {
+  /** Forgets what is not written down: who signed out in another window left nothing there. */
+  forget(): void {
     clearTimeout(this.#timer);
     this.#sheets.clear();
+  }
+
+  /** For when a person signs out: nothing of theirs stays on the device. */
+  clear(): void {
+    this.forget();
     for (const key of local.keys(this.#prefix)) {
       local.remove(key);
     }

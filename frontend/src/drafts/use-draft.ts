@@ -15,7 +15,7 @@ interface Draft {
  * `earlier` are the names that the conversation had before: a draft that is there moves here.
  */
 export function useDraft(conversation: string, earlier: readonly string[], to?: Recipient): Draft {
-  const { drafts } = useSignedIn();
+  const { account, drafts } = useSignedIn();
   const [text, setText] = useState(() => {
     take();
     return drafts.read(conversation);
@@ -50,11 +50,15 @@ export function useDraft(conversation: string, earlier: readonly string[], to?: 
       window.removeEventListener('pageshow', refresh);
       window.removeEventListener('pagehide', flush);
       document.removeEventListener('visibilitychange', onVisibility);
-      flush();
+      if (account.state().person === null) {
+        drafts.forget();
+      } else {
+        flush();
+      }
     };
     // `take` is made anew each time; what it depends on is named.
     // oxlint-disable-next-line react/exhaustive-deps
-  }, [drafts, conversation, earlier.join(' ')]);
+  }, [account, drafts, conversation, earlier.join(' ')]);
 
   return {
     text,

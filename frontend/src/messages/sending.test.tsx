@@ -275,4 +275,12 @@ describe('drafts', () => {
     expect(await screen.findByRole('button', { name: 'Sign in' })).toBeTruthy();
     expect(localStorage).toHaveLength(0);
   });
+
+  test('are gone as well when another window signs out while one types', async () => {
+    const { user, account } = renderApp(`/messages/${group}`);
+    await user.type(await field(), 'half a');
+    act(() => account.show({ person: null, lapsed: false, problem: null }));
+    expect(await screen.findByRole('button', { name: 'Sign in' })).toBeTruthy();
+    expect(keptKeys()).toEqual([]);
+  });
 });
