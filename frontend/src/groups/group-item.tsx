@@ -22,8 +22,8 @@ export function GroupItem({ group, now, unsent }: Props) {
       <span className="group-time">
         <Ago createdAt={group.created_at} now={now} />
       </span>
-      <span className="group-preview" dir="auto">
-        {unsent && <span className="badge">Not sent</span>} {group.message}
+      <span className="group-preview">
+        {unsent && <span className="badge">Not sent</span>} <bdi>{group.message}</bdi>
       </span>
     </NavLink>
   );

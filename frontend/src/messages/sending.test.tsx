@@ -52,8 +52,11 @@ describe('sending', () => {
     expect([box, stack.posts]).toEqual([expect.objectContaining({ value: 'text' }), []]);
     pressEnter(box, 'keyup');
     pressEnter(box);
+    await user.paste('more');
+    pressEnter(box, 'keydown', true);
     pressEnter(box, 'keyup');
-    await waitFor(() => expect(stack.posts).toHaveLength(1));
+    await waitFor(() => expect(stack.posts.map(({ body }) => body.message)).toEqual(['text']));
+    expect(box).toHaveProperty('value', 'more');
   });
 
   test('an Enter that ends a composition does not send', async () => {

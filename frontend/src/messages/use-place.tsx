@@ -52,7 +52,7 @@ export function usePlace(): Place {
 function useNewPlace(handle: string | null, state: PlaceState | null): Place | null {
   const { drafts } = useSignedIn();
   const navigate = useNavigate();
-  const { me } = useMe();
+  const { me, error: meError } = useMe();
   const view = useInboxBeside();
   const { inbox, error: inboxError } = view;
   const entries = useOutbox();
@@ -111,7 +111,8 @@ function useNewPlace(handle: string | null, state: PlaceState | null): Place | n
       onRetry: () => void refetch(),
     };
   }
-  if (person === null || (inbox === undefined && inboxError === null)) {
+  const pending = (inbox === undefined && inboxError === null) || (me === null && meError === null);
+  if (person === null || pending) {
     return { kind: 'looking', handle };
   }
   const successor = user && user.uuid !== person.uuid && state?.chosen !== true ? user : null;

@@ -22,6 +22,7 @@ describe('handles', () => {
     ['%40lore', 'lore'],
     ['l%C3%B6re', 'löre'],
     ['50%', '50%'],
+    [`${','.repeat(300_000)}lore`, ''],
   ])('%j is typed for %j', (text, handle) => {
     expect(typedHandle(text)).toBe(handle);
   });

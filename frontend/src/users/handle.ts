@@ -8,6 +8,9 @@ const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Control}]/gu;
 const OPENING = /^[\s("'<[{«‹“‘„]+/u;
 const CLOSING = /[\s)"'>\]}»›”’“,;:!?…]+$/u;
 
+/** More than any address; of a text that was pasted by mistake nothing behind it is looked at. */
+const LONGEST = 1000;
+
 /** The address of a conversation that begins, of this page or as somebody copied it from theirs. */
 const LINK = /^(?:https?:\/\/|[\w.-]+(?::\d+)?\/|\/)(?:[^?#]*\/)?messages\/new\/([^/?#]*)/iu;
 
@@ -16,7 +19,7 @@ const LINK = /^(?:https?:\/\/|[\w.-]+(?::\d+)?\/|\/)(?:[^?#]*\/)?messages\/new\/
  * the address of its page.
  */
 export function typedHandle(text: string): string {
-  const seen = trimmed(text.replaceAll(UNSEEN, ''));
+  const seen = trimmed(text.slice(0, LONGEST).replaceAll(UNSEEN, ''));
   return trimmed(trimmed(decoded(LINK.exec(seen)?.[1] ?? seen).replaceAll(UNSEEN, '')).replace(AT, ''));
 }
 
