@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { newEntry } from './outbox/entry.ts';
 import { FakeAccount } from './testing/fake-account.ts';
 import { FakeStack, uuid } from './testing/fake-stack.ts';
-import { field, list, shown } from './testing/page.ts';
+import { field, list, says, shown } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
 const HOUR = 3_600_000;
@@ -42,6 +42,11 @@ describe('the addresses', () => {
     expect(screen.queryByRole('textbox', { name: /^Message to/ })).toBeNull();
   });
 
+  test.each(['/messages/', '/messages/new', '/messages/new/'])('%s is the list as well', async (path) => {
+    renderApp(path);
+    expect(await screen.findByRole('heading', { name: 'Your messages' })).toBeTruthy();
+  });
+
   test('without a session there is a welcome, which leads back', async () => {
     const account = new FakeAccount();
     account.show({ person: null, lapsed: false, problem: null });
@@ -59,7 +64,7 @@ describe('the list', () => {
     stack.converse('lore', ['lore', 'Hello!', Date.now() - 60_000]);
     renderApp(`/messages/${group}`);
     const links = await within(await list()).findAllByRole('link');
-    expect(links.map((link) => link.querySelector('.group-name')?.textContent)).toEqual(['Lore Winters', 'Scarlett Ho']);
+    expect(links.map((link) => link.querySelector('.name')?.textContent)).toEqual(['Lore Winters', 'Scarlett Ho']);
     expect(links.map((link) => link.getAttribute('aria-current'))).toEqual([null, 'page']);
   });
 
@@ -77,6 +82,7 @@ describe('the list', () => {
     const template = stack.groups[0];
     stack.groups = Array.from({ length: 45 }, (_, index) => ({
       uuid: uuid(5000 + index),
+      user_uuid: uuid(6000 + index),
       handle: `person${index}`,
       display_name: `Person ${index}`,
       message: 'text',
@@ -117,7 +123,7 @@ describe('a conversation', () => {
     const { user } = renderApp(`/messages/${long}`);
     await user.click(await screen.findByRole('button', { name: 'Load older messages' }));
     await waitFor(() => expect(shown()).toEqual(old.map(([, text]) => text)));
-    expect(screen.getByText(/your conversation with Lore Winters begins/)).toBeTruthy();
+    expect(screen.getByText(says(/your conversation with Lore Winters begins/))).toBeTruthy();
   });
 
   test('shows and announces what comes in', async () => {

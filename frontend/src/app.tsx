@@ -5,7 +5,6 @@ import { Welcome } from './auth/welcome.tsx';
 import type { Config } from './config.ts';
 import { Hint } from './groups/hint.tsx';
 import { Conversation } from './messages/conversation.tsx';
-import { NewConversation } from './messages/new-conversation.tsx';
 import { MessagesScreen } from './shell/messages-screen.tsx';
 import { NotFound } from './shell/not-found.tsx';
 import { SignedInProvider } from './signed-in.tsx';
@@ -24,7 +23,8 @@ export function App({ config, account }: { config: Config; account: Account }) {
         <Route path="callback" element={<Navigate to="/messages" replace />} />
         <Route path="messages" element={<MessagesScreen />}>
           <Route index element={<Hint />} />
-          <Route path="new/:handle" element={<NewConversation />} />
+          <Route path="new" element={<Navigate to="/messages" replace />} />
+          <Route path="new/:handle" element={<Conversation />} />
           <Route path=":message_group_uuid" element={<Conversation />} />
         </Route>
         <Route path="*" element={<NotFound />} />

@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { Drafts } from './drafts/drafts.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { Pulse } from './polling/pulse.ts';
+import { forgetMe } from './users/kept-me.ts';
 
 /** What the page of a person who is signed in works with. */
 export interface SignedIn {
@@ -30,9 +31,10 @@ export function useSignedIn(): SignedIn {
 }
 
 /** Signs out, and leaves nothing of the person on the device. */
-export async function leave({ account, outbox, drafts }: SignedIn): Promise<void> {
+export async function leave({ me, account, outbox, drafts }: SignedIn): Promise<void> {
   outbox.clear();
   drafts.clear();
+  forgetMe(me.id);
   await account.signOut();
 }
 

@@ -1,4 +1,4 @@
-//! Events of API Gateway, for all four functions, with `ACCESS_TOKEN` for a good token. Whatever comes, the answer is one of
+//! Events of API Gateway, for all functions behind it, with `ACCESS_TOKEN` for a good token. Whatever comes, the answer is one of
 //! the wire format (design, section 5): no 500, and a 503 only because the users can't be looked up.
 #![no_main]
 
@@ -36,7 +36,7 @@ fn by_the_gateway(mut event: Value) -> Option<Value> {
 fuzz_target!(|event: &str| {
     let event = event.replace("ACCESS_TOKEN", &GOOD_TOKEN);
     let Some(event) = serde_json::from_str(&event).ok().and_then(by_the_gateway) else { return };
-    for function in 0..4 {
+    for function in 0..5 {
         // The runtime answers for what is no event.
         let Ok(event) = serde_json::from_value::<LambdaRequest>(event.clone()) else { return };
         let answer = block_on(async {
@@ -45,7 +45,8 @@ fuzz_target!(|event: &str| {
                 0 => list_message_groups::handler(&FUNCTIONS.list_message_groups, request).await,
                 1 => list_messages::handler(&FUNCTIONS.list_messages, request).await,
                 2 => create_message::handler(&FUNCTIONS.create_message, request).await,
-                _ => show_user::handler(&FUNCTIONS.show_user, request).await,
+                3 => show_user::handler(&FUNCTIONS.show_user, request).await,
+                _ => show_me::handler(&FUNCTIONS.show_me, request).await,
             }
         });
         let _ = check_answer(&answer);

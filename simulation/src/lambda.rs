@@ -21,6 +21,7 @@ use cruddur::{
     clock::Clock,
     config::SendLimitConfig,
     dynamodb::{CallLimits, Table, client},
+    message_group::KnownMembers,
     send_limit::SendLimit,
     stream::Batch,
     user,
@@ -211,11 +212,13 @@ impl Lambda {
                 verifier: verifier(),
                 users: users(),
                 table: self.table("list-messages", CallLimits::READ),
+                members: KnownMembers::default(),
             }),
             Function::CreateMessage => App::CreateMessage(create_message::App {
                 verifier: verifier(),
                 users: users(),
                 table: self.table("create-message", CallLimits::WRITE),
+                members: KnownMembers::default(),
                 clock,
                 random: if self.planted == Some(Planted::KeysWithoutUuid) {
                     cruddur::random::Random::from_fn(|bytes| bytes.fill(7))

@@ -25,14 +25,21 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Rows on the API's largest page.
 const LARGEST_PAGE: u32 = 100;
 
-/// A message or a conversation as the API has it; of a conversation, uuid and names are the group's and the other's.
+/// A message with its sender, or a message group with its other member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) uuid: Uuid,
+    pub(super) user_uuid: Uuid,
     pub(super) display_name: String,
     pub(super) handle: String,
     pub(super) message: String,
     pub(super) created_at: Timestamp,
+}
+
+/// A user as the API shows them.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct UserRow {
+    uuid: Uuid,
 }
 
 /// A page of a list.
@@ -168,10 +175,18 @@ impl Api {
         Ok(Page { rows, next: link })
     }
 
+    /// The uuid of the user who has `handle` now.
+    pub(super) async fn user_uuid(&mut self, handle: &Handle) -> Result<Uuid, ApiError> {
+        let url = self.join(&format!("/api/users/@{}/short", handle.canonical()))?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        let user: UserRow = answer.json().await.map_err(|_| ApiError::NotTheApi(url))?;
+        Ok(user.uuid)
+    }
+
     /// Posts a message with an idempotency key.
     pub(super) async fn post<T: for<'a> Deserialize<'a>>(
         &mut self,
-        body: &Value,
+        body: &impl Serialize,
         key: &str,
     ) -> Result<T, ApiError> {
         let url = self.join("/api/messages")?;

@@ -2,9 +2,14 @@ import type { NewMessage, SentMessage } from '../api/types.ts';
 import { backOff } from '../polling/back-off.ts';
 import { askedWait } from '../polling/waits.ts';
 import { foldHandle } from '../users/handle.ts';
+import type { Recipient } from '../users/recipient.ts';
 
 /** To whom a message goes: what the request says, and so what the server knows the key with. */
-export type Target = { kind: 'group'; uuid: string } | { kind: 'handle'; handle: string };
+export type Target =
+  | { kind: 'group'; uuid: string }
+  | ({ kind: 'user' } & Recipient)
+  /** As earlier versions kept it. Whose handle it was when the message was written is not known. */
+  | { kind: 'handle'; handle: string };
 
 export type State =
   /** To be sent, not before a time of this device's clock; with what went wrong the last time, if it was tried. */
@@ -50,7 +55,7 @@ export const LONGEST_PAUSE = 5 * 60_000;
 export function newEntry(id: string, target: Target, text: string, now: number, created = now): Entry {
   return {
     id,
-    target: target.kind === 'handle' ? { kind: 'handle', handle: foldHandle(target.handle) } : target,
+    target,
     text,
     created,
     vouched: now,
@@ -60,9 +65,9 @@ export function newEntry(id: string, target: Target, text: string, now: number, 
   };
 }
 
-/** The name of a conversation: of its group, or of a handle with which there is no group yet. */
+/** The name of a conversation: of its group, or of the person with whom there is no group yet. */
 export function conversationKey(target: Target): string {
-  return target.kind === 'group' ? `group:${target.uuid}` : `handle:${foldHandle(target.handle)}`;
+  return target.kind === 'handle' ? `handle:${foldHandle(target.handle)}` : `${target.kind}:${target.uuid}`;
 }
 
 /** The conversation a message is in now. */
@@ -71,14 +76,24 @@ export function conversationOf(entry: Entry): string {
 }
 
 export function requestOf(entry: Entry): NewMessage {
-  return entry.target.kind === 'group'
-    ? { message: entry.text, message_group_uuid: entry.target.uuid }
-    : { message: entry.text, handle: entry.target.handle };
+  const { target, text: message } = entry;
+  switch (target.kind) {
+    case 'group':
+      return { message, message_group_uuid: target.uuid };
+    case 'user':
+      return { message, user_uuid: target.uuid };
+    case 'handle':
+      return { message, handle: target.handle };
+  }
 }
 
 /** As it is after the page was loaded anew: what was being sent may or may not have arrived, so it is sent again. */
 export function revived(entry: Entry, now: number): Entry {
   if (entry.state.name === 'sending' || entry.state.name === 'waiting') {
+    if (entry.target.kind === 'handle') {
+      // The handle may be another person's by now, so its author is asked.
+      return { ...entry, state: { name: 'held' } };
+    }
     // A clock that was ahead would give the key a longer life than the server does.
     const vouched = Math.min(entry.vouched, now);
     return checked({ ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } }, now);
@@ -138,12 +153,12 @@ export function vouchedFor(entry: Entry, now: number): Entry {
 }
 
 /**
- * After the first message to a handle was stored and their group is known.
+ * Once the group of a person is known, or of a handle to which a message was stored.
  *
  * What was never tried is sent to the group; what was tried keeps its target, since the server knows the key with it.
  */
-export function following(entry: Entry, handle: string, group: string): Entry {
-  if (entry.group !== null || entry.target.kind !== 'handle' || entry.target.handle !== foldHandle(handle)) {
+export function following(entry: Entry, to: Target, group: string): Entry {
+  if (entry.group !== null || conversationKey(entry.target) !== conversationKey(to)) {
     return entry;
   }
   return entry.attempts === 0

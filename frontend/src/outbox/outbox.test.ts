@@ -9,7 +9,7 @@ import { OTHER_VERSION } from './shelf.ts';
 const GROUP: Target = { kind: 'group', uuid: uuid(1) };
 const NOW = 1_000_000_000;
 const OTHER: Target = { kind: 'group', uuid: uuid(2) };
-const LORE: Target = { kind: 'handle', handle: 'lore' };
+const LORE: Target = { kind: 'user', uuid: uuid(102), handle: 'lore', name: 'Lore Winters' };
 
 interface Call {
   message: NewMessage;
@@ -69,6 +69,7 @@ function stored(message: NewMessage, sent: Partial<SentMessage>): SentMessage {
   return {
     message_group_uuid: message.message_group_uuid ?? uuid(1),
     uuid: uuid(500 + calls.length),
+    user_uuid: uuid(100),
     handle: 'sunyoung',
     display_name: 'Sunyoung Lee',
     message: message.message,
@@ -207,7 +208,17 @@ describe('the outbox', () => {
     expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
   });
 
-  test('takes the messages to a handle along to its group', async () => {
+  test('sends what is written to a group after what waits for its person, and nothing twice', async () => {
+    const outbox = load();
+    outbox.add(LORE, 'one');
+    outbox.join(uuid(102), uuid(9));
+    outbox.add({ kind: 'group', uuid: uuid(9) }, 'two');
+    expect(texts()).toEqual(['one']);
+    await call(0).answer({ message_group_uuid: uuid(9) });
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
+  test('takes the messages to a person along to their group', async () => {
     const outbox = load();
     outbox.add(LORE, 'one');
     outbox.add(LORE, 'two');

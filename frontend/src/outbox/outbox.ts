@@ -104,6 +104,11 @@ export class Outbox {
     this.#pump();
   }
 
+  /** The messages to a person are those of their group, once that is known: they are sent before what is added to it. */
+  join(person: string, group: string): void {
+    this.#follow({ kind: 'user', uuid: person, handle: '', name: '' }, group);
+  }
+
   /** Its author wants it sent (again). */
   retry(id: string): void {
     this.#update(id, (entry) => vouchedFor(entry, Date.now()));
@@ -166,7 +171,8 @@ export class Outbox {
       }
       // What comes later in this conversation waits for this one.
       seen.add(conversation);
-      if (this.#busy.has(conversation)) {
+      // The request may have begun before the conversation had its group.
+      if (this.#busy.has(conversation) || [...this.#busy.values()].includes(entry.id)) {
         continue;
       }
       const due = this.#due.get(entry.id) ?? 0;
@@ -196,7 +202,7 @@ export class Outbox {
       // Another window may have seen it through and let it go.
       this.#update(entry.id, (current) => settled(current, outcome, Date.now(), this.#random()));
       if (outcome.kind === 'stored') {
-        this.#follow(entry, outcome.message.message_group_uuid);
+        this.#follow(entry.target, outcome.message.message_group_uuid);
         const stored = this.#find(entry.id);
         if (stored) {
           this.#onStored(stored);
@@ -208,11 +214,9 @@ export class Outbox {
     }
   }
 
-  #follow({ target }: Entry, group: string): void {
-    if (target.kind === 'handle') {
-      for (const { id } of this.#entries) {
-        this.#update(id, (entry) => following(entry, target.handle, group));
-      }
+  #follow(target: Target, group: string): void {
+    for (const { id } of this.#entries) {
+      this.#update(id, (entry) => following(entry, target, group));
     }
   }
 

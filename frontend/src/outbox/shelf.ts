@@ -1,5 +1,6 @@
 import { local } from '../storage/local.ts';
 import { millisOf } from '../time/instants.ts';
+import { parseRecipient } from '../users/recipient.ts';
 import type { SentMessage } from '../api/types.ts';
 import type { Entry, State, Target } from './entry.ts';
 
@@ -93,6 +94,10 @@ function parseTarget(value: unknown): Target | null {
   const { kind, uuid, handle } = fieldsOf(value);
   if (kind === 'group' && typeof uuid === 'string') {
     return { kind, uuid };
+  }
+  if (kind === 'user') {
+    const person = parseRecipient(value);
+    return person && { kind, ...person };
   }
   return kind === 'handle' && typeof handle === 'string' ? { kind, handle } : null;
 }

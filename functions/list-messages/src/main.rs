@@ -8,6 +8,7 @@ use cruddur::{
     config::environment,
     dynamodb::{CallLimits, Table},
     log,
+    message_group::KnownMembers,
     user::Users,
 };
 use lambda_http::{Error, run, service_fn};
@@ -24,6 +25,7 @@ async fn main() -> Result<(), Error> {
         verifier: Verifier::from_lookup(environment, Clock::system())?,
         users: Users::from_lookup(environment)?,
         table: Table::from_lookup(environment, CallLimits::READ)?,
+        members: KnownMembers::default(),
     };
     app.warm_up().await;
     run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await

@@ -59,7 +59,7 @@ impl Database {
 type Columns = &'static [(&'static str, Type)];
 
 /// What each statement takes and gives. A file that is not here fails the test.
-const STATEMENTS: [(&str, &[Type], Columns); 18] = [
+const STATEMENTS: [(&str, &[Type], Columns); 19] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
     (
         "cognito_user_ids",
@@ -77,6 +77,11 @@ const STATEMENTS: [(&str, &[Type], Columns); 18] = [
     (
         "create_message_users",
         &[Type::TEXT, Type::TEXT],
+        &[("kind", Type::TEXT), ("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
+    ),
+    (
+        "create_message_users_by_uuid",
+        &[Type::TEXT, Type::UUID],
         &[("kind", Type::TEXT), ("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
     ),
     ("end_sessions", &[], &[("pg_terminate_backend", Type::BOOL)]),

@@ -110,6 +110,7 @@ fn the_table_has_every_function() {
             "list-message-groups",
             "list-messages",
             "post-confirmation",
+            "show-me",
             "show-user",
             "stream-handler"
         ]
@@ -158,6 +159,12 @@ async fn create_message_answers_as_the_table_says() {
 async fn show_user_answers_as_the_table_says() {
     let world = world().await;
     hold_against_table(&world.functions.show_user).await;
+}
+
+#[tokio::test]
+async fn show_me_answers_as_the_table_says() {
+    let world = world().await;
+    hold_against_table(&world.functions.show_me).await;
 }
 
 /// Where the inbox rows of each group stand, and what they show.
