@@ -11,7 +11,7 @@ export const CODE_TEXTS: Record<Code, string> = {
   message_group_uuid_invalid: 'The address of this conversation is wrong.',
   user_uuid_invalid: 'This message is addressed in a way that the server does not know.',
   user_reciever_handle_blank: 'Say to whom this message goes.',
-  user_reciever_not_found: 'There is no user with this handle.',
+  user_reciever_not_found: 'There is no user to receive this message.',
   user_reciever_is_sender: "You can't write to yourself.",
   message_blank: 'A message needs some text.',
   message_exceed_max_chars: 'This message is longer than 1024 characters.',
