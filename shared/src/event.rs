@@ -98,7 +98,8 @@ pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
 pub async fn run<F: Future<Output = Response<Body>>>(handler: impl Fn(Request) -> F) -> Result<(), Error> {
     let handler = &handler;
     let service = service_fn(move |event: LambdaEvent<Event>| async move {
-        Ok::<_, Infallible>(result(handler(event.payload.into()).await))
+        // Boxed: the compiler limits how deeply futures are nested.
+        Ok::<_, Infallible>(result(Box::pin(handler(event.payload.into())).await))
     });
     lambda_runtime::run(service).await
 }

@@ -39,11 +39,8 @@ impl Machine {
         let machine = Self { stack: Stack::start(&Options::ephemeral(), &engines, |_| {}).await.unwrap() };
         // The users whom the command makes, and no others.
         let [.., last] = DEMO_USERS;
-        let deleted = query(
-            &machine,
-            &format!("DELETE FROM public.users WHERE uuid > '{}' RETURNING handle", last.uuid),
-        );
-        assert_eq!(deleted.await.len(), LOCAL_USERS.len() - DEMO_USERS.len());
+        let sql = format!("DELETE FROM public.users WHERE uuid > '{}' RETURNING handle", last.uuid);
+        assert_eq!(query(&machine, &sql).await.len(), LOCAL_USERS.len() - DEMO_USERS.len());
         machine
     }
 

@@ -69,7 +69,7 @@ fn router() -> Router {
 }
 
 /// Status, headers and body of the response.
-async fn send(request: http::request::Builder, body: impl Into<Body>) -> (u16, http::HeaderMap, String) {
+async fn send(request: http::request::Builder, body: impl Into<Body>) -> (u16, HeaderMap, String) {
     let response = router().oneshot(request.body(body.into()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
@@ -328,7 +328,7 @@ async fn every_response_carries_the_request_id() {
 }
 
 /// The CORS headers of a response, and `vary`.
-fn cors(headers: &http::HeaderMap) -> Vec<(&str, &str)> {
+fn cors(headers: &HeaderMap) -> Vec<(&str, &str)> {
     let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
     let mut pairs: Vec<_> =
         pairs.filter(|(name, _)| name.starts_with("access-control-") || *name == "vary").collect();
