@@ -77,10 +77,11 @@ pub fn cases() -> Result<Vec<Case>> {
         case(HELLO_WORLD, None, always("list-message-groups/first-page")?, None),
         case(GET_ITEM, None, always("list-message-groups/first-page")?, None),
         case("list-message-groups", None, always("list-message-groups/first-page")?, budget(2.0, 0.0, 1)),
-        case("list-messages", None, always("list-messages/first-page")?, budget(3.0, 0.0, 1)),
+        case("list-messages", None, always("list-messages/first-page")?, budget(2.0, 0.0, 1)),
         case("create-message", None, sends(false)?, budget(2.0, 1.0, 2)),
         case("create-message", Some("with a key"), sends(true)?, budget(2.0, 4.0, 2)),
         case("show-user", None, always("show-user/found")?, budget(0.0, 0.0, 0)),
+        case("show-me", None, always("show-me/found")?, budget(0.0, 0.0, 0)),
         case("stream-handler", None, records(GROUP)?, budget(1.5, 12.0, 2)),
         case(
             "post-confirmation",

@@ -179,13 +179,14 @@ pub async fn send(context: &Context, command: &Send) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The conversation with `handle`, however far down in the inbox it is.
+/// The conversation with the user who has `handle` now, however far down in the inbox it is. The inbox is searched for
+/// the user's uuid: a handle in it may be that of its former owner.
 async fn group_with(api: &mut Api, handle: &Handle) -> Result<Uuid> {
+    let user_uuid = api.user_uuid(handle).await?;
     let mut next = Some("/api/message_groups?limit=100".to_owned());
     while let Some(path) = next {
         let page = api.page(&path).await?;
-        let is_it = |group: &&Row| group.handle.eq_ignore_ascii_case(handle.canonical());
-        if let Some(group) = page.rows.iter().find(is_it) {
+        if let Some(group) = page.rows.iter().find(|group| group.user_uuid == user_uuid) {
             return Ok(group.uuid);
         }
         next = page.next;

@@ -1,6 +1,6 @@
 //! What a command works on: the local stack unless told otherwise, and AWS only when asked for by name.
 
-use std::{error::Error as StdError, io::Write as _, sync::Arc, time::Duration};
+use std::{error::Error as StdError, io::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -111,7 +111,7 @@ impl Context {
     /// The table that the command line or the environment names.
     #[must_use]
     pub fn named_table(&self) -> Option<String> {
-        let variable = || environment("DDB_MESSAGE_TABLE").filter(|name| !name.is_empty());
+        let variable = || environment("DDB_MESSAGE_TABLE");
         self.table_option().or_else(variable)
     }
 
@@ -142,7 +142,7 @@ impl Context {
         };
         check_http_url("--url", url)?;
         if self.global.target == Target::Local {
-            refuse_aws("--url", url)?;
+            refuse_elsewhere("--url", is_loopback_url(url))?;
         }
         Ok(url.trim_end_matches('/').to_owned())
     }
@@ -164,10 +164,9 @@ impl Context {
                     (health.dynamodb_url.clone(), Some(health.region.clone()))
                 };
                 check_http_url("--dynamodb-url", &url)?;
-                refuse_aws("--dynamodb-url", &url)?;
-                let region = region
-                    .or_else(|| environment("AWS_REGION").filter(|region| !region.is_empty()))
-                    .unwrap_or_else(|| "us-east-1".to_owned());
+                refuse_elsewhere("--dynamodb-url", is_loopback_url(&url))?;
+                let region =
+                    region.or_else(|| environment("AWS_REGION")).unwrap_or_else(|| "us-east-1".to_owned());
                 // The same as the local stack's: DynamoDB Local may keep tables apart by key and region.
                 let credentials = Credentials::new("local", "local", None, None, "cruddur");
                 Ok(aws_config::defaults(BehaviorVersion::latest())
@@ -259,7 +258,7 @@ impl Context {
         let (url, embedded) = match (&self.global.database_url, self.global.target) {
             (Some(url), _) => (url.clone(), false),
             (None, Target::Aws) => {
-                let url = environment("DATABASE_URL").filter(|url| !url.is_empty());
+                let url = environment("DATABASE_URL");
                 (url.context("name the database of users: DATABASE_URL or --database-url")?, false)
             }
             (None, Target::Local) => {
@@ -278,7 +277,7 @@ impl Context {
         let server = server.context("the URL of the database can't be used")?;
         let place = server.to_string();
         if self.global.target == Target::Local {
-            refuse_aws("--database-url", &place)?;
+            refuse_elsewhere("--database-url", server.is_on_this_machine())?;
         } else {
             note(&format!("database {place}"));
         }
@@ -296,7 +295,7 @@ impl Context {
             }
             (Some(auth), _) => Ok(auth),
             (None, Target::Local) => Ok(DatabaseAuth::Password),
-            (None, Target::Aws) => match environment(VARIABLE).filter(|value| !value.is_empty()) {
+            (None, Target::Aws) => match environment(VARIABLE) {
                 Some(value) => DatabaseAuth::from_str(&value, false)
                     .map_err(|_| anyhow!("{VARIABLE} is malformed: neither password nor rds-iam")),
                 None => Ok(DatabaseAuth::Password),
@@ -340,17 +339,25 @@ impl Context {
 
     async fn ask_for_health(&self) -> Result<Health> {
         let url = self.api_url()?;
-        let advice = || {
-            format!(
-                "no local stack answers at {url}: start it with `cargo run`, say where it is (--url), name the \
-                 engines (--dynamodb-url, --database-url), or say --target aws"
-            )
-        };
         let ask = async {
             let request = self.http_client().build()?.get(format!("{url}/local/health"));
             request.send().await?.error_for_status()?.json().await
         };
-        timeout(HEALTH_LIMIT, ask).await.ok().and_then(Result::ok).with_context(advice)
+        match timeout(HEALTH_LIMIT, ask).await {
+            Ok(Ok(health)) => Ok(health),
+            Ok(Err(error)) if error.is_connect() => bail!(
+                "no local stack answers at {url}: start it with `cargo run`, say where it is (--url), name the \
+                 engines (--dynamodb-url, --database-url), or say --target aws"
+            ),
+            Ok(Err(_)) => bail!(
+                "what answers at {url} is no local stack: say where it is (--url), or name the engines \
+                 (--dynamodb-url, --database-url)"
+            ),
+            Err(_) => bail!(
+                "the local stack at {url} gives no answer within {} s: is it starting, or the machine busy? Try again",
+                HEALTH_LIMIT.as_secs()
+            ),
+        }
     }
 }
 
@@ -387,15 +394,36 @@ impl Database {
             Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
             Ok(Err(ConnectError::Token(error))) => Err(token_error(&error)),
             Ok(Err(ConnectError::Postgres(error))) => Err(self.connect_error(&error)),
-            Err(_) => Err(anyhow!("PostgreSQL at {} does not answer: is it the right address?", self.place)),
+            Err(_) => Err(anyhow!(
+                "PostgreSQL at {} does not answer within {} s: is it the right address, and may this machine connect \
+                 to it?",
+                self.place,
+                CONNECT_LIMIT.as_secs()
+            )),
         }
     }
 
     fn unreachable(&self, cause: &str) -> String {
-        format!(
-            "PostgreSQL at {} can't be reached ({cause}): start it, or correct the database's URL",
-            self.place
-        )
+        let advice = if cause.contains("certificate") {
+            "name the server as its certificate does, and the file with the certificate's authority with sslrootcert"
+        } else if cause.contains("does not support TLS") {
+            "let the server take encrypted connections; sslmode=disable would send everything unencrypted"
+        } else if cause.contains("SQLSTATE") {
+            "it answers, so try again in a moment; if that does not help, ask who runs it"
+        } else {
+            "start it, or correct the database's URL"
+        };
+        format!("PostgreSQL at {} can't be reached ({cause}): {advice}", self.place)
+    }
+
+    /// A refusal by the server, or by a pooler in front of it.
+    fn said(&self, error: &tokio_postgres::error::DbError) -> String {
+        let (code, said) = (error.code().code(), error.message());
+        if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) {
+            self.unreachable(&format!("{said}, SQLSTATE {code}"))
+        } else {
+            format!("PostgreSQL at {}: {said} (SQLSTATE {code})", self.place)
+        }
     }
 
     fn refused(&self) -> String {
@@ -425,7 +453,10 @@ impl Database {
             {
                 anyhow!(self.refused())
             }
-            _ => anyhow!(self.unreachable(&Chain(error).to_string())),
+            _ => match error.as_db_error() {
+                Some(error) => anyhow!(self.said(error)),
+                None => anyhow!(self.unreachable(&Chain(error).to_string())),
+            },
         }
     }
 
@@ -483,10 +514,13 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     match error.code() {
+        Some("AccessDeniedException" | "AccessDenied" | "AuthorizationErrorException") => anyhow!(
+            "{place} does not allow these credentials to do that ({}): give them the permission, or use others \
+             (AWS_PROFILE)",
+            error.message().or(error.code()).unwrap_or_default()
+        ),
         Some(
-            "AccessDeniedException"
-            | "AccessDenied"
-            | "UnrecognizedClientException"
+            "UnrecognizedClientException"
             | "InvalidClientTokenId"
             | "ExpiredToken"
             | "ExpiredTokenException"
@@ -501,8 +535,13 @@ where
         Some(code) => anyhow!("{place}: {} ({code})", error.message().unwrap_or("no reason given")),
         None => {
             let text = Chain(error).to_string();
-            if text.contains("credential") {
+            if text.contains("no providers in chain") || text.contains("not enabled") {
                 return anyhow!(NO_CREDENTIALS);
+            }
+            if text.contains("credential") {
+                return anyhow!(
+                    "the AWS credentials can't be had ({text}): check AWS_PROFILE, or sign in again"
+                );
             }
             match error.raw_response().map(|answer| answer.status().as_u16()) {
                 Some(status @ (401 | 403)) => {
@@ -537,16 +576,61 @@ pub(crate) fn check_http_url(flag: &str, url: &str) -> Result<()> {
     }
 }
 
-/// What is in AWS is changed by no command that does not say so.
-fn refuse_aws(flag: &str, place: &str) -> Result<()> {
-    if place.to_ascii_lowercase().contains(".amazonaws.com") {
-        bail!("{flag} names a place in AWS: add --target aws");
+/// Fails for what is not on this machine: only --target aws works on anything else. A name does not tell whether it
+/// leads to AWS.
+fn refuse_elsewhere(flag: &str, is_on_this_machine: bool) -> Result<()> {
+    if !is_on_this_machine {
+        bail!(
+            "{flag} names another machine, and without --target aws only this one is worked on: add --target aws"
+        );
     }
     Ok(())
+}
+
+/// Whether a URL leads to this machine by its host: `localhost` or an address of the machine itself.
+fn is_loopback_url(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback() || address.is_unspecified())
 }
 
 /// A line for the person at the terminal that is no data: on stderr.
 pub fn note(line: &str) {
     // Nobody may be listening; that stops nothing.
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_own_names_alone() {
+        for url in [
+            "http://127.0.0.1:8000",
+            "http://LOCALHOST:4567/",
+            "http://[::1]:8000",
+            "http://127.8.9.1",
+            "http://[::ffff:127.0.0.1]:8000",
+            "http://0.0.0.0:8000",
+        ] {
+            assert!(is_loopback_url(url), "{url}");
+        }
+        for url in [
+            "https://dynamodb.eu-central-1.amazonaws.com",
+            "https://dynamodb.eu-central-1.api.aws",
+            "https://vpce-0a.dynamodb.eu-central-1.vpce.amazonaws.com",
+            "https://tables.example",
+            "http://10.0.0.7:8000",
+            "http://localhost.example:8000",
+            "http://127.0.0.1.example",
+            "http://localhost@db.example",
+            "http://[2001:db8::1]:8000",
+            "",
+        ] {
+            assert!(!is_loopback_url(url), "{url}");
+        }
+    }
 }

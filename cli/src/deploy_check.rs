@@ -21,7 +21,8 @@ use self::{
     stack::Stack,
 };
 use crate::{
-    Outcome, chat,
+    Outcome,
+    chat::{self, api::TokenError},
     cognito::pool as user_pool,
     context::{Context, account, note},
 };
@@ -152,8 +153,16 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
     let receiver = options.receiver.clone().map_or(receiver, Ok)?;
     let token = async |handle: &Handle| {
         let answer = chat::api::token(context, handle).await;
-        let answer = answer
-            .map_err(|error| Problem::new(error.to_string(), "name users there are: --sender, --receiver"))?;
+        let answer = answer.map_err(|error| {
+            let advice = match error.downcast_ref::<TokenError>() {
+                Some(TokenError::UnknownHandle { .. }) => "name users there are: --sender, --receiver",
+                Some(TokenError::Failed { .. }) => {
+                    "look at what `cargo run` prints, and check again in a moment"
+                }
+                _ => "is it the right --url, and is a local stack running there?",
+            };
+            Problem::new(error.to_string(), advice)
+        })?;
         let token = answer.get("access_token").and_then(|token| token.as_str()).and_then(Token::new);
         let token =
             token.ok_or_else(|| Problem::new("the answer has no access_token", "is it a local stack?"))?;
@@ -321,9 +330,7 @@ impl Deployment {
         users: &mut Vec<TestUser>,
     ) -> Result<Pair> {
         if !options.create_test_users {
-            let token = |name| {
-                environment(name).filter(|token| !token.is_empty()).and_then(|token| Token::new(&token))
-            };
+            let token = |name| environment(name).and_then(|token| Token::new(&token));
             let (sender, receiver) = (token("CRUDDUR_TOKEN_A"), token("CRUDDUR_TOKEN_B"));
             return Ok(Pair { sender, receiver, handle: options.receiver.clone() });
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use cli::{Outcome, options::Cli};
+use cli::{Outcome, options::Cli, output::printable};
 use cruddur::config::environment;
 use tracing_subscriber::EnvFilter;
 
@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
                 error.exit();
             }
             // One line, whatever the libraries say. Nobody may be listening; that changes nothing.
-            let message = format!("{error:#}").replace(['\n', '\r'], " ");
+            let message = printable(&format!("{error:#}"));
             let _ = writeln!(anstream::stderr(), "error: {message}");
             ExitCode::FAILURE
         }

@@ -1,6 +1,7 @@
 //! How what was found is shown: on stdout, for people or as JSON; progress on stderr, on a terminal only.
 
 use std::{
+    fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
     time::Duration,
 };
@@ -47,9 +48,10 @@ impl Output {
         self.text(&format!("{line}\n"))
     }
 
-    /// A JSON object on a line of its own.
+    /// A JSON object on a line of its own. On a terminal, what a terminal would obey is escaped.
     pub fn json(self, value: &impl Serialize) -> Result<()> {
-        Ok(self.line(&serde_json::to_string(value)?)?)
+        let json = serde_json::to_string(value)?;
+        Ok(self.line(&if io::stdout().is_terminal() { escaped(&json) } else { json })?)
     }
 
     /// A sentence for people, or the object for programs.
@@ -91,11 +93,45 @@ pub fn columns() -> u16 {
     if io::stdout().is_terminal() { Table::new().width().unwrap_or(COLUMNS) } else { COLUMNS }
 }
 
+/// `json` with control characters, those that turn the direction of text and invisible ones as `\uXXXX`: the same value,
+/// since such characters stand in strings only.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for char in json.chars() {
+        let is_obeyed = char.is_control()
+            || is_formatting(char)
+            || matches!(
+                char,
+                '\u{200b}'
+                    | '\u{2028}'
+                    | '\u{2029}'
+                    | '\u{2060}'..='\u{2064}'
+                    | '\u{206a}'..='\u{206f}'
+                    | '\u{feff}'
+                    | '\u{fff9}'..='\u{fffb}'
+                    | '\u{e0000}'..='\u{e007f}'
+            );
+        if is_obeyed {
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                // Writing to a string doesn't fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(char);
+        }
+    }
+    escaped
+}
+
+/// Whether a character turns the direction of text.
+fn is_formatting(char: char) -> bool {
+    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
+}
+
 /// `text` on one line, without anything that a terminal would obey: a message may hold escape sequences, and may turn
 /// the direction of what follows.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let is_formatting = |char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
     text.chars()
         .filter_map(|char| match char {
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
@@ -155,6 +191,16 @@ mod tests {
             printable("a\u{1b}[31mred\u{7}\nb\u{202e}c\u{9b}2J"),
             "a\u{fffd}[31mred\u{fffd} bc\u{fffd}2J"
         );
+    }
+
+    #[test]
+    fn json_on_a_terminal_is_the_same_value_without_anything_that_a_terminal_obeys() {
+        let text = "a\u{1b}[31m\u{7f}\u{9b}31m\u{202e}\u{2066}\u{200f}\u{2028}\u{feff}\u{e0041}\"\\ \u{e4}\u{65e5}\u{1f600}";
+        let json = serde_json::to_string(&[text]).unwrap();
+        let expected =
+            r#"["a\u001b[31m\u007f\u009b31m\u202e\u2066\u200f\u2028\ufeff\udb40\udc41\"\\ ä日😀"]"#;
+        assert_eq!(escaped(&json), expected);
+        assert_eq!(serde_json::from_str::<[String; 1]>(&escaped(&json)).unwrap(), [text]);
     }
 
     #[test]

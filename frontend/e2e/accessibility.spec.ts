@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { type Page, composer, expect, inbox, message, openConversation, say, signInAs, test } from './test.ts';
+import { type Page, breakConversation, composer, expect, inbox, message, openConversation, say, signInAs, test } from './test.ts';
 
 async function isAccessible(page: Page, what: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
@@ -39,6 +39,14 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await say(page, 'Refused');
     await expect(message(page, 'Refused').getByRole('button', { name: 'Retry' })).toBeVisible();
     await isAccessible(page, 'failed message');
+    await page.route(/api\/messages\/[0-9a-f-]+\?/, (route) => route.fulfill({ status: 503, json: ['unavailable'] }));
+    await page.reload();
+    await expect(message(page, 'Refused').getByRole('button', { name: 'Retry' })).toBeVisible();
+    await isAccessible(page, 'failed message of a conversation that is not loaded');
+    await breakConversation(page);
+    await isAccessible(page, 'a fault of the page');
+    await page.unroute(/api\/messages\/[0-9a-f-]+\?/);
+    await page.reload();
     await page.context().setOffline(true);
     await expect(page.getByText(/offline/i).first()).toBeVisible();
     await isAccessible(page, 'offline');

@@ -1,5 +1,5 @@
 import { Site } from './site.ts';
-import { composer, expect, message, openConversation, say, signInAs, test } from './test.ts';
+import { type Page, composer, expect, message, openConversation, say, signInAs, test } from './test.ts';
 
 test('the built client at another origin speaks to the API that its configuration names', async ({ browser, stack }) => {
   const site = await Site.start(
@@ -26,11 +26,61 @@ test('the built client at another origin speaks to the API that its configuratio
   await say(page, 'From another origin');
   await expect(message(page, 'From another origin').getByText('Sent', { exact: true })).toBeAttached();
   expect([...origins]).toEqual([stack.url]);
+  await connectsTo(page, stack.url, true);
+  await connectsTo(page, 'https://elsewhere.example', false);
 
   await page.getByRole('button', { name: 'Sign out' }).click();
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
   expect(new URL(page.url()).origin).toBe(site.url);
   await expect(composer(page)).toHaveCount(0);
+  await site.stop();
+});
+
+/** Asks the policies of the page, and not the network. */
+async function connectsTo(page: Page, origin: string, allowed: boolean): Promise<void> {
+  const violations = await page.evaluate(async (url) => {
+    const found: string[] = [];
+    document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) =>
+      found.push(`${effectiveDirective} ${blockedURI}`),
+    );
+    await fetch(url, { mode: 'no-cors' }).catch(() => undefined);
+    // The event comes after the failure.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return found;
+  }, `${origin}/steal`);
+  expect(violations).toEqual(allowed ? [] : [`connect-src ${origin}/steal`]);
+}
+
+test('the page at the local stack connects to nothing but the stack', async ({ signIn, stack }) => {
+  const page = await signIn('sunyoung');
+  await connectsTo(page, stack.url, true);
+  await connectsTo(page, 'https://elsewhere.example', false);
+  await connectsTo(page, 'http://127.0.0.1:9', false);
+});
+
+test('an issuer whose token endpoint the configuration does not name is told before one signs in', async ({ browser }) => {
+  const authority = 'https://issuer.example';
+  const site = await Site.start((url) => ({
+    api_url: url,
+    authority,
+    client_id: 'client',
+    scope: 'openid profile',
+    logout_url: null,
+  }));
+  const page = await (await browser.newContext({ baseURL: site.url })).newPage();
+  await page.route(`${authority}/.well-known/openid-configuration`, (route) =>
+    route.fulfill({
+      headers: { 'access-control-allow-origin': '*' },
+      json: {
+        issuer: authority,
+        authorization_endpoint: `${authority}/authorize`,
+        token_endpoint: 'https://tokens.example/token',
+      },
+    }),
+  );
+  await page.goto('/');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('alert')).toContainText('add "https://tokens.example" to "connect_to"');
   await site.stop();
 });
 

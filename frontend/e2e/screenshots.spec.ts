@@ -1,4 +1,4 @@
-import { expect, inbox, message, openConversation, say, test } from './test.ts';
+import { breakConversation, expect, inbox, message, openConversation, say, test } from './test.ts';
 
 /** Kept as artefacts: for people to look at, not compared. */
 const FOLDER = 'e2e/screenshots';
@@ -31,6 +31,14 @@ for (const [look, options] of Object.entries(looks)) {
     await say(page, 'This one is refused');
     await expect(message(page, 'This one is refused').getByRole('button', { name: 'Retry' })).toBeVisible();
     await shoot(page, 'failed');
+    await page.route(/api\/messages\/[0-9a-f-]+\?/, (route) => route.fulfill({ status: 503, json: ['unavailable'] }));
+    await page.reload();
+    await expect(message(page, 'This one is refused').getByRole('button', { name: 'Retry' })).toBeVisible();
+    await shoot(page, 'not-loaded');
+    await breakConversation(page);
+    await shoot(page, 'fault');
+    await page.unroute(/api\/messages\/[0-9a-f-]+\?/);
+    await page.reload();
     await message(page, 'This one is refused').getByRole('button', { name: 'Delete' }).click();
     await page.goto('/messages/new/lore');
     await expect(page.getByRole('heading', { name: 'Lore Winters' })).toBeVisible();

@@ -16,10 +16,11 @@ export class Stack {
     this.url = url;
   }
 
-  static async start(): Promise<Stack> {
-    const child = spawn(`${binaries}/local`, ['--port', '0', '--ephemeral', '--client-dir', frontend], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+  /** `accessTokenLifetime` is in seconds. */
+  static async start(accessTokenLifetime = 3600): Promise<Stack> {
+    const flags = ['--port', '0', '--ephemeral', '--client-dir', frontend];
+    const lifetime = ['--access-token-lifetime', String(accessTokenLifetime)];
+    const child = spawn(`${binaries}/local`, [...flags, ...lifetime], { stdio: ['ignore', 'ignore', 'pipe'] });
     const url = await new Promise<string>((resolve, reject) => {
       let said = '';
       child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -5,16 +5,17 @@ export { expect } from '@playwright/test';
 export type { Page } from '@playwright/test';
 
 interface Fixtures {
+  /** Seconds. */
+  accessTokenLifetime: number;
   stack: Stack;
   /** A window of its own, signed in as a demo user. */
   signIn: (handle: string, options?: BrowserContextOptions) => Promise<Page>;
 }
 
 export const test = base.extend<Fixtures>({
-  // Playwright wants the first argument taken apart, also where nothing is taken.
-  // oxlint-disable-next-line no-empty-pattern
-  stack: async ({}, use) => {
-    const stack = await Stack.start();
+  accessTokenLifetime: [3600, { option: true }],
+  stack: async ({ accessTokenLifetime }, use) => {
+    const stack = await Stack.start(accessTokenLifetime);
     await use(stack);
     await stack.stop();
   },
@@ -30,7 +31,8 @@ export const test = base.extend<Fixtures>({
 });
 
 /** From the welcome through the issuer's page, and back to where one was. */
-export async function signInAs(page: Page, handle: string): Promise<void> {
+export async function signInAs(page: Page, handle: string, onlyHere = false): Promise<void> {
+  await page.getByRole('checkbox', { name: 'Only in this tab' }).setChecked(onlyHere);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('button', { name: `@${handle}` }).click();
   await expect(page.getByRole('navigation', { name: 'Conversations' })).toBeVisible();
@@ -62,3 +64,15 @@ export async function mark(page: Page): Promise<void> {
 }
 
 export const isMarked = (page: Page) => page.evaluate(() => 'marked' in window);
+
+/** Loads the open conversation with a time that is none, which the page does not expect, and opens what helps then. */
+export async function breakConversation(page: Page): Promise<void> {
+  await page.route(/api\/messages\/[0-9a-f-]+\?/, async (route) => {
+    const response = await route.fetch();
+    const rows = (await response.json()) as object[];
+    await route.fulfill({ json: rows.map((row) => Object.assign(row, { created_at: 'never' })) });
+  });
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Something went wrong here' })).toBeVisible();
+  await page.getByText('If that does not help').click();
+}

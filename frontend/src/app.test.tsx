@@ -1,8 +1,9 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { newEntry } from './outbox/entry.ts';
 import { FakeAccount } from './testing/fake-account.ts';
 import { FakeStack, uuid } from './testing/fake-stack.ts';
-import { field, list, shown } from './testing/page.ts';
+import { field, list, says, shown } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
 const HOUR = 3_600_000;
@@ -41,12 +42,19 @@ describe('the addresses', () => {
     expect(screen.queryByRole('textbox', { name: /^Message to/ })).toBeNull();
   });
 
+  test.each(['/messages/', '/messages/new', '/messages/new/'])('%s is the list as well', async (path) => {
+    renderApp(path);
+    expect(await screen.findByRole('heading', { name: 'Your messages' })).toBeTruthy();
+  });
+
   test('without a session there is a welcome, which leads back', async () => {
     const account = new FakeAccount();
     account.show({ person: null, lapsed: false, problem: null });
     const { user } = renderApp(`/messages/${group}`, account);
     await user.click(screen.getByRole('button', { name: 'Sign in' }));
-    expect(account.asked).toEqual([`sign in from /messages/${group}`]);
+    await user.click(screen.getByRole('checkbox', { name: 'Only in this tab' }));
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    expect(account.asked).toEqual([`sign in from /messages/${group}`, `sign in from /messages/${group}, only here`]);
     expect(stack.tokens).toEqual([]);
   });
 });
@@ -56,7 +64,7 @@ describe('the list', () => {
     stack.converse('lore', ['lore', 'Hello!', Date.now() - 60_000]);
     renderApp(`/messages/${group}`);
     const links = await within(await list()).findAllByRole('link');
-    expect(links.map((link) => link.querySelector('.group-name')?.textContent)).toEqual(['Lore Winters', 'Scarlett Ho']);
+    expect(links.map((link) => link.querySelector('.name')?.textContent)).toEqual(['Lore Winters', 'Scarlett Ho']);
     expect(links.map((link) => link.getAttribute('aria-current'))).toEqual([null, 'page']);
   });
 
@@ -74,6 +82,7 @@ describe('the list', () => {
     const template = stack.groups[0];
     stack.groups = Array.from({ length: 45 }, (_, index) => ({
       uuid: uuid(5000 + index),
+      user_uuid: uuid(6000 + index),
       handle: `person${index}`,
       display_name: `Person ${index}`,
       message: 'text',
@@ -114,7 +123,7 @@ describe('a conversation', () => {
     const { user } = renderApp(`/messages/${long}`);
     await user.click(await screen.findByRole('button', { name: 'Load older messages' }));
     await waitFor(() => expect(shown()).toEqual(old.map(([, text]) => text)));
-    expect(screen.getByText(/your conversation with Lore Winters begins/)).toBeTruthy();
+    expect(screen.getByText(says(/your conversation with Lore Winters begins/))).toBeTruthy();
   });
 
   test('shows and announces what comes in', async () => {
@@ -153,6 +162,18 @@ describe('the session', () => {
     expect(shown()).toContain('Hello');
   });
 
+  test('of somebody who is no user yet is not left without asking either', async () => {
+    stack.failing = { status: 403, body: ['user_not_provisioned'] };
+    const entry = newEntry('key', { kind: 'group', uuid: group }, 'Hello', Date.now());
+    const failed = { ...entry, state: { name: 'failed', reason: 'No.' } };
+    localStorage.setItem('cruddur.outbox.sub-of-sunyoung.key', JSON.stringify(failed));
+    const { user, account } = renderApp('/messages');
+    await screen.findByRole('heading', { name: 'Your account is not set up yet' });
+    await user.click(screen.getByRole('button', { name: 'Sign out' }));
+    await user.click(screen.getByRole('button', { name: 'Sign out and delete' }));
+    expect([account.state().person, localStorage.length]).toEqual([null, 0]);
+  });
+
   test('of somebody who is no user yet has a page of its own', async () => {
     stack.failing = { status: 403, body: ['user_not_provisioned'] };
     const { user } = renderApp('/messages');
@@ -172,10 +193,33 @@ describe('the connection', () => {
     expect(screen.getByText(/You are offline/)).toBeTruthy();
   });
 
+  test('that had to wait for a token is used once there is one', async () => {
+    const account = new FakeAccount();
+    account.renewal = 'unreachable';
+    stack.failing = { status: 401 };
+    renderApp(`/messages/${group}`, account);
+    expect(await screen.findAllByText("The server can't be reached.")).toHaveLength(2);
+    act(() => account.show({ ...account.state(), troubled: true }));
+    stack.failing = null;
+    act(() => account.show({ ...account.state(), troubled: false }));
+    // The next poll would come after six seconds.
+    expect(await screen.findByText('I am.', { selector: '.bubble p' }, { timeout: 2000 })).toBeTruthy();
+  });
+
   test('that can not be had at first is told in place of the conversation', async () => {
     stack.failing = { status: 503, body: ['unavailable'] };
     renderApp(`/messages/${group}`);
     expect(await screen.findAllByText('The server is not available at the moment.')).toHaveLength(2);
+  });
+
+  test.each([503, 404])('that gives no conversation (%d) hides no message that waits', async (status) => {
+    stack.failing = { status };
+    const id = '00000000-0000-4000-8000-000000000001';
+    const entry = newEntry(id, { kind: 'group', uuid: group }, 'Written in a tunnel', Date.now());
+    localStorage.setItem(`cruddur.outbox.sub-of-sunyoung.${id}`, JSON.stringify(entry));
+    renderApp(`/messages/${group}`);
+    const item = await screen.findByText('Written in a tunnel', { selector: '.bubble p' });
+    expect(await within(item.closest('li') ?? item).findByRole('button', { name: 'Delete' })).toBeTruthy();
   });
 
   test('is spared while nobody looks, and used at once when somebody does', async () => {

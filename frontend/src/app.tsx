@@ -5,16 +5,16 @@ import { Welcome } from './auth/welcome.tsx';
 import type { Config } from './config.ts';
 import { Hint } from './groups/hint.tsx';
 import { Conversation } from './messages/conversation.tsx';
-import { NewConversation } from './messages/new-conversation.tsx';
 import { MessagesScreen } from './shell/messages-screen.tsx';
 import { NotFound } from './shell/not-found.tsx';
 import { SignedInProvider } from './signed-in.tsx';
 
 /** The routes. Whoever is not signed in sees the welcome at whatever address, and comes back to it. */
 export function App({ config, account }: { config: Config; account: Account }) {
-  const { person, problem } = useAccountState(account);
+  const state = useAccountState(account);
+  const { person } = state;
   if (person === null) {
-    return <Welcome account={account} problem={problem} />;
+    return <Welcome account={account} state={state} />;
   }
   return (
     <SignedInProvider key={person.id} config={config} account={account} me={person}>
@@ -23,7 +23,8 @@ export function App({ config, account }: { config: Config; account: Account }) {
         <Route path="callback" element={<Navigate to="/messages" replace />} />
         <Route path="messages" element={<MessagesScreen />}>
           <Route index element={<Hint />} />
-          <Route path="new/:handle" element={<NewConversation />} />
+          <Route path="new" element={<Navigate to="/messages" replace />} />
+          <Route path="new/:handle" element={<Conversation />} />
           <Route path=":message_group_uuid" element={<Conversation />} />
         </Route>
         <Route path="*" element={<NotFound />} />

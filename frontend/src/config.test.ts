@@ -18,6 +18,7 @@ describe('the configuration', () => {
       clientId: 'client',
       scope: 'openid profile',
       logoutUrl: null,
+      connectTo: [],
     });
   });
 
@@ -34,6 +35,8 @@ describe('the configuration', () => {
     ['no client', { ...FILE, client_id: ' ' }, 'config.json: "client_id" must be a text that is not empty.'],
     ['no API', { ...FILE, api_url: undefined }, 'config.json: "api_url" must be an address.'],
     ['no address', { ...FILE, authority: 'https://' }, 'config.json: "authority" is not an address: https://'],
+    ['no array', { ...FILE, connect_to: 'https://a.example' }, 'config.json: "connect_to" must be an array of addresses.'],
+    ['no TLS in it', { ...FILE, connect_to: ['http://a.example'] }, 'config.json: "connect_to" must begin with https: http://a.example'],
     ['no TLS', { ...FILE, api_url: 'http://a.example' }, 'config.json: "api_url" must begin with https: http://a.example'],
   ])('says what is wrong: %s', (_, file, message) => {
     expect(() => parseConfig(file, ORIGIN)).toThrow(message);

@@ -7,6 +7,8 @@ export interface Config {
   scope: string;
   /** Cognito's hosted `/logout`; null where leaving means forgetting the tokens only. */
   logoutUrl: string | null;
+  /** Other origins that the page may connect to: those of the issuer's endpoints that are elsewhere. */
+  connectTo: string[];
 }
 
 /** What is wrong with `config.json`, in words for who installs it. */
@@ -26,6 +28,7 @@ export function parseConfig(json: unknown, origin: string): Config {
     clientId: text(fields, 'client_id'),
     scope: text(fields, 'scope'),
     logoutUrl: (fields.get('logout_url') ?? null) === null ? null : address(fields, 'logout_url', origin),
+    connectTo: addresses(fields, 'connect_to', origin),
   };
 }
 
@@ -55,6 +58,14 @@ function text(fields: Map<string, unknown>, name: string): string {
     throw new ConfigError(`config.json: "${name}" must be a text that is not empty.`);
   }
   return value;
+}
+
+function addresses(fields: Map<string, unknown>, name: string, origin: string): string[] {
+  const values = fields.get(name) ?? [];
+  if (!Array.isArray(values)) {
+    throw new ConfigError(`config.json: "${name}" must be an array of addresses.`);
+  }
+  return values.map((value: unknown) => address(new Map([[name, value]]), name, origin));
 }
 
 function address(fields: Map<string, unknown>, name: string, origin: string): string {

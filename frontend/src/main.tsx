@@ -5,7 +5,9 @@ import { BrowserRouter } from 'react-router';
 import { App } from './app.tsx';
 import { OidcAccount } from './auth/oidc-account.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { restrictConnections } from './content-security-policy.ts';
 import { ConfigProblem } from './shell/config-problem.tsx';
+import { ErrorBoundary } from './shell/error-boundary.tsx';
 
 const base = import.meta.env.BASE_URL;
 
@@ -22,6 +24,10 @@ async function start(): Promise<void> {
     root.render(<ConfigProblem reason={error instanceof ConfigError ? error.message : String(error)} />);
     return;
   }
+  if (import.meta.env.PROD) {
+    // Before any other request. The development server needs connections of its own.
+    restrictConnections(config);
+  }
   const account = new OidcAccount(config, new URL(base, window.location.origin).href);
   const path = await account.open(window.location);
   if (path !== null) {
@@ -30,9 +36,11 @@ async function start(): Promise<void> {
   }
   root.render(
     <StrictMode>
-      <BrowserRouter basename={base}>
-        <App config={config} account={account} />
-      </BrowserRouter>
+      <ErrorBoundary account={account} extent="page">
+        <BrowserRouter basename={base}>
+          <App config={config} account={account} />
+        </BrowserRouter>
+      </ErrorBoundary>
     </StrictMode>,
   );
 }

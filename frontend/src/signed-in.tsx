@@ -2,12 +2,13 @@ import { QueryClientProvider, type QueryClient } from '@tanstack/react-query';
 import { type ReactNode, createContext, useContext, useEffect, useState } from 'react';
 import { Api } from './api/client.ts';
 import { newQueryClient } from './api/query-client.ts';
-import type { Account, Person } from './auth/account.ts';
+import { type Account, type Person, credentialsOf } from './auth/account.ts';
 import { useAccountState } from './auth/use-account.ts';
 import type { Config } from './config.ts';
 import { Drafts } from './drafts/drafts.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { Pulse } from './polling/pulse.ts';
+import { forgetMe } from './users/kept-me.ts';
 
 /** What the page of a person who is signed in works with. */
 export interface SignedIn {
@@ -29,6 +30,14 @@ export function useSignedIn(): SignedIn {
   return signedIn;
 }
 
+/** Signs out, and leaves nothing of the person on the device. */
+export async function leave({ me, account, outbox, drafts }: SignedIn): Promise<void> {
+  outbox.clear();
+  drafts.clear();
+  forgetMe(me.id);
+  await account.signOut();
+}
+
 interface ProviderProps {
   config: Config;
   account: Account;
@@ -38,7 +47,7 @@ interface ProviderProps {
 
 /** Give it the person's id as its key: nothing of one person may show up with another. */
 export function SignedInProvider({ config, account, me, children }: ProviderProps) {
-  const { lapsed } = useAccountState(account);
+  const { lapsed, troubled } = useAccountState(account);
   const [{ queryClient, ...signedIn }] = useState(() => equip(config, account, me));
   const { outbox } = signedIn;
 
@@ -51,6 +60,14 @@ export function SignedInProvider({ config, account, me, children }: ProviderProp
     outbox.pause(lapsed);
   }, [outbox, lapsed]);
 
+  useEffect(() => {
+    if (troubled !== true) {
+      // What had to wait for a token waits no longer.
+      void queryClient.refetchQueries({ type: 'active', predicate: ({ state }) => state.status === 'error' });
+      outbox.hurry();
+    }
+  }, [queryClient, outbox, troubled]);
+
   return (
     <QueryClientProvider client={queryClient}>
       <SignedInContext value={signedIn}>{children}</SignedInContext>
@@ -59,7 +76,7 @@ export function SignedInProvider({ config, account, me, children }: ProviderProp
 }
 
 function equip(config: Config, account: Account, me: Person): SignedIn & { queryClient: QueryClient } {
-  const api = new Api(config.apiUrl, account);
+  const api = new Api(config.apiUrl, credentialsOf(account, me));
   const queryClient = newQueryClient();
   const outbox = new Outbox({
     user: me.id,

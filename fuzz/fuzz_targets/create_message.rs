@@ -24,6 +24,7 @@ enum Content<'a> {
     Fields {
         message: Field<'a>,
         message_group_uuid: Field<'a>,
+        user_uuid: Field<'a>,
         handle: Field<'a>,
         other: Option<(&'a str, &'a str)>,
         /// Spaces after the object.
@@ -69,14 +70,17 @@ impl Content<'_> {
     fn render(&self) -> Vec<u8> {
         match self {
             Self::Bytes(bytes) => bytes.to_vec(),
-            Self::Fields { message, message_group_uuid, handle, other, padding } => {
+            Self::Fields { message, message_group_uuid, user_uuid, handle, other, padding } => {
                 let mut fields = Map::new();
                 if let Some((name, value)) = other {
                     fields.insert((*name).to_owned(), json!(value));
                 }
-                for (name, field) in
-                    [("message", message), ("message_group_uuid", message_group_uuid), ("handle", handle)]
-                {
+                for (name, field) in [
+                    ("message", message),
+                    ("message_group_uuid", message_group_uuid),
+                    ("user_uuid", user_uuid),
+                    ("handle", handle),
+                ] {
                     if let Some(value) = field.value() {
                         fields.insert(name.to_owned(), value);
                     }
@@ -113,26 +117,28 @@ fn expected(body: &[u8], idempotency_keys: &[HeaderValue]) -> (u16, Vec<&'static
     let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(body) else {
         return (BODY_INVALID.0, vec![BODY_INVALID.1]);
     };
-    let mut texts = [None; 3];
-    for (text, name) in texts.iter_mut().zip(["message", "message_group_uuid", "handle"]) {
+    let mut texts = [None; 4];
+    for (text, name) in texts.iter_mut().zip(["message", "message_group_uuid", "user_uuid", "handle"]) {
         match fields.get(name) {
             None | Some(Value::Null) => {}
             Some(Value::String(value)) => *text = Some(value.as_str()),
             Some(_) => return (BODY_INVALID.0, vec![BODY_INVALID.1]),
         }
     }
-    let [message, group, handle] = texts;
+    let [message, group, user, handle] = texts;
     let mut codes = Vec::new();
-    match (group, handle) {
-        (Some(group), _) if is_blank(group) => codes.push("message_group_uuid_blank"),
-        (Some(group), _) if !is_uuid(group) => codes.push("message_group_uuid_invalid"),
-        (None, handle) if handle.is_none_or(is_blank) => codes.push("user_reciever_handle_blank"),
+    match (group, user, handle) {
+        (Some(group), _, _) if is_blank(group) => codes.push("message_group_uuid_blank"),
+        (Some(group), _, _) if !is_uuid(group) => codes.push("message_group_uuid_invalid"),
+        (None, Some(user), _) if !is_uuid(user) => codes.push("user_uuid_invalid"),
+        (None, None, handle) if handle.is_none_or(is_blank) => codes.push("user_reciever_handle_blank"),
         _ => {}
     }
     let message = message.unwrap_or_default();
     if is_blank(message) {
         codes.push("message_blank");
-    } else if message.chars().count() > 1024 {
+    }
+    if message.chars().count() > 1024 {
         codes.push("message_exceed_max_chars");
     }
     match idempotency_keys {

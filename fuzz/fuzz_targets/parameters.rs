@@ -55,7 +55,8 @@ fn idempotency_key(text: &str) {
 
 fn message(text: &str) {
     let expected = match (text.trim().is_empty(), text.chars().count()) {
-        (true, _) => Err(InvalidMessageText::Blank),
+        (true, ..=1024) => Err(InvalidMessageText::Blank),
+        (true, _) => Err(InvalidMessageText::BlankAndTooLong),
         (false, 1..=1024) => Ok(text),
         (false, _) => Err(InvalidMessageText::TooLong),
     };

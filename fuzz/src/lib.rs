@@ -18,6 +18,7 @@ use cruddur::{
     clock::Clock,
     config::TokenConfig,
     dynamodb::{CallLimits, Table, client},
+    message_group::KnownMembers,
     postgres::{DatabaseServer, Postgres},
     random::Random,
     user::Users,
@@ -127,7 +128,7 @@ pub fn table() -> Table {
     Table::new(client(&sdk, CallLimits::READ), "cruddur-messages")
 }
 
-/// The four functions behind the API.
+/// The functions behind the API.
 pub struct Functions {
     /// `GET /api/message_groups`
     pub list_message_groups: list_message_groups::App,
@@ -137,30 +138,40 @@ pub struct Functions {
     pub create_message: create_message::App,
     /// `GET /api/users/{handle}/short`
     pub show_user: show_user::App,
+    /// `GET /api/me`
+    pub show_me: show_me::App,
 }
 
 /// The functions.
 pub static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
     list_message_groups: list_message_groups::App { verifier: verifier(), users: users(), table: table() },
-    list_messages: list_messages::App { verifier: verifier(), users: users(), table: table() },
+    list_messages: list_messages::App {
+        verifier: verifier(),
+        users: users(),
+        table: table(),
+        members: KnownMembers::default(),
+    },
     create_message: create_message::App {
         verifier: verifier(),
         users: users(),
         table: table(),
+        members: KnownMembers::default(),
         clock: clock(),
         random: Random::from_fn(|bytes| bytes.fill(0)),
         send_limit: None,
     },
     show_user: show_user::App { users: users() },
+    show_me: show_me::App { verifier: verifier(), users: users() },
 });
 
 /// The table of codes (design, section 5), in its order, with their statuses.
-const CODES: [(u16, &str); 12] = [
+const CODES: [(u16, &str); 13] = [
     (400, "body_invalid"),
     (404, "user_not_found"),
     (413, "body_too_large"),
     (422, "message_group_uuid_blank"),
     (422, "message_group_uuid_invalid"),
+    (422, "user_uuid_invalid"),
     (422, "user_reciever_handle_blank"),
     (422, "message_blank"),
     (422, "message_exceed_max_chars"),

@@ -1,4 +1,4 @@
-//! What `template.yaml` deploys, on this machine: the six functions with their timeouts, the routes, and the
+//! What `template.yaml` deploys, on this machine: the seven functions with their timeouts, the routes, and the
 //! mapping of the stream. A test holds the two against each other.
 
 use std::{sync::Arc, time::Duration};
@@ -9,6 +9,7 @@ use cruddur::{
     clock::Clock,
     config::{ConfigError, SendLimitConfig, TokenConfig},
     dynamodb::{CallLimits, Table, client},
+    message_group::KnownMembers,
     postgres::Postgres,
     random::Random,
     send_limit::SendLimit,
@@ -48,6 +49,8 @@ pub struct Functions {
     pub create_message: Function,
     /// `GET /api/users/{handle}/short`
     pub show_user: Function,
+    /// `GET /api/me`
+    pub show_me: Function,
     /// The table's stream.
     pub stream_handler: Function,
     /// Cognito's trigger.
@@ -90,16 +93,19 @@ impl Functions {
             verifier: verifier()?,
             users: users(),
             table: table("list-messages", CallLimits::READ),
+            members: KnownMembers::default(),
         });
         let create_message = Arc::new(create_message::App {
             verifier: verifier()?,
             users: users(),
             table: table("create-message", CallLimits::WRITE),
+            members: KnownMembers::default(),
             send_limit: parts.send_limit.map(SendLimit::new),
             clock: parts.clock.clone(),
             random: parts.random.clone(),
         });
         let show_user = Arc::new(show_user::App { users: users() });
+        let show_me = Arc::new(show_me::App { verifier: verifier()?, users: users() });
         let stream_handler = Arc::new(stream_handler::App {
             table: table("stream-handler", CallLimits::WRITE),
             clock: parts.clock.clone(),
@@ -123,6 +129,10 @@ impl Functions {
             show_user: Function::http("show-user", READ_TIMEOUT, move |request| {
                 let app = Arc::clone(&show_user);
                 async move { show_user::handler(&app, request).await }
+            }),
+            show_me: Function::http("show-me", READ_TIMEOUT, move |request| {
+                let app = Arc::clone(&show_me);
+                async move { show_me::handler(&app, request).await }
             }),
             stream_handler: Function::event("stream-handler", STREAM_HANDLER_TIMEOUT, move |event| {
                 let app = Arc::clone(&stream_handler);
@@ -149,6 +159,7 @@ impl Functions {
             Route::new(list_messages::ROUTE, self.list_messages.clone()),
             Route::new(create_message::ROUTE, self.create_message.clone()),
             Route::new(show_user::ROUTE, self.show_user.clone()),
+            Route::new(show_me::ROUTE, self.show_me.clone()),
         ]
     }
 }

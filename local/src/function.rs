@@ -3,9 +3,13 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use cruddur::{clock::Clock, random::Random};
+use cruddur::{
+    clock::Clock,
+    event::{self, Event},
+    random::Random,
+};
 use futures_util::{FutureExt as _, future::BoxFuture};
-use lambda_http::{IntoResponse, Request, tower::ServiceExt as _};
+use lambda_http::{IntoResponse, Request};
 use lambda_runtime::{Context, LambdaEvent, layers::trace::request_span};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument as _;
@@ -43,24 +47,19 @@ impl InvocationError {
 }
 
 impl Function {
-    /// A function behind an HTTP API: `handler` is what its `main` gives to `lambda_http::run`.
+    /// A function behind an HTTP API: `handler` is what its `main` gives to `cruddur::event::run`.
     pub fn http<R, F, A>(name: &'static str, timeout: Duration, handler: F) -> Self
     where
         F: Fn(Request) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = R> + Send + 'static,
         R: IntoResponse + Send + Sync + 'static,
     {
-        Self::new(name, timeout, move |payload, context| {
+        Self::new(name, timeout, move |payload, _context| {
             let handler = handler.clone();
             async move {
-                let request = serde_json::from_str(&payload).map_err(InvocationError::failed)?;
-                let service = lambda_http::service_fn(move |request| {
-                    let answer = handler(request);
-                    async move { Ok::<_, std::convert::Infallible>(answer.await) }
-                });
-                let adapter = lambda_http::Adapter::from(service);
-                let Ok(answer) = adapter.oneshot(LambdaEvent::new(request, context)).await;
-                serde_json::to_string(&answer).map_err(InvocationError::failed)
+                let event: Event = serde_json::from_str(&payload).map_err(InvocationError::failed)?;
+                let response = handler(event.into()).await.into_response().await;
+                serde_json::to_string(&event::result(response)).map_err(InvocationError::failed)
             }
             .boxed()
         })

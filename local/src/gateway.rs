@@ -22,7 +22,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cruddur::{clock::Clock, random::Random};
-use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts, uri::Authority};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 pub use self::route::{Route, RouteKeyError};
@@ -69,6 +69,9 @@ impl Gateway {
         if header_size(&parts) > MAX_HEADERS {
             return Err(Refusal::HeadersTooLarge);
         }
+        if !has_one_host(&parts.headers) {
+            return Err(Refusal::BadRequest);
+        }
         let found = self.routes.find(&parts.method, parts.uri.path()).ok_or(Refusal::NotFound)?;
         let body = read(body).await?;
         let event = Event::new(&parts, &body, &found, request_id, &self.clock, &self.random);
@@ -114,6 +117,19 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
+/// Whether the `Host` is one host, with or without a port (RFC 9112, section 3.2). HTTP/1.0 has none.
+fn has_one_host(headers: &HeaderMap) -> bool {
+    let is_host = |host: &HeaderValue| {
+        let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+        host.is_some_and(|host| {
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+            host.as_str().bytes().all(is_name) && (host.as_str() == host.host() || host.port_u16().is_some())
+        })
+    };
+    let mut hosts = headers.get_all(header::HOST).iter();
+    hosts.next().is_none_or(is_host) && hosts.next().is_none()
+}
+
 /// The bytes that count against [`MAX_HEADERS`].
 fn header_size(parts: &Parts) -> usize {
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
@@ -124,7 +140,7 @@ fn header_size(parts: &Parts) -> usize {
 /// What API Gateway answers by itself: a status, and its reason as `{"message": …}`.
 #[derive(Clone, Copy, Debug)]
 enum Refusal {
-    /// The request broke off.
+    /// The request broke off, or has no single, well-formed `Host`.
     BadRequest,
     /// No route has this method and path.
     NotFound,

@@ -9,7 +9,7 @@ use cruddur::{
         self, Message,
         create::{NewMessage, Target, create},
     },
-    message_group::uuid_of_pair,
+    message_group::{KnownMembers, uuid_of_pair},
     page::{Limit, PageRequest},
     postgres::Postgres,
     random::Random,
@@ -271,7 +271,8 @@ impl Conversation {
         let [first, second] = self.pair;
         // More than a conversation has here.
         let newest = PageRequest { limit: Limit::default(), cursor: None };
-        let page = match message::list(table, first.uuid, group_uuid, newest).await {
+        let page = match message::list(table, &KnownMembers::default(), first.uuid, group_uuid, newest).await
+        {
             Ok(page) => page,
             Err(Error::MessageGroupNotFound) => return Ok(Some(0)),
             Err(error) => return Err(error),

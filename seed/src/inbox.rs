@@ -4,6 +4,7 @@ use cruddur::{
     dynamodb::Table,
     error::Error,
     message,
+    message_group::KnownMembers,
     page::PageRequest,
     random::Random,
     sort_key::SortKey,
@@ -22,7 +23,8 @@ pub(crate) async fn move_inbox_rows(
     group_uuid: Uuid,
 ) -> Result<(), SeedError> {
     let request = PageRequest { limit: "1".parse().map_err(Error::internal)?, cursor: None };
-    let newest = message::list(table, member, group_uuid, request).await?.items.pop();
+    let newest =
+        message::list(table, &KnownMembers::default(), member, group_uuid, request).await?.items.pop();
     if let Some(message) = newest {
         let newest = NewestMessage {
             group_uuid,

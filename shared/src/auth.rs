@@ -58,6 +58,9 @@ pub enum TokenRefusal {
     /// `crit`, `zip`, `enc` or `b64: false`: the token means to be read in another way than it is here.
     #[error("the token's header asks for an extension")]
     ExtensionRefused,
+    /// A `typ` of something else than an access token, such as `id+jwt` or `logout+jwt`.
+    #[error("the token's type is not that of an access token")]
+    TypeRefused,
     /// No key of the pool has the token's `kid`.
     #[error("the token's key is not in the key set")]
     KeyUnknown,
@@ -123,6 +126,8 @@ struct Claims {
 struct Header {
     alg: String,
     kid: String,
+    #[serde(default, deserialize_with = "present")]
+    typ: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     crit: Option<Value>,
     #[serde(default, deserialize_with = "present")]
@@ -224,7 +229,17 @@ fn key_id(token: &str) -> Result<String, TokenRefusal> {
     if detached || header.crit.is_some() || header.zip.is_some() || header.enc.is_some() {
         return Err(TokenRefusal::ExtensionRefused);
     }
+    if header.typ.is_some_and(|typ| !is_access_token(&typ)) {
+        return Err(TokenRefusal::TypeRefused);
+    }
     Ok(header.kid)
+}
+
+/// Whether a `typ` is that of an access token (RFC 8725, section 3.11; RFC 9068, section 2.1) or says no more than that
+/// it is a JWT. A media type is compared without case, and may lack `application/` (RFC 7515, section 4.1.9).
+fn is_access_token(typ: &Value) -> bool {
+    let typ = typ.as_str().unwrap_or_default().to_ascii_lowercase();
+    matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
 }
 
 /// The claims of a token that `key` has signed.
@@ -408,6 +423,16 @@ mod tests {
             let mut header = json!({"alg": "RS256", "kid": "a"});
             header[name] = value;
             assert_eq!(key_id_of(&header.to_string()), refused(&TokenRefusal::ExtensionRefused), "{header}");
+        }
+        for typ in ["JWT", "jwt", "application/jwt", "at+jwt", "AT+JWT", "Application/at+JWT"] {
+            let header = json!({"alg": "RS256", "kid": "a", "typ": typ}).to_string();
+            assert_eq!(key_id_of(&header), Ok("a".to_owned()), "{typ}");
+        }
+        for typ in
+            [json!("JWE"), json!("id+jwt"), json!("application/application/jwt"), json!(""), json!(null)]
+        {
+            let header = json!({"alg": "RS256", "kid": "a", "typ": typ}).to_string();
+            assert_eq!(key_id_of(&header), refused(&TokenRefusal::TypeRefused), "{typ}");
         }
         for malformed in
             ["", "{}", "[]", "null", r#"{"alg":"RS256"}"#, r#"{"kid":"a"}"#, r#"{"alg":1,"kid":"a"}"#]

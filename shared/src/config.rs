@@ -18,11 +18,20 @@ pub trait Lookup: Fn(&str) -> Option<String> + Copy {}
 
 impl<F: Fn(&str) -> Option<String> + Copy> Lookup for F {}
 
-/// The environment of the process.
+/// A variable of the process's environment, without white space around it; `None` if nothing is left.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var(name).ok().and_then(trimmed)
+}
+
+/// Secrets that come from files end with a newline, and what was pasted often begins or ends with a space.
+fn trimmed(value: String) -> Option<String> {
+    match value.trim() {
+        "" => None,
+        text if text.len() == value.len() => Some(value),
+        text => Some(text.to_owned()),
+    }
 }
 
 /// A variable is missing or malformed.
@@ -58,7 +67,7 @@ fn required(lookup: impl Lookup, name: &'static str, meaning: &'static str) -> R
 }
 
 fn optional(lookup: impl Lookup, name: &str) -> Option<String> {
-    lookup(name).filter(|value| !value.is_empty())
+    lookup(name).and_then(trimmed)
 }
 
 /// What is logged, and in whose name.
@@ -318,6 +327,20 @@ mod tests {
     fn the_table_has_a_default_name() {
         assert_eq!(TableConfig::from_lookup(lookup(&[])).unwrap().name, "cruddur-messages");
         assert_eq!(TableConfig::from_lookup(lookup(&[("DDB_MESSAGE_TABLE", "mine")])).unwrap().name, "mine");
+    }
+
+    #[test]
+    fn white_space_around_a_variable_is_no_part_of_it() {
+        let variables =
+            lookup(&[("DDB_MESSAGE_TABLE", " mine\r\n"), ("AWS_REGION", "\n"), ("RUST_LOG", "warn ")]);
+        assert_eq!(TableConfig::from_lookup(variables).unwrap().name, "mine");
+        assert_eq!(LogConfig::from_lookup(variables).filter, "warn");
+        assert!(matches!(
+            AwsConfig::from_lookup(variables),
+            Err(ConfigError::Missing { name: "AWS_REGION", .. })
+        ));
+        let database = database(&[("DATABASE_URL", "postgresql://me@localhost/web\n")]).unwrap();
+        assert_eq!(database.server.database_name(), "web");
     }
 
     #[test]

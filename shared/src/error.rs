@@ -97,11 +97,13 @@ pub enum Violation {
     MessageGroupUuidBlank,
     /// A group's uuid is not a uuid of 36 characters.
     MessageGroupUuidInvalid,
-    /// Neither a group nor a handle was given, or a blank handle.
+    /// The receiver's uuid is not a uuid of 36 characters.
+    UserUuidInvalid,
+    /// No target was given, or a blank handle.
     ReceiverHandleBlank,
-    /// No user has the handle.
+    /// No user has the handle or the uuid.
     ReceiverNotFound,
-    /// The handle is the sender's own.
+    /// The handle or the uuid is the sender's own.
     ReceiverIsSender,
     /// The message is missing, empty, or nothing but white space.
     MessageBlank,
@@ -124,6 +126,7 @@ impl Violation {
         match self {
             Self::MessageGroupUuidBlank => "message_group_uuid_blank",
             Self::MessageGroupUuidInvalid => "message_group_uuid_invalid",
+            Self::UserUuidInvalid => "user_uuid_invalid",
             Self::ReceiverHandleBlank => "user_reciever_handle_blank",
             Self::ReceiverNotFound => "user_reciever_not_found",
             Self::ReceiverIsSender => "user_reciever_is_sender",

@@ -34,7 +34,7 @@ impl FromStr for IdempotencyKey {
 pub struct RequestHash(String);
 
 impl RequestHash {
-    /// The hash of the kind of target (`group` or `handle`), the target in its canonical form, and the text.
+    /// The hash of the kind of target (`group`, `user` or `handle`), the target in its canonical form, and the text.
     #[must_use]
     pub fn new(kind: &'static str, target: &str, text: &str) -> Self {
         // Neither kinds nor targets contain NUL, so no two requests are joined to the same bytes.
@@ -117,6 +117,7 @@ mod tests {
         let hash = RequestHash::new("handle", "scarlett", "hi");
         assert_eq!(hash, RequestHash::new("handle", "scarlett", "hi"));
         assert_ne!(hash, RequestHash::new("group", "scarlett", "hi"));
+        assert_ne!(hash, RequestHash::new("user", "scarlett", "hi"));
         assert_ne!(hash, RequestHash::new("handle", "scarlet", "thi"));
         assert_ne!(hash, RequestHash::new("handle", "scarlett", "hi "));
     }

@@ -2,7 +2,7 @@
 //!
 //! A module per noun of the domain ([`message`], [`message_group`], [`user`]), what they are made of
 //! ([`timestamp`], [`sort_key`], [`page`], [`idempotency`], [`send_limit`]), and what stands between them and the world
-//! ([`auth`], [`config`], [`dynamodb`], [`postgres`], [`request`], [`respond`], [`stream`], [`warm_up`]), and what is told
+//! ([`auth`], [`config`], [`dynamodb`], [`event`], [`postgres`], [`request`], [`respond`], [`stream`], [`warm_up`]), and what is told
 //! of it all ([`invocation`], [`log`], [`metrics`]).
 
 pub mod auth;
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod dynamodb;
 pub mod error;
+pub mod event;
 mod https;
 pub mod idempotency;
 pub mod invocation;

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    dynamodb::{Item, Newest, Table, from_texts},
+    dynamodb::{Newest, Table, from_texts},
     error::Error,
-    message_group::Membership,
+    message_group::{KnownMembers, Membership},
     page::{Cursor, Page, PageRequest},
     sort_key::SortKey,
     timestamp::Timestamp,
-    user::User,
+    user::{ShowsUser, User},
     warm_up,
 };
 
@@ -32,6 +32,9 @@ pub enum InvalidMessageText {
     /// More than [`MessageText::MAX_CHARS`] Unicode scalar values.
     #[error("the message has more than 1024 characters")]
     TooLong,
+    /// More than [`MessageText::MAX_CHARS`] Unicode scalar values, all of them white space.
+    #[error("the message is blank and has more than 1024 characters")]
+    BlankAndTooLong,
 }
 
 impl MessageText {
@@ -59,13 +62,14 @@ impl FromStr for MessageText {
     type Err = InvalidMessageText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.chars().all(char::is_whitespace) {
-            return Err(InvalidMessageText::Blank);
+        let blank = text.chars().all(char::is_whitespace);
+        let too_long = text.chars().nth(Self::MAX_CHARS).is_some();
+        match (blank, too_long) {
+            (false, false) => Ok(Self(text.to_owned())),
+            (true, false) => Err(InvalidMessageText::Blank),
+            (false, true) => Err(InvalidMessageText::TooLong),
+            (true, true) => Err(InvalidMessageText::BlankAndTooLong),
         }
-        if text.chars().nth(Self::MAX_CHARS).is_some() {
-            return Err(InvalidMessageText::TooLong);
-        }
-        Ok(Self(text.to_owned()))
     }
 }
 
@@ -137,41 +141,37 @@ pub fn partition_key(group_uuid: Uuid) -> String {
 /// The messages of a group, oldest to newest, for one of its members: the page that ends at the cursor, or at
 /// the newest message.
 ///
-/// Membership and messages are read at the same time; of the messages nothing is used unless the membership
-/// names the caller (I10).
+/// No message is read before the caller is known to be a member. Otherwise the duration and the cost of a rejection
+/// would depend on a conversation that the caller is not in (I10).
 pub async fn list(
     table: &Table,
+    members: &KnownMembers,
     caller: Uuid,
     group_uuid: Uuid,
     request: PageRequest,
 ) -> Result<Page<Message>, Error> {
-    let limit = usize::from(request.limit.get());
-    let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
-    let (membership, rows) = read(table, group_uuid, before, limit + 1).await;
-    if !membership?.is_some_and(|membership| membership.has(caller)) {
-        return Err(Error::MessageGroupNotFound);
+    if !members.contains(caller, group_uuid) {
+        if !Membership::get(table, group_uuid).await?.is_some_and(|membership| membership.has(caller)) {
+            return Err(Error::MessageGroupNotFound);
+        }
+        members.insert(caller, group_uuid);
     }
-    let rows = rows?.into_iter().map(from_texts).collect::<Result<Vec<ListedMessage>, _>>()?;
+    let limit = usize::from(request.limit.get());
+    let newest = Newest {
+        pk: partition_key(group_uuid),
+        before: request.cursor.map(|Cursor(sort_key)| sort_key.to_string()),
+        limit: limit + 1,
+        attributes: Some(ListedMessage::ATTRIBUTES),
+    };
+    let rows = table.newest(newest).await?;
+    let rows = rows.into_iter().map(from_texts).collect::<Result<Vec<ListedMessage>, _>>()?;
     let page = Page::of(rows, limit, |row| row.sk);
     Ok(Page { items: page.items.into_iter().rev().map(Message::from).collect(), next: page.next })
 }
 
-/// Who is in the group, and at the same time its newest messages: at most `limit`, of those before a sort key.
-async fn read(
-    table: &Table,
-    group_uuid: Uuid,
-    before: Option<String>,
-    limit: usize,
-) -> (Result<Option<Membership>, Error>, Result<Vec<Item>, Error>) {
-    let attributes = Some(ListedMessage::ATTRIBUTES);
-    let newest = Newest { pk: partition_key(group_uuid), before, limit, attributes };
-    tokio::join!(Membership::get(table, group_uuid), table.newest(newest))
-}
-
-/// Gets ready for the first listing: reads what it reads, of the nil uuid, which no group has.
+/// Gets ready for the first listing: reads the membership of the nil uuid, which no group has.
 pub async fn warm_up(table: &Table) {
-    let (membership, rows) = read(table, Uuid::nil(), None, 1).await;
-    warm_up::tell("DynamoDB", membership.and(rows));
+    warm_up::tell("DynamoDB", Membership::get(table, Uuid::nil()).await);
 }
 
 /// Of a [`MessageRow`], what a list shows.
@@ -179,13 +179,25 @@ pub async fn warm_up(table: &Table) {
 pub struct ListedMessage {
     sk: SortKey,
     message: String,
+    user_uuid: Uuid,
     user_display_name: String,
     user_handle: String,
 }
 
 impl ListedMessage {
     /// Their names.
-    const ATTRIBUTES: &str = "sk, message, user_display_name, user_handle";
+    const ATTRIBUTES: &str = "sk, message, user_uuid, user_display_name, user_handle";
+}
+
+impl ShowsUser for Message {
+    fn user_uuid(&self) -> Uuid {
+        self.user_uuid
+    }
+
+    fn set_names(&mut self, user: &User) {
+        self.handle.clone_from(&user.handle);
+        self.display_name.clone_from(&user.display_name);
+    }
 }
 
 /// A message as it is sent to clients (design, section 5).
@@ -193,6 +205,8 @@ impl ListedMessage {
 pub struct Message {
     /// The message's uuid.
     pub uuid: Uuid,
+    /// The sender.
+    pub user_uuid: Uuid,
     /// The sender's name.
     pub display_name: String,
     /// The sender's handle.
@@ -207,6 +221,7 @@ impl From<ListedMessage> for Message {
     fn from(row: ListedMessage) -> Self {
         Self {
             uuid: row.sk.message_uuid,
+            user_uuid: row.user_uuid,
             display_name: row.user_display_name,
             handle: row.user_handle,
             message: row.message,
@@ -255,8 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn white_space_beyond_the_limit_is_blank_and_not_too_long() {
-        assert_eq!(check(&" ".repeat(2000)), Err(InvalidMessageText::Blank));
+    fn white_space_beyond_the_limit_is_blank_and_too_long() {
+        assert_eq!(check(&" ".repeat(1024)), Err(InvalidMessageText::Blank));
+        assert_eq!(check(&" ".repeat(1025)), Err(InvalidMessageText::BlankAndTooLong));
     }
 
     #[test]
@@ -300,6 +316,7 @@ mod tests {
             serde_json::to_value(Message::from(listed)).unwrap(),
             json!({
                 "uuid": uuid,
+                "user_uuid": "00000000-0000-0000-0000-000000000003",
                 "display_name": "Sunyoung",
                 "handle": "sunyoung",
                 "message": "hello",

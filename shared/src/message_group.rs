@@ -12,9 +12,13 @@ use crate::{
     page::{Cursor, Page, PageRequest},
     sort_key::SortKey,
     timestamp::Timestamp,
-    user::User,
+    user::{ShowsUser, User},
     warm_up,
 };
+
+pub use self::known_members::KnownMembers;
+
+mod known_members;
 
 /// Namespace of the uuids of groups. It can never change: it is what makes one group per pair (I9).
 const NAMESPACE: Uuid = uuid!("6f1d1f0e-1c4b-5f7a-9d0e-2b8a4c3e7d15");
@@ -178,13 +182,25 @@ pub struct ListedGroup {
     sk: SortKey,
     message_group_uuid: Uuid,
     message: String,
+    user_uuid: Uuid,
     user_display_name: String,
     user_handle: String,
 }
 
 impl ListedGroup {
     /// Their names.
-    const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_display_name, user_handle";
+    const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle";
+}
+
+impl ShowsUser for MessageGroup {
+    fn user_uuid(&self) -> Uuid {
+        self.user_uuid
+    }
+
+    fn set_names(&mut self, user: &User) {
+        self.handle.clone_from(&user.handle);
+        self.display_name.clone_from(&user.display_name);
+    }
 }
 
 /// A group as it is sent to clients (design, section 5).
@@ -192,6 +208,8 @@ impl ListedGroup {
 pub struct MessageGroup {
     /// The group's uuid.
     pub uuid: Uuid,
+    /// The other member.
+    pub user_uuid: Uuid,
     /// The other member's name.
     pub display_name: String,
     /// The other member's handle.
@@ -206,6 +224,7 @@ impl From<ListedGroup> for MessageGroup {
     fn from(row: ListedGroup) -> Self {
         Self {
             uuid: row.message_group_uuid,
+            user_uuid: row.user_uuid,
             display_name: row.user_display_name,
             handle: row.user_handle,
             message: row.message,
@@ -297,6 +316,7 @@ mod tests {
             serde_json::to_value(MessageGroup::from(listed)).unwrap(),
             json!({
                 "uuid": group_uuid,
+                "user_uuid": other.uuid,
                 "display_name": "SCARLETT",
                 "handle": "scarlett",
                 "message": preview,

@@ -15,7 +15,7 @@ use std::{
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
 use tokio_postgres::{
     Client, Row,
-    error::SqlState,
+    error::{Severity, SqlState},
     types::{ToSql, Type},
 };
 
@@ -65,7 +65,7 @@ enum QueryError {
     TimedOut(Duration),
     /// The server refuses. Its detail and hint are left out: they quote values.
     #[error("{message} (SQLSTATE {}{})", .state.code(), Constraint(.constraint.as_deref()))]
-    Refused { state: SqlState, message: String, constraint: Option<String> },
+    Refused { state: SqlState, fatal: bool, message: String, constraint: Option<String> },
     #[error("the connection fails")]
     Client(#[source] tokio_postgres::Error),
     #[error("there is no token to sign in with")]
@@ -85,6 +85,7 @@ impl From<tokio_postgres::Error> for QueryError {
         match error.as_db_error() {
             Some(refusal) => Self::Refused {
                 state: refusal.code().clone(),
+                fatal: matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic)),
                 message: refusal.message().to_owned(),
                 constraint: refusal.constraint().map(str::to_owned),
             },
@@ -103,13 +104,20 @@ impl From<ConnectError> for QueryError {
 }
 
 impl QueryError {
-    /// Whether the connection is at fault and a new one may do better.
+    /// Whether the connection is of no more use and a new one may do better.
     fn is_connection_lost(&self) -> bool {
         match self {
             Self::TimedOut(_) => true,
-            // Class 57P: the server is going away, or coming.
-            Self::Refused { state, .. } => state.code().starts_with("57P"),
-            // What else the client reports (a parameter of another type, say) is no fault of the connection's.
+            Self::Refused { state, fatal, .. } => match state.code() {
+                // The database was a writer and is a reader now: its name leads to another server.
+                "25006" => true,
+                // Connection exceptions, also the answers of a pooler that does not reach the server; and a server that
+                // shuts down or starts.
+                code if code.starts_with("08") || code.starts_with("57P") => true,
+                // Internal errors, which are what some poolers answer. FATAL ends the session.
+                code => *fatal && code.starts_with("XX"),
+            },
+            // Other errors of the client, such as a parameter of the wrong type, are not the connection's.
             Self::Client(error) => {
                 error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>)
             }
@@ -119,10 +127,14 @@ impl QueryError {
 
     /// Whether the same query may succeed later.
     fn is_passing(&self) -> bool {
-        // Class 53: too many connections, no memory, no disk.
-        let too_many_connections =
-            matches!(self, Self::Refused { state, .. } if state.code().starts_with("53"));
-        self.is_connection_lost() || too_many_connections
+        self.is_connection_lost()
+            || matches!(self, Self::Refused { state, .. } if match state.code() {
+                // Canceled by a time limit of the server's, or by an operator.
+                "55P03" | "57014" => true,
+                // Sign-in refused, which a change of the password mends; a transaction that was in the way of another; too
+                // many connections, no memory or no disk.
+                code => ["28", "40", "53"].iter().any(|class| code.starts_with(class)),
+            })
     }
 }
 

@@ -29,7 +29,12 @@ impl Violations {
 
     /// The value, or the broken rule noted.
     pub fn check<T>(&mut self, result: Result<T, Violation>) -> Option<T> {
-        result.map_err(|violation| self.0.push(violation)).ok()
+        result.map_err(|violation| self.add(violation)).ok()
+    }
+
+    /// Notes a broken rule.
+    pub fn add(&mut self, violation: Violation) {
+        self.0.push(violation);
     }
 
     /// The error of all broken rules, in the order of the wire format.
@@ -82,11 +87,17 @@ pub fn message_group_uuid(text: &str) -> Result<Uuid, Violation> {
     if text.chars().all(char::is_whitespace) {
         return Err(Violation::MessageGroupUuidBlank);
     }
+    uuid(text).ok_or(Violation::MessageGroupUuidInvalid)
+}
+
+/// The uuid of a user as a client writes it: 36 characters with hyphens, in any case.
+pub fn user_uuid(text: &str) -> Result<Uuid, Violation> {
+    uuid(text).ok_or(Violation::UserUuidInvalid)
+}
+
+fn uuid(text: &str) -> Option<Uuid> {
     // Other forms have other lengths: 32 without hyphens, 38 in braces, 45 as a URN.
-    if text.len() != 36 {
-        return Err(Violation::MessageGroupUuidInvalid);
-    }
-    text.parse().map_err(|_| Violation::MessageGroupUuidInvalid)
+    if text.len() == 36 { text.parse().ok() } else { None }
 }
 
 /// `limit` and `cursor` of a list.
@@ -144,8 +155,10 @@ mod tests {
         let uuid = UUID.parse().unwrap();
         assert_eq!(message_group_uuid(UUID), Ok(uuid));
         assert_eq!(message_group_uuid(&UUID.to_uppercase()), Ok(uuid));
+        assert_eq!(user_uuid(&UUID.to_uppercase()), Ok(uuid));
         for blank in ["", " ", "\u{3000}\n"] {
             assert_eq!(message_group_uuid(blank), Err(Violation::MessageGroupUuidBlank), "{blank:?}");
+            assert_eq!(user_uuid(blank), Err(Violation::UserUuidInvalid), "{blank:?}");
         }
         for bad in [
             "x",
@@ -157,6 +170,7 @@ mod tests {
             &UUID.replace("-8000-", "8000--"),
         ] {
             assert_eq!(message_group_uuid(bad), Err(Violation::MessageGroupUuidInvalid), "{bad:?}");
+            assert_eq!(user_uuid(bad), Err(Violation::UserUuidInvalid), "{bad:?}");
         }
     }
 

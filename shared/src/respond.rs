@@ -2,6 +2,7 @@
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use crate::{
@@ -18,6 +19,21 @@ pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Error> {
     Ok(json(StatusCode::OK, body))
 }
 
+/// What can't stand in the path of a URI. (A `%` is left: emulators don't decode paths.)
+const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
 /// 200 with `body` as JSON and, when there is a next page, the `Link` to it.
 ///
 /// `path` is the path of the request as it came, so that the link stays right behind any stage or prefix.
@@ -29,6 +45,7 @@ pub fn page(
 ) -> Result<Response<Body>, Error> {
     let mut response = ok(body)?;
     if let Some(cursor) = next {
+        let path = utf8_percent_encode(path, NOT_IN_A_PATH);
         let link = format!("<{path}?limit={limit}&cursor={cursor}>; rel=\"next\"");
         let link = HeaderValue::try_from(link).map_err(Error::internal)?;
         response.headers_mut().insert(header::LINK, link);
@@ -160,12 +177,17 @@ mod tests {
         let json = "content-type: application/json\n";
         let cursor =
             "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001".parse().map(Cursor).unwrap();
-        let page = |next| told(&page(&[1, 2], "/stage/api/messages", "2".parse().unwrap(), next).unwrap());
-        assert_eq!(page(None), format!("200\n{json}[1,2]"));
-        assert_eq!(
-            page(Some(cursor)),
-            format!("200\n{json}link: </stage/api/messages?limit=2&cursor={cursor}>; rel=\"next\"\n[1,2]")
-        );
+        let page = |path, next| told(&page(&[1, 2], path, "2".parse().unwrap(), next).unwrap());
+        assert_eq!(page("/stage/api/messages", None), format!("200\n{json}[1,2]"));
+        for (path, linked) in [
+            ("/stage/api/messages", "/stage/api/messages"),
+            ("/a b/%20/\0>?#\"/ö", "/a%20b/%20/%00%3E%3F%23%22/%C3%B6"),
+        ] {
+            assert_eq!(
+                page(path, Some(cursor)),
+                format!("200\n{json}link: <{linked}?limit=2&cursor={cursor}>; rel=\"next\"\n[1,2]")
+            );
+        }
     }
 
     #[test]

@@ -16,12 +16,16 @@ use uuid::Uuid;
 use crate::{
     auth::Subject,
     config::{ConfigError, DatabaseConfig, Lookup},
-    error::Error,
-    postgres::Postgres,
+    error::{Chain, Error},
+    postgres::{Parameter, Postgres},
     warm_up,
 };
 
 pub mod confirm;
+mod names;
+
+use self::names::NamesByUuid;
+pub use self::names::ShowsUser;
 
 const UUID_FROM_SUBJECT: &str = include_str!("../../sql/users/uuid_from_cognito_user_id.sql");
 
@@ -65,6 +69,13 @@ impl Handle {
     pub fn canonical(&self) -> &str {
         &self.0
     }
+
+    /// Whether a new user can get the handle. Not `.` and `..`: as the segment of a URL's path they mean something else,
+    /// so nobody could open a conversation with them.
+    #[must_use]
+    pub fn is_assignable(&self) -> bool {
+        !matches!(&*self.0, "." | "..")
+    }
 }
 
 impl FromStr for Handle {
@@ -78,25 +89,31 @@ impl FromStr for Handle {
     }
 }
 
-/// How long the names of a user are used before they are looked up again. (The uuid never changes.)
+/// How long the names of a user are used before they are looked up again.
 const NAMES_KEPT_FOR: Duration = Duration::from_mins(1);
+
+/// How long the uuid of a subject is used before it is looked up again: a row that was deleted, or given to another
+/// subject, ends access after this time at the latest.
+const UUID_KEPT_FOR: Duration = Duration::from_mins(10);
 
 /// Users that are remembered at most: some hundred bytes each.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
 /// The table of users.
 ///
-/// The user of a token's subject is remembered for the life of the execution environment, the names for a
-/// minute; names that are older still serve while PostgreSQL can't be reached (design, section 6).
+/// The uuid of a token's subject is cached for ten minutes, names for one. Older entries serve only while PostgreSQL
+/// can't be reached. A look-up that finds no row drops the subject's entry (design, section 6).
 #[derive(Debug)]
 pub struct Users {
     postgres: Arc<Postgres>,
     remembered: Mutex<LruCache<Subject, Remembered>>,
+    names: Arc<NamesByUuid>,
 }
 
 #[derive(Clone, Debug)]
 struct Remembered {
     uuid: Uuid,
+    uuid_read_at: Instant,
     names: Option<Names>,
 }
 
@@ -106,12 +123,12 @@ struct Names {
     read_at: Instant,
 }
 
-/// The sender of a message, and its receiver when the handle is somebody's.
+/// The sender of a message, and its receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageUsers {
-    /// Whose token it is.
+    /// The user of the token.
     pub sender: User,
-    /// Whose handle it is.
+    /// The user with the handle or the uuid; `None` if there is no such user.
     pub receiver: Option<User>,
 }
 
@@ -119,7 +136,7 @@ impl Users {
     /// The users in the database behind `postgres`.
     #[must_use]
     pub fn new(postgres: Arc<Postgres>) -> Self {
-        Self { postgres, remembered: Mutex::new(LruCache::new(REMEMBERED)) }
+        Self { postgres, remembered: Mutex::new(LruCache::new(REMEMBERED)), names: Arc::default() }
     }
 
     /// The users in the configured database.
@@ -138,14 +155,26 @@ impl Users {
 
     /// The uuid of the caller.
     pub async fn uuid_of(&self, subject: &Subject) -> Result<Uuid, Error> {
-        if let Some(remembered) = self.recall(subject) {
+        let remembered = self.recall(subject);
+        if let Some(remembered) = &remembered
+            && remembered.uuid_read_at.elapsed() < UUID_KEPT_FOR
+        {
             return Ok(remembered.uuid);
         }
-        let rows = self.postgres.query(UUID_FROM_SUBJECT, &[(&subject.as_str(), Type::TEXT)]).await?;
-        let row = rows.first().ok_or(Error::UserNotProvisioned)?;
-        let uuid = row.try_get("uuid").map_err(Error::internal)?;
-        self.remember(subject, uuid, None);
-        Ok(uuid)
+        match self.postgres.query(UUID_FROM_SUBJECT, &[(&subject.as_str(), Type::TEXT)]).await {
+            Ok(rows) => {
+                let Some(row) = rows.first() else { return Err(self.not_provisioned(subject)) };
+                let uuid = row.try_get("uuid").map_err(Error::internal)?;
+                self.remember(subject, uuid, None);
+                Ok(uuid)
+            }
+            Err(error @ Error::Unavailable { .. }) => {
+                let Some(Remembered { uuid, .. }) = remembered else { return Err(error) };
+                tracing::warn!(cause = %Chain(&error), user_uuid = %uuid, "using an old uuid");
+                Ok(uuid)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The caller with the names that a message of theirs carries.
@@ -159,13 +188,14 @@ impl Users {
         let statement = include_str!("../../sql/users/from_cognito_user_id.sql");
         match self.postgres.query(statement, &[(&subject.as_str(), Type::TEXT)]).await {
             Ok(rows) => {
-                let sender = User::from_row(rows.first().ok_or(Error::UserNotProvisioned)?)?;
+                let Some(row) = rows.first() else { return Err(self.not_provisioned(subject)) };
+                let sender = User::from_row(row)?;
                 self.remember(subject, sender.uuid, Some(sender.clone()));
                 Ok(sender)
             }
             Err(error @ Error::Unavailable { .. }) => {
                 let Some(names) = names else { return Err(error) };
-                tracing::warn!(cause = %crate::error::Chain(&error), user_uuid = %names.user.uuid, "using old names");
+                tracing::warn!(cause = %Chain(&error), user_uuid = %names.user.uuid, "using old names");
                 Ok(names.user)
             }
             Err(error) => Err(error),
@@ -179,8 +209,26 @@ impl Users {
         handle: &Handle,
     ) -> Result<MessageUsers, Error> {
         let statement = include_str!("../../sql/users/create_message_users.sql");
-        let parameters = [(&subject.as_str() as _, Type::TEXT), (&handle.canonical() as _, Type::TEXT)];
-        let rows = self.postgres.query(statement, &parameters).await?;
+        self.message_users(subject, statement, (&handle.canonical(), Type::TEXT)).await
+    }
+
+    /// The caller, and the user whose uuid is `receiver`.
+    pub async fn sender_and_receiver_by_uuid(
+        &self,
+        subject: &Subject,
+        receiver: Uuid,
+    ) -> Result<MessageUsers, Error> {
+        let statement = include_str!("../../sql/users/create_message_users_by_uuid.sql");
+        self.message_users(subject, statement, (&receiver, Type::UUID)).await
+    }
+
+    async fn message_users(
+        &self,
+        subject: &Subject,
+        statement: &str,
+        receiver: Parameter<'_>,
+    ) -> Result<MessageUsers, Error> {
+        let rows = self.postgres.query(statement, &[(&subject.as_str(), Type::TEXT), receiver]).await?;
         let (mut sender, mut receiver) = (None, None);
         for row in &rows {
             match row.try_get("kind").map_err(Error::internal)? {
@@ -188,7 +236,7 @@ impl Users {
                 _ => receiver = Some(User::from_row(row)?),
             }
         }
-        let sender = sender.ok_or(Error::UserNotProvisioned)?;
+        let Some(sender) = sender else { return Err(self.not_provisioned(subject)) };
         self.remember(subject, sender.uuid, Some(sender.clone()));
         Ok(MessageUsers { sender, receiver })
     }
@@ -205,9 +253,16 @@ impl Users {
     }
 
     fn remember(&self, subject: &Subject, uuid: Uuid, user: Option<User>) {
-        let names = user.map(|user| Names { user, read_at: Instant::now() });
+        let now = Instant::now();
+        let names = user.map(|user| Names { user, read_at: now });
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.put(subject.clone(), Remembered { uuid, names });
+        remembered.put(subject.clone(), Remembered { uuid, uuid_read_at: now, names });
+    }
+
+    /// No row has the subject: an entry from before no longer holds.
+    fn not_provisioned(&self, subject: &Subject) -> Error {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).pop(subject);
+        Error::UserNotProvisioned
     }
 }
 

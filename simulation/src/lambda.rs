@@ -21,6 +21,8 @@ use cruddur::{
     clock::Clock,
     config::SendLimitConfig,
     dynamodb::{CallLimits, Table, client},
+    event::Event,
+    message_group::KnownMembers,
     send_limit::SendLimit,
     stream::Batch,
     user,
@@ -124,7 +126,7 @@ impl Lambda {
     /// The answer of a function behind the API; none: its environment died, or its time was over.
     pub async fn request(&self, function: Function, event: Value) -> Option<Response<Body>> {
         let environment = self.environment(function);
-        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let request = serde_json::from_value::<Event>(event).unwrap().into();
         let (limit, fault) = match function {
             Function::CreateMessage => (25, Fault::KilledSending),
             _ => (15, Fault::KilledListing),
@@ -211,11 +213,13 @@ impl Lambda {
                 verifier: verifier(),
                 users: users(),
                 table: self.table("list-messages", CallLimits::READ),
+                members: KnownMembers::default(),
             }),
             Function::CreateMessage => App::CreateMessage(create_message::App {
                 verifier: verifier(),
                 users: users(),
                 table: self.table("create-message", CallLimits::WRITE),
+                members: KnownMembers::default(),
                 clock,
                 random: if self.planted == Some(Planted::KeysWithoutUuid) {
                     cruddur::random::Random::from_fn(|bytes| bytes.fill(7))

@@ -1,4 +1,4 @@
-//! The database of users, scripted: a PostgreSQL that knows the four statements of the functions and speaks the wire
+//! The database of users, scripted: a PostgreSQL that knows the statements of the functions and speaks the wire
 //! protocol over streams in the same process. (Everywhere else in this repository it is the real one.)
 
 use std::{
@@ -135,11 +135,12 @@ impl Users {
         }
     }
 
-    fn answer(&self, statement: &str, parameters: &[String], answer: &mut BytesMut) {
-        let by_subject = |subject: &String| self.signed_up.iter().find(|user| user.subject == *subject);
-        let by_handle = |handle: &String| {
-            self.signed_up.iter().find(|user| user.user.handle.eq_ignore_ascii_case(handle))
+    fn answer(&self, statement: &str, parameters: &[Bytes], answer: &mut BytesMut) {
+        let by_subject = |subject: &Bytes| self.signed_up.iter().find(|user| user.subject == *subject);
+        let by_handle = |handle: &Bytes| {
+            self.signed_up.iter().find(|user| user.user.handle.as_bytes().eq_ignore_ascii_case(handle))
         };
+        let by_uuid = |uuid: &[u8]| self.signed_up.iter().find(|user| user.user.uuid.as_bytes() == uuid);
         let names = |user: &User| {
             vec![
                 Bytes::copy_from_slice(user.uuid.as_bytes()),
@@ -158,12 +159,18 @@ impl Users {
             (WITH_HANDLE, [handle]) => {
                 (NAMES.to_vec(), by_handle(handle).map(|user| names(&user.user)).into_iter().collect())
             }
-            (SENDER_AND_RECEIVER, [subject, handle]) => {
+            (WITH_UUIDS, [uuids]) => {
+                let found = elements(uuids.clone()).into_iter().filter_map(|uuid| by_uuid(&uuid));
+                (NAMES.to_vec(), found.map(|user| names(&user.user)).collect())
+            }
+            (SENDER_AND_RECEIVER | SENDER_AND_RECEIVER_BY_UUID, [subject, receiver]) => {
                 let row = |kind: &'static str, user: &User| {
                     std::iter::once(Bytes::from_static(kind.as_bytes())).chain(names(user)).collect()
                 };
                 let senders = by_subject(subject).map(|user| row("sender", &user.user));
-                let receivers = by_handle(handle).map(|user| row("receiver", &user.user));
+                let receiver =
+                    if statement == SENDER_AND_RECEIVER { by_handle(receiver) } else { by_uuid(receiver) };
+                let receivers = receiver.map(|user| row("receiver", &user.user));
                 let columns = std::iter::once(("kind", Type::TEXT)).chain(NAMES).collect();
                 (columns, senders.into_iter().chain(receivers).collect())
             }
@@ -204,7 +211,9 @@ const NAMES: [(&str, Type); 3] = [("uuid", Type::UUID), ("handle", Type::TEXT), 
 const UUID: &str = include_str!("../../sql/users/uuid_from_cognito_user_id.sql");
 const SENDER: &str = include_str!("../../sql/users/from_cognito_user_id.sql");
 const WITH_HANDLE: &str = include_str!("../../sql/users/short.sql");
+const WITH_UUIDS: &str = include_str!("../../sql/users/with_uuids.sql");
 const SENDER_AND_RECEIVER: &str = include_str!("../../sql/users/create_message_users.sql");
+const SENDER_AND_RECEIVER_BY_UUID: &str = include_str!("../../sql/users/create_message_users_by_uuid.sql");
 
 async fn read(stream: &mut DuplexStream, length: u32) -> io::Result<Bytes> {
     let mut body = vec![0; usize::try_from(length).unwrap()];
@@ -220,8 +229,8 @@ fn text(body: &mut Bytes) -> String {
     text
 }
 
-/// The parameters of a Bind message, all of them texts.
-fn bound(body: &mut Bytes) -> Vec<String> {
+/// The parameters of a Bind message.
+fn bound(body: &mut Bytes) -> Vec<Bytes> {
     text(body);
     text(body);
     for _ in 0..body.get_u16() {
@@ -230,9 +239,23 @@ fn bound(body: &mut Bytes) -> Vec<String> {
     let parameters = body.get_u16();
     let parameter = |_| {
         let length = usize::try_from(body.get_u32()).unwrap();
-        String::from_utf8(body.split_to(length).to_vec()).unwrap()
+        body.split_to(length)
     };
     (0..parameters).map(parameter).collect()
+}
+
+/// The elements of an array in the binary format: dimensions, flags, type, length, lower bound, and the elements with
+/// their lengths.
+fn elements(mut array: Bytes) -> Vec<Bytes> {
+    assert_eq!(array.get_u32(), 1, "one dimension");
+    array.advance(8);
+    let length = array.get_u32();
+    array.advance(4);
+    let element = |_| {
+        let length = usize::try_from(array.get_u32()).unwrap();
+        array.split_to(length)
+    };
+    (0..length).map(element).collect()
 }
 
 fn message(answer: &mut BytesMut, kind: u8, body: impl FnOnce(&mut BytesMut)) {

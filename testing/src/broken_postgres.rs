@@ -17,22 +17,28 @@ pub fn unreachable() -> Arc<Postgres> {
     at_port(port)
 }
 
-/// A database whose password is another one.
+/// A server that has no such database, which no later try mends.
 #[must_use]
 pub fn refusing() -> Arc<Postgres> {
-    fn refuse(mut stream: TcpStream) -> io::Result<()> {
-        const REASON: &[u8] = b"SFATAL\0C28P01\0Mpassword authentication failed for user \"cruddur\"\0\0";
+    refusing_with("3D000", "database \"cruddur\" does not exist")
+}
+
+/// A server, or a pooler in front of it, that refuses every connection with this SQLSTATE.
+#[must_use]
+pub fn refusing_with(state: &str, message: &str) -> Arc<Postgres> {
+    fn refuse(mut stream: TcpStream, reason: &[u8]) -> io::Result<()> {
         let mut length = [0; 4];
         stream.read_exact(&mut length)?;
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap();
         stream.read_exact(&mut vec![0; length - 4])?;
         stream.write_all(b"E")?;
-        stream.write_all(&u32::try_from(REASON.len() + 4).unwrap().to_be_bytes())?;
-        stream.write_all(REASON)
+        stream.write_all(&u32::try_from(reason.len() + 4).unwrap().to_be_bytes())?;
+        stream.write_all(reason)
     }
+    let reason = format!("SFATAL\0VFATAL\0C{state}\0M{message}\0\0");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || listener.incoming().try_for_each(|stream| refuse(stream?)));
+    std::thread::spawn(move || listener.incoming().try_for_each(|stream| refuse(stream?, reason.as_bytes())));
     at_port(port)
 }
 

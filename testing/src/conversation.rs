@@ -37,8 +37,10 @@ pub type Check = (&'static str, for<'a> fn(&'a Stage) -> BoxFuture<'a, Result<()
 pub const CHECKS: &[Check] = &[
     ("a user is found by handle, however it is written", |stage| users::found(stage).boxed()),
     ("a handle that is nobody's is not found", |stage| users::not_found(stage).boxed()),
+    ("the caller is shown to themselves", |stage| users::me(stage).boxed()),
     ("without a good token there is nothing", |stage| tokens::refused(stage).boxed()),
     ("a message to a handle is answered with the message", |stage| sends::to_a_handle(stage).boxed()),
+    ("a message to a uuid goes to the same group", |stage| sends::to_a_uuid(stage).boxed()),
     ("an answer to the group comes after what it answers", |stage| sends::to_the_group(stage).boxed()),
     ("a pair has one group, however the other is named", |stage| sends::one_group_per_pair(stage).boxed()),
     ("a text is stored and returned verbatim", |stage| sends::verbatim(stage).boxed()),

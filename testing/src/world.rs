@@ -48,7 +48,7 @@ pub const TABLE: &str = "cruddur-messages";
 pub struct World {
     /// The test's own DynamoDB.
     pub emulator: Emulator,
-    /// The six functions.
+    /// The seven functions.
     pub functions: Functions,
     /// What the functions are made with, to make others.
     pub parts: Parts,

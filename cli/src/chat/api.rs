@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use cruddur::{config::environment, timestamp::Timestamp, user::Handle};
+use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
+use cruddur::{clock::Clock, config::environment, timestamp::Timestamp, user::Handle};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use crate::context::Context;
+use crate::{context::Context, output::printable};
 
 /// The variable with an access token. (A flag would show it to whoever lists processes.)
 const TOKEN_VARIABLE: &str = "CRUDDUR_TOKEN";
@@ -22,17 +23,27 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long an answer may take. (Functions answer within a second, unless they have to wait for something.)
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
+/// The longest wait that the API is granted: nobody at a terminal waits for more, whatever `Retry-After` says.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(1);
+
 /// Rows on the API's largest page.
 const LARGEST_PAGE: u32 = 100;
 
-/// A message or a conversation as the API has it; of a conversation, uuid and names are the group's and the other's.
+/// A message with its sender, or a message group with its other member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) uuid: Uuid,
+    pub(super) user_uuid: Uuid,
     pub(super) display_name: String,
     pub(super) handle: String,
     pub(super) message: String,
     pub(super) created_at: Timestamp,
+}
+
+/// A user as the API shows them.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct UserRow {
+    uuid: Uuid,
 }
 
 /// A page of a list.
@@ -97,15 +108,62 @@ pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
     let url = context.api_url()?;
     let request =
         client(context)?.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
-    let answer = request.send().await.map_err(|_| {
-        anyhow!("no local stack answers at {url}: start it with `cargo run`, or say where it is (--url)")
-    })?;
-    match answer.status() {
-        StatusCode::OK => answer.json().await.with_context(|| format!("{url} is no local stack")),
-        StatusCode::NOT_FOUND => {
-            bail!("no user of {url} has the handle @{}: {url}/local/users lists them", handle.canonical())
+    let answer =
+        request.send().await.map_err(|error| TokenError::Unreachable(no_local_stack(&url, &error)))?;
+    let status = answer.status();
+    if status.is_success() {
+        return answer.json().await.map_err(|_| TokenError::NoLocalStack(url).into());
+    }
+    // The stack says why; another server does not.
+    let said = answer.json::<Value>().await.ok();
+    let message = said.as_ref().and_then(|said| said.get("message")).and_then(Value::as_str).map(printable);
+    Err(match (status, message) {
+        (StatusCode::NOT_FOUND, Some(message)) if message.contains("handle") => {
+            TokenError::UnknownHandle { url, handle: handle.canonical().to_owned() }
         }
-        status => bail!("{url} makes no token: it answers with status {status}"),
+        (StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE, Some(message)) => {
+            TokenError::Failed { url, status, message }
+        }
+        _ => TokenError::NoLocalStack(url),
+    }
+    .into())
+}
+
+/// Why the local stack makes no token, with what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// Nothing answers.
+    #[error("{0}")]
+    Unreachable(String),
+    /// What answers is something else.
+    #[error("what {0} answers is not a local stack's: is it the right --url?")]
+    NoLocalStack(String),
+    /// No user has the handle.
+    #[error("no user of {url} has the handle @{handle}: {url}/local/users lists them")]
+    UnknownHandle {
+        /// The stack.
+        url: String,
+        /// The handle.
+        handle: String,
+    },
+    /// The stack can't make one at the moment.
+    #[error("{url} makes no token at the moment ({}: {message}): try again; what `cargo run` prints says more", .status.as_u16())]
+    Failed {
+        /// The stack.
+        url: String,
+        /// The answer's status.
+        status: StatusCode,
+        /// What the stack says.
+        message: String,
+    },
+}
+
+/// What to do about a local stack that gives no answer.
+fn no_local_stack(url: &str, error: &reqwest::Error) -> String {
+    if error.is_connect() {
+        format!("no local stack answers at {url}: start it with `cargo run`, or say where it is (--url)")
+    } else {
+        format!("{url} gives no answer in time: is the machine busy, or is it no local stack? Try again")
     }
 }
 
@@ -117,7 +175,7 @@ impl Api {
             let renewable = Renewable { context: context.clone(), handle: handle.clone() };
             (renewable.authorization().await?, Some(renewable))
         } else {
-            let token = environment(TOKEN_VARIABLE).map(|token| token.trim().to_owned());
+            let token = environment(TOKEN_VARIABLE);
             let token = token.filter(|token| !token.is_empty()).with_context(|| {
                 format!(
                     "say who you are: --as HANDLE with the local stack, or an access token in the variable \
@@ -168,10 +226,18 @@ impl Api {
         Ok(Page { rows, next: link })
     }
 
+    /// The uuid of the user who has `handle` now.
+    pub(super) async fn user_uuid(&mut self, handle: &Handle) -> Result<Uuid, ApiError> {
+        let url = self.join(&format!("/api/users/@{}/short", handle.canonical()))?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        let user: UserRow = answer.json().await.map_err(|_| ApiError::NotTheApi(url))?;
+        Ok(user.uuid)
+    }
+
     /// Posts a message with an idempotency key.
     pub(super) async fn post<T: for<'a> Deserialize<'a>>(
         &mut self,
-        body: &Value,
+        body: &impl Serialize,
         key: &str,
     ) -> Result<T, ApiError> {
         let url = self.join("/api/messages")?;
@@ -196,7 +262,7 @@ impl Api {
             return Ok(answer);
         }
         let status = answer.status();
-        let retry_after = retry_after(answer.headers());
+        let retry_after = retry_after(answer.headers(), Clock::system().now());
         let refusal = Refusal::new(status, &answer.text().await.unwrap_or_default());
         match status {
             StatusCode::SERVICE_UNAVAILABLE => {
@@ -254,10 +320,19 @@ fn unavailable(url: &Url, error: &reqwest::Error) -> ApiError {
     ApiError::Unavailable { cause, retry_after: Duration::ZERO }
 }
 
-/// The seconds of `Retry-After`; what is no number, or is not there, is zero.
-fn retry_after(headers: &HeaderMap) -> Duration {
-    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Duration::from_secs(seconds.unwrap_or_default())
+/// How long `Retry-After` says to wait, at most [`LONGEST_RETRY_AFTER`]: seconds of any size, or the time until a date.
+/// Zero if the header is absent or malformed, or the date has passed.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Duration {
+    let value = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value = value.trim();
+    let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // What is no u64 is longer than anything.
+        value.parse().map_or(Duration::MAX, Duration::from_secs)
+    } else {
+        let date = DateTime::parse_from_rfc2822(value).ok();
+        date.and_then(|date| (date.to_utc() - now).to_std().ok()).unwrap_or_default()
+    };
+    wait.min(LONGEST_RETRY_AFTER)
 }
 
 /// Path and query of `<…>; rel="next"`.
@@ -296,6 +371,35 @@ mod tests {
             let joined = api("http://127.0.0.1:4567").join(link);
             assert!(matches!(joined, Err(ApiError::NotTheApi(_))), "{link}: {joined:?}");
         }
+    }
+
+    #[test]
+    fn a_wait_of_any_length_is_one_that_a_person_waits() {
+        let now = "2026-11-22T09:30:00Z".parse().unwrap();
+        for (value, seconds) in [
+            ("0", 0),
+            ("2", 2),
+            (" 2 ", 2),
+            ("60", 60),
+            ("61", 60),
+            ("2147484", 60),
+            ("4294967296", 60),
+            ("9223372036854775807", 60),
+            ("18446744073709551616", 60),
+            ("999999999999999999999999999999999999", 60),
+            ("-1", 0),
+            ("1.5", 0),
+            ("", 0),
+            ("soon", 0),
+            ("Sun, 22 Nov 2026 09:30:05 GMT", 5),
+            ("Sun, 22 Nov 2026 09:29:55 GMT", 0),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 60),
+        ] {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(value))]);
+            assert_eq!(retry_after(&headers, now), Duration::from_secs(seconds), "{value:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), Duration::ZERO);
     }
 
     #[test]

@@ -25,14 +25,17 @@ pub(super) async fn follow(context: &Context, api: &mut Api, path: &str, shown: 
 
 async fn poll(context: &Context, api: &mut Api, path: &str, mut shown: Shown) -> Result<()> {
     let mut is_interrupted = false;
+    let mut wait = INTERVAL;
     loop {
-        sleep(INTERVAL).await;
+        sleep(wait).await;
+        wait = INTERVAL;
         match new_messages(api, path, &mut shown).await {
             Ok(messages) => {
                 is_interrupted = false;
                 show(context, messages, false)?;
             }
-            Err(ApiError::Unavailable { cause, .. } | ApiError::TooEarly { cause, .. }) => {
+            Err(ApiError::Unavailable { cause, retry_after } | ApiError::TooEarly { cause, retry_after }) => {
+                wait = INTERVAL.max(retry_after);
                 // Said once and not every other second.
                 if !is_interrupted {
                     note(&format!("{cause}; still trying"));

@@ -51,11 +51,12 @@ pub(super) fn text(words: &[String]) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// Sends `text`, again and again until there is an answer. All tries are one request: they carry one key.
+/// Sends `text`, again and again until there is an answer. All tries are one request: they carry one key, and go to the
+/// user who had the handle when it was first looked up.
 pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str) -> Result<Sent> {
-    let body = match conversation {
-        Conversation::Group(group_uuid) => json!({"message": text, "message_group_uuid": group_uuid}),
-        Conversation::User(handle) => json!({"message": text, "handle": handle.canonical()}),
+    let mut body = match conversation {
+        Conversation::Group(group_uuid) => Some(json!({"message": text, "message_group_uuid": group_uuid})),
+        Conversation::User(_) => None,
     };
     let random = Random::system();
     let key = random.uuid_v7(Clock::system().now()).to_string();
@@ -64,10 +65,20 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
     let mut is_first = true;
     let mut in_doubt = false;
     loop {
-        let (cause, retry_after) = match api.post(&body, &key).await {
+        let result = match (&body, conversation) {
+            (None, Conversation::User(handle)) => match api.user_uuid(handle).await {
+                Ok(user_uuid) => {
+                    body = Some(json!({"message": text, "user_uuid": user_uuid}));
+                    continue;
+                }
+                Err(error) => Err(error),
+            },
+            (body, _) => api.post(body, &key).await,
+        };
+        let (cause, retry_after) = match result {
             Ok(sent) => return Ok(sent),
             Err(ApiError::Unavailable { cause, retry_after }) => {
-                in_doubt = true;
+                in_doubt |= body.is_some();
                 (cause, retry_after)
             }
             Err(ApiError::TooEarly { cause, retry_after }) => (cause, retry_after),
@@ -75,7 +86,7 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
         };
         // Not before it is told to, and not when that is too late.
         let wait = random.jitter(longest_wait).max(retry_after);
-        if Instant::now() + wait > give_up {
+        if wait > give_up.saturating_duration_since(Instant::now()) {
             if in_doubt {
                 bail!(
                     "{cause}; the message may have been stored all the same: look before you send it again"

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::output::printable;
 
 /// The codes of the API (design, section 5).
-const SENTENCES: [(&str, &str); 19] = [
+const SENTENCES: [(&str, &str); 20] = [
     ("body_invalid", "the API can't read the request"),
     ("user_not_provisioned", "the token is good, but its user is not in the database of users"),
     ("message_group_not_found", "there is no such conversation, or you are not in it"),
@@ -16,6 +16,7 @@ const SENTENCES: [(&str, &str); 19] = [
     ("body_too_large", "the message is far too long"),
     ("message_group_uuid_blank", "the conversation's uuid is empty"),
     ("message_group_uuid_invalid", "the conversation's uuid is none"),
+    ("user_uuid_invalid", "the user's uuid is not a UUID"),
     ("user_reciever_handle_blank", "the handle is empty"),
     ("user_reciever_not_found", "nobody has this handle"),
     ("user_reciever_is_sender", "you can't write to yourself"),
@@ -103,6 +104,7 @@ mod tests {
         for violation in [
             MessageGroupUuidBlank,
             MessageGroupUuidInvalid,
+            UserUuidInvalid,
             ReceiverHandleBlank,
             ReceiverNotFound,
             ReceiverIsSender,

@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, pool: &UserPool) -> Result<()> {
     KeySet::inline(&text)
         .map_err(|error| anyhow!("{url} answers with no key set ({error}): is something in between?"))?;
     let keys: Value = serde_json::from_str(&text).with_context(|| format!("{url} answers with no JSON"))?;
-    Ok(context.output.line(&keys.to_string())?)
+    context.output.json(&keys)
 }
 
 async fn fetch(url: &str) -> Result<String> {

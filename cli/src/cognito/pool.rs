@@ -68,6 +68,8 @@ pub struct PoolUser {
     pub name: Option<String>,
     /// `email`
     pub email: Option<String>,
+    /// Whether the user has proved that the address is theirs.
+    pub email_verified: bool,
 }
 
 impl Options {
@@ -78,7 +80,7 @@ impl Options {
 
     /// The pool, where one is named.
     pub fn configured(&self, context: &Context) -> Result<Option<UserPool>> {
-        let variable = || environment("AWS_COGNITO_USER_POOL_ID").filter(|id| !id.is_empty());
+        let variable = || environment("AWS_COGNITO_USER_POOL_ID");
         let (source, id) = match &self.user_pool {
             Some(id) => ("--user-pool", Some(id.clone())),
             None => ("AWS_COGNITO_USER_POOL_ID", variable()),
@@ -196,6 +198,7 @@ impl PoolUser {
             enabled: user.enabled(),
             name: attribute("name"),
             email: attribute("email"),
+            email_verified: attribute("email_verified").as_deref() == Some("true"),
         })
     }
 }

@@ -10,7 +10,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use self::{
-    plan::{Allowed, NotOverwritten, Plan, Planner, Row, Step},
+    plan::{Allowed, Plan, Planner, Row, Step, Unused},
     report::Report,
     write::Writer,
 };
@@ -26,12 +26,14 @@ mod write;
 
 pub(super) const LONG_ABOUT: &str = "\
 Writes each pool user's sub into the database of users, by handle (preferred_username, in any case), where none is \
-set.
+set and the row's email address is the user's verified one.
 
-A row that has another sub is a conflict, and left alone unless --overwrite names the handle: anyone in the pool can \
-choose any handle. Two pool users with the same handle are a conflict, too, whatever is named. Users who have not \
-confirmed their sign-up, or are disabled, are never written. A user whose sub stands on a row with another handle \
-keeps that row. A second run changes nothing.
+Anyone in the pool can choose any handle, so a row with another address, or without one, is a conflict, and is left \
+alone unless --trust names the handle. A row that has another sub is a conflict unless --overwrite names the handle; \
+the address has to be the same, or trusted, there, too. Two pool users with the same handle are a conflict, whatever is \
+named. Users who have not confirmed their sign-up, or are disabled, are never written. A user whose sub stands on a row \
+with another handle keeps that row. A deleted person's row (its sub begins with `deleted:`) is nobody's. A second run \
+changes nothing.
 
 Rows that no user of the pool belongs to are counted, and the first 1000 listed.";
 
@@ -39,6 +41,7 @@ pub(super) const AFTER_HELP: &str = "\
 Examples:
   cruddur cognito sync-user-ids --user-pool eu-central-1_AbCdEfGhI --dry-run
   cruddur cognito sync-user-ids --target aws --overwrite sunyoung
+  cruddur cognito sync-user-ids --target aws --trust lore --trust bayko
 
 Exit code 3: conflicts remain.";
 
@@ -56,6 +59,10 @@ pub struct Options {
     /// Replace another sub on this handle's row, which gives the account to the pool user (may be repeated)
     #[arg(long, value_name = "HANDLE")]
     pub overwrite: Vec<Handle>,
+
+    /// Give this handle's row to the pool user although their verified address is not the row's (may be repeated)
+    #[arg(long, value_name = "HANDLE")]
+    pub trust: Vec<Handle>,
 
     /// Write nothing, and say what would be done
     #[arg(long)]
@@ -84,14 +91,17 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome> {
     let users = pool.users(context).await?;
-    let overwrite =
-        options.overwrite.iter().map(|handle| handle.canonical().to_owned()).collect::<HashSet<_>>();
-    let allowed = Allowed { create: options.create, overwrite };
+    let named = |handles: &[Handle]| {
+        handles.iter().map(|handle| handle.canonical().to_owned()).collect::<HashSet<_>>()
+    };
+    let allowed = Allowed {
+        create: options.create,
+        overwrite: named(&options.overwrite),
+        trust: named(&options.trust),
+    };
     let plan = plan(users, database, &allowed).await?;
-    for NotOverwritten { handle, has_namesakes } in &plan.not_overwritten {
-        let why =
-            if *has_namesakes { "several users of the pool have this handle" } else { "it is no conflict" };
-        note(&format!("--overwrite {handle}: nothing is replaced, {why}"));
+    for Unused { permission, handle, reason } in &plan.unused {
+        note(&format!("--{permission} {handle} has no effect: {reason}"));
     }
     let writer = Writer::new(database);
     let mut report = Report::new(context.output, options.dry_run);
@@ -117,6 +127,7 @@ async fn plan(users: Vec<PoolUser>, database: &Database, allowed: &Allowed) -> R
                 uuid: row.try_get("uuid")?,
                 handle: row.try_get("handle")?,
                 cognito_user_id: row.try_get("cognito_user_id")?,
+                email: row.try_get("email")?,
             };
             last = Some(row.uuid);
             planner.see(row);

@@ -113,7 +113,8 @@ fn environment(url: &str, token: Option<String>) -> Result<Vec<(&'static str, Os
             let roots = ssl("sslrootcert=").unwrap_or(default_roots);
             set("PGSSLROOTCERT", Some(percent_decode_str(roots).decode_utf8_lossy().into_owned().into()));
         }
-        mode => set("PGSSLMODE", Some(mode.unwrap_or("prefer").into())),
+        // As everywhere else here, nothing less asks for encryption.
+        _ => set("PGSSLMODE", Some("disable".into())),
     }
     Ok(variables)
 }
@@ -172,14 +173,14 @@ mod tests {
             ]
         );
         assert_eq!(
-            variables("postgresql://me@a.test,b.test/?options=-c%20statement_timeout%3D1s"),
+            variables("postgresql://me@127.0.0.1,[::1]/?options=-c%20statement_timeout%3D1s"),
             [
-                "PGHOST=a.test,b.test",
+                "PGHOST=127.0.0.1,::1",
                 "PGPORT=5432,5432",
                 "PGUSER=me",
                 "PGDATABASE=me",
                 "PGOPTIONS=-c statement_timeout=1s",
-                "PGSSLMODE=prefer"
+                "PGSSLMODE=disable"
             ]
         );
     }

@@ -110,7 +110,7 @@ pub(super) async fn check_topic(sdk: &SdkConfig, topic_arn: &str) -> Look {
     let client = aws_sdk_sns::Client::new(sdk);
     let answer = client.get_topic_attributes().topic_arn(topic_arn).send().await.map_err(|error| {
         let seen = aws_error("SNS", &error).to_string();
-        Problem::new(seen, "these credentials have to be allowed sns:GetTopicAttributes")
+        Problem::of_call(seen, "sns:GetTopicAttributes")
     })?;
     let number = |name: &str| {
         let attribute = answer.attributes().and_then(|attributes| attributes.get(name));

@@ -141,7 +141,7 @@ impl Calls {
         let answer = answer.and_then(|(status, text)| parse(status, &text));
         answer.map_err(|error| {
             let seen = format!("{} in {}: {error:#}", service.host(), self.region);
-            Problem::new(seen, format!("these credentials have to be allowed {permission}"))
+            Problem::of_call(seen, permission)
         })
     }
 
@@ -197,7 +197,7 @@ impl Calls {
 
     /// Where it is, without a slash at its end.
     fn endpoint(&self, service: Service) -> String {
-        let variable = environment(service.variable()).filter(|url| !url.is_empty());
+        let variable = environment(service.variable());
         if let Some(url) = variable.or_else(|| self.endpoint.clone()) {
             return url.trim_end_matches('/').to_owned();
         }

@@ -59,6 +59,21 @@ impl Problem {
     pub(super) fn new(seen: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { seen: seen.into(), advice: advice.into() }
     }
+
+    /// A call to AWS that failed for the reason `seen`, and takes `permission`.
+    pub(super) fn of_call(seen: impl Into<String>, permission: &str) -> Self {
+        let seen = seen.into();
+        let is_about = |words: &[&str]| words.iter().any(|word| seen.contains(word));
+        let advice = if is_about(&["AccessDenied", "AuthorizationError", "does not allow", "not authorized"])
+        {
+            format!("these credentials have to be allowed {permission}")
+        } else if is_about(&["can't be reached", "breaks off"]) {
+            "is the region right, and is AWS reachable from here?".to_owned()
+        } else {
+            format!("check again when that is mended; the call takes the permission {permission}")
+        };
+        Self { seen, advice }
+    }
 }
 
 /// A check that is done, as programs get it.
@@ -102,4 +117,24 @@ impl Report {
 /// Whole milliseconds.
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_is_advised_where_one_is_missing() {
+        let advice = |seen: &str| Problem::of_call(seen, "sqs:GetQueueAttributes").advice;
+        for seen in [
+            "sqs in eu-central-1: not allowed (AccessDeniedException)",
+            "SNS does not allow these credentials",
+        ] {
+            assert_eq!(advice(seen), "these credentials have to be allowed sqs:GetQueueAttributes", "{seen}");
+        }
+        assert!(
+            advice("sqs in eu-central-1: it can't be reached (timed out)").starts_with("is the region right")
+        );
+        assert!(advice("sqs in eu-central-1: no such queue (QueueDoesNotExist)").starts_with("check again"));
+    }
 }

@@ -41,7 +41,7 @@ pub(super) async fn check_protection(context: &Context, dynamodb: &DynamoDb, tab
     let answer = client.describe_continuous_backups().table_name(table_name).send().await;
     let answer = answer.map_err(|error| {
         let error = context.dynamodb_error(dynamodb, &error).to_string();
-        Problem::new(error, "these credentials have to be allowed dynamodb:DescribeContinuousBackups")
+        Problem::of_call(error, "dynamodb:DescribeContinuousBackups")
     })?;
     let recovery = answer
         .continuous_backups_description()

@@ -218,7 +218,11 @@ async fn swallowing_proxy(url: &str, mut answers: usize) -> (String, Arc<AtomicU
             let mut stack = TcpStream::connect(&stack).await.unwrap();
             let mut request = vec![0; 16 * 1024];
             let length = client.read(&mut request).await.unwrap();
-            stack.write_all(&request[..length]).await.unwrap();
+            // Each connection carries one request.
+            let line = request.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+            stack.write_all(&request[..line]).await.unwrap();
+            stack.write_all(b"connection: close\r\n").await.unwrap();
+            stack.write_all(&request[line..length]).await.unwrap();
             if answers > 0 && request.starts_with(b"POST /api/messages ") {
                 answers -= 1;
                 // The whole request has arrived when it is answered; the answer goes nowhere.
@@ -237,7 +241,6 @@ async fn swallowing_proxy(url: &str, mut answers: usize) -> (String, Arc<AtomicU
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_whose_answer_is_lost_is_stored_once() {
     let machine = Machine::start().await;
-    // The token is asked of the stack itself: each connection of the proxy's is one request.
     let token = machine.cruddur(&["token", "lore"]).await.ok().trim_end().to_owned();
     let (url, swallowed) = swallowing_proxy(machine.stack().url(), 2).await;
     let arguments = ["send", "@mock", "once", "--url", &url, "--output", "json"];
@@ -253,6 +256,28 @@ async fn a_message_whose_answer_is_lost_is_stored_once() {
     machine.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_makes_no_token_says_why() {
+    let post = "POST /stage/local/token ";
+    let failed = json!({"message": "PostgreSQL can't be reached"});
+    let (url, served) = canned_api(vec![
+        (post, answer("500 Internal Server Error", "", &failed)),
+        (post, answer("503 Service Unavailable", "", &failed)),
+        (post, answer("404 Not Found", "", &json!({"message": "Not Found"}))),
+        (post, answer("200 OK", "", &json!("hello"))),
+    ])
+    .await;
+    let run = async || {
+        let run = cruddur(&["inbox", "--as", "lore", "--url", &url]).await;
+        run.stderr.replace(&url, "[stack]")
+    };
+    assert_snapshot!(run().await, @"error: [stack] makes no token at the moment (500: PostgreSQL can't be reached): try again; what `cargo run` prints says more");
+    assert_snapshot!(run().await, @"error: [stack] makes no token at the moment (503: PostgreSQL can't be reached): try again; what `cargo run` prints says more");
+    assert_snapshot!(run().await, @"error: what [stack] answers is not a local stack's: is it the right --url?");
+    assert_snapshot!(run().await, @"error: the local stack's answer has no access_token");
+    served.await.unwrap();
+}
+
 /// An API that answers these requests, in this order, one on each connection: the beginning of a request with its
 /// answer. Gives its URL and, when all are answered, the requests as they came.
 async fn canned_api(answers: Vec<(&'static str, String)>) -> (String, JoinHandle<Vec<String>>) {
@@ -262,9 +287,13 @@ async fn canned_api(answers: Vec<(&'static str, String)>) -> (String, JoinHandle
         let mut requests = Vec::new();
         for (expected, answer) in answers {
             let (mut client, _) = listener.accept().await.unwrap();
-            let mut request = vec![0; 16 * 1024];
-            let length = client.read(&mut request).await.unwrap();
-            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let mut request = String::new();
+            while !is_whole(&request) {
+                let mut part = vec![0; 16 * 1024];
+                let length = client.read(&mut part).await.unwrap();
+                assert!(length > 0, "{expected}: {request}");
+                request += str::from_utf8(&part[..length]).unwrap();
+            }
             assert!(request.starts_with(expected), "{expected}: {request}");
             client.write_all(answer.as_bytes()).await.unwrap();
             requests.push(request);
@@ -272,6 +301,13 @@ async fn canned_api(answers: Vec<(&'static str, String)>) -> (String, JoinHandle
         requests
     });
     (url, served)
+}
+
+/// Whether a request has all of the body that its headers announce.
+fn is_whole(request: &str) -> bool {
+    let Some((headers, body)) = request.split_once("\r\n\r\n") else { return false };
+    let length = headers.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_none_or(|length| body.len() == length.parse::<usize>().unwrap())
 }
 
 fn answer(status: &str, headers: &str, body: &Value) -> String {
@@ -282,28 +318,38 @@ fn answer(status: &str, headers: &str, body: &Value) -> String {
 
 fn row(handle: &str) -> Value {
     json!({
-        "uuid": "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "display_name": "Somebody", "handle": handle,
+        "uuid": "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "user_uuid": "0195b5a0-0000-7000-8000-000000000001",
+        "display_name": "Somebody", "handle": handle,
         "message": "hi", "created_at": "2026-11-22T09:30:00.000000Z",
     })
+}
+
+const LOOK_UP: &str = "GET /stage/api/users/@you/short ";
+
+/// The answer to [`LOOK_UP`].
+fn user(uuid: &str) -> String {
+    answer("200 OK", "", &json!({"uuid": uuid, "handle": "you", "display_name": "You"}))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_is_found_on_a_later_page_of_the_inbox() {
     let link = "link: </stage/api/message_groups?limit=100&cursor=abc>; rel=\"next\"\r\n";
+    // The handle now belongs to somebody else than when the first conversation was written to.
+    let mut second = row("renamed");
+    second["user_uuid"] = json!("0195b5a0-0000-7000-8000-000000000002");
+    let mut first = row("you");
+    first["uuid"] = json!("a38d0d8e-e39d-513b-a594-dd90214de59f");
     let (url, served) = canned_api(vec![
-        ("GET /stage/api/message_groups?limit=100 ", answer("200 OK", link, &json!([row("first")]))),
-        (
-            "GET /stage/api/message_groups?limit=100&cursor=abc ",
-            answer("200 OK", "", &json!([row("Second")])),
-        ),
+        (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
+        ("GET /stage/api/message_groups?limit=100 ", answer("200 OK", link, &json!([first]))),
+        ("GET /stage/api/message_groups?limit=100&cursor=abc ", answer("200 OK", "", &json!([second]))),
         (
             "GET /stage/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5?limit=20 ",
             answer("200 OK", "", &json!([row("me")])),
         ),
     ])
     .await;
-    let output =
-        command(&["read", "@second", "--url", &url]).env("CRUDDUR_TOKEN", "x").output().await.unwrap();
+    let output = command(&["read", "@you", "--url", &url]).env("CRUDDUR_TOKEN", "x").output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "@me  2026-11-22 09:30:00  hi\n");
     served.await.unwrap();
 }
@@ -313,8 +359,11 @@ async fn a_message_is_sent_again_under_the_same_key_while_the_api_is_unavailable
     let post = "POST /stage/api/messages ";
     let mut sent = row("me");
     sent["message_group_uuid"] = sent["uuid"].clone();
+    let unavailable = answer("503 Service Unavailable", "", &json!({"message": "Service Unavailable"}));
     let (url, served) = canned_api(vec![
-        (post, answer("503 Service Unavailable", "", &json!({"message": "Service Unavailable"}))),
+        (LOOK_UP, unavailable.clone()),
+        (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
+        (post, unavailable),
         (post, answer("503 Service Unavailable", "retry-after: 1\r\n", &json!(["unavailable"]))),
         (post, answer("200 OK", "", &sent)),
     ])
@@ -322,11 +371,16 @@ async fn a_message_is_sent_again_under_the_same_key_while_the_api_is_unavailable
     let output =
         command(&["send", "@you", "hi", "--url", &url]).env("CRUDDUR_TOKEN", "x").output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "@me  2026-11-22 09:30:00  hi\n");
+    let requests = served.await.unwrap();
+    let (_, posts) = requests.split_at(2);
+    for post in posts {
+        assert!(post.contains(r#""user_uuid":"0195b5a0-0000-7000-8000-000000000002""#), "{post}");
+    }
     let key = |request: &String| {
         let header = request.lines().find(|line| line.starts_with("idempotency-key: "));
         header.unwrap().to_owned()
     };
-    let keys = served.await.unwrap().iter().map(key).collect::<BTreeSet<_>>();
+    let keys = posts.iter().map(key).collect::<BTreeSet<_>>();
     assert_eq!(keys.len(), 1, "{keys:?}");
 }
 
@@ -336,9 +390,23 @@ async fn a_message_over_the_send_limit_waits_as_it_is_told() {
     let mut sent = row("me");
     sent["message_group_uuid"] = sent["uuid"].clone();
     let (url, served) = canned_api(vec![
+        (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
         (post, answer("429 Too Many Requests", "retry-after: 1\r\n", &json!(["rate_limited"]))),
         (post, answer("200 OK", "", &sent)),
+        (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
         (post, answer("429 Too Many Requests", "retry-after: 3600\r\n", &json!(["rate_limited"]))),
+        (
+            post,
+            answer("429 Too Many Requests", "retry-after: 9223372036854775807\r\n", &json!(["rate_limited"])),
+        ),
+        (
+            post,
+            answer(
+                "503 Service Unavailable",
+                "retry-after: Fri, 31 Dec 9999 23:59:59 GMT\r\n",
+                &json!(["unavailable"]),
+            ),
+        ),
     ])
     .await;
     let say = async || {
@@ -357,5 +425,10 @@ async fn a_message_over_the_send_limit_waits_as_it_is_told() {
     let (stdout, stderr, _) = say().await;
     assert_eq!(stdout, "");
     assert_snapshot!(stderr, @"error: you are sending too fast: wait a moment; the message was not sent");
+    // So is what no clock can show.
+    let (_, stderr, _) = say().await;
+    assert_snapshot!(stderr, @"error: you are sending too fast: wait a moment; the message was not sent");
+    let (_, stderr, _) = say().await;
+    assert_snapshot!(stderr, @"error: the API can't reach its databases at the moment; the message may have been stored all the same: look before you send it again");
     served.await.unwrap();
 }

@@ -11,10 +11,11 @@ use crate::{
 
 mod pool;
 
-/// Makes rows without a sub.
+/// Makes rows without a sub, with the addresses of the pool's users.
 async fn insert(machine: &Machine, handles: &[&str]) {
-    let rows = handles.iter().map(|handle| format!("('{handle}', 'x')")).collect::<Vec<_>>().join(", ");
-    query(machine, &format!("INSERT INTO public.users (handle, display_name) VALUES {rows}")).await;
+    let row = |handle: &&str| format!("('{handle}', 'x', lower('{handle}@example.com'))");
+    let rows = handles.iter().map(row).collect::<Vec<_>>().join(", ");
+    query(machine, &format!("INSERT INTO public.users (handle, display_name, email) VALUES {rows}")).await;
 }
 
 /// Each handle with its sub.
@@ -52,15 +53,15 @@ async fn a_user_is_listed_with_what_there_is() {
     let cognito = Cognito::start(vec![user("sunyoung", 1), user("", 2), disabled]).await;
     assert_snapshot!(cognito.cruddur(&["cognito", "list-users"]).await.ok(), @"
     HANDLE                          SUB                                   STATUS                           NAME                      EMAIL
-    sunyoung                        00000001-0000-4000-8000-00000000000a  CONFIRMED                        Name of sunyoung          1@example.com
+    sunyoung                        00000001-0000-4000-8000-00000000000a  CONFIRMED                        Name of sunyoung          sunyoung@example.com
     -                               00000002-0000-4000-8000-00000000000a  CONFIRMED                        -                         2@example.com
-    lore                            00000003-0000-4000-8000-00000000000a  CONFIRMED, disabled              Name of lore              3@example.com
+    lore                            00000003-0000-4000-8000-00000000000a  CONFIRMED, disabled              Name of lore              lore@example.com
     ");
     let run = cognito.cruddur(&["cognito", "list-users", "--output", "json"]).await;
     assert_snapshot!(run.ok(), @r#"
-    {"handle":"sunyoung","sub":"00000001-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":true,"name":"Name of sunyoung","email":"1@example.com"}
-    {"handle":null,"sub":"00000002-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":true,"name":null,"email":"2@example.com"}
-    {"handle":"lore","sub":"00000003-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":false,"name":"Name of lore","email":"3@example.com"}
+    {"handle":"sunyoung","sub":"00000001-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":true,"name":"Name of sunyoung","email":"sunyoung@example.com","email_verified":true}
+    {"handle":null,"sub":"00000002-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":true,"name":null,"email":"2@example.com","email_verified":true}
+    {"handle":"lore","sub":"00000003-0000-4000-8000-00000000000a","status":"CONFIRMED","enabled":false,"name":"Name of lore","email":"lore@example.com","email_verified":true}
     "#);
 }
 
@@ -167,7 +168,7 @@ async fn another_sub_is_replaced_only_where_its_handle_is_named() {
     mock                            -                                     no user of the pool belongs to this row
     pool users 2: set 0, overwritten 0, created 0, unchanged 0, conflicts 2, without a row 0, left out 0; rows without a pool user: 4
     ");
-    assert_snapshot!(run.stderr, @"--overwrite bayko: nothing is replaced, it is no conflict");
+    assert_snapshot!(run.stderr, @"--overwrite bayko has no effect: there is no conflict");
     assert_eq!(subs(&machine).await, before);
 
     let run = sync(&machine, &cognito, &["--overwrite", "@Lore"]).await;
@@ -175,6 +176,42 @@ async fn another_sub_is_replaced_only_where_its_handle_is_named() {
     let after = subs(&machine).await;
     let changed = before.iter().zip(&after).filter(|(old, new)| old != new).map(|(_, new)| new);
     assert_eq!(changed.collect::<Vec<_>>(), [&format!("lore {}", sub(2))]);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_with_another_address_is_given_only_where_its_handle_is_trusted() {
+    let machine = Machine::start().await;
+    query(
+        &machine,
+        "INSERT INTO public.users (handle, display_name, email, cognito_user_id) VALUES
+         ('ann', 'x', 'somebody.else@mail.example', NULL), ('ben', 'x', NULL, NULL), ('cid', 'x', 'cid@example.com', NULL),
+         ('gone', 'deleted user', NULL, 'deleted:0195b5a0-0000-7000-8000-0000000000aa')",
+    )
+    .await;
+    let before = subs(&machine).await;
+    let mut unverified = user("cid", 3);
+    unverified["Attributes"][2]["Value"] = "false".into();
+    let cognito = Cognito::start(vec![user("ann", 1), user("ben", 2), unverified, user("gone", 4)]).await;
+    let run = sync(&machine, &cognito, &["--trust", "gone", "--overwrite", "gone"]).await;
+    assert_eq!(run.code, 3);
+    assert_snapshot!(run.stdout.lines().take(4).collect::<Vec<_>>().join("\n"), @"
+    ann                             00000001-0000-4000-8000-00000000000a  conflict: the row has s***@m***.example, the pool user a***@e***.com, verified; --trust ann gives them the row
+    ben                             00000002-0000-4000-8000-00000000000a  conflict: the row has no address, the pool user b***@e***.com, verified; --trust ben gives them the row
+    cid                             00000003-0000-4000-8000-00000000000a  conflict: the row has c***@e***.com, the pool user c***@e***.com, not verified; --trust cid gives them the row
+    gone                            00000004-0000-4000-8000-00000000000a  no row; --create makes one
+    ");
+    assert_snapshot!(run.stderr, @"
+    --overwrite gone has no effect: there is no conflict
+    --trust gone has no effect: there is no conflict
+    ");
+    assert_eq!(subs(&machine).await, before);
+
+    let run = sync(&machine, &cognito, &["--trust", "@Ann", "--create"]).await;
+    assert_eq!(run.code, 3);
+    let after = subs(&machine).await;
+    let changed = after.iter().filter(|row| !before.contains(row)).collect::<Vec<_>>();
+    assert_eq!(changed, [&format!("ann {}", sub(1)), &format!("user-00000004 {}", sub(4))]);
     machine.stop().await;
 }
 

@@ -170,9 +170,23 @@ async fn without_a_stack_and_a_url_the_error_says_how_to_get_one() {
 
 #[tokio::test]
 async fn aws_is_worked_on_only_by_its_name() {
-    let url = "postgresql://me:secret@cruddur.abc.eu-central-1.rds.amazonaws.com/users";
-    let run = cruddur(&["db", "drop", "--yes", "--database-url", url]).await;
-    assert_snapshot!(failed(&run), @"error: --database-url names a place in AWS: add --target aws");
+    for host in
+        ["cruddur.abc.eu-central-1.rds.amazonaws.com", "db.prod.example", "10.0.0.7", "localhost,db.example"]
+    {
+        let url = format!("postgresql://me:secret@{host}/users?sslmode=verify-full");
+        for command in ["create", "migrate", "seed", "sessions", "drop"] {
+            let run = cruddur(&["db", command, "--yes", "--database-url", &url]).await;
+            assert_eq!(
+                failed(&run),
+                "error: --database-url names another machine, and without --target aws only this one is worked on: add \
+                 --target aws\n",
+                "{command} {host}"
+            );
+        }
+    }
+    let url = "postgresql://me:secret@db.prod.example/users";
+    let run = cruddur(&["db", "drop", "--yes", "--target", "aws", "--database-url", url]).await;
+    assert_snapshot!(failed(&run), @"error: the URL of the database can't be used: the server is another machine and sslmode is not given; write sslmode=verify-full for a verified, encrypted connection, or sslmode=disable to send everything unencrypted");
     let run = cruddur(&["db", "drop", "--yes", "--target", "aws"]).await;
     assert_snapshot!(failed(&run), @"error: name the database of users: DATABASE_URL or --database-url");
 }

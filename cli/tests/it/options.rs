@@ -146,9 +146,16 @@ async fn aws_is_worked_on_only_when_it_is_named() {
         let run = cruddur(arguments).await;
         format!("{}{}[{}]", run.stdout, run.stderr, run.code)
     };
-    let dynamodb = ["--dynamodb-url", "https://dynamodb.eu-central-1.amazonaws.com"];
-    assert_snapshot!(run(&[&["ddb", "drop", "x-1", "--yes"], &dynamodb[..]].concat()).await, @r#"
-    error: --dynamodb-url names a place in AWS: add --target aws
+    for host in ["dynamodb.eu-central-1.amazonaws.com", "dynamodb.eu-central-1.api.aws", "tables.example"] {
+        let dynamodb = ["--dynamodb-url", &format!("https://{host}")];
+        assert_eq!(
+            run(&[&["ddb", "drop", "x-1", "--yes"], &dynamodb[..]].concat()).await,
+            "error: --dynamodb-url names another machine, and without --target aws only this one is worked on: add \
+             --target aws\n[1]"
+        );
+    }
+    assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--url", "https://api.example"]).await, @r#"
+    error: --url names another machine, and without --target aws only this one is worked on: add --target aws
     [1]
     "#);
     assert_snapshot!(run(&["ddb", "list-tables", "--target", "aws"]).await, @r#"

@@ -33,11 +33,10 @@ export function codesOf(body: unknown): Code[] {
   return Array.isArray(body) ? body.filter(isCode) : [];
 }
 
-/** The seconds of `Retry-After`, which may be a number or a date. */
+/** The seconds of `Retry-After`, which may be a number or a date, and any of them. */
 export function retryAfterOf(header: string | null, now: number): number | null {
-  if (header === null || header.trim() === '') {
-    return null;
-  }
-  const seconds = /^\d+$/.test(header.trim()) ? Number(header) : (Date.parse(header) - now) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
+  const text = header?.trim() ?? '';
+  // A browser takes nearly everything for a date: -1 is in the year 2001.
+  const seconds = /^\d+$/.test(text) ? Number(text) : /^[A-Z]/i.test(text) ? (Date.parse(text) - now) / 1000 : Number.NaN;
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds);
 }

@@ -48,6 +48,11 @@ export class Api {
     return shaped(await json(response), isSentMessage);
   }
 
+  /** Who is signed in: the uuid, handle and name that others see. */
+  async showMe(): Promise<User> {
+    return shaped(await json(await this.#signed('/api/me')), isUser);
+  }
+
   /** The user with a handle, null when there is none. This call is public and carries no token. */
   async findUser(handle: string): Promise<User | null> {
     try {
@@ -151,11 +156,12 @@ function shaped<Shape>(value: unknown, isShape: (value: unknown) => value is Sha
   return value;
 }
 
-const isMessageGroup = texts<MessageGroup>('uuid', 'display_name', 'handle', 'message', 'created_at');
-const isMessage = texts<Message>('uuid', 'display_name', 'handle', 'message', 'created_at');
+const isMessageGroup = texts<MessageGroup>('uuid', 'user_uuid', 'display_name', 'handle', 'message', 'created_at');
+const isMessage = texts<Message>('uuid', 'user_uuid', 'display_name', 'handle', 'message', 'created_at');
 const isSentMessage = texts<SentMessage>(
   'message_group_uuid',
   'uuid',
+  'user_uuid',
   'display_name',
   'handle',
   'message',

@@ -52,6 +52,9 @@ test.each([
   ['7', 7],
   ['Thu, 01 Jan 1970 00:00:10 GMT', 9],
   ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
+  ['9'.repeat(400), Number.POSITIVE_INFINITY],
+  ['-1', null],
+  ['1.5', null],
   ['soon', null],
   [null, null],
 ])('Retry-After %j is %j seconds', (header, seconds) => {

@@ -56,8 +56,8 @@ export interface paths {
         put?: never;
         /**
          * Sends a message to a group, or to a user, which opens their group
-         * @description With both targets only the group is used. `null` counts as absent, unknown fields and the `Content-Type` are
-         *     ignored.
+         * @description Of several targets only one is used: the group before the user's uuid before the handle. `null` counts as absent,
+         *     unknown fields and the `Content-Type` are ignored. A handle can change hands; a uuid names one user for ever.
          *
          *     With an `Idempotency-Key` the request may be repeated freely within 24 hours, after whatever answer or none: it
          *     is one message, and every 200 is equal. After a 503 without a key the message may be stored all the same.
@@ -86,6 +86,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller
+         * @description Clients compare this uuid with the `user_uuid` of messages to know their own. The handle may differ from the
+         *     `preferred_username` of the id token: that is the one the caller wished for at sign-up.
+         */
+        get: operations["showMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -105,9 +126,11 @@ export interface components {
         MessageGroup: {
             /** @description The group's. */
             uuid: components["schemas"]["Uuid"];
-            /** @description The other member's. */
+            /** @description The other member's. It identifies them; names and handles change. */
+            user_uuid: components["schemas"]["Uuid"];
+            /** @description The other member's, at most about a minute old; an older one while the table of users can't be read. */
             display_name: components["schemas"]["DisplayName"];
-            /** @description The other member's. */
+            /** @description The other member's, as current as the name. */
             handle: components["schemas"]["Handle"];
             /** @description The newest text, at most 480 bytes of it; one that was cut ends with `…`. */
             message: string;
@@ -117,9 +140,14 @@ export interface components {
         Message: {
             /** @description The message's. */
             uuid: components["schemas"]["Uuid"];
-            /** @description The sender's, at the time of sending. */
+            /** @description The sender's. It identifies them; names and handles change. */
+            user_uuid: components["schemas"]["Uuid"];
+            /**
+             * @description The sender's, at most about a minute old; that of the time of sending while the table of users can't be read, and
+             *     for a user who is no longer in it.
+             */
             display_name: components["schemas"]["DisplayName"];
-            /** @description The sender's, at the time of sending. */
+            /** @description The sender's, as current as the name. */
             handle: components["schemas"]["Handle"];
             message: components["schemas"]["MessageText"];
             created_at: components["schemas"]["Timestamp"];
@@ -128,6 +156,8 @@ export interface components {
             message_group_uuid: components["schemas"]["Uuid"];
             /** @description The message's. */
             uuid: components["schemas"]["Uuid"];
+            /** @description The sender's, so the caller's. */
+            user_uuid: components["schemas"]["Uuid"];
             /** @description The sender's. */
             display_name: components["schemas"]["DisplayName"];
             /** @description The sender's. */
@@ -142,6 +172,11 @@ export interface components {
              * @description The group to send to.
              */
             message_group_uuid?: string;
+            /**
+             * Format: uuid
+             * @description The user to send to. 36 characters with hyphens, in any case.
+             */
+            user_uuid?: string;
             /** @description The user to send to, with or without one leading `@`, in any case. */
             handle?: string;
         };
@@ -153,7 +188,7 @@ export interface components {
         /** @description What is wrong, as codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
-        Code: "body_invalid" | "user_not_provisioned" | "message_group_not_found" | "user_not_found" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "unavailable";
+        Code: "body_invalid" | "user_not_provisioned" | "message_group_not_found" | "user_not_found" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "unavailable";
         /** @description What API Gateway answers by itself. */
         GatewayError: {
             message: string | null;
@@ -397,7 +432,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "idempotency_key_invalid" | "idempotency_key_reused")[];
+                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "idempotency_key_invalid" | "idempotency_key_reused")[];
                 };
             };
             429: components["responses"]["TooManyRequests"];
@@ -438,6 +473,31 @@ export interface operations {
                     "application/json": components["schemas"]["Codes"] | components["schemas"]["GatewayError"];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    showMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller's uuid and names. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];

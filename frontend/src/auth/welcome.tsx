@@ -1,18 +1,21 @@
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import { useLocation } from 'react-router';
 import { usePageTitle } from '../shell/page-title.ts';
 import { Mark } from '../shell/mark.tsx';
-import type { Account } from './account.ts';
+import type { Account, AccountState } from './account.ts';
 
 /** What one sees before signing in. */
-export function Welcome({ account, problem }: { account: Account; problem: string | null }) {
+export function Welcome({ account, state }: { account: Account; state: AccountState }) {
+  const { problem, notice } = state;
   const location = useLocation();
   const [leaving, setLeaving] = useState(false);
+  const [onlyHere, setOnlyHere] = useState(false);
+  const hint = useId();
   usePageTitle('Sign in');
 
   async function signIn() {
     setLeaving(true);
-    await account.signIn(location.pathname);
+    await account.signIn(location.pathname, onlyHere);
     // Only a failure comes back here.
     setLeaving(false);
   }
@@ -23,6 +26,7 @@ export function Welcome({ account, problem }: { account: Account; problem: strin
         <Mark />
         <h1>Cruddur Messages</h1>
         <p>Direct messages between two people.</p>
+        {notice !== undefined && <p role="status">{notice}</p>}
         {problem !== null && (
           <p className="problem" role="alert">
             Signing in did not work. {problem}
@@ -31,6 +35,22 @@ export function Welcome({ account, problem }: { account: Account; problem: strin
         <button type="button" className="button primary" onClick={() => void signIn()} disabled={leaving}>
           {leaving ? 'One moment…' : 'Sign in'}
         </button>
+        <div className="choice">
+          <label>
+            <input
+              type="checkbox"
+              checked={onlyHere}
+              onChange={(event) => setOnlyHere(event.target.checked)}
+              aria-describedby={hint}
+            />
+            Only in this tab
+          </label>
+          <p id={hint}>
+            {onlyHere
+              ? 'You are signed out when you close this tab. Other tabs are not signed in.'
+              : 'You stay signed in on this device, in all tabs, until you sign out.'}
+          </p>
+        </div>
       </div>
     </main>
   );

@@ -1,15 +1,71 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useSignedIn } from '../signed-in.tsx';
+import type { Recipient } from '../users/recipient.ts';
 
-/** What is typed in a conversation, kept from the first letter on. */
-export function useDraft(conversation: string): [string, (text: string) => void] {
-  const { drafts } = useSignedIn();
-  const [text, setText] = useState(() => drafts.read(conversation));
-  return [
+interface Draft {
+  text: string;
+  write: (text: string) => void;
+  /** Says that an input method composes a word, or no longer does. */
+  compose: (composing: boolean) => void;
+}
+
+/**
+ * What is typed in a conversation.
+ *
+ * `earlier` are the names that the conversation had before: a draft that is there moves here.
+ */
+export function useDraft(conversation: string, earlier: readonly string[], to?: Recipient): Draft {
+  const { account, drafts } = useSignedIn();
+  const [text, setText] = useState(() => {
+    take();
+    return drafts.read(conversation);
+  });
+
+  function take() {
+    for (const name of earlier) {
+      drafts.move(name, conversation);
+    }
+  }
+
+  useEffect(() => {
+    const show = () => setText(drafts.read(conversation));
+    const refresh = () => drafts.refresh();
+    const flush = () => {
+      drafts.hold(false);
+      drafts.flush();
+    };
+    const onVisibility = () => (document.visibilityState === 'hidden' ? flush() : refresh());
+    const unsubscribe = drafts.subscribe(show);
+    take();
+    show();
+    window.addEventListener('storage', refresh);
+    window.addEventListener('focus', refresh);
+    window.addEventListener('pageshow', refresh);
+    window.addEventListener('pagehide', flush);
+    document.addEventListener('visibilitychange', onVisibility);
+    return () => {
+      unsubscribe();
+      window.removeEventListener('storage', refresh);
+      window.removeEventListener('focus', refresh);
+      window.removeEventListener('pageshow', refresh);
+      window.removeEventListener('pagehide', flush);
+      document.removeEventListener('visibilitychange', onVisibility);
+      if (account.state().person === null) {
+        drafts.forget();
+      } else {
+        flush();
+      }
+    };
+    // `take` is made anew each time; what it depends on is named.
+    // oxlint-disable-next-line react/exhaustive-deps
+  }, [account, drafts, conversation, earlier.join(' ')]);
+
+  return {
     text,
-    (typed) => {
-      drafts.write(conversation, typed);
+    write: (typed) => {
+      drafts.write(conversation, typed, to);
       setText(typed);
     },
-  ];
+    compose: (composing) => drafts.hold(composing),
+  };
 }

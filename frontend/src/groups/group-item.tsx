@@ -2,6 +2,7 @@ import { NavLink } from 'react-router';
 import type { MessageGroup } from '../api/types.ts';
 import { Ago } from '../time/moment.tsx';
 import { Avatar } from '../users/avatar.tsx';
+import { Handle, Name } from '../users/labels.tsx';
 
 interface Props {
   group: MessageGroup;
@@ -14,17 +15,15 @@ export function GroupItem({ group, now, unsent }: Props) {
   return (
     <NavLink className="group-item" to={`/messages/${group.uuid}`}>
       <Avatar name={group.display_name} handle={group.handle} />
-      <span className="group-names">
-        <strong className="group-name" dir="auto">
-          {group.display_name}
-        </strong>{' '}
-        <span className="handle">@{group.handle}</span>
+      <span className="group-names who">
+        <Name className="name" name={group.display_name} handle={group.handle} />{' '}
+        <Handle handle={group.handle} />
       </span>
       <span className="group-time">
         <Ago createdAt={group.created_at} now={now} />
       </span>
-      <span className="group-preview" dir="auto">
-        {unsent && <span className="badge">Not sent</span>} {group.message}
+      <span className="group-preview">
+        {unsent && <span className="badge">Not sent</span>} <bdi>{group.message}</bdi>
       </span>
     </NavLink>
   );

@@ -1,12 +1,15 @@
 import { useRef } from 'react';
-import { useMatch } from 'react-router';
+import { useLocation, useMatch } from 'react-router';
 import { ApiError } from '../api/api-error.ts';
 import { explain } from '../api/error-texts.ts';
-import type { Entry } from '../outbox/entry.ts';
+import { parsePlaceState } from '../messages/place-state.ts';
+import { type Entry, type Target, conversationKey, conversationOf } from '../outbox/entry.ts';
 import { useOutbox } from '../outbox/use-outbox.ts';
 import { useInView } from '../shell/use-in-view.ts';
 import { useNow } from '../time/use-now.ts';
-import { foldHandle, sameHandle } from '../users/handle.ts';
+import { foldHandle, typedHandle } from '../users/handle.ts';
+import { type Recipient, recipientOf } from '../users/recipient.ts';
+import { useUser } from '../users/use-user.ts';
 import { GroupItem } from './group-item.tsx';
 import { NewGroupItem } from './new-group-item.tsx';
 import type { InboxView } from './use-inbox.ts';
@@ -17,13 +20,13 @@ export function GroupList({ view }: { view: InboxView }) {
   const entries = useOutbox();
   const now = useNow();
   const box = useRef<HTMLElement>(null);
-  const opened = useMatch('/messages/new/:handle')?.params.handle;
+  const opened = useOpened();
 
   // The banner says what to do then.
   const ended = error instanceof ApiError && error.status === 401;
   const groups = inbox?.groups ?? [];
-  const beginnings = newHandles(opened, entries).filter(
-    (handle) => !groups.some((group) => sameHandle(group.handle, handle)),
+  const beginnings = beginningsOf(opened, entries).filter(
+    ({ person }) => person === null || !groups.some((group) => group.user_uuid === person.uuid),
   );
   const next = inbox?.next ?? null;
   const loadMore = () => {
@@ -36,9 +39,13 @@ export function GroupList({ view }: { view: InboxView }) {
   return (
     <nav ref={box} className="group-list" aria-label="Conversations">
       <ul>
-        {beginnings.map((handle) => (
-          <li key={`new ${handle}`}>
-            <NewGroupItem handle={handle} unsent={entries.some((entry) => isStuckWith(entry, handle))} />
+        {beginnings.map(({ key, handle, person }) => (
+          <li key={key}>
+            <NewGroupItem
+              handle={handle}
+              person={person}
+              unsent={entries.some((entry) => conversationOf(entry) === key && isStuck(entry))}
+            />
           </li>
         ))}
         {groups.map((group) => (
@@ -70,16 +77,36 @@ export function GroupList({ view }: { view: InboxView }) {
   );
 }
 
-/** The handles without a conversation yet: of the page that is open, and of messages that are on their way. */
-function newHandles(opened: string | undefined, entries: readonly Entry[]): string[] {
-  const handles = entries.flatMap(({ group, target }) =>
-    group === null && target.kind === 'handle' ? [target.handle] : [],
-  );
-  return [...new Set(opened === undefined ? handles : [foldHandle(opened), ...handles])];
+interface Beginning {
+  /** As the outbox names the conversation. */
+  key: string;
+  handle: string;
+  person: Recipient | null;
 }
 
-function isStuckWith(entry: Entry, handle: string): boolean {
-  return entry.group === null && entry.target.kind === 'handle' && entry.target.handle === handle && isStuck(entry);
+/** The conversation of the page that is open, where it has no group yet. */
+function useOpened(): Beginning | null {
+  const typed = useMatch('/messages/new/:handle')?.params.handle;
+  const handle = foldHandle(typedHandle(typed ?? ''));
+  const { user } = useUser(handle, typed !== undefined);
+  const meant = parsePlaceState(useLocation().state)?.person;
+  if (typed === undefined) {
+    return null;
+  }
+  const person = meant ?? (user ? recipientOf(user) : null);
+  const target: Target = person === null ? { kind: 'handle', handle } : { kind: 'user', ...person };
+  return { key: conversationKey(target), handle, person };
+}
+
+/** The conversations without a group yet: of the page that is open, and of messages that are on their way. */
+function beginningsOf(opened: Beginning | null, entries: readonly Entry[]): Beginning[] {
+  const begun = entries.flatMap(({ group, target }): Beginning[] =>
+    group !== null || target.kind === 'group'
+      ? []
+      : [{ key: conversationKey(target), handle: target.handle, person: target.kind === 'user' ? target : null }],
+  );
+  const all = opened === null ? begun : [opened, ...begun];
+  return [...new Map(all.map((beginning) => [beginning.key, beginning])).values()];
 }
 
 function isStuck({ state }: Entry): boolean {

@@ -4,7 +4,14 @@ import { instant, uuid } from '../testing/fake-stack.ts';
 import { mergeGroups, reachesKnown } from './inbox.ts';
 
 function group(number: number, at: number, message = 'text'): MessageGroup {
-  return { uuid: uuid(number), handle: `h${number}`, display_name: `N${number}`, message, created_at: instant(at) };
+  return {
+    uuid: uuid(number),
+    user_uuid: uuid(100 + number),
+    handle: `h${number}`,
+    display_name: `N${number}`,
+    message,
+    created_at: instant(at),
+  };
 }
 
 const order = (groups: MessageGroup[]) => groups.map(({ handle }) => handle);

@@ -1,8 +1,11 @@
 import { useState } from 'react';
 import { useOutbox } from '../outbox/use-outbox.ts';
 import { LeaveIcon } from '../shell/icons.tsx';
-import { useSignedIn } from '../signed-in.tsx';
+import { leave, useSignedIn } from '../signed-in.tsx';
 import { Avatar } from '../users/avatar.tsx';
+import { HandleNotice } from '../users/handle-notice.tsx';
+import { Handle, Name } from '../users/labels.tsx';
+import { useMe } from '../users/use-me.ts';
 import { GroupList } from './group-list.tsx';
 import { SignOutQuestion } from './sign-out-question.tsx';
 import { StartConversation } from './start-conversation.tsx';
@@ -10,37 +13,35 @@ import type { InboxView } from './use-inbox.ts';
 
 /** Who one is, whom one may write to, and with whom one has written. */
 export function Sidebar({ inbox }: { inbox: InboxView }) {
-  const { me, account, outbox, drafts } = useSignedIn();
+  const signedIn = useSignedIn();
+  const { me } = useMe();
   const [asking, setAsking] = useState(false);
   const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
-
-  async function leave() {
-    outbox.clear();
-    drafts.clear();
-    await account.signOut();
-  }
 
   return (
     <section className="sidebar" aria-label="Overview">
       <header className="sidebar-head">
-        <Avatar name={me.name} handle={me.handle} small />
+        {me !== null && <Avatar name={me.display_name} handle={me.handle} small />}
         <h2>
           Messages
-          <span className="sidebar-me">
-            {me.name} {me.handle !== '' && <span className="handle">@{me.handle}</span>}
-          </span>
+          {me !== null && (
+            <span className="sidebar-me who">
+              <Name className="name" name={me.display_name} handle={me.handle} /> <Handle handle={me.handle} />
+            </span>
+          )}
         </h2>
         <button
           type="button"
           className="icon-button"
           aria-label="Sign out"
           title="Sign out"
-          onClick={() => (unsent > 0 ? setAsking(true) : void leave())}
+          onClick={() => (unsent > 0 ? setAsking(true) : void leave(signedIn))}
         >
           <LeaveIcon />
         </button>
       </header>
-      {asking && <SignOutQuestion unsent={unsent} onLeave={() => void leave()} onStay={() => setAsking(false)} />}
+      {asking && <SignOutQuestion unsent={unsent} onLeave={() => void leave(signedIn)} onStay={() => setAsking(false)} />}
+      {me !== null && <HandleNotice me={me} />}
       <StartConversation />
       <GroupList view={inbox} />
     </section>

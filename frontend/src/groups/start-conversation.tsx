@@ -1,28 +1,33 @@
 import { type SubmitEvent, useId, useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { explain } from '../api/error-texts.ts';
-import { useSignedIn } from '../signed-in.tsx';
+import { placeState } from '../messages/place-state.ts';
 import { useDebounced } from '../time/use-debounced.ts';
 import { Avatar } from '../users/avatar.tsx';
-import { foldHandle, isHandle, sameHandle, typedHandle } from '../users/handle.ts';
+import { isHandle, newConversationPath, typedHandle } from '../users/handle.ts';
+import { Handle, Name } from '../users/labels.tsx';
+import { recipientOf } from '../users/recipient.ts';
+import { useMe } from '../users/use-me.ts';
 import { useUser } from '../users/use-user.ts';
 
 /** Finds a user by handle, to write to. */
 export function StartConversation() {
-  const { me } = useSignedIn();
+  const { me } = useMe();
   const navigate = useNavigate();
   const [text, setText] = useState('');
   const id = useId();
   const handle = typedHandle(text);
   const settled = useDebounced(handle, 300);
-  const { user, error } = useUser(settled, settled !== '');
+  const { user, error } = useUserOfSentence(settled);
   const ready = settled === handle;
 
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
-    if (isHandle(handle) && !sameHandle(handle, me.handle) && !(ready && user === null)) {
+    const known = ready ? user : undefined;
+    if (isHandle(handle) && known !== null && known?.uuid !== me?.uuid) {
       setText('');
-      void navigate(`/messages/new/${foldHandle(handle)}`);
+      const state = known && placeState(recipientOf(known));
+      void navigate(newConversationPath(known?.handle ?? handle), { state });
     }
   }
 
@@ -57,24 +62,47 @@ export function StartConversation() {
     if (!isHandle(handle)) {
       return <p className="start-note">A handle has letters, digits, and . _ - only, at most 30.</p>;
     }
-    if (sameHandle(handle, me.handle)) {
-      return <p className="start-note">That is you.</p>;
-    }
     if (!ready || (user === undefined && !error)) {
-      return <p className="start-note">Looking for @{handle}…</p>;
+      return (
+        <p className="start-note">
+          Looking for <Handle handle={handle} />…
+        </p>
+      );
     }
     if (user === undefined) {
       return <p className="start-note problem">{explain(error)}</p>;
     }
     if (user === null) {
-      return <p className="start-note problem">There is no user @{handle}.</p>;
+      return (
+        <p className="start-note problem">
+          There is no user <Handle handle={handle} />.
+        </p>
+      );
+    }
+    if (user.uuid === me?.uuid) {
+      return <p className="start-note">That is you.</p>;
     }
     return (
-      <Link className="start-user" to={`/messages/new/${foldHandle(user.handle)}`} onClick={() => setText('')}>
+      <Link
+        className="start-user"
+        to={newConversationPath(user.handle)}
+        state={placeState(recipientOf(user))}
+        onClick={() => setText('')}
+      >
         <Avatar name={user.display_name} handle={user.handle} small />
         <span className="visually-hidden">Write to</span>{' '}
-        <strong>{user.display_name}</strong> <span className="handle">@{user.handle}</span>
+        <span className="who">
+          <Name className="name" name={user.display_name} handle={user.handle} /> <Handle handle={user.handle} />
+        </span>
       </Link>
     );
   }
+}
+
+/** The user with a handle, or without the period behind it: a handle may end with one, and so may a sentence. */
+function useUserOfSentence(handle: string) {
+  const exact = useUser(handle, handle !== '');
+  const shorter = handle.replace(/\.+$/, '');
+  const other = useUser(shorter, exact.user === null && shorter !== handle && shorter !== '');
+  return exact.user === null && shorter !== handle && isHandle(shorter) ? other : exact;
 }

@@ -17,7 +17,7 @@ export function BubbleItem({ bubble }: { bubble: Bubble }) {
     <li className={classes.join(' ')} data-key={bubble.key} data-state={state}>
       {!own && last && <Avatar name={bubble.name} handle={bubble.handle} small />}
       <div className="message-body">
-        <span className="visually-hidden">{own ? 'You' : bubble.name}: </span>
+        <span className="visually-hidden">{own ? 'You' : <bdi>{bubble.name}</bdi>}: </span>
         <div className="bubble" title={exactTime(at)}>
           <p dir="auto">{bubble.text}</p>
         </div>

@@ -1,25 +1,40 @@
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect, useRef } from 'react';
+import { LONGEST_KEPT } from '../drafts/drafts.ts';
 import { useDraft } from '../drafts/use-draft.ts';
 import { type Target, conversationKey } from '../outbox/entry.ts';
 import { SendIcon } from '../shell/icons.tsx';
 import { useSignedIn } from '../signed-in.tsx';
-import { isSendable, LONGEST, NEARLY, scalars, wellFormed } from './text.ts';
+import { shownName } from '../users/name.ts';
+import type { Recipient } from '../users/recipient.ts';
+import { enterKey } from './enter-key.ts';
+import { charactersLeft, directionOf, isSendable, LONGEST, NEARLY, wellFormed } from './text.ts';
 
 interface Props {
   target: Target;
-  /** Who will read it. */
-  name: string;
+  /** Who will read it; null while that is not known. */
+  person: Recipient | null;
   onSent: () => void;
 }
 
-/** Where one writes. Give it the conversation as its key: what is typed in one must not be sent to another. */
-export function Composer({ target, name, onSent }: Props) {
+/** Units from which on the field is as high as it gets, so that nothing has to be measured. */
+const HIGH = 4000;
+
+const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'content');
+
+/**
+ * Where one writes. What is typed in one conversation must not be sent to another: for another one it has to be another
+ * composer. It stays the same when a conversation with a person gets its group.
+ */
+export function Composer({ target, person, onSent }: Props) {
   const { outbox } = useSignedIn();
-  const [text, setText] = useDraft(conversationKey(target));
+  const { text, write, compose } = useDraft(
+    conversationKey(target),
+    earlierNames(target, person),
+    target.kind === 'user' ? target : undefined,
+  );
   const field = useRef<HTMLTextAreaElement>(null);
   const id = useId();
-  const count = scalars(text);
-  const left = LONGEST - count;
+  const left = charactersLeft(text);
 
   // Where there is a keyboard one can write at once; on a phone it would cover half of the conversation.
   useEffect(() => {
@@ -32,17 +47,17 @@ export function Composer({ target, name, onSent }: Props) {
 
   useLayoutEffect(() => {
     const element = field.current;
-    if (element !== null) {
+    if (element !== null && !sizesItself) {
       element.style.blockSize = 'auto';
-      element.style.blockSize = `${element.scrollHeight}px`;
+      element.style.blockSize = text.length > HIGH ? '100dvh' : `${element.scrollHeight}px`;
     }
   }, [text]);
 
   function send() {
-    const message = wellFormed(text);
-    if (isSendable(message)) {
+    const message = isSendable(text) ? wellFormed(text) : null;
+    if (message !== null) {
       outbox.add(target, message);
-      setText('');
+      write('');
       onSent();
     }
     field.current?.focus();
@@ -58,7 +73,9 @@ export function Composer({ target, name, onSent }: Props) {
     const composing = event.nativeEvent.isComposing || event.keyCode === 229;
     if (event.key === 'Enter' && !event.shiftKey && !composing) {
       event.preventDefault();
-      send();
+      if (enterKey.isPressed(event.nativeEvent, event.currentTarget)) {
+        send();
+      }
     }
   }
 
@@ -66,23 +83,30 @@ export function Composer({ target, name, onSent }: Props) {
     <form className="composer" aria-label="Write a message" onSubmit={onSubmit}>
       <div className="composer-field">
         <label htmlFor={id} className="visually-hidden">
-          Message to {name}
+          Message to {person === null ? 'this conversation' : shownName(person.name, person.handle)}
         </label>
         <textarea
           ref={field}
           id={id}
           rows={1}
-          dir="auto"
+          dir={directionOf(text)}
           placeholder="Write a message"
           value={text}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => write(event.target.value)}
+          onPaste={(event) => {
+            // Before it is laid out for the first time.
+            event.currentTarget.dir = directionOf(event.clipboardData.getData('text'));
+          }}
           onKeyDown={onKeyDown}
+          onCompositionStart={() => compose(true)}
+          onCompositionEnd={() => compose(false)}
           aria-describedby={`${id}-count`}
           aria-invalid={left < 0}
           enterKeyHint="send"
+          spellCheck={text.length <= LONGEST_KEPT}
         />
         <span id={`${id}-count`} className={left < 0 ? 'composer-count over' : 'composer-count'}>
-          {count >= NEARLY && (
+          {left <= LONGEST - NEARLY && (
             <>
               <span aria-hidden="true">{left}</span>
               <span className="visually-hidden">
@@ -95,6 +119,20 @@ export function Composer({ target, name, onSent }: Props) {
       <button type="submit" className="send-button" aria-label="Send" title="Send (Enter)" disabled={!isSendable(text)}>
         <SendIcon />
       </button>
+      {text.length > LONGEST_KEPT && (
+        <p className="composer-note" role="status">
+          This is too long to be kept: only the first {LONGEST_KEPT} characters are still here after you leave.
+        </p>
+      )}
     </form>
   );
+}
+
+/** The names under which a draft may have been kept before: by person, and by handle in earlier versions. */
+function earlierNames(target: Target, person: Recipient | null): string[] {
+  return person === null
+    ? []
+    : [conversationKey({ kind: 'handle', handle: person.handle }), conversationKey({ kind: 'user', ...person })].filter(
+        (name) => name !== conversationKey(target),
+      );
 }

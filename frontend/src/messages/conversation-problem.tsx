@@ -1,8 +1,15 @@
+import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import { usePageTitle } from '../shell/page-title.ts';
 
+interface Props {
+  title: string;
+  text: ReactNode;
+  onRetry?: (() => void) | undefined;
+}
+
 /** Why there is no conversation to see. */
-export function ConversationProblem({ title, text, onRetry }: { title: string; text: string; onRetry?: () => void }) {
+export function ConversationProblem({ title, text, onRetry }: Props) {
   usePageTitle(title);
   return (
     <div className="empty-state">

@@ -1,7 +1,7 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeStack, uuid } from '../testing/fake-stack.ts';
-import { field, list, shown } from '../testing/page.ts';
+import { field, keptKeys, list, says, shown } from '../testing/page.ts';
 import { renderApp } from '../testing/render-app.tsx';
 
 const HOUR = 3_600_000;
@@ -19,6 +19,18 @@ beforeEach(() => {
   );
 });
 
+function pressEnter(on: HTMLElement, type = 'keydown', repeat = false): void {
+  const event = new KeyboardEvent(type, { key: 'Enter', bubbles: true, cancelable: true, repeat });
+  act(() => void on.dispatchEvent(event));
+}
+
+/** Another window of the same person changes the one draft that there is. */
+function typeElsewhere(text: string): void {
+  const [key = ''] = keptKeys();
+  localStorage.setItem(key, JSON.stringify({ text, at: Date.now() }));
+  act(() => void window.dispatchEvent(new StorageEvent('storage', { key })));
+}
+
 describe('sending', () => {
   test('Enter sends and Shift+Enter breaks the line', async () => {
     const { user } = renderApp(`/messages/${group}`);
@@ -26,6 +38,25 @@ describe('sending', () => {
     await waitFor(() => expect(stack.posts).toHaveLength(1));
     expect(stack.posts[0]?.body).toEqual({ message: 'one\ntwo', message_group_uuid: group });
     expect(await field()).toHaveProperty('value', '');
+  });
+
+  test('an Enter that is held, or went down elsewhere, does not send', async () => {
+    const { user } = renderApp(`/messages/${group}`);
+    const box = await field();
+    await user.type(box, 'text');
+    const link = await within(await list()).findByRole('link', { name: /Scarlett Ho/ });
+    pressEnter(box, 'keydown', true);
+    pressEnter(link);
+    pressEnter(box);
+    pressEnter(box, 'keydown', true);
+    expect([box, stack.posts]).toEqual([expect.objectContaining({ value: 'text' }), []]);
+    pressEnter(box, 'keyup');
+    pressEnter(box);
+    await user.paste('more');
+    pressEnter(box, 'keydown', true);
+    pressEnter(box, 'keyup');
+    await waitFor(() => expect(stack.posts.map(({ body }) => body.message)).toEqual(['text']));
+    expect(box).toHaveProperty('value', 'more');
   });
 
   test('an Enter that ends a composition does not send', async () => {
@@ -44,7 +75,7 @@ describe('sending', () => {
     expect(shown().at(-1)).toBe('Hello');
     expect(screen.getByText('Sending…')).toBeTruthy();
     await waitFor(() => expect(screen.queryByText('Sending…')).toBeNull());
-    await waitFor(() => expect(localStorage).toHaveLength(0));
+    await waitFor(() => expect(keptKeys()).toEqual([]));
     expect(shown().filter((text) => text === 'Hello')).toEqual(['Hello']);
   });
 
@@ -53,7 +84,7 @@ describe('sending', () => {
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
     await waitFor(() => expect(stack.posts).toHaveLength(2));
-    await waitFor(() => expect(localStorage).toHaveLength(0));
+    await waitFor(() => expect(keptKeys()).toEqual([]));
     expect(stack.posts[0]?.key).toBe(stack.posts[1]?.key);
     expect(shown().filter((text) => text === 'Hello')).toEqual(['Hello']);
     expect(stack.threads.get(group)).toHaveLength(3);
@@ -121,11 +152,46 @@ describe('a new conversation', () => {
 
     stack.slowness = 200;
     await user.type(await field('Lore Winters'), 'one{Enter}two{Enter}thr');
+    const box = await field('Lore Winters');
     await waitFor(() => expect(path()).toMatch(/^\/messages\/0000/));
+    expect(await field('Lore Winters')).toBe(box);
     await waitFor(() => expect(shown()).toEqual(['one', 'two']));
     await waitFor(() => expect(stack.posts).toHaveLength(2));
-    expect(stack.posts[0]?.body).toEqual({ message: 'one', handle: 'lore' });
+    expect(stack.posts[0]?.body).toEqual({ message: 'one', user_uuid: stack.users[2]?.uuid });
     expect(await field('Lore Winters')).toHaveProperty('value', 'thr');
+  });
+
+  test('goes on under the hands of who types when the other one writes first', async () => {
+    const { user, path } = renderApp('/messages/new/lore');
+    const box = await field('Lore Winters');
+    await user.type(box, 'one ');
+    stack.converse('lore', ['lore', 'I was faster', Date.now()]);
+    while (!path().startsWith('/messages/0000')) {
+      // oxlint-disable-next-line no-await-in-loop
+      await user.keyboard('x');
+    }
+    await user.keyboard('y{Enter}');
+    expect(await field('Lore Winters')).toBe(box);
+    await waitFor(() => expect(stack.posts).toHaveLength(1));
+    expect(stack.posts[0]?.body.message).toMatch(/^one x+y$/);
+    await waitFor(() => expect(shown()[0]).toBe('I was faster'));
+    expect(keptKeys().filter((key) => key.includes('.draft.'))).toEqual([]);
+  });
+
+  test.each(['.', '..'])('with %j has an address that leads to it', async (handle) => {
+    stack.users.push({ uuid: uuid(200), handle, display_name: 'Dot' });
+    const { user, path } = renderApp('/messages');
+    await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), `@${handle}`);
+    await user.click(await screen.findByRole('link', { name: /Write to Dot/ }));
+    expect(path()).toBe(`/messages/new/@${handle}`);
+    await user.type(await field('Dot'), 'Hello{Enter}');
+    await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'Hello', user_uuid: uuid(200) }));
+  });
+
+  test('is found by a sentence that ends with the handle', async () => {
+    const { user } = renderApp('/messages');
+    await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), '@lore.');
+    expect(await screen.findByRole('link', { name: /Write to Lore Winters/ })).toBeTruthy();
   });
 
   test('with whom there is one already goes there', async () => {
@@ -136,6 +202,7 @@ describe('a new conversation', () => {
   test('with whom there is one far down the list goes there as well', async () => {
     const newer = Array.from({ length: 70 }, (_, index) => ({
       uuid: uuid(5000 + index),
+      user_uuid: uuid(6000 + index),
       handle: `person${index}`,
       display_name: `Person ${index}`,
       message: 'text',
@@ -154,15 +221,15 @@ describe('a new conversation', () => {
 
   test('with oneself is not offered', async () => {
     const { user } = renderApp('/messages/new/Sunyoung');
-    expect(screen.getByRole('heading', { name: 'That is you' })).toBeTruthy();
+    expect(await screen.findByRole('heading', { name: 'That is you' })).toBeTruthy();
     await user.type(screen.getByRole('textbox', { name: 'Start a conversation by handle' }), 'sunyoung');
-    expect(screen.getByText('That is you.')).toBeTruthy();
+    expect(await screen.findByText('That is you.')).toBeTruthy();
   });
 
   test('with an unknown handle is told while one types', async () => {
     const { user, path } = renderApp('/messages');
     await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), 'nobody');
-    expect(await screen.findByText('There is no user @nobody.')).toBeTruthy();
+    expect(await screen.findByText(says('There is no user @nobody.'))).toBeTruthy();
     await user.keyboard('{Enter}');
     expect(path()).toBe('/messages');
   });
@@ -181,11 +248,42 @@ describe('drafts', () => {
     expect(await field()).toHaveProperty('value', 'half a');
   });
 
+  test('are the same in two windows, and sent once', async () => {
+    const { user } = renderApp(`/messages/${group}`);
+    const box = await field();
+    await user.type(box, 'from here');
+    await waitFor(() => expect(keptKeys()).toHaveLength(1));
+    typeElsewhere('from here and there');
+    expect(box).toHaveProperty('value', 'from here and there');
+    typeElsewhere('');
+    expect(box).toHaveProperty('value', '');
+  });
+
+  test('of any length are typed, and too long ones are kept in part, which is said', async () => {
+    const { user, unmount } = renderApp(`/messages/${group}`);
+    await user.click(await field());
+    await user.paste('x'.repeat(1_000_000));
+    await user.keyboard('y');
+    expect(screen.getByText(/only the first 20000 characters/)).toBeTruthy();
+    expect(await field()).toHaveProperty('value', `${'x'.repeat(1_000_000)}y`);
+    unmount();
+    renderApp(`/messages/${group}`);
+    expect(await field()).toHaveProperty('value', 'x'.repeat(20_000));
+  });
+
   test('are gone after signing out', async () => {
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'half a');
     await user.click(screen.getByRole('button', { name: 'Sign out' }));
     expect(await screen.findByRole('button', { name: 'Sign in' })).toBeTruthy();
     expect(localStorage).toHaveLength(0);
+  });
+
+  test('are gone as well when another window signs out while one types', async () => {
+    const { user, account } = renderApp(`/messages/${group}`);
+    await user.type(await field(), 'half a');
+    act(() => account.show({ person: null, lapsed: false, problem: null }));
+    expect(await screen.findByRole('button', { name: 'Sign in' })).toBeTruthy();
+    expect(keptKeys()).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isBlank, isSendable, scalars, wellFormed } from './text.ts';
+import { charactersLeft, directionOf, isBlank, isSendable, scalars, wellFormed } from './text.ts';
 
 describe('the length of a message', () => {
   test.each([
@@ -31,6 +31,23 @@ describe('white space', () => {
   ])('%j is blank: %j', (text, blank) => {
     expect(isBlank(text)).toBe(blank);
   });
+});
+
+test.each([
+  ['x', 'auto'],
+  ['x'.repeat(5000), 'ltr'],
+  [`12. ${'ש'.repeat(5000)}`, 'rtl'],
+  [`12. x${'ש'.repeat(5000)}`, 'ltr'],
+])('the direction of %.9s… is %s', (text, direction) => {
+  expect(directionOf(text)).toBe(direction);
+});
+
+test.each([
+  ['🎉'.repeat(1024), 0],
+  ['🎉'.repeat(1026), -2],
+  ['x'.repeat(1_000_000), -998_976],
+])('%.9s… leaves %i characters', (text, left) => {
+  expect([charactersLeft(text), isSendable(text)]).toEqual([left, left >= 0]);
 });
 
 test('halves of a surrogate pair are replaced, pairs are not', () => {

@@ -4,7 +4,14 @@ import { instant, uuid } from '../testing/fake-stack.ts';
 import { mergeMessages, reachesKnown } from './thread.ts';
 
 function message(number: number, at: number): Message {
-  return { uuid: uuid(number), handle: 'lore', display_name: 'Lore', message: `${number}`, created_at: instant(at) };
+  return {
+    uuid: uuid(number),
+    user_uuid: uuid(100),
+    handle: 'lore',
+    display_name: 'Lore',
+    message: `${number}`,
+    created_at: instant(at),
+  };
 }
 
 const numbers = (messages: Message[]) => messages.map(({ message: text }) => Number(text));

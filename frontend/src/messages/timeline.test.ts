@@ -5,13 +5,14 @@ import { instant, uuid } from '../testing/fake-stack.ts';
 import { dayNumber } from '../time/days.ts';
 import { timeline } from './timeline.ts';
 
-const ME = { handle: 'Sunyoung', name: 'Sunyoung Lee' };
+const ME = { uuid: uuid(100), handle: 'sunyoung', display_name: 'Sunyoung Lee' };
 const TODAY = dayNumber(Date.parse('2026-11-22T12:00:00Z'), 'UTC');
 const GROUP = uuid(1);
 
 function message(number: number, handle: string, at: string): Message {
   return {
     uuid: uuid(number),
+    user_uuid: uuid(handle === 'sunyoung' ? 100 : 101),
     handle,
     display_name: handle,
     message: `${number}`,
@@ -62,9 +63,10 @@ describe('the timeline of a conversation', () => {
     ).toBe('[1] [2] | [3 4]');
   });
 
-  test('knows own messages by the handle without case', () => {
-    const shown = days([message(1, 'sunyoung', '22T10:00'), message(2, 'sunyoung2', '22T10:01')]);
-    expect(shown[0]?.bubbles.map(({ own }) => own)).toEqual([true, false]);
+  test('knows own messages by the uuid of their sender, whatever the handles are', () => {
+    const mine = { ...message(1, 'sunyoung', '22T10:00'), handle: 'as.it.was' };
+    const theirs = { ...message(2, 'lore', '22T10:01'), handle: 'sunyoung' };
+    expect(days([mine, theirs])[0]?.bubbles.map(({ own }) => own)).toEqual([true, false]);
   });
 
   test('shows what is on its way after everything else, even when this clock is behind', () => {

@@ -1,9 +1,9 @@
-import type { Message } from '../api/types.ts';
+import type { Message, User } from '../api/types.ts';
 import { attention } from '../outbox/attention.ts';
 import type { Entry } from '../outbox/entry.ts';
 import { dayLabel, dayNumber } from '../time/days.ts';
 import { millisOf } from '../time/instants.ts';
-import { foldHandle, sameHandle } from '../users/handle.ts';
+import { shownName } from '../users/name.ts';
 
 /** A message as it is shown. */
 export interface Bubble {
@@ -11,6 +11,7 @@ export interface Bubble {
   key: string;
   name: string;
   handle: string;
+  /** Whether its sender is who is signed in: by the uuid, since handles change and change hands. */
   own: boolean;
   text: string;
   at: number;
@@ -34,7 +35,7 @@ const PAUSE = 10 * 60_000;
 export function timeline(
   messages: readonly Message[],
   entries: readonly Entry[],
-  me: { handle: string; name: string },
+  me: User | null,
   today: number,
   timeZone?: string,
 ): Day[] {
@@ -61,14 +62,14 @@ export function timeline(
 function bubbles(
   messages: readonly Message[],
   entries: readonly Entry[],
-  me: { handle: string; name: string },
+  me: User | null,
 ): Bubble[] {
   const listed = new Set(messages.map(({ uuid }) => uuid));
   const shown: Bubble[] = messages.map((message) => ({
     key: message.uuid,
-    name: message.display_name,
+    name: shownName(message.display_name, message.handle),
     handle: message.handle,
-    own: me.handle !== '' && sameHandle(message.handle, me.handle),
+    own: message.user_uuid === me?.uuid,
     text: message.message,
     at: millisOf(message.created_at),
     entry: null,
@@ -82,8 +83,8 @@ function bubbles(
     }
     shown.push({
       key: state.name === 'sent' ? state.message.uuid : entry.id,
-      name: me.name,
-      handle: me.handle,
+      name: me === null ? 'You' : shownName(me.display_name, me.handle),
+      handle: me?.handle ?? '',
       own: true,
       text: entry.text,
       // Whatever this device's clock says, it comes after what is there.
@@ -102,7 +103,6 @@ function bubbles(
 function sameRun(before: Bubble, bubble: Bubble): boolean {
   return (
     before.own === bubble.own &&
-    foldHandle(before.handle) === foldHandle(bubble.handle) &&
     bubble.at - before.at < PAUSE &&
     // One that needs attention says so below itself, which would tear a run apart.
     !needsAttention(before) &&

@@ -1,26 +1,27 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { skipToken, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { newestRows } from '../api/pages.ts';
 import { usePoll } from '../polling/use-poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { type Thread, mergeMessages, reachesKnown } from './thread.ts';
 
-/** The messages of a conversation, kept up to date. */
-export function useThread(group: string) {
+/** The messages of a conversation, kept up to date; none where there is no group yet. */
+export function useThread(group: string | null) {
   const { api, pulse } = useSignedIn();
   const client = useQueryClient();
   const key = ['messages', group];
-  const name = `messages ${group}`;
-  const poll = usePoll(name);
+  const name = `messages ${group ?? ''}`;
+  const { enabled, ...poll } = usePoll(name);
   const { data, error, refetch } = useQuery({
     queryKey: key,
-    queryFn: () => pulse.watch(name, refresh),
+    queryFn: group === null ? skipToken : () => pulse.watch(name, () => refresh(group)),
+    enabled,
     ...poll,
   });
 
-  async function refresh(): Promise<Thread> {
+  async function refresh(of: string): Promise<Thread> {
     const before = client.getQueryData<Thread>(key)?.messages ?? [];
     const fresh = await newestRows(
-      (cursor) => api.listMessages(group, cursor),
+      (cursor) => api.listMessages(of, cursor),
       (page) => reachesKnown(page, before),
     );
     // An older page may have come in the meantime.
@@ -33,7 +34,7 @@ export function useThread(group: string) {
   }
 
   const older = useMutation({
-    mutationFn: (cursor: string) => api.listMessages(group, cursor),
+    mutationFn: (cursor: string) => api.listMessages(group ?? '', cursor),
     onSuccess: (page, cursor) =>
       client.setQueryData<Thread>(key, (known) =>
         // After a gap the thread begins elsewhere: what was asked for before does not join it.

@@ -8,6 +8,7 @@ import {
   conversationOf,
   following,
   KEY_LIFE,
+  LONGEST_PAUSE,
   newEntry,
   requestOf,
   revived,
@@ -18,12 +19,21 @@ import { outcomeOf } from './outcome.ts';
 
 const GROUP = uuid(1);
 const toGroup = newEntry('key', { kind: 'group', uuid: GROUP }, 'text', 1000);
-const toLore = newEntry('key', { kind: 'handle', handle: 'Lore' }, 'text', 1000);
+const LORE = { kind: 'user', uuid: uuid(102), handle: 'lore', name: 'Lore Winters' } as const;
+const toLore = newEntry('key', LORE, 'text', 1000);
+const toHandle = newEntry('key', { kind: 'handle', handle: 'lore' }, 'text', 1000);
 
 describe('a message on its way', () => {
   test('names its target and nothing else', () => {
     expect(requestOf(toGroup)).toEqual({ message: 'text', message_group_uuid: GROUP });
-    expect(requestOf(toLore)).toEqual({ message: 'text', handle: 'lore' });
+    expect(requestOf(toLore)).toEqual({ message: 'text', user_uuid: uuid(102) });
+    expect(requestOf(toHandle)).toEqual({ message: 'text', handle: 'lore' });
+  });
+
+  test('to a handle, as earlier versions kept it, asks before it is sent', () => {
+    expect([revived(toHandle, 5000).state.name, revived(begun(toHandle), 5000).state.name]).toEqual(['held', 'held']);
+    const sent = settled(begun(toHandle), { kind: 'refused', reason: 'no' }, 1000, 0);
+    expect(revived(sent, 5000)).toBe(sent);
   });
 
   test('waits longer after each failure', () => {
@@ -39,6 +49,18 @@ describe('a message on its way', () => {
   test('waits as long as the server asks', () => {
     const outcome = { kind: 'later', problem: 'away', retryAfter: 30 } as const;
     expect(settled(begun(toGroup), outcome, 1000, 0).state).toMatchObject({ notBefore: 31_000 });
+  });
+
+  test.each([0, -5, 3600, 2_147_484, 1e300, Number.POSITIVE_INFINITY])(
+    'is tried again within five minutes when the server asks for %d seconds',
+    (retryAfter) => {
+      const { state } = settled(begun(toGroup), { kind: 'later', problem: 'away', retryAfter }, 1000, 1);
+      expect(state).toMatchObject({ notBefore: retryAfter > 0 ? 1000 + LONGEST_PAUSE : 2000 });
+    },
+  );
+
+  test('is not given a longer life by a clock that was ahead', () => {
+    expect(revived(begun(newEntry('key', toGroup.target, 'text', 9_000_000)), 1000).vouched).toBe(1000);
   });
 
   test('is sent again after a reload that came while it was sent', () => {
@@ -82,21 +104,21 @@ describe('a message on its way', () => {
   });
 });
 
-describe('messages to a handle whose group is known now', () => {
+describe('messages to a person whose group is known now', () => {
   test('are sent to the group if they were never tried', () => {
-    expect(following(toLore, 'LORE', GROUP)).toMatchObject({ group: GROUP, target: { kind: 'group', uuid: GROUP } });
+    expect(following(toLore, { ...LORE, handle: 'another.by.now' }, GROUP)).toMatchObject({ group: GROUP, target: { kind: 'group', uuid: GROUP } });
   });
 
   test('keep their target if they were: the server knows the key with it', () => {
-    const followed = following(begun(toLore), 'lore', GROUP);
-    expect(requestOf(followed)).toEqual({ message: 'text', handle: 'lore' });
+    const followed = following(begun(toLore), LORE, GROUP);
+    expect(requestOf(followed)).toEqual({ message: 'text', user_uuid: uuid(102) });
     expect(conversationOf(followed)).toBe(`group:${GROUP}`);
   });
 
-  test('are those to this handle alone', () => {
-    expect(following(toLore, 'scarlett', GROUP)).toBe(toLore);
+  test('are those to this person alone', () => {
+    expect(following(toLore, { ...LORE, uuid: uuid(101) }, GROUP)).toBe(toLore);
     const toAnother: Entry = newEntry('key', { kind: 'group', uuid: uuid(2) }, 'text', 1000);
-    expect(following(toAnother, 'lore', GROUP)).toBe(toAnother);
+    expect(following(toAnother, LORE, GROUP)).toBe(toAnother);
   });
 });
 
@@ -122,7 +144,7 @@ describe('what an error means', () => {
   test('a refusal says why in plain words', () => {
     expect(outcomeOf(new ApiError(422, ['user_reciever_not_found']))).toEqual({
       kind: 'refused',
-      reason: 'There is no user with this handle.',
+      reason: 'There is no user to receive this message.',
     });
   });
 });

@@ -1,12 +1,18 @@
 import type { NewMessage, SentMessage } from '../api/types.ts';
 import { backOff } from '../polling/back-off.ts';
+import { askedWait } from '../polling/waits.ts';
 import { foldHandle } from '../users/handle.ts';
+import type { Recipient } from '../users/recipient.ts';
 
 /** To whom a message goes: what the request says, and so what the server knows the key with. */
-export type Target = { kind: 'group'; uuid: string } | { kind: 'handle'; handle: string };
+export type Target =
+  | { kind: 'group'; uuid: string }
+  | ({ kind: 'user' } & Recipient)
+  /** As earlier versions kept it. Whose handle it was when the message was written is not known. */
+  | { kind: 'handle'; handle: string };
 
 export type State =
-  /** To be sent, not before a time; with what went wrong the last time, if it was tried. */
+  /** To be sent, not before a time of this device's clock; with what went wrong the last time, if it was tried. */
   | { name: 'waiting'; notBefore: number; problem: string | null }
   | { name: 'sending' }
   /** Too old to be sent without asking: the server may have forgotten the key. */
@@ -42,12 +48,16 @@ export type Outcome =
 /** How long the server keeps a key. */
 export const KEY_LIFE = 24 * 60 * 60 * 1000;
 
-export function newEntry(id: string, target: Target, text: string, now: number): Entry {
+/** The longest pause before the next attempt, whatever a server asks for. */
+export const LONGEST_PAUSE = 5 * 60_000;
+
+/** `created` gives the order of the messages; it may be ahead of `now` to keep it. */
+export function newEntry(id: string, target: Target, text: string, now: number, created = now): Entry {
   return {
     id,
-    target: target.kind === 'handle' ? { kind: 'handle', handle: foldHandle(target.handle) } : target,
+    target,
     text,
-    created: now,
+    created,
     vouched: now,
     attempts: 0,
     group: target.kind === 'group' ? target.uuid : null,
@@ -55,9 +65,9 @@ export function newEntry(id: string, target: Target, text: string, now: number):
   };
 }
 
-/** The name of a conversation: of its group, or of a handle with which there is no group yet. */
+/** The name of a conversation: of its group, or of the person with whom there is no group yet. */
 export function conversationKey(target: Target): string {
-  return target.kind === 'group' ? `group:${target.uuid}` : `handle:${foldHandle(target.handle)}`;
+  return target.kind === 'handle' ? `handle:${foldHandle(target.handle)}` : `${target.kind}:${target.uuid}`;
 }
 
 /** The conversation a message is in now. */
@@ -66,17 +76,35 @@ export function conversationOf(entry: Entry): string {
 }
 
 export function requestOf(entry: Entry): NewMessage {
-  return entry.target.kind === 'group'
-    ? { message: entry.text, message_group_uuid: entry.target.uuid }
-    : { message: entry.text, handle: entry.target.handle };
+  const { target, text: message } = entry;
+  switch (target.kind) {
+    case 'group':
+      return { message, message_group_uuid: target.uuid };
+    case 'user':
+      return { message, user_uuid: target.uuid };
+    case 'handle':
+      return { message, handle: target.handle };
+  }
 }
 
 /** As it is after the page was loaded anew: what was being sent may or may not have arrived, so it is sent again. */
 export function revived(entry: Entry, now: number): Entry {
   if (entry.state.name === 'sending' || entry.state.name === 'waiting') {
-    return checked({ ...entry, state: { name: 'waiting', notBefore: now, problem: null } }, now);
+    if (entry.target.kind === 'handle') {
+      // The handle may be another person's by now, so its author is asked.
+      return { ...entry, state: { name: 'held' } };
+    }
+    // A clock that was ahead would give the key a longer life than the server does.
+    const vouched = Math.min(entry.vouched, now);
+    return checked({ ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } }, now);
   }
   return entry;
+}
+
+/** The milliseconds until the next attempt. A time that is further ahead than any pause came from a wrong clock. */
+export function pauseOf({ state }: Entry, now: number): number {
+  const pause = state.name === 'waiting' ? state.notBefore - now : 0;
+  return pause > 0 && pause <= LONGEST_PAUSE ? pause : 0;
 }
 
 /** Holds back what has become too old to be sent without asking. */
@@ -89,8 +117,11 @@ export function begun(entry: Entry): Entry {
   return { ...entry, attempts: entry.attempts + 1, state: { name: 'sending' } };
 }
 
-/** After an attempt. */
+/** After an attempt. What another window has stored meanwhile is stored, whatever this one was told. */
 export function settled(entry: Entry, outcome: Outcome, now: number, random: number): Entry {
+  if (entry.state.name === 'sent') {
+    return entry;
+  }
   switch (outcome.kind) {
     case 'stored':
       return {
@@ -101,7 +132,7 @@ export function settled(entry: Entry, outcome: Outcome, now: number, random: num
     case 'refused':
       return { ...entry, state: { name: 'failed', reason: outcome.reason } };
     case 'later': {
-      const delay = Math.max(backOff(entry.attempts, random), (outcome.retryAfter ?? 0) * 1000);
+      const delay = Math.max(backOff(entry.attempts, random), askedWait(outcome.retryAfter, LONGEST_PAUSE));
       return { ...entry, state: { name: 'waiting', notBefore: now + delay, problem: outcome.problem } };
     }
     case 'signed-out':
@@ -122,12 +153,12 @@ export function vouchedFor(entry: Entry, now: number): Entry {
 }
 
 /**
- * After the first message to a handle was stored and their group is known.
+ * Once the group of a person is known, or of a handle to which a message was stored.
  *
  * What was never tried is sent to the group; what was tried keeps its target, since the server knows the key with it.
  */
-export function following(entry: Entry, handle: string, group: string): Entry {
-  if (entry.group !== null || entry.target.kind !== 'handle' || entry.target.handle !== foldHandle(handle)) {
+export function following(entry: Entry, to: Target, group: string): Entry {
+  if (entry.group !== null || conversationKey(entry.target) !== conversationKey(to)) {
     return entry;
   }
   return entry.attempts === 0

@@ -2,12 +2,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError } from '../api/api-error.ts';
 import type { NewMessage, SentMessage } from '../api/types.ts';
 import { instant, uuid } from '../testing/fake-stack.ts';
-import { KEY_LIFE, type Target } from './entry.ts';
+import { type Entry, KEY_LIFE, type Target, newEntry } from './entry.ts';
 import { Outbox } from './outbox.ts';
+import { OTHER_VERSION } from './shelf.ts';
 
 const GROUP: Target = { kind: 'group', uuid: uuid(1) };
+const NOW = 1_000_000_000;
 const OTHER: Target = { kind: 'group', uuid: uuid(2) };
-const LORE: Target = { kind: 'handle', handle: 'lore' };
+const LORE: Target = { kind: 'user', uuid: uuid(102), handle: 'lore', name: 'Lore Winters' };
 
 interface Call {
   message: NewMessage;
@@ -16,7 +18,7 @@ interface Call {
   fail: (error: unknown) => Promise<void>;
 }
 
-let calls: Call[];
+let calls: Call[] = [];
 let open: Outbox[];
 
 beforeEach(() => {
@@ -67,6 +69,7 @@ function stored(message: NewMessage, sent: Partial<SentMessage>): SentMessage {
   return {
     message_group_uuid: message.message_group_uuid ?? uuid(1),
     uuid: uuid(500 + calls.length),
+    user_uuid: uuid(100),
     handle: 'sunyoung',
     display_name: 'Sunyoung Lee',
     message: message.message,
@@ -122,6 +125,24 @@ describe('the outbox', () => {
     load().add(GROUP, 'one');
     await call(0).fail(new ApiError(0));
     window.dispatchEvent(new Event('online'));
+    expect(calls).toHaveLength(2);
+  });
+
+  test.each([20, -20])('tries again in time after a clock that was %d hours wrong is set right', async (hours) => {
+    vi.setSystemTime(1_000_000_000 + hours * 3_600_000);
+    load().add(GROUP, 'one');
+    await call(0).fail(new ApiError(503));
+    vi.setSystemTime(1_000_000_000);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(texts()).toEqual(['one', 'one']);
+  });
+
+  test.each([2_147_484, 1e300])('waits five minutes, and once, when asked for %d seconds', async (retryAfter) => {
+    load().add(GROUP, 'one');
+    await call(0).fail(new ApiError(503, [], retryAfter));
+    await vi.advanceTimersByTimeAsync(299_999);
+    expect(calls).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
     expect(calls).toHaveLength(2);
   });
 
@@ -187,7 +208,17 @@ describe('the outbox', () => {
     expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
   });
 
-  test('takes the messages to a handle along to its group', async () => {
+  test('sends what is written to a group after what waits for its person, and nothing twice', async () => {
+    const outbox = load();
+    outbox.add(LORE, 'one');
+    outbox.join(uuid(102), uuid(9));
+    outbox.add({ kind: 'group', uuid: uuid(9) }, 'two');
+    expect(texts()).toEqual(['one']);
+    await call(0).answer({ message_group_uuid: uuid(9) });
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
+  test('takes the messages to a person along to their group', async () => {
     const outbox = load();
     outbox.add(LORE, 'one');
     outbox.add(LORE, 'two');
@@ -223,7 +254,41 @@ describe('the outbox', () => {
   test('is not stopped by what it can not read', () => {
     localStorage.setItem('cruddur.outbox.me.x', '{"id": "x", "text": 7}');
     localStorage.setItem('cruddur.outbox.me.y', 'no JSON');
+    localStorage.setItem('cruddur.outbox.me.z', JSON.stringify({ ...newEntry('other', GROUP, 'text', 1) }));
     expect(load().entries()).toEqual([]);
+  });
+
+  test.each<[string, object, Partial<Entry>]>([
+    ['a time that no date holds', { created: 1e300 }, { created: NOW, state: { name: 'failed', reason: 'No.' } }],
+    ['a time that is none', { created: null }, { created: NOW }],
+    ['an unknown age', { vouched: 'today', state: { name: 'sending' } }, { state: { name: 'held' } }],
+    ['an unknown number of attempts', { attempts: null }, { attempts: 1 }],
+    ['an unknown group', { group: 7 }, { group: uuid(1) }],
+    ['no end of its pause', { state: { name: 'waiting', notBefore: null, problem: 7 } }, {
+      state: { name: 'waiting', notBefore: NOW, problem: null },
+    }],
+    ['a state of another version', { state: { name: 'scheduled' } }, { state: OTHER_VERSION }],
+    ['a message without its time', { state: { name: 'sent', message: { uuid: uuid(7) } } }, { state: OTHER_VERSION }],
+    [
+      'a message with a time that is none',
+      { state: { name: 'sent', message: stored({ message: 'text' }, { created_at: 'today' }) } },
+      { state: OTHER_VERSION },
+    ],
+  ])('keeps the text of an entry with %s', (_, change, expected) => {
+    vi.setSystemTime(NOW);
+    const entry = { ...newEntry('x', GROUP, 'text', NOW), state: { name: 'failed', reason: 'No.' }, ...change };
+    localStorage.setItem('cruddur.outbox.me.x', JSON.stringify(entry));
+    const outbox = new Outbox({ user: 'me', send });
+    expect(outbox.entries()).toMatchObject([{ id: 'x', text: 'text', ...expected }]);
+  });
+
+  test('leaves nothing on the device when its person signs out, not even what is being sent', async () => {
+    const outbox = load();
+    localStorage.setItem('cruddur.outbox.me.y', 'no JSON');
+    outbox.add(GROUP, 'one');
+    outbox.clear();
+    await call(0).answer();
+    expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
   });
 });
 
@@ -243,6 +308,37 @@ describe('another window of the same person', () => {
     expect([states(here), calls.length]).toEqual([['from there: waiting'], 0]);
     await vi.advanceTimersByTimeAsync(40_000);
     expect(calls.map(({ key }) => key)).toEqual([id]);
+  });
+
+  test('may store a message that is being sent here and fails', async () => {
+    const here = load();
+    here.add(GROUP, 'one');
+    const [entry] = here.entries();
+    const message = stored({ message: 'one' }, {});
+    const sent = { ...entry, state: { name: 'sent', message } };
+    localStorage.setItem(`cruddur.outbox.me.${entry?.id}`, JSON.stringify(sent));
+    told(entry?.id ?? '');
+    await call(0).fail(new ApiError(422, ['message_blank']));
+    expect(states(here)).toEqual(['one: sent']);
+  });
+
+  test('may sign out while a message is being sent here', async () => {
+    const here = load();
+    here.add(GROUP, 'one');
+    const id = here.entries()[0]?.id ?? '';
+    localStorage.clear();
+    told(id);
+    await call(0).answer();
+    expect([here.entries(), localStorage.length]).toEqual([[], 0]);
+  });
+
+  test('of another version takes nothing away', () => {
+    const here = load();
+    here.add(GROUP, 'one');
+    const id = here.entries()[0]?.id ?? '';
+    localStorage.setItem(`cruddur.outbox.me.${id}`, '{"version": 2}');
+    told(id);
+    expect(states(here)).toEqual(['one: sending']);
   });
 
   test('may let go of a message while it is shown here', () => {

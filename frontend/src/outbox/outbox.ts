@@ -9,6 +9,7 @@ import {
   following,
   KEY_LIFE,
   newEntry,
+  pauseOf,
   requestOf,
   revived,
   settled,
@@ -43,8 +44,8 @@ export class Outbox {
   readonly #listeners = new Set<() => void>();
   /** Conversations with a request under way, and the entries of those requests. */
   readonly #busy = new Map<string, string>();
-  /** When another window last changed an entry. */
-  readonly #foreign = new Map<string, number>();
+  /** When each waiting entry is due, by the clock of `performance.now`, which nobody sets. */
+  readonly #due = new Map<string, number>();
   #entries: readonly Entry[] = [];
   #running = false;
   #paused = false;
@@ -77,7 +78,7 @@ export class Outbox {
   start(): void {
     this.#running = true;
     window.addEventListener('storage', this.#onStorage);
-    window.addEventListener('online', this.#hurry);
+    window.addEventListener('online', this.hurry);
     this.#pump();
   }
 
@@ -85,7 +86,7 @@ export class Outbox {
     this.#running = false;
     clearTimeout(this.#timer);
     window.removeEventListener('storage', this.#onStorage);
-    window.removeEventListener('online', this.#hurry);
+    window.removeEventListener('online', this.hurry);
   }
 
   /** Sends nothing while nobody is signed in. */
@@ -97,15 +98,20 @@ export class Outbox {
   /** Takes a message, which from now on survives whatever happens to the page. */
   add(target: Target, text: string): void {
     // Two in the same millisecond keep their order.
-    const now = Math.max(Date.now(), (this.#entries.at(-1)?.created ?? 0) + 1);
-    this.#keep(newEntry(crypto.randomUUID(), target, text, now));
+    const now = Date.now();
+    const created = Math.max(now, (this.#entries.at(-1)?.created ?? 0) + 1);
+    this.#keep(newEntry(crypto.randomUUID(), target, text, now, created));
     this.#pump();
+  }
+
+  /** The messages to a person are those of their group, once that is known: they are sent before what is added to it. */
+  join(person: string, group: string): void {
+    this.#follow({ kind: 'user', uuid: person, handle: '', name: '' }, group);
   }
 
   /** Its author wants it sent (again). */
   retry(id: string): void {
     this.#update(id, (entry) => vouchedFor(entry, Date.now()));
-    this.#foreign.delete(id);
     this.#pump();
   }
 
@@ -129,10 +135,20 @@ export class Outbox {
 
   /** For when a person signs out: nothing of theirs stays on the device. */
   clear(): void {
-    for (const { id } of this.#entries) {
-      this.#drop(id);
-    }
+    this.#shelf.clear();
+    this.#due.clear();
+    this.#show([]);
   }
+
+  /** Sends what waits for its next attempt: the reason of the last failure may be gone. */
+  readonly hurry = (): void => {
+    for (const { id, state } of this.#entries) {
+      if (state.name === 'waiting') {
+        this.#update(id, (entry) => ({ ...entry, state: { ...state, notBefore: Date.now() } }));
+      }
+    }
+    this.#pump();
+  };
 
   #pump(): void {
     clearTimeout(this.#timer);
@@ -140,6 +156,7 @@ export class Outbox {
       return;
     }
     const now = Date.now();
+    const clock = performance.now();
     let wake = Number.POSITIVE_INFINITY;
     const seen = new Set<string>();
     for (const entry of this.#entries) {
@@ -154,31 +171,25 @@ export class Outbox {
       }
       // What comes later in this conversation waits for this one.
       seen.add(conversation);
-      if (this.#busy.has(conversation)) {
+      // The request may have begun before the conversation had its group.
+      if (this.#busy.has(conversation) || [...this.#busy.values()].includes(entry.id)) {
         continue;
       }
-      const due = this.#due(entry);
-      if (due <= now) {
+      const due = this.#due.get(entry.id) ?? 0;
+      if (due <= clock) {
         void this.#deliver(entry);
       } else {
         wake = Math.min(wake, due);
       }
     }
     if (Number.isFinite(wake)) {
-      this.#timer = setTimeout(() => this.#pump(), wake - now);
+      this.#timer = setTimeout(() => this.#pump(), wake - clock);
     }
-  }
-
-  #due(entry: Entry): number {
-    const touched = this.#foreign.get(entry.id);
-    const notBefore = entry.state.name === 'waiting' ? entry.state.notBefore : 0;
-    return touched === undefined ? notBefore : Math.max(notBefore, touched + FOREIGN);
   }
 
   async #deliver(entry: Entry): Promise<void> {
     const conversation = conversationOf(entry);
     this.#busy.set(conversation, entry.id);
-    this.#foreign.delete(entry.id);
     this.#keep(begun(entry));
     try {
       const outcome = await this.#send(requestOf(entry), entry.id).then(
@@ -191,7 +202,7 @@ export class Outbox {
       // Another window may have seen it through and let it go.
       this.#update(entry.id, (current) => settled(current, outcome, Date.now(), this.#random()));
       if (outcome.kind === 'stored') {
-        this.#follow(entry, outcome.message.message_group_uuid);
+        this.#follow(entry.target, outcome.message.message_group_uuid);
         const stored = this.#find(entry.id);
         if (stored) {
           this.#onStored(stored);
@@ -203,31 +214,30 @@ export class Outbox {
     }
   }
 
-  #follow({ target }: Entry, group: string): void {
-    if (target.kind === 'handle') {
-      for (const { id } of this.#entries) {
-        this.#update(id, (entry) => following(entry, target.handle, group));
-      }
+  #follow(target: Target, group: string): void {
+    for (const { id } of this.#entries) {
+      this.#update(id, (entry) => following(entry, target, group));
     }
   }
 
-  readonly #hurry = (): void => {
-    for (const { id, state } of this.#entries) {
-      if (state.name === 'waiting') {
-        this.#update(id, (entry) => ({ ...entry, state: { ...state, notBefore: Date.now() } }));
-      }
-    }
-    this.#pump();
-  };
-
   readonly #onStorage = (event: StorageEvent): void => {
     const change = this.#shelf.change(event);
-    if (change === null || [...this.#busy.values()].includes(change.id)) {
+    if (change === null) {
       return;
     }
-    this.#foreign.set(change.id, Date.now());
-    const others = this.#entries.filter(({ id }) => id !== change.id);
-    this.#show(change.entry === null ? others : [...others, change.entry]);
+    const { id, entry } = change;
+    // What is being sent here is known best here, unless it was stored from the other window, or its author signed out.
+    if (entry !== null && entry.state.name !== 'sent' && [...this.#busy.values()].includes(id)) {
+      return;
+    }
+    const others = this.#entries.filter((known) => known.id !== id);
+    if (entry === null) {
+      this.#due.delete(id);
+      this.#show(others);
+    } else {
+      this.#due.set(id, performance.now() + FOREIGN + pauseOf(entry, Date.now()));
+      this.#show([...others, entry]);
+    }
     this.#pump();
   };
 
@@ -247,12 +257,13 @@ export class Outbox {
 
   #keep(entry: Entry): void {
     this.#shelf.put(entry);
+    this.#due.set(entry.id, performance.now() + pauseOf(entry, Date.now()));
     this.#show([...this.#entries.filter(({ id }) => id !== entry.id), entry]);
   }
 
   #drop(id: string): void {
     this.#shelf.remove(id);
-    this.#foreign.delete(id);
+    this.#due.delete(id);
     this.#show(this.#entries.filter((entry) => entry.id !== id));
   }
 

@@ -1,4 +1,7 @@
 import { local } from '../storage/local.ts';
+import { millisOf } from '../time/instants.ts';
+import { parseRecipient } from '../users/recipient.ts';
+import type { SentMessage } from '../api/types.ts';
 import type { Entry, State, Target } from './entry.ts';
 
 /**
@@ -12,7 +15,7 @@ export class Shelf {
   }
 
   all(): Entry[] {
-    return local.keys(this.#prefix).flatMap((key) => parseEntry(local.get(key)) ?? []);
+    return local.keys(this.#prefix).flatMap((key) => parseEntry(local.get(key), this.#idOf(key)) ?? []);
   }
 
   put(entry: Entry): void {
@@ -23,61 +26,115 @@ export class Shelf {
     local.remove(this.#prefix + id);
   }
 
-  /** What another window did: the entry's id, and the entry unless it was removed. Null when it is nothing of ours. */
-  change(event: StorageEvent): { id: string; entry: Entry | null } | null {
-    if (event.key === null || !event.key.startsWith(this.#prefix)) {
+  /** Removes everything, entries that can't be read included. */
+  clear(): void {
+    for (const key of local.keys(this.#prefix)) {
+      local.remove(key);
+    }
+  }
+
+  /** What another window did: the entry's id, and the entry unless it was removed. Null for anything else. */
+  change({ key, newValue }: StorageEvent): { id: string; entry: Entry | null } | null {
+    if (key === null || !key.startsWith(this.#prefix)) {
       return null;
     }
-    return { id: event.key.slice(this.#prefix.length), entry: parseEntry(event.newValue) };
+    const id = this.#idOf(key);
+    const entry = parseEntry(newValue, id);
+    return entry === null && newValue !== null ? null : { id, entry };
+  }
+
+  #idOf(key: string): string {
+    return key.slice(this.#prefix.length);
   }
 }
 
-/** An entry as it was kept; null when it is none. */
-export function parseEntry(json: string | null): Entry | null {
+/** Of an entry whose own state can't be read. */
+export const OTHER_VERSION: State = {
+  name: 'failed',
+  reason: 'It was kept by another version of this page. Send it again, or delete it.',
+};
+
+/** Well before the latest time that a `Date` can hold. */
+const LAST_TIME = 8e15;
+
+/**
+ * The entry that was kept under `id`, whichever version of the page wrote it.
+ *
+ * Returns null if the id, the text or the target is missing. Anything else that can't be read costs the entry its
+ * place or its state, and never its text.
+ */
+export function parseEntry(json: string | null, id: string): Entry | null {
+  let fields: Record<string, unknown>;
   try {
-    const value: unknown = JSON.parse(json ?? 'null');
-    return isEntry(value) ? value : null;
+    fields = fieldsOf(JSON.parse(json ?? 'null'));
   } catch {
     return null;
   }
+  const target = parseTarget(fields['target']);
+  const text = fields['text'];
+  if (fields['id'] !== id || typeof text !== 'string' || target === null) {
+    return null;
+  }
+  const attempts = fields['attempts'];
+  return {
+    id,
+    target,
+    text,
+    created: timeOf(fields['created']) ?? Date.now(),
+    // Of unknown age: the author is asked before it is sent.
+    vouched: timeOf(fields['vouched']) ?? 0,
+    // An attempt that is not known of must not let the target change.
+    attempts: typeof attempts === 'number' && attempts >= 0 ? attempts : 1,
+    group: groupOf(fields['group'], target),
+    state: parseState(fields['state']) ?? OTHER_VERSION,
+  };
 }
 
-function isEntry(value: unknown): value is Entry {
-  const fields = fieldsOf(value);
-  return (
-    typeof fields['id'] === 'string' &&
-    typeof fields['text'] === 'string' &&
-    typeof fields['created'] === 'number' &&
-    typeof fields['vouched'] === 'number' &&
-    typeof fields['attempts'] === 'number' &&
-    (fields['group'] === null || typeof fields['group'] === 'string') &&
-    isTarget(fields['target']) &&
-    isState(fields['state'])
-  );
+function parseTarget(value: unknown): Target | null {
+  const { kind, uuid, handle } = fieldsOf(value);
+  if (kind === 'group' && typeof uuid === 'string') {
+    return { kind, uuid };
+  }
+  if (kind === 'user') {
+    const person = parseRecipient(value);
+    return person && { kind, ...person };
+  }
+  return kind === 'handle' && typeof handle === 'string' ? { kind, handle } : null;
 }
 
-function isTarget(value: unknown): value is Target {
-  const fields = fieldsOf(value);
-  return fields['kind'] === 'group'
-    ? typeof fields['uuid'] === 'string'
-    : fields['kind'] === 'handle' && typeof fields['handle'] === 'string';
+function groupOf(value: unknown, target: Target): string | null {
+  if (typeof value === 'string') {
+    return value;
+  }
+  return target.kind === 'group' ? target.uuid : null;
 }
 
-function isState(value: unknown): value is State {
-  const fields = fieldsOf(value);
-  switch (fields['name']) {
+function parseState(value: unknown): State | null {
+  const { name, notBefore, problem, reason, message } = fieldsOf(value);
+  switch (name) {
     case 'sending':
     case 'held':
-      return true;
+      return { name };
     case 'waiting':
-      return typeof fields['notBefore'] === 'number';
+      return { name, notBefore: timeOf(notBefore) ?? 0, problem: typeof problem === 'string' ? problem : null };
     case 'failed':
-      return typeof fields['reason'] === 'string';
+      return typeof reason === 'string' ? { name, reason } : null;
     case 'sent':
-      return typeof fieldsOf(fields['message'])['uuid'] === 'string';
+      return isSentMessage(message) ? { name, message } : null;
     default:
-      return false;
+      return null;
   }
+}
+
+function isSentMessage(value: unknown): value is SentMessage {
+  const fields = fieldsOf(value);
+  const texts = ['message_group_uuid', 'uuid', 'display_name', 'handle', 'message', 'created_at'];
+  return texts.every((name) => typeof fields[name] === 'string') && Number.isFinite(millisOf(String(fields['created_at'])));
+}
+
+/** A time that a `Date` can hold, in milliseconds. */
+function timeOf(value: unknown): number | null {
+  return typeof value === 'number' && value >= 0 && value <= LAST_TIME ? value : null;
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {

@@ -46,6 +46,15 @@ describe('the pulse of polls', () => {
     expect(pulse.delay('list', true)).toBe(20_000);
   });
 
+  test.each([0, -5, 3600, 2_147_484, 1e300, Number.POSITIVE_INFINITY, Number.NaN])(
+    'neither storms nor sleeps when the server asks for %d seconds',
+    async (seconds) => {
+      const pulse = new Pulse(() => 0);
+      await fail(pulse, new ApiError(503, [], seconds));
+      expect(pulse.delay('list', true)).toBe(seconds >= 60 ? 60_000 : 3000);
+    },
+  );
+
   test('is as before after a success', async () => {
     const pulse = new Pulse(() => 1);
     await fail(pulse);

@@ -1,8 +1,11 @@
 import { ApiError } from '../api/api-error.ts';
 import { backOff } from './back-off.ts';
+import { askedWait } from './waits.ts';
 
 const VISIBLE = 3000;
 const HIDDEN = 60_000;
+/** The longest pause that a server can ask for. */
+const LONGEST = 60_000;
 
 interface Beat {
   failures: number;
@@ -29,7 +32,7 @@ export class Pulse {
       return result;
     } catch (error) {
       const failures = (this.#beats.get(name)?.failures ?? 0) + 1;
-      const asked = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;
+      const asked = error instanceof ApiError ? askedWait(error.retryAfter, LONGEST) : 0;
       const delay = Math.max(asked, VISIBLE, backOff(failures, this.#random(), 2 * VISIBLE));
       this.#beats.set(name, { failures, delay });
       this.#changed();

@@ -1,13 +1,17 @@
-import { Outlet, useMatch } from 'react-router';
+import { Outlet, useLocation, useMatch } from 'react-router';
 import { ApiError } from '../api/api-error.ts';
 import { Sidebar } from '../groups/sidebar.tsx';
 import { useInbox } from '../groups/use-inbox.ts';
+import { useSignedIn } from '../signed-in.tsx';
 import { Banner } from './banner.tsx';
+import { ErrorBoundary } from './error-boundary.tsx';
 import { NotProvisioned } from './not-provisioned.tsx';
 
 /** The list beside a conversation; on a phone one of the two. */
 export function MessagesScreen() {
+  const { account } = useSignedIn();
   const inbox = useInbox();
+  const { pathname } = useLocation();
   const { error, refetch } = inbox;
   const atList = useMatch('/messages') !== null;
 
@@ -26,7 +30,9 @@ export function MessagesScreen() {
       <div className="panes" data-showing={atList ? 'list' : 'conversation'}>
         <Sidebar inbox={inbox} />
         <main id="conversation" className="conversation-pane" tabIndex={-1}>
-          <Outlet context={inbox} />
+          <ErrorBoundary account={account} extent="part" place={pathname}>
+            <Outlet context={inbox} />
+          </ErrorBoundary>
         </main>
       </div>
     </div>

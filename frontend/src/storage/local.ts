@@ -1,54 +1,76 @@
 /**
- * The browser's localStorage. A browser that forbids it, or has no room left, must not stop anybody from writing:
- * then what is kept here lasts as long as the page.
+ * A storage of the browser. If the browser denies it or has no room left, values last as long as the page: a storage
+ * that fails must not stop anybody from writing.
  */
-class LocalStorage {
+export class SafeStorage {
+  readonly #open: () => Storage;
   readonly #memory = new Map<string, string>();
+
+  /** `open` may throw: a browser that blocks site data throws on access to the property. */
+  constructor(open: () => Storage) {
+    this.#open = open;
+  }
 
   get(key: string): string | null {
     if (this.#memory.has(key)) {
       return this.#memory.get(key) ?? null;
     }
     try {
-      return localStorage.getItem(key);
+      return this.#open().getItem(key);
     } catch {
       return null;
     }
   }
 
-  set(key: string, value: string): void {
+  /** Returns whether the value outlives the page. */
+  set(key: string, value: string): boolean {
     try {
-      localStorage.setItem(key, value);
+      this.#open().setItem(key, value);
       this.#memory.delete(key);
+      return true;
     } catch {
       this.#memory.set(key, value);
+      return false;
     }
   }
 
   remove(key: string): void {
     this.#memory.delete(key);
     try {
-      localStorage.removeItem(key);
+      this.#open().removeItem(key);
     } catch {
-      // There is nothing to remove.
+      // A denied storage holds nothing to remove.
     }
   }
 
-  /** The keys that begin so. */
+  /** The keys that begin with `prefix`. */
   keys(prefix: string): string[] {
     const keys = new Set(this.#memory.keys());
     try {
-      for (let index = 0; index < localStorage.length; index += 1) {
-        const key = localStorage.key(index);
+      const storage = this.#open();
+      for (let index = 0; index < storage.length; index += 1) {
+        const key = storage.key(index);
         if (key !== null) {
           keys.add(key);
         }
       }
     } catch {
-      // There are those in memory.
+      // The keys in memory remain.
     }
     return [...keys].filter((key) => key.startsWith(prefix));
   }
+
+  /** Whether a value can be stored now. */
+  works(): boolean {
+    const probe = 'cruddur.probe';
+    const stored = this.set(probe, probe);
+    this.remove(probe);
+    return stored;
+  }
 }
 
-export const local = new LocalStorage();
+/** Shared by all tabs; survives restarts of the browser. */
+export const local = new SafeStorage(() => localStorage);
+
+/** Belongs to one tab; survives reloads. */
+export const session = new SafeStorage(() => sessionStorage);

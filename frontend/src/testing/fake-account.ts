@@ -35,8 +35,8 @@ export class FakeAccount implements Account {
     this.show({ ...this.#state, lapsed: true });
   }
 
-  signIn(from: string): Promise<void> {
-    this.asked.push(`sign in from ${from}`);
+  signIn(from: string, onlyHere = false): Promise<void> {
+    this.asked.push(`sign in from ${from}${onlyHere ? ', only here' : ''}`);
     return Promise.resolve();
   }
 

@@ -19,7 +19,7 @@ export function instant(at: number | string): string {
 
 interface Post {
   key: string | null;
-  body: { message: string; message_group_uuid?: string; handle?: string };
+  body: { message: string; message_group_uuid?: string; user_uuid?: string; handle?: string };
 }
 
 /** How a send is answered: as usual, stored but without the answer, or with an error. */
@@ -35,6 +35,8 @@ export class FakeStack {
     handle: (name.split(' ')[0] ?? '').toLowerCase(),
     display_name: name,
   }));
+  /** Who is signed in. */
+  me = this.#user('sunyoung');
   groups: MessageGroup[] = [];
   readonly threads = new Map<string, Message[]>();
   readonly posts: Post[] = [];
@@ -43,6 +45,8 @@ export class FakeStack {
   answers: Answer[] = [];
   /** What every call but the public one is answered with, in place of what it asks for. */
   failing: { status: number; body?: unknown } | null = null;
+  /** Whether it can't be said who is signed in. */
+  meFails = false;
   /** Milliseconds a send takes. */
   slowness = 0;
   readonly #stored = new Map<string, SentMessage>();
@@ -54,6 +58,11 @@ export class FakeStack {
         this.tokens.push(request.headers.get('Authorization'));
         return this.#failure() ?? this.#page(this.groups, request, 'newest first');
       }),
+      http.get(`${ORIGIN}/api/me`, () =>
+        this.meFails
+          ? HttpResponse.json(['unavailable'], { status: 503 })
+          : (this.#failure() ?? HttpResponse.json(this.me)),
+      ),
       http.get(`${ORIGIN}/api/messages/:group`, ({ request, params }) => {
         const thread = this.threads.get(String(params['group']));
         const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });
@@ -88,6 +97,7 @@ export class FakeStack {
     const user = this.#user(from);
     return {
       uuid: uuid((this.#number += 1)),
+      user_uuid: user.uuid,
       handle: user.handle,
       display_name: user.display_name,
       message: text,
@@ -116,9 +126,13 @@ export class FakeStack {
   }
 
   #store(body: Post['body']): SentMessage {
-    const handle = body.handle ?? this.groups.find((group) => group.uuid === body.message_group_uuid)?.handle ?? '';
-    const group = body.message_group_uuid ?? this.groups.find((known) => known.handle === handle)?.uuid;
-    const message = this.message('sunyoung', body.message, Date.now());
+    const to =
+      body.user_uuid ??
+      this.groups.find((known) => known.uuid === body.message_group_uuid)?.user_uuid ??
+      this.#user(body.handle ?? '').uuid;
+    const { handle } = this.users.find((user) => user.uuid === to) ?? this.me;
+    const group = body.message_group_uuid ?? this.groups.find((known) => known.user_uuid === to)?.uuid;
+    const message = this.message(this.me.handle, body.message, Date.now());
     const opened = group ?? uuid((this.#number += 1));
     this.threads.set(opened, [...(this.threads.get(opened) ?? []), message]);
     this.#list(opened, handle, message);
@@ -126,10 +140,11 @@ export class FakeStack {
   }
 
   #list(group: string, handle: string, newest: Message | undefined): void {
-    const { display_name } = this.#user(handle);
+    const { uuid: user, display_name } = this.#user(handle);
     this.groups = [
       {
         uuid: group,
+        user_uuid: user,
         handle,
         display_name,
         message: newest?.message ?? '',

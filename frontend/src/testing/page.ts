@@ -5,6 +5,19 @@ export function field(name = 'Scarlett Ho'): Promise<HTMLElement> {
   return screen.findByRole('textbox', { name: `Message to ${name}` });
 }
 
+/** Finds an element by the whole of its text, names in elements of their own included. */
+export function says(text: string | RegExp): (_: string, element: Element | null) => boolean {
+  const matches = (content: string | null) =>
+    content !== null && (typeof text === 'string' ? content === text : text.test(content));
+  return (_, element) =>
+    matches(element?.textContent ?? null) && ![...(element?.children ?? [])].some((child) => matches(child.textContent));
+}
+
+/** The keys of what is kept on the device for later: messages on their way and drafts. */
+export function keptKeys(): string[] {
+  return Object.keys(localStorage).filter((key) => /^cruddur\.(outbox|draft)\./.test(key));
+}
+
 /** The list of conversations. */
 export function list(): Promise<HTMLElement> {
   return screen.findByRole('navigation', { name: 'Conversations' });

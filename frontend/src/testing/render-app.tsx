@@ -12,6 +12,7 @@ export const CONFIG: Config = {
   clientId: 'client',
   scope: 'openid',
   logoutUrl: null,
+  connectTo: [],
 };
 
 /** The whole page at an address, as it is for who is signed in. */

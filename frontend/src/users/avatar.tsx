@@ -1,5 +1,6 @@
 import type { CSSProperties } from 'react';
-import { hue, initials } from './handle.ts';
+import { hue } from './handle.ts';
+import { initials } from './name.ts';
 
 declare module 'react' {
   interface CSSProperties {

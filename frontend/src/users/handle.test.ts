@@ -1,11 +1,28 @@
 import { describe, expect, test } from 'vitest';
-import { hue, initials, isHandle, sameHandle, typedHandle } from './handle.ts';
+import { hue, isHandle, newConversationPath, sameHandle, typedHandle } from './handle.ts';
 
 describe('handles', () => {
   test.each([
     [' @lore ', 'lore'],
     ['lore', 'lore'],
     ['@@lore', '@lore'],
+    ['\u200Blore\u2060', 'lore'],
+    ['\u2068@lore\u2069', 'lore'],
+    ['\u202A@\u200Elore\u202C', 'lore'],
+    ['\uFEFFlore', 'lore'],
+    ['＠lore', 'lore'],
+    ['@lore,', 'lore'],
+    ['(@lore)', 'lore'],
+    ['“lore”…', 'lore'],
+    ['lore.', 'lore.'],
+    ['http://127.0.0.1:4567/messages/new/lore', 'lore'],
+    ['https://chat.example/base/messages/new/%40Lore?a=b#c', 'Lore'],
+    ['/messages/new/lore/', 'lore'],
+    ['chat.example/messages/new/@..', '..'],
+    ['%40lore', 'lore'],
+    ['l%C3%B6re', 'löre'],
+    ['50%', '50%'],
+    [`${','.repeat(300_000)}lore`, ''],
   ])('%j is typed for %j', (text, handle) => {
     expect(typedHandle(text)).toBe(handle);
   });
@@ -36,11 +53,12 @@ describe('handles', () => {
 });
 
 test.each([
-  ['Sunyoung Lee', 'SL'],
-  ['Maximiliane von Hohenstein', 'MH'],
-  ['lore', 'L'],
-  ['👨‍👩‍👧 Family', '👨‍👩‍👧F'],
-  ['  ', ''],
-])('%j has the initials %j', (name, letters) => {
-  expect(initials(name)).toBe(letters);
+  ['Lore', '/messages/new/lore'],
+  ['.', '/messages/new/@.'],
+  ['..', '/messages/new/@..'],
+  ['...', '/messages/new/...'],
+])('one writes to %j at %j', (handle, path) => {
+  expect(newConversationPath(handle)).toBe(path);
+  const { pathname } = new URL(path, 'http://localhost');
+  expect(typedHandle(pathname.split('/').at(-1) ?? '')).toBe(handle.toLowerCase());
 });

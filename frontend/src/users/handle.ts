@@ -1,6 +1,38 @@
-/** What a person types as a handle: without white space around it and without the `@`. */
+/** Every kind of `@`. */
+const AT = /^[@\u{FF20}\u{FE6B}]/u;
+
+/** What can't be seen and comes along when one copies. */
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Control}]/gu;
+
+/** What stands around a handle in a sentence. No handle has any of it. */
+const OPENING = /^[\s("'<[{«‹“‘„]+/u;
+const CLOSING = /[\s)"'>\]}»›”’“,;:!?…]+$/u;
+
+/** More than any address; of a text that was pasted by mistake nothing behind it is looked at. */
+const LONGEST = 1000;
+
+/** The address of a conversation that begins, of this page or as somebody copied it from theirs. */
+const LINK = /^(?:https?:\/\/|[\w.-]+(?::\d+)?\/|\/)(?:[^?#]*\/)?messages\/new\/([^/?#]*)/iu;
+
+/**
+ * The handle in what a person types or pastes: without the `@`, what can't be seen, the punctuation around it, and out of
+ * the address of its page.
+ */
 export function typedHandle(text: string): string {
-  return text.trim().replace(/^@/, '');
+  const seen = trimmed(text.slice(0, LONGEST).replaceAll(UNSEEN, ''));
+  return trimmed(trimmed(decoded(LINK.exec(seen)?.[1] ?? seen).replaceAll(UNSEEN, '')).replace(AT, ''));
+}
+
+function trimmed(text: string): string {
+  return text.replace(OPENING, '').replace(CLOSING, '');
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Whether this can be anybody's handle. */
@@ -8,7 +40,7 @@ export function isHandle(text: string): boolean {
   return /^[A-Za-z0-9_.-]{1,30}$/.test(text);
 }
 
-/** Handles are compared without case, as ASCII. */
+/** Whether two spellings are of one handle: without case, as ASCII. It says nothing about who has it. */
 export function sameHandle(a: string, b: string): boolean {
   return foldHandle(a) === foldHandle(b);
 }
@@ -18,14 +50,10 @@ export function foldHandle(handle: string): string {
   return handle.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-/** One or two letters for a picture: of the first and the last word. */
-export function initials(displayName: string): string {
-  const words = displayName.split(/\p{White_Space}+/u).filter((word) => word !== '');
-  const picked = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return picked
-    .map((word) => (word === undefined ? '' : firstCharacter(word)))
-    .join('')
-    .toLocaleUpperCase('en-GB');
+/** The path of the page on which one writes to a handle. `.` and `..` would lead up, even percent-encoded. */
+export function newConversationPath(handle: string): string {
+  const folded = foldHandle(handle);
+  return `/messages/new/${/^\.{1,2}$/.test(folded) ? '@' : ''}${encodeURIComponent(folded)}`;
 }
 
 /** A colour's angle that is always the same for a handle. */
@@ -37,13 +65,4 @@ export function hue(handle: string): number {
   // Without this, handles that differ in the last letter alone would look alike.
   hash = Math.imul(hash ^ (hash >>> 15), 2246822507);
   return ((hash ^ (hash >>> 13)) >>> 0) % 360;
-}
-
-const segmenter = new Intl.Segmenter('en-GB', { granularity: 'grapheme' });
-
-function firstCharacter(word: string): string {
-  for (const { segment } of segmenter.segment(word)) {
-    return segment;
-  }
-  return '';
 }

@@ -1,4 +1,4 @@
-//! `POST /api/messages`: sends a message to a group, or to a handle, which opens a group.
+//! `POST /api/messages`: sends a message to a group, or to a user, which opens their group.
 
 use cruddur::{
     auth::{Subject, Verifier},
@@ -11,12 +11,13 @@ use cruddur::{
         InvalidMessageText, MessageText,
         create::{self, NewMessage, Stored, StoredBy, Target, create_if},
     },
+    message_group::KnownMembers,
     metrics::Metric,
     random::Random,
-    request::{Violations, idempotency_key, json_object, message_group_uuid},
+    request::{Violations, idempotency_key, json_object, message_group_uuid, user_uuid},
     respond,
     send_limit::SendLimit,
-    user::{Handle, Users},
+    user::{Handle, MessageUsers, Users},
     warm_up,
 };
 use lambda_http::{Body, Request, Response};
@@ -34,6 +35,8 @@ pub struct App {
     pub users: Users,
     /// Holds memberships, messages and inboxes.
     pub table: Table,
+    /// Members of groups, from earlier requests.
+    pub members: KnownMembers,
     /// How much a user may send, where that is limited.
     pub send_limit: Option<SendLimit>,
     /// Tells when a message is created.
@@ -67,6 +70,12 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
             text,
             idempotency_key,
         },
+        To::User(receiver) => {
+            let MessageUsers { sender, receiver } =
+                app.users.sender_and_receiver_by_uuid(&subject, receiver).await?;
+            let receiver = receiver.ok_or(Violation::ReceiverNotFound)?;
+            NewMessage { sender, target: Target::UserUuid { receiver }, text, idempotency_key }
+        }
         To::Handle(handle) => app.to_handle(&subject, handle, text, idempotency_key).await?,
     };
     invocation::user(new.sender.uuid);
@@ -75,7 +84,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     }
     // Boxed: it becomes a part of several futures.
     let admitted = Box::pin(app.admit(new.sender.uuid));
-    let stored = create_if(admitted, &app.table, &app.clock, &app.random, new).await?;
+    let stored = create_if(admitted, &app.table, &app.members, &app.clock, &app.random, new).await?;
     note(&stored);
     respond::ok(&stored.sent)
 }
@@ -129,6 +138,7 @@ struct CreateMessage {
 
 enum To {
     Group(Uuid),
+    User(Uuid),
     /// None: a text that can't be anybody's handle.
     Handle(Option<Handle>),
 }
@@ -138,21 +148,27 @@ impl CreateMessage {
         let mut body = json_object(request)?;
         let text = body.field::<String>("message")?;
         let group = body.field::<String>("message_group_uuid")?;
+        let user = body.field::<String>("user_uuid")?;
         let handle = body.field::<String>("handle")?;
 
         let mut violations = Violations::new();
-        let to = violations.check(match (group, handle) {
-            // With both targets only the group is used.
-            (Some(group), _) => message_group_uuid(&group).map(To::Group),
-            (None, Some(handle)) if !handle.chars().all(char::is_whitespace) => {
+        let to = violations.check(match (group, user, handle) {
+            // Of several targets only the first is used.
+            (Some(group), _, _) => message_group_uuid(&group).map(To::Group),
+            (None, Some(user), _) => user_uuid(&user).map(To::User),
+            (None, None, Some(handle)) if !handle.chars().all(char::is_whitespace) => {
                 Ok(To::Handle(handle.parse().ok()))
             }
-            (None, _) => Err(Violation::ReceiverHandleBlank),
+            (None, None, _) => Err(Violation::ReceiverHandleBlank),
         });
-        let text = violations.check(text.unwrap_or_default().parse().map_err(|invalid| match invalid {
-            InvalidMessageText::Blank => Violation::MessageBlank,
-            InvalidMessageText::TooLong => Violation::MessageExceedsMaxChars,
-        }));
+        let text = text.unwrap_or_default().parse::<MessageText>();
+        if matches!(text, Err(InvalidMessageText::Blank | InvalidMessageText::BlankAndTooLong)) {
+            violations.add(Violation::MessageBlank);
+        }
+        if matches!(text, Err(InvalidMessageText::TooLong | InvalidMessageText::BlankAndTooLong)) {
+            violations.add(Violation::MessageExceedsMaxChars);
+        }
+        let text = text.ok();
         let idempotency_key = violations.check(idempotency_key(request));
         match (text, to, idempotency_key) {
             (Some(text), Some(to), Some(idempotency_key)) => Ok(Self { text, to, idempotency_key }),

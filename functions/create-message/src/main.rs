@@ -1,19 +1,18 @@
 //! Wires the function `create-message` to the Lambda runtime.
 
-use std::convert::Infallible;
-
 use create_message::{App, handler};
 use cruddur::{
     auth::Verifier,
     clock::Clock,
     config::environment,
     dynamodb::{CallLimits, Table},
-    log,
+    event, log,
+    message_group::KnownMembers,
     random::Random,
     send_limit::SendLimit,
     user::Users,
 };
-use lambda_http::{Error, run, service_fn};
+use lambda_http::Error;
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -26,10 +25,11 @@ async fn main() -> Result<(), Error> {
         verifier: Verifier::from_lookup(environment, Clock::system())?,
         users: Users::from_lookup(environment)?,
         table: Table::from_lookup(environment, CallLimits::WRITE)?,
+        members: KnownMembers::default(),
         send_limit: SendLimit::from_lookup(environment)?,
         clock: Clock::system(),
         random: Random::system(),
     };
     app.warm_up().await;
-    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+    event::run(|request| handler(&app, request)).await
 }

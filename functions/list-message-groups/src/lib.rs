@@ -52,6 +52,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     // The inbox that is read is the caller's because the uuid comes from the token and from nowhere else.
     let caller = app.users.uuid_of(&subject).await?;
     invocation::user(caller);
-    let groups = message_group::list(&app.table, caller, page).await?;
+    let mut groups = message_group::list(&app.table, caller, page).await?;
+    app.users.refresh_names(&mut groups.items).await;
     respond::page(&groups.items, request.raw_http_path(), page.limit, groups.next)
 }

@@ -1,16 +1,14 @@
 //! Wires the function `list-message-groups` to the Lambda runtime.
 
-use std::convert::Infallible;
-
 use cruddur::{
     auth::Verifier,
     clock::Clock,
     config::environment,
     dynamodb::{CallLimits, Table},
-    log,
+    event, log,
     user::Users,
 };
-use lambda_http::{Error, run, service_fn};
+use lambda_http::Error;
 use list_message_groups::{App, handler};
 use mimalloc::MiMalloc;
 
@@ -26,5 +24,5 @@ async fn main() -> Result<(), Error> {
         table: Table::from_lookup(environment, CallLimits::READ)?,
     };
     app.warm_up().await;
-    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+    event::run(|request| handler(&app, request)).await
 }

@@ -5,6 +5,7 @@ use cruddur::{
     dynamodb::Table,
     error::Error,
     invocation, message,
+    message_group::KnownMembers,
     request::{Violations, message_group_uuid, page_request, path_parameter},
     respond,
     user::Users,
@@ -24,6 +25,8 @@ pub struct App {
     pub users: Users,
     /// Holds memberships and messages.
     pub table: Table,
+    /// Members of groups, from earlier requests.
+    pub members: KnownMembers,
 }
 
 impl App {
@@ -54,6 +57,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
 
     let caller = app.users.uuid_of(&subject).await?;
     invocation::user(caller);
-    let messages = message::list(&app.table, caller, group_uuid, page).await?;
+    let mut messages = message::list(&app.table, &app.members, caller, group_uuid, page).await?;
+    app.users.refresh_names(&mut messages.items).await;
     respond::page(&messages.items, request.raw_http_path(), page.limit, messages.next)
 }

@@ -1,16 +1,15 @@
 //! Wires the function `list-messages` to the Lambda runtime.
 
-use std::convert::Infallible;
-
 use cruddur::{
     auth::Verifier,
     clock::Clock,
     config::environment,
     dynamodb::{CallLimits, Table},
-    log,
+    event, log,
+    message_group::KnownMembers,
     user::Users,
 };
-use lambda_http::{Error, run, service_fn};
+use lambda_http::Error;
 use list_messages::{App, handler};
 use mimalloc::MiMalloc;
 
@@ -24,7 +23,8 @@ async fn main() -> Result<(), Error> {
         verifier: Verifier::from_lookup(environment, Clock::system())?,
         users: Users::from_lookup(environment)?,
         table: Table::from_lookup(environment, CallLimits::READ)?,
+        members: KnownMembers::default(),
     };
     app.warm_up().await;
-    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+    event::run(|request| handler(&app, request)).await
 }

@@ -1,9 +1,7 @@
 //! Wires the function `show-user` to the Lambda runtime.
 
-use std::convert::Infallible;
-
-use cruddur::{config::environment, log, user::Users};
-use lambda_http::{Error, run, service_fn};
+use cruddur::{config::environment, event, log, user::Users};
+use lambda_http::Error;
 use mimalloc::MiMalloc;
 use show_user::{App, handler};
 
@@ -15,5 +13,5 @@ async fn main() -> Result<(), Error> {
     log::init(environment);
     let app = App { users: Users::from_lookup(environment)? };
     app.warm_up().await;
-    run(service_fn(|request| async { Ok::<_, Infallible>(handler(&app, request).await) })).await
+    event::run(|request| handler(&app, request)).await
 }

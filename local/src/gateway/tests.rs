@@ -213,12 +213,10 @@ async fn forwarding_headers_of_the_client_are_not_believed() {
 }
 
 #[tokio::test]
-async fn the_lambda_adapter_reads_the_event() {
+async fn a_function_reads_the_event() {
     let function = Function::http("http", SECOND, |request: lambda_http::Request| async move {
         format!(
-            "{} {}\n{:?} {:?} {:?} {:?}",
-            request.method(),
-            request.uri(),
+            "{:?} {:?} {:?} {:?}",
             request.raw_http_path(),
             request.path_parameters().first("handle"),
             request.query_string_parameters().first("limit"),
@@ -240,9 +238,7 @@ async fn the_lambda_adapter_reads_the_event() {
         (parts.status, parts.headers["content-type"].as_bytes()),
         (StatusCode::OK, &b"text/plain; charset=utf-8"[..])
     );
-    // A decoded question mark ends the path of the adapter's URI: functions read parameters and raw path.
     insta::assert_snapshot!(str::from_utf8(&body).unwrap(), @r#"
-    POST http://localhost:4567/api/users/@a?b
     "/api/users/@a?b#/short" Some("@a?b#") Some("1") Some(Array [Number(1)])
     "#);
 }
@@ -266,6 +262,20 @@ async fn an_unknown_path_method_or_trailing_slash_is_not_found() {
     ] {
         let shown = format!("{request:?}");
         assert_eq!(refusal(request, "").await, not_found, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_one_well_formed_host_or_none() {
+    let bad_request = (400, r#"{"message":"Bad Request"}"#.to_owned());
+    for host in ["", "a b", "x|y", "a,b", "me@127.0.0.1", "127.0.0.1:port", "127.0.0.1/", "\u{e4}"] {
+        let request = get("/api/messages/1").header("host", host.as_bytes());
+        assert_eq!(refusal(request, "").await, bad_request, "{host:?}");
+    }
+    let twice = get("/api/messages/1").header("host", "127.0.0.1").header("host", "127.0.0.1");
+    assert_eq!(refusal(twice, "").await, bad_request);
+    for host in ["127.0.0.1", "127.0.0.1:4567", "localhost", "[::1]:4567", "xn--a", "api.example"] {
+        assert_eq!(send(get("/api/messages/1").header("host", host), "").await.0, 200, "{host}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! The public keys of the user pool, inline or from its URL, cached.
 
 use std::{
-    collections::HashMap,
+    borrow::Cow,
+    collections::{HashMap, HashSet},
     fmt,
     ops::RangeInclusive,
     sync::{Arc, PoisonError, RwLock},
@@ -15,7 +16,7 @@ use aws_smithy_runtime_api::client::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::{BodyExt as _, Limited};
 use jsonwebtoken::DecodingKey;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use tokio::{
     sync::Mutex,
@@ -74,6 +75,12 @@ pub enum KeySetError {
     Unreachable(#[source] Cause),
 }
 
+/// Primes whose residues show a modulus of Infineon's weak generator (see [`is_roca`]).
+const ROCA_PRIMES: [u32; 17] = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
+
+/// Members of a JWK that only a private or symmetric key has (RFC 7518, section 6).
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
 /// The text is not a key set with a key that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidKeySet {
@@ -83,11 +90,21 @@ pub enum InvalidKeySet {
     /// No key in it can verify RS256.
     #[error("no key of the set is an RSA key of at least 2048 bits for signatures")]
     NoKey,
+    /// A key in it is more than its public half.
+    #[error(
+        "it holds a private key; put the pool's public key set there, and replace that key wherever it is in use"
+    )]
+    PrivateKey,
 }
 
 impl KeySet {
-    /// The keys in `json`, for ever: a function in a VPC without a way out needs no call for it.
+    /// The keys in `json`, for ever: a function in a VPC without a way out needs no call for it. Fails if a private key
+    /// is among them, which would be readable by everyone who may read the configuration.
     pub fn inline(json: &str) -> Result<Self, InvalidKeySet> {
+        let set: JwkSet<'_> = from_object(json.as_bytes())?;
+        if set.keys.iter().any(|jwk| is_private(jwk)) {
+            return Err(InvalidKeySet::PrivateKey);
+        }
         Ok(Self { keys: RwLock::new(parse(json.as_bytes())?), source: None })
     }
 
@@ -188,26 +205,44 @@ struct Jwk {
     #[serde(rename = "use")]
     public_key_use: Option<String>,
     alg: Option<String>,
+    key_ops: Option<Vec<String>>,
 }
 
 fn parse(json: &[u8]) -> Result<Keys, InvalidKeySet> {
     let set: JwkSet<'_> = from_object(json)?;
     // Key by key: one that can't be used here, of another kind or from the future, does not hide the others.
-    let keys =
-        set.keys.iter().filter_map(|jwk| usable(from_object(jwk.get().as_bytes()).ok()?)).collect::<Keys>();
+    let public = set.keys.iter().filter(|jwk| !is_private(jwk));
+    let usable = public.filter_map(|jwk| usable(from_object(jwk.get().as_bytes()).ok()?));
+    let mut keys = Keys::new();
+    let mut ambiguous = HashSet::new();
+    for (key_id, key) in usable {
+        if keys.insert(key_id.clone(), key).is_some() {
+            ambiguous.insert(key_id);
+        }
+    }
+    // Of two keys with one `kid`, a token does not say which has signed it.
+    keys.retain(|key_id, _| !ambiguous.contains(key_id));
     if keys.is_empty() { Err(InvalidKeySet::NoKey) } else { Ok(keys) }
+}
+
+/// Whether a key of the set is more than a public one.
+fn is_private(jwk: &RawValue) -> bool {
+    let members = serde_json::from_str::<HashMap<Cow<'_, str>, IgnoredAny>>(jwk.get());
+    members.is_ok_and(|members| PRIVATE_MEMBERS.iter().any(|name| members.contains_key(*name)))
 }
 
 fn usable(jwk: Jwk) -> Option<(String, Arc<DecodingKey>)> {
     let signs = jwk.kty == "RSA"
         && jwk.public_key_use.is_none_or(|public_key_use| public_key_use == "sig")
-        && jwk.alg.is_none_or(|alg| alg == "RS256");
+        && jwk.alg.is_none_or(|alg| alg == "RS256")
+        && jwk.key_ops.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
     let (modulus, exponent) = (number(&jwk.n)?, number(&jwk.e)?);
     // Both are odd (RFC 8017, section 3.1). A key that can verify nothing does not count as known.
     let verifies = is_odd(&modulus)
         && is_odd(&exponent)
         && MODULUS_BITS.contains(&bits(&modulus))
-        && EXPONENT_BITS.contains(&bits(&exponent));
+        && EXPONENT_BITS.contains(&bits(&exponent))
+        && !is_roca(&modulus);
     (signs && verifies)
         .then(|| (jwk.kid, Arc::new(DecodingKey::from_rsa_raw_components(&modulus, &exponent))))
 }
@@ -219,6 +254,19 @@ fn number(parameter: &str) -> Option<Vec<u8>> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     bytes.drain(..zeros);
     Some(bytes)
+}
+
+/// Whether a modulus was made by the generator of CVE-2017-15361 (ROCA), whose keys can be factored. Its primes are powers
+/// of 65537 modulo many small primes, and so is their product. (Another modulus passes for one in 2^27 cases.)
+fn is_roca(modulus: &[u8]) -> bool {
+    ROCA_PRIMES.iter().all(|&prime| {
+        let residue = modulus.iter().fold(0, |residue, byte| (residue * 256 + u32::from(*byte)) % prime);
+        let mut power = 1;
+        (0..prime).any(|_| {
+            power = power * 65_537 % prime;
+            power == residue
+        })
+    })
 }
 
 fn is_odd(number: &[u8]) -> bool {

@@ -19,7 +19,7 @@ use crate::{
     dynamodb::{Item, Newest, Table, WriteError, from_item, sort_key},
     error::{Dependency, Error, Violation},
     idempotency::{IdempotencyKey, IdempotencyRow, RequestHash},
-    message_group::{InboxRow, Membership, uuid_of_pair},
+    message_group::{InboxRow, KnownMembers, Membership, uuid_of_pair},
     random::Random,
     sort_key::SortKey,
     timestamp::Timestamp,
@@ -45,13 +45,28 @@ pub struct NewMessage {
 pub enum Target {
     /// A group that exists.
     Group(Uuid),
-    /// A user: the group of the two, which is opened when there is none.
+    /// A user, named by handle: the group of the two, which is opened if there is none.
     User {
-        /// The handle, as the request named it.
+        /// The handle in the request.
         handle: Handle,
-        /// Whose it is.
+        /// The user with that handle.
         receiver: User,
     },
+    /// A user, named by uuid: the group of the two, which is opened if there is none.
+    UserUuid {
+        /// The user with that uuid.
+        receiver: User,
+    },
+}
+
+impl Target {
+    /// The user that the request names, by handle or by uuid.
+    fn receiver(&self) -> Option<&User> {
+        match self {
+            Self::Group(_) => None,
+            Self::User { receiver, .. } | Self::UserUuid { receiver } => Some(receiver),
+        }
+    }
 }
 
 /// The answer to a message that was stored (design, section 5).
@@ -61,6 +76,8 @@ pub struct Sent {
     pub message_group_uuid: Uuid,
     /// The message's uuid.
     pub uuid: Uuid,
+    /// The sender.
+    pub user_uuid: Uuid,
     /// The sender's name.
     pub display_name: String,
     /// The sender's handle.
@@ -98,7 +115,7 @@ const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
 /// The end of it all: with the token's key (3 s) and the users (7 s) before it still within the function's timeout.
 const TIME_LIMIT: Duration = Duration::from_secs(14);
 
-/// What a send begins with, read at the same time: who is in the group, and where its newest message stands.
+/// Membership of a group and its newest sort key, read at the same time.
 async fn look_up(
     table: &Table,
     group_uuid: Uuid,
@@ -115,19 +132,23 @@ pub async fn warm_up(table: &Table) {
 /// Stores a message, once, and answers with it. After [`Error::Unavailable`] it may be stored all the same, or be
 /// stored yet: a request with an idempotency key can be repeated to learn which, and stores it at most once.
 pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessage) -> Result<Stored, Error> {
-    create_if(ready(Ok(())), table, clock, random, new).await
+    create_if(ready(Ok(())), table, &KnownMembers::default(), clock, random, new).await
 }
 
 /// [`create`] of a message that has to be `admitted` as well: that is decided while the look-ups are made, and before
 /// anything is written. A refusal comes before what they find.
+///
+/// Nothing of a group is read before the sender is known to be a member: for `members` both look-ups run at once,
+/// otherwise the membership comes first. Senders that turn out to be members are added to `members`.
 pub async fn create_if(
     admitted: impl Future<Output = Result<(), Error>>,
     table: &Table,
+    members: &KnownMembers,
     clock: &Clock,
     random: &Random,
     new: NewMessage,
 ) -> Result<Stored, Error> {
-    timeout(TIME_LIMIT, create_in_tries(admitted, table, clock, random, new))
+    timeout(TIME_LIMIT, create_in_tries(admitted, table, members, clock, random, new))
         .await
         .unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::DynamoDb, elapsed)))
 }
@@ -135,26 +156,32 @@ pub async fn create_if(
 async fn create_in_tries(
     admitted: impl Future<Output = Result<(), Error>>,
     table: &Table,
+    members: &KnownMembers,
     clock: &Clock,
     random: &Random,
     new: NewMessage,
 ) -> Result<Stored, Error> {
     let group_uuid = match &new.target {
         Target::Group(group_uuid) => *group_uuid,
-        Target::User { receiver, .. } if receiver.uuid == new.sender.uuid => {
-            return Err(Violation::ReceiverIsSender.into());
+        Target::User { receiver, .. } | Target::UserUuid { receiver } => {
+            if receiver.uuid == new.sender.uuid {
+                return Err(Violation::ReceiverIsSender.into());
+            }
+            uuid_of_pair(new.sender.uuid, receiver.uuid)
         }
-        Target::User { receiver, .. } => uuid_of_pair(new.sender.uuid, receiver.uuid),
     };
     let last_try = Instant::now() + LAST_TRY_AFTER;
     let mut backoff = Backoff::new(random);
     // Boxed: this future would hold it twice.
-    let plan = || Box::pin(IntendedWrite::plan(table, clock, random, &new, group_uuid));
+    let plan = || Box::pin(IntendedWrite::plan(table, members, clock, random, &new, group_uuid));
     let ((), planned) = try_join!(biased; admitted, async { Ok(plan().await) })?;
     let mut write = planned?;
     loop {
         match write.carry_out(table, &mut backoff, last_try).await? {
-            Outcome::Stored(stored) => return Ok(stored),
+            Outcome::Stored(stored) => {
+                members.insert(new.sender.uuid, stored.sent.message_group_uuid);
+                return Ok(stored);
+            }
             // Somebody else opened the group in the meantime: start again as for an existing one.
             Outcome::GroupExists if Instant::now() < last_try => {
                 backoff.wait().await;
@@ -187,18 +214,30 @@ struct IntendedWrite<'a> {
 impl<'a> IntendedWrite<'a> {
     async fn plan(
         table: &Table,
+        members: &KnownMembers,
         clock: &Clock,
         random: &Random,
         new: &'a NewMessage,
         group_uuid: Uuid,
     ) -> Result<Self, Error> {
-        let (membership, newest) = look_up(table, group_uuid).await;
-        let (opens_with, created_sk) = match (membership?, &new.target) {
-            (Some(membership), _) if membership.has(new.sender.uuid) => (None, Some(membership.created_sk)),
-            (None, Target::User { receiver, .. }) => (Some(receiver), None),
-            (Some(_), _) | (None, Target::Group(_)) => return Err(Error::MessageGroupNotFound),
+        let receiver = new.target.receiver();
+        let opens_with = |membership: Option<Membership>| match (membership, receiver) {
+            (Some(membership), _) if membership.has(new.sender.uuid) => {
+                Ok((None, Some(membership.created_sk)))
+            }
+            (None, Some(receiver)) => Ok((Some(receiver), None)),
+            (Some(_), _) | (None, None) => Err(Error::MessageGroupNotFound),
         };
-        let newest = newest?.and_then(|sort_key| {
+        // The sender is in the pair that the group's uuid is computed from.
+        let is_member = receiver.is_some() || members.contains(new.sender.uuid, group_uuid);
+        let ((opens_with, created_sk), newest) = if is_member {
+            let (membership, newest) = look_up(table, group_uuid).await;
+            (opens_with(membership?)?, newest?)
+        } else {
+            let membership = opens_with(Membership::get(table, group_uuid).await?)?;
+            (membership, table.newest_sort_key(partition_key(group_uuid)).await?)
+        };
+        let newest = newest.and_then(|sort_key| {
             let parsed = sort_key.parse::<SortKey>();
             parsed
                 .inspect_err(|_| tracing::warn!(%group_uuid, "the newest message has a malformed sort key"))
@@ -337,6 +376,7 @@ impl<'a> IntendedWrite<'a> {
         let sent = Sent {
             message_group_uuid: self.group_uuid,
             uuid: row.message_uuid,
+            user_uuid: row.sender_uuid,
             display_name: row.sender_display_name.clone(),
             handle: row.sender_handle.clone(),
             message: self.text.clone(),
@@ -357,6 +397,8 @@ impl<'a> IntendedWrite<'a> {
         let sent = Sent {
             message_group_uuid: row.group_uuid,
             uuid: row.message_uuid,
+            // A key is its user's own.
+            user_uuid: self.message.sender_uuid,
             display_name: row.display_name,
             handle: row.handle,
             // The hashes are equal, so this is the text that was stored.
@@ -374,6 +416,9 @@ impl NewMessage {
                 RequestHash::new("group", &group_uuid.to_string(), self.text.as_str())
             }
             Target::User { handle, .. } => RequestHash::new("handle", handle.canonical(), self.text.as_str()),
+            Target::UserUuid { receiver } => {
+                RequestHash::new("user", &receiver.uuid.to_string(), self.text.as_str())
+            }
         }
     }
 }
@@ -546,6 +591,7 @@ mod tests {
         let expected = Sent {
             message_group_uuid: Uuid::from_u128(9),
             uuid: place(2).message_uuid,
+            user_uuid: Uuid::from_u128(1),
             display_name: "Old Name".to_owned(),
             handle: "old-handle".to_owned(),
             message: "hello".parse().unwrap(),
@@ -576,6 +622,12 @@ mod tests {
         assert_eq!(
             hash(Target::Group(group_uuid)),
             RequestHash::new("group", &group_uuid.to_string(), "hello")
+        );
+        // The same uuid as that of a group is another target.
+        let receiver = User { uuid: group_uuid, ..user(2) };
+        assert_eq!(
+            hash(Target::UserUuid { receiver }),
+            RequestHash::new("user", &group_uuid.to_string(), "hello")
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Where the database is, and how its connection is protected.
 
-use std::{borrow::Cow, fmt, io, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, io, net::IpAddr, str::FromStr, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,11 +18,11 @@ use super::{
 
 /// A database server out of a URL.
 ///
-/// `sslmode` and `sslrootcert` have libpq's names, and less between the extremes: whoever asks for TLS at all
-/// (`require`, `verify-ca`, `verify-full`) gets it with the server's certificate and name verified, and whoever
-/// does not (no `sslmode`, `disable`, `allow`, `prefer`) gets a connection that is not encrypted. The authorities
-/// are those of `sslrootcert`: a PEM file, the system's (`sslrootcert=system`, or none), or Amazon's for RDS, which
-/// are carried here (`sslrootcert=rds`).
+/// `sslmode` and `sslrootcert` have libpq's names and fewer meanings. With `require`, `verify-ca` or `verify-full` the
+/// connection is encrypted, and the server's certificate and name are verified. With `disable` it is not encrypted.
+/// Without `sslmode`, or with `allow` or `prefer`, it is not encrypted either, so these are accepted only for servers on
+/// this machine: loopback addresses, `localhost` and sockets. `sslrootcert` names the authorities: a PEM file, the
+/// system's (`system`, the default), or Amazon's for RDS (`rds`), which are part of this crate.
 #[derive(Clone)]
 pub struct DatabaseServer {
     config: Config,
@@ -39,6 +39,22 @@ pub enum InvalidDatabaseUrl {
     /// Not a PostgreSQL URL.
     #[error("not a PostgreSQL URL such as postgresql://user:password@host:5432/name")]
     Malformed,
+    /// A parameter that this client does not have, by its name.
+    #[error("it has the parameter {0}, which is not supported; leave it out")]
+    UnknownParameter(String),
+    /// A parameter with a value that it can't have, by its name.
+    #[error("the parameter {0} has a value that it can't have")]
+    ParameterValue(String),
+    /// A parameter that decides how the connection is protected is given more than once.
+    #[error("{0} is given more than once; leave one")]
+    GivenTwice(&'static str),
+    /// The server is another machine, and nothing says whether the connection is encrypted.
+    #[error(
+        "the server is another machine and sslmode is {}; write sslmode=verify-full for a verified, encrypted \
+         connection, or sslmode=disable to send everything unencrypted",
+        .0.as_ref().map_or_else(|| "not given".to_owned(), |mode| format!("{mode}, which does not encrypt here"))
+    )]
+    Unprotected(Option<String>),
     /// An `sslmode` that libpq does not know either.
     #[error("sslmode is not one of disable, allow, prefer, require, verify-ca, verify-full")]
     SslMode,
@@ -100,22 +116,33 @@ impl DatabaseServer {
     }
 
     fn parse(url: &str, iam: Option<RdsIam>) -> Result<Self, InvalidDatabaseUrl> {
+        // Secrets often end with a newline.
+        let url = url.trim();
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(InvalidDatabaseUrl::Malformed);
         }
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots) = (None, None);
-        // Two parameters that tokio-postgres leaves to its TLS connector; it refuses the second altogether.
+        // tokio-postgres leaves these two to its TLS connector, and rejects `sslrootcert`.
         let mut others = Vec::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            match parameter.split_once('=') {
-                Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => roots = Some(value),
-                _ => others.push(parameter),
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let (name, earlier) = match name {
+                "sslmode" => ("sslmode", mode.replace(value)),
+                "sslrootcert" => ("sslrootcert", roots.replace(value)),
+                _ => {
+                    others.push(parameter);
+                    continue;
+                }
+            };
+            if earlier.is_some() {
+                return Err(InvalidDatabaseUrl::GivenTwice(name));
             }
         }
-        let mut config: Config =
-            format!("{address}?{}", others.join("&")).parse().map_err(|_| InvalidDatabaseUrl::Malformed)?;
+        let address = format!("{address}?");
+        let mut config = format!("{address}{}", others.join("&"))
+            .parse::<Config>()
+            .map_err(|_| why_malformed(&address, &others))?;
         let encrypted = match mode {
             None | Some("disable" | "allow" | "prefer") => false,
             Some("require" | "verify-ca" | "verify-full") => true,
@@ -124,6 +151,9 @@ impl DatabaseServer {
         if iam.is_some() {
             check_for_iam(&config, encrypted)?;
             roots = roots.or(Some(authorities::RDS));
+        }
+        if !encrypted && mode != Some("disable") && !is_on_this_machine(&config) {
+            return Err(InvalidDatabaseUrl::Unprotected(mode.map(str::to_owned)));
         }
         let tls = if encrypted {
             let roots = authorities::trusted(roots, config.get_hosts())?;
@@ -187,6 +217,12 @@ impl DatabaseServer {
         self.iam.is_some()
     }
 
+    /// Whether the server is on this machine: every host is a loopback address, `localhost` or a socket.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        is_on_this_machine(&self.config)
+    }
+
     /// The database's name: as in the URL, or else the user's.
     #[must_use]
     pub fn database_name(&self) -> &str {
@@ -205,6 +241,28 @@ impl DatabaseServer {
         &mut self.config
     }
 }
+
+/// The parameters that tokio-postgres takes in a URL.
+const KNOWN_PARAMETERS: [&str; 18] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "sslnegotiation",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
 
 type Open = dyn Fn() -> Box<dyn Stream> + Send + Sync;
 
@@ -237,6 +295,42 @@ fn check_for_iam(config: &Config, encrypted: bool) -> Result<(), InvalidDatabase
     } else {
         Ok(())
     }
+}
+
+/// The first parameter without which the URL could be read, or the whole URL. The value is not shown: it may be a
+/// password.
+fn why_malformed(address: &str, parameters: &[&str]) -> InvalidDatabaseUrl {
+    if address.parse::<Config>().is_err() {
+        return InvalidDatabaseUrl::Malformed;
+    }
+    let unknown =
+        parameters.iter().find(|parameter| format!("{address}{parameter}").parse::<Config>().is_err());
+    unknown.map_or(InvalidDatabaseUrl::Malformed, |parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        // A password with a raw `?` in it would be shown in parts.
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            InvalidDatabaseUrl::Malformed
+        } else if KNOWN_PARAMETERS.contains(&name) {
+            InvalidDatabaseUrl::ParameterValue(name.to_owned())
+        } else {
+            InvalidDatabaseUrl::UnknownParameter(name.to_owned())
+        }
+    })
+}
+
+/// Whether nothing that is sent to the server leaves this machine.
+fn is_on_this_machine(config: &Config) -> bool {
+    let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
+    let hosts = config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => {
+            name.eq_ignore_ascii_case("localhost")
+                || name.parse::<IpAddr>().is_ok_and(|address| is_loopback(&address))
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    });
+    hosts && config.get_hostaddrs().iter().all(is_loopback)
 }
 
 fn client_config(roots: RootCertStore) -> ClientConfig {
@@ -297,15 +391,58 @@ mod tests {
     #[test]
     fn tls_is_used_where_the_url_asks_for_it() {
         for (query, tls) in [
-            ("", false),
-            ("?", false),
-            ("?application_name=x", false),
             ("?sslmode=disable", false),
-            ("?sslmode=prefer", false),
+            ("?application_name=x&sslmode=disable", false),
             ("?sslmode=require", true),
+            ("?sslmode=verify-ca", true),
             ("?connect_timeout=3&sslmode=verify-full&sslrootcert=system", true),
+            ("?sslmode=verify-full\n", true),
         ] {
             assert_eq!(check(&format!("postgresql://me@db.test/users{query}")), Ok(tls), "{query}");
+        }
+    }
+
+    #[test]
+    fn another_machine_is_reached_unencrypted_only_where_the_url_says_so() {
+        for address in [
+            "db.test/users",
+            "10.0.0.7/users",
+            "[2001:db8::7]/users",
+            "localhost.db.test/users",
+            "localhost,db.test/users",
+            "127.0.0.1,10.0.0.7/users",
+            "/users?host=db.test",
+            "localhost/users?hostaddr=10.0.0.7",
+            "localhost/users?host=db.test",
+        ] {
+            let url = format!("postgresql://me:secret@{address}");
+            let and = if url.contains('?') { '&' } else { '?' };
+            let error = check(&url).unwrap_err();
+            assert!(error.contains("sslmode is not given; write sslmode=verify-full"), "{address}: {error}");
+            for mode in ["allow", "prefer"] {
+                let error = check(&format!("{url}{and}sslmode={mode}")).unwrap_err();
+                assert!(error.contains(&format!("sslmode is {mode}, which does not encrypt")), "{error}");
+            }
+            assert_eq!(check(&format!("{url}{and}sslmode=disable")), Ok(false), "{address}");
+            assert_eq!(check(&format!("{url}{and}sslmode=verify-full")), Ok(true), "{address}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_reached_without_a_word_about_tls() {
+        for address in [
+            "localhost/users",
+            "LOCALHOST:5433/users",
+            "127.0.0.1/users?",
+            "127.8.9.1/users",
+            "[::1]/users",
+            "[::ffff:127.0.0.1]/users",
+            "%2Frun%2Fpostgresql/users",
+            "/users?host=/run/postgresql",
+            "localhost/users?hostaddr=127.0.0.1&application_name=x",
+            "localhost/users?sslmode=prefer",
+        ] {
+            assert_eq!(check(&format!("postgresql://me@{address}")), Ok(false), "{address}");
         }
     }
 
@@ -315,7 +452,26 @@ mod tests {
             ("mysql://me:secret@db.test/users", "not a PostgreSQL URL"),
             ("host=db.test password=secret", "not a PostgreSQL URL"),
             ("postgresql://me:secret@db.test:port/users", "not a PostgreSQL URL"),
-            ("postgresql://me:secret@db.test/users?nonsense=1", "not a PostgreSQL URL"),
+            ("postgresql://me:secret?x@db.test/users?sslmode=disable", "not a PostgreSQL URL"),
+            (
+                "postgresql://me:secret@db.test/users?sslmode=disable&pgbouncer=secret",
+                "it has the parameter pgbouncer, which is not supported",
+            ),
+            ("postgresql://me:secret@db.test/users?schema", "it has the parameter schema, which is not"),
+            ("postgresql://me:secret@db.test/users?port=secret", "the parameter port has a value"),
+            (
+                "postgresql://me@db.test/u?sslmode=verify-full&sslmode=disable",
+                "sslmode is given more than once",
+            ),
+            (
+                "postgresql://me@db.test/u?sslmode=disable&sslmode=verify-full",
+                "sslmode is given more than once",
+            ),
+            (
+                "postgresql://me@db.test/u?sslmode=verify-full&sslrootcert=rds&sslrootcert=system",
+                "sslrootcert is given more than once",
+            ),
+            ("postgresql://me@db.test/u?sslmode", "sslmode is not one of"),
             ("postgresql://me:secret@db.test/users?sslmode=off", "sslmode is not one of"),
             (
                 "postgresql://me:secret@db.test/users?sslmode=verify-full&sslrootcert=/nowhere",
@@ -334,7 +490,7 @@ mod tests {
 
     #[test]
     fn the_password_is_not_debug_printed() {
-        let server: DatabaseServer = "postgresql://me:secret@db.test/users".parse().unwrap();
+        let server: DatabaseServer = "postgresql://me:secret@db.test/users?sslmode=disable".parse().unwrap();
         assert_eq!(format!("{server:?}"), "DatabaseServer { tls: false, iam: false, .. }");
     }
 }

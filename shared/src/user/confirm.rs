@@ -39,7 +39,8 @@ impl Users {
     pub async fn confirm(&self, confirmed: &ConfirmedUser) -> Result<Confirmation, Error> {
         let subject = confirmed.subject.as_str();
         // What could be nobody's handle is not asked for either: PostgreSQL would refuse a NUL.
-        let wanted = confirmed.preferred_username.as_deref().filter(|text| text.parse::<Handle>().is_ok());
+        let is_handle = |text: &&str| text.parse::<Handle>().is_ok_and(|handle| handle.is_assignable());
+        let wanted = confirmed.preferred_username.as_deref().filter(is_handle);
         let wanted = wanted.map(|text| text.strip_prefix('@').unwrap_or(text));
         if let Some(email) = confirmed.email.as_deref().filter(|_| confirmed.email_verified) {
             let statement = include_str!("../../../sql/users/take_over.sql");
@@ -85,12 +86,76 @@ fn substitute_handle(subject: &str) -> String {
     format!("user-{}", digits.to_ascii_lowercase())
 }
 
-/// The name to show: `name`, cut to 64 Unicode scalar values, or the handle where there is none.
+/// The name to show: `name` without what is not [`visible`], cut to 64 Unicode scalar values, or the handle if nothing is
+/// left.
 fn display_name(name: Option<&str>, handle: &str) -> String {
-    // PostgreSQL has no NUL in texts.
-    let name = name.unwrap_or_default().replace('\0', "");
+    let name = visible(name.unwrap_or_default());
     let name = name.trim().chars().take(64).collect::<String>();
-    if name.is_empty() { handle.to_owned() } else { name }
+    let name = name.trim_end();
+    if name.is_empty() { handle.to_owned() } else { name.to_owned() }
+}
+
+/// `text` on one line, without control characters (PostgreSQL stores no NUL), without those that turn the direction of
+/// other text, and without invisible ones. Joiners and variation selectors stay where they have a meaning: behind the
+/// letter or emoji that they join or vary.
+fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    let mut before = ' ';
+    for char in text.chars() {
+        let kept = match char {
+            '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
+            // ASCII letters have no use for these, so there they would only make two names that look the same.
+            '\u{200c}' | '\u{200d}'
+                if before == '\u{fe0f}' || (is_letter_or_emoji(before) && !before.is_ascii()) =>
+            {
+                char
+            }
+            '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
+                if matches!(before, '0'..='9' | '#' | '*')
+                    || (is_letter_or_emoji(before) && !before.is_ascii()) =>
+            {
+                char
+            }
+            // The flags of parts of countries: a black flag and tags.
+            '\u{e0020}'..='\u{e007f}' if matches!(before, '\u{1f3f4}' | '\u{e0020}'..='\u{e007e}') => char,
+            char if char.is_control() || is_invisible(char) => continue,
+            char => char,
+        };
+        visible.push(kept);
+        before = kept;
+    }
+    visible
+}
+
+fn is_letter_or_emoji(char: char) -> bool {
+    !char.is_whitespace() && !is_invisible(char)
+}
+
+/// Whether nothing is drawn for a character alone, other than a space: Unicode's `Default_Ignorable_Code_Point` with the
+/// characters for direction, and two more that are blank in every font.
+fn is_invisible(char: char) -> bool {
+    matches!(
+        char,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d159}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -111,5 +176,57 @@ mod tests {
         assert_eq!(display_name(None, "sunyoung"), "sunyoung");
         assert_eq!(display_name(Some(&"é".repeat(70)), "sunyoung"), "é".repeat(64));
         assert_eq!(display_name(Some("\0a\0"), "sunyoung"), "a");
+        assert_eq!(display_name(Some(&format!("{} b", "a".repeat(63))), "sunyoung"), "a".repeat(63));
+    }
+
+    #[test]
+    fn a_display_name_turns_and_hides_nothing() {
+        for (name, expected) in [
+            ("Bank support \u{202e}.tey", "Bank support .tey"),
+            ("\u{2066}a\u{2069}\u{200e}\u{200f}\u{61c}", "a"),
+            ("a\u{1b}[31m\u{9b}31m\u{7f}", "a[31m31m"),
+            ("Sunyoung\r\nLee\u{2028}x", "Sunyoung  Lee x"),
+            ("an\u{200b}d\u{ad}re\u{2060}w\u{feff}", "andrew"),
+            ("an\u{200d}dr\u{200c}ew", "andrew"),
+            ("an\u{fe0f}\u{200d}drew", "andrew"),
+            ("x\u{e0041}\u{e0042}", "x"),
+        ] {
+            assert_eq!(display_name(Some(name), "handle"), expected, "{name:?}");
+        }
+        for nothing in [
+            "\u{200b}",
+            "\u{200d}\u{200c}",
+            "\u{fe0f}",
+            " \u{202e}\u{3164} \u{2800}",
+            "\u{e0041}",
+            "\u{115f}\u{1160}\u{ffa0}",
+            "\n\u{9b}",
+        ] {
+            assert_eq!(display_name(Some(nothing), "handle"), "handle", "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_display_name_of_any_script_stays_as_it_is() {
+        for name in [
+            "Łukasz O’Brien-Nguyễn 3rd",
+            "e\u{301}",
+            "שרה לוי",
+            "محمد علی",
+            // Persian with a zero-width non-joiner, Sinhala with a joiner, Malayalam with one at the end.
+            "علی\u{200c}رضا",
+            "ශ්\u{200d}රී",
+            "അവന്\u{200d}",
+            "👩\u{200d}👩\u{200d}👧",
+            "❤\u{fe0f}\u{200d}🔥",
+            "1\u{fe0f}\u{20e3}",
+            "🏳\u{fe0f}\u{200d}🌈 🇩🇪",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            // A variant of an ideograph in a Japanese name.
+            "葛\u{e0100}城",
+            "ᠮᠣᠩᠭᠣᠯ\u{180b}",
+        ] {
+            assert_eq!(display_name(Some(name), "handle"), name);
+        }
     }
 }

@@ -35,6 +35,14 @@ pub(super) async fn messages(stage: &Stage) -> Result<()> {
         ),
         (json!({"message": " \u{3000}\n", "handle": scarlett.handle}).to_string(), 422, &["message_blank"]),
         (json!({"message": "", "handle": "nobody-at-all"}).to_string(), 422, &["message_blank"]),
+        (
+            json!({"message": " ".repeat(1025), "handle": scarlett.handle}).to_string(),
+            422,
+            &["message_blank", "message_exceed_max_chars"],
+        ),
+        (json!({"message": "x", "user_uuid": " "}).to_string(), 422, &["user_uuid_invalid"]),
+        (json!({"message": "x", "user_uuid": group_uuid}).to_string(), 422, &["user_reciever_not_found"]),
+        (json!({"message": "x", "user_uuid": sunyoung.uuid}).to_string(), 422, &["user_reciever_is_sender"]),
         (json!({"message": "x", "message_group_uuid": ""}).to_string(), 422, &["message_group_uuid_blank"]),
         (
             json!({"message": "x", "message_group_uuid": "x"}).to_string(),

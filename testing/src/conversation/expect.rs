@@ -78,6 +78,7 @@ pub(super) fn message(
     time(what, value)?;
     let mut expected = json!({
         "uuid": uuid,
+        "user_uuid": sender.uuid,
         "display_name": sender.display_name,
         "handle": sender.handle,
         "message": text,

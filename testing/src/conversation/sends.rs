@@ -25,6 +25,18 @@ pub(super) async fn to_a_handle(stage: &Stage) -> Result<()> {
     equal("its time", &newest["created_at"], &sent["created_at"])
 }
 
+pub(super) async fn to_a_uuid(stage: &Stage) -> Result<()> {
+    let [sunyoung, scarlett, _, bayko, ..] = &stage.people;
+    let group_uuid = stage.group(sunyoung, bayko).await?;
+    for uuid in [bayko.uuid.clone(), bayko.uuid.to_uppercase()] {
+        // The uuid counts, whatever handle stands beside it.
+        let body = json!({"user_uuid": uuid, "handle": scarlett.handle, "message": "To a uuid"});
+        let sent = ok("a message to a uuid", &stage.post(sunyoung, &body).await?)?;
+        message("the answer to a message to a uuid", &sent, sunyoung, "To a uuid", Some(&group_uuid))?;
+    }
+    Ok(())
+}
+
 pub(super) async fn to_the_group(stage: &Stage) -> Result<()> {
     let [sunyoung, _, _, bayko, ..] = &stage.people;
     let group_uuid = stage.group(sunyoung, bayko).await?;

@@ -171,6 +171,7 @@ impl Stage {
     ) -> Result<()> {
         let expected = json!({
             "uuid": group_uuid,
+            "user_uuid": other.uuid,
             "display_name": other.display_name,
             "handle": other.handle,
             "message": text,

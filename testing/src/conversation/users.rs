@@ -1,10 +1,10 @@
-//! `GET /api/users/@{handle}/short`
+//! `GET /api/users/@{handle}/short` and `GET /api/me`
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    Stage,
+    Person, Stage,
     expect::{equal, ok, refused},
 };
 
@@ -23,15 +23,22 @@ pub(super) async fn found(stage: &Stage) -> Result<()> {
             // It is public: no token.
             let path = format!("/api/users/{written}/short");
             let shown = ok(&path, &stage.request("GET", &path, &[], "").await?)?;
-            let expected = json!({
-                "uuid": person.uuid,
-                "handle": person.handle,
-                "display_name": person.display_name,
-            });
-            equal(&path, &shown, &expected)?;
+            equal(&path, &shown, &user(person))?;
         }
     }
     Ok(())
+}
+
+pub(super) async fn me(stage: &Stage) -> Result<()> {
+    for person in &stage.people {
+        let shown = ok("/api/me", &stage.get(person, "/api/me").await?)?;
+        equal("/api/me", &shown, &user(person))?;
+    }
+    Ok(())
+}
+
+fn user(person: &Person) -> Value {
+    json!({"uuid": person.uuid, "handle": person.handle, "display_name": person.display_name})
 }
 
 pub(super) async fn not_found(stage: &Stage) -> Result<()> {

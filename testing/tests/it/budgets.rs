@@ -114,22 +114,48 @@ async fn listing_20_groups_costs_two_reads_in_one_round_trip() {
 }
 
 #[tokio::test]
-async fn listing_20_messages_costs_three_reads_in_one_round_trip() {
+async fn listing_20_messages_costs_two_reads_and_the_first_time_in_an_environment_one_more() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
+    // Alice and her names are cached by a request for another group.
+    let other = world.user("other").await;
+    let sent = world.send(&alice, &other, "hello").await;
+    world.get(&alice, &format!("/api/messages/{}", sent["message_group_uuid"].as_str().unwrap())).await.ok();
     for number in 0..21 {
-        world.send(&bob, &alice, &format!("{number:02}{}", "x".repeat(124))).await;
+        world.send(&alice, &bob, &format!("{number:02}{}", "x".repeat(120))).await;
     }
-    for row in rows_of(&world, "MSG#") {
+    for row in rows_of(&world, &format!("MSG#{group_uuid}")) {
         assert!((375..=385).contains(&size(&row)), "{} bytes", size(&row));
     }
     let path = format!("/api/messages/{group_uuid}");
-    world.get(&alice, &path).await.ok();
+    for (round_trips, reads) in [(2, 3.0), (1, 2.0)] {
+        let (answer, cost) = cost(&world, world.get(&alice, &path)).await;
+        assert_eq!(answer.ok().as_array().unwrap().len(), 20);
+        assert!(answer.next_page().is_some());
+        assert_eq!(cost, Cost { reads, writes: 0.0, index_writes: 0.0, round_trips });
+    }
+}
 
-    let (answer, cost) = cost(&world, world.get(&alice, &path)).await;
-    assert_eq!(answer.ok().as_array().unwrap().len(), 20);
-    assert!(answer.next_page().is_some());
-    assert_eq!(cost, Cost { reads: 3.0, writes: 0.0, index_writes: 0.0, round_trips: 1 });
+#[tokio::test]
+async fn a_stranger_costs_one_read_whether_there_is_such_a_group_or_not() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, &"x".repeat(1024)).await;
+    let mallory = world.user("mallory").await;
+    for uuid in [group_uuid, Uuid::max(), group_uuid] {
+        // The first time, list-messages does not know mallory.
+        world.get(&mallory, &format!("/api/messages/{uuid}")).await;
+        let (answer, list) =
+            cost(&world, world.get(&mallory, &format!("/api/messages/{uuid}?limit=100"))).await;
+        assert_eq!(answer.brief(), (404, "[\"message_group_not_found\"]"));
+        let body = json!({"message_group_uuid": uuid, "message": "let me in"});
+        world.post(&mallory, &body).await;
+        let (answer, send) = cost(&world, post(&world, &mallory, &body, Some("key"))).await;
+        assert_eq!(answer.brief(), (404, "[\"message_group_not_found\"]"));
+        for cost in [list, send] {
+            assert_eq!(cost, Cost { reads: 1.0, writes: 0.0, index_writes: 0.0, round_trips: 1 }, "{uuid}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -155,19 +181,46 @@ async fn a_message_to_a_group_costs_two_reads_and_one_write_and_with_a_key_four(
         answer.ok();
         assert_eq!(cost, Cost { reads: 2.0, writes, index_writes: 0.0, round_trips: 2 }, "{key:?}");
     }
+    // An environment that does not know the member reads the membership first.
+    let (answer, of_first) = cost_after_sql(&world, world.post(&bob, &body)).await;
+    answer.ok();
+    assert_eq!(of_first, Cost { reads: 2.0, writes: 1.0, index_writes: 0.0, round_trips: 3 });
+    let (answer, of_second) = cost(&world, world.post(&bob, &body)).await;
+    answer.ok();
+    assert_eq!(of_second, Cost { reads: 2.0, writes: 1.0, index_writes: 0.0, round_trips: 2 });
 }
 
 #[tokio::test]
-async fn a_message_to_a_handle_costs_the_same_when_the_group_exists() {
+async fn who_opened_a_group_is_known_to_be_in_it() {
     let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    let body = json!({"message_group_uuid": group_uuid, "message": "again"});
+    let (answer, cost) = cost(&world, world.post(&alice, &body)).await;
+    answer.ok();
+    assert_eq!(cost, Cost { reads: 2.0, writes: 1.0, index_writes: 0.0, round_trips: 2 });
+}
+
+#[tokio::test]
+async fn a_message_to_a_handle_or_a_uuid_costs_the_same_when_the_group_exists() {
+    let mut world = World::new().await;
     let (alice, bob, _) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
-    let body = json!({"handle": bob.user.handle, "message": "again"});
+    let to_handle = json!({"handle": bob.user.handle, "message": "again"});
+    let to_uuid = json!({"user_uuid": bob.user.uuid, "message": "again"});
 
-    for (key, writes) in [(None, 1.0), (Some("key"), 4.0)] {
-        let (answer, cost) = cost_after_sql(&world, post(&world, &alice, &body, key)).await;
-        answer.ok();
-        assert_eq!(cost, Cost { reads: 2.0, writes, index_writes: 0.0, round_trips: 2 }, "{key:?}");
+    for (number, body) in [to_handle, to_uuid].iter().enumerate() {
+        // Also where the sender's membership is not known.
+        world.redeploy(|_| ());
+        for (key, writes) in [(None, 1.0), (Some(format!("key-{number}")), 4.0)] {
+            let (answer, cost) = cost_after_sql(&world, post(&world, &alice, body, key.as_deref())).await;
+            answer.ok();
+            assert_eq!(
+                cost,
+                Cost { reads: 2.0, writes, index_writes: 0.0, round_trips: 2 },
+                "{body} {key:?}"
+            );
+        }
     }
 }
 

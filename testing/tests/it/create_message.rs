@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::json;
 use testing::World;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 #[tokio::test]
 async fn a_message_to_a_handle_opens_one_group_for_both() {
@@ -21,6 +23,7 @@ async fn a_message_to_a_handle_opens_one_group_for_both() {
             groups,
             json!([{
                 "uuid": group_uuid,
+                "user_uuid": other.user.uuid,
                 "display_name": other.user.display_name,
                 "handle": other.user.handle,
                 "message": "hello yourself",
@@ -31,6 +34,28 @@ async fn a_message_to_a_handle_opens_one_group_for_both() {
 }
 
 #[tokio::test]
+async fn a_message_to_a_uuid_goes_to_that_user_whoever_has_the_handle_now() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    let to_bob = json!({"user_uuid": bob.user.uuid, "message": "hello"});
+    // It opens their group as a handle does.
+    assert_eq!(world.post(&alice, &to_bob).await.ok()["message_group_uuid"], json!(group_uuid));
+    let rename = "UPDATE users SET handle = $2 WHERE uuid = $1";
+    let carol = world.user("carol").await;
+    for (user, handle) in [(&bob, &*format!("{}-2", bob.user.handle)), (&carol, &*bob.user.handle)] {
+        let parameters = [(&user.user.uuid as _, Type::UUID), (&handle as _, Type::TEXT)];
+        world.postgres().query(rename, &parameters).await.unwrap();
+    }
+    let sent = world.post(&alice, &to_bob).await.ok();
+    assert_eq!(
+        (&sent["message_group_uuid"], &sent["user_uuid"]),
+        (&json!(group_uuid), &json!(alice.user.uuid))
+    );
+    let to_handle = json!({"handle": bob.user.handle, "message": "hello"});
+    assert_ne!(world.post(&alice, &to_handle).await.ok()["message_group_uuid"], json!(group_uuid));
+}
+
+#[tokio::test]
 async fn the_answer_names_the_group_the_message_and_its_sender() {
     let world = World::new().await;
     let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
@@ -38,14 +63,14 @@ async fn the_answer_names_the_group_the_message_and_its_sender() {
     insta::assert_debug_snapshot!(to_handle, @r#"
     200
     content-type: application/json
-    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7fcd-9d7b-39a820e2f465","display_name":"Sunyoung Lee","handle":"sunyoung","message":"hello","created_at":"2026-11-22T09:30:00.000000Z"}
+    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7fcd-9d7b-39a820e2f465","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"hello","created_at":"2026-11-22T09:30:00.000000Z"}
     "#);
     let group_uuid = to_handle.ok()["message_group_uuid"].clone();
     let body = json!({"message_group_uuid": group_uuid, "message": "hello yourself"});
     insta::assert_debug_snapshot!(world.post(&scarlett, &body).await, @r#"
     200
     content-type: application/json
-    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7f45-8980-185dc406ec81","display_name":"Scarlett Ho","handle":"scarlett","message":"hello yourself","created_at":"2026-11-22T09:30:00.000001Z"}
+    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7f45-8980-185dc406ec81","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"hello yourself","created_at":"2026-11-22T09:30:00.000001Z"}
     "#);
 }
 
@@ -72,6 +97,11 @@ async fn a_repeated_request_may_spell_its_target_in_another_way() {
     for (key, spellings) in [
         ("k1", ["scarlett", "@Scarlett"].map(|handle| json!({"handle": handle, "message": "x"}))),
         (
+            "k3",
+            [scarlett.user.uuid.to_string(), scarlett.user.uuid.to_string().to_uppercase()]
+                .map(|uuid| json!({"user_uuid": uuid, "message": "x"})),
+        ),
+        (
             "k2",
             [group.to_owned(), group.to_uppercase()]
                 .map(|group| json!({"message_group_uuid": group, "message": "x"})),
@@ -87,7 +117,8 @@ async fn a_repeated_request_may_spell_its_target_in_another_way() {
 #[tokio::test]
 async fn each_code_of_422_has_its_cases() {
     let world = World::new().await;
-    let sunyoung = world.demo_users(["sunyoung", "scarlett"])[0].clone();
+    let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
+    let scarlett = scarlett.user.uuid;
     let group = world.post(&sunyoung, &json!({"handle": "scarlett", "message": "hello"})).await.ok();
     let group = group["message_group_uuid"].as_str().unwrap();
     let key = [("idempotency-key", "k1")];
@@ -105,6 +136,10 @@ async fn each_code_of_422_has_its_cases() {
             json!({"message_group_uuid": group.replace('-', ""), "message": "x"}),
             "message_group_uuid_invalid",
         ),
+        (&[], json!({"user_uuid": "", "message": "x"}), "user_uuid_invalid"),
+        (&[], json!({"user_uuid": "x", "handle": "scarlett", "message": "x"}), "user_uuid_invalid"),
+        (&[], json!({"user_uuid": scarlett.simple().to_string(), "message": "x"}), "user_uuid_invalid"),
+        (&[], json!({"user_uuid": format!(" {scarlett}"), "message": "x"}), "user_uuid_invalid"),
         (&[], json!({"message": "x"}), "user_reciever_handle_blank"),
         (
             &[],
@@ -113,6 +148,13 @@ async fn each_code_of_422_has_its_cases() {
         ),
         (&[], json!({"handle": "", "message": "x"}), "user_reciever_handle_blank"),
         (&[], json!({"handle": "\t ", "message": "x"}), "user_reciever_handle_blank"),
+        // A group's uuid is nobody's.
+        (&[], json!({"user_uuid": group, "message": "x"}), "user_reciever_not_found"),
+        (
+            &[],
+            json!({"user_uuid": Uuid::nil(), "handle": "scarlett", "message": "x"}),
+            "user_reciever_not_found",
+        ),
         (&[], json!({"handle": "nobody", "message": "x"}), "user_reciever_not_found"),
         (&[], json!({"handle": "@", "message": "x"}), "user_reciever_not_found"),
         (&[], json!({"handle": "@@scarlett", "message": "x"}), "user_reciever_not_found"),
@@ -122,6 +164,7 @@ async fn each_code_of_422_has_its_cases() {
         (&[], json!({"handle": "x".repeat(31), "message": "x"}), "user_reciever_not_found"),
         (&[], json!({"handle": "sunyoung", "message": "x"}), "user_reciever_is_sender"),
         (&[], json!({"handle": "@SunYoung", "message": "x"}), "user_reciever_is_sender"),
+        (&[], json!({"user_uuid": sunyoung.user.uuid, "message": "x"}), "user_reciever_is_sender"),
         (&[], json!({"handle": "scarlett"}), "message_blank"),
         (&[], json!({"handle": "scarlett", "message": null}), "message_blank"),
         (&[], json!({"handle": "scarlett", "message": ""}), "message_blank"),
@@ -133,6 +176,7 @@ async fn each_code_of_422_has_its_cases() {
         ),
         (&key, json!({"message_group_uuid": group, "message": "two"}), "idempotency_key_reused"),
         (&key, json!({"handle": "scarlett", "message": "one"}), "idempotency_key_reused"),
+        (&key, json!({"user_uuid": scarlett, "message": "one"}), "idempotency_key_reused"),
     ] {
         let answer = world.post_with(&sunyoung, headers, body.to_string()).await;
         assert_eq!(answer.brief(), (422, &*format!("[\"{code}\"]")), "{body}");
@@ -190,8 +234,11 @@ async fn what_is_not_an_object_with_fields_of_the_right_types_is_400() {
         json!({"handle": "scarlett", "message": ["x"]}).to_string(),
         json!({"handle": ["scarlett"], "message": "x"}).to_string(),
         json!({"message_group_uuid": 1, "message": "x"}).to_string(),
-        // Both targets are looked at, though only the group is used.
+        json!({"user_uuid": 1, "message": "x"}).to_string(),
+        // All targets are looked at, though only one is used.
         json!({"message_group_uuid": group, "handle": 1, "message": "x"}).to_string(),
+        json!({"message_group_uuid": group, "user_uuid": [], "message": "x"}).to_string(),
+        json!({"user_uuid": scarlett.user.uuid, "handle": 1, "message": "x"}).to_string(),
         json!({"message_group_uuid": false, "handle": "scarlett", "message": "x"}).to_string(),
     ] {
         let answer = world.post_with(&sunyoung, &[], body.clone()).await;
@@ -219,8 +266,16 @@ async fn nulls_unknown_fields_and_the_content_type_are_ignored() {
         json!({"message_group_uuid": group, "handle": "sunyoung", "message": "x"}),
         json!({"message_group_uuid": group.as_str().unwrap().to_uppercase(), "message": "x"}),
         json!({"handle": "@SCARLETT", "message": "x"}),
+        json!({"user_uuid": scarlett.user.uuid, "message": "x"}),
+        json!({"user_uuid": scarlett.user.uuid.to_string().to_uppercase(), "handle": null, "message": "x"}),
+        // The group comes before the user's uuid, and that before the handle.
+        json!({"message_group_uuid": group, "user_uuid": "nobody", "message": "x"}),
+        json!({"message_group_uuid": group, "user_uuid": andrew.user.uuid, "message": "x"}),
+        json!({"user_uuid": scarlett.user.uuid, "handle": "andrew", "message": "x"}),
+        json!({"user_uuid": scarlett.user.uuid, "handle": "", "message": "x"}),
+        json!({"user_uuid": null, "handle": "scarlett", "message": "x"}),
         // The sender is whom the token speaks for.
-        json!({"handle": "scarlett", "message": "x", "user_uuid": andrew.user.uuid, "sender": {"handle": "andrew"},
+        json!({"handle": "scarlett", "message": "x", "sender_uuid": andrew.user.uuid, "sender": {"handle": "andrew"},
             "created_at": "2020-01-01T00:00:00.000000Z", "uuid": andrew.user.uuid}),
     ] {
         for content_type in [None, Some("application/json"), Some("text/plain"), Some("image/png"), Some("")]

@@ -98,7 +98,6 @@ async fn a_key_that_is_not_for_rs256_is_not_used_and_hides_no_other() {
         ("of 1024 bits after as many zeros", key("odd", &[[0; 128], [0xc7; 128]].concat())),
         ("of no bits", key("odd", &[])),
         ("of another kind", good_but("kty", Some(json!("EC")))),
-        ("symmetric", json!({"kty": "oct", "kid": "odd", "k": "c2VjcmV0", "alg": "HS256"})),
         ("on a curve", json!({"kty": "EC", "kid": "odd", "crv": "P-256", "x": "AA", "y": "AA"})),
         ("of no kind", good_but("kty", None)),
         ("for RS512", good_but("alg", Some(json!("RS512")))),
@@ -131,6 +130,12 @@ async fn a_key_that_is_not_for_rs256_is_not_used_and_hides_no_other() {
         ("for signatures in capitals", good_but("use", Some(json!("SIG")))),
         ("of a kind in lower case", good_but("kty", Some(json!("rsa")))),
         ("for RS256 in lower case", good_but("alg", Some(json!("rs256")))),
+        ("for wrapping keys", good_but("key_ops", Some(json!(["encrypt", "wrapKey"])))),
+        ("for signing", good_but("key_ops", Some(json!(["sign"])))),
+        ("for nothing", good_but("key_ops", Some(json!([])))),
+        ("with an operation that is no list", good_but("key_ops", Some(json!("verify")))),
+        ("with an operation in capitals", good_but("key_ops", Some(json!(["VERIFY"])))),
+        ("of a generator whose keys can be factored", roca()),
         ("null", json!(null)),
         ("a string", json!("odd")),
         ("an array", json!([])),
@@ -151,7 +156,10 @@ async fn a_key_needs_no_use_and_no_algorithm() {
         ("no use", good_but("use", None)),
         ("null for a use", good_but("use", Some(json!(null)))),
         ("no algorithm", good_but("alg", None)),
-        ("more than is asked for", good_but("key_ops", Some(json!(["verify"])))),
+        ("to verify with", good_but("key_ops", Some(json!(["verify"])))),
+        ("to verify with and more", good_but("key_ops", Some(json!(["encrypt", "verify"])))),
+        ("null for its operations", good_but("key_ops", Some(json!(null)))),
+        ("more than is asked for", good_but("x5t", Some(json!("AA")))),
         ("4096 bits", key("odd", &[0xc7; 512])),
         ("8192 bits", key("odd", &[0xc7; 1024])),
         ("2048 bits after a zero", key("odd", &[&[0][..], &[0xc7; 256]].concat())),
@@ -162,6 +170,66 @@ async fn a_key_needs_no_use_and_no_algorithm() {
         assert_eq!(outcome(&keys, "odd").await, "known", "{case}");
         assert_eq!(outcome(&keys, "ODD").await, "unknown", "{case}");
     }
+}
+
+/// A key of the generator of CVE-2017-15361, by Project Wycheproof (`json_web_key_test.json`, test 7).
+fn roca() -> Value {
+    let mut roca = good("odd");
+    roca["n"] = json!(ROCA_MODULUS);
+    roca
+}
+
+const ROCA_MODULUS: &str = concat!(
+    "AanFpofbj7KjD4Lf-N2hVMKR7yewSyXhhbirIMTGpfYEhZ_lnt5UoK98DnKIgArXGTu3MaW_HhFw16HGaTDUHqPrId",
+    "7fe4r11CqRw09yBFuW79V8sYIwHdzCaWflUI6auImYbVfoN9_nD5n8N8SY9DwXw7mwZM9wREPXoDPgOoIWl6q_MPsp",
+    "7n0zs3Z5ZaiQWOOzl1S9OhwAfSiiOwz6efnXEaxuTEtPd7BjSx7NaFka8Dx9U7YqXy2RFj1O9PjyaDGuRh7YXsX3iM",
+    "USP_wSyHQg_c_qHRtKUsNSGCT7OZg0hzm2KphtjnayKJvC64vAbROBR4Ubg6Bxg9IQVZ-QYyE",
+);
+
+/// Every member that makes more of a key than its public half.
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+#[test]
+fn a_configured_key_set_with_a_private_key_stops_the_function_and_says_so() {
+    for name in PRIVATE_MEMBERS {
+        let mut odd = json!({"kty": "EC", "kid": "odd", "crv": "P-256", "x": "AA", "y": "AA"});
+        odd[name] = json!("c2VjcmV0");
+        for keys in [vec![good_but(name, Some(json!("c2VjcmV0")))], vec![good("good"), odd]] {
+            let error = KeySet::inline(&key_set(&keys)).unwrap_err().to_string();
+            assert!(error.starts_with("it holds a private key"), "{name}: {error}");
+            assert!(!error.contains("c2VjcmV0"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_private_key_at_the_url_is_left_out() {
+    for name in PRIVATE_MEMBERS {
+        let server = Server::with(&[good_but(name, Some(json!("c2VjcmV0"))), good("good")]).await;
+        let keys = KeySet::from_url(server.url());
+        assert_eq!(outcome(&keys, "good").await, "known", "{name}");
+        assert_eq!(outcome(&keys, "odd").await, "unknown", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_keys_with_one_id_neither_is_used() {
+    let other = || key("twice", &[0xc5; 256]);
+    for keys in [
+        [good("twice"), good("good"), other()],
+        [other(), good("twice"), good("good")],
+        [good("twice"), good("twice"), good("good")],
+    ] {
+        let keys = KeySet::inline(&key_set(&keys)).unwrap();
+        assert_eq!(outcome(&keys, "twice").await, "unknown");
+        assert_eq!(outcome(&keys, "good").await, "known");
+    }
+    assert!(KeySet::inline(&key_set(&[good("twice"), other()])).is_err());
+    // One that is for something else can't have signed.
+    let mut for_encryption = other();
+    for_encryption["use"] = json!("enc");
+    let keys = KeySet::inline(&key_set(&[good("twice"), for_encryption])).unwrap();
+    assert_eq!(outcome(&keys, "twice").await, "known");
 }
 
 #[test]

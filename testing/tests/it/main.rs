@@ -26,6 +26,7 @@ mod relay;
 mod retries;
 mod sample_events;
 mod send_limit;
+mod show_me;
 mod show_user;
 mod simultaneous;
 mod statuses;

@@ -18,6 +18,7 @@ const LIST_GROUPS: (&str, &str) = ("/api/message_groups", "get");
 const LIST_MESSAGES: (&str, &str) = ("/api/messages/{message_group_uuid}", "get");
 const CREATE: (&str, &str) = ("/api/messages", "post");
 const SHOW_USER: (&str, &str) = ("/api/users/{handle}/short", "get");
+const SHOW_ME: (&str, &str) = ("/api/me", "get");
 
 /// The description of the API.
 struct Description(Value);
@@ -108,6 +109,7 @@ fn requests(
     let mine = Some(&*me.token);
     let mut requests = Vec::new();
     for token in [None, Some(&*ghost.token), mine] {
+        requests.push((SHOW_ME, get("/api/me", token)));
         requests.push((LIST_GROUPS, get("/api/message_groups?limit=1", token)));
         requests.push((LIST_MESSAGES, get(&format!("/api/messages/{group}?limit=1"), token)));
         let body = json!({"message_group_uuid": group, "message": "hello"}).to_string();
@@ -126,6 +128,8 @@ fn requests(
         json!({"handle": other, "message": "hello"}),
         json!({"handle": "no.such.user", "message": "hello"}),
         json!({"handle": me.user.handle, "message": "hello"}),
+        json!({"user_uuid": me.user.uuid, "message": "hello"}),
+        json!({"user_uuid": "x", "message": " ".repeat(1025)}),
         json!({"message_group_uuid": " ", "message": "x".repeat(1025)}),
         json!({"message_group_uuid": "x", "message": " "}),
         json!({"message_group_uuid": "0195b5a0-0000-7000-8000-0000000000ff", "message": "hello"}),
@@ -184,9 +188,10 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
     for postgres in [broken_postgres::unreachable(), broken_postgres::refusing()] {
         world.redeploy(|parts| parts.postgres = postgres);
         hold(SHOW_USER, &world.request(get("/api/users/@lore/short", None)).await);
+        hold(SHOW_ME, &world.request(get("/api/me", Some(&alice.token))).await);
     }
 
-    let described: BTreeSet<_> = [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER]
+    let described: BTreeSet<_> = [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME]
         .into_iter()
         .flat_map(|operation| {
             let responses =
@@ -207,7 +212,7 @@ async fn what_the_gateway_answers_itself_is_described_for_every_operation() {
     let world = World::new().await;
     let description = Description::read();
     let unknown = world.get_anonymously("/api/nothing").await;
-    for operation in [LIST_MESSAGES, CREATE, SHOW_USER] {
+    for operation in [LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME] {
         description.hold(operation, &unknown);
     }
     for (status, message) in
@@ -216,7 +221,7 @@ async fn what_the_gateway_answers_itself_is_described_for_every_operation() {
         let body = json!({"message": message}).to_string();
         let status = http::StatusCode::from_u16(status).unwrap();
         let answer = Answer { status, headers: unknown.headers.clone(), body };
-        for operation in [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER] {
+        for operation in [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME] {
             description.hold(operation, &answer);
         }
     }

@@ -5,6 +5,7 @@ use http::{Method, Request};
 use local::deployment::Parts;
 use serde_json::json;
 use testing::{Answer, Failure, Fate, World, broken_postgres};
+use uuid::Uuid;
 
 /// Too large, and not JSON.
 fn oversized() -> String {
@@ -75,12 +76,20 @@ async fn broken_rules_come_together_in_the_tables_order_and_before_any_look_up()
             ["message_group_uuid_invalid", "message_exceed_max_chars", "idempotency_key_invalid"],
         ),
         (
+            json!({"message": long, "user_uuid": "x", "handle": ""}),
+            ["user_uuid_invalid", "message_exceed_max_chars", "idempotency_key_invalid"],
+        ),
+        (
             json!({"handle": " ", "message": long}),
             ["user_reciever_handle_blank", "message_exceed_max_chars", "idempotency_key_invalid"],
         ),
     ] {
         assert_refused(&world.post_with(&ghost, &key, body.to_string()).await, 422, &codes);
     }
+    // A text can break both of its rules.
+    let white_space = json!({"user_uuid": "x", "message": " ".repeat(1025)}).to_string();
+    let codes = ["user_uuid_invalid", "message_blank", "message_exceed_max_chars", "idempotency_key_invalid"];
+    assert_refused(&world.post_with(&ghost, &key, white_space).await, 422, &codes);
     // One alone stops a request as well, whatever else it needs.
     for (headers, body, code) in [
         (&[][..], json!({"handle": "nobody", "message": ""}), "message_blank"),
@@ -121,11 +130,13 @@ async fn an_unprovisioned_caller_comes_before_what_else_is_looked_up() {
         json!({"handle": "@@", "message": "x"}),
         json!({"handle": "ghost", "message": "x"}),
         json!({"handle": "scarlett", "message": "x"}),
+        json!({"user_uuid": "0195b5a0-0000-7000-8000-000000000002", "message": "x"}),
+        json!({"user_uuid": "0195b5a0-0000-7000-8000-0000000000ff", "message": "x"}),
         json!({"message_group_uuid": "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "message": "x"}),
     ] {
         assert_refused(&world.post(&ghost, &body).await, 403, &["user_not_provisioned"]);
     }
-    for path in ["/api/message_groups", "/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5"] {
+    for path in ["/api/me", "/api/message_groups", "/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5"] {
         assert_refused(&world.get(&ghost, path).await, 403, &["user_not_provisioned"]);
     }
     assert!(world.emulator.take_calls().is_empty());
@@ -142,6 +153,12 @@ async fn an_unknown_receiver_and_oneself_are_refused_without_a_call_of_dynamodb(
         ("sunyoung", "user_reciever_is_sender"),
     ] {
         let answer = world.post(&sunyoung, &json!({"handle": handle, "message": "x"})).await;
+        assert_refused(&answer, 422, &[code]);
+    }
+    for (uuid, code) in
+        [(Uuid::nil(), "user_reciever_not_found"), (sunyoung.user.uuid, "user_reciever_is_sender")]
+    {
+        let answer = world.post(&sunyoung, &json!({"user_uuid": uuid, "message": "x"})).await;
         assert_refused(&answer, 422, &[code]);
     }
     assert!(world.emulator.take_calls().is_empty());

@@ -370,6 +370,7 @@ fn each_function_may_do_this_and_nothing_else() {
     list-message-groups: Query of GRP;
     list-messages: GetItem of MEM; Query of MSG;
     post-confirmation:
+    show-me:
     show-user:
     stream-handler: GetItem of MEM; Query of GRP; PutItem of GRP; DeleteItem of GRP; Query of the index;
     ");

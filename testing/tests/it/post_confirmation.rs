@@ -162,6 +162,10 @@ async fn a_row_is_taken_over_only_by_its_verified_email() {
         ("nothing said of verification", Some("own@"), Some("own@"), None, false),
         ("another address", Some("own@"), Some("other@"), Some("true"), false),
         ("no address", Some("own@"), None, Some("true"), false),
+        // Folded in other collations: a dotted capital I, and a Kelvin sign.
+        ("an i of another alphabet", Some("mi@"), Some("m\u{130}@"), Some("true"), false),
+        ("a k of another alphabet", Some("mk@"), Some("m\u{212a}@"), Some("true"), false),
+        ("not ASCII", Some("m\u{f6}@"), Some("m\u{f6}@"), Some("true"), false),
         ("a row without an address", None, Some("own@"), Some("true"), false),
         ("neither has one", None, None, Some("true"), false),
     ] {
@@ -213,6 +217,21 @@ async fn a_cognito_user_id_is_never_overwritten() {
 }
 
 #[tokio::test]
+async fn the_row_of_a_deleted_person_is_nobodys() {
+    let world = World::new().await;
+    let (subject, handle) = (subject(), unique("deleted"));
+    let email = format!("{handle}@example.com");
+    let deleted = seed(&world, &handle, Some(&email)).await;
+    let statement = "UPDATE public.users SET cognito_user_id = 'deleted:' || uuid WHERE uuid = $1";
+    world.postgres().query(statement, &[(&deleted, Type::UUID)]).await.unwrap();
+    let attributes = [("preferred_username", &*handle), ("email", &*email), ("email_verified", "true")];
+    deliver(&world, &event(&subject, &attributes)).await;
+    let row = rows(&world, "uuid", &deleted, Type::UUID).await.remove(0);
+    assert_eq!(row.subject, Some(format!("deleted:{deleted}")));
+    assert_eq!(row_of(&world, &subject).await.handle, substitute(&subject));
+}
+
+#[tokio::test]
 async fn a_user_who_has_a_row_takes_over_no_other() {
     let world = World::new().await;
     let (subject, handle, other) = (subject(), unique("first"), unique("second"));
@@ -254,6 +273,9 @@ async fn a_handle_that_is_missing_malformed_or_taken_is_replaced() {
         ("an address", Some("a@example.com")),
         ("two at signs", Some("@@sunyoung")),
         ("NUL", Some("sun\0young")),
+        ("a dot", Some(".")),
+        ("two dots", Some("..")),
+        ("two dots behind an at sign", Some("@..")),
         ("a quote", Some("x'; DROP TABLE users; --")),
         ("taken", Some(&taken)),
         ("taken in another case", Some(&upper)),
@@ -285,6 +307,8 @@ async fn a_name_that_does_not_fit_is_made_to() {
         (Some(&*long), Some(&long[..128])),
         (Some(" \u{3000} "), None),
         (Some("a\0b"), Some("ab")),
+        (Some("\u{202e}a\u{200b}"), Some("a")),
+        (Some("\u{200b}\u{2066}"), None),
         (None, None),
     ] {
         let (subject, handle) = (subject(), unique("name"));

@@ -8,6 +8,7 @@ use cruddur::{
     user::Users,
 };
 use futures_util::future::join_all;
+use testing::broken_postgres;
 use tokio::{
     sync::{Mutex, MutexGuard},
     time::{self, Instant},
@@ -59,12 +60,17 @@ impl Database {
 type Columns = &'static [(&'static str, Type)];
 
 /// What each statement takes and gives. A file that is not here fails the test.
-const STATEMENTS: [(&str, &[Type], Columns); 18] = [
+const STATEMENTS: [(&str, &[Type], Columns); 19] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
     (
         "cognito_user_ids",
         &[Type::UUID, Type::INT8],
-        &[("uuid", Type::UUID), ("handle", Type::TEXT), ("cognito_user_id", Type::TEXT)],
+        &[
+            ("uuid", Type::UUID),
+            ("handle", Type::TEXT),
+            ("cognito_user_id", Type::TEXT),
+            ("email", Type::TEXT),
+        ],
     ),
     ("count", &[], &[("users", Type::INT8)]),
     ("create", &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
@@ -77,6 +83,11 @@ const STATEMENTS: [(&str, &[Type], Columns); 18] = [
     (
         "create_message_users",
         &[Type::TEXT, Type::TEXT],
+        &[("kind", Type::TEXT), ("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
+    ),
+    (
+        "create_message_users_by_uuid",
+        &[Type::TEXT, Type::UUID],
         &[("kind", Type::TEXT), ("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
     ),
     ("end_sessions", &[], &[("pg_terminate_backend", Type::BOOL)]),
@@ -100,7 +111,11 @@ const STATEMENTS: [(&str, &[Type], Columns); 18] = [
             ("state_since", Type::TIMESTAMPTZ),
         ],
     ),
-    ("set_cognito_user_id", &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
+    (
+        "set_cognito_user_id",
+        &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT],
+        &[("uuid", Type::UUID)],
+    ),
     ("short", &[Type::TEXT], &USER),
     ("take_over", &[Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
     (
@@ -283,6 +298,52 @@ async fn a_query_that_a_server_on_its_way_down_refuses_is_made_again() {
     relay.answer(ADMIN_SHUTDOWN);
     assert_eq!(number(&postgres).await.unwrap(), 42);
     assert_eq!(relay.accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_session_that_can_only_read_is_left_for_a_new_one() {
+    let database = Database::turn().await;
+    let relay = database.relay().await;
+    let postgres = database.through(&relay, true);
+    postgres.query("SET default_transaction_read_only = on", &[]).await.unwrap();
+    postgres.query("CREATE TABLE public.written (number int)", &[]).await.unwrap();
+    assert_eq!(relay.accepted(), 2);
+    postgres.query("DROP TABLE public.written", &[]).await.unwrap();
+    assert_eq!(relay.accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_may_take_the_query_later_is_unavailable() {
+    for (state, message, passing) in [
+        ("08P01", "server login has been failing, try again later (server_login_retry)", true),
+        ("08006", "connection failure", true),
+        ("25006", "cannot execute UPDATE in a read-only transaction", true),
+        ("28P01", "password authentication failed for user \"cruddur\"", true),
+        ("28000", "no pg_hba.conf entry for host", true),
+        ("53300", "no more connections allowed (max_client_conn)", true),
+        ("57P01", "terminating connection due to administrator command", true),
+        ("57P03", "the database system is starting up", true),
+        ("XX000", "MaxClientsInSessionMode: max clients reached", true),
+        ("3D000", "database \"cruddur\" does not exist", false),
+        ("42501", "permission denied for database \"cruddur\"", false),
+        ("0A000", "unsupported frontend protocol", false),
+    ] {
+        let result = number(&broken_postgres::refusing_with(state, message)).await;
+        assert_eq!(is_unavailable(&result), passing, "{state}: {result:?}");
+        assert_eq!(matches!(result, Err(Error::Internal(_))), !passing, "{state}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_was_canceled_is_unavailable_and_the_connection_is_kept() {
+    let database = Database::turn().await;
+    let relay = database.relay().await;
+    let postgres = database.through(&relay, true);
+    let canceled =
+        "DO $$ BEGIN RAISE 'canceling statement due to statement timeout' USING ERRCODE = '57014'; END $$";
+    assert!(is_unavailable(&postgres.query(canceled, &[]).await));
+    assert_eq!(number(&postgres).await.unwrap(), 42);
+    assert_eq!(relay.accepted(), 1);
 }
 
 #[tokio::test]

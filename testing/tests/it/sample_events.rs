@@ -110,6 +110,7 @@ fn the_table_has_every_function() {
             "list-message-groups",
             "list-messages",
             "post-confirmation",
+            "show-me",
             "show-user",
             "stream-handler"
         ]
@@ -158,6 +159,93 @@ async fn create_message_answers_as_the_table_says() {
 async fn show_user_answers_as_the_table_says() {
     let world = world().await;
     hold_against_table(&world.functions.show_user).await;
+}
+
+#[tokio::test]
+async fn show_me_answers_as_the_table_says() {
+    let world = world().await;
+    hold_against_table(&world.functions.show_me).await;
+}
+
+/// Sets the field at a path of names.
+fn set(event: &mut Value, path: &[&str], value: Value) {
+    let field = path.iter().fold(event, |field, name| &mut field[*name]);
+    *field = value;
+}
+
+/// What API Gateway is not known to send, and once stopped the functions before any code of theirs.
+#[tokio::test]
+async fn an_odd_event_is_answered_as_if_nothing_were_odd() {
+    let world = world().await;
+    let functions = &world.functions;
+    let claims = ["requestContext", "authorizer", "jwt", "claims"];
+    for (function, case) in [
+        (&functions.list_message_groups, "first-page"),
+        (&functions.list_messages, "first-page"),
+        (&functions.list_messages, "no-token"),
+        (&functions.create_message, "to-group"),
+        (&functions.show_user, "found"),
+    ] {
+        let good: Value = serde_json::from_str(&event(function.name(), case)).unwrap();
+        let expected = if case == "no-token" { 401 } else { 200 };
+        for (path, value) in [
+            (&["headers", "host"][..], json!("a b")),
+            (&["headers", "host"], json!("x|y")),
+            (&["headers", "host"], json!("one.example,two.example")),
+            (&["headers", "host"], json!("xn--a")),
+            (&["headers", "host"], json!(":99999999")),
+            (&["headers", "host"], json!("")),
+            (&["headers", "x-forwarded-proto"], json!("a b")),
+            (&["headers", "x-forwarded-proto"], json!("https,http")),
+            (&["headers", "bad name"], json!("x")),
+            (&["headers", "x-control"], json!("a\u{1}b")),
+            (&["headers", "x-number"], json!(1)),
+            (&["cookies"], json!("a=b")),
+            (&["rawQueryString"], json!("a b\"<>\u{7f}")),
+            (&["rawQueryString"], json!("x".repeat(65_536))),
+            (&["rawQueryString"], json!("a=%zz&%ff=\u{0}")),
+            (&["rawPath"], json!("/api/\u{0} \"<>?#")),
+            (&["rawPath"], json!(":99999999")),
+            (&["rawPath"], json!("x".repeat(65_536))),
+            (&["rawPath"], json!(null)),
+            (&["requestContext"], json!(null)),
+            (&["requestContext", "http", "method"], json!("NO METHOD")),
+            (&["requestContext", "domainName"], json!("a b")),
+            (&["requestContext", "time"], json!(1.5)),
+            (&["requestContext", "authorizer"], json!("x")),
+            (&claims, json!({"exp": 1_795_339_800, "groups": ["a"], "nothing": null, "o": {"p": true}})),
+            (&["stageVariables"], json!([1])),
+        ] {
+            let mut event = good.clone();
+            set(&mut event, path, value);
+            let answer = function.invoke(event.to_string()).await.unwrap();
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(
+                answer["statusCode"],
+                json!(expected),
+                "{} {case}, {path:?}: {answer}",
+                function.name()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_the_base64_it_claims_to_be_is_invalid() {
+    let world = world().await;
+    let create_message = &world.functions.create_message;
+    for (body, flag) in [
+        (json!("not base64!"), json!(true)),
+        (json!("e30"), json!(true)),
+        (json!({"message": "x"}), json!(false)),
+        (json!(null), json!(true)),
+    ] {
+        let mut event = serde_json::from_str::<Value>(&event("create-message", "to-group")).unwrap();
+        (event["body"], event["isBase64Encoded"]) = (body, flag);
+        let answer = create_message.invoke(event.to_string()).await.unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(400), &json!("[\"body_invalid\"]")));
+    }
 }
 
 /// Where the inbox rows of each group stand, and what they show.

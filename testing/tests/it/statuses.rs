@@ -37,6 +37,14 @@ async fn ask(world: &World, authorization: Option<&str>) -> Vec<Answer> {
     answers
 }
 
+/// The answer to `GET /api/me`, which needs PostgreSQL and no table.
+async fn ask_for_me(world: &World, authorization: Option<&str>) -> Answer {
+    let request = Request::builder().uri("/api/me");
+    let request =
+        authorization.iter().fold(request, |request, value| request.header("authorization", *value));
+    world.request(request.body(Body::empty()).unwrap()).await
+}
+
 /// The answers to [`requests`] of `user`.
 async fn ask_as(world: &World, user: &TestUser) -> Vec<Answer> {
     ask(world, Some(&format!("Bearer {}", user.token))).await
@@ -69,6 +77,7 @@ async fn without_a_good_token_every_route_but_show_user_answers_401() {
     let mut answers = Vec::new();
     for authorization in [None, Some(""), Some("Bearer"), Some("Bearer x.y.z"), Some(bare), Some(&*cut)] {
         answers.extend(ask(&world, authorization).await);
+        answers.push(ask_for_me(&world, authorization).await);
     }
     insta::assert_debug_snapshot!(same(answers), @r#"
     401
@@ -85,7 +94,9 @@ async fn without_a_row_in_users_every_route_but_show_user_answers_403() {
     let (world, _) = conversation().await;
     let rows = world.rows();
     let _ = world.emulator.take_calls();
-    let answers = ask_as(&world, &world.unprovisioned_user()).await;
+    let ghost = world.unprovisioned_user();
+    let mut answers = ask_as(&world, &ghost).await;
+    answers.push(world.get(&ghost, "/api/me").await);
     insta::assert_debug_snapshot!(same(answers), @r#"
     403
     content-type: application/json
@@ -136,6 +147,7 @@ async fn without_postgresql_every_route_answers_503() {
     let rows = world.rows();
     world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
     let mut answers = ask_as(&world, &sunyoung).await;
+    answers.push(world.get(&sunyoung, "/api/me").await);
     answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
     insta::assert_debug_snapshot!(same(answers), @r#"
     503
@@ -164,15 +176,31 @@ async fn when_dynamodb_refuses_every_route_that_needs_it_answers_500_and_no_more
 }
 
 #[tokio::test]
-async fn when_postgresql_refuses_every_route_answers_500_and_no_more() {
+async fn when_there_is_no_database_every_route_answers_500_and_no_more() {
     let (mut world, sunyoung) = conversation().await;
     world.deploy(Parts { postgres: broken_postgres::refusing(), ..world.parts.clone() });
     let mut answers = ask_as(&world, &sunyoung).await;
+    answers.push(world.get(&sunyoung, "/api/me").await);
     answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
     insta::assert_debug_snapshot!(same(answers), @r#"
     500
     content-type: application/json
     ["internal_error"]
+    "#);
+}
+
+#[tokio::test]
+async fn when_a_pooler_does_not_reach_postgresql_every_route_answers_503() {
+    let (mut world, sunyoung) = conversation().await;
+    let postgres = broken_postgres::refusing_with("08P01", "server login has been failing, try again later");
+    world.deploy(Parts { postgres, ..world.parts.clone() });
+    let mut answers = ask_as(&world, &sunyoung).await;
+    answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
+    insta::assert_debug_snapshot!(same(answers), @r#"
+    503
+    content-type: application/json
+    retry-after: 1
+    ["unavailable"]
     "#);
 }
 

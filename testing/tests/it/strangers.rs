@@ -42,6 +42,39 @@ async fn a_stranger_reads_404_byte_for_byte_as_for_an_unknown_group() {
 }
 
 #[tokio::test]
+async fn two_thousand_requests_of_a_stranger_cost_the_same_for_a_foreign_group_and_an_unknown_one() {
+    let world = World::new().await;
+    let (alice, bob, group, mallory) = conversation(&world).await;
+    for number in 0..100 {
+        let body = json!({"message_group_uuid": group, "message": "x".repeat(1 + number * 10)});
+        world.post([&alice, &bob][number % 2], &body).await.ok();
+    }
+    let _ = world.emulator.take_calls();
+    let mut costs = [vec![], vec![]];
+    for number in 0..1_000 {
+        for (group, costs) in [group, unknown_group()].into_iter().zip(&mut costs) {
+            let answer = match number % 4 {
+                0 => {
+                    world.post(&mallory, &json!({"message_group_uuid": group, "message": "let me in"})).await
+                }
+                limit => {
+                    world
+                        .get(&mallory, &format!("/api/messages/{group}?limit={}", [1, 20, 100][limit - 1]))
+                        .await
+                }
+            };
+            assert_eq!(answer.brief(), (404, "[\"message_group_not_found\"]"));
+            costs.extend(
+                world.emulator.take_calls().iter().map(|call| (call.operation.clone(), call.units())),
+            );
+        }
+    }
+    let [foreign, unknown] = costs;
+    assert_eq!(foreign, vec![("GetItem".to_owned(), (1.0, 0.0)); 1_000]);
+    assert_eq!(unknown, foreign);
+}
+
+#[tokio::test]
 async fn nothing_in_a_group_changes_what_a_stranger_reads() {
     let world = World::new().await;
     let (_, _, group, mallory) = conversation(&world).await;

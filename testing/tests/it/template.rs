@@ -43,6 +43,7 @@ async fn the_template_has_the_functions_with_their_timeouts() {
         &functions.list_messages,
         &functions.create_message,
         &functions.show_user,
+        &functions.show_me,
         &functions.stream_handler,
         &functions.post_confirmation,
     ]

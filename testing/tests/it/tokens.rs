@@ -7,6 +7,7 @@ mod claims;
 mod headers;
 mod signatures;
 mod transport;
+mod wycheproof;
 
 use std::{collections::BTreeSet, sync::LazyLock};
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cruddur::{
     auth::Subject,
     error::{Dependency, Error},
-    user::{Handle, MessageUsers, User, Users},
+    user::{Handle, MessageUsers, ShowsUser, User, Users},
 };
 use http::StatusCode;
 use serde_json::json;
@@ -72,14 +72,194 @@ async fn pass(duration: Duration) {
 }
 
 #[tokio::test]
-async fn the_uuid_of_a_subject_is_asked_for_once() {
-    let stand = Stand::new("uuid-once").await;
+async fn the_uuid_of_a_subject_is_used_for_ten_minutes() {
+    let stand = Stand::new("uuid-ten-minutes").await;
+    assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
+    stand.delete().await;
+    pass(Duration::from_secs(590)).await;
+    assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
+    assert_eq!(stand.relay.accepted(), 1);
+    pass(Duration::from_secs(10)).await;
+    for expected in 2..=3 {
+        let result = stand.users.uuid_of(&stand.subject).await;
+        assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
+        assert_eq!(stand.relay.accepted(), expected);
+    }
+}
+
+#[tokio::test]
+async fn who_lost_an_account_loses_it_after_ten_minutes_and_its_new_owner_has_it_at_once() {
+    let stand = Stand::new("uuid-overwritten").await;
+    assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
+    let new_owner = Subject::new("subject-of-the-new-owner").unwrap();
+    let client = stand.database.client().await;
+    let statement = "UPDATE public.users SET cognito_user_id = $2 WHERE uuid = $1";
+    assert_eq!(client.execute(statement, &[&stand.user.uuid, &new_owner.as_str()]).await.unwrap(), 1);
+    drop(client);
+    assert_eq!(stand.users.uuid_of(&new_owner).await.unwrap(), stand.user.uuid);
+    pass(Duration::from_mins(10)).await;
+    let result = stand.users.uuid_of(&stand.subject).await;
+    assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
+}
+
+#[tokio::test]
+async fn an_older_uuid_serves_only_while_the_database_is_down() {
+    let stand = Stand::new("uuid-stale").await;
     assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
     stand.delete().await;
     stand.relay.go_down();
     pass(Duration::from_hours(24)).await;
     assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
+    stand.relay.come_back();
+    let result = stand.users.uuid_of(&stand.subject).await;
+    assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
+    stand.relay.go_down();
+    let result = stand.users.uuid_of(&stand.subject).await;
+    assert!(matches!(result, Err(Error::Unavailable { .. })), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_look_up_that_finds_no_row_drops_the_uuid() {
+    let stand = Stand::new("uuid-dropped").await;
+    let handle: Handle = "nobody-at-all".parse().unwrap();
+    let subject = &stand.subject;
+    stand.users.uuid_of(subject).await.unwrap();
+    stand.delete().await;
+    assert_eq!(stand.users.uuid_of(subject).await.unwrap(), stand.user.uuid);
+    let result = stand.users.sender_and_receiver(subject, &handle).await;
+    assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
+    let result = stand.users.uuid_of(subject).await;
+    assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
+}
+
+/// A row of a list, with the names that it was written with.
+#[derive(Clone, Debug, PartialEq)]
+struct Row(User);
+
+impl ShowsUser for Row {
+    fn user_uuid(&self) -> Uuid {
+        self.0.uuid
+    }
+
+    fn set_names(&mut self, user: &User) {
+        self.0 = user.clone();
+    }
+}
+
+impl Stand {
+    /// A row of the stand's user.
+    fn row(&self) -> Row {
+        Row(self.named("Name in the Row"))
+    }
+
+    /// The names of rows come to be `expected`. (The embedded database may be slower than a list waits for.)
+    async fn come_to_show(&self, rows: &[Row], expected: &[Row]) {
+        let shown = time::timeout(Duration::from_secs(30), async {
+            loop {
+                let mut shown = rows.to_vec();
+                self.users.refresh_names(&mut shown).await;
+                if shown == expected {
+                    return;
+                }
+                time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        shown.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_list_shows_the_names_of_now_and_asks_once_a_minute_for_all_of_them() {
+    let stand = Stand::new("names-now").await;
+    let gone = Row(User { uuid: Uuid::new_v4(), handle: "gone".to_owned(), display_name: "Gone".to_owned() });
+    let rows = [stand.row(), gone.clone(), stand.row()];
+    let with = |name: &str| [Row(stand.named(name)), gone.clone(), Row(stand.named(name))];
+    stand.come_to_show(&rows, &with("Original Name")).await;
     assert_eq!(stand.relay.accepted(), 1);
+    stand.rename("Another Name").await;
+    pass(Duration::from_secs(50)).await;
+    stand.come_to_show(&rows, &with("Original Name")).await;
+    assert_eq!(stand.relay.accepted(), 1, "a user without a row is remembered, too");
+    pass(Duration::from_secs(10)).await;
+    stand.come_to_show(&rows, &with("Another Name")).await;
+    assert_eq!(stand.relay.accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_list_without_rows_asks_for_no_names() {
+    let stand = Stand::new("names-of-nobody").await;
+    stand.users.refresh_names::<Row>(&mut []).await;
+    assert_eq!(stand.relay.accepted(), 0);
+}
+
+#[tokio::test]
+async fn a_list_waits_300_ms_for_names_and_then_asks_for_none_for_ten_seconds() {
+    let stand = Stand::new("names-silent").await;
+    stand.relay.fall_silent();
+    let mut rows = [stand.row()];
+    time::pause();
+    let start = time::Instant::now();
+    stand.users.refresh_names(&mut rows).await;
+    let first = start.elapsed();
+    stand.users.refresh_names(&mut rows).await;
+    time::advance(Duration::from_secs(9)).await;
+    stand.users.refresh_names(&mut rows).await;
+    let all = start.elapsed() - Duration::from_secs(9);
+    time::resume();
+    assert_eq!(rows, [stand.row()]);
+    assert!((300..310).contains(&first.as_millis()), "{first:?}");
+    assert_eq!(all, first, "within ten seconds nothing is waited for");
+    stand.relay.come_back();
+    pass(Duration::from_secs(2)).await;
+    stand.come_to_show(&rows, &[Row(stand.user.clone())]).await;
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_read_leave_a_list_as_it_is() {
+    let stand = Stand::new("names-down").await;
+    stand.relay.go_down();
+    let mut rows = [stand.row()];
+    stand.users.refresh_names(&mut rows).await;
+    let asked = stand.relay.accepted();
+    stand.users.refresh_names(&mut rows).await;
+    assert_eq!((rows.clone(), stand.relay.accepted()), ([stand.row()], asked));
+    stand.relay.come_back();
+    pass(Duration::from_secs(10)).await;
+    stand.come_to_show(&rows, &[Row(stand.user.clone())]).await;
+}
+
+#[tokio::test]
+async fn both_lists_show_the_names_of_now_and_those_of_the_rows_for_users_who_are_gone() {
+    let mut world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&bob, &alice, "hello").await;
+    let paths = [format!("/api/messages/{group_uuid}"), "/api/message_groups".to_owned()];
+    let bobs = |handle: &str, name: &str| (json!(bob.user.uuid), json!(handle), json!(name));
+    let change = async |statement: &str| {
+        let changed = world.postgres().query(statement, &[(&bob.user.uuid, Type::UUID)]).await.unwrap();
+        assert_eq!(changed.len(), 1);
+    };
+    change("UPDATE users SET handle = handle || '-2', display_name = 'Robert' WHERE uuid = $1 RETURNING 1")
+        .await;
+    let renamed = bobs(&format!("{}-2", bob.user.handle), "Robert");
+    for path in &paths {
+        testing::conversation::eventually(|| async {
+            let list = world.get(&alice, path).await.ok();
+            let shown = (&list[0]["user_uuid"], &list[0]["handle"], &list[0]["display_name"]);
+            anyhow::ensure!(shown == (&renamed.0, &renamed.1, &renamed.2), "{path}: {shown:?}");
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
+    change("DELETE FROM users WHERE uuid = $1 RETURNING 1").await;
+    let as_sent = bobs(&bob.user.handle, &bob.user.display_name);
+    world.redeploy(|_| ());
+    for path in &paths {
+        let list = world.get(&alice, path).await.ok();
+        let shown = (&list[0]["user_uuid"], &list[0]["handle"], &list[0]["display_name"]);
+        assert_eq!(shown, (&as_sent.0, &as_sent.1, &as_sent.2), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -147,6 +327,10 @@ async fn a_receiver_is_never_remembered() {
     assert_eq!(stand.relay.accepted(), 2, "each in one round trip");
     let nobody: Handle = "nobody-at-all".parse().unwrap();
     let users = stand.users.sender_and_receiver(&stand.subject, &nobody).await.unwrap();
+    assert_eq!(users, MessageUsers { sender: stand.named("Another Name"), receiver: None });
+    let users = stand.users.sender_and_receiver_by_uuid(&stand.subject, stand.user.uuid).await.unwrap();
+    assert_eq!(users, to_oneself(stand.named("Another Name")));
+    let users = stand.users.sender_and_receiver_by_uuid(&stand.subject, Uuid::nil()).await.unwrap();
     assert_eq!(users, MessageUsers { sender: stand.named("Another Name"), receiver: None });
     let stranger = Subject::new("nobody").unwrap();
     let result = stand.users.sender_and_receiver(&stranger, &handle).await;

@@ -5,6 +5,7 @@ use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use lambda_http::{Error, Request, run, service_fn};
 
+#[expect(clippy::disallowed_methods, reason = "the reference is the library as it is")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let client = Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);

@@ -16,6 +16,14 @@ pub(super) struct Row {
     pub(super) uuid: Uuid,
     pub(super) handle: String,
     pub(super) cognito_user_id: Option<String>,
+    pub(super) email: Option<String>,
+}
+
+impl Row {
+    /// Whether the row is that of a deleted person, which belongs to nobody: see docs/DEPLOY.md.
+    fn is_deleted(&self) -> bool {
+        self.cognito_user_id.as_ref().is_some_and(|sub| sub.starts_with("deleted:"))
+    }
 }
 
 /// What may be done beside filling in what is empty.
@@ -25,6 +33,8 @@ pub(super) struct Allowed {
     pub(super) create: bool,
     /// Handles (canonical) whose `cognito_user_id` may be replaced.
     pub(super) overwrite: HashSet<String>,
+    /// Handles (canonical) whose row a pool user gets whose verified address is not the row's.
+    pub(super) trust: HashSet<String>,
 }
 
 /// What is to be done, in this order.
@@ -34,16 +44,18 @@ pub(super) struct Plan {
     /// Pool users whose sub stands where it belongs.
     pub(super) unchanged: usize,
     pub(super) rows_without_user: RowsWithoutUser,
-    /// What was named to be overwritten, and is not.
-    pub(super) not_overwritten: Vec<NotOverwritten>,
+    /// Permissions that change nothing.
+    pub(super) unused: Vec<Unused>,
 }
 
-/// A handle that was named to be overwritten, and is not.
+/// A permission for a handle that changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NotOverwritten {
+pub(super) struct Unused {
+    /// The option's name: `overwrite` or `trust`.
+    pub(super) permission: &'static str,
     pub(super) handle: String,
-    /// Whether that is because several users of the pool have it; else there is nothing to be replaced.
-    pub(super) has_namesakes: bool,
+    /// Why it changes nothing.
+    pub(super) reason: &'static str,
 }
 
 /// What is to be done about a pool user.
@@ -58,7 +70,7 @@ pub(super) struct Step {
 pub(super) enum Verdict {
     /// Write the sub into the row, which has none.
     Set(Row),
-    /// Write the sub into the row in place of another, as somebody has asked for.
+    /// Write the sub into the row in place of another, as --overwrite asks for.
     Overwrite(Row),
     /// Make a row.
     Create,
@@ -85,6 +97,8 @@ pub(super) enum Conflict {
         /// Whether it is that of a user of the pool.
         in_pool: bool,
     },
+    /// The row's address is not the pool user's verified one.
+    OtherAddress { row: Option<String>, user: Option<String>, verified: bool },
 }
 
 /// Rows that no user of the pool belongs to.
@@ -151,6 +165,9 @@ impl Planner {
 
     /// Takes note of a row.
     pub(super) fn see(&mut self, row: Row) {
+        if row.is_deleted() {
+            return;
+        }
         let owner = row.cognito_user_id.as_ref().and_then(|sub| self.by_sub.get(sub));
         let owner = owner.and_then(|index| self.users.get_mut(*index));
         let is_owned = owner.is_some();
@@ -182,7 +199,7 @@ impl Planner {
                 queue.push_back(*index);
             }
         }
-        plan.not_overwritten = self.not_overwritten(allowed, &plan.steps);
+        plan.unused = self.unused(allowed, &plan.steps);
         self.settled(&mut plan);
         self.left_over(&mut plan);
         plan
@@ -200,13 +217,25 @@ impl Planner {
             return Verdict::Conflict(Conflict::HandleTwice);
         }
         let Some(row) = self.rows.get(handle) else { return without_row };
-        match &row.cognito_user_id {
-            None => Verdict::Set(row.clone()),
-            Some(_) if allowed.overwrite.contains(handle) => Verdict::Overwrite(row.clone()),
-            Some(other) => Verdict::Conflict(Conflict::OtherSub {
+        if let Some(other) = row.cognito_user_id.as_ref().filter(|_| !allowed.overwrite.contains(handle)) {
+            return Verdict::Conflict(Conflict::OtherSub {
                 in_pool: self.by_sub.contains_key(other),
                 cognito_user_id: other.clone(),
-            }),
+            });
+        }
+        let PoolUser { email, email_verified: verified, .. } = &candidate.user;
+        if !allowed.trust.contains(handle)
+            && !(*verified && is_same_address(row.email.as_deref(), email.as_deref()))
+        {
+            return Verdict::Conflict(Conflict::OtherAddress {
+                row: row.email.clone(),
+                user: email.clone(),
+                verified: *verified,
+            });
+        }
+        match &row.cognito_user_id {
+            None => Verdict::Set(row.clone()),
+            Some(_) => Verdict::Overwrite(row.clone()),
         }
     }
 
@@ -215,17 +244,41 @@ impl Planner {
         self.namesakes.get(handle).is_some_and(|count| *count > 1)
     }
 
-    fn not_overwritten(&self, allowed: &Allowed, steps: &[Step]) -> Vec<NotOverwritten> {
-        let overwritten = steps.iter().filter_map(|step| match &step.verdict {
-            Verdict::Overwrite(row) => Some(row.handle.to_ascii_lowercase()),
-            _ => None,
-        });
-        let overwritten = overwritten.collect::<HashSet<_>>();
-        let mut handles = allowed.overwrite.difference(&overwritten).cloned().collect::<Vec<_>>();
-        handles.sort_unstable();
-        let not_overwritten =
-            |handle: String| NotOverwritten { has_namesakes: self.has_namesakes(&handle), handle };
-        handles.into_iter().map(not_overwritten).collect()
+    /// The permissions without which the steps would be the same.
+    fn unused(&self, allowed: &Allowed, steps: &[Step]) -> Vec<Unused> {
+        let (mut overwritten, mut trusted) = (HashSet::new(), HashSet::new());
+        for Step { user, verdict } in steps {
+            let (Verdict::Set(row) | Verdict::Overwrite(row)) = verdict else { continue };
+            let handle = row.handle.to_ascii_lowercase();
+            if matches!(verdict, Verdict::Overwrite(_)) {
+                overwritten.insert(handle.clone());
+            }
+            if !user.email_verified || !is_same_address(row.email.as_deref(), user.email.as_deref()) {
+                trusted.insert(handle);
+            }
+        }
+        let unused = |permission: &'static str, named: &HashSet<String>, used: &HashSet<String>| {
+            let mut handles = named.difference(used).cloned().collect::<Vec<_>>();
+            handles.sort_unstable();
+            let unused = |handle: String| {
+                let is_conflict = steps.iter().any(|Step { user, verdict }| {
+                    matches!(verdict, Verdict::Conflict(_))
+                        && user.handle.as_deref().and_then(canonical).as_deref() == Some(&handle)
+                });
+                let reason = if self.has_namesakes(&handle) {
+                    "several users of the pool have this handle"
+                } else if is_conflict {
+                    "the conflict is another one"
+                } else {
+                    "there is no conflict"
+                };
+                Unused { permission, handle, reason }
+            };
+            handles.into_iter().map(unused).collect::<Vec<_>>()
+        };
+        let mut all = unused("overwrite", &allowed.overwrite, &overwritten);
+        all.extend(unused("trust", &allowed.trust, &trusted));
+        all
     }
 
     /// The users whose sub stands on a row, and stays there.
@@ -272,6 +325,13 @@ impl Candidate {
             (!self.user.enabled).then_some(Verdict::Disabled)
         }
     }
+}
+
+/// Whether both are the same address. Only ASCII letters have two cases here, and an address with other characters is
+/// never the same: it may look like, or be folded into, another person's.
+fn is_same_address(row: Option<&str>, user: Option<&str>) -> bool {
+    let is_address = |text: &str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    matches!((row, user), (Some(row), Some(user)) if is_address(row) && row.eq_ignore_ascii_case(user))
 }
 
 fn canonical(handle: &str) -> Option<String> {

@@ -147,7 +147,25 @@ fn detail(user: &PoolUser, verdict: &Verdict, done: Option<&Done>, dry_run: bool
             let whose = if *in_pool { ", that of another user of the pool" } else { "" };
             format!("conflict: the row has {cognito_user_id}{whose}; --overwrite {handle} replaces it")
         }
+        Verdict::Conflict(Conflict::OtherAddress { row, user, verified }) => {
+            let row = row.as_deref().map_or_else(|| "no address".to_owned(), masked);
+            let user = match user {
+                None => "no address".to_owned(),
+                Some(address) if *verified => format!("{}, verified", masked(address)),
+                Some(address) => format!("{}, not verified", masked(address)),
+            };
+            format!("conflict: the row has {row}, the pool user {user}; --trust {handle} gives them the row")
+        }
     }
+}
+
+/// An address of which its owner recognizes what is left, such as `a***@e***.com`.
+fn masked(address: &str) -> String {
+    let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+    let Some((local, domain)) = address.rsplit_once('@') else { return format!("{}***", first(address)) };
+    let (name, top) = domain.rsplit_once('.').unwrap_or((domain, ""));
+    let dot = if top.is_empty() { "" } else { "." };
+    format!("{}***@{}***{dot}{top}", first(local), first(name))
 }
 
 fn sentence(counts: &Counts, dry_run: bool) -> String {
@@ -168,4 +186,25 @@ fn sentence(counts: &Counts, dry_run: bool) -> String {
          {unchanged}, conflicts {conflicts}, without a row {without_row}, left out {left_out}; rows without a pool \
          user: {rows_without_pool_user}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_masked_but_for_what_its_owner_recognizes() {
+        for (address, expected) in [
+            ("andrew@example.com", "a***@e***.com"),
+            ("a@b.co.uk", "a***@b***.uk"),
+            ("\u{f6}l@\u{e9}xample.com", "\u{f6}***@\u{e9}***.com"),
+            ("odd@localhost", "o***@l***"),
+            ("\"a@b\"@example.com", "\"***@e***.com"),
+            ("no address", "n***"),
+            ("@", "***@***"),
+            ("", "***"),
+        ] {
+            assert_eq!(masked(address), expected);
+        }
+    }
 }

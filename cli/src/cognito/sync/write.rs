@@ -64,6 +64,7 @@ impl<'a> Writer<'a> {
             (&row.handle as _, Type::TEXT),
             (&row.cognito_user_id as _, Type::TEXT),
             (&sub as _, Type::TEXT),
+            (&row.email as _, Type::TEXT),
         ];
         match self.postgres.query(statement, &parameters).await {
             Ok(rows) if rows.is_empty() => Ok(Done::RowChanged),
@@ -118,6 +119,7 @@ mod tests {
             enabled: true,
             name: Some("A Name".to_owned()),
             email: Some(format!("{sub}@example.com")),
+            email_verified: true,
         }
     }
 
@@ -127,6 +129,7 @@ mod tests {
             uuid: Uuid::new_v5(&Uuid::NAMESPACE_OID, handle.as_bytes()),
             handle: handle.to_owned(),
             cognito_user_id: sub.map(str::to_owned),
+            email: Some(format!("{handle}@example.com")),
         };
         let statement = "INSERT INTO public.users (uuid, handle, display_name, cognito_user_id, email)
                          VALUES ($1, $2, 'x', $3, $2 || '@example.com')";
@@ -165,6 +168,8 @@ mod tests {
         let read = Row { cognito_user_id: None, ..row.clone() };
         assert_eq!(done(&database, &user, Verdict::Set(read)).await, Some(Done::RowChanged));
         let read = Row { cognito_user_id: Some("changed-before".to_owned()), ..row.clone() };
+        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(Done::RowChanged));
+        let read = Row { email: None, ..row.clone() };
         assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(Done::RowChanged));
         let read = Row { handle: "renamed".to_owned(), ..row };
         assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(Done::RowChanged));

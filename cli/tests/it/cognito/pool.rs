@@ -123,7 +123,7 @@ async fn key_set(State(pool): State<Arc<Pool>>, Path(id): Path<String>) -> (Stat
 pub(super) fn user(handle: &str, number: usize) -> Value {
     let mut attributes = vec![
         json!({"Name": "sub", "Value": sub(number)}),
-        json!({"Name": "email", "Value": format!("{number}@example.com")}),
+        json!({"Name": "email", "Value": address(handle, number)}),
         json!({"Name": "email_verified", "Value": "true"}),
     ];
     if !handle.is_empty() {
@@ -131,6 +131,12 @@ pub(super) fn user(handle: &str, number: usize) -> Value {
         attributes.push(json!({"Name": "name", "Value": format!("Name of {handle}")}));
     }
     json!({"Username": sub(number), "Attributes": attributes, "Enabled": true, "UserStatus": "CONFIRMED"})
+}
+
+/// The address of whoever has this handle, or this number where the handle is empty.
+fn address(handle: &str, number: usize) -> String {
+    let name = if handle.is_empty() { number.to_string() } else { handle.to_lowercase() };
+    format!("{name}@example.com")
 }
 
 pub(super) fn sub(number: usize) -> String {

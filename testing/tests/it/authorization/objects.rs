@@ -52,10 +52,18 @@ impl Object {
 
 /// All rows.
 pub(super) fn objects(scene: &Scene) -> Vec<Object> {
-    [inboxes(scene), groups(scene), sends_to_groups(scene), sends_to_handles(scene), users(scene)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        inboxes(scene),
+        groups(scene),
+        sends_to_groups(scene),
+        sends_to_handles(scene),
+        sends_to_users(scene),
+        users(scene),
+        me(scene),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 const DEFAULT_LIMIT: usize = 20;
@@ -331,7 +339,7 @@ fn sends_to_groups(scene: &Scene) -> Vec<Object> {
 
 fn sends_to_handles(scene: &Scene) -> Vec<Object> {
     const TEXT: &str = "something new for somebody";
-    let to = |receiver: Option<&TestUser>| Wanted::ToHandle {
+    let to = |receiver: Option<&TestUser>| Wanted::ToUser {
         receiver: receiver.map(|receiver| receiver.user.clone()),
         text: TEXT.to_owned(),
     };
@@ -342,7 +350,7 @@ fn sends_to_handles(scene: &Scene) -> Vec<Object> {
         "handle": carol.user.handle,
         "message": TEXT,
         "message_group_uuid": null,
-        "user_uuid": mallory.user.uuid,
+        "user_uuid": null,
         "sender": mallory.user.handle,
         "sub": mallory.subject,
         "receiver_uuid": mallory.user.uuid,
@@ -374,6 +382,61 @@ fn sends_to_handles(scene: &Scene) -> Vec<Object> {
         ),
         row("carol, the stranger in the body", &injected, to(Some(carol))),
         pretend(scene, row("carol, the stranger in headers", &plain(&carol.user.handle), to(Some(carol)))),
+    ]
+}
+
+fn sends_to_users(scene: &Scene) -> Vec<Object> {
+    const TEXT: &str = "something new for a user";
+    let to = |receiver: Option<&TestUser>| Wanted::ToUser {
+        receiver: receiver.map(|receiver| receiver.user.clone()),
+        text: TEXT.to_owned(),
+    };
+    let row = |name, body: &Value, wanted| post("POST to uuid", name, body, wanted);
+    let plain = |uuid: &str| json!({"user_uuid": uuid, "message": TEXT});
+    let (alice, bob, mallory, carol) = (&scene.alice, &scene.bob, &scene.mallory, &scene.carol);
+    let uuid_of = |user: &TestUser| user.user.uuid.to_string();
+    let and_handle = |uuid: &str, handle: &str| json!({"user_uuid": uuid, "handle": handle, "message": TEXT});
+    let foreign = scene.newest(mallory, carol).group;
+    let invalid = || broken("user_uuid_invalid");
+    vec![
+        row("the member", &plain(&uuid_of(alice)), to(Some(alice))),
+        row("the other member", &plain(&uuid_of(bob)), to(Some(bob))),
+        row("the stranger", &plain(&uuid_of(mallory)), to(Some(mallory))),
+        row("the stranger in capitals", &plain(&uuid_of(mallory).to_uppercase()), to(Some(mallory))),
+        row("an unknown uuid", &plain(&unknown_group().to_string()), to(None)),
+        row("the stranger's group", &plain(&foreign.to_string()), to(None)),
+        row("the nil uuid", &plain(&Uuid::nil().to_string()), to(None)),
+        row("a handle for a uuid", &plain(&alice.user.handle), invalid()),
+        row("a uuid without hyphens", &plain(&alice.user.uuid.simple().to_string()), invalid()),
+        row("a blank uuid", &plain(" "), invalid()),
+        row("SQL for a uuid", &plain("' OR '1'='1"), invalid()),
+        row(
+            "a number for a uuid",
+            &json!({"user_uuid": 1, "message": TEXT}),
+            Wanted::Broken(400, vec!["body_invalid"]),
+        ),
+        row(
+            "carol and the stranger's handle",
+            &and_handle(&uuid_of(carol), &mallory.user.handle),
+            to(Some(carol)),
+        ),
+        row(
+            "an unknown uuid and the member's handle",
+            &and_handle(&unknown_group().to_string(), &alice.user.handle),
+            to(None),
+        ),
+        pretend(scene, row("carol, the stranger in headers", &plain(&uuid_of(carol)), to(Some(carol)))),
+    ]
+}
+
+fn me(scene: &Scene) -> Vec<Object> {
+    let row = |name, query: &str| get("GET me", name, format!("/api/me{query}"), Wanted::Me);
+    let mallory = &scene.mallory;
+    let injected = format!("?user_uuid={0}&uuid={0}&sub={1}", mallory.user.uuid, mallory.subject);
+    vec![
+        row("oneself", ""),
+        row("the stranger's uuids in the query", &injected),
+        pretend(scene, row("the stranger in headers", "")),
     ]
 }
 

@@ -18,10 +18,12 @@ pub(super) enum Wanted {
     Messages { group: Uuid, limit: usize, before: Option<String> },
     /// To send a text to a group.
     ToGroup { group: Uuid, text: String, key: Option<&'static str> },
-    /// To send a text to a user; none: the handle is nobody's.
-    ToHandle { receiver: Option<User>, text: String },
+    /// To send a text to a user, by handle or uuid; none: nobody has it.
+    ToUser { receiver: Option<User>, text: String },
     /// To see a user; none: the handle is nobody's.
     User(Option<User>),
+    /// To see oneself.
+    Me,
 }
 
 /// What a request is answered.
@@ -51,9 +53,7 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
     // The one public route: who asks makes no difference.
     if let Wanted::User(user) = wanted {
         return match user {
-            Some(user) => Expected::Shown(
-                json!({"uuid": user.uuid, "handle": user.handle, "display_name": user.display_name}),
-            ),
+            Some(user) => Expected::Shown(shown(user)),
             None => Expected::Refused(404, vec!["user_not_found"]),
         };
     }
@@ -71,16 +71,17 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
         return Expected::Refused(403, vec!["user_not_provisioned"]);
     };
     match wanted {
+        Wanted::Me => Expected::Shown(shown(caller)),
         Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
         Wanted::Messages { group, limit, before } => {
             messages(scene, caller, *group, *limit, before.as_deref())
         }
         Wanted::ToGroup { group, text, key } => to_group(scene, caller, *group, text, *key),
-        Wanted::ToHandle { receiver: None, .. } => Expected::Refused(422, vec!["user_reciever_not_found"]),
-        Wanted::ToHandle { receiver: Some(receiver), .. } if receiver == caller => {
+        Wanted::ToUser { receiver: None, .. } => Expected::Refused(422, vec!["user_reciever_not_found"]),
+        Wanted::ToUser { receiver: Some(receiver), .. } if receiver == caller => {
             Expected::Refused(422, vec!["user_reciever_is_sender"])
         }
-        Wanted::ToHandle { receiver: Some(receiver), text } => {
+        Wanted::ToUser { receiver: Some(receiver), text } => {
             let group = uuid_of_pair(caller.uuid, receiver.uuid);
             Expected::Sent {
                 group,
@@ -93,6 +94,10 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
         }
         Wanted::Broken(..) | Wanted::User(_) => unreachable!("answered above"),
     }
+}
+
+fn shown(user: &User) -> Value {
+    json!({"uuid": user.uuid, "handle": user.handle, "display_name": user.display_name})
 }
 
 fn members(scene: &Scene, group: Uuid) -> Option<&[User; 2]> {
@@ -111,6 +116,7 @@ fn inbox(scene: &Scene, caller: &User, limit: usize, before: Option<&str>) -> Ex
         let other = told.pair.iter().find(|member| *member != caller).unwrap();
         json!({
             "uuid": told.group,
+            "user_uuid": other.uuid,
             "display_name": other.display_name,
             "handle": other.handle,
             "message": told.text,
@@ -131,6 +137,7 @@ fn messages(scene: &Scene, caller: &User, group: Uuid, limit: usize, before: Opt
     let item = |told: &&Told| {
         json!({
             "uuid": told.uuid,
+            "user_uuid": told.sender.uuid,
             "display_name": told.sender.display_name,
             "handle": told.sender.handle,
             "message": told.text,

@@ -66,6 +66,8 @@ async fn ask(world: &World, callers: &[TestUser], bob: &TestUser, group: &str) {
         to_bob.clone(),
         to_bob,
         json!({"message_group_uuid": group, "message": text}).to_string(),
+        json!({"user_uuid": bob.user.uuid, "message": text}).to_string(),
+        json!({"user_uuid": SECRET, "message": text}).to_string(),
         json!({"message_group_uuid": SECRET, "message": text}).to_string(),
         json!({"message_group_uuid": {SECRET: 1}, "message": text}).to_string(),
         json!({"message_group_uuid": group, "message": [SECRET]}).to_string(),
@@ -75,6 +77,7 @@ async fn ask(world: &World, callers: &[TestUser], bob: &TestUser, group: &str) {
         SECRET.repeat(2_000),
     ];
     let paths = [
+        "/api/me".to_owned(),
         "/api/message_groups".to_owned(),
         format!("/api/message_groups?cursor={SECRET}&limit={SECRET}"),
         format!("/api/messages/{group}"),
@@ -172,7 +175,7 @@ fn post_confirmation_events(taken: &TestUser) -> Vec<Value> {
 async fn no_text_name_address_key_or_token_is_ever_in_the_log() {
     let mut world = World::new().await;
     let ours = "cruddur=trace,list_message_groups=trace,list_messages=trace,create_message=trace,show_user=trace,\
-                stream_handler=trace,post_confirmation=trace,info";
+                show_me=trace,stream_handler=trace,post_confirmation=trace,info";
     let log = Log::start("cruddur", ours, world.clock.clock());
     everything(&mut world).await;
     let lines = log.take();

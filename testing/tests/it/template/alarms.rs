@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use super::document::{binary, entries, functions, references, resources, template, text};
 
-const ROUTES_WITH_TOKENS: [&str; 3] = ["create-message", "list-message-groups", "list-messages"];
+const ROUTES_WITH_TOKENS: [&str; 4] = ["create-message", "list-message-groups", "list-messages", "show-me"];
 const WITH_TABLE: [&str; 4] = ["create-message", "list-message-groups", "list-messages", "stream-handler"];
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     "create-message",
     "list-message-groups",
     "list-messages",
     "post-confirmation",
+    "show-me",
     "show-user",
     "stream-handler",
 ];

@@ -81,3 +81,54 @@ fn what_may_hold_data_is_kept_when_the_stack_is_deleted() {
     assert_eq!(template["Resources"]["UserPool"]["UpdateReplacePolicy"], "Retain");
     assert_eq!(template["Resources"]["UserPool"]["Properties"]["DeletionProtection"], "ACTIVE");
 }
+
+#[test]
+fn front_ends_are_encrypted_unless_they_are_on_the_developers_machine() {
+    let template = template();
+    let pattern = template["Parameters"]["AllowedOrigins"]["AllowedPattern"].as_str().unwrap();
+    let pattern = jsonschema::validator_for(&json!({"pattern": pattern})).unwrap();
+    for (origin, expected) in [
+        ("https://cruddur.example", true),
+        ("https://cruddur.example:8443", true),
+        ("http://localhost:3000", true),
+        ("http://127.0.0.1:4567", true),
+        ("http://localhost", true),
+        ("http://cruddur.example", false),
+        ("http://localhost.example", false),
+        ("http://localhost:3000.example", false),
+        ("https://cruddur.example/", false),
+        ("https://*.example", false),
+        ("*", false),
+    ] {
+        assert_eq!(pattern.is_valid(&json!(origin)), expected, "{origin}");
+    }
+}
+
+#[test]
+fn the_database_url_says_exactly_once_how_it_is_protected() {
+    let template = template();
+    let pattern = template["Parameters"]["DatabaseUrl"]["AllowedPattern"].as_str().unwrap();
+    let pattern = jsonschema::validator_for(&json!({"pattern": pattern})).unwrap();
+    for (query, expected) in [
+        ("?sslmode=verify-full", true),
+        ("?sslmode=disable", true),
+        ("?sslmode=verify-full&sslrootcert=rds", true),
+        ("?connect_timeout=3&sslnegotiation=direct&sslmode=require&options=-c%20a%3Db", true),
+        ("", false),
+        ("?connect_timeout=3", false),
+        ("?sslmode=prefer", false),
+        ("?sslmode=verify-full&sslmode=disable", false),
+        ("?sslmode=disable&sslmode=verify-full", false),
+        ("?sslmode=verify-full&connect_timeout=3&sslmode=disable", false),
+        ("?sslmode=verify-full&%73slmode=disable", false),
+        ("?application_name=?sslmode=disable", false),
+        ("?sslmode=verify-full ", false),
+    ] {
+        let url = format!("postgresql://me:secret@database.example:5432/users{query}");
+        assert_eq!(pattern.is_valid(&json!(url)), expected, "{url}");
+        // What the template lets through starts the functions, too.
+        if expected {
+            assert!(url.parse::<cruddur::postgres::DatabaseServer>().is_ok(), "{url}");
+        }
+    }
+}

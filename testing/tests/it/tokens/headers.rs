@@ -20,6 +20,7 @@ pub(super) fn cases(pool: &Pool) -> Vec<Case> {
         key_ids(pool),
         extensions(pool),
         brought_keys(pool),
+        types(pool),
         ignored(pool),
         twice(pool),
         not_json(pool),
@@ -337,6 +338,33 @@ fn brought_keys(pool: &Pool) -> Vec<Case> {
     cases
 }
 
+/// RFC 8725, section 3.11: a token that is typed as something else is not taken for an access token.
+fn types(pool: &Pool) -> Vec<Case> {
+    let mut cases = vec![];
+    for typ in ["JWT", "jwt", "application/JWT", "at+jwt", "AT+JWT", "application/at+jwt"] {
+        let token = pool.header_but("typ", Some(json!(typ)));
+        cases.push(Case::accepted(format!("typ: {typ}"), &token));
+    }
+    for typ in [
+        json!("JWE"),
+        json!("JOSE"),
+        json!("id+jwt"),
+        json!("logout+jwt"),
+        json!("dpop+jwt"),
+        json!("application/id+jwt"),
+        json!("text/jwt"),
+        json!("at+jwt "),
+        json!(""),
+        json!(null),
+        json!(1),
+        json!(["JWT"]),
+    ] {
+        let token = pool.header_but("typ", Some(typ.clone()));
+        cases.push(Case::refused(format!("typ: {typ}"), TokenRefusal::TypeRefused, &token));
+    }
+    cases
+}
+
 /// What decides nothing, whatever it is.
 fn ignored(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
@@ -345,11 +373,6 @@ fn ignored(pool: &Pool) -> Vec<Case> {
         ("typ", json!("jwt")),
         ("typ", json!("at+jwt")),
         ("typ", json!("application/at+jwt")),
-        ("typ", json!("JOSE")),
-        ("typ", json!("")),
-        ("typ", json!(null)),
-        ("typ", json!(1)),
-        ("typ", json!(["JWT"])),
         ("cty", json!("JWT")),
         ("cty", json!("text/xml")),
         ("cty", json!(null)),

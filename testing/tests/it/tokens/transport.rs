@@ -186,7 +186,7 @@ fn sizes(pool: &Pool) -> Vec<Case> {
         let (header, claims) = (5_000..5_700)
             .flat_map(|long| (0..4).map(move |short| (long, short)))
             .map(|(long, short)| {
-                let header = but(pool.header(), "typ", Some(json!("J".repeat(short))));
+                let header = but(pool.header(), "cty", Some(json!("J".repeat(short))));
                 (header, but(pool.claims(), "scope", Some(json!("s".repeat(long)))))
             })
             .find(|(header, claims)| "Bearer .".len() + unsigned(header, claims).len() + 342 == length)

@@ -9,8 +9,14 @@ fn user(handle: &str, sub: &str) -> PoolUser {
         status: "CONFIRMED".to_owned(),
         enabled: true,
         name: None,
-        email: None,
+        email: Some(address(handle)),
+        email_verified: true,
     }
+}
+
+/// The address of whoever has this handle.
+fn address(handle: &str) -> String {
+    format!("{}@example.com", handle.trim_start_matches('@').to_lowercase())
 }
 
 /// The row of this number; no sub: an empty one.
@@ -19,6 +25,7 @@ fn row(number: u128, handle: &str, sub: &str) -> Row {
         uuid: Uuid::from_u128(number),
         handle: handle.to_owned(),
         cognito_user_id: Some(sub.to_owned()).filter(|sub| !sub.is_empty()),
+        email: Some(address(handle).to_uppercase()),
     }
 }
 
@@ -30,16 +37,24 @@ fn plan(users: &[PoolUser], rows: &[Row], allowed: &Allowed) -> Plan {
     planner.finish(allowed)
 }
 
+fn named(handles: &[&str]) -> HashSet<String> {
+    handles.iter().map(|handle| (*handle).to_owned()).collect()
+}
+
 fn overwriting(handles: &[&str]) -> Allowed {
-    Allowed { create: false, overwrite: handles.iter().map(|handle| (*handle).to_owned()).collect() }
+    Allowed { overwrite: named(handles), ..Allowed::default() }
+}
+
+fn trusting(handles: &[&str]) -> Allowed {
+    Allowed { trust: named(handles), ..Allowed::default() }
 }
 
 fn verdicts(plan: &Plan) -> Vec<(&str, Verdict)> {
     plan.steps.iter().map(|step| (step.user.sub.as_str(), step.verdict.clone())).collect()
 }
 
-fn not_overwritten(plan: &Plan) -> Vec<(&str, bool)> {
-    plan.not_overwritten.iter().map(|named| (named.handle.as_str(), named.has_namesakes)).collect()
+fn unused(plan: &Plan) -> Vec<(&str, &str, &str)> {
+    plan.unused.iter().map(|unused| (unused.permission, &*unused.handle, unused.reason)).collect()
 }
 
 fn other_sub(sub: &str, in_pool: bool) -> Verdict {
@@ -77,7 +92,8 @@ fn of_two_with_the_same_handle_neither_gets_the_row() {
         let plan = plan(&users, &rows, &allowed);
         let twice = Verdict::Conflict(Conflict::HandleTwice);
         assert_eq!(verdicts(&plan), [("a", twice.clone()), ("b", twice)], "{rows:?}");
-        assert_eq!(not_overwritten(&plan), [("sunyoung", true)]);
+        let reason = "several users of the pool have this handle";
+        assert_eq!(unused(&plan), [("overwrite", "sunyoung", reason)]);
     }
 }
 
@@ -164,19 +180,80 @@ fn whoever_loses_a_row_is_judged_anew_after_that() {
 fn a_handle_that_is_no_conflict_is_not_overwritten() {
     let plan =
         plan(&[user("sunyoung", "a")], &[row(1, "sunyoung", "")], &overwriting(&["sunyoung", "nobody"]));
-    assert_eq!(not_overwritten(&plan), [("nobody", false), ("sunyoung", false)]);
+    let reason = "there is no conflict";
+    assert_eq!(unused(&plan), [("overwrite", "nobody", reason), ("overwrite", "sunyoung", reason)]);
+}
+
+#[test]
+fn a_row_is_given_only_to_the_verified_owner_of_its_address() {
+    let empty = |email: Option<&str>| Row { email: email.map(str::to_owned), ..row(1, "mike", "") };
+    let user = |email: Option<&str>, email_verified| PoolUser {
+        email: email.map(str::to_owned),
+        email_verified,
+        ..user("mike", "a")
+    };
+    for (row_email, email, verified, given) in [
+        (Some("mike@mail.example"), Some("mike@mail.example"), true, true),
+        (Some("Mike@Mail.example"), Some("mIKE@mail.EXAMPLE"), true, true),
+        (Some("mike@mail.example"), Some("mike@mail.example"), false, false),
+        (Some("mike@mail.example"), Some("other@mail.example"), true, false),
+        (Some("mike@mail.example"), Some("mike@mail.example "), true, false),
+        // A dotted capital I, a Kelvin sign, and both in the domain.
+        (Some("mike@mail.example"), Some("m\u{130}\u{212a}e@ma\u{130}l.example"), true, false),
+        (Some("m\u{f6}@mail.example"), Some("m\u{f6}@mail.example"), true, false),
+        (Some("mike@mail.example"), None, true, false),
+        (None, Some("mike@mail.example"), true, false),
+        (None, None, true, false),
+        (Some(""), Some(""), true, false),
+    ] {
+        let (users, rows) = ([user(email, verified)], [empty(row_email)]);
+        let conflict = Verdict::Conflict(Conflict::OtherAddress {
+            row: row_email.map(str::to_owned),
+            user: email.map(str::to_owned),
+            verified,
+        });
+        let expected = if given { Verdict::Set(rows[0].clone()) } else { conflict.clone() };
+        assert_eq!(verdicts(&plan(&users, &rows, &Allowed::default())), [("a", expected)], "{email:?}");
+        let trusted = plan(&users, &rows, &trusting(&["mike"]));
+        assert_eq!(verdicts(&trusted), [("a", Verdict::Set(rows[0].clone()))], "{email:?}");
+        assert_eq!(trusted.unused.is_empty(), !given, "{email:?}");
+
+        // One that somebody has needs a word for that as well.
+        let rows = [Row { cognito_user_id: Some("old".to_owned()), ..empty(row_email) }];
+        let trusted = plan(&users, &rows, &trusting(&["mike"]));
+        assert_eq!(verdicts(&trusted), [("a", other_sub("old", false))]);
+        assert_eq!(unused(&trusted), [("trust", "mike", "the conflict is another one")]);
+        let expected = if given { Verdict::Overwrite(rows[0].clone()) } else { conflict };
+        assert_eq!(verdicts(&plan(&users, &rows, &overwriting(&["mike"]))), [("a", expected)], "{email:?}");
+        let both = Allowed { trust: named(&["mike"]), ..overwriting(&["mike"]) };
+        assert_eq!(verdicts(&plan(&users, &rows, &both)), [("a", Verdict::Overwrite(rows[0].clone()))]);
+    }
+}
+
+#[test]
+fn the_row_of_a_deleted_person_is_nobodys() {
+    let rows = [row(1, "sunyoung", "deleted:0195b5a0-0000-7000-8000-000000000001")];
+    let users = [user("sunyoung", "a")];
+    let all = Allowed { create: false, overwrite: named(&["sunyoung"]), trust: named(&["sunyoung"]) };
+    let plan_without = plan(&users, &rows, &all);
+    assert_eq!(verdicts(&plan_without), [("a", Verdict::NoRow)]);
+    assert_eq!(plan_without.rows_without_user.count, 0);
+    let creating = Allowed { create: true, ..all };
+    assert_eq!(verdicts(&plan(&users, &rows, &creating)), [("a", Verdict::Create)]);
 }
 
 /// A pool, rows as a database can have them (each handle and each sub once), and what is allowed.
 fn worlds() -> impl Strategy<Value = (Vec<PoolUser>, Vec<Row>, Allowed)> {
     const HANDLES: [&str; 6] = ["ann", "ben", "cid", "dora", "eve", "user-5"];
     let status = prop_oneof![6 => Just("CONFIRMED"), 1 => Just("UNCONFIRMED")];
-    let pool_user = (0..8_usize, 0..7_usize, status, prop::bool::weighted(0.9), any::<bool>());
+    let enabled = prop::bool::weighted(0.9);
+    let verified = prop::bool::weighted(0.8);
+    let pool_user = (0..8_usize, 0..7_usize, status, (enabled, verified), any::<bool>());
     let users = prop::collection::vec(pool_user, 0..8).prop_map(|users| {
-        let users = users.into_iter().map(|(sub, handle, status, enabled, upper)| {
+        let users = users.into_iter().map(|(sub, handle, status, (enabled, email_verified), upper)| {
             let handle = HANDLES.get(handle).copied().unwrap_or_default();
             let handle = if upper { handle.to_uppercase() } else { handle.to_owned() };
-            PoolUser { status: status.to_owned(), enabled, ..user(&handle, &sub.to_string()) }
+            PoolUser { status: status.to_owned(), enabled, email_verified, ..user(&handle, &sub.to_string()) }
         });
         users.collect::<Vec<_>>()
     });
@@ -190,8 +267,12 @@ fn worlds() -> impl Strategy<Value = (Vec<PoolUser>, Vec<Row>, Allowed)> {
         rows.collect::<Vec<_>>()
     });
     let overwrite = prop::sample::subsequence(HANDLES.to_vec(), 0..=HANDLES.len());
-    let allowed =
-        (any::<bool>(), overwrite).prop_map(|(create, handles)| Allowed { create, ..overwriting(&handles) });
+    let trust = prop::sample::subsequence(HANDLES.to_vec(), 0..=HANDLES.len());
+    let allowed = (any::<bool>(), overwrite, trust).prop_map(|(create, overwrite, trust)| Allowed {
+        create,
+        overwrite: named(&overwrite),
+        trust: named(&trust),
+    });
     (users, rows, allowed)
 }
 

@@ -1,0 +1,100 @@
+import { composer, expect, inbox, message, openConversation, say, test } from './test.ts';
+
+/** Users of the local stack whose handle is not the one in their id token. */
+const odd = [
+  { handle: 'user-5a1e0007', name: 'Andrew Stone', told: '@andrew was taken.' },
+  { handle: 'user-5a1e0008', name: 'Sam Lee', told: '“Sam Lee” can\'t be a handle' },
+  { handle: 'user-5a1e0009', name: 'Robin Park', told: 'You did not choose a handle' },
+  { handle: 'jo.rivera', name: 'Jo Rivera', told: 'You are no longer @jo.keller.' },
+];
+
+test('who has another handle than they asked for chats as everybody does', async ({ signIn }) => {
+  const andrew = await signIn('andrew');
+  for (const { handle, name, told } of odd) {
+    await test.step(`@${handle}`, async () => {
+      const page = await signIn(handle);
+      await expect(page.locator('.sidebar-me')).toHaveText(`${name} @${handle}`);
+      await expect(page.getByRole('status').filter({ hasText: told })).toContainText(`You are @${handle}`);
+      await page.getByRole('button', { name: 'OK' }).click();
+
+      const start = page.getByRole('textbox', { name: 'Start a conversation by handle' });
+      await start.fill(`@${handle}`);
+      await expect(page.getByText('That is you.')).toBeVisible();
+      await start.fill('andrew');
+      await page.getByRole('link', { name: 'Write to Andrew Brown' }).click();
+      await say(page, `Hello from ${name}`);
+      await openConversation(andrew, name);
+      await say(andrew, `Hello, ${name}!`);
+
+      await expect(message(page, `Hello from ${name}`)).toHaveClass(/own/);
+      await expect(message(page, `Hello, ${name}!`)).toHaveClass(/others/);
+      await expect(message(andrew, `Hello from ${name}`)).toHaveClass(/others/);
+      await expect(message(andrew, `Hello, ${name}!`)).toHaveClass(/own/);
+      await page.reload();
+      await expect(message(page, `Hello from ${name}`)).toHaveClass(/own/);
+      await expect(message(page, `Hello, ${name}!`)).toHaveClass(/others/);
+      await expect(page.getByRole('button', { name: 'OK' })).toHaveCount(0);
+      await page.context().close();
+    });
+  }
+});
+
+test('what is copied is what was written', async ({ signIn }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await expect(message(page, 'What did they do?')).toBeVisible();
+  const copied = await page.evaluate(() => {
+    getSelection()?.selectAllChildren(document.querySelector('#conversation .day ol') ?? document.body);
+    return getSelection()?.toString() ?? '';
+  });
+  expect(copied).toContain('What did they do?');
+  expect(copied).not.toMatch(/You:|Scarlett Ho:|Sent|\d\d:\d\d/);
+});
+
+test('Enter that is held on a conversation opens it and does not send its draft', async ({ signIn }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await composer(page).fill('Not finished');
+  await openConversation(page, 'Andrew Brown');
+  await inbox(page).getByRole('link', { name: 'Scarlett Ho' }).focus();
+  await page.keyboard.down('Enter');
+  await expect(composer(page)).toBeFocused();
+  await page.keyboard.down('Enter');
+  await page.keyboard.down('Enter');
+  await page.keyboard.up('Enter');
+  await expect(composer(page)).toHaveValue('Not finished');
+  await composer(page).press('Enter');
+  await expect(message(page, 'Not finished')).toHaveCount(1);
+});
+
+test('two tabs have one draft, which is sent once', async ({ signIn }) => {
+  const one = await signIn('sunyoung');
+  await openConversation(one, 'Scarlett Ho');
+  const two = await one.context().newPage();
+  await two.goto(one.url());
+  await composer(one).fill('A long draft');
+  await expect(composer(two)).toHaveValue('A long draft');
+  await composer(two).press('End');
+  await composer(two).pressSequentially('!');
+  await composer(two).press('Backspace');
+  await one.reload();
+  await expect(composer(one)).toHaveValue('A long draft');
+  await composer(two).press('Enter');
+  await expect(composer(one)).toHaveValue('');
+  await composer(one).press('Enter');
+  await expect(message(one, 'A long draft')).toHaveCount(1);
+  await expect(message(two, 'A long draft').getByText('Sent', { exact: true })).toBeAttached();
+});
+
+test('typing goes on while the other one opens the conversation', async ({ signIn, stack }) => {
+  const lore = await signIn('lore');
+  await lore.goto('/messages/new/bayko');
+  await composer(lore).evaluate((element) => element.setAttribute('data-first', ''));
+  await composer(lore).pressSequentially('the quick ');
+  await (await stack.api('bayko')).send({ handle: 'lore' }, 'I was faster');
+  const text = 'brown fox jumps over the lazy dog '.repeat(5);
+  await composer(lore).pressSequentially(text, { delay: 40 });
+  await expect(lore).toHaveURL(/\/messages\/[0-9a-f-]{36}$/);
+  await expect(composer(lore)).toHaveValue(`the quick ${text}`);
+  await expect(composer(lore)).toHaveAttribute('data-first');
+});

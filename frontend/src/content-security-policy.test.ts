@@ -1,0 +1,35 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { allowsConnection, connectSources, restrictConnections } from './content-security-policy.ts';
+import { CONFIG } from './testing/render-app.tsx';
+
+const COGNITO = {
+  ...CONFIG,
+  apiUrl: 'https://abc123.execute-api.eu-central-1.amazonaws.com',
+  authority: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI',
+};
+const HOSTED = 'https://cruddur.auth.eu-central-1.amazoncognito.com';
+
+afterEach(() => document.head.replaceChildren());
+
+describe('the page may connect', () => {
+  test('to what config.json names, and to nothing else', () => {
+    restrictConnections({ ...COGNITO, logoutUrl: `${HOSTED}/logout` });
+    expect(document.head.querySelector('meta')?.content).toBe(
+      "connect-src 'self' https://abc123.execute-api.eu-central-1.amazonaws.com " +
+        `https://cognito-idp.eu-central-1.amazonaws.com ${HOSTED}`,
+    );
+  });
+
+  test('to managed login of Cognito where config.json does not name its domain', () => {
+    expect(connectSources(COGNITO).at(-1)).toBe('https://*.auth.eu-central-1.amazoncognito.com');
+    expect(allowsConnection(COGNITO, `${HOSTED}/oauth2/token`)).toBe(true);
+    expect(allowsConnection(COGNITO, 'https://cruddur.auth.us-east-1.amazoncognito.com/oauth2/token')).toBe(false);
+    expect(allowsConnection(COGNITO, 'https://auth.evil.example/.auth.eu-central-1.amazoncognito.com')).toBe(false);
+  });
+
+  test('to the origins of connect_to in place of a guess', () => {
+    const config = { ...COGNITO, connectTo: ['https://login.example/oauth2'] };
+    expect(allowsConnection(config, 'https://login.example/token')).toBe(true);
+    expect(allowsConnection(config, `${HOSTED}/oauth2/token`)).toBe(false);
+  });
+});

@@ -1,0 +1,181 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { User } from '../api/types.ts';
+import { FakeAccount } from '../testing/fake-account.ts';
+import { FakeStack, uuid } from '../testing/fake-stack.ts';
+import { field, list, says, shown } from '../testing/page.ts';
+import { renderApp } from '../testing/render-app.tsx';
+
+const SEARCH = 'Start a conversation by handle';
+
+let stack: FakeStack;
+
+beforeEach(() => {
+  stack = new FakeStack();
+});
+
+/** Signed in as who asked for one handle and has another. */
+function accountOf(asked: string): FakeAccount {
+  const account = new FakeAccount();
+  account.show({ person: { id: 'sub-of-sam', handle: asked, name: 'Sam' }, lapsed: false, problem: null });
+  return account;
+}
+
+/** Whose the messages are, oldest first. */
+const sides = () =>
+  [...document.querySelectorAll('li.message')].map((item) => (item.classList.contains('own') ? 'own' : 'other'));
+
+describe.each([
+  ['taken', 'scarlett', '@scarlett was taken.'],
+  ['malformed', 'Sam Lee', '“Sam Lee” can\'t be a handle: it may have up to 30 letters, digits, and . _ - only.'],
+  ['missing', '', 'You did not choose a handle when you signed up.'],
+])('who asked for a handle that was %s', (_, asked, reason) => {
+  let account: FakeAccount;
+  let group: string;
+
+  beforeEach(() => {
+    account = accountOf(asked);
+    stack.me = { uuid: uuid(300), handle: 'user-5a1e0000', display_name: 'Sam' };
+    stack.users.push(stack.me);
+    group = stack.converse('scarlett', ['user-5a1e0000', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
+  });
+
+  test('has their own messages on the right and the other ones on the left', async () => {
+    renderApp(`/messages/${group}`, account);
+    await waitFor(() => expect(shown()).toEqual(['Mine', 'Theirs']));
+    expect(sides()).toEqual(['own', 'other']);
+  });
+
+  test('is told once which handle they have', async () => {
+    const { user, unmount } = renderApp('/messages', account);
+    const told = await screen.findByText(says(`${reason} You are @user-5a1e0000; people need this handle to write to you.`));
+    await user.click(screen.getByRole('button', { name: 'OK' }));
+    expect(told.isConnected).toBe(false);
+    unmount();
+    renderApp('/messages', accountOf(asked));
+    expect(await screen.findByText('@user-5a1e0000')).toBeTruthy();
+    expect(screen.queryByRole('button', { name: 'OK' })).toBeNull();
+  });
+
+  test('is "you" by the handle they have, and can write to who has the one they asked for', async () => {
+    const { user, path } = renderApp('/messages', account);
+    const search = await screen.findByRole('textbox', { name: SEARCH });
+    await user.type(search, 'user-5a1e0000');
+    expect(await screen.findByText('That is you.')).toBeTruthy();
+    await user.clear(search);
+    await user.type(search, 'scarlett');
+    await user.click(await screen.findByRole('link', { name: /Write to Scarlett Ho/ }));
+    await waitFor(() => expect(path()).toBe(`/messages/${group}`));
+  });
+});
+
+test('who has the handle they asked for is told nothing', async () => {
+  renderApp('/messages');
+  expect(await screen.findByText('@sunyoung')).toBeTruthy();
+  expect(screen.queryByRole('button', { name: 'OK' })).toBeNull();
+});
+
+test('a device that knows whom it belongs to tells own messages apart without being told again', async () => {
+  const group = stack.converse('scarlett', ['sunyoung', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
+  const first = renderApp('/messages');
+  await screen.findByText('@sunyoung');
+  first.unmount();
+  stack.meFails = true;
+  renderApp(`/messages/${group}`);
+  await waitFor(() => expect(sides()).toEqual(['own', 'other']));
+});
+
+test('nobody is taken for oneself before it is known who one is', async () => {
+  const group = stack.converse('scarlett', ['sunyoung', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
+  stack.meFails = true;
+  renderApp(`/messages/${group}`);
+  expect(await screen.findByText('The server is not available at the moment.')).toBeTruthy();
+  expect(sides()).toEqual([]);
+});
+
+describe('a handle that changed hands', () => {
+  const ROBERT: User = { uuid: uuid(400), handle: 'bob', display_name: 'Robert Old' };
+  const BOBBY: User = { uuid: uuid(401), handle: 'bob', display_name: 'Bobby New' };
+
+  test('leads to who has it now, not to the conversation with who had it', async () => {
+    stack.users.push(ROBERT);
+    stack.converse('bob', ['bob', 'Hello', 1000]);
+    stack.users.splice(stack.users.indexOf(ROBERT), 1, BOBBY);
+    const { user, path } = renderApp('/messages');
+    await within(await list()).findByRole('link', { name: /Robert Old/ });
+    await user.type(screen.getByRole('textbox', { name: SEARCH }), 'bob');
+    await user.click(await screen.findByRole('link', { name: /Write to Bobby New/ }));
+    expect(path()).toBe('/messages/new/bob');
+    await user.type(await field('Bobby New'), 'for Bobby{Enter}');
+    await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'for Bobby', user_uuid: BOBBY.uuid }));
+  });
+
+  test('does not change to whom a message goes that waits', async () => {
+    stack.users.push(ROBERT);
+    stack.answers = [{ status: 503, body: ['unavailable'] }];
+    const first = renderApp('/messages/new/bob');
+    await first.user.type(await field('Robert Old'), 'for Robert{Enter}');
+    await screen.findByText(/^Not sent yet\./);
+    first.unmount();
+    stack.users.splice(stack.users.indexOf(ROBERT), 1, BOBBY, { ...ROBERT, handle: 'robert' });
+    renderApp('/messages');
+    await waitFor(() => expect(stack.posts).toHaveLength(2));
+    expect(stack.posts[1]?.body).toEqual({ message: 'for Robert', user_uuid: ROBERT.uuid });
+  });
+
+  test('makes the page ask for whom a draft is, and its answer counts', async () => {
+    stack.users.push(ROBERT);
+    const first = renderApp('/messages/new/bob');
+    await first.user.type(await field('Robert Old'), 'a draft');
+    first.unmount();
+    stack.users.splice(stack.users.indexOf(ROBERT), 1, BOBBY, { ...ROBERT, handle: 'robert' });
+    const { user } = renderApp('/messages/new/bob');
+    const question = await screen.findByRole('group', { name: 'To whom?' });
+    expect(screen.queryByRole('textbox', { name: /^Message to/ })).toBeNull();
+    await user.click(within(question).getByRole('button', { name: 'Bobby New' }));
+    expect(await field('Bobby New')).toHaveProperty('value', '');
+    await user.type(await field('Bobby New'), 'for Bobby{Enter}');
+    await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'for Bobby', user_uuid: BOBBY.uuid }));
+  });
+
+  test('keeps the draft for whom it was when one says so', async () => {
+    stack.users.push(ROBERT);
+    const first = renderApp('/messages/new/bob');
+    await first.user.type(await field('Robert Old'), 'a draft');
+    first.unmount();
+    stack.users.splice(stack.users.indexOf(ROBERT), 1, BOBBY, { ...ROBERT, handle: 'robert' });
+    const { user } = renderApp('/messages/new/bob');
+    await user.click(within(await screen.findByRole('group', { name: 'To whom?' })).getByRole('button', { name: 'Robert Old' }));
+    await user.type(await field('Robert Old'), '!{Enter}');
+    await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'a draft!', user_uuid: ROBERT.uuid }));
+  });
+
+  test('makes a message of an earlier version, which has only the handle, wait for an answer', async () => {
+    stack.users.push(BOBBY);
+    const kept = {
+      id: 'old',
+      target: { kind: 'handle', handle: 'bob' },
+      text: 'for bob',
+      created: Date.now(),
+      vouched: Date.now(),
+      attempts: 0,
+      group: null,
+      state: { name: 'waiting', notBefore: 0, problem: null },
+    };
+    localStorage.setItem('cruddur.outbox.sub-of-sunyoung.old', JSON.stringify(kept));
+    const { user } = renderApp('/messages');
+    await user.click(await within(await list()).findByRole('link', { name: /@bob.*Not sent/ }));
+    expect(await screen.findByText(/send it to whoever is @bob now\?/)).toBeTruthy();
+    expect(stack.posts).toEqual([]);
+    await user.click(screen.getByRole('button', { name: 'Send now' }));
+    await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'for bob', handle: 'bob' }));
+  });
+});
+
+test('a name does not turn the words around it', async () => {
+  stack.users.push({ uuid: uuid(500), handle: 'bank', display_name: 'Bank support \u202Egro.knab' });
+  renderApp('/messages/new/bank');
+  const line = await screen.findByText(says(/^No messages with Bank support gro\.knab yet\./));
+  expect(line.querySelector('bdi')?.textContent).toBe('Bank support gro.knab');
+  expect(document.title).not.toMatch(/\u202E/);
+});

@@ -1,0 +1,120 @@
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { useLocation, useNavigate, useParams } from 'react-router';
+import { explain } from '../api/error-texts.ts';
+import type { User } from '../api/types.ts';
+import { useInboxBeside, useSearchOfInbox } from '../groups/use-inbox.ts';
+import { useOutbox } from '../outbox/use-outbox.ts';
+import { useSignedIn } from '../signed-in.tsx';
+import { foldHandle, typedHandle } from '../users/handle.ts';
+import { Handle } from '../users/labels.tsx';
+import { type Recipient, otherMember, recipientOf } from '../users/recipient.ts';
+import { useMe } from '../users/use-me.ts';
+import { useUser } from '../users/use-user.ts';
+import { type PlaceState, parsePlaceState, placeState } from './place-state.ts';
+
+/** What the address means. */
+export type Place =
+  | { kind: 'problem'; title: string; text: ReactNode; onRetry?: () => void }
+  | { kind: 'looking'; handle: string }
+  | OpenPlace;
+
+export interface OpenPlace {
+  kind: 'open';
+  /** The same for as long as one writes to the same people, also when their conversation gets its group. */
+  key: string;
+  /** Null before the first message is stored. */
+  group: string | null;
+  person: Recipient | null;
+  /** Who has the person's handle now, when that is somebody else and one has not said yet to whom one writes. */
+  successor: User | null;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export function usePlace(): Place {
+  const { handle, message_group_uuid: uuid } = useParams();
+  const state = parsePlaceState(useLocation().state);
+  const { inbox } = useInboxBeside();
+  const begun = useNewPlace(handle === undefined ? null : foldHandle(typedHandle(handle)), state);
+  if (begun !== null) {
+    return begun;
+  }
+  const group = (uuid ?? '').toLowerCase();
+  if (!UUID.test(group)) {
+    return { kind: 'problem', title: 'No such conversation', text: 'The address of this conversation is wrong.' };
+  }
+  const listed = inbox?.groups.find((known) => known.uuid === group);
+  const person = listed === undefined ? (state?.person ?? null) : otherMember(listed);
+  return { kind: 'open', key: state?.key ?? group, group, person, successor: null };
+}
+
+/** A conversation by handle, which leads to its group once there is one; null where the address has no handle. */
+function useNewPlace(handle: string | null, state: PlaceState | null): Place | null {
+  const { drafts } = useSignedIn();
+  const navigate = useNavigate();
+  const { me, error: meError } = useMe();
+  const view = useInboxBeside();
+  const { inbox, error: inboxError } = view;
+  const entries = useOutbox();
+  const { user, error, refetch } = useUser(handle ?? '', handle !== null);
+  const [first, setFirst] = useState<{ handle: string; person: Recipient } | null>(null);
+  const drafted = useMemo(() => (handle === null ? [] : drafts.recipients(handle)), [drafts, handle]);
+
+  if (handle !== null && user && first?.handle !== handle) {
+    setFirst({ handle, person: recipientOf(user) });
+  }
+  const written = entries.flatMap(({ group, target }) =>
+    group === null && target.kind === 'user' && foldHandle(target.handle) === handle ? [target] : [],
+  );
+  // What was written to a person by this handle is for that person, whoever has the handle by now.
+  const earlier = [...written, ...drafted].find(({ uuid }) => uuid !== user?.uuid);
+  const opened = first?.handle === handle ? first.person : undefined;
+  const person = state?.person ?? earlier ?? opened ?? (user && recipientOf(user)) ?? null;
+  const group =
+    person === null
+      ? undefined
+      : (entries.findLast((entry) => entry.target.kind === 'user' && entry.target.uuid === person.uuid && entry.group)
+          ?.group ?? inbox?.groups.find((known) => known.user_uuid === person.uuid)?.uuid);
+  const key = `user:${person?.uuid ?? ''}`;
+
+  // There may be a conversation further down than the list was loaded.
+  useSearchOfInbox(view, handle !== null && group === undefined && person !== null);
+
+  const leads = handle !== null && group !== undefined && person !== null && person.uuid !== me?.uuid;
+  useEffect(() => {
+    if (leads) {
+      void navigate(`/messages/${group}`, { replace: true, state: placeState(person, { key }) });
+    }
+    // The person is another object after each change of anything.
+    // oxlint-disable-next-line react/exhaustive-deps
+  }, [leads, group, key, navigate]);
+
+  if (handle === null) {
+    return null;
+  }
+  if (person !== null && person.uuid === me?.uuid) {
+    return { kind: 'problem', title: 'That is you', text: "You can't write to yourself." };
+  }
+  if (person === null && user === null) {
+    const text = (
+      <>
+        There is no user <Handle handle={handle} />.
+      </>
+    );
+    return { kind: 'problem', title: 'No such user', text };
+  }
+  if (person === null && error) {
+    return {
+      kind: 'problem',
+      title: 'This user could not be loaded',
+      text: explain(error),
+      onRetry: () => void refetch(),
+    };
+  }
+  const pending = (inbox === undefined && inboxError === null) || (me === null && meError === null);
+  if (person === null || pending) {
+    return { kind: 'looking', handle };
+  }
+  const successor = user && user.uuid !== person.uuid && state?.chosen !== true ? user : null;
+  return { kind: 'open', key, group: group ?? null, person, successor };
+}

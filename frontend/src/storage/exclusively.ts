@@ -1,0 +1,79 @@
+import { local } from './local.ts';
+
+/** How long a lease without Web Locks is valid: longer than any task may take. */
+const LEASE = 30_000;
+
+/**
+ * Runs `task` while no other tab runs a task of the same name.
+ *
+ * Rejects with a `TimeoutError` if the other tabs take longer than `patience` milliseconds. Where the browser denies
+ * Web Locks (as it does when it denies storage), a lease in localStorage stands in for the lock.
+ */
+export async function exclusively<Result>(
+  name: string,
+  patience: number,
+  task: () => Promise<Result>,
+): Promise<Result> {
+  // Held for the time of waiting only: a lock that is granted must not be given back by the signal.
+  const waiting = new AbortController();
+  const timer = setTimeout(() => waiting.abort(timeout(name)), patience);
+  const started = () => {
+    clearTimeout(timer);
+    return task();
+  };
+  try {
+    return await ((await hasLocks()) ? withLock : withLease)(name, waiting.signal, started);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether the browser grants Web Locks. A document that may store nothing is denied them. */
+export async function hasLocks(): Promise<boolean> {
+  try {
+    await navigator.locks.query();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function withLock<Result>(name: string, signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
+  return await navigator.locks.request(name, { signal }, task);
+}
+
+async function withLease<Result>(name: string, signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
+  const key = `cruddur.lease.${name}`;
+  const id = crypto.randomUUID();
+  while (holder(key) !== id) {
+    signal.throwIfAborted();
+    if (holder(key) === null) {
+      local.set(key, JSON.stringify({ id, until: Date.now() + LEASE }));
+    }
+    // Two tabs that write at the same time see after this pause which of them was last.
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  try {
+    return await task();
+  } finally {
+    if (holder(key) === id) {
+      local.remove(key);
+    }
+  }
+}
+
+/** The id of a valid lease. A lease that ends later than any lease can was written by a clock that was ahead. */
+function holder(key: string): string | null {
+  try {
+    const { id, until }: Record<string, unknown> = { ...JSON.parse(local.get(key) ?? '{}') };
+    const left = typeof until === 'number' ? until - Date.now() : 0;
+    return typeof id === 'string' && left > 0 && left <= LEASE ? id : null;
+  } catch {
+    return null;
+  }
+}
+
+function timeout(name: string): DOMException {
+  return new DOMException(`another tab holds ${name}`, 'TimeoutError');
+}

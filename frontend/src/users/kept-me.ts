@@ -1,0 +1,28 @@
+import type { User } from '../api/types.ts';
+import { local } from '../storage/local.ts';
+
+/** The user of a `sub`, as it was last known on this device. */
+export function keptMe(sub: string): User | null {
+  try {
+    const value: unknown = JSON.parse(local.get(keyOf(sub)) ?? 'null');
+    const { uuid, handle, display_name: name } = { ...(value as Partial<User> | null) };
+    return typeof uuid === 'string' && typeof handle === 'string' && typeof name === 'string'
+      ? { uuid, handle, display_name: name }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+export function keepMe(sub: string, { uuid, handle, display_name }: User): void {
+  local.set(keyOf(sub), JSON.stringify({ uuid, handle, display_name }));
+}
+
+/** For when a person signs out: nothing of theirs stays on the device. */
+export function forgetMe(sub: string): void {
+  local.remove(keyOf(sub));
+}
+
+function keyOf(sub: string): string {
+  return `cruddur.me.${sub}`;
+}

@@ -1,0 +1,193 @@
+//! Events of an HTTP API (payload format 2.0) as requests, and responses as the functions' results.
+//!
+//! `lambda_http` panics on events whose host, protocol, path or query make no URI and on bodies that are not the base64
+//! that they claim to be, and rejects authorizer claims that are not strings. The functions need no URI and no authorizer,
+//! so nothing of that is read here, and every JSON object is an event: what is odd in it counts as absent.
+
+use std::{collections::HashMap, convert::Infallible};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderName, HeaderValue};
+use lambda_http::{
+    Body, Error, LambdaEvent, Request, RequestExt as _, Response,
+    aws_lambda_events::{apigw::ApiGatewayV2httpResponse, query_map::QueryMap},
+    lambda_runtime, service_fn,
+};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
+
+/// An event, with the parts that functions read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Event {
+    #[serde(deserialize_with = "or_default")]
+    raw_path: String,
+    #[serde(deserialize_with = "or_default")]
+    raw_query_string: Option<String>,
+    #[serde(deserialize_with = "strings")]
+    query_string_parameters: HashMap<String, String>,
+    #[serde(deserialize_with = "strings")]
+    path_parameters: HashMap<String, String>,
+    #[serde(deserialize_with = "strings")]
+    headers: HashMap<String, String>,
+    #[serde(deserialize_with = "or_default")]
+    body: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    is_base64_encoded: bool,
+}
+
+/// The value, or the default if it has another type.
+fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// The strings of an object; other values of it are left out.
+fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<String, String>, D::Error> {
+    let object: HashMap<String, Value> = or_default(deserializer)?;
+    let strings = object.into_iter().filter_map(|(name, value)| match value {
+        Value::String(text) => Some((name, text)),
+        _ => None,
+    });
+    Ok(strings.collect())
+}
+
+impl From<Event> for Request {
+    /// The request with headers, body, path and query parameters, and raw path. Method and URI are not set: a route is one
+    /// function. A body that is not the base64 that it claims to be is empty, which is no JSON either.
+    fn from(event: Event) -> Self {
+        let body = match event.body {
+            None => Body::Empty,
+            Some(text) if event.is_base64_encoded => STANDARD.decode(text).map_or(Body::Empty, Body::Binary),
+            Some(text) => Body::Text(text),
+        };
+        let query: QueryMap = match &event.raw_query_string {
+            // API Gateway's own parameters join repeated ones with commas.
+            Some(query) => query.parse().unwrap_or_default(),
+            None => event.query_string_parameters.into(),
+        };
+        let mut request = Request::new(body);
+        for (name, value) in &event.headers {
+            if let (Ok(name), Ok(value)) =
+                (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes()))
+            {
+                request.headers_mut().append(name, value);
+            }
+        }
+        request
+            .with_raw_http_path(&event.raw_path)
+            .with_query_string_parameters(query)
+            .with_path_parameters(event.path_parameters)
+    }
+}
+
+/// The result of a function, from its response: a text body with single-valued headers.
+#[must_use]
+pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
+    let (parts, body) = response.into_parts();
+    let mut result = ApiGatewayV2httpResponse::default();
+    result.status_code = parts.status.as_u16().into();
+    result.headers = parts.headers;
+    result.body = Some(body);
+    result
+}
+
+/// Runs a function behind the API: `handler` answers one request after the other.
+pub async fn run<F: Future<Output = Response<Body>>>(handler: impl Fn(Request) -> F) -> Result<(), Error> {
+    let handler = &handler;
+    let service = service_fn(move |event: LambdaEvent<Event>| async move {
+        Ok::<_, Infallible>(result(handler(event.payload.into()).await))
+    });
+    lambda_runtime::run(service).await
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(event: Value) -> Request {
+        serde_json::from_value::<Event>(event).unwrap().into()
+    }
+
+    #[test]
+    fn a_request_has_what_the_event_says() {
+        let request = request(json!({
+            "version": "2.0",
+            "rawPath": "/api/users/@a b/short",
+            "rawQueryString": "limit=%31&limit=2&cursor=",
+            "queryStringParameters": {"limit": "1,2", "cursor": ""},
+            "headers": {"Authorization": "Bearer a.b.c", "host": "api.example", "x-name": "ö"},
+            "pathParameters": {"handle": "@a b"},
+            "requestContext": {"http": {"method": "POST"}, "authorizer": {"jwt": {"claims": {"sub": "x"}}}},
+            "body": "e30=",
+            "isBase64Encoded": true,
+        }));
+        assert_eq!(request.raw_http_path(), "/api/users/@a b/short");
+        assert_eq!(request.query_string_parameters().all("limit"), Some(vec!["1", "2"]));
+        assert_eq!(request.query_string_parameters().all("cursor"), Some(vec![""]));
+        assert_eq!(request.path_parameters().first("handle"), Some("@a b"));
+        assert_eq!(request.headers()["authorization"], "Bearer a.b.c");
+        assert_eq!(request.headers()["x-name"].as_bytes(), "ö".as_bytes());
+        assert_eq!(request.body().as_ref(), b"{}");
+    }
+
+    #[test]
+    fn what_is_odd_counts_as_absent() {
+        for event in [
+            json!({}),
+            json!({"rawPath": 1, "rawQueryString": [], "headers": null, "pathParameters": "x", "body": {}}),
+            json!({"headers": {"bad name": "x", "x-bad": "a\nb", "x-number": 1, "x-list": ["a"]}}),
+            json!({"body": "not base64!", "isBase64Encoded": true}),
+            json!({"body": true, "isBase64Encoded": "yes"}),
+            json!({"requestContext": {"authorizer": {"jwt": {"claims": {"n": 1, "l": [], "o": {}, "z": null}}}}}),
+            json!({"requestContext": []}),
+        ] {
+            let request = request(event.clone());
+            assert_eq!(request.headers().len(), 0, "{event}");
+            assert_eq!(request.body().as_ref(), b"", "{event}");
+            assert_eq!(request.raw_http_path(), "", "{event}");
+            assert!(request.path_parameters().is_empty(), "{event}");
+            assert!(request.query_string_parameters().is_empty(), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_header_in_two_spellings_is_there_twice() {
+        let request = request(json!({"headers": {"Authorization": "a", "authorization": "b"}}));
+        assert_eq!(request.headers().get_all("authorization").iter().count(), 2);
+    }
+
+    #[test]
+    fn without_a_raw_query_the_parameters_count() {
+        let request = request(json!({"queryStringParameters": {"limit": "5"}}));
+        assert_eq!(request.query_string_parameters().first("limit"), Some("5"));
+    }
+
+    #[test]
+    fn a_result_has_status_headers_and_body() {
+        let response = Response::builder().status(404).header("content-type", "application/json");
+        let result = serde_json::to_value(result(response.body(Body::from("[]")).unwrap())).unwrap();
+        assert_eq!(
+            (&result["statusCode"], &result["headers"], &result["body"], &result["isBase64Encoded"]),
+            (&json!(404), &json!({"content-type": "application/json"}), &json!("[]"), &json!(false))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*|[\\x00-\\x7f]*", flag: bool) {
+            request(json!({
+                "rawPath": text,
+                "rawQueryString": text,
+                "headers": {"host": text, "x-forwarded-proto": text, (text.clone()): "x"},
+                "body": text,
+                "isBase64Encoded": flag,
+            }));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Memberships that this execution environment has read.
+
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+};
+
+use lru::LruCache;
+use uuid::Uuid;
+
+/// Entries at most, about a hundred bytes each; the least recently used one goes first.
+const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
+
+/// Pairs of a user and a group that the user is in.
+///
+/// A group's member uuids never change, so an entry never has to be read again. Absence of an entry says nothing: the
+/// membership row decides.
+pub struct KnownMembers(Mutex<LruCache<(Uuid, Uuid), ()>>);
+
+impl KnownMembers {
+    /// Whether the user is known to be in the group.
+    #[must_use]
+    pub fn contains(&self, user_uuid: Uuid, group_uuid: Uuid) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(user_uuid, group_uuid)).is_some()
+    }
+
+    /// Adds a user whom the group's membership row names.
+    pub fn insert(&self, user_uuid: Uuid, group_uuid: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).put((user_uuid, group_uuid), ());
+    }
+}
+
+impl Default for KnownMembers {
+    fn default() -> Self {
+        // `LruCache::new` would allocate all of it at once.
+        let mut entries = LruCache::unbounded();
+        entries.resize(CAPACITY);
+        Self(Mutex::new(entries))
+    }
+}
+
+impl fmt::Debug for KnownMembers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        f.debug_struct("KnownMembers").field("entries", &entries).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_holds_for_one_user_and_one_group_in_that_order() {
+        let (user, group) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let members = KnownMembers::default();
+        assert!(!members.contains(user, group));
+        members.insert(user, group);
+        assert!(members.contains(user, group));
+        assert!(!members.contains(group, user));
+        assert!(!members.contains(user, user));
+    }
+
+    #[test]
+    fn the_number_of_entries_is_bounded_and_the_least_recently_used_one_goes_first() {
+        let (user, group) = (Uuid::from_u128(1), |number| Uuid::from_u128(number));
+        let members = KnownMembers::default();
+        for number in 0..10_000 {
+            members.insert(user, group(number));
+        }
+        assert!(members.contains(user, group(0)));
+        members.insert(user, group(10_000));
+        assert!(members.contains(user, group(0)));
+        assert!(!members.contains(user, group(1)));
+        assert_eq!(format!("{members:?}"), "KnownMembers { entries: 10000 }");
+    }
+}

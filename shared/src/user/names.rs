@@ -1,0 +1,136 @@
+//! The current names of the users in a list (design, section 3).
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use lru::LruCache;
+use tokio::time::{Instant, timeout};
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::{NAMES_KEPT_FOR, REMEMBERED, User, Users};
+use crate::{
+    error::{Chain, Error},
+    postgres::Postgres,
+};
+
+/// How long a list waits for names. Afterwards it shows the names in its rows.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long no names are looked up after PostgreSQL failed to answer in time.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A row of a list that shows a user by name.
+pub trait ShowsUser {
+    /// The user.
+    fn user_uuid(&self) -> Uuid;
+
+    /// Shows the names of `user` instead of those that the row was written with.
+    fn set_names(&mut self, user: &User);
+}
+
+/// Users by uuid, as PostgreSQL had them within the last minute.
+#[derive(Debug)]
+pub(super) struct NamesByUuid {
+    entries: Mutex<LruCache<Uuid, Entry>>,
+    paused_until: Mutex<Option<Instant>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// `None` if no row has the uuid.
+    user: Option<User>,
+    read_at: Instant,
+}
+
+impl Default for NamesByUuid {
+    fn default() -> Self {
+        // `LruCache::new` would allocate all of it at once.
+        let mut entries = LruCache::unbounded();
+        entries.resize(REMEMBERED);
+        Self { entries: Mutex::new(entries), paused_until: Mutex::default() }
+    }
+}
+
+impl NamesByUuid {
+    /// Those of `uuids` that have a row, and adds to `unknown` those without an entry that still holds.
+    fn get(&self, uuids: &BTreeSet<Uuid>, unknown: &mut Vec<Uuid>) -> HashMap<Uuid, User> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = HashMap::with_capacity(uuids.len());
+        for uuid in uuids {
+            match entries.get(uuid) {
+                Some(entry) if entry.read_at.elapsed() < NAMES_KEPT_FOR => {
+                    users.extend(entry.user.clone().map(|user| (*uuid, user)));
+                }
+                _ => unknown.push(*uuid),
+            }
+        }
+        users
+    }
+
+    /// Reads the users with these uuids, all in one statement.
+    async fn look_up(&self, postgres: &Postgres, uuids: Vec<Uuid>) -> Result<(), Error> {
+        let read_at = Instant::now();
+        let statement = include_str!("../../../sql/users/with_uuids.sql");
+        let rows = postgres.query(statement, &[(&uuids, Type::UUID_ARRAY)]).await?;
+        let mut users = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let user = User::from_row(row)?;
+            users.insert(user.uuid, user);
+        }
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        for uuid in uuids {
+            entries.put(uuid, Entry { user: users.remove(&uuid), read_at });
+        }
+        Ok(())
+    }
+
+    fn is_paused(&self) -> bool {
+        let paused_until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+        paused_until.is_some_and(|end| Instant::now() < end)
+    }
+
+    fn pause(&self) {
+        *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + PAUSE);
+    }
+}
+
+impl Users {
+    /// Gives `rows` the current names of their users. A row keeps its own names if its user has no row in PostgreSQL, or
+    /// if PostgreSQL does not answer within 300 ms. After that no names are looked up for 10 s.
+    pub async fn refresh_names<T: ShowsUser>(&self, rows: &mut [T]) {
+        let uuids = rows.iter().map(T::user_uuid).collect();
+        let users = self.current(&uuids).await;
+        for row in rows {
+            if let Some(user) = users.get(&row.user_uuid()) {
+                row.set_names(user);
+            }
+        }
+    }
+
+    async fn current(&self, uuids: &BTreeSet<Uuid>) -> HashMap<Uuid, User> {
+        let mut unknown = Vec::new();
+        let users = self.names.get(uuids, &mut unknown);
+        if unknown.is_empty() || self.names.is_paused() {
+            return users;
+        }
+        let (names, postgres) = (Arc::clone(&self.names), Arc::clone(&self.postgres));
+        // A task of its own: it goes on when the list no longer waits, and so replaces a dead connection.
+        let look_up = tokio::spawn(async move { names.look_up(&postgres, unknown).await });
+        match timeout(PATIENCE, look_up).await {
+            Ok(Ok(Ok(()))) => return self.names.get(uuids, &mut Vec::new()),
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(cause = %Chain(&error), "using the names in the rows");
+            }
+            Ok(Err(error)) => tracing::warn!(cause = %Chain(&error), "using the names in the rows"),
+            Err(_) => {
+                tracing::warn!(cause = "PostgreSQL does not answer in time", "using the names in the rows");
+            }
+        }
+        self.names.pause();
+        users
+    }
+}
