@@ -173,7 +173,7 @@ mod tests {
         let lifetime = |arguments: &[&str]| parse(arguments).map(|options| options.token_lifetime());
         assert_eq!(lifetime(&[]).unwrap(), issuer::TOKEN_LIFETIME);
         assert_eq!(lifetime(&["--access-token-lifetime", "5"]).unwrap(), Duration::from_secs(5));
-        for value in ["4", "86401", "-1", "soon", ""] {
+        for value in ["4", "86401", "5.5", "soon", ""] {
             let error = lifetime(&["--access-token-lifetime", value]).unwrap_err().to_string();
             assert!(error.contains("--access-token-lifetime <SECONDS>"), "{value}: {error}");
         }

@@ -138,3 +138,47 @@ fn answer<T: IntoResponse>(result: Result<T, Error>) -> Response {
 fn refuse(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({"message": message}))).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use cruddur::{clock::Clock, postgres::DatabaseServer, random::Random};
+    use http::Request;
+    use http_body_util::BodyExt as _;
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::issuer::SigningKey;
+
+    #[tokio::test]
+    async fn while_postgres_is_away_the_answer_is_503_with_the_cause() {
+        // Nothing listens on the port of the discard protocol.
+        let server: DatabaseServer = "postgresql://me@127.0.0.1:9/cruddur".parse().unwrap();
+        let places = Places {
+            api: String::new(),
+            dynamodb: String::new(),
+            database: None,
+            table: String::new(),
+            region: String::new(),
+        };
+        let key = SigningKey::generate().unwrap();
+        let issuer = Arc::new(Issuer::at_port(4567, key, Clock::system(), Random::system()));
+        let router = router(places, Arc::new(Postgres::new(server, false)), issuer);
+        let token = Request::post("/local/token").body(Body::from(r#"{"handle": "sunyoung"}"#));
+        for request in [token, Request::get("/local/users").body(Body::empty())] {
+            let response = router.clone().oneshot(request.unwrap()).await.unwrap();
+            assert_eq!(
+                (response.status(), &response.headers()["retry-after"]),
+                (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
+            );
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let message = body["message"].as_str().unwrap();
+            assert!(
+                message.starts_with("PostgreSQL can't be reached: ") && message.ends_with("; try again"),
+                "{message}"
+            );
+        }
+    }
+}

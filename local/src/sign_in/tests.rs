@@ -46,7 +46,7 @@ impl Browser {
 
     /// The same stack while PostgreSQL is away.
     fn without_postgres(&self) -> Self {
-        // Nothing listens on the port of the null service.
+        // Nothing listens on the port of the discard protocol.
         let server: DatabaseServer = "postgresql://me@127.0.0.1:9/cruddur".parse().unwrap();
         let postgres = Arc::new(Postgres::new(server, false));
         let router = router(postgres, Arc::clone(&self.issuer), Sessions::open(None).unwrap());
