@@ -32,10 +32,15 @@ export function useSignedIn(): SignedIn {
 
 /** Signs out, and leaves nothing of the person on the device. */
 export async function leave({ me, account, outbox, drafts }: SignedIn): Promise<void> {
-  outbox.clear();
-  drafts.clear();
-  forgetMe(me.id);
+  const clear = () => {
+    outbox.clear();
+    drafts.clear();
+    forgetMe(me.id);
+  };
+  clear();
   await account.signOut();
+  // Until then other tabs were signed in, and may have written something down.
+  clear();
 }
 
 interface ProviderProps {

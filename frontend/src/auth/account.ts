@@ -16,7 +16,7 @@ export interface AccountState {
   troubled?: boolean;
   /** Why signing in did not work. */
   problem: string | null;
-  /** Why nobody is signed in here although somebody might expect it. */
+  /** Why this tab has no session, if there is more to say than that. */
   notice?: string;
 }
 
@@ -33,8 +33,8 @@ export interface Account extends Credentials {
 }
 
 /**
- * The credentials of one person alone. Another tab may sign in as somebody else at any time, and no request of the one
- * may carry the token of the other.
+ * The credentials of one person. Another tab may sign in as another person at any time, and a request of one person must
+ * never carry the other's token.
  */
 export function credentialsOf(account: Account, person: Person): Credentials {
   const isCurrent = () => account.state().person?.id === person.id;

@@ -26,8 +26,8 @@ const LONGEST_PAUSE = 60_000;
 /**
  * An account of the configured issuer: authorization code with PKCE, renewed with the refresh token.
  *
- * The tabs of a browser share one session. One of them at a time spends the refresh token, and the others take over
- * what it got, so an issuer that rotates refresh tokens sees each of them once.
+ * The tabs of a browser share one session. One tab at a time spends the refresh token, and the others take over the new
+ * tokens, so an issuer that rotates refresh tokens sees each token once.
  */
 export class OidcAccount implements Account {
   readonly #client: OidcClient;
@@ -161,10 +161,10 @@ export class OidcAccount implements Account {
       this.#adopt(session);
       path = returnPath(response.userState);
     } catch (error) {
-      const told = error instanceof ErrorResponse || error instanceof TypeError || isUnfit(error);
+      const isKnown = error instanceof ErrorResponse || error instanceof TypeError || isUnfit(error);
       this.#adopt(
         this.#store.read(),
-        told ? problemOf(error) : 'It was begun in another window, or too long ago. Try again.',
+        isKnown ? problemOf(error) : 'It was begun in another window, or too long ago. Try again.',
       );
     }
     return path;
@@ -187,11 +187,11 @@ export class OidcAccount implements Account {
     }
   }
 
-  /** `before` is the session whose token is not good any more. */
+  /** Renews under the lock. `before` is the session whose token the API rejected, or which expires. */
   async #renewAlone(before: Session, endpoint: string): Promise<Renewal> {
     const stored = this.#store.read();
     if (stored === null || stored.profile.sub !== before.profile.sub) {
-      // Another tab has signed out, or somebody else in.
+      // Another tab has signed out, or signed in as another person.
       this.#adopt(stored);
       return 'refused';
     }
@@ -212,7 +212,7 @@ export class OidcAccount implements Account {
     const { session } = refreshed;
     const now = this.#store.read();
     if (now?.refresh_token !== stored.refresh_token) {
-      // Somebody who did not wait for the lock has signed out, or in again.
+      // A tab that did not wait for the lock has signed out, or in again.
       if (session.refresh_token !== undefined && session.refresh_token !== stored.refresh_token) {
         await this.#revoke(session.refresh_token);
       }

@@ -31,7 +31,7 @@ const PERMANENT: ReadonlySet<unknown> = new Set([
  * Exchanges a session's refresh token for new tokens.
  *
  * The request is not left to oidc-client-ts: its errors have no status and no `Retry-After`, its timeout does not
- * include the body, and it stores a response before anybody can see that the response has no token.
+ * include the body, and it stores a response without checking that the response has an access token.
  */
 export async function refresh(endpoint: string, clientId: string, session: Session): Promise<Refreshed> {
   let response: Response;

@@ -117,7 +117,7 @@ export function begun(entry: Entry): Entry {
   return { ...entry, attempts: entry.attempts + 1, state: { name: 'sending' } };
 }
 
-/** After an attempt. What another window has stored meanwhile is stored, whatever this one was told. */
+/** After an attempt. A message that another window has stored meanwhile stays stored. */
 export function settled(entry: Entry, outcome: Outcome, now: number, random: number): Entry {
   if (entry.state.name === 'sent') {
     return entry;

@@ -44,7 +44,7 @@ export class Outbox {
   readonly #listeners = new Set<() => void>();
   /** Conversations with a request under way, and the entries of those requests. */
   readonly #busy = new Map<string, string>();
-  /** When each waiting entry is due, by the clock of `performance.now`, which nobody sets. */
+  /** When each waiting entry is due, by `performance.now`: the device's clock may be set. */
   readonly #due = new Map<string, number>();
   #entries: readonly Entry[] = [];
   #running = false;

@@ -1,6 +1,6 @@
 /**
- * A storage of the browser. If the browser denies it or has no room left, values last as long as the page: a storage
- * that fails must not stop anybody from writing.
+ * A storage of the browser. If the browser denies it or has no room left, values last as long as the page: a failing
+ * storage must not keep people from writing.
  */
 export class SafeStorage {
   readonly #open: () => Storage;
