@@ -116,7 +116,7 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
           sends={sends}
           beginning={
             loaded ? (
-              <Beginning person={person} isNew={group === null} />
+              <Beginning person={person} isNew={group === null} asks={successor !== null} />
             ) : (
               <Missing error={problem} refusal={refusal} onRetry={retry} />
             )
@@ -156,7 +156,7 @@ function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiErro
 }
 
 /** What stands above the oldest message. */
-function Beginning({ person, isNew }: { person: Recipient | null; isNew: boolean }) {
+function Beginning({ person, isNew, asks }: { person: Recipient | null; isNew: boolean; asks: boolean }) {
   if (person === null) {
     return <p className="beginning">This is where your conversation begins.</p>;
   }
@@ -173,8 +173,12 @@ function Beginning({ person, isNew }: { person: Recipient | null; isNew: boolean
       <Avatar name={person.name} handle={person.handle} />
       <p>
         No messages with {name} yet.
-        <br />
-        Write the first one below.
+        {!asks && (
+          <>
+            <br />
+            Write the first one below.
+          </>
+        )}
       </p>
     </div>
   );

@@ -15,7 +15,10 @@ export function useMe() {
     queryKey: ['me'],
     queryFn: async (): Promise<User> => {
       const me = await pulse.watch('me', () => api.showMe());
-      keepMe(person.id, me);
+      // Nothing of a person stays who has signed out meanwhile.
+      if (account.state().person?.id === person.id) {
+        keepMe(person.id, me);
+      }
       return me;
     },
     initialData: () => keptMe(person.id) ?? undefined,
