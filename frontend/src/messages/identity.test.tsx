@@ -15,14 +15,14 @@ beforeEach(() => {
   stack = new FakeStack();
 });
 
-/** Signed in as who asked for one handle and has another. */
+/** An account whose id token names this handle. */
 function accountOf(asked: string): FakeAccount {
   const account = new FakeAccount();
   account.show({ person: { id: 'sub-of-sam', handle: asked, name: 'Sam' }, lapsed: false, problem: null });
   return account;
 }
 
-/** Whose the messages are, oldest first. */
+/** Whether each message is shown as own, oldest first. */
 const sides = () =>
   [...document.querySelectorAll('li.message')].map((item) => (item.classList.contains('own') ? 'own' : 'other'));
 
@@ -103,7 +103,7 @@ test('a device forgets whom it belonged to when they sign out, also while it ask
   await asked;
   await user.click(screen.getByRole('button', { name: 'Sign out' }));
   held.answer?.();
-  // The answer has been read by the time that another one, asked for later, has been.
+  // A later request ends after the answer was read.
   await fetch('http://localhost:3000/api/message_groups');
   await screen.findByRole('button', { name: 'Sign in' });
   expect(Object.keys(localStorage)).toEqual([]);
