@@ -1,6 +1,6 @@
 import { composer, expect, inbox, message, openConversation, say, test } from './test.ts';
 
-/** Users of the local stack whose handle is not the one in their id token. */
+/** Users of the local stack whose handle differs from their id token's. */
 const odd = [
   { handle: 'user-5a1e0007', name: 'Andrew Stone', told: '@andrew was taken.' },
   { handle: 'user-5a1e0008', name: 'Sam Lee', told: '“Sam Lee” can\'t be a handle' },

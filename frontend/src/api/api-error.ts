@@ -33,10 +33,10 @@ export function codesOf(body: unknown): Code[] {
   return Array.isArray(body) ? body.filter(isCode) : [];
 }
 
-/** The seconds of `Retry-After`, which may be a number or a date, and any of them. */
+/** The seconds of `Retry-After`, a number or a date. May be infinite. */
 export function retryAfterOf(header: string | null, now: number): number | null {
   const text = header?.trim() ?? '';
-  // A browser takes nearly everything for a date: -1 is in the year 2001.
+  // `Date.parse` is lenient: it reads -1 as a day in 2001.
   const seconds = /^\d+$/.test(text) ? Number(text) : /^[A-Z]/i.test(text) ? (Date.parse(text) - now) / 1000 : Number.NaN;
   return Number.isNaN(seconds) ? null : Math.max(0, seconds);
 }

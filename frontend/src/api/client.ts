@@ -48,7 +48,7 @@ export class Api {
     return shaped(await json(response), isSentMessage);
   }
 
-  /** Who is signed in: the uuid, handle and name that others see. */
+  /** The signed-in user, with the handle and name that other users see. */
   async showMe(): Promise<User> {
     return shaped(await json(await this.#signed('/api/me')), isUser);
   }

@@ -3,33 +3,33 @@ import { foldHandle } from '../users/handle.ts';
 import { type Recipient, parseRecipient } from '../users/recipient.ts';
 
 const DAYS_KEPT = 30;
-/** UTF-16 units of a draft that are kept: many times what can be sent, and little of what a browser has room for. */
+/** The longest stored draft, in UTF-16 units: many times a message, and a small part of a browser's quota. */
 export const LONGEST_KEPT = 20_000;
-/** Milliseconds after which what is typed is kept. */
+/** The delay before a draft is stored, in milliseconds. */
 const PAUSE = 300;
 
 interface Kept {
   text: string;
   at: number;
-  /** To whom it is, while there is no group with them. */
+  /** The recipient of a conversation without a group. */
   to?: Recipient;
 }
 
-/** A draft as this window has it. */
+/** A draft in this tab. */
 interface Sheet {
   text: string;
-  /** What was last read from the device, or written there. */
+  /** The stored text that this tab last read or wrote. */
   stored: string;
-  /** Whether it was typed here since. */
+  /** Whether the text was edited since. */
   typed: boolean;
   to: Recipient | undefined;
 }
 
 /**
- * What a person has typed and not sent, per conversation. It outlives reloads and sessions that ended.
+ * Unsent text per conversation. Drafts survive reloads and expired sessions.
  *
- * Windows share it. One in which nothing was typed since it last looked takes over what the device has. One in which
- * something was puts both together, unless one text has the other in it: then the longer one stays.
+ * Tabs share drafts through localStorage. A tab without unsaved edits adopts the stored text. A tab with unsaved edits
+ * keeps both texts, or the longer one if it contains the other.
  */
 export class Drafts {
   readonly #prefix: string;
@@ -48,7 +48,7 @@ export class Drafts {
     }
   }
 
-  /** Calls back when a draft has become another one than what was typed here. */
+  /** Calls `listener` when another tab's text changes a draft. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -58,7 +58,7 @@ export class Drafts {
     return this.#sheet(conversation).text;
   }
 
-  /** Takes what is typed. It reaches the device after a pause, or with `flush`; an empty text at once. */
+  /** Changes a draft. It is stored after a delay or by `flush`; an empty one at once. */
   write(conversation: string, text: string, to?: Recipient): void {
     const stored = this.#sheets.get(conversation)?.stored ?? this.#stored(conversation)?.text ?? '';
     this.#sheets.set(conversation, { text, stored, typed: true, to });
@@ -70,7 +70,7 @@ export class Drafts {
     }
   }
 
-  /** Writes down what was typed. */
+  /** Stores all unsaved edits. */
   flush(now = Date.now()): void {
     if (this.#held) {
       return;
@@ -92,7 +92,7 @@ export class Drafts {
     }
   }
 
-  /** While an input method composes a word, what is typed stays untouched. */
+  /** Stops storing and adopting while an input method composes a word. */
   hold(held: boolean): void {
     this.#held = held;
     if (!held) {
@@ -100,7 +100,7 @@ export class Drafts {
     }
   }
 
-  /** Looks at what other windows have written down. */
+  /** Adopts what other tabs have stored. */
   refresh(): void {
     if (!this.#held) {
       for (const [conversation, sheet] of this.#sheets) {
@@ -109,17 +109,17 @@ export class Drafts {
     }
   }
 
-  /** Takes a draft along when its conversation gets its group. */
+  /** Moves a draft to another name, for example when a conversation gets its group. */
   move(from: string, to: string): void {
     const text = this.read(from);
     if (text !== '') {
-      this.write(to, both(this.read(to), text));
+      this.write(to, merged(this.read(to), text));
       this.write(from, '');
       this.#changed();
     }
   }
 
-  /** For whom there are drafts that were begun when they had this handle. */
+  /** Recipients of drafts that had this handle when the draft was written. */
   recipients(handle: string): Recipient[] {
     this.flush();
     return local.keys(`${this.#prefix}user:`).flatMap((key) => {
@@ -128,13 +128,13 @@ export class Drafts {
     });
   }
 
-  /** Forgets what is not written down: who signed out in another window left nothing there. */
+  /** Drops unsaved edits, after a sign-out in another tab. */
   forget(): void {
     clearTimeout(this.#timer);
     this.#sheets.clear();
   }
 
-  /** For when a person signs out: nothing of theirs stays on the device. */
+  /** Removes all drafts at sign-out. */
   clear(): void {
     this.forget();
     for (const key of local.keys(this.#prefix)) {
@@ -160,9 +160,9 @@ export class Drafts {
       return;
     }
     sheet.stored = theirs;
-    // Of a text that is too long to be kept the others have a part only.
+    // A text over the limit is stored in part, so other tabs have less of it.
     const own = sheet.typed || sheet.text.length > LONGEST_KEPT;
-    const text = own ? both(theirs, sheet.text) : theirs;
+    const text = own ? merged(theirs, sheet.text) : theirs;
     if (text !== sheet.text) {
       sheet.text = text;
       this.#changed();
@@ -180,15 +180,15 @@ export class Drafts {
   }
 }
 
-/** Both texts, or the longer one if it has the other in it. */
-function both(first: string, second: string): string {
+/** Both texts, or the longer one if it contains the other. */
+function merged(first: string, second: string): string {
   if (second.includes(first)) {
     return second;
   }
   return first.includes(second) ? first : `${first}\n${second}`;
 }
 
-/** What is kept of a text: no half of a surrogate pair at its end. */
+/** Cuts a text to the limit without splitting a surrogate pair. */
 function cut(text: string): string {
   return text.length <= LONGEST_KEPT ? text : text.slice(0, LONGEST_KEPT).replace(/[\uD800-\uDBFF]$/, '');
 }

@@ -5,14 +5,14 @@ import type { Recipient } from '../users/recipient.ts';
 interface Draft {
   text: string;
   write: (text: string) => void;
-  /** Says that an input method composes a word, or no longer does. */
+  /** Reports the start and end of a composition by an input method. */
   compose: (composing: boolean) => void;
 }
 
 /**
- * What is typed in a conversation.
+ * The draft of a conversation.
  *
- * `earlier` are the names that the conversation had before: a draft that is there moves here.
+ * `earlier` lists former names of the conversation; their drafts are moved here.
  */
 export function useDraft(conversation: string, earlier: readonly string[], to?: Recipient): Draft {
   const { account, drafts } = useSignedIn();
@@ -56,7 +56,7 @@ export function useDraft(conversation: string, earlier: readonly string[], to?: 
         flush();
       }
     };
-    // `take` is made anew each time; what it depends on is named.
+    // `take` depends on what is listed, but is a new function on each render.
     // oxlint-disable-next-line react/exhaustive-deps
   }, [account, drafts, conversation, earlier.join(' ')]);
 

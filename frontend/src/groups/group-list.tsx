@@ -78,13 +78,13 @@ export function GroupList({ view }: { view: InboxView }) {
 }
 
 interface Beginning {
-  /** As the outbox names the conversation. */
+  /** The outbox's name of the conversation. */
   key: string;
   handle: string;
   person: Recipient | null;
 }
 
-/** The conversation of the page that is open, where it has no group yet. */
+/** The open conversation, if it has no group yet. */
 function useOpened(): Beginning | null {
   const typed = useMatch('/messages/new/:handle')?.params.handle;
   const handle = foldHandle(typedHandle(typed ?? ''));
@@ -98,7 +98,7 @@ function useOpened(): Beginning | null {
   return { key: conversationKey(target), handle, person };
 }
 
-/** The conversations without a group yet: of the page that is open, and of messages that are on their way. */
+/** Conversations without a group: the open one and those of unsent messages. */
 function beginningsOf(opened: Beginning | null, entries: readonly Entry[]): Beginning[] {
   const begun = entries.flatMap(({ group, target }): Beginning[] =>
     group !== null || target.kind === 'group'

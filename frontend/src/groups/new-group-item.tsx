@@ -7,12 +7,12 @@ import type { Recipient } from '../users/recipient.ts';
 
 interface Props {
   handle: string;
-  /** Null while it is not known whose handle it is. */
+  /** Null until the handle is resolved. */
   person: Recipient | null;
   unsent: boolean;
 }
 
-/** A conversation that is there once its first message is stored. */
+/** The list item of a conversation whose first message is not stored yet. */
 export function NewGroupItem({ handle, person, unsent }: Props) {
   return (
     <NavLink className="group-item" to={newConversationPath(handle)} state={person && placeState(person)}>

@@ -99,7 +99,7 @@ export function StartConversation() {
   }
 }
 
-/** The user with a handle, or without the period behind it: a handle may end with one, and so may a sentence. */
+/** The user with this handle, or with the handle without its final period, which may end a sentence. */
 function useUserOfSentence(handle: string) {
   const exact = useUser(handle, handle !== '');
   const shorter = handle.replace(/\.+$/, '');

@@ -11,19 +11,19 @@ import { charactersLeft, directionOf, isSendable, LONGEST, NEARLY, wellFormed } 
 
 interface Props {
   target: Target;
-  /** Who will read it; null while that is not known. */
+  /** The other user; null until known. */
   person: Recipient | null;
   onSent: () => void;
 }
 
-/** Units from which on the field is as high as it gets, so that nothing has to be measured. */
+/** The length, in UTF-16 units, from which the field has its full height without being measured. */
 const HIGH = 4000;
 
 const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'content');
 
 /**
- * Where one writes. What is typed in one conversation must not be sent to another: for another one it has to be another
- * composer. It stays the same when a conversation with a person gets its group.
+ * The text field of a conversation. Use a new composer for another conversation, so that no text is sent to the wrong
+ * people, and the same one when a new conversation gets its group.
  */
 export function Composer({ target, person, onSent }: Props) {
   const { outbox } = useSignedIn();
@@ -94,7 +94,7 @@ export function Composer({ target, person, onSent }: Props) {
           value={text}
           onChange={(event) => write(event.target.value)}
           onPaste={(event) => {
-            // Before it is laid out for the first time.
+            // Set before the first layout, which would otherwise take seconds.
             event.currentTarget.dir = directionOf(event.clipboardData.getData('text'));
           }}
           onKeyDown={onKeyDown}
@@ -128,7 +128,7 @@ export function Composer({ target, person, onSent }: Props) {
   );
 }
 
-/** The names under which a draft may have been kept before: by person, and by handle in earlier versions. */
+/** Former names of the draft: by person, and by handle in earlier versions of the page. */
 function earlierNames(target: Target, person: Recipient | null): string[] {
   return person === null
     ? []

@@ -26,8 +26,8 @@ import { type OpenPlace, usePlace } from './use-place.tsx';
 import { useThread } from './use-thread.ts';
 
 /**
- * The conversation of the address: a group's, or one that begins with its first message. Both routes have this element at
- * the same place, so that the field in which one types stays when the one becomes the other.
+ * The conversation of the current address: a group, or a new conversation by handle. Both routes render this element at the
+ * same position, so React keeps the composer when a new conversation gets its group.
  */
 export function Conversation() {
   const place = usePlace();
@@ -57,7 +57,7 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
   const today = dayNumber(useNow());
   const [sends, setSends] = useState(0);
 
-  // Without knowing who one is, nobody's messages can be told from one's own.
+  // Own messages can't be recognized before the own uuid is known.
   const messages = me === null ? NONE : (thread?.messages ?? NONE);
   const person = known ?? otherOf(messages, me?.uuid);
   const entries = useMemo(
@@ -68,7 +68,7 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
   const days = useMemo(() => timeline(messages, entries, me, today), [messages, entries, me, today]);
   const name = person === null ? 'Conversation' : shownName(person.name, person.handle);
   usePageTitle(name);
-  // Nobody but oneself has written: the name is in the list, perhaps further down than it was loaded.
+  // If the other user has not written, their name is in the inbox, perhaps beyond its loaded part.
   useSearchOfInbox(useInboxBeside(), thread !== undefined && person === null);
 
   useEffect(() => {
@@ -116,7 +116,7 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
           sends={sends}
           beginning={
             loaded ? (
-              <Beginning person={person} isNew={group === null} />
+              <Beginning person={person} isNew={group === null} asks={successor !== null} />
             ) : (
               <Missing error={problem} refusal={refusal} onRetry={retry} />
             )
@@ -138,7 +138,7 @@ function titleOf({ status }: ApiError): string {
   return status === 404 ? 'No such conversation' : 'This conversation could not be loaded';
 }
 
-/** Stands above messages that wait, in place of a conversation that is not loaded. */
+/** Shown above waiting messages while the conversation is not loaded. */
 function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiError | null; onRetry: () => void }) {
   return (
     <div className="beginning" role="status">
@@ -155,8 +155,8 @@ function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiErro
   );
 }
 
-/** What stands above the oldest message. */
-function Beginning({ person, isNew }: { person: Recipient | null; isNew: boolean }) {
+/** The text above the oldest message. */
+function Beginning({ person, isNew, asks }: { person: Recipient | null; isNew: boolean; asks: boolean }) {
   if (person === null) {
     return <p className="beginning">This is where your conversation begins.</p>;
   }
@@ -173,20 +173,24 @@ function Beginning({ person, isNew }: { person: Recipient | null; isNew: boolean
       <Avatar name={person.name} handle={person.handle} />
       <p>
         No messages with {name} yet.
-        <br />
-        Write the first one below.
+        {!asks && (
+          <>
+            <br />
+            Write the first one below.
+          </>
+        )}
       </p>
     </div>
   );
 }
 
-/** With whom a conversation is that the list does not have: who has written in it and is not oneself. */
+/** The other user by their messages, for a conversation that is not in the loaded inbox. */
 function otherOf(messages: readonly Message[], me: string | undefined): Recipient | null {
   const theirs = messages.findLast(({ user_uuid: sender }) => sender !== me);
   return theirs ? { uuid: theirs.user_uuid, handle: theirs.handle, name: theirs.display_name } : null;
 }
 
-/** Whether a message on its way belongs here. One by handle alone goes to whoever has the handle, once its author says so. */
+/** Whether an unsent message belongs to this conversation. One by handle alone is shown with the handle's current user. */
 function isIn({ group: its, target }: Entry, group: string | null, person: Recipient | null): boolean {
   if (its !== null) {
     return its === group;

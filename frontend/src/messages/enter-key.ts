@@ -1,4 +1,4 @@
-/** Milliseconds after which a key that is held would have come again. Whatever came before, its release was missed. */
+/** Milliseconds without a repeat after which a held key counts as released: the browser missed its keyup. */
 const HELD = 2000;
 
 interface Press {
@@ -7,8 +7,8 @@ interface Press {
 }
 
 /**
- * Where the Enter key went down that is held. A key that is held repeats itself wherever the focus goes, and not every
- * system marks those repeats.
+ * Tracks the element on which Enter went down. A held key repeats in the newly focused element, and not every system marks
+ * repeats with `KeyboardEvent.repeat`.
  */
 class EnterKey {
   #press: Press | null = null;
@@ -19,7 +19,7 @@ class EnterKey {
     window.addEventListener('blur', () => this.#up());
   }
 
-  /** Whether this keydown is a press of its own, on this element. */
+  /** Whether this keydown is a new press on this element, not the repeat of an earlier one. */
   isPressed(event: KeyboardEvent, element: EventTarget): boolean {
     return !event.repeat && this.#press?.on === element;
   }

@@ -1,8 +1,9 @@
 import { screen, waitFor, within } from '@testing-library/react';
+import { http, HttpResponse } from 'msw';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { User } from '../api/types.ts';
 import { FakeAccount } from '../testing/fake-account.ts';
-import { FakeStack, uuid } from '../testing/fake-stack.ts';
+import { FakeStack, server, uuid } from '../testing/fake-stack.ts';
 import { field, list, says, shown } from '../testing/page.ts';
 import { renderApp } from '../testing/render-app.tsx';
 
@@ -14,14 +15,14 @@ beforeEach(() => {
   stack = new FakeStack();
 });
 
-/** Signed in as who asked for one handle and has another. */
+/** An account whose id token names this handle. */
 function accountOf(asked: string): FakeAccount {
   const account = new FakeAccount();
   account.show({ person: { id: 'sub-of-sam', handle: asked, name: 'Sam' }, lapsed: false, problem: null });
   return account;
 }
 
-/** Whose the messages are, oldest first. */
+/** Whether each message is shown as own, oldest first. */
 const sides = () =>
   [...document.querySelectorAll('li.message')].map((item) => (item.classList.contains('own') ? 'own' : 'other'));
 
@@ -83,6 +84,29 @@ test('a device that knows whom it belongs to tells own messages apart without be
   stack.meFails = true;
   renderApp(`/messages/${group}`);
   await waitFor(() => expect(sides()).toEqual(['own', 'other']));
+});
+
+test('a device forgets whom it belonged to when they sign out, also while it asks', async () => {
+  const held: { answer?: () => void } = {};
+  const asked = new Promise<void>((resolve) => {
+    server.use(
+      http.get('http://localhost:3000/api/me', async () => {
+        resolve();
+        await new Promise<void>((resolved) => {
+          held.answer = resolved;
+        });
+        return HttpResponse.json(stack.me);
+      }),
+    );
+  });
+  const { user } = renderApp('/messages');
+  await asked;
+  await user.click(screen.getByRole('button', { name: 'Sign out' }));
+  held.answer?.();
+  // A later request ends after the answer was read.
+  await fetch('http://localhost:3000/api/message_groups');
+  await screen.findByRole('button', { name: 'Sign in' });
+  expect(Object.keys(localStorage)).toEqual([]);
 });
 
 test('nobody is taken for oneself before it is known who one is', async () => {

@@ -1,21 +1,21 @@
 import { type Recipient, parseRecipient } from '../users/recipient.ts';
 
-/** What an entry of the browser's history knows of a conversation beside its address. */
+/** The `history.state` of a conversation. */
 export interface PlaceState {
-  /** Whom it is about, whoever has the handle of the address. */
+  /** The other user, even if the handle in the address belongs to another user now. */
   person: Recipient;
-  /** Whether one has said so, knowing who has the handle. */
+  /** Whether the user picked this person when asked. */
   chosen?: boolean;
-  /** The key of the place from which it was entered. */
+  /** The key of the new conversation that became this group. */
   key?: string;
 }
 
-/** The state of a link that leads to a person. */
+/** The state for a link to a person. */
 export function placeState(person: Recipient, more: Omit<PlaceState, 'person'> = {}): PlaceState {
   return { ...more, person: { uuid: person.uuid, handle: person.handle, name: person.name } };
 }
 
-/** The state of such a link; null for what came otherwise. */
+/** Parses `history.state`. Returns null if it names no person. */
 export function parsePlaceState(value: unknown): PlaceState | null {
   const state: Partial<Record<keyof PlaceState, unknown>> = typeof value === 'object' && value !== null ? value : {};
   const person = parseRecipient(state.person);

@@ -4,7 +4,7 @@ import { Handle, Name } from '../users/labels.tsx';
 import { type Recipient, recipientOf } from '../users/recipient.ts';
 import { placeState } from './place-state.ts';
 
-/** Asks to whom one writes, when a handle is another person's by now. */
+/** Asks for the recipient after a handle changed hands. */
 export function SuccessorQuestion({ person, successor }: { person: Recipient; successor: User }) {
   const navigate = useNavigate();
   const { pathname } = useLocation();

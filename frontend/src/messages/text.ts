@@ -22,7 +22,7 @@ export function wellFormed(text: string): string {
   return text.replaceAll(/\p{Surrogate}/gu, '\u{FFFD}');
 }
 
-/** Whether the server would take the text. What has twice the units has more characters, however they are made up. */
+/** Whether the server accepts the text. More than two UTF-16 units per allowed character are always too many. */
 export function isSendable(text: string): boolean {
   return text.length <= 2 * LONGEST && scalars(text) <= LONGEST && !isBlank(text);
 }
@@ -31,8 +31,8 @@ const RIGHT_TO_LEFT =
   /^\P{Letter}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
 /**
- * The direction of the field with a text. The browser finds it for each paragraph, which takes it seconds with every letter
- * of a very long text: there the first letters say it for the whole.
+ * The `dir` of a field with this text. `auto` makes Chromium lay out a text of a megabyte again for seconds after each key,
+ * so a long text gets the direction of its first letter.
  */
 export function directionOf(text: string): 'auto' | 'ltr' | 'rtl' {
   if (text.length <= 4 * LONGEST) {
@@ -42,8 +42,8 @@ export function directionOf(text: string): 'auto' | 'ltr' | 'rtl' {
 }
 
 /**
- * How many characters are left, negative when there are too many. Far beyond the limit, where nobody counts and where
- * counting takes time with every letter, halves of pairs count as well.
+ * Characters left before the limit; negative beyond it. Far beyond the limit UTF-16 units are counted, since counting
+ * scalar values takes time after each key.
  */
 export function charactersLeft(text: string): number {
   return LONGEST - (text.length <= 10 * LONGEST ? scalars(text) : text.length);

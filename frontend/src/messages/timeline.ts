@@ -11,7 +11,7 @@ export interface Bubble {
   key: string;
   name: string;
   handle: string;
-  /** Whether its sender is who is signed in: by the uuid, since handles change and change hands. */
+  /** Whether the signed-in user sent it, by uuid: handles change and change hands. */
   own: boolean;
   text: string;
   at: number;

@@ -12,7 +12,7 @@ import { useMe } from '../users/use-me.ts';
 import { useUser } from '../users/use-user.ts';
 import { type PlaceState, parsePlaceState, placeState } from './place-state.ts';
 
-/** What the address means. */
+/** The meaning of the current address. */
 export type Place =
   | { kind: 'problem'; title: string; text: ReactNode; onRetry?: () => void }
   | { kind: 'looking'; handle: string }
@@ -20,12 +20,12 @@ export type Place =
 
 export interface OpenPlace {
   kind: 'open';
-  /** The same for as long as one writes to the same people, also when their conversation gets its group. */
+  /** A React key that stays the same when a new conversation gets its group. */
   key: string;
   /** Null before the first message is stored. */
   group: string | null;
   person: Recipient | null;
-  /** Who has the person's handle now, when that is somebody else and one has not said yet to whom one writes. */
+  /** The user who has the person's handle now, if it changed hands and the user has not been asked yet. */
   successor: User | null;
 }
 
@@ -48,7 +48,7 @@ export function usePlace(): Place {
   return { kind: 'open', key: state?.key ?? group, group, person, successor: null };
 }
 
-/** A conversation by handle, which leads to its group once there is one; null where the address has no handle. */
+/** Resolves a conversation by handle, and redirects to its group if there is one. Returns null without a handle. */
 function useNewPlace(handle: string | null, state: PlaceState | null): Place | null {
   const { drafts } = useSignedIn();
   const navigate = useNavigate();
@@ -66,7 +66,7 @@ function useNewPlace(handle: string | null, state: PlaceState | null): Place | n
   const written = entries.flatMap(({ group, target }) =>
     group === null && target.kind === 'user' && foldHandle(target.handle) === handle ? [target] : [],
   );
-  // What was written to a person by this handle is for that person, whoever has the handle by now.
+  // Drafts and unsent messages belong to the person they were written to, even if the handle changed hands.
   const earlier = [...written, ...drafted].find(({ uuid }) => uuid !== user?.uuid);
   const opened = first?.handle === handle ? first.person : undefined;
   const person = state?.person ?? earlier ?? opened ?? (user && recipientOf(user)) ?? null;
@@ -77,7 +77,7 @@ function useNewPlace(handle: string | null, state: PlaceState | null): Place | n
           ?.group ?? inbox?.groups.find((known) => known.user_uuid === person.uuid)?.uuid);
   const key = `user:${person?.uuid ?? ''}`;
 
-  // There may be a conversation further down than the list was loaded.
+  // The group may be beyond the loaded part of the inbox.
   useSearchOfInbox(view, handle !== null && group === undefined && person !== null);
 
   const leads = handle !== null && group !== undefined && person !== null && person.uuid !== me?.uuid;
@@ -85,7 +85,7 @@ function useNewPlace(handle: string | null, state: PlaceState | null): Place | n
     if (leads) {
       void navigate(`/messages/${group}`, { replace: true, state: placeState(person, { key }) });
     }
-    // The person is another object after each change of anything.
+    // `person` is a new object on each render; `key` identifies it.
     // oxlint-disable-next-line react/exhaustive-deps
   }, [leads, group, key, navigate]);
 

@@ -4,7 +4,7 @@ import { usePoll } from '../polling/use-poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { type Thread, mergeMessages, reachesKnown } from './thread.ts';
 
-/** The messages of a conversation, kept up to date; none where there is no group yet. */
+/** The messages of a conversation, kept up to date; none without a group. */
 export function useThread(group: string | null) {
   const { api, pulse } = useSignedIn();
   const client = useQueryClient();

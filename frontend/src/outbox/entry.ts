@@ -8,7 +8,7 @@ import type { Recipient } from '../users/recipient.ts';
 export type Target =
   | { kind: 'group'; uuid: string }
   | ({ kind: 'user' } & Recipient)
-  /** As earlier versions kept it. Whose handle it was when the message was written is not known. */
+  /** Stored by earlier versions of the page, without the uuid that the handle stood for. */
   | { kind: 'handle'; handle: string };
 
 export type State =
@@ -65,7 +65,7 @@ export function newEntry(id: string, target: Target, text: string, now: number, 
   };
 }
 
-/** The name of a conversation: of its group, or of the person with whom there is no group yet. */
+/** The name of a conversation: by its group, or by the other user if there is no group yet. */
 export function conversationKey(target: Target): string {
   return target.kind === 'handle' ? `handle:${foldHandle(target.handle)}` : `${target.kind}:${target.uuid}`;
 }
@@ -91,7 +91,7 @@ export function requestOf(entry: Entry): NewMessage {
 export function revived(entry: Entry, now: number): Entry {
   if (entry.state.name === 'sending' || entry.state.name === 'waiting') {
     if (entry.target.kind === 'handle') {
-      // The handle may be another person's by now, so its author is asked.
+      // The handle may have changed hands, so the author is asked.
       return { ...entry, state: { name: 'held' } };
     }
     // A clock that was ahead would give the key a longer life than the server does.
@@ -153,7 +153,7 @@ export function vouchedFor(entry: Entry, now: number): Entry {
 }
 
 /**
- * Once the group of a person is known, or of a handle to which a message was stored.
+ * Assigns the group to the messages of a conversation that had none.
  *
  * What was never tried is sent to the group; what was tried keeps its target, since the server knows the key with it.
  */

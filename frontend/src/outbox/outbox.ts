@@ -104,7 +104,7 @@ export class Outbox {
     this.#pump();
   }
 
-  /** The messages to a person are those of their group, once that is known: they are sent before what is added to it. */
+  /** Assigns a group to the waiting messages to a user, so that they are sent before newer messages to the group. */
   join(person: string, group: string): void {
     this.#follow({ kind: 'user', uuid: person, handle: '', name: '' }, group);
   }
@@ -171,7 +171,7 @@ export class Outbox {
       }
       // What comes later in this conversation waits for this one.
       seen.add(conversation);
-      // The request may have begun before the conversation had its group.
+      // Its request may have started before the conversation had a group.
       if (this.#busy.has(conversation) || [...this.#busy.values()].includes(entry.id)) {
         continue;
       }

@@ -35,7 +35,7 @@ export class FakeStack {
     handle: (name.split(' ')[0] ?? '').toLowerCase(),
     display_name: name,
   }));
-  /** Who is signed in. */
+  /** The signed-in user. */
   me = this.#user('sunyoung');
   groups: MessageGroup[] = [];
   readonly threads = new Map<string, Message[]>();
@@ -45,7 +45,7 @@ export class FakeStack {
   answers: Answer[] = [];
   /** What every call but the public one is answered with, in place of what it asks for. */
   failing: { status: number; body?: unknown } | null = null;
-  /** Whether it can't be said who is signed in. */
+  /** Whether `GET /api/me` fails. */
   meFails = false;
   /** Milliseconds a send takes. */
   slowness = 0;

@@ -5,7 +5,7 @@ export function field(name = 'Scarlett Ho'): Promise<HTMLElement> {
   return screen.findByRole('textbox', { name: `Message to ${name}` });
 }
 
-/** Finds an element by the whole of its text, names in elements of their own included. */
+/** Matches the innermost element by its whole text, including the text of child elements. */
 export function says(text: string | RegExp): (_: string, element: Element | null) => boolean {
   const matches = (content: string | null) =>
     content !== null && (typeof text === 'string' ? content === text : text.test(content));
@@ -13,7 +13,7 @@ export function says(text: string | RegExp): (_: string, element: Element | null
     matches(element?.textContent ?? null) && ![...(element?.children ?? [])].some((child) => matches(child.textContent));
 }
 
-/** The keys of what is kept on the device for later: messages on their way and drafts. */
+/** The storage keys of unsent messages and drafts. */
 export function keptKeys(): string[] {
   return Object.keys(localStorage).filter((key) => /^cruddur\.(outbox|draft)\./.test(key));
 }

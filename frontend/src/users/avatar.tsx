@@ -13,7 +13,7 @@ export function Avatar({ name, handle, small = false }: { name: string; handle: 
   const style: CSSProperties = { '--hue': hue(handle) };
   return (
     <span className={small ? 'avatar small' : 'avatar'} style={style} aria-hidden="true">
-      {initials(name) || '?'}
+      {initials(name) || initials(handle) || '?'}
     </span>
   );
 }

@@ -2,24 +2,24 @@ import { useState } from 'react';
 import type { User } from '../api/types.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { local } from '../storage/local.ts';
+import { type HandleMismatch, handleMismatch } from './handle-mismatch.ts';
 import { Handle } from './labels.tsx';
 import { plainLine } from './name.ts';
-import { type Wish, wishOf } from './wish.ts';
 
-/** Says, until it is dismissed, that one's handle is not the one that one asked for. */
+/** Tells users whose handle is not the one they requested, until they dismiss it. */
 export function HandleNotice({ me }: { me: User }) {
   const { me: person } = useSignedIn();
-  // It stays when one signs out, or it would be said again at every sign-in.
+  // Kept after sign-out; otherwise every sign-in would show the notice again.
   const key = `cruddur.handle-told.${person.id}`;
   const [told, setTold] = useState(() => local.get(key));
-  const wish = wishOf(person.handle, me.handle);
-  if (wish === null || told === me.handle) {
+  const mismatch = handleMismatch(person.handle, me.handle);
+  if (mismatch === null || told === me.handle) {
     return null;
   }
   return (
     <div className="question" role="status">
       <p>
-        <Reason wish={wish} /> You are <Handle handle={me.handle} />; people need this handle to write to you.
+        <Reason mismatch={mismatch} /> You are <Handle handle={me.handle} />; people need this handle to write to you.
       </p>
       <p className="actions">
         <button
@@ -37,26 +37,26 @@ export function HandleNotice({ me }: { me: User }) {
   );
 }
 
-function Reason({ wish }: { wish: NonNullable<Wish> }) {
-  switch (wish.kind) {
+function Reason({ mismatch }: { mismatch: NonNullable<HandleMismatch> }) {
+  switch (mismatch.kind) {
     case 'missing':
       return 'You did not choose a handle when you signed up.';
     case 'malformed':
       return (
         <>
-          “<bdi>{plainLine(wish.asked)}</bdi>” can't be a handle: it may have up to 30 letters, digits, and . _ - only.
+          “<bdi>{plainLine(mismatch.asked)}</bdi>” can't be a handle: it may have up to 30 letters, digits, and . _ - only.
         </>
       );
     case 'taken':
       return (
         <>
-          <Handle handle={wish.asked} /> was taken.
+          <Handle handle={mismatch.asked} /> was taken.
         </>
       );
     case 'changed':
       return (
         <>
-          You are no longer <Handle handle={wish.asked} />.
+          You are no longer <Handle handle={mismatch.asked} />.
         </>
       );
   }

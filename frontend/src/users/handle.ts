@@ -1,22 +1,22 @@
-/** Every kind of `@`. */
+/** `@` and its full-width and small forms. */
 const AT = /^[@\u{FF20}\u{FE6B}]/u;
 
-/** What can't be seen and comes along when one copies. */
+/** Invisible characters, which copied text often contains. */
 const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Control}]/gu;
 
-/** What stands around a handle in a sentence. No handle has any of it. */
+/** Punctuation around a handle in a sentence. No handle contains any of it. */
 const OPENING = /^[\s("'<[{«‹“‘„]+/u;
 const CLOSING = /[\s)"'>\]}»›”’“,;:!?…]+$/u;
 
-/** More than any address; of a text that was pasted by mistake nothing behind it is looked at. */
+/** The length after which input is ignored: longer than any address, short enough for a regular expression. */
 const LONGEST = 1000;
 
-/** The address of a conversation that begins, of this page or as somebody copied it from theirs. */
+/** A link to a new conversation, with or without scheme and host. */
 const LINK = /^(?:https?:\/\/|[\w.-]+(?::\d+)?\/|\/)(?:[^?#]*\/)?messages\/new\/([^/?#]*)/iu;
 
 /**
- * The handle in what a person types or pastes: without the `@`, what can't be seen, the punctuation around it, and out of
- * the address of its page.
+ * Extracts the handle from typed or pasted text. Drops the `@`, invisible characters and surrounding punctuation, and takes
+ * the handle out of a link to its conversation.
  */
 export function typedHandle(text: string): string {
   const seen = trimmed(text.slice(0, LONGEST).replaceAll(UNSEEN, ''));
@@ -35,22 +35,22 @@ function decoded(text: string): string {
   }
 }
 
-/** Whether this can be anybody's handle. */
+/** Whether the text is a valid handle. */
 export function isHandle(text: string): boolean {
   return /^[A-Za-z0-9_.-]{1,30}$/.test(text);
 }
 
-/** Whether two spellings are of one handle: without case, as ASCII. It says nothing about who has it. */
+/** Compares two handles without ASCII case. Equal handles may belong to different users over time. */
 export function sameHandle(a: string, b: string): boolean {
   return foldHandle(a) === foldHandle(b);
 }
 
-/** The one spelling of a handle under which things are kept. */
+/** The handle in lower case (ASCII), as used in keys and paths. */
 export function foldHandle(handle: string): string {
   return handle.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-/** The path of the page on which one writes to a handle. `.` and `..` would lead up, even percent-encoded. */
+/** The path of a new conversation. `.` and `..` get an `@`: browsers resolve them as dot segments, even percent-encoded. */
 export function newConversationPath(handle: string): string {
   const folded = foldHandle(handle);
   return `/messages/new/${/^\.{1,2}$/.test(folded) ? '@' : ''}${encodeURIComponent(folded)}`;

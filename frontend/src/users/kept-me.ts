@@ -1,7 +1,7 @@
 import type { User } from '../api/types.ts';
 import { local } from '../storage/local.ts';
 
-/** The user of a `sub`, as it was last known on this device. */
+/** The user of a `sub`, as last stored on this device. Returns null if there is none. */
 export function keptMe(sub: string): User | null {
   try {
     const value: unknown = JSON.parse(local.get(keyOf(sub)) ?? 'null');
@@ -18,7 +18,7 @@ export function keepMe(sub: string, { uuid, handle, display_name }: User): void 
   local.set(keyOf(sub), JSON.stringify({ uuid, handle, display_name }));
 }
 
-/** For when a person signs out: nothing of theirs stays on the device. */
+/** Removes the user at sign-out. */
 export function forgetMe(sub: string): void {
   local.remove(keyOf(sub));
 }

@@ -1,6 +1,6 @@
 import type { MessageGroup, User } from '../api/types.ts';
 
-/** A person, with the handle and name that they had when something was written to them. */
+/** A user, with the handle and name known at the time of writing. */
 export interface Recipient {
   uuid: string;
   handle: string;
@@ -16,7 +16,7 @@ export function otherMember(group: MessageGroup): Recipient {
   return { uuid: group.user_uuid, handle: group.handle, name: group.display_name };
 }
 
-/** A recipient as it was kept; null when it is none. */
+/** Parses a stored recipient. Returns null if a field is missing. */
 export function parseRecipient(value: unknown): Recipient | null {
   if (typeof value !== 'object' || value === null) {
     return null;

@@ -5,8 +5,8 @@ import { useSignedIn } from '../signed-in.tsx';
 import { keptMe, keepMe } from './kept-me.ts';
 
 /**
- * Who is signed in, as the API says: the uuid that one's own messages carry, and the handle and name that others see. Null
- * until it is known; a device that has known it knows it without a network as well.
+ * The signed-in user as the API returns it. Own messages carry its uuid; other users see its handle and name. Null until
+ * the first response; later visits start with the stored user, so the page works offline.
  */
 export function useMe() {
   const { me: person, account, api, pulse } = useSignedIn();
@@ -15,7 +15,10 @@ export function useMe() {
     queryKey: ['me'],
     queryFn: async (): Promise<User> => {
       const me = await pulse.watch('me', () => api.showMe());
-      keepMe(person.id, me);
+      // After a sign-out in the meantime, nothing may be stored.
+      if (account.state().person?.id === person.id) {
+        keepMe(person.id, me);
+      }
       return me;
     },
     initialData: () => keptMe(person.id) ?? undefined,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { wishOf } from './wish.ts';
+import { handleMismatch } from './handle-mismatch.ts';
 
 test.each([
   ['sam', 'sam', null],
@@ -10,6 +10,6 @@ test.each([
   ['José', 'user-5a1e0000', { kind: 'malformed', asked: 'José' }],
   ['@sam', 'user-5a1e0000', { kind: 'taken', asked: 'sam' }],
   ['sunyoung', 'sunny', { kind: 'changed', asked: 'sunyoung' }],
-])('who asked for %j and is %j: %j', (asked, handle, wish) => {
-  expect(wishOf(asked, handle)).toEqual(wish);
+])('requested %j, has %j: %j', (asked, handle, mismatch) => {
+  expect(handleMismatch(asked, handle)).toEqual(mismatch);
 });
