@@ -208,7 +208,7 @@ async fn a_list_waits_300_ms_for_names_and_then_asks_for_none_for_ten_seconds() 
     time::resume();
     assert_eq!(rows, [stand.row()]);
     assert!((300..310).contains(&first.as_millis()), "{first:?}");
-    assert_eq!(all, first, "within ten seconds nothing is waited for");
+    assert!(all - first < Duration::from_millis(10), "within ten seconds nothing is waited for: {all:?}");
     stand.relay.come_back();
     pass(Duration::from_secs(2)).await;
     stand.come_to_show(&rows, &[Row(stand.user.clone())]).await;
