@@ -20,7 +20,7 @@ pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Optio
         h1 { "Sign in to Cruddur" }
         p { "This is the local stack on your machine: pick who you want to be. There is no password." }
         @if let Some(handle) = unknown {
-            p.error role="alert" { "No user here has the handle “" (handle) "”." }
+            p.error role="alert" { "No user here has the handle “" bdi { (handle) } "”." }
         }
         form method="post" {
             (hidden(request))
@@ -28,7 +28,7 @@ pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Optio
                 @for user in users {
                     li {
                         button name="handle" value=(user.handle) {
-                            span.name { (user.display_name) }
+                            bdi.name { (user.display_name) }
                             span.handle { "@" (user.handle) }
                             @if let Some(wish) = wish(user) { span.wish { (wish) } }
                         }
