@@ -408,6 +408,8 @@ impl Database {
             "name the server as its certificate does, and the file with the certificate's authority with sslrootcert"
         } else if cause.contains("does not support TLS") {
             "let the server take encrypted connections; sslmode=disable would send everything unencrypted"
+        } else if cause.contains("no answer within") {
+            "is it, or this machine, busy, or is the address wrong? Try again"
         } else if cause.contains("SQLSTATE") {
             "it answers, so try again in a moment; if that does not help, ask who runs it"
         } else {

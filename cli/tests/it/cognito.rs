@@ -98,7 +98,7 @@ async fn a_pool_that_does_not_exist_is_one_line() {
 async fn refused_credentials_are_one_line() {
     let cognito = Cognito::start(vec![]).await;
     cognito.fail(1, 400, "AccessDeniedException");
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] refuses these credentials (in words): check AWS_PROFILE, or sign in again");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] does not allow these credentials to do that (in words): give them the permission, or use others (AWS_PROFILE)");
     cognito.fail(1, 400, "InvalidSignatureException");
     assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] refuses these credentials (in words): check AWS_PROFILE, or sign in again");
 }

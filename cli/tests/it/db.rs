@@ -218,7 +218,7 @@ async fn psql_gets_the_password_by_the_environment_and_the_arguments_as_they_are
     PGHOST=127.0.0.1
     PGPASSWORD=secret
     PGPORT=9
-    PGSSLMODE=prefer
+    PGSSLMODE=disable
     PGUSER=me
     ");
 }

@@ -238,9 +238,10 @@ async fn a_function_reads_the_event() {
         (parts.status, parts.headers["content-type"].as_bytes()),
         (StatusCode::OK, &b"text/plain; charset=utf-8"[..])
     );
-    insta::assert_snapshot!(str::from_utf8(&body).unwrap(), @r#"
-    "/api/users/@a?b#/short" Some("@a?b#") Some("1") Some(Array [Number(1)])
-    "#);
+    assert_eq!(
+        str::from_utf8(&body).unwrap(),
+        r##""/api/users/@a?b#/short" Some("@a?b#") Some("1") Some(Array [Number(1)])"##
+    );
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ fn header_of(bytes: usize, world: &World, user: &TestUser) -> String {
     let base64 = |text: &Value| (text.to_string().len() * 4).div_ceil(3);
     for header_padding in 0..3 {
         let mut header = world.issuer.header();
-        header["typ"] = json!("J".repeat(header_padding));
+        header["cty"] = json!("J".repeat(header_padding));
         for claims_padding in 0..bytes {
             let mut claims = world.issuer.claims(&user.subject, &user.user.handle);
             claims["padding"] = json!("p".repeat(claims_padding));

@@ -578,17 +578,18 @@ async fn a_key_that_counts_as_known_verifies() {
     };
     let mut unusable = published(&foreign, "k");
     unusable["use"] = json!("enc");
+    let other = || published(&foreign, "other");
     for (case, keys, expected) in [
         ("as published", vec![key.clone()], true),
         ("zeros before the modulus", vec![with_zeros("n")], true),
         ("zeros before the exponent", vec![with_zeros("e")], true),
-        ("another key beside it", vec![published(&foreign, "other"), key.clone()], true),
+        ("another key beside it", vec![other(), key.clone()], true),
         ("an unusable one of the same id before it", vec![unusable.clone(), key.clone()], true),
         ("an unusable one of the same id behind it", vec![key.clone(), unusable], true),
-        ("the same twice", vec![key.clone(), key.clone()], true),
-        // Ids are unique (RFC 7517, section 4.5); where they are not, one key counts, and always the same.
-        ("another of the same id before it", vec![published(&foreign, "k"), key.clone()], true),
-        ("another of the same id behind it", vec![key.clone(), published(&foreign, "k")], false),
+        // Ids are unique (RFC 7517, section 4.5); where they are not, none of these keys counts.
+        ("the same twice", vec![key.clone(), key.clone(), other()], false),
+        ("another of the same id before it", vec![published(&foreign, "k"), key.clone(), other()], false),
+        ("another of the same id behind it", vec![key.clone(), published(&foreign, "k"), other()], false),
         ("its id at another key", vec![published(&foreign, "k"), published(&own, "other")], false),
     ] {
         assert_eq!(takes(&own, &keys, &token).await, expected, "{case}");

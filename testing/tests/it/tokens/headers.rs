@@ -439,7 +439,7 @@ fn twice(pool: &Pool) -> Vec<Case> {
 fn not_json(pool: &Pool) -> Vec<Case> {
     let (good, kid) = (pool.header().to_string(), pool.kid());
     let with_bytes = |bytes: &[u8]| {
-        [br#"{"alg":"RS256","typ":""#, bytes, br#"","kid":""#, kid.as_bytes(), br#""}"#].concat()
+        [br#"{"alg":"RS256","cty":""#, bytes, br#"","kid":""#, kid.as_bytes(), br#""}"#].concat()
     };
     let utf_16 = good.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
     let positional = json!(["RS256", kid]).to_string();
