@@ -240,7 +240,7 @@ async fn a_function_reads_the_event() {
     );
     assert_eq!(
         str::from_utf8(&body).unwrap(),
-        r##""/api/users/@a?b#/short" Some("@a?b#") Some("1") Some(Array [Number(1)])"##
+        r#""/api/users/@a?b#/short" Some("@a?b#") Some("1") Some(Array [Number(1)])"#
     );
 }
 

@@ -224,9 +224,8 @@ impl Planner {
             });
         }
         let PoolUser { email, email_verified: verified, .. } = &candidate.user;
-        if !allowed.trust.contains(handle)
-            && !(*verified && is_same_address(row.email.as_deref(), email.as_deref()))
-        {
+        let owns_address = *verified && is_same_address(row.email.as_deref(), email.as_deref());
+        if !owns_address && !allowed.trust.contains(handle) {
             return Verdict::Conflict(Conflict::OtherAddress {
                 row: row.email.clone(),
                 user: email.clone(),
