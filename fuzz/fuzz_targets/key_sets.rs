@@ -28,7 +28,8 @@ fn is_usable(key: &Value) -> bool {
         && match key.get("key_ops") {
             None | Some(Value::Null) => true,
             Some(Value::Array(operations)) => {
-                operations.iter().all(Value::is_string) && operations.iter().any(|operation| operation == "verify")
+                operations.iter().all(Value::is_string)
+                    && operations.iter().any(|operation| operation == "verify")
             }
             Some(_) => false,
         }

@@ -126,8 +126,9 @@ impl Users {
                 tracing::warn!(cause = %Chain(&error), "using the names in the rows");
             }
             Ok(Err(error)) => tracing::warn!(cause = %Chain(&error), "using the names in the rows"),
+            // A slow answer is expected of a busy server, and costs a minute of older names.
             Err(_) => {
-                tracing::warn!(cause = "PostgreSQL does not answer in time", "using the names in the rows");
+                tracing::info!(cause = "PostgreSQL does not answer in time", "using the names in the rows");
             }
         }
         self.names.pause();
