@@ -1,7 +1,6 @@
 //! The public keys of the user pool, inline or from its URL, cached.
 
 use std::{
-    borrow::Cow,
     collections::{HashMap, HashSet},
     fmt,
     ops::RangeInclusive,
@@ -16,8 +15,8 @@ use aws_smithy_runtime_api::client::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::{BodyExt as _, Limited};
 use jsonwebtoken::DecodingKey;
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::value::RawValue;
+use serde::Deserialize;
+use serde_json::{Map, Value, value::RawValue};
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout},
@@ -227,7 +226,7 @@ fn parse(json: &[u8]) -> Result<Keys, InvalidKeySet> {
 
 /// Whether a key of the set is more than a public one.
 fn is_private(jwk: &RawValue) -> bool {
-    let members = serde_json::from_str::<HashMap<Cow<'_, str>, IgnoredAny>>(jwk.get());
+    let members = serde_json::from_str::<Map<String, Value>>(jwk.get());
     members.is_ok_and(|members| PRIVATE_MEMBERS.iter().any(|name| members.contains_key(*name)))
 }
 
@@ -287,7 +286,7 @@ impl fmt::Debug for KeySet {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
