@@ -395,10 +395,12 @@ async fn a_message_over_the_send_limit_waits_as_it_is_told() {
         (post, answer("200 OK", "", &sent)),
         (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
         (post, answer("429 Too Many Requests", "retry-after: 3600\r\n", &json!(["rate_limited"]))),
+        (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
         (
             post,
             answer("429 Too Many Requests", "retry-after: 9223372036854775807\r\n", &json!(["rate_limited"])),
         ),
+        (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
         (
             post,
             answer(
