@@ -71,12 +71,13 @@ async fn nothing_but_white_space_of_any_kind_is_blank() {
     assert_eq!(blanks.len(), 25);
     blanks.push(blanks.concat());
     blanks.push(" ".repeat(1024));
-    // Too long as well, but blank says it all.
-    blanks.push(" ".repeat(1025));
     for text in blanks {
         let body = json!({"message_group_uuid": group, "message": text});
         assert_eq!(world.post(&alice, &body).await.brief(), BLANK, "{text:?}");
     }
+    let body = json!({"message_group_uuid": group, "message": " ".repeat(1025)});
+    let both = (422, "[\"message_blank\",\"message_exceed_max_chars\"]");
+    assert_eq!(world.post(&alice, &body).await.brief(), both);
     assert_eq!(world.rows(), rows);
 }
 
