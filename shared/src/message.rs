@@ -151,9 +151,7 @@ pub async fn list(
     request: PageRequest,
 ) -> Result<Page<Message>, Error> {
     if !members.contains(caller, group_uuid) {
-        if !Membership::get(table, group_uuid).await?.is_some_and(|membership| membership.has(caller)) {
-            return Err(Error::MessageGroupNotFound);
-        }
+        Membership::get_as(table, group_uuid, caller).await?;
         members.insert(caller, group_uuid);
     }
     let limit = usize::from(request.limit.get());

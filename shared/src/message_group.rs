@@ -1,8 +1,12 @@
 //! Message groups: who is in them, their inbox rows, and how they are listed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep_until};
 use uuid::{Uuid, uuid};
 
 use crate::{
@@ -56,6 +60,9 @@ pub struct Member {
     pub display_name: String,
 }
 
+/// The duration of a refusal is a multiple of this: several times that of a usual read.
+const REFUSAL_STEP: Duration = Duration::from_millis(20);
+
 impl Membership {
     const SK: &str = "MEM";
 
@@ -77,6 +84,23 @@ impl Membership {
     /// The membership of `group_uuid` as it is now; none: there is no such group.
     pub async fn get(table: &Table, group_uuid: Uuid) -> Result<Option<Self>, Error> {
         table.get(Self::partition_key(group_uuid), Self::SK).await
+    }
+
+    /// The membership of `group_uuid`, for a caller who may be a stranger.
+    ///
+    /// Fails with [`Error::MessageGroupNotFound`] if there is no such group or `caller` is not in it. Both take a multiple
+    /// of [`REFUSAL_STEP`]: DynamoDB takes longer to find a row than to find none, which would tell strangers who talks to
+    /// whom.
+    pub async fn get_as(table: &Table, group_uuid: Uuid, caller: Uuid) -> Result<Self, Error> {
+        let started = Instant::now();
+        match Self::get(table, group_uuid).await? {
+            Some(membership) if membership.has(caller) => Ok(membership),
+            _ => {
+                let steps = started.elapsed().div_duration_f64(REFUSAL_STEP).floor() + 1.0;
+                sleep_until(started + REFUSAL_STEP.mul_f64(steps)).await;
+                Err(Error::MessageGroupNotFound)
+            }
+        }
     }
 
     /// Whether `user_uuid` is in the group.

@@ -234,8 +234,8 @@ impl<'a> IntendedWrite<'a> {
             let (membership, newest) = look_up(table, group_uuid).await;
             (opens_with(membership?)?, newest?)
         } else {
-            let membership = opens_with(Membership::get(table, group_uuid).await?)?;
-            (membership, table.newest_sort_key(partition_key(group_uuid)).await?)
+            let membership = Membership::get_as(table, group_uuid, new.sender.uuid).await?;
+            (opens_with(Some(membership))?, table.newest_sort_key(partition_key(group_uuid)).await?)
         };
         let newest = newest.and_then(|sort_key| {
             let parsed = sort_key.parse::<SortKey>();

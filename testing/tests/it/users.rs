@@ -204,11 +204,15 @@ async fn a_list_waits_300_ms_for_names_and_then_asks_for_none_for_ten_seconds() 
     stand.users.refresh_names(&mut rows).await;
     time::advance(Duration::from_secs(9)).await;
     stand.users.refresh_names(&mut rows).await;
-    let all = start.elapsed() - Duration::from_secs(9);
+    let all = start.elapsed();
     time::resume();
     assert_eq!(rows, [stand.row()]);
     assert!((300..310).contains(&first.as_millis()), "{first:?}");
-    assert!(all - first < Duration::from_millis(10), "within ten seconds nothing is waited for: {all:?}");
+    let waited_before = first + Duration::from_secs(9);
+    assert!(
+        all < waited_before + Duration::from_millis(10),
+        "within ten seconds nothing is waited for: {all:?}"
+    );
     stand.relay.come_back();
     pass(Duration::from_secs(2)).await;
     stand.come_to_show(&rows, &[Row(stand.user.clone())]).await;

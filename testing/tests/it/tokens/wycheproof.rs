@@ -93,7 +93,7 @@ async fn a_token_is_verified_exactly_when_it_is_valid_and_signed_with_rs256() {
         let verifier = key_set(&keys).map(|keys| Verifier::new(&config, keys, Clock::system()));
         for JwsTest(id, expected, token) in tests {
             // The payloads are no claims: to find that out, they had to be read, which is done when the signature is good.
-            let verified = match &verifier {
+            let is_accepted = match &verifier {
                 Ok(verifier) => matches!(
                     verifier.authenticate(with_token(&token).headers()).await,
                     Err(Error::Unauthenticated(TokenRefusal::ClaimsMalformed))
@@ -101,8 +101,8 @@ async fn a_token_is_verified_exactly_when_it_is_valid_and_signed_with_rs256() {
                 Err(_) => false,
             };
             let expected = expected == Expected::Valid && is_for_rs256;
-            assert_eq!(verified, expected, "{file} {id}: {token}");
-            *counts.entry(verified).or_insert(0) += 1;
+            assert_eq!(is_accepted, expected, "{file} {id}: {token}");
+            *counts.entry(is_accepted).or_insert(0) += 1;
         }
     }
     assert_eq!(counts, BTreeMap::from([(true, 10), (false, 328)]));
