@@ -61,7 +61,7 @@ pub struct Member {
 }
 
 /// The duration of a refusal is a multiple of this: several times that of a usual read.
-const REFUSAL_STEP: Duration = Duration::from_millis(20);
+pub const REFUSAL_STEP: Duration = Duration::from_millis(20);
 
 impl Membership {
     const SK: &str = "MEM";
@@ -93,14 +93,14 @@ impl Membership {
     /// whom.
     pub async fn get_as(table: &Table, group_uuid: Uuid, caller: Uuid) -> Result<Self, Error> {
         let started = Instant::now();
-        match Self::get(table, group_uuid).await? {
-            Some(membership) if membership.has(caller) => Ok(membership),
-            _ => {
-                let steps = started.elapsed().div_duration_f64(REFUSAL_STEP).floor() + 1.0;
-                sleep_until(started + REFUSAL_STEP.mul_f64(steps)).await;
-                Err(Error::MessageGroupNotFound)
-            }
+        if let Some(membership) =
+            Self::get(table, group_uuid).await?.filter(|membership| membership.has(caller))
+        {
+            return Ok(membership);
         }
+        let steps = started.elapsed().div_duration_f64(REFUSAL_STEP).floor() + 1.0;
+        sleep_until(started + REFUSAL_STEP.mul_f64(steps)).await;
+        Err(Error::MessageGroupNotFound)
     }
 
     /// Whether `user_uuid` is in the group.

@@ -116,7 +116,7 @@ fn each_function_writes_to_a_log_group_of_its_own_that_forgets() {
 fn each_file_of_sql_is_in_some_crate_and_each_crate_has_files_that_are_there() {
     let mut sources = Vec::new();
     let mut statements = BTreeSet::new();
-    for folder in ["shared", "schema", "seed", "cli", "local", "functions"] {
+    for folder in ["shared", "schema", "seed", "cli", "local", "functions", "testing", "bench"] {
         files(&root().join(folder), "rs", &mut |file| sources.push(file));
     }
     files(&root().join("sql"), "sql", &mut |file| _ = statements.insert(file));
