@@ -65,7 +65,7 @@ export async function mark(page: Page): Promise<void> {
 
 export const isMarked = (page: Page) => page.evaluate(() => 'marked' in window);
 
-/** Loads the open conversation with a time that is none, which the page does not expect, and opens what helps then. */
+/** Loads the open conversation with a malformed time, which the page does not expect, and opens the error page's help. */
 export async function breakConversation(page: Page): Promise<void> {
   await page.route(/api\/messages\/[0-9a-f-]+\?/, async (route) => {
     const response = await route.fetch();

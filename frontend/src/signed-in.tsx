@@ -67,7 +67,7 @@ export function SignedInProvider({ config, account, me, children }: ProviderProp
 
   useEffect(() => {
     if (troubled !== true) {
-      // What had to wait for a token waits no longer.
+      // Requests that waited for a token start again.
       void queryClient.refetchQueries({ type: 'active', predicate: ({ state }) => state.status === 'error' });
       outbox.hurry();
     }

@@ -19,7 +19,7 @@ pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Error> {
     Ok(json(StatusCode::OK, body))
 }
 
-/// What can't stand in the path of a URI. (A `%` is left: emulators don't decode paths.)
+/// Characters that a URI's path can't contain. `%` stays: emulators don't decode paths.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')

@@ -23,7 +23,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long an answer may take. (Functions answer within a second, unless they have to wait for something.)
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// The longest wait that the API is granted: nobody at a terminal waits for more, whatever `Retry-After` says.
+/// The longest wait for the API, also if `Retry-After` asks for more: a person at a terminal gives up sooner.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// Rows on the API's largest page.
@@ -135,7 +135,7 @@ pub(crate) enum TokenError {
     /// Nothing answers.
     #[error("{0}")]
     Unreachable(String),
-    /// What answers is something else.
+    /// The response is not a local stack's.
     #[error("what {0} answers is not a local stack's: is it the right --url?")]
     NoLocalStack(String),
     /// No user has the handle.
@@ -153,12 +153,12 @@ pub(crate) enum TokenError {
         url: String,
         /// The answer's status.
         status: StatusCode,
-        /// What the stack says.
+        /// The cause, in the stack's words.
         message: String,
     },
 }
 
-/// What to do about a local stack that gives no answer.
+/// Advice for a local stack that does not respond.
 fn no_local_stack(url: &str, error: &reqwest::Error) -> String {
     if error.is_connect() {
         format!("no local stack answers at {url}: start it with `cargo run`, or say where it is (--url)")
@@ -326,7 +326,7 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Duration {
     let value = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let value = value.trim();
     let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // What is no u64 is longer than anything.
+        // A number beyond u64 is longer than any limit.
         value.parse().map_or(Duration::MAX, Duration::from_secs)
     } else {
         let date = DateTime::parse_from_rfc2822(value).ok();

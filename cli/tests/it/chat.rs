@@ -334,7 +334,7 @@ fn user(uuid: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_is_found_on_a_later_page_of_the_inbox() {
     let link = "link: </stage/api/message_groups?limit=100&cursor=abc>; rel=\"next\"\r\n";
-    // The handle now belongs to somebody else than when the first conversation was written to.
+    // Another user has the handle now than when the first conversation was opened.
     let mut second = row("renamed");
     second["user_uuid"] = json!("0195b5a0-0000-7000-8000-000000000002");
     let mut first = row("you");

@@ -57,7 +57,7 @@ export interface paths {
         /**
          * Sends a message to a group, or to a user, which opens their group
          * @description Of several targets only one is used: the group before the user's uuid before the handle. `null` counts as absent,
-         *     unknown fields and the `Content-Type` are ignored. A handle can change hands; a uuid names one user for ever.
+         *     unknown fields and the `Content-Type` are ignored. A handle can change hands; a uuid always names the same user.
          *
          *     With an `Idempotency-Key` the request may be repeated freely within 24 hours, after whatever answer or none: it
          *     is one message, and every 200 is equal. After a 503 without a key the message may be stored all the same.

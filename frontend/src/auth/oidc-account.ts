@@ -182,7 +182,7 @@ export class OidcAccount implements Account {
       const endpoint = await this.#endpoint();
       return await exclusively(this.#store.lock, PATIENCE, () => this.#renewAlone(before, endpoint));
     } catch {
-      // Another tab holds the lock for too long, or the discovery document can't be had.
+      // Another tab holds the lock for too long, or the discovery document can't be loaded.
       return this.#postpone(null);
     }
   }
@@ -247,7 +247,7 @@ export class OidcAccount implements Account {
     return endpoint;
   }
 
-  /** Where the issuer knows no revocation, or can't be reached, the tokens are forgotten all the same. */
+  /** Removes the tokens also if the issuer has no revocation endpoint or can't be reached. */
   async #revoke(refreshToken: string): Promise<void> {
     await within(TIMEOUT, this.#client.revokeToken(refreshToken, 'refresh_token')).catch(() => undefined);
   }

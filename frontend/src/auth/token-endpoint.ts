@@ -113,7 +113,7 @@ function isSameSignIn(claims: Record<string, unknown>, session: Session): boolea
   return claims['sub'] === session.profile.sub && !differs('auth_time') && !differs('azp');
 }
 
-/** The claims of a token; null if it is none. */
+/** The claims of a token. Returns null if the text is not a token. */
 function claimsOf(token: unknown): Record<string, unknown> | null {
   try {
     const payload = String(token).split('.')[1] ?? '';

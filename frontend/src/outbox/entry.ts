@@ -48,7 +48,7 @@ export type Outcome =
 /** How long the server keeps a key. */
 export const KEY_LIFE = 24 * 60 * 60 * 1000;
 
-/** The longest pause before the next attempt, whatever a server asks for. */
+/** The longest pause before the next attempt, also if a server asks for more. */
 export const LONGEST_PAUSE = 5 * 60_000;
 
 /** `created` gives the order of the messages; it may be ahead of `now` to keep it. */

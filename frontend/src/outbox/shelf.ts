@@ -81,7 +81,7 @@ export function parseEntry(json: string | null, id: string): Entry | null {
     target,
     text,
     created: timeOf(fields['created']) ?? Date.now(),
-    // Of unknown age: the author is asked before it is sent.
+    // The age is unknown: the author is asked before the message is sent.
     vouched: timeOf(fields['vouched']) ?? 0,
     // An attempt that is not known of must not let the target change.
     attempts: typeof attempts === 'number' && attempts >= 0 ? attempts : 1,

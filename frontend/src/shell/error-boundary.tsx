@@ -8,7 +8,7 @@ interface Props {
   account: Account;
   /** What is shown; another place is another try. */
   place?: string;
-  /** The whole page, or a part of it (within the router) beside which the rest goes on. */
+  /** The whole page, or a part of it within the router. The rest of the page keeps working. */
   extent: 'page' | 'part';
   children: ReactNode;
 }

@@ -1,7 +1,7 @@
 import type { User } from '../api/types.ts';
 import { local } from '../storage/local.ts';
 
-/** The user of a `sub`, as last stored on this device. Returns null if there is none. */
+/** The user of a `sub`, as last stored on this device. Returns null if none is stored. */
 export function keptMe(sub: string): User | null {
   try {
     const value: unknown = JSON.parse(local.get(keyOf(sub)) ?? 'null');

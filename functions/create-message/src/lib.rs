@@ -153,7 +153,7 @@ impl CreateMessage {
 
         let mut violations = Violations::new();
         let to = violations.check(match (group, user, handle) {
-            // Of several targets only the first is used.
+            // The first target is used, the others are ignored.
             (Some(group), _, _) => message_group_uuid(&group).map(To::Group),
             (None, Some(user), _) => user_uuid(&user).map(To::User),
             (None, None, Some(handle)) if !handle.chars().all(char::is_whitespace) => {

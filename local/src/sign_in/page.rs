@@ -14,7 +14,7 @@ pub(super) const SHOWN: i64 = 24;
 /// Seconds until a page reloads itself while PostgreSQL doesn't answer.
 const RETRY_AFTER: &str = "2";
 
-/// The users to pick from. `unknown` is a handle that was asked for and that nobody has.
+/// The users to pick from. `unknown` is a requested handle without a user.
 pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Option<&str>) -> Response {
     let main = html! {
         h1 { "Sign in to Cruddur" }
@@ -117,7 +117,7 @@ fn response(status: StatusCode, head: &Markup, main: &Markup) -> Response {
     (status, headers, page.into_string()).into_response()
 }
 
-/// What a user asked for at sign-up, unless it is the handle of their row.
+/// The handle requested at sign-up, if the row has another one.
 fn wish(user: &User) -> Option<String> {
     let demo = LOCAL_USERS.iter().find(|demo| demo.uuid == user.uuid)?;
     match demo.preferred_username {

@@ -139,7 +139,7 @@ impl SignIn {
         let token = required(request.token.as_ref(), "token")?;
         match self.issuer.read_refresh_token(token) {
             Some(token) => Ok(self.sessions.end(&token.session).await?),
-            // An access token is good until it expires, as nobody asks this issuer about it.
+            // Access tokens stay good until they expire: the functions never ask the issuer.
             None if self.issuer.is_access_or_id_token(token) => Err(Refusal::UnsupportedTokenType),
             // A token that is no longer good needs no revocation.
             None => Ok(()),

@@ -118,7 +118,7 @@ impl Users {
             return users;
         }
         let (names, postgres) = (Arc::clone(&self.names), Arc::clone(&self.postgres));
-        // A task of its own: it goes on when the list no longer waits, and so replaces a dead connection.
+        // A separate task continues after the list stops waiting, and so replaces a dead connection.
         let look_up = tokio::spawn(async move { names.look_up(&postgres, unknown).await });
         match timeout(PATIENCE, look_up).await {
             Ok(Ok(Ok(()))) => return self.names.get(uuids, &mut Vec::new()),

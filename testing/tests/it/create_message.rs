@@ -148,7 +148,7 @@ async fn each_code_of_422_has_its_cases() {
         ),
         (&[], json!({"handle": "", "message": "x"}), "user_reciever_handle_blank"),
         (&[], json!({"handle": "\t ", "message": "x"}), "user_reciever_handle_blank"),
-        // A group's uuid is nobody's.
+        // A group's uuid is no user's.
         (&[], json!({"user_uuid": group, "message": "x"}), "user_reciever_not_found"),
         (
             &[],

@@ -173,7 +173,7 @@ fn set(event: &mut Value, path: &[&str], value: Value) {
     *field = value;
 }
 
-/// What API Gateway is not known to send, and once stopped the functions before any code of theirs.
+/// Events that API Gateway is not known to send. `lambda_http` panics on them or rejects them.
 #[tokio::test]
 async fn an_odd_event_is_answered_as_if_nothing_were_odd() {
     let world = world().await;

@@ -20,7 +20,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Whether the row is that of a deleted person, which belongs to nobody: see docs/DEPLOY.md.
+    /// Whether the row is that of a deleted person (docs/DEPLOY.md). No user gets such a row.
     fn is_deleted(&self) -> bool {
         self.cognito_user_id.as_ref().is_some_and(|sub| sub.starts_with("deleted:"))
     }

@@ -133,7 +133,7 @@ pub(super) fn user(handle: &str, number: usize) -> Value {
     json!({"Username": sub(number), "Attributes": attributes, "Enabled": true, "UserStatus": "CONFIRMED"})
 }
 
-/// The address of whoever has this handle, or this number where the handle is empty.
+/// The address of the user with this handle, or with this number if the handle is empty.
 fn address(handle: &str, number: usize) -> String {
     let name = if handle.is_empty() { number.to_string() } else { handle.to_lowercase() };
     format!("{name}@example.com")

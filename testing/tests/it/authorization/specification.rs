@@ -18,7 +18,7 @@ pub(super) enum Wanted {
     Messages { group: Uuid, limit: usize, before: Option<String> },
     /// To send a text to a group.
     ToGroup { group: Uuid, text: String, key: Option<&'static str> },
-    /// To send a text to a user, by handle or uuid; none: nobody has it.
+    /// Sends a text to a user, by handle or uuid. `None` if no user has it.
     ToUser { receiver: Option<User>, text: String },
     /// To see a user; none: the handle is nobody's.
     User(Option<User>),

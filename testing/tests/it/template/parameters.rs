@@ -126,7 +126,7 @@ fn the_database_url_says_exactly_once_how_it_is_protected() {
     ] {
         let url = format!("postgresql://me:secret@database.example:5432/users{query}");
         assert_eq!(pattern.is_valid(&json!(url)), expected, "{url}");
-        // What the template lets through starts the functions, too.
+        // Every URL that the template accepts starts the functions.
         if expected {
             assert!(url.parse::<cruddur::postgres::DatabaseServer>().is_ok(), "{url}");
         }

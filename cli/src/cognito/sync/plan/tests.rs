@@ -14,7 +14,7 @@ fn user(handle: &str, sub: &str) -> PoolUser {
     }
 }
 
-/// The address of whoever has this handle.
+/// The address of the user with this handle.
 fn address(handle: &str) -> String {
     format!("{}@example.com", handle.trim_start_matches('@').to_lowercase())
 }
@@ -218,7 +218,7 @@ fn a_row_is_given_only_to_the_verified_owner_of_its_address() {
         assert_eq!(verdicts(&trusted), [("a", Verdict::Set(rows[0].clone()))], "{email:?}");
         assert_eq!(trusted.unused.is_empty(), !given, "{email:?}");
 
-        // One that somebody has needs a word for that as well.
+        // Taking a user's row away needs `--overwrite` as well.
         let rows = [Row { cognito_user_id: Some("old".to_owned()), ..empty(row_email) }];
         let trusted = plan(&users, &rows, &trusting(&["mike"]));
         assert_eq!(verdicts(&trusted), [("a", other_sub("old", false))]);
