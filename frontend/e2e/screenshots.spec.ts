@@ -24,6 +24,7 @@ for (const [look, options] of Object.entries(looks)) {
     await expect(inbox(page).getByRole('link')).toHaveCount(2);
     await shoot(page, 'inbox');
     await openConversation(page, 'Scarlett Ho');
+    await expect(page.getByText('Loading the conversation…')).toBeHidden();
     await say(page, 'Have a good trip!');
     await expect(message(page, 'Have a good trip!').getByText('Sent', { exact: true })).toBeAttached();
     await shoot(page, 'conversation');
