@@ -129,6 +129,10 @@ fn header_is_good(header: &Map<String, Value>) -> bool {
         && header.get("kid") == Some(&json!(KEY_ID))
         && ["crit", "zip", "enc"].iter().all(|name| !header.contains_key(*name))
         && matches!(header.get("b64"), None | Some(Value::Bool(true)))
+        && header.get("typ").is_none_or(|typ| {
+            let types = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
+            typ.as_str().is_some_and(|typ| types.iter().any(|name| typ.eq_ignore_ascii_case(name)))
+        })
 }
 
 /// The subject, when the claims are good.
