@@ -126,7 +126,7 @@ impl Users {
                 tracing::warn!(cause = %Chain(&error), "using the names in the rows");
             }
             Ok(Err(error)) => tracing::warn!(cause = %Chain(&error), "using the names in the rows"),
-            // A slow answer is expected of a busy server, and costs a minute of older names.
+            // Not a warning: a busy server may be slow, and the list is complete without it.
             Err(_) => {
                 tracing::info!(cause = "PostgreSQL does not answer in time", "using the names in the rows");
             }
