@@ -38,18 +38,16 @@ export function useDraft(conversation: string, earlier: readonly string[], to?: 
     const unsubscribe = drafts.subscribe(show);
     take();
     show();
-    window.addEventListener('storage', refresh);
-    window.addEventListener('focus', refresh);
-    window.addEventListener('pageshow', refresh);
-    window.addEventListener('pagehide', flush);
-    document.addEventListener('visibilitychange', onVisibility);
+    const listening = new AbortController();
+    const { signal } = listening;
+    window.addEventListener('storage', refresh, { signal });
+    window.addEventListener('focus', refresh, { signal });
+    window.addEventListener('pageshow', refresh, { signal });
+    window.addEventListener('pagehide', flush, { signal });
+    document.addEventListener('visibilitychange', onVisibility, { signal });
     return () => {
       unsubscribe();
-      window.removeEventListener('storage', refresh);
-      window.removeEventListener('focus', refresh);
-      window.removeEventListener('pageshow', refresh);
-      window.removeEventListener('pagehide', flush);
-      document.removeEventListener('visibilitychange', onVisibility);
+      listening.abort();
       if (account.state().person === null) {
         drafts.forget();
       } else {
