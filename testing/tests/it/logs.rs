@@ -386,8 +386,12 @@ async fn a_user_who_is_not_entered_is_counted() {
 async fn invocations_at_the_same_time_count_what_is_their_own() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
-    world.send(&alice, &bob, "hello").await;
+    // More than the 4 KB of one unit.
+    world.send(&alice, &bob, &"語".repeat(1024)).await;
+    world.send(&alice, &bob, &"語".repeat(1024)).await;
     let path = format!("/api/messages/{group_uuid}");
+    // The environment remembers the membership from here on, so all the lists below cost the same.
+    world.get(&alice, &path).await.ok();
     let log = Log::start("cruddur", "", world.clock.clock());
     // Whatever order their calls come in, every invocation waits for the others' between its own.
     world.emulator.set_latency(std::time::Duration::from_millis(20));
