@@ -237,7 +237,7 @@ async fn mapping_options(
 }
 
 /// Applies the migrations that the database lacks, and says how many. A server that is just starting is waited
-/// for: with `docker compose up` it may come later than the stack.
+/// for: with `docker compose --file local/compose.yaml up` it may come later than the stack.
 async fn migrate(server: &DatabaseServer) -> Result<usize> {
     const TRIES: u32 = 10;
     const CONNECT_LIMIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,236 @@
+//! Users, groups and messages in any number, to try things under load: the same in every run, but for the uuids of
+//! messages. What is there already is not made again, so a run that was cut off is gone on with by the next.
+//!
+//! Every message has an idempotency key. What a run that was killed still had under way may be stored after the next
+//! has counted what is there, and the two then mean the same message.
+
+use std::time::Duration;
+
+use cruddur::{
+    clock::Clock,
+    dynamodb::Table,
+    error::{Chain, Error},
+    message::{
+        create::{NewMessage, Target, create},
+        partition_key,
+    },
+    message_group::uuid_of_pair,
+    postgres::Postgres,
+    random::Random,
+    stream::move_group::MoveError,
+    user::User,
+};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::time::sleep;
+use tokio_postgres::types::Type;
+use uuid::{Uuid, uuid};
+
+pub use self::plan::{InvalidPlan, Numbers, Plan};
+use crate::{SeedError, demo::Made, inbox::move_inbox_rows};
+
+mod plan;
+mod text;
+
+/// Namespace of the uuids of the users, and of their subs.
+const NAMESPACE: Uuid = uuid!("0f6b4a1c-93d7-5e2b-8a55-7c1d2e3f4a5b");
+
+/// Users that one statement creates.
+const BATCH: u32 = 500;
+
+/// Groups that are filled at the same time.
+const GROUPS_AT_A_TIME: usize = 32;
+
+/// How often a group is gone on with after DynamoDB had no time, without a message more in it.
+const TRIES: u32 = 6;
+
+/// The first wait before that; each is twice as long as the one before.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// Makes the users of `plan` where they are missing. `progress` is told how many more there are.
+pub async fn ensure_users(
+    postgres: &Postgres,
+    plan: Plan,
+    progress: impl Fn(u64),
+) -> Result<Made, SeedError> {
+    let statement = include_str!("../../../sql/users/create_many.sql");
+    let mut users = Made::default();
+    for first in (0..plan.users()).step_by(usize::try_from(BATCH).unwrap_or(1)) {
+        let numbers = first..plan.users().min(first.saturating_add(BATCH));
+        let batch = i64::from(numbers.end - numbers.start);
+        let made = numbers.map(user).collect::<Vec<_>>();
+        let column = |of: fn(&User) -> String| made.iter().map(of).collect::<Vec<_>>();
+        let parameters = [
+            (&made.iter().map(|user| user.uuid).collect::<Vec<_>>() as _, Type::UUID_ARRAY),
+            (&column(|user| user.handle.clone()) as _, Type::TEXT_ARRAY),
+            (&column(|user| user.display_name.clone()) as _, Type::TEXT_ARRAY),
+            (&column(|user| format!("{}@example.com", user.handle)) as _, Type::TEXT_ARRAY),
+            (&column(subject) as _, Type::TEXT_ARRAY),
+        ];
+        let rows = postgres.query(statement, &parameters).await?;
+        let count = |name: &str| match rows.first() {
+            Some(row) => row.try_get::<_, i64>(name).map_err(Error::internal),
+            None => Ok(0),
+        };
+        let (created, were_there) = (count("made")?, count("were_there")?);
+        if created + were_there < batch {
+            return Err(SeedError::HandlesTaken(batch - created - were_there));
+        }
+        users.made += usize::try_from(created).unwrap_or(0);
+        users.were_there += usize::try_from(were_there).unwrap_or(0);
+        progress(u64::try_from(batch).unwrap_or(0));
+    }
+    Ok(users)
+}
+
+/// Lets the users of `plan` send each other what is missing of its messages. `progress` is told how many more there
+/// are. Two runs at the same time make no more than one of them would.
+pub async fn ensure_messages(
+    table: &Table,
+    random: &Random,
+    plan: Plan,
+    progress: impl Fn(u64),
+) -> Result<Made, SeedError> {
+    let groups = stream::iter(0..plan.groups()).map(|number| {
+        let progress = &progress;
+        async move { Group::new(plan, number).fill(table, random, progress).await }
+    });
+    groups
+        .buffer_unordered(GROUPS_AT_A_TIME)
+        .try_fold(Made::default(), |sum, group| async move {
+            Ok(Made { made: sum.made + group.made, were_there: sum.were_there + group.were_there })
+        })
+        .await
+}
+
+/// A group of two that talks.
+struct Group {
+    number: u32,
+    pair: [User; 2],
+    uuid: Uuid,
+    messages: u32,
+}
+
+impl Group {
+    fn new(plan: Plan, number: u32) -> Self {
+        let pair = plan.pair(number).map(user);
+        let uuid = uuid_of_pair(pair[0].uuid, pair[1].uuid);
+        Self { number, pair, uuid, messages: plan.messages_of(number) }
+    }
+
+    /// Sends what is missing, in order, and moves the inbox rows to the end of it. Where DynamoDB has no time, it is
+    /// waited, counted again what has been stored, and gone on.
+    async fn fill(
+        &self,
+        table: &Table,
+        random: &Random,
+        progress: impl Fn(u64) + Copy,
+    ) -> Result<Made, SeedError> {
+        let mut filled = Filled::default();
+        let mut tries = 0;
+        loop {
+            let before = filled.messages;
+            let error = match self.go_on(table, random, &mut filled, progress).await {
+                Ok(()) => return Ok(filled.made()),
+                Err(error) if is_passing(&error) => error,
+                Err(error) => return Err(error),
+            };
+            tries = if filled.messages > before { 1 } else { tries + 1 };
+            if tries > TRIES {
+                return Err(error);
+            }
+            tracing::info!(cause = %Chain(&error), group_uuid = %self.uuid, "waiting for DynamoDB");
+            sleep(FIRST_WAIT * 2_u32.pow(tries - 1)).await;
+        }
+    }
+
+    async fn go_on(
+        &self,
+        table: &Table,
+        random: &Random,
+        filled: &mut Filled,
+        progress: impl Fn(u64),
+    ) -> Result<(), SeedError> {
+        let stored = table.count(&partition_key(self.uuid)).await?;
+        let stored = u32::try_from(stored).unwrap_or(u32::MAX).min(self.messages);
+        filled.were_there.get_or_insert(stored);
+        progress(filled.advance_to(stored));
+        for number in stored..self.messages {
+            self.send(table, random, number).await?;
+            progress(filled.advance_to(number + 1));
+        }
+        let [member, _] = &self.pair;
+        move_inbox_rows(table, random, member.uuid, self.uuid).await
+    }
+
+    /// Sends message `number`; the two take turns.
+    async fn send(&self, table: &Table, random: &Random, number: u32) -> Result<(), Error> {
+        let [first, second] = &self.pair;
+        let (sender, receiver) = if number.is_multiple_of(2) { (first, second) } else { (second, first) };
+        let said_at = text::time(self.number, number, self.messages);
+        let new = NewMessage {
+            sender: sender.clone(),
+            target: Target::User {
+                handle: receiver.handle.parse().map_err(Error::internal)?,
+                receiver: receiver.clone(),
+            },
+            text: text::text(self.number, number).parse().map_err(Error::internal)?,
+            // With everything that decides on receiver and text: another plan may pair the same users otherwise.
+            idempotency_key: Some(
+                format!("load-{}-{}-{number}", self.uuid.simple(), self.number)
+                    .parse()
+                    .map_err(Error::internal)?,
+            ),
+        };
+        create(table, &Clock::from_fn(move || said_at), random, new).await?;
+        Ok(())
+    }
+}
+
+/// How far a group is.
+#[derive(Default)]
+struct Filled {
+    /// Messages of earlier runs, once they are counted.
+    were_there: Option<u32>,
+    /// Messages that are known to be there.
+    messages: u32,
+}
+
+impl Filled {
+    /// How many more there are than were known of.
+    fn advance_to(&mut self, messages: u32) -> u64 {
+        let more = messages.saturating_sub(self.messages);
+        self.messages += more;
+        more.into()
+    }
+
+    fn made(&self) -> Made {
+        let were_there = self.were_there.unwrap_or(0);
+        let made = self.messages.saturating_sub(were_there);
+        let [made, were_there] = [made, were_there].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        Made { made, were_there }
+    }
+}
+
+/// Whether the same may go through later.
+fn is_passing(error: &SeedError) -> bool {
+    match error {
+        SeedError::Operation(error) | SeedError::Move(MoveError::Table(error)) => {
+            matches!(error, Error::Unavailable { .. })
+        }
+        SeedError::Move(error) => matches!(error, MoveError::TriedTooOften { .. }),
+        SeedError::HandlesTaken(_) => false,
+    }
+}
+
+/// User `number` of a load, counted from 0.
+fn user(number: u32) -> User {
+    let number = number + 1;
+    let handle = format!("load-{number:06}");
+    let uuid = Uuid::new_v5(&NAMESPACE, handle.as_bytes());
+    User { uuid, handle, display_name: format!("Load No. {number}") }
+}
+
+/// The `sub` of a user's tokens. (The local stack makes some; no user pool has such a user.)
+fn subject(user: &User) -> String {
+    Uuid::new_v5(&user.uuid, b"sub").to_string()
+}

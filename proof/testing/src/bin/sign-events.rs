@@ -1,0 +1,72 @@
+//! Makes a new key for the sample events, signs their tokens with it, writes the key's public half to
+//! `events/key-set.json`, and forgets the private one.
+//!
+//! The tokens are good until the year 9999, for the local stack's issuer only: its key set has this key beside its
+//! own (and gives tokens to whoever asks, anyway). Run it when a new event needs a token: put `Bearer ACCESS_TOKEN`
+//! where it goes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use chrono::DateTime;
+use cruddur::{clock::Clock, random::Random};
+use local::issuer::{ISSUER_PATH, Issuer, SigningKey};
+use seed::demo::DEMO_USERS;
+use serde_json::json;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Result<()> {
+    let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+    let [sunyoung, ..] = DEMO_USERS;
+    // The same token in all events, and nothing in it that differs from run to run but the signature.
+    let issued_at = DateTime::from_timestamp(1_767_225_600, 0).ok_or("no such time")?;
+    let issuer = Issuer::new(
+        format!("http://127.0.0.1:4567{ISSUER_PATH}"),
+        SigningKey::generate()?,
+        Clock::from_fn(move || issued_at),
+        Random::from_fn(|bytes| bytes.fill(0)),
+    );
+    let mut claims = issuer.claims(sunyoung.cognito_user_id, sunyoung.handle);
+    if let Some(claims) = claims.as_object_mut() {
+        claims.insert("exp".to_owned(), json!(253_402_300_799_i64));
+    }
+    let token = issuer.sign(&issuer.header(), &claims)?;
+    for file in event_files(&events)? {
+        let event = fs::read_to_string(&file)?;
+        fs::write(&file, with_token(&event, &token))?;
+    }
+    let key_set = serde_json::to_string_pretty(&issuer.key_set())? + "\n";
+    fs::write(events.join("key-set.json"), key_set)?;
+    Ok(())
+}
+
+fn event_files(events: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for function in fs::read_dir(events)? {
+        let function = function?.path();
+        if function.is_dir() {
+            for case in fs::read_dir(function)? {
+                files.push(case?.path());
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// `event` with `token` in place of the placeholder, or of the token of an earlier run.
+fn with_token(event: &str, token: &str) -> String {
+    let is_placeholder =
+        |word: &str| word == "ACCESS_TOKEN" || (word.starts_with("ey") && word.split('.').count() == 3);
+    let mut signed = String::with_capacity(event.len() + token.len());
+    let mut rest = event;
+    while let Some((before, after)) = rest.split_once("\"Bearer ") {
+        let (word, after) = after.split_once('"').unwrap_or((after, ""));
+        let word = if is_placeholder(word) { token } else { word };
+        signed.extend([before, "\"Bearer ", word, "\""]);
+        rest = after;
+    }
+    signed + rest
+}

@@ -1,0 +1,441 @@
+//! The functions with everything around them, for one test.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use axum::{Router, body::Body};
+use chrono::{DateTime, TimeDelta, Utc};
+use cruddur::{
+    clock::Clock,
+    config::TokenConfig,
+    dynamodb::{CallLimits, Table, client},
+    message_group::uuid_of_pair,
+    postgres::Postgres,
+    random::Random,
+    user::User,
+};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use local::{
+    deployment::{Functions, Parts, sdk_of},
+    gateway::Gateway,
+    issuer::{CLIENT_ID, Issuer, SigningKey},
+};
+use seed::demo::{DEMO_USERS, Made, ensure_users};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio_postgres::types::Type;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use crate::{emulator::Emulator, policy::Enforced, postgres};
+
+/// The table's name in tests.
+pub const TABLE: &str = "cruddur-messages";
+
+/// The deployed functions over the embedded engines, each with no more rights than its policy in `template.yaml`
+/// gives it. The table is the test's own; the users are shared by all
+/// tests of the process, so each test makes users of its own.
+#[derive(Debug)]
+pub struct World {
+    /// The test's own DynamoDB.
+    pub emulator: Emulator,
+    /// The seven functions.
+    pub functions: Functions,
+    /// What the functions are made with, to make others.
+    pub parts: Parts,
+    /// Gives access tokens.
+    pub issuer: Issuer,
+    /// The time as the functions see it.
+    pub clock: TestClock,
+    router: Router,
+    _policies: Enforced,
+}
+
+/// A clock that stands still until it is moved. It begins at 2026-11-22T09:30:00Z.
+#[derive(Clone, Debug)]
+pub struct TestClock(Arc<AtomicI64>);
+
+/// A user in PostgreSQL, with an access token.
+#[derive(Clone, Debug)]
+pub struct TestUser {
+    /// The user, with a handle that no other test has.
+    pub user: User,
+    /// The `sub` of the user's tokens.
+    pub subject: String,
+    /// An access token, good for an hour from the beginning of the test.
+    pub token: String,
+}
+
+/// An answer as the client sees it.
+#[derive(Clone, PartialEq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, byte for byte.
+    pub body: String,
+}
+
+impl World {
+    /// A world with an empty table, and the demo users in PostgreSQL.
+    pub async fn new() -> Self {
+        let clock = TestClock::new();
+        let emulator = Emulator::new();
+        let sdk = sdk_config(&emulator);
+        make_table(&sdk).await;
+        let key = SIGNING_KEY.clone();
+        let issuer = Issuer::new("http://issuer.test", key, clock.clock(), Random::system());
+        let tokens = TokenConfig {
+            issuer: issuer.url().to_owned(),
+            client_ids: vec![CLIENT_ID.to_owned()],
+            key_set: Some(serde_json::to_string(&issuer.key_set()).unwrap()),
+        };
+        let parts = Parts {
+            sdk,
+            table: TABLE.to_owned(),
+            postgres: postgres::shared(),
+            tokens,
+            send_limit: None,
+            clock: clock.clock(),
+            random: seeded_random(),
+        };
+        DEMO_USERS_MADE.get_or_init(|| async { ensure_users(&parts.postgres).await.unwrap() }).await;
+        let functions = Functions::new(&parts).unwrap();
+        let router = Gateway::new(functions.routes()).unwrap().into_router();
+        let _ = emulator.take_calls();
+        let policies = Enforced::on(&emulator);
+        Self { emulator, functions, parts, issuer, clock, router, _policies: policies }
+    }
+
+    /// Puts functions made of `parts` in place of those there are, with nothing in their caches.
+    pub fn deploy(&mut self, parts: Parts) {
+        self.functions = Functions::new(&parts).unwrap();
+        self.router = Gateway::new(self.functions.routes()).unwrap().into_router();
+        self.parts = parts;
+    }
+
+    /// [`Self::deploy`] of the parts there are, after `change`.
+    pub fn redeploy(&mut self, change: impl FnOnce(&mut Parts)) {
+        let mut parts = self.parts.clone();
+        change(&mut parts);
+        self.deploy(parts);
+    }
+
+    /// The database that the tests of a process share.
+    #[must_use]
+    pub fn postgres(&self) -> &Postgres {
+        &self.parts.postgres
+    }
+
+    /// The table, as the functions that write reach it.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        Table::new(client(&self.parts.sdk, CallLimits::WRITE), TABLE)
+    }
+
+    /// A new user whose name begins with `name`.
+    pub async fn user(&self, name: &str) -> TestUser {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let handle = format!("{name}-{number}");
+        let user = User {
+            uuid: Uuid::from_u128(
+                0x0195_b5a0_0000_7000_8000_0000_0000_0000 + u128::from(number) * 0x100 + 0xff,
+            ),
+            display_name: format!("{name} No. {number}"),
+            handle,
+        };
+        let subject = format!("5ub00000-0000-4000-8000-{number:012}");
+        self.enter(user, &subject).await
+    }
+
+    /// Puts a user into PostgreSQL, with an access token.
+    pub async fn enter(&self, user: User, subject: &str) -> TestUser {
+        let statement = include_str!("../../../sql/users/create_demo.sql");
+        let parameters = [
+            (&user.uuid as _, Type::UUID),
+            (&user.handle as _, Type::TEXT),
+            (&user.display_name as _, Type::TEXT),
+            (&format!("{}@example.com", user.handle) as _, Type::TEXT),
+            (&subject as _, Type::TEXT),
+        ];
+        self.postgres().query(statement, &parameters).await.unwrap();
+        self.with_token(user, subject)
+    }
+
+    /// The demo user with this handle, for tests that show uuids and names. All tests share the user, but each
+    /// has a table of its own.
+    #[must_use]
+    pub fn demo_user(&self, handle: &str) -> TestUser {
+        let demo = DEMO_USERS.into_iter().find(|user| user.handle == handle).unwrap();
+        let user = User {
+            uuid: demo.uuid,
+            handle: demo.handle.to_owned(),
+            display_name: demo.display_name.to_owned(),
+        };
+        self.with_token(user, demo.cognito_user_id)
+    }
+
+    /// The demo users with these handles.
+    #[must_use]
+    pub fn demo_users<const N: usize>(&self, handles: [&str; N]) -> [TestUser; N] {
+        handles.map(|handle| self.demo_user(handle))
+    }
+
+    /// Somebody with a good token, but without a row in users.
+    #[must_use]
+    pub fn unprovisioned_user(&self) -> TestUser {
+        let user =
+            User { uuid: Uuid::max(), handle: "ghost".to_owned(), display_name: "Nobody yet".to_owned() };
+        self.with_token(user, "00000000-0000-4000-8000-000000000000")
+    }
+
+    fn with_token(&self, user: User, subject: &str) -> TestUser {
+        let token = self.issuer.access_token(subject, &user.handle).unwrap();
+        TestUser { user, subject: subject.to_owned(), token }
+    }
+
+    /// Two new users, and the group they would have.
+    pub async fn pair(&self) -> (TestUser, TestUser, Uuid) {
+        let (alice, bob) = (self.user("alice").await, self.user("bob").await);
+        let group_uuid = uuid_of_pair(alice.user.uuid, bob.user.uuid);
+        (alice, bob, group_uuid)
+    }
+
+    /// The answer to any request.
+    pub async fn request(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    /// `GET path` as `user`.
+    pub async fn get(&self, user: &TestUser, path: &str) -> Answer {
+        self.request(request(Method::GET, path, user, &[], Body::empty())).await
+    }
+
+    /// `GET path` without a token.
+    pub async fn get_anonymously(&self, path: &str) -> Answer {
+        self.request(Request::builder().uri(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// `POST /api/messages` as `user`.
+    pub async fn post(&self, user: &TestUser, body: &Value) -> Answer {
+        self.post_with(user, &[], body.to_string()).await
+    }
+
+    /// `POST /api/messages` as `user` with further headers and any body.
+    pub async fn post_with(
+        &self,
+        user: &TestUser,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        self.request(request(Method::POST, "/api/messages", user, headers, body.into())).await
+    }
+
+    /// Sends `text` from `sender` to the handle of `receiver`; the message as it was answered.
+    pub async fn send(&self, sender: &TestUser, receiver: &TestUser, text: &str) -> Value {
+        let body = json!({"handle": receiver.user.handle, "message": text});
+        self.post(sender, &body).await.ok()
+    }
+
+    /// Every row of the table.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Value> {
+        self.emulator.rows(TABLE).into_values().collect()
+    }
+
+    /// The stream event of these rows of the table, which are those whose partition begins with `MSG#`, in the
+    /// order of their keys.
+    #[must_use]
+    pub fn stream_event(&self) -> Value {
+        let messages =
+            self.rows().into_iter().filter(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"));
+        json!({"Records": messages.enumerate().map(|(index, row)| stream_record(&row, index + 1)).collect::<Vec<_>>()})
+    }
+
+    /// Delivers `event` to the stream handler; its answer.
+    pub async fn deliver(&self, event: &Value) -> Value {
+        let answer = self.functions.stream_handler.invoke(event.to_string()).await.unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// Delivers everything to the stream handler that is in the table.
+    pub async fn deliver_all(&self) {
+        assert_eq!(self.deliver(&self.stream_event()).await, json!({"batchItemFailures": []}));
+    }
+}
+
+/// Making a key takes long enough to do it once for all tests.
+static SIGNING_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+
+/// Before anything else: an event of the same users would make them with other uuids.
+static DEMO_USERS_MADE: OnceCell<Made> = OnceCell::const_new();
+
+/// Random numbers that are the same in every run (`SplitMix64`).
+fn seeded_random() -> Random {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let state = AtomicU64::new(STEP);
+    Random::from_fn(move |bytes| {
+        for chunk in bytes.chunks_mut(8) {
+            let mut number = state.fetch_add(STEP, Ordering::Relaxed);
+            number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            number ^= number >> 31;
+            chunk.copy_from_slice(&number.to_le_bytes()[..chunk.len()]);
+        }
+    })
+}
+
+/// The empty table in `emulator`, as the functions that write reach it: for tests that need no users.
+pub async fn empty_table(emulator: &Emulator) -> Table {
+    let sdk = sdk_config(emulator);
+    let table = make_table(&sdk).await;
+    let _ = emulator.take_calls();
+    table
+}
+
+/// The table in `emulator`, as a function that writes reaches it.
+#[must_use]
+pub fn table_of(emulator: &Emulator, function: &'static str) -> Table {
+    Table::new(client(&sdk_of(function, &sdk_config(emulator)), CallLimits::WRITE), TABLE)
+}
+
+async fn make_table(sdk: &SdkConfig) -> Table {
+    let table = Table::new(client(sdk, CallLimits::WRITE), TABLE);
+    schema::message_table::ensure(table.client(), TABLE).await.unwrap();
+    table
+}
+
+/// The record that the stream has of a new row, with a sequence number made from `number`.
+#[must_use]
+pub fn stream_record(row: &Value, number: usize) -> Value {
+    json!({
+        "eventID": format!("{number:032x}"),
+        "eventName": "INSERT",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_795_339_800,
+            "Keys": {"pk": row["pk"], "sk": row["sk"]},
+            "NewImage": row,
+            "SequenceNumber": format!("{number:021}"),
+            "SizeBytes": 300,
+            "StreamViewType": "NEW_IMAGE",
+        },
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/cruddur-messages/stream/2026-11-22T09:30:00.000",
+    })
+}
+
+/// A request as `user` makes it.
+#[must_use]
+pub fn request(
+    method: Method,
+    path: &str,
+    user: &TestUser,
+    headers: &[(&str, &str)],
+    body: Body,
+) -> Request<Body> {
+    let authorization = format!("Bearer {}", user.token);
+    let request = Request::builder().method(method).uri(path).header("authorization", authorization);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    request.body(body).unwrap()
+}
+
+/// The SDK over `emulator`, whose retries need no randomness of the machine's.
+fn sdk_config(emulator: &Emulator) -> SdkConfig {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // The SDK gives all clients of a region and a process one allowance of retries. With a region of its own no
+    // test uses up the others'.
+    let region = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(Credentials::new(
+            "test", "test", None, None, "test",
+        )))
+        .endpoint_url("http://dynamodb.test")
+        .retry_config(RetryConfig::standard())
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+            aws_smithy_async::rt::sleep::TokioSleep::new(),
+        ))
+        .http_client(SharedHttpClient::new(emulator.clone()))
+        .build()
+}
+
+impl TestClock {
+    pub(crate) fn new() -> Self {
+        let start: DateTime<Utc> = "2026-11-22T09:30:00Z".parse().unwrap();
+        Self(Arc::new(AtomicI64::new(start.timestamp_micros())))
+    }
+
+    /// As the functions take it.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        let micros = Arc::clone(&self.0);
+        Clock::from_fn(move || DateTime::from_timestamp_micros(micros.load(Ordering::Relaxed)).unwrap())
+    }
+
+    /// Moves the clock forward, or backward.
+    pub fn advance(&self, by: TimeDelta) {
+        self.0.fetch_add(by.num_microseconds().unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Answer {
+    /// The JSON of a 200; any other status fails the test.
+    #[expect(clippy::must_use_candidate, reason = "often only the status matters")]
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Status and body, for tables of cases.
+    #[must_use]
+    pub fn brief(&self) -> (u16, &str) {
+        (self.status.as_u16(), &self.body)
+    }
+
+    /// A header, when it is there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        Some(self.headers.get(name)?.to_str().unwrap())
+    }
+
+    /// The path of the next page.
+    #[must_use]
+    pub fn next_page(&self) -> Option<&str> {
+        self.header("link")?.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// Status, the contract's headers, and body: what a snapshot shows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.status.as_u16())?;
+        for name in ["content-type", "www-authenticate", "retry-after", "link"] {
+            if let Some(value) = self.header(name) {
+                writeln!(f, "{name}: {value}")?;
+            }
+        }
+        write!(f, "{}", self.body)
+    }
+}

@@ -1,0 +1,224 @@
+//! Nothing that people write, and nothing that says who they are, gets into the log.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use cruddur::user::User;
+use http::{Method, Request};
+use local::deployment::Parts;
+use serde_json::{Value, json};
+use testing::{Failure, Fate, TestUser, World, broken_postgres};
+use uuid::Uuid;
+
+use super::{
+    Log, parse,
+    rules::{embedded_metrics_errors, line_errors},
+    with_key,
+};
+use crate::send_limit::limit;
+
+/// What stands in every text, name, handle, address and key of [`everything`].
+pub(super) const SECRET: &str = "Xylophagous";
+
+/// Every kind of invocation, with good and bad data, and with all that can fail around it.
+async fn everything(world: &mut World) {
+    let [alice, bob] = [secret_user(world, "a").await, secret_user(world, "b").await];
+    let good = json!({"handle": bob.user.handle, "message": format!("{SECRET} and more")});
+    let group = world.post(&alice, &good).await.ok()["message_group_uuid"].as_str().unwrap().to_owned();
+    let [stranger, ghost] = [world.user("stranger").await, world.unprovisioned_user()];
+    let callers = [with_key(world, &alice, SECRET), alice.clone(), bob.clone(), stranger, ghost];
+    let events = post_confirmation_events(&alice);
+    let refused = |status, code| Fate::Refused(Failure::Status(status, code));
+    let faults = [
+        ("", Fate::Served),
+        ("Query", refused(500, "InternalServerError")),
+        ("GetItem", refused(400, "AccessDeniedException")),
+        ("TransactWriteItems", refused(400, "ValidationException")),
+    ];
+    for (operation, fate) in faults {
+        world.emulator.fail(operation, usize::MAX, fate);
+        ask(world, &callers, &bob, &group).await;
+        deliver(world, &events).await;
+    }
+    world.emulator.judge(|_| Fate::Served);
+    world.emulator.edit_answers(|_, answer| spoil(answer));
+    ask(world, &callers, &bob, &group).await;
+    deliver(world, &events).await;
+    world.emulator.edit_answers(|_, _| ());
+    world.redeploy(|parts| parts.send_limit = Some(limit(1, 60)));
+    for fate in [refused(400, "ThrottlingException"), Fate::Served] {
+        world.emulator.fail("UpdateItem", usize::MAX, fate);
+        ask(world, &callers, &bob, &group).await;
+    }
+    for postgres in [broken_postgres::unreachable(), broken_postgres::refusing()] {
+        world.deploy(Parts { postgres, ..world.parts.clone() });
+        world.post(&alice, &good).await;
+        world.get(&alice, &format!("/api/users/@{}/short", bob.user.handle)).await;
+        deliver(world, &events).await;
+    }
+}
+
+/// Every route, as each of `callers`, about `bob` and `group`.
+async fn ask(world: &World, callers: &[TestUser], bob: &TestUser, group: &str) {
+    let text = format!("{SECRET} and more");
+    let to_bob = json!({"handle": bob.user.handle, "message": text}).to_string();
+    let bodies = [
+        to_bob.clone(),
+        to_bob,
+        json!({"message_group_uuid": group, "message": text}).to_string(),
+        json!({"user_uuid": bob.user.uuid, "message": text}).to_string(),
+        json!({"user_uuid": SECRET, "message": text}).to_string(),
+        json!({"message_group_uuid": SECRET, "message": text}).to_string(),
+        json!({"message_group_uuid": {SECRET: 1}, "message": text}).to_string(),
+        json!({"message_group_uuid": group, "message": [SECRET]}).to_string(),
+        json!({"handle": format!("{SECRET}-nobody"), "message": text}).to_string(),
+        json!({"handle": bob.user.handle, "message": text.repeat(100)}).to_string(),
+        format!("{{\"message\": {SECRET}"),
+        SECRET.repeat(2_000),
+    ];
+    let paths = [
+        "/api/me".to_owned(),
+        "/api/message_groups".to_owned(),
+        format!("/api/message_groups?cursor={SECRET}&limit={SECRET}"),
+        format!("/api/messages/{group}"),
+        format!("/api/messages/{SECRET}"),
+        format!("/api/users/@{}/short", bob.user.handle),
+        format!("/api/users/@{SECRET}-nobody/short"),
+    ];
+    let key = format!("key-{SECRET}");
+    for caller in callers {
+        for body in &bodies {
+            for key in [&key, &key.repeat(9)] {
+                world.post_with(caller, &[("idempotency-key", key)], body.clone()).await;
+            }
+        }
+        for path in &paths {
+            world.get(caller, path).await;
+        }
+    }
+    let token = &bob.token;
+    for token in [SECRET.to_owned(), format!("{token}.{SECRET}"), format!("{token}{SECRET}")] {
+        let request = Request::builder().method(Method::GET).uri("/api/message_groups");
+        let request = request.header("authorization", format!("Bearer {token}"));
+        world.request(request.body(Body::empty()).unwrap()).await;
+    }
+}
+
+/// What is in the table, with records that are malformed, and `events` of the user pool.
+async fn deliver(world: &World, events: &[Value]) {
+    let mut batch = world.stream_event();
+    let mut odd = batch["Records"][0].clone();
+    odd["dynamodb"]["NewImage"]["message_uuid"] = json!({"S": SECRET});
+    let others = [odd, json!({SECRET: [SECRET]}), json!(SECRET)];
+    batch["Records"].as_array_mut().unwrap().extend(others);
+    world.deliver(&batch).await;
+    for event in events {
+        world.functions.post_confirmation.invoke(event.to_string()).await.unwrap();
+    }
+}
+
+/// Makes rows of an answer such as nobody should have written.
+fn spoil(answer: &mut Value) {
+    let odd = |item: &mut Value| {
+        for name in ["sk", "message_uuid", "members", "message_group_uuid", "created_sk"] {
+            if item.get(name).is_some() {
+                item[name] = json!({"S": SECRET});
+            }
+        }
+    };
+    if let Some(items) = answer.get_mut("Items").and_then(Value::as_array_mut) {
+        items.iter_mut().for_each(odd);
+    }
+    if let Some(item) = answer.get_mut("Item") {
+        odd(item);
+    }
+}
+
+/// A user all of whose names say [`SECRET`].
+async fn secret_user(world: &World, letter: &str) -> TestUser {
+    let uuid = Uuid::new_v4();
+    let user = User {
+        uuid,
+        handle: format!("{SECRET}-{letter}-{}", &uuid.simple().to_string()[..8]),
+        display_name: format!("{SECRET} {letter}"),
+    };
+    world.enter(user, &uuid.to_string()).await
+}
+
+/// Confirmations: of a new user, of one whose names are taken or odd, and events that are none.
+fn post_confirmation_events(taken: &TestUser) -> Vec<Value> {
+    let template: Value =
+        serde_json::from_str(include_str!("../../../../../events/post-confirmation/confirm-sign-up.json"))
+            .unwrap();
+    let of = |attributes: Value| {
+        let mut event = template.clone();
+        event["userName"] = json!(SECRET);
+        event["request"]["userAttributes"] = attributes;
+        event
+    };
+    let subject = || Uuid::new_v4().to_string();
+    let address = format!("{SECRET}@example.com");
+    vec![
+        of(json!({"sub": subject(), "preferred_username": taken.user.handle, "email": address})),
+        of(
+            json!({"sub": subject(), "name": format!("{SECRET}\0"), "email": address, "email_verified": "true"}),
+        ),
+        of(json!({"sub": "", "email": address})),
+        of(json!({"sub": subject(), "email": {SECRET: SECRET}})),
+        of(json!(address)),
+        json!(SECRET),
+        json!({"triggerSource": SECRET, "request": {"userAttributes": {}}}),
+    ]
+}
+
+#[tokio::test]
+async fn no_text_name_address_key_or_token_is_ever_in_the_log() {
+    let mut world = World::new().await;
+    let ours = "cruddur=trace,list_message_groups=trace,list_messages=trace,create_message=trace,show_user=trace,\
+                show_me=trace,stream_handler=trace,post_confirmation=trace,info";
+    let log = Log::start("cruddur", ours, world.clock.clock());
+    everything(&mut world).await;
+    let lines = log.take();
+    // Each with and without its `@`, as case and encoding may change them: the one word is in all of them.
+    let told: Vec<&String> =
+        lines.iter().filter(|line| line.to_lowercase().contains(&SECRET.to_lowercase())).collect();
+    assert_eq!(told, Vec::<&String>::new());
+    let tokens: Vec<&String> = lines.iter().filter(|line| line.contains("eyJ")).collect();
+    assert_eq!(tokens, Vec::<&String>::new());
+
+    // It was a run that had something to say.
+    let parsed: Vec<Value> = lines.iter().map(|line| parse(line)).collect();
+    let statuses: BTreeSet<u64> = parsed.iter().filter_map(|line| line["status"].as_u64()).collect();
+    assert_eq!(statuses, BTreeSet::from([200, 400, 401, 403, 404, 413, 422, 429, 500, 503]));
+    let metrics: BTreeSet<&str> =
+        parsed.iter().flat_map(|line| line.as_object().unwrap().keys()).map(String::as_str).collect();
+    for metric in [
+        "MessagesSent",
+        "MessagesReplayed",
+        "SendsLimited",
+        "SendsUncounted",
+        "GroupsCreated",
+        "RowsAlreadyThere",
+        "GroupsNotMoved",
+        "RecordsSkipped",
+        "UnknownKeys",
+        "UsersNotEntered",
+        "ColdStarts",
+        "ReadRequestUnits",
+        "WriteRequestUnits",
+    ] {
+        assert!(metrics.contains(metric), "{metric} was never measured");
+    }
+
+    let described = include_str!("../../../../../docs/OPERATIONS.md");
+    for line in &parsed {
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().into_iter().flatten() {
+            let name = metric["Name"].as_str().unwrap();
+            assert!(described.contains(&format!("`{name}`")), "docs/OPERATIONS.md says nothing of {name}");
+        }
+        assert_eq!(line_errors(line), Vec::<String>::new(), "{line}");
+        if line.get("_aws").is_some() {
+            assert_eq!(embedded_metrics_errors(line), Vec::<String>::new(), "{line}");
+        }
+    }
+}

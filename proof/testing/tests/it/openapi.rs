@@ -1,0 +1,274 @@
+//! `openapi.yaml` against the handlers' real answers.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
+
+use axum::body::Body;
+use http::{Method, Request};
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde_json::{Value, json};
+use testing::{Answer, Failure, Fate, TestUser, World, broken_postgres};
+
+use crate::send_limit::limit;
+
+const LIST_GROUPS: (&str, &str) = ("/api/message_groups", "get");
+const LIST_MESSAGES: (&str, &str) = ("/api/messages/{message_group_uuid}", "get");
+const CREATE: (&str, &str) = ("/api/messages", "post");
+const SHOW_USER: (&str, &str) = ("/api/users/{handle}/short", "get");
+const SHOW_ME: (&str, &str) = ("/api/me", "get");
+
+/// The description of the API.
+struct Description(Value);
+
+impl Description {
+    fn read() -> Self {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../openapi.yaml");
+        let text = fs::read_to_string(path).unwrap();
+        Self(json(&Yaml::load_from_str(&text).unwrap()[0]))
+    }
+
+    /// The response of an operation, behind its reference.
+    fn response(&self, (path, method): (&str, &str), status: &str) -> Option<&Value> {
+        let response = self.0["paths"][path][method]["responses"].get(status)?;
+        match response["$ref"].as_str() {
+            Some(reference) => self.0.pointer(reference.strip_prefix('#').unwrap()),
+            None => Some(response),
+        }
+    }
+
+    /// A schema with everything that it refers to.
+    fn validator(&self, schema: &Value) -> jsonschema::Validator {
+        let mut schema = schema.clone();
+        schema["components"] = self.0["components"].clone();
+        jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+    }
+
+    /// Fails unless the answer is one that is described.
+    #[track_caller]
+    fn hold(&self, operation: (&str, &str), answer: &Answer) {
+        let status = answer.status.as_u16().to_string();
+        let response = self.response(operation, &status);
+        let response = response.unwrap_or_else(|| panic!("{operation:?} does not describe {answer:?}"));
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{operation:?} {answer:?}");
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        let validator = self.validator(&response["content"]["application/json"]["schema"]);
+        if let Err(error) = validator.validate(&body) {
+            panic!("{operation:?} {answer:?}: {error} at {}", error.instance_path());
+        }
+        for header in ["Link", "Retry-After", "WWW-Authenticate"] {
+            let described = response["headers"].get(header).is_some();
+            assert!(described || answer.header(header).is_none(), "{operation:?} {answer:?}: {header}");
+        }
+    }
+}
+
+fn json(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Mapping(mapping) => {
+            let entries = mapping.iter().map(|(key, value)| (key.as_str().unwrap().to_owned(), json(value)));
+            Value::Object(entries.collect())
+        }
+        Yaml::Sequence(items) => items.iter().map(json).collect(),
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::String(value)) => json!(value),
+        other => panic!("{other:?} is not in the description"),
+    }
+}
+
+fn get(path: &str, token: Option<&str>) -> Request<Body> {
+    let request = Request::builder().uri(path);
+    let request = token
+        .into_iter()
+        .fold(request, |request, token| request.header("authorization", format!("Bearer {token}")));
+    request.body(Body::empty()).unwrap()
+}
+
+fn post(token: Option<&str>, key: Option<&str>, body: impl Into<Body>) -> Request<Body> {
+    let mut request = Request::builder().method(Method::POST).uri("/api/messages");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    request.body(body.into()).unwrap()
+}
+
+/// Requests to every operation, whatever can be wrong with them, without faults.
+fn requests(
+    group: &str,
+    me: &TestUser,
+    other: &str,
+    ghost: &TestUser,
+) -> Vec<((&'static str, &'static str), Request<Body>)> {
+    let mine = Some(&*me.token);
+    let mut requests = Vec::new();
+    for token in [None, Some(&*ghost.token), mine] {
+        requests.push((SHOW_ME, get("/api/me", token)));
+        requests.push((LIST_GROUPS, get("/api/message_groups?limit=1", token)));
+        requests.push((LIST_MESSAGES, get(&format!("/api/messages/{group}?limit=1"), token)));
+        let body = json!({"message_group_uuid": group, "message": "hello"}).to_string();
+        requests.push((CREATE, post(token, None, body)));
+    }
+    for query in ["limit=0", "cursor=x", "limit=0&cursor=x"] {
+        requests.push((LIST_GROUPS, get(&format!("/api/message_groups?{query}"), mine)));
+    }
+    for path in ["%20", "x", "x?limit=0&cursor=x", "0195b5a0-0000-7000-8000-0000000000ff"] {
+        requests.push((LIST_MESSAGES, get(&format!("/api/messages/{path}"), mine)));
+    }
+    for body in [
+        json!([]),
+        json!({}),
+        json!({"message": 1}),
+        json!({"handle": other, "message": "hello"}),
+        json!({"handle": "no.such.user", "message": "hello"}),
+        json!({"handle": me.user.handle, "message": "hello"}),
+        json!({"user_uuid": me.user.uuid, "message": "hello"}),
+        json!({"user_uuid": "x", "message": " ".repeat(1025)}),
+        json!({"message_group_uuid": " ", "message": "x".repeat(1025)}),
+        json!({"message_group_uuid": "x", "message": " "}),
+        json!({"message_group_uuid": "0195b5a0-0000-7000-8000-0000000000ff", "message": "hello"}),
+        json!({"message": "x".repeat(17 * 1024)}),
+    ] {
+        requests.push((CREATE, post(mine, None, body.to_string())));
+    }
+    for text in ["hello", "hello", "something else"] {
+        let body = json!({"message_group_uuid": group, "message": text}).to_string();
+        requests.push((CREATE, post(mine, Some("key-1"), body)));
+    }
+    requests.push((CREATE, post(mine, Some("two words"), "{}")));
+    for handle in [format!("@{other}"), "no.such.user".to_owned()] {
+        requests.push((SHOW_USER, get(&format!("/api/users/{handle}/short"), None)));
+    }
+    requests
+}
+
+#[tokio::test]
+async fn every_answer_is_described_and_every_description_is_an_answer() {
+    let description = Description::read();
+    let mut world = World::new().await;
+    let (alice, bob, group) = world.pair().await;
+    for text in ["one", "two"] {
+        world.send(&alice, &bob, text).await;
+        world.send(&alice, &world.user("carol").await, text).await;
+    }
+    world.deliver_all().await;
+    let ghost = world.unprovisioned_user();
+    let group = group.to_string();
+
+    let mut seen = BTreeSet::new();
+    let mut codes = BTreeSet::new();
+    let mut hold = |operation: (&'static str, &'static str), answer: &Answer| {
+        description.hold(operation, answer);
+        seen.insert((operation, answer.status.as_u16().to_string()));
+        if let Ok(Value::Array(body)) = serde_json::from_str(&answer.body) {
+            codes.extend(body.iter().filter(|code| code.is_string()).map(Value::to_string));
+        }
+    };
+    for (operation, request) in requests(&group, &alice, &bob.user.handle, &ghost) {
+        hold(operation, &world.request(request).await);
+    }
+    for failure in [Failure::Reset, Failure::Status(400, "AccessDeniedException")] {
+        world.emulator.judge(move |_| Fate::Refused(failure));
+        for (operation, request) in requests(&group, &alice, &bob.user.handle, &ghost) {
+            hold(operation, &world.request(request).await);
+        }
+    }
+    world.emulator.judge(|_| Fate::Served);
+    world.redeploy(|parts| parts.send_limit = Some(limit(1, 60)));
+    for _ in 0..2 {
+        let body = json!({"message_group_uuid": group, "message": "hello"}).to_string();
+        hold(CREATE, &world.request(post(Some(&alice.token), None, body)).await);
+    }
+    for postgres in [broken_postgres::unreachable(), broken_postgres::refusing()] {
+        world.redeploy(|parts| parts.postgres = postgres);
+        hold(SHOW_USER, &world.request(get("/api/users/@lore/short", None)).await);
+        hold(SHOW_ME, &world.request(get("/api/me", Some(&alice.token))).await);
+    }
+
+    let described: BTreeSet<_> = [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME]
+        .into_iter()
+        .flat_map(|operation| {
+            let responses =
+                description.0["paths"][operation.0][operation.1]["responses"].as_object().unwrap();
+            responses.keys().map(move |status| (operation, status.clone()))
+        })
+        // No other function answers so: API Gateway's throttle does.
+        .filter(|(operation, status)| *operation == CREATE || status != "429")
+        .collect();
+    assert_eq!(seen, described);
+    let code = &description.0["components"]["schemas"]["Code"]["enum"];
+    let described: BTreeSet<_> = code.as_array().unwrap().iter().map(Value::to_string).collect();
+    assert_eq!(codes, described);
+}
+
+#[tokio::test]
+async fn what_the_gateway_answers_itself_is_described_for_every_operation() {
+    let world = World::new().await;
+    let description = Description::read();
+    let unknown = world.get_anonymously("/api/nothing").await;
+    for operation in [LIST_MESSAGES, CREATE, SHOW_USER] {
+        description.hold(operation, &unknown);
+    }
+    for (status, message) in
+        [(429, "Too Many Requests"), (500, "Internal Server Error"), (503, "Service Unavailable")]
+    {
+        let body = json!({"message": message}).to_string();
+        let status = http::StatusCode::from_u16(status).unwrap();
+        let answer = Answer { status, headers: unknown.headers.clone(), body };
+        for operation in [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME] {
+            description.hold(operation, &answer);
+        }
+    }
+}
+
+#[test]
+fn every_example_is_what_it_is_an_example_of() {
+    let description = Description::read();
+    let mut examples = 0;
+    let paths = description.0["paths"].as_object().unwrap();
+    for (path, operations) in paths {
+        for (method, operation) in operations.as_object().unwrap() {
+            let mut bodies: BTreeMap<String, &Value> = BTreeMap::new();
+            if let Some(body) = operation.get("requestBody") {
+                bodies.insert("request".to_owned(), body);
+            }
+            for status in operation["responses"].as_object().unwrap().keys() {
+                let response = description.response((path, method), status).unwrap();
+                bodies.insert(status.clone(), response);
+            }
+            for (of, body) in bodies {
+                let content = &body["content"]["application/json"];
+                let validator = description.validator(&content["schema"]);
+                for (name, example) in content["examples"].as_object().unwrap() {
+                    assert!(validator.is_valid(&example["value"]), "{method} {path} {of} {name}");
+                    examples += 1;
+                }
+            }
+        }
+    }
+    assert!(examples > 30, "{examples}");
+}
+
+#[test]
+fn the_description_has_the_routes_of_the_template() {
+    let template =
+        fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml")).unwrap();
+    let of_template: BTreeSet<String> = template
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("RouteKey: "))
+        .map(|key| key.trim_matches(['\'', '"']).to_owned())
+        .collect();
+    let description = Description::read();
+    let paths = description.0["paths"].as_object().unwrap();
+    let described = paths.iter().flat_map(|(path, operations)| {
+        let methods = operations.as_object().unwrap().keys();
+        methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    assert_eq!(described.collect::<BTreeSet<_>>(), of_template);
+}

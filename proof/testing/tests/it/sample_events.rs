@@ -1,0 +1,352 @@
+//! Every file in `events/` against the table in `events/README.md`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
+
+use cruddur::{
+    clock::Clock,
+    config::TokenConfig,
+    message::create::{NewMessage, Target, create},
+};
+use local::{deployment::Parts, function::Function};
+use serde_json::{Value, json};
+use testing::World;
+use tokio_postgres::types::Type;
+
+/// What the table says of each `(function, case)`.
+type Cases = BTreeMap<(String, String), String>;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events")
+}
+
+/// The table of the README. A function stands in its first row only.
+fn cases() -> Cases {
+    let text = fs::read_to_string(folder().join("README.md")).unwrap();
+    let mut cases = Cases::new();
+    let mut function = "";
+    for row in text.lines().filter(|line| line.starts_with('|')).skip(2) {
+        let [_, name, names, answer, _] = row.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
+            panic!("not three columns: {row}")
+        };
+        if !name.is_empty() {
+            function = name;
+        }
+        for case in names.split(',') {
+            // A remark in parentheses may follow.
+            let case = case.split('(').next().unwrap().trim();
+            let known = cases.insert((function.to_owned(), case.to_owned()), answer.to_owned());
+            assert_eq!(known, None, "{function}/{case} stands there twice");
+        }
+    }
+    cases
+}
+
+/// The cases of one function with what the table says.
+fn cases_of(function: &str) -> Vec<(String, String)> {
+    let cases = cases().into_iter().filter(|((of, _), _)| of == function);
+    let cases: Vec<_> = cases.map(|((_, case), answer)| (case, answer)).collect();
+    assert!(!cases.is_empty());
+    cases
+}
+
+fn event(function: &str, case: &str) -> String {
+    fs::read_to_string(folder().join(function).join(format!("{case}.json"))).unwrap()
+}
+
+/// A world that takes the tokens of the events, with the groups that the README names: one message each, from
+/// before the first event.
+async fn world() -> World {
+    let mut world = World::new().await;
+    let tokens = TokenConfig {
+        issuer: "http://127.0.0.1:4567/local/issuer".to_owned(),
+        client_ids: vec!["cruddur-local-client".to_owned()],
+        key_set: Some(fs::read_to_string(folder().join("key-set.json")).unwrap()),
+    };
+    world.deploy(Parts { tokens, ..world.parts.clone() });
+    let [sunyoung, scarlett, andrew, bayko] =
+        world.demo_users(["sunyoung", "scarlett", "andrew", "bayko"]).map(|user| user.user);
+    for (sender, receiver, time) in [
+        (&sunyoung, &scarlett, "2026-01-05T09:00:00Z"),
+        (&andrew, &sunyoung, "2026-01-05T09:01:00Z"),
+        (&andrew, &bayko, "2026-01-05T09:02:00Z"),
+    ] {
+        let target = Target::User { handle: receiver.handle.parse().unwrap(), receiver: receiver.clone() };
+        let text = "hello".parse().unwrap();
+        let new = NewMessage { sender: sender.clone(), target, text, idempotency_key: None };
+        let clock = Clock::from_fn(move || time.parse().unwrap());
+        create(&world.table(), &clock, &world.parts.random, new).await.unwrap();
+    }
+    world
+}
+
+#[test]
+fn the_table_names_every_event_and_nothing_else() {
+    let named: BTreeSet<_> = cases().into_keys().collect();
+    let mut files = BTreeSet::new();
+    for function in fs::read_dir(folder()).unwrap().map(Result::unwrap) {
+        if function.file_type().unwrap().is_dir() {
+            for file in fs::read_dir(function.path()).unwrap().map(Result::unwrap) {
+                let (function, file) = (function.file_name(), file.file_name());
+                let case = file.to_str().unwrap().strip_suffix(".json").unwrap();
+                files.insert((function.to_str().unwrap().to_owned(), case.to_owned()));
+            }
+        }
+    }
+    assert_eq!(files, named);
+}
+
+#[test]
+fn the_table_has_every_function() {
+    let functions: BTreeSet<_> = cases().into_keys().map(|(function, _)| function).collect();
+    let functions: Vec<_> = functions.iter().map(String::as_str).collect();
+    assert_eq!(
+        functions,
+        [
+            "create-message",
+            "list-message-groups",
+            "list-messages",
+            "post-confirmation",
+            "show-me",
+            "show-user",
+            "stream-handler"
+        ]
+    );
+}
+
+/// Holds the answers of a function behind the API against the table: a status and, where it is not 200 or 401,
+/// codes.
+async fn hold_against_table(function: &Function) {
+    for (case, expected) in cases_of(function.name()) {
+        let answer = function.invoke(event(function.name(), &case)).await.unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let (status, codes) = expected.split_once(' ').unwrap_or((&expected, ""));
+        assert_eq!(answer["statusCode"].to_string(), status, "{case}: {answer}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        match status {
+            "200" => assert!(body != json!([]) && body != json!({}), "{case}: {answer}"),
+            "401" => assert_eq!(body, json!({}), "{case}"),
+            _ => {
+                let codes = codes.split(", ").map(|code| code.trim_matches('`')).collect::<Vec<_>>();
+                assert_eq!(body, json!(codes), "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn list_message_groups_answers_as_the_table_says() {
+    let world = world().await;
+    hold_against_table(&world.functions.list_message_groups).await;
+}
+
+#[tokio::test]
+async fn list_messages_answers_as_the_table_says() {
+    let world = world().await;
+    hold_against_table(&world.functions.list_messages).await;
+}
+
+#[tokio::test]
+async fn create_message_answers_as_the_table_says() {
+    let world = world().await;
+    hold_against_table(&world.functions.create_message).await;
+}
+
+#[tokio::test]
+async fn show_user_answers_as_the_table_says() {
+    let world = world().await;
+    hold_against_table(&world.functions.show_user).await;
+}
+
+#[tokio::test]
+async fn show_me_answers_as_the_table_says() {
+    let world = world().await;
+    hold_against_table(&world.functions.show_me).await;
+}
+
+/// Sets the field at a path of names.
+fn set(event: &mut Value, path: &[&str], value: Value) {
+    let field = path.iter().fold(event, |field, name| &mut field[*name]);
+    *field = value;
+}
+
+/// Events that API Gateway is not known to send. `lambda_http` panics on them or rejects them.
+#[tokio::test]
+async fn an_odd_event_is_answered_as_if_nothing_were_odd() {
+    let world = world().await;
+    let functions = &world.functions;
+    let claims = ["requestContext", "authorizer", "jwt", "claims"];
+    for (function, case) in [
+        (&functions.list_message_groups, "first-page"),
+        (&functions.list_messages, "first-page"),
+        (&functions.list_messages, "no-token"),
+        (&functions.create_message, "to-group"),
+        (&functions.show_user, "found"),
+    ] {
+        let good: Value = serde_json::from_str(&event(function.name(), case)).unwrap();
+        let expected = if case == "no-token" { 401 } else { 200 };
+        for (path, value) in [
+            (&["headers", "host"][..], json!("a b")),
+            (&["headers", "host"], json!("x|y")),
+            (&["headers", "host"], json!("one.example,two.example")),
+            (&["headers", "host"], json!("xn--a")),
+            (&["headers", "host"], json!(":99999999")),
+            (&["headers", "host"], json!("")),
+            (&["headers", "x-forwarded-proto"], json!("a b")),
+            (&["headers", "x-forwarded-proto"], json!("https,http")),
+            (&["headers", "bad name"], json!("x")),
+            (&["headers", "x-control"], json!("a\u{1}b")),
+            (&["headers", "x-number"], json!(1)),
+            (&["cookies"], json!("a=b")),
+            (&["rawQueryString"], json!("a b\"<>\u{7f}")),
+            (&["rawQueryString"], json!("x".repeat(65_536))),
+            (&["rawQueryString"], json!("a=%zz&%ff=\u{0}")),
+            (&["rawPath"], json!("/api/\u{0} \"<>?#")),
+            (&["rawPath"], json!(":99999999")),
+            (&["rawPath"], json!("x".repeat(65_536))),
+            (&["rawPath"], json!(null)),
+            (&["requestContext"], json!(null)),
+            (&["requestContext", "http", "method"], json!("NO METHOD")),
+            (&["requestContext", "domainName"], json!("a b")),
+            (&["requestContext", "time"], json!(1.5)),
+            (&["requestContext", "authorizer"], json!("x")),
+            (&claims, json!({"exp": 1_795_339_800, "groups": ["a"], "nothing": null, "o": {"p": true}})),
+            (&["stageVariables"], json!([1])),
+        ] {
+            let mut event = good.clone();
+            set(&mut event, path, value);
+            let answer = function.invoke(event.to_string()).await.unwrap();
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(
+                answer["statusCode"],
+                json!(expected),
+                "{} {case}, {path:?}: {answer}",
+                function.name()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_the_base64_it_claims_to_be_is_invalid() {
+    let world = world().await;
+    let create_message = &world.functions.create_message;
+    for (body, flag) in [
+        (json!("not base64!"), json!(true)),
+        (json!("e30"), json!(true)),
+        (json!({"message": "x"}), json!(false)),
+        (json!(null), json!(true)),
+    ] {
+        let mut event = serde_json::from_str::<Value>(&event("create-message", "to-group")).unwrap();
+        (event["body"], event["isBase64Encoded"]) = (body, flag);
+        let answer = create_message.invoke(event.to_string()).await.unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(400), &json!("[\"body_invalid\"]")));
+    }
+}
+
+/// Where the inbox rows of each group stand, and what they show.
+type Positions = BTreeMap<String, BTreeSet<(String, String)>>;
+
+fn positions(world: &World) -> Positions {
+    let mut positions = Positions::new();
+    for row in world.rows() {
+        if let Some(group) = row["message_group_uuid"]["S"].as_str() {
+            positions.entry(group.to_owned()).or_default().insert(position(&row));
+        }
+    }
+    positions
+}
+
+fn position(row: &Value) -> (String, String) {
+    (row["sk"]["S"].as_str().unwrap().to_owned(), row["message"]["S"].as_str().unwrap().to_owned())
+}
+
+/// Where the new messages of an event belong: the greatest of each group, for both members alike.
+fn newest_messages(event: &Value) -> Positions {
+    let mut newest = BTreeMap::<String, (String, String)>::new();
+    for record in event["Records"].as_array().unwrap() {
+        let row = &record["dynamodb"]["NewImage"];
+        if let Some(group) = row["pk"]["S"].as_str().and_then(|pk| pk.strip_prefix("MSG#")) {
+            let greatest = newest.entry(group.to_owned()).or_default();
+            *greatest = position(row).max(greatest.clone());
+        }
+    }
+    newest.into_iter().map(|(group, position)| (group, BTreeSet::from([position]))).collect()
+}
+
+#[tokio::test]
+async fn stream_handler_answers_as_the_table_says() {
+    for (case, expected) in cases_of("stream-handler") {
+        let world = world().await;
+        let event = serde_json::from_str(&event("stream-handler", &case)).unwrap();
+        let rows = world.rows();
+        let mut positions_before = positions(&world);
+        assert_eq!(world.deliver(&event).await, json!({"batchItemFailures": []}), "{case}");
+        match &*expected {
+            "the inbox rows move; no failures"
+            | "the odd record in the middle is skipped, the others' groups move; no failures" => {
+                let moved = newest_messages(&event);
+                assert!(!moved.is_empty(), "{case}");
+                positions_before.extend(moved);
+                assert_eq!(positions(&world), positions_before, "{case}");
+                assert_eq!(world.rows().len(), rows.len(), "{case}");
+            }
+            "nothing happens; no failures" => assert_eq!(world.rows(), rows, "{case}"),
+            _ => panic!("{case}: the test knows no such answer as {expected}"),
+        }
+    }
+}
+
+/// The users of a Cognito user: handle, name and email address of each.
+async fn users_of(world: &World, sub: &str) -> Vec<(String, String, Option<String>)> {
+    let statement = "SELECT handle, display_name, email FROM users WHERE cognito_user_id = $1";
+    let rows = world.postgres().query(statement, &[(&sub, Type::TEXT)]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+}
+
+#[tokio::test]
+async fn post_confirmation_answers_as_the_table_says() {
+    let world = world().await;
+    let imported = "INSERT INTO users (handle, display_name, email) VALUES ('lore-imported', 'Lore', $1)
+        ON CONFLICT DO NOTHING";
+    world.postgres().query(imported, &[(&"lore@example.com", Type::TEXT)]).await.unwrap();
+    for (case, expected) in cases_of("post-confirmation") {
+        let text = event("post-confirmation", &case);
+        let event: Value = serde_json::from_str(&text).unwrap();
+        let attribute = |name: &str| event["request"]["userAttributes"][name].as_str().map(str::to_owned);
+        let sub = attribute("sub").unwrap();
+        let before = users_of(&world, &sub).await;
+
+        let answer = world.functions.post_confirmation.invoke(text).await.unwrap();
+
+        assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), event, "{case}");
+        let entered = |handle: String| vec![(handle, attribute("name").unwrap(), attribute("email"))];
+        let after = users_of(&world, &sub).await;
+        match &*expected {
+            "nothing changes" => {
+                assert_eq!(after, before, "{case}");
+                assert_eq!(after.len(), 1, "{case}");
+            }
+            "the user is added" => {
+                assert_eq!(after, entered(attribute("preferred_username").unwrap()), "{case}");
+            }
+            "the user is added as `user-` and 8 digits of the sub" => {
+                assert_eq!(after, entered(format!("user-{}", &sub[..8])), "{case}");
+            }
+            "a row with this email and no `cognito_user_id` is not taken over" => {
+                let statement = "SELECT handle, cognito_user_id FROM users WHERE email = $1 ORDER BY handle";
+                let email = attribute("email").unwrap();
+                let rows = world.postgres().query(statement, &[(&email, Type::TEXT)]).await.unwrap();
+                let rows: Vec<(String, Option<String>)> =
+                    rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+                assert!(rows.contains(&("lore-imported".to_owned(), None)), "{case}: {rows:?}");
+                assert_eq!(after, entered(attribute("preferred_username").unwrap()), "{case}");
+            }
+            _ => panic!("{case}: the test knows no such answer as {expected}"),
+        }
+    }
+}

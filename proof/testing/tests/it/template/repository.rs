@@ -1,0 +1,244 @@
+//! The template against the rest of the repository: folders, routes, events, SQL, the guide.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::{
+    document::{binary, document, entries, folders, functions, keys, resources, root, template, text},
+    routes,
+};
+
+#[test]
+fn each_folder_of_a_function_is_deployed_and_no_other_binary_is() {
+    let template = template();
+    let deployed: BTreeSet<_> = functions(&template).into_keys().map(str::to_owned).collect();
+    assert_eq!(deployed, folders("functions"));
+    for function in deployed {
+        let manifest = text(&format!("functions/{function}/Cargo.toml"));
+        assert!(manifest.contains(&format!("[package]\nname = \"{function}\"\n")), "{manifest}");
+    }
+}
+
+#[test]
+fn the_api_that_is_described_is_deployed_and_no_other_is() {
+    let description = document("openapi.yaml");
+    let described: BTreeMap<_, _> = entries(&description["paths"])
+        .flat_map(|(path, item)| {
+            let operations = entries(item).filter(|(method, _)| ["get", "post"].contains(method));
+            operations.map(move |(method, operation)| {
+                let function = kebab_case(operation["operationId"].as_str().unwrap());
+                (format!("{} {path}", method.to_uppercase()), function)
+            })
+        })
+        .collect();
+    let template = template();
+    let deployed = routes(&template);
+    assert_eq!(
+        deployed.into_iter().map(|(key, name)| (key, name.to_owned())).collect::<BTreeMap<_, _>>(),
+        described
+    );
+}
+
+/// `listMessages` as `list-messages`.
+fn kebab_case(name: &str) -> String {
+    let dashed = |c: char| if c.is_uppercase() { format!("-{}", c.to_lowercase()) } else { c.to_string() };
+    name.chars().map(dashed).collect()
+}
+
+#[test]
+fn the_authorizer_is_in_front_of_every_route_that_is_not_public() {
+    let template = template();
+    let description = document("openapi.yaml");
+    for route in resources(&template, "AWS::ApiGatewayV2::Route").into_values() {
+        let (method, path) = route["RouteKey"].as_str().unwrap().split_once(' ').unwrap();
+        let operation = &description["paths"][path][method.to_lowercase()];
+        let public = operation["security"] == Value::Array(vec![]);
+        assert_eq!(route["AuthorizationType"] == "NONE", public, "{method} {path}");
+        assert_eq!(route["AuthorizerId"].is_null(), public, "{method} {path}");
+    }
+}
+
+#[test]
+fn each_route_has_its_own_limits_which_wait_for_the_route() {
+    let template = template();
+    let routes = resources(&template, "AWS::ApiGatewayV2::Route");
+    let stage = &template["Resources"]["ApiStage"];
+    let limited = keys(&stage["Properties"]["RouteSettings"]);
+    assert_eq!(limited, routes.values().map(|route| route["RouteKey"].as_str().unwrap()).collect());
+    let waits_for = stage["DependsOn"].as_array().unwrap().iter().map(|id| id.as_str().unwrap());
+    assert_eq!(waits_for.collect::<BTreeSet<_>>(), routes.into_keys().collect());
+}
+
+#[test]
+fn each_route_may_invoke_its_function_by_its_own_method_and_path() {
+    let template = template();
+    let permissions = resources(&template, "AWS::Lambda::Permission").into_values();
+    let of_gateway = permissions.filter(|permission| permission["Principal"] == "apigateway.amazonaws.com");
+    let permitted: BTreeMap<_, _> = of_gateway
+        .map(|permission| {
+            let source = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
+            let (method, path) = source.split_once("${Api}/*/").unwrap().1.split_once('/').unwrap();
+            let function = permission["FunctionName"]["Ref"].as_str().unwrap();
+            (format!("{method} /{path}"), binary(&template, function))
+        })
+        .collect();
+    assert_eq!(permitted, routes(&template));
+}
+
+#[test]
+fn each_function_has_sample_events_and_no_other_folder_has() {
+    assert_eq!(folders("events"), folders("functions"));
+    for function in folders("events") {
+        let events = fs::read_dir(root().join("events").join(&function)).unwrap();
+        assert!(events.count() > 0, "{function} has no events");
+    }
+}
+
+#[test]
+fn each_function_writes_to_a_log_group_of_its_own_that_forgets() {
+    let template = template();
+    for (binary, function) in functions(&template) {
+        let id = function["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap();
+        let group = &template["Resources"][id]["Properties"];
+        assert_eq!(group["LogGroupName"]["Fn::Sub"], format!("/aws/lambda/${{AWS::StackName}}/{binary}"));
+    }
+    for (id, group) in resources(&template, "AWS::Logs::LogGroup") {
+        assert_eq!(group["RetentionInDays"]["Ref"], "LogRetentionDays", "{id}");
+    }
+}
+
+#[test]
+fn each_file_of_sql_is_in_some_crate_and_each_crate_has_files_that_are_there() {
+    let mut sources = Vec::new();
+    let mut statements = BTreeSet::new();
+    for folder in ["shared", "cli", "local", "functions", "proof"] {
+        files(&root().join(folder), "rs", &mut |file| sources.push(file));
+    }
+    files(&root().join("sql"), "sql", &mut |file| _ = statements.insert(file));
+    let included: BTreeSet<_> = sources
+        .iter()
+        .flat_map(|source| {
+            let text = fs::read_to_string(source).unwrap();
+            let names: Vec<_> = text
+                .split("include_str!(\"")
+                .skip(1)
+                .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+                .collect();
+            names.into_iter().filter(|name| name.contains("/sql/")).map(|name| {
+                let included = source.parent().unwrap().join(&name).canonicalize();
+                included.unwrap_or_else(|error| panic!("{name} of {}: {error}", source.display()))
+            })
+        })
+        .collect();
+    assert_eq!(included, statements);
+}
+
+/// Hands over the files with an extension in `folder` and below, without those of tests and builds.
+fn files(folder: &Path, extension: &str, found: &mut impl FnMut(PathBuf)) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() && name != "tests" && name != "target" {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|it| it == extension) {
+            found(path.canonicalize().unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_boundary_of_the_roles_has_what_the_functions_policies_have() {
+    let template = template();
+    let of_functions: BTreeSet<_> =
+        functions(&template).into_values().flat_map(|one| actions(&one["Policies"])).collect();
+    let boundary = &template["Resources"]["FunctionBoundary"]["Properties"]["PolicyDocument"];
+    // What SAM's managed policies are for.
+    let managed = ["logs:", "xray:", "ec2:"];
+    let of_boundary =
+        actions(boundary).into_iter().filter(|one| !managed.iter().any(|kind| one.starts_with(kind)));
+    assert_eq!(of_boundary.collect::<BTreeSet<_>>(), of_functions);
+    assert_eq!(template["Globals"]["Function"]["PermissionsBoundary"]["Ref"], "FunctionBoundary");
+}
+
+/// The actions of a policy, or of a list of them.
+fn actions(policy: &Value) -> BTreeSet<String> {
+    match policy {
+        Value::Array(parts) => parts.iter().flat_map(actions).collect(),
+        Value::Object(parts) => parts
+            .iter()
+            .flat_map(|(key, part)| match part {
+                Value::String(action) if key == "Action" => BTreeSet::from([action.clone()]),
+                Value::Array(list) if key == "Action" => {
+                    list.iter().map(|action| action.as_str().unwrap().to_owned()).collect()
+                }
+                other => actions(other),
+            })
+            .collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+#[test]
+fn the_guide_names_only_what_the_template_has() {
+    let template = template();
+    let guide = text("docs/DEPLOY.md");
+    let mut known: BTreeSet<_> = keys(&template["Parameters"]);
+    known.extend(keys(&template["Resources"]));
+    known.extend(keys(&template["Outputs"]));
+    // What is between backticks outside of blocks, and looks like a name of the template.
+    let prose = guide.split("```").step_by(2);
+    let quoted = prose.flat_map(|part| part.split('`').skip(1).step_by(2));
+    let named: BTreeSet<_> = quoted
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()))
+        .filter(|word| {
+            word.chars().all(|c| c.is_ascii_alphanumeric()) && word.contains(|c: char| c.is_lowercase())
+        })
+        .collect();
+    assert!(named.len() > 10, "{named:?}");
+    assert_eq!(named.difference(&known).collect::<Vec<_>>(), Vec::<&&str>::new());
+    // Each that has no default is explained.
+    for (name, parameter) in entries(&template["Parameters"]) {
+        assert!(!parameter["Default"].is_null() || named.contains(name), "{name} is asked for");
+    }
+}
+
+#[test]
+fn the_guide_grants_the_columns_that_the_functions_write() {
+    let guide = text("docs/DEPLOY.md");
+    let columns = |text: &str, before: &str| -> Vec<String> {
+        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before}"));
+        rest.split_once(')').unwrap().0.split(", ").map(str::to_owned).collect()
+    };
+    assert_eq!(
+        columns(&guide, "GRANT INSERT ("),
+        columns(&text("sql/users/create.sql"), "INSERT INTO public.users (")
+    );
+    for statement in ["take_over", "set_cognito_user_id"] {
+        let statement = text(&format!("sql/users/{statement}.sql"));
+        let (_, assignments) = statement.split_once("\nSET ").unwrap();
+        let assigned = assignments.lines().next().unwrap();
+        let granted = columns(&guide, "GRANT UPDATE (");
+        assert_eq!(assigned.split(" = ").next(), Some(&*granted.join(", ")), "{statement}");
+        assert!(!assigned.contains(','), "{assigned}");
+    }
+}
+
+#[test]
+fn the_table_that_is_imported_is_the_one_that_is_deployed() {
+    let (template, import) = (template(), document("docs/import-table.yaml"));
+    let table = |document: &Value| document["Resources"]["MessageTable"].clone();
+    assert_eq!(table(&import), table(&template));
+    for (name, condition) in entries(&import["Conditions"]) {
+        assert_eq!(*condition, template["Conditions"][name], "{name}");
+    }
+    for (name, parameter) in entries(&import["Parameters"]) {
+        for rule in ["Type", "Default", "AllowedPattern", "AllowedValues"] {
+            assert_eq!(parameter[rule], template["Parameters"][name][rule], "{name} {rule}");
+        }
+    }
+}
