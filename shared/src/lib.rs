@@ -1,9 +1,11 @@
-//! Cruddur's direct messages: everything that the functions share.
+//! Cruddur's direct messages: the library of all functions.
 //!
-//! A module per noun of the domain ([`message`], [`message_group`], [`user`]), what they are made of
-//! ([`timestamp`], [`sort_key`], [`page`], [`idempotency`], [`send_limit`]), and what stands between them and the world
-//! ([`auth`], [`config`], [`dynamodb`], [`event`], [`postgres`], [`request`], [`respond`], [`stream`], [`warm_up`]), and what is told
-//! of it all ([`invocation`], [`log`], [`metrics`]).
+//! - Domain: [`message`], [`message_group`], [`user`], with the values [`timestamp`], [`sort_key`], [`page`],
+//!   [`idempotency`], [`send_limit`]
+//! - Storage: [`table`] (rows and keys in DynamoDB), [`stream`] and [`projection`] (changes of the table and their effects),
+//!   [`dynamodb`], [`postgres`]
+//! - Requests: [`event`], [`auth`], [`request`], [`respond`], [`error`]
+//! - Operation: [`config`], [`warm_up`], [`invocation`], [`log`], [`metrics`]
 
 pub mod auth;
 mod backoff;
@@ -21,12 +23,15 @@ pub mod message_group;
 pub mod metrics;
 pub mod page;
 pub mod postgres;
+pub mod projection;
 pub mod random;
 pub mod request;
 pub mod respond;
 pub mod send_limit;
 pub mod sort_key;
+pub mod start;
 pub mod stream;
+pub mod table;
 pub mod timestamp;
 pub mod user;
 pub mod warm_up;

@@ -1,20 +1,19 @@
-//! Message groups: who is in them, their inbox rows, and how they are listed.
+//! Message groups: their uuids, memberships and inboxes.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 use uuid::{Uuid, uuid};
 
 use crate::{
-    dynamodb::{Newest, Table, from_texts, sort_key},
+    config::{ConfigError, Lookup},
+    dynamodb::CallLimits,
     error::Error,
-    message::MessageText,
     page::{Cursor, Page, PageRequest},
+    random::Random,
     sort_key::SortKey,
+    table::{Key, Membership, Newest, Partition, Table, from_strings},
     timestamp::Timestamp,
     user::{ShowsUser, User},
     warm_up,
@@ -24,183 +23,87 @@ pub use self::known_members::KnownMembers;
 
 mod known_members;
 
-/// Namespace of the uuids of groups. It can never change: it is what makes one group per pair (I9).
+/// Namespace of the groups' uuids. It never changes: it is what makes one group per pair (I9).
 const NAMESPACE: Uuid = uuid!("6f1d1f0e-1c4b-5f7a-9d0e-2b8a4c3e7d15");
 
-/// The uuid of the group of two users, the same from both sides.
+/// The uuid of the group of two users, in either order.
 ///
-/// Anyone who knows two user uuids can compute it. It is therefore never an authorization.
+/// Anyone who knows two user uuids can compute it, so it never authorizes anything.
 #[must_use]
 pub fn uuid_of_pair(a: Uuid, b: Uuid) -> Uuid {
     let (smaller, larger) = if a <= b { (a, b) } else { (b, a) };
     Uuid::new_v5(&NAMESPACE, format!("dm:{smaller}:{larger}").as_bytes())
 }
 
-/// The row `MEM#{group}`: who is in a group. Its member uuids never change (design, section 2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Membership {
-    /// `MEM#{group}`
-    pub pk: String,
-    /// `MEM`
-    pub sk: String,
-    /// The group. Not called `message_group_uuid`: that name would put the row into the index.
-    pub group_uuid: Uuid,
-    /// Where the inbox rows stood first: none has ever been before it.
-    pub created_sk: SortKey,
-    /// The members by their uuids.
-    pub members: BTreeMap<Uuid, Member>,
-}
-
-/// Names of a member, as they were when they were written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    /// The handle.
-    pub handle: String,
-    /// The name to show.
-    pub display_name: String,
-}
-
-/// The duration of a refusal is a multiple of this: several times that of a usual read.
+/// A refusal takes a multiple of this time, which is several times that of a usual read.
 pub const REFUSAL_STEP: Duration = Duration::from_millis(20);
 
-impl Membership {
-    const SK: &str = "MEM";
+/// Reads the membership of a group for a caller who may be a stranger.
+///
+/// Fails with [`Error::MessageGroupNotFound`] if the group does not exist or `caller` is not in it. Both take a multiple of
+/// [`REFUSAL_STEP`]: DynamoDB takes longer to find a row than to find none, which would tell strangers who talks to whom.
+pub async fn membership_for(table: &Table, group_uuid: Uuid, caller: Uuid) -> Result<Membership, Error> {
+    let started = Instant::now();
+    let membership = table.get::<Membership>(&Key::Membership(group_uuid)).await?;
+    if let Some(membership) = membership.filter(|membership| membership.has(caller)) {
+        return Ok(membership);
+    }
+    let steps = started.elapsed().div_duration_f64(REFUSAL_STEP).floor() + 1.0;
+    sleep_until(started + REFUSAL_STEP.mul_f64(steps)).await;
+    Err(Error::MessageGroupNotFound)
+}
 
-    /// The membership of a new group of two whose first message stands at `created_sk`.
+/// The inboxes of all users.
+#[derive(Debug)]
+pub struct Inbox {
+    pub(crate) table: Table,
+    pub(crate) random: Random,
+}
+
+impl Inbox {
+    /// Inboxes in `table`.
     #[must_use]
-    pub fn new(group_uuid: Uuid, created_sk: SortKey, pair: [&User; 2]) -> Self {
-        let members = pair.map(|user| {
-            (user.uuid, Member { handle: user.handle.clone(), display_name: user.display_name.clone() })
-        });
-        Self {
-            pk: Self::partition_key(group_uuid),
-            sk: Self::SK.to_owned(),
-            group_uuid,
-            created_sk,
-            members: members.into(),
-        }
+    pub fn new(table: Table, random: Random) -> Self {
+        Self { table, random }
     }
 
-    /// The membership of `group_uuid` as it is now; none: there is no such group.
-    pub async fn get(table: &Table, group_uuid: Uuid) -> Result<Option<Self>, Error> {
-        table.get(Self::partition_key(group_uuid), Self::SK).await
+    /// Inboxes in the configured table.
+    pub fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
+        Ok(Self::new(Table::from_lookup(lookup, limits)?, Random::system()))
     }
 
-    /// The membership of `group_uuid`, for a caller who may be a stranger.
+    /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
+    pub async fn warm_up(&self) {
+        warm_up::tell("DynamoDB", self.newest_rows(Uuid::nil(), None, 1).await);
+    }
+
+    /// The caller's groups, newest first.
     ///
-    /// Fails with [`Error::MessageGroupNotFound`] if there is no such group or `caller` is not in it. Both take a multiple
-    /// of [`REFUSAL_STEP`]: DynamoDB takes longer to find a row than to find none, which would tell strangers who talks to
-    /// whom.
-    pub async fn get_as(table: &Table, group_uuid: Uuid, caller: Uuid) -> Result<Self, Error> {
-        let started = Instant::now();
-        if let Some(membership) =
-            Self::get(table, group_uuid).await?.filter(|membership| membership.has(caller))
-        {
-            return Ok(membership);
-        }
-        let steps = started.elapsed().div_duration_f64(REFUSAL_STEP).floor() + 1.0;
-        sleep_until(started + REFUSAL_STEP.mul_f64(steps)).await;
-        Err(Error::MessageGroupNotFound)
+    /// A group that moves while the page is read may be absent from it, since a query is only read-committed. It is never
+    /// in it twice (I2).
+    pub async fn list(&self, caller: Uuid, request: PageRequest) -> Result<Page<MessageGroup>, Error> {
+        let limit = usize::from(request.limit.get());
+        let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
+        let page = Page::of(self.newest_rows(caller, before, limit + 1).await?, limit, |row| row.sk);
+        let mut seen = HashSet::with_capacity(page.items.len());
+        let groups =
+            page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid)).map(MessageGroup::from);
+        Ok(Page { items: groups.collect(), next: page.next })
     }
 
-    /// Whether `user_uuid` is in the group.
-    #[must_use]
-    pub fn has(&self, user_uuid: Uuid) -> bool {
-        self.members.contains_key(&user_uuid)
-    }
-
-    fn partition_key(group_uuid: Uuid) -> String {
-        format!("MEM#{group_uuid}")
+    async fn newest_rows(
+        &self,
+        user_uuid: Uuid,
+        before: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<ListedGroup>, Error> {
+        let (partition, attributes) = (Partition::Inbox(user_uuid), Some(ListedGroup::ATTRIBUTES));
+        let rows = self.table.newest(Newest { partition, before, limit, attributes }).await?;
+        rows.into_iter().map(from_strings).collect()
     }
 }
 
-/// A row `GRP#{user}`: a group in a member's inbox, standing at the group's newest message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxRow {
-    /// `GRP#{user}`
-    pub pk: String,
-    /// The sort key of the group's newest message.
-    pub sk: SortKey,
-    /// The group. Only inbox rows have an attribute of this name.
-    pub message_group_uuid: Uuid,
-    /// The newest text, cut to fit ([`MessageText::preview`]).
-    pub message: String,
-    /// The other member.
-    #[serde(rename = "user_uuid")]
-    pub other_uuid: Uuid,
-    /// The other member's name when the row was first written.
-    #[serde(rename = "user_display_name")]
-    pub other_display_name: String,
-    /// The other member's handle when the row was first written.
-    #[serde(rename = "user_handle")]
-    pub other_handle: String,
-}
-
-impl InboxRow {
-    /// The row of `owner` for a new group with `other`.
-    #[must_use]
-    pub fn new(owner: Uuid, group_uuid: Uuid, sk: SortKey, text: &MessageText, other: &User) -> Self {
-        Self {
-            pk: partition_key(owner),
-            sk,
-            message_group_uuid: group_uuid,
-            message: text.preview(),
-            other_uuid: other.uuid,
-            other_display_name: other.display_name.clone(),
-            other_handle: other.handle.clone(),
-        }
-    }
-}
-
-/// The partition of a user's inbox.
-#[must_use]
-pub fn partition_key(user_uuid: Uuid) -> String {
-    format!("GRP#{user_uuid}")
-}
-
-/// Gets ready for the first listing: asks for the inbox of the nil uuid, which no user has.
-pub async fn warm_up(table: &Table) {
-    warm_up::tell("DynamoDB", newest_rows(table, Uuid::nil(), None, 1).await);
-}
-
-/// The newest inbox rows of a user, at most `wanted`. Rows of the old system, which a table has that is still to be brought
-/// over, are left out, and more are read for them.
-async fn newest_rows(
-    table: &Table,
-    user: Uuid,
-    mut before: Option<String>,
-    wanted: usize,
-) -> Result<Vec<ListedGroup>, Error> {
-    let attributes = Some(ListedGroup::ATTRIBUTES);
-    let (mut rows, mut left_out, mut limit) = (Vec::with_capacity(wanted), 0_usize, wanted);
-    loop {
-        let items = table.newest(Newest { pk: partition_key(user), before, limit, attributes }).await?;
-        let all_are_read = items.len() < limit;
-        let last = items.last().and_then(sort_key).map(str::to_owned);
-        for item in items {
-            // Theirs stand at a time alone.
-            if sort_key(&item).is_some_and(|sort_key| sort_key.contains('#')) {
-                rows.push(from_texts::<ListedGroup>(item)?);
-            } else {
-                left_out += 1;
-            }
-        }
-        if all_are_read || rows.len() >= wanted {
-            break;
-        }
-        (before, limit) = (last, ROWS_TO_LOOK_THROUGH);
-    }
-    if left_out > 0 {
-        tracing::warn!(user_uuid = %user, rows = left_out, "inbox rows of the old system are left out");
-    }
-    rows.truncate(wanted);
-    Ok(rows)
-}
-
-/// Rows in one further read, where some were left out: about half of what DynamoDB gives at once (1 MB).
-const ROWS_TO_LOOK_THROUGH: usize = 1_000;
-
-/// Of an [`InboxRow`], what a list shows.
+/// The attributes of an inbox row that a list shows.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ListedGroup {
     sk: SortKey,
@@ -212,22 +115,11 @@ pub struct ListedGroup {
 }
 
 impl ListedGroup {
-    /// Their names.
+    /// The attributes' names.
     const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle";
 }
 
-impl ShowsUser for MessageGroup {
-    fn user_uuid(&self) -> Uuid {
-        self.user_uuid
-    }
-
-    fn set_names(&mut self, user: &User) {
-        self.handle.clone_from(&user.handle);
-        self.display_name.clone_from(&user.display_name);
-    }
-}
-
-/// A group as it is sent to clients (design, section 5).
+/// A group in an answer (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageGroup {
     /// The group's uuid.
@@ -238,9 +130,9 @@ pub struct MessageGroup {
     pub display_name: String,
     /// The other member's handle.
     pub handle: String,
-    /// The newest text, cut to fit.
+    /// The preview of the newest text.
     pub message: String,
-    /// When the newest message was created.
+    /// The time of the newest message.
     pub created_at: Timestamp,
 }
 
@@ -257,18 +149,15 @@ impl From<ListedGroup> for MessageGroup {
     }
 }
 
-/// The caller's groups, newest first.
-///
-/// A group that is moved while the page is read may be absent from this one answer, since a query is only
-/// read-committed; it is never in it twice (I2).
-pub async fn list(table: &Table, caller: Uuid, request: PageRequest) -> Result<Page<MessageGroup>, Error> {
-    let limit = usize::from(request.limit.get());
-    let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
-    let page = Page::of(newest_rows(table, caller, before, limit + 1).await?, limit, |row| row.sk);
-    let mut seen = HashSet::with_capacity(page.items.len());
-    let groups =
-        page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid)).map(MessageGroup::from);
-    Ok(Page { items: groups.collect(), next: page.next })
+impl ShowsUser for MessageGroup {
+    fn user_uuid(&self) -> Uuid {
+        self.user_uuid
+    }
+
+    fn set_names(&mut self, user: &User) {
+        self.handle.clone_from(&user.handle);
+        self.display_name.clone_from(&user.display_name);
+    }
 }
 
 #[cfg(test)]
@@ -277,6 +166,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::table::InboxRow;
 
     const SK: &str = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001";
 
@@ -300,7 +190,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(&membership).unwrap(),
             json!({
-                "pk": "MEM#00000000-0000-0000-0000-000000000004",
+                "pk": Key::Membership(Uuid::from_u128(4)).pk(),
                 "sk": "MEM",
                 "group_uuid": "00000000-0000-0000-0000-000000000004",
                 "created_sk": SK,
@@ -325,7 +215,7 @@ mod tests {
         assert_eq!(
             row,
             json!({
-                "pk": "GRP#00000000-0000-0000-0000-000000000001",
+                "pk": Partition::Inbox(owner).to_string(),
                 "sk": SK,
                 "message_group_uuid": group_uuid,
                 "message": preview,

@@ -1,28 +1,26 @@
 //! The send limit: how many messages one user may send (design, section 3).
 //!
-//! A token bucket for each user, in the row `RATE#{user}`: `tokens` whole tokens are left, what came in since
-//! `refilled_at` is not counted yet, and at `expires_at` the bucket is full again: then the row says no more than no
-//! row, and DynamoDB may delete it. All three are whole numbers, the times in seconds since 1970, and
-//! `expires_at = refilled_at + interval * (burst - tokens)`.
+//! Each user has a token bucket in a row ([`SendLimitRow`]). `tokens` counts whole tokens without those that came in after
+//! `refilled_at`. At `expires_at` the bucket is full again: the row then means the same as no row, and DynamoDB may delete
+//! it. `expires_at = refilled_at + interval * (burst - tokens)`.
 //!
-//! A message takes a token with one conditional `UpdateItem` and no read before it. Which of three it has to be depends
-//! on the row:
+//! A message takes a token with one conditional `UpdateItem` and no read before it. The update depends on the row:
 //!
-//! | the row | update | condition |
+//! | row | update | condition |
 //! |---|---|---|
-//! | none, or full | a new bucket without one token | still none, or full |
-//! | has a token | `tokens - 1`, `expires_at + interval` | still a token, still not full |
-//! | is empty, and an interval has passed | what came in, without one token | still this very row |
+//! | absent or full | a new bucket without one token | still absent or full |
+//! | has a token | `tokens - 1`, `expires_at + interval` | still has a token, still not full |
+//! | empty for at least an interval | tokens of the time since, without one | unchanged |
 //!
-//! The row is guessed: it is what this execution environment saw last, or none. A wrong guess is refused by the
-//! condition, the refusal brings the row along, and the next update is made for that. So a message costs one update, and
-//! a second one where another environment has served the same user in between. The second kind of update, which is the
-//! one of a burst, depends on no value: senders that meet don't disturb each other.
+//! The row is guessed: the last one that this execution environment saw, or none. The condition refuses a wrong guess, the
+//! refusal contains the row, and the next update is made for it. A message therefore costs one update, or two if another
+//! environment has served the same user in between. The update of the second line, that of a burst, depends on no value,
+//! so concurrent senders do not disturb each other.
 //!
-//! While a bucket is not full, nothing is lost by counting what came in later; once it is, the second kind of update
-//! does not go through. So in any span of time at most `burst + span / interval` messages pass, whichever environments
-//! they come through, and what their clocks differ by adds to the span. An empty bucket that is known to stay empty for
-//! a while needs no update at all: a flood costs one refused update per interval and environment.
+//! Counting tokens late loses none while the bucket is not full, and once it is full the second update fails. In any span
+//! of time, at most `burst + span / interval` messages pass through all environments together; differences between their
+//! clocks add to the span. An empty bucket that stays empty for a known time needs no update: a flood costs one refused
+//! update per interval and environment.
 
 use std::{
     num::NonZeroUsize,
@@ -33,46 +31,35 @@ use std::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
 use lru::LruCache;
-use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
     clock::Clock,
     config::{ConfigError, Lookup, SendLimitConfig},
-    dynamodb::{Item, Table, Update, WriteError, from_item},
+    
     error::{Chain, Error},
     invocation,
     metrics::Metric,
+    table::{Item, Key, SendLimitRow, Table, Update, WriteError, from_item},
 };
 
-/// Users whose buckets are remembered at most: some hundred bytes each.
+/// Maximum number of remembered buckets, about a hundred bytes each.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
-/// Updates for one message at most. Each that is refused but the first means that another message of the same user has
-/// gone through in the meantime.
+/// Maximum number of updates for one message. Each refusal after the first means that another message of the same user
+/// passed in the meantime.
 const TRIES: usize = 5;
 
-/// How long all updates for one message may take.
+/// Time limit of all updates for one message.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// What the row `RATE#{user}` holds beside its keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bucket {
-    /// Messages that may be sent at once, without those that came in after `refilled_at`.
-    pub tokens: u32,
-    /// When the bucket was last refilled, in seconds since 1970.
-    pub refilled_at: i64,
-    /// When the bucket is full again, in seconds since 1970. From then on DynamoDB may delete the row.
-    pub expires_at: i64,
-}
-
-/// Lets messages through, or refuses them.
+/// Admits or rejects messages.
 #[derive(Debug)]
 pub struct SendLimit {
     rate: SendLimitConfig,
-    /// The buckets as this execution environment saw them last.
-    seen: Mutex<LruCache<Uuid, Bucket>>,
+    /// The last seen buckets.
+    seen: Mutex<LruCache<Uuid, SendLimitRow>>,
 }
 
 impl SendLimit {
@@ -82,15 +69,15 @@ impl SendLimit {
         Self { rate, seen: Mutex::new(LruCache::new(REMEMBERED)) }
     }
 
-    /// The configured limit, where there is one.
+    /// The configured limit. `None` if there is none.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
         Ok(SendLimitConfig::from_lookup(lookup)?.map(Self::new))
     }
 
-    /// Lets a message of the user through, which takes a token, or refuses it with [`Error::RateLimited`].
+    /// Takes a token for a message of the user. Fails with [`Error::RateLimited`] if there is none.
     ///
-    /// While DynamoDB is overloaded or can't be reached, messages pass uncounted: a limit is not worth a message. An
-    /// answer that is lost may cost a token too many.
+    /// While DynamoDB is throttled or unreachable, messages pass uncounted: losing messages would be worse. A lost answer
+    /// may cost a token too many.
     pub async fn admit(&self, table: &Table, clock: &Clock, user_uuid: Uuid) -> Result<(), Error> {
         let taken = timeout(TIME_LIMIT, self.take(table, clock.now(), user_uuid)).await;
         match taken.unwrap_or_else(|elapsed| Err(WriteError::Unknown(elapsed.into()))) {
@@ -127,15 +114,15 @@ impl SendLimit {
             }
             self.remember(user_uuid, seen);
         }
-        // Others of the same user were faster, again and again.
+        // Lost the race on every attempt.
         Ok(Taken::None { retry_after: 1 })
     }
 
-    fn recall(&self, user_uuid: Uuid) -> Option<Bucket> {
+    fn recall(&self, user_uuid: Uuid) -> Option<SendLimitRow> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&user_uuid).copied()
     }
 
-    fn remember(&self, user_uuid: Uuid, bucket: Option<Bucket>) {
+    fn remember(&self, user_uuid: Uuid, bucket: Option<SendLimitRow>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match bucket {
             Some(bucket) => _ = seen.put(user_uuid, bucket),
@@ -144,7 +131,7 @@ impl SendLimit {
     }
 }
 
-/// What became of the wish for a token.
+/// The result of taking a token.
 enum Taken {
     One,
     None {
@@ -153,15 +140,15 @@ enum Taken {
     },
 }
 
-/// The bucket in a row; none: there was no row.
-fn bucket(row: Item) -> Result<Option<Bucket>, WriteError> {
+/// Parses a row. Returns `None` if it is absent.
+fn bucket(row: Item) -> Result<Option<SendLimitRow>, WriteError> {
     if row.is_empty() {
         return Ok(None);
     }
     from_item(row).map(Some).map_err(|error| WriteError::Failed(error.into()))
 }
 
-/// What to do about one message.
+/// A decision about one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decision {
     Take(Change),
@@ -171,21 +158,21 @@ enum Decision {
     },
 }
 
-/// The ways to take a token.
+/// An update that takes a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
-    /// From a bucket that is full, which needs no row.
-    Begin { left: Bucket },
-    /// From one that has some.
+    /// From a full bucket, whose row may be absent.
+    Begin { left: SendLimitRow },
+    /// From a bucket with tokens.
     Spend,
-    /// From an empty one, into which some came.
-    Refill { seen: Bucket, left: Bucket },
+    /// From an empty bucket that has been refilled since.
+    Refill { seen: SendLimitRow, left: SendLimitRow },
 }
 
 impl SendLimitConfig {
-    /// What to do about a message at `now`, if the bucket is as it was `seen`; none: there is no row.
-    fn decide(self, seen: Option<Bucket>, now: DateTime<Utc>) -> Decision {
-        // What has only begun has not passed: a bucket is filled a little later rather than earlier.
+    /// Decides about a message at `now`, given the bucket `seen` last (`None`: no row).
+    fn decide(self, seen: Option<SendLimitRow>, now: DateTime<Utc>) -> Decision {
+        // Round against the sender: a bucket is filled a little late rather than early.
         let (passed, begun) = (whole_seconds(now), started_seconds(now));
         let Some(seen) = seen.filter(|seen| seen.expires_at > passed) else {
             return Decision::Take(Change::Begin { left: self.bucket(self.burst.get() - 1, begun) });
@@ -193,7 +180,7 @@ impl SendLimitConfig {
         if seen.tokens > 0 {
             return Decision::Take(Change::Spend);
         }
-        // Written by a clock that is far ahead. Waiting for it would shut the user out for as long.
+        // Written by a clock that is far ahead. Waiting for it would lock the user out.
         if seen.refilled_at.saturating_sub(begun) > self.time_to_fill() {
             return Decision::Take(Change::Refill { seen, left: self.bucket(0, begun) });
         }
@@ -206,19 +193,19 @@ impl SendLimitConfig {
             Ok(tokens) if tokens < self.burst.get() => {
                 self.bucket(tokens - 1, seen.refilled_at.saturating_add(i64::from(tokens) * interval))
             }
-            // Only a row that was written under another limit.
+            // The row was written under another limit.
             _ => self.bucket(self.burst.get() - 1, begun),
         };
         Decision::Take(Change::Refill { seen, left })
     }
 
-    fn bucket(self, tokens: u32, refilled_at: i64) -> Bucket {
+    fn bucket(self, tokens: u32, refilled_at: i64) -> SendLimitRow {
         let missing = self.burst.get().saturating_sub(tokens);
         let fills_in = i64::from(self.interval.get()) * i64::from(missing);
-        Bucket { tokens, refilled_at, expires_at: refilled_at.saturating_add(fills_in) }
+        SendLimitRow { tokens, refilled_at, expires_at: refilled_at.saturating_add(fills_in) }
     }
 
-    /// Seconds in which an empty bucket fills.
+    /// Seconds until an empty bucket is full.
     fn time_to_fill(self) -> i64 {
         i64::from(self.interval.get()) * i64::from(self.burst.get())
     }
@@ -233,11 +220,11 @@ fn started_seconds(now: DateTime<Utc>) -> i64 {
 }
 
 impl Change {
-    /// The update of the user's row. It fits the row that it was decided for, and no other in which it would be wrong.
+    /// The update of the user's row. Its condition holds for the row of the decision, and for no row that it would break.
     fn update(self, rate: SendLimitConfig, now: DateTime<Utc>, user_uuid: Uuid) -> Update {
         const SET: &str = "SET tokens = :tokens, refilled_at = :refilled_at, expires_at = :expires_at";
         let number = |number: i64| AttributeValue::N(number.to_string());
-        let bucket = |left: Bucket| {
+        let bucket = |left: SendLimitRow| {
             [
                 (":tokens", number(left.tokens.into())),
                 (":refilled_at", number(left.refilled_at)),
@@ -267,7 +254,7 @@ impl Change {
                 ("tokens = :seen_tokens AND refilled_at = :seen_refilled_at", SET, values)
             }
         };
-        Update { pk: format!("RATE#{user_uuid}"), sk: "RATE".to_owned(), condition, set, values }
+        Update { key: Key::SendLimit(user_uuid), condition, set, values }
     }
 }
 
@@ -288,11 +275,11 @@ mod tests {
     }
 
     /// A bucket that was refilled so many seconds after half past nine.
-    fn bucket(tokens: u32, refilled_at: i64) -> Bucket {
+    fn bucket(tokens: u32, refilled_at: i64) -> SendLimitRow {
         rate().bucket(tokens, HALF_PAST_NINE + refilled_at)
     }
 
-    fn decide(seen: Option<Bucket>, millis: i64) -> Decision {
+    fn decide(seen: Option<SendLimitRow>, millis: i64) -> Decision {
         rate().decide(seen, at(millis))
     }
 
@@ -300,7 +287,7 @@ mod tests {
         Decision::Take(Change::Begin { left: bucket(2, refilled_at) })
     }
 
-    fn refill(seen: Bucket, left: Bucket) -> Decision {
+    fn refill(seen: SendLimitRow, left: SendLimitRow) -> Decision {
         Decision::Take(Change::Refill { seen, left })
     }
 
@@ -349,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_row_of_another_limit_never_gives_more_than_a_full_bucket() {
-        let of_larger = Bucket { tokens: 0, refilled_at: HALF_PAST_NINE, expires_at: HALF_PAST_NINE + 9_000 };
+        let of_larger = SendLimitRow { tokens: 0, refilled_at: HALF_PAST_NINE, expires_at: HALF_PAST_NINE + 9_000 };
         assert_eq!(decide(Some(of_larger), 3_600_000), refill(of_larger, bucket(2, 3_600)));
     }
 
@@ -357,7 +344,7 @@ mod tests {
     fn no_number_in_a_row_panics() {
         for number in [i64::MIN, -1, 0, i64::MAX] {
             for expires_at in [i64::MIN, i64::MAX] {
-                let _ = decide(Some(Bucket { tokens: 0, refilled_at: number, expires_at }), 0);
+                let _ = decide(Some(SendLimitRow { tokens: 0, refilled_at: number, expires_at }), 0);
             }
         }
     }

@@ -3,22 +3,19 @@
 use cruddur::{
     auth::{Subject, Verifier},
     clock::Clock,
-    dynamodb::Table,
+    config::{ConfigError, Lookup},
     error::{Error, Violation},
     idempotency::IdempotencyKey,
     invocation,
     message::{
-        InvalidMessageText, MessageText,
-        create::{self, NewMessage, Stored, StoredBy, Target, create_if},
+        Messages,
+        send::{NewMessage, Stored, StoredBy, Target},
+        text::{InvalidMessageText, MessageText},
     },
-    message_group::KnownMembers,
     metrics::Metric,
-    random::Random,
     request::{Violations, idempotency_key, json_object, message_group_uuid, user_uuid},
-    respond,
-    send_limit::SendLimit,
-    user::{Handle, MessageUsers, Users},
-    warm_up,
+    respond, start,
+    user::{Handle, MessageUsers, User, Users},
 };
 use lambda_http::{Body, Request, Response};
 use uuid::Uuid;
@@ -26,32 +23,28 @@ use uuid::Uuid;
 /// The route, as API Gateway names it.
 pub const ROUTE: &str = "POST /api/messages";
 
-/// What the function works with.
+/// The function's clients.
 #[derive(Debug)]
 pub struct App {
-    /// Accepts the sender's token.
+    /// Verifies the sender's token.
     pub verifier: Verifier,
-    /// Knows sender and receiver.
+    /// Finds sender and receiver.
     pub users: Users,
-    /// Holds memberships, messages and inboxes.
-    pub table: Table,
-    /// Members of groups, from earlier requests.
-    pub members: KnownMembers,
-    /// How much a user may send, where that is limited.
-    pub send_limit: Option<SendLimit>,
-    /// Tells when a message is created.
-    pub clock: Clock,
-    /// Makes the uuids of messages.
-    pub random: Random,
+    /// Stores messages.
+    pub messages: Messages,
 }
 
-impl App {
-    /// Makes every connection that the first request needs, all at the same time.
-    pub async fn warm_up(&self) {
-        let connections = async {
-            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), create::warm_up(&self.table))
-        };
-        warm_up::within_limit(connections).await;
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self {
+            verifier: Verifier::from_lookup(lookup, Clock::system())?,
+            users: Users::from_lookup(lookup)?,
+            messages: Messages::from_lookup(lookup)?,
+        })
+    }
+
+    async fn connect(&self) {
+        tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.messages.warm_up_send());
     }
 }
 
@@ -63,33 +56,35 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let subject = app.verifier.authenticate(request.headers()).await?;
     let CreateMessage { text, to, idempotency_key } = CreateMessage::parse(request)?;
-    let new = match to {
-        To::Group(group_uuid) => NewMessage {
-            sender: app.users.sender(&subject).await?,
-            target: Target::Group(group_uuid),
-            text,
-            idempotency_key,
-        },
-        To::User(receiver) => {
-            let MessageUsers { sender, receiver } =
-                app.users.sender_and_receiver_by_uuid(&subject, receiver).await?;
-            let receiver = receiver.ok_or(Violation::ReceiverNotFound)?;
-            NewMessage { sender, target: Target::UserUuid { receiver }, text, idempotency_key }
-        }
-        To::Handle(handle) => app.to_handle(&subject, handle, text, idempotency_key).await?,
-    };
-    invocation::user(new.sender.uuid);
-    if let Target::Group(group_uuid) = new.target {
+    let (sender, target) = app.resolve(&subject, to).await?;
+    invocation::user(sender.uuid);
+    if let Target::Group(group_uuid) = target {
         invocation::group(group_uuid);
     }
-    // Boxed: it becomes a part of several futures.
-    let admitted = Box::pin(app.admit(new.sender.uuid));
-    let stored = create_if(admitted, &app.table, &app.members, &app.clock, &app.random, new).await?;
-    note(&stored);
+    let stored = app.messages.send(NewMessage { sender, target, text, idempotency_key }).await?;
+    measure(&stored);
     respond::ok(&stored.sent)
 }
 
-fn note(stored: &Stored) {
+impl App {
+    /// Finds the sender, and the receiver if the request names a user. A sender without a row is reported before an unknown
+    /// receiver.
+    async fn resolve(&self, subject: &Subject, to: To) -> Result<(User, Target), Error> {
+        let (MessageUsers { sender, receiver }, handle) = match to {
+            To::Group(group_uuid) => return Ok((self.users.sender(subject).await?, Target::Group(group_uuid))),
+            To::User(receiver) => (self.users.sender_and_receiver_by_uuid(subject, receiver).await?, None),
+            To::Handle(Some(handle)) => {
+                (self.users.sender_and_receiver(subject, &handle).await?, Some(handle))
+            }
+            // No user has a malformed handle.
+            To::Handle(None) => (MessageUsers { sender: self.users.sender(subject).await?, receiver: None }, None),
+        };
+        let receiver = receiver.ok_or(Violation::ReceiverNotFound)?;
+        Ok((sender, Target::User { receiver, handle }))
+    }
+}
+
+fn measure(stored: &Stored) {
     invocation::group(stored.sent.message_group_uuid);
     invocation::message(stored.sent.uuid);
     match stored.by {
@@ -102,34 +97,7 @@ fn note(stored: &Stored) {
     }
 }
 
-impl App {
-    async fn admit(&self, sender_uuid: Uuid) -> Result<(), Error> {
-        match &self.send_limit {
-            Some(limit) => limit.admit(&self.table, &self.clock, sender_uuid).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn to_handle(
-        &self,
-        subject: &Subject,
-        handle: Option<Handle>,
-        text: MessageText,
-        idempotency_key: Option<IdempotencyKey>,
-    ) -> Result<NewMessage, Error> {
-        let Some(handle) = handle else {
-            // Nobody's handle; a sender who is not provisioned learns that first all the same.
-            self.users.sender(subject).await?;
-            return Err(Violation::ReceiverNotFound.into());
-        };
-        let users = self.users.sender_and_receiver(subject, &handle).await?;
-        let receiver = users.receiver.ok_or(Violation::ReceiverNotFound)?;
-        let target = Target::User { handle, receiver };
-        Ok(NewMessage { sender: users.sender, target, text, idempotency_key })
-    }
-}
-
-/// A request that breaks no syntactic rule.
+/// A syntactically valid request.
 struct CreateMessage {
     text: MessageText,
     to: To,
@@ -139,7 +107,7 @@ struct CreateMessage {
 enum To {
     Group(Uuid),
     User(Uuid),
-    /// None: a text that can't be anybody's handle.
+    /// `None` if the text is not a handle.
     Handle(Option<Handle>),
 }
 
@@ -153,7 +121,7 @@ impl CreateMessage {
 
         let mut violations = Violations::new();
         let to = violations.check(match (group, user, handle) {
-            // The first target is used, the others are ignored.
+            // The first of these targets counts.
             (Some(group), _, _) => message_group_uuid(&group).map(To::Group),
             (None, Some(user), _) => user_uuid(&user).map(To::User),
             (None, None, Some(handle)) if !handle.chars().all(char::is_whitespace) => {

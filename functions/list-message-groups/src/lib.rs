@@ -2,37 +2,43 @@
 
 use cruddur::{
     auth::Verifier,
-    dynamodb::Table,
+    clock::Clock,
+    config::{ConfigError, Lookup},
+    dynamodb::CallLimits,
     error::Error,
-    invocation, message_group,
+    invocation,
+    message_group::Inbox,
     request::{Violations, page_request},
-    respond,
+    respond, start,
     user::Users,
-    warm_up,
 };
 use lambda_http::{Body, Request, RequestExt as _, Response};
 
 /// The route, as API Gateway names it.
 pub const ROUTE: &str = "GET /api/message_groups";
 
-/// What the function works with.
+/// The function's clients.
 #[derive(Debug)]
 pub struct App {
-    /// Accepts the caller's token.
+    /// Verifies the caller's token.
     pub verifier: Verifier,
-    /// Knows the caller's uuid.
+    /// Finds the caller, and current names.
     pub users: Users,
-    /// Holds the inbox.
-    pub table: Table,
+    /// Lists groups.
+    pub inbox: Inbox,
 }
 
-impl App {
-    /// Makes every connection that the first request needs, all at the same time.
-    pub async fn warm_up(&self) {
-        let connections = async {
-            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), message_group::warm_up(&self.table))
-        };
-        warm_up::within_limit(connections).await;
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self {
+            verifier: Verifier::from_lookup(lookup, Clock::system())?,
+            users: Users::from_lookup(lookup)?,
+            inbox: Inbox::from_lookup(lookup, CallLimits::READ)?,
+        })
+    }
+
+    async fn connect(&self) {
+        tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.inbox.warm_up());
     }
 }
 
@@ -49,10 +55,10 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
         return Err(violations.into_error());
     };
 
-    // The inbox that is read is the caller's because the uuid comes from the token and from nowhere else.
+    // The uuid comes from the token alone, so a caller reads no other inbox.
     let caller = app.users.uuid_of(&subject).await?;
     invocation::user(caller);
-    let mut groups = message_group::list(&app.table, caller, page).await?;
+    let mut groups = app.inbox.list(caller, page).await?;
     app.users.refresh_names(&mut groups.items).await;
     respond::page(&groups.items, request.raw_http_path(), page.limit, groups.next)
 }

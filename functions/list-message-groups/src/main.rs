@@ -1,15 +1,7 @@
-//! Wires the function `list-message-groups` to the Lambda runtime.
+//! Starts the function `list-message-groups`.
 
-use cruddur::{
-    auth::Verifier,
-    clock::Clock,
-    config::environment,
-    dynamodb::{CallLimits, Table},
-    event, log,
-    user::Users,
-};
-use lambda_http::Error;
-use list_message_groups::{App, handler};
+use cruddur::start::{Error, serve};
+use list_message_groups::handler;
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -17,12 +9,5 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::init(environment);
-    let app = App {
-        verifier: Verifier::from_lookup(environment, Clock::system())?,
-        users: Users::from_lookup(environment)?,
-        table: Table::from_lookup(environment, CallLimits::READ)?,
-    };
-    app.warm_up().await;
-    event::run(|request| handler(&app, request)).await
+    serve(handler).await
 }

@@ -2,40 +2,42 @@
 
 use cruddur::{
     auth::Verifier,
-    dynamodb::Table,
+    clock::Clock,
+    config::{ConfigError, Lookup},
     error::Error,
-    invocation, message,
-    message_group::KnownMembers,
+    invocation,
+    message::Messages,
     request::{Violations, message_group_uuid, page_request, path_parameter},
-    respond,
+    respond, start,
     user::Users,
-    warm_up,
 };
 use lambda_http::{Body, Request, RequestExt as _, Response};
 
 /// The route, as API Gateway names it.
 pub const ROUTE: &str = "GET /api/messages/{message_group_uuid}";
 
-/// What the function works with.
+/// The function's clients.
 #[derive(Debug)]
 pub struct App {
-    /// Accepts the caller's token.
+    /// Verifies the caller's token.
     pub verifier: Verifier,
-    /// Knows the caller's uuid.
+    /// Finds the caller, and current names.
     pub users: Users,
-    /// Holds memberships and messages.
-    pub table: Table,
-    /// Members of groups, from earlier requests.
-    pub members: KnownMembers,
+    /// Lists messages.
+    pub messages: Messages,
 }
 
-impl App {
-    /// Makes every connection that the first request needs, all at the same time.
-    pub async fn warm_up(&self) {
-        let connections = async {
-            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), message::warm_up(&self.table))
-        };
-        warm_up::within_limit(connections).await;
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self {
+            verifier: Verifier::from_lookup(lookup, Clock::system())?,
+            users: Users::from_lookup(lookup)?,
+            messages: Messages::read_from_lookup(lookup)?,
+        })
+    }
+
+    async fn connect(&self) {
+        tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.messages.warm_up());
     }
 }
 
@@ -57,7 +59,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
 
     let caller = app.users.uuid_of(&subject).await?;
     invocation::user(caller);
-    let mut messages = message::list(&app.table, &app.members, caller, group_uuid, page).await?;
+    let mut messages = app.messages.list(caller, group_uuid, page).await?;
     app.users.refresh_names(&mut messages.items).await;
     respond::page(&messages.items, request.raw_http_path(), page.limit, messages.next)
 }

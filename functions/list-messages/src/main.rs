@@ -1,16 +1,7 @@
-//! Wires the function `list-messages` to the Lambda runtime.
+//! Starts the function `list-messages`.
 
-use cruddur::{
-    auth::Verifier,
-    clock::Clock,
-    config::environment,
-    dynamodb::{CallLimits, Table},
-    event, log,
-    message_group::KnownMembers,
-    user::Users,
-};
-use lambda_http::Error;
-use list_messages::{App, handler};
+use cruddur::start::{Error, serve};
+use list_messages::handler;
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -18,13 +9,5 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::init(environment);
-    let app = App {
-        verifier: Verifier::from_lookup(environment, Clock::system())?,
-        users: Users::from_lookup(environment)?,
-        table: Table::from_lookup(environment, CallLimits::READ)?,
-        members: KnownMembers::default(),
-    };
-    app.warm_up().await;
-    event::run(|request| handler(&app, request)).await
+    serve(handler).await
 }

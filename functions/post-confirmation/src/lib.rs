@@ -4,43 +4,46 @@ use std::{collections::HashMap, time::Duration};
 
 use cruddur::{
     auth::Subject,
+    config::{ConfigError, Lookup},
     error::{Chain, Dependency, Error},
     invocation::{self, Ended},
     metrics::Metric,
+    start,
     user::{
         Users,
         confirm::{Confirmation, ConfirmedUser},
     },
-    warm_up,
 };
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
-/// Cognito waits 5 s for the answer. A slow database must not use them up: then there would be none.
+/// Time limit for the database. Cognito waits 5 s for the answer.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// The name that the log has for it.
+/// The function's name in the log.
 const NAME: &str = "post-confirmation";
 
-/// What the function works with.
+/// The function's clients.
 #[derive(Debug)]
 pub struct App {
     /// The table of users.
     pub users: Users,
 }
 
-impl App {
-    /// Makes every connection that the first event needs, all at the same time.
-    pub async fn warm_up(&self) {
-        warm_up::within_limit(self.users.warm_up()).await;
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self { users: Users::from_lookup(lookup)? })
+    }
+
+    async fn connect(&self) {
+        self.users.warm_up().await;
     }
 }
 
-/// Enters the user, and answers with the event it got, whatever happens: Cognito has confirmed the user by
-/// now, and an error here would only tell them that they were not. Who could not be entered is in the log, and
-/// is entered by the admin command that syncs the pool.
+/// Enters the user, and always answers with the event: Cognito has already confirmed the user, and an error would only tell
+/// them that they were not. Failures are logged; `cruddur cognito sync` enters these users later.
 pub async fn handler(app: &App, event: LambdaEvent<Value>) -> Value {
     invocation::observe(NAME, async { ((), serve(app, &event.payload).await) }).await;
     event.payload

@@ -1,25 +1,34 @@
 //! `GET /api/me`: the caller's uuid and names.
 
-use cruddur::{auth::Verifier, error::Error, invocation, respond, user::Users, warm_up};
+use cruddur::{
+    auth::Verifier,
+    clock::Clock,
+    config::{ConfigError, Lookup},
+    error::Error,
+    invocation, respond, start,
+    user::Users,
+};
 use lambda_http::{Body, Request, Response};
 
 /// The route, as API Gateway names it.
 pub const ROUTE: &str = "GET /api/me";
 
-/// What the function works with.
+/// The function's clients.
 #[derive(Debug)]
 pub struct App {
-    /// Accepts the caller's token.
+    /// Verifies the caller's token.
     pub verifier: Verifier,
-    /// Knows the caller.
+    /// Finds the caller.
     pub users: Users,
 }
 
-impl App {
-    /// Makes every connection that the first request needs, all at the same time.
-    pub async fn warm_up(&self) {
-        let connections = async { tokio::join!(self.verifier.warm_up(), self.users.warm_up()) };
-        warm_up::within_limit(connections).await;
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self { verifier: Verifier::from_lookup(lookup, Clock::system())?, users: Users::from_lookup(lookup)? })
+    }
+
+    async fn connect(&self) {
+        tokio::join!(self.verifier.warm_up(), self.users.warm_up());
     }
 }
 

@@ -1,28 +1,31 @@
-//! `GET /api/users/{handle}/short`: the user with a handle. Public: names are all it tells.
+//! `GET /api/users/{handle}/short`: the user with a handle. Public, and answers with names only.
 
 use cruddur::{
+    config::{ConfigError, Lookup},
     error::Error,
     request::path_parameter,
-    respond,
+    respond, start,
     user::{Handle, Users},
-    warm_up,
 };
 use lambda_http::{Body, Request, Response};
 
 /// The route, as API Gateway names it.
 pub const ROUTE: &str = "GET /api/users/{handle}/short";
 
-/// What the function works with.
+/// The function's clients.
 #[derive(Debug)]
 pub struct App {
-    /// Knows the handles.
+    /// Finds users by handle.
     pub users: Users,
 }
 
-impl App {
-    /// Makes every connection that the first request needs, all at the same time.
-    pub async fn warm_up(&self) {
-        warm_up::within_limit(self.users.warm_up()).await;
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self { users: Users::from_lookup(lookup)? })
+    }
+
+    async fn connect(&self) {
+        self.users.warm_up().await;
     }
 }
 
@@ -32,7 +35,7 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    // A malformed handle is nobody's.
+    // No user has a malformed handle.
     let handle: Handle = path_parameter(request, "handle").parse().map_err(|_| Error::UserNotFound)?;
     respond::ok(&app.users.with_handle(&handle).await?)
 }

@@ -1,56 +1,56 @@
-//! Stream of `cruddur-messages`: moves the inbox rows of every group that has new messages.
+//! Stream of `cruddur-messages`: moves the inbox rows of every group with new messages.
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
-    dynamodb::Table,
+    config::{ConfigError, Lookup},
+    dynamodb::CallLimits,
     error::Chain,
     invocation::{self, Ended},
+    message_group::Inbox,
     metrics::Metric,
-    random::Random,
-    stream::{
-        Batch, NewMessages, NewestMessage,
-        move_group::{self, MoveError, Moved, move_group},
-    },
-    warm_up,
+    projection::inbox::{MoveError, Moved},
+    start,
+    stream::{Batch, NewMessages, NewestMessage},
 };
 use futures_util::{StreamExt as _, stream};
 use lambda_runtime::{Context, LambdaEvent};
 use tokio::time::timeout;
 
-/// The name that the log has for it.
+/// The function's name in the log.
 const NAME: &str = "stream-handler";
 
-/// What the function works with.
+/// The function's clients.
 #[derive(Debug)]
 pub struct App {
-    /// Holds memberships and inboxes.
-    pub table: Table,
-    /// Tells how much time is left.
+    /// Moves inbox rows.
+    pub inbox: Inbox,
+    /// Tells the time that is left.
     pub clock: Clock,
-    /// Spreads the tries of writers that meet.
-    pub random: Random,
 }
 
-impl App {
-    /// Makes every connection that the first batch needs, all at the same time.
-    pub async fn warm_up(&self) {
-        warm_up::within_limit(move_group::warm_up(&self.table)).await;
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self { inbox: Inbox::from_lookup(lookup, CallLimits::WRITE)?, clock: Clock::system() })
+    }
+
+    async fn connect(&self) {
+        self.inbox.warm_up_move().await;
     }
 }
 
-/// Groups that are moved at the same time.
+/// Maximum number of groups that are moved at the same time.
 const MAX_GROUPS_AT_A_TIME: usize = 8;
 
-/// What is left of the time when a move is cut off.
+/// Time that is reserved for the answer when a move is cut off.
 const TIME_FOR_THE_ANSWER: TimeDelta = TimeDelta::seconds(1);
 
-/// No move is started with less time left than this.
+/// Minimum time left for which a move is started.
 const TIME_FOR_A_MOVE: TimeDelta = TimeDelta::seconds(10);
 
-/// Moves each group of the batch to its newest message there, and reports the records of those it could not
-/// move: Lambda delivers the batch again from the first of them on.
+/// Moves each group to its newest message in the batch. Reports the records of groups that it could not move: Lambda
+/// delivers the batch again from the first of them on.
 pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventResponse {
     invocation::observe(NAME, async { (serve(app, &event).await, Ended::with("read a batch")) }).await
 }
@@ -92,7 +92,7 @@ async fn serve(app: &App, event: &LambdaEvent<Batch>) -> DynamoDbEventResponse {
 }
 
 impl App {
-    /// Whether the group was moved.
+    /// Moves a group. Returns whether it succeeded.
     async fn move_one(&self, newest: &NewestMessage, deadline: Option<DateTime<Utc>>) -> bool {
         let group_uuid = newest.group_uuid;
         let time_left = deadline.map_or(TimeDelta::MAX, |deadline| deadline - self.clock.now());
@@ -100,12 +100,12 @@ impl App {
             tracing::warn!(%group_uuid, "not enough time is left to move the group");
             return false;
         }
-        // Whatever a move that is cut off has done or may do yet is guarded; what matters is that the answer goes out.
+        // A move cut off by the timeout is safe to repeat: its writes are conditional. Returning in time matters more.
         let limit = (time_left - TIME_FOR_THE_ANSWER).to_std().unwrap_or_default();
-        let moved = timeout(limit, move_group(&self.table, &self.random, newest)).await;
+        let moved = timeout(limit, self.inbox.move_to(newest)).await;
         match moved.unwrap_or(Err(MoveError::OutOfTime)) {
             Ok(moved) => {
-                self.note(newest, moved);
+                self.measure(newest, moved);
                 true
             }
             Err(error) => {
@@ -115,7 +115,7 @@ impl App {
         }
     }
 
-    fn note(&self, newest: &NewestMessage, Moved { moved, already_there, located }: Moved) {
+    fn measure(&self, newest: &NewestMessage, Moved { moved, already_there, located }: Moved) {
         let (group_uuid, message_uuid) = (newest.group_uuid, newest.sk.message_uuid);
         tracing::debug!(%group_uuid, %message_uuid, moved, already_there, located, "moved the group");
         invocation::count(Metric::RowsMoved, moved);
@@ -128,8 +128,8 @@ impl App {
         }
     }
 
-    /// When the invocation ends. None for a time that has passed already: Lambda never begins with one, but
-    /// cargo-lambda's emulator does (it sends 600000, ten minutes after the beginning of 1970).
+    /// The end of the invocation. `None` if it is in the past, which Lambda never sends; cargo-lambda's emulator sends
+    /// 600000 milliseconds since 1970.
     fn deadline(&self, context: &Context) -> Option<DateTime<Utc>> {
         let deadline = DateTime::from_timestamp_millis(i64::try_from(context.deadline).ok()?)?;
         (deadline > self.clock.now()).then_some(deadline)

@@ -1,29 +1,13 @@
-//! Wires the function `stream-handler` to the Lambda runtime.
+//! Starts the function `stream-handler`.
 
-use std::convert::Infallible;
-
-use cruddur::{
-    clock::Clock,
-    config::environment,
-    dynamodb::{CallLimits, Table},
-    log,
-    random::Random,
-};
-use lambda_runtime::{Error, run, service_fn};
+use cruddur::start::{Error, serve_events};
 use mimalloc::MiMalloc;
-use stream_handler::{App, handler};
+use stream_handler::handler;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::init(environment);
-    let app = App {
-        table: Table::from_lookup(environment, CallLimits::WRITE)?,
-        clock: Clock::system(),
-        random: Random::system(),
-    };
-    app.warm_up().await;
-    run(service_fn(|event| async { Ok::<_, Infallible>(handler(&app, event).await) })).await
+    serve_events(handler).await
 }

@@ -1,9 +1,9 @@
-//! Creating a message, and its group with the first one.
+//! Sending a message. The first message to a user opens the group of the two.
 //!
-//! One request makes one message uuid and one sort key for each write it intends and keeps them over all its
-//! own retries; that is how a lost answer is told from a refusal (design, section 3).
+//! A request chooses the uuid and the sort key of each write that it intends, and keeps them over all its retries. A lost
+//! answer can therefore be told from a refusal (design, section 3).
 
-use std::{future::ready, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::{
@@ -12,67 +12,63 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{MessageRow, MessageText, partition_key};
+use super::{Messages, text::MessageText};
 use crate::{
     backoff::Backoff,
-    clock::Clock,
-    dynamodb::{Item, Newest, Table, WriteError, from_item, sort_key},
     error::{Dependency, Error, Violation},
-    idempotency::{IdempotencyKey, IdempotencyRow, RequestHash},
-    message_group::{InboxRow, KnownMembers, Membership, uuid_of_pair},
-    random::Random,
+    idempotency::{IdempotencyKey, RequestHash},
+    message_group::{membership_for, uuid_of_pair},
     sort_key::SortKey,
+    table::{
+        IdempotencyRow, InboxRow, Item, Key, Membership, MessageRow, Newest, Partition, Transaction, WriteError,
+        from_item, sort_key,
+    },
     timestamp::Timestamp,
     user::{Handle, User},
     warm_up,
 };
 
-/// A message that somebody wants to send.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// Who sends it.
+    /// The sender.
     pub sender: User,
-    /// Where to.
+    /// The receiver.
     pub target: Target,
-    /// What it says.
+    /// The text.
     pub text: MessageText,
-    /// What makes a repeated request known.
+    /// The client's key, which identifies a repeated request.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// Where a message goes to.
+/// The receiver of a message.
 #[derive(Clone, Debug)]
 pub enum Target {
-    /// A group that exists.
+    /// An existing group.
     Group(Uuid),
-    /// A user, named by handle: the group of the two, which is opened if there is none.
+    /// A user: the group of sender and receiver, which is opened if it does not exist.
     User {
-        /// The handle in the request.
-        handle: Handle,
-        /// The user with that handle.
+        /// The receiver.
         receiver: User,
-    },
-    /// A user, named by uuid: the group of the two, which is opened if there is none.
-    UserUuid {
-        /// The user with that uuid.
-        receiver: User,
+        /// The handle in the request. `None` if the request names the receiver by uuid.
+        handle: Option<Handle>,
     },
 }
 
 impl Target {
-    /// The user that the request names, by handle or by uuid.
+    /// The user that the request names.
     fn receiver(&self) -> Option<&User> {
         match self {
             Self::Group(_) => None,
-            Self::User { receiver, .. } | Self::UserUuid { receiver } => Some(receiver),
+            Self::User { receiver, .. } => Some(receiver),
         }
     }
 }
 
-/// The answer to a message that was stored (design, section 5).
+/// The answer to a request that stored a message (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sent {
-    /// The group it went to.
+    /// The message's group.
     pub message_group_uuid: Uuid,
     /// The message's uuid.
     pub uuid: Uuid,
@@ -82,144 +78,108 @@ pub struct Sent {
     pub display_name: String,
     /// The sender's handle.
     pub handle: String,
-    /// What it says.
+    /// The text.
     pub message: MessageText,
-    /// When it was created.
+    /// The time at which it was created.
     pub created_at: Timestamp,
 }
 
-/// A message that is stored, and how it came to be.
+/// A stored message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// The answer.
     pub sent: Sent,
-    /// Who stored it.
+    /// The request that stored it.
     pub by: StoredBy,
 }
 
-/// Which request stored a message.
+/// The request that stored a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredBy {
-    /// This one, in a group that was there.
+    /// This one, in an existing group.
     ThisRequest,
-    /// This one, which opened the group with it.
+    /// This one, which also opened the group.
     ThisRequestWithGroup,
     /// An earlier one with the same idempotency key.
     AnEarlierRequest,
 }
 
-/// Nothing is tried again later than this after the first look-up. What is begun until then may take as long as
-/// its calls may ([`crate::dynamodb::CallLimits::WRITE`]).
+/// After this time no attempt is started. The last one may take as long as its calls
+/// ([`crate::dynamodb::CallLimits::WRITE`]).
 const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
 
-/// The end of it all: with the token's key (3 s) and the users (7 s) before it still within the function's timeout.
+/// Time limit of a send. With the key set (3 s) and the users (7 s) before it, it stays below the function's timeout.
 const TIME_LIMIT: Duration = Duration::from_secs(14);
 
-/// Membership of a group and its newest sort key, read at the same time.
-async fn look_up(
-    table: &Table,
-    group_uuid: Uuid,
-) -> (Result<Option<Membership>, Error>, Result<Option<String>, Error>) {
-    tokio::join!(Membership::get(table, group_uuid), table.newest_sort_key(partition_key(group_uuid)))
-}
+impl Messages {
+    /// Opens the connection to DynamoDB: issues the first send's reads for the nil UUID.
+    pub async fn warm_up_send(&self) {
+        let (membership, newest) = self.look_up(Uuid::nil()).await;
+        warm_up::tell("DynamoDB", membership.and(newest));
+    }
 
-/// Gets ready for the first message: looks the nil uuid up, which no group has.
-pub async fn warm_up(table: &Table) {
-    let (membership, newest) = look_up(table, Uuid::nil()).await;
-    warm_up::tell("DynamoDB", membership.and(newest));
-}
+    /// Reads the membership of a group and its newest sort key, both at once.
+    async fn look_up(
+        &self,
+        group_uuid: Uuid,
+    ) -> (Result<Option<Membership>, Error>, Result<Option<String>, Error>) {
+        let key = Key::Membership(group_uuid);
+        tokio::join!(self.table.get(&key), self.table.newest_sort_key(Partition::Messages(group_uuid)))
+    }
 
-/// Stores a message, once, and answers with it. After [`Error::Unavailable`] it may be stored all the same, or be
-/// stored yet: a request with an idempotency key can be repeated to learn which, and stores it at most once.
-pub async fn create(table: &Table, clock: &Clock, random: &Random, new: NewMessage) -> Result<Stored, Error> {
-    create_if(ready(Ok(())), table, &KnownMembers::default(), clock, random, new).await
-}
+    /// Stores a message, once, and returns the answer.
+    ///
+    /// The send limit decides while the look-ups run, before anything is written; its refusal comes before theirs. Nothing
+    /// of a group is read before the sender is known to be a member.
+    ///
+    /// After [`Error::Unavailable`] the message may be stored, or may still be stored later. A request with an idempotency
+    /// key can be repeated, and stores it at most once.
+    pub async fn send(&self, new: NewMessage) -> Result<Stored, Error> {
+        timeout(TIME_LIMIT, self.send_with_retries(new))
+            .await
+            .unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::DynamoDb, elapsed)))
+    }
 
-/// [`create`] of a message that has to be `admitted` as well: that is decided while the look-ups are made, and before
-/// anything is written. A refusal comes before what they find.
-///
-/// Nothing of a group is read before the sender is known to be a member: for `members` both look-ups run at once,
-/// otherwise the membership comes first. Senders that turn out to be members are added to `members`.
-pub async fn create_if(
-    admitted: impl Future<Output = Result<(), Error>>,
-    table: &Table,
-    members: &KnownMembers,
-    clock: &Clock,
-    random: &Random,
-    new: NewMessage,
-) -> Result<Stored, Error> {
-    timeout(TIME_LIMIT, create_in_tries(admitted, table, members, clock, random, new))
-        .await
-        .unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::DynamoDb, elapsed)))
-}
-
-async fn create_in_tries(
-    admitted: impl Future<Output = Result<(), Error>>,
-    table: &Table,
-    members: &KnownMembers,
-    clock: &Clock,
-    random: &Random,
-    new: NewMessage,
-) -> Result<Stored, Error> {
-    let group_uuid = match &new.target {
-        Target::Group(group_uuid) => *group_uuid,
-        Target::User { receiver, .. } | Target::UserUuid { receiver } => {
-            if receiver.uuid == new.sender.uuid {
+    async fn send_with_retries(&self, new: NewMessage) -> Result<Stored, Error> {
+        let group_uuid = match &new.target {
+            Target::Group(group_uuid) => *group_uuid,
+            Target::User { receiver, .. } if receiver.uuid == new.sender.uuid => {
                 return Err(Violation::ReceiverIsSender.into());
             }
-            uuid_of_pair(new.sender.uuid, receiver.uuid)
-        }
-    };
-    let last_try = Instant::now() + LAST_TRY_AFTER;
-    let mut backoff = Backoff::new(random);
-    // Boxed: this future would hold it twice.
-    let plan = || Box::pin(IntendedWrite::plan(table, members, clock, random, &new, group_uuid));
-    let ((), planned) = try_join!(biased; admitted, async { Ok(plan().await) })?;
-    let mut write = planned?;
-    loop {
-        match write.carry_out(table, &mut backoff, last_try).await? {
-            Outcome::Stored(stored) => {
-                members.insert(new.sender.uuid, stored.sent.message_group_uuid);
-                return Ok(stored);
-            }
-            // Somebody else opened the group in the meantime: start again as for an existing one.
-            Outcome::GroupExists if Instant::now() < last_try => {
-                backoff.wait().await;
-                write = plan().await?;
-            }
-            Outcome::GroupExists => {
-                return Err(Error::unavailable(Dependency::DynamoDb, "there is no time left to start again"));
+            Target::User { receiver, .. } => uuid_of_pair(new.sender.uuid, receiver.uuid),
+        };
+        let last_try = Instant::now() + LAST_TRY_AFTER;
+        let mut backoff = Backoff::new(&self.random);
+        // Boxed: this future would contain it twice.
+        let plan = || Box::pin(self.plan(&new, group_uuid));
+        let ((), planned) = try_join!(biased; self.admit(new.sender.uuid), async { Ok(plan().await) })?;
+        let mut write = planned?;
+        loop {
+            match write.carry_out(self, &mut backoff, last_try).await? {
+                Outcome::Stored(stored) => {
+                    self.members.insert(new.sender.uuid, stored.sent.message_group_uuid);
+                    return Ok(stored);
+                }
+                // Another request opened the group: start again as for an existing one.
+                Outcome::GroupExists if Instant::now() < last_try => {
+                    backoff.wait().await;
+                    write = plan().await?;
+                }
+                Outcome::GroupExists => {
+                    return Err(Error::unavailable(Dependency::DynamoDb, "no time is left to start again"));
+                }
             }
         }
     }
-}
 
-enum Outcome {
-    Stored(Stored),
-    GroupExists,
-}
+    async fn admit(&self, sender_uuid: Uuid) -> Result<(), Error> {
+        match &self.limit {
+            Some(limit) => limit.admit(&self.table, &self.clock, sender_uuid).await,
+            None => Ok(()),
+        }
+    }
 
-/// One write with its uuid and sort key: the same on every try.
-struct IntendedWrite<'a> {
-    group_uuid: Uuid,
-    text: &'a MessageText,
-    message: MessageRow,
-    /// The newest message at the time of the plan.
-    newest: Option<SortKey>,
-    idempotency: Option<IdempotencyRow>,
-    /// Membership and inbox rows, when the message opens the group.
-    opening: Option<(Membership, [InboxRow; 2])>,
-}
-
-impl<'a> IntendedWrite<'a> {
-    async fn plan(
-        table: &Table,
-        members: &KnownMembers,
-        clock: &Clock,
-        random: &Random,
-        new: &'a NewMessage,
-        group_uuid: Uuid,
-    ) -> Result<Self, Error> {
+    async fn plan<'a>(&self, new: &'a NewMessage, group_uuid: Uuid) -> Result<IntendedWrite<'a>, Error> {
         let receiver = new.target.receiver();
         let opens_with = |membership: Option<Membership>| match (membership, receiver) {
             (Some(membership), _) if membership.has(new.sender.uuid) => {
@@ -228,14 +188,15 @@ impl<'a> IntendedWrite<'a> {
             (None, Some(receiver)) => Ok((Some(receiver), None)),
             (Some(_), _) | (None, None) => Err(Error::MessageGroupNotFound),
         };
-        // The sender is in the pair that the group's uuid is computed from.
-        let is_member = receiver.is_some() || members.contains(new.sender.uuid, group_uuid);
+        // The group's uuid is computed from a pair with the sender.
+        let is_member = receiver.is_some() || self.members.contains(new.sender.uuid, group_uuid);
         let ((opens_with, created_sk), newest) = if is_member {
-            let (membership, newest) = look_up(table, group_uuid).await;
+            let (membership, newest) = self.look_up(group_uuid).await;
             (opens_with(membership?)?, newest?)
         } else {
-            let membership = Membership::get_as(table, group_uuid, new.sender.uuid).await?;
-            (opens_with(Some(membership))?, table.newest_sort_key(partition_key(group_uuid)).await?)
+            let membership = membership_for(&self.table, group_uuid, new.sender.uuid).await?;
+            let newest = self.table.newest_sort_key(Partition::Messages(group_uuid)).await?;
+            (opens_with(Some(membership))?, newest)
         };
         let newest = newest.and_then(|sort_key| {
             let parsed = sort_key.parse::<SortKey>();
@@ -243,13 +204,13 @@ impl<'a> IntendedWrite<'a> {
                 .inspect_err(|_| tracing::warn!(%group_uuid, "the newest message has a malformed sort key"))
                 .ok()
         });
-        let now = Timestamp::new(clock.now());
-        // An answer never sorts before what it answers, whatever the clocks say (I8), nor before the message that
-        // opened the group, which may have come between the two reads.
+        let now = Timestamp::new(self.clock.now());
+        // An answer never sorts before the message that it answers, whatever the clocks say (I8), nor before the message
+        // that opened the group, which may have come between the two reads.
         let created_at = newest.max(created_sk).map_or(now, |newest| now.max(newest.created_at.successor()));
-        let sk = SortKey { created_at, message_uuid: random.uuid_v7(created_at.to_utc()) };
+        let sk = SortKey { created_at, message_uuid: self.random.uuid_v7(created_at.to_utc()) };
         let sender = &new.sender;
-        Ok(Self {
+        Ok(IntendedWrite {
             group_uuid,
             text: &new.text,
             message: MessageRow::new(group_uuid, sk, &new.text, sender),
@@ -267,24 +228,43 @@ impl<'a> IntendedWrite<'a> {
             }),
         })
     }
+}
 
+enum Outcome {
+    Stored(Stored),
+    GroupExists,
+}
+
+/// A write with its uuid and sort key, which stay the same on every attempt.
+struct IntendedWrite<'a> {
+    group_uuid: Uuid,
+    text: &'a MessageText,
+    message: MessageRow,
+    /// The newest message when the write was planned.
+    newest: Option<SortKey>,
+    idempotency: Option<IdempotencyRow>,
+    /// Membership and inbox rows if the message opens the group.
+    opening: Option<(Membership, [InboxRow; 2])>,
+}
+
+impl IntendedWrite<'_> {
     async fn carry_out(
         &self,
-        table: &Table,
+        messages: &Messages,
         backoff: &mut Backoff<'_>,
         last_try: Instant,
     ) -> Result<Outcome, Error> {
         let mut in_doubt = false;
         loop {
-            let error = match self.send(table).await {
+            let error = match self.write(messages).await {
                 Ok(()) => return Ok(Outcome::Stored(self.stored())),
                 Err(WriteError::Refused { rows, cause }) => match self.judge(rows)? {
-                    Some(outcome) if self.can_be_read(table, &outcome).await? => return Ok(outcome),
-                    // What decides is locked by a transaction: it is seen when that has ended.
+                    Some(outcome) if self.can_be_read(messages, &outcome).await? => return Ok(outcome),
+                    // A running transaction locks the row that decides; it becomes visible when that ends.
                     _ => WriteError::Busy(cause),
                 },
                 Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
-                // What was sent before may be stored yet; a client that repeats its request will know.
+                // An earlier attempt may still be stored; a client that repeats its request learns whether.
                 Err(error @ WriteError::Failed(_)) if in_doubt => {
                     return Err(Error::unavailable(Dependency::DynamoDb, error));
                 }
@@ -298,29 +278,28 @@ impl<'a> IntendedWrite<'a> {
         }
     }
 
-    async fn send(&self, table: &Table) -> Result<(), WriteError> {
+    async fn write(&self, messages: &Messages) -> Result<(), WriteError> {
+        let table = &messages.table;
         if self.idempotency.is_none() && self.opening.is_none() {
             return table.put_new(&self.message).await;
         }
-        let mut actions = Vec::with_capacity(5);
+        let mut transaction = Transaction::new(table);
         if let Some(row) = &self.idempotency {
-            actions.push(table.put_new_action(row)?);
+            transaction = transaction.put_new(row)?;
         }
-        actions.push(table.put_new_action(&self.message)?);
-        if let Some((membership, inbox_rows)) = &self.opening {
-            actions.push(table.put_new_action(membership)?);
-            for row in inbox_rows {
-                actions.push(table.put_new_action(row)?);
-            }
+        transaction = transaction.put_new(&self.message)?;
+        if let Some((membership, [of_sender, of_receiver])) = &self.opening {
+            transaction = transaction.put_new(membership)?.put_new(of_sender)?.put_new(of_receiver)?;
         }
-        table.transact(actions).await
+        transaction.commit().await
     }
 
-    /// What a refused write means, from the rows in the way, which come in the order of [`Self::send`]; none:
-    /// nothing yet. Rows that are locked by a transaction which is being committed are not shown, and what is stored is
-    /// not answered before all of it can be read: who reads or answers the message next must find it (I8). (Inbox rows
-    /// decide nothing: they are seen without the membership while the transaction that opens the group is being
-    /// committed.)
+    /// The meaning of a refused write, from the rows in the way in the order of [`Self::write`]. `None` if they decide
+    /// nothing yet.
+    ///
+    /// DynamoDB does not show rows that a running transaction locks. A message is not acknowledged before all of its rows
+    /// can be read, so that the next reader or sender finds it (I8). Inbox rows decide nothing: while the transaction that
+    /// opens a group is being committed, they are visible before the membership.
     fn judge(&self, rows: Vec<Option<Item>>) -> Result<Option<Outcome>, Error> {
         let mut rows = rows.into_iter();
         let idempotency = self.idempotency.as_ref().map(|ours| (ours, rows.next().flatten()));
@@ -339,36 +318,35 @@ impl<'a> IntendedWrite<'a> {
         if let Some(item) = message {
             let stored: MessageRow = from_item(item)?;
             if stored.message_uuid == self.message.message_uuid {
-                // An earlier try of ours was carried out; only its answer was lost.
+                // An earlier attempt was carried out, and its answer was lost.
                 return Ok(group_is_seen.then(|| Outcome::Stored(self.stored())));
             }
             return Err(Error::internal("another message has the sort key of a new one"));
         }
         if let Some(item) = membership {
             let stored: Membership = from_item(item)?;
-            // Ours when an earlier try is being committed: its message is locked yet.
+            // If it is from an earlier attempt of this request, its message is still locked.
             return Ok((stored.created_sk != self.message.sk).then_some(Outcome::GroupExists));
         }
         Ok(None)
     }
 
-    /// Whether the message of an outcome can be read. What an earlier request stores with its key may be seen later
-    /// than the key; that a message of this request can be read, [`Self::judge`] has seen.
-    async fn can_be_read(&self, table: &Table, outcome: &Outcome) -> Result<bool, Error> {
+    /// Whether the message of an outcome can be read. The message of an earlier request may become visible later than its
+    /// idempotency row; [`Self::judge`] has seen this request's own message.
+    async fn can_be_read(&self, messages: &Messages, outcome: &Outcome) -> Result<bool, Error> {
         let Outcome::Stored(Stored { sent, by: StoredBy::AnEarlierRequest }) = outcome else {
             return Ok(true);
         };
         let sk = SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
-        // Mostly the plan has seen it.
         if self.newest == Some(sk) {
             return Ok(true);
         }
         let sk = sk.to_string();
-        let pk = partition_key(sent.message_group_uuid);
-        // The next greater sort key that there could be.
+        let partition = Partition::Messages(sent.message_group_uuid);
+        // The least text that is greater than the sort key.
         let before = Some(format!("{sk}\0"));
-        let newest = table.newest(Newest { pk, before, limit: 1, attributes: Some("sk") }).await?;
-        Ok(newest.first().and_then(sort_key) == Some(&sk))
+        let newest = Newest { partition, before, limit: 1, attributes: Some("sk") };
+        Ok(messages.table.newest(newest).await?.first().and_then(sort_key) == Some(&sk))
     }
 
     fn stored(&self) -> Stored {
@@ -389,7 +367,7 @@ impl<'a> IntendedWrite<'a> {
         Stored { sent, by }
     }
 
-    /// What the idempotency row says was stored: by an earlier request, or by an earlier try of this one.
+    /// The message that an idempotency row names, of an earlier request or of an earlier attempt of this one.
     fn stored_before(&self, row: IdempotencyRow) -> Stored {
         if row.message_uuid == self.message.message_uuid {
             return self.stored();
@@ -397,11 +375,11 @@ impl<'a> IntendedWrite<'a> {
         let sent = Sent {
             message_group_uuid: row.group_uuid,
             uuid: row.message_uuid,
-            // A key is its user's own.
+            // Keys are separate for each user.
             user_uuid: self.message.sender_uuid,
             display_name: row.display_name,
             handle: row.handle,
-            // The hashes are equal, so this is the text that was stored.
+            // Equal hashes mean equal texts.
             message: self.text.clone(),
             created_at: row.created_at,
         };
@@ -411,15 +389,12 @@ impl<'a> IntendedWrite<'a> {
 
 impl NewMessage {
     fn request_hash(&self) -> RequestHash {
-        match &self.target {
-            Target::Group(group_uuid) => {
-                RequestHash::new("group", &group_uuid.to_string(), self.text.as_str())
-            }
-            Target::User { handle, .. } => RequestHash::new("handle", handle.canonical(), self.text.as_str()),
-            Target::UserUuid { receiver } => {
-                RequestHash::new("user", &receiver.uuid.to_string(), self.text.as_str())
-            }
-        }
+        let (kind, target) = match &self.target {
+            Target::Group(group_uuid) => ("group", group_uuid.to_string()),
+            Target::User { handle: Some(handle), .. } => ("handle", handle.canonical().to_owned()),
+            Target::User { handle: None, receiver } => ("user", receiver.uuid.to_string()),
+        };
+        RequestHash::new(kind, &target, self.text.as_str())
     }
 }
 
@@ -472,7 +447,7 @@ mod tests {
             Membership::new(self.group_uuid(), opened_at, [&self.receiver, &self.sender])
         }
 
-        /// What was stored for a request like this one, or for one with another text.
+        /// The row of a request like this one, with `text`.
         fn idempotency(&self, sk: SortKey, key: &IdempotencyKey, text: &str) -> IdempotencyRow {
             let hash = RequestHash::new("group", &self.group_uuid().to_string(), text);
             IdempotencyRow::new(key, hash, self.group_uuid(), sk, &self.sender, sk.created_at)
@@ -496,7 +471,7 @@ mod tests {
         }
     }
 
-    /// What was stored, when something was; by whom.
+    /// The stored message and its origin, if the judgement says that it is stored.
     fn stored(judgement: Result<Option<Outcome>, Error>) -> Option<(Uuid, StoredBy)> {
         match judgement {
             Ok(Some(Outcome::Stored(stored))) => Some((stored.sent.uuid, stored.by)),
@@ -505,14 +480,14 @@ mod tests {
     }
 
     #[test]
-    fn a_membership_of_our_own_says_nothing_before_our_message_can_be_read() {
+    fn an_own_membership_decides_nothing_before_the_message_can_be_read() {
         let send = Send::new(None);
         let rows = vec![None, Some(item(send.membership(place(1)))), None, None];
         assert!(matches!(send.write(true).judge(rows), Ok(None)));
     }
 
     #[test]
-    fn a_membership_of_another_message_says_that_the_group_exists() {
+    fn a_membership_of_another_message_means_that_the_group_exists() {
         for key in [None, Some(key("once"))] {
             let send = Send::new(key);
             let in_the_way = [None, Some(item(send.membership(place(2)))), None, None];
@@ -523,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_row_of_our_own_says_that_an_earlier_try_was_carried_out() {
+    fn an_own_message_means_that_an_earlier_attempt_was_carried_out() {
         for (key, opens, by) in [
             (None, false, StoredBy::ThisRequest),
             (None, true, StoredBy::ThisRequestWithGroup),
@@ -543,14 +518,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_row_of_our_own_says_nothing_before_its_group_can_be_read() {
+    fn an_own_message_decides_nothing_before_its_group_can_be_read() {
         let send = Send::new(None);
         let rows = vec![Some(item(send.message(place(1)))), None, None, None];
         assert!(matches!(send.write(true).judge(rows), Ok(None)));
     }
 
     #[test]
-    fn a_message_row_of_anothers_is_a_fault_of_ours() {
+    fn a_foreign_message_at_the_sort_key_is_an_internal_error() {
         let send = Send::new(None);
         let judgement = send.write(false).judge(vec![Some(item(send.message(place(2))))]);
         assert!(matches!(judgement, Err(Error::Internal(_))));
@@ -601,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn no_row_in_the_way_decides_nothing_and_neither_do_inbox_rows() {
+    fn inbox_rows_decide_nothing() {
         let send = Send::new(None);
         let write = send.write(true);
         let (_, [inbox_row, _]) = write.opening.clone().unwrap();
@@ -611,22 +586,22 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_known_by_its_target_in_the_canonical_form_and_its_text() {
+    fn a_request_is_identified_by_its_canonical_target_and_its_text() {
         let hash = |target| {
             let (sender, text) = (user(1), "hello".parse().unwrap());
             NewMessage { sender, target, text, idempotency_key: None }.request_hash()
         };
-        let to_handle = |handle: &str| Target::User { handle: handle.parse().unwrap(), receiver: user(2) };
+        let to_handle = |handle: &str| Target::User { handle: Some(handle.parse().unwrap()), receiver: user(2) };
         let group_uuid = Uuid::from_u128(4);
         assert_eq!(hash(to_handle("@Scarlett")), RequestHash::new("handle", "scarlett", "hello"));
         assert_eq!(
             hash(Target::Group(group_uuid)),
             RequestHash::new("group", &group_uuid.to_string(), "hello")
         );
-        // The same uuid as that of a group is another target.
+        // A user and a group with the same uuid are different targets.
         let receiver = User { uuid: group_uuid, ..user(2) };
         assert_eq!(
-            hash(Target::UserUuid { receiver }),
+            hash(Target::User { handle: None, receiver }),
             RequestHash::new("user", &group_uuid.to_string(), "hello")
         );
     }

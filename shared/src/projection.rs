@@ -1,0 +1,3 @@
+//! Projections: the writes that stream records cause.
+
+pub mod inbox;

@@ -1,0 +1,239 @@
+//! Moves a group's inbox rows to its newest message: hint, guard, locate (design, section 3).
+//!
+//! Deliveries may be duplicated or out of order: a row only ever moves to a greater position.
+
+use std::{collections::HashMap, ops::AddAssign};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::{StreamExt as _, stream};
+use uuid::Uuid;
+
+use crate::{
+    backoff::Backoff,
+    error::Error,
+    message::text::preview,
+    message_group::Inbox,
+    sort_key::SortKey,
+    stream::NewestMessage,
+    table::{Condition, Item, Key, Membership, Partition, Transaction, WriteError, sort_key},
+    warm_up,
+};
+
+/// The result of a move, for all members together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Rows that were moved.
+    pub moved: usize,
+    /// Rows that were already at the message or at a newer one.
+    pub already_there: usize,
+    /// Rows that were searched for, because the index did not show their position.
+    pub located: usize,
+}
+
+impl AddAssign for Moved {
+    fn add_assign(&mut self, other: Self) {
+        self.moved += other.moved;
+        self.already_there += other.already_there;
+        self.located += other.located;
+    }
+}
+
+/// Why a group was not moved. The next delivery tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// There is no membership row, although the message was written with it or after it.
+    #[error("the group has no membership row")]
+    NoMembership,
+    /// A member has no inbox row.
+    #[error("member {member} has no inbox row")]
+    NoInboxRow {
+        /// The member.
+        member: Uuid,
+    },
+    /// An inbox row has a malformed sort key.
+    #[error("the inbox row of member {member} has a malformed sort key")]
+    MalformedInboxRow {
+        /// The member.
+        member: Uuid,
+    },
+    /// Every attempt lost a race, or DynamoDB was busy.
+    #[error("the inbox row of member {member} could not be moved in {MAX_TRIES} tries")]
+    TriedTooOften {
+        /// The member.
+        member: Uuid,
+        /// The error of the last attempt.
+        source: Option<Box<WriteError>>,
+    },
+    /// The invocation ends before the move does.
+    #[error("there is no time left")]
+    OutOfTime,
+    /// A read failed, or a write failed permanently.
+    #[error("the table fails")]
+    Table(#[from] Error),
+}
+
+/// Maximum number of attempts to move one row.
+const MAX_TRIES: usize = 8;
+
+/// Maximum number of rows of a group that are moved at the same time. A group has two members.
+const MAX_ROWS_AT_A_TIME: usize = 8;
+
+impl Inbox {
+    /// Opens the connections to DynamoDB: issues the first move's reads for the nil UUID.
+    pub async fn warm_up_move(&self) {
+        let (membership, hints) = self.look_up(Uuid::nil()).await;
+        warm_up::tell("DynamoDB", membership.and(hints));
+    }
+
+    /// Reads a group's membership, and its inbox rows from the index, both at once.
+    async fn look_up(
+        &self,
+        group_uuid: Uuid,
+    ) -> (Result<Option<Membership>, Error>, Result<Vec<Item>, Error>) {
+        let key = Key::Membership(group_uuid);
+        tokio::join!(self.table.get(&key), self.table.group_index(group_uuid))
+    }
+
+    /// Moves the inbox row of every member to the message.
+    pub async fn move_to(&self, newest: &NewestMessage) -> Result<Moved, MoveError> {
+        let (membership, hints) = self.look_up(newest.group_uuid).await;
+        let membership = membership?.ok_or(MoveError::NoMembership)?;
+        let mut hints = newest_by_partition(hints?);
+        let moves = membership.members.keys().map(|member| {
+            let hint = hints.remove(&Partition::Inbox(*member).to_string());
+            let created_sk = membership.created_sk;
+            RowMove { inbox: self, newest, member: *member, created_sk }.carry_out(hint)
+        });
+        let moves = moves.collect::<Vec<_>>();
+        // All of them end: a row is moved even if another member's fails.
+        let outcomes = stream::iter(moves).buffer_unordered(MAX_ROWS_AT_A_TIME).collect::<Vec<_>>().await;
+        let mut sum = Moved::default();
+        for outcome in outcomes {
+            sum += outcome?;
+        }
+        Ok(sum)
+    }
+}
+
+/// The newest row of each partition.
+fn newest_by_partition(rows: Vec<Item>) -> HashMap<String, Item> {
+    let mut newest: HashMap<String, Item> = HashMap::new();
+    for row in rows {
+        let Some(AttributeValue::S(pk)) = row.get("pk") else {
+            continue;
+        };
+        if newest.get(pk).is_none_or(|known| sort_key(known) < sort_key(&row)) {
+            newest.insert(pk.clone(), row);
+        }
+    }
+    newest
+}
+
+struct RowMove<'a> {
+    inbox: &'a Inbox,
+    newest: &'a NewestMessage,
+    member: Uuid,
+    created_sk: SortKey,
+}
+
+impl RowMove<'_> {
+    async fn carry_out(self, hint: Option<Item>) -> Result<Moved, MoveError> {
+        let mut result = Moved::default();
+        let mut backoff = Backoff::new(&self.inbox.random);
+        let mut last_error = None;
+        let mut row = if let Some(row) = hint {
+            row
+        } else {
+            result.located = 1;
+            self.locate_from_the_beginning().await?
+        };
+        for _ in 0..MAX_TRIES {
+            let member = self.member;
+            let position = sort_key(&row).ok_or(MoveError::MalformedInboxRow { member })?;
+            // True even if the row is stale: positions only grow (I4).
+            if position >= self.newest.sk.to_string().as_str() {
+                result.already_there = 1;
+                return Ok(result);
+            }
+            match self.delete_and_put(&row).await {
+                Ok(()) => {
+                    result.moved = 1;
+                    return Ok(result);
+                }
+                // The row has moved or changed, or this move succeeded and its answer was lost.
+                Err(error @ (WriteError::Refused { .. } | WriteError::Unknown(_))) => {
+                    result.located = 1;
+                    row = match self.locate(position).await? {
+                        Some(row) => row,
+                        None => self.locate_from_the_beginning().await?,
+                    };
+                    last_error = Some(error);
+                }
+                Err(error @ WriteError::Busy(_)) => {
+                    backoff.wait().await;
+                    last_error = Some(error);
+                }
+                Err(error @ WriteError::Failed(_)) => return Err(Error::from(error).into()),
+            }
+        }
+        Err(MoveError::TriedTooOften { member: self.member, source: last_error.map(Box::new) })
+    }
+
+    /// Deletes `row` and puts it at the message, with the message's preview and all its other attributes.
+    ///
+    /// The delete requires that the row still has each attribute that is carried over. `row` may be from the index, which
+    /// lags: without the condition, the move would revert a concurrent change. The condition also fences writes of timed-out
+    /// invocations that arrive late.
+    async fn delete_and_put(&self, row: &Item) -> Result<(), WriteError> {
+        let mut carried = row.clone();
+        carried.remove("message");
+        let unchanged = Condition::unchanged(&carried);
+        carried.insert("sk".to_owned(), AttributeValue::S(self.newest.sk.to_string()));
+        carried.insert("message".to_owned(), AttributeValue::S(preview(&self.newest.message)));
+        Transaction::new(&self.inbox.table)
+            .delete(row, unchanged)?
+            .put_item(carried, Condition::absent())?
+            .commit()
+            .await
+    }
+
+    /// The member's row from the position `from` on. The scan ascends, like rows do, so it meets a row that moves
+    /// meanwhile at its new position; a descending scan could miss it.
+    async fn locate(&self, from: &str) -> Result<Option<Item>, MoveError> {
+        let group_uuid = self.newest.group_uuid;
+        let rows = self.inbox.table.inbox_rows_of_group(self.member, group_uuid, from).await?;
+        Ok(rows.into_iter().max_by(|a, b| sort_key(a).cmp(&sort_key(b))))
+    }
+
+    /// The member's row from its first position on.
+    async fn locate_from_the_beginning(&self) -> Result<Item, MoveError> {
+        let row = self.locate(&self.created_sk.to_string()).await?;
+        row.ok_or(MoveError::NoInboxRow { member: self.member })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moved_rows_are_added_up() {
+        let mut sum = Moved { moved: 1, already_there: 2, located: 3 };
+        sum += Moved { moved: 10, already_there: 20, located: 30 };
+        assert_eq!(sum, Moved { moved: 11, already_there: 22, located: 33 });
+    }
+
+    #[test]
+    fn the_newest_row_that_the_index_shows_of_a_member_is_the_hint() {
+        let row = |pk: &str, sk: &str| {
+            Item::from([("pk", pk), ("sk", sk)].map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))))
+        };
+        let without_key = Item::from([("sk".to_owned(), AttributeValue::S("9".to_owned()))]);
+        let rows =
+            vec![row("a", "2"), row("b", "1"), without_key, row("a", "3"), row("a", "1"), row("b", "2")];
+        let expected =
+            HashMap::from([("a".to_owned(), row("a", "3")), ("b".to_owned(), row("b", "2"))]);
+        assert_eq!(newest_by_partition(rows), expected);
+        assert_eq!(newest_by_partition(Vec::new()), HashMap::new());
+    }
+}

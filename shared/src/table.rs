@@ -1,0 +1,309 @@
+//! The table of messages and inboxes: its rows and keys, reads, conditional writes and transactions.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    operation::{
+        put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError,
+    },
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+use serde::{
+    Serialize,
+    de::{
+        DeserializeOwned,
+        value::{self, MapDeserializer},
+    },
+};
+use serde_dynamo::aws_sdk_dynamodb_1 as convert;
+use uuid::Uuid;
+
+pub use self::{
+    error::{WriteError, read_error},
+    key::{Key, Partition, RowKind},
+    row::{
+        IdempotencyRow, InboxRow, InvalidRow, LeaseRow, Member, Membership, MessageRow, MigrationOffsetRow, RedirectRow, Row,
+        SendLimitRow,
+    },
+    transaction::{Condition, Transaction},
+};
+use crate::{
+    config::{ConfigError, Lookup, TableConfig},
+    dynamodb::{CallLimits, client, sdk_config},
+    error::Error,
+};
+
+mod error;
+mod key;
+mod row;
+mod transaction;
+
+/// A row as the SDK represents it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The global secondary index over inbox rows: partition key `message_group_uuid`, sort key `sk`, all attributes.
+pub const GROUP_INDEX: &str = "message-group-sk-index";
+
+/// The table, with a client. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+/// A query for the rows of one partition with the greatest sort keys, in descending order.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// The partition.
+    pub partition: Partition,
+    /// Exclusive upper bound of the sort keys.
+    pub before: Option<String>,
+    /// Maximum number of rows.
+    pub limit: usize,
+    /// Comma-separated attributes to return; all of them if `None`. Does not change the request units.
+    pub attributes: Option<&'static str>,
+}
+
+/// An update of one row, which is created if it is absent.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The row.
+    pub key: Key,
+    /// The condition expression.
+    pub condition: &'static str,
+    /// The update expression.
+    pub set: &'static str,
+    /// Values of both expressions, by placeholders such as `:tokens`.
+    pub values: Vec<(&'static str, AttributeValue)>,
+}
+
+impl Table {
+    /// The table called `name`.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// The configured table, with `limits`.
+    pub fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
+        let config = TableConfig::from_lookup(lookup)?;
+        Ok(Self::new(client(&sdk_config(lookup)?, limits), config.name))
+    }
+
+    /// The client, for operations that only the admin command needs.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads one row, consistently.
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(item_of_key(&key.pk(), key.sk())))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(read_error)?;
+        answer.item.map(from_item).transpose()
+    }
+
+    /// Reads the newest rows of a partition, consistently. One request, unless DynamoDB ends a page early.
+    pub async fn newest(&self, query: Newest) -> Result<Vec<Item>, Error> {
+        let Newest { partition, before, limit, attributes } = query;
+        let pk = partition.to_string();
+        let mut rows = Vec::new();
+        let mut start = before.map(|sk| item_of_key(&pk, sk));
+        loop {
+            let wanted = i32::try_from(limit.saturating_sub(rows.len())).unwrap_or(i32::MAX);
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
+                .set_projection_expression(attributes.map(str::to_owned))
+                .scan_index_forward(false)
+                .consistent_read(true)
+                .limit(wanted)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(read_error)?;
+            rows.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key;
+            if rows.len() >= limit || start.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Reads the greatest sort key of a partition, consistently.
+    pub async fn newest_sort_key(&self, partition: Partition) -> Result<Option<String>, Error> {
+        let newest = self.newest(Newest { partition, before: None, limit: 1, attributes: Some("sk") }).await?;
+        Ok(newest.first().and_then(sort_key).map(str::to_owned))
+    }
+
+    /// Reads the rows of a group in an inbox from the sort key `from` on, consistently, oldest first. Reads, and costs,
+    /// every row of the inbox from there on.
+    pub async fn inbox_rows_of_group(
+        &self,
+        user_uuid: Uuid,
+        group_uuid: Uuid,
+        from: &str,
+    ) -> Result<Vec<Item>, Error> {
+        let mut rows = Vec::new();
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk AND sk >= :from")
+                .filter_expression("message_group_uuid = :group")
+                .expression_attribute_values(":pk", AttributeValue::S(Partition::Inbox(user_uuid).to_string()))
+                .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
+                .expression_attribute_values(":group", AttributeValue::S(group_uuid.to_string()))
+                .scan_index_forward(true)
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(read_error)?;
+            rows.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Reads the inbox rows of a group from the index. Eventually consistent, unordered: a hint.
+    pub async fn group_index(&self, group_uuid: Uuid) -> Result<Vec<Item>, Error> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(GROUP_INDEX)
+            .key_condition_expression("message_group_uuid = :group")
+            .expression_attribute_values(":group", AttributeValue::S(group_uuid.to_string()))
+            .scan_index_forward(false)
+            .send()
+            .await
+            .map_err(read_error)?;
+        Ok(answer.items.unwrap_or_default())
+    }
+
+    /// Puts a row where there is none.
+    pub async fn put_new(&self, row: &impl Serialize) -> Result<(), WriteError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(convert::to_item(row).map_err(|error| WriteError::Failed(error.into()))?))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                    let rows = vec![Some(refused.item.clone().unwrap_or_default())];
+                    Err(WriteError::Refused { rows, cause: error.into() })
+                }
+                _ => Err(WriteError::from_sdk(error)),
+            },
+        }
+    }
+
+    /// Updates a row under a condition, and returns it as it is then.
+    pub async fn update(&self, update: Update) -> Result<Item, WriteError> {
+        let values = update.values.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(item_of_key(&update.key.pk(), update.key.sk())))
+            .condition_expression(update.condition)
+            .update_expression(update.set)
+            .set_expression_attribute_values(Some(values.collect()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.attributes.unwrap_or_default()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    let rows = vec![Some(refused.item.clone().unwrap_or_default())];
+                    Err(WriteError::Refused { rows, cause: error.into() })
+                }
+                _ => Err(WriteError::from_sdk(error)),
+            },
+        }
+    }
+
+    async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), WriteError> {
+        match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    let reasons = cancelled.cancellation_reasons.clone().unwrap_or_default();
+                    Err(WriteError::from_reasons(&reasons, error.into()))
+                }
+                _ => Err(WriteError::from_sdk(error)),
+            },
+        }
+    }
+}
+
+fn item_of_key(pk: &str, sk: String) -> Item {
+    HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(pk.to_owned())),
+        ("sk".to_owned(), AttributeValue::S(sk)),
+    ])
+}
+
+/// The key attributes of an item.
+fn key_of(item: &Item) -> Item {
+    let key = item.iter().filter(|(name, _)| matches!(name.as_str(), "pk" | "sk"));
+    key.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+impl From<&Key> for Item {
+    fn from(key: &Key) -> Self {
+        item_of_key(&key.pk(), key.sk())
+    }
+}
+
+/// The sort key of an item.
+#[must_use]
+pub fn sort_key(item: &Item) -> Option<&str> {
+    item.get("sk")?.as_s().ok().map(String::as_str)
+}
+
+/// Parses a row.
+pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+    convert::from_item(item).map_err(Error::internal)
+}
+
+/// Parses a row whose attributes are all strings. `serde_dynamo` copies an item before it parses it, which doubles the
+/// CPU of a page of rows.
+pub(crate) fn from_strings<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+    let strings = item.into_iter().map(|(name, value)| match value {
+        AttributeValue::S(text) => Ok((name, text)),
+        _ => Err(Error::internal(format!("{name} is not a string"))),
+    });
+    let strings = strings.collect::<Result<Vec<_>, _>>()?;
+    T::deserialize(MapDeserializer::<_, value::Error>::new(strings.into_iter())).map_err(Error::internal)
+}

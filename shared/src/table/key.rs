@@ -1,0 +1,290 @@
+//! Kinds of rows, and their keys (design, section 2).
+
+use std::{fmt, str::FromStr};
+
+use uuid::Uuid;
+
+use super::Item;
+use crate::{idempotency::IdempotencyKey, sort_key::SortKey};
+
+/// A kind of row. The text before the first `#` of a partition key names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKind {
+    /// A message of a group.
+    Message,
+    /// A group in a member's inbox.
+    Inbox,
+    /// The members of a group.
+    Membership,
+    /// The answer to a request with an idempotency key.
+    Idempotency,
+    /// A user's token bucket.
+    SendLimit,
+    /// The lease of the doctor or the migration that is running.
+    Lease,
+    /// The group that replaces a group of the old system.
+    Redirect,
+    /// The offset from UTC that the migration assumes.
+    MigrationOffset,
+}
+
+impl RowKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Message,
+        Self::Inbox,
+        Self::Membership,
+        Self::Idempotency,
+        Self::SendLimit,
+        Self::Lease,
+        Self::Redirect,
+        Self::MigrationOffset,
+    ];
+
+    /// The kind's name in partition keys. It is also the sort key of rows that are alone in their partition.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Message => "MSG",
+            Self::Inbox => "GRP",
+            Self::Membership => "MEM",
+            Self::Idempotency => "IDEM",
+            Self::SendLimit => "RATE",
+            Self::Lease => "LEASE",
+            Self::Redirect => "REDIRECT",
+            Self::MigrationOffset => "MIGRATION",
+        }
+    }
+
+    /// The kind of the rows in a partition.
+    #[must_use]
+    pub fn of_partition(pk: &str) -> Option<Self> {
+        let (tag, _) = pk.split_once('#')?;
+        Self::ALL.into_iter().find(|kind| kind.tag() == tag)
+    }
+
+    /// The kind of a row.
+    #[must_use]
+    pub fn of(item: &Item) -> Option<Self> {
+        Self::of_partition(item.get("pk")?.as_s().ok()?)
+    }
+
+    /// Whether rows of the kind have `message_group_uuid`, the index's partition key.
+    #[must_use]
+    pub const fn is_in_index(self) -> bool {
+        matches!(self, Self::Inbox)
+    }
+
+    /// Whether rows of the kind have `expires_at`, in seconds since 1970, after which DynamoDB may delete them.
+    #[must_use]
+    pub const fn expires(self) -> bool {
+        matches!(self, Self::Idempotency | Self::SendLimit | Self::Lease)
+    }
+
+    /// The pattern for the kind in the `dynamodb:LeadingKeys` of a function's policy. `None` for kinds that only the
+    /// admin command uses.
+    #[must_use]
+    pub fn leading_keys(self) -> Option<String> {
+        match self {
+            Self::Message | Self::Inbox | Self::Membership | Self::Idempotency | Self::SendLimit => {
+                Some(format!("{}#*", self.tag()))
+            }
+            Self::Lease | Self::Redirect | Self::MigrationOffset => None,
+        }
+    }
+}
+
+/// A partition with many rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Partition {
+    /// Messages of a group.
+    Messages(Uuid),
+    /// The inbox of a user.
+    Inbox(Uuid),
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, uuid) = match self {
+            Self::Messages(group_uuid) => (RowKind::Message, group_uuid),
+            Self::Inbox(user_uuid) => (RowKind::Inbox, user_uuid),
+        };
+        write!(f, "{}#{uuid}", kind.tag())
+    }
+}
+
+/// The key of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A message.
+    Message {
+        /// Its group.
+        group_uuid: Uuid,
+        /// Its time and uuid.
+        sk: SortKey,
+    },
+    /// An inbox row.
+    Inbox {
+        /// The inbox's owner.
+        user_uuid: Uuid,
+        /// The sort key of the group's newest message.
+        sk: SortKey,
+    },
+    /// A membership.
+    Membership(Uuid),
+    /// An answered request.
+    Idempotency {
+        /// The sender.
+        user_uuid: Uuid,
+        /// The client's key.
+        key: IdempotencyKey,
+    },
+    /// A user's token bucket.
+    SendLimit(Uuid),
+    /// The lease of doctor and migration.
+    Lease,
+    /// A group of the old system.
+    Redirect(Uuid),
+    /// The offset that the migration assumes.
+    MigrationOffset,
+}
+
+impl Key {
+    /// The kind of row that has such a key.
+    #[must_use]
+    pub const fn kind(&self) -> RowKind {
+        match self {
+            Self::Message { .. } => RowKind::Message,
+            Self::Inbox { .. } => RowKind::Inbox,
+            Self::Membership(_) => RowKind::Membership,
+            Self::Idempotency { .. } => RowKind::Idempotency,
+            Self::SendLimit(_) => RowKind::SendLimit,
+            Self::Lease => RowKind::Lease,
+            Self::Redirect(_) => RowKind::Redirect,
+            Self::MigrationOffset => RowKind::MigrationOffset,
+        }
+    }
+
+    /// The partition key.
+    #[must_use]
+    pub fn pk(&self) -> String {
+        let tag = self.kind().tag();
+        match self {
+            Self::Message { group_uuid, .. } => Partition::Messages(*group_uuid).to_string(),
+            Self::Inbox { user_uuid, .. } => Partition::Inbox(*user_uuid).to_string(),
+            Self::Membership(uuid) | Self::SendLimit(uuid) | Self::Redirect(uuid) => format!("{tag}#{uuid}"),
+            Self::Idempotency { user_uuid, key } => format!("{tag}#{user_uuid}#{key}"),
+            Self::Lease => format!("{tag}#doctor"),
+            Self::MigrationOffset => format!("{tag}#offset"),
+        }
+    }
+
+    /// The sort key.
+    #[must_use]
+    pub fn sk(&self) -> String {
+        match self {
+            Self::Message { sk, .. } | Self::Inbox { sk, .. } => sk.to_string(),
+            _ => self.kind().tag().to_owned(),
+        }
+    }
+
+    /// The key with these texts. `None` if a part is malformed or in a spelling that [`Self::pk`] does not print.
+    #[must_use]
+    pub fn parse(pk: &str, sk: &str) -> Option<Self> {
+        let (_, id) = pk.split_once('#')?;
+        let key = match RowKind::of_partition(pk)? {
+            RowKind::Message => Self::Message { group_uuid: id.parse().ok()?, sk: sk.parse().ok()? },
+            RowKind::Inbox => Self::Inbox { user_uuid: id.parse().ok()?, sk: sk.parse().ok()? },
+            RowKind::Membership => Self::Membership(id.parse().ok()?),
+            RowKind::Idempotency => {
+                let (user_uuid, key) = id.split_once('#')?;
+                Self::Idempotency { user_uuid: user_uuid.parse().ok()?, key: IdempotencyKey::from_str(key).ok()? }
+            }
+            RowKind::SendLimit => Self::SendLimit(id.parse().ok()?),
+            RowKind::Lease => Self::Lease,
+            RowKind::Redirect => Self::Redirect(id.parse().ok()?),
+            RowKind::MigrationOffset => Self::MigrationOffset,
+        };
+        (key.pk() == pk && key.sk() == sk).then_some(key)
+    }
+
+    /// The key of an item.
+    #[must_use]
+    pub fn of(item: &Item) -> Option<Self> {
+        Self::parse(item.get("pk")?.as_s().ok()?, super::sort_key(item)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keys(uuid: u128, client_key: &str) -> Vec<Key> {
+        let uuid = Uuid::from_u128(uuid);
+        let sk: SortKey = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-00000000000a".parse().unwrap();
+        vec![
+            Key::Message { group_uuid: uuid, sk },
+            Key::Inbox { user_uuid: uuid, sk },
+            Key::Membership(uuid),
+            Key::Idempotency { user_uuid: uuid, key: client_key.parse().unwrap() },
+            Key::SendLimit(uuid),
+            Key::Lease,
+            Key::Redirect(uuid),
+            Key::MigrationOffset,
+        ]
+    }
+
+    #[test]
+    fn keys_are_stored_as_these_texts() {
+        let rows = keys(0xa, "a#b").into_iter().map(|key| {
+            let (kind, leading_keys) = (key.kind(), key.kind().leading_keys().unwrap_or_default());
+            let (in_index, expires) = (kind.is_in_index(), kind.expires());
+            format!("{} | {} | {leading_keys} | in index: {in_index}, expires: {expires}", key.pk(), key.sk())
+        });
+        let expected = "\
+MSG#00000000-0000-0000-0000-00000000000a | 2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-00000000000a | MSG#* | \
+in index: false, expires: false
+GRP#00000000-0000-0000-0000-00000000000a | 2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-00000000000a | GRP#* | \
+in index: true, expires: false
+MEM#00000000-0000-0000-0000-00000000000a | MEM | MEM#* | in index: false, expires: false
+IDEM#00000000-0000-0000-0000-00000000000a#a#b | IDEM | IDEM#* | in index: false, expires: true
+RATE#00000000-0000-0000-0000-00000000000a | RATE | RATE#* | in index: false, expires: true
+LEASE#doctor | LEASE |  | in index: false, expires: true
+REDIRECT#00000000-0000-0000-0000-00000000000a | REDIRECT |  | in index: false, expires: false
+MIGRATION#offset | MIGRATION |  | in index: false, expires: false";
+        assert_eq!(rows.collect::<Vec<_>>().join("\n"), expected);
+    }
+
+    #[test]
+    fn every_kind_has_a_key() {
+        assert_eq!(keys(1, "a").iter().map(Key::kind).collect::<Vec<_>>(), RowKind::ALL);
+    }
+
+    #[test]
+    fn a_key_in_another_spelling_is_rejected() {
+        let uuid = "0195b5a0-0000-7000-8000-00000000000a";
+        for (pk, sk) in [
+            ("MSG".to_owned(), "MSG"),
+            (format!("XYZ#{uuid}"), "XYZ"),
+            (format!("MEM#{}", uuid.to_uppercase()), "MEM"),
+            (format!("MEM#{uuid}"), "RATE"),
+            (format!("MSG#{uuid}"), "MSG"),
+            (format!("IDEM#{uuid}#"), "IDEM"),
+            ("LEASE#other".to_owned(), "LEASE"),
+            ("MIGRATION#offset".to_owned(), "offset"),
+        ] {
+            assert_eq!(Key::parse(&pk, sk), None, "{pk} {sk}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_that_is_printed_is_parsed(uuid: u128, client_key in "[!-~]{1,64}") {
+            for key in keys(uuid, &client_key) {
+                prop_assert_eq!(Key::parse(&key.pk(), &key.sk()), Some(key));
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Rows of the table, by kind (design, section 2).
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::{Item, Key, RowKind};
+use crate::{idempotency::{IdempotencyKey, RequestHash}, message::text::MessageText, sort_key::SortKey, timestamp::Timestamp, user::User};
+
+/// A row of any kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// A message.
+    Message(MessageRow),
+    /// A group in a member's inbox.
+    Inbox(InboxRow),
+    /// The members of a group.
+    Membership(Membership),
+    /// The answer to a request with an idempotency key.
+    Idempotency(IdempotencyRow),
+    /// A user's token bucket.
+    SendLimit(SendLimitRow),
+    /// The lease of the doctor or the migration that is running.
+    Lease(LeaseRow),
+    /// The group that replaces a group of the old system.
+    Redirect(RedirectRow),
+    /// The offset from UTC that the migration assumes.
+    MigrationOffset(MigrationOffsetRow),
+}
+
+/// Why an item is not a row.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRow {
+    /// The partition key names no kind.
+    #[error("no kind of row has such a partition key")]
+    Kind,
+    /// A part of the key is malformed, or not in the spelling that is written.
+    #[error("no row of the kind has such a key")]
+    Key,
+    /// An attribute is missing or malformed.
+    #[error("an attribute is missing or malformed: {0}")]
+    Attribute(String),
+    /// An attribute names another message or group than the key.
+    #[error("an attribute contradicts the key")]
+    Identity,
+    /// The row is in the index and must not be, or the reverse.
+    #[error("a row of another kind than an inbox row has message_group_uuid")]
+    Index,
+}
+
+impl Row {
+    /// Parses an item. Attributes beyond those of its kind are ignored.
+    pub fn parse(item: &Item) -> Result<Self, InvalidRow> {
+        let kind = RowKind::of(item).ok_or(InvalidRow::Kind)?;
+        let key = Key::of(item).ok_or(InvalidRow::Key)?;
+        if !kind.is_in_index() && item.contains_key("message_group_uuid") {
+            return Err(InvalidRow::Index);
+        }
+        let row = match kind {
+            RowKind::Message => Self::Message(attributes(item)?),
+            RowKind::Inbox => Self::Inbox(attributes(item)?),
+            RowKind::Membership => Self::Membership(attributes(item)?),
+            RowKind::Idempotency => Self::Idempotency(attributes(item)?),
+            RowKind::SendLimit => Self::SendLimit(attributes(item)?),
+            RowKind::Lease => Self::Lease(attributes(item)?),
+            RowKind::Redirect => Self::Redirect(attributes(item)?),
+            RowKind::MigrationOffset => Self::MigrationOffset(attributes(item)?),
+        };
+        let consistent = match (&row, &key) {
+            (Self::Message(row), Key::Message { sk, .. }) => row.message_uuid == sk.message_uuid,
+            (Self::Membership(row), Key::Membership(group_uuid)) => row.group_uuid == *group_uuid,
+            _ => true,
+        };
+        if consistent { Ok(row) } else { Err(InvalidRow::Identity) }
+    }
+}
+
+fn attributes<T: DeserializeOwned>(item: &Item) -> Result<T, InvalidRow> {
+    serde_dynamo::from_item(item.clone()).map_err(|error: serde_dynamo::Error| InvalidRow::Attribute(error.to_string()))
+}
+
+/// A message. Its sort key carries time and uuid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRow {
+    /// Partition key, of the group.
+    pub pk: String,
+    /// Time and uuid.
+    pub sk: SortKey,
+    /// The uuid of the sort key. A refused write recognizes its own earlier try by it.
+    pub message_uuid: Uuid,
+    /// The whole text.
+    pub message: String,
+    /// The sender.
+    #[serde(rename = "user_uuid")]
+    pub sender_uuid: Uuid,
+    /// The sender's name at the time of sending.
+    #[serde(rename = "user_display_name")]
+    pub sender_display_name: String,
+    /// The sender's handle at the time of sending.
+    #[serde(rename = "user_handle")]
+    pub sender_handle: String,
+}
+
+impl MessageRow {
+    /// The row of a new message at `sk`.
+    #[must_use]
+    pub fn new(group_uuid: Uuid, sk: SortKey, text: &MessageText, sender: &User) -> Self {
+        Self {
+            pk: Key::Message { group_uuid, sk }.pk(),
+            sk,
+            message_uuid: sk.message_uuid,
+            message: text.as_str().to_owned(),
+            sender_uuid: sender.uuid,
+            sender_display_name: sender.display_name.clone(),
+            sender_handle: sender.handle.clone(),
+        }
+    }
+}
+
+/// A group in a member's inbox, at the position of the group's newest message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxRow {
+    /// Partition key, of the member.
+    pub pk: String,
+    /// The sort key of the group's newest message.
+    pub sk: SortKey,
+    /// The group. Only inbox rows have an attribute of this name.
+    pub message_group_uuid: Uuid,
+    /// The preview of the newest text ([`MessageText::preview`]).
+    pub message: String,
+    /// The other member.
+    #[serde(rename = "user_uuid")]
+    pub other_uuid: Uuid,
+    /// The other member's name when the group was opened.
+    #[serde(rename = "user_display_name")]
+    pub other_display_name: String,
+    /// The other member's handle when the group was opened.
+    #[serde(rename = "user_handle")]
+    pub other_handle: String,
+}
+
+impl InboxRow {
+    /// The row of `owner` for a new group with `other`.
+    #[must_use]
+    pub fn new(owner: Uuid, group_uuid: Uuid, sk: SortKey, text: &MessageText, other: &User) -> Self {
+        Self {
+            pk: Key::Inbox { user_uuid: owner, sk }.pk(),
+            sk,
+            message_group_uuid: group_uuid,
+            message: text.preview(),
+            other_uuid: other.uuid,
+            other_display_name: other.display_name.clone(),
+            other_handle: other.handle.clone(),
+        }
+    }
+}
+
+/// The members of a group. Their uuids never change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Partition key, of the group.
+    pub pk: String,
+    /// `MEM`.
+    pub sk: String,
+    /// The group. Not called `message_group_uuid`, which would put the row into the index.
+    pub group_uuid: Uuid,
+    /// The first position of the inbox rows; they never stand before it.
+    pub created_sk: SortKey,
+    /// The members by their uuids.
+    pub members: BTreeMap<Uuid, Member>,
+}
+
+/// Names of a member when the group was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The handle.
+    pub handle: String,
+    /// The display name.
+    pub display_name: String,
+}
+
+impl Membership {
+    /// The membership of a new group of two whose first message is at `created_sk`.
+    #[must_use]
+    pub fn new(group_uuid: Uuid, created_sk: SortKey, pair: [&User; 2]) -> Self {
+        let key = Key::Membership(group_uuid);
+        let members = pair.map(|user| {
+            (user.uuid, Member { handle: user.handle.clone(), display_name: user.display_name.clone() })
+        });
+        Self { pk: key.pk(), sk: key.sk(), group_uuid, created_sk, members: members.into() }
+    }
+
+    /// Whether `user_uuid` is a member.
+    #[must_use]
+    pub fn has(&self, user_uuid: Uuid) -> bool {
+        self.members.contains_key(&user_uuid)
+    }
+}
+
+/// The answer to a request with an idempotency key. It holds no text: an equal hash means an equal text, which the
+/// repeated request carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyRow {
+    /// Partition key, of the sender and the client's key.
+    pub pk: String,
+    /// `IDEM`.
+    pub sk: String,
+    /// Hash of the request.
+    pub request_hash: RequestHash,
+    /// The group of the message.
+    pub group_uuid: Uuid,
+    /// The message.
+    pub message_uuid: Uuid,
+    /// The time at which it was created.
+    pub created_at: Timestamp,
+    /// The sender's handle in the answer.
+    pub handle: String,
+    /// The sender's name in the answer.
+    pub display_name: String,
+    /// When DynamoDB may delete the row, in seconds since 1970. DynamoDB deletes within days, so a key is kept for at
+    /// least 24 hours.
+    pub expires_at: i64,
+}
+
+impl IdempotencyRow {
+    /// Minimum age at which a row expires.
+    const RETENTION: TimeDelta = TimeDelta::hours(24);
+
+    /// The row for a new message at `sk`.
+    #[must_use]
+    pub fn new(
+        key: &IdempotencyKey,
+        request_hash: RequestHash,
+        group_uuid: Uuid,
+        sk: SortKey,
+        sender: &User,
+        now: Timestamp,
+    ) -> Self {
+        let row_key = Key::Idempotency { user_uuid: sender.uuid, key: key.clone() };
+        Self {
+            pk: row_key.pk(),
+            sk: row_key.sk(),
+            request_hash,
+            group_uuid,
+            message_uuid: sk.message_uuid,
+            created_at: sk.created_at,
+            handle: sender.handle.clone(),
+            display_name: sender.display_name.clone(),
+            // The message's time may be ahead of the current time.
+            expires_at: (now.to_utc() + Self::RETENTION).timestamp(),
+        }
+    }
+}
+
+/// The token bucket of a user ([`crate::send_limit`]), without its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendLimitRow {
+    /// Messages that may be sent at once, tokens after `refilled_at` not counted.
+    pub tokens: u32,
+    /// When the bucket was last refilled, in seconds since 1970.
+    pub refilled_at: i64,
+    /// When the bucket is full again, in seconds since 1970. DynamoDB may delete the row from then on.
+    pub expires_at: i64,
+}
+
+/// The lease of the doctor or the migration that is running, without its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRow {
+    /// The run that holds the lease.
+    pub owner: Uuid,
+    /// The end of the lease unless it is renewed, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// The group that replaces a group of the old system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedirectRow {
+    /// Partition key, of the old group.
+    pub pk: String,
+    /// `REDIRECT`.
+    pub sk: String,
+    /// The new group.
+    pub group_uuid: Uuid,
+    /// Its two members.
+    pub members: [Uuid; 2],
+}
+
+/// The offset from UTC that the migration assumes for times without one, without its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationOffsetRow {
+    /// For example `+02:00`.
+    pub assumed_offset: String,
+}
