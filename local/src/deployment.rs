@@ -8,11 +8,13 @@ use cruddur::{
     auth::Verifier,
     clock::Clock,
     config::{ConfigError, SendLimitConfig, TokenConfig},
-    dynamodb::{CallLimits, Table, client},
-    message_group::KnownMembers,
+    dynamodb::{CallLimits, client},
+    message::Messages,
+    message_group::Inbox,
     postgres::Postgres,
     random::Random,
     send_limit::SendLimit,
+    table::Table,
     user::Users,
 };
 
@@ -83,33 +85,32 @@ impl Functions {
         let users = || Users::new(Arc::clone(&parts.postgres));
         let table =
             |function, limits| Table::new(client(&sdk_of(function, &parts.sdk), limits), &parts.table);
+        let messages =
+            |table, limit| Messages::new(table, parts.clock.clone(), parts.random.clone(), limit);
 
         let list_message_groups = Arc::new(list_message_groups::App {
             verifier: verifier()?,
             users: users(),
-            table: table("list-message-groups", CallLimits::READ),
+            inbox: Inbox::new(table("list-message-groups", CallLimits::READ), parts.random.clone()),
         });
         let list_messages = Arc::new(list_messages::App {
             verifier: verifier()?,
             users: users(),
-            table: table("list-messages", CallLimits::READ),
-            members: KnownMembers::default(),
+            messages: messages(table("list-messages", CallLimits::READ), None),
         });
         let create_message = Arc::new(create_message::App {
             verifier: verifier()?,
             users: users(),
-            table: table("create-message", CallLimits::WRITE),
-            members: KnownMembers::default(),
-            send_limit: parts.send_limit.map(SendLimit::new),
-            clock: parts.clock.clone(),
-            random: parts.random.clone(),
+            messages: messages(
+                table("create-message", CallLimits::WRITE),
+                parts.send_limit.map(SendLimit::new),
+            ),
         });
         let show_user = Arc::new(show_user::App { users: users() });
         let show_me = Arc::new(show_me::App { verifier: verifier()?, users: users() });
         let stream_handler = Arc::new(stream_handler::App {
-            table: table("stream-handler", CallLimits::WRITE),
+            inbox: Inbox::new(table("stream-handler", CallLimits::WRITE), parts.random.clone()),
             clock: parts.clock.clone(),
-            random: parts.random.clone(),
         });
         let post_confirmation = Arc::new(post_confirmation::App { users: users() });
 

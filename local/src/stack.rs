@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::config::Credentials;
 use cruddur::{
     clock::Clock,
     config::{DatabaseConfig, TokenConfig},
-    dynamodb::{CallLimits, Table, client},
+    dynamodb::{CallLimits, client},
     postgres::{DatabaseServer, Postgres},
     random::Random,
+    table::Table,
 };
 use seed::demo;
 use tokio::{

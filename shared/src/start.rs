@@ -21,7 +21,7 @@ pub trait App: Sized {
     fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError>;
 
     /// Opens all connections that the first event needs, concurrently. Logs failures.
-    fn connect(&self) -> impl Future;
+    fn connect(&self) -> impl Future<Output = ()>;
 
     /// [`Self::connect`] with a time limit.
     fn warm_up(&self) -> impl Future<Output = ()> {

@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::{
         TableDescription, TableStatus, TimeToLiveDescription, TimeToLiveSpecification,
     },
 };
-use cruddur::dynamodb::GROUP_INDEX;
+use cruddur::table::GROUP_INDEX;
 
 pub use self::difference::Difference;
 

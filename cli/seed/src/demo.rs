@@ -3,16 +3,16 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
-    dynamodb::Table,
     error::Error,
     message::{
-        self, Message,
-        create::{NewMessage, Target, create},
+        Message, Messages,
+        send::{NewMessage, Target},
     },
-    message_group::{KnownMembers, uuid_of_pair},
+    message_group::uuid_of_pair,
     page::{Limit, PageRequest},
     postgres::Postgres,
     random::Random,
+    table::Table,
     user::{Handle, User},
 };
 use tokio_postgres::types::Type;
@@ -236,7 +236,7 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
     for conversation in &CONVERSATIONS {
         let Conversation { pair: [first, second], lines } = conversation;
         let group_uuid = uuid_of_pair(first.uuid, second.uuid);
-        let said = conversation.said(table, group_uuid).await?;
+        let said = conversation.said(table, random, group_uuid).await?;
         messages.were_there += said.unwrap_or(lines.len());
         for (index, (speaker, line)) in lines.iter().copied().enumerate() {
             let said_at: DateTime<Utc> = clock.now() - TimeDelta::minutes(minutes_ago);
@@ -251,11 +251,12 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
             let handle: Handle = receiver.handle.parse().map_err(Error::internal)?;
             let new = NewMessage {
                 sender: sender.to_user(),
-                target: Target::User { handle, receiver: receiver.to_user() },
+                target: Target::User { handle: Some(handle), receiver: receiver.to_user() },
                 text: line.parse().map_err(Error::internal)?,
                 idempotency_key: None,
             };
-            create(table, &Clock::from_fn(move || said_at), random, new).await?;
+            let clock = Clock::from_fn(move || said_at);
+            Messages::new(table.clone(), clock, random.clone(), None).send(new).await?;
             messages.made += 1;
         }
         if said.is_some() {
@@ -267,12 +268,12 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
 
 impl Conversation {
     /// How many of its lines are there; none: something else was said.
-    async fn said(&self, table: &Table, group_uuid: Uuid) -> Result<Option<usize>, Error> {
+    async fn said(&self, table: &Table, random: &Random, group_uuid: Uuid) -> Result<Option<usize>, Error> {
         let [first, second] = self.pair;
         // More than a conversation has here.
         let newest = PageRequest { limit: Limit::default(), cursor: None };
-        let page = match message::list(table, &KnownMembers::default(), first.uuid, group_uuid, newest).await
-        {
+        let messages = Messages::new(table.clone(), Clock::system(), random.clone(), None);
+        let page = match messages.list(first.uuid, group_uuid, newest).await {
             Ok(page) => page,
             Err(Error::MessageGroupNotFound) => return Ok(Some(0)),
             Err(error) => return Err(error),

@@ -1,14 +1,15 @@
 //! Inbox rows of groups whose stream nobody may be reading.
 
 use cruddur::{
-    dynamodb::Table,
+    clock::Clock,
     error::Error,
-    message,
-    message_group::KnownMembers,
+    message::Messages,
+    message_group::Inbox,
     page::PageRequest,
     random::Random,
     sort_key::SortKey,
-    stream::{NewestMessage, move_group::move_group},
+    stream::NewestMessage,
+    table::Table,
 };
 use uuid::Uuid;
 
@@ -23,8 +24,8 @@ pub(crate) async fn move_inbox_rows(
     group_uuid: Uuid,
 ) -> Result<(), SeedError> {
     let request = PageRequest { limit: "1".parse().map_err(Error::internal)?, cursor: None };
-    let newest =
-        message::list(table, &KnownMembers::default(), member, group_uuid, request).await?.items.pop();
+    let messages = Messages::new(table.clone(), Clock::system(), random.clone(), None);
+    let newest = messages.list(member, group_uuid, request).await?.items.pop();
     if let Some(message) = newest {
         let newest = NewestMessage {
             group_uuid,
@@ -32,7 +33,7 @@ pub(crate) async fn move_inbox_rows(
             message: message.message,
             sequence_numbers: Vec::new(),
         };
-        move_group(table, random, &newest).await?;
+        Inbox::new(table.clone(), random.clone()).move_to(&newest).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ pub mod demo;
 mod inbox;
 pub mod load;
 
-use cruddur::{error::Error, stream::move_group::MoveError};
+use cruddur::{error::Error, projection::inbox::MoveError};
 
 /// Why not everything is there. What was made stays, and the next run goes on from it.
 #[derive(Debug, thiserror::Error)]

@@ -6,18 +6,19 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use cruddur::{
     clock::Clock,
-    dynamodb::Table,
     error::{Chain, Error},
     message::{
-        create::{NewMessage, Target, create},
-        partition_key,
+        Messages,
+        send::{NewMessage, Target},
     },
     message_group::uuid_of_pair,
     postgres::Postgres,
+    projection::inbox::MoveError,
     random::Random,
-    stream::move_group::MoveError,
+    table::{Partition, Table, read_error},
     user::User,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -150,7 +151,7 @@ impl Group {
         filled: &mut Filled,
         progress: impl Fn(u64),
     ) -> Result<(), SeedError> {
-        let stored = table.count(&partition_key(self.uuid)).await?;
+        let stored = count(table, Partition::Messages(self.uuid)).await?;
         let stored = u32::try_from(stored).unwrap_or(u32::MAX).min(self.messages);
         filled.were_there.get_or_insert(stored);
         progress(filled.advance_to(stored));
@@ -170,7 +171,7 @@ impl Group {
         let new = NewMessage {
             sender: sender.clone(),
             target: Target::User {
-                handle: receiver.handle.parse().map_err(Error::internal)?,
+                handle: Some(receiver.handle.parse().map_err(Error::internal)?),
                 receiver: receiver.clone(),
             },
             text: text::text(self.number, number).parse().map_err(Error::internal)?,
@@ -181,8 +182,34 @@ impl Group {
                     .map_err(Error::internal)?,
             ),
         };
-        create(table, &Clock::from_fn(move || said_at), random, new).await?;
+        let clock = Clock::from_fn(move || said_at);
+        Messages::new(table.clone(), clock, random.clone(), None).send(new).await?;
         Ok(())
+    }
+}
+
+/// The number of rows in a partition. Reads all of them.
+async fn count(table: &Table, partition: Partition) -> Result<u64, Error> {
+    let mut rows = 0;
+    let mut start = None;
+    loop {
+        let answer = table
+            .client()
+            .query()
+            .table_name(table.name())
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(partition.to_string()))
+            .select(Select::Count)
+            .consistent_read(true)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(read_error)?;
+        rows += u64::try_from(answer.count).unwrap_or(0);
+        start = answer.last_evaluated_key;
+        if start.is_none() {
+            return Ok(rows);
+        }
     }
 }
 

@@ -12,10 +12,12 @@ use std::{
 use anyhow::Result;
 use cruddur::{
     clock::Clock,
-    dynamodb::{CallLimits, Table, client},
+    dynamodb::{CallLimits, client},
     random::Random,
+    message_group::Inbox,
     stream::Batch,
     user::User,
+    table::Table,
 };
 use lambda_runtime::LambdaEvent;
 use local::{
@@ -88,7 +90,7 @@ struct Reached {
 
 /// The function, which is counted.
 fn stream_handler(table: Table, reached: Arc<Reached>) -> Function {
-    let app = stream_handler::App { table, clock: Clock::system(), random: Random::system() };
+    let app = stream_handler::App { inbox: Inbox::new(table, Random::system()), clock: Clock::system() };
     let app = Arc::new(app);
     Function::event("stream-handler", Duration::from_mins(1), move |event: LambdaEvent<Batch>| {
         let (app, reached) = (Arc::clone(&app), Arc::clone(&reached));

@@ -9,13 +9,14 @@ use aws_sdk_dynamodb::config::Credentials;
 use bytes::Bytes;
 use cruddur::{
     clock::Clock,
-    dynamodb::{CallLimits, Table, client},
-    message::create::{NewMessage, Target, create},
+    dynamodb::{CallLimits, client},
+    message::{Messages, send::{NewMessage, Target}},
     postgres::{DatabaseServer, Postgres as Users},
     random::Random,
     sort_key::SortKey,
     timestamp::Timestamp,
     user::User,
+    table::Table,
 };
 use dynoxide::Database;
 use http::Response;
@@ -186,11 +187,11 @@ impl Stage {
 pub(crate) async fn send(table: &Table, sender: &User, receiver: &User) -> Result<()> {
     let new = NewMessage {
         sender: sender.clone(),
-        target: Target::User { handle: receiver.handle.parse()?, receiver: receiver.clone() },
+        target: Target::User { handle: Some(receiver.handle.parse()?), receiver: receiver.clone() },
         text: TEXT.parse()?,
         idempotency_key: None,
     };
-    create(table, &Clock::system(), &Random::system(), new).await?;
+    Messages::new(table.clone(), Clock::system(), Random::system(), None).send(new).await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::{
     ops::Bound,
 };
 
-use cruddur::{message::MessageRow, sort_key::SortKey, timestamp::Timestamp};
+use cruddur::{sort_key::SortKey, table::MessageRow, timestamp::Timestamp};
 use uuid::Uuid;
 
 /// A point in the order of what clients did. Two things that happened one after the other have different moments.

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cruddur::{
-    idempotency::IdempotencyRow,
-    message::{MessageRow, MessageText, preview},
-    message_group::{InboxRow, Membership, uuid_of_pair},
-    send_limit::Bucket,
+    message::text::{MessageText, preview},
+    message_group::uuid_of_pair,
     sort_key::SortKey,
+    table::{IdempotencyRow, InboxRow, Key, Membership, MessageRow, Partition, Row},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// What is broken in `rows`, the rows of a table in any committed state, each as an item in DynamoDB's JSON.
@@ -93,53 +92,35 @@ impl Contents {
     }
 
     fn try_read(&mut self, item: &Value) -> Result<(), String> {
-        let row = plain_map(item)?;
-        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-        let (pk, sk) = (text("pk").to_owned(), text("sk").to_owned());
-        let (kind, id) = pk.split_once('#').ok_or("the partition key has no kind")?;
-        if row.contains_key("message_group_uuid") != (kind == "GRP") {
-            return Err("inbox rows and no others have a message_group_uuid".to_owned());
-        }
-        match kind {
-            "MSG" => {
-                let message: MessageRow = exactly(&row)?;
-                self.messages.entry(uuid(id)?).or_default().insert(message.sk, message);
+        let item: serde_dynamo::Item = serde_json::from_value(item.clone()).map_err(|error| error.to_string())?;
+        match Row::parse(item.clone()).map_err(|error| error.to_string())? {
+            Row::Message(row) => {
+                exactly(&item, &row)?;
+                let group_uuid = group_of(&row.pk, &row.sk.to_string())?;
+                self.messages.entry(group_uuid).or_default().insert(row.sk, row);
             }
-            "MEM" if sk == "MEM" => {
-                let membership: Membership = exactly(&row)?;
-                self.memberships.insert(uuid(id)?, membership);
+            Row::Membership(row) => {
+                exactly(&item, &row)?;
+                self.memberships.insert(row.group_uuid, row);
             }
-            "GRP" => {
-                uuid(id)?;
-                // Attributes that are not known are kept.
-                self.inboxes.push(parse(row)?);
+            // Inbox rows may have attributes of later versions.
+            Row::Inbox(row) => self.inboxes.push(row),
+            Row::Idempotency(row) => {
+                exactly(&item, &row)?;
+                self.idempotency_rows.push(row);
             }
-            "IDEM" if sk == "IDEM" => {
-                let (user, key) = id.split_once('#').ok_or("the partition key has no idempotency key")?;
-                uuid(user)?;
-                if key.is_empty() {
-                    return Err("the idempotency key is empty".to_owned());
-                }
-                self.idempotency_rows.push(exactly(&row)?);
-            }
-            "RATE" if sk == "RATE" => {
-                uuid(id)?;
-                let mut rest = row.clone();
-                rest.retain(|name, _| name != "pk" && name != "sk");
-                let bucket: Bucket = exactly(&rest)?;
-                if bucket.expires_at < bucket.refilled_at {
+            Row::SendLimit(row) => {
+                exactly(&item, &row)?;
+                if row.expires_at < row.refilled_at {
                     return Err("the bucket was full before it was refilled".to_owned());
                 }
             }
-            "LEASE" if id == "doctor" && sk == "LEASE" => {}
-            "MIGRATION" if id == "offset" && sk == "MIGRATION" => {}
-            "REDIRECT" if sk == "REDIRECT" => {
-                let redirect: Redirect = parse(row.clone())?;
-                if uuid_of_pair(redirect.members[0], redirect.members[1]) != redirect.group_uuid {
+            Row::Redirect(row) => {
+                if uuid_of_pair(row.members[0], row.members[1]) != row.group_uuid {
                     return Err("the group is not its members'".to_owned());
                 }
             }
-            _ => return Err("no row has such keys".to_owned()),
+            Row::Lease(_) | Row::MigrationOffset(_) => {}
         }
         Ok(())
     }
@@ -190,7 +171,7 @@ impl Contents {
                 broken("I8: the group's first message is not the one that opened it");
             }
             for member in membership.members.keys() {
-                let pk = format!("GRP#{member}");
+                let pk = Partition::Inbox(*member).to_string();
                 let is_row = |row: &&InboxRow| row.pk == pk && row.message_group_uuid == *group_uuid;
                 let rows = self.inboxes.iter().filter(is_row).count();
                 if rows != 1 {
@@ -205,14 +186,14 @@ impl Contents {
             let mut broken = |what: &str| self.broken.push(format!("{what}: {} {}", row.pk, row.sk));
             let members: BTreeSet<String> =
                 self.memberships.get(&row.message_group_uuid).map_or_else(BTreeSet::new, |membership| {
-                    membership.members.keys().map(|member| format!("GRP#{member}")).collect()
+                    membership.members.keys().map(|member| Partition::Inbox(*member).to_string()).collect()
                 });
             if members.is_empty() {
                 broken("I1: the inbox row's group has no membership");
             } else if !members.contains(&row.pk) {
                 broken("I10: the inbox row is nobody's in its group");
-            } else if row.pk == format!("GRP#{}", row.other_uuid)
-                || !members.contains(&format!("GRP#{}", row.other_uuid))
+            } else if row.pk == Partition::Inbox(row.other_uuid).to_string()
+                || !members.contains(&Partition::Inbox(row.other_uuid).to_string())
             {
                 broken("row: the inbox row does not name the other member");
             }
@@ -234,7 +215,8 @@ impl Contents {
             match self.messages.get(&row.group_uuid).and_then(|messages| messages.get(&sk)) {
                 None => broken("I6: the idempotency row's message is not there"),
                 Some(message) => {
-                    if !row.pk.starts_with(&format!("IDEM#{}#", message.sender_uuid)) {
+                    let key = Key::parse(&row.pk, &row.sk);
+                    if !matches!(key, Some(Key::Idempotency { user_uuid, .. }) if user_uuid == message.sender_uuid) {
                         broken("I6: the idempotency row is not the sender's");
                     }
                 }
@@ -243,47 +225,19 @@ impl Contents {
     }
 }
 
-/// What an old group has become (`cruddur ddb migrate`).
-#[derive(Deserialize)]
-struct Redirect {
-    group_uuid: Uuid,
-    members: [Uuid; 2],
-}
-
-/// The uuid in a key, which is spelt in one way only.
-fn uuid(text: &str) -> Result<Uuid, String> {
-    let uuid: Uuid = text.parse().map_err(|_| "the partition key has no uuid")?;
-    if uuid.to_string() == text { Ok(uuid) } else { Err("the uuid is spelt differently".to_owned()) }
-}
-
-fn parse<T: DeserializeOwned>(row: Map<String, Value>) -> Result<T, String> {
-    serde_json::from_value(Value::Object(row)).map_err(|error| error.to_string())
-}
-
-/// A row with nothing in it that it has not to have.
-fn exactly<T: DeserializeOwned + Serialize>(row: &Map<String, Value>) -> Result<T, String> {
-    let parsed: T = parse(row.clone())?;
-    match serde_json::to_value(&parsed) {
-        Ok(Value::Object(printed)) if printed == *row => Ok(parsed),
-        _ => Err("there are attributes that are not the row's".to_owned()),
+/// The group of a message.
+fn group_of(pk: &str, sk: &str) -> Result<Uuid, String> {
+    match Key::parse(pk, sk) {
+        Some(Key::Message { group_uuid, .. }) => Ok(group_uuid),
+        _ => Err("the key is not a message's".to_owned()),
     }
 }
 
-/// The attributes of an item without their types.
-fn plain_map(item: &Value) -> Result<Map<String, Value>, String> {
-    let attributes = item.as_object().ok_or("not an item")?;
-    attributes.iter().map(|(name, value)| Ok((name.clone(), plain(value)?))).collect()
-}
-
-fn plain(attribute: &Value) -> Result<Value, String> {
-    let typed = attribute.as_object().and_then(|typed| typed.iter().next());
-    let (kind, value) = typed.ok_or("an attribute has no type")?;
-    match (kind.as_str(), value) {
-        ("N", Value::String(number)) => serde_json::from_str(number).map_err(|error| error.to_string()),
-        ("M", value) => plain_map(value).map(Value::Object),
-        ("L", Value::Array(values)) => values.iter().map(plain).collect(),
-        (_, value) => Ok(value.clone()),
-    }
+/// Fails if the item has attributes beyond those of `row`, or spells one differently.
+fn exactly(item: &serde_dynamo::Item, row: &impl Serialize) -> Result<(), String> {
+    let written: serde_dynamo::Item = serde_dynamo::to_item(row).map_err(|error| error.to_string())?;
+    let same = item.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk")).all(|(name, value)| written.get(name) == Some(value));
+    if same { Ok(()) } else { Err("an attribute does not belong to the row, or is spelled differently".to_owned()) }
 }
 
 #[cfg(test)]
@@ -300,7 +254,7 @@ mod tests {
 
     fn message(sk: &str, text: &str) -> Value {
         json!({
-            "pk": {"S": format!("MSG#{GROUP}")},
+            "pk": {"S": Partition::Messages(GROUP.parse().unwrap()).to_string()},
             "sk": {"S": sk},
             "message_uuid": {"S": &sk[28..]},
             "message": {"S": text},
@@ -312,7 +266,7 @@ mod tests {
 
     fn inbox(owner: &str, other: &str, sk: &str, text: &str) -> Value {
         json!({
-            "pk": {"S": format!("GRP#{owner}")},
+            "pk": {"S": Partition::Inbox(owner.parse().unwrap()).to_string()},
             "sk": {"S": sk},
             "message_group_uuid": {"S": GROUP},
             "message": {"S": text},
@@ -325,7 +279,7 @@ mod tests {
     fn membership() -> Value {
         let member = json!({"M": {"handle": {"S": "handle"}, "display_name": {"S": "Name"}}});
         json!({
-            "pk": {"S": format!("MEM#{GROUP}")},
+            "pk": {"S": Key::Membership(GROUP.parse().unwrap()).pk()},
             "sk": {"S": "MEM"},
             "group_uuid": {"S": GROUP},
             "created_sk": {"S": FIRST},
@@ -335,7 +289,7 @@ mod tests {
 
     fn idempotency() -> Value {
         json!({
-            "pk": {"S": format!("IDEM#{ALICE}#key#1")},
+            "pk": {"S": Key::Idempotency { user_uuid: ALICE.parse().unwrap(), key: "key#1".parse().unwrap() }.pk()},
             "sk": {"S": "IDEM"},
             "request_hash": {"S": "hash"},
             "group_uuid": {"S": GROUP},
@@ -376,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_doctor_at_work_breaks_nothing() {
-        let lease = json!({"pk": {"S": "LEASE#doctor"}, "sk": {"S": "LEASE"}, "expires_at": {"N": "1"}});
+        let lease = json!({"pk": {"S": Key::Lease.pk()}, "sk": {"S": Key::Lease.sk()}, "owner": {"S": ALICE}, "expires_at": {"N": "1"}});
         assert_eq!(findings(|rows| rows.push(lease)), Vec::<String>::new());
     }
 
@@ -384,7 +338,7 @@ mod tests {
     fn a_redirect_leads_to_the_group_of_its_members() {
         let row = |group: &str| {
             json!({
-                "pk": {"S": "REDIRECT#8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11"},
+                "pk": {"S": Key::Redirect(uuid::uuid!("8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11")).pk()},
                 "sk": {"S": "REDIRECT"},
                 "group_uuid": {"S": group},
                 "members": {"L": [{"S": ALICE}, {"S": BOB}]},
@@ -397,7 +351,7 @@ mod tests {
     #[test]
     fn a_send_limit_has_its_three_numbers_and_no_more() {
         let row = |bucket: Value| {
-            let mut row = json!({"pk": {"S": format!("RATE#{ALICE}")}, "sk": {"S": "RATE"}});
+            let mut row = json!({"pk": {"S": Key::SendLimit(ALICE.parse().unwrap()).pk()}, "sk": {"S": "RATE"}});
             row.as_object_mut().unwrap().extend(bucket.as_object().unwrap().clone());
             row
         };

@@ -5,10 +5,12 @@
 use cruddur::{
     error::Violation,
     idempotency::IdempotencyKey,
-    message::{InvalidMessageText, MessageText, preview},
     page::Limit,
     request::message_group_uuid,
     user::Handle,
+    message::text::MessageText,
+    message::text::InvalidMessageText,
+    message::text::preview,
 };
 use libfuzzer_sys::fuzz_target;
 

@@ -17,11 +17,13 @@ use cruddur::{
     auth::{Verifier, key_set::KeySet},
     clock::Clock,
     config::TokenConfig,
-    dynamodb::{CallLimits, Table, client},
-    message_group::KnownMembers,
+    dynamodb::{CallLimits, client},
+    message::Messages,
+    message_group::Inbox,
     postgres::{DatabaseServer, Postgres},
     random::Random,
     user::Users,
+    table::Table,
 };
 use lambda_http::{Body, Response};
 use serde_json::json;
@@ -121,11 +123,14 @@ pub fn users() -> Users {
     Users::new(Arc::new(Postgres::new(server, true)))
 }
 
-/// A table that nobody gets to: the users come first.
-#[must_use]
-pub fn table() -> Table {
+/// A table that is never reached: users are looked up first.
+fn table() -> Table {
     let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
     Table::new(client(&sdk, CallLimits::READ), "cruddur-messages")
+}
+
+fn random() -> Random {
+    Random::from_fn(|bytes| bytes.fill(0))
 }
 
 /// The functions behind the API.
@@ -144,21 +149,16 @@ pub struct Functions {
 
 /// The functions.
 pub static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
-    list_message_groups: list_message_groups::App { verifier: verifier(), users: users(), table: table() },
+    list_message_groups: list_message_groups::App { verifier: verifier(), users: users(), inbox: Inbox::new(table(), random()) },
     list_messages: list_messages::App {
         verifier: verifier(),
         users: users(),
-        table: table(),
-        members: KnownMembers::default(),
+        messages: Messages::new(table(), clock(), random(), None),
     },
     create_message: create_message::App {
         verifier: verifier(),
         users: users(),
-        table: table(),
-        members: KnownMembers::default(),
-        clock: clock(),
-        random: Random::from_fn(|bytes| bytes.fill(0)),
-        send_limit: None,
+        messages: Messages::new(table(), clock(), random(), None),
     },
     show_user: show_user::App { users: users() },
     show_me: show_me::App { verifier: verifier(), users: users() },

@@ -20,12 +20,14 @@ use cruddur::{
     auth::Verifier,
     clock::Clock,
     config::SendLimitConfig,
-    dynamodb::{CallLimits, Table, client},
+    dynamodb::{CallLimits, client},
     event::Event,
-    message_group::KnownMembers,
+    message::Messages,
+    message_group::Inbox,
     send_limit::SendLimit,
     stream::Batch,
     user,
+    table::Table,
 };
 use lambda_http::{Body, Response};
 use lambda_runtime::{Context, LambdaEvent};
@@ -158,7 +160,7 @@ impl Lambda {
             context.deadline = u64::try_from(deadline.timestamp_millis()).unwrap_or_default();
             let work = async {
                 if self.planted == Some(Planted::OldAlgorithm) {
-                    old_algorithm(&app.table, &batch).await;
+                    old_algorithm(&self.table("stream-handler", CallLimits::WRITE), &batch).await;
                     return vec![];
                 }
                 let answer = stream_handler::handler(app, LambdaEvent::new(batch, context)).await;
@@ -207,31 +209,35 @@ impl Lambda {
             Function::ListMessageGroups => App::ListMessageGroups(list_message_groups::App {
                 verifier: verifier(),
                 users: users(),
-                table: self.table("list-message-groups", CallLimits::READ),
+                inbox: Inbox::new(self.table("list-message-groups", CallLimits::READ), self.dice.random()),
             }),
             Function::ListMessages => App::ListMessages(list_messages::App {
                 verifier: verifier(),
                 users: users(),
-                table: self.table("list-messages", CallLimits::READ),
-                members: KnownMembers::default(),
+                messages: Messages::new(
+                    self.table("list-messages", CallLimits::READ),
+                    clock,
+                    self.dice.random(),
+                    None,
+                ),
             }),
             Function::CreateMessage => App::CreateMessage(create_message::App {
                 verifier: verifier(),
                 users: users(),
-                table: self.table("create-message", CallLimits::WRITE),
-                members: KnownMembers::default(),
-                clock,
-                random: if self.planted == Some(Planted::KeysWithoutUuid) {
-                    cruddur::random::Random::from_fn(|bytes| bytes.fill(7))
-                } else {
-                    self.dice.random()
-                },
-                send_limit: self.send_limit.map(SendLimit::new),
+                messages: Messages::new(
+                    self.table("create-message", CallLimits::WRITE),
+                    clock,
+                    if self.planted == Some(Planted::KeysWithoutUuid) {
+                        cruddur::random::Random::from_fn(|bytes| bytes.fill(7))
+                    } else {
+                        self.dice.random()
+                    },
+                    self.send_limit.map(SendLimit::new),
+                ),
             }),
             Function::StreamHandler => App::StreamHandler(stream_handler::App {
-                table: self.table("stream-handler", CallLimits::WRITE),
+                inbox: Inbox::new(self.table("stream-handler", CallLimits::WRITE), self.dice.random()),
                 clock,
-                random: self.dice.random(),
             }),
         };
         Environment { app, ahead }

@@ -5,9 +5,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
-    dynamodb::{GROUP_INDEX, Item, Table as DynamoDb, key as item_key},
-    message::preview,
+    message::text::preview,
     stream::Batch,
+    table::{GROUP_INDEX, Item, Key, Partition, RowKind, Table as DynamoDb},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -51,6 +51,7 @@ impl Planted {
                 for delete in actions.into_iter().flatten().filter_map(|action| action.get_mut("Delete")) {
                     let delete = delete.as_object_mut().unwrap();
                     delete.remove("ConditionExpression");
+                    delete.remove("ExpressionAttributeNames");
                     delete.remove("ExpressionAttributeValues");
                 }
             }
@@ -59,7 +60,7 @@ impl Planted {
             }
             Self::NoIdempotencyRow => {
                 for put in actions.into_iter().flatten().filter_map(|action| action.get_mut("Put")) {
-                    if text(&put["Item"], "pk").starts_with("IDEM#") {
+                    if kind(&put["Item"]) == Some(RowKind::Idempotency) {
                         let pk = format!("{}-{}", text(&put["Item"], "pk"), dice.between(0, u64::MAX));
                         put["Item"]["pk"] = json!({"S": pk});
                     }
@@ -69,7 +70,7 @@ impl Planted {
                 let item = if operation == "TransactWriteItems" {
                     let puts =
                         actions.into_iter().flatten().filter_map(|action| action.pointer_mut("/Put/Item"));
-                    puts.into_iter().find(|item| text(item, "pk").starts_with("MSG#"))
+                    puts.into_iter().find(|item| kind(item) == Some(RowKind::Message))
                 } else {
                     request.get_mut("Item")
                 };
@@ -91,14 +92,22 @@ impl Planted {
             Self::AuthorizationByIndex => caller != "stream-handler",
             _ => false,
         };
-        let Some(group) = text(&request["Key"], "pk").strip_prefix("MEM#").filter(|_| applies) else {
+        let key = Key::parse(text(&request["Key"], "pk"), text(&request["Key"], "sk"));
+        let Some(Key::Membership(group)) = key.filter(|_| applies) else {
             return;
         };
-        let shown = table.index(group, Instant::now()).rows;
+        let shown = table.index(&group.to_string(), Instant::now()).rows;
         if let Some(members) = answer.pointer_mut("/Item/members/M").and_then(Value::as_object_mut) {
-            members.retain(|member, _| shown.iter().any(|row| text(row, "pk") == format!("GRP#{member}")));
+            members.retain(|member, _| {
+                let inbox = Partition::Inbox(member.parse().unwrap()).to_string();
+                shown.iter().any(|row| text(row, "pk") == inbox)
+            });
         }
     }
+}
+
+fn kind(item: &Value) -> Option<RowKind> {
+    RowKind::of_partition(text(item, "pk"))
 }
 
 /// The stream handler of the old system, for one record after the other.
@@ -117,12 +126,9 @@ pub(crate) async fn old_algorithm(table: &DynamoDb, batch: &Batch) {
             let mut moved: Item = row.clone();
             moved.insert("sk".to_owned(), AttributeValue::S(newest.sk.to_string()));
             moved.insert("message".to_owned(), AttributeValue::S(preview(&newest.message)));
-            let (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) = (row.get("pk"), row.get("sk"))
-            else {
-                continue;
-            };
+            let Some(key) = Key::of(&row) else { continue };
             let client = table.client();
-            let delete = client.delete_item().table_name(table.name()).set_key(Some(item_key(pk, sk)));
+            let delete = client.delete_item().table_name(table.name()).set_key(Some(Item::from(&key)));
             let put = client.put_item().table_name(table.name()).set_item(Some(moved));
             // It stopped at the first error, and Lambda began again.
             if delete.send().await.is_err() || put.send().await.is_err() {

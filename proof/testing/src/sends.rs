@@ -1,11 +1,11 @@
 //! Sends without tokens, HTTP and PostgreSQL: for tests that let time stand still, or make thousands of them.
 
 use cruddur::{
-    dynamodb::Table,
     error::Error,
-    message::create::{NewMessage, Sent, Target, create},
+    message::{Messages, send::{NewMessage, Sent, Target}},
     random::Random,
     user::User,
+    table::Table,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -48,7 +48,7 @@ impl Sends {
         text: &str,
         key: Option<&str>,
     ) -> Result<Sent, Error> {
-        let target = Target::User { handle: receiver.handle.parse().unwrap(), receiver: receiver.clone() };
+        let target = Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
         self.send(sender, target, text, key).await
     }
 
@@ -82,7 +82,7 @@ impl Sends {
             text: text.parse().unwrap(),
             idempotency_key: key.map(|key| key.parse().unwrap()),
         };
-        create(&self.table, &self.clock.clock(), &self.random, new).await.map(|stored| stored.sent)
+        Messages::new(self.table.clone(), self.clock.clock(), self.random.clone(), None).send(new).await.map(|stored| stored.sent)
     }
 }
 

@@ -16,11 +16,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
     config::TokenConfig,
-    dynamodb::{CallLimits, Table, client},
+    dynamodb::{CallLimits, client},
     message_group::uuid_of_pair,
     postgres::Postgres,
     random::Random,
     user::User,
+    table::Table,
 };
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Item, Key, RowKind};
+use super::{Key, RowKind};
 use crate::{idempotency::{IdempotencyKey, RequestHash}, message::text::MessageText, sort_key::SortKey, timestamp::Timestamp, user::User};
 
 /// A row of any kind.
@@ -46,16 +46,22 @@ pub enum InvalidRow {
     #[error("an attribute contradicts the key")]
     Identity,
     /// The row is in the index and must not be, or the reverse.
-    #[error("a row of another kind than an inbox row has message_group_uuid")]
+    #[error("inbox rows, and no others, have message_group_uuid")]
     Index,
 }
 
 impl Row {
-    /// Parses an item. Attributes beyond those of its kind are ignored.
-    pub fn parse(item: &Item) -> Result<Self, InvalidRow> {
-        let kind = RowKind::of(item).ok_or(InvalidRow::Kind)?;
-        let key = Key::of(item).ok_or(InvalidRow::Key)?;
-        if !kind.is_in_index() && item.contains_key("message_group_uuid") {
+    /// Parses an item of the SDK or of `serde_dynamo`. Attributes beyond those of its kind are ignored.
+    pub fn parse(item: impl Into<serde_dynamo::Item>) -> Result<Self, InvalidRow> {
+        let item = item.into();
+        let text = |name| match item.get(name) {
+            Some(serde_dynamo::AttributeValue::S(text)) => text.as_str(),
+            _ => "",
+        };
+        let (pk, sk) = (text("pk"), text("sk"));
+        let kind = RowKind::of_partition(pk).ok_or(InvalidRow::Kind)?;
+        let key = Key::parse(pk, sk).ok_or(InvalidRow::Key)?;
+        if kind.is_in_index() != item.contains_key("message_group_uuid") {
             return Err(InvalidRow::Index);
         }
         let row = match kind {
@@ -77,8 +83,8 @@ impl Row {
     }
 }
 
-fn attributes<T: DeserializeOwned>(item: &Item) -> Result<T, InvalidRow> {
-    serde_dynamo::from_item(item.clone()).map_err(|error: serde_dynamo::Error| InvalidRow::Attribute(error.to_string()))
+fn attributes<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, InvalidRow> {
+    serde_dynamo::from_item(item).map_err(|error: serde_dynamo::Error| InvalidRow::Attribute(error.to_string()))
 }
 
 /// A message. Its sort key carries time and uuid.

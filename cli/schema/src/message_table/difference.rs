@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{
     KeySchemaElement, KeyType, ProjectionType, StreamViewType, TableDescription, TimeToLiveDescription,
     TimeToLiveStatus,
 };
-use cruddur::dynamodb::GROUP_INDEX;
+use cruddur::table::GROUP_INDEX;
 
 use super::{EXPIRY, INDEX_KEYS, STRING_ATTRIBUTES, TABLE_KEYS};
 

@@ -1,7 +1,7 @@
 //! What is said in a load, and when: the same in every run.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cruddur::message::MessageText;
+use cruddur::message::text::MessageText;
 
 /// When the year of the messages begins, and how long it is. A year that is over: no message is from the future.
 const FIRST: DateTime<Utc> = DateTime::from_timestamp(1_735_689_600, 0).unwrap();

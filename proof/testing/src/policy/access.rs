@@ -92,7 +92,7 @@ fn of_query(request: &Value) -> Result<Access> {
     let mut access = Access::to_table("Query", request)?;
     let partition_key = match request.get("IndexName").and_then(Value::as_str) {
         None => PARTITION_KEY,
-        Some(index @ cruddur::dynamodb::GROUP_INDEX) => {
+        Some(index @ cruddur::table::GROUP_INDEX) => {
             access.resource = format!("{}/index/{index}", access.resource);
             INDEX_PARTITION_KEY
         }

@@ -2,9 +2,11 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use cruddur::{
-    dynamodb::{CallLimits, Meter, Table, Units, metered_client},
-    message::create::{NewMessage, Target, create},
-    stream::{NewestMessage, move_group::move_group},
+    dynamodb::{CallLimits, Meter, Units, metered_client},
+    message::{Messages, send::{NewMessage, Target}},
+    message_group::Inbox,
+    stream::NewestMessage,
+    table::Table,
 };
 use testing::{World, world::TABLE};
 
@@ -17,14 +19,14 @@ async fn every_kind_of_call_is_counted() {
     let (clock, random) = (&world.parts.clock, &world.parts.random);
     let _ = world.emulator.take_calls();
 
-    let to_bob = Target::User { handle: bob.user.handle.parse().unwrap(), receiver: bob.user.clone() };
+    let to_bob = Target::User { handle: Some(bob.user.handle.parse().unwrap()), receiver: bob.user.clone() };
     for target in [to_bob, Target::Group(group_uuid)] {
         let text = "hello".parse().unwrap();
         let new = NewMessage { sender: alice.user.clone(), target, text, idempotency_key: None };
-        let sent = create(&table, clock, random, new).await.unwrap().sent;
+        let sent = Messages::new(table.clone(), clock.clone(), random.clone(), None).send(new).await.unwrap().sent;
         let sk = cruddur::sort_key::SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
         let newest = NewestMessage { group_uuid, sk, message: "hello".to_owned(), sequence_numbers: vec![] };
-        move_group(&table, random, &newest).await.unwrap();
+        Inbox::new(table.clone(), random.clone()).move_to(&newest).await.unwrap();
     }
     let client = table.client();
     let key = |pk: String| {

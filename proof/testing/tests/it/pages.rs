@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use cruddur::{
     message::{
-        MessageRow,
-        create::{NewMessage, Target, create},
+        Messages,
+        send::{NewMessage, Target},
     },
+    table::MessageRow,
     sort_key::SortKey,
     timestamp::Timestamp,
     user::User,
@@ -41,11 +42,11 @@ async fn open_groups(world: &World, user: &TestUser, count: usize) -> Vec<String
         let receiver = User { uuid, handle: "r".to_owned(), display_name: "R".to_owned() };
         let new = NewMessage {
             sender: user.user.clone(),
-            target: Target::User { handle: "r".parse().unwrap(), receiver },
+            target: Target::User { handle: Some("r".parse().unwrap()), receiver },
             text: "hello".parse().unwrap(),
             idempotency_key: None,
         };
-        let sent = create(&world.table(), &world.parts.clock, &world.parts.random, new).await.unwrap().sent;
+        let sent = Messages::new(world.table(), world.parts.clock.clone(), world.parts.random.clone(), None).send(new).await.unwrap().sent;
         groups.push((sent.created_at, sent.uuid, sent.message_group_uuid.to_string()));
     }
     assert!(groups.iter().all(|(created_at, ..)| *created_at == groups[0].0));

@@ -8,8 +8,9 @@ use std::{collections::VecDeque, fmt::Write as _, time::Duration};
 use chrono::TimeDelta;
 use cruddur::{
     error::Error,
-    message::{MessageRow, create::Sent},
+    message::{create::Sent},
     message_group::uuid_of_pair,
+    table::MessageRow,
 };
 use futures_util::future::join_all;
 use proptest::prelude::*;

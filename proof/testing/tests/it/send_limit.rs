@@ -16,7 +16,8 @@ use cruddur::{
     clock::Clock,
     config::SendLimitConfig,
     error::Error,
-    send_limit::{Bucket, SendLimit},
+    send_limit::SendLimit,
+    table::SendLimitRow,
 };
 use futures_util::future::join_all;
 use insta::assert_debug_snapshot;
@@ -57,11 +58,11 @@ fn retry_after(answer: &Answer) -> i64 {
     answer.header("retry-after").unwrap().parse().unwrap()
 }
 
-fn bucket_of(rows: &[Value], user_uuid: Uuid) -> Option<Bucket> {
+fn bucket_of(rows: &[Value], user_uuid: Uuid) -> Option<SendLimitRow> {
     let pk = format!("RATE#{user_uuid}");
     let row = rows.iter().find(|row| row["pk"]["S"] == *pk)?;
     let number = |name: &str| row[name]["N"].as_str().unwrap().parse::<i64>().unwrap();
-    Some(Bucket {
+    Some(SendLimitRow {
         tokens: number("tokens").try_into().unwrap(),
         refilled_at: number("refilled_at"),
         expires_at: number("expires_at"),
@@ -141,7 +142,7 @@ async fn the_row_may_go_when_the_bucket_is_full() {
     let start = world.parts.clock.now().timestamp();
     assert_eq!(statuses(&world, &alice, &body, 2).await, [200; 2]);
     let bucket = bucket_of(&world.rows(), alice.user.uuid).unwrap();
-    assert_eq!(bucket, Bucket { tokens: 1, refilled_at: start, expires_at: start + 20 });
+    assert_eq!(bucket, SendLimitRow { tokens: 1, refilled_at: start, expires_at: start + 20 });
 
     // As the time to live does, and as an operator may.
     let key = json!({"pk": {"S": format!("RATE#{}", alice.user.uuid)}, "sk": {"S": "RATE"}});

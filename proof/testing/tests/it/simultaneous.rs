@@ -6,7 +6,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use chrono::TimeDelta;
-use cruddur::{error::Error, message::create::Sent, message_group::uuid_of_pair, user::User};
+use cruddur::{error::Error, message::send::Sent, message_group::uuid_of_pair, user::User};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testing::{

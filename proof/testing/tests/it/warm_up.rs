@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use cruddur::{
     auth::Verifier,
-    dynamodb::{CallLimits, Table, client},
-    message_group::KnownMembers,
+    dynamodb::{CallLimits, client},
+    message::Messages,
+    message_group::Inbox,
+    start::App as _,
     user::Users,
     warm_up,
+    table::Table,
 };
 use local::deployment::{Parts, sdk_of};
 use testing::{Fate, World};
@@ -26,12 +29,15 @@ fn table(parts: &Parts, function: &'static str) -> Table {
     Table::new(client(&sdk_of(function, &parts.sdk), CallLimits::READ), &parts.table)
 }
 
+fn messages(parts: &Parts, function: &'static str) -> Messages {
+    Messages::new(table(parts, function), parts.clock.clone(), parts.random.clone(), None)
+}
+
 fn list_messages(parts: &Parts) -> list_messages::App {
     list_messages::App {
         verifier: verifier(parts),
         users: users(parts),
-        table: table(parts, "list-messages"),
-        members: KnownMembers::default(),
+        messages: messages(parts, "list-messages"),
     }
 }
 
@@ -64,7 +70,7 @@ async fn each_function_makes_the_calls_that_it_begins_with_about_nobody() {
     let groups = list_message_groups::App {
         verifier: verifier(parts),
         users: users(parts),
-        table: table(parts, "list-message-groups"),
+        inbox: Inbox::new(table(parts, "list-message-groups"), parts.random.clone()),
     };
     groups.warm_up().await;
     assert_eq!(calls(&world), ["Query GRP#nobody"]);
@@ -72,19 +78,14 @@ async fn each_function_makes_the_calls_that_it_begins_with_about_nobody() {
     let create = create_message::App {
         verifier: verifier(parts),
         users: users(parts),
-        table: table(parts, "create-message"),
-        members: KnownMembers::default(),
-        send_limit: None,
-        clock: parts.clock.clone(),
-        random: parts.random.clone(),
+        messages: messages(parts, "create-message"),
     };
     create.warm_up().await;
     assert_eq!(calls(&world), ["GetItem MEM#nobody", "Query MSG#nobody"]);
 
     let stream = stream_handler::App {
-        table: table(parts, "stream-handler"),
+        inbox: Inbox::new(table(parts, "stream-handler"), parts.random.clone()),
         clock: parts.clock.clone(),
-        random: parts.random.clone(),
     };
     stream.warm_up().await;
     assert_eq!(calls(&world), ["GetItem MEM#nobody", "Query nobody"]);
