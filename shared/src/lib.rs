@@ -5,6 +5,8 @@
 //! ([`auth`], [`config`], [`dynamodb`], [`event`], [`postgres`], [`request`], [`respond`], [`stream`], [`warm_up`]), and what is told
 //! of it all ([`invocation`], [`log`], [`metrics`]).
 
+#![warn(missing_docs)]
+
 pub mod auth;
 mod backoff;
 pub mod clock;

@@ -1,5 +1,7 @@
 //! `GET /api/me`: the caller's uuid and names.
 
+#![warn(missing_docs)]
+
 use cruddur::{auth::Verifier, error::Error, invocation, respond, user::Users, warm_up};
 use lambda_http::{Body, Request, Response};
 

@@ -1,5 +1,7 @@
 //! `GET /api/users/{handle}/short`: the user with a handle. Public: names are all it tells.
 
+#![warn(missing_docs)]
+
 use cruddur::{
     error::Error,
     request::path_parameter,
