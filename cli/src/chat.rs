@@ -1,23 +1,22 @@
 //! Chatting from a terminal, through the API as any client would.
 
-use std::str::FromStr;
-
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
-use cruddur::{request::message_group_uuid, user::Handle};
-use uuid::Uuid;
+use cruddur::user::Handle;
 
-use self::api::{Api, Row};
-use crate::{
-    Outcome,
-    context::Context,
-    listing::{Entry, lines},
+use self::{
+    api::Api,
+    conversation::{Conversation, group_with},
+    show::show,
 };
+use crate::{context::Context, outcome::Outcome};
 
 pub(crate) mod api;
+mod conversation;
 mod follow;
 mod post;
 mod refusal;
+mod show;
 
 const TOKEN_EXAMPLES: &str = "\
 Examples:
@@ -113,26 +112,6 @@ pub struct Send {
     text: Vec<String>,
 }
 
-/// A conversation as people name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Conversation {
-    Group(Uuid),
-    User(Handle),
-}
-
-impl FromStr for Conversation {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // No handle is as long as a uuid.
-        match (message_group_uuid(text), text.parse()) {
-            (Ok(group_uuid), _) => Ok(Self::Group(group_uuid)),
-            (_, Ok(handle)) => Ok(Self::User(handle)),
-            _ => Err("neither a uuid of 36 characters nor a handle"),
-        }
-    }
-}
-
 /// `token`
 pub async fn token(context: &Context, command: &Token) -> Result<Outcome> {
     let answer = api::token(context, &command.handle).await?;
@@ -177,55 +156,4 @@ pub async fn send(context: &Context, command: &Send) -> Result<Outcome> {
         show(context, vec![sent.row], false)?;
     }
     Ok(Outcome::Done)
-}
-
-/// The conversation with the user who has `handle` now, however far down in the inbox it is. The inbox is searched for
-/// the user's uuid: a handle in it may be that of its former owner.
-async fn group_with(api: &mut Api, handle: &Handle) -> Result<Uuid> {
-    let user_uuid = api.user_uuid(handle).await?;
-    let mut next = Some("/api/message_groups?limit=100".to_owned());
-    while let Some(path) = next {
-        let page = api.page(&path).await?;
-        if let Some(group) = page.rows.iter().find(|group| group.user_uuid == user_uuid) {
-            return Ok(group.uuid);
-        }
-        next = page.next;
-    }
-    let handle = handle.canonical();
-    bail!("there is no conversation with @{handle} yet: `cruddur send @{handle} …` begins one")
-}
-
-/// A line or an object each; `is_inbox`: conversations and not messages.
-fn show(context: &Context, rows: Vec<Row>, is_inbox: bool) -> Result<()> {
-    if context.output.is_json() {
-        return rows.iter().try_for_each(|row| context.output.json(row));
-    }
-    let entries = rows.into_iter().map(|row| Entry {
-        message_group_uuid: is_inbox.then(|| row.uuid.to_string()),
-        handle: row.handle,
-        display_name: is_inbox.then_some(row.display_name),
-        created_at: row.created_at.to_utc(),
-        message: row.message,
-    });
-    for line in lines(&entries.collect::<Vec<_>>()) {
-        context.output.line(&line)?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_conversation_is_named_by_its_uuid_or_by_whom_it_is_with() {
-        let uuid = "4B1F7246-1B2E-59B0-A27F-6165B5E2B4C5";
-        assert_eq!(uuid.parse(), Ok(Conversation::Group(uuid.parse().unwrap())));
-        for text in ["@SunYoung", "sunyoung"] {
-            assert_eq!(text.parse(), Ok(Conversation::User("sunyoung".parse().unwrap())), "{text}");
-        }
-        for text in ["", "@", "sun young", "4b1f7246-1b2e-59b0-a27f-6165b5e2b4cx"] {
-            assert!(text.parse::<Conversation>().is_err(), "{text}");
-        }
-    }
 }

@@ -3,20 +3,13 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use unicode_width::UnicodeWidthStr as _;
+use crate::{context::Context, outcome::Outcome};
 
-use crate::{Outcome, context::Context, output::cut};
-
+mod columns;
 mod jwks;
 mod list_users;
 pub mod pool;
 pub mod sync;
-
-/// Columns for a handle: the most that one has.
-const HANDLE: usize = 30;
-
-/// Columns for a sub, which is never cut.
-const SUB: usize = 36;
 
 /// `cognito …`
 #[derive(Clone, Debug, Subcommand)]
@@ -59,11 +52,4 @@ pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
         Command::Jwks { pool } => jwks::run(context, &pool.required(context)?).await?,
     }
     Ok(Outcome::Done)
-}
-
-/// `text`, cut or filled to `columns` of a terminal. (A table would cut what has to be copied.)
-fn column(text: &str, columns: usize) -> String {
-    let text = cut(text, columns);
-    let filling = " ".repeat(columns.saturating_sub(text.width()));
-    text + &filling
 }

@@ -24,7 +24,7 @@ use tokio::{sync::OnceCell, time::timeout};
 use tokio_postgres::error::SqlState;
 
 use crate::{
-    options::{DatabaseAuth, Global, Target},
+    global::{DatabaseAuth, Global, Target},
     output::Output,
 };
 

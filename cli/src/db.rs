@@ -3,10 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{
-    Outcome,
-    context::{Context, Database},
-};
+use crate::{context::Context, outcome::Outcome};
 
 mod create;
 mod drop;
@@ -15,9 +12,7 @@ mod psql;
 mod seed;
 mod sessions;
 mod setup;
-
-/// The database that every server has, and from which the others are made and dropped.
-const MAINTENANCE: &str = "postgres";
+mod statement;
 
 /// `db …`
 #[derive(Clone, Debug, Subcommand)]
@@ -55,33 +50,4 @@ pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
         Command::Sessions => sessions::run(context, &database).await?,
     }
     Ok(Outcome::Done)
-}
-
-/// One line about a statement that failed. The server's detail and hint are left out: they quote values.
-fn statement_error(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
-    match error.as_db_error() {
-        Some(refusal) => anyhow::anyhow!(
-            "PostgreSQL at {}: {} (SQLSTATE {})",
-            database.place,
-            refusal.message(),
-            refusal.code().code()
-        ),
-        None => database.connect_error(error),
-    }
-}
-
-/// `name` as an identifier in a statement.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_stays_one_identifier() {
-        assert_eq!(quoted("cruddur"), r#""cruddur""#);
-        assert_eq!(quoted(r#"a"; DROP TABLE users; --"#), r#""a""; DROP TABLE users; --""#);
-    }
 }

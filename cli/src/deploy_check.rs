@@ -21,10 +21,10 @@ use self::{
     stack::Stack,
 };
 use crate::{
-    Outcome,
     chat::{self, api::TokenError},
     cognito::pool as user_pool,
     context::{Context, account, note},
+    outcome::Outcome,
 };
 
 mod alarms;

@@ -10,27 +10,24 @@ pub mod db;
 pub mod ddb;
 pub mod deploy_check;
 pub mod doctor;
+pub mod global;
 pub mod listing;
 pub mod migrate;
+mod names;
 pub mod options;
+mod outcome;
 pub mod output;
+mod retry;
+mod table;
 
 use anyhow::Result;
 use clap::CommandFactory as _;
 
+pub use self::outcome::Outcome;
 use crate::{
     context::Context,
     options::{Cli, Command},
 };
-
-/// How a command ended that did what it was asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything is as it should be.
-    Done,
-    /// Something was found that a person has to look at: a broken invariant, a conflict of users.
-    Found,
-}
 
 /// Carries out what the command line says.
 pub async fn run(cli: Cli) -> Result<Outcome> {

@@ -1,11 +1,11 @@
-//! `cruddur`: the admin command. What it can do is in the library of this crate.
+//! `cruddur`: the admin command.
 
 use std::{
     io::{self, ErrorKind, Write as _},
     process::ExitCode,
 };
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use cli::{Outcome, options::Cli, output::printable};
 use cruddur::config::environment;
 use tracing_subscriber::EnvFilter;
@@ -13,20 +13,21 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // What matters is in the command's own words; the log is for whoever wants to know more.
+    // Off by default: the command reports by itself.
     let filter = environment("RUST_LOG").unwrap_or_else(|| "off".to_owned());
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr).init();
     match cli::run(cli).await {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(3),
-        // Whoever reads the output has seen enough (`cruddur ddb scan | head`).
+        // The reader has closed the pipe, as in `cruddur ddb scan | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // What only shows when it is looked at as a whole is a usage error as well.
-            if let Some(error) = error.downcast_ref::<clap::Error>() {
-                error.exit();
-            }
-            // One line, whatever the libraries say. Nobody may be listening; that changes nothing.
+            // A combination of arguments that only the command could reject.
+            let error = match error.downcast::<clap::Error>() {
+                Ok(error) => error.format(&mut Cli::command()).exit(),
+                Err(error) => error,
+            };
+            // On one line. A closed stderr is ignored.
             let message = printable(&format!("{error:#}"));
             let _ = writeln!(anstream::stderr(), "error: {message}");
             ExitCode::FAILURE

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::options::Format;
+use crate::global::Format;
 
 /// Columns of a line where stdout is no terminal.
 const COLUMNS: u16 = 100;

@@ -5,21 +5,17 @@ use std::{future::IntoFuture as _, net::Ipv4Addr, net::SocketAddr, sync::Arc, ti
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use backon::{ConstantBuilder, Retryable as _};
 use cruddur::{
     clock::Clock,
     config::{DatabaseConfig, TokenConfig},
     dynamodb::{CallLimits, client},
-    postgres::{DatabaseServer, Postgres},
+    postgres::{ConnectError, DatabaseServer, Postgres},
     random::Random,
     table::Table,
 };
 use seed::demo;
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 use tokio_postgres::error::SqlState;
 
@@ -240,27 +236,15 @@ async fn mapping_options(
 /// Applies the migrations that the database lacks, and says how many. A server that is just starting is waited
 /// for: with `docker compose --file local/compose.yaml up` it may come later than the stack.
 async fn migrate(server: &DatabaseServer) -> Result<usize> {
-    const TRIES: u32 = 10;
+    const RETRIES: ConstantBuilder =
+        ConstantBuilder::new().with_delay(Duration::from_millis(500)).with_max_times(9);
     const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-    let mut tries = 0;
-    let (mut client, connection) = loop {
-        tries += 1;
-        let error = match timeout(CONNECT_LIMIT, server.connect()).await {
-            Ok(Ok(connected)) => break connected,
-            Ok(Err(error)) => {
-                let may_pass = error.code().is_none_or(|state| *state == SqlState::CANNOT_CONNECT_NOW);
-                if !may_pass {
-                    tries = TRIES;
-                }
-                anyhow::Error::from(error)
-            }
-            Err(elapsed) => elapsed.into(),
-        };
-        if tries >= TRIES {
-            return Err(error).context("PostgreSQL can't be reached (DATABASE_URL)");
-        }
-        sleep(Duration::from_millis(500)).await;
-    };
+    let connect = || async { Ok::<_, anyhow::Error>(timeout(CONNECT_LIMIT, server.connect()).await??) };
+    let connected = connect.retry(RETRIES).when(|error| {
+        let code = error.downcast_ref::<ConnectError>().and_then(ConnectError::code);
+        code.is_none_or(|state| *state == SqlState::CANNOT_CONNECT_NOW)
+    });
+    let (mut client, connection) = connected.await.context("PostgreSQL can't be reached (DATABASE_URL)")?;
     let driver = tokio::spawn(connection);
     let report = schema::migrations::run(&mut client).await?;
     drop(client);

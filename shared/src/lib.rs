@@ -7,6 +7,8 @@
 //! - Requests: [`event`], [`auth`], [`request`], [`respond`], [`error`]
 //! - Operation: [`config`], [`warm_up`], [`invocation`], [`log`], [`metrics`]
 
+#![warn(missing_docs)]
+
 pub mod auth;
 mod backoff;
 pub mod clock;

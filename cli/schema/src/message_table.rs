@@ -18,20 +18,9 @@ use aws_sdk_dynamodb::{
 use cruddur::table::GROUP_INDEX;
 
 pub use self::difference::Difference;
+use self::difference::{EXPIRY, INDEX_KEYS, STRING_ATTRIBUTES, TABLE_KEYS};
 
 mod difference;
-
-/// The table's keys.
-const TABLE_KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
-
-/// The keys of the index over inbox rows.
-const INDEX_KEYS: [(&str, KeyType); 2] = [("message_group_uuid", KeyType::Hash), ("sk", KeyType::Range)];
-
-/// What is in these keys.
-const STRING_ATTRIBUTES: [&str; 3] = ["pk", "sk", "message_group_uuid"];
-
-/// The attribute by which rows expire.
-const EXPIRY: &str = "expires_at";
 
 /// How long a new table may take until it can be used. (In AWS it takes about ten seconds.)
 const ACTIVE_WITHIN: Duration = Duration::from_mins(2);

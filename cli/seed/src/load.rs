@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use cruddur::{
     clock::Clock,
     error::{Chain, Error},
@@ -41,11 +42,9 @@ const BATCH: u32 = 500;
 /// Groups that are filled at the same time.
 const GROUPS_AT_A_TIME: usize = 32;
 
-/// How often a group is gone on with after DynamoDB had no time, without a message more in it.
-const TRIES: u32 = 6;
-
-/// The first wait before that; each is twice as long as the one before.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// Retries of a group while DynamoDB is unavailable: six without a new message, about a minute.
+const RETRIES: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_secs(1)).without_max_delay().with_max_times(6);
 
 /// Makes the users of `plan` where they are missing. `progress` is told how many more there are.
 pub async fn ensure_users(
@@ -127,24 +126,22 @@ impl Group {
         progress: impl Fn(u64) + Copy,
     ) -> Result<Made, SeedError> {
         let mut filled = Filled::default();
-        let mut tries = 0;
+        let mut waits = RETRIES.build();
         loop {
             let before = filled.messages;
-            let error = match self.go_on(table, random, &mut filled, progress).await {
-                Ok(()) => return Ok(filled.made()),
-                Err(error) if is_passing(&error) => error,
-                Err(error) => return Err(error),
+            let Err(error) = self.send_missing(table, random, &mut filled, progress).await else {
+                return Ok(filled.made());
             };
-            tries = if filled.messages > before { 1 } else { tries + 1 };
-            if tries > TRIES {
-                return Err(error);
+            if filled.messages > before {
+                waits = RETRIES.build();
             }
-            tracing::info!(cause = %Chain(&error), group_uuid = %self.uuid, "waiting for DynamoDB");
-            sleep(FIRST_WAIT * 2_u32.pow(tries - 1)).await;
+            let Some(wait) = waits.next().filter(|_| is_transient(&error)) else { return Err(error) };
+            tracing::info!(cause = %Chain(&error), group_uuid = %self.uuid, "retrying a group");
+            sleep(wait).await;
         }
     }
 
-    async fn go_on(
+    async fn send_missing(
         &self,
         table: &Table,
         random: &Random,
@@ -238,8 +235,8 @@ impl Filled {
     }
 }
 
-/// Whether the same may go through later.
-fn is_passing(error: &SeedError) -> bool {
+/// Returns whether a retry may succeed.
+fn is_transient(error: &SeedError) -> bool {
     match error {
         SeedError::Operation(error) | SeedError::Move(MoveError::Table(error)) => {
             matches!(error, Error::Unavailable { .. })

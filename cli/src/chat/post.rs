@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use backon::BackoffBuilder as _;
 use cruddur::{clock::Clock, random::Random};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,19 +14,13 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
-    Conversation,
     api::{Api, ApiError, Row},
+    conversation::Conversation,
 };
-use crate::context::note;
+use crate::{context::note, retry::SENDS};
 
 /// For how long a message is sent again. An answer to the last try may come later.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The first wait between two tries at most; each may be twice as long as the one before.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-
-/// The longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// More than any message has, in bytes: what is longer need not be read to its end to be too long.
 const MOST_INPUT: u64 = 64 * 1024;
@@ -58,10 +53,9 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
         Conversation::Group(group_uuid) => Some(json!({"message": text, "message_group_uuid": group_uuid})),
         Conversation::User(_) => None,
     };
-    let random = Random::system();
-    let key = random.uuid_v7(Clock::system().now()).to_string();
+    let key = Random::system().uuid_v7(Clock::system().now()).to_string();
     let give_up = Instant::now() + PATIENCE;
-    let mut longest_wait = FIRST_WAIT;
+    let mut waits = SENDS.build();
     let mut is_first = true;
     let mut in_doubt = false;
     loop {
@@ -85,7 +79,7 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
             Err(error) => return Err(error.into()),
         };
         // Not before it is told to, and not when that is too late.
-        let wait = random.jitter(longest_wait).max(retry_after);
+        let wait = waits.next().unwrap_or_default().max(retry_after);
         if wait > give_up.saturating_duration_since(Instant::now()) {
             if in_doubt {
                 bail!(
@@ -99,6 +93,5 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
             is_first = false;
         }
         sleep(wait).await;
-        longest_wait = (longest_wait * 2).min(LONGEST_WAIT);
     }
 }

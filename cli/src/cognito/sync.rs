@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use anyhow::Result;
 use clap::Args;
 use cruddur::user::Handle;
-use serde::Serialize;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -16,8 +15,8 @@ use self::{
 };
 use super::pool::{PoolUser, UserPool};
 use crate::{
-    Outcome,
     context::{Context, Database, note},
+    outcome::Outcome,
 };
 
 mod plan;
@@ -67,20 +66,6 @@ pub struct Options {
     /// Write nothing, and say what would be done
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// What was done, in numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-struct Counts {
-    pool_users: usize,
-    set: usize,
-    overwritten: usize,
-    created: usize,
-    unchanged: usize,
-    conflicts: usize,
-    without_row: usize,
-    left_out: usize,
-    rows_without_pool_user: usize,
 }
 
 /// Reads pool and database, writes what is to be written, and says what it does.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use tokio_postgres::error::SqlState;
 
-use super::{MAINTENANCE, quoted, statement_error};
+use super::statement::{MAINTENANCE, quoted, statement_error};
 use crate::context::{Connection, Context, Database};
 
 /// Makes the database, and says so.

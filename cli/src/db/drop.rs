@@ -5,7 +5,10 @@ use clap::Args;
 use serde_json::json;
 use tokio_postgres::error::SqlState;
 
-use super::{MAINTENANCE, create::maintenance, quoted, statement_error};
+use super::{
+    create::maintenance,
+    statement::{MAINTENANCE, quoted, statement_error},
+};
 use crate::context::{Connection, Context, Database};
 
 pub(super) const LONG_ABOUT: &str = "\

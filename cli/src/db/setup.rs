@@ -5,9 +5,9 @@ use clap::Args;
 
 use super::{create, drop, migrate, seed};
 use crate::{
-    Outcome,
     cognito::{pool, sync},
     context::{Context, Database},
+    outcome::Outcome,
 };
 
 pub(super) const LONG_ABOUT: &str = "\

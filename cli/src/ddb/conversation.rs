@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::page;
 use crate::{
-    Outcome,
     context::Context,
     listing::{Entry, lines},
+    outcome::Outcome,
 };
 
 const EXAMPLES: &str = "\

@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::page;
 use crate::{
-    Outcome,
     context::Context,
     listing::{Entry, lines},
+    outcome::Outcome,
 };
 
 const EXAMPLES: &str = "\

@@ -13,8 +13,8 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Outcome,
     context::{Context, DynamoDb, aws_error},
+    outcome::Outcome,
 };
 
 /// How long a table may take to be gone. (In AWS it takes some seconds.)

@@ -5,8 +5,8 @@ use schema::message_table::{MessageTableError, ensure};
 use serde_json::json;
 
 use crate::{
-    Outcome,
     context::{Context, DynamoDb, aws_error},
+    outcome::Outcome,
 };
 
 pub(super) async fn run(context: &Context) -> Result<Outcome> {

@@ -3,19 +3,18 @@
 use std::{num::NonZeroU32, time::Instant};
 
 use anyhow::{Result, anyhow};
-use clap::{Args, CommandFactory as _, error::ErrorKind};
+use clap::{Args, error::ErrorKind};
 use cruddur::{clock::Clock, dynamodb::Units, error::Chain, random::Random};
 use seed::{
     SeedError,
     demo::{self, Made},
-    load::{self, InvalidPlan, Numbers, Plan},
+    load::{self, Numbers, Plan},
 };
 use serde_json::json;
 
 use crate::{
-    Outcome,
     context::{Context, DynamoDb},
-    options::Cli,
+    outcome::Outcome,
     output::progress,
 };
 
@@ -51,12 +50,9 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
     if users.is_none() && groups.is_none() && messages.is_none() {
         return seed_demo(context).await;
     }
-    let plan = Plan::new(Numbers { users, groups, messages }).map_err(usage)?;
+    let plan = Plan::new(Numbers { users, groups, messages })
+        .map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, error))?;
     seed_load(context, plan).await
-}
-
-fn usage(error: InvalidPlan) -> anyhow::Error {
-    Cli::command().error(ErrorKind::ValueValidation, error).into()
 }
 
 async fn seed_demo(context: &Context) -> Result<Outcome> {

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::{
-    Outcome,
     context::{Context, note},
+    outcome::Outcome,
 };
 
 pub(super) async fn run(context: &Context) -> Result<Outcome> {

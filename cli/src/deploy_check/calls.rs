@@ -13,6 +13,7 @@ use aws_sigv4::{
     sign::v4::SigningParams,
 };
 use aws_smithy_runtime_api::client::identity::Identity;
+use backon::BackoffBuilder as _;
 use cruddur::{clock::Clock, config::environment, error::Chain};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use reqwest::{Client, Method, redirect};
@@ -20,16 +21,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::check::Problem;
-use crate::output::printable;
+use crate::{output::printable, retry::AWS_CALLS};
 
 /// How long a call may take.
 const LIMIT: Duration = Duration::from_secs(15);
-
-/// Tries of a call that is throttled, or that a server could not answer.
-const TRIES: u32 = 4;
-
-/// The first pause between tries; the next are twice as long each.
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
 /// A service.
 #[derive(Clone, Copy, Debug)]
@@ -123,20 +118,16 @@ impl Calls {
         body: &str,
         permission: &str,
     ) -> Result<T, Problem> {
-        let mut pause = FIRST_PAUSE;
-        let mut tries = 1;
+        let mut waits = AWS_CALLS.build();
         let answer = loop {
             let answer = self.call_once(service, &method, path, headers, body).await;
-            let is_passing = match &answer {
-                Ok((status, text)) => status.is_server_error() || text.contains("Throttl"),
-                Err(_) => false,
-            };
-            if !is_passing || tries == TRIES {
-                break answer;
+            let is_transient = answer
+                .as_ref()
+                .is_ok_and(|(status, text)| status.is_server_error() || text.contains("Throttl"));
+            match waits.next().filter(|_| is_transient) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => break answer,
             }
-            tries += 1;
-            tokio::time::sleep(pause).await;
-            pause *= 2;
         };
         let answer = answer.and_then(|(status, text)| parse(status, &text));
         answer.map_err(|error| {

@@ -3,9 +3,6 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::Instant;
-
-use super::report::Report;
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,9 +19,9 @@ pub(super) enum Verdict {
 /// What was seen, where it is as it should be.
 #[derive(Debug)]
 pub(super) struct Good<T = ()> {
-    seen: String,
-    hint: Option<String>,
-    value: T,
+    pub(super) seen: String,
+    pub(super) hint: Option<String>,
+    pub(super) value: T,
 }
 
 /// What was seen, where it is not as it should be, and what to do.
@@ -86,32 +83,6 @@ pub(super) struct Check {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) advice: Option<String>,
     pub(super) duration_ms: u64,
-}
-
-impl Report {
-    /// Looks, shows what came of it, and gives what later checks need; none: it failed.
-    pub(super) async fn check<T>(
-        &mut self,
-        name: &str,
-        look: impl Future<Output = Look<T>>,
-    ) -> anyhow::Result<Option<T>> {
-        let begun = Instant::now();
-        let found = look.await;
-        let took = begun.elapsed();
-        let (result, seen, advice, value) = match found {
-            Ok(Good { seen, hint: None, value }) => (Verdict::Ok, seen, None, Some(value)),
-            Ok(Good { seen, hint, value }) => (Verdict::Hint, seen, hint, Some(value)),
-            Err(Problem { seen, advice }) => (Verdict::Failed, seen, Some(advice), None),
-        };
-        self.show(Check { name: name.to_owned(), result, seen, advice, duration_ms: millis(took) })?;
-        Ok(value)
-    }
-
-    /// Says why something is not looked at.
-    pub(super) fn skip(&mut self, name: &str, why: impl Into<String>) -> anyhow::Result<()> {
-        let (result, seen) = (Verdict::Skipped, why.into());
-        self.show(Check { name: name.to_owned(), result, seen, advice: None, duration_ms: 0 })
-    }
 }
 
 /// Whole milliseconds.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use backon::BackoffBuilder as _;
 use cruddur::{clock::Clock, random::Random, user::Handle};
 use http::StatusCode;
 use serde::Deserialize;
@@ -15,12 +16,7 @@ use super::{
     check::{Good, Look, Problem, millis},
     report::Report,
 };
-
-/// The first wait between two looks at an inbox; each is twice as long as the one before.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-
-/// The longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+use crate::retry::INBOX_POLLS;
 
 /// How much of what a person is to look into first.
 const NOT_MOVED: &str = "is the stream mapping enabled? Look into stream-handler's log and the dead letters; then \
@@ -195,7 +191,7 @@ async fn moved(api: &Api, both: [(&str, &Token); 2], sent: &Sent, patience: Dura
     let begun = Instant::now();
     let mut last = both.map(|(who, _)| format!("the {who}'s inbox was not read in time"));
     let look = async {
-        let mut wait = FIRST_WAIT;
+        let mut waits = INBOX_POLLS.build();
         let mut is_moved = both.map(|_| false);
         loop {
             for (((who, token), is_moved), last) in both.iter().zip(&mut is_moved).zip(&mut last) {
@@ -211,8 +207,7 @@ async fn moved(api: &Api, both: [(&str, &Token); 2], sent: &Sent, patience: Dura
             if is_moved == [true; 2] {
                 return Ok(());
             }
-            sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            sleep(waits.next().unwrap_or_default()).await;
         }
     };
     if let Ok(result) = timeout(patience, look).await {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::Serialize;
+use tokio::time::Instant;
 
-use super::check::{Check, Verdict};
+use super::check::{Check, Good, Look, Problem, Verdict, millis};
 use crate::{
-    Outcome,
+    outcome::Outcome,
     output::{Output, printable},
 };
 
@@ -36,8 +37,32 @@ impl Report {
         Self { output, counts: BTreeMap::new() }
     }
 
+    /// Looks, shows what came of it, and gives what later checks need; none: it failed.
+    pub(super) async fn check<T>(
+        &mut self,
+        name: &str,
+        look: impl Future<Output = Look<T>>,
+    ) -> Result<Option<T>> {
+        let begun = Instant::now();
+        let found = look.await;
+        let took = begun.elapsed();
+        let (result, seen, advice, value) = match found {
+            Ok(Good { seen, hint: None, value }) => (Verdict::Ok, seen, None, Some(value)),
+            Ok(Good { seen, hint, value }) => (Verdict::Hint, seen, hint, Some(value)),
+            Err(Problem { seen, advice }) => (Verdict::Failed, seen, Some(advice), None),
+        };
+        self.show(Check { name: name.to_owned(), result, seen, advice, duration_ms: millis(took) })?;
+        Ok(value)
+    }
+
+    /// Says why something is not looked at.
+    pub(super) fn skip(&mut self, name: &str, why: impl Into<String>) -> Result<()> {
+        let (result, seen) = (Verdict::Skipped, why.into());
+        self.show(Check { name: name.to_owned(), result, seen, advice: None, duration_ms: 0 })
+    }
+
     /// A line, and below it what to do, or an object.
-    pub(super) fn show(&mut self, check: Check) -> Result<()> {
+    fn show(&mut self, check: Check) -> Result<()> {
         *self.counts.entry(check.result).or_default() += 1;
         if self.output.is_json() {
             return self.output.json(&check);

@@ -1,57 +1,53 @@
-//! What can be broken, and what became of it.
+//! Findings.
 
 use std::fmt;
 
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::repair::Repair;
-
-/// A kind of finding. Their order is that in which a group's findings are repaired: messages decide where rows
-/// belong, the membership whose they are, and a row that is deleted or moved needs no other repair.
+/// A kind of finding, in repair order: messages, membership, inbox rows, names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A row that is none of ours.
+    /// A row of no known kind.
     UnknownRow,
-    /// A row of the system that was before this one.
+    /// A row of the old system.
     OldRow,
-    /// A row that is no inbox row has a `message_group_uuid`, which puts it into the index.
+    /// A `message_group_uuid` on a row other than an inbox row, which puts the row into the index.
     StrayGroupUuid,
-    /// A message that is not where it belongs: another spelling of its time or uuid.
+    /// A message whose key spells its time or UUID differently.
     MessageKeyMalformed,
-    /// A message that lacks something, or has it wrong.
+    /// A message with a missing or malformed attribute.
     MessageMalformed,
-    /// An inbox row whose key or attributes are no inbox row's.
+    /// An inbox row with a malformed key or attribute.
     InboxRowMalformed,
-    /// There are messages, but nothing says whose.
+    /// Messages without a membership.
     MembershipMissing,
-    /// The membership is not the group's, or contradicts the messages.
+    /// A membership of another group, or one that contradicts the messages.
     MembershipMalformed,
-    /// A membership or inbox rows, but no message.
+    /// A membership or inbox rows without messages.
     GroupWithoutMessages,
-    /// An inbox row of somebody who is not in the group.
+    /// An inbox row of a user who is not a member.
     InboxRowOfStranger,
-    /// A member has more than one inbox row.
+    /// A second inbox row of a member.
     SecondInboxRow,
-    /// A member has no inbox row.
+    /// A member without an inbox row.
     InboxRowMissing,
-    /// An inbox row stands where there is no message.
+    /// An inbox row at a sort key without a message.
     InboxRowAtNoMessage,
-    /// An inbox row stands before a message that is older than the grace period.
+    /// An inbox row that lags behind a message older than the grace period.
     InboxRowBehind,
-    /// An inbox row names somebody else than the other member.
+    /// An inbox row that names a user other than the other member.
     InboxOtherDiffers,
-    /// An inbox row shows another text than that of its message.
+    /// An inbox row whose text is not its message's.
     InboxTextDiffers,
-    /// An inbox row shows names that are not the other member's.
+    /// An inbox row whose names are not the other member's.
     InboxNamesDiffer,
-    /// The membership has names that are not the members'.
+    /// A membership whose names are not the members'.
     MembershipNamesDiffer,
 }
 
 impl Kind {
-    /// As it is printed.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -76,7 +72,7 @@ impl Kind {
         }
     }
 
-    /// Findings of one stage are repaired together; what comes after is looked at again first.
+    /// Findings of one stage are repaired together. The group is diagnosed again before the next stage.
     pub(super) fn stage(self) -> u8 {
         match self {
             Self::UnknownRow
@@ -85,7 +81,7 @@ impl Kind {
             | Self::MessageKeyMalformed
             | Self::MessageMalformed => 0,
             Self::MembershipMissing | Self::MembershipMalformed | Self::GroupWithoutMessages => 1,
-            // Not before the membership: a malformed row may be all that tells who was in the group.
+            // After the membership: it may have to be derived from malformed rows.
             Self::InboxRowMalformed | Self::InboxRowOfStranger | Self::SecondInboxRow => 2,
             Self::InboxRowMissing | Self::InboxRowAtNoMessage | Self::InboxRowBehind => 3,
             Self::InboxOtherDiffers
@@ -95,7 +91,7 @@ impl Kind {
         }
     }
 
-    /// Whether it can be told from one row alone, so that nothing that is being moved looks like it.
+    /// Returns whether one row alone proves the finding, so that a row being moved can't look like it.
     pub(super) fn is_of_one_row(self) -> bool {
         self.stage() == 0 || self == Self::InboxRowMalformed
     }
@@ -110,25 +106,24 @@ impl fmt::Display for Kind {
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What is broken.
     pub kind: Kind,
-    /// The partition key of the row, or of the row that should be there.
+    /// The partition key of the row, or of the missing row.
     pub pk: String,
-    /// The sort key of the row; none when the row should be there and is not.
+    /// The sort key of the row; `None` if the row is missing.
     pub sk: Option<String>,
-    /// The group, where it can be told.
+    /// The group, if known.
     pub group: Option<Uuid>,
-    /// More about it. Never a text, and never a name.
+    /// Never contains a message text or a name.
     pub detail: String,
 }
 
 impl Finding {
-    /// Whether both say the same of the same row.
+    /// Returns whether both report the same problem of the same row.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.identity() == other.identity()
     }
 
-    /// A row that moves keeps its wrong names: they are the same finding wherever it stands.
+    /// What identifies a finding. Wrong names move with their row, so its sort key does not count.
     pub(super) fn identity(&self) -> (Kind, Option<Uuid>, &str, Option<&str>) {
         let moves_along = matches!(self.kind, Kind::InboxOtherDiffers | Kind::InboxNamesDiffer);
         let sk = if moves_along { None } else { self.sk.as_deref() };
@@ -136,22 +131,20 @@ impl Finding {
     }
 }
 
-/// What became of a finding.
+/// What was done about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
-    /// Nothing: nobody asked for a repair.
+pub enum Status {
+    /// No repair was requested.
     Found,
-    /// With `--repair` alone it would be repaired.
+    /// A run without `--dry-run` would repair it.
     WouldRepair,
-    /// It is repaired.
     Repaired,
-    /// It has to be looked at by a person.
+    /// It needs a person.
     Left,
 }
 
-impl Fate {
-    /// As it is printed.
+impl Status {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -161,11 +154,4 @@ impl Fate {
             Self::Left => "left",
         }
     }
-}
-
-/// A finding, and how it can be healed; none: it can't.
-#[derive(Clone, Debug)]
-pub(super) struct Problem {
-    pub(super) finding: Finding,
-    pub(super) repair: Option<Repair>,
 }

@@ -1,185 +1,225 @@
-//! A group: what is broken about it, and healing it while it lives.
+//! Diagnosis and repair of one group.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use cruddur::{
     dynamodb::Item,
-    message_group::{self, InboxRow, Member, Membership},
+    message_group::{self, Member, Membership},
 };
 use uuid::Uuid;
 
 use super::{
-    Doctor, Mode, action,
-    finding::{Fate, Finding, Kind, Problem},
+    Doctor, Mode,
+    finding::{Finding, Kind, Status},
     ledger::Ledger,
     membership::{members_in, other_in, owner_of},
     messages::Messages,
-    repair::{Carried, Repair},
-    rows::{self, Shape, shape},
+    repair::{Applied, Problem, Repair},
+    rows::{self, MemberRow},
+};
+use crate::table::{
+    item::{FIRST_SORT_KEY, text},
+    read, write,
 };
 
-/// Rounds without any progress after which a group is left to the next run.
-const FRUITLESS_ROUNDS: usize = 8;
+/// Consecutive rounds without a repair after which a group is left to the next run.
+const MAX_IDLE_ROUNDS: usize = 8;
 
-/// Rounds in all.
 const MAX_ROUNDS: usize = 64;
 
-/// Rows in one transaction at most, as DynamoDB has it, less one for the membership.
+/// DynamoDB's limit for a transaction, less one for the membership.
 const ROWS_IN_A_TRANSACTION: usize = 99;
 
-/// An inbox row whose form is good.
-#[derive(Clone, Debug)]
-pub(super) struct MemberRow {
-    pub(super) item: Item,
-    pub(super) row: InboxRow,
-    pub(super) owner: Uuid,
-}
-
-impl MemberRow {
-    fn of(item: &Item) -> Option<Self> {
-        match shape(item) {
-            Shape::Inbox(row, owner) => Some(Self { item: item.clone(), row, owner }),
-            _ => None,
-        }
-    }
-}
-
-/// What to look at.
+/// How much of a group is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    /// The ends of the messages; rows from where the index shows the first.
+enum Depth {
+    /// The first and last messages; inbox rows from the first one that the index shows.
     Quick,
-    /// All messages, and rows wherever they may be.
-    Thorough,
+    /// All messages; inbox rows anywhere.
+    Full,
+}
+
+/// The problems found by two consecutive reads of a group.
+#[derive(Debug, Default)]
+struct Diagnosis {
+    /// Problems that both reads show, or that one row alone proves.
+    confirmed: Vec<Problem>,
+    /// Problems that only the second read shows. A row that was just moved looks like one.
+    unconfirmed: Vec<Problem>,
+}
+
+/// What follows a diagnosis.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// Report the confirmed problems as they are.
+    Finish,
+    Stop,
+    DiagnoseAgain,
+    /// Repair the problems of this stage.
+    Repair(u8),
+}
+
+impl Diagnosis {
+    fn new(first: &[Problem], second: Vec<Problem>) -> Self {
+        let is_confirmed = |problem: &Problem| {
+            problem.finding.kind.is_of_one_row()
+                || first.iter().any(|other| other.finding.is_same(&problem.finding))
+        };
+        let (confirmed, unconfirmed) = second.into_iter().partition(is_confirmed);
+        Self { confirmed, unconfirmed }
+    }
+
+    fn shows(&self, finding: &Finding) -> bool {
+        self.confirmed.iter().chain(&self.unconfirmed).any(|problem| problem.finding.is_same(finding))
+    }
 }
 
 impl Doctor {
-    /// Whether nothing is wrong with the group as far as the index, which lags, and its newest message tell: true
-    /// of nearly every group, and cheap.
-    pub(super) async fn looks_healthy(
-        &self,
-        group: Uuid,
-        membership: &Item,
-        ledger: &Ledger<'_>,
-    ) -> Result<bool> {
-        let Ok(good) = rows::membership(membership, group) else { return Ok(false) };
-        let index = self.index(group).await?;
+    /// Returns whether the index and the newest message show a healthy group. True of nearly every group, and cheap.
+    pub(super) async fn looks_healthy(&self, group: Uuid, item: &Item, ledger: &Ledger<'_>) -> Result<bool> {
+        let Ok(membership) = rows::membership(item, group) else { return Ok(false) };
+        let index = read::index(&self.table, group).await?;
         let rows = index.iter().filter_map(MemberRow::of).collect::<Vec<_>>();
-        // After the rows, which only move up: so none of them stands beyond it.
+        // Read after the rows: they only move up, so none of them may be beyond it.
         let newest = self.newest_message(group).await?;
         let at_newest = |row: &MemberRow| newest.as_ref().is_some_and(|newest| newest.sk == row.row.sk);
-        if rows.len() != index.len() || rows.len() != good.members.len() || !rows.iter().all(at_newest) {
+        if rows.len() != index.len() || rows.len() != membership.members.len() || !rows.iter().all(at_newest)
+        {
             return Ok(false);
         }
         let messages = Messages { any: true, newest, ..Messages::default() };
-        Ok(self.judge(membership, &good, &rows, &messages, ledger).await?.is_empty())
+        Ok(self.check_inboxes(item, &membership, &rows, &messages, ledger).await?.is_empty())
     }
 
-    /// Examines the group, and repairs it where that was asked for. `owners`: users who have rows of it, besides those
-    /// that the index shows.
+    /// Examines the group, and repairs it in [`Mode::Repair`]. `owners` have rows of the group that the index may not
+    /// show.
     pub(super) async fn examine_group(
         &self,
         group: Uuid,
         owners: &BTreeSet<Uuid>,
         ledger: &Ledger<'_>,
     ) -> Result<()> {
-        let mut tried: Vec<Finding> = Vec::new();
-        let mut fruitless = 0;
+        let mut attempted: Vec<Finding> = Vec::new();
+        let mut idle_rounds = 0;
         for round in 0..MAX_ROUNDS {
-            let look = if round == 0 { Look::Quick } else { Look::Thorough };
-            let first = self.diagnose(group, owners, look, ledger).await?;
-            // A query may see a row neither where it was nor where it is: whatever is really broken is so twice.
-            let second = if first.is_empty() {
-                Vec::new()
-            } else {
-                tokio::time::sleep(self.second_look_after).await;
-                self.diagnose(group, owners, Look::Thorough, ledger).await?
-            };
-            let is_there = |finding: &Finding, among: &[Problem]| {
-                among.iter().any(|problem| problem.finding.is_same(finding))
-            };
-            for done in tried.extract_if(.., |finding| !is_there(finding, &second)) {
-                ledger.tell(&done, Fate::Repaired)?;
-                fruitless = 0;
+            let depth = if round == 0 { Depth::Quick } else { Depth::Full };
+            let diagnosis = self.diagnose_twice(group, owners, depth, ledger).await?;
+            for repaired in attempted.extract_if(.., |finding| !diagnosis.shows(finding)) {
+                ledger.record(&repaired, Status::Repaired)?;
+                idle_rounds = 0;
             }
-            tried.clear();
-            if second.is_empty() {
-                return Ok(());
+            if self.mode == Mode::Repair {
+                let irreparable = diagnosis.confirmed.iter().filter(|problem| problem.repair.is_none());
+                irreparable.into_iter().try_for_each(|problem| self.record_unrepaired(problem, ledger))?;
             }
-            let is_confirmed = |problem: &Problem| {
-                problem.finding.kind.is_of_one_row() || is_there(&problem.finding, &first)
-            };
-            let (confirmed, unsettled): (Vec<_>, Vec<_>) = second.into_iter().partition(is_confirmed);
-            if self.mode != Mode::Repair {
-                if unsettled.is_empty() || fruitless >= FRUITLESS_ROUNDS {
-                    return confirmed.iter().try_for_each(|problem| self.tell_unrepaired(problem, ledger));
+            attempted = match self.next_step(&diagnosis, idle_rounds) {
+                Step::Finish => {
+                    let mut confirmed = diagnosis.confirmed.iter();
+                    return confirmed.try_for_each(|problem| self.record_unrepaired(problem, ledger));
                 }
-                fruitless += 1;
-                continue;
-            }
-            for problem in confirmed.iter().filter(|problem| problem.repair.is_none()) {
-                ledger.tell(&problem.finding, Fate::Left)?;
-            }
-            let repairable = || confirmed.iter().filter(|problem| problem.repair.is_some());
-            let stage = repairable().map(|problem| problem.finding.kind.stage()).min();
-            if (stage.is_none() && unsettled.is_empty()) || self.is_stopped() {
-                return Ok(());
-            }
-            fruitless += 1;
-            if fruitless > FRUITLESS_ROUNDS {
-                return repairable().try_for_each(|problem| ledger.tell(&problem.finding, Fate::Left));
-            }
-            for problem in repairable().filter(|problem| Some(problem.finding.kind.stage()) == stage) {
-                if let Some(repair) = &problem.repair
-                    && self.carry_out(repair).await? == Carried::Out
-                {
-                    if let Repair::Empty(_) = repair {
-                        ledger.remember_emptied(group);
-                    }
-                    tried.push(problem.finding.clone());
-                }
-            }
+                Step::Stop => return Ok(()),
+                Step::DiagnoseAgain => Vec::new(),
+                Step::Repair(stage) => self.repair_stage(group, &diagnosis.confirmed, stage, ledger).await?,
+            };
+            idle_rounds += 1;
         }
         Ok(())
     }
 
-    /// Tells of a finding that nobody repairs in this mode.
-    pub(super) fn tell_unrepaired(&self, problem: &Problem, ledger: &Ledger<'_>) -> Result<()> {
-        let fate = match (self.mode, &problem.repair) {
-            (Mode::Check, _) => Fate::Found,
-            (Mode::Plan | Mode::Repair, None) => Fate::Left,
-            (Mode::Plan | Mode::Repair, Some(_)) => Fate::WouldRepair,
+    fn next_step(&self, diagnosis: &Diagnosis, idle_rounds: usize) -> Step {
+        let repairable = diagnosis.confirmed.iter().filter(|problem| problem.repair.is_some());
+        let stage = if self.mode == Mode::Repair {
+            repairable.map(|problem| problem.finding.kind.stage()).min()
+        } else {
+            None
         };
-        ledger.tell(&problem.finding, fate)
+        match stage {
+            None if diagnosis.unconfirmed.is_empty() => Step::Finish,
+            _ if self.mode == Mode::Repair && self.is_stopped() => Step::Stop,
+            _ if idle_rounds >= MAX_IDLE_ROUNDS => Step::Finish,
+            None => Step::DiagnoseAgain,
+            Some(stage) => Step::Repair(stage),
+        }
     }
 
-    /// What is broken about the group, as it is now.
+    /// Applies the repairs of a stage. Returns the findings whose repair may have been written.
+    async fn repair_stage(
+        &self,
+        group: Uuid,
+        problems: &[Problem],
+        stage: u8,
+        ledger: &Ledger<'_>,
+    ) -> Result<Vec<Finding>> {
+        let mut attempted = Vec::new();
+        for Problem { finding, repair } in
+            problems.iter().filter(|problem| problem.finding.kind.stage() == stage)
+        {
+            let Some(repair) = repair else { continue };
+            if self.apply(repair).await? == Applied::Written {
+                if let Repair::DeleteGroup(_) = repair {
+                    ledger.remember_deleted_group(group);
+                }
+                attempted.push(finding.clone());
+            }
+        }
+        Ok(attempted)
+    }
+
+    /// Records a finding that this run does not repair.
+    pub(super) fn record_unrepaired(&self, problem: &Problem, ledger: &Ledger<'_>) -> Result<()> {
+        let status = match (self.mode, &problem.repair) {
+            (Mode::Check, _) => Status::Found,
+            (Mode::Plan, Some(_)) => Status::WouldRepair,
+            (Mode::Plan, None) | (Mode::Repair, _) => Status::Left,
+        };
+        ledger.record(&problem.finding, status)
+    }
+
+    /// Diagnoses the group again after a pause if it looks broken. One query may miss a row that is being moved.
+    async fn diagnose_twice(
+        &self,
+        group: Uuid,
+        owners: &BTreeSet<Uuid>,
+        depth: Depth,
+        ledger: &Ledger<'_>,
+    ) -> Result<Diagnosis> {
+        let first = self.diagnose(group, owners, depth, ledger).await?;
+        if first.is_empty() {
+            return Ok(Diagnosis::default());
+        }
+        tokio::time::sleep(self.confirm_after).await;
+        let second = self.diagnose(group, owners, Depth::Full, ledger).await?;
+        Ok(Diagnosis::new(&first, second))
+    }
+
     async fn diagnose(
         &self,
         group: Uuid,
         owners: &BTreeSet<Uuid>,
-        look: Look,
+        depth: Depth,
         ledger: &Ledger<'_>,
     ) -> Result<Vec<Problem>> {
-        let membership = self.row(&format!("MEM#{group}"), "MEM").await?;
-        let index = self.index(group).await?;
+        let item = read::row(&self.table, &format!("MEM#{group}"), "MEM").await?;
+        let index = read::index(&self.table, group).await?;
         let owners = owners.iter().copied().chain(index.iter().filter_map(owner_of)).collect::<BTreeSet<_>>();
-        let good = membership.as_ref().and_then(|item| rows::membership(item, group).ok());
-        let OfGroup { rows, hints, mut problems } =
-            self.rows_of_group(group, good.as_ref(), owners, &index, look).await?;
-        // After the rows, which only move up: so none of them should stand beyond the newest.
-        let mut messages = match (look, &good) {
-            (Look::Quick, Some(_)) => self.peek_at_messages(group).await?,
-            _ => self.survey_messages(group).await?,
+        let membership = item.as_ref().and_then(|item| rows::membership(item, group).ok());
+        let GroupRows { rows, hints, mut problems } =
+            self.group_rows(group, membership.as_ref(), owners, &index, depth).await?;
+        // Read after the rows: they only move up, so none of them should be beyond the newest message.
+        let mut messages = match (depth, &membership) {
+            (Depth::Quick, Some(_)) => self.first_and_last_messages(group).await?,
+            _ => self.all_messages(group).await?,
         };
         problems.append(&mut messages.problems);
-        match (&membership, &good) {
+        match (&item, &membership) {
             (None, _) if rows.is_empty() && !messages.any => {}
-            _ if !messages.any => problems.push(self.empty_group(group, membership.as_ref(), &rows).await?),
-            (Some(item), Some(good)) => {
-                problems.extend(self.beginning_problem(item, good, &messages)?);
-                problems.extend(self.judge(item, good, &rows, &messages, ledger).await?);
+            _ if !messages.any => {
+                problems.push(self.group_without_messages(group, item.as_ref(), &rows).await?)
+            }
+            (Some(item), Some(membership)) => {
+                problems.extend(self.created_sk_problem(item, membership, &messages)?);
+                problems.extend(self.check_inboxes(item, membership, &rows, &messages, ledger).await?);
             }
             (item, _) => {
                 let problem = self.membership_problem(group, item.as_ref(), &rows, &hints, &messages);
@@ -189,47 +229,48 @@ impl Doctor {
         Ok(problems)
     }
 
-    /// The group's inbox rows as they are now, and what is wrong with rows that are none.
-    async fn rows_of_group(
+    /// Reads the group's inbox rows, and checks those that are malformed.
+    async fn group_rows(
         &self,
         group: Uuid,
-        good: Option<&Membership>,
+        membership: Option<&Membership>,
         mut owners: BTreeSet<Uuid>,
         index: &[Item],
-        look: Look,
-    ) -> Result<OfGroup> {
-        owners.extend(good.iter().flat_map(|membership| membership.members.keys()));
-        let mut of_group = OfGroup::default();
+        depth: Depth,
+    ) -> Result<GroupRows> {
+        owners.extend(membership.iter().flat_map(|membership| membership.members.keys()));
+        let mut found = GroupRows::default();
         for owner in owners {
             let pk = message_group::partition_key(owner);
-            let shown = index.iter().filter(|item| rows::text(item, "pk") == pk);
-            let first_shown = shown.map(|item| rows::text(item, "sk")).min();
-            let created_sk = good.filter(|good| good.has(owner)).map(|good| good.created_sk.to_string());
-            let from = match (look, first_shown, &created_sk) {
-                (Look::Quick, Some(shown), _) => shown,
+            let indexed = index.iter().filter(|item| text(item, "pk") == pk);
+            let first_indexed = indexed.map(|item| text(item, "sk")).min();
+            let membership = membership.filter(|membership| membership.has(owner));
+            let created_sk = membership.map(|membership| membership.created_sk.to_string());
+            let from = match (depth, first_indexed, &created_sk) {
+                (Depth::Quick, Some(indexed), _) => indexed,
                 (_, _, Some(created_sk)) => created_sk,
                 (_, _, None) => FIRST_SORT_KEY,
             };
-            let mut items = self.inbox_rows(owner, group, from).await?;
-            if items.is_empty() || (look == Look::Thorough && first_shown.is_some_and(|shown| shown < from)) {
-                items = self.inbox_rows(owner, group, FIRST_SORT_KEY).await?;
+            let mut items = read::inbox_rows(&self.table, owner, group, from).await?;
+            if items.is_empty() || (depth == Depth::Full && first_indexed.is_some_and(|sk| sk < from)) {
+                items = read::inbox_rows(&self.table, owner, group, FIRST_SORT_KEY).await?;
             }
             for item in items {
                 if let Some(row) = MemberRow::of(&item) {
-                    of_group.rows.push(row);
+                    found.rows.push(row);
                 } else {
-                    of_group.hints.push((owner, None));
-                    of_group.hints.extend(other_in(&item));
-                    of_group.problems.extend(self.row_problem(&item).await?);
+                    found.hints.push((owner, None));
+                    found.hints.extend(other_in(&item));
+                    found.problems.extend(self.row_problem(&item).await?);
                 }
             }
         }
-        Ok(of_group)
+        Ok(found)
     }
 
-    /// All that there is of a group without messages is taken away; but only if its members could be told again from
-    /// one of them, should a message come meanwhile.
-    async fn empty_group(
+    /// Deletes all rows of a group without messages, if its members could be derived again from a message that arrives
+    /// meanwhile.
+    async fn group_without_messages(
         &self,
         group: Uuid,
         membership: Option<&Item>,
@@ -238,10 +279,10 @@ impl Doctor {
         let items =
             membership.into_iter().chain(rows.iter().take(ROWS_IN_A_TRANSACTION).map(|row| &row.item));
         let items = items.collect::<Vec<_>>();
-        let deletes = items.iter().map(|item| action::delete_as_read(&self.table, item));
+        let deletes = items.iter().map(|item| write::delete_unchanged(&self.table, item));
         let deletes = deletes.collect::<Result<Vec<_>>>()?;
-        let key = |name| items.first().map_or("", |item| rows::text(item, name)).to_owned();
-        let detail = format!("{} rows of a group without any message", items.len());
+        let key = |name| items.first().map_or("", |item| text(item, name)).to_owned();
+        let detail = format!("{} rows of a group without messages", items.len());
         Ok(Problem {
             finding: Finding {
                 kind: Kind::GroupWithoutMessages,
@@ -250,16 +291,15 @@ impl Doctor {
                 group: Some(group),
                 detail,
             },
-            repair: self.are_known(membership, rows).await?.then_some(Repair::Empty(deletes)),
+            repair: self.all_users_exist(membership, rows).await?.then_some(Repair::DeleteGroup(deletes)),
         })
     }
 
-    /// Whether everybody who is named is in users.
-    async fn are_known(&self, membership: Option<&Item>, rows: &[MemberRow]) -> Result<bool> {
+    async fn all_users_exist(&self, membership: Option<&Item>, rows: &[MemberRow]) -> Result<bool> {
         let Some(names) = &self.names else { return Ok(false) };
         let members = membership.map(members_in).unwrap_or_default();
-        let of_rows = rows.iter().flat_map(|row| [row.owner, row.row.other_uuid]);
-        for user in members.into_keys().chain(of_rows) {
+        let in_rows = rows.iter().flat_map(|row| [row.owner, row.row.other_uuid]);
+        for user in members.into_keys().chain(in_rows) {
             if names.get(user).await?.is_none() {
                 return Ok(false);
             }
@@ -268,15 +308,12 @@ impl Doctor {
     }
 }
 
-/// What is found of a group in inboxes.
+/// The inbox rows of a group.
 #[derive(Default)]
-struct OfGroup {
+struct GroupRows {
     rows: Vec<MemberRow>,
-    /// Users whom malformed rows name.
+    /// Users named by malformed rows.
     hints: Vec<(Uuid, Option<Member>)>,
-    /// What is wrong with those rows.
+    /// Problems of malformed rows.
     problems: Vec<Problem>,
 }
-
-/// Sorts before every sort key of ours.
-const FIRST_SORT_KEY: &str = "!";

@@ -1,4 +1,4 @@
-//! What was gone through and found, and who is told of it.
+//! Counts and reported findings of a run.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -11,110 +11,105 @@ use anyhow::Result;
 use lru::LruCache;
 use uuid::Uuid;
 
-use super::finding::{Fate, Finding, Kind};
+use super::finding::{Finding, Kind, Status};
 
-/// Findings that are remembered so as not to be told of twice. (A row may be met by itself and with its group.)
-const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
+/// Findings kept to report each once: a row may be found by itself and with its group.
+const REPORTED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
-/// Everything that was counted.
+/// The counts of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Rows by the kinds in their partition keys.
+    /// Rows by kind.
     pub rows: BTreeMap<String, u64>,
-    /// Groups that were examined.
     pub groups: u64,
-    /// Findings by kind.
     pub findings: BTreeMap<Kind, u64>,
-    /// Findings that were repaired.
     pub repaired: u64,
-    /// Findings that are still there.
+    /// Findings that remain.
     pub left: u64,
-    /// Members who have no row in users any more: their names stay as they are.
+    /// Members who are no longer in the table of users. Their names are not checked.
     pub users_gone: u64,
 }
 
-type Tell<'a> = dyn Fn(&Finding, Fate) -> Result<()> + Send + Sync + 'a;
+type Report<'a> = dyn Fn(&Finding, Status) -> Result<()> + Send + Sync + 'a;
 
-/// Counts, and passes findings on as they are found.
+/// Counts findings, and reports each one as it is found.
 pub struct Ledger<'a> {
-    tell: Box<Tell<'a>>,
-    books: Mutex<Books>,
+    report: Box<Report<'a>>,
+    state: Mutex<State>,
 }
 
-/// What tells two findings apart: kind, group and key.
+/// Kind, group and key.
 type Identity = (Kind, Option<Uuid>, String, Option<String>);
 
-struct Books {
+struct State {
     summary: Summary,
-    told: LruCache<Identity, ()>,
+    reported: LruCache<Identity, ()>,
     gone: HashSet<Uuid>,
-    /// Groups that were taken away.
-    emptied: BTreeSet<Uuid>,
+    deleted_groups: BTreeSet<Uuid>,
 }
 
 impl<'a> Ledger<'a> {
-    /// One that passes every finding on to `tell`.
-    pub fn new(tell: impl Fn(&Finding, Fate) -> Result<()> + Send + Sync + 'a) -> Self {
-        let books = Books {
+    /// Creates a ledger that passes findings to `report`.
+    pub fn new(report: impl Fn(&Finding, Status) -> Result<()> + Send + Sync + 'a) -> Self {
+        let state = State {
             summary: Summary::default(),
-            told: LruCache::new(REMEMBERED),
+            reported: LruCache::new(REPORTED),
             gone: HashSet::new(),
-            emptied: BTreeSet::new(),
+            deleted_groups: BTreeSet::new(),
         };
-        Self { tell: Box::new(tell), books: Mutex::new(books) }
+        Self { report: Box::new(report), state: Mutex::new(state) }
     }
 
-    /// What was counted so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let books = self.books();
-        Summary { users_gone: books.gone.len() as u64, ..books.summary.clone() }
+        let state = self.state();
+        Summary { users_gone: state.gone.len() as u64, ..state.summary.clone() }
     }
 
     pub(super) fn count_row(&self, kind: &str) {
-        let mut books = self.books();
-        match books.summary.rows.get_mut(kind) {
+        let mut state = self.state();
+        match state.summary.rows.get_mut(kind) {
             Some(count) => *count += 1,
-            None => drop(books.summary.rows.insert(kind.to_owned(), 1)),
+            None => drop(state.summary.rows.insert(kind.to_owned(), 1)),
         }
     }
 
     pub(super) fn count_group(&self) {
-        self.books().summary.groups += 1;
+        self.state().summary.groups += 1;
     }
 
-    pub(super) fn count_gone(&self, user: Uuid) {
-        self.books().gone.insert(user);
+    pub(super) fn count_gone_user(&self, user: Uuid) {
+        self.state().gone.insert(user);
     }
 
-    pub(super) fn remember_emptied(&self, group: Uuid) {
-        self.books().emptied.insert(group);
+    pub(super) fn remember_deleted_group(&self, group: Uuid) {
+        self.state().deleted_groups.insert(group);
     }
 
-    pub(super) fn take_emptied(&self) -> BTreeSet<Uuid> {
-        std::mem::take(&mut self.books().emptied)
+    pub(super) fn take_deleted_groups(&self) -> BTreeSet<Uuid> {
+        std::mem::take(&mut self.state().deleted_groups)
     }
 
-    /// Tells of a finding; once, as long as it is there.
-    pub(super) fn tell(&self, finding: &Finding, fate: Fate) -> Result<()> {
+    /// Counts and reports a finding: once, unless it is repaired in between.
+    pub(super) fn record(&self, finding: &Finding, status: Status) -> Result<()> {
         {
-            let mut books = self.books();
+            let mut state = self.state();
             let (kind, group, pk, sk) = finding.identity();
             let identity = (kind, group, pk.to_owned(), sk.map(str::to_owned));
-            if fate != Fate::Repaired && books.told.put(identity, ()).is_some() {
+            if status != Status::Repaired && state.reported.put(identity, ()).is_some() {
                 return Ok(());
             }
-            *books.summary.findings.entry(finding.kind).or_default() += 1;
-            match fate {
-                Fate::Repaired => books.summary.repaired += 1,
-                Fate::Found | Fate::WouldRepair | Fate::Left => books.summary.left += 1,
+            *state.summary.findings.entry(finding.kind).or_default() += 1;
+            match status {
+                Status::Repaired => state.summary.repaired += 1,
+                Status::Found | Status::WouldRepair | Status::Left => state.summary.left += 1,
             }
         }
-        (self.tell)(finding, fate)
+        (self.report)(finding, status)
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is in a group whose membership is lost: what its rows give away.
+//! Memberships that are missing or malformed, derived again from the group's other rows.
 
 use std::collections::BTreeMap;
 
@@ -14,19 +14,20 @@ use uuid::Uuid;
 
 use super::{
     Doctor,
-    action::{Change, replace_as_read, update},
-    finding::{Finding, Kind, Problem},
-    group::MemberRow,
+    finding::{Finding, Kind},
     messages::Messages,
-    repair::Repair,
-    rows::{self, text, uuid},
+    repair::{Problem, Repair},
+    rows::{self, MemberRow},
+};
+use crate::table::{
+    item::{GROUP_UUID, text, uuid},
+    write::{Change, replace_unchanged, update},
 };
 
-/// Users that may be in the group, with their names where the rows have them.
+/// Possible members, with their names if rows have them.
 type Candidates = BTreeMap<Uuid, Option<Member>>;
 
 impl Doctor {
-    /// The membership is missing, or the row `item` is none.
     pub(super) async fn membership_problem(
         &self,
         group: Uuid,
@@ -37,7 +38,7 @@ impl Doctor {
     ) -> Result<Problem> {
         let derived = self.derive_membership(group, item, rows, hints, messages).await?;
         let (kind, why) = match item.map(|item| rows::membership(item, group)) {
-            None => (Kind::MembershipMissing, "there are messages, but no membership"),
+            None => (Kind::MembershipMissing, "messages without a membership"),
             Some(Err(why)) => (Kind::MembershipMalformed, why),
             Some(Ok(_)) => (Kind::MembershipMalformed, "it contradicts the messages"),
         };
@@ -47,16 +48,16 @@ impl Doctor {
             (Some(membership), Some(old)) => {
                 let mut new = old.clone();
                 new.extend(to_item(membership)?);
-                Some(Repair::Write(vec![replace_as_read(&self.table, old, new)?]))
+                Some(Repair::Write(vec![replace_unchanged(&self.table, old, new)?]))
             }
         };
         let detail =
-            if derived.is_some() { why.to_owned() } else { format!("{why}; its members can't be told") };
+            if derived.is_some() { why.to_owned() } else { format!("{why}; its members can't be derived") };
         Ok(Problem { finding: finding(kind, group, detail), repair })
     }
 
-    /// The membership is good, but for where the group's messages begin.
-    pub(super) fn beginning_problem(
+    /// Checks that a valid membership names the oldest message.
+    pub(super) fn created_sk_problem(
         &self,
         item: &Item,
         membership: &Membership,
@@ -100,12 +101,12 @@ impl Doctor {
             candidates.entry(*sender).or_default().get_or_insert_with(|| names.clone());
         }
         let Some((a, b)) = self.pair_of(group, &candidates).await? else { return Ok(None) };
-        let (a, b) = (self.named(a, &candidates).await?, self.named(b, &candidates).await?);
+        let (a, b) = (self.with_names(a, &candidates).await?, self.with_names(b, &candidates).await?);
         let (Some(a), Some(b)) = (a, b) else { return Ok(None) };
         Ok(Some(Membership::new(group, created_sk, [&a, &b])))
     }
 
-    /// The two whose group it is: among the candidates, or one of them with anybody.
+    /// Finds the pair whose group it is: two candidates, or a candidate and any user.
     async fn pair_of(&self, group: Uuid, candidates: &Candidates) -> Result<Option<(Uuid, Uuid)>> {
         let users = candidates.keys().copied().collect::<Vec<_>>();
         for (index, a) in users.iter().enumerate() {
@@ -121,8 +122,8 @@ impl Doctor {
         Ok(found.and_then(|user| Some((partner(user.uuid)?, user.uuid))))
     }
 
-    /// The user with the names of now, or those in the rows.
-    async fn named(&self, user: Uuid, candidates: &Candidates) -> Result<Option<User>> {
+    /// Returns the user with current names, or with those in the rows.
+    async fn with_names(&self, user: Uuid, candidates: &Candidates) -> Result<Option<User>> {
         if let Some(names) = &self.names
             && let Some(user) = names.get(user).await?
         {
@@ -138,7 +139,7 @@ fn finding(kind: Kind, group: Uuid, detail: String) -> Finding {
     Finding { kind, pk, sk, group: Some(group), detail }
 }
 
-/// What the row of a malformed membership still says of members.
+/// The members in a possibly malformed membership.
 pub(super) fn members_in(item: &Item) -> Candidates {
     let Some(AttributeValue::M(members)) = item.get("members") else { return Candidates::new() };
     let member = |(user, names): (&String, &AttributeValue)| {
@@ -152,7 +153,7 @@ pub(super) fn members_in(item: &Item) -> Candidates {
     members.iter().filter_map(member).collect()
 }
 
-/// The other member, as far as a malformed inbox row still names one.
+/// The other member in a malformed inbox row.
 pub(super) fn other_in(item: &Item) -> Option<(Uuid, Option<Member>)> {
     let names = Member {
         handle: text(item, "user_handle").to_owned(),
@@ -162,7 +163,7 @@ pub(super) fn other_in(item: &Item) -> Option<(Uuid, Option<Member>)> {
     Some((uuid(item, "user_uuid")?, names))
 }
 
-/// Owners of a group's rows that are malformed, so that they are looked for.
+/// The owner in an inbox row of the index.
 pub(super) fn owner_of(item: &Item) -> Option<Uuid> {
-    text(item, "pk").strip_prefix("GRP#")?.parse().ok().filter(|_| uuid(item, rows::GROUP_UUID).is_some())
+    text(item, "pk").strip_prefix("GRP#")?.parse().ok().filter(|_| uuid(item, GROUP_UUID).is_some())
 }

@@ -1,12 +1,11 @@
-//! Carrying a repair out.
-
-use std::time::Duration;
+//! Repairs.
 
 use anyhow::Result;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use cruddur::{
     dynamodb::WriteError,
     error::Error,
+    sort_key::SortKey,
     stream::{
         NewestMessage,
         move_group::{MoveError, move_group},
@@ -14,71 +13,70 @@ use cruddur::{
 };
 use uuid::Uuid;
 
-use super::{Doctor, messages::Standing};
+use super::{Doctor, finding::Finding};
+use crate::{retry::REPAIRS, table::write::transact};
 
-/// Tries of a write that meets a conflict or throttling.
-const MAX_TRIES: u32 = 8;
-
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// How a finding is healed.
+/// A finding, and its repair if there is one.
 #[derive(Clone, Debug)]
-pub(super) enum Repair {
-    /// One transaction.
-    Write(Vec<TransactWriteItem>),
-    /// One transaction, after which the group's rows are moved if a newer message has come.
-    WriteThenMove(Vec<TransactWriteItem>, Uuid),
-    /// One transaction that takes away all that there is of a group without messages.
-    Empty(Vec<TransactWriteItem>),
-    /// Moving the group's rows, as the stream's handler does.
-    Move(Uuid, Standing),
+pub(super) struct Problem {
+    pub(super) finding: Finding,
+    pub(super) repair: Option<Repair>,
 }
 
-/// What a repair came to.
+#[derive(Clone, Debug)]
+pub(super) enum Repair {
+    /// Writes one transaction.
+    Write(Vec<TransactWriteItem>),
+    /// Writes one transaction, then moves the group's rows if a newer message has arrived.
+    WriteThenMove(Vec<TransactWriteItem>, Uuid),
+    /// Deletes all rows of a group without messages, in one transaction.
+    DeleteGroup(Vec<TransactWriteItem>),
+    /// Moves the group's rows, as the stream handler does.
+    Move(Uuid, LastMessage),
+}
+
+/// The newest message of a group, as inbox rows show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LastMessage {
+    pub(super) sk: SortKey,
+    pub(super) text: String,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Carried {
-    /// It was carried out, or may have been.
-    Out,
-    /// Things are not as they were read any more; nothing was done.
+pub(super) enum Applied {
+    /// The repair was written, or its outcome is unknown.
+    Written,
+    /// Nothing was written: the rows have changed since they were read.
     Refused,
 }
 
 impl Doctor {
-    pub(super) async fn carry_out(&self, repair: &Repair) -> Result<Carried> {
+    pub(super) async fn apply(&self, repair: &Repair) -> Result<Applied> {
         match repair {
-            Repair::Write(actions) | Repair::Empty(actions) => self.write(actions).await,
+            Repair::Write(actions) | Repair::DeleteGroup(actions) => self.write(actions).await,
             Repair::WriteThenMove(actions, group) => {
-                let carried = self.write(actions).await?;
-                if carried == Carried::Out
+                let applied = self.write(actions).await?;
+                if applied == Applied::Written
                     && let Some(newest) = self.newest_message(*group).await?
                 {
                     self.move_rows(*group, &newest).await?;
                 }
-                Ok(carried)
+                Ok(applied)
             }
             Repair::Move(group, newest) => self.move_rows(*group, newest).await,
         }
     }
 
-    async fn write(&self, actions: &[TransactWriteItem]) -> Result<Carried> {
-        let mut wait = FIRST_WAIT;
-        for _ in 0..MAX_TRIES {
-            match Box::pin(self.table.transact(actions.to_vec())).await {
-                // What became of an unknown one is seen with the next look.
-                Ok(()) | Err(WriteError::Unknown(_)) => return Ok(Carried::Out),
-                Err(WriteError::Refused { .. }) => return Ok(Carried::Refused),
-                Err(error @ WriteError::Failed(_)) => return Err(Error::from(error).into()),
-                Err(WriteError::Busy(_)) => {
-                    tokio::time::sleep(self.random.jitter(wait)).await;
-                    wait = (wait * 2).min(LONGEST_WAIT);
-                }
-            }
+    async fn write(&self, actions: &[TransactWriteItem]) -> Result<Applied> {
+        match transact(&self.table, actions, REPAIRS).await {
+            // The next diagnosis shows the outcome of an unknown one.
+            Ok(()) | Err(WriteError::Unknown(_)) => Ok(Applied::Written),
+            Err(WriteError::Refused { .. } | WriteError::Busy(_)) => Ok(Applied::Refused),
+            Err(error @ WriteError::Failed(_)) => Err(Error::from(error).into()),
         }
-        Ok(Carried::Refused)
     }
 
-    async fn move_rows(&self, group: Uuid, newest: &Standing) -> Result<Carried> {
+    async fn move_rows(&self, group: Uuid, newest: &LastMessage) -> Result<Applied> {
         let message = NewestMessage {
             group_uuid: group,
             sk: newest.sk,
@@ -86,16 +84,16 @@ impl Doctor {
             sequence_numbers: Vec::new(),
         };
         match Box::pin(move_group(&self.table, &self.random, &message)).await {
-            Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Carried::Out),
+            Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Applied::Written),
             Err(MoveError::Table(error)) => Err(error.into()),
-            // Another finding stands in the way, or others were faster.
+            // Another finding has to be repaired first, or another writer won.
             Err(
                 MoveError::NoMembership
                 | MoveError::NoInboxRow { .. }
                 | MoveError::MalformedInboxRow { .. }
                 | MoveError::TriedTooOften { .. }
                 | MoveError::OutOfTime,
-            ) => Ok(Carried::Refused),
+            ) => Ok(Applied::Refused),
         }
     }
 }

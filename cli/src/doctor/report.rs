@@ -1,4 +1,4 @@
-//! How findings and the summary are shown.
+//! Output of findings and the summary.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,12 +8,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    finding::{Fate, Finding, Kind},
+    finding::{Finding, Kind, Status},
     ledger::Summary,
 };
 use crate::output::{Output, printable};
 
-/// A finding as programs get it.
+/// A finding as JSON.
 #[derive(Serialize)]
 struct FindingLine<'a> {
     finding: Kind,
@@ -21,10 +21,10 @@ struct FindingLine<'a> {
     sk: Option<&'a str>,
     group: Option<Uuid>,
     detail: &'a str,
-    outcome: Fate,
+    outcome: Status,
 }
 
-/// The summary as programs get it.
+/// The summary as JSON.
 #[derive(Serialize)]
 struct SummaryLine<'a> {
     summary: Numbers<'a>,
@@ -42,19 +42,17 @@ struct Numbers<'a> {
     write_units: f64,
 }
 
-/// A line about a finding.
-pub(super) fn finding(output: Output, finding: &Finding, fate: Fate) -> Result<()> {
+pub(super) fn finding(output: Output, finding: &Finding, status: Status) -> Result<()> {
     let Finding { kind, pk, sk, group, detail } = finding;
     if output.is_json() {
         let (finding, sk, group) = (*kind, sk.as_deref(), *group);
-        return output.json(&FindingLine { finding, pk, sk, group, detail, outcome: fate });
+        return output.json(&FindingLine { finding, pk, sk, group, detail, outcome: status });
     }
     let key = printable(&format!("{pk} {}", sk.as_deref().unwrap_or("-")));
-    let line = format!("{kind:24} {key:105} {:60} {}", printable(detail), fate.name());
+    let line = format!("{kind:24} {key:105} {:60} {}", printable(detail), status.name());
     Ok(output.line(&line)?)
 }
 
-/// What it all came to.
 pub(super) fn summary(output: Output, summary: &Summary, units: Units, time: Duration) -> Result<()> {
     let Summary { rows, groups, findings, repaired, left, users_gone } = summary;
     if output.is_json() {
@@ -79,7 +77,7 @@ pub(super) fn summary(output: Output, summary: &Summary, units: Units, time: Dur
     output.line(&format!("rows: {sum} ({kinds}), {rate:.0} a second"))?;
     output.line(&format!("groups: {groups}"))?;
     if findings.is_empty() {
-        output.line("nothing is broken")?;
+        output.line("no findings")?;
     } else {
         for (kind, count) in findings {
             output.line(&format!("{kind}: {count}"))?;
@@ -87,7 +85,7 @@ pub(super) fn summary(output: Output, summary: &Summary, units: Units, time: Dur
         output.line(&format!("repaired: {repaired}, left: {left}"))?;
     }
     if *users_gone > 0 {
-        output.line(&format!("users gone: {users_gone}; the names of their groups stay as they are"))?;
+        output.line(&format!("users gone: {users_gone}; names in their groups were not checked"))?;
     }
     output.line(&format!("request units: {:.1} read, {:.1} written", units.read, units.write))?;
     Ok(())

@@ -1,4 +1,4 @@
-//! What a row is, told from the row alone.
+//! Classification of single rows.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::DateTime;
@@ -14,31 +14,46 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
-use super::lease;
-use crate::migrate::{assumption, old, redirect};
+use crate::table::{
+    item::{GROUP_UUID, MIGRATION, MIGRATION_PK, text, uuid},
+    lease, old, redirect,
+};
 
-/// The attribute that only inbox rows have: it puts a row into the index.
-pub(crate) const GROUP_UUID: &str = "message_group_uuid";
+/// A well-formed inbox row with its item and owner.
+#[derive(Clone, Debug)]
+pub(super) struct MemberRow {
+    pub(super) item: Item,
+    pub(super) row: InboxRow,
+    pub(super) owner: Uuid,
+}
 
-/// What a row is.
+impl MemberRow {
+    pub(super) fn of(item: &Item) -> Option<Self> {
+        match shape(item) {
+            Shape::Inbox(row, owner) => Some(Self { item: item.clone(), row, owner }),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
     Message(MessageRow, Uuid),
     Inbox(InboxRow, Uuid),
-    /// A membership by its key; the rest is looked at with its group.
+    /// A membership by its key. Its attributes are checked with the group.
     Membership(Uuid),
-    /// A row whose key alone matters here.
+    /// A row of another kind, with a valid key.
     Other,
     Flawed(Flaw),
 }
 
-/// What is wrong with a row.
+/// A defect of a single row.
 #[derive(Clone, Debug)]
 pub(super) enum Flaw {
     StrayGroupUuid {
         group: Option<Uuid>,
     },
-    /// A good message at a key that is not its own.
+    /// A valid message at a wrong key.
     MessageKey {
         group: Uuid,
         right: MessageRow,
@@ -54,31 +69,15 @@ pub(super) enum Flaw {
     Unknown {
         why: &'static str,
     },
-    /// A row of the old system's: nobody here repairs it, since it tells who was in its group.
+    /// A row of the old system. The doctor leaves it to the migration, which derives members from it.
     Old,
 }
 
-/// A text attribute of a row; empty when there is none.
-pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
-    item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
-}
-
-/// The uuid in an attribute, however it is spelt.
-pub(crate) fn uuid(item: &Item, name: &str) -> Option<Uuid> {
-    text(item, name).parse().ok()
-}
-
-/// The kind in a partition key, such as `MSG`.
-pub(crate) fn kind(item: &Item) -> &str {
-    text(item, "pk").split_once('#').map_or("", |(kind, _)| kind)
-}
-
-/// The uuid of `text`, which is spelt in one way only.
+/// Parses a UUID in canonical spelling.
 fn canonical(text: &str) -> Option<Uuid> {
     text.parse::<Uuid>().ok().filter(|uuid| uuid.to_string() == text)
 }
 
-/// What the row is.
 pub(super) fn shape(item: &Item) -> Shape {
     let (pk, sk) = (text(item, "pk"), sort_key(item).unwrap_or_default());
     let Some((kind, id)) = pk.split_once('#') else {
@@ -94,11 +93,11 @@ pub(super) fn shape(item: &Item) -> Shape {
         "RATE" => sk == "RATE" && canonical(id).is_some(),
         "LEASE" => pk == lease::PK && sk == lease::SK,
         redirect::KIND => sk == redirect::KIND && id.parse::<Uuid>().is_ok(),
-        assumption::KIND => pk == assumption::PK && sk == assumption::KIND,
-        _ => return Shape::Flawed(Flaw::Unknown { why: "no row is of this kind" }),
+        MIGRATION => pk == MIGRATION_PK && sk == MIGRATION,
+        _ => return Shape::Flawed(Flaw::Unknown { why: "unknown kind" }),
     };
     if !known {
-        return Shape::Flawed(Flaw::Unknown { why: "no row of this kind has such a key" });
+        return Shape::Flawed(Flaw::Unknown { why: "malformed key for its kind" });
     }
     if kind != "GRP" && item.contains_key(GROUP_UUID) {
         let group = if matches!(kind, "MSG" | "MEM") { id.parse().ok() } else { None };
@@ -116,7 +115,7 @@ fn is_idempotency_id(user: &str, key: &str) -> bool {
     canonical(user).is_some() && key.parse::<IdempotencyKey>().is_ok()
 }
 
-/// A message as the stream's handler and the lists accept it, whatever its text.
+/// Parses a message as the stream handler and the lists accept it; its text is not checked.
 pub(super) fn readable_message(item: &Item) -> Option<MessageRow> {
     let row: MessageRow = from_item(item.clone()).ok()?;
     (row.sk.message_uuid == row.message_uuid).then_some(row)
@@ -126,28 +125,30 @@ fn message(item: &Item, id: &str) -> Shape {
     let group = id.parse::<Uuid>().ok();
     let flawed = |why| Shape::Flawed(Flaw::Message { group, why });
     let Some(group_uuid) = group else { return flawed("the partition key has no group") };
-    let Some(message_uuid) = uuid(item, "message_uuid") else { return flawed("there is no message_uuid") };
+    let Some(message_uuid) = uuid(item, "message_uuid") else {
+        return flawed("message_uuid is missing or malformed");
+    };
     let Some(created_at) = lenient_time(text(item, "sk")) else { return flawed("the sort key has no time") };
     let (pk, sk) = (message::partition_key(group_uuid), SortKey { created_at, message_uuid });
-    let at_home = text(item, "pk") == pk && text(item, "sk") == sk.to_string();
+    let is_at_its_key = text(item, "pk") == pk && text(item, "sk") == sk.to_string();
     let mut moved = item.clone();
     moved.insert("pk".to_owned(), AttributeValue::S(pk));
     moved.insert("sk".to_owned(), AttributeValue::S(sk.to_string()));
     let Ok(row) = from_item::<MessageRow>(moved) else {
         return flawed("an attribute is missing or malformed");
     };
-    // (White space alone was a message to the old system, and what it stored was brought over.)
+    // White space alone is allowed: the old system stored such messages, and the migration keeps them.
     if row.message.is_empty() || row.message.chars().nth(MessageText::MAX_CHARS).is_some() {
         return flawed("the text is empty or too long");
     }
-    if at_home {
+    if is_at_its_key {
         Shape::Message(row, group_uuid)
     } else {
         Shape::Flawed(Flaw::MessageKey { group: group_uuid, right: row })
     }
 }
 
-/// The time in a sort key, however it is spelt.
+/// Parses the time in a sort key in any spelling.
 fn lenient_time(sort_key: &str) -> Option<Timestamp> {
     let time = sort_key.split_once('#').map_or(sort_key, |(time, _)| time);
     let parsed = DateTime::parse_from_rfc3339(time).map(|time| Timestamp::new(time.to_utc()));
@@ -156,13 +157,13 @@ fn lenient_time(sort_key: &str) -> Option<Timestamp> {
 
 fn inbox(item: &Item, id: &str) -> Shape {
     let owner = canonical(id);
-    // A row that does not say its group belongs to that of its owner and whom it names.
+    // Without a group, the row belongs to the group of its owner and the user it names.
     let of_pair = || Some(uuid_of_pair(id.parse().ok()?, uuid(item, "user_uuid")?));
     let group = uuid(item, GROUP_UUID).or_else(of_pair);
     let flawed = |why| Shape::Flawed(Flaw::Inbox { group, why });
     let Some(owner) = owner else { return flawed("the partition key has no user") };
     if text(item, "sk").parse::<SortKey>().is_err() {
-        return flawed("the sort key is none");
+        return flawed("the sort key is malformed");
     }
     match exactly::<InboxRow>(item) {
         Some(row) => Shape::Inbox(row, owner),
@@ -170,18 +171,18 @@ fn inbox(item: &Item, id: &str) -> Shape {
     }
 }
 
-/// The row, when what it has to have is spelt as we write it. It may have more.
+/// Parses a row whose required attributes are spelled canonically. Other attributes are ignored.
 fn exactly<T: DeserializeOwned + Serialize>(item: &Item) -> Option<T> {
     let row: T = from_item(item.clone()).ok()?;
     let printed: Item = to_item(&row).ok()?;
     printed.iter().all(|(name, value)| item.get(name) == Some(value)).then_some(row)
 }
 
-/// The membership in the row of `group`, or what is wrong with it.
+/// Parses the membership of `group`, or returns what is wrong with the row.
 pub(super) fn membership(item: &Item, group: Uuid) -> Result<Membership, &'static str> {
     let membership: Membership = exactly(item).ok_or("an attribute is missing or malformed")?;
     if membership.group_uuid != group {
-        return Err("it is another group's");
+        return Err("it belongs to another group");
     }
     match membership.members.keys().collect::<Vec<_>>()[..] {
         [a, b] if uuid_of_pair(*a, *b) == group => Ok(membership),
@@ -223,14 +224,14 @@ mod tests {
         ] {
             let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&format!("MSG#{GROUP}"), sk))
             else {
-                panic!("{sk} is taken for something else")
+                panic!("{sk} is classified differently")
             };
             assert_eq!(right.sk.to_string(), RIGHT, "{sk}");
         }
     }
 
     #[test]
-    fn a_key_without_a_time_can_not_be_derived() {
+    fn a_key_without_a_time_can_not_be_repaired() {
         for sk in ["x", "#", "2026-11-22#0195b5a0-0000-7000-8000-00000000000a"] {
             assert!(
                 matches!(shape(&row(&format!("MSG#{GROUP}"), sk)), Shape::Flawed(Flaw::Message { .. })),
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn only_keys_of_our_own_are_known() {
+    fn only_keys_of_this_system_are_known() {
         for (pk, sk, known) in [
             ("IDEM#0195b5a0-0000-7000-8000-000000000001#key#1", "IDEM", true),
             ("IDEM#0195b5a0-0000-7000-8000-000000000001#", "IDEM", false),

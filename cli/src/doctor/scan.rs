@@ -1,9 +1,8 @@
-//! Going through the table, page by page.
+//! The scan of the table, page by page.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroUsize,
-    sync::atomic::Ordering,
 };
 
 use anyhow::{Result, bail};
@@ -18,38 +17,42 @@ use uuid::Uuid;
 
 use super::{
     Doctor, Mode,
-    finding::{Fate, Finding, Kind},
+    finding::{Finding, Kind, Status},
     ledger::Ledger,
-    repair::Carried,
-    rows::{self, Flaw, Shape, kind, shape, text},
+    repair::Applied,
+    rows::{self, Flaw, Shape, shape},
+};
+use crate::table::{
+    item::{GROUP_UUID, kind, text},
+    read,
 };
 
-/// Groups (or single rows) under examination at the same time.
+/// Groups (or single rows) examined concurrently.
 const AT_A_TIME: usize = 16;
 
-/// Memberships that are remembered, so that a group's rows are not looked up for each page.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(49_999);
+/// Memberships in the cache, which spares a read for each page that shows a group's rows.
+const CACHED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(49_999);
 
-/// Rounds in which a row is repaired.
+/// Attempts to repair a single row.
 const ROW_ROUNDS: usize = 8;
 
-/// What a membership says of rows that are met one by one. Good memberships only.
+/// The part of a valid membership that single rows are checked against.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct KnownGroup {
     members: [Uuid; 2],
     created_sk: SortKey,
 }
 
-/// What is remembered from page to page.
-struct Way {
-    known: LruCache<Uuid, Known>,
-    /// The partition of the last message; its rows are met one after the other.
+/// State kept from page to page.
+struct ScanState {
+    known_groups: LruCache<Uuid, KnownGroup>,
+    /// The partition of the last message. A scan returns the rows of a partition consecutively.
     last_messages: String,
 }
 
-/// What has to be held against a group's membership.
-enum Claim {
-    /// The first message of the partition.
+/// A fact in a row that has to agree with the group's membership.
+enum Reference {
+    /// The sort key of the first message in the partition.
     Oldest(String),
     Sender {
         user: Uuid,
@@ -59,54 +62,54 @@ enum Claim {
     Owner(Uuid),
 }
 
-/// What a page gives to do.
+/// The work that a page leads to.
 #[derive(Default)]
-struct Todo {
-    /// Rows that are broken by themselves.
+struct PageWork {
+    /// Keys of rows that are malformed by themselves.
     rows: Vec<(String, String)>,
-    /// Memberships, whose groups are probably good.
+    /// Memberships, whose groups are probably healthy.
     memberships: BTreeMap<Uuid, Item>,
-    /// Groups that are probably broken, and who has rows of them.
+    /// Groups that are probably broken, with owners of their rows.
     suspects: BTreeMap<Uuid, BTreeSet<Uuid>>,
-    claims: Vec<(Uuid, Claim)>,
+    references: Vec<(Uuid, Reference)>,
 }
 
 impl Doctor {
-    /// Goes through the whole table, and tells `ledger` of what is broken; repairs it in [`Mode::Repair`], without
-    /// making sure that nobody else does ([`Self::attend`] does).
+    /// Scans the whole table and records findings in `ledger`. Repairs them in [`Mode::Repair`], without taking the
+    /// lease as [`Self::run`] does.
     pub async fn examine_table(&self, ledger: &Ledger<'_>) -> Result<()> {
-        let mut way = Way { known: LruCache::new(REMEMBERED), last_messages: String::new() };
-        let mut page = self.scan_page(None).await?;
+        let mut state = ScanState { known_groups: LruCache::new(CACHED), last_messages: String::new() };
+        let mut page = read::scan_page(&self.table, None, false).await?;
         loop {
             let next = page.next.take();
-            let checked = self.check_page(&page.items, &mut way, ledger);
+            let checked = self.check_page(&page.items, &mut state, ledger);
             let Some(next) = next else {
                 checked.await?;
                 break;
             };
-            let (next, ()) = tokio::try_join!(self.scan_page(Some(next)), checked)?;
+            let (next, ()) = tokio::try_join!(read::scan_page(&self.table, Some(next), false), checked)?;
             page = next;
         }
-        self.look_at_emptied_again(ledger).await?;
+        self.recheck_deleted_groups(ledger).await?;
         if self.is_stopped() {
-            bail!("stopped before the end: run it again");
+            bail!("stopped before the end; run it again");
         }
         Ok(())
     }
 
-    async fn check_page(&self, items: &[Item], way: &mut Way, ledger: &Ledger<'_>) -> Result<()> {
+    async fn check_page(&self, items: &[Item], state: &mut ScanState, ledger: &Ledger<'_>) -> Result<()> {
         if self.is_stopped() {
-            bail!("stopped before the end: run it again");
+            bail!("stopped before the end; run it again");
         }
-        let mut todo = Todo::default();
+        let mut work = PageWork::default();
         for item in items {
             ledger.count_row(kind(item));
-            sort_in(item, way, &mut todo);
+            work.add(item, state);
         }
         self.progress.inc(items.len() as u64);
-        self.check_claims(way, &mut todo, ledger).await?;
-        self.learn_names(&todo).await?;
-        let Todo { rows, memberships, mut suspects, .. } = todo;
+        self.check_references(state, &mut work, ledger).await?;
+        self.preload_names(&work).await?;
+        let PageWork { rows, memberships, mut suspects, .. } = work;
         let of_rows = stream::iter(rows)
             .map(|(pk, sk)| async move { self.examine_row(&pk, &sk, ledger).await })
             .buffer_unordered(AT_A_TIME)
@@ -115,9 +118,9 @@ impl Doctor {
         for (group, owner) in of_rows.into_iter().flatten() {
             suspects.entry(group).or_default().extend(owner);
         }
-        let probably_good =
+        let probably_healthy =
             memberships.into_iter().filter(|(group, _)| !suspects.contains_key(group)).collect::<Vec<_>>();
-        stream::iter(probably_good)
+        stream::iter(probably_healthy)
             .map(|(group, item)| async move {
                 if self.is_stopped() {
                     return Ok(());
@@ -144,56 +147,61 @@ impl Doctor {
             .await
     }
 
-    /// Holds rows against their groups' memberships.
-    async fn check_claims(&self, way: &mut Way, todo: &mut Todo, ledger: &Ledger<'_>) -> Result<()> {
-        let unknown = todo.claims.iter().map(|(group, _)| *group);
-        let unknown = unknown.filter(|group| !way.known.contains(group)).collect::<BTreeSet<_>>();
-        // Eventually consistent: whose membership is not seen is looked at closely.
-        let found = self.memberships(unknown.into_iter().collect()).await?;
-        let good = found.iter().filter_map(|(group, item)| Some((*group, known(item, *group)?)));
-        let mut here = good.collect::<BTreeMap<_, _>>();
-        for (group, claim) in std::mem::take(&mut todo.claims) {
-            let known = match here.get(&group) {
+    /// Checks the page's references against memberships.
+    async fn check_references(
+        &self,
+        state: &mut ScanState,
+        work: &mut PageWork,
+        ledger: &Ledger<'_>,
+    ) -> Result<()> {
+        let unknown = work.references.iter().map(|(group, _)| *group);
+        let unknown = unknown.filter(|group| !state.known_groups.contains(group)).collect::<BTreeSet<_>>();
+        // Eventually consistent: a group whose membership is not seen becomes a suspect.
+        let found = read::memberships(&self.table, unknown.into_iter().collect()).await?;
+        let valid = found.iter().filter_map(|(group, item)| Some((*group, KnownGroup::of(item, *group)?)));
+        let mut on_page = valid.collect::<BTreeMap<_, _>>();
+        for (group, reference) in std::mem::take(&mut work.references) {
+            let known = match on_page.get(&group) {
                 Some(known) => Some(*known),
-                None => way.known.get(&group).copied(),
+                None => state.known_groups.get(&group).copied(),
             };
             let Some(known) = known else {
-                let owner = if let Claim::Owner(owner) = claim { Some(owner) } else { None };
-                todo.suspects.entry(group).or_default().extend(owner);
+                let owner = if let Reference::Owner(owner) = reference { Some(owner) } else { None };
+                work.suspects.entry(group).or_default().extend(owner);
                 continue;
             };
-            here.insert(group, known);
-            match claim {
-                Claim::Oldest(sk) if sk != known.created_sk.to_string() => {
-                    todo.suspects.entry(group).or_default();
+            on_page.insert(group, known);
+            match reference {
+                Reference::Oldest(sk) if sk != known.created_sk.to_string() => {
+                    work.suspects.entry(group).or_default();
                 }
-                Claim::Owner(owner) if !known.members.contains(&owner) => {
-                    todo.suspects.entry(group).or_default().insert(owner);
+                Reference::Owner(owner) if !known.members.contains(&owner) => {
+                    work.suspects.entry(group).or_default().insert(owner);
                 }
-                Claim::Sender { user, pk, sk } if !known.members.contains(&user) => {
-                    let detail = "its sender is not in the group".to_owned();
+                Reference::Sender { user, pk, sk } if !known.members.contains(&user) => {
+                    let detail = "its sender is not a member".to_owned();
                     let kind = Kind::MessageMalformed;
                     let finding = Finding { kind, pk, sk: Some(sk), group: Some(group), detail };
-                    ledger.tell(&finding, if self.mode == Mode::Check { Fate::Found } else { Fate::Left })?;
+                    let status = if self.mode == Mode::Check { Status::Found } else { Status::Left };
+                    ledger.record(&finding, status)?;
                 }
-                Claim::Oldest(_) | Claim::Owner(_) | Claim::Sender { .. } => {}
+                Reference::Oldest(_) | Reference::Owner(_) | Reference::Sender { .. } => {}
             }
         }
-        for (group, known) in here {
-            way.known.put(group, known);
+        for (group, known) in on_page {
+            state.known_groups.put(group, known);
         }
         Ok(())
     }
 
-    /// The names of everybody on the page, in as few queries as there can be.
-    async fn learn_names(&self, todo: &Todo) -> Result<()> {
+    async fn preload_names(&self, work: &PageWork) -> Result<()> {
         let Some(names) = &self.names else { return Ok(()) };
-        let memberships = todo.memberships.iter();
-        let members = memberships.filter_map(|(group, item)| Some(known(item, *group)?.members));
-        names.learn(members.flatten()).await
+        let memberships = work.memberships.iter();
+        let members = memberships.filter_map(|(group, item)| Some(KnownGroup::of(item, *group)?.members));
+        names.preload(members.flatten()).await
     }
 
-    /// Examines a row by itself; its group has to be examined, too, and its owner if it is an inbox row.
+    /// Examines a row by itself. Returns its group, which has to be examined, too, and the owner of an inbox row.
     async fn examine_row(
         &self,
         pk: &str,
@@ -201,103 +209,101 @@ impl Doctor {
         ledger: &Ledger<'_>,
     ) -> Result<Option<(Uuid, Option<Uuid>)>> {
         let mut to_examine = None;
-        let mut tried: Option<Finding> = None;
+        let mut attempted: Option<Finding> = None;
         for _ in 0..ROW_ROUNDS {
-            let item = self.row(pk, sk).await?;
+            let item = read::row(&self.table, pk, sk).await?;
             let problem = match &item {
                 Some(item) => self.row_problem(item).await?,
                 None => None,
             };
-            if let Some(tried) = tried.take()
-                && !problem.as_ref().is_some_and(|problem| problem.finding.is_same(&tried))
+            if let Some(attempted) = attempted.take()
+                && !problem.as_ref().is_some_and(|problem| problem.finding.is_same(&attempted))
             {
-                ledger.tell(&tried, Fate::Repaired)?;
+                ledger.record(&attempted, Status::Repaired)?;
             }
             let (Some(item), Some(problem)) = (item, problem) else { return Ok(to_examine) };
             let owner = text(&item, "pk").strip_prefix("GRP#").and_then(|owner| owner.parse().ok());
             to_examine = problem.finding.group.map(|group| (group, owner));
-            // What a membership may have to be derived from is repaired with its group.
+            // Repaired with its group, if it is found there: the membership may have to be derived from it.
             if problem.finding.kind == Kind::InboxRowMalformed
                 && let Some((group, Some(owner))) = to_examine
                 && text(&item, "pk") == message_group::partition_key(owner)
-                // (By this it is found with its group.)
-                && text(&item, rows::GROUP_UUID) == group.to_string()
+                && text(&item, GROUP_UUID) == group.to_string()
             {
                 return Ok(Some((group, Some(owner))));
             }
             let Some(repair) = problem.repair.as_ref().filter(|_| self.mode == Mode::Repair) else {
-                self.tell_unrepaired(&problem, ledger)?;
+                self.record_unrepaired(&problem, ledger)?;
                 return Ok(to_examine);
             };
             if self.is_stopped() {
                 return Ok(None);
             }
-            if self.carry_out(repair).await? == Carried::Out {
-                tried = Some(problem.finding);
+            if self.apply(repair).await? == Applied::Written {
+                attempted = Some(problem.finding);
             }
         }
-        if let Some(item) = self.row(pk, sk).await?
+        if let Some(item) = read::row(&self.table, pk, sk).await?
             && let Some(problem) = self.row_problem(&item).await?
         {
-            ledger.tell(&problem.finding, Fate::Left)?;
+            ledger.record(&problem.finding, Status::Left)?;
         }
         Ok(to_examine)
     }
 
-    /// A send that had seen the membership of a group without messages may have gone through after it was taken away.
-    async fn look_at_emptied_again(&self, ledger: &Ledger<'_>) -> Result<()> {
-        let emptied = ledger.take_emptied();
-        if emptied.is_empty() || self.is_stopped() {
+    /// Examines deleted groups again: a send that read the membership before may have been written after.
+    async fn recheck_deleted_groups(&self, ledger: &Ledger<'_>) -> Result<()> {
+        let deleted = ledger.take_deleted_groups();
+        if deleted.is_empty() || self.is_stopped() {
             return Ok(());
         }
-        tokio::time::sleep(self.last_look_after).await;
-        for group in emptied {
+        tokio::time::sleep(self.recheck_after).await;
+        for group in deleted {
             self.examine_group(group, &BTreeSet::new(), ledger).await?;
         }
         Ok(())
     }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
 }
 
-/// What the row gives to do.
-fn sort_in(item: &Item, way: &mut Way, todo: &mut Todo) {
-    let (pk, sk) = (text(item, "pk"), sort_key(item).unwrap_or_default());
-    let first_of_partition = kind(item) == "MSG" && pk != way.last_messages;
-    if first_of_partition {
-        pk.clone_into(&mut way.last_messages);
-    }
-    match shape(item) {
-        Shape::Message(row, group) => {
-            if first_of_partition {
-                todo.claims.push((group, Claim::Oldest(sk.to_owned())));
-            }
-            let (pk, sk) = (pk.to_owned(), sk.to_owned());
-            todo.claims.push((group, Claim::Sender { user: row.sender_uuid, pk, sk }));
+impl PageWork {
+    fn add(&mut self, item: &Item, state: &mut ScanState) {
+        let (pk, sk) = (text(item, "pk"), sort_key(item).unwrap_or_default());
+        let is_first_of_partition = kind(item) == "MSG" && pk != state.last_messages;
+        if is_first_of_partition {
+            pk.clone_into(&mut state.last_messages);
         }
-        Shape::Inbox(row, owner) => todo.claims.push((row.message_group_uuid, Claim::Owner(owner))),
-        Shape::Membership(group) => drop(todo.memberships.insert(group, item.clone())),
-        Shape::Other => {}
-        Shape::Flawed(flaw) => {
-            todo.rows.push((pk.to_owned(), sk.to_owned()));
-            match flaw {
-                // The row is looked at by itself, and so is the group.
-                Flaw::StrayGroupUuid { .. } | Flaw::Unknown { .. } | Flaw::Old => {}
-                Flaw::MessageKey { group, .. } => drop(todo.suspects.entry(group).or_default()),
-                Flaw::Message { group, .. } | Flaw::Inbox { group, .. } => {
-                    if let Some(group) = group {
-                        todo.suspects.entry(group).or_default();
-                    }
+        match shape(item) {
+            Shape::Message(row, group) => {
+                if is_first_of_partition {
+                    self.references.push((group, Reference::Oldest(sk.to_owned())));
+                }
+                let (pk, sk) = (pk.to_owned(), sk.to_owned());
+                self.references.push((group, Reference::Sender { user: row.sender_uuid, pk, sk }));
+            }
+            Shape::Inbox(row, owner) => {
+                self.references.push((row.message_group_uuid, Reference::Owner(owner)));
+            }
+            Shape::Membership(group) => drop(self.memberships.insert(group, item.clone())),
+            Shape::Other => {}
+            Shape::Flawed(flaw) => {
+                self.rows.push((pk.to_owned(), sk.to_owned()));
+                let group = match flaw {
+                    Flaw::StrayGroupUuid { .. } | Flaw::Unknown { .. } | Flaw::Old => None,
+                    Flaw::MessageKey { group, .. } => Some(group),
+                    Flaw::Message { group, .. } | Flaw::Inbox { group, .. } => group,
+                };
+                if let Some(group) = group {
+                    self.suspects.entry(group).or_default();
                 }
             }
         }
     }
 }
 
-fn known(item: &Item, group: Uuid) -> Option<Known> {
-    let membership = rows::membership(item, group).ok()?;
-    let mut members = membership.members.keys().copied();
-    Some(Known { members: [members.next()?, members.next()?], created_sk: membership.created_sk })
+impl KnownGroup {
+    fn of(item: &Item, group: Uuid) -> Option<Self> {
+        let membership = rows::membership(item, group).ok()?;
+        let mut members = membership.members.keys().copied();
+        Some(Self { members: [members.next()?, members.next()?], created_sk: membership.created_sk })
+    }
 }

@@ -1,9 +1,10 @@
-//! Bringing one conversation over: what two users have said to each other in any number of old groups.
+//! Migration of one conversation: the messages of two users in any number of old groups.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use backon::BackoffBuilder as _;
 use cruddur::{
     dynamodb::{Item, WriteError, from_item, key, sort_key},
     error::Error,
@@ -18,139 +19,136 @@ use cruddur::{
     user::User,
 };
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{
     Migration,
     decide::{Conversation, Plan, Source},
-    old::{Id, OldMessage, Pair},
-    redirect::Redirect,
     report::Left,
 };
-use crate::doctor::{
-    action::{self, Change},
-    read::{newest_message_row, patiently},
-    rows::text,
+use crate::{
+    retry::{self, MIGRATION_WRITES, REPAIRS},
+    table::{
+        item::{FIRST_SORT_KEY, text},
+        old::{Id, OldMessage, Pair},
+        read::{self, Range},
+        redirect::Redirect,
+        write::{Change, transact, update},
+    },
 };
 
-/// Actions that DynamoDB takes in a transaction.
+/// DynamoDB's limit for a transaction.
 pub(super) const ACTIONS_AT_A_TIME: usize = 100;
 
-/// Messages in a transaction: each is put and deleted.
+/// Each message takes two actions: a put and a delete.
 const MESSAGES_AT_A_TIME: usize = ACTIONS_AT_A_TIME / 2;
 
-/// Bytes of items in a transaction at most: DynamoDB takes 4 MB in all.
+/// Bytes of items in a transaction. DynamoDB's limit is 4 MB for all actions.
 const BYTES_AT_A_TIME: usize = 1 << 20;
 
-/// How often a conversation is looked at anew, since it was not as it had been read, without a message less to bring.
-const FRUITLESS_ROUNDS: u32 = 8;
-
-/// How long a write is tried again while DynamoDB is busy.
-const PATIENCE: Duration = Duration::from_mins(3);
-
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// What was done with a conversation.
+/// What a conversation's migration wrote and left.
 #[derive(Debug, Default)]
-pub(super) struct Brought {
+pub(super) struct Migrated {
     pub(super) messages: u64,
     pub(super) inbox_rows: u64,
     pub(super) left: Vec<Left>,
 }
 
-/// An old message, and where it goes.
+/// An old message and its new sort key.
 struct Placed {
     old: OldMessage,
     sk: SortKey,
 }
 
-/// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     Done,
-    /// Nobody knows, or things are not as they were read: they have to be read again.
-    LookAgain,
+    /// The rows have changed since they were read, or the outcome is unknown: read again.
+    Stale,
 }
 
 impl Migration {
-    /// Brings over what is there of a conversation, and then deletes its old inbox rows.
-    pub(super) async fn bring_over(
+    /// Migrates a conversation's messages, then deletes its old inbox rows.
+    pub(super) async fn migrate_conversation(
         &self,
         pair: Pair,
         conversation: &Conversation,
         plan: &Plan,
-    ) -> Result<Brought> {
-        let mut brought = Brought::default();
-        if self.go_on().is_err() {
-            return Ok(brought);
+    ) -> Result<Migrated> {
+        let mut migrated = Migrated::default();
+        if self.check_stopped().is_err() {
+            return Ok(migrated);
         }
         if !conversation.sources.is_empty() {
-            brought.messages = self.bring_messages(pair, conversation, plan).await?;
+            migrated.messages = self.migrate_messages(pair, conversation, plan).await?;
             self.move_inbox_rows(pair.group()).await?;
         }
         let removed = self.remove_inbox_rows(pair, &conversation.inbox_rows).await?;
-        (brought.inbox_rows, brought.left) = removed;
-        Ok(brought)
+        (migrated.inbox_rows, migrated.left) = removed;
+        Ok(migrated)
     }
 
-    async fn bring_messages(&self, pair: Pair, conversation: &Conversation, plan: &Plan) -> Result<u64> {
-        let (mut left_before, mut fruitless, mut total) = (usize::MAX, 0, None);
-        'look: loop {
+    async fn migrate_messages(&self, pair: Pair, conversation: &Conversation, plan: &Plan) -> Result<u64> {
+        let (mut left_before, mut total) = (usize::MAX, None);
+        let mut waits = REPAIRS.build();
+        'read: loop {
             let messages = self.old_messages(conversation).await?;
             let left = messages.len();
             let total = *total.get_or_insert(left);
             if left == 0 {
                 return Ok(total as u64);
             }
-            fruitless = if left < left_before { 0 } else { fruitless + 1 };
+            if left < left_before {
+                waits = REPAIRS.build();
+            } else if let Some(wait) = waits.next() {
+                sleep(wait).await;
+            } else {
+                bail!("the conversation {} keeps changing; are the old functions stopped?", pair.group());
+            }
             left_before = left;
-            if fruitless > FRUITLESS_ROUNDS {
-                bail!("others write into the conversation {}: are the old functions stopped?", pair.group());
-            }
-            if fruitless > 0 {
-                sleep(FIRST_WAIT * fruitless + self.random.jitter(FIRST_WAIT)).await;
-            }
             let placed = self.place(pair.group(), messages).await?;
-            if self.open(pair, conversation, plan, &placed).await? == Written::LookAgain {
+            if self.prepare(pair, conversation, plan, &placed).await? == Written::Stale {
                 continue;
             }
             for some in chunks(&placed) {
-                self.go_on()?;
-                if self.write(self.move_actions(pair.group(), some)?).await? == Written::LookAgain {
-                    continue 'look;
+                self.check_stopped()?;
+                if self.write(self.move_actions(pair.group(), some)?).await? == Written::Stale {
+                    continue 'read;
                 }
                 self.progress.inc(some.len() as u64);
             }
         }
     }
 
-    /// The old messages of a conversation that are still to be brought over, in the order of time.
+    /// The messages of a conversation that remain at old keys, in order of time.
     async fn old_messages(&self, conversation: &Conversation) -> Result<Vec<OldMessage>> {
         let mut messages = Vec::new();
         for source in &conversation.sources {
-            let rows = self.partition(&format!("MSG#{}", source.id), FIRST_SORT_KEY, None, None).await?;
+            let pk = format!("MSG#{}", source.id);
+            let range = Range { pk, from: FIRST_SORT_KEY, ..Range::default() };
+            let rows = read::range(&self.table, range).await?;
             let of_source = rows.into_iter().filter_map(|item| OldMessage::of(item, self.assume_offset).ok());
             messages.extend(of_source.filter(|message| source.senders.contains(&message.sender)));
         }
-        messages.sort_by(|a, b| a.place().cmp(&b.place()));
+        messages.sort_by(|a, b| a.order_key().cmp(&b.order_key()));
         Ok(messages)
     }
 
-    /// Where messages go, which are in the order of time: each to its own microsecond, or, when a message is there, to
-    /// the next that is free. So those of one instant keep their order, whatever their uuids; and since they are brought
-    /// over in this order, the rest of them goes to the same places whenever it is gone on with.
+    /// Assigns sort keys to messages in order of time: each gets its own microsecond, or the next free one. Messages of
+    /// one instant keep their order. A run that continues an interrupted one assigns the same keys.
     async fn place(&self, group: Uuid, messages: Vec<OldMessage>) -> Result<Vec<Placed>> {
         let Some(first) = messages.first() else { return Ok(Vec::new()) };
         let from = Timestamp::new(first.sent_at).to_string();
-        let there = self.partition(&message::partition_key(group), &from, None, Some("sk")).await?;
-        let there = there.iter().filter_map(|row| sort_key(row)?.parse::<SortKey>().ok());
-        Ok(places(messages, &there.map(|sk| sk.created_at).collect()))
+        let pk = message::partition_key(group);
+        let range = Range { pk, from: &from, attributes: Some("sk"), limit: None };
+        let existing = read::range(&self.table, range).await?;
+        let existing = existing.iter().filter_map(|row| sort_key(row)?.parse::<SortKey>().ok());
+        Ok(places(messages, &existing.map(|sk| sk.created_at).collect()))
     }
 
-    /// Makes sure of everything that has to be there before the messages.
-    async fn open(
+    /// Writes what the messages depend on: redirects, membership and inbox rows.
+    async fn prepare(
         &self,
         pair: Pair,
         conversation: &Conversation,
@@ -158,28 +156,28 @@ impl Migration {
         placed: &[Placed],
     ) -> Result<Written> {
         let (Some(first), Some(last)) = (placed.first(), placed.last()) else { return Ok(Written::Done) };
-        if self.redirect(pair, conversation).await? == Written::LookAgain {
-            return Ok(Written::LookAgain);
+        if self.redirect(pair, conversation).await? == Written::Stale {
+            return Ok(Written::Stale);
         }
         let group = pair.group();
-        let membership = patiently(&self.random, || Membership::get(&self.table, group)).await?;
-        let Some(membership) = membership else { return self.make_group(pair, plan, first, last).await };
+        let membership = retry::read(|| Membership::get(&self.table, group)).await?;
+        let Some(membership) = membership else { return self.create_group(pair, plan, first, last).await };
         if !pair.members().iter().all(|user| membership.has(*user)) {
-            bail!("the membership of {group} is broken: run `cruddur ddb doctor --repair` first");
+            bail!("the membership of {group} is broken; run `cruddur ddb doctor --repair` first");
         }
         if membership.created_sk <= first.sk {
             return Ok(Written::Done);
         }
-        // The two have found each other in the new system before: their conversation begins earlier now.
+        // The pair has used the new system before. Its conversation begins earlier now.
         let change = Change::of("created_sk", &membership.created_sk.to_string(), &first.sk.to_string());
         let row = key(&membership.pk, &membership.sk);
-        self.write(vec![action::update(&self.table, &row, &[change])?]).await
+        self.write(vec![update(&self.table, &row, &[change])?]).await
     }
 
-    /// The membership and both inbox rows, which stand where the newest message will be: those that come before it
-    /// don't move them.
-    async fn make_group(&self, pair: Pair, plan: &Plan, first: &Placed, last: &Placed) -> Result<Written> {
-        let user = |user: Uuid| plan.users.get(&user).context("a member has no names");
+    /// Creates the membership and both inbox rows, at the sort key of the last message: the messages before it don't
+    /// move them.
+    async fn create_group(&self, pair: Pair, plan: &Plan, first: &Placed, last: &Placed) -> Result<Written> {
+        let user = |user: Uuid| plan.users.get(&user).context("a member without names");
         let [a, b] = pair.members();
         let (a, b) = (user(a)?, user(b)?);
         let group = pair.group();
@@ -201,24 +199,24 @@ impl Migration {
         .await
     }
 
-    /// Writes down what becomes of the old groups.
+    /// Writes redirects from the old groups.
     async fn redirect(&self, pair: Pair, conversation: &Conversation) -> Result<Written> {
         let mut actions = Vec::new();
         for Source { id, .. } in &conversation.sources {
-            if Id::of(id) != Id::Group {
+            if Id::of(id) != Id::Old {
                 continue;
             }
             let redirect = Redirect::new(id, pair);
-            let there = self.row(&redirect.pk, &redirect.sk).await?;
-            match there.and_then(|row| from_item::<Redirect>(row).ok()) {
-                Some(there) if there.pair() == Some(pair) => {}
-                Some(_) => bail!("another migration has decided otherwise about the old group {id}"),
+            let existing = read::row(&self.table, &redirect.pk, &redirect.sk).await?;
+            match existing.and_then(|row| from_item::<Redirect>(row).ok()) {
+                Some(existing) if existing.pair() == Some(pair) => {}
+                Some(existing) => bail!("the old group {id} was already migrated to {}", existing.group_uuid),
                 None => actions.push(self.table.put_item_action(to_item(&redirect)?)?),
             }
         }
         for some in actions.chunks(ACTIONS_AT_A_TIME) {
-            if self.write(some.to_vec()).await? == Written::LookAgain {
-                return Ok(Written::LookAgain);
+            if self.write(some.to_vec()).await? == Written::Stale {
+                return Ok(Written::Stale);
             }
         }
         Ok(Written::Done)
@@ -227,7 +225,7 @@ impl Migration {
     fn move_actions(&self, group: Uuid, placed: &[Placed]) -> Result<Vec<TransactWriteItem>> {
         let mut actions = Vec::with_capacity(2 * placed.len());
         for Placed { old, sk } in placed {
-            let row = old.moved(group, sk.created_at).context("a message was readable before")?;
+            let row = old.moved(group, sk.created_at).context("a message became malformed")?;
             actions.push(self.table.put_item_action(row)?);
             let delete = Delete::builder()
                 .table_name(self.table.name())
@@ -243,11 +241,12 @@ impl Migration {
         Ok(actions)
     }
 
-    /// Moves the inbox rows of a group to its newest message, as the stream's handler does: where the two were in the
-    /// new system before, an old message may be newer than what their rows stand at.
+    /// Moves the inbox rows of a group to its newest message, as the stream handler does: if the pair has used the new
+    /// system before, a migrated message may be newer.
     async fn move_inbox_rows(&self, group: Uuid) -> Result<()> {
-        for round in 0..=FRUITLESS_ROUNDS {
-            let newest = newest_message_row(&self.table, &self.random, group, None).await?;
+        let mut waits = REPAIRS.build();
+        loop {
+            let newest = read::newest_message_row(&self.table, group, None).await?;
             let Some(row) = newest else { return Ok(()) };
             let row: MessageRow = from_item(row)?;
             let message = NewestMessage {
@@ -263,35 +262,27 @@ impl Migration {
                     tracing::info!(cause = %cruddur::error::Chain(&error), "moving inbox rows again");
                 }
             }
-            sleep(FIRST_WAIT * round + self.random.jitter(FIRST_WAIT)).await;
+            let Some(wait) = waits.next() else {
+                bail!(
+                    "failed to move the inbox rows of {group}; run `cruddur ddb doctor --repair`, then this command \
+                     again"
+                )
+            };
+            sleep(wait).await;
         }
-        bail!(
-            "the inbox rows of {group} can't be moved: run `cruddur ddb doctor --repair`, and then this again"
-        )
     }
 
-    /// All or nothing.
+    /// Writes a transaction.
     pub(super) async fn write(&self, actions: Vec<TransactWriteItem>) -> Result<Written> {
-        let give_up = Instant::now() + PATIENCE;
-        let mut wait = FIRST_WAIT;
-        loop {
-            match Box::pin(self.table.transact(actions.clone())).await {
-                Ok(()) => return Ok(Written::Done),
-                Err(WriteError::Busy(_)) if Instant::now() < give_up => {
-                    sleep(self.random.jitter(wait)).await;
-                    wait = (wait * 2).min(LONGEST_WAIT);
-                }
-                Err(WriteError::Refused { .. } | WriteError::Unknown(_)) => return Ok(Written::LookAgain),
-                Err(error) => return Err(Error::from(error).into()),
-            }
+        match transact(&self.table, &actions, MIGRATION_WRITES).await {
+            Ok(()) => Ok(Written::Done),
+            Err(WriteError::Refused { .. } | WriteError::Unknown(_)) => Ok(Written::Stale),
+            Err(error) => Err(Error::from(error).into()),
         }
     }
 }
 
-/// Sorts before every sort key of either system.
-const FIRST_SORT_KEY: &str = "!";
-
-/// [`Migration::place`], beside messages that stand at the times `taken`.
+/// [`Migration::place`], where `taken` are the times of existing messages.
 fn places(messages: Vec<OldMessage>, taken: &BTreeSet<Timestamp>) -> Vec<Placed> {
     let mut last: Option<Timestamp> = None;
     let place = |old: OldMessage| {
@@ -307,17 +298,17 @@ fn places(messages: Vec<OldMessage>, taken: &BTreeSet<Timestamp>) -> Vec<Placed>
     messages.into_iter().map(place).collect()
 }
 
-/// About how many bytes an item has.
+/// An item's size in bytes, rounded up.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) => text.len(),
-        // The old system wrote texts alone: this is never less.
+        // The old system wrote only strings. Never an underestimate.
         other => format!("{other:?}").len(),
     };
     item.iter().map(|(name, of)| name.len() + value(of)).sum()
 }
 
-/// In transactions that DynamoDB takes.
+/// Splits messages into transactions within DynamoDB's limits.
 fn chunks(placed: &[Placed]) -> impl Iterator<Item = &[Placed]> {
     let mut rest = placed;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Old inbox rows: they go when nothing is lost with them.
+//! Old inbox rows, deleted if no information is lost.
 
 use anyhow::{Result, bail};
 use chrono::TimeDelta;
@@ -13,39 +13,41 @@ use cruddur::{
 use super::{
     Migration,
     conversation::{ACTIONS_AT_A_TIME, Written},
-    old::{OldInboxRow, Pair},
     report::{Left, RowKind},
     survey::InboxKey,
 };
-use crate::doctor::{
-    action,
-    read::patiently,
-    rows::{GROUP_UUID, text},
+use crate::{
+    retry,
+    table::{
+        item::{GROUP_UUID, text},
+        old::{OldInboxRow, Pair},
+        read::{self, Range},
+        write,
+    },
 };
 
-/// Messages after an instant among which the one is looked for that stood at it.
+/// Messages searched after an instant, since messages of one instant get successive sort keys.
 const SAME_INSTANT: i32 = 100;
 
-/// How often rows are looked at that are not as they were read.
 const MAX_TRIES: usize = 8;
 
 impl Migration {
-    /// Whether a conversation is there that old inbox rows can give way to.
-    pub(super) async fn is_brought_over(&self, pair: Pair) -> Result<bool> {
-        Ok(patiently(&self.random, || Membership::get(&self.table, pair.group())).await?.is_some())
+    /// Returns whether the pair has a group in this system.
+    pub(super) async fn is_migrated(&self, pair: Pair) -> Result<bool> {
+        Ok(retry::read(|| Membership::get(&self.table, pair.group())).await?.is_some())
     }
 
-    /// Why an old inbox row has to stay, if it has to: it may be all that is left of a message.
-    pub(super) async fn unaccounted(
+    /// Returns why an old inbox row has to be kept, if so: it may be all that is left of a message.
+    pub(super) async fn reason_to_keep(
         &self,
         pair: Pair,
         item: &Item,
-        is_brought_over: bool,
+        is_migrated: bool,
     ) -> Result<Option<Left>> {
-        let why = if !is_brought_over {
-            "its conversation is not brought over"
-        } else if !self.shows_a_message(pair, item).await? {
-            "the message that it shows is nowhere else"
+        let why = if !is_migrated {
+            "its conversation is not migrated"
+        } else if !self.message_exists(pair, item).await? {
+            "its message exists nowhere else"
         } else {
             return Ok(None);
         };
@@ -53,32 +55,34 @@ impl Migration {
         Ok(Some(Left::row(RowKind::InboxRow, pk, sk, why)))
     }
 
-    /// Whether the message that a row shows is there: where it was, or where it was brought to.
-    async fn shows_a_message(&self, pair: Pair, item: &Item) -> Result<bool> {
+    /// Returns whether the message in a row exists, at its old or new key.
+    async fn message_exists(&self, pair: Pair, item: &Item) -> Result<bool> {
         let is_shown = |row: &Item| text(row, "message") == text(item, "message");
-        let old = self.row(&format!("MSG#{}", text(item, GROUP_UUID)), text(item, "sk")).await?;
+        let old =
+            read::row(&self.table, &format!("MSG#{}", text(item, GROUP_UUID)), text(item, "sk")).await?;
         if old.is_some_and(|row| is_shown(&row)) {
             return Ok(true);
         }
-        let Ok(OldInboxRow { stood_at, .. }) = OldInboxRow::of(item, self.assume_offset) else {
+        let Ok(OldInboxRow { newest_at, .. }) = OldInboxRow::of(item, self.assume_offset) else {
             return Ok(false);
         };
-        let from = Timestamp::new(stood_at).to_string();
-        let until = Timestamp::new(stood_at + TimeDelta::microseconds(SAME_INSTANT.into()));
-        let rows =
-            self.partition(&message::partition_key(pair.group()), &from, Some(SAME_INSTANT), None).await?;
-        let is_of_then = |row: &Item| {
+        let from = Timestamp::new(newest_at).to_string();
+        let until = Timestamp::new(newest_at + TimeDelta::microseconds(SAME_INSTANT.into()));
+        let pk = message::partition_key(pair.group());
+        let range = Range { pk, from: &from, limit: Some(SAME_INSTANT), attributes: None };
+        let rows = read::range(&self.table, range).await?;
+        let is_of_instant = |row: &Item| {
             let sk = sort_key(row).and_then(|sk| sk.parse::<SortKey>().ok());
             sk.is_some_and(|sk| sk.created_at <= until)
         };
-        Ok(rows.iter().any(|row| is_of_then(row) && is_shown(row)))
+        Ok(rows.iter().any(|row| is_of_instant(row) && is_shown(row)))
     }
 
-    /// Deletes the old inbox rows of a conversation: how many, and what has to stay.
+    /// Deletes the old inbox rows of a conversation. Returns how many, and those that have to be kept.
     pub(super) async fn remove_inbox_rows(&self, pair: Pair, rows: &[InboxKey]) -> Result<(u64, Vec<Left>)> {
         let (mut removed, mut left) = (0, Vec::new());
         for some in rows.chunks(ACTIONS_AT_A_TIME) {
-            self.go_on()?;
+            self.check_stopped()?;
             let stay = self.remove_some(pair, some).await?;
             removed += (some.len() - stay.len()) as u64;
             left.extend(stay);
@@ -87,20 +91,20 @@ impl Migration {
     }
 
     async fn remove_some(&self, pair: Pair, rows: &[InboxKey]) -> Result<Vec<Left>> {
-        let is_brought_over = self.is_brought_over(pair).await?;
+        let is_migrated = self.is_migrated(pair).await?;
         for _ in 0..MAX_TRIES {
             let (mut left, mut deletes) = (Vec::new(), Vec::new());
             for row in rows {
-                let Some(item) = self.row(&row.pk, &row.sk).await? else { continue };
-                match self.unaccounted(pair, &item, is_brought_over).await? {
+                let Some(item) = read::row(&self.table, &row.pk, &row.sk).await? else { continue };
+                match self.reason_to_keep(pair, &item, is_migrated).await? {
                     Some(stays) => left.push(stays),
-                    None => deletes.push(action::delete_as_read(&self.table, &item)?),
+                    None => deletes.push(write::delete_unchanged(&self.table, &item)?),
                 }
             }
             if deletes.is_empty() || self.write(deletes).await? == Written::Done {
                 return Ok(left);
             }
         }
-        bail!("others write to the inbox rows of {}: are the old functions stopped?", pair.group())
+        bail!("the inbox rows of {} keep changing; are the old functions stopped?", pair.group())
     }
 }

@@ -1,4 +1,4 @@
-//! How decisions, what is left, and the summary are shown.
+//! Output of decisions, rows left and the summary.
 
 use std::time::Duration;
 
@@ -8,71 +8,76 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Tell, decide::Basis};
 use crate::output::{Output, printable};
 
-/// What is told of while it happens.
+/// Receives lines as they arise.
+pub type Sink<'a> = dyn Fn(&Line) -> Result<()> + Send + Sync + 'a;
+
+/// A decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Line {
-    /// What an old group becomes.
     Redirect {
-        /// The old uuid.
+        /// The UUID of the old group.
         old: String,
-        /// The new one.
+        /// The UUID of the new group.
         new: Uuid,
-        /// How its members were told.
-        told_by: Basis,
+        /// How its members were derived.
+        #[serde(rename = "told_by")]
+        basis: Basis,
     },
-    /// Something stays as it is.
     Left(Left),
 }
 
-/// Something that can't be brought over. It stays as it is.
+/// How the members of an old group were derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    InboxRows,
+    /// From its two senders, without inbox rows.
+    Senders,
+    /// From the redirect of an earlier run.
+    EarlierRun,
+}
+
+/// Rows that can't be migrated, and stay unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
-    /// What it is.
     pub kind: RowKind,
-    /// Its partition key.
     pub pk: String,
-    /// Its sort key; none: all rows of the partition, or those of `sender`.
+    /// `None` for all rows of the partition, or those of `sender`.
     pub sk: Option<String>,
-    /// Whose messages, when they are not all.
+    /// The sender of the messages, unless all are meant.
     pub sender: Option<Uuid>,
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
-    /// Why. Never a text, and never a name.
+    /// Never contains a message text or a name.
     pub why: String,
 }
 
-/// What rows are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowKind {
-    /// Messages.
     Message,
-    /// Inbox rows.
     InboxRow,
-    /// A row of ours that says what an old group became.
     Redirect,
 }
 
-/// What it all came to.
+/// The counts of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Rows of the table, before.
+    /// Rows of the table before the run.
     pub rows: u64,
-    /// Old groups that have become others, those of earlier runs included.
+    /// Old groups with a redirect, including those of earlier runs.
     pub redirects: u64,
-    /// Conversations with messages to be brought over.
+    /// Conversations with messages to migrate.
     pub conversations: u64,
-    /// Messages that were brought over (in a dry run: would be).
+    /// Messages that were, or in a dry run would be, migrated.
     pub messages: u64,
-    /// Old inbox rows that were deleted (would be).
+    /// Old inbox rows that were, or in a dry run would be, deleted.
     pub inbox_rows: u64,
-    /// Messages that are left.
     pub left_messages: u64,
-    /// Inbox rows, and others, that are left.
+    /// Inbox rows and redirects.
     pub left_rows: u64,
 }
 
@@ -87,18 +92,17 @@ impl Left {
 }
 
 impl Summary {
-    /// How many rows are left.
     #[must_use]
     pub fn left(&self) -> u64 {
         self.left_messages + self.left_rows
     }
 
-    pub(super) fn leave(&mut self, left: &Left, tell: &Tell<'_>) -> Result<()> {
+    pub(super) fn leave(&mut self, left: &Left, sink: &Sink<'_>) -> Result<()> {
         match left.kind {
             RowKind::Message => self.left_messages += left.rows,
             RowKind::InboxRow | RowKind::Redirect => self.left_rows += left.rows,
         }
-        tell(&Line::Left(left.clone()))
+        sink(&Line::Left(left.clone()))
     }
 }
 
@@ -113,19 +117,18 @@ impl RowKind {
     }
 }
 
-/// A line about a decision, or about what is left.
 pub(super) fn line(output: Output, line: &Line) -> Result<()> {
     if output.is_json() {
         return output.json(line);
     }
     let text = match line {
-        Line::Redirect { old, new, told_by } => {
-            let told_by = match told_by {
-                Basis::InboxRows => "its inbox rows tell whose it is",
-                Basis::Senders => "no inbox row: its two senders",
-                Basis::EarlierRun => "decided before",
+        Line::Redirect { old, new, basis } => {
+            let basis = match basis {
+                Basis::InboxRows => "members from inbox rows",
+                Basis::Senders => "members from senders, no inbox row",
+                Basis::EarlierRun => "decided by an earlier run",
             };
-            format!("group {} -> {new}  {told_by}", printable(old))
+            format!("group {} -> {new}  {basis}", printable(old))
         }
         Line::Left(Left { kind, pk, sk, sender, rows, why }) => {
             let sk = sk.as_ref().map(|sk| format!(" {sk}")).unwrap_or_default();
@@ -141,7 +144,6 @@ pub(super) fn line(output: Output, line: &Line) -> Result<()> {
     Ok(output.line(&text)?)
 }
 
-/// What it all came to.
 pub(super) fn summary(
     output: Output,
     summary: &Summary,
@@ -155,16 +157,16 @@ pub(super) fn summary(
         }));
     }
     let Summary { rows, redirects, conversations, messages, inbox_rows, left_messages, left_rows } = summary;
-    let (brought, deleted) =
-        if dry_run { ("would be brought over", "would be deleted") } else { ("brought over", "deleted") };
+    let (migrated, deleted) =
+        if dry_run { ("would be migrated", "would be deleted") } else { ("migrated", "deleted") };
     output.line(&format!("rows: {rows}, in {:.1} s", time.as_secs_f64()))?;
-    output.line(&format!("old groups that have a new one: {redirects}"))?;
-    output.line(&format!("messages: {messages} {brought}, of {conversations} conversations"))?;
+    output.line(&format!("old groups with a new group: {redirects}"))?;
+    output.line(&format!("messages: {messages} {migrated}, in {conversations} conversations"))?;
     output.line(&format!("old inbox rows: {inbox_rows} {deleted}"))?;
     if summary.left() == 0 {
         output.line("nothing is left")?;
     } else {
-        output.line(&format!("left as they are: {left_messages} messages, {left_rows} other rows"))?;
+        output.line(&format!("left unchanged: {left_messages} messages, {left_rows} other rows"))?;
     }
     output.line(&format!("request units: {:.1} read, {:.1} written", units.read, units.write))?;
     Ok(())

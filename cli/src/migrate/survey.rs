@@ -1,6 +1,6 @@
-//! Going through the table once, for all that tells whose the old groups are.
+//! A scan of the table for everything that names members of old groups.
 //!
-//! What is kept in memory is some hundred bytes for each old group, inbox row and user; of messages nothing.
+//! Keeps some hundred bytes of each old group, inbox row and user in memory, and no messages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,53 +13,52 @@ use cruddur::{
 use uuid::Uuid;
 
 use super::{
-    Migration, assumption,
-    old::{Flaw, Id, OldInboxRow, OldMessage, Pair, is_old, message_group_in, time},
-    redirect::{KIND, Redirect},
+    Migration,
     report::{Left, RowKind},
 };
-use crate::doctor::rows::{GROUP_UUID, kind, text, uuid};
+use crate::table::{
+    item::{ASSUMED_OFFSET, GROUP_UUID, MIGRATION, kind, text, uuid},
+    old::{Id, OldInboxRow, OldMessage, OldRowError, Pair, is_old, message_group_in, time},
+    read,
+    redirect::{KIND, Redirect},
+};
 
-/// What the table tells.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    /// Of the partitions of old messages, by what stands for the group in their keys.
-    pub(super) groups: BTreeMap<String, OfGroup>,
-    /// Old inbox rows, by whom they are between.
+    /// Partitions of old messages, by the group in their keys.
+    pub(super) groups: BTreeMap<String, OldGroup>,
+    /// Old inbox rows by pair.
     pub(super) inbox_rows: BTreeMap<Pair, Vec<InboxKey>>,
-    /// The newest names that rows have of a user.
+    /// The newest names in rows.
     pub(super) names: HashMap<Uuid, Named>,
-    /// Who was ever called so, by handles in lower case.
+    /// All owners of a handle in lower case.
     pub(super) handles: HashMap<String, BTreeSet<Uuid>>,
-    /// What earlier runs have decided.
+    /// Redirects of earlier runs.
     pub(super) redirects: BTreeMap<String, Redirect>,
-    /// Rows that can't be brought over by themselves.
+    /// Malformed rows.
     pub(super) flawed: Vec<Left>,
-    /// Old rows whose times have no offset from UTC, whatever is to be assumed for them.
+    /// Old rows with times without a UTC offset.
     pub(super) without_offset: u64,
-    /// The offset that an earlier run has assumed for them.
+    /// The offset that an earlier run assumed.
     pub(super) assumed: Option<String>,
-    /// Rows of the table.
     pub(super) rows: u64,
 }
 
-/// What rows tell of an old group.
 #[derive(Debug, Default)]
-pub(super) struct OfGroup {
-    /// Who has sent how many messages.
+pub(super) struct OldGroup {
+    /// Message counts by sender.
     pub(super) senders: BTreeMap<Uuid, u64>,
-    /// Whom its inbox rows are between.
+    /// The pairs of its inbox rows.
     pub(super) pairs: BTreeSet<Pair>,
 }
 
-/// Where an old inbox row is.
+/// The key of an old inbox row.
 #[derive(Clone, Debug)]
 pub(super) struct InboxKey {
     pub(super) pk: String,
     pub(super) sk: String,
 }
 
-/// Names of a user, and when they were written.
 #[derive(Debug)]
 pub(super) struct Named {
     at: DateTime<Utc>,
@@ -69,35 +68,35 @@ pub(super) struct Named {
 impl Migration {
     pub(super) async fn survey(&self) -> Result<Evidence> {
         let mut evidence = Evidence::default();
-        let mut page = self.scan_page(None).await?;
+        let mut page = read::scan_page(&self.table, None, true).await?;
         loop {
-            self.go_on()?;
+            self.check_stopped()?;
             let next = page.next.take();
             self.progress.inc(page.items.len() as u64);
             for item in page.items {
-                self.take_in(item, &mut evidence);
+                self.add(item, &mut evidence);
             }
             let Some(next) = next else { return Ok(evidence) };
-            page = self.scan_page(Some(next)).await?;
+            page = read::scan_page(&self.table, Some(next), true).await?;
         }
     }
 
-    fn take_in(&self, item: Item, evidence: &mut Evidence) {
-        // (The lease is this run's own.)
+    fn add(&self, item: Item, evidence: &mut Evidence) {
+        // The lease is this run's own.
         evidence.rows += u64::from(kind(&item) != "LEASE");
-        evidence.learn_names(&item);
+        evidence.record_names(&item);
         match kind(&item) {
-            "MSG" | "GRP" if is_old(&item) && time(text(&item, "sk"), None) == Err(Flaw::NoOffset) => {
+            "MSG" | "GRP" if is_old(&item) && time(text(&item, "sk"), None) == Err(OldRowError::NoOffset) => {
                 evidence.without_offset += 1;
             }
             _ => {}
         }
         match kind(&item) {
             "MSG" => match Id::of(message_group_in(&item)) {
-                Id::Ours => {}
-                Id::Group | Id::Handle(_) => self.take_in_message(item, evidence),
+                Id::New => {}
+                Id::Old | Id::Handle(_) => self.add_message(item, evidence),
                 Id::Unknown => {
-                    evidence.leave(&item, RowKind::Message, "no conversation has such a partition key");
+                    evidence.leave(&item, RowKind::Message, "unknown form of partition key");
                 }
             },
             "GRP" if is_old(&item) => match OldInboxRow::of(&item, self.assume_offset) {
@@ -106,10 +105,10 @@ impl Migration {
                     evidence.inbox_rows.entry(row.pair).or_default().push(key);
                     evidence.group(text(&item, GROUP_UUID)).pairs.insert(row.pair);
                 }
-                Err(Flaw::NoOffset) => {}
+                Err(OldRowError::NoOffset) => {}
                 Err(flaw) => evidence.leave(&item, RowKind::InboxRow, &flaw.to_string()),
             },
-            assumption::KIND => evidence.assumed = Some(assumption::assumed_in(&item)),
+            MIGRATION => evidence.assumed = Some(text(&item, ASSUMED_OFFSET).to_owned()),
             KIND => {
                 let old = text(&item, "pk").split_once('#').map_or("", |(_, old)| old).to_owned();
                 match from_item::<Redirect>(item.clone()).ok().filter(|redirect| redirect.pair().is_some()) {
@@ -121,20 +120,20 @@ impl Migration {
         }
     }
 
-    fn take_in_message(&self, item: Item, evidence: &mut Evidence) {
+    fn add_message(&self, item: Item, evidence: &mut Evidence) {
         let id = message_group_in(&item).to_owned();
         let (pk, sk) = (text(&item, "pk").to_owned(), text(&item, "sk").to_owned());
         match OldMessage::of(item, self.assume_offset) {
             Ok(message) => *evidence.group(&id).senders.entry(message.sender).or_default() += 1,
-            // All of them are counted, and nothing is done.
-            Err(Flaw::NoOffset) => {}
+            // Counted: the plan fails if no offset is assumed.
+            Err(OldRowError::NoOffset) => {}
             Err(flaw) => evidence.flawed.push(Left::row(RowKind::Message, pk, sk, &flaw.to_string())),
         }
     }
 }
 
 impl Evidence {
-    fn group(&mut self, id: &str) -> &mut OfGroup {
+    fn group(&mut self, id: &str) -> &mut OldGroup {
         self.groups.entry(id.to_owned()).or_default()
     }
 
@@ -142,7 +141,7 @@ impl Evidence {
         self.flawed.push(Left::row(kind, text(item, "pk").to_owned(), text(item, "sk").to_owned(), why));
     }
 
-    fn learn_names(&mut self, item: &Item) {
+    fn record_names(&mut self, item: &Item) {
         let (Some(user), handle, display_name) =
             (uuid(item, "user_uuid"), text(item, "user_handle"), text(item, "user_display_name"))
         else {

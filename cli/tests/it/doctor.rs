@@ -177,7 +177,7 @@ async fn a_doctor_who_is_told_to_stop_stops_and_gives_the_lease_back() {
     let doctor = clinic.doctor(Mode::Repair);
     doctor.stop.store(true, Ordering::Relaxed);
     let ledger = cli::doctor::Ledger::new(|_, _| Ok(()));
-    let error = doctor.attend(&ledger, false).await.unwrap_err();
+    let error = doctor.run(&ledger, false).await.unwrap_err();
     assert_eq!(error.to_string(), "stopped before the end: run it again");
     assert_eq!(ledger.summary(), Summary::default());
     assert!(clinic.row("LEASE#doctor", "LEASE").is_none());

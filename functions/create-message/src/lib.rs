@@ -1,5 +1,7 @@
 //! `POST /api/messages`: sends a message to a group, or to a user, which opens their group.
 
+#![warn(missing_docs)]
+
 use cruddur::{
     auth::{Subject, Verifier},
     clock::Clock,

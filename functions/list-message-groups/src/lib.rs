@@ -1,5 +1,7 @@
 //! `GET /api/message_groups`: the caller's message groups, newest first.
 
+#![warn(missing_docs)]
+
 use cruddur::{
     auth::Verifier,
     clock::Clock,

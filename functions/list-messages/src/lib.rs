@@ -1,5 +1,7 @@
 //! `GET /api/messages/{message_group_uuid}`: a group's messages, oldest to newest, for its members.
 
+#![warn(missing_docs)]
+
 use cruddur::{
     auth::Verifier,
     clock::Clock,

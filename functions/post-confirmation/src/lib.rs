@@ -1,5 +1,7 @@
 //! Cognito's post-confirmation trigger: enters a user who has confirmed their sign-up.
 
+#![warn(missing_docs)]
+
 use std::{collections::HashMap, time::Duration};
 
 use cruddur::{

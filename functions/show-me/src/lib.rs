@@ -1,5 +1,7 @@
 //! `GET /api/me`: the caller's uuid and names.
 
+#![warn(missing_docs)]
+
 use cruddur::{
     auth::Verifier,
     clock::Clock,

@@ -1,5 +1,7 @@
 //! `GET /api/users/{handle}/short`: the user with a handle. Public, and answers with names only.
 
+#![warn(missing_docs)]
+
 use cruddur::{
     config::{ConfigError, Lookup},
     error::Error,

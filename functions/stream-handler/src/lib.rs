@@ -1,5 +1,7 @@
 //! Stream of `cruddur-messages`: moves the inbox rows of every group with new messages.
 
+#![warn(missing_docs)]
+
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{

@@ -8,7 +8,18 @@ use aws_sdk_dynamodb::types::{
 };
 use cruddur::table::GROUP_INDEX;
 
-use super::{EXPIRY, INDEX_KEYS, STRING_ATTRIBUTES, TABLE_KEYS};
+/// The table's keys.
+pub(super) const TABLE_KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
+
+/// The keys of the index over inbox rows.
+pub(super) const INDEX_KEYS: [(&str, KeyType); 2] =
+    [("message_group_uuid", KeyType::Hash), ("sk", KeyType::Range)];
+
+/// What is in these keys.
+pub(super) const STRING_ATTRIBUTES: [&str; 3] = ["pk", "sk", "message_group_uuid"];
+
+/// The attribute by which rows expire.
+pub(super) const EXPIRY: &str = "expires_at";
 
 /// One thing that is not as it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-use cruddur::{clock::Clock random::Random, table::Table};
+use cruddur::{clock::Clock, random::Random, table::Table};
 use seed::{
     SeedError,
     demo::{Made, ensure_conversations},

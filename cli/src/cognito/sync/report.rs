@@ -4,15 +4,31 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
-    Counts,
     plan::{Conflict, Plan, Verdict},
     write::Done,
 };
 use crate::{
-    Outcome,
-    cognito::{HANDLE, SUB, column, pool::PoolUser},
+    cognito::{
+        columns::{HANDLE, SUB, column},
+        pool::PoolUser,
+    },
+    outcome::Outcome,
     output::{Output, printable},
 };
+
+/// What was done, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+struct Counts {
+    pool_users: usize,
+    set: usize,
+    overwritten: usize,
+    created: usize,
+    unchanged: usize,
+    conflicts: usize,
+    without_row: usize,
+    left_out: usize,
+    rows_without_pool_user: usize,
+}
 
 /// What was done so far.
 #[derive(Debug)]

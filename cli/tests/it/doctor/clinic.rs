@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use chrono::TimeDelta;
-use cli::doctor::{Doctor, Fate, Finding, Ledger, Mode, Names, Summary};
+use cli::doctor::{Doctor, Finding, Ledger, Mode, Names, Status, Summary};
 use cruddur::{
     message::create::{NewMessage, Sent, Target, create},
     message_group::uuid_of_pair,
@@ -34,7 +34,7 @@ pub(super) struct Clinic {
 /// What a doctor told.
 #[derive(Debug)]
 pub(super) struct Examination {
-    pub(super) told: Vec<(Finding, Fate)>,
+    pub(super) told: Vec<(Finding, Status)>,
     pub(super) summary: Summary,
 }
 
@@ -68,11 +68,11 @@ impl Clinic {
 
     pub(super) fn doctor(&self, mode: Mode) -> Doctor {
         let random = Random::system();
-        let names = Names::new(Arc::clone(&self.world.parts.postgres), random.clone());
+        let names = Names::new(Arc::clone(&self.world.parts.postgres));
         let names = (!self.without_names).then_some(names);
         Doctor {
-            second_look_after: Duration::from_millis(1),
-            last_look_after: Duration::ZERO,
+            confirm_after: Duration::from_millis(1),
+            recheck_after: Duration::ZERO,
             ..Doctor::new(self.world.table(), names, self.world.clock.clock(), random, mode)
         }
     }
@@ -87,7 +87,7 @@ impl Clinic {
             told.lock().unwrap().push((finding.clone(), fate));
             Ok(())
         });
-        doctor.attend(&ledger, false).await?;
+        doctor.run(&ledger, false).await?;
         let summary = ledger.summary();
         drop(ledger);
         Ok(Examination { told: told.into_inner().unwrap(), summary })

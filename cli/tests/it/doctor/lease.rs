@@ -11,7 +11,7 @@ use testing::{Fate, damage::Damage};
 use super::clinic::Clinic;
 
 async fn take(clinic: &Clinic) -> anyhow::Result<Lease> {
-    Lease::take(&clinic.world.table(), &clinic.world.clock.clock(), &Random::system(), false).await
+    Lease::acquire(&clinic.world.table(), &clinic.world.clock.clock(), &Random::system(), false).await
 }
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_second_doctor_is_refused_and_told_until_when() {
          with --wait, or try again later"
     );
     assert_eq!(clinic.world.rows(), before);
-    lease.give_back().await;
+    lease.release().await;
     assert_eq!(clinic.examine(Mode::Repair).await.summary.repaired, 1);
 }
 
@@ -48,7 +48,7 @@ async fn a_lease_that_has_ended_is_taken_over() {
     assert!(take(&clinic).await.is_err());
     clinic.world.clock.advance(TimeDelta::seconds(2));
     let lease = take(&clinic).await.unwrap();
-    lease.give_back().await;
+    lease.release().await;
     assert_eq!(clinic.row("LEASE#doctor", "LEASE"), None);
 }
 
@@ -58,7 +58,7 @@ async fn a_lease_that_is_another_s_is_not_given_back() {
     let late = take(&clinic).await.unwrap();
     clinic.world.clock.advance(TimeDelta::seconds(66));
     let _other = take(&clinic).await.unwrap();
-    late.give_back().await;
+    late.release().await;
     assert!(clinic.row("LEASE#doctor", "LEASE").is_some());
 }
 
@@ -67,12 +67,12 @@ async fn who_waits_gets_the_lease_when_it_is_given_back() {
     let clinic = Clinic::with_groups(1, 1).await;
     let lease = take(&clinic).await.unwrap();
     let (table, clock, random) = (clinic.world.table(), clinic.world.clock.clock(), Random::system());
-    let second = Lease::take(&table, &clock, &random, true);
-    let give_back = async {
+    let second = Lease::acquire(&table, &clock, &random, true);
+    let release = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        lease.give_back().await;
+        lease.release().await;
     };
-    let (second, ()) = tokio::join!(second, give_back);
+    let (second, ()) = tokio::join!(second, release);
     second.unwrap();
     assert!(clinic.row("LEASE#doctor", "LEASE").is_some());
 }
@@ -153,9 +153,9 @@ async fn a_lost_answer_to_taking_the_lease_is_no_other_doctor() {
     let clinic = Clinic::with_groups(1, 1).await;
     clinic.world.emulator.fail("TransactWriteItems", 1, Fate::Lost(testing::Failure::Reset));
     let lease = take(&clinic).await.unwrap();
-    lease.give_back().await;
+    lease.release().await;
     let ledger = Ledger::new(|_, _| Ok(()));
-    clinic.doctor(Mode::Repair).attend(&ledger, false).await.unwrap();
+    clinic.doctor(Mode::Repair).run(&ledger, false).await.unwrap();
 }
 
 #[tokio::test]
@@ -172,6 +172,6 @@ async fn without_its_lease_a_doctor_puts_no_row() {
         Ok(())
     });
     doctor.examine_table(&ledger).await.unwrap();
-    assert_eq!(*told.lock().unwrap(), [("inbox_row_missing", cli::doctor::Fate::Left)]);
+    assert_eq!(*told.lock().unwrap(), [("inbox_row_missing", cli::doctor::Status::Left)]);
     assert_eq!(clinic.world.rows(), before);
 }

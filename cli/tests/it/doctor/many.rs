@@ -95,7 +95,7 @@ async fn kill_at(clinic: &Clinic, death: Death) -> bool {
     tokio::select! {
         biased;
         () = dead.notified() => true,
-        result = doctor.attend(&ledger, false) => {
+        result = doctor.run(&ledger, false) => {
             result.unwrap();
             false
         }

@@ -60,7 +60,7 @@ fn left(told: &Told) -> Vec<&Left> {
 
 fn redirects(told: &Told) -> Vec<(&str, Uuid, Basis)> {
     let redirect = |line| match line {
-        &Line::Redirect { ref old, new, told_by } => Some((old.as_str(), new, told_by)),
+        &Line::Redirect { ref old, new, basis } => Some((old.as_str(), new, basis)),
         Line::Left(_) => None,
     };
     told.lines.iter().filter_map(redirect).collect()
@@ -289,7 +289,7 @@ async fn a_time_without_an_offset_is_asked_about_before_anything_is_written() {
     let before = move_in.rows();
     let mut migration = move_in.migration();
     migration.assume_offset = None;
-    let error = migration.carry_out(false, &|_| Ok(())).await.unwrap_err();
+    let error = migration.run(false, &|_| Ok(())).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "2 rows have times without an offset from UTC: say with --assume-offset what the clocks of the machines \
@@ -300,7 +300,7 @@ async fn a_time_without_an_offset_is_asked_about_before_anything_is_written() {
     // Also where no group tells of it.
     move_in.put_all(&[message(&format!("@{}", b.handle), "2023-01-01T11:00:00", a, "late")]);
     migration.assume_offset = chrono::FixedOffset::east_opt(0);
-    let error = migration.carry_out(false, &|_| Ok(())).await.unwrap_err();
+    let error = migration.run(false, &|_| Ok(())).await.unwrap_err();
     assert!(error.to_string().starts_with("an earlier run was told --assume-offset=+02:00"), "{error}");
 }
 

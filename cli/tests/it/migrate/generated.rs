@@ -32,10 +32,10 @@ async fn bring_over(seed: u64, users: usize, messages: usize) {
     let (move_in, old) = MoveIn::after(seed, users, messages).await;
     let what = format!("seed {seed}");
     let before = move_in.rows();
-    let foretold = move_in.foretell().await;
+    let predicted = move_in.dry_run().await;
     assert_eq!(move_in.rows(), before, "{what}: a dry run has written");
     let told = move_in.migrate().await;
-    assert_eq!(told.summary, foretold.summary, "{what}");
+    assert_eq!(told.summary, predicted.summary, "{what}");
     move_in.assert_brought_over(&old, &what);
 
     let expected = old.expected();

@@ -64,7 +64,7 @@ async fn kill_at(move_in: &MoveIn, counted: fn(&Call) -> bool, number: usize, ca
     tokio::select! {
         biased;
         () = dead.notified() => true,
-        result = migration.carry_out(false, &|_| Ok(())) => {
+        result = migration.run(false, &|_| Ok(())) => {
             result.unwrap();
             false
         }

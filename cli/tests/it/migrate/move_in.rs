@@ -67,7 +67,7 @@ impl MoveIn {
 
     pub(super) fn migration(&self) -> Migration {
         let random = Random::system();
-        let names = Names::new(Arc::clone(&self.world.parts.postgres), random.clone());
+        let names = Names::new(Arc::clone(&self.world.parts.postgres));
         Migration {
             assume_offset: Some(OFFSET_OF_NAIVE_TIMES),
             ..Migration::new(self.world.table(), names, self.world.clock.clock(), random)
@@ -81,19 +81,19 @@ impl MoveIn {
             lines.lock().unwrap().push(line.clone());
             Ok(())
         };
-        let summary = self.migration().carry_out(false, &tell).await.unwrap();
+        let summary = self.migration().run(false, &tell).await.unwrap();
         Told { lines: lines.into_inner().unwrap(), summary }
     }
 
     /// What a dry run says.
-    pub(super) async fn foretell(&self) -> Told {
+    pub(super) async fn dry_run(&self) -> Told {
         let lines = Mutex::new(Vec::new());
         let tell = |line: &Line| {
             lines.lock().unwrap().push(line.clone());
             Ok(())
         };
         let migration = self.migration();
-        let summary = migration.foretell(&migration.plan().await.unwrap(), &tell).await.unwrap();
+        let summary = migration.dry_run(&migration.plan().await.unwrap(), &tell).await.unwrap();
         Told { lines: lines.into_inner().unwrap(), summary }
     }
 
@@ -104,10 +104,10 @@ impl MoveIn {
     /// What the doctor finds, with no grace for anything.
     pub(super) async fn findings(&self) -> Vec<(&'static str, Key)> {
         let random = Random::system();
-        let names = Names::new(Arc::clone(&self.world.parts.postgres), random.clone());
+        let names = Names::new(Arc::clone(&self.world.parts.postgres));
         let doctor = Doctor {
             grace: TimeDelta::zero(),
-            second_look_after: Duration::from_millis(1),
+            confirm_after: Duration::from_millis(1),
             ..Doctor::new(self.world.table(), Some(names), self.world.clock.clock(), random, Mode::Check)
         };
         let found = Mutex::new(Vec::new());
@@ -116,7 +116,7 @@ impl MoveIn {
             found.lock().unwrap().push((finding.kind.name(), key));
             Ok(())
         });
-        doctor.attend(&ledger, false).await.unwrap();
+        doctor.run(&ledger, false).await.unwrap();
         drop(ledger);
         let mut found = found.into_inner().unwrap();
         found.sort();

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, fmt::Write as _, time::Duration};
 use chrono::TimeDelta;
 use cruddur::{
     error::Error,
-    message::{create::Sent},
+    message::send::Sent,
     message_group::uuid_of_pair,
     table::MessageRow,
 };

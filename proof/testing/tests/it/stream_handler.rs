@@ -10,7 +10,11 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use cruddur::{clock::Clock, message_group::uuid_of_pair, user::User};
+use cruddur::{
+    clock::Clock,
+    message_group::{Inbox, uuid_of_pair},
+    user::User,
+};
 use futures_util::future::join_all;
 use lambda_runtime::{Context, LambdaEvent};
 use proptest::prelude::*;
@@ -42,9 +46,8 @@ impl Inboxes {
     async fn new() -> Self {
         let sends = Sends::new().await;
         let app = stream_handler::App {
-            table: table_of(&sends.emulator, "stream-handler"),
+            inbox: Inbox::new(table_of(&sends.emulator, "stream-handler"), sends.random.clone()),
             clock: sends.clock.clock(),
-            random: sends.random.clone(),
         };
         Self { sends, app }
     }

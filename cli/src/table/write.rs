@@ -1,16 +1,27 @@
-//! The parts of repairing transactions. Each says what it relies on, so that whoever was faster wins.
+//! Transactions, and actions whose conditions fail if another writer was faster.
 
 use anyhow::Result;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
-use cruddur::dynamodb::{Item, Table, key};
+use backon::{ExponentialBuilder, Retryable as _};
+use cruddur::dynamodb::{Item, Table, WriteError, key};
 use uuid::Uuid;
 
 use super::{
+    item::{GROUP_UUID, text},
     lease,
-    rows::{GROUP_UUID, text},
 };
 
-/// A condition with the names and values that it speaks of.
+/// Writes a transaction, and retries by `policy` while DynamoDB is busy.
+pub(crate) async fn transact(
+    table: &Table,
+    actions: &[TransactWriteItem],
+    policy: ExponentialBuilder,
+) -> Result<(), WriteError> {
+    let write = || Box::pin(table.transact(actions.to_vec()));
+    write.retry(policy).when(|error| matches!(error, WriteError::Busy(_))).await
+}
+
+/// A condition with its names and values.
 struct Condition {
     expression: String,
     names: Vec<(String, String)>,
@@ -18,7 +29,7 @@ struct Condition {
 }
 
 impl Condition {
-    /// The row is there, and each of these attributes is as it was read.
+    /// The row exists, and has these attributes.
     fn unchanged<'a>(attributes: impl Iterator<Item = (&'a String, &'a AttributeValue)>) -> Self {
         let attributes = attributes.filter(|(name, _)| *name != "pk" && *name != "sk");
         let mut parts = vec!["attribute_exists(pk)".to_owned()];
@@ -32,8 +43,8 @@ impl Condition {
     }
 }
 
-/// Deletes the row if it is still as it was read.
-pub(crate) fn delete_as_read(table: &Table, item: &Item) -> Result<TransactWriteItem> {
+/// Deletes a row if it is unchanged.
+pub(crate) fn delete_unchanged(table: &Table, item: &Item) -> Result<TransactWriteItem> {
     let condition = Condition::unchanged(item.iter());
     let mut delete = Delete::builder()
         .table_name(table.name())
@@ -48,8 +59,8 @@ pub(crate) fn delete_as_read(table: &Table, item: &Item) -> Result<TransactWrite
     Ok(TransactWriteItem::builder().delete(delete.build()?).build())
 }
 
-/// Puts `new` in the place of the row `old`, which has the same key, if that is still as it was read.
-pub(super) fn replace_as_read(table: &Table, old: &Item, new: Item) -> Result<TransactWriteItem> {
+/// Replaces the row `old` by `new`, which has the same key, if it is unchanged.
+pub(crate) fn replace_unchanged(table: &Table, old: &Item, new: Item) -> Result<TransactWriteItem> {
     let condition = Condition::unchanged(old.iter());
     let mut put = Put::builder()
         .table_name(table.name())
@@ -64,8 +75,8 @@ pub(super) fn replace_as_read(table: &Table, old: &Item, new: Item) -> Result<Tr
     Ok(TransactWriteItem::builder().put(put.build()?).build())
 }
 
-/// Deletes an inbox row, whatever it shows, if it is there and the group's: the guard of every move.
-pub(super) fn delete_row_of(table: &Table, row: &Item, group: Uuid) -> Result<TransactWriteItem> {
+/// Deletes an inbox row if it exists and belongs to the group: the condition of every move.
+pub(crate) fn delete_inbox_row(table: &Table, row: &Item, group: Uuid) -> Result<TransactWriteItem> {
     let delete = Delete::builder()
         .table_name(table.name())
         .set_key(Some(key(text(row, "pk"), text(row, "sk"))))
@@ -75,8 +86,8 @@ pub(super) fn delete_row_of(table: &Table, row: &Item, group: Uuid) -> Result<Tr
     Ok(TransactWriteItem::builder().delete(delete).build())
 }
 
-/// Only if the inbox row is there and the group's.
-pub(super) fn check_row_of(table: &Table, row: &Item, group: Uuid) -> Result<TransactWriteItem> {
+/// Checks that the inbox row exists and belongs to the group.
+pub(crate) fn check_inbox_row(table: &Table, row: &Item, group: Uuid) -> Result<TransactWriteItem> {
     let check = ConditionCheck::builder()
         .table_name(table.name())
         .set_key(Some(key(text(row, "pk"), text(row, "sk"))))
@@ -86,8 +97,8 @@ pub(super) fn check_row_of(table: &Table, row: &Item, group: Uuid) -> Result<Tra
     Ok(TransactWriteItem::builder().condition_check(check).build())
 }
 
-/// Only if the doctor's lease is still `owner`'s.
-pub(super) fn check_lease(table: &Table, owner: Uuid) -> Result<TransactWriteItem> {
+/// Checks that `owner` holds the lease.
+pub(crate) fn check_lease(table: &Table, owner: Uuid) -> Result<TransactWriteItem> {
     let check = ConditionCheck::builder()
         .table_name(table.name())
         .set_key(Some(key(lease::PK, lease::SK)))
@@ -98,8 +109,8 @@ pub(super) fn check_lease(table: &Table, owner: Uuid) -> Result<TransactWriteIte
     Ok(TransactWriteItem::builder().condition_check(check).build())
 }
 
-/// Only if the row is there.
-pub(super) fn check_exists(table: &Table, pk: &str, sk: &str) -> Result<TransactWriteItem> {
+/// Checks that the row exists.
+pub(crate) fn check_exists(table: &Table, pk: &str, sk: &str) -> Result<TransactWriteItem> {
     let check = ConditionCheck::builder()
         .table_name(table.name())
         .set_key(Some(key(pk, sk)))
@@ -108,13 +119,13 @@ pub(super) fn check_exists(table: &Table, pk: &str, sk: &str) -> Result<Transact
     Ok(TransactWriteItem::builder().condition_check(check).build())
 }
 
-/// Only if the group exists and the user is in it.
-pub(super) fn check_member(table: &Table, group: Uuid, user: Uuid) -> Result<TransactWriteItem> {
+/// Checks that the group exists and has this member.
+pub(crate) fn check_member(table: &Table, group: Uuid, user: Uuid) -> Result<TransactWriteItem> {
     check_membership(table, group, user, "attribute_exists(pk) AND attribute_exists(members.#user)")
 }
 
-/// Only if the group exists and the user is not in it.
-pub(super) fn check_stranger(table: &Table, group: Uuid, user: Uuid) -> Result<TransactWriteItem> {
+/// Checks that the group exists and does not have this member.
+pub(crate) fn check_not_member(table: &Table, group: Uuid, user: Uuid) -> Result<TransactWriteItem> {
     check_membership(table, group, user, "attribute_exists(pk) AND attribute_not_exists(members.#user)")
 }
 
@@ -128,12 +139,12 @@ fn check_membership(table: &Table, group: Uuid, user: Uuid, condition: &str) -> 
     Ok(TransactWriteItem::builder().condition_check(check).build())
 }
 
-/// A text in a row that is another than it should be.
+/// A change of a text attribute.
 pub(crate) struct Change {
-    /// The names that lead to it: an attribute, or more inside of a map.
-    pub(super) path: Vec<String>,
-    pub(super) old: String,
-    pub(super) new: String,
+    /// The attribute's name, or a path through maps.
+    pub(crate) path: Vec<String>,
+    pub(crate) old: String,
+    pub(crate) new: String,
 }
 
 impl Change {
@@ -142,7 +153,7 @@ impl Change {
     }
 }
 
-/// Changes these texts if they are still the old ones, and an inbox row still its group's.
+/// Changes texts if they have the old values, and an inbox row still belongs to its group.
 pub(crate) fn update(table: &Table, item: &Item, changes: &[Change]) -> Result<TransactWriteItem> {
     let mut builder =
         Update::builder().table_name(table.name()).set_key(Some(key(text(item, "pk"), text(item, "sk"))));
@@ -172,8 +183,8 @@ pub(crate) fn update(table: &Table, item: &Item, changes: &[Change]) -> Result<T
     Ok(TransactWriteItem::builder().update(update).build())
 }
 
-/// Removes a `message_group_uuid` if it is still the one that was read.
-pub(super) fn remove_group_uuid(table: &Table, item: &Item) -> Result<TransactWriteItem> {
+/// Removes an unchanged `message_group_uuid`.
+pub(crate) fn remove_group_uuid(table: &Table, item: &Item) -> Result<TransactWriteItem> {
     let old = item.get(GROUP_UUID).cloned().unwrap_or(AttributeValue::Null(true));
     let update = Update::builder()
         .table_name(table.name())

@@ -1,14 +1,14 @@
-//! What has become of a group of the old system: a row of its own, for links that name it.
+//! Redirects from groups of the old system, for links that name them.
 //!
-//! It is written before anything of the group is moved, and settles whose the group is: a run that goes on after
-//! another may find less to tell it from.
+//! A redirect is written before the group's messages are moved. It fixes the members for later runs, which find fewer
+//! rows to derive them from.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::old::Pair;
 
-/// The sort key of such a row, and the kind in its partition key.
+/// The sort key of a redirect, and the kind in its partition key.
 pub(crate) const KIND: &str = "REDIRECT";
 
 /// A row `REDIRECT#{old group}`.
@@ -16,14 +16,13 @@ pub(crate) const KIND: &str = "REDIRECT";
 pub(crate) struct Redirect {
     pub(crate) pk: String,
     pub(crate) sk: String,
-    /// The group that has the messages now.
+    /// The new group.
     pub(crate) group_uuid: Uuid,
-    /// Its two members.
     pub(crate) members: [Uuid; 2],
 }
 
 impl Redirect {
-    pub(super) fn new(old: &str, pair: Pair) -> Self {
+    pub(crate) fn new(old: &str, pair: Pair) -> Self {
         Self {
             pk: format!("{KIND}#{old}"),
             sk: KIND.to_owned(),
@@ -32,7 +31,7 @@ impl Redirect {
         }
     }
 
-    pub(super) fn pair(&self) -> Option<Pair> {
+    pub(crate) fn pair(&self) -> Option<Pair> {
         let [a, b] = self.members;
         Pair::of(a, b).filter(|pair| pair.group() == self.group_uuid)
     }

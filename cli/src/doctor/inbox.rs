@@ -1,4 +1,4 @@
-//! What is wrong with the inbox rows and the names of a group whose membership is good.
+//! Checks of the inbox rows and names of a group with a valid membership.
 
 use std::sync::PoisonError;
 
@@ -14,17 +14,16 @@ use uuid::Uuid;
 
 use super::{
     Doctor,
-    action::{self, Change},
-    finding::{Finding, Kind, Problem},
-    group::MemberRow,
+    finding::{Finding, Kind},
     ledger::Ledger,
-    messages::{Messages, Standing},
-    repair::Repair,
+    messages::Messages,
+    repair::{LastMessage, Problem, Repair},
+    rows::MemberRow,
 };
+use crate::table::write::{self, Change};
 
 impl Doctor {
-    /// What is wrong with the rows and names of a group whose membership is good.
-    pub(super) async fn judge(
+    pub(super) async fn check_inboxes(
         &self,
         item: &Item,
         membership: &Membership,
@@ -35,12 +34,12 @@ impl Doctor {
         let mut problems = Vec::new();
         let group = membership.group_uuid;
         for row in rows.iter().filter(|row| !membership.has(row.owner)) {
-            let delete = action::delete_as_read(&self.table, &row.item)?;
-            let check = action::check_stranger(&self.table, group, row.owner)?;
+            let delete = write::delete_unchanged(&self.table, &row.item)?;
+            let check = write::check_not_member(&self.table, group, row.owner)?;
             problems.push(problem(
                 Kind::InboxRowOfStranger,
                 row,
-                "its owner is not in the group",
+                "its owner is not a member",
                 [delete, check],
             ));
         }
@@ -49,29 +48,29 @@ impl Doctor {
             let Some(other) = self.other_member(membership, member, ledger).await? else { continue };
             let mut own = rows.iter().filter(|row| row.owner == member).collect::<Vec<_>>();
             own.sort_by_key(|row| row.row.sk);
-            let within = own.iter().rev().find(|row| row.row.sk <= newest.sk);
-            let Some(kept) = within.or(own.last()).copied() else {
+            let valid = own.iter().rev().find(|row| row.row.sk <= newest.sk);
+            let Some(kept) = valid.or(own.last()).copied() else {
                 problems.push(self.missing_row(group, member, &other, newest)?);
                 continue;
             };
             for second in own.iter().filter(|row| row.row.sk != kept.row.sk) {
-                let delete = action::delete_row_of(&self.table, &second.item, group)?;
-                let check = action::check_row_of(&self.table, &kept.item, group)?;
+                let delete = write::delete_inbox_row(&self.table, &second.item, group)?;
+                let check = write::check_inbox_row(&self.table, &kept.item, group)?;
                 let detail = format!("the row at {} is kept", kept.row.sk);
                 problems.push(problem(Kind::SecondInboxRow, second, &detail, [delete, check]));
             }
-            problems.extend(self.judge_row(group, kept, &other, newest, messages).await?);
+            problems.extend(self.check_inbox_row(group, kept, &other, newest, messages).await?);
         }
         problems.extend(self.membership_names(item, membership).await?);
         Ok(problems)
     }
 
-    async fn judge_row(
+    async fn check_inbox_row(
         &self,
         group: Uuid,
         row: &MemberRow,
         other: &User,
-        newest: &Standing,
+        newest: &LastMessage,
         messages: &Messages,
     ) -> Result<Vec<Problem>> {
         let mut problems = Vec::new();
@@ -80,7 +79,7 @@ impl Doctor {
         let moved = || Some(Repair::Move(group, newest.clone()));
         let detail = format!("the newest message is at {}", newest.sk);
         if at > newest.sk {
-            let repair = self.take_back(group, row, newest)?;
+            let repair = self.move_back(group, row, newest)?;
             problems.push(row_problem(Kind::InboxRowAtNoMessage, row, detail, Some(repair)));
             return Ok(problems);
         } else if text.is_none() {
@@ -89,23 +88,23 @@ impl Doctor {
             problems.push(row_problem(Kind::InboxRowBehind, row, detail, moved()));
         }
         let update = |kind, detail: &str, changes: &[Change]| -> Result<Problem> {
-            Ok(problem(kind, row, detail, [action::update(&self.table, &row.item, changes)?]))
+            Ok(problem(kind, row, detail, [write::update(&self.table, &row.item, changes)?]))
         };
         let shown = &row.row;
         if let Some(text) = text.map(|text| preview(&text))
             && text != shown.message
         {
             let change = Change::of("message", &shown.message, &text);
-            problems.push(update(Kind::InboxTextDiffers, "its text is not its message's", &[change])?);
+            problems.push(update(Kind::InboxTextDiffers, "its text is not the message's", &[change])?);
         }
         if shown.other_uuid != other.uuid {
             let change = Change::of("user_uuid", &shown.other_uuid.to_string(), &other.uuid.to_string());
             let detail = format!("the other member is {}", other.uuid);
             problems.push(update(Kind::InboxOtherDiffers, &detail, &[change])?);
         }
-        let is_right =
+        let is_current =
             |user: &User| shown.other_handle == user.handle && shown.other_display_name == user.display_name;
-        if let Some(user) = self.wrongly_named(other.uuid, is_right).await? {
+        if let Some(user) = self.outdated_names(other.uuid, is_current).await? {
             let changes = [
                 Change::of("user_handle", &shown.other_handle, &user.handle),
                 Change::of("user_display_name", &shown.other_display_name, &user.display_name),
@@ -115,8 +114,8 @@ impl Doctor {
         Ok(problems)
     }
 
-    /// Puts the row of `member` at the newest message, as long as all that it rests on is there.
-    fn missing_row(&self, group: Uuid, member: Uuid, other: &User, newest: &Standing) -> Result<Problem> {
+    /// Creates the row of `member` at the newest message, on condition of membership, message and lease.
+    fn missing_row(&self, group: Uuid, member: Uuid, other: &User, newest: &LastMessage) -> Result<Problem> {
         let row = InboxRow {
             pk: message_group::partition_key(member),
             sk: newest.sk,
@@ -128,13 +127,13 @@ impl Doctor {
         };
         let messages = message::partition_key(group);
         let mut actions = vec![
-            action::check_member(&self.table, group, member)?,
-            action::check_exists(&self.table, &messages, &newest.sk.to_string())?,
+            write::check_member(&self.table, group, member)?,
+            write::check_exists(&self.table, &messages, &newest.sk.to_string())?,
             self.table.put_new_action(&row)?,
         ];
-        // Nothing in the table says that the row is nowhere else: only that nobody else has put one meanwhile.
+        // No condition can rule out a row at another key: the lease excludes other writers of new rows.
         if let Some(owner) = *self.fence.lock().unwrap_or_else(PoisonError::into_inner) {
-            actions.push(action::check_lease(&self.table, owner)?);
+            actions.push(write::check_lease(&self.table, owner)?);
         }
         let detail = format!("the newest message is at {}", newest.sk);
         let finding =
@@ -142,8 +141,8 @@ impl Doctor {
         Ok(Problem { finding, repair: Some(Repair::WriteThenMove(actions, group)) })
     }
 
-    /// Puts a row that stands beyond the newest message back to it.
-    fn take_back(&self, group: Uuid, row: &MemberRow, newest: &Standing) -> Result<Repair> {
+    /// Moves a row that is beyond the newest message back to it.
+    fn move_back(&self, group: Uuid, row: &MemberRow, newest: &LastMessage) -> Result<Repair> {
         let mut moved = row.item.clone();
         let set = |item: &mut Item, name: &str, value: String| {
             item.insert(name.to_owned(), AttributeValue::S(value));
@@ -151,15 +150,15 @@ impl Doctor {
         set(&mut moved, "sk", newest.sk.to_string());
         set(&mut moved, "message", preview(&newest.text));
         let actions = vec![
-            action::check_exists(&self.table, &message::partition_key(group), &newest.sk.to_string())?,
-            action::delete_row_of(&self.table, &row.item, group)?,
+            write::check_exists(&self.table, &message::partition_key(group), &newest.sk.to_string())?,
+            write::delete_inbox_row(&self.table, &row.item, group)?,
             self.table.put_item_action(moved)?,
         ];
         Ok(Repair::WriteThenMove(actions, group))
     }
 
-    /// The other member, with the names of now; with those of the membership, when they are not in users any more or
-    /// names are not looked at.
+    /// Returns the other member with current names, or with those in the membership if the user is gone or names are
+    /// not checked.
     async fn other_member(
         &self,
         membership: &Membership,
@@ -172,28 +171,28 @@ impl Doctor {
         if let Some(users) = &self.names {
             match users.get(*uuid).await? {
                 Some(user) => return Ok(Some(user)),
-                None => ledger.count_gone(*uuid),
+                None => ledger.count_gone_user(*uuid),
             }
         }
         let (handle, display_name) = (names.handle.clone(), names.display_name.clone());
         Ok(Some(User { uuid: *uuid, handle, display_name }))
     }
 
-    /// The user, when what a row shows is not right of them; asked twice, since what is remembered may be old.
-    async fn wrongly_named(&self, user: Uuid, is_right: impl Fn(&User) -> bool) -> Result<Option<User>> {
+    /// Returns the user if the names in a row are outdated. Reads again before, since cached names may be outdated, too.
+    async fn outdated_names(&self, user: Uuid, is_current: impl Fn(&User) -> bool) -> Result<Option<User>> {
         let Some(names) = &self.names else { return Ok(None) };
-        if names.get(user).await?.is_none_or(|user| is_right(&user)) {
+        if names.get(user).await?.is_none_or(|user| is_current(&user)) {
             return Ok(None);
         }
-        Ok(names.get_anew(user).await?.filter(|user| !is_right(user)))
+        Ok(names.refresh(user).await?.filter(|user| !is_current(user)))
     }
 
     async fn membership_names(&self, item: &Item, membership: &Membership) -> Result<Option<Problem>> {
         let mut changes = Vec::new();
         for (uuid, shown) in &membership.members {
-            let is_right =
+            let is_current =
                 |user: &User| shown.handle == user.handle && shown.display_name == user.display_name;
-            if let Some(user) = self.wrongly_named(*uuid, is_right).await? {
+            if let Some(user) = self.outdated_names(*uuid, is_current).await? {
                 let change = |name: &str, old: &str, new: &str| Change {
                     path: vec!["members".to_owned(), uuid.to_string(), name.to_owned()],
                     ..Change::of(name, old, new)
@@ -212,7 +211,7 @@ impl Doctor {
             group: Some(membership.group_uuid),
             detail: "its names are not the members'".to_owned(),
         };
-        let repair = Repair::Write(vec![action::update(&self.table, item, &changes)?]);
+        let repair = Repair::Write(vec![write::update(&self.table, item, &changes)?]);
         Ok(Some(Problem { finding, repair: Some(repair) }))
     }
 }

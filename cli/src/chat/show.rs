@@ -1,0 +1,27 @@
+//! Messages and conversations on stdout.
+
+use anyhow::Result;
+
+use super::api::Row;
+use crate::{
+    context::Context,
+    listing::{Entry, lines},
+};
+
+/// A line or an object each; `is_inbox`: conversations and not messages.
+pub(super) fn show(context: &Context, rows: Vec<Row>, is_inbox: bool) -> Result<()> {
+    if context.output.is_json() {
+        return rows.iter().try_for_each(|row| context.output.json(row));
+    }
+    let entries = rows.into_iter().map(|row| Entry {
+        message_group_uuid: is_inbox.then(|| row.uuid.to_string()),
+        handle: row.handle,
+        display_name: is_inbox.then_some(row.display_name),
+        created_at: row.created_at.to_utc(),
+        message: row.message,
+    });
+    for line in lines(&entries.collect::<Vec<_>>()) {
+        context.output.line(&line)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! Interruption and error messages of the doctor and the migration.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::anyhow;
+use cruddur::error::{Chain, Dependency, Error};
+
+use crate::context::{Database, DynamoDb, note};
+
+/// Sets `stop` at the first Ctrl-C. Returns an error at the second one.
+pub(crate) async fn interrupted(stop: &AtomicBool) -> anyhow::Error {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return std::future::pending().await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    note("stopping after the writes in progress");
+    let _ = tokio::signal::ctrl_c().await;
+    anyhow!("aborted; the lease of this run expires within 65 s, then run it again (or use --wait)")
+}
+
+/// Adds advice to an error, on one line.
+pub(crate) fn explained(
+    error: anyhow::Error,
+    dynamodb: &DynamoDb,
+    database: Option<&Database>,
+) -> anyhow::Error {
+    let place = &dynamodb.place;
+    match (error.downcast_ref::<Error>(), database) {
+        (Some(Error::Unavailable { what: Dependency::DynamoDb, source }), _) => {
+            anyhow!("failed to reach {place} ({}); run it again, nothing is half done", Chain(&**source))
+        }
+        (Some(error @ Error::Unavailable { .. }), Some(database)) => database.query_error(error),
+        (Some(error @ Error::Internal(source)), Some(database))
+            if source.to_string().contains("SQLSTATE") =>
+        {
+            database.query_error(error)
+        }
+        (Some(Error::Internal(source)), _) => {
+            anyhow!(
+                "{place} rejected the request: {}; may these credentials read and write the table?",
+                Chain(&**source)
+            )
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,187 @@
+//! The lease: only one doctor or migration writes to a table at a time.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use backon::Retryable as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use cruddur::{
+    clock::Clock,
+    dynamodb::{Item, Table, WriteError, key},
+    error::Error,
+    random::Random,
+};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::retry::LEASE_WRITES;
+
+pub(crate) const PK: &str = "LEASE#doctor";
+pub(crate) const SK: &str = "LEASE";
+
+/// How long a lease is valid without renewal.
+const LIFE: Duration = Duration::from_mins(1);
+
+/// How long after its expiry a lease may be taken over, since clocks differ.
+const SLACK: TimeDelta = TimeDelta::seconds(5);
+
+/// The interval between attempts to acquire a lease that another process holds.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A held lease. Writes are allowed while it is renewed.
+#[derive(Debug)]
+pub struct Lease {
+    table: Table,
+    clock: Clock,
+    owner: Uuid,
+}
+
+enum AcquireError {
+    HeldUntil(DateTime<Utc>),
+    Write(WriteError),
+}
+
+impl Lease {
+    /// Acquires the lease. If another process holds it, waits with `wait` and fails without.
+    pub async fn acquire(table: &Table, clock: &Clock, random: &Random, wait: bool) -> Result<Self> {
+        let owner = random.uuid_v7(clock.now());
+        let lease = Self { table: table.clone(), clock: clock.clone(), owner };
+        loop {
+            let acquire = || lease.try_acquire();
+            let acquired = acquire.retry(LEASE_WRITES).when(|error| {
+                matches!(error, AcquireError::Write(WriteError::Busy(_) | WriteError::Unknown(_)))
+            });
+            match acquired.await {
+                Ok(()) => return Ok(lease),
+                Err(AcquireError::HeldUntil(_)) if wait => sleep(POLL_INTERVAL).await,
+                Err(AcquireError::HeldUntil(end)) => {
+                    let end = end.format("%Y-%m-%d %H:%M:%S");
+                    return Err(anyhow!(
+                        "another doctor or migration is running (its lease expires at {end} UTC unless renewed); use \
+                         --wait, or try again later"
+                    ));
+                }
+                Err(AcquireError::Write(error)) => return Err(Error::from(error).into()),
+            }
+        }
+    }
+
+    /// The owner's id. A write that only the owner may make checks it.
+    #[must_use]
+    pub fn owner(&self) -> Uuid {
+        self.owner
+    }
+
+    /// Runs `work` and renews the lease meanwhile. Fails as soon as the lease is lost.
+    pub async fn hold<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            lost = self.keep_renewing() => Err(lost),
+            result = work => result,
+        }
+    }
+
+    /// Releases the lease if this process still holds it. After a failure the lease expires by itself.
+    pub async fn release(self) {
+        let delete = Delete::builder()
+            .table_name(self.table.name())
+            .set_key(Some(key(PK, SK)))
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", self.owner_value())
+            .build();
+        let Ok(delete) = delete else { return };
+        let delete = vec![TransactWriteItem::builder().delete(delete).build()];
+        let release = || self.table.transact(delete.clone());
+        let _ = release.retry(LEASE_WRITES).when(is_transient).await;
+    }
+
+    async fn try_acquire(&self) -> Result<(), AcquireError> {
+        let row = Item::from([
+            ("pk".to_owned(), AttributeValue::S(PK.to_owned())),
+            ("sk".to_owned(), AttributeValue::S(SK.to_owned())),
+            ("owner".to_owned(), self.owner_value()),
+            ("expires_at".to_owned(), self.expiry()),
+        ]);
+        let expired = (self.clock.now() - SLACK).timestamp();
+        let put = Put::builder()
+            .table_name(self.table.name())
+            .set_item(Some(row))
+            // The same owner: an earlier attempt succeeded and its response was lost.
+            .condition_expression("attribute_not_exists(pk) OR expires_at < :expired OR #owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", self.owner_value())
+            .expression_attribute_values(":expired", AttributeValue::N(expired.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| AcquireError::Write(WriteError::Failed(error.into())))?;
+        match self.table.transact(vec![TransactWriteItem::builder().put(put).build()]).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Refused { rows, .. }) => {
+                let held = rows.into_iter().flatten().next().unwrap_or_default();
+                let end = held.get("expires_at").and_then(|value| value.as_n().ok()?.parse().ok());
+                let end = end.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+                Err(AcquireError::HeldUntil(end.unwrap_or_else(|| self.clock.now())))
+            }
+            Err(error) => Err(AcquireError::Write(error)),
+        }
+    }
+
+    /// Renews the lease after every third of its life. Returns the error with which it was lost.
+    async fn keep_renewing(&self) -> anyhow::Error {
+        let mut valid_until = Instant::now() + LIFE;
+        loop {
+            sleep(LIFE / 3).await;
+            let renew = || async {
+                let sent_at = Instant::now();
+                self.renew().await.map(|()| sent_at)
+            };
+            // As long as the lease is valid, not a number of attempts.
+            let renewal = renew
+                .retry(LEASE_WRITES.without_max_times())
+                .when(|error| is_transient(error) && Instant::now() < valid_until);
+            match renewal.await {
+                Ok(sent_at) => valid_until = sent_at + LIFE,
+                Err(WriteError::Refused { .. }) => {
+                    return anyhow!(
+                        "another doctor or migration has taken over, since this one was too slow; run it again"
+                    );
+                }
+                Err(error) => {
+                    let error = anyhow::Error::from(Error::from(error));
+                    return error.context("failed to renew the lease; run it again");
+                }
+            }
+        }
+    }
+
+    async fn renew(&self) -> Result<(), WriteError> {
+        let update = Update::builder()
+            .table_name(self.table.name())
+            .set_key(Some(key(PK, SK)))
+            .update_expression("SET expires_at = :expiry")
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", self.owner_value())
+            .expression_attribute_values(":expiry", self.expiry())
+            .build()
+            .map_err(|error| WriteError::Failed(error.into()))?;
+        self.table.transact(vec![TransactWriteItem::builder().update(update).build()]).await
+    }
+
+    /// The expiry of a lease acquired or renewed now, in seconds since 1970.
+    fn expiry(&self) -> AttributeValue {
+        AttributeValue::N((self.clock.now() + LIFE).timestamp().to_string())
+    }
+
+    fn owner_value(&self) -> AttributeValue {
+        AttributeValue::S(self.owner.to_string())
+    }
+}
+
+fn is_transient(error: &WriteError) -> bool {
+    matches!(error, WriteError::Busy(_) | WriteError::Unknown(_))
+}

@@ -1,0 +1,152 @@
+//! Reads of the table, retried while DynamoDB is unavailable.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use backon::BackoffBuilder as _;
+use cruddur::{
+    dynamodb::{Item, Newest, Table, key, read_error},
+    message::partition_key,
+    message_group,
+};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use uuid::Uuid;
+
+use super::item::{GROUP_UUID, text};
+use crate::retry;
+
+/// DynamoDB's limit for `BatchGetItem`.
+const KEYS_IN_A_BATCH: usize = 100;
+
+/// Batches in flight.
+const BATCHES_AT_A_TIME: usize = 4;
+
+/// A page of rows, and where the next one starts.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) items: Vec<Item>,
+    pub(crate) next: Option<Item>,
+}
+
+/// Part of a partition, oldest row first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Range<'a> {
+    pub(crate) pk: String,
+    pub(crate) from: &'a str,
+    /// Rows on a page at most.
+    pub(crate) limit: Option<i32>,
+    /// The attributes to read, such as `sk`; `None` reads all.
+    pub(crate) attributes: Option<&'a str>,
+}
+
+/// Reads a row consistently.
+pub(crate) async fn row(table: &Table, pk: &str, sk: &str) -> Result<Option<Item>> {
+    let read = || async {
+        let get = table.client().get_item().table_name(table.name());
+        let get = get.set_key(Some(key(pk, sk))).consistent_read(true);
+        Ok(get.send().await.map_err(read_error)?.item)
+    };
+    retry::read(read).await
+}
+
+/// Reads a page of the whole table. Eventually consistent reads cost half as much.
+pub(crate) async fn scan_page(table: &Table, start: Option<Item>, consistent: bool) -> Result<Page> {
+    let read = || async {
+        let scan = table.client().scan().table_name(table.name()).consistent_read(consistent);
+        let answer = scan.set_exclusive_start_key(start.clone()).send().await.map_err(read_error)?;
+        Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
+    };
+    retry::read(read).await
+}
+
+/// Reads a page of a partition consistently.
+pub(crate) async fn range_page(table: &Table, range: &Range<'_>, start: Option<Item>) -> Result<Page> {
+    let read = || async {
+        let query = table
+            .client()
+            .query()
+            .table_name(table.name())
+            .key_condition_expression("pk = :pk AND sk >= :from")
+            .expression_attribute_values(":pk", AttributeValue::S(range.pk.clone()))
+            .expression_attribute_values(":from", AttributeValue::S(range.from.to_owned()))
+            .set_projection_expression(range.attributes.map(str::to_owned))
+            .scan_index_forward(true)
+            .consistent_read(true)
+            .set_limit(range.limit)
+            .set_exclusive_start_key(start.clone());
+        let answer = query.send().await.map_err(read_error)?;
+        Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
+    };
+    retry::read(read).await
+}
+
+/// Reads a partition consistently: the first page if the range has a limit, otherwise all pages.
+pub(crate) async fn range(table: &Table, range: Range<'_>) -> Result<Vec<Item>> {
+    let mut rows = Vec::new();
+    let mut start = None;
+    loop {
+        let page = range_page(table, &range, start).await?;
+        rows.extend(page.items);
+        start = page.next;
+        if start.is_none() || range.limit.is_some() {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Reads the newest message row of a group consistently, optionally before a sort key.
+pub(crate) async fn newest_message_row(
+    table: &Table,
+    group: Uuid,
+    before: Option<String>,
+) -> Result<Option<Item>> {
+    let newest = Newest { pk: partition_key(group), before, limit: 1, attributes: None };
+    let rows = retry::read(|| table.newest(newest.clone())).await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Reads the rows that the index shows for a group. Eventually consistent.
+pub(crate) async fn index(table: &Table, group: Uuid) -> Result<Vec<Item>> {
+    retry::read(|| table.group_index(group)).await
+}
+
+/// Reads a group's rows in a user's inbox consistently, starting at sort key `from`.
+pub(crate) async fn inbox_rows(table: &Table, user: Uuid, group: Uuid, from: &str) -> Result<Vec<Item>> {
+    let (pk, group) = (message_group::partition_key(user), group.to_string());
+    retry::read(|| table.rows_from(&pk, from, GROUP_UUID, &group)).await
+}
+
+/// Reads the memberships of `groups`. Eventually consistent.
+pub(crate) async fn memberships(table: &Table, groups: Vec<Uuid>) -> Result<HashMap<Uuid, Item>> {
+    let batches = groups.chunks(KEYS_IN_A_BATCH).map(|batch_of| {
+        let keys = batch_of.iter().map(|group| key(&format!("MEM#{group}"), "MEM"));
+        batch(table, keys.collect())
+    });
+    let batches = batches.collect::<Vec<_>>();
+    let rows = stream::iter(batches).buffer_unordered(BATCHES_AT_A_TIME).try_concat().await?;
+    let group = |row: &Item| text(row, "pk").strip_prefix("MEM#")?.parse().ok();
+    Ok(rows.into_iter().filter_map(|row| Some((group(&row)?, row))).collect())
+}
+
+async fn batch(table: &Table, mut keys: Vec<Item>) -> Result<Vec<Item>> {
+    let name = table.name();
+    let mut rows = Vec::new();
+    // DynamoDB returns part of a batch, so this is no retry of one call. Never gives up: each round makes progress.
+    let mut waits = retry::READS.with_total_delay(None).build();
+    loop {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build()?;
+        let read = || async {
+            let batch = table.client().batch_get_item().request_items(name, wanted.clone());
+            batch.send().await.map_err(read_error)
+        };
+        let answer = retry::read(read).await?;
+        rows.extend(answer.responses.unwrap_or_default().remove(name).unwrap_or_default());
+        let unprocessed = answer.unprocessed_keys.and_then(|mut left| left.remove(name));
+        keys = unprocessed.map(|left| left.keys).unwrap_or_default();
+        if keys.is_empty() {
+            return Ok(rows);
+        }
+        tokio::time::sleep(waits.next().unwrap_or_default()).await;
+    }
+}
