@@ -14,10 +14,11 @@ use clap::ValueEnum as _;
 use cruddur::{
     clock::Clock,
     config::{TableConfig, environment},
-    dynamodb::{CallLimits, Meter, Table, metered_client},
+    dynamodb::{CallLimits, Meter, metered_client},
     error::Chain,
     postgres::{ConnectError, DatabaseServer, Postgres, RdsIam, TokenError},
     user::Users,
+    table::Table,
 };
 use serde::Deserialize;
 use tokio::{sync::OnceCell, time::timeout};

@@ -16,13 +16,13 @@ use std::{
 
 use anyhow::{Result, bail};
 use chrono::FixedOffset;
-use cruddur::{clock::Clock, dynamodb::Table, random::Random};
+use cruddur::{clock::Clock random::Random, table::Table};
 use indicatif::ProgressBar;
 
 pub use self::{
     command::{Options, run},
     decide::Plan,
-    report::{Basis, Left, Line, RowKind, Sink, Summary},
+    report::{Basis, Left, Line, LeftKind, Sink, Summary},
 };
 use crate::names::Names;
 

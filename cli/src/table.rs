@@ -5,5 +5,4 @@ pub(crate) mod item;
 pub(crate) mod lease;
 pub(crate) mod old;
 pub(crate) mod read;
-pub(crate) mod redirect;
 pub(crate) mod write;

@@ -26,7 +26,7 @@ pub use self::{
         IdempotencyRow, InboxRow, InvalidRow, LeaseRow, Member, Membership, MessageRow, MigrationOffsetRow, RedirectRow, Row,
         SendLimitRow,
     },
-    transaction::{Condition, Transaction},
+    transaction::{Condition, HasKey, Transaction},
 };
 use crate::{
     config::{ConfigError, Lookup, TableConfig},
@@ -272,12 +272,6 @@ fn item_of_key(pk: &str, sk: String) -> Item {
         ("pk".to_owned(), AttributeValue::S(pk.to_owned())),
         ("sk".to_owned(), AttributeValue::S(sk)),
     ])
-}
-
-/// The key attributes of an item.
-fn key_of(item: &Item) -> Item {
-    let key = item.iter().filter(|(name, _)| matches!(name.as_str(), "pk" | "sk"));
-    key.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 impl From<&Key> for Item {

@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use cruddur::{
-    message::{ListedMessage, Message, partition_key},
-    message_group::Membership,
+    message::{ListedMessage, Message},
     request::message_group_uuid,
+    table::{Key, Membership, Partition},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -43,8 +43,8 @@ fn group_uuid(text: &str) -> Result<Uuid, &'static str> {
 pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
     let group_uuid = options.group_uuid;
     let (table, dynamodb) = context.table().await?;
-    let page = options.newest.read(context, &dynamodb, &partition_key(group_uuid)).await?;
-    if page.rows.is_empty() && Membership::get(&table, group_uuid).await?.is_none() {
+    let page = options.newest.read(context, &dynamodb, Partition::Messages(group_uuid)).await?;
+    if page.rows.is_empty() && table.get::<Membership>(&Key::Membership(group_uuid)).await?.is_none() {
         bail!(
             "there is no conversation {group_uuid} in {}: `cruddur ddb list-conversations HANDLE` shows a user's",
             dynamodb.table_name

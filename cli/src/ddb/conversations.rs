@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use cruddur::{
     error::Error,
-    message_group::{ListedGroup, MessageGroup, partition_key},
+    message_group::{ListedGroup, MessageGroup},
     user::Handle,
 };
 use serde_json::json;
@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
         }
         Err(error) => return Err(database.query_error(&error)),
     };
-    let page = options.newest.read(context, &dynamodb, &partition_key(user.uuid)).await?;
+    let page = options.newest.read(context, &dynamodb, Partition::Inbox(user.uuid)).await?;
     let groups: Vec<MessageGroup> =
         page.parse::<ListedGroup>()?.into_iter().map(MessageGroup::from).collect();
     if context.output.is_json() {

@@ -5,12 +5,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use clap::Args;
 use cruddur::{
-    dynamodb::{Item, key, sort_key},
     sort_key::SortKey,
     timestamp::Timestamp,
+    table::Item,
+    table::Partition,
+    table::sort_key,
 };
 
-use crate::context::{Context, DynamoDb};
+use crate::{
+    context::{Context, DynamoDb},
+    table::item::key,
+};
 
 /// Which rows.
 #[derive(Clone, Debug, Args)]
@@ -67,8 +72,9 @@ impl std::str::FromStr for Before {
 }
 
 impl Newest {
-    /// The newest rows of the partition `pk`: consistent reads of the table.
-    pub(super) async fn read(&self, context: &Context, dynamodb: &DynamoDb, pk: &str) -> Result<Page> {
+    /// Reads the newest rows of a partition, consistently.
+    pub(super) async fn read(&self, context: &Context, dynamodb: &DynamoDb, partition: Partition) -> Result<Page> {
+        let pk = partition.to_string();
         let (from, to) = self.bounds();
         let mut page = Page { rows: Vec::new(), next: None };
         if from > to {
@@ -76,7 +82,7 @@ impl Newest {
         }
         // The upper bound belongs to what BETWEEN means; the row that was named does not.
         let mut start = match self.before {
-            Some(Before::Row(row)) if row.to_string() == to => Some(key(pk, to.clone())),
+            Some(Before::Row(row)) if row.to_string() == to => Some(key(&pk, &to)),
             _ => None,
         };
         let limit = usize::try_from(self.limit)?;
@@ -87,7 +93,7 @@ impl Newest {
                 .query()
                 .table_name(&dynamodb.table_name)
                 .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
                 .expression_attribute_values(":from", AttributeValue::S(from.clone()))
                 .expression_attribute_values(":to", AttributeValue::S(to.clone()))
                 .scan_index_forward(false)

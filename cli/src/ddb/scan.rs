@@ -1,8 +1,8 @@
 //! `ddb scan`
 
+use cruddur::table::Item;
 use anyhow::Result;
 use clap::Args;
-use cruddur::dynamodb::Item;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -83,20 +83,21 @@ fn line(row: &Map<String, Value>, columns: usize) -> String {
 
 fn what(row: &Map<String, Value>) -> String {
     let handle_and_text = || format!("@{}: {}", text(row, "user_handle"), text(row, "message"));
-    match text(row, "pk").split('#').next() {
-        Some("MSG") => handle_and_text(),
-        Some("GRP") => format!("with {}", handle_and_text()),
-        Some("MEM") => {
+    match RowKind::of_partition(text(row, "pk")) {
+        Some(RowKind::Message) => handle_and_text(),
+        Some(RowKind::Inbox) => format!("with {}", handle_and_text()),
+        Some(RowKind::Membership) => {
             let members = row.get("members").and_then(Value::as_object);
             let handles =
                 members.into_iter().flatten().filter_map(|(_, member)| member.get("handle")?.as_str());
             format!("members {}", handles.map(|handle| format!("@{handle}")).collect::<Vec<_>>().join(", "))
         }
-        Some("IDEM") => format!("answered with message {}", text(row, "message_uuid")),
-        Some("RATE") => "send limit".to_owned(),
-        Some("MIGRATION") => "migration of an old table".to_owned(),
-        Some("REDIRECT") => format!("is now group {}", text(row, "group_uuid")),
-        _ => String::new(),
+        Some(RowKind::Idempotency) => format!("answered with message {}", text(row, "message_uuid")),
+        Some(RowKind::SendLimit) => "send limit".to_owned(),
+        Some(RowKind::MigrationOffset) => "migration of an old table".to_owned(),
+        Some(RowKind::Redirect) => format!("is now group {}", text(row, "group_uuid")),
+        Some(RowKind::Lease) => "lease of the doctor or a migration".to_owned(),
+        None => String::new(),
     }
 }
 
@@ -124,26 +125,26 @@ mod tests {
             row["pk"] = json!(pk);
             what(row.as_object().unwrap())
         };
-        assert_eq!(of("MSG#1", handle_and_text.clone()), "@bob: hi\u{1b}[2J");
-        assert_eq!(of("GRP#1", handle_and_text), "with @bob: hi\u{1b}[2J");
+        assert_eq!(of(RowKind::Message, "1", handle_and_text.clone()), "@bob: hi\u{1b}[2J");
+        assert_eq!(of(RowKind::Inbox, "1", handle_and_text), "with @bob: hi\u{1b}[2J");
         let members = json!({"members": {"1": {"handle": "alice"}, "2": {"handle": "bob"}}});
-        assert_eq!(of("MEM#1", members), "members @alice, @bob");
-        assert_eq!(of("IDEM#1#key", json!({"message_uuid": "2"})), "answered with message 2");
-        assert_eq!(of("RATE#1", json!({})), "send limit");
-        assert_eq!(of("REDIRECT#1", json!({"group_uuid": "2"})), "is now group 2");
+        assert_eq!(of(RowKind::Membership, "1", members), "members @alice, @bob");
+        assert_eq!(of(RowKind::Idempotency, "1#key", json!({"message_uuid": "2"})), "answered with message 2");
+        assert_eq!(of(RowKind::SendLimit, "1", json!({})), "send limit");
+        assert_eq!(of(RowKind::Redirect, "1", json!({"group_uuid": "2"})), "is now group 2");
         assert_eq!(of("something else", json!({})), "");
     }
 
     #[test]
     fn a_line_is_as_wide_as_the_terminal_and_safe_to_print() {
         let row = json!({
-            "pk": format!("MSG#{GROUP}"), "sk": SK, "user_handle": "bob",
+            "pk": RowKind::Message.partition(GROUP), "sk": SK, "user_handle": "bob",
             "message": format!("\u{1b}[2J{}", "x".repeat(100)),
         });
         assert_eq!(
             line_of(&row, 100),
-            format!("MSG#{GROUP}  2026-11-22T09:30:00.000000Z…  @bob: \u{fffd}[2J{}…", "x".repeat(17))
+            format!("{pk}  2026-11-22T09:30:00.000000Z…  @bob: \u{fffd}[2J{}…", "x".repeat(17))
         );
-        assert_eq!(line_of(&row, 150), format!("MSG#{GROUP}  {SK}  @bob: \u{fffd}[2J{}…", "x".repeat(31)));
+        assert_eq!(line_of(&row, 150), format!("{pk}  {SK}  @bob: \u{fffd}[2J{}…", "x".repeat(31)));
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use cruddur::{
-    dynamodb::Item,
-    message_group::{self, Member, Membership},
+    message_group::{self},
+    table::Item,
+    table::Member,
+    table::Membership,
 };
 use uuid::Uuid;
 
@@ -241,7 +243,7 @@ impl Doctor {
         owners.extend(membership.iter().flat_map(|membership| membership.members.keys()));
         let mut found = GroupRows::default();
         for owner in owners {
-            let pk = message_group::partition_key(owner);
+            let pk = Partition::Inbox(owner).to_string();
             let indexed = index.iter().filter(|item| text(item, "pk") == pk);
             let first_indexed = indexed.map(|item| text(item, "sk")).min();
             let membership = membership.filter(|membership| membership.has(owner));
@@ -279,8 +281,9 @@ impl Doctor {
         let items =
             membership.into_iter().chain(rows.iter().take(ROWS_IN_A_TRANSACTION).map(|row| &row.item));
         let items = items.collect::<Vec<_>>();
-        let deletes = items.iter().map(|item| write::delete_unchanged(&self.table, item));
-        let deletes = deletes.collect::<Result<Vec<_>>>()?;
+        let deletes = items.iter().try_fold(Transaction::new(&self.table), |transaction, item| {
+            transaction.delete(*item, Condition::unchanged(item))
+        })?;
         let key = |name| items.first().map_or("", |item| text(item, name)).to_owned();
         let detail = format!("{} rows of a group without messages", items.len());
         Ok(Problem {

@@ -3,11 +3,10 @@
 use std::sync::PoisonError;
 
 use anyhow::Result;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
-    dynamodb::Item,
-    message::{self, preview},
-    message_group::{self, InboxRow, Membership},
+    message::text::preview,
+    table::{Condition, InboxRow, Item, Key, Membership, Partition, Transaction},
     user::User,
 };
 use uuid::Uuid;
@@ -34,14 +33,10 @@ impl Doctor {
         let mut problems = Vec::new();
         let group = membership.group_uuid;
         for row in rows.iter().filter(|row| !membership.has(row.owner)) {
-            let delete = write::delete_unchanged(&self.table, &row.item)?;
-            let check = write::check_not_member(&self.table, group, row.owner)?;
-            problems.push(problem(
-                Kind::InboxRowOfStranger,
-                row,
-                "its owner is not a member",
-                [delete, check],
-            ));
+            let delete = Transaction::new(&self.table)
+                .delete(&row.item, Condition::unchanged(&row.item))?
+                .check(&Key::Membership(group), write::lacks_member(row.owner))?;
+            problems.push(problem(Kind::InboxRowOfStranger, row, "its owner is not a member", delete));
         }
         let Some(newest) = &messages.newest else { return Ok(problems) };
         for member in membership.members.keys().copied() {
@@ -54,10 +49,11 @@ impl Doctor {
                 continue;
             };
             for second in own.iter().filter(|row| row.row.sk != kept.row.sk) {
-                let delete = write::delete_inbox_row(&self.table, &second.item, group)?;
-                let check = write::check_inbox_row(&self.table, &kept.item, group)?;
+                let delete = Transaction::new(&self.table)
+                    .delete(&second.item, Condition::of_group(group))?
+                    .check(&kept.item, Condition::of_group(group))?;
                 let detail = format!("the row at {} is kept", kept.row.sk);
-                problems.push(problem(Kind::SecondInboxRow, second, &detail, [delete, check]));
+                problems.push(problem(Kind::SecondInboxRow, second, &detail, delete));
             }
             problems.extend(self.check_inbox_row(group, kept, &other, newest, messages).await?);
         }
@@ -88,7 +84,8 @@ impl Doctor {
             problems.push(row_problem(Kind::InboxRowBehind, row, detail, moved()));
         }
         let update = |kind, detail: &str, changes: &[Change]| -> Result<Problem> {
-            Ok(problem(kind, row, detail, [write::update(&self.table, &row.item, changes)?]))
+            let update = write::update(Transaction::new(&self.table), &row.item, changes)?;
+            Ok(problem(kind, row, detail, update))
         };
         let shown = &row.row;
         if let Some(text) = text.map(|text| preview(&text))
@@ -117,7 +114,7 @@ impl Doctor {
     /// Creates the row of `member` at the newest message, on condition of membership, message and lease.
     fn missing_row(&self, group: Uuid, member: Uuid, other: &User, newest: &LastMessage) -> Result<Problem> {
         let row = InboxRow {
-            pk: message_group::partition_key(member),
+            pk: Partition::Inbox(member).to_string(),
             sk: newest.sk,
             message_group_uuid: group,
             message: preview(&newest.text),
@@ -125,20 +122,18 @@ impl Doctor {
             other_display_name: other.display_name.clone(),
             other_handle: other.handle.clone(),
         };
-        let messages = message::partition_key(group);
-        let mut actions = vec![
-            write::check_member(&self.table, group, member)?,
-            write::check_exists(&self.table, &messages, &newest.sk.to_string())?,
-            self.table.put_new_action(&row)?,
-        ];
+        let mut transaction = Transaction::new(&self.table)
+            .check(&Key::Membership(group), write::has_member(member))?
+            .check(&Key::Message { group_uuid: group, sk: newest.sk }, Condition::exists())?
+            .put_new(&row)?;
         // No condition can rule out a row at another key: the lease excludes other writers of new rows.
         if let Some(owner) = *self.fence.lock().unwrap_or_else(PoisonError::into_inner) {
-            actions.push(write::check_lease(&self.table, owner)?);
+            transaction = transaction.check(&Key::Lease, write::held_by(owner))?;
         }
         let detail = format!("the newest message is at {}", newest.sk);
         let finding =
             Finding { kind: Kind::InboxRowMissing, pk: row.pk, sk: None, group: Some(group), detail };
-        Ok(Problem { finding, repair: Some(Repair::WriteThenMove(actions, group)) })
+        Ok(Problem { finding, repair: Some(Repair::WriteThenMove(transaction, group)) })
     }
 
     /// Moves a row that is beyond the newest message back to it.
@@ -149,12 +144,11 @@ impl Doctor {
         };
         set(&mut moved, "sk", newest.sk.to_string());
         set(&mut moved, "message", preview(&newest.text));
-        let actions = vec![
-            write::check_exists(&self.table, &message::partition_key(group), &newest.sk.to_string())?,
-            write::delete_inbox_row(&self.table, &row.item, group)?,
-            self.table.put_item_action(moved)?,
-        ];
-        Ok(Repair::WriteThenMove(actions, group))
+        let transaction = Transaction::new(&self.table)
+            .check(&Key::Message { group_uuid: group, sk: newest.sk }, Condition::exists())?
+            .delete(&row.item, Condition::of_group(group))?
+            .put_item(moved, Condition::absent())?;
+        Ok(Repair::WriteThenMove(transaction, group))
     }
 
     /// Returns the other member with current names, or with those in the membership if the user is gone or names are
@@ -211,7 +205,7 @@ impl Doctor {
             group: Some(membership.group_uuid),
             detail: "its names are not the members'".to_owned(),
         };
-        let repair = Repair::Write(vec![write::update(&self.table, item, &changes)?]);
+        let repair = Repair::Write(write::update(Transaction::new(&self.table), item, &changes)?);
         Ok(Some(Problem { finding, repair: Some(repair) }))
     }
 }
@@ -221,11 +215,6 @@ fn row_problem(kind: Kind, row: &MemberRow, detail: String, repair: Option<Repai
     Problem { finding: Finding { kind, pk, sk, group: Some(row.row.message_group_uuid), detail }, repair }
 }
 
-fn problem<const N: usize>(
-    kind: Kind,
-    row: &MemberRow,
-    detail: &str,
-    actions: [TransactWriteItem; N],
-) -> Problem {
-    row_problem(kind, row, detail.to_owned(), Some(Repair::Write(actions.into())))
+fn problem(kind: Kind, row: &MemberRow, detail: &str, transaction: Transaction) -> Problem {
+    row_problem(kind, row, detail.to_owned(), Some(Repair::Write(transaction)))
 }

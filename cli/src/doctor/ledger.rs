@@ -66,12 +66,9 @@ impl<'a> Ledger<'a> {
         Summary { users_gone: state.gone.len() as u64, ..state.summary.clone() }
     }
 
-    pub(super) fn count_row(&self, kind: &str) {
-        let mut state = self.state();
-        match state.summary.rows.get_mut(kind) {
-            Some(count) => *count += 1,
-            None => drop(state.summary.rows.insert(kind.to_owned(), 1)),
-        }
+    pub(super) fn count_row(&self, kind: Option<RowKind>) {
+        let tag = kind.map_or("unknown", RowKind::tag);
+        *self.state().summary.rows.entry(tag).or_default() += 1;
     }
 
     pub(super) fn count_group(&self) {

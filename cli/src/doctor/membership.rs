@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
-    dynamodb::Item,
-    message_group::{Member, Membership, uuid_of_pair},
+    message_group::uuid_of_pair,
     user::User,
+    table::Item,
+    table::Member,
+    table::Membership,
 };
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
@@ -20,8 +22,8 @@ use super::{
     rows::{self, MemberRow},
 };
 use crate::table::{
-    item::{GROUP_UUID, text, uuid},
-    write::{Change, replace_unchanged, update},
+    item::{GROUP_UUID, partition_id, text, uuid},
+    write::{Change, update},
 };
 
 /// Possible members, with their names if rows have them.
@@ -44,11 +46,11 @@ impl Doctor {
         };
         let repair = match (&derived, item) {
             (None, _) => None,
-            (Some(membership), None) => Some(Repair::Write(vec![self.table.put_new_action(membership)?])),
+            (Some(membership), None) => Some(Repair::Write(Transaction::new(&self.table).put_new(membership)?)),
             (Some(membership), Some(old)) => {
                 let mut new = old.clone();
                 new.extend(to_item(membership)?);
-                Some(Repair::Write(vec![replace_unchanged(&self.table, old, new)?]))
+                Some(Repair::Write(Transaction::new(&self.table).put_item(new, Condition::unchanged(old))?))
             }
         };
         let detail =
@@ -70,7 +72,7 @@ impl Doctor {
         let detail = "created_sk is not the oldest message".to_owned();
         Ok(Some(Problem {
             finding: finding(Kind::MembershipMalformed, membership.group_uuid, detail),
-            repair: Some(Repair::Write(vec![update(&self.table, item, &[change])?])),
+            repair: Some(Repair::Write(update(Transaction::new(&self.table), item, &[change])?)),
         }))
     }
 
@@ -165,5 +167,6 @@ pub(super) fn other_in(item: &Item) -> Option<(Uuid, Option<Member>)> {
 
 /// The owner in an inbox row of the index.
 pub(super) fn owner_of(item: &Item) -> Option<Uuid> {
-    text(item, "pk").strip_prefix("GRP#")?.parse().ok().filter(|_| uuid(item, GROUP_UUID).is_some())
+    uuid(item, GROUP_UUID)?;
+    if RowKind::of(item)? == RowKind::Inbox { partition_id(item).parse().ok() } else { None }
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
-    dynamodb::Item,
-    message::{MessageRow, partition_key},
-    message_group::Member,
     sort_key::SortKey,
     timestamp::Timestamp,
+    table::Item,
+    table::MessageRow,
+    table::Member,
 };
 use uuid::Uuid;
 
@@ -140,14 +140,13 @@ impl Doctor {
         if let Some(text) = messages.misplaced.get(&sk) {
             return Ok(Some(text.clone()));
         }
-        let item = read::row(&self.table, &partition_key(group), &sk.to_string()).await?;
+        let item = read::row(&self.table, &Partition::Messages(group).to_string(), &sk.to_string()).await?;
         Ok(item.as_ref().and_then(readable_message).map(|row| row.message))
     }
 
     /// Checks a row by itself.
     pub(super) async fn row_problem(&self, item: &Item) -> Result<Option<Problem>> {
         let Shape::Flawed(flaw) = shape(item) else { return Ok(None) };
-        let table = &self.table;
         let (kind, group, detail, repair) = match flaw {
             Flaw::Unknown { why } => (Kind::UnknownRow, None, why.to_owned(), None),
             Flaw::Old => {
@@ -156,7 +155,7 @@ impl Doctor {
             }
             Flaw::Message { group, why } => (Kind::MessageMalformed, group, why.to_owned(), None),
             Flaw::StrayGroupUuid { group } => {
-                let repair = Repair::Write(vec![write::remove_group_uuid(table, item)?]);
+                let repair = Repair::Write(write::remove_group_uuid(Transaction::new(&self.table), item)?);
                 (
                     Kind::StrayGroupUuid,
                     group,
@@ -165,7 +164,8 @@ impl Doctor {
                 )
             }
             Flaw::Inbox { group, why } => {
-                let repair = Repair::Write(vec![write::delete_unchanged(table, item)?]);
+                let repair = Transaction::new(&self.table).delete(item, Condition::unchanged(item))?;
+                let repair = Repair::Write(repair);
                 (Kind::InboxRowMalformed, group, why.to_owned(), Some(repair))
             }
             Flaw::MessageKey { group, right } => {
@@ -183,16 +183,17 @@ impl Doctor {
         let mut moved = item.clone();
         moved.insert("pk".to_owned(), AttributeValue::S(right.pk.clone()));
         moved.insert("sk".to_owned(), AttributeValue::S(sk.clone()));
-        let first = match read::row(&self.table, &right.pk, &sk).await? {
-            None => self.table.put_item_action(moved)?,
-            Some(there) if there == moved => write::check_exists(&self.table, &right.pk, &sk)?,
+        let transaction = Transaction::new(&self.table);
+        let transaction = match read::row(&self.table, &right.pk, &sk).await? {
+            None => transaction.put_item(moved, Condition::absent())?,
+            Some(there) if there == moved => transaction.check(&there, Condition::exists())?,
             Some(_) => return Ok((format!("another message is at {sk}"), None)),
         };
-        let delete = write::delete_unchanged(&self.table, item)?;
-        Ok((format!("belongs at {sk}"), Some(Repair::Write(vec![first, delete]))))
+        let transaction = transaction.delete(item, Condition::unchanged(item))?;
+        Ok((format!("belongs at {sk}"), Some(Repair::Write(transaction))))
     }
 }
 
 fn messages_of(group: Uuid) -> Range<'static> {
-    Range { pk: partition_key(group), from: FIRST_SORT_KEY, ..Range::default() }
+    Range { pk: Partition::Messages(group).to_string(), from: FIRST_SORT_KEY, ..Range::default() }
 }

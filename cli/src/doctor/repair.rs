@@ -1,20 +1,18 @@
 //! Repairs.
 
 use anyhow::Result;
-use aws_sdk_dynamodb::types::TransactWriteItem;
 use cruddur::{
-    dynamodb::WriteError,
     error::Error,
     sort_key::SortKey,
-    stream::{
-        NewestMessage,
-        move_group::{MoveError, move_group},
-    },
+    message_group::Inbox,
+    projection::inbox::MoveError,
+    stream::NewestMessage,
+    table::{Transaction, WriteError},
 };
 use uuid::Uuid;
 
 use super::{Doctor, finding::Finding};
-use crate::{retry::REPAIRS, table::write::transact};
+use crate::{retry::REPAIRS, table::write::commit};
 
 /// A finding, and its repair if there is one.
 #[derive(Clone, Debug)]
@@ -26,11 +24,11 @@ pub(super) struct Problem {
 #[derive(Clone, Debug)]
 pub(super) enum Repair {
     /// Writes one transaction.
-    Write(Vec<TransactWriteItem>),
+    Write(Transaction),
     /// Writes one transaction, then moves the group's rows if a newer message has arrived.
-    WriteThenMove(Vec<TransactWriteItem>, Uuid),
+    WriteThenMove(Transaction, Uuid),
     /// Deletes all rows of a group without messages, in one transaction.
-    DeleteGroup(Vec<TransactWriteItem>),
+    DeleteGroup(Transaction),
     /// Moves the group's rows, as the stream handler does.
     Move(Uuid, LastMessage),
 }
@@ -53,9 +51,9 @@ pub(super) enum Applied {
 impl Doctor {
     pub(super) async fn apply(&self, repair: &Repair) -> Result<Applied> {
         match repair {
-            Repair::Write(actions) | Repair::DeleteGroup(actions) => self.write(actions).await,
-            Repair::WriteThenMove(actions, group) => {
-                let applied = self.write(actions).await?;
+            Repair::Write(transaction) | Repair::DeleteGroup(transaction) => self.write(transaction).await,
+            Repair::WriteThenMove(transaction, group) => {
+                let applied = self.write(transaction).await?;
                 if applied == Applied::Written
                     && let Some(newest) = self.newest_message(*group).await?
                 {
@@ -67,8 +65,8 @@ impl Doctor {
         }
     }
 
-    async fn write(&self, actions: &[TransactWriteItem]) -> Result<Applied> {
-        match transact(&self.table, actions, REPAIRS).await {
+    async fn write(&self, transaction: &Transaction) -> Result<Applied> {
+        match commit(transaction, REPAIRS).await {
             // The next diagnosis shows the outcome of an unknown one.
             Ok(()) | Err(WriteError::Unknown(_)) => Ok(Applied::Written),
             Err(WriteError::Refused { .. } | WriteError::Busy(_)) => Ok(Applied::Refused),
@@ -83,7 +81,8 @@ impl Doctor {
             message: newest.text.clone(),
             sequence_numbers: Vec::new(),
         };
-        match Box::pin(move_group(&self.table, &self.random, &message)).await {
+        let inbox = Inbox::new(self.table.clone(), self.random.clone());
+        match Box::pin(inbox.move_to(&message)).await {
             Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Applied::Written),
             Err(MoveError::Table(error)) => Err(error.into()),
             // Another finding has to be repaired first, or another writer won.

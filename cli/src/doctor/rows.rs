@@ -3,11 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::DateTime;
 use cruddur::{
-    dynamodb::{Item, from_item, sort_key},
-    idempotency::IdempotencyKey,
-    message::{self, MessageRow, MessageText},
-    message_group::{InboxRow, Membership, uuid_of_pair},
+    message::text::MessageText,
+    message_group::uuid_of_pair,
     sort_key::SortKey,
+    table::{InboxRow, Item, Key, Membership, MessageRow, RowKind, from_item},
     timestamp::Timestamp,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -15,8 +14,8 @@ use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
 use crate::table::{
-    item::{GROUP_UUID, MIGRATION, MIGRATION_PK, text, uuid},
-    lease, old, redirect,
+    item::{GROUP_UUID, text, uuid},
+    old,
 };
 
 /// A well-formed inbox row with its item and owner.
@@ -79,40 +78,31 @@ fn canonical(text: &str) -> Option<Uuid> {
 }
 
 pub(super) fn shape(item: &Item) -> Shape {
-    let (pk, sk) = (text(item, "pk"), sort_key(item).unwrap_or_default());
-    let Some((kind, id)) = pk.split_once('#') else {
+    let Some((_, id)) = text(item, "pk").split_once('#') else {
         return Shape::Flawed(Flaw::Unknown { why: "the partition key has no kind" });
     };
     if old::is_old(item) {
         return Shape::Flawed(Flaw::Old);
     }
-    let known = match kind {
-        "MSG" | "GRP" => true,
-        "MEM" => sk == "MEM" && canonical(id).is_some(),
-        "IDEM" => sk == "IDEM" && id.split_once('#').is_some_and(|(user, key)| is_idempotency_id(user, key)),
-        "RATE" => sk == "RATE" && canonical(id).is_some(),
-        "LEASE" => pk == lease::PK && sk == lease::SK,
-        redirect::KIND => sk == redirect::KIND && id.parse::<Uuid>().is_ok(),
-        MIGRATION => pk == MIGRATION_PK && sk == MIGRATION,
-        _ => return Shape::Flawed(Flaw::Unknown { why: "unknown kind" }),
+    let Some(kind) = RowKind::of(item) else {
+        return Shape::Flawed(Flaw::Unknown { why: "unknown kind" });
     };
-    if !known {
+    let key = Key::of(item);
+    // Malformed keys of messages and inbox rows are repaired.
+    if key.is_none() && !matches!(kind, RowKind::Message | RowKind::Inbox) {
         return Shape::Flawed(Flaw::Unknown { why: "malformed key for its kind" });
     }
-    if kind != "GRP" && item.contains_key(GROUP_UUID) {
-        let group = if matches!(kind, "MSG" | "MEM") { id.parse().ok() } else { None };
+    if !kind.is_in_index() && item.contains_key(GROUP_UUID) {
+        let of_group = matches!(kind, RowKind::Message | RowKind::Membership);
+        let group = if of_group { id.parse().ok() } else { None };
         return Shape::Flawed(Flaw::StrayGroupUuid { group });
     }
-    match (kind, canonical(id)) {
-        ("MSG", _) => message(item, id),
-        ("GRP", _) => inbox(item, id),
-        ("MEM", Some(group)) => Shape::Membership(group),
+    match (kind, key) {
+        (RowKind::Message, _) => message(item, id),
+        (RowKind::Inbox, _) => inbox(item, id),
+        (RowKind::Membership, Some(Key::Membership(group))) => Shape::Membership(group),
         _ => Shape::Other,
     }
-}
-
-fn is_idempotency_id(user: &str, key: &str) -> bool {
-    canonical(user).is_some() && key.parse::<IdempotencyKey>().is_ok()
 }
 
 /// Parses a message as the stream handler and the lists accept it; its text is not checked.
@@ -129,11 +119,10 @@ fn message(item: &Item, id: &str) -> Shape {
         return flawed("message_uuid is missing or malformed");
     };
     let Some(created_at) = lenient_time(text(item, "sk")) else { return flawed("the sort key has no time") };
-    let (pk, sk) = (message::partition_key(group_uuid), SortKey { created_at, message_uuid });
-    let is_at_its_key = text(item, "pk") == pk && text(item, "sk") == sk.to_string();
+    let key = Key::Message { group_uuid, sk: SortKey { created_at, message_uuid } };
+    let is_at_its_key = Key::of(item).as_ref() == Some(&key);
     let mut moved = item.clone();
-    moved.insert("pk".to_owned(), AttributeValue::S(pk));
-    moved.insert("sk".to_owned(), AttributeValue::S(sk.to_string()));
+    moved.extend(Item::from(&key));
     let Ok(row) = from_item::<MessageRow>(moved) else {
         return flawed("an attribute is missing or malformed");
     };
@@ -192,11 +181,17 @@ pub(super) fn membership(item: &Item, group: Uuid) -> Result<Membership, &'stati
 
 #[cfg(test)]
 mod tests {
+    use cruddur::table::Partition;
+
     use super::*;
 
     const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
     const MESSAGE: &str = "0195b5a0-0000-7000-8000-00000000000a";
     const RIGHT: &str = "2026-11-22T09:30:00.120000Z#0195b5a0-0000-7000-8000-00000000000a";
+
+    fn messages() -> String {
+        Partition::Messages(GROUP.parse().unwrap()).to_string()
+    }
 
     fn row(pk: &str, sk: &str) -> Item {
         [
@@ -222,7 +217,7 @@ mod tests {
             "2026-11-22T09:30:00.120000Z",
             "2026-11-22T09:30:00.120000Z#0195b5a0-0000-7000-8000-00000000000b",
         ] {
-            let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&format!("MSG#{GROUP}"), sk))
+            let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&messages(), sk))
             else {
                 panic!("{sk} is classified differently")
             };
@@ -234,29 +229,9 @@ mod tests {
     fn a_key_without_a_time_can_not_be_repaired() {
         for sk in ["x", "#", "2026-11-22#0195b5a0-0000-7000-8000-00000000000a"] {
             assert!(
-                matches!(shape(&row(&format!("MSG#{GROUP}"), sk)), Shape::Flawed(Flaw::Message { .. })),
+                matches!(shape(&row(&messages(), sk)), Shape::Flawed(Flaw::Message { .. })),
                 "{sk}"
             );
-        }
-    }
-
-    #[test]
-    fn only_keys_of_this_system_are_known() {
-        for (pk, sk, known) in [
-            ("IDEM#0195b5a0-0000-7000-8000-000000000001#key#1", "IDEM", true),
-            ("IDEM#0195b5a0-0000-7000-8000-000000000001#", "IDEM", false),
-            ("IDEM#0195B5A0-0000-7000-8000-000000000001#key", "IDEM", false),
-            ("RATE#0195b5a0-0000-7000-8000-000000000001", "RATE", true),
-            ("RATE#0195b5a0-0000-7000-8000-000000000001", "MEM", false),
-            ("LEASE#doctor", "LEASE", true),
-            ("LEASE#other", "LEASE", false),
-            ("MEM#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "MEM", true),
-            ("MEM#4B1F7246-1b2e-59b0-a27f-6165b5e2b4c5", "MEM", false),
-            ("XYZ#1", "X", false),
-            ("XYZ", "X", false),
-        ] {
-            let unknown = matches!(shape(&row(pk, sk)), Shape::Flawed(Flaw::Unknown { .. }));
-            assert_eq!(!unknown, known, "{pk} {sk}");
         }
     }
 }

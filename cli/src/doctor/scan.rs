@@ -7,9 +7,10 @@ use std::{
 
 use anyhow::{Result, bail};
 use cruddur::{
-    dynamodb::{Item, sort_key},
     message_group,
     sort_key::SortKey,
+    table::Item,
+    table::sort_key,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lru::LruCache;
@@ -103,7 +104,7 @@ impl Doctor {
         }
         let mut work = PageWork::default();
         for item in items {
-            ledger.count_row(kind(item));
+            ledger.count_row(RowKind::of(item));
             work.add(item, state);
         }
         self.progress.inc(items.len() as u64);
@@ -222,12 +223,12 @@ impl Doctor {
                 ledger.record(&attempted, Status::Repaired)?;
             }
             let (Some(item), Some(problem)) = (item, problem) else { return Ok(to_examine) };
-            let owner = text(&item, "pk").strip_prefix("GRP#").and_then(|owner| owner.parse().ok());
+            let owner = (RowKind::of(&item) == Some(RowKind::Inbox)).then(|| partition_id(&item).parse().ok()).flatten();
             to_examine = problem.finding.group.map(|group| (group, owner));
             // Repaired with its group, if it is found there: the membership may have to be derived from it.
             if problem.finding.kind == Kind::InboxRowMalformed
                 && let Some((group, Some(owner))) = to_examine
-                && text(&item, "pk") == message_group::partition_key(owner)
+                && text(&item, "pk") == Partition::Inbox(owner).to_string()
                 && text(&item, GROUP_UUID) == group.to_string()
             {
                 return Ok(Some((group, Some(owner))));
@@ -268,7 +269,7 @@ impl Doctor {
 impl PageWork {
     fn add(&mut self, item: &Item, state: &mut ScanState) {
         let (pk, sk) = (text(item, "pk"), sort_key(item).unwrap_or_default());
-        let is_first_of_partition = kind(item) == "MSG" && pk != state.last_messages;
+        let is_first_of_partition = RowKind::of(item) == Some(RowKind::Message) && pk != state.last_messages;
         if is_first_of_partition {
             pk.clone_into(&mut state.last_messages);
         }

@@ -2,11 +2,11 @@
 
 use anyhow::{Result, bail};
 use aws_sdk_dynamodb::types::AttributeValue;
-use cruddur::dynamodb::key;
+use cruddur::table::{Condition, Item, Key, Transaction};
 
 use super::{Migration, conversation::Written};
 use crate::table::{
-    item::{ASSUMED_OFFSET, MIGRATION, MIGRATION_PK, text},
+    item::{ASSUMED_OFFSET, text},
     read,
 };
 
@@ -17,12 +17,14 @@ impl Migration {
     pub(super) async fn write_assumption(&self) -> Result<()> {
         let Some(offset) = self.assume_offset.map(|offset| offset.to_string()) else { return Ok(()) };
         for _ in 0..MAX_TRIES {
-            if let Some(row) = read::row(&self.table, MIGRATION_PK, MIGRATION).await? {
+            let key = Key::MigrationOffset;
+            if let Some(row) = read::row(&self.table, &key.pk(), &key.sk()).await? {
                 return check(text(&row, ASSUMED_OFFSET), &offset);
             }
-            let mut row = key(MIGRATION_PK, MIGRATION);
+            let mut row = Item::from(&key);
             row.insert(ASSUMED_OFFSET.to_owned(), AttributeValue::S(offset.clone()));
-            if self.write(vec![self.table.put_item_action(row)?]).await? == Written::Done {
+            let transaction = Transaction::new(&self.table).put_item(row, Condition::absent())?;
+            if self.write(transaction).await? == Written::Done {
                 return Ok(());
             }
         }

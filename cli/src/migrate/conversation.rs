@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, bail};
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use aws_sdk_dynamodb::types::AttributeValue;
 use backon::BackoffBuilder as _;
 use cruddur::{
-    dynamodb::{Item, WriteError, from_item, key, sort_key},
     error::Error,
-    message::{self, MessageRow, preview},
-    message_group::{self, InboxRow, Membership},
+    message::{self},
+    message_group::{self},
     sort_key::SortKey,
     stream::{
         NewestMessage,
@@ -17,6 +16,15 @@ use cruddur::{
     },
     timestamp::Timestamp,
     user::User,
+    table::Item,
+    table::WriteError,
+    table::from_item,
+    table::key,
+    table::sort_key,
+    table::MessageRow,
+    table::InboxRow,
+    table::Membership,
+    message::text::preview,
 };
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use tokio::time::sleep;
@@ -33,8 +41,7 @@ use crate::{
         item::{FIRST_SORT_KEY, text},
         old::{Id, OldMessage, Pair},
         read::{self, Range},
-        redirect::Redirect,
-        write::{Change, transact, update},
+        write::{Change, commit, update},
     },
 };
 
@@ -113,7 +120,7 @@ impl Migration {
             }
             for some in chunks(&placed) {
                 self.check_stopped()?;
-                if self.write(self.move_actions(pair.group(), some)?).await? == Written::Stale {
+                if self.write(self.moves(pair.group(), some)?).await? == Written::Stale {
                     continue 'read;
                 }
                 self.progress.inc(some.len() as u64);
@@ -125,7 +132,7 @@ impl Migration {
     async fn old_messages(&self, conversation: &Conversation) -> Result<Vec<OldMessage>> {
         let mut messages = Vec::new();
         for source in &conversation.sources {
-            let pk = format!("MSG#{}", source.id);
+            let pk = RowKind::Message.partition(&source.id);
             let range = Range { pk, from: FIRST_SORT_KEY, ..Range::default() };
             let rows = read::range(&self.table, range).await?;
             let of_source = rows.into_iter().filter_map(|item| OldMessage::of(item, self.assume_offset).ok());
@@ -140,7 +147,7 @@ impl Migration {
     async fn place(&self, group: Uuid, messages: Vec<OldMessage>) -> Result<Vec<Placed>> {
         let Some(first) = messages.first() else { return Ok(Vec::new()) };
         let from = Timestamp::new(first.sent_at).to_string();
-        let pk = message::partition_key(group);
+        let pk = Partition::Messages(group).to_string();
         let range = Range { pk, from: &from, attributes: Some("sk"), limit: None };
         let existing = read::range(&self.table, range).await?;
         let existing = existing.iter().filter_map(|row| sort_key(row)?.parse::<SortKey>().ok());
@@ -160,7 +167,7 @@ impl Migration {
             return Ok(Written::Stale);
         }
         let group = pair.group();
-        let membership = retry::read(|| Membership::get(&self.table, group)).await?;
+        let membership = retry::read(|| async { self.table.get::<Membership>(&Key::Membership(group)).await }).await?;
         let Some(membership) = membership else { return self.create_group(pair, plan, first, last).await };
         if !pair.members().iter().all(|user| membership.has(*user)) {
             bail!("the membership of {group} is broken; run `cruddur ddb doctor --repair` first");
@@ -170,8 +177,8 @@ impl Migration {
         }
         // The pair has used the new system before. Its conversation begins earlier now.
         let change = Change::of("created_sk", &membership.created_sk.to_string(), &first.sk.to_string());
-        let row = key(&membership.pk, &membership.sk);
-        self.write(vec![update(&self.table, &row, &[change])?]).await
+        let row = Item::from(&Key::Membership(group));
+        self.write(update(Transaction::new(&self.table), &row, &[change])?).await
     }
 
     /// Creates the membership and both inbox rows, at the sort key of the last message: the messages before it don't
@@ -182,7 +189,7 @@ impl Migration {
         let (a, b) = (user(a)?, user(b)?);
         let group = pair.group();
         let inbox_row = |owner: &User, other: &User| InboxRow {
-            pk: message_group::partition_key(owner.uuid),
+            pk: Partition::Inbox(owner.uuid).to_string(),
             sk: last.sk,
             message_group_uuid: group,
             message: preview(last.old.text()),
@@ -191,54 +198,47 @@ impl Migration {
             other_handle: other.handle.clone(),
         };
         let membership = Membership::new(group, first.sk, [a, b]);
-        self.write(vec![
-            self.table.put_new_action(&membership)?,
-            self.table.put_new_action(&inbox_row(a, b))?,
-            self.table.put_new_action(&inbox_row(b, a))?,
-        ])
-        .await
+        let transaction = Transaction::new(&self.table)
+            .put_new(&membership)?
+            .put_new(&inbox_row(a, b))?
+            .put_new(&inbox_row(b, a))?;
+        self.write(transaction).await
     }
 
     /// Writes redirects from the old groups.
     async fn redirect(&self, pair: Pair, conversation: &Conversation) -> Result<Written> {
-        let mut actions = Vec::new();
+        let mut redirects = Vec::new();
         for Source { id, .. } in &conversation.sources {
             if Id::of(id) != Id::Old {
                 continue;
             }
-            let redirect = Redirect::new(id, pair);
+            let redirect = pair.redirect_from(id);
             let existing = read::row(&self.table, &redirect.pk, &redirect.sk).await?;
-            match existing.and_then(|row| from_item::<Redirect>(row).ok()) {
-                Some(existing) if existing.pair() == Some(pair) => {}
+            match existing.and_then(|row| from_item::<RedirectRow>(row).ok()) {
+                Some(existing) if Pair::of_redirect(&existing) == Some(pair) => {}
                 Some(existing) => bail!("the old group {id} was already migrated to {}", existing.group_uuid),
-                None => actions.push(self.table.put_item_action(to_item(&redirect)?)?),
+                None => redirects.push(redirect),
             }
         }
-        for some in actions.chunks(ACTIONS_AT_A_TIME) {
-            if self.write(some.to_vec()).await? == Written::Stale {
+        for some in redirects.chunks(ACTIONS_AT_A_TIME) {
+            let transaction = Transaction::new(&self.table);
+            let transaction = some.iter().try_fold(transaction, Transaction::put_new)?;
+            if self.write(transaction).await? == Written::Stale {
                 return Ok(Written::Stale);
             }
         }
         Ok(Written::Done)
     }
 
-    fn move_actions(&self, group: Uuid, placed: &[Placed]) -> Result<Vec<TransactWriteItem>> {
-        let mut actions = Vec::with_capacity(2 * placed.len());
+    fn moves(&self, group: Uuid, placed: &[Placed]) -> Result<Transaction> {
+        let mut transaction = Transaction::new(&self.table);
         for Placed { old, sk } in placed {
             let row = old.moved(group, sk.created_at).context("a message became malformed")?;
-            actions.push(self.table.put_item_action(row)?);
-            let delete = Delete::builder()
-                .table_name(self.table.name())
-                .set_key(Some(key(text(&old.item, "pk"), text(&old.item, "sk"))))
-                .condition_expression("message_uuid = :uuid")
-                .expression_attribute_values(
-                    ":uuid",
-                    AttributeValue::S(text(&old.item, "message_uuid").to_owned()),
-                )
-                .build()?;
-            actions.push(TransactWriteItem::builder().delete(delete).build());
+            let uuid = AttributeValue::S(text(&old.item, "message_uuid").to_owned());
+            let same_message = Condition::exists().and_equal("message_uuid", uuid);
+            transaction = transaction.put_item(row, Condition::absent())?.delete(&old.item, same_message)?;
         }
-        Ok(actions)
+        Ok(transaction)
     }
 
     /// Moves the inbox rows of a group to its newest message, as the stream handler does: if the pair has used the new
@@ -255,7 +255,8 @@ impl Migration {
                 message: row.message,
                 sequence_numbers: Vec::new(),
             };
-            match Box::pin(move_group(&self.table, &self.random, &message)).await {
+            let inbox = Inbox::new(self.table.clone(), self.random.clone());
+            match Box::pin(inbox.move_to(&message)).await {
                 Ok(_) => return Ok(()),
                 Err(MoveError::Table(error @ Error::Internal(_))) => return Err(error.into()),
                 Err(error) => {
@@ -273,8 +274,8 @@ impl Migration {
     }
 
     /// Writes a transaction.
-    pub(super) async fn write(&self, actions: Vec<TransactWriteItem>) -> Result<Written> {
-        match transact(&self.table, &actions, MIGRATION_WRITES).await {
+    pub(super) async fn write(&self, transaction: Transaction) -> Result<Written> {
+        match commit(&transaction, MIGRATION_WRITES).await {
             Ok(()) => Ok(Written::Done),
             Err(WriteError::Refused { .. } | WriteError::Unknown(_)) => Ok(Written::Stale),
             Err(error) => Err(Error::from(error).into()),

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::table::{
     old::{Id, Pair},
-    redirect::Redirect,
 };
 
 /// The decisions of a migration. Rows are read again when it runs.
@@ -105,9 +104,9 @@ impl Migration {
     async fn members(
         &self,
         group: &OldGroup,
-        redirect: Option<&Redirect>,
+        redirect: Option<&RedirectRow>,
     ) -> Result<Result<(Pair, Basis), &'static str>> {
-        if let Some(pair) = redirect.and_then(Redirect::pair) {
+        if let Some(pair) = redirect.and_then(Pair::of_redirect) {
             return Ok(Ok((pair, Basis::EarlierRun)));
         }
         let mut existing = BTreeSet::new();

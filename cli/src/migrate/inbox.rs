@@ -3,17 +3,18 @@
 use anyhow::{Result, bail};
 use chrono::TimeDelta;
 use cruddur::{
-    dynamodb::{Item, sort_key},
     message,
-    message_group::Membership,
     sort_key::SortKey,
     timestamp::Timestamp,
+    table::Item,
+    table::sort_key,
+    table::Membership,
 };
 
 use super::{
     Migration,
     conversation::{ACTIONS_AT_A_TIME, Written},
-    report::{Left, RowKind},
+    report::{Left, LeftKind},
     survey::InboxKey,
 };
 use crate::{
@@ -52,14 +53,14 @@ impl Migration {
             return Ok(None);
         };
         let (pk, sk) = (text(item, "pk").to_owned(), text(item, "sk").to_owned());
-        Ok(Some(Left::row(RowKind::InboxRow, pk, sk, why)))
+        Ok(Some(Left::row(LeftKind::InboxRow, pk, sk, why)))
     }
 
     /// Returns whether the message in a row exists, at its old or new key.
     async fn message_exists(&self, pair: Pair, item: &Item) -> Result<bool> {
         let is_shown = |row: &Item| text(row, "message") == text(item, "message");
         let old =
-            read::row(&self.table, &format!("MSG#{}", text(item, GROUP_UUID)), text(item, "sk")).await?;
+            read::row(&self.table, &RowKind::Message.partition(text(item, GROUP_UUID)), text(item, "sk")).await?;
         if old.is_some_and(|row| is_shown(&row)) {
             return Ok(true);
         }
@@ -68,7 +69,7 @@ impl Migration {
         };
         let from = Timestamp::new(newest_at).to_string();
         let until = Timestamp::new(newest_at + TimeDelta::microseconds(SAME_INSTANT.into()));
-        let pk = message::partition_key(pair.group());
+        let pk = Partition::Messages(pair.group()).to_string();
         let range = Range { pk, from: &from, limit: Some(SAME_INSTANT), attributes: None };
         let rows = read::range(&self.table, range).await?;
         let is_of_instant = |row: &Item| {
@@ -93,12 +94,12 @@ impl Migration {
     async fn remove_some(&self, pair: Pair, rows: &[InboxKey]) -> Result<Vec<Left>> {
         let is_migrated = self.is_migrated(pair).await?;
         for _ in 0..MAX_TRIES {
-            let (mut left, mut deletes) = (Vec::new(), Vec::new());
+            let (mut left, mut deletes) = (Vec::new(), Transaction::new(&self.table));
             for row in rows {
                 let Some(item) = read::row(&self.table, &row.pk, &row.sk).await? else { continue };
                 match self.reason_to_keep(pair, &item, is_migrated).await? {
                     Some(stays) => left.push(stays),
-                    None => deletes.push(write::delete_unchanged(&self.table, &item)?),
+                    None => deletes = deletes.delete(&item, Condition::unchanged(&item))?,
                 }
             }
             if deletes.is_empty() || self.write(deletes).await? == Written::Done {

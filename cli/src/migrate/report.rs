@@ -43,7 +43,7 @@ pub enum Basis {
 /// Rows that can't be migrated, and stay unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
-    pub kind: RowKind,
+    pub kind: LeftKind,
     pub pk: String,
     /// `None` for all rows of the partition, or those of `sender`.
     pub sk: Option<String>,
@@ -57,7 +57,7 @@ pub struct Left {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RowKind {
+pub enum LeftKind {
     Message,
     InboxRow,
     Redirect,
@@ -82,12 +82,12 @@ pub struct Summary {
 }
 
 impl Left {
-    pub(super) fn row(kind: RowKind, pk: String, sk: String, why: &str) -> Self {
+    pub(super) fn row(kind: LeftKind, pk: String, sk: String, why: &str) -> Self {
         Self { kind, pk, sk: Some(sk), sender: None, rows: 1, why: why.to_owned() }
     }
 
     pub(super) fn messages(id: &str, sender: Option<Uuid>, rows: u64, why: &str) -> Self {
-        Self { kind: RowKind::Message, pk: format!("MSG#{id}"), sk: None, sender, rows, why: why.to_owned() }
+        Self { kind: LeftKind::Message, pk: RowKind::Message.partition(id), sk: None, sender, rows, why: why.to_owned() }
     }
 }
 
@@ -99,14 +99,14 @@ impl Summary {
 
     pub(super) fn leave(&mut self, left: &Left, sink: &Sink<'_>) -> Result<()> {
         match left.kind {
-            RowKind::Message => self.left_messages += left.rows,
-            RowKind::InboxRow | RowKind::Redirect => self.left_rows += left.rows,
+            LeftKind::Message => self.left_messages += left.rows,
+            LeftKind::InboxRow | LeftKind::Redirect => self.left_rows += left.rows,
         }
         sink(&Line::Left(left.clone()))
     }
 }
 
-impl RowKind {
+impl LeftKind {
     fn name(self, rows: u64) -> &'static str {
         match (self, rows) {
             (Self::Message, 1) => "message",

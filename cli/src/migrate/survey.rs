@@ -7,20 +7,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use cruddur::{
-    dynamodb::{Item, from_item},
     user::User,
+    table::Item,
+    table::from_item,
 };
 use uuid::Uuid;
 
 use super::{
     Migration,
-    report::{Left, RowKind},
+    report::{Left, LeftKind},
 };
 use crate::table::{
-    item::{ASSUMED_OFFSET, GROUP_UUID, MIGRATION, kind, text, uuid},
+    item::{ASSUMED_OFFSET, GROUP_UUID, partition_id, text, uuid},
     old::{Id, OldInboxRow, OldMessage, OldRowError, Pair, is_old, message_group_in, time},
     read,
-    redirect::{KIND, Redirect},
 };
 
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) struct Evidence {
     /// All owners of a handle in lower case.
     pub(super) handles: HashMap<String, BTreeSet<Uuid>>,
     /// Redirects of earlier runs.
-    pub(super) redirects: BTreeMap<String, Redirect>,
+    pub(super) redirects: BTreeMap<String, RedirectRow>,
     /// Malformed rows.
     pub(super) flawed: Vec<Left>,
     /// Old rows with times without a UTC offset.
@@ -83,37 +83,38 @@ impl Migration {
 
     fn add(&self, item: Item, evidence: &mut Evidence) {
         // The lease is this run's own.
-        evidence.rows += u64::from(kind(&item) != "LEASE");
+        let kind = RowKind::of(&item);
+        evidence.rows += u64::from(kind != Some(RowKind::Lease));
         evidence.record_names(&item);
-        match kind(&item) {
-            "MSG" | "GRP" if is_old(&item) && time(text(&item, "sk"), None) == Err(OldRowError::NoOffset) => {
+        match kind {
+            Some(RowKind::Message | RowKind::Inbox) if is_old(&item) && time(text(&item, "sk"), None) == Err(OldRowError::NoOffset) => {
                 evidence.without_offset += 1;
             }
             _ => {}
         }
-        match kind(&item) {
-            "MSG" => match Id::of(message_group_in(&item)) {
+        match kind {
+            Some(RowKind::Message) => match Id::of(partition_id(&item)) {
                 Id::New => {}
                 Id::Old | Id::Handle(_) => self.add_message(item, evidence),
                 Id::Unknown => {
-                    evidence.leave(&item, RowKind::Message, "unknown form of partition key");
+                    evidence.leave(&item, LeftKind::Message, "unknown form of partition key");
                 }
             },
-            "GRP" if is_old(&item) => match OldInboxRow::of(&item, self.assume_offset) {
+            Some(RowKind::Inbox) if is_old(&item) => match OldInboxRow::of(&item, self.assume_offset) {
                 Ok(row) => {
                     let key = InboxKey { pk: text(&item, "pk").to_owned(), sk: text(&item, "sk").to_owned() };
                     evidence.inbox_rows.entry(row.pair).or_default().push(key);
                     evidence.group(text(&item, GROUP_UUID)).pairs.insert(row.pair);
                 }
                 Err(OldRowError::NoOffset) => {}
-                Err(flaw) => evidence.leave(&item, RowKind::InboxRow, &flaw.to_string()),
+                Err(flaw) => evidence.leave(&item, LeftKind::InboxRow, &flaw.to_string()),
             },
-            MIGRATION => evidence.assumed = Some(text(&item, ASSUMED_OFFSET).to_owned()),
-            KIND => {
-                let old = text(&item, "pk").split_once('#').map_or("", |(_, old)| old).to_owned();
-                match from_item::<Redirect>(item.clone()).ok().filter(|redirect| redirect.pair().is_some()) {
-                    Some(redirect) => drop(evidence.redirects.insert(old, redirect)),
-                    None => evidence.leave(&item, RowKind::Redirect, "it is malformed"),
+            Some(RowKind::MigrationOffset) => evidence.assumed = Some(text(&item, ASSUMED_OFFSET).to_owned()),
+            Some(RowKind::Redirect) => {
+                let redirect = from_item::<RedirectRow>(item.clone()).ok();
+                match redirect.filter(|redirect| Pair::of_redirect(redirect).is_some()) {
+                    Some(redirect) => drop(evidence.redirects.insert(partition_id(&item).to_owned(), redirect)),
+                    None => evidence.leave(&item, LeftKind::Redirect, "it is malformed"),
                 }
             }
             _ => {}
@@ -121,13 +122,13 @@ impl Migration {
     }
 
     fn add_message(&self, item: Item, evidence: &mut Evidence) {
-        let id = message_group_in(&item).to_owned();
+        let id = partition_id(&item).to_owned();
         let (pk, sk) = (text(&item, "pk").to_owned(), text(&item, "sk").to_owned());
         match OldMessage::of(item, self.assume_offset) {
             Ok(message) => *evidence.group(&id).senders.entry(message.sender).or_default() += 1,
             // Counted: the plan fails if no offset is assumed.
             Err(OldRowError::NoOffset) => {}
-            Err(flaw) => evidence.flawed.push(Left::row(RowKind::Message, pk, sk, &flaw.to_string())),
+            Err(flaw) => evidence.flawed.push(Left::row(LeftKind::Message, pk, sk, &flaw.to_string())),
         }
     }
 }
@@ -137,7 +138,7 @@ impl Evidence {
         self.groups.entry(id.to_owned()).or_default()
     }
 
-    fn leave(&mut self, item: &Item, kind: RowKind, why: &str) {
+    fn leave(&mut self, item: &Item, kind: LeftKind, why: &str) {
         self.flawed.push(Left::row(kind, text(item, "pk").to_owned(), text(item, "sk").to_owned(), why));
     }
 

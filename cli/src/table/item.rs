@@ -1,6 +1,7 @@
 //! Attributes and keys of raw rows.
 
-use cruddur::dynamodb::Item;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cruddur::table::Item;
 use uuid::Uuid;
 
 /// The attribute that puts a row into the index. Only inbox rows have it.
@@ -9,14 +10,13 @@ pub(crate) const GROUP_UUID: &str = "message_group_uuid";
 /// Sorts before the sort keys of all rows.
 pub(crate) const FIRST_SORT_KEY: &str = "!";
 
-/// The partition key of the row that keeps the offset assumed by a migration.
-pub(crate) const MIGRATION_PK: &str = "MIGRATION#offset";
-
-/// The sort key of that row, and the kind in its partition key.
-pub(crate) const MIGRATION: &str = "MIGRATION";
-
-/// The attribute of that row.
+/// The attribute that keeps the offset assumed by a migration.
 pub(crate) const ASSUMED_OFFSET: &str = "assumed_offset";
+
+/// Key attributes with any texts, well-formed or not.
+pub(crate) fn key(pk: &str, sk: &str) -> Item {
+    [("pk", pk), ("sk", sk)].map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))).into()
+}
 
 /// Returns a text attribute, or an empty string if there is none.
 pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
@@ -28,7 +28,7 @@ pub(crate) fn uuid(item: &Item, name: &str) -> Option<Uuid> {
     text(item, name).parse().ok()
 }
 
-/// The kind in the partition key, such as `MSG`.
-pub(crate) fn kind(item: &Item) -> &str {
-    text(item, "pk").split_once('#').map_or("", |(kind, _)| kind)
+/// The text after the kind in the partition key.
+pub(crate) fn partition_id(item: &Item) -> &str {
+    text(item, "pk").split_once('#').map_or("", |(_, id)| id)
 }

@@ -3,24 +3,20 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use backon::Retryable as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
-    dynamodb::{Item, Table, WriteError, key},
     error::Error,
     random::Random,
+    table::{Condition, Item, Key, Table, Transaction, WriteError},
 };
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::write::held_by;
 use crate::retry::LEASE_WRITES;
-
-pub(crate) const PK: &str = "LEASE#doctor";
-pub(crate) const SK: &str = "LEASE";
 
 /// How long a lease is valid without renewal.
 const LIFE: Duration = Duration::from_mins(1);
@@ -86,39 +82,23 @@ impl Lease {
 
     /// Releases the lease if this process still holds it. After a failure the lease expires by itself.
     pub async fn release(self) {
-        let delete = Delete::builder()
-            .table_name(self.table.name())
-            .set_key(Some(key(PK, SK)))
-            .condition_expression("#owner = :owner")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", self.owner_value())
-            .build();
-        let Ok(delete) = delete else { return };
-        let delete = vec![TransactWriteItem::builder().delete(delete).build()];
-        let release = || self.table.transact(delete.clone());
+        let release =
+            || async { Transaction::new(&self.table).delete(&Key::Lease, held_by(self.owner))?.commit().await };
         let _ = release.retry(LEASE_WRITES).when(is_transient).await;
     }
 
     async fn try_acquire(&self) -> Result<(), AcquireError> {
-        let row = Item::from([
-            ("pk".to_owned(), AttributeValue::S(PK.to_owned())),
-            ("sk".to_owned(), AttributeValue::S(SK.to_owned())),
-            ("owner".to_owned(), self.owner_value()),
-            ("expires_at".to_owned(), self.expiry()),
-        ]);
+        let mut row = Item::from(&Key::Lease);
+        row.insert("owner".to_owned(), self.owner_value());
+        row.insert("expires_at".to_owned(), self.expiry());
         let expired = (self.clock.now() - SLACK).timestamp();
-        let put = Put::builder()
-            .table_name(self.table.name())
-            .set_item(Some(row))
-            // The same owner: an earlier attempt succeeded and its response was lost.
-            .condition_expression("attribute_not_exists(pk) OR expires_at < :expired OR #owner = :owner")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", self.owner_value())
-            .expression_attribute_values(":expired", AttributeValue::N(expired.to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| AcquireError::Write(WriteError::Failed(error.into())))?;
-        match self.table.transact(vec![TransactWriteItem::builder().put(put).build()]).await {
+        // The same owner: an earlier attempt succeeded and its response was lost.
+        let free = Condition::new("attribute_not_exists(pk) OR expires_at < :expired OR #owner = :owner")
+            .name("#owner", "owner")
+            .value(":owner", self.owner_value())
+            .value(":expired", AttributeValue::N(expired.to_string()));
+        let put = Transaction::new(&self.table).put_item(row, free).map_err(AcquireError::Write)?;
+        match put.commit().await {
             Ok(()) => Ok(()),
             Err(WriteError::Refused { rows, .. }) => {
                 let held = rows.into_iter().flatten().next().unwrap_or_default();
@@ -159,17 +139,8 @@ impl Lease {
     }
 
     async fn renew(&self) -> Result<(), WriteError> {
-        let update = Update::builder()
-            .table_name(self.table.name())
-            .set_key(Some(key(PK, SK)))
-            .update_expression("SET expires_at = :expiry")
-            .condition_expression("#owner = :owner")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", self.owner_value())
-            .expression_attribute_values(":expiry", self.expiry())
-            .build()
-            .map_err(|error| WriteError::Failed(error.into()))?;
-        self.table.transact(vec![TransactWriteItem::builder().update(update).build()]).await
+        let held = held_by(self.owner).value(":expiry", self.expiry());
+        Transaction::new(&self.table).update(&Key::Lease, "SET expires_at = :expiry", held)?.commit().await
     }
 
     /// The expiry of a lease acquired or renewed now, in seconds since 1970.

@@ -5,16 +5,15 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Datelike as _, FixedOffset, NaiveDateTime, Utc};
 use cruddur::{
-    dynamodb::{Item, from_item},
-    message::{self, MessageRow},
     message_group::uuid_of_pair,
     sort_key::SortKey,
+    table::{Item, Key, MessageRow, RedirectRow, RowKind, from_item},
     timestamp::Timestamp,
 };
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
-use super::item::{GROUP_UUID, kind, text};
+use super::item::{GROUP_UUID, partition_id, text};
 
 /// Two different users, the smaller UUID first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,9 +36,24 @@ impl Pair {
     pub(crate) fn group(self) -> Uuid {
         uuid_of_pair(self.0, self.1)
     }
+
+    /// The redirect from an old group to the pair's, for links that name the old one.
+    ///
+    /// It is written before the group's messages are moved, and fixes the members for later runs, which find fewer rows to
+    /// derive them from.
+    pub(crate) fn redirect_from(self, old: &str) -> RedirectRow {
+        let key = Key::Redirect(old.to_owned());
+        RedirectRow { pk: key.pk(), sk: key.sk(), group_uuid: self.group(), members: self.members() }
+    }
+
+    /// The pair that a redirect names, if its parts agree.
+    pub(crate) fn of_redirect(redirect: &RedirectRow) -> Option<Self> {
+        let [a, b] = redirect.members;
+        Self::of(a, b).filter(|pair| pair.group() == redirect.group_uuid)
+    }
 }
 
-/// The group in a partition key behind `MSG#`, or in a `message_group_uuid`.
+/// The group in a message's partition key, or in a `message_group_uuid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Id<'a> {
     /// A group of this system.
@@ -64,9 +78,9 @@ impl<'a> Id<'a> {
 
 /// Returns whether the old system wrote this row.
 pub(crate) fn is_old(item: &Item) -> bool {
-    match kind(item) {
-        "MSG" => matches!(Id::of(message_group_in(item)), Id::Old | Id::Handle(_)),
-        "GRP" => match Id::of(text(item, GROUP_UUID)) {
+    match RowKind::of(item) {
+        Some(RowKind::Message) => matches!(Id::of(partition_id(item)), Id::Old | Id::Handle(_)),
+        Some(RowKind::Inbox) => match Id::of(text(item, GROUP_UUID)) {
             Id::New => false,
             Id::Old | Id::Handle(_) => true,
             // Sort keys of this system are never a time alone.
@@ -76,11 +90,6 @@ pub(crate) fn is_old(item: &Item) -> bool {
         },
         _ => false,
     }
-}
-
-/// The group in a message's partition key.
-pub(crate) fn message_group_in(item: &Item) -> &str {
-    text(item, "pk").strip_prefix("MSG#").unwrap_or_default()
 }
 
 /// A message of the old system.
@@ -138,8 +147,7 @@ impl OldMessage {
     fn row_at(&self, group: Uuid, created_at: Timestamp) -> Option<MessageRow> {
         let sk = SortKey { created_at, message_uuid: self.message_uuid };
         let mut item = self.item.clone();
-        item.insert("pk".to_owned(), AttributeValue::S(message::partition_key(group)));
-        item.insert("sk".to_owned(), AttributeValue::S(sk.to_string()));
+        item.extend(Item::from(&Key::Message { group_uuid: group, sk }));
         from_item(item).ok()
     }
 }
@@ -153,11 +161,7 @@ pub(crate) struct OldInboxRow {
 
 impl OldInboxRow {
     pub(crate) fn of(item: &Item, assumed: Option<FixedOffset>) -> Result<Self, OldRowError> {
-        let owner = text(item, "pk")
-            .strip_prefix("GRP#")
-            .unwrap_or_default()
-            .parse()
-            .map_err(|_| OldRowError::Owner)?;
+        let owner = partition_id(item).parse().map_err(|_| OldRowError::Owner)?;
         let other = text(item, "user_uuid").parse().map_err(|_| OldRowError::Attributes)?;
         let pair = Pair::of(owner, other).ok_or(OldRowError::OwnerIsOther)?;
         Ok(Self { pair, newest_at: time(text(item, "sk"), assumed)? })

@@ -5,15 +5,11 @@ use std::collections::HashMap;
 use anyhow::Result;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use backon::BackoffBuilder as _;
-use cruddur::{
-    dynamodb::{Item, Newest, Table, key, read_error},
-    message::partition_key,
-    message_group,
-};
+use cruddur::table::{HasKey as _, Item, Key, Newest, Partition, Table, read_error};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
-use super::item::{GROUP_UUID, text};
+use super::item::{key, text};
 use crate::retry;
 
 /// DynamoDB's limit for `BatchGetItem`.
@@ -101,7 +97,7 @@ pub(crate) async fn newest_message_row(
     group: Uuid,
     before: Option<String>,
 ) -> Result<Option<Item>> {
-    let newest = Newest { pk: partition_key(group), before, limit: 1, attributes: None };
+    let newest = Newest { partition: Partition::Messages(group), before, limit: 1, attributes: None };
     let rows = retry::read(|| table.newest(newest.clone())).await?;
     Ok(rows.into_iter().next())
 }
@@ -113,19 +109,21 @@ pub(crate) async fn index(table: &Table, group: Uuid) -> Result<Vec<Item>> {
 
 /// Reads a group's rows in a user's inbox consistently, starting at sort key `from`.
 pub(crate) async fn inbox_rows(table: &Table, user: Uuid, group: Uuid, from: &str) -> Result<Vec<Item>> {
-    let (pk, group) = (message_group::partition_key(user), group.to_string());
-    retry::read(|| table.rows_from(&pk, from, GROUP_UUID, &group)).await
+    retry::read(|| table.inbox_rows_of_group(user, group, from)).await
 }
 
 /// Reads the memberships of `groups`. Eventually consistent.
 pub(crate) async fn memberships(table: &Table, groups: Vec<Uuid>) -> Result<HashMap<Uuid, Item>> {
     let batches = groups.chunks(KEYS_IN_A_BATCH).map(|batch_of| {
-        let keys = batch_of.iter().map(|group| key(&format!("MEM#{group}"), "MEM"));
+        let keys = batch_of.iter().map(|group| Key::Membership(*group).key());
         batch(table, keys.collect())
     });
     let batches = batches.collect::<Vec<_>>();
     let rows = stream::iter(batches).buffer_unordered(BATCHES_AT_A_TIME).try_concat().await?;
-    let group = |row: &Item| text(row, "pk").strip_prefix("MEM#")?.parse().ok();
+    let group = |row: &Item| match Key::of(row) {
+        Some(Key::Membership(group)) => Some(group),
+        _ => None,
+    };
     Ok(rows.into_iter().filter_map(|row| Some((group(&row)?, row))).collect())
 }
 

@@ -1,12 +1,12 @@
 //! A machine with a running local stack, and the command on it.
 
+use cruddur::table::Table;
 use std::process::Stdio;
 
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
 };
-use cruddur::dynamodb::Table;
 use local::{
     options::{Engines, Options},
     stack::Stack,

@@ -338,7 +338,7 @@ mod tests {
     fn a_redirect_leads_to_the_group_of_its_members() {
         let row = |group: &str| {
             json!({
-                "pk": {"S": Key::Redirect(uuid::uuid!("8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11")).pk()},
+                "pk": {"S": Key::Redirect("8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11".to_owned()).pk()},
                 "sk": {"S": "REDIRECT"},
                 "group_uuid": {"S": group},
                 "members": {"L": [{"S": ALICE}, {"S": BOB}]},

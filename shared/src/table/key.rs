@@ -56,6 +56,12 @@ impl RowKind {
         }
     }
 
+    /// The partition key with this id, which need not be valid.
+    #[must_use]
+    pub fn partition(self, id: impl fmt::Display) -> String {
+        format!("{}#{id}", self.tag())
+    }
+
     /// The kind of the rows in a partition.
     #[must_use]
     pub fn of_partition(pk: &str) -> Option<Self> {
@@ -109,7 +115,7 @@ impl fmt::Display for Partition {
             Self::Messages(group_uuid) => (RowKind::Message, group_uuid),
             Self::Inbox(user_uuid) => (RowKind::Inbox, user_uuid),
         };
-        write!(f, "{}#{uuid}", kind.tag())
+        f.write_str(&kind.partition(uuid))
     }
 }
 
@@ -143,8 +149,8 @@ pub enum Key {
     SendLimit(Uuid),
     /// The lease of doctor and migration.
     Lease,
-    /// A group of the old system.
-    Redirect(Uuid),
+    /// A group of the old system, in the spelling of the old table.
+    Redirect(String),
     /// The offset that the migration assumes.
     MigrationOffset,
 }
@@ -168,14 +174,15 @@ impl Key {
     /// The partition key.
     #[must_use]
     pub fn pk(&self) -> String {
-        let tag = self.kind().tag();
+        let kind = self.kind();
         match self {
             Self::Message { group_uuid, .. } => Partition::Messages(*group_uuid).to_string(),
             Self::Inbox { user_uuid, .. } => Partition::Inbox(*user_uuid).to_string(),
-            Self::Membership(uuid) | Self::SendLimit(uuid) | Self::Redirect(uuid) => format!("{tag}#{uuid}"),
-            Self::Idempotency { user_uuid, key } => format!("{tag}#{user_uuid}#{key}"),
-            Self::Lease => format!("{tag}#doctor"),
-            Self::MigrationOffset => format!("{tag}#offset"),
+            Self::Membership(uuid) | Self::SendLimit(uuid) => kind.partition(uuid),
+            Self::Redirect(id) => kind.partition(id),
+            Self::Idempotency { user_uuid, key } => kind.partition(format_args!("{user_uuid}#{key}")),
+            Self::Lease => kind.partition("doctor"),
+            Self::MigrationOffset => kind.partition("offset"),
         }
     }
 
@@ -202,7 +209,7 @@ impl Key {
             }
             RowKind::SendLimit => Self::SendLimit(id.parse().ok()?),
             RowKind::Lease => Self::Lease,
-            RowKind::Redirect => Self::Redirect(id.parse().ok()?),
+            RowKind::Redirect => Self::Redirect(id.parse::<Uuid>().ok().map(|_| id.to_owned())?),
             RowKind::MigrationOffset => Self::MigrationOffset,
         };
         (key.pk() == pk && key.sk() == sk).then_some(key)
@@ -231,7 +238,7 @@ mod tests {
             Key::Idempotency { user_uuid: uuid, key: client_key.parse().unwrap() },
             Key::SendLimit(uuid),
             Key::Lease,
-            Key::Redirect(uuid),
+            Key::Redirect(uuid.to_string()),
             Key::MigrationOffset,
         ]
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
-use super::{Item, Table, WriteError, key_of};
+use super::{Item, Key, Table, WriteError};
 
 /// A condition on one row.
 #[derive(Clone, Debug)]
@@ -95,18 +95,37 @@ macro_rules! with_condition {
     }};
 }
 
+/// Names one row.
+pub trait HasKey {
+    /// The attributes `pk` and `sk`.
+    fn key(&self) -> Item;
+}
+
+impl HasKey for Key {
+    fn key(&self) -> Item {
+        self.into()
+    }
+}
+
+impl HasKey for Item {
+    fn key(&self) -> Item {
+        let key = self.iter().filter(|(name, _)| matches!(name.as_str(), "pk" | "sk"));
+        key.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
 /// Writes that are made together or not at all. DynamoDB takes 100 of them.
 #[must_use = "a transaction does nothing until it is committed"]
 #[derive(Clone, Debug)]
-pub struct Transaction<'a> {
-    table: &'a Table,
+pub struct Transaction {
+    table: Table,
     actions: Vec<TransactWriteItem>,
 }
 
-impl<'a> Transaction<'a> {
+impl Transaction {
     /// No writes yet.
-    pub fn new(table: &'a Table) -> Self {
-        Self { table, actions: Vec::new() }
+    pub fn new(table: &Table) -> Self {
+        Self { table: table.clone(), actions: Vec::new() }
     }
 
     /// Puts a row where there is none. The refusal shows the row in the way.
@@ -124,9 +143,9 @@ impl<'a> Transaction<'a> {
         Ok(self)
     }
 
-    /// Deletes the row with the key of `item` under a condition.
-    pub fn delete(mut self, item: &Item, condition: Condition) -> Result<Self, WriteError> {
-        let delete = Delete::builder().table_name(self.table.name()).set_key(Some(key_of(item)));
+    /// Deletes a row under a condition.
+    pub fn delete(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
+        let delete = Delete::builder().table_name(self.table.name()).set_key(Some(row.key()));
         let delete = with_condition!(delete, condition)
             .build()
             .map_err(|error| WriteError::Failed(error.into()))?;
@@ -134,9 +153,9 @@ impl<'a> Transaction<'a> {
         Ok(self)
     }
 
-    /// Only checks a condition on the row with the key of `item`.
-    pub fn check(mut self, item: &Item, condition: Condition) -> Result<Self, WriteError> {
-        let check = ConditionCheck::builder().table_name(self.table.name()).set_key(Some(key_of(item)));
+    /// Checks a condition on a row without writing it.
+    pub fn check(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
+        let check = ConditionCheck::builder().table_name(self.table.name()).set_key(Some(row.key()));
         let check = with_condition!(check, condition)
             .build()
             .map_err(|error| WriteError::Failed(error.into()))?;
@@ -144,11 +163,16 @@ impl<'a> Transaction<'a> {
         Ok(self)
     }
 
-    /// Updates the row with the key of `item` under a condition, which also carries the expression's names and values.
-    pub fn update(mut self, item: &Item, expression: &str, condition: Condition) -> Result<Self, WriteError> {
+    /// Updates a row under a condition, which also carries the expression's names and values.
+    pub fn update(
+        mut self,
+        row: &impl HasKey,
+        expression: impl Into<String>,
+        condition: Condition,
+    ) -> Result<Self, WriteError> {
         let update = Update::builder()
             .table_name(self.table.name())
-            .set_key(Some(key_of(item)))
+            .set_key(Some(row.key()))
             .update_expression(expression);
         let update = with_condition!(update, condition)
             .build()

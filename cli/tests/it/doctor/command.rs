@@ -1,9 +1,9 @@
 //! The command as people run it, on a running stack.
 
+use cruddur::{table::Item, table::Table, table::key};
 use std::process::Stdio;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cruddur::dynamodb::{Item, Table, key};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 

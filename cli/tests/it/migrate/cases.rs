@@ -2,7 +2,7 @@
 
 use cli::migrate::{Basis, Left, Line, RowKind};
 use cruddur::{
-    message::create::{NewMessage, Target, create},
+    message::{Messages, send::{NewMessage, Target}},
     message_group::uuid_of_pair,
     random::Random,
     user::User,
@@ -309,10 +309,10 @@ async fn two_who_have_found_each_other_in_the_new_system_have_all_of_it_in_one_c
     let move_in = MoveIn::with_users(2).await;
     let [a, b] = [&move_in.users[0], &move_in.users[1]];
     let send = async |from: &User, to: &User, text: &str| {
-        let target = Target::User { handle: to.handle.parse().unwrap(), receiver: to.clone() };
+        let target = Target::User { handle: Some(to.handle.parse().unwrap()), receiver: to.clone() };
         let new =
             NewMessage { sender: from.clone(), target, text: text.parse().unwrap(), idempotency_key: None };
-        create(&move_in.world.table(), &move_in.world.clock.clock(), &Random::system(), new).await.unwrap();
+        Messages::new(move_in.world.table(), move_in.world.clock.clock(), Random::system(), None).send(new).await.unwrap();
     };
     move_in.put_all(&[
         message(GROUP, "2023-01-01T10:00:00+00:00", a, "old"),
