@@ -17,8 +17,8 @@ use cruddur::{
     dynamodb::{CallLimits, Meter, metered_client},
     error::Chain,
     postgres::{ConnectError, DatabaseServer, Postgres, RdsIam, TokenError},
-    user::Users,
     table::Table,
+    user::Users,
 };
 use serde::Deserialize;
 use tokio::{sync::OnceCell, time::timeout};

@@ -14,7 +14,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use cruddur::{clock::Clock random::Random, table::Table};
+use cruddur::{clock::Clock, random::Random, table::Table};
 use indicatif::ProgressBar;
 use uuid::Uuid;
 

@@ -16,13 +16,13 @@ use std::{
 
 use anyhow::{Result, bail};
 use chrono::FixedOffset;
-use cruddur::{clock::Clock random::Random, table::Table};
+use cruddur::{clock::Clock, random::Random, table::Table};
 use indicatif::ProgressBar;
 
 pub use self::{
     command::{Options, run},
     decide::Plan,
-    report::{Basis, Left, Line, LeftKind, Sink, Summary},
+    report::{Basis, Left, LeftKind, Line, Sink, Summary},
 };
 use crate::names::Names;
 

@@ -85,8 +85,7 @@ impl Functions {
         let users = || Users::new(Arc::clone(&parts.postgres));
         let table =
             |function, limits| Table::new(client(&sdk_of(function, &parts.sdk), limits), &parts.table);
-        let messages =
-            |table, limit| Messages::new(table, parts.clock.clone(), parts.random.clone(), limit);
+        let messages = |table, limit| Messages::new(table, parts.clock.clone(), parts.random.clone(), limit);
 
         let list_message_groups = Arc::new(list_message_groups::App {
             verifier: verifier()?,

@@ -37,7 +37,6 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     config::{ConfigError, Lookup, SendLimitConfig},
-    
     error::{Chain, Error},
     invocation,
     metrics::Metric,
@@ -336,7 +335,8 @@ mod tests {
 
     #[test]
     fn a_row_of_another_limit_never_gives_more_than_a_full_bucket() {
-        let of_larger = SendLimitRow { tokens: 0, refilled_at: HALF_PAST_NINE, expires_at: HALF_PAST_NINE + 9_000 };
+        let of_larger =
+            SendLimitRow { tokens: 0, refilled_at: HALF_PAST_NINE, expires_at: HALF_PAST_NINE + 9_000 };
         assert_eq!(decide(Some(of_larger), 3_600_000), refill(of_larger, bucket(2, 3_600)));
     }
 

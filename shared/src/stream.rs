@@ -165,7 +165,10 @@ mod tests {
     /// The record of message `message` in the group `group`, delivered as number `number`.
     fn record(group: u128, message: u128, number: usize) -> Value {
         let uuid = Uuid::from_u128(message);
-        let (pk, sk) = (Partition::Messages(Uuid::from_u128(group)).to_string(), format!("2026-11-22T09:30:00.000000Z#{uuid}"));
+        let (pk, sk) = (
+            Partition::Messages(Uuid::from_u128(group)).to_string(),
+            format!("2026-11-22T09:30:00.000000Z#{uuid}"),
+        );
         json!({
             "eventID": number.to_string(),
             "eventName": "INSERT",
@@ -268,7 +271,10 @@ mod tests {
             let messages = batch(&[record.clone(), good()]).new_messages();
             assert_eq!(messages, NewMessages { newest: vec![newest(1, 1, &["1"])], skipped: 1 }, "{record}");
         }
-        assert_eq!(batch(&malformed).new_messages(), NewMessages { newest: vec![], skipped: malformed.len() });
+        assert_eq!(
+            batch(&malformed).new_messages(),
+            NewMessages { newest: vec![], skipped: malformed.len() }
+        );
     }
 
     #[test]

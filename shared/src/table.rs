@@ -23,8 +23,8 @@ pub use self::{
     error::{WriteError, read_error},
     key::{Key, Partition, RowKind},
     row::{
-        IdempotencyRow, InboxRow, InvalidRow, LeaseRow, Member, Membership, MessageRow, MigrationOffsetRow, RedirectRow, Row,
-        SendLimitRow,
+        IdempotencyRow, InboxRow, InvalidRow, LeaseRow, Member, Membership, MessageRow, MigrationOffsetRow,
+        RedirectRow, Row, SendLimitRow,
     },
     transaction::{Condition, HasKey, Transaction},
 };
@@ -149,7 +149,8 @@ impl Table {
 
     /// Reads the greatest sort key of a partition, consistently.
     pub async fn newest_sort_key(&self, partition: Partition) -> Result<Option<String>, Error> {
-        let newest = self.newest(Newest { partition, before: None, limit: 1, attributes: Some("sk") }).await?;
+        let newest =
+            self.newest(Newest { partition, before: None, limit: 1, attributes: Some("sk") }).await?;
         Ok(newest.first().and_then(sort_key).map(str::to_owned))
     }
 
@@ -170,7 +171,10 @@ impl Table {
                 .table_name(&self.name)
                 .key_condition_expression("pk = :pk AND sk >= :from")
                 .filter_expression("message_group_uuid = :group")
-                .expression_attribute_values(":pk", AttributeValue::S(Partition::Inbox(user_uuid).to_string()))
+                .expression_attribute_values(
+                    ":pk",
+                    AttributeValue::S(Partition::Inbox(user_uuid).to_string()),
+                )
                 .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
                 .expression_attribute_values(":group", AttributeValue::S(group_uuid.to_string()))
                 .scan_index_forward(true)

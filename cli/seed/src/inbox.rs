@@ -1,15 +1,8 @@
 //! Inbox rows of groups whose stream nobody may be reading.
 
 use cruddur::{
-    clock::Clock,
-    error::Error,
-    message::Messages,
-    message_group::Inbox,
-    page::PageRequest,
-    random::Random,
-    sort_key::SortKey,
-    stream::NewestMessage,
-    table::Table,
+    clock::Clock, error::Error, message::Messages, message_group::Inbox, page::PageRequest, random::Random,
+    sort_key::SortKey, stream::NewestMessage, table::Table,
 };
 use uuid::Uuid;
 

@@ -5,6 +5,7 @@ use clap::Args;
 use cruddur::{
     error::Error,
     message_group::{ListedGroup, MessageGroup},
+    table::Partition,
     user::Handle,
 };
 use serde_json::json;

@@ -6,10 +6,8 @@ use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use clap::Args;
 use cruddur::{
     sort_key::SortKey,
+    table::{Item, Partition, sort_key},
     timestamp::Timestamp,
-    table::Item,
-    table::Partition,
-    table::sort_key,
 };
 
 use crate::{
@@ -73,7 +71,12 @@ impl std::str::FromStr for Before {
 
 impl Newest {
     /// Reads the newest rows of a partition, consistently.
-    pub(super) async fn read(&self, context: &Context, dynamodb: &DynamoDb, partition: Partition) -> Result<Page> {
+    pub(super) async fn read(
+        &self,
+        context: &Context,
+        dynamodb: &DynamoDb,
+        partition: Partition,
+    ) -> Result<Page> {
         let pk = partition.to_string();
         let (from, to) = self.bounds();
         let mut page = Page { rows: Vec::new(), next: None };

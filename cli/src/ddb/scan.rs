@@ -1,8 +1,8 @@
 //! `ddb scan`
 
-use cruddur::table::Item;
 use anyhow::Result;
 use clap::Args;
+use cruddur::table::{Item, RowKind};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -121,18 +121,21 @@ mod tests {
     #[test]
     fn each_kind_of_row_says_what_it_is() {
         let handle_and_text = json!({"user_handle": "bob", "message": "hi\u{1b}[2J"});
-        let of = |pk: &str, mut row: Value| {
-            row["pk"] = json!(pk);
+        let of = |kind: RowKind, id: &str, mut row: Value| {
+            row["pk"] = json!(kind.partition(id));
             what(row.as_object().unwrap())
         };
         assert_eq!(of(RowKind::Message, "1", handle_and_text.clone()), "@bob: hi\u{1b}[2J");
         assert_eq!(of(RowKind::Inbox, "1", handle_and_text), "with @bob: hi\u{1b}[2J");
         let members = json!({"members": {"1": {"handle": "alice"}, "2": {"handle": "bob"}}});
         assert_eq!(of(RowKind::Membership, "1", members), "members @alice, @bob");
-        assert_eq!(of(RowKind::Idempotency, "1#key", json!({"message_uuid": "2"})), "answered with message 2");
+        assert_eq!(
+            of(RowKind::Idempotency, "1#key", json!({"message_uuid": "2"})),
+            "answered with message 2"
+        );
         assert_eq!(of(RowKind::SendLimit, "1", json!({})), "send limit");
         assert_eq!(of(RowKind::Redirect, "1", json!({"group_uuid": "2"})), "is now group 2");
-        assert_eq!(of("something else", json!({})), "");
+        assert_eq!(what(json!({"pk": "something else"}).as_object().unwrap()), "");
     }
 
     #[test]
@@ -141,6 +144,7 @@ mod tests {
             "pk": RowKind::Message.partition(GROUP), "sk": SK, "user_handle": "bob",
             "message": format!("\u{1b}[2J{}", "x".repeat(100)),
         });
+        let pk = RowKind::Message.partition(GROUP);
         assert_eq!(
             line_of(&row, 100),
             format!("{pk}  2026-11-22T09:30:00.000000Z…  @bob: \u{fffd}[2J{}…", "x".repeat(17))

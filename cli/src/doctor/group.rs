@@ -3,12 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use cruddur::{
-    message_group::{self},
-    table::Item,
-    table::Member,
-    table::Membership,
-};
+use cruddur::table::{Condition, Item, Member, Membership, Partition, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -22,7 +17,7 @@ use super::{
 };
 use crate::table::{
     item::{FIRST_SORT_KEY, text},
-    read, write,
+    read,
 };
 
 /// Consecutive rounds without a repair after which a group is left to the next run.

@@ -66,9 +66,14 @@ impl<'a> Ledger<'a> {
         Summary { users_gone: state.gone.len() as u64, ..state.summary.clone() }
     }
 
-    pub(super) fn count_row(&self, kind: Option<RowKind>) {
-        let tag = kind.map_or("unknown", RowKind::tag);
-        *self.state().summary.rows.entry(tag).or_default() += 1;
+    /// Counts a row by the text before the first `#` of its partition key.
+    pub(super) fn count_row(&self, pk: &str) {
+        let tag = pk.split_once('#').map_or("", |(tag, _)| tag);
+        let mut state = self.state();
+        match state.summary.rows.get_mut(tag) {
+            Some(count) => *count += 1,
+            None => drop(state.summary.rows.insert(tag.to_owned(), 1)),
+        }
     }
 
     pub(super) fn count_group(&self) {

@@ -6,10 +6,8 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
     message_group::uuid_of_pair,
+    table::{Condition, Item, Member, Membership, RowKind, Transaction},
     user::User,
-    table::Item,
-    table::Member,
-    table::Membership,
 };
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
@@ -46,7 +44,9 @@ impl Doctor {
         };
         let repair = match (&derived, item) {
             (None, _) => None,
-            (Some(membership), None) => Some(Repair::Write(Transaction::new(&self.table).put_new(membership)?)),
+            (Some(membership), None) => {
+                Some(Repair::Write(Transaction::new(&self.table).put_new(membership)?))
+            }
             (Some(membership), Some(old)) => {
                 let mut new = old.clone();
                 new.extend(to_item(membership)?);

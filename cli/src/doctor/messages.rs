@@ -6,10 +6,8 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
     sort_key::SortKey,
+    table::{Condition, Item, Member, MessageRow, Partition, Transaction},
     timestamp::Timestamp,
-    table::Item,
-    table::MessageRow,
-    table::Member,
 };
 use uuid::Uuid;
 

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use cruddur::{
     error::Error,
-    sort_key::SortKey,
     message_group::Inbox,
     projection::inbox::MoveError,
+    sort_key::SortKey,
     stream::NewestMessage,
     table::{Transaction, WriteError},
 };

@@ -1,6 +1,5 @@
 //! Classification of single rows.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::DateTime;
 use cruddur::{
     message::text::MessageText,
@@ -181,6 +180,7 @@ pub(super) fn membership(item: &Item, group: Uuid) -> Result<Membership, &'stati
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
     use cruddur::table::Partition;
 
     use super::*;
@@ -217,8 +217,7 @@ mod tests {
             "2026-11-22T09:30:00.120000Z",
             "2026-11-22T09:30:00.120000Z#0195b5a0-0000-7000-8000-00000000000b",
         ] {
-            let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&messages(), sk))
-            else {
+            let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&messages(), sk)) else {
                 panic!("{sk} is classified differently")
             };
             assert_eq!(right.sk.to_string(), RIGHT, "{sk}");
@@ -228,10 +227,7 @@ mod tests {
     #[test]
     fn a_key_without_a_time_can_not_be_repaired() {
         for sk in ["x", "#", "2026-11-22#0195b5a0-0000-7000-8000-00000000000a"] {
-            assert!(
-                matches!(shape(&row(&messages(), sk)), Shape::Flawed(Flaw::Message { .. })),
-                "{sk}"
-            );
+            assert!(matches!(shape(&row(&messages(), sk)), Shape::Flawed(Flaw::Message { .. })), "{sk}");
         }
     }
 }

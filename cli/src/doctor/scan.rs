@@ -7,10 +7,8 @@ use std::{
 
 use anyhow::{Result, bail};
 use cruddur::{
-    message_group,
     sort_key::SortKey,
-    table::Item,
-    table::sort_key,
+    table::{Item, Partition, RowKind, sort_key},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lru::LruCache;
@@ -24,7 +22,7 @@ use super::{
     rows::{self, Flaw, Shape, shape},
 };
 use crate::table::{
-    item::{GROUP_UUID, kind, text},
+    item::{GROUP_UUID, partition_id, text},
     read,
 };
 
@@ -104,7 +102,7 @@ impl Doctor {
         }
         let mut work = PageWork::default();
         for item in items {
-            ledger.count_row(RowKind::of(item));
+            ledger.count_row(text(item, "pk"));
             work.add(item, state);
         }
         self.progress.inc(items.len() as u64);
@@ -223,7 +221,9 @@ impl Doctor {
                 ledger.record(&attempted, Status::Repaired)?;
             }
             let (Some(item), Some(problem)) = (item, problem) else { return Ok(to_examine) };
-            let owner = (RowKind::of(&item) == Some(RowKind::Inbox)).then(|| partition_id(&item).parse().ok()).flatten();
+            let owner = (RowKind::of(&item) == Some(RowKind::Inbox))
+                .then(|| partition_id(&item).parse().ok())
+                .flatten();
             to_examine = problem.finding.group.map(|group| (group, owner));
             // Repaired with its group, if it is found there: the membership may have to be derived from it.
             if problem.finding.kind == Kind::InboxRowMalformed

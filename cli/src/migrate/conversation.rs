@@ -7,26 +7,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use backon::BackoffBuilder as _;
 use cruddur::{
     error::Error,
-    message::{self},
-    message_group::{self},
+    message::text::preview,
+    message_group::Inbox,
+    projection::inbox::MoveError,
     sort_key::SortKey,
-    stream::{
-        NewestMessage,
-        move_group::{MoveError, move_group},
+    stream::NewestMessage,
+    table::{
+        Condition, InboxRow, Item, Key, Membership, MessageRow, Partition, RedirectRow, RowKind, Transaction,
+        WriteError, from_item, sort_key,
     },
     timestamp::Timestamp,
     user::User,
-    table::Item,
-    table::WriteError,
-    table::from_item,
-    table::key,
-    table::sort_key,
-    table::MessageRow,
-    table::InboxRow,
-    table::Membership,
-    message::text::preview,
 };
-use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -167,7 +159,8 @@ impl Migration {
             return Ok(Written::Stale);
         }
         let group = pair.group();
-        let membership = retry::read(|| async { self.table.get::<Membership>(&Key::Membership(group)).await }).await?;
+        let key = Key::Membership(group);
+        let membership = retry::read(|| self.table.get::<Membership>(&key)).await?;
         let Some(membership) = membership else { return self.create_group(pair, plan, first, last).await };
         if !pair.members().iter().all(|user| membership.has(*user)) {
             bail!("the membership of {group} is broken; run `cruddur ddb doctor --repair` first");

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
-use cruddur::user::{Handle, User};
+use cruddur::{
+    table::RedirectRow,
+    user::{Handle, User},
+};
 use uuid::Uuid;
 
 use super::{
@@ -11,9 +14,7 @@ use super::{
     report::{Basis, Left, Line, Sink, Summary},
     survey::{Evidence, InboxKey, OldGroup},
 };
-use crate::table::{
-    old::{Id, Pair},
-};
+use crate::table::old::{Id, Pair};
 
 /// The decisions of a migration. Rows are read again when it runs.
 #[derive(Debug)]

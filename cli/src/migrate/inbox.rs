@@ -3,12 +3,9 @@
 use anyhow::{Result, bail};
 use chrono::TimeDelta;
 use cruddur::{
-    message,
     sort_key::SortKey,
+    table::{Condition, Item, Key, Membership, Partition, RowKind, Transaction, sort_key},
     timestamp::Timestamp,
-    table::Item,
-    table::sort_key,
-    table::Membership,
 };
 
 use super::{
@@ -23,7 +20,6 @@ use crate::{
         item::{GROUP_UUID, text},
         old::{OldInboxRow, Pair},
         read::{self, Range},
-        write,
     },
 };
 
@@ -35,7 +31,8 @@ const MAX_TRIES: usize = 8;
 impl Migration {
     /// Returns whether the pair has a group in this system.
     pub(super) async fn is_migrated(&self, pair: Pair) -> Result<bool> {
-        Ok(retry::read(|| Membership::get(&self.table, pair.group())).await?.is_some())
+        let key = Key::Membership(pair.group());
+        Ok(retry::read(|| self.table.get::<Membership>(&key)).await?.is_some())
     }
 
     /// Returns why an old inbox row has to be kept, if so: it may be all that is left of a message.
@@ -60,7 +57,8 @@ impl Migration {
     async fn message_exists(&self, pair: Pair, item: &Item) -> Result<bool> {
         let is_shown = |row: &Item| text(row, "message") == text(item, "message");
         let old =
-            read::row(&self.table, &RowKind::Message.partition(text(item, GROUP_UUID)), text(item, "sk")).await?;
+            read::row(&self.table, &RowKind::Message.partition(text(item, GROUP_UUID)), text(item, "sk"))
+                .await?;
         if old.is_some_and(|row| is_shown(&row)) {
             return Ok(true);
         }

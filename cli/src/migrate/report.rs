@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use cruddur::dynamodb::Units;
+use cruddur::{dynamodb::Units, table::RowKind};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -87,7 +87,14 @@ impl Left {
     }
 
     pub(super) fn messages(id: &str, sender: Option<Uuid>, rows: u64, why: &str) -> Self {
-        Self { kind: LeftKind::Message, pk: RowKind::Message.partition(id), sk: None, sender, rows, why: why.to_owned() }
+        Self {
+            kind: LeftKind::Message,
+            pk: RowKind::Message.partition(id),
+            sk: None,
+            sender,
+            rows,
+            why: why.to_owned(),
+        }
     }
 }
 

@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use cruddur::{
+    table::{Item, RedirectRow, RowKind, from_item},
     user::User,
-    table::Item,
-    table::from_item,
 };
 use uuid::Uuid;
 
@@ -19,7 +18,7 @@ use super::{
 };
 use crate::table::{
     item::{ASSUMED_OFFSET, GROUP_UUID, partition_id, text, uuid},
-    old::{Id, OldInboxRow, OldMessage, OldRowError, Pair, is_old, message_group_in, time},
+    old::{Id, OldInboxRow, OldMessage, OldRowError, Pair, is_old, time},
     read,
 };
 
@@ -87,7 +86,9 @@ impl Migration {
         evidence.rows += u64::from(kind != Some(RowKind::Lease));
         evidence.record_names(&item);
         match kind {
-            Some(RowKind::Message | RowKind::Inbox) if is_old(&item) && time(text(&item, "sk"), None) == Err(OldRowError::NoOffset) => {
+            Some(RowKind::Message | RowKind::Inbox)
+                if is_old(&item) && time(text(&item, "sk"), None) == Err(OldRowError::NoOffset) =>
+            {
                 evidence.without_offset += 1;
             }
             _ => {}
@@ -113,7 +114,9 @@ impl Migration {
             Some(RowKind::Redirect) => {
                 let redirect = from_item::<RedirectRow>(item.clone()).ok();
                 match redirect.filter(|redirect| Pair::of_redirect(redirect).is_some()) {
-                    Some(redirect) => drop(evidence.redirects.insert(partition_id(&item).to_owned(), redirect)),
+                    Some(redirect) => {
+                        drop(evidence.redirects.insert(partition_id(&item).to_owned(), redirect))
+                    }
                     None => evidence.leave(&item, LeftKind::Redirect, "it is malformed"),
                 }
             }

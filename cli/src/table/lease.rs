@@ -82,8 +82,9 @@ impl Lease {
 
     /// Releases the lease if this process still holds it. After a failure the lease expires by itself.
     pub async fn release(self) {
-        let release =
-            || async { Transaction::new(&self.table).delete(&Key::Lease, held_by(self.owner))?.commit().await };
+        let release = || async {
+            Transaction::new(&self.table).delete(&Key::Lease, held_by(self.owner))?.commit().await
+        };
         let _ = release.retry(LEASE_WRITES).when(is_transient).await;
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Its groups have random UUIDs (version 4); groups of this system have name-based ones (version 5).
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Datelike as _, FixedOffset, NaiveDateTime, Utc};
 use cruddur::{
     message_group::uuid_of_pair,

@@ -9,7 +9,7 @@ use cruddur::table::{HasKey as _, Item, Key, Newest, Partition, Table, read_erro
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
-use super::item::{key, text};
+use super::item::key;
 use crate::retry;
 
 /// DynamoDB's limit for `BatchGetItem`.

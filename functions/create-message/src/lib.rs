@@ -73,13 +73,17 @@ impl App {
     /// receiver.
     async fn resolve(&self, subject: &Subject, to: To) -> Result<(User, Target), Error> {
         let (MessageUsers { sender, receiver }, handle) = match to {
-            To::Group(group_uuid) => return Ok((self.users.sender(subject).await?, Target::Group(group_uuid))),
+            To::Group(group_uuid) => {
+                return Ok((self.users.sender(subject).await?, Target::Group(group_uuid)));
+            }
             To::User(receiver) => (self.users.sender_and_receiver_by_uuid(subject, receiver).await?, None),
             To::Handle(Some(handle)) => {
                 (self.users.sender_and_receiver(subject, &handle).await?, Some(handle))
             }
             // No user has a malformed handle.
-            To::Handle(None) => (MessageUsers { sender: self.users.sender(subject).await?, receiver: None }, None),
+            To::Handle(None) => {
+                (MessageUsers { sender: self.users.sender(subject).await?, receiver: None }, None)
+            }
         };
         let receiver = receiver.ok_or(Violation::ReceiverNotFound)?;
         Ok((sender, Target::User { receiver, handle }))

@@ -26,7 +26,10 @@ pub struct App {
 
 impl start::App for App {
     fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
-        Ok(Self { verifier: Verifier::from_lookup(lookup, Clock::system())?, users: Users::from_lookup(lookup)? })
+        Ok(Self {
+            verifier: Verifier::from_lookup(lookup, Clock::system())?,
+            users: Users::from_lookup(lookup)?,
+        })
     }
 
     async fn connect(&self) {

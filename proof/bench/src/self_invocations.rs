@@ -13,11 +13,11 @@ use anyhow::Result;
 use cruddur::{
     clock::Clock,
     dynamodb::{CallLimits, client},
-    random::Random,
     message_group::Inbox,
+    random::Random,
     stream::Batch,
-    user::User,
     table::Table,
+    user::User,
 };
 use lambda_runtime::LambdaEvent;
 use local::{

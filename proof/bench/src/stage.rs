@@ -10,13 +10,16 @@ use bytes::Bytes;
 use cruddur::{
     clock::Clock,
     dynamodb::{CallLimits, client},
-    message::{Messages, send::{NewMessage, Target}},
+    message::{
+        Messages,
+        send::{NewMessage, Target},
+    },
     postgres::{DatabaseServer, Postgres as Users},
     random::Random,
     sort_key::SortKey,
+    table::Table,
     timestamp::Timestamp,
     user::User,
-    table::Table,
 };
 use dynoxide::Database;
 use http::Response;

@@ -92,7 +92,8 @@ impl Contents {
     }
 
     fn try_read(&mut self, item: &Value) -> Result<(), String> {
-        let item: serde_dynamo::Item = serde_json::from_value(item.clone()).map_err(|error| error.to_string())?;
+        let item: serde_dynamo::Item =
+            serde_json::from_value(item.clone()).map_err(|error| error.to_string())?;
         match Row::parse(item.clone()).map_err(|error| error.to_string())? {
             Row::Message(row) => {
                 exactly(&item, &row)?;
@@ -216,7 +217,8 @@ impl Contents {
                 None => broken("I6: the idempotency row's message is not there"),
                 Some(message) => {
                     let key = Key::parse(&row.pk, &row.sk);
-                    if !matches!(key, Some(Key::Idempotency { user_uuid, .. }) if user_uuid == message.sender_uuid) {
+                    if !matches!(key, Some(Key::Idempotency { user_uuid, .. }) if user_uuid == message.sender_uuid)
+                    {
                         broken("I6: the idempotency row is not the sender's");
                     }
                 }
@@ -236,8 +238,15 @@ fn group_of(pk: &str, sk: &str) -> Result<Uuid, String> {
 /// Fails if the item has attributes beyond those of `row`, or spells one differently.
 fn exactly(item: &serde_dynamo::Item, row: &impl Serialize) -> Result<(), String> {
     let written: serde_dynamo::Item = serde_dynamo::to_item(row).map_err(|error| error.to_string())?;
-    let same = item.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk")).all(|(name, value)| written.get(name) == Some(value));
-    if same { Ok(()) } else { Err("an attribute does not belong to the row, or is spelled differently".to_owned()) }
+    let same = item
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"))
+        .all(|(name, value)| written.get(name) == Some(value));
+    if same {
+        Ok(())
+    } else {
+        Err("an attribute does not belong to the row, or is spelled differently".to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -351,7 +360,8 @@ mod tests {
     #[test]
     fn a_send_limit_has_its_three_numbers_and_no_more() {
         let row = |bucket: Value| {
-            let mut row = json!({"pk": {"S": Key::SendLimit(ALICE.parse().unwrap()).pk()}, "sk": {"S": "RATE"}});
+            let mut row =
+                json!({"pk": {"S": Key::SendLimit(ALICE.parse().unwrap()).pk()}, "sk": {"S": "RATE"}});
             row.as_object_mut().unwrap().extend(bucket.as_object().unwrap().clone());
             row
         };

@@ -26,8 +26,8 @@ use cruddur::{
     message_group::Inbox,
     send_limit::SendLimit,
     stream::Batch,
-    user,
     table::Table,
+    user,
 };
 use lambda_http::{Body, Response};
 use lambda_runtime::{Context, LambdaEvent};

@@ -2,10 +2,13 @@
 
 use cruddur::{
     error::Error,
-    message::{Messages, send::{NewMessage, Sent, Target}},
+    message::{
+        Messages,
+        send::{NewMessage, Sent, Target},
+    },
     random::Random,
-    user::User,
     table::Table,
+    user::User,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -48,7 +51,8 @@ impl Sends {
         text: &str,
         key: Option<&str>,
     ) -> Result<Sent, Error> {
-        let target = Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
+        let target =
+            Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
         self.send(sender, target, text, key).await
     }
 
@@ -82,7 +86,10 @@ impl Sends {
             text: text.parse().unwrap(),
             idempotency_key: key.map(|key| key.parse().unwrap()),
         };
-        Messages::new(self.table.clone(), self.clock.clock(), self.random.clone(), None).send(new).await.map(|stored| stored.sent)
+        Messages::new(self.table.clone(), self.clock.clock(), self.random.clone(), None)
+            .send(new)
+            .await
+            .map(|stored| stored.sent)
     }
 }
 

@@ -20,8 +20,8 @@ use cruddur::{
     message_group::uuid_of_pair,
     postgres::Postgres,
     random::Random,
-    user::User,
     table::Table,
+    user::User,
 };
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;

@@ -20,8 +20,8 @@ use crate::{
     message_group::{membership_for, uuid_of_pair},
     sort_key::SortKey,
     table::{
-        IdempotencyRow, InboxRow, Item, Key, Membership, MessageRow, Newest, Partition, Transaction, WriteError,
-        from_item, sort_key,
+        IdempotencyRow, InboxRow, Item, Key, Membership, MessageRow, Newest, Partition, Transaction,
+        WriteError, from_item, sort_key,
     },
     timestamp::Timestamp,
     user::{Handle, User},
@@ -591,7 +591,8 @@ mod tests {
             let (sender, text) = (user(1), "hello".parse().unwrap());
             NewMessage { sender, target, text, idempotency_key: None }.request_hash()
         };
-        let to_handle = |handle: &str| Target::User { handle: Some(handle.parse().unwrap()), receiver: user(2) };
+        let to_handle =
+            |handle: &str| Target::User { handle: Some(handle.parse().unwrap()), receiver: user(2) };
         let group_uuid = Uuid::from_u128(4);
         assert_eq!(hash(to_handle("@Scarlett")), RequestHash::new("handle", "scarlett", "hello"));
         assert_eq!(

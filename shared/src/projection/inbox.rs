@@ -226,13 +226,15 @@ mod tests {
     #[test]
     fn the_newest_row_that_the_index_shows_of_a_member_is_the_hint() {
         let row = |pk: &str, sk: &str| {
-            Item::from([("pk", pk), ("sk", sk)].map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))))
+            Item::from(
+                [("pk", pk), ("sk", sk)]
+                    .map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned()))),
+            )
         };
         let without_key = Item::from([("sk".to_owned(), AttributeValue::S("9".to_owned()))]);
         let rows =
             vec![row("a", "2"), row("b", "1"), without_key, row("a", "3"), row("a", "1"), row("b", "2")];
-        let expected =
-            HashMap::from([("a".to_owned(), row("a", "3")), ("b".to_owned(), row("b", "2"))]);
+        let expected = HashMap::from([("a".to_owned(), row("a", "3")), ("b".to_owned(), row("b", "2"))]);
         assert_eq!(newest_by_partition(rows), expected);
         assert_eq!(newest_by_partition(Vec::new()), HashMap::new());
     }

@@ -205,7 +205,10 @@ impl Key {
             RowKind::Membership => Self::Membership(id.parse().ok()?),
             RowKind::Idempotency => {
                 let (user_uuid, key) = id.split_once('#')?;
-                Self::Idempotency { user_uuid: user_uuid.parse().ok()?, key: IdempotencyKey::from_str(key).ok()? }
+                Self::Idempotency {
+                    user_uuid: user_uuid.parse().ok()?,
+                    key: IdempotencyKey::from_str(key).ok()?,
+                }
             }
             RowKind::SendLimit => Self::SendLimit(id.parse().ok()?),
             RowKind::Lease => Self::Lease,

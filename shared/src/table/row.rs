@@ -7,7 +7,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{Key, RowKind};
-use crate::{idempotency::{IdempotencyKey, RequestHash}, message::text::MessageText, sort_key::SortKey, timestamp::Timestamp, user::User};
+use crate::{
+    idempotency::{IdempotencyKey, RequestHash},
+    message::text::MessageText,
+    sort_key::SortKey,
+    timestamp::Timestamp,
+    user::User,
+};
 
 /// A row of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +90,8 @@ impl Row {
 }
 
 fn attributes<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, InvalidRow> {
-    serde_dynamo::from_item(item).map_err(|error: serde_dynamo::Error| InvalidRow::Attribute(error.to_string()))
+    serde_dynamo::from_item(item)
+        .map_err(|error: serde_dynamo::Error| InvalidRow::Attribute(error.to_string()))
 }
 
 /// A message. Its sort key carries time and uuid.

@@ -1,7 +1,8 @@
 //! Transactions: several conditional writes, all or nothing.
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
@@ -135,10 +136,11 @@ impl Transaction {
 
     /// Puts an item under a condition. The refusal shows the row in the way.
     pub fn put_item(mut self, item: Item, condition: Condition) -> Result<Self, WriteError> {
-        let put = with_condition!(Put::builder().table_name(self.table.name()).set_item(Some(item)), condition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| WriteError::Failed(error.into()))?;
+        let put =
+            with_condition!(Put::builder().table_name(self.table.name()).set_item(Some(item)), condition)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .build()
+                .map_err(|error| WriteError::Failed(error.into()))?;
         self.actions.push(TransactWriteItem::builder().put(put).build());
         Ok(self)
     }
@@ -146,9 +148,8 @@ impl Transaction {
     /// Deletes a row under a condition.
     pub fn delete(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
         let delete = Delete::builder().table_name(self.table.name()).set_key(Some(row.key()));
-        let delete = with_condition!(delete, condition)
-            .build()
-            .map_err(|error| WriteError::Failed(error.into()))?;
+        let delete =
+            with_condition!(delete, condition).build().map_err(|error| WriteError::Failed(error.into()))?;
         self.actions.push(TransactWriteItem::builder().delete(delete).build());
         Ok(self)
     }
@@ -156,9 +157,8 @@ impl Transaction {
     /// Checks a condition on a row without writing it.
     pub fn check(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
         let check = ConditionCheck::builder().table_name(self.table.name()).set_key(Some(row.key()));
-        let check = with_condition!(check, condition)
-            .build()
-            .map_err(|error| WriteError::Failed(error.into()))?;
+        let check =
+            with_condition!(check, condition).build().map_err(|error| WriteError::Failed(error.into()))?;
         self.actions.push(TransactWriteItem::builder().condition_check(check).build());
         Ok(self)
     }
@@ -174,9 +174,8 @@ impl Transaction {
             .table_name(self.table.name())
             .set_key(Some(row.key()))
             .update_expression(expression);
-        let update = with_condition!(update, condition)
-            .build()
-            .map_err(|error| WriteError::Failed(error.into()))?;
+        let update =
+            with_condition!(update, condition).build().map_err(|error| WriteError::Failed(error.into()))?;
         self.actions.push(TransactWriteItem::builder().update(update).build());
         Ok(self)
     }

@@ -10,7 +10,10 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use cli::doctor::{Doctor, Finding, Ledger, Mode, Names, Status, Summary};
 use cruddur::{
-    message::{Messages, send::{NewMessage, Sent, Target}},
+    message::{
+        Messages,
+        send::{NewMessage, Sent, Target},
+    },
     message_group::uuid_of_pair,
     random::Random,
     user::User,
@@ -107,10 +110,13 @@ impl Clinic {
         receiver: &User,
         text: &str,
     ) -> Result<Sent, cruddur::error::Error> {
-        let target = Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
+        let target =
+            Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
         let (sender, text) = (sender.clone(), text.parse().unwrap());
         let new = NewMessage { sender, target, text, idempotency_key: None };
-        let stored = Messages::new(self.world.table(), self.world.clock.clock(), Random::system(), None).send(new).await?;
+        let stored = Messages::new(self.world.table(), self.world.clock.clock(), Random::system(), None)
+            .send(new)
+            .await?;
         Ok(stored.sent)
     }
 

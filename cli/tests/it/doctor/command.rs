@@ -1,6 +1,6 @@
 //! The command as people run it, on a running stack.
 
-use cruddur::{table::Item, table::Table, table::key};
+use cruddur::table::{Item, Key, Table};
 use std::process::Stdio;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -30,7 +30,7 @@ async fn break_rows(table: &Table, count: usize) {
 
 async fn lease(table: &Table) -> Option<Item> {
     let get = table.client().get_item().table_name(table.name()).consistent_read(true);
-    get.set_key(Some(key("LEASE#doctor", "LEASE"))).send().await.unwrap().item
+    get.set_key(Some(Item::from(&Key::Lease))).send().await.unwrap().item
 }
 
 /// The lines of a run as JSON: findings, and the summary.

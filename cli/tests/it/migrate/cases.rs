@@ -1,8 +1,11 @@
 //! Each thing that can be the matter with an old group, by itself.
 
-use cli::migrate::{Basis, Left, Line, RowKind};
+use cli::migrate::{Basis, Left, LeftKind, Line};
 use cruddur::{
-    message::{Messages, send::{NewMessage, Target}},
+    message::{
+        Messages,
+        send::{NewMessage, Target},
+    },
     message_group::uuid_of_pair,
     random::Random,
     user::User,
@@ -170,7 +173,7 @@ async fn what_a_stranger_wrote_stays_and_the_conversation_goes() {
     assert_eq!(
         left(&told),
         [&Left {
-            kind: RowKind::Message,
+            kind: LeftKind::Message,
             pk: format!("MSG#{GROUP}"),
             sk: None,
             sender: Some(mallory.uuid),
@@ -312,7 +315,10 @@ async fn two_who_have_found_each_other_in_the_new_system_have_all_of_it_in_one_c
         let target = Target::User { handle: Some(to.handle.parse().unwrap()), receiver: to.clone() };
         let new =
             NewMessage { sender: from.clone(), target, text: text.parse().unwrap(), idempotency_key: None };
-        Messages::new(move_in.world.table(), move_in.world.clock.clock(), Random::system(), None).send(new).await.unwrap();
+        Messages::new(move_in.world.table(), move_in.world.clock.clock(), Random::system(), None)
+            .send(new)
+            .await
+            .unwrap();
     };
     move_in.put_all(&[
         message(GROUP, "2023-01-01T10:00:00+00:00", a, "old"),

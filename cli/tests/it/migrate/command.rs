@@ -1,7 +1,7 @@
 //! The command as people run it, on a running stack.
 
-use cruddur::table::Item;
 use aws_sdk_dynamodb::types::AttributeValue;
+use cruddur::table::Item;
 use seed::demo::DEMO_USERS;
 use serde_json::{Value, json};
 

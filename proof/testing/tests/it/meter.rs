@@ -3,7 +3,10 @@
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use cruddur::{
     dynamodb::{CallLimits, Meter, Units, metered_client},
-    message::{Messages, send::{NewMessage, Target}},
+    message::{
+        Messages,
+        send::{NewMessage, Target},
+    },
     message_group::Inbox,
     stream::NewestMessage,
     table::Table,
@@ -23,7 +26,8 @@ async fn every_kind_of_call_is_counted() {
     for target in [to_bob, Target::Group(group_uuid)] {
         let text = "hello".parse().unwrap();
         let new = NewMessage { sender: alice.user.clone(), target, text, idempotency_key: None };
-        let sent = Messages::new(table.clone(), clock.clone(), random.clone(), None).send(new).await.unwrap().sent;
+        let sent =
+            Messages::new(table.clone(), clock.clone(), random.clone(), None).send(new).await.unwrap().sent;
         let sk = cruddur::sort_key::SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
         let newest = NewestMessage { group_uuid, sk, message: "hello".to_owned(), sequence_numbers: vec![] };
         Inbox::new(table.clone(), random.clone()).move_to(&newest).await.unwrap();

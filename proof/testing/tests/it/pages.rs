@@ -6,8 +6,8 @@ use cruddur::{
         Messages,
         send::{NewMessage, Target},
     },
-    table::MessageRow,
     sort_key::SortKey,
+    table::MessageRow,
     timestamp::Timestamp,
     user::User,
 };
@@ -46,7 +46,11 @@ async fn open_groups(world: &World, user: &TestUser, count: usize) -> Vec<String
             text: "hello".parse().unwrap(),
             idempotency_key: None,
         };
-        let sent = Messages::new(world.table(), world.parts.clock.clone(), world.parts.random.clone(), None).send(new).await.unwrap().sent;
+        let sent = Messages::new(world.table(), world.parts.clock.clone(), world.parts.random.clone(), None)
+            .send(new)
+            .await
+            .unwrap()
+            .sent;
         groups.push((sent.created_at, sent.uuid, sent.message_group_uuid.to_string()));
     }
     assert!(groups.iter().all(|(created_at, ..)| *created_at == groups[0].0));

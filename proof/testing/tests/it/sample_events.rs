@@ -9,7 +9,10 @@ use std::{
 use cruddur::{
     clock::Clock,
     config::TokenConfig,
-    message::{Messages, send::{NewMessage, Target}},
+    message::{
+        Messages,
+        send::{NewMessage, Target},
+    },
 };
 use local::{deployment::Parts, function::Function};
 use serde_json::{Value, json};
@@ -74,11 +77,15 @@ async fn world() -> World {
         (&andrew, &sunyoung, "2026-01-05T09:01:00Z"),
         (&andrew, &bayko, "2026-01-05T09:02:00Z"),
     ] {
-        let target = Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
+        let target =
+            Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
         let text = "hello".parse().unwrap();
         let new = NewMessage { sender: sender.clone(), target, text, idempotency_key: None };
         let clock = Clock::from_fn(move || time.parse().unwrap());
-        Messages::new(world.table(), clock.clone(), world.parts.random.clone(), None).send(new).await.unwrap();
+        Messages::new(world.table(), clock.clone(), world.parts.random.clone(), None)
+            .send(new)
+            .await
+            .unwrap();
     }
     world
 }

@@ -13,11 +13,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta};
 use cruddur::{
-    clock::Clock,
-    config::SendLimitConfig,
-    error::Error,
-    send_limit::SendLimit,
-    table::SendLimitRow,
+    clock::Clock, config::SendLimitConfig, error::Error, send_limit::SendLimit, table::SendLimitRow,
 };
 use futures_util::future::join_all;
 use insta::assert_debug_snapshot;

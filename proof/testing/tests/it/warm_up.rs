@@ -8,9 +8,9 @@ use cruddur::{
     message::Messages,
     message_group::Inbox,
     start::App as _,
+    table::Table,
     user::Users,
     warm_up,
-    table::Table,
 };
 use local::deployment::{Parts, sdk_of};
 use testing::{Fate, World};
