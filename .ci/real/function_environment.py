@@ -61,7 +61,10 @@ def variables(function):
 functions = [
     resource["Properties"]
     for resource in template["Resources"].values()
-    if resource["Type"] == "AWS::Serverless::Function" and resource["Metadata"]["BuildProperties"]["Binary"] == binary
+    # A loop is a list.
+    if isinstance(resource, dict)
+    and resource["Type"] == "AWS::Serverless::Function"
+    and resource["Metadata"]["BuildProperties"]["Binary"] == binary
 ]
 if len(functions) != 1:
     sys.exit(f"template.yaml has {len(functions)} functions of the binary {binary}")

@@ -1,7 +1,7 @@
-//! What `template.yaml` deploys, on this machine: the seven functions with their timeouts, the routes, and the
-//! mapping of the stream. A test holds the two against each other.
+//! What `template.yaml` deploys, on this machine: the functions with their routes and timeouts, and the mapping of the
+//! stream. A test holds the two against each other.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, ops::Index, sync::Arc, time::Duration};
 
 use aws_config::{AppName, SdkConfig};
 use cruddur::{
@@ -14,9 +14,11 @@ use cruddur::{
     postgres::Postgres,
     random::Random,
     send_limit::SendLimit,
-    table::Table,
+    table::{RowKind, Table},
     user::Users,
 };
+use futures_util::FutureExt as _;
+use serde_json::json;
 
 use crate::{function::Function, gateway::Route};
 
@@ -39,34 +41,125 @@ pub struct Parts {
     pub random: Random,
 }
 
-/// The functions, each with a DynamoDB client and caches of its own, as in AWS. The connection to PostgreSQL they
-/// share, since the embedded one serves one at a time.
-#[derive(Clone, Debug)]
-pub struct Functions {
-    /// `GET /api/message_groups`
-    pub list_message_groups: Function,
-    /// `GET /api/messages/{message_group_uuid}`
-    pub list_messages: Function,
-    /// `POST /api/messages`
-    pub create_message: Function,
-    /// `GET /api/users/{handle}/short`
-    pub show_user: Function,
-    /// `GET /api/me`
-    pub show_me: Function,
-    /// The table's stream.
-    pub stream_handler: Function,
-    /// Cognito's trigger.
-    pub post_confirmation: Function,
+impl Parts {
+    fn verifier(&self) -> Result<Verifier, ConfigError> {
+        Ok(Verifier::new(&self.tokens, self.tokens.key_set()?, self.clock.clone()))
+    }
+
+    fn users(&self) -> Users {
+        Users::new(Arc::clone(&self.postgres))
+    }
+
+    /// The table, reached as `function`.
+    fn table(&self, function: &'static str, limits: CallLimits) -> Table {
+        Table::new(client(&sdk_of(function, &self.sdk), limits), &self.table)
+    }
+
+    fn messages(&self, function: &'static str, limits: CallLimits, limit: Option<SendLimit>) -> Messages {
+        Messages::new(self.table(function, limits), self.clock.clone(), self.random.clone(), limit)
+    }
+
+    fn inbox(&self, function: &'static str, limits: CallLimits) -> Inbox {
+        Inbox::new(self.table(function, limits), self.random.clone())
+    }
 }
 
-/// The patterns of the mapping's filter criteria.
-pub const STREAM_FILTERS: [&str; 1] =
-    [r#"{"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "MSG#"}]}}}}"#];
+/// A deployed function.
+#[derive(Debug)]
+pub struct Declaration {
+    /// Name of the folder, the package and the binary. The name of the log group ends with it.
+    pub name: &'static str,
+    /// Key of the route; `None` for a function behind a trigger.
+    pub route: Option<&'static str>,
+    /// Timeout of an invocation.
+    pub timeout: Duration,
+    build: fn(&Self, &Parts) -> Result<Function, ConfigError>,
+}
+
+/// A handler that shares `$app` with all invocations.
+macro_rules! share {
+    ($handler:path, $app:expr) => {{
+        let app = Arc::new($app);
+        move |input| {
+            let app = Arc::clone(&app);
+            async move { $handler(&app, input).await }
+        }
+    }};
+}
+
+/// The function of a crate, behind its route.
+macro_rules! route {
+    ($function:ident, $name:literal, $timeout:expr, |$this:ident, $parts:ident| $app:expr) => {
+        Declaration {
+            name: $name,
+            route: Some($function::ROUTE),
+            timeout: $timeout,
+            build: |$this, $parts| {
+                Ok(Function::http($this.name, $this.timeout, share!($function::handler, $app)))
+            },
+        }
+    };
+}
 
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
-const CREATE_MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
-const STREAM_HANDLER_TIMEOUT: Duration = Duration::from_mins(1);
-const POST_CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The deployed functions. A test compares them with `template.yaml`.
+pub const FUNCTIONS: &[Declaration] = &[
+    route!(list_message_groups, "list-message-groups", READ_TIMEOUT, |this, parts| {
+        list_message_groups::App {
+            verifier: parts.verifier()?,
+            users: parts.users(),
+            inbox: parts.inbox(this.name, CallLimits::READ),
+        }
+    }),
+    route!(list_messages, "list-messages", READ_TIMEOUT, |this, parts| list_messages::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        messages: parts.messages(this.name, CallLimits::READ, None),
+    }),
+    route!(create_message, "create-message", Duration::from_secs(25), |this, parts| create_message::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        messages: parts.messages(this.name, CallLimits::WRITE, parts.send_limit.map(SendLimit::new)),
+    }),
+    route!(show_user, "show-user", READ_TIMEOUT, |this, parts| show_user::App { users: parts.users() }),
+    route!(show_me, "show-me", READ_TIMEOUT, |this, parts| show_me::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+    }),
+    Declaration {
+        name: "stream-handler",
+        route: None,
+        timeout: Duration::from_mins(1),
+        build: |this, parts| {
+            let app = stream_handler::App {
+                inbox: parts.inbox(this.name, CallLimits::WRITE),
+                clock: parts.clock.clone(),
+            };
+            let handler = share!(stream_handler::handler, app);
+            let handler = move |event| handler(event).map(Ok::<_, Infallible>);
+            // It compares its deadline with the same clock.
+            Ok(Function::event(this.name, this.timeout, handler).with_clock(parts.clock.clone()))
+        },
+    },
+    Declaration {
+        name: "post-confirmation",
+        route: None,
+        timeout: Duration::from_secs(5),
+        build: |this, parts| {
+            let handler = share!(post_confirmation::handler, post_confirmation::App { users: parts.users() });
+            let handler = move |event| handler(event).map(Ok::<_, Infallible>);
+            Ok(Function::event(this.name, this.timeout, handler))
+        },
+    },
+];
+
+/// The patterns of the mapping's filter criteria.
+#[must_use]
+pub fn stream_filters() -> [String; 1] {
+    let prefix = RowKind::Message.partition("");
+    [json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": prefix}]}}}}).to_string()]
+}
 
 /// How `function` reaches DynamoDB: its calls say whose they are, in the application's name of the user agent.
 /// (In AWS that is what each function's role is for.)
@@ -78,88 +171,34 @@ pub fn sdk_of(function: &'static str, sdk: &SdkConfig) -> SdkConfig {
     named.build()
 }
 
+/// The functions, each with a DynamoDB client and caches of its own, as in AWS. The connection to PostgreSQL they
+/// share, since the embedded one serves one at a time.
+#[derive(Clone, Debug)]
+pub struct Functions(Vec<Function>);
+
 impl Functions {
     /// Builds the functions out of `parts`.
     pub fn new(parts: &Parts) -> Result<Self, ConfigError> {
-        let verifier = || Ok(Verifier::new(&parts.tokens, parts.tokens.key_set()?, parts.clock.clone()));
-        let users = || Users::new(Arc::clone(&parts.postgres));
-        let table =
-            |function, limits| Table::new(client(&sdk_of(function, &parts.sdk), limits), &parts.table);
-        let messages = |table, limit| Messages::new(table, parts.clock.clone(), parts.random.clone(), limit);
-
-        let list_message_groups = Arc::new(list_message_groups::App {
-            verifier: verifier()?,
-            users: users(),
-            inbox: Inbox::new(table("list-message-groups", CallLimits::READ), parts.random.clone()),
-        });
-        let list_messages = Arc::new(list_messages::App {
-            verifier: verifier()?,
-            users: users(),
-            messages: messages(table("list-messages", CallLimits::READ), None),
-        });
-        let create_message = Arc::new(create_message::App {
-            verifier: verifier()?,
-            users: users(),
-            messages: messages(
-                table("create-message", CallLimits::WRITE),
-                parts.send_limit.map(SendLimit::new),
-            ),
-        });
-        let show_user = Arc::new(show_user::App { users: users() });
-        let show_me = Arc::new(show_me::App { verifier: verifier()?, users: users() });
-        let stream_handler = Arc::new(stream_handler::App {
-            inbox: Inbox::new(table("stream-handler", CallLimits::WRITE), parts.random.clone()),
-            clock: parts.clock.clone(),
-        });
-        let post_confirmation = Arc::new(post_confirmation::App { users: users() });
-
-        Ok(Self {
-            list_message_groups: Function::http("list-message-groups", READ_TIMEOUT, move |request| {
-                let app = Arc::clone(&list_message_groups);
-                async move { list_message_groups::handler(&app, request).await }
-            }),
-            list_messages: Function::http("list-messages", READ_TIMEOUT, move |request| {
-                let app = Arc::clone(&list_messages);
-                async move { list_messages::handler(&app, request).await }
-            }),
-            create_message: Function::http("create-message", CREATE_MESSAGE_TIMEOUT, move |request| {
-                let app = Arc::clone(&create_message);
-                async move { create_message::handler(&app, request).await }
-            }),
-            show_user: Function::http("show-user", READ_TIMEOUT, move |request| {
-                let app = Arc::clone(&show_user);
-                async move { show_user::handler(&app, request).await }
-            }),
-            show_me: Function::http("show-me", READ_TIMEOUT, move |request| {
-                let app = Arc::clone(&show_me);
-                async move { show_me::handler(&app, request).await }
-            }),
-            stream_handler: Function::event("stream-handler", STREAM_HANDLER_TIMEOUT, move |event| {
-                let app = Arc::clone(&stream_handler);
-                async move { Ok::<_, std::convert::Infallible>(stream_handler::handler(&app, event).await) }
-            })
-            // It compares its deadline with the same clock.
-            .with_clock(parts.clock.clone()),
-            post_confirmation: Function::event(
-                "post-confirmation",
-                POST_CONFIRMATION_TIMEOUT,
-                move |event| {
-                    let app = Arc::clone(&post_confirmation);
-                    async move { Ok::<_, std::convert::Infallible>(post_confirmation::handler(&app, event).await) }
-                },
-            ),
-        })
+        FUNCTIONS.iter().map(|function| (function.build)(function, parts)).collect::<Result<_, _>>().map(Self)
     }
 
     /// The API's routes.
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
-        vec![
-            Route::new(list_message_groups::ROUTE, self.list_message_groups.clone()),
-            Route::new(list_messages::ROUTE, self.list_messages.clone()),
-            Route::new(create_message::ROUTE, self.create_message.clone()),
-            Route::new(show_user::ROUTE, self.show_user.clone()),
-            Route::new(show_me::ROUTE, self.show_me.clone()),
-        ]
+        let declared = FUNCTIONS.iter().filter_map(|function| Some((function.route?, function.name)));
+        declared.map(|(route, name)| Route::new(route, self[name].clone())).collect()
+    }
+}
+
+impl Index<&str> for Functions {
+    type Output = Function;
+
+    /// The function of this name.
+    ///
+    /// # Panics
+    /// When no function has it.
+    fn index(&self, name: &str) -> &Function {
+        let found = self.0.iter().find(|function| function.name() == name);
+        found.unwrap_or_else(|| panic!("no function is called {name}"))
     }
 }

@@ -100,7 +100,7 @@ impl Stack {
         progress("starting the API and the stream's mapping");
         let mapping = Mapping::start(
             mapping_options(&urls.streams, &engines.region, message_table.stream_arn, data.as_ref()).await,
-            functions.stream_handler.clone(),
+            functions["stream-handler"].clone(),
         )?;
         let places = Places {
             api: url.clone(),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
+use local::deployment::FUNCTIONS;
 use serde::Serialize;
 
 use crate::stage::{Events, GROUP, always, records, sends};
@@ -47,7 +48,7 @@ impl Case {
     /// Whether somebody waits for the answer behind the API. (The others are invoked by DynamoDB's stream and by Cognito.)
     #[must_use]
     pub fn is_route(&self) -> bool {
-        ![HELLO_WORLD, GET_ITEM, "stream-handler", "post-confirmation"].contains(&self.function)
+        FUNCTIONS.iter().any(|function| function.name == self.function && function.route.is_some())
     }
 
     /// Its binary in `folder`, as cargo (`release/NAME`) or as cargo-lambda leaves it (`lambda/NAME/bootstrap`).

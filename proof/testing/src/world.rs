@@ -273,7 +273,7 @@ impl World {
 
     /// Delivers `event` to the stream handler; its answer.
     pub async fn deliver(&self, event: &Value) -> Value {
-        let answer = self.functions.stream_handler.invoke(event.to_string()).await.unwrap();
+        let answer = self.functions["stream-handler"].invoke(event.to_string()).await.unwrap();
         serde_json::from_str(&answer).unwrap()
     }
 

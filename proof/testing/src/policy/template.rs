@@ -41,7 +41,7 @@ impl Template {
             let id = id.as_str().context("a resource without a name")?;
             match resource["Type"].as_str() {
                 Some("AWS::Serverless::Function") => {
-                    let (name, policy) = function(resource).with_context(|| format!("of {id}"))?;
+                    let (name, policy) = function(template, resource).with_context(|| format!("of {id}"))?;
                     read.functions.insert(name, policy);
                 }
                 Some("AWS::EC2::VPCEndpoint") => {
@@ -55,9 +55,9 @@ impl Template {
 }
 
 /// A function's name and policy.
-fn function(function: &Yaml<'_>) -> Result<(String, Policy)> {
+fn function(template: &Yaml<'_>, function: &Yaml<'_>) -> Result<(String, Policy)> {
     let name = function["Metadata"]["BuildProperties"]["Binary"].as_str().context("no binary is named")?;
-    let (with, without) = (of_function(function, true)?, of_function(function, false)?);
+    let (with, without) = (of_function(template, function, true)?, of_function(template, function, false)?);
     let of_dynamodb = |policy: &Policy| -> Vec<Statement> {
         policy.statements().iter().filter(|one| one.is_of_dynamodb()).cloned().collect()
     };
@@ -66,7 +66,7 @@ fn function(function: &Yaml<'_>) -> Result<(String, Policy)> {
 }
 
 /// The function's policy, when every condition of the template is true or none.
-fn of_function(function: &Yaml<'_>, conditions: bool) -> Result<Policy> {
+fn of_function(template: &Yaml<'_>, function: &Yaml<'_>, conditions: bool) -> Result<Policy> {
     let properties = function["Properties"].as_mapping().context("no properties")?;
     let property = |name: &str| properties.iter().find(|(key, _)| key.as_str() == Some(name));
     for elsewhere in ["Role", "PermissionsBoundary"] {
@@ -81,6 +81,9 @@ fn of_function(function: &Yaml<'_>, conditions: bool) -> Result<Policy> {
     let mut documents = Vec::new();
     for policy in policies {
         match policy {
+            Value::String(managed) if let Some(own) = own_policy(template, &managed) => {
+                documents.extend(resolve(own, conditions)?);
+            }
             Value::String(managed) => {
                 let name = managed.rsplit('/').next().unwrap_or_default();
                 ensure!(HARMLESS.contains(&name), "what {managed} allows is not known here");
@@ -89,6 +92,12 @@ fn of_function(function: &Yaml<'_>, conditions: bool) -> Result<Policy> {
         }
     }
     Policy::from_documents(&documents)
+}
+
+/// The document of a managed policy that the template itself declares.
+fn own_policy<'a>(template: &'a Yaml<'a>, reference: &str) -> Option<&'a Yaml<'a>> {
+    let id = reference.strip_prefix('<')?.strip_suffix('>')?;
+    template["Resources"].as_mapping_get(id)?["Properties"].as_mapping_get("PolicyDocument")
 }
 
 /// An endpoint's policy, if it is one to `DynamoDB` and has one. (Without, it lets everything through.)

@@ -364,7 +364,7 @@ async fn a_user_who_is_not_entered_is_counted() {
     world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
     let event = include_str!("../../../../events/post-confirmation/confirm-sign-up.json");
     let log = Log::start("cruddur-post-confirmation", "", world.clock.clock());
-    world.functions.post_confirmation.invoke(event.to_owned()).await.unwrap();
+    world.functions["post-confirmation"].invoke(event.to_owned()).await.unwrap();
     insta::assert_snapshot!(log.shown(), @r#"
     {"timestamp":"2026-11-22T09:30:00.000000Z","level":"INFO","target":"cruddur::postgres","requestId":"REQUEST",
       "message":"connecting to PostgreSQL again",

@@ -254,21 +254,3 @@ fn every_example_is_what_it_is_an_example_of() {
     }
     assert!(examples > 30, "{examples}");
 }
-
-#[test]
-fn the_description_has_the_routes_of_the_template() {
-    let template =
-        fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml")).unwrap();
-    let of_template: BTreeSet<String> = template
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("RouteKey: "))
-        .map(|key| key.trim_matches(['\'', '"']).to_owned())
-        .collect();
-    let description = Description::read();
-    let paths = description.0["paths"].as_object().unwrap();
-    let described = paths.iter().flat_map(|(path, operations)| {
-        let methods = operations.as_object().unwrap().keys();
-        methods.map(move |method| format!("{} {path}", method.to_uppercase()))
-    });
-    assert_eq!(described.collect::<BTreeSet<_>>(), of_template);
-}

@@ -36,7 +36,7 @@ fn event(subject: &str, attributes: &[(&str, &str)]) -> Value {
 
 /// Delivers `event`; the answer has to be the very event.
 async fn deliver(world: &World, event: &Value) {
-    let answer = world.functions.post_confirmation.invoke(event.to_string()).await.unwrap();
+    let answer = world.functions["post-confirmation"].invoke(event.to_string()).await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), *event);
 }
 

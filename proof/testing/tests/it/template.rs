@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local::{deployment::STREAM_FILTERS, mapping};
+use local::{
+    deployment::{FUNCTIONS, STREAM_FILTERS},
+    mapping,
+};
 use serde_json::{Value, json};
 use testing::{World, world::TABLE};
 
-use self::document::{binary, functions, resources, template, text};
+use self::document::{entries, functions, resources, template, text, text_of};
 
 mod alarms;
 mod document;
@@ -16,49 +19,26 @@ mod variables;
 
 /// The routes by their keys, with their functions.
 fn routes(template: &Value) -> BTreeMap<String, &str> {
-    let integrations = resources(template, "AWS::ApiGatewayV2::Integration");
-    let routes = resources(template, "AWS::ApiGatewayV2::Route").into_values();
-    let with_function = routes.map(|route| {
-        let target = route["Target"]["Fn::Sub"].as_str().unwrap();
-        let integration = target.strip_prefix("integrations/${").unwrap().strip_suffix('}').unwrap();
-        let uri = integrations[integration]["IntegrationUri"]["Fn::GetAtt"].as_str().unwrap();
-        let key = route["RouteKey"].as_str().unwrap();
-        (key.to_owned(), binary(template, uri.strip_suffix(".Arn").unwrap()))
-    });
-    with_function.collect()
+    let routes = entries(&template["Mappings"]["Routes"]);
+    routes.map(|(_, route)| (text_of(&route["Key"]).to_owned(), text_of(&route["Function"]))).collect()
 }
 
-#[tokio::test]
-async fn the_template_has_the_functions_with_their_timeouts() {
+#[test]
+fn the_template_has_the_functions_with_their_timeouts() {
     let template = template();
     let default = &template["Globals"]["Function"]["Timeout"];
     let of_template: BTreeMap<_, _> = functions(&template)
         .into_iter()
         .map(|(binary, function)| (binary, function.get("Timeout").unwrap_or(default).as_u64().unwrap()))
         .collect();
-
-    let functions = World::new().await.functions;
-    let of_tests: BTreeMap<_, _> = [
-        &functions.list_message_groups,
-        &functions.list_messages,
-        &functions.create_message,
-        &functions.show_user,
-        &functions.show_me,
-        &functions.stream_handler,
-        &functions.post_confirmation,
-    ]
-    .map(|function| (function.name(), function.timeout().as_secs()))
-    .into();
-    assert_eq!(of_template, of_tests);
+    let declared = FUNCTIONS.iter().map(|function| (function.name, function.timeout.as_secs()));
+    assert_eq!(of_template, declared.collect());
 }
 
-#[tokio::test]
-async fn the_template_has_the_routes_with_their_functions() {
-    let template = template();
-    let served = World::new().await.functions.routes();
-    let of_tests: BTreeMap<_, _> =
-        served.iter().map(|route| (route.key().to_owned(), route.function().name())).collect();
-    assert_eq!(routes(&template), of_tests);
+#[test]
+fn the_template_has_the_routes_with_their_functions() {
+    let declared = FUNCTIONS.iter().filter_map(|function| Some((function.route?.to_owned(), function.name)));
+    assert_eq!(routes(&template()), declared.collect());
 }
 
 #[test]
@@ -83,21 +63,17 @@ fn the_template_has_the_mapping_of_the_local_stack() {
     assert_eq!(mapping["StartingPosition"], "TRIM_HORIZON");
 }
 
-#[tokio::test]
-async fn cargo_lambda_has_the_routes_of_the_template() {
+#[test]
+fn cargo_lambda_has_the_routes_of_the_template() {
     let manifest = text("Cargo.toml");
     let (_, table) = manifest.split_once("[workspace.metadata.lambda.watch.router]\n").unwrap();
-    let routes = table.lines().take_while(|line| !line.is_empty());
-
-    let functions = World::new().await.functions;
-    let expected = functions.routes().into_iter().map(|route| {
-        let (method, path) = route.key().split_once(' ').unwrap();
-        format!("\"{path}\" = [{{ method = \"{method}\", function = \"{}\" }}]", route.function().name())
+    let lines = table.lines().take_while(|line| !line.is_empty()).map(str::to_owned);
+    let template = template();
+    let expected = routes(&template).into_iter().map(|(key, function)| {
+        let (method, path) = key.split_once(' ').unwrap();
+        format!("\"{path}\" = [{{ method = \"{method}\", function = \"{function}\" }}]")
     });
-    assert_eq!(
-        routes.collect::<BTreeSet<_>>(),
-        expected.collect::<Vec<_>>().iter().map(String::as_str).collect()
-    );
+    assert_eq!(lines.collect::<BTreeSet<_>>(), expected.collect());
 }
 
 #[tokio::test]

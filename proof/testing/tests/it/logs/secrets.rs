@@ -113,7 +113,7 @@ async fn deliver(world: &World, events: &[Value]) {
     batch["Records"].as_array_mut().unwrap().extend(others);
     world.deliver(&batch).await;
     for event in events {
-        world.functions.post_confirmation.invoke(event.to_string()).await.unwrap();
+        world.functions["post-confirmation"].invoke(event.to_string()).await.unwrap();
     }
 }
 

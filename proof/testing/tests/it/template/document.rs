@@ -55,6 +55,20 @@ pub(super) fn binary<'a>(template: &'a Value, function: &str) -> &'a str {
     template["Resources"][function]["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap()
 }
 
+/// A text.
+pub(super) fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a text"))
+}
+
+/// The logical name, the names and the fragment of each loop over routes.
+pub(super) fn loops(template: &Value) -> BTreeMap<&str, (BTreeSet<&str>, &Value)> {
+    let loops = entries(&template["Resources"])
+        .filter_map(|(id, loop_)| Some((id.strip_prefix("Fn::ForEach::")?, loop_)));
+    loops
+        .map(|(name, loop_)| (name, (loop_[1].as_array().unwrap().iter().map(text_of).collect(), &loop_[2])))
+        .collect()
+}
+
 /// The entries of a mapping.
 pub(super) fn entries(mapping: &Value) -> impl Iterator<Item = (&str, &Value)> {
     mapping.as_object().unwrap().iter().map(|(key, value)| (key.as_str(), value))

@@ -9,7 +9,9 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    document::{binary, document, entries, folders, functions, keys, resources, root, template, text},
+    document::{
+        binary, document, entries, folders, functions, keys, loops, resources, root, template, text, text_of,
+    },
     routes,
 };
 
@@ -54,40 +56,35 @@ fn kebab_case(name: &str) -> String {
 fn the_authorizer_is_in_front_of_every_route_that_is_not_public() {
     let template = template();
     let description = document("openapi.yaml");
-    for route in resources(&template, "AWS::ApiGatewayV2::Route").into_values() {
-        let (method, path) = route["RouteKey"].as_str().unwrap().split_once(' ').unwrap();
-        let operation = &description["paths"][path][method.to_lowercase()];
-        let public = operation["security"] == Value::Array(vec![]);
-        assert_eq!(route["AuthorizationType"] == "NONE", public, "{method} {path}");
-        assert_eq!(route["AuthorizerId"].is_null(), public, "{method} {path}");
+    let is_public = |name: &&str| {
+        let (method, path) = text_of(&template["Mappings"]["Routes"][*name]["Key"]).split_once(' ').unwrap();
+        description["paths"][path][method.to_lowercase()]["security"] == Value::Array(vec![])
+    };
+    let (public, with_token) = keys(&template["Mappings"]["Routes"]).into_iter().partition(is_public);
+    let loops = loops(&template);
+    for (name, routes, expected) in [("PublicRoutes", public, true), ("RoutesWithToken", with_token, false)] {
+        let (looped, fragment) = &loops[name];
+        let route = &fragment["${Route}Route"]["Properties"];
+        assert_eq!(*looped, routes, "{name}");
+        assert_eq!(route["AuthorizationType"] == "NONE", expected, "{name}");
+        assert_eq!(route["AuthorizerId"].is_null(), expected, "{name}");
     }
 }
 
 #[test]
-fn each_route_has_its_own_limits_which_wait_for_the_route() {
+fn each_route_has_its_function_its_integration_and_its_own_limits_which_wait_for_the_route() {
     let template = template();
-    let routes = resources(&template, "AWS::ApiGatewayV2::Route");
+    let routes = &template["Mappings"]["Routes"];
+    assert_eq!(loops(&template)["Routes"].0, keys(routes));
     let stage = &template["Resources"]["ApiStage"];
     let limited = keys(&stage["Properties"]["RouteSettings"]);
-    assert_eq!(limited, routes.values().map(|route| route["RouteKey"].as_str().unwrap()).collect());
-    let waits_for = stage["DependsOn"].as_array().unwrap().iter().map(|id| id.as_str().unwrap());
-    assert_eq!(waits_for.collect::<BTreeSet<_>>(), routes.into_keys().collect());
-}
-
-#[test]
-fn each_route_may_invoke_its_function_by_its_own_method_and_path() {
-    let template = template();
-    let permissions = resources(&template, "AWS::Lambda::Permission").into_values();
-    let of_gateway = permissions.filter(|permission| permission["Principal"] == "apigateway.amazonaws.com");
-    let permitted: BTreeMap<_, _> = of_gateway
-        .map(|permission| {
-            let source = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
-            let (method, path) = source.split_once("${Api}/*/").unwrap().1.split_once('/').unwrap();
-            let function = permission["FunctionName"]["Ref"].as_str().unwrap();
-            (format!("{method} /{path}"), binary(&template, function))
-        })
-        .collect();
-    assert_eq!(permitted, routes(&template));
+    assert_eq!(limited, entries(routes).map(|(_, route)| text_of(&route["Key"])).collect());
+    let waits_for =
+        stage["DependsOn"].as_array().unwrap().iter().map(|id| text_of(id).strip_suffix("Route").unwrap());
+    assert_eq!(waits_for.collect::<BTreeSet<_>>(), keys(routes));
+    for (name, route) in entries(routes) {
+        assert_eq!(route["Function"], binary(&template, &format!("{name}Function")), "{name}");
+    }
 }
 
 #[test]
@@ -102,12 +99,19 @@ fn each_function_has_sample_events_and_no_other_folder_has() {
 #[test]
 fn each_function_writes_to_a_log_group_of_its_own_that_forgets() {
     let template = template();
-    for (binary, function) in functions(&template) {
-        let id = function["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap();
-        let group = &template["Resources"][id]["Properties"];
-        assert_eq!(group["LogGroupName"]["Fn::Sub"], format!("/aws/lambda/${{AWS::StackName}}/{binary}"));
+    let (routes, of_routes) = &loops(&template)["Routes"];
+    for (id, function) in resources(&template, "AWS::Serverless::Function") {
+        let name = id.strip_suffix("Function").unwrap();
+        let group =
+            &template["Resources"][format!("{name}LogGroup")]["Properties"]["LogGroupName"]["Fn::Sub"];
+        assert_eq!(function["LoggingConfig"]["LogGroup"]["Ref"], format!("{name}LogGroup"));
+        if !routes.contains(name) {
+            assert_eq!(*group, format!("/aws/lambda/${{AWS::StackName}}/{}", binary(&template, id)));
+        }
     }
-    for (id, group) in resources(&template, "AWS::Logs::LogGroup") {
+    let mut groups = resources(&template, "AWS::Logs::LogGroup");
+    groups.insert("of routes", &of_routes["${Route}LogGroup"]["Properties"]);
+    for (id, group) in groups {
         assert_eq!(group["RetentionInDays"]["Ref"], "LogRetentionDays", "{id}");
     }
 }
@@ -154,8 +158,9 @@ fn files(folder: &Path, extension: &str, found: &mut impl FnMut(PathBuf)) {
 #[test]
 fn the_boundary_of_the_roles_has_what_the_functions_policies_have() {
     let template = template();
-    let of_functions: BTreeSet<_> =
-        functions(&template).into_values().flat_map(|one| actions(&one["Policies"])).collect();
+    let mut policies = functions(&template).into_values().map(|one| &one["Policies"]).collect::<Vec<_>>();
+    policies.push(&template["Resources"]["DatabaseSignIn"]);
+    let of_functions: BTreeSet<_> = policies.into_iter().flat_map(actions).collect();
     let boundary = &template["Resources"]["FunctionBoundary"]["Properties"]["PolicyDocument"];
     // What SAM's managed policies are for.
     let managed = ["logs:", "xray:", "ec2:"];

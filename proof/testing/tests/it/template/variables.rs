@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 use cruddur::config::{DatabaseConfig, SendLimitConfig, TableConfig, TokenConfig};
 
-use super::document::{functions, keys, template, text};
+use super::document::{entries, functions, template, text};
 
 /// What functions read and the template must not set.
 const NOT_OF_THE_TEMPLATE: [(&str, &str); 3] = [
@@ -62,8 +62,11 @@ fn each_function_gets_the_variables_that_it_reads_and_no_others() {
     let template = template();
     let without: BTreeSet<_> = NOT_OF_THE_TEMPLATE.iter().map(|(name, _)| (*name).to_owned()).collect();
     for (name, function) in functions(&template) {
-        let given: BTreeSet<_> =
-            keys(&function["Environment"]["Variables"]).into_iter().map(str::to_owned).collect();
+        let mut given = template["Globals"]["Function"]["Environment"]["Variables"].clone();
+        let own = function.pointer("/Environment/Variables").into_iter().flat_map(entries);
+        own.for_each(|(name, value)| given[name] = value.clone());
+        let given = entries(&given).filter(|(_, value)| value["Ref"] != "AWS::NoValue");
+        let given: BTreeSet<_> = given.map(|(name, _)| name.to_owned()).collect();
         assert_eq!(given, &read_by(name) - &without, "{name}");
     }
 }
