@@ -21,7 +21,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     data_dir::DataDir,
-    deployment::{Functions, Parts, STREAM_FILTERS},
+    deployment::{Functions, Parts, stream_filters},
     engines::{self, EngineError},
     gateway::Gateway,
     issuer::{CLIENT_ID, ISSUER_PATH, Issuer, SigningKey},
@@ -226,7 +226,7 @@ async fn mapping_options(
     mapping::Options {
         // Unlike in AWS the stack sleeps at night, and what it slept over is not to be given up in the morning.
         max_record_age: None,
-        filters: STREAM_FILTERS.map(str::to_owned).into(),
+        filters: stream_filters().into(),
         checkpoint_file: data.map(|data| data.join("checkpoints.json")),
         dead_letter_file: data.map(|data| data.join("dead-letters.jsonl")),
         ..mapping::Options::new(client, stream_arn)

@@ -103,16 +103,16 @@ async fn a_query_that_misses_a_moving_row_once_makes_no_finding() {
 
 #[tokio::test]
 async fn what_is_throttled_or_lost_is_read_again() {
-    use testing::{Failure, Fate};
+    use testing::{Failure, Fault};
     let clinic = Clinic::with_groups(4, 3).await;
     let mut calls = 0_u32;
-    clinic.world.emulator.judge(move |call| {
+    clinic.world.emulator.inject(move |call| {
         calls += 1;
         match (&*call.operation, calls % 5) {
-            ("TransactWriteItems", _) => Fate::Served,
-            (_, 0) => Fate::Refused(Failure::Status(400, "ProvisionedThroughputExceededException")),
-            (_, 1) => Fate::Refused(Failure::Status(500, "InternalServerError")),
-            _ => Fate::Served,
+            ("TransactWriteItems", _) => Fault::None,
+            (_, 0) => Fault::Refused(Failure::Status(400, "ProvisionedThroughputExceededException")),
+            (_, 1) => Fault::Refused(Failure::Status(500, "InternalServerError")),
+            _ => Fault::None,
         }
     });
     assert_eq!(clinic.examine(Mode::Check).await.told, []);

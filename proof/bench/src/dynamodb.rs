@@ -1,42 +1,27 @@
-//! DynamoDB behind TLS: an embedded one that counts calls, bytes and request units, and takes as long as it is told to.
+//! DynamoDB behind TLS, with counts of calls, bytes and request units.
 
 use std::{
-    io,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use anyhow::Result;
+use dynamodb_fake::{Emulator, HttpServer, units};
 use dynoxide::Database;
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
-use serde_json::Value;
-use simulation::wire::dispatch;
-use tokio::time::sleep;
 
-use crate::{
-    http_server::HttpServer,
-    tls::{Counted, Tls, Traffic},
-};
+use crate::tls::{Counted, Tls, Traffic};
 
-/// A running DynamoDB. It ends with the value.
+/// A running DynamoDB, stopped on drop.
 pub struct DynamoDb {
     url: String,
-    meter: Arc<Meter>,
-    _server: HttpServer,
-}
-
-#[derive(Default)]
-struct Meter {
+    emulator: Emulator,
     traffic: Arc<Traffic>,
-    calls: AtomicU64,
-    /// Microseconds until an answer.
-    latency: AtomicU64,
-    units: Mutex<Units>,
+    /// Calls and request units.
+    counted: Arc<Mutex<Count>>,
+    _server: HttpServer,
 }
 
 /// Request units of calls that succeeded. (Refused writes say nothing of theirs.)
@@ -64,17 +49,27 @@ pub struct Count {
 }
 
 impl DynamoDb {
-    /// In front of `database`, on any port.
+    /// Starts a server for `database` on a free port.
     pub async fn start(database: Database, tls: Tls) -> Result<Self> {
-        let meter = Arc::<Meter>::default();
-        let traffic = Arc::clone(&meter.traffic);
+        let (traffic, counted) = (Arc::<Traffic>::default(), Arc::<Mutex<Count>>::default());
+        let emulator = Emulator::over(database);
+        let counter = Arc::clone(&counted);
+        emulator.edit_requests(move |_| lock(&counter).calls += 1);
+        let counter = Arc::clone(&counted);
+        emulator.edit_answers(move |call, answer| {
+            let (of_table, of_index) = units(answer);
+            let units = &mut lock(&counter).units;
+            *(if call.is_write() { &mut units.write } else { &mut units.read }) += of_table + of_index;
+        });
+        let counter = Arc::clone(&traffic);
         let accept = move |stream| {
-            let (tls, stream) = (tls.clone(), Counted::new(stream, Arc::clone(&traffic)));
+            let (tls, stream) = (tls.clone(), Counted::new(stream, Arc::clone(&counter)));
             async move { tls.accept(stream).await }
         };
-        let door = (database, Arc::clone(&meter));
-        let server = HttpServer::start(accept, move |request| serve(door.clone(), request)).await?;
-        Ok(Self { url: format!("https://{}", server.address()), meter, _server: server })
+        let service = emulator.clone();
+        let server = HttpServer::start(accept, move |request| service.clone().serve(request)).await?;
+        let url = format!("https://{}", server.address());
+        Ok(Self { url, emulator, traffic, counted, _server: server })
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` has to be.
@@ -83,25 +78,26 @@ impl DynamoDb {
         &self.url
     }
 
-    /// Every answer takes so long from now on.
+    /// Delays each response.
     pub fn set_latency(&self, latency: Duration) {
-        let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.meter.latency.store(microseconds, Ordering::Relaxed);
+        self.emulator.set_latency(latency);
     }
 
-    /// What was counted so far.
+    /// Counts so far.
     #[must_use]
     pub fn count(&self) -> Count {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let traffic = &self.meter.traffic;
         Count {
-            calls: of(&self.meter.calls),
-            connections: of(&traffic.connections),
-            received: of(&traffic.received),
-            sent: of(&traffic.sent),
-            units: self.meter.units.lock().map_or_else(|broken| *broken.into_inner(), |units| *units),
+            connections: of(&self.traffic.connections),
+            received: of(&self.traffic.received),
+            sent: of(&self.traffic.sent),
+            ..*lock(&self.counted)
         }
     }
+}
+
+fn lock(counted: &Mutex<Count>) -> MutexGuard<'_, Count> {
+    counted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Count {
@@ -132,44 +128,6 @@ impl Count {
                 read: self.units.read - earlier.units.read,
                 write: self.units.write - earlier.units.write,
             },
-        }
-    }
-}
-
-async fn serve(
-    (database, meter): (Database, Arc<Meter>),
-    request: Request<Incoming>,
-) -> io::Result<Response<Full<Bytes>>> {
-    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
-    let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default().to_owned();
-    let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
-    let request: Value = serde_json::from_slice(&body)?;
-    meter.calls.fetch_add(1, Ordering::Relaxed);
-    let latency = meter.latency.load(Ordering::Relaxed);
-    if latency > 0 {
-        sleep(Duration::from_micros(latency)).await;
-    }
-    let (status, body) = match dispatch(&database, &operation, request) {
-        Ok(answer) => {
-            meter.add(&operation, &answer);
-            (200, answer.to_string())
-        }
-        Err(error) => (error.status_code(), error.to_json()),
-    };
-    let response = Response::builder().status(status).header("content-type", "application/x-amz-json-1.0");
-    response.body(Full::from(body)).map_err(io::Error::other)
-}
-
-impl Meter {
-    fn add(&self, operation: &str, answer: &Value) {
-        let consumed = &answer["ConsumedCapacity"];
-        let tables = consumed.as_array().map_or(std::slice::from_ref(consumed), Vec::as_slice);
-        let sum = tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum::<f64>();
-        if let Ok(mut units) = self.units.lock() {
-            match operation {
-                "GetItem" | "Query" => units.read += sum,
-                _ => units.write += sum,
-            }
         }
     }
 }

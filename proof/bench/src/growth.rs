@@ -9,10 +9,10 @@ use cruddur::{
     clock::Clock, message_group::uuid_of_pair, random::Random, sort_key::SortKey, timestamp::Timestamp,
     user::User,
 };
+use dynamodb_fake::dispatch;
 use dynoxide::Database;
 use serde::Serialize;
 use serde_json::{Value, json};
-use simulation::wire::dispatch;
 use uuid::Uuid;
 
 use crate::{

@@ -10,7 +10,6 @@ pub mod environment;
 pub mod figures;
 pub mod functions;
 pub mod growth;
-pub mod http_server;
 pub mod measure;
 pub mod plot;
 pub mod postgres;

@@ -5,6 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use cruddur::clock::Clock;
+use dynamodb_fake::HttpServer;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -12,8 +13,6 @@ use tokio::{
     sync::{Mutex, mpsc},
     time::{Instant, timeout},
 };
-
-use crate::http_server::HttpServer;
 
 /// How long an environment may take for anything.
 const PATIENCE: Duration = Duration::from_mins(1);

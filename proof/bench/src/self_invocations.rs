@@ -21,7 +21,7 @@ use cruddur::{
 };
 use lambda_runtime::LambdaEvent;
 use local::{
-    deployment::STREAM_FILTERS,
+    deployment::stream_filters,
     engines::dynamodb::DynamoDb,
     function::Function,
     mapping::{self, Mapping},
@@ -58,7 +58,7 @@ async fn count(filtered: bool) -> Result<SelfInvocations> {
     let table = Table::new(client(&sdk, CallLimits::ADMIN), TABLE);
     let stream_arn = schema::message_table::ensure(table.client(), TABLE).await?.stream_arn;
     let reached = Arc::new(Reached::default());
-    let filters = if filtered { STREAM_FILTERS.map(str::to_owned).into() } else { Vec::new() };
+    let filters = if filtered { stream_filters().into() } else { Vec::new() };
     let options = mapping::Options {
         filters,
         ..mapping::Options::new(aws_sdk_dynamodbstreams::Client::new(&sdk), stream_arn)

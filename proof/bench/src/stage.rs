@@ -21,6 +21,7 @@ use cruddur::{
     timestamp::Timestamp,
     user::User,
 };
+use dynamodb_fake::HttpServer;
 use dynoxide::Database;
 use http::Response;
 use http_body_util::Full;
@@ -35,7 +36,7 @@ use tempfile::TempDir;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::{dynamodb::DynamoDb, http_server::HttpServer, postgres::Postgres, run::Trust, tls::Tls};
+use crate::{dynamodb::DynamoDb, postgres::Postgres, run::Trust, tls::Tls};
 
 /// Who issues tokens, the sample events' among them.
 pub const ISSUER: &str = "http://127.0.0.1:4567/local/issuer";

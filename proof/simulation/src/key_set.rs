@@ -18,9 +18,10 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use cruddur::{auth::key_set::KeySet, config::TokenConfig};
+use dynamodb_fake::{Dice, FaultKind, Faults};
 use serde_json::{Value, json};
 
-use crate::{dice::Dice, fault::Fault, users::Health, world::Faults};
+use crate::users::Health;
 
 /// The one key of the pool. What it is makes no difference to a run.
 static KEY: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
@@ -91,8 +92,8 @@ impl Pool {
         if let Health::Fails(fault) = health {
             self.faults.count(fault);
             match fault {
-                Fault::KeySetDown => return Err(ConnectorError::io("connection refused".into())),
-                Fault::KeySetSlow => std::future::pending::<()>().await,
+                FaultKind::KeySetDown => return Err(ConnectorError::io("connection refused".into())),
+                FaultKind::KeySetSlow => std::future::pending::<()>().await,
                 _ => body.truncate(self.dice.below(body.len())),
             }
         }

@@ -24,24 +24,22 @@ use cruddur::{
     event::Event,
     message::Messages,
     message_group::Inbox,
+    random::Random,
     send_limit::SendLimit,
     stream::Batch,
     table::Table,
     user,
 };
+use dynamodb_fake::{Dice, Emulator, FaultKind, Faults};
 use lambda_http::{Body, Response};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    dice::Dice,
-    fault::Fault,
     key_set::{self, Pool},
-    network::Network,
     planted::{Planted, old_algorithm},
     users::Users,
-    world::Faults,
 };
 
 /// The table's name.
@@ -64,7 +62,7 @@ pub enum Function {
 #[derive(Clone)]
 pub struct Lambda {
     /// DynamoDB.
-    pub network: Network,
+    pub emulator: Emulator,
     /// PostgreSQL.
     pub users: Users,
     /// Cognito.
@@ -100,7 +98,7 @@ impl Lambda {
     /// A service without any environment. Its time begins now.
     #[must_use]
     pub fn new(
-        network: Network,
+        emulator: Emulator,
         users: Users,
         pool: Pool,
         faults: Faults,
@@ -110,7 +108,7 @@ impl Lambda {
     ) -> Self {
         let idle = Arc::default();
         let since = Instant::now();
-        Self { network, users, pool, faults, dice, planted, begin, send_limit: None, since, idle }
+        Self { emulator, users, pool, faults, dice, planted, begin, send_limit: None, since, idle }
     }
 
     /// The service with a send limit, or none.
@@ -130,8 +128,8 @@ impl Lambda {
         let environment = self.environment(function);
         let request = serde_json::from_value::<Event>(event).unwrap().into();
         let (limit, fault) = match function {
-            Function::CreateMessage => (25, Fault::KilledSending),
-            _ => (15, Fault::KilledListing),
+            Function::CreateMessage => (25, FaultKind::KilledSending),
+            _ => (15, FaultKind::KilledListing),
         };
         let answer = {
             let work = async {
@@ -166,14 +164,14 @@ impl Lambda {
                 let answer = stream_handler::handler(app, LambdaEvent::new(batch, context)).await;
                 answer.batch_item_failures.into_iter().filter_map(|failure| failure.item_identifier).collect()
             };
-            self.run(LIMIT, Fault::KilledMoving, work).await?
+            self.run(LIMIT, FaultKind::KilledMoving, work).await?
         };
         self.put_back(Function::StreamHandler, environment);
         Some(failures)
     }
 
-    async fn run<T>(&self, limit: Duration, fault: Fault, work: impl Future<Output = T>) -> Option<T> {
-        let dies = self.faults.roll(&self.dice, &[fault]).is_some();
+    async fn run<T>(&self, limit: Duration, fault: FaultKind, work: impl Future<Output = T>) -> Option<T> {
+        let dies = self.faults.draw(&[fault]).is_some();
         let left = if dies { Some(self.dice.between(1, 20)) } else { None };
         match timeout(limit, Mortal { left, work: Box::pin(work) }).await {
             Ok(Some(answer)) => Some(answer),
@@ -188,7 +186,7 @@ impl Lambda {
     fn environment(&self, function: Function) -> Environment {
         let idle = self.idle.lock().unwrap().get_mut(&function).and_then(Vec::pop);
         let environment = idle.unwrap_or_else(|| self.start(function));
-        if self.faults.strike(&self.dice, &[Fault::ClockJump]).is_some() {
+        if self.faults.inject(&[FaultKind::ClockJump]).is_some() {
             let ahead = i64::try_from(self.dice.between(0, 600_000_000)).unwrap() - 300_000_000;
             environment.ahead.store(ahead, Ordering::Relaxed);
         }
@@ -209,7 +207,7 @@ impl Lambda {
             Function::ListMessageGroups => App::ListMessageGroups(list_message_groups::App {
                 verifier: verifier(),
                 users: users(),
-                inbox: Inbox::new(self.table("list-message-groups", CallLimits::READ), self.dice.random()),
+                inbox: Inbox::new(self.table("list-message-groups", CallLimits::READ), random(&self.dice)),
             }),
             Function::ListMessages => App::ListMessages(list_messages::App {
                 verifier: verifier(),
@@ -217,7 +215,7 @@ impl Lambda {
                 messages: Messages::new(
                     self.table("list-messages", CallLimits::READ),
                     clock,
-                    self.dice.random(),
+                    random(&self.dice),
                     None,
                 ),
             }),
@@ -228,15 +226,15 @@ impl Lambda {
                     self.table("create-message", CallLimits::WRITE),
                     clock,
                     if self.planted == Some(Planted::KeysWithoutUuid) {
-                        cruddur::random::Random::from_fn(|bytes| bytes.fill(7))
+                        Random::from_fn(|bytes| bytes.fill(7))
                     } else {
-                        self.dice.random()
+                        random(&self.dice)
                     },
                     self.send_limit.map(SendLimit::new),
                 ),
             }),
             Function::StreamHandler => App::StreamHandler(stream_handler::App {
-                inbox: Inbox::new(self.table("stream-handler", CallLimits::WRITE), self.dice.random()),
+                inbox: Inbox::new(self.table("stream-handler", CallLimits::WRITE), random(&self.dice)),
                 clock,
             }),
         };
@@ -275,7 +273,7 @@ impl Lambda {
             .app_name(AppName::new(function).unwrap())
             .retry_config(RetryConfig::standard())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .http_client(SharedHttpClient::new(self.network.clone()))
+            .http_client(SharedHttpClient::new(self.emulator.clone()))
             .build()
     }
 }
@@ -300,6 +298,12 @@ impl<F: Future> Future for Mortal<F> {
         }
         Poll::Pending
     }
+}
+
+/// The randomness of the functions.
+pub(crate) fn random(dice: &Dice) -> Random {
+    let dice = dice.clone();
+    Random::from_fn(move |bytes| dice.fill(bytes))
 }
 
 /// The event of a request, as API Gateway makes it.

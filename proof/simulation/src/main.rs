@@ -12,7 +12,8 @@ use std::{
 };
 
 use clap::Parser;
-use simulation::{Counts, Outcome, Planted, log, run};
+use dynamodb_fake::Counts;
+use simulation::{Outcome, Planted, log, run};
 
 /// Runs the functions against everything that can fail around them, once for each seed.
 #[derive(Debug, Parser)]

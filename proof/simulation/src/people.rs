@@ -8,6 +8,7 @@ use std::{
 
 use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
 use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, timestamp::Timestamp};
+use dynamodb_fake::{Dice, FaultKind, Faults};
 use http::{Response, header::RETRY_AFTER};
 use lambda_http::Body;
 use serde_json::{Value, json};
@@ -15,11 +16,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
-    dice::Dice,
-    fault::Fault,
     lambda::{Function, Lambda, event},
     users::SignedUp,
-    world::Faults,
 };
 
 /// Through which people reach the functions.
@@ -199,7 +197,7 @@ impl<A: Api> People<A> {
         let api = self.api.clone();
         let invocation = tokio::spawn(async move { api.request(function, event).await });
         // API Gateway waits for 30 s; a client that goes away does not stop an invocation.
-        let gone = self.faults.strike(&self.dice, &[Fault::ClientGone]).is_some();
+        let gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
         let patience =
             if gone { self.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { PATIENCE };
         let answer = timeout(patience, invocation).await.ok().and_then(Result::unwrap);
@@ -291,10 +289,10 @@ impl<A: Api> People<A> {
             let pause = self.dice.duration(Duration::ZERO, Duration::from_millis(1_500));
             tokio::time::sleep(pause).await;
             if keyed {
-                self.faults.count(Fault::RetryWithKey);
+                self.faults.count(FaultKind::RetryWithKey);
             } else {
                 // Another message, as far as anybody can tell.
-                self.faults.count(Fault::RetryWithoutKey);
+                self.faults.count(FaultKind::RetryWithoutKey);
                 text = self.text();
             }
         }

@@ -9,13 +9,10 @@ use cruddur::{
     stream::Batch,
     table::{GROUP_INDEX, Item, Key, Partition, RowKind, Table as DynamoDb},
 };
+use dynamodb_fake::{Call, Dice, Failure, Fault, FaultKind, Journal, text};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::{
-    dice::Dice,
-    table::{Table, text},
-};
+use crate::lambda::random;
 
 /// A fault in an algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -43,7 +40,9 @@ pub enum Planted {
 }
 
 impl Planted {
-    pub(crate) fn edit_request(self, operation: &str, caller: &str, request: &mut Value, dice: &Dice) {
+    pub(crate) fn edit_request(self, call: &mut Call, dice: &Dice) {
+        let is_create = call.caller() == "create-message";
+        let (operation, request) = (&*call.operation, &mut call.request);
         let is_locate = request.get("FilterExpression").is_some();
         let actions = request.get_mut("TransactItems").and_then(Value::as_array_mut);
         match self {
@@ -66,7 +65,7 @@ impl Planted {
                     }
                 }
             }
-            Self::NewUuidOnRetry if caller == "create-message" && operation != "Query" => {
+            Self::NewUuidOnRetry if is_create && operation != "Query" => {
                 let item = if operation == "TransactWriteItems" {
                     let puts =
                         actions.into_iter().flatten().filter_map(|action| action.pointer_mut("/Put/Item"));
@@ -75,7 +74,7 @@ impl Planted {
                     request.get_mut("Item")
                 };
                 if let Some(item) = item {
-                    let uuid = dice.random().uuid_v7(chrono::DateTime::UNIX_EPOCH);
+                    let uuid = random(dice).uuid_v7(chrono::DateTime::UNIX_EPOCH);
                     let sk = text(item, "sk").split('#').next().unwrap_or_default().to_owned();
                     item["sk"] = json!({"S": format!("{sk}#{uuid}")});
                     item["message_uuid"] = json!({"S": uuid});
@@ -85,23 +84,40 @@ impl Planted {
         }
     }
 
-    /// Changes the answer to a request for a membership row.
-    pub(crate) fn edit_membership(self, caller: &str, request: &Value, answer: &mut Value, table: &Table) {
+    /// Edits the response to a request for a membership row.
+    pub(crate) fn edit_answer(self, call: &Call, answer: &mut Value, journal: &Journal) {
         let applies = match self {
-            Self::NoMemberList => caller == "stream-handler",
-            Self::AuthorizationByIndex => caller != "stream-handler",
+            Self::NoMemberList => call.caller() == "stream-handler",
+            Self::AuthorizationByIndex => call.caller() != "stream-handler",
             _ => false,
         };
-        let key = Key::parse(text(&request["Key"], "pk"), text(&request["Key"], "sk"));
+        let key = Key::parse(text(&call.request["Key"], "pk"), text(&call.request["Key"], "sk"));
         let Some(Key::Membership(group)) = key.filter(|_| applies) else {
             return;
         };
-        let shown = table.index(&group.to_string(), Instant::now()).rows;
+        let shown = journal.indexed(&group.to_string());
         if let Some(members) = answer.pointer_mut("/Item/members/M").and_then(Value::as_object_mut) {
             members.retain(|member, _| {
                 let inbox = Partition::Inbox(member.parse().unwrap()).to_string();
                 shown.iter().any(|row| text(row, "pk") == inbox)
             });
+        }
+    }
+
+    /// Turns the temporary failure of a write into a permanent one.
+    pub(crate) fn edit_fault(self, call: &Call, kind: FaultKind, fault: Fault) -> Fault {
+        const PERMANENT: Failure = Failure::Status(400, "ValidationException");
+        let applies = match self {
+            Self::LostAnswerIsFailure => matches!(fault, Fault::Lost(_)) && kind != FaultKind::SilenceAfter,
+            Self::NoConflictRetry => {
+                matches!(kind, FaultKind::TransactionConflict | FaultKind::WriteConflict)
+            }
+            _ => false,
+        };
+        match fault {
+            Fault::Lost(_) if applies && call.is_write() => Fault::Lost(PERMANENT),
+            Fault::Refused(_) if applies && call.is_write() => Fault::Refused(PERMANENT),
+            fault => fault,
         }
     }
 }

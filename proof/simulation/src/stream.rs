@@ -11,14 +11,16 @@ use std::{
 };
 
 use cruddur::stream::Batch;
+use dynamodb_fake::{FaultKind, Journal, text};
 use serde_json::{Value, json};
 
-use crate::{fault::Fault, lambda::Lambda, table::text};
+use crate::lambda::Lambda;
 
 /// The mapping. Cheap to clone.
 #[derive(Clone)]
 pub struct Mapping {
     lambda: Lambda,
+    journal: Arc<Journal>,
     /// Between two deliveries at most.
     pause: Duration,
     state: Arc<Mutex<State>>,
@@ -27,7 +29,7 @@ pub struct Mapping {
 
 #[derive(Default)]
 struct State {
-    /// Rows of the stream that were taken up.
+    /// Number of records that were read.
     read: usize,
     waiting: Vec<Record>,
     delivered: Vec<Record>,
@@ -36,8 +38,7 @@ struct State {
 /// A record of the stream.
 #[derive(Clone)]
 struct Record {
-    number: usize,
-    row: Value,
+    record: Value,
     /// Whether it was in a batch that failed.
     failed: bool,
 }
@@ -48,9 +49,9 @@ impl Mapping {
 
     /// A mapping that has delivered nothing yet.
     #[must_use]
-    pub fn new(lambda: Lambda) -> Self {
+    pub fn new(lambda: Lambda, journal: Arc<Journal>) -> Self {
         let pause = Duration::from_millis(*lambda.dice.pick(&[20, 100, 400]));
-        Self { lambda, pause, state: Arc::default(), running: Arc::default() }
+        Self { lambda, journal, pause, state: Arc::default(), running: Arc::default() }
     }
 
     /// Delivers for ever.
@@ -65,7 +66,7 @@ impl Mapping {
             let batch = self.batch();
             if !batch.is_empty() {
                 if self.running.fetch_add(1, Ordering::Relaxed) > 0 {
-                    self.lambda.faults.count(Fault::ConcurrentMoves);
+                    self.lambda.faults.count(FaultKind::ConcurrentMoves);
                 }
                 let mapping = self.clone();
                 tokio::spawn(async move {
@@ -86,50 +87,48 @@ impl Mapping {
     /// Delivers everything once more, in one batch; whether nothing failed.
     pub async fn deliver_all_again(&self) -> bool {
         let all = self.state.lock().unwrap().delivered.clone();
-        let records = all.iter().map(Record::to_json).collect::<Vec<_>>();
+        let records = all.iter().map(|record| &record.record).collect::<Vec<_>>();
         let batch = serde_json::from_value(json!({"Records": records})).unwrap();
         self.lambda.deliver(batch).await.is_some_and(|failures| failures.is_empty())
     }
 
     fn take_up(&self) {
         let mut state = self.state.lock().unwrap();
-        let from = state.read;
-        let rows = self.lambda.network.table(|table| table.stream_from(from).to_vec());
-        state.read += rows.len();
-        // What the mapping's filter lets through.
-        let records = rows.into_iter().enumerate().filter(|(_, row)| text(row, "pk").starts_with("MSG#"));
-        state.waiting.extend(records.map(|(place, row)| Record {
-            number: from + place + 1,
-            row,
-            failed: false,
-        }));
+        let records = self.journal.records(state.read);
+        state.read += records.len();
+        // The mapping's filter.
+        let is_message = |record: &Value| {
+            record["eventName"] == "INSERT" && text(&record["dynamodb"]["Keys"], "pk").starts_with("MSG#")
+        };
+        let messages = records.into_iter().filter(is_message);
+        state.waiting.extend(messages.map(|record| Record { record, failed: false }));
     }
 
     fn batch(&self) -> Vec<Record> {
         let (dice, faults) = (&self.lambda.dice, &self.lambda.faults);
         let mut state = self.state.lock().unwrap();
-        if faults.strike(dice, &[Fault::Redelivery]).is_some() && !state.delivered.is_empty() {
+        if faults.inject(&[FaultKind::Redelivery]).is_some() && !state.delivered.is_empty() {
             let again = dice.pick(&state.delivered).clone();
             state.waiting.push(again);
         }
         if state.waiting.is_empty() {
             return vec![];
         }
-        if faults.roll(dice, &[Fault::Reordered]).is_some() && state.waiting.len() > 1 {
+        if faults.draw(&[FaultKind::Reordered]).is_some() && state.waiting.len() > 1 {
             dice.shuffle(&mut state.waiting);
-            faults.count(Fault::Reordered);
+            faults.count(FaultKind::Reordered);
         }
         let most = dice.pick(&[1, 1, 3, 10]).min(&state.waiting.len()).to_owned();
         let batch = state.waiting.drain(..most).collect::<Vec<_>>();
         if batch.iter().any(|record| record.failed) && batch.iter().any(|record| !record.failed) {
-            faults.count(Fault::Resplit);
+            faults.count(FaultKind::Resplit);
         }
         batch
     }
 
     async fn deliver(&self, batch: Vec<Record>) {
-        let mut records = batch.iter().map(Record::to_json).collect::<Vec<_>>();
-        if self.lambda.faults.strike(&self.lambda.dice, &[Fault::Poison]).is_some() {
+        let mut records = batch.iter().map(|record| record.record.clone()).collect::<Vec<_>>();
+        if self.lambda.faults.inject(&[FaultKind::Poison]).is_some() {
             let place = self.lambda.dice.below(records.len() + 1);
             let poison = self.poison(&records[0]);
             records.insert(place, poison);
@@ -168,25 +167,6 @@ impl Mapping {
 
 impl Record {
     fn sequence_number(&self) -> String {
-        format!("{:021}", self.number)
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "eventID": format!("{:032x}", self.number),
-            "eventName": "INSERT",
-            "eventVersion": "1.1",
-            "eventSource": "aws:dynamodb",
-            "awsRegion": "eu-central-1",
-            "dynamodb": {
-                "ApproximateCreationDateTime": 1_795_339_800,
-                "Keys": {"pk": self.row["pk"], "sk": self.row["sk"]},
-                "NewImage": self.row,
-                "SequenceNumber": self.sequence_number(),
-                "SizeBytes": 300,
-                "StreamViewType": "NEW_IMAGE",
-            },
-            "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/cruddur-messages/stream/1",
-        })
+        self.record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned()
     }
 }

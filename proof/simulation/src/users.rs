@@ -12,10 +12,9 @@ use cruddur::{
     postgres::{DatabaseServer, Postgres},
     user::User,
 };
+use dynamodb_fake::{Dice, FaultKind, Faults};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio_postgres::types::Type;
-
-use crate::{dice::Dice, fault::Fault, world::Faults};
 
 /// How the database is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +23,7 @@ pub enum Health {
     #[default]
     Up,
     /// In trouble of this kind.
-    Fails(Fault),
+    Fails(FaultKind),
 }
 
 /// The database.
@@ -64,7 +63,7 @@ impl Users {
         Arc::new(Postgres::new(DatabaseServer::behind(move || database.open()), true))
     }
 
-    fn fails(&self, fault: Fault) -> bool {
+    fn fails(&self, fault: FaultKind) -> bool {
         let fails = *self.health.lock().unwrap() == Health::Fails(fault);
         if fails {
             self.faults.count(fault);
@@ -75,7 +74,7 @@ impl Users {
     fn open(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(16 * 1024);
         // Without its other end, a stream is closed.
-        if !self.fails(Fault::PostgresDown) {
+        if !self.fails(FaultKind::PostgresDown) {
             let database = self.clone();
             tokio::spawn(async move {
                 // The client going away is the usual end.
@@ -105,19 +104,19 @@ impl Users {
                 }
                 b'B' => parameters = bound(&mut body),
                 b'S' => {
-                    if self.fails(Fault::PostgresSilent) {
+                    if self.fails(FaultKind::PostgresSilent) {
                         return std::future::pending().await;
                     }
-                    if self.fails(Fault::PostgresReset) {
+                    if self.fails(FaultKind::PostgresReset) {
                         return Ok(());
                     }
-                    let slow = self.fails(Fault::PostgresSlow);
+                    let slow = self.fails(FaultKind::PostgresSlow);
                     let (least, greatest) = if slow { (900, 2_200) } else { (0, 6) };
                     let time =
                         self.dice.duration(Duration::from_millis(least), Duration::from_millis(greatest));
                     tokio::time::sleep(time).await;
                     let mut answer = BytesMut::new();
-                    if self.fails(Fault::PostgresShutDown) {
+                    if self.fails(FaultKind::PostgresShutDown) {
                         message(&mut answer, b'E', |body| {
                             body.put_slice(b"SFATAL\0C57P01\0Mterminating connection\0\0");
                         });

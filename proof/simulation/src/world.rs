@@ -9,114 +9,25 @@ use std::{
 
 use checker::{history, invariants};
 use cruddur::{config::SendLimitConfig, dynamodb::CallLimits, user::User};
+use dynamodb_fake::{Counts, Dice, Emulator, Fault, FaultKind, Faults, Journal};
+use dynoxide::Database;
+use serde_json::Value;
 use tokio::{
     runtime::Builder,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use uuid::Uuid;
 
 use crate::{
-    dice::Dice,
-    fate::faults_of,
-    fault::{Counts, Fault},
+    commits::{Commits, Trace},
     key_set::{self, Pool},
     lambda::{Lambda, TABLE},
     log,
-    network::{Network, Trace},
     people::People,
     planted::Planted,
     stream::Mapping,
-    table::Table,
     users::{Health, SignedUp, Users},
 };
-
-/// What goes wrong, and how often it did. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Faults(Arc<Mutex<State>>);
-
-#[derive(Debug)]
-struct State {
-    counts: Counts,
-    probabilities: [f64; Fault::ALL.len()],
-    off: bool,
-}
-
-impl Faults {
-    /// Faults with these probabilities, off.
-    fn new(dice: &Dice) -> Self {
-        // Not everything goes wrong in every run: a storm of one kind hides what another one finds.
-        let calm = dice.chance(0.05);
-        let probability = |fault: Fault| {
-            let most = match fault {
-                Fault::ShortPage => 1.0,
-                Fault::CommitWithinPage | Fault::Reordered | Fault::Redelivery => 0.5,
-                Fault::ConflictHidesRows
-                | Fault::IndexGoesBack
-                | Fault::KilledSending
-                | Fault::KilledMoving
-                | Fault::KilledListing => 0.3,
-                Fault::SilenceBefore | Fault::SilenceAfter | Fault::LateAfterSilence => 0.04,
-                Fault::TransactionConflict | Fault::WriteConflict => 0.15,
-                Fault::PostgresSlow | Fault::KeySetDown | Fault::KeySetSlow | Fault::KeySetGarbage => 0.4,
-                _ => 0.08,
-            };
-            if calm || dice.chance(0.5) { 0.0 } else { most * dice.share() }
-        };
-        let probabilities = Fault::ALL.map(probability);
-        Self(Arc::new(Mutex::new(State { counts: Counts::default(), probabilities, off: true })))
-    }
-
-    /// Faults that are all as likely: a call to DynamoDB meets one with about this probability, and so does any other chance
-    /// of one. Off.
-    #[must_use]
-    pub fn with_rate(rate: f64) -> Self {
-        let of_calls = faults_of("Query");
-        let share = rate / f64::from(u32::try_from(of_calls.len()).unwrap());
-        let of_some_calls = faults_of("TransactWriteItems").into_iter().chain(faults_of("PutItem"));
-        let of_calls = of_calls.into_iter().chain(of_some_calls).collect::<Vec<_>>();
-        let probabilities = Fault::ALL.map(|fault| if of_calls.contains(&fault) { share } else { rate });
-        Self(Arc::new(Mutex::new(State { counts: Counts::default(), probabilities, off: true })))
-    }
-
-    /// Whether nothing goes wrong from now on.
-    pub fn set_off(&self, off: bool) {
-        self.0.lock().unwrap().off = off;
-    }
-
-    /// Whether nothing goes wrong any more.
-    #[must_use]
-    pub fn are_off(&self) -> bool {
-        self.0.lock().unwrap().off
-    }
-
-    /// One of `candidates`, or none.
-    #[must_use]
-    pub fn roll(&self, dice: &Dice, candidates: &[Fault]) -> Option<Fault> {
-        let state = self.0.lock().unwrap();
-        if state.off {
-            return None;
-        }
-        candidates.iter().copied().find(|fault| dice.chance(state.probabilities[*fault as usize]))
-    }
-
-    /// [`Self::roll`], counted.
-    #[must_use]
-    pub fn strike(&self, dice: &Dice, candidates: &[Fault]) -> Option<Fault> {
-        let fault = self.roll(dice, candidates);
-        fault.inspect(|fault| self.count(*fault))
-    }
-
-    /// It came to pass.
-    pub fn count(&self, fault: Fault) {
-        self.0.lock().unwrap().counts.add(fault);
-    }
-
-    /// How often each came to pass.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.0.lock().unwrap().counts.clone()
-    }
-}
 
 /// In the runs that have one: seldom enough for people to meet it.
 const SEND_LIMIT: SendLimitConfig =
@@ -158,30 +69,36 @@ struct World {
     mapping: Mapping,
     people: People<Lambda>,
     faults: Faults,
+    commits: Arc<Mutex<Commits>>,
+    trace: Arc<Mutex<Trace>>,
     violations: Vec<String>,
 }
 
 impl World {
     async fn begin(seed: u64, planted: Option<Planted>) -> Outcome {
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         let dice = Dice::new(seed);
-        let faults = Faults::new(&dice);
+        let faults = Faults::random(&dice);
         let lag = *dice.pick(&[0, 20, 300, 3_000, 20_000]);
-        let network = Network::new(faults.clone(), dice.clone(), Duration::from_millis(lag), planted);
+        let (commits, trace) = (Arc::<Mutex<Commits>>::default(), Arc::<Mutex<Trace>>::default());
+        let observed = Arc::clone(&commits);
+        let observe = move |changes: &[_]| observed.lock().unwrap().add(changes);
+        let journal = Arc::new(Journal::new(faults.clone(), Duration::from_millis(lag), observe));
+        let emulator = emulator(&faults, &journal, planted, &trace);
         let everybody = users(3 + dice.below(4));
         let users = Users::new(everybody.clone(), faults.clone(), dice.clone());
         let pool = Pool::new(faults.clone(), dice.clone());
         let begin = "2026-11-22T09:30:00Z".parse().unwrap();
         let lambda =
-            Lambda::new(network, users.clone(), pool.clone(), faults.clone(), dice.clone(), planted, begin)
+            Lambda::new(emulator, users.clone(), pool.clone(), faults.clone(), dice.clone(), planted, begin)
                 .with_send_limit(dice.chance(0.25).then_some(SEND_LIMIT));
         let table = lambda.table("set-up", CallLimits::WRITE);
         schema::message_table::ensure(table.client(), TABLE).await.unwrap();
 
         let tokens = everybody.iter().map(|user| token(&user.subject, begin.timestamp())).collect();
         let people = People::new(lambda.clone(), faults.clone(), dice.clone(), everybody.clone(), tokens);
-        let mapping = Mapping::new(lambda.clone());
-        let mut world = Self { lambda, mapping, people, faults, violations: Vec::new() };
+        let mapping = Mapping::new(lambda.clone(), journal);
+        let mut world = Self { lambda, mapping, people, faults, commits, trace, violations: Vec::new() };
 
         world.faults.set_off(false);
         let delivering = tokio::spawn(world.mapping.clone().run());
@@ -204,14 +121,14 @@ impl World {
         delivering.abort();
         world.judge().await;
 
-        let stored = invariants::messages(&world.lambda.network.table(Table::rows));
+        let stored = invariants::messages(&world.rows());
         Outcome {
             seed,
             faults: world.faults.counts(),
-            trace: world.lambda.network.trace(),
+            trace: *world.trace.lock().unwrap(),
             answers: world.people.answers(),
             messages: stored.values().map(Vec::len).sum(),
-            commits: world.lambda.network.table(Table::commits),
+            commits: world.commits.lock().unwrap().count(),
             time: start.elapsed(),
             violations: world.violations,
         }
@@ -234,8 +151,7 @@ impl World {
     }
 
     async fn judge(&mut self) {
-        let commits = |world: &Self| world.lambda.network.table(Table::commits);
-        let written = commits(self);
+        let written = self.commits.lock().unwrap().count();
         if !self.mapping.deliver_all_again().await {
             self.violations.push("I11: a redelivery failed, with all well".to_owned());
         }
@@ -247,36 +163,69 @@ impl World {
         if unwell {
             self.violations.push("a function did not recover".to_owned());
         }
-        if commits(self) != written {
+        if self.commits.lock().unwrap().count() != written {
             self.violations.push("a redelivery or a list wrote something".to_owned());
         }
 
-        let rows = self.lambda.network.table(Table::rows);
-        self.lambda.network.table(|table| {
-            self.violations.extend_from_slice(table.broken());
-            if !table.agrees_with_database() {
-                self.violations.push("the table is not what was committed".to_owned());
-            }
-        });
+        let rows = self.rows();
+        let commits = self.commits.lock().unwrap();
+        self.violations.extend_from_slice(commits.violations());
+        if *commits.rows() != self.lambda.emulator.rows(TABLE) {
+            self.violations.push("the table is not what was committed".to_owned());
+        }
+        drop(commits);
         self.violations.extend(invariants::check_at_rest(&rows));
         self.violations.extend(self.people.violations());
         let findings = history::check(&self.people.history(), &invariants::messages(&rows));
         self.violations.extend(findings.iter().map(ToString::to_string));
         self.violations.extend(log::errors_of_ours());
     }
+
+    fn rows(&self) -> Vec<Value> {
+        self.commits.lock().unwrap().rows().values().cloned().collect()
+    }
+}
+
+/// DynamoDB with random faults and latencies, and a planted fault.
+fn emulator(
+    faults: &Faults,
+    journal: &Arc<Journal>,
+    planted: Option<Planted>,
+    trace: &Arc<Mutex<Trace>>,
+) -> Emulator {
+    let emulator = Emulator::over(Database::memory().unwrap()).with_journal(Arc::clone(journal));
+    let (begin, dice, trace) = (Instant::now(), faults.dice().clone(), Arc::clone(trace));
+    emulator.edit_requests(move |call| {
+        trace.lock().unwrap().add(call, begin);
+        if let Some(planted) = planted {
+            planted.edit_request(call, &dice);
+        }
+    });
+    let dice = faults.dice().clone();
+    emulator.set_latencies(move || [(); 2].map(|()| dice.duration(Duration::ZERO, Duration::from_millis(9))));
+    let faults = faults.clone();
+    emulator.inject(move |call| {
+        let Some((kind, fault)) = faults.inject_call(&call.operation) else { return Fault::None };
+        planted.map_or(fault, |planted| planted.edit_fault(call, kind, fault))
+    });
+    if let Some(planted) = planted {
+        let journal = Arc::clone(journal);
+        emulator.edit_answers(move |call, answer| planted.edit_answer(call, answer, &journal));
+    }
+    emulator
 }
 
 /// Database and key set fail and recover.
 async fn weather(users: Users, pool: Pool, faults: Faults, dice: Dice) {
-    const POSTGRES: [Fault; 5] = [
-        Fault::PostgresDown,
-        Fault::PostgresSlow,
-        Fault::PostgresSilent,
-        Fault::PostgresReset,
-        Fault::PostgresShutDown,
+    const POSTGRES: [FaultKind; 5] = [
+        FaultKind::PostgresDown,
+        FaultKind::PostgresSlow,
+        FaultKind::PostgresSilent,
+        FaultKind::PostgresReset,
+        FaultKind::PostgresShutDown,
     ];
-    const KEY_SET: [Fault; 3] = [Fault::KeySetDown, Fault::KeySetSlow, Fault::KeySetGarbage];
-    let health = |candidates| faults.roll(&dice, candidates).map_or(Health::Up, Health::Fails);
+    const KEY_SET: [FaultKind; 3] = [FaultKind::KeySetDown, FaultKind::KeySetSlow, FaultKind::KeySetGarbage];
+    let health = |candidates| faults.draw(candidates).map_or(Health::Up, Health::Fails);
     loop {
         users.set(health(&POSTGRES));
         pool.set(health(&KEY_SET));

@@ -11,7 +11,6 @@
 pub mod broken_postgres;
 pub mod conversation;
 pub mod damage;
-pub mod emulator;
 pub mod old_system;
 pub mod policy;
 pub mod postgres;
@@ -20,9 +19,9 @@ pub mod soak;
 pub mod world;
 
 pub use checker::invariants;
+pub use dynamodb_fake::{Call, Emulator, Failure, Fault};
 
 pub use self::{
-    emulator::{Call, Emulator, Failure, Fate},
     sends::Sends,
     world::{Answer, TestUser, World, request},
 };

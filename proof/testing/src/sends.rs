@@ -14,7 +14,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    emulator::Emulator,
+    Emulator,
     policy::Enforced,
     world::{TABLE, TestClock, empty_table, table_of},
 };

@@ -1,13 +1,16 @@
 //! A million messages through the local stack, over HTTP, while DynamoDB fails: people who write, read and ask again, and
 //! in the end the judgement over the table and over what they were told.
 
-mod front;
 mod http_api;
-mod stream;
 
 use std::{
     collections::{BTreeSet, HashMap},
+    future::ready,
     num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,6 +23,7 @@ use cruddur::{
     postgres::{DatabaseServer, Postgres},
     user::User,
 };
+use dynamodb_fake::{Dice, Emulator, Fault, Faults, HttpServer, Journal, dispatch, scan};
 use dynoxide::Database;
 use local::{
     options::{DynamoDbUrls, Engines, Options},
@@ -27,13 +31,13 @@ use local::{
 };
 use seed::load;
 use serde_json::{Value, json};
-use simulation::{dice::Dice, people::People, users::SignedUp, wire::dispatch, world::Faults};
+use simulation::{people::People, users::SignedUp};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-pub use simulation::Counts;
+pub use dynamodb_fake::Counts;
 
-use self::{front::Front, http_api::HttpApi};
+use self::http_api::HttpApi;
 use crate::conversation::{Client, expect::ok};
 
 /// How much, and how bad.
@@ -71,6 +75,9 @@ const PROGRESS: Duration = Duration::from_secs(20);
 /// A token is good for an hour.
 const TOKENS_RENEWED_AFTER: Duration = Duration::from_mins(20);
 
+/// How long the index lags at most.
+const INDEX_LAG: Duration = Duration::from_millis(300);
+
 /// What is late lands after 20 s at most.
 const LATEST: Duration = Duration::from_secs(25);
 
@@ -80,11 +87,15 @@ const REST_LIMIT: Duration = Duration::from_hours(1);
 /// Carries `plan` out on a stack of its own, and tells `progress` how far it is.
 pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
     let dice = Dice::new(plan.seed);
-    let faults = Faults::with_rate(plan.faults);
+    let faults = Faults::with_rate(plan.faults, &dice);
     let database = Database::memory()?;
-    let front = Front::start(database.clone(), faults.clone(), dice.clone()).await?;
+    let calls = Arc::<AtomicU64>::default();
+    let emulator = emulator(&database, &faults, &calls);
+    let accept = |stream| ready(Ok(stream));
+    let server = HttpServer::start(accept, move |request| emulator.clone().serve(request)).await?;
+    let url = format!("http://{}", server.address());
     let engines = Engines {
-        dynamodb: Some(DynamoDbUrls { tables: front.url().to_owned(), streams: front.url().to_owned() }),
+        dynamodb: Some(DynamoDbUrls { tables: url.clone(), streams: url }),
         ..Engines::from_lookup(|_| None)?
     };
     let stack = Stack::start(&Options::ephemeral(), &engines, &progress).await?;
@@ -143,7 +154,11 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
 
     progress("judging");
     let mut contents = Contents::default();
-    let rows = scan(&database, table, |row| contents.read(row));
+    let mut rows = 0;
+    scan(&database, table, |row| {
+        contents.read(row);
+        rows += 1;
+    });
     violations.extend(contents.check_at_rest());
     violations.extend(people.violations());
     let history = people.history();
@@ -165,7 +180,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
         ("acknowledgements".to_owned(), people.acknowledgements()),
         ("pages of messages that were judged".to_owned(), number(history.messages.len())),
         ("pages of groups that were judged".to_owned(), number(history.groups.len())),
-        ("calls to DynamoDB".to_owned(), front.calls()),
+        ("calls to DynamoDB".to_owned(), calls.load(Ordering::Relaxed)),
         ("seconds of sending".to_owned(), sending.as_secs()),
         ("seconds until the inboxes had caught up".to_owned(), catching_up.as_secs()),
     ];
@@ -175,6 +190,18 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
     }));
     stack.stop().await?;
     Ok(Report { violations, faults: faults.counts(), figures })
+}
+
+/// DynamoDB with random faults, and a counter of calls.
+fn emulator(database: &Database, faults: &Faults, calls: &Arc<AtomicU64>) -> Emulator {
+    let journal = Journal::new(faults.clone(), INDEX_LAG, |_| ());
+    let emulator = Emulator::over(database.clone()).with_journal(Arc::new(journal));
+    let (faults, calls) = (faults.clone(), Arc::clone(calls));
+    emulator.inject(move |call| {
+        calls.fetch_add(1, Ordering::Relaxed);
+        faults.inject_call(&call.operation).map_or(Fault::None, |(_, fault)| fault)
+    });
+    emulator
 }
 
 /// The users of a load, as the stack lists them, with the subjects of their tokens.
@@ -260,23 +287,5 @@ async fn until_at_rest(
             said = Instant::now();
         }
         sleep(Duration::from_millis(500)).await;
-    }
-}
-
-/// Shows every row; how many there are.
-fn scan(database: &Database, table: &str, mut see: impl FnMut(&Value)) -> u64 {
-    // Without a limit the engine reads for each page all that is left of the table.
-    let mut request = json!({"TableName": table, "Limit": 1_000});
-    let mut number = 0;
-    loop {
-        let answer = dispatch(database, "Scan", request.clone()).unwrap();
-        for row in answer["Items"].as_array().unwrap() {
-            see(row);
-            number += 1;
-        }
-        match answer.get("LastEvaluatedKey") {
-            Some(last) if !last.is_null() => request["ExclusiveStartKey"] = last.clone(),
-            _ => return number,
-        }
     }
 }

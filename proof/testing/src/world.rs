@@ -37,7 +37,9 @@ use tokio_postgres::types::Type;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::{emulator::Emulator, policy::Enforced, postgres};
+use crate::{Emulator, policy::Enforced, postgres};
+
+pub use dynamodb_fake::stream_record;
 
 /// The table's name in tests.
 pub const TABLE: &str = "cruddur-messages";
@@ -58,7 +60,8 @@ pub struct World {
     /// The time as the functions see it.
     pub clock: TestClock,
     router: Router,
-    _policies: Enforced,
+    /// The functions' policies.
+    pub policies: Enforced,
 }
 
 /// A clock that stands still until it is moved. It begins at 2026-11-22T09:30:00Z.
@@ -115,7 +118,7 @@ impl World {
         let router = Gateway::new(functions.routes()).unwrap().into_router();
         let _ = emulator.take_calls();
         let policies = Enforced::on(&emulator);
-        Self { emulator, functions, parts, issuer, clock, router, _policies: policies }
+        Self { emulator, functions, parts, issuer, clock, router, policies }
     }
 
     /// Puts functions made of `parts` in place of those there are, with nothing in their caches.
@@ -322,27 +325,6 @@ async fn make_table(sdk: &SdkConfig) -> Table {
     let table = Table::new(client(sdk, CallLimits::WRITE), TABLE);
     schema::message_table::ensure(table.client(), TABLE).await.unwrap();
     table
-}
-
-/// The record that the stream has of a new row, with a sequence number made from `number`.
-#[must_use]
-pub fn stream_record(row: &Value, number: usize) -> Value {
-    json!({
-        "eventID": format!("{number:032x}"),
-        "eventName": "INSERT",
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": "us-east-1",
-        "dynamodb": {
-            "ApproximateCreationDateTime": 1_795_339_800,
-            "Keys": {"pk": row["pk"], "sk": row["sk"]},
-            "NewImage": row,
-            "SequenceNumber": format!("{number:021}"),
-            "SizeBytes": 300,
-            "StreamViewType": "NEW_IMAGE",
-        },
-        "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/cruddur-messages/stream/2026-11-22T09:30:00.000",
-    })
 }
 
 /// A request as `user` makes it.

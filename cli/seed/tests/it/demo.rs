@@ -3,7 +3,7 @@ use seed::{
     SeedError,
     demo::{Made, ensure_conversations},
 };
-use testing::{Emulator, Failure, Fate, world::empty_table};
+use testing::{Emulator, Failure, Fault, world::empty_table};
 
 use crate::{rows, said};
 
@@ -39,21 +39,21 @@ async fn a_run_that_is_cut_off_at_any_write_is_gone_on_with() {
         let emulator = Emulator::new();
         let table = empty_table(&emulator).await;
         let mut left = writes;
-        emulator.judge(move |call| {
+        emulator.inject(move |call| {
             if !matches!(&*call.operation, "PutItem" | "TransactWriteItems") {
-                return Fate::Served;
+                return Fault::None;
             }
-            let fate = if left > 0 {
-                Fate::Served
+            let fault = if left > 0 {
+                Fault::None
             } else {
-                Fate::Refused(Failure::Status(400, "AccessDeniedException"))
+                Fault::Refused(Failure::Status(400, "AccessDeniedException"))
             };
             left = left.saturating_sub(1);
-            fate
+            fault
         });
         let first = seed(&table).await;
         let stored = said(&emulator).len();
-        emulator.judge(|_| Fate::Served);
+        emulator.inject(|_| Fault::None);
         assert_eq!(
             seed(&table).await.unwrap(),
             Made { made: LINES - stored, were_there: stored },

@@ -6,7 +6,7 @@ use seed::{
     demo::Made,
     load::{Numbers, Plan, ensure_messages},
 };
-use testing::{Emulator, Failure, Fate, world::empty_table};
+use testing::{Emulator, Failure, Fault, world::empty_table};
 use tokio::time::{sleep, timeout};
 
 use crate::{rows, said};
@@ -67,15 +67,15 @@ async fn throttling_is_waited_for_and_nothing_is_sent_twice() {
     let table = empty_table(&emulator).await;
     // Each try of the SDK's counts: every group is stopped at some point, and some more than once.
     let mut writes = 0;
-    emulator.judge(move |call| {
+    emulator.inject(move |call| {
         if !matches!(&*call.operation, "PutItem" | "TransactWriteItems") {
-            return Fate::Served;
+            return Fault::None;
         }
         writes += 1;
         match writes {
-            10..=300 => Fate::Refused(Failure::Status(400, "ThrottlingException")),
-            310..=320 => Fate::Lost(Failure::Reset),
-            _ => Fate::Served,
+            10..=300 => Fault::Refused(Failure::Status(400, "ThrottlingException")),
+            310..=320 => Fault::Lost(Failure::Reset),
+            _ => Fault::None,
         }
     });
     let told = Cell::new(0);
@@ -94,7 +94,7 @@ async fn throttling_is_waited_for_and_nothing_is_sent_twice() {
 async fn a_dynamodb_that_stays_away_ends_the_run() {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
-    emulator.judge(|_| Fate::Refused(Failure::Reset));
+    emulator.inject(|_| Fault::Refused(Failure::Reset));
     let random = Random::system();
     let seeding = ensure_messages(&table, &random, plan(2, 1, 1), |_| ());
     let (made, took) = emulator.with_time_paused(seeding).await;
@@ -112,21 +112,21 @@ async fn requests_of_a_killed_run_that_are_stored_late_double_nothing() {
     emulator.set_latency(latency);
     let random = Random::system();
     let mut late = 0;
-    emulator.judge(move |call| {
+    emulator.inject(move |call| {
         if !matches!(&*call.operation, "PutItem" | "TransactWriteItems") {
-            return Fate::Served;
+            return Fault::None;
         }
         late += 1;
         match late {
-            ..20 => Fate::Served,
+            ..20 => Fault::None,
             // Each group has one request under way when the run is killed: they are stored one after the other.
-            _ => Fate::Late(Failure::Silence, latency * (10 + 2 * late)),
+            _ => Fault::Late(Failure::Silence, latency * (10 + 2 * late)),
         }
     });
     let runs = async {
         let killed = timeout(latency * 20, ensure_messages(&table, &random, plan, |_| ())).await;
         assert!(killed.is_err(), "the run was through before it was killed");
-        emulator.judge(|_| Fate::Served);
+        emulator.inject(|_| Fault::None);
         ensure_messages(&table, &random, plan, |_| ()).await.unwrap()
     };
     let (made, _) = emulator.with_time_paused(runs).await;

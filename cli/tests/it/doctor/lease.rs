@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use cli::doctor::{Lease, Ledger, Mode};
 use cruddur::random::Random;
 use serde_json::json;
-use testing::{Fate, damage::Damage};
+use testing::{Fault, damage::Damage};
 
 use super::clinic::Clinic;
 
@@ -132,9 +132,9 @@ async fn a_doctor_whose_lease_is_lost_stops() {
 async fn a_lease_that_can_not_be_renewed_is_given_up_at_its_end() {
     let clinic = Clinic::with_groups(1, 1).await;
     let lease = take(&clinic).await.unwrap();
-    clinic.world.emulator.judge(|call| match &*call.operation {
-        "TransactWriteItems" => Fate::Refused(testing::Failure::Reset),
-        _ => Fate::Served,
+    clinic.world.emulator.inject(|call| match &*call.operation {
+        "TransactWriteItems" => Fault::Refused(testing::Failure::Reset),
+        _ => Fault::None,
     });
     let (held, waited) = clinic
         .world
@@ -151,7 +151,7 @@ async fn a_lease_that_can_not_be_renewed_is_given_up_at_its_end() {
 #[tokio::test]
 async fn a_lost_answer_to_taking_the_lease_is_no_other_doctor() {
     let clinic = Clinic::with_groups(1, 1).await;
-    clinic.world.emulator.fail("TransactWriteItems", 1, Fate::Lost(testing::Failure::Reset));
+    clinic.world.emulator.fail("TransactWriteItems", 1, Fault::Lost(testing::Failure::Reset));
     let lease = take(&clinic).await.unwrap();
     lease.release().await;
     let ledger = Ledger::new(|_, _| Ok(()));

@@ -7,7 +7,7 @@ use std::sync::{
 
 use chrono::TimeDelta;
 use cli::doctor::{Ledger, Mode};
-use testing::{Failure, Fate, damage::Damage};
+use testing::{Failure, Fault, damage::Damage};
 use tokio::sync::Notify;
 
 use super::clinic::Clinic;
@@ -67,7 +67,7 @@ async fn a_doctor_who_is_killed_at_any_call_leaves_nothing_that_the_next_one_doe
         clinic.world.clock.advance(TimeDelta::seconds(70));
     }
     assert!(killed >= 15, "only {killed} of 20 doctors were killed");
-    clinic.world.emulator.judge(|_| Fate::Served);
+    clinic.world.emulator.inject(|_| Fault::None);
     let last = clinic.examine(Mode::Repair).await;
     assert_eq!(last.summary.left, 0, "{:?}", last.told);
     clinic.assert_healed(&before);
@@ -78,16 +78,16 @@ async fn a_doctor_who_is_killed_at_any_call_leaves_nothing_that_the_next_one_doe
 async fn kill_at(clinic: &Clinic, death: Death) -> bool {
     let (calls, dead) = (AtomicUsize::new(0), Arc::new(Notify::new()));
     let dies = Arc::clone(&dead);
-    clinic.world.emulator.judge(move |_| {
+    clinic.world.emulator.inject(move |_| {
         let call = calls.fetch_add(1, Ordering::Relaxed) + 1;
         if call < death.call {
-            return Fate::Served;
+            return Fault::None;
         }
         dies.notify_one();
         if death.carried_out && call == death.call {
-            Fate::Lost(Failure::Silence)
+            Fault::Lost(Failure::Silence)
         } else {
-            Fate::Refused(Failure::Silence)
+            Fault::Refused(Failure::Silence)
         }
     });
     let doctor = clinic.doctor(Mode::Repair);

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use chrono::TimeDelta;
-use testing::{Call, Failure, Fate, old_system::SEEDED_GROUP};
+use testing::{Call, Failure, Fault, old_system::SEEDED_GROUP};
 use tokio::sync::Notify;
 
 use super::{cases::message, move_in::MoveIn};
@@ -33,7 +33,7 @@ async fn killed_at_any_call_and_resumed_it_comes_to_the_same_end() {
             // Past the end of the dead one's lease.
             move_in.world.clock.advance(TimeDelta::seconds(70));
         }
-        move_in.world.emulator.judge(|_| Fate::Served);
+        move_in.world.emulator.inject(|_| Fault::None);
         move_in.migrate().await;
         move_in.assert_brought_over(&old, &format!("round {rounds}"));
         assert_eq!(move_in.rows(), undisturbed.rows(), "round {rounds}");
@@ -46,18 +46,18 @@ async fn killed_at_any_call_and_resumed_it_comes_to_the_same_end() {
 async fn kill_at(move_in: &MoveIn, counted: fn(&Call) -> bool, number: usize, carried_out: bool) -> bool {
     let (calls, dead) = (AtomicUsize::new(0), Arc::new(Notify::new()));
     let dies = Arc::clone(&dead);
-    move_in.world.emulator.judge(move |call| {
+    move_in.world.emulator.inject(move |call| {
         let is_counted = counted(call);
         let before = calls.fetch_add(usize::from(is_counted), Ordering::Relaxed);
         let reached = before + 1;
         if reached < number || (before < number && !is_counted) {
-            return Fate::Served;
+            return Fault::None;
         }
         dies.notify_one();
         if carried_out && is_counted && reached == number {
-            Fate::Lost(Failure::Silence)
+            Fault::Lost(Failure::Silence)
         } else {
-            Fate::Refused(Failure::Silence)
+            Fault::Refused(Failure::Silence)
         }
     });
     let migration = move_in.migration();
@@ -93,7 +93,7 @@ async fn messages_of_one_instant_keep_their_order_over_kills() {
             move_in.put_all(&rows);
             kill_at(&move_in, |call| call.operation == "TransactWriteItems", number, carried_out).await;
             move_in.world.clock.advance(TimeDelta::seconds(70));
-            move_in.world.emulator.judge(|_| Fate::Served);
+            move_in.world.emulator.inject(|_| Fault::None);
             move_in.migrate().await;
             assert_eq!(
                 move_in.rows(),
@@ -108,15 +108,15 @@ async fn messages_of_one_instant_keep_their_order_over_kills() {
 async fn failures_and_lost_answers_delay_it_and_no_more() {
     let (move_in, old) = MoveIn::after(78, 8, 300).await;
     let mut number = 0_u32;
-    move_in.world.emulator.judge(move |_| {
+    move_in.world.emulator.inject(move |_| {
         number += 1;
         match number % 11 {
-            3 => Fate::Refused(Failure::Reset),
-            7 => Fate::Lost(Failure::Reset),
-            _ => Fate::Served,
+            3 => Fault::Refused(Failure::Reset),
+            7 => Fault::Lost(Failure::Reset),
+            _ => Fault::None,
         }
     });
     move_in.migrate().await;
-    move_in.world.emulator.judge(|_| Fate::Served);
+    move_in.world.emulator.inject(|_| Fault::None);
     move_in.assert_brought_over(&old, "with failures");
 }

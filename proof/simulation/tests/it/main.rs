@@ -10,7 +10,8 @@ use std::{
     thread,
 };
 
-use simulation::{Counts, Fault, Outcome, Planted, log, run};
+use dynamodb_fake::{Counts, FaultKind};
+use simulation::{Outcome, Planted, log, run};
 
 /// Runs the seeds up to `end`, two at a time.
 fn seeds(end: u64) -> Vec<Outcome> {
@@ -46,7 +47,7 @@ fn nothing_is_violated_and_everything_goes_wrong() {
         counts += &outcome.faults;
     }
     let never = counts.iter().filter(|(_, times)| *times == 0).map(|(fault, _)| fault);
-    assert_eq!(never.collect::<Vec<_>>(), Vec::<Fault>::new(), "these never came to pass");
+    assert_eq!(never.collect::<Vec<_>>(), Vec::<FaultKind>::new(), "these never came to pass");
     let messages = outcomes.iter().map(|outcome| outcome.messages).sum::<usize>();
     assert!(messages > 1_000, "{messages} messages are few");
 }

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use clap::Parser;
 use http::{Request, StatusCode};
 use local::{
-    deployment::STREAM_FILTERS,
+    deployment::stream_filters,
     function::{Function, InvocationError},
     mapping::{self, Mapping},
 };
@@ -70,7 +70,7 @@ async fn main() -> Result<()> {
         table.table.and_then(|table| table.latest_stream_arn).context("the table has no stream")?;
     let client = aws_sdk_dynamodbstreams::Client::new(&sdk);
     let mapping_options = mapping::Options {
-        filters: STREAM_FILTERS.map(str::to_owned).into(),
+        filters: stream_filters().into(),
         dead_letter_file: Some(options.dead_letter_file.clone()),
         ..mapping::Options::new(client, stream_arn)
     };

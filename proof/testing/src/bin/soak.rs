@@ -37,7 +37,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let Options { messages, faults, users, devices, seed } = Options::parse();
-    // What fails here is on order.
+    // Failures are injected; logs would only repeat them.
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new("off")).with_writer(io::stderr).init();
     let say = |line: &str| {
         // Nobody may be listening.

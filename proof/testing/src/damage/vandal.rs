@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Damage, Done};
-use crate::{emulator::Emulator, invariants, world::TABLE};
+use crate::{Emulator, invariants, world::TABLE};
 
 /// Does damage to a table that was good when it was first seen. No row is damaged twice.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use axum::body::Body;
 use http::Request;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use testing::{Answer, emulator::Call};
+use testing::{Answer, Call};
 
 use self::{
     objects::{Object, Plan, objects, unknown_group},

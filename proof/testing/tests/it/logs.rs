@@ -15,7 +15,7 @@ use cruddur::{
 };
 use local::deployment::Parts;
 use serde_json::{Value, json};
-use testing::{Failure, Fate, TestUser, World, broken_postgres, world::stream_record};
+use testing::{Failure, Fault, TestUser, World, broken_postgres, world::stream_record};
 use tracing::{Dispatch, subscriber::NoSubscriber};
 use uuid::Uuid;
 
@@ -222,7 +222,7 @@ async fn a_message_whose_first_answer_was_lost_is_sent_and_not_replayed() {
     let (alice, bob, _) = world.pair().await;
     // The SDK complains of the emulator, which has no connection to close.
     let log = Log::start("cruddur-create-message", "info,aws_smithy_runtime=off", world.clock.clock());
-    world.emulator.fail("TransactWriteItems", 3, Fate::Lost(Failure::Status(500, "InternalServerError")));
+    world.emulator.fail("TransactWriteItems", 3, Fault::Lost(Failure::Status(500, "InternalServerError")));
     let body = json!({"handle": bob.user.handle, "message": "hello"}).to_string();
     world.post_with(&alice, &[("idempotency-key", "once")], body).await.ok();
     let lines = log.take();
@@ -238,10 +238,10 @@ async fn a_message_over_the_send_limit_and_one_that_it_could_not_count_are_measu
     world.redeploy(|parts| parts.send_limit = Some(limit(1, 60)));
     let (alice, bob, _) = world.pair().await;
     let log = Log::start("cruddur-create-message", "info,aws_smithy_runtime=off", world.clock.clock());
-    let throttled = Fate::Refused(Failure::Status(400, "ThrottlingException"));
+    let throttled = Fault::Refused(Failure::Status(400, "ThrottlingException"));
     world.emulator.fail("UpdateItem", usize::MAX, throttled);
     world.send(&alice, &bob, "not counted").await;
-    world.emulator.judge(|_| Fate::Served);
+    world.emulator.inject(|_| Fault::None);
     world.send(&alice, &bob, "counted").await;
     let refused = world.post(&alice, &json!({"handle": bob.user.handle, "message": "too many"})).await;
     assert_eq!(refused.status, 429);
@@ -253,7 +253,7 @@ async fn a_message_over_the_send_limit_and_one_that_it_could_not_count_are_measu
     let user = json!(alice.user.uuid);
     assert_eq!(parse(&lines[0])["user_uuid"], user);
     assert_eq!(parse(&lines[3])["user_uuid"], user);
-    insta::assert_snapshot!(json!(told.collect::<Vec<_>>()), @r#"[["WARN","let a message through uncounted",null,"DynamoDB is busy: service error: ThrottlingException: on order: ThrottlingException: on order",null,null],["INFO","answered",200,null,1.0,null],["INFO","answered",200,null,null,null],["INFO","refused",429,"the caller is over the send limit",null,1.0]]"#);
+    insta::assert_snapshot!(json!(told.collect::<Vec<_>>()), @r#"[["WARN","let a message through uncounted",null,"DynamoDB is busy: service error: ThrottlingException: injected: ThrottlingException: injected",null,null],["INFO","answered",200,null,1.0,null],["INFO","answered",200,null,null,null],["INFO","refused",429,"the caller is over the send limit",null,1.0]]"#);
 }
 
 #[tokio::test]

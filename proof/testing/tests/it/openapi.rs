@@ -10,7 +10,7 @@ use axum::body::Body;
 use http::{Method, Request};
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Value, json};
-use testing::{Answer, Failure, Fate, TestUser, World, broken_postgres};
+use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres};
 
 use crate::send_limit::limit;
 
@@ -174,12 +174,12 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
         hold(operation, &world.request(request).await);
     }
     for failure in [Failure::Reset, Failure::Status(400, "AccessDeniedException")] {
-        world.emulator.judge(move |_| Fate::Refused(failure));
+        world.emulator.inject(move |_| Fault::Refused(failure));
         for (operation, request) in requests(&group, &alice, &bob.user.handle, &ghost) {
             hold(operation, &world.request(request).await);
         }
     }
-    world.emulator.judge(|_| Fate::Served);
+    world.emulator.inject(|_| Fault::None);
     world.redeploy(|parts| parts.send_limit = Some(limit(1, 60)));
     for _ in 0..2 {
         let body = json!({"message_group_uuid": group, "message": "hello"}).to_string();

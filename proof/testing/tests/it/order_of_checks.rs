@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::{Method, Request};
 use local::deployment::Parts;
 use serde_json::json;
-use testing::{Answer, Failure, Fate, World, broken_postgres};
+use testing::{Answer, Failure, Fault, World, broken_postgres};
 use uuid::Uuid;
 
 /// Too large, and not JSON.
@@ -16,7 +16,7 @@ fn oversized() -> String {
 async fn world_without_anything_to_look_up() -> World {
     let mut world = World::new().await;
     world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
-    world.emulator.judge(|_| Fate::Refused(Failure::Reset));
+    world.emulator.inject(|_| Fault::Refused(Failure::Reset));
     world
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use testing::{
     Answer,
     Failure::{self, Cancelled, Reset, Status},
-    Fate::{Lost, Refused, Served},
+    Fault::{self, Lost, Refused},
     TestUser, World, invariants,
 };
 use tokio::time::{self, Instant, sleep};
@@ -86,9 +86,9 @@ impl Stand {
     fn throttle_for_a_minute(&self) -> Instant {
         let start = Instant::now();
         let mut number = 0;
-        self.world.emulator.judge(move |call| {
+        self.world.emulator.inject(move |call| {
             if !(BEGIN..END).contains(&start.elapsed()) {
-                return Served;
+                return Fault::None;
             }
             number += 1;
             let kinds = if call.operation == "TransactWriteItems" { 4 } else { 3 };
@@ -250,9 +250,9 @@ async fn without_both_databases_everybody_is_told_to_come_again_and_served_when_
         (true, true, [200; 6]),
     ] {
         if dynamodb {
-            world.emulator.judge(|_| Served);
+            world.emulator.inject(|_| Fault::None);
         } else {
-            world.emulator.judge(|_| Refused(THROTTLING[1]));
+            world.emulator.inject(|_| Refused(THROTTLING[1]));
         }
         if postgres {
             relay.come_back();
@@ -279,7 +279,7 @@ async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them
     let _ = calls();
     time::pause();
     let start = Instant::now();
-    world.emulator.judge(|_| Refused(THROTTLING[1]));
+    world.emulator.inject(|_| Refused(THROTTLING[1]));
     let mut tries = Vec::new();
     while tries.last() != Some(&1) {
         assert!(tries.len() < 1_000, "{tries:?}");
@@ -295,7 +295,7 @@ async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them
     }
     assert_eq!(start.elapsed(), used_up);
 
-    world.emulator.judge(|_| Served);
+    world.emulator.inject(|_| Fault::None);
     inbox().await.ok();
     assert_eq!((calls(), start.elapsed()), (1, used_up));
     // Each success gives back a little, and with enough of them a single fault goes unseen again.
@@ -316,9 +316,9 @@ async fn without_the_sdks_retries_no_acknowledged_message_is_lost_or_doubled() {
     world.send(&bob, &alice, "hello").await;
     world.post(&alice, &to_group(group_uuid, "hello again")).await.ok();
     time::pause();
-    world.emulator.judge(|call| match &*call.operation {
+    world.emulator.inject(|call| match &*call.operation {
         "GetItem" => Refused(THROTTLING[1]),
-        _ => Served,
+        _ => Fault::None,
     });
     for _ in 0..100 {
         assert_eq!(
@@ -329,14 +329,14 @@ async fn without_the_sdks_retries_no_acknowledged_message_is_lost_or_doubled() {
     let _ = world.emulator.take_calls();
     for failure in [THROTTLING[0], THROTTLING[1], THROTTLING[2], Reset, Status(500, "InternalServerError")] {
         for (operation, with_key) in [("PutItem", false), ("TransactWriteItems", true)] {
-            for fate in [Refused(failure), Lost(failure)] {
-                if matches!(fate, Lost(Status(400, _))) {
+            for fault in [Refused(failure), Lost(failure)] {
+                if matches!(fault, Lost(Status(400, _))) {
                     continue;
                 }
-                let text = format!("{failure:?} {operation} {fate:?}");
+                let text = format!("{failure:?} {operation} {fault:?}");
                 let key = format!("{}", world.rows().len());
                 let headers: Vec<_> = with_key.then_some(("idempotency-key", &*key)).into_iter().collect();
-                world.emulator.fail(operation, 3, fate);
+                world.emulator.fail(operation, 3, fault);
                 let answer = world.post_with(&alice, &headers, to_group(group_uuid, &text).to_string()).await;
                 let uuid = answer.ok()["uuid"].clone();
                 let messages = invariants::messages(&world.rows()).remove(&group_uuid).unwrap();

@@ -33,7 +33,7 @@ struct Trial {
 impl Trial {
     /// The preparations are over.
     fn begin(&self) {
-        self.world.emulator.enforce(self.function, self.policy.clone());
+        self.world.policies.enforce(self.function, self.policy.clone());
     }
 }
 
@@ -249,7 +249,7 @@ async fn outcomes(function: &'static str, policy: &Policy) -> BTreeMap<&'static 
         let trial = Trial { world, function, policy: policy.clone() };
         outcomes.insert(scenario.name, (scenario.act)(&trial).await);
         // Refused calls are what this is about.
-        let _ = trial.world.emulator.take_refusals();
+        let _ = trial.world.policies.take_refusals();
     }
     outcomes
 }
@@ -420,15 +420,14 @@ fn the_mapping_may_read_the_stream_and_send_dead_letters() {
 async fn a_refused_call_is_answered_as_aws_does_and_fails_the_test() {
     let world = World::new().await;
     let alice = world.user("alice").await;
-    world.emulator.enforce("list-message-groups", Policy::default());
+    world.policies.enforce("list-message-groups", Policy::default());
     let _ = world.emulator.take_calls();
     let answer = world.get(&alice, "/api/message_groups").await;
     assert_eq!(answer.brief(), (500, "[\"internal_error\"]"));
     // It is not tried again.
     assert_eq!(world.emulator.take_calls().len(), 1);
 
-    let emulator = world.emulator.clone();
-    let refusals = emulator.take_refusals();
+    let refusals = world.policies.take_refusals();
     assert_eq!(refusals.len(), 1);
     assert_eq!((&*refusals[0].function, &*refusals[0].operation), ("list-message-groups", "Query"));
     assert_snapshot!(refusals[0].message, @"User: arn:aws:sts::123456789012:assumed-role/list-message-groups is not authorized to perform: dynamodb:Query on resource: arn:aws:dynamodb:eu-central-1:123456789012:table/cruddur-messages because no identity-based policy allows the dynamodb:Query action");

@@ -19,7 +19,7 @@ use futures_util::future::join_all;
 use insta::assert_debug_snapshot;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use testing::{Answer, Failure, Fate, Sends, TestUser, World, invariants, sends::user, world::TABLE};
+use testing::{Answer, Failure, Fault, Sends, TestUser, World, invariants, sends::user, world::TABLE};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -195,9 +195,9 @@ async fn a_limit_that_cannot_be_asked_lets_messages_through() {
         Failure::Status(400, "ThrottlingException"),
         Failure::Status(400, "RequestLimitExceeded"),
     ] {
-        world.emulator.judge(move |call| match &*call.operation {
-            "UpdateItem" => Fate::Refused(failure),
-            _ => Fate::Served,
+        world.emulator.inject(move |call| match &*call.operation {
+            "UpdateItem" => Fault::Refused(failure),
+            _ => Fault::None,
         });
         assert_eq!(statuses(&world, &alice, &body, 4).await, [200; 4], "{failure:?}");
     }
@@ -205,9 +205,9 @@ async fn a_limit_that_cannot_be_asked_lets_messages_through() {
 
     // A table that does not take updates at all is a fault of ours, and must not go unnoticed.
     world.redeploy(|_| ());
-    world.emulator.judge(|call| match &*call.operation {
-        "UpdateItem" => Fate::Refused(Failure::Status(400, "ResourceNotFoundException")),
-        _ => Fate::Served,
+    world.emulator.inject(|call| match &*call.operation {
+        "UpdateItem" => Fault::Refused(Failure::Status(400, "ResourceNotFoundException")),
+        _ => Fault::None,
     });
     let rows = world.rows();
     assert_eq!(world.post(&alice, &body).await.brief(), (500, "[\"internal_error\"]"));
@@ -217,7 +217,7 @@ async fn a_limit_that_cannot_be_asked_lets_messages_through() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_that_is_silent_holds_a_message_up_for_two_seconds() {
     let sends = Sends::new().await;
-    sends.emulator.judge(|_| Fate::Refused(Failure::Silence));
+    sends.emulator.inject(|_| Fault::Refused(Failure::Silence));
     let start = Instant::now();
     let admitted = SendLimit::new(limit(1, 1)).admit(&sends.table, &sends.clock.clock(), Uuid::nil()).await;
     assert!(admitted.is_ok(), "{admitted:?}");
@@ -228,7 +228,7 @@ async fn a_limit_that_is_silent_holds_a_message_up_for_two_seconds() {
 async fn an_answer_that_is_lost_costs_a_token_and_no_more() {
     let world = limited_world().await;
     let (alice, _, body) = conversation(&world).await;
-    world.emulator.fail("UpdateItem", 1, Fate::Lost(Failure::Reset));
+    world.emulator.fail("UpdateItem", 1, Fault::Lost(Failure::Reset));
     assert_eq!(statuses(&world, &alice, &body, 3).await, [200, 200, 429]);
 }
 

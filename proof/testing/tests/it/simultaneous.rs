@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use testing::{
     Call,
     Failure::{Cancelled, Reset, Status},
-    Fate::{Late, Lost, Refused, Served},
+    Fault::{self, Late, Lost, Refused},
     Sends, TestUser, World, invariants,
     sends::user,
 };
@@ -50,7 +50,7 @@ async fn held_up_opening(
 ) -> Call {
     sends.emulator.fail("TransactWriteItems", 1, Refused(Status(400, "AccessDeniedException")));
     sends.to_user(sender, receiver, text, key).await.unwrap_err();
-    sends.emulator.judge(|_| Served);
+    sends.emulator.inject(|_| Fault::None);
     let mut calls = sends.emulator.take_calls();
     calls.retain(|call| call.operation == "TransactWriteItems");
     calls.remove(0)
@@ -66,13 +66,13 @@ async fn a_group_that_the_other_side_opens_between_plan_and_write_is_used() {
         let emulator = sends.emulator.clone();
         let mut openings = Some(opening);
         // Bob has read that there is no group; Alice's write comes just before his.
-        sends.emulator.judge(move |call| {
+        sends.emulator.inject(move |call| {
             if call.operation == "TransactWriteItems"
                 && let Some(opening) = openings.take()
             {
                 let _ = emulator.call(&opening.operation, opening.request);
             }
-            Served
+            Fault::None
         });
         let sent = sends.to_user(&bob, &alice, "from bob", key).await.unwrap();
         assert_eq!(sent.message_group_uuid, group_uuid);
@@ -90,7 +90,7 @@ async fn an_opening_whose_answer_is_lost_after_the_other_side_was_first_is_store
     tokio::time::pause();
     let (alice, bob, group_uuid) = pair();
     for key in [None, Some("key")] {
-        for fate in
+        for fault in
             [Lost(Reset), Late(Reset, Duration::from_secs(3)), Lost(Status(500, "InternalServerError"))]
         {
             let sends = Sends::new().await;
@@ -98,22 +98,22 @@ async fn an_opening_whose_answer_is_lost_after_the_other_side_was_first_is_store
             let emulator = sends.emulator.clone();
             let mut openings = Some(opening);
             let mut failures = 4;
-            sends.emulator.judge(move |call| {
+            sends.emulator.inject(move |call| {
                 if let Some(opening) = openings.take_if(|_| call.operation == "TransactWriteItems") {
                     let _ = emulator.call(&opening.operation, opening.request);
                 }
                 if matches!(&*call.operation, "PutItem" | "TransactWriteItems") && failures > 0 {
                     failures -= 1;
-                    return fate;
+                    return fault;
                 }
-                Served
+                Fault::None
             });
             let sent = sends.to_user(&bob, &alice, "from bob", key).await.unwrap();
             tokio::time::sleep(Duration::from_mins(1)).await;
             let messages = invariants::messages(&sends.rows()).remove(&group_uuid).unwrap();
-            assert_eq!(messages.len(), 2, "{key:?}, {fate:?}");
-            assert_eq!(sent.uuid, messages[1].message_uuid, "{key:?}, {fate:?}");
-            assert_eq!(invariants::check(&sends.rows()), Vec::<String>::new(), "{key:?}, {fate:?}");
+            assert_eq!(messages.len(), 2, "{key:?}, {fault:?}");
+            assert_eq!(sent.uuid, messages[1].message_uuid, "{key:?}, {fault:?}");
+            assert_eq!(invariants::check(&sends.rows()), Vec::<String>::new(), "{key:?}, {fault:?}");
         }
     }
 }
@@ -126,7 +126,7 @@ async fn an_opening_that_lands_late_finds_the_group_of_the_other_side_and_change
     sends.emulator.fail("TransactWriteItems", usize::MAX, Late(Reset, Duration::from_secs(20)));
     let lost = sends.to_user(&alice, &bob, "from alice", None).await;
     assert!(matches!(lost, Err(Error::Unavailable { .. })), "{lost:?}");
-    sends.emulator.judge(|_| Served);
+    sends.emulator.inject(|_| Fault::None);
     let sent = sends.to_user(&bob, &alice, "from bob", None).await.unwrap();
     let rows = sends.rows();
     tokio::time::sleep(Duration::from_mins(1)).await;
@@ -176,7 +176,7 @@ async fn first_messages_that_meet_conflicts_end_in_one_group() {
     let (alice, bob, group_uuid) = pair();
     sends.emulator.set_latency(Duration::from_millis(10));
     let mut count = 0_u32;
-    sends.emulator.judge(move |call| {
+    sends.emulator.inject(move |call| {
         count += 1;
         match &*call.operation {
             "TransactWriteItems" if count.is_multiple_of(3) => {
@@ -184,7 +184,7 @@ async fn first_messages_that_meet_conflicts_end_in_one_group() {
             }
             "TransactWriteItems" | "PutItem" if count.is_multiple_of(5) => Lost(Reset),
             "PutItem" if count.is_multiple_of(7) => Refused(Status(400, "TransactionConflictException")),
-            _ => Served,
+            _ => Fault::None,
         }
     });
     let requests = (0..10).flat_map(|_| [(&alice, &bob), (&bob, &alice)]);

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::{Method, Request};
 use local::deployment::Parts;
 use serde_json::json;
-use testing::{Answer, Failure, Fate, TestUser, World, broken_postgres, world::TABLE};
+use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres, world::TABLE};
 
 /// Of `sunyoung` and `scarlett`.
 const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
@@ -115,7 +115,7 @@ async fn without_dynamodb_every_route_that_needs_it_answers_503() {
         Failure::Status(500, "InternalServerError"),
         Failure::Status(400, "ProvisionedThroughputExceededException"),
     ] {
-        world.emulator.judge(move |_| Fate::Refused(failure));
+        world.emulator.inject(move |_| Fault::Refused(failure));
         answers.extend(ask_as(&world, &sunyoung).await);
     }
     insta::assert_debug_snapshot!(same(answers), @r#"
@@ -130,9 +130,9 @@ async fn without_dynamodb_every_route_that_needs_it_answers_503() {
 async fn half_of_what_a_route_reads_is_not_enough() {
     let (world, sunyoung) = conversation().await;
     for operation in ["GetItem", "Query"] {
-        world.emulator.judge(move |call| match &*call.operation {
-            failing if failing == operation => Fate::Refused(Failure::Reset),
-            _ => Fate::Served,
+        world.emulator.inject(move |call| match &*call.operation {
+            failing if failing == operation => Fault::Refused(Failure::Reset),
+            _ => Fault::None,
         });
         // An inbox is read by one query.
         for answer in &ask_as(&world, &sunyoung).await[1..] {
@@ -165,7 +165,7 @@ async fn when_dynamodb_refuses_every_route_that_needs_it_answers_500_and_no_more
     for failure in
         [Failure::Status(400, "AccessDeniedException"), Failure::Status(400, "ResourceNotFoundException")]
     {
-        world.emulator.judge(move |_| Fate::Refused(failure));
+        world.emulator.inject(move |_| Fault::Refused(failure));
         answers.extend(ask_as(&world, &sunyoung).await);
     }
     insta::assert_debug_snapshot!(same(answers), @r#"

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use serde_json::json;
-use testing::{Answer, Failure, Fate, TestUser, World, world::TABLE};
+use testing::{Answer, Failure, Fault, TestUser, World, world::TABLE};
 use uuid::Uuid;
 
 /// Everything of an answer but the id that the gateway gave the request.
@@ -87,14 +87,14 @@ async fn nothing_in_a_group_changes_what_a_stranger_reads() {
     assert_eq!(whole(world.get(&mallory, &path).await), unknown);
 
     // Messages that can't be read at all.
-    world.emulator.judge(|call| match &*call.operation {
-        "Query" => Fate::Refused(Failure::Status(400, "AccessDeniedException")),
-        _ => Fate::Served,
+    world.emulator.inject(|call| match &*call.operation {
+        "Query" => Fault::Refused(Failure::Status(400, "AccessDeniedException")),
+        _ => Fault::None,
     });
     assert_eq!(whole(world.get(&mallory, &path).await), unknown);
 
     // No messages.
-    world.emulator.judge(|_| Fate::Served);
+    world.emulator.inject(|_| Fault::None);
     for row in world.rows() {
         if row["pk"]["S"] == format!("MSG#{group}") {
             let key = json!({"pk": row["pk"], "sk": row["sk"]});

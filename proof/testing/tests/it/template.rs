@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use local::{
-    deployment::{FUNCTIONS, STREAM_FILTERS},
+    deployment::{FUNCTIONS, stream_filters},
     mapping,
 };
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn the_template_has_the_mapping_of_the_local_stack() {
     let mappings = resources(&template, "AWS::Lambda::EventSourceMapping");
     let [mapping] = mappings.values().collect::<Vec<_>>()[..] else { panic!("not one mapping") };
     let filters = mapping["FilterCriteria"]["Filters"].as_array().unwrap().iter();
-    assert!(filters.map(|filter| filter["Pattern"].as_str().unwrap()).eq(STREAM_FILTERS));
+    assert!(filters.map(|filter| filter["Pattern"].as_str().unwrap()).eq(stream_filters()));
 
     let client = aws_sdk_dynamodbstreams::Config::builder().behavior_version_latest().build();
     let options = mapping::Options::new(aws_sdk_dynamodbstreams::Client::from_conf(client), "arn");

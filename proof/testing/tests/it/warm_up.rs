@@ -13,7 +13,7 @@ use cruddur::{
     warm_up,
 };
 use local::deployment::{Parts, sdk_of};
-use testing::{Fate, World};
+use testing::{Fault, World};
 use tokio::time::{Instant, pause};
 
 fn verifier(parts: &Parts) -> Verifier {
@@ -95,7 +95,7 @@ async fn each_function_makes_the_calls_that_it_begins_with_about_nobody() {
 async fn a_function_starts_though_dynamodb_refuses() {
     let world = World::new().await;
     let app = list_messages(&world.parts);
-    world.emulator.judge(|_| Fate::Refused(testing::Failure::Status(400, "AccessDeniedException")));
+    world.emulator.inject(|_| Fault::Refused(testing::Failure::Status(400, "AccessDeniedException")));
     app.warm_up().await;
     assert_eq!(calls(&world), ["GetItem MEM#nobody"]);
 }

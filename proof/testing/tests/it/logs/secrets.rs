@@ -7,7 +7,7 @@ use cruddur::user::User;
 use http::{Method, Request};
 use local::deployment::Parts;
 use serde_json::{Value, json};
-use testing::{Failure, Fate, TestUser, World, broken_postgres};
+use testing::{Failure, Fault, TestUser, World, broken_postgres};
 use uuid::Uuid;
 
 use super::{
@@ -28,26 +28,26 @@ async fn everything(world: &mut World) {
     let [stranger, ghost] = [world.user("stranger").await, world.unprovisioned_user()];
     let callers = [with_key(world, &alice, SECRET), alice.clone(), bob.clone(), stranger, ghost];
     let events = post_confirmation_events(&alice);
-    let refused = |status, code| Fate::Refused(Failure::Status(status, code));
+    let refused = |status, code| Fault::Refused(Failure::Status(status, code));
     let faults = [
-        ("", Fate::Served),
+        ("", Fault::None),
         ("Query", refused(500, "InternalServerError")),
         ("GetItem", refused(400, "AccessDeniedException")),
         ("TransactWriteItems", refused(400, "ValidationException")),
     ];
-    for (operation, fate) in faults {
-        world.emulator.fail(operation, usize::MAX, fate);
+    for (operation, fault) in faults {
+        world.emulator.fail(operation, usize::MAX, fault);
         ask(world, &callers, &bob, &group).await;
         deliver(world, &events).await;
     }
-    world.emulator.judge(|_| Fate::Served);
+    world.emulator.inject(|_| Fault::None);
     world.emulator.edit_answers(|_, answer| spoil(answer));
     ask(world, &callers, &bob, &group).await;
     deliver(world, &events).await;
     world.emulator.edit_answers(|_, _| ());
     world.redeploy(|parts| parts.send_limit = Some(limit(1, 60)));
-    for fate in [refused(400, "ThrottlingException"), Fate::Served] {
-        world.emulator.fail("UpdateItem", usize::MAX, fate);
+    for fault in [refused(400, "ThrottlingException"), Fault::None] {
+        world.emulator.fail("UpdateItem", usize::MAX, fault);
         ask(world, &callers, &bob, &group).await;
     }
     for postgres in [broken_postgres::unreachable(), broken_postgres::refusing()] {

@@ -1,11 +1,10 @@
-//! HTTP on any port of the loopback interface: what the runtime API, DynamoDB and the key set have in common.
+//! An HTTP server on a free port of the loopback interface.
 
-use std::{io, net::SocketAddr};
+use std::{convert::Infallible, io, net::SocketAddr};
 
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::{
-    body::{Bytes, Incoming},
+    body::{Body, Bytes, Incoming},
     server::conn::http1,
     service::service_fn,
 };
@@ -16,15 +15,16 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A running server. It ends with the value.
+/// A running server, stopped on drop.
 pub struct HttpServer {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl HttpServer {
-    /// Answers with `answer` what comes over connections of which `accept` makes what they are: counted, or encrypted.
-    pub async fn start<Accept, Accepted, Stream, Answer, Answered>(
+    /// Serves requests with `answer`. `accept` wraps each connection, for example in TLS. An error of `answer` closes
+    /// the connection.
+    pub async fn start<Accept, Accepted, Stream, Answer, Answered, B>(
         accept: Accept,
         answer: Answer,
     ) -> io::Result<Self>
@@ -33,7 +33,8 @@ impl HttpServer {
         Accepted: Future<Output = io::Result<Stream>> + Send + 'static,
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         Answer: Fn(Request<Incoming>) -> Answered + Clone + Send + 'static,
-        Answered: Future<Output = io::Result<Response<Full<Bytes>>>> + Send + 'static,
+        Answered: Future<Output = io::Result<Response<B>>> + Send + 'static,
+        B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -42,7 +43,7 @@ impl HttpServer {
                 let _ = stream.set_nodelay(true);
                 let (accepted, answer) = (accept(stream), answer.clone());
                 tokio::spawn(async move {
-                    // A client that goes away in the middle is none.
+                    // A client that disconnects is no error.
                     let Ok(stream) = accepted.await else { return };
                     let _ = http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service_fn(answer))
@@ -53,7 +54,7 @@ impl HttpServer {
         Ok(Self { address, task })
     }
 
-    /// Where it listens, such as `127.0.0.1:40000`.
+    /// The address, such as `127.0.0.1:40000`.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address

@@ -1,11 +1,9 @@
-//! Every decision of a run, drawn from one seed.
+//! Random decisions of a run, drawn from one seed.
 
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-
-use cruddur::random::Random;
 
 /// Random decisions. Cheap to clone: clones draw from the same sequence.
 #[derive(Clone, Debug)]
@@ -65,10 +63,8 @@ impl Dice {
         self.draw(|rng| rng.shuffle(items));
     }
 
-    /// The functions' randomness.
-    #[must_use]
-    pub fn random(&self) -> Random {
-        let dice = self.clone();
-        Random::from_fn(move |bytes| dice.draw(|rng| rng.fill(bytes)))
+    /// Fills `bytes` with random values.
+    pub fn fill(&self, bytes: &mut [u8]) {
+        self.draw(|rng| rng.fill(bytes));
     }
 }

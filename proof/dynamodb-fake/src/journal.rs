@@ -1,0 +1,393 @@
+//! The journal of commits: idempotent transactions, the stream, an index that lags, and pages with commits in between.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Mutex,
+    time::Duration,
+};
+
+use dynoxide::Database;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::{FaultKind, Faults, dispatch, fault::error_body, stream::Stream, text};
+
+/// The keys of a row.
+pub type Key = (String, String);
+
+/// A committed change of a row.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A row that was put.
+    Put(Value),
+    /// A row that was updated in place.
+    Update(Value),
+    /// A deleted row.
+    Delete(Key),
+}
+
+/// The journal of a table's commits.
+pub struct Journal {
+    faults: Faults,
+    lag: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Transactions by their tokens: `true` once executed. (DynamoDB forgets them after ten minutes. The embedded
+    /// engine searches all tokens at each transaction, which would take half of a soak.)
+    tokens: HashMap<String, bool>,
+    /// Number of changes to each partition that was queried.
+    changes: HashMap<String, u64>,
+    /// Interrupted queries, with the changes to the partition until then.
+    pages: HashMap<String, u64>,
+    index: Index,
+    stream: Stream,
+    observe: Box<Observe>,
+}
+
+/// Versions of the rows of the index, by group and key.
+#[derive(Default)]
+struct Index {
+    groups: HashMap<String, BTreeMap<Key, Versions>>,
+    group_of: HashMap<Key, String>,
+}
+
+/// Versions of a row, or of its absence, by the moment from which they are visible.
+type Versions = Vec<(Instant, Option<Value>)>;
+
+/// The rows that the index shows, and how they differ from the table.
+#[derive(Default)]
+struct View {
+    /// Greatest sort key first.
+    rows: Vec<Value>,
+    /// Members without a row.
+    none: usize,
+    /// Members with their old row.
+    old: usize,
+    /// Members with several rows.
+    many: usize,
+}
+
+type Observe = dyn FnMut(&[Change]) + Send;
+
+type Answer = Result<Value, (u16, String)>;
+
+impl Journal {
+    /// A journal whose index lags by up to `lag` while `faults` are on. `observe` receives each commit.
+    #[must_use]
+    pub fn new(faults: Faults, lag: Duration, observe: impl FnMut(&[Change]) + Send + 'static) -> Self {
+        let state = State {
+            tokens: HashMap::new(),
+            changes: HashMap::new(),
+            pages: HashMap::new(),
+            index: Index::default(),
+            stream: Stream::default(),
+            observe: Box::new(observe),
+        };
+        Self { faults, lag, state: Mutex::new(state) }
+    }
+
+    /// The rows of `group` that the index shows now.
+    #[must_use]
+    pub fn indexed(&self, group: &str) -> Vec<Value> {
+        self.state.lock().unwrap().index.view(group, Instant::now()).rows
+    }
+
+    /// The records of the stream from position `from` on.
+    #[must_use]
+    pub fn records(&self, from: usize) -> Vec<Value> {
+        let records = self.state.lock().unwrap().stream.read(from, usize::MAX);
+        records.iter().map(|record| serde_json::from_str(record).unwrap()).collect()
+    }
+
+    pub(crate) fn serve_stream(&self, operation: &str, request: &Value) -> String {
+        self.state.lock().unwrap().stream.respond(operation, request)
+    }
+
+    pub(crate) async fn execute(&self, database: &Database, operation: &str, request: &Value) -> Answer {
+        match operation {
+            "Query" if request.get("IndexName").is_some() => Ok(self.query_index(request)),
+            "Query" => self.query(database, request.clone()).await,
+            "PutItem" | "DeleteItem" | "UpdateItem" | "TransactWriteItems" => {
+                self.write(database, operation, request.clone())
+            }
+            _ => {
+                let mut request = request.clone();
+                Stream::replace(&mut request);
+                let mut answer = self.dispatch(database, operation, request)?;
+                Stream::describe(&mut answer);
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Marks a transaction as in progress, and returns its token unless the transaction is known already.
+    pub(crate) fn begin(&self, request: &Value) -> Option<String> {
+        let token = request["ClientRequestToken"].as_str()?.to_owned();
+        let mut state = self.state.lock().unwrap();
+        if state.tokens.contains_key(&token) {
+            return None;
+        }
+        state.tokens.insert(token.clone(), false);
+        Some(token)
+    }
+
+    pub(crate) fn end(&self, token: Option<String>) {
+        if let Some(token) = token {
+            self.state.lock().unwrap().tokens.remove(&token);
+        }
+    }
+
+    fn write(&self, database: &Database, operation: &str, mut request: Value) -> Answer {
+        let mut state = self.state.lock().unwrap();
+        let token = request.as_object_mut().and_then(|request| request.remove("ClientRequestToken"));
+        let token = token.and_then(|token| token.as_str().map(str::to_owned));
+        match token.as_ref().and_then(|token| state.tokens.get(token)) {
+            Some(true) => return Ok(json!({})),
+            Some(false) => {
+                self.faults.count(FaultKind::TransactionInProgress);
+                return Err((400, error_body("TransactionInProgressException")));
+            }
+            None => {}
+        }
+        let answer = self.dispatch(database, operation, request.clone())?;
+        state.tokens.extend(token.map(|token| (token, true)));
+        state.commit(&changes(database, operation, &request), self);
+        Ok(answer)
+    }
+
+    fn dispatch(&self, database: &Database, operation: &str, request: Value) -> Answer {
+        let answer = dispatch(database, operation, request);
+        answer.map_err(|error| (error.status_code(), self.hide_rows(error.to_json())))
+    }
+
+    /// Replaces the rows in some failed conditions of a transaction by conflicts, which do not show a row.
+    fn hide_rows(&self, body: String) -> String {
+        if !body.contains("ConditionalCheckFailed\"")
+            || self.faults.inject(&[FaultKind::ConflictHidesRows]).is_none()
+        {
+            return body;
+        }
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        for reason in body["CancellationReasons"].as_array_mut().into_iter().flatten() {
+            if reason["Code"] == "ConditionalCheckFailed" && self.faults.dice().chance(0.6) {
+                *reason = json!({"Code": "TransactionConflict", "Message": "injected"});
+            }
+        }
+        body.to_string()
+    }
+
+    fn sample_lag(&self) -> Duration {
+        let dice = self.faults.dice();
+        let most = if self.faults.are_off() || dice.chance(0.3) { Duration::ZERO } else { self.lag };
+        dice.duration(Duration::ZERO, most)
+    }
+
+    /// How far the index may go back.
+    fn memory(&self) -> Duration {
+        self.lag + Duration::from_secs(1)
+    }
+
+    fn query_index(&self, request: &Value) -> Value {
+        let group = text(&request["ExpressionAttributeValues"], ":group");
+        let back = self.faults.inject(&[FaultKind::IndexGoesBack]);
+        let back = back
+            .map_or(Duration::ZERO, |_| self.faults.dice().duration(Duration::from_millis(1), self.memory()));
+        let now = Instant::now();
+        let view = self.state.lock().unwrap().index.view(group, now.checked_sub(back).unwrap_or(now));
+        for (number, kind) in [
+            (view.none, FaultKind::IndexShowsNone),
+            (view.old, FaultKind::IndexShowsOld),
+            (view.many, FaultKind::IndexShowsMany),
+        ] {
+            (0..number).for_each(|_| self.faults.count(kind));
+        }
+        json!({"Count": view.rows.len(), "ScannedCount": view.rows.len(), "Items": view.rows})
+    }
+
+    /// Queries the table, in pages as short as DynamoDB may return, with commits between and within pages.
+    async fn query(&self, database: &Database, mut request: Value) -> Answer {
+        let partition = text(&request["ExpressionAttributeValues"], ":pk").to_owned();
+        let continued = request.get("ExclusiveStartKey").map(|key| format!("{partition} {key}"));
+        if continued.is_some() {
+            self.pause(if self.faults.are_off() { 10 } else { 300 }).await;
+        }
+        let changes = self.changes(&partition);
+        if let Some(before) = continued.and_then(|page| self.state.lock().unwrap().pages.remove(&page))
+            && before != changes
+        {
+            self.faults.count(FaultKind::CommitBetweenPages);
+        }
+        let limit = request["Limit"].as_u64().unwrap_or(1_000);
+        let short = self.faults.draw(&[FaultKind::ShortPage]).is_some();
+        if short {
+            request["Limit"] = json!(self.faults.dice().between(1, limit.clamp(1, 2)));
+        }
+        let mut answer = if self.faults.draw(&[FaultKind::CommitWithinPage]).is_some() {
+            self.query_in_two_parts(database, &request, &partition).await?
+        } else {
+            self.dispatch(database, "Query", request)?
+        };
+        let rows = answer["Items"].as_array().map_or(0, Vec::len);
+        if answer["LastEvaluatedKey"].is_object() {
+            let page = format!("{partition} {}", answer["LastEvaluatedKey"]);
+            let changes = self.changes(&partition);
+            self.state.lock().unwrap().pages.insert(page, changes);
+            if short && rows == 0 {
+                self.faults.count(FaultKind::EmptyPage);
+            } else if short && (rows as u64) < limit {
+                self.faults.count(FaultKind::ShortPage);
+            }
+        } else if let Some(answer) = answer.as_object_mut() {
+            answer.remove("LastEvaluatedKey");
+        }
+        Ok(answer)
+    }
+
+    async fn query_in_two_parts(&self, database: &Database, request: &Value, partition: &str) -> Answer {
+        let limit = request["Limit"].as_u64();
+        let first = self.faults.dice().between(1, limit.unwrap_or(3).clamp(1, 3));
+        let mut part = request.clone();
+        part["Limit"] = json!(first);
+        let mut answer = self.dispatch(database, "Query", part)?;
+        let rest = limit.map(|limit| limit - first);
+        if !answer["LastEvaluatedKey"].is_object() || rest == Some(0) {
+            return Ok(answer);
+        }
+        let before = self.changes(partition);
+        self.pause(300).await;
+        if before != self.changes(partition) {
+            self.faults.count(FaultKind::CommitWithinPage);
+        }
+        let mut part = request.clone();
+        part["ExclusiveStartKey"] = answer["LastEvaluatedKey"].take();
+        if let Some(rest) = rest {
+            part["Limit"] = json!(rest);
+        }
+        let mut second = self.dispatch(database, "Query", part)?;
+        let rows = second["Items"].as_array().cloned().unwrap_or_default();
+        answer["Items"].as_array_mut().unwrap().extend(rows);
+        answer["LastEvaluatedKey"] = second["LastEvaluatedKey"].take();
+        Ok(answer)
+    }
+
+    async fn pause(&self, most: u64) {
+        sleep(self.faults.dice().duration(Duration::ZERO, Duration::from_millis(most))).await;
+    }
+
+    /// Number of changes to a partition, counted from the first call on.
+    fn changes(&self, partition: &str) -> u64 {
+        *self.state.lock().unwrap().changes.entry(partition.to_owned()).or_default()
+    }
+}
+
+impl State {
+    fn commit(&mut self, changes: &[Change], journal: &Journal) {
+        for change in changes {
+            if let Some(number) = self.changes.get_mut(&change.key().0) {
+                *number += 1;
+            }
+            self.index.commit(change, journal);
+            self.stream.append(change);
+        }
+        (self.observe)(changes);
+    }
+}
+
+impl Index {
+    fn commit(&mut self, change: &Change, journal: &Journal) {
+        let key = change.key();
+        let row = match change {
+            Change::Put(row) => {
+                let group = text(row, "message_group_uuid").to_owned();
+                if !group.is_empty() {
+                    self.group_of.insert(key.clone(), group);
+                }
+                Some(row.clone())
+            }
+            Change::Delete(_) => None,
+            Change::Update(_) => return,
+        };
+        let Some(group) = self.group_of.get(&key).cloned() else { return };
+        if row.is_none() {
+            self.group_of.remove(&key);
+        }
+        let now = Instant::now();
+        let rows = self.groups.entry(group).or_default();
+        let versions = rows.entry(key).or_default();
+        let last = versions.last().map_or(now, |(visible, _)| *visible);
+        versions.push(((now + journal.sample_lag()).max(last), row));
+        // What no later query can see any more.
+        if let Some(oldest) = now.checked_sub(journal.memory()) {
+            rows.retain(|_, versions| {
+                let superseded = versions.iter().rposition(|(visible, _)| *visible < oldest).unwrap_or(0);
+                versions.drain(..superseded);
+                !matches!(versions[..], [(visible, None)] if visible < oldest)
+            });
+        }
+    }
+
+    fn view(&self, group: &str, moment: Instant) -> View {
+        let mut view = View::default();
+        // The sort keys of each member's rows in the table, and of those that are shown.
+        let mut members = BTreeMap::<&str, (BTreeSet<&str>, Vec<&str>)>::new();
+        for ((pk, sk), versions) in self.groups.get(group).into_iter().flatten() {
+            let (positions, shown) = members.entry(pk).or_default();
+            if versions.last().is_some_and(|(_, row)| row.is_some()) {
+                positions.insert(sk);
+            }
+            let version = versions.iter().rev().find(|(visible, _)| *visible <= moment);
+            if let Some((_, Some(row))) = version {
+                shown.push(sk);
+                view.rows.push(row.clone());
+            }
+        }
+        for (positions, shown) in members.values() {
+            match shown[..] {
+                [] => view.none += 1,
+                [one] if !positions.contains(one) => view.old += 1,
+                [_] => {}
+                _ => view.many += 1,
+            }
+        }
+        view.rows.sort_by(|a, b| text(b, "sk").cmp(text(a, "sk")));
+        view
+    }
+}
+
+impl Change {
+    /// The keys of the row.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Put(row) | Self::Update(row) => key(row),
+            Self::Delete(key) => key.clone(),
+        }
+    }
+}
+
+/// The keys of an item.
+#[must_use]
+pub fn key(item: &Value) -> Key {
+    (text(item, "pk").to_owned(), text(item, "sk").to_owned())
+}
+
+fn changes(database: &Database, operation: &str, request: &Value) -> Vec<Change> {
+    let change = |action: &Value| match action {
+        Value::Object(action) if action.contains_key("Item") => Change::Put(action["Item"].clone()),
+        Value::Object(action) if action.contains_key("Key") => Change::Delete(key(&action["Key"])),
+        _ => panic!("unsupported action {action}"),
+    };
+    match operation {
+        "UpdateItem" => {
+            let request = json!({"TableName": request["TableName"], "Key": request["Key"]});
+            vec![Change::Update(dispatch(database, "GetItem", request).unwrap()["Item"].take())]
+        }
+        "TransactWriteItems" => {
+            let actions = request["TransactItems"].as_array().unwrap().iter();
+            actions.flat_map(|action| action.as_object().unwrap().values()).map(change).collect()
+        }
+        _ => vec![change(request)],
+    }
+}

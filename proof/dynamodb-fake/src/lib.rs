@@ -1,0 +1,33 @@
+//! A fake DynamoDB: an embedded engine behind layers that inject faults, latency and IAM, for tests, the simulation,
+//! the soak and the benchmarks.
+//!
+//! An [`Emulator`] serves calls in-process as the SDK's HTTP client, or over HTTP behind an [`HttpServer`]. Tests
+//! script each [`Fault`]; the simulation and the soak draw them at random ([`Faults`]) and add a [`Journal`], with a
+//! lagging index and the table's stream.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "in tests a panic is the failure itself"
+)]
+
+mod database;
+mod dice;
+mod emulator;
+mod fault;
+mod faults;
+mod http_server;
+mod journal;
+mod stream;
+
+pub use self::{
+    database::{dispatch, scan, text, units},
+    dice::Dice,
+    emulator::{Call, Emulator},
+    fault::{Body, Failure, Fault},
+    faults::{Counts, FaultKind, Faults},
+    http_server::HttpServer,
+    journal::{Change, Journal, Key, key},
+    stream::stream_record,
+};

@@ -1,0 +1,107 @@
+//! Checks of each commit, and the trace of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dynamodb_fake::{Call, Change, Key, text};
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// The rows that were committed, with the violations by single commits.
+#[derive(Default)]
+pub struct Commits {
+    rows: BTreeMap<Key, Value>,
+    /// Sort keys of inbox rows, by partition and group.
+    inboxes: BTreeMap<(String, String), BTreeSet<String>>,
+    count: u64,
+    violations: Vec<String>,
+}
+
+/// A hash of everything that happened: equal for two runs that did the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    hash: u64,
+    /// Calls to DynamoDB.
+    pub calls: u64,
+}
+
+impl Trace {
+    /// Adds a call, made so long after the beginning.
+    pub(crate) fn add(&mut self, call: &Call, begin: Instant) {
+        self.calls += 1;
+        let call = format!("{:?} {} {} {}", begin.elapsed(), call.caller(), call.operation, call.request);
+        // FNV-1a: the same on every machine.
+        for byte in call.bytes() {
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+impl Commits {
+    /// The rows by their keys.
+    #[must_use]
+    pub fn rows(&self) -> &BTreeMap<Key, Value> {
+        &self.rows
+    }
+
+    /// Number of transactions and single writes that changed something.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Violations of invariants by single commits.
+    #[must_use]
+    pub fn violations(&self) -> &[String] {
+        &self.violations
+    }
+
+    /// Adds a commit and checks the inboxes that it changed.
+    pub(crate) fn add(&mut self, changes: &[Change]) {
+        self.count += 1;
+        let mut touched = BTreeMap::<(String, String), Option<String>>::new();
+        for change in changes {
+            let (pk, sk) = change.key();
+            let row = match change {
+                Change::Put(row) => Some(row.clone()),
+                Change::Delete(_) => None,
+                Change::Update(row) => {
+                    self.rows.insert((pk, sk), row.clone());
+                    continue;
+                }
+            };
+            let before = match &row {
+                Some(row) => self.rows.insert((pk.clone(), sk.clone()), row.clone()),
+                None => self.rows.remove(&(pk.clone(), sk.clone())),
+            };
+            if before.is_some() && row.is_some() {
+                self.violations.push(format!("I7: {pk} {sk} was overwritten"));
+            }
+            let group = row.as_ref().or(before.as_ref()).map_or("", |row| text(row, "message_group_uuid"));
+            if !group.is_empty() {
+                let inbox = (pk, group.to_owned());
+                let positions = self.inboxes.entry(inbox.clone()).or_default();
+                touched.entry(inbox).or_insert_with(|| positions.last().cloned());
+                if row.is_some() {
+                    positions.insert(sk);
+                } else {
+                    positions.remove(&sk);
+                }
+            }
+        }
+        for (inbox, before) in touched {
+            let positions = &self.inboxes[&inbox];
+            let (pk, group) = inbox;
+            if positions.len() != 1 {
+                self.violations.push(format!("I1: {} rows of {group} in {pk}", positions.len()));
+            }
+            if positions.last() < before.as_ref() {
+                self.violations.push(format!("I4: the row of {group} in {pk} moved back from {before:?}"));
+            }
+            if let Some(position) = positions.last()
+                && !self.rows.contains_key(&(format!("MSG#{group}"), position.clone()))
+            {
+                self.violations.push(format!("I3: the row of {group} in {pk} is at no message"));
+            }
+        }
+    }
+}
