@@ -225,6 +225,20 @@ Resources:
     }
 
     #[test]
+    fn a_managed_policy_of_the_template_is_read() {
+        let own = "
+  Own:
+    Type: AWS::IAM::ManagedPolicy
+    Properties: {PolicyDocument: {Statement: [{Effect: Allow, Action: 'dynamodb:Scan', Resource: '*'}]}}";
+        let policy = read(&format!("Policies: [!Ref Own]{own}")).unwrap();
+        assert_eq!(policy.decide(&Access::new("dynamodb:Scan", "*")), Decision::Allowed);
+        assert_eq!(
+            refusal(&format!("Policies: [!If [A, !Ref Own, !Ref AWS::NoValue]]{own}")),
+            "of AFunction: what it may do depends on a condition"
+        );
+    }
+
+    #[test]
     fn a_function_without_policies_may_do_nothing() {
         let policy = read("MemorySize: 256").unwrap();
         assert_eq!(policy.decide(&Access::new("dynamodb:GetItem", "*")), Decision::NotAllowed);
