@@ -14,6 +14,7 @@ use cruddur::{
     postgres::Postgres,
     random::Random,
     send_limit::SendLimit,
+    start::App as _,
     table::{RowKind, Table},
     user::Users,
 };
@@ -73,6 +74,8 @@ pub struct Declaration {
     pub route: Option<&'static str>,
     /// Timeout of an invocation.
     pub timeout: Duration,
+    /// Reads the configuration as the function's start does.
+    pub configure: fn(&dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError>,
     build: fn(&Self, &Parts) -> Result<Function, ConfigError>,
 }
 
@@ -94,6 +97,7 @@ macro_rules! route {
             name: $name,
             route: Some($function::ROUTE),
             timeout: $timeout,
+            configure: |lookup| $function::App::from_lookup(lookup).map(drop),
             build: |$this, $parts| {
                 Ok(Function::http($this.name, $this.timeout, share!($function::handler, $app)))
             },
@@ -131,6 +135,7 @@ pub const FUNCTIONS: &[Declaration] = &[
         name: "stream-handler",
         route: None,
         timeout: Duration::from_mins(1),
+        configure: |lookup| stream_handler::App::from_lookup(lookup).map(drop),
         build: |this, parts| {
             let app = stream_handler::App {
                 inbox: parts.inbox(this.name, CallLimits::WRITE),
@@ -146,6 +151,7 @@ pub const FUNCTIONS: &[Declaration] = &[
         name: "post-confirmation",
         route: None,
         timeout: Duration::from_secs(5),
+        configure: |lookup| post_confirmation::App::from_lookup(lookup).map(drop),
         build: |this, parts| {
             let handler = share!(post_confirmation::handler, post_confirmation::App { users: parts.users() });
             let handler = move |event| handler(event).map(Ok::<_, Infallible>);

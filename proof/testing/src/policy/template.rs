@@ -39,6 +39,10 @@ impl Template {
         let mut read = Self::default();
         for (id, resource) in template["Resources"].as_mapping().context("no resources")? {
             let id = id.as_str().context("a resource without a name")?;
+            if id.starts_with("Fn::ForEach::") {
+                ensure!(declares_no_policies(resource), "{id} has policies, which are not read in a loop");
+                continue;
+            }
             match resource["Type"].as_str() {
                 Some("AWS::Serverless::Function") => {
                     let (name, policy) = function(template, resource).with_context(|| format!("of {id}"))?;
@@ -52,6 +56,18 @@ impl Template {
         }
         Ok(read)
     }
+}
+
+/// Whether a loop has neither functions nor endpoints.
+fn declares_no_policies(each: &Yaml<'_>) -> bool {
+    let bodies = each.as_sequence().into_iter().flatten().filter_map(|part| part.as_mapping());
+    let mut resources = bodies.flat_map(|body| body.iter().map(|(_, resource)| resource));
+    resources.all(|resource| {
+        !matches!(
+            resource["Type"].as_str(),
+            Some("AWS::Serverless::Function" | "AWS::EC2::VPCEndpoint") | None
+        )
+    })
 }
 
 /// A function's name and policy.

@@ -1,8 +1,9 @@
 //! `GET /api/message_groups`
 
 use chrono::TimeDelta;
+use cruddur::table::Partition;
 use serde_json::json;
-use testing::{Answer, World, world::TABLE};
+use testing::{World, world::TABLE};
 
 const PATH: &str = "/api/message_groups";
 

@@ -2,58 +2,40 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use cruddur::config::{DatabaseConfig, SendLimitConfig, TableConfig, TokenConfig};
+use local::deployment::FUNCTIONS;
 
-use super::document::{entries, functions, template, text};
+use super::document::{entries, functions, template};
 
 /// What functions read and the template must not set.
-const NOT_OF_THE_TEMPLATE: [(&str, &str); 3] = [
+const NOT_OF_THE_TEMPLATE: [(&str, &str); 5] = [
     ("COGNITO_ISSUER", "another issuer than the pool's would be trusted"),
     ("DATABASE_CONNECTION", "for the embedded PostgreSQL alone"),
+    ("SSL_CERT_DIR", "it replaces the certificate authorities"),
+    ("SSL_CERT_FILE", "it replaces the certificate authorities"),
     ("RUST_LOG", "Lambda filters by level, and the default is right"),
 ];
 
-/// The variables that `read` asks for, once everything that it can't do without is set.
-fn asked_for<T, E: std::fmt::Debug>(
-    read: impl FnOnce(&dyn Fn(&str) -> Option<String>) -> Result<T, E>,
-) -> Vec<String> {
-    let asked = RefCell::new(Vec::new());
-    read(&|name| {
-        asked.borrow_mut().push(name.to_owned());
+/// The variables that a function reads when it starts.
+fn read_by(function: &str) -> BTreeSet<String> {
+    let declaration = FUNCTIONS.iter().find(|declaration| declaration.name == function).unwrap();
+    let names = RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        names.borrow_mut().insert(name.to_owned());
         let value = match name {
-            "DATABASE_URL" => "postgresql://user@database.example/cruddur?sslmode=verify-full",
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_COGNITO_USER_POOL_CLIENT_ID" => "value",
             "AWS_COGNITO_USER_POOL_ID" => "eu-central-1_aBcDeFgHi",
-            "AWS_COGNITO_USER_POOL_CLIENT_ID" => "client",
+            "AWS_REGION" => "eu-central-1",
+            "DATABASE_URL" => "postgresql://user@database.example/cruddur?sslmode=verify-full",
             _ => return None,
         };
         Some(value.to_owned())
-    })
-    .unwrap();
-    asked.into_inner()
-}
-
-/// The variables that a function reads when it starts, by what its `main.rs` makes.
-fn read_by(function: &str) -> BTreeSet<String> {
-    let main = text(&format!("functions/{function}/src/main.rs"));
-    let mut names = BTreeSet::new();
-    for (before, _) in main.match_indices("::from_lookup(").map(|(at, _)| main.split_at(at)) {
-        let made = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap();
-        names.extend(match made {
-            "Verifier" => asked_for(|lookup| TokenConfig::from_lookup(lookup)?.key_set()),
-            "Users" => asked_for(|lookup| DatabaseConfig::from_lookup(lookup)),
-            "SendLimit" => asked_for(|lookup| SendLimitConfig::from_lookup(lookup)),
-            "Table" => asked_for(|lookup| TableConfig::from_lookup(lookup)),
-            other => {
-                panic!("{function} makes a {other}: say here which part of the configuration that reads")
-            }
-        });
-    }
-    // It can be called once in a process, and is therefore not tried here.
-    if main.contains("log::init(") {
-        names.insert("RUST_LOG".to_owned());
-    }
-    // Lambda sets these itself.
-    names.retain(|name| name != "AWS_REGION" && !name.starts_with("AWS_LAMBDA_"));
+    };
+    (declaration.configure)(&lookup).unwrap();
+    let mut names = names.into_inner();
+    // The log's filter can be set only once in a process.
+    names.insert("RUST_LOG".to_owned());
+    // Lambda and the AWS SDKs define these.
+    names.retain(|name| !name.starts_with("AWS_") || name.starts_with("AWS_COGNITO_"));
     names
 }
 
