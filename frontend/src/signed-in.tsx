@@ -7,7 +7,6 @@ import { useAccountState } from './auth/use-account.ts';
 import type { Config } from './config.ts';
 import { Drafts } from './drafts/drafts.ts';
 import { Outbox } from './outbox/outbox.ts';
-import { Pulse } from './polling/pulse.ts';
 import { forgetMe } from './users/kept-me.ts';
 
 /** What the page of a person who is signed in works with. */
@@ -15,7 +14,6 @@ export interface SignedIn {
   me: Person;
   account: Account;
   api: Api;
-  pulse: Pulse;
   outbox: Outbox;
   drafts: Drafts;
 }
@@ -91,5 +89,5 @@ function equip(config: Config, account: Account, me: Person): SignedIn & { query
       void queryClient.invalidateQueries({ queryKey: ['groups'] });
     },
   });
-  return { me, account, api, pulse: new Pulse(), outbox, drafts: new Drafts(me.id), queryClient };
+  return { me, account, api, outbox, drafts: new Drafts(me.id), queryClient };
 }

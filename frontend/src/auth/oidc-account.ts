@@ -2,8 +2,7 @@ import { ErrorResponse, OidcClient, type StateStore } from 'oidc-client-ts';
 import type { Renewal } from '../api/client.ts';
 import type { Config } from '../config.ts';
 import { allowsConnection } from '../content-security-policy.ts';
-import { backOff } from '../polling/back-off.ts';
-import { askedWait, LONGEST_TIMER } from '../polling/waits.ts';
+import { backOff, LONGEST_TIMER, retryAfterMillis } from '../polling/back-off.ts';
 import { exclusively } from '../storage/exclusively.ts';
 import { local, session as tab } from '../storage/local.ts';
 import type { Account, AccountState, Person } from './account.ts';
@@ -226,7 +225,7 @@ export class OidcAccount implements Account {
 
   #postpone(retryAfter: number | null): Renewal {
     this.#failures += 1;
-    const pause = Math.max(backOff(this.#failures, Math.random()), askedWait(retryAfter, LONGEST_PAUSE));
+    const pause = Math.max(backOff(this.#failures, Math.random()), retryAfterMillis(retryAfter, LONGEST_PAUSE));
     this.#notBefore = performance.now() + pause;
     if (this.token() === undefined && this.#state.troubled !== true) {
       this.#show({ ...this.#state, troubled: true });

@@ -2,7 +2,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { useOutletContext } from 'react-router';
 import { newestRows } from '../api/pages.ts';
-import { usePoll } from '../polling/use-poll.ts';
+import { useAccountState } from '../auth/use-account.ts';
+import { POLL } from '../polling/poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { type Inbox, mergeGroups, reachesKnown } from './inbox.ts';
 
@@ -10,13 +11,14 @@ const KEY = ['groups'];
 
 /** The conversations of who is signed in, kept up to date. One component polls; the others are given what it has. */
 export function useInbox() {
-  const { api, pulse } = useSignedIn();
+  const { account, api } = useSignedIn();
+  const { lapsed } = useAccountState(account);
   const client = useQueryClient();
-  const poll = usePoll('groups');
   const { data, error, refetch } = useQuery({
     queryKey: KEY,
-    queryFn: () => pulse.watch('groups', refresh),
-    ...poll,
+    queryFn: refresh,
+    enabled: !lapsed,
+    ...POLL,
   });
 
   async function refresh(): Promise<Inbox> {

@@ -1,21 +1,21 @@
 import { skipToken, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { newestRows } from '../api/pages.ts';
-import { usePoll } from '../polling/use-poll.ts';
+import { useAccountState } from '../auth/use-account.ts';
+import { POLL } from '../polling/poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { type Thread, mergeMessages, reachesKnown } from './thread.ts';
 
 /** The messages of a conversation, kept up to date; none without a group. */
 export function useThread(group: string | null) {
-  const { api, pulse } = useSignedIn();
+  const { account, api } = useSignedIn();
+  const { lapsed } = useAccountState(account);
   const client = useQueryClient();
   const key = ['messages', group];
-  const name = `messages ${group ?? ''}`;
-  const { enabled, ...poll } = usePoll(name);
   const { data, error, refetch } = useQuery({
     queryKey: key,
-    queryFn: group === null ? skipToken : () => pulse.watch(name, () => refresh(group)),
-    enabled,
-    ...poll,
+    queryFn: group === null ? skipToken : () => refresh(group),
+    enabled: !lapsed,
+    ...POLL,
   });
 
   async function refresh(of: string): Promise<Thread> {

@@ -1,6 +1,5 @@
 import type { NewMessage, SentMessage } from '../api/types.ts';
-import { backOff } from '../polling/back-off.ts';
-import { askedWait } from '../polling/waits.ts';
+import { backOff, retryAfterMillis } from '../polling/back-off.ts';
 import { foldHandle } from '../users/handle.ts';
 import type { Recipient } from '../users/recipient.ts';
 
@@ -132,7 +131,7 @@ export function settled(entry: Entry, outcome: Outcome, now: number, random: num
     case 'refused':
       return { ...entry, state: { name: 'failed', reason: outcome.reason } };
     case 'later': {
-      const delay = Math.max(backOff(entry.attempts, random), askedWait(outcome.retryAfter, LONGEST_PAUSE));
+      const delay = Math.max(backOff(entry.attempts, random), retryAfterMillis(outcome.retryAfter, LONGEST_PAUSE));
       return { ...entry, state: { name: 'waiting', notBefore: now + delay, problem: outcome.problem } };
     }
     case 'signed-out':

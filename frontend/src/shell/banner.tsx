@@ -1,14 +1,14 @@
-import { useSyncExternalStore } from 'react';
 import { useLocation } from 'react-router';
 import { useAccountState } from '../auth/use-account.ts';
+import { useIsTroubled } from '../polling/poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { useOnline } from './use-online.ts';
 
 /** The one thing about the connection that one should know now. */
 export function Banner() {
-  const { account, pulse } = useSignedIn();
+  const { account } = useSignedIn();
   const { lapsed, problem } = useAccountState(account);
-  const troubled = useSyncExternalStore(pulse.subscribe, pulse.troubled);
+  const troubled = useIsTroubled();
   const online = useOnline();
   const location = useLocation();
 

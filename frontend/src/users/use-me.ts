@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { User } from '../api/types.ts';
 import { useAccountState } from '../auth/use-account.ts';
+import { POLL, pollInterval } from '../polling/poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { keptMe, keepMe } from './kept-me.ts';
 
@@ -9,12 +10,12 @@ import { keptMe, keepMe } from './kept-me.ts';
  * the first response; later visits start with the stored user, so the page works offline.
  */
 export function useMe() {
-  const { me: person, account, api, pulse } = useSignedIn();
+  const { me: person, account, api } = useSignedIn();
   const { lapsed } = useAccountState(account);
   const { data, error, refetch } = useQuery({
     queryKey: ['me'],
     queryFn: async (): Promise<User> => {
-      const me = await pulse.watch('me', () => api.showMe());
+      const me = await api.showMe();
       // After a sign-out in the meantime, nothing may be stored.
       if (account.state().person?.id === person.id) {
         keepMe(person.id, me);
@@ -26,8 +27,8 @@ export function useMe() {
     enabled: !lapsed,
     staleTime: 60_000,
     refetchOnWindowFocus: true,
-    refetchInterval: ({ state }) =>
-      state.status === 'error' ? pulse.delay('me', document.visibilityState === 'visible') : false,
+    ...POLL,
+    refetchInterval: (query) => query.state.status === 'error' && pollInterval(query),
   });
   return { me: data ?? null, error, refetch };
 }
