@@ -7,7 +7,7 @@ export function newQueryClient(): QueryClient {
     defaultOptions: {
       queries: {
         retry: false,
-        // A browser may wrongly report that it is offline, above all if the server is on the same machine.
+        // A browser may wrongly report that it is offline, for example if the server is on the same machine.
         networkMode: 'always',
         refetchOnReconnect: 'always',
         refetchOnWindowFocus: 'always',

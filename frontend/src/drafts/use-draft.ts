@@ -54,7 +54,7 @@ export function useDraft(conversation: string, earlier: readonly string[], to?: 
         flush();
       }
     };
-    // `take` depends on what is listed, but is a new function on each render.
+    // `take` is a new function on each render, and depends only on the values listed.
     // oxlint-disable-next-line react/exhaustive-deps
   }, [account, drafts, conversation, earlier.join(' ')]);
 

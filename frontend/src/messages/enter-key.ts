@@ -1,4 +1,4 @@
-/** Milliseconds without a repeat after which a held key counts as released: the browser missed its keyup. */
+/** Milliseconds without a repeat after which a held key counts as released: the browser may have missed its keyup. */
 const HELD = 2000;
 
 interface Press {

@@ -56,13 +56,13 @@ export function newConversationPath(handle: string): string {
   return `/messages/new/${/^\.{1,2}$/.test(folded) ? '@' : ''}${encodeURIComponent(folded)}`;
 }
 
-/** A colour's angle that is always the same for a handle. */
+/** The hue of a handle's color, in degrees. */
 export function hue(handle: string): number {
   let hash = 2166136261;
   for (const letter of foldHandle(handle)) {
     hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 16777619);
   }
-  // Without this, handles that differ in the last letter alone would look alike.
+  // Without this, handles that differ only in the last letter would have similar colors.
   hash = Math.imul(hash ^ (hash >>> 15), 2246822507);
   return ((hash ^ (hash >>> 13)) >>> 0) % 360;
 }

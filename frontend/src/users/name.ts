@@ -1,4 +1,4 @@
-/** More than four combining marks on a letter: no script needs them, and a stack of them covers the lines around it. */
+/** More than four combining marks on a letter. No script needs them, and a stack of them covers the lines around it. */
 const MARKS = /(\p{Mark}{4})\p{Mark}+/gu;
 
 /**
@@ -34,7 +34,7 @@ export function initials(displayName: string): string {
     .toLocaleUpperCase('en-GB');
 }
 
-/** The longest character of an avatar, in code points. A family of four with skin tones has eleven. */
+/** The longest character of an avatar, in code points. An emoji of four people with skin tones has eleven. */
 const LONGEST_CHARACTER = 12;
 
 const segmenter = new Intl.Segmenter('en-GB', { granularity: 'grapheme' });
