@@ -2,7 +2,7 @@ import { ErrorResponse, OidcClient, type StateStore } from 'oidc-client-ts';
 import type { Renewal } from '../api/client.ts';
 import type { Config } from '../config.ts';
 import { allowsConnection } from '../content-security-policy.ts';
-import { backOff, LONGEST_TIMER, retryAfterMillis } from '../polling/back-off.ts';
+import { backOff, MAX_TIMER_DELAY, retryAfterMillis } from '../polling/back-off.ts';
 import { exclusively } from '../storage/exclusively.ts';
 import { local, session as tab } from '../storage/local.ts';
 import type { Account, AccountState, Person } from './account.ts';
@@ -14,7 +14,7 @@ import { refresh } from './token-endpoint.ts';
 /** Milliseconds for a response of the issuer. */
 const TIMEOUT = 15_000;
 /** How long before its expiry an access token is renewed, unless its lifetime is short. */
-const MARGIN = 60_000;
+const RENEWAL_MARGIN = 60_000;
 /** Milliseconds to wait for another tab's refresh. */
 const LOCK_TIMEOUT = 20_000;
 /** Milliseconds that a sign-out waits for a refresh in progress. */
@@ -288,8 +288,8 @@ export class OidcAccount implements Account {
       return;
     }
     const left = expiresAt * 1000 - Date.now();
-    const wait = Math.max(left - Math.min(MARGIN, left / 4), this.#notBefore - performance.now(), 0);
-    this.#timer = setTimeout(() => void this.#onTimer(wait > LONGEST_TIMER), Math.min(wait, LONGEST_TIMER));
+    const wait = Math.max(left - Math.min(RENEWAL_MARGIN, left / 4), this.#notBefore - performance.now(), 0);
+    this.#timer = setTimeout(() => void this.#onTimer(wait > MAX_TIMER_DELAY), Math.min(wait, MAX_TIMER_DELAY));
   }
 
   async #onTimer(isEarly: boolean): Promise<void> {

@@ -2,8 +2,8 @@ import { hasLocks } from '../storage/exclusively.ts';
 import { local, session as tab } from '../storage/local.ts';
 import { type Session, parseSession } from './session.ts';
 
-/** The key of the tab's id. */
-const TAB = 'cruddur.tab';
+/** The sessionStorage key of the tab's id. */
+const TAB_ID_KEY = 'cruddur.tab';
 
 /** Milliseconds that a reloaded page may take to release the tab's lock. */
 const LOCK_TIMEOUT = 3000;
@@ -29,7 +29,7 @@ export class SessionStore {
 
   /** The name of the lock of all tabs that share the session. */
   get lock(): string {
-    return `cruddur.session ${this.#onlyHere ? tab.get(TAB) : ''} ${this.key}`;
+    return `cruddur.session ${this.#onlyHere ? tab.get(TAB_ID_KEY) : ''} ${this.key}`;
   }
 
   read(): Session | null {
@@ -41,7 +41,7 @@ export class SessionStore {
     this.#onlyHere = onlyHere;
     // A session of the tab would hide the shared one, and a copy of this tab may have its id.
     tab.remove(this.key);
-    tab.remove(TAB);
+    tab.remove(TAB_ID_KEY);
     this.write(session);
   }
 
@@ -69,10 +69,10 @@ export class SessionStore {
     if (!this.#onlyHere) {
       return true;
     }
-    const id = tab.get(TAB) ?? crypto.randomUUID();
-    tab.set(TAB, id);
+    const id = tab.get(TAB_ID_KEY) ?? crypto.randomUUID();
+    tab.set(TAB_ID_KEY, id);
     if (this.#claimed !== id && (await hasLocks()) && !(await holdUntilUnload(`cruddur.tab ${id}`))) {
-      tab.remove(TAB);
+      tab.remove(TAB_ID_KEY);
       tab.remove(this.key);
       this.#onlyHere = false;
       return false;

@@ -6,7 +6,7 @@ const DAYS_STORED = 30;
 /** The longest stored draft, in UTF-16 units: many times a message, and a small part of the browser's quota. */
 export const MAX_STORED = 20_000;
 /** Milliseconds from the last edit until a draft is stored. */
-const PAUSE = 300;
+const STORE_DELAY = 300;
 
 interface StoredDraft {
   text: string;
@@ -66,7 +66,7 @@ export class Drafts {
     if (text === '') {
       this.flush();
     } else {
-      this.#timer = setTimeout(() => this.flush(), PAUSE);
+      this.#timer = setTimeout(() => this.flush(), STORE_DELAY);
     }
   }
 
@@ -80,11 +80,11 @@ export class Drafts {
       if (draft.typed) {
         this.#reconcile(conversation, draft);
         const text = cut(draft.text);
-        const found: StoredDraft = { text, at: now, ...(draft.to && { to: draft.to }) };
+        const entry: StoredDraft = { text, at: now, ...(draft.to && { to: draft.to }) };
         if (text === '') {
           local.remove(this.#prefix + conversation);
         } else {
-          local.set(this.#prefix + conversation, JSON.stringify(found));
+          local.set(this.#prefix + conversation, JSON.stringify(entry));
         }
         draft.stored = text;
         draft.typed = false;
@@ -155,14 +155,14 @@ export class Drafts {
   }
 
   #reconcile(conversation: string, draft: OpenDraft): void {
-    const theirs = this.#stored(conversation)?.text ?? '';
-    if (theirs === draft.stored) {
+    const stored = this.#stored(conversation)?.text ?? '';
+    if (stored === draft.stored) {
       return;
     }
-    draft.stored = theirs;
+    draft.stored = stored;
     // A text over the limit is stored in part, so other tabs have less of it.
     const own = draft.typed || draft.text.length > MAX_STORED;
-    const text = own ? merged(theirs, draft.text) : theirs;
+    const text = own ? merged(stored, draft.text) : stored;
     if (text !== draft.text) {
       draft.text = text;
       this.#changed();

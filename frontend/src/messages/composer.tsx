@@ -7,7 +7,7 @@ import { useSignedIn } from '../signed-in.tsx';
 import { shownName } from '../users/name.ts';
 import type { Recipient } from '../users/recipient.ts';
 import { enterKey } from './enter-key.ts';
-import { charactersLeft, directionOf, isSendable, LONGEST, NEARLY, wellFormed } from './text.ts';
+import { charactersLeft, COUNTDOWN_FROM, directionOf, isSendable, MAX_LENGTH, wellFormed } from './text.ts';
 
 interface Props {
   target: Target;
@@ -17,7 +17,7 @@ interface Props {
 }
 
 /** The length, in UTF-16 units, from which the field has its full height without being measured. */
-const HIGH = 4000;
+const FULL_HEIGHT_FROM = 4000;
 
 const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'content');
 
@@ -49,7 +49,7 @@ export function Composer({ target, person, onSent }: Props) {
     const element = field.current;
     if (element !== null && !sizesItself) {
       element.style.blockSize = 'auto';
-      element.style.blockSize = text.length > HIGH ? '100dvh' : `${element.scrollHeight}px`;
+      element.style.blockSize = text.length > FULL_HEIGHT_FROM ? '100dvh' : `${element.scrollHeight}px`;
     }
   }, [text]);
 
@@ -106,7 +106,7 @@ export function Composer({ target, person, onSent }: Props) {
           spellCheck={text.length <= MAX_STORED}
         />
         <span id={`${id}-count`} className={left < 0 ? 'composer-count over' : 'composer-count'}>
-          {left <= LONGEST - NEARLY && (
+          {left <= MAX_LENGTH - COUNTDOWN_FROM && (
             <>
               <span aria-hidden="true">{left}</span>
               <span className="visually-hidden">

@@ -47,7 +47,7 @@ export function Conversation() {
   }
 }
 
-const NONE: Message[] = [];
+const NO_MESSAGES: Message[] = [];
 
 function OpenConversation({ place: { group, person: known, successor } }: { place: OpenPlace }) {
   const { outbox } = useSignedIn();
@@ -58,7 +58,7 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
   const [sends, setSends] = useState(0);
 
   // Own messages can't be recognized before the own uuid is known.
-  const messages = me === null ? NONE : (thread?.messages ?? NONE);
+  const messages = me === null ? NO_MESSAGES : (thread?.messages ?? NO_MESSAGES);
   const person = known ?? otherOf(messages, me?.uuid);
   const entries = useMemo(
     () => outgoing.filter((entry) => isIn(entry, group, person)),

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { User } from '../api/types.ts';
 import { FakeAccount } from '../testing/fake-account.ts';
 import { FakeStack, server, uuid } from '../testing/fake-stack.ts';
-import { field, list, wholeText, shownTexts } from '../testing/page.ts';
+import { field, list, shownTexts, wholeText } from '../testing/page.ts';
 import { renderApp } from '../testing/render-app.tsx';
 
 const SEARCH = 'Start a conversation by handle';
@@ -16,9 +16,9 @@ beforeEach(() => {
 });
 
 /** An account whose id token names this handle. */
-function accountOf(asked: string): FakeAccount {
+function accountOf(requested: string): FakeAccount {
   const account = new FakeAccount();
-  account.setState({ person: { id: 'sub-of-sam', handle: asked, name: 'Sam' }, lapsed: false, problem: null });
+  account.setState({ person: { id: 'sub-of-sam', handle: requested, name: 'Sam' }, lapsed: false, problem: null });
   return account;
 }
 
@@ -30,12 +30,12 @@ describe.each([
   ['taken', 'scarlett', '@scarlett was taken.'],
   ['malformed', 'Sam Lee', '“Sam Lee” can\'t be a handle. Handles have at most 30 characters: letters, digits, and . _ - only.'],
   ['missing', '', 'You did not choose a handle when you signed up.'],
-])('a user whose requested handle was %s', (_, asked, reason) => {
+])('a user whose requested handle was %s', (_, requested, reason) => {
   let account: FakeAccount;
   let group: string;
 
   beforeEach(() => {
-    account = accountOf(asked);
+    account = accountOf(requested);
     stack.me = { uuid: uuid(300), handle: 'user-5a1e0000', display_name: 'Sam' };
     stack.users.push(stack.me);
     group = stack.addConversation('scarlett', ['user-5a1e0000', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
@@ -53,7 +53,7 @@ describe.each([
     await user.click(screen.getByRole('button', { name: 'OK' }));
     expect(notice.isConnected).toBe(false);
     unmount();
-    renderApp('/messages', accountOf(asked));
+    renderApp('/messages', accountOf(requested));
     expect(await screen.findByText('@user-5a1e0000')).toBeTruthy();
     expect(screen.queryByRole('button', { name: 'OK' })).toBeNull();
   });
@@ -88,7 +88,7 @@ test('a device that has stored the user recognizes own messages without a respon
 
 test('a device does not store the user after a sign-out, even if the response comes later', async () => {
   const held: { respond?: () => void } = {};
-  const requested = new Promise<void>((resolve) => {
+  const request = new Promise<void>((resolve) => {
     server.use(
       http.get('http://localhost:3000/api/me', async () => {
         resolve();
@@ -100,7 +100,7 @@ test('a device does not store the user after a sign-out, even if the response co
     );
   });
   const { user } = renderApp('/messages');
-  await requested;
+  await request;
   await user.click(screen.getByRole('button', { name: 'Sign out' }));
   held.respond?.();
   // A later request ends after the response was read.

@@ -1,7 +1,7 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeStack, uuid } from '../testing/fake-stack.ts';
-import { field, storedKeys, list, wholeText, shownTexts } from '../testing/page.ts';
+import { field, list, shownTexts, storedKeys, wholeText } from '../testing/page.ts';
 import { renderApp } from '../testing/render-app.tsx';
 
 const HOUR = 3_600_000;

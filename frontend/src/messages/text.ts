@@ -1,7 +1,7 @@
 /** The limit of a message, in Unicode scalar values. */
-export const LONGEST = 1024;
+export const MAX_LENGTH = 1024;
 /** The length from which the page shows the characters left. */
-export const NEARLY = 924;
+export const COUNTDOWN_FROM = 924;
 
 /** The length of a text in Unicode scalar values, as the server counts it. */
 export function scalars(text: string): number {
@@ -24,7 +24,7 @@ export function wellFormed(text: string): string {
 
 /** Whether the server accepts the text. A scalar value has at most two UTF-16 units. */
 export function isSendable(text: string): boolean {
-  return text.length <= 2 * LONGEST && scalars(text) <= LONGEST && !isBlank(text);
+  return text.length <= 2 * MAX_LENGTH && scalars(text) <= MAX_LENGTH && !isBlank(text);
 }
 
 const RIGHT_TO_LEFT =
@@ -35,10 +35,10 @@ const RIGHT_TO_LEFT =
  * long text gets the direction of its first letter.
  */
 export function directionOf(text: string): 'auto' | 'ltr' | 'rtl' {
-  if (text.length <= 4 * LONGEST) {
+  if (text.length <= 4 * MAX_LENGTH) {
     return 'auto';
   }
-  return RIGHT_TO_LEFT.test(text.slice(0, LONGEST)) ? 'rtl' : 'ltr';
+  return RIGHT_TO_LEFT.test(text.slice(0, MAX_LENGTH)) ? 'rtl' : 'ltr';
 }
 
 /**
@@ -46,5 +46,5 @@ export function directionOf(text: string): 'auto' | 'ltr' | 'rtl' {
  * values after each key is slow.
  */
 export function charactersLeft(text: string): number {
-  return LONGEST - (text.length <= 10 * LONGEST ? scalars(text) : text.length);
+  return MAX_LENGTH - (text.length <= 10 * MAX_LENGTH ? scalars(text) : text.length);
 }

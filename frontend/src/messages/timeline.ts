@@ -29,7 +29,7 @@ export interface Day {
 }
 
 /** Milliseconds between messages that end a run. */
-const PAUSE = 10 * 60_000;
+const RUN_PAUSE = 10 * 60_000;
 
 /** The listed and unsent messages of a conversation, by day and in runs, oldest first. */
 export function timeline(
@@ -103,7 +103,7 @@ function bubbles(
 function sameRun(before: Bubble, bubble: Bubble): boolean {
   return (
     before.own === bubble.own &&
-    bubble.at - before.at < PAUSE &&
+    bubble.at - before.at < RUN_PAUSE &&
     // A message that needs attention shows buttons below it, which would split a run.
     !needsAttention(before) &&
     !needsAttention(bubble)

@@ -3,17 +3,17 @@ import { ApiError } from '../api/api-error.ts';
 import { uuid } from '../testing/fake-stack.ts';
 import {
   type Entry,
+  afterAttempt,
   asSending,
-  heldIfTooOld,
   conversationOf,
-  withGroup,
+  heldIfTooOld,
   KEY_LIFETIME,
   MAX_PAUSE,
   newEntry,
   requestOf,
-  restored,
-  afterAttempt,
   requeued,
+  restored,
+  withGroup,
 } from './entry.ts';
 import { outcomeOf } from './outcome.ts';
 

@@ -28,7 +28,7 @@ export interface Entry {
   target: Target;
   text: string;
   created: number;
-  /** When its author last asked to send it. The key's lifetime counts from here. */
+  /** The start of the key's lifetime: when its author sent it, or confirmed it after a day. */
   vouched: number;
   attempts: number;
   /** The group in which it is shown; null until known. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError } from '../api/api-error.ts';
 import type { NewMessage, SentMessage } from '../api/types.ts';
 import { instant, uuid } from '../testing/fake-stack.ts';
-import { type Entry, KEY_LIFETIME, type Target, newEntry } from './entry.ts';
+import { type Entry, type Target, KEY_LIFETIME, newEntry } from './entry.ts';
 import { Outbox } from './outbox.ts';
 import { OTHER_VERSION } from './entry-store.ts';
 

@@ -2,18 +2,18 @@ import type { NewMessage, SentMessage } from '../api/types.ts';
 import {
   type Entry,
   type Target,
+  afterAttempt,
   asSending,
   byCreation,
-  heldIfTooOld,
   conversationOf,
-  withGroup,
+  heldIfTooOld,
   KEY_LIFETIME,
   newEntry,
   pauseOf,
   requestOf,
-  restored,
-  afterAttempt,
   requeued,
+  restored,
+  withGroup,
 } from './entry.ts';
 import { outcomeOf } from './outcome.ts';
 import { EntryStore } from './entry-store.ts';

@@ -1,5 +1,5 @@
 /** The longest delay that browser timers support, in milliseconds. Timers with a longer delay fire at once. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
+export const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
 /** Milliseconds to wait after the `attempt`-th failure in a row: doubles up to `most`, and half of it is random. */
 export function backOff(attempt: number, random: number, first = 1000, most = 60_000): number {

@@ -6,7 +6,7 @@ import { backOff, retryAfterMillis } from './back-off.ts';
 const VISIBLE = 3000;
 const HIDDEN = 60_000;
 /** The longest pause that a server can ask for. */
-const LONGEST = 60_000;
+const MAX_RETRY_AFTER = 60_000;
 
 type Failures = Pick<QueryState, 'error' | 'errorUpdateCount' | 'errorUpdatedAt'>;
 
@@ -20,7 +20,7 @@ export function pollInterval({ state: { error, errorUpdateCount, errorUpdatedAt 
   if (errorUpdateCount === 0) {
     return least;
   }
-  const asked = error instanceof ApiError ? retryAfterMillis(error.retryAfter, LONGEST) : 0;
+  const asked = error instanceof ApiError ? retryAfterMillis(error.retryAfter, MAX_RETRY_AFTER) : 0;
   // Random, but fixed per failure: TanStack Query restarts the timer if a render computes another interval.
   const random = (errorUpdatedAt % 1000) / 1000;
   return Math.max(least, asked, backOff(errorUpdateCount, random, 2 * VISIBLE));

@@ -1,7 +1,7 @@
 import { Component, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import type { Account } from '../auth/account.ts';
-import { storedTexts, removeAllOf, removeStoredTexts } from '../storage/stored-texts.ts';
+import { removeAllOf, removeStoredTexts, storedTexts } from '../storage/stored-texts.ts';
 import { Logo } from './logo.tsx';
 
 interface Props {

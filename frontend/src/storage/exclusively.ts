@@ -6,17 +6,17 @@ const LEASE = 30_000;
 /**
  * Runs `task` while no other tab runs a task with the same name.
  *
- * Rejects with a `TimeoutError` if other tabs hold the name for longer than `patience` milliseconds. Uses a lease in
+ * Rejects with a `TimeoutError` if other tabs hold the name for longer than `timeout` milliseconds. Uses a lease in
  * localStorage if the browser denies Web Locks, as it does when it denies storage.
  */
 export async function exclusively<Result>(
   name: string,
-  patience: number,
+  timeout: number,
   task: () => Promise<Result>,
 ): Promise<Result> {
   // The signal ends the wait only: it must not release a granted lock.
   const waiting = new AbortController();
-  const timer = setTimeout(() => waiting.abort(timeout(name)), patience);
+  const timer = setTimeout(() => waiting.abort(timeoutError(name)), timeout);
   const started = () => {
     clearTimeout(timer);
     return task();
@@ -74,6 +74,6 @@ function holder(key: string): string | null {
   }
 }
 
-function timeout(name: string): DOMException {
+function timeoutError(name: string): DOMException {
   return new DOMException(`another tab holds ${name}`, 'TimeoutError');
 }

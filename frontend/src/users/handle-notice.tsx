@@ -44,20 +44,20 @@ function Reason({ mismatch }: { mismatch: NonNullable<HandleMismatch> }) {
     case 'malformed':
       return (
         <>
-          “<bdi>{plainLine(mismatch.asked)}</bdi>” can't be a handle. Handles have at most 30
+          “<bdi>{plainLine(mismatch.requested)}</bdi>” can't be a handle. Handles have at most 30
           characters: letters, digits, and . _ - only.
         </>
       );
     case 'taken':
       return (
         <>
-          <Handle handle={mismatch.asked} /> was taken.
+          <Handle handle={mismatch.requested} /> was taken.
         </>
       );
     case 'changed':
       return (
         <>
-          You are no longer <Handle handle={mismatch.asked} />.
+          You are no longer <Handle handle={mismatch.requested} />.
         </>
       );
   }
