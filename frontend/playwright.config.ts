@@ -1,10 +1,10 @@
 import { defineConfig } from '@playwright/test';
 
-/** The client in a real browser, on a real stack. Chromium comes from the system: CHROMIUM says where it is. */
+/** The client in a real browser with a local stack. CHROMIUM is the path of the system's Chromium. */
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'e2e/results',
-  // Every test has a stack of its own, and the machines that run this have few cores.
+  // Every test starts its own stack, and CI has few cores.
   workers: 1,
   timeout: 120_000,
   expect: { timeout: 15_000 },

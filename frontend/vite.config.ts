@@ -2,7 +2,7 @@ import react from '@vitejs/plugin-react';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-/** What the page may load and call. The API and the issuer may be anywhere on https; http is for local stacks. */
+/** The policy of the built page. The API and the issuer can be at any https origin; http is for local stacks. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -13,7 +13,7 @@ const CONTENT_SECURITY_POLICY = [
   "base-uri 'none'",
 ].join('; ');
 
-/** Only in builds: the development server injects scripts of its own. */
+/** Only in builds: the development server injects inline scripts. */
 const contentSecurityPolicy: Plugin = {
   name: 'content-security-policy',
   apply: 'build',
@@ -26,7 +26,7 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
-// The issuer's answers name the host they were asked at, so the host must stay the page's.
+// The issuer builds URLs from the `Host` header, so the proxy must not change it.
 const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
 
 export default defineConfig({

@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Page, breakConversation, composer, expect, inbox, message, openConversation, say, signInAs, test } from './test.ts';
 
-async function isAccessible(page: Page, what: string): Promise<void> {
+async function expectAccessible(page: Page, what: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(
     violations.map(({ id, nodes }) => `${what}: ${id}: ${nodes.map(({ html }) => html).join('; ')}`),
@@ -13,56 +13,56 @@ for (const colorScheme of ['light', 'dark'] as const) {
     const stranger = await (await browser.newContext({ baseURL: stack.url, colorScheme })).newPage();
     await stranger.goto('/');
     await expect(stranger.getByRole('button', { name: 'Sign in' })).toBeVisible();
-    await isAccessible(stranger, 'welcome');
+    await expectAccessible(stranger, 'welcome');
     await stranger.getByRole('button', { name: 'Sign in' }).click();
     await expect(stranger.getByRole('button', { name: '@sunyoung' })).toBeVisible();
-    await isAccessible(stranger, 'users to pick from');
+    await expectAccessible(stranger, 'choice of a user');
 
     const page = await signIn('sunyoung', { colorScheme });
-    await isAccessible(page, 'inbox');
+    await expectAccessible(page, 'inbox');
     await openConversation(page, 'Scarlett Ho');
     await say(page, 'Hello');
     await expect(message(page, 'Hello').getByText('Sent', { exact: true })).toBeAttached();
-    await isAccessible(page, 'conversation');
+    await expectAccessible(page, 'conversation');
     await page.goto('/messages/new/lore');
     await expect(composer(page)).toBeVisible();
-    await isAccessible(page, 'new conversation');
+    await expectAccessible(page, 'new conversation');
     await page.goto('/messages/0195b5a0-0000-7000-8000-0000000000ff');
     await expect(page.getByRole('main')).toContainText(/conversation/i);
-    await isAccessible(page, 'no such conversation');
+    await expectAccessible(page, 'no such conversation');
     await page.goto('/messages/new/nobody.at.all');
     await expect(page.getByRole('main')).toContainText(/nobody\.at\.all/);
-    await isAccessible(page, 'no such user');
+    await expectAccessible(page, 'no such user');
     await page.goto('/messages');
     await page.route('**/api/messages', (route) => route.fulfill({ status: 422, json: ['message_blank'] }));
     await openConversation(page, 'Scarlett Ho');
     await say(page, 'Refused');
     await expect(message(page, 'Refused').getByRole('button', { name: 'Retry' })).toBeVisible();
-    await isAccessible(page, 'failed message');
+    await expectAccessible(page, 'failed message');
     await page.route(/api\/messages\/[0-9a-f-]+\?/, (route) => route.fulfill({ status: 503, json: ['unavailable'] }));
     await page.reload();
     await expect(message(page, 'Refused').getByRole('button', { name: 'Retry' })).toBeVisible();
-    await isAccessible(page, 'failed message of a conversation that is not loaded');
+    await expectAccessible(page, 'failed message of a conversation that failed to load');
     await breakConversation(page);
-    await isAccessible(page, 'a fault of the page');
+    await expectAccessible(page, 'error boundary');
     await page.unroute(/api\/messages\/[0-9a-f-]+\?/);
     await page.reload();
     await page.context().setOffline(true);
     await expect(page.getByText(/offline/i).first()).toBeVisible();
-    await isAccessible(page, 'offline');
+    await expectAccessible(page, 'offline');
     await page.context().setOffline(false);
     await page.route('**/api/**', (route) => route.fulfill({ status: 403, json: ['user_not_provisioned'] }));
     await page.goto('/messages');
     await expect(page.getByRole('heading', { name: 'Your account is not set up yet' })).toBeVisible();
-    await isAccessible(page, 'not provisioned');
+    await expectAccessible(page, 'not provisioned');
     await page.route('**/config.json', (route) => route.fulfill({ status: 404 }));
     await page.goto('/messages');
     await expect(page.getByRole('heading', { name: "Cruddur Messages can't start" })).toBeVisible();
-    await isAccessible(page, 'no configuration');
+    await expectAccessible(page, 'no configuration');
   });
 }
 
-test('the keyboard alone suffices', async ({ browser, stack }) => {
+test('the page works with the keyboard only', async ({ browser, stack }) => {
   const page = await (await browser.newContext({ baseURL: stack.url })).newPage();
   await page.goto('/');
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
@@ -92,13 +92,13 @@ test('the keyboard alone suffices', async ({ browser, stack }) => {
   await expect(page).toHaveURL(/\/messages\/[0-9a-f-]{36}$/);
 });
 
-/** Presses Tab until the focus, which has to be visible, is on something with this text. */
+/** Presses Tab until an element with this text has a visible focus. */
 async function tabTo(page: Page, text: string): Promise<void> {
   for (let presses = 0; presses < 40; presses += 1) {
     await page.keyboard.press('Tab');
     const focused = page.locator(':focus');
     if ((await focused.count()) === 0) {
-      // Past the end of the page, in the browser's own controls.
+      // The focus is in the browser's own controls.
       continue;
     }
     const label = await focused.evaluate((element) =>
@@ -110,14 +110,14 @@ async function tabTo(page: Page, text: string): Promise<void> {
         const visible = (style: CSSStyleDeclaration) => style.outlineStyle !== 'none' || style.boxShadow !== 'none';
         return visible(getComputedStyle(element)) || visible(getComputedStyle(around));
       });
-      expect(outlined, `the focus on ${text} can be seen`).toBe(true);
+      expect(outlined, `the focus on ${text} is visible`).toBe(true);
       return;
     }
   }
-  throw new Error(`no Tab leads to ${text}`);
+  throw new Error(`Tab does not reach ${text}`);
 }
 
-test('signing in comes back to the page one came for', async ({ browser, stack }) => {
+test('signing in returns to the requested page', async ({ browser, stack }) => {
   const sent = await (await stack.api('sunyoung')).send({ handle: 'scarlett' }, 'Come back to me');
   const page = await (await browser.newContext({ baseURL: stack.url })).newPage();
   await page.goto(`/messages/${sent.message_group_uuid}`);

@@ -1,6 +1,6 @@
 import { composer, expect, inbox, isMarked, mark, message, messages, openConversation, say, test } from './test.ts';
 
-test('two people chat in two windows, without a page being loaded anew', async ({ signIn }) => {
+test('two people chat in two windows without a reload', async ({ signIn }) => {
   const sunyoung = await signIn('sunyoung');
   const scarlett = await signIn('scarlett');
   await openConversation(sunyoung, 'Scarlett Ho');
@@ -26,7 +26,7 @@ test('two people chat in two windows, without a page being loaded anew', async (
   expect(await isMarked(scarlett)).toBe(true);
 });
 
-test('the first message to a handle opens the conversation for both', async ({ signIn, stack }) => {
+test('the first message to a handle opens the conversation for both users', async ({ signIn, stack }) => {
   const lore = await signIn('lore');
   await expect(inbox(lore)).toContainText('No conversations yet');
   const start = lore.getByRole('textbox', { name: 'Start a conversation by handle' });
@@ -46,7 +46,7 @@ test('the first message to a handle opens the conversation for both', async ({ s
   expect((await (await stack.api('bayko')).messages(group)).map(({ message: text }) => text)).toEqual(['Hello, Andrew!']);
 });
 
-test('a third person can not open a conversation of others', async ({ signIn, stack }) => {
+test("a third person can't open the conversation", async ({ signIn, stack }) => {
   const sent = await (await stack.api('sunyoung')).send({ handle: 'scarlett' }, 'Only for you');
   const andrew = await signIn('andrew');
   await andrew.goto(`/messages/${sent.message_group_uuid}`);
@@ -55,7 +55,7 @@ test('a third person can not open a conversation of others', async ({ signIn, st
   await expect(composer(andrew)).toHaveCount(0);
 });
 
-test('what somebody writes is never taken for HTML', async ({ signIn, stack }) => {
+test('message texts are not interpreted as HTML', async ({ signIn, stack }) => {
   const text = '<img src=x onerror="document.title=\'taken\'"><b>bold</b> &amp; <script>alert(1)</script>';
   await (await stack.api('scarlett')).send({ handle: 'sunyoung' }, text);
   const sunyoung = await signIn('sunyoung');

@@ -1,20 +1,20 @@
 import { composer, expect, inbox, message, openConversation, say, test } from './test.ts';
 
-/** Users of the local stack whose handle differs from their id token's. */
-const odd = [
-  { handle: 'user-5a1e0007', name: 'Andrew Stone', told: '@andrew was taken.' },
-  { handle: 'user-5a1e0008', name: 'Sam Lee', told: '“Sam Lee” can\'t be a handle' },
-  { handle: 'user-5a1e0009', name: 'Robin Park', told: 'You did not choose a handle' },
-  { handle: 'jo.rivera', name: 'Jo Rivera', told: 'You are no longer @jo.keller.' },
+/** Users of the local stack whose handle differs from the one in their id token. */
+const renamed = [
+  { handle: 'user-5a1e0007', name: 'Andrew Stone', notice: '@andrew was taken.' },
+  { handle: 'user-5a1e0008', name: 'Sam Lee', notice: '“Sam Lee” can\'t be a handle' },
+  { handle: 'user-5a1e0009', name: 'Robin Park', notice: 'You did not choose a handle' },
+  { handle: 'jo.rivera', name: 'Jo Rivera', notice: 'You are no longer @jo.keller.' },
 ];
 
-test('who has another handle than they asked for chats as everybody does', async ({ signIn }) => {
+test('users whose handle is not the requested one chat like everyone else', async ({ signIn }) => {
   const andrew = await signIn('andrew');
-  for (const { handle, name, told } of odd) {
+  for (const { handle, name, notice } of renamed) {
     await test.step(`@${handle}`, async () => {
       const page = await signIn(handle);
       await expect(page.locator('.sidebar-me')).toHaveText(`${name} @${handle}`);
-      await expect(page.getByRole('status').filter({ hasText: told })).toContainText(`You are @${handle}`);
+      await expect(page.getByRole('status').filter({ hasText: notice })).toContainText(`You are @${handle}`);
       await page.getByRole('button', { name: 'OK' }).click();
 
       const start = page.getByRole('textbox', { name: 'Start a conversation by handle' });
@@ -39,7 +39,7 @@ test('who has another handle than they asked for chats as everybody does', async
   }
 });
 
-test('what is copied is what was written', async ({ signIn }) => {
+test('copying a conversation copies the messages only', async ({ signIn }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await expect(message(page, 'What did they do?')).toBeVisible();
@@ -51,7 +51,7 @@ test('what is copied is what was written', async ({ signIn }) => {
   expect(copied).not.toMatch(/You:|Scarlett Ho:|Sent|\d\d:\d\d/);
 });
 
-test('Enter that is held on a conversation opens it and does not send its draft', async ({ signIn }) => {
+test('a held Enter opens a conversation and does not send its draft', async ({ signIn }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await composer(page).fill('Not finished');
@@ -67,7 +67,7 @@ test('Enter that is held on a conversation opens it and does not send its draft'
   await expect(message(page, 'Not finished')).toHaveCount(1);
 });
 
-test('two tabs have one draft, which is sent once', async ({ signIn }) => {
+test('two tabs share a draft, which is sent once', async ({ signIn }) => {
   const one = await signIn('sunyoung');
   await openConversation(one, 'Scarlett Ho');
   const two = await one.context().newPage();
@@ -86,7 +86,7 @@ test('two tabs have one draft, which is sent once', async ({ signIn }) => {
   await expect(message(two, 'A long draft').getByText('Sent', { exact: true })).toBeAttached();
 });
 
-test('typing goes on while the other one opens the conversation', async ({ signIn, stack }) => {
+test('typing continues when the other user opens the conversation', async ({ signIn, stack }) => {
   const lore = await signIn('lore');
   await lore.goto('/messages/new/bayko');
   await composer(lore).evaluate((element) => element.setAttribute('data-first', ''));

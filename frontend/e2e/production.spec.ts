@@ -1,7 +1,7 @@
 import { Site } from './site.ts';
 import { type Page, composer, expect, message, openConversation, say, signInAs, test } from './test.ts';
 
-test('the built client at another origin speaks to the API that its configuration names', async ({ browser, stack }) => {
+test('the built client at another origin uses the API in its configuration', async ({ browser, stack }) => {
   const site = await Site.start(
     (url) => ({
       api_url: stack.url,
@@ -26,8 +26,8 @@ test('the built client at another origin speaks to the API that its configuratio
   await say(page, 'From another origin');
   await expect(message(page, 'From another origin').getByText('Sent', { exact: true })).toBeAttached();
   expect([...origins]).toEqual([stack.url]);
-  await connectsTo(page, stack.url, true);
-  await connectsTo(page, 'https://elsewhere.example', false);
+  await expectConnection(page, stack.url, true);
+  await expectConnection(page, 'https://elsewhere.example', false);
 
   await page.getByRole('button', { name: 'Sign out' }).click();
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
@@ -36,29 +36,29 @@ test('the built client at another origin speaks to the API that its configuratio
   await site.stop();
 });
 
-/** Asks the policies of the page, and not the network. */
-async function connectsTo(page: Page, origin: string, allowed: boolean): Promise<void> {
+/** Checks the page's policies, independent of the network. */
+async function expectConnection(page: Page, origin: string, allowed: boolean): Promise<void> {
   const violations = await page.evaluate(async (url) => {
     const found: string[] = [];
     document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) =>
       found.push(`${effectiveDirective} ${blockedURI}`),
     );
     await fetch(url, { mode: 'no-cors' }).catch(() => undefined);
-    // The event comes after the failure.
+    // The event follows the failure.
     await new Promise((resolve) => setTimeout(resolve, 100));
     return found;
   }, `${origin}/steal`);
   expect(violations).toEqual(allowed ? [] : [`connect-src ${origin}/steal`]);
 }
 
-test('the page at the local stack connects to nothing but the stack', async ({ signIn, stack }) => {
+test('the page of the local stack can connect to the stack only', async ({ signIn, stack }) => {
   const page = await signIn('sunyoung');
-  await connectsTo(page, stack.url, true);
-  await connectsTo(page, 'https://elsewhere.example', false);
-  await connectsTo(page, 'http://127.0.0.1:9', false);
+  await expectConnection(page, stack.url, true);
+  await expectConnection(page, 'https://elsewhere.example', false);
+  await expectConnection(page, 'http://127.0.0.1:9', false);
 });
 
-test('an issuer whose token endpoint the configuration does not name is told before one signs in', async ({ browser }) => {
+test("a token endpoint that the policy does not allow is reported before the redirect", async ({ browser }) => {
   const authority = 'https://issuer.example';
   const site = await Site.start((url) => ({
     api_url: url,
@@ -84,7 +84,7 @@ test('an issuer whose token endpoint the configuration does not name is told bef
   await site.stop();
 });
 
-test('with a Cognito pool in its configuration one signs in at the pool’s hosted pages', async ({ browser }) => {
+test('with a Cognito pool, the sign-in is at the hosted page of the pool', async ({ browser }) => {
   const authority = 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI';
   const hosted = 'https://cruddur.auth.eu-central-1.amazoncognito.com';
   const site = await Site.start(() => ({
@@ -98,7 +98,7 @@ test('with a Cognito pool in its configuration one signs in at the pool’s host
   await page.route(`${authority}/.well-known/openid-configuration`, (route) =>
     route.fulfill({
       headers: { 'access-control-allow-origin': '*' },
-      // As Cognito's: without an end_session_endpoint that is of use.
+      // Like Cognito's: without a usable end_session_endpoint.
       json: {
         issuer: authority,
         authorization_endpoint: `${hosted}/oauth2/authorize`,
@@ -111,9 +111,9 @@ test('with a Cognito pool in its configuration one signs in at the pool’s host
   await page.goto('/messages');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page.getByText('The hosted page')).toBeVisible();
-  const asked = new URL(page.url());
-  expect(asked.origin + asked.pathname).toBe(`${hosted}/oauth2/authorize`);
-  const parameters = Object.fromEntries(asked.searchParams);
+  const url = new URL(page.url());
+  expect(url.origin + url.pathname).toBe(`${hosted}/oauth2/authorize`);
+  const parameters = Object.fromEntries(url.searchParams);
   expect(parameters).toMatchObject({
     client_id: '1h57kf5cpq17m0eml12EXAMPLE',
     redirect_uri: `${site.url}/callback`,

@@ -1,6 +1,6 @@
 import { expect, inbox, message, messages, openConversation, test } from './test.ts';
 
-test('500 messages scroll up without a jump, and every one is shown once', async ({ signIn, stack }) => {
+test('scrolling up through 500 messages shows each once, without jumps', async ({ signIn, stack }) => {
   const [sunyoung, lore] = await Promise.all([stack.api('sunyoung'), stack.api('lore')]);
   const { message_group_uuid: group } = await sunyoung.send({ handle: 'lore' }, 'Number 1.');
   for (let number = 2; number <= 500; number += 1) {
@@ -23,7 +23,7 @@ test('500 messages scroll up without a jump, and every one is shown once', async
     Array.from({ length: 500 }, (_, index) => index + 1),
   );
 
-  // Reading in the middle: what comes in moves nothing.
+  // A new message does not move the messages in the middle.
   await message(page, 'Number 250.').scrollIntoViewIfNeeded();
   const top = await topOf('Number 250.');
   await lore.send({ handle: 'sunyoung' }, 'Number 501.');
@@ -37,16 +37,16 @@ test('500 messages scroll up without a jump, and every one is shown once', async
   }
 });
 
-test('loading older messages leaves what is being read where it is', async ({ signIn, stack }) => {
+test('loading older messages does not move the visible ones', async ({ signIn, stack }) => {
   const sunyoung = await stack.api('sunyoung');
   const { message_group_uuid: group } = await sunyoung.send({ handle: 'lore' }, 'Number 1.');
   for (let number = 2; number <= 60; number += 1) {
     await sunyoung.send({ message_group_uuid: group }, `Number ${number}.`);
   }
   const page = await signIn('lore');
-  // Older pages are held back until the place of what is read has been measured.
-  let letGo = () => {};
-  const held = new Promise<void>((resolve) => (letGo = resolve));
+  // Holds older pages back until the position is measured.
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
   await page.route('**/api/messages/*cursor=*', async (route) => {
     await held;
     await route.continue();
@@ -59,16 +59,16 @@ test('loading older messages leaves what is being read where it is', async ({ si
   const text = await oldest.locator('.bubble p').innerText();
   await expect(oldest).toBeInViewport();
   await page.waitForTimeout(300);
-  const read = messages(page).filter({ hasText: text });
-  const before = (await read.boundingBox())?.y ?? Number.NaN;
+  const visible = messages(page).filter({ hasText: text });
+  const before = (await visible.boundingBox())?.y ?? Number.NaN;
   const count = await messages(page).count();
-  letGo();
+  release();
   await expect.poll(() => messages(page).count()).toBeGreaterThan(count);
   await page.waitForTimeout(300);
-  expect(Math.abs(((await read.boundingBox())?.y ?? Number.NaN) - before)).toBeLessThanOrEqual(2);
+  expect(Math.abs(((await visible.boundingBox())?.y ?? Number.NaN) - before)).toBeLessThanOrEqual(2);
 });
 
-test('reload, back, forward, and a link to a conversation far down the inbox', async ({ signIn, stack }) => {
+test('reload, back, forward and a link to a group far down the inbox lead to their conversation', async ({ signIn, stack }) => {
   await stack.cruddur('ddb', 'seed', '--users', '45', '--groups', '1', '--messages', '1');
   const sunyoung = await stack.api('sunyoung');
   const far = await sunyoung.send({ handle: 'load-000001' }, 'Far down');
@@ -93,7 +93,7 @@ test('reload, back, forward, and a link to a conversation far down the inbox', a
   await page.reload();
   await expect(message(page, 'Hello 45')).toBeVisible();
 
-  // The list loads more on scrolling down, until all 47 are there.
+  // Scrolling down loads the rest of the 47 groups.
   await expect(async () => {
     await links.last().scrollIntoViewIfNeeded();
     expect(await links.count()).toBe(47);

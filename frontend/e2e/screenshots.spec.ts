@@ -1,6 +1,6 @@
 import { breakConversation, expect, inbox, message, openConversation, say, test } from './test.ts';
 
-/** Kept as artefacts: for people to look at, not compared. */
+/** Screenshots for people to look at. No test compares them. */
 const FOLDER = 'e2e/screenshots';
 
 const looks = {
@@ -37,7 +37,7 @@ for (const [look, options] of Object.entries(looks)) {
     await expect(message(page, 'This one is refused').getByRole('button', { name: 'Retry' })).toBeVisible();
     await shoot(page, 'not-loaded');
     await breakConversation(page);
-    await shoot(page, 'fault');
+    await shoot(page, 'error');
     await page.unroute(/api\/messages\/[0-9a-f-]+\?/);
     await page.reload();
     await message(page, 'This one is refused').getByRole('button', { name: 'Delete' }).click();

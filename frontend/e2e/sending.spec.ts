@@ -1,6 +1,6 @@
 import { composer, expect, message, messages, openConversation, say, signInAs, test } from './test.ts';
 
-test('a message whose answer is lost is stored once', async ({ signIn, stack }) => {
+test('a message whose response is lost is stored once', async ({ signIn, stack }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   const group = new URL(page.url()).pathname.split('/').at(-1) ?? '';
@@ -8,8 +8,8 @@ test('a message whose answer is lost is stored once', async ({ signIn, stack }) 
   await page.route('**/api/messages', async (route) => {
     keys.push(route.request().headers()['idempotency-key'] ?? 'none');
     if (keys.length <= 2) {
-      // Carried out, and nobody learns of it.
-      await stack.repeat(route.request());
+      // The stack stores the message, and the page gets no response.
+      await stack.forward(route.request());
       await route.abort('connectionreset');
     } else {
       await route.continue();
@@ -24,7 +24,7 @@ test('a message whose answer is lost is stored once', async ({ signIn, stack }) 
   expect(stored.filter(({ message: text }) => text === 'Once and no more')).toHaveLength(1);
 });
 
-test('a message that was under way is sent after a reload, with the same key', async ({ signIn, stack }) => {
+test('a message in flight is sent again after a reload, with the same key', async ({ signIn, stack }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   const group = new URL(page.url()).pathname.split('/').at(-1) ?? '';
@@ -33,7 +33,7 @@ test('a message that was under way is sent after a reload, with the same key', a
   await page.route('**/api/messages', async (route) => {
     keys.push(route.request().headers()['idempotency-key'] ?? 'none');
     if (losing) {
-      await stack.repeat(route.request());
+      await stack.forward(route.request());
       await route.abort('connectionreset');
     } else {
       await route.continue();
@@ -50,7 +50,7 @@ test('a message that was under way is sent after a reload, with the same key', a
   expect(stored.filter(({ message: text }) => text === 'Said before the reload')).toHaveLength(1);
 });
 
-test('without a network messages wait, and are sent in their order when it is back', async ({ signIn }) => {
+test('messages wait while offline and are then sent in order', async ({ signIn }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await page.context().setOffline(true);
@@ -63,7 +63,7 @@ test('without a network messages wait, and are sent in their order when it is ba
   await expect(messages(page).last()).toContainText('Second, from the same tunnel');
 });
 
-test('a draft stays with its conversation, over a reload and an expired session', async ({ signIn }) => {
+test('a draft stays with its conversation after a reload and an expired session', async ({ signIn }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await composer(page).fill('Not yet finished');
@@ -92,7 +92,7 @@ test('a draft stays with its conversation, over a reload and an expired session'
   await expect(composer(page)).toHaveValue('Not yet finished');
 });
 
-test('what is too long is not sent, and the counter says why', async ({ signIn }) => {
+test('a text that is too long is not sent, and the counter shows why', async ({ signIn }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await composer(page).fill('😀'.repeat(1024));
@@ -106,7 +106,7 @@ test('what is too long is not sent, and the counter says why', async ({ signIn }
   await expect(messages(page)).toHaveCount(shown);
 });
 
-test('signing out leads back to the welcome, and somebody else finds nothing of it', async ({ signIn }) => {
+test('signing out leads to the welcome page, and the next person finds no draft', async ({ signIn }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await composer(page).fill('My draft');

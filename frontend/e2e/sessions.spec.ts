@@ -7,27 +7,27 @@ import { type Page, composer, expect, inbox, message, openConversation, say, sig
 const again = (page: Page) => page.getByRole('button', { name: 'Sign in again' });
 const welcome = (page: Page) => page.getByRole('button', { name: 'Sign in', exact: true });
 
-/** The refresh tokens that pages of a browser have spent, in their order. */
-function spentIn(context: BrowserContext): string[] {
-  const spent: string[] = [];
+/** Records the refresh tokens that the pages of a browser use, in order. */
+function usedIn(context: BrowserContext): string[] {
+  const used: string[] = [];
   context.on('response', (response) => {
     const form = new URLSearchParams(response.request().postData() ?? '');
     if (response.ok() && form.get('grant_type') === 'refresh_token') {
-      spent.push(form.get('refresh_token') ?? '');
+      used.push(form.get('refresh_token') ?? '');
     }
   });
-  return spent;
+  return used;
 }
 
-test.describe('an access token that lives five seconds', () => {
+test.describe('an access token with a lifetime of five seconds', () => {
   test.use({ accessTokenLifetime: 5 });
 
-  test('is refreshed in the list, in a conversation, and while a message waits', async ({ signIn, stack }) => {
+  test('is refreshed in the inbox, in a conversation, and while a message waits', async ({ signIn, stack }) => {
     const page = await signIn('sunyoung');
-    const spent = spentIn(page.context());
+    const used = usedIn(page.context());
     const twiceMore = async () => {
-      const before = spent.length;
-      await expect.poll(() => spent.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(before + 2);
+      const before = used.length;
+      await expect.poll(() => used.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(before + 2);
     };
     await twiceMore();
     await (await stack.api('scarlett')).send({ handle: 'sunyoung' }, 'After ten seconds');
@@ -44,10 +44,10 @@ test.describe('an access token that lives five seconds', () => {
     await page.unroute('**/api/messages');
     await expect(message(page, 'This one waits').getByText('Sent', { exact: true })).toBeAttached({ timeout: 60_000 });
     await expect(again(page)).toHaveCount(0);
-    expect(new Set(spent).size).toBe(spent.length);
+    expect(new Set(used).size).toBe(used.length);
   });
 
-  test('may end while the issuer is in trouble, and the session goes on afterwards', async ({ signIn }) => {
+  test('can expire during an outage of the issuer, after which the session continues', async ({ signIn }) => {
     const page = await signIn('sunyoung');
     await openConversation(page, 'Scarlett Ho');
     let refused = 0;
@@ -61,20 +61,20 @@ test.describe('an access token that lives five seconds', () => {
     await expect(again(page)).toHaveCount(0);
     expect(refused).toBeLessThan(12);
 
-    // A page that is loaded now has nothing but the session, and still shows what waits.
+    // A page loaded now has no token, and still shows the waiting message.
     await page.reload();
     await expect(message(page, 'Written meanwhile')).toBeVisible();
     await page.unroute('**/local/issuer/token');
     await expect(message(page, 'Written meanwhile').getByText('Sent', { exact: true })).toBeAttached({ timeout: 60_000 });
   });
 
-  test('that can not be refreshed asks for a new sign-in and keeps what is written', async ({ signIn }) => {
+  test("that can't be refreshed needs a new sign-in, which keeps drafts and unsent messages", async ({ signIn }) => {
     const page = await signIn('sunyoung');
     await openConversation(page, 'Scarlett Ho');
     await page.route('**/api/messages', (route) => route.fulfill({ status: 503, json: ['unavailable'] }));
     await say(page, 'Still to be sent');
     await composer(page).fill('Half a sentence');
-    // The endpoint answers, with another time of authentication than that of the sign-in.
+    // The endpoint responds with another time of authentication than that of the sign-in.
     await page.route('**/local/issuer/token', async (route) => {
       const response = await route.fetch();
       const tokens = (await response.json()) as { id_token: string };
@@ -92,9 +92,9 @@ test.describe('an access token that lives five seconds', () => {
     await expect(composer(page)).toHaveValue('Half a sentence');
   });
 
-  test('keeps two tabs signed in over three lifetimes, and every message arrives in both', async ({ signIn }) => {
+  test('keeps two tabs signed in for three lifetimes, and every message arrives in both', async ({ signIn }) => {
     const one = await signIn('sunyoung');
-    const spent = spentIn(one.context());
+    const used = usedIn(one.context());
     const two = await one.context().newPage();
     await two.goto('/messages');
     const scarlett = await signIn('scarlett');
@@ -103,7 +103,7 @@ test.describe('an access token that lives five seconds', () => {
     await openConversation(two, 'Scarlett Ho');
     await openConversation(scarlett, 'Sunyoung Lee');
     const texts: string[] = [];
-    for (let round = 1; spent.length < 4; round += 1) {
+    for (let round = 1; used.length < 4; round += 1) {
       for (const [index, page] of people.entries()) {
         const text = `Round ${round}, page ${index + 1}.`;
         texts.push(text);
@@ -118,11 +118,11 @@ test.describe('an access token that lives five seconds', () => {
       await expect(again(page)).toHaveCount(0);
       await expect(welcome(page)).toHaveCount(0);
     }
-    expect(new Set(spent).size).toBe(spent.length);
+    expect(new Set(used).size).toBe(used.length);
   });
 });
 
-test('signing in holds in a new tab and after a restart of the browser', async ({ stack, launchOptions }) => {
+test('a session lasts in a new tab and after a restart of the browser', async ({ stack, launchOptions }) => {
   const folder = await mkdtemp(join(tmpdir(), 'cruddur-profile-'));
   const launch = () => chromium.launchPersistentContext(folder, { ...launchOptions, baseURL: stack.url });
   try {
@@ -147,7 +147,7 @@ test('signing in holds in a new tab and after a restart of the browser', async (
   }
 });
 
-test('signing out of one tab signs out of all, and leaves nothing', async ({ signIn }) => {
+test('signing out in one tab signs out all tabs and removes everything', async ({ signIn }) => {
   const one = await signIn('sunyoung');
   const two = await one.context().newPage();
   await two.goto('/messages');
@@ -157,12 +157,12 @@ test('signing out of one tab signs out of all, and leaves nothing', async ({ sig
   await expect(welcome(one)).toBeVisible();
   await expect(welcome(two)).toBeVisible();
   expect(await two.evaluate(() => Object.keys(localStorage))).toEqual([]);
-  // And a sign-in in one of them is one in both.
+  // A sign-in in one tab signs in both.
   await signInAs(two, 'scarlett');
   await expect(inbox(one).getByRole('link', { name: 'Sunyoung Lee' })).toBeVisible();
 });
 
-test('a session of one tab is of that tab alone', async ({ browser, stack }) => {
+test('a session of one tab is not shared with other tabs', async ({ browser, stack }) => {
   const context = await browser.newContext({ baseURL: stack.url });
   const one = await context.newPage();
   await one.goto('/messages');
@@ -176,7 +176,7 @@ test('a session of one tab is of that tab alone', async ({ browser, stack }) => 
   await signInAs(two, 'scarlett', true);
   await expect(inbox(two).getByRole('link', { name: 'Sunyoung Lee' })).toBeVisible();
 
-  // A copy of the first tab, as browsers make it: with its sessionStorage.
+  // A duplicate of the first tab has its sessionStorage.
   const copied = await one.evaluate(() => Object.entries(sessionStorage));
   const copy = await context.newPage();
   await copy.goto('/favicon.svg');
@@ -196,7 +196,7 @@ test('a session of one tab is of that tab alone', async ({ browser, stack }) => 
 });
 
 for (const denied of [['sessionStorage'], ['localStorage', 'indexedDB']]) {
-  test(`without ${denied.join(' and ')} one still signs in and writes`, async ({ browser, stack }) => {
+  test(`signing in and sending work without ${denied.join(' and ')}`, async ({ browser, stack }) => {
     const page = await withoutStorage(browser.newContext({ baseURL: stack.url }), denied);
     await page.goto('/messages');
     await signInAs(page, 'sunyoung');
@@ -208,15 +208,15 @@ for (const denied of [['sessionStorage'], ['localStorage', 'indexedDB']]) {
   });
 }
 
-test('without any storage the page says what to do', async ({ browser, stack }) => {
+test('without any storage the page explains what to allow', async ({ browser, stack }) => {
   const page = await withoutStorage(browser.newContext({ baseURL: stack.url }), ['sessionStorage', 'localStorage', 'indexedDB']);
   await page.goto('/messages');
   await welcome(page).click();
   await expect(page.getByRole('alert')).toContainText('Allow cookies and site data');
 });
 
-async function withoutStorage(making: Promise<BrowserContext>, denied: string[]): Promise<Page> {
-  const page = await (await making).newPage();
+async function withoutStorage(context: Promise<BrowserContext>, denied: string[]): Promise<Page> {
+  const page = await (await context).newPage();
   await page.addInitScript((names) => {
     for (const name of names) {
       Object.defineProperty(window, name, {

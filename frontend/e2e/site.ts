@@ -14,7 +14,7 @@ const types: Record<string, string> = {
   '.svg': 'image/svg+xml',
 };
 
-/** The built files at an origin of their own, as on a static host: only `config.json` is another one. */
+/** A static host at its own origin: the built files with another `config.json`. */
 export class Site {
   readonly url: string;
   readonly #server: Server;
@@ -24,16 +24,16 @@ export class Site {
     this.url = `http://localhost:${(server.address() as AddressInfo).port}`;
   }
 
-  /** `issuer`: where `/local/issuer` is passed on to, since the local stack's issuer allows no other origin. */
+  /** Proxies `/local/issuer` to `issuer`: the local stack's issuer allows no other origin. */
   static async start(config: (url: string) => object, issuer?: string): Promise<Site> {
-    const server = createServer((asked, answer) => {
-      const { pathname } = new URL(asked.url ?? '/', 'http://site.test');
+    const server = createServer((incoming, response) => {
+      const { pathname } = new URL(incoming.url ?? '/', 'http://site.test');
       if (issuer !== undefined && pathname.startsWith('/local/issuer/')) {
-        passOn(asked, answer, issuer);
+        proxy(incoming, response, issuer);
       } else if (pathname === '/config.json') {
-        answer.setHeader('content-type', 'application/json').end(JSON.stringify(config(site.url)));
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(config(site.url)));
       } else {
-        void serve(pathname, answer);
+        void serve(pathname, response);
       }
     });
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
@@ -47,22 +47,23 @@ export class Site {
   }
 }
 
-async function serve(pathname: string, answer: ServerResponse): Promise<void> {
+async function serve(pathname: string, response: ServerResponse): Promise<void> {
   const name = extname(pathname) === '' ? 'index.html' : pathname;
   try {
     const file = await readFile(join(dist, name));
-    answer.setHeader('content-type', types[extname(name)] ?? 'application/octet-stream').end(file);
+    response.setHeader('content-type', types[extname(name)] ?? 'application/octet-stream').end(file);
   } catch {
-    answer.writeHead(404).end();
+    response.writeHead(404).end();
   }
 }
 
-function passOn(asked: IncomingMessage, answer: ServerResponse, to: string): void {
-  const { hostname, port } = new URL(to);
-  const passed = request({ hostname, port, path: asked.url, method: asked.method, headers: asked.headers }, (got) => {
-    answer.writeHead(got.statusCode ?? 502, got.headers);
-    got.pipe(answer);
+function proxy(incoming: IncomingMessage, response: ServerResponse, target: string): void {
+  const { hostname, port } = new URL(target);
+  const { url: path, method, headers } = incoming;
+  const outgoing = request({ hostname, port, path, method, headers }, (upstream) => {
+    response.writeHead(upstream.statusCode ?? 502, upstream.headers);
+    upstream.pipe(response);
   });
-  passed.on('error', () => answer.writeHead(502).end());
-  asked.pipe(passed);
+  outgoing.on('error', () => response.writeHead(502).end());
+  incoming.pipe(outgoing);
 }

@@ -6,7 +6,7 @@ import type { Request } from '@playwright/test';
 const frontend = fileURLToPath(new URL('..', import.meta.url));
 const binaries = process.env['CRUDDUR_BINARIES'] ?? fileURLToPath(new URL('../../target/debug/', import.meta.url));
 
-/** A local stack with its embedded engines, the demo data and the built client; nothing of it is kept. */
+/** An ephemeral local stack with embedded engines, demo data and the built client. */
 export class Stack {
   readonly url: string;
   readonly #process: ChildProcess;
@@ -22,47 +22,47 @@ export class Stack {
     const lifetime = ['--access-token-lifetime', String(accessTokenLifetime)];
     const child = spawn(`${binaries}/local`, [...flags, ...lifetime], { stdio: ['ignore', 'ignore', 'pipe'] });
     const url = await new Promise<string>((resolve, reject) => {
-      let said = '';
+      let output = '';
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
-        const found = /Web client +(http:\S+)\n[^]*Ctrl-C/.exec(said)?.[1];
+        output += text;
+        const found = /Web client +(http:\S+)\n[^]*Ctrl-C/.exec(output)?.[1];
         if (found !== undefined) {
           resolve(found);
         }
       });
       child.on('error', reject);
-      child.on('exit', (code) => reject(new Error(`the stack ended with ${code}: ${said}`)));
+      child.on('exit', (code) => reject(new Error(`the stack exited with ${code}: ${output}`)));
     });
     return new Stack(child, url);
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#process.on('exit', resolve));
+    const exited = new Promise((resolve) => this.#process.on('exit', resolve));
     this.#process.kill('SIGINT');
-    await ended;
+    await exited;
   }
 
-  /** Runs the admin command on this stack. */
+  /** Runs the admin command against this stack. */
   async cruddur(...args: string[]): Promise<void> {
     await promisify(execFile)(`${binaries}/cruddur`, ['--url', this.url, ...args]);
   }
 
-  /** Carries out a browser's request beside the browser. */
-  async repeat(request: Request): Promise<void> {
-    const answer = await fetch(request.url(), {
+  /** Sends a browser's request from the test. */
+  async forward(request: Request): Promise<void> {
+    const response = await fetch(request.url(), {
       method: request.method(),
       headers: await request.allHeaders(),
       body: request.postData(),
     });
-    if (!answer.ok) {
-      throw new Error(`${request.url()} answers ${answer.status}: ${await answer.text()}`);
+    if (!response.ok) {
+      throw new Error(`unexpected ${response.status} from ${request.url()}: ${await response.text()}`);
     }
   }
 
-  /** The API as `handle`, without a browser. */
+  /** The API as a user, without a browser. */
   async api(handle: string): Promise<Api> {
-    const answer = await fetch(`${this.url}/local/token`, { method: 'POST', body: JSON.stringify({ handle }) });
-    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const response = await fetch(`${this.url}/local/token`, { method: 'POST', body: JSON.stringify({ handle }) });
+    const { access_token: token } = (await response.json()) as { access_token: string };
     return new Api(this.url, token);
   }
 }
@@ -83,8 +83,8 @@ export class Api {
   }
 
   async send(to: { handle: string } | { message_group_uuid: string }, message: string): Promise<Sent> {
-    const answer = await this.fetch('/api/messages', { method: 'POST', body: JSON.stringify({ ...to, message }) });
-    return (await answer.json()) as Sent;
+    const response = await this.fetch('/api/messages', { method: 'POST', body: JSON.stringify({ ...to, message }) });
+    return (await response.json()) as Sent;
   }
 
   /** All messages of a group, oldest first. */
@@ -92,18 +92,18 @@ export class Api {
     const pages: Sent[][] = [];
     let path: string | undefined = `/api/messages/${group}?limit=100`;
     while (path !== undefined) {
-      const answer: Response = await this.fetch(path);
-      pages.unshift((await answer.json()) as Sent[]);
-      path = /<([^>]+)>; rel="next"/.exec(answer.headers.get('link') ?? '')?.[1];
+      const response: Response = await this.fetch(path);
+      pages.unshift((await response.json()) as Sent[]);
+      path = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1];
     }
     return pages.flat();
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const answer = await fetch(this.#url + path, { ...init, headers: { authorization: `Bearer ${this.#token}` } });
-    if (!answer.ok) {
-      throw new Error(`${path} answers ${answer.status}: ${await answer.text()}`);
+    const response = await fetch(this.#url + path, { ...init, headers: { authorization: `Bearer ${this.#token}` } });
+    if (!response.ok) {
+      throw new Error(`unexpected ${response.status} from ${path}: ${await response.text()}`);
     }
-    return answer;
+    return response;
   }
 }

@@ -5,10 +5,10 @@ export { expect } from '@playwright/test';
 export type { Page } from '@playwright/test';
 
 interface Fixtures {
-  /** Seconds. */
+  /** In seconds. */
   accessTokenLifetime: number;
   stack: Stack;
-  /** A window of its own, signed in as a demo user. */
+  /** Opens a window in its own browser context, signed in as a demo user. */
   signIn: (handle: string, options?: BrowserContextOptions) => Promise<Page>;
 }
 
@@ -30,7 +30,7 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-/** From the welcome through the issuer's page, and back to where one was. */
+/** Signs in from the welcome page through the issuer's page. */
 export async function signInAs(page: Page, handle: string, onlyHere = false): Promise<void> {
   await page.getByRole('checkbox', { name: 'Only in this tab' }).setChecked(onlyHere);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -40,10 +40,10 @@ export async function signInAs(page: Page, handle: string, onlyHere = false): Pr
 
 export const inbox = (page: Page) => page.getByRole('navigation', { name: 'Conversations' });
 
-/** Where one writes in the conversation that is open. */
+/** The text field of the open conversation. */
 export const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to / });
 
-/** The messages that are shown, in their order. */
+/** The shown messages, oldest first. */
 export const messages = (page: Page) => page.locator('#conversation li.message');
 
 export const message = (page: Page, text: string) => messages(page).filter({ hasText: text });
@@ -58,14 +58,14 @@ export async function say(page: Page, text: string): Promise<void> {
   await composer(page).press('Enter');
 }
 
-/** A page that was not loaded anew keeps what is put into its window. */
+/** Marks the window; a reload removes the mark. */
 export async function mark(page: Page): Promise<void> {
   await page.evaluate(() => Object.assign(window, { marked: true }));
 }
 
 export const isMarked = (page: Page) => page.evaluate(() => 'marked' in window);
 
-/** Loads the open conversation with a malformed time, which the page does not expect, and opens the error page's help. */
+/** Reloads the open conversation with malformed times, which the page fails to render, and opens the recovery options. */
 export async function breakConversation(page: Page): Promise<void> {
   await page.route(/api\/messages\/[0-9a-f-]+\?/, async (route) => {
     const response = await route.fetch();

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { newEntry } from './outbox/entry.ts';
 import { FakeAccount } from './testing/fake-account.ts';
 import { FakeStack, uuid } from './testing/fake-stack.ts';
-import { field, list, says, shown } from './testing/page.ts';
+import { field, list, shownTexts, wholeText } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
 const HOUR = 3_600_000;
@@ -14,15 +14,15 @@ let group: string;
 beforeEach(() => {
   const now = Date.now();
   stack = new FakeStack();
-  group = stack.converse(
+  group = stack.addConversation(
     'scarlett',
     ['scarlett', 'Are you there?', now - 2 * HOUR],
     ['sunyoung', 'I am.', now - HOUR],
   );
 });
 
-describe('the addresses', () => {
-  test('/ leads to the list', async () => {
+describe('the routes', () => {
+  test('/ redirects to the inbox', async () => {
     const { path } = renderApp('/');
     expect(await within(await list()).findByRole('link', { name: /Scarlett Ho/ })).toHaveProperty(
       'pathname',
@@ -31,44 +31,44 @@ describe('the addresses', () => {
     expect(path()).toBe('/messages');
   });
 
-  test('one that leads nowhere says so', () => {
+  test('an unknown path shows "Page not found"', () => {
     renderApp('/nowhere');
     expect(screen.getByRole('heading', { name: 'Page not found' })).toBeTruthy();
   });
 
-  test('a conversation that does not exist says so', async () => {
+  test('an unknown group shows "No such conversation"', async () => {
     renderApp(`/messages/${uuid(9)}`);
     expect(await screen.findByRole('heading', { name: 'No such conversation' })).toBeTruthy();
     expect(screen.queryByRole('textbox', { name: /^Message to/ })).toBeNull();
   });
 
-  test.each(['/messages/', '/messages/new', '/messages/new/'])('%s is the list as well', async (path) => {
+  test.each(['/messages/', '/messages/new', '/messages/new/'])('%s shows the inbox', async (path) => {
     renderApp(path);
     expect(await screen.findByRole('heading', { name: 'Your messages' })).toBeTruthy();
   });
 
-  test('without a session there is a welcome, which leads back', async () => {
+  test('without a session, every path shows the welcome page, and signing in returns to it', async () => {
     const account = new FakeAccount();
-    account.show({ person: null, lapsed: false, problem: null });
+    account.setState({ person: null, lapsed: false, problem: null });
     const { user } = renderApp(`/messages/${group}`, account);
     await user.click(screen.getByRole('button', { name: 'Sign in' }));
     await user.click(screen.getByRole('checkbox', { name: 'Only in this tab' }));
     await user.click(screen.getByRole('button', { name: 'Sign in' }));
-    expect(account.asked).toEqual([`sign in from /messages/${group}`, `sign in from /messages/${group}, only here`]);
+    expect(account.calls).toEqual([`sign in from /messages/${group}`, `sign in from /messages/${group}, only here`]);
     expect(stack.tokens).toEqual([]);
   });
 });
 
-describe('the list', () => {
-  test('has the newest conversation first and marks the open one', async () => {
-    stack.converse('lore', ['lore', 'Hello!', Date.now() - 60_000]);
+describe('the inbox', () => {
+  test('has the newest group first and marks the open one', async () => {
+    stack.addConversation('lore', ['lore', 'Hello!', Date.now() - 60_000]);
     renderApp(`/messages/${group}`);
     const links = await within(await list()).findAllByRole('link');
     expect(links.map((link) => link.querySelector('.name')?.textContent)).toEqual(['Lore Winters', 'Scarlett Ho']);
     expect(links.map((link) => link.getAttribute('aria-current'))).toEqual([null, 'page']);
   });
 
-  test('keeps a conversation that a poll does not show', async () => {
+  test('keeps a group that a poll missed', async () => {
     const { path, user } = renderApp('/messages');
     await user.click(await within(await list()).findByRole('link', { name: /Scarlett Ho/ }));
     const polls = stack.tokens.length;
@@ -78,7 +78,7 @@ describe('the list', () => {
     expect(path()).toBe(`/messages/${group}`);
   });
 
-  test('loads more when asked', async () => {
+  test('loads the next page on request', async () => {
     const template = stack.groups[0];
     stack.groups = Array.from({ length: 45 }, (_, index) => ({
       uuid: uuid(5000 + index),
@@ -94,7 +94,7 @@ describe('the list', () => {
     expect(screen.queryByRole('button', { name: 'Show more conversations' })).toBeNull();
   });
 
-  test('says what to do when it is empty', async () => {
+  test('explains what to do if it is empty', async () => {
     stack.groups = [];
     renderApp('/messages');
     expect(await screen.findByText(/No conversations yet/)).toBeTruthy();
@@ -102,68 +102,68 @@ describe('the list', () => {
 });
 
 describe('a conversation', () => {
-  test('shows its messages oldest first and knows whose they are', async () => {
+  test('shows its messages oldest first, and which are own', async () => {
     renderApp(`/messages/${group}`);
     await field();
-    await waitFor(() => expect(shown()).toEqual(['Are you there?', 'I am.']));
+    await waitFor(() => expect(shownTexts()).toEqual(['Are you there?', 'I am.']));
     expect(screen.getByText('You:')).toBeTruthy();
     expect(document.title).toBe('Scarlett Ho · Cruddur Messages');
   });
 
-  test('shows texts as texts', async () => {
+  test('does not interpret texts as HTML', async () => {
     stack.receive(group, 'scarlett', '<img src=x onerror=alert(1)>\n<b>bold</b>');
     renderApp(`/messages/${group}`);
     expect(await screen.findByText(/<b>bold<\/b>/, { selector: '.bubble p' })).toBeTruthy();
     expect(document.querySelector('.bubble img, .bubble b')).toBeNull();
   });
 
-  test('loads older messages above', async () => {
+  test('loads older messages on request', async () => {
     const old = Array.from({ length: 50 }, (_, index): [string, string, number] => ['lore', `${index}`, 1000 + index]);
-    const long = stack.converse('lore', ...old);
+    const long = stack.addConversation('lore', ...old);
     const { user } = renderApp(`/messages/${long}`);
     await user.click(await screen.findByRole('button', { name: 'Load older messages' }));
-    await waitFor(() => expect(shown()).toEqual(old.map(([, text]) => text)));
-    expect(screen.getByText(says(/your conversation with Lore Winters begins/))).toBeTruthy();
+    await waitFor(() => expect(shownTexts()).toEqual(old.map(([, text]) => text)));
+    expect(screen.getByText(wholeText(/your conversation with Lore Winters begins/))).toBeTruthy();
   });
 
-  test('shows and announces what comes in', async () => {
+  test('shows and announces new messages', async () => {
     renderApp(`/messages/${group}`);
     await field();
     stack.receive(group, 'scarlett', 'News!');
-    await waitFor(() => expect(shown()).toContain('News!'));
+    await waitFor(() => expect(shownTexts()).toContain('News!'));
     expect(screen.getByText('Scarlett Ho: News!').closest('[role="status"]')).toBeTruthy();
   });
 });
 
 describe('the session', () => {
-  test('that has ended keeps draft and place, stops polling, and can be renewed', async () => {
+  test('keeps the draft and the path after it ended, stops polling, and can be renewed', async () => {
     const { user, account, path } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'half a');
-    stack.failing = { status: 401 };
+    stack.failure = { status: 401 };
     await user.click(await screen.findByRole('button', { name: 'Sign in again' }));
-    expect(account.asked).toEqual(['renew', `sign in from /messages/${group}`]);
-    expect([path(), shown()]).toEqual([`/messages/${group}`, ['Are you there?', 'I am.']]);
+    expect(account.calls).toEqual(['renew', `sign in from /messages/${group}`]);
+    expect([path(), shownTexts()]).toEqual([`/messages/${group}`, ['Are you there?', 'I am.']]);
     expect(await field()).toHaveProperty('value', 'half a');
     const polls = stack.tokens.length;
     await new Promise((resolve) => setTimeout(resolve, 3500));
     expect(stack.tokens).toHaveLength(polls);
   });
 
-  test('is not left without asking while something is unsent', async () => {
-    stack.answers = [{ status: 422, body: ['message_blank'] }];
+  test('asks for confirmation before a sign-out with unsent messages', async () => {
+    stack.sendResponses = [{ status: 422, body: ['message_blank'] }];
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
     await screen.findByText(/^Not sent\./);
     await user.click(screen.getByRole('button', { name: 'Sign out' }));
-    expect(screen.getByText(/One message is not sent yet/)).toBeTruthy();
+    expect(screen.getByText(/One message has not been sent yet/)).toBeTruthy();
     expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Stay' }));
     await user.keyboard('{Escape}');
     expect(screen.queryByRole('alertdialog')).toBeNull();
-    expect(shown()).toContain('Hello');
+    expect(shownTexts()).toContain('Hello');
   });
 
-  test('of somebody who is no user yet is not left without asking either', async () => {
-    stack.failing = { status: 403, body: ['user_not_provisioned'] };
+  test('of a person who is not provisioned asks for confirmation too', async () => {
+    stack.failure = { status: 403, body: ['user_not_provisioned'] };
     const entry = newEntry('key', { kind: 'group', uuid: group }, 'Hello', Date.now());
     const failed = { ...entry, state: { name: 'failed', reason: 'No.' } };
     localStorage.setItem('cruddur.outbox.sub-of-sunyoung.key', JSON.stringify(failed));
@@ -174,18 +174,18 @@ describe('the session', () => {
     expect([account.state().person, localStorage.length]).toEqual([null, 0]);
   });
 
-  test('of somebody who is no user yet has a page of its own', async () => {
-    stack.failing = { status: 403, body: ['user_not_provisioned'] };
+  test('of a person who is not provisioned shows an explanation until they are', async () => {
+    stack.failure = { status: 403, body: ['user_not_provisioned'] };
     const { user } = renderApp('/messages');
     expect(await screen.findByRole('heading', { name: 'Your account is not set up yet' })).toBeTruthy();
-    stack.failing = null;
+    stack.failure = null;
     await user.click(screen.getByRole('button', { name: 'Try again' }));
     expect(await list()).toBeTruthy();
   });
 });
 
 describe('the connection', () => {
-  test('that is away is told', async () => {
+  test('shows a banner while the browser is offline', async () => {
     renderApp('/messages');
     await list();
     vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
@@ -193,27 +193,27 @@ describe('the connection', () => {
     expect(screen.getByText(/You are offline/)).toBeTruthy();
   });
 
-  test('that had to wait for a token is used once there is one', async () => {
+  test('repeats failed requests as soon as there is a token again', async () => {
     const account = new FakeAccount();
     account.renewal = 'unreachable';
-    stack.failing = { status: 401 };
+    stack.failure = { status: 401 };
     renderApp(`/messages/${group}`, account);
     expect(await screen.findAllByText("The server can't be reached.")).toHaveLength(2);
-    act(() => account.show({ ...account.state(), troubled: true }));
-    stack.failing = null;
-    act(() => account.show({ ...account.state(), troubled: false }));
+    act(() => account.setState({ ...account.state(), troubled: true }));
+    stack.failure = null;
+    act(() => account.setState({ ...account.state(), troubled: false }));
     // The next poll would come after six seconds.
     expect(await screen.findByText('I am.', { selector: '.bubble p' }, { timeout: 2000 })).toBeTruthy();
   });
 
-  test('that can not be had at first is told in place of the conversation', async () => {
-    stack.failing = { status: 503, body: ['unavailable'] };
+  test('shows an error in place of the inbox and the conversation if the first requests fail', async () => {
+    stack.failure = { status: 503, body: ['unavailable'] };
     renderApp(`/messages/${group}`);
     expect(await screen.findAllByText('The server is not available at the moment.')).toHaveLength(2);
   });
 
-  test.each([503, 404])('that gives no conversation (%d) hides no message that waits', async (status) => {
-    stack.failing = { status };
+  test.each([503, 404])('shows unsent messages if the conversation fails to load with %d', async (status) => {
+    stack.failure = { status };
     const id = '00000000-0000-4000-8000-000000000001';
     const entry = newEntry(id, { kind: 'group', uuid: group }, 'Written in a tunnel', Date.now());
     localStorage.setItem(`cruddur.outbox.sub-of-sunyoung.${id}`, JSON.stringify(entry));
@@ -222,7 +222,7 @@ describe('the connection', () => {
     expect(await within(item.closest('li') ?? item).findByRole('button', { name: 'Delete' })).toBeTruthy();
   });
 
-  test('is spared while nobody looks, and used at once when somebody does', async () => {
+  test('is not used on a hidden page, and at once when the page is visible again', async () => {
     const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
     renderApp('/messages');
     await within(await list()).findByRole('link', { name: /Scarlett Ho/ });

@@ -9,7 +9,7 @@ import { MessagesScreen } from './shell/messages-screen.tsx';
 import { NotFound } from './shell/not-found.tsx';
 import { SignedInProvider } from './signed-in.tsx';
 
-/** The routes. Whoever is not signed in sees the welcome at whatever address, and comes back to it. */
+/** The routes. Signed-out users see the welcome page at every address and return to that address after signing in. */
 export function App({ config, account }: { config: Config; account: Account }) {
   const state = useAccountState(account);
   const { person } = state;

@@ -11,7 +11,7 @@ const FILE = {
 };
 
 describe('the configuration', () => {
-  test('resolves relative addresses against the page', () => {
+  test('resolves relative URLs against the page', () => {
     expect(parseConfig(FILE, ORIGIN)).toEqual({
       apiUrl: 'https://app.example',
       authority: 'https://app.example/local/issuer',
@@ -22,7 +22,7 @@ describe('the configuration', () => {
     });
   });
 
-  test('takes whole addresses as they are, but for a slash at the end', () => {
+  test('keeps absolute URLs, except for a trailing slash', () => {
     const config = parseConfig(
       { ...FILE, api_url: 'https://api.example/', logout_url: 'https://auth.example/logout' },
       ORIGIN,
@@ -31,18 +31,18 @@ describe('the configuration', () => {
   });
 
   test.each([
-    ['no object', [], 'config.json is not a JSON object.'],
-    ['no client', { ...FILE, client_id: ' ' }, 'config.json: "client_id" must be a text that is not empty.'],
-    ['no API', { ...FILE, api_url: undefined }, 'config.json: "api_url" must be an address.'],
-    ['no address', { ...FILE, authority: 'https://' }, 'config.json: "authority" is not an address: https://'],
-    ['no array', { ...FILE, connect_to: 'https://a.example' }, 'config.json: "connect_to" must be an array of addresses.'],
-    ['no TLS in it', { ...FILE, connect_to: ['http://a.example'] }, 'config.json: "connect_to" must begin with https: http://a.example'],
-    ['no TLS', { ...FILE, api_url: 'http://a.example' }, 'config.json: "api_url" must begin with https: http://a.example'],
-  ])('says what is wrong: %s', (_, file, message) => {
+    ['not an object', [], 'config.json is not a JSON object.'],
+    ['blank client id', { ...FILE, client_id: ' ' }, 'config.json: "client_id" must be a non-empty string.'],
+    ['missing API', { ...FILE, api_url: undefined }, 'config.json: "api_url" must be a URL.'],
+    ['malformed URL', { ...FILE, authority: 'https://' }, 'config.json: "authority" is not a valid URL: https://'],
+    ['not an array', { ...FILE, connect_to: 'https://a.example' }, 'config.json: "connect_to" must be an array of URLs.'],
+    ['http in an array', { ...FILE, connect_to: ['http://a.example'] }, 'config.json: "connect_to" must begin with https: http://a.example'],
+    ['http', { ...FILE, api_url: 'http://a.example' }, 'config.json: "api_url" must begin with https: http://a.example'],
+  ])('is rejected with a reason: %s', (_, file, message) => {
     expect(() => parseConfig(file, ORIGIN)).toThrow(message);
   });
 
-  test('takes http on this machine', () => {
+  test('may use http for a loopback address', () => {
     expect(parseConfig({ ...FILE, api_url: 'http://127.0.0.1:4567' }, ORIGIN).apiUrl).toBe('http://127.0.0.1:4567');
   });
 });

@@ -1,22 +1,22 @@
-/** Where the API and the issuer are, as `config.json` says. It is a file, so that one build serves every place. */
+/** The settings in `config.json`. They are in a file so that one build serves every deployment. */
 export interface Config {
-  /** Without a slash at the end; paths begin with `/api`. */
+  /** Without a trailing slash and without `/api`. */
   apiUrl: string;
   authority: string;
   clientId: string;
   scope: string;
-  /** Cognito's hosted `/logout`; null where leaving means forgetting the tokens only. */
+  /** Cognito's `/logout`; null if signing out only removes the tokens. */
   logoutUrl: string | null;
-  /** Other origins that the page may connect to: those of the issuer's endpoints that are elsewhere. */
+  /** Further origins that the page may connect to, such as that of the issuer's token endpoint. */
   connectTo: string[];
 }
 
-/** What is wrong with `config.json`, in words for who installs it. */
+/** An invalid `config.json`. The message is for the person who deploys the page. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Reads the parsed file. Relative addresses are those of `origin`. */
+/** Validates the parsed file. Relative URLs are resolved against `origin`. */
 export function parseConfig(json: unknown, origin: string): Config {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new ConfigError('config.json is not a JSON object.');
@@ -32,22 +32,22 @@ export function parseConfig(json: unknown, origin: string): Config {
   };
 }
 
-/** Fetches and reads the file. */
+/** Fetches and validates the file. */
 export async function loadConfig(url: string, origin: string): Promise<Config> {
   let response: Response;
   try {
     response = await fetch(url, { cache: 'no-cache' });
   } catch {
-    throw new ConfigError(`${url} can't be loaded: the server did not answer.`);
+    throw new ConfigError(`${url} can't be loaded: no response from the server.`);
   }
   if (!response.ok) {
-    throw new ConfigError(`${url} can't be loaded: the server answered ${response.status}.`);
+    throw new ConfigError(`${url} can't be loaded: the server responded with ${response.status}.`);
   }
   let json: unknown;
   try {
     json = await response.json();
   } catch {
-    throw new ConfigError(`${url} is not JSON. (A server that answers unknown paths with the page does this.)`);
+    throw new ConfigError(`${url} is not JSON; does the server respond with index.html to unknown paths?`);
   }
   return parseConfig(json, origin);
 }
@@ -55,7 +55,7 @@ export async function loadConfig(url: string, origin: string): Promise<Config> {
 function text(fields: Map<string, unknown>, name: string): string {
   const value = fields.get(name);
   if (typeof value !== 'string' || value.trim() === '') {
-    throw new ConfigError(`config.json: "${name}" must be a text that is not empty.`);
+    throw new ConfigError(`config.json: "${name}" must be a non-empty string.`);
   }
   return value;
 }
@@ -63,7 +63,7 @@ function text(fields: Map<string, unknown>, name: string): string {
 function addresses(fields: Map<string, unknown>, name: string, origin: string): string[] {
   const values = fields.get(name) ?? [];
   if (!Array.isArray(values)) {
-    throw new ConfigError(`config.json: "${name}" must be an array of addresses.`);
+    throw new ConfigError(`config.json: "${name}" must be an array of URLs.`);
   }
   return values.map((value: unknown) => address(new Map([[name, value]]), name, origin));
 }
@@ -71,13 +71,13 @@ function addresses(fields: Map<string, unknown>, name: string, origin: string): 
 function address(fields: Map<string, unknown>, name: string, origin: string): string {
   const value = fields.get(name);
   if (typeof value !== 'string') {
-    throw new ConfigError(`config.json: "${name}" must be an address.`);
+    throw new ConfigError(`config.json: "${name}" must be a URL.`);
   }
   let url: URL;
   try {
     url = new URL(value, origin);
   } catch {
-    throw new ConfigError(`config.json: "${name}" is not an address: ${value}`);
+    throw new ConfigError(`config.json: "${name}" is not a valid URL: ${value}`);
   }
   const own = url.origin === new URL(origin).origin;
   const here = ['localhost', '127.0.0.1'].includes(url.hostname);

@@ -11,8 +11,8 @@ const HOSTED = 'https://cruddur.auth.eu-central-1.amazoncognito.com';
 
 afterEach(() => document.head.replaceChildren());
 
-describe('the page may connect', () => {
-  test('to what config.json names, and to nothing else', () => {
+describe('the page can connect', () => {
+  test('to the origins in config.json only', () => {
     restrictConnections({ ...COGNITO, logoutUrl: `${HOSTED}/logout` });
     expect(document.head.querySelector('meta')?.content).toBe(
       "connect-src 'self' https://abc123.execute-api.eu-central-1.amazonaws.com " +
@@ -20,14 +20,14 @@ describe('the page may connect', () => {
     );
   });
 
-  test('to managed login of Cognito where config.json does not name its domain', () => {
+  test('to any managed login in the region of the pool if config.json names no domain', () => {
     expect(connectSources(COGNITO).at(-1)).toBe('https://*.auth.eu-central-1.amazoncognito.com');
     expect(allowsConnection(COGNITO, `${HOSTED}/oauth2/token`)).toBe(true);
     expect(allowsConnection(COGNITO, 'https://cruddur.auth.us-east-1.amazoncognito.com/oauth2/token')).toBe(false);
     expect(allowsConnection(COGNITO, 'https://auth.evil.example/.auth.eu-central-1.amazoncognito.com')).toBe(false);
   });
 
-  test('to the origins of connect_to in place of a guess', () => {
+  test('only to the domain in connect_to if there is one', () => {
     const config = { ...COGNITO, connectTo: ['https://login.example/oauth2'] };
     expect(allowsConnection(config, 'https://login.example/token')).toBe(true);
     expect(allowsConnection(config, `${HOSTED}/oauth2/token`)).toBe(false);

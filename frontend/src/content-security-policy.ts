@@ -1,9 +1,9 @@
 import type { Config } from './config.ts';
 
-/** Managed login of Amazon Cognito, whose token endpoint is not at the issuer's origin. */
+/** The issuer of an Amazon Cognito user pool. The token endpoint has another origin: that of managed login. */
 const COGNITO = /^https:\/\/cognito-idp\.([a-z0-9-]+)\.amazonaws\.com$/;
 
-/** The sources, in the sense of a Content-Security-Policy, that the page may connect to besides its own origin. */
+/** The `connect-src` sources of the page, besides its own origin. */
 export function connectSources({ apiUrl, authority, logoutUrl, connectTo }: Config): string[] {
   const origins = [apiUrl, authority, ...(logoutUrl === null ? [] : [logoutUrl]), ...connectTo].map(
     (address) => new URL(address).origin,
@@ -14,8 +14,8 @@ export function connectSources({ apiUrl, authority, logoutUrl, connectTo }: Conf
 }
 
 /**
- * Adds a policy that limits connections to the origins of `config.json`. Browsers enforce it beside the one in
- * `index.html`, which can't know them since one build serves every deployment.
+ * Adds a policy that limits connections to the origins in `config.json`. Browsers enforce it together with the policy in
+ * `index.html`, which is the same for every deployment.
  */
 export function restrictConnections(config: Config): void {
   const policy = document.createElement('meta');
@@ -24,7 +24,7 @@ export function restrictConnections(config: Config): void {
   document.head.append(policy);
 }
 
-/** Whether that policy lets the page connect to `address`. */
+/** Whether this policy allows connections to `address`. */
 export function allowsConnection(config: Config, address: string): boolean {
   const { origin, protocol, hostname } = new URL(address, window.location.origin);
   return [window.location.origin, ...connectSources(config)].some((source) => {

@@ -14,7 +14,7 @@ const base = import.meta.env.BASE_URL;
 async function start(): Promise<void> {
   const element = document.querySelector('#root');
   if (element === null) {
-    throw new Error('the page has no #root');
+    throw new Error('index.html has no #root');
   }
   const root = createRoot(element);
   let config: Config;
@@ -25,13 +25,13 @@ async function start(): Promise<void> {
     return;
   }
   if (import.meta.env.PROD) {
-    // Before any other request. The development server needs connections of its own.
+    // Before any other request. The development server needs other connections.
     restrictConnections(config);
   }
   const account = new OidcAccount(config, new URL(base, window.location.origin).href);
   const path = await account.open(window.location);
   if (path !== null) {
-    // The code in the address has served its purpose.
+    // The authorization code in the address has been used.
     window.history.replaceState(null, '', base.replace(/\/$/, '') + path);
   }
   root.render(

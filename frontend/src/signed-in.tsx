@@ -7,15 +7,13 @@ import { useAccountState } from './auth/use-account.ts';
 import type { Config } from './config.ts';
 import { Drafts } from './drafts/drafts.ts';
 import { Outbox } from './outbox/outbox.ts';
-import { Pulse } from './polling/pulse.ts';
-import { forgetMe } from './users/kept-me.ts';
+import { removeMe } from './users/stored-me.ts';
 
-/** What the page of a person who is signed in works with. */
+/** The services of a signed-in user's page. */
 export interface SignedIn {
   me: Person;
   account: Account;
   api: Api;
-  pulse: Pulse;
   outbox: Outbox;
   drafts: Drafts;
 }
@@ -25,21 +23,21 @@ const SignedInContext = createContext<SignedIn | null>(null);
 export function useSignedIn(): SignedIn {
   const signedIn = useContext(SignedInContext);
   if (signedIn === null) {
-    throw new Error('nobody is signed in here');
+    throw new Error('useSignedIn is used outside of SignedInProvider');
   }
   return signedIn;
 }
 
-/** Signs out, and leaves nothing of the person on the device. */
-export async function leave({ me, account, outbox, drafts }: SignedIn): Promise<void> {
+/** Signs out and removes the user's data from the device. */
+export async function signOut({ me, account, outbox, drafts }: SignedIn): Promise<void> {
   const clear = () => {
     outbox.clear();
     drafts.clear();
-    forgetMe(me.id);
+    removeMe(me.id);
   };
   clear();
   await account.signOut();
-  // Until then other tabs were signed in, and may have written something down.
+  // Other tabs were signed in until now and may have stored something.
   clear();
 }
 
@@ -50,10 +48,10 @@ interface ProviderProps {
   children: ReactNode;
 }
 
-/** Give it the person's id as its key: nothing of one person may show up with another. */
+/** Needs the person's id as its React key, so that no state of one person is shown to another. */
 export function SignedInProvider({ config, account, me, children }: ProviderProps) {
   const { lapsed, troubled } = useAccountState(account);
-  const [{ queryClient, ...signedIn }] = useState(() => equip(config, account, me));
+  const [{ queryClient, ...signedIn }] = useState(() => createSignedIn(config, account, me));
   const { outbox } = signedIn;
 
   useEffect(() => {
@@ -67,9 +65,9 @@ export function SignedInProvider({ config, account, me, children }: ProviderProp
 
   useEffect(() => {
     if (troubled !== true) {
-      // Requests that waited for a token start again.
+      // Repeats the requests that failed without a token.
       void queryClient.refetchQueries({ type: 'active', predicate: ({ state }) => state.status === 'error' });
-      outbox.hurry();
+      outbox.retryNow();
     }
   }, [queryClient, outbox, troubled]);
 
@@ -80,7 +78,7 @@ export function SignedInProvider({ config, account, me, children }: ProviderProp
   );
 }
 
-function equip(config: Config, account: Account, me: Person): SignedIn & { queryClient: QueryClient } {
+function createSignedIn(config: Config, account: Account, me: Person): SignedIn & { queryClient: QueryClient } {
   const api = new Api(config.apiUrl, credentialsOf(account, me));
   const queryClient = newQueryClient();
   const outbox = new Outbox({
@@ -91,5 +89,5 @@ function equip(config: Config, account: Account, me: Person): SignedIn & { query
       void queryClient.invalidateQueries({ queryKey: ['groups'] });
     },
   });
-  return { me, account, api, pulse: new Pulse(), outbox, drafts: new Drafts(me.id), queryClient };
+  return { me, account, api, outbox, drafts: new Drafts(me.id), queryClient };
 }

@@ -1,14 +1,14 @@
 import { isCode } from './code-texts.ts';
 import type { Code } from './types.ts';
 
-/** An answer that is no success, or no answer at all. */
+/** An error response, or a request without a usable response. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  /** 0 when no answer came, or none that can be read. */
+  /** The HTTP status; 0 if there was no response, or one that can't be parsed. */
   readonly status: number;
-  /** What the functions say is wrong; empty when the gateway answered by itself. */
+  /** The functions' error codes; empty for a response of the gateway itself. */
   readonly codes: readonly Code[];
-  /** Seconds the server asks to wait. */
+  /** `Retry-After` in seconds. */
   readonly retryAfter: number | null;
 
   constructor(status: number, codes: readonly Code[] = [], retryAfter: number | null = null) {
@@ -19,7 +19,7 @@ export class ApiError extends Error {
   }
 
   /** Whether the same request may succeed later. */
-  get passes(): boolean {
+  get isTransient(): boolean {
     return [0, 408, 429, 500, 502, 503, 504].includes(this.status);
   }
 
@@ -28,12 +28,12 @@ export class ApiError extends Error {
   }
 }
 
-/** The codes of an error's body: of the functions' form those that are known, of the gateway's none. */
+/** The known codes of an error body. Empty for the gateway's error bodies, which have none. */
 export function codesOf(body: unknown): Code[] {
   return Array.isArray(body) ? body.filter(isCode) : [];
 }
 
-/** The seconds of `Retry-After`, a number or a date. May be infinite. */
+/** Parses `Retry-After`, a number or a date, into seconds. The result may be infinite. */
 export function retryAfterOf(header: string | null, now: number): number | null {
   const text = header?.trim() ?? '';
   // `Date.parse` is lenient: it reads -1 as a day in 2001.

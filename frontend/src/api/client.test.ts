@@ -12,8 +12,8 @@ beforeEach(() => {
   api = new Api('http://localhost:3000', account);
 });
 
-/** The API takes only this token. */
-function accepting(token: string): string[] {
+/** Makes the API accept this token only. Returns the `Authorization` headers it receives. */
+function acceptOnly(token: string): string[] {
   const seen: string[] = [];
   server.use(
     http.get('http://localhost:3000/api/message_groups', ({ request }) => {
@@ -25,51 +25,51 @@ function accepting(token: string): string[] {
   return seen;
 }
 
-describe('the client of the API', () => {
-  test('renews a token that is not accepted, once, and asks again', async () => {
-    const seen = accepting('second-token');
+describe('the API client', () => {
+  test('renews a rejected token once and repeats the request', async () => {
+    const seen = acceptOnly('second-token');
     account.renewal = 'renewed';
     await expect(api.listGroups(null)).resolves.toEqual({ rows: [], next: null });
     expect(seen).toEqual(['Bearer first-token', 'Bearer second-token']);
     expect(account.state().lapsed).toBe(false);
   });
 
-  test('gives the session up when the renewed token is not accepted either', async () => {
-    const seen = accepting('another');
+  test('ends the session if the API rejects the renewed token too', async () => {
+    const seen = acceptOnly('another');
     account.renewal = 'renewed';
     await expect(api.listGroups(null)).rejects.toMatchObject({ status: 401 });
     expect(seen).toHaveLength(2);
     expect(account.state().lapsed).toBe(true);
   });
 
-  test('keeps the session when the issuer merely can not be reached', async () => {
-    accepting('another');
+  test('keeps the session if the issuer is unreachable', async () => {
+    acceptOnly('another');
     account.renewal = 'unreachable';
     await expect(api.listGroups(null)).rejects.toMatchObject({ status: 0 });
     expect(account.state().lapsed).toBe(false);
   });
 
-  test('takes a page that is no JSON for no answer', async () => {
+  test('treats a response that is not JSON as no response', async () => {
     server.use(http.get('http://localhost:3000/api/message_groups', () => HttpResponse.html('<h1>Wi-Fi</h1>')));
     await expect(api.listGroups(null)).rejects.toMatchObject({ status: 0 });
   });
 
-  test('takes JSON of another shape for no answer', async () => {
+  test('treats JSON of another shape as no response', async () => {
     server.use(http.get('http://localhost:3000/api/message_groups', () => HttpResponse.json([{ uuid: 7 }])));
     await expect(api.listGroups(null)).rejects.toMatchObject({ status: 0 });
   });
 
-  test('follows the pages by their cursors', async () => {
+  test('follows the cursors from page to page', async () => {
     const stack = new FakeStack();
     const texts = Array.from({ length: 40 }, (_, index): [string, string, number] => ['scarlett', `${index}`, index]);
-    const group = stack.converse('scarlett', ...texts);
+    const group = stack.addConversation('scarlett', ...texts);
     const first = await api.listMessages(group, null);
     const second = await api.listMessages(group, first.next);
     expect([...second.rows, ...first.rows].map(({ message }) => message)).toEqual(texts.map(([, text]) => text));
     expect(second.next).toBeNull();
   });
 
-  test('tells a user that does not exist from an answer of the gateway', async () => {
+  test('distinguishes an unknown user from a 404 of the gateway', async () => {
     const stack = new FakeStack();
     await expect(api.findUser('nobody')).resolves.toBeNull();
     await expect(api.findUser('LORE')).resolves.toEqual(stack.users[2]);
@@ -81,7 +81,7 @@ describe('the client of the API', () => {
     await expect(api.findUser('lore')).rejects.toMatchObject({ status: 404, codes: [] });
   });
 
-  test('sends no token with the public call', async () => {
+  test('sends no token with the public operation', async () => {
     let header: string | null = 'none';
     server.use(
       http.get('http://localhost:3000/api/users/:handle/short', ({ request }) => {

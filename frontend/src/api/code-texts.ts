@@ -1,6 +1,6 @@
 import type { Code } from './types.ts';
 
-/** What each code means to the person who reads it. A code that the API gains is a compile error here. */
+/** The text shown for each error code. A new code of the API fails to compile here. */
 export const CODE_TEXTS: Record<Code, string> = {
   body_invalid: 'The server could not read this message.',
   user_not_provisioned: 'Your account is not set up for messages yet.',
@@ -8,14 +8,14 @@ export const CODE_TEXTS: Record<Code, string> = {
   user_not_found: 'There is no such user.',
   body_too_large: 'This message is too large.',
   message_group_uuid_blank: 'The address of this conversation is incomplete.',
-  message_group_uuid_invalid: 'The address of this conversation is wrong.',
-  user_uuid_invalid: 'This message is addressed in a way that the server does not know.',
-  user_reciever_handle_blank: 'Say to whom this message goes.',
+  message_group_uuid_invalid: 'The address of this conversation is not valid.',
+  user_uuid_invalid: 'The server does not recognize the recipient of this message.',
+  user_reciever_handle_blank: 'This message needs a recipient.',
   user_reciever_not_found: 'There is no user to receive this message.',
   user_reciever_is_sender: "You can't write to yourself.",
   message_blank: 'A message needs some text.',
   message_exceed_max_chars: 'This message is longer than 1024 characters.',
-  limit_invalid: 'The list could not be loaded: this page asks for it in a way the server does not know.',
+  limit_invalid: 'The list could not be loaded. Reload the page.',
   cursor_invalid: 'The list could not be continued. Reload the page.',
   idempotency_key_invalid: 'This message could not be sent. Copy its text, delete it and write it again.',
   idempotency_key_reused: 'This message was already sent with another text.',

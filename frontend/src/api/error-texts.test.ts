@@ -4,30 +4,30 @@ import { CODE_TEXTS, isCode } from './code-texts.ts';
 import { explain } from './error-texts.ts';
 
 describe('error texts', () => {
-  test('every code has a sentence of its own', () => {
+  test('every code has its own sentence', () => {
     const texts = Object.values(CODE_TEXTS);
     expect(texts.filter((text) => !/^[A-Z].*\.$/.test(text))).toEqual([]);
     expect(new Set(texts).size).toBe(texts.length);
   });
 
-  test('all codes of an answer are told', () => {
+  test('every code of a response is explained', () => {
     const error = new ApiError(422, ['user_reciever_handle_blank', 'message_blank']);
-    expect(explain(error)).toBe('Say to whom this message goes. A message needs some text.');
+    expect(explain(error)).toBe('This message needs a recipient. A message needs some text.');
   });
 
-  test('the gateway is told by its status', () => {
+  test('a response without codes is explained by its status', () => {
     expect(explain(new ApiError(429))).toBe('Too many requests in a short time. Wait a moment.');
     expect(explain(new ApiError(503))).toBe('The server is not available at the moment.');
     expect(explain(new ApiError(0))).toBe("The server can't be reached.");
     expect(explain(new ApiError(418))).toBe('The server answered with an error (418).');
   });
 
-  test('names that every object has are no codes', () => {
+  test('property names of Object.prototype are not codes', () => {
     expect(isCode('constructor')).toBe(false);
     expect(codesOf(['constructor', 'message_blank', 7])).toEqual(['message_blank']);
   });
 
-  test("the gateway's form has no codes", () => {
+  test("the gateway's error body has no codes", () => {
     expect(codesOf({ message: 'Not Found' })).toEqual([]);
   });
 
@@ -43,8 +43,8 @@ describe('error texts', () => {
     [502, true],
     [503, true],
     [504, true],
-  ])('after %i trying again may help: %j', (status, passes) => {
-    expect(new ApiError(status).passes).toBe(passes);
+  ])('status %i is transient: %j', (status, isTransient) => {
+    expect(new ApiError(status).isTransient).toBe(isTransient);
   });
 });
 

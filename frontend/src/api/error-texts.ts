@@ -1,7 +1,7 @@
 import { ApiError } from './api-error.ts';
 import { CODE_TEXTS } from './code-texts.ts';
 
-/** What went wrong, in plain words. */
+/** The text shown for an error. */
 export function explain(error: unknown): string {
   if (!(error instanceof ApiError)) {
     return 'Something went wrong on this page. Reload it.';
@@ -12,7 +12,7 @@ export function explain(error: unknown): string {
   return statusText(error.status);
 }
 
-/** For the answers of a gateway, which come without codes. */
+/** The text for a gateway's response, which has no codes. */
 function statusText(status: number): string {
   switch (status) {
     case 0:
@@ -22,7 +22,7 @@ function statusText(status: number): string {
     case 403:
       return 'The server does not allow this.';
     case 404:
-      return 'The server does not know this address.';
+      return 'The server has nothing at this address.';
     case 413:
       return CODE_TEXTS.body_too_large;
     case 429:

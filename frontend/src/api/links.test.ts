@@ -9,6 +9,6 @@ test.each([
   ['</api?cursor=abc>; rel="prev"', null],
   ['', null],
   [null, null],
-])('of %j the next cursor is %j', (link, cursor) => {
+])('the next cursor of %j is %j', (link, cursor) => {
   expect(nextCursor(link)).toBe(cursor);
 });

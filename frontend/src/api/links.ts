@@ -1,7 +1,7 @@
 /**
- * The cursor of a `Link` header's `rel="next"`, null when there is none.
+ * The cursor of a `Link` header's `rel="next"`. Returns null if there is none.
  *
- * Only the cursor is taken: which server is asked, with a token in the request, is nothing an answer may decide.
+ * Ignores the rest of the address: a response must not choose the server that gets the next request and its token.
  */
 export function nextCursor(link: string | null): string | null {
   for (const [, target, parameters] of (link ?? '').matchAll(/<([^>]*)>([^,<]*)/g)) {

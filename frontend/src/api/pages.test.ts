@@ -7,7 +7,7 @@ const load = (cursor: string | null) => {
   return Promise.resolve({ rows: [start, start + 1], next: String(start + 2) });
 };
 
-test('reads on until it reaches what is known', async () => {
+test('reads pages until one reaches the known rows', async () => {
   await expect(newestRows(load, (page) => page.includes(5))).resolves.toEqual({
     rows: [0, 1, 2, 3, 4, 5],
     next: '6',
@@ -15,12 +15,12 @@ test('reads on until it reaches what is known', async () => {
   });
 });
 
-test('says so when what is known is too far away', async () => {
+test('reports a gap if the known rows are more than ten pages away', async () => {
   const { rows, joined } = await newestRows(load, () => false);
   expect([rows.length, joined]).toEqual([20, false]);
 });
 
-test('has everything when there is no next page', async () => {
+test('reports no gap if there is no next page', async () => {
   const all = await newestRows(
     () => Promise.resolve({ rows: [1], next: null }),
     () => false,

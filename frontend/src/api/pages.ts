@@ -1,9 +1,9 @@
 import type { Page } from './types.ts';
 
 /**
- * The newest rows down to what is known already: as many pages as it takes, at most ten.
+ * Reads pages, newest first, until one reaches the known rows. Stops after ten pages.
  *
- * `joined` is false when even those did not reach it, so that there may be rows between them and what is known.
+ * `joined` is false if no page reached the known rows: rows in between may be missing.
  */
 export async function newestRows<Row>(
   load: (cursor: string | null) => Promise<Page<Row>>,
@@ -12,7 +12,7 @@ export async function newestRows<Row>(
   const rows: Row[] = [];
   let next: string | null = null;
   for (let pages = 0; pages < 10; pages += 1) {
-    // Each page's cursor is in the page before.
+    // Each page has the cursor of the next one.
     // oxlint-disable-next-line no-await-in-loop
     const page = await load(next);
     rows.push(...page.rows);

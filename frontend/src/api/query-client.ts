@@ -1,12 +1,13 @@
 import { QueryClient } from '@tanstack/react-query';
+import { countFailuresInARow } from '../polling/poll.ts';
 
-/** Answers that are kept for as long as one person is signed in. Retrying is the polls' own business. */
+/** The cache of the signed-in user's queries. */
 export function newQueryClient(): QueryClient {
-  return new QueryClient({
+  const client = new QueryClient({
     defaultOptions: {
       queries: {
         retry: false,
-        // A browser that believes itself offline may be wrong, above all about this machine.
+        // A browser may wrongly report that it is offline, for example if the server is on the same machine.
         networkMode: 'always',
         refetchOnReconnect: 'always',
         refetchOnWindowFocus: 'always',
@@ -16,4 +17,6 @@ export function newQueryClient(): QueryClient {
       mutations: { retry: false, networkMode: 'always' },
     },
   });
+  countFailuresInARow(client.getQueryCache());
+  return client;
 }

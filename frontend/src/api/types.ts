@@ -12,6 +12,6 @@ export type User = Schemas['User'];
 /** A page of a list. */
 export interface Page<Row> {
   rows: Row[];
-  /** Where the next page begins; null when this is the last one. */
+  /** The cursor of the next page; null on the last page. */
   next: string | null;
 }

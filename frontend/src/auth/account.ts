@@ -1,6 +1,6 @@
 import type { Credentials } from '../api/client.ts';
 
-/** Who is signed in. */
+/** The signed-in person, from the id token. */
 export interface Person {
   /** The token's `sub`. */
   id: string;
@@ -10,13 +10,13 @@ export interface Person {
 
 export interface AccountState {
   person: Person | null;
-  /** The session has ended, while its page goes on showing what it knows. */
+  /** Whether the session has ended. The page still shows what it has loaded. */
   lapsed: boolean;
-  /** There is no token at the moment: it has expired, and the issuer can't be reached. */
+  /** Whether the token has expired and the issuer is unreachable. */
   troubled?: boolean;
-  /** Why signing in did not work. */
+  /** Why the last sign-in failed. */
   problem: string | null;
-  /** Why this tab has no session, if there is more to say than that. */
+  /** Why this tab has no session, if the reason is not obvious. */
   notice?: string;
 }
 
@@ -25,8 +25,8 @@ export interface Account extends Credentials {
   readonly state: () => AccountState;
   readonly subscribe: (listener: () => void) => () => void;
   /**
-   * Leaves the page for the issuer's, which leads back to `from`. `onlyHere` keeps the session from other tabs; without
-   * it the new session is kept where the old one was.
+   * Leaves for the issuer's sign-in page, which redirects back to `from`. `onlyHere` hides the session from other tabs; by
+   * default the new session is stored where the old one was.
    */
   signIn(from: string, onlyHere?: boolean): Promise<void>;
   signOut(): Promise<void>;
@@ -34,7 +34,7 @@ export interface Account extends Credentials {
 
 /**
  * The credentials of one person. Another tab may sign in as another person at any time, and a request of one person must
- * never carry the other's token.
+ * never have the other's token.
  */
 export function credentialsOf(account: Account, person: Person): Credentials {
   const isCurrent = () => account.state().person?.id === person.id;

@@ -39,7 +39,7 @@ beforeEach(() => {
       return new HttpResponse();
     }),
   );
-  keep({});
+  store({});
 });
 
 afterEach(() => {
@@ -49,8 +49,8 @@ afterEach(() => {
   }
 });
 
-/** A session as a browser keeps it. */
-function keep(change: object, storage = localStorage): void {
+/** Stores a session. */
+function store(change: object, storage = localStorage): void {
   const session = {
     access_token: 'first',
     refresh_token: 'refresh',
@@ -64,19 +64,19 @@ function keep(change: object, storage = localStorage): void {
   storage.setItem(KEY, JSON.stringify(session));
 }
 
-const kept = () => JSON.parse(localStorage.getItem(KEY) ?? 'null') as Record<string, unknown>;
+const stored = () => JSON.parse(localStorage.getItem(KEY) ?? 'null') as Record<string, unknown>;
 
-/** The issuer's answer to a refresh token. */
-function answering(answer: () => Response | Promise<Response>): void {
+/** Sets the token endpoint's response. */
+function respond(response: () => Response | Promise<Response>): void {
   server.use(
     http.post(`${CONFIG.authority}/token`, async ({ request }) => {
       grants.push(new URLSearchParams(await request.text()));
-      return await answer();
+      return await response();
     }),
   );
 }
 
-/** A good answer. */
+/** A successful token response. */
 function tokens(change: object = {}) {
   return HttpResponse.json({
     access_token: `access ${grants.length}`,
@@ -94,23 +94,23 @@ async function opened(search = ''): Promise<{ account: OidcAccount; path: string
   return { account, path: await account.open(window.location) };
 }
 
-/** What the browser tells the other tabs. */
-const told = (key: string | null = KEY) => window.dispatchEvent(new StorageEvent('storage', { key }));
+/** Dispatches the event that the browser sends to other tabs. */
+const notifyStorage = (key: string | null = KEY) => window.dispatchEvent(new StorageEvent('storage', { key }));
 
-describe('an account of an issuer', () => {
-  test('is read from the browser', async () => {
+describe('the account', () => {
+  test('is loaded from storage', async () => {
     const { account } = await opened();
     expect(account.state().person).toEqual({ id: 'sub-1', handle: 'sunyoung', name: 'Sunyoung Lee' });
     expect(account.token()).toBe('first');
   });
 
-  test('of this tab alone comes before that of the browser', async () => {
-    keep({ access_token: 'of this tab' }, sessionStorage);
+  test('prefers the session of this tab to the shared one', async () => {
+    store({ access_token: 'of this tab' }, sessionStorage);
     expect((await opened()).account.token()).toBe('of this tab');
   });
 
-  test('renews with the refresh token, once for all who ask at the same time', async () => {
-    answering(() => tokens());
+  test('uses the refresh token once for concurrent renewals', async () => {
+    respond(() => tokens());
     const { account } = await opened();
     await expect(Promise.all([account.renew(), account.renew()])).resolves.toEqual(['renewed', 'renewed']);
     expect(grants.map((grant) => Object.fromEntries(grant))).toEqual([
@@ -118,23 +118,23 @@ describe('an account of an issuer', () => {
     ]);
     expect(account.token()).toBe('access 1');
     expect(account.state().person?.name).toBe('Sunyoung Kim');
-    // An issuer that sends no new refresh token means the old one.
+    // Without a new refresh token in the response, the old one stays valid.
     await account.renew();
     expect(grants.at(-1)?.get('refresh_token')).toBe('refresh');
   });
 
-  test('keeps a rotated refresh token', async () => {
-    answering(() => tokens({ refresh_token: `refresh ${grants.length}` }));
+  test('stores a rotated refresh token', async () => {
+    respond(() => tokens({ refresh_token: `refresh ${grants.length}` }));
     const { account } = await opened();
     await account.renew();
     await account.renew();
     expect(grants.map((grant) => grant.get('refresh_token'))).toEqual(['refresh', 'refresh 1']);
-    expect(kept()).toMatchObject({ access_token: 'access 2', refresh_token: 'refresh 2' });
+    expect(stored()).toMatchObject({ access_token: 'access 2', refresh_token: 'refresh 2' });
   });
 
-  test('renews by itself before the token ends', async () => {
-    answering(() => tokens());
-    keep({ expires_at: Math.floor(Date.now() / 1000) + 2 });
+  test('renews the access token before it expires', async () => {
+    respond(() => tokens());
+    store({ expires_at: Math.floor(Date.now() / 1000) + 2 });
     const { account } = await opened();
     await vi.waitFor(() => expect(account.token()).toBe('access 1'), 4000);
   });
@@ -142,19 +142,19 @@ describe('an account of an issuer', () => {
   test.each<[string, number, string | object]>([
     ['a refused grant', 400, { error: 'invalid_grant' }],
     ['an unknown client', 401, { error: 'invalid_client' }],
-    ['a client that may not', 400, { error: 'unauthorized_client' }],
-    ['a refusal that a wrong status hides', 200, { error: 'invalid_grant' }],
+    ['an unauthorized client', 400, { error: 'unauthorized_client' }],
+    ['an error with status 200', 200, { error: 'invalid_grant' }],
     ['another authentication time', 200, { access_token: 'a', id_token: token({ ...CLAIMS, auth_time: 1001 }) }],
     ['another person', 200, { access_token: 'a', id_token: token({ ...CLAIMS, sub: 'sub-2' }) }],
     ['an id token without a person', 200, { access_token: 'a', id_token: token({ auth_time: 1000 }) }],
-    ['an id token that is none', 200, { access_token: 'a', id_token: 'none' }],
+    ['a malformed id token', 200, { access_token: 'a', id_token: 'none' }],
     ['no access token', 200, { token_type: 'Bearer' }],
-    ['an access token that is no text', 200, { access_token: 7 }],
+    ['an access token that is not a string', 200, { access_token: 7 }],
     ['a token of another type', 200, { access_token: 'a', token_type: 'DPoP' }],
-    ['nothing', 200, '{}'],
-    ['a list', 200, '[]'],
-  ])('needs a new sign-in after %s, and loses nothing before', async (_, status, body) => {
-    answering(() => answerOf(status, body));
+    ['an empty object', 200, '{}'],
+    ['an array', 200, '[]'],
+  ])('needs a new sign-in after %s and keeps its session until then', async (_, status, body) => {
+    respond(() => responseOf(status, body));
     const { account } = await opened();
     const before = localStorage.getItem(KEY);
     await expect(account.renew()).resolves.toBe('refused');
@@ -163,27 +163,27 @@ describe('an account of an issuer', () => {
 
   test.each<[string, number, string | object]>([
     ['a server error', 500, { error: 'server_error' }],
-    ['an issuer that is away for a while', 503, { error: 'temporarily_unavailable' }],
+    ['an unavailable issuer', 503, { error: 'temporarily_unavailable' }],
     ['too many requests', 429, { error: 'too_many_requests' }],
-    ['a refusal with a status that passes', 503, { error: 'invalid_grant' }],
-    ['a limit that calls itself a refusal', 429, { error: 'invalid_client' }],
-    ['an error that nobody knows', 400, { error: 'slow_down' }],
+    ['invalid_grant with a transient status', 503, { error: 'invalid_grant' }],
+    ['invalid_client with status 429', 429, { error: 'invalid_client' }],
+    ['an unknown error', 400, { error: 'slow_down' }],
     ['an error of a gateway', 403, { message: 'Forbidden' }],
     ['the page of a proxy', 502, '<html>Bad gateway</html>'],
-    ['the page of a network that wants a sign-in', 200, '<html>Welcome to the train</html>'],
-    ['an empty answer', 200, ''],
-    ['half an answer', 200, '{"access_token": "a'],
-  ])('tries again after %s', async (_, status, body) => {
-    answering(() => answerOf(status, body));
+    ['the sign-in page of a network', 200, '<html>Welcome to the train</html>'],
+    ['an empty response', 200, ''],
+    ['a truncated response', 200, '{"access_token": "a'],
+  ])('retries after %s', async (_, status, body) => {
+    respond(() => responseOf(status, body));
     const { account } = await opened();
     await expect(account.renew()).resolves.toBe('unreachable');
-    answering(() => tokens());
+    respond(() => tokens());
     window.dispatchEvent(new Event('online'));
     await expect(account.renew()).resolves.toBe('renewed');
   });
 
-  test('tries again after a network error, and when the issuer can not be found', async () => {
-    answering(() => HttpResponse.error());
+  test('reports the issuer as unreachable after a network error or a failed discovery', async () => {
+    respond(() => HttpResponse.error());
     const { account } = await opened();
     await expect(account.renew()).resolves.toBe('unreachable');
     const discovery = http.get(`${CONFIG.authority}/.well-known/openid-configuration`, () => HttpResponse.error());
@@ -197,8 +197,8 @@ describe('an account of an issuer', () => {
     ['99999999999999999999', 59_000, 60_000],
     ['Fri, 31 Dec 9999 23:59:59 GMT', 59_000, 60_000],
     ['Thu, 01 Jan 1970 00:00:00 GMT', 400, 1000],
-  ])('pauses between failures: Retry-After: %s', async (retryAfter, least, most) => {
-    answering(() => HttpResponse.json({}, { status: 429, headers: { 'Retry-After': retryAfter } }));
+  ])('pauses after a failure with Retry-After: %s', async (retryAfter, least, most) => {
+    respond(() => HttpResponse.json({}, { status: 429, headers: { 'Retry-After': retryAfter } }));
     const { account } = await opened();
     const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
     await account.renew();
@@ -210,66 +210,66 @@ describe('an account of an issuer', () => {
     expect(grants).toHaveLength(2);
   });
 
-  test('can not renew without a refresh token', async () => {
-    keep({ refresh_token: undefined });
+  test("can't be renewed without a refresh token", async () => {
+    store({ refresh_token: undefined });
     const { account } = await opened();
     await expect(account.renew()).resolves.toBe('refused');
     expect(grants).toEqual([]);
   });
 
-  test('gives no token that has expired', async () => {
-    answering(() => HttpResponse.error());
-    keep({ expires_at: 1 });
+  test('has no token after its expiry', async () => {
+    respond(() => HttpResponse.error());
+    store({ expires_at: 1 });
     const { account } = await opened();
     expect(account.token()).toBeUndefined();
     expect(account.state().person?.handle).toBe('sunyoung');
     await account.renew();
     expect(account.state().troubled).toBe(true);
-    answering(() => tokens());
+    respond(() => tokens());
     window.dispatchEvent(new Event('online'));
     await account.renew();
     expect([account.state().troubled, account.token()]).toEqual([undefined, 'access 2']);
   });
 
-  test.each(['1e300', '99999999999999'])('does not renew at once a token that lives until %s', async (expiresAt) => {
-    localStorage.setItem(KEY, JSON.stringify({ ...kept(), expires_at: Number(expiresAt) }));
+  test.each(['1e300', '99999999999999'])('does not renew a token at once that expires at %s', async (expiresAt) => {
+    localStorage.setItem(KEY, JSON.stringify({ ...stored(), expires_at: Number(expiresAt) }));
     const timer = vi.spyOn(globalThis, 'setTimeout');
     await opened();
     expect(timer.mock.calls.map(([, wait]) => wait)).toContain(2 ** 31 - 1);
   });
 
-  test('says why when a sign-in comes back that this window did not begin', async () => {
+  test('explains a redirect of a sign-in that this window did not start', async () => {
     localStorage.clear();
     const { account, path } = await opened('?code=abc&state=unknown');
     expect(path).toBe('/messages');
     expect(account.state()).toEqual({
       person: null,
       lapsed: false,
-      problem: 'It was begun in another window, or too long ago. Try again.',
+      problem: 'It was started in another window, or too long ago. Try again.',
     });
   });
 
-  test('is forgotten when one signs out, even where the issuer knows no revocation', async () => {
+  test('is removed at sign-out, even if revocation fails', async () => {
     server.use(http.post(`${CONFIG.authority}/revoke`, () => new HttpResponse(null, { status: 404 })));
     const { account } = await opened();
     await account.signOut();
     expect([account.state().person, localStorage.getItem(KEY)]).toEqual([null, null]);
   });
 
-  test('has its refresh token revoked when one signs out', async () => {
+  test('revokes its refresh token at sign-out', async () => {
     const { account } = await opened();
     await account.signOut();
     expect(revoked).toEqual(['refresh']);
   });
 
   test.each([
-    ['no JSON', '{"access_token"'],
-    ['no object', '7'],
+    ['broken JSON', '{"access_token"'],
+    ['a number', '7'],
     ['no token', '{"profile":{"sub":"sub-1"}}'],
-    ['nobody', '{"access_token":"a","profile":{}}'],
-    ['a name that is none', '{"access_token":"a","profile":{"sub":"sub-1","preferred_username":7,"name":{}}}'],
-    ['an end that is none', '{"access_token":"a","profile":{"sub":"sub-1"},"expires_at":"soon","refresh_token":7}'],
-  ])('is not stopped by a kept session with %s', async (_, json) => {
+    ['no sub', '{"access_token":"a","profile":{}}'],
+    ['a name that is not a string', '{"access_token":"a","profile":{"sub":"sub-1","preferred_username":7,"name":{}}}'],
+    ['an expiry that is not a number', '{"access_token":"a","profile":{"sub":"sub-1"},"expires_at":"soon","refresh_token":7}'],
+  ])('opens with a stored session that has %s', async (_, json) => {
     localStorage.setItem(KEY, json);
     const { account } = await opened();
     const { person } = account.state();
@@ -278,43 +278,43 @@ describe('an account of an issuer', () => {
 });
 
 describe('the tabs of a browser', () => {
-  test('spend a refresh token once', async () => {
-    answering(() => tokens({ refresh_token: `refresh ${grants.length}` }));
+  test('use a refresh token once', async () => {
+    respond(() => tokens({ refresh_token: `refresh ${grants.length}` }));
     const [one, two] = [(await opened()).account, (await opened()).account];
     await expect(Promise.all([one.renew(), two.renew()])).resolves.toEqual(['renewed', 'renewed']);
     expect([grants.length, one.token(), two.token()]).toEqual([1, 'access 1', 'access 1']);
   });
 
-  test('wait for the tab that refreshes, and refresh if it fails', async () => {
+  test('wait for a refresh in another tab, and refresh if it fails', async () => {
     let failed = false;
-    answering(() => {
-      const answer = failed ? tokens() : HttpResponse.error();
+    respond(() => {
+      const response = failed ? tokens() : HttpResponse.error();
       failed = true;
-      return answer;
+      return response;
     });
     const [one, two] = [(await opened()).account, (await opened()).account];
     const both = await Promise.all([one.renew(), two.renew()]);
     expect([both.toSorted(), grants.length]).toEqual([['renewed', 'unreachable'], 2]);
   });
 
-  test('hear of a sign-in, a refresh and a sign-out of another', async () => {
+  test('adopt a sign-in, a refresh and a sign-out of another tab', async () => {
     localStorage.clear();
     const { account } = await opened();
     expect(account.state().person).toBeNull();
-    keep({});
-    told();
+    store({});
+    notifyStorage();
     expect(account.state().person?.id).toBe('sub-1');
     account.lapse();
-    keep({ access_token: 'second' });
-    told();
+    store({ access_token: 'second' });
+    notifyStorage();
     expect([account.token(), account.state().lapsed]).toEqual(['second', false]);
     localStorage.clear();
-    told(null);
+    notifyStorage(null);
     expect(account.state().person).toBeNull();
   });
 
-  test('do not bring back a session from which another has signed out', async () => {
-    answering(() => {
+  test('do not restore a session after a sign-out in another tab', async () => {
+    respond(() => {
       localStorage.removeItem(KEY);
       return tokens({ refresh_token: 'late' });
     });
@@ -323,31 +323,31 @@ describe('the tabs of a browser', () => {
     expect([account.state().person, localStorage.getItem(KEY), revoked]).toEqual([null, null, ['late']]);
   });
 
-  test('send nothing as somebody who has signed in elsewhere since', async () => {
+  test('send no request of one person with the token of another', async () => {
     const { account } = await opened();
     const { person } = account.state();
     const mine = person && credentialsOf(account, person);
     expect(mine?.token()).toBe('first');
-    keep({ access_token: 'of somebody else', profile: { sub: 'sub-2' } });
+    store({ access_token: 'of another person', profile: { sub: 'sub-2' } });
     await expect(mine?.renew()).resolves.toBe('refused');
-    expect([mine?.token(), account.token()]).toEqual([undefined, 'of somebody else']);
+    expect([mine?.token(), account.token()]).toEqual([undefined, 'of another person']);
     mine?.lapse();
     expect(account.state().lapsed).toBe(false);
   });
 
-  test('with a session of their own are left alone by the others', async () => {
-    keep({ access_token: 'of this tab' }, sessionStorage);
+  test('with a session of their own ignore the shared one', async () => {
+    store({ access_token: 'of this tab' }, sessionStorage);
     const { account } = await opened();
     localStorage.clear();
-    told();
+    notifyStorage();
     expect(account.token()).toBe('of this tab');
     await account.signOut();
     expect(sessionStorage.getItem(KEY)).toBeNull();
   });
 });
 
-describe('a browser that stores nothing', () => {
-  test.each(['localStorage', 'sessionStorage'] as const)('in %s opens the page', async (name) => {
+describe('a browser that denies storage', () => {
+  test.each(['localStorage', 'sessionStorage'] as const)('in %s still opens the page', async (name) => {
     vi.spyOn(window, name, 'get').mockImplementation(() => {
       throw new DOMException('denied', 'SecurityError');
     });
@@ -355,7 +355,7 @@ describe('a browser that stores nothing', () => {
     expect(account.state().problem).toBeNull();
   });
 
-  test('at all is told about when one signs in', async () => {
+  test('in both is explained at sign-in', async () => {
     for (const name of ['localStorage', 'sessionStorage'] as const) {
       vi.spyOn(window, name, 'get').mockImplementation(() => {
         throw new DOMException('denied', 'SecurityError');
@@ -363,11 +363,11 @@ describe('a browser that stores nothing', () => {
     }
     const { account } = await opened();
     await account.signIn('/messages');
-    expect(account.state().problem).toMatch(/lets the page store nothing/);
+    expect(account.state().problem).toMatch(/does not let the page store anything/);
   });
 });
 
-function answerOf(status: number, body: string | object) {
+function responseOf(status: number, body: string | object) {
   return typeof body === 'string'
     ? new HttpResponse(body, { status, headers: { 'Content-Type': body.startsWith('<') ? 'text/html' : 'application/json' } })
     : HttpResponse.json(body, { status });

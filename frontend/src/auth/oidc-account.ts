@@ -2,8 +2,7 @@ import { ErrorResponse, OidcClient, type StateStore } from 'oidc-client-ts';
 import type { Renewal } from '../api/client.ts';
 import type { Config } from '../config.ts';
 import { allowsConnection } from '../content-security-policy.ts';
-import { backOff } from '../polling/back-off.ts';
-import { askedWait, LONGEST_TIMER } from '../polling/waits.ts';
+import { backOff, MAX_TIMER_DELAY, retryAfterMillis } from '../polling/back-off.ts';
 import { exclusively } from '../storage/exclusively.ts';
 import { local, session as tab } from '../storage/local.ts';
 import type { Account, AccountState, Person } from './account.ts';
@@ -12,22 +11,22 @@ import { SessionStore } from './session-store.ts';
 import { type Session, fieldsOf, isExpired, sessionOf } from './session.ts';
 import { refresh } from './token-endpoint.ts';
 
-/** How long a response of the issuer may take. */
+/** Milliseconds for a response of the issuer. */
 const TIMEOUT = 15_000;
-/** How long before its end an access token is renewed, if it lives long enough. */
-const MARGIN = 60_000;
-/** How long to wait for another tab's refresh. */
-const PATIENCE = 20_000;
-/** How long signing out waits for a refresh that is under way. */
-const SIGN_OUT_PATIENCE = 5000;
-/** The longest pause between two refreshes that failed for a while. */
-const LONGEST_PAUSE = 60_000;
+/** How long before its expiry an access token is renewed, unless its lifetime is short. */
+const RENEWAL_MARGIN = 60_000;
+/** Milliseconds to wait for another tab's refresh. */
+const LOCK_TIMEOUT = 20_000;
+/** Milliseconds that a sign-out waits for a refresh in progress. */
+const SIGN_OUT_LOCK_TIMEOUT = 5000;
+/** The longest pause after a failed refresh. */
+const MAX_PAUSE = 60_000;
 
 /**
  * An account of the configured issuer: authorization code with PKCE, renewed with the refresh token.
  *
- * The tabs of a browser share one session. One tab at a time spends the refresh token, and the others take over the new
- * tokens, so an issuer that rotates refresh tokens sees each token once.
+ * The tabs of a browser share one session. One tab at a time uses the refresh token, and the others adopt the new tokens,
+ * so an issuer that rotates refresh tokens sees each token once.
  */
 export class OidcAccount implements Account {
   readonly #client: OidcClient;
@@ -39,11 +38,11 @@ export class OidcAccount implements Account {
   #state: AccountState = { person: null, lapsed: false, problem: null };
   #renewal: Promise<Renewal> | null = null;
   #failures = 0;
-  /** When the next refresh may be tried, by the clock of `performance.now`. */
+  /** The earliest time of the next refresh, by `performance.now`. */
   #notBefore = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `home` is the address of the page's first path, with a slash at the end. */
+  /** `home` is the page's base URL with a trailing slash. */
   constructor(config: Config, home: string) {
     this.#config = config;
     this.#home = home;
@@ -59,25 +58,25 @@ export class OidcAccount implements Account {
     });
   }
 
-  /** Reads the session, and first ends a sign-in that comes back. Returns the path to show. */
+  /** Loads the session, after completing a sign-in if the issuer redirected here. Returns the path of the sign-in. */
   async open(location: Location): Promise<string | null> {
     const isOwn = await this.#store.claim();
     window.addEventListener('storage', this.#onStorage);
-    window.addEventListener('online', this.#hurry);
-    // A page that was frozen, or kept by the browser for "Back", has missed events.
-    document.addEventListener('visibilitychange', this.#takeOver);
-    window.addEventListener('pageshow', this.#takeOver);
+    window.addEventListener('online', this.#retryNow);
+    // A page that was frozen or in the back/forward cache has missed events.
+    document.addEventListener('visibilitychange', this.#adoptStored);
+    window.addEventListener('pageshow', this.#adoptStored);
     const parameters = new URLSearchParams(location.search);
-    const comesBack =
+    const isRedirect =
       location.href.startsWith(this.#client.settings.redirect_uri) &&
       parameters.has('state') &&
       (parameters.has('code') || parameters.has('error'));
-    if (comesBack) {
-      return await this.#endSignIn(location.href);
+    if (isRedirect) {
+      return await this.#completeSignIn(location.href);
     }
     this.#adopt(this.#store.read());
     if (!isOwn && this.#session === null) {
-      this.#show({ ...this.#state, notice: 'The tab that this one is a copy of stays signed in, and only that tab.' });
+      this.#setState({ ...this.#state, notice: 'This tab is a copy of another tab. Only the original stays signed in.' });
     }
     return null;
   }
@@ -86,9 +85,9 @@ export class OidcAccount implements Account {
   close(): void {
     clearTimeout(this.#timer);
     window.removeEventListener('storage', this.#onStorage);
-    window.removeEventListener('online', this.#hurry);
-    document.removeEventListener('visibilitychange', this.#takeOver);
-    window.removeEventListener('pageshow', this.#takeOver);
+    window.removeEventListener('online', this.#retryNow);
+    document.removeEventListener('visibilitychange', this.#adoptStored);
+    window.removeEventListener('pageshow', this.#adoptStored);
   }
 
   readonly state = (): AccountState => this.#state;
@@ -111,20 +110,22 @@ export class OidcAccount implements Account {
 
   lapse(): void {
     if (this.#state.person !== null) {
-      this.#show({ ...this.#state, lapsed: true });
+      this.#setState({ ...this.#state, lapsed: true });
     }
   }
 
   async signIn(from: string, onlyHere = this.#store.onlyHere): Promise<void> {
     try {
       if (!tab.works() && !local.works()) {
-        throw new Error('This browser lets the page store nothing. Allow cookies and site data for it, and reload.');
+        throw new Error(
+          'This browser does not let the page store anything. Allow cookies and site data for this page, then reload it.',
+        );
       }
       await this.#endpoint();
       const { url } = await this.#client.createSigninRequest({ state: { from, onlyHere } });
       await leaveFor(url);
     } catch (error) {
-      this.#show({ ...this.#state, problem: problemOf(error) });
+      this.#setState({ ...this.#state, problem: problemOf(error) });
     }
   }
 
@@ -134,8 +135,8 @@ export class OidcAccount implements Account {
       this.#store.remove();
       return session;
     };
-    // A refresh that is under way would store its tokens afterwards.
-    const session = await exclusively(this.#store.lock, SIGN_OUT_PATIENCE, end).catch(end);
+    // Otherwise a refresh in progress could store its tokens after this.
+    const session = await exclusively(this.#store.lock, SIGN_OUT_LOCK_TIMEOUT, end).catch(end);
     if (session?.refresh_token !== undefined) {
       await this.#revoke(session.refresh_token);
     }
@@ -148,23 +149,23 @@ export class OidcAccount implements Account {
     }
   }
 
-  async #endSignIn(url: string): Promise<string> {
+  async #completeSignIn(url: string): Promise<string> {
     let path = returnPath(null);
     try {
       const response = await within(2 * TIMEOUT, this.#client.processSigninResponse(url));
       const session = sessionOf(response);
       if (session === null) {
-        throw new Error('The sign-in page gave no token that says who you are.');
+        throw new Error('The sign-in page returned no token that identifies you.');
       }
       this.#store.begin(session, fieldsOf(response.userState)['onlyHere'] === true);
       await this.#store.claim();
       this.#adopt(session);
       path = returnPath(response.userState);
     } catch (error) {
-      const isKnown = error instanceof ErrorResponse || error instanceof TypeError || isUnfit(error);
+      const isKnown = error instanceof ErrorResponse || error instanceof TypeError || isUnusable(error);
       this.#adopt(
         this.#store.read(),
-        isKnown ? problemOf(error) : 'It was begun in another window, or too long ago. Try again.',
+        isKnown ? problemOf(error) : 'It was started in another window, or too long ago. Try again.',
       );
     }
     return path;
@@ -180,14 +181,14 @@ export class OidcAccount implements Account {
     const before = this.#session;
     try {
       const endpoint = await this.#endpoint();
-      return await exclusively(this.#store.lock, PATIENCE, () => this.#renewAlone(before, endpoint));
+      return await exclusively(this.#store.lock, LOCK_TIMEOUT, () => this.#renewAlone(before, endpoint));
     } catch {
-      // Another tab holds the lock for too long, or the discovery document can't be loaded.
+      // Another tab held the lock for too long, or the discovery document can't be loaded.
       return this.#postpone(null);
     }
   }
 
-  /** Renews under the lock. `before` is the session whose token the API rejected, or which expires. */
+  /** Renews the session; the caller holds the lock. `before` has the token that expires or was rejected. */
   async #renewAlone(before: Session, endpoint: string): Promise<Renewal> {
     const stored = this.#store.read();
     if (stored === null || stored.profile.sub !== before.profile.sub) {
@@ -212,7 +213,7 @@ export class OidcAccount implements Account {
     const { session } = refreshed;
     const now = this.#store.read();
     if (now?.refresh_token !== stored.refresh_token) {
-      // A tab that did not wait for the lock has signed out, or in again.
+      // A tab that did not wait for the lock has signed out, or signed in again.
       if (session.refresh_token !== undefined && session.refresh_token !== stored.refresh_token) {
         await this.#revoke(session.refresh_token);
       }
@@ -226,10 +227,10 @@ export class OidcAccount implements Account {
 
   #postpone(retryAfter: number | null): Renewal {
     this.#failures += 1;
-    const pause = Math.max(backOff(this.#failures, Math.random()), askedWait(retryAfter, LONGEST_PAUSE));
+    const pause = Math.max(backOff(this.#failures, Math.random()), retryAfterMillis(retryAfter, MAX_PAUSE));
     this.#notBefore = performance.now() + pause;
     if (this.token() === undefined && this.#state.troubled !== true) {
-      this.#show({ ...this.#state, troubled: true });
+      this.#setState({ ...this.#state, troubled: true });
     }
     return 'unreachable';
   }
@@ -237,69 +238,69 @@ export class OidcAccount implements Account {
   async #endpoint(): Promise<string> {
     const endpoint = await within(TIMEOUT, this.#client.metadataService.getTokenEndpoint(false));
     if (endpoint === undefined) {
-      throw new Error('The issuer names no token endpoint.');
+      throw new Error("The issuer's discovery document has no token endpoint.");
     }
     if (!allowsConnection(this.#config, endpoint)) {
       throw new Error(
-        `config.json: add "${new URL(endpoint).origin}" to "connect_to"; the issuer's token endpoint is there.`,
+        `config.json: add "${new URL(endpoint).origin}" to "connect_to": it is the origin of the issuer's token endpoint.`,
       );
     }
     return endpoint;
   }
 
-  /** Removes the tokens also if the issuer has no revocation endpoint or can't be reached. */
+  /** Revokes a refresh token. Ignores failures: some issuers have no revocation endpoint. */
   async #revoke(refreshToken: string): Promise<void> {
     await within(TIMEOUT, this.#client.revokeToken(refreshToken, 'refresh_token')).catch(() => undefined);
   }
 
   readonly #onStorage = ({ key }: StorageEvent): void => {
     if (key === null || key === this.#store.key) {
-      this.#takeOver();
+      this.#adoptStored();
     }
   };
 
-  /** Takes over what another tab has made of the session. */
-  readonly #takeOver = (): void => {
+  /** Adopts the stored session if another tab changed it. */
+  readonly #adoptStored = (): void => {
     const stored = this.#store.read();
     if (JSON.stringify(stored) !== JSON.stringify(this.#session)) {
       this.#adopt(stored);
     }
   };
 
-  readonly #hurry = (): void => {
+  readonly #retryNow = (): void => {
     this.#notBefore = 0;
-    this.#arm();
+    this.#scheduleRenewal();
   };
 
   #adopt(session: Session | null, problem: string | null = null): void {
     this.#session = session;
     this.#failures = 0;
     this.#notBefore = 0;
-    this.#arm();
-    this.#show({ person: session && personOf(session), lapsed: false, problem });
+    this.#scheduleRenewal();
+    this.#setState({ person: session && personOf(session), lapsed: false, problem });
   }
 
-  /** Sets the timer for the next refresh. */
-  #arm(): void {
+  /** Sets the timer of the next refresh. */
+  #scheduleRenewal(): void {
     clearTimeout(this.#timer);
     const { expires_at: expiresAt, refresh_token: refreshToken } = this.#session ?? {};
     if (expiresAt === undefined || refreshToken === undefined || this.#state.lapsed) {
       return;
     }
     const left = expiresAt * 1000 - Date.now();
-    const wait = Math.max(left - Math.min(MARGIN, left / 4), this.#notBefore - performance.now(), 0);
-    this.#timer = setTimeout(() => void this.#onTimer(wait > LONGEST_TIMER), Math.min(wait, LONGEST_TIMER));
+    const wait = Math.max(left - Math.min(RENEWAL_MARGIN, left / 4), this.#notBefore - performance.now(), 0);
+    this.#timer = setTimeout(() => void this.#onTimer(wait > MAX_TIMER_DELAY), Math.min(wait, MAX_TIMER_DELAY));
   }
 
   async #onTimer(isEarly: boolean): Promise<void> {
     const renewal = isEarly ? 'unreachable' : await this.renew();
-    // A renewed session has a timer already, and a refused one is left to the next request.
+    // A renewed session has a timer. After a refusal, the next request reports the end of the session.
     if (renewal === 'unreachable') {
-      this.#arm();
+      this.#scheduleRenewal();
     }
   }
 
-  #show(state: AccountState): void {
+  #setState(state: AccountState): void {
     this.#state = state;
     for (const listener of this.#listeners) {
       listener();
@@ -307,7 +308,7 @@ export class OidcAccount implements Account {
   }
 }
 
-/** Sign-ins that have not come back yet. They belong to the tab, unless the browser keeps nothing for a tab. */
+/** The store of sign-ins in progress. They belong to the tab, unless the browser denies sessionStorage. */
 function pendingSignIns(): StateStore {
   const prefix = 'cruddur.sign-in.';
   const storage = tab.works() ? tab : local;
@@ -323,15 +324,15 @@ function pendingSignIns(): StateStore {
   };
 }
 
-/** Rejects if the issuer takes longer: oidc-client-ts waits for the body of a response for as long as it takes. */
-function within<Result>(millis: number, answer: Promise<Result>): Promise<Result> {
+/** Rejects after `millis`: oidc-client-ts has no time limit for the body of a response. */
+function within<Result>(millis: number, response: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('The sign-in page does not answer.')), millis);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    const timer = setTimeout(() => reject(new Error('The sign-in page does not respond.')), millis);
+    response.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 
-/** Resolves when the page is shown again: the browser may have kept it for "Back". */
+/** Navigates to `url`. Resolves if the page is shown again from the back/forward cache. */
 function leaveFor(url: string): Promise<void> {
   return new Promise((resolve) => {
     window.addEventListener('pageshow', () => resolve(), { once: true });
@@ -344,14 +345,14 @@ function personOf({ profile }: Session): Person {
   return { id: profile.sub, handle, name: profile.name ?? handle };
 }
 
-/** Whether the sign-in came back to the right place with something that can't be used. */
-function isUnfit(error: unknown): boolean {
+/** Whether the redirect belongs to this tab's sign-in, but its response can't be used. */
+function isUnusable(error: unknown): boolean {
   return error instanceof Error && !/state/i.test(error.message);
 }
 
 function problemOf(error: unknown): string {
   if (error instanceof ErrorResponse) {
-    return error.error_description ?? error.error ?? 'The sign-in page answered with an error.';
+    return error.error_description ?? error.error ?? 'The sign-in page responded with an error.';
   }
   if (error instanceof TypeError) {
     return "The sign-in page can't be reached.";

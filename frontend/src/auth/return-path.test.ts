@@ -9,6 +9,6 @@ test.each([
   [{ from: '/callback' }, '/messages'],
   [{ from: 7 }, '/messages'],
   [undefined, '/messages'],
-])('after signing in with %j one comes to %s', (state, path) => {
+])('a sign-in with the state %j leads to %s', (state, path) => {
   expect(returnPath(state)).toBe(path);
 });

@@ -12,6 +12,7 @@ const session: Session = {
 
 afterEach(() => vi.restoreAllMocks());
 
+/** Makes storages reject writes. */
 function fill(full: Storage[]): void {
   const set = Storage.prototype.setItem;
   vi.spyOn(Storage.prototype, 'setItem').mockImplementation(function write(this: Storage, key, value) {
@@ -22,7 +23,7 @@ function fill(full: Storage[]): void {
   });
 }
 
-test('a session for which there is no room for all tabs is one of this tab', () => {
+test('a session moves to the tab if localStorage is full', () => {
   const store = new SessionStore('https://issuer.example', 'client');
   store.begin(session, false);
   fill([localStorage]);
@@ -32,14 +33,14 @@ test('a session for which there is no room for all tabs is one of this tab', () 
   expect(new SessionStore('https://issuer.example', 'client').read()?.refresh_token).toBe('rotated');
 });
 
-test('a session for which there is no room at all lasts as long as the page', () => {
+test('a session lasts as long as the page if both storages are full', () => {
   const store = new SessionStore('https://issuer.example', 'client');
   fill([localStorage, sessionStorage]);
   store.begin(session, false);
   expect(store.read()).toEqual(session);
 });
 
-test('a shared session begins where the tab had one of its own', () => {
+test('a shared session replaces the session of the tab', () => {
   const store = new SessionStore('https://issuer.example', 'client');
   store.begin(session, true);
   store.begin({ ...session, access_token: 'shared' }, false);

@@ -2,16 +2,16 @@ import { hasLocks } from '../storage/exclusively.ts';
 import { local, session as tab } from '../storage/local.ts';
 import { type Session, parseSession } from './session.ts';
 
-/** Names the tab that a session belongs to, if it belongs to one. */
-const TAB = 'cruddur.tab';
+/** The sessionStorage key of the tab's id. */
+const TAB_ID_KEY = 'cruddur.tab';
 
-/** How long a reloaded page may take to let go of the tab's lock. */
-const PATIENCE = 3000;
+/** Milliseconds that a reloaded page may take to release the tab's lock. */
+const LOCK_TIMEOUT = 3000;
 
 /**
- * Where the session is kept: in localStorage for all tabs of the browser, or in sessionStorage for one tab alone.
+ * Stores the session: in localStorage for all tabs of the browser, or in sessionStorage for one tab.
  *
- * A tab with a session of its own does not see the shared one.
+ * A tab with its own session ignores the shared one.
  */
 export class SessionStore {
   readonly key: string;
@@ -27,28 +27,28 @@ export class SessionStore {
     return this.#onlyHere;
   }
 
-  /** What all tabs that share the session have in common. */
+  /** The name of the lock of all tabs that share the session. */
   get lock(): string {
-    return `cruddur.session ${this.#onlyHere ? tab.get(TAB) : ''} ${this.key}`;
+    return `cruddur.session ${this.#onlyHere ? tab.get(TAB_ID_KEY) : ''} ${this.key}`;
   }
 
   read(): Session | null {
     return parseSession((this.#onlyHere ? tab : local).get(this.key));
   }
 
-  /** Begins a session after a sign-in. */
+  /** Stores a new session after a sign-in. */
   begin(session: Session, onlyHere: boolean): void {
     this.#onlyHere = onlyHere;
-    // A session of the tab would hide the shared one, and a copy of this tab may have its name.
+    // A session of the tab would hide the shared one, and a copy of this tab may have its id.
     tab.remove(this.key);
-    tab.remove(TAB);
+    tab.remove(TAB_ID_KEY);
     this.write(session);
   }
 
   write(session: Session): void {
     const value = JSON.stringify(session);
     if (!this.#onlyHere && !local.set(this.key, value)) {
-      // Without room for all tabs there may be some for this one. The tokens of before must not be used again.
+      // If localStorage is full, sessionStorage may have room. The old tokens must not be used again.
       local.remove(this.key);
       this.#onlyHere = true;
     }
@@ -62,17 +62,17 @@ export class SessionStore {
   }
 
   /**
-   * Claims the session of this tab. Returns false, and removes the session, if the tab is a copy of another:
-   * "Duplicate tab" copies sessionStorage, and two tabs that spend one refresh token end the session of both.
+   * Claims the session of this tab. Removes it and returns false if the tab is a copy: "Duplicate tab" copies
+   * sessionStorage, and two tabs that use one refresh token end the session of both.
    */
   async claim(): Promise<boolean> {
     if (!this.#onlyHere) {
       return true;
     }
-    const id = tab.get(TAB) ?? crypto.randomUUID();
-    tab.set(TAB, id);
-    if (this.#claimed !== id && (await hasLocks()) && !(await holdForGood(`cruddur.tab ${id}`))) {
-      tab.remove(TAB);
+    const id = tab.get(TAB_ID_KEY) ?? crypto.randomUUID();
+    tab.set(TAB_ID_KEY, id);
+    if (this.#claimed !== id && (await hasLocks()) && !(await holdUntilUnload(`cruddur.tab ${id}`))) {
+      tab.remove(TAB_ID_KEY);
       tab.remove(this.key);
       this.#onlyHere = false;
       return false;
@@ -82,11 +82,11 @@ export class SessionStore {
   }
 }
 
-/** Holds a lock for as long as the page lives. Returns false if another page has it. */
-function holdForGood(name: string): Promise<boolean> {
+/** Holds a lock until the page unloads. Returns false if another page holds it. */
+function holdUntilUnload(name: string): Promise<boolean> {
   return new Promise((resolve) => {
     navigator.locks
-      .request(name, { signal: AbortSignal.timeout(PATIENCE) }, () => {
+      .request(name, { signal: AbortSignal.timeout(LOCK_TIMEOUT) }, () => {
         resolve(true);
         return new Promise(() => undefined);
       })

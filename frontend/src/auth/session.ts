@@ -1,9 +1,9 @@
-/** The tokens of a person and what the id token says about them. The names are those of oidc-client-ts. */
+/** The tokens and the claims of the id token. The field names are those of oidc-client-ts. */
 export interface Session {
   access_token: string;
   refresh_token: string | undefined;
   id_token: string | undefined;
-  /** Seconds since 1970 by this device's clock; undefined if the issuer does not say. */
+  /** Seconds since 1970 by this device's clock; undefined if the issuer sends no lifetime. */
   expires_at: number | undefined;
   profile: Profile;
 }
@@ -14,7 +14,7 @@ export interface Profile {
   name: string | undefined;
 }
 
-/** Returns null for anything that is no session, such as an entry of another version. */
+/** Parses a stored session. Returns null if it is invalid, for example from another version of the page. */
 export function parseSession(json: string | null): Session | null {
   try {
     return sessionOf(JSON.parse(json ?? 'null'));
@@ -23,7 +23,7 @@ export function parseSession(json: string | null): Session | null {
   }
 }
 
-/** Takes the fields of a session from `value`; null if the access token or the `sub` is missing. */
+/** Validates a session. Returns null if the access token or the `sub` is missing. */
 export function sessionOf(value: unknown): Session | null {
   const fields = fieldsOf(value);
   const profile = profileOf(fields['profile']);

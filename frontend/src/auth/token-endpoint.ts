@@ -4,15 +4,15 @@ import { type Session, fieldsOf, profileOf, textOf } from './session.ts';
 /** The result of a refresh. */
 export type Refreshed =
   | { kind: 'tokens'; session: Session }
-  /** Repeating the request can't help; signing in again does. */
+  /** Permanent: only a new sign-in helps. */
   | { kind: 'refused' }
-  /** The request may succeed later. `retryAfter` is in seconds. */
+  /** Transient. `retryAfter` is in seconds. */
   | { kind: 'later'; retryAfter: number | null };
 
-/** Milliseconds for the whole response, its body included. */
+/** Milliseconds for the response and its body. */
 const TIMEOUT = 15_000;
 
-/** Errors of RFC 6749 and OpenID Connect that a repetition of the same request can't mend. */
+/** Errors of RFC 6749 and OpenID Connect that the same request would cause again. */
 const PERMANENT: ReadonlySet<unknown> = new Set([
   'invalid_grant',
   'invalid_client',
@@ -30,8 +30,8 @@ const PERMANENT: ReadonlySet<unknown> = new Set([
 /**
  * Exchanges a session's refresh token for new tokens.
  *
- * The request is not left to oidc-client-ts: its errors have no status and no `Retry-After`, its timeout does not
- * include the body, and it stores a response without checking that the response has an access token.
+ * Does not use oidc-client-ts for it: its errors have no status and no `Retry-After`, its timeout excludes the body, and it
+ * stores a response without an access token.
  */
 export async function refresh(endpoint: string, clientId: string, session: Session): Promise<Refreshed> {
   let response: Response;
@@ -59,29 +59,29 @@ export async function refresh(endpoint: string, clientId: string, session: Sessi
 function read(response: Response, body: string, session: Session): Refreshed {
   const { status } = response;
   const retryAfter = retryAfterOf(response.headers.get('Retry-After'), Date.now());
-  const passing = status === 408 || status === 425 || status === 429 || status >= 500;
+  const isTransient = status === 408 || status === 425 || status === 429 || status >= 500;
   let json: unknown;
   try {
     json = JSON.parse(body);
   } catch {
-    // The page of a proxy, or of a network with a sign-in of its own.
+    // The page of a proxy, or the sign-in page of a network.
     return { kind: 'later', retryAfter };
   }
   const { error } = fieldsOf(json);
-  if (passing || !response.ok || typeof error === 'string') {
-    return !passing && PERMANENT.has(error) ? { kind: 'refused' } : { kind: 'later', retryAfter };
+  if (isTransient || !response.ok || typeof error === 'string') {
+    return !isTransient && PERMANENT.has(error) ? { kind: 'refused' } : { kind: 'later', retryAfter };
   }
-  const renewed = renewedBy(fieldsOf(json), session);
+  const renewed = renewedSession(fieldsOf(json), session);
   return renewed === null ? { kind: 'refused' } : { kind: 'tokens', session: renewed };
 }
 
 /**
- * The session after a response (OpenID Connect Core, 12.2). Returns null for a response that can't be used.
+ * The session after a token response (OpenID Connect Core, 12.2). Returns null if the response is unusable.
  *
- * An issuer that does not rotate refresh tokens sends none, and one that sends no id token says nothing new about the
- * person. As in the sign-in, the signature is not checked: the token comes from the issuer over TLS.
+ * A response without a refresh token or id token leaves the old one in use. The signature is not checked, as in the
+ * sign-in: the token comes from the issuer over TLS.
  */
-function renewedBy(fields: Record<string, unknown>, session: Session): Session | null {
+function renewedSession(fields: Record<string, unknown>, session: Session): Session | null {
   const accessToken = textOf(fields['access_token']);
   if (accessToken === undefined || !/^bearer$/i.test(textOf(fields['token_type']) ?? 'Bearer')) {
     return null;
@@ -113,7 +113,7 @@ function isSameSignIn(claims: Record<string, unknown>, session: Session): boolea
   return claims['sub'] === session.profile.sub && !differs('auth_time') && !differs('azp');
 }
 
-/** The claims of a token. Returns null if the text is not a token. */
+/** The claims of a token. Returns null if it is malformed. */
 function claimsOf(token: unknown): Record<string, unknown> | null {
   try {
     const payload = String(token).split('.')[1] ?? '';

@@ -1,10 +1,10 @@
 import { useId, useState } from 'react';
 import { useLocation } from 'react-router';
 import { usePageTitle } from '../shell/page-title.ts';
-import { Mark } from '../shell/mark.tsx';
+import { Logo } from '../shell/logo.tsx';
 import type { Account, AccountState } from './account.ts';
 
-/** What one sees before signing in. */
+/** The page of signed-out users. */
 export function Welcome({ account, state }: { account: Account; state: AccountState }) {
   const { problem, notice } = state;
   const location = useLocation();
@@ -16,20 +16,20 @@ export function Welcome({ account, state }: { account: Account; state: AccountSt
   async function signIn() {
     setLeaving(true);
     await account.signIn(location.pathname, onlyHere);
-    // Only a failure comes back here.
+    // Reached only if the sign-in failed.
     setLeaving(false);
   }
 
   return (
     <main className="plain-page">
       <div className="plain-card">
-        <Mark />
+        <Logo />
         <h1>Cruddur Messages</h1>
         <p>Direct messages between two people.</p>
         {notice !== undefined && <p role="status">{notice}</p>}
         {problem !== null && (
           <p className="problem" role="alert">
-            Signing in did not work. {problem}
+            Sign-in failed. {problem}
           </p>
         )}
         <button type="button" className="button primary" onClick={() => void signIn()} disabled={leaving}>

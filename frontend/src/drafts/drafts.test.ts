@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from 'vitest';
 import { uuid } from '../testing/fake-stack.ts';
-import { Drafts, LONGEST_KEPT } from './drafts.ts';
+import { Drafts, MAX_STORED } from './drafts.ts';
 
 const DAY = 86_400_000;
 
-/** Another window writes down a draft. */
-function type(conversation: string, text: string, user = 'me'): void {
+/** Stores a draft as another window does. */
+function store(conversation: string, text: string, user = 'me'): void {
   const drafts = new Drafts(user);
   drafts.write(conversation, text);
   drafts.flush();
@@ -13,17 +13,17 @@ function type(conversation: string, text: string, user = 'me'): void {
 
 describe('drafts', () => {
   test('outlive the page', () => {
-    type('group:1', 'half a sent');
+    store('group:1', 'half a sent');
     expect(new Drafts('me').read('group:1')).toBe('half a sent');
   });
 
   test('belong to one conversation and one person', () => {
-    type('group:1', 'mine');
+    store('group:1', 'mine');
     expect(new Drafts('me').read('group:2')).toBe('');
     expect(new Drafts('you').read('group:1')).toBe('');
   });
 
-  test('are gone when they are emptied', () => {
+  test('are removed when they are emptied', () => {
     const drafts = new Drafts('me');
     drafts.write('group:1', 'text');
     drafts.flush();
@@ -31,14 +31,14 @@ describe('drafts', () => {
     expect(localStorage).toHaveLength(0);
   });
 
-  test('follow from a person to their group', () => {
+  test('move from a person to the group with them', () => {
     const drafts = new Drafts('me');
     drafts.write('user:1', 'for Lore');
     drafts.move('user:1', 'group:1');
     expect([drafts.read('user:1'), drafts.read('group:1')]).toEqual(['', 'for Lore']);
   });
 
-  test('lose nothing when there is a draft in the group already', () => {
+  test('are joined with a draft that the group already has', () => {
     const drafts = new Drafts('me');
     drafts.write('user:1', 'second');
     drafts.write('group:1', 'first');
@@ -54,26 +54,26 @@ describe('drafts', () => {
     expect(new Drafts('me', 30 * DAY + 1).read('group:1')).toBe('');
   });
 
-  test('are read as empty when somebody else wrote there', () => {
+  test('are empty if the stored value is malformed', () => {
     localStorage.setItem('cruddur.draft.me.group:1', '{"text":');
     expect(new Drafts('me').read('group:1')).toBe('');
   });
 
-  test('of one person alone are cleared', () => {
+  test('are cleared for one person only', () => {
     const mine = new Drafts('me');
     mine.write('group:1', 'mine');
-    type('group:1', 'yours', 'you');
+    store('group:1', 'yours', 'you');
     mine.clear();
     mine.flush();
     expect([mine.read('group:1'), new Drafts('you').read('group:1')]).toEqual(['', 'yours']);
   });
 
-  test('are kept up to a length, without half a character', () => {
-    type('group:1', `${'x'.repeat(LONGEST_KEPT - 1)}🎉 and more`);
-    expect(new Drafts('me').read('group:1')).toBe('x'.repeat(LONGEST_KEPT - 1));
+  test('are stored up to a length, without splitting a character', () => {
+    store('group:1', `${'x'.repeat(MAX_STORED - 1)}🎉 and more`);
+    expect(new Drafts('me').read('group:1')).toBe('x'.repeat(MAX_STORED - 1));
   });
 
-  test('reach the device after a pause', () => {
+  test('are stored after a pause', () => {
     vi.useFakeTimers();
     const drafts = new Drafts('me');
     for (const text of ['t', 'te', 'tex', 'text']) {
@@ -86,7 +86,7 @@ describe('drafts', () => {
     vi.useRealTimers();
   });
 
-  test('know for whom they were begun', () => {
+  test('know their recipients', () => {
     const drafts = new Drafts('me');
     const robert = { uuid: uuid(1), handle: 'Bob', name: 'Robert' };
     drafts.write(`user:${uuid(1)}`, 'for Robert', robert);
@@ -96,58 +96,58 @@ describe('drafts', () => {
 });
 
 describe('a draft in two windows', () => {
-  test('is followed where nothing was typed', () => {
+  test('is adopted by a window without edits', () => {
     const here = new Drafts('me');
     expect(here.read('group:1')).toBe('');
-    type('group:1', 'from there');
+    store('group:1', 'from there');
     here.refresh();
     expect(here.read('group:1')).toBe('from there');
   });
 
-  test('that is sent there is gone here as well', () => {
+  test('is removed here when it is sent there', () => {
     const here = new Drafts('me');
-    type('group:1', 'the same');
+    store('group:1', 'the same');
     expect(here.read('group:1')).toBe('the same');
-    type('group:1', '');
+    store('group:1', '');
     here.refresh();
     expect(here.read('group:1')).toBe('');
   });
 
-  test('that is sent there stays where more was typed', () => {
+  test('stays in a window with edits when it is sent in the other', () => {
     const here = new Drafts('me');
-    type('group:1', 'the same');
+    store('group:1', 'the same');
     here.read('group:1');
     here.write('group:1', 'the same and more');
-    type('group:1', '');
+    store('group:1', '');
     here.flush();
     expect(new Drafts('me').read('group:1')).toBe('the same and more');
   });
 
-  test('is not destroyed by a window that did not know of it', () => {
+  test('is not overwritten by a window that has not read it', () => {
     const stale = new Drafts('me');
     stale.read('group:1');
     stale.write('group:1', 'x');
-    type('group:1', 'a long draft');
+    store('group:1', 'a long draft');
     stale.flush();
     expect(new Drafts('me').read('group:1')).toBe('a long draft\nx');
     expect(stale.read('group:1')).toBe('a long draft\nx');
   });
 
-  test('that begins with the other one grows', () => {
+  test('is the longer text if one begins with the other', () => {
     const here = new Drafts('me');
-    type('group:1', 'one');
+    store('group:1', 'one');
     here.read('group:1');
     here.write('group:1', 'one two');
-    type('group:1', 'one t');
+    store('group:1', 'one t');
     here.flush();
     expect(new Drafts('me').read('group:1')).toBe('one two');
   });
 
-  test('is untouched while a word is composed', () => {
+  test('does not change while an input method composes a word', () => {
     const here = new Drafts('me');
     here.hold(true);
     here.write('group:1', 'ko');
-    type('group:1', 'there');
+    store('group:1', 'there');
     here.refresh();
     here.flush();
     expect(here.read('group:1')).toBe('ko');

@@ -2,13 +2,13 @@ import { local } from '../storage/local.ts';
 import { foldHandle } from '../users/handle.ts';
 import { type Recipient, parseRecipient } from '../users/recipient.ts';
 
-const DAYS_KEPT = 30;
-/** The longest stored draft, in UTF-16 units: many times a message, and a small part of a browser's quota. */
-export const LONGEST_KEPT = 20_000;
-/** The delay before a draft is stored, in milliseconds. */
-const PAUSE = 300;
+const DAYS_STORED = 30;
+/** The longest stored draft, in UTF-16 units: many times a message, and a small part of the browser's quota. */
+export const MAX_STORED = 20_000;
+/** Milliseconds from the last edit until a draft is stored. */
+const STORE_DELAY = 300;
 
-interface Kept {
+interface StoredDraft {
   text: string;
   at: number;
   /** The recipient of a conversation without a group. */
@@ -16,7 +16,7 @@ interface Kept {
 }
 
 /** A draft in this tab. */
-interface Sheet {
+interface OpenDraft {
   text: string;
   /** The stored text that this tab last read or wrote. */
   stored: string;
@@ -33,7 +33,7 @@ interface Sheet {
  */
 export class Drafts {
   readonly #prefix: string;
-  readonly #sheets = new Map<string, Sheet>();
+  readonly #open = new Map<string, OpenDraft>();
   readonly #listeners = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #held = false;
@@ -41,8 +41,8 @@ export class Drafts {
   constructor(user: string, now = Date.now()) {
     this.#prefix = `cruddur.draft.${user}.`;
     for (const key of local.keys(this.#prefix)) {
-      const kept = parse(local.get(key));
-      if (kept === null || now - kept.at > DAYS_KEPT * 86_400_000) {
+      const found = parse(local.get(key));
+      if (found === null || now - found.at > DAYS_STORED * 86_400_000) {
         local.remove(key);
       }
     }
@@ -55,18 +55,18 @@ export class Drafts {
   };
 
   read(conversation: string): string {
-    return this.#sheet(conversation).text;
+    return this.#openDraft(conversation).text;
   }
 
   /** Changes a draft. It is stored after a delay or by `flush`; an empty one at once. */
   write(conversation: string, text: string, to?: Recipient): void {
-    const stored = this.#sheets.get(conversation)?.stored ?? this.#stored(conversation)?.text ?? '';
-    this.#sheets.set(conversation, { text, stored, typed: true, to });
+    const stored = this.#open.get(conversation)?.stored ?? this.#stored(conversation)?.text ?? '';
+    this.#open.set(conversation, { text, stored, typed: true, to });
     clearTimeout(this.#timer);
     if (text === '') {
       this.flush();
     } else {
-      this.#timer = setTimeout(() => this.flush(), PAUSE);
+      this.#timer = setTimeout(() => this.flush(), STORE_DELAY);
     }
   }
 
@@ -76,18 +76,18 @@ export class Drafts {
       return;
     }
     clearTimeout(this.#timer);
-    for (const [conversation, sheet] of this.#sheets) {
-      if (sheet.typed) {
-        this.#reconcile(conversation, sheet);
-        const text = cut(sheet.text);
-        const kept: Kept = { text, at: now, ...(sheet.to && { to: sheet.to }) };
+    for (const [conversation, draft] of this.#open) {
+      if (draft.typed) {
+        this.#reconcile(conversation, draft);
+        const text = cut(draft.text);
+        const entry: StoredDraft = { text, at: now, ...(draft.to && { to: draft.to }) };
         if (text === '') {
           local.remove(this.#prefix + conversation);
         } else {
-          local.set(this.#prefix + conversation, JSON.stringify(kept));
+          local.set(this.#prefix + conversation, JSON.stringify(entry));
         }
-        sheet.stored = text;
-        sheet.typed = false;
+        draft.stored = text;
+        draft.typed = false;
       }
     }
   }
@@ -103,8 +103,8 @@ export class Drafts {
   /** Adopts what other tabs have stored. */
   refresh(): void {
     if (!this.#held) {
-      for (const [conversation, sheet] of this.#sheets) {
-        this.#reconcile(conversation, sheet);
+      for (const [conversation, draft] of this.#open) {
+        this.#reconcile(conversation, draft);
       }
     }
   }
@@ -131,7 +131,7 @@ export class Drafts {
   /** Drops unsaved edits, after a sign-out in another tab. */
   forget(): void {
     clearTimeout(this.#timer);
-    this.#sheets.clear();
+    this.#open.clear();
   }
 
   /** Removes all drafts at sign-out. */
@@ -142,34 +142,34 @@ export class Drafts {
     }
   }
 
-  #sheet(conversation: string): Sheet {
-    let sheet = this.#sheets.get(conversation);
-    if (sheet === undefined) {
-      const kept = this.#stored(conversation);
-      sheet = { text: kept?.text ?? '', stored: kept?.text ?? '', typed: false, to: kept?.to };
-      this.#sheets.set(conversation, sheet);
+  #openDraft(conversation: string): OpenDraft {
+    let draft = this.#open.get(conversation);
+    if (draft === undefined) {
+      const found = this.#stored(conversation);
+      draft = { text: found?.text ?? '', stored: found?.text ?? '', typed: false, to: found?.to };
+      this.#open.set(conversation, draft);
     } else if (!this.#held) {
-      this.#reconcile(conversation, sheet);
+      this.#reconcile(conversation, draft);
     }
-    return sheet;
+    return draft;
   }
 
-  #reconcile(conversation: string, sheet: Sheet): void {
-    const theirs = this.#stored(conversation)?.text ?? '';
-    if (theirs === sheet.stored) {
+  #reconcile(conversation: string, draft: OpenDraft): void {
+    const stored = this.#stored(conversation)?.text ?? '';
+    if (stored === draft.stored) {
       return;
     }
-    sheet.stored = theirs;
+    draft.stored = stored;
     // A text over the limit is stored in part, so other tabs have less of it.
-    const own = sheet.typed || sheet.text.length > LONGEST_KEPT;
-    const text = own ? merged(theirs, sheet.text) : theirs;
-    if (text !== sheet.text) {
-      sheet.text = text;
+    const own = draft.typed || draft.text.length > MAX_STORED;
+    const text = own ? merged(stored, draft.text) : stored;
+    if (text !== draft.text) {
+      draft.text = text;
       this.#changed();
     }
   }
 
-  #stored(conversation: string): Kept | null {
+  #stored(conversation: string): StoredDraft | null {
     return parse(local.get(this.#prefix + conversation));
   }
 
@@ -190,10 +190,10 @@ function merged(first: string, second: string): string {
 
 /** Cuts a text to the limit without splitting a surrogate pair. */
 function cut(text: string): string {
-  return text.length <= LONGEST_KEPT ? text : text.slice(0, LONGEST_KEPT).replace(/[\uD800-\uDBFF]$/, '');
+  return text.length <= MAX_STORED ? text : text.slice(0, MAX_STORED).replace(/[\uD800-\uDBFF]$/, '');
 }
 
-function parse(json: string | null): Kept | null {
+function parse(json: string | null): StoredDraft | null {
   try {
     const value: unknown = JSON.parse(json ?? 'null');
     if (typeof value === 'object' && value !== null && 'text' in value && 'at' in value) {

@@ -17,11 +17,11 @@ interface Draft {
 export function useDraft(conversation: string, earlier: readonly string[], to?: Recipient): Draft {
   const { account, drafts } = useSignedIn();
   const [text, setText] = useState(() => {
-    take();
+    moveEarlier();
     return drafts.read(conversation);
   });
 
-  function take() {
+  function moveEarlier() {
     for (const name of earlier) {
       drafts.move(name, conversation);
     }
@@ -36,7 +36,7 @@ export function useDraft(conversation: string, earlier: readonly string[], to?: 
     };
     const onVisibility = () => (document.visibilityState === 'hidden' ? flush() : refresh());
     const unsubscribe = drafts.subscribe(show);
-    take();
+    moveEarlier();
     show();
     const listening = new AbortController();
     const { signal } = listening;
@@ -54,7 +54,7 @@ export function useDraft(conversation: string, earlier: readonly string[], to?: 
         flush();
       }
     };
-    // `take` depends on what is listed, but is a new function on each render.
+    // `moveEarlier` is a new function on each render, and depends only on the values listed.
     // oxlint-disable-next-line react/exhaustive-deps
   }, [account, drafts, conversation, earlier.join(' ')]);
 

@@ -7,7 +7,7 @@ import { Handle, Name } from '../users/labels.tsx';
 interface Props {
   group: MessageGroup;
   now: number;
-  /** Whether a message in it needs attention. */
+  /** Whether a message of the group failed or waits for its author. */
   unsent: boolean;
 }
 

@@ -14,15 +14,15 @@ import { GroupItem } from './group-item.tsx';
 import { NewGroupItem } from './new-group-item.tsx';
 import type { InboxView } from './use-inbox.ts';
 
-/** The conversations, newest first; above them those that begin with a message on its way. */
+/** The inbox, newest first, below the conversations whose first message is not stored yet. */
 export function GroupList({ view }: { view: InboxView }) {
   const { inbox, error, more } = view;
   const entries = useOutbox();
   const now = useNow();
   const box = useRef<HTMLElement>(null);
-  const opened = useOpened();
+  const opened = useOpenBeginning();
 
-  // The banner says what to do then.
+  // The banner explains this.
   const ended = error instanceof ApiError && error.status === 401;
   const groups = inbox?.groups ?? [];
   const beginnings = beginningsOf(opened, entries).filter(
@@ -62,7 +62,7 @@ export function GroupList({ view }: { view: InboxView }) {
       {inbox === undefined && error !== null && !ended && <p className="list-note problem">{explain(error)}</p>}
       {inbox !== undefined && groups.length === 0 && beginnings.length === 0 && (
         <p className="list-note">
-          No conversations yet. Type somebody's handle above to write the first message.
+          No conversations yet. Enter someone's handle above to write the first message.
         </p>
       )}
       {next !== null && (
@@ -78,22 +78,22 @@ export function GroupList({ view }: { view: InboxView }) {
 }
 
 interface Beginning {
-  /** The outbox's name of the conversation. */
+  /** The conversation key. */
   key: string;
   handle: string;
   person: Recipient | null;
 }
 
 /** The open conversation, if it has no group yet. */
-function useOpened(): Beginning | null {
+function useOpenBeginning(): Beginning | null {
   const typed = useMatch('/messages/new/:handle')?.params.handle;
   const handle = foldHandle(typedHandle(typed ?? ''));
   const { user } = useUser(handle, typed !== undefined);
-  const meant = parsePlaceState(useLocation().state)?.person;
+  const linked = parsePlaceState(useLocation().state)?.person;
   if (typed === undefined) {
     return null;
   }
-  const person = meant ?? (user ? recipientOf(user) : null);
+  const person = linked ?? (user ? recipientOf(user) : null);
   const target: Target = person === null ? { kind: 'handle', handle } : { kind: 'user', ...person };
   return { key: conversationKey(target), handle, person };
 }
@@ -113,7 +113,7 @@ function isStuck({ state }: Entry): boolean {
   return state.name === 'failed' || state.name === 'held';
 }
 
-/** Where the conversations are about to be. */
+/** A placeholder while the inbox loads. */
 function GroupListSkeleton() {
   return (
     <div className="skeleton" aria-hidden="true">

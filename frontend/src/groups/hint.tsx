@@ -1,14 +1,14 @@
-import { Mark } from '../shell/mark.tsx';
+import { Logo } from '../shell/logo.tsx';
 import { usePageTitle } from '../shell/page-title.ts';
 
-/** Beside the list, while no conversation is open. */
+/** Shown beside the inbox while no conversation is open. */
 export function Hint() {
   usePageTitle(null);
   return (
     <div className="empty-state">
-      <Mark />
+      <Logo />
       <h2>Your messages</h2>
-      <p>Choose a conversation from the list, or start one with somebody's handle.</p>
+      <p>Choose a conversation from the list, or start one with someone's handle.</p>
     </div>
   );
 }

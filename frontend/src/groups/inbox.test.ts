@@ -16,34 +16,34 @@ function group(number: number, at: number, message = 'text'): MessageGroup {
 
 const order = (groups: MessageGroup[]) => groups.map(({ handle }) => handle);
 
-describe('merging conversations', () => {
-  test('keeps one that a poll did not show', () => {
+describe('merging groups', () => {
+  test('keeps a group that a poll missed', () => {
     expect(order(mergeGroups([group(1, 30), group(2, 20)], [group(2, 20)]))).toEqual(['h1', 'h2']);
   });
 
-  test('moves one up with its new message', () => {
+  test('moves a group up with its new message', () => {
     const merged = mergeGroups([group(1, 30), group(2, 20)], [group(2, 40, 'new'), group(1, 30)]);
     expect(order(merged)).toEqual(['h2', 'h1']);
     expect(merged[0]?.message).toBe('new');
   });
 
-  test('does not go back to an older message', () => {
+  test('does not return to an older message', () => {
     const merged = mergeGroups([group(1, 30, 'newer')], [group(1, 20, 'older')]);
     expect(merged.map(({ message }) => message)).toEqual(['newer']);
   });
 
-  test('takes new names of the same message', () => {
+  test('takes a new name for the same message', () => {
     const renamed = { ...group(1, 30), display_name: 'New Name' };
     expect(mergeGroups([group(1, 30)], [renamed])).toEqual([renamed]);
   });
 });
 
-describe('a page joins what is known', () => {
-  test('when it goes down to the newest known conversation', () => {
+describe('a page reaches the known groups', () => {
+  test('if it has the newest known group', () => {
     expect(reachesKnown([group(3, 50), group(1, 30)], [group(1, 30), group(2, 20)])).toBe(true);
   });
 
-  test('but not when newer ones may follow', () => {
+  test('but not if groups in between may be missing', () => {
     expect(reachesKnown([group(3, 50), group(4, 40)], [group(1, 30)])).toBe(false);
   });
 });

@@ -1,23 +1,23 @@
 import type { MessageGroup } from '../api/types.ts';
 
-/** What is known of the signed-in user's conversations. */
+/** The loaded part of the signed-in user's inbox. */
 export interface Inbox {
   /** Newest first. */
   groups: MessageGroup[];
-  /** Where older ones begin; null when there are none. */
+  /** The cursor of the next page; null if all groups are loaded. */
   next: string | null;
 }
 
 /**
- * Both together, each conversation once at its newest message, newest first.
+ * Merges two lists, newest first. Each group has its newest message.
  *
- * One that `fresh` does not have stays: while the server moves a conversation up, a listing may miss it.
+ * Keeps groups that are missing in `fresh`: a page can miss a group whose inbox row is being moved.
  */
 export function mergeGroups(known: readonly MessageGroup[], fresh: readonly MessageGroup[]): MessageGroup[] {
   const byUuid = new Map(known.map((group) => [group.uuid, group]));
   for (const group of fresh) {
     const before = byUuid.get(group.uuid);
-    // At the same message the fresh one counts: names change.
+    // For the same message, the fresh row wins: names change.
     if (before === undefined || group.created_at >= before.created_at) {
       byUuid.set(group.uuid, group);
     }
@@ -27,7 +27,7 @@ export function mergeGroups(known: readonly MessageGroup[], fresh: readonly Mess
   );
 }
 
-/** Whether a page goes down to the newest known conversation, so that nothing newer can be missing. */
+/** Whether a page reaches the newest known group, so that no newer group is missing. */
 export function reachesKnown(page: readonly MessageGroup[], known: readonly MessageGroup[]): boolean {
   const newest = known[0];
   const oldest = page.at(-1);

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { useOutbox } from '../outbox/use-outbox.ts';
 import { LeaveIcon } from '../shell/icons.tsx';
-import { leave, useSignedIn } from '../signed-in.tsx';
+import { signOut, useSignedIn } from '../signed-in.tsx';
 import { Avatar } from '../users/avatar.tsx';
 import { HandleNotice } from '../users/handle-notice.tsx';
 import { Handle, Name } from '../users/labels.tsx';
@@ -11,7 +11,7 @@ import { SignOutQuestion } from './sign-out-question.tsx';
 import { StartConversation } from './start-conversation.tsx';
 import type { InboxView } from './use-inbox.ts';
 
-/** Who one is, whom one may write to, and with whom one has written. */
+/** The signed-in user, the search for a recipient, and the inbox. */
 export function Sidebar({ inbox }: { inbox: InboxView }) {
   const signedIn = useSignedIn();
   const { me } = useMe();
@@ -35,12 +35,12 @@ export function Sidebar({ inbox }: { inbox: InboxView }) {
           className="icon-button"
           aria-label="Sign out"
           title="Sign out"
-          onClick={() => (unsent > 0 ? setAsking(true) : void leave(signedIn))}
+          onClick={() => (unsent > 0 ? setAsking(true) : void signOut(signedIn))}
         >
           <LeaveIcon />
         </button>
       </header>
-      {asking && <SignOutQuestion unsent={unsent} onLeave={() => void leave(signedIn)} onStay={() => setAsking(false)} />}
+      {asking && <SignOutQuestion unsent={unsent} onLeave={() => void signOut(signedIn)} onStay={() => setAsking(false)} />}
       {me !== null && <HandleNotice me={me} />}
       <StartConversation />
       <GroupList view={inbox} />

@@ -1,17 +1,17 @@
 import { type KeyboardEvent, useEffect, useRef } from 'react';
 
 interface Props {
-  /** How many messages are not sent. */
+  /** The number of unsent messages. */
   unsent: number;
   onLeave: () => void;
   onStay: () => void;
 }
 
-/** Asks before what is unsent is deleted. */
+/** Asks for confirmation before a sign-out deletes unsent messages. */
 export function SignOutQuestion({ unsent, onLeave, onStay }: Props) {
   const stay = useRef<HTMLButtonElement>(null);
 
-  // Back to where one was, once it is answered.
+  // Returns the focus after the answer.
   useEffect(() => {
     const before = document.activeElement;
     stay.current?.focus();
@@ -32,8 +32,8 @@ export function SignOutQuestion({ unsent, onLeave, onStay }: Props) {
       aria-describedby="unsent-messages"
     >
       <p id="unsent-messages">
-        {unsent === 1 ? 'One message is not sent yet.' : `${unsent} messages are not sent yet.`} Signing out deletes what
-        is unsent from this device.
+        {unsent === 1 ? 'One message has not been sent yet.' : `${unsent} messages have not been sent yet.`} Signing out
+        deletes unsent messages from this device.
       </p>
       <p className="actions">
         <button type="button" className="button small danger" onClick={onLeave} onKeyDown={onKeyDown}>

@@ -10,7 +10,7 @@ import { recipientOf } from '../users/recipient.ts';
 import { useMe } from '../users/use-me.ts';
 import { useUser } from '../users/use-user.ts';
 
-/** Finds a user by handle, to write to. */
+/** The search for a recipient by handle. */
 export function StartConversation() {
   const { me } = useMe();
   const navigate = useNavigate();
@@ -18,7 +18,7 @@ export function StartConversation() {
   const id = useId();
   const handle = typedHandle(text);
   const settled = useDebounced(handle, 300);
-  const { user, error } = useUserOfSentence(settled);
+  const { user, error } = useUserWithoutPeriods(settled);
   const ready = settled === handle;
 
   function submit(event: SubmitEvent<HTMLFormElement>) {
@@ -60,7 +60,7 @@ export function StartConversation() {
 
   function found() {
     if (!isHandle(handle)) {
-      return <p className="start-note">A handle has letters, digits, and . _ - only, at most 30.</p>;
+      return <p className="start-note">Handles have at most 30 characters: letters, digits, and . _ - only.</p>;
     }
     if (!ready || (user === undefined && !error)) {
       return (
@@ -99,8 +99,8 @@ export function StartConversation() {
   }
 }
 
-/** The user with this handle, or with the handle without its final period, which may end a sentence. */
-function useUserOfSentence(handle: string) {
+/** The user with this handle, or with the handle without final periods: a period may end a sentence. */
+function useUserWithoutPeriods(handle: string) {
   const exact = useUser(handle, handle !== '');
   const shorter = handle.replace(/\.+$/, '');
   const other = useUser(shorter, exact.user === null && shorter !== handle && shorter !== '');

@@ -2,21 +2,23 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { useOutletContext } from 'react-router';
 import { newestRows } from '../api/pages.ts';
-import { usePoll } from '../polling/use-poll.ts';
+import { useAccountState } from '../auth/use-account.ts';
+import { POLL } from '../polling/poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { type Inbox, mergeGroups, reachesKnown } from './inbox.ts';
 
 const KEY = ['groups'];
 
-/** The conversations of who is signed in, kept up to date. One component polls; the others are given what it has. */
+/** Polls the signed-in user's inbox. Only one component uses this; others use `useInboxBeside`. */
 export function useInbox() {
-  const { api, pulse } = useSignedIn();
+  const { account, api } = useSignedIn();
+  const { lapsed } = useAccountState(account);
   const client = useQueryClient();
-  const poll = usePoll('groups');
   const { data, error, refetch } = useQuery({
     queryKey: KEY,
-    queryFn: () => pulse.watch('groups', refresh),
-    ...poll,
+    queryFn: refresh,
+    enabled: !lapsed,
+    ...POLL,
   });
 
   async function refresh(): Promise<Inbox> {
@@ -25,7 +27,7 @@ export function useInbox() {
       (cursor) => api.listGroups(cursor),
       (page) => reachesKnown(page, before),
     );
-    // An older page may have come in the meantime.
+    // An older page may have been loaded meanwhile.
     const known = client.getQueryData<Inbox>(KEY);
     return {
       groups: mergeGroups(known?.groups ?? [], fresh.rows),
@@ -38,7 +40,7 @@ export function useInbox() {
     onSuccess: (page, cursor) =>
       client.setQueryData<Inbox>(KEY, (known) => ({
         groups: mergeGroups(known?.groups ?? [], page.rows),
-        // After a gap the list goes on elsewhere.
+        // After a gap, the list continues at another cursor.
         next: known === undefined || known.next === cursor ? page.next : known.next,
       })),
   });
@@ -48,7 +50,7 @@ export function useInbox() {
 
 export type InboxView = ReturnType<typeof useInbox>;
 
-/** Loads the list further down for as long as what is wanted is not in it. */
+/** Loads further pages of the inbox while `wanted`: the group that is looked for may be on them. */
 export function useSearchOfInbox({ inbox, more }: InboxView, wanted: boolean): void {
   const next = wanted ? (inbox?.next ?? null) : null;
   const { mutate, isPending, isError } = more;
@@ -59,7 +61,7 @@ export function useSearchOfInbox({ inbox, more }: InboxView, wanted: boolean): v
   }, [next, mutate, isPending, isError]);
 }
 
-/** The conversations, for what is shown beside the list. */
+/** The inbox, for components beside the list. */
 export function useInboxBeside(): InboxView {
   return useOutletContext<InboxView>();
 }

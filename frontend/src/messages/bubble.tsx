@@ -8,7 +8,7 @@ import { exactTime } from '../time/relative.ts';
 import { Avatar } from '../users/avatar.tsx';
 import type { Bubble } from './timeline.ts';
 
-/** One message, with what became of it below when it is one's own. */
+/** One message. An own message has its delivery status below. */
 export function BubbleItem({ bubble }: { bubble: Bubble }) {
   const { entry, own, first, last, at } = bubble;
   const classes = ['message', own ? 'own' : 'others', first && 'first', last && 'last'].filter(Boolean);
@@ -46,7 +46,7 @@ function Status({ entry }: { entry: Entry | null }) {
     return (
       <span className="status">
         <ClockIcon />
-        {lapsed ? 'Sent once you have signed in again' : 'Sending…'}
+        {lapsed ? 'Will be sent when you sign in again' : 'Sending…'}
       </span>
     );
   }

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect, useRef } from 'react';
-import { LONGEST_KEPT } from '../drafts/drafts.ts';
+import { MAX_STORED } from '../drafts/drafts.ts';
 import { useDraft } from '../drafts/use-draft.ts';
 import { type Target, conversationKey } from '../outbox/entry.ts';
 import { SendIcon } from '../shell/icons.tsx';
@@ -7,7 +7,7 @@ import { useSignedIn } from '../signed-in.tsx';
 import { shownName } from '../users/name.ts';
 import type { Recipient } from '../users/recipient.ts';
 import { enterKey } from './enter-key.ts';
-import { charactersLeft, directionOf, isSendable, LONGEST, NEARLY, wellFormed } from './text.ts';
+import { charactersLeft, COUNTDOWN_FROM, directionOf, isSendable, MAX_LENGTH, wellFormed } from './text.ts';
 
 interface Props {
   target: Target;
@@ -17,13 +17,13 @@ interface Props {
 }
 
 /** The length, in UTF-16 units, from which the field has its full height without being measured. */
-const HIGH = 4000;
+const FULL_HEIGHT_FROM = 4000;
 
 const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'content');
 
 /**
  * The text field of a conversation. Use a new composer for another conversation, so that no text is sent to the wrong
- * people, and the same one when a new conversation gets its group.
+ * person, and the same one when a new conversation gets its group.
  */
 export function Composer({ target, person, onSent }: Props) {
   const { outbox } = useSignedIn();
@@ -36,7 +36,7 @@ export function Composer({ target, person, onSent }: Props) {
   const id = useId();
   const left = charactersLeft(text);
 
-  // Where there is a keyboard one can write at once; on a phone it would cover half of the conversation.
+  // Focuses the field, except on phones: their keyboard would cover half of the conversation.
   useEffect(() => {
     if (field.current !== null && window.matchMedia('(pointer: fine)').matches) {
       const { length } = field.current.value;
@@ -49,7 +49,7 @@ export function Composer({ target, person, onSent }: Props) {
     const element = field.current;
     if (element !== null && !sizesItself) {
       element.style.blockSize = 'auto';
-      element.style.blockSize = text.length > HIGH ? '100dvh' : `${element.scrollHeight}px`;
+      element.style.blockSize = text.length > FULL_HEIGHT_FROM ? '100dvh' : `${element.scrollHeight}px`;
     }
   }, [text]);
 
@@ -94,7 +94,7 @@ export function Composer({ target, person, onSent }: Props) {
           value={text}
           onChange={(event) => write(event.target.value)}
           onPaste={(event) => {
-            // Set before the first layout, which would otherwise take seconds.
+            // Set before the first layout, which takes seconds with `auto`.
             event.currentTarget.dir = directionOf(event.clipboardData.getData('text'));
           }}
           onKeyDown={onKeyDown}
@@ -103,10 +103,10 @@ export function Composer({ target, person, onSent }: Props) {
           aria-describedby={`${id}-count`}
           aria-invalid={left < 0}
           enterKeyHint="send"
-          spellCheck={text.length <= LONGEST_KEPT}
+          spellCheck={text.length <= MAX_STORED}
         />
         <span id={`${id}-count`} className={left < 0 ? 'composer-count over' : 'composer-count'}>
-          {left <= LONGEST - NEARLY && (
+          {left <= MAX_LENGTH - COUNTDOWN_FROM && (
             <>
               <span aria-hidden="true">{left}</span>
               <span className="visually-hidden">
@@ -119,9 +119,9 @@ export function Composer({ target, person, onSent }: Props) {
       <button type="submit" className="send-button" aria-label="Send" title="Send (Enter)" disabled={!isSendable(text)}>
         <SendIcon />
       </button>
-      {text.length > LONGEST_KEPT && (
+      {text.length > MAX_STORED && (
         <p className="composer-note" role="status">
-          This is too long to be kept: only the first {LONGEST_KEPT} characters are still here after you leave.
+          This text is too long for a draft: only the first {MAX_STORED} characters are kept when you leave.
         </p>
       )}
     </form>

@@ -5,11 +5,11 @@ import { Avatar } from '../users/avatar.tsx';
 import { Handle, Name } from '../users/labels.tsx';
 import type { Recipient } from '../users/recipient.ts';
 
-/** With whom one writes, and on a phone the way back. */
+/** The other user, and on a phone the link back to the inbox. */
 export function ConversationHead({ person }: { person: Recipient | null }) {
   const heading = useRef<HTMLHeadingElement>(null);
 
-  // Where the field does not take the focus, the conversation begins here for who does not see it.
+  // On phones the composer does not take the focus: screen readers start at the heading.
   useEffect(() => {
     if (!window.matchMedia('(pointer: fine)').matches) {
       heading.current?.focus();

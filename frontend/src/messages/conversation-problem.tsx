@@ -8,7 +8,7 @@ interface Props {
   onRetry?: (() => void) | undefined;
 }
 
-/** Why there is no conversation to see. */
+/** Shown in place of a conversation that can't be opened. */
 export function ConversationProblem({ title, text, onRetry }: Props) {
   usePageTitle(title);
   return (

@@ -34,7 +34,7 @@ export function Conversation() {
   switch (place.kind) {
     case 'problem':
       return <ConversationProblem title={place.title} text={place.text} onRetry={place.onRetry} />;
-    case 'looking':
+    case 'resolving':
       return (
         <div className="message-frame waiting" role="status">
           <p>
@@ -47,7 +47,7 @@ export function Conversation() {
   }
 }
 
-const NONE: Message[] = [];
+const NO_MESSAGES: Message[] = [];
 
 function OpenConversation({ place: { group, person: known, successor } }: { place: OpenPlace }) {
   const { outbox } = useSignedIn();
@@ -58,7 +58,7 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
   const [sends, setSends] = useState(0);
 
   // Own messages can't be recognized before the own uuid is known.
-  const messages = me === null ? NONE : (thread?.messages ?? NONE);
+  const messages = me === null ? NO_MESSAGES : (thread?.messages ?? NO_MESSAGES);
   const person = known ?? otherOf(messages, me?.uuid);
   const entries = useMemo(
     () => outgoing.filter((entry) => isIn(entry, group, person)),
@@ -73,17 +73,17 @@ function OpenConversation({ place: { group, person: known, successor } }: { plac
 
   useEffect(() => {
     if (group !== null && person !== null) {
-      outbox.join(person.uuid, group);
+      outbox.assignGroup(person.uuid, group);
     }
     // oxlint-disable-next-line react/exhaustive-deps
   }, [outbox, group, person?.uuid]);
 
   useEffect(() => {
-    outbox.retire(new Set(messages.map(({ uuid }) => uuid)));
+    outbox.removeListed(new Set(messages.map(({ uuid }) => uuid)));
   }, [outbox, messages, entries]);
 
   const refusal =
-    group !== null && thread === undefined && error instanceof ApiError && !error.passes && error.status !== 401
+    group !== null && thread === undefined && error instanceof ApiError && !error.isTransient && error.status !== 401
       ? error
       : null;
   const retry = () => void refetch();
@@ -138,7 +138,7 @@ function titleOf({ status }: ApiError): string {
   return status === 404 ? 'No such conversation' : 'This conversation could not be loaded';
 }
 
-/** Shown above waiting messages while the conversation is not loaded. */
+/** Shown above unsent messages while the conversation is not loaded. */
 function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiError | null; onRetry: () => void }) {
   return (
     <div className="beginning" role="status">
@@ -190,7 +190,7 @@ function otherOf(messages: readonly Message[], me: string | undefined): Recipien
   return theirs ? { uuid: theirs.user_uuid, handle: theirs.handle, name: theirs.display_name } : null;
 }
 
-/** Whether an unsent message belongs to this conversation. One by handle alone is shown with the handle's current user. */
+/** Whether an unsent message belongs to this conversation. A message by handle is shown with the handle's current user. */
 function isIn({ group: its, target }: Entry, group: string | null, person: Recipient | null): boolean {
   if (its !== null) {
     return its === group;

@@ -1,5 +1,5 @@
-/** Milliseconds without a repeat after which a held key counts as released: the browser missed its keyup. */
-const HELD = 2000;
+/** Milliseconds without a repeat after which a held key counts as released: the browser may have missed its keyup. */
+const RELEASED_AFTER = 2000;
 
 interface Press {
   on: EventTarget | null;
@@ -29,8 +29,9 @@ class EnterKey {
       return;
     }
     const at = performance.now();
-    const held = event.repeat || (this.#press !== null && at - this.#press.at < HELD && this.#press.on !== event.target);
-    this.#press = { on: held ? (this.#press?.on ?? null) : event.target, at };
+    const press = this.#press;
+    const held = event.repeat || (press !== null && at - press.at < RELEASED_AFTER && press.on !== event.target);
+    this.#press = { on: held ? (press?.on ?? null) : event.target, at };
   }
 
   #up(): void {

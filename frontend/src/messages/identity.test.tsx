@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { User } from '../api/types.ts';
 import { FakeAccount } from '../testing/fake-account.ts';
 import { FakeStack, server, uuid } from '../testing/fake-stack.ts';
-import { field, list, says, shown } from '../testing/page.ts';
+import { field, list, shownTexts, wholeText } from '../testing/page.ts';
 import { renderApp } from '../testing/render-app.tsx';
 
 const SEARCH = 'Start a conversation by handle';
@@ -16,9 +16,9 @@ beforeEach(() => {
 });
 
 /** An account whose id token names this handle. */
-function accountOf(asked: string): FakeAccount {
+function accountOf(requested: string): FakeAccount {
   const account = new FakeAccount();
-  account.show({ person: { id: 'sub-of-sam', handle: asked, name: 'Sam' }, lapsed: false, problem: null });
+  account.setState({ person: { id: 'sub-of-sam', handle: requested, name: 'Sam' }, lapsed: false, problem: null });
   return account;
 }
 
@@ -28,37 +28,37 @@ const sides = () =>
 
 describe.each([
   ['taken', 'scarlett', '@scarlett was taken.'],
-  ['malformed', 'Sam Lee', '“Sam Lee” can\'t be a handle: it may have up to 30 letters, digits, and . _ - only.'],
+  ['malformed', 'Sam Lee', '“Sam Lee” can\'t be a handle. Handles have at most 30 characters: letters, digits, and . _ - only.'],
   ['missing', '', 'You did not choose a handle when you signed up.'],
-])('who asked for a handle that was %s', (_, asked, reason) => {
+])('a user whose requested handle was %s', (_, requested, reason) => {
   let account: FakeAccount;
   let group: string;
 
   beforeEach(() => {
-    account = accountOf(asked);
+    account = accountOf(requested);
     stack.me = { uuid: uuid(300), handle: 'user-5a1e0000', display_name: 'Sam' };
     stack.users.push(stack.me);
-    group = stack.converse('scarlett', ['user-5a1e0000', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
+    group = stack.addConversation('scarlett', ['user-5a1e0000', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
   });
 
-  test('has their own messages on the right and the other ones on the left', async () => {
+  test('sees own messages on the right and the others on the left', async () => {
     renderApp(`/messages/${group}`, account);
-    await waitFor(() => expect(shown()).toEqual(['Mine', 'Theirs']));
+    await waitFor(() => expect(shownTexts()).toEqual(['Mine', 'Theirs']));
     expect(sides()).toEqual(['own', 'other']);
   });
 
-  test('is told once which handle they have', async () => {
+  test('sees a notice with the actual handle once', async () => {
     const { user, unmount } = renderApp('/messages', account);
-    const told = await screen.findByText(says(`${reason} You are @user-5a1e0000; people need this handle to write to you.`));
+    const notice = await screen.findByText(wholeText(`${reason} You are @user-5a1e0000; people need this handle to write to you.`));
     await user.click(screen.getByRole('button', { name: 'OK' }));
-    expect(told.isConnected).toBe(false);
+    expect(notice.isConnected).toBe(false);
     unmount();
-    renderApp('/messages', accountOf(asked));
+    renderApp('/messages', accountOf(requested));
     expect(await screen.findByText('@user-5a1e0000')).toBeTruthy();
     expect(screen.queryByRole('button', { name: 'OK' })).toBeNull();
   });
 
-  test('is "you" by the handle they have, and can write to who has the one they asked for', async () => {
+  test('finds themselves by the actual handle, and another user by the requested one', async () => {
     const { user, path } = renderApp('/messages', account);
     const search = await screen.findByRole('textbox', { name: SEARCH });
     await user.type(search, 'user-5a1e0000');
@@ -70,14 +70,14 @@ describe.each([
   });
 });
 
-test('who has the handle they asked for is told nothing', async () => {
+test('a user with the requested handle sees no notice', async () => {
   renderApp('/messages');
   expect(await screen.findByText('@sunyoung')).toBeTruthy();
   expect(screen.queryByRole('button', { name: 'OK' })).toBeNull();
 });
 
-test('a device that knows whom it belongs to tells own messages apart without being told again', async () => {
-  const group = stack.converse('scarlett', ['sunyoung', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
+test('a device that has stored the user recognizes own messages without a response', async () => {
+  const group = stack.addConversation('scarlett', ['sunyoung', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
   const first = renderApp('/messages');
   await screen.findByText('@sunyoung');
   first.unmount();
@@ -86,31 +86,31 @@ test('a device that knows whom it belongs to tells own messages apart without be
   await waitFor(() => expect(sides()).toEqual(['own', 'other']));
 });
 
-test('a device forgets whom it belonged to when they sign out, also while it asks', async () => {
-  const held: { answer?: () => void } = {};
-  const asked = new Promise<void>((resolve) => {
+test('a device does not store the user after a sign-out, even if the response comes later', async () => {
+  const held: { respond?: () => void } = {};
+  const request = new Promise<void>((resolve) => {
     server.use(
       http.get('http://localhost:3000/api/me', async () => {
         resolve();
         await new Promise<void>((resolved) => {
-          held.answer = resolved;
+          held.respond = resolved;
         });
         return HttpResponse.json(stack.me);
       }),
     );
   });
   const { user } = renderApp('/messages');
-  await asked;
+  await request;
   await user.click(screen.getByRole('button', { name: 'Sign out' }));
-  held.answer?.();
-  // A later request ends after the answer was read.
+  held.respond?.();
+  // A later request ends after the response was read.
   await fetch('http://localhost:3000/api/message_groups');
   await screen.findByRole('button', { name: 'Sign in' });
   expect(Object.keys(localStorage)).toEqual([]);
 });
 
-test('nobody is taken for oneself before it is known who one is', async () => {
-  const group = stack.converse('scarlett', ['sunyoung', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
+test('no messages are shown before the own uuid is known', async () => {
+  const group = stack.addConversation('scarlett', ['sunyoung', 'Mine', 1000], ['scarlett', 'Theirs', 2000]);
   stack.meFails = true;
   renderApp(`/messages/${group}`);
   expect(await screen.findByText('The server is not available at the moment.')).toBeTruthy();
@@ -121,9 +121,9 @@ describe('a handle that changed hands', () => {
   const ROBERT: User = { uuid: uuid(400), handle: 'bob', display_name: 'Robert Old' };
   const BOBBY: User = { uuid: uuid(401), handle: 'bob', display_name: 'Bobby New' };
 
-  test('leads to who has it now, not to the conversation with who had it', async () => {
+  test('leads to its current user, not to the conversation with the former one', async () => {
     stack.users.push(ROBERT);
-    stack.converse('bob', ['bob', 'Hello', 1000]);
+    stack.addConversation('bob', ['bob', 'Hello', 1000]);
     stack.users.splice(stack.users.indexOf(ROBERT), 1, BOBBY);
     const { user, path } = renderApp('/messages');
     await within(await list()).findByRole('link', { name: /Robert Old/ });
@@ -134,9 +134,9 @@ describe('a handle that changed hands', () => {
     await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'for Bobby', user_uuid: BOBBY.uuid }));
   });
 
-  test('does not change to whom a message goes that waits', async () => {
+  test('does not change the recipient of a waiting message', async () => {
     stack.users.push(ROBERT);
-    stack.answers = [{ status: 503, body: ['unavailable'] }];
+    stack.sendResponses = [{ status: 503, body: ['unavailable'] }];
     const first = renderApp('/messages/new/bob');
     await first.user.type(await field('Robert Old'), 'for Robert{Enter}');
     await screen.findByText(/^Not sent yet\./);
@@ -147,7 +147,7 @@ describe('a handle that changed hands', () => {
     expect(stack.posts[1]?.body).toEqual({ message: 'for Robert', user_uuid: ROBERT.uuid });
   });
 
-  test('makes the page ask for whom a draft is, and its answer counts', async () => {
+  test('makes the page ask for the recipient of a draft, who can be the current user', async () => {
     stack.users.push(ROBERT);
     const first = renderApp('/messages/new/bob');
     await first.user.type(await field('Robert Old'), 'a draft');
@@ -162,7 +162,7 @@ describe('a handle that changed hands', () => {
     await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'for Bobby', user_uuid: BOBBY.uuid }));
   });
 
-  test('keeps the draft for whom it was when one says so', async () => {
+  test('makes the page ask for the recipient of a draft, who can be the former user', async () => {
     stack.users.push(ROBERT);
     const first = renderApp('/messages/new/bob');
     await first.user.type(await field('Robert Old'), 'a draft');
@@ -174,9 +174,9 @@ describe('a handle that changed hands', () => {
     await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'a draft!', user_uuid: ROBERT.uuid }));
   });
 
-  test('makes a message of an earlier version, which has only the handle, wait for an answer', async () => {
+  test('holds a message by handle of an earlier version until its author confirms it', async () => {
     stack.users.push(BOBBY);
-    const kept = {
+    const stored = {
       id: 'old',
       target: { kind: 'handle', handle: 'bob' },
       text: 'for bob',
@@ -186,20 +186,20 @@ describe('a handle that changed hands', () => {
       group: null,
       state: { name: 'waiting', notBefore: 0, problem: null },
     };
-    localStorage.setItem('cruddur.outbox.sub-of-sunyoung.old', JSON.stringify(kept));
+    localStorage.setItem('cruddur.outbox.sub-of-sunyoung.old', JSON.stringify(stored));
     const { user } = renderApp('/messages');
     await user.click(await within(await list()).findByRole('link', { name: /@bob.*Not sent/ }));
-    expect(await screen.findByText(/send it to whoever is @bob now\?/)).toBeTruthy();
+    expect(await screen.findByText(/Send it to the current @bob\?/)).toBeTruthy();
     expect(stack.posts).toEqual([]);
     await user.click(screen.getByRole('button', { name: 'Send now' }));
     await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'for bob', handle: 'bob' }));
   });
 });
 
-test('a name does not turn the words around it', async () => {
+test('a name does not change the direction of the text around it', async () => {
   stack.users.push({ uuid: uuid(500), handle: 'bank', display_name: 'Bank support \u202Egro.knab' });
   renderApp('/messages/new/bank');
-  const line = await screen.findByText(says(/^No messages with Bank support gro\.knab yet\./));
+  const line = await screen.findByText(wholeText(/^No messages with Bank support gro\.knab yet\./));
   expect(line.querySelector('bdi')?.textContent).toBe('Bank support gro.knab');
   expect(document.title).not.toMatch(/\u202E/);
 });

@@ -3,31 +3,31 @@ import { DownIcon } from '../shell/icons.tsx';
 import { useInView } from '../shell/use-in-view.ts';
 import { BubbleItem } from './bubble.tsx';
 import type { Day } from './timeline.ts';
-import { useReadingPlace } from './use-reading-place.ts';
+import { useScrollAnchor } from './use-scroll-anchor.ts';
 import { useUnread } from './use-unread.ts';
 
 interface Props {
   days: readonly Day[];
-  /** Where older messages begin; null when there are none. */
+  /** The cursor of older messages; null if there are none. */
   older: string | null;
   loading: boolean;
   /** Why older messages could not be loaded. */
   problem: string | null;
   onOlder: () => void;
-  /** How often one has sent from here: each time the list goes to its end. */
+  /** The number of messages sent from here. A change scrolls to the end. */
   sends: number;
-  /** What stands above the oldest message. */
+  /** Shown above the oldest message. */
   beginning: ReactNode;
 }
 
 export function MessageList({ days, older, loading, problem, onOlder, sends, beginning }: Props) {
-  const { box, atEnd, toEnd, onScroll } = useReadingPlace(sends);
+  const { box, atEnd, toEnd, onScroll } = useScrollAnchor(sends);
   const unread = useUnread(days, atEnd);
   const top = useInView(box, older !== null && !loading && problem === null, onOlder, older);
 
   return (
     <div className="message-frame">
-      {/* It scrolls, so the keyboard has to get there. */}
+      {/* A scrolling element has to be reachable by keyboard. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <section ref={box} className="message-box" aria-label="Messages" tabIndex={0} onScroll={onScroll}>
         <div className="message-days">

@@ -2,7 +2,7 @@ import { type Recipient, parseRecipient } from '../users/recipient.ts';
 
 /** The `history.state` of a conversation. */
 export interface PlaceState {
-  /** The other user, even if the handle in the address belongs to another user now. */
+  /** The other user, even if another user has the handle in the address now. */
   person: Recipient;
   /** Whether the user picked this person when asked. */
   chosen?: boolean;

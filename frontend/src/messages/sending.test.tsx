@@ -1,7 +1,7 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeStack, uuid } from '../testing/fake-stack.ts';
-import { field, keptKeys, list, says, shown } from '../testing/page.ts';
+import { field, list, shownTexts, storedKeys, wholeText } from '../testing/page.ts';
 import { renderApp } from '../testing/render-app.tsx';
 
 const HOUR = 3_600_000;
@@ -12,7 +12,7 @@ let group: string;
 beforeEach(() => {
   const now = Date.now();
   stack = new FakeStack();
-  group = stack.converse(
+  group = stack.addConversation(
     'scarlett',
     ['scarlett', 'Are you there?', now - 2 * HOUR],
     ['sunyoung', 'I am.', now - HOUR],
@@ -24,15 +24,15 @@ function pressEnter(on: HTMLElement, type = 'keydown', repeat = false): void {
   act(() => void on.dispatchEvent(event));
 }
 
-/** Another window of the same person changes the one draft that there is. */
+/** Changes the only draft, as another window of the same person does. */
 function typeElsewhere(text: string): void {
-  const [key = ''] = keptKeys();
+  const [key = ''] = storedKeys();
   localStorage.setItem(key, JSON.stringify({ text, at: Date.now() }));
   act(() => void window.dispatchEvent(new StorageEvent('storage', { key })));
 }
 
 describe('sending', () => {
-  test('Enter sends and Shift+Enter breaks the line', async () => {
+  test('Enter sends, and Shift+Enter inserts a line break', async () => {
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'one{Shift>}{Enter}{/Shift}two{Enter}');
     await waitFor(() => expect(stack.posts).toHaveLength(1));
@@ -40,7 +40,7 @@ describe('sending', () => {
     expect(await field()).toHaveProperty('value', '');
   });
 
-  test('an Enter that is held, or went down elsewhere, does not send', async () => {
+  test('Enter does not send if it is held or was pressed elsewhere', async () => {
     const { user } = renderApp(`/messages/${group}`);
     const box = await field();
     await user.type(box, 'text');
@@ -59,7 +59,7 @@ describe('sending', () => {
     expect(box).toHaveProperty('value', 'more');
   });
 
-  test('an Enter that ends a composition does not send', async () => {
+  test('Enter does not send if it ends a composition', async () => {
     const { user } = renderApp(`/messages/${group}`);
     const box = await field();
     await user.type(box, 'text');
@@ -68,42 +68,42 @@ describe('sending', () => {
     expect([enter.defaultPrevented, stack.posts.length]).toEqual([false, 0]);
   });
 
-  test('shows the message at once, and once', async () => {
-    stack.slowness = 500;
+  test('shows the message at once and only once', async () => {
+    stack.delayMillis = 500;
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
-    expect(shown().at(-1)).toBe('Hello');
+    expect(shownTexts().at(-1)).toBe('Hello');
     expect(screen.getByText('Sending…')).toBeTruthy();
     await waitFor(() => expect(screen.queryByText('Sending…')).toBeNull());
-    await waitFor(() => expect(keptKeys()).toEqual([]));
-    expect(shown().filter((text) => text === 'Hello')).toEqual(['Hello']);
+    await waitFor(() => expect(storedKeys()).toEqual([]));
+    expect(shownTexts().filter((text) => text === 'Hello')).toEqual(['Hello']);
   });
 
-  test('a message whose answer was lost is stored and shown once', async () => {
-    stack.answers = ['lost'];
+  test('a message whose response was lost is stored and shown once', async () => {
+    stack.sendResponses = ['lost'];
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
     await waitFor(() => expect(stack.posts).toHaveLength(2));
-    await waitFor(() => expect(keptKeys()).toEqual([]));
+    await waitFor(() => expect(storedKeys()).toEqual([]));
     expect(stack.posts[0]?.key).toBe(stack.posts[1]?.key);
-    expect(shown().filter((text) => text === 'Hello')).toEqual(['Hello']);
+    expect(shownTexts().filter((text) => text === 'Hello')).toEqual(['Hello']);
     expect(stack.threads.get(group)).toHaveLength(3);
   });
 
-  test('a refusal says why; one may delete the message', async () => {
-    stack.answers = [{ status: 422, body: ['message_exceed_max_chars'] }];
+  test('a rejected message shows the reason and can be deleted', async () => {
+    stack.sendResponses = [{ status: 422, body: ['message_exceed_max_chars'] }];
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
     expect(await screen.findByText('Not sent. This message is longer than 1024 characters.')).toBeTruthy();
     const news = screen.getByText('Your message: Not sent. This message is longer than 1024 characters.');
     expect(news.getAttribute('role')).toBe('status');
     await user.click(screen.getByRole('button', { name: 'Delete' }));
-    expect(shown()).not.toContain('Hello');
+    expect(shownTexts()).not.toContain('Hello');
     expect(stack.posts).toHaveLength(1);
   });
 
-  test('a refused message is sent anew, with its key, when one asks', async () => {
-    stack.answers = [{ status: 404, body: { message: 'Not Found' } }];
+  test('a rejected message can be sent again with its key', async () => {
+    stack.sendResponses = [{ status: 404, body: { message: 'Not Found' } }];
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
     await user.click(await screen.findByRole('button', { name: 'Retry' }));
@@ -111,8 +111,8 @@ describe('sending', () => {
     expect(stack.posts[0]?.key).toBe(stack.posts[1]?.key);
   });
 
-  test('what a page left unsent is sent by the next, in its conversation', async () => {
-    stack.answers = [{ status: 503, body: ['unavailable'] }];
+  test('an unsent message is sent by the next page', async () => {
+    stack.sendResponses = [{ status: 503, body: ['unavailable'] }];
     const first = renderApp(`/messages/${group}`);
     await first.user.type(await field(), 'Hello{Enter}');
     await screen.findByText(/^Not sent yet\./);
@@ -122,7 +122,7 @@ describe('sending', () => {
     expect(stack.posts[1]).toEqual(stack.posts[0]);
   });
 
-  test('blank and too long texts can not be sent', async () => {
+  test("blank and too long texts can't be sent", async () => {
     const { user } = renderApp(`/messages/${group}`);
     const send = await screen.findByRole('button', { name: 'Send' });
     await user.type(await field(), ' {Shift>}{Enter}{/Shift} ');
@@ -141,7 +141,7 @@ describe('sending', () => {
 });
 
 describe('a new conversation', () => {
-  test('is found by handle, stands on top of the list, and becomes its group with the first message', async () => {
+  test('is found by handle, is first in the inbox, and becomes a group with the first message', async () => {
     const { user, path } = renderApp('/messages');
     await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), '@LORE');
     await user.click(await screen.findByRole('link', { name: /Write to Lore Winters/ }));
@@ -150,22 +150,22 @@ describe('a new conversation', () => {
     expect(first?.textContent).toContain('Lore Winters');
     expect(first?.getAttribute('aria-current')).toBe('page');
 
-    stack.slowness = 200;
+    stack.delayMillis = 200;
     await user.type(await field('Lore Winters'), 'one{Enter}two{Enter}thr');
     const box = await field('Lore Winters');
     await waitFor(() => expect(path()).toMatch(/^\/messages\/0000/));
     expect(await field('Lore Winters')).toBe(box);
-    await waitFor(() => expect(shown()).toEqual(['one', 'two']));
+    await waitFor(() => expect(shownTexts()).toEqual(['one', 'two']));
     await waitFor(() => expect(stack.posts).toHaveLength(2));
     expect(stack.posts[0]?.body).toEqual({ message: 'one', user_uuid: stack.users[2]?.uuid });
     expect(await field('Lore Winters')).toHaveProperty('value', 'thr');
   });
 
-  test('goes on under the hands of who types when the other one writes first', async () => {
+  test('becomes a group during typing if the other user writes first', async () => {
     const { user, path } = renderApp('/messages/new/lore');
     const box = await field('Lore Winters');
     await user.type(box, 'one ');
-    stack.converse('lore', ['lore', 'I was faster', Date.now()]);
+    stack.addConversation('lore', ['lore', 'I was faster', Date.now()]);
     while (!path().startsWith('/messages/0000')) {
       // oxlint-disable-next-line no-await-in-loop
       await user.keyboard('x');
@@ -174,11 +174,11 @@ describe('a new conversation', () => {
     expect(await field('Lore Winters')).toBe(box);
     await waitFor(() => expect(stack.posts).toHaveLength(1));
     expect(stack.posts[0]?.body.message).toMatch(/^one x+y$/);
-    await waitFor(() => expect(shown()[0]).toBe('I was faster'));
-    expect(keptKeys().filter((key) => key.includes('.draft.'))).toEqual([]);
+    await waitFor(() => expect(shownTexts()[0]).toBe('I was faster'));
+    expect(storedKeys().filter((key) => key.includes('.draft.'))).toEqual([]);
   });
 
-  test.each(['.', '..'])('with %j has an address that leads to it', async (handle) => {
+  test.each(['.', '..'])('with %j has a working address', async (handle) => {
     stack.users.push({ uuid: uuid(200), handle, display_name: 'Dot' });
     const { user, path } = renderApp('/messages');
     await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), `@${handle}`);
@@ -188,18 +188,18 @@ describe('a new conversation', () => {
     await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'Hello', user_uuid: uuid(200) }));
   });
 
-  test('is found by a sentence that ends with the handle', async () => {
+  test('is found by a handle with a period after it', async () => {
     const { user } = renderApp('/messages');
     await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), '@lore.');
     expect(await screen.findByRole('link', { name: /Write to Lore Winters/ })).toBeTruthy();
   });
 
-  test('with whom there is one already goes there', async () => {
+  test('with the member of a group redirects to the group', async () => {
     const { path } = renderApp('/messages/new/Scarlett');
     await waitFor(() => expect(path()).toBe(`/messages/${group}`));
   });
 
-  test('with whom there is one far down the list goes there as well', async () => {
+  test('with the member of a group far down the inbox redirects to the group', async () => {
     const newer = Array.from({ length: 70 }, (_, index) => ({
       uuid: uuid(5000 + index),
       user_uuid: uuid(6000 + index),
@@ -213,31 +213,31 @@ describe('a new conversation', () => {
     await waitFor(() => expect(path()).toBe(`/messages/${group}`));
   });
 
-  test('with nobody says so', async () => {
+  test('with an unknown handle shows "No such user"', async () => {
     renderApp('/messages/new/nobody');
     expect(await screen.findByRole('heading', { name: 'No such user' })).toBeTruthy();
     expect(screen.queryByRole('textbox', { name: /^Message to/ })).toBeNull();
   });
 
-  test('with oneself is not offered', async () => {
+  test('with oneself is not possible', async () => {
     const { user } = renderApp('/messages/new/Sunyoung');
     expect(await screen.findByRole('heading', { name: 'That is you' })).toBeTruthy();
     await user.type(screen.getByRole('textbox', { name: 'Start a conversation by handle' }), 'sunyoung');
     expect(await screen.findByText('That is you.')).toBeTruthy();
   });
 
-  test('with an unknown handle is told while one types', async () => {
+  test('is not started by the search for an unknown handle', async () => {
     const { user, path } = renderApp('/messages');
     await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), 'nobody');
-    expect(await screen.findByText(says('There is no user @nobody.'))).toBeTruthy();
+    expect(await screen.findByText(wholeText('There is no user @nobody.'))).toBeTruthy();
     await user.keyboard('{Enter}');
     expect(path()).toBe('/messages');
   });
 });
 
 describe('drafts', () => {
-  test('belong to their conversation and outlive the page', async () => {
-    const other = stack.converse('lore', ['lore', 'Hello!', Date.now()]);
+  test('belong to their conversation and survive a reload', async () => {
+    const other = stack.addConversation('lore', ['lore', 'Hello!', Date.now()]);
     const first = renderApp(`/messages/${group}`);
     await first.user.type(await field(), 'half a');
     await first.user.click(within(await list()).getByRole('link', { name: /Lore Winters/ }));
@@ -248,18 +248,18 @@ describe('drafts', () => {
     expect(await field()).toHaveProperty('value', 'half a');
   });
 
-  test('are the same in two windows, and sent once', async () => {
+  test('are shared by two windows', async () => {
     const { user } = renderApp(`/messages/${group}`);
     const box = await field();
     await user.type(box, 'from here');
-    await waitFor(() => expect(keptKeys()).toHaveLength(1));
+    await waitFor(() => expect(storedKeys()).toHaveLength(1));
     typeElsewhere('from here and there');
     expect(box).toHaveProperty('value', 'from here and there');
     typeElsewhere('');
     expect(box).toHaveProperty('value', '');
   });
 
-  test('of any length are typed, and too long ones are kept in part, which is said', async () => {
+  test('can have any length, and the page explains that it stores a part of long ones', async () => {
     const { user, unmount } = renderApp(`/messages/${group}`);
     await user.click(await field());
     await user.paste('x'.repeat(1_000_000));
@@ -271,7 +271,7 @@ describe('drafts', () => {
     expect(await field()).toHaveProperty('value', 'x'.repeat(20_000));
   });
 
-  test('are gone after signing out', async () => {
+  test('are removed at sign-out', async () => {
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'half a');
     await user.click(screen.getByRole('button', { name: 'Sign out' }));
@@ -279,11 +279,11 @@ describe('drafts', () => {
     expect(localStorage).toHaveLength(0);
   });
 
-  test('are gone as well when another window signs out while one types', async () => {
+  test('are removed when another window signs out', async () => {
     const { user, account } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'half a');
-    act(() => account.show({ person: null, lapsed: false, problem: null }));
+    act(() => account.setState({ person: null, lapsed: false, problem: null }));
     expect(await screen.findByRole('button', { name: 'Sign in' })).toBeTruthy();
-    expect(keptKeys()).toEqual([]);
+    expect(storedKeys()).toEqual([]);
   });
 });

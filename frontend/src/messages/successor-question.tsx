@@ -15,8 +15,8 @@ export function SuccessorQuestion({ person, successor }: { person: Recipient; su
   return (
     <div className="question composer-question" role="group" aria-label="To whom?">
       <p>
-        <Handle handle={successor.handle} /> is {now} now. When you wrote here it was {before}. To whom do you want to
-        write?
+        <Handle handle={successor.handle} /> now belongs to {now}. When you wrote this, it belonged to {before}. Who do you
+        want to write to?
       </p>
       <p className="actions">
         <button type="button" className="button small" onClick={() => choose(person)}>

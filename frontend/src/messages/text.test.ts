@@ -13,14 +13,14 @@ describe('the length of a message', () => {
     expect(scalars(text)).toBe(count);
   });
 
-  test('1024 may be sent, however many bytes they are, and 1025 may not', () => {
+  test('is at most 1024, however many bytes the characters have', () => {
     expect(isSendable('🎉'.repeat(1024))).toBe(true);
     expect(isSendable(`${'🎉'.repeat(1024)}x`)).toBe(false);
   });
 });
 
 describe('white space', () => {
-  // U+0085 and U+1680 are white space; U+FEFF and U+200B, which JavaScript's trim and the eye take for it, are not.
+  // U+0085 and U+1680 are white space. U+FEFF and U+200B are not, although `trim` removes the first.
   test.each([
     ['', true],
     [' \n\t', true],
@@ -50,6 +50,6 @@ test.each([
   expect([charactersLeft(text), isSendable(text)]).toEqual([left, left >= 0]);
 });
 
-test('halves of a surrogate pair are replaced, pairs are not', () => {
+test('unpaired surrogates are replaced, pairs are not', () => {
   expect(wellFormed('a\uD83Cb🎉\uDF89')).toBe('a\uFFFDb🎉\uFFFD');
 });

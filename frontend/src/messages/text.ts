@@ -1,9 +1,9 @@
-/** How many Unicode scalar values a message may have. */
-export const LONGEST = 1024;
-/** From how many on the page counts along. */
-export const NEARLY = 924;
+/** The limit of a message, in Unicode scalar values. */
+export const MAX_LENGTH = 1024;
+/** The length from which the page shows the characters left. */
+export const COUNTDOWN_FROM = 924;
 
-/** The length as the server counts it. */
+/** The length of a text in Unicode scalar values, as the server counts it. */
 export function scalars(text: string): number {
   let count = 0;
   for (const _ of text) {
@@ -12,39 +12,39 @@ export function scalars(text: string): number {
   return count;
 }
 
-/** Whether there is nothing but white space, by the property that the server goes by. */
+/** Whether a text is white space only, by the Unicode property that the server uses. */
 export function isBlank(text: string): boolean {
   return /^\p{White_Space}*$/u.test(text);
 }
 
-/** The text with halves of surrogate pairs replaced: they are no Unicode, and no JSON that the server reads. */
+/** Replaces unpaired surrogates: the server rejects them in JSON. */
 export function wellFormed(text: string): string {
   return text.replaceAll(/\p{Surrogate}/gu, '\u{FFFD}');
 }
 
-/** Whether the server accepts the text. More than two UTF-16 units per allowed character are always too many. */
+/** Whether the server accepts the text. A scalar value has at most two UTF-16 units. */
 export function isSendable(text: string): boolean {
-  return text.length <= 2 * LONGEST && scalars(text) <= LONGEST && !isBlank(text);
+  return text.length <= 2 * MAX_LENGTH && scalars(text) <= MAX_LENGTH && !isBlank(text);
 }
 
 const RIGHT_TO_LEFT =
   /^\P{Letter}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
 /**
- * The `dir` of a field with this text. `auto` makes Chromium lay out a text of a megabyte again for seconds after each key,
- * so a long text gets the direction of its first letter.
+ * The `dir` of a field with this text. With `auto`, Chromium lays out a text of a megabyte for seconds after each key, so a
+ * long text gets the direction of its first letter.
  */
 export function directionOf(text: string): 'auto' | 'ltr' | 'rtl' {
-  if (text.length <= 4 * LONGEST) {
+  if (text.length <= 4 * MAX_LENGTH) {
     return 'auto';
   }
-  return RIGHT_TO_LEFT.test(text.slice(0, LONGEST)) ? 'rtl' : 'ltr';
+  return RIGHT_TO_LEFT.test(text.slice(0, MAX_LENGTH)) ? 'rtl' : 'ltr';
 }
 
 /**
- * Characters left before the limit; negative beyond it. Far beyond the limit UTF-16 units are counted, since counting
- * scalar values takes time after each key.
+ * The characters left before the limit; negative beyond it. Counts UTF-16 units far beyond the limit, since counting scalar
+ * values after each key is slow.
  */
 export function charactersLeft(text: string): number {
-  return LONGEST - (text.length <= 10 * LONGEST ? scalars(text) : text.length);
+  return MAX_LENGTH - (text.length <= 10 * MAX_LENGTH ? scalars(text) : text.length);
 }

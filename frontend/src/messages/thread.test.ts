@@ -17,39 +17,39 @@ function message(number: number, at: number): Message {
 const numbers = (messages: Message[]) => messages.map(({ message: text }) => Number(text));
 
 describe('merging messages', () => {
-  test('puts older pages, news and what is known in order, each once', () => {
+  test('orders known, older and newer messages, each once', () => {
     const known = [message(3, 30), message(4, 40)];
     const fresh = [message(1, 10), message(4, 40), message(5, 50), message(2, 20)];
     expect(numbers(mergeMessages(known, fresh))).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test('goes by microseconds', () => {
+  test('compares microseconds', () => {
     const early = { ...message(1, 0), created_at: '2026-01-01T00:00:00.000001Z' };
     const late = { ...message(2, 0), created_at: '2026-01-01T00:00:00.000002Z' };
     expect(numbers(mergeMessages([late], [early]))).toEqual([1, 2]);
   });
 
-  test('orders messages of one instant by their uuids', () => {
+  test('orders messages with the same time by their uuids', () => {
     expect(numbers(mergeMessages([message(2, 10)], [message(1, 10)]))).toEqual([1, 2]);
   });
 
-  test('finds room for a message that became visible late', () => {
+  test('inserts a message that became visible late', () => {
     expect(numbers(mergeMessages([message(1, 10), message(3, 30)], [message(2, 20), message(3, 30)]))).toEqual([1, 2, 3]);
   });
 });
 
-describe('a page joins what is known', () => {
+describe('a page reaches the known messages', () => {
   const known = [message(1, 10), message(2, 20)];
 
-  test('when it goes down to the newest known message', () => {
+  test('if it has the newest known message', () => {
     expect(reachesKnown([message(2, 20), message(3, 30)], known)).toBe(true);
   });
 
-  test('but not when something may be missing in between', () => {
+  test('but not if messages in between may be missing', () => {
     expect(reachesKnown([message(4, 40), message(5, 50)], known)).toBe(false);
   });
 
-  test('when nothing is known', () => {
+  test('if there are none', () => {
     expect(reachesKnown([message(4, 40)], [])).toBe(true);
   });
 });

@@ -1,14 +1,14 @@
 import type { Message } from '../api/types.ts';
 
-/** What is known of a conversation. */
+/** The loaded part of a conversation. */
 export interface Thread {
   /** Oldest to newest, without gaps. */
   messages: Message[];
-  /** Where older ones begin; null when there are none. */
+  /** The cursor of older messages; null if there are none. */
   older: string | null;
 }
 
-/** Both together, each message once, oldest to newest. */
+/** Merges two lists into one, oldest to newest, with each message once. */
 export function mergeMessages(known: readonly Message[], fresh: readonly Message[]): Message[] {
   const byUuid = new Map(known.map((message) => [message.uuid, message]));
   for (const message of fresh) {
@@ -17,7 +17,7 @@ export function mergeMessages(known: readonly Message[], fresh: readonly Message
   return [...byUuid.values()].toSorted(byAge);
 }
 
-/** Whether a page goes down to the newest known message, so that nothing can be missing in between. */
+/** Whether a page reaches the newest known message, so that no message in between is missing. */
 export function reachesKnown(page: readonly Message[], known: readonly Message[]): boolean {
   const newest = known.at(-1);
   const oldest = page[0];

@@ -41,7 +41,7 @@ describe('the timeline of a conversation', () => {
     expect(shown.map(({ label }) => label.replace(',', ''))).toEqual(['Friday 20 November', 'Yesterday', 'Today']);
   });
 
-  test('groups what one person writes in one go', () => {
+  test('groups the messages of one person into runs', () => {
     expect(
       runs([
         message(1, 'lore', '22T10:00'),
@@ -63,19 +63,19 @@ describe('the timeline of a conversation', () => {
     ).toBe('[1] [2] | [3 4]');
   });
 
-  test('knows own messages by the uuid of their sender, whatever the handles are', () => {
+  test('recognizes own messages by the uuid of the sender, not by the handle', () => {
     const mine = { ...message(1, 'sunyoung', '22T10:00'), handle: 'as.it.was' };
     const theirs = { ...message(2, 'lore', '22T10:01'), handle: 'sunyoung' };
     expect(days([mine, theirs])[0]?.bubbles.map(({ own }) => own)).toEqual([true, false]);
   });
 
-  test('shows what is on its way after everything else, even when this clock is behind', () => {
+  test('shows unsent messages last, even if this clock is behind', () => {
     const shown = days([message(1, 'lore', '22T10:00')], [entry('new', '22T09:00')]);
     expect(shown).toHaveLength(1);
     expect(shown[0]?.bubbles.map(({ text }) => text)).toEqual(['1', 'new']);
   });
 
-  test('shows a sent message once, whether the list has it or not, and under the same key', () => {
+  test('shows a sent message once and with the same key, before and after it is listed', () => {
     const stored = { ...message(7, 'sunyoung', '22T10:00'), message: 'new' };
     const sent = entry('new', '22T10:00', { state: { name: 'sent', message: { ...stored, message_group_uuid: GROUP } } });
     const before = days([], [sent])[0]?.bubbles ?? [];
@@ -84,7 +84,7 @@ describe('the timeline of a conversation', () => {
     expect(before[0]?.key).toBe(after[0]?.key);
   });
 
-  test('does not hide what failed in the middle of a run', () => {
+  test('ends a run at a failed message', () => {
     const failed = entry('b', '22T10:01', { state: { name: 'failed', reason: '' } });
     expect(runs([], [entry('a', '22T10:00'), failed, entry('c', '22T10:02')])).toBe('[a] [b] [c]');
   });

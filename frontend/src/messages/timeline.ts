@@ -5,19 +5,19 @@ import { dayLabel, dayNumber } from '../time/days.ts';
 import { millisOf } from '../time/instants.ts';
 import { shownName } from '../users/name.ts';
 
-/** A message as it is shown. */
+/** A message in the timeline. */
 export interface Bubble {
-  /** The message's uuid once there is one, so that it stays the same when the list has it. */
+  /** The message's uuid, or the entry's id before the message is stored. */
   key: string;
   name: string;
   handle: string;
-  /** Whether the signed-in user sent it, by uuid: handles change and change hands. */
+  /** Whether the signed-in user sent it. Compared by uuid: handles change, and change hands. */
   own: boolean;
   text: string;
   at: number;
-  /** The message on its way; null when the list has it. */
+  /** The outbox entry; null for a listed message. */
   entry: Entry | null;
-  /** Whether it begins or ends a run: what one person wrote in one go. */
+  /** Whether it is the first or last of a run: messages of one person without a pause. */
   first: boolean;
   last: boolean;
 }
@@ -28,10 +28,10 @@ export interface Day {
   bubbles: Bubble[];
 }
 
-/** A pause that ends a run. */
-const PAUSE = 10 * 60_000;
+/** Milliseconds between messages that end a run. */
+const RUN_PAUSE = 10 * 60_000;
 
-/** The messages of a conversation and those on their way to it, by day and in runs, oldest first. */
+/** The listed and unsent messages of a conversation, by day and in runs, oldest first. */
 export function timeline(
   messages: readonly Message[],
   entries: readonly Entry[],
@@ -87,7 +87,7 @@ function bubbles(
       handle: me?.handle ?? '',
       own: true,
       text: entry.text,
-      // Whatever this device's clock says, it comes after what is there.
+      // Unsent messages come last, even if this device's clock is behind.
       at: Math.max(
         state.name === 'sent' ? millisOf(state.message.created_at) : entry.created,
         shown.at(-1)?.at ?? 0,
@@ -103,8 +103,8 @@ function bubbles(
 function sameRun(before: Bubble, bubble: Bubble): boolean {
   return (
     before.own === bubble.own &&
-    bubble.at - before.at < PAUSE &&
-    // One that needs attention says so below itself, which would tear a run apart.
+    bubble.at - before.at < RUN_PAUSE &&
+    // A message that needs attention shows buttons below it, which would split a run.
     !needsAttention(before) &&
     !needsAttention(bubble)
   );

@@ -12,10 +12,10 @@ import { useMe } from '../users/use-me.ts';
 import { useUser } from '../users/use-user.ts';
 import { type PlaceState, parsePlaceState, placeState } from './place-state.ts';
 
-/** The meaning of the current address. */
+/** The conversation of the current address. */
 export type Place =
   | { kind: 'problem'; title: string; text: ReactNode; onRetry?: () => void }
-  | { kind: 'looking'; handle: string }
+  | { kind: 'resolving'; handle: string }
   | OpenPlace;
 
 export interface OpenPlace {
@@ -25,7 +25,7 @@ export interface OpenPlace {
   /** Null before the first message is stored. */
   group: string | null;
   person: Recipient | null;
-  /** The user who has the person's handle now, if it changed hands and the user has not been asked yet. */
+  /** The user who has the person's handle now, if it changed hands and no recipient has been chosen yet. */
   successor: User | null;
 }
 
@@ -41,14 +41,14 @@ export function usePlace(): Place {
   }
   const group = (uuid ?? '').toLowerCase();
   if (!UUID.test(group)) {
-    return { kind: 'problem', title: 'No such conversation', text: 'The address of this conversation is wrong.' };
+    return { kind: 'problem', title: 'No such conversation', text: 'The address of this conversation is not valid.' };
   }
   const listed = inbox?.groups.find((known) => known.uuid === group);
   const person = listed === undefined ? (state?.person ?? null) : otherMember(listed);
   return { kind: 'open', key: state?.key ?? group, group, person, successor: null };
 }
 
-/** Resolves a conversation by handle, and redirects to its group if there is one. Returns null without a handle. */
+/** Resolves a conversation by handle and redirects to its group if there is one. Returns null without a handle. */
 function useNewPlace(handle: string | null, state: PlaceState | null): Place | null {
   const { drafts } = useSignedIn();
   const navigate = useNavigate();
@@ -80,14 +80,14 @@ function useNewPlace(handle: string | null, state: PlaceState | null): Place | n
   // The group may be beyond the loaded part of the inbox.
   useSearchOfInbox(view, handle !== null && group === undefined && person !== null);
 
-  const leads = handle !== null && group !== undefined && person !== null && person.uuid !== me?.uuid;
+  const redirects = handle !== null && group !== undefined && person !== null && person.uuid !== me?.uuid;
   useEffect(() => {
-    if (leads) {
+    if (redirects) {
       void navigate(`/messages/${group}`, { replace: true, state: placeState(person, { key }) });
     }
     // `person` is a new object on each render; `key` identifies it.
     // oxlint-disable-next-line react/exhaustive-deps
-  }, [leads, group, key, navigate]);
+  }, [redirects, group, key, navigate]);
 
   if (handle === null) {
     return null;
@@ -113,7 +113,7 @@ function useNewPlace(handle: string | null, state: PlaceState | null): Place | n
   }
   const pending = (inbox === undefined && inboxError === null) || (me === null && meError === null);
   if (person === null || pending) {
-    return { kind: 'looking', handle };
+    return { kind: 'resolving', handle };
   }
   const successor = user && user.uuid !== person.uuid && state?.chosen !== true ? user : null;
   return { kind: 'open', key, group: group ?? null, person, successor };

@@ -1,21 +1,21 @@
 import { skipToken, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { newestRows } from '../api/pages.ts';
-import { usePoll } from '../polling/use-poll.ts';
+import { useAccountState } from '../auth/use-account.ts';
+import { POLL } from '../polling/poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
 import { type Thread, mergeMessages, reachesKnown } from './thread.ts';
 
-/** The messages of a conversation, kept up to date; none without a group. */
+/** Polls the messages of a group. Loads none if `group` is null. */
 export function useThread(group: string | null) {
-  const { api, pulse } = useSignedIn();
+  const { account, api } = useSignedIn();
+  const { lapsed } = useAccountState(account);
   const client = useQueryClient();
   const key = ['messages', group];
-  const name = `messages ${group ?? ''}`;
-  const { enabled, ...poll } = usePoll(name);
   const { data, error, refetch } = useQuery({
     queryKey: key,
-    queryFn: group === null ? skipToken : () => pulse.watch(name, () => refresh(group)),
-    enabled,
-    ...poll,
+    queryFn: group === null ? skipToken : () => refresh(group),
+    enabled: !lapsed,
+    ...POLL,
   });
 
   async function refresh(of: string): Promise<Thread> {
@@ -24,10 +24,10 @@ export function useThread(group: string | null) {
       (cursor) => api.listMessages(of, cursor),
       (page) => reachesKnown(page, before),
     );
-    // An older page may have come in the meantime.
+    // An older page may have been loaded meanwhile.
     const known = client.getQueryData<Thread>(key);
     if (known === undefined || !fresh.joined) {
-      // With a gap, what is older is loaded anew when one scrolls there.
+      // After a gap, scrolling up loads the older messages again.
       return { messages: mergeMessages([], fresh.rows), older: fresh.next };
     }
     return { messages: mergeMessages(known.messages, fresh.rows), older: known.older };
@@ -37,7 +37,7 @@ export function useThread(group: string | null) {
     mutationFn: (cursor: string) => api.listMessages(group ?? '', cursor),
     onSuccess: (page, cursor) =>
       client.setQueryData<Thread>(key, (known) =>
-        // After a gap the thread begins elsewhere: what was asked for before does not join it.
+        // After a gap, the page does not join the thread: it was requested with an earlier cursor.
         known?.older === cursor
           ? { messages: mergeMessages(known.messages, page.rows), older: page.next }
           : known,

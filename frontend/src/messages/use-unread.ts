@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { Day } from './timeline.ts';
 
-/** How many messages of others came since one was last at the end of the list. */
+/** The number of the other user's messages since the list was last at its end. */
 export function useUnread(days: readonly Day[], atEnd: boolean): number {
   const listed = days.flatMap(({ bubbles }) => bubbles).filter(({ entry }) => entry === null);
   const newest = listed.at(-1)?.key ?? null;

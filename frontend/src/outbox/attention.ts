@@ -1,13 +1,13 @@
 import type { Entry } from './entry.ts';
 
-/** What the author of a message should know about it; null while all is well. */
+/** Why a message needs its author's attention. Returns null if it does not. */
 export function attention({ state, target }: Entry): string | null {
   switch (state.name) {
     case 'failed':
       return `Not sent. ${state.reason}`;
     case 'held':
       if (target.kind === 'handle') {
-        return `Not sent. The handle may have changed hands: send it to whoever is @${target.handle} now?`;
+        return `Not sent. The handle may have changed hands. Send it to the current @${target.handle}?`;
       }
       return 'Not sent for more than a day. Send it now?';
     case 'waiting':

@@ -3,17 +3,17 @@ import { ApiError } from '../api/api-error.ts';
 import { uuid } from '../testing/fake-stack.ts';
 import {
   type Entry,
-  begun,
-  checked,
+  afterAttempt,
+  asSending,
   conversationOf,
-  following,
-  KEY_LIFE,
-  LONGEST_PAUSE,
+  heldIfTooOld,
+  KEY_LIFETIME,
+  MAX_PAUSE,
   newEntry,
   requestOf,
-  revived,
-  settled,
-  vouchedFor,
+  requeued,
+  restored,
+  withGroup,
 } from './entry.ts';
 import { outcomeOf } from './outcome.ts';
 
@@ -23,106 +23,106 @@ const LORE = { kind: 'user', uuid: uuid(102), handle: 'lore', name: 'Lore Winter
 const toLore = newEntry('key', LORE, 'text', 1000);
 const toHandle = newEntry('key', { kind: 'handle', handle: 'lore' }, 'text', 1000);
 
-describe('a message on its way', () => {
-  test('names its target and nothing else', () => {
+describe('an outgoing message', () => {
+  test('is sent with its target only', () => {
     expect(requestOf(toGroup)).toEqual({ message: 'text', message_group_uuid: GROUP });
     expect(requestOf(toLore)).toEqual({ message: 'text', user_uuid: uuid(102) });
     expect(requestOf(toHandle)).toEqual({ message: 'text', handle: 'lore' });
   });
 
-  test('to a handle, as earlier versions kept it, asks before it is sent', () => {
-    expect([revived(toHandle, 5000).state.name, revived(begun(toHandle), 5000).state.name]).toEqual(['held', 'held']);
-    const sent = settled(begun(toHandle), { kind: 'refused', reason: 'no' }, 1000, 0);
-    expect(revived(sent, 5000)).toBe(sent);
+  test('to a handle, from an earlier version, needs confirmation', () => {
+    expect([restored(toHandle, 5000).state.name, restored(asSending(toHandle), 5000).state.name]).toEqual(['held', 'held']);
+    const sent = afterAttempt(asSending(toHandle), { kind: 'refused', reason: 'no' }, 1000, 0);
+    expect(restored(sent, 5000)).toBe(sent);
   });
 
   test('waits longer after each failure', () => {
     const outcome = { kind: 'later', problem: 'away', retryAfter: null } as const;
-    const once = settled(begun(toGroup), outcome, 1000, 1);
-    const twice = settled(begun(once), outcome, 1000, 1);
+    const once = afterAttempt(asSending(toGroup), outcome, 1000, 1);
+    const twice = afterAttempt(asSending(once), outcome, 1000, 1);
     expect([once.state, twice.state]).toEqual([
       { name: 'waiting', notBefore: 2000, problem: 'away' },
       { name: 'waiting', notBefore: 3000, problem: 'away' },
     ]);
   });
 
-  test('waits as long as the server asks', () => {
+  test('waits at least as long as the server asks for', () => {
     const outcome = { kind: 'later', problem: 'away', retryAfter: 30 } as const;
-    expect(settled(begun(toGroup), outcome, 1000, 0).state).toMatchObject({ notBefore: 31_000 });
+    expect(afterAttempt(asSending(toGroup), outcome, 1000, 0).state).toMatchObject({ notBefore: 31_000 });
   });
 
   test.each([0, -5, 3600, 2_147_484, 1e300, Number.POSITIVE_INFINITY])(
-    'is tried again within five minutes when the server asks for %d seconds',
+    'waits at most five minutes if the server asks for %d seconds',
     (retryAfter) => {
-      const { state } = settled(begun(toGroup), { kind: 'later', problem: 'away', retryAfter }, 1000, 1);
-      expect(state).toMatchObject({ notBefore: retryAfter > 0 ? 1000 + LONGEST_PAUSE : 2000 });
+      const { state } = afterAttempt(asSending(toGroup), { kind: 'later', problem: 'away', retryAfter }, 1000, 1);
+      expect(state).toMatchObject({ notBefore: retryAfter > 0 ? 1000 + MAX_PAUSE : 2000 });
     },
   );
 
-  test('is not given a longer life by a clock that was ahead', () => {
-    expect(revived(begun(newEntry('key', toGroup.target, 'text', 9_000_000)), 1000).vouched).toBe(1000);
+  test('does not live longer because of a clock that was ahead', () => {
+    expect(restored(asSending(newEntry('key', toGroup.target, 'text', 9_000_000)), 1000).vouched).toBe(1000);
   });
 
-  test('is sent again after a reload that came while it was sent', () => {
-    const again = revived(begun(toGroup), 5000);
+  test('is sent again after a reload that interrupted it', () => {
+    const again = restored(asSending(toGroup), 5000);
     expect(again.state).toEqual({ name: 'waiting', notBefore: 5000, problem: null });
     expect([again.id, again.attempts]).toEqual(['key', 1]);
   });
 
-  test('asks before it is sent when it is a day old', () => {
-    expect(revived(toGroup, 1000 + KEY_LIFE - 1).state.name).toBe('waiting');
-    expect(revived(toGroup, 1000 + KEY_LIFE).state.name).toBe('held');
-    expect(revived(begun(toGroup), 1000 + KEY_LIFE).state.name).toBe('held');
+  test('needs confirmation after a reload when it is a day old', () => {
+    expect(restored(toGroup, 1000 + KEY_LIFETIME - 1).state.name).toBe('waiting');
+    expect(restored(toGroup, 1000 + KEY_LIFETIME).state.name).toBe('held');
+    expect(restored(asSending(toGroup), 1000 + KEY_LIFETIME).state.name).toBe('held');
   });
 
-  test('asks as well when the day ends while the page is open', () => {
-    expect(checked(toGroup, 1000 + KEY_LIFE).state.name).toBe('held');
-    expect(checked(toGroup, 999 + KEY_LIFE)).toBe(toGroup);
+  test('needs confirmation when it becomes a day old on an open page', () => {
+    expect(heldIfTooOld(toGroup, 1000 + KEY_LIFETIME).state.name).toBe('held');
+    expect(heldIfTooOld(toGroup, 999 + KEY_LIFETIME)).toBe(toGroup);
   });
 
-  test('is good for another day, with the same key, once its author has said so', () => {
-    const held = checked(toGroup, 1000 + KEY_LIFE);
-    const sent = vouchedFor(held, 2000 + KEY_LIFE);
-    expect(sent).toMatchObject({ id: 'key', state: { name: 'waiting', notBefore: 2000 + KEY_LIFE } });
-    expect(checked(sent, 1999 + 2 * KEY_LIFE)).toBe(sent);
+  test('is valid for another day with the same key after its author confirms it', () => {
+    const held = heldIfTooOld(toGroup, 1000 + KEY_LIFETIME);
+    const sent = requeued(held, 2000 + KEY_LIFETIME);
+    expect(sent).toMatchObject({ id: 'key', state: { name: 'waiting', notBefore: 2000 + KEY_LIFETIME } });
+    expect(heldIfTooOld(sent, 1999 + 2 * KEY_LIFETIME)).toBe(sent);
   });
 
-  test('is not good for longer because its author asked again before the day was over', () => {
-    const waiting = settled(begun(toGroup), { kind: 'later', problem: 'no answer', retryAfter: null }, 1000, 0);
-    const again = vouchedFor(waiting, 999 + KEY_LIFE);
+  test('is not valid for longer if its author retries within the day', () => {
+    const waiting = afterAttempt(asSending(toGroup), { kind: 'later', problem: 'no answer', retryAfter: null }, 1000, 0);
+    const again = requeued(waiting, 999 + KEY_LIFETIME);
     expect(again.state.name).toBe('waiting');
-    expect(checked(again, 1000 + KEY_LIFE).state.name).toBe('held');
+    expect(heldIfTooOld(again, 1000 + KEY_LIFETIME).state.name).toBe('held');
   });
 
-  test('that failed stays failed over a reload', () => {
-    const failed = settled(begun(toGroup), { kind: 'refused', reason: 'no' }, 1000, 0);
-    expect(revived(failed, 2000)).toBe(failed);
+  test('that failed stays failed after a reload', () => {
+    const failed = afterAttempt(asSending(toGroup), { kind: 'refused', reason: 'no' }, 1000, 0);
+    expect(restored(failed, 2000)).toBe(failed);
   });
 
-  test('is never sent again while it is being sent or after it was stored', () => {
-    expect(vouchedFor(begun(toGroup), 2000)).toMatchObject({ state: { name: 'sending' } });
+  test('is not sent again while it is being sent', () => {
+    expect(requeued(asSending(toGroup), 2000)).toMatchObject({ state: { name: 'sending' } });
   });
 });
 
-describe('messages to a person whose group is known now', () => {
-  test('are sent to the group if they were never tried', () => {
-    expect(following(toLore, { ...LORE, handle: 'another.by.now' }, GROUP)).toMatchObject({ group: GROUP, target: { kind: 'group', uuid: GROUP } });
+describe('messages to a person who has a group now', () => {
+  test('are sent to the group if there was no attempt', () => {
+    expect(withGroup(toLore, { ...LORE, handle: 'another.by.now' }, GROUP)).toMatchObject({ group: GROUP, target: { kind: 'group', uuid: GROUP } });
   });
 
-  test('keep their target if they were: the server knows the key with it', () => {
-    const followed = following(begun(toLore), LORE, GROUP);
+  test('keep their target after an attempt', () => {
+    const followed = withGroup(asSending(toLore), LORE, GROUP);
     expect(requestOf(followed)).toEqual({ message: 'text', user_uuid: uuid(102) });
     expect(conversationOf(followed)).toBe(`group:${GROUP}`);
   });
 
-  test('are those to this person alone', () => {
-    expect(following(toLore, { ...LORE, uuid: uuid(101) }, GROUP)).toBe(toLore);
+  test('are those to this person only', () => {
+    expect(withGroup(toLore, { ...LORE, uuid: uuid(101) }, GROUP)).toBe(toLore);
     const toAnother: Entry = newEntry('key', { kind: 'group', uuid: uuid(2) }, 'text', 1000);
-    expect(following(toAnother, LORE, GROUP)).toBe(toAnother);
+    expect(withGroup(toAnother, LORE, GROUP)).toBe(toAnother);
   });
 });
 
-describe('what an error means', () => {
+describe('the outcome of an error', () => {
   test.each([
     [new ApiError(0), 'later'],
     [new ApiError(429, ['rate_limited'], 5), 'later'],
@@ -141,7 +141,7 @@ describe('what an error means', () => {
     expect(outcomeOf(error).kind).toBe(kind);
   });
 
-  test('a refusal says why in plain words', () => {
+  test('a refusal has a reason for its author', () => {
     expect(outcomeOf(new ApiError(422, ['user_reciever_not_found']))).toEqual({
       kind: 'refused',
       reason: 'There is no user to receive this message.',

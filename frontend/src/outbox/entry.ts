@@ -1,57 +1,56 @@
 import type { NewMessage, SentMessage } from '../api/types.ts';
-import { backOff } from '../polling/back-off.ts';
-import { askedWait } from '../polling/waits.ts';
+import { backOff, retryAfterMillis } from '../polling/back-off.ts';
 import { foldHandle } from '../users/handle.ts';
 import type { Recipient } from '../users/recipient.ts';
 
-/** To whom a message goes: what the request says, and so what the server knows the key with. */
+/** The recipient of a message, as in the request. The server rejects the key with another recipient. */
 export type Target =
   | { kind: 'group'; uuid: string }
   | ({ kind: 'user' } & Recipient)
-  /** Stored by earlier versions of the page, without the uuid that the handle stood for. */
+  /** Stored by earlier versions of the page, without the user's uuid. */
   | { kind: 'handle'; handle: string };
 
 export type State =
-  /** To be sent, not before a time of this device's clock; with what went wrong the last time, if it was tried. */
+  /** To be sent, not before a time of this device's clock. `problem` is the reason of the last failure. */
   | { name: 'waiting'; notBefore: number; problem: string | null }
   | { name: 'sending' }
-  /** Too old to be sent without asking: the server may have forgotten the key. */
+  /** Needs its author's confirmation: the server may have forgotten the key, or the handle may have changed hands. */
   | { name: 'held' }
-  /** The server will not have it. */
+  /** Rejected by the server. */
   | { name: 'failed'; reason: string }
-  /** Stored; shown from here until the conversation's list has it. */
+  /** Stored by the server. Shown from the outbox until the conversation lists it. */
   | { name: 'sent'; message: SentMessage };
 
-/** A message on its way. Everything but `group`, `attempts`, `vouched` and `state` is fixed when it is made. */
+/** An outgoing message. Only `group`, `target`, `attempts`, `vouched` and `state` change. */
 export interface Entry {
   /** The idempotency key. */
   id: string;
   target: Target;
   text: string;
   created: number;
-  /** When its author last said that it is to be sent. */
+  /** The start of the key's lifetime: when its author sent it, or confirmed it after a day. */
   vouched: number;
   attempts: number;
-  /** The group it is shown in, once that is known. */
+  /** The group in which it is shown; null until known. */
   group: string | null;
   state: State;
 }
 
-/** What became of an attempt. */
+/** The outcome of an attempt. */
 export type Outcome =
   | { kind: 'stored'; message: SentMessage }
   | { kind: 'refused'; reason: string }
   | { kind: 'later'; problem: string; retryAfter: number | null }
-  /** Nobody is signed in any more. */
+  /** The session has ended. */
   | { kind: 'signed-out' };
 
-/** How long the server keeps a key. */
-export const KEY_LIFE = 24 * 60 * 60 * 1000;
+/** Milliseconds that the server keeps a key. */
+export const KEY_LIFETIME = 24 * 60 * 60 * 1000;
 
-/** The longest pause before the next attempt, also if a server asks for more. */
-export const LONGEST_PAUSE = 5 * 60_000;
+/** The longest pause before the next attempt, even if the server asks for more. */
+export const MAX_PAUSE = 5 * 60_000;
 
-/** `created` gives the order of the messages; it may be ahead of `now` to keep it. */
+/** Creates an entry. `created` determines the order of the messages and may be later than `now`. */
 export function newEntry(id: string, target: Target, text: string, now: number, created = now): Entry {
   return {
     id,
@@ -65,12 +64,12 @@ export function newEntry(id: string, target: Target, text: string, now: number, 
   };
 }
 
-/** The name of a conversation: by its group, or by the other user if there is no group yet. */
+/** The key of a conversation: its group, or the other user if there is no group yet. */
 export function conversationKey(target: Target): string {
   return target.kind === 'handle' ? `handle:${foldHandle(target.handle)}` : `${target.kind}:${target.uuid}`;
 }
 
-/** The conversation a message is in now. */
+/** The key of the conversation that has the message now. */
 export function conversationOf(entry: Entry): string {
   return conversationKey(entry.group === null ? entry.target : { kind: 'group', uuid: entry.group });
 }
@@ -87,38 +86,38 @@ export function requestOf(entry: Entry): NewMessage {
   }
 }
 
-/** As it is after the page was loaded anew: what was being sent may or may not have arrived, so it is sent again. */
-export function revived(entry: Entry, now: number): Entry {
+/** The entry after a reload. A message that was being sent is sent again: it may not have arrived. */
+export function restored(entry: Entry, now: number): Entry {
   if (entry.state.name === 'sending' || entry.state.name === 'waiting') {
     if (entry.target.kind === 'handle') {
-      // The handle may have changed hands, so the author is asked.
+      // The handle may have changed hands.
       return { ...entry, state: { name: 'held' } };
     }
-    // A clock that was ahead would give the key a longer life than the server does.
+    // With a clock that was ahead, the key would seem to live longer than on the server.
     const vouched = Math.min(entry.vouched, now);
-    return checked({ ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } }, now);
+    return heldIfTooOld({ ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } }, now);
   }
   return entry;
 }
 
-/** The milliseconds until the next attempt. A time that is further ahead than any pause came from a wrong clock. */
+/** Milliseconds until the next attempt. Ignores times that are too far ahead: they come from a wrong clock. */
 export function pauseOf({ state }: Entry, now: number): number {
   const pause = state.name === 'waiting' ? state.notBefore - now : 0;
-  return pause > 0 && pause <= LONGEST_PAUSE ? pause : 0;
+  return pause > 0 && pause <= MAX_PAUSE ? pause : 0;
 }
 
-/** Holds back what has become too old to be sent without asking. */
-export function checked(entry: Entry, now: number): Entry {
-  const tooOld = now - entry.vouched >= KEY_LIFE;
+/** Holds a message that is too old to be sent without confirmation. */
+export function heldIfTooOld(entry: Entry, now: number): Entry {
+  const tooOld = now - entry.vouched >= KEY_LIFETIME;
   return entry.state.name === 'waiting' && tooOld ? { ...entry, state: { name: 'held' } } : entry;
 }
 
-export function begun(entry: Entry): Entry {
+export function asSending(entry: Entry): Entry {
   return { ...entry, attempts: entry.attempts + 1, state: { name: 'sending' } };
 }
 
-/** After an attempt. A message that another window has stored meanwhile stays stored. */
-export function settled(entry: Entry, outcome: Outcome, now: number, random: number): Entry {
+/** The entry after an attempt. A message that another window has sent meanwhile stays sent. */
+export function afterAttempt(entry: Entry, outcome: Outcome, now: number, random: number): Entry {
   if (entry.state.name === 'sent') {
     return entry;
   }
@@ -132,7 +131,7 @@ export function settled(entry: Entry, outcome: Outcome, now: number, random: num
     case 'refused':
       return { ...entry, state: { name: 'failed', reason: outcome.reason } };
     case 'later': {
-      const delay = Math.max(backOff(entry.attempts, random), askedWait(outcome.retryAfter, LONGEST_PAUSE));
+      const delay = Math.max(backOff(entry.attempts, random), retryAfterMillis(outcome.retryAfter, MAX_PAUSE));
       return { ...entry, state: { name: 'waiting', notBefore: now + delay, problem: outcome.problem } };
     }
     case 'signed-out':
@@ -141,23 +140,24 @@ export function settled(entry: Entry, outcome: Outcome, now: number, random: num
 }
 
 /**
- * After its author asked to send it (again). The key stays: the last attempt may have arrived. So does the time from which
- * the key's life is counted, unless that has ended: an earlier attempt may be what the server knows the key from.
+ * The entry after its author asked to send it again. Keeps the key: the last attempt may have arrived. Keeps `vouched` too
+ * until the key's lifetime ends: the server counts from the first attempt that arrived.
  */
-export function vouchedFor(entry: Entry, now: number): Entry {
+export function requeued(entry: Entry, now: number): Entry {
   if (entry.state.name === 'sent' || entry.state.name === 'sending') {
     return entry;
   }
-  const vouched = now - entry.vouched >= KEY_LIFE ? now : entry.vouched;
+  const vouched = now - entry.vouched >= KEY_LIFETIME ? now : entry.vouched;
   return { ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } };
 }
 
 /**
- * Assigns the group to the messages of a conversation that had none.
+ * The entry after the conversation `to` got a group. Entries of other conversations stay the same.
  *
- * What was never tried is sent to the group; what was tried keeps its target, since the server knows the key with it.
+ * A message without attempts is sent to the group. After an attempt, the target stays: the server rejects the key with
+ * another one.
  */
-export function following(entry: Entry, to: Target, group: string): Entry {
+export function withGroup(entry: Entry, to: Target, group: string): Entry {
   if (entry.group !== null || conversationKey(entry.target) !== conversationKey(to)) {
     return entry;
   }

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError } from '../api/api-error.ts';
 import type { NewMessage, SentMessage } from '../api/types.ts';
 import { instant, uuid } from '../testing/fake-stack.ts';
-import { type Entry, KEY_LIFE, type Target, newEntry } from './entry.ts';
+import { type Entry, type Target, KEY_LIFETIME, newEntry } from './entry.ts';
 import { Outbox } from './outbox.ts';
-import { OTHER_VERSION } from './shelf.ts';
+import { OTHER_VERSION } from './entry-store.ts';
 
 const GROUP: Target = { kind: 'group', uuid: uuid(1) };
 const NOW = 1_000_000_000;
@@ -34,7 +34,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The outbox of a page that was just loaded. */
+/** Creates the outbox of a loaded page. */
 function load(user = 'me'): Outbox {
   const outbox = new Outbox({ user, random: () => 1, send });
   open.push(outbox);
@@ -42,7 +42,7 @@ function load(user = 'me'): Outbox {
   return outbox;
 }
 
-/** The page goes away, whatever it was doing. */
+/** Unloads the page. Requests in progress get no response. */
 function unload(outbox: Outbox): void {
   outbox.stop();
   calls = [];
@@ -83,7 +83,7 @@ const states = (outbox: Outbox) => outbox.entries().map(({ text, state }) => `${
 const call = (index: number): Call => {
   const found = calls[index];
   if (!found) {
-    throw new Error(`there were only ${calls.length} calls`);
+    throw new Error(`there are only ${calls.length} calls`);
   }
   return found;
 };
@@ -98,14 +98,14 @@ describe('the outbox', () => {
     expect(texts()).toEqual(['one', 'two']);
   });
 
-  test('does not let one conversation wait for another', () => {
+  test('sends messages of two conversations concurrently', () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     outbox.add(OTHER, 'two');
     expect(texts()).toEqual(['one', 'two']);
   });
 
-  test('tries again with the same key, and what comes later waits', async () => {
+  test('retries with the same key, while later messages wait', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     outbox.add(GROUP, 'two');
@@ -121,14 +121,14 @@ describe('the outbox', () => {
     expect(call(2).key).not.toBe(call(0).key);
   });
 
-  test('tries again at once when the network comes back', async () => {
+  test('retries at once when the browser is online again', async () => {
     load().add(GROUP, 'one');
     await call(0).fail(new ApiError(0));
     window.dispatchEvent(new Event('online'));
     expect(calls).toHaveLength(2);
   });
 
-  test.each([20, -20])('tries again in time after a clock that was %d hours wrong is set right', async (hours) => {
+  test.each([20, -20])('retries in time after a clock that was %d hours off is corrected', async (hours) => {
     vi.setSystemTime(1_000_000_000 + hours * 3_600_000);
     load().add(GROUP, 'one');
     await call(0).fail(new ApiError(503));
@@ -137,7 +137,7 @@ describe('the outbox', () => {
     expect(texts()).toEqual(['one', 'one']);
   });
 
-  test.each([2_147_484, 1e300])('waits five minutes, and once, when asked for %d seconds', async (retryAfter) => {
+  test.each([2_147_484, 1e300])('waits five minutes if the server asks for %d seconds', async (retryAfter) => {
     load().add(GROUP, 'one');
     await call(0).fail(new ApiError(503, [], retryAfter));
     await vi.advanceTimersByTimeAsync(299_999);
@@ -146,7 +146,7 @@ describe('the outbox', () => {
     expect(calls).toHaveLength(2);
   });
 
-  test('sends after a reload, with the same key and in order, what was not answered', async () => {
+  test('resends after a reload, with the same key and in order', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     outbox.add(GROUP, 'two');
@@ -158,19 +158,19 @@ describe('the outbox', () => {
     expect(texts()).toEqual(['one', 'two']);
   });
 
-  test('asks before it sends what is a day old', async () => {
+  test('holds a message that is a day old until its author confirms it', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     const { key } = call(0);
     unload(outbox);
-    vi.setSystemTime(1_000_000 + KEY_LIFE + 1);
+    vi.setSystemTime(1_000_000 + KEY_LIFETIME + 1);
     const later = load();
     expect([calls.length, ...states(later)]).toEqual([0, 'one: held']);
     later.retry(key);
     expect(calls.map((made) => made.key)).toEqual([key]);
   });
 
-  test('stops at a refusal, and goes on with the next message', async () => {
+  test('does not retry a rejected message, and sends the next one', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     outbox.add(GROUP, 'two');
@@ -180,7 +180,7 @@ describe('the outbox', () => {
     expect(texts()).toEqual(['one', 'two']);
   });
 
-  test('sends what failed when its author asks, with the same key', async () => {
+  test('sends a failed message again with the same key when its author asks', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     await call(0).fail(new ApiError(404));
@@ -188,7 +188,7 @@ describe('the outbox', () => {
     expect(call(1).key).toBe(call(0).key);
   });
 
-  test('forgets what its author deletes, but not what is under way', async () => {
+  test('deletes a message, unless it is being sent', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     outbox.discard(call(0).key);
@@ -198,27 +198,27 @@ describe('the outbox', () => {
     expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
   });
 
-  test('keeps a stored message until the list has it', async () => {
+  test('keeps a sent message until the conversation lists it', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     await call(0).answer({ uuid: uuid(7) });
-    outbox.retire(new Set([uuid(8)]));
+    outbox.removeListed(new Set([uuid(8)]));
     expect(states(outbox)).toEqual(['one: sent']);
-    outbox.retire(new Set([uuid(7)]));
+    outbox.removeListed(new Set([uuid(7)]));
     expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
   });
 
-  test('sends what is written to a group after what waits for its person, and nothing twice', async () => {
+  test('sends messages to a group after those to its person, and each once', async () => {
     const outbox = load();
     outbox.add(LORE, 'one');
-    outbox.join(uuid(102), uuid(9));
+    outbox.assignGroup(uuid(102), uuid(9));
     outbox.add({ kind: 'group', uuid: uuid(9) }, 'two');
     expect(texts()).toEqual(['one']);
     await call(0).answer({ message_group_uuid: uuid(9) });
     expect(texts()).toEqual(['one', 'two']);
   });
 
-  test('takes the messages to a person along to their group', async () => {
+  test('sends the waiting messages to a person to their group', async () => {
     const outbox = load();
     outbox.add(LORE, 'one');
     outbox.add(LORE, 'two');
@@ -227,7 +227,7 @@ describe('the outbox', () => {
     expect(call(1).message).toEqual({ message: 'two', message_group_uuid: uuid(9) });
   });
 
-  test('sends nothing while nobody is signed in, and goes on afterwards with the same key', async () => {
+  test('pauses while the session has ended, and resumes with the same key', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     await call(0).fail(new ApiError(401));
@@ -238,12 +238,12 @@ describe('the outbox', () => {
     expect(calls.map(({ key }) => key)).toEqual([call(0).key, call(0).key]);
   });
 
-  test('of one person has nothing of another', () => {
+  test('does not have the messages of another person', () => {
     load('me').add(GROUP, 'mine');
     expect(load('you').entries()).toEqual([]);
   });
 
-  test('keeps the order of messages of the same millisecond', () => {
+  test('keeps the order of messages written in the same millisecond', () => {
     const outbox = load();
     for (const text of 'abcdefgh') {
       outbox.add(GROUP, text);
@@ -251,26 +251,26 @@ describe('the outbox', () => {
     expect(outbox.entries().map(({ text }) => text).join('')).toBe('abcdefgh');
   });
 
-  test('is not stopped by what it can not read', () => {
+  test('ignores entries that are malformed', () => {
     localStorage.setItem('cruddur.outbox.me.x', '{"id": "x", "text": 7}');
-    localStorage.setItem('cruddur.outbox.me.y', 'no JSON');
+    localStorage.setItem('cruddur.outbox.me.y', 'not JSON');
     localStorage.setItem('cruddur.outbox.me.z', JSON.stringify({ ...newEntry('other', GROUP, 'text', 1) }));
     expect(load().entries()).toEqual([]);
   });
 
   test.each<[string, object, Partial<Entry>]>([
-    ['a time that no date holds', { created: 1e300 }, { created: NOW, state: { name: 'failed', reason: 'No.' } }],
-    ['a time that is none', { created: null }, { created: NOW }],
+    ['a time out of range', { created: 1e300 }, { created: NOW, state: { name: 'failed', reason: 'No.' } }],
+    ['a missing time', { created: null }, { created: NOW }],
     ['an unknown age', { vouched: 'today', state: { name: 'sending' } }, { state: { name: 'held' } }],
     ['an unknown number of attempts', { attempts: null }, { attempts: 1 }],
     ['an unknown group', { group: 7 }, { group: uuid(1) }],
-    ['no end of its pause', { state: { name: 'waiting', notBefore: null, problem: 7 } }, {
+    ['a missing end of the pause', { state: { name: 'waiting', notBefore: null, problem: 7 } }, {
       state: { name: 'waiting', notBefore: NOW, problem: null },
     }],
     ['a state of another version', { state: { name: 'scheduled' } }, { state: OTHER_VERSION }],
-    ['a message without its time', { state: { name: 'sent', message: { uuid: uuid(7) } } }, { state: OTHER_VERSION }],
+    ['a sent message without a time', { state: { name: 'sent', message: { uuid: uuid(7) } } }, { state: OTHER_VERSION }],
     [
-      'a message with a time that is none',
+      'a sent message with a malformed time',
       { state: { name: 'sent', message: stored({ message: 'text' }, { created_at: 'today' }) } },
       { state: OTHER_VERSION },
     ],
@@ -282,9 +282,9 @@ describe('the outbox', () => {
     expect(outbox.entries()).toMatchObject([{ id: 'x', text: 'text', ...expected }]);
   });
 
-  test('leaves nothing on the device when its person signs out, not even what is being sent', async () => {
+  test('leaves nothing on the device after a sign-out, not even a message that is being sent', async () => {
     const outbox = load();
-    localStorage.setItem('cruddur.outbox.me.y', 'no JSON');
+    localStorage.setItem('cruddur.outbox.me.y', 'not JSON');
     outbox.add(GROUP, 'one');
     outbox.clear();
     await call(0).answer();
@@ -292,63 +292,63 @@ describe('the outbox', () => {
   });
 });
 
-/** What the browser tells this window about a key that another one wrote. */
-function told(id: string): void {
+/** Dispatches the event that the browser sends after another window changed an entry. */
+function notifyStorage(id: string): void {
   const key = `cruddur.outbox.me.${id}`;
   window.dispatchEvent(new StorageEvent('storage', { key, newValue: localStorage.getItem(key) }));
 }
 
 describe('another window of the same person', () => {
-  test('sends its own messages, unless it does not get to it', async () => {
+  test('sends its own messages, and this one takes over after a while', async () => {
     const here = load();
     const there = new Outbox({ user: 'me', send });
     there.add(GROUP, 'from there');
     const id = there.entries()[0]?.id ?? '';
-    told(id);
+    notifyStorage(id);
     expect([states(here), calls.length]).toEqual([['from there: waiting'], 0]);
     await vi.advanceTimersByTimeAsync(40_000);
     expect(calls.map(({ key }) => key)).toEqual([id]);
   });
 
-  test('may store a message that is being sent here and fails', async () => {
+  test('can send a message that fails here', async () => {
     const here = load();
     here.add(GROUP, 'one');
     const [entry] = here.entries();
     const message = stored({ message: 'one' }, {});
     const sent = { ...entry, state: { name: 'sent', message } };
     localStorage.setItem(`cruddur.outbox.me.${entry?.id}`, JSON.stringify(sent));
-    told(entry?.id ?? '');
+    notifyStorage(entry?.id ?? '');
     await call(0).fail(new ApiError(422, ['message_blank']));
     expect(states(here)).toEqual(['one: sent']);
   });
 
-  test('may sign out while a message is being sent here', async () => {
+  test('can sign out while a message is being sent here', async () => {
     const here = load();
     here.add(GROUP, 'one');
     const id = here.entries()[0]?.id ?? '';
     localStorage.clear();
-    told(id);
+    notifyStorage(id);
     await call(0).answer();
     expect([here.entries(), localStorage.length]).toEqual([[], 0]);
   });
 
-  test('of another version takes nothing away', () => {
+  test('with another version of the page removes nothing', () => {
     const here = load();
     here.add(GROUP, 'one');
     const id = here.entries()[0]?.id ?? '';
     localStorage.setItem(`cruddur.outbox.me.${id}`, '{"version": 2}');
-    told(id);
+    notifyStorage(id);
     expect(states(here)).toEqual(['one: sending']);
   });
 
-  test('may let go of a message while it is shown here', () => {
+  test('can delete a message that is shown here', () => {
     const here = load();
     const there = new Outbox({ user: 'me', send });
     there.add(GROUP, 'from there');
     const id = there.entries()[0]?.id ?? '';
-    told(id);
+    notifyStorage(id);
     there.discard(id);
-    told(id);
+    notifyStorage(id);
     expect(here.entries()).toEqual([]);
   });
 });

@@ -2,49 +2,49 @@ import type { NewMessage, SentMessage } from '../api/types.ts';
 import {
   type Entry,
   type Target,
-  begun,
+  afterAttempt,
+  asSending,
   byCreation,
-  checked,
   conversationOf,
-  following,
-  KEY_LIFE,
+  heldIfTooOld,
+  KEY_LIFETIME,
   newEntry,
   pauseOf,
   requestOf,
-  revived,
-  settled,
-  vouchedFor,
+  requeued,
+  restored,
+  withGroup,
 } from './entry.ts';
 import { outcomeOf } from './outcome.ts';
-import { Shelf } from './shelf.ts';
+import { EntryStore } from './entry-store.ts';
 
-/** How long a message of another window is left to that window: longer than one attempt may take. */
-const FOREIGN = 40_000;
+/** Milliseconds that a message is left to the window that wrote it: longer than one attempt takes. */
+const OTHER_TAB_DELAY = 40_000;
 
 export interface OutboxOptions {
-  /** Whose messages these are. */
+  /** The id of the author. */
   user: string;
   send: (message: NewMessage, key: string) => Promise<SentMessage>;
-  /** Called when one was stored. */
+  /** Called when the server has stored a message. */
   onStored?: (entry: Entry) => void;
   random?: () => number;
 }
 
 /**
- * The messages of one person that are on their way.
+ * A person's outgoing messages.
  *
- * In each conversation one is sent at a time, in the order in which they were written. Each keeps its key over retries
- * and reloads, so that it is stored once however often it is sent.
+ * Sends one message per conversation at a time, in order. A message keeps its key over retries and reloads, so the server
+ * stores it once. TanStack Query's persisted mutations cover neither takeover by another window nor the key's lifetime.
  */
 export class Outbox {
-  readonly #shelf: Shelf;
+  readonly #store: EntryStore;
   readonly #send: OutboxOptions['send'];
   readonly #onStored: (entry: Entry) => void;
   readonly #random: () => number;
   readonly #listeners = new Set<() => void>();
-  /** Conversations with a request under way, and the entries of those requests. */
+  /** The conversations with a request in progress, and the ids of the entries. */
   readonly #busy = new Map<string, string>();
-  /** When each waiting entry is due, by `performance.now`: the device's clock may be set. */
+  /** When each waiting entry is due, by `performance.now`: the device's clock may change. */
   readonly #due = new Map<string, number>();
   #entries: readonly Entry[] = [];
   #running = false;
@@ -52,22 +52,22 @@ export class Outbox {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: OutboxOptions) {
-    this.#shelf = new Shelf(options.user);
+    this.#store = new EntryStore(options.user);
     this.#send = options.send;
     this.#onStored = options.onStored ?? (() => undefined);
     this.#random = options.random ?? Math.random;
     const now = Date.now();
-    for (const entry of this.#shelf.all()) {
-      // Its conversation was not opened for a day, and would have it by now.
-      if (entry.state.name === 'sent' && now - entry.created > KEY_LIFE) {
-        this.#shelf.remove(entry.id);
+    for (const entry of this.#store.all()) {
+      // The conversation was not opened for a day, and lists the message by now.
+      if (entry.state.name === 'sent' && now - entry.created > KEY_LIFETIME) {
+        this.#store.remove(entry.id);
       } else {
-        this.#keep(revived(entry, now));
+        this.#put(restored(entry, now));
       }
     }
   }
 
-  /** Oldest first. The array is another one after each change. */
+  /** Oldest first. A new array after each change. */
   readonly entries = (): readonly Entry[] => this.#entries;
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -78,7 +78,7 @@ export class Outbox {
   start(): void {
     this.#running = true;
     window.addEventListener('storage', this.#onStorage);
-    window.addEventListener('online', this.hurry);
+    window.addEventListener('online', this.retryNow);
     this.#pump();
   }
 
@@ -86,62 +86,62 @@ export class Outbox {
     this.#running = false;
     clearTimeout(this.#timer);
     window.removeEventListener('storage', this.#onStorage);
-    window.removeEventListener('online', this.hurry);
+    window.removeEventListener('online', this.retryNow);
   }
 
-  /** Sends nothing while nobody is signed in. */
+  /** Stops or resumes sending, for example while the session has ended. */
   pause(paused: boolean): void {
     this.#paused = paused;
     this.#pump();
   }
 
-  /** Takes a message, which from now on survives whatever happens to the page. */
+  /** Stores a message and sends it. */
   add(target: Target, text: string): void {
-    // Two in the same millisecond keep their order.
+    // Messages of the same millisecond keep their order.
     const now = Date.now();
     const created = Math.max(now, (this.#entries.at(-1)?.created ?? 0) + 1);
-    this.#keep(newEntry(crypto.randomUUID(), target, text, now, created));
+    this.#put(newEntry(crypto.randomUUID(), target, text, now, created));
     this.#pump();
   }
 
   /** Assigns a group to the waiting messages to a user, so that they are sent before newer messages to the group. */
-  join(person: string, group: string): void {
-    this.#follow({ kind: 'user', uuid: person, handle: '', name: '' }, group);
+  assignGroup(person: string, group: string): void {
+    this.#assignGroupTo({ kind: 'user', uuid: person, handle: '', name: '' }, group);
   }
 
-  /** Its author wants it sent (again). */
+  /** Sends a message again because its author asked for it. */
   retry(id: string): void {
-    this.#update(id, (entry) => vouchedFor(entry, Date.now()));
+    this.#update(id, (entry) => requeued(entry, Date.now()));
     this.#pump();
   }
 
-  /** Its author does not want it any more. */
+  /** Deletes a message, unless it is being sent. */
   discard(id: string): void {
     const entry = this.#find(id);
     if (entry && entry.state.name !== 'sending') {
-      this.#drop(id);
+      this.#remove(id);
       this.#pump();
     }
   }
 
-  /** Lets go of stored messages that their conversation's list has. */
-  retire(listed: ReadonlySet<string>): void {
+  /** Removes sent messages that the conversation lists. */
+  removeListed(listed: ReadonlySet<string>): void {
     for (const { id, state } of this.#entries) {
       if (state.name === 'sent' && listed.has(state.message.uuid)) {
-        this.#drop(id);
+        this.#remove(id);
       }
     }
   }
 
-  /** For when a person signs out: nothing of theirs stays on the device. */
+  /** Removes all messages from the device, for a sign-out. */
   clear(): void {
-    this.#shelf.clear();
+    this.#store.clear();
     this.#due.clear();
-    this.#show([]);
+    this.#publish([]);
   }
 
-  /** Sends what waits for its next attempt: the reason of the last failure may be gone. */
-  readonly hurry = (): void => {
+  /** Retries all waiting messages now: the reason for the last failure may be gone. */
+  readonly retryNow = (): void => {
     for (const { id, state } of this.#entries) {
       if (state.name === 'waiting') {
         this.#update(id, (entry) => ({ ...entry, state: { ...state, notBefore: Date.now() } }));
@@ -165,13 +165,13 @@ export class Outbox {
       if (!open || seen.has(conversation)) {
         continue;
       }
-      if (checked(entry, now) !== entry) {
-        this.#keep(checked(entry, now));
+      if (heldIfTooOld(entry, now) !== entry) {
+        this.#put(heldIfTooOld(entry, now));
         continue;
       }
-      // What comes later in this conversation waits for this one.
+      // Later messages of the conversation wait for this one.
       seen.add(conversation);
-      // Its request may have started before the conversation had a group.
+      // A request may have started before the conversation had a group.
       if (this.#busy.has(conversation) || [...this.#busy.values()].includes(entry.id)) {
         continue;
       }
@@ -190,7 +190,7 @@ export class Outbox {
   async #deliver(entry: Entry): Promise<void> {
     const conversation = conversationOf(entry);
     this.#busy.set(conversation, entry.id);
-    this.#keep(begun(entry));
+    this.#put(asSending(entry));
     try {
       const outcome = await this.#send(requestOf(entry), entry.id).then(
         (message) => ({ kind: 'stored', message }) as const,
@@ -199,10 +199,10 @@ export class Outbox {
       if (outcome.kind === 'signed-out') {
         this.#paused = true;
       }
-      // Another window may have seen it through and let it go.
-      this.#update(entry.id, (current) => settled(current, outcome, Date.now(), this.#random()));
+      // Another window may have sent and removed it.
+      this.#update(entry.id, (current) => afterAttempt(current, outcome, Date.now(), this.#random()));
       if (outcome.kind === 'stored') {
-        this.#follow(entry.target, outcome.message.message_group_uuid);
+        this.#assignGroupTo(entry.target, outcome.message.message_group_uuid);
         const stored = this.#find(entry.id);
         if (stored) {
           this.#onStored(stored);
@@ -214,29 +214,29 @@ export class Outbox {
     }
   }
 
-  #follow(target: Target, group: string): void {
+  #assignGroupTo(target: Target, group: string): void {
     for (const { id } of this.#entries) {
-      this.#update(id, (entry) => following(entry, target, group));
+      this.#update(id, (entry) => withGroup(entry, target, group));
     }
   }
 
   readonly #onStorage = (event: StorageEvent): void => {
-    const change = this.#shelf.change(event);
+    const change = this.#store.change(event);
     if (change === null) {
       return;
     }
     const { id, entry } = change;
-    // What is being sent here is known best here, unless it was stored from the other window, or its author signed out.
+    // While a message is sent here, ignores changes by other windows, except that it was sent or removed.
     if (entry !== null && entry.state.name !== 'sent' && [...this.#busy.values()].includes(id)) {
       return;
     }
     const others = this.#entries.filter((known) => known.id !== id);
     if (entry === null) {
       this.#due.delete(id);
-      this.#show(others);
+      this.#publish(others);
     } else {
-      this.#due.set(id, performance.now() + FOREIGN + pauseOf(entry, Date.now()));
-      this.#show([...others, entry]);
+      this.#due.set(id, performance.now() + OTHER_TAB_DELAY + pauseOf(entry, Date.now()));
+      this.#publish([...others, entry]);
     }
     this.#pump();
   };
@@ -250,24 +250,24 @@ export class Outbox {
     if (entry) {
       const changed = change(entry);
       if (changed !== entry) {
-        this.#keep(changed);
+        this.#put(changed);
       }
     }
   }
 
-  #keep(entry: Entry): void {
-    this.#shelf.put(entry);
+  #put(entry: Entry): void {
+    this.#store.put(entry);
     this.#due.set(entry.id, performance.now() + pauseOf(entry, Date.now()));
-    this.#show([...this.#entries.filter(({ id }) => id !== entry.id), entry]);
+    this.#publish([...this.#entries.filter(({ id }) => id !== entry.id), entry]);
   }
 
-  #drop(id: string): void {
-    this.#shelf.remove(id);
+  #remove(id: string): void {
+    this.#store.remove(id);
     this.#due.delete(id);
-    this.#show(this.#entries.filter((entry) => entry.id !== id));
+    this.#publish(this.#entries.filter((entry) => entry.id !== id));
   }
 
-  #show(entries: readonly Entry[]): void {
+  #publish(entries: readonly Entry[]): void {
     this.#entries = entries.toSorted(byCreation);
     for (const listener of this.#listeners) {
       listener();

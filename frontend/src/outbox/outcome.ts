@@ -2,7 +2,7 @@ import { ApiError } from '../api/api-error.ts';
 import { explain } from '../api/error-texts.ts';
 import type { Outcome } from './entry.ts';
 
-/** What an attempt that threw means for the message. */
+/** The outcome of an attempt that failed with `error`. */
 export function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof ApiError)) {
     return { kind: 'refused', reason: explain(error) };
@@ -10,7 +10,7 @@ export function outcomeOf(error: unknown): Outcome {
   if (error.status === 401) {
     return { kind: 'signed-out' };
   }
-  if (error.passes) {
+  if (error.isTransient) {
     return { kind: 'later', problem: explain(error), retryAfter: error.retryAfter };
   }
   return { kind: 'refused', reason: explain(error) };

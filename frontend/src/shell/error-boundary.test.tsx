@@ -9,7 +9,7 @@ let broken: boolean;
 
 function Broken() {
   if (broken) {
-    throw new Error('a fault');
+    throw new Error('a bug');
   }
   return <p>All is well</p>;
 }
@@ -26,15 +26,15 @@ function boundary(account: FakeAccount, place = '/messages/1') {
 
 beforeEach(() => {
   broken = true;
-  // React reports what it caught.
+  // React logs caught errors.
   vi.spyOn(console, 'error').mockReturnValue();
   localStorage.setItem('cruddur.draft.sub-of-sunyoung.group:1', '{"text":"half a sentence","at":1}');
   localStorage.setItem('cruddur.outbox.sub-of-sunyoung.x', 'of another version');
   localStorage.setItem('cruddur.me.sub-of-sunyoung', '{}');
-  localStorage.setItem('cruddur.draft.somebody-else.group:1', '{"text":"not mine","at":1}');
+  localStorage.setItem('cruddur.draft.another.group:1', '{"text":"not mine","at":1}');
 });
 
-test('a fault shows what is kept, and goes away when one tries again', async () => {
+test('an error shows the stored texts, and "Try again" renders again', async () => {
   render(boundary(new FakeAccount()));
   expect(screen.getByRole('alert').textContent).toMatch(/What you have written is kept/);
   expect(screen.getAllByRole('listitem', { hidden: true }).map((item) => item.textContent)).toEqual([
@@ -47,7 +47,7 @@ test('a fault shows what is kept, and goes away when one tries again', async () 
   expect(localStorage).toHaveLength(4);
 });
 
-test('a fault of one place is no fault of another', () => {
+test('an error in one place does not affect another', () => {
   const account = new FakeAccount();
   const { rerender } = render(boundary(account));
   broken = false;
@@ -55,11 +55,11 @@ test('a fault of one place is no fault of another', () => {
   expect(screen.getByText('All is well')).toBeTruthy();
 });
 
-test('one can sign out of a broken page, which leaves nothing on the device', async () => {
+test('signing out of a broken page removes everything from the device', async () => {
   const account = new FakeAccount();
   render(boundary(account));
   await userEvent.click(screen.getByText('If that does not help'));
   await userEvent.click(screen.getByRole('button', { name: 'Sign out' }));
   expect(account.state().person).toBeNull();
-  expect(Object.keys(localStorage)).toEqual(['cruddur.draft.somebody-else.group:1']);
+  expect(Object.keys(localStorage)).toEqual(['cruddur.draft.another.group:1']);
 });

@@ -1,19 +1,19 @@
 import { Component, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import type { Account } from '../auth/account.ts';
-import { keptTexts, removeAllOf, removeKeptTexts } from '../storage/kept-texts.ts';
-import { Mark } from './mark.tsx';
+import { removeAllOf, removeStoredTexts, storedTexts } from '../storage/stored-texts.ts';
+import { Logo } from './logo.tsx';
 
 interface Props {
   account: Account;
-  /** What is shown; another place is another try. */
+  /** Identifies what is shown. A change of it retries. */
   place?: string;
-  /** The whole page, or a part of it within the router. The rest of the page keeps working. */
+  /** The whole page, or a part of it inside the router. */
   extent: 'page' | 'part';
   children: ReactNode;
 }
 
-/** Shows a way out in place of what can't be rendered. */
+/** Shows recovery options in place of children that fail to render. */
 export class ErrorBoundary extends Component<Props, { failed: boolean }> {
   override state = { failed: false };
 
@@ -35,19 +35,19 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
     return extent === 'page' ? (
       <main className="plain-page">
         <div className="plain-card">
-          <Mark />
+          <Logo />
           <h1>Something went wrong</h1>
-          <WayOut account={account} onRetry={this.#retry} />
+          <RecoveryOptions account={account} onRetry={this.#retry} />
         </div>
       </main>
     ) : (
       <div className="empty-state">
         <h2>Something went wrong here</h2>
-        <WayOut account={account} onRetry={this.#retry}>
+        <RecoveryOptions account={account} onRetry={this.#retry}>
           <Link className="button" to="/messages">
             All conversations
           </Link>
-        </WayOut>
+        </RecoveryOptions>
       </div>
     );
   }
@@ -55,14 +55,14 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
   readonly #retry = (): void => this.setState({ failed: false });
 }
 
-/** `children`: a way to another place. */
-function WayOut({ account, onRetry, children }: { account: Account; onRetry: () => void; children?: ReactNode }) {
+/** `children` is a link to another part of the page. */
+function RecoveryOptions({ account, onRetry, children }: { account: Account; onRetry: () => void; children?: ReactNode }) {
   const user = account.state().person?.id;
-  const texts = user === undefined ? [] : keptTexts(user);
+  const texts = user === undefined ? [] : storedTexts(user);
 
   function deleteTexts() {
     if (user !== undefined) {
-      removeKeptTexts(user);
+      removeStoredTexts(user);
     }
     window.location.reload();
   }
@@ -78,7 +78,7 @@ function WayOut({ account, onRetry, children }: { account: Account; onRetry: () 
   return (
     <>
       <p role="alert">
-        This is a fault of the page. What you have written is kept on this device. Try again, or reload the page.
+        This is a bug in the page. What you have written is kept on this device. Try again, or reload the page.
       </p>
       <p className="actions">
         <button type="button" className="button primary" onClick={onRetry}>
@@ -95,11 +95,11 @@ function WayOut({ account, onRetry, children }: { account: Account; onRetry: () 
           <>
             <p>
               Copy what you need, then delete your unsent messages and drafts from this device. Signing out deletes them
-              as well.
+              too.
             </p>
             <ul className="kept-texts">
               {texts.map((text, index) => (
-                // Two of them may be the same, and their order does not change.
+                // Texts can be equal, and their order does not change.
                 // oxlint-disable-next-line react/no-array-index-key
                 <li key={index} dir="auto">
                   {text}

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** Drawn here, since a set of icons would be larger than the rest of the page. */
+/** Drawn by hand: an icon library would be larger than the page. */
 function Icon({ children }: { children: ReactNode }) {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">

@@ -7,7 +7,7 @@ import { Banner } from './banner.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { NotProvisioned } from './not-provisioned.tsx';
 
-/** The list beside a conversation; on a phone one of the two. */
+/** The inbox beside a conversation; on a phone, one of the two. */
 export function MessagesScreen() {
   const { account } = useSignedIn();
   const inbox = useInbox();

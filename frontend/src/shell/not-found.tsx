@@ -1,5 +1,5 @@
 import { Link } from 'react-router';
-import { Mark } from './mark.tsx';
+import { Logo } from './logo.tsx';
 import { usePageTitle } from './page-title.ts';
 
 export function NotFound() {
@@ -7,7 +7,7 @@ export function NotFound() {
   return (
     <main className="plain-page">
       <div className="plain-card">
-        <Mark />
+        <Logo />
         <h1>Page not found</h1>
         <p>There is nothing at this address.</p>
         <Link className="button primary" to="/messages">

@@ -1,11 +1,11 @@
 import { useState } from 'react';
 import { SignOutQuestion } from '../groups/sign-out-question.tsx';
 import { useOutbox } from '../outbox/use-outbox.ts';
-import { leave, useSignedIn } from '../signed-in.tsx';
-import { Mark } from './mark.tsx';
+import { signOut, useSignedIn } from '../signed-in.tsx';
+import { Logo } from './logo.tsx';
 import { usePageTitle } from './page-title.ts';
 
-/** For a good session whose person is not among the users. */
+/** The page of a person with a valid session and no user in the database. */
 export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
   const signedIn = useSignedIn();
   const { me } = signedIn;
@@ -15,14 +15,14 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
   return (
     <main className="plain-page">
       <div className="plain-card">
-        <Mark />
+        <Logo />
         <h1>Your account is not set up yet</h1>
         <p>
-          You are signed in{me.handle === '' ? '' : ` as @${me.handle}`}, but this account has no place in Cruddur yet. A
-          new account may take a moment; if it takes longer, tell whoever runs this Cruddur.
+          You are signed in{me.handle === '' ? '' : ` as @${me.handle}`}, but this account is not set up in Cruddur yet. A
+          new account may take a moment. If it takes longer, contact the administrator.
         </p>
         {asking && (
-          <SignOutQuestion unsent={unsent} onLeave={() => void leave(signedIn)} onStay={() => setAsking(false)} />
+          <SignOutQuestion unsent={unsent} onLeave={() => void signOut(signedIn)} onStay={() => setAsking(false)} />
         )}
         <p className="actions">
           <button type="button" className="button primary" onClick={onRetry}>
@@ -31,7 +31,7 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
           <button
             type="button"
             className="button"
-            onClick={() => (unsent > 0 ? setAsking(true) : void leave(signedIn))}
+            onClick={() => (unsent > 0 ? setAsking(true) : void signOut(signedIn))}
           >
             Sign out
           </button>

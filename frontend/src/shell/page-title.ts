@@ -1,6 +1,6 @@
 import { useEffect } from 'react';
 
-/** Sets what the window is called. */
+/** Sets the title of the document. */
 export function usePageTitle(title: string | null): void {
   useEffect(() => {
     document.title = title === null ? 'Cruddur Messages' : `${title} · Cruddur Messages`;

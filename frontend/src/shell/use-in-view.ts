@@ -1,9 +1,9 @@
 import { type RefObject, useEffect, useEffectEvent, useRef } from 'react';
 
 /**
- * Calls back when an element comes near the visible part of its box. The returned ref goes on the element.
+ * Calls `onInView` when an element comes near the visible part of its box. The returned ref goes on the element.
  *
- * `round` starts a new watch: the element may still be in view after what it asked for has come.
+ * A change of `round` observes the element anew: it may still be in view after a page was loaded.
  */
 export function useInView(
   box: RefObject<HTMLElement | null>,
@@ -14,7 +14,7 @@ export function useInView(
   const element = useRef<HTMLDivElement>(null);
   const call = useEffectEvent(onInView);
   useEffect(() => {
-    // Without it there is still the button.
+    // Without an observer, the button remains.
     if (!active || element.current === null || typeof IntersectionObserver === 'undefined') {
       return undefined;
     }

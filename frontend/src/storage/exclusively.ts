@@ -1,22 +1,22 @@
 import { local } from './local.ts';
 
-/** How long a lease without Web Locks is valid: longer than any task may take. */
+/** Milliseconds that a lease is valid: longer than any task takes. */
 const LEASE = 30_000;
 
 /**
- * Runs `task` while no other tab runs a task of the same name.
+ * Runs `task` while no other tab runs a task with the same name.
  *
- * Rejects with a `TimeoutError` if the other tabs take longer than `patience` milliseconds. Where the browser denies
- * Web Locks (as it does when it denies storage), a lease in localStorage stands in for the lock.
+ * Rejects with a `TimeoutError` if other tabs hold the name for longer than `timeout` milliseconds. Uses a lease in
+ * localStorage if the browser denies Web Locks, as it does when it denies storage.
  */
 export async function exclusively<Result>(
   name: string,
-  patience: number,
+  timeout: number,
   task: () => Promise<Result>,
 ): Promise<Result> {
-  // Held for the time of waiting only: a lock that is granted must not be given back by the signal.
+  // The signal ends the wait only: it must not release a granted lock.
   const waiting = new AbortController();
-  const timer = setTimeout(() => waiting.abort(timeout(name)), patience);
+  const timer = setTimeout(() => waiting.abort(timeoutError(name)), timeout);
   const started = () => {
     clearTimeout(timer);
     return task();
@@ -28,7 +28,7 @@ export async function exclusively<Result>(
   }
 }
 
-/** Whether the browser grants Web Locks. A document that may store nothing is denied them. */
+/** Whether the browser grants Web Locks. It denies them to pages without access to storage. */
 export async function hasLocks(): Promise<boolean> {
   try {
     await navigator.locks.query();
@@ -50,7 +50,7 @@ async function withLease<Result>(name: string, signal: AbortSignal, task: () => 
     if (holder(key) === null) {
       local.set(key, JSON.stringify({ id, until: Date.now() + LEASE }));
     }
-    // Two tabs that write at the same time see after this pause which of them was last.
+    // After this pause, tabs that wrote at the same time see who wrote last.
     // oxlint-disable-next-line no-await-in-loop
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -63,7 +63,7 @@ async function withLease<Result>(name: string, signal: AbortSignal, task: () => 
   }
 }
 
-/** The id of a valid lease. A lease that ends later than any lease can was written by a clock that was ahead. */
+/** The id of a valid lease. A lease that ends too far in the future was written with a wrong clock. */
 function holder(key: string): string | null {
   try {
     const { id, until }: Record<string, unknown> = { ...JSON.parse(local.get(key) ?? '{}') };
@@ -74,6 +74,6 @@ function holder(key: string): string | null {
   }
 }
 
-function timeout(name: string): DOMException {
+function timeoutError(name: string): DOMException {
   return new DOMException(`another tab holds ${name}`, 'TimeoutError');
 }

@@ -1,6 +1,6 @@
 /**
- * A storage of the browser. If the browser denies it or has no room left, values last as long as the page: a failing
- * storage must not keep people from writing.
+ * A storage of the browser. If the browser denies it or it is full, values last as long as the page: people can still
+ * write messages.
  */
 export class SafeStorage {
   readonly #open: () => Storage;

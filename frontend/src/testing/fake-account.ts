@@ -1,10 +1,11 @@
 import type { Renewal } from '../api/client.ts';
 import type { Account, AccountState } from '../auth/account.ts';
 
-/** A sign-in without an issuer. */
+/** An account without an issuer. */
 export class FakeAccount implements Account {
   renewal: Renewal = 'refused';
-  readonly asked: string[] = [];
+  /** The calls of `renew` and `signIn`. */
+  readonly calls: string[] = [];
   accessToken = 'first-token';
   #state: AccountState = {
     person: { id: 'sub-of-sunyoung', handle: 'sunyoung', name: 'Sunyoung Lee' },
@@ -24,7 +25,7 @@ export class FakeAccount implements Account {
   }
 
   renew(): Promise<Renewal> {
-    this.asked.push('renew');
+    this.calls.push('renew');
     if (this.renewal === 'renewed') {
       this.accessToken = 'second-token';
     }
@@ -32,20 +33,20 @@ export class FakeAccount implements Account {
   }
 
   lapse(): void {
-    this.show({ ...this.#state, lapsed: true });
+    this.setState({ ...this.#state, lapsed: true });
   }
 
   signIn(from: string, onlyHere = false): Promise<void> {
-    this.asked.push(`sign in from ${from}${onlyHere ? ', only here' : ''}`);
+    this.calls.push(`sign in from ${from}${onlyHere ? ', only here' : ''}`);
     return Promise.resolve();
   }
 
   signOut(): Promise<void> {
-    this.show({ person: null, lapsed: false, problem: null });
+    this.setState({ person: null, lapsed: false, problem: null });
     return Promise.resolve();
   }
 
-  show(state: AccountState): void {
+  setState(state: AccountState): void {
     this.#state = state;
     for (const listener of this.#listeners) {
       listener();

@@ -7,7 +7,7 @@ export const server = setupServer();
 
 const ORIGIN = 'http://localhost:3000';
 
-/** The uuid with a number. */
+/** A uuid that ends with a number. */
 export function uuid(number: number): string {
   return `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
 }
@@ -22,12 +22,12 @@ interface Post {
   body: { message: string; message_group_uuid?: string; user_uuid?: string; handle?: string };
 }
 
-/** How a send is answered: as usual, stored but without the answer, or with an error. */
-type Answer = 'stored' | 'lost' | { status: number; body?: unknown; retryAfter?: number };
+/** The response to a send: success, a lost response after storing, or an error. */
+type SendResponse = 'stored' | 'lost' | { status: number; body?: unknown; retryAfter?: number };
 
 /**
- * An API in memory, with the wire format and the keys of the real one, for one signed-in user. It answers as soon as
- * it is made.
+ * An in-memory API for one signed-in user, with the wire format and idempotency keys of the real one. Creating it installs
+ * its request handlers.
  */
 export class FakeStack {
   readonly users: User[] = ['Sunyoung Lee', 'Scarlett Ho', 'Lore Winters'].map((name, index) => ({
@@ -41,14 +41,14 @@ export class FakeStack {
   readonly threads = new Map<string, Message[]>();
   readonly posts: Post[] = [];
   readonly tokens: (string | null)[] = [];
-  /** How the next sends are answered; then as usual. */
-  answers: Answer[] = [];
-  /** What every call but the public one is answered with, in place of what it asks for. */
-  failing: { status: number; body?: unknown } | null = null;
+  /** The responses to the next sends. */
+  sendResponses: SendResponse[] = [];
+  /** The response to all requests except the public one, if not null. */
+  failure: { status: number; body?: unknown } | null = null;
   /** Whether `GET /api/me` fails. */
   meFails = false;
-  /** Milliseconds a send takes. */
-  slowness = 0;
+  /** Milliseconds that a send takes. */
+  delayMillis = 0;
   readonly #stored = new Map<string, SentMessage>();
   #number = 1000;
 
@@ -56,17 +56,17 @@ export class FakeStack {
     server.use(
       http.get(`${ORIGIN}/api/message_groups`, ({ request }) => {
         this.tokens.push(request.headers.get('Authorization'));
-        return this.#failure() ?? this.#page(this.groups, request, 'newest first');
+        return this.#failed() ?? this.#page(this.groups, request, 'newest first');
       }),
       http.get(`${ORIGIN}/api/me`, () =>
         this.meFails
           ? HttpResponse.json(['unavailable'], { status: 503 })
-          : (this.#failure() ?? HttpResponse.json(this.me)),
+          : (this.#failed() ?? HttpResponse.json(this.me)),
       ),
       http.get(`${ORIGIN}/api/messages/:group`, ({ request, params }) => {
         const thread = this.threads.get(String(params['group']));
         const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });
-        return this.#failure() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
+        return this.#failed() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
       }),
       http.get(`${ORIGIN}/api/users/:handle/short`, ({ params }) => {
         const handle = String(params['handle']).replace(/^@/, '');
@@ -77,14 +77,14 @@ export class FakeStack {
         const body = (await request.json()) as Post['body'];
         const key = request.headers.get('Idempotency-Key');
         this.posts.push({ key, body });
-        await delay(this.slowness);
-        return this.#failure() ?? this.#send(body, key);
+        await delay(this.delayMillis);
+        return this.#failed() ?? this.#send(body, key);
       }),
     );
   }
 
-  /** Adds a conversation with somebody and says its uuid. */
-  converse(handle: string, ...texts: [from: string, text: string, at: number | string][]): string {
+  /** Adds a group with a user and returns its uuid. */
+  addConversation(handle: string, ...texts: [from: string, text: string, at: number | string][]): string {
     const group = uuid((this.#number += 1));
     const thread = texts.map(([from, text, at]) => this.message(from, text, at));
     this.threads.set(group, thread);
@@ -92,7 +92,7 @@ export class FakeStack {
     return group;
   }
 
-  /** A message that others may have written. */
+  /** Creates a message without storing it. */
   message(from: string, text: string, at: number | string): Message {
     const user = this.#user(from);
     return {
@@ -105,7 +105,7 @@ export class FakeStack {
     };
   }
 
-  /** Somebody writes. */
+  /** Stores a message of another user. */
   receive(group: string, from: string, text: string): void {
     const message = this.message(from, text, Date.now());
     this.threads.get(group)?.push(message);
@@ -113,16 +113,16 @@ export class FakeStack {
   }
 
   #send(body: Post['body'], key: string | null) {
-    const answer = this.answers.shift() ?? 'stored';
-    if (typeof answer === 'object') {
-      const headers = answer.retryAfter === undefined ? {} : { 'Retry-After': String(answer.retryAfter) };
-      return HttpResponse.json(answer.body ?? {}, { status: answer.status, headers });
+    const response = this.sendResponses.shift() ?? 'stored';
+    if (typeof response === 'object') {
+      const headers = response.retryAfter === undefined ? {} : { 'Retry-After': String(response.retryAfter) };
+      return HttpResponse.json(response.body ?? {}, { status: response.status, headers });
     }
     const sent = this.#stored.get(key ?? '') ?? this.#store(body);
     if (key !== null) {
       this.#stored.set(key, sent);
     }
-    return answer === 'lost' ? HttpResponse.error() : HttpResponse.json(sent);
+    return response === 'lost' ? HttpResponse.error() : HttpResponse.json(sent);
   }
 
   #store(body: Post['body']): SentMessage {
@@ -162,8 +162,8 @@ export class FakeStack {
     return user;
   }
 
-  #failure() {
-    return this.failing && HttpResponse.json(this.failing.body ?? {}, { status: this.failing.status });
+  #failed() {
+    return this.failure && HttpResponse.json(this.failure.body ?? {}, { status: this.failure.status });
   }
 
   #page<Row extends { uuid: string }>(rows: Row[], request: Request, order: 'newest first' | 'oldest first') {

@@ -15,7 +15,7 @@ export const CONFIG: Config = {
   connectTo: [],
 };
 
-/** The whole page at an address, as it is for who is signed in. */
+/** Renders the whole page at an address for a signed-in user. */
 export function renderApp(path: string, account = new FakeAccount()) {
   let current = '';
   const record = (pathname: string) => {

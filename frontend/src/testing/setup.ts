@@ -2,7 +2,7 @@ import { cleanup, configure } from '@testing-library/react';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { server } from './fake-stack.ts';
 
-// What jsdom has not. Nothing here is narrow or touched.
+// jsdom has no `matchMedia`. This one has a wide screen and a mouse.
 window.matchMedia = (query) =>
   Object.assign(new EventTarget(), {
     matches: query === '(pointer: fine)',

@@ -1,4 +1,4 @@
-/** A token with these claims. Its signature is no signature; no client checks it. */
+/** A token with these claims. Its signature is invalid; clients do not check it. */
 export function token(claims: object): string {
   return `${part({ alg: 'RS256', kid: 'key' })}.${part(claims)}.c2lnbmF0dXJl`;
 }

@@ -1,9 +1,9 @@
-// The texts of the page are English, so its dates are as well; only the time zone is the reader's.
+// The page is in English, and so are its dates. The time zone is the reader's.
 const LOCALE = 'en-GB';
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** A format in a time zone, by default the reader's. Making one is slow, so each is made once. */
+/** A cached format in a time zone, by default the reader's: creating one is slow. */
 export function format(options: Intl.DateTimeFormatOptions, timeZone?: string): Intl.DateTimeFormat {
   const key = JSON.stringify([options, timeZone]);
   let made = formats.get(key);
@@ -14,7 +14,7 @@ export function format(options: Intl.DateTimeFormatOptions, timeZone?: string): 
   return made;
 }
 
-/** The calendar day as a number, so that the difference of two is a number of days. */
+/** The calendar day as a number of days since 1970. */
 export function dayNumber(at: number, timeZone?: string): number {
   const parts = new Map(
     format({ year: 'numeric', month: 'numeric', day: 'numeric' }, timeZone)
@@ -24,7 +24,7 @@ export function dayNumber(at: number, timeZone?: string): number {
   return Date.UTC(parts.get('year') ?? 0, (parts.get('month') ?? 1) - 1, parts.get('day') ?? 1) / 86_400_000;
 }
 
-/** The heading of a day, by the numbers of that day and of today. */
+/** The heading of a day. Both arguments are day numbers. */
 export function dayLabel(day: number, today: number): string {
   const ago = today - day;
   if (ago <= 0) {
@@ -33,7 +33,7 @@ export function dayLabel(day: number, today: number): string {
   if (ago === 1) {
     return 'Yesterday';
   }
-  // The year says nothing about a day whose month has not come round again.
+  // Within 300 days, the month identifies the year.
   const options: Intl.DateTimeFormatOptions =
     ago < 300
       ? { weekday: 'long', day: 'numeric', month: 'long' }

@@ -1,4 +1,4 @@
-/** The milliseconds of a `created_at`, whose six fractional digits are more than every browser reads. */
+/** Parses a `created_at` to milliseconds. Not every browser parses its six fractional digits. */
 export function millisOf(createdAt: string): number {
   return Date.parse(`${createdAt.slice(0, 23)}Z`);
 }

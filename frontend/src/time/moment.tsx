@@ -1,7 +1,7 @@
 import { millisOf } from './instants.ts';
 import { clockTime, exactTime, relativeTime } from './relative.ts';
 
-/** How long ago, with the exact time on hover. */
+/** A relative time, with the exact time on hover. */
 export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
   const at = millisOf(createdAt);
   return (
@@ -11,7 +11,7 @@ export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
   );
 }
 
-/** The time of a day, with the exact time on hover. */
+/** Hours and minutes, with the exact time on hover. */
 export function ClockTime({ at, className }: { at: number; className?: string }) {
   return (
     <time dateTime={new Date(at).toISOString()} title={exactTime(at)} className={className}>

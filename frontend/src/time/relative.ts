@@ -3,7 +3,7 @@ import { dayNumber, format } from './days.ts';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** How long ago, as short as it can be said; a clock that runs ahead is no reason for a time in the future. */
+/** A short relative time. Times in the future, which a wrong clock causes, are `now`. */
 export function relativeTime(at: number, now: number, timeZone?: string): string {
   const ago = now - at;
   if (ago < MINUTE) {
@@ -33,7 +33,7 @@ export function clockTime(at: number, timeZone?: string): string {
   return format({ hour: '2-digit', minute: '2-digit' }, timeZone).format(at);
 }
 
-/** The time to the second, for who wants to know exactly. */
+/** The date and the time to the second. */
 export function exactTime(at: number, timeZone?: string): string {
   return format({ dateStyle: 'full', timeStyle: 'medium' }, timeZone).format(at);
 }

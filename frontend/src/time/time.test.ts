@@ -25,14 +25,14 @@ describe('relative times', () => {
     expect(relativeTime(Date.parse(at), NOW, ZONE)).toBe(text);
   });
 
-  test('a minute before midnight is minutes ago, not yesterday', () => {
+  test('a minute before midnight is one minute ago, not yesterday', () => {
     const midnight = Date.parse('2026-11-21T23:00:30Z');
     expect(relativeTime(midnight - 60_000, midnight, ZONE)).toBe('1 min');
   });
 });
 
 describe('days', () => {
-  test('change at midnight where one is', () => {
+  test('change at local midnight', () => {
     const late = Date.parse('2026-11-21T23:30:00Z');
     expect(dayNumber(late, 'Europe/Berlin') - dayNumber(late, 'UTC')).toBe(1);
   });
@@ -50,15 +50,15 @@ describe('days', () => {
     [400, '18 October 2025'],
   ])('%i days ago is %s', (ago, label) => {
     const today = dayNumber(NOW, ZONE);
-    // Whether there is a comma changes with the browsers' data.
+    // The comma depends on the version of the locale data.
     expect(dayLabel(today - ago, today).replace(',', '')).toBe(label);
   });
 });
 
-test('a timestamp with six digits is read to the millisecond', () => {
+test('a timestamp with six fractional digits is parsed to the millisecond', () => {
   expect(millisOf('2026-11-22T09:29:00.123456Z')).toBe(Date.parse('2026-11-22T09:29:00.123Z'));
 });
 
-test('the exact time has date and seconds', () => {
+test('the exact time has the date and seconds', () => {
   expect(exactTime(NOW, ZONE)).toMatch(/^Sunday,? 22 November 2026.* 15:00:00$/);
 });

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 
-/** A value once it has stayed the same for a while. */
+/** The value, after it has not changed for `millis`. */
 export function useDebounced<Value>(value: Value, millis: number): Value {
   const [settled, setSettled] = useState(value);
   useEffect(() => {

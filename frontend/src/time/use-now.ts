@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 
-/** The time, renewed often enough for texts that say how long ago something was. */
+/** The current time, updated often enough for relative times. */
 export function useNow(every = 20_000): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

@@ -8,7 +8,7 @@ declare module 'react' {
   }
 }
 
-/** A picture of a user: initials on a colour that is always the same for a handle. */
+/** A user's initials, on a color derived from the handle. */
 export function Avatar({ name, handle, small = false }: { name: string; handle: string; small?: boolean }) {
   const style: CSSProperties = { '--hue': hue(handle) };
   return (

@@ -6,10 +6,10 @@ test.each([
   ['@Sam', 'sam', null],
   ['', 'user-5a1e0000', { kind: 'missing' }],
   [' \u200B', 'user-5a1e0000', { kind: 'missing' }],
-  ['Sam Lee', 'user-5a1e0000', { kind: 'malformed', asked: 'Sam Lee' }],
-  ['José', 'user-5a1e0000', { kind: 'malformed', asked: 'José' }],
-  ['@sam', 'user-5a1e0000', { kind: 'taken', asked: 'sam' }],
-  ['sunyoung', 'sunny', { kind: 'changed', asked: 'sunyoung' }],
-])('requested %j, has %j: %j', (asked, handle, mismatch) => {
-  expect(handleMismatch(asked, handle)).toEqual(mismatch);
+  ['Sam Lee', 'user-5a1e0000', { kind: 'malformed', requested: 'Sam Lee' }],
+  ['José', 'user-5a1e0000', { kind: 'malformed', requested: 'José' }],
+  ['@sam', 'user-5a1e0000', { kind: 'taken', requested: 'sam' }],
+  ['sunyoung', 'sunny', { kind: 'changed', requested: 'sunyoung' }],
+])('requested %j, has %j: %j', (requested, handle, mismatch) => {
+  expect(handleMismatch(requested, handle)).toEqual(mismatch);
 });

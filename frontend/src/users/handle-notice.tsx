@@ -11,9 +11,9 @@ export function HandleNotice({ me }: { me: User }) {
   const { me: person } = useSignedIn();
   // Kept after sign-out; otherwise every sign-in would show the notice again.
   const key = `cruddur.handle-told.${person.id}`;
-  const [told, setTold] = useState(() => local.get(key));
+  const [dismissed, setDismissed] = useState(() => local.get(key));
   const mismatch = handleMismatch(person.handle, me.handle);
-  if (mismatch === null || told === me.handle) {
+  if (mismatch === null || dismissed === me.handle) {
     return null;
   }
   return (
@@ -27,7 +27,7 @@ export function HandleNotice({ me }: { me: User }) {
           className="button small"
           onClick={() => {
             local.set(key, me.handle);
-            setTold(me.handle);
+            setDismissed(me.handle);
           }}
         >
           OK
@@ -44,19 +44,20 @@ function Reason({ mismatch }: { mismatch: NonNullable<HandleMismatch> }) {
     case 'malformed':
       return (
         <>
-          “<bdi>{plainLine(mismatch.asked)}</bdi>” can't be a handle: it may have up to 30 letters, digits, and . _ - only.
+          “<bdi>{plainLine(mismatch.requested)}</bdi>” can't be a handle. Handles have at most 30
+          characters: letters, digits, and . _ - only.
         </>
       );
     case 'taken':
       return (
         <>
-          <Handle handle={mismatch.asked} /> was taken.
+          <Handle handle={mismatch.requested} /> was taken.
         </>
       );
     case 'changed':
       return (
         <>
-          You are no longer <Handle handle={mismatch.asked} />.
+          You are no longer <Handle handle={mismatch.requested} />.
         </>
       );
   }

@@ -23,7 +23,7 @@ describe('handles', () => {
     ['l%C3%B6re', 'löre'],
     ['50%', '50%'],
     [`${','.repeat(300_000)}lore`, ''],
-  ])('%j is typed for %j', (text, handle) => {
+  ])('%j is parsed as %j', (text, handle) => {
     expect(typedHandle(text)).toBe(handle);
   });
 
@@ -36,17 +36,17 @@ describe('handles', () => {
     ['@lore', false],
     ['../users', false],
     ['löre', false],
-  ])('%j may be one: %j', (text, possible) => {
+  ])('%j is a valid handle: %j', (text, possible) => {
     expect(isHandle(text)).toBe(possible);
   });
 
-  test('are compared without case, as ASCII', () => {
+  test('are compared without ASCII case', () => {
     expect(sameHandle('Lore', 'lORE')).toBe(true);
     // U+212A, which lower-cases to k.
     expect(sameHandle('\u212Aim', 'kim')).toBe(false);
   });
 
-  test('have a colour that does not depend on case', () => {
+  test('have a color that does not depend on case', () => {
     expect(hue('Lore')).toBe(hue('lore'));
     expect(hue('lore')).not.toBe(hue('lora'));
   });
@@ -57,7 +57,7 @@ test.each([
   ['.', '/messages/new/@.'],
   ['..', '/messages/new/@..'],
   ['...', '/messages/new/...'],
-])('one writes to %j at %j', (handle, path) => {
+])('a new conversation with %j is at %j', (handle, path) => {
   expect(newConversationPath(handle)).toBe(path);
   const { pathname } = new URL(path, 'http://localhost');
   expect(typedHandle(pathname.split('/').at(-1) ?? '')).toBe(handle.toLowerCase());

@@ -2,14 +2,14 @@
 const AT = /^[@\u{FF20}\u{FE6B}]/u;
 
 /** Invisible characters, which copied text often contains. */
-const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Control}]/gu;
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Control}]/gu;
 
 /** Punctuation around a handle in a sentence. No handle contains any of it. */
 const OPENING = /^[\s("'<[{«‹“‘„]+/u;
 const CLOSING = /[\s)"'>\]}»›”’“,;:!?…]+$/u;
 
 /** The length after which input is ignored: longer than any address, short enough for a regular expression. */
-const LONGEST = 1000;
+const MAX_INPUT = 1000;
 
 /** A link to a new conversation, with or without scheme and host. */
 const LINK = /^(?:https?:\/\/|[\w.-]+(?::\d+)?\/|\/)(?:[^?#]*\/)?messages\/new\/([^/?#]*)/iu;
@@ -19,8 +19,8 @@ const LINK = /^(?:https?:\/\/|[\w.-]+(?::\d+)?\/|\/)(?:[^?#]*\/)?messages\/new\/
  * the handle out of a link to its conversation.
  */
 export function typedHandle(text: string): string {
-  const seen = trimmed(text.slice(0, LONGEST).replaceAll(UNSEEN, ''));
-  return trimmed(trimmed(decoded(LINK.exec(seen)?.[1] ?? seen).replaceAll(UNSEEN, '')).replace(AT, ''));
+  const seen = trimmed(text.slice(0, MAX_INPUT).replaceAll(INVISIBLE, ''));
+  return trimmed(trimmed(decoded(LINK.exec(seen)?.[1] ?? seen).replaceAll(INVISIBLE, '')).replace(AT, ''));
 }
 
 function trimmed(text: string): string {
@@ -56,13 +56,13 @@ export function newConversationPath(handle: string): string {
   return `/messages/new/${/^\.{1,2}$/.test(folded) ? '@' : ''}${encodeURIComponent(folded)}`;
 }
 
-/** A colour's angle that is always the same for a handle. */
+/** The hue of a handle's color, in degrees. */
 export function hue(handle: string): number {
   let hash = 2166136261;
   for (const letter of foldHandle(handle)) {
     hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 16777619);
   }
-  // Without this, handles that differ in the last letter alone would look alike.
+  // Without this, handles that differ only in the last letter would have similar colors.
   hash = Math.imul(hash ^ (hash >>> 15), 2246822507);
   return ((hash ^ (hash >>> 13)) >>> 0) % 360;
 }

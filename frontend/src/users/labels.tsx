@@ -5,7 +5,7 @@ export function Name({ name, handle, className }: { name: string; handle: string
   return <bdi className={className}>{shownName(name, handle)}</bdi>;
 }
 
-/** A handle, isolated likewise: one from an address may be any text. */
+/** A handle, isolated too: a handle from an address can be any text. */
 export function Handle({ handle }: { handle: string }) {
   return <bdi className="handle">{`@${plainLine(handle)}`}</bdi>;
 }

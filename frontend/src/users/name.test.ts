@@ -16,13 +16,13 @@ describe('names are shown', () => {
   });
 
   test.each(['', ' ', '\u200B\u2060', '\u3164', '\u2800', '\u0301', '\u200D', '\u202E'])(
-    'as the handle where there is nothing to see: %j',
+    'as the handle if nothing is visible: %j',
     (name) => {
       expect(shownName(name, 'lore')).toBe('@lore');
     },
   );
 
-  test('without what turns the text around them', () => {
+  test('without bidirectional controls', () => {
     expect(plainLine('\u2067evil\u202C')).toBe('evil');
   });
 });

@@ -1,11 +1,11 @@
-/** More than four combining marks on a letter: no script needs them, and a stack of them covers the lines around it. */
+/** More than four combining marks on a letter. No script needs them, and a stack of them covers the lines around it. */
 const MARKS = /(\p{Mark}{4})\p{Mark}+/gu;
 
 /**
  * Invisible characters: bidirectional controls, zero-width and filler characters, tags. Joiners and variation selectors
  * are kept, because emoji and several scripts need them.
  */
-const UNSEEN = /(?!\u{200C}|\u{200D}|[\u{FE00}-\u{FE0F}])[\p{Default_Ignorable_Code_Point}\u{FFF9}-\u{FFFB}]/gu;
+const INVISIBLE = /(?!\u{200C}|\u{200D}|[\u{FE00}-\u{FE0F}])[\p{Default_Ignorable_Code_Point}\u{FFF9}-\u{FFFB}]/gu;
 
 /** White space, control characters, and the blank Braille pattern. */
 const SPACE = /[\p{White_Space}\p{Control}\u{2800}]+/gu;
@@ -15,7 +15,7 @@ const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Mark}]/u;
 
 /** The text on one line, without invisible characters and with at most four marks on a letter. */
 export function plainLine(text: string): string {
-  return text.replaceAll(UNSEEN, '').replaceAll(SPACE, ' ').replaceAll(MARKS, '$1').trim();
+  return text.replaceAll(INVISIBLE, '').replaceAll(SPACE, ' ').replaceAll(MARKS, '$1').trim();
 }
 
 /** The name to show for a user: the display name, or the handle if the display name has no visible character. */
@@ -34,15 +34,15 @@ export function initials(displayName: string): string {
     .toLocaleUpperCase('en-GB');
 }
 
-/** The longest character of an avatar, in code points. A family of four with skin tones has eleven. */
-const LONGEST_CHARACTER = 12;
+/** The longest character of an avatar, in code points. An emoji of four people with skin tones has eleven. */
+const MAX_CODE_POINTS = 12;
 
 const segmenter = new Intl.Segmenter('en-GB', { granularity: 'grapheme' });
 
 function firstCharacter(word: string): string {
   for (const { segment } of segmenter.segment(word.slice(0, 100))) {
     if (VISIBLE.test(segment)) {
-      return [...segment].slice(0, LONGEST_CHARACTER).join('');
+      return [...segment].slice(0, MAX_CODE_POINTS).join('');
     }
   }
   return '';

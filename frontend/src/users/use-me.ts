@@ -1,33 +1,34 @@
 import { useQuery } from '@tanstack/react-query';
 import type { User } from '../api/types.ts';
 import { useAccountState } from '../auth/use-account.ts';
+import { POLL, pollInterval } from '../polling/poll.ts';
 import { useSignedIn } from '../signed-in.tsx';
-import { keptMe, keepMe } from './kept-me.ts';
+import { storedMe, storeMe } from './stored-me.ts';
 
 /**
- * The signed-in user as the API returns it. Own messages carry its uuid; other users see its handle and name. Null until
- * the first response; later visits start with the stored user, so the page works offline.
+ * The signed-in user as the API returns it. Own messages have its uuid; other users see its handle and name. Null until the
+ * first response; later visits start with the stored user, so the page works offline.
  */
 export function useMe() {
-  const { me: person, account, api, pulse } = useSignedIn();
+  const { me: person, account, api } = useSignedIn();
   const { lapsed } = useAccountState(account);
   const { data, error, refetch } = useQuery({
     queryKey: ['me'],
     queryFn: async (): Promise<User> => {
-      const me = await pulse.watch('me', () => api.showMe());
-      // After a sign-out in the meantime, nothing may be stored.
+      const me = await api.showMe();
+      // Nothing may be stored after a sign-out.
       if (account.state().person?.id === person.id) {
-        keepMe(person.id, me);
+        storeMe(person.id, me);
       }
       return me;
     },
-    initialData: () => keptMe(person.id) ?? undefined,
+    initialData: () => storedMe(person.id) ?? undefined,
     initialDataUpdatedAt: 0,
     enabled: !lapsed,
     staleTime: 60_000,
     refetchOnWindowFocus: true,
-    refetchInterval: ({ state }) =>
-      state.status === 'error' ? pulse.delay('me', document.visibilityState === 'visible') : false,
+    ...POLL,
+    refetchInterval: (query) => query.state.status === 'error' && pollInterval(query),
   });
   return { me: data ?? null, error, refetch };
 }

@@ -1,5 +1,4 @@
-/** The sign of the page. */
-export function Mark() {
+export function Logo() {
   return (
     <svg className="mark" viewBox="0 0 32 32" aria-hidden="true">
       <path

@@ -2,18 +2,18 @@ import { local } from './local.ts';
 
 const prefixes = (user: string) => [`cruddur.outbox.${user}.`, `cruddur.draft.${user}.`];
 
-/** What a person wrote and this device keeps: unsent messages and drafts, also those of another version of the page. */
-export function keptTexts(user: string): string[] {
+/** A person's unsent messages and drafts on this device, including those of other versions of the page. */
+export function storedTexts(user: string): string[] {
   return keysOf(user).flatMap((key) => textOf(local.get(key) ?? ''));
 }
 
-export function removeKeptTexts(user: string): void {
+export function removeStoredTexts(user: string): void {
   for (const key of keysOf(user)) {
     local.remove(key);
   }
 }
 
-/** Removes everything that the page keeps for a person under keys of the form `cruddur.KIND.USER` and below. */
+/** Removes all of a person's keys, which begin with `cruddur.KIND.USER`. */
 export function removeAllOf(user: string): void {
   for (const key of local.keys('cruddur.')) {
     const owner = key.replace(/^cruddur\.[^.]*\./, '');
@@ -27,7 +27,7 @@ function keysOf(user: string): string[] {
   return prefixes(user).flatMap((prefix) => local.keys(prefix));
 }
 
-/** The text of an entry; the entry itself if it can't be read. */
+/** The text of an entry, or the whole entry if it can't be parsed. */
 function textOf(json: string): string[] {
   try {
     const value: unknown = JSON.parse(json);

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 
-/** How near the end counts as being there. */
+/** Distance from the end, in pixels, that counts as the end. */
 const NEAR = 40;
 
 interface Anchor {
@@ -9,21 +9,19 @@ interface Anchor {
 }
 
 /**
- * Keeps the place where one reads while a list changes around it: who is at the end stays at the end, and whoever is
- * not keeps the same message at the same height, whatever is added above or below.
+ * Keeps the scroll position while a list changes: at the end, the list stays at the end; elsewhere, the first visible
+ * message stays where it is. A change of `sends` scrolls to the end.
  *
- * Whoever sends something goes to the end; `sends` counts how often that was.
- *
- * The browsers' own scroll anchoring does nothing at the very top, where older messages are added, and Safari has none.
+ * Browsers' own scroll anchoring does not work at the very top, where older messages are added, and Safari has none.
  */
-export function useReadingPlace(sends: number) {
+export function useScrollAnchor(sends: number) {
   const box = useRef<HTMLElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const end = useRef(true);
   const anchor = useRef<Anchor | null>(null);
   const sent = useRef(sends);
 
-  const note = useCallback(() => {
+  const record = useCallback(() => {
     const element = box.current;
     if (element !== null) {
       end.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
@@ -40,7 +38,7 @@ export function useReadingPlace(sends: number) {
     }
   }, []);
 
-  // After every change: what changed may be the list or anything around it.
+  // After every render: the list or anything around it may have changed.
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) {
@@ -55,10 +53,10 @@ export function useReadingPlace(sends: number) {
         element.scrollTop += top - anchor.current.top;
       }
     }
-    note();
+    record();
   });
 
-  // The box shrinks when one writes several lines or a keyboard comes up; lines break anew when it gets narrower.
+  // The box shrinks when the composer grows or a keyboard opens. Its content grows when it gets narrower.
   useEffect(() => {
     const element = box.current;
     if (element === null || typeof ResizeObserver === 'undefined') {
@@ -76,7 +74,7 @@ export function useReadingPlace(sends: number) {
     return () => observer.disconnect();
   }, []);
 
-  return { box, atEnd, toEnd, onScroll: note };
+  return { box, atEnd, toEnd, onScroll: record };
 }
 
 function firstVisible(box: HTMLElement): Anchor | null {

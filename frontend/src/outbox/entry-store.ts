@@ -4,10 +4,8 @@ import { parseRecipient } from '../users/recipient.ts';
 import type { SentMessage } from '../api/types.ts';
 import type { Entry, State, Target } from './entry.ts';
 
-/**
- * Where entries outlive the page: one key for each, so that two windows of one person do not overwrite each other's.
- */
-export class Shelf {
+/** Stores entries in localStorage, each under its own key, so that windows do not overwrite each other's entries. */
+export class EntryStore {
   readonly #prefix: string;
 
   constructor(user: string) {
@@ -26,14 +24,14 @@ export class Shelf {
     local.remove(this.#prefix + id);
   }
 
-  /** Removes everything, entries that can't be read included. */
+  /** Removes all entries, including those that can't be parsed. */
   clear(): void {
     for (const key of local.keys(this.#prefix)) {
       local.remove(key);
     }
   }
 
-  /** What another window did: the entry's id, and the entry unless it was removed. Null for anything else. */
+  /** The change by another window; `entry` is null if it was removed. Returns null for other keys. */
   change({ key, newValue }: StorageEvent): { id: string; entry: Entry | null } | null {
     if (key === null || !key.startsWith(this.#prefix)) {
       return null;
@@ -48,20 +46,19 @@ export class Shelf {
   }
 }
 
-/** Of an entry whose own state can't be read. */
+/** The state of an entry whose stored state can't be parsed. */
 export const OTHER_VERSION: State = {
   name: 'failed',
-  reason: 'It was kept by another version of this page. Send it again, or delete it.',
+  reason: 'It was saved by another version of this page. Send it again, or delete it.',
 };
 
-/** Well before the latest time that a `Date` can hold. */
+/** The latest accepted time, slightly before the latest `Date`. */
 const LAST_TIME = 8e15;
 
 /**
- * The entry that was kept under `id`, whichever version of the page wrote it.
+ * Parses a stored entry of any version of the page.
  *
- * Returns null if the id, the text or the target is missing. Anything else that can't be read costs the entry its
- * place or its state, and never its text.
+ * Returns null if the id, the text or the target is missing. Other fields that can't be parsed get a default.
  */
 export function parseEntry(json: string | null, id: string): Entry | null {
   let fields: Record<string, unknown>;
@@ -81,9 +78,9 @@ export function parseEntry(json: string | null, id: string): Entry | null {
     target,
     text,
     created: timeOf(fields['created']) ?? Date.now(),
-    // The age is unknown: the author is asked before the message is sent.
+    // Of unknown age: held until its author confirms it.
     vouched: timeOf(fields['vouched']) ?? 0,
-    // An attempt that is not known of must not let the target change.
+    // There may have been an attempt, so the target must not change.
     attempts: typeof attempts === 'number' && attempts >= 0 ? attempts : 1,
     group: groupOf(fields['group'], target),
     state: parseState(fields['state']) ?? OTHER_VERSION,
@@ -132,7 +129,7 @@ function isSentMessage(value: unknown): value is SentMessage {
   return texts.every((name) => typeof fields[name] === 'string') && Number.isFinite(millisOf(String(fields['created_at'])));
 }
 
-/** A time that a `Date` can hold, in milliseconds. */
+/** A valid time in milliseconds, or null. */
 function timeOf(value: unknown): number | null {
   return typeof value === 'number' && value >= 0 && value <= LAST_TIME ? value : null;
 }
