@@ -1,4 +1,4 @@
-//! Chatting from a terminal, through the API as any client would.
+//! `token`, `inbox`, `read` and `send`: a chat through the API.
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -23,7 +23,6 @@ Examples:
   cruddur token sunyoung
   curl -H \"Authorization: Bearer $(cruddur token sunyoung)\" http://127.0.0.1:4567/api/message_groups";
 
-/// `token`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = TOKEN_EXAMPLES)]
 pub struct Token {
@@ -31,18 +30,16 @@ pub struct Token {
     handle: Handle,
 }
 
-/// Who is speaking.
 #[derive(Clone, Debug, Args)]
-struct Speaker {
-    /// As whom: a user of the local stack. Without it, the access token in `CRUDDUR_TOKEN` says who you are
+struct Caller {
+    /// A user of the local stack [default: the user of the access token in CRUDDUR_TOKEN]
     #[arg(long = "as", value_name = "HANDLE")]
     handle: Option<Handle>,
 }
 
-/// How many to show.
 #[derive(Clone, Copy, Debug, Args)]
 struct Limit {
-    /// How many to show at most
+    /// The maximum number of rows
     #[arg(long = "limit", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rows: u32,
 }
@@ -52,12 +49,11 @@ Examples:
   cruddur inbox --as sunyoung
   CRUDDUR_TOKEN=… cruddur inbox --target aws --url https://….execute-api.eu-central-1.amazonaws.com";
 
-/// `inbox`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = INBOX_EXAMPLES)]
 pub struct Inbox {
     #[command(flatten)]
-    speaker: Speaker,
+    caller: Caller,
 
     #[command(flatten)]
     limit: Limit,
@@ -69,74 +65,68 @@ Examples:
   cruddur read --as sunyoung @scarlett --follow
   cruddur read --as sunyoung 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5 --limit 100 --output json";
 
-/// `read`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = READ_EXAMPLES)]
 pub struct Read {
     #[command(flatten)]
-    speaker: Speaker,
+    caller: Caller,
 
-    /// Which conversation: its uuid, or with whom it is
+    /// The conversation: its UUID, or the other member's handle
     #[arg(value_name = "GROUP|@HANDLE")]
     conversation: Conversation,
 
     #[command(flatten)]
     limit: Limit,
 
-    /// Go on showing what is said, until Ctrl-C
+    /// Keep showing new messages until Ctrl-C
     #[arg(long)]
     follow: bool,
 }
 
 const SEND_EXAMPLES: &str = "\
-A message is sent again until there is an answer, for half a minute, and stored once however often it was sent.
+A message is retried for half a minute, and stored only once.
 
 Examples:
   cruddur send --as scarlett @sunyoung The train is late again
   fortune | cruddur send --as scarlett @sunyoung -
   cruddur send --as scarlett @sunyoung -- --text that begins with a hyphen";
 
-/// `send`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = SEND_EXAMPLES)]
 pub struct Send {
     #[command(flatten)]
-    speaker: Speaker,
+    caller: Caller,
 
-    /// Where to: a conversation's uuid, or to whom; the first message to somebody opens the conversation
+    /// The conversation's UUID, or the receiver's handle; the first message opens the conversation
     #[arg(value_name = "GROUP|@HANDLE")]
     conversation: Conversation,
 
-    /// What to say; several words are joined with spaces, and - reads standard input
+    /// The text; several words are joined with spaces, and - reads standard input
     #[arg(value_name = "TEXT", required = true)]
     text: Vec<String>,
 }
 
-/// `token`
 pub async fn token(context: &Context, command: &Token) -> Result<Outcome> {
     let answer = api::token(context, &command.handle).await?;
     let token = answer.get("access_token").and_then(|token| token.as_str());
-    context.output.result(token.context("the local stack's answer has no access_token")?, &answer)?;
+    context.output.result(token.context("the local stack's response has no access_token")?, &answer)?;
     Ok(Outcome::Done)
 }
 
-/// `inbox`
 pub async fn inbox(context: &Context, command: &Inbox) -> Result<Outcome> {
-    let mut api = Api::connect(context, command.speaker.handle.as_ref()).await?;
+    let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let groups = api.rows("/api/message_groups", command.limit.rows).await?;
     show(context, groups, true)?;
     Ok(Outcome::Done)
 }
 
-/// `read`
 pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
-    let mut api = Api::connect(context, command.speaker.handle.as_ref()).await?;
+    let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let group_uuid = match &command.conversation {
         Conversation::Group(group_uuid) => *group_uuid,
         Conversation::User(handle) => group_with(&mut api, handle).await?,
     };
     let path = format!("/api/messages/{group_uuid}");
-    // Pages come newest first, and each page oldest first.
     let messages = api.messages(&path, command.limit.rows).await?;
     show(context, messages.clone(), false)?;
     if command.follow {
@@ -145,10 +135,9 @@ pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// `send`
 pub async fn send(context: &Context, command: &Send) -> Result<Outcome> {
     let text = post::text(&command.text)?;
-    let mut api = Api::connect(context, command.speaker.handle.as_ref()).await?;
+    let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let sent = post::send(&mut api, &command.conversation, &text).await?;
     if context.output.is_json() {
         context.output.json(&sent)?;

@@ -1,4 +1,4 @@
-//! The Cognito user pool.
+//! `cognito`: the user pool.
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -11,36 +11,30 @@ mod list_users;
 pub mod pool;
 pub mod sync;
 
-/// `cognito …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Lists the users of the pool
     #[command(after_help = list_users::AFTER_HELP)]
     ListUsers {
-        /// The user pool.
         #[command(flatten)]
         pool: pool::Options,
     },
     /// Writes each pool user's sub into the database of users, by handle
     #[command(long_about = sync::LONG_ABOUT, after_help = sync::AFTER_HELP)]
     SyncUserIds {
-        /// The user pool.
         #[command(flatten)]
         pool: pool::Options,
-        /// What may be written.
         #[command(flatten)]
         options: sync::Options,
     },
-    /// Prints the pool's key set on one line, as the variable `COGNITO_JWKS` wants it
+    /// Prints the pool's key set on one line, for the variable `COGNITO_JWKS`
     #[command(after_help = jwks::AFTER_HELP)]
     Jwks {
-        /// The user pool.
         #[command(flatten)]
         pool: pool::Options,
     },
 }
 
-/// Carries out `command`.
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     match command {
         Command::ListUsers { pool } => list_users::run(context, &pool.required(context)?).await?,

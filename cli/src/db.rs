@@ -1,4 +1,4 @@
-//! The database of users.
+//! `db`: the database of users.
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -14,30 +14,28 @@ mod sessions;
 mod setup;
 mod statement;
 
-/// `db …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Makes the database that the URL names, where it is missing
+    /// Creates the database in the URL if it does not exist
     Create,
-    /// Drops the database with all its users
+    /// Drops the database with all users
     #[command(long_about = drop::LONG_ABOUT, after_help = drop::AFTER_HELP)]
     Drop(drop::Options),
-    /// Applies the migrations that the database lacks
+    /// Applies missing migrations
     #[command(after_help = migrate::AFTER_HELP)]
     Migrate,
-    /// Makes the demo users where they are missing
+    /// Creates missing demo users
     Seed,
-    /// Makes the database ready: create, migrate, seed, and cognito sync-user-ids where a pool is named
+    /// Runs create, migrate and seed, and cognito sync-user-ids if a pool is given
     #[command(long_about = setup::LONG_ABOUT, after_help = setup::AFTER_HELP)]
     Setup(setup::Options),
     /// Opens psql on the database
     #[command(long_about = psql::LONG_ABOUT, after_help = psql::AFTER_HELP)]
     Connect(psql::Options),
-    /// Lists who else is connected to the database
+    /// Lists the other sessions of the database
     Sessions,
 }
 
-/// Carries out `command`.
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     let database = context.database().await?;
     match command {

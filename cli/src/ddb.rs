@@ -1,4 +1,4 @@
-//! The table of messages and inboxes.
+//! `ddb`: the table of messages and inboxes.
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -14,30 +14,28 @@ mod schema_load;
 mod seed;
 mod tables;
 
-/// `ddb …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Makes the table where it is missing, with index, stream and time to live
+    /// Creates the table, with index, stream and time to live, if it does not exist
     SchemaLoad,
     /// Lists the tables
     ListTables,
-    /// Deletes a table with everything in it
+    /// Deletes a table with all rows
     Drop(drop::Options),
-    /// Shows every row of the table
+    /// Shows all rows of the table
     Scan(scan::Options),
-    /// Fills the table: with the demo conversations, or with a load of any size
+    /// Seeds the table with demo conversations, or with load-test data of any size
     Seed(seed::Options),
     /// Shows the messages of a conversation as they are stored, and what reading them costs
     GetConversation(conversation::Options),
     /// Shows the conversations of a user as they are stored, and what reading them costs
     ListConversations(conversations::Options),
-    /// Checks the invariants of inboxes, and heals what is broken
+    /// Checks the invariants of inboxes, and repairs violations
     Doctor(doctor::Options),
-    /// Brings the conversations of the old system (Flask, Python) over
+    /// Migrates the conversations of the old system (Flask, Python)
     Migrate(migrate::Options),
 }
 
-/// Carries out `command`.
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     match command {
         Command::SchemaLoad => schema_load::run(context).await,

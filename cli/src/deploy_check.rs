@@ -1,8 +1,7 @@
-//! `deploy-check`: whether a deployment works, asked from outside.
+//! `deploy-check`: checks a deployment from outside.
 //!
-//! Each check is a look that ends with what was seen; one that fails says what to do and stops none but those that
-//! need what it gives. First come the parts as AWS describes them, then the API without a token, then two test users
-//! who write to each other, and at last what the system says of its own failures.
+//! A failed check prints advice, and skips only the checks that depend on it. In order: resources as AWS describes
+//! them, the API without a token, messages between two test users, dead letters and alarms.
 
 use std::time::Duration;
 
@@ -40,20 +39,19 @@ mod stream;
 mod table;
 
 pub(crate) const LONG_ABOUT: &str = "\
-Checks a deployment, or the local stack, from outside, and says what to do about each thing that is not as it should \
-be: the stack, the table, the stream's mapping, the pool's trigger, each route, CORS, tokens, two messages between two \
-test users, the move of their inboxes, dead letters and alarms.
+Checks a deployment, or the local stack, from outside, and prints a fix for each failed check: the stack, the table, the \
+stream mapping, the pool's trigger, each route, CORS, tokens, two messages between two test users, the move of their \
+inboxes, dead letters and alarms.
 
-Each run leaves two messages in the conversation of the two test users, and changes nothing else but what \
---create-test-users says. Tokens and passwords are never shown.
+Each run leaves two messages in the conversation of the test users, and changes nothing else except what \
+--create-test-users describes. Tokens and passwords are never shown.
 
-With --target aws and --stack, the stack's outputs say where everything is. Without --stack, name what there is: --url, \
---table, --user-pool; what is not named is skipped.";
+With --target aws and --stack, resources are found by the stack's outputs. Without --stack, name them with --url, --table \
+and --user-pool; checks of resources that are not named are skipped.";
 
 pub(crate) const AFTER_HELP: &str = "\
-Test users in AWS: sign two users in (in the web client, the browser's tools show the header Authorization of each \
-request to the API) and give their access tokens in the variables CRUDDUR_TOKEN_A and CRUDDUR_TOKEN_B, and the second \
-one's handle with --receiver. Or say --create-test-users.
+Test users in AWS: use --create-test-users, or sign two users in, set CRUDDUR_TOKEN_A and CRUDDUR_TOKEN_B to their \
+access tokens (the Authorization header of the web client's requests), and --receiver to the second one's handle.
 
 Examples:
   cruddur deploy-check
@@ -62,76 +60,72 @@ Examples:
   cruddur deploy-check --target aws --url https://….execute-api.eu-central-1.amazonaws.com --receiver lore
   cruddur --output json deploy-check | jq -r 'select(.result == \"failed\") | .advice'
 
-Exit code 3: something has failed. 1: nothing could be checked.";
+Exit code 3: a check failed. 1: nothing could be checked.";
 
-/// Who tests with the local stack: demo users with no conversation of their own.
+/// The test users of the local stack: demo users without conversations.
 const LOCAL_HANDLES: [&str; 2] = ["lore", "mock"];
 
-/// `deploy-check`
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// The stack, whose outputs say where everything is
+    /// The CloudFormation stack
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
 
-    /// An origin from which the web client calls the API (may be repeated)
+    /// An origin of the web client (may be repeated)
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<String>,
 
-    /// Who writes first, on the local stack: by default lore
+    /// The first test user's handle, on the local stack [default: lore]
     #[arg(long, value_name = "HANDLE")]
     sender: Option<Handle>,
 
-    /// The second test user's handle: by default mock, on the local stack
+    /// The second test user's handle [default: mock, on the local stack]
     #[arg(long, value_name = "HANDLE", conflicts_with = "create_test_users")]
     receiver: Option<Handle>,
 
-    /// Make two test users in the pool where they are missing (deploy-check-a and deploy-check-b), sign them in with
-    /// passwords that nobody gets to know, enter them into the database of users with the pool's post-confirmation
-    /// trigger, and disable them at the end. It takes a client that allows `ALLOW_ADMIN_USER_PASSWORD_AUTH`
+    /// Create two test users in the pool if they are missing (deploy-check-a and deploy-check-b), sign them in with
+    /// random passwords, add them to the database of users with the pool's post-confirmation trigger, and disable them
+    /// at the end. Requires a client that allows `ALLOW_ADMIN_USER_PASSWORD_AUTH`
     #[arg(long)]
     create_test_users: bool,
 
-    /// The pool's client with which the test users sign in: by default the stack's output, or the first of the variable
-    /// `AWS_COGNITO_USER_POOL_CLIENT_ID`
+    /// The pool client of the test users [default: the stack's output, or the first of AWS_COGNITO_USER_POOL_CLIENT_ID]
     #[arg(long, value_name = "ID", requires = "create_test_users")]
     client: Option<String>,
 
-    /// How long inboxes may take to show a message
+    /// The time limit for inboxes to show a message
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=900))]
     timeout: u64,
 
-    /// The pool.
     #[command(flatten)]
     pool: user_pool::Options,
 }
 
-/// Checks everything, one after the other.
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let mut report = Report::new(context.output);
-    let patience = Duration::from_secs(options.timeout);
+    let time_limit = Duration::from_secs(options.timeout);
     if context.is_aws() {
         let deployment = Deployment::find(context, &options).await?;
-        Box::pin(deployment.check(context, &options, &mut report, patience)).await?;
+        Box::pin(deployment.check(context, &options, &mut report, time_limit)).await?;
     } else {
         if options.stack.is_some() || options.create_test_users {
-            bail!("--stack and --create-test-users are for AWS: add --target aws");
+            bail!("--stack and --create-test-users are for AWS; add --target aws");
         }
         let dynamodb = context.dynamodb().await?;
         report.check("table", table::check(&dynamodb)).await?;
         let api = Api::new(context, context.api_url()?)?;
         if check_without_token(&mut report, &api, &options).await? {
             let pair = local_pair(context, &options, &mut report).await?;
-            conversation::check(&mut report, &api, &pair, patience).await?;
+            conversation::check(&mut report, &api, &pair, time_limit).await?;
         }
     }
     report.finish()
 }
 
-/// Whether it goes on with tokens.
+/// Returns whether the API is reachable.
 async fn check_without_token(report: &mut Report, api: &Api, options: &Options) -> Result<bool> {
     if !routes::check_reachable(report, api).await? {
-        report.skip("routes, tokens, messages", "it takes the API")?;
+        report.skip("routes, tokens, messages", "requires the API")?;
         return Ok(false);
     }
     routes::check(report, api).await?;
@@ -139,14 +133,13 @@ async fn check_without_token(report: &mut Report, api: &Api, options: &Options) 
         routes::check_origin(report, api, origin).await?;
     }
     if options.origin.is_empty() {
-        report.skip("CORS", "name the web client's origin with --origin")?;
+        report.skip("CORS", "requires --origin")?;
     } else {
         routes::check_other_origin(report, api).await?;
     }
     Ok(true)
 }
 
-/// Two users of the local stack, with its tokens.
 async fn local_pair(context: &Context, options: &Options, report: &mut Report) -> Result<Pair> {
     let [sender, receiver] = LOCAL_HANDLES.map(str::parse::<Handle>);
     let sender = options.sender.clone().map_or(sender, Ok)?;
@@ -155,18 +148,19 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
         let answer = chat::api::token(context, handle).await;
         let answer = answer.map_err(|error| {
             let advice = match error.downcast_ref::<TokenError>() {
-                Some(TokenError::UnknownHandle { .. }) => "name users there are: --sender, --receiver",
+                Some(TokenError::UnknownHandle { .. }) => "use --sender and --receiver with existing users",
                 Some(TokenError::Failed { .. }) => {
-                    "look at what `cargo run` prints, and check again in a moment"
+                    "see the output of `cargo run`, and check again in a moment"
                 }
-                _ => "is it the right --url, and is a local stack running there?",
+                _ => "check --url, and whether a local stack is running there",
             };
             Problem::new(error.to_string(), advice)
         })?;
         let token = answer.get("access_token").and_then(|token| token.as_str()).and_then(Token::new);
-        let token =
-            token.ok_or_else(|| Problem::new("the answer has no access_token", "is it a local stack?"))?;
-        Ok(check::Good::with(format!("one for {}", handle.canonical()), token))
+        let token = token.ok_or_else(|| {
+            Problem::new("the response has no access_token", "check whether --url is a local stack")
+        })?;
+        Ok(check::Success::with(format!("one for {}", handle.canonical()), token))
     };
     let (of_sender, of_receiver) = (token(&sender), token(&receiver));
     Ok(Pair {
@@ -176,9 +170,9 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
     })
 }
 
-/// A deployment in AWS: what is known of where its parts are.
+/// The known resources of a deployment in AWS.
 struct Deployment {
-    /// Where there is something that takes credentials.
+    /// `None` if nothing requires credentials.
     sdk: Option<SdkConfig>,
     stack: Option<Stack>,
     url: String,
@@ -188,9 +182,9 @@ struct Deployment {
 }
 
 impl Deployment {
-    /// Says whose it is before anything else.
+    /// Finds the resources, and prints account and region first.
     async fn find(context: &Context, options: &Options) -> Result<Self> {
-        // A variable of the shell may be meant for another deployment than the one that is named.
+        // With --stack, variables of the shell may belong to another deployment.
         let (named_pool, named_table) = if options.stack.is_some() {
             let pool = options.pool.user_pool.is_some().then(|| options.pool.configured(context));
             (pool.transpose()?.flatten(), context.table_option())
@@ -214,9 +208,9 @@ impl Deployment {
         let url = match (context.named_url(), output("ApiUrl")) {
             (None, Some(url)) => url.trim_end_matches('/').to_owned(),
             (None, None) if stack.is_some() => {
-                bail!("the stack has no output ApiUrl: name the API with --url")
+                bail!("the stack has no output ApiUrl; use --url")
             }
-            (None, None) => bail!("name the deployment with --stack, or its API with --url"),
+            (None, None) => bail!("use --stack, or --url"),
             (Some(_), _) => context.api_url()?,
         };
         let pool = match (named_pool, output("UserPoolId")) {
@@ -235,7 +229,7 @@ impl Deployment {
         let variable = variable.split(',').next().filter(|id| !id.is_empty()).map(str::to_owned);
         let client_id = options.client.clone().or_else(|| output("UserPoolClientId")).or(variable);
         if options.create_test_users && (pool.is_none() || client_id.is_none()) {
-            bail!("--create-test-users: name pool and client, with --stack or with --user-pool and --client");
+            bail!("--create-test-users requires --stack, or --user-pool and --client");
         }
         let table = named_table.or_else(|| output("MessageTableName"));
         Ok(Self { sdk, stack, url, table, pool, client_id })
@@ -246,7 +240,7 @@ impl Deployment {
         context: &Context,
         options: &Options,
         report: &mut Report,
-        patience: Duration,
+        time_limit: Duration,
     ) -> Result<()> {
         let calls = self.sdk.as_ref().map(Calls::new).transpose()?;
         let output = |name: &str| self.stack.as_ref().and_then(|stack| stack.output(name));
@@ -254,35 +248,35 @@ impl Deployment {
             Some(stack) => {
                 report.check("stack", async { stack.check() }).await?;
             }
-            None => report.skip("stack", "name it with --stack")?,
+            None => report.skip("stack", "requires --stack")?,
         }
         self.check_table(context, report, calls.as_ref()).await?;
         let trigger = if let Some(pool) = &self.pool {
-            let look = pool.check_trigger(output("PostConfirmationFunctionArn"));
-            report.check("sign-up trigger", look).await?
+            let check = pool.check_trigger(output("PostConfirmationFunctionArn"));
+            report.check("sign-up trigger", check).await?
         } else {
-            report.skip("sign-up trigger", "name the pool with --user-pool")?;
+            report.skip("sign-up trigger", "requires --user-pool")?;
             None
         };
         let api = Api::new(context, self.url.clone())?;
         if check_without_token(report, &api, options).await? {
             let mut test_users = Vec::new();
             let trigger = trigger.as_deref();
-            let look = async {
+            let check = async {
                 let pair = self.pair(options, report, calls.as_ref(), trigger, &mut test_users).await?;
-                conversation::check(report, &api, &pair, patience).await
+                conversation::check(report, &api, &pair, time_limit).await
             };
-            let mut looked = Box::pin(look).await;
-            // Whatever has failed, and if only the output: nobody of them may sign in afterwards.
+            let mut checked = Box::pin(check).await;
+            // After any failure, even of the output, so that no test user can sign in.
             if let Some(pool) = &self.pool {
                 for user in &test_users {
-                    let ended = report.check("a test user's end", pool.disable(user)).await;
-                    looked = looked.and(ended.map(drop));
+                    let ended = report.check("disabling a test user", pool.disable(user)).await;
+                    checked = checked.and(ended.map(drop));
                 }
             }
-            looked?;
+            checked?;
         }
-        let missing = |name: &str| format!("the stack has no output {name}, or none is named");
+        let missing = |name: &str| format!("requires the stack's output {name}");
         match (&calls, output("StreamDeadLetterQueueUrl")) {
             (Some(calls), Some(queue)) => {
                 report.check("dead letters", stream::check_dead_letters(calls, queue)).await?;
@@ -293,7 +287,7 @@ impl Deployment {
             (Some(calls), Some(stack)) => {
                 report.check("alarms", alarms::check(calls, &stack.name)).await?;
             }
-            _ => report.skip("alarms", "name the stack with --stack")?,
+            _ => report.skip("alarms", "requires --stack")?,
         }
         match (&self.sdk, output("AlarmTopicArn")) {
             (Some(sdk), Some(topic)) => {
@@ -307,11 +301,11 @@ impl Deployment {
     async fn check_table(&self, context: &Context, report: &mut Report, calls: Option<&Calls>) -> Result<()> {
         let names = ["table", "backups", "stream mapping"];
         let (Some(calls), Some(table)) = (calls, &self.table) else {
-            return names.iter().try_for_each(|name| report.skip(name, "name the table with --table"));
+            return names.iter().try_for_each(|name| report.skip(name, "requires --table"));
         };
         let dynamodb = context.with_table(table).dynamodb().await?;
         let Some(table) = report.check(names[0], table::check(&dynamodb)).await? else {
-            return names.iter().skip(1).try_for_each(|name| report.skip(name, "it takes the table"));
+            return names.iter().skip(1).try_for_each(|name| report.skip(name, "requires the table"));
         };
         report.check(names[1], table::check_protection(context, &dynamodb, &table)).await?;
         if let Some(stream_arn) = &table.stream_arn {
@@ -320,7 +314,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// The two who write to each other. Those of them who may sign in from now on are added to `users`.
+    /// The test users. Those who can sign in from now on are added to `users`.
     async fn pair(
         &self,
         options: &Options,
@@ -334,9 +328,9 @@ impl Deployment {
             let (sender, receiver) = (token("CRUDDUR_TOKEN_A"), token("CRUDDUR_TOKEN_B"));
             return Ok(Pair { sender, receiver, handle: options.receiver.clone() });
         }
-        // Both were looked for at the beginning.
-        let pool = self.pool.as_ref().context("no pool is named")?;
-        let client_id = self.client_id.as_ref().context("no client of the pool is named")?;
+        // Checked in `find`.
+        let pool = self.pool.as_ref().context("no pool")?;
+        let client_id = self.client_id.as_ref().context("no client of the pool")?;
         let mut tokens = [None, None];
         for (handle, of_user) in TEST_HANDLES.into_iter().zip(&mut tokens) {
             let signed_in = Box::pin(pool.sign_in(client_id, handle, users));
@@ -345,7 +339,7 @@ impl Deployment {
                 (Some(calls), Some(function), Some(user)) => {
                     report.check("post-confirmation", pool.confirm(calls, function, user)).await?;
                 }
-                _ => report.skip("post-confirmation", "it takes the sign-up trigger")?,
+                _ => report.skip("post-confirmation", "requires the sign-up trigger")?,
             }
             *of_user = Some(token);
         }

@@ -1,7 +1,7 @@
-//! The command `cruddur`: tables, users, access patterns, a doctor for inboxes, and a chat in the terminal.
+//! The command `cruddur`: administration of tables and users, a doctor for inboxes, and a chat in the terminal.
 //!
-//! A module per group of commands; [`options`] says what there is, [`context`] what it works on, and [`output`]
-//! how it is shown.
+//! Each group of commands is a module. [`options`] is the command line, [`context`] connects to the engines, and
+//! [`output`] prints.
 
 pub mod chat;
 pub mod cognito;
@@ -29,7 +29,6 @@ use crate::{
     options::{Cli, Command},
 };
 
-/// Carries out what the command line says.
 pub async fn run(cli: Cli) -> Result<Outcome> {
     let context = Context::new(cli.global);
     match cli.command {

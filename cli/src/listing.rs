@@ -1,32 +1,28 @@
-//! Lines for people: messages and conversations, each on one.
+//! Messages and conversations as lines of text.
 
 use chrono::{DateTime, Local, Utc};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::{columns, cut, printable};
 
-/// Columns that a text gets at least, however narrow the terminal is.
+/// The minimum width of a text, on any terminal.
 const TEXT_COLUMNS: usize = 20;
 
-/// Columns of a name at most.
+/// The maximum width of a name.
 const NAME_COLUMNS: usize = 20;
 
-/// A message or a conversation as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The conversation, where the lines are conversations.
+    /// The group of a conversation; `None` for a message.
     pub message_group_uuid: Option<String>,
-    /// Whose it is: the sender, or the other member.
+    /// The sender, or the other member.
     pub handle: String,
-    /// The name, where it is shown.
     pub display_name: Option<String>,
-    /// When it was sent.
     pub created_at: DateTime<Utc>,
-    /// The text.
     pub message: String,
 }
 
-/// A line for each entry, in columns, as wide as the terminal.
+/// Formats each entry as a line in columns, as wide as the terminal.
 #[must_use]
 pub fn lines(entries: &[Entry]) -> Vec<String> {
     let handle = |entry: &Entry| format!("@{}", printable(&entry.handle));
@@ -48,7 +44,6 @@ pub fn lines(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(line).collect()
 }
 
-/// A time as people here read it.
 #[must_use]
 pub fn local_time(time: DateTime<Utc>) -> String {
     time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string()
@@ -74,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_stand_below_each_other_and_texts_are_cut() {
+    fn columns_are_aligned_and_texts_are_cut() {
         let time = local_time(DateTime::UNIX_EPOCH);
         let long = entry("bo", &"x".repeat(200));
         let lines =

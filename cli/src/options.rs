@@ -9,19 +9,16 @@ use crate::{chat, cognito, db, ddb, deploy_check, global::Global};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cruddur", version, after_help = AFTER_HELP, after_long_help = AFTER_HELP)]
 pub struct Cli {
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 
-    /// What to work on, and how to show it.
     #[command(flatten)]
     pub global: Global,
 }
 
-/// What there is to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// The table of messages and inboxes: make it, look into it, fill it, heal it
+    /// The table of messages and inboxes: create, inspect, seed and repair
     #[command(subcommand)]
     Ddb(ddb::Command),
     /// The database of users
@@ -30,7 +27,7 @@ pub enum Command {
     /// The Cognito user pool
     #[command(subcommand)]
     Cognito(cognito::Command),
-    /// Checks a deployment from outside: its parts, each route, two messages between two test users, alarms
+    /// Checks a deployment from outside: resources, routes, two messages between test users, alarms
     #[command(long_about = deploy_check::LONG_ABOUT, after_help = deploy_check::AFTER_HELP)]
     DeployCheck(deploy_check::Options),
     /// Prints an access token for a user of the local stack
@@ -41,19 +38,19 @@ pub enum Command {
     Read(chat::Read),
     /// Sends a message, through the API
     Send(chat::Send),
-    /// The completions for a shell
+    /// Prints completions for a shell
     Completions {
-        /// Which shell
+        /// The shell
         shell: Shell,
     },
 }
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0  done
-  1  it failed; the error says what to do
-  2  the command line is wrong
-  3  done, and something needs a person: a broken invariant, a conflict of users, a failed check
+  0  success
+  1  failure; the error says what to do
+  2  usage error
+  3  success, but something needs a person: a broken invariant, a conflict of users, a failed check
 
 Environment:
   AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID, …  --target aws: as for the AWS CLI
@@ -62,9 +59,9 @@ Environment:
   DDB_MESSAGE_TABLE         the table's name [default: cruddur-messages]
   AWS_COGNITO_USER_POOL_ID  the user pool
   CRUDDUR_TOKEN             an access token for inbox, read and send
-  CRUDDUR_TOKEN_A, CRUDDUR_TOKEN_B  those of the two test users of deploy-check
-  NO_COLOR                  no colours
-  RUST_LOG                  what to log, such as info [default: off]";
+  CRUDDUR_TOKEN_A, CRUDDUR_TOKEN_B  access tokens of the two test users of deploy-check
+  NO_COLOR                  no colors
+  RUST_LOG                  log filter, such as info [default: off]";
 
 #[cfg(test)]
 mod tests {
@@ -73,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_options_are_in_each_others_way() {
+    fn no_two_options_conflict() {
         Cli::command().debug_assert();
     }
 }

@@ -1,10 +1,9 @@
-//! How a command ends.
+//! Outcomes of commands.
 
-/// How a command ended that did what it was asked to.
+/// The outcome of a command that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything is as it should be.
     Done,
-    /// Something was found that a person has to look at: a broken invariant, a conflict of users.
+    /// The command found something that needs a person, such as a broken invariant or a conflict of users.
     Found,
 }

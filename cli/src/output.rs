@@ -1,4 +1,4 @@
-//! How what was found is shown: on stdout, for people or as JSON; progress on stderr, on a terminal only.
+//! Output: results on stdout as text or JSON, progress on stderr if it is a terminal.
 
 use std::{
     fmt::Write as _,
@@ -14,52 +14,47 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::global::Format;
 
-/// Columns of a line where stdout is no terminal.
+/// Columns of a line if stdout is not a terminal.
 const COLUMNS: u16 = 100;
 
-/// How to show what was found.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     format: Format,
 }
 
 impl Output {
-    /// In `format`.
     #[must_use]
     pub fn new(format: Format) -> Self {
         Self { format }
     }
 
-    /// Whether programs are to read it.
     #[must_use]
     pub fn is_json(self) -> bool {
         self.format == Format::Json
     }
 
-    /// Writes `text` as it is.
     pub fn text(self, text: &str) -> io::Result<()> {
         let mut stdout = anstream::stdout().lock();
         stdout.write_all(text.as_bytes())?;
         stdout.flush()
     }
 
-    /// A line of its own.
     pub fn line(self, line: &str) -> io::Result<()> {
         self.text(&format!("{line}\n"))
     }
 
-    /// A JSON object on a line of its own. On a terminal, what a terminal would obey is escaped.
+    /// Writes a JSON object on a line. On a terminal, control characters are escaped.
     pub fn json(self, value: &impl Serialize) -> Result<()> {
         let json = serde_json::to_string(value)?;
         Ok(self.line(&if io::stdout().is_terminal() { escaped(&json) } else { json })?)
     }
 
-    /// A sentence for people, or the object for programs.
+    /// Writes the sentence, or the object with `--output json`.
     pub fn result(self, sentence: &str, value: &impl Serialize) -> Result<()> {
         if self.is_json() { self.json(value) } else { Ok(self.line(sentence)?) }
     }
 
-    /// A row each for people under `header`, or an object each for programs.
+    /// Writes a table, or an object per item with `--output json`.
     pub fn rows<T: Serialize>(
         self,
         header: &[&str],
@@ -76,7 +71,7 @@ impl Output {
         for item in items {
             let cells = cells(item);
             let mut row = comfy_table::Row::from(cells.iter().map(|cell| printable(cell)));
-            // A long text is cut, not folded: a row is a line.
+            // Long texts are cut, so that a row is one line.
             row.max_height(1);
             table.add_row(row);
         }
@@ -87,18 +82,16 @@ impl Output {
     }
 }
 
-/// Columns of the terminal.
 #[must_use]
 pub fn columns() -> u16 {
     if io::stdout().is_terminal() { Table::new().width().unwrap_or(COLUMNS) } else { COLUMNS }
 }
 
-/// `json` with control characters, those that turn the direction of text and invisible ones as `\uXXXX`: the same value,
-/// since such characters stand in strings only.
+/// Escapes control, bidirectional formatting and invisible characters as `\uXXXX`. Outside of strings JSON has none.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for char in json.chars() {
-        let is_obeyed = char.is_control()
+        let is_escaped = char.is_control()
             || is_formatting(char)
             || matches!(
                 char,
@@ -111,9 +104,9 @@ fn escaped(json: &str) -> String {
                     | '\u{fff9}'..='\u{fffb}'
                     | '\u{e0000}'..='\u{e007f}'
             );
-        if is_obeyed {
+        if is_escaped {
             for unit in char.encode_utf16(&mut [0; 2]) {
-                // Writing to a string doesn't fail.
+                // Writing to a string can't fail.
                 let _ = write!(escaped, "\\u{unit:04x}");
             }
         } else {
@@ -123,13 +116,12 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
-/// Whether a character turns the direction of text.
+/// Returns whether a character changes the direction of text.
 fn is_formatting(char: char) -> bool {
     matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
 }
 
-/// `text` on one line, without anything that a terminal would obey: a message may hold escape sequences, and may turn
-/// the direction of what follows.
+/// Returns `text` on one line, without control and bidirectional formatting characters.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars()
@@ -142,7 +134,7 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// `text`, made [`printable`] and cut to `columns` of a terminal, with `…` where it was cut.
+/// Returns [`printable`] text, cut to `columns` of a terminal with `…`.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> String {
     let text = printable(text);
@@ -163,13 +155,12 @@ pub fn cut(text: &str, columns: usize) -> String {
     cut
 }
 
-/// The progress of something long: on stderr, and only when that is a terminal. `total`: of how many, where that is
-/// known.
+/// Shows progress on stderr if it is a terminal, towards `total` if known.
 #[must_use]
-pub fn progress(what: &'static str, total: Option<u64>) -> ProgressBar {
+pub fn progress(prefix: &'static str, total: Option<u64>) -> ProgressBar {
     let target =
         if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(total, target).with_prefix(what);
+    let bar = ProgressBar::with_draw_target(total, target).with_prefix(prefix);
     let template = match total {
         Some(_) => "{prefix} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}",
         None => "{prefix} {spinner} {human_pos} {per_sec} {elapsed}",
@@ -186,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_printed() {
+    fn control_and_formatting_characters_are_not_printed() {
         assert_eq!(
             printable("a\u{1b}[31mred\u{7}\nb\u{202e}c\u{9b}2J"),
             "a\u{fffd}[31mred\u{fffd} bc\u{fffd}2J"
@@ -194,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn json_on_a_terminal_is_the_same_value_without_anything_that_a_terminal_obeys() {
+    fn escaped_json_is_the_same_value() {
         let text = "a\u{1b}[31m\u{7f}\u{9b}31m\u{202e}\u{2066}\u{200f}\u{2028}\u{feff}\u{e0041}\"\\ \u{e4}\u{65e5}\u{1f600}";
         let json = serde_json::to_string(&[text]).unwrap();
         let expected =

@@ -1,5 +1,5 @@
-//! What has to be there before the functions can work: the table of messages and the tables of users. Used by
-//! the local stack, the tests and the admin commands; no function carries it.
+//! The schema of the functions: the table of messages and the database of users. Used by the local stack, the tests
+//! and the command, not by functions.
 
 pub mod message_table;
 pub mod migrations;

@@ -1,4 +1,4 @@
-//! The table of messages and inboxes, as `template.yaml` makes it in AWS (design, section 2).
+//! The table of messages and inboxes, as in `template.yaml`.
 
 use std::{fmt, time::Duration};
 
@@ -22,47 +22,38 @@ use self::difference::{EXPIRY, INDEX_KEYS, STRING_ATTRIBUTES, TABLE_KEYS};
 
 mod difference;
 
-/// How long a new table may take until it can be used. (In AWS it takes about ten seconds.)
-const ACTIVE_WITHIN: Duration = Duration::from_mins(2);
+/// The time limit for a new table, which takes about ten seconds in AWS.
+const ACTIVE_LIMIT: Duration = Duration::from_mins(2);
 
-/// How often a table that is being made is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Why the table is not there.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageTableError {
-    /// The definition lacks something; a mistake in this module.
+    /// A defect of this module.
     #[error("the table's definition is incomplete")]
     Definition(#[from] BuildError),
-    /// DynamoDB does not make the table.
-    #[error("DynamoDB does not make the table: {}", DisplayErrorContext(.0))]
+    #[error("DynamoDB failed to create the table: {}", DisplayErrorContext(.0))]
     Create(#[source] Box<SdkError<CreateTableError>>),
-    /// DynamoDB does not say what the table is like.
-    #[error("DynamoDB does not describe the table: {}", DisplayErrorContext(.0))]
+    #[error("DynamoDB failed to describe the table: {}", DisplayErrorContext(.0))]
     Describe(#[source] Box<SdkError<DescribeTableError>>),
-    /// DynamoDB does not say whether rows expire.
-    #[error("DynamoDB does not describe the table's time to live: {}", DisplayErrorContext(.0))]
+    #[error("DynamoDB failed to describe the table's time to live: {}", DisplayErrorContext(.0))]
     DescribeTimeToLive(#[source] Box<SdkError<DescribeTimeToLiveError>>),
-    /// DynamoDB does not switch the expiry of rows on.
-    #[error("DynamoDB does not set the table's time to live: {}", DisplayErrorContext(.0))]
+    #[error("DynamoDB failed to set the table's time to live: {}", DisplayErrorContext(.0))]
     TimeToLive(#[source] Box<SdkError<UpdateTimeToLiveError>>),
-    /// The table is still being made.
     #[error("the table was not active within {} s", .0.as_secs())]
     NotActive(Duration),
-    /// A table of the name is there, and it is another.
+    /// A table of this name exists, with a different definition.
     #[error(
-        "there is a table {name} already, and it is not the one that is wanted: {}; keep it and use another name \
-         (--table, DDB_MESSAGE_TABLE), or delete it with all its rows (`cruddur ddb drop {name}`) and make it anew",
+        "table {name} already exists with a different definition: {}; use another name (--table, DDB_MESSAGE_TABLE), or \
+         delete it with all rows (`cruddur ddb drop {name}`) and create it again",
         List(.differences)
     )]
     Different {
-        /// The table's name.
         name: String,
-        /// What is different; at least one thing.
+        /// At least one.
         differences: Vec<Difference>,
     },
-    /// DynamoDB does not name the stream.
-    #[error("DynamoDB does not name the table's stream")]
+    #[error("DynamoDB returned no stream of the table")]
     NoStream,
 }
 
@@ -80,32 +71,28 @@ impl fmt::Display for List<'_> {
     }
 }
 
-/// A table that is there and active.
+/// An active table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageTable {
     /// Whether this call made it.
     pub created: bool,
-    /// Whether this call has switched the expiry of rows on: for a table that it made, and for one that somebody
-    /// was interrupted over.
-    pub expiry_switched_on: bool,
-    /// The stream that the mapping reads.
+    /// Whether this call enabled time to live, on a new table or after an interrupted creation.
+    pub expiry_enabled: bool,
     pub stream_arn: String,
 }
 
-/// A table as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Examined {
-    /// Whether it and its indexes can be used.
+    /// Whether the table and its indexes are active.
     pub is_active: bool,
-    /// What is not as it has to be.
+    /// Differences from the definition.
     pub differences: Vec<Difference>,
-    /// Its stream, where it has one.
     pub stream_arn: Option<String>,
-    /// Whether it can't be deleted without switching that off first.
+    /// Whether deletion protection is enabled.
     pub is_protected: bool,
 }
 
-/// What the table of this name is like, without changing or awaiting anything; none: there is no such table.
+/// Examines a table without changing it. Returns `None` if it does not exist.
 pub async fn examine(client: &Client, name: &str) -> Result<Option<Examined>, MessageTableError> {
     let table = match client.describe_table().table_name(name).send().await {
         Ok(answer) => answer.table,
@@ -118,7 +105,7 @@ pub async fn examine(client: &Client, name: &str) -> Result<Option<Examined>, Me
     };
     let Some(table) = table else { return Ok(None) };
     let expiry = time_to_live(client, name).await?;
-    // Emulators give an index no status: it is there with its table.
+    // Emulators return no status of an index.
     let indexes = table.global_secondary_indexes().iter();
     let indexes_active =
         indexes.filter_map(|index| index.index_status()).all(|status| *status == IndexStatus::Active);
@@ -130,25 +117,25 @@ pub async fn examine(client: &Client, name: &str) -> Result<Option<Examined>, Me
     }))
 }
 
-/// Makes the table where it is missing, and waits until it can be used. A table of that name that is another one
-/// is left as it is.
+/// Creates the table if it is missing, and waits until it is active. Fails for an existing table with a different
+/// definition.
 pub async fn ensure(client: &Client, name: &str) -> Result<MessageTable, MessageTableError> {
     let created = create(client, name).await?;
     let table = active(client, name).await?;
     let expiry = time_to_live(client, name).await?;
     let differences = difference::differences(&table, &expiry);
-    // It is set by a call of its own: where that alone is missing, nobody came to make it.
-    let expiry_switched_on = differences == [Difference::ExpiryOff];
-    if expiry_switched_on {
+    // Enabled by a separate call, which an interrupted creation misses.
+    let expiry_enabled = differences == [Difference::ExpiryOff];
+    if expiry_enabled {
         enable_time_to_live(client, name).await?;
     } else if !differences.is_empty() {
         return Err(MessageTableError::Different { name: name.to_owned(), differences });
     }
     let stream_arn = table.latest_stream_arn().ok_or(MessageTableError::NoStream)?.to_owned();
-    Ok(MessageTable { created, expiry_switched_on, stream_arn })
+    Ok(MessageTable { created, expiry_enabled, stream_arn })
 }
 
-/// Whether the table was made, and not there already.
+/// Returns whether the table was created.
 async fn create(client: &Client, name: &str) -> Result<bool, MessageTableError> {
     let index = GlobalSecondaryIndex::builder()
         .index_name(GROUP_INDEX)
@@ -198,7 +185,7 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Message
                     Some(table) if table.table_status() == Some(&TableStatus::Active) => return Ok(table),
                     _ => {}
                 },
-                // What has just been made may not be seen yet.
+                // A new table may not be visible yet.
                 Err(error)
                     if error
                         .as_service_error()
@@ -208,9 +195,7 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Message
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
-    tokio::time::timeout(ACTIVE_WITHIN, poll)
-        .await
-        .map_err(|_| MessageTableError::NotActive(ACTIVE_WITHIN))?
+    tokio::time::timeout(ACTIVE_LIMIT, poll).await.map_err(|_| MessageTableError::NotActive(ACTIVE_LIMIT))?
 }
 
 async fn time_to_live(client: &Client, name: &str) -> Result<TimeToLiveDescription, MessageTableError> {

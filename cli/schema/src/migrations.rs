@@ -1,46 +1,41 @@
-//! The database's migrations: the files of `sql/migrations`, applied once each and in their order.
+//! Migrations of the database: the files in `sql/migrations`, each applied once and in order.
 
 use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 
-/// The migrations, oldest first. A file that was applied anywhere never changes again: its checksum is kept in
-/// the database.
+/// The migrations, oldest first. A released file never changes, since databases store its checksum.
 const FILES: [(&str, &str); 1] =
     [("0001_create_users", include_str!("../../../sql/migrations/0001_create_users.sql"))];
 
-/// The advisory lock that whoever migrates holds: a number that nothing else in the database uses.
+/// The advisory lock of a migration.
 const LOCK: i64 = 0x6372_7564_6475_7200;
 
-/// What a run has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     applied: Vec<String>,
 }
 
 impl Report {
-    /// The names of the migrations applied in this run, such as `0001_create_users`; empty where the database
-    /// was up to date.
+    /// The names of the applied migrations, such as `0001_create_users`. Empty if the database was up to date.
     #[must_use]
     pub fn applied(&self) -> &[String] {
         &self.applied
     }
 }
 
-/// Why the database is not up to date. What was applied before the error stays applied.
+/// Why a migration failed. Migrations applied before stay applied.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database does not answer.
-    #[error("the migrations can't be locked")]
+    #[error("failed to lock the migrations")]
     Lock(#[source] tokio_postgres::Error),
-    /// A migration fails, or the database was migrated with other files than these.
-    #[error("the database can't be migrated")]
+    /// A migration failed, or the database was migrated with different files.
+    #[error("failed to migrate the database")]
     Migrate(#[source] refinery::Error),
 }
 
-/// Applies the migrations that the database does not have yet. Of several processes that do so at the same
-/// time one does the work, and the others wait for it.
+/// Applies missing migrations. Concurrent calls wait for each other.
 pub async fn run(client: &mut Client) -> Result<Report, Error> {
-    // Held by the session, over all the transactions of the run; a session that dies gives it up.
+    // Held by the session over all transactions, and released if the session ends.
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(Error::Lock)?;
     let applied = apply(client).await;
     let unlocked = client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await;
@@ -56,7 +51,7 @@ async fn apply(client: &mut Client) -> Result<Report, refinery::Error> {
     Ok(Report { applied })
 }
 
-/// A file as refinery wants it: `0001_create_users` is its `V0001__create_users`.
+/// A file for refinery, which names `0001_create_users` `V0001__create_users`.
 fn migration(name: &str, sql: &str) -> Result<Migration, refinery::Error> {
     Migration::unapplied(&format!("V{}", name.replacen('_', "__", 1)), sql)
 }

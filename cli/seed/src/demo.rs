@@ -1,4 +1,4 @@
-//! The users and conversations that a fresh stack begins with.
+//! Demo users and conversations.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
@@ -20,27 +20,23 @@ use uuid::{Uuid, uuid};
 
 use crate::{SeedError, inbox::move_inbox_rows};
 
-/// A user of the local stack. Uuids and subs are fixed, so that examples, events and tests can name them.
+/// A user of the local stack, with a fixed UUID and sub for examples, events and tests.
 #[derive(Clone, Copy, Debug)]
 pub struct DemoUser {
-    /// The user's uuid.
     pub uuid: Uuid,
-    /// The handle.
     pub handle: &'static str,
-    /// The name to show.
     pub display_name: &'static str,
-    /// The email address.
     pub email: &'static str,
     /// The `sub` of the user's tokens.
     pub cognito_user_id: &'static str,
-    /// The handle that the user asked for at sign-up. Id tokens carry it, as the pool doesn't know the row's.
+    /// The handle requested at sign-up, which is in id tokens: the pool does not know the row's handle.
     pub preferred_username: Option<&'static str>,
-    /// The name that the user asked for at sign-up. Id tokens carry it.
+    /// The name given at sign-up, which is in id tokens.
     pub name: &'static str,
 }
 
 impl DemoUser {
-    /// A user whose row has the names of the sign-up.
+    /// A user whose row has the names given at sign-up.
     const fn new(
         uuid: Uuid,
         handle: &'static str,
@@ -96,8 +92,8 @@ const MOCK: DemoUser = DemoUser::new(
     "5a1e0000-0000-4000-8000-000000000006",
 );
 
-/// Asked for a handle that is taken.
-const WISH_TAKEN: DemoUser = DemoUser {
+/// Requested a taken handle.
+const REQUEST_TAKEN: DemoUser = DemoUser {
     preferred_username: Some("andrew"),
     ..DemoUser::new(
         uuid!("0195b5a0-0000-7000-8000-000000000007"),
@@ -108,8 +104,8 @@ const WISH_TAKEN: DemoUser = DemoUser {
     )
 };
 
-/// Asked for a text that is no handle.
-const WISH_MALFORMED: DemoUser = DemoUser {
+/// Requested an invalid handle.
+const REQUEST_MALFORMED: DemoUser = DemoUser {
     preferred_username: Some("Sam Lee"),
     ..DemoUser::new(
         uuid!("0195b5a0-0000-7000-8000-000000000008"),
@@ -120,8 +116,8 @@ const WISH_MALFORMED: DemoUser = DemoUser {
     )
 };
 
-/// Asked for no handle, as in a pool that doesn't ask.
-const WISH_MISSING: DemoUser = DemoUser {
+/// Requested no handle.
+const REQUEST_MISSING: DemoUser = DemoUser {
     preferred_username: None,
     ..DemoUser::new(
         uuid!("0195b5a0-0000-7000-8000-000000000009"),
@@ -132,7 +128,7 @@ const WISH_MISSING: DemoUser = DemoUser {
     )
 };
 
-/// Has other names than at sign-up.
+/// Renamed since sign-up.
 const RENAMED: DemoUser = DemoUser {
     preferred_username: Some("jo.keller"),
     name: "Jo Keller",
@@ -145,15 +141,24 @@ const RENAMED: DemoUser = DemoUser {
     )
 };
 
-/// The users that every database is seeded with.
 pub const DEMO_USERS: [DemoUser; 6] = [SUNYOUNG, SCARLETT, ANDREW, BAYKO, LORE, MOCK];
 
-/// The users of the local stack: the demo users, and four whose handle is not the one they asked for. Those four are of
-/// no use without the local issuer, which knows what they asked for.
-pub const LOCAL_USERS: [DemoUser; 10] =
-    [SUNYOUNG, SCARLETT, ANDREW, BAYKO, LORE, MOCK, WISH_TAKEN, WISH_MALFORMED, WISH_MISSING, RENAMED];
+/// The users of the local stack: the demo users, and four whose handle is not the requested one, for which they need the
+/// local token issuer.
+pub const LOCAL_USERS: [DemoUser; 10] = [
+    SUNYOUNG,
+    SCARLETT,
+    ANDREW,
+    BAYKO,
+    LORE,
+    MOCK,
+    REQUEST_TAKEN,
+    REQUEST_MALFORMED,
+    REQUEST_MISSING,
+    RENAMED,
+];
 
-/// A conversation of two demo users: who says what, a minute apart.
+/// A conversation of two demo users, with a message each minute.
 struct Conversation {
     pair: [DemoUser; 2],
     lines: &'static [(Speaker, &'static str)],
@@ -189,27 +194,26 @@ const CONVERSATIONS: [Conversation; 2] = [
     },
 ];
 
-/// What there is of something, and how much of it this call has made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Made {
-    /// Made by this call.
+    /// Created by this call.
     pub made: usize,
-    /// Made before.
+    /// Existed before.
     pub were_there: usize,
 }
 
-/// Creates the demo users that are missing. Returns their numbers.
+/// Creates missing demo users.
 pub async fn ensure_users(postgres: &Postgres) -> Result<Made, Error> {
     ensure(postgres, &DEMO_USERS).await
 }
 
-/// Creates the users of the local stack that are missing. Returns their numbers.
+/// Creates missing users of the local stack.
 pub async fn ensure_local_users(postgres: &Postgres) -> Result<Made, Error> {
     ensure(postgres, &LOCAL_USERS).await
 }
 
-/// One statement for all: with the embedded PostgreSQL each takes a connection of its own. A user whose handle or sub
-/// belongs to another row counts as there.
+/// Uses one statement, since the embedded PostgreSQL takes a connection for each. A user whose handle or sub is in
+/// another row counts as existing.
 async fn ensure(postgres: &Postgres, users: &[DemoUser]) -> Result<Made, Error> {
     let statement = include_str!("../../../sql/users/create_many.sql");
     let column = |of: fn(&DemoUser) -> &'static str| users.iter().map(of).collect::<Vec<_>>();
@@ -226,9 +230,8 @@ async fn ensure(postgres: &Postgres, users: &[DemoUser]) -> Result<Made, Error> 
     Ok(Made { made, were_there: users.len().saturating_sub(made) })
 }
 
-/// Lets the demo users have their conversations, unless they have had them: through the library's own
-/// operation, in the last minutes before `clock`. One that was cut off is gone on with, and the inbox rows are moved
-/// to its end; one that has become another is left alone. Counts messages.
+/// Sends missing messages of the demo conversations, dated to the minutes before `clock`, and moves inbox rows. Continues
+/// an interrupted conversation, and skips one with other messages. Returns counts of messages.
 pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random) -> Result<Made, SeedError> {
     let total = CONVERSATIONS.iter().map(|conversation| conversation.lines.len()).sum::<usize>();
     let mut minutes_ago = i64::try_from(total).unwrap_or(0);
@@ -267,10 +270,10 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
 }
 
 impl Conversation {
-    /// How many of its lines are there; none: something else was said.
+    /// The number of stored lines, or `None` if the conversation has other messages.
     async fn said(&self, table: &Table, random: &Random, group_uuid: Uuid) -> Result<Option<usize>, Error> {
         let [first, second] = self.pair;
-        // More than a conversation has here.
+        // The default limit exceeds any demo conversation.
         let newest = PageRequest { limit: Limit::default(), cursor: None };
         let messages = Messages::new(table.clone(), Clock::system(), random.clone(), None);
         let page = match messages.list(first.uuid, group_uuid, newest).await {

@@ -1,4 +1,4 @@
-//! Inbox rows of groups whose stream nobody may be reading.
+//! Moves of inbox rows, for tables whose stream may have no reader.
 
 use cruddur::{
     clock::Clock, error::Error, message::Messages, message_group::Inbox, page::PageRequest, random::Random,
@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::SeedError;
 
-/// Moves the inbox rows of a group to its newest message, as the stream handler does. Where that runs as well, the
-/// two do each other no harm. `member` is one of the group.
+/// Moves the inbox rows of a group to its newest message, as the stream handler does. Both may run concurrently.
+/// `member` is a member of the group.
 pub(crate) async fn move_inbox_rows(
     table: &Table,
     random: &Random,

@@ -1,8 +1,8 @@
-//! Users, groups and messages in any number, to try things under load: the same in every run, but for the uuids of
-//! messages. What is there already is not made again, so a run that was cut off is gone on with by the next.
+//! Load-test users, groups and messages: the same in every run, except for UUIDs of messages. A run creates only what
+//! is missing, and so continues an interrupted one.
 //!
-//! Every message has an idempotency key. What a run that was killed still had under way may be stored after the next
-//! has counted what is there, and the two then mean the same message.
+//! Every message has an idempotency key: a request of a killed run may be stored after the next run has counted
+//! messages.
 
 use std::time::Duration;
 
@@ -33,20 +33,20 @@ use crate::{SeedError, demo::Made, inbox::move_inbox_rows};
 mod plan;
 mod text;
 
-/// Namespace of the uuids of the users, and of their subs.
+/// The namespace of UUIDs of users and of subs.
 const NAMESPACE: Uuid = uuid!("0f6b4a1c-93d7-5e2b-8a55-7c1d2e3f4a5b");
 
-/// Users that one statement creates.
+/// Users in a statement.
 const BATCH: u32 = 500;
 
-/// Groups that are filled at the same time.
+/// Groups filled concurrently.
 const GROUPS_AT_A_TIME: usize = 32;
 
 /// Retries of a group while DynamoDB is unavailable: six without a new message, about a minute.
 const RETRIES: ExponentialBuilder =
     ExponentialBuilder::new().with_min_delay(Duration::from_secs(1)).without_max_delay().with_max_times(6);
 
-/// Makes the users of `plan` where they are missing. `progress` is told how many more there are.
+/// Creates missing users of `plan`. Calls `progress` with the number of additional users.
 pub async fn ensure_users(
     postgres: &Postgres,
     plan: Plan,
@@ -82,8 +82,8 @@ pub async fn ensure_users(
     Ok(users)
 }
 
-/// Lets the users of `plan` send each other what is missing of its messages. `progress` is told how many more there
-/// are. Two runs at the same time make no more than one of them would.
+/// Sends missing messages of `plan`. Calls `progress` with the number of additional messages. Concurrent runs create no
+/// duplicates.
 pub async fn ensure_messages(
     table: &Table,
     random: &Random,
@@ -102,7 +102,6 @@ pub async fn ensure_messages(
         .await
 }
 
-/// A group of two that talks.
 struct Group {
     number: u32,
     pair: [User; 2],
@@ -117,8 +116,7 @@ impl Group {
         Self { number, pair, uuid, messages: plan.messages_of(number) }
     }
 
-    /// Sends what is missing, in order, and moves the inbox rows to the end of it. Where DynamoDB has no time, it is
-    /// waited, counted again what has been stored, and gone on.
+    /// Sends missing messages in order, and moves the inbox rows. Counts stored messages again before each retry.
     async fn fill(
         &self,
         table: &Table,
@@ -160,7 +158,7 @@ impl Group {
         move_inbox_rows(table, random, member.uuid, self.uuid).await
     }
 
-    /// Sends message `number`; the two take turns.
+    /// Sends message `number`, in turns.
     async fn send(&self, table: &Table, random: &Random, number: u32) -> Result<(), Error> {
         let [first, second] = &self.pair;
         let (sender, receiver) = if number.is_multiple_of(2) { (first, second) } else { (second, first) };
@@ -172,7 +170,7 @@ impl Group {
                 receiver: receiver.clone(),
             },
             text: text::text(self.number, number).parse().map_err(Error::internal)?,
-            // With everything that decides on receiver and text: another plan may pair the same users otherwise.
+            // Includes everything that determines receiver and text, since another plan may pair users differently.
             idempotency_key: Some(
                 format!("load-{}-{}-{number}", self.uuid.simple(), self.number)
                     .parse()
@@ -210,17 +208,16 @@ async fn count(table: &Table, partition: Partition) -> Result<u64, Error> {
     }
 }
 
-/// How far a group is.
 #[derive(Default)]
 struct Filled {
-    /// Messages of earlier runs, once they are counted.
+    /// Messages of earlier runs, once counted.
     were_there: Option<u32>,
-    /// Messages that are known to be there.
+    /// Messages known to be stored.
     messages: u32,
 }
 
 impl Filled {
-    /// How many more there are than were known of.
+    /// Returns the number of additional messages.
     fn advance_to(&mut self, messages: u32) -> u64 {
         let more = messages.saturating_sub(self.messages);
         self.messages += more;
@@ -246,7 +243,7 @@ fn is_transient(error: &SeedError) -> bool {
     }
 }
 
-/// User `number` of a load, counted from 0.
+/// User `number`, from 0.
 fn user(number: u32) -> User {
     let number = number + 1;
     let handle = format!("load-{number:06}");
@@ -254,7 +251,7 @@ fn user(number: u32) -> User {
     User { uuid, handle, display_name: format!("Load No. {number}") }
 }
 
-/// The `sub` of a user's tokens. (The local stack makes some; no user pool has such a user.)
+/// The user's `sub`, which no user pool has.
 fn subject(user: &User) -> String {
     Uuid::new_v5(&user.uuid, b"sub").to_string()
 }

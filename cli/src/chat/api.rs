@@ -1,4 +1,4 @@
-//! The API as its clients see it.
+//! A client of the API.
 
 use std::time::Duration;
 
@@ -14,19 +14,17 @@ use uuid::Uuid;
 use super::refusal::Refusal;
 use crate::{context::Context, output::printable};
 
-/// The variable with an access token. (A flag would show it to whoever lists processes.)
+/// The variable with an access token. A flag would show the token in process lists.
 const TOKEN_VARIABLE: &str = "CRUDDUR_TOKEN";
 
-/// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long an answer may take. (Functions answer within a second, unless they have to wait for something.)
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The longest wait for the API, also if `Retry-After` asks for more: a person at a terminal gives up sooner.
+/// The upper limit for `Retry-After`, for a person at a terminal.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(1);
 
-/// Rows on the API's largest page.
+/// The API's limit for a page.
 const LARGEST_PAGE: u32 = 100;
 
 /// A message with its sender, or a message group with its other member.
@@ -40,13 +38,11 @@ pub(super) struct Row {
     pub(super) created_at: Timestamp,
 }
 
-/// A user as the API shows them.
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct UserRow {
     uuid: Uuid,
 }
 
-/// A page of a list.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     pub(super) rows: Vec<Row>,
@@ -54,30 +50,28 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
 }
 
-/// Why a request was not answered as it should be.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
-    /// Nobody knows what has become of it: no answer, or one that says so. The same request may succeed.
+    /// No response, or a 503. The outcome is unknown, and a retry may succeed.
     #[error("{cause}")]
     Unavailable {
-        /// What is wrong.
         cause: String,
-        /// How long to wait at least.
+        /// The minimum wait.
         retry_after: Duration,
     },
-    /// It came too early, and nothing was done about it.
+    /// A 429: the request was not executed.
     #[error("{cause}")]
     TooEarly {
-        /// What is wrong.
         cause: String,
-        /// How long to wait at least.
+        /// The minimum wait.
         retry_after: Duration,
     },
-    /// The API says no.
+    /// An error response.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// It is no answer of the API's.
-    #[error("what {0} answers is not the API's: is it the right --url?")]
+    /// The response is not the API's.
+    #[error("unexpected response from {0}; is --url the API's URL?")]
     NotTheApi(Url),
 }
 
@@ -87,7 +81,7 @@ pub(super) struct Api {
     client: Client,
     url: Url,
     authorization: HeaderValue,
-    /// Whose token can be made anew when it has expired.
+    /// Renews an expired token.
     renewable: Option<Renewable>,
 }
 
@@ -97,12 +91,11 @@ struct Renewable {
     handle: Handle,
 }
 
-/// A token of the local stack, with everything it says about it.
+/// Requests a token from the local stack. Returns the whole response.
 pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
     if context.is_aws() {
         bail!(
-            "only the local stack makes tokens: for AWS, sign in and put the access token into the variable \
-             {TOKEN_VARIABLE}"
+            "only the local stack issues tokens; for AWS, sign in and set {TOKEN_VARIABLE} to the access token"
         );
     }
     let url = context.api_url()?;
@@ -114,7 +107,6 @@ pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
     if status.is_success() {
         return answer.json().await.map_err(|_| TokenError::NoLocalStack(url).into());
     }
-    // The stack says why; another server does not.
     let said = answer.json::<Value>().await.ok();
     let message = said.as_ref().and_then(|said| said.get("message")).and_then(Value::as_str).map(printable);
     Err(match (status, message) {
@@ -129,65 +121,49 @@ pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
     .into())
 }
 
-/// Why the local stack makes no token, with what to do.
+/// Why the local stack issued no token, with advice.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// Nothing answers.
     #[error("{0}")]
     Unreachable(String),
     /// The response is not a local stack's.
-    #[error("what {0} answers is not a local stack's: is it the right --url?")]
+    #[error("the server at {0} is not a local stack; check --url")]
     NoLocalStack(String),
     /// No user has the handle.
-    #[error("no user of {url} has the handle @{handle}: {url}/local/users lists them")]
-    UnknownHandle {
-        /// The stack.
-        url: String,
-        /// The handle.
-        handle: String,
-    },
-    /// The stack can't make one at the moment.
-    #[error("{url} makes no token at the moment ({}: {message}): try again; what `cargo run` prints says more", .status.as_u16())]
-    Failed {
-        /// The stack.
-        url: String,
-        /// The answer's status.
-        status: StatusCode,
-        /// The cause, in the stack's words.
-        message: String,
-    },
+    #[error("no user of {url} has the handle @{handle}; see {url}/local/users")]
+    UnknownHandle { url: String, handle: String },
+    /// The stack failed.
+    #[error("{url} failed to issue a token ({}: {message}); try again, or see the output of `cargo run`", .status.as_u16())]
+    Failed { url: String, status: StatusCode, message: String },
 }
 
 /// Advice for a local stack that does not respond.
 fn no_local_stack(url: &str, error: &reqwest::Error) -> String {
     if error.is_connect() {
-        format!("no local stack answers at {url}: start it with `cargo run`, or say where it is (--url)")
+        format!("no local stack at {url}; start it with `cargo run`, or use --url")
     } else {
-        format!("{url} gives no answer in time: is the machine busy, or is it no local stack? Try again")
+        format!("{url} did not respond in time; try again, or check --url")
     }
 }
 
 impl Api {
-    /// The API as the user `handle` of the local stack, or as whom the variable says.
+    /// Connects as the user `handle` of the local stack, or as the user of the token in the variable.
     pub(super) async fn connect(context: &Context, handle: Option<&Handle>) -> Result<Self> {
-        let url: Url = context.api_url()?.parse().context("--url can't be used")?;
+        let url: Url = context.api_url()?.parse().context("invalid --url")?;
         let (authorization, renewable) = if let Some(handle) = handle {
             let renewable = Renewable { context: context.clone(), handle: handle.clone() };
             (renewable.authorization().await?, Some(renewable))
         } else {
             let token = environment(TOKEN_VARIABLE);
             let token = token.filter(|token| !token.is_empty()).with_context(|| {
-                format!(
-                    "say who you are: --as HANDLE with the local stack, or an access token in the variable \
-                     {TOKEN_VARIABLE}"
-                )
+                format!("use --as HANDLE with the local stack, or set {TOKEN_VARIABLE} to an access token")
             })?;
-            (bearer(&token).with_context(|| format!("what is in {TOKEN_VARIABLE} is no token"))?, None)
+            (bearer(&token).with_context(|| format!("{TOKEN_VARIABLE} is not a token"))?, None)
         };
         Ok(Self { client: client(context)?, url, authorization, renewable })
     }
 
-    /// The first rows of a list that goes on over pages, as it gives them.
+    /// Reads the first rows of a list.
     pub(super) async fn rows(&mut self, path: &str, limit: u32) -> Result<Vec<Row>> {
         let pages = self.pages(path, limit).await?;
         let mut rows = pages.into_iter().flatten().collect::<Vec<_>>();
@@ -195,7 +171,7 @@ impl Api {
         Ok(rows)
     }
 
-    /// The newest messages of a conversation, oldest first. Pages come newest first, and each is oldest first.
+    /// Reads the newest messages of a conversation, oldest first. Pages come newest first, and each is oldest first.
     pub(super) async fn messages(&mut self, path: &str, limit: u32) -> Result<Vec<Row>> {
         let pages = self.pages(path, limit).await?;
         let mut rows = pages.into_iter().rev().flatten().collect::<Vec<_>>();
@@ -203,7 +179,6 @@ impl Api {
         Ok(rows)
     }
 
-    /// As many pages as `limit` rows take.
     async fn pages(&mut self, path: &str, limit: u32) -> Result<Vec<Vec<Row>>> {
         let mut pages = Vec::new();
         let mut left = limit;
@@ -217,7 +192,6 @@ impl Api {
         Ok(pages)
     }
 
-    /// One page of a list.
     pub(super) async fn page(&mut self, path: &str) -> Result<Page, ApiError> {
         let url = self.join(path)?;
         let answer = self.send(|client| client.get(url.clone())).await?;
@@ -226,7 +200,7 @@ impl Api {
         Ok(Page { rows, next: link })
     }
 
-    /// The uuid of the user who has `handle` now.
+    /// The UUID of the current owner of `handle`.
     pub(super) async fn user_uuid(&mut self, handle: &Handle) -> Result<Uuid, ApiError> {
         let url = self.join(&format!("/api/users/@{}/short", handle.canonical()))?;
         let answer = self.send(|client| client.get(url.clone())).await?;
@@ -243,12 +217,12 @@ impl Api {
         let url = self.join("/api/messages")?;
         let answer =
             self.send(|client| client.post(url.clone()).header("idempotency-key", key).json(body)).await?;
-        // An answer that breaks off is as good as none.
+        // An incomplete response leaves the outcome unknown.
         let body = answer.text().await.map_err(|error| unavailable(&url, &error))?;
         serde_json::from_str(&body).map_err(|_| ApiError::NotTheApi(url))
     }
 
-    /// The good answer to a request. A token that has expired is made anew, once, where that can be.
+    /// Sends a request. Renews an expired token once if possible.
     async fn send(&mut self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response, ApiError> {
         let mut answer = self.send_once(&request).await?;
         if answer.status() == StatusCode::UNAUTHORIZED
@@ -280,12 +254,12 @@ impl Api {
         request.send().await.map_err(|error| unavailable(&self.url, &error))
     }
 
-    /// `path` of the API, or one that a `Link` names: that one begins at the root of the host.
+    /// Resolves a path of the API, or a path in a `Link`, which includes the API's base path.
     fn join(&self, path: &str) -> Result<Url, ApiError> {
         let base = self.url.path().trim_end_matches('/');
         let is_whole = !base.is_empty() && path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
         let path = if is_whole { path.to_owned() } else { format!("{base}{path}") };
-        // The token goes to no other host, whatever a link says.
+        // Tokens are sent to no other host.
         let url = self.url.join(&path).ok().filter(|url| url.origin() == self.url.origin());
         url.ok_or_else(|| ApiError::NotTheApi(self.url.clone()))
     }
@@ -295,12 +269,12 @@ impl Renewable {
     async fn authorization(&self) -> Result<HeaderValue> {
         let answer = token(&self.context, &self.handle).await?;
         let token = answer.get("access_token").and_then(Value::as_str).and_then(bearer);
-        token.context("the local stack's answer has no access_token")
+        token.context("the local stack's response has no access_token")
     }
 }
 
 fn client(context: &Context) -> Result<Client> {
-    Ok(context.http_client().connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT).build()?)
+    Ok(context.http_client().connect_timeout(CONNECT_LIMIT).timeout(RESPONSE_LIMIT).build()?)
 }
 
 fn bearer(token: &str) -> Option<HeaderValue> {
@@ -311,16 +285,16 @@ fn bearer(token: &str) -> Option<HeaderValue> {
 
 fn unavailable(url: &Url, error: &reqwest::Error) -> ApiError {
     let cause = if error.is_timeout() {
-        format!("{url} gives no answer in time")
+        format!("{url} did not respond in time")
     } else if error.is_connect() {
-        format!("{url} can't be reached: is it the right --url, and is it running?")
+        format!("{url} can't be reached; check --url, and whether it is running")
     } else {
-        format!("the connection to {url} breaks")
+        format!("the connection to {url} was lost")
     };
     ApiError::Unavailable { cause, retry_after: Duration::ZERO }
 }
 
-/// How long `Retry-After` says to wait, at most [`LONGEST_RETRY_AFTER`]: seconds of any size, or the time until a date.
+/// The wait of `Retry-After`, up to [`LONGEST_RETRY_AFTER`]: seconds, or the time until a date.
 /// Zero if the header is absent or malformed, or the date has passed.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Duration {
     let value = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -365,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_another_host_is_none() {
+    fn a_link_to_another_host_is_rejected() {
         assert_eq!(next("<https://evil.example/api>; rel=\"next\""), None);
         for link in ["//evil.example/api", "/\\evil.example/api"] {
             let joined = api("http://127.0.0.1:4567").join(link);
@@ -374,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_of_any_length_is_one_that_a_person_waits() {
+    fn a_wait_of_any_length_is_limited() {
         let now = "2026-11-22T09:30:00Z".parse().unwrap();
         for (value, seconds) in [
             ("0", 0),

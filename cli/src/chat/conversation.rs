@@ -1,4 +1,4 @@
-//! Conversations as people name them.
+//! Conversations on the command line.
 
 use std::str::FromStr;
 
@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::api::Api;
 
-/// A conversation as people name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Conversation {
     Group(Uuid),
@@ -19,17 +18,17 @@ impl FromStr for Conversation {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // No handle is as long as a uuid.
+        // No handle is as long as a UUID.
         match (message_group_uuid(text), text.parse()) {
             (Ok(group_uuid), _) => Ok(Self::Group(group_uuid)),
             (_, Ok(handle)) => Ok(Self::User(handle)),
-            _ => Err("neither a uuid of 36 characters nor a handle"),
+            _ => Err("neither a UUID of 36 characters nor a handle"),
         }
     }
 }
 
-/// The conversation with the user who has `handle` now, however far down in the inbox it is. The inbox is searched for
-/// the user's uuid: a handle in it may be that of its former owner.
+/// Finds the conversation with the current owner of `handle` in the whole inbox, by UUID: a handle in an inbox row may
+/// belong to a former owner.
 pub(super) async fn group_with(api: &mut Api, handle: &Handle) -> Result<Uuid> {
     let user_uuid = api.user_uuid(handle).await?;
     let mut next = Some("/api/message_groups?limit=100".to_owned());
@@ -41,7 +40,7 @@ pub(super) async fn group_with(api: &mut Api, handle: &Handle) -> Result<Uuid> {
         next = page.next;
     }
     let handle = handle.canonical();
-    bail!("there is no conversation with @{handle} yet: `cruddur send @{handle} …` begins one")
+    bail!("no conversation with @{handle} yet; start one with `cruddur send @{handle} …`")
 }
 
 #[cfg(test)]
@@ -49,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_conversation_is_named_by_its_uuid_or_by_whom_it_is_with() {
+    fn a_conversation_is_a_uuid_or_a_handle() {
         let uuid = "4B1F7246-1B2E-59B0-A27F-6165B5E2B4C5";
         assert_eq!(uuid.parse(), Ok(Conversation::Group(uuid.parse().unwrap())));
         for text in ["@SunYoung", "sunyoung"] {

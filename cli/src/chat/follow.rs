@@ -1,4 +1,4 @@
-//! What is said in a conversation from now on.
+//! New messages of a conversation.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -12,10 +12,10 @@ use super::{
 };
 use crate::context::{Context, note};
 
-/// How often it is looked for new messages.
+/// The polling interval.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Shows the messages that are new, until Ctrl-C. `shown`: what was shown so far, oldest first.
+/// Shows new messages until Ctrl-C. `shown` are the messages shown before, oldest first.
 pub(super) async fn follow(context: &Context, api: &mut Api, path: &str, shown: &[Row]) -> Result<()> {
     select! {
         interrupted = ctrl_c() => Ok(interrupted?),
@@ -36,7 +36,6 @@ async fn poll(context: &Context, api: &mut Api, path: &str, mut shown: Shown) ->
             }
             Err(ApiError::Unavailable { cause, retry_after } | ApiError::TooEarly { cause, retry_after }) => {
                 wait = INTERVAL.max(retry_after);
-                // Said once and not every other second.
                 if !is_interrupted {
                     note(&format!("{cause}; still trying"));
                     is_interrupted = true;
@@ -47,7 +46,7 @@ async fn poll(context: &Context, api: &mut Api, path: &str, mut shown: Shown) ->
     }
 }
 
-/// The messages that were not shown yet, oldest first. Usually they are on the newest page, or none is.
+/// Reads messages that were not shown, oldest first. Usually one page suffices.
 async fn new_messages(api: &mut Api, path: &str, shown: &mut Shown) -> Result<Vec<Row>, ApiError> {
     let mut pages = Vec::new();
     let mut next = Some(format!("{path}?limit=50"));
@@ -55,7 +54,7 @@ async fn new_messages(api: &mut Api, path: &str, shown: &mut Shown) -> Result<Ve
         let page = api.page(&path).await?;
         let rows = page.rows.len();
         let new = page.rows.into_iter().filter(|row| shown.is_new(row)).collect::<Vec<_>>();
-        // Older pages have something new only when this one has nothing else.
+        // Continue only if the whole page is new.
         next = page.next.filter(|_| new.len() == rows);
         pages.push(new);
     }
@@ -64,10 +63,10 @@ async fn new_messages(api: &mut Api, path: &str, shown: &mut Shown) -> Result<Ve
     Ok(messages)
 }
 
-/// What was shown. A message may come to light after a later one, so the newest time alone does not say it.
+/// The messages shown. A message may appear after a later one, so the newest time is not enough.
 struct Shown {
     messages: HashSet<Uuid>,
-    /// The first: what is older is not new, although it was not shown.
+    /// The oldest message shown. Older messages are not new.
     first: Option<Row>,
 }
 

@@ -1,4 +1,4 @@
-//! Sending one message, once.
+//! Sending one message exactly once.
 
 use std::{
     io::{Read as _, stdin},
@@ -19,13 +19,13 @@ use super::{
 };
 use crate::{context::note, retry::SENDS};
 
-/// For how long a message is sent again. An answer to the last try may come later.
+/// How long a message is retried. The response to the last attempt may arrive later.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// More than any message has, in bytes: what is longer need not be read to its end to be too long.
+/// More bytes than any valid message has.
 const MOST_INPUT: u64 = 64 * 1024;
 
-/// The answer to a message that was stored.
+/// A stored message.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Sent {
     message_group_uuid: Uuid,
@@ -33,7 +33,7 @@ pub(super) struct Sent {
     pub(super) row: Row,
 }
 
-/// What to say: the words, or with `-` what is on standard input.
+/// Joins the words, or reads standard input for `-`.
 pub(super) fn text(words: &[String]) -> Result<String> {
     if words != ["-"] {
         return Ok(words.join(" "));
@@ -41,13 +41,13 @@ pub(super) fn text(words: &[String]) -> Result<String> {
     let mut bytes = Vec::new();
     stdin().take(MOST_INPUT).read_to_end(&mut bytes)?;
     let Ok(text) = String::from_utf8(bytes) else { bail!("standard input is not UTF-8") };
-    // The line's end is the shell's and not the message's.
+    // A trailing newline comes from the shell.
     let text = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
     Ok(text.to_owned())
 }
 
-/// Sends `text`, again and again until there is an answer. All tries are one request: they carry one key, and go to the
-/// user who had the handle when it was first looked up.
+/// Sends `text` with retries. All attempts have the same idempotency key, and the same receiver even if the handle
+/// changes its owner.
 pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str) -> Result<Sent> {
     let mut body = match conversation {
         Conversation::Group(group_uuid) => Some(json!({"message": text, "message_group_uuid": group_uuid})),
@@ -78,18 +78,16 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
             Err(ApiError::TooEarly { cause, retry_after }) => (cause, retry_after),
             Err(error) => return Err(error.into()),
         };
-        // Not before it is told to, and not when that is too late.
+        // Honors Retry-After, unless that is too late.
         let wait = waits.next().unwrap_or_default().max(retry_after);
         if wait > give_up.saturating_duration_since(Instant::now()) {
             if in_doubt {
-                bail!(
-                    "{cause}; the message may have been stored all the same: look before you send it again"
-                );
+                bail!("{cause}; the message may have been stored, check before you send it again");
             }
             bail!("{cause}; the message was not sent");
         }
         if is_first {
-            note(&format!("{cause}; sending it again, for {} s at most", PATIENCE.as_secs()));
+            note(&format!("{cause}; retrying for up to {} s", PATIENCE.as_secs()));
             is_first = false;
         }
         sleep(wait).await;

@@ -1,4 +1,4 @@
-//! What the API says when it says no, in plain words.
+//! Error responses of the API in plain words.
 
 use std::fmt;
 
@@ -7,31 +7,31 @@ use serde_json::Value;
 
 use crate::output::printable;
 
-/// The codes of the API (design, section 5).
-const SENTENCES: [(&str, &str); 20] = [
+/// The API's error codes, with descriptions.
+const DESCRIPTIONS: [(&str, &str); 20] = [
     ("body_invalid", "the API can't read the request"),
-    ("user_not_provisioned", "the token is good, but its user is not in the database of users"),
-    ("message_group_not_found", "there is no such conversation, or you are not in it"),
-    ("user_not_found", "nobody has this handle"),
+    ("user_not_provisioned", "the token is valid, but its user is not in the database of users"),
+    ("message_group_not_found", "no such conversation, or you are not a member"),
+    ("user_not_found", "no user has this handle"),
     ("body_too_large", "the message is far too long"),
-    ("message_group_uuid_blank", "the conversation's uuid is empty"),
-    ("message_group_uuid_invalid", "the conversation's uuid is none"),
-    ("user_uuid_invalid", "the user's uuid is not a UUID"),
+    ("message_group_uuid_blank", "the conversation's UUID is empty"),
+    ("message_group_uuid_invalid", "the conversation's UUID is malformed"),
+    ("user_uuid_invalid", "the user's UUID is malformed"),
     ("user_reciever_handle_blank", "the handle is empty"),
-    ("user_reciever_not_found", "nobody has this handle"),
+    ("user_reciever_not_found", "no user has this handle"),
     ("user_reciever_is_sender", "you can't write to yourself"),
-    ("message_blank", "there is nothing in the message but white space"),
+    ("message_blank", "the message is blank"),
     ("message_exceed_max_chars", "the message has more than 1024 characters"),
     ("limit_invalid", "the limit is not a number from 1 to 100"),
     ("cursor_invalid", "the cursor is not one that a list gave"),
     ("idempotency_key_invalid", "the idempotency key is not 1 to 64 visible ASCII characters"),
     ("idempotency_key_reused", "the idempotency key was used for another message"),
-    ("rate_limited", "you are sending too fast: wait a moment"),
-    ("internal_error", "something is broken on the API's side; its log says what"),
+    ("rate_limited", "too many messages, wait a moment"),
+    ("internal_error", "internal error of the API; see its log"),
     ("unavailable", "the API can't reach its databases at the moment"),
 ];
 
-/// Why the API refuses.
+/// An error response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -42,12 +42,11 @@ pub(super) struct Refusal {
 enum Reason {
     Codes(Vec<String>),
     Message(String),
-    Unsaid,
+    None,
 }
 
 impl Refusal {
-    /// What an answer with this status and this body says: an array of codes, or `{"message"}` where the gateway
-    /// itself has answered.
+    /// Parses an array of codes from a function, or `{"message"}` from the gateway.
     pub(super) fn new(status: StatusCode, body: &str) -> Self {
         let reason = match serde_json::from_str(body) {
             Ok(Value::Array(codes)) if !codes.is_empty() => {
@@ -56,9 +55,9 @@ impl Refusal {
             }
             Ok(body) => match body.get("message").and_then(Value::as_str) {
                 Some(message) => Reason::Message(message.to_owned()),
-                None => Reason::Unsaid,
+                None => Reason::None,
             },
-            Err(_) => Reason::Unsaid,
+            Err(_) => Reason::None,
         };
         Self { status, reason }
     }
@@ -67,23 +66,23 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.status == StatusCode::UNAUTHORIZED {
-            return f.write_str("the API refuses the access token: it has expired, or is for another API");
+            return f.write_str("the API rejected the access token; it has expired, or is for another API");
         }
         match &self.reason {
             Reason::Codes(codes) => {
                 let sentence = |code: &String| {
-                    let known = SENTENCES.iter().find(|(known, _)| known == code);
+                    let known = DESCRIPTIONS.iter().find(|(known, _)| known == code);
                     known.map_or_else(
-                        || format!("the API says {}", printable(code)),
+                        || format!("API error {}", printable(code)),
                         |(_, sentence)| (*sentence).to_owned(),
                     )
                 };
                 f.write_str(&codes.iter().map(sentence).collect::<Vec<_>>().join("; "))
             }
             Reason::Message(message) => {
-                write!(f, "the API says {} (status {})", printable(message), self.status.as_u16())
+                write!(f, "API error {} (status {})", printable(message), self.status.as_u16())
             }
-            Reason::Unsaid => write!(f, "the API answers with status {} and no reason", self.status.as_u16()),
+            Reason::None => write!(f, "the API returned status {} without a reason", self.status.as_u16()),
         }
     }
 }
@@ -94,12 +93,12 @@ mod tests {
 
     use super::*;
 
-    fn said(status: u16, body: &str) -> String {
+    fn message(status: u16, body: &str) -> String {
         Refusal::new(StatusCode::from_u16(status).unwrap(), body).to_string()
     }
 
     #[test]
-    fn each_rule_has_a_sentence() {
+    fn each_violation_has_a_description() {
         use Violation::*;
         for violation in [
             MessageGroupUuidBlank,
@@ -116,33 +115,33 @@ mod tests {
             IdempotencyKeyReused,
         ] {
             let code = violation.code();
-            assert!(SENTENCES.iter().any(|(known, _)| *known == code), "{code}");
+            assert!(DESCRIPTIONS.iter().any(|(known, _)| *known == code), "{code}");
         }
     }
 
     #[test]
-    fn several_codes_are_several_sentences() {
+    fn several_codes_are_joined() {
         assert_eq!(
-            said(422, r#"["user_reciever_not_found", "message_blank"]"#),
-            "nobody has this handle; there is nothing in the message but white space"
+            message(422, r#"["user_reciever_not_found", "message_blank"]"#),
+            "no user has this handle; the message is blank"
         );
     }
 
     #[test]
-    fn what_is_not_known_is_shown_as_it_is() {
-        assert_eq!(said(422, r#"["new_code"]"#), "the API says new_code");
+    fn unknown_reasons_are_shown_verbatim() {
+        assert_eq!(message(422, r#"["new_code"]"#), "API error new_code");
         assert_eq!(
-            said(429, r#"{"message": "Too Many Requests"}"#),
-            "the API says Too Many Requests (status 429)"
+            message(429, r#"{"message": "Too Many Requests"}"#),
+            "API error Too Many Requests (status 429)"
         );
-        assert_eq!(said(502, "<html>"), "the API answers with status 502 and no reason");
+        assert_eq!(message(502, "<html>"), "the API returned status 502 without a reason");
     }
 
     #[test]
-    fn an_empty_object_is_a_refused_token() {
+    fn a_401_is_a_rejected_token() {
         assert_eq!(
-            said(401, "{}"),
-            "the API refuses the access token: it has expired, or is for another API"
+            message(401, "{}"),
+            "the API rejected the access token; it has expired, or is for another API"
         );
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     listing::{Entry, lines},
 };
 
-/// A line or an object each; `is_inbox`: conversations and not messages.
+/// Writes conversations (`is_inbox`) or messages.
 pub(super) fn show(context: &Context, rows: Vec<Row>, is_inbox: bool) -> Result<()> {
     if context.output.is_json() {
         return rows.iter().try_for_each(|row| context.output.json(row));

@@ -1,4 +1,4 @@
-//! `cognito list-users`: who is in the pool.
+//! `cognito list-users`
 
 use anyhow::Result;
 
@@ -13,13 +13,11 @@ Examples:
   cruddur cognito list-users --user-pool eu-central-1_AbCdEfGhI
   cruddur cognito list-users --output json";
 
-/// Columns for a status: the longest, with ", disabled".
+/// Width of the longest status with ", disabled".
 const STATUS: usize = 31;
 
-/// Columns for a name.
 const NAME: usize = 24;
 
-/// Lists them, in the pool's order.
 pub(super) async fn run(context: &Context, pool: &UserPool) -> Result<()> {
     let users = pool.users(context).await?;
     let output = context.output;

@@ -1,4 +1,4 @@
-//! A user pool, and its users.
+//! User pools and their users.
 
 use std::time::Duration;
 
@@ -14,71 +14,60 @@ use crate::{
     output::progress,
 };
 
-/// Users on a page: the most that Cognito gives.
+/// Cognito's limit for a page.
 const PAGE: i32 = 60;
 
-/// Tries of a call that is throttled. Cognito allows a pool some thirty of these calls a second, of whoever makes
-/// them.
-const TRIES: u32 = 8;
+/// Attempts of a throttled call. Cognito allows about thirty of these calls a second for a pool.
+const ATTEMPTS: u32 = 8;
 
-/// The first pause between tries at most; the next are twice as long each.
-const FIRST_PAUSE: Duration = Duration::from_millis(150);
+const FIRST_BACKOFF: Duration = Duration::from_millis(150);
 
-/// A pause between tries at most.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// How long a try may take.
-const TRY_LIMIT: Duration = Duration::from_secs(20);
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
 
-/// Which pool.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct Options {
-    /// The user pool: by default the variable `AWS_COGNITO_USER_POOL_ID`
+    /// The user pool [default: AWS_COGNITO_USER_POOL_ID]
     #[arg(long, value_name = "ID")]
     pub user_pool: Option<String>,
 
-    /// Cognito in place of AWS's own, such as a test server's
+    /// Cognito's URL, such as a test server's [default: AWS]
     #[arg(long, value_name = "URL")]
     pub cognito_url: Option<String>,
 }
 
-/// A user pool, which need not exist.
+/// A user pool, which may not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserPool {
     id: String,
     region: String,
-    /// Where Cognito is, unless in AWS; without a slash at its end.
+    /// Cognito's URL without a trailing slash; `None` for AWS.
     url: Option<String>,
 }
 
-/// A user of the pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PoolUser {
-    /// `preferred_username`, as the user has chosen it: it need not be anybody's handle, and several users may have
-    /// the same.
+    /// `preferred_username`, chosen by the user. It may not be a handle, and is not unique.
     pub handle: Option<String>,
-    /// The `sub`, unique and for ever.
+    /// Unique and permanent.
     pub sub: String,
     /// Such as `CONFIRMED` or `UNCONFIRMED`.
     pub status: String,
-    /// Whether the user may sign in.
     pub enabled: bool,
-    /// `name`
     pub name: Option<String>,
-    /// `email`
     pub email: Option<String>,
-    /// Whether the user has proved that the address is theirs.
     pub email_verified: bool,
 }
 
 impl Options {
-    /// The pool, which has to be named.
+    /// Returns the pool, or an error if none is given.
     pub fn required(&self, context: &Context) -> Result<UserPool> {
-        self.configured(context)?.context("name the user pool: --user-pool, or AWS_COGNITO_USER_POOL_ID")
+        self.configured(context)?.context("set --user-pool or AWS_COGNITO_USER_POOL_ID")
     }
 
-    /// The pool, where one is named.
+    /// Returns the pool if one is given.
     pub fn configured(&self, context: &Context) -> Result<Option<UserPool>> {
         let variable = || environment("AWS_COGNITO_USER_POOL_ID");
         let (source, id) = match &self.user_pool {
@@ -87,7 +76,7 @@ impl Options {
         };
         let Some(id) = id else { return Ok(None) };
         let Some(region) = region(&id) else {
-            bail!("{source}: not a region and an id with _ between, such as eu-central-1_AbCdEfGhI");
+            bail!("{source}: not a user pool id such as eu-central-1_AbCdEfGhI");
         };
         if let Some(url) = &self.cognito_url {
             check_http_url("--cognito-url", url)?;
@@ -109,17 +98,15 @@ fn region(pool_id: &str) -> Option<&str> {
 }
 
 impl UserPool {
-    /// Its id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its region.
     pub(crate) fn region(&self) -> &str {
         &self.region
     }
 
-    /// Where its key set is.
+    /// The URL of the pool's key set.
     #[must_use]
     pub fn key_set_url(&self) -> String {
         let Self { id, region, url } = self;
@@ -127,7 +114,6 @@ impl UserPool {
         format!("{server}/{id}/.well-known/jwks.json")
     }
 
-    /// Every user of it.
     pub async fn users(&self, context: &Context) -> Result<Vec<PoolUser>> {
         let client = self.client(context).await;
         let bar = progress("reading the user pool", None);
@@ -138,10 +124,7 @@ impl UserPool {
             let page = page.await.map_err(|error| {
                 if error.code() == Some("ResourceNotFoundException") {
                     let place = self.place();
-                    return anyhow!(
-                        "{place} has no user pool {}: check its id, and whose account it is",
-                        self.id
-                    );
+                    return anyhow!("{place} has no user pool {}; check its id and account", self.id);
                 }
                 aws_error(&self.place(), &error)
             })?;
@@ -157,15 +140,14 @@ impl UserPool {
         }
     }
 
-    /// A client for it.
     pub(crate) async fn client(&self, context: &Context) -> Client {
         let sdk = context.aws_config_in(&self.region).await;
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(TRY_LIMIT).build();
-        // Whoever waits is a person at a terminal: an address that is wrong is to be told within seconds.
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LIMIT).build();
+        // Bounded, so that a wrong address fails within seconds.
         let retries = RetryConfig::standard()
-            .with_max_attempts(TRIES)
-            .with_initial_backoff(FIRST_PAUSE)
-            .with_max_backoff(LONGEST_PAUSE);
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(FIRST_BACKOFF)
+            .with_max_backoff(MAX_BACKOFF);
         let mut config = config::Builder::from(&sdk).retry_config(retries).timeout_config(timeouts);
         if let Some(url) = &self.url {
             config = config.endpoint_url(url);
@@ -173,7 +155,7 @@ impl UserPool {
         Client::from_conf(config.build())
     }
 
-    /// For people: where Cognito is.
+    /// Cognito's location, for messages.
     pub(crate) fn place(&self) -> String {
         match &self.url {
             Some(url) => format!("Cognito at {url}"),
@@ -208,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pools_id_begins_with_its_region() {
+    fn a_pool_id_starts_with_its_region() {
         for (id, expected) in [
             ("eu-central-1_AbCdEfGhI", Some("eu-central-1")),
             ("local_1x2y3z", Some("local")),
@@ -223,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_set_is_where_the_pool_is() {
+    fn the_key_set_is_at_the_pool_s_url() {
         let pool = |url: Option<&str>| UserPool {
             id: "eu-central-1_AbC".to_owned(),
             region: "eu-central-1".to_owned(),

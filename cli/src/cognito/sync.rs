@@ -1,4 +1,4 @@
-//! `cognito sync-user-ids`: the pool users' subs, in the database of users.
+//! `cognito sync-user-ids`
 
 use std::collections::HashSet;
 
@@ -24,17 +24,16 @@ mod report;
 mod write;
 
 pub(super) const LONG_ABOUT: &str = "\
-Writes each pool user's sub into the database of users, by handle (preferred_username, in any case), where none is \
-set and the row's email address is the user's verified one.
+Writes each pool user's sub into the database row with the user's handle (preferred_username, in any case), if the row \
+has no sub and its email address is the user's verified one.
 
-Anyone in the pool can choose any handle, so a row with another address, or without one, is a conflict, and is left \
-alone unless --trust names the handle. A row that has another sub is a conflict unless --overwrite names the handle; \
-the address has to be the same, or trusted, there, too. Two pool users with the same handle are a conflict, whatever is \
-named. Users who have not confirmed their sign-up, or are disabled, are never written. A user whose sub stands on a row \
-with another handle keeps that row. A deleted person's row (its sub begins with `deleted:`) is nobody's. A second run \
-changes nothing.
+Anyone in the pool can choose any handle, so a row with another or no email address is a conflict, unless --trust names \
+the handle. A row with another sub is a conflict, unless --overwrite names the handle; the address has to match or be \
+trusted, too. Two pool users with the same handle are always a conflict. Users who are unconfirmed or disabled are \
+skipped. A user whose sub is in a row with another handle keeps that row. Rows of deleted users (whose sub starts with \
+`deleted:`) are ignored. A second run changes nothing.
 
-Rows that no user of the pool belongs to are counted, and the first 1000 listed.";
+Rows without a pool user are counted, and the first 1000 are listed.";
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
@@ -44,31 +43,28 @@ Examples:
 
 Exit code 3: conflicts remain.";
 
-/// Rows that are read at once.
 const PAGE: i64 = 1_000;
 
-/// What may be written beside the subs that are missing.
 #[derive(Clone, Debug, Default, Args)]
 #[group(skip)]
 pub struct Options {
-    /// Make the users that have no row
+    /// Create rows for users without one
     #[arg(long)]
     pub create: bool,
 
-    /// Replace another sub on this handle's row, which gives the account to the pool user (may be repeated)
+    /// Replace another sub in this handle's row, which gives the account to the pool user (may be repeated)
     #[arg(long, value_name = "HANDLE")]
     pub overwrite: Vec<Handle>,
 
-    /// Give this handle's row to the pool user although their verified address is not the row's (may be repeated)
+    /// Accept this handle's pool user although the verified email address differs from the row's (may be repeated)
     #[arg(long, value_name = "HANDLE")]
     pub trust: Vec<Handle>,
 
-    /// Write nothing, and say what would be done
+    /// Report what would be done, and write nothing
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// Reads pool and database, writes what is to be written, and says what it does.
 pub async fn run(
     context: &Context,
     pool: &UserPool,
@@ -91,13 +87,12 @@ pub async fn run(
     let writer = Writer::new(database);
     let mut report = Report::new(context.output, options.dry_run);
     for Step { user, verdict } in &plan.steps {
-        let done = if options.dry_run { None } else { writer.carry_out(user, verdict).await? };
+        let done = if options.dry_run { None } else { writer.apply(user, verdict).await? };
         report.user(user, verdict, done.as_ref())?;
     }
     report.finish(&plan)
 }
 
-/// What is to be done.
 async fn plan(users: Vec<PoolUser>, database: &Database, allowed: &Allowed) -> Result<Plan> {
     let postgres = database.postgres();
     let mut planner = Planner::new(users);
@@ -115,7 +110,7 @@ async fn plan(users: Vec<PoolUser>, database: &Database, allowed: &Allowed) -> R
                 email: row.try_get("email")?,
             };
             last = Some(row.uuid);
-            planner.see(row);
+            planner.add_row(row);
         }
         if rows.len() < usize::try_from(PAGE)? {
             return Ok(planner.finish(allowed));

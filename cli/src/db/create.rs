@@ -1,4 +1,4 @@
-//! `db create`: the database, where it is missing.
+//! `db create`
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -7,21 +7,20 @@ use tokio_postgres::error::SqlState;
 use super::statement::{MAINTENANCE, quoted, statement_error};
 use crate::context::{Connection, Context, Database};
 
-/// Makes the database, and says so.
 pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
-    let made = create(database).await?;
+    let created = create(database).await?;
     let place = &database.place;
-    let sentence = if made {
-        format!("made the database {place}")
+    let sentence = if created {
+        format!("created database {place}")
     } else {
-        format!("the database {place} is there already")
+        format!("database {place} already exists")
     };
-    context.output.result(&sentence, &json!({"database": place, "made": made}))
+    context.output.result(&sentence, &json!({"database": place, "made": created}))
 }
 
-/// Whether it was missing.
+/// Returns whether the database was created.
 async fn create(database: &Database) -> Result<bool> {
-    if let Some(connection) = database.connect_if_there().await? {
+    if let Some(connection) = database.connect_if_exists().await? {
         connection.close().await;
         return Ok(false);
     }
@@ -31,7 +30,7 @@ async fn create(database: &Database) -> Result<bool> {
     connection.close().await;
     match created {
         Ok(()) => Ok(true),
-        // Somebody else has made it at the same moment: the second is how the catalogue's index says so.
+        // Created concurrently. The catalog's index reports a unique violation.
         Err(error)
             if [&SqlState::DUPLICATE_DATABASE, &SqlState::UNIQUE_VIOLATION]
                 .map(Some)
@@ -43,13 +42,10 @@ async fn create(database: &Database) -> Result<bool> {
     }
 }
 
-/// A connection to the server's maintenance database.
+/// Connects to the server's maintenance database.
 pub(super) async fn maintenance(database: &Database) -> Result<Connection> {
-    let connection = database.with_name(MAINTENANCE).connect_if_there().await?;
+    let connection = database.with_name(MAINTENANCE).connect_if_exists().await?;
     connection.with_context(|| {
-        format!(
-            "the server of {} has no database {MAINTENANCE} to do that from: do it by hand",
-            database.place
-        )
+        format!("the server of {} has no database {MAINTENANCE}, which this command needs", database.place)
     })
 }

@@ -1,4 +1,4 @@
-//! `db drop`: the database, with everything in it.
+//! `db drop`
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -12,54 +12,52 @@ use super::{
 use crate::context::{Connection, Context, Database};
 
 pub(super) const LONG_ABOUT: &str = "\
-Drops the database with all its users.
+Drops the database with all users.
 
-The server's maintenance database, postgres, can't be dropped, and the local stack's own PostgreSQL has no other: \
-there the schema public goes with everything in it, and is made anew, empty. A database that is not there is fine.";
+The maintenance database, postgres, can't be dropped, and the local stack's PostgreSQL has no other: there the schema \
+public is dropped and created again. A database that does not exist is no error.";
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
-  cruddur db drop         says what would go, and fails
+  cruddur db drop         fails, and reports what would be dropped
   cruddur db drop --yes";
 
-/// `db drop`
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Options {
-    /// End the sessions that are connected to the database, rather than fail
+    /// Terminate sessions that are connected to the database
     #[arg(long)]
     pub force: bool,
 }
 
-/// Drops the database, and says so.
 pub(super) async fn run(context: &Context, database: &Database, options: Options) -> Result<()> {
     let place = &database.place;
-    let Some(connection) = database.connect_if_there().await? else {
-        let sentence = format!("there is no database {place}");
+    let Some(connection) = database.connect_if_exists().await? else {
+        let sentence = format!("database {place} does not exist");
         return context.output.result(&sentence, &json!({"database": place, "dropped": false}));
     };
-    // Asked and not taken from the URL: the embedded server has one database, whatever name it is called by.
-    let held = holds(&connection).await;
+    // Not the name in the URL: the embedded server has one database under any name.
+    let contents = contents(&connection).await;
     connection.close().await;
-    let (name, users) = held.map_err(|error| statement_error(database, &error))?;
+    let (name, users) = contents.map_err(|error| statement_error(database, &error))?;
     let users = match users {
         Some(1) => "1 user".to_owned(),
         Some(users) => format!("{users} users"),
         None => "no table of users".to_owned(),
     };
     let sentence = if name == MAINTENANCE {
-        context.confirm(&format!("this empties the database {place}, with {users}"))?;
+        context.confirm(&format!("this empties database {place}, with {users}"))?;
         empty(database, options.force).await?;
-        format!("emptied the database {place}, with {users}")
+        format!("emptied database {place}, with {users}")
     } else {
-        context.confirm(&format!("this drops the database {place}, with {users}"))?;
+        context.confirm(&format!("this drops database {place}, with {users}"))?;
         drop_database(database, &name, options.force).await?;
-        format!("dropped the database {place}, with {users}")
+        format!("dropped database {place}, with {users}")
     };
     context.output.result(&sentence, &json!({"database": place, "dropped": true}))
 }
 
-/// The database's name, and how many users it has, where it has a table for them.
-async fn holds(connection: &Connection) -> Result<(String, Option<i64>), tokio_postgres::Error> {
+/// Returns the database's name, and the number of users if it has a table for them.
+async fn contents(connection: &Connection) -> Result<(String, Option<i64>), tokio_postgres::Error> {
     let statement = "SELECT current_database()::text, to_regclass('public.users') IS NOT NULL";
     let row = connection.client.query_one(statement, &[]).await?;
     let users = if row.try_get(1)? {
@@ -96,7 +94,7 @@ async fn empty(database: &Database, force: bool) -> Result<()> {
 fn in_use(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
     match error.code() {
         Some(&SqlState::OBJECT_IN_USE | &SqlState::LOCK_NOT_AVAILABLE) => anyhow!(
-            "sessions hold the database {}: list them with `cruddur db sessions`; --force ends them",
+            "database {} is in use; list its sessions with `cruddur db sessions`, or use --force",
             database.place
         ),
         _ => statement_error(database, error),

@@ -1,4 +1,4 @@
-//! `db migrate`: the migrations that the database lacks.
+//! `db migrate`
 
 use std::error::Error as StdError;
 
@@ -15,24 +15,23 @@ Examples:
   DATABASE_URL='postgresql://admin@….rds.amazonaws.com/users?sslmode=verify-full' \\
     cruddur db migrate --target aws --database-auth rds-iam";
 
-/// Applies them, and says which.
 pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
     let mut connection = database.connect().await?;
     let report = migrations::run(&mut connection.client).await;
     connection.close().await;
     let place = &database.place;
     let report =
-        report.map_err(|error| anyhow!("the database {place} can't be migrated: {}", innermost(&error)))?;
+        report.map_err(|error| anyhow!("failed to migrate database {place}: {}", innermost(&error)))?;
     let applied = report.applied();
     let sentence = if applied.is_empty() {
-        format!("the database {place} has all migrations")
+        format!("database {place} has all migrations")
     } else {
-        format!("applied to the database {place}: {}", applied.join(", "))
+        format!("applied to database {place}: {}", applied.join(", "))
     };
     context.output.result(&sentence, &json!({"database": place, "applied": applied}))
 }
 
-/// What is at the bottom of `error`: what is above it only says that something has failed.
+/// Returns the root cause. The errors above it only say that the migration failed.
 fn innermost<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
     while let Some(source) = error.source() {
         error = source;

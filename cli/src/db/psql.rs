@@ -1,4 +1,4 @@
-//! `db connect`: psql in the place of this process.
+//! `db connect`
 
 use std::{
     env,
@@ -17,51 +17,50 @@ use tokio_postgres::{Config, config::Host};
 use crate::context::{Database, token_error};
 
 pub(super) const LONG_ABOUT: &str = "\
-Opens psql on the database. The password goes there by the environment, never by the arguments. A token of RDS \
-(--database-auth rds-iam) lasts for connections of the next 15 minutes.
+Opens psql on the database. The password is passed in the environment. An RDS IAM token (--database-auth rds-iam) is \
+valid for connections within 15 minutes.
 
-The local stack's own PostgreSQL serves one connection at a time: while psql is open, the stack waits.";
+The local stack's PostgreSQL serves one connection at a time: while psql is open, the stack waits.";
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   cruddur db connect
   cruddur db connect -- -c 'select handle from users'";
 
-/// `db connect`
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// What psql is given beside where the database is
+    /// Arguments for psql
     #[arg(last = true, value_name = "ARGUMENTS")]
     pub arguments: Vec<OsString>,
 }
 
-/// What else libpq reads that would lead to another place than the URL names.
-const ELSEWHERE: [&str; 5] = ["PGSERVICE", "PGHOSTADDR", "PGSSLROOTCERT", "PGPASSWORD", "PGOPTIONS"];
+/// Variables of libpq that would override the URL.
+const OVERRIDES: [&str; 5] = ["PGSERVICE", "PGHOSTADDR", "PGSSLROOTCERT", "PGPASSWORD", "PGOPTIONS"];
 
-/// Returns only when psql can't be run.
+/// Replaces this process by psql. Returns only if that fails.
 pub(super) async fn run(database: &Database, options: &Options) -> Result<()> {
     let token = database.server.token().await.map_err(|error| token_error(&error))?;
     let mut variables = environment(&database.url, token)?;
     for (name, value) in &mut variables {
-        // The one value that libpq does not know.
+        // libpq does not know this value.
         if *name == "PGSSLROOTCERT" && value == "rds" {
             let file = authorities_file(&cache_folder()?);
-            *value = file.context("Amazon's authorities can't be written down for psql")?.into();
+            *value = file.context("failed to write Amazon's certificate authorities for psql")?.into();
         }
     }
     let mut command = Command::new("psql");
-    for name in ELSEWHERE {
+    for name in OVERRIDES {
         command.env_remove(name);
     }
     command.envs(variables).args(&options.arguments);
     let error = replace(command);
     if error.kind() == io::ErrorKind::NotFound {
         Err(anyhow!(
-            "psql is not installed: get PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew \
+            "psql is not installed; install PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew \
              install libpq)"
         ))
     } else {
-        Err(error).context("psql can't be started")
+        Err(error).context("failed to start psql")
     }
 }
 
@@ -70,7 +69,7 @@ fn replace(mut command: Command) -> io::Error {
     std::os::unix::process::CommandExt::exec(&mut command)
 }
 
-/// Where a process can't be replaced, psql is waited for.
+/// Waits for psql on systems that can't replace a process.
 #[cfg(not(unix))]
 fn replace(mut command: Command) -> io::Error {
     match command.status() {
@@ -79,10 +78,9 @@ fn replace(mut command: Command) -> io::Error {
     }
 }
 
-/// What psql has to know, in libpq's variables.
+/// The URL as variables of libpq.
 ///
-/// Whoever asks for TLS gets the server verified here as everywhere (see `DatabaseServer`), and not only what libpq
-/// takes `require` for. `token` is the password where the server takes tokens.
+/// Any TLS mode verifies the server, as in `DatabaseServer`; libpq's `require` would not. A `token` is the password.
 fn environment(url: &str, token: Option<String>) -> Result<Vec<(&'static str, OsString)>> {
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
     let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
@@ -90,7 +88,7 @@ fn environment(url: &str, token: Option<String>) -> Result<Vec<(&'static str, Os
         parameter.starts_with("sslmode=") || parameter.starts_with("sslrootcert=")
     });
     let config = format!("{address}?{}", others.join("&")).parse::<Config>();
-    let config = config.map_err(|_| anyhow!("the URL of the database can't be used"))?;
+    let config = config.map_err(|_| anyhow!("invalid database URL"))?;
     let ssl = |name: &str| ssl.iter().find_map(|parameter| parameter.strip_prefix(name));
 
     let hosts = config.get_hosts().iter().map(host).collect::<Vec<_>>();
@@ -113,7 +111,7 @@ fn environment(url: &str, token: Option<String>) -> Result<Vec<(&'static str, Os
             let roots = ssl("sslrootcert=").unwrap_or(default_roots);
             set("PGSSLROOTCERT", Some(percent_decode_str(roots).decode_utf8_lossy().into_owned().into()));
         }
-        // As everywhere else here, nothing less asks for encryption.
+        // As in `DatabaseServer`, other modes are unencrypted.
         _ => set("PGSSLMODE", Some("disable".into())),
     }
     Ok(variables)
@@ -127,23 +125,21 @@ fn host(host: &Host) -> String {
     }
 }
 
-/// Where files may be that can be made again.
 fn cache_folder() -> Result<PathBuf> {
     let configured =
         config::environment("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = configured.or_else(|| env::home_dir().map(|home| home.join(".cache")));
-    Ok(folder.context("name a folder for Amazon's authorities: XDG_CACHE_HOME")?.join("cruddur"))
+    Ok(folder.context("set XDG_CACHE_HOME to a folder for Amazon's certificate authorities")?.join("cruddur"))
 }
 
-/// Amazon's authorities as a file, since psql takes them in no other way. It stays: psql takes the place of this
-/// process, and reads it for every connection.
+/// Writes Amazon's certificate authorities to a file. The file stays, since psql reads it for every connection.
 fn authorities_file(folder: &Path) -> io::Result<PathBuf> {
     let file = folder.join("amazon-rds.pem");
     if fs::read(&file).is_ok_and(|content| content == AMAZON_RDS.as_bytes()) {
         return Ok(file);
     }
     fs::create_dir_all(folder)?;
-    // Whole or not at all, for another psql that reads it now.
+    // Atomically, since another psql may be reading the file.
     let part = folder.join(format!("amazon-rds.pem.{}", process::id()));
     fs::write(&part, AMAZON_RDS)?;
     fs::rename(&part, &file)?;
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn psql_is_told_what_the_url_says() {
+    fn a_url_becomes_variables_of_libpq() {
         assert_eq!(
             variables("postgresql://me:s%2Fcret@db.test:5433/users?sslmode=disable"),
             [
@@ -186,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_for_tls_gets_a_verified_server() {
+    fn every_tls_mode_verifies_the_server() {
         for (query, roots) in [
             ("sslmode=require", "system"),
             ("sslmode=verify-ca&sslrootcert=system", "system"),
@@ -199,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_the_password_and_amazon_vouches_for_the_server_unless_another_does() {
+    fn a_token_is_the_password_and_amazons_authorities_are_the_default() {
         let variables = |url: &str| {
             let variables = environment(url, Some("to/ken".to_owned())).unwrap();
             variables.iter().map(|(name, value)| format!("{name}={}", value.display())).collect::<Vec<_>>()
@@ -212,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_authorities_is_made_where_it_is_missing_or_another() {
+    fn the_file_of_authorities_is_written_if_it_is_missing_or_different() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("made");
         for before in [None, Some("of another version"), Some(AMAZON_RDS)] {

@@ -1,4 +1,4 @@
-//! `db seed`: the demo users.
+//! `db seed`
 
 use anyhow::Result;
 use seed::demo::{self, DEMO_USERS};
@@ -6,10 +6,9 @@ use serde_json::json;
 
 use crate::context::{Context, Database};
 
-/// Makes those that are missing, and says who is there.
 pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
     demo::ensure_users(&database.postgres()).await.map_err(|error| database.query_error(&error))?;
     let handles = DEMO_USERS.map(|user| user.handle);
-    let sentence = format!("the demo users are there: {}", handles.join(", "));
+    let sentence = format!("the demo users exist: {}", handles.join(", "));
     context.output.result(&sentence, &json!({"database": database.place, "users": handles}))
 }

@@ -1,4 +1,4 @@
-//! `db sessions`: who else is connected.
+//! `db sessions`
 
 use anyhow::Result;
 use chrono::{DateTime, Local, Utc};
@@ -7,21 +7,20 @@ use tokio_postgres::Row;
 
 use crate::context::{Context, Database};
 
-/// A session. What it asks is left out: it may hold data.
+/// A session, without its query, which may contain data.
 #[derive(Debug, Serialize)]
 struct Session {
     pid: i32,
     user: Option<String>,
-    /// None: through a socket of the server's machine.
+    /// `None` for a Unix socket.
     client_address: Option<String>,
     application: Option<String>,
-    /// Such as `active` or `idle`; none where it is not ours to see.
+    /// Such as `active` or `idle`; `None` if it is not visible to this user.
     state: Option<String>,
     state_since: Option<DateTime<Utc>>,
     connected_at: Option<DateTime<Utc>>,
 }
 
-/// Lists them.
 pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
     let statement = include_str!("../../../sql/users/sessions.sql");
     let rows = database.postgres().query(statement, &[]).await;

@@ -1,4 +1,4 @@
-//! `db setup`: from nothing to a database that the functions can work with.
+//! `db setup`
 
 use anyhow::Result;
 use clap::Args;
@@ -11,36 +11,33 @@ use crate::{
 };
 
 pub(super) const LONG_ABOUT: &str = "\
-Makes the database ready: create, migrate, seed, in this order, and stops at the first failure. Where a user pool is \
-named (--user-pool, or the variable AWS_COGNITO_USER_POOL_ID), cognito sync-user-ids comes last.
+Runs create, migrate and seed, and stops at the first failure. With a user pool (--user-pool, or the variable \
+AWS_COGNITO_USER_POOL_ID), cognito sync-user-ids runs last.
 
 A second run changes nothing.";
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   cruddur db setup
-  cruddur db setup --drop --yes    from the beginning";
+  cruddur db setup --drop --yes    starts over";
 
-/// `db setup`
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct Options {
-    /// Drop the database first, with all its users; needs --yes
+    /// Drop the database with all users first; needs --yes
     #[arg(long)]
     pub drop: bool,
 
-    /// With --drop: end the sessions that are connected to the database, rather than fail
+    /// With --drop: terminate sessions that are connected to the database
     #[arg(long, requires = "drop")]
     pub force: bool,
 
-    /// The user pool.
     #[command(flatten)]
     pub pool: pool::Options,
 }
 
-/// Carries out one step after the other.
 pub(super) async fn run(context: &Context, database: &Database, options: &Options) -> Result<Outcome> {
-    // Before anything is changed: a pool that can't be meant stops it all.
+    // Checked first, so that an invalid pool changes nothing.
     let pool = options.pool.configured(context)?;
     if options.drop {
         drop::run(context, database, drop::Options { force: options.force }).await?;

@@ -1,24 +1,24 @@
-//! Statements.
+//! Statements and their errors.
 
 use crate::context::Database;
 
-/// The database that every server has, and from which the others are made and dropped.
+/// The database that every server has. Other databases are created and dropped from it.
 pub(super) const MAINTENANCE: &str = "postgres";
 
-/// One line about a statement that failed. The server's detail and hint are left out: they quote values.
+/// Describes a failed statement, without the server's detail and hint, which quote values.
 pub(super) fn statement_error(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
     match error.as_db_error() {
-        Some(refusal) => anyhow::anyhow!(
+        Some(error) => anyhow::anyhow!(
             "PostgreSQL at {}: {} (SQLSTATE {})",
             database.place,
-            refusal.message(),
-            refusal.code().code()
+            error.message(),
+            error.code().code()
         ),
         None => database.connect_error(error),
     }
 }
 
-/// `name` as an identifier in a statement.
+/// Quotes an identifier.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -22,13 +22,12 @@ Examples:
   cruddur ddb get-conversation 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
   cruddur ddb get-conversation 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5 --year 2026 --before 2026-11-01
 
-`cruddur ddb list-conversations HANDLE` shows the uuids of a user's conversations.";
+`cruddur ddb list-conversations HANDLE` lists the UUIDs of a user's conversations.";
 
-/// `ddb get-conversation`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// The conversation's uuid
+    /// The conversation's UUID
     #[arg(value_name = "GROUP", value_parser = group_uuid)]
     group_uuid: Uuid,
 
@@ -37,7 +36,7 @@ pub struct Options {
 }
 
 fn group_uuid(text: &str) -> Result<Uuid, &'static str> {
-    message_group_uuid(text).map_err(|_| "not a uuid of 36 characters")
+    message_group_uuid(text).map_err(|_| "not a UUID of 36 characters")
 }
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
@@ -46,11 +45,11 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
     let page = options.newest.read(context, &dynamodb, Partition::Messages(group_uuid)).await?;
     if page.rows.is_empty() && table.get::<Membership>(&Key::Membership(group_uuid)).await?.is_none() {
         bail!(
-            "there is no conversation {group_uuid} in {}: `cruddur ddb list-conversations HANDLE` shows a user's",
+            "no conversation {group_uuid} in {}; `cruddur ddb list-conversations HANDLE` lists a user's conversations",
             dynamodb.table_name
         );
     }
-    // The newest were read; they are shown as they were said.
+    // Read newest first, shown oldest first.
     let messages: Vec<Message> =
         page.parse::<ListedMessage>()?.into_iter().rev().map(Message::from).collect();
     if context.output.is_json() {

@@ -22,11 +22,10 @@ Examples:
   cruddur ddb list-conversations sunyoung
   cruddur ddb list-conversations @sunyoung --year 2026 --limit 5";
 
-/// `ddb list-conversations`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// Whose conversations: a handle, with or without @
+    /// The user's handle, with or without @
     #[arg(value_name = "HANDLE")]
     handle: Handle,
 

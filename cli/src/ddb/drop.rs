@@ -17,10 +17,9 @@ use crate::{
     outcome::Outcome,
 };
 
-/// How long a table may take to be gone. (In AWS it takes some seconds.)
-const GONE_WITHIN: Duration = Duration::from_mins(5);
+/// The time limit of a deletion, which takes some seconds in AWS.
+const DELETE_LIMIT: Duration = Duration::from_mins(5);
 
-/// How often it is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "\
@@ -28,11 +27,10 @@ Examples:
   cruddur ddb drop cruddur-messages --yes
   cruddur ddb drop old-messages --dynamodb-url http://127.0.0.1:8000 --yes";
 
-/// `ddb drop`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// The table's name: there is no default for what can't be undone
+    /// The table's name, without a default
     #[arg(value_name = "TABLE", value_parser = table_name)]
     name: String,
 }
@@ -47,25 +45,23 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
     let dynamodb = context.dynamodb().await?;
     let DynamoDb { table_name, place, client, .. } = &dynamodb;
     let Some(table) = describe(&dynamodb).await? else {
-        bail!("{place} has no table {table_name}: `cruddur ddb list-tables` names those there are");
+        bail!("{place} has no table {table_name}; `cruddur ddb list-tables` lists the tables");
     };
     if table.deletion_protection_enabled() == Some(true) {
         let sdk = context.sdk_config().await?;
         let endpoint = sdk.endpoint_url().map(|url| format!(" --endpoint-url {url}")).unwrap_or_default();
         bail!(
-            "the table {table_name} is protected against deletion: switch that off first, with `aws dynamodb \
+            "the table {table_name} is protected against deletion; disable that first with `aws dynamodb \
              update-table --table-name {table_name} --no-deletion-protection-enabled{endpoint}`"
         );
     }
-    context.confirm(&format!("this deletes the table {table_name} with everything in it: {place}"))?;
+    context.confirm(&format!("this deletes the table {table_name} with all rows: {place}"))?;
     let deleted = client.delete_table().table_name(table_name).send().await;
     deleted.map_err(|error| aws_error(place, &error))?;
-    let give_up = Instant::now() + GONE_WITHIN;
+    let give_up = Instant::now() + DELETE_LIMIT;
     while describe(&dynamodb).await?.is_some() {
         if Instant::now() > give_up {
-            bail!(
-                "{table_name} is being deleted, and not gone yet: look again with `cruddur ddb list-tables`"
-            );
+            bail!("{table_name} is still being deleted; check again with `cruddur ddb list-tables`");
         }
         sleep(POLL_INTERVAL).await;
     }
@@ -76,7 +72,7 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
     Ok(Outcome::Done)
 }
 
-/// The table; none: there is none of this name.
+/// Returns `None` if the table does not exist.
 async fn describe(dynamodb: &DynamoDb) -> Result<Option<TableDescription>> {
     match dynamodb.client.describe_table().table_name(&dynamodb.table_name).send().await {
         Ok(answer) => Ok(answer.table),

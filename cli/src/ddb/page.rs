@@ -1,4 +1,4 @@
-//! Newest rows of a partition, as the access patterns read them.
+//! Newest rows of a partition.
 
 use anyhow::{Result, anyhow};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -15,37 +15,34 @@ use crate::{
     table::item::key,
 };
 
-/// Which rows.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Newest {
-    /// How many to show at most
+    /// The maximum number of rows
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 
-    /// Only those before a time such as 2026-11-22T09:30:00Z, or 2026-11-22 or "2026-11-22 09:30" in local time, or
-    /// before the one with a sort key
+    /// Only rows before a time such as 2026-11-22T09:30:00Z, 2026-11-22 or "2026-11-22 09:30" (local time), or before
+    /// a sort key
     #[arg(long, value_name = "TIME")]
     before: Option<Before>,
 
-    /// Only those of a year (in UTC)
+    /// Only rows of a year (UTC)
     #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(1..=9999))]
     year: Option<u16>,
 }
 
-/// The rows, and whether there may be more.
 #[derive(Debug)]
 pub(super) struct Page {
     /// Newest first.
     pub(super) rows: Vec<Item>,
-    /// Before which one there may be more.
+    /// The sort key before which there may be more rows.
     pub(super) next: Option<String>,
 }
 
-/// What sorts before it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
     Time(Timestamp),
-    /// As the last line of a page says it: several rows may have the same time.
+    /// As in the last line of a page, since several rows may have the same time.
     Row(SortKey),
 }
 
@@ -83,7 +80,7 @@ impl Newest {
         if from > to {
             return Ok(page);
         }
-        // The upper bound belongs to what BETWEEN means; the row that was named does not.
+        // BETWEEN includes the upper bound, which `--before` excludes.
         let mut start = match self.before {
             Some(Before::Row(row)) if row.to_string() == to => Some(key(&pk, &to)),
             _ => None,
@@ -118,9 +115,9 @@ impl Newest {
         }
     }
 
-    /// Between which sort keys the rows are. These begin with the time, so a bare time sorts before every row of it.
+    /// The range of sort keys. A bare time sorts before all rows of that time.
     fn bounds(&self) -> (String, String) {
-        // "2026-" is before everything of 2026, and "2026." after it: "." is the character after "-".
+        // "." is the character after "-".
         let (from, to) = match self.year {
             Some(year) => (format!("{year:04}-"), format!("{year:04}.")),
             None => ("0".to_owned(), ":".to_owned()),
@@ -135,7 +132,7 @@ impl Newest {
 }
 
 impl Page {
-    /// The last line for people: how many of `what`, what reading them cost, and how to see older ones.
+    /// The last line of text output: counts, cost, and how to see older rows.
     pub(super) fn summary(&self, dynamodb: &DynamoDb, what: [&str; 2]) -> String {
         let [one, many] = what;
         let what = if self.rows.len() == 1 { one } else { many };
@@ -148,13 +145,13 @@ impl Page {
         line
     }
 
-    /// The rows as what they are, newest first.
+    /// Parses the rows, newest first.
     pub(super) fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<Vec<T>> {
         let parse = |row: &Item| {
             let sk = sort_key(row).unwrap_or_default();
-            // Without the error's own text, which may quote what somebody has written.
+            // Without the error's text, which may quote a message.
             serde_dynamo::from_item(row.clone())
-                .map_err(|_| anyhow!("the row at {sk} is malformed: see `cruddur ddb doctor`"))
+                .map_err(|_| anyhow!("the row at {sk} is malformed; run `cruddur ddb doctor`"))
         };
         self.rows.iter().map(parse).collect()
     }
@@ -175,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_is_all_of_it_and_nothing_else() {
+    fn a_year_is_the_whole_year_and_nothing_else() {
         let bounds = bounds(None, Some(2026));
         assert!(is_within(&bounds, KEY));
         assert!(is_within(&bounds, &KEY.replace("2026-11-22T09:30:00.000001", "2026-01-01T00:00:00.000000")));
@@ -185,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_at_the_time_itself_is_not_before_it() {
+    fn a_message_at_the_time_itself_is_not_before_it() {
         assert!(!is_within(&bounds(Some("2026-11-22T09:30:00.000001Z"), None), KEY));
         assert!(is_within(&bounds(Some("2026-11-22T10:30:00.000002+01:00"), None), KEY));
     }
@@ -198,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn times_may_be_written_in_several_ways() {
+    fn times_have_several_formats() {
         for text in ["2026-11-22", "2026-11-22 00:00", "2026-11-22 00:00:00"] {
             let local = Local.with_ymd_and_hms(2026, 11, 22, 0, 0, 0).earliest().unwrap();
             assert_eq!(text.parse(), Ok(Before::Time(Timestamp::new(local.to_utc()))), "{text}");

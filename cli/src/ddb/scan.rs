@@ -16,23 +16,22 @@ Examples:
   cruddur ddb scan --limit 20
   cruddur ddb scan --output json | jq -r .pk";
 
-/// Columns of `MSG#` and a uuid: the widest partition keys that are common.
+/// Width of `MSG#` and a UUID, the longest common partition key.
 const PK_COLUMNS: usize = 40;
 
-/// Columns of a sort key on a terminal that has no room for all of it: the time.
+/// Width of the time in a sort key, for narrow terminals.
 const TIME_COLUMNS: usize = 28;
 
-/// Columns of a whole sort key: the time, `#` and a uuid.
+/// Width of a whole sort key.
 const SK_COLUMNS: usize = 64;
 
-/// Columns beyond which there is room for whole sort keys.
+/// Terminals of this width show whole sort keys.
 const WIDE: usize = 150;
 
-/// `ddb scan`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// How many rows at most; by default all
+    /// The maximum number of rows [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 }
@@ -46,13 +45,13 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
             .client()
             .scan()
             .table_name(table.name())
-            // A page of DynamoDB's ends after 1 MB, whatever the limit.
+            // A page ends after 1 MB with any limit.
             .set_limit(options.limit.map(|_| i32::try_from(left).unwrap_or(i32::MAX)))
             .set_exclusive_start_key(start)
             .send()
             .await;
         let answer = answer.map_err(|error| context.dynamodb_error(&dynamodb, &error))?;
-        // Written page by page, so that it takes no more memory than one of them.
+        // Written page by page, to bound memory.
         for item in answer.items.unwrap_or_default() {
             show(context, item)?;
             left -= 1;
@@ -72,16 +71,16 @@ fn show(context: &Context, item: Item) -> Result<()> {
     Ok(context.output.line(&line(&row, usize::from(columns())))?)
 }
 
-/// `pk  sk  what it is`, cut to `columns`. Keys come first and whole, where they fit.
+/// Formats a row as `pk  sk  description`, cut to `columns`.
 fn line(row: &Map<String, Value>, columns: usize) -> String {
     let sk_columns = if columns >= WIDE { SK_COLUMNS } else { TIME_COLUMNS };
     let pk = printable(text(row, "pk"));
     let sk = cut(text(row, "sk"), sk_columns);
-    let line = format!("{pk:PK_COLUMNS$}  {sk:sk_columns$}  {}", what(row));
+    let line = format!("{pk:PK_COLUMNS$}  {sk:sk_columns$}  {}", description(row));
     cut(&line, columns).trim_end().to_owned()
 }
 
-fn what(row: &Map<String, Value>) -> String {
+fn description(row: &Map<String, Value>) -> String {
     let handle_and_text = || format!("@{}: {}", text(row, "user_handle"), text(row, "message"));
     match RowKind::of_partition(text(row, "pk")) {
         Some(RowKind::Message) => handle_and_text(),
@@ -119,11 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_row_says_what_it_is() {
+    fn each_kind_of_row_has_a_description() {
         let handle_and_text = json!({"user_handle": "bob", "message": "hi\u{1b}[2J"});
         let of = |kind: RowKind, id: &str, mut row: Value| {
             row["pk"] = json!(kind.partition(id));
-            what(row.as_object().unwrap())
+            description(row.as_object().unwrap())
         };
         assert_eq!(of(RowKind::Message, "1", handle_and_text.clone()), "@bob: hi\u{1b}[2J");
         assert_eq!(of(RowKind::Inbox, "1", handle_and_text), "with @bob: hi\u{1b}[2J");
@@ -135,7 +134,7 @@ mod tests {
         );
         assert_eq!(of(RowKind::SendLimit, "1", json!({})), "send limit");
         assert_eq!(of(RowKind::Redirect, "1", json!({"group_uuid": "2"})), "is now group 2");
-        assert_eq!(what(json!({"pk": "something else"}).as_object().unwrap()), "");
+        assert_eq!(description(json!({"pk": "something else"}).as_object().unwrap()), "");
     }
 
     #[test]

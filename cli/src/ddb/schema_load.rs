@@ -14,11 +14,11 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let table = ensure(&dynamodb.client, &dynamodb.table_name).await;
     let table = table.map_err(|error| explain(&dynamodb, error))?;
     let DynamoDb { table_name, place, .. } = &dynamodb;
-    let sentence = match (table.created, table.expiry_switched_on) {
-        (true, _) => format!("made the table {table_name}: {place}"),
-        (false, false) => format!("the table {table_name} is there already: {place}"),
+    let sentence = match (table.created, table.expiry_enabled) {
+        (true, _) => format!("created table {table_name}: {place}"),
+        (false, false) => format!("table {table_name} already exists: {place}"),
         (false, true) => {
-            format!("the table {table_name} is there already, and its time to live is on now: {place}")
+            format!("table {table_name} already exists, and its time to live is enabled now: {place}")
         }
     };
     let value = json!({"table": table_name, "created": table.created, "stream_arn": table.stream_arn});
@@ -34,7 +34,7 @@ fn explain(dynamodb: &DynamoDb, error: MessageTableError) -> anyhow::Error {
         MessageTableError::DescribeTimeToLive(error) => aws_error(place, &error),
         MessageTableError::TimeToLive(error) => aws_error(place, &error),
         MessageTableError::NotActive(_) => {
-            anyhow!("{place}: {error}; run the command again to wait for {table_name} once more")
+            anyhow!("{place}: {error}; run the command again to keep waiting for {table_name}")
         }
         error => error.into(),
     }

@@ -19,28 +19,27 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Without numbers the demo users get their conversations. With numbers a load is made: users called load-000001 and so
-on, groups of two spread evenly over them, and messages spread evenly over the groups and over the year 2025. A second
-run, or one after a run that was cut off, sends only what is missing. Each message has an idempotency key, so it is
-stored once whatever is cut off or runs twice, at the price of an idempotency row beside it.
+Without numbers, creates the demo users and conversations. With numbers, creates load-test data: users load-000001 and
+so on, groups of two spread evenly over them, and messages spread evenly over the groups and the year 2025. A second or
+interrupted run sends only missing messages. Each message has an idempotency key, so it is stored only once, with an
+idempotency row beside it.
 
 Examples:
   cruddur ddb seed
   cruddur ddb seed --users 1000 --groups 3000 --messages 30000";
 
-/// `ddb seed`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Options {
-    /// Users of a load [default: a third of the groups, or 100]
+    /// Load-test users [default: a third of the groups, or 100]
     #[arg(long, value_name = "N")]
     users: Option<NonZeroU32>,
 
-    /// Groups of a load, a pair of users each [default: three for each user, or one for five messages]
+    /// Load-test groups of two users [default: three for each user, or one for five messages]
     #[arg(long, value_name = "N")]
     groups: Option<NonZeroU32>,
 
-    /// Messages of a load in all groups together [default: five for each group]
+    /// Load-test messages in all groups [default: five for each group]
     #[arg(long, value_name = "N")]
     messages: Option<NonZeroU32>,
 }
@@ -73,7 +72,6 @@ async fn seed_load(context: &Context, plan: Plan) -> Result<Outcome> {
 
     let bar = progress("users", Some(plan.users().into()));
     let users = load::ensure_users(&database.postgres(), plan, |more| bar.inc(more)).await;
-    // It goes away: what matters is said at the end.
     bar.finish_and_clear();
     let users = users.map_err(|error| match error {
         SeedError::Operation(error) => database.query_error(&error),
@@ -88,10 +86,9 @@ async fn seed_load(context: &Context, plan: Plan) -> Result<Outcome> {
 }
 
 fn messages_error(dynamodb: &DynamoDb, error: &SeedError) -> anyhow::Error {
-    anyhow!("{}: {}; run the command again: it goes on from here", dynamodb.place, Chain(error))
+    anyhow!("{}: {}; run the command again to continue", dynamodb.place, Chain(error))
 }
 
-/// What a run has come to.
 struct Report {
     users: Made,
     messages: Made,
@@ -106,8 +103,8 @@ impl Report {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let per_second = messages.made as f64 / seconds.max(0.001);
         let sentence = format!(
-            "users: {} made, {} were there\n\
-             messages: {} sent, {} were there\n\
+            "users: {} created, {} existed\n\
+             messages: {} sent, {} existed\n\
              took {seconds:.1} s, {per_second:.0} messages/s, {} read and {} write request units",
             users.made, users.were_there, messages.made, messages.were_there, units.read, units.write,
         );

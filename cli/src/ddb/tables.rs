@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
         }
     }
     if tables == 0 {
-        note(&format!("{} has no tables: make one with `cruddur ddb schema-load`", dynamodb.place));
+        note(&format!("{} has no tables; create one with `cruddur ddb schema-load`", dynamodb.place));
     }
     Ok(Outcome::Done)
 }

@@ -1,4 +1,4 @@
-//! The alarms, and whom they reach.
+//! Checks of alarms and their subscriptions.
 
 use aws_config::SdkConfig;
 use serde::Deserialize;
@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::{
     calls::{Calls, Service},
-    check::{Good, Look, Problem},
+    check::{CheckResult, Problem, Success},
 };
 use crate::context::aws_error;
 
-/// Alarms on a page: the most that there can be.
+/// CloudWatch's limit for a page.
 const PAGE: u32 = 100;
 
 #[derive(Deserialize)]
@@ -35,8 +35,8 @@ struct Alarm {
     actions: Vec<String>,
 }
 
-/// What the template's alarms are called, behind the stack's name and a hyphen. (What else begins so may be another
-/// stack's: `cruddur-messages-staging` beside `cruddur-messages`.)
+/// The names of the template's alarms, without the stack's name. The prefix alone may match another stack, such as
+/// `cruddur-messages-staging`.
 const NAMES: [&str; 12] = [
     "iterator-age",
     "dead-letters",
@@ -52,12 +52,12 @@ const NAMES: [&str; 12] = [
     "users-not-entered",
 ];
 
-/// The stack's alarms: they are all there, none is on, and each tells somebody.
-pub(super) async fn check(calls: &Calls, stack: &str) -> Look {
+/// Checks that all alarms of the stack exist, are quiet, and have actions.
+pub(super) async fn check(calls: &Calls, stack: &str) -> CheckResult {
     let mut alarms = alarms(calls, &format!("{stack}-")).await?;
     let expected = NAMES.map(|name| format!("{stack}-{name}"));
     alarms.retain(|alarm| expected.contains(&alarm.name));
-    judge(&alarms, &expected)
+    assess(&alarms, &expected)
 }
 
 async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
@@ -77,7 +77,7 @@ async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
     }
 }
 
-fn judge(alarms: &[Alarm], expected: &[String]) -> Look {
+fn assess(alarms: &[Alarm], expected: &[String]) -> CheckResult {
     let names = |is_it: &dyn Fn(&Alarm) -> bool| {
         let names = alarms.iter().filter(|alarm| is_it(alarm)).map(|alarm| &*alarm.name);
         names.collect::<Vec<_>>().join(", ")
@@ -85,28 +85,25 @@ fn judge(alarms: &[Alarm], expected: &[String]) -> Look {
     let missing = expected.iter().filter(|name| alarms.iter().all(|alarm| alarm.name != **name));
     let missing = missing.map(String::as_str).collect::<Vec<_>>();
     if !missing.is_empty() {
-        return Err(Problem::new(
-            format!("not there: {}", missing.join(", ")),
-            "deploy the template's alarms: nobody learns of a failure without",
-        ));
+        return Err(Problem::new(format!("missing: {}", missing.join(", ")), "deploy the template's alarms"));
     }
-    let ringing = names(&|alarm| alarm.state_value == "ALARM");
-    if !ringing.is_empty() {
-        let advice = "docs/OPERATIONS.md says what each means, and what to do";
-        return Err(Problem::new(format!("in state ALARM: {ringing}"), advice));
+    let active = names(&|alarm| alarm.state_value == "ALARM");
+    if !active.is_empty() {
+        let advice = "see docs/OPERATIONS.md";
+        return Err(Problem::new(format!("in state ALARM: {active}"), advice));
     }
     let silent = names(&|alarm| !alarm.actions_enabled || alarm.actions.is_empty());
     if !silent.is_empty() {
-        let advice = "enable their actions, and let them name the topic of the stack's output AlarmTopicArn";
-        return Err(Problem::new(format!("nobody is told of: {silent}"), advice));
+        let advice = "enable their actions, and add the topic of the stack's output AlarmTopicArn";
+        return Err(Problem::new(format!("without actions: {silent}"), advice));
     }
     let (all, unknown) =
         (alarms.len(), alarms.iter().filter(|alarm| alarm.state_value == "INSUFFICIENT_DATA").count());
-    Ok(Good::new(format!("all {all} are quiet and have actions ({unknown} without data so far)")))
+    Ok(Success::new(format!("all {all} are quiet and have actions ({unknown} without data so far)")))
 }
 
-/// Somebody is subscribed to the topic.
-pub(super) async fn check_topic(sdk: &SdkConfig, topic_arn: &str) -> Look {
+/// Checks that the topic has subscriptions.
+pub(super) async fn check_topic(sdk: &SdkConfig, topic_arn: &str) -> CheckResult {
     let client = aws_sdk_sns::Client::new(sdk);
     let answer = client.get_topic_attributes().topic_arn(topic_arn).send().await.map_err(|error| {
         let seen = aws_error("SNS", &error).to_string();
@@ -118,11 +115,10 @@ pub(super) async fn check_topic(sdk: &SdkConfig, topic_arn: &str) -> Look {
     };
     let (confirmed, pending) = (number("SubscriptionsConfirmed"), number("SubscriptionsPending"));
     Ok(match (confirmed, pending) {
-        (0, 0) => Good::new("nobody is subscribed to it")
-            .hint("subscribe whoever is to learn of an alarm: `aws sns subscribe`"),
-        (0, _) => Good::new(format!("nobody has confirmed a subscription ({pending} pending)"))
-            .hint("whoever is to learn of an alarm has to follow the link in the mail"),
-        _ => Good::new(format!("{confirmed} subscribed")),
+        (0, 0) => Success::new("no subscriptions").hint("subscribe the operators with `aws sns subscribe`"),
+        (0, _) => Success::new(format!("no confirmed subscriptions ({pending} pending)"))
+            .hint("operators have to follow the link in the confirmation email"),
+        _ => Success::new(format!("{confirmed} subscribed")),
     })
 }
 
@@ -132,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    fn judged(states: &[(&str, bool, Value)]) -> Result<String, String> {
+    fn assessed(states: &[(&str, bool, Value)]) -> Result<String, String> {
         let alarms = states.iter().enumerate().map(|(number, (state, enabled, actions))| {
             let alarm = json!({
                 "AlarmName": format!("stack-{number}"), "StateValue": state,
@@ -141,8 +137,8 @@ mod tests {
             serde_json::from_value(alarm).unwrap()
         });
         let expected = (0..states.len()).map(|number| format!("stack-{number}")).collect::<Vec<_>>();
-        let judged = judge(&alarms.collect::<Vec<_>>(), &expected);
-        judged.map(|_| "good".to_owned()).map_err(|problem| problem.seen)
+        let assessed = assess(&alarms.collect::<Vec<_>>(), &expected);
+        assessed.map(|_| "good".to_owned()).map_err(|problem| problem.seen)
     }
 
     #[test]
@@ -155,21 +151,21 @@ mod tests {
     }
 
     #[test]
-    fn alarms_are_quiet_and_tell_somebody() {
+    fn alarms_exist_are_quiet_and_have_actions() {
         let topic = || json!(["arn:aws:sns:eu-central-1:123456789012:topic"]);
-        let problem = judge(&[], &["stack-a".to_owned(), "stack-b".to_owned()]).err();
-        assert_eq!(problem.map(|problem| problem.seen), Some("not there: stack-a, stack-b".to_owned()));
+        let problem = assess(&[], &["stack-a".to_owned(), "stack-b".to_owned()]).err();
+        assert_eq!(problem.map(|problem| problem.seen), Some("missing: stack-a, stack-b".to_owned()));
         assert_eq!(
-            judged(&[("OK", true, topic()), ("INSUFFICIENT_DATA", true, topic())]),
+            assessed(&[("OK", true, topic()), ("INSUFFICIENT_DATA", true, topic())]),
             Ok("good".to_owned())
         );
         assert_eq!(
-            judged(&[("OK", true, topic()), ("ALARM", true, topic())]),
+            assessed(&[("OK", true, topic()), ("ALARM", true, topic())]),
             Err("in state ALARM: stack-1".to_owned())
         );
         assert_eq!(
-            judged(&[("OK", false, topic()), ("OK", true, json!([])), ("OK", true, topic())]),
-            Err("nobody is told of: stack-0, stack-1".to_owned())
+            assessed(&[("OK", false, topic()), ("OK", true, json!([])), ("OK", true, topic())]),
+            Err("without actions: stack-0, stack-1".to_owned())
         );
     }
 }

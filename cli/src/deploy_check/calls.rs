@@ -1,7 +1,7 @@
-//! Calls to services of AWS that speak JSON, signed.
+//! Signed calls to AWS services with JSON protocols.
 //!
-//! Four calls of three services. Their crates in the SDK bring event streams and the compression of requests, whose
-//! features would make every other crate of the SDK anew, for the functions' tests as well.
+//! Four calls to three services. Their SDK crates would enable event streams and request compression, and with these
+//! features every other SDK crate would be compiled again, for the functions' tests as well.
 
 use std::time::Duration;
 
@@ -23,10 +23,8 @@ use serde_json::Value;
 use super::check::Problem;
 use crate::{output::printable, retry::AWS_CALLS};
 
-/// How long a call may take.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// A service.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Service {
     CloudWatch,
@@ -34,19 +32,19 @@ pub(super) enum Service {
     Sqs,
 }
 
-/// The account, for signed calls.
+/// A client with the account's credentials.
 #[derive(Debug)]
 pub(super) struct Calls {
     client: Client,
     region: String,
     credentials: SharedCredentialsProvider,
-    /// In place of AWS.
+    /// An endpoint instead of AWS.
     endpoint: Option<String>,
 }
 
-/// An error as AWS tells it in JSON.
+/// An AWS error document.
 #[derive(Debug, Deserialize)]
-struct Refusal {
+struct ErrorDocument {
     #[serde(rename = "__type")]
     kind: Option<String>,
     #[serde(alias = "Message")]
@@ -54,7 +52,7 @@ struct Refusal {
 }
 
 impl Service {
-    /// In host names.
+    /// The service's name in host names.
     fn host(self) -> &'static str {
         match self {
             Self::CloudWatch => "monitoring",
@@ -63,7 +61,7 @@ impl Service {
         }
     }
 
-    /// The variable with another address of it, as for the SDKs.
+    /// The SDKs' variable for another endpoint.
     fn variable(self) -> &'static str {
         match self {
             Self::CloudWatch => "AWS_ENDPOINT_URL_CLOUDWATCH",
@@ -81,7 +79,7 @@ impl Calls {
         Ok(Self { client, region, credentials, endpoint: sdk.endpoint_url().map(str::to_owned) })
     }
 
-    /// Calls what `target` names, such as `AmazonSQS.GetQueueAttributes`. `permission`: what it takes.
+    /// Calls `target`, such as `AmazonSQS.GetQueueAttributes`, which requires `permission`.
     pub(super) async fn json<T: DeserializeOwned>(
         &self,
         service: Service,
@@ -97,7 +95,7 @@ impl Calls {
         self.call(service, Method::POST, "/", &headers, &body.to_string(), permission).await
     }
 
-    /// Calls what `path` names. It is encoded already.
+    /// Calls the encoded `path`, which requires `permission`.
     pub(super) async fn rest<T: DeserializeOwned>(
         &self,
         service: Service,
@@ -148,13 +146,12 @@ impl Calls {
         let signed = self.signature(service, method, &url, headers, body).await?;
         let request = self.client.request(method.clone(), &url).headers(headers.clone()).headers(signed);
         let answer = request.body(body.to_owned()).send().await;
-        let answer =
-            answer.map_err(|error| anyhow!("it can't be reached ({})", Chain(&error.without_url())))?;
+        let answer = answer.map_err(|error| anyhow!("can't be reached ({})", Chain(&error.without_url())))?;
         let status = answer.status();
         let text = answer
             .text()
             .await
-            .map_err(|error| anyhow!("its answer breaks off ({})", Chain(&error.without_url())))?;
+            .map_err(|error| anyhow!("the response was incomplete ({})", Chain(&error.without_url())))?;
         Ok((status, text))
     }
 
@@ -186,7 +183,7 @@ impl Calls {
         signed.collect()
     }
 
-    /// Where it is, without a slash at its end.
+    /// The endpoint without a trailing slash.
     fn endpoint(&self, service: Service) -> String {
         let variable = environment(service.variable());
         if let Some(url) = variable.or_else(|| self.endpoint.clone()) {
@@ -199,10 +196,12 @@ impl Calls {
 
 fn parse<T: DeserializeOwned>(status: StatusCode, text: &str) -> Result<T> {
     if status.is_success() {
-        return serde_json::from_str(text).context("its answer is not as expected");
+        return serde_json::from_str(text).context("unexpected response");
     }
-    let Ok(Refusal { kind, message }) = serde_json::from_str(text) else {
-        bail!("it answers {status}, and not as AWS does: is something in between?");
+    let Ok(ErrorDocument { kind, message }) = serde_json::from_str(text) else {
+        bail!(
+            "unexpected {status} response (not an AWS error document); is a proxy intercepting the request?"
+        );
     };
     // `com.amazon.coral.service#AccessDeniedException`
     let kind = kind.unwrap_or_else(|| status.to_string());
@@ -217,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_by_its_words() {
+    fn an_aws_error_is_shown_by_its_message() {
         let text =
             json!({"__type": "com.amazon#AccessDeniedException", "Message": "not allowed"}).to_string();
         let error = parse::<Value>(StatusCode::FORBIDDEN, &text).unwrap_err();
@@ -225,11 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_of_aws_is_told_apart() {
+    fn a_response_that_is_not_of_aws_is_reported() {
         let error = parse::<Value>(StatusCode::BAD_GATEWAY, "<html>").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "it answers 502 Bad Gateway, and not as AWS does: is something in between?"
+            "unexpected 502 Bad Gateway response (not an AWS error document); is a proxy intercepting the request?"
         );
     }
 }

@@ -1,52 +1,50 @@
-//! One check: what was seen, and what to do about it.
+//! Results of checks.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
     Ok,
-    /// All right, and something could be better.
+    /// Passed, with a suggestion.
     Hint,
     Failed,
-    /// Nothing was looked at.
+    /// Nothing was checked at.
     Skipped,
 }
 
-/// What was seen, where it is as it should be.
+/// A passed check.
 #[derive(Debug)]
-pub(super) struct Good<T = ()> {
+pub(super) struct Success<T = ()> {
     pub(super) seen: String,
     pub(super) hint: Option<String>,
     pub(super) value: T,
 }
 
-/// What was seen, where it is not as it should be, and what to do.
+/// A failed check, with advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) seen: String,
     pub(super) advice: String,
 }
 
-/// How a look ends.
-pub(super) type Look<T = ()> = Result<Good<T>, Problem>;
+pub(super) type CheckResult<T = ()> = Result<Success<T>, Problem>;
 
-impl Good {
+impl Success {
     pub(super) fn new(seen: impl Into<String>) -> Self {
         Self::with(seen, ())
     }
 }
 
-impl<T> Good<T> {
-    /// With what later checks need.
+impl<T> Success<T> {
+    /// A success with a value for later checks.
     pub(super) fn with(seen: impl Into<String>, value: T) -> Self {
         Self { seen: seen.into(), hint: None, value }
     }
 
-    /// What could be better.
+    /// Adds a suggestion.
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
@@ -57,23 +55,22 @@ impl Problem {
         Self { seen: seen.into(), advice: advice.into() }
     }
 
-    /// A call to AWS that failed for the reason `seen`, and takes `permission`.
+    /// A failed call to AWS, which requires `permission`.
     pub(super) fn of_call(seen: impl Into<String>, permission: &str) -> Self {
         let seen = seen.into();
         let is_about = |words: &[&str]| words.iter().any(|word| seen.contains(word));
-        let advice = if is_about(&["AccessDenied", "AuthorizationError", "does not allow", "not authorized"])
-        {
-            format!("these credentials have to be allowed {permission}")
-        } else if is_about(&["can't be reached", "breaks off"]) {
-            "is the region right, and is AWS reachable from here?".to_owned()
+        let advice = if is_about(&["AccessDenied", "AuthorizationError", "denied access", "not authorized"]) {
+            format!("these credentials need the permission {permission}")
+        } else if is_about(&["can't be reached", "was incomplete"]) {
+            "check the region, and whether AWS is reachable from here".to_owned()
         } else {
-            format!("check again when that is mended; the call takes the permission {permission}")
+            format!("fix that and check again; the call requires the permission {permission}")
         };
         Self { seen, advice }
     }
 }
 
-/// A check that is done, as programs get it.
+/// A check as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
     #[serde(rename = "check")]
@@ -85,7 +82,6 @@ pub(super) struct Check {
     pub(super) duration_ms: u64,
 }
 
-/// Whole milliseconds.
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -95,17 +91,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_permission_is_advised_where_one_is_missing() {
+    fn a_missing_permission_is_advised() {
         let advice = |seen: &str| Problem::of_call(seen, "sqs:GetQueueAttributes").advice;
-        for seen in [
-            "sqs in eu-central-1: not allowed (AccessDeniedException)",
-            "SNS does not allow these credentials",
-        ] {
-            assert_eq!(advice(seen), "these credentials have to be allowed sqs:GetQueueAttributes", "{seen}");
+        for seen in ["sqs in eu-central-1: not allowed (AccessDeniedException)", "SNS denied access"] {
+            assert_eq!(
+                advice(seen),
+                "these credentials need the permission sqs:GetQueueAttributes",
+                "{seen}"
+            );
         }
-        assert!(
-            advice("sqs in eu-central-1: it can't be reached (timed out)").starts_with("is the region right")
-        );
-        assert!(advice("sqs in eu-central-1: no such queue (QueueDoesNotExist)").starts_with("check again"));
+        assert!(advice("sqs in eu-central-1: can't be reached (timed out)").starts_with("check the region"));
+        assert!(advice("sqs in eu-central-1: no such queue (QueueDoesNotExist)").starts_with("fix that"));
     }
 }

@@ -1,4 +1,4 @@
-//! The user pool: its trigger, and the test users that it can have.
+//! Checks of the user pool, and its test users.
 
 use aws_sdk_cognitoidentityprovider::{
     Client,
@@ -14,30 +14,29 @@ use serde_json::{Value, json};
 use super::{
     api::Token,
     calls::{Calls, Service},
-    check::{Good, Look, Problem},
+    check::{CheckResult, Problem, Success},
 };
 use crate::{
     cognito::pool::UserPool,
     context::{Context, aws_error},
 };
 
-/// The handles of the test users: who writes first, and who answers.
+/// The handles of the test users.
 pub(super) const TEST_HANDLES: [&str; 2] = ["deploy-check-a", "deploy-check-b"];
 
-/// What is encoded in a part of a path, as AWS signs it (RFC 3986).
+/// Characters that AWS signatures encode in a path segment (RFC 3986).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Where no mail ever arrives.
+/// A domain that never receives email.
 const MAIL_DOMAIN: &str = "deploy-check.invalid";
 
-/// The pool of a deployment.
 #[derive(Debug)]
 pub(super) struct Pool {
     pool: UserPool,
     client: Client,
 }
 
-/// A test user who may sign in.
+/// A test user who can sign in.
 #[derive(Debug)]
 pub(super) struct TestUser {
     username: String,
@@ -51,11 +50,10 @@ impl Pool {
         Self { pool, client }
     }
 
-    /// Whether whoever signs up gets into the database of users. Gives the function that sees to it. `expected`: the
-    /// one that is deployed for this.
-    pub(super) async fn check_trigger(&self, expected: Option<&str>) -> Look<String> {
+    /// Checks that the pool's post-confirmation trigger is the `expected` function. Returns the function.
+    pub(super) async fn check_trigger(&self, expected: Option<&str>) -> CheckResult<String> {
         let pool = self.describe().await?;
-        let advice = "make it the pool's post-confirmation trigger, and then enter whoever has signed up meanwhile: \
+        let advice = "make it the pool's post-confirmation trigger, then add users who signed up meanwhile with \
                       `cruddur cognito sync-user-ids --create`";
         let config = pool.lambda_config();
         let Some(function) = config.and_then(|config| config.post_confirmation()) else {
@@ -74,19 +72,22 @@ impl Pool {
             }
             _ => {
                 let name = function.rsplit(':').next().unwrap_or_default();
-                Ok(Good::with(format!("{name} is the pool's post-confirmation trigger"), function.to_owned()))
+                Ok(Success::with(
+                    format!("{name} is the pool's post-confirmation trigger"),
+                    function.to_owned(),
+                ))
             }
         }
     }
 
-    /// Signs the test user in, whom it makes where they are missing, with a password that nobody gets to know. The
-    /// user is added to `users` before they may sign in, whether or not they get that far.
+    /// Signs a test user in with a random password, and creates the user if missing. Adds the user to `users` before
+    /// they can sign in.
     pub(super) async fn sign_in(
         &self,
         client_id: &str,
         handle: &'static str,
         users: &mut Vec<TestUser>,
-    ) -> Look<Token> {
+    ) -> CheckResult<Token> {
         let pool = self.describe().await?;
         let mail = format!("{handle}@{MAIL_DOMAIN}");
         let by_mail = pool.username_attributes().contains(&UsernameAttributeType::Email);
@@ -99,19 +100,18 @@ impl Pool {
         let (client, id, username) = (&self.client, self.pool.id(), &username);
         let enabled = client.admin_enable_user().user_pool_id(id).username(username).send().await;
         enabled.map_err(|error| self.problem("cognito-idp:AdminEnableUser", &error))?;
-        // With a letter of each kind, whatever the pool's rules are.
+        // Satisfies any password policy of a pool.
         let digits = Random::system().bytes::<20>().map(|byte| format!("{byte:02x}")).concat();
         let password = format!("aA1-{digits}");
         let set = client.admin_set_user_password().user_pool_id(id).username(username);
         let set = set.password(&password).permanent(true).send().await;
         set.map_err(|error| self.problem("cognito-idp:AdminSetUserPassword", &error))?;
         let token = self.token(client_id, username, &password).await?;
-        Ok(Good::with(format!("{handle} is signed in"), token))
+        Ok(Success::with(format!("{handle} is signed in"), token))
     }
 
-    /// Runs the trigger for the test user, as Cognito does for whoever confirms a sign-up. (It does not for users
-    /// whom an administrator makes.)
-    pub(super) async fn confirm(&self, calls: &Calls, function: &str, user: &TestUser) -> Look {
+    /// Runs the trigger for the test user, as Cognito does after a sign-up, but not for users created by an administrator.
+    pub(super) async fn confirm(&self, calls: &Calls, function: &str, user: &TestUser) -> CheckResult {
         let TestUser { username, sub, handle } = user;
         let event = json!({
             "version": "1",
@@ -131,21 +131,21 @@ impl Pool {
         let answer: Value =
             calls.rest(Service::Lambda, Method::POST, &path, &event.to_string(), permission).await?;
         if answer == event {
-            // It answers so whether or not the database took the user: whether it did, the token's check shows.
-            return Ok(Good::new(format!("it has answered for {handle}")));
+            // The response does not show whether the user was added. The check of the token does.
+            return Ok(Success::new(format!("it responded for {handle}")));
         }
         Err(Problem::new(
-            "it does not answer with the event it got, which fails every sign-up",
-            "is the trigger the function post-confirmation? Its log says why it does not start",
+            "it does not return its event, which fails every sign-up",
+            "check that the trigger is the function post-confirmation, and see its log",
         ))
     }
 
-    /// The test user may not sign in until the next check.
-    pub(super) async fn disable(&self, user: &TestUser) -> Look {
+    /// Disables the test user until the next run.
+    pub(super) async fn disable(&self, user: &TestUser) -> CheckResult {
         let TestUser { username, handle, .. } = user;
         let disabled = self.client.admin_disable_user().user_pool_id(self.pool.id()).username(username);
         disabled.send().await.map_err(|error| self.problem("cognito-idp:AdminDisableUser", &error))?;
-        Ok(Good::new(format!("{handle} is disabled until the next check")))
+        Ok(Success::new(format!("{handle} is disabled until the next check")))
     }
 
     async fn describe(&self) -> Result<UserPoolType, Problem> {
@@ -154,7 +154,7 @@ impl Pool {
         answer.user_pool.ok_or_else(|| Problem::new("Cognito does not describe the pool", "check again"))
     }
 
-    /// The `sub` of a user of this name.
+    /// The user's `sub`, if the user exists.
     async fn sub(&self, username: &str) -> Result<Option<String>, Problem> {
         let user = self.client.admin_get_user().user_pool_id(self.pool.id()).username(username).send().await;
         match user {
@@ -184,8 +184,7 @@ impl Pool {
     }
 
     async fn token(&self, client_id: &str, username: &str, password: &str) -> Result<Token, Problem> {
-        let by_hand =
-            "sign two users in by hand and give their access tokens in CRUDDUR_TOKEN_A and CRUDDUR_TOKEN_B";
+        let advice = "sign two users in, and set CRUDDUR_TOKEN_A and CRUDDUR_TOKEN_B to their access tokens";
         let answer = self
             .client
             .admin_initiate_auth()
@@ -202,7 +201,7 @@ impl Pool {
             let mut problem = self.problem("cognito-idp:AdminInitiateAuth", &error);
             if is_forbidden {
                 problem.advice = format!(
-                    "allow the client ALLOW_ADMIN_USER_PASSWORD_AUTH (it takes AWS credentials), or {by_hand}"
+                    "enable ALLOW_ADMIN_USER_PASSWORD_AUTH for the client (it requires AWS credentials), or {advice}"
                 );
             }
             problem
@@ -212,8 +211,8 @@ impl Pool {
             return Ok(token);
         }
         let challenge = answer.challenge_name().map_or("no token", |challenge| challenge.as_str());
-        let seen = format!("the pool wants more than a password: {challenge}");
-        Err(Problem::new(seen, by_hand))
+        let seen = format!("the pool requires more than a password: {challenge}");
+        Err(Problem::new(seen, advice))
     }
 
     fn problem<E>(
@@ -230,7 +229,7 @@ impl Pool {
     {
         let seen = aws_error(&self.pool.place(), error).to_string();
         let advice =
-            format!("is it this pool, {}? These credentials have to be allowed {permission}", self.pool.id());
+            format!("check the pool {}; these credentials need the permission {permission}", self.pool.id());
         Problem::new(seen, advice)
     }
 }
@@ -240,7 +239,6 @@ fn sub(attributes: &[AttributeType]) -> Result<String, Problem> {
     sub.map(str::to_owned).ok_or_else(|| Problem::new("Cognito shows a user without a sub", "check again"))
 }
 
-/// A display name.
 fn name(handle: &str) -> String {
     format!("Test user {handle}")
 }

@@ -1,4 +1,4 @@
-//! How checks are shown: each as soon as it is done, and at the end what they came to.
+//! Output of checks as they finish, and the summary.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::check::{Check, Good, Look, Problem, Verdict, millis};
+use super::check::{Check, CheckResult, Problem, Success, Verdict, millis};
 use crate::{
     outcome::Outcome,
     output::{Output, printable},
 };
 
-/// Shows checks, and counts what they came to.
+/// Prints and counts checks.
 #[derive(Debug)]
 pub(super) struct Report {
     output: Output,
@@ -37,31 +37,30 @@ impl Report {
         Self { output, counts: BTreeMap::new() }
     }
 
-    /// Looks, shows what came of it, and gives what later checks need; none: it failed.
+    /// Runs a check and prints its result. Returns `None` if it failed.
     pub(super) async fn check<T>(
         &mut self,
         name: &str,
-        look: impl Future<Output = Look<T>>,
+        check: impl Future<Output = CheckResult<T>>,
     ) -> Result<Option<T>> {
-        let begun = Instant::now();
-        let found = look.await;
-        let took = begun.elapsed();
+        let started = Instant::now();
+        let found = check.await;
+        let took = started.elapsed();
         let (result, seen, advice, value) = match found {
-            Ok(Good { seen, hint: None, value }) => (Verdict::Ok, seen, None, Some(value)),
-            Ok(Good { seen, hint, value }) => (Verdict::Hint, seen, hint, Some(value)),
+            Ok(Success { seen, hint: None, value }) => (Verdict::Ok, seen, None, Some(value)),
+            Ok(Success { seen, hint, value }) => (Verdict::Hint, seen, hint, Some(value)),
             Err(Problem { seen, advice }) => (Verdict::Failed, seen, Some(advice), None),
         };
         self.show(Check { name: name.to_owned(), result, seen, advice, duration_ms: millis(took) })?;
         Ok(value)
     }
 
-    /// Says why something is not looked at.
+    /// Prints a skipped check.
     pub(super) fn skip(&mut self, name: &str, why: impl Into<String>) -> Result<()> {
         let (result, seen) = (Verdict::Skipped, why.into());
         self.show(Check { name: name.to_owned(), result, seen, advice: None, duration_ms: 0 })
     }
 
-    /// A line, and below it what to do, or an object.
     fn show(&mut self, check: Check) -> Result<()> {
         *self.counts.entry(check.result).or_default() += 1;
         if self.output.is_json() {
@@ -72,7 +71,7 @@ impl Report {
             Verdict::Skipped => String::new(),
             _ => format!("{duration_ms} ms"),
         };
-        let line = format!("{:7} {time:>9}  {name:36} {}", shown(result), printable(&seen));
+        let line = format!("{:7} {time:>9}  {name:36} {}", label(result), printable(&seen));
         self.output.line(&line)?;
         if let Some(advice) = advice {
             self.output.line(&format!("{:19}{}", "", printable(&advice)))?;
@@ -80,7 +79,6 @@ impl Report {
         Ok(())
     }
 
-    /// What it all came to.
     pub(super) fn finish(self) -> Result<Outcome> {
         let count = |verdict| self.counts.get(&verdict).copied().unwrap_or_default();
         let summary = Summary {
@@ -97,7 +95,7 @@ impl Report {
     }
 }
 
-fn shown(verdict: Verdict) -> &'static str {
+fn label(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "ok",
         Verdict::Hint => "hint",

@@ -1,4 +1,4 @@
-//! The stack, and what it says of its parts.
+//! The CloudFormation stack and its outputs.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,9 @@ use anyhow::{Result, anyhow};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
 
-use super::check::{Good, Look, Problem};
+use super::check::{CheckResult, Problem, Success};
 use crate::context::aws_error;
 
-/// A stack as it is described.
 #[derive(Debug)]
 pub(super) struct Stack {
     pub(super) name: String,
@@ -19,15 +18,13 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// The stack of this name, which exists.
+    /// Describes a stack. Fails if it does not exist.
     pub(super) async fn describe(sdk: &SdkConfig, name: &str) -> Result<Self> {
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-        let missing = || {
-            anyhow!("there is no stack {name} in {region}: name it with --stack, or deploy it (`sam deploy`)")
-        };
+        let missing =
+            || anyhow!("no stack {name} in {region}; check --stack, or deploy it with `sam deploy`");
         let answer = Client::new(sdk).describe_stacks().stack_name(name).send().await;
         let answer = answer.map_err(|error| {
-            // For a stack that is not there, too.
             let is_missing = error.code() == Some("ValidationError")
                 && error.message().is_some_and(|message| message.contains("does not exist"));
             if is_missing { missing() } else { aws_error(&format!("CloudFormation in {region}"), &error) }
@@ -44,13 +41,13 @@ impl Stack {
         })
     }
 
-    /// An output; none where it is empty.
+    /// Returns an output unless it is empty.
     pub(super) fn output(&self, name: &str) -> Option<&str> {
         self.outputs.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether the last deployment went through.
-    pub(super) fn check(&self) -> Look {
+    /// Checks that the last deployment succeeded.
+    pub(super) fn check(&self) -> CheckResult {
         let Self { name, status, reason, .. } = self;
         let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let seen = format!("{name} is {status}{reason}");
@@ -59,17 +56,16 @@ impl Stack {
             | "UPDATE_COMPLETE"
             | "IMPORT_COMPLETE"
             | "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" => {
-                return Ok(Good::new(seen));
+                return Ok(Success::new(seen));
             }
             status if status.contains("ROLLBACK") => {
-                "the last deployment was taken back: `sam list stack-outputs` shows what is there, and \
-                 `aws cloudformation describe-stack-events` what failed first"
+                "the last deployment was rolled back; see `aws cloudformation describe-stack-events` for the first failure"
             }
             status if status.ends_with("_IN_PROGRESS") => {
                 "wait until CloudFormation is done, and check again"
             }
             _ => {
-                "`aws cloudformation describe-stack-events` shows what failed first; mend it and deploy again"
+                "see `aws cloudformation describe-stack-events` for the first failure, fix it, and deploy again"
             }
         };
         Err(Problem::new(seen, advice))

@@ -1,4 +1,4 @@
-//! What moves the inbox rows: the mapping between the table's stream and the function, and what it gave up on.
+//! Checks of the event source mapping of the table's stream, and of its dead letters.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     calls::{Calls, Service},
-    check::{Good, Look, Problem},
+    check::{CheckResult, Problem, Success},
 };
 
 #[derive(Deserialize)]
@@ -38,12 +38,11 @@ struct Queue {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Attributes {
-    /// A number, as text.
     approximate_number_of_messages: String,
 }
 
-/// The mapping of the stream: there is one, it is on, reports what fails, and its last batch went well.
-pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> Look {
+/// Checks that the stream has one mapping, which is enabled, configured as in the template, and without problems.
+pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> CheckResult {
     let path = format!(
         "/2015-03-31/event-source-mappings?EventSourceArn={}",
         utf8_percent_encode(stream_arn, NON_ALPHANUMERIC)
@@ -53,17 +52,17 @@ pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> Look {
     let [mapping] = &*answer.event_source_mappings else {
         let count = answer.event_source_mappings.len();
         return Err(Problem::new(
-            format!("{count} event source mappings read the table's stream, and not one"),
+            format!("{count} event source mappings of the table's stream, expected 1"),
             match count {
-                0 => "deploy the template's StreamMapping: without it no inbox ever changes",
-                _ => "delete those that are not of the template's StreamMapping: each moves the same rows",
+                0 => "deploy the template's StreamMapping, which updates inboxes",
+                _ => "delete the mappings other than the template's StreamMapping",
             },
         ));
     };
-    judge(mapping)
+    assess(mapping)
 }
 
-fn judge(mapping: &Mapping) -> Look {
+fn assess(mapping: &Mapping) -> CheckResult {
     let function =
         mapping.function_arn.as_deref().and_then(|arn| arn.rsplit(':').next()).unwrap_or("unknown");
     let state = mapping.state.as_deref().unwrap_or("unknown");
@@ -71,50 +70,50 @@ fn judge(mapping: &Mapping) -> Look {
         let reason = mapping.state_transition_reason.as_deref().unwrap_or("no reason given");
         return Err(Problem::new(
             format!("the mapping to {function} is {state} ({reason})"),
-            "wait if it is being made; otherwise enable it: `aws lambda update-event-source-mapping --enabled`",
+            "wait if it is being created, or enable it with `aws lambda update-event-source-mapping --enabled`",
         ));
     }
     let last = mapping.last_processing_result.as_deref().unwrap_or("nothing processed yet");
     if last.starts_with("PROBLEM") {
         return Err(Problem::new(
-            format!("the mapping to {function} says {last}"),
-            "look into the function's log, and at its policy: it takes the stream, the table and its index",
+            format!("the mapping to {function} reports {last}"),
+            "see the function's log, and check that its policy allows the stream, the table and its index",
         ));
     }
-    let mut lacks = Vec::new();
+    let mut missing = Vec::new();
     let reports =
         mapping.function_response_types.iter().flatten().any(|kind| kind == "ReportBatchItemFailures");
     if !reports {
-        lacks.push("ReportBatchItemFailures");
+        missing.push("ReportBatchItemFailures");
     }
     let is_set = |value: &Option<Value>, pointer: &str| {
         value.as_ref().and_then(|value| value.pointer(pointer)).is_some_and(|value| !value.is_null())
     };
     if !is_set(&mapping.filter_criteria, "/Filters/0") {
-        lacks.push("the filter on new messages");
+        missing.push("the filter on new messages");
     }
     if !is_set(&mapping.destination_config, "/OnFailure/Destination") {
-        lacks.push("a queue for dead letters");
+        missing.push("a queue for dead letters");
     }
-    if !lacks.is_empty() {
+    if !missing.is_empty() {
         return Err(Problem::new(
-            format!("the mapping to {function} lacks {}", lacks.join(", ")),
-            "deploy the template's StreamMapping as it is; somebody has changed it by hand",
+            format!("the mapping to {function} lacks {}", missing.join(", ")),
+            "deploy the template's StreamMapping again, since it was changed",
         ));
     }
-    Ok(Good::new(format!("the mapping to {function} is enabled; its last result: {last}")))
+    Ok(Success::new(format!("the mapping to {function} is enabled; its last result: {last}")))
 }
 
-/// Nothing was given up on.
-pub(super) async fn check_dead_letters(calls: &Calls, queue_url: &str) -> Look {
+/// Checks that there are no dead letters.
+pub(super) async fn check_dead_letters(calls: &Calls, queue_url: &str) -> CheckResult {
     let body = json!({"QueueUrl": queue_url, "AttributeNames": ["ApproximateNumberOfMessages"]});
     let permission = "sqs:GetQueueAttributes";
     let queue: Queue = calls.json(Service::Sqs, "AmazonSQS.GetQueueAttributes", &body, permission).await?;
     match &*queue.attributes.approximate_number_of_messages {
-        "0" => Ok(Good::new("there are none")),
+        "0" => Ok(Success::new("none")),
         count => Err(Problem::new(
-            format!("there are {count} in the queue: moves that were given up on"),
-            "`cruddur ddb doctor --repair` moves the rows; mend what stream-handler's log shows, and purge the queue",
+            format!("{count} failed moves in the queue"),
+            "run `cruddur ddb doctor --repair`, fix the cause in stream-handler's log, and purge the queue",
         )),
     }
 }
@@ -133,22 +132,22 @@ mod tests {
             "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:123456789012:dead"}},
         });
         change(&mut mapping);
-        judge(&serde_json::from_value(mapping).unwrap()).map(|_| ()).map_err(|problem| problem.seen)
+        assess(&serde_json::from_value(mapping).unwrap()).map(|_| ()).map_err(|problem| problem.seen)
     }
 
     #[test]
-    fn a_mapping_is_as_the_template_has_it() {
+    fn a_mapping_as_in_the_template_passes() {
         assert_eq!(mapping(|_| {}), Ok(()));
         assert_eq!(mapping(|mapping| mapping["LastProcessingResult"] = Value::Null), Ok(()));
     }
 
     #[test]
-    fn what_a_mapping_lacks_is_said() {
+    fn a_difference_to_the_template_is_reported() {
         for (change, seen) in [
             (json!({"State": "Disabled"}), "the mapping to stream-handler is Disabled (no reason given)"),
             (
                 json!({"LastProcessingResult": "PROBLEM: Function call failed"}),
-                "the mapping to stream-handler says PROBLEM: Function call failed",
+                "the mapping to stream-handler reports PROBLEM: Function call failed",
             ),
             (
                 json!({"FunctionResponseTypes": []}),

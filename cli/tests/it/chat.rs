@@ -35,7 +35,7 @@ async fn two_people_chat() {
     let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);
     // They have not met: the first message opens their conversation.
     assert_snapshot!(run(&["read", "--as", "lore", "@mock"]).await, @r#"
-    error: there is no conversation with @mock yet: `cruddur send @mock …` begins one
+    error: no conversation with @mock yet; start one with `cruddur send @mock …`
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", "@Mock", "Are", "you", "real?"]).await, @r#"
@@ -98,7 +98,7 @@ async fn a_token_is_printed_alone_and_works_from_the_environment() {
     let output = command(&inbox).env("CRUDDUR_TOKEN", token).output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
     let output = command(&inbox).env("CRUDDUR_TOKEN", "not.a.token").output().await.unwrap();
-    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: the API refuses the access token: it has expired, or is for another API");
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: the API rejected the access token; it has expired, or is for another API");
     machine.stop().await;
 }
 
@@ -110,7 +110,7 @@ async fn what_the_api_refuses_is_said_in_plain_words() {
     };
     let nobodys = "00000000-0000-4000-8000-000000000000";
     assert_snapshot!(run(&["send", "--as", "lore", "@nobody", "hello"]).await, @r#"
-    error: nobody has this handle
+    error: no user has this handle
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", "@lore", "hello"]).await, @r#"
@@ -118,7 +118,7 @@ async fn what_the_api_refuses_is_said_in_plain_words() {
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", "@mock", " "]).await, @r#"
-    error: there is nothing in the message but white space
+    error: the message is blank
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", "@mock", &"x".repeat(1025)]).await, @r#"
@@ -126,27 +126,27 @@ async fn what_the_api_refuses_is_said_in_plain_words() {
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", nobodys, "hello"]).await, @r#"
-    error: there is no such conversation, or you are not in it
+    error: no such conversation, or you are not a member
     [1]
     "#);
     assert_snapshot!(run(&["read", "--as", "lore", nobodys]).await, @r#"
-    error: there is no such conversation, or you are not in it
+    error: no such conversation, or you are not a member
     [1]
     "#);
     assert_snapshot!(run(&["inbox", "--as", "nobody"]).await, @r#"
-    error: no user of http://stack has the handle @nobody: http://stack/local/users lists them
+    error: no user of http://stack has the handle @nobody; see http://stack/local/users
     [1]
     "#);
     assert_snapshot!(run(&["token", "nobody"]).await, @r#"
-    error: no user of http://stack has the handle @nobody: http://stack/local/users lists them
+    error: no user of http://stack has the handle @nobody; see http://stack/local/users
     [1]
     "#);
     assert_snapshot!(run(&["inbox"]).await, @r#"
-    error: say who you are: --as HANDLE with the local stack, or an access token in the variable CRUDDUR_TOKEN
+    error: use --as HANDLE with the local stack, or set CRUDDUR_TOKEN to an access token
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", "not a handle", "hello"]).await, @r#"
-    error: invalid value 'not a handle' for '<GROUP|@HANDLE>': neither a uuid of 36 characters nor a handle
+    error: invalid value 'not a handle' for '<GROUP|@HANDLE>': neither a UUID of 36 characters nor a handle
 
     For more information, try '--help'.
     [2]
@@ -158,7 +158,7 @@ async fn what_the_api_refuses_is_said_in_plain_words() {
 async fn tokens_of_aws_are_not_made_here() {
     let run = cruddur(&["token", "sunyoung", "--target", "aws"]).await;
     assert_snapshot!(seen(&run), @r#"
-    error: only the local stack makes tokens: for AWS, sign in and put the access token into the variable CRUDDUR_TOKEN
+    error: only the local stack issues tokens; for AWS, sign in and set CRUDDUR_TOKEN to the access token
     [1]
     "#);
 }
@@ -248,7 +248,7 @@ async fn a_message_whose_answer_is_lost_is_stored_once() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(swallowed.load(Ordering::Relaxed), 2);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(stderr, format!("the connection to {url}/ breaks; sending it again, for 30 s at most\n"));
+    assert_eq!(stderr, format!("the connection to {url}/ was lost; retrying for up to 30 s\n"));
     let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
     let messages = json_lines(&machine.cruddur(&["read", "--as", "lore", "@mock", "--output", "json"]).await);
     assert_eq!(messages.len(), 1);
@@ -271,10 +271,10 @@ async fn a_stack_that_makes_no_token_says_why() {
         let run = cruddur(&["inbox", "--as", "lore", "--url", &url]).await;
         run.stderr.replace(&url, "[stack]")
     };
-    assert_snapshot!(run().await, @"error: [stack] makes no token at the moment (500: PostgreSQL can't be reached): try again; what `cargo run` prints says more");
-    assert_snapshot!(run().await, @"error: [stack] makes no token at the moment (503: PostgreSQL can't be reached): try again; what `cargo run` prints says more");
-    assert_snapshot!(run().await, @"error: what [stack] answers is not a local stack's: is it the right --url?");
-    assert_snapshot!(run().await, @"error: the local stack's answer has no access_token");
+    assert_snapshot!(run().await, @"error: [stack] failed to issue a token (500: PostgreSQL can't be reached); try again, or see the output of `cargo run`");
+    assert_snapshot!(run().await, @"error: [stack] failed to issue a token (503: PostgreSQL can't be reached); try again, or see the output of `cargo run`");
+    assert_snapshot!(run().await, @"error: the server at [stack] is not a local stack; check --url");
+    assert_snapshot!(run().await, @"error: the local stack's response has no access_token");
     served.await.unwrap();
 }
 
@@ -420,17 +420,17 @@ async fn a_message_over_the_send_limit_waits_as_it_is_told() {
     };
     let (stdout, stderr, took) = say().await;
     assert_eq!(stdout, "@me  2026-11-22 09:30:00  hi\n");
-    assert_snapshot!(stderr, @"you are sending too fast: wait a moment; sending it again, for 30 s at most");
-    // Without being told, it would be half a second at most.
+    assert_snapshot!(stderr, @"too many messages, wait a moment; retrying for up to 30 s");
+    // Without Retry-After, half a second at most.
     assert!(took >= Duration::from_secs(1), "{took:?}");
-    // An hour is more than it waits.
+    // An hour exceeds the time limit.
     let (stdout, stderr, _) = say().await;
     assert_eq!(stdout, "");
-    assert_snapshot!(stderr, @"error: you are sending too fast: wait a moment; the message was not sent");
-    // So is what no clock can show.
+    assert_snapshot!(stderr, @"error: too many messages, wait a moment; the message was not sent");
+    // So does any longer time.
     let (_, stderr, _) = say().await;
-    assert_snapshot!(stderr, @"error: you are sending too fast: wait a moment; the message was not sent");
+    assert_snapshot!(stderr, @"error: too many messages, wait a moment; the message was not sent");
     let (_, stderr, _) = say().await;
-    assert_snapshot!(stderr, @"error: the API can't reach its databases at the moment; the message may have been stored all the same: look before you send it again");
+    assert_snapshot!(stderr, @"error: the API can't reach its databases at the moment; the message may have been stored, check before you send it again");
     served.await.unwrap();
 }

@@ -78,11 +78,7 @@ async fn without_a_pool_the_error_says_how_to_name_one() {
     let cognito = Cognito::start(vec![]).await;
     for name in ["list-users", "sync-user-ids", "jwks"] {
         let run = cognito.cruddur_with(&["cognito", name], true).await;
-        assert_eq!(
-            failed(&run),
-            "error: name the user pool: --user-pool, or AWS_COGNITO_USER_POOL_ID\n",
-            "{name}"
-        );
+        assert_eq!(failed(&run), "error: set --user-pool or AWS_COGNITO_USER_POOL_ID\n", "{name}");
     }
 }
 
@@ -91,16 +87,16 @@ async fn a_pool_that_does_not_exist_is_one_line() {
     let cognito = Cognito::start(vec![]).await;
     let url = ["--cognito-url", &cognito.url, "--user-pool", "eu-central-1_Other"];
     let run = cognito.cruddur_with(&[&["cognito", "list-users"], url.as_slice()].concat(), true).await;
-    assert_snapshot!(failed(&run), @"error: Cognito at [cognito] has no user pool eu-central-1_Other: check its id, and whose account it is");
+    assert_snapshot!(failed(&run), @"error: Cognito at [cognito] has no user pool eu-central-1_Other; check its id and account");
 }
 
 #[tokio::test]
 async fn refused_credentials_are_one_line() {
     let cognito = Cognito::start(vec![]).await;
     cognito.fail(1, 400, "AccessDeniedException");
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] does not allow these credentials to do that (in words): give them the permission, or use others (AWS_PROFILE)");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] denied access (in words); grant the permission, or use other credentials (AWS_PROFILE)");
     cognito.fail(1, 400, "InvalidSignatureException");
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] refuses these credentials (in words): check AWS_PROFILE, or sign in again");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] rejected the credentials (in words); check AWS_PROFILE, or sign in again");
 }
 
 #[tokio::test]
@@ -108,21 +104,21 @@ async fn an_answer_that_is_not_cognitos_is_one_line() {
     let cognito = Cognito::start(vec![]).await;
     let proxy = format!("{}/proxy", cognito.url);
     let pool = ["cognito", "list-users", "--cognito-url", &proxy, "--user-pool", POOL];
-    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"error: Cognito at [cognito]/proxy answers 502, and not as AWS does: is something in between?");
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"error: unexpected 502 response from Cognito at [cognito]/proxy (not an AWS error document); is a proxy intercepting the request?");
 }
 
 #[tokio::test]
 async fn missing_credentials_are_one_line() {
     let cognito = Cognito::start(vec![]).await;
     let pool = ["cognito", "list-users", "--cognito-url", &cognito.url, "--user-pool", POOL];
-    assert_snapshot!(failed(&cognito.cruddur_with(&pool, false).await), @"error: there are no AWS credentials: set AWS_PROFILE, or run `aws configure` first");
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, false).await), @"error: no AWS credentials; set AWS_PROFILE, or run `aws configure`");
 }
 
 #[tokio::test]
 async fn a_cognito_that_can_not_be_reached_is_one_line() {
     let cognito = Cognito::start(vec![]).await;
     let pool = ["cognito", "list-users", "--cognito-url", "http://127.0.0.1:9", "--user-pool", POOL];
-    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"error: Cognito at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)): is it running, and is the URL right?");
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"error: Cognito at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)); is it running, and is the URL right?");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,20 +130,20 @@ async fn subs_are_written_by_handle_and_a_second_run_changes_nothing() {
     assert_snapshot!(run.ok(), @"
     ANN                             00000001-0000-4000-8000-00000000000a  set
     ben                             00000002-0000-4000-8000-00000000000a  set
-    cid                             00000003-0000-4000-8000-00000000000a  no row; --create makes one
-    sunyoung                        -                                     no user of the pool belongs to this row
-    scarlett                        -                                     no user of the pool belongs to this row
-    andrew                          -                                     no user of the pool belongs to this row
-    bayko                           -                                     no user of the pool belongs to this row
-    lore                            -                                     no user of the pool belongs to this row
-    mock                            -                                     no user of the pool belongs to this row
-    pool users 3: set 2, overwritten 0, created 0, unchanged 0, conflicts 0, without a row 1, left out 0; rows without a pool user: 6
+    cid                             00000003-0000-4000-8000-00000000000a  no row; use --create
+    sunyoung                        -                                     no pool user for this row
+    scarlett                        -                                     no pool user for this row
+    andrew                          -                                     no pool user for this row
+    bayko                           -                                     no pool user for this row
+    lore                            -                                     no pool user for this row
+    mock                            -                                     no pool user for this row
+    pool users 3: set 2, overwritten 0, created 0, unchanged 0, conflicts 0, without a row 1, skipped 0; rows without a pool user: 6
     ");
     let after = subs(&machine).await;
     assert_eq!(after[1], format!("Ann {}", sub(1)));
     assert_eq!(after[3], format!("ben {}", sub(2)));
     let run = sync(&machine, &cognito, &[]).await;
-    assert_snapshot!(run.ok().lines().last().unwrap(), @"pool users 3: set 0, overwritten 0, created 0, unchanged 2, conflicts 0, without a row 1, left out 0; rows without a pool user: 6");
+    assert_snapshot!(run.ok().lines().last().unwrap(), @"pool users 3: set 0, overwritten 0, created 0, unchanged 2, conflicts 0, without a row 1, skipped 0; rows without a pool user: 6");
     assert_eq!(subs(&machine).await, after);
     machine.stop().await;
 }
@@ -160,13 +156,13 @@ async fn another_sub_is_replaced_only_where_its_handle_is_named() {
     let run = sync(&machine, &cognito, &["--overwrite", "bayko"]).await;
     assert_eq!(run.code, 3);
     assert_snapshot!(run.stdout, @"
-    sunyoung                        00000001-0000-4000-8000-00000000000a  conflict: the row has 5a1e0000-0000-4000-8000-000000000001; --overwrite sunyoung replaces it
-    lore                            00000002-0000-4000-8000-00000000000a  conflict: the row has 5a1e0000-0000-4000-8000-000000000005; --overwrite lore replaces it
-    scarlett                        -                                     no user of the pool belongs to this row
-    andrew                          -                                     no user of the pool belongs to this row
-    bayko                           -                                     no user of the pool belongs to this row
-    mock                            -                                     no user of the pool belongs to this row
-    pool users 2: set 0, overwritten 0, created 0, unchanged 0, conflicts 2, without a row 0, left out 0; rows without a pool user: 4
+    sunyoung                        00000001-0000-4000-8000-00000000000a  conflict: the row has 5a1e0000-0000-4000-8000-000000000001; use --overwrite sunyoung to replace it
+    lore                            00000002-0000-4000-8000-00000000000a  conflict: the row has 5a1e0000-0000-4000-8000-000000000005; use --overwrite lore to replace it
+    scarlett                        -                                     no pool user for this row
+    andrew                          -                                     no pool user for this row
+    bayko                           -                                     no pool user for this row
+    mock                            -                                     no pool user for this row
+    pool users 2: set 0, overwritten 0, created 0, unchanged 0, conflicts 2, without a row 0, skipped 0; rows without a pool user: 4
     ");
     assert_snapshot!(run.stderr, @"--overwrite bayko has no effect: there is no conflict");
     assert_eq!(subs(&machine).await, before);
@@ -196,10 +192,10 @@ async fn a_row_with_another_address_is_given_only_where_its_handle_is_trusted() 
     let run = sync(&machine, &cognito, &["--trust", "gone", "--overwrite", "gone"]).await;
     assert_eq!(run.code, 3);
     assert_snapshot!(run.stdout.lines().take(4).collect::<Vec<_>>().join("\n"), @"
-    ann                             00000001-0000-4000-8000-00000000000a  conflict: the row has s***@m***.example, the pool user a***@e***.com, verified; --trust ann gives them the row
-    ben                             00000002-0000-4000-8000-00000000000a  conflict: the row has no address, the pool user b***@e***.com, verified; --trust ben gives them the row
-    cid                             00000003-0000-4000-8000-00000000000a  conflict: the row has c***@e***.com, the pool user c***@e***.com, not verified; --trust cid gives them the row
-    gone                            00000004-0000-4000-8000-00000000000a  no row; --create makes one
+    ann                             00000001-0000-4000-8000-00000000000a  conflict: the row has s***@m***.example, the pool user a***@e***.com, verified; use --trust ann to accept it
+    ben                             00000002-0000-4000-8000-00000000000a  conflict: the row has no address, the pool user b***@e***.com, verified; use --trust ben to accept it
+    cid                             00000003-0000-4000-8000-00000000000a  conflict: the row has c***@e***.com, the pool user c***@e***.com, not verified; use --trust cid to accept it
+    gone                            00000004-0000-4000-8000-00000000000a  no row; use --create
     ");
     assert_snapshot!(run.stderr, @"
     --overwrite gone has no effect: there is no conflict
@@ -240,35 +236,35 @@ async fn missing_users_are_made_when_asked_and_only_then() {
     cid                             00000001-0000-4000-8000-00000000000a  would be created
     -                               00000002-0000-4000-8000-00000000000a  would be created
     not a handle                    00000003-0000-4000-8000-00000000000a  would be created
-    dora                            00000004-0000-4000-8000-00000000000a  left out: the sign-up is not confirmed
-    sunyoung                        -                                     no user of the pool belongs to this row
-    scarlett                        -                                     no user of the pool belongs to this row
-    andrew                          -                                     no user of the pool belongs to this row
-    bayko                           -                                     no user of the pool belongs to this row
-    lore                            -                                     no user of the pool belongs to this row
-    mock                            -                                     no user of the pool belongs to this row
-    taken                           -                                     no user of the pool belongs to this row
-    nothing was written: pool users 4: set 0, overwritten 0, created 3, unchanged 0, conflicts 0, without a row 0, left out 1; rows without a pool user: 7
+    dora                            00000004-0000-4000-8000-00000000000a  skipped: not confirmed
+    sunyoung                        -                                     no pool user for this row
+    scarlett                        -                                     no pool user for this row
+    andrew                          -                                     no pool user for this row
+    bayko                           -                                     no pool user for this row
+    lore                            -                                     no pool user for this row
+    mock                            -                                     no pool user for this row
+    taken                           -                                     no pool user for this row
+    nothing was written: pool users 4: set 0, overwritten 0, created 3, unchanged 0, conflicts 0, without a row 0, skipped 1; rows without a pool user: 7
     ");
     assert_eq!(subs(&machine).await, before);
     assert_snapshot!(sync(&machine, &cognito, &["--create"]).await.ok(), @"
     cid                             00000001-0000-4000-8000-00000000000a  created as cid
     -                               00000002-0000-4000-8000-00000000000a  created as user-00000002
     not a handle                    00000003-0000-4000-8000-00000000000a  created as user-00000003
-    dora                            00000004-0000-4000-8000-00000000000a  left out: the sign-up is not confirmed
-    sunyoung                        -                                     no user of the pool belongs to this row
-    scarlett                        -                                     no user of the pool belongs to this row
-    andrew                          -                                     no user of the pool belongs to this row
-    bayko                           -                                     no user of the pool belongs to this row
-    lore                            -                                     no user of the pool belongs to this row
-    mock                            -                                     no user of the pool belongs to this row
-    taken                           -                                     no user of the pool belongs to this row
-    pool users 4: set 0, overwritten 0, created 3, unchanged 0, conflicts 0, without a row 0, left out 1; rows without a pool user: 7
+    dora                            00000004-0000-4000-8000-00000000000a  skipped: not confirmed
+    sunyoung                        -                                     no pool user for this row
+    scarlett                        -                                     no pool user for this row
+    andrew                          -                                     no pool user for this row
+    bayko                           -                                     no pool user for this row
+    lore                            -                                     no pool user for this row
+    mock                            -                                     no pool user for this row
+    taken                           -                                     no pool user for this row
+    pool users 4: set 0, overwritten 0, created 3, unchanged 0, conflicts 0, without a row 0, skipped 1; rows without a pool user: 7
     ");
     let after = subs(&machine).await;
     assert_eq!(after.len(), before.len() + 3);
     let run = sync(&machine, &cognito, &["--create"]).await;
-    assert_snapshot!(run.ok().lines().last().unwrap(), @"pool users 4: set 0, overwritten 0, created 0, unchanged 3, conflicts 0, without a row 0, left out 1; rows without a pool user: 7");
+    assert_snapshot!(run.ok().lines().last().unwrap(), @"pool users 4: set 0, overwritten 0, created 0, unchanged 3, conflicts 0, without a row 0, skipped 1; rows without a pool user: 7");
     assert_eq!(subs(&machine).await, after);
     machine.stop().await;
 }
@@ -280,7 +276,7 @@ async fn whoever_is_known_under_another_handle_keeps_that_row() {
     sync(&machine, &cognito, &["--create"]).await.ok();
     cognito.set_users(vec![user("Renamed", 1)]);
     let run = sync(&machine, &cognito, &["--create", "--output", "json"]).await;
-    assert_snapshot!(run.ok().lines().next().unwrap(), @r#"{"handle":"Renamed","sub":"00000001-0000-4000-8000-00000000000a","result":"other_handle","detail":"unchanged: known under another handle, first","dry_run":false}"#);
+    assert_snapshot!(run.ok().lines().next().unwrap(), @r#"{"handle":"Renamed","sub":"00000001-0000-4000-8000-00000000000a","result":"other_handle","detail":"unchanged: the row has another handle, first","dry_run":false}"#);
     assert_snapshot!(run.ok().lines().last().unwrap(), @r#"{"result":"summary","dry_run":false,"pool_users":1,"set":0,"overwritten":0,"created":0,"unchanged":1,"conflicts":0,"without_row":0,"left_out":0,"rows_without_pool_user":6}"#);
     machine.stop().await;
 }
@@ -315,11 +311,11 @@ async fn the_key_set_is_printed_on_one_line() {
 #[tokio::test]
 async fn an_answer_without_a_key_set_is_one_line() {
     let cognito = Cognito::start(vec![]).await;
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json answers 404 Not Found: check the pool's id");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json returned 404 Not Found; check the pool's id");
     *cognito.pool.key_set.lock().unwrap() = Some("<html>Please sign in</html>".to_owned());
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json answers with no key set (not a JSON Web Key Set): is something in between?");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: the response of [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json is not a key set (not a JSON Web Key Set); is a proxy intercepting the request?");
     *cognito.pool.key_set.lock().unwrap() = Some(json!({"keys": []}).to_string());
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json answers with no key set (no key of the set is an RSA key of at least 2048 bits for signatures): is something in between?");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: the response of [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json is not a key set (no key of the set is an RSA key of at least 2048 bits for signatures); is a proxy intercepting the request?");
     let url = ["cognito", "jwks", "--cognito-url", "http://127.0.0.1:9", "--user-pool", POOL];
-    assert_snapshot!(failed(&cognito.cruddur_with(&url, true).await), @"error: http://127.0.0.1:9/eu-central-1_AbCdEfGhI/.well-known/jwks.json can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)): is the region right?");
+    assert_snapshot!(failed(&cognito.cruddur_with(&url, true).await), @"error: http://127.0.0.1:9/eu-central-1_AbCdEfGhI/.well-known/jwks.json can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)); check the region");
 }

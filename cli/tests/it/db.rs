@@ -52,18 +52,18 @@ async fn a_second_setup_changes_nothing() {
     let machine = Machine::start().await;
     let first = machine.cruddur(&["db", "setup", "--drop", "--yes"]).await;
     assert_snapshot!(without_port(&machine, first.ok()), @"
-    emptied the database 127.0.0.1:[port]/postgres, with 6 users
-    the database 127.0.0.1:[port]/postgres is there already
-    applied to the database 127.0.0.1:[port]/postgres: 0001_create_users
-    the demo users are there: sunyoung, scarlett, andrew, bayko, lore, mock
+    emptied database 127.0.0.1:[port]/postgres, with 6 users
+    database 127.0.0.1:[port]/postgres already exists
+    applied to database 127.0.0.1:[port]/postgres: 0001_create_users
+    the demo users exist: sunyoung, scarlett, andrew, bayko, lore, mock
     ");
     let before = users(&machine).await;
     assert_eq!(before.len(), 6);
     let second = machine.cruddur(&["db", "setup"]).await;
     assert_snapshot!(without_port(&machine, second.ok()), @"
-    the database 127.0.0.1:[port]/postgres is there already
-    the database 127.0.0.1:[port]/postgres has all migrations
-    the demo users are there: sunyoung, scarlett, andrew, bayko, lore, mock
+    database 127.0.0.1:[port]/postgres already exists
+    database 127.0.0.1:[port]/postgres has all migrations
+    the demo users exist: sunyoung, scarlett, andrew, bayko, lore, mock
     ");
     assert_eq!(users(&machine).await, before);
     machine.stop().await;
@@ -84,7 +84,7 @@ async fn after_drop_and_setup_the_api_answers_as_before() {
 async fn drop_without_yes_says_what_would_go_and_drops_nothing() {
     let machine = Machine::start().await;
     let run = machine.cruddur(&["db", "drop"]).await;
-    assert_snapshot!(without_port(&machine, failed(&run)), @"error: this empties the database 127.0.0.1:[port]/postgres, with 6 users; if that is what you want, add --yes");
+    assert_snapshot!(without_port(&machine, failed(&run)), @"error: this empties database 127.0.0.1:[port]/postgres, with 6 users; add --yes to confirm");
     assert_eq!(users(&machine).await.len(), 6);
     let run = machine.cruddur(&["db", "setup", "--drop"]).await;
     assert_eq!(run.code, 1);
@@ -97,10 +97,10 @@ async fn a_database_without_tables_is_said_to_lack_them() {
     let machine = Machine::start().await;
     machine.cruddur(&["db", "drop", "--yes"]).await.ok();
     let run = machine.cruddur(&["db", "seed"]).await;
-    assert_snapshot!(without_port(&machine, failed(&run)), @"error: the database 127.0.0.1:[port]/postgres lacks tables: make them with `cruddur db migrate`");
+    assert_snapshot!(without_port(&machine, failed(&run)), @"error: database 127.0.0.1:[port]/postgres has no tables; create them with `cruddur db migrate`");
     // What is gone already is dropped without a fuss.
     let run = machine.cruddur(&["db", "drop", "--yes"]).await;
-    assert_snapshot!(without_port(&machine, run.ok()), @"emptied the database 127.0.0.1:[port]/postgres, with no table of users");
+    assert_snapshot!(without_port(&machine, run.ok()), @"emptied database 127.0.0.1:[port]/postgres, with no table of users");
     machine.stop().await;
 }
 
@@ -109,7 +109,7 @@ async fn a_database_that_was_migrated_by_other_files_is_one_line() {
     let machine = Machine::start().await;
     query(&machine, "UPDATE public.refinery_schema_history SET name = 'other'").await;
     let run = machine.cruddur(&["db", "migrate"]).await;
-    assert_snapshot!(without_port(&machine, failed(&run)), @"error: the database 127.0.0.1:[port]/postgres can't be migrated: applied migration V1__other is different than filesystem one V1__create_users");
+    assert_snapshot!(without_port(&machine, failed(&run)), @"error: failed to migrate database 127.0.0.1:[port]/postgres: applied migration V1__other is different than filesystem one V1__create_users");
     machine.stop().await;
 }
 
@@ -138,7 +138,7 @@ async fn the_embedded_server_has_no_other_sessions() {
 async fn a_pool_that_can_not_be_meant_stops_setup_before_it_changes_anything() {
     let machine = Machine::start().await;
     let run = machine.cruddur(&["db", "setup", "--drop", "--yes", "--user-pool", "users"]).await;
-    assert_snapshot!(failed(&run), @"error: --user-pool: not a region and an id with _ between, such as eu-central-1_AbCdEfGhI");
+    assert_snapshot!(failed(&run), @"error: --user-pool: not a user pool id such as eu-central-1_AbCdEfGhI");
     assert_eq!(users(&machine).await.len(), 6);
     machine.stop().await;
 }
@@ -150,7 +150,7 @@ async fn a_server_that_can_not_be_reached_is_one_line_of_every_command() {
         assert_eq!(
             failed(&run),
             "error: PostgreSQL at 127.0.0.1:9/users can't be reached (error connecting to server: Connection \
-             refused (os error 111)): start it, or correct the database's URL\n",
+             refused (os error 111)): start it, or correct the database URL\n",
             "{name}"
         );
     }
@@ -159,13 +159,13 @@ async fn a_server_that_can_not_be_reached_is_one_line_of_every_command() {
 #[tokio::test]
 async fn a_malformed_url_is_one_line_without_the_password() {
     let run = cruddur(&["db", "create", "--database-url", "postgresql://me:secret@host:port/users"]).await;
-    assert_snapshot!(failed(&run), @"error: the URL of the database can't be used: not a PostgreSQL URL such as postgresql://user:password@host:5432/name");
+    assert_snapshot!(failed(&run), @"error: invalid database URL: not a PostgreSQL URL such as postgresql://user:password@host:5432/name");
 }
 
 #[tokio::test]
 async fn without_a_stack_and_a_url_the_error_says_how_to_get_one() {
     let run = cruddur(&["--url", "http://127.0.0.1:9", "db", "migrate"]).await;
-    assert_snapshot!(failed(&run), @"error: no local stack answers at http://127.0.0.1:9: start it with `cargo run`, say where it is (--url), name the engines (--dynamodb-url, --database-url), or say --target aws");
+    assert_snapshot!(failed(&run), @"error: no local stack at http://127.0.0.1:9; start it with `cargo run`, use --url, or --dynamodb-url and --database-url, or add --target aws");
 }
 
 #[tokio::test]
@@ -178,17 +178,16 @@ async fn aws_is_worked_on_only_by_its_name() {
             let run = cruddur(&["db", command, "--yes", "--database-url", &url]).await;
             assert_eq!(
                 failed(&run),
-                "error: --database-url names another machine, and without --target aws only this one is worked on: add \
-                 --target aws\n",
+                "error: --database-url is not on this machine; add --target aws\n",
                 "{command} {host}"
             );
         }
     }
     let url = "postgresql://me:secret@db.prod.example/users";
     let run = cruddur(&["db", "drop", "--yes", "--target", "aws", "--database-url", url]).await;
-    assert_snapshot!(failed(&run), @"error: the URL of the database can't be used: the server is another machine and sslmode is not given; write sslmode=verify-full for a verified, encrypted connection, or sslmode=disable to send everything unencrypted");
+    assert_snapshot!(failed(&run), @"error: invalid database URL: the server is another machine and sslmode is not given; write sslmode=verify-full for a verified, encrypted connection, or sslmode=disable to send everything unencrypted");
     let run = cruddur(&["db", "drop", "--yes", "--target", "aws"]).await;
-    assert_snapshot!(failed(&run), @"error: name the database of users: DATABASE_URL or --database-url");
+    assert_snapshot!(failed(&run), @"error: set DATABASE_URL or --database-url to the database of users");
 }
 
 #[cfg(unix)]
@@ -279,14 +278,14 @@ async fn what_is_in_the_way_of_tokens_is_one_line() {
     };
     let aws = |url| ["--target", "aws", "--database-auth", "rds-iam", "--database-url", url];
     let local = ["--database-auth", "rds-iam", "--database-url", URL];
-    assert_snapshot!(sessions(&local, &KEYS).await, @"error: --database-auth rds-iam is for databases in AWS: add --target aws");
+    assert_snapshot!(sessions(&local, &KEYS).await, @"error: --database-auth rds-iam is for databases in AWS; add --target aws");
     let auth = [("DATABASE_AUTH", "secret"), ("DATABASE_URL", URL)];
-    assert_snapshot!(sessions(&["--target", "aws"], &auth).await, @"error: DATABASE_AUTH is malformed: neither password nor rds-iam");
+    assert_snapshot!(sessions(&["--target", "aws"], &auth).await, @"error: DATABASE_AUTH is neither password nor rds-iam");
     let with_password = "postgresql://me:secret@127.0.0.1:9/users?sslmode=verify-full";
-    assert_snapshot!(sessions(&aws(with_password), &KEYS).await, @"error: the URL of the database can't be used: it holds a password, but rds-iam signs in with tokens: leave the password out");
-    assert_snapshot!(sessions(&aws(URL), &[]).await, @"error: no AWS region is set: use --region, AWS_REGION, or a profile that has one (AWS_PROFILE)");
+    assert_snapshot!(sessions(&aws(with_password), &KEYS).await, @"error: invalid database URL: it holds a password, but rds-iam signs in with tokens: leave the password out");
+    assert_snapshot!(sessions(&aws(URL), &[]).await, @"error: no AWS region is set; use --region, AWS_REGION, or a profile with a region (AWS_PROFILE)");
     let no_keys = [KEYS[0], ("AWS_EC2_METADATA_DISABLED", "true")];
-    assert_snapshot!(sessions(&aws(URL), &no_keys).await, @"error: there are no AWS credentials: set AWS_PROFILE, or run `aws configure` first");
+    assert_snapshot!(sessions(&aws(URL), &no_keys).await, @"error: no AWS credentials; set AWS_PROFILE, or run `aws configure`");
 }
 
 #[tokio::test]
@@ -294,5 +293,5 @@ async fn without_psql_the_error_says_what_to_install() {
     let arguments = ["db", "connect", "--database-url", NOWHERE];
     let output = command(&arguments).env("PATH", "/nowhere").output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: psql is not installed: get PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew install libpq)");
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: psql is not installed; install PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew install libpq)");
 }

@@ -46,19 +46,19 @@ fn json_lines(text: &str) -> Vec<Value> {
 async fn from_nothing_to_the_demo() {
     let bare = Bare::start().await;
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "seed"]).await), @r#"
-    error: DynamoDB at http://dynamodb has no table cruddur-messages: make it with `cruddur ddb schema-load`, or name another with --table
+    error: DynamoDB at http://dynamodb has no table cruddur-messages; create it with `cruddur ddb schema-load`, or use --table
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"
-    DynamoDB at http://dynamodb has no tables: make one with `cruddur ddb schema-load`
+    DynamoDB at http://dynamodb has no tables; create one with `cruddur ddb schema-load`
     [0]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @r#"
-    made the table cruddur-messages: DynamoDB at http://dynamodb
+    created table cruddur-messages: DynamoDB at http://dynamodb
     [0]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @r#"
-    the table cruddur-messages is there already: DynamoDB at http://dynamodb
+    table cruddur-messages already exists: DynamoDB at http://dynamodb
     [0]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"
@@ -75,8 +75,8 @@ async fn from_nothing_to_the_demo() {
     let rows = bare.rows().await;
     let again = bare.cruddur(&["ddb", "seed"]).await;
     assert_snapshot!(again.ok().lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
-    users: 0 made, 6 were there
-    messages: 0 sent, 9 were there
+    users: 0 created, 6 existed
+    messages: 0 sent, 9 existed
     "#);
     assert_eq!(bare.rows().await, rows);
 
@@ -167,7 +167,7 @@ async fn access_patterns_say_what_is_not_there() {
         text.replace(&database_place(machine.stack().database_url().unwrap()), "<database>")
     };
     assert_snapshot!(run(&["get-conversation", nobodys]).await, @r#"
-    error: there is no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages: `cruddur ddb list-conversations HANDLE` shows a user's
+    error: no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages; `cruddur ddb list-conversations HANDLE` lists a user's conversations
     [1]
     "#);
     assert_snapshot!(run(&["list-conversations", "@nobody"]).await, @r#"
@@ -192,7 +192,7 @@ async fn access_patterns_say_what_is_not_there() {
     [0]
     "#);
     assert_snapshot!(run(&["get-conversation", "sunyoung"]).await, @r#"
-    error: invalid value 'sunyoung' for '<GROUP>': not a uuid of 36 characters
+    error: invalid value 'sunyoung' for '<GROUP>': not a UUID of 36 characters
 
     For more information, try '--help'.
     [2]
@@ -209,7 +209,7 @@ async fn seeding_a_database_without_tables_says_how_to_make_them() {
         let run = bare.cruddur(&[&["ddb", "seed"], numbers].concat()).await;
         assert_eq!(
             (run.code, run.stderr),
-            (1, format!("error: the database {place} lacks tables: make them with `cruddur db migrate`\n"))
+            (1, format!("error: database {place} has no tables; create them with `cruddur db migrate`\n"))
         );
     }
     bare.stop().await;
@@ -226,7 +226,7 @@ async fn another_table_of_the_name_is_refused_with_every_difference() {
     let bare = Bare::start().await;
     make_table(&bare, "cruddur-messages", false).await;
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "schema-load"]).await), @r#"
-    error: there is a table cruddur-messages already, and it is not the one that is wanted: its keys are id (HASH) and not pk (HASH), sk (RANGE), the index message-group-sk-index is missing, it has no stream, its time to live is off and not on for expires_at; keep it and use another name (--table, DDB_MESSAGE_TABLE), or delete it with all its rows (`cruddur ddb drop cruddur-messages`) and make it anew
+    error: table cruddur-messages already exists with a different definition: its keys are id (HASH) and not pk (HASH), sk (RANGE), the index message-group-sk-index is missing, it has no stream, its time to live is off and not on for expires_at; use another name (--table, DDB_MESSAGE_TABLE), or delete it with all rows (`cruddur ddb drop cruddur-messages`) and create it again
     [1]
     "#);
     bare.stop().await;
@@ -253,15 +253,15 @@ async fn a_table_is_dropped_only_when_it_is_meant() {
     [2]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "unknown-table", "--yes"]).await), @r#"
-    error: DynamoDB at http://dynamodb has no table unknown-table: `cruddur ddb list-tables` names those there are
+    error: DynamoDB at http://dynamodb has no table unknown-table; `cruddur ddb list-tables` lists the tables
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "kept-table", "--yes"]).await), @r#"
-    error: the table kept-table is protected against deletion: switch that off first, with `aws dynamodb update-table --table-name kept-table --no-deletion-protection-enabled --endpoint-url http://dynamodb`
+    error: the table kept-table is protected against deletion; disable that first with `aws dynamodb update-table --table-name kept-table --no-deletion-protection-enabled --endpoint-url http://dynamodb`
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "old-table"]).await), @r#"
-    error: this deletes the table old-table with everything in it: DynamoDB at http://dynamodb; if that is what you want, add --yes
+    error: this deletes the table old-table with all rows: DynamoDB at http://dynamodb; add --yes to confirm
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"

@@ -121,7 +121,7 @@ async fn an_inbox_that_does_not_follow_fails_with_what_to_look_into() {
     let inbox = |_: &Method, path: &str| (path == "/api/message_groups").then(|| (StatusCode::OK, json!([])));
     let url = Front::start(&machine, inbox).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--timeout", "1", "--url", &url]).await;
-    assert_snapshot!(only("failed both", &seen(&run)), @r#"failed both inboxes move: 1 s after the answer at <time>: the sender's inbox does not show it, the receiver's inbox does not show it -> is the stream mapping enabled? Look into stream-handler's log and the dead letters; then `cruddur ddb doctor` says which rows are behind, and with --repair moves them"#);
+    assert_snapshot!(only("failed both", &seen(&run)), @r#"failed both inboxes move: 1 s after the reply at <time>: the sender's inbox does not show it, the receiver's inbox does not show it -> check whether the stream mapping is enabled, stream-handler's log and the dead letters; `cruddur ddb doctor` lists rows that lag behind, and with --repair moves them"#);
     assert_eq!(run.code, 3);
     machine.stop().await;
 }
@@ -136,7 +136,7 @@ async fn a_route_that_answers_500_fails_alone() {
     let url = Front::start(&machine, broken).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--url", &url]).await;
     let seen = seen(&run);
-    assert_snapshot!(only("failed", &seen), @r#"failed GET /api/users/@{handle}/short: it answers 500 {"message":"Internal Server Error"}, and not 404 ["user_not_found"] -> the function does not start, or takes too long, or the API may not invoke it: the function's log names a variable that is missing or malformed"#);
+    assert_snapshot!(only("failed", &seen), @r#"failed GET /api/users/@{handle}/short: unexpected response 500 {"message":"Internal Server Error"}, expected 404 ["user_not_found"] -> the function fails to start or times out, or the API may not invoke it; see the function's log, which names missing and malformed variables"#);
     assert_snapshot!(seen.lines().last().unwrap(), @r#"{"failed":1,"hint":0,"ok":16,"skipped":1} [3]"#);
     machine.stop().await;
 }
@@ -151,14 +151,14 @@ async fn a_user_who_is_not_provisioned_fails_with_how_to_enter_them() {
     let url = Front::start(&machine, unknown).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--url", &url]).await;
     let seen = seen(&run);
-    assert_snapshot!(only("failed the sender's", &seen), @r#"failed the sender's token: it answers 403 ["user_not_provisioned"], and not 200 -> the token is good, but its user is not in the database of users: is the function post-confirmation the pool's trigger? `cruddur cognito sync-user-ids --create` enters who is missing"#);
+    assert_snapshot!(only("failed the sender's", &seen), @r#"failed the sender's token: unexpected response 403 ["user_not_provisioned"], expected 200 -> the token is valid, but its user is not in the database of users; check that the function post-confirmation is the pool's trigger, and run `cruddur cognito sync-user-ids --create`"#);
     assert_snapshot!(only("skipped", &seen), @r#"
-    skipped CORS: name the web client's origin with --origin
-    skipped a message by handle: it takes the sender's token
-    skipped the same request again: it takes the sender's token
-    skipped reading it: it takes the sender's token
-    skipped an answer to it: it takes the sender's token
-    skipped both inboxes move: it takes the sender's token
+    skipped CORS: requires --origin
+    skipped a message by handle: requires the sender's token
+    skipped the same request again: requires the sender's token
+    skipped reading it: requires the sender's token
+    skipped replying to it: requires the sender's token
+    skipped both inboxes move: requires the sender's token
     "#);
     assert_eq!(run.code, 3);
     machine.stop().await;
@@ -170,7 +170,7 @@ async fn an_api_that_answers_without_a_token_fails() {
     let open = |_: &Method, path: &str| (path == "/api/message_groups").then(|| (StatusCode::OK, json!([])));
     let url = Front::start(&machine, open).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--timeout", "1", "--url", &url]).await;
-    assert_snapshot!(only("failed GET", &seen(&run)), @r#"failed GET /api/message_groups: it answers 200 [], and not 401 without a token -> whoever asks is answered: take the API off the network, and look who stands between"#);
+    assert_snapshot!(only("failed GET", &seen(&run)), @r#"failed GET /api/message_groups: unexpected response 200 [], expected 401 without a token -> the API is open to everyone; disable it, and check for a proxy in front of it"#);
     machine.stop().await;
 }
 
@@ -178,7 +178,7 @@ async fn an_api_that_answers_without_a_token_fails() {
 async fn an_origin_that_is_not_allowed_fails() {
     let machine = Machine::start().await;
     let run = check(&machine, &["--origin", "https://cruddur.example"]).await;
-    assert_snapshot!(only("failed", &seen(&run)), @r#"failed CORS of https://cruddur.example: a page of it may not call the API (204) -> name exactly this origin among the template's AllowedOrigins, without a slash at its end"#);
+    assert_snapshot!(only("failed", &seen(&run)), @r#"failed CORS of https://cruddur.example: pages may not call the API (204) -> add exactly this origin, without a trailing slash, to the template's AllowedOrigins"#);
     assert_eq!(run.code, 3);
     machine.stop().await;
 }
@@ -201,15 +201,15 @@ async fn without_a_stack_the_api_is_checked_by_its_url_and_tokens_alone() {
     };
     let seen = seen(&run);
     assert_snapshot!(only("skipped", &seen), @r#"
-    skipped stack: name it with --stack
-    skipped table: name the table with --table
-    skipped backups: name the table with --table
-    skipped stream mapping: name the table with --table
-    skipped sign-up trigger: name the pool with --user-pool
-    skipped CORS: name the web client's origin with --origin
-    skipped dead letters: the stack has no output StreamDeadLetterQueueUrl, or none is named
-    skipped alarms: name the stack with --stack
-    skipped alarm topic: the stack has no output AlarmTopicArn, or none is named
+    skipped stack: requires --stack
+    skipped table: requires --table
+    skipped backups: requires --table
+    skipped stream mapping: requires --table
+    skipped sign-up trigger: requires --user-pool
+    skipped CORS: requires --origin
+    skipped dead letters: requires the stack's output StreamDeadLetterQueueUrl
+    skipped alarms: requires --stack
+    skipped alarm topic: requires the stack's output AlarmTopicArn
     "#);
     assert_snapshot!(seen.lines().last().unwrap(), @r#"{"failed":0,"hint":0,"ok":14,"skipped":9} [0]"#);
     assert_eq!(run.stderr, "");
@@ -222,7 +222,7 @@ async fn an_api_that_is_not_there_fails_in_every_check() {
         cruddur(&["deploy-check", "--output", "json", "--target", "aws", "--url", "http://127.0.0.1:9"])
             .await;
     let seen = seen(&run);
-    assert_snapshot!(seen.lines().find(|line| line.starts_with("failed")).unwrap(), @r#"failed API: http://127.0.0.1:9 can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)) -> is it the right --url, and is it running?"#);
+    assert_snapshot!(seen.lines().find(|line| line.starts_with("failed")).unwrap(), @r#"failed API: http://127.0.0.1:9 can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)) -> check --url, and whether it is running"#);
     assert_snapshot!(seen.lines().last().unwrap(), @r#"{"failed":1,"hint":0,"ok":0,"skipped":9} [3]"#);
 }
 
@@ -233,15 +233,15 @@ async fn what_can_t_be_checked_is_an_error_that_says_why() {
         format!("{}{}[{}]", run.stdout, run.stderr, run.code)
     };
     assert_snapshot!(run(&["--url", "http://127.0.0.1:9"]).await, @r#"
-    error: no local stack answers at http://127.0.0.1:9: start it with `cargo run`, say where it is (--url), name the engines (--dynamodb-url, --database-url), or say --target aws
+    error: no local stack at http://127.0.0.1:9; start it with `cargo run`, use --url, or --dynamodb-url and --database-url, or add --target aws
     [1]
     "#);
     assert_snapshot!(run(&["--stack", "cruddur"]).await, @r#"
-    error: --stack and --create-test-users are for AWS: add --target aws
+    error: --stack and --create-test-users are for AWS; add --target aws
     [1]
     "#);
     assert_snapshot!(run(&["--target", "aws"]).await, @r#"
-    error: name the deployment with --stack, or its API with --url
+    error: use --stack, or --url
     [1]
     "#);
 }

@@ -1,4 +1,4 @@
-//! The doctor, in this process, over a table that each test breaks in its own way.
+//! The doctor in this process, on damaged tables.
 
 #![expect(
     clippy::indexing_slicing,
@@ -21,16 +21,16 @@ use serde_json::json;
 use self::clinic::Clinic;
 
 #[tokio::test]
-async fn a_good_table_has_no_findings() {
+async fn a_healthy_table_has_no_findings() {
     let clinic = Clinic::with_groups(6, 4).await;
     let examination = clinic.examine(Mode::Check).await;
-    assert_eq!(examination.told, []);
+    assert_eq!(examination.findings, []);
     let rows = clinic.world.rows().len() as u64;
     assert_eq!((examination.summary.rows.values().sum::<u64>(), examination.summary.groups), (rows, 6));
 }
 
 #[tokio::test]
-async fn a_good_table_is_written_to_by_no_mode_but_for_the_lease() {
+async fn a_healthy_table_gets_no_writes_except_the_lease() {
     let clinic = Clinic::with_groups(6, 4).await;
     let before = clinic.world.rows();
     for mode in [Mode::Check, Mode::Plan, Mode::Repair] {
@@ -47,28 +47,28 @@ async fn a_good_table_is_written_to_by_no_mode_but_for_the_lease() {
 async fn an_empty_table_has_no_findings() {
     let clinic = Clinic::with_groups(0, 0).await;
     let examination = clinic.examine(Mode::Repair).await;
-    // The lease itself is the only row that it may meet.
-    assert_eq!(examination.told, []);
+    // The lease may be the only row.
+    assert_eq!(examination.findings, []);
     assert_eq!(examination.summary.groups, 0);
 }
 
 #[tokio::test]
-async fn rows_that_trail_within_the_grace_period_are_no_finding() {
+async fn rows_that_lag_within_the_grace_period_are_no_finding() {
     let clinic = Clinic::with_groups(3, 2).await;
     clinic.send(0, 1, "not delivered yet").await;
     clinic.world.clock.advance(TimeDelta::seconds(59));
-    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+    assert_eq!(clinic.examine(Mode::Check).await.findings, []);
 }
 
 #[tokio::test]
-async fn rows_that_trail_longer_are_found_at_their_places() {
+async fn rows_that_lag_longer_are_found_at_their_keys() {
     let clinic = Clinic::with_groups(3, 2).await;
     let behind = clinic.inbox_rows_of(0, 1);
     clinic.send(0, 1, "never delivered").await;
     clinic.world.clock.advance(TimeDelta::seconds(61));
-    let told = clinic.examine(Mode::Check).await.brief();
+    let found = clinic.examine(Mode::Check).await.brief();
     let expected = behind.into_iter().map(|(pk, sk)| ("inbox_row_behind", pk, Some(sk), "found"));
-    assert_eq!(told, expected.collect::<Vec<_>>());
+    assert_eq!(found, expected.collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn an_index_that_lags_makes_no_findings() {
                 answer["Items"].as_array_mut().unwrap().truncate(shown);
             }
         });
-        assert_eq!(clinic.examine(Mode::Check).await.told, [], "{shown} rows shown");
+        assert_eq!(clinic.examine(Mode::Check).await.findings, [], "{shown} rows shown");
     }
 }
 
@@ -91,18 +91,18 @@ async fn a_query_that_misses_a_moving_row_once_makes_no_finding() {
     clinic.world.emulator.edit_answers(move |call, answer| {
         let is_of_inbox = call.request["ExpressionAttributeValues"][":from"].is_object();
         if call.request["IndexName"].is_string() {
-            // So that rows are looked for at all.
+            // Makes the doctor query the inboxes.
             answer["Items"] = json!([]);
         } else if call.operation == "Query" && is_of_inbox && missed < 4 {
             missed += 1;
             answer["Items"] = json!([]);
         }
     });
-    assert_eq!(clinic.examine(Mode::Repair).await.told, []);
+    assert_eq!(clinic.examine(Mode::Repair).await.findings, []);
 }
 
 #[tokio::test]
-async fn what_is_throttled_or_lost_is_read_again() {
+async fn throttled_and_lost_reads_are_retried() {
     use testing::{Failure, Fault};
     let clinic = Clinic::with_groups(4, 3).await;
     let mut calls = 0_u32;
@@ -115,11 +115,11 @@ async fn what_is_throttled_or_lost_is_read_again() {
             _ => Fault::None,
         }
     });
-    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+    assert_eq!(clinic.examine(Mode::Check).await.findings, []);
 }
 
 #[tokio::test]
-async fn small_pages_change_nothing_about_what_is_found() {
+async fn small_pages_do_not_change_the_findings() {
     let mut clinic = Clinic::with_groups(6, 5).await;
     clinic.damage_randomly(1, 12);
     let at_once = clinic.examine(Mode::Check).await.brief();
@@ -135,28 +135,28 @@ async fn small_pages_change_nothing_about_what_is_found() {
 }
 
 #[tokio::test]
-async fn without_names_no_database_is_asked_and_no_name_is_wrong() {
+async fn without_names_no_name_is_checked() {
     use testing::damage::Damage;
     let mut clinic = Clinic::with_groups(3, 2).await;
     clinic.damage(1, Damage::RowNames);
     clinic.without_names = true;
-    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+    assert_eq!(clinic.examine(Mode::Check).await.findings, []);
 }
 
 #[tokio::test]
-async fn a_member_who_is_gone_from_users_is_counted_and_keeps_the_name() {
+async fn a_member_who_is_gone_is_counted_and_keeps_the_name() {
     let clinic = Clinic::with_groups(2, 2).await;
     let sends = testing::sends::user(77);
     clinic.send_from(&clinic.users[0], &sends, "who was that").await;
     clinic.world.deliver_all().await;
     let before = clinic.world.rows();
     let examination = clinic.examine(Mode::Repair).await;
-    assert_eq!((examination.told, examination.summary.users_gone), (vec![], 1));
+    assert_eq!((examination.findings, examination.summary.users_gone), (vec![], 1));
     assert_eq!(clinic.world.rows(), before);
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_a_repair_does_and_writes_nothing() {
+async fn a_dry_run_reports_what_a_repair_does_and_writes_nothing() {
     let mut clinic = Clinic::with_groups(8, 4).await;
     clinic.damage_randomly(5, 10);
     let before = clinic.world.rows();
@@ -171,14 +171,14 @@ async fn a_dry_run_says_what_a_repair_does_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_doctor_who_is_told_to_stop_stops_and_gives_the_lease_back() {
+async fn a_stopped_doctor_releases_the_lease() {
     use std::sync::atomic::Ordering;
     let clinic = Clinic::with_groups(3, 2).await;
     let doctor = clinic.doctor(Mode::Repair);
     doctor.stop.store(true, Ordering::Relaxed);
     let ledger = cli::doctor::Ledger::new(|_, _| Ok(()));
     let error = doctor.run(&ledger, false).await.unwrap_err();
-    assert_eq!(error.to_string(), "stopped before the end: run it again");
+    assert_eq!(error.to_string(), "stopped before the end; run it again");
     assert_eq!(ledger.summary(), Summary::default());
     assert!(clinic.row("LEASE#doctor", "LEASE").is_none());
 }

@@ -1,7 +1,7 @@
-//! `cruddur ddb migrate`: tables of the old system, brought over.
+//! `cruddur ddb migrate`
 
 mod cases;
 mod command;
 mod generated;
 mod killed;
-mod move_in;
+mod old_table;

@@ -127,15 +127,15 @@ async fn without_a_stack_the_error_says_how_to_get_one() {
         format!("{}{}[{}]", run.stdout, run.stderr, run.code)
     };
     assert_snapshot!(run(&["ddb", "scan"]).await, @r#"
-    error: no local stack answers at http://127.0.0.1:9: start it with `cargo run`, say where it is (--url), name the engines (--dynamodb-url, --database-url), or say --target aws
+    error: no local stack at http://127.0.0.1:9; start it with `cargo run`, use --url, or --dynamodb-url and --database-url, or add --target aws
     [1]
     "#);
     assert_snapshot!(run(&["inbox", "--as", "sunyoung"]).await, @r#"
-    error: no local stack answers at http://127.0.0.1:9: start it with `cargo run`, or say where it is (--url)
+    error: no local stack at http://127.0.0.1:9; start it with `cargo run`, or use --url
     [1]
     "#);
     assert_snapshot!(run(&["ddb", "scan", "--dynamodb-url", "http://127.0.0.1:9"]).await, @r#"
-    error: DynamoDB at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)): is it running, and is the URL right?
+    error: DynamoDB at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)); is it running, and is the URL right?
     [1]
     "#);
 }
@@ -150,20 +150,19 @@ async fn aws_is_worked_on_only_when_it_is_named() {
         let dynamodb = ["--dynamodb-url", &format!("https://{host}")];
         assert_eq!(
             run(&[&["ddb", "drop", "x-1", "--yes"], &dynamodb[..]].concat()).await,
-            "error: --dynamodb-url names another machine, and without --target aws only this one is worked on: add \
-             --target aws\n[1]"
+            "error: --dynamodb-url is not on this machine; add --target aws\n[1]"
         );
     }
     assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--url", "https://api.example"]).await, @r#"
-    error: --url names another machine, and without --target aws only this one is worked on: add --target aws
+    error: --url is not on this machine; add --target aws
     [1]
     "#);
     assert_snapshot!(run(&["ddb", "list-tables", "--target", "aws"]).await, @r#"
-    error: no AWS region is set: use --region, AWS_REGION, or a profile that has one (AWS_PROFILE)
+    error: no AWS region is set; use --region, AWS_REGION, or a profile with a region (AWS_PROFILE)
     [1]
     "#);
     assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--target", "aws"]).await, @r#"
-    error: name the API with --url; the stack's output ApiUrl says it
+    error: set --url to the API's URL, the stack's output ApiUrl
     [1]
     "#);
 }

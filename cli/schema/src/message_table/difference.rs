@@ -1,4 +1,4 @@
-//! Where a table that is there differs from the one that is wanted.
+//! Differences between a table and its definition.
 
 use std::fmt;
 
@@ -8,39 +8,34 @@ use aws_sdk_dynamodb::types::{
 };
 use cruddur::table::GROUP_INDEX;
 
-/// The table's keys.
 pub(super) const TABLE_KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
 
 /// The keys of the index over inbox rows.
 pub(super) const INDEX_KEYS: [(&str, KeyType); 2] =
     [("message_group_uuid", KeyType::Hash), ("sk", KeyType::Range)];
 
-/// What is in these keys.
+/// The attributes in these keys.
 pub(super) const STRING_ATTRIBUTES: [&str; 3] = ["pk", "sk", "message_group_uuid"];
 
-/// The attribute by which rows expire.
+/// The time-to-live attribute.
 pub(super) const EXPIRY: &str = "expires_at";
 
-/// One thing that is not as it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// The table's keys: what they are.
+    /// The actual keys.
     Keys(String),
-    /// An attribute in a key is no string: its name and its type.
+    /// The name and actual type of a key attribute.
     AttributeType(String, String),
-    /// The index is missing.
     IndexMissing,
-    /// The index's keys: what they are.
+    /// The index's actual keys.
     IndexKeys(String),
-    /// The index does not carry all attributes: what it carries.
+    /// The index's actual projection.
     IndexProjection(String),
-    /// There is no stream.
     StreamMissing,
-    /// The stream shows something else than new images: what it shows.
+    /// The stream's actual view type.
     StreamView(String),
-    /// Rows don't expire.
     ExpiryOff,
-    /// Rows expire by another attribute.
+    /// The actual time-to-live attribute.
     ExpiryAttribute(String),
 }
 
@@ -66,8 +61,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Everything about `table` that is not as it has to be. (How it is billed, and what else it has, is its owner's
-/// business.)
+/// Compares a table with its definition, without billing mode and other indexes.
 pub(super) fn differences(table: &TableDescription, expiry: &TimeToLiveDescription) -> Vec<Difference> {
     let mut found = Vec::new();
     if !has_keys(table.key_schema(), &TABLE_KEYS) {
@@ -117,7 +111,7 @@ fn index_differences(table: &TableDescription) -> Vec<Difference> {
 }
 
 fn has_keys(schema: &[KeySchemaElement], wanted: &[(&str, KeyType); 2]) -> bool {
-    // Partition key first, as the API has it.
+    // Partition key first.
     schema.len() == wanted.len()
         && schema
             .iter()

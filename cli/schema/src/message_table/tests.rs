@@ -57,7 +57,7 @@ async fn expire_by(client: &Client, attribute: &str) {
     client.update_time_to_live().table_name(TABLE).time_to_live_specification(expiry).send().await.unwrap();
 }
 
-/// What is said of a table that was made as it should be but for `change`, and whose rows expire by `expiry`.
+/// The differences of a table with the right definition except for `change` and `expiry`.
 async fn refusal(
     expiry: Option<&str>,
     change: impl FnOnce(CreateTableFluentBuilder) -> CreateTableFluentBuilder,
@@ -87,22 +87,22 @@ async fn refusal(
 }
 
 #[tokio::test]
-async fn a_table_is_made_once() {
+async fn a_table_is_created_once() {
     let (engine, client) = engine().await;
-    let made = ensure(&client, TABLE).await.unwrap();
-    assert!(made.created && made.expiry_switched_on, "{made:?}");
+    let created = ensure(&client, TABLE).await.unwrap();
+    assert!(created.created && created.expiry_enabled, "{created:?}");
     let found = ensure(&client, TABLE).await.unwrap();
-    let MessageTable { stream_arn, .. } = made;
-    assert_eq!(found, MessageTable { created: false, expiry_switched_on: false, stream_arn });
+    let MessageTable { stream_arn, .. } = created;
+    assert_eq!(found, MessageTable { created: false, expiry_enabled: false, stream_arn });
     engine.shutdown().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_table_whose_making_was_interrupted_is_finished() {
+async fn an_interrupted_creation_is_finished() {
     let (engine, client) = engine().await;
     super::create(&client, TABLE).await.unwrap();
     let found = ensure(&client, TABLE).await.unwrap();
-    assert_eq!((found.created, found.expiry_switched_on), (false, true));
+    assert_eq!((found.created, found.expiry_enabled), (false, true));
     let expiry = super::time_to_live(&client, TABLE).await.unwrap();
     assert_eq!(expiry.attribute_name(), Some("expires_at"));
     engine.shutdown().await.unwrap();
@@ -204,7 +204,7 @@ fn the_refusal_names_every_difference_and_the_way_out() {
     };
     assert_eq!(
         refusal.to_string(),
-        "there is a table messages already, and it is not the one that is wanted: \
+        "table messages already exists with a different definition: \
          its keys are id (HASH) and not pk (HASH), sk (RANGE), \
          its attribute sk is of type N and not S, \
          the index message-group-sk-index is missing, \
@@ -212,7 +212,7 @@ fn the_refusal_names_every_difference_and_the_way_out() {
          the projection of message-group-sk-index is KEYS_ONLY and not ALL, \
          it has no stream, its stream shows KEYS_ONLY and not NEW_IMAGE, \
          its time to live is off and not on for expires_at, its time to live goes by ttl and not by expires_at; \
-         keep it and use another name (--table, DDB_MESSAGE_TABLE), or delete it with all its rows \
-         (`cruddur ddb drop messages`) and make it anew"
+         use another name (--table, DDB_MESSAGE_TABLE), or delete it with all rows \
+         (`cruddur ddb drop messages`) and create it again"
     );
 }

@@ -1,8 +1,8 @@
-//! How many of everything a load has, and who talks to whom.
+//! Counts and pairs of a load.
 
 use std::num::NonZeroU32;
 
-/// How many of everything there is to be. It can always be made: see [`Plan::new`].
+/// Valid counts of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     users: u32,
@@ -10,7 +10,7 @@ pub struct Plan {
     messages: u32,
 }
 
-/// Numbers that are asked for; what is left open follows from the others.
+/// Requested counts. Missing ones follow from the others.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Numbers {
     /// Users. By default a third of the groups, or 100.
@@ -21,46 +21,29 @@ pub struct Numbers {
     pub messages: Option<NonZeroU32>,
 }
 
-/// There can't be such a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlan {
-    /// There are more groups than pairs of users.
     #[error(
-        "{users} users make {pairs} pairs, and a pair has one group: ask for {pairs} groups at most, or for more \
-         users"
+        "{users} users form {pairs} pairs, with one group each; request at most {pairs} groups, or more users"
     )]
-    TooManyGroups {
-        /// Users asked for.
-        users: u32,
-        /// Pairs of these users.
-        pairs: u64,
-    },
-    /// One user has nobody to talk to.
-    #[error("a group takes two: ask for 2 users at least")]
+    TooManyGroups { users: u32, pairs: u64 },
+    #[error("a group has two users; request at least 2 users")]
     TooFewUsers,
-    /// There are more groups than messages.
-    #[error("a group begins with a message: ask for {groups} messages or more, or for fewer groups")]
-    TooFewMessages {
-        /// Groups asked for.
-        groups: u32,
-    },
-    /// More users than six digits tell apart.
-    #[error("ask for {} users at most", Plan::MAX_USERS)]
+    #[error("a group has at least one message; request at least {groups} messages, or fewer groups")]
+    TooFewMessages { groups: u32 },
+    #[error("request at most {} users", Plan::MAX_USERS)]
     TooManyUsers,
 }
 
 impl Plan {
-    /// Users at most: their handles have six digits.
+    /// Handles have six digits.
     pub const MAX_USERS: u32 = 999_999;
 
-    /// Users, where nothing says how many.
     const USERS: u32 = 100;
-    /// Groups for each user, where nothing says how many.
     const GROUPS_PER_USER: u32 = 3;
-    /// Messages for each group, where nothing says how many.
     const MESSAGES_PER_GROUP: u32 = 5;
 
-    /// The load with these numbers: every pair of users has one group at most, and every group a message at least.
+    /// Fails unless every pair has at most one group, and every group at least one message.
     pub fn new(numbers: Numbers) -> Result<Self, InvalidPlan> {
         let [users, groups, messages] =
             [numbers.users, numbers.groups, numbers.messages].map(|number| number.map(NonZeroU32::get));
@@ -97,25 +80,22 @@ impl Plan {
         Ok(Self { users, groups, messages })
     }
 
-    /// Users.
     #[must_use]
     pub fn users(self) -> u32 {
         self.users
     }
 
-    /// Groups of two.
     #[must_use]
     pub fn groups(self) -> u32 {
         self.groups
     }
 
-    /// Messages in all groups together.
     #[must_use]
     pub fn messages(self) -> u32 {
         self.messages
     }
 
-    /// The two users of a group, counted from 0.
+    /// The two users of a group, from 0.
     ///
     /// Think of the users on a circle. The first round of groups joins each to the next one, the second round to the
     /// one after that, and so on: every full round gives each user two groups more, and no pair comes twice, since
@@ -127,7 +107,7 @@ impl Plan {
         [first, (first + round + 1) % self.users]
     }
 
-    /// Messages of a group: as many as of any other, or one more.
+    /// The number of messages of a group. Groups differ by at most one.
     #[must_use]
     pub fn messages_of(self, group: u32) -> u32 {
         self.messages / self.groups + u32::from(group < self.messages % self.groups)
@@ -154,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn all_pairs_are_used_up_and_none_comes_twice() {
+    fn all_pairs_are_used_once() {
         for users in 2..=41_u32 {
             let groups = users * (users - 1) / 2;
             let plan = plan(users, groups, groups).unwrap();
@@ -178,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_is_lost_among_the_groups() {
+    fn messages_are_spread_evenly_over_the_groups() {
         let plan = plan(20, 60, 307).unwrap();
         let messages = (0..60).map(|group| plan.messages_of(group)).collect::<Vec<_>>();
         assert_eq!(messages.iter().sum::<u32>(), 307);
@@ -186,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_open_follows_from_the_rest() {
+    fn missing_counts_follow_from_the_others() {
         assert_eq!(numbers(plan(0, 0, 0).unwrap()), (100, 300, 1500));
         assert_eq!(numbers(plan(50, 0, 0).unwrap()), (50, 150, 750));
         assert_eq!(numbers(plan(4, 0, 0).unwrap()), (4, 6, 30));
@@ -198,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_is_refused() {
+    fn invalid_counts_are_rejected() {
         assert_eq!(plan(1, 0, 0), Err(InvalidPlan::TooFewUsers));
         assert_eq!(plan(4, 7, 0), Err(InvalidPlan::TooManyGroups { users: 4, pairs: 6 }));
         assert_eq!(plan(4, 6, 5), Err(InvalidPlan::TooFewMessages { groups: 6 }));

@@ -1,9 +1,9 @@
-//! What is said in a load, and when: the same in every run.
+//! Texts and times of messages, the same in every run.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::message::text::MessageText;
 
-/// When the year of the messages begins, and how long it is. A year that is over: no message is from the future.
+/// The year of all messages, in the past.
 const FIRST: DateTime<Utc> = DateTime::from_timestamp(1_735_689_600, 0).unwrap();
 const YEAR: TimeDelta = TimeDelta::days(365);
 
@@ -34,16 +34,16 @@ const WORDS: [&str; 24] = [
     "O'Brien",
 ];
 
-/// Message `number` of `total` in a group. Most are short, some are long, and a few are as long as can be.
+/// The text of a message. Most are short, some long, and a few of the maximum length.
 pub(super) fn text(group: u32, number: u32) -> String {
-    let mut random = Mixed::new(group, number);
+    let mut random = SplitMix::new(group, number);
     let chars = match random.below(16) {
         0 => MessageText::MAX_CHARS,
         1 | 2 => 200 + random.below(800),
         _ => 1 + random.below(120),
     };
     let mut text = String::new();
-    // Every word has a character at least.
+    // Every word has at least one character.
     for _ in 0..chars {
         text.push_str(WORDS.get(random.below(WORDS.len())).copied().unwrap_or_default());
         text.push(' ');
@@ -51,19 +51,19 @@ pub(super) fn text(group: u32, number: u32) -> String {
     text.chars().take(chars).collect()
 }
 
-/// When it was said: the messages of a group are spread over the year, one after the other.
+/// The time of a message. The messages of a group are spread over the year in order.
 pub(super) fn time(group: u32, number: u32, total: u32) -> DateTime<Utc> {
-    // Groups don't all speak at the same moment: each has its own place within its step.
+    // Each group has its own offset within the step.
     let step = YEAR / i32::try_from(total.max(1)).unwrap_or(i32::MAX);
     let micros = step.num_microseconds().unwrap_or(1).max(1);
-    let offset = i64::try_from(Mixed::new(group, u32::MAX).next() >> 1).unwrap_or(0) % micros;
+    let offset = i64::try_from(SplitMix::new(group, u32::MAX).next() >> 1).unwrap_or(0) % micros;
     FIRST + TimeDelta::microseconds(micros * i64::from(number) + offset)
 }
 
-/// Numbers that look random and are the same in every run (`SplitMix64`).
-struct Mixed(u64);
+/// A `SplitMix64` generator, seeded by group and message.
+struct SplitMix(u64);
 
-impl Mixed {
+impl SplitMix {
     fn new(group: u32, number: u32) -> Self {
         Self((u64::from(group) << 32) | u64::from(number))
     }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_is_a_message_and_some_are_as_long_as_can_be() {
+    fn every_text_is_valid_and_some_have_the_maximum_length() {
         let lengths = (0..50)
             .flat_map(|group| (0..20).map(move |number| text(group, number)))
             .map(|text| {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn times_grow_within_a_group_and_stay_within_the_year() {
+    fn times_increase_within_a_group_and_stay_within_the_year() {
         for total in [1, 2, 1000] {
             let times = (0..total).map(|number| time(7, number, total)).collect::<Vec<_>>();
             assert!(times.is_sorted_by(|a, b| a < b), "{total}");
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_speak_at_different_times() {
+    fn groups_have_different_times() {
         assert_ne!(time(1, 0, 5), time(2, 0, 5));
     }
 }

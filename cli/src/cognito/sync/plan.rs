@@ -1,4 +1,4 @@
-//! What is to be done, from what was read: nothing here reads or writes.
+//! The plan of a synchronization: pure decisions.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -7,10 +7,9 @@ use uuid::Uuid;
 
 use crate::cognito::pool::PoolUser;
 
-/// Handles of rows without a pool user that are kept to be listed. (All are counted.)
+/// The number of listed rows without a pool user. All are counted.
 const LISTED: usize = 1_000;
 
-/// A row of the table of users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) uuid: Uuid,
@@ -20,92 +19,85 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Whether the row is that of a deleted person (docs/DEPLOY.md). No user gets such a row.
+    /// Returns whether the row is that of a deleted user (docs/DEPLOY.md), which no pool user gets.
     fn is_deleted(&self) -> bool {
         self.cognito_user_id.as_ref().is_some_and(|sub| sub.starts_with("deleted:"))
     }
 }
 
-/// What may be done beside filling in what is empty.
+/// Permissions beyond setting missing subs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Allowed {
-    /// Make users that have no row.
+    /// Create users without a row.
     pub(super) create: bool,
     /// Handles (canonical) whose `cognito_user_id` may be replaced.
     pub(super) overwrite: HashSet<String>,
-    /// Handles (canonical) whose row a pool user gets whose verified address is not the row's.
+    /// Handles (canonical) whose email address need not match.
     pub(super) trust: HashSet<String>,
 }
 
-/// What is to be done, in this order.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
-    /// Pool users whose sub stands where it belongs.
+    /// Pool users whose sub is in the right row.
     pub(super) unchanged: usize,
     pub(super) rows_without_user: RowsWithoutUser,
-    /// Permissions that change nothing.
+    /// Permissions without effect.
     pub(super) unused: Vec<Unused>,
 }
 
-/// A permission for a handle that changes nothing.
+/// A permission without effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unused {
     /// The option's name: `overwrite` or `trust`.
     pub(super) permission: &'static str,
     pub(super) handle: String,
-    /// Why it changes nothing.
     pub(super) reason: &'static str,
 }
 
-/// What is to be done about a pool user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) user: PoolUser,
     pub(super) verdict: Verdict,
 }
 
-/// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Write the sub into the row, which has none.
+    /// Write the sub into a row without one.
     Set(Row),
-    /// Write the sub into the row in place of another, as --overwrite asks for.
+    /// Replace the row's sub, as permitted by --overwrite.
     Overwrite(Row),
-    /// Make a row.
+    /// Create a row.
     Create,
-    /// Nothing: there is no row, and none is asked for.
+    /// No row, and --create was not given.
     NoRow,
-    /// Nothing: the sub stands on a row with this other handle.
+    /// The sub is in a row with this other handle.
     KnownAs(String),
-    /// Nothing: the user has not confirmed the sign-up.
+    /// The user has not confirmed the sign-up.
     Unconfirmed,
-    /// Nothing: the user is disabled.
     Disabled,
-    /// Nothing: a person has to look at it.
     Conflict(Conflict),
 }
 
-/// Why a person has to look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Conflict {
     /// Another user of the pool has the same handle.
     HandleTwice,
-    /// The handle's row has this other sub.
+    /// The handle's row has another sub.
     OtherSub {
         cognito_user_id: String,
-        /// Whether it is that of a user of the pool.
+        /// Whether a user of the pool has this sub.
         in_pool: bool,
     },
-    /// The row's address is not the pool user's verified one.
+    /// The row's email address is not the user's verified one.
     OtherAddress { row: Option<String>, user: Option<String>, verified: bool },
 }
 
-/// Rows that no user of the pool belongs to.
+/// Rows without a pool user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RowsWithoutUser {
     pub(super) count: usize,
-    /// The handles of the first of them.
+    /// The handles of the first [`LISTED`].
     pub(super) handles: Vec<String>,
 }
 
@@ -118,14 +110,14 @@ impl RowsWithoutUser {
     }
 }
 
-/// Sees every row once and keeps those that matter to a pool user.
+/// Collects the rows that matter to a pool user.
 #[derive(Debug)]
 pub(super) struct Planner {
     users: Vec<Candidate>,
     by_sub: HashMap<String, usize>,
-    /// How many pool users have a handle (canonical).
+    /// The number of pool users by handle (canonical).
     namesakes: HashMap<String, usize>,
-    /// Rows whose handle (canonical) some pool user has.
+    /// Rows by handle (canonical), if a pool user has it.
     rows: HashMap<String, Row>,
     rows_without_user: RowsWithoutUser,
 }
@@ -133,9 +125,9 @@ pub(super) struct Planner {
 #[derive(Debug)]
 struct Candidate {
     user: PoolUser,
-    /// The handle in its canonical form, where it can be one.
+    /// The canonical handle, if it is valid.
     handle: Option<String>,
-    /// The handle of the row on which the sub stands.
+    /// The handle of the row with the sub.
     known_as: Option<String>,
 }
 
@@ -149,7 +141,7 @@ impl Planner {
             rows_without_user: RowsWithoutUser::default(),
         };
         for user in users {
-            // A user may be on two pages when the pool changes between them.
+            // A user may be on two pages if the pool changes in between.
             if planner.by_sub.contains_key(&user.sub) {
                 continue;
             }
@@ -163,8 +155,7 @@ impl Planner {
         planner
     }
 
-    /// Takes note of a row.
-    pub(super) fn see(&mut self, row: Row) {
+    pub(super) fn add_row(&mut self, row: Row) {
         if row.is_deleted() {
             return;
         }
@@ -182,15 +173,15 @@ impl Planner {
         }
     }
 
-    /// What is to be done, now that every row was seen.
+    /// Decides after all rows were added.
     pub(super) fn finish(mut self, allowed: &Allowed) -> Plan {
         let mut plan = Plan::default();
         let is_new = |(index, user): (usize, &Candidate)| user.known_as.is_none().then_some(index);
         let mut queue = self.users.iter().enumerate().filter_map(is_new).collect::<VecDeque<_>>();
         while let Some(user) = queue.pop_front().and_then(|index| self.users.get(index)) {
-            let verdict = self.judge(user, allowed);
+            let verdict = self.decide(user, allowed);
             plan.steps.push(Step { user: user.user.clone(), verdict: verdict.clone() });
-            // Whoever loses a row to somebody else is judged anew, behind them.
+            // A user who loses the row is decided again, at the end.
             if let Verdict::Overwrite(Row { cognito_user_id: Some(old), .. }) = verdict
                 && let Some(index) = self.by_sub.get(&old)
                 && let Some(loser) = self.users.get_mut(*index)
@@ -201,18 +192,18 @@ impl Planner {
         }
         plan.unused = self.unused(allowed, &plan.steps);
         self.settled(&mut plan);
-        self.left_over(&mut plan);
+        self.unclaimed(&mut plan);
         plan
     }
 
-    /// What is to be done about a user whose sub stands nowhere.
-    fn judge(&self, candidate: &Candidate, allowed: &Allowed) -> Verdict {
-        if let Some(verdict) = candidate.left_out() {
+    /// Decides about a user whose sub is in no row.
+    fn decide(&self, candidate: &Candidate, allowed: &Allowed) -> Verdict {
+        if let Some(verdict) = candidate.skipped() {
             return verdict;
         }
         let without_row = if allowed.create { Verdict::Create } else { Verdict::NoRow };
         let Some(handle) = &candidate.handle else { return without_row };
-        // Anyone in the pool can choose any handle: of two, nobody can tell whose it is.
+        // Anyone in the pool can choose any handle, so the owner is unknown.
         if self.has_namesakes(handle) {
             return Verdict::Conflict(Conflict::HandleTwice);
         }
@@ -238,12 +229,12 @@ impl Planner {
         }
     }
 
-    /// Whether several users of the pool have the handle.
+    /// Returns whether several pool users have the handle.
     fn has_namesakes(&self, handle: &str) -> bool {
         self.namesakes.get(handle).is_some_and(|count| *count > 1)
     }
 
-    /// The permissions without which the steps would be the same.
+    /// Permissions without effect.
     fn unused(&self, allowed: &Allowed, steps: &[Step]) -> Vec<Unused> {
         let (mut overwritten, mut trusted) = (HashSet::new(), HashSet::new());
         for Step { user, verdict } in steps {
@@ -267,7 +258,7 @@ impl Planner {
                 let reason = if self.has_namesakes(&handle) {
                     "several users of the pool have this handle"
                 } else if is_conflict {
-                    "the conflict is another one"
+                    "the conflict is a different one"
                 } else {
                     "there is no conflict"
                 };
@@ -280,12 +271,12 @@ impl Planner {
         all
     }
 
-    /// The users whose sub stands on a row, and stays there.
+    /// Adds users whose sub stays in its row.
     fn settled(&self, plan: &mut Plan) {
         for candidate in &self.users {
             let Some(known_as) = &candidate.known_as else { continue };
-            let verdict = candidate.left_out().or_else(|| {
-                // Whoever has no handle of their own is known under one that was made for them.
+            let verdict = candidate.skipped().or_else(|| {
+                // A user without a handle has a generated one.
                 let other =
                     candidate.handle.as_ref().is_some_and(|handle| !known_as.eq_ignore_ascii_case(handle));
                 other.then(|| Verdict::KnownAs(known_as.clone()))
@@ -297,8 +288,8 @@ impl Planner {
         }
     }
 
-    /// Rows with a pool user's handle that are nobody's: everyone with that handle has another row.
-    fn left_over(self, plan: &mut Plan) {
+    /// Adds rows with a pool user's handle whose users all have other rows.
+    fn unclaimed(self, plan: &mut Plan) {
         let new = self.users.iter().filter(|user| user.known_as.is_none());
         let wanted = new.filter_map(|user| user.handle.as_deref()).collect::<HashSet<_>>();
         let is_owned =
@@ -316,8 +307,8 @@ impl Planner {
 }
 
 impl Candidate {
-    /// Why nothing is ever written for the user.
-    fn left_out(&self) -> Option<Verdict> {
+    /// Returns why nothing is written for the user, if so.
+    fn skipped(&self) -> Option<Verdict> {
         if self.user.status == "UNCONFIRMED" {
             Some(Verdict::Unconfirmed)
         } else {
@@ -326,8 +317,8 @@ impl Candidate {
     }
 }
 
-/// Whether both are the same address. Only ASCII letters have two cases here, and an address with other characters is
-/// never the same: it may look like, or be folded into, another person's.
+/// Compares email addresses without ASCII case. An address with other characters never matches: it may look like, or be
+/// folded into, another one.
 fn is_same_address(row: Option<&str>, user: Option<&str>) -> bool {
     let is_address = |text: &str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     matches!((row, user), (Some(row), Some(user)) if is_address(row) && row.eq_ignore_ascii_case(user))

@@ -1,4 +1,4 @@
-//! Saying what is done: a line for each user who matters, as it happens, and a summary.
+//! Output of steps as they happen, and the summary.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -16,7 +16,6 @@ use crate::{
     output::{Output, printable},
 };
 
-/// What was done, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 struct Counts {
     pool_users: usize,
@@ -30,7 +29,6 @@ struct Counts {
     rows_without_pool_user: usize,
 }
 
-/// What was done so far.
 #[derive(Debug)]
 pub(super) struct Report {
     output: Output,
@@ -38,7 +36,7 @@ pub(super) struct Report {
     counts: Counts,
 }
 
-/// A line for programs.
+/// A step as JSON.
 #[derive(Serialize)]
 struct Line<'a> {
     handle: Option<&'a str>,
@@ -48,7 +46,7 @@ struct Line<'a> {
     dry_run: bool,
 }
 
-/// The last line for programs.
+/// The summary as JSON.
 #[derive(Serialize)]
 struct Summary {
     result: &'static str,
@@ -62,7 +60,7 @@ impl Report {
         Self { output, dry_run, counts: Counts::default() }
     }
 
-    /// A user of the pool; `done`: what became of the verdict, unless nothing was to be written.
+    /// Reports a pool user. `done` is `None` if nothing had to be written.
     pub(super) fn user(&mut self, user: &PoolUser, verdict: &Verdict, done: Option<&Done>) -> Result<()> {
         let counts = &mut self.counts;
         counts.pool_users += 1;
@@ -80,16 +78,16 @@ impl Report {
         self.line(user.handle.as_deref(), Some(&user.sub), result, &detail)
     }
 
-    /// The rows without a pool user, and the summary.
+    /// Reports rows without a pool user, and the summary.
     pub(super) fn finish(mut self, plan: &Plan) -> Result<Outcome> {
         let rows = &plan.rows_without_user;
         for handle in &rows.handles {
-            self.line(Some(handle), None, "no_pool_user", "no user of the pool belongs to this row")?;
+            self.line(Some(handle), None, "no_pool_user", "no pool user for this row")?;
         }
         if let more @ 1.. = rows.count - rows.handles.len()
             && !self.output.is_json()
         {
-            self.output.line(&format!("and {more} more rows without a user of the pool"))?;
+            self.output.line(&format!("and {more} more rows without a pool user"))?;
         }
         self.counts.pool_users += plan.unchanged;
         self.counts.unchanged += plan.unchanged;
@@ -116,7 +114,7 @@ impl Report {
     }
 }
 
-/// One word for programs.
+/// The result in JSON.
 fn result(verdict: &Verdict, done: Option<&Done>) -> &'static str {
     match (verdict, done) {
         (_, Some(Done::RowChanged | Done::SubTaken | Done::NoHandleLeft)) | (Verdict::Conflict(_), _) => {
@@ -135,12 +133,12 @@ fn result(verdict: &Verdict, done: Option<&Done>) -> &'static str {
 fn detail(user: &PoolUser, verdict: &Verdict, done: Option<&Done>, dry_run: bool) -> String {
     let would = if dry_run { "would be " } else { "" };
     match done {
-        Some(Done::RowChanged) => return "conflict: the row has just changed; run this again".to_owned(),
+        Some(Done::RowChanged) => return "conflict: the row has changed; run this command again".to_owned(),
         Some(Done::SubTaken) => {
-            return "conflict: the sub has just got another row; run this again".to_owned();
+            return "conflict: the sub is in another row now; run this command again".to_owned();
         }
         Some(Done::NoHandleLeft) => {
-            return "conflict: no handle is left that could be made from the sub".to_owned();
+            return "conflict: the handle generated from the sub is taken".to_owned();
         }
         Some(Done::Created(handle)) => return format!("created as {handle}"),
         Some(Done::Written) | None => {}
@@ -149,19 +147,19 @@ fn detail(user: &PoolUser, verdict: &Verdict, done: Option<&Done>, dry_run: bool
     match verdict {
         Verdict::Set(_) => format!("{would}set"),
         Verdict::Overwrite(row) => {
-            format!("{would}set in place of {}", row.cognito_user_id.as_deref().unwrap_or_default())
+            format!("{would}set, replacing {}", row.cognito_user_id.as_deref().unwrap_or_default())
         }
         Verdict::Create => format!("{would}created"),
-        Verdict::NoRow => "no row; --create makes one".to_owned(),
-        Verdict::KnownAs(known_as) => format!("unchanged: known under another handle, {known_as}"),
-        Verdict::Unconfirmed => "left out: the sign-up is not confirmed".to_owned(),
-        Verdict::Disabled => "left out: disabled".to_owned(),
+        Verdict::NoRow => "no row; use --create".to_owned(),
+        Verdict::KnownAs(known_as) => format!("unchanged: the row has another handle, {known_as}"),
+        Verdict::Unconfirmed => "skipped: not confirmed".to_owned(),
+        Verdict::Disabled => "skipped: disabled".to_owned(),
         Verdict::Conflict(Conflict::HandleTwice) => {
-            "conflict: another user of the pool has the same handle".to_owned()
+            "conflict: another pool user has the same handle".to_owned()
         }
         Verdict::Conflict(Conflict::OtherSub { cognito_user_id, in_pool }) => {
-            let whose = if *in_pool { ", that of another user of the pool" } else { "" };
-            format!("conflict: the row has {cognito_user_id}{whose}; --overwrite {handle} replaces it")
+            let whose = if *in_pool { ", the sub of another pool user" } else { "" };
+            format!("conflict: the row has {cognito_user_id}{whose}; use --overwrite {handle} to replace it")
         }
         Verdict::Conflict(Conflict::OtherAddress { row, user, verified }) => {
             let row = row.as_deref().map_or_else(|| "no address".to_owned(), masked);
@@ -170,12 +168,12 @@ fn detail(user: &PoolUser, verdict: &Verdict, done: Option<&Done>, dry_run: bool
                 Some(address) if *verified => format!("{}, verified", masked(address)),
                 Some(address) => format!("{}, not verified", masked(address)),
             };
-            format!("conflict: the row has {row}, the pool user {user}; --trust {handle} gives them the row")
+            format!("conflict: the row has {row}, the pool user {user}; use --trust {handle} to accept it")
         }
     }
 }
 
-/// An address of which its owner recognizes what is left, such as `a***@e***.com`.
+/// Masks an email address, such as `a***@e***.com`.
 fn masked(address: &str) -> String {
     let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
     let Some((local, domain)) = address.rsplit_once('@') else { return format!("{}***", first(address)) };
@@ -199,7 +197,7 @@ fn sentence(counts: &Counts, dry_run: bool) -> String {
     let dry_run = if dry_run { "nothing was written: " } else { "" };
     format!(
         "{dry_run}pool users {pool_users}: set {set}, overwritten {overwritten}, created {created}, unchanged \
-         {unchanged}, conflicts {conflicts}, without a row {without_row}, left out {left_out}; rows without a pool \
+         {unchanged}, conflicts {conflicts}, without a row {without_row}, skipped {left_out}; rows without a pool \
          user: {rows_without_pool_user}"
     )
 }
@@ -209,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_masked_but_for_what_its_owner_recognizes() {
+    fn an_address_keeps_its_first_letters_and_top_level_domain() {
         for (address, expected) in [
             ("andrew@example.com", "a***@e***.com"),
             ("a@b.co.uk", "a***@b***.uk"),

@@ -1,4 +1,4 @@
-//! Carrying a verdict out, on the condition that nothing has changed since it was reached.
+//! Writes of a plan, conditional on unchanged rows.
 
 use std::sync::Arc;
 
@@ -14,22 +14,19 @@ use tokio_postgres::types::Type;
 use super::plan::{Row, Verdict};
 use crate::{cognito::pool::PoolUser, context::Database};
 
-/// What became of a verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Done {
-    /// The row has the sub now.
     Written,
-    /// The user has a row now, with this handle.
+    /// The handle of the new row.
     Created(String),
-    /// The row has changed since it was read, or is gone.
+    /// The row was changed or deleted since it was read.
     RowChanged,
-    /// The sub stands on another row since it was read.
+    /// The sub is in another row by now.
     SubTaken,
-    /// No row can be made: the handle that would be made from the sub is taken, too.
+    /// The generated handle is taken, too.
     NoHandleLeft,
 }
 
-/// Carries verdicts out.
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     database: &'a Database,
@@ -38,14 +35,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Into `database`.
     pub(super) fn new(database: &'a Database) -> Self {
         let postgres = Arc::new(database.postgres());
         Self { database, users: Users::new(Arc::clone(&postgres)), postgres }
     }
 
-    /// Carries `verdict` on `user` out; none where nothing is to be written.
-    pub(super) async fn carry_out(&self, user: &PoolUser, verdict: &Verdict) -> Result<Option<Done>> {
+    /// Applies a verdict. Returns `None` if nothing has to be written.
+    pub(super) async fn apply(&self, user: &PoolUser, verdict: &Verdict) -> Result<Option<Done>> {
         match verdict {
             Verdict::Set(row) | Verdict::Overwrite(row) => self.set(row, &user.sub).await.map(Some),
             Verdict::Create => self.create(user).await.map(Some),
@@ -83,7 +79,7 @@ impl<'a> Writer<'a> {
             preferred_username: user.handle.clone(),
             name: user.name.clone(),
             email: user.email.clone(),
-            // So that nobody's row is taken over.
+            // So that no existing row is taken over.
             email_verified: false,
         };
         match self.users.confirm(&confirmed).await {
@@ -123,7 +119,6 @@ mod tests {
         }
     }
 
-    /// A new row.
     async fn insert(database: &Database, handle: &str, sub: Option<&str>) -> Row {
         let row = Row {
             uuid: Uuid::new_v5(&Uuid::NAMESPACE_OID, handle.as_bytes()),
@@ -145,15 +140,15 @@ mod tests {
     }
 
     async fn done(database: &Database, user: &PoolUser, verdict: Verdict) -> Option<Done> {
-        Writer::new(database).carry_out(user, &verdict).await.unwrap()
+        Writer::new(database).apply(user, &verdict).await.unwrap()
     }
 
     #[tokio::test]
-    async fn an_empty_row_is_filled_and_filling_it_again_is_fine() {
+    async fn setting_a_sub_is_idempotent() {
         let database = database();
         let row = insert(&database, "fill", None).await;
         let user = pool_user("fill", "fill-sub");
-        // The second stands for a try whose answer was lost.
+        // The second time as if the first response was lost.
         for _ in 0..2 {
             assert_eq!(done(&database, &user, Verdict::Set(row.clone())).await, Some(Done::Written));
             assert_eq!(sub_of(&database, "fill").await.as_deref(), Some("fill-sub"));
@@ -161,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_row_that_has_changed_since_is_not_written() {
+    async fn a_changed_row_is_not_written() {
         let database = database();
         let row = insert(&database, "changed", Some("changed-since")).await;
         let user = pool_user("changed", "changed-sub");
@@ -177,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sub_never_stands_on_two_rows() {
+    async fn a_sub_is_never_in_two_rows() {
         let database = database();
         let row = insert(&database, "second", None).await;
         insert(&database, "first", Some("taken-sub")).await;
@@ -196,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_is_created_and_nobodys_row_taken_over() {
+    async fn a_user_is_created_without_taking_over_a_row() {
         let database = database();
         let row = insert(&database, "seeded", None).await;
         let sub = "aaaa0001-0000-4000-8000-000000000001";

@@ -149,7 +149,7 @@ mod terminal {
         assert!(shown.contains("messages ") && shown.contains("/300 "), "{shown:?}");
         let output = std::fs::read_to_string(file).unwrap();
         assert!(
-            output.starts_with("users: 20 made, 0 were there\nmessages: 300 sent, 0 were there\n"),
+            output.starts_with("users: 20 created, 0 existed\nmessages: 300 sent, 0 existed\n"),
             "{output}"
         );
         assert_eq!(output.lines().count(), 3);
@@ -166,9 +166,9 @@ async fn a_load_that_can_not_be_is_a_usage_error() {
         let run = crate::machine::cruddur(&[&["ddb", "seed"], numbers].concat()).await;
         format!("{}[{}]", run.stderr.lines().next().unwrap_or_default(), run.code)
     };
-    insta::assert_snapshot!(run(&["--users", "4", "--groups", "7"]).await, @"error: 4 users make 6 pairs, and a pair has one group: ask for 6 groups at most, or for more users[2]");
-    insta::assert_snapshot!(run(&["--groups", "7", "--messages", "6"]).await, @"error: a group begins with a message: ask for 7 messages or more, or for fewer groups[2]");
-    insta::assert_snapshot!(run(&["--users", "1"]).await, @"error: a group takes two: ask for 2 users at least[2]");
-    insta::assert_snapshot!(run(&["--users", "1000000"]).await, @"error: ask for 999999 users at most[2]");
+    insta::assert_snapshot!(run(&["--users", "4", "--groups", "7"]).await, @"error: 4 users form 6 pairs, with one group each; request at most 6 groups, or more users[2]");
+    insta::assert_snapshot!(run(&["--groups", "7", "--messages", "6"]).await, @"error: a group has at least one message; request at least 7 messages, or fewer groups[2]");
+    insta::assert_snapshot!(run(&["--users", "1"]).await, @"error: a group has two users; request at least 2 users[2]");
+    insta::assert_snapshot!(run(&["--users", "1000000"]).await, @"error: request at most 999999 users[2]");
     insta::assert_snapshot!(run(&["--users", "0"]).await, @"error: invalid value '0' for '--users <N>': number would be zero for non-zero type[2]");
 }

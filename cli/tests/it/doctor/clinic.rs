@@ -1,4 +1,4 @@
-//! A table with groups, and a doctor for it.
+//! A table with groups, and its doctor.
 
 use std::{
     collections::BTreeSet,
@@ -27,29 +27,28 @@ use testing::{
 };
 use uuid::Uuid;
 
-/// A table with groups, all at rest, and of an age at which nothing may trail any more.
+/// A table with groups whose messages are all delivered and older than the grace period.
 pub(super) struct Clinic {
     pub(super) world: World,
     pub(super) users: Vec<User>,
     pub(super) without_names: bool,
 }
 
-/// What a doctor told.
 #[derive(Debug)]
 pub(super) struct Examination {
-    pub(super) told: Vec<(Finding, Status)>,
+    pub(super) findings: Vec<(Finding, Status)>,
     pub(super) summary: Summary,
 }
 
-/// A finding as tests write it down: kind, partition key, sort key, fate.
+/// A finding: kind, partition key, sort key, status.
 pub(super) type Brief = (&'static str, String, Option<String>, &'static str);
 
 impl Clinic {
-    /// So many groups, of 1 to `messages` messages each.
+    /// Creates groups of 1 to `messages` messages each.
     pub(super) async fn with_groups(groups: usize, messages: usize) -> Self {
         let world = World::new().await;
         let mut users = Vec::new();
-        // Half of the pairs are left, for groups that should not be there.
+        // Half of the pairs remain, for groups that should not exist.
         while users.len() < 4 || users.len() * users.len() / 4 < groups {
             users.push(world.user("patient").await.user);
         }
@@ -85,15 +84,15 @@ impl Clinic {
     }
 
     pub(super) async fn try_to_examine(&self, doctor: &Doctor) -> Result<Examination> {
-        let told = Mutex::new(Vec::new());
-        let ledger = Ledger::new(|finding, fate| {
-            told.lock().unwrap().push((finding.clone(), fate));
+        let findings = Mutex::new(Vec::new());
+        let ledger = Ledger::new(|finding, status| {
+            findings.lock().unwrap().push((finding.clone(), status));
             Ok(())
         });
         doctor.run(&ledger, false).await?;
         let summary = ledger.summary();
         drop(ledger);
-        Ok(Examination { told: told.into_inner().unwrap(), summary })
+        Ok(Examination { findings: findings.into_inner().unwrap(), summary })
     }
 
     pub(super) async fn send(&self, from: usize, to: usize, text: &str) -> Sent {
@@ -124,7 +123,7 @@ impl Clinic {
         uuid_of_pair(self.users[a].uuid, self.users[b].uuid)
     }
 
-    /// The keys of the inbox rows of two users' group.
+    /// The keys of the inbox rows of a pair's group.
     pub(super) fn inbox_rows_of(&self, a: usize, b: usize) -> Vec<(String, String)> {
         let group = self.group(a, b).to_string();
         let rows = self.world.emulator.rows(TABLE);
@@ -145,20 +144,18 @@ impl Clinic {
         let _ = self.world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
     }
 
-    /// One damage of this kind.
     pub(super) fn damage(&mut self, seed: u64, damage: Damage) -> Done {
         Vandal::new(&self.world.emulator, seed).damage(damage)
     }
 
-    /// So many damages of any kind.
     pub(super) fn damage_randomly(&mut self, seed: u64, count: usize) -> Vec<Done> {
         let mut vandal = Vandal::new(&self.world.emulator, seed);
         (0..count).map(|_| vandal.any_damage()).collect()
     }
 
-    /// Fails unless the table is in order, with the messages of `before`, rows of which it has been.
+    /// Asserts that all invariants hold, and that the messages are those in `before`.
     #[track_caller]
-    pub(super) fn assert_healed(&self, before: &[Value]) {
+    pub(super) fn assert_repaired(&self, before: &[Value]) {
         let rows = self.world.rows();
         assert_eq!(invariants::check_at_rest(&rows), Vec::<String>::new());
         assert_eq!(damage::messages(&rows), damage::messages(before));
@@ -166,18 +163,20 @@ impl Clinic {
 }
 
 impl Examination {
-    /// What was told, in the order of keys.
+    /// The findings in order of keys.
     pub(super) fn brief(&self) -> Vec<Brief> {
         let mut brief = self
-            .told
+            .findings
             .iter()
-            .map(|(finding, fate)| (finding.kind.name(), finding.pk.clone(), finding.sk.clone(), fate.name()))
+            .map(|(finding, status)| {
+                (finding.kind.name(), finding.pk.clone(), finding.sk.clone(), status.name())
+            })
             .collect::<Vec<_>>();
         brief.sort_by(|a, b| (&a.1, &a.2, a.0).cmp(&(&b.1, &b.2, b.0)));
         brief
     }
 
     pub(super) fn groups(&self) -> BTreeSet<Uuid> {
-        self.told.iter().filter_map(|(finding, _)| finding.group).collect()
+        self.findings.iter().filter_map(|(finding, _)| finding.group).collect()
     }
 }

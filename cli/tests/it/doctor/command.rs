@@ -1,4 +1,4 @@
-//! The command as people run it, on a running stack.
+//! `ddb doctor` as a child process, on a running stack.
 
 use cruddur::table::{Item, Key, Table};
 use std::process::Stdio;
@@ -20,7 +20,7 @@ async fn put(table: &Table, item: Item) {
     table.client().put_item().table_name(table.name()).set_item(Some(item)).send().await.unwrap();
 }
 
-/// Puts so many inbox rows that are none.
+/// Puts malformed inbox rows.
 async fn break_rows(table: &Table, count: usize) {
     for number in 0..count {
         let pk = format!("GRP#0195b5a0-0000-7000-8000-00000001{number:04}");
@@ -33,7 +33,7 @@ async fn lease(table: &Table) -> Option<Item> {
     get.set_key(Some(Item::from(&Key::Lease))).send().await.unwrap().item
 }
 
-/// The lines of a run as JSON: findings, and the summary.
+/// The JSON findings of a run, and the summary.
 fn lines(run: &Run) -> (Vec<Value>, Value) {
     let mut lines =
         run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
@@ -42,13 +42,13 @@ fn lines(run: &Run) -> (Vec<Value>, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_checks_plans_and_repairs_and_its_exit_code_says_what_is_left() {
+async fn the_command_checks_plans_and_repairs_and_exits_with_3_if_findings_remain() {
     let machine = Machine::start().await;
-    let good = machine.cruddur(&["ddb", "doctor", "--grace", "0"]).await;
-    assert!(good.ok().contains("nothing is broken"), "{good:#?}");
+    let healthy = machine.cruddur(&["ddb", "doctor", "--grace", "0"]).await;
+    assert!(healthy.ok().contains("no findings"), "{healthy:#?}");
 
     let table = machine.table();
-    // Two rows that nobody wrote: one that can be repaired, and one that can't.
+    // One row that can be repaired, and one that can't.
     let orphan = [("pk", "GRP#0195b5a0-0000-7000-8000-000000000001"), ("sk", "\u{1b}[31mred")];
     put(&table, row(&orphan)).await;
     put(&table, row(&[("pk", "XYZ#1"), ("sk", "X")])).await;
@@ -60,11 +60,11 @@ async fn the_command_checks_plans_and_repairs_and_its_exit_code_says_what_is_lef
 
     let planned = machine.cruddur(&["--output", "json", "ddb", "doctor", "--repair", "--dry-run"]).await;
     let (findings, _) = lines(&planned);
-    let fates =
+    let outcomes =
         findings.iter().map(|line| (line["finding"].as_str().unwrap(), line["outcome"].as_str().unwrap()));
-    let mut fates = fates.collect::<Vec<_>>();
-    fates.sort_unstable();
-    assert_eq!(fates, [("inbox_row_malformed", "would_repair"), ("unknown_row", "left")]);
+    let mut outcomes = outcomes.collect::<Vec<_>>();
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, [("inbox_row_malformed", "would_repair"), ("unknown_row", "left")]);
 
     let repaired = machine.cruddur(&["--output", "json", "ddb", "doctor", "--repair"]).await;
     let (_, summary) = lines(&repaired);
@@ -78,7 +78,7 @@ async fn the_command_checks_plans_and_repairs_and_its_exit_code_says_what_is_lef
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_is_repaired() {
+async fn a_killed_doctor_holds_its_lease_for_a_minute_and_then_the_rest_is_repaired() {
     const BROKEN: usize = 400;
     let machine = Machine::start().await;
     let table = machine.table();
@@ -94,7 +94,7 @@ async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_
     let refused = cruddur(&arguments).await;
     assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
     assert!(
-        refused.stderr.starts_with("error: another doctor or migration is at work, whose lease ends at "),
+        refused.stderr.starts_with("error: another doctor or migration is running (its lease expires at "),
         "{refused:#?}"
     );
     assert_eq!(refused.stderr.lines().count(), 1);
@@ -104,13 +104,13 @@ async fn a_doctor_who_is_killed_keeps_others_out_for_a_minute_and_then_the_rest_
     put(&table, dead).await;
     let (_, summary) = lines(&cruddur(&arguments).await);
     let rest = summary["summary"]["repaired"].as_u64().unwrap();
-    assert!((1..BROKEN as u64).contains(&rest), "{rest} were left by the one that was killed");
+    assert!((1..BROKEN as u64).contains(&rest), "the killed one left {rest}");
     machine.cruddur(&["ddb", "doctor"]).await.ok();
     machine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_doctor_who_is_interrupted_says_so_and_lets_the_next_one_work() {
+async fn an_interrupted_doctor_releases_its_lease() {
     let machine = Machine::start().await;
     let table = machine.table();
     break_rows(&table, 200).await;
@@ -125,27 +125,30 @@ async fn a_doctor_who_is_interrupted_says_so_and_lets_the_next_one_work() {
     let output = interrupted.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(stderr, "stopping after what is under way\nerror: stopped before the end: run it again\n");
+    assert_eq!(
+        stderr,
+        "stopping after the writes in progress\nerror: stopped before the end; run it again\n"
+    );
     assert_eq!(lease(&table).await, None);
     cruddur(&arguments).await.ok();
     machine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_schema_the_error_says_how_to_get_it() {
+async fn without_a_table_or_database_the_error_says_what_to_do() {
     let machine = Machine::start().await;
     let missing = machine.cruddur(&["--table", "no-such-table", "ddb", "doctor"]).await;
     assert_eq!(missing.code, 1);
-    assert!(missing.stderr.contains("make it with `cruddur ddb schema-load`"), "{missing:#?}");
+    assert!(missing.stderr.contains("create it with `cruddur ddb schema-load`"), "{missing:#?}");
     let down = ["--database-url", "postgresql://cruddur@127.0.0.1:9/cruddur", "ddb", "doctor"];
     let down = machine.cruddur(&down).await;
     assert_eq!((down.code, down.stderr.lines().count()), (1, 1), "{down:#?}");
-    assert!(down.stderr.contains("start it, or correct the database's URL"), "{down:#?}");
+    assert!(down.stderr.contains("start it, or correct the database URL"), "{down:#?}");
     machine.stop().await;
 }
 
 #[tokio::test]
-async fn switches_that_need_repair_are_refused_without_it() {
+async fn switches_of_repair_are_rejected_without_it() {
     for switch in ["--dry-run", "--wait"] {
         assert_eq!(cruddur(&["ddb", "doctor", switch]).await.code, 2, "{switch}");
     }

@@ -15,7 +15,7 @@ use super::clinic::Clinic;
 const SENDS: usize = 120;
 
 #[tokio::test]
-async fn repairs_go_well_while_messages_are_sent_and_delivered_late_doubled_and_shuffled() {
+async fn repairs_succeed_while_messages_are_sent_and_delivered_late_twice_and_out_of_order() {
     for seed in 0..2 {
         let mut clinic = Clinic::with_groups(24, 4).await;
         clinic.damage_randomly(seed, 60);
@@ -25,13 +25,13 @@ async fn repairs_go_well_while_messages_are_sent_and_delivered_late_doubled_and_
         clinic.world.emulator.set_latency(Duration::ZERO);
         assert!(repaired.summary.repaired > 0);
         assert!(acknowledged.len() > SENDS / 2, "seed {seed}: {} sends went through", acknowledged.len());
-        // What could not be delivered in the meantime is delivered again; some groups wait for the next doctor.
+        // Failed deliveries are repeated; some groups have to be repaired first.
         let _ = clinic.world.deliver(&clinic.world.stream_event()).await;
         clinic.world.clock.advance(chrono::TimeDelta::minutes(2));
         let again = clinic.examine(Mode::Repair).await;
-        assert_eq!(again.summary.left, 0, "seed {seed}: {:?}", again.told);
+        assert_eq!(again.summary.left, 0, "seed {seed}: {:?}", again.findings);
         clinic.world.deliver_all().await;
-        assert_eq!(clinic.examine(Mode::Check).await.told, [], "seed {seed}");
+        assert_eq!(clinic.examine(Mode::Check).await.findings, [], "seed {seed}");
         let rows = clinic.world.rows();
         assert_eq!(invariants::check_at_rest(&rows), Vec::<String>::new(), "seed {seed}");
         let mut stored = BTreeMap::new();
@@ -48,7 +48,7 @@ async fn repairs_go_well_while_messages_are_sent_and_delivered_late_doubled_and_
 }
 
 #[tokio::test]
-async fn a_message_that_comes_while_its_empty_group_is_taken_away_gets_its_group_back() {
+async fn a_message_sent_while_its_empty_group_is_deleted_gets_its_group_back() {
     let mut clinic = Clinic::with_groups(3, 2).await;
     let done = clinic.damage(3, Damage::EmptyGroup);
     let members = clinic.row(&done.pk, "MEM").unwrap()["members"]["M"].clone();
@@ -64,23 +64,23 @@ async fn a_message_that_comes_while_its_empty_group_is_taken_away_gets_its_group
     });
     let (emulator, late, mut sent) = (clinic.world.emulator.clone(), message.clone(), false);
     clinic.world.emulator.edit_answers(move |call, _| {
-        // A send that had read the membership before.
+        // A send that read the membership before.
         if !sent && call.operation == "TransactWriteItems" && call.request.to_string().contains("\"Delete\"")
         {
             sent = true;
             let _ = emulator.call("PutItem", json!({"TableName": TABLE, "Item": late}));
         }
     });
-    let told = clinic.examine(Mode::Repair).await;
-    let kinds = told.told.iter().map(|(finding, _)| finding.kind.name()).collect::<Vec<_>>();
+    let repaired = clinic.examine(Mode::Repair).await;
+    let kinds = repaired.findings.iter().map(|(finding, _)| finding.kind.name()).collect::<Vec<_>>();
     assert_eq!(kinds[..2], ["group_without_messages", "membership_missing"]);
-    assert_eq!(told.summary.left, 0);
+    assert_eq!(repaired.summary.left, 0);
     let rows = clinic.world.rows();
     assert!(rows.contains(&message));
     assert_eq!(invariants::check_at_rest(&rows), Vec::<String>::new());
 }
 
-/// Sends to groups that are there, broken or not; the texts that were acknowledged.
+/// Sends to existing groups, broken or not. Returns the acknowledged texts.
 async fn send_all(clinic: &Clinic) -> Vec<String> {
     let users = &clinic.users;
     let mut acknowledged = Vec::new();
@@ -97,7 +97,7 @@ async fn send_all(clinic: &Clinic) -> Vec<String> {
     acknowledged
 }
 
-/// Delivers messages that are there, in any order, again and again, as long as the sends take.
+/// Delivers existing messages repeatedly and out of order while messages are sent.
 async fn deliver_all_over(clinic: &Clinic, seed: u64) {
     for round in 0..8 {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -111,7 +111,7 @@ async fn deliver_all_over(clinic: &Clinic, seed: u64) {
         let some = rows.iter().skip(usize::try_from(round).unwrap() % 3).step_by(3);
         let records = some.clone().chain(some).enumerate();
         let records = records.map(|(index, row)| stream_record(row, index + 1)).collect::<Vec<_>>();
-        // Groups that are broken are reported as failed; that is as it should be.
+        // Broken groups are reported as failed.
         let _ = clinic.world.deliver(&json!({"Records": records})).await;
     }
 }

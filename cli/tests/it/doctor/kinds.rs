@@ -1,4 +1,4 @@
-//! Each kind of damage by itself: what is found, and what is there after the repair.
+//! Findings and repairs of each kind of damage.
 
 use cli::doctor::Mode;
 use testing::damage::Damage;
@@ -16,14 +16,14 @@ async fn every_kind_of_damage_is_found_by_its_kind_and_repaired() {
         assert!(kinds.contains(&damage.finding()), "{done:?}: {kinds:?}");
         assert_eq!(found.groups(), [done.group].into(), "{done:?}");
         let repaired = clinic.examine(Mode::Repair).await;
-        assert_eq!(repaired.summary.left, 0, "{done:?}: {:?}", repaired.told);
+        assert_eq!(repaired.summary.left, 0, "{done:?}: {:?}", repaired.findings);
         assert_eq!(clinic.world.rows(), before, "{done:?}");
-        assert_eq!(clinic.examine(Mode::Check).await.told, [], "{done:?}");
+        assert_eq!(clinic.examine(Mode::Check).await.findings, [], "{done:?}");
     }
 }
 
 #[tokio::test]
-async fn malformed_rows_tell_who_was_in_the_group_before_they_go() {
+async fn members_are_derived_from_malformed_rows_before_these_are_deleted() {
     let mut clinic = Clinic::with_groups(2, 1).await;
     clinic.without_names = true;
     let group = clinic.group(0, 1);

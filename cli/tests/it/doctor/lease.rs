@@ -1,4 +1,4 @@
-//! One doctor at a time.
+//! The lease.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use testing::{Fault, damage::Damage};
 
 use super::clinic::Clinic;
 
-async fn take(clinic: &Clinic) -> anyhow::Result<Lease> {
+async fn acquire(clinic: &Clinic) -> anyhow::Result<Lease> {
     Lease::acquire(&clinic.world.table(), &clinic.world.clock.clock(), &Random::system(), false).await
 }
 
 #[tokio::test]
-async fn a_second_doctor_is_refused_and_told_until_when() {
+async fn a_second_doctor_fails_with_the_expiry_of_the_lease() {
     let mut clinic = Clinic::with_groups(2, 2).await;
     clinic.damage(1, Damage::RowMissing);
-    let lease = take(&clinic).await.unwrap();
+    let lease = acquire(&clinic).await.unwrap();
     let before = clinic.world.rows();
     let error = clinic.try_to_examine(&clinic.doctor(Mode::Repair)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "another doctor or migration is at work, whose lease ends at 2026-11-22 09:36:00 UTC unless it goes on: wait for it \
-         with --wait, or try again later"
+        "another doctor or migration is running (its lease expires at 2026-11-22 09:36:00 UTC unless renewed); use \
+         --wait, or try again later"
     );
     assert_eq!(clinic.world.rows(), before);
     lease.release().await;
@@ -34,20 +34,20 @@ async fn a_second_doctor_is_refused_and_told_until_when() {
 #[tokio::test]
 async fn a_check_needs_no_lease() {
     let clinic = Clinic::with_groups(2, 2).await;
-    let _lease = take(&clinic).await.unwrap();
-    assert_eq!(clinic.examine(Mode::Check).await.told, []);
-    assert_eq!(clinic.examine(Mode::Plan).await.told, []);
+    let _lease = acquire(&clinic).await.unwrap();
+    assert_eq!(clinic.examine(Mode::Check).await.findings, []);
+    assert_eq!(clinic.examine(Mode::Plan).await.findings, []);
 }
 
 #[tokio::test]
-async fn a_lease_that_has_ended_is_taken_over() {
+async fn an_expired_lease_is_taken_over() {
     let clinic = Clinic::with_groups(1, 1).await;
-    let _dead = take(&clinic).await.unwrap();
+    let _dead = acquire(&clinic).await.unwrap();
     clinic.world.clock.advance(TimeDelta::seconds(64));
-    // The other's clock may be a little slow.
-    assert!(take(&clinic).await.is_err());
+    // Within the slack for clocks that differ.
+    assert!(acquire(&clinic).await.is_err());
     clinic.world.clock.advance(TimeDelta::seconds(2));
-    let lease = take(&clinic).await.unwrap();
+    let lease = acquire(&clinic).await.unwrap();
     lease.release().await;
     assert_eq!(clinic.row("LEASE#doctor", "LEASE"), None);
 }
@@ -55,9 +55,9 @@ async fn a_lease_that_has_ended_is_taken_over() {
 #[tokio::test]
 async fn a_lease_that_is_another_s_is_not_given_back() {
     let clinic = Clinic::with_groups(1, 1).await;
-    let late = take(&clinic).await.unwrap();
+    let late = acquire(&clinic).await.unwrap();
     clinic.world.clock.advance(TimeDelta::seconds(66));
-    let _other = take(&clinic).await.unwrap();
+    let _other = acquire(&clinic).await.unwrap();
     late.release().await;
     assert!(clinic.row("LEASE#doctor", "LEASE").is_some());
 }
@@ -65,7 +65,7 @@ async fn a_lease_that_is_another_s_is_not_given_back() {
 #[tokio::test]
 async fn who_waits_gets_the_lease_when_it_is_given_back() {
     let clinic = Clinic::with_groups(1, 1).await;
-    let lease = take(&clinic).await.unwrap();
+    let lease = acquire(&clinic).await.unwrap();
     let (table, clock, random) = (clinic.world.table(), clinic.world.clock.clock(), Random::system());
     let second = Lease::acquire(&table, &clock, &random, true);
     let release = async {
@@ -78,9 +78,9 @@ async fn who_waits_gets_the_lease_when_it_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_lease_is_renewed_while_the_work_goes_on() {
+async fn a_lease_is_renewed_during_the_work() {
     let clinic = Clinic::with_groups(1, 1).await;
-    let lease = take(&clinic).await.unwrap();
+    let lease = acquire(&clinic).await.unwrap();
     let work = async {
         for _ in 0..3 {
             tokio::time::sleep(Duration::from_secs(20)).await;
@@ -92,23 +92,23 @@ async fn a_lease_is_renewed_while_the_work_goes_on() {
         .world
         .emulator
         .with_time_paused(async {
-            // Time is paused by the first call.
+            // The first call pauses time.
             let _ = clinic.world.table().group_index(uuid::Uuid::nil()).await;
             lease.hold(work).await
         })
         .await;
     held.unwrap();
-    // Taken at 09:35:00, and renewed for the last time when the clock showed 40 seconds more at least.
+    // Acquired at 09:35:00, and last renewed at least 40 seconds later.
     let row = clinic.row("LEASE#doctor", "LEASE").unwrap();
     let end: i64 = row["expires_at"]["N"].as_str().unwrap().parse().unwrap();
-    let taken = clinic.world.clock.clock().now().timestamp() - 60;
-    assert!(end >= taken + 40 + 60, "{}", end - taken);
+    let acquired = clinic.world.clock.clock().now().timestamp() - 60;
+    assert!(end >= acquired + 40 + 60, "{}", end - acquired);
 }
 
 #[tokio::test]
 async fn a_doctor_whose_lease_is_lost_stops() {
     let clinic = Clinic::with_groups(1, 1).await;
-    let lease = take(&clinic).await.unwrap();
+    let lease = acquire(&clinic).await.unwrap();
     let mut row = clinic.row("LEASE#doctor", "LEASE").unwrap();
     row["owner"] = json!({"S": "01a20297-4dc0-7000-8000-000000000000"});
     clinic.put(&row);
@@ -123,15 +123,15 @@ async fn a_doctor_whose_lease_is_lost_stops() {
     let error = held.unwrap_err().to_string();
     assert_eq!(
         error,
-        "another doctor or migration has taken over, since this one was too slow: run it again"
+        "another doctor or migration has taken over, since this one was too slow; run it again"
     );
     assert!(waited < Duration::from_secs(25), "{waited:?}");
 }
 
 #[tokio::test]
-async fn a_lease_that_can_not_be_renewed_is_given_up_at_its_end() {
+async fn a_lease_that_can_not_be_renewed_is_lost_when_it_expires() {
     let clinic = Clinic::with_groups(1, 1).await;
-    let lease = take(&clinic).await.unwrap();
+    let lease = acquire(&clinic).await.unwrap();
     clinic.world.emulator.inject(|call| match &*call.operation {
         "TransactWriteItems" => Fault::Refused(testing::Failure::Reset),
         _ => Fault::None,
@@ -144,34 +144,34 @@ async fn a_lease_that_can_not_be_renewed_is_given_up_at_its_end() {
             lease.hold(std::future::pending::<anyhow::Result<()>>()).await
         })
         .await;
-    assert!(held.unwrap_err().to_string().starts_with("the lease can't be renewed"));
+    assert!(held.unwrap_err().to_string().starts_with("failed to renew the lease"));
     assert!((55..70).contains(&waited.as_secs()), "{waited:?}");
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_taking_the_lease_is_no_other_doctor() {
+async fn a_lost_response_to_acquiring_the_lease_is_no_other_doctor() {
     let clinic = Clinic::with_groups(1, 1).await;
     clinic.world.emulator.fail("TransactWriteItems", 1, Fault::Lost(testing::Failure::Reset));
-    let lease = take(&clinic).await.unwrap();
+    let lease = acquire(&clinic).await.unwrap();
     lease.release().await;
     let ledger = Ledger::new(|_, _| Ok(()));
     clinic.doctor(Mode::Repair).run(&ledger, false).await.unwrap();
 }
 
 #[tokio::test]
-async fn without_its_lease_a_doctor_puts_no_row() {
+async fn a_doctor_that_lost_its_lease_creates_no_row() {
     let mut clinic = Clinic::with_groups(2, 2).await;
     clinic.damage(1, Damage::RowMissing);
     let before = clinic.world.rows();
     let doctor = clinic.doctor(Mode::Repair);
-    // As if it had slept while its lease ended, and another doctor had come and gone.
+    // As if it had been suspended while its lease expired and another doctor ran.
     *doctor.fence.lock().unwrap() = Some(Random::system().uuid_v7(clinic.world.clock.clock().now()));
-    let told = std::sync::Mutex::new(Vec::new());
-    let ledger = Ledger::new(|finding, fate| {
-        told.lock().unwrap().push((finding.kind.name(), fate));
+    let found = std::sync::Mutex::new(Vec::new());
+    let ledger = Ledger::new(|finding, status| {
+        found.lock().unwrap().push((finding.kind.name(), status));
         Ok(())
     });
     doctor.examine_table(&ledger).await.unwrap();
-    assert_eq!(*told.lock().unwrap(), [("inbox_row_missing", cli::doctor::Status::Left)]);
+    assert_eq!(*found.lock().unwrap(), [("inbox_row_missing", cli::doctor::Status::Left)]);
     assert_eq!(clinic.world.rows(), before);
 }

@@ -1,4 +1,4 @@
-//! What only a person can repair: it is listed, and stays as it is.
+//! Findings without a repair. They are reported, and nothing is written.
 
 use cli::doctor::Mode;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use testing::world::TABLE;
 
 use super::clinic::Clinic;
 
-/// What is found in a table after `change`, which is given a message's row; nothing of it may be repaired.
+/// The findings after `change`, which gets a message row. Asserts that nothing is repaired.
 async fn left(change: impl FnOnce(&Clinic, Value)) -> Vec<(&'static str, Option<String>)> {
     let clinic = Clinic::with_groups(2, 3).await;
     let rows = clinic.world.emulator.rows(TABLE);
@@ -16,16 +16,16 @@ async fn left(change: impl FnOnce(&Clinic, Value)) -> Vec<(&'static str, Option<
     let before = clinic.world.rows();
     let repaired = clinic.examine(Mode::Repair).await;
     assert_eq!(clinic.world.rows(), before);
-    assert_eq!((repaired.summary.repaired, repaired.summary.left), (0, repaired.told.len() as u64));
-    let told = repaired.brief().into_iter().map(|(kind, _, sk, fate)| {
-        assert_eq!(fate, "left");
+    assert_eq!((repaired.summary.repaired, repaired.summary.left), (0, repaired.findings.len() as u64));
+    let found = repaired.brief().into_iter().map(|(kind, _, sk, status)| {
+        assert_eq!(status, "left");
         (kind, sk)
     });
-    told.collect()
+    found.collect()
 }
 
 #[tokio::test]
-async fn rows_of_no_kind_are_left() {
+async fn rows_of_unknown_kinds_are_left() {
     for (pk, sk) in [
         ("XYZ#1", "X"),
         ("nothing", "X"),
@@ -50,7 +50,7 @@ async fn a_message_without_its_time_is_left() {
 }
 
 #[tokio::test]
-async fn a_message_whose_text_is_none_is_left_and_its_rows_show_it() {
+async fn an_empty_message_is_left_and_its_inbox_rows_show_it() {
     let found = left(|clinic, mut message| {
         let sk = message["sk"]["S"].as_str().unwrap().to_owned();
         message["message"] = json!({"S": ""});
@@ -67,7 +67,7 @@ async fn a_message_whose_text_is_none_is_left_and_its_rows_show_it() {
 }
 
 #[tokio::test]
-async fn a_message_of_somebody_who_is_not_in_the_group_is_left() {
+async fn a_message_whose_sender_is_not_a_member_is_left() {
     let found = left(|clinic, mut message| {
         message["user_uuid"] = json!({"S": "01a20297-4dc0-7000-8000-000000000000"});
         clinic.put(&message);
@@ -91,9 +91,9 @@ async fn a_message_in_the_way_of_another_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn a_membership_whose_members_nobody_knows_is_left() {
+async fn a_membership_whose_members_are_unknown_is_left() {
     let clinic = Clinic::with_groups(1, 1).await;
-    // A message of somebody who is in no database, to somebody whose name is nowhere.
+    // A message between users who are not in the database.
     clinic.put(&json!({
         "pk": {"S": "MSG#01a20297-4dc0-5000-8000-000000000000"},
         "sk": {"S": "2026-11-22T09:30:00.000000Z#01a20297-4dc0-7000-8000-000000000001"},
@@ -104,14 +104,14 @@ async fn a_membership_whose_members_nobody_knows_is_left() {
         "user_handle": {"S": "robinson"},
     }));
     let before = clinic.world.rows();
-    let told = clinic.examine(Mode::Repair).await.brief();
+    let found = clinic.examine(Mode::Repair).await.brief();
     let pk = "MEM#01a20297-4dc0-5000-8000-000000000000".to_owned();
-    assert_eq!(told, [("membership_missing", pk, Some("MEM".to_owned()), "left")]);
+    assert_eq!(found, [("membership_missing", pk, Some("MEM".to_owned()), "left")]);
     assert_eq!(clinic.world.rows(), before);
 }
 
 #[tokio::test]
-async fn a_group_without_messages_is_left_where_its_members_could_not_be_told_again() {
+async fn a_group_without_messages_is_left_if_its_members_could_not_be_derived_again() {
     let mut clinic = Clinic::with_groups(2, 1).await;
     clinic.without_names = true;
     let group = clinic.group(0, 1);
@@ -123,7 +123,7 @@ async fn a_group_without_messages_is_left_where_its_members_could_not_be_told_ag
     let before = clinic.world.rows();
     let found = clinic.examine(Mode::Repair).await;
     assert_eq!(
-        found.brief().iter().map(|(kind, .., fate)| (*kind, *fate)).collect::<Vec<_>>(),
+        found.brief().iter().map(|(kind, .., status)| (*kind, *status)).collect::<Vec<_>>(),
         [("group_without_messages", "left")]
     );
     assert_eq!(clinic.world.rows(), before);

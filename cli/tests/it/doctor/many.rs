@@ -1,4 +1,4 @@
-//! Many damages at once, and a doctor who is killed in the middle of repairs.
+//! Many damages at once, and a doctor killed between repairs.
 
 use std::sync::{
     Arc,
@@ -25,14 +25,14 @@ async fn a_thousand_damages_are_found_and_repaired_and_no_message_is_touched() {
     for done in damages {
         assert!(groups.contains(&done.group), "not found: {done:?}");
     }
-    let left = repaired.brief().into_iter().filter(|(.., fate)| *fate != "repaired");
+    let left = repaired.brief().into_iter().filter(|(.., status)| *status != "repaired");
     assert_eq!(left.collect::<Vec<_>>(), []);
-    clinic.assert_healed(&before);
-    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+    clinic.assert_repaired(&before);
+    assert_eq!(clinic.examine(Mode::Check).await.findings, []);
 }
 
 #[tokio::test]
-async fn whatever_the_damages_a_check_finds_every_damaged_group() {
+async fn a_check_finds_every_damaged_group() {
     for seed in 0..4 {
         let mut clinic = Clinic::with_groups(30, 4).await;
         let damages = clinic.damage_randomly(seed, 60);
@@ -43,38 +43,36 @@ async fn whatever_the_damages_a_check_finds_every_damaged_group() {
     }
 }
 
-/// Where a doctor is killed: before this call is carried out, or after it.
+/// The call at which a doctor is killed, and whether DynamoDB executes it.
 #[derive(Clone, Copy)]
 struct Death {
     call: usize,
-    carried_out: bool,
+    executed: bool,
 }
 
 #[tokio::test]
-async fn a_doctor_who_is_killed_at_any_call_leaves_nothing_that_the_next_one_does_not_heal() {
+async fn the_next_doctor_repairs_everything_after_one_was_killed_at_any_call() {
     let mut clinic = Clinic::with_groups(40, 4).await;
     let before = clinic.world.rows();
     clinic.damage_randomly(7, 150);
-    let mut state = 1_u64;
     let mut killed = 0;
     for number in 0..20 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let call = 3 + usize::try_from(state >> 33).unwrap() % 400;
-        if kill_at(&clinic, Death { call, carried_out: number % 2 == 0 }).await {
+        let call = 3 + (number * 7_919) % 400;
+        if kill_at(&clinic, Death { call, executed: number % 2 == 0 }).await {
             killed += 1;
         }
-        // Past the end of the dead doctor's lease.
+        // Beyond the lease of the killed doctor.
         clinic.world.clock.advance(TimeDelta::seconds(70));
     }
     assert!(killed >= 15, "only {killed} of 20 doctors were killed");
     clinic.world.emulator.inject(|_| Fault::None);
     let last = clinic.examine(Mode::Repair).await;
-    assert_eq!(last.summary.left, 0, "{:?}", last.told);
-    clinic.assert_healed(&before);
-    assert_eq!(clinic.examine(Mode::Check).await.told, []);
+    assert_eq!(last.summary.left, 0, "{:?}", last.findings);
+    clinic.assert_repaired(&before);
+    assert_eq!(clinic.examine(Mode::Check).await.findings, []);
 }
 
-/// Lets a doctor repair until the call of his death; whether it came to that.
+/// Runs a doctor until it is killed. Returns `false` if it finished before.
 async fn kill_at(clinic: &Clinic, death: Death) -> bool {
     let (calls, dead) = (AtomicUsize::new(0), Arc::new(Notify::new()));
     let dies = Arc::clone(&dead);
@@ -84,7 +82,7 @@ async fn kill_at(clinic: &Clinic, death: Death) -> bool {
             return Fault::None;
         }
         dies.notify_one();
-        if death.carried_out && call == death.call {
+        if death.executed && call == death.call {
             Fault::Lost(Failure::Silence)
         } else {
             Fault::Refused(Failure::Silence)

@@ -1,4 +1,4 @@
-//! The command as people run it, on a running stack.
+//! `ddb migrate` as a child process, on a running stack.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::table::Item;
@@ -48,20 +48,20 @@ fn old_rows() -> Vec<Item> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_says_what_it_would_do_does_it_and_the_api_shows_it() {
+async fn the_command_plans_and_migrates_and_the_api_shows_the_messages() {
     let machine = Machine::start().await;
     let table = machine.table();
     for item in old_rows() {
         table.client().put_item().table_name(table.name()).set_item(Some(item)).send().await.unwrap();
     }
-    // The functions run already.
+    // The new functions are already in use.
     machine.cruddur(&["inbox", "--as", "lore"]).await.ok();
     let doctor = machine.cruddur(&["ddb", "doctor", "--repair"]).await;
     assert_eq!(doctor.code, 3);
     assert!(doctor.stdout.contains("old_row: 2\n"), "{doctor:#?}");
 
     let dry = machine.cruddur(&["ddb", "migrate", "--dry-run"]).await;
-    assert!(dry.ok().contains("messages: 1 would be brought over, of 1 conversations\n"), "{dry:#?}");
+    assert!(dry.ok().contains("messages: 1 would be migrated, in 1 conversations\n"), "{dry:#?}");
     assert!(!dry.stdout.contains("from long ago"), "{dry:#?}");
     let done = machine.cruddur(&["--output", "json", "ddb", "migrate"]).await;
     let lines = done.ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
@@ -75,12 +75,12 @@ async fn the_command_says_what_it_would_do_does_it_and_the_api_shows_it() {
     assert!(inbox.ok().contains("from long ago"), "{inbox:#?}");
     machine.cruddur(&["ddb", "doctor", "--grace", "0"]).await.ok();
     let again = machine.cruddur(&["ddb", "migrate"]).await;
-    assert!(again.ok().contains("messages: 0 brought over, of 0 conversations\n"), "{again:#?}");
+    assert!(again.ok().contains("messages: 0 migrated, in 0 conversations\n"), "{again:#?}");
     machine.stop().await;
 }
 
 #[tokio::test]
-async fn an_offset_that_is_none_is_refused() {
+async fn a_malformed_offset_is_rejected() {
     for offset in ["", "two", "+2", "+25:00", "CET"] {
         let run = cruddur(&["ddb", "migrate", &format!("--assume-offset={offset}")]).await;
         assert_eq!(run.code, 2, "{offset}: {run:#?}");

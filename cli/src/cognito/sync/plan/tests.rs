@@ -32,7 +32,7 @@ fn row(number: u128, handle: &str, sub: &str) -> Row {
 fn plan(users: &[PoolUser], rows: &[Row], allowed: &Allowed) -> Plan {
     let mut planner = Planner::new(users.to_vec());
     for row in rows {
-        planner.see(row.clone());
+        planner.add_row(row.clone());
     }
     planner.finish(allowed)
 }
@@ -98,7 +98,7 @@ fn of_two_with_the_same_handle_neither_gets_the_row() {
 }
 
 #[test]
-fn whoever_has_the_row_keeps_it_when_another_takes_the_same_handle() {
+fn the_owner_keeps_the_row_when_another_user_takes_the_same_handle() {
     let users = [user("sunyoung", "a"), user("sunyoung", "b")];
     let plan = plan(&users, &[row(1, "sunyoung", "a")], &Allowed::default());
     assert_eq!(verdicts(&plan), [("b", Verdict::Conflict(Conflict::HandleTwice))]);
@@ -142,7 +142,7 @@ fn a_handle_made_for_a_user_without_one_is_nothing_to_tell() {
 }
 
 #[test]
-fn whoever_has_no_row_is_made_one_only_when_asked() {
+fn a_user_without_a_row_is_created_only_with_permission() {
     let users = [user("lore", "a"), user("", "b")];
     assert_eq!(
         verdicts(&plan(&users, &[], &Allowed::default())),
@@ -162,7 +162,7 @@ fn rows_without_a_pool_user_are_counted_and_the_first_are_named() {
 }
 
 #[test]
-fn whoever_loses_a_row_is_judged_anew_after_that() {
+fn a_user_who_loses_the_row_is_decided_again_afterwards() {
     // b sat on sunyoung's row; the row of b's own handle is empty.
     let users = [user("bayko", "b"), user("sunyoung", "a")];
     let rows = [row(1, "sunyoung", "b"), row(2, "bayko", "")];
@@ -231,7 +231,7 @@ fn a_row_is_given_only_to_the_verified_owner_of_its_address() {
 }
 
 #[test]
-fn the_row_of_a_deleted_person_is_nobodys() {
+fn the_row_of_a_deleted_user_is_ignored() {
     let rows = [row(1, "sunyoung", "deleted:0195b5a0-0000-7000-8000-000000000001")];
     let users = [user("sunyoung", "a")];
     let all = Allowed { create: false, overwrite: named(&["sunyoung"]), trust: named(&["sunyoung"]) };
@@ -322,11 +322,11 @@ proptest! {
     }
 
     #[test]
-    fn every_pool_user_is_told_of_once((users, rows, allowed) in worlds()) {
+    fn every_pool_user_is_reported_once((users, rows, allowed) in worlds()) {
         let plan = plan(&users, &rows, &allowed);
-        let told = plan.steps.iter().map(|step| step.user.sub.as_str()).collect::<Vec<_>>();
+        let reported = plan.steps.iter().map(|step| step.user.sub.as_str()).collect::<Vec<_>>();
         let subs = users.iter().map(|user| user.sub.as_str()).collect::<HashSet<_>>();
-        prop_assert_eq!(told.iter().collect::<HashSet<_>>().len(), told.len());
-        prop_assert_eq!(told.len() + plan.unchanged, subs.len());
+        prop_assert_eq!(reported.iter().collect::<HashSet<_>>().len(), reported.len());
+        prop_assert_eq!(reported.len() + plan.unchanged, subs.len());
     }
 }

@@ -1,4 +1,4 @@
-//! An old table, and what it takes to bring it over.
+//! A table of the old system, and its migration.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,21 +20,21 @@ use testing::{
 };
 use uuid::Uuid;
 
-/// A table of the old system in a world of the new one.
-pub(super) struct MoveIn {
+/// A table of the old system in a world of this one.
+pub(super) struct OldTable {
     pub(super) world: World,
     pub(super) users: Vec<User>,
 }
 
-/// What a migration told.
+/// What a migration reported.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Reported {
     pub(super) lines: Vec<Line>,
     pub(super) summary: Summary,
 }
 
-impl MoveIn {
-    /// A world with users, and an empty table.
+impl OldTable {
+    /// Creates users and an empty table.
     pub(super) async fn with_users(count: usize) -> Self {
         let world = World::new().await;
         let mut users = Vec::new();
@@ -44,13 +44,13 @@ impl MoveIn {
         Self { world, users }
     }
 
-    /// One whose table the old system has filled.
+    /// Creates a table filled by the old system.
     pub(super) async fn after(seed: u64, users: usize, messages: usize) -> (Self, OldSystem) {
-        let move_in = Self::with_users(users).await;
-        move_in.switch_the_stream_off();
-        let old = OldSystem::with_messages(seed, &move_in.users, messages);
-        move_in.put_all(old.rows());
-        (move_in, old)
+        let old_table = Self::with_users(users).await;
+        old_table.switch_the_stream_off();
+        let old = OldSystem::with_messages(seed, &old_table.users, messages);
+        old_table.put_all(old.rows());
+        (old_table, old)
     }
 
     pub(super) fn put_all<'a>(&self, rows: impl IntoIterator<Item = &'a Value>) {
@@ -59,7 +59,7 @@ impl MoveIn {
         }
     }
 
-    /// For large tables: the embedded DynamoDB looks through all of a table's stream with each write.
+    /// For large tables: the embedded DynamoDB scans the whole stream with each write.
     fn switch_the_stream_off(&self) {
         let request = json!({"TableName": TABLE, "StreamSpecification": {"StreamEnabled": false}});
         let _ = self.world.emulator.call("UpdateTable", request);
@@ -74,34 +74,32 @@ impl MoveIn {
         }
     }
 
-    /// Brings the table over.
-    pub(super) async fn migrate(&self) -> Told {
+    pub(super) async fn migrate(&self) -> Reported {
         let lines = Mutex::new(Vec::new());
-        let tell = |line: &Line| {
+        let sink = |line: &Line| {
             lines.lock().unwrap().push(line.clone());
             Ok(())
         };
-        let summary = self.migration().run(false, &tell).await.unwrap();
-        Told { lines: lines.into_inner().unwrap(), summary }
+        let summary = self.migration().run(false, &sink).await.unwrap();
+        Reported { lines: lines.into_inner().unwrap(), summary }
     }
 
-    /// What a dry run says.
-    pub(super) async fn dry_run(&self) -> Told {
+    pub(super) async fn dry_run(&self) -> Reported {
         let lines = Mutex::new(Vec::new());
-        let tell = |line: &Line| {
+        let sink = |line: &Line| {
             lines.lock().unwrap().push(line.clone());
             Ok(())
         };
         let migration = self.migration();
-        let summary = migration.dry_run(&migration.plan().await.unwrap(), &tell).await.unwrap();
-        Told { lines: lines.into_inner().unwrap(), summary }
+        let summary = migration.dry_run(&migration.plan().await.unwrap(), &sink).await.unwrap();
+        Reported { lines: lines.into_inner().unwrap(), summary }
     }
 
     pub(super) fn rows(&self) -> BTreeMap<Key, Value> {
         self.world.emulator.rows(TABLE)
     }
 
-    /// What the doctor finds, with no grace for anything.
+    /// The doctor's findings without a grace period.
     pub(super) async fn findings(&self) -> Vec<(&'static str, Key)> {
         let random = Random::system();
         let names = Names::new(Arc::clone(&self.world.parts.postgres));
@@ -123,21 +121,21 @@ impl MoveIn {
         found
     }
 
-    /// Fails unless the table is what has to become of `old`'s.
+    /// Asserts that the table is the migration of `old`.
     #[track_caller]
-    pub(super) fn assert_brought_over(&self, old: &OldSystem, what: &str) {
+    pub(super) fn assert_migrated(&self, old: &OldSystem, what: &str) {
         let Expected { conversations, left, redirects } = old.expected();
         let rows = self.rows();
         let is_old = |pk: &str, row: &Value| match pk.split_once('#') {
-            Some(("MSG", id)) => !is_ours(id),
-            Some(("GRP", _)) => !is_ours(row["message_group_uuid"]["S"].as_str().unwrap()),
+            Some(("MSG", id)) => !is_new(id),
+            Some(("GRP", _)) => !is_new(row["message_group_uuid"]["S"].as_str().unwrap()),
             _ => false,
         };
         let (stayed, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
             rows.into_iter().partition(|((pk, _), row)| is_old(pk, row));
         assert_eq!(stayed.into_keys().collect::<BTreeSet<_>>(), left, "{what}");
 
-        // Uuids of the old system's are of version 4, and it took white space for a message.
+        // The old system used UUIDs of version 4, and allowed messages of white space.
         let known = |found: &String| {
             found.starts_with("row: the message's uuid is not of version 7")
                 || found.starts_with("row: the text is not a message")
@@ -147,12 +145,12 @@ impl MoveIn {
         assert_eq!(broken.collect::<Vec<_>>(), Vec::<String>::new(), "{what}");
 
         let messages = invariants::messages(&rows);
-        let brought = conversations
+        let migrated = conversations
             .iter()
             .map(|((a, b), messages)| (cruddur::message_group::uuid_of_pair(*a, *b), messages.clone()));
         let order =
             messages.iter().map(|(group, rows)| (*group, rows.iter().map(|row| row.message_uuid).collect()));
-        assert_eq!(order.collect::<BTreeMap<_, Vec<_>>>(), brought.collect(), "{what}");
+        assert_eq!(order.collect::<BTreeMap<_, Vec<_>>>(), migrated.collect(), "{what}");
         let messages = old.messages();
         for (key, row) in new.iter().filter(|((pk, _), _)| pk.starts_with("MSG#")) {
             let message_uuid: Uuid = row["message_uuid"]["S"].as_str().unwrap().parse().unwrap();
@@ -177,6 +175,6 @@ impl MoveIn {
     }
 }
 
-fn is_ours(group: &str) -> bool {
+fn is_new(group: &str) -> bool {
     group.parse::<Uuid>().is_ok_and(|uuid| uuid.get_version_num() == 5)
 }
