@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     auth::TokenRefusal,
     error::{Chain, Error, Violation},
-    invocation::{self, Ended},
+    invocation::{self, Completion},
     metrics::Metric,
     page::{Cursor, Limit},
 };
@@ -62,7 +62,7 @@ pub async fn answer(
     invocation::observe(route, async { finish(route, serve.await) }).await
 }
 
-fn finish(route: &str, result: Result<Response<Body>, Error>) -> (Response<Body>, Ended) {
+fn finish(route: &str, result: Result<Response<Body>, Error>) -> (Response<Body>, Completion) {
     let (response, message, cause) = match result {
         Ok(response) => (response, "answered", None),
         Err(error) => {
@@ -81,7 +81,7 @@ fn finish(route: &str, result: Result<Response<Body>, Error>) -> (Response<Body>
         }
     };
     let status = Some(response.status().as_u16());
-    (response, Ended { message, status, cause })
+    (response, Completion { message, status, cause })
 }
 
 fn refuse(error: &Error) -> Response<Body> {
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn an_invocation_ends_as_its_request_was_answered() {
         let ended = |result| {
-            let (response, Ended { message, status, cause }) = finish("a route", result);
+            let (response, Completion { message, status, cause }) = finish("a route", result);
             assert_eq!(status, Some(response.status().as_u16()));
             (status, message, cause)
         };

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use cruddur::{
     auth::Subject,
     error::{Chain, Dependency, Error},
-    invocation::{self, Ended},
+    invocation::{self, Completion},
     metrics::Metric,
     user::{
         Users,
@@ -46,7 +46,7 @@ pub async fn handler(app: &App, event: LambdaEvent<Value>) -> Value {
     event.payload
 }
 
-async fn serve(app: &App, event: &Value) -> Ended {
+async fn serve(app: &App, event: &Value) -> Completion {
     let entered = timeout(LIMIT, enter(app, event)).await;
     match entered.unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::Postgres, elapsed))) {
         Ok(Some(confirmation)) => {
@@ -57,13 +57,13 @@ async fn serve(app: &App, event: &Value) -> Ended {
                 Confirmation::AlreadyThere(uuid) => ("the user was entered before", uuid),
             };
             invocation::user(user_uuid);
-            Ended::with(message)
+            Completion::with(message)
         }
-        Ok(None) => Ended::with("the event is not of a confirmed sign-up"),
+        Ok(None) => Completion::with("the event is not of a confirmed sign-up"),
         Err(error) => {
             tracing::error!(cause = %Chain(&error), "could not enter a user");
             invocation::count(Metric::UsersNotEntered, 1);
-            Ended::with("failed")
+            Completion::with("failed")
         }
     }
 }

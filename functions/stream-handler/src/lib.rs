@@ -6,7 +6,7 @@ use cruddur::{
     clock::Clock,
     dynamodb::Table,
     error::Chain,
-    invocation::{self, Ended},
+    invocation::{self, Completion},
     metrics::Metric,
     random::Random,
     stream::{
@@ -52,7 +52,7 @@ const TIME_FOR_A_MOVE: TimeDelta = TimeDelta::seconds(10);
 /// Moves each group of the batch to its newest message there, and reports the records of those it could not
 /// move: Lambda delivers the batch again from the first of them on.
 pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventResponse {
-    invocation::observe(NAME, async { (serve(app, &event).await, Ended::with("read a batch")) }).await
+    invocation::observe(NAME, async { (serve(app, &event).await, Completion::with("read a batch")) }).await
 }
 
 async fn serve(app: &App, event: &LambdaEvent<Batch>) -> DynamoDbEventResponse {
