@@ -169,7 +169,7 @@ pub async fn list(
 
 /// Gets ready for the first listing: reads the membership of the nil uuid, which no group has.
 pub async fn warm_up(table: &Table) {
-    warm_up::tell("DynamoDB", Membership::get(table, Uuid::nil()).await);
+    warm_up::log_failure("DynamoDB", Membership::get(table, Uuid::nil()).await);
 }
 
 /// Of a [`MessageRow`], what a list shows.

@@ -126,7 +126,7 @@ async fn look_up(
 /// Gets ready for the first message: looks the nil uuid up, which no group has.
 pub async fn warm_up(table: &Table) {
     let (membership, newest) = look_up(table, Uuid::nil()).await;
-    warm_up::tell("DynamoDB", membership.and(newest));
+    warm_up::log_failure("DynamoDB", membership.and(newest));
 }
 
 /// Stores a message, once, and answers with it. After [`Error::Unavailable`] it may be stored all the same, or be
