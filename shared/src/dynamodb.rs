@@ -30,7 +30,7 @@ use uuid::Uuid;
 use crate::{
     config::{AwsConfig, ConfigError, Endpoint, Lookup, TableConfig},
     error::{Cause, Dependency, Error},
-    https::{self, Authorities},
+    https,
 };
 
 pub use self::meter::{Meter, Units};
@@ -73,7 +73,7 @@ fn sdk_config(lookup: impl Lookup) -> Result<SdkConfig, ConfigError> {
     let Endpoint { url, fips, dual_stack } = Endpoint::from_lookup(lookup);
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(https::client(Authorities::of_dynamodb(&region, url.is_some(), lookup)))
+        .http_client(https::dynamodb_client(&region, url.as_deref(), lookup))
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         // They are the same as long as the environment lives: there is nothing to look up.

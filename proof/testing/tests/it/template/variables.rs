@@ -39,7 +39,7 @@ fn read_by(function: &str) -> BTreeSet<String> {
     for (before, _) in main.match_indices("::from_lookup(").map(|(at, _)| main.split_at(at)) {
         let made = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap();
         names.extend(match made {
-            "Verifier" => asked_for(|lookup| TokenConfig::from_lookup(lookup)?.key_set()),
+            "Verifier" => asked_for(|lookup| TokenConfig::from_lookup(lookup)?.key_set(|_| None)),
             "Users" => asked_for(|lookup| DatabaseConfig::from_lookup(lookup)),
             "SendLimit" => asked_for(|lookup| SendLimitConfig::from_lookup(lookup)),
             "Table" => asked_for(|lookup| TableConfig::from_lookup(lookup)),
