@@ -1,4 +1,4 @@
-//! Who calls: Cognito access tokens, verified here and not only by a gateway in front (design, section 6).
+//! Authentication: verifies Cognito access tokens, without relying on a gateway in front (design, section 6).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, header};
@@ -19,25 +19,25 @@ use self::key_set::{KeySet, KeySetError};
 
 pub mod key_set;
 
-/// The `sub` of a token: whom it speaks for. Never empty, and without NUL, which PostgreSQL's text can't hold.
+/// The `sub` claim of a token. Never empty, and without NUL, which PostgreSQL's text cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subject(String);
 
 impl Subject {
-    /// As a string.
+    /// The subject as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The subject `text`; none when it is empty or has a NUL.
+    /// The subject `text`. Returns `None` if it is empty or contains a NUL.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Option<Self> {
         Some(text.into()).filter(|text| !text.is_empty() && !text.contains('\0')).map(Self)
     }
 }
 
-/// Why a token is refused. The client learns only that it was.
+/// The reason for rejecting a token. It is logged, but not sent to the client.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenRefusal {
     /// No `Authorization` header.
@@ -52,49 +52,49 @@ pub enum TokenRefusal {
     /// The token's header is not a JSON object with `alg` and `kid`.
     #[error("the token's header is malformed")]
     HeaderMalformed,
-    /// Another algorithm than RS256.
+    /// An algorithm other than RS256.
     #[error("the token's algorithm is not RS256")]
     AlgorithmRefused,
-    /// `crit`, `zip`, `enc` or `b64: false`: the token means to be read in another way than it is here.
+    /// `crit`, `zip`, `enc` or `b64: false`, which change how a token has to be read.
     #[error("the token's header asks for an extension")]
     ExtensionRefused,
-    /// A `typ` of something else than an access token, such as `id+jwt` or `logout+jwt`.
+    /// A `typ` other than an access token's, such as `id+jwt` or `logout+jwt`.
     #[error("the token's type is not that of an access token")]
     TypeRefused,
     /// No key of the pool has the token's `kid`.
     #[error("the token's key is not in the key set")]
     KeyUnknown,
-    /// No key of the pool has made the signature.
+    /// The signature does not match the key.
     #[error("the token's signature is wrong")]
     SignatureWrong,
-    /// The claims are not a JSON object, or one that decides is missing or of another type.
-    // Without the parser's own text, which quotes what it stumbled over.
+    /// The claims are not a JSON object, or a required claim is missing or has another type.
+    // Without the parser's message, which quotes the token.
     #[error("the token's claims are malformed")]
     ClaimsMalformed,
-    /// Another issuer than the pool.
+    /// An issuer other than the pool.
     #[error("the token is another issuer's")]
     IssuerRefused,
     /// Not an access token.
     #[error("the token is not an access token")]
     UseRefused,
-    /// A client that is not in the list.
+    /// A client that is not configured.
     #[error("the token was given to another client")]
     ClientRefused,
-    /// A `sub` that is empty or has a NUL.
+    /// A `sub` that is empty or contains a NUL.
     #[error("the token has no subject")]
     SubjectMissing,
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` or `iat` lies in the future.
+    /// `nbf` or `iat` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
 }
 
-/// Bytes in an `Authorization` header at most.
+/// The maximum size of an `Authorization` header in bytes.
 pub const MAX_AUTHORIZATION_BYTES: usize = 8 * 1024;
 
-/// Seconds by which clocks may differ.
+/// Tolerated clock difference, in seconds.
 const LEEWAY: i64 = 60;
 
 /// Verifies access tokens of one user pool.
@@ -106,7 +106,7 @@ pub struct Verifier {
     clock: Clock,
 }
 
-/// The claims that decide. `aud` and the rest of a Cognito access token play no part here.
+/// The claims that are checked. `aud` and other claims of a Cognito access token are ignored.
 #[derive(Debug, Deserialize)]
 struct Claims {
     iss: String,
@@ -120,8 +120,8 @@ struct Claims {
     iat: Option<i64>,
 }
 
-/// The part of a token's header that is looked at before its key is. `jku`, `jwk`, `x5u` and `x5c` name keys
-/// that the sender of a token likes: they are ignored.
+/// The header fields that are checked before the signature. `jku`, `jwk`, `x5u` and `x5c` are ignored: they name keys of
+/// the token sender's choice.
 #[derive(Debug, Deserialize)]
 struct Header {
     alg: String,
@@ -138,7 +138,7 @@ struct Header {
     b64: Option<Value>,
 }
 
-/// A field that is there, even when it is `null`: that is a value like any other, and not none.
+/// Deserializes a field that is present. `null` is a value here, not `None`.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -153,15 +153,15 @@ impl Verifier {
     /// A verifier for the configured pool.
     pub fn from_lookup(lookup: impl Lookup, clock: Clock) -> Result<Self, ConfigError> {
         let config = TokenConfig::from_lookup(lookup)?;
-        Ok(Self::new(&config, config.key_set()?, clock))
+        Ok(Self::new(&config, config.key_set(lookup)?, clock))
     }
 
-    /// Gets ready for the first token ([`KeySet::warm_up`]).
+    /// Prepares for the first token; see [`KeySet::warm_up`].
     pub async fn warm_up(&self) {
         self.keys.warm_up().await;
     }
 
-    /// Whom the request with these headers speaks for.
+    /// Verifies the access token in `headers`, and returns its subject.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Subject, Error> {
         let token = bearer_token(headers).map_err(Error::Unauthenticated)?;
         let key_id = key_id(token).map_err(Error::Unauthenticated)?;
@@ -208,23 +208,23 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
     }
     let (scheme, token) =
         value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(TokenRefusal::Malformed)?;
-    // A comma is what API Gateway puts between the values of a repeated header; no token contains one.
-    let of_three_parts = token.split('.').count() == 3
+    // API Gateway joins the values of a repeated header with commas, which no token contains.
+    let has_three_parts = token.split('.').count() == 3
         && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    if !scheme.eq_ignore_ascii_case("bearer") || !of_three_parts {
+    if !scheme.eq_ignore_ascii_case("bearer") || !has_three_parts {
         return Err(TokenRefusal::Malformed);
     }
     Ok(token)
 }
 
-/// The `kid` of a token whose header asks for nothing out of the ordinary.
+/// The `kid` of a token. Rejects other algorithms, extensions and token types.
 fn key_id(token: &str) -> Result<String, TokenRefusal> {
     let header = token.split('.').next().unwrap_or_default();
     let header: Header = object(header).ok_or(TokenRefusal::HeaderMalformed)?;
     if header.alg != "RS256" {
         return Err(TokenRefusal::AlgorithmRefused);
     }
-    // RFC 7797: `b64: true` is the default and changes nothing.
+    // `b64: true` is the default (RFC 7797).
     let detached = header.b64.is_some_and(|b64| b64 != Value::Bool(true));
     if detached || header.crit.is_some() || header.zip.is_some() || header.enc.is_some() {
         return Err(TokenRefusal::ExtensionRefused);
@@ -235,18 +235,17 @@ fn key_id(token: &str) -> Result<String, TokenRefusal> {
     Ok(header.kid)
 }
 
-/// Whether a `typ` is that of an access token (RFC 8725, section 3.11; RFC 9068, section 2.1) or says no more than that
-/// it is a JWT. A media type is compared without case, and may lack `application/` (RFC 7515, section 4.1.9).
+/// Whether a `typ` is an access token's (RFC 8725, section 3.11; RFC 9068, section 2.1) or just `JWT`. Media types are
+/// compared without case, and `application/` is optional (RFC 7515, section 4.1.9).
 fn is_access_token(typ: &Value) -> bool {
     let typ = typ.as_str().unwrap_or_default().to_ascii_lowercase();
     matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
 }
 
-/// The claims of a token that `key` has signed.
+/// Verifies the signature of a token, and returns its claims, which [`Verifier::check`] checks.
 ///
-/// Not with `jsonwebtoken::decode`: that reads all of the header before it verifies anything, checks the claims
-/// against the wall clock, and lets a missing or oddly typed `iss` pass. What the claims say is checked by
-/// [`Verifier::check`].
+/// `jsonwebtoken::decode` is not used: it reads the whole header before it verifies anything, checks the claims against
+/// the wall clock, and accepts a missing or wrongly typed `iss`.
 fn verify(token: &str, key: &DecodingKey) -> Result<Claims, TokenRefusal> {
     let (message, signature) = token.rsplit_once('.').ok_or(TokenRefusal::Malformed)?;
     let is_signed = jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::RS256);
@@ -260,12 +259,12 @@ fn verify(token: &str, key: &DecodingKey) -> Result<Claims, TokenRefusal> {
 /// The JSON object in a part of a token (RFC 7519, section 7.2: UTF-8, and completely valid).
 fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    // All of it: serde_json looks at the bytes of no string that it skips.
+    // serde_json does not validate the UTF-8 of skipped strings.
     str::from_utf8(&bytes).ok()?;
     from_object(&bytes).ok()
 }
 
-/// What a JSON object says. (serde would take an array of the fields' values for a struct as well.)
+/// Deserializes a JSON object. Rejects arrays, which serde would accept for a struct.
 fn from_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
     if json.trim_ascii_start().starts_with(b"{") {
         serde_json::from_slice(json)
@@ -282,7 +281,7 @@ mod tests {
 
     use super::*;
 
-    /// A key that RFC 7515 (appendix A.2) publishes, and what was signed with it there.
+    /// The key of RFC 7515, appendix A.2, and the token that it signs there.
     const KEY: &str = r#"{
         "kty": "RSA",
         "kid": "rfc-7515",
@@ -302,11 +301,11 @@ mod tests {
         }
     }
 
-    /// What good claims come to with `change`: the subject, or the refusal's text.
+    /// Checks valid claims after `change`: the subject, or the refusal's text.
     fn checked(change: impl FnOnce(&mut Claims)) -> Result<String, String> {
         let mut claims = Claims {
             iss: "https://pool.example".to_owned(),
-            sub: "somebody".to_owned(),
+            sub: "subject".to_owned(),
             token_use: "access".to_owned(),
             client_id: "mobile".to_owned(),
             exp: NOW + 3_600,
@@ -323,9 +322,9 @@ mod tests {
     }
 
     #[test]
-    fn each_claim_that_decides_is_checked() {
-        assert_eq!(checked(|_| ()), Ok("somebody".to_owned()));
-        assert_eq!(checked(|claims| claims.client_id = "web".to_owned()), Ok("somebody".to_owned()));
+    fn each_required_claim_is_checked() {
+        assert_eq!(checked(|_| ()), Ok("subject".to_owned()));
+        assert_eq!(checked(|claims| claims.client_id = "web".to_owned()), Ok("subject".to_owned()));
         assert_eq!(
             checked(|claims| claims.iss = "https://pool.example/".to_owned()),
             refused(&TokenRefusal::IssuerRefused)
@@ -340,7 +339,7 @@ mod tests {
 
     #[test]
     fn clocks_may_differ_by_sixty_seconds() {
-        let good = || Ok("somebody".to_owned());
+        let good = || Ok("subject".to_owned());
         let (expired, early) = (|| refused(&TokenRefusal::Expired), || refused(&TokenRefusal::NotYetValid));
         assert_eq!(checked(|claims| claims.exp = NOW - 59), good());
         assert_eq!(checked(|claims| claims.exp = NOW - 60), expired());
@@ -366,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_one_bearer_token_of_three_parts() {
+    fn the_header_is_one_bearer_token_has_three_parts() {
         assert_eq!(token_in(&["Bearer aZ0-_.b.c"]), Ok("aZ0-_.b.c".to_owned()));
         assert_eq!(token_in(&["bEARER a.b.c"]), Ok("a.b.c".to_owned()));
         assert_eq!(token_in(&[]), refused(&TokenRefusal::Missing));
@@ -441,7 +440,7 @@ mod tests {
         }
     }
 
-    /// Why the token is refused although its key is known.
+    /// The refusal of a token whose key is known.
     async fn refusal_of(token: &str) -> TokenRefusal {
         let key = verifier().keys.get("rfc-7515").await.unwrap();
         verify(token, &key).unwrap_err()
@@ -449,7 +448,7 @@ mod tests {
 
     #[tokio::test]
     async fn claims_are_read_only_when_the_key_has_signed_them() {
-        // The published claims lack most of what we want, but to know that they had to be read.
+        // The published claims lack required ones, which shows only after they are read.
         assert!(matches!(refusal_of(SIGNED).await, TokenRefusal::ClaimsMalformed));
         let (signed, signature) = SIGNED.rsplit_once('.').unwrap();
         let (header, claims) = signed.split_once('.').unwrap();

@@ -4,19 +4,19 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-/// Where the current time comes from. Cheap to clone.
+/// A source of the current time. Cheap to clone.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
 
 impl Clock {
-    /// The clock of the machine.
+    /// The machine's clock.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn system() -> Self {
         Self::from_fn(Utc::now)
     }
 
-    /// A clock that shows whatever `now` returns.
+    /// A clock that returns `now()`.
     pub fn from_fn(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }

@@ -1,7 +1,7 @@
 //! Configuration: the only reader of the environment (design, section 7).
 //!
-//! One struct per concern, so that each function asks only for what it uses. A variable that is missing or
-//! malformed stops the function at start, with its name.
+//! One struct per concern, so that each function reads only the variables it uses. A missing or malformed variable fails
+//! start-up with an error that names it.
 
 use std::{fmt, num::NonZeroU32, ops::RangeInclusive};
 
@@ -13,19 +13,19 @@ use crate::{
     postgres::{DatabaseServer, InvalidDatabaseUrl, RdsIam},
 };
 
-/// Looks variables up by their names.
+/// Looks up variables by name.
 pub trait Lookup: Fn(&str) -> Option<String> + Copy {}
 
 impl<F: Fn(&str) -> Option<String> + Copy> Lookup for F {}
 
-/// A variable of the process's environment, without white space around it; `None` if nothing is left.
+/// A variable of the process's environment, trimmed. Returns `None` if it is unset or blank.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().and_then(trimmed)
 }
 
-/// Secrets that come from files end with a newline, and what was pasted often begins or ends with a space.
+/// Secrets from files end with a newline, and pasted values often have spaces around them.
 fn trimmed(value: String) -> Option<String> {
     match value.trim() {
         "" => None,
@@ -42,22 +42,22 @@ pub enum ConfigError {
     Missing {
         /// The variable.
         name: &'static str,
-        /// What it holds.
+        /// A description of its value.
         meaning: &'static str,
     },
-    /// The variable has a value that can't be used. (The value is not shown: it may hold a password.)
+    /// The variable has an invalid value, which is not shown: it may contain a password.
     #[error("{name} is malformed: {problem}")]
     Malformed {
         /// The variable.
         name: &'static str,
-        /// What is wrong with it.
+        /// A description of the problem.
         problem: String,
     },
 }
 
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `main` ends with this form when start-up fails; whoever reads it wants the sentence.
+        // A failing `main` prints its error with `Debug`.
         write!(f, "{self}")
     }
 }
@@ -70,18 +70,17 @@ fn optional(lookup: impl Lookup, name: &str) -> Option<String> {
     lookup(name).and_then(trimmed)
 }
 
-/// What is logged, and in whose name.
+/// Configuration of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogConfig {
-    /// `RUST_LOG`: a level, or levels by module; by default everything from `info` on.
+    /// `RUST_LOG`: a level, or levels by module. The default is `info`.
     pub filter: String,
-    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: the function whose metrics are in the log.
+    /// `AWS_LAMBDA_FUNCTION_NAME`, set by Lambda: the function that the metrics belong to.
     pub function: Option<String>,
 }
 
 impl LogConfig {
-    /// Reads the configuration. What can't be understood of it is left out: a function without the log that was
-    /// meant is better than none.
+    /// Reads the configuration. It cannot fail: a function with the wrong log is better than no function.
     pub fn from_lookup(lookup: impl Lookup) -> Self {
         Self {
             filter: optional(lookup, "RUST_LOG").unwrap_or_default(),
@@ -118,31 +117,30 @@ impl TableConfig {
     }
 }
 
-/// Where and in whose name AWS is called: what Lambda gives every function.
+/// AWS region and credentials, which Lambda sets for every function.
 #[derive(Clone, Debug)]
 pub struct AwsConfig {
     /// `AWS_REGION`.
     pub region: String,
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and of Lambda `AWS_SESSION_TOKEN`.
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, in Lambda, `AWS_SESSION_TOKEN`.
     pub credentials: Credentials,
 }
 
 impl AwsConfig {
     /// Reads the configuration.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
-        let region = required(lookup, "AWS_REGION", "the region of what is called, such as eu-central-1")?;
-        let key =
-            required(lookup, "AWS_ACCESS_KEY_ID", "the id of the key that calls to AWS are signed with")?;
-        let secret = required(lookup, "AWS_SECRET_ACCESS_KEY", "the key that calls to AWS are signed with")?;
+        let region = required(lookup, "AWS_REGION", "the AWS region, such as eu-central-1")?;
+        let key = required(lookup, "AWS_ACCESS_KEY_ID", "the ID of an AWS access key")?;
+        let secret = required(lookup, "AWS_SECRET_ACCESS_KEY", "the secret of the AWS access key")?;
         let session = optional(lookup, "AWS_SESSION_TOKEN");
         Ok(Self { region, credentials: Credentials::new(key, secret, session, None, "environment") })
     }
 }
 
-/// Where DynamoDB is, by the names that all SDKs of AWS have for it.
+/// DynamoDB's endpoint, by the variables that all AWS SDKs read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `AWS_ENDPOINT_URL_DYNAMODB`, or else `AWS_ENDPOINT_URL`; without them, it is the region's.
+    /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`. The default is the region's endpoint.
     pub url: Option<String>,
     /// `AWS_USE_FIPS_ENDPOINT`
     pub fips: bool,
@@ -164,19 +162,19 @@ impl Endpoint {
     }
 }
 
-/// The database of users.
+/// The user database.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
-    /// `DATABASE_URL`, and `DATABASE_AUTH`: `password` (the default: it stands in the URL, if there is one) or
-    /// `rds-iam` (each connection signs in with a token of its own).
+    /// `DATABASE_URL` and `DATABASE_AUTH`: `password` (the default, with an optional password in the URL) or `rds-iam`
+    /// (each connection signs in with its own token).
     pub server: DatabaseServer,
-    /// `DATABASE_CONNECTION`: `keep` (the default) or `close` after each use, for servers that serve one
-    /// connection at a time.
+    /// `DATABASE_CONNECTION`: `keep` (the default), or `close` after each use, for servers that accept one connection at a
+    /// time.
     pub keep: bool,
 }
 
 impl DatabaseConfig {
-    /// The variable without which there is no database.
+    /// The variable with the database's URL.
     pub const URL: &str = "DATABASE_URL";
 
     /// Reads the configuration.
@@ -186,7 +184,7 @@ impl DatabaseConfig {
         let url = required(
             lookup,
             Self::URL,
-            "the URL of the database of users, postgresql://user:password@host/name",
+            "the URL of the user database, postgresql://user:password@host/name",
         )?;
         let server = match optional(lookup, AUTH).as_deref() {
             None | Some("password") => url.parse(),
@@ -212,22 +210,20 @@ impl DatabaseConfig {
     }
 }
 
-/// Where the database is and in whose name tokens for it are signed.
+/// The signer of database tokens.
 fn rds_iam(lookup: impl Lookup) -> Result<RdsIam, ConfigError> {
     let AwsConfig { region, credentials } = AwsConfig::from_lookup(lookup)?;
     Ok(RdsIam::new(region, credentials, Clock::system()))
 }
 
-/// Whose tokens are accepted.
+/// Issuer and clients of accepted tokens.
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
-    /// The tokens' `iss`: follows from `AWS_COGNITO_USER_POOL_ID` (`region_id`), unless `COGNITO_ISSUER` names
-    /// a local stack's.
+    /// The tokens' `iss`: `COGNITO_ISSUER`, which a local stack sets, or derived from `AWS_COGNITO_USER_POOL_ID`.
     pub issuer: String,
     /// `AWS_COGNITO_USER_POOL_CLIENT_ID`: one or more, comma-separated.
     pub client_ids: Vec<String>,
-    /// `COGNITO_JWKS`: the key set as JSON, or the https URL to fetch it from; without it, it is fetched from the
-    /// issuer.
+    /// `COGNITO_JWKS`: the key set as JSON, or its https URL. The default is the issuer's URL.
     pub key_set: Option<String>,
 }
 
@@ -240,7 +236,7 @@ impl TokenConfig {
         const CLIENTS: &str = "AWS_COGNITO_USER_POOL_CLIENT_ID";
         let pool = required(lookup, POOL, "the id of the Cognito user pool, such as eu-central-1_AbCdEfGhI")?;
         let clients =
-            required(lookup, CLIENTS, "the id of the pool's client, or several with commas between")?;
+            required(lookup, CLIENTS, "the ID of the pool's client, or several IDs separated by commas")?;
         let malformed = || ConfigError::Malformed {
             name: POOL,
             problem: "not a region and an id with _ between, such as eu-central-1_AbCdEfGhI".to_owned(),
@@ -260,39 +256,39 @@ impl TokenConfig {
         if client_ids.iter().any(String::is_empty) {
             return Err(ConfigError::Malformed {
                 name: CLIENTS,
-                problem: "an id between commas is empty".to_owned(),
+                problem: "one of the comma-separated IDs is empty".to_owned(),
             });
         }
         Ok(Self { issuer, client_ids, key_set: optional(lookup, Self::KEY_SET) })
     }
 
-    /// The key set: the configured one, or the issuer's, which is fetched when it is first needed.
-    pub fn key_set(&self) -> Result<KeySet, ConfigError> {
+    /// The key set: the configured one, or the issuer's, which is fetched on first use.
+    pub fn key_set(&self, lookup: impl Lookup) -> Result<KeySet, ConfigError> {
         match &self.key_set {
-            Some(url) if url.starts_with("https://") => Ok(KeySet::from_url(url)),
+            Some(url) if url.starts_with("https://") => Ok(KeySet::from_url(url, lookup)),
             Some(json) => KeySet::inline(json).map_err(|error: InvalidKeySet| ConfigError::Malformed {
                 name: Self::KEY_SET,
                 problem: error.to_string(),
             }),
-            None => Ok(KeySet::from_url(format!("{}/.well-known/jwks.json", self.issuer))),
+            None => Ok(KeySet::from_url(format!("{}/.well-known/jwks.json", self.issuer), lookup)),
         }
     }
 }
 
-/// How many messages each user may send.
+/// The send limit of each user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendLimitConfig {
-    /// `SEND_LIMIT_BURST`: messages at once, up to 1000. Not set or 0: there is no limit.
+    /// `SEND_LIMIT_BURST`: messages at once, up to 1000. Unset or 0 means no limit.
     pub burst: NonZeroU32,
-    /// `SEND_LIMIT_INTERVAL`: seconds from one message to the next once those are used up, 1 to 3600.
+    /// `SEND_LIMIT_INTERVAL`: seconds between messages once the burst is used up, 1 to 3600.
     pub interval: NonZeroU32,
 }
 
 impl SendLimitConfig {
-    /// Reads the configuration; none: there is no limit.
+    /// Reads the configuration. Returns `None` if there is no limit.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
         const INTERVAL: &str = "SEND_LIMIT_INTERVAL";
-        const MEANING: &str = "the seconds from one message to the next once SEND_LIMIT_BURST are used up";
+        const MEANING: &str = "the seconds between messages once SEND_LIMIT_BURST is used up";
         let burst = whole_number(lookup, "SEND_LIMIT_BURST", 0..=1000)?;
         let interval = whole_number(lookup, INTERVAL, 1..=3600)?;
         let Some(burst) = burst.and_then(NonZeroU32::new) else { return Ok(None) };
@@ -330,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_a_variable_is_no_part_of_it() {
+    fn variables_are_trimmed() {
         let variables =
             lookup(&[("DDB_MESSAGE_TABLE", " mine\r\n"), ("AWS_REGION", "\n"), ("RUST_LOG", "warn ")]);
         assert_eq!(TableConfig::from_lookup(variables).unwrap().name, "mine");
@@ -362,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_send_limit_where_one_is_configured() {
+    fn the_send_limit_is_optional() {
         assert_eq!(SendLimitConfig::from_lookup(lookup(&[])).unwrap(), None);
         for (burst, interval, expected) in [
             ("", "", None),
@@ -380,8 +376,7 @@ mod tests {
     fn a_malformed_send_limit_is_named() {
         const BURST: &str = "SEND_LIMIT_BURST is malformed: not a whole number from 0 to 1000";
         const INTERVAL: &str = "SEND_LIMIT_INTERVAL is malformed: not a whole number from 1 to 3600";
-        const NO_INTERVAL: &str = "SEND_LIMIT_INTERVAL is not set; it is the seconds from one message to the next \
-                                   once SEND_LIMIT_BURST are used up";
+        const NO_INTERVAL: &str = "SEND_LIMIT_INTERVAL is not set; it is the seconds between messages once SEND_LIMIT_BURST is used up";
         for (burst, interval, expected) in [
             ("1001", "1", BURST),
             ("-1", "1", BURST),
@@ -398,11 +393,11 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_database_is_named_with_what_it_is() {
+    fn a_missing_database_url_is_named_and_described() {
         for variables in [lookup(&[]), lookup(&[("DATABASE_URL", "")])] {
             assert_eq!(
                 DatabaseConfig::from_lookup(variables).err().unwrap().to_string(),
-                "DATABASE_URL is not set; it is the URL of the database of users, postgresql://user:password@host/name"
+                "DATABASE_URL is not set; it is the URL of the user database, postgresql://user:password@host/name"
             );
         }
     }
@@ -430,7 +425,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tokens_are_signed_where_the_environment_says_so() {
+    async fn database_tokens_are_signed_if_configured() {
         const URL: &str = "postgresql://me@db.abc.eu-central-1.rds.amazonaws.com/users?sslmode=verify-full";
         for (auth, signed) in [("rds-iam", true), ("password", false), ("", false)] {
             let config = database(&[("DATABASE_URL", URL), ("DATABASE_AUTH", auth)]).unwrap();
@@ -441,24 +436,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_of_tokens_is_named_with_what_to_do() {
+    fn obstacles_to_database_tokens_are_named_with_their_fix() {
         const URL: &str = "postgresql://me@db.abc.eu-central-1.rds.amazonaws.com/users?sslmode=verify-full";
         for (name, value, expected) in [
             ("DATABASE_AUTH", "iam-secret", "DATABASE_AUTH is malformed: neither password nor rds-iam"),
-            (
-                "AWS_REGION",
-                "",
-                "AWS_REGION is not set; it is the region of what is called, such as eu-central-1",
-            ),
-            (
-                "AWS_ACCESS_KEY_ID",
-                "",
-                "AWS_ACCESS_KEY_ID is not set; it is the id of the key that calls to AWS are signed with",
-            ),
+            ("AWS_REGION", "", "AWS_REGION is not set; it is the AWS region, such as eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "", "AWS_ACCESS_KEY_ID is not set; it is the ID of an AWS access key"),
             (
                 "AWS_SECRET_ACCESS_KEY",
                 "",
-                "AWS_SECRET_ACCESS_KEY is not set; it is the key that calls to AWS are signed with",
+                "AWS_SECRET_ACCESS_KEY is not set; it is the secret of the AWS access key",
             ),
             (
                 "DATABASE_URL",
@@ -511,7 +498,7 @@ mod tests {
         assert_eq!(config.issuer, "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI");
         assert_eq!(config.client_ids, ["one", "two"]);
         assert_eq!(
-            format!("{:?}", config.key_set().unwrap()),
+            format!("{:?}", config.key_set(|_| None).unwrap()),
             "KeySet { url: Some(\"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI/.well-known/jwks.json\"), .. }"
         );
     }
@@ -524,7 +511,7 @@ mod tests {
             ("COGNITO_JWKS", "https://keys.test/jwks.json"),
         ]));
         assert_eq!(
-            format!("{:?}", config.unwrap().key_set().unwrap()),
+            format!("{:?}", config.unwrap().key_set(|_| None).unwrap()),
             "KeySet { url: Some(\"https://keys.test/jwks.json\"), .. }"
         );
     }
@@ -555,8 +542,9 @@ mod tests {
                 "COGNITO_JWKS is malformed",
             ),
         ] {
-            let error =
-                TokenConfig::from_lookup(lookup(variables)).and_then(|config| config.key_set()).unwrap_err();
+            let error = TokenConfig::from_lookup(lookup(variables))
+                .and_then(|config| config.key_set(|_| None))
+                .unwrap_err();
             assert!(error.to_string().starts_with(expected), "{error}");
         }
     }

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{Client, config::StalledStreamProtectionConfig};
 
 use crate::{
     config::{AwsConfig, ConfigError, Endpoint, Lookup},
-    https::{self, Authorities},
+    https,
 };
 
 pub use self::meter::{Meter, Units};
@@ -47,7 +47,7 @@ pub(crate) fn sdk_config(lookup: impl Lookup) -> Result<SdkConfig, ConfigError> 
     let Endpoint { url, fips, dual_stack } = Endpoint::from_lookup(lookup);
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(https::client(Authorities::of_dynamodb(&region, url.is_some(), lookup)))
+        .http_client(https::dynamodb_client(&region, url.as_deref(), lookup))
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         // Credentials never change during an execution environment's life.

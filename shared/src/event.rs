@@ -1,8 +1,8 @@
-//! Events of an HTTP API (payload format 2.0) as requests, and responses as the functions' results.
+//! HTTP API events (payload format 2.0) as requests, and responses as function results.
 //!
-//! `lambda_http` panics on events whose host, protocol, path or query make no URI and on bodies that are not the base64
-//! that they claim to be, and rejects authorizer claims that are not strings. The functions need no URI and no authorizer,
-//! so nothing of that is read here, and every JSON object is an event: what is odd in it counts as absent.
+//! `lambda_http` panics on events whose host, protocol, path or query form no URI and on bodies with invalid base64, and
+//! rejects authorizer claims that are not strings. The functions need neither URI nor authorizer, so this module reads
+//! neither. It accepts every JSON object as an event and treats malformed members as absent.
 
 use std::{collections::HashMap, convert::Infallible};
 
@@ -16,7 +16,7 @@ use lambda_http::{
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
-/// An event, with the parts that functions read.
+/// The parts of an event that the functions read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
@@ -36,7 +36,7 @@ pub struct Event {
     is_base64_encoded: bool,
 }
 
-/// The value, or the default if it has another type.
+/// Deserializes the value, or returns the default if it has another type.
 fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -44,7 +44,7 @@ fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
-/// The strings of an object; other values of it are left out.
+/// Deserializes the string members of an object and skips the others.
 fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<String, String>, D::Error> {
     let object: HashMap<String, Value> = or_default(deserializer)?;
     let strings = object.into_iter().filter_map(|(name, value)| match value {
@@ -55,8 +55,8 @@ fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<String,
 }
 
 impl From<Event> for Request {
-    /// The request with headers, body, path and query parameters, and raw path. Method and URI are not set: a route is one
-    /// function. A body that is not the base64 that it claims to be is empty, which is no JSON either.
+    /// The request with headers, body, path and query parameters, and raw path. Method and URI are not set, since each
+    /// function serves one route. A body with invalid base64 becomes empty, which is not JSON either.
     fn from(event: Event) -> Self {
         let body = match event.body {
             None => Body::Empty,
@@ -64,7 +64,7 @@ impl From<Event> for Request {
             Some(text) => Body::Text(text),
         };
         let query: QueryMap = match &event.raw_query_string {
-            // API Gateway's own parameters join repeated ones with commas.
+            // API Gateway joins the values of repeated query parameters with commas.
             Some(query) => query.parse().unwrap_or_default(),
             None => event.query_string_parameters.into(),
         };
@@ -83,7 +83,7 @@ impl From<Event> for Request {
     }
 }
 
-/// The result of a function, from its response: a text body with single-valued headers.
+/// A function's result: the response's text body and single-valued headers.
 #[must_use]
 pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_parts();
@@ -94,11 +94,11 @@ pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
     result
 }
 
-/// Runs a function behind the API: `handler` answers one request after the other.
+/// Runs a function behind the API. `handler` serves one request at a time.
 pub async fn run<F: Future<Output = Response<Body>>>(handler: impl Fn(Request) -> F) -> Result<(), Error> {
     let handler = &handler;
     let service = service_fn(move |event: LambdaEvent<Event>| async move {
-        // Boxed: the compiler limits how deeply futures are nested.
+        // Boxed, since the compiler limits the nesting of futures.
         Ok::<_, Infallible>(result(Box::pin(handler(event.payload.into())).await))
     });
     lambda_runtime::run(service).await

@@ -1,7 +1,7 @@
-//! HTTPS as AWS's services are called: the HTTP stack that the SDK brings along, and whom it trusts.
+//! HTTPS clients: the SDK's HTTP stack, with a trust store of our own.
 //!
-//! The system trusts some 140 authorities. To read them all takes a function about as long as all else that it does before
-//! its first event; AWS's own endpoints have certificates of five of them.
+//! Parsing the system's 140 or so authorities would double a function's start-up time, and AWS's endpoints use five of
+//! them.
 
 use aws_smithy_http_client::{
     Builder, Connector, ConnectorBuilder,
@@ -15,40 +15,44 @@ use aws_smithy_runtime_api::client::{
 
 use crate::config::Lookup;
 
-/// The root authorities of Amazon Trust Services, in PEM. The file says where it comes from.
+/// The root certificates of Amazon Trust Services, in PEM. The file names its source.
 const AMAZON_TRUST_SERVICES: &str = include_str!("../certificates/amazon-trust-services.pem");
 
-/// Where a process is told whom to trust (as OpenSSL and rustls-native-certs read them): an operator's word, such as
-/// in front of a gateway that looks into connections, is heard.
-const TOLD: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// Variables with which an operator replaces the trusted authorities, for example behind a proxy that inspects TLS.
+/// OpenSSL and rustls-native-certs read the same ones.
+const CA_OVERRIDES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Who is trusted.
+/// The trusted certificate authorities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Authorities {
-    /// Amazon Trust Services alone.
+enum Authorities {
+    /// Amazon Trust Services only.
     Amazon,
-    /// All whom the system trusts.
+    /// The system's trust store.
     System,
 }
 
 impl Authorities {
-    /// Of DynamoDB in `region`, or `elsewhere`. (Those in China are run by others.)
-    pub(crate) fn of_dynamodb(region: &str, elsewhere: bool, lookup: impl Lookup) -> Self {
-        if elsewhere || region.starts_with("cn-") { Self::System } else { Self::unless_told(lookup) }
+    /// The authorities for DynamoDB in `region`, or at the endpoint `url`. Amazon does not operate the regions in China.
+    fn of_dynamodb(region: &str, url: Option<&str>, lookup: impl Lookup) -> Self {
+        if url.is_some() || region.starts_with("cn-") {
+            Self::System
+        } else {
+            Self::amazon_unless_overridden(lookup)
+        }
     }
 
-    /// Of what answers at `url`.
-    pub(crate) fn of_url(url: &str, lookup: impl Lookup) -> Self {
+    /// The authorities for the server at `url`.
+    fn of_url(url: &str, lookup: impl Lookup) -> Self {
         let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', ':', '?', '#']).next());
         if host.is_some_and(|host| host.ends_with(".amazonaws.com")) {
-            Self::unless_told(lookup)
+            Self::amazon_unless_overridden(lookup)
         } else {
             Self::System
         }
     }
 
-    fn unless_told(lookup: impl Lookup) -> Self {
-        if TOLD.iter().any(|name| lookup(name).is_some_and(|told| !told.is_empty())) {
+    fn amazon_unless_overridden(lookup: impl Lookup) -> Self {
+        if CA_OVERRIDES.iter().any(|name| lookup(name).is_some_and(|value| !value.is_empty())) {
             Self::System
         } else {
             Self::Amazon
@@ -60,19 +64,22 @@ impl Authorities {
             Self::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_TRUST_SERVICES),
             Self::System => TrustStore::default(),
         };
-        // (It does not fail, in this version; and who is trusted by default is no worse than that.)
+        // `build` does not fail in this version; the default is the system's trust store.
         TlsContext::builder().with_trust_store(store).build().unwrap_or_default()
     }
 }
 
-/// What the SDK calls with: its default client, but for whom it trusts.
-pub(crate) fn client(authorities: Authorities) -> SharedHttpClient {
+/// The SDK's default HTTP client, with the trust store and the proxy for DynamoDB in `region`, or at the endpoint `url`.
+pub(crate) fn dynamodb_client(region: &str, url: Option<&str>, lookup: impl Lookup) -> SharedHttpClient {
+    let authorities = Authorities::of_dynamodb(region, url, lookup);
+    let is_plain = url.is_some_and(|url| url.starts_with("http://"));
+    let proxy = proxy(if is_plain { "HTTP_PROXY" } else { "HTTPS_PROXY" }, lookup);
     Builder::new().build_with_connector_fn(
         move |settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>| {
             let mut builder = ConnectorBuilder::default()
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
                 .tls_context(authorities.tls_context());
-            builder.set_proxy_config(Some(ProxyConfig::from_env()));
+            builder.set_proxy_config(Some(proxy.clone()));
             builder.set_connector_settings(settings.cloned());
             builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             builder.build()
@@ -80,8 +87,21 @@ pub(crate) fn client(authorities: Authorities) -> SharedHttpClient {
     )
 }
 
-/// What calls without the SDK.
-pub(crate) fn connector(authorities: Authorities) -> Connector {
+/// The proxy that the variable `name`, `ALL_PROXY` and `NO_PROXY` configure, in upper or lower case. A URL that is not
+/// HTTP is ignored.
+fn proxy(name: &str, lookup: impl Lookup) -> ProxyConfig {
+    let variable = |name: &str| lookup(name).or_else(|| lookup(&name.to_lowercase()));
+    let url = variable(name).or_else(|| variable("ALL_PROXY"));
+    let url = url.map(|url| if url.contains("://") { url } else { format!("http://{url}") });
+    match url.and_then(|url| ProxyConfig::all(url).ok()) {
+        Some(proxy) => proxy.no_proxy(variable("NO_PROXY").unwrap_or_default()),
+        None => ProxyConfig::disabled(),
+    }
+}
+
+/// A connector for calls to `url` without the SDK.
+pub(crate) fn connector(url: &str, lookup: impl Lookup) -> Connector {
+    let authorities = Authorities::of_url(url, lookup);
     ConnectorBuilder::default()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(authorities.tls_context())
@@ -96,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amazons_authorities_are_those_that_it_publishes() {
+    fn the_amazon_authorities_are_the_published_ones() {
         let published = [
             "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
             "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
@@ -113,18 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn amazons_authorities_are_for_its_own_endpoints() {
-        for (region, elsewhere, expected) in [
-            ("eu-central-1", false, Authorities::Amazon),
-            ("us-gov-west-1", false, Authorities::Amazon),
-            ("cn-north-1", false, Authorities::System),
-            ("eu-central-1", true, Authorities::System),
+    fn only_amazon_is_trusted_at_endpoints_of_aws() {
+        for (region, url, expected) in [
+            ("eu-central-1", None, Authorities::Amazon),
+            ("us-gov-west-1", None, Authorities::Amazon),
+            ("cn-north-1", None, Authorities::System),
+            ("eu-central-1", Some("https://db.example"), Authorities::System),
         ] {
-            assert_eq!(
-                Authorities::of_dynamodb(region, elsewhere, |_| None),
-                expected,
-                "{region} {elsewhere}"
-            );
+            assert_eq!(Authorities::of_dynamodb(region, url, |_| None), expected, "{region} {url:?}");
         }
         for (url, expected) in [
             (
@@ -144,16 +160,39 @@ mod tests {
     }
 
     #[test]
-    fn an_operators_word_is_heard() {
+    fn operators_can_replace_the_authorities() {
         let url = "https://cognito-idp.eu-central-1.amazonaws.com/";
-        for name in TOLD {
+        for name in CA_OVERRIDES {
             let lookup = |asked: &str| (asked == name).then(|| "/etc/authorities.pem".to_owned());
             assert_eq!(Authorities::of_url(url, lookup), Authorities::System, "{name}");
-            assert_eq!(
-                Authorities::of_dynamodb("eu-central-1", false, lookup),
-                Authorities::System,
-                "{name}"
-            );
+            assert_eq!(Authorities::of_dynamodb("eu-central-1", None, lookup), Authorities::System, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_proxy_is_the_one_of_the_scheme_or_of_all() {
+        let expected =
+            |url: &str, exceptions: &str| Some(ProxyConfig::all(url).unwrap().no_proxy(exceptions));
+        for (variables, expected) in [
+            (&[][..], None),
+            (&[("HTTP_PROXY", "http://a.test:3128")], None),
+            (&[("HTTPS_PROXY", "socks5://a.test")], None),
+            (&[("HTTPS_PROXY", "a.test:3128")], expected("http://a.test:3128", "")),
+            (
+                &[
+                    ("https_proxy", "http://me:secret@a.test"),
+                    ("ALL_PROXY", "b.test"),
+                    ("no_proxy", "c.test"),
+                ],
+                expected("http://me:secret@a.test", "c.test"),
+            ),
+            (&[("ALL_PROXY", "https://b.test"), ("NO_PROXY", "*")], expected("https://b.test", "*")),
+        ] {
+            let lookup = |asked: &str| {
+                variables.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned())
+            };
+            let expected = expected.unwrap_or_else(ProxyConfig::disabled);
+            assert_eq!(format!("{:?}", proxy("HTTPS_PROXY", lookup)), format!("{expected:?}"));
         }
     }
 }

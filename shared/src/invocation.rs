@@ -1,8 +1,7 @@
-//! What one invocation did: gathered while it runs, and told at its end, in one line.
+//! What one invocation did, gathered while it runs and logged in one line at its end.
 //!
-//! Facts are noted where they become known and find their invocation through the task that it runs in. So many
-//! invocations may run at a time in one process, as they do in the local stack, and code that runs outside of any,
-//! such as an admin command, may say what it likes: nobody listens.
+//! The functions here find the invocation through the task they are called in, since many invocations may share a
+//! process, as they do in the local stack. Calls outside an invocation, such as an admin command's, are no-ops.
 
 use std::cell::RefCell;
 
@@ -11,136 +10,139 @@ use uuid::Uuid;
 
 use crate::{
     dynamodb::Units,
-    metrics::{Measured, Metric},
+    log::{self, Line},
+    metrics::{Measurements, Metric},
 };
 
-/// The target of the lines that tell of an invocation. The function's log never leaves them out, whatever
-/// `RUST_LOG` says: the metrics are in them, and alarms hang on those.
-pub const TARGET: &str = "cruddur::invocation";
-
-/// How an invocation ended.
+/// How an invocation completed.
 #[derive(Clone, Debug, Default)]
-pub struct Ended {
-    /// What to call it: a lower-case fragment.
+pub struct Completion {
+    /// The log message, a lower-case fragment.
     pub message: &'static str,
-    /// The status, of a request.
+    /// The response status of a request.
     pub status: Option<u16>,
-    /// Why a request was refused. (The cause of a failure is an error line of its own.)
+    /// Why a request was rejected. The cause of a failure is logged as an error of its own.
     pub cause: Option<String>,
 }
 
-impl Ended {
-    /// An end that there is no more to say of.
+impl Completion {
+    /// A completion without status and cause.
     #[must_use]
     pub fn with(message: &'static str) -> Self {
         Self { message, ..Self::default() }
     }
 }
 
-#[derive(Debug, Default)]
-struct Facts {
+#[derive(Default)]
+struct Invocation {
     user_uuid: Option<Uuid>,
     group_uuid: Option<Uuid>,
     message_uuid: Option<Uuid>,
     records: Option<usize>,
     groups: Option<usize>,
     units: Option<Units>,
-    measured: Measured,
+    measurements: Measurements,
 }
 
 tokio::task_local! {
-    static FACTS: RefCell<Facts>;
+    static CURRENT: RefCell<Invocation>;
 }
 
-fn note(fact: impl FnOnce(&mut Facts)) {
-    // Outside of an invocation there is nothing to note.
-    let _ = FACTS.try_with(|facts| fact(&mut facts.borrow_mut()));
+fn update(change: impl FnOnce(&mut Invocation)) {
+    // The error means that the caller is outside an invocation.
+    let _ = CURRENT.try_with(|invocation| change(&mut invocation.borrow_mut()));
 }
 
-/// The invocation speaks for this user.
+/// Records the user on whose behalf the invocation acts.
 pub fn user(uuid: Uuid) {
-    note(|facts| facts.user_uuid = Some(uuid));
+    update(|invocation| invocation.user_uuid = Some(uuid));
 }
 
-/// The invocation is about this group.
+/// Records the group that the invocation reads or writes.
 pub fn group(uuid: Uuid) {
-    note(|facts| facts.group_uuid = Some(uuid));
+    update(|invocation| invocation.group_uuid = Some(uuid));
 }
 
-/// The invocation is about this message.
+/// Records the message that the invocation stores or processes.
 pub fn message(uuid: Uuid) {
-    note(|facts| facts.message_uuid = Some(uuid));
+    update(|invocation| invocation.message_uuid = Some(uuid));
 }
 
-/// The invocation got a batch of so many records, of so many groups.
+/// Records the size of a stream batch.
 pub fn batch(records: usize, groups: usize) {
-    note(|facts| (facts.records, facts.groups) = (Some(records), Some(groups)));
+    update(|invocation| (invocation.records, invocation.groups) = (Some(records), Some(groups)));
 }
 
-/// Counts `number` more.
-#[expect(clippy::cast_precision_loss, reason = "nothing that an invocation counts comes near to 2^53")]
+/// Adds `number` to a count.
+#[expect(clippy::cast_precision_loss, reason = "counts of one invocation are far below 2^53")]
 pub fn count(metric: Metric, number: usize) {
-    note(|facts| facts.measured.add(metric, number as f64));
+    measure(metric, number as f64);
 }
 
-/// One more value of a metric whose values count each by itself.
+/// Records one value of a metric.
 pub fn measure(metric: Metric, value: f64) {
-    note(|facts| facts.measured.push(metric, value));
+    update(|invocation| invocation.measurements.record(metric, value));
 }
 
-/// A call to DynamoDB has cost this.
+/// Adds the cost of a call to DynamoDB.
 pub(crate) fn consumed(cost: Units) {
-    note(|facts| {
-        let units = facts.units.get_or_insert_default();
+    update(|invocation| {
+        let units = invocation.units.get_or_insert_default();
         units.read += cost.read;
         units.write += cost.write;
     });
 }
 
-/// Carries out `work` as one invocation of `route`, and tells of it.
-pub fn observe<T>(route: &'static str, work: impl Future<Output = (T, Ended)>) -> impl Future<Output = T> {
-    // Boxed before it is part of another future: what a function's `main` waits for would be nested too deeply for
-    // the compiler.
+/// Runs `work` as one invocation of `route`, and logs it.
+pub fn observe<T>(
+    route: &'static str,
+    work: impl Future<Output = (T, Completion)>,
+) -> impl Future<Output = T> {
+    // Boxed, or the future that a function's `main` awaits would be nested too deeply for the compiler.
     let work = Box::pin(work);
     async move {
         let begin = Instant::now();
         let work = async {
-            let (answer, ended) = work.await;
-            (answer, ended, FACTS.with(RefCell::take))
+            let (answer, completion) = work.await;
+            (answer, completion, CURRENT.with(RefCell::take))
         };
-        let (answer, ended, facts) = FACTS.scope(RefCell::default(), work).await;
-        tell(route, &ended, facts, begin.elapsed().as_secs_f64() * 1_000.0);
+        let (answer, completion, invocation) = CURRENT.scope(RefCell::default(), work).await;
+        invocation.log(route, &completion, begin.elapsed().as_secs_f64() * 1_000.0);
         answer
     }
 }
 
-fn tell(route: &str, ended: &Ended, facts: Facts, duration_ms: f64) {
-    let Facts { user_uuid, group_uuid, message_uuid, records, groups, units, mut measured } = facts;
-    if let Some(units) = units {
-        measured.add(Metric::ReadRequestUnits, units.read);
-        measured.add(Metric::WriteRequestUnits, units.write);
-    }
-    let mut lines = measured.into_lines().into_iter();
-    let metrics = lines.next().filter(|metrics| !metrics.is_empty());
-    tracing::info!(
-        target: TARGET,
-        route,
-        status = ended.status,
-        cause = ended.cause.as_deref(),
+impl Invocation {
+    fn log(self, route: &str, completion: &Completion, duration_ms: f64) {
+        let Self { user_uuid, group_uuid, message_uuid, records, groups, units, mut measurements } = self;
+        let mut line = Line::default();
+        line.put("message", completion.message);
+        line.put("route", route);
+        line.put_some("status", completion.status);
+        line.put_some("cause", completion.cause.as_deref());
         // To the microsecond.
-        duration_ms = (duration_ms * 1_000.0).round() / 1_000.0,
-        user_uuid = user_uuid.map(tracing::field::display),
-        group_uuid = group_uuid.map(tracing::field::display),
-        message_uuid = message_uuid.map(tracing::field::display),
-        records,
-        groups,
-        read_request_units = units.map(|units| units.read),
-        write_request_units = units.map(|units| units.write),
-        metrics = metrics.map(tracing::field::display),
-        "{}",
-        ended.message,
-    );
-    for metrics in lines {
-        tracing::info!(target: TARGET, route, %metrics, "more of what was measured");
+        line.put("duration_ms", &((duration_ms * 1_000.0).round() / 1_000.0));
+        line.put_some("user_uuid", user_uuid);
+        line.put_some("group_uuid", group_uuid);
+        line.put_some("message_uuid", message_uuid);
+        line.put_some("records", records);
+        line.put_some("groups", groups);
+        if let Some(Units { read, write }) = units {
+            line.put("read_request_units", &read);
+            line.put("write_request_units", &write);
+            measurements.record(Metric::ReadRequestUnits, read);
+            measurements.record(Metric::WriteRequestUnits, write);
+        }
+        loop {
+            let excess = measurements.split_off_excess();
+            log::write(line, measurements);
+            if excess.is_empty() {
+                break;
+            }
+            measurements = excess;
+            line = Line::default();
+            line.put("message", "further metric values");
+            line.put("route", route);
+        }
     }
 }

@@ -1,144 +1,200 @@
-//! JSON logs, one line for each invocation and one for whatever goes wrong in it, with the request's id. Ids only:
-//! no message text, no tokens, no names.
+//! JSON logs: one line per invocation and one per event, each with the request id. Lines carry ids only: no message
+//! text, no tokens, no names.
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, Write as _},
     panic::PanicHookInfo,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tracing::{
-    Event, Metadata, Subscriber,
+    Event, Level, Subscriber, dispatcher,
     field::{Field, Visit},
+    span::{Attributes, Id},
 };
 use tracing_subscriber::{
+    Layer, Registry,
     filter::{LevelFilter, Targets},
-    fmt::{
-        FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter,
-        format::{JsonFields, Writer},
-    },
-    layer::SubscriberExt as _,
-    registry::LookupSpan,
+    layer::{Context, SubscriberExt as _},
+    registry::{LookupSpan, Scope},
     util::SubscriberInitExt as _,
 };
 
 use crate::{
     clock::Clock,
     config::{LogConfig, Lookup},
-    invocation,
-    metrics::{Measured, Metric},
+    metrics::{Measurements, Metric},
     timestamp::Timestamp,
 };
 
-/// Starts logging to standard output, where Lambda takes it from. Panics are logged, too.
+/// Starts logging to standard output, which Lambda collects. Panics are logged too.
 pub fn init(lookup: impl Lookup) {
-    subscriber(&LogConfig::from_lookup(lookup), Clock::system(), io::stdout).init();
+    let write = |line: &[u8]| {
+        // Logging has nowhere to report its own failure.
+        let _ = io::stdout().write_all(line);
+    };
+    subscriber(&LogConfig::from_lookup(lookup), Clock::system(), write).init();
     std::panic::set_hook(Box::new(log_panic));
 }
 
-/// What [`init`] starts, with its lines going to `writer`.
+/// The subscriber that [`init`] installs, with `write` as the destination of its lines.
 ///
-/// Each line has `timestamp` (RFC 3339), `level` and `message`, which Lambda's JSON log format asks for, and
-/// `requestId` of the invocation. The line that tells of an invocation carries its metrics, too.
-pub fn subscriber<W>(config: &LogConfig, clock: Clock, writer: W) -> impl Subscriber + Send + Sync + use<W>
+/// Each line has `timestamp` (RFC 3339), `level` and `message`, which Lambda's JSON log format requires, and the
+/// `requestId` of the invocation. The line of an invocation also carries its metrics.
+pub fn subscriber<W>(config: &LogConfig, clock: Clock, write: W) -> impl Subscriber + Send + Sync + use<W>
 where
-    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+    W: Fn(&[u8]) + Send + Sync + 'static,
 {
-    // What can't be understood of the filter is left out: a function without the log that was meant is better than none.
+    // Unparsable directives are ignored: a function with the wrong log is better than no function.
     let directives = config.filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
-    let told = directives.filter_map(|directive| directive.parse::<Targets>().ok());
-    // Whatever the filter says: the metrics, and the span that has the request's id.
-    let always = [invocation::TARGET, "lambda_runtime::layers::trace"];
-    let filter = told
-        .fold(Targets::new().with_default(LevelFilter::INFO), |filter, told| match told.default_level() {
-            Some(level) => filter.with_default(level),
-            None => filter.with_targets(told),
+    let filter = directives
+        .filter_map(|directive| directive.parse::<Targets>().ok())
+        .fold(Targets::new().with_default(LevelFilter::INFO), |filter, directive| {
+            match directive.default_level() {
+                Some(level) => filter.with_default(level),
+                None => filter.with_targets(directive),
+            }
         })
-        .with_targets(always.map(|target| (target, LevelFilter::INFO)));
-    let lines = JsonLines { function: config.function.clone(), clock, is_cold: AtomicBool::new(true) };
-    let layer = tracing_subscriber::fmt::layer()
-        .fmt_fields(JsonFields::new())
-        .event_format(lines)
-        .with_writer(writer);
-    tracing_subscriber::registry().with(layer).with(filter)
+        // The runtime's span, which has the request id.
+        .with_target("lambda_runtime::layers::trace", LevelFilter::INFO);
+    let log = JsonLog {
+        function: config.function.clone(),
+        clock,
+        write: Box::new(write),
+        is_cold: AtomicBool::new(true),
+    };
+    tracing_subscriber::registry().with(log).with(filter)
 }
 
-/// Says where, and not what: the text of a panic may quote data.
+/// Logs where the panic happened, but not its message, which may quote data.
 pub fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(location = panic.location().map(tracing::field::display), "panicked");
 }
 
-/// Writes an event as one line of JSON.
-struct JsonLines {
-    /// The function whose metrics these are; without one they are members of the line and no more.
-    function: Option<String>,
-    clock: Clock,
-    /// Whether no invocation was told of yet.
-    is_cold: AtomicBool,
-}
-
-impl<S, N> FormatEvent<S, N> for JsonLines
-where
-    S: Subscriber + for<'span> LookupSpan<'span>,
-    N: for<'writer> FormatFields<'writer> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let now = self.clock.now();
-        let mut line = Line::new(now, event.metadata());
-        // The outermost span is the runtime's: it has the request's id.
-        if let Some(root) = context.event_scope().and_then(|scope| scope.from_root().next())
-            && let Some(fields) = root.extensions().get::<FormattedFields<N>>()
-        {
-            put_members(&mut line.text, fields.as_bytes());
-        }
-        event.record(&mut line);
-        let Line { mut text, mut metrics } = line;
-        if event.metadata().target() == invocation::TARGET && self.is_cold.swap(false, Ordering::Relaxed) {
-            metrics.add(Metric::ColdStarts, 1.0);
-        }
-        if !metrics.is_empty() {
-            let mut object = Vec::new();
-            match &self.function {
-                Some(function) => write_json(&mut object, &metrics.embedded(function, now)),
-                None => write_json(&mut object, &metrics),
-            }
-            put_members(&mut text, &object);
-        }
-        text.push(b'}');
-        writeln!(writer, "{}", str::from_utf8(&text).map_err(|_| fmt::Error)?)
+/// Writes the line of an invocation, with its metrics, whatever the filter: alarms depend on the metrics. A subscriber
+/// other than [`subscriber`]'s receives the line as the message of an event.
+pub(crate) fn write(mut fields: Line, mut metrics: Measurements) {
+    let is_written = dispatcher::get_default(|dispatch| {
+        let Some(log) = dispatch.downcast_ref::<JsonLog>() else { return false };
+        let registry = dispatch.downcast_ref::<Registry>();
+        let span = registry.and_then(|registry| registry.span(registry.current_span().id()?));
+        log.write_invocation(span.map(|span| span.scope()), &fields, &mut metrics);
+        true
+    });
+    if !is_written {
+        metrics.put_values(&mut fields);
+        tracing::info!(target: "cruddur::invocation", "{fields}");
     }
 }
 
-/// A line that is being written: a JSON object whose end is missing.
-struct Line {
-    text: Vec<u8>,
-    metrics: Measured,
+/// The layer that writes JSON lines.
+struct JsonLog {
+    /// The function that the metrics belong to. Without one, metrics are plain members of the line.
+    function: Option<String>,
+    clock: Clock,
+    write: Box<dyn Fn(&[u8]) + Send + Sync>,
+    /// Whether no invocation has been logged yet.
+    is_cold: AtomicBool,
 }
 
-impl Line {
-    fn new(now: DateTime<Utc>, metadata: &Metadata<'_>) -> Self {
-        let mut line = Self { text: Vec::with_capacity(1_024), metrics: Measured::default() };
-        line.text.extend_from_slice(br#"{"timestamp":"#);
-        write_json(&mut line.text, &Timestamp::new(now));
-        line.put("level", metadata.level().as_str());
-        if metadata.target() != invocation::TARGET {
-            line.put("target", metadata.target());
+impl JsonLog {
+    /// A line that starts with the time, the level and the fields of the scope's root span, which is the runtime's
+    /// and has the request id.
+    fn line<'a, S: LookupSpan<'a>>(
+        now: DateTime<Utc>,
+        level: Level,
+        target: Option<&str>,
+        scope: Option<Scope<'a, S>>,
+    ) -> Line {
+        let mut line = Line::default();
+        line.put("timestamp", &Timestamp::new(now));
+        line.put("level", level.as_str());
+        line.put_some("target", target);
+        if let Some(root) = scope.and_then(|scope| scope.from_root().next())
+            && let Some(fields) = root.extensions().get()
+        {
+            line.append(fields);
         }
         line
     }
 
-    fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
-        self.text.push(b',');
-        write_json(&mut self.text, name);
-        self.text.push(b':');
-        write_json(&mut self.text, value);
+    fn write_invocation(
+        &self,
+        scope: Option<Scope<'_, Registry>>,
+        fields: &Line,
+        metrics: &mut Measurements,
+    ) {
+        let now = self.clock.now();
+        let mut line = Self::line(now, Level::INFO, None, scope);
+        line.append(fields);
+        if self.is_cold.swap(false, Ordering::Relaxed) {
+            metrics.record(Metric::ColdStarts, 1.0);
+        }
+        metrics.put_values(&mut line);
+        if let Some(function) = &self.function {
+            metrics.put_metadata(&mut line, function, now);
+        }
+        self.write(&line);
+    }
+
+    fn write(&self, line: &Line) {
+        (self.write)(format!("{line}\n").as_bytes());
+    }
+}
+
+impl<S> Layer<S> for JsonLog
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Line::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let metadata = event.metadata();
+        let scope = context.event_scope(event);
+        let mut line = Self::line(self.clock.now(), *metadata.level(), Some(metadata.target()), scope);
+        event.record(&mut line);
+        self.write(&line);
+    }
+}
+
+/// The members of a JSON object, as text, each after a comma.
+#[derive(Default)]
+pub(crate) struct Line(String);
+
+impl Line {
+    pub(crate) fn put(&mut self, name: &(impl Serialize + ?Sized), value: &(impl Serialize + ?Sized)) {
+        self.0.extend([",", &json(name), ":", &json(value)]);
+    }
+
+    /// Adds the member unless the value is `None`.
+    pub(crate) fn put_some(&mut self, name: &str, value: Option<impl Serialize>) {
+        if let Some(value) = value {
+            self.put(name, &value);
+        }
+    }
+
+    fn append(&mut self, members: &Self) {
+        self.0.push_str(&members.0);
+    }
+}
+
+/// No logged value fails to serialize. One that did would be `null`.
+fn json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{}}}", self.0.strip_prefix(',').unwrap_or_default())
     }
 }
 
@@ -164,40 +220,6 @@ impl Visit for Line {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // No field of an event is an object: the metrics come as their text.
-        if field.name() == "metrics"
-            && let Ok(metrics) = format!("{value:?}").parse()
-        {
-            self.metrics = metrics;
-        } else {
-            self.put(field.name(), &Text(value));
-        }
-    }
-}
-
-/// A value as the text that it prints.
-struct Text<'a>(&'a dyn fmt::Debug);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:?}", self.0))
-    }
-}
-
-/// Adds the members of `object`, the text of a JSON object, to the object whose text begins with `text`.
-fn put_members(text: &mut Vec<u8>, object: &[u8]) {
-    let members = object.strip_prefix(b"{").and_then(|object| object.strip_suffix(b"}"));
-    if let Some(members) = members.filter(|members| !members.is_empty()) {
-        text.push(b',');
-        text.extend_from_slice(members);
-    }
-}
-
-/// Nothing that is logged can fail to be written: there are no maps with odd keys among it. (What did would be `null`.)
-fn write_json(text: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    let length = text.len();
-    if serde_json::to_writer(&mut *text, value).is_err() {
-        text.truncate(length);
-        text.extend_from_slice(b"null");
+        self.put(field.name(), &format!("{value:?}"));
     }
 }

@@ -54,7 +54,7 @@ impl Messages {
     /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
     pub async fn warm_up(&self) {
         let membership = self.table.get::<Membership>(&Key::Membership(Uuid::nil())).await;
-        warm_up::tell("DynamoDB", membership);
+        warm_up::log_failure("DynamoDB", membership);
     }
 
     /// The messages of a group, oldest to newest, for one of its members: the page before the cursor, or the newest page.

@@ -74,7 +74,7 @@ impl Inbox {
 
     /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
     pub async fn warm_up(&self) {
-        warm_up::tell("DynamoDB", self.newest_rows(Uuid::nil(), None, 1).await);
+        warm_up::log_failure("DynamoDB", self.newest_rows(Uuid::nil(), None, 1).await);
     }
 
     /// The caller's groups, newest first.

@@ -1,187 +1,130 @@
-//! What is measured, and CloudWatch's embedded metric format, in which a log line carries its own metrics.
+//! Metrics, and their serialization in CloudWatch's embedded metric format (EMF), in which a log line carries metrics.
+//!
+//! No published writer fits: `metrics_cloudwatch_embedded` counts per process rather than per invocation, and
+//! `metrique-writer-format-emf` would add some 40 crates to each function.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::log::Line;
 
 /// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "CruddurMessages";
 
-/// The one dimension: which function measured. Nothing that grows with users or groups belongs there, since each
-/// combination of values is a metric of its own, and paid for.
-pub const DIMENSION: &str = "FunctionName";
+/// The only dimension. CloudWatch bills each combination of dimension values as a metric, so no dimension may grow with
+/// users or groups.
+const DIMENSION: &str = "FunctionName";
 
-/// Values of one metric in a line at most (as the format has it).
+/// The format's limit of values per metric and line.
 const MAX_VALUES: usize = 100;
 
-/// What is measured. The variants' names are the metrics' names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A metric. Its name in CloudWatch is the variant's. All are counts except [`Metric::MoveDelay`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Metric {
-    /// Messages that were stored.
+    /// Messages stored.
     MessagesSent,
-    /// Requests that were answered with the message that an earlier one with their idempotency key had stored.
+    /// Requests answered with the message that an earlier request with the same idempotency key stored.
     MessagesReplayed,
-    /// Messages that were refused since their sender was over the send limit.
+    /// Messages rejected because the sender exceeded the send limit.
     SendsLimited,
-    /// Messages that the send limit let through without counting them, since DynamoDB could not be asked.
+    /// Messages admitted without being counted towards the send limit because DynamoDB was unavailable.
     SendsUncounted,
-    /// Groups that were opened by a message.
+    /// Groups created by a first message.
     GroupsCreated,
-    /// Inbox rows that were moved to a newer message.
+    /// Inbox rows moved to a newer message.
     RowsMoved,
-    /// Inbox rows that stood at the message, or at a newer one, already.
+    /// Inbox rows that were already at the message or at a newer one.
     RowsAlreadyThere,
-    /// Inbox rows that had to be searched for, since they were not where the index showed them.
+    /// Inbox rows that were not where the index showed them and had to be located.
     RowsLocated,
-    /// Groups whose move failed, or was not started for want of time; they are delivered again.
+    /// Groups whose move failed, or was not started for lack of time. Lambda delivers them again.
     GroupsNotMoved,
-    /// Stream records that claim to be new messages and are malformed; they are passed over.
+    /// Malformed stream records of new messages, which are skipped.
     RecordsSkipped,
-    /// From the creation of a message to the end of the move of its group's inbox rows.
+    /// Milliseconds from a message's creation to the end of the move of its group's inbox rows.
     MoveDelay,
-    /// Tokens that name a key which the key set does not have.
+    /// Tokens that name a key the key set does not have.
     UnknownKeys,
-    /// Confirmed users who could not be entered in the table of users.
+    /// Confirmed users who could not be written to the users table.
     UsersNotEntered,
     /// First invocations of an execution environment.
     ColdStarts,
-    /// Read request units, as DynamoDB reports them.
+    /// Read request units, as reported by DynamoDB.
     ReadRequestUnits,
-    /// Write request units, as DynamoDB reports them.
+    /// Write request units, as reported by DynamoDB.
     WriteRequestUnits,
 }
 
 /// A metric's unit, as CloudWatch names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Unit {
-    /// How many.
+#[derive(PartialEq, Serialize)]
+enum Unit {
     Count,
-    /// How long.
     Milliseconds,
 }
 
 impl Metric {
-    /// What its values are counted in.
-    #[must_use]
-    pub fn unit(self) -> Unit {
-        match self {
-            Self::MoveDelay => Unit::Milliseconds,
-            Self::MessagesSent
-            | Self::MessagesReplayed
-            | Self::SendsLimited
-            | Self::SendsUncounted
-            | Self::GroupsCreated
-            | Self::RowsMoved
-            | Self::RowsAlreadyThere
-            | Self::RowsLocated
-            | Self::GroupsNotMoved
-            | Self::RecordsSkipped
-            | Self::UnknownKeys
-            | Self::UsersNotEntered
-            | Self::ColdStarts
-            | Self::ReadRequestUnits
-            | Self::WriteRequestUnits => Unit::Count,
-        }
+    fn unit(self) -> Unit {
+        if self == Self::MoveDelay { Unit::Milliseconds } else { Unit::Count }
     }
 }
 
-/// What was measured. Its text is a JSON object, each member a metric: a number or an array of numbers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Measured(BTreeMap<Metric, Values>);
+/// Measured values of one invocation, by metric. Counts are summed; durations are kept one by one.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Measurements(BTreeMap<Metric, Vec<f64>>);
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Values {
-    Sum(f64),
-    Each(Vec<f64>),
-}
-
-impl Measured {
-    /// Adds `value` to a metric that is a sum. Nothing is kept of zero: no alarm waits for it.
-    pub fn add(&mut self, metric: Metric, value: f64) {
-        if value == 0.0 || !value.is_finite() {
+impl Measurements {
+    /// Adds `value` to a count, or appends it to the values of a duration. Zero counts and non-finite values are
+    /// dropped.
+    pub(crate) fn record(&mut self, metric: Metric, value: f64) {
+        let is_count = metric.unit() == Unit::Count;
+        if !value.is_finite() || (is_count && value == 0.0) {
             return;
         }
-        match self.0.entry(metric).or_insert(Values::Sum(0.0)) {
-            Values::Sum(sum) => *sum += value,
-            Values::Each(values) => values.push(value),
+        let values = self.0.entry(metric).or_default();
+        match values.first_mut() {
+            Some(sum) if is_count => *sum += value,
+            _ => values.push(value),
         }
     }
 
-    /// One more value of a metric whose values count each by itself, such as a duration.
-    pub fn push(&mut self, metric: Metric, value: f64) {
-        if !value.is_finite() {
-            return;
-        }
-        match self.0.entry(metric).or_insert(Values::Each(Vec::new())) {
-            Values::Sum(sum) => *sum += value,
-            Values::Each(values) => values.push(value),
-        }
-    }
-
-    /// Whether nothing was measured.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The same in parts that fit a line each: the first has all sums, the others what values are left.
-    #[must_use]
-    pub fn into_lines(mut self) -> Vec<Self> {
-        let mut lines = Vec::new();
-        loop {
-            let mut rest = BTreeMap::new();
-            for (metric, values) in &mut self.0 {
-                if let Values::Each(values) = values
-                    && values.len() > MAX_VALUES
-                {
-                    rest.insert(*metric, Values::Each(values.split_off(MAX_VALUES)));
-                }
+    /// Removes and returns the values that exceed the limit of one line.
+    pub(crate) fn split_off_excess(&mut self) -> Self {
+        let long = self.0.iter_mut().filter(|(_, values)| values.len() > MAX_VALUES);
+        Self(long.map(|(metric, values)| (*metric, values.split_off(MAX_VALUES))).collect())
+    }
+
+    /// Adds each metric to a log line: a count as a number, a duration as an array of numbers.
+    pub(crate) fn put_values(&self, line: &mut Line) {
+        for (metric, values) in &self.0 {
+            match &values[..] {
+                [sum] if metric.unit() == Unit::Count => line.put(metric, sum),
+                values => line.put(metric, values),
             }
-            lines.push(self);
-            if rest.is_empty() {
-                return lines;
-            }
-            self = Self(rest);
         }
     }
 
-    /// The members that make a log line, written at `now`, a carrier of these metrics: the metrics themselves,
-    /// the dimension, and `_aws`, which tells CloudWatch where to look.
-    #[must_use]
-    pub fn embedded<'a>(&'a self, function: &'a str, now: DateTime<Utc>) -> impl Serialize {
-        let metrics = self.0.keys().map(|metric| Definition { name: *metric, unit: metric.unit() });
-        Embedded {
-            values: self,
-            function_name: function,
-            aws: Metadata {
-                timestamp: now.timestamp_millis(),
-                directives: [Directive {
-                    namespace: NAMESPACE,
-                    dimensions: [[DIMENSION]],
-                    metrics: metrics.collect(),
-                }],
-            },
+    /// Adds the dimension and `_aws`, by which CloudWatch finds the metrics in a line of `function` written at `now`.
+    pub(crate) fn put_metadata(&self, line: &mut Line, function: &str, now: DateTime<Utc>) {
+        if self.is_empty() {
+            return;
         }
+        let metrics = self.0.keys().map(|&name| Definition { name, unit: name.unit() }).collect();
+        let directive = Directive { namespace: NAMESPACE, dimensions: [[DIMENSION]], metrics };
+        line.put(DIMENSION, function);
+        line.put("_aws", &Metadata { timestamp: now.timestamp_millis(), directives: [directive] });
     }
 }
 
 /// See "Specification: embedded metric format" in CloudWatch's user guide.
 #[derive(Serialize)]
-struct Embedded<'a> {
-    #[serde(flatten)]
-    values: &'a Measured,
-    #[serde(rename = "FunctionName")]
-    function_name: &'a str,
-    #[serde(rename = "_aws")]
-    aws: Metadata,
-}
-
-#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
 struct Metadata {
-    #[serde(rename = "Timestamp")]
     timestamp: i64,
     #[serde(rename = "CloudWatchMetrics")]
     directives: [Directive; 1],
@@ -202,75 +145,59 @@ struct Definition {
     unit: Unit,
 }
 
-impl fmt::Display for Measured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
-    }
-}
-
-impl FromStr for Measured {
-    type Err = serde_json::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        serde_json::from_str(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    #[test]
-    fn sums_add_up_and_zero_is_left_out() {
-        let mut measured = Measured::default();
-        measured.add(Metric::RowsMoved, 2.0);
-        measured.add(Metric::RowsMoved, 1.0);
-        measured.add(Metric::RowsLocated, 0.0);
-        measured.push(Metric::MoveDelay, 0.0);
-        measured.push(Metric::MoveDelay, 12.5);
-        assert_eq!(measured.to_string(), r#"{"RowsMoved":3.0,"MoveDelay":[0.0,12.5]}"#);
+    fn written(measurements: &Measurements) -> String {
+        let mut line = Line::default();
+        measurements.put_values(&mut line);
+        line.to_string()
     }
 
     #[test]
-    fn what_is_no_number_is_not_measured() {
-        let mut measured = Measured::default();
+    fn counts_add_up_and_zero_counts_are_dropped() {
+        let mut measurements = Measurements::default();
+        measurements.record(Metric::RowsMoved, 2.0);
+        measurements.record(Metric::RowsMoved, 1.0);
+        measurements.record(Metric::RowsLocated, 0.0);
+        measurements.record(Metric::MoveDelay, 0.0);
+        measurements.record(Metric::MoveDelay, 12.5);
+        assert_eq!(written(&measurements), r#"{"RowsMoved":3.0,"MoveDelay":[0.0,12.5]}"#);
+    }
+
+    #[test]
+    fn non_finite_values_are_dropped() {
+        let mut measurements = Measurements::default();
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            measured.add(Metric::WriteRequestUnits, value);
-            measured.push(Metric::MoveDelay, value);
+            measurements.record(Metric::WriteRequestUnits, value);
+            measurements.record(Metric::MoveDelay, value);
         }
-        assert!(measured.is_empty(), "{measured}");
+        assert_eq!(measurements, Measurements::default());
     }
 
     proptest! {
         #[test]
-        fn no_line_has_more_than_100_values_and_no_value_is_lost_or_doubled(count in 0_u16..1_000) {
-            let mut measured = Measured::default();
-            measured.add(Metric::RowsMoved, 7.0);
+        fn no_line_has_more_than_100_values_and_none_is_lost_or_repeated(count in 0_u16..1_000) {
+            let mut rest = Measurements::default();
+            rest.record(Metric::RowsMoved, 7.0);
             for number in 0..count {
-                measured.push(Metric::MoveDelay, f64::from(number));
+                rest.record(Metric::MoveDelay, f64::from(number));
             }
-            let lines = measured.into_lines();
-            let mut values = Vec::new();
-            for (place, Measured(line)) in lines.iter().enumerate() {
-                prop_assert_eq!(line.contains_key(&Metric::RowsMoved), place == 0);
-                if let Some(Values::Each(delays)) = line.get(&Metric::MoveDelay) {
-                    prop_assert!((1..=100).contains(&delays.len()));
-                    values.extend(delays.iter().copied());
-                }
+            let mut delays = Vec::new();
+            let mut lines = 0;
+            while !rest.is_empty() {
+                let excess = rest.split_off_excess();
+                prop_assert_eq!(rest.0.contains_key(&Metric::RowsMoved), lines == 0);
+                let values = rest.0.remove(&Metric::MoveDelay).unwrap_or_default();
+                prop_assert!(values.len() <= 100);
+                delays.extend(values);
+                rest = excess;
+                lines += 1;
             }
-            prop_assert_eq!(values, (0..count).map(f64::from).collect::<Vec<_>>());
-        }
-
-        #[test]
-        fn the_text_can_be_read_back(sum in 1_u32.., delays in proptest::collection::vec(0_u32.., 1..20)) {
-            let mut measured = Measured::default();
-            measured.add(Metric::MessagesSent, f64::from(sum));
-            for delay in delays {
-                measured.push(Metric::MoveDelay, f64::from(delay) / 1000.0);
-            }
-            prop_assert_eq!(measured.to_string().parse::<Measured>().unwrap(), measured);
+            prop_assert_eq!(delays, (0..count).map(f64::from).collect::<Vec<_>>());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Pages of a list: how many rows, and from where on.
+//! Pagination: page sizes, cursors and pages.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::sort_key::SortKey;
 
-/// How many rows a page has at most: 1 to 100.
+/// The maximum number of rows on a page: 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u8);
 
@@ -42,7 +42,7 @@ impl FromStr for Limit {
     type Err = InvalidLimit;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // `parse` alone would take `+5`, too.
+        // `parse` would also accept `+5`.
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(InvalidLimit);
         }
@@ -53,10 +53,10 @@ impl FromStr for Limit {
     }
 }
 
-/// The place between two rows: everything that sorts before (is older than) the row with this sort key.
+/// The start of a page: the rows older than the row with this sort key.
 ///
-/// Opaque to clients: unpadded base64url of the sort key. It names no partition, so it can only move inside
-/// the list it is used with.
+/// Opaque to clients: unpadded base64url of the sort key. A cursor names no partition, so it cannot leave the list it is
+/// used with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub SortKey);
 
@@ -81,12 +81,12 @@ impl FromStr for Cursor {
     }
 }
 
-/// What a list is asked for.
+/// The page parameters of a list request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
-    /// At most so many rows.
+    /// The maximum number of rows.
     pub limit: Limit,
-    /// From here on; none: from the newest.
+    /// The start of the page. `None` is the newest row.
     pub cursor: Option<Cursor>,
 }
 
@@ -95,13 +95,12 @@ pub struct PageRequest {
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// Where the next (older) page begins, when there is one.
+    /// The start of the next, older page. `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
-    /// The first `limit` of `rows`. There is a next page when there are more rows than that: whoever asks for
-    /// a page reads one row further.
+    /// The first `limit` of `rows`. Callers read one row more than the limit, which shows whether there is a next page.
     pub(crate) fn of(mut rows: Vec<T>, limit: usize, sort_key: impl Fn(&T) -> SortKey) -> Self {
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_goes_on_from_its_last_row_when_a_further_one_was_read() {
+    fn the_next_page_starts_after_the_last_row_if_there_is_another() {
         let key =
             |number: u128| SortKey { message_uuid: uuid::Uuid::from_u128(number), ..KEY.parse().unwrap() };
         let page = |rows: &[u128]| Page::of(rows.to_vec(), 2, |number| key(*number));
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_exactly_a_cursor_is_refused() {
+    fn malformed_cursors_are_rejected() {
         let good = Cursor(KEY.parse().unwrap()).to_string();
         for text in [
             String::new(),

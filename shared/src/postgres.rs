@@ -1,4 +1,4 @@
-//! One connection to PostgreSQL, made again when it is found dead.
+//! A PostgreSQL connection that is replaced when it is found dead.
 
 use std::{
     error::Error as _,
@@ -30,22 +30,21 @@ mod authorities;
 mod rds_iam;
 mod server;
 
-/// How long making a connection may take.
+/// The time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long one query may take. An execution environment that was frozen wakes up with connections that are
-/// dead without knowing it; a query on one of them gets no answer at all.
+/// The time limit for one query. After a freeze, an execution environment may hold a dead connection that was never
+/// closed; a query on it gets no answer.
 const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// The database, reached over one connection that is made when it is first needed.
+/// The database, over one connection that opens on first use.
 ///
-/// A query is one round trip (`query_typed`: no server-side statement outlives it, so a connection pooler in
-/// between does no harm). When the connection turns out to be dead, the query is made once more on a new one:
-/// every statement in `sql/` may therefore run twice with the effect of once.
+/// A query is one round trip. `query_typed` leaves no server-side statement behind, so connection poolers work. A query on
+/// a dead connection is retried once on a new one, so every statement in `sql/` must be idempotent.
 pub struct Postgres {
     server: DatabaseServer,
     keep: bool,
-    /// Queries that wait for their turn; counted only when connections are closed.
+    /// The number of queries that wait for the connection. Only counted if connections are closed after use.
     waiting: AtomicUsize,
     connection: Mutex<Option<Arc<Connection>>>,
 }
@@ -55,15 +54,15 @@ struct Connection {
     driver: JoinHandle<()>,
 }
 
-/// A statement's parameter with its type.
+/// A statement parameter and its type.
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// Why a query has no rows to give.
+/// The reason for a failed query.
 #[derive(Debug, thiserror::Error)]
 enum QueryError {
     #[error("no answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
-    /// The server refuses. Its detail and hint are left out: they quote values.
+    /// The server rejected the query. Its detail and hint are dropped, since they quote values.
     #[error("{message} (SQLSTATE {}{})", .state.code(), Constraint(.constraint.as_deref()))]
     Refused { state: SqlState, fatal: bool, message: String, constraint: Option<String> },
     #[error("the connection fails")]
@@ -104,20 +103,20 @@ impl From<ConnectError> for QueryError {
 }
 
 impl QueryError {
-    /// Whether the connection is of no more use and a new one may do better.
+    /// Whether the connection is unusable and a new one may work.
     fn is_connection_lost(&self) -> bool {
         match self {
             Self::TimedOut(_) => true,
             Self::Refused { state, fatal, .. } => match state.code() {
-                // The database was a writer and is a reader now: its name leads to another server.
+                // The server became a reader in a failover; the host name now resolves to the writer.
                 "25006" => true,
-                // Connection exceptions, also the answers of a pooler that does not reach the server; and a server that
-                // shuts down or starts.
+                // Connection exceptions, including those of a pooler that cannot reach the server; and a server that shuts
+                // down or starts.
                 code if code.starts_with("08") || code.starts_with("57P") => true,
-                // Internal errors, which are what some poolers answer. FATAL ends the session.
+                // Internal errors, which some poolers return. FATAL ends the session.
                 code => *fatal && code.starts_with("XX"),
             },
-            // Other errors of the client, such as a parameter of the wrong type, are not the connection's.
+            // Other client errors, such as a parameter of the wrong type, leave the connection intact.
             Self::Client(error) => {
                 error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>)
             }
@@ -125,14 +124,14 @@ impl QueryError {
         }
     }
 
-    /// Whether the same query may succeed later.
-    fn is_passing(&self) -> bool {
+    /// Whether the error is transient.
+    fn is_transient(&self) -> bool {
         self.is_connection_lost()
             || matches!(self, Self::Refused { state, .. } if match state.code() {
-                // Canceled by a time limit of the server's, or by an operator.
+                // Canceled by a server timeout or an operator.
                 "55P03" | "57014" => true,
-                // Sign-in refused, which a change of the password mends; a transaction that was in the way of another; too
-                // many connections, no memory or no disk.
+                // Failed authentication, which a new password fixes; serialization failures and deadlocks; too many
+                // connections, out of memory or disk.
                 code => ["28", "40", "53"].iter().any(|class| code.starts_with(class)),
             })
     }
@@ -140,7 +139,7 @@ impl QueryError {
 
 impl From<QueryError> for Error {
     fn from(error: QueryError) -> Self {
-        if error.is_passing() {
+        if error.is_transient() {
             Self::unavailable(Dependency::Postgres, error)
         } else {
             Self::internal(error)
@@ -149,8 +148,8 @@ impl From<QueryError> for Error {
 }
 
 impl Postgres {
-    /// The database of `server`; with `keep` the connection is kept between queries, without it is closed
-    /// after use (for servers that serve one connection at a time).
+    /// The database at `server`. Without `keep`, the connection is closed after use, for servers that accept one connection
+    /// at a time.
     #[must_use]
     pub fn new(server: impl Into<DatabaseServer>, keep: bool) -> Self {
         let mut server = server.into();
@@ -158,12 +157,12 @@ impl Postgres {
         Self { server, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
     }
 
-    /// Whether a connection is used for more than one query.
+    /// Whether the connection is kept between queries.
     pub(crate) const fn keeps_connections(&self) -> bool {
         self.keep
     }
 
-    /// The rows of `statement`.
+    /// Returns the rows of `statement`.
     pub async fn query(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         match self.query_once(statement, parameters).await {
             Err(error) if error.is_connection_lost() => {
@@ -199,7 +198,7 @@ impl Postgres {
         rows
     }
 
-    /// One query at a time; the connection is closed as soon as no other query of this process waits for it.
+    /// Runs one query at a time, and closes the connection unless another query waits for it.
     async fn query_and_close(
         &self,
         statement: &str,
@@ -223,8 +222,7 @@ impl Postgres {
     }
 
     async fn connect(&self) -> Result<Connection, QueryError> {
-        // `connect_timeout` bounds only the TCP connection; a server that accepts and says nothing must not
-        // hold a request either.
+        // `connect_timeout` covers only the TCP connection, not a server that accepts it and stays silent.
         let (client, connection) = timeout(CONNECT_TIMEOUT, self.server.connect())
             .await
             .map_err(|_| QueryError::TimedOut(CONNECT_TIMEOUT))??;
@@ -237,7 +235,7 @@ impl Postgres {
     }
 }
 
-/// A query's place in the queue for the connection.
+/// The place of a query in the queue for the connection.
 struct Turn<'a>(&'a Postgres);
 
 impl<'a> Turn<'a> {
@@ -250,8 +248,8 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let was_last = self.0.waiting.fetch_sub(1, Ordering::AcqRel) == 1;
-        // A query that was given up while it waited may be the one for which the connection was left open. (The
-        // lock is held by whoever has got their turn, so this closes no connection in use.)
+        // The connection may have been left open for a query that was then canceled. A query in progress holds the lock,
+        // so this never closes a connection in use.
         if was_last && let Ok(mut slot) = self.0.connection.try_lock() {
             *slot = None;
         }
@@ -259,11 +257,11 @@ impl Drop for Turn<'_> {
 }
 
 impl Connection {
-    /// Closes the connection and waits until it is.
+    /// Closes the connection, and waits until it is closed.
     async fn close(self) {
         let Self { client, driver } = self;
         drop(client);
-        // The driver ends with the client; should the server not take the farewell, it is left to itself.
+        // The driver ends with the client, unless the server does not accept the termination message.
         let _ = timeout(QUERY_TIMEOUT, driver).await;
     }
 }
@@ -276,7 +274,7 @@ async fn in_time(
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the configuration: it holds the password.
+        // Without the configuration, which contains the password.
         f.debug_struct("Postgres").field("keep", &self.keep).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Where random bytes come from. Cheap to clone.
+/// A source of random bytes. Cheap to clone.
 #[derive(Clone)]
 pub struct Random(Arc<Fill>);
 
@@ -15,14 +15,14 @@ impl Random {
     /// The operating system's generator.
     ///
     /// # Panics
-    /// Every draw panics when the operating system has no randomness to give; nothing sensible could go on.
+    /// Every draw panics if the operating system's generator fails.
     #[must_use]
     pub fn system() -> Self {
-        #[expect(clippy::expect_used, reason = "a machine without randomness can't make unique keys")]
-        Self::from_fn(|bytes| getrandom::fill(bytes).expect("the operating system gives random bytes"))
+        #[expect(clippy::expect_used, reason = "without randomness, keys would not be unique")]
+        Self::from_fn(|bytes| getrandom::fill(bytes).expect("the operating system's generator works"))
     }
 
-    /// A generator that fills with whatever `fill` writes.
+    /// A generator that writes its bytes with `fill`.
     pub fn from_fn(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
         Self(Arc::new(fill))
     }
@@ -35,14 +35,14 @@ impl Random {
         bytes
     }
 
-    /// A version 7 uuid of the time `now` (millisecond precision).
+    /// A version 7 UUID for the time `now`, with millisecond precision.
     #[must_use]
     pub fn uuid_v7(&self, now: DateTime<Utc>) -> Uuid {
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
     }
 
-    /// A duration between zero and `ceiling`, evenly spread: the "full jitter" of a back-off.
+    /// A uniformly distributed duration between zero and `ceiling`: the full jitter of a back-off.
     #[must_use]
     pub fn jitter(&self, ceiling: Duration) -> Duration {
         ceiling.mul_f64(f64::from(u32::from_le_bytes(self.bytes())) / f64::from(u32::MAX))
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jitter_covers_its_whole_range_and_nothing_else() {
+    fn jitter_covers_its_range() {
         let low = Random::from_fn(|bytes| bytes.fill(0));
         let high = Random::from_fn(|bytes| bytes.fill(0xff));
         let ceiling = Duration::from_millis(100);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn two_uuids_of_one_time_differ() {
+    fn uuids_of_the_same_time_differ() {
         let now = DateTime::UNIX_EPOCH;
         let random = Random::system();
         assert_ne!(random.uuid_v7(now), random.uuid_v7(now));

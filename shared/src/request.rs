@@ -1,4 +1,4 @@
-//! What a request holds: each part is read once, checked, and trusted from then on.
+//! Request parsing: each part is read and validated once, and trusted from then on.
 
 use lambda_http::{Body, Request, RequestExt as _};
 use percent_encoding::percent_decode_str;
@@ -12,32 +12,31 @@ use crate::{
     page::{Cursor, Limit, PageRequest},
 };
 
-/// Bytes in a body at most, after base64.
+/// The maximum size of a body in bytes, after base64 decoding.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// The rules a request was found to break. Every syntactic one is looked for before the first look-up is made
-/// (design, section 5).
+/// The rules that a request breaks. All syntactic rules are checked before the first look-up (design, section 5).
 #[derive(Debug, Default)]
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// None found yet.
+    /// No violations.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The value, or the broken rule noted.
+    /// Returns the value, or adds the violation and returns `None`.
     pub fn check<T>(&mut self, result: Result<T, Violation>) -> Option<T> {
         result.map_err(|violation| self.add(violation)).ok()
     }
 
-    /// Notes a broken rule.
+    /// Adds a violation.
     pub fn add(&mut self, violation: Violation) {
         self.0.push(violation);
     }
 
-    /// The error of all broken rules, in the order of the wire format.
+    /// Returns an error with all violations, in the order of the wire format.
     #[must_use]
     pub fn into_error(mut self) -> Error {
         self.0.sort_unstable();
@@ -46,7 +45,7 @@ impl Violations {
     }
 }
 
-/// The body as a JSON object. Its `Content-Type` plays no part.
+/// The body as a JSON object, whatever its `Content-Type`.
 pub fn json_object(request: &Request) -> Result<JsonObject, Error> {
     let body: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),
@@ -64,7 +63,7 @@ pub fn json_object(request: &Request) -> Result<JsonObject, Error> {
 pub struct JsonObject(Map<String, Value>);
 
 impl JsonObject {
-    /// The field `name`; none when it is absent or `null`.
+    /// The field `name`. Returns `None` if it is absent or `null`.
     pub fn field<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Error> {
         match self.0.remove(name) {
             None => Ok(None),
@@ -73,8 +72,8 @@ impl JsonObject {
     }
 }
 
-/// The path parameter `name`, percent-decoded. API Gateway has decoded it already, emulators have not; no
-/// value that is good contains a percent sign, so decoding twice does no harm.
+/// The path parameter `name`, percent-decoded. API Gateway decodes it, emulators do not. No valid value contains a
+/// percent sign, so decoding twice is harmless.
 #[must_use]
 pub fn path_parameter(request: &Request, name: &str) -> String {
     let parameters = request.path_parameters();
@@ -82,7 +81,7 @@ pub fn path_parameter(request: &Request, name: &str) -> String {
     percent_decode_str(raw).decode_utf8_lossy().into_owned()
 }
 
-/// The uuid of a group as a client writes it: 36 characters with hyphens, in any case.
+/// Parses a group's UUID: 36 characters with hyphens, in any case.
 pub fn message_group_uuid(text: &str) -> Result<Uuid, Violation> {
     if text.chars().all(char::is_whitespace) {
         return Err(Violation::MessageGroupUuidBlank);
@@ -90,24 +89,24 @@ pub fn message_group_uuid(text: &str) -> Result<Uuid, Violation> {
     uuid(text).ok_or(Violation::MessageGroupUuidInvalid)
 }
 
-/// The uuid of a user as a client writes it: 36 characters with hyphens, in any case.
+/// Parses a user's UUID: 36 characters with hyphens, in any case.
 pub fn user_uuid(text: &str) -> Result<Uuid, Violation> {
     uuid(text).ok_or(Violation::UserUuidInvalid)
 }
 
 fn uuid(text: &str) -> Option<Uuid> {
-    // Other forms have other lengths: 32 without hyphens, 38 in braces, 45 as a URN.
+    // The forms without hyphens, in braces and as a URN have 32, 38 and 45 characters.
     if text.len() == 36 { text.parse().ok() } else { None }
 }
 
-/// `limit` and `cursor` of a list.
+/// Parses `limit` and `cursor` of a list request.
 pub fn page_request(request: &Request, violations: &mut Violations) -> Option<PageRequest> {
     let limit = violations.check(parameter(request, "limit", Violation::LimitInvalid));
     let cursor = violations.check(parameter::<Cursor>(request, "cursor", Violation::CursorInvalid));
     Some(PageRequest { limit: limit?.unwrap_or_else(Limit::default), cursor: cursor? })
 }
 
-/// A query parameter. One that is there twice is as good as none.
+/// A query parameter. A repeated parameter is rejected.
 fn parameter<T: std::str::FromStr>(
     request: &Request,
     name: &str,
@@ -121,7 +120,7 @@ fn parameter<T: std::str::FromStr>(
     }
 }
 
-/// The `Idempotency-Key` header, when there is one.
+/// The `Idempotency-Key` header, if present.
 pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Violation> {
     let mut values = request.headers().get_all("idempotency-key").iter();
     match (values.next(), values.next()) {
@@ -238,7 +237,7 @@ mod tests {
         }
     }
 
-    /// What a list with these query parameters is asked for, or the rules that they break.
+    /// The page request in these query parameters, or the violations in them.
     fn listed(parameters: &[(&str, &[&str])]) -> Result<PageRequest, Vec<Violation>> {
         let parameters = parameters.iter().map(|(name, values)| {
             ((*name).to_owned(), values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>())

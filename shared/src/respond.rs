@@ -1,4 +1,4 @@
-//! Answers: the one table from errors to statuses, and the one place where a refused request is logged.
+//! Responses: the only mapping from errors to statuses, and the only place that logs failed requests.
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
@@ -8,18 +8,18 @@ use serde::Serialize;
 use crate::{
     auth::TokenRefusal,
     error::{Chain, Error, Violation},
-    invocation::{self, Ended},
+    invocation::{self, Completion},
     metrics::Metric,
     page::{Cursor, Limit},
 };
 
-/// 200 with `body` as JSON.
+/// A 200 response with `body` as JSON.
 pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Error> {
     let body = serde_json::to_string(body).map_err(Error::internal)?;
     Ok(json(StatusCode::OK, body))
 }
 
-/// Characters that a URI's path can't contain. `%` stays: emulators don't decode paths.
+/// Characters that a URI's path can't contain. `%` is kept, since emulators don't decode paths.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -34,9 +34,9 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// 200 with `body` as JSON and, when there is a next page, the `Link` to it.
+/// A 200 response with `body` as JSON and, if there is a next page, a `Link` header to it.
 ///
-/// `path` is the path of the request as it came, so that the link stays right behind any stage or prefix.
+/// `path` is the path of the request as received, so that the link works behind any stage or prefix.
 pub fn page(
     body: &impl Serialize,
     path: &str,
@@ -53,8 +53,8 @@ pub fn page(
     Ok(response)
 }
 
-/// Serves a request of `route` with `serve`, and answers with what comes of it. Errors of ours are logged here, once,
-/// with all their causes; the client sees a code and no more.
+/// Serves a request of `route` as one invocation, and turns its error into a response. A server error is logged with all
+/// its causes; the client sees only its code.
 pub async fn answer(
     route: &'static str,
     serve: impl Future<Output = Result<Response<Body>, Error>>,
@@ -62,7 +62,7 @@ pub async fn answer(
     invocation::observe(route, async { finish(route, serve.await) }).await
 }
 
-fn finish(route: &str, result: Result<Response<Body>, Error>) -> (Response<Body>, Ended) {
+fn finish(route: &str, result: Result<Response<Body>, Error>) -> (Response<Body>, Completion) {
     let (response, message, cause) = match result {
         Ok(response) => (response, "answered", None),
         Err(error) => {
@@ -81,7 +81,7 @@ fn finish(route: &str, result: Result<Response<Body>, Error>) -> (Response<Body>
         }
     };
     let status = Some(response.status().as_u16());
-    (response, Ended { message, status, cause })
+    (response, Completion { message, status, cause })
 }
 
 fn refuse(error: &Error) -> Response<Body> {
@@ -111,7 +111,7 @@ fn refuse(error: &Error) -> Response<Body> {
             (StatusCode::SERVICE_UNAVAILABLE, vec!["unavailable"], Some((header::RETRY_AFTER, 1.into())))
         }
     };
-    // An array of plain strings can't fail to be written.
+    // An array of strings always serializes.
     let body = serde_json::to_string(&codes).unwrap_or_else(|_| "[]".to_owned());
     match header {
         Some(header) => with_header(json(status, body), header),
@@ -135,8 +135,8 @@ mod tests {
     use super::*;
     use crate::error::Dependency;
 
-    /// Status, headers and body of an answer.
-    fn told(response: &Response<Body>) -> String {
+    /// Status, headers and body of a response.
+    fn printed(response: &Response<Body>) -> String {
         let headers =
             response.headers().iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()));
         let headers = headers.collect::<String>();
@@ -168,7 +168,7 @@ mod tests {
                 format!("503\n{json}retry-after: 1\n[\"unavailable\"]"),
             ),
         ] {
-            assert_eq!(told(&refuse(&error)), expected, "{error}");
+            assert_eq!(printed(&refuse(&error)), expected, "{error}");
         }
     }
 
@@ -177,7 +177,7 @@ mod tests {
         let json = "content-type: application/json\n";
         let cursor =
             "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001".parse().map(Cursor).unwrap();
-        let page = |path, next| told(&page(&[1, 2], path, "2".parse().unwrap(), next).unwrap());
+        let page = |path, next| printed(&page(&[1, 2], path, "2".parse().unwrap(), next).unwrap());
         assert_eq!(page("/stage/api/messages", None), format!("200\n{json}[1,2]"));
         for (path, linked) in [
             ("/stage/api/messages", "/stage/api/messages"),
@@ -191,16 +191,16 @@ mod tests {
     }
 
     #[test]
-    fn an_invocation_ends_as_its_request_was_answered() {
-        let ended = |result| {
-            let (response, Ended { message, status, cause }) = finish("a route", result);
+    fn an_invocation_is_logged_with_the_response_of_its_request() {
+        let completed = |result| {
+            let (response, Completion { message, status, cause }) = finish("a route", result);
             assert_eq!(status, Some(response.status().as_u16()));
             (status, message, cause)
         };
-        assert_eq!(ended(ok(&1)), (Some(200), "answered", None));
+        assert_eq!(completed(ok(&1)), (Some(200), "answered", None));
         let refused = "the message group was not found, or the caller is not in it".to_owned();
-        assert_eq!(ended(Err(Error::MessageGroupNotFound)), (Some(404), "refused", Some(refused)));
-        // Its cause was logged as an error.
-        assert_eq!(ended(Err(Error::internal("a secret"))), (Some(500), "failed", None));
+        assert_eq!(completed(Err(Error::MessageGroupNotFound)), (Some(404), "refused", Some(refused)));
+        // The cause is in the error line.
+        assert_eq!(completed(Err(Error::internal("a secret"))), (Some(500), "failed", None));
     }
 }

@@ -1,4 +1,4 @@
-//! Where a message stands in its group, and an inbox row in its inbox.
+//! The sort key of messages and inbox rows.
 
 use std::{fmt, str::FromStr};
 
@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::timestamp::{TIMESTAMP_LENGTH, Timestamp};
 
-/// The sort key `{created_at}#{message_uuid}` of a message and of the inbox rows that stand at it.
+/// The sort key `{created_at}#{message_uuid}` of a message, and of the inbox rows whose newest message it is.
 ///
-/// The time alone would not be unique; with the uuid two messages of the same microsecond never overwrite
-/// each other (design, section 2). The order of sort keys is the order of their texts.
+/// The UUID makes it unique: two messages of the same microsecond never overwrite each other (design, section 2). Sort
+/// keys are ordered like their texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SortKey {
@@ -39,7 +39,7 @@ impl FromStr for SortKey {
         let message_uuid = rest.strip_prefix('#').ok_or(InvalidSortKey)?;
         let created_at = created_at.parse().map_err(|_| InvalidSortKey)?;
         let uuid: Uuid = message_uuid.parse().map_err(|_| InvalidSortKey)?;
-        // A uuid has more than one spelling; only the one that is printed is part of a key.
+        // Of the spellings of a UUID, only the printed one is valid in a key.
         let mut buffer = Uuid::encode_buffer();
         if uuid.hyphenated().encode_lower(&mut buffer) == message_uuid {
             Ok(Self { created_at, message_uuid: uuid })

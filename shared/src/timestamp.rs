@@ -1,4 +1,4 @@
-//! Times as they are stored and sent: UTC, microseconds, 27 bytes, so that string order is time order.
+//! Timestamps in their stored form: UTC with microseconds in 27 bytes, so that string order is time order.
 
 use std::{fmt, str::FromStr};
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// A time in UTC with microsecond precision, in the years 0000 to 9999.
 ///
-/// Its text is RFC 3339 with exactly six fractional digits and `Z` (27 bytes); the texts of two times sort as
-/// the times do (design, section 2).
+/// Its text is RFC 3339 with exactly six fractional digits and `Z`: 27 bytes that sort as the times do (design,
+/// section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(DateTime<Utc>);
@@ -16,7 +16,7 @@ pub struct Timestamp(DateTime<Utc>);
 /// Bytes in the text of a [`Timestamp`].
 pub const TIMESTAMP_LENGTH: usize = 27;
 
-/// The text is not a time in the stored form.
+/// The text is not a timestamp in the stored form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a UTC time with six fractional digits, such as 2026-11-22T09:30:00.000000Z")]
 pub struct InvalidTimestamp;
@@ -27,11 +27,11 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999999Z
     const LAST: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 999_999_000).unwrap();
 
-    /// The time `time`, cut to microseconds. A time outside the years 0000 to 9999 becomes the nearest within.
+    /// The time `time`, truncated to microseconds and clamped to the years 0000 to 9999.
     #[must_use]
     pub fn new(time: DateTime<Utc>) -> Self {
         let time = time.clamp(Self::FIRST, Self::LAST);
-        // chrono writes a leap second as `:60`, which many parsers refuse: it is folded into the second before.
+        // chrono formats a leap second as `:60`, which many parsers reject, so it becomes the end of the second before.
         let time = match time.nanosecond() {
             1_000_000_000.. => time.with_nanosecond(999_999_999).unwrap_or(time),
             _ => time,
@@ -39,7 +39,7 @@ impl Timestamp {
         Self(time.trunc_subsecs(6))
     }
 
-    /// The next time that can be told apart from this one: one microsecond later.
+    /// The next representable time, one microsecond later.
     #[must_use]
     pub fn successor(self) -> Self {
         Self::new(self.0 + TimeDelta::microseconds(1))
@@ -62,8 +62,8 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // RFC 3339 has more forms than the stored one, and a leap second is not stored.
-        if !has_the_form(text) {
+        // RFC 3339 allows other forms than the stored one, and leap seconds are never stored.
+        if !has_stored_form(text) {
             return Err(InvalidTimestamp);
         }
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?;
@@ -71,8 +71,8 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Whether each byte of `text` is what it is in a stored time: a digit, or what stands between digits.
-fn has_the_form(text: &str) -> bool {
+/// Whether `text` has digits and separators where the stored form has them.
+fn has_stored_form(text: &str) -> bool {
     const FORM: &[u8; TIMESTAMP_LENGTH] = b"0000-00-00T00:00:00.000000Z";
     let fits = |(byte, form): (u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form };
     text.len() == TIMESTAMP_LENGTH && text.bytes().zip(FORM).all(fits)
@@ -88,7 +88,7 @@ impl TryFrom<String> for Timestamp {
 
 impl From<Timestamp> for String {
     fn from(value: Timestamp) -> Self {
-        // (chrono's fast path; a format string would be parsed each time, for every row of a page.)
+        // chrono's fast path; a format string would be parsed anew for every row of a page.
         value.0.to_rfc3339_opts(SecondsFormat::Micros, true)
     }
 }
@@ -113,12 +113,12 @@ mod tests {
         }
 
         #[test]
-        fn texts_sort_as_times_do(a in any_timestamp(), b in any_timestamp()) {
+        fn texts_sort_like_times(a in any_timestamp(), b in any_timestamp()) {
             prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
         }
 
         #[test]
-        fn a_text_that_parses_prints_the_same(text in "[0-9+-]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9]{6}Z") {
+        fn parsed_text_prints_the_same(text in "[0-9+-]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9]{6}Z") {
             if let Ok(time) = text.parse::<Timestamp>() {
                 prop_assert_eq!(time.to_string(), text);
             }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_of_the_same_time_are_refused() {
+    fn other_forms_of_the_same_time_are_rejected() {
         for text in [
             "2026-11-22T09:30:00Z",
             "2026-11-22T09:30:00.123Z",

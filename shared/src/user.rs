@@ -1,4 +1,4 @@
-//! Users: handles, and the table of users in PostgreSQL with what is remembered of it.
+//! Users: handles, and the users table in PostgreSQL with its caches.
 
 use std::{
     num::NonZeroUsize,
@@ -29,10 +29,10 @@ pub use self::names::ShowsUser;
 
 const UUID_FROM_SUBJECT: &str = include_str!("../../sql/users/uuid_from_cognito_user_id.sql");
 
-/// A user as others see them (design, section 5).
+/// A user's public profile (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct User {
-    /// The user's uuid, for ever.
+    /// The user's permanent UUID.
     pub uuid: Uuid,
     /// 1 to 30 of `[A-Za-z0-9_.-]`.
     pub handle: String,
@@ -51,27 +51,27 @@ impl User {
     }
 }
 
-/// A user's handle as somebody wrote it: with or without one leading `@`, in any case.
+/// A user's handle, parsed with or without a leading `@`, in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handle(String);
 
-/// The text can't be anybody's handle.
+/// The text is not a valid handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not 1 to 30 of A-Z a-z 0-9 _ . -")]
 pub struct InvalidHandle;
 
 impl Handle {
-    /// Characters in a handle at most.
+    /// The maximum number of characters in a handle.
     pub const MAX_CHARS: usize = 30;
 
-    /// The handle in lower case: equal for two handles that name the same user.
+    /// The handle in lower case, which is equal for all spellings of a user's handle.
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.0
     }
 
-    /// Whether a new user can get the handle. Not `.` and `..`: as the segment of a URL's path they mean something else,
-    /// so nobody could open a conversation with them.
+    /// Whether a new user may have the handle. `.` and `..` are excluded: as path segments of a URL they have another
+    /// meaning.
     #[must_use]
     pub fn is_assignable(&self) -> bool {
         !matches!(&*self.0, "." | "..")
@@ -89,29 +89,29 @@ impl FromStr for Handle {
     }
 }
 
-/// How long the names of a user are used before they are looked up again.
-const NAMES_KEPT_FOR: Duration = Duration::from_mins(1);
+/// The time after which a user's cached names are read again.
+const NAMES_TTL: Duration = Duration::from_mins(1);
 
-/// How long the uuid of a subject is used before it is looked up again: a row that was deleted, or given to another
-/// subject, ends access after this time at the latest.
-const UUID_KEPT_FOR: Duration = Duration::from_mins(10);
+/// The time after which a subject's cached UUID is read again. Deleting a row, or giving it to another subject, ends
+/// access after this time at the latest.
+const UUID_TTL: Duration = Duration::from_mins(10);
 
-/// Users that are remembered at most: some hundred bytes each.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
+/// The size of each cache in entries, each of a few hundred bytes.
+const CACHE_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
-/// The table of users.
+/// The users table.
 ///
-/// The uuid of a token's subject is cached for ten minutes, names for one. Older entries serve only while PostgreSQL
-/// can't be reached. A look-up that finds no row drops the subject's entry (design, section 6).
+/// The UUID of a token's subject is cached for ten minutes, names for one. Older entries are used only while PostgreSQL is
+/// unavailable. A look-up that finds no row drops the subject's entry (design, section 6).
 #[derive(Debug)]
 pub struct Users {
     postgres: Arc<Postgres>,
-    remembered: Mutex<LruCache<Subject, Remembered>>,
+    cache: Mutex<LruCache<Subject, CachedUser>>,
     names: Arc<NamesByUuid>,
 }
 
 #[derive(Clone, Debug)]
-struct Remembered {
+struct CachedUser {
     uuid: Uuid,
     uuid_read_at: Instant,
     names: Option<Names>,
@@ -123,12 +123,12 @@ struct Names {
     read_at: Instant,
 }
 
-/// The sender of a message, and its receiver.
+/// The sender and the receiver of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageUsers {
-    /// The user of the token.
+    /// The caller.
     pub sender: User,
-    /// The user with the handle or the uuid; `None` if there is no such user.
+    /// The user with the given handle or UUID. `None` if there is none.
     pub receiver: Option<User>,
 }
 
@@ -136,7 +136,7 @@ impl Users {
     /// The users in the database behind `postgres`.
     #[must_use]
     pub fn new(postgres: Arc<Postgres>) -> Self {
-        Self { postgres, remembered: Mutex::new(LruCache::new(REMEMBERED)), names: Arc::default() }
+        Self { postgres, cache: Mutex::new(LruCache::new(CACHE_SIZE)), names: Arc::default() }
     }
 
     /// The users in the configured database.
@@ -145,31 +145,34 @@ impl Users {
         Ok(Self::new(Arc::new(Postgres::new(config.server, config.keep))))
     }
 
-    /// Gets ready for the first look-up: looks nobody up. (PostgreSQL reads what it knows of a table once for each connection.)
-    /// Does nothing where connections are closed after use.
+    /// Connects and looks up an empty subject, since PostgreSQL loads a table's metadata once per connection. Does nothing if
+    /// connections are closed after use.
     pub async fn warm_up(&self) {
         if self.postgres.keeps_connections() {
-            warm_up::tell("PostgreSQL", self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await);
+            warm_up::log_failure(
+                "PostgreSQL",
+                self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
+            );
         }
     }
 
-    /// The uuid of the caller.
+    /// The caller's UUID.
     pub async fn uuid_of(&self, subject: &Subject) -> Result<Uuid, Error> {
-        let remembered = self.recall(subject);
-        if let Some(remembered) = &remembered
-            && remembered.uuid_read_at.elapsed() < UUID_KEPT_FOR
+        let cached = self.cached(subject);
+        if let Some(cached) = &cached
+            && cached.uuid_read_at.elapsed() < UUID_TTL
         {
-            return Ok(remembered.uuid);
+            return Ok(cached.uuid);
         }
         match self.postgres.query(UUID_FROM_SUBJECT, &[(&subject.as_str(), Type::TEXT)]).await {
             Ok(rows) => {
                 let Some(row) = rows.first() else { return Err(self.not_provisioned(subject)) };
                 let uuid = row.try_get("uuid").map_err(Error::internal)?;
-                self.remember(subject, uuid, None);
+                self.cache(subject, uuid, None);
                 Ok(uuid)
             }
             Err(error @ Error::Unavailable { .. }) => {
-                let Some(Remembered { uuid, .. }) = remembered else { return Err(error) };
+                let Some(CachedUser { uuid, .. }) = cached else { return Err(error) };
                 tracing::warn!(cause = %Chain(&error), user_uuid = %uuid, "using an old uuid");
                 Ok(uuid)
             }
@@ -177,11 +180,11 @@ impl Users {
         }
     }
 
-    /// The caller with the names that a message of theirs carries.
+    /// The caller, with the names that their messages carry.
     pub async fn sender(&self, subject: &Subject) -> Result<User, Error> {
-        let names = self.recall(subject).and_then(|remembered| remembered.names);
+        let names = self.cached(subject).and_then(|cached| cached.names);
         if let Some(names) = &names
-            && names.read_at.elapsed() < NAMES_KEPT_FOR
+            && names.read_at.elapsed() < NAMES_TTL
         {
             return Ok(names.user.clone());
         }
@@ -190,7 +193,7 @@ impl Users {
             Ok(rows) => {
                 let Some(row) = rows.first() else { return Err(self.not_provisioned(subject)) };
                 let sender = User::from_row(row)?;
-                self.remember(subject, sender.uuid, Some(sender.clone()));
+                self.cache(subject, sender.uuid, Some(sender.clone()));
                 Ok(sender)
             }
             Err(error @ Error::Unavailable { .. }) => {
@@ -202,7 +205,7 @@ impl Users {
         }
     }
 
-    /// The caller, and the user whose handle is `handle` as it is now.
+    /// The caller, and the user whose current handle is `handle`.
     pub async fn sender_and_receiver(
         &self,
         subject: &Subject,
@@ -212,7 +215,7 @@ impl Users {
         self.message_users(subject, statement, (&handle.canonical(), Type::TEXT)).await
     }
 
-    /// The caller, and the user whose uuid is `receiver`.
+    /// The caller, and the user with the UUID `receiver`.
     pub async fn sender_and_receiver_by_uuid(
         &self,
         subject: &Subject,
@@ -237,7 +240,7 @@ impl Users {
             }
         }
         let Some(sender) = sender else { return Err(self.not_provisioned(subject)) };
-        self.remember(subject, sender.uuid, Some(sender.clone()));
+        self.cache(subject, sender.uuid, Some(sender.clone()));
         Ok(MessageUsers { sender, receiver })
     }
 
@@ -248,20 +251,20 @@ impl Users {
         rows.first().map(User::from_row).transpose()?.ok_or(Error::UserNotFound)
     }
 
-    fn recall(&self, subject: &Subject) -> Option<Remembered> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
+    fn cached(&self, subject: &Subject) -> Option<CachedUser> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
     }
 
-    fn remember(&self, subject: &Subject, uuid: Uuid, user: Option<User>) {
+    fn cache(&self, subject: &Subject, uuid: Uuid, user: Option<User>) {
         let now = Instant::now();
         let names = user.map(|user| Names { user, read_at: now });
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.put(subject.clone(), Remembered { uuid, uuid_read_at: now, names });
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.put(subject.clone(), CachedUser { uuid, uuid_read_at: now, names });
     }
 
-    /// No row has the subject: an entry from before no longer holds.
+    /// Drops the subject's entry, since no row has the subject.
     fn not_provisioned(&self, subject: &Subject) -> Error {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).pop(subject);
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).pop(subject);
         Error::UserNotProvisioned
     }
 }
@@ -273,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_handle_is_1_to_30_of_its_characters_with_at_most_one_at_sign_before() {
+    fn a_handle_has_1_to_30_allowed_characters_after_an_optional_at_sign() {
         for (text, expected) in [
             ("sunyoung", Ok("sunyoung")),
             ("@SunYoung", Ok("sunyoung")),
@@ -299,7 +302,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn case_and_at_sign_make_no_difference(handle in "[A-Za-z0-9_.-]{1,30}") {
+        fn case_and_at_sign_do_not_matter(handle in "[A-Za-z0-9_.-]{1,30}") {
             let parsed: Handle = handle.parse().unwrap();
             prop_assert_eq!(format!("@{}", handle.to_ascii_uppercase()).parse(), Ok(parsed.clone()));
             prop_assert_eq!(parsed.canonical().parse(), Ok(parsed.clone()));

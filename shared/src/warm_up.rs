@@ -1,9 +1,7 @@
-//! What a function does before its first event: it makes the connections that the first event needs, and makes on them the
-//! calls that it begins with, about nobody.
+//! Warm-up before the first event: opens connections, and issues the first request's reads for the nil UUID.
 //!
-//! While it starts, a function has a whole processor whatever its memory size, and up to ten seconds that nobody
-//! waits for twice; with 128 MB a handshake takes fourteen times as long afterwards. A connection that can't be made
-//! is no reason not to start: the first event makes it once more, and tells what is wrong.
+//! While it initializes, a function has a full processor whatever its memory size. At 128 MB, a TLS handshake takes
+//! fourteen times as long afterwards. Failures are logged and ignored: the first event retries, and reports them.
 
 use std::time::Duration;
 
@@ -11,12 +9,11 @@ use tokio::time::timeout;
 
 use crate::error::Chain;
 
-/// How long a start waits for connections.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Makes connections, for two seconds at most.
+/// Waits for `connections`, for two seconds at most.
 pub fn within_limit(connections: impl Future) -> impl Future<Output = ()> {
-    // Boxed before it is part of another future: clients' calls are large.
+    // Boxed, since the futures of SDK clients are large.
     let connections = Box::pin(connections);
     async move {
         if timeout(LIMIT, connections).await.is_err() {
@@ -25,9 +22,9 @@ pub fn within_limit(connections: impl Future) -> impl Future<Output = ()> {
     }
 }
 
-/// Tells what went wrong with a call to `whom`, if anything did.
-pub(crate) fn tell<T, E: std::error::Error + 'static>(whom: &str, result: Result<T, E>) {
+/// Logs the error of a warm-up call to `dependency`, if it failed.
+pub(crate) fn log_failure<T, E: std::error::Error + 'static>(dependency: &str, result: Result<T, E>) {
     if let Err(error) = result {
-        tracing::info!(cause = %Chain(&error), "can't call {whom} beforehand");
+        tracing::info!(cause = %Chain(&error), "can't call {dependency} beforehand");
     }
 }

@@ -8,7 +8,7 @@ use cruddur::{
     auth::Subject,
     config::{ConfigError, Lookup},
     error::{Chain, Dependency, Error},
-    invocation::{self, Ended},
+    invocation::{self, Completion},
     metrics::Metric,
     start,
     user::{
@@ -51,7 +51,7 @@ pub async fn handler(app: &App, event: LambdaEvent<Value>) -> Value {
     event.payload
 }
 
-async fn serve(app: &App, event: &Value) -> Ended {
+async fn serve(app: &App, event: &Value) -> Completion {
     let entered = timeout(LIMIT, enter(app, event)).await;
     match entered.unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::Postgres, elapsed))) {
         Ok(Some(confirmation)) => {
@@ -62,13 +62,13 @@ async fn serve(app: &App, event: &Value) -> Ended {
                 Confirmation::AlreadyThere(uuid) => ("the user was entered before", uuid),
             };
             invocation::user(user_uuid);
-            Ended::with(message)
+            Completion::with(message)
         }
-        Ok(None) => Ended::with("the event is not of a confirmed sign-up"),
+        Ok(None) => Completion::with("the event is not of a confirmed sign-up"),
         Err(error) => {
             tracing::error!(cause = %Chain(&error), "could not enter a user");
             invocation::count(Metric::UsersNotEntered, 1);
-            Ended::with("failed")
+            Completion::with("failed")
         }
     }
 }

@@ -9,7 +9,7 @@ use cruddur::{
     config::{ConfigError, Lookup},
     dynamodb::CallLimits,
     error::Chain,
-    invocation::{self, Ended},
+    invocation::{self, Completion},
     message_group::Inbox,
     metrics::Metric,
     projection::inbox::{MoveError, Moved},
@@ -54,7 +54,7 @@ const TIME_FOR_A_MOVE: TimeDelta = TimeDelta::seconds(10);
 /// Moves each group to its newest message in the batch. Reports the records of groups that it could not move: Lambda
 /// delivers the batch again from the first of them on.
 pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventResponse {
-    invocation::observe(NAME, async { (serve(app, &event).await, Ended::with("read a batch")) }).await
+    invocation::observe(NAME, async { (serve(app, &event).await, Completion::with("read a batch")) }).await
 }
 
 async fn serve(app: &App, event: &LambdaEvent<Batch>) -> DynamoDbEventResponse {

@@ -1,4 +1,4 @@
-//! The public keys of the user pool, inline or from its URL, cached.
+//! The user pool's public keys: inline, or fetched from a URL and cached.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,29 +24,29 @@ use tokio::{
 
 use super::from_object;
 use crate::{
-    config::environment,
+    config::Lookup,
     error::{Cause, Chain},
-    https::{self, Authorities},
+    https,
 };
 
-/// How long fetching the key set may take.
+/// The time limit for fetching the key set.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The key set is fetched at most once in this time, however many tokens name unknown keys.
+/// The minimum time between two fetches, however many tokens name unknown keys.
 const FETCH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Bytes in a key set at most: Cognito's has two keys and about 1 KB.
+/// The maximum size of a key set in bytes. Cognito's has two keys in about 1 KB.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Bits of an RSA modulus: the contract's least, and the most that a signature is verified with.
+/// Accepted sizes of an RSA modulus, in bits: from the contract's minimum to the verifier's maximum.
 const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
 
-/// Bits of an RSA exponent: more than the number 1 has, and the most that a signature is verified with.
+/// Accepted sizes of an RSA exponent, in bits: from more than 1 to the verifier's maximum.
 const EXPONENT_BITS: RangeInclusive<usize> = 2..=33;
 
 type Keys = HashMap<String, Arc<DecodingKey>>;
 
-/// The keys that sign the pool's tokens, by their `kid`.
+/// The keys of the pool's tokens, by `kid`.
 pub struct KeySet {
     keys: RwLock<Keys>,
     source: Option<Source>,
@@ -63,33 +63,33 @@ struct Fetch {
     succeeded: bool,
 }
 
-/// Why there is no key.
+/// The reason for a missing key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySetError {
-    /// The key set is known, and no key of it has this `kid`.
+    /// The key set has no key with this `kid`.
     #[error("no key of the set has this id")]
     KeyUnknown,
-    /// The key set could not be fetched, so nobody knows.
+    /// The key set could not be fetched.
     #[error("the key set can't be fetched")]
     Unreachable(#[source] Cause),
 }
 
-/// Primes whose residues show a modulus of Infineon's weak generator (see [`is_roca`]).
+/// Primes whose residues identify a modulus of Infineon's weak generator; see [`is_roca`].
 const ROCA_PRIMES: [u32; 17] = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
 
-/// Members of a JWK that only a private or symmetric key has (RFC 7518, section 6).
+/// Members of private and symmetric JWKs (RFC 7518, section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// The text is not a key set with a key that can be used.
+/// The text is not a key set with a usable key.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidKeySet {
-    /// Not the JSON of a key set.
+    /// The text is not a JSON key set.
     #[error("not a JSON Web Key Set")]
     Malformed(#[from] serde_json::Error),
-    /// No key in it can verify RS256.
+    /// No key can verify RS256.
     #[error("no key of the set is an RSA key of at least 2048 bits for signatures")]
     NoKey,
-    /// A key in it is more than its public half.
+    /// A key is private.
     #[error(
         "it holds a private key; put the pool's public key set there, and replace that key wherever it is in use"
     )]
@@ -97,8 +97,8 @@ pub enum InvalidKeySet {
 }
 
 impl KeySet {
-    /// The keys in `json`, for ever: a function in a VPC without a way out needs no call for it. Fails if a private key
-    /// is among them, which would be readable by everyone who may read the configuration.
+    /// The keys in `json`, which are never fetched again: for functions in a VPC without Internet access. Rejects private
+    /// keys, since everyone who can read the configuration could read them.
     pub fn inline(json: &str) -> Result<Self, InvalidKeySet> {
         let set: JwkSet<'_> = from_object(json.as_bytes())?;
         if set.keys.iter().any(|jwk| is_private(jwk)) {
@@ -107,24 +107,23 @@ impl KeySet {
         Ok(Self { keys: RwLock::new(parse(json.as_bytes())?), source: None })
     }
 
-    /// The keys at `url`, fetched when a token first names one.
+    /// The keys at `url`, fetched for the first token. `lookup` may replace the trusted certificate authorities.
     #[must_use]
-    pub fn from_url(url: impl Into<String>) -> Self {
+    pub fn from_url(url: impl Into<String>, lookup: impl Lookup) -> Self {
         let url = url.into();
-        // The HTTP stack that the SDK has brought along: a second one would only be weight.
-        let connector = https::connector(Authorities::of_url(&url, environment));
+        let connector = https::connector(&url, lookup);
         Self::from_url_over(SharedHttpConnector::new(connector), url)
     }
 
-    /// [`Self::from_url`] over a connector of the caller's.
+    /// [`Self::from_url`] with the caller's connector.
     #[must_use]
     pub fn from_url_over(connector: SharedHttpConnector, url: impl Into<String>) -> Self {
         let source = Source { url: url.into(), connector, last_fetch: Mutex::new(None) };
         Self { keys: RwLock::default(), source: Some(source) }
     }
 
-    /// Fetches the keys, where they have a URL and have not been asked for, so that the first token does not wait for them.
-    /// When that fails, the first token tries once more.
+    /// Fetches the keys from their URL, unless they were fetched before, so that the first token does not wait for them.
+    /// After a failure, the first token retries.
     pub async fn warm_up(&self) {
         let Some(source) = &self.source else { return };
         let mut last_fetch = source.last_fetch.lock().await;
@@ -136,13 +135,13 @@ impl KeySet {
         }
     }
 
-    /// The key with this `kid`, which must be equal byte for byte.
+    /// The key with this `kid`, compared byte for byte.
     pub async fn get(&self, key_id: &str) -> Result<Arc<DecodingKey>, KeySetError> {
         if let Some(key) = self.cached(key_id) {
             return Ok(key);
         }
         let source = self.source.as_ref().ok_or(KeySetError::KeyUnknown)?;
-        // Held over the fetch: whoever comes meanwhile waits for this one and then finds its result.
+        // Held during the fetch: concurrent callers wait for it and then use its result.
         let mut last_fetch = source.last_fetch.lock().await;
         if let Some(key) = self.cached(key_id) {
             return Ok(key);
@@ -177,7 +176,7 @@ impl Source {
     async fn fetch(&self) -> Result<Keys, Cause> {
         timeout(FETCH_TIMEOUT, async {
             let answer = self.connector.call(HttpRequest::get(self.url.as_str())?).await?;
-            // A redirect is no answer either: where the keys are is configured, not told.
+            // Redirects are not followed: only the configured URL is trusted.
             if answer.status().as_u16() != 200 {
                 return Err(format!("the key set's URL answers {}", answer.status().as_u16()).into());
             }
@@ -209,7 +208,7 @@ struct Jwk {
 
 fn parse(json: &[u8]) -> Result<Keys, InvalidKeySet> {
     let set: JwkSet<'_> = from_object(json)?;
-    // Key by key: one that can't be used here, of another kind or from the future, does not hide the others.
+    // Unusable keys, such as those of another type, are skipped.
     let public = set.keys.iter().filter(|jwk| !is_private(jwk));
     let usable = public.filter_map(|jwk| usable(from_object(jwk.get().as_bytes()).ok()?));
     let mut keys = Keys::new();
@@ -219,12 +218,12 @@ fn parse(json: &[u8]) -> Result<Keys, InvalidKeySet> {
             ambiguous.insert(key_id);
         }
     }
-    // Of two keys with one `kid`, a token does not say which has signed it.
+    // Keys with the same `kid` are ambiguous.
     keys.retain(|key_id, _| !ambiguous.contains(key_id));
     if keys.is_empty() { Err(InvalidKeySet::NoKey) } else { Ok(keys) }
 }
 
-/// Whether a key of the set is more than a public one.
+/// Whether a key is private or symmetric.
 fn is_private(jwk: &RawValue) -> bool {
     let members = serde_json::from_str::<Map<String, Value>>(jwk.get());
     members.is_ok_and(|members| PRIVATE_MEMBERS.iter().any(|name| members.contains_key(*name)))
@@ -236,7 +235,7 @@ fn usable(jwk: Jwk) -> Option<(String, Arc<DecodingKey>)> {
         && jwk.alg.is_none_or(|alg| alg == "RS256")
         && jwk.key_ops.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
     let (modulus, exponent) = (number(&jwk.n)?, number(&jwk.e)?);
-    // Both are odd (RFC 8017, section 3.1). A key that can verify nothing does not count as known.
+    // Both are odd (RFC 8017, section 3.1).
     let verifies = is_odd(&modulus)
         && is_odd(&exponent)
         && MODULUS_BITS.contains(&bits(&modulus))
@@ -246,8 +245,8 @@ fn usable(jwk: Jwk) -> Option<(String, Arc<DecodingKey>)> {
         .then(|| (jwk.kid, Arc::new(DecodingKey::from_rsa_raw_components(&modulus, &exponent))))
 }
 
-/// The big-endian number in a parameter of a key, without the zeros in front that some add (RFC 7518, section
-/// 6.3.1.1): with them, no signature would be verified.
+/// The big-endian number in a key parameter, without leading zeros, which some issuers add (RFC 7518, section 6.3.1.1)
+/// and with which verification fails.
 fn number(parameter: &str) -> Option<Vec<u8>> {
     let mut bytes = URL_SAFE_NO_PAD.decode(parameter).ok()?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
@@ -255,8 +254,8 @@ fn number(parameter: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whether a modulus was made by the generator of CVE-2017-15361 (ROCA), whose keys can be factored. Its primes are powers
-/// of 65537 modulo many small primes, and so is their product. (Another modulus passes for one in 2^27 cases.)
+/// Whether a modulus comes from the generator of CVE-2017-15361 (ROCA), whose keys can be factored. Its primes are powers
+/// of 65537 modulo many small primes, and so is their product. One in 2^27 other moduli matches too.
 fn is_roca(modulus: &[u8]) -> bool {
     ROCA_PRIMES.iter().all(|&prime| {
         let residue = modulus.iter().fold(0, |residue, byte| (residue * 256 + u32::from(*byte)) % prime);
@@ -290,14 +289,14 @@ mod tests {
 
     use super::*;
 
-    /// A key with a modulus of so many bytes, of which the first is `first`.
+    /// A key with a modulus of `bytes` bytes that starts with `first`.
     fn key(first: u8, bytes: usize) -> Value {
         let mut modulus = vec![0xff; bytes];
         modulus[0] = first;
         json!({"kty": "RSA", "kid": "a", "n": URL_SAFE_NO_PAD.encode(modulus), "e": "AQAB"})
     }
 
-    /// The key with another value for `name`.
+    /// `key` with the member `name` replaced.
     fn with(mut key: Value, name: &str, value: impl Into<Value>) -> Value {
         key[name] = value.into();
         key
@@ -309,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_for_rsa_signatures() {
+    fn a_usable_key_is_for_rsa_signatures() {
         let good = || key(0x80, 256);
         for key in [good(), with(good(), "use", "sig"), with(good(), "alg", "RS256"), with(good(), "x5t", 1)]
         {
@@ -336,7 +335,7 @@ mod tests {
             (0x7f, 256, false),
             (0x80, 256, true),
             (0x00, 256, false),
-            // A zero byte before the number adds nothing to it.
+            // A leading zero byte.
             (0x00, 257, true),
             (0x01, 257, true),
             (0x80, 512, true),
@@ -346,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_cannot_be_used_does_not_hide_the_others() {
+    fn an_unusable_key_does_not_hide_the_others() {
         let set = json!({"keys": [{"kty": "OKP"}, key(0x80, 256), with(key(0x7f, 256), "kid", "b")]});
         let keys = KeySet::inline(&set.to_string()).unwrap();
         assert!(keys.cached("a").is_some());
@@ -355,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_without_a_usable_key_is_none() {
+    fn a_set_without_a_usable_key_is_rejected() {
         for set in [json!({"keys": []}), json!({"keys": [key(0xff, 128)]})] {
             assert!(matches!(KeySet::inline(&set.to_string()), Err(InvalidKeySet::NoKey)), "{set}");
         }
@@ -365,8 +364,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_debug_printed_says_where_the_keys_come_from() {
+    fn debug_shows_the_url() {
         let url = "https://pool.example/.well-known/jwks.json";
-        assert!(format!("{:?}", KeySet::from_url(url)).contains(url));
+        assert!(format!("{:?}", KeySet::from_url(url, |_| None)).contains(url));
     }
 }

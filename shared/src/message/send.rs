@@ -115,7 +115,7 @@ impl Messages {
     /// Opens the connection to DynamoDB: issues the first send's reads for the nil UUID.
     pub async fn warm_up_send(&self) {
         let (membership, newest) = self.look_up(Uuid::nil()).await;
-        warm_up::tell("DynamoDB", membership.and(newest));
+        warm_up::log_failure("DynamoDB", membership.and(newest));
     }
 
     /// Reads the membership of a group and its newest sort key, both at once.

@@ -1,4 +1,4 @@
-//! Whose certificates a database server may show.
+//! Trust anchors for TLS to PostgreSQL.
 
 use std::fs;
 
@@ -11,11 +11,11 @@ use tokio_postgres::config::Host;
 
 use super::InvalidDatabaseUrl;
 
-/// Amazon's authorities for RDS and RDS Proxy, in PEM. The file says where it comes from; its sections stand apart
-/// by an empty line, and each begins with the name of its authority.
+/// Amazon's authorities for RDS and RDS Proxy, in PEM. The file names its source. Its sections are separated by empty
+/// lines, and each starts with the name of its authority.
 pub const AMAZON_RDS: &str = include_str!("../../certificates/amazon-rds.pem");
 
-/// The `sslrootcert` that stands for [`AMAZON_RDS`].
+/// The `sslrootcert` value for [`AMAZON_RDS`].
 pub(super) const RDS: &str = "rds";
 
 /// The authorities that `sslrootcert` names, for the server at `hosts`.
@@ -26,7 +26,7 @@ pub(super) fn trusted(
     match sslrootcert {
         None | Some("system") => {
             let mut roots = RootCertStore::empty();
-            // Single certificates that can't be read are no reason to trust none.
+            // Unreadable certificates are skipped.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             Ok(roots)
         }
@@ -38,8 +38,8 @@ pub(super) fn trusted(
     }
 }
 
-/// Amazon's authorities for the server at `hosts`: where its name says the region, only those of the region and of
-/// RDS Proxy. (The others would be parsed at each cold start for nothing, and could vouch for it.)
+/// Amazon's authorities for the server at `hosts`. If its name contains a region, only the authorities of that region and
+/// of RDS Proxy: others need not be trusted, nor parsed at each cold start.
 fn amazon_rds(hosts: &[Host]) -> Result<RootCertStore, InvalidDatabaseUrl> {
     let region = match hosts {
         [Host::Tcp(host)] => rds_region(host),
@@ -71,7 +71,7 @@ fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 struct RdsRegion<'a> {
     name: &'a str,
-    /// RDS Proxy has certificates of Amazon's public authorities, which know no regions.
+    /// Certificates of RDS Proxy come from Amazon's public authorities, which are the same in all regions.
     proxy: bool,
 }
 
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// The hours from 1970 to 2036: whatever the day on which this runs, nine years after the file was made.
+    /// The hours from 1970 to 2036, nine years after the file was made.
     const LAST_NEEDED_DAY: Duration = Duration::from_hours(578_544);
 
     fn count(hosts: &[&str]) -> Result<usize, String> {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn each_authority_is_an_unexpired_root_by_the_name_it_stands_under() {
+    fn each_authority_is_an_unexpired_root_with_its_section_name() {
         let mut subjects = BTreeSet::new();
         for (name, section) in sections() {
             let der = CertificateDer::from_pem_slice(section.as_bytes()).unwrap();
@@ -127,7 +127,7 @@ mod tests {
             assert!(constraints.ca, "{name}");
             let last = certificate.validity().not_after.to_system_time();
             assert!(last > SystemTime::UNIX_EPOCH + LAST_NEEDED_DAY, "{name} ends {last:?}");
-            assert!(subjects.insert(subject), "{name} is there twice");
+            assert!(subjects.insert(subject), "{name} is repeated");
         }
         // Three for each of 27 regions, and five of RDS Proxy.
         assert_eq!(subjects.len(), 27 * 3 + 5);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_rds_is_vouched_for_by_its_region_alone() {
+    fn an_rds_host_trusts_only_its_region_and_rds_proxy() {
         for host in [
             "users.abc123.eu-central-1.rds.amazonaws.com",
             "users.cluster-abc123.eu-west-1.rds.amazonaws.com",
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_whose_name_says_no_region_may_be_in_any() {
+    fn a_host_without_a_region_in_its_name_trusts_all_regions() {
         for hosts in [
             &["users.example.com"] as &[_],
             &["users.abc.eu-central-1.rds.amazonaws.com", "users.abc.eu-west-1.rds.amazonaws.com"],
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_whose_authorities_are_not_carried_is_an_error_but_for_a_proxy() {
+    fn an_unknown_region_is_an_error_except_for_rds_proxy() {
         for host in
             ["users.abc123.eu-central.rds.amazonaws.com", "users.abc123.mx-central-1.rds.amazonaws.com"]
         {

@@ -1,4 +1,4 @@
-//! Signing in to RDS without a stored password: a token for each connection.
+//! IAM authentication for RDS: a token for each connection instead of a stored password.
 
 use std::{error::Error as StdError, fmt::Write as _, iter, time::Duration};
 
@@ -13,16 +13,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::clock::Clock;
 
-/// What a signature leaves as it is.
+/// Characters that a signature does not escape.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// RDS looks at a token only while a connection is made, and takes none that lives longer.
+/// The longest lifetime that RDS accepts. RDS checks a token only while connecting.
 const LIFETIME: Duration = Duration::from_mins(15);
 
-/// Makes the tokens that RDS and RDS Proxy take in place of a password, where the role may `rds-db:connect`.
+/// Signs the tokens that RDS and RDS Proxy accept instead of a password from a role with `rds-db:connect`.
 ///
-/// A token is a request that is signed and never sent: GET for the host, the port and the user, in the form of the
-/// SDK for RDS (its module `auth_token`). Signing needs no call.
+/// A token is a signed GET request that is never sent, as in the RDS SDK's module `auth_token`. Signing is local.
 #[derive(Clone, Debug)]
 pub struct RdsIam {
     region: String,
@@ -30,17 +29,17 @@ pub struct RdsIam {
     clock: Clock,
 }
 
-/// Why there is no token.
+/// The reason for a missing token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// There is nothing to sign with. (Where it was looked for is a long list.)
+    /// No provider has credentials. The source, a long list of providers, is dropped.
     #[error("no AWS credentials")]
     NoCredentials,
-    /// What there is to sign with can't be had.
-    #[error("the AWS credentials can't be had")]
+    /// The provider of credentials failed.
+    #[error("failed to load AWS credentials")]
     Credentials(#[source] CredentialsError),
-    /// Of these values no request can be made.
-    #[error("it can't be signed")]
+    /// The values do not form a valid request.
+    #[error("failed to sign the token request")]
     Signing(#[source] Box<dyn StdError + Send + Sync>),
 }
 
@@ -60,7 +59,7 @@ impl TokenError {
 }
 
 impl RdsIam {
-    /// Tokens for servers in `region`, each signed with the credentials of its moment.
+    /// A signer of tokens for servers in `region`, with the provider's current credentials.
     pub fn new(
         region: impl Into<String>,
         credentials: impl ProvideCredentials + 'static,
@@ -69,7 +68,7 @@ impl RdsIam {
         Self { region: region.into(), credentials: SharedCredentialsProvider::new(credentials), clock }
     }
 
-    /// A token for `user` at `host`, as both stand in the URL.
+    /// A token for `user` at `host`, both as in the URL.
     pub(super) async fn token(&self, host: &str, port: u16, user: &str) -> Result<String, TokenError> {
         let identity = self.credentials.provide_credentials().await?.into();
         let mut settings = SigningSettings::default();
@@ -91,7 +90,7 @@ impl RdsIam {
         let request = SignableRequest::new("GET", url, iter::empty(), SignableBody::empty());
         let signed = sign(request.map_err(TokenError::signing)?, &params).map_err(TokenError::signing)?;
         for (name, value) in signed.output().params() {
-            // A String takes whatever is written.
+            // Writing to a `String` cannot fail.
             let _ = write!(token, "&{name}={}", utf8_percent_encode(value, UNRESERVED));
         }
         Ok(token)
@@ -113,9 +112,9 @@ mod tests {
         RdsIam::new(region, credentials, Clock::from_fn(move || now))
     }
 
-    /// The test of the SDK's own generator (aws-sdk-rds 1.100.0, `src/auth_token.rs`) expects this token.
+    /// The token in the tests of aws-sdk-rds 1.100.0, `src/auth_token.rs`.
     #[tokio::test]
-    async fn a_token_is_the_one_that_the_sdk_for_rds_makes() {
+    async fn tokens_equal_those_of_the_rds_sdk() {
         let signer = signer("us-east-1", "akid", "secret", None, "2024-08-26T22:00:00Z");
         let token = signer.token("prod-instance.us-east-1.rds.amazonaws.com", 3306, "peccy").await.unwrap();
         assert_eq!(
@@ -128,15 +127,15 @@ mod tests {
         );
     }
 
-    /// The parameters of a token. Their order makes no difference to whoever checks the signature.
+    /// The parameters of a token, whose order does not matter.
     fn parts(token: &str) -> BTreeSet<&str> {
         token.split('&').collect()
     }
 
-    /// What botocore 1.44.5 says to `generate_db_auth_token` with these values and this time: the credentials of a
-    /// role, and a user's name in which everything has to be escaped.
+    /// The results of `generate_db_auth_token` in botocore 1.44.5, for the credentials of a role and for a user name full
+    /// of reserved characters.
     #[tokio::test]
-    async fn a_token_is_the_one_that_botocore_makes() {
+    async fn tokens_equal_those_of_botocore() {
         const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
         const SESSION: &str = "IQoJb3JpZ2luX2VjEXAMPLE//////////wEaCXVzLWVhc3QtMSJH+token=";
         const NOW: &str = "2026-11-22T09:30:00.999Z";
@@ -165,9 +164,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_that_is_none_is_an_error_and_no_panic() {
+    async fn an_invalid_host_is_an_error() {
         let signer = signer("eu-central-1", "AKIDEXAMPLE", "secret", None, "2026-11-22T09:30:00Z");
         let error = signer.token("no host", 5432, "me").await.unwrap_err();
-        assert_eq!(error.to_string(), "it can't be signed");
+        assert_eq!(error.to_string(), "failed to sign the token request");
     }
 }

@@ -1,8 +1,9 @@
-//! Where the database is, and how its connection is protected.
+//! The database server: its URL, and TLS.
 
 use std::{borrow::Cow, fmt, io, net::IpAddr, str::FromStr, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+#[cfg(feature = "in-process")]
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{
     Client, Config, NoTls,
@@ -16,87 +17,94 @@ use super::{
     rds_iam::{RdsIam, TokenError},
 };
 
-/// A database server out of a URL.
+/// A database server, parsed from a URL.
 ///
-/// `sslmode` and `sslrootcert` have libpq's names and fewer meanings. With `require`, `verify-ca` or `verify-full` the
-/// connection is encrypted, and the server's certificate and name are verified. With `disable` it is not encrypted.
-/// Without `sslmode`, or with `allow` or `prefer`, it is not encrypted either, so these are accepted only for servers on
-/// this machine: loopback addresses, `localhost` and sockets. `sslrootcert` names the authorities: a PEM file, the
-/// system's (`system`, the default), or Amazon's for RDS (`rds`), which are part of this crate.
+/// `sslmode` and `sslrootcert` are named as in libpq, with fewer distinctions. `require`, `verify-ca` and `verify-full`
+/// encrypt the connection and verify the server's certificate and name. `disable` does not encrypt. Neither do `allow`,
+/// `prefer` and an absent `sslmode`, which are accepted only for servers on this machine: loopback addresses, `localhost`
+/// and sockets. `sslrootcert` names the authorities: a PEM file, the system's (`system`, the default), or Amazon's for RDS
+/// (`rds`), which are part of this crate.
 #[derive(Clone)]
 pub struct DatabaseServer {
     config: Config,
-    tls: Option<MakeRustlsConnect>,
-    /// Opens a stream to the server; none: it is reached over a socket, as the URL says.
-    open: Option<Arc<Open>>,
-    /// Signs the password of each connection; none: it is the URL's, if any.
+    transport: Transport,
+    /// Signs the password of each connection. Without it, the password is the URL's, if any.
     iam: Option<RdsIam>,
 }
 
-/// Why a URL can't be used. The URL itself is not shown: it may hold a password.
+#[derive(Clone)]
+enum Transport {
+    Plain,
+    Tls(MakeRustlsConnect),
+    /// Streams to a server in the same process.
+    #[cfg(feature = "in-process")]
+    Streams(Arc<OpenStream>),
+}
+
+/// The reason for rejecting a URL. The URL itself is not shown, since it may contain a password.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
-    /// Not a PostgreSQL URL.
+    /// The text is not a PostgreSQL URL.
     #[error("not a PostgreSQL URL such as postgresql://user:password@host:5432/name")]
     Malformed,
-    /// A parameter that this client does not have, by its name.
+    /// The name of an unsupported parameter.
     #[error("it has the parameter {0}, which is not supported; leave it out")]
     UnknownParameter(String),
-    /// A parameter with a value that it can't have, by its name.
-    #[error("the parameter {0} has a value that it can't have")]
+    /// The name of a parameter with an invalid value.
+    #[error("the parameter {0} has an invalid value")]
     ParameterValue(String),
-    /// A parameter that decides how the connection is protected is given more than once.
+    /// A parameter for TLS is given more than once.
     #[error("{0} is given more than once; leave one")]
     GivenTwice(&'static str),
-    /// The server is another machine, and nothing says whether the connection is encrypted.
+    /// The server is another machine, and `sslmode` does not decide about encryption.
     #[error(
         "the server is another machine and sslmode is {}; write sslmode=verify-full for a verified, encrypted \
          connection, or sslmode=disable to send everything unencrypted",
         .0.as_ref().map_or_else(|| "not given".to_owned(), |mode| format!("{mode}, which does not encrypt here"))
     )]
     Unprotected(Option<String>),
-    /// An `sslmode` that libpq does not know either.
+    /// Not an `sslmode` of libpq.
     #[error("sslmode is not one of disable, allow, prefer, require, verify-ca, verify-full")]
     SslMode,
     /// The file with the authorities can't be read.
     #[error("sslrootcert can't be read: {0}")]
     RootFile(io::Error),
-    /// No certificate is in the file, or one is malformed.
+    /// The file contains no certificate, or a malformed one.
     #[error("sslrootcert is not a PEM file with certificates")]
     RootCertificates,
-    /// The host is of RDS in a region whose authorities are not carried.
+    /// The RDS host is in a region whose authorities are not part of this crate.
     #[error(
         "sslrootcert=rds has no authorities of the region in the host's name: get Amazon's file for that region \
          and name it with sslrootcert"
     )]
     RdsRegion,
-    /// With [`RdsIam`]: a password.
+    /// [`RdsIam`] does not allow a password.
     #[error("it holds a password, but rds-iam signs in with tokens: leave the password out")]
     IamPassword,
-    /// With [`RdsIam`]: no user.
+    /// [`RdsIam`] requires a user.
     #[error("it names no user, and rds-iam signs tokens for one: postgresql://user@host:5432/name")]
     IamUser,
-    /// With [`RdsIam`]: no host, several, or a socket.
+    /// [`RdsIam`] requires exactly one host, and no socket.
     #[error("it does not name exactly one host, which is what rds-iam signs tokens for")]
     IamHost,
-    /// With [`RdsIam`]: no TLS.
+    /// [`RdsIam`] requires TLS.
     #[error("rds-iam sends its tokens over TLS only: ask for it with sslmode=verify-full")]
     IamTls,
 }
 
-/// Why there is no connection.
+/// The reason for a failed connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// There is nothing to sign in with.
+    /// The token could not be signed.
     #[error("there is no token to sign in with")]
     Token(#[source] TokenError),
-    /// The server can't be reached, or refuses.
+    /// The server is unreachable, or rejected the connection.
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
 }
 
 impl ConnectError {
-    /// The SQLSTATE with which the server refuses.
+    /// The SQLSTATE of the server's error.
     #[must_use]
     pub fn code(&self) -> Option<&SqlState> {
         match self {
@@ -107,10 +115,10 @@ impl ConnectError {
 }
 
 impl DatabaseServer {
-    /// The server of `url`, at which every connection signs in with a token of its own.
+    /// The server at `url`, to which each connection signs in with its own token.
     ///
-    /// The URL names user and host, has no password, and asks for TLS: the token is sent as it is. The authorities
-    /// are Amazon's for RDS unless `sslrootcert` names others.
+    /// The URL must name user and host, have no password, and require TLS, since the token is sent in plain text. The
+    /// default of `sslrootcert` is `rds`.
     pub fn with_rds_iam(url: &str, iam: RdsIam) -> Result<Self, InvalidDatabaseUrl> {
         Self::parse(url, Some(iam))
     }
@@ -123,7 +131,7 @@ impl DatabaseServer {
         }
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots) = (None, None);
-        // tokio-postgres leaves these two to its TLS connector, and rejects `sslrootcert`.
+        // tokio-postgres leaves these parameters to its TLS connector, and rejects `sslrootcert`.
         let mut others = Vec::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -155,28 +163,29 @@ impl DatabaseServer {
         if !encrypted && mode != Some("disable") && !is_on_this_machine(&config) {
             return Err(InvalidDatabaseUrl::Unprotected(mode.map(str::to_owned)));
         }
-        let tls = if encrypted {
+        let transport = if encrypted {
             let roots = authorities::trusted(roots, config.get_hosts())?;
             config.ssl_mode(SslMode::Require);
-            Some(MakeRustlsConnect::new(client_config(roots)))
+            Transport::Tls(MakeRustlsConnect::new(client_config(roots)))
         } else {
             config.ssl_mode(SslMode::Disable);
-            None
+            Transport::Plain
         };
-        Ok(Self { config, tls, open: None, iam })
+        Ok(Self { config, transport, iam })
     }
 
-    /// A server that takes anybody in, at the other end of the streams that `open` opens: one in the same process.
-    pub fn behind<S>(open: impl Fn() -> S + Send + Sync + 'static) -> Self
+    /// A server in the same process that requires no password, reached over the streams that `open` returns.
+    #[cfg(feature = "in-process")]
+    pub fn in_process<S>(open: impl Fn() -> S + Send + Sync + 'static) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let mut config = Config::new();
         config.user("cruddur").ssl_mode(SslMode::Disable);
-        Self { config, tls: None, open: Some(Arc::new(move || Box::new(open()))), iam: None }
+        Self { config, transport: Transport::Streams(Arc::new(move || Box::new(open()))), iam: None }
     }
 
-    /// A connection, and what has to be polled for it.
+    /// Connects. The driver must be polled while the client is used.
     pub async fn connect(&self) -> Result<(Client, Driver), ConnectError> {
         let config = match self.token().await.map_err(ConnectError::Token)? {
             None => Cow::Borrowed(&self.config),
@@ -186,23 +195,24 @@ impl DatabaseServer {
                 Cow::Owned(config)
             }
         };
-        if let Some(open) = &self.open {
-            let (client, connection) = config.connect_raw(open(), NoTls).await?;
-            return Ok((client, Box::pin(connection)));
-        }
-        match &self.tls {
-            None => {
+        match &self.transport {
+            Transport::Plain => {
                 let (client, connection) = config.connect(NoTls).await?;
                 Ok((client, Box::pin(connection)))
             }
-            Some(tls) => {
+            Transport::Tls(tls) => {
                 let (client, connection) = config.connect(tls.clone()).await?;
+                Ok((client, Box::pin(connection)))
+            }
+            #[cfg(feature = "in-process")]
+            Transport::Streams(open) => {
+                let (client, connection) = config.connect_raw(open(), NoTls).await?;
                 Ok((client, Box::pin(connection)))
             }
         }
     }
 
-    /// A password for the next 15 minutes, where the server takes tokens.
+    /// A token that serves as the password for 15 minutes. Returns `None` if the server takes no tokens.
     pub async fn token(&self) -> Result<Option<String>, TokenError> {
         let (Some(iam), Some(Host::Tcp(host))) = (&self.iam, self.config.get_hosts().first()) else {
             return Ok(None);
@@ -211,7 +221,7 @@ impl DatabaseServer {
         iam.token(host, port, self.config.get_user().unwrap_or_default()).await.map(Some)
     }
 
-    /// Whether every connection signs in with a token of its own.
+    /// Whether each connection signs in with its own token.
     #[must_use]
     pub fn takes_tokens(&self) -> bool {
         self.iam.is_some()
@@ -223,13 +233,13 @@ impl DatabaseServer {
         is_on_this_machine(&self.config)
     }
 
-    /// The database's name: as in the URL, or else the user's.
+    /// The database's name in the URL, by default the user's name.
     #[must_use]
     pub fn database_name(&self) -> &str {
         self.config.get_dbname().or_else(|| self.config.get_user()).unwrap_or("postgres")
     }
 
-    /// The same server with another database.
+    /// The same server with the database `name`.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
         let mut server = self.clone();
@@ -242,7 +252,7 @@ impl DatabaseServer {
     }
 }
 
-/// The parameters that tokio-postgres takes in a URL.
+/// The URL parameters that tokio-postgres supports.
 const KNOWN_PARAMETERS: [&str; 18] = [
     "application_name",
     "channel_binding",
@@ -264,25 +274,28 @@ const KNOWN_PARAMETERS: [&str; 18] = [
     "user",
 ];
 
-type Open = dyn Fn() -> Box<dyn Stream> + Send + Sync;
+#[cfg(feature = "in-process")]
+type OpenStream = dyn Fn() -> Box<dyn Stream> + Send + Sync;
 
+#[cfg(feature = "in-process")]
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
+#[cfg(feature = "in-process")]
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// The task of a connection: it ends with the client, or with the connection.
+/// The task of a connection. It ends when the client is dropped or the connection is closed.
 pub type Driver = std::pin::Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 
 impl FromStr for DatabaseServer {
     type Err = InvalidDatabaseUrl;
 
-    /// The server of a URL that holds the password, if there is one.
+    /// The server at a URL that contains the password, if any.
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         Self::parse(url, None)
     }
 }
 
-/// What a token is signed for stands in the URL, and nothing is in the token's way.
+/// Checks the requirements of [`RdsIam`] on the URL.
 fn check_for_iam(config: &Config, encrypted: bool) -> Result<(), InvalidDatabaseUrl> {
     if config.get_password().is_some() {
         Err(InvalidDatabaseUrl::IamPassword)
@@ -297,8 +310,7 @@ fn check_for_iam(config: &Config, encrypted: bool) -> Result<(), InvalidDatabase
     }
 }
 
-/// The first parameter without which the URL could be read, or the whole URL. The value is not shown: it may be a
-/// password.
+/// Finds the first parameter that makes the URL invalid. Its value is not shown, since it may be a password.
 fn why_malformed(address: &str, parameters: &[&str]) -> InvalidDatabaseUrl {
     if address.parse::<Config>().is_err() {
         return InvalidDatabaseUrl::Malformed;
@@ -307,7 +319,7 @@ fn why_malformed(address: &str, parameters: &[&str]) -> InvalidDatabaseUrl {
         parameters.iter().find(|parameter| format!("{address}{parameter}").parse::<Config>().is_err());
     unknown.map_or(InvalidDatabaseUrl::Malformed, |parameter| {
         let name = parameter.split('=').next().unwrap_or_default();
-        // A password with a raw `?` in it would be shown in parts.
+        // Part of a password with an unescaped `?` is not a name, and must not be shown.
         let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !is_name {
             InvalidDatabaseUrl::Malformed
@@ -319,7 +331,7 @@ fn why_malformed(address: &str, parameters: &[&str]) -> InvalidDatabaseUrl {
     })
 }
 
-/// Whether nothing that is sent to the server leaves this machine.
+/// Whether all hosts are on this machine.
 fn is_on_this_machine(config: &Config) -> bool {
     let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
     let hosts = config.get_hosts().iter().all(|host| match host {
@@ -344,9 +356,9 @@ fn client_config(roots: RootCertStore) -> ClientConfig {
 }
 
 impl From<Config> for DatabaseServer {
-    /// The server of `config`, without TLS.
+    /// The server in `config`, without TLS.
     fn from(config: Config) -> Self {
-        Self { config, tls: None, open: None, iam: None }
+        Self { config, transport: Transport::Plain, iam: None }
     }
 }
 
@@ -372,9 +384,9 @@ impl fmt::Display for DatabaseServer {
 
 impl fmt::Debug for DatabaseServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the configuration: it holds the password.
+        // Without the configuration, which contains the password.
         f.debug_struct("DatabaseServer")
-            .field("tls", &self.tls.is_some())
+            .field("tls", &matches!(self.transport, Transport::Tls(_)))
             .field("iam", &self.iam.is_some())
             .finish_non_exhaustive()
     }
@@ -385,11 +397,12 @@ mod tests {
     use super::*;
 
     fn check(url: &str) -> Result<bool, String> {
-        url.parse::<DatabaseServer>().map(|server| server.tls.is_some()).map_err(|error| error.to_string())
+        let server = url.parse::<DatabaseServer>().map_err(|error| error.to_string())?;
+        Ok(matches!(server.transport, Transport::Tls(_)))
     }
 
     #[test]
-    fn tls_is_used_where_the_url_asks_for_it() {
+    fn tls_is_used_if_the_url_requires_it() {
         for (query, tls) in [
             ("?sslmode=disable", false),
             ("?application_name=x&sslmode=disable", false),
@@ -403,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_is_reached_unencrypted_only_where_the_url_says_so() {
+    fn other_machines_require_an_explicit_sslmode() {
         for address in [
             "db.test/users",
             "10.0.0.7/users",
@@ -429,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_reached_without_a_word_about_tls() {
+    fn this_machine_does_not_require_an_sslmode() {
         for address in [
             "localhost/users",
             "LOCALHOST:5433/users",
@@ -447,19 +460,19 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_used_is_said_without_the_password() {
+    fn errors_do_not_contain_the_password() {
         for (url, expected) in [
             ("mysql://me:secret@db.test/users", "not a PostgreSQL URL"),
             ("host=db.test password=secret", "not a PostgreSQL URL"),
             ("postgresql://me:secret@db.test:port/users", "not a PostgreSQL URL"),
-            // Parameters begin at the first question mark: in a password it has to be encoded.
+            // Parameters begin at the first question mark, which has to be escaped in a password.
             ("postgresql://me:secret?x@db.test/users?sslmode=disable", "the server is another machine"),
             (
                 "postgresql://me:secret@db.test/users?sslmode=disable&pgbouncer=secret",
                 "it has the parameter pgbouncer, which is not supported",
             ),
             ("postgresql://me:secret@db.test/users?schema", "it has the parameter schema, which is not"),
-            ("postgresql://me:secret@db.test/users?port=secret", "the parameter port has a value"),
+            ("postgresql://me:secret@db.test/users?port=secret", "the parameter port has an invalid value"),
             (
                 "postgresql://me@db.test/u?sslmode=verify-full&sslmode=disable",
                 "sslmode is given more than once",

@@ -82,7 +82,7 @@ impl Inbox {
     /// Opens the connections to DynamoDB: issues the first move's reads for the nil UUID.
     pub async fn warm_up_move(&self) {
         let (membership, hints) = self.look_up(Uuid::nil()).await;
-        warm_up::tell("DynamoDB", membership.and(hints));
+        warm_up::log_failure("DynamoDB", membership.and(hints));
     }
 
     /// Reads a group's membership, and its inbox rows from the index, both at once.

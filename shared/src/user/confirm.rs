@@ -1,4 +1,4 @@
-//! Entering a user who has confirmed their sign-up with Cognito.
+//! Creation of users who confirm their sign-up with Cognito.
 
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -11,34 +11,34 @@ use crate::{auth::Subject, error::Error};
 pub struct ConfirmedUser {
     /// The Cognito user's `sub`.
     pub subject: Subject,
-    /// `preferred_username`: what the user would like to be called. Anyone can choose anything.
+    /// `preferred_username`: the requested handle, which is not validated.
     pub preferred_username: Option<String>,
     /// `name`
     pub name: Option<String>,
     /// `email`
     pub email: Option<String>,
-    /// Whether the user has proved that the address is theirs.
+    /// Whether Cognito has verified the address.
     pub email_verified: bool,
 }
 
-/// What became of a confirmed user.
+/// The result of a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
-    /// A row without `cognito_user_id` and with the user's verified email address is theirs now.
+    /// The user took over a row with their verified email address and no `cognito_user_id`.
     TookOver(Uuid),
-    /// A new row, with the handle they wanted.
+    /// A new row with the requested handle.
     Created(Uuid),
-    /// A new row, under a handle made from the `sub`: theirs was missing, malformed or taken.
+    /// A new row with a handle derived from the `sub`: the requested one was missing, malformed or taken.
     CreatedUnderOtherHandle(Uuid),
-    /// The Cognito user has a row already: the event came twice.
+    /// The Cognito user already has a row: the event was delivered twice.
     AlreadyThere(Uuid),
 }
 
 impl Users {
-    /// Enters a confirmed user. Doing so again changes nothing.
+    /// Creates the row of a confirmed user. Idempotent.
     pub async fn confirm(&self, confirmed: &ConfirmedUser) -> Result<Confirmation, Error> {
         let subject = confirmed.subject.as_str();
-        // What could be nobody's handle is not asked for either: PostgreSQL would refuse a NUL.
+        // An invalid handle is not queried: PostgreSQL rejects NUL.
         let is_handle = |text: &&str| text.parse::<Handle>().is_ok_and(|handle| handle.is_assignable());
         let wanted = confirmed.preferred_username.as_deref().filter(is_handle);
         let wanted = wanted.map(|text| text.strip_prefix('@').unwrap_or(text));
@@ -62,7 +62,7 @@ impl Users {
         }
         match self.create(confirmed, &substitute_handle(subject)).await? {
             Some(uuid) => Ok(Confirmation::CreatedUnderOtherHandle(uuid)),
-            None => Err(Error::internal("the handle made from the sub is taken, too")),
+            None => Err(Error::internal("the handle derived from the sub is taken too")),
         }
     }
 
@@ -86,8 +86,7 @@ fn substitute_handle(subject: &str) -> String {
     format!("user-{}", digits.to_ascii_lowercase())
 }
 
-/// The name to show: `name` without what is not [`visible`], cut to 64 Unicode scalar values, or the handle if nothing is
-/// left.
+/// The [`visible`] characters of `name`, cut to 64 Unicode scalar values, or the handle if there are none.
 fn display_name(name: Option<&str>, handle: &str) -> String {
     let name = visible(name.unwrap_or_default());
     let name = name.trim().chars().take(64).collect::<String>();
@@ -95,16 +94,15 @@ fn display_name(name: Option<&str>, handle: &str) -> String {
     if name.is_empty() { handle.to_owned() } else { name.to_owned() }
 }
 
-/// `text` on one line, without control characters (PostgreSQL stores no NUL), without those that turn the direction of
-/// other text, and without invisible ones. Joiners and variation selectors stay where they have a meaning: behind the
-/// letter or emoji that they join or vary.
+/// `text` on one line, without control characters, invisible characters and those that change text direction. Joiners and
+/// variation selectors are kept after the letter or emoji that they apply to.
 fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     let mut before = ' ';
     for char in text.chars() {
         let kept = match char {
             '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
-            // ASCII letters have no use for these, so there they would only make two names that look the same.
+            // Not after ASCII letters, where they would only make different names look the same.
             '\u{200c}' | '\u{200d}'
                 if before == '\u{fe0f}' || (is_letter_or_emoji(before) && !before.is_ascii()) =>
             {
@@ -116,7 +114,7 @@ fn visible(text: &str) -> String {
             {
                 char
             }
-            // The flags of parts of countries: a black flag and tags.
+            // Flags of regions: a black flag followed by tags.
             '\u{e0020}'..='\u{e007f}' if matches!(before, '\u{1f3f4}' | '\u{e0020}'..='\u{e007e}') => char,
             char if char.is_control() || is_invisible(char) => continue,
             char => char,
@@ -131,8 +129,8 @@ fn is_letter_or_emoji(char: char) -> bool {
     !char.is_whitespace() && !is_invisible(char)
 }
 
-/// Whether nothing is drawn for a character alone, other than a space: Unicode's `Default_Ignorable_Code_Point` with the
-/// characters for direction, and two more that are blank in every font.
+/// Whether a character other than a space is drawn blank: Unicode's `Default_Ignorable_Code_Point`, characters for text
+/// direction, and two more that are blank in every font.
 fn is_invisible(char: char) -> bool {
     matches!(
         char,
@@ -163,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_substitute_handle_is_made_of_8_hex_digits_of_the_sub() {
+    fn a_substitute_handle_has_8_hex_digits_of_the_sub() {
         assert_eq!(substitute_handle("5A1E0000-0000-4000-8000-000000000001"), "user-5a1e0000");
         assert_eq!(substitute_handle("a1b2-c3d4-e5f6"), "user-a1b2c3d4");
         assert!(substitute_handle("5a1e0000-0000-4000-8000-000000000001").parse::<Handle>().is_ok());
@@ -180,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_display_name_turns_and_hides_nothing() {
+    fn a_display_name_has_no_invisible_or_direction_characters() {
         for (name, expected) in [
             ("Bank support \u{202e}.tey", "Bank support .tey"),
             ("\u{2066}a\u{2069}\u{200e}\u{200f}\u{61c}", "a"),
@@ -207,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_display_name_of_any_script_stays_as_it_is() {
+    fn names_in_any_script_are_kept() {
         for name in [
             "Łukasz O’Brien-Nguyễn 3rd",
             "e\u{301}",

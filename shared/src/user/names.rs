@@ -11,16 +11,16 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::{NAMES_KEPT_FOR, REMEMBERED, User, Users};
+use super::{CACHE_SIZE, NAMES_TTL, User, Users};
 use crate::{
     error::{Chain, Error},
     postgres::Postgres,
 };
 
-/// How long a list waits for names. Afterwards it shows the names in its rows.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// The time that a list waits for names. After it, the list shows the names in its rows.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// How long no names are looked up after PostgreSQL failed to answer in time.
+/// The pause between look-ups after PostgreSQL failed to answer in time.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// A row of a list that shows a user by name.
@@ -28,11 +28,11 @@ pub trait ShowsUser {
     /// The user.
     fn user_uuid(&self) -> Uuid;
 
-    /// Shows the names of `user` instead of those that the row was written with.
+    /// Replaces the names in the row with those of `user`.
     fn set_names(&mut self, user: &User);
 }
 
-/// Users by uuid, as PostgreSQL had them within the last minute.
+/// A cache of users by UUID.
 #[derive(Debug)]
 pub(super) struct NamesByUuid {
     entries: Mutex<LruCache<Uuid, Entry>>,
@@ -41,28 +41,28 @@ pub(super) struct NamesByUuid {
 
 #[derive(Debug)]
 struct Entry {
-    /// `None` if no row has the uuid.
+    /// `None` if no row has the UUID.
     user: Option<User>,
     read_at: Instant,
 }
 
 impl Default for NamesByUuid {
     fn default() -> Self {
-        // `LruCache::new` would allocate all of it at once.
+        // `LruCache::new` allocates its full capacity.
         let mut entries = LruCache::unbounded();
-        entries.resize(REMEMBERED);
+        entries.resize(CACHE_SIZE);
         Self { entries: Mutex::new(entries), paused_until: Mutex::default() }
     }
 }
 
 impl NamesByUuid {
-    /// Those of `uuids` that have a row, and adds to `unknown` those without an entry that still holds.
+    /// Returns the cached users, and adds to `unknown` the UUIDs without a fresh entry.
     fn get(&self, uuids: &BTreeSet<Uuid>, unknown: &mut Vec<Uuid>) -> HashMap<Uuid, User> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let mut users = HashMap::with_capacity(uuids.len());
         for uuid in uuids {
             match entries.get(uuid) {
-                Some(entry) if entry.read_at.elapsed() < NAMES_KEPT_FOR => {
+                Some(entry) if entry.read_at.elapsed() < NAMES_TTL => {
                     users.extend(entry.user.clone().map(|user| (*uuid, user)));
                 }
                 _ => unknown.push(*uuid),
@@ -71,7 +71,7 @@ impl NamesByUuid {
         users
     }
 
-    /// Reads the users with these uuids, all in one statement.
+    /// Reads the users with these UUIDs in one statement.
     async fn look_up(&self, postgres: &Postgres, uuids: Vec<Uuid>) -> Result<(), Error> {
         let read_at = Instant::now();
         let statement = include_str!("../../../sql/users/with_uuids.sql");
@@ -99,8 +99,8 @@ impl NamesByUuid {
 }
 
 impl Users {
-    /// Gives `rows` the current names of their users. A row keeps its own names if its user has no row in PostgreSQL, or
-    /// if PostgreSQL does not answer within 300 ms. After that no names are looked up for 10 s.
+    /// Updates the names in `rows`. A row keeps its names if its user has no row in PostgreSQL, or if PostgreSQL does not
+    /// answer within 300 ms; then look-ups pause for 10 s.
     pub async fn refresh_names<T: ShowsUser>(&self, rows: &mut [T]) {
         let uuids = rows.iter().map(T::user_uuid).collect();
         let users = self.current(&uuids).await;
@@ -120,7 +120,7 @@ impl Users {
         let (names, postgres) = (Arc::clone(&self.names), Arc::clone(&self.postgres));
         // A separate task continues after the list stops waiting, and so replaces a dead connection.
         let look_up = tokio::spawn(async move { names.look_up(&postgres, unknown).await });
-        match timeout(PATIENCE, look_up).await {
+        match timeout(LOOK_UP_TIMEOUT, look_up).await {
             Ok(Ok(Ok(()))) => return self.names.get(uuids, &mut Vec::new()),
             Ok(Ok(Err(error))) => {
                 tracing::warn!(cause = %Chain(&error), "using the names in the rows");

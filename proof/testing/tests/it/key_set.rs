@@ -206,7 +206,7 @@ fn a_configured_key_set_with_a_private_key_stops_the_function_and_says_so() {
 async fn a_private_key_at_the_url_is_left_out() {
     for name in PRIVATE_MEMBERS {
         let server = Server::with(&[good_but(name, Some(json!("c2VjcmV0"))), good("good")]).await;
-        let keys = KeySet::from_url(server.url());
+        let keys = KeySet::from_url(server.url(), |_| None);
         assert_eq!(outcome(&keys, "good").await, "known", "{name}");
         assert_eq!(outcome(&keys, "odd").await, "unknown", "{name}");
     }
@@ -366,7 +366,7 @@ const SECOND: Duration = Duration::from_secs(1);
 #[tokio::test]
 async fn a_hundred_requests_at_once_fetch_the_key_set_once() {
     let server = Server::with(&[good("a"), good("b")]).await;
-    let keys = KeySet::from_url(server.url());
+    let keys = KeySet::from_url(server.url(), |_| None);
     assert_eq!(server.fetches(), 0, "before anybody asked");
     let outcomes =
         join_all((0..100).map(|index| outcome(&keys, if index % 2 == 0 { "a" } else { "b" }))).await;
@@ -380,7 +380,7 @@ async fn a_hundred_requests_at_once_fetch_the_key_set_once() {
 #[tokio::test]
 async fn after_a_warm_up_no_token_waits_for_the_key_set() {
     let server = Server::with(&[good("a")]).await;
-    let keys = KeySet::from_url(server.url());
+    let keys = KeySet::from_url(server.url(), |_| None);
     keys.warm_up().await;
     assert_eq!(server.fetches(), 1);
     assert_eq!(outcome(&keys, "a").await, "known");
@@ -391,7 +391,7 @@ async fn after_a_warm_up_no_token_waits_for_the_key_set() {
 #[tokio::test]
 async fn a_warm_up_that_fails_does_not_keep_the_first_token_from_trying() {
     let server = Server::start(Reply::Body(500, Bytes::new())).await;
-    let keys = KeySet::from_url(server.url());
+    let keys = KeySet::from_url(server.url(), |_| None);
     keys.warm_up().await;
     assert_eq!(server.fetches(), 1);
     server.set(Reply::keys(&[good("a")]));
@@ -402,7 +402,7 @@ async fn a_warm_up_that_fails_does_not_keep_the_first_token_from_trying() {
 #[tokio::test]
 async fn unknown_keys_cause_one_fetch_in_ten_seconds() {
     let server = Server::with(&[good("a")]).await;
-    let keys = KeySet::from_url(server.url());
+    let keys = KeySet::from_url(server.url(), |_| None);
     let unknown = (0..1_000).map(|number| format!("unknown-{number}")).collect::<Vec<_>>();
     let outcomes = join_all(unknown.iter().map(|kid| outcome(&keys, kid))).await;
     assert_eq!(outcomes, ["unknown"; 1_000]);
@@ -422,7 +422,7 @@ async fn unknown_keys_cause_one_fetch_in_ten_seconds() {
 #[tokio::test]
 async fn a_rotation_is_picked_up() {
     let server = Server::with(&[good("old")]).await;
-    let keys = KeySet::from_url(server.url());
+    let keys = KeySet::from_url(server.url(), |_| None);
     assert_eq!(outcome(&keys, "old").await, "known");
     server.set(Reply::keys(&[good("old"), good("new")]));
     assert_eq!(outcome(&keys, "new").await, "unknown", "too soon after the first fetch");
@@ -440,7 +440,7 @@ async fn a_rotation_is_picked_up() {
 async fn known_keys_go_on_working_while_the_url_is_down() {
     let server = Server::with(&[good("a")]).await;
     let relay = Relay::to(server.address).await;
-    let keys = KeySet::from_url(format!("http://{}/keys", relay.address()));
+    let keys = KeySet::from_url(format!("http://{}/keys", relay.address()), |_| None);
     assert_eq!(outcome(&keys, "a").await, "known");
     relay.go_down();
     pass(10 * SECOND).await;
@@ -491,7 +491,7 @@ async fn what_is_no_key_set_is_no_answer_and_the_next_one_may_be() {
     }
     for (case, reply) in replies {
         let server = Server::start(reply).await;
-        let keys = KeySet::from_url(server.url());
+        let keys = KeySet::from_url(server.url(), |_| None);
         let first = time::timeout(30 * SECOND, outcome(&keys, "a")).await;
         assert_eq!(first, Ok("unreachable"), "{case}");
         assert_eq!(server.fetches(), 1, "{case}");
@@ -509,14 +509,14 @@ async fn a_port_that_nobody_listens_on_is_no_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
     drop(listener);
-    assert_eq!(outcome(&KeySet::from_url(url), "a").await, "unreachable");
-    assert_eq!(outcome(&KeySet::from_url("no URL"), "a").await, "unreachable");
+    assert_eq!(outcome(&KeySet::from_url(url, |_| None), "a").await, "unreachable");
+    assert_eq!(outcome(&KeySet::from_url("no URL", |_| None), "a").await, "unreachable");
 }
 
 #[tokio::test]
 async fn a_hundred_requests_at_once_share_a_failed_fetch_as_well() {
     let server = Server::start(Reply::Body(500, Bytes::new())).await;
-    let keys = KeySet::from_url(server.url());
+    let keys = KeySet::from_url(server.url(), |_| None);
     assert_eq!(join_all((0..100).map(|_| outcome(&keys, "a"))).await, ["unreachable"; 100]);
     assert_eq!(server.fetches(), 1);
 }
@@ -524,7 +524,7 @@ async fn a_hundred_requests_at_once_share_a_failed_fetch_as_well() {
 #[tokio::test]
 async fn known_keys_do_not_wait_for_a_fetch() {
     let server = Server::with(&[good("a")]).await;
-    let keys = Arc::new(KeySet::from_url(server.url()));
+    let keys = Arc::new(KeySet::from_url(server.url(), |_| None));
     assert_eq!(outcome(&keys, "a").await, "known");
     server.state.fetched.notified().await;
     server.set(Reply::Silence);
@@ -550,7 +550,7 @@ async fn takes(issuer: &Issuer, keys: &[Value], token: &str) -> bool {
         client_ids: vec![CLIENT_ID.to_owned()],
         key_set: Some(key_set(keys)),
     };
-    let verifier = Verifier::new(&config, config.key_set().unwrap(), Clock::system());
+    let verifier = Verifier::new(&config, config.key_set(|_| None).unwrap(), Clock::system());
     let value = format!("Bearer {token}").parse().unwrap();
     match verifier.authenticate(&HeaderMap::from_iter([(http::header::AUTHORIZATION, value)])).await {
         Ok(subject) => subject.as_str() == "5a1e",
@@ -599,7 +599,7 @@ async fn a_key_that_counts_as_known_verifies() {
 #[tokio::test]
 async fn garbage_does_not_take_the_place_of_known_keys() {
     let server = Server::with(&[good("a")]).await;
-    let keys = KeySet::from_url(server.url());
+    let keys = KeySet::from_url(server.url(), |_| None);
     assert_eq!(outcome(&keys, "a").await, "known");
     for reply in [Reply::Body(200, "<html>".into()), Reply::keys(&[]), Reply::Body(500, Bytes::new())] {
         server.set(reply);
@@ -614,7 +614,7 @@ async fn garbage_does_not_take_the_place_of_known_keys() {
 async fn an_answer_that_does_not_end_is_given_up_after_three_seconds() {
     for reply in [Reply::Silence, Reply::Beginning] {
         let server = Server::start(reply).await;
-        let keys = Arc::new(KeySet::from_url(server.url()));
+        let keys = Arc::new(KeySet::from_url(server.url(), |_| None));
         let asked = Arc::clone(&keys);
         let asking = tokio::spawn(async move { outcome(&asked, "a").await });
         server.state.fetched.notified().await;
@@ -639,7 +639,7 @@ async fn a_key_set_that_nobody_can_fetch_makes_a_good_token_unavailable_and_no_4
         client_ids: vec![CLIENT_ID.to_owned()],
         key_set: None,
     };
-    let verifier = Verifier::new(&config, config.key_set().unwrap(), Clock::system());
+    let verifier = Verifier::new(&config, config.key_set(|_| None).unwrap(), Clock::system());
     let headers = |token: String| {
         HeaderMap::from_iter([(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
     };

@@ -1,15 +1,12 @@
 //! What the functions log: one line an invocation, with its metrics in it, and no data of anybody.
 
-use std::{
-    io,
-    sync::{Arc, LazyLock, Mutex},
-};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use chrono::TimeDelta;
 use cruddur::{
     clock::Clock,
     config::LogConfig,
-    invocation::{self, Ended},
+    invocation::{self, Completion},
     log,
     metrics::Metric,
 };
@@ -25,27 +22,13 @@ use crate::send_limit::limit;
 mod rules;
 mod secrets;
 
-/// The log of a function, while it lives, on this thread.
+/// Captures the log of this thread until it is dropped.
 pub(crate) struct Log {
-    text: Text,
+    text: Arc<Mutex<Vec<u8>>>,
     _guard: tracing::subscriber::DefaultGuard,
 }
 
-#[derive(Clone, Default)]
-struct Text(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Text {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Members of a log line that [`Log::shown`] puts at the beginning of a line of its own.
+/// Members that start a new line of a snapshot.
 const LINES_BEGIN_WITH: [&str; 12] = [
     "message",
     "cause",
@@ -73,15 +56,17 @@ impl Log {
 
     fn with(config: &LogConfig, clock: Clock) -> Self {
         LazyLock::force(&ANOTHER);
-        let text = Text::default();
-        let writer = text.clone();
-        let subscriber = log::subscriber(config, clock, move || writer.clone());
+        let text = Arc::<Mutex<Vec<u8>>>::default();
+        let written = Arc::clone(&text);
+        let subscriber = log::subscriber(config, clock, move |line| {
+            written.lock().unwrap().extend_from_slice(line);
+        });
         Self { text, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
     /// The lines since the last time they were taken.
     pub(crate) fn take(&self) -> Vec<String> {
-        let text = String::from_utf8(std::mem::take(&mut *self.text.0.lock().unwrap())).unwrap();
+        let text = String::from_utf8(std::mem::take(&mut *self.text.lock().unwrap())).unwrap();
         assert!(text.is_empty() || text.ends_with('\n'), "{text}");
         text.lines().map(str::to_owned).collect()
     }
@@ -417,7 +402,7 @@ async fn more_than_100_values_go_to_further_lines() {
     let work = async {
         (0..250).for_each(|number| invocation::measure(Metric::MoveDelay, f64::from(number)));
         invocation::count(Metric::RowsMoved, 500);
-        ((), Ended::with("read a batch"))
+        ((), Completion::with("read a batch"))
     };
     invocation::observe("stream-handler", work).await;
     let lines: Vec<Value> = log.take().iter().map(|line| parse(line)).collect();
@@ -431,12 +416,12 @@ async fn more_than_100_values_go_to_further_lines() {
 }
 
 #[tokio::test]
-async fn facts_outside_of_an_invocation_are_nobodys() {
+async fn calls_outside_an_invocation_are_no_ops() {
     let world = World::new().await;
     let log = Log::start("cruddur", "", world.clock.clock());
     invocation::count(Metric::UnknownKeys, 1);
     invocation::user(Uuid::max());
-    invocation::observe("stream-handler", async { ((), Ended::with("read a batch")) }).await;
+    invocation::observe("stream-handler", async { ((), Completion::with("read a batch")) }).await;
     let lines = log.take();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     let line = parse(&lines[0]);

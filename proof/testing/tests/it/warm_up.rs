@@ -17,7 +17,7 @@ use testing::{Fault, World};
 use tokio::time::{Instant, pause};
 
 fn verifier(parts: &Parts) -> Verifier {
-    Verifier::new(&parts.tokens, parts.tokens.key_set().unwrap(), parts.clock.clone())
+    Verifier::new(&parts.tokens, parts.tokens.key_set(|_| None).unwrap(), parts.clock.clone())
 }
 
 fn users(parts: &Parts) -> Users {
