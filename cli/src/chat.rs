@@ -32,7 +32,7 @@ pub struct Token {
 
 #[derive(Clone, Debug, Args)]
 struct Caller {
-    /// A user of the local stack [default: the user of the access token in CRUDDUR_TOKEN]
+    /// A user of the local stack [default: the user of the access token in `CRUDDUR_TOKEN`]
     #[arg(long = "as", value_name = "HANDLE")]
     handle: Option<Handle>,
 }

@@ -89,7 +89,7 @@ pub struct Options {
     #[arg(long)]
     create_test_users: bool,
 
-    /// The pool client of the test users [default: the stack's output, or the first of AWS_COGNITO_USER_POOL_CLIENT_ID]
+    /// The pool client of the test users [default: the stack's output, or the first of `AWS_COGNITO_USER_POOL_CLIENT_ID`]
     #[arg(long, value_name = "ID", requires = "create_test_users")]
     client: Option<String>,
 

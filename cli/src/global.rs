@@ -17,16 +17,16 @@ pub struct Global {
     #[arg(long, global = true, value_name = "URL")]
     pub dynamodb_url: Option<String>,
 
-    /// PostgreSQL's URL [default: the local stack's, or DATABASE_URL with --target aws]
+    /// PostgreSQL's URL [default: the local stack's, or `DATABASE_URL` with --target aws]
     #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
 
     /// Authentication at PostgreSQL with --target aws: the password in the URL, or RDS IAM tokens
-    /// [default: DATABASE_AUTH, or password]
+    /// [default: `DATABASE_AUTH`, or password]
     #[arg(long, global = true, value_enum, value_name = "HOW")]
     pub database_auth: Option<DatabaseAuth>,
 
-    /// The table [default: the local stack's, DDB_MESSAGE_TABLE, or cruddur-messages]
+    /// The table [default: the local stack's, `DDB_MESSAGE_TABLE`, or cruddur-messages]
     #[arg(long, global = true, value_name = "NAME")]
     pub table: Option<String>,
 

@@ -29,7 +29,7 @@ const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct Options {
-    /// The user pool [default: AWS_COGNITO_USER_POOL_ID]
+    /// The user pool [default: `AWS_COGNITO_USER_POOL_ID`]
     #[arg(long, value_name = "ID")]
     pub user_pool: Option<String>,
 

@@ -222,7 +222,7 @@ fn a_row_is_given_only_to_the_verified_owner_of_its_address() {
         let rows = [Row { cognito_user_id: Some("old".to_owned()), ..empty(row_email) }];
         let trusted = plan(&users, &rows, &trusting(&["mike"]));
         assert_eq!(verdicts(&trusted), [("a", other_sub("old", false))]);
-        assert_eq!(unused(&trusted), [("trust", "mike", "the conflict is another one")]);
+        assert_eq!(unused(&trusted), [("trust", "mike", "the conflict is a different one")]);
         let expected = if given { Verdict::Overwrite(rows[0].clone()) } else { conflict };
         assert_eq!(verdicts(&plan(&users, &rows, &overwriting(&["mike"]))), [("a", expected)], "{email:?}");
         let both = Allowed { trust: named(&["mike"]), ..overwriting(&["mike"]) };
