@@ -53,17 +53,17 @@ impl DynamoDb {
     pub async fn start(database: Database, tls: Tls) -> Result<Self> {
         let (traffic, counted) = (Arc::<Traffic>::default(), Arc::<Mutex<Count>>::default());
         let emulator = Emulator::over(database);
-        let counter = Arc::clone(&counted);
-        emulator.edit_requests(move |_| lock(&counter).calls += 1);
-        let counter = Arc::clone(&counted);
+        let copy = Arc::clone(&counted);
+        emulator.edit_requests(move |_| lock(&copy).calls += 1);
+        let copy = Arc::clone(&counted);
         emulator.edit_answers(move |call, answer| {
             let (of_table, of_index) = units(answer);
-            let units = &mut lock(&counter).units;
+            let units = &mut lock(&copy).units;
             *(if call.is_write() { &mut units.write } else { &mut units.read }) += of_table + of_index;
         });
-        let counter = Arc::clone(&traffic);
+        let copy = Arc::clone(&traffic);
         let accept = move |stream| {
-            let (tls, stream) = (tls.clone(), Counted::new(stream, Arc::clone(&counter)));
+            let (tls, stream) = (tls.clone(), Counted::new(stream, Arc::clone(&copy)));
             async move { tls.accept(stream).await }
         };
         let service = emulator.clone();
@@ -86,7 +86,7 @@ impl DynamoDb {
     /// Counts so far.
     #[must_use]
     pub fn count(&self) -> Count {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let of = |copy: &AtomicU64| copy.load(Ordering::Relaxed);
         Count {
             connections: of(&self.traffic.connections),
             received: of(&self.traffic.received),

@@ -230,7 +230,8 @@ impl Faults {
                 | FaultKind::KilledListing => 0.3,
                 FaultKind::SilenceBefore | FaultKind::SilenceAfter | FaultKind::LateAfterSilence => 0.04,
                 FaultKind::TransactionConflict | FaultKind::WriteConflict => 0.15,
-                FaultKind::PostgresSlow
+                FaultKind::PostgresDown
+                | FaultKind::PostgresSlow
                 | FaultKind::KeySetDown
                 | FaultKind::KeySetSlow
                 | FaultKind::KeySetGarbage => 0.4,

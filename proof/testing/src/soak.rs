@@ -6,6 +6,7 @@ mod http_api;
 use std::{
     collections::{BTreeSet, HashMap},
     future::ready,
+    io,
     num::NonZeroU32,
     sync::{
         Arc,
@@ -90,9 +91,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
     let faults = Faults::with_rate(plan.faults, &dice);
     let database = Database::memory()?;
     let calls = Arc::<AtomicU64>::default();
-    let emulator = emulator(&database, &faults, &calls);
-    let accept = |stream| ready(Ok(stream));
-    let server = HttpServer::start(accept, move |request| emulator.clone().serve(request)).await?;
+    let server = serve(&database, &faults, &calls).await?;
     let url = format!("http://{}", server.address());
     let engines = Engines {
         dynamodb: Some(DynamoDbUrls { tables: url.clone(), streams: url }),
@@ -192,8 +191,8 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
     Ok(Report { violations, faults: faults.counts(), figures })
 }
 
-/// DynamoDB with random faults, and a counter of calls.
-fn emulator(database: &Database, faults: &Faults, calls: &Arc<AtomicU64>) -> Emulator {
+/// Serves `database` with random faults, and counts the calls.
+async fn serve(database: &Database, faults: &Faults, calls: &Arc<AtomicU64>) -> io::Result<HttpServer> {
     let journal = Journal::new(faults.clone(), INDEX_LAG, |_| ());
     let emulator = Emulator::over(database.clone()).with_journal(Arc::new(journal));
     let (faults, calls) = (faults.clone(), Arc::clone(calls));
@@ -201,7 +200,7 @@ fn emulator(database: &Database, faults: &Faults, calls: &Arc<AtomicU64>) -> Emu
         calls.fetch_add(1, Ordering::Relaxed);
         faults.inject_call(&call.operation).map_or(Fault::None, |(_, fault)| fault)
     });
-    emulator
+    HttpServer::start(|stream| ready(Ok(stream)), move |request| emulator.clone().serve(request)).await
 }
 
 /// The users of a load, as the stack lists them, with the subjects of their tokens.
