@@ -1,9 +1,10 @@
-//! What is said in a load, and when: the same in every run.
+//! Texts and times of a load's messages, the same in every run.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::message::MessageText;
+use fastrand::Rng;
 
-/// When the year of the messages begins, and how long it is. A year that is over: no message is from the future.
+/// Start and length of the messages' year, which is over, so that no message is from the future.
 const FIRST: DateTime<Utc> = DateTime::from_timestamp(1_735_689_600, 0).unwrap();
 const YEAR: TimeDelta = TimeDelta::days(365);
 
@@ -34,52 +35,35 @@ const WORDS: [&str; 24] = [
     "O'Brien",
 ];
 
-/// Message `number` of `total` in a group. Most are short, some are long, and a few are as long as can be.
+/// The text of message `number` in a group. Most are short, some are long, and a few have the maximum length.
 pub(super) fn text(group: u32, number: u32) -> String {
-    let mut random = Mixed::new(group, number);
-    let chars = match random.below(16) {
+    let mut random = seeded(group, number);
+    let chars = match random.u8(..16) {
         0 => MessageText::MAX_CHARS,
-        1 | 2 => 200 + random.below(800),
-        _ => 1 + random.below(120),
+        1 | 2 => random.usize(200..1000),
+        _ => random.usize(1..=120),
     };
     let mut text = String::new();
-    // Every word has a character at least.
+    // Each word adds at least one character.
     for _ in 0..chars {
-        text.push_str(WORDS.get(random.below(WORDS.len())).copied().unwrap_or_default());
+        text.push_str(random.choice(WORDS).unwrap_or_default());
         text.push(' ');
     }
     text.chars().take(chars).collect()
 }
 
-/// When it was said: the messages of a group are spread over the year, one after the other.
+/// The time of message `number`. The messages of a group are spread evenly over the year.
 pub(super) fn time(group: u32, number: u32, total: u32) -> DateTime<Utc> {
-    // Groups don't all speak at the same moment: each has its own place within its step.
+    // Each group has its own offset within the step.
     let step = YEAR / i32::try_from(total.max(1)).unwrap_or(i32::MAX);
     let micros = step.num_microseconds().unwrap_or(1).max(1);
-    let offset = i64::try_from(Mixed::new(group, u32::MAX).next() >> 1).unwrap_or(0) % micros;
+    let offset = seeded(group, u32::MAX).i64(0..micros);
     FIRST + TimeDelta::microseconds(micros * i64::from(number) + offset)
 }
 
-/// Numbers that look random and are the same in every run (`SplitMix64`).
-struct Mixed(u64);
-
-impl Mixed {
-    fn new(group: u32, number: u32) -> Self {
-        Self((u64::from(group) << 32) | u64::from(number))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        usize::try_from(self.next() % limit).unwrap_or(0)
-    }
+/// A generator with the same numbers in every run.
+fn seeded(group: u32, number: u32) -> Rng {
+    Rng::with_seed((u64::from(group) << 32) | u64::from(number))
 }
 
 #[cfg(test)]
@@ -89,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_is_a_message_and_some_are_as_long_as_can_be() {
+    fn texts_are_valid_and_some_have_the_maximum_length() {
         let lengths = (0..50)
             .flat_map(|group| (0..20).map(move |number| text(group, number)))
             .map(|text| {
@@ -108,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn times_grow_within_a_group_and_stay_within_the_year() {
+    fn times_increase_within_a_group_and_the_year() {
         for total in [1, 2, 1000] {
             let times = (0..total).map(|number| time(7, number, total)).collect::<Vec<_>>();
             assert!(times.is_sorted_by(|a, b| a < b), "{total}");
@@ -117,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_speak_at_different_times() {
+    fn groups_have_different_times() {
         assert_ne!(time(1, 0, 5), time(2, 0, 5));
     }
 }
