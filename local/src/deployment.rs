@@ -7,7 +7,7 @@ use aws_config::{AppName, SdkConfig};
 use cruddur::{
     auth::Verifier,
     clock::Clock,
-    config::{ConfigError, SendLimitConfig, TokenConfig},
+    config::{ConfigError, SendLimitConfig, TokenConfig, environment},
     dynamodb::{CallLimits, client},
     message::Messages,
     message_group::Inbox,
@@ -44,7 +44,7 @@ pub struct Parts {
 
 impl Parts {
     fn verifier(&self) -> Result<Verifier, ConfigError> {
-        Ok(Verifier::new(&self.tokens, self.tokens.key_set(|_| None)?, self.clock.clone()))
+        Ok(Verifier::new(&self.tokens, self.tokens.key_set(environment)?, self.clock.clone()))
     }
 
     fn users(&self) -> Users {
