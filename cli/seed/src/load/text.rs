@@ -1,19 +1,10 @@
-<<<<<<< HEAD
-//! Texts and times of messages, the same in every run.
-
-use chrono::{DateTime, TimeDelta, Utc};
-use cruddur::message::text::MessageText;
-
-/// The year of all messages, in the past.
-=======
 //! Texts and times of a load's messages, the same in every run.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cruddur::message::MessageText;
+use cruddur::message::text::MessageText;
 use fastrand::Rng;
 
 /// Start and length of the messages' year, which is over, so that no message is from the future.
->>>>>>> metrics
 const FIRST: DateTime<Utc> = DateTime::from_timestamp(1_735_689_600, 0).unwrap();
 const YEAR: TimeDelta = TimeDelta::days(365);
 
@@ -44,27 +35,16 @@ const WORDS: [&str; 24] = [
     "O'Brien",
 ];
 
-<<<<<<< HEAD
-/// The text of a message. Most are short, some long, and a few of the maximum length.
-pub(super) fn text(group: u32, number: u32) -> String {
-    let mut random = SplitMix::new(group, number);
-    let chars = match random.below(16) {
-=======
 /// The text of message `number` in a group. Most are short, some are long, and a few have the maximum length.
 pub(super) fn text(group: u32, number: u32) -> String {
     let mut random = seeded(group, number);
     let chars = match random.u8(..16) {
->>>>>>> metrics
         0 => MessageText::MAX_CHARS,
         1 | 2 => random.usize(200..1000),
         _ => random.usize(1..=120),
     };
     let mut text = String::new();
-<<<<<<< HEAD
-    // Every word has at least one character.
-=======
     // Each word adds at least one character.
->>>>>>> metrics
     for _ in 0..chars {
         text.push_str(random.choice(WORDS).unwrap_or_default());
         text.push(' ');
@@ -72,41 +52,11 @@ pub(super) fn text(group: u32, number: u32) -> String {
     text.chars().take(chars).collect()
 }
 
-<<<<<<< HEAD
-/// The time of a message. The messages of a group are spread over the year in order.
-=======
 /// The time of message `number`. The messages of a group are spread evenly over the year.
->>>>>>> metrics
 pub(super) fn time(group: u32, number: u32, total: u32) -> DateTime<Utc> {
     // Each group has its own offset within the step.
     let step = YEAR / i32::try_from(total.max(1)).unwrap_or(i32::MAX);
     let micros = step.num_microseconds().unwrap_or(1).max(1);
-<<<<<<< HEAD
-    let offset = i64::try_from(SplitMix::new(group, u32::MAX).next() >> 1).unwrap_or(0) % micros;
-    FIRST + TimeDelta::microseconds(micros * i64::from(number) + offset)
-}
-
-/// A `SplitMix64` generator, seeded by group and message.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn new(group: u32, number: u32) -> Self {
-        Self((u64::from(group) << 32) | u64::from(number))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        usize::try_from(self.next() % limit).unwrap_or(0)
-    }
-=======
     let offset = seeded(group, u32::MAX).i64(0..micros);
     FIRST + TimeDelta::microseconds(micros * i64::from(number) + offset)
 }
@@ -114,7 +64,6 @@ impl SplitMix {
 /// A generator with the same numbers in every run.
 fn seeded(group: u32, number: u32) -> Rng {
     Rng::with_seed((u64::from(group) << 32) | u64::from(number))
->>>>>>> metrics
 }
 
 #[cfg(test)]
@@ -124,11 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-<<<<<<< HEAD
-    fn every_text_is_valid_and_some_have_the_maximum_length() {
-=======
     fn texts_are_valid_and_some_have_the_maximum_length() {
->>>>>>> metrics
         let lengths = (0..50)
             .flat_map(|group| (0..20).map(move |number| text(group, number)))
             .map(|text| {
@@ -147,11 +92,7 @@ mod tests {
     }
 
     #[test]
-<<<<<<< HEAD
-    fn times_increase_within_a_group_and_stay_within_the_year() {
-=======
     fn times_increase_within_a_group_and_the_year() {
->>>>>>> metrics
         for total in [1, 2, 1000] {
             let times = (0..total).map(|number| time(7, number, total)).collect::<Vec<_>>();
             assert!(times.is_sorted_by(|a, b| a < b), "{total}");
