@@ -1,74 +1,20 @@
-//! Configuration: the only reader of the environment (design, section 7).
+//! Configuration from environment variables (design, section 7).
 //!
 //! One struct per concern, so that each function reads only the variables it uses. A missing or malformed variable fails
 //! start-up with an error that names it.
 
-use std::{fmt, num::NonZeroU32, ops::RangeInclusive};
+use std::num::NonZeroU32;
 
 use aws_credential_types::Credentials;
 
 use crate::{
     auth::key_set::{InvalidKeySet, KeySet},
     clock::Clock,
+    environment::{optional, required, whole_number},
     postgres::{DatabaseServer, InvalidDatabaseUrl, RdsIam},
 };
 
-/// Looks up variables by name.
-pub trait Lookup: Fn(&str) -> Option<String> + Copy {}
-
-impl<F: Fn(&str) -> Option<String> + Copy> Lookup for F {}
-
-/// A variable of the process's environment, trimmed. Returns `None` if it is unset or blank.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().and_then(trimmed)
-}
-
-/// Secrets from files end with a newline, and pasted values often have spaces around them.
-fn trimmed(value: String) -> Option<String> {
-    match value.trim() {
-        "" => None,
-        text if text.len() == value.len() => Some(value),
-        text => Some(text.to_owned()),
-    }
-}
-
-/// A variable is missing or malformed.
-#[derive(thiserror::Error)]
-pub enum ConfigError {
-    /// The variable is not set, or empty.
-    #[error("{name} is not set; it is {meaning}")]
-    Missing {
-        /// The variable.
-        name: &'static str,
-        /// A description of its value.
-        meaning: &'static str,
-    },
-    /// The variable has an invalid value, which is not shown: it may contain a password.
-    #[error("{name} is malformed: {problem}")]
-    Malformed {
-        /// The variable.
-        name: &'static str,
-        /// A description of the problem.
-        problem: String,
-    },
-}
-
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A failing `main` prints its error with `Debug`.
-        write!(f, "{self}")
-    }
-}
-
-fn required(lookup: impl Lookup, name: &'static str, meaning: &'static str) -> Result<String, ConfigError> {
-    optional(lookup, name).ok_or(ConfigError::Missing { name, meaning })
-}
-
-fn optional(lookup: impl Lookup, name: &str) -> Option<String> {
-    lookup(name).and_then(trimmed)
-}
+pub use crate::environment::{ConfigError, Lookup, environment};
 
 /// Configuration of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -296,19 +242,6 @@ impl SendLimitConfig {
         let interval = interval.ok_or(ConfigError::Missing { name: INTERVAL, meaning: MEANING })?;
         Ok(Some(Self { burst, interval }))
     }
-}
-
-fn whole_number(
-    lookup: impl Lookup,
-    name: &'static str,
-    range: RangeInclusive<u32>,
-) -> Result<Option<u32>, ConfigError> {
-    let Some(text) = optional(lookup, name) else { return Ok(None) };
-    let number = text.parse().ok().filter(|number| range.contains(number));
-    number.map(Some).ok_or_else(|| ConfigError::Malformed {
-        name,
-        problem: format!("not a whole number from {} to {}", range.start(), range.end()),
-    })
 }
 
 #[cfg(test)]

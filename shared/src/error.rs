@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt};
 
-use crate::auth::TokenRefusal;
+use crate::auth::refusal::TokenRefusal;
 
 /// The cause of an error as a third party's library gave it.
 pub type Cause = Box<dyn StdError + Send + Sync>;

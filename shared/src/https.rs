@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 
-use crate::config::Lookup;
+use crate::environment::Lookup;
 
 /// The root certificates of Amazon Trust Services, in PEM. The file names its source.
 const AMAZON_TRUST_SERVICES: &str = include_str!("../certificates/amazon-trust-services.pem");

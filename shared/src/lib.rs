@@ -14,6 +14,7 @@ mod backoff;
 pub mod clock;
 pub mod config;
 pub mod dynamodb;
+mod environment;
 pub mod error;
 pub mod event;
 mod https;

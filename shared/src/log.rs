@@ -2,17 +2,15 @@
 //! text, no tokens, no names.
 
 use std::{
-    fmt,
     io::{self, Write as _},
     panic::PanicHookInfo,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use tracing::{
     Event, Level, Subscriber, dispatcher,
-    field::{Field, Visit},
+
     span::{Attributes, Id},
 };
 use tracing_subscriber::{
@@ -23,12 +21,15 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+pub(crate) use self::line::Line;
 use crate::{
     clock::Clock,
     config::{LogConfig, Lookup},
     metrics::{Measurements, Metric},
     timestamp::Timestamp,
 };
+
+pub(crate) mod line;
 
 /// Starts logging to standard output, which Lambda collects. Panics are logged too.
 pub fn init(lookup: impl Lookup) {
@@ -163,63 +164,5 @@ where
         let mut line = Self::line(self.clock.now(), *metadata.level(), Some(metadata.target()), scope);
         event.record(&mut line);
         self.write(&line);
-    }
-}
-
-/// The members of a JSON object, as text, each after a comma.
-#[derive(Default)]
-pub(crate) struct Line(String);
-
-impl Line {
-    pub(crate) fn put(&mut self, name: &(impl Serialize + ?Sized), value: &(impl Serialize + ?Sized)) {
-        self.0.extend([",", &json(name), ":", &json(value)]);
-    }
-
-    /// Adds the member unless the value is `None`.
-    pub(crate) fn put_some(&mut self, name: &str, value: Option<impl Serialize>) {
-        if let Some(value) = value {
-            self.put(name, &value);
-        }
-    }
-
-    fn append(&mut self, members: &Self) {
-        self.0.push_str(&members.0);
-    }
-}
-
-/// No logged value fails to serialize. One that did would be `null`.
-fn json(value: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{}}}", self.0.strip_prefix(',').unwrap_or_default())
-    }
-}
-
-impl Visit for Line {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), &value);
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), &value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), &value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field.name(), &value);
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field.name(), value);
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field.name(), &format!("{value:?}"));
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::log::Line;
+use crate::log::line::Line;
 
 /// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "CruddurMessages";

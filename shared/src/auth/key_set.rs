@@ -22,9 +22,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::from_object;
 use crate::{
-    config::Lookup,
+    environment::Lookup,
     error::{Cause, Chain},
     https,
 };
@@ -280,6 +279,15 @@ impl fmt::Debug for KeySet {
         f.debug_struct("KeySet")
             .field("url", &self.source.as_ref().map(|source| &source.url))
             .finish_non_exhaustive()
+    }
+}
+
+/// Deserializes a JSON object. Rejects arrays, which serde would accept for a struct.
+pub(super) fn from_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
+    if json.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(json)
+    } else {
+        Err(serde_json::Error::custom("not an object"))
     }
 }
 
