@@ -65,6 +65,9 @@ impl Parts {
     }
 }
 
+/// Looks up environment variables by name.
+pub type Variables = dyn Fn(&str) -> Option<String>;
+
 /// A deployed function.
 #[derive(Debug)]
 pub struct Declaration {
@@ -75,7 +78,7 @@ pub struct Declaration {
     /// Timeout of an invocation.
     pub timeout: Duration,
     /// Reads the configuration as the function's start does.
-    pub configure: fn(&dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError>,
+    pub configure: fn(&Variables) -> Result<(), ConfigError>,
     build: fn(&Self, &Parts) -> Result<Function, ConfigError>,
 }
 

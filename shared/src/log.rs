@@ -10,7 +10,6 @@ use std::{
 use chrono::{DateTime, Utc};
 use tracing::{
     Event, Level, Subscriber, dispatcher,
-
     span::{Attributes, Id},
 };
 use tracing_subscriber::{
@@ -91,12 +90,14 @@ pub(crate) fn write(mut fields: Line, mut metrics: Measurements) {
     }
 }
 
+type Write = dyn Fn(&[u8]) + Send + Sync;
+
 /// The layer that writes JSON lines.
 struct JsonLog {
     /// The function that the metrics belong to. Without one, metrics are plain members of the line.
     function: Option<String>,
     clock: Clock,
-    write: Box<dyn Fn(&[u8]) + Send + Sync>,
+    write: Box<Write>,
     /// Whether no invocation has been logged yet.
     is_cold: AtomicBool,
 }

@@ -13,7 +13,7 @@ use crate::{
     page::{Cursor, Page, PageRequest},
     random::Random,
     sort_key::SortKey,
-    table::{Key, Membership, Newest, Partition, Table, from_strings},
+    table::{Key, Membership, Newest, Partition, Table, from_strings, sort_key},
     timestamp::Timestamp,
     user::{ShowsUser, User},
     warm_up,
@@ -91,17 +91,41 @@ impl Inbox {
         Ok(Page { items: groups.collect(), next: page.next })
     }
 
+    /// Reads the newest well-formed rows. Malformed ones are skipped and logged, and more rows are read for them: one bad
+    /// row, or a table that still has to be migrated, must not hide a whole inbox.
     async fn newest_rows(
         &self,
         user_uuid: Uuid,
-        before: Option<String>,
-        limit: usize,
+        mut before: Option<String>,
+        wanted: usize,
     ) -> Result<Vec<ListedGroup>, Error> {
         let (partition, attributes) = (Partition::Inbox(user_uuid), Some(ListedGroup::ATTRIBUTES));
-        let rows = self.table.newest(Newest { partition, before, limit, attributes }).await?;
-        rows.into_iter().map(from_strings).collect()
+        let (mut rows, mut malformed, mut limit) = (Vec::with_capacity(wanted), 0_usize, wanted);
+        loop {
+            let items = self.table.newest(Newest { partition, before, limit, attributes }).await?;
+            let is_last_page = items.len() < limit;
+            before = items.last().and_then(sort_key).map(str::to_owned);
+            for item in items {
+                match from_strings::<ListedGroup>(item) {
+                    Ok(row) => rows.push(row),
+                    Err(_) => malformed += 1,
+                }
+            }
+            if is_last_page || rows.len() >= wanted {
+                break;
+            }
+            limit = ROWS_IN_A_FURTHER_READ;
+        }
+        if malformed > 0 {
+            tracing::error!(%user_uuid, malformed, "skipped malformed inbox rows; `cruddur ddb doctor` explains them");
+        }
+        rows.truncate(wanted);
+        Ok(rows)
     }
 }
+
+/// Rows of a further read where some were skipped: about half of DynamoDB's page of 1 MB.
+const ROWS_IN_A_FURTHER_READ: usize = 1_000;
 
 /// The attributes of an inbox row that a list shows.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -1,4 +1,4 @@
-//! The CloudFormation stack and its outputs.
+//! The stack and its outputs.
 
 use std::collections::HashMap;
 

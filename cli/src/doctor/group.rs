@@ -212,7 +212,7 @@ impl Doctor {
         match (&item, &membership) {
             (None, _) if rows.is_empty() && !messages.any => {}
             _ if !messages.any => {
-                problems.push(self.group_without_messages(group, item.as_ref(), &rows).await?)
+                problems.push(self.group_without_messages(group, item.as_ref(), &rows).await?);
             }
             (Some(item), Some(membership)) => {
                 problems.extend(self.created_sk_problem(item, membership, &messages)?);

@@ -115,7 +115,7 @@ impl Migration {
                 let redirect = from_item::<RedirectRow>(item.clone()).ok();
                 match redirect.filter(|redirect| Pair::of_redirect(redirect).is_some()) {
                     Some(redirect) => {
-                        drop(evidence.redirects.insert(partition_id(&item).to_owned(), redirect))
+                        drop(evidence.redirects.insert(partition_id(&item).to_owned(), redirect));
                     }
                     None => evidence.leave(&item, LeftKind::Redirect, "it is malformed"),
                 }

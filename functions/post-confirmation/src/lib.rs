@@ -45,7 +45,7 @@ impl start::App for App {
 }
 
 /// Enters the user, and always answers with the event: Cognito has already confirmed the user, and an error would only tell
-/// them that they were not. Failures are logged; `cruddur cognito sync` enters these users later.
+/// them that they were not. Failures are logged; `cruddur cognito sync-user-ids` enters these users later.
 pub async fn handler(app: &App, event: LambdaEvent<Value>) -> Value {
     invocation::observe(NAME, async { ((), serve(app, &event.payload).await) }).await;
     event.payload

@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::{BodyExt as _, Limited};
 use jsonwebtoken::DecodingKey;
-use serde::Deserialize;
+use serde::{Deserialize, de::Error as _};
 use serde_json::{Map, Value, value::RawValue};
 use tokio::{
     sync::Mutex,

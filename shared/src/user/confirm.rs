@@ -6,6 +6,9 @@ use uuid::Uuid;
 use super::{Handle, Users};
 use crate::{auth::Subject, error::Error};
 
+/// The cause of [`Error::Internal`] if the handle derived from the `sub` belongs to another user.
+pub const HANDLE_TAKEN: &str = "the handle derived from the sub is taken too";
+
 /// A Cognito user at the moment of confirmation.
 #[derive(Clone, Debug)]
 pub struct ConfirmedUser {
@@ -62,7 +65,7 @@ impl Users {
         }
         match self.create(confirmed, &substitute_handle(subject)).await? {
             Some(uuid) => Ok(Confirmation::CreatedUnderOtherHandle(uuid)),
-            None => Err(Error::internal("the handle derived from the sub is taken too")),
+            None => Err(Error::internal(HANDLE_TAKEN)),
         }
     }
 

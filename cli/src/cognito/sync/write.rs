@@ -7,7 +7,10 @@ use cruddur::{
     auth::Subject,
     error::{Chain, Error},
     postgres::Postgres,
-    user::{Users, confirm::ConfirmedUser},
+    user::{
+        Users,
+        confirm::{ConfirmedUser, HANDLE_TAKEN},
+    },
 };
 use tokio_postgres::types::Type;
 
@@ -84,7 +87,7 @@ impl<'a> Writer<'a> {
         };
         match self.users.confirm(&confirmed).await {
             Ok(_) => {}
-            Err(Error::Internal(cause)) if Chain(&*cause).to_string().contains("is taken, too") => {
+            Err(Error::Internal(cause)) if Chain(&*cause).to_string().contains(HANDLE_TAKEN) => {
                 return Ok(Done::NoHandleLeft);
             }
             Err(error) => return Err(self.database.query_error(&error)),

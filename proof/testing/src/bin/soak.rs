@@ -43,7 +43,7 @@ async fn main() -> Result<ExitCode> {
         // Nobody may be listening.
         let _ = writeln!(io::stderr(), "{line}");
     };
-    let report = soak::run(Plan { messages, faults, users, devices, seed }, say).await?;
+    let report = Box::pin(soak::run(Plan { messages, faults, users, devices, seed }, say)).await?;
     let mut out = io::stdout();
     writeln!(out, "| fault | times |\n|---|--:|")?;
     for (fault, number) in report.faults.iter().filter(|(_, number)| *number > 0) {

@@ -875,7 +875,7 @@ async fn a_change_of_an_inbox_row_that_the_index_does_not_show_survives_a_move()
         });
         let changed_row = |member| {
             changed(&inboxes.inbox_row(member, 0), |row| {
-                row[attribute] = json!({"S": Uuid::max().to_string()})
+                row[attribute] = json!({"S": Uuid::max().to_string()});
             })
         };
         for member in [&user(1), &user(2)] {
