@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The caller's message groups, newest first
-         * @description A group that gets a message while the page is read may be missing from that one answer; it is never there
+         * @description A group that gets a message while the page is read may be absent from that one answer. It is never in it
          *     twice. Clients merge answers; they do not drop a group because one answer missed it.
          */
         get: operations["listMessageGroups"];
@@ -34,7 +34,7 @@ export interface paths {
         };
         /**
          * The messages of a group, oldest to newest
-         * @description The page that ends at the cursor, or at the newest message. `Link` leads to the older page.
+         * @description The page before the cursor, or the newest messages. `Link` leads to the older page.
          */
         get: operations["listMessages"];
         put?: never;
@@ -55,12 +55,12 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sends a message to a group, or to a user, which opens their group
-         * @description Of several targets only one is used: the group before the user's uuid before the handle. `null` counts as absent,
-         *     unknown fields and the `Content-Type` are ignored. A handle can change hands; a uuid always names the same user.
+         * Sends a message to a group, or to a user, creating their group if necessary
+         * @description Only one target is used: the group before the user's uuid before the handle. `null` counts as absent;
+         *     unknown fields and the `Content-Type` are ignored. A handle can pass to another user; a uuid cannot.
          *
-         *     With an `Idempotency-Key` the request may be repeated freely within 24 hours, after whatever answer or none: it
-         *     is one message, and every 200 is equal. After a 503 without a key the message may be stored all the same.
+         *     With an `Idempotency-Key` the request is safe to repeat within 24 hours, after any answer or none. It stores
+         *     one message, and every 200 is equal. Without a key, the message may have been stored despite a 503.
          */
         post: operations["createMessage"];
         delete?: never;
@@ -95,8 +95,8 @@ export interface paths {
         };
         /**
          * The caller
-         * @description Clients compare this uuid with the `user_uuid` of messages to know their own. The handle may differ from the
-         *     `preferred_username` of the id token: that is the one the caller wished for at sign-up.
+         * @description Clients find the caller's messages by comparing this uuid with `user_uuid`. The handle may differ from the
+         *     `preferred_username` of the id token, which is the handle requested at sign-up.
          */
         get: operations["showMe"];
         put?: never;
@@ -115,52 +115,52 @@ export interface components {
         Uuid: string;
         /**
          * Format: date-time
-         * @description UTC with six fractional digits, 27 characters; the order of the texts is the order of the times.
+         * @description UTC with six fractional digits, 27 characters. String order is time order.
          */
         Timestamp: string;
         Handle: string;
         /** @description 1 to 64 Unicode scalar values. */
         DisplayName: string;
-        /** @description 1 to 1024 Unicode scalar values, not only white space; kept as it was sent. */
+        /** @description 1 to 1024 Unicode scalar values, not only white space. Stored verbatim. */
         MessageText: string;
         MessageGroup: {
-            /** @description The group's. */
+            /** @description The group's uuid. */
             uuid: components["schemas"]["Uuid"];
-            /** @description The other member's. It identifies them; names and handles change. */
+            /** @description The other member's uuid. Names and handles may change; the uuid does not. */
             user_uuid: components["schemas"]["Uuid"];
-            /** @description The other member's, at most about a minute old; an older one while the table of users can't be read. */
+            /** @description The other member's name, at most about a minute old; possibly older while PostgreSQL is unavailable. */
             display_name: components["schemas"]["DisplayName"];
-            /** @description The other member's, as current as the name. */
+            /** @description The other member's handle, as current as the name. */
             handle: components["schemas"]["Handle"];
-            /** @description The newest text, at most 480 bytes of it; one that was cut ends with `…`. */
+            /** @description The newest text, at most 480 bytes. A truncated text ends with `…`. */
             message: string;
-            /** @description When the newest message was created. */
+            /** @description The time of the newest message. */
             created_at: components["schemas"]["Timestamp"];
         };
         Message: {
-            /** @description The message's. */
+            /** @description The message's uuid. */
             uuid: components["schemas"]["Uuid"];
-            /** @description The sender's. It identifies them; names and handles change. */
+            /** @description The sender's uuid. Names and handles may change; the uuid does not. */
             user_uuid: components["schemas"]["Uuid"];
             /**
-             * @description The sender's, at most about a minute old; that of the time of sending while the table of users can't be read, and
-             *     for a user who is no longer in it.
+             * @description The sender's name, at most about a minute old. The name at the time of sending while PostgreSQL is unavailable, and
+             *     for a user who no longer exists.
              */
             display_name: components["schemas"]["DisplayName"];
-            /** @description The sender's, as current as the name. */
+            /** @description The sender's handle, as current as the name. */
             handle: components["schemas"]["Handle"];
             message: components["schemas"]["MessageText"];
             created_at: components["schemas"]["Timestamp"];
         };
         SentMessage: {
             message_group_uuid: components["schemas"]["Uuid"];
-            /** @description The message's. */
+            /** @description The message's uuid. */
             uuid: components["schemas"]["Uuid"];
-            /** @description The sender's, so the caller's. */
+            /** @description The uuid of the sender, who is the caller. */
             user_uuid: components["schemas"]["Uuid"];
-            /** @description The sender's. */
+            /** @description The sender's name. */
             display_name: components["schemas"]["DisplayName"];
-            /** @description The sender's. */
+            /** @description The sender's handle. */
             handle: components["schemas"]["Handle"];
             message: components["schemas"]["MessageText"];
             created_at: components["schemas"]["Timestamp"];
@@ -169,15 +169,15 @@ export interface components {
             message: components["schemas"]["MessageText"];
             /**
              * Format: uuid
-             * @description The group to send to.
+             * @description The receiving group.
              */
             message_group_uuid?: string;
             /**
              * Format: uuid
-             * @description The user to send to. 36 characters with hyphens, in any case.
+             * @description The receiver's uuid. 36 characters with hyphens, in any case.
              */
             user_uuid?: string;
-            /** @description The user to send to, with or without one leading `@`, in any case. */
+            /** @description The receiver's handle, with or without one leading `@`, in any case. */
             handle?: string;
         };
         User: {
@@ -185,19 +185,19 @@ export interface components {
             handle: components["schemas"]["Handle"];
             display_name: components["schemas"]["DisplayName"];
         };
-        /** @description What is wrong, as codes. */
+        /** @description Error codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
         Code: "body_invalid" | "user_not_provisioned" | "message_group_not_found" | "user_not_found" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "unavailable";
-        /** @description What API Gateway answers by itself. */
+        /** @description An error that API Gateway returns itself. */
         GatewayError: {
             message: string | null;
         };
     };
     responses: {
         /**
-         * @description The token is missing, malformed, expired, of another user pool or client, or no access token. Which of these is
-         *     said in the log alone. (With an authorizer in front, API Gateway answers in its own form.)
+         * @description The token is missing, malformed, expired, of another user pool or client, or not an access token. Only the log
+         *     contains the reason. With an authorizer in front, API Gateway answers in its own form.
          */
         Unauthenticated: {
             headers: {
@@ -209,7 +209,7 @@ export interface components {
                 "application/json": Record<string, never> | components["schemas"]["GatewayError"];
             };
         };
-        /** @description The token is good, but its user is not in the table of users. */
+        /** @description The token is valid, but its user is not in the table of users. */
         UserNotProvisioned: {
             headers: {
                 [name: string]: unknown;
@@ -219,8 +219,8 @@ export interface components {
             };
         };
         /**
-         * @description There is no such group, or the caller is not in it: the two are never told apart. (API Gateway's own 404, for an
-         *     unknown route, has its own form.)
+         * @description The group does not exist, or the caller is not in it; the two answers are equal. API Gateway's own 404, for an
+         *     unknown route, has its own form.
          */
         MessageGroupNotFound: {
             headers: {
@@ -230,7 +230,7 @@ export interface components {
                 "application/json": components["schemas"]["Codes"] | components["schemas"]["GatewayError"];
             };
         };
-        /** @description Too many requests, by API Gateway's throttle or, for sends, by a send limit. */
+        /** @description Too many requests for API Gateway's throttle or, for sends, the send limit. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -240,7 +240,7 @@ export interface components {
                 "application/json": components["schemas"]["Codes"] | components["schemas"]["GatewayError"];
             };
         };
-        /** @description A fault of the system. The cause is in the log under the request's id. */
+        /** @description An internal error. The log contains the cause under the request's id. */
         InternalError: {
             headers: {
                 [name: string]: unknown;
@@ -250,7 +250,7 @@ export interface components {
             };
         };
         /**
-         * @description DynamoDB, PostgreSQL or the key set can't be reached, or a function took too long (which API Gateway answers). The
+         * @description DynamoDB, PostgreSQL or the key set is unreachable, or a function timed out (answered by API Gateway). The
          *     same request may succeed later.
          */
         Unavailable: {
@@ -264,20 +264,20 @@ export interface components {
         };
     };
     parameters: {
-        /** @description How many rows at most. */
+        /** @description Maximum number of rows. */
         limit: number;
-        /** @description Where the page begins, as the `Link` of the page before says. Opaque. */
+        /** @description Start of the page, from the previous page's `Link`. Opaque. */
         cursor: string;
     };
     requestBodies: never;
     headers: {
         /**
-         * @description The next page, when there is one, as `<path?limit=n&cursor=…>; rel="next"` with an absolute path.
+         * @description The next page, if any, as `<path?limit=n&cursor=…>; rel="next"` with an absolute path.
          * @example </api/message_groups?limit=20&cursor=MjAyNi0xMS0yMg>; rel="next"
          */
         Link: string;
         /**
-         * @description Seconds after which to try again.
+         * @description Seconds to wait before a retry.
          * @example 1
          */
         "Retry-After": number;
@@ -289,9 +289,9 @@ export interface operations {
     listMessageGroups: {
         parameters: {
             query?: {
-                /** @description How many rows at most. */
+                /** @description Maximum number of rows. */
                 limit?: components["parameters"]["limit"];
-                /** @description Where the page begins, as the `Link` of the page before says. Opaque. */
+                /** @description Start of the page, from the previous page's `Link`. Opaque. */
                 cursor?: components["parameters"]["cursor"];
             };
             header?: never;
@@ -312,7 +312,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["UserNotProvisioned"];
-            /** @description A parameter breaks a rule. All rules that are broken are named together. */
+            /** @description A parameter is invalid. The answer contains all codes that apply. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -329,9 +329,9 @@ export interface operations {
     listMessages: {
         parameters: {
             query?: {
-                /** @description How many rows at most. */
+                /** @description Maximum number of rows. */
                 limit?: components["parameters"]["limit"];
-                /** @description Where the page begins, as the `Link` of the page before says. Opaque. */
+                /** @description Start of the page, from the previous page's `Link`. Opaque. */
                 cursor?: components["parameters"]["cursor"];
             };
             header?: never;
@@ -359,7 +359,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["UserNotProvisioned"];
             404: components["responses"]["MessageGroupNotFound"];
-            /** @description A parameter breaks a rule. All rules that are broken are named together. */
+            /** @description A parameter is invalid. The answer contains all codes that apply. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -378,7 +378,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Made once for each message that is meant to be sent; 1 to 64 visible ASCII characters.
+                 * @description Generated once per intended message; 1 to 64 visible ASCII characters.
                  * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
                  */
                 "Idempotency-Key"?: string;
@@ -424,8 +424,8 @@ export interface operations {
                 };
             };
             /**
-             * @description The request breaks a rule. All syntactic rules that are broken are named together; `user_reciever_not_found`,
-             *     `user_reciever_is_sender` and `idempotency_key_reused` come alone, once nothing else is wrong.
+             * @description The request is invalid. The answer contains all syntactic codes that apply. `user_reciever_not_found`,
+             *     `user_reciever_is_sender` and `idempotency_key_reused` come alone, if nothing else is wrong.
              */
             422: {
                 headers: {
@@ -446,7 +446,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description With or without one leading `@`, in any case. What can't be anybody's handle is an unknown one.
+                 * @description With or without one leading `@`, in any case. A malformed handle counts as unknown.
                  * @example @lore
                  */
                 handle: string;
@@ -464,7 +464,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No user has this handle. (API Gateway's own 404 has its own form.) */
+            /** @description No user has this handle. API Gateway's own 404 has its own form. */
             404: {
                 headers: {
                     [name: string]: unknown;
