@@ -66,7 +66,7 @@ impl Parts {
 }
 
 /// Looks up environment variables by name.
-pub type Variables = dyn Fn(&str) -> Option<String>;
+pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// A deployed function.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub struct Declaration {
     /// Timeout of an invocation.
     pub timeout: Duration,
     /// Reads the configuration as the function's start does.
-    pub configure: fn(&Variables) -> Result<(), ConfigError>,
+    pub configure: fn(&Variables<'_>) -> Result<(), ConfigError>,
     build: fn(&Self, &Parts) -> Result<Function, ConfigError>,
 }
 
