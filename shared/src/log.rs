@@ -10,7 +10,6 @@ use std::{
 use chrono::{DateTime, Utc};
 use tracing::{
     Event, Level, Subscriber, dispatcher,
-
     span::{Attributes, Id},
 };
 use tracing_subscriber::{
