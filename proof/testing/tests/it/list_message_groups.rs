@@ -76,7 +76,7 @@ async fn a_page_that_is_not_the_last_links_to_the_next() {
     "#);
 }
 
-/// The migration moves rows of the old system. Until then, an inbox with one fails.
+/// The migration converts rows of the old system. Until then, an inbox that has one fails.
 #[tokio::test]
 async fn a_row_of_the_old_system_is_an_error() {
     let world = World::new().await;
