@@ -1,6 +1,5 @@
 //! Valid and invalid requests to send a message. The expected response is computed here from the order of
-//! checks (design, section 5). A valid request gets as far as the user look-up, which fails: the database is
-//! unreachable.
+//! checks (design, section 5). A valid request gets as far as the user look-up, which fails: the database is unreachable.
 #![no_main]
 
 use arbitrary::Arbitrary;

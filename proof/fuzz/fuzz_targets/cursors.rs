@@ -1,5 +1,4 @@
-//! Cursors. An accepted cursor is printed unchanged and names the row that it was made from (design, section
-//! 5).
+//! Cursors. An accepted cursor is printed unchanged and names the row that it was made from (design, section 5).
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -35,8 +35,7 @@ pub fn config() -> TokenConfig {
     TokenConfig { issuer: ISSUER.to_owned(), client_ids: vec![CLIENT.to_owned()], key_set: None }
 }
 
-/// Returns an access token that is valid for ten days around the simulated time, which covers every clock
-/// jump.
+/// Returns an access token that is valid for ten days around the simulated time, which covers every clock jump.
 #[must_use]
 pub fn token(subject: &str, now: i64) -> String {
     const FIVE_DAYS: i64 = 5 * 24 * 3_600;

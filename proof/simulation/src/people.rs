@@ -383,8 +383,7 @@ impl<A: Api> People<A> {
         }
     }
 
-    /// Reads and writes in a group that is foreign or does not exist. Both get the same response and have no
-    /// effect.
+    /// Reads and writes in a group that is foreign or does not exist. Both get the same response and have no effect.
     async fn pry(&self, me: usize) {
         let others = {
             let notes = self.notes.lock().unwrap();

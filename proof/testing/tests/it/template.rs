@@ -1,5 +1,4 @@
-//! Compares `template.yaml` with its counterparts in the tests and the local stack, and with the rest of the
-//! repository.
+//! Compares `template.yaml` with its counterparts in the tests and the local stack, and with the rest of the repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 
