@@ -1,4 +1,4 @@
-# Steps with a time limit and a table of their results; sourced by .ci/run and .ci/full.
+# Steps with a time limit and a table of results; sourced by .ci/run and .ci/full.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,10 +11,10 @@ export CI=true INSTA_UPDATE=no CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 
 summary=()
 failed=0
-# Seconds for all steps together.
+# Time limit of all steps together, in seconds.
 limit=$((85 * 60))
 
-# step MINUTES NAME COMMAND...: runs the command and adds a row to the table. A step fails after MINUTES, and at `limit`.
+# step MINUTES NAME COMMAND...: runs COMMAND and adds a row to the table. Fails after MINUTES, or at `limit`.
 step() {
     local minutes=$1 name=$2 started=$SECONDS status=0 seconds
     shift 2

@@ -39,7 +39,7 @@ def older(row):
     return sorted(messages[row["message_group_uuid"]], key=lambda row: row["sk"])[-2]
 
 
-# A row of another group each, so that each damage is one of its own.
+# Each damage is done to a row of a different group.
 seen, victims = set(), []
 for row in inboxes:
     group = row["message_group_uuid"]

@@ -61,7 +61,7 @@ def variables(function):
 functions = [
     resource["Properties"]
     for resource in template["Resources"].values()
-    # A loop is a list.
+    # In the template, a loop is a list.
     if isinstance(resource, dict)
     and resource["Type"] == "AWS::Serverless::Function"
     and resource["Metadata"]["BuildProperties"]["Binary"] == binary

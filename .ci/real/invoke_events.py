@@ -59,7 +59,7 @@ if functions:
     answers = {case: answer for case, answer in answers.items() if case[0] in functions}
 failures = 0
 for (function, case), expected in sorted(answers.items()):
-    # Twice: whatever comes again has the same answer.
+    # Invoke twice: a repeated event has the same answer.
     for _ in range(2):
         wrong = problem(function, case, expected, invoke(function, case))
         print(f"{'FAILED' if wrong else 'ok'}: {function}/{case}: {wrong or expected}", flush=True)

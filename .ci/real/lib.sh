@@ -1,8 +1,7 @@
-# What the checks with real parts have in common; sourced by them.
+# Shared functions of the checks with real parts; sourced by them.
 #
-# Each check starts what it needs on free ports, below a scratch folder, and stops it all again. What has to be
-# installed goes to the cache of .ci/run, but for PostgreSQL and Java, which come from Debian's packages where they
-# are missing.
+# Each check starts its processes on free ports with a scratch folder, and stops them all at the end. Tools are
+# installed into .ci/run's cache, except PostgreSQL and Java, which are installed from Debian's packages if missing.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -10,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 cache=${CRUDDUR_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cruddur-ci}
 target=${CARGO_TARGET_DIR:-target}
 scratch=$(mktemp -d)
-# PostgreSQL's server runs as a user of its own, who has to get through.
+# PostgreSQL's server runs as a separate user, who needs access.
 chmod 755 "$scratch"
 children=()
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
@@ -20,7 +19,7 @@ stop_all() {
     local child
     for child in "${children[@]}"; do
         kill "$child" 2>/dev/null || true
-        # One that was stopped would not hear it.
+        # A stopped process would not handle the signal.
         kill -CONT "$child" 2>/dev/null || true
     done
     [[ -e $scratch/postgres/postmaster.pid ]] && stop_postgres
@@ -41,8 +40,8 @@ say() { printf -- '--- %s\n' "$*"; }
 
 die() { printf 'FAILED: %s\n' "$*"; exit 1; }
 
-# free_port: one of which the two behind it are free as well (the stack's engines have these), and not among those that
-# Linux gives to connections that go out: another's would take it before it is used.
+# free_port: prints a free port whose next two are free too, for the stack's engines. Skips the range that
+# Linux uses for outgoing connections, where another process could take the port first.
 free_port() {
     python3 -c '
 import random, socket
@@ -58,7 +57,7 @@ while True:
     break'
 }
 
-# start NAME COMMAND...: runs it in the background, with its output in NAME.log.
+# start NAME COMMAND...: runs COMMAND in the background; its output goes to NAME.log.
 start() {
     local name=$1
     shift
@@ -67,7 +66,7 @@ start() {
     last_child=$!
 }
 
-# wait_until SECONDS WHAT COMMAND...: repeats the command until it succeeds.
+# wait_until SECONDS WHAT COMMAND...: repeats COMMAND until it succeeds.
 wait_until() {
     local seconds=$1 what=$2
     shift 2
@@ -82,7 +81,7 @@ answers() { curl --silent --output /dev/null --max-time 2 "$1"; }
 
 listens() { (: <"/dev/tcp/127.0.0.1/$1"); }
 
-# status_of CURL-ARGUMENTS...: the status of an answer, 000 where there is none.
+# status_of CURL-ARGUMENTS...: prints the status of the response, or 000 if there is none.
 status_of() { curl --silent --output /dev/null --max-time 20 --write-out '%{http_code}' "$@" || true; }
 
 # expect WHAT EXPECTED ACTUAL
@@ -103,12 +102,12 @@ apt_install() {
 
 install_postgres() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || apt_install postgresql
-    # The newest, where there are several.
+    # Choose the newest if several are installed.
     postgres_bin=$(dirname "$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)")
     "$postgres_bin/postgres" --version
 }
 
-# as_postgres COMMAND...: the server refuses to run as root.
+# as_postgres COMMAND...: runs COMMAND as postgres, since the server refuses to run as root.
 as_postgres() {
     if ((EUID == 0)); then
         (cd / && runuser -u postgres -- "$@")
@@ -117,7 +116,7 @@ as_postgres() {
     fi
 }
 
-# create_postgres: an empty cluster, whose users need no password.
+# create_postgres: creates an empty cluster whose users need no password.
 create_postgres() {
     install_postgres
     mkdir "$scratch/postgres"
@@ -148,7 +147,7 @@ install_dynamodb_local() {
         command -v npm >/dev/null || apt_install npm
         rm -rf "$dynamodb_local"
         mkdir -p "$dynamodb_local"
-        # The package that carries Amazon's jar.
+        # This package contains Amazon's jar.
         (cd "$dynamodb_local" && npm pack --silent "amplify-dynamodb-simulator@$dynamodb_local_version" >/dev/null &&
             tar xzf ./*.tgz && rm ./*.tgz)
         touch "$dynamodb_local/complete"
@@ -162,20 +161,21 @@ start_dynamodb_local() {
     run_dynamodb_local
 }
 
-# run_dynamodb_local: on its port and data; sets dynamodb_child.
+# run_dynamodb_local: starts it on its port and data; sets dynamodb_child.
 run_dynamodb_local() {
-    # In a folder of its own: it writes a file with its telemetry to where it is.
+    # Run it in a separate folder: it writes a telemetry file to its working directory.
     start dynamodb-local env --chdir "$scratch/dynamodb" java -Xmx512m -Djava.library.path="$dynamodb_local/package/emulator/DynamoDBLocal_lib" \
         -jar "$dynamodb_local/package/emulator/DynamoDBLocal.jar" -port "$dynamodb_port" -sharedDb -dbPath "$scratch/dynamodb"
     dynamodb_child=$last_child
     wait_until 60 'DynamoDB Local answers' answers "http://127.0.0.1:$dynamodb_port"
 }
 
-# --- Cognito, as moto has it ---------------------------------------------------------------------------------------
+# --- Cognito, by moto
+# ----------------------------------------------------------------------------------------------
 
 moto_version=5.2.5
 
-# install_moto: sets moto, a folder with bin/moto_server and bin/python.
+# install_moto: sets moto to a folder with bin/moto_server and bin/python.
 install_moto() {
     moto=$cache/moto-$moto_version
     if [[ ! -e $moto/complete ]]; then
@@ -186,9 +186,10 @@ install_moto() {
     fi
 }
 
-# --- Python's tools: cfn-lint, which reads templates ----------------------------------------------------------------
+# --- Python tools: cfn-lint, which reads templates
+# ------------------------------------------------------------------
 
-# install_cfn_lint: sets python_tools, a folder with bin/python and bin/cfn-lint.
+# install_cfn_lint: sets python_tools to a folder with bin/python and bin/cfn-lint.
 install_cfn_lint() {
     python_tools=$cache/python-$(cksum <.ci/requirements.txt | cut -d' ' -f1)
     if [[ ! -e $python_tools/complete ]]; then
@@ -200,11 +201,12 @@ install_cfn_lint() {
     "$python_tools/bin/cfn-lint" --version
 }
 
-# --- requests made of openapi.yaml -------------------------------------------------------------------------------
+# --- requests generated from openapi.yaml
+# ------------------------------------------------------------------------
 
 schemathesis_version=4.32.5
 
-# install_schemathesis: sets schemathesis, the command.
+# install_schemathesis: sets schemathesis to the command.
 install_schemathesis() {
     local folder=$cache/schemathesis-$schemathesis_version
     schemathesis=$folder/bin/schemathesis
@@ -231,9 +233,9 @@ install_cargo_fuzz() {
 
 # --- The local stack ---------------------------------------------------------------------------------------------
 
-# build_stack: the local stack, the functions, the command and the tests' programs. Of the whole workspace and with
-# its tests, since any other choice has other features of the dependencies and compiles most of them again: so it
-# takes what `cargo test --workspace` has built.
+# build_stack: builds the local stack, the functions, the command and the tests' programs. It builds the whole
+# workspace with its tests, which reuses the results of `cargo test --workspace`. Any other selection would
+# change the features of dependencies and compile most of them again.
 build_stack() {
     cargo build --locked --quiet --workspace --bins --tests
 }
@@ -267,18 +269,18 @@ install_cargo_lambda() {
         "$cargo_lambda/bin/pip" install --quiet "cargo-lambda==$cargo_lambda_version"
         touch "$cargo_lambda/complete"
     fi
-    # In front, since cargo-lambda looks for its Zig with this very python3.
+    # First on the path: cargo-lambda looks for its Zig with this python3.
     export PATH=$cargo_lambda/bin:$PATH
     cargo lambda --version
 }
 
-# build_functions: $target/lambda/NAME/bootstrap of each function, with the profile FUNCTIONS_PROFILE (release).
+# build_functions: builds $target/lambda/NAME/bootstrap of each function, with the profile FUNCTIONS_PROFILE (release).
 build_functions() {
     install_cargo_lambda
     cargo lambda build --locked --profile "${FUNCTIONS_PROFILE:-release}"
 }
 
-# start_cargo_lambda_watch OPTIONS...: in a copy of the checkout, since it wants the file .env there. Sets watch_port.
+# start_cargo_lambda_watch OPTIONS...: runs in a copy of the checkout, where it expects the file .env. Sets watch_port.
 start_cargo_lambda_watch() {
     watch_port=$(free_port)
     mkdir "$scratch/checkout"
@@ -289,19 +291,19 @@ start_cargo_lambda_watch() {
     wait_until 60 'cargo lambda watch listens' listens "$watch_port"
 }
 
-# start_function NAME BINARY: with the environment of the caller.
+# start_function NAME BINARY: inherits the caller's environment.
 start_function() {
     AWS_LAMBDA_RUNTIME_API=http://127.0.0.1:$watch_port/.rt/$1 AWS_LAMBDA_FUNCTION_NAME=$1 \
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256 AWS_LAMBDA_FUNCTION_VERSION=1 start "$1" "$2"
 }
 
-# invoke NAME FILE: the function's answer to the event.
+# invoke NAME FILE: prints the function's answer to the event.
 invoke() {
     curl --silent --fail-with-body --max-time 60 --data-binary "@$2" \
         "http://127.0.0.1:$watch_port/2015-03-31/functions/$1/invocations"
 }
 
-# functions_environment: the variables of .env.example, for the stack that runs on stack_port.
+# functions_environment: prints the variables of .env.example, for the stack on stack_port.
 functions_environment() {
     sed -e "s/4567/$stack_port/; s/4568/$((stack_port + 1))/; s/4569/$((stack_port + 2))/" .env.example
 }
@@ -310,7 +312,7 @@ functions_environment() {
 
 sam_version=1.170.0
 
-# install_sam: sets sam, the command.
+# install_sam: sets sam to the command.
 install_sam() {
     local folder=$cache/sam-$sam_version
     sam=$folder/bin/sam
@@ -326,13 +328,13 @@ install_sam() {
 
 # --- certificates ------------------------------------------------------------------------------------------------
 
-# authority NAME: tls/NAME.crt and tls/NAME.key
+# authority NAME: creates tls/NAME.crt and tls/NAME.key
 authority() {
     openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$1" -keyout "$tls/$1.key" -out "$tls/$1.crt" \
         -addext 'basicConstraints=critical,CA:TRUE' 2>/dev/null
 }
 
-# certificate NAME SUBJECT-ALTERNATIVE-NAME [FIRST-DAY LAST-DAY], signed by `authority`
+# certificate NAME SUBJECT-ALTERNATIVE-NAME [FIRST-DAY LAST-DAY]: creates a certificate signed by `authority`
 certificate() {
     openssl req -newkey rsa:2048 -nodes -subj "/CN=$1" -keyout "$tls/$1.key" -out "$tls/$1.csr" 2>/dev/null
     : >"$tls/index.txt"

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-# Shorter texts may be in a line by chance.
+# Shorter texts may occur in a line by chance.
 SHORTEST_TEXT = 12
 
 rows_file, users_file, *logs = map(Path, sys.argv[1:])
@@ -21,7 +21,7 @@ names = {name for line in users_file.read_text().splitlines() for name in json.l
 if not texts or not names:
     sys.exit("there is nothing to look for")
 names = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, names)) + r")(?![\w-])", re.IGNORECASE)
-# The beginning of a header's JSON, in base64.
+# The start of a token's JSON header, in base64.
 tokens = re.compile(r"eyJ[\w-]{8}")
 
 

@@ -11,8 +11,9 @@ import threading
 import schemathesis
 from schemathesis.openapi.checks import RejectedPositiveData, UnsupportedMethodResponse
 
-# What is wrong with a request that its schema allows. Cursors are opaque; whose handle it is, whether a key was used for
-# something else, and that one of two targets is needed, no schema says; nor that Unicode's white space alone is blank.
+# Errors in requests that the schema allows. Cursors are opaque, and a schema cannot express who owns a
+# handle, whether a key was used for another request, that one of two targets is required, or that Unicode
+# white space alone is blank.
 CODES_BEYOND_THE_SCHEMA = {
     "GET /api/message_groups": {"cursor_invalid"},
     "GET /api/messages/{message_group_uuid}": {"cursor_invalid"},
@@ -25,7 +26,7 @@ CODES_BEYOND_THE_SCHEMA = {
     },
 }
 
-# API Gateway's answer to a method that a path does not have: an HTTP API has no 405.
+# API Gateway's answer to a method that a path lacks: an HTTP API has no 405.
 NO_SUCH_ROUTE = {"message": "Not Found"}
 
 
@@ -53,7 +54,7 @@ def codes_come_once_and_in_the_documented_order(ctx, response, case):
         codes = response.json()
         schema = case.operation.responses.find_by_status_code(422).definition["content"]["application/json"]["schema"]
         order = schema["items"]["enum"]
-        # (Another code than these breaks the schema, which has a check of its own.)
+        # Any other code breaks the schema, which has its own check.
         if set(codes) <= set(order) and codes != sorted(set(codes), key=order.index):
             raise AssertionError(f"not once each and in the documented order: {codes}")
 

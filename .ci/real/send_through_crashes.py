@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 api, tokens, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 run = uuid.uuid4().hex
 SENDERS = 4
-# An invocation whose process is gone has no answer, ever.
+# An invocation whose process is gone never answers.
 ANSWERED_WITHIN = 4
 PATIENCE = 60
 

@@ -1,6 +1,6 @@
--- The next users in the order of their uuids: for going through all of them, a page at a time.
--- $1 uuid: the last uuid of the page before; the nil uuid for the first page
--- $2 int8: how many
+-- A page of users ordered by uuid.
+-- $1 uuid: the last uuid of the previous page; the nil uuid for the first page
+-- $2 int8: the maximum number of rows
 SELECT uuid, handle, display_name
 FROM public.users
 WHERE uuid > $1

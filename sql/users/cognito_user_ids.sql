@@ -1,6 +1,6 @@
--- A page of all users with their Cognito users and addresses, by uuid.
--- $1 uuid: the last one of the page before, or null
--- $2 int8: rows at most
+-- A page of users with their Cognito users and email addresses, ordered by uuid.
+-- $1 uuid: the last uuid of the previous page; null for the first page
+-- $2 int8: the maximum number of rows
 SELECT uuid, handle, cognito_user_id, email
 FROM public.users
 WHERE $1 IS NULL

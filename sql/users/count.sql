@@ -1,3 +1,3 @@
--- How many users there are.
+-- Number of users.
 SELECT count(*) AS users
 FROM public.users

@@ -1,4 +1,4 @@
--- Creates a user unless the Cognito user has one or the handle is taken; no row: one of the two.
+-- Creates a user. Returns no row if the Cognito user already has one or the handle is taken.
 -- $1 text: the Cognito user's sub
 -- $2 text: the handle
 -- $3 text: the display name

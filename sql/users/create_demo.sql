@@ -1,4 +1,5 @@
--- Creates one user, for tests and benchmarks, unless the uuid, the handle or the Cognito user is there. No row: one is.
+-- Creates one user, for tests and benchmarks. Returns no row if the uuid, the handle or the Cognito user
+-- exists.
 -- $1 uuid: the uuid
 -- $2 text: the handle
 -- $3 text: the display name

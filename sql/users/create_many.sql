@@ -1,5 +1,5 @@
--- Creates many users, except those whose uuid, handle or Cognito user is there. made: how many were created; were_there:
--- how many of the uuids had been there.
+-- Creates many users and skips those whose uuid, handle or Cognito user exists. made: number of users
+-- created; were_there: number of the uuids that existed before.
 -- $1 uuid[]: the uuids
 -- $2 text[]: the handles
 -- $3 text[]: the display names
@@ -11,6 +11,6 @@ WITH made AS (
     ON CONFLICT DO NOTHING
     RETURNING uuid
 )
--- Both are read as of before the insert.
+-- Both subqueries see the table as of before the insert.
 SELECT (SELECT count(*) FROM made) AS made,
        (SELECT count(*) FROM public.users WHERE uuid = ANY($1)) AS were_there

@@ -1,4 +1,4 @@
--- Sender and receiver of a message in one round trip. A user who writes to their own handle is both.
+-- Sender and receiver of a message, in one round trip. A user who writes to their own handle is both.
 -- $1 text: the token's sub
 -- $2 text: the receiver's handle
 SELECT 'sender' AS kind, uuid, handle, display_name

@@ -1,4 +1,4 @@
--- Sender and receiver of a message in one round trip. A user who writes to themselves is both.
+-- Sender and receiver of a message, in one round trip. A user who writes to themselves is both.
 -- $1 text: the token's sub
 -- $2 uuid: the receiver's uuid
 SELECT 'sender' AS kind, uuid, handle, display_name

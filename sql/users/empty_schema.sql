@@ -1,7 +1,7 @@
--- Drops the schema public with everything in it and makes it anew, as a new database has it. For a server's
--- maintenance database, which can't be dropped from itself.
+-- Drops and recreates the schema public, as in a new database. For a server's maintenance database, which
+-- cannot be dropped while connected to it.
 BEGIN;
--- A session in the middle of something is no reason to wait for ever.
+-- Do not wait forever for a session with an open transaction.
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = 'warning';
 DROP SCHEMA IF EXISTS public CASCADE;
@@ -9,7 +9,7 @@ CREATE SCHEMA public;
 GRANT USAGE ON SCHEMA public TO PUBLIC;
 DO $$
 BEGIN
-    -- The owner since PostgreSQL 14.
+    -- The default owner since PostgreSQL 14.
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_database_owner') THEN
         ALTER SCHEMA public OWNER TO pg_database_owner;
     END IF;

@@ -1,4 +1,4 @@
--- Ends the other sessions of the database.
+-- Terminates the other sessions of the database.
 SELECT pg_terminate_backend(pid)
 FROM pg_stat_activity
 WHERE datname = current_database()

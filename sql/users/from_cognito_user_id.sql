@@ -1,4 +1,4 @@
--- The user a token speaks for, with the names that a message of theirs carries.
+-- The user of a token, with the names that a message carries.
 -- $1 text: the token's sub
 SELECT uuid, handle, display_name
 FROM public.users

@@ -1,4 +1,4 @@
--- Every user, by handle. (For the local stack; a deployment has no route for it.)
+-- All users, ordered by handle. Only the local stack uses this; a deployment has no route for it.
 SELECT uuid, handle, display_name
 FROM public.users
 ORDER BY lower(handle)

@@ -1,4 +1,4 @@
--- The other sessions of the database, oldest first, without what they ask: it may hold data.
+-- Other sessions of the database, oldest first, without their queries: those may contain data.
 SELECT pid,
        usename::text AS "user",
        host(client_addr) AS client_address,

@@ -1,14 +1,14 @@
--- Gives a row a Cognito user, unless it has changed since it was read; no row: it has.
+-- Sets the Cognito user of a row. Returns no row if the row has changed since it was read.
 -- $1 uuid: the row
--- $2 text: its handle as it was read
--- $3 text: its cognito_user_id as it was read, or null
+-- $2 text: its handle, as read
+-- $3 text: its cognito_user_id, as read, or null
 -- $4 text: the Cognito user's sub
--- $5 text: its email address as it was read, or null
+-- $5 text: its email address, as read, or null
 UPDATE public.users
 SET cognito_user_id = $4
 WHERE uuid = $1
   AND handle = $2
   AND email IS NOT DISTINCT FROM $5
-  -- The second: a try whose answer was lost.
+  -- Equal to $4 on a retry after a lost response.
   AND (cognito_user_id IS NOT DISTINCT FROM $3 OR cognito_user_id = $4)
 RETURNING uuid

@@ -1,4 +1,4 @@
--- The user with a handle (any case).
+-- The user with a handle (case-insensitive).
 -- $1 text: the handle
 SELECT uuid, handle, display_name
 FROM public.users

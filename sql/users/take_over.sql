@@ -1,10 +1,10 @@
--- Gives a user who was there before their first sign-in (seeded, or imported) the Cognito user who has proved
--- to own the row's email address. A cognito_user_id is never overwritten, and a Cognito user gets one row.
--- Addresses are compared as in "C": only ASCII letters have two cases, and an address with other characters is
--- never equal. In other collations "\u0130" and "\u212a" are an "i" and a "k", in the domain as well.
+-- Assigns a Cognito user to a seeded or imported user whose email address they have verified. Never
+-- overwrites a cognito_user_id, and gives a Cognito user at most one row. Addresses are compared in collation
+-- "C", where only ASCII letters have case. An address with any other character never matches: other
+-- collations fold "\u0130" to "i" and "\u212a" to "k", in the domain too.
 -- $1 text: the Cognito user's sub
 -- $2 text: the verified email address
--- $3 text: the handle they want, or null: it decides between several rows with that address
+-- $3 text: the requested handle, or null; it decides between several rows with that address
 UPDATE public.users
 SET cognito_user_id = $1
 WHERE uuid = (

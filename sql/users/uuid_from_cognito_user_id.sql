@@ -1,4 +1,4 @@
--- The uuid of the user a token speaks for.
+-- The uuid of a token's user.
 -- $1 text: the token's sub
 SELECT uuid
 FROM public.users

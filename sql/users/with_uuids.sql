@@ -1,4 +1,4 @@
--- The users with these uuids, as far as there are any.
+-- The existing users among these uuids.
 -- $1 uuid[]: the uuids
 SELECT uuid, handle, display_name
 FROM public.users

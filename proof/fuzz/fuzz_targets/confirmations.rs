@@ -1,4 +1,4 @@
-//! Events of Cognito's post-confirmation trigger. The answer is the event, whatever it is (design, section 3).
+//! Events of Cognito's post-confirmation trigger. The response is always the unchanged event (design, section 3).
 #![no_main]
 
 use std::sync::LazyLock;

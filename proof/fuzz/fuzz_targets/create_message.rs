@@ -1,5 +1,5 @@
-//! Requests to send a message, good and bad. The answer is what the order of checks says (design, section 5), read here once
-//! more; a good request gets as far as the look-up of its users, which can't be reached.
+//! Valid and invalid requests to send a message. The expected response is computed here from the order of
+//! checks (design, section 5). A valid request gets as far as the user look-up, which fails: the database is unreachable.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 #[derive(Arbitrary, Debug)]
 struct Send<'a> {
-    /// One time in 256 without a token.
+    /// One time in 256, the request has no token.
     token: u8,
     idempotency_keys: Vec<&'a [u8]>,
     body: Content<'a>,
@@ -27,7 +27,7 @@ enum Content<'a> {
         user_uuid: Field<'a>,
         handle: Field<'a>,
         other: Option<(&'a str, &'a str)>,
-        /// Spaces after the object.
+        /// Number of spaces after the object.
         padding: u16,
     },
 }
@@ -39,7 +39,7 @@ enum Field<'a> {
     Number(i64),
     List,
     Text(&'a str),
-    /// A text so many times.
+    /// A text, repeated.
     Repeated(&'a str, u16),
     Uuid {
         bits: u128,
@@ -108,7 +108,7 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// Status and codes, but for what only a look-up could tell.
+/// Expected status and codes, except those that depend on a look-up.
 fn expected(body: &[u8], idempotency_keys: &[HeaderValue]) -> (u16, Vec<&'static str>) {
     const BODY_INVALID: (u16, &str) = (400, "body_invalid");
     if body.len() > 16 * 1024 {

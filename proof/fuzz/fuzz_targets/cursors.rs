@@ -1,4 +1,4 @@
-//! Cursors. What is taken is printed as it came, and names the row that it was made of (design, section 5).
+//! Cursors. An accepted cursor is printed unchanged and names the row that it was made from (design, section 5).
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -19,7 +19,7 @@ fn check(text: &str, row: Option<&str>) {
 }
 
 fuzz_target!(|text: &str| {
-    // As it came from a client, and as one would be made of the same text.
+    // Try the bytes as a client sent them, and as a cursor made from the same text.
     let decoded = URL_SAFE_NO_PAD.decode(text).ok().and_then(|row| String::from_utf8(row).ok());
     check(text, decoded.as_deref());
     check(&URL_SAFE_NO_PAD.encode(text), Some(text));

@@ -1,5 +1,6 @@
-//! Events of API Gateway, for all functions behind it, with `ACCESS_TOKEN` for a good token. Whatever JSON object comes, the answer
-//! is one of the wire format (design, section 5): no 500, and a 503 only because the users can't be looked up.
+//! API Gateway events for every function behind the API, with `ACCESS_TOKEN` in place of a valid token. Every
+//! JSON object gets a response of the wire format (design, section 5): never a 500, and a 503 only because
+//! users cannot be looked up.
 #![no_main]
 
 use cruddur::event::Event;

@@ -1,6 +1,6 @@
-//! Key sets. A key is there exactly when one of the set with its `kid` is an RSA key that can verify and may sign: modulus and
-//! exponent are odd, of 2048 to 8192 and of 2 to 33 bits (design, section 6). No other key of the set hides it, unless that
-//! one could have signed as well.
+//! Key sets. A key is found if and only if the set has an RSA key with its `kid` that may sign and can
+//! verify. Its modulus and exponent are odd, of 2048 to 8192 bits and of 2 to 33 bits (design, section 6). No
+//! other key of the set hides it, unless that key could have signed too.
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -50,10 +50,10 @@ fn number(first: u8) -> String {
 }
 
 fuzz_target!(|json: &str| {
-    // Numbers of so many bits: nobody guesses a modulus.
+    // Numbers of the given length in bits: the fuzzer does not guess a modulus.
     let json = json.replace("{2047}", &number(0x7f)).replace("{2048}", &number(0x80));
     let _ = KeySet::inline(&json);
-    // Once more without names that stand twice in an object, which are refused with good reason.
+    // Try again without duplicate names in an object, which are correctly rejected.
     let Ok(set) = serde_json::from_str::<Value>(&json) else { return };
     let keys = set.as_object().and_then(|set| set.get("keys")).and_then(Value::as_array);
     if keys.into_iter().flatten().any(is_private) {

@@ -1,5 +1,5 @@
-//! What clients write into paths, queries and headers: handles, uuids, limits, idempotency keys, texts. Each is taken or
-//! refused as the contract words it (design, sections 2 and 5), read here once more.
+//! Client-supplied values in paths, queries and headers: handles, uuids, limits, idempotency keys, texts.
+//! Each is accepted or rejected by the contract's rules (design, sections 2 and 5), restated here.
 #![no_main]
 
 use cruddur::{
@@ -14,7 +14,6 @@ use cruddur::{
 };
 use libfuzzer_sys::fuzz_target;
 
-/// Of the text, or of the text so many times (a digit of base 64 that it begins with).
 fn handle(text: &str) {
     let name = text.strip_prefix('@').unwrap_or(text);
     let fits = !name.is_empty()
@@ -71,7 +70,7 @@ fn message(text: &str) {
     } else {
         let cut = preview.strip_suffix('…').expect("an ellipsis");
         assert!(preview.len() <= 480 && text.starts_with(cut));
-        // No more is cut than has to be.
+        // The cut is no shorter than necessary.
         let next = text[cut.len()..].chars().next().map_or(0, char::len_utf8);
         assert!(preview.len() + next > 480, "{text:?}");
     }

@@ -1,5 +1,5 @@
-//! Sort keys and times. They are read as they were written, in no other spelling, and their texts sort as they do (design,
-//! section 2).
+//! Sort keys and times. Each parses from exactly one spelling, the one that is written, and the texts sort
+//! like the values (design, section 2).
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -20,7 +20,7 @@ struct Key {
 
 impl Key {
     fn sort_key(&self) -> Option<SortKey> {
-        // Half of them in our days: most numbers of 64 bits are no time at all.
+        // Draw half of them from the present: most 64-bit numbers are not valid times.
         let seconds =
             if self.seconds % 2 == 0 { 1_700_000_000 + self.seconds % 1_000_000_000 } else { self.seconds };
         let time = DateTime::from_timestamp(seconds, self.nanoseconds % 2_000_000_000)?;
@@ -28,7 +28,7 @@ impl Key {
     }
 }
 
-/// Whether a text has the stored form of a time, day and month in the calendar left aside.
+/// Whether a text has the stored form of a time. Ignores whether day and month exist in the calendar.
 fn has_the_form_of_a_time(text: &str) -> bool {
     text.len() == TIMESTAMP_LENGTH
         && text.bytes().zip(b"0000-00-00T00:00:00.000000Z").all(|(byte, form)| match form {

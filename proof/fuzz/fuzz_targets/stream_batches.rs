@@ -1,5 +1,5 @@
-//! Batches of stream records. A batch says what its records say one by one: no record spoils another or is lost, whatever
-//! stands beside it and in whatever order (design, section 3).
+//! Batches of stream records. A batch yields what its records yield one by one. No record spoils or hides
+//! another, in any order (design, section 3).
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ struct Records {
     records: Vec<Box<RawValue>>,
 }
 
-/// The greatest sort key and all sequence numbers, by group.
+/// Greatest sort key and all sequence numbers, by group.
 type Said = BTreeMap<Uuid, (SortKey, Vec<String>)>;
 
 fn said<'a>(records: impl Iterator<Item = &'a str>) -> (Said, usize) {

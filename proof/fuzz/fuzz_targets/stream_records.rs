@@ -1,5 +1,5 @@
-//! Batches of records that are good, or bad in a known way, of few groups and times. What comes out is exactly what was put
-//! in: of each group the newest good message, and the sequence numbers of all good ones (design, section 3).
+//! Batches of valid records, and of records invalid in a known way, with few groups and times. The result is
+//! each group's newest valid message and the sequence numbers of all valid ones (design, section 3).
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -24,12 +24,12 @@ struct Record<'a> {
 
 #[derive(Arbitrary, Debug)]
 enum Flaw<'a> {
-    // What is no new message.
+    // Records that are not new messages.
     Modify,
     Remove,
     OtherEvent(&'a str),
     OtherRow(&'a str),
-    // What claims to be one.
+    // Malformed records of new messages.
     Without(u8),
     Number(u8),
     AnotherMessage,
@@ -48,7 +48,7 @@ const ATTRIBUTES: [&str; 7] =
 enum Meaning {
     Nothing,
     Poison,
-    /// Of this group.
+    /// A new message of this group.
     New(Uuid, SortKey),
 }
 
@@ -103,7 +103,7 @@ impl Record<'_> {
                 let group = pk.strip_prefix("MSG#").map(|group| (group, group.parse::<Uuid>()));
                 meaning = match group {
                     None => Meaning::Nothing,
-                    // (It takes the fuzzer about half an hour to write one down.)
+                    // The fuzzer needs about half an hour to produce a valid group.
                     Some((spelt, Ok(group))) if spelt == group.to_string() => Meaning::New(group, sk),
                     Some(_) => Meaning::Poison,
                 };

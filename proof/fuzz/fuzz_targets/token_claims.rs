@@ -1,5 +1,5 @@
-//! Tokens whose signature is good, with any header and any claims. What is accepted satisfies section 6 of the design as
-//! it is read here once more, and what satisfies it is accepted.
+//! Tokens with a valid signature and any header and claims. A token is accepted if and only if it satisfies
+//! section 6 of the design, restated here.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -21,9 +21,9 @@ struct Token<'a> {
 
 #[derive(Arbitrary, Debug)]
 enum Part<'a> {
-    /// What a good token has, but for these fields; later ones replace earlier ones.
+    /// Fields of a valid token with these replaced; later ones win.
     Changed(Vec<(Name<'a>, Field<'a>)>),
-    /// The same with one field written twice.
+    /// Fields of a valid token with one written twice.
     Repeated(u8, Field<'a>),
     Bytes(&'a [u8]),
 }
@@ -44,13 +44,13 @@ enum Field<'a> {
     Number(i64),
     Fraction(f64),
     Text(&'a str),
-    /// The good value of another field.
+    /// The valid value of another field.
     Known(u8),
-    /// The good value as the only one of a list.
+    /// The valid value as the only element of a list.
     Listed,
 }
 
-/// Seconds from now, around the leeway.
+/// Offsets from now in seconds, around the leeway.
 const NEAR: [i64; 6] = [-61, -60, -59, 59, 60, 61];
 
 const HEADER_FIELDS: [&str; 10] = ["alg", "kid", "crit", "zip", "enc", "b64", "typ", "jwk", "jku", "x5c"];
@@ -96,7 +96,7 @@ impl Part<'_> {
         }
     }
 
-    /// Whether a field is there twice that must not be.
+    /// Whether a field that must be unique is repeated.
     fn repeats(&self, good: &Map<String, Value>, names: &[&str], decisive: usize) -> bool {
         match self {
             Self::Repeated(index, _) => {
@@ -135,7 +135,7 @@ fn header_is_good(header: &Map<String, Value>) -> bool {
         })
 }
 
-/// The subject, when the claims are good.
+/// Returns the subject if the claims are valid.
 fn good_subject(claims: &Map<String, Value>) -> Option<&str> {
     let subject =
         claims.get("sub")?.as_str().filter(|subject| !subject.is_empty() && !subject.contains('\0'))?;
@@ -157,7 +157,7 @@ fuzz_target!(|token: Token<'_>| {
     let claims = token.claims.render(&good_claims(), &CLAIM_FIELDS);
     let value = format!("Bearer {}", GOOD_ISSUER.sign(&header, &claims));
 
-    // serde_json keeps the last of two equal names, which is as good as any for what must be refused anyway.
+    // serde_json keeps the last of two equal names. Either will do: the token must be rejected anyway.
     let fields = object(&claims);
     let mut expected = fields.as_ref().and_then(good_subject);
     let repeats = token.header.repeats(&good_header(), &HEADER_FIELDS, 6)
@@ -174,7 +174,7 @@ fuzz_target!(|token: Token<'_>| {
     headers.insert(header::AUTHORIZATION, HeaderValue::try_from(value).expect("visible ASCII"));
     match (block_on(VERIFIER.authenticate(&headers)), expected) {
         (Ok(subject), expected) => assert_eq!(Some(subject.as_str()), expected, "accepted {token:?}"),
-        // Bytes may repeat a name or nest deeply, and are then refused with good reason.
+        // Raw bytes may repeat a name or nest deeply, and are then correctly rejected.
         (Err(_), Some(_)) if bytes_alone => {}
         (Err(error), expected) => assert_eq!(expected, None, "refused {token:?}: {error:?}"),
     }

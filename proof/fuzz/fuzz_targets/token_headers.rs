@@ -1,5 +1,5 @@
-//! `Authorization` headers, made of the parts of a good token and of anything else. Whoever has nothing but a good token gets
-//! in with exactly that, and with nothing else (design, section 6).
+//! `Authorization` headers made from parts of a valid token and from anything else. A caller who has only a
+//! valid token gets in with exactly that token and with nothing else (design, section 6).
 #![no_main]
 
 use std::sync::LazyLock;

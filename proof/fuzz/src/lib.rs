@@ -1,7 +1,7 @@
-//! What the fuzz targets share: an issuer whose tokens pass the signature, and the functions before databases that
-//! can't be reached, so that a request gets as far as its first look-up.
+//! Shared parts of the fuzz targets: an issuer whose tokens pass the signature check, and the functions over
+//! unreachable databases, so that a request gets as far as its first look-up.
 //!
-//! A target asserts what the contract says (docs/DESIGN.md), read anew and not with the code under test.
+//! Targets assert the contract (docs/DESIGN.md), restated without the code under test.
 
 use std::sync::{Arc, LazyLock};
 
@@ -29,39 +29,33 @@ use lambda_http::{Body, Response};
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-/// The time as the functions see it, in seconds since 1970.
+/// The functions' time, in seconds since 1970.
 pub const NOW: i64 = 1_795_339_800;
 
-/// The issuer of good tokens.
 pub const ISSUER: &str = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI";
 
-/// The client that good tokens were given to.
 pub const CLIENT_ID: &str = "messages";
 
-/// The id of the key that signs.
 pub const KEY_ID: &str = "good";
 
-/// The subject of good tokens.
 pub const SUBJECT: &str = "5a1e0000-0000-4000-8000-000000000001";
 
-/// Header of a good token.
 pub const HEADER: &str = r#"{"alg":"RS256","kid":"good"}"#;
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
 
-/// Runs `future` to its end.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.block_on(future)
 }
 
-/// Signs tokens, with a key that lives as long as the process: no input contains a signature, so none depends on it.
+/// Signs tokens with a key generated per process. No input contains a signature, so none depends on the key.
 pub struct Issuer {
     pair: RsaKeyPair,
     key_set: String,
 }
 
-/// The one whose tokens are accepted.
+/// The issuer whose tokens are accepted.
 pub static GOOD_ISSUER: LazyLock<Issuer> = LazyLock::new(Issuer::new);
 
 impl Issuer {
@@ -76,7 +70,7 @@ impl Issuer {
         Self { pair, key_set: key_set.to_string() }
     }
 
-    /// The token with this header and these claims, whatever they are.
+    /// Signs any header and claims.
     #[must_use]
     pub fn sign(&self, header: &[u8], claims: &[u8]) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
@@ -88,7 +82,6 @@ impl Issuer {
     }
 }
 
-/// A token that is accepted.
 pub static GOOD_TOKEN: LazyLock<String> = LazyLock::new(|| {
     let claims = json!({
         "iss": ISSUER, "sub": SUBJECT, "token_use": "access", "client_id": CLIENT_ID,
@@ -97,14 +90,14 @@ pub static GOOD_TOKEN: LazyLock<String> = LazyLock::new(|| {
     GOOD_ISSUER.sign(HEADER.as_bytes(), claims.to_string().as_bytes())
 });
 
-/// A clock that stands still at [`NOW`].
+/// A clock fixed at [`NOW`].
 #[must_use]
 pub fn clock() -> Clock {
     let now = DateTime::from_timestamp(NOW, 0).expect("a time");
     Clock::from_fn(move || now)
 }
 
-/// Accepts tokens of [`GOOD_ISSUER`].
+/// A verifier that accepts tokens of [`GOOD_ISSUER`].
 #[must_use]
 pub fn verifier() -> Verifier {
     let config = TokenConfig {
@@ -116,14 +109,14 @@ pub fn verifier() -> Verifier {
     Verifier::new(&config, keys, clock())
 }
 
-/// Users in a database that can't be reached: a socket in a folder that is not there.
+/// Users in an unreachable database: its socket's folder does not exist.
 #[must_use]
 pub fn users() -> Users {
     let server: DatabaseServer = "postgresql://cruddur@%2Fnowhere/users".parse().expect("a URL");
     Users::new(Arc::new(Postgres::new(server, true)))
 }
 
-/// A table that is never reached: users are looked up first.
+/// A table that is never called: users are looked up first.
 fn table() -> Table {
     let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
     Table::new(client(&sdk, CallLimits::READ), "cruddur-messages")
@@ -147,7 +140,6 @@ pub struct Functions {
     pub show_me: show_me::App,
 }
 
-/// The functions.
 pub static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
     list_message_groups: list_message_groups::App { verifier: verifier(), users: users(), inbox: Inbox::new(table(), random()) },
     list_messages: list_messages::App {
@@ -164,7 +156,7 @@ pub static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
     show_me: show_me::App { verifier: verifier(), users: users() },
 });
 
-/// The table of codes (design, section 5), in its order, with their statuses.
+/// Codes with their statuses, in the order of the table in the design (section 5).
 const CODES: [(u16, &str); 13] = [
     (400, "body_invalid"),
     (404, "user_not_found"),
@@ -181,10 +173,10 @@ const CODES: [(u16, &str); 13] = [
     (503, "unavailable"),
 ];
 
-/// Status and codes of an answer that is given before anything is looked up.
+/// Status and codes of a response given before any look-up.
 ///
 /// # Panics
-/// When it is not one of the wire format.
+/// If the response does not have the wire format.
 #[must_use]
 pub fn check_answer(answer: &Response<Body>) -> (u16, Vec<String>) {
     let status = answer.status().as_u16();
@@ -199,7 +191,7 @@ pub fn check_answer(answer: &Response<Body>) -> (u16, Vec<String>) {
     let codes: Vec<String> = serde_json::from_str(body).expect("an array of codes");
     let places = codes.iter().map(|code| CODES.iter().position(|known| *known == (status, code)));
     let places: Option<Vec<usize>> = places.collect();
-    // Each once, and in the table's order.
+    // Each code appears once, in the table's order.
     assert!(
         places.is_some_and(|places| !places.is_empty() && places.is_sorted_by(|a, b| a < b)),
         "{answer:?}"

@@ -6,7 +6,7 @@ use dynamodb_fake::{Call, Change, Key, text};
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// The rows that were committed, with the violations by single commits.
+/// Committed rows, and violations by single commits.
 #[derive(Default)]
 pub struct Commits {
     rows: BTreeMap<Key, Value>,
@@ -16,20 +16,20 @@ pub struct Commits {
     violations: Vec<String>,
 }
 
-/// A hash of everything that happened: equal for two runs that did the same.
+/// A hash of every event of a run. Equal for two runs that did the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     hash: u64,
-    /// Calls to DynamoDB.
+    /// Number of calls to DynamoDB.
     pub calls: u64,
 }
 
 impl Trace {
-    /// Adds a call, made so long after the beginning.
+    /// Adds a call, with its time since `begin`.
     pub(crate) fn add(&mut self, call: &Call, begin: Instant) {
         self.calls += 1;
         let call = format!("{:?} {} {} {}", begin.elapsed(), call.caller(), call.operation, call.request);
-        // FNV-1a: the same on every machine.
+        // FNV-1a: equal on every machine.
         for byte in call.bytes() {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
@@ -37,13 +37,13 @@ impl Trace {
 }
 
 impl Commits {
-    /// The rows by their keys.
+    /// Rows by key.
     #[must_use]
     pub fn rows(&self) -> &BTreeMap<Key, Value> {
         &self.rows
     }
 
-    /// Number of transactions and single writes that changed something.
+    /// Number of transactions and single writes that changed a row.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count

@@ -1,4 +1,4 @@
-//! The user pool: whose tokens the functions accept, and the URL of its key set.
+//! The user pool: the issuer that the functions accept, and its key set's URL.
 
 use std::{
     sync::{Arc, LazyLock, Mutex},
@@ -23,20 +23,19 @@ use serde_json::{Value, json};
 
 use crate::users::Health;
 
-/// The one key of the pool. What it is makes no difference to a run.
+/// The pool's only key. A run does not depend on its value.
 static KEY: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
 
 const KID: &str = "key-1";
 const ISSUER: &str = "https://pool.test";
 const CLIENT: &str = "client";
 
-/// The functions' configuration.
 #[must_use]
 pub fn config() -> TokenConfig {
     TokenConfig { issuer: ISSUER.to_owned(), client_ids: vec![CLIENT.to_owned()], key_set: None }
 }
 
-/// An access token that is good for ten days around the simulated time, wherever the clocks jump.
+/// Returns an access token that is valid for ten days around the simulated time, which covers every clock jump.
 #[must_use]
 pub fn token(subject: &str, now: i64) -> String {
     const FIVE_DAYS: i64 = 5 * 24 * 3_600;
@@ -56,7 +55,7 @@ pub fn token(subject: &str, now: i64) -> String {
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// The key set's URL.
+/// The URL of the key set.
 #[derive(Clone, Debug)]
 pub struct Pool {
     health: Arc<Mutex<Health>>,
@@ -65,18 +64,17 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool that is well.
+    /// Creates a healthy pool.
     #[must_use]
     pub fn new(faults: Faults, dice: Dice) -> Self {
         Self { health: Arc::default(), faults, dice }
     }
 
-    /// From now on the URL is like this.
     pub fn set(&self, health: Health) {
         *self.health.lock().unwrap() = health;
     }
 
-    /// The key set as a new execution environment has it: empty, and fetched when it is needed.
+    /// The key set of a new execution environment: empty, fetched on first use.
     #[must_use]
     pub fn key_set(&self) -> KeySet {
         KeySet::from_url_over(

@@ -1,4 +1,4 @@
-//! Execution environments: one invocation at a time each, with caches and clocks of their own, and mortal.
+//! Execution environments. Each serves one invocation at a time, has its own caches and clock, and can die.
 
 use std::{
     collections::HashMap,
@@ -42,10 +42,8 @@ use crate::{
     users::Users,
 };
 
-/// The table's name.
 pub const TABLE: &str = "cruddur-messages";
 
-/// The functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Function {
     /// `GET /api/message_groups`
@@ -58,32 +56,26 @@ pub enum Function {
     StreamHandler,
 }
 
-/// What is given to all environments.
+/// State that all environments share.
 #[derive(Clone)]
 pub struct Lambda {
-    /// DynamoDB.
     pub emulator: Emulator,
-    /// PostgreSQL.
     pub users: Users,
-    /// Cognito.
     pub pool: Pool,
-    /// What goes wrong.
     pub faults: Faults,
-    /// Decides.
     pub dice: Dice,
-    /// A fault in an algorithm.
+    /// A planted fault in an algorithm.
     pub planted: Option<Planted>,
-    /// When the run began, as clocks that are right show it.
+    /// Start of the run, by a correct clock.
     pub begin: DateTime<Utc>,
     send_limit: Option<SendLimitConfig>,
     since: Instant,
     idle: Arc<Mutex<HashMap<Function, Vec<Environment>>>>,
 }
 
-/// A process.
 struct Environment {
     app: App,
-    /// How far its clock is ahead, in microseconds.
+    /// Clock error in microseconds; positive if ahead.
     ahead: Arc<AtomicI64>,
 }
 
@@ -95,7 +87,7 @@ enum App {
 }
 
 impl Lambda {
-    /// A service without any environment. Its time begins now.
+    /// Creates the service without any environment. Its time starts now.
     #[must_use]
     pub fn new(
         emulator: Emulator,
@@ -111,19 +103,18 @@ impl Lambda {
         Self { emulator, users, pool, faults, dice, planted, begin, send_limit: None, since, idle }
     }
 
-    /// The service with a send limit, or none.
     #[must_use]
     pub fn with_send_limit(self, send_limit: Option<SendLimitConfig>) -> Self {
         Self { send_limit, ..self }
     }
 
-    /// Environments that wait for an invocation.
+    /// Number of environments waiting for an invocation.
     #[must_use]
     pub fn idle(&self, function: Function) -> usize {
         self.idle.lock().unwrap().get(&function).map_or(0, Vec::len)
     }
 
-    /// The answer of a function behind the API; none: its environment died, or its time was over.
+    /// Response of a function behind the API. `None` if its environment died or timed out.
     pub async fn request(&self, function: Function, event: Value) -> Option<Response<Body>> {
         let environment = self.environment(function);
         let request = serde_json::from_value::<Event>(event).unwrap().into();
@@ -146,8 +137,7 @@ impl Lambda {
         Some(answer)
     }
 
-    /// The sequence numbers of the records that the stream handler reports; none: its environment died, or its time
-    /// was over.
+    /// Sequence numbers that the stream handler reports. `None` if its environment died or timed out.
     pub async fn deliver(&self, batch: Batch) -> Option<Vec<String>> {
         const LIMIT: Duration = Duration::from_mins(1);
         let environment = self.environment(Function::StreamHandler);
@@ -249,7 +239,7 @@ impl Lambda {
         })
     }
 
-    /// The table as `function` reaches it.
+    /// The table, called as `function`.
     #[must_use]
     pub fn table(&self, function: &'static str, limits: CallLimits) -> Table {
         Table::new(client(&self.sdk(function), limits), TABLE)
@@ -257,7 +247,8 @@ impl Lambda {
 
     fn sdk(&self, function: &'static str) -> SdkConfig {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        // The SDK gives all clients of a region and a process one allowance of retries; here each is a process.
+        // The SDK shares one retry quota among all clients of a region and a process. Here each environment
+        // needs its own.
         let region = format!("simulated-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -278,7 +269,7 @@ impl Lambda {
     }
 }
 
-/// Work that ends, unfinished, the so many-th time it waits for something.
+/// A future that dies, unfinished, after being polled a given number of times.
 struct Mortal<F> {
     left: Option<u64>,
     work: Pin<Box<F>>,
@@ -300,13 +291,12 @@ impl<F: Future> Future for Mortal<F> {
     }
 }
 
-/// The randomness of the functions.
 pub(crate) fn random(dice: &Dice) -> Random {
     let dice = dice.clone();
     Random::from_fn(move |bytes| dice.fill(bytes))
 }
 
-/// The event of a request, as API Gateway makes it.
+/// A request's event, as API Gateway sends it.
 #[must_use]
 pub fn event(
     method: &str,

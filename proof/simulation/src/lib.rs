@@ -1,10 +1,10 @@
-//! Deterministic simulation: the functions and the SDK as they are deployed, in one thread, with simulated time, and
-//! with everything around them that can fail failing. One seed decides everything, so that a run can be repeated.
+//! Deterministic simulation. The deployed functions and the SDK run in one thread with simulated time, and
+//! every dependency that can fail does fail. One seed decides everything, so every run can be repeated.
 //!
-//! The surroundings are simulated: DynamoDB ([`dynamodb_fake`]) and the mapping of its stream ([`stream`]), execution
-//! environments ([`lambda`]), PostgreSQL ([`users`]), the user pool ([`key_set`]), and the people who write and read
-//! ([`people`]). A run checks the table, after every commit ([`commits`]) and in the end, and the history of requests
-//! and responses ([`checker`]).
+//! Simulated are DynamoDB ([`dynamodb_fake`]), the event source mapping ([`stream`]), execution environments
+//! ([`lambda`]), PostgreSQL ([`users`]), the user pool ([`key_set`]) and people who write and read
+//! ([`people`]). A run checks the table after every commit ([`commits`]) and at the end. It also checks the
+//! history of requests and responses ([`checker`]).
 
 #![expect(
     clippy::indexing_slicing,

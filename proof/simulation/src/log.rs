@@ -1,4 +1,4 @@
-//! What the functions log, as far as it tells of a fault of theirs.
+//! Logged errors that reveal a fault of the functions.
 
 use std::{
     cell::RefCell,
@@ -15,22 +15,22 @@ thread_local! {
     static ERRORS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes every error that a function logs on a thread of this process.
+/// Records every error that a function logs on a thread of this process.
 pub fn init() {
-    // A second time is not needed.
+    // Fails if called again, which is harmless.
     let _ = tracing::subscriber::set_global_default(Errors);
 }
 
-/// Forgets what was logged on this thread.
+/// Clears the errors of this thread.
 pub fn clear() {
     ERRORS.take();
 }
 
-/// Errors, of those that were logged on this thread, that no fault around the functions explains.
+/// Errors logged on this thread that no injected fault explains.
 #[must_use]
 pub fn errors_of_ours() -> Vec<String> {
-    // A member always has a row, and a message that was delivered always a membership: who does not find them has
-    // looked in the wrong way.
+    // A member always has a row, and a delivered message always has a membership. A function that does not
+    // find them has searched wrongly.
     let ours = |error: &String| error.contains("has no inbox row") || error.contains("no membership row");
     ERRORS.with_borrow(|errors| errors.iter().filter(|error| ours(error)).cloned().collect())
 }
@@ -65,7 +65,7 @@ struct Line(String);
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(self.0, "{}={value:?} ", field.name());
     }
 }

@@ -1,4 +1,4 @@
-//! Runs seeds, as many as asked for, and tells what came of them.
+//! Runs a number of seeds and prints the results.
 
 use std::{
     collections::BTreeMap,
@@ -15,19 +15,19 @@ use clap::Parser;
 use dynamodb_fake::Counts;
 use simulation::{Outcome, Planted, log, run};
 
-/// Runs the functions against everything that can fail around them, once for each seed.
+/// Runs the functions once per seed while all their dependencies fail at random.
 #[derive(Debug, Parser)]
 struct Options {
-    /// The first seed.
+    /// First seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// How many seeds.
+    /// Number of seeds.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
-    /// Threads; without it, one for each processor.
+    /// Number of threads; one per processor by default.
     #[arg(long)]
     jobs: Option<usize>,
-    /// A fault planted into an algorithm, which should be found.
+    /// Plant a fault in an algorithm, which the run should find.
     #[arg(long, value_enum)]
     planted: Option<Planted>,
     /// Stop at the first violation.

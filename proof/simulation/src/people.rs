@@ -1,4 +1,4 @@
-//! People with clients: they write, read, ask again when they don't know, and pry.
+//! People with clients: they write, read, retry when the outcome is unknown, and try to read others' groups.
 
 use std::{
     collections::BTreeMap,
@@ -20,9 +20,9 @@ use crate::{
     users::SignedUp,
 };
 
-/// Through which people reach the functions.
+/// The API as people call it.
 pub trait Api: Clone + std::marker::Send + Sync + 'static {
-    /// The answer of `function` to `event`; none: there is none.
+    /// Returns the response of `function` to `event`. `None` if there is none.
     fn request(
         &self,
         function: Function,
@@ -41,7 +41,6 @@ impl Api for Lambda {
     }
 }
 
-/// Everybody.
 #[derive(Clone)]
 pub struct People<A> {
     api: A,
@@ -49,7 +48,7 @@ pub struct People<A> {
     dice: Dice,
     users: Arc<Vec<SignedUp>>,
     tokens: Arc<Mutex<Vec<String>>>,
-    /// How likely it is that somebody writes to a group without thinking of anything else.
+    /// Probability that a person simply writes to a group.
     talkative: f64,
     notes: Arc<Mutex<Notes>>,
 }
@@ -58,7 +57,7 @@ pub struct People<A> {
 struct Notes {
     history: History,
     moment: Moment,
-    /// Groups of which somebody has been told that they exist.
+    /// Groups that at least one person knows of.
     groups: Vec<(Uuid, [usize; 2])>,
     texts: u64,
     acknowledgements: u64,
@@ -66,29 +65,30 @@ struct Notes {
     answers: BTreeMap<u16, u64>,
 }
 
-/// What a client makes of a request.
+/// A client's reading of a response.
 enum Reply {
     Ok(Value),
-    /// With the body.
+    /// Status and body.
     Status(u16, String),
     Nothing,
 }
 
 impl<A: Api> People<A> {
-    /// `users`, who have their `tokens`. The `dice` decide what they do, and the `faults` when they go away.
+    /// Creates people from `users` and their `tokens`. `dice` decides their actions, and `faults` when a
+    /// client disconnects.
     #[must_use]
     pub fn new(api: A, faults: Faults, dice: Dice, users: Vec<SignedUp>, tokens: Vec<String>) -> Self {
         let (users, tokens) = (Arc::new(users), Arc::new(Mutex::new(tokens)));
         Self { api, faults, dice, users, tokens, talkative: 0.0, notes: Arc::default() }
     }
 
-    /// People who, with this probability, write to a group rather than decide what to do.
+    /// Sets the probability that a person simply writes to a group.
     #[must_use]
     pub fn talkative(self, talkative: f64) -> Self {
         Self { talkative, ..self }
     }
 
-    /// Everybody has another token from now on.
+    /// Replaces everybody's token.
     pub fn renew_tokens(&self, tokens: Vec<String>) {
         *self.tokens.lock().unwrap() = tokens;
     }
@@ -97,31 +97,31 @@ impl<A: Api> People<A> {
         format!("Bearer {}", self.tokens.lock().unwrap()[me])
     }
 
-    /// Messages that were acknowledged; a repeated request counts once more.
+    /// Number of acknowledged messages. A repeated request counts again.
     #[must_use]
     pub fn acknowledgements(&self) -> u64 {
         self.notes.lock().unwrap().acknowledgements
     }
 
-    /// What was asked for and answered.
+    /// Requests and responses.
     #[must_use]
     pub fn history(&self) -> History {
         self.notes.lock().unwrap().history.clone()
     }
 
-    /// Answers that nobody should get.
+    /// Responses that must never occur.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.notes.lock().unwrap().violations.clone()
     }
 
-    /// The answers by their statuses; 0: none.
+    /// Number of responses by status; 0 is no response.
     #[must_use]
     pub fn answers(&self) -> BTreeMap<u16, u64> {
         self.notes.lock().unwrap().answers.clone()
     }
 
-    /// What one of a user's devices does: so many things, one after the other, with pauses of up to `pause`.
+    /// Runs one of a user's devices: a number of actions in sequence, with pauses of up to `pause`.
     pub async fn use_device(self, me: usize, things: usize, pause: Duration) {
         for _ in 0..things {
             let pause = self.dice.duration(Duration::ZERO, pause);
@@ -149,7 +149,7 @@ impl<A: Api> People<A> {
         }
     }
 
-    /// Everybody looks at everything that is theirs, at rest: it must all be there.
+    /// Reads everything that belongs to each user, once the system is at rest. All of it must be there.
     pub async fn look_at_everything(&self) {
         for me in 0..self.users.len() {
             let groups = self.groups_of(me);
@@ -196,7 +196,7 @@ impl<A: Api> People<A> {
     async fn request(&self, function: Function, event: Value) -> Reply {
         let api = self.api.clone();
         let invocation = tokio::spawn(async move { api.request(function, event).await });
-        // API Gateway waits for 30 s; a client that goes away does not stop an invocation.
+        // API Gateway waits for 30 s. A client that disconnects does not stop the invocation.
         let gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
         let patience =
             if gone { self.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { PATIENCE };
@@ -223,7 +223,7 @@ impl<A: Api> People<A> {
                 Reply::Status(status, body)
             }
             404 | 422 => Reply::Status(status, body),
-            // The rest is nobody's fault here: tokens are good, users are there, requests are well-formed.
+            // Any other status is a violation: tokens are valid, users exist, requests are well-formed.
             _ => {
                 self.violation(format!("{function:?} answered {status} {body}"));
                 Reply::Status(status, body)
@@ -282,7 +282,7 @@ impl<A: Api> People<A> {
             let unknown = outcome == Outcome::Unknown;
             self.notes.lock().unwrap().history.sends[place].ended = Some((moment, outcome));
             tries -= 1;
-            // Some ask again though all is well.
+            // Some clients retry after a success.
             if tries == 0 || !(unknown || keyed && self.dice.chance(0.1)) {
                 return;
             }
@@ -291,7 +291,7 @@ impl<A: Api> People<A> {
             if keyed {
                 self.faults.count(FaultKind::RetryWithKey);
             } else {
-                // Another message, as far as anybody can tell.
+                // To the server, this is another message.
                 self.faults.count(FaultKind::RetryWithoutKey);
                 text = self.text();
             }
@@ -383,8 +383,7 @@ impl<A: Api> People<A> {
         }
     }
 
-    /// Reads and writes in a group that is others', or nobody's: both are answered in the same way, and neither does
-    /// anything.
+    /// Reads and writes in a group that is foreign or does not exist. Both get the same response and have no effect.
     async fn pry(&self, me: usize) {
         let others = {
             let notes = self.notes.lock().unwrap();
@@ -415,14 +414,14 @@ impl<A: Api> People<A> {
     }
 }
 
-/// Where a message goes to.
+/// Target of a message.
 #[derive(Clone, Copy)]
 enum To {
     Handle(usize),
     Group(Uuid),
 }
 
-/// The body of the gateway's own 503, when a function's time is over.
+/// Body of API Gateway's own 503 after a function's timeout.
 const TIMED_OUT: &str = r#"{"message":"Service Unavailable"}"#;
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
-//! Faults planted into the algorithms, to show that the simulation would find them.
+//! Faults planted in the algorithms, to show that the simulation finds them.
 //!
-//! Nothing of this is in what is deployed: a planted fault changes what the functions say to DynamoDB and hear from
-//! it, or takes the place of a function.
+//! The deployed code contains none of them. A planted fault edits a function's calls to DynamoDB or their
+//! responses, or replaces a function.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
@@ -14,28 +14,27 @@ use serde_json::{Value, json};
 
 use crate::lambda::random;
 
-/// A fault in an algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Planted {
-    /// The stream handler of the old system: what the index shows is deleted and put, row by row.
+    /// The old system's stream handler: deletes and puts the rows that the index shows, one by one.
     OldAlgorithm,
-    /// The deletion of an inbox row that is not there any more goes through.
+    /// Deleting an inbox row that is gone succeeds.
     NoGuard,
-    /// Whose rows are moved is known from the index alone.
+    /// The members whose rows are moved come from the index alone.
     NoMemberList,
-    /// A row is looked for from the newest one downwards.
+    /// Locating a row starts at the newest one.
     DescendingLocate,
-    /// A request with an idempotency key leaves no row that a repeated one would find.
+    /// A request with an idempotency key leaves no row for a retry to find.
     NoIdempotencyRow,
-    /// The uuids of messages are all the same within a millisecond.
+    /// Messages of the same millisecond have the same uuid.
     KeysWithoutUuid,
-    /// Who is in a group is known from the index.
+    /// Membership is read from the index.
     AuthorizationByIndex,
-    /// A conflict between transactions is the end of the request.
+    /// A transaction conflict fails the request.
     NoConflictRetry,
-    /// A write whose answer was lost is told to have failed.
+    /// A write whose response was lost is reported as failed.
     LostAnswerIsFailure,
-    /// A write that is sent again has another uuid.
+    /// A retried write has a new uuid.
     NewUuidOnRetry,
 }
 
@@ -84,7 +83,7 @@ impl Planted {
         }
     }
 
-    /// Edits the response to a request for a membership row.
+    /// Edits the response to a read of a membership row.
     pub(crate) fn edit_answer(self, call: &Call, answer: &mut Value, journal: &Journal) {
         let applies = match self {
             Self::NoMemberList => call.caller() == "stream-handler",
@@ -104,7 +103,7 @@ impl Planted {
         }
     }
 
-    /// Turns the temporary failure of a write into a permanent one.
+    /// Makes a temporary failure of a write permanent.
     pub(crate) fn edit_fault(self, call: &Call, kind: FaultKind, fault: Fault) -> Fault {
         const PERMANENT: Failure = Failure::Status(400, "ValidationException");
         let applies = match self {
@@ -126,7 +125,7 @@ fn kind(item: &Value) -> Option<RowKind> {
     RowKind::of_partition(text(item, "pk"))
 }
 
-/// The stream handler of the old system, for one record after the other.
+/// The old system's stream handler, one record at a time.
 pub(crate) async fn old_algorithm(table: &DynamoDb, batch: &Batch) {
     for newest in batch.new_messages().newest {
         let answer = table
@@ -146,7 +145,7 @@ pub(crate) async fn old_algorithm(table: &DynamoDb, batch: &Batch) {
             let client = table.client();
             let delete = client.delete_item().table_name(table.name()).set_key(Some(Item::from(&key)));
             let put = client.put_item().table_name(table.name()).set_item(Some(moved));
-            // It stopped at the first error, and Lambda began again.
+            // It stopped at the first error, and Lambda retried.
             if delete.send().await.is_err() || put.send().await.is_err() {
                 return;
             }

@@ -1,6 +1,6 @@
-//! The event source mapping: delivers what was committed, at least once, in batches of any order and cut.
+//! The event source mapping: delivers every committed record at least once, in batches of any order and size.
 //!
-//! Lambda keeps the order of each item's records and of nothing else; a message has one record only.
+//! Lambda keeps the order of each item's records only, and a message has one record.
 
 use std::{
     sync::{
@@ -16,12 +16,11 @@ use serde_json::{Value, json};
 
 use crate::lambda::Lambda;
 
-/// The mapping. Cheap to clone.
 #[derive(Clone)]
 pub struct Mapping {
     lambda: Lambda,
     journal: Arc<Journal>,
-    /// Between two deliveries at most.
+    /// Longest pause between two deliveries.
     pause: Duration,
     state: Arc<Mutex<State>>,
     running: Arc<AtomicUsize>,
@@ -29,32 +28,31 @@ pub struct Mapping {
 
 #[derive(Default)]
 struct State {
-    /// Number of records that were read.
+    /// Number of records read so far.
     read: usize,
     waiting: Vec<Record>,
     delivered: Vec<Record>,
 }
 
-/// A record of the stream.
 #[derive(Clone)]
 struct Record {
     record: Value,
-    /// Whether it was in a batch that failed.
+    /// Whether a batch with this record failed.
     failed: bool,
 }
 
 impl Mapping {
-    /// Invocations at the same time at most.
+    /// Maximum number of simultaneous invocations.
     const MOST: usize = 6;
 
-    /// A mapping that has delivered nothing yet.
+    /// Creates a mapping that has delivered nothing.
     #[must_use]
     pub fn new(lambda: Lambda, journal: Arc<Journal>) -> Self {
         let pause = Duration::from_millis(*lambda.dice.pick(&[20, 100, 400]));
         Self { lambda, journal, pause, state: Arc::default(), running: Arc::default() }
     }
 
-    /// Delivers for ever.
+    /// Delivers forever.
     pub async fn run(self) {
         loop {
             let pause = self.lambda.dice.duration(Duration::from_millis(1), self.pause);
@@ -77,14 +75,14 @@ impl Mapping {
         }
     }
 
-    /// Whether all that was committed has been delivered.
+    /// Whether every committed record was delivered.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         self.take_up();
         self.state.lock().unwrap().waiting.is_empty() && self.running.load(Ordering::Relaxed) == 0
     }
 
-    /// Delivers everything once more, in one batch; whether nothing failed.
+    /// Delivers every record again in one batch. Returns whether none failed.
     pub async fn deliver_all_again(&self) -> bool {
         let all = self.state.lock().unwrap().delivered.clone();
         let records = all.iter().map(|record| &record.record).collect::<Vec<_>>();
@@ -148,7 +146,7 @@ impl Mapping {
         }
     }
 
-    /// Something that no stream should hold.
+    /// A record that no stream should contain.
     fn poison(&self, record: &Value) -> Value {
         let mut record = record.clone();
         match self.lambda.dice.below(8) {

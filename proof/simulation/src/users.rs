@@ -1,5 +1,5 @@
-//! The database of users, scripted: a PostgreSQL that knows the statements of the functions and speaks the wire
-//! protocol over streams in the same process. (Everywhere else in this repository it is the real one.)
+//! A scripted PostgreSQL that knows the functions' statements and speaks the wire protocol over in-process
+//! streams. Only the simulation uses it; all other tests use the real engine.
 
 use std::{
     io,
@@ -16,17 +16,14 @@ use dynamodb_fake::{Dice, FaultKind, Faults};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio_postgres::types::Type;
 
-/// How the database is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Health {
-    /// Well.
     #[default]
     Up,
-    /// In trouble of this kind.
+    /// Failing in this way.
     Fails(FaultKind),
 }
 
-/// The database.
 #[derive(Clone)]
 pub struct Users {
     signed_up: Arc<Vec<SignedUp>>,
@@ -35,28 +32,26 @@ pub struct Users {
     dice: Dice,
 }
 
-/// A user in the database.
+/// A user in the database, with the subject of their tokens.
 #[derive(Clone, Debug)]
 pub struct SignedUp {
-    /// Who it is.
     pub user: User,
     /// The `sub` of their tokens.
     pub subject: String,
 }
 
 impl Users {
-    /// A database of `users`.
+    /// Creates a healthy database of `users`.
     #[must_use]
     pub fn new(users: Vec<SignedUp>, faults: Faults, dice: Dice) -> Self {
         Self { signed_up: Arc::new(users), health: Arc::default(), faults, dice }
     }
 
-    /// From now on the database is like this.
     pub fn set(&self, health: Health) {
         *self.health.lock().unwrap() = health;
     }
 
-    /// A client, with a connection of its own.
+    /// Returns a client with its own connection.
     #[must_use]
     pub fn client(&self) -> Arc<Postgres> {
         let database = self.clone();
@@ -73,11 +68,11 @@ impl Users {
 
     fn open(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(16 * 1024);
-        // Without its other end, a stream is closed.
+        // Dropping the other end closes the stream.
         if !self.fails(FaultKind::PostgresDown) {
             let database = self.clone();
             tokio::spawn(async move {
-                // The client going away is the usual end.
+                // It usually ends because the client disconnects.
                 let _ = database.serve(server).await;
             });
         }
@@ -127,7 +122,7 @@ impl Users {
                     stream.write_all(&answer).await?;
                 }
                 b'X' => return Ok(()),
-                // What is asked for is clear from the statement.
+                // The statement alone determines the response.
                 b'D' | b'E' => {}
                 _ => return Err(io::Error::other("not a message of the extended query protocol")),
             }
@@ -220,7 +215,7 @@ async fn read(stream: &mut DuplexStream, length: u32) -> io::Result<Bytes> {
     Ok(Bytes::from(body))
 }
 
-/// A text that ends with a zero byte.
+/// Reads a null-terminated text.
 fn text(body: &mut Bytes) -> String {
     let end = body.iter().position(|byte| *byte == 0).unwrap();
     let text = String::from_utf8(body.split_to(end).to_vec()).unwrap();
@@ -228,7 +223,7 @@ fn text(body: &mut Bytes) -> String {
     text
 }
 
-/// The parameters of a Bind message.
+/// Reads the parameters of a Bind message.
 fn bound(body: &mut Bytes) -> Vec<Bytes> {
     text(body);
     text(body);
@@ -243,8 +238,8 @@ fn bound(body: &mut Bytes) -> Vec<Bytes> {
     (0..parameters).map(parameter).collect()
 }
 
-/// The elements of an array in the binary format: dimensions, flags, type, length, lower bound, and the elements with
-/// their lengths.
+/// Reads the elements of a binary array. It consists of dimensions, flags, type, length, lower bound, and the
+/// elements with their lengths.
 fn elements(mut array: Bytes) -> Vec<Bytes> {
     assert_eq!(array.get_u32(), 1, "one dimension");
     array.advance(8);

@@ -1,4 +1,4 @@
-//! A run: everything that one seed decides, from its beginning to the judgement.
+//! A run: everything that one seed decides, from start to verdict.
 
 use std::{
     collections::BTreeMap,
@@ -29,35 +29,34 @@ use crate::{
     users::{Health, SignedUp, Users},
 };
 
-/// In the runs that have one: seldom enough for people to meet it.
+/// In the runs that have a limit, it is low enough that people reach it.
 const SEND_LIMIT: SendLimitConfig =
     SendLimitConfig { burst: NonZeroU32::MIN.saturating_add(3), interval: NonZeroU32::MIN };
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Its seed.
     pub seed: u64,
-    /// What must not be; nothing, if all is well.
+    /// Violations; empty on success.
     pub violations: Vec<String>,
-    /// What went wrong.
+    /// Number of injected faults.
     pub faults: Counts,
-    /// Everything that happened, as one number.
+    /// Hash of every event of the run.
     pub trace: Trace,
-    /// The clients' answers by their statuses; 0: none.
+    /// Number of responses by status; 0 is no response.
     pub answers: BTreeMap<u16, u64>,
-    /// Messages that are stored in the end.
+    /// Messages stored at the end.
     pub messages: usize,
-    /// Transactions and single writes that changed something.
+    /// Transactions and single writes that changed a row.
     pub commits: u64,
-    /// How long it took in simulated time.
+    /// Duration in simulated time.
     pub time: Duration,
 }
 
-/// Carries out the run of `seed`, with a fault planted or none.
+/// Runs `seed`, optionally with a planted fault.
 #[must_use]
 pub fn run(seed: u64, planted: Option<Planted>) -> Outcome {
-    // The SDK draws its jitter and its tokens from here.
+    // The SDK takes its jitter and tokens from this generator.
     fastrand::seed(seed);
     log::clear();
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -134,9 +133,9 @@ impl World {
         }
     }
 
-    /// Nothing goes wrong any more: what was late lands, and what waits is delivered.
+    /// Ends all faults, then waits until late writes have landed and all records are delivered.
     async fn settle(&mut self) {
-        // The latest request lands after 20 s, and the slowest function ends after 60.
+        // The latest write lands after 20 s, and the slowest function ends after 60 s.
         sleep(Duration::from_secs(90)).await;
         let rest = async {
             while !self.mapping.is_at_rest() {
@@ -146,7 +145,7 @@ impl World {
         if timeout(Duration::from_mins(10), rest).await.is_err() {
             self.violations.push("I11: the inboxes do not catch up".to_owned());
         }
-        // The index catches up, too.
+        // Wait for the index to catch up.
         sleep(Duration::from_secs(30)).await;
     }
 
@@ -186,7 +185,7 @@ impl World {
     }
 }
 
-/// DynamoDB with random faults and latencies, and a planted fault.
+/// DynamoDB with random faults and latencies, and a planted fault if any.
 fn emulator(
     faults: &Faults,
     journal: &Arc<Journal>,
@@ -215,7 +214,7 @@ fn emulator(
     emulator
 }
 
-/// Database and key set fail and recover.
+/// Makes the database and the key set fail and recover.
 async fn weather(users: Users, pool: Pool, faults: Faults, dice: Dice) {
     const POSTGRES: [FaultKind; 5] = [
         FaultKind::PostgresDown,
@@ -243,7 +242,7 @@ fn users(number: usize) -> Vec<SignedUp> {
     (0..number).map(user).collect()
 }
 
-/// Signing takes longer than anything else: once for each user and process.
+/// Caches tokens per user and process: signing is the slowest step.
 fn token(subject: &str, now: i64) -> String {
     static TOKENS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
     let mut tokens = TOKENS.lock().unwrap();

@@ -1,4 +1,4 @@
-//! Databases that are of no use.
+//! Unusable databases.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -8,7 +8,7 @@ use std::{
 
 use cruddur::postgres::{DatabaseServer, Postgres};
 
-/// A database that nobody answers for.
+/// A database that does not answer.
 #[must_use]
 pub fn unreachable() -> Arc<Postgres> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -17,13 +17,13 @@ pub fn unreachable() -> Arc<Postgres> {
     at_port(port)
 }
 
-/// A server that has no such database, which no later try mends.
+/// A server without the database: retrying does not help.
 #[must_use]
 pub fn refusing() -> Arc<Postgres> {
     refusing_with("3D000", "database \"cruddur\" does not exist")
 }
 
-/// A server, or a pooler in front of it, that refuses every connection with this SQLSTATE.
+/// A server, or a pooler in front of one, that refuses every connection with this SQLSTATE.
 #[must_use]
 pub fn refusing_with(state: &str, message: &str) -> Arc<Postgres> {
     fn refuse(mut stream: TcpStream, reason: &[u8]) -> io::Result<()> {

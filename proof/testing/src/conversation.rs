@@ -1,9 +1,9 @@
-//! The conversation suite: users who write to each other over HTTP, and what the contract says of every answer.
-//! Written once, for any stack: `cargo run`, cargo-lambda's, or one over other engines.
+//! The conversation suite: users write to each other over HTTP, and every response is checked against the
+//! contract. It runs against any stack: `cargo run`, cargo-lambda, or other engines.
 //!
-//! It needs the local stack's users and tokens and an API that knows them, and can be run again and again: it
-//! expects nothing of what is there already, and knows its own texts and keys. Two runs at the same time would
-//! find each other's messages in the inboxes.
+//! It needs the local stack's users and tokens, and an API that accepts them. It can be repeated on the same
+//! stack: it expects nothing of existing data and recognizes its own texts and keys. Two simultaneous runs
+//! would find each other's messages in the inboxes.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ mod strangers;
 mod tokens;
 mod users;
 
-/// How long something may take that is sure to come. What takes longer is not slow but broken.
+/// Time limit for an event that is sure to happen. Exceeding it means a fault, not slowness.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A check by its name: a sentence that is true of a good stack.
+/// A check and its name, a sentence that is true of a correct stack.
 pub type Check = (&'static str, for<'a> fn(&'a Stage) -> BoxFuture<'a, Result<()>>);
 
-/// The checks, in the order in which they run.
+/// Checks in the order in which they run.
 pub const CHECKS: &[Check] = &[
     ("a user is found by handle, however it is written", |stage| users::found(stage).boxed()),
     ("a handle that is nobody's is not found", |stage| users::not_found(stage).boxed()),
@@ -59,16 +59,16 @@ pub const CHECKS: &[Check] = &[
     ("a key used at once sends one message", |stage| bursts::of_one_key(stage).boxed()),
 ];
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Checks that hold.
+    /// Number of checks that hold.
     pub passed: usize,
-    /// Checks that don't.
+    /// Number of checks that fail.
     pub failed: usize,
 }
 
-/// Runs every check against `target`; `report` is told of each. Fails where the stack can't even be reached.
+/// Runs every check against `target` and passes each result to `report`. Fails if the stack is unreachable.
 pub async fn run(target: &Target, mut report: impl FnMut(&str, &Result<()>)) -> Result<Summary> {
     let stage = Stage::set(target).await?;
     let mut summary = Summary::default();

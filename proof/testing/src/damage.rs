@@ -1,5 +1,5 @@
-//! Damages to a good table, as faults of machines, of people and of older programs leave them: for the doctor to find
-//! and to repair. No message is ever deleted, and no text changed.
+//! Damages to a valid table, as left by faulty machines, people and older programs, for the doctor to find
+//! and repair. No message is ever deleted, and no text is changed.
 
 use std::collections::BTreeMap;
 
@@ -10,65 +10,64 @@ pub use self::vandal::Vandal;
 
 mod vandal;
 
-/// A way to break a table.
+/// A kind of damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Damage {
-    /// A member's inbox row is gone.
+    /// A member's inbox row is missing.
     RowMissing,
     /// A member has a second inbox row, at an older message.
     SecondRow,
     /// A member has a second inbox row, beyond the newest message.
     SecondRowAhead,
-    /// An inbox row stands at an older message.
+    /// An inbox row is at an older message.
     RowBehind,
-    /// An inbox row stands between two messages.
+    /// An inbox row is between two messages.
     RowBetween,
-    /// An inbox row stands beyond the newest message.
+    /// An inbox row is beyond the newest message.
     RowAhead,
-    /// An inbox row shows another text.
+    /// An inbox row shows a different text.
     Text,
     /// An inbox row names a third user.
     Other,
-    /// An inbox row shows other names.
+    /// An inbox row shows different names.
     RowNames,
-    /// Somebody who is not in the group has an inbox row.
+    /// A user who is not in the group has an inbox row.
     Stranger,
-    /// An inbox row has a sort key that is none.
+    /// An inbox row has an invalid sort key.
     RowKey,
     /// An inbox row lacks an attribute.
     RowAttribute,
-    /// A membership is gone.
+    /// A membership is missing.
     MembershipMissing,
     /// A membership has a third user in place of a member.
     MembershipMembers,
-    /// A membership says that it is another group's.
+    /// A membership names another group.
     MembershipGroup,
     /// A membership lacks an attribute.
     MembershipAttribute,
-    /// A membership does not begin at the oldest message.
+    /// A membership does not start at the oldest message.
     MembershipBeginning,
-    /// A membership has other names.
+    /// A membership has different names.
     MembershipNames,
-    /// A membership and inbox rows without any message.
+    /// A membership and inbox rows without messages.
     EmptyGroup,
-    /// An inbox row without membership and messages.
+    /// An inbox row without a membership and messages.
     OrphanRow,
-    /// A message whose key has its uuid in capitals.
+    /// A message whose key has an upper-case uuid.
     MessageCapitals,
     /// A message whose key has a time with more digits.
     MessageDigits,
-    /// A message whose key has a time of another zone.
+    /// A message whose key has a time in another zone.
     MessageOffset,
     /// A message whose key has no uuid.
     MessageNoUuid,
-    /// A message that is there a second time, at another spelling of its key.
+    /// A second copy of a message, under another spelling of its key.
     MessageCopied,
-    /// A message, membership or idempotency row that is in the index.
+    /// A message, membership or idempotency row in the index.
     Stray,
 }
 
 impl Damage {
-    /// All of them.
     pub const ALL: [Self; 26] = [
         Self::RowMissing,
         Self::SecondRow,
@@ -98,7 +97,7 @@ impl Damage {
         Self::Stray,
     ];
 
-    /// What the doctor calls it.
+    /// The doctor's name for the finding.
     #[must_use]
     pub fn finding(self) -> &'static str {
         match self {
@@ -128,20 +127,19 @@ impl Damage {
     }
 }
 
-/// What was done.
+/// A damage that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
-    /// The damage.
     pub damage: Damage,
-    /// The group that has it.
+    /// The damaged group.
     pub group: Uuid,
-    /// The partition key of the row that is broken, or should be there.
+    /// Partition key of the damaged or missing row.
     pub pk: String,
-    /// The sort key of the row that is broken; none: the row is gone.
+    /// Sort key of the damaged row. `None` if the row is missing.
     pub sk: Option<String>,
 }
 
-/// Group, uuid, time, sender and text of every message, whatever its key: what no repair may change.
+/// Group, uuid, time, sender and text of every message under any key. No repair may change them.
 #[must_use]
 pub fn messages(rows: &[Value]) -> BTreeMap<(String, String), (String, String, String)> {
     let text = |row: &Value, name: &str| row[name]["S"].as_str().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! What the tests of the functions stand on: the deployed functions over the embedded engines, with a clock,
-//! randomness and a network that the test decides about; and the conversation suite, for stacks that run.
+//! Test support: the deployed functions over the embedded engines, with a clock, randomness and network that
+//! the test controls; and the conversation suite for running stacks.
 
 #![expect(
     clippy::indexing_slicing,

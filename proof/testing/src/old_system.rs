@@ -1,9 +1,9 @@
-//! The system that was before this one, with all its faults: it fills tables that `cruddur ddb migrate` has to bring over.
+//! The predecessor system with all its faults. It fills tables for `cruddur ddb migrate` to convert.
 //!
-//! What it does is what the Flask handlers, the boto3 scripts and the Python stream function did: a random group for each
-//! message to a handle; bare local times as sort keys, with microseconds or none, with an offset or none; rows that are
-//! written one by one; a stream function that looks the inbox rows up in an index that lags, deletes them and puts them
-//! again without any condition, and that may be killed in between, called twice, late, or never.
+//! It behaves like the Flask handlers, the boto3 scripts and the Python stream function. Each message to a handle
+//! opened a random group. Sort keys were bare local times, with or without microseconds and offset. Rows were
+//! written one by one. The stream function looked inbox rows up in a lagging index, then deleted and put them
+//! again without any condition. It could be killed in between, called twice or late, or not be called.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,32 +13,32 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use uuid::{Builder, Uuid};
 
-/// The group that the old seed script always used.
+/// The group of the old seed script.
 pub const SEEDED_GROUP: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
 
-/// The offset of the machine that wrote times without one.
+/// Offset of the machine that wrote times without one.
 pub const OFFSET_OF_NAIVE_TIMES: FixedOffset = FixedOffset::east_opt(2 * 3600).unwrap();
 
-/// The old system, and the table that it has made.
+/// The predecessor system and its table.
 #[derive(Debug)]
 pub struct OldSystem {
     rng: Rng,
     now: DateTime<Utc>,
     users: Vec<User>,
     rows: BTreeMap<Key, Value>,
-    /// The pair of each group that it has opened, and its number in the order of opening.
+    /// The pair of each opened group.
     groups: BTreeMap<String, (Uuid, Uuid)>,
-    /// When each message was sent.
+    /// Send time of each message.
     sent_at: BTreeMap<Uuid, DateTime<Utc>>,
-    /// The inbox rows of each group.
+    /// Inbox rows of each group.
     index: BTreeMap<String, BTreeSet<Key>>,
-    /// What the stream has still to deliver: keys of messages.
+    /// Keys of messages that the stream has not delivered yet.
     stream: Vec<Key>,
-    /// What the index showed of a group's inbox rows before its last change.
+    /// Inbox rows of a group in the index before its last change.
     stale: BTreeMap<String, Vec<Key>>,
 }
 
-/// A message, in the order in which conversations are: by time, and at one instant by keys.
+/// A message in the order of conversations: by time, then by key.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'a> {
     sent_at: DateTime<Utc>,
@@ -50,19 +50,19 @@ struct Place<'a> {
 /// Partition key and sort key.
 pub type Key = (String, String);
 
-/// What is to become of an old table.
+/// Expected result of migrating an old table.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// For each pair that has a conversation: its messages in their order.
+    /// Messages of each pair's conversation, in order.
     pub conversations: BTreeMap<(Uuid, Uuid), Vec<Uuid>>,
-    /// The keys of what can't be brought over.
+    /// Keys of rows that cannot be converted.
     pub left: BTreeSet<Key>,
     /// The new group's pair, by the old group's uuid.
     pub redirects: BTreeMap<String, (Uuid, Uuid)>,
 }
 
 impl OldSystem {
-    /// One that `users` have used, with so many messages stored. Equal seeds make equal tables.
+    /// A system that `users` have used, with this number of messages. Equal seeds make equal tables.
     #[must_use]
     pub fn with_messages(seed: u64, users: &[User], messages: usize) -> Self {
         let mut system = Self {
@@ -83,25 +83,25 @@ impl OldSystem {
         system
     }
 
-    /// Every row, as an item in DynamoDB's JSON.
+    /// All rows as items in DynamoDB's JSON.
     pub fn rows(&self) -> impl Iterator<Item = &Value> {
         self.rows.values()
     }
 
-    /// When a message was sent.
+    /// Send time of a message.
     #[must_use]
     pub fn sent_at(&self, message_uuid: Uuid) -> DateTime<Utc> {
         self.sent_at[&message_uuid]
     }
 
-    /// The rows of messages, by the messages' uuids.
+    /// Message rows by the messages' uuids.
     #[must_use]
     pub fn messages(&self) -> BTreeMap<Uuid, &Value> {
         let messages = self.rows.iter().filter(|((pk, _), _)| pk.starts_with("MSG#"));
         messages.map(|(_, row)| (uuid(row, "message_uuid"), row)).collect()
     }
 
-    /// What has to become of the table: an account of its own, from what the old system has done.
+    /// Expected result of the migration, computed independently from the old system's history.
     #[must_use]
     pub fn expected(&self) -> Expected {
         let mut expected = Expected::default();
@@ -147,7 +147,7 @@ impl OldSystem {
         expected
     }
 
-    /// For each group, whom its inbox rows name, or else the two who have written; where that can be told.
+    /// Members of each group, if they can be determined: from its inbox rows, or else from its two senders.
     fn members_that_can_be_told(&self) -> BTreeMap<&str, (Uuid, Uuid)> {
         let mut senders: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
         for ((pk, _), row) in &self.rows {
@@ -169,7 +169,7 @@ impl OldSystem {
         senders.into_iter().filter_map(members).collect()
     }
 
-    /// `bin/ddb/seed`: a conversation one minute apart under a group uuid that never changes. Some have run it twice.
+    /// `bin/ddb/seed`: a conversation with one message per minute and a fixed group uuid. In some tables, it ran twice.
     fn seed(&mut self) {
         let (a, b) = (self.users[0].clone(), self.users[1].clone());
         self.groups.insert(SEEDED_GROUP.to_owned(), ordered(a.uuid, b.uuid));
@@ -188,7 +188,7 @@ impl OldSystem {
 
     fn step(&mut self) {
         self.now += match self.rng.u32(..20) {
-            // The same instant again, as another machine writes it.
+            // The same instant, as another machine writes it.
             0 => TimeDelta::zero(),
             1 => TimeDelta::days(self.rng.i64(1..20)),
             _ => TimeDelta::microseconds(self.rng.i64(1..900_000_000)),
@@ -205,8 +205,8 @@ impl OldSystem {
         }
     }
 
-    /// `POST /api/messages` with a handle: two inbox rows and a message in one `BatchWriteItem`, whose unprocessed items
-    /// nobody looks at.
+    /// `POST /api/messages` with a handle: two inbox rows and a message in one `BatchWriteItem`. Its
+    /// unprocessed items were ignored.
     fn open(&mut self) {
         let [sender, receiver] = self.two();
         let group = self.uuid().to_string();
@@ -233,15 +233,15 @@ impl OldSystem {
         self.put_message(&group, &sender, &text);
     }
 
-    /// The client had a handle where it should have had a uuid.
+    /// The client sent a handle in place of a uuid.
     fn write_under_a_handle(&mut self) {
         let [sender, receiver] = self.two();
         let text = self.text();
-        // (Those have kept their handles: nobody could tell otherwise.)
+        // Users written to by handle have kept their handles: otherwise they could not be identified.
         self.put_message(&format!("@{}", receiver.handle), &sender, &text);
     }
 
-    /// Nobody asked whether the sender was in the group.
+    /// The sender's membership was not checked.
     fn write_as_a_stranger(&mut self) {
         let Some((group, pair)) = self.any_group() else { return };
         let [sender, _] = self.two();
@@ -251,18 +251,18 @@ impl OldSystem {
         }
     }
 
-    /// Rows keep the names that they were written with.
+    /// Existing rows keep the old name.
     fn rename_somebody(&mut self) {
         let number = self.rng.usize(..self.users.len());
         let name = format!("Name {}", self.rng.u32(..1000));
         self.users[number].display_name = name;
     }
 
-    /// The stream function: looks at one record, finds the group's rows in the index, deletes each and puts it again.
+    /// The stream function: takes one record, finds the group's rows in the index, deletes each and puts it again.
     fn deliver(&mut self) {
         let number = if self.rng.u32(..10) < 8 { 0 } else { self.rng.usize(..self.stream.len()) };
         let record = self.stream[number].clone();
-        // Some come once more later, and of a batch of several only the first was ever looked at.
+        // Some records are delivered again later, and of a batch only the first record was processed.
         if self.rng.u32(..20) != 0 {
             self.stream.remove(number);
         }
@@ -275,7 +275,7 @@ impl OldSystem {
         let now = self.inbox_rows_of(&group);
         let before = self.stale.insert(group.clone(), now.clone());
         let seen = if self.rng.u32(..8) == 0 { before.unwrap_or_default() } else { now };
-        // The attributes are those that the index shows.
+        // Attributes come from the index.
         for key in seen {
             let Some(mut row) = self.rows.get(&key).cloned() else { continue };
             let lags = self.rng.u32(..25) == 0;
@@ -296,7 +296,7 @@ impl OldSystem {
     }
 
     fn inbox_rows_of(&self, group: &str) -> Vec<Key> {
-        // (Another group's row may have been put over it, at the same time in the same inbox.)
+        // Another group's row may have overwritten it, at the same time in the same inbox.
         let is_there =
             |key: &&Key| self.rows.get(*key).is_some_and(|row| text(row, "message_group_uuid") == group);
         self.index.get(group).into_iter().flatten().filter(is_there).cloned().collect()
@@ -319,7 +319,7 @@ impl OldSystem {
             "user_display_name": {"S": sender.display_name},
             "user_handle": {"S": sender.handle},
         });
-        // A PutItem without a condition: what had the same key is gone.
+        // A PutItem without a condition overwrites the row with the same key.
         if let Some(lost) = self.rows.insert(key.clone(), row) {
             self.sent_at.remove(&uuid(&lost, "message_uuid"));
         }
@@ -343,10 +343,10 @@ impl OldSystem {
         self.rows.insert(key, row);
     }
 
-    /// `datetime.now(timezone.utc).astimezone().isoformat()`, and what others wrote before.
+    /// `datetime.now(timezone.utc).astimezone().isoformat()`, and formats of earlier programs.
     fn time(&mut self) -> String {
         if self.rng.u32(..8) == 0 {
-            // Without microseconds Python leaves the point out, too.
+            // Without microseconds, Python omits the decimal point too.
             self.now -= TimeDelta::nanoseconds(self.now.timestamp_subsec_nanos().into());
         }
         let format = if self.now.timestamp_subsec_micros() == 0 {
@@ -368,7 +368,7 @@ impl OldSystem {
             0 => " \t ".to_owned(),
             1 => format!("{number} {}", "long é🎉 ".repeat(60)),
             2 => format!("line one of {number}\nline two"),
-            // Two messages may say the same.
+            // Two messages may have equal texts.
             3 => "ok".to_owned(),
             _ => format!("message {number}"),
         }
@@ -395,7 +395,7 @@ impl OldSystem {
     }
 }
 
-/// Two users in the order of their uuids.
+/// Orders two users by their uuids.
 #[must_use]
 pub fn ordered(a: Uuid, b: Uuid) -> (Uuid, Uuid) {
     (a.min(b), a.max(b))
@@ -429,7 +429,7 @@ mod tests {
         assert_ne!(table(1), table(2));
     }
 
-    /// Every fault that a migration has to cope with is in a table.
+    /// Checks that a table has every fault that a migration must handle.
     #[test]
     fn what_the_old_system_got_wrong_is_there() {
         let system = OldSystem::with_messages(1, &users(), 3_000);

@@ -1,8 +1,7 @@
-//! What AWS IAM would say to the functions' calls: the policies of `template.yaml`, and a judge of requests.
+//! AWS IAM's decisions about the functions' calls: the policies of `template.yaml`, and an evaluator.
 //!
-//! It judges as the documentation of IAM says (User Guide, "Policy evaluation logic"), and only with what the
-//! policies of such a template consist of. Whatever else a policy says is an error when it is read: nothing is
-//! passed over, since what is passed over would be believed again.
+//! It follows IAM's documentation (User Guide, "Policy evaluation logic") and supports only the elements that
+//! such a template uses. Reading any other element is an error: skipping it would give false confidence.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -28,13 +27,13 @@ mod permission;
 mod proxy;
 mod template;
 
-/// The policies of one role, which decide together.
+/// The policies of one role, evaluated together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     statements: Vec<Statement>,
 }
 
-/// One statement: it applies to a request when action, resource and every condition fit.
+/// A statement. It applies to a request if action, resource and every condition match.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
     effect: Effect,
@@ -49,18 +48,18 @@ enum Effect {
     Deny,
 }
 
-/// What becomes of a request.
+/// Result of evaluating a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// A statement allows it, and none denies it.
     Allowed,
-    /// No statement says anything of it.
+    /// No statement applies.
     NotAllowed,
-    /// A statement denies it, whatever others allow.
+    /// A statement denies it, regardless of others.
     Denied,
 }
 
-/// A statement as JSON has it. (`NotAction`, `NotResource` and `Principal` are among what is refused.)
+/// A statement in JSON. `NotAction`, `NotResource` and `Principal` are rejected.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Document {
@@ -74,7 +73,7 @@ struct Document {
 }
 
 impl Policy {
-    /// A policy as its documents say it, each an object with `Version` and `Statement`.
+    /// Parses a policy from its documents, each an object with `Version` and `Statement`.
     pub fn from_documents<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Result<Self> {
         let mut statements = Vec::new();
         for document in documents {
@@ -94,13 +93,12 @@ impl Policy {
         Ok(Self { statements })
     }
 
-    /// Its statements.
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
         &self.statements
     }
 
-    /// What becomes of `access`: nothing is allowed that no statement allows, and an explicit Deny wins.
+    /// Evaluates `access`. It must be allowed by a statement, and an explicit Deny wins.
     #[must_use]
     pub fn decide(&self, access: &Access) -> Decision {
         let mut decision = Decision::NotAllowed;
@@ -137,29 +135,28 @@ impl Statement {
         Ok(statement)
     }
 
-    /// Its actions, such as `dynamodb:GetItem`.
+    /// Actions, such as `dynamodb:GetItem`.
     #[must_use]
     pub fn actions(&self) -> &[String] {
         &self.actions
     }
 
-    /// Its resources.
     #[must_use]
     pub fn resources(&self) -> &[String] {
         &self.resources
     }
 
-    /// Its conditions, all of which have to be true.
+    /// Conditions, all of which must be true.
     #[must_use]
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
     }
 
-    /// Whether it says something of DynamoDB, its streams included.
+    /// Whether the statement concerns DynamoDB or its streams.
     #[must_use]
     pub fn is_of_dynamodb(&self) -> bool {
         let of_dynamodb = |action: &String| {
-            // A pattern in the service's name could mean DynamoDB as well.
+            // A wildcard in the service name could match DynamoDB.
             let (service, _) = action.split_once(':').unwrap_or((action, ""));
             pattern::matches(&service.to_lowercase(), "dynamodb")
         };
@@ -168,19 +165,19 @@ impl Statement {
 
     fn applies_to(&self, access: &Access) -> bool {
         let action = access.action.to_lowercase();
-        // Actions have no case, resources do (User Guide, "IAM JSON policy elements").
+        // Actions are case-insensitive, resources are not (User Guide, "IAM JSON policy elements").
         self.actions.iter().any(|pattern| pattern::matches(&pattern.to_lowercase(), &action))
             && self.resources.iter().any(|pattern| pattern::matches(pattern, &access.resource))
             && self.conditions.iter().all(|condition| condition.holds_for(access))
     }
 }
 
-/// One value, or each of several: JSON policies let the brackets out around a single one.
+/// One value or several: JSON policies may omit the brackets around a single one.
 fn one_or_many(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
-/// One string, or several; true and false count as strings, as in IAM.
+/// One string or several. As in IAM, true and false count as strings.
 fn strings(value: &Value) -> Result<Vec<String>> {
     let string = |value: &Value| {
         let string = match value {
@@ -284,7 +281,7 @@ mod tests {
         assert_eq!(policy.decide(&get_item("MEM#1")), Decision::Allowed);
         assert_eq!(policy.decide(&get_item("MSG#1")), Decision::Allowed);
         assert_eq!(policy.decide(&get_item("GRP#1")), Decision::NotAllowed);
-        // Without keys the first is true and the second false.
+        // Without keys, the first condition is true and the second false.
         assert_eq!(policy.decide(&Access::new("dynamodb:GetItem", TABLE)), Decision::NotAllowed);
     }
 

@@ -1,4 +1,4 @@
-//! One embedded PostgreSQL for all tests of a process: it takes a moment to start, and serves one connection.
+//! One embedded PostgreSQL shared by all tests of a process: starting takes a moment, and it serves one connection.
 
 use std::{
     env, fs,
@@ -16,23 +16,23 @@ struct Shared {
     _engine: Engine,
 }
 
-/// Running for as long as the process does.
+/// Runs until the process ends.
 struct Engine {
     config: Config,
-    // The connection's driver lives here and not in the runtime of the test that came first.
+    // The connection's driver lives here and not in the runtime of the first test.
     runtime: Runtime,
     _server: engines::postgres::Postgres,
     _data: DataDir,
 }
 
-/// The database, with all migrations and no users.
+/// The shared database, with all migrations and no users.
 #[must_use]
 pub fn shared() -> Arc<Postgres> {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     Arc::clone(&SHARED.get_or_init(|| std::thread::spawn(start).join().unwrap()).postgres)
 }
 
-/// Another database like it, to which nobody is connected: for tests of connections, which take turns.
+/// A second such database without a connection, for connection tests, which take turns.
 #[must_use]
 pub fn unconnected() -> &'static Config {
     static UNCONNECTED: OnceLock<Engine> = OnceLock::new();
@@ -42,7 +42,7 @@ pub fn unconnected() -> &'static Config {
 fn start() -> Shared {
     let engine = start_engine();
     let postgres = Postgres::new(engine.config.clone(), true);
-    // Connects here, so that the connection's driver belongs to this runtime.
+    // Connect here, so that the connection's driver belongs to this runtime.
     engine.runtime.block_on(postgres.query("SELECT 1", &[])).unwrap();
     Shared { postgres: Arc::new(postgres), _engine: engine }
 }
@@ -63,8 +63,8 @@ fn start_engine() -> Engine {
     Engine { config, runtime, _server: engine, _data: data }
 }
 
-/// A data directory that no other process uses, emptied. Nothing runs at the end of a test process, so it is
-/// the next one that cleans up.
+/// Returns an emptied data directory that no other process uses. No code runs when a test process ends, so
+/// the next one cleans up.
 fn free_data_dir() -> DataDir {
     (0..100)
         .find_map(|number| {

@@ -1,4 +1,4 @@
-//! Sends without tokens, HTTP and PostgreSQL: for tests that let time stand still, or make thousands of them.
+//! Sends without tokens, HTTP and PostgreSQL, for tests with paused time or thousands of messages.
 
 use cruddur::{
     error::Error,
@@ -19,14 +19,14 @@ use crate::{
     world::{TABLE, TestClock, empty_table, table_of},
 };
 
-/// A table of messages, and what is needed to send some.
+/// A message table and everything needed to send.
 #[derive(Debug)]
 pub struct Sends {
-    /// The DynamoDB with the table.
+    /// The DynamoDB that holds the table.
     pub emulator: Emulator,
-    /// The table, as `create-message` reaches it, with that function's rights.
+    /// The table with the rights of `create-message`.
     pub table: Table,
-    /// The time as the functions see it.
+    /// The functions' clock.
     pub clock: TestClock,
     /// The functions' randomness.
     pub random: Random,
@@ -34,7 +34,7 @@ pub struct Sends {
 }
 
 impl Sends {
-    /// With an empty table.
+    /// Creates an empty table.
     pub async fn new() -> Self {
         let emulator = Emulator::new();
         empty_table(&emulator).await;
@@ -67,7 +67,7 @@ impl Sends {
         self.send(sender, Target::Group(group_uuid), text, key).await
     }
 
-    /// Every row of the table.
+    /// All rows of the table.
     #[must_use]
     pub fn rows(&self) -> Vec<Value> {
         self.emulator.rows(TABLE).into_values().collect()

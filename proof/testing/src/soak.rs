@@ -1,5 +1,5 @@
-//! A million messages through the local stack, over HTTP, while DynamoDB fails: people who write, read and ask again, and
-//! in the end the judgement over the table and over what they were told.
+//! A million messages over HTTP through the local stack while DynamoDB fails. People write, read and retry.
+//! At the end, the table and the responses are checked.
 
 mod http_api;
 
@@ -41,51 +41,51 @@ pub use dynamodb_fake::Counts;
 use self::http_api::HttpApi;
 use crate::conversation::{Client, expect::ok};
 
-/// How much, and how bad.
+/// Size of a run and its fault rate.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Acknowledgements to reach.
+    /// Number of acknowledgements to reach.
     pub messages: u64,
-    /// The share of calls to DynamoDB that fail.
+    /// Share of calls to DynamoDB that fail.
     pub faults: f64,
-    /// Users, who all write to each other.
+    /// Number of users, who all write to each other.
     pub users: u32,
-    /// Devices of each user, which do one thing at a time.
+    /// Devices per user; each does one thing at a time.
     pub devices: u32,
-    /// Decides what people do and which call fails. (When things happen, the machine decides.)
+    /// Seed for people's actions and failing calls. Timing depends on the machine.
     pub seed: u64,
 }
 
-/// What came of it.
+/// Result of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What must not be; nothing, if all is well.
+    /// Violations; empty on success.
     pub violations: Vec<String>,
-    /// What went wrong on the way.
+    /// Number of injected faults.
     pub faults: Counts,
-    /// Numbers to tell, with what they are.
+    /// Named numbers to print.
     pub figures: Vec<(String, u64)>,
 }
 
-/// With what people do otherwise, nine of ten requests are to send.
+/// Together with people's other actions, this makes nine of ten requests sends.
 const TALKATIVE: f64 = 0.75;
 
-/// Begins to say how far it is after so long.
+/// Interval of progress lines.
 const PROGRESS: Duration = Duration::from_secs(20);
 
-/// A token is good for an hour.
+/// A token is valid for an hour.
 const TOKENS_RENEWED_AFTER: Duration = Duration::from_mins(20);
 
-/// How long the index lags at most.
+/// Maximum lag of the index.
 const INDEX_LAG: Duration = Duration::from_millis(300);
 
-/// What is late lands after 20 s at most.
+/// Late writes land after 20 s at most.
 const LATEST: Duration = Duration::from_secs(25);
 
-/// How long the inboxes may take to catch up.
+/// Time limit for the inboxes to catch up.
 const REST_LIMIT: Duration = Duration::from_hours(1);
 
-/// Carries `plan` out on a stack of its own, and tells `progress` how far it is.
+/// Runs `plan` on a separate stack, and passes progress lines to `progress`.
 pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
     let dice = Dice::new(plan.seed);
     let faults = Faults::with_rate(plan.faults, &dice);
@@ -161,7 +161,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
     violations.extend(contents.check_at_rest());
     violations.extend(people.violations());
     let history = people.history();
-    // Without the conversations that a stack begins with.
+    // Exclude the conversations that a stack starts with.
     let groups = groups(&history);
     let mut stored = contents.into_messages();
     stored.retain(|group, rows| {
@@ -203,11 +203,11 @@ async fn serve(database: &Database, faults: &Faults, calls: &Arc<AtomicU64>) -> 
     HttpServer::start(|stream| ready(Ok(stream)), move |request| emulator.clone().serve(request)).await
 }
 
-/// The users of a load, as the stack lists them, with the subjects of their tokens.
+/// The users of a load, as listed by the stack, with the subjects of their tokens.
 async fn sign_up(stack: &Stack, number: u32) -> Result<Vec<SignedUp>> {
     let server: DatabaseServer =
         stack.database_url().context("the stack has no database of its own")?.parse()?;
-    // It serves one connection at a time.
+    // The engine serves one connection at a time.
     let postgres = Postgres::new(server, false);
     let numbers = load::Numbers { users: NonZeroU32::new(number), ..load::Numbers::default() };
     load::ensure_users(&postgres, load::Plan::new(numbers)?, |_| ()).await?;
@@ -236,7 +236,7 @@ async fn tokens(client: &Client, url: &str, users: &[SignedUp]) -> Result<Vec<St
     Ok(tokens)
 }
 
-/// The groups that somebody wrote to.
+/// Groups with at least one send.
 fn groups(history: &History) -> BTreeSet<Uuid> {
     history.sends.iter().map(|send| send.group).collect()
 }

@@ -1,4 +1,4 @@
-//! The functions with everything around them, for one test.
+//! The functions and all their dependencies, for one test.
 
 use std::{
     fmt,
@@ -44,54 +44,49 @@ pub use dynamodb_fake::stream_record;
 /// The table's name in tests.
 pub const TABLE: &str = "cruddur-messages";
 
-/// The deployed functions over the embedded engines, each with no more rights than its policy in `template.yaml`
-/// gives it. The table is the test's own; the users are shared by all
-/// tests of the process, so each test makes users of its own.
+/// The deployed functions over the embedded engines, each limited to its policy in `template.yaml`. The table
+/// belongs to the test. All tests of the process share the users' database, so each test creates its own users.
 #[derive(Debug)]
 pub struct World {
     /// The test's own DynamoDB.
     pub emulator: Emulator,
-    /// The seven functions.
     pub functions: Functions,
-    /// What the functions are made with, to make others.
+    /// Parts that the functions are built from, to build others.
     pub parts: Parts,
-    /// Gives access tokens.
+    /// Issues access tokens.
     pub issuer: Issuer,
-    /// The time as the functions see it.
+    /// The functions' clock.
     pub clock: TestClock,
     router: Router,
-    /// The functions' policies.
     pub policies: Enforced,
 }
 
-/// A clock that stands still until it is moved. It begins at 2026-11-22T09:30:00Z.
+/// A clock that moves only when told to. Starts at 2026-11-22T09:30:00Z.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<AtomicI64>);
 
 /// A user in PostgreSQL, with an access token.
 #[derive(Clone, Debug)]
 pub struct TestUser {
-    /// The user, with a handle that no other test has.
+    /// The user, with a handle unique among tests.
     pub user: User,
     /// The `sub` of the user's tokens.
     pub subject: String,
-    /// An access token, good for an hour from the beginning of the test.
+    /// An access token, valid for an hour from the start of the test.
     pub token: String,
 }
 
-/// An answer as the client sees it.
+/// A response as the client sees it.
 #[derive(Clone, PartialEq)]
 pub struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body, byte for byte.
+    /// The unmodified body.
     pub body: String,
 }
 
 impl World {
-    /// A world with an empty table, and the demo users in PostgreSQL.
+    /// Creates a world with an empty table and the demo users in PostgreSQL.
     pub async fn new() -> Self {
         let clock = TestClock::new();
         let emulator = Emulator::new();
@@ -121,33 +116,33 @@ impl World {
         Self { emulator, functions, parts, issuer, clock, router, policies }
     }
 
-    /// Puts functions made of `parts` in place of those there are, with nothing in their caches.
+    /// Replaces the functions by new ones built from `parts`, with empty caches.
     pub fn deploy(&mut self, parts: Parts) {
         self.functions = Functions::new(&parts).unwrap();
         self.router = Gateway::new(self.functions.routes()).unwrap().into_router();
         self.parts = parts;
     }
 
-    /// [`Self::deploy`] of the parts there are, after `change`.
+    /// [`Self::deploy`] with the current parts after `change`.
     pub fn redeploy(&mut self, change: impl FnOnce(&mut Parts)) {
         let mut parts = self.parts.clone();
         change(&mut parts);
         self.deploy(parts);
     }
 
-    /// The database that the tests of a process share.
+    /// The database shared by the tests of a process.
     #[must_use]
     pub fn postgres(&self) -> &Postgres {
         &self.parts.postgres
     }
 
-    /// The table, as the functions that write reach it.
+    /// The table with a writing function's rights.
     #[must_use]
     pub fn table(&self) -> Table {
         Table::new(client(&self.parts.sdk, CallLimits::WRITE), TABLE)
     }
 
-    /// A new user whose name begins with `name`.
+    /// Creates a user whose name starts with `name`.
     pub async fn user(&self, name: &str) -> TestUser {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -163,7 +158,7 @@ impl World {
         self.enter(user, &subject).await
     }
 
-    /// Puts a user into PostgreSQL, with an access token.
+    /// Inserts a user into PostgreSQL, and issues an access token.
     pub async fn enter(&self, user: User, subject: &str) -> TestUser {
         let statement = include_str!("../../../sql/users/create_demo.sql");
         let parameters = [
@@ -177,8 +172,8 @@ impl World {
         self.with_token(user, subject)
     }
 
-    /// The demo user with this handle, for tests that show uuids and names. All tests share the user, but each
-    /// has a table of its own.
+    /// The demo user with this handle, for tests that show uuids and names. Tests share the user, but each
+    /// has its own table.
     #[must_use]
     pub fn demo_user(&self, handle: &str) -> TestUser {
         let demo = DEMO_USERS.into_iter().find(|user| user.handle == handle).unwrap();
@@ -196,7 +191,7 @@ impl World {
         handles.map(|handle| self.demo_user(handle))
     }
 
-    /// Somebody with a good token, but without a row in users.
+    /// A user with a valid token but no row in users.
     #[must_use]
     pub fn unprovisioned_user(&self) -> TestUser {
         let user =
@@ -209,14 +204,14 @@ impl World {
         TestUser { user, subject: subject.to_owned(), token }
     }
 
-    /// Two new users, and the group they would have.
+    /// Creates two users. Returns them and the uuid of their future group.
     pub async fn pair(&self) -> (TestUser, TestUser, Uuid) {
         let (alice, bob) = (self.user("alice").await, self.user("bob").await);
         let group_uuid = uuid_of_pair(alice.user.uuid, bob.user.uuid);
         (alice, bob, group_uuid)
     }
 
-    /// The answer to any request.
+    /// Sends any request.
     pub async fn request(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -243,7 +238,7 @@ impl World {
         self.post_with(user, &[], body.to_string()).await
     }
 
-    /// `POST /api/messages` as `user` with further headers and any body.
+    /// `POST /api/messages` as `user`, with extra headers and any body.
     pub async fn post_with(
         &self,
         user: &TestUser,
@@ -253,20 +248,19 @@ impl World {
         self.request(request(Method::POST, "/api/messages", user, headers, body.into())).await
     }
 
-    /// Sends `text` from `sender` to the handle of `receiver`; the message as it was answered.
+    /// Sends `text` from `sender` to the handle of `receiver`. Returns the message from the response.
     pub async fn send(&self, sender: &TestUser, receiver: &TestUser, text: &str) -> Value {
         let body = json!({"handle": receiver.user.handle, "message": text});
         self.post(sender, &body).await.ok()
     }
 
-    /// Every row of the table.
+    /// All rows of the table.
     #[must_use]
     pub fn rows(&self) -> Vec<Value> {
         self.emulator.rows(TABLE).into_values().collect()
     }
 
-    /// The stream event of these rows of the table, which are those whose partition begins with `MSG#`, in the
-    /// order of their keys.
+    /// The stream event of the table's `MSG#` rows, ordered by key.
     #[must_use]
     pub fn stream_event(&self) -> Value {
         let messages =
@@ -274,25 +268,25 @@ impl World {
         json!({"Records": messages.enumerate().map(|(index, row)| stream_record(&row, index + 1)).collect::<Vec<_>>()})
     }
 
-    /// Delivers `event` to the stream handler; its answer.
+    /// Delivers `event` to the stream handler. Returns its response.
     pub async fn deliver(&self, event: &Value) -> Value {
         let answer = self.functions["stream-handler"].invoke(event.to_string()).await.unwrap();
         serde_json::from_str(&answer).unwrap()
     }
 
-    /// Delivers everything to the stream handler that is in the table.
+    /// Delivers all messages of the table to the stream handler.
     pub async fn deliver_all(&self) {
         assert_eq!(self.deliver(&self.stream_event()).await, json!({"batchItemFailures": []}));
     }
 }
 
-/// Making a key takes long enough to do it once for all tests.
+/// Generating a key is slow, so all tests share one.
 static SIGNING_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 
-/// Before anything else: an event of the same users would make them with other uuids.
+/// Created before anything else: an event for these users would create them with different uuids.
 static DEMO_USERS_MADE: OnceCell<Made> = OnceCell::const_new();
 
-/// Random numbers that are the same in every run (`SplitMix64`).
+/// Random numbers that are equal in every run (`SplitMix64`).
 fn seeded_random() -> Random {
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     let state = AtomicU64::new(STEP);
@@ -307,7 +301,7 @@ fn seeded_random() -> Random {
     })
 }
 
-/// The empty table in `emulator`, as the functions that write reach it: for tests that need no users.
+/// The empty table in `emulator`, with a writing function's rights, for tests without users.
 pub async fn empty_table(emulator: &Emulator) -> Table {
     let sdk = sdk_config(emulator);
     let table = make_table(&sdk).await;
@@ -315,7 +309,7 @@ pub async fn empty_table(emulator: &Emulator) -> Table {
     table
 }
 
-/// The table in `emulator`, as a function that writes reaches it.
+/// The table in `emulator`, with a writing function's rights.
 #[must_use]
 pub fn table_of(emulator: &Emulator, function: &'static str) -> Table {
     Table::new(client(&sdk_of(function, &sdk_config(emulator)), CallLimits::WRITE), TABLE)
@@ -327,7 +321,7 @@ async fn make_table(sdk: &SdkConfig) -> Table {
     table
 }
 
-/// A request as `user` makes it.
+/// A request as `user` sends it.
 #[must_use]
 pub fn request(
     method: Method,
@@ -342,11 +336,11 @@ pub fn request(
     request.body(body).unwrap()
 }
 
-/// The SDK over `emulator`, whose retries need no randomness of the machine's.
+/// The SDK over `emulator`. Its retries use no system randomness.
 fn sdk_config(emulator: &Emulator) -> SdkConfig {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    // The SDK gives all clients of a region and a process one allowance of retries. With a region of its own no
-    // test uses up the others'.
+    // The SDK shares one retry quota among all clients of a region and a process. A separate region keeps
+    // tests from using up each other's.
     let region = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -369,21 +363,21 @@ impl TestClock {
         Self(Arc::new(AtomicI64::new(start.timestamp_micros())))
     }
 
-    /// As the functions take it.
+    /// The clock in the type that the functions take.
     #[must_use]
     pub fn clock(&self) -> Clock {
         let micros = Arc::clone(&self.0);
         Clock::from_fn(move || DateTime::from_timestamp_micros(micros.load(Ordering::Relaxed)).unwrap())
     }
 
-    /// Moves the clock forward, or backward.
+    /// Moves the clock forward or backward.
     pub fn advance(&self, by: TimeDelta) {
         self.0.fetch_add(by.num_microseconds().unwrap(), Ordering::Relaxed);
     }
 }
 
 impl Answer {
-    /// The JSON of a 200; any other status fails the test.
+    /// Returns the JSON of a 200. Any other status fails the test.
     #[expect(clippy::must_use_candidate, reason = "often only the status matters")]
     #[track_caller]
     pub fn ok(&self) -> Value {
@@ -397,13 +391,13 @@ impl Answer {
         (self.status.as_u16(), &self.body)
     }
 
-    /// A header, when it is there.
+    /// The value of a header. `None` if it is absent.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         Some(self.headers.get(name)?.to_str().unwrap())
     }
 
-    /// The path of the next page.
+    /// Path of the next page.
     #[must_use]
     pub fn next_page(&self) -> Option<&str> {
         self.header("link")?.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")
@@ -411,7 +405,7 @@ impl Answer {
 }
 
 impl fmt::Debug for Answer {
-    /// Status, the contract's headers, and body: what a snapshot shows.
+    /// Status, the contract's headers, and body, as snapshots show them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.status.as_u16())?;
         for name in ["content-type", "www-authenticate", "retry-after", "link"] {

@@ -1,4 +1,4 @@
-//! The simulation itself: it finds nothing in what is deployed, and what is planted it finds.
+//! Tests of the simulation: it finds nothing in the deployed code, and it finds every planted fault.
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
 
@@ -13,7 +13,7 @@ use std::{
 use dynamodb_fake::{Counts, FaultKind};
 use simulation::{Outcome, Planted, log, run};
 
-/// Runs the seeds up to `end`, two at a time.
+/// Runs the seeds below `end`, two at a time.
 fn seeds(end: u64) -> Vec<Outcome> {
     log::init();
     let next = AtomicU64::new(0);
@@ -35,7 +35,7 @@ fn seeds(end: u64) -> Vec<Outcome> {
     outcomes.into_inner().unwrap()
 }
 
-/// The quick look. `.ci/run` runs some thousand seeds more.
+/// A quick check. `.ci/run` runs thousands of seeds more.
 #[test]
 fn nothing_is_violated_and_everything_goes_wrong() {
     let outcomes = seeds(150);

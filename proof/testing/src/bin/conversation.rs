@@ -1,4 +1,4 @@
-//! Runs the conversation suite against a stack: a line a check, and exit code 1 when one does not hold.
+//! Runs the conversation suite against a stack. Prints one line per check; exits with code 1 if one fails.
 
 use std::{
     io::{self, Write as _},
@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Parser;
 use testing::conversation::{self, Target};
 
-/// Lets the users of a stack have a conversation, and holds every answer against the contract.
+/// Runs a conversation between the users of a stack, and checks every response against the contract.
 #[derive(Debug, Parser)]
 #[command(name = "conversation", version)]
 struct Options {
@@ -17,7 +17,7 @@ struct Options {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4567")]
     api: String,
 
-    /// Origin of the local stack that has the users and gives the tokens.
+    /// Origin of the local stack that has the users and issues the tokens.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4567")]
     tokens: String,
 }
@@ -29,7 +29,7 @@ async fn main() -> Result<ExitCode> {
     let target = Target { api: origin(api), tokens: origin(tokens) };
     let mut stdout = io::stdout();
     let summary = conversation::run(&target, |check, outcome| {
-        // Nobody may be reading any more; the exit code says it all the same.
+        // The reader may be gone. The exit code has the result anyway.
         let _ = match outcome {
             Ok(()) => writeln!(stdout, "ok      {check}"),
             Err(error) => writeln!(stdout, "FAILED  {check}\n{error:#}\n"),

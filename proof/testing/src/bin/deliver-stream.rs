@@ -1,5 +1,5 @@
-//! Lambda's event source mapping for a table anywhere: delivers the records of its stream to `stream-handler`
-//! behind an invocation API, such as that of cargo-lambda's emulator.
+//! Lambda's event source mapping for any table. Delivers the records of its stream to `stream-handler` behind
+//! an invocation API, such as that of cargo-lambda's emulator.
 
 use std::{
     io::{self, Write as _},
@@ -22,21 +22,20 @@ use serde_json::Value;
 use testing::{Answer, conversation::Client};
 use tracing_subscriber::EnvFilter;
 
-/// The function's name.
 const STREAM_HANDLER: &str = "stream-handler";
 
-/// Delivers the records of a table's stream to the function stream-handler, as the mapping of template.yaml does.
+/// Delivers the records of a table's stream to the function stream-handler, as template.yaml's mapping does.
 ///
-/// Runs until it is killed. It begins at the oldest record. Says on standard output how many records are under way, and on standard error what
-/// went wrong with a batch.
+/// Runs until it is killed. Starts at the oldest record. Prints the number of records under way to standard
+/// output, and failures of batches to standard error.
 #[derive(Debug, Parser)]
 #[command(name = "deliver-stream", version)]
 struct Options {
-    /// Where DynamoDB Local is, its tables and its streams.
+    /// Endpoint of DynamoDB Local, for its tables and streams.
     #[arg(long, value_name = "URL")]
     dynamodb_url: String,
 
-    /// The region that requests to it name.
+    /// The region named in requests to it.
     #[arg(long, default_value = "us-east-1")]
     region: String,
 
@@ -44,16 +43,16 @@ struct Options {
     #[arg(long, default_value = "cruddur-messages")]
     table: String,
 
-    /// Origin of the API through which the function is invoked.
+    /// Origin of the API that invokes the function.
     #[arg(long, value_name = "URL")]
     invoke_url: String,
 
-    /// After how many seconds without an answer an invocation has failed: that of a function whose process is gone,
-    /// too, since an emulator may not notice.
+    /// Seconds without a response after which an invocation has failed. This includes a function whose
+    /// process is gone, since an emulator may not notice.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=30))]
     timeout: u64,
 
-    /// Where the metadata of records that are given up goes, a line of JSON each.
+    /// File for the metadata of records that are given up, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     dead_letter_file: PathBuf,
 }
@@ -87,7 +86,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The function, behind the invocation API.
+/// The function behind the invocation API.
 fn stream_handler(options: &Options) -> Function {
     let url: Arc<str> =
         format!("{}/2015-03-31/functions/{STREAM_HANDLER}/invocations", options.invoke_url).into();
@@ -111,15 +110,15 @@ async fn invoke(client: &Client, url: &str, payload: String) -> Result<String, I
     Ok(answer.body)
 }
 
-/// Whether the function failed. Lambda says so in a header. cargo-lambda's emulator does not: its answer is what the
-/// runtime reported, with the fields of an error.
+/// Whether the function failed. Lambda sets a header. cargo-lambda's emulator does not: its response is the
+/// runtime's error report, with the fields of an error.
 fn is_function_error(answer: &Answer) -> bool {
     answer.header("x-amz-function-error").is_some()
         || serde_json::from_str::<Value>(&answer.body)
             .is_ok_and(|body| body.get("errorType").is_some() && body.get("errorMessage").is_some())
 }
 
-/// Emulators want credentials and take any; real ones never leave for one.
+/// Emulators require credentials and accept any. Real credentials are never sent to one.
 async fn sdk_config(options: &Options) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(options.region.clone()))

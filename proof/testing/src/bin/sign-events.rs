@@ -1,9 +1,9 @@
-//! Makes a new key for the sample events, signs their tokens with it, writes the key's public half to
-//! `events/key-set.json`, and forgets the private one.
+//! Generates a new key for the sample events, signs their tokens with it, writes the public half to
+//! `events/key-set.json`, and discards the private half.
 //!
-//! The tokens are good until the year 9999, for the local stack's issuer only: its key set has this key beside its
-//! own (and gives tokens to whoever asks, anyway). Run it when a new event needs a token: put `Bearer ACCESS_TOKEN`
-//! where it goes.
+//! The tokens are valid until the year 9999, for the local stack's issuer only. Its key set contains this key
+//! besides its own; it issues tokens to anyone who asks, anyway. Run this when a new event needs a token: put
+//! `Bearer ACCESS_TOKEN` in its place.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 fn main() -> Result<()> {
     let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
     let [sunyoung, ..] = DEMO_USERS;
-    // The same token in all events, and nothing in it that differs from run to run but the signature.
+    // All events have the same token. Only the signature differs from run to run.
     let issued_at = DateTime::from_timestamp(1_767_225_600, 0).ok_or("no such time")?;
     let issuer = Issuer::new(
         format!("http://127.0.0.1:4567{ISSUER_PATH}"),
@@ -56,7 +56,7 @@ fn event_files(events: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// `event` with `token` in place of the placeholder, or of the token of an earlier run.
+/// Replaces the placeholder, or the token of an earlier run, in `event` by `token`.
 fn with_token(event: &str, token: &str) -> String {
     let is_placeholder =
         |word: &str| word == "ACCESS_TOKEN" || (word.starts_with("ey") && word.split('.').count() == 3);

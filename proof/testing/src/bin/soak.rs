@@ -1,4 +1,4 @@
-//! Sends messages through a local stack whose DynamoDB fails, as many as asked for, and says what came of it.
+//! Sends a number of messages through a local stack whose DynamoDB fails, and prints the results.
 
 use std::{
     io::{self, Write as _},
@@ -10,26 +10,26 @@ use clap::Parser;
 use testing::soak::{self, Plan};
 use tracing_subscriber::EnvFilter;
 
-/// People write, read and ask again, through the local stack and over HTTP, while DynamoDB fails.
+/// People write, read and retry over HTTP through the local stack, while DynamoDB fails.
 ///
-/// In the end the inboxes have to catch up, the table has to keep the invariants, and nothing may contradict what
-/// people were told. Exit code 1 when something does.
+/// At the end, the inboxes must catch up, the table must satisfy the invariants, and no response may be
+/// contradicted. Exits with code 1 otherwise.
 #[derive(Debug, Parser)]
 #[command(name = "soak", version)]
 struct Options {
-    /// How many messages have to be acknowledged.
+    /// Number of messages that must be acknowledged.
     #[arg(long, default_value_t = 1_000_000)]
     messages: u64,
-    /// The share of calls to DynamoDB that fail.
+    /// Share of calls to DynamoDB that fail.
     #[arg(long, default_value_t = 0.05)]
     faults: f64,
-    /// Users, who all write to each other.
+    /// Number of users, who all write to each other.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1_000))]
     users: u32,
-    /// Devices of each user.
+    /// Devices per user.
     #[arg(long, default_value_t = 12)]
     devices: u32,
-    /// Decides what people do and which call fails.
+    /// Seed for people's actions and failing calls.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -37,10 +37,10 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let Options { messages, faults, users, devices, seed } = Options::parse();
-    // Failures are injected; logs would only repeat them.
+    // Failures are injected on purpose, so logs would only repeat them.
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new("off")).with_writer(io::stderr).init();
     let say = |line: &str| {
-        // Nobody may be listening.
+        // The reader may be gone.
         let _ = writeln!(io::stderr(), "{line}");
     };
     let report = Box::pin(soak::run(Plan { messages, faults, users, devices, seed }, say)).await?;

@@ -1,7 +1,8 @@
 //! Measures how well a stranger can tell a foreign group from an unknown one by the duration of a single request.
 //!
-//! The share printed is that of the best threshold for these very measurements. Two samples of the same distribution have
-//! one above 50 %, too: the last line compares two unknown groups and shows how much of it is chance.
+//! Prints the share of correct guesses by the threshold that is best for these very measurements. It exceeds
+//! 50 % even for two samples of the same distribution. The last line compares two unknown groups to show how
+//! much of it is chance.
 
 use std::io::{self, Write as _};
 
@@ -12,13 +13,13 @@ use testing::conversation::{Person, Stage, Target};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// Messages in the foreign group at least: a whole page of the largest size.
+/// Minimum number of messages in the foreign group: more than the largest page.
 const MESSAGES: usize = 101;
 
-/// Requests before the first that counts: connections and caches.
+/// Requests before the first measured one, to fill connections and caches.
 const WARM_UP: usize = 100;
 
-/// Interleaves requests of a stranger to a foreign and to an unknown group, and compares their durations.
+/// Interleaves a stranger's requests to a foreign and an unknown group, and compares their durations.
 #[derive(Debug, Parser)]
 #[command(name = "strangers", version)]
 struct Options {
@@ -26,11 +27,11 @@ struct Options {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4567")]
     api: String,
 
-    /// Origin of the local stack that has the users and gives the tokens.
+    /// Origin of the local stack that has the users and issues the tokens.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4567")]
     tokens: String,
 
-    /// Requests of each kind to each group.
+    /// Number of requests of each kind to each group.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     requests: u32,
 }
@@ -74,7 +75,7 @@ enum Kind {
     Send,
 }
 
-/// The durations in milliseconds of requests to each of two groups, which take turns, in a random order each time.
+/// Durations, in milliseconds, of requests to two groups. Each round requests both, in random order.
 async fn measure(
     stage: &Stage,
     stranger: &Person,
@@ -130,8 +131,8 @@ fn report(
     Ok(())
 }
 
-/// The share of requests that the best threshold on their duration puts right, whichever side is which. Both samples are
-/// sorted and of the same size.
+/// Share of requests that the best threshold on their duration classifies correctly, whichever side is which.
+/// Both samples are sorted and of equal size.
 #[expect(clippy::cast_precision_loss, reason = "samples have far fewer than 2^52 values")]
 fn best_threshold([a, b]: &[Vec<f64>; 2]) -> f64 {
     let below = |sample: &[f64], threshold: f64| {

@@ -1,4 +1,4 @@
-//! What is refused, with which codes, and that nothing comes of it.
+//! Rejected requests: their codes, and that they have no effect.
 
 use anyhow::Result;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many simultaneous requests.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! An HTTP client without TLS: stacks that are tried are on this machine.
+//! An HTTP client without TLS: stacks under test run on this machine.
 
 use anyhow::{Context as _, Result};
 use http::Request;
@@ -10,21 +10,19 @@ use tokio::time::timeout;
 use super::PATIENCE;
 use crate::Answer;
 
-/// A body.
 pub type Body = Full<axum::body::Bytes>;
 
-/// A client with a pool of connections. Cheap to clone.
+/// A client with a connection pool. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client(legacy::Client<HttpConnector, Body>);
 
 impl Client {
-    /// A client without a connection.
     #[must_use]
     pub fn new() -> Self {
         Self(legacy::Client::builder(TokioExecutor::new()).build_http())
     }
 
-    /// The answer to any request.
+    /// Sends any request.
     pub async fn request(&self, request: Request<Body>) -> Result<Answer> {
         let what = format!("{} {}", request.method(), request.uri());
         let exchange = async {
@@ -42,7 +40,7 @@ impl Client {
         self.request(Request::get(url).body(Body::default())?).await
     }
 
-    /// `POST url` with a body of JSON.
+    /// `POST url` with a JSON body.
     pub async fn post(&self, url: &str, body: &Value) -> Result<Answer> {
         let body = Body::from(body.to_string());
         self.request(Request::post(url).header("content-type", "application/json").body(body)?).await

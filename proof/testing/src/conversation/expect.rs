@@ -1,4 +1,4 @@
-//! Expectations that say what came instead.
+//! Expectations whose errors show the actual value.
 
 use std::fmt::Debug;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Person;
 use crate::Answer;
 
-/// `actual` is `expected`.
+/// Fails unless `actual` equals `expected`.
 pub(super) fn equal<T: PartialEq<U> + Debug, U: Debug + ?Sized>(
     what: &str,
     actual: &T,
@@ -22,7 +22,7 @@ pub(super) fn equal<T: PartialEq<U> + Debug, U: Debug + ?Sized>(
     bail!("{what}:\n  expected {expected:?}\n  but got  {actual:?}")
 }
 
-/// `answer` is a 200; its JSON.
+/// Returns the JSON of a 200; fails for any other status.
 pub(crate) fn ok(what: &str, answer: &Answer) -> Result<Value> {
     if answer.status != 200 {
         bail!("{what}:\n  expected 200\n  but got  {answer:?}");
@@ -31,29 +31,29 @@ pub(crate) fn ok(what: &str, answer: &Answer) -> Result<Value> {
     serde_json::from_str(&answer.body).with_context(|| format!("{what}: no JSON: {answer:?}"))
 }
 
-/// `answer` refuses with `status` and exactly these codes.
+/// Fails unless `answer` has `status` and exactly these codes.
 pub(super) fn refused(what: &str, answer: &Answer, status: u16, codes: &[&str]) -> Result<()> {
     let expected = (status, json!(codes).to_string());
     equal(what, &(answer.status.as_u16(), answer.body.clone()), &expected)
 }
 
-/// `answer` is that of a refused token.
+/// Fails unless `answer` rejects the token.
 pub(super) fn unauthenticated(what: &str, answer: &Answer) -> Result<()> {
     let expected = (401, "{}", Some("Bearer error=\"invalid_token\""));
     equal(what, &(answer.status.as_u16(), &*answer.body, answer.header("www-authenticate")), &expected)
 }
 
-/// `value` is a string; it.
+/// Returns a field that must be a string.
 pub(super) fn string<'a>(what: &str, value: &'a Value, name: &str) -> Result<&'a str> {
     value.get(name).and_then(Value::as_str).with_context(|| format!("{what}: no string {name} in {value}"))
 }
 
-/// `value` is an array; its elements.
+/// Returns the elements of an array; fails for any other type.
 pub(super) fn array<'a>(what: &str, value: &'a Value) -> Result<&'a [Value]> {
     Ok(value.as_array().with_context(|| format!("{what}: not an array: {value}"))?)
 }
 
-/// `value` is a time of 27 bytes.
+/// Returns a time; fails unless it has 27 bytes.
 pub(super) fn time(what: &str, value: &Value) -> Result<DateTime<Utc>> {
     let text = string(what, value, "created_at")?;
     let time: DateTime<Utc> =
@@ -63,8 +63,8 @@ pub(super) fn time(what: &str, value: &Value) -> Result<DateTime<Utc>> {
     Ok(time)
 }
 
-/// `value` is the message `text` of `sender`, and nothing more: as lists have it, or with its group as the answer
-/// to a send has it.
+/// Fails unless `value` is exactly the message `text` of `sender`: without its group as in lists, or with it
+/// as in the response to a send.
 pub(super) fn message(
     what: &str,
     value: &Value,

@@ -24,7 +24,7 @@ pub(super) async fn newest_text(stage: &Stage) -> Result<()> {
 pub(super) async fn long_text(stage: &Stage) -> Result<()> {
     let [_, scarlett, andrew, ..] = &stage.people;
     let group_uuid = stage.group(scarlett, andrew).await?;
-    // 480 bytes fit, of 481 those before the ellipsis do, and no character is cut in two.
+    // 480 bytes fit. Of 481, the part before the ellipsis fits, and no character is split.
     let emoji = "🎉".repeat(121);
     for (text, shown) in [
         ("a".repeat(480), "a".repeat(480)),

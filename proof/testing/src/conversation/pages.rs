@@ -1,4 +1,4 @@
-//! Pages, and the way from one to the next.
+//! Pages, and the links between them.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub(super) async fn of_groups(stage: &Stage) -> Result<()> {
     for other in others {
         stage.send(other, sunyoung, &unique("A group")).await?;
     }
-    // While rows move, pages may miss some.
+    // Pages may miss rows while rows move.
     eventually(|| async {
         let all = stage.inbox(sunyoung).await?;
         equal("whether all groups are there", &(all.len() >= others.len()), &true)?;
@@ -56,14 +56,14 @@ pub(super) async fn of_groups(stage: &Stage) -> Result<()> {
     links(stage, sunyoung, "/api/message_groups", 2).await
 }
 
-/// Every page but the last is full, and no page is empty.
+/// Fails unless every page but the last is full and none is empty.
 fn full_pages(pages: &[Vec<Value>], limit: usize, total: usize) -> Result<()> {
     let lengths = pages.iter().map(Vec::len).collect::<Vec<_>>();
     let expected = (0..total).step_by(limit).map(|from| limit.min(total - from)).collect::<Vec<_>>();
     equal(&format!("lengths of the pages of {limit}"), &lengths, &expected)
 }
 
-/// The link of the first page is path-absolute, and repeats the limit.
+/// Checks that the first page's link is path-absolute and repeats the limit.
 async fn links(stage: &Stage, person: &Person, path: &str, limit: usize) -> Result<()> {
     let answer = stage.get(person, &format!("{path}?limit={limit}")).await?;
     let link = answer.header("link").context("a first page without a link")?;

@@ -29,7 +29,7 @@ pub(super) async fn to_a_uuid(stage: &Stage) -> Result<()> {
     let [sunyoung, scarlett, _, bayko, ..] = &stage.people;
     let group_uuid = stage.group(sunyoung, bayko).await?;
     for uuid in [bayko.uuid.clone(), bayko.uuid.to_uppercase()] {
-        // The uuid counts, whatever handle stands beside it.
+        // The uuid takes precedence over the handle.
         let body = json!({"user_uuid": uuid, "handle": scarlett.handle, "message": "To a uuid"});
         let sent = ok("a message to a uuid", &stage.post(sunyoung, &body).await?)?;
         message("the answer to a message to a uuid", &sent, sunyoung, "To a uuid", Some(&group_uuid))?;
@@ -49,7 +49,7 @@ pub(super) async fn to_the_group(stage: &Stage) -> Result<()> {
         equal("whether it comes after the one before", &(Some(at) > before), &true)?;
         before = Some(at);
     }
-    // The uuid in any case, and another field that is there but counts for nothing.
+    // The uuid's case does not matter, and the other field is ignored.
     let body = json!({
         "message_group_uuid": group_uuid.to_uppercase(),
         "handle": "nobody-at-all",
@@ -62,7 +62,7 @@ pub(super) async fn to_the_group(stage: &Stage) -> Result<()> {
 
 pub(super) async fn one_group_per_pair(stage: &Stage) -> Result<()> {
     let [_, _, _, bayko, lore, mock] = &stage.people;
-    // The first time these are simultaneous first messages.
+    // In the first run, these are simultaneous first messages.
     let (a, b) = tokio::join!(stage.send(lore, mock, "At once"), stage.send(mock, lore, "At once"));
     let group_uuid = a?["message_group_uuid"].clone();
     equal("the group of two first messages", &b?["message_group_uuid"], &group_uuid)?;
@@ -124,7 +124,7 @@ pub(super) async fn idempotent(stage: &Stage) -> Result<()> {
     let listed = stage.messages(lore, group_uuid).await?;
     let count = listed.iter().filter(|message| message["message"] == text).count();
     equal("messages with the text", &count, &1)?;
-    // The key belongs to the user: another's is another.
+    // A key belongs to its user: another user's equal key is a different one.
     let body = json!({"handle": andrew.handle, "message": text});
     let answer = stage.post_with(lore, &[("idempotency-key", &key)], body.to_string()).await?;
     message("another user's message with the same key", &ok("it", &answer)?, lore, &text, Some(group_uuid))

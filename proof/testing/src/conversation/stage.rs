@@ -15,45 +15,39 @@ use super::{
 };
 use crate::Answer;
 
-/// Where the suite goes.
+/// Addresses of the stack under test.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The origin below which `/api` is, such as `http://127.0.0.1:4567`.
+    /// Origin of `/api`, such as `http://127.0.0.1:4567`.
     pub api: String,
-    /// The origin below which `/local/users` and `/local/token` are: that of a local stack.
+    /// Origin of `/local/users` and `/local/token`, which a local stack serves.
     pub tokens: String,
 }
 
 /// A user of the stack, with a token.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// The uuid.
     pub uuid: String,
-    /// The handle.
     pub handle: String,
-    /// The name to show.
     pub display_name: String,
-    /// An access token.
     pub token: String,
 }
 
-/// A stack that can be reached, and six of its users.
+/// A reachable stack and six of its users.
 #[derive(Clone, Debug)]
 pub struct Stage {
-    /// The client for everything.
     pub client: Client,
-    /// The users.
     pub people: [Person; 6],
     api: String,
 }
 
 impl Stage {
-    /// Gets six users of the stack and a token for each.
+    /// Reads six users of the stack and gets a token for each.
     pub async fn set(target: &Target) -> Result<Self> {
         let client = Client::new();
         let users = ok("the users", &client.get(&format!("{}/local/users", target.tokens)).await?)?;
         let mut people = Vec::new();
-        // Those with fixed handles, and no others: somebody may have signed up.
+        // Exactly the users with fixed handles: others may have signed up.
         for handle in ["sunyoung", "scarlett", "andrew", "bayko", "lore", "mock"] {
             let user = array("the users", &users)?.iter().find(|user| user["handle"] == handle);
             let user = user.with_context(|| format!("there is no user {handle}: {users}"))?;
@@ -71,7 +65,7 @@ impl Stage {
         Ok(Self { client, people, api: target.api.clone() })
     }
 
-    /// A request to the API, as `person` or as nobody.
+    /// Sends a request to the API, as `person` or without a token.
     pub async fn request(
         &self,
         method: &str,
@@ -95,7 +89,7 @@ impl Stage {
         self.post_with(person, &[], body.to_string()).await
     }
 
-    /// `POST /api/messages` as `person`, with further headers and any body.
+    /// `POST /api/messages` as `person`, with extra headers and any body.
     pub async fn post_with(
         &self,
         person: &Person,
@@ -108,19 +102,19 @@ impl Stage {
         self.request("POST", "/api/messages", &all, body).await
     }
 
-    /// Sends `text` from `sender` to the handle of `receiver`; the answer.
+    /// Sends `text` from `sender` to the handle of `receiver`. Returns the response.
     pub async fn send(&self, sender: &Person, receiver: &Person, text: &str) -> Result<Value> {
         let body = json!({"handle": receiver.handle, "message": text});
         ok("a message to a handle", &self.post(sender, &body).await?)
     }
 
-    /// Sends `text` from `sender` to a group; the answer.
+    /// Sends `text` from `sender` to a group. Returns the response.
     pub async fn reply(&self, sender: &Person, group_uuid: &str, text: &str) -> Result<Value> {
         let body = json!({"message_group_uuid": group_uuid, "message": text});
         ok("a message to a group", &self.post(sender, &body).await?)
     }
 
-    /// The uuid of the group of two, which `a` writes to so that it is there.
+    /// Uuid of the group of two. `a` sends a message to make sure that it exists.
     pub async fn group(&self, a: &Person, b: &Person) -> Result<String> {
         let sent = self.send(a, b, &unique("Hello")).await?;
         Ok(string("a sent message", &sent, "message_group_uuid")?.to_owned())
@@ -138,7 +132,7 @@ impl Stage {
         Ok(pages.concat())
     }
 
-    /// The pages from `path` on, as `Link` leads from one to the next.
+    /// All pages from `path` on, following `Link`.
     pub async fn pages(&self, person: &Person, path: &str) -> Result<Vec<Vec<Value>>> {
         let mut pages = Vec::new();
         let mut next = Some(path.to_owned());
@@ -153,14 +147,14 @@ impl Stage {
         Ok(pages)
     }
 
-    /// The rows of `group_uuid` in an inbox.
+    /// Rows of `group_uuid` in an inbox.
     pub async fn inbox_rows(&self, person: &Person, group_uuid: &str) -> Result<Vec<Value>> {
         let inbox = self.inbox(person).await?;
         Ok(inbox.into_iter().filter(|row| row["uuid"] == group_uuid).collect())
     }
 
-    /// The inbox of `person` comes to show `newest`, a message of the group of `person` and `other`, once; it
-    /// never shows the group twice. (It may be absent for a moment, while its row moves.)
+    /// Waits until the inbox of `person` shows `newest`, a message of the group of `person` and `other`, exactly
+    /// once. Fails if it ever shows the group twice. The group may be absent for a moment, while its row moves.
     pub async fn inbox_shows(
         &self,
         person: &Person,
@@ -189,7 +183,7 @@ impl Stage {
     }
 }
 
-/// What `attempt` returns as soon as it succeeds, or its last error when it has not done so within [`PATIENCE`].
+/// Retries `attempt` until it succeeds. Returns its last error if [`PATIENCE`] runs out.
 pub async fn eventually<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
     let start = Instant::now();
     loop {
@@ -203,7 +197,7 @@ pub async fn eventually<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> 
     }
 }
 
-/// `text` with something behind that no other text has.
+/// `text` with a unique suffix.
 #[must_use]
 pub fn unique(text: &str) -> String {
     format!("{text} {}", Uuid::new_v4().simple())

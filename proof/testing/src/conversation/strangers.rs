@@ -1,4 +1,4 @@
-//! Who is not in a group learns nothing of it.
+//! A user who is not in a group learns nothing about it.
 
 use anyhow::Result;
 use serde_json::json;
@@ -45,7 +45,7 @@ pub(super) async fn see_nothing(stage: &Stage) -> Result<()> {
     let next = page.next_page().unwrap_or_default().to_owned();
     let cursor = next.rsplit_once('=').unwrap_or_default().1;
     refused("a stranger with a member's cursor", &stage.get(mock, &next).await?, 404, NOT_FOUND)?;
-    // In a group of their own, and in their own inbox, the cursor leads to nothing but their own.
+    // In strangers' own groups and inboxes, the cursor leads only to their own rows.
     let own = stage.group(mock, lore).await?;
     for path in [format!("/api/messages/{own}"), "/api/message_groups".to_owned()] {
         for path in [format!("{path}?cursor={cursor}"), path] {

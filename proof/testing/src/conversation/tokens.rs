@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Accepted and rejected tokens.
 
 use anyhow::Result;
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) async fn refused(stage: &Stage) -> Result<()> {
         let mut headers = vec![];
         headers.extend(authorization.as_deref().map(|authorization| ("authorization", authorization)));
         for (method, path) in [("GET", "/api/message_groups"), ("GET", group), ("POST", "/api/messages")] {
-            // Whatever else is wrong with the request.
+            // Even if the rest of the request is invalid.
             let body = if method == "POST" { json!({"message": ""}).to_string() } else { String::new() };
             let answer = stage.request(method, path, &headers, body).await?;
             unauthenticated(&format!("{method} {path} with {case}"), &answer)?;

@@ -20,7 +20,7 @@ pub(super) async fn found(stage: &Stage) -> Result<()> {
             format!("%40{handle}"),
         ];
         for written in written {
-            // It is public: no token.
+            // A public route: no token.
             let path = format!("/api/users/{written}/short");
             let shown = ok(&path, &stage.request("GET", &path, &[], "").await?)?;
             equal(&path, &shown, &user(person))?;

@@ -1,4 +1,4 @@
-//! Who does the damage.
+//! Inflicts damage on a table.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Damage, Done};
 use crate::{Emulator, invariants, world::TABLE};
 
-/// Does damage to a table that was good when it was first seen. No row is damaged twice.
+/// Damages a table that was valid when the vandal was created. Damages no row twice.
 #[derive(Debug)]
 pub struct Vandal {
     emulator: Emulator,
@@ -29,7 +29,7 @@ struct Group {
 }
 
 impl Vandal {
-    /// For the good table in `emulator`. Two with the same seed do the same damage.
+    /// Creates a vandal for the valid table in `emulator`. Equal seeds do equal damage.
     #[must_use]
     pub fn new(emulator: &Emulator, seed: u64) -> Self {
         let rows = emulator.rows(TABLE);
@@ -43,7 +43,7 @@ impl Vandal {
             members.sort();
             groups.push(Group { uuid, members, messages: messages.iter().map(|row| row.sk).collect() });
         }
-        // Users are made one after the other, so their order is the same in every run; that of groups is not.
+        // Users are created in sequence, so their order is the same in every run. The order of groups is not.
         groups.sort_by_key(|group| group.members);
         let users = groups.iter().flat_map(|group| group.members).collect::<HashSet<_>>();
         let mut users = users.into_iter().collect::<Vec<_>>();
@@ -51,12 +51,12 @@ impl Vandal {
         Self { emulator: emulator.clone(), state: seed, groups, users, touched: HashSet::new() }
     }
 
-    /// Does this damage somewhere.
+    /// Does this damage to a random place.
     pub fn damage(&mut self, damage: Damage) -> Done {
         self.find_a_place(damage).unwrap()
     }
 
-    /// Does any damage.
+    /// Does random damage.
     pub fn any_damage(&mut self) -> Done {
         (0..100)
             .find_map(|_| {
@@ -125,7 +125,7 @@ impl Vandal {
             Damage::SecondRow | Damage::RowBehind => {
                 let message = self.row(&format!("MSG#{}", group.uuid), &older.to_string());
                 new["sk"] = json!({"S": older.to_string()});
-                // The message may have been brought elsewhere.
+                // An earlier damage may have moved the message.
                 new["message"] = message.map_or_else(|| json!({"S": "old"}), |row| row["message"].clone());
             }
             Damage::RowBetween => new["sk"] = json!({"S": nowhere.to_string()}),
@@ -249,7 +249,7 @@ impl Vandal {
         Some((pk, Some(sk)))
     }
 
-    /// The row, unless it is damaged already.
+    /// Marks and returns the row. `None` if it is already damaged.
     fn take(&mut self, pk: &str, sk: &str) -> Option<Value> {
         let row = self.row(pk, sk)?;
         self.touched.insert((pk.to_owned(), sk.to_owned())).then_some(row)
@@ -280,7 +280,7 @@ impl Vandal {
         }
     }
 
-    /// Evenly spread below `end`, as far as a test cares.
+    /// A random number below `end`, uniform enough for tests.
     fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }

@@ -1,28 +1,28 @@
-//! What IAM sees of a request to DynamoDB.
+//! A request to DynamoDB as IAM sees it.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value};
 
 use super::{condition::ContextKey, key_condition};
 
-/// One thing to be decided: an action on a resource.
+/// One access to be decided: an action on a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// The action, such as `dynamodb:Query`.
     pub action: String,
-    /// The ARN of a table or of an index.
+    /// ARN of a table or an index.
     pub resource: String,
-    /// The partition keys that the request names; of an index, its own.
+    /// Partition keys named in the request; for an index, the index's own.
     pub leading_keys: Vec<String>,
-    /// The transaction that the action is part of, if it is of one.
+    /// The enclosing transaction, if any.
     pub enclosing_operation: Vec<String>,
 }
 
-/// The partition key of the table, and of its index. (A test holds the table against `template.yaml`.)
+/// Partition key of the table and of its index. A test compares the table with `template.yaml`.
 const PARTITION_KEY: &str = "pk";
 const INDEX_PARTITION_KEY: &str = "message_group_uuid";
 
-/// The ARN of a table. The account is the same for all tests.
+/// ARN of a table. All tests use the same account.
 #[must_use]
 pub(super) fn table_arn(name: &str) -> String {
     format!("arn:aws:dynamodb:eu-central-1:123456789012:table/{name}")
@@ -50,13 +50,13 @@ impl Access {
     }
 }
 
-/// All that has to be allowed for `request` to be carried out. A request that is not understood is an error.
+/// Every access that `request` requires. Fails if the request is not understood.
 ///
-/// Where this comes from: Service Authorization Reference, "Actions, resources, and condition keys for Amazon
-/// DynamoDB" (which action needs which resource, and that `LeadingKeys` is there for `ConditionCheckItem`, so for
-/// the parts of transactions); `DynamoDB` Developer Guide, "Using IAM with `DynamoDB` transactions" (a transaction
-/// has no action, its parts have) and "Using IAM policy conditions for fine-grained access control" (leading keys
-/// are partition keys; a batch names all of its keys).
+/// Sources: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB":
+/// which action needs which resource, and that `LeadingKeys` exists for `ConditionCheckItem`, hence for parts
+/// of transactions. DynamoDB Developer Guide, "Using IAM with DynamoDB transactions": a transaction has no
+/// action; its parts have. The same guide, "Using IAM policy conditions for fine-grained access control":
+/// leading keys are partition keys, and a batch names all of its keys.
 pub fn accesses(operation: &str, request: &Value) -> Result<Vec<Access>> {
     Ok(match operation {
         "GetItem" | "DeleteItem" | "UpdateItem" => vec![of_item(operation, request, "Key")?],
@@ -77,7 +77,7 @@ pub fn accesses(operation: &str, request: &Value) -> Result<Vec<Access>> {
         "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction" => {
             bail!("{operation} is not understood: the table's keys are in a text of PartiQL")
         }
-        // The operations of whole tables, among them Scan, which has no leading keys.
+        // Operations on whole tables, including Scan, which has no leading keys.
         _ => vec![Access::to_table(operation, request)?],
     })
 }
@@ -116,8 +116,8 @@ fn of_batch(
     tables.iter().map(of_table).collect()
 }
 
-/// Each part by itself, and all parts of an action together: whether IAM is asked once for each or once for all,
-/// AWS does not say, so that policies have to allow both.
+/// Each part by itself, and all parts of an action together. AWS does not document whether IAM evaluates them
+/// one by one or together, so policies must allow both.
 fn of_transaction(operation: &str, request: &Value) -> Result<Vec<Access>> {
     let items = request["TransactItems"].as_array().context("a transaction without items")?;
     let of_part = |item: &Value| {
@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// Action, end of the resource, and leading keys of everything that has to be allowed.
+    /// Action, end of the resource, and leading keys of each required access.
     fn brief(operation: &str, request: &Value) -> Vec<(String, String, Vec<String>)> {
         let accesses = accesses(operation, request).unwrap().into_iter();
         let end = |arn: String| arn.split_once(":table/").unwrap().1.to_owned();

@@ -1,11 +1,11 @@
-//! Conditions of statements (User Guide, "IAM JSON policy elements: Condition operators" and "Set operators for
-//! multivalued context keys").
+//! Conditions of statements (User Guide, "IAM JSON policy elements: Condition operators" and "Set operators
+//! for multivalued context keys").
 
 use anyhow::{Result, bail, ensure};
 
 use super::{access::Access, pattern};
 
-/// One operator with one key and its values.
+/// An operator with one key and its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     operator: Operator,
@@ -13,30 +13,30 @@ pub struct Condition {
     values: Vec<String>,
 }
 
-/// What a condition can ask for.
+/// A condition key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContextKey {
-    /// `dynamodb:LeadingKeys`: the partition keys that a request names. It has many values.
+    /// `dynamodb:LeadingKeys`: the partition keys named in a request. Multivalued.
     LeadingKeys,
-    /// `dynamodb:EnclosingOperation`: the transaction that the action is part of.
+    /// `dynamodb:EnclosingOperation`: the enclosing transaction of an action.
     EnclosingOperation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {
-    /// The request has the key ("false"), or has it not ("true").
+    /// True if the request has the key ("false") or lacks it ("true").
     Null,
-    /// Values are compared: those of the request, with any of the condition's.
+    /// Compares the request's values with any of the condition's.
     Compare(Quantifier, Comparison),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quantifier {
-    /// The request's one value.
+    /// The request's single value.
     One,
-    /// Each of the request's values; true where there is none.
+    /// Each of the request's values. True if there is none.
     ForAllValues,
-    /// At least one of the request's values; false where there is none.
+    /// At least one of the request's values. False if there is none.
     ForAnyValue,
 }
 
@@ -47,7 +47,7 @@ enum Comparison {
 }
 
 impl Condition {
-    /// The condition that a statement says as `{operator: {key: values}}`.
+    /// Parses the condition `{operator: {key: values}}`.
     pub(super) fn new(operator: &str, key: &str, values: Vec<String>) -> Result<Self> {
         let operator = Operator::parse(operator)?;
         let key = ContextKey::parse(key)?;
@@ -56,7 +56,7 @@ impl Condition {
                 let known = matches!(&values[..], [value] if matches!(&**value, "true" | "false"));
                 ensure!(known, "Null wants true or false, not {values:?}");
             }
-            // AWS compares a key of many values in this case, too, but does not say how.
+            // AWS also compares a multivalued key in this case, but does not document how.
             Operator::Compare(Quantifier::One, _) => {
                 ensure!(key != ContextKey::LeadingKeys, "{key:?} wants ForAllValues or ForAnyValue");
             }
@@ -65,15 +65,15 @@ impl Condition {
         Ok(Self { operator, key, values })
     }
 
-    /// The patterns of the partition keys that it confines a statement to, if that is what it does.
+    /// The partition-key patterns that the condition allows. `None` if it has another key or operator.
     #[must_use]
     pub fn leading_keys(&self) -> Option<&[String]> {
         let confines = matches!(self.operator, Operator::Compare(Quantifier::ForAllValues, _));
         (confines && self.key == ContextKey::LeadingKeys).then_some(&self.values)
     }
 
-    /// Whether it wants the request to have partition keys at all, without which every condition for all of them
-    /// is true.
+    /// Whether the condition requires the request to have partition keys. Without any, every `ForAllValues`
+    /// condition is true.
     #[must_use]
     pub fn wants_leading_keys(&self) -> bool {
         self.operator == Operator::Null && self.key == ContextKey::LeadingKeys && self.values == ["false"]
@@ -106,7 +106,7 @@ impl Condition {
 
 impl ContextKey {
     fn parse(key: &str) -> Result<Self> {
-        // The names of keys have no case.
+        // Names of keys are case-insensitive.
         Ok(match &*key.to_lowercase() {
             "dynamodb:leadingkeys" => Self::LeadingKeys,
             "dynamodb:enclosingoperation" => Self::EnclosingOperation,

@@ -8,13 +8,13 @@ use std::{
 use super::{Iam, Policy, Refusal};
 use crate::Emulator;
 
-/// Policies that an emulator enforces: those of the functions in `template.yaml`. On drop, the test fails if a call was
-/// refused that the test did not take out ([`Self::take_refusals`]), even where the function's response does not show it.
+/// The functions' policies of `template.yaml`, enforced by an emulator. On drop, the test fails if it has not
+/// taken every refused call ([`Self::take_refusals`]), even if the function's response hides the refusal.
 #[derive(Debug)]
 pub struct Enforced(Arc<Mutex<Iam>>);
 
 impl Enforced {
-    /// Enforces the policies from now on. Calls that name no function are not judged.
+    /// Enforces the policies from now on. Ignores calls that name no function.
     #[must_use]
     pub fn on(emulator: &Emulator) -> Self {
         let iam = Arc::new(Mutex::new(Iam::of_template()));
@@ -41,7 +41,7 @@ impl Enforced {
 impl Drop for Enforced {
     fn drop(&mut self) {
         let refusals = self.take_refusals();
-        // A test that fails already says why.
+        // A failing test already states its reason.
         assert!(thread::panicking() || refusals.is_empty(), "refused by template.yaml: {refusals:#?}");
     }
 }

@@ -1,4 +1,4 @@
-//! IAM in front of a `DynamoDB`: whose call it is, and whether the policy allows it.
+//! IAM in front of DynamoDB: the function that makes a call, and whether its policy allows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Access, Decision, Policy, accesses, template};
 
-/// The functions' policies, and what came of them so far.
+/// The functions' policies and the refusals so far.
 #[derive(Debug, Default)]
 pub struct Iam {
     policies: BTreeMap<String, Policy>,
@@ -15,19 +15,19 @@ pub struct Iam {
     refusals: Vec<Refusal>,
 }
 
-/// A call that the policy of its function does not allow.
+/// A call that its function's policy does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Who made the call.
+    /// The calling function.
     pub function: String,
     /// The operation, such as `PutItem`.
     pub operation: String,
-    /// What the function is told, as AWS puts it, or what of the call is not understood.
+    /// AWS's message to the function, or the part of the call that is not understood.
     pub message: String,
 }
 
 impl Iam {
-    /// With the policies of `template.yaml`, for functions in a VPC, whose calls go through its endpoint.
+    /// Uses the policies of `template.yaml`, for functions in a VPC, whose calls go through its endpoint.
     #[must_use]
     pub fn of_template() -> Self {
         let template = template();
@@ -35,25 +35,25 @@ impl Iam {
         Self { policies, endpoints, ..Self::default() }
     }
 
-    /// Judges the calls of `function` by `policy` from now on.
+    /// Evaluates the calls of `function` by `policy` from now on.
     pub fn enforce(&mut self, function: &str, policy: Policy) {
         self.policies.insert(function.to_owned(), policy);
     }
 
-    /// The functions whose calls were judged.
+    /// Functions with evaluated calls.
     #[must_use]
     pub fn judged(&self) -> &BTreeSet<String> {
         &self.judged
     }
 
-    /// The calls that were refused since the last time they were taken.
+    /// Takes the refused calls.
     pub fn take_refusals(&mut self) -> Vec<Refusal> {
         std::mem::take(&mut self.refusals)
     }
 
-    /// Judges a call. Whose it is says `user_agent` (the header `x-amz-user-agent`), in which the SDK names the
-    /// application (`local::deployment::sdk_of`); one that names none is of tests, seeds or commands, and nobody's
-    /// here. A function without a policy may do nothing.
+    /// Evaluates a call. `user_agent` (the header `x-amz-user-agent`) identifies the function: the SDK puts
+    /// the application name there (`local::deployment::sdk_of`). A call without a name comes from a test,
+    /// seed or command and is not evaluated. A function without a policy may do nothing.
     pub fn judge(&mut self, user_agent: &str, operation: &str, request: &Value) -> Result<(), Refusal> {
         let caller = user_agent.split_ascii_whitespace().find_map(|part| part.strip_prefix("app/"));
         let Some(function) = caller else { return Ok(()) };
@@ -92,10 +92,10 @@ fn objection_of(policy: &Policy, kind: &str, access: &Access) -> Option<String> 
 }
 
 impl Refusal {
-    /// The status that AWS answers with.
+    /// Status of AWS's response.
     pub const STATUS: u16 = 400;
 
-    /// The body that AWS answers with.
+    /// Body of AWS's response.
     #[must_use]
     pub fn body(&self) -> String {
         json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": self.message})

@@ -10,7 +10,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-/// The value that the condition of `request` wants the attribute `partition_key` to be equal to.
+/// The value to which the request's key condition compares `partition_key`.
 pub(super) fn partition(request: &Value, partition_key: &str) -> Result<String> {
     ensure!(request.get("KeyConditions").is_none(), "KeyConditions are not understood, only expressions");
     let expression = request["KeyConditionExpression"].as_str().context("a query without a key condition")?;
@@ -44,9 +44,9 @@ enum Token {
     Symbol(&'static str),
 }
 
-/// The tokens of an expression, the first one last.
+/// Tokens of an expression, in reverse order.
 fn tokens(expression: &str) -> Result<Vec<Token>> {
-    // The longer ones first.
+    // Longer symbols first.
     const SYMBOLS: [&str; 8] = ["<=", ">=", "<", ">", "=", "(", ")", ","];
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut tokens = Vec::new();
@@ -69,7 +69,7 @@ fn tokens(expression: &str) -> Result<Vec<Token>> {
 
 struct Parser {
     tokens: Vec<Token>,
-    /// The names and values that are equal, as the expression calls them.
+    /// Names and values compared by `=`, as written in the expression.
     equalities: Vec<(String, String)>,
 }
 
@@ -90,7 +90,7 @@ impl Parser {
             return self.symbol(")");
         }
         let name = self.name()?;
-        // Functions' names have case, unlike keywords.
+        // Function names are case-sensitive, unlike keywords.
         if name == "begins_with" {
             self.symbol("(")?;
             self.name()?;

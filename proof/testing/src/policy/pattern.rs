@@ -1,10 +1,10 @@
 //! Wildcards.
 
-/// Whether `text` is what `pattern` says, in which `*` stands for any characters, also none, and `?` for one.
+/// Whether `text` matches `pattern`. `*` stands for any characters or none, and `?` for one.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let mut pattern = pattern.chars();
     let mut text = text.chars();
-    // Where to go on after the last star, with one character more under it.
+    // Position to continue from after the last star, which then covers one more character.
     let mut retry = None;
     loop {
         match (pattern.next(), text.clone().next()) {

@@ -1,23 +1,22 @@
-//! What a policy allows, piece by piece, and the policy without a piece.
+//! The single permissions of a policy, and the policy without one of them.
 
 use std::fmt;
 
 use super::{Effect, Policy, Statement};
 
-/// A piece of what a policy allows: an action on a resource, with any partition key or with one kind of it.
+/// A permission: an action on a resource, with any partition key or with one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permission {
     /// The action, such as `dynamodb:Query`.
     pub action: String,
-    /// The resource.
     pub resource: String,
-    /// The pattern of the partition keys, where the statement is confined to some.
+    /// The partition-key pattern, if the statement is limited to some.
     pub leading_key: Option<String>,
 }
 
 impl Policy {
-    /// Each action on each resource of DynamoDB that a statement allows, whole, and with each of its patterns of
-    /// partition keys.
+    /// Every action on every DynamoDB resource that a statement allows, as a whole and with each of its
+    /// partition-key patterns.
     #[must_use]
     pub fn permissions(&self) -> Vec<Permission> {
         let mut permissions: Vec<Permission> = Vec::new();
@@ -47,8 +46,8 @@ impl Policy {
 }
 
 impl Statement {
-    /// What is left of the statement: up to three, for the other actions, for the action on other resources, and
-    /// for the action on the resource with other partition keys.
+    /// The rest of the statement. Up to three statements: for the other actions, for the action on other
+    /// resources, and for the action on the resource with other partition keys.
     fn without(&self, taken: &Permission) -> Vec<Self> {
         let named = |one: &&String| **one == taken.action;
         if self.effect == Effect::Deny
@@ -86,7 +85,7 @@ impl Statement {
 }
 
 impl fmt::Display for Permission {
-    /// Such as `Query GRP#*`, or `Query message-group-sk-index`.
+    /// Formats the permission, such as `Query GRP#*` or `Query message-group-sk-index`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.action.strip_prefix("dynamodb:").unwrap_or(&self.action))?;
         if let Some((_, index)) = self.resource.split_once("/index/") {

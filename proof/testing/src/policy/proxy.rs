@@ -1,4 +1,4 @@
-//! IAM as a proxy, in front of a `DynamoDB` that is spoken to over HTTP.
+//! IAM as a proxy in front of a DynamoDB reached over HTTP.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use super::{Iam, Refusal};
 use crate::conversation::{Client, client::Body};
 
-/// A proxy that passes on what the policies of `template.yaml` allow. It ends with the value.
+/// A proxy that forwards calls allowed by the policies of `template.yaml`. Stops on drop.
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
@@ -34,7 +34,7 @@ struct Door {
 }
 
 impl Proxy {
-    /// In front of the `DynamoDB` at `upstream`, on any port.
+    /// Starts a proxy for the DynamoDB at `upstream`, on any port.
     pub async fn start(upstream: &str) -> Self {
         let iam = Arc::new(Mutex::new(Iam::of_template()));
         let door = Door { upstream: upstream.to_owned(), iam: Arc::clone(&iam), client: Client::new() };
@@ -45,19 +45,19 @@ impl Proxy {
         Self { url, iam, server }
     }
 
-    /// What `AWS_ENDPOINT_URL_DYNAMODB` has to be.
+    /// Value for `AWS_ENDPOINT_URL_DYNAMODB`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The functions that called.
+    /// Functions that called.
     #[must_use]
     pub fn judged(&self) -> BTreeSet<String> {
         self.iam.lock().unwrap().judged().clone()
     }
 
-    /// The calls that were refused since the last time they were taken.
+    /// Takes the refused calls.
     #[must_use]
     pub fn take_refusals(&self) -> Vec<Refusal> {
         self.iam.lock().unwrap().take_refusals()
@@ -75,7 +75,7 @@ async fn pass(State(door): State<Door>, mut headers: HeaderMap, body: Bytes) -> 
     let operation = text("x-amz-target").rsplit('.').next().unwrap_or_default();
     let judged = match serde_json::from_slice::<Value>(&body) {
         Ok(request) => door.iam.lock().unwrap().judge(text("x-amz-user-agent"), operation, &request),
-        // Nothing that the SDK would send.
+        // The SDK sends no such request.
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     };
     if let Err(refusal) = judged {
@@ -83,7 +83,7 @@ async fn pass(State(door): State<Door>, mut headers: HeaderMap, body: Bytes) -> 
         return (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], refusal.body())
             .into_response();
     }
-    // The client says these itself.
+    // The client sets these itself.
     headers.remove(header::HOST);
     headers.remove(header::CONTENT_LENGTH);
     let mut request = http::Request::post(&door.upstream).body(Body::from(body)).unwrap();

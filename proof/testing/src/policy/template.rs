@@ -1,4 +1,4 @@
-//! The policies that `template.yaml` gives its functions.
+//! The functions' policies in `template.yaml`.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -9,21 +9,20 @@ use serde_json::{Map, Value};
 use super::{Policy, Statement, access::table_arn};
 use crate::world::TABLE;
 
-/// Managed policies of AWS that a function may have besides, since they allow nothing of DynamoDB.
+/// AWS managed policies that a function may also have, since they allow nothing on DynamoDB.
 const HARMLESS: [&str; 3] =
     ["AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole", "AWSXRayDaemonWriteAccess"];
 
-/// What a template says of access to its table.
+/// A template's policies for its table.
 #[derive(Clone, Debug, Default)]
 pub struct Template {
-    /// The policy of each function, by the function's name.
+    /// Policy of each function, by the function's name.
     pub functions: BTreeMap<String, Policy>,
-    /// The policy of each endpoint of a VPC to `DynamoDB`. A call that goes through one has to be allowed there,
-    /// too.
+    /// Policies of the VPC endpoints to DynamoDB. A call through an endpoint must be allowed there too.
     pub endpoints: Vec<Policy>,
 }
 
-/// What `template.yaml` says.
+/// The policies in `template.yaml`.
 #[must_use]
 pub fn template() -> &'static Template {
     static TEMPLATE: LazyLock<Template> =
@@ -32,7 +31,7 @@ pub fn template() -> &'static Template {
 }
 
 impl Template {
-    /// Reads a template. What it says of `DynamoDB` must not depend on its conditions.
+    /// Parses a template. Its policies for DynamoDB must not depend on its conditions.
     pub fn read(text: &str) -> Result<Self> {
         let documents = Yaml::load_from_str(text)?;
         let [template] = &documents[..] else { bail!("{} documents instead of one", documents.len()) };
@@ -81,7 +80,7 @@ fn function(template: &Yaml<'_>, function: &Yaml<'_>) -> Result<(String, Policy)
     Ok((name.to_owned(), with))
 }
 
-/// The function's policy, when every condition of the template is true or none.
+/// The function's policy if all conditions of the template are `conditions`.
 fn of_function(template: &Yaml<'_>, function: &Yaml<'_>, conditions: bool) -> Result<Policy> {
     let properties = function["Properties"].as_mapping().context("no properties")?;
     let property = |name: &str| properties.iter().find(|(key, _)| key.as_str() == Some(name));
@@ -110,13 +109,14 @@ fn of_function(template: &Yaml<'_>, function: &Yaml<'_>, conditions: bool) -> Re
     Policy::from_documents(&documents)
 }
 
-/// The document of a managed policy that the template itself declares.
+/// The document of a managed policy declared in the template.
 fn own_policy<'a>(template: &'a Yaml<'a>, reference: &str) -> Option<&'a Yaml<'a>> {
     let id = reference.strip_prefix('<')?.strip_suffix('>')?;
     template["Resources"].as_mapping_get(id)?["Properties"].as_mapping_get("PolicyDocument")
 }
 
-/// An endpoint's policy, if it is one to `DynamoDB` and has one. (Without, it lets everything through.)
+/// Policy of an endpoint to DynamoDB. `None` for other endpoints, and for one without a policy, which lets
+/// everything through.
 fn of_endpoint(endpoint: &Yaml<'_>) -> Result<Option<Policy>> {
     let properties = &endpoint["Properties"];
     let service = resolve(&properties["ServiceName"], true)?.unwrap_or_default();
@@ -137,7 +137,7 @@ fn of_endpoint(endpoint: &Yaml<'_>) -> Result<Option<Policy>> {
     Policy::from_documents([&document]).map(Some)
 }
 
-/// A node as `CloudFormation` would hand it over; none for `AWS::NoValue`.
+/// A node as `CloudFormation` resolves it. `None` for `AWS::NoValue`.
 fn resolve(node: &Yaml<'_>, conditions: bool) -> Result<Option<Value>> {
     Ok(Some(match node {
         Yaml::Value(Scalar::String(text)) => text.as_ref().into(),
@@ -172,7 +172,7 @@ fn resolve(node: &Yaml<'_>, conditions: bool) -> Result<Option<Value>> {
     }))
 }
 
-/// What a reference stands for: the table is the tests' own, and anything else is a text that no request names.
+/// Value of a reference: the tests' table, or else a text that no request names.
 fn referred(name: &str) -> String {
     match name {
         "MessageTable" => TABLE.to_owned(),
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::policy::{Access, Decision};
 
-    /// A template whose one function has these policies.
+    /// Parses a template whose one function has these policies.
     fn read(policies: &str) -> Result<Policy> {
         let template = format!(
             "
@@ -285,7 +285,7 @@ Resources:
         );
     }
 
-    /// A template whose one endpoint has this property.
+    /// Parses a template whose one endpoint has this property.
     fn read_endpoint(service: &str, property: &str) -> Result<Vec<Policy>> {
         let template = format!(
             "

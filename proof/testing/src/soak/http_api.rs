@@ -1,4 +1,4 @@
-//! The API of a running stack, reached over HTTP.
+//! The API of a running stack, called over HTTP.
 
 use http::{Request, Response};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use simulation::{lambda::Function, people::Api};
 
 use crate::conversation::{Client, client::Body};
 
-/// The API at a URL. Cheap to clone.
+/// An API at a URL. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct HttpApi {
     client: Client,
@@ -14,14 +14,13 @@ pub(super) struct HttpApi {
 }
 
 impl HttpApi {
-    /// The one below `url`.
     pub(super) fn new(client: Client, url: &str) -> Self {
         Self { client, url: url.to_owned() }
     }
 }
 
 impl Api for HttpApi {
-    /// The request that the gateway would make such an event of. Without an answer within the client's patience, none.
+    /// Sends the request that an API Gateway event describes. `None` without a response within the client's timeout.
     async fn request(&self, _: Function, event: Value) -> Option<Response<String>> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let query = text(&event["rawQueryString"]);

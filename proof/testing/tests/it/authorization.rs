@@ -1,5 +1,6 @@
-//! The authorization matrix: every route, called by everybody, about everything. What each cell has to be is computed
-//! from the contract (design, sections 3 and 5; I10), and then asked of the functions.
+//! The authorization matrix: every route, called by every kind of caller about every kind of object. Each
+//! expected cell is computed from the contract (design, sections 3 and 5; I10) and compared with the
+//! functions' response.
 
 mod objects;
 mod scene;
@@ -20,13 +21,13 @@ use self::{
 };
 use crate::strangers::whole;
 
-/// The matrix has this many cells at least.
+/// Minimum number of cells.
 const CELLS: usize = 800;
 
-/// The prefixes of the table's partitions.
+/// Prefixes of the table's partitions.
 const PARTITIONS: [&str; 6] = ["MSG#", "GRP#", "MEM#", "IDEM#", "RATE#", "LEASE#"];
 
-/// One cell, and what is wrong with it.
+/// One cell of the matrix.
 struct Cell<'a> {
     scene: &'a Scene,
     identity: Identity,
@@ -46,7 +47,7 @@ impl<'a> Cell<'a> {
         Self { scene, identity, object, answer, calls, before, after: scene.world.rows() }
     }
 
-    /// Holds the cell to the specification; what was sent, if something was.
+    /// Compares the cell with the specification. Returns the message that was sent, if any.
     async fn judge(&self) -> Result<Option<Told>, String> {
         let expected = specified(self.scene, self.identity, &self.object.wanted);
         self.check_answer(&expected)?;
@@ -58,7 +59,7 @@ impl<'a> Cell<'a> {
         if self.before != self.after {
             return Err(format!("the table changed to {:?}", self.after));
         }
-        // What a member's key was used for, members may know.
+        // Members may learn how a member's key was used.
         if !matches!(expected, Expected::Shown(_) | Expected::List { .. } | Expected::Refused(422, _)) {
             self.check_that_unknown_is_the_same().await?;
         }
@@ -84,7 +85,7 @@ impl<'a> Cell<'a> {
         if answer == wanted { Ok(()) } else { Err(format!("{answer}\ninstead of {wanted}")) }
     }
 
-    /// The body, when it is this value: the order of its fields is the functions' own.
+    /// Returns the body if it equals this value. The order of fields is the functions' own.
     fn as_written(&self, value: &Value) -> Result<&str, String> {
         let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
         if body == *value {
@@ -94,13 +95,13 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// No call before the request is known to be worth one, none about anything but what was asked for, and no write
-    /// but for a message that is sent.
+    /// Checks the calls to DynamoDB. There is none before the request is valid, none about another object,
+    /// and no write unless a message is sent.
     fn check_calls(&self, expected: &Expected) -> Result<(), String> {
         let caller = self.scene.caller(self.identity);
         let allowed = match (&self.object.wanted, caller) {
             _ if matches!(expected, Expected::Unauthenticated | Expected::Refused(400 | 403, _)) => vec![],
-            // Nothing of a group is read for who is not in it.
+            // No part of a group is read for a caller outside it.
             (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }, Some(_))
                 if matches!(expected, Expected::Refused(404, _)) =>
             {
@@ -140,7 +141,7 @@ impl<'a> Cell<'a> {
         Ok(())
     }
 
-    /// Nothing of a conversation that the caller is not in.
+    /// The response contains no part of a conversation that the caller is not in.
     fn check_that_nothing_foreign_is_told(&self) -> Result<(), String> {
         let caller = self.scene.caller(self.identity);
         let told = format!("{:?} {}", self.answer.headers, self.answer.body);
@@ -148,7 +149,7 @@ impl<'a> Cell<'a> {
             self.scene.told.iter().filter(|message| caller.is_none_or(|caller| !message.is_of(caller)));
         for message in foreign {
             let mut secrets = vec![message.uuid.clone(), message.group.to_string(), message.cursor()];
-            // The callers of a row send the same text, each their own.
+            // Callers in a row send the same text, each in their own message.
             if !self.object.plan.body.contains(&message.text) {
                 secrets.push(message.text.clone());
             }
@@ -159,7 +160,7 @@ impl<'a> Cell<'a> {
         Ok(())
     }
 
-    /// Who may not have something learns what they would learn if there were no such thing.
+    /// A caller without access gets the same response as for an object that does not exist.
     async fn check_that_unknown_is_the_same(&self) -> Result<(), String> {
         let Some(unknown) = self.object.plan_about_nothing() else { return Ok(()) };
         let unknown = whole(ask(self.scene, self.identity, &unknown).await);
@@ -181,7 +182,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The message is the caller's, and beside it only what opens a group or remembers a key is new.
+    /// The message is the caller's, and the only other new rows open the group or store the idempotency key.
     fn check_sent(&self, expected: &Expected) -> Result<Told, String> {
         let Expected::Sent { group, pair, sender, text, opens, key } = expected else {
             return Err("nothing was to be sent".to_owned());
@@ -236,7 +237,8 @@ impl<'a> Cell<'a> {
         if stored == wanted { Ok(told) } else { Err(format!("{stored:?} is stored instead of {wanted:?}")) }
     }
 
-    /// The answer in a word or two; of a list, how many items, and whether there are more; of a message, the new rows.
+    /// A short form of the response. For a list: the number of items, and whether there are more. For a
+    /// message: the number of new rows.
     fn shown(&self) -> String {
         let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
         let status = self.answer.status.as_u16();
@@ -256,7 +258,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// The partitions that a request names, wherever.
+/// Collects the partitions named anywhere in a request.
 fn partitions(request: &Value, found: &mut Vec<String>) {
     match request {
         Value::String(text) if PARTITIONS.iter().any(|prefix| text.starts_with(prefix)) => {
@@ -279,7 +281,7 @@ async fn ask(scene: &Scene, identity: Identity, plan: &Plan) -> Answer {
     scene.world.request(request.body(Body::from(plan.body.clone())).unwrap()).await
 }
 
-/// Answers in columns, with the routes and objects before them.
+/// Responses in columns, preceded by routes and objects.
 fn table(rows: &[[String; 2]], cells: &[[String; Identity::ALL.len()]]) -> String {
     let heads = Identity::ALL.map(|identity| identity.name().to_owned());
     let mut lines =
@@ -305,7 +307,7 @@ async fn everybody_gets_what_the_contract_says_of_everything() {
     let mut scene = Scene::new().await;
     let count = objects(&scene).len();
     for index in 0..count {
-        // Each row begins with the same conversations.
+        // Each row starts with the same conversations.
         if scene.has_changed() {
             scene = Scene::new().await;
         }

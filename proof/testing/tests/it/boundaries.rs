@@ -1,4 +1,4 @@
-//! Where limits begin and end: texts, previews, bodies, headers.
+//! The exact limits of texts, previews, bodies and headers.
 
 use axum::body::Body;
 use chrono::TimeDelta;
@@ -9,7 +9,7 @@ use testing::{TestUser, World, request};
 const TOO_LONG: (u16, &str) = (422, "[\"message_exceed_max_chars\"]");
 const BLANK: (u16, &str) = (422, "[\"message_blank\"]");
 
-/// Two users who have a group, and the group.
+/// Two users and their group.
 async fn conversation(world: &World) -> (TestUser, TestUser, String) {
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
@@ -110,7 +110,7 @@ async fn an_inbox_shows_480_bytes_and_an_ellipsis_for_what_is_longer() {
     for (index, (text, shown)) in cases.into_iter().enumerate() {
         let bob = world.user("bob").await;
         world.clock.advance(TimeDelta::seconds(1));
-        // Once as the message that opens the group, and once as one to which the stream moves it.
+        // Once as the message that opens the group, and once as a message to which the stream handler moves it.
         world.send(&alice, &bob, &text).await;
         assert_eq!(newest_text(&world, &alice).await, shown, "case {index}");
         assert_eq!(newest_text(&world, &bob).await, shown, "case {index}");
@@ -126,13 +126,13 @@ async fn an_inbox_shows_480_bytes_and_an_ellipsis_for_what_is_longer() {
     }
 }
 
-/// What the first group in the inbox of `user` shows.
+/// Text that the first group in a user's inbox shows.
 async fn newest_text(world: &World, user: &TestUser) -> String {
     let groups = world.get(user, "/api/message_groups?limit=1").await.ok();
     groups[0]["message"].as_str().unwrap().to_owned()
 }
 
-/// A body of exactly so many bytes.
+/// A body of exactly this many bytes.
 fn body_of(bytes: usize, group: &str) -> String {
     let empty = json!({"message_group_uuid": group, "message": "x", "padding": ""}).to_string();
     json!({"message_group_uuid": group, "message": "x", "padding": "p".repeat(bytes - empty.len())})
@@ -158,15 +158,15 @@ async fn a_body_has_up_to_16_kib_however_the_gateway_passes_it_on() {
         let answer = world.post_with(&alice, headers, body_of(LIMIT + 1, &group)).await;
         assert_eq!(answer.brief(), (413, "[\"body_too_large\"]"), "{headers:?}");
     }
-    // Bytes count, not characters.
+    // The limit counts bytes, not characters.
     let wide = json!({"message_group_uuid": group, "message": "x", "padding": "é".repeat(LIMIT / 2)});
     assert_eq!(world.post(&alice, &wide).await.brief(), (413, "[\"body_too_large\"]"));
 }
 
-/// A good token of `user` that makes an `Authorization` header of exactly so many bytes.
+/// A valid token of `user` that makes an `Authorization` header of exactly this many bytes.
 fn header_of(bytes: usize, world: &World, user: &TestUser) -> String {
-    // Three parts with dots between, the last a signature of 256 bytes. No base64 text has a length of 4n + 1, so
-    // padding the claims alone does not reach every length.
+    // Three parts with dots between, the last a signature of 256 bytes. No base64 text has a length of 4n +
+    // 1, so padding only the claims does not reach every length.
     let base64 = |text: &Value| (text.to_string().len() * 4).div_ceil(3);
     for header_padding in 0..3 {
         let mut header = world.issuer.header();

@@ -1,4 +1,4 @@
-//! Request units and dependent round trips of each path: exactly the contract's (design, section 9).
+//! Request units and dependent round trips of each path equal the contract's (design, section 9).
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::send_limit::limit;
 
-/// What the calls since the last look cost, and how many of them had to wait for one another.
+/// Cost of the calls since the last check, and the number of sequential round trips.
 #[derive(Debug, PartialEq)]
 struct Cost {
     /// Read units.
@@ -21,15 +21,14 @@ struct Cost {
     writes: f64,
     /// Write units of the index.
     index_writes: f64,
-    /// Round trips of the critical path.
+    /// Round trips on the critical path.
     round_trips: u128,
 }
 
 const LATENCY: Duration = Duration::from_millis(10);
 
-/// The cost of `work`, whose users are cached: no socket is waited for, so time can stand still but for the
-/// latency of the calls. Work that did ask PostgreSQL would run into a time limit, and show round trips by the
-/// hundred.
+/// Measures `work` with cached users. It waits for no socket, so time is paused except for the calls'
+/// latency. Work that did query PostgreSQL would time out and show hundreds of round trips.
 async fn cost<T>(world: &World, work: impl Future<Output = T>) -> (T, Cost) {
     world.emulator.set_latency(LATENCY);
     let _ = world.emulator.take_calls();
@@ -42,7 +41,7 @@ async fn cost<T>(world: &World, work: impl Future<Output = T>) -> (T, Cost) {
     (result, taken(world, elapsed))
 }
 
-/// The cost of `work` that asks PostgreSQL before it calls DynamoDB.
+/// Measures `work` that queries PostgreSQL before it calls DynamoDB.
 async fn cost_after_sql<T>(world: &World, work: impl Future<Output = T>) -> (T, Cost) {
     world.emulator.set_latency(LATENCY);
     let _ = world.emulator.take_calls();
@@ -66,7 +65,7 @@ fn taken(world: &World, elapsed: Duration) -> Cost {
     cost
 }
 
-/// Bytes of a row as DynamoDB counts them: names and values, here all of them strings.
+/// Size of a row in bytes as DynamoDB counts it: names and values, here all strings.
 fn size(row: &Value) -> usize {
     let attributes = row.as_object().unwrap().iter();
     attributes.map(|(name, value)| name.len() + value["S"].as_str().unwrap().len()).sum()
@@ -78,7 +77,7 @@ fn rows_of(world: &World, kind: &str) -> Vec<Value> {
     rows
 }
 
-/// A user with the longest handle and name that there may be.
+/// A user with the longest valid handle and name.
 async fn user_with_longest_names(world: &World, letter: char) -> TestUser {
     let uuid = world.parts.random.uuid_v7(world.parts.clock.now());
     let handle = format!("{}{}", letter, &uuid.simple().to_string()[3..]);
@@ -87,7 +86,7 @@ async fn user_with_longest_names(world: &World, letter: char) -> TestUser {
     world.enter(user, &uuid.to_string()).await
 }
 
-/// Sends as `sender`, with a key where there is one.
+/// Sends a message as `sender`, optionally with an idempotency key.
 async fn post(world: &World, sender: &TestUser, body: &Value, key: Option<&str>) -> Answer {
     let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
     world.post_with(sender, &headers, body.to_string()).await
@@ -117,7 +116,7 @@ async fn listing_20_groups_costs_two_reads_in_one_round_trip() {
 async fn listing_20_messages_costs_two_reads_and_the_first_time_in_an_environment_one_more() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
-    // Alice and her names are cached by a request for another group.
+    // A request for another group caches alice and her names.
     let other = world.user("other").await;
     let sent = world.send(&alice, &other, "hello").await;
     world.get(&alice, &format!("/api/messages/{}", sent["message_group_uuid"].as_str().unwrap())).await.ok();
@@ -143,7 +142,7 @@ async fn a_stranger_costs_one_read_whether_there_is_such_a_group_or_not() {
     world.send(&alice, &bob, &"x".repeat(1024)).await;
     let mallory = world.user("mallory").await;
     for uuid in [group_uuid, Uuid::max(), group_uuid] {
-        // The first time, list-messages does not know mallory.
+        // In the first request, list-messages does not know mallory.
         world.get(&mallory, &format!("/api/messages/{uuid}")).await;
         let (answer, list) =
             cost(&world, world.get(&mallory, &format!("/api/messages/{uuid}?limit=100"))).await;
@@ -212,7 +211,7 @@ async fn a_message_to_a_handle_or_a_uuid_costs_the_same_when_the_group_exists() 
     let to_uuid = json!({"user_uuid": bob.user.uuid, "message": "again"});
 
     for (number, body) in [to_handle, to_uuid].iter().enumerate() {
-        // Also where the sender's membership is not known.
+        // Also if the sender's membership is not cached.
         world.redeploy(|_| ());
         for (key, writes) in [(None, 1.0), (Some(format!("key-{number}")), 4.0)] {
             let (answer, cost) = cost_after_sql(&world, post(&world, &alice, body, key.as_deref())).await;
@@ -249,7 +248,7 @@ async fn a_replayed_key_costs_two_round_trips_and_writes_nothing() {
 
     let (answer, cost) = cost(&world, post(&world, &alice, &body, Some("key"))).await;
     answer.ok();
-    // What the refused transaction costs is not reported.
+    // DynamoDB does not report the cost of a refused transaction.
     assert_eq!(cost, Cost { reads: 2.0, writes: 0.0, index_writes: 0.0, round_trips: 2 });
     assert_eq!(world.rows(), rows);
 }
@@ -260,15 +259,15 @@ async fn a_message_costs_one_write_for_each_started_kilobyte_of_its_row() {
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "x").await;
     let without_text = size(&rows_of(&world, "MSG#")[0]) - 1;
-    // Texts of two bytes a character make rows of exactly one and two KB; emoji go up to 4 KB of text.
+    // Texts of two-byte characters make rows of exactly one and two KB. Emoji make up to 4 KB of text.
     let text = |bytes: usize| "é".repeat(bytes / 2) + &"x".repeat(bytes % 2);
     let cases = [
         (text(1024 - without_text), 2.0, 1.0),
         (text(1025 - without_text), 2.0, 2.0),
         (text(2048 - without_text), 2.0, 2.0),
         (text(2049 - without_text), 2.0, 3.0),
-        // The newest message's sort key costs as much to read as its whole row, here two units of 4 KB: one more
-        // than the contract's two reads, which are for texts of up to 480 bytes.
+        // Reading the newest message's sort key costs as much as its whole row, here two units of 4 KB. This
+        // is one unit more than in the contract, whose two reads are for texts of up to 480 bytes.
         ("\u{1f600}".repeat(1024), 3.0, 5.0),
     ];
     for (text, reads, writes) in cases {
@@ -289,7 +288,7 @@ async fn inbox_rows_stay_under_one_kilobyte_whatever_is_in_them() {
     let body = json!({"handle": bob.user.handle, "message": "\u{1f600}".repeat(1024)});
     let (answer, cost_of_opening) = cost_after_sql(&world, world.post(&alice, &body)).await;
     answer.ok();
-    // The message's row has 4 KB of text and comes to five units, twice in a transaction.
+    // The message's row has 4 KB of text and costs five units, twice that in a transaction.
     assert_eq!(cost_of_opening, Cost { reads: 2.0, writes: 16.0, index_writes: 2.0, round_trips: 2 });
     assert!(rows_of(&world, "GRP#").iter().all(|row| size(row) < 1024));
 
@@ -365,7 +364,7 @@ async fn a_batch_that_comes_again_writes_nothing() {
     assert_eq!(world.rows(), rows);
 }
 
-/// The event of a group's oldest message alone.
+/// An event with only the group's oldest message.
 fn first_record(world: &World, group_uuid: Uuid) -> Value {
     let row = rows_of(world, &format!("MSG#{group_uuid}")).swap_remove(0);
     json!({"Records": [stream_record(&row, 1)]})
@@ -397,15 +396,15 @@ async fn a_send_limit_costs_one_write_and_no_further_round_trip() {
         answer.ok();
         assert_eq!(cost, Cost { reads: 2.0, writes, index_writes: 0.0, round_trips: 2 }, "{key:?}");
     }
-    // Another environment does not know the bucket, and carries on where the row shows it.
+    // Another environment does not know the bucket and continues from the row.
     world.redeploy(|_| ());
     world.get(&alice, &format!("/api/messages/{group_uuid}")).await.ok();
     let to_handle = json!({"handle": bob.user.handle, "message": "again"});
     let (answer, of_another) = cost_after_sql(&world, world.post(&alice, &to_handle)).await;
     answer.ok();
-    // What the refused guess costs is not reported.
+    // DynamoDB does not report the cost of the refused guess.
     assert_eq!(of_another, Cost { reads: 2.0, writes: 2.0, index_writes: 0.0, round_trips: 3 });
-    // One over the limit asks for nothing.
+    // A request over the limit makes no call.
     let (answer, of_refused) = cost(&world, world.post(&alice, &to_group)).await;
     assert_eq!(answer.brief(), (429, "[\"rate_limited\"]"));
     assert_eq!(of_refused, Cost { reads: 0.0, writes: 0.0, index_writes: 0.0, round_trips: 0 });

@@ -38,7 +38,7 @@ async fn a_message_to_a_uuid_goes_to_that_user_whoever_has_the_handle_now() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     let to_bob = json!({"user_uuid": bob.user.uuid, "message": "hello"});
-    // It opens their group as a handle does.
+    // Sending by uuid opens the same group as sending by handle.
     assert_eq!(world.post(&alice, &to_bob).await.ok()["message_group_uuid"], json!(group_uuid));
     let rename = "UPDATE users SET handle = $2 WHERE uuid = $1";
     let carol = world.user("carol").await;
@@ -148,7 +148,7 @@ async fn each_code_of_422_has_its_cases() {
         ),
         (&[], json!({"handle": "", "message": "x"}), "user_reciever_handle_blank"),
         (&[], json!({"handle": "\t ", "message": "x"}), "user_reciever_handle_blank"),
-        // A group's uuid is no user's.
+        // A group's uuid is not a user's.
         (&[], json!({"user_uuid": group, "message": "x"}), "user_reciever_not_found"),
         (
             &[],
@@ -235,7 +235,7 @@ async fn what_is_not_an_object_with_fields_of_the_right_types_is_400() {
         json!({"handle": ["scarlett"], "message": "x"}).to_string(),
         json!({"message_group_uuid": 1, "message": "x"}).to_string(),
         json!({"user_uuid": 1, "message": "x"}).to_string(),
-        // All targets are looked at, though only one is used.
+        // All targets are validated, although only one is used.
         json!({"message_group_uuid": group, "handle": 1, "message": "x"}).to_string(),
         json!({"message_group_uuid": group, "user_uuid": [], "message": "x"}).to_string(),
         json!({"user_uuid": scarlett.user.uuid, "handle": 1, "message": "x"}).to_string(),
@@ -268,13 +268,13 @@ async fn nulls_unknown_fields_and_the_content_type_are_ignored() {
         json!({"handle": "@SCARLETT", "message": "x"}),
         json!({"user_uuid": scarlett.user.uuid, "message": "x"}),
         json!({"user_uuid": scarlett.user.uuid.to_string().to_uppercase(), "handle": null, "message": "x"}),
-        // The group comes before the user's uuid, and that before the handle.
+        // The group takes precedence over the user's uuid, which takes precedence over the handle.
         json!({"message_group_uuid": group, "user_uuid": "nobody", "message": "x"}),
         json!({"message_group_uuid": group, "user_uuid": andrew.user.uuid, "message": "x"}),
         json!({"user_uuid": scarlett.user.uuid, "handle": "andrew", "message": "x"}),
         json!({"user_uuid": scarlett.user.uuid, "handle": "", "message": "x"}),
         json!({"user_uuid": null, "handle": "scarlett", "message": "x"}),
-        // The sender is whom the token speaks for.
+        // The sender is the token's user.
         json!({"handle": "scarlett", "message": "x", "sender_uuid": andrew.user.uuid, "sender": {"handle": "andrew"},
             "created_at": "2020-01-01T00:00:00.000000Z", "uuid": andrew.user.uuid}),
     ] {

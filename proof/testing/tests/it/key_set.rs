@@ -1,4 +1,4 @@
-//! The pool's key set: which of its keys count, and how it is fetched.
+//! The pool's key set: which keys are accepted, and how it is fetched.
 
 use std::{
     net::SocketAddr,
@@ -51,7 +51,7 @@ fn good(kid: &str) -> Value {
     key(kid, &[0xc7; 256])
 }
 
-/// A key with this modulus. (No token is verified with it, so any number will do.)
+/// A key with this modulus. No token is verified with it, so any number will do.
 fn key(kid: &str, modulus: &[u8]) -> Value {
     json!({
         "kty": "RSA",
@@ -77,7 +77,7 @@ fn good_but(name: &str, value: Option<Value>) -> Value {
     key
 }
 
-/// What comes of asking for `kid`.
+/// Result of looking up `kid`.
 async fn outcome(keys: &KeySet, kid: &str) -> &'static str {
     match keys.get(kid).await {
         Ok(_) => "known",
@@ -117,7 +117,7 @@ async fn a_key_that_is_not_for_rs256_is_not_used_and_hides_no_other() {
         ("with an exponent that is a number", good_but("e", Some(json!(65_537)))),
         ("with an exponent of no bits", with_exponent(&[])),
         ("with the exponent 0", with_exponent(&[0])),
-        // Whatever it is raised to, a text stays what it is: anyone could sign.
+        // Any power with this exponent is the text itself: anyone could sign.
         ("with the exponent 1", with_exponent(&[1])),
         ("with the exponent 1 after zeros", with_exponent(&[0, 0, 1])),
         ("with the exponent 2", with_exponent(&[2])),
@@ -172,7 +172,7 @@ async fn a_key_needs_no_use_and_no_algorithm() {
     }
 }
 
-/// A key of the generator of CVE-2017-15361, by Project Wycheproof (`json_web_key_test.json`, test 7).
+/// A key made by the generator of CVE-2017-15361, from Project Wycheproof (`json_web_key_test.json`, test 7).
 fn roca() -> Value {
     let mut roca = good("odd");
     roca["n"] = json!(ROCA_MODULUS);
@@ -186,7 +186,7 @@ const ROCA_MODULUS: &str = concat!(
     "USP_wSyHQg_c_qHRtKUsNSGCT7OZg0hzm2KphtjnayKJvC64vAbROBR4Ubg6Bxg9IQVZ-QYyE",
 );
 
-/// Every member that makes more of a key than its public half.
+/// Members that a public key must not have.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 #[test]
@@ -225,7 +225,7 @@ async fn of_two_keys_with_one_id_neither_is_used() {
         assert_eq!(outcome(&keys, "good").await, "known");
     }
     assert!(KeySet::inline(&key_set(&[good("twice"), other()])).is_err());
-    // One that is for something else can't have signed.
+    // A key for another use cannot have signed.
     let mut for_encryption = other();
     for_encryption["use"] = json!("enc");
     let keys = KeySet::inline(&key_set(&[good("twice"), for_encryption])).unwrap();
@@ -260,7 +260,7 @@ fn a_configured_key_set_without_a_key_stops_the_function() {
     }
 }
 
-/// A key set's URL.
+/// A server for a key set.
 struct Server {
     address: SocketAddr,
     state: Arc<State>,
@@ -268,7 +268,7 @@ struct Server {
 
 struct State {
     fetches: AtomicUsize,
-    /// The next request has come, and as much of its answer as it gets is on its way.
+    /// Notified when a request has arrived and its reply has been sent, as far as it goes.
     fetched: Notify,
     reply: Mutex<Reply>,
 }
@@ -277,13 +277,13 @@ struct State {
 enum Reply {
     Body(u16, Bytes),
     Redirect(String),
-    /// No answer at all.
+    /// No response.
     Silence,
-    /// The beginning of an answer, and nothing more.
+    /// The start of a response, then silence.
     Beginning,
-    /// An answer whose connection breaks after these bytes.
+    /// A response whose connection breaks after these bytes.
     BrokenOff(Bytes),
-    /// An answer that goes on for ever.
+    /// An endless response.
     Endless,
 }
 
@@ -353,8 +353,8 @@ impl State {
     }
 }
 
-/// Lets time pass without waiting for it. (Time is not left standing: with sockets around, the runtime would
-/// move it whenever it waits for one.)
+/// Advances time without waiting. Time does not stay paused: with open sockets, the runtime would advance it
+/// whenever it waits for one.
 async fn pass(duration: Duration) {
     time::pause();
     time::advance(duration).await;
@@ -407,7 +407,7 @@ async fn unknown_keys_cause_one_fetch_in_ten_seconds() {
     let outcomes = join_all(unknown.iter().map(|kid| outcome(&keys, kid))).await;
     assert_eq!(outcomes, ["unknown"; 1_000]);
     assert_eq!(server.fetches(), 1);
-    // The real time of the fetch itself counts as well, so the tenth second is not cut close.
+    // The real time of the fetch also counts, so leave a margin before the tenth second.
     pass(9 * SECOND).await;
     assert_eq!(outcome(&keys, "unknown").await, "unknown");
     assert_eq!(server.fetches(), 1, "after 9 s");
@@ -535,7 +535,7 @@ async fn known_keys_do_not_wait_for_a_fetch() {
     assert_eq!(join_all((0..100).map(|_| outcome(&keys, "a"))).await, ["known"; 100]);
     assert!(!asking.is_finished(), "the fetch was over before");
 
-    // Whoever asked may be gone before there is an answer: the next one asks again.
+    // The caller may be gone before the response arrives. The next caller fetches again.
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
     server.set(Reply::keys(&[good("a"), good("new")]));
@@ -543,7 +543,7 @@ async fn known_keys_do_not_wait_for_a_fetch() {
     assert_eq!(server.fetches(), 3);
 }
 
-/// A verifier with the key set `keys`, and whether it takes `token`.
+/// Whether a verifier with these `keys` accepts `token`.
 async fn takes(issuer: &Issuer, keys: &[Value], token: &str) -> bool {
     let config = TokenConfig {
         issuer: issuer.url().to_owned(),
@@ -586,7 +586,7 @@ async fn a_key_that_counts_as_known_verifies() {
         ("another key beside it", vec![other(), key.clone()], true),
         ("an unusable one of the same id before it", vec![unusable.clone(), key.clone()], true),
         ("an unusable one of the same id behind it", vec![key.clone(), unusable], true),
-        // Ids are unique (RFC 7517, section 4.5); where they are not, none of these keys counts.
+        // Key ids are unique (RFC 7517, section 4.5). If one is not, none of its keys is accepted.
         ("the same twice", vec![key.clone(), key.clone(), other()], false),
         ("another of the same id before it", vec![published(&foreign, "k"), key.clone(), other()], false),
         ("another of the same id behind it", vec![key.clone(), published(&foreign, "k"), other()], false),
@@ -618,12 +618,12 @@ async fn an_answer_that_does_not_end_is_given_up_after_three_seconds() {
         let asked = Arc::clone(&keys);
         let asking = tokio::spawn(async move { outcome(&asked, "a").await });
         server.state.fetched.notified().await;
-        // From here on nothing but the limit can end it: time may pass as soon as everybody waits.
+        // From here on, only the time limit can end the fetch. Time may pass as soon as all tasks wait.
         time::pause();
         let start = Instant::now();
         let outcome = time::timeout(60 * SECOND, asking).await.unwrap().unwrap();
         assert_eq!(outcome, "unreachable");
-        // At most: what passed before the clock stood still counts, too.
+        // An upper bound: time before the pause also counts.
         assert!(start.elapsed() < Duration::from_millis(3_100), "{:?}", start.elapsed());
         time::resume();
     }

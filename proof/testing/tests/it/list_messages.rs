@@ -2,7 +2,7 @@
 
 use testing::World;
 
-/// Of `sunyoung` and `scarlett`.
+/// Group of `sunyoung` and `scarlett`.
 const PATH: &str = "/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What the functions log: one line an invocation, with its metrics in it, and no data of anybody.
+//! The functions' log: one line per invocation, with its metrics and without personal data.
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -22,13 +22,13 @@ use crate::send_limit::limit;
 mod rules;
 mod secrets;
 
-/// Captures the log of this thread until it is dropped.
+/// Captures this thread's log until dropped.
 pub(crate) struct Log {
     text: Arc<Mutex<Vec<u8>>>,
     _guard: tracing::subscriber::DefaultGuard,
 }
 
-/// Members that start a new line of a snapshot.
+/// Members that start a new line in a snapshot.
 const LINES_BEGIN_WITH: [&str; 12] = [
     "message",
     "cause",
@@ -44,12 +44,12 @@ const LINES_BEGIN_WITH: [&str; 12] = [
     "Metrics",
 ];
 
-/// While there is but one subscriber in a process, tracing asks the current thread alone who wants the events of a
-/// place in the code that it meets for the first time, and a test without a log would say nobody. So there are two.
+/// With only one subscriber in a process, tracing asks just the current thread whether it wants the events of
+/// a new callsite. A test without a log would answer no. A second subscriber prevents that.
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 impl Log {
-    /// The log of the function called `function`, as [`log::init`] makes it, with `filter` as `RUST_LOG`.
+    /// Captures the log of `function`, set up as in [`log::init`], with `filter` as `RUST_LOG`.
     pub(crate) fn start(function: &str, filter: &str, clock: Clock) -> Self {
         Self::with(&LogConfig { filter: filter.to_owned(), function: Some(function.to_owned()) }, clock)
     }
@@ -64,14 +64,14 @@ impl Log {
         Self { text, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// The lines since the last time they were taken.
+    /// Takes the lines since the last call.
     pub(crate) fn take(&self) -> Vec<String> {
         let text = String::from_utf8(std::mem::take(&mut *self.text.lock().unwrap())).unwrap();
         assert!(text.is_empty() || text.ends_with('\n'), "{text}");
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The lines, with what differs from run to run replaced, and broken where that reads well.
+    /// Formats the lines for a snapshot: values that differ between runs are replaced, and long lines are broken.
     fn shown(&self) -> String {
         let lines = self.take().into_iter().map(|line| {
             let parsed = parse(&line);
@@ -205,7 +205,7 @@ async fn a_message_is_sent_or_replayed_and_may_open_a_group() {
 async fn a_message_whose_first_answer_was_lost_is_sent_and_not_replayed() {
     let world = World::new().await;
     let (alice, bob, _) = world.pair().await;
-    // The SDK complains of the emulator, which has no connection to close.
+    // The SDK logs a warning about the emulator, which has no connection to close.
     let log = Log::start("cruddur-create-message", "info,aws_smithy_runtime=off", world.clock.clock());
     world.emulator.fail("TransactWriteItems", 3, Fault::Lost(Failure::Status(500, "InternalServerError")));
     let body = json!({"handle": bob.user.handle, "message": "hello"}).to_string();
@@ -275,7 +275,7 @@ async fn a_batch_tells_of_each_kind_of_move() {
         groups.push(sent["message_group_uuid"].as_str().unwrap().to_owned());
         world.clock.advance(TimeDelta::milliseconds(1));
     }
-    // Lore's has been where it belongs from its first message on; the others have a newer one.
+    // Lore's row has been in place since the first message. The others have a newer message.
     for other in [&scarlett, &andrew, &bayko] {
         world.send(&sunyoung, other, "hello again").await;
     }
@@ -375,10 +375,10 @@ async fn invocations_at_the_same_time_count_what_is_their_own() {
     world.send(&alice, &bob, &"語".repeat(1024)).await;
     world.send(&alice, &bob, &"語".repeat(1024)).await;
     let path = format!("/api/messages/{group_uuid}");
-    // The environment remembers the membership from here on, so all the lists below cost the same.
+    // From here on the environment remembers the membership, so all lists below cost the same.
     world.get(&alice, &path).await.ok();
     let log = Log::start("cruddur", "", world.clock.clock());
-    // Whatever order their calls come in, every invocation waits for the others' between its own.
+    // Every invocation waits for the others' calls between its own, in any order.
     world.emulator.set_latency(std::time::Duration::from_millis(20));
     let lists = || world.get(&alice, &path);
     let groups = || world.get(&alice, "/api/message_groups");

@@ -1,4 +1,4 @@
-//! The functions over the embedded engines, called as API Gateway, the stream and Cognito call them.
+//! Tests of the functions over the embedded engines, called as by API Gateway, the stream and Cognito.
 
 #![expect(
     clippy::indexing_slicing,

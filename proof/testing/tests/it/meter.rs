@@ -1,4 +1,4 @@
-//! The meter counts what DynamoDB says that each call has cost.
+//! The meter counts the cost that DynamoDB reports for each call.
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use cruddur::{

@@ -1,4 +1,4 @@
-//! `openapi.yaml` against the handlers' real answers.
+//! Compares `openapi.yaml` with the handlers' responses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ const CREATE: (&str, &str) = ("/api/messages", "post");
 const SHOW_USER: (&str, &str) = ("/api/users/{handle}/short", "get");
 const SHOW_ME: (&str, &str) = ("/api/me", "get");
 
-/// The description of the API.
+/// The API description.
 struct Description(Value);
 
 impl Description {
@@ -30,7 +30,7 @@ impl Description {
         Self(json(&Yaml::load_from_str(&text).unwrap()[0]))
     }
 
-    /// The response of an operation, behind its reference.
+    /// An operation's response, with its reference resolved.
     fn response(&self, (path, method): (&str, &str), status: &str) -> Option<&Value> {
         let response = self.0["paths"][path][method]["responses"].get(status)?;
         match response["$ref"].as_str() {
@@ -39,14 +39,14 @@ impl Description {
         }
     }
 
-    /// A schema with everything that it refers to.
+    /// A validator for a schema and everything that it refers to.
     fn validator(&self, schema: &Value) -> jsonschema::Validator {
         let mut schema = schema.clone();
         schema["components"] = self.0["components"].clone();
         jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
     }
 
-    /// Fails unless the answer is one that is described.
+    /// Fails unless the response is described.
     #[track_caller]
     fn hold(&self, operation: (&str, &str), answer: &Answer) {
         let status = answer.status.as_u16().to_string();
@@ -99,7 +99,7 @@ fn post(token: Option<&str>, key: Option<&str>, body: impl Into<Body>) -> Reques
     request.body(body.into()).unwrap()
 }
 
-/// Requests to every operation, whatever can be wrong with them, without faults.
+/// Valid and invalid requests to every operation, without faults.
 fn requests(
     group: &str,
     me: &TestUser,
@@ -198,7 +198,7 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
                 description.0["paths"][operation.0][operation.1]["responses"].as_object().unwrap();
             responses.keys().map(move |status| (operation, status.clone()))
         })
-        // No other function answers so: API Gateway's throttle does.
+        // Only create-message returns a 429 itself; elsewhere it comes from API Gateway's throttling.
         .filter(|(operation, status)| *operation == CREATE || status != "429")
         .collect();
     assert_eq!(seen, described);

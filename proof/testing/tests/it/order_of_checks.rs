@@ -1,4 +1,4 @@
-//! The order of checks: 401, 413, 400, all syntactic codes together, 403, and only then what needs a look-up.
+//! The order of checks: 401, 413, 400, all syntactic codes together, 403, then look-ups.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -7,7 +7,7 @@ use serde_json::json;
 use testing::{Answer, Failure, Fault, World, broken_postgres};
 use uuid::Uuid;
 
-/// Too large, and not JSON.
+/// A body that is too large and not JSON.
 fn oversized() -> String {
     "x".repeat(16 * 1024 + 1)
 }
@@ -90,7 +90,7 @@ async fn broken_rules_come_together_in_the_tables_order_and_before_any_look_up()
     let white_space = json!({"user_uuid": "x", "message": " ".repeat(1025)}).to_string();
     let codes = ["user_uuid_invalid", "message_blank", "message_exceed_max_chars", "idempotency_key_invalid"];
     assert_refused(&world.post_with(&ghost, &key, white_space).await, 422, &codes);
-    // One alone stops a request as well, whatever else it needs.
+    // One error is enough to stop a request before any look-up.
     for (headers, body, code) in [
         (&[][..], json!({"handle": "nobody", "message": ""}), "message_blank"),
         (&[], json!({"handle": "@@", "message": long}), "message_exceed_max_chars"),

@@ -1,5 +1,5 @@
-//! Overload and outages that last: nothing acknowledged is lost, nothing is doubled, and the same functions serve again
-//! as soon as it is over. (The key set's are in `key_set`, a user who floods is in `send_limit`.)
+//! Overload and lasting outages: no acknowledged message is lost or duplicated, and the same functions work
+//! again once the outage is over. `key_set` tests the key set's outages, and `send_limit` a flooding user.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
 
@@ -28,7 +28,7 @@ use crate::{postgres::Database, relay::Relay, send_limit::limit};
 const BEGIN: Duration = Duration::from_secs(5);
 const END: Duration = Duration::from_secs(65);
 
-/// Ways in which DynamoDB says to come again; the last of a transaction alone.
+/// Throttling errors of DynamoDB; the last occurs only in transactions.
 const THROTTLING: [Failure; 4] = [
     Status(400, "ProvisionedThroughputExceededException"),
     Status(400, "ThrottlingException"),
@@ -36,13 +36,13 @@ const THROTTLING: [Failure; 4] = [
     Cancelled(&["None", "ThrottlingError"]),
 ];
 
-/// A world whose users are in a database that can go down; pairs of them, each with its group.
+/// A world whose users' database can go down, with pairs of users who have a group.
 struct Stand {
     world: World,
     database: Database,
     relay: Relay,
     pairs: Vec<(TestUser, TestUser, Uuid)>,
-    /// Nobody has asked for this user yet.
+    /// A user who has not been looked up yet.
     unknown: TestUser,
 }
 
@@ -64,7 +64,7 @@ impl Stand {
             client.execute(statement, &[uuid, handle, display_name, &user.subject]).await.unwrap();
         }
         drop(client);
-        // Not kept: the engine serves one connection at a time.
+        // Do not keep the connection: the engine serves one at a time.
         let postgres = Arc::new(database.through(&relay, false));
         world.redeploy(|parts| {
             parts.postgres = postgres;
@@ -82,7 +82,7 @@ impl Stand {
         stand
     }
 
-    /// From now on DynamoDB throttles whatever it is asked from [`BEGIN`] to [`END`].
+    /// Throttles every call to DynamoDB between [`BEGIN`] and [`END`].
     fn throttle_for_a_minute(&self) -> Instant {
         let start = Instant::now();
         let mut number = 0;
@@ -102,17 +102,17 @@ fn to_group(group_uuid: Uuid, text: &str) -> Value {
     json!({"message_group_uuid": group_uuid, "message": text})
 }
 
-/// What clients saw.
+/// Responses as clients saw them.
 #[derive(Default)]
 struct Seen {
-    /// Answers by their statuses.
+    /// Number of responses by status.
     statuses: RefCell<BTreeMap<u16, usize>>,
-    /// The messages that were acknowledged: uuid and text.
+    /// Acknowledged messages: uuid and text.
     acknowledged: RefCell<BTreeMap<String, String>>,
 }
 
 impl Seen {
-    /// Counts an answer, which is as promised: 200, or 503 with the time to wait.
+    /// Counts a response, which must be a 200, or a 503 with a time to wait.
     #[track_caller]
     fn note(&self, answer: &Answer) {
         if answer.status != 200 {
@@ -127,7 +127,7 @@ impl Seen {
     }
 }
 
-/// Sends message after message until `end`, each with a key, and again with the same key as long as it is told to.
+/// Sends messages until `end`, each with its own key. Retries with the same key after every 503.
 async fn client(world: &World, sender: &TestUser, group_uuid: Uuid, end: Instant, seen: &Seen) {
     for number in 0.. {
         let text = format!("{} of {}", number, sender.user.handle);
@@ -150,7 +150,7 @@ async fn client(world: &World, sender: &TestUser, group_uuid: Uuid, end: Instant
     }
 }
 
-/// Looks at inbox and conversation every three seconds, as an open page does, until `end`.
+/// Reads inbox and conversation every three seconds until `end`, as an open page does.
 async fn reader(world: &World, user: &TestUser, group_uuid: Uuid, end: Instant, seen: &Seen) {
     while Instant::now() < end {
         seen.note(&world.get(user, "/api/message_groups").await);
@@ -159,8 +159,7 @@ async fn reader(world: &World, user: &TestUser, group_uuid: Uuid, end: Instant, 
     }
 }
 
-/// Delivers everything again and again until `end`, as the mapping does with what has failed; whether that failed
-/// sometimes.
+/// Redelivers everything until `end`, as the mapping does after a failure. Returns whether any delivery failed.
 async fn mapping(world: &World, end: Instant) -> bool {
     let mut failed = false;
     while Instant::now() < end {
@@ -175,7 +174,7 @@ async fn mapping(world: &World, end: Instant) -> bool {
 async fn a_minute_of_throttling_without_the_database_of_users_loses_nothing_and_leaves_nothing_behind() {
     let stand = Stand::new(2).await;
     let Stand { world, relay, pairs, .. } = &stand;
-    // For the whole time. (With time paused, a database that answers could not be told from one that does not.)
+    // The database is down all the time. With time paused, a database that answers looks like one that does not.
     relay.go_down();
     time::pause();
     let before = invariants::messages(&world.rows());
@@ -193,7 +192,7 @@ async fn a_minute_of_throttling_without_the_database_of_users_loses_nothing_and_
     for (seen, name) in [(&sends, "sends"), (&lists, "lists")] {
         assert!(seen.count(200) > 10 && seen.count(503) > 10, "{name}: {:?}", seen.statuses);
     }
-    // What was acknowledged is there, once, and nothing else is.
+    // Acknowledged messages are stored once each, and no others are.
     let mut stored = BTreeMap::new();
     for (group, messages) in invariants::messages(&world.rows()) {
         for message in messages.into_iter().skip(before[&group].len()) {
@@ -203,11 +202,11 @@ async fn a_minute_of_throttling_without_the_database_of_users_loses_nothing_and_
     assert_eq!(stored, *sends.acknowledged.borrow());
     let texts: BTreeSet<_> = stored.values().collect();
     assert_eq!(texts.len(), stored.len());
-    // The inboxes have caught up with one delivery.
+    // One delivery brings the inboxes up to date.
     world.deliver_all().await;
     assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
 
-    // The database comes back, and the same functions know everybody again.
+    // The database comes back, and the same functions find every user again.
     time::resume();
     relay.come_back();
     let (alice, bob, group_uuid) = &pairs[0];
@@ -268,7 +267,7 @@ async fn without_both_databases_everybody_is_told_to_come_again_and_served_when_
     drop(stand.database);
 }
 
-/// The SDK gives all of a process's calls one allowance of retries, which an outage uses up.
+/// The SDK shares one retry quota among all calls of a process. An outage uses it up.
 #[tokio::test]
 async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them_back() {
     let world = World::new().await;
@@ -288,7 +287,7 @@ async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them
     }
     assert_eq!(tries[0], 3);
     let used_up = start.elapsed();
-    // From here on nobody waits for a retry.
+    // From here on no request waits for a retry.
     for _ in 0..10 {
         assert_eq!(inbox().await.brief(), (503, "[\"unavailable\"]"));
         assert_eq!(calls(), 1);
@@ -298,7 +297,7 @@ async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them
     world.emulator.inject(|_| Fault::None);
     inbox().await.ok();
     assert_eq!((calls(), start.elapsed()), (1, used_up));
-    // Each success gives back a little, and with enough of them a single fault goes unseen again.
+    // Each success refills a part of the quota. With enough of them, a single fault is hidden again.
     for _ in 0..20 {
         inbox().await.ok();
     }
@@ -308,7 +307,7 @@ async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them
     assert_eq!(calls(), 2);
 }
 
-/// A message that is written without the SDK's retries has the function's own.
+/// Without the SDK's retries, the function's own retries remain.
 #[tokio::test]
 async fn without_the_sdks_retries_no_acknowledged_message_is_lost_or_doubled() {
     let world = World::new().await;

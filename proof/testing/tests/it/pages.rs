@@ -1,4 +1,4 @@
-//! Pages of hundreds of groups and messages with one and the same time.
+//! Pages of hundreds of groups and messages with equal times.
 
 use chrono::TimeDelta;
 use cruddur::{
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 const GROUPS: &str = "/api/message_groups";
 
-/// The uuids on each page from `path` on, following the links until there is none.
+/// Uuids on each page from `path` on, following the links to the end.
 async fn follow(world: &World, user: &TestUser, path: &str) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut next = Some(path.to_owned());
@@ -34,7 +34,7 @@ fn uuids(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|item| item["uuid"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Opens so many groups of `user`; their uuids, newest first. As the clock stands still, all have one time.
+/// Opens this many groups of `user`. Returns their uuids, newest first. Time is paused, so all have the same time.
 async fn open_groups(world: &World, user: &TestUser, count: usize) -> Vec<String> {
     let mut groups = Vec::with_capacity(count);
     for _ in 0..count {
@@ -58,8 +58,8 @@ async fn open_groups(world: &World, user: &TestUser, count: usize) -> Vec<String
     groups.into_iter().map(|(.., group)| group).collect()
 }
 
-/// Puts so many messages of one time into a group; their uuids, newest first. (Sends that don't see each other
-/// give such messages.)
+/// Inserts this many messages of equal time into a group. Returns their uuids, newest first. Concurrent sends
+/// that do not see each other can produce such messages.
 fn put_messages(world: &World, sender: &TestUser, group_uuid: Uuid, count: usize) -> Vec<String> {
     let created_at = Timestamp::new(world.parts.clock.now());
     let mut messages = Vec::with_capacity(count);
@@ -76,7 +76,7 @@ fn put_messages(world: &World, sender: &TestUser, group_uuid: Uuid, count: usize
     messages.into_iter().map(|uuid| uuid.to_string()).collect()
 }
 
-/// A group of two with so many messages of one time (and none besides), and their uuids, newest first.
+/// A group of two with exactly this many messages of equal time. Returns the messages' uuids, newest first.
 async fn conversation(world: &World, count: usize) -> (TestUser, Uuid, Vec<String>) {
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
@@ -90,7 +90,7 @@ async fn conversation(world: &World, count: usize) -> (TestUser, Uuid, Vec<Strin
     (alice, group_uuid, messages)
 }
 
-/// The pages of a list of messages, newest first: each page is oldest to newest.
+/// Reorders pages of messages newest first: each page is oldest to newest.
 fn newest_first(pages: Vec<Vec<String>>) -> Vec<String> {
     pages.into_iter().flat_map(|page| page.into_iter().rev()).collect()
 }
@@ -143,7 +143,7 @@ async fn what_arrives_between_two_pages_changes_nothing_on_the_older_ones() {
     let (alice, group_uuid, messages) = conversation(&world, 30).await;
     let groups = {
         let mut groups = open_groups(&world, &alice, 30).await;
-        // The group of the conversation has the same time as the others, so its place is known only now.
+        // The conversation's group has the same time as the others, so its place is known only now.
         let all = follow(&world, &alice, &format!("{GROUPS}?limit=100")).await.concat();
         groups.push(group_uuid.to_string());
         groups.sort_unstable_by_key(|group| all.iter().position(|known| known == group));
@@ -203,7 +203,7 @@ async fn a_cursor_moves_only_inside_the_list_it_is_used_with() {
         cursor_of(&alice, GROUPS).await,
         cursor_of(&alice, &format!("/api/messages/{group_uuid}")).await,
     ] {
-        // An end of the list: how much is older than the cursor depends on the cursor alone.
+        // An end of the list: the page after a cursor depends on the cursor alone.
         let path = format!("/api/messages/{group_uuid}?limit=3&cursor={cursor}");
         let seen = newest_first(follow(&world, &alice, &path).await);
         assert!(messages.ends_with(&seen), "{seen:?}");
@@ -213,7 +213,7 @@ async fn a_cursor_moves_only_inside_the_list_it_is_used_with() {
         visited += seen.len();
     }
     assert_ne!(visited, 0);
-    // Nor does somebody else's cursor open their group.
+    // Another user's cursor does not open their group.
     let cursor = cursor_of(&carol, &format!("/api/messages/{other_uuid}")).await;
     let answer = world.get(&alice, &format!("/api/messages/{other_uuid}?cursor={cursor}")).await;
     assert_eq!(answer.brief(), (404, "[\"message_group_not_found\"]"));

@@ -1,7 +1,7 @@
-//! The policies of `template.yaml`: enough for everything that the functions do, and not a piece more.
+//! The policies of `template.yaml` allow everything that the functions do, and nothing more.
 //!
-//! Every test that has a `World` or `Sends` runs under these policies and fails when a call is refused. Here one
-//! piece after the other is taken away, and each time something has to break that somebody would see.
+//! Every test with a `World` or `Sends` runs under these policies and fails if a call is refused. These tests
+//! remove one permission at a time; each removal must break an observable result.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
 
@@ -23,7 +23,7 @@ use testing::{
 
 use crate::send_limit::limit;
 
-/// A world in which a function has other rights from some moment on.
+/// A world in which a function gets another policy at some point.
 struct Trial {
     world: World,
     function: &'static str,
@@ -31,20 +31,20 @@ struct Trial {
 }
 
 impl Trial {
-    /// The preparations are over.
+    /// Replaces the policy, after the preparations.
     fn begin(&self) {
         self.world.policies.enforce(self.function, self.policy.clone());
     }
 }
 
-/// What a function does, and what is seen of it.
+/// An action of a function, and its observable result.
 struct Scenario {
     function: &'static str,
     name: &'static str,
     act: fn(&Trial) -> LocalBoxFuture<'_, String>,
 }
 
-/// Each way that a function takes through the table.
+/// Every path of a function through the table.
 const SCENARIOS: [Scenario; 14] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
@@ -196,7 +196,7 @@ async fn repeated_record(trial: &Trial) -> String {
     moved(&trial.world).await
 }
 
-/// Two users with two messages, whose inbox rows still stand at the first; and the path of their conversation.
+/// Two users with two messages, whose inbox rows are still at the first one; and their conversation's path.
 async fn conversation(world: &World) -> (TestUser, TestUser, String) {
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
@@ -209,7 +209,7 @@ fn to_user(receiver: &TestUser) -> Value {
     json!({"handle": receiver.user.handle, "message": "hello"})
 }
 
-/// Has the index show these rows, whatever there is.
+/// Makes the index show these rows.
 fn show_in_index(world: &World, rows: Vec<Value>) {
     world.emulator.edit_answers(move |call, answer| {
         if call.request.get("IndexName").is_some() {
@@ -219,7 +219,7 @@ fn show_in_index(world: &World, rows: Vec<Value>) {
     });
 }
 
-/// What the client sees.
+/// The response as the client sees it.
 fn seen(answer: &Answer) -> String {
     match serde_json::from_str(&answer.body).unwrap() {
         Value::Array(entries) if answer.status == 200 => format!("200, entries: {}", entries.len()),
@@ -228,7 +228,7 @@ fn seen(answer: &Answer) -> String {
     }
 }
 
-/// What becomes of the inboxes when the stream handler is given all messages.
+/// Result of delivering all messages to the stream handler.
 async fn moved(world: &World) -> String {
     let answer = world.deliver(&world.stream_event()).await;
     let reported = answer["batchItemFailures"].as_array().unwrap().len();
@@ -239,30 +239,30 @@ async fn moved(world: &World) -> String {
     format!("inboxes {place}, records reported: {reported}")
 }
 
-/// What is seen of the function's scenarios, by their names, when it has these rights.
+/// Results of the function's scenarios under this policy, by name.
 async fn outcomes(function: &'static str, policy: &Policy) -> BTreeMap<&'static str, String> {
     let mut outcomes = BTreeMap::new();
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.function == function) {
         let mut world = World::new().await;
-        // As the template's own parameters have it, there is one.
+        // The template sets a send limit by default.
         world.redeploy(|parts| parts.send_limit = Some(limit(3, 60)));
         let trial = Trial { world, function, policy: policy.clone() };
         outcomes.insert(scenario.name, (scenario.act)(&trial).await);
-        // Refused calls are what this is about.
+        // Refusals are expected here.
         let _ = trial.world.policies.take_refusals();
     }
     outcomes
 }
 
-/// Every permission of a policy, and every action on all of its resources together, with what is left without it.
+/// Every single permission, and every action on all of its resources, with the policy that remains without it.
 fn removals(policy: &Policy) -> Vec<(String, Policy)> {
     let permissions = policy.permissions();
-    // The emulator has no stream of the table's: who reads it is the mapping, not the function.
+    // The emulator has no stream for the table: the mapping reads it, not the function.
     let permissions = permissions.iter().filter(|one| one.resource.contains(":table/"));
     let permissions: Vec<_> = permissions.collect();
     let mut removals: Vec<(String, Policy)> = Vec::new();
     let mut add = |name: String, left: Policy| {
-        // A whole action is the same as the only kind of row that it is allowed for.
+        // If an action is allowed for only one kind of row, removing either gives the same policy.
         if !removals.iter().any(|(_, known)| *known == left) {
             removals.push((name, left));
         }
@@ -275,7 +275,7 @@ fn removals(policy: &Policy) -> Vec<(String, Policy)> {
         let left = all.fold(policy.clone(), |left, permission| left.without(permission));
         add(format!("{} everywhere", action.strip_prefix("dynamodb:").unwrap()), left);
     }
-    // Whatever order the statements stand in.
+    // Sort, so that the result does not depend on the order of statements.
     removals.sort_by(|(one, _), (other, _)| one.cmp(other));
     removals
 }
@@ -308,7 +308,7 @@ async fn whatever_is_taken_from_a_policy_something_breaks() {
     assert_snapshot!("what_breaks_without_each_permission", table);
 }
 
-/// What a function may do with the table, found out by asking for everything.
+/// The accesses to the table that a policy allows, found by trying all of them.
 fn allowed(policy: &Policy) -> String {
     let mut allowed = String::new();
     for operation in
@@ -391,7 +391,7 @@ fn a_policy_has_no_wildcard_but_in_the_keys_of_a_kind_of_row() {
                 let kind =
                     |pattern: &String| pattern.strip_suffix("#*").is_some_and(|kind| !wild(&kind.into()));
                 assert!(!patterns.is_empty() && patterns.iter().all(kind), "{function}: {patterns:?}");
-                // Without it, a request that names no key at all would do.
+                // Otherwise a request without any key would be allowed.
                 let wants_keys = conditions.iter().any(Condition::wants_leading_keys);
                 assert!(wants_keys, "{function}: {conditions:?}");
             }
@@ -401,8 +401,8 @@ fn a_policy_has_no_wildcard_but_in_the_keys_of_a_kind_of_row() {
 
 #[test]
 fn the_mapping_may_read_the_stream_and_send_dead_letters() {
-    // It works with the function's role (Lambda Developer Guide, "Process DynamoDB records with Lambda"), and so
-    // outside of what the emulator sees.
+    // The mapping uses the function's role (Lambda Developer Guide, "Process DynamoDB records with Lambda"),
+    // so the emulator does not see its calls.
     let mut allowed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for statement in template().functions["stream-handler"].statements() {
         for resource in statement.resources() {
@@ -424,7 +424,7 @@ async fn a_refused_call_is_answered_as_aws_does_and_fails_the_test() {
     let _ = world.emulator.take_calls();
     let answer = world.get(&alice, "/api/message_groups").await;
     assert_eq!(answer.brief(), (500, "[\"internal_error\"]"));
-    // It is not tried again.
+    // The SDK does not retry it.
     assert_eq!(world.emulator.take_calls().len(), 1);
 
     let refusals = world.policies.take_refusals();
@@ -432,7 +432,7 @@ async fn a_refused_call_is_answered_as_aws_does_and_fails_the_test() {
     assert_eq!((&*refusals[0].function, &*refusals[0].operation), ("list-message-groups", "Query"));
     assert_snapshot!(refusals[0].message, @"User: arn:aws:sts::123456789012:assumed-role/list-message-groups is not authorized to perform: dynamodb:Query on resource: arn:aws:dynamodb:eu-central-1:123456789012:table/cruddur-messages because no identity-based policy allows the dynamodb:Query action");
 
-    // This time nobody takes it out.
+    // This time the test does not take the refusal.
     world.get(&alice, "/api/message_groups").await;
     let failure = catch_unwind(AssertUnwindSafe(|| drop(world))).unwrap_err();
     let message = failure.downcast_ref::<String>().unwrap();

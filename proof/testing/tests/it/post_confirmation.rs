@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{postgres::Database, relay::Relay};
 
-/// A name that no other test has.
+/// A name unique among tests.
 fn unique(name: &str) -> String {
     format!("{name}-{}", &Uuid::new_v4().simple().to_string()[..8])
 }
@@ -34,7 +34,7 @@ fn event(subject: &str, attributes: &[(&str, &str)]) -> Value {
     event
 }
 
-/// Delivers `event`; the answer has to be the very event.
+/// Delivers `event`. The response must be the unchanged event.
 async fn deliver(world: &World, event: &Value) {
     let answer = world.functions["post-confirmation"].invoke(event.to_string()).await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), *event);
@@ -49,7 +49,7 @@ struct Row {
     subject: Option<String>,
 }
 
-/// The rows whose `column` is `value`.
+/// Rows whose `column` equals `value`.
 async fn rows(world: &World, column: &str, value: &(dyn ToSql + Sync), of: Type) -> Vec<Row> {
     let statement = format!(
         "SELECT uuid, handle, display_name, email, cognito_user_id FROM public.users WHERE {column} = $1 ORDER BY handle"
@@ -66,14 +66,14 @@ async fn rows(world: &World, column: &str, value: &(dyn ToSql + Sync), of: Type)
         .collect()
 }
 
-/// The one row of the Cognito user.
+/// The Cognito user's only row.
 async fn row_of(world: &World, subject: &str) -> Row {
     let mut rows = rows(world, "cognito_user_id", &subject, Type::TEXT).await;
     assert_eq!(rows.len(), 1, "{rows:?}");
     rows.remove(0)
 }
 
-/// A user who was there before their first sign-in.
+/// A user who existed before their first sign-in.
 async fn seed(world: &World, handle: &str, email: Option<&str>) -> Uuid {
     let statement =
         "INSERT INTO public.users (handle, display_name, email) VALUES ($1, 'Seeded', $2) RETURNING uuid";
@@ -103,7 +103,7 @@ async fn a_confirmed_user_is_entered_with_their_names() {
     };
     assert_eq!(row, expected);
 
-    // And can write from now on.
+    // The user can write from now on.
     let bob = world.user("bob").await;
     let token = world.issuer.access_token(&subject, &handle).unwrap();
     let ashley = testing::TestUser { token, ..bob.clone() };
@@ -114,7 +114,7 @@ async fn a_confirmed_user_is_entered_with_their_names() {
 async fn the_local_stacks_users_got_their_handles_at_sign_up_or_have_changed_them_since() {
     let world = World::new().await;
     let mut changed = 0;
-    // The world has the others, one of whom has a wished handle.
+    // The world has the others, one of whom has a requested handle.
     for user in &LOCAL_USERS[DEMO_USERS.len()..] {
         let mut attributes = vec![("name", user.name), ("email", user.email)];
         attributes.extend(user.preferred_username.map(|wish| ("preferred_username", wish)));
@@ -163,7 +163,7 @@ async fn a_row_is_taken_over_only_by_its_verified_email() {
         ("nothing said of verification", Some("own@"), Some("own@"), None, false),
         ("another address", Some("own@"), Some("other@"), Some("true"), false),
         ("no address", Some("own@"), None, Some("true"), false),
-        // Folded in other collations: a dotted capital I, and a Kelvin sign.
+        // Other collations fold these: a dotted capital I and a Kelvin sign.
         ("an i of another alphabet", Some("mi@"), Some("m\u{130}@"), Some("true"), false),
         ("a k of another alphabet", Some("mk@"), Some("m\u{212a}@"), Some("true"), false),
         ("not ASCII", Some("m\u{f6}@"), Some("m\u{f6}@"), Some("true"), false),
@@ -174,7 +174,7 @@ async fn a_row_is_taken_over_only_by_its_verified_email() {
         let address = |text: &str| format!("{text}{handle}");
         let (row_email, email) = (row_email.map(address), email.map(address));
         let seeded = seed(&world, &handle, row_email.as_deref()).await;
-        // The handle is the row's in every case: a name that anybody can choose proves nothing.
+        // The row's handle remains in every case: a freely chosen name proves nothing.
         let mut attributes = vec![("preferred_username", &*handle), ("name", "New Name")];
         attributes.extend(email.as_deref().map(|email| ("email", email)));
         attributes.extend(verified.map(|verified| ("email_verified", verified)));
@@ -408,6 +408,6 @@ async fn a_slow_database_uses_up_none_of_the_time_for_the_answer() {
     world.redeploy(|parts| parts.postgres = Arc::new(database.through(&relay, false)));
     let handle = unique("slow");
     let attributes = [("preferred_username", &*handle), ("email", &*handle), ("email_verified", "true")];
-    // Each of its statements is in time; together they are not.
+    // Each statement is in time, but together they exceed the limit.
     deliver(&world, &event(&subject(), &attributes)).await;
 }

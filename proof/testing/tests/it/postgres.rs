@@ -17,7 +17,7 @@ use tokio_postgres::{Client, Config, NoTls, types::Type};
 
 use crate::relay::Relay;
 
-/// A database for tests of connections, of one test at a time: the engine serves one connection.
+/// A database for connection tests, one test at a time: the engine serves one connection.
 pub(crate) struct Database {
     config: Config,
     _turn: MutexGuard<'static, ()>,
@@ -30,7 +30,7 @@ impl Database {
         Self { config: testing::postgres::unconnected().clone(), _turn: turn }
     }
 
-    /// A client of its own. The next one waits until it is gone, and it fails where somebody else stays.
+    /// A client with its own connection. Waits until the previous one is gone, and fails if that one stays.
     pub(crate) async fn client(&self) -> Client {
         let connected = time::timeout(Duration::from_secs(30), self.config.connect(NoTls)).await;
         let (client, connection) = connected.unwrap().unwrap();
@@ -38,7 +38,7 @@ impl Database {
         client
     }
 
-    /// A relay to it.
+    /// A relay to the database.
     pub(crate) async fn relay(&self) -> Relay {
         Relay::to(self.address()).await
     }
@@ -47,7 +47,7 @@ impl Database {
         ([127, 0, 0, 1], self.config.get_ports()[0]).into()
     }
 
-    /// It, as the functions reach it, through `relay`.
+    /// The database through `relay`, as the functions use it.
     pub(crate) fn through(&self, relay: &Relay, keep: bool) -> Postgres {
         let mut config = Config::new();
         config.host("127.0.0.1").port(relay.address().port());
@@ -59,7 +59,7 @@ impl Database {
 
 type Columns = &'static [(&'static str, Type)];
 
-/// What each statement takes and gives. A file that is not here fails the test.
+/// Parameters and columns of each statement. A file missing here fails the test.
 const STATEMENTS: [(&str, &[Type], Columns); 19] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
     (
@@ -129,7 +129,7 @@ const STATEMENTS: [(&str, &[Type], Columns); 19] = [
 
 const USER: [(&str, Type); 3] = [("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)];
 
-/// The statements by the names of their files.
+/// Statements by file name.
 fn statements() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql/users");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -141,7 +141,7 @@ fn statements() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The types in the comments `-- $1 text: …` of a statement.
+/// Types in a statement's comments `-- $1 text: …`.
 fn documented(statement: &str) -> Vec<&str> {
     let parameters = statement.lines().filter_map(|line| line.strip_prefix("-- $"));
     parameters
@@ -160,7 +160,7 @@ async fn every_statement_is_one_that_the_engine_takes_as_documented() {
     let client = database.client().await;
     let statements = statements();
     let names = STATEMENTS.iter().map(|(name, ..)| *name).collect::<Vec<_>>();
-    // A script of several statements, which can't be prepared: the command's own tests run it.
+    // A script of several statements cannot be prepared. The command's own tests run it.
     let prepared = statements.keys().filter(|name| *name != "empty_schema").collect::<Vec<_>>();
     assert_eq!(prepared, names);
     for (name, parameters, columns) in STATEMENTS {
@@ -186,7 +186,7 @@ async fn every_statement_is_one_that_the_engine_takes_as_documented() {
 async fn a_user_is_found_by_an_index() {
     let database = Database::turn().await;
     let client = database.client().await;
-    // The planner prefers to read a small table from end to end, unless that is out of the question.
+    // The planner prefers a sequential scan of a small table unless it is disabled.
     client.batch_execute("SET enable_seqscan = off").await.unwrap();
     let statements = statements();
     let (handle, subject) = ("users_handle_key", "users_cognito_user_id_key");
@@ -285,7 +285,7 @@ async fn a_connection_that_was_cut_is_made_again() {
     }
 }
 
-/// What a server says that is told to stop: FATAL 57P01.
+/// Message of a server that is shutting down: FATAL 57P01.
 const ADMIN_SHUTDOWN: &[u8] =
     b"E\x00\x00\x00\x36SFATAL\x00VFATAL\x00C57P01\x00Mterminating connection now\x00\x00";
 
@@ -385,7 +385,7 @@ async fn a_server_that_is_down_is_tried_twice_and_found_again_when_it_is_back() 
         let before = relay.accepted();
         let result = number(&postgres).await;
         assert!(is_unavailable(&result), "{result:?}");
-        // With a connection that was kept, the first try ends on that one.
+        // If a connection was kept, the first attempt fails on it.
         assert!((1..=2).contains(&(relay.accepted() - before)), "{} connections", relay.accepted() - before);
         relay.come_back();
         assert_eq!(number(&postgres).await.unwrap(), 42);
@@ -395,7 +395,7 @@ async fn a_server_that_is_down_is_tried_twice_and_found_again_when_it_is_back() 
 #[tokio::test]
 async fn a_server_that_takes_connections_and_says_nothing_is_given_up() {
     for keep in [true, false] {
-        // No engine: nobody would be asked.
+        // No engine: no query would be answered.
         let relay = Relay::to(([127, 0, 0, 1], 1).into()).await;
         relay.fall_silent();
         let mut config = Config::new();
@@ -442,7 +442,7 @@ async fn a_connection_that_is_not_kept_leaves_the_server_to_others() {
     for _ in 0..3 {
         assert_eq!(number(&postgres).await.unwrap(), 42);
         assert_eq!(number(&other).await.unwrap(), 42);
-        // A client that is no function's.
+        // A client that does not belong to a function.
         let client = database.client().await;
         assert_eq!(client.query_one("SELECT 7", &[]).await.unwrap().get::<_, i32>(0), 7);
     }

@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A relay on a port of its own. It ends with the value.
+/// A relay on its own port. Stops on drop.
 pub(crate) struct Relay {
     address: SocketAddr,
     state: watch::Sender<State>,
@@ -27,27 +27,27 @@ pub(crate) struct Relay {
 #[derive(Clone, Copy, Debug)]
 struct State {
     mode: Mode,
-    /// What becomes of the connections that were there before it was last changed.
+    /// Treatment of connections older than the last change.
     old: Old,
     generation: usize,
 }
 
-/// What becomes of new connections.
+/// Treatment of new connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Carried,
-    /// Closed as soon as they are there.
+    /// Closed immediately.
     Closed,
-    /// Taken, and never answered.
+    /// Accepted and never answered.
     Silent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Old {
     Closed,
-    /// Open for the client; what it says goes nowhere.
+    /// Open for the client, whose data is discarded.
     Silent,
-    /// The next that the client says is answered with these bytes and the end of the connection.
+    /// The client's next message is answered with these bytes, then the connection closes.
     Answered(&'static [u8]),
 }
 
@@ -60,12 +60,12 @@ struct Shared {
 }
 
 impl Relay {
-    /// A relay to `target`.
+    /// Starts a relay to `target`.
     pub(crate) async fn to(target: SocketAddr) -> Self {
         Self::slow(target, Duration::ZERO).await
     }
 
-    /// A relay to `target`, which holds up each piece of the answers for so long.
+    /// Starts a relay to `target` that delays each piece of the responses.
     pub(crate) async fn slow(target: SocketAddr, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -85,47 +85,47 @@ impl Relay {
         self.address
     }
 
-    /// Connections so far.
+    /// Number of connections so far.
     pub(crate) fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// Connections to the target now.
+    /// Number of open connections to the target.
     pub(crate) fn open(&self) -> usize {
         self.shared.open.load(Ordering::SeqCst)
     }
 
-    /// Waits until something was said on a silent connection.
+    /// Waits until a silent connection has received data.
     pub(crate) async fn swallowed(&self) {
         self.shared.swallowed.notified().await;
     }
 
-    /// Closes every connection; new ones are carried.
+    /// Closes every connection. New ones are relayed.
     pub(crate) fn cut(&self) {
         self.change(Mode::Carried, Old::Closed);
     }
 
-    /// Closes every connection, and new ones as soon as they are there.
+    /// Closes every connection, and new ones immediately.
     pub(crate) fn go_down(&self) {
         self.change(Mode::Closed, Old::Closed);
     }
 
-    /// The connections there are lead nowhere from now on; new ones are carried.
+    /// Silences open connections. New ones are relayed.
     pub(crate) fn forget_connections(&self) {
         self.change(Mode::Carried, Old::Silent);
     }
 
-    /// All connections lead nowhere, and new ones as well.
+    /// Silences open and new connections.
     pub(crate) fn fall_silent(&self) {
         self.change(Mode::Silent, Old::Silent);
     }
 
-    /// The connections there are get these bytes as their next and last answer; new ones are carried.
+    /// Answers the next message on each open connection with these bytes and closes it. New connections are relayed.
     pub(crate) fn answer(&self, bytes: &'static [u8]) {
         self.change(Mode::Carried, Old::Answered(bytes));
     }
 
-    /// New connections are carried again.
+    /// Relays new connections again.
     pub(crate) fn come_back(&self) {
         self.change(Mode::Carried, Old::Closed);
     }
@@ -147,7 +147,7 @@ async fn run(listener: TcpListener, shared: Arc<Shared>, watched: watch::Receive
         shared.accepted.fetch_add(1, Ordering::SeqCst);
         let (shared, watched) = (Arc::clone(&shared), watched.clone());
         tokio::spawn(async move {
-            // Either end may go at any time.
+            // Either end may disconnect at any time.
             let _ = serve(client, &shared, watched).await;
         });
     }
@@ -183,11 +183,11 @@ async fn serve(
         None | Some(Old::Closed) => {}
         Some(Old::Silent) => {
             swallow(&mut client, shared).await;
-            // Until the client has had enough.
+            // Until the client closes the connection.
             let _ = client.read_to_end(&mut Vec::new()).await;
         }
         Some(Old::Answered(bytes)) => {
-            // Part of what it says is enough.
+            // Any part of the message will do.
             let _length = client.read(&mut [0; 4096]).await?;
             client.write_all(bytes).await?;
         }

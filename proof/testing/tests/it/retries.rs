@@ -1,5 +1,5 @@
-//! Sends that are repeated, by the client or by the function itself: never an acknowledged message that is not
-//! in the table, and never two for one request (I5, I6).
+//! Sends repeated by the client or by the function: every acknowledged message is stored, and no request
+//! stores two messages (I5, I6).
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
 
@@ -20,16 +20,16 @@ use testing::{
 };
 use uuid::Uuid;
 
-/// The ways to write a message.
+/// A kind of write of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// One row to a group that exists.
+    /// One row in an existing group.
     Plain,
-    /// With a key.
+    /// With an idempotency key.
     Keyed,
     /// A first message by handle.
     Opening,
-    /// A first message with a key.
+    /// A first message with an idempotency key.
     KeyedOpening,
 }
 
@@ -44,7 +44,7 @@ impl Way {
         matches!(self, Self::Keyed | Self::KeyedOpening)
     }
 
-    /// Rows in the write.
+    /// Number of rows in the write.
     fn actions(self) -> usize {
         match self {
             Self::Plain => 1,
@@ -55,7 +55,7 @@ impl Way {
     }
 }
 
-/// A request to send something between two users of its own.
+/// A request to send a message between two new users.
 struct Request<'a> {
     world: &'a World,
     way: Way,
@@ -84,14 +84,14 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Makes the request; the answer, and how long it took from the first call on.
+    /// Sends the request. Returns the response, and the duration since the first call.
     async fn post(&self) -> (Answer, Duration) {
         let headers: &[(&str, &str)] = if self.way.has_key() { &[("idempotency-key", "key")] } else { &[] };
         let post = self.world.post_with(&self.alice, headers, self.body().to_string());
         self.world.emulator.with_time_paused(post).await
     }
 
-    /// The messages of the group that have the text.
+    /// Messages of the group with the text.
     fn stored(&self) -> Vec<MessageRow> {
         let mut messages =
             invariants::messages(&self.world.rows()).remove(&self.group_uuid).unwrap_or_default();
@@ -99,7 +99,7 @@ impl<'a> Request<'a> {
         messages
     }
 
-    /// The answer is of the message, and the message is there once.
+    /// The response describes the message, and the message is stored once.
     #[track_caller]
     fn assert_stored_as_answered(&self, answer: &Answer, case: &str) {
         let answer = answer.ok();
@@ -118,7 +118,7 @@ impl<'a> Request<'a> {
         assert_eq!(invariants::check(&self.world.rows()), Vec::<String>::new(), "{case}");
     }
 
-    /// The writes since the last look.
+    /// Takes the writes since the last call.
     fn take_writes(&self) -> Vec<Call> {
         let mut calls = self.world.emulator.take_calls();
         calls.retain(|call| matches!(&*call.operation, "PutItem" | "TransactWriteItems"));
@@ -126,7 +126,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What a write asks for, without what the SDK or the emulator adds to it.
+/// A write's content without additions of the SDK or the emulator.
 fn intended(call: &Call) -> Value {
     let mut request = call.request.clone();
     request.as_object_mut().unwrap().remove("ClientRequestToken");
@@ -146,11 +146,11 @@ fn assert_internal_error(answer: &Answer, case: &str) {
     assert_eq!(answer.body, r#"["internal_error"]"#, "{case}");
 }
 
-/// Ways in which nobody knows what became of a call.
+/// Failures that leave a call's outcome unknown.
 const UNKNOWN: [Failure; 5] =
     [Reset, Silence, Stall, Status(500, "InternalServerError"), Status(503, "ServiceUnavailable")];
 
-/// Ways in which DynamoDB says to come again.
+/// Throttling errors of DynamoDB.
 const THROTTLING: [Failure; 3] = [
     Status(400, "ProvisionedThroughputExceededException"),
     Status(400, "ThrottlingException"),
@@ -165,7 +165,7 @@ async fn a_repeated_request_with_a_key_gets_the_same_answer_and_stores_one_messa
         let (first, _) = send.post().await;
         send.assert_stored_as_answered(&first, &format!("{way:?}"));
         for _ in 0..3 {
-            // Neither other messages in between nor the time change the answer.
+            // Neither later messages nor elapsed time change the response.
             world.send(&send.bob, &send.alice, "an answer").await;
             world.clock.advance(TimeDelta::minutes(7));
             let (again, _) = send.post().await;
@@ -239,7 +239,7 @@ async fn a_key_is_its_users_own() {
 async fn a_key_is_kept_for_24_hours_from_the_request_on() {
     let world = World::new().await;
     let send = Request::new(&world, Way::Keyed).await;
-    // The message's own time lies ahead: the group's newest is from a clock that was an hour fast.
+    // The message's time is ahead: the group's newest message has a clock that was an hour fast.
     world.clock.advance(TimeDelta::hours(1));
     world.send(&send.bob, &send.alice, "from the future").await;
     world.clock.advance(TimeDelta::hours(-1));
@@ -265,8 +265,8 @@ async fn a_lost_answer_is_known_for_a_success_and_the_message_not_stored_twice()
     let world = World::new().await;
     for way in Way::ALL {
         for failure in UNKNOWN {
-            // Losses are made good by the SDK's own retries, and more than two of them by those of the function,
-            // unless too much time has passed.
+            // The SDK's retries make up for a loss. Further losses are retried by the function, unless too
+            // much time has passed.
             for times in [1, if matches!(failure, Silence | Stall) { 2 } else { 4 }] {
                 let case = format!("{way:?}, {failure:?}, {times} times");
                 let send = Request::new(&world, way).await;
@@ -288,7 +288,7 @@ async fn a_client_that_lost_the_answer_gets_it_with_the_same_key() {
         for failure in UNKNOWN {
             let case = format!("{way:?}, {failure:?}");
             let send = Request::new(&world, way).await;
-            // Whatever the function tries, it hears nothing; the first try is carried out.
+            // The function hears nothing on any attempt. The first one is carried out.
             world.emulator.fail(way.operation(), usize::MAX, Lost(failure));
             let (lost, _) = send.post().await;
             assert_unavailable(&lost, &case);
@@ -325,7 +325,7 @@ async fn a_write_that_lands_late_is_not_doubled() {
     }
 }
 
-/// Waits until late writes have landed. (A call pauses time.)
+/// Waits until late writes have landed. Calling this pauses time.
 async fn everything_lands(request: &Request<'_>) {
     let _ = request.world.table().client().describe_table().table_name(TABLE).send().await;
     tokio::time::sleep(Duration::from_mins(1)).await;
@@ -402,7 +402,7 @@ async fn waits_between_tries_are_spread_and_grow() {
         world.emulator.fail("TransactWriteItems", 6, Refused(Cancelled(&["None", "TransactionConflict"])));
         let (answer, elapsed) = send.post().await;
         send.assert_stored_as_answered(&answer, "");
-        // 25, 50, 100, 200, 400 and 800 ms at most.
+        // At most 25, 50, 100, 200, 400 and 800 ms.
         assert!(elapsed <= Duration::from_millis(1_575 + 20), "{elapsed:?}");
         waited.push(elapsed);
     }
@@ -412,7 +412,7 @@ async fn waits_between_tries_are_spread_and_grow() {
 
 #[tokio::test]
 async fn a_conflict_beside_a_row_that_is_in_the_way_is_waited_out() {
-    // While the other side's first message is being committed, some of its rows are there and others still locked.
+    // While the other side's first message is being committed, some of its rows exist and others are still locked.
     let world = World::new().await;
     for (way, reasons) in [
         (Way::Opening, &["None", "TransactionConflict", "ConditionalCheckFailed", "TransactionConflict"][..]),
@@ -430,13 +430,13 @@ async fn a_conflict_beside_a_row_that_is_in_the_way_is_waited_out() {
 
 #[tokio::test]
 async fn a_repeated_request_is_not_answered_before_its_message_can_be_read() {
-    // A transaction comes to be seen row by row: here the key's row before the message.
+    // A transaction becomes visible row by row: here the key's row before the message.
     let world = World::new().await;
     for way in [Way::Keyed, Way::KeyedOpening] {
         let send = Request::new(&world, way).await;
         let (first, _) = send.post().await;
         let _ = world.emulator.take_calls();
-        // From the plan, and from three looks at the message itself.
+        // One for the plan, and three for looking up the message itself.
         let mut hidden = 4;
         world.emulator.edit_answers(move |call, answer| {
             if call.operation == "Query" && hidden > 0 {
@@ -491,7 +491,7 @@ async fn what_fails_after_a_write_of_which_nobody_knows_is_still_in_doubt() {
     for way in Way::ALL {
         let case = format!("{way:?}");
         let send = Request::new(&world, way).await;
-        // Each of the SDK's three attempts may be carried out yet; the two tries after them were not.
+        // Each of the SDK's three attempts may still be carried out. The two attempts after them were not.
         let mut faults = VecDeque::from([
             Refused(Status(500, "InternalServerError")),
             Refused(Status(500, "InternalServerError")),
@@ -529,7 +529,7 @@ async fn when_nothing_helps_the_answer_is_503_long_before_the_functions_timeout(
             world.emulator.fail(way.operation(), usize::MAX, Refused(failure));
             let (answer, elapsed) = send.post().await;
             assert_unavailable(&answer, &case);
-            // The function's timeout is 25 s; the looking up of users comes on top of this.
+            // The function's timeout is 25 s, and user look-ups come on top of this.
             assert!(elapsed <= Duration::from_secs(15), "{case}: {elapsed:?}");
             let writes = send.take_writes();
             assert!((3..100).contains(&writes.len()), "{case}: {} writes", writes.len());
@@ -554,7 +554,7 @@ async fn a_group_that_is_in_the_way_and_never_seen_ends_in_503_after_five_second
         let (answer, elapsed) = send.post().await;
         world.emulator.edit_answers(|_, _| ());
         assert_unavailable(&answer, &case);
-        // The last wait, of a second at most, may begin just before.
+        // The last wait, of at most a second, may start just before the limit.
         assert!((5_000..=6_000).contains(&elapsed.as_millis()), "{case}: {elapsed:?}");
         send.assert_nothing_stored(&case);
     }
@@ -562,8 +562,8 @@ async fn a_group_that_is_in_the_way_and_never_seen_ends_in_503_after_five_second
 
 #[tokio::test]
 async fn even_the_slowest_calls_end_before_the_functions_timeout() {
-    // The reads answer just within their third attempt; the writes are lost, the last of them begun at the last
-    // moment; and when the other side has opened the group meanwhile it all begins anew.
+    // The reads answer just within their third attempt. The writes are lost, and the last one starts at the
+    // last moment. When the other side has opened the group meanwhile, everything starts again.
     let world = World::new().await;
     for way in Way::ALL {
         let send = Request::new(&world, way).await;
@@ -599,7 +599,7 @@ async fn reads_that_fail_write_nothing() {
             assert_unavailable(&answer, &case);
             assert!(elapsed <= Duration::from_secs(8), "{case}: {elapsed:?}");
             assert_eq!(send.take_writes().len(), 0, "{case}");
-            // Once is made good by the SDK.
+            // The SDK makes up for a single failure.
             world.emulator.fail(operation, 1, Refused(failure));
             let (answer, _) = send.post().await;
             send.assert_stored_as_answered(&answer, &case);
@@ -633,7 +633,7 @@ async fn concurrent_duplicates_are_answered_equally_and_stored_once() {
     let send = Request::new(&world, Way::Keyed).await;
     world.post(&send.alice, &json!({"message_group_uuid": send.group_uuid, "message": "warm"})).await.ok();
     let _ = world.emulator.take_calls();
-    // All of them read before the first writes.
+    // All requests read before the first one writes.
     world.emulator.set_latency(Duration::from_millis(10));
     let body = send.body().to_string();
     let posts = (0..12).map(|_| world.post_with(&send.alice, &[("idempotency-key", "key")], body.clone()));
@@ -646,7 +646,7 @@ async fn concurrent_duplicates_are_answered_equally_and_stored_once() {
     send.assert_stored_as_answered(&answers[0], "");
 }
 
-/// Sends the text to the second user from the first, without PostgreSQL.
+/// Sends the text from the first user to the second, without PostgreSQL.
 async fn send(sends: &Sends, way: Way) -> Result<Sent, Error> {
     let (alice, bob) = (user(1), user(2));
     let key = way.has_key().then_some("key");
@@ -753,7 +753,7 @@ async fn a_write_has_as_many_rows_as_its_way_asks_for_and_each_under_a_condition
         };
         assert_eq!(puts.len(), way.actions(), "{way:?}");
         for put in puts {
-            // Nothing is overwritten (I7), and what is in the way is shown.
+            // Nothing is overwritten (I7), and the error returns the existing row.
             assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)", "{way:?}");
             assert_eq!(put["ReturnValuesOnConditionCheckFailure"], "ALL_OLD", "{way:?}");
         }

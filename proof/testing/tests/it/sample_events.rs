@@ -1,4 +1,4 @@
-//! Every file in `events/` against the table in `events/README.md`.
+//! Compares every file in `events/` with the table in `events/README.md`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,14 +22,14 @@ use serde_json::{Value, json};
 use testing::World;
 use tokio_postgres::types::Type;
 
-/// What the table says of each `(function, case)`.
+/// The table's answer for each `(function, case)`.
 type Cases = BTreeMap<(String, String), String>;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events")
 }
 
-/// The table of the README. A function stands in its first row only.
+/// Parses the README's table. A function is named in its first row only.
 fn cases() -> Cases {
     let text = fs::read_to_string(folder().join("README.md")).unwrap();
     let mut cases = Cases::new();
@@ -51,7 +51,7 @@ fn cases() -> Cases {
     cases
 }
 
-/// The cases of one function with what the table says.
+/// The cases of one function, with their answers in the table.
 fn cases_of(function: &str) -> Vec<(String, String)> {
     let cases = cases().into_iter().filter(|((of, _), _)| of == function);
     let cases: Vec<_> = cases.map(|((_, case), answer)| (case, answer)).collect();
@@ -63,8 +63,8 @@ fn event(function: &str, case: &str) -> String {
     fs::read_to_string(folder().join(function).join(format!("{case}.json"))).unwrap()
 }
 
-/// A world that takes the tokens of the events, with the groups that the README names: one message each, from
-/// before the first event.
+/// A world that accepts the events' tokens and has the README's groups, with one message each from before the
+/// first event.
 async fn world() -> World {
     let mut world = World::new().await;
     let tokens = TokenConfig {
@@ -115,8 +115,7 @@ fn the_table_has_every_function() {
     assert_eq!(functions, FUNCTIONS.iter().map(|function| function.name.to_owned()).collect());
 }
 
-/// Holds the answers of a function behind the API against the table: a status and, where it is not 200 or 401,
-/// codes.
+/// Compares a function's responses with the table: a status and, for all but 200 and 401, the codes.
 async fn hold_against_table(function: &Function) {
     let name = function.name();
     for (case, expected) in cases_of(name) {
@@ -224,7 +223,7 @@ async fn a_body_that_is_not_the_base64_it_claims_to_be_is_invalid() {
     }
 }
 
-/// Where the inbox rows of each group stand, and what they show.
+/// Positions and texts of each group's inbox rows.
 type Positions = BTreeMap<String, BTreeSet<(String, String)>>;
 
 fn positions(world: &World) -> Positions {
@@ -241,7 +240,7 @@ fn position(row: &Value) -> (String, String) {
     (row["sk"]["S"].as_str().unwrap().to_owned(), row["message"]["S"].as_str().unwrap().to_owned())
 }
 
-/// Where the new messages of an event belong: the greatest of each group, for both members alike.
+/// Expected positions of an event's new messages: the greatest of each group, for both members.
 fn newest_messages(event: &Value) -> Positions {
     let mut newest = BTreeMap::<String, (String, String)>::new();
     for record in event["Records"].as_array().unwrap() {
@@ -277,7 +276,7 @@ async fn stream_handler_answers_as_the_table_says() {
     }
 }
 
-/// The users of a Cognito user: handle, name and email address of each.
+/// Users of a Cognito user: handle, name and email address of each.
 async fn users_of(world: &World, sub: &str) -> Vec<(String, String, Option<String>)> {
     let statement = "SELECT handle, display_name, email FROM users WHERE cognito_user_id = $1";
     let rows = world.postgres().query(statement, &[(&sub, Type::TEXT)]).await.unwrap();

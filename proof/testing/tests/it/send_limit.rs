@@ -23,19 +23,19 @@ use testing::{Answer, Failure, Fault, Sends, TestUser, World, invariants, sends:
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// So many messages at once, and one more every so many seconds.
+/// A limit of `burst` messages at once and one more per `interval` seconds.
 pub(crate) fn limit(burst: u32, interval: u32) -> SendLimitConfig {
     SendLimitConfig { burst: burst.try_into().unwrap(), interval: interval.try_into().unwrap() }
 }
 
-/// A world in which users may send three messages at once, and one more every ten seconds.
+/// A world with a limit of three messages at once and one more per ten seconds.
 async fn limited_world() -> World {
     let mut world = World::new().await;
     world.redeploy(|parts| parts.send_limit = Some(limit(3, 10)));
     world
 }
 
-/// `alice` and `bob`, their group, which was opened by `bob`, and a message to it.
+/// `alice` and `bob`, their group, which bob has opened, and the body of a message to it.
 async fn conversation(world: &World) -> (TestUser, TestUser, Value) {
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&bob, &alice, "hello").await;
@@ -110,7 +110,7 @@ async fn a_user_who_floods_does_not_disturb_others() {
     let passed = floods.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(passed, 3);
     assert!(floods.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 429)));
-    // Two are left: the first has opened the group.
+    // Two are left: the message that opened the group counts.
     assert_eq!(statuses(&world, &bob, &body, 3).await, [200, 200, 429]);
     assert_eq!(invariants::check(&world.rows()), Vec::<String>::new());
 }
@@ -120,7 +120,7 @@ async fn every_environment_counts_in_the_same_row() {
     let mut world = limited_world().await;
     let (alice, _, body) = conversation(&world).await;
     for expected in [200, 200, 200, 429, 429] {
-        // A new environment, which has seen nothing.
+        // A new environment with an empty cache.
         world.redeploy(|_| ());
         assert_eq!(statuses(&world, &alice, &body, 1).await, [expected]);
     }
@@ -140,7 +140,7 @@ async fn the_row_may_go_when_the_bucket_is_full() {
     let bucket = bucket_of(&world.rows(), alice.user.uuid).unwrap();
     assert_eq!(bucket, SendLimitRow { tokens: 1, refilled_at: start, expires_at: start + 20 });
 
-    // As the time to live does, and as an operator may.
+    // The time to live deletes the row, and an operator may.
     let key = json!({"pk": {"S": format!("RATE#{}", alice.user.uuid)}, "sk": {"S": "RATE"}});
     let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
     assert_eq!(statuses(&world, &alice, &body, 4).await, [200, 200, 200, 429]);
@@ -170,13 +170,13 @@ async fn what_gets_to_the_look_ups_counts_and_what_is_refused_before_does_not() 
     }
     assert_eq!(bucket_of(&world.rows(), alice.user.uuid), None);
 
-    // No such group; a message; the same request again, which stores nothing.
+    // A group that does not exist; a message; the same request again, which stores nothing.
     assert_eq!(statuses(&world, &alice, &nowhere, 1).await, [404]);
     let key = [("idempotency-key", "key")];
     let first = world.post_with(&alice, &key, body.to_string()).await;
     assert_eq!(world.post_with(&alice, &key, body.to_string()).await.ok(), first.ok());
     assert_eq!(statuses(&world, &alice, &body, 1).await, [429]);
-    // Over the limit, nobody learns what is there.
+    // Over the limit, the response reveals nothing about the group.
     assert_eq!(statuses(&world, &alice, &nowhere, 1).await, [429]);
     let to_bob = json!({"handle": bob.user.handle, "message": "hello"});
     assert_eq!(statuses(&world, &alice, &to_bob, 1).await, [429]);
@@ -203,7 +203,7 @@ async fn a_limit_that_cannot_be_asked_lets_messages_through() {
     }
     assert_eq!(bucket_of(&world.rows(), alice.user.uuid), None);
 
-    // A table that does not take updates at all is a fault of ours, and must not go unnoticed.
+    // A table that rejects all updates is a fault of ours, and must not go unnoticed.
     world.redeploy(|_| ());
     world.emulator.inject(|call| match &*call.operation {
         "UpdateItem" => Fault::Refused(Failure::Status(400, "ResourceNotFoundException")),
@@ -248,12 +248,12 @@ async fn simultaneous_messages_take_one_token_each() {
     }
 }
 
-/// What happens at one step.
+/// One step of a run.
 #[derive(Clone, Debug)]
 struct Step {
-    /// Microseconds since the step before.
+    /// Microseconds since the previous step.
     after: i64,
-    /// The environments through which messages come, at the same time.
+    /// Environments that send a message at the same time.
     through: Vec<usize>,
 }
 
@@ -265,7 +265,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 const ENVIRONMENTS: usize = 3;
 
-/// Environments of one user's messages, whose clocks differ from the true time.
+/// Environments that send one user's messages, with inaccurate clocks.
 struct Environments {
     sends: Sends,
     rate: SendLimitConfig,
@@ -296,7 +296,7 @@ impl Environments {
         self.now.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// Messages through these environments at once: which passed.
+    /// Sends a message through each of these environments at once. Returns which were allowed.
     async fn send(&self, through: &[usize]) -> Vec<bool> {
         let wishes = through.iter().map(|index| {
             let (limit, clock) = &self.each[*index];
@@ -323,8 +323,7 @@ fn run(work: impl Future<Output = ()>) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whichever environments messages come through, however old what those remember is, and as far as their clocks
-    /// are apart.
+    /// The limit holds for any choice of environments, however old their caches are and however far apart their clocks.
     #[test]
     fn no_span_of_time_has_more_messages_than_the_limit_and_nobody_is_shut_out(
         burst in 1_u32..6,
@@ -349,7 +348,7 @@ proptest! {
                     assert!(sent <= most, "{sent} messages in {span} µs: {passed:?}");
                 }
             }
-            // A second more for each rounding.
+            // One more second, for rounding.
             let full_again = i64::try_from(environments.time_to_fill()).unwrap() * 1_000_000 + apart + 1_000_000;
             environments.pass(full_again);
             let all_of_a_bucket = vec![0; usize::try_from(burst).unwrap()];
@@ -357,7 +356,7 @@ proptest! {
         });
     }
 
-    /// A clock that jumps gives nothing for going back, and shuts nobody out for having been ahead.
+    /// A clock that jumps back allows no extra messages, and one that was ahead locks no user out.
     #[test]
     fn after_a_jump_of_the_clock_the_limit_holds_and_ends(
         burst in 1_u32..6,
@@ -365,22 +364,22 @@ proptest! {
         jump in prop_oneof![-10_000_000_000..0_i64, 0..10_000_000_000_i64],
     ) {
         run(async {
-            // The first has the true time, the second is ahead or behind.
+            // The first clock is correct, the second is ahead or behind.
             let environments = Environments::new(limit(burst, interval), &[0, jump]).await;
             let count = |passed: Vec<bool>| passed.into_iter().filter(|passed| *passed).count();
             let more_than_all = usize::try_from(burst).unwrap() + 2;
             let through = |index: usize| vec![index; more_than_all];
             let mut sent = count(environments.send(&through(0)).await);
             sent += count(environments.send(&through(1)).await);
-            // Ahead, a bucket's worth may have come in; behind, nothing has. A bucket whose time is out of all reason
-            // gives one message.
+            // A clock ahead may have refilled one bucket; a clock behind has not. A bucket with an
+            // implausible time allows one message.
             let most = if jump > 0 { 2 * burst } else { burst } + 1;
             assert!(sent <= usize::try_from(most).unwrap(), "{sent}");
             for _ in 0..2 {
-                // The row has whole seconds: of the two clocks each may be rounded by almost one.
+                // The row stores whole seconds: each of the two clocks may be rounded by almost one.
                 let seconds = i64::try_from(environments.time_to_fill()).unwrap() + i64::from(interval) + 2;
                 environments.pass(seconds * 1_000_000);
-                // A clock that was ahead by almost this span has emptied the bucket a moment ago.
+                // A clock ahead by almost this span has just emptied the bucket.
                 if count(environments.send(&[0]).await) == 0 {
                     environments.pass(seconds * 1_000_000);
                     assert!(count(environments.send(&[0]).await) == 1);
@@ -420,7 +419,7 @@ async fn a_flood_costs_one_refused_update_per_interval_and_nothing_is_read() {
     for call in world.emulator.take_calls() {
         *calls.entry(call.operation).or_default() += 1;
     }
-    // Two messages passed.
+    // Two messages were allowed.
     let expected = [("GetItem", 2), ("PutItem", 2), ("Query", 2), ("UpdateItem", 2)];
     assert_eq!(calls, expected.map(|(operation, times)| (operation.to_owned(), times)).into());
 }

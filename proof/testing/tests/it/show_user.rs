@@ -46,7 +46,7 @@ async fn a_handle_is_found_with_or_without_its_at_sign_in_any_case_and_encoded()
         "@Bayko",
         "%40bayko",
         "%62ayko",
-        // What a local emulator hands on undecoded.
+        // A local emulator passes this on undecoded.
         "%2540bayko",
     ] {
         let found = world.get_anonymously(&format!("/api/users/{handle}/short")).await;

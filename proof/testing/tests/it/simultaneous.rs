@@ -1,5 +1,5 @@
-//! First messages of a pair that cross each other end in one conversation (I9), and no clock makes an answer
-//! sort before what it answers (I8).
+//! Simultaneous first messages of a pair end in one conversation (I9), and no clock makes a reply sort before
+//! the message that it replies to (I8).
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
 
@@ -18,7 +18,7 @@ use testing::{
 };
 use uuid::Uuid;
 
-/// One group of the two with exactly the messages that were acknowledged, each once, and each answer naming it.
+/// One group of the two has exactly the acknowledged messages, each once, and each response names it.
 #[track_caller]
 fn assert_one_conversation(rows: &[Value], group_uuid: Uuid, sent: &[Sent]) {
     assert_eq!(invariants::check(rows), Vec::<String>::new());
@@ -40,7 +40,7 @@ fn pair() -> (User, User, Uuid) {
     (alice, bob, group_uuid)
 }
 
-/// A first message from `sender` that never reaches the table; its write, to be carried out by hand.
+/// A first message from `sender` that never reaches the table. Returns its write, for the test to carry out later.
 async fn held_up_opening(
     sends: &Sends,
     sender: &User,
@@ -65,7 +65,7 @@ async fn a_group_that_the_other_side_opens_between_plan_and_write_is_used() {
         let opening = held_up_opening(&sends, &alice, &bob, "from alice", None).await;
         let emulator = sends.emulator.clone();
         let mut openings = Some(opening);
-        // Bob has read that there is no group; Alice's write comes just before his.
+        // Bob has read that there is no group. Alice's write comes just before his.
         sends.emulator.inject(move |call| {
             if call.operation == "TransactWriteItems"
                 && let Some(opening) = openings.take()
@@ -78,7 +78,7 @@ async fn a_group_that_the_other_side_opens_between_plan_and_write_is_used() {
         assert_eq!(sent.message_group_uuid, group_uuid);
         let messages = invariants::messages(&sends.rows()).remove(&group_uuid).unwrap();
         let texts: Vec<&str> = messages.iter().map(|message| &*message.message).collect();
-        // He found the group there, so his message sorts after hers.
+        // He found the existing group, so his message sorts after hers.
         assert_eq!(texts, ["from alice", "from bob"]);
         assert_eq!(sent.uuid, messages[1].message_uuid);
         assert_eq!(invariants::check(&sends.rows()), Vec::<String>::new());
@@ -143,11 +143,11 @@ async fn first_messages_of_both_sides_that_all_read_before_any_writes_end_in_one
         let sends = Sends::new().await;
         let (alice, bob, group_uuid) = pair();
         let requests = (0..20).flat_map(|number| {
-            // The same text wherever the key is the same.
+            // Equal keys have equal texts.
             let number = if keys == 0 { number } else { number % keys };
             [(&alice, &bob, number), (&bob, &alice, number)]
         });
-        // With latency all reads are answered before the first write is made.
+        // With this latency, all reads are answered before the first write.
         sends.emulator.set_latency(Duration::from_millis(10));
         let sent = join_all(requests.map(|(sender, receiver, number)| {
             let sends = &sends;
@@ -201,7 +201,7 @@ async fn first_messages_that_meet_conflicts_end_in_one_group() {
 async fn simultaneous_requests_over_http_end_in_one_group_that_both_list_once() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
-    // Enough for the requests to cross each other, whichever of them PostgreSQL serves first.
+    // Enough for the requests to overlap, in whichever order PostgreSQL serves them.
     world.emulator.set_latency(Duration::from_millis(2));
     let requests = (0..20).flat_map(|number| [(&alice, &bob, number), (&bob, &alice, number)]);
     let answers = join_all(requests.map(|(sender, receiver, number)| {
@@ -241,7 +241,7 @@ async fn an_answer_never_sorts_before_what_it_answers_even_when_the_clock_goes_b
     for (number, by) in [-3600, 0, -3600, 1, -86_400, 7300].into_iter().enumerate() {
         world.clock.advance(TimeDelta::seconds(by));
         let mut sender = if number % 2 == 0 { bob.clone() } else { alice.clone() };
-        // The old token is not good yet.
+        // The old token is not yet valid.
         sender.token = world.issuer.access_token(&sender.subject, &sender.user.handle).unwrap();
         let body = json!({"message_group_uuid": group_uuid, "message": (number + 2).to_string()});
         answered.push(world.post(&sender, &body).await.ok());

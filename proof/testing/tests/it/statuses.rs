@@ -1,4 +1,4 @@
-//! Answers that every route gives alike.
+//! Responses that all routes have in common.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -6,10 +6,10 @@ use local::deployment::Parts;
 use serde_json::json;
 use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres, world::TABLE};
 
-/// Of `sunyoung` and `scarlett`.
+/// Group of `sunyoung` and `scarlett`.
 const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
 
-/// A request to each route that wants a token; to `POST /api/messages` one with a group and one with a handle.
+/// A request to each route that requires a token; for `POST /api/messages`, one with a group and one with a handle.
 fn requests(authorization: Option<&str>) -> Vec<Request<Body>> {
     let to_group = json!({"message_group_uuid": GROUP, "message": "hello"});
     let to_handle = json!({"handle": "scarlett", "message": "hello"});
@@ -28,7 +28,7 @@ fn requests(authorization: Option<&str>) -> Vec<Request<Body>> {
     requests.into_iter().map(build).collect()
 }
 
-/// The answers to [`requests`].
+/// Responses to [`requests`].
 async fn ask(world: &World, authorization: Option<&str>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for request in requests(authorization) {
@@ -37,7 +37,7 @@ async fn ask(world: &World, authorization: Option<&str>) -> Vec<Answer> {
     answers
 }
 
-/// The answer to `GET /api/me`, which needs PostgreSQL and no table.
+/// Response to `GET /api/me`, which needs PostgreSQL and no table.
 async fn ask_for_me(world: &World, authorization: Option<&str>) -> Answer {
     let request = Request::builder().uri("/api/me");
     let request =
@@ -45,12 +45,12 @@ async fn ask_for_me(world: &World, authorization: Option<&str>) -> Answer {
     world.request(request.body(Body::empty()).unwrap()).await
 }
 
-/// The answers to [`requests`] of `user`.
+/// Responses to [`requests`] as `user`.
 async fn ask_as(world: &World, user: &TestUser) -> Vec<Answer> {
     ask(world, Some(&format!("Bearer {}", user.token))).await
 }
 
-/// The answer that all of `answers` are.
+/// Returns the response, which must be the same for all.
 #[track_caller]
 fn same(answers: Vec<Answer>) -> Answer {
     for (index, answer) in answers.iter().enumerate() {
@@ -59,7 +59,7 @@ fn same(answers: Vec<Answer>) -> Answer {
     answers.into_iter().next().unwrap()
 }
 
-/// A world in which `sunyoung` has a conversation with `scarlett`, and `sunyoung`.
+/// A world in which `sunyoung` has a conversation with `scarlett`; and `sunyoung`.
 async fn conversation() -> (World, TestUser) {
     let world = World::new().await;
     let [sunyoung, scarlett] = world.demo_users(["sunyoung", "scarlett"]);
@@ -134,7 +134,7 @@ async fn half_of_what_a_route_reads_is_not_enough() {
             failing if failing == operation => Fault::Refused(Failure::Reset),
             _ => Fault::None,
         });
-        // An inbox is read by one query.
+        // The inbox is read by a single query.
         for answer in &ask_as(&world, &sunyoung).await[1..] {
             assert_eq!(answer.brief(), (503, "[\"unavailable\"]"), "{operation}");
         }

@@ -1,23 +1,23 @@
-//! Who is not in a group: the answer is that of an unknown group, and nothing is written.
+//! A user who is not in a group gets the response for an unknown group, and nothing is written.
 
 use http::HeaderMap;
 use serde_json::json;
 use testing::{Answer, Failure, Fault, TestUser, World, world::TABLE};
 use uuid::Uuid;
 
-/// Everything of an answer but the id that the gateway gave the request.
+/// The whole response except the gateway's request id.
 pub(crate) fn whole(answer: Answer) -> (u16, HeaderMap, String) {
     let mut headers = answer.headers;
     headers.remove("apigw-requestid").unwrap();
     (answer.status.as_u16(), headers, answer.body)
 }
 
-/// Nobody's group.
+/// The uuid of no group.
 fn unknown_group() -> Uuid {
     "c92d7a17-1028-5aeb-a163-d307bd465359".parse().unwrap()
 }
 
-/// Two users with a conversation of two messages, the group, and somebody else with a group of their own.
+/// Two users with a conversation of two messages, their group, and a third user with another group.
 async fn conversation(world: &World) -> (TestUser, TestUser, Uuid, TestUser) {
     let (alice, bob, group) = world.pair().await;
     world.send(&alice, &bob, "a secret").await;
@@ -81,19 +81,19 @@ async fn nothing_in_a_group_changes_what_a_stranger_reads() {
     let path = format!("/api/messages/{group}");
     let unknown = whole(world.get(&mallory, &format!("/api/messages/{}", unknown_group())).await);
 
-    // A row that would be an internal error if it were looked at.
+    // A row that would cause an internal error if it were read.
     let key = json!({"pk": {"S": format!("MSG#{group}")}, "sk": {"S": "odd"}});
     let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": key}));
     assert_eq!(whole(world.get(&mallory, &path).await), unknown);
 
-    // Messages that can't be read at all.
+    // Messages cannot be read at all.
     world.emulator.inject(|call| match &*call.operation {
         "Query" => Fault::Refused(Failure::Status(400, "AccessDeniedException")),
         _ => Fault::None,
     });
     assert_eq!(whole(world.get(&mallory, &path).await), unknown);
 
-    // No messages.
+    // The group has no messages.
     world.emulator.inject(|_| Fault::None);
     for row in world.rows() {
         if row["pk"]["S"] == format!("MSG#{group}") {

@@ -1,5 +1,5 @@
-//! The stream handler: neither the order nor the number of deliveries matters, a bad record harms no other, and
-//! what could not be moved is reported.
+//! The stream handler: deliveries may be duplicated or out of order, an invalid record harms no other, and
+//! groups that could not be moved are reported.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
 
@@ -32,17 +32,17 @@ use uuid::Uuid;
 
 use crate::logs::Log;
 
-/// The stream handler over a table, and the messages in it.
+/// The stream handler over a table with messages.
 struct Inboxes {
     sends: Sends,
     app: stream_handler::App,
 }
 
-/// The time that an invocation has, as configured.
+/// The function's configured timeout.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Inboxes {
-    /// With an empty table. Time stands still.
+    /// Creates an empty table. Time is paused.
     async fn new() -> Self {
         let sends = Sends::new().await;
         let app = stream_handler::App {
@@ -52,7 +52,7 @@ impl Inboxes {
         Self { sends, app }
     }
 
-    /// With so many groups of the first user, and so many messages in each.
+    /// Creates groups of the first user, with this many messages each.
     async fn with_groups(groups: u8, messages: u32) -> Self {
         let inboxes = Self::new().await;
         for _ in 0..messages {
@@ -64,7 +64,7 @@ impl Inboxes {
         inboxes
     }
 
-    /// Sends a message between the first user and another, of whom there is one for each number.
+    /// Sends a message between the first user and the other member of the group.
     async fn send(&self, group: u8) {
         let count = self.records(group).len();
         let text = format!("message {count} of group {group}");
@@ -81,8 +81,7 @@ impl Inboxes {
         self.sends.rows()
     }
 
-    /// The stream's records of the group's messages, from old to new. The sequence number has the group's number
-    /// in front.
+    /// Stream records of the group's messages, oldest first. Sequence numbers start with the group's number.
     fn records(&self, group: u8) -> Vec<Value> {
         let pk = format!("MSG#{}", group_uuid(group));
         let rows = self.rows().into_iter().filter(|row| row["pk"]["S"] == *pk);
@@ -91,17 +90,17 @@ impl Inboxes {
             .collect()
     }
 
-    /// The records of all groups, group by group.
+    /// Records of all groups, group by group.
     fn all_records(&self, groups: u8) -> Vec<Value> {
         (0..groups).flat_map(|group| self.records(group)).collect()
     }
 
-    /// Delivers a batch to an invocation that has just begun; the sequence numbers that are reported.
+    /// Delivers a batch to an invocation that has just started. Returns the reported sequence numbers.
     async fn deliver(&self, records: &[Value]) -> Vec<String> {
         self.deliver_with(records, TIMEOUT).await
     }
 
-    /// Delivers a batch to an invocation that has so much time left.
+    /// Delivers a batch to an invocation with this much time left.
     async fn deliver_with(&self, records: &[Value], time_left: Duration) -> Vec<String> {
         let now = u64::try_from(self.app.clock.now().timestamp_millis()).unwrap();
         let mut context = Context::default();
@@ -111,7 +110,7 @@ impl Inboxes {
         reported(&serde_json::to_value(answer).unwrap())
     }
 
-    /// Where a group's rows stand, by their partitions.
+    /// Sort keys of a group's inbox rows, by partition.
     fn positions(&self, group: u8) -> BTreeMap<String, Vec<String>> {
         let uuid = group_uuid(group).to_string();
         let mut positions: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -122,7 +121,7 @@ impl Inboxes {
         positions
     }
 
-    /// One member's row of a group.
+    /// A member's inbox row of a group.
     fn inbox_row(&self, member: &User, group: u8) -> Value {
         let (pk, uuid) = (format!("GRP#{}", member.uuid), group_uuid(group).to_string());
         let is_row = |row: &Value| row["pk"]["S"] == *pk && row["message_group_uuid"]["S"] == *uuid;
@@ -143,7 +142,7 @@ impl Inboxes {
         assert_eq!(invariants::check_at_rest(&self.rows()), Vec::<String>::new());
     }
 
-    /// The calls of `operation` since the last look.
+    /// Takes the calls of `operation` since the last check.
     fn take(&self, operation: &str) -> Vec<Call> {
         let mut calls = self.emulator().take_calls();
         calls.retain(|call| call.operation == operation);
@@ -155,14 +154,14 @@ fn group_uuid(group: u8) -> Uuid {
     uuid_of_pair(user(1).uuid, user(group + 2).uuid)
 }
 
-/// The sequence numbers in an answer, whose form is checked.
+/// Sequence numbers in a response, whose form is checked.
 #[track_caller]
 fn reported(answer: &Value) -> Vec<String> {
     assert_eq!(answer.as_object().unwrap().keys().collect::<Vec<_>>(), ["batchItemFailures"]);
     let failures = answer["batchItemFailures"].as_array().unwrap();
     let identifiers = failures.iter().map(|failure| {
         assert_eq!(failure.as_object().unwrap().len(), 1);
-        // A null or empty one would mean the whole batch.
+        // A null or empty identifier would mean the whole batch.
         let identifier = failure["itemIdentifier"].as_str().unwrap();
         assert!(!identifier.is_empty());
         identifier.to_owned()
@@ -184,7 +183,7 @@ fn is_locating(call: &Call) -> bool {
     call.operation == "Query" && call.request.get("IndexName").is_none()
 }
 
-/// Lets the index show what `edit` makes of it.
+/// Edits the rows that the index shows.
 fn edit_index(emulator: &Emulator, mut edit: impl FnMut(&mut Vec<Value>) + Send + 'static) {
     emulator.edit_answers(move |call, answer| {
         if is_index_query(call) {
@@ -231,7 +230,7 @@ async fn a_batch_in_any_order_and_split_at_any_point_comes_to_the_same() {
     }
 }
 
-/// Every order of so many things.
+/// All permutations of this many items.
 fn permutations(count: usize) -> Vec<Vec<usize>> {
     if count == 0 {
         return vec![vec![]];
@@ -268,7 +267,7 @@ async fn messages_that_come_while_a_batch_is_under_way_are_not_lost() {
     let inboxes = Inboxes::with_groups(1, 3).await;
     let records = inboxes.records(0);
     inboxes.emulator().set_latency(Duration::from_millis(10));
-    // Two invocations for one group, as after a split, or with several batches of one shard at a time.
+    // Two invocations for one group, as after a split, or with several concurrent batches per shard.
     for (first, second) in [(0..1, 2..3), (2..3, 1..2), (0..3, 0..3)] {
         let answers = join_all([inboxes.deliver(&records[first]), inboxes.deliver(&records[second])]).await;
         assert_eq!(answers, [NOBODY, NOBODY]);
@@ -276,14 +275,14 @@ async fn messages_that_come_while_a_batch_is_under_way_are_not_lost() {
     inboxes.assert_at_rest();
 }
 
-/// How records are delivered: which of them, and where the batches end.
+/// The delivery of records: their order and the ends of batches.
 #[derive(Clone, Debug)]
 struct Deliveries {
     order: Vec<usize>,
     splits: Vec<usize>,
-    /// Several batches at the same time.
+    /// Whether batches are delivered simultaneously.
     at_once: bool,
-    /// What the index shows of every row that has been: one bit each, in turn.
+    /// One bit for each row that ever existed: whether the index shows it.
     index: Vec<u8>,
 }
 
@@ -300,7 +299,7 @@ prop_compose! {
     ) -> Deliveries {
         let mut splits = splits;
         splits.sort_unstable();
-        // Duplicates come after, before and between the others.
+        // Insert duplicates before, between and after the others.
         let mut order = order;
         for (place, record) in again.iter().enumerate() {
             order.insert(place * 2, *record);
@@ -321,7 +320,7 @@ impl Deliveries {
         batches
     }
 
-    /// The index shows of every row that has ever been any part, with each query another one.
+    /// Makes the index show any part of the rows that ever existed, and a different part in each query.
     fn let_index_lag(&self, emulator: &Emulator) {
         let mut seen: HashMap<String, Vec<Value>> = HashMap::new();
         let mut shown = self.index.clone().into_iter();
@@ -365,7 +364,7 @@ proptest! {
                 for batch in &batches {
                     let before: Vec<_> = (0..GROUPS).map(|group| inboxes.positions(group)).collect();
                     assert_eq!(inboxes.deliver(batch).await, NOBODY);
-                    // Positions only grow (I4), and there is one for each member (I1).
+                    // Positions only grow (I4), and each member has one (I1).
                     for (group, before) in (0..GROUPS).zip(before) {
                         let after = inboxes.positions(group);
                         assert!(before.iter().all(|(member, rows)| *rows <= after[member]), "{before:?} {after:?}");
@@ -409,27 +408,27 @@ proptest! {
             for batch in &batches {
                 assert_eq!(inboxes.deliver(batch).await, NOBODY);
             }
-            // What was sent long ago still lands.
+            // Late writes still land.
             tokio::time::sleep(Duration::from_mins(1)).await;
             inboxes.assert_at_rest();
         });
     }
 }
 
-// Records that are not new messages, and those that are none at all.
+// Records that are not new messages, and malformed ones.
 
-/// How many records were skipped, as the invocation's line has it.
+/// Number of skipped records in the invocation's log line.
 fn skipped(lines: &[String]) -> Vec<Value> {
     let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.filter_map(|line| line.get("RecordsSkipped").cloned()).collect()
 }
 
-/// The handler's log, while it lives.
+/// Captures the handler's log until dropped.
 fn log(inboxes: &Inboxes) -> Log {
     Log::start("stream-handler", "", inboxes.sends.clock.clock())
 }
 
-/// `record` after `change`.
+/// Returns `record` after `change`.
 fn changed(record: &Value, change: impl FnOnce(&mut Value)) -> Value {
     let mut record = record.clone();
     change(&mut record);
@@ -448,7 +447,7 @@ fn set(record: &Value, path: &str, value: Value) -> Value {
     changed(record, |record| *record.pointer_mut(path).unwrap() = value)
 }
 
-/// Every kind of bad record that is made out of a good one, with what is wrong with it.
+/// Every kind of invalid record derived from a valid one, with its description.
 fn poison(good: &Value) -> Vec<(String, Value)> {
     let mut poison: Vec<(String, Value)> =
         [json!(null), json!(17), json!("record"), json!([]), json!({}), json!([good])]
@@ -531,7 +530,7 @@ async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
     let template = Inboxes::with_groups(3, 2).await;
     let (first, poisoned, last) = (template.records(0), template.records(1), template.records(2));
     for (what, record) in poison(&poisoned[1]) {
-        // The same rows anew: users, times and therefore groups are the same, message uuids are not.
+        // The same rows again: users, times and therefore groups are equal, message uuids are not.
         let inboxes = Inboxes::new().await;
         template.rows().iter().for_each(|row| inboxes.put(row));
         let log = log(&inboxes);
@@ -539,7 +538,7 @@ async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
         assert_eq!(inboxes.deliver(&batch).await, NOBODY, "{what}");
         let lines = log.take();
         assert_eq!(skipped(&lines), [json!(1.0)], "{what}: {lines:#?}");
-        // Neither texts nor names are in the log.
+        // The log contains neither texts nor names.
         assert!(
             !lines.iter().any(|line| line.contains("message 1 of") || line.contains("User No.")),
             "{what}: {lines:#?}"
@@ -547,7 +546,7 @@ async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
         let broken = invariants::check_at_rest(&inboxes.rows());
         assert_eq!(broken.len(), 2, "{what}: {broken:?}");
         assert_eq!(inboxes.positions(1), template.positions(1), "{what}");
-        // The good record comes as well in the end.
+        // The valid record is delivered in the end.
         assert_eq!(inboxes.deliver(&poisoned[1..]).await, NOBODY, "{what}");
         inboxes.assert_at_rest();
     }
@@ -603,7 +602,7 @@ async fn fields_that_the_stream_may_add_or_write_differently_do_no_harm() {
     inboxes.assert_at_rest();
 }
 
-// Failures, and what is reported.
+// Failures and reports.
 
 fn moves(call: &Call, group: u8) -> bool {
     call.operation == "TransactWriteItems"
@@ -688,7 +687,7 @@ async fn a_row_is_tried_eight_times_and_no_more() {
             Cancelled(&["TransactionConflict", "None"]),
             Cancelled(&["None", "ThrottlingError"]),
             Cancelled(&["None", "ProvisionedThroughputExceeded"]),
-            // A row that is never where it is thought to be.
+            // A row that is never at its expected position.
             Cancelled(&["ConditionalCheckFailed", "None"]),
             Cancelled(&["None", "ConditionalCheckFailed"]),
             Cancelled(&["ConditionalCheckFailed", "TransactionConflict"]),
@@ -696,7 +695,7 @@ async fn a_row_is_tried_eight_times_and_no_more() {
             let inboxes = Inboxes::with_groups(1, 2).await;
             let records = inboxes.records(0);
             let (mut left, bob) = (refusals, format!("GRP#{}", user(2).uuid));
-            // Only one member's row: the other's tries are its own.
+            // Refuse only one member's row: each member has its own attempts.
             inboxes.emulator().inject(move |call| {
                 if call.operation == "TransactWriteItems"
                     && call.request.to_string().contains(&bob)
@@ -710,7 +709,7 @@ async fn a_row_is_tried_eight_times_and_no_more() {
             let start = Instant::now();
             let reported = inboxes.deliver(&records).await;
             assert_eq!(reported.is_empty(), expected, "{refusals} times {failure:?}");
-            // 25 ms and its doubles up to a second: 4.6 s at most.
+            // 25 ms, doubled up to a second: at most 4.6 s.
             assert!(start.elapsed() < Duration::from_secs(5), "{failure:?}: {:?}", start.elapsed());
             assert_eq!(inboxes.take("TransactWriteItems").len(), 1 + 8, "{refusals} times {failure:?}");
             if expected {
@@ -804,7 +803,7 @@ async fn of_two_rows_that_the_index_shows_of_a_member_the_newer_is_taken() {
         });
         let _ = inboxes.emulator().take_calls();
         assert_eq!(inboxes.deliver(&records[2..]).await, NOBODY);
-        // No row had to be looked for.
+        // No row had to be located.
         assert!(!inboxes.emulator().take_calls().iter().any(is_locating));
         inboxes.assert_at_rest();
     }
@@ -820,7 +819,7 @@ async fn a_row_that_has_moved_since_the_index_was_written_is_located_and_moved_o
     let _ = inboxes.emulator().take_calls();
     assert_eq!(inboxes.deliver(&records[2..]).await, NOBODY);
     let calls = inboxes.emulator().take_calls();
-    // For each member: refused where it was, located, moved from where it is.
+    // For each member: refused at the old position, located, moved from the actual one.
     assert_eq!(calls.iter().filter(|call| call.operation == "TransactWriteItems").count(), 4);
     assert_eq!(calls.iter().filter(|call| is_locating(call)).count(), 2);
     inboxes.assert_at_rest();
@@ -839,7 +838,7 @@ async fn a_stale_row_that_the_index_shows_beyond_the_message_moves_nothing_back(
         .collect();
     edit_index(inboxes.emulator(), move |items| items.clone_from(&old));
     let rows = inboxes.rows();
-    // The index says the rows are at the first message, the record is of the second, they are at the third.
+    // The index shows the rows at the first message, the record is the second, and the rows are at the third.
     assert_eq!(inboxes.deliver(&records[1..2]).await, NOBODY);
     assert_eq!(inboxes.rows(), rows);
 }
@@ -849,7 +848,7 @@ async fn a_late_write_of_a_dead_invocation_changes_nothing() {
     for (dying, alive) in [(1..2, 1..2), (1..2, 2..3), (1..2, 0..4), (2..3, 1..2), (3..4, 0..3)] {
         let inboxes = Inboxes::with_groups(1, 4).await;
         let records = inboxes.records(0);
-        // The invocation dies while its writes are on the way.
+        // The invocation dies while its writes are in flight.
         inboxes.emulator().fail("TransactWriteItems", 2, Late(Silence, Duration::from_secs(30)));
         let invocation = inboxes.deliver(&records[dying.clone()]);
         assert!(tokio::time::timeout(Duration::from_millis(100), invocation).await.is_err());
@@ -892,7 +891,7 @@ async fn a_change_of_an_inbox_row_that_the_index_does_not_show_survives_a_move()
 
 #[tokio::test(start_paused = true)]
 async fn a_row_is_located_on_whichever_page_it_is_even_when_it_moves_meanwhile() {
-    // Thirty groups in one inbox, the first of which is the lowest; the table answers with three rows a page.
+    // Thirty groups in one inbox, where the first is the lowest. The table returns pages of three rows.
     let inboxes = Inboxes::new().await;
     for group in (0..30).chain([0, 0]) {
         inboxes.send(group).await;
@@ -912,7 +911,7 @@ async fn a_row_is_located_on_whichever_page_it_is_even_when_it_moves_meanwhile()
             pages += 1;
         }
         if of_alice && pages == 2 {
-            // Between two pages the row goes up.
+            // The row moves up between two pages.
             let key = json!({"pk": row["pk"], "sk": row["sk"]});
             let _ = emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
             let _ = emulator.call("PutItem", json!({"TableName": TABLE, "Item": moved}));
@@ -947,7 +946,7 @@ async fn attributes_of_an_inbox_row_that_nobody_knows_survive_a_move() {
         inboxes.put(&row);
     }
     inboxes.send(0).await;
-    // Found by the index, and found by locating.
+    // Once found by the index, once by locating.
     for index_is_empty in [false, true] {
         inboxes.send(0).await;
         if index_is_empty {
@@ -987,7 +986,7 @@ async fn a_deadline_that_passes_meanwhile_lets_nothing_more_be_started() {
     let mut inboxes = Inboxes::with_groups(1, 2).await;
     let records = inboxes.records(0);
     let now = inboxes.app.clock.now();
-    // An hour goes by between the invocation's beginning and the group's turn.
+    // An hour passes between the invocation's start and the group's turn.
     let looks = Mutex::new(0);
     inboxes.app.clock = Clock::from_fn(move || {
         let mut looks = looks.lock().unwrap();
@@ -1004,7 +1003,7 @@ async fn groups_whose_turn_comes_too_late_are_reported() {
     let records = inboxes.all_records(20);
     let (start, base) = (Instant::now(), inboxes.app.clock.now());
     inboxes.app.clock = Clock::from_fn(move || base + start.elapsed());
-    // Two calls a group, eight groups at a time: the third eight would begin with 9.999 s left.
+    // Two calls per group, eight groups at a time: the third batch of eight would start with 9.999 s left.
     inboxes.emulator().set_latency(Duration::from_millis(25));
     let reported = inboxes.deliver_with(&records, Duration::from_millis(10_000 + 99)).await;
     let moved: Vec<u8> =
@@ -1020,7 +1019,7 @@ async fn at_most_eight_groups_are_moved_at_a_time() {
     for (groups, rounds) in [(1, 1), (8, 1), (9, 2), (16, 2), (17, 3)] {
         let inboxes = Inboxes::with_groups(groups, 2).await;
         inboxes.emulator().set_latency(LATENCY);
-        // Calls that begin at the same moment belong to the groups that are moved at that time.
+        // Calls that start at the same moment belong to groups that are moved simultaneously.
         let begun: Arc<Mutex<HashMap<Instant, HashSet<String>>>> = Arc::default();
         let noted = Arc::clone(&begun);
         inboxes.emulator().inject(move |call| {

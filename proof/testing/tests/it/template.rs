@@ -1,4 +1,4 @@
-//! `template.yaml` against what the tests and the local stack run in its place, and against the rest of the repository.
+//! Compares `template.yaml` with its counterparts in the tests and the local stack, and with the rest of the repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ mod parameters;
 mod repository;
 mod variables;
 
-/// The routes by their keys, with their functions.
+/// Routes by key, with their functions.
 fn routes(template: &Value) -> BTreeMap<String, &str> {
     let routes = entries(&template["Mappings"]["Routes"]);
     routes.map(|(_, route)| (text_of(&route["Key"]).to_owned(), text_of(&route["Function"]))).collect()
@@ -61,7 +61,7 @@ fn the_template_has_the_mapping_of_the_local_stack() {
     let response_types = mapping["FunctionResponseTypes"].as_array().unwrap();
     let reported = response_types.iter().any(|kind| kind == "ReportBatchItemFailures");
     assert_eq!(reported, options.report_batch_item_failures);
-    // Both begin at the oldest record there is.
+    // Both start at the oldest available record.
     assert_eq!(mapping["StartingPosition"], "TRIM_HORIZON");
 }
 

@@ -1,7 +1,7 @@
-//! Access tokens: every check of the contract (design, section 6), and every way around one that is known.
+//! Access tokens: every check of the contract (design, section 6), and every known attack.
 //!
-//! The ways are those of RFC 8725, of the advisories on JWT libraries, and of the catalogues of `PortSwigger` and
-//! `jwt_tool`. They stand in tables of named cases: what an untouched token becomes, and why it is refused.
+//! The attacks come from RFC 8725, from the advisories on JWT libraries, and from the catalogs of `PortSwigger`
+//! and `jwt_tool`. They are tables of named cases: a modified valid token and the reason for its rejection.
 
 mod claims;
 mod headers;
@@ -31,19 +31,19 @@ use testing::{Answer, TestUser, World, broken_postgres};
 const REFUSED: &str =
     "401\ncontent-type: application/json\nwww-authenticate: Bearer error=\"invalid_token\"\n{}";
 
-/// The tables have this many cases at least.
+/// Minimum number of cases.
 const CASES: usize = 760;
 
-/// The `kid` of the test's own key, which is one of the pool's.
+/// `kid` of the test's own key, which is in the pool's key set.
 const KID: &str = "the-tests-own-key";
 
-/// The key with this `kid`, with which a test can sign as it likes. Making one takes a moment.
+/// The key with this `kid`, with which tests sign anything. Generating one takes a moment.
 static OWN_KEY: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
 
-/// A key that is not among the pool's.
+/// A key outside the pool.
 static FOREIGN_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 
-/// A request with a token in it, and what has to come of it.
+/// A request with a token, and its expected result.
 struct Case {
     name: String,
     request: Request<Body>,
@@ -51,7 +51,7 @@ struct Case {
 }
 
 enum Expected {
-    /// As alice's.
+    /// Accepted as alice's.
     Accepted,
     Refused(TokenRefusal),
 }
@@ -81,7 +81,7 @@ fn with_headers(values: &[&[u8]]) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
-/// A user, and the functions whose tables of users and messages nobody reads before a token is good.
+/// A user, and the functions. They must not read users or messages before the token is verified.
 struct Pool {
     world: World,
     /// The same functions with the same key set, where every look-up in PostgreSQL fails.
@@ -114,17 +114,17 @@ impl Pool {
         Self { world, blind, verifier, alice }
     }
 
-    /// A good header.
+    /// A valid header.
     fn header(&self) -> Value {
         self.world.issuer.header()
     }
 
-    /// The `kid` in it.
+    /// The header's `kid`.
     fn kid(&self) -> String {
         self.header()["kid"].as_str().unwrap().to_owned()
     }
 
-    /// Good claims.
+    /// Valid claims.
     fn claims(&self) -> Value {
         self.world.issuer.claims(&self.alice.subject, &self.alice.user.handle)
     }
@@ -133,32 +133,32 @@ impl Pool {
         self.world.clock.clock().now().timestamp()
     }
 
-    /// A token by the issuer's key.
+    /// A token signed by the issuer's key.
     fn issued(&self, header: &Value, claims: &Value) -> String {
         self.world.issuer.sign(header, claims).unwrap()
     }
 
-    /// A token by the issuer's key whose header is a good one but for a parameter.
+    /// A token signed by the issuer's key, with one parameter of a valid header changed.
     fn header_but(&self, name: &str, value: Option<Value>) -> String {
         self.issued(&but(self.header(), name, value), &self.claims())
     }
 
-    /// A token by the issuer's key whose claims are good but for one.
+    /// A token signed by the issuer's key, with one valid claim changed.
     fn claims_but(&self, name: &str, value: Option<Value>) -> String {
         self.issued(&self.header(), &but(self.claims(), name, value))
     }
 
-    /// A token by the issuer's key of exactly these bytes.
+    /// A token signed by the issuer's key, with exactly these bytes.
     fn of_bytes(&self, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
         self.world.issuer.sign_bytes(header.as_ref(), claims.as_ref()).unwrap()
     }
 
-    /// Another pool with its own key: its issuer's URL is `url`.
+    /// Another pool with its own key; its issuer's URL is `url`.
     fn foreign_issuer(&self, url: &str) -> Issuer {
         Issuer::new(url, FOREIGN_KEY.clone(), self.world.clock.clock(), Random::system())
     }
 
-    /// Whom a request speaks for.
+    /// Subject of a request.
     async fn subject(&self, headers: &HeaderMap) -> Result<String, TokenRefusal> {
         match self.verifier.authenticate(headers).await {
             Ok(subject) => Ok(subject.as_str().to_owned()),
@@ -167,10 +167,10 @@ impl Pool {
         }
     }
 
-    /// Holds the verifier and the functions to a table.
+    /// Runs a table of cases against the verifier and the functions.
     async fn judge(&self, cases: Vec<Case>) {
         let mut wrong = vec![];
-        // Else everything might be refused.
+        // First check that the untouched token is accepted.
         let untouched = [
             Case::accepted("untouched", &self.alice.token),
             Case::accepted("untouched, by the test's own key", &self.own(&RSA_PKCS1_SHA256, "RS256")),
@@ -181,7 +181,7 @@ impl Pool {
                 Expected::Accepted => (self.answer(case.request).await, Ok(self.alice.subject.clone())),
                 Expected::Refused(reason) => (self.refusal(case.request).await, Err(reason)),
             };
-            // A refusal has no way to be compared: its name is what counts.
+            // Refusals do not implement `PartialEq`; compare their names.
             if format!("{subject:?}") != format!("{expected:?}") {
                 wrong.push(format!("{}: {subject:?} instead of {expected:?}", case.name));
             }
@@ -192,14 +192,14 @@ impl Pool {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
-    /// What is wrong with the answer to a request that has to be accepted.
+    /// Fails unless the response accepts the request.
     async fn answer(&self, request: Request<Body>) -> Result<(), String> {
         let answer = self.world.request(request).await;
         if answer.brief() == (200, "[]") { Ok(()) } else { Err(format!("{answer:?}")) }
     }
 
-    /// What is wrong with the answer to a request that has to be refused: it is a 401, byte for byte, that nothing
-    /// was looked up for. (PostgreSQL can't be: then the answer would be another one.)
+    /// Fails unless the response is exactly the expected 401, without any look-up. A look-up in PostgreSQL
+    /// would change the response.
     async fn refusal(&self, request: Request<Body>) -> Result<(), String> {
         let answer = self.blind.request(request).await;
         let calls = self.blind.emulator.take_calls();
@@ -210,14 +210,14 @@ impl Pool {
         }
     }
 
-    /// A token by the test's own key that says `alg`, signed as `encoding` does.
+    /// A token signed by the test's own key. The header names `alg`; the signature uses `encoding`.
     fn own(&self, encoding: &'static dyn RsaEncoding, alg: &str) -> String {
         let signed = unsigned(&json!({"alg": alg, "kid": KID}), &self.claims());
         with_signature(&signed, &own_signature(encoding, signed.as_bytes()))
     }
 }
 
-/// The headers of a 401, and those that the gateway adds.
+/// Whether the response has no headers except those of a 401 and the gateway's.
 fn has_no_further_header(answer: &Answer) -> bool {
     let names = answer.headers.keys().map(http::HeaderName::as_str).collect::<BTreeSet<_>>();
     names == BTreeSet::from(["apigw-requestid", "content-length", "content-type", "www-authenticate"])
@@ -237,7 +237,7 @@ fn encoded(part: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(part)
 }
 
-/// The two parts of a token that are signed.
+/// The two signed parts of a token.
 fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()))
 }
@@ -302,7 +302,7 @@ async fn each_client_of_the_list_is_accepted() {
         ("webmobile", 401),
         ("WEB", 401),
         ("", 401),
-        // Which was in the list before.
+        // Previously in the list.
         (local::issuer::CLIENT_ID, 401),
     ] {
         let token = pool.claims_but("client_id", Some(json!(client)));
@@ -352,7 +352,7 @@ async fn a_key_counts_and_not_its_name() {
     let foreign = pool.foreign_issuer(pool.world.issuer.url());
     let token = foreign.sign(&pool.header(), &pool.claims()).unwrap();
     assert_eq!(format!("{:?}", pool.world.request(with_token(&token)).await), REFUSED);
-    // The same token is good where that key is the pool's.
+    // The same token is valid if the pool has that key.
     let mut keys = serde_json::to_value(foreign.key_set()).unwrap();
     keys["keys"][0]["kid"] = json!(pool.kid());
     let mut tokens = pool.world.parts.tokens.clone();

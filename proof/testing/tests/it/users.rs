@@ -1,4 +1,4 @@
-//! The table of users, and what the functions remember of it.
+//! The table of users, and the functions' cache of it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{postgres::Database, relay::Relay};
 
-/// Users behind a relay, with a user of the test's own.
+/// Users behind a relay, with a user that belongs to the test.
 struct Stand {
     database: Database,
     relay: Relay,
@@ -29,7 +29,7 @@ impl Stand {
     async fn new(name: &str) -> Self {
         let database = Database::turn().await;
         let relay = database.relay().await;
-        // Not kept: the test itself has to get at the users in between.
+        // Do not keep the connection: the test itself queries the users in between.
         let users = Users::new(Arc::new(database.through(&relay, false)));
         let user =
             User { uuid: Uuid::new_v4(), handle: name.to_owned(), display_name: "Original Name".to_owned() };
@@ -64,7 +64,7 @@ impl Stand {
     }
 }
 
-/// Lets time pass without waiting for it.
+/// Advances time without waiting.
 async fn pass(duration: Duration) {
     time::pause();
     time::advance(duration).await;
@@ -132,7 +132,7 @@ async fn a_look_up_that_finds_no_row_drops_the_uuid() {
     assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
 }
 
-/// A row of a list, with the names that it was written with.
+/// A row of a list, with the names stored in it.
 #[derive(Clone, Debug, PartialEq)]
 struct Row(User);
 
@@ -147,12 +147,12 @@ impl ShowsUser for Row {
 }
 
 impl Stand {
-    /// A row of the stand's user.
+    /// A row of this test's user.
     fn row(&self) -> Row {
         Row(self.named("Name in the Row"))
     }
 
-    /// The names of rows come to be `expected`. (The embedded database may be slower than a list waits for.)
+    /// Waits until the rows show the `expected` names. The embedded database may be slower than a list waits.
     async fn come_to_show(&self, rows: &[Row], expected: &[Row]) {
         let shown = time::timeout(Duration::from_secs(30), async {
             loop {
@@ -326,7 +326,7 @@ async fn a_receiver_is_never_remembered() {
     stand.rename("Another Name").await;
     let users = stand.users.sender_and_receiver(&stand.subject, &handle).await.unwrap();
     assert_eq!(users, to_oneself(stand.named("Another Name")));
-    // What was read for that serves as the sender's names as well.
+    // The names read for that are also the sender's names.
     assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.named("Another Name"));
     assert_eq!(stand.relay.accepted(), 2, "each in one round trip");
     let nobody: Handle = "nobody-at-all".parse().unwrap();
@@ -348,7 +348,7 @@ async fn without_the_database_known_users_read_and_write_and_others_get_503() {
     let (alice, bob, group_uuid) = world.pair().await;
     let carol = world.user("carol").await;
     let stand = Stand::new("database-down").await;
-    // The users of the world, in the database that can go down.
+    // Insert the world's users into the database that can go down.
     let client = stand.database.client().await;
     for user in [&alice, &bob, &carol] {
         let statement =

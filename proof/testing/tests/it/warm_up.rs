@@ -1,4 +1,4 @@
-//! What functions do before their first event.
+//! Warm-up before a function's first event.
 
 use std::sync::Arc;
 
@@ -43,8 +43,8 @@ fn list_messages(parts: &Parts) -> list_messages::App {
 
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
-/// What was called since the last look, with whom it was about. (A call that a policy refuses fails the test when its world
-/// ends.)
+/// The calls since the last check, and whom they were about. A call that a policy refuses fails the test when
+/// its world is dropped.
 fn calls(world: &World) -> Vec<String> {
     let calls = world.emulator.take_calls().into_iter().map(|call| {
         let whom = ["/Key/pk/S", "/ExpressionAttributeValues/:pk/S", "/ExpressionAttributeValues/:group/S"]

@@ -1,4 +1,4 @@
-//! What is asked about: every route with everything that a caller may have, may not have, or make up.
+//! Objects of requests: every route with everything that a caller may access, may not access, or invent.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{
     specification::Wanted,
 };
 
-/// Nobody's group.
+/// The uuid of no group.
 pub(super) fn unknown_group() -> Uuid {
     uuid!("c92d7a17-1028-5aeb-a163-d307bd465359")
 }
@@ -23,7 +23,7 @@ pub(super) struct Object {
     pub(super) wanted: Wanted,
 }
 
-/// A request, but for who makes it.
+/// A request without its caller.
 #[derive(Clone)]
 pub(super) struct Plan {
     pub(super) method: &'static str,
@@ -33,7 +33,7 @@ pub(super) struct Plan {
 }
 
 impl Object {
-    /// The same request about a group that there is not, where it is about a group.
+    /// The same request about a group that does not exist. `None` if the request is not about a group.
     pub(super) fn plan_about_nothing(&self) -> Option<Plan> {
         let (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }) = &self.wanted else {
             return None;
@@ -83,7 +83,7 @@ fn post(route: &'static str, name: &'static str, body: &Value, wanted: Wanted) -
     }
 }
 
-/// Headers with which front doors tell who calls: here none of them counts.
+/// Adds headers in which gateways name the caller. The functions must ignore all of them.
 fn pretend(scene: &Scene, mut object: Object) -> Object {
     let mallory = &scene.mallory;
     object.plan.headers.extend([
@@ -236,7 +236,7 @@ fn groups(scene: &Scene) -> Vec<Object> {
     ]
 }
 
-/// `body` with everything that a row, an event or a token calls whoever sends, and another group's keys.
+/// Adds to `body` every name that rows, events and tokens give the sender, and another group's keys.
 fn injected(mut body: Value, pretended: &TestUser, group: Uuid) -> Value {
     let user = &pretended.user;
     let more = json!({

@@ -1,4 +1,4 @@
-//! Who calls, and what has been said before.
+//! Callers and past conversations.
 
 use std::sync::LazyLock;
 
@@ -12,22 +12,22 @@ use uuid::Uuid;
 
 use super::specification::Wanted;
 
-/// Another pool's key. Making one takes a moment.
+/// Another pool's key. Generating one takes a moment.
 static OTHER_POOLS_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 
-/// Who calls.
+/// A kind of caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Identity {
-    /// Alice, who talks to bob.
+    /// Alice, who has talked to bob.
     Member,
     /// Bob.
     OtherMember,
-    /// Mallory, who talks to carol.
+    /// Mallory, who has talked to carol.
     Stranger,
-    /// A good token whose `sub` has no row in users.
+    /// A valid token whose `sub` has no row in users.
     WithoutRow,
     WithoutToken,
-    /// Alice, an hour and more after her token was given.
+    /// Alice, more than an hour after her token was issued.
     Expired,
     /// Alice's `sub` in another pool.
     OtherPool,
@@ -61,7 +61,7 @@ impl Identity {
     }
 }
 
-/// A message that was sent, as its sender was answered.
+/// A sent message, as in the response to its sender.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     pub(super) group: Uuid,
@@ -81,13 +81,13 @@ impl Told {
         format!("{}#{}", self.created_at, self.uuid)
     }
 
-    /// What a list that ends with it would go on from.
+    /// Cursor of a list that ends with this message.
     pub(super) fn cursor(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.sort_key())
     }
 }
 
-/// The users, their conversations so far, and the keys that were used.
+/// Users, their conversations so far, and used idempotency keys.
 pub(super) struct Scene {
     pub(super) world: World,
     pub(super) alice: TestUser,
@@ -98,14 +98,14 @@ pub(super) struct Scene {
     pub(super) keys: Vec<(User, &'static str)>,
 }
 
-/// Messages that there are in the beginning.
+/// Number of messages at the start.
 const AT_FIRST: usize = 6;
 
 /// The key that bob has used.
 pub(super) const BOBS_KEY: &str = "bobs-key";
 
 impl Scene {
-    /// Alice and bob, alice and carol, mallory and carol have talked.
+    /// Creates conversations of alice and bob, alice and carol, mallory and carol.
     pub(super) async fn new() -> Self {
         let world = World::new().await;
         let alice = world.user("alice").await;
@@ -136,18 +136,18 @@ impl Scene {
         scene
     }
 
-    /// Whether more was said than in the beginning.
+    /// Whether messages were sent since the start.
     pub(super) fn has_changed(&self) -> bool {
         self.told.len() > AT_FIRST
     }
 
-    /// The newest message between the two.
+    /// The newest message between the two users.
     pub(super) fn newest(&self, a: &TestUser, b: &TestUser) -> &Told {
         let between = |told: &&Told| told.is_of(&a.user) && told.is_of(&b.user);
         self.told.iter().rfind(between).unwrap()
     }
 
-    /// The user whom a request speaks for; none: it is refused for its token, or nobody is entered for it.
+    /// The user of a request. `None` if the token is rejected or has no user.
     pub(super) fn caller(&self, identity: Identity) -> Option<&User> {
         match identity {
             Identity::Member => Some(&self.alice.user),
@@ -157,7 +157,7 @@ impl Scene {
         }
     }
 
-    /// The header that goes with a request.
+    /// The request's `Authorization` header.
     pub(super) fn authorization(&self, identity: Identity) -> Option<String> {
         let issuer = &self.world.issuer;
         let (subject, handle) = (&self.alice.subject, &self.alice.user.handle);
@@ -191,7 +191,7 @@ impl Scene {
         Some(format!("Bearer {token}"))
     }
 
-    /// Keeps what was sent in mind.
+    /// Records a sent message.
     pub(super) fn tell(&mut self, told: Option<Told>, wanted: &Wanted) {
         let Some(told) = told else { return };
         if let Wanted::ToGroup { key: Some(key), .. } = wanted {

@@ -1,5 +1,5 @@
-//! What the contract says that a request is answered (design, section 5), computed from what was said before. Written
-//! from the contract and not from the functions, whose code is not used here but for the uuid of a pair.
+//! The contract's response to a request (design, section 5), computed from the past messages. It is written
+//! from the contract, and uses none of the functions' code except the uuid of a pair.
 
 use cruddur::{message_group::uuid_of_pair, user::User};
 use serde_json::{Value, json};
@@ -7,35 +7,35 @@ use uuid::Uuid;
 
 use super::scene::{Identity, Scene, Told};
 
-/// What a request means, whoever makes it.
+/// The meaning of a request, independent of its caller.
 #[derive(Clone, Debug)]
 pub(super) enum Wanted {
-    /// Nothing: it breaks rules, which comes before anybody is looked up.
+    /// An invalid request, which is rejected before any look-up.
     Broken(u16, Vec<&'static str>),
     /// The caller's groups whose newest message sorts before `before`.
     Inbox { limit: usize, before: Option<String> },
-    /// The messages of a group that sort before `before`.
+    /// Messages of a group that sort before `before`.
     Messages { group: Uuid, limit: usize, before: Option<String> },
-    /// To send a text to a group.
+    /// Sends a text to a group.
     ToGroup { group: Uuid, text: String, key: Option<&'static str> },
     /// Sends a text to a user, by handle or uuid. `None` if no user has it.
     ToUser { receiver: Option<User>, text: String },
-    /// To see a user; none: the handle is nobody's.
+    /// Shows a user. `None` if no user has the handle.
     User(Option<User>),
-    /// To see oneself.
+    /// Shows the caller.
     Me,
 }
 
-/// What a request is answered.
+/// Expected response.
 #[derive(Clone, Debug)]
 pub(super) enum Expected {
     /// 401.
     Unauthenticated,
     /// A status with codes.
     Refused(u16, Vec<&'static str>),
-    /// 200 with these items, and the header that links to the next page.
+    /// 200 with these items and a link to the next page.
     List { items: Vec<Value>, next: Option<String> },
-    /// 200 with a message of `sender`'s between `pair`.
+    /// 200 with a message of `sender` in the group of `pair`.
     Sent {
         group: Uuid,
         pair: Box<[User; 2]>,
@@ -44,20 +44,20 @@ pub(super) enum Expected {
         opens: bool,
         key: Option<&'static str>,
     },
-    /// 200 with exactly this.
+    /// 200 with exactly this value.
     Shown(Value),
 }
 
-/// What the contract says.
+/// The response by the contract.
 pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> Expected {
-    // The one public route: who asks makes no difference.
+    // The only public route: the response does not depend on the caller.
     if let Wanted::User(user) = wanted {
         return match user {
             Some(user) => Expected::Shown(shown(user)),
             None => Expected::Refused(404, vec!["user_not_found"]),
         };
     }
-    // The order of checks: 401, then 400 and 422 for what is malformed, then 403, then what is looked up.
+    // Order of checks: 401; 400 and 422 for malformed requests; 403; then look-ups.
     match identity {
         Identity::WithoutToken | Identity::Expired | Identity::OtherPool | Identity::IdToken => {
             return Expected::Unauthenticated;
@@ -154,7 +154,7 @@ fn messages(scene: &Scene, caller: &User, group: Uuid, limit: usize, before: Opt
 fn to_group(scene: &Scene, caller: &User, group: Uuid, text: &str, key: Option<&'static str>) -> Expected {
     match members(scene, group) {
         Some(members) if members.contains(caller) => {
-            // A key is its user's own: what another did with it plays no part.
+            // A key belongs to its user: another user's equal key does not count.
             if key.is_some_and(|key| scene.keys.contains(&(caller.clone(), key))) {
                 return Expected::Refused(422, vec!["idempotency_key_reused"]);
             }

@@ -1,8 +1,8 @@
-//! What a line has to be for Lambda and for CloudWatch.
+//! Requirements of Lambda and CloudWatch on a log line.
 
 use serde_json::{Value, json};
 
-/// What Lambda's JSON log format would not like about a line.
+/// Violations of Lambda's JSON log format.
 pub(super) fn line_errors(line: &Value) -> Vec<String> {
     let mut errors = Vec::new();
     let timestamp = line["timestamp"].as_str().unwrap_or_default();
@@ -18,8 +18,8 @@ pub(super) fn line_errors(line: &Value) -> Vec<String> {
     errors
 }
 
-/// What CloudWatch would not like about a line with metrics: the specification's JSON schema, and what it says in
-/// words (`https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html`).
+/// Violations of CloudWatch's embedded metric format: its JSON schema and the rules in its text
+/// (`https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html`).
 pub(super) fn embedded_metrics_errors(line: &Value) -> Vec<String> {
     let schema = json!({
         "type": "object",

@@ -1,4 +1,4 @@
-//! Nothing that people write, and nothing that says who they are, gets into the log.
+//! No personal data and no message text is logged.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,10 @@ use super::{
 };
 use crate::send_limit::limit;
 
-/// What stands in every text, name, handle, address and key of [`everything`].
+/// Part of every text, name, handle, address and key in [`everything`].
 pub(super) const SECRET: &str = "Xylophagous";
 
-/// Every kind of invocation, with good and bad data, and with all that can fail around it.
+/// Every kind of invocation, with valid and invalid data, and with every failing dependency.
 async fn everything(world: &mut World) {
     let [alice, bob] = [secret_user(world, "a").await, secret_user(world, "b").await];
     let good = json!({"handle": bob.user.handle, "message": format!("{SECRET} and more")});
@@ -104,7 +104,7 @@ async fn ask(world: &World, callers: &[TestUser], bob: &TestUser, group: &str) {
     }
 }
 
-/// What is in the table, with records that are malformed, and `events` of the user pool.
+/// Delivers the table's messages, malformed records, and `events` of the user pool.
 async fn deliver(world: &World, events: &[Value]) {
     let mut batch = world.stream_event();
     let mut odd = batch["Records"][0].clone();
@@ -117,7 +117,7 @@ async fn deliver(world: &World, events: &[Value]) {
     }
 }
 
-/// Makes rows of an answer such as nobody should have written.
+/// Turns the rows of a response into ones that no program should write.
 fn spoil(answer: &mut Value) {
     let odd = |item: &mut Value| {
         for name in ["sk", "message_uuid", "members", "message_group_uuid", "created_sk"] {
@@ -134,7 +134,7 @@ fn spoil(answer: &mut Value) {
     }
 }
 
-/// A user all of whose names say [`SECRET`].
+/// A user whose names all contain [`SECRET`].
 async fn secret_user(world: &World, letter: &str) -> TestUser {
     let uuid = Uuid::new_v4();
     let user = User {
@@ -145,7 +145,7 @@ async fn secret_user(world: &World, letter: &str) -> TestUser {
     world.enter(user, &uuid.to_string()).await
 }
 
-/// Confirmations: of a new user, of one whose names are taken or odd, and events that are none.
+/// Confirmation events: of a new user, of users with taken or odd names, and malformed ones.
 fn post_confirmation_events(taken: &TestUser) -> Vec<Value> {
     let template: Value =
         serde_json::from_str(include_str!("../../../../../events/post-confirmation/confirm-sign-up.json"))
@@ -179,14 +179,14 @@ async fn no_text_name_address_key_or_token_is_ever_in_the_log() {
     let log = Log::start("cruddur", ours, world.clock.clock());
     everything(&mut world).await;
     let lines = log.take();
-    // Each with and without its `@`, as case and encoding may change them: the one word is in all of them.
+    // The secret appears in every handle, with or without its `@` and in any case or encoding.
     let told: Vec<&String> =
         lines.iter().filter(|line| line.to_lowercase().contains(&SECRET.to_lowercase())).collect();
     assert_eq!(told, Vec::<&String>::new());
     let tokens: Vec<&String> = lines.iter().filter(|line| line.contains("eyJ")).collect();
     assert_eq!(tokens, Vec::<&String>::new());
 
-    // It was a run that had something to say.
+    // Check that the run has produced log lines of every kind.
     let parsed: Vec<Value> = lines.iter().map(|line| parse(line)).collect();
     let statuses: BTreeSet<u64> = parsed.iter().filter_map(|line| line["status"].as_u64()).collect();
     assert_eq!(statuses, BTreeSet::from([200, 400, 401, 403, 404, 413, 422, 429, 500, 503]));

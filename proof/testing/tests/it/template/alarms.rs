@@ -1,4 +1,4 @@
-//! Alarms and the dashboard: they watch metrics that exist, of functions that write them.
+//! Alarms and the dashboard watch existing metrics, of functions that write them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::document::{binary, entries, functions, loops, references, resources, template, text, text_of};
 
-/// The metrics of the functions, and which functions write them.
+/// The functions' metrics, and which functions write them.
 fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
     let (with_token, _) = &loops(template)["RoutesWithToken"];
     let with_token =
@@ -40,7 +40,7 @@ fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
     metrics.map(|(metric, functions)| (format!("{metric:?}"), functions.clone())).into()
 }
 
-/// What must wake somebody, whatever else does.
+/// Metrics that must have an alarm.
 const ALARMED: [&str; 7] = [
     "GroupsNotMoved",
     "MessagesSent",
@@ -51,7 +51,7 @@ const ALARMED: [&str; 7] = [
     "UsersNotEntered",
 ];
 
-/// A metric with its namespace, and for those of functions the functions.
+/// A metric with its namespace; for a function's metric, the functions.
 type Watched = BTreeMap<(String, String), BTreeSet<String>>;
 
 fn watch(watched: &mut Watched, template: &Value, namespace: &str, metric: &str, function: Option<&str>) {
@@ -59,7 +59,7 @@ fn watch(watched: &mut Watched, template: &Value, namespace: &str, metric: &str,
     functions.extend(function.map(|id| binary(template, id).to_owned()));
 }
 
-/// The metrics of one alarm.
+/// Metrics of one alarm.
 fn watched_by(template: &Value, alarm: &Value) -> Watched {
     let mut watched = Watched::new();
     let several = alarm["Metrics"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -77,8 +77,8 @@ fn watched_by(template: &Value, alarm: &Value) -> Watched {
     watched
 }
 
-/// The metrics of the dashboard. Its rows are `[namespace, metric, dimension, value, …, options]`, where `...` stands
-/// for what the row above begins with.
+/// Metrics of the dashboard. Its rows are `[namespace, metric, dimension, value, …, options]`, where `...`
+/// repeats the start of the previous row.
 fn watched_by_dashboard(template: &Value) -> Watched {
     let dashboard = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
     let others = text_of(&dashboard[1]["OtherFunctions"]["Fn::Sub"]);
@@ -172,7 +172,7 @@ fn each_alarm_says_what_it_means_and_tells_somebody() {
         let description = alarm["AlarmDescription"].as_str().unwrap();
         assert!(description.ends_with(&format!(" docs/OPERATIONS.md#{name}")), "{id}: {description}");
         assert!(description.len() > 80, "{id}: {description}");
-        // Without traffic most of the metrics have no data.
+        // Without traffic, most metrics have no data.
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}");
         for actions in ["AlarmActions", "OKActions"] {
             assert_eq!(references(&alarm[actions]), BTreeSet::from(["AlarmTopic".to_owned()]), "{id}");
@@ -187,7 +187,7 @@ fn the_dashboard_shows_each_alarm_and_what_the_functions_write() {
     assert_functions_write(&template, &watched, "the dashboard");
     let shown: BTreeSet<_> =
         watched.keys().filter(|(namespace, _)| namespace == NAMESPACE).map(|(_, metric)| &**metric).collect();
-    // The units are there as DynamoDB counts them, with those of refused writes.
+    // The units are DynamoDB's, including those of refused writes.
     let known = writers(&template);
     let expected = known.keys().map(String::as_str).filter(|metric| !metric.ends_with("RequestUnits"));
     assert_eq!(shown, expected.collect());
@@ -210,7 +210,7 @@ fn each_alarm_has_a_section_in_the_operations_guide() {
     let template = template();
     let guide = text("docs/OPERATIONS.md");
     let headings = guide.lines().filter(|line| line.starts_with('#'));
-    // As GitHub makes anchors of them.
+    // Anchors as GitHub makes them.
     let anchors: BTreeSet<_> = headings
         .map(|line| line.trim_start_matches('#').trim().replace('`', "").to_lowercase().replace(' ', "-"))
         .collect();

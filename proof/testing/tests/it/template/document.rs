@@ -1,4 +1,4 @@
-//! A file of YAML as JSON, where the template's tags have their long forms: `!Ref x` is `{"Ref": "x"}`.
+//! A YAML file as JSON, with the template's tags in their long forms: `!Ref x` is `{"Ref": "x"}`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,58 +9,56 @@ use std::{
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Value, json};
 
-/// Where the repository is.
+/// The repository's folder.
 pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
-/// The text of a file of the repository.
+/// Text of a file in the repository.
 pub(super) fn text(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The names of the folders in a folder of the repository.
+/// Names of the subfolders of a folder in the repository.
 pub(super) fn folders(folder: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap);
     let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
     folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
-/// A file of YAML.
+/// A YAML file.
 pub(super) fn document(file: &str) -> Value {
     let text = text(file);
     let [document] = &Yaml::load_from_str(&text).unwrap()[..] else { panic!("{file} is not one document") };
     value(document)
 }
 
-/// What is deployed.
 pub(super) fn template() -> Value {
     document("template.yaml")
 }
 
-/// The resources of a type by their logical ids.
+/// Resources of a type, by logical id.
 pub(super) fn resources<'a>(template: &'a Value, of_type: &str) -> BTreeMap<&'a str, &'a Value> {
     let resources = entries(&template["Resources"]).filter(|(_, resource)| resource["Type"] == of_type);
     resources.map(|(id, resource)| (id, &resource["Properties"])).collect()
 }
 
-/// The functions' properties by the names of their binaries.
+/// The functions' properties, by the name of the binary.
 pub(super) fn functions(template: &Value) -> BTreeMap<&str, &Value> {
     let functions = resources(template, "AWS::Serverless::Function");
     functions.into_iter().map(|(id, properties)| (binary(template, id), properties)).collect()
 }
 
-/// The name of a function's binary.
+/// Name of a function's binary.
 pub(super) fn binary<'a>(template: &'a Value, function: &str) -> &'a str {
     template["Resources"][function]["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap()
 }
 
-/// A text.
 pub(super) fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is not a text"))
 }
 
-/// The logical name, the names and the fragment of each loop over routes.
+/// Logical name, names and fragment of each loop over routes.
 pub(super) fn loops(template: &Value) -> BTreeMap<&str, (BTreeSet<&str>, &Value)> {
     let loops = entries(&template["Resources"])
         .filter_map(|(id, loop_)| Some((id.strip_prefix("Fn::ForEach::")?, loop_)));
@@ -69,18 +67,16 @@ pub(super) fn loops(template: &Value) -> BTreeMap<&str, (BTreeSet<&str>, &Value)
         .collect()
 }
 
-/// The entries of a mapping.
 pub(super) fn entries(mapping: &Value) -> impl Iterator<Item = (&str, &Value)> {
     mapping.as_object().unwrap().iter().map(|(key, value)| (key.as_str(), value))
 }
 
-/// The keys of a mapping.
 pub(super) fn keys(mapping: &Value) -> BTreeSet<&str> {
     entries(mapping).map(|(key, _)| key).collect()
 }
 
-/// What `value` refers to with `Ref`, `Fn::GetAtt` and the `${…}` of `Fn::Sub`, without what a `Fn::Sub` defines for
-/// itself: logical ids, parameters, and `AWS::…`.
+/// References of `value` by `Ref`, `Fn::GetAtt` and the `${…}` of `Fn::Sub`: logical ids, parameters, and
+/// `AWS::…`. Names that an `Fn::Sub` defines itself are excluded.
 pub(super) fn references(value: &Value) -> BTreeSet<String> {
     let of_all = |values: &mut dyn Iterator<Item = &Value>| values.flat_map(references).collect();
     match value {
@@ -102,13 +98,13 @@ pub(super) fn references(value: &Value) -> BTreeSet<String> {
     }
 }
 
-/// The names between `${` and `}`.
+/// Names between `${` and `}`.
 fn placeholders(text: &str) -> BTreeSet<String> {
     let parts = text.split("${").skip(1);
     parts.map(|part| id_of(part.split_once('}').unwrap().0)).collect()
 }
 
-/// The logical id of a name with or without an attribute.
+/// Logical id of a name with or without an attribute.
 fn id_of(name: &str) -> String {
     name.split('.').next().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! Parameters, conditions and rules: nothing is declared for nothing, and the console shows all of it.
+//! Parameters, conditions and rules: none is unused, and the console shows all parameters.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::document::{entries, keys, references, template};
 
-/// The names of the conditions that a part of the template asks for.
+/// Names of the conditions that a part of the template uses.
 fn conditions(value: &Value) -> BTreeSet<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(conditions).collect(),
@@ -56,7 +56,7 @@ fn the_console_shows_each_parameter_once_with_a_description() {
     assert_eq!(shown.into_iter().collect::<BTreeSet<_>>(), keys(&template["Parameters"]));
     for (name, parameter) in entries(&template["Parameters"]) {
         assert!(parameter["Description"].as_str().is_some_and(|text| text.len() > 40), "{name}");
-        // What CloudFormation says otherwise is the pattern.
+        // Otherwise CloudFormation shows only the pattern.
         let explained = parameter["ConstraintDescription"].is_string();
         assert_eq!(parameter["AllowedPattern"].is_string(), explained, "{name}");
     }
@@ -126,7 +126,7 @@ fn the_database_url_says_exactly_once_how_it_is_protected() {
     ] {
         let url = format!("postgresql://me:secret@database.example:5432/users{query}");
         assert_eq!(pattern.is_valid(&json!(url)), expected, "{url}");
-        // Every URL that the template accepts starts the functions.
+        // Every URL that the template accepts is accepted by the functions.
         if expected {
             assert!(url.parse::<cruddur::postgres::DatabaseServer>().is_ok(), "{url}");
         }

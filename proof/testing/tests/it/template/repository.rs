@@ -1,4 +1,4 @@
-//! The template against the rest of the repository: folders, routes, events, SQL, the guide.
+//! Compares the template with the rest of the repository: folders, routes, events, SQL, the guide.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,7 +46,7 @@ fn the_api_that_is_described_is_deployed_and_no_other_is() {
     );
 }
 
-/// `listMessages` as `list-messages`.
+/// Converts `listMessages` to `list-messages`.
 fn kebab_case(name: &str) -> String {
     let dashed = |c: char| if c.is_uppercase() { format!("-{}", c.to_lowercase()) } else { c.to_string() };
     name.chars().map(dashed).collect()
@@ -142,7 +142,7 @@ fn each_file_of_sql_is_in_some_crate_and_each_crate_has_files_that_are_there() {
     assert_eq!(included, statements);
 }
 
-/// Hands over the files with an extension in `folder` and below, without those of tests and builds.
+/// Passes on files with an extension in `folder` and below, without those of tests and builds.
 fn files(folder: &Path, extension: &str, found: &mut impl FnMut(PathBuf)) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
@@ -162,7 +162,7 @@ fn the_boundary_of_the_roles_has_what_the_functions_policies_have() {
     policies.push(&template["Resources"]["DatabaseSignIn"]);
     let of_functions: BTreeSet<_> = policies.into_iter().flat_map(actions).collect();
     let boundary = &template["Resources"]["FunctionBoundary"]["Properties"]["PolicyDocument"];
-    // What SAM's managed policies are for.
+    // Covered by SAM's managed policies.
     let managed = ["logs:", "xray:", "ec2:"];
     let of_boundary =
         actions(boundary).into_iter().filter(|one| !managed.iter().any(|kind| one.starts_with(kind)));
@@ -170,7 +170,7 @@ fn the_boundary_of_the_roles_has_what_the_functions_policies_have() {
     assert_eq!(template["Globals"]["Function"]["PermissionsBoundary"]["Ref"], "FunctionBoundary");
 }
 
-/// The actions of a policy, or of a list of them.
+/// Actions of a policy, or of a list of policies.
 fn actions(policy: &Value) -> BTreeSet<String> {
     match policy {
         Value::Array(parts) => parts.iter().flat_map(actions).collect(),
@@ -195,7 +195,7 @@ fn the_guide_names_only_what_the_template_has() {
     let mut known: BTreeSet<_> = keys(&template["Parameters"]);
     known.extend(keys(&template["Resources"]));
     known.extend(keys(&template["Outputs"]));
-    // What is between backticks outside of blocks, and looks like a name of the template.
+    // Text between backticks, outside code blocks, that looks like a name in the template.
     let prose = guide.split("```").step_by(2);
     let quoted = prose.flat_map(|part| part.split('`').skip(1).step_by(2));
     let named: BTreeSet<_> = quoted
@@ -206,7 +206,7 @@ fn the_guide_names_only_what_the_template_has() {
         .collect();
     assert!(named.len() > 10, "{named:?}");
     assert_eq!(named.difference(&known).collect::<Vec<_>>(), Vec::<&&str>::new());
-    // Each that has no default is explained.
+    // Each parameter without a default is explained.
     for (name, parameter) in entries(&template["Parameters"]) {
         assert!(!parameter["Default"].is_null() || named.contains(name), "{name} is asked for");
     }

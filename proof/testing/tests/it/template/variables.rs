@@ -1,4 +1,4 @@
-//! Environment variables: each function gets those that it reads, and no others.
+//! Environment variables: each function gets exactly those that it reads.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -6,7 +6,7 @@ use local::deployment::FUNCTIONS;
 
 use super::document::{entries, functions, template};
 
-/// What functions read and the template must not set.
+/// Variables that functions read and the template must not set.
 const NOT_OF_THE_TEMPLATE: [(&str, &str); 5] = [
     ("COGNITO_ISSUER", "another issuer than the pool's would be trusted"),
     ("DATABASE_CONNECTION", "for the embedded PostgreSQL alone"),
@@ -15,7 +15,7 @@ const NOT_OF_THE_TEMPLATE: [(&str, &str); 5] = [
     ("RUST_LOG", "Lambda filters by level, and the default is right"),
 ];
 
-/// The variables that a function reads when it starts.
+/// Variables that a function reads at start.
 fn read_by(function: &str) -> BTreeSet<String> {
     let declaration = FUNCTIONS.iter().find(|declaration| declaration.name == function).unwrap();
     let names = RefCell::new(BTreeSet::new());
@@ -32,7 +32,7 @@ fn read_by(function: &str) -> BTreeSet<String> {
     };
     (declaration.configure)(&lookup).unwrap();
     let mut names = names.into_inner();
-    // The log's filter can be set only once in a process.
+    // The log filter can be set only once per process.
     names.insert("RUST_LOG".to_owned());
     // Lambda and the AWS SDKs define these.
     names.retain(|name| !name.starts_with("AWS_") || name.starts_with("AWS_COGNITO_"));

@@ -1,4 +1,4 @@
-//! The claims: whose token, for whom, of which kind, and when.
+//! Claims: issuer, client, use and times.
 
 use cruddur::auth::TokenRefusal;
 use local::issuer::{CLIENT_ID, PoolUser, RefreshToken};
@@ -29,7 +29,7 @@ fn values<const N: usize>(
         .into_iter()
 }
 
-/// A text that is missing or no text, whatever it would be as one.
+/// Tokens whose claim is missing or not a text, however it would read as one.
 fn no_text(pool: &Pool, claim: &str) -> Vec<Case> {
     let good = pool.claims()[claim].clone();
     let token = pool.claims_but(claim, None);
@@ -49,7 +49,7 @@ fn no_text(pool: &Pool, claim: &str) -> Vec<Case> {
 }
 
 fn issuers(pool: &Pool) -> Vec<Case> {
-    // Those of Cognito as well: which of them is the pool's is configured.
+    // Other issuers of Cognito, too: the pool's issuer is configured.
     let others = [
         json!(""),
         json!("http://issuer.test/"),
@@ -108,12 +108,12 @@ fn uses(pool: &Pool) -> Vec<Case> {
         name: pool.alice.user.display_name.clone(),
     };
     let session = issuer.begin_session(&alice.sub);
-    // Both lack the client among their claims.
+    // Neither has the client among its claims.
     let id_token = issuer.id_token(&alice, &session, None).unwrap();
     cases.push(Case::refused("the pool's id token", TokenRefusal::ClaimsMalformed, &id_token));
     let refresh_token = issuer.refresh_token(&RefreshToken { session, generation: 0 }).unwrap();
     cases.push(Case::refused("the local refresh token", TokenRefusal::ClaimsMalformed, &refresh_token));
-    // Cognito's is a JWE, which nobody but Cognito can read: five parts.
+    // Cognito's is a JWE of five parts, which only Cognito can read.
     let header = json!({"cty": "JWT", "enc": "A256GCM", "alg": "RSA-OAEP"});
     let refresh_token = format!("{}.a2V5.aXY.dGV4dA.dGFn", super::encoded(header.to_string()));
     cases.push(Case::refused("a refresh token as Cognito's", TokenRefusal::Malformed, &refresh_token));
@@ -190,14 +190,14 @@ fn times(pool: &Pool) -> Vec<Case> {
             json!({"value": good}),
             json!({}),
             json!(0.5),
-            // As DynamoDB and JavaScript might write it; Cognito never does.
+            // DynamoDB and JavaScript may write it like this; Cognito never does.
             serde_json::from_str(&format!("{good}.0")).unwrap(),
             json!(1e300),
             json!(-1e300),
             json!(u64::MAX),
         ];
         cases.extend(values(pool, claim, || TokenRefusal::ClaimsMalformed, of_other_types));
-        // Beyond any type that serde_json has.
+        // Exceeds every number type of serde_json.
         for number in
             ["18446744073709551616", "1e0", "1e999", "-9223372036854775809", "01", "+1", "0x7fffffff", "NaN"]
         {
@@ -206,7 +206,7 @@ fn times(pool: &Pool) -> Vec<Case> {
             cases.push(Case::refused(format!("{claim}: {number}"), TokenRefusal::ClaimsMalformed, &token));
         }
     }
-    // In milliseconds, the end is far away, and so is the beginning.
+    // In milliseconds, both end and start are in the far future.
     cases.extend(values(pool, "exp", || TokenRefusal::Expired, [json!(0), json!(-1), json!(i64::MIN)]));
     let future = [json!(now * 1_000), json!(i64::MAX)];
     for claim in ["nbf", "iat"] {
@@ -231,7 +231,7 @@ fn times(pool: &Pool) -> Vec<Case> {
 
 fn leeway(pool: &Pool) -> Vec<Case> {
     let now = pool.now();
-    // A token is good before `exp` and no longer at it (RFC 7519), hence not at the last second either.
+    // A token is valid before `exp` and not at `exp` (RFC 7519), hence not in the last second either.
     let expired = |seconds: i64| (format!("expired for {seconds} s"), "exp", now - seconds);
     let early = |claim, seconds: i64| (format!("{claim} in {seconds} s"), claim, now + seconds);
     let good = [
@@ -256,7 +256,7 @@ fn leeway(pool: &Pool) -> Vec<Case> {
     good.into_iter().chain(bad).collect()
 }
 
-/// What decides nothing, whatever it is.
+/// Claims that are ignored, whatever their value.
 fn ignored(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     for (claim, value) in [
@@ -298,7 +298,7 @@ fn ignored(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// Which of two would count? (RFC 7519, section 4)
+/// Duplicate claims: which of the two would count? (RFC 7519, section 4)
 async fn twice(pool: &Pool) -> Vec<Case> {
     let bob = pool.world.user("bob").await.subject;
     let good = pool.claims();
@@ -312,7 +312,7 @@ async fn twice(pool: &Pool) -> Vec<Case> {
         ("iat", json!(i64::MAX)),
         ("nbf", json!(i64::MAX)),
     ] {
-        // A good one, whichever of the two is read.
+        // The token is valid whichever of the two is read.
         let once = but(good.clone(), claim, Some(good.get(claim).cloned().unwrap_or(json!(0)))).to_string();
         let inner = &once[1..once.len() - 1];
         let own = &but(json!({}), claim, Some(good.get(claim).cloned().unwrap_or(json!(0)))).to_string();

@@ -1,4 +1,4 @@
-//! The token's header: which algorithm, which key, and what is not to be listened to.
+//! The token's header: algorithm, key, and parameters to ignore.
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -30,7 +30,7 @@ pub(super) fn cases(pool: &Pool) -> Vec<Case> {
     .collect()
 }
 
-/// CVE-2015-9235 and its many descendants: "none" in whatever spelling a comparison forgets.
+/// CVE-2015-9235 and its many descendants: "none" in spellings that a comparison may miss.
 fn unsecured(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     for alg in [
@@ -53,7 +53,7 @@ fn unsecured(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// The name of another algorithm over what is RS256.
+/// The name of another algorithm with an RS256 signature.
 fn algorithms(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     for alg in [
@@ -111,7 +111,7 @@ fn algorithms(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// Good signatures of other algorithms, by the pool's key or by one that the token brings along.
+/// Valid signatures of other algorithms, by the pool's key or by one that the token carries.
 fn true_algorithms(pool: &Pool) -> Vec<Case> {
     let encodings: [(&str, &'static dyn RsaEncoding); 5] = [
         ("RS384", &RSA_PKCS1_SHA384),
@@ -151,7 +151,7 @@ fn true_algorithms(pool: &Pool) -> Vec<Case> {
             cases.push(Case::refused(name, reason, &token));
         }
     }
-    // CVE-2022-21449: r and s of nothing.
+    // CVE-2022-21449: r and s are zero.
     let signed = unsigned(&json!({"alg": "ES256", "kid": KID}), &pool.claims());
     let token = with_signature(&signed, &[0; 64]);
     cases.push(Case::refused("ES256 with a signature of zeros", TokenRefusal::AlgorithmRefused, &token));
@@ -223,7 +223,7 @@ fn key_ids(pool: &Pool) -> Vec<Case> {
     cases.push(Case::refused("kid of another pool's key", TokenRefusal::KeyUnknown, &token));
     let token = foreign.sign(&pool.header(), &pool.claims()).unwrap();
     cases.push(Case::refused("another pool's key with the same kid", TokenRefusal::SignatureWrong, &token));
-    // The same string in other letters of JSON is the same string.
+    // The same string with other JSON escapes is the same string.
     let escaped = kid.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
     let escaped = escaped.collect::<Vec<_>>().concat();
     let token = pool.of_bytes(format!(r#"{{"alg":"RS256","kid":"{escaped}"}}"#), pool.claims().to_string());
@@ -235,7 +235,7 @@ fn swap_case(char: char) -> char {
     if char.is_ascii_lowercase() { char.to_ascii_uppercase() } else { char.to_ascii_lowercase() }
 }
 
-/// What asks for a token to be read in another way (RFC 7515, 4.1.11; 7516; 7797).
+/// Parameters that ask to read a token differently (RFC 7515, 4.1.11; 7516; 7797).
 fn extensions(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     for (name, value) in [
@@ -281,7 +281,7 @@ fn extensions(pool: &Pool) -> Vec<Case> {
         TokenRefusal::ExtensionRefused,
         &token,
     ));
-    // RFC 7797: the payload as it is, not base64.
+    // RFC 7797: the payload unencoded, not base64.
     header["b64"] = json!(false);
     let claims = encoded(json!({"sub": "x"}).to_string());
     let signed = format!("{}.{claims}", encoded(header.to_string()));
@@ -290,7 +290,7 @@ fn extensions(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// CVE-2018-0114: a key that the token itself brings along or links to.
+/// CVE-2018-0114: a key that the token itself carries or links to.
 fn brought_keys(pool: &Pool) -> Vec<Case> {
     let foreign = pool.foreign_issuer(pool.world.issuer.url());
     let jwk = serde_json::to_value(&foreign.key_set().keys[0]).unwrap();
@@ -313,7 +313,7 @@ fn brought_keys(pool: &Pool) -> Vec<Case> {
     ] {
         let mut header = pool.header();
         header[parameter] = value;
-        // Signed by the pool, it plays no part; signed by the key that comes with it, it plays none either.
+        // The key in the token is ignored, whether the pool or that key has signed.
         let token = pool.issued(&header, &pool.claims());
         cases.push(Case::accepted(format!("{parameter} with {name} in a good token"), &token));
         let token = foreign.sign(&header, &pool.claims()).unwrap();
@@ -331,14 +331,14 @@ fn brought_keys(pool: &Pool) -> Vec<Case> {
         let name = format!("{name}, signed by it and without a kid");
         cases.push(Case::refused(name, TokenRefusal::HeaderMalformed, &token));
     }
-    // The pool's own key in the header does not make the test's signature one of it.
+    // The pool's own key in the header does not validate the test's signature.
     let signed = unsigned(&json!({"alg": "RS256", "kid": pool.kid(), "jwk": own}), &pool.claims());
     let token = with_signature(&signed, &own_signature(&RSA_PKCS1_SHA256, signed.as_bytes()));
     cases.push(Case::refused("jwk of the pool, signed by another", TokenRefusal::SignatureWrong, &token));
     cases
 }
 
-/// RFC 8725, section 3.11: a token that is typed as something else is not taken for an access token.
+/// RFC 8725, section 3.11: a token of another type is not accepted as an access token.
 fn types(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     for typ in ["JWT", "jwt", "application/JWT", "at+jwt", "AT+JWT", "application/at+jwt"] {
@@ -365,7 +365,7 @@ fn types(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// What decides nothing, whatever it is.
+/// Parameters that are ignored, whatever their value.
 fn ignored(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     for (name, value) in [
@@ -414,7 +414,7 @@ fn ignored(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// Which of two would count? (RFC 7515, section 4)
+/// Duplicate parameters: which of the two would count? (RFC 7515, section 4)
 fn twice(pool: &Pool) -> Vec<Case> {
     let (kid, claims) = (pool.kid(), pool.claims().to_string());
     [

@@ -18,7 +18,7 @@ pub(super) async fn cases(pool: &Pool) -> Vec<Case> {
         .collect()
 }
 
-/// CVE-2016-5431, CVE-2016-10555, CVE-2022-29217, CVE-2024-54150 and others: the public key is no secret.
+/// CVE-2016-5431, CVE-2016-10555, CVE-2022-29217, CVE-2024-54150 and others: the public key is not a secret.
 fn public_key_as_secret(pool: &Pool) -> Vec<Case> {
     let public = OWN_KEY.public_key();
     let pkcs1 = public.as_ref();
@@ -68,7 +68,7 @@ fn public_key_as_secret(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// A good signature over something else.
+/// A valid signature over other content.
 async fn changed(pool: &Pool) -> Vec<Case> {
     let token = &pool.alice.token;
     let [header, claims, signature] = parts(token);
@@ -108,14 +108,14 @@ async fn changed(pool: &Pool) -> Vec<Case> {
         ),
         ("a signature over the claims as JSON", format!("{own_header}.{own_claims}.{}", sign(&plain_claims))),
         ("a signature over nothing", format!("{own_header}.{own_claims}.{}", sign(""))),
-        // A detached payload (RFC 7515, appendix F): signed, but left out.
+        // A detached payload (RFC 7515, appendix F): signed, but omitted.
         ("a detached payload", format!("{own_header}..{own_sig}")),
     ]
     .map(|(name, token)| Case::refused(name, TokenRefusal::SignatureWrong, &token))
     .into()
 }
 
-/// Bytes in the signature's place that are none.
+/// Bytes that are not a signature.
 fn odd_signatures(pool: &Pool) -> Vec<Case> {
     let token = pool.own(&RSA_PKCS1_SHA256, "RS256");
     let (signed, _) = token.rsplit_once('.').unwrap();
@@ -131,7 +131,7 @@ fn odd_signatures(pool: &Pool) -> Vec<Case> {
         }
     }
     let one = [&[0; 255][..], &[1]].concat();
-    // s + n is the same number as s modulo n. (It may need a byte more.)
+    // s + n equals s modulo n. It may need one more byte.
     let mut sum = vec![0; 257];
     let mut carry = 0;
     for place in (0..256).rev() {
@@ -143,7 +143,7 @@ fn odd_signatures(pool: &Pool) -> Vec<Case> {
     let sum = if sum[0] == 0 { sum[1..].to_vec() } else { sum };
     let mut below_modulus = modulus.clone();
     below_modulus[255] -= 1;
-    // PKCS #1 without any key: what a signature would be with an exponent of 1.
+    // PKCS #1 without any key: the signature with an exponent of 1.
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, signed.as_bytes());
     let digest_info = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
     let padded = [&[0, 1][..], &[0xff; 202], &[0], digest_info, digest.as_ref()].concat();
@@ -176,9 +176,9 @@ fn odd_signatures(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// Other letters for the same bytes: there is one way to write each part (RFC 7515, section 2; RFC 4648, 3.5).
+/// Other encodings of the same bytes: each part has exactly one valid encoding (RFC 7515, section 2; RFC 4648, 3.5).
 fn odd_encodings(pool: &Pool) -> Vec<Case> {
-    // 342 letters for 256 bytes: four bits of the last letter are spare.
+    // 342 letters for 256 bytes: four bits of the last letter are unused.
     let [header, claims, signature] = parts(&pool.alice.token);
     let mut cases = vec![Case::refused(
         "spare bits in the signature",
@@ -237,7 +237,7 @@ fn odd_encodings(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// The same bytes to whoever overlooks the bits of the last letter that belong to none.
+/// Decodes to the same bytes if the unused bits of the last letter are ignored.
 fn with_spare_bit(part: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = part.split_at(part.len() - 1);

@@ -1,4 +1,4 @@
-//! How a token comes: in one `Authorization` header, after `Bearer` and a space, in three parts.
+//! Transport of a token: in one `Authorization` header, after `Bearer` and a space, in three parts.
 
 use axum::body::Body;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -112,7 +112,7 @@ fn headers(pool: &Pool) -> Vec<Case> {
     let joined = |name: &str, separator: &str| malformed(name, [&*bearer, &*bearer].join(separator));
     vec![
         Case::of("no header", with_headers(&[]), Expected::Refused(TokenRefusal::Missing)),
-        // API Gateway joins them; other front doors may not.
+        // API Gateway joins them; other gateways may not.
         repeated("the header twice", &[good, good]),
         repeated("the header three times", &[good, good, good]),
         repeated("a good header after a bad one", &[b"Basic YTpi", good]),
@@ -128,7 +128,7 @@ fn headers(pool: &Pool) -> Vec<Case> {
     ]
 }
 
-/// Where a token is not looked for (RFC 6750 knows some of them).
+/// Places where no token is read. RFC 6750 defines some of them.
 fn elsewhere(pool: &Pool) -> Vec<Case> {
     let token = &pool.alice.token;
     let refused = || Expected::Refused(TokenRefusal::Missing);
@@ -181,7 +181,7 @@ fn elsewhere(pool: &Pool) -> Vec<Case> {
 }
 
 fn sizes(pool: &Pool) -> Vec<Case> {
-    // A letter of padding is 4/3 letters of base64: two parts together come to any length.
+    // A letter of padding is 4/3 letters of base64: two parts together reach any length.
     let of_length = |length: usize| {
         let (header, claims) = (5_000..5_700)
             .flat_map(|long| (0..4).map(move |short| (long, short)))

@@ -1,5 +1,5 @@
-//! Project Wycheproof's vectors of RSA signatures and of JSON Web Signatures and Keys with RSA keys, through the key set
-//! and the verifier. `wycheproof/README.md` says where they come from.
+//! Project Wycheproof's vectors of RSA signatures and of JSON Web Signatures and Keys with RSA keys, run
+//! through the key set and the verifier. `wycheproof/README.md` states their source.
 
 use std::{collections::BTreeMap, io::Read as _};
 
@@ -32,7 +32,7 @@ struct RsaGroup {
     tests: Vec<RsaTest>,
 }
 
-/// Its number, what is expected, the message and the signature, both in base64url.
+/// Number, expected result, message and signature, the last two in base64url.
 #[derive(Deserialize)]
 struct RsaTest(u32, Expected, String, String);
 
@@ -44,7 +44,7 @@ struct JwsGroup {
     tests: Vec<JwsTest>,
 }
 
-/// Its number, what is expected, and the token.
+/// Number, expected result and token.
 #[derive(Deserialize)]
 struct JwsTest(u32, Expected, String);
 
@@ -53,7 +53,7 @@ struct JwsTest(u32, Expected, String);
 enum Expected {
     Valid,
     Invalid,
-    /// Old signers left a NULL out (`MissingNull`); nobody has to accept them.
+    /// Old signers omitted a NULL (`MissingNull`); accepting it is optional.
     Acceptable,
 }
 
@@ -92,7 +92,7 @@ async fn a_token_is_verified_exactly_when_it_is_valid_and_signed_with_rs256() {
         let is_for_rs256 = keys.iter().all(|key| key["alg"] == "RS256");
         let verifier = key_set(&keys).map(|keys| Verifier::new(&config, keys, Clock::system()));
         for JwsTest(id, expected, token) in tests {
-            // The payloads are no claims: to find that out, they had to be read, which is done when the signature is good.
+            // The payloads are not claims. The verifier finds out only after it has accepted the signature.
             let is_accepted = match &verifier {
                 Ok(verifier) => matches!(
                     verifier.authenticate(with_token(&token).headers()).await,
