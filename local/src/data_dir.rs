@@ -14,7 +14,7 @@ pub struct DataDir {
     _lock: File,
 }
 
-/// A data directory that can't be used.
+/// A failure to open a data directory.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     /// The directory is missing and can't be created, or its lock file can't be opened.

@@ -27,7 +27,7 @@ impl fmt::Display for Engine {
     }
 }
 
-/// An engine that can't start or stop.
+/// A failure to start, run or stop an engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The port is in use or needs privileges.
@@ -46,7 +46,7 @@ pub enum EngineError {
         engine: Engine,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The engine didn't stop within the limit and was left running. Its data are as safe as after a kill;
+    /// The engine didn't stop within the limit and was left running. Its data is as safe as after a kill;
     /// the next start recovers them.
     #[error("{engine} has not stopped within {} s", .limit.as_secs())]
     StillBusy {

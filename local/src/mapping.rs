@@ -65,7 +65,7 @@ pub struct Options {
     pub random: Random,
 }
 
-/// A mapping that can't start.
+/// A failure to start a mapping.
 #[derive(Debug, thiserror::Error)]
 pub enum MappingError {
     /// Lambda would reject the filter pattern, or the local stack doesn't support it.

@@ -25,7 +25,7 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts the server on the loopback interface at `port` (0: any free port). The data are kept in `data`,
+    /// Starts the server on the loopback interface at `port` (0: any free port). Data is kept in `data`,
     /// or in memory if `data` is `None`.
     pub async fn start(data: Option<&DataDir>, port: u16) -> Result<Self, EngineError> {
         let (listener, port) = ENGINE.listen(port).await?;

@@ -29,7 +29,7 @@ const NEW_CLUSTER: &str = "postgres.new";
 
 /// A running PostgreSQL.
 ///
-/// Committed data survive a killed process. They are not synced to disk, so a power failure may lose them.
+/// Committed data survives a killed process. It is not synced to disk, so a power failure may lose it.
 pub struct Postgres {
     database_url: String,
     stop: watch::Sender<bool>,
@@ -39,7 +39,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts the server on the loopback interface at `port` (0: any free port). The data are kept in `data`,
+    /// Starts the server on the loopback interface at `port` (0: any free port). Data is kept in `data`,
     /// or in a temporary directory if `data` is `None`.
     pub async fn start(data: Option<&DataDir>, port: u16) -> Result<Self, EngineError> {
         let (listener, port) = ENGINE.listen(port).await?;

@@ -35,7 +35,7 @@ impl Route {
     }
 }
 
-/// A route key that can't be served.
+/// An error in a route key.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteKeyError {
     /// The key is not a method and a path, or it is a kind that this project doesn't use: `$default`, `ANY`
@@ -81,7 +81,7 @@ impl Routes {
     /// segment.
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Found<'_>> {
         let found = self.0.get(method)?.at(path).ok()?;
-        // The router accepts an empty segment as a parameter; API Gateway doesn't.
+        // The router would accept an empty segment as a parameter.
         if found.params.iter().any(|(_, value)| value.is_empty()) {
             return None;
         }

@@ -27,7 +27,7 @@ pub struct SigningKey {
     id: String,
 }
 
-/// A missing key or signature.
+/// An error of the issuer's key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The key file can't be read or written.
@@ -110,7 +110,7 @@ impl SigningKey {
         &self.public
     }
 
-    /// Signs the bytes with RS256, whatever the header says. Returns a JWS in compact form.
+    /// Signs the bytes with RS256, regardless of the header. Returns a JWS in compact form.
     pub fn sign(&self, header: &[u8], payload: &[u8]) -> Result<String, KeyError> {
         let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
         token.push('.');

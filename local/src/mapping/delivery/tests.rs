@@ -173,7 +173,7 @@ fn behaviour() -> impl Strategy<Value = (u8, usize)> {
 }
 
 proptest! {
-    /// Whatever the function does, every record succeeds or is given up, in order. The checkpoint never
+    /// For any behavior of the function, every record succeeds or is given up, in order. The checkpoint never
     /// passes a record that is neither.
     #[test]
     fn no_record_is_lost_or_overtaken(
