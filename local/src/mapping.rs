@@ -1,7 +1,7 @@
 //! The event source mapping: Lambda's part between a DynamoDB stream and a function.
 //!
 //! One reader per shard reads in order, filters, and invokes the function with one batch at a time. A failed
-//! batch is retried after a back-off, from its lowest failed record on. When its retries or its age are
+//! batch is retried after a backoff, from its lowest failed record on. When its retries or its age are
 //! exhausted, its metadata goes to the dead-letter file and the reader continues. Checkpoints cover only
 //! records that are done, so a restart may deliver records again but never misses one.
 
@@ -51,9 +51,9 @@ pub struct Options {
     pub max_record_age: Option<Duration>,
     /// The pause after a read without records.
     pub poll_interval: Duration,
-    /// The upper bound of the first back-off, doubled for each further one.
+    /// The upper bound of the first backoff, doubled for each further one.
     pub backoff_base: Duration,
-    /// The upper bound of every back-off.
+    /// The upper bound of every backoff.
     pub backoff_cap: Duration,
     /// The file of checkpoints. `None` keeps them in memory, and a restart begins at the trim horizon.
     pub checkpoint_file: Option<PathBuf>,

@@ -10,7 +10,7 @@ use crate::data_dir::replace_file;
 /// The checkpoint of one shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
-    /// The last record that is done, as are all before it. `None` means the trim horizon.
+    /// Every record up to and including this one is done. `None` means the trim horizon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sequence_number: Option<String>,
     /// Whether the shard is closed and all its records are done. Only then are its children read.

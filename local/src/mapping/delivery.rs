@@ -144,7 +144,7 @@ impl Delivery {
     }
 
     /// Records the outcome of the invocation that `next` requested. If the batch is retried, returns the
-    /// number of its deliveries so far, for the back-off.
+    /// number of its deliveries so far, for the backoff.
     pub(super) fn answered(&mut self, outcome: Outcome) -> Option<u32> {
         let bisect = self.policy.bisect_on_function_error;
         let batch = self.pending.front_mut()?;

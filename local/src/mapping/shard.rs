@@ -293,7 +293,7 @@ impl Mapping {
         if !self.filter.matches(&event) {
             return Ok(Read::Skipped(number.to_owned()));
         }
-        // A record without a time counts as new, so that its age never gives it up.
+        // A record without a time counts as new, so its age can't cause it to be given up.
         let created_at = record.dynamodb().and_then(|change| change.approximate_creation_date_time());
         let created_at = created_at
             .and_then(|time| DateTime::<Utc>::from_timestamp(time.secs(), time.subsec_nanos()))

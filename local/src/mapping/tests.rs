@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::function::Function;
 
-/// The tested function's result for a batch, given its records' keys and their earlier deliveries.
+/// The tested function's result for a batch, given its records' keys and numbers of earlier deliveries.
 type Behaviour = dyn Fn(&[Delivered]) -> Result<Value, String> + Send + Sync;
 
 /// A record as the function received it.
@@ -121,7 +121,7 @@ fn keys(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers.into_iter().map(|number| format!("MSG#{number:04}")).collect()
 }
 
-/// Waits far longer than any test needs.
+/// Fails after a time limit that is far longer than any test needs.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(1), future).await.expect("it takes too long")
 }

@@ -141,7 +141,7 @@ fn refuse(request: &Request, refusal: &Refusal) -> Response {
     }
 }
 
-/// The page for a failed look-up. `picked` is the user who was signing in.
+/// The page for a failed lookup. `picked` is the user who was signing in.
 fn failed(error: &Error, picked: Option<(&Request, &str)>) -> Response {
     let cause = Chain(error).to_string();
     tracing::error!(%cause, "signing in failed");

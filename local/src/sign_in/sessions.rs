@@ -108,7 +108,7 @@ impl Sessions {
     }
 
     /// Applies a change, unless it can't be written. Holds the lock while writing, so that the file never
-    /// goes back.
+    /// reverts to an older state.
     async fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> io::Result<T> {
         let mut table = self.table.lock().await;
         let mut changed = table.clone();

@@ -103,7 +103,7 @@ async fn grow(
     Ok(grown)
 }
 
-/// An inbox or a conversation of some size. Names of users and tokens have the same length at every size.
+/// An inbox or a conversation of some size. User names and tokens have the same length at every size.
 struct Place {
     size: u64,
     caller: User,

@@ -70,7 +70,7 @@ pub struct Warm {
     /// The cost of an invocation.
     #[serde(flatten)]
     pub cost: Cost,
-    /// CPU time beyond that of get-item, multiplied by the number of calls.
+    /// CPU time beyond that of as many get-item invocations as there are calls.
     pub beyond_ms: f64,
     /// Sequential calls.
     pub round_trips: f64,
@@ -207,8 +207,8 @@ struct Turn {
     after: f64,
 }
 
-/// CPU time beyond the calls, on a quiet machine. The median of the tenth of turns whose following call was
-/// fastest. The difference excludes these following calls, which would bias the result upwards.
+/// CPU time beyond the calls, on a quiet machine: the median of the tenth of turns whose following call was
+/// fastest. The difference excludes these following calls, which would bias the result upward.
 fn beyond(mut turns: Vec<Turn>, calls: f64) -> f64 {
     turns.sort_by(|one, other| one.after.total_cmp(&other.after));
     turns.truncate(turns.len().div_ceil(10));

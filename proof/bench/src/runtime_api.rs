@@ -30,11 +30,11 @@ pub struct RuntimeApi {
 
 /// A request from the environment.
 enum Sign {
-    /// It requests the next event, so it can be frozen.
+    /// Requests the next event. The environment is ready and can be frozen.
     Ready(Instant),
-    /// It sends an answer.
+    /// Sends an answer.
     Answer(Instant, Bytes),
-    /// It reports a failure.
+    /// Reports a failure.
     Failure(String),
 }
 

@@ -1,5 +1,5 @@
-//! The functions' surroundings: DynamoDB, PostgreSQL and the key set, all behind TLS. With the demo users, an
-//! inbox of 21 groups and a conversation of 21 messages.
+//! The functions' surroundings: DynamoDB, PostgreSQL and the key set, all behind TLS. The data are the demo
+//! users, an inbox of 21 groups and a conversation of 21 messages.
 
 use std::{fs, path::PathBuf, sync::Arc};
 

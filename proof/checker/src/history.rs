@@ -52,7 +52,7 @@ pub enum Outcome {
     Unknown,
 }
 
-/// The first page of a group's messages, which are its newest.
+/// The first page of a group's messages: the newest ones.
 #[derive(Clone, Debug)]
 pub struct Messages {
     pub reader: Uuid,
@@ -67,7 +67,7 @@ pub struct Messages {
     pub limit: usize,
 }
 
-/// The first page of a user's groups, which are the newest.
+/// The first page of a user's groups: the newest ones.
 #[derive(Clone, Debug)]
 pub struct Groups {
     pub reader: Uuid,

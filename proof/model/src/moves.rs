@@ -54,7 +54,7 @@ pub enum Algorithm {
     WithoutGuard,
     /// Moves only the rows of members that the index shows.
     WithoutMemberList,
-    /// Searches downwards from the newest place.
+    /// Searches downward from the newest place.
     DescendingLocate,
     /// A listing shows a second row of the same group.
     WithoutDrop,
