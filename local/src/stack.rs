@@ -232,8 +232,8 @@ async fn mapping_options(
     }
 }
 
-/// Applies the missing migrations and returns their number. Retries while the server starts: with `docker
-/// compose --file local/compose.yaml up`, PostgreSQL may start after the stack.
+/// Applies the missing migrations and returns their number. Retries while the server starts:
+/// `docker compose --file local/compose.yaml up` may start PostgreSQL after the stack.
 async fn migrate(server: &DatabaseServer) -> Result<usize> {
     const RETRIES: ConstantBuilder =
         ConstantBuilder::new().with_delay(Duration::from_millis(500)).with_max_times(9);

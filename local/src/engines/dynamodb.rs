@@ -1,4 +1,4 @@
-//! The embedded DynamoDB: dynoxide on SQLite.
+//! The embedded DynamoDB: dynoxide on `SQLite`.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ const FILE: &str = "dynamodb.sqlite";
 
 /// A running DynamoDB with tables and streams.
 ///
-/// It accepts any credentials and any region. An acknowledged write is on disk (SQLite's write-ahead log,
+/// It accepts any credentials and any region. An acknowledged write is on disk (`SQLite`'s write-ahead log,
 /// synced at each commit), so a killed process loses none.
 pub struct DynamoDb {
     endpoint_url: String,

@@ -1,5 +1,6 @@
-//! Explores the models within larger bounds than the tests and prints a table: `cargo run --release -p
-//! model`. It takes minutes and some gigabytes. The exit code is 1 if a violation is found.
+//! Explores the models within larger bounds than the tests, and prints a table:
+//! `cargo run --release -p model`. Takes minutes and some gigabytes. The exit code is 1 if a violation is
+//! found.
 
 use std::{
     fmt::{Debug, Display},
