@@ -1,4 +1,4 @@
-//! The data directory: what the local stack keeps from one start to the next, locked while it is in use.
+//! The data directory, which persists between starts of the local stack and is locked while in use.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -6,23 +6,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A data directory that this process alone uses, for as long as the value lives.
+/// A data directory, locked by this process until the value is dropped.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    // The system releases the lock with the file, also when the process is killed.
+    // The system releases the lock when the file closes, even if the process is killed.
     _lock: File,
 }
 
-/// Why a data directory can't be used.
+/// A failure to open a data directory.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// It is not there and can't be made, or its lock file can't be opened.
+    /// The directory is missing and can't be created, or its lock file can't be opened.
     #[error("the data directory {} can't be opened", .path.display())]
     Open {
-        /// The data directory.
+        /// The directory's path.
         path: PathBuf,
-        /// What the system says.
         source: io::Error,
     },
     /// Another process holds the lock.
@@ -31,7 +30,7 @@ pub enum DataDirError {
 }
 
 impl DataDir {
-    /// Opens and locks the data directory at `path`, and makes it (for its owner only) where it is missing.
+    /// Opens and locks the data directory at `path`. Creates it, for its owner only, if it is missing.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
         let path = path.into();
         let lock = create(&path).and_then(|()| lock_file(&path));
@@ -44,13 +43,12 @@ impl DataDir {
         }
     }
 
-    /// The directory itself.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of the file or directory called `name` in it.
+    /// The path of the file or directory `name` in it.
     #[must_use]
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -60,7 +58,7 @@ impl DataDir {
 fn create(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
-    // Messages, addresses and the issuer's key are nobody else's business.
+    // Owner only: the directory holds messages, addresses and the issuer's key.
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
@@ -70,14 +68,14 @@ fn lock_file(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).open(path.join("lock"))
 }
 
-/// Replaces a file as a whole: after a crash it has either its old contents or the new ones.
+/// Replaces a file atomically: after a crash it has the old contents or the new ones.
 pub(crate) fn replace_file(file: &Path, contents: &[u8]) -> io::Result<()> {
     let new = file.with_extension("new");
     let mut handle = File::create(&new)?;
     handle.write_all(contents)?;
     handle.sync_all()?;
     fs::rename(&new, file)?;
-    // The rename itself is durable once the folder is.
+    // The rename is durable once the directory is synced.
     match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
         _ => Ok(()),

@@ -1,5 +1,5 @@
-//! What `template.yaml` deploys, on this machine: the functions with their routes and timeouts, and the mapping of the
-//! stream. A test holds the two against each other.
+//! The local deployment: the functions, routes, timeouts and stream mapping of `template.yaml`. A test
+//! compares the two.
 
 use std::{convert::Infallible, ops::Index, sync::Arc, time::Duration};
 
@@ -23,22 +23,18 @@ use serde_json::json;
 
 use crate::{function::Function, gateway::Route};
 
-/// What the functions are made with.
+/// The functions' shared dependencies.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// How DynamoDB is reached.
+    /// The SDK's configuration for DynamoDB.
     pub sdk: SdkConfig,
-    /// The table's name.
     pub table: String,
-    /// The database of users.
     pub postgres: Arc<Postgres>,
-    /// Whose tokens are accepted.
+    /// The accepted token issuer.
     pub tokens: TokenConfig,
-    /// How much a user may send, where that is limited.
+    /// The send limit per user. `None` means unlimited.
     pub send_limit: Option<SendLimitConfig>,
-    /// The functions' time.
     pub clock: Clock,
-    /// The functions' randomness.
     pub random: Random,
 }
 
@@ -51,7 +47,7 @@ impl Parts {
         Users::new(Arc::clone(&self.postgres))
     }
 
-    /// The table, reached as `function`.
+    /// The table, with a client that identifies itself as `function`.
     fn table(&self, function: &'static str, limits: CallLimits) -> Table {
         Table::new(client(&sdk_of(function, &self.sdk), limits), &self.table)
     }
@@ -73,16 +69,15 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 pub struct Declaration {
     /// Name of the folder, the package and the binary. The name of the log group ends with it.
     pub name: &'static str,
-    /// Key of the route; `None` for a function behind a trigger.
+    /// The route key. `None` for a function behind a trigger.
     pub route: Option<&'static str>,
-    /// Timeout of an invocation.
     pub timeout: Duration,
     /// Reads the configuration as the function's start does.
     pub configure: fn(&Variables<'_>) -> Result<(), ConfigError>,
     build: fn(&Self, &Parts) -> Result<Function, ConfigError>,
 }
 
-/// A handler that shares `$app` with all invocations.
+/// A handler that shares `$app` between all invocations.
 macro_rules! share {
     ($handler:path, $app:expr) => {{
         let app = Arc::new($app);
@@ -93,7 +88,7 @@ macro_rules! share {
     }};
 }
 
-/// The function of a crate, behind its route.
+/// The declaration of a function behind a route.
 macro_rules! route {
     ($function:ident, $name:literal, $timeout:expr, |$this:ident, $parts:ident| $app:expr) => {
         Declaration {
@@ -146,7 +141,7 @@ pub const FUNCTIONS: &[Declaration] = &[
             };
             let handler = share!(stream_handler::handler, app);
             let handler = move |event| handler(event).map(Ok::<_, Infallible>);
-            // It compares its deadline with the same clock.
+            // The handler compares its deadline with this clock.
             Ok(Function::event(this.name, this.timeout, handler).with_clock(parts.clock.clone()))
         },
     },
@@ -170,28 +165,26 @@ pub fn stream_filters() -> [String; 1] {
     [json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": prefix}]}}}}).to_string()]
 }
 
-/// How `function` reaches DynamoDB: its calls say whose they are, in the application's name of the user agent.
-/// (In AWS that is what each function's role is for.)
+/// The SDK's configuration for `function`, whose name goes into the user agent as the application's name. In
+/// AWS, the function's role identifies its calls.
 #[must_use]
 pub fn sdk_of(function: &'static str, sdk: &SdkConfig) -> SdkConfig {
     let mut named = sdk.to_builder();
-    // Every character of a function's name is good in an application's.
+    // A function's name has only characters that are valid in an application's name.
     named.set_app_name(AppName::new(function).ok());
     named.build()
 }
 
-/// The functions, each with a DynamoDB client and caches of its own, as in AWS. The connection to PostgreSQL they
-/// share, since the embedded one serves one at a time.
+/// The functions, each with its own DynamoDB client and caches, as in AWS. They share the connection to
+/// PostgreSQL, because the embedded one serves one at a time.
 #[derive(Clone, Debug)]
 pub struct Functions(Vec<Function>);
 
 impl Functions {
-    /// Builds the functions out of `parts`.
     pub fn new(parts: &Parts) -> Result<Self, ConfigError> {
         FUNCTIONS.iter().map(|function| (function.build)(function, parts)).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The API's routes.
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
         let declared = FUNCTIONS.iter().filter_map(|function| Some((function.route?, function.name)));
@@ -202,10 +195,10 @@ impl Functions {
 impl Index<&str> for Functions {
     type Output = Function;
 
-    /// The function of this name.
+    /// Finds the function by name.
     ///
     /// # Panics
-    /// When no function has it.
+    /// If no function has this name.
     fn index(&self, name: &str) -> &Function {
         let found = self.0.iter().find(|function| function.name() == name);
         found.unwrap_or_else(|| panic!("no function is called {name}"))

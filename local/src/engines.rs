@@ -1,5 +1,5 @@
-//! The embedded engines: a DynamoDB and a PostgreSQL inside this process, served on loopback ports so that
-//! functions, drivers and tools speak to them exactly as they speak to the real ones.
+//! The embedded engines: DynamoDB and PostgreSQL inside this process. They listen on loopback ports, so
+//! functions, drivers and tools use the real protocols.
 
 use std::{fmt, io, net::Ipv4Addr, time::Duration};
 
@@ -8,15 +8,13 @@ use tokio::net::TcpListener;
 pub mod dynamodb;
 pub mod postgres;
 
-/// How long an engine may take to finish what it is doing when it is shut down.
+/// Time limit for an engine's shutdown.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
-/// One of the two engines, as messages call it.
+/// An engine, as named in messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// The embedded `DynamoDB`.
     DynamoDb,
-    /// The embedded `PostgreSQL`.
     Postgres,
 }
 
@@ -29,42 +27,39 @@ impl fmt::Display for Engine {
     }
 }
 
-/// Why an engine can't be started or doesn't stop.
+/// A failure to start, run or stop an engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The port is in use, or not ours to use.
+    /// The port is in use or needs privileges.
     #[error("port {port} for {engine} can't be opened")]
     Listen {
-        /// Whose port.
+        /// The engine that needs the port.
         engine: Engine,
-        /// The port, 0 for any.
+        /// The port; 0 means any free port.
         port: u16,
-        /// What the system says.
         source: io::Error,
     },
     /// The engine can't start on its data.
     #[error("{engine} can't start")]
     Start {
-        /// Which engine.
+        /// The engine that can't start.
         engine: Engine,
-        /// What the engine says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The engine is still at work after the time it was given. It is left as it is: its data are as safe as
-    /// after a kill, and it recovers from them at the next start.
+    /// The engine didn't stop within the limit and was left running. Its data is as safe as after a kill;
+    /// the next start recovers them.
     #[error("{engine} has not stopped within {} s", .limit.as_secs())]
     StillBusy {
-        /// Which engine.
+        /// The engine that is still running.
         engine: Engine,
-        /// How long it was given.
+        /// The time limit that it exceeded.
         limit: Duration,
     },
-    /// The engine failed while it ran or stopped.
+    /// The engine failed while running or stopping.
     #[error("{engine} has failed")]
     Failed {
-        /// Which engine.
+        /// The engine that failed.
         engine: Engine,
-        /// What the engine says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

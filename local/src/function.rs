@@ -1,5 +1,5 @@
-//! A function as the local stack invokes it: an event goes in as JSON text and an answer comes out as JSON
-//! text, through the same deserializers and adapters as behind the Lambda runtime API.
+//! A function as the local stack invokes it. Event and answer are JSON texts, converted by the same
+//! deserializers and adapters as behind the Lambda runtime API.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -14,10 +14,9 @@ use lambda_runtime::{Context, LambdaEvent, layers::trace::request_span};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument as _;
 
-/// One deployed function. Cheap to clone.
+/// A deployed function. Cheap to clone.
 ///
-/// Unlike one execution environment in AWS it serves several invocations at a time, as the many environments
-/// of a deployed function do together.
+/// It serves concurrent invocations, like all execution environments of a deployed function together.
 #[derive(Clone)]
 pub struct Function {
     name: &'static str,
@@ -29,13 +28,13 @@ pub struct Function {
 
 type Invoke = dyn Fn(String, Context) -> BoxFuture<'static, Result<String, InvocationError>> + Send + Sync;
 
-/// Why an invocation has no answer. API Gateway makes a 500 or 503 of it; an event source mapping retries.
+/// A failed invocation. API Gateway responds with 500 or 503; an event source mapping retries.
 #[derive(Debug, thiserror::Error)]
 pub enum InvocationError {
-    /// The event is not what the function takes, or the handler returned an error, or it panicked.
+    /// The event can't be deserialized, or the handler returned an error or panicked.
     #[error("the function failed: {0}")]
     Failed(String),
-    /// The function's timeout passed; the invocation was stopped where it was, as Lambda does.
+    /// The timeout passed. The invocation was stopped midway, as in Lambda.
     #[error("the function timed out after {} s", .0.as_secs())]
     TimedOut(Duration),
 }
@@ -47,7 +46,7 @@ impl InvocationError {
 }
 
 impl Function {
-    /// A function behind an HTTP API: `handler` is what its `main` gives to `cruddur::event::run`.
+    /// A function behind an HTTP API. `handler` is the argument of `cruddur::event::run` in its `main`.
     pub fn http<R, F, A>(name: &'static str, timeout: Duration, handler: F) -> Self
     where
         F: Fn(Request) -> A + Clone + Send + Sync + 'static,
@@ -65,7 +64,7 @@ impl Function {
         })
     }
 
-    /// A function behind a trigger: `handler` is what its `main` gives to `lambda_runtime::run`.
+    /// A function behind a trigger. `handler` is the argument of `lambda_runtime::run` in its `main`.
     pub fn event<E, R, X, F, A>(name: &'static str, timeout: Duration, handler: F) -> Self
     where
         F: Fn(LambdaEvent<E>) -> A + Clone + Send + Sync + 'static,
@@ -86,7 +85,7 @@ impl Function {
         })
     }
 
-    /// A function that runs somewhere else: `invoke` carries the event's JSON text there, and the answer's back.
+    /// A function that runs elsewhere. `invoke` sends the event's JSON text there and returns the answer's.
     pub fn remote<F, A>(name: &'static str, timeout: Duration, invoke: F) -> Self
     where
         F: Fn(String) -> A + Send + Sync + 'static,
@@ -106,7 +105,7 @@ impl Function {
         Self { name, timeout, clock: Clock::system(), random: Random::system(), invoke: Arc::new(invoke) }
     }
 
-    /// The function with the time, from which the deadlines of its invocations are counted, taken from `clock`.
+    /// Sets the clock from which the deadlines of invocations are computed.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
@@ -118,14 +117,14 @@ impl Function {
         self.name
     }
 
-    /// When an invocation is stopped.
+    /// The time limit of an invocation.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Invokes the function once, in a task of its own: it runs on when the caller goes away, and is stopped
-    /// at its timeout.
+    /// Invokes the function once, in its own task. The invocation continues if the caller is dropped, and is
+    /// stopped at its timeout.
     pub async fn invoke(&self, payload: String) -> Result<String, InvocationError> {
         let now = self.clock.now();
         let mut context = Context::default();

@@ -1,10 +1,9 @@
-//! An API Gateway HTTP API: requests become events of payload format 2.0, the functions' answers become HTTP
-//! responses, and what no function answers is answered here.
+//! An API Gateway HTTP API. Requests become events of payload format 2.0, and the functions' answers become
+//! HTTP responses. The gateway itself answers all other requests.
 //!
-//! API Gateway's documentation leaves much open. Where a comment says "observed", the behaviour was seen on
-//! the real service and published: body encoding in floci-io/floci#2172 and ministackorg/ministack#766, the
-//! event's shape in the captures of hotsock/voker, answers in the recordings of the aws-lambda-dotnet test
-//! tool.
+//! API Gateway's documentation leaves many details open. Comments marked "observed" describe the real service
+//! as published: body encoding in floci-io/floci#2172 and ministackorg/ministack#766, the event's shape in
+//! the captures of hotsock/voker, answers in the recordings of the aws-lambda-dotnet test tool.
 
 mod answer;
 mod cors;
@@ -33,13 +32,13 @@ use self::{
 };
 use crate::function::InvocationError;
 
-/// "Payload size" of the quotas of HTTP APIs, in bytes.
+/// HTTP API quota "Payload size", in bytes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// "Total combined size of request line and header values" of the quotas of HTTP APIs, in bytes.
+/// HTTP API quota "Total combined size of request line and header values", in bytes.
 const MAX_HEADERS: usize = 10_240;
 
-/// The largest event Lambda takes and the largest answer it gives, in bytes: 6 MB and 100 bytes.
+/// Lambda's limit on the size of an event and of an answer, in bytes: 6 MB and 100 bytes.
 const MAX_PAYLOAD: usize = 6_291_556;
 
 /// An HTTP API with its routes, CORS rules and limits.
@@ -51,15 +50,15 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// An API with these routes. Fails on a route key that can't be served here, or that is there twice.
+    /// Creates an API with these routes. Returns an error for an unsupported or duplicate route key.
     pub fn new(routes: Vec<Route>) -> Result<Self, RouteKeyError> {
         Ok(Self { routes: Routes::new(routes)?, clock: Clock::system(), random: Random::system() })
     }
 
-    /// The API as the fallback of a router, to be merged into one with further pages.
+    /// The API as the fallback of a router, to be merged with other routers.
     ///
-    /// The source address of the events is the client's only when the router is served with
-    /// `into_make_service_with_connect_info::<SocketAddr>()`; otherwise it is 127.0.0.1.
+    /// Events carry the client's address only if the router is served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`. Otherwise they carry 127.0.0.1.
     pub fn into_router(self) -> Router {
         Router::new().fallback(serve).with_state(Arc::new(self))
     }
@@ -117,7 +116,7 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
-/// Whether the `Host` is one host, with or without a port (RFC 9112, section 3.2). HTTP/1.0 has none.
+/// Whether `Host` is a single host, with or without a port (RFC 9112, section 3.2). HTTP/1.0 has no `Host`.
 fn has_one_host(headers: &HeaderMap) -> bool {
     let is_host = |host: &HeaderValue| {
         let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
@@ -130,27 +129,27 @@ fn has_one_host(headers: &HeaderMap) -> bool {
     hosts.next().is_none_or(is_host) && hosts.next().is_none()
 }
 
-/// The bytes that count against [`MAX_HEADERS`].
+/// The number of bytes that count toward [`MAX_HEADERS`].
 fn header_size(parts: &Parts) -> usize {
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
     let request_line = parts.method.as_str().len() + " ".len() + target + " HTTP/1.1".len();
     request_line + parts.headers.values().map(HeaderValue::len).sum::<usize>()
 }
 
-/// What API Gateway answers by itself: a status, and its reason as `{"message": …}`.
+/// Responses of API Gateway itself: a status, with its reason as `{"message": …}`.
 #[derive(Clone, Copy, Debug)]
 enum Refusal {
-    /// The request broke off, or has no single, well-formed `Host`.
+    /// The request was cut off, or lacks a single, well-formed `Host`.
     BadRequest,
-    /// No route has this method and path.
+    /// No route matches the method and path.
     NotFound,
-    /// The body is over the quota, or the event made of it is over Lambda's.
+    /// The body exceeds the quota, or its event exceeds Lambda's limit.
     BodyTooLarge,
-    /// Request line and header values are over the quota.
+    /// The request line and header values exceed the quota.
     HeadersTooLarge,
-    /// The function failed, or its answer is not a response.
+    /// The function failed, or its answer is not a valid response.
     InternalServerError,
-    /// The function took too long.
+    /// The function timed out.
     ServiceUnavailable,
 }
 

@@ -1,4 +1,4 @@
-//! The token issuer: what a Cognito user pool is to the deployed functions.
+//! The token issuer: the local replacement for a Cognito user pool.
 
 use std::time::Duration;
 
@@ -14,39 +14,38 @@ pub use self::key::{KeyError, SigningKey};
 
 mod key;
 
-/// The id of the local user pool, in the form `region_id` of the real ones.
+/// The id of the local user pool, in Cognito's form `region_id`.
 pub const USER_POOL_ID: &str = "local_cruddur";
 
-/// The id of the local user pool's one client.
+/// The id of the pool's only client.
 pub const CLIENT_ID: &str = "cruddur-local-client";
 
-/// The path of the issuer on the local stack.
+/// The issuer's path on the local stack.
 pub const ISSUER_PATH: &str = "/local/issuer";
 
-/// What is appended to an issuer's URL to get that of its key set.
+/// The path of the key set, relative to the issuer's URL.
 pub const KEY_SET_PATH: &str = "/.well-known/jwks.json";
 
-/// Lifetime of access and id tokens, unless `--access-token-lifetime` changes it. The default of Cognito.
+/// Default lifetime of access and id tokens, as in Cognito. `--access-token-lifetime` overrides it.
 pub const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
-/// Lifetime of a session, counted from the sign-in. A refresh doesn't extend it. The default of Cognito.
+/// Lifetime of a session from the sign-in, as in Cognito. A refresh doesn't extend it.
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
-/// A user of the local pool. The attributes are those of the sign-up: the row in `users` may differ.
+/// A user of the local pool, with the attributes of the sign-up. The row in `users` may differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolUser {
-    /// The user's `sub`, which is the user name too, as in a pool that signs in by email address.
+    /// The user's `sub`. Also the user name, as in a pool with sign-in by email address.
     pub sub: String,
-    /// The handle that the user asked for: any text.
+    /// The handle requested at sign-up. Not validated.
     pub preferred_username: Option<String>,
-    /// The name that the user asked for.
+    /// The name given at sign-up.
     pub name: String,
 }
 
-/// One sign-in. All tokens that follow from it, refreshed ones included, carry its id and its time.
+/// A session, which starts with a sign-in. All its tokens, including refreshed ones, carry its id and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The `sub` of the user.
     pub sub: String,
     /// The claim `origin_jti`.
     pub id: Uuid,
@@ -55,23 +54,22 @@ pub struct Session {
 }
 
 impl Session {
-    /// The end of the session, in seconds since 1970.
+    /// The session's end, in seconds since 1970.
     #[must_use]
     pub fn expires_at(&self) -> i64 {
         self.auth_time.saturating_add(seconds(SESSION_LIFETIME))
     }
 }
 
-/// The contents of a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// The session that it continues.
+    /// The session to continue.
     pub session: Session,
-    /// The number of refreshes before it. The next refresh token of the session has the next number.
+    /// The number of earlier refreshes in this session.
     pub generation: u32,
 }
 
-/// The claims that every token of this issuer has, and those of refresh tokens.
+/// The claims common to all tokens of this issuer, and those of refresh tokens.
 #[derive(Deserialize)]
 struct OwnClaims {
     sub: String,
@@ -86,7 +84,7 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Issues tokens of the shape Cognito gives them.
+/// Issues tokens in Cognito's format.
 #[derive(Debug)]
 pub struct Issuer {
     url: String,
@@ -97,64 +95,62 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// The issuer of the local stack at `port`.
+    /// Creates the issuer of the local stack at `port`.
     #[must_use]
     pub fn at_port(port: u16, key: SigningKey, clock: Clock, random: Random) -> Self {
         Self::new(format!("http://127.0.0.1:{port}{ISSUER_PATH}"), key, clock, random)
     }
 
-    /// An issuer whose tokens carry `url` as their `iss`.
+    /// Creates an issuer with `url` as the `iss` claim.
     pub fn new(url: impl Into<String>, key: SigningKey, clock: Clock, random: Random) -> Self {
         Self { url: url.into(), key, token_lifetime: TOKEN_LIFETIME, clock, random }
     }
 
-    /// The same issuer, with another lifetime of access and id tokens than [`TOKEN_LIFETIME`].
+    /// Replaces the lifetime of access and id tokens, [`TOKEN_LIFETIME`] by default.
     #[must_use]
     pub fn with_token_lifetime(self, token_lifetime: Duration) -> Self {
         Self { token_lifetime, ..self }
     }
 
-    /// Lifetime of access and id tokens.
     #[must_use]
     pub fn token_lifetime(&self) -> Duration {
         self.token_lifetime
     }
 
-    /// The `iss` of its tokens, and what `COGNITO_ISSUER` has to be.
+    /// The `iss` claim, and the value of `COGNITO_ISSUER`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The key set, as it is served at [`KEY_SET_PATH`] and as `COGNITO_JWKS` takes it.
+    /// The key set, as served at [`KEY_SET_PATH`] and expected in `COGNITO_JWKS`.
     #[must_use]
     pub fn key_set(&self) -> JwkSet {
         JwkSet { keys: vec![self.key.public().clone()] }
     }
 
-    /// A session that begins now.
+    /// Starts a session at the current time.
     #[must_use]
     pub fn begin_session(&self, sub: &str) -> Session {
         Session { sub: sub.to_owned(), id: self.uuid(), auth_time: self.clock.now().timestamp() }
     }
 
-    /// An access token of a session of its own, which can't be refreshed.
+    /// An access token with a session of its own, which can't be refreshed.
     pub fn access_token(&self, sub: &str, username: &str) -> Result<String, KeyError> {
         self.sign(&self.header(), &self.claims(sub, username))
     }
 
-    /// An access token of `session`.
     pub fn access_token_of(&self, session: &Session) -> Result<String, KeyError> {
         self.sign(&self.header(), &self.claims_of(session, &session.sub))
     }
 
-    /// The header of an access token. Cognito sends no `typ`.
+    /// The header of an access token. Cognito omits `typ`.
     #[must_use]
     pub fn header(&self) -> Value {
         json!({"kid": self.key.id(), "alg": "RS256"})
     }
 
-    /// The claims of an access token of a session of its own.
+    /// The claims of an access token with a session of its own.
     #[must_use]
     pub fn claims(&self, sub: &str, username: &str) -> Value {
         self.claims_of(&self.begin_session(sub), username)
@@ -179,9 +175,9 @@ impl Issuer {
         })
     }
 
-    /// The id token of `user` in `session`. `nonce` is that of the authorization request; refreshed tokens have none.
+    /// An id token. `nonce` is that of the authorization request; refreshed tokens have none.
     ///
-    /// Cognito adds the names for the scope `profile`, this issuer always.
+    /// Cognito includes the names only for the scope `profile`; this issuer always does.
     pub fn id_token(
         &self,
         user: &PoolUser,
@@ -212,9 +208,10 @@ impl Issuer {
         self.sign(&self.header(), &claims)
     }
 
-    /// A refresh token, good until the session ends. It is no access token.
+    /// A refresh token, valid until the session ends. The API rejects it as an access token.
     ///
-    /// Cognito's refresh tokens are encrypted; the local ones are readable, so that they outlive a restart of the stack.
+    /// Cognito's refresh tokens are encrypted. These are signed only, so that they survive a restart of the
+    /// stack.
     pub fn refresh_token(&self, token: &RefreshToken) -> Result<String, KeyError> {
         let RefreshToken { session, generation } = token;
         let claims = json!({
@@ -230,7 +227,8 @@ impl Issuer {
         self.sign(&self.header(), &claims)
     }
 
-    /// The contents of a refresh token of this issuer. Returns `None` for any other text, and after the session's end.
+    /// Reads a refresh token. Returns `None` if the token is not a refresh token of this issuer or its
+    /// session has expired.
     #[must_use]
     pub fn read_refresh_token(&self, token: &str) -> Option<RefreshToken> {
         let claims = self.verify(token)?;
@@ -240,7 +238,7 @@ impl Issuer {
         Some(RefreshToken { session, generation })
     }
 
-    /// Whether a text is an access or id token of this issuer, of any age.
+    /// Whether a text is an access or id token of this issuer, expired or not.
     #[must_use]
     pub fn is_access_or_id_token(&self, token: &str) -> bool {
         self.verify(token).is_some_and(|claims| matches!(&*claims.token_use, "access" | "id"))
@@ -251,28 +249,27 @@ impl Issuer {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&self.url]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        // Compared with this issuer's clock by the caller. An id token has an audience, others have none.
+        // The caller checks `exp` against this issuer's clock. Only id tokens have an audience.
         validation.validate_exp = false;
         validation.validate_aud = false;
         decode::<OwnClaims>(token, &key, &validation).ok().map(|token| token.claims)
     }
 
-    /// A token of any header and claims, however wrong. The signature is this issuer's RS256 in any case.
+    /// Signs any header and claims, valid or not, with this issuer's RS256 key.
     pub fn sign(&self, header: &Value, claims: &Value) -> Result<String, KeyError> {
         self.key.sign(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 
-    /// A token of exactly these bytes, which need not even be JSON.
+    /// Signs arbitrary bytes, which need not be JSON.
     pub fn sign_bytes(&self, header: &[u8], payload: &[u8]) -> Result<String, KeyError> {
         self.key.sign(header, payload)
     }
 
-    /// The time as the tokens have it.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// A text that nobody guesses.
+    /// A random, unguessable text.
     pub(crate) fn secret(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.random.bytes::<24>())
     }
@@ -291,7 +288,7 @@ mod tests {
 
     use super::*;
 
-    /// Making a key takes long enough to do it once.
+    /// Shared, because generating a key is slow.
     static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 
     const URL: &str = "http://127.0.0.1:4567/local/issuer";
@@ -302,7 +299,7 @@ mod tests {
         Issuer::at_port(4567, KEY.clone(), Clock::from_fn(move || now), random)
     }
 
-    /// The claims of a token that the key set proves, whatever its times.
+    /// Verifies a token with the key set, ignoring its times, and returns its claims.
     fn verify(issuer: &Issuer, token: &str) -> Result<Value, ErrorKind> {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.validate_exp = false;

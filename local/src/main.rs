@@ -1,4 +1,4 @@
-//! `cargo run`: Cruddur Messages on this machine.
+//! `cargo run`: starts the local stack.
 
 use std::{
     io::{self, Write as _},
@@ -19,12 +19,12 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    // To dynoxide a refused condition is worth a warning; to the functions it is an answer.
+    // dynoxide logs a failed condition as a warning; the functions expect such failures.
     let filter = environment("RUST_LOG").unwrap_or_else(|| "warn,dynoxide=error".to_owned());
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr).init();
     let run = Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
         let result = runtime.block_on(run(&options));
-        // What still runs now is an invocation whose client has gone, or an engine that did not stop in time.
+        // Only invocations without a client, or an engine that didn't stop in time, can still be running.
         runtime.shutdown_background();
         result
     });
@@ -51,14 +51,14 @@ async fn run(options: &Options) -> Result<()> {
     say("stopping");
     select! {
         stopped = stack.stop() => stopped?,
-        // Told twice: at once.
+        // A second signal ends the process at once.
         signal = told_to_stop() => return signal,
     }
     say("stopped");
     Ok(())
 }
 
-/// Ctrl-C, or the signal that `kill` sends.
+/// Waits for Ctrl-C or SIGTERM.
 async fn told_to_stop() -> Result<()> {
     #[cfg(unix)]
     {
@@ -93,8 +93,8 @@ fn welcome(stack: &Stack) -> String {
     )
 }
 
-/// A line for whoever started the stack.
+/// Prints a line for the user.
 fn say(line: &str) {
-    // Nobody may be listening any more; that stops nothing.
+    // Standard error may be closed, which is harmless.
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,9 +1,9 @@
-//! The event source mapping: what Lambda does between a DynamoDB stream and a function.
+//! The event source mapping: Lambda's part between a DynamoDB stream and a function.
 //!
-//! A reader per shard reads in order, filters, and invokes the function with one batch at a time. A batch that fails
-//! comes again, after a back-off, from its lowest failed record on; when its retries or its age are used up, its
-//! metadata goes to the dead-letter file and the shard goes on. A checkpoint is stored only behind records that are
-//! done, so a restart may deliver records again and never misses one.
+//! One reader per shard reads in order, filters, and invokes the function with one batch at a time. A failed
+//! batch is retried after a backoff, from its lowest failed record on. When its retries or its age are
+//! exhausted, its metadata goes to the dead-letter file and the reader continues. Checkpoints cover only
+//! records that are done, so a restart may deliver records again but never misses one.
 
 mod answer;
 mod checkpoint;
@@ -31,61 +31,57 @@ use crate::function::Function;
 
 pub use self::{filter::FilterError, progress::Progress};
 
-/// What can be said about a mapping, under the names of `AWS::Lambda::EventSourceMapping`.
+/// Settings of a mapping, named as in `AWS::Lambda::EventSourceMapping`.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How the stream is read.
     pub client: Client,
-    /// The stream, as `LatestStreamArn` of its table.
+    /// The stream's ARN: its table's `LatestStreamArn`.
     pub stream_arn: String,
-    /// The `Pattern` texts of `FilterCriteria`; a record passes when one matches, or when there are none.
+    /// The `Pattern` texts of `FilterCriteria`. A record passes if one matches or there are none.
     pub filters: Vec<String>,
-    /// Records per invocation, 1 to 1000.
+    /// Maximum number of records per invocation, 1 to 1000.
     pub batch_size: usize,
-    /// `ReportBatchItemFailures`: whether the function's answer says which records failed.
+    /// `ReportBatchItemFailures`: whether the function's answer lists the failed records.
     pub report_batch_item_failures: bool,
-    /// Whether a function error halves the batch. A split uses up no retry.
+    /// Whether a function error halves the batch. A split uses no retry.
     pub bisect_on_function_error: bool,
-    /// How often a batch is delivered again, or None for no limit.
+    /// Maximum number of retries of a batch. `None` means unlimited.
     pub max_retries: Option<u32>,
-    /// Records older than this are given up, *even when they were never delivered*; None for no limit.
+    /// Older records are given up, *even if never delivered*. `None` means unlimited.
     pub max_record_age: Option<Duration>,
-    /// The pause after a read that found nothing.
+    /// The pause after a read without records.
     pub poll_interval: Duration,
-    /// The ceiling of the first back-off; each further one doubles it.
+    /// The upper bound of the first backoff, doubled for each further one.
     pub backoff_base: Duration,
-    /// The ceiling no back-off exceeds.
+    /// The upper bound of every backoff.
     pub backoff_cap: Duration,
-    /// Where checkpoints are kept. None: in memory, and a restart begins at the trim horizon.
+    /// The file of checkpoints. `None` keeps them in memory, and a restart begins at the trim horizon.
     pub checkpoint_file: Option<PathBuf>,
-    /// Where the metadata of given-up records goes, a line of JSON each. None: to the log only.
+    /// The file for the metadata of given-up records, one JSON line each. `None` only logs them.
     pub dead_letter_file: Option<PathBuf>,
-    /// What the age of records is measured with.
+    /// The clock for the age of records.
     pub clock: Clock,
-    /// Where jitter and request ids come from.
+    /// The source of jitter and request ids.
     pub random: Random,
 }
 
-/// Why a mapping can't start.
+/// A failure to start a mapping.
 #[derive(Debug, thiserror::Error)]
 pub enum MappingError {
-    /// A filter pattern that Lambda would refuse, or that this stack can't evaluate.
+    /// Lambda would reject the filter pattern, or the local stack doesn't support it.
     #[error(transparent)]
     Filter(#[from] FilterError),
-    /// The batch size is out of range.
     #[error("the batch size has to be 1 to 1000, not {0}")]
     BatchSize(usize),
-    /// The file of checkpoints is there and can't be opened.
+    /// The checkpoint file exists but can't be read.
     #[error("cannot read the checkpoints in {}", .file.display())]
     Checkpoints {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// What the operating system says.
         source: io::Error,
     },
 }
 
-/// A mapping from a stream to a function.
 #[derive(Debug)]
 pub struct Mapping {
     options: Options,
@@ -97,7 +93,7 @@ pub struct Mapping {
     progress: watch::Sender<Progress>,
 }
 
-/// A mapping that runs. Dropping it stops the mapping too, without waiting.
+/// A running mapping. Dropping the handle stops the mapping without waiting.
 #[derive(Debug)]
 pub struct MappingHandle {
     stop: watch::Sender<bool>,
@@ -106,8 +102,8 @@ pub struct MappingHandle {
 }
 
 impl Options {
-    /// The mapping of `template.yaml`, but for its filters: batches of 100, reported failures, bisection, 100
-    /// retries, 6 hours; checkpoints in memory, given-up records to the log.
+    /// The mapping of `template.yaml` without its filters: batches of 100, reported failures, bisection, 100
+    /// retries, 6 hours. Checkpoints are kept in memory; given-up records are logged.
     #[must_use]
     pub fn new(client: Client, stream_arn: impl Into<String>) -> Self {
         Self {
@@ -129,7 +125,7 @@ impl Options {
         }
     }
 
-    /// How long to wait after the `failures`th failure in a row: full jitter below a ceiling that doubles.
+    /// The pause after this many consecutive failures: full jitter below a doubling upper bound.
     fn backoff(&self, failures: u32) -> Duration {
         let doubled = 2u32.saturating_pow(failures.saturating_sub(1));
         self.random.jitter(self.backoff_base.saturating_mul(doubled).min(self.backoff_cap))
@@ -137,8 +133,8 @@ impl Options {
 }
 
 impl Mapping {
-    /// Starts a mapping in the current tokio runtime. From here on only `MappingHandle::stop` ends it: a stream
-    /// that can't be read is waited for.
+    /// Starts a mapping in the current tokio runtime. It waits while the stream is unreadable, and runs until
+    /// the handle is stopped or dropped.
     pub fn start(options: Options, function: Function) -> Result<MappingHandle, MappingError> {
         let filter = Filter::parse(&options.filters)?;
         if !(1..=1000).contains(&options.batch_size) {
@@ -172,7 +168,8 @@ impl Mapping {
 }
 
 impl MappingHandle {
-    /// Stops the mapping: no further batch is started, the running invocation ends, its checkpoint is stored.
+    /// Stops the mapping: starts no further batch, waits for the running invocation, and stores its
+    /// checkpoint.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.task.await {
@@ -180,23 +177,23 @@ impl MappingHandle {
         }
     }
 
-    /// Returns once everything that was in the stream at the time of the call is done: delivered to success, given
-    /// up, or taken out by the filter.
+    /// Waits until every record in the stream at the time of the call is done: delivered, given up or
+    /// filtered out.
     pub async fn idle(&self) {
         let start = Instant::now();
         let mut progress = self.progress.clone();
-        // It fails only when the mapping is gone, and then nothing is pending.
+        // An error means that the mapping has ended, so nothing is pending.
         let _gone = progress.wait_for(|progress| progress.is_idle_since(start)).await;
     }
 
-    /// How far the mapping is now, to be asked or watched.
+    /// The mapping's current progress, to be read or watched.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
     }
 }
 
-/// The order to stop, as a reader sees it.
+/// A reader's view of the stop signal.
 #[derive(Debug, Clone)]
 struct Stop(watch::Receiver<bool>);
 
@@ -205,7 +202,7 @@ impl Stop {
         *self.0.borrow() || self.0.has_changed().is_err()
     }
 
-    /// Returns when the mapping is to stop; a dropped handle is an order as well.
+    /// Waits for the stop signal. A dropped handle counts as one.
     async fn requested(&mut self) {
         let _dropped = self.0.wait_for(|stop| *stop).await;
     }

@@ -1,4 +1,4 @@
-//! What the local stack can be told: flags, and the variables that put real engines in place of the embedded.
+//! Options of the local stack: flags, and the variables that replace the embedded engines.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,29 +6,28 @@ use clap::{Parser, value_parser};
 use cruddur::config::{ConfigError, DatabaseConfig, Lookup, SendLimitConfig, TableConfig};
 use http::Uri;
 
-/// Cruddur Messages on this machine: the deployed functions behind an HTTP API, with embedded engines.
+/// Runs Cruddur Messages on this machine: the deployed functions behind an HTTP API, with embedded engines.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "local", version, after_help = VARIABLES)]
 pub struct Options {
-    /// Port of the API. DynamoDB and PostgreSQL get the next two; with 0 all three get any
-    /// that are free.
+    /// Port of the API. DynamoDB and PostgreSQL use the next two. 0 selects free ports for all three.
     #[arg(long, default_value_t = 4567)]
     pub port: u16,
 
-    /// Where users, messages and the issuer's key are kept between starts.
+    /// Folder for data kept between starts: users, messages and the issuer's key.
     #[arg(long, value_name = "FOLDER", default_value = ".local")]
     pub data_dir: PathBuf,
 
-    /// Keep nothing: everything is gone when the stack stops.
+    /// Keep no data after the stack stops.
     #[arg(long, conflicts_with = "data_dir")]
     pub ephemeral: bool,
 
-    /// Where the web client is: by default the folder frontend of the checkout. Where npm is there, it is built when it
-    /// was not yet, or has changed.
+    /// Folder of the web client; by default `frontend` in the checkout. Built if missing or out of date,
+    /// which needs npm.
     #[arg(long, value_name = "FOLDER", default_value = CLIENT_DIR, hide_default_value = true)]
     pub client_dir: PathBuf,
 
-    /// Lifetime of access and id tokens. Short ones show what a client does when a token expires; the API accepts a
+    /// Lifetime of access and id tokens. A short one shows how a client handles expiry; the API accepts a
     /// token for 60 s longer.
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = value_parser!(u32).range(5..=86_400))]
     pub access_token_lifetime: u32,
@@ -51,7 +50,7 @@ Environment:
   RUST_LOG                           what to log, such as info or local=debug [default: warn]";
 
 impl Options {
-    /// A stack for tests: any free ports, nothing kept, no web client.
+    /// Options for tests: free ports, no kept data, no web client.
     #[must_use]
     pub fn ephemeral() -> Self {
         Self {
@@ -63,56 +62,48 @@ impl Options {
         }
     }
 
-    /// Lifetime of access and id tokens.
     #[must_use]
     pub fn token_lifetime(&self) -> Duration {
         Duration::from_secs(self.access_token_lifetime.into())
     }
 
-    /// Ports of the embedded engines.
     #[must_use]
     pub fn engine_ports(&self) -> EnginePorts {
-        // Beyond the last port there is none left but any.
+        // Past the last port, use any free one.
         let after = |offset| if self.port == 0 { 0 } else { self.port.checked_add(offset).unwrap_or(0) };
         EnginePorts { dynamodb: after(1), postgres: after(2) }
     }
 }
 
-/// Ports of the embedded engines; 0: any.
+/// Ports of the embedded engines. 0 means any free port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnginePorts {
-    /// DynamoDB's.
     pub dynamodb: u16,
-    /// PostgreSQL's.
     pub postgres: u16,
 }
 
-/// What the environment says: the engines, and what the functions read themselves in AWS.
+/// Configuration from the environment: the engines, and the variables that functions read in AWS.
 #[derive(Clone, Debug)]
 pub struct Engines {
-    /// DynamoDB; none: the embedded one.
+    /// The external DynamoDB. `None` means the embedded one.
     pub dynamodb: Option<DynamoDbUrls>,
-    /// PostgreSQL; none: the embedded one.
+    /// The external PostgreSQL. `None` means the embedded one.
     pub postgres: Option<DatabaseConfig>,
-    /// The table.
     pub table: TableConfig,
-    /// The region that requests to DynamoDB name. (DynamoDB Local keeps a table per region, unless told not to.)
+    /// The region of requests to DynamoDB. DynamoDB Local keeps a table per region by default.
     pub region: String,
-    /// How much a user may send; none: as much as they like.
+    /// The send limit per user. `None` means unlimited.
     pub send_limit: Option<SendLimitConfig>,
 }
 
-/// Where another DynamoDB is.
+/// The URLs of an external DynamoDB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DynamoDbUrls {
-    /// Its tables.
     pub tables: String,
-    /// Its streams.
     pub streams: String,
 }
 
 impl Engines {
-    /// Reads the environment.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let tables = url(lookup, "AWS_ENDPOINT_URL_DYNAMODB")?;
         let streams = url(lookup, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")?;

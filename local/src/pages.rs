@@ -1,5 +1,5 @@
-//! The paths that only the local stack has: everything below `/local`, but for signing in. No CORS: they are not
-//! part of the API.
+//! Local-only paths below `/local`, except those of the sign-in. They are not part of the API and have no
+//! CORS.
 
 use std::sync::Arc;
 
@@ -24,21 +24,19 @@ use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Where everything is, for tools that work on a running stack.
+/// The URLs and names of the stack's parts, for tools that work on a running stack.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Places {
-    /// The API.
     #[serde(rename = "url")]
     pub(crate) api: String,
-    /// DynamoDB.
     #[serde(rename = "dynamodb_url")]
     pub(crate) dynamodb: String,
-    /// The embedded PostgreSQL. (The URL of another one may hold a password, and is in `DATABASE_URL`.)
+    /// The embedded PostgreSQL. The URL of an external one may contain a password, so it is only in
+    /// `DATABASE_URL`.
     #[serde(rename = "database_url")]
     pub(crate) database: Option<String>,
-    /// The table's name.
     pub(crate) table: String,
-    /// The region that requests to DynamoDB name.
+    /// The region of requests to DynamoDB.
     pub(crate) region: String,
 }
 
@@ -49,7 +47,6 @@ struct Local {
     issuer: Arc<Issuer>,
 }
 
-/// The router of these paths.
 pub(crate) fn router(places: Places, postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
     Router::new()
         .route("/local/health", get(health))
@@ -59,7 +56,7 @@ pub(crate) fn router(places: Places, postgres: Arc<Postgres>, issuer: Arc<Issuer
         .with_state(Local { places, postgres, issuer })
 }
 
-/// The server answers only when everything is up, so this needs no look at the parts.
+/// Checks no part: the server starts only after all of them are up.
 async fn health(State(local): State<Local>) -> Json<Health> {
     Json(Health { status: "ok", places: local.places })
 }
@@ -79,7 +76,7 @@ async fn users(State(local): State<Local>) -> Response {
     answer(listed.await.map(Json))
 }
 
-/// The issuer's key, and the one that has signed the sample events.
+/// The issuer's key, and the key that signed the sample events.
 async fn key_set(State(local): State<Local>) -> Response {
     let mut key_set = local.issuer.key_set();
     match serde_json::from_str::<JwkSet>(include_str!("../../events/key-set.json")) {

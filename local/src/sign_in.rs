@@ -1,5 +1,5 @@
-//! Signing in at the local stack: what Cognito's hosted pages are to the web client. OpenID Connect, authorization code
-//! with PKCE; instead of a password there is a page with the users to pick from.
+//! The local sign-in, in place of Cognito's hosted pages. OpenID Connect, authorization code flow with PKCE;
+//! a page to pick a user replaces the password.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ mod sessions;
 mod tests;
 mod token;
 
-/// What the endpoints work with.
+/// The endpoints' shared state.
 #[derive(Debug)]
 struct SignIn {
     postgres: Arc<Postgres>,
@@ -37,7 +37,7 @@ struct SignIn {
     sessions: Sessions,
 }
 
-/// The router of the endpoints, all of them below [`ISSUER_PATH`].
+/// The endpoints' router. All paths start with [`ISSUER_PATH`].
 pub(crate) fn router(postgres: Arc<Postgres>, issuer: Arc<Issuer>, sessions: Sessions) -> Router {
     let path = |path: &str| format!("{ISSUER_PATH}{path}");
     Router::new()
@@ -49,7 +49,8 @@ pub(crate) fn router(postgres: Arc<Postgres>, issuer: Arc<Issuer>, sessions: Ses
         .with_state(Arc::new(SignIn { postgres, issuer, codes: Codes::default(), sessions }))
 }
 
-/// Where everything is, at the address that was asked: a page behind a development server's proxy stays there.
+/// The discovery document. Its URLs use the requested host, so that a page behind a development server's
+/// proxy stays there.
 async fn discovery(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
     let issuer = sign_in.issuer.url();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
@@ -78,7 +79,7 @@ async fn discovery(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Re
     .into_response()
 }
 
-/// Whether a URL leads to a page on this machine: nobody else is given a code.
+/// Whether a URL points to this machine. Codes are sent nowhere else.
 fn is_of_this_machine(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else { return false };
     let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
@@ -87,7 +88,7 @@ fn is_of_this_machine(url: &str) -> bool {
         && matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
-/// `url` with further parameters.
+/// Appends parameters to `url`.
 fn with_parameters(url: &str, parameters: &[(&str, Option<&str>)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in parameters {
@@ -103,12 +104,12 @@ fn redirect(url: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, url), (header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
-/// The pool's user with this handle in `users`.
+/// Finds the pool's user by the handle in `users`.
 pub(crate) async fn user_of_handle(postgres: &Postgres, handle: &Handle) -> Result<Option<PoolUser>, Error> {
     user(postgres, Some(handle.canonical()), None).await
 }
 
-/// The pool's user with this sub, unless the row in `users` is gone.
+/// Finds the pool's user by `sub`. Returns `None` if `users` has no such row.
 async fn user_of_sub(postgres: &Postgres, sub: &str) -> Result<Option<PoolUser>, Error> {
     user(postgres, None, Some(sub)).await
 }
@@ -122,12 +123,12 @@ async fn user(
     let rows = postgres.query(statement, &[(&handle, Type::TEXT), (&sub, Type::TEXT)]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let sub: String = row.try_get("cognito_user_id").map_err(Error::internal)?;
-    // As in Cognito, a change of the row doesn't reach the pool.
+    // As in Cognito, a change to the row doesn't change the pool.
     if let Some(demo) = LOCAL_USERS.iter().find(|demo| demo.cognito_user_id == sub) {
         let preferred_username = demo.preferred_username.map(str::to_owned);
         return Ok(Some(PoolUser { sub, preferred_username, name: demo.name.to_owned() }));
     }
-    // Users of a load or an import are in no list: they have asked for what they have.
+    // Load-test and imported users are not in the list: their row holds the attributes of the sign-up.
     Ok(Some(PoolUser {
         sub,
         preferred_username: row.try_get("handle").map_err(Error::internal)?,

@@ -1,4 +1,4 @@
-//! The stack: started part by part, and stopped in the opposite order.
+//! The stack: starts its parts in order and stops them in reverse order.
 
 use std::{future::IntoFuture as _, net::Ipv4Addr, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -32,10 +32,11 @@ use crate::{
     web_client,
 };
 
-/// How long requests that are under way at the end may take.
+/// Time limit for running requests at shutdown.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// A running stack. Stop it with [`Stack::stop`]: dropped, it leaves its engines to the end of the process.
+/// A running stack. Stop it with [`Stack::stop`]: a dropped stack leaves its engines running until the
+/// process ends.
 #[derive(Debug)]
 pub struct Stack {
     url: String,
@@ -46,14 +47,14 @@ pub struct Stack {
     mapping: MappingHandle,
     dynamodb: Option<engines::dynamodb::DynamoDb>,
     postgres: Option<engines::postgres::Postgres>,
-    // Unlocked when everything else has stopped.
+    // Last, so that it is unlocked after everything else has stopped.
     _data: Option<DataDir>,
 }
 
 impl Stack {
-    /// Starts the stack; `progress` is told what it is doing.
+    /// Starts the stack and reports each step to `progress`.
     pub async fn start(options: &Options, engines: &Engines, progress: impl Fn(&str)) -> Result<Self> {
-        // Taken first: whoever started the stack twice learns it at once.
+        // Bound first, so that a second stack fails immediately.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.with_context(|| {
             format!("port {} can't be opened; is another stack running? (--port)", options.port)
         })?;
@@ -117,7 +118,7 @@ impl Stack {
         let (stop, mut stopped) = watch::channel(false);
         let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
             .with_graceful_shutdown(async move {
-                // An error means that the stack is gone.
+                // An error means that the stack has been dropped.
                 let _gone = stopped.wait_for(|stop| *stop).await;
             });
         let server = tokio::spawn(server.into_future());
@@ -134,25 +135,23 @@ impl Stack {
         })
     }
 
-    /// The URL of the API.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The URL of DynamoDB.
     #[must_use]
     pub fn dynamodb_url(&self) -> &str {
         &self.dynamodb_url
     }
 
-    /// The URL of the embedded PostgreSQL, where it is that.
+    /// The URL of the embedded PostgreSQL. `None` if an external one is used.
     #[must_use]
     pub fn database_url(&self) -> Option<&str> {
         self.database_url.as_deref()
     }
 
-    /// Takes no more requests, lets those under way and the running batch finish, and closes the engines.
+    /// Stops accepting requests, lets running requests and the running batch finish, and closes the engines.
     pub async fn stop(self) -> Result<(), EngineError> {
         self.stop.send_replace(true);
         if timeout(DRAIN_LIMIT, self.server).await.is_err() {
@@ -170,7 +169,7 @@ impl Stack {
     }
 }
 
-/// DynamoDB, embedded unless the environment names another, and where it is.
+/// The embedded DynamoDB, or the one that the environment names, with its URLs.
 async fn dynamodb(
     options: &Options,
     engines: &Engines,
@@ -187,7 +186,7 @@ async fn dynamodb(
     Ok((Some(engine), DynamoDbUrls { tables: url.clone(), streams: url }))
 }
 
-/// PostgreSQL, embedded unless the environment names another, and how it is reached.
+/// The embedded PostgreSQL, or the one that the environment names, with its configuration.
 async fn postgres(
     options: &Options,
     engines: &Engines,
@@ -200,13 +199,13 @@ async fn postgres(
     }
     progress("starting the embedded PostgreSQL");
     let engine = engines::postgres::Postgres::start(data, options.engine_ports().postgres).await?;
-    // It serves one connection at a time, and other processes are to have their turn.
+    // The embedded server serves one connection at a time, so an idle one would block other processes.
     let config = DatabaseConfig { server: engine.database_url().parse()?, keep: false };
     Ok((Some(engine), config))
 }
 
-/// The SDK's configuration for a DynamoDB on this machine. Emulators want credentials and take any; real ones
-/// never leave for an endpoint that somebody put into the environment.
+/// The SDK's configuration for a DynamoDB on this machine. Emulators require credentials but accept any. The
+/// configuration never uses real ones, which could leak to an endpoint from the environment.
 async fn sdk_config(endpoint_url: &str, region: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
@@ -224,7 +223,7 @@ async fn mapping_options(
 ) -> mapping::Options {
     let client = aws_sdk_dynamodbstreams::Client::new(&sdk_config(streams_url, region).await);
     mapping::Options {
-        // Unlike in AWS the stack sleeps at night, and what it slept over is not to be given up in the morning.
+        // Unlike AWS, the stack is often stopped for hours. Records of that time must not expire.
         max_record_age: None,
         filters: stream_filters().into(),
         checkpoint_file: data.map(|data| data.join("checkpoints.json")),
@@ -233,8 +232,8 @@ async fn mapping_options(
     }
 }
 
-/// Applies the migrations that the database lacks, and says how many. A server that is just starting is waited
-/// for: with `docker compose --file local/compose.yaml up` it may come later than the stack.
+/// Applies the missing migrations and returns their number. Retries while the server starts:
+/// `docker compose --file local/compose.yaml up` may start PostgreSQL after the stack.
 async fn migrate(server: &DatabaseServer) -> Result<usize> {
     const RETRIES: ConstantBuilder =
         ConstantBuilder::new().with_delay(Duration::from_millis(500)).with_max_times(9);
@@ -248,7 +247,7 @@ async fn migrate(server: &DatabaseServer) -> Result<usize> {
     let driver = tokio::spawn(connection);
     let report = schema::migrations::run(&mut client).await?;
     drop(client);
-    // Closed before anybody else connects: the embedded server serves one connection at a time.
+    // Closed before any other client connects: the embedded server serves one connection at a time.
     driver.await?.context("PostgreSQL has closed the connection")?;
     Ok(report.applied().len())
 }

@@ -1,4 +1,4 @@
-//! The web client: its built files, and how they come to be where npm is there.
+//! The web client: serves its built files and builds them if npm is available.
 
 use std::{
     io,
@@ -19,17 +19,17 @@ use tokio::process::Command;
 use tower::ServiceBuilder;
 use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 
-/// What the client is built from, in its folder. A change of any of it builds it anew.
+/// The client's sources. A change to any of them triggers a build.
 const SOURCES: [&str; 6] =
     ["index.html", "package-lock.json", "package.json", "public", "src", "vite.config.ts"];
 
-/// The routes of the client's own pages: each is the same file, and the client shows what the path says.
+/// The client's own routes. All serve the same file; the client reads the path.
 const PAGES: [&str; 6] = ["/", "/callback", "/callback/", "/messages", "/messages/", "/messages/{*rest}"];
 
-/// The router of the client in `folder`: its pages and files, or a text that says how to get them.
+/// The router of the client in `folder`: its pages and files, or instructions for building them.
 pub(crate) fn router(folder: &Path) -> Router {
     let built = folder.join("dist");
-    // Their names hold the hash of what is in them.
+    // File names contain a content hash.
     let for_ever = HeaderValue::from_static("public, max-age=31536000, immutable");
     let assets = ServiceBuilder::new()
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, for_ever))
@@ -75,7 +75,7 @@ fn of_type(content_type: &'static str, bytes: Vec<u8>) -> Response {
     (headers, bytes).into_response()
 }
 
-/// What is shown in the place of a client that is not built.
+/// The page shown until the client is built.
 const INDEX: &str = "Cruddur Messages\n\n\
     The web client is not built yet. Where npm is there, `cargo run` builds it; see what it says.\n\
     By hand: npm ci && npm run build, in the folder frontend. Then reload this page.\n\n\
@@ -89,8 +89,8 @@ const INDEX: &str = "Cruddur Messages\n\n\
     \x20 POST /local/token    an access token, for {\"handle\": \"sunyoung\"}\n\
     \x20 GET  /local/health   200 once everything is up\n";
 
-/// Builds the client in `folder` where it was not yet, or its sources have changed. `progress` is told what is being
-/// done, and what a person has to do where it can't be.
+/// Builds the client in `folder` if it is missing or out of date. Reports each step to `progress`, and what
+/// to do if it can't build.
 pub async fn build(folder: &Path, progress: impl Fn(&str)) {
     if !folder.join("package.json").exists() || is_up_to_date(folder) {
         return;
@@ -127,14 +127,14 @@ async fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
     bail!("npm {} fails in {} ({})", arguments.join(" "), folder.display(), last.trim())
 }
 
-/// Whether the built page is younger than every source.
+/// Whether the built page is newer than every source.
 fn is_up_to_date(folder: &Path) -> bool {
     let built = folder.join("dist/index.html").metadata().and_then(|file| file.modified());
     let newest = SOURCES.iter().map(|name| newest(&folder.join(name))).max().flatten();
     matches!((built, newest), (Ok(built), Some(newest)) if built >= newest)
 }
 
-/// When the newest file in `path` was changed.
+/// The modification time of the newest file in `path`.
 fn newest(path: &Path) -> Option<SystemTime> {
     let metadata = path.metadata().ok()?;
     if !metadata.is_dir() {
@@ -166,7 +166,7 @@ mod tests {
 
     fn client() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        // First of all, as what is built is no older than its sources.
+        // Written first, because built files must not be older than their sources.
         fs::write(folder.path().join("package.json"), "{}").unwrap();
         fs::create_dir_all(folder.path().join("dist/assets")).unwrap();
         fs::write(folder.path().join("dist/index.html"), "the page").unwrap();
@@ -236,7 +236,7 @@ mod tests {
         let said = std::sync::Mutex::new(Vec::new());
         build(folder.path(), |line| said.lock().unwrap().push(line.to_owned())).await;
         let said = said.into_inner().unwrap();
-        // A package without a lock file: with npm it fails, without npm there is something to install.
+        // A package without a lock file: with npm the build fails; without npm, npm must be installed first.
         assert_eq!(said.len(), 2, "{said:?}");
         assert!(said[1].starts_with("the web client is not built: "), "{said:?}");
     }

@@ -1,4 +1,4 @@
-//! The embedded DynamoDB: dynoxide over `SQLite`.
+//! The embedded DynamoDB: dynoxide on `SQLite`.
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ const ENGINE: Engine = Engine::DynamoDb;
 /// The database's file in the data directory.
 const FILE: &str = "dynamodb.sqlite";
 
-/// A running `DynamoDB`, tables and streams.
+/// A running DynamoDB with tables and streams.
 ///
-/// It takes any credentials and any region. A write is on disk when it is answered (`SQLite`'s write-ahead log,
-/// synchronised at each commit): a killed process loses nothing that was acknowledged.
+/// It accepts any credentials and any region. An acknowledged write is on disk (`SQLite`'s write-ahead log,
+/// synced at each commit), so a killed process loses none.
 pub struct DynamoDb {
     endpoint_url: String,
     database: Database,
@@ -25,8 +25,8 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts it on the loopback interface at `port` (0: any that is free), over the data in `data`, or in
-    /// memory where there is none.
+    /// Starts the server on the loopback interface at `port` (0: any free port). Data is kept in `data`,
+    /// or in memory if `data` is `None`.
     pub async fn start(data: Option<&DataDir>, port: u16) -> Result<Self, EngineError> {
         let (listener, port) = ENGINE.listen(port).await?;
         let database = open(data).await?;
@@ -36,26 +36,26 @@ impl DynamoDb {
     fn serve(listener: TcpListener, port: u16, database: Database) -> Self {
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
-            // A sender that is gone stops the server as well.
+            // A dropped sender stops the server, too.
             let _ = stopped.await;
         };
         let server = tokio::spawn(server::serve_with_shutdown(listener, database.clone(), shutdown));
         Self { endpoint_url: format!("http://127.0.0.1:{port}"), database, stop, server }
     }
 
-    /// What `AWS_ENDPOINT_URL_DYNAMODB` has to be; streams are served at the same one.
+    /// The value for `AWS_ENDPOINT_URL_DYNAMODB`. Streams use the same endpoint.
     #[must_use]
     pub fn endpoint_url(&self) -> &str {
         &self.endpoint_url
     }
 
-    /// The database itself, for tests that look behind the protocol. Its methods block.
+    /// The database itself, for tests that bypass the protocol. Its methods block.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// Lets the requests that are running finish, and closes the database.
+    /// Lets running requests finish, then closes the database.
     pub async fn shutdown(self) -> Result<(), EngineError> {
         let Self { database, stop, server, .. } = self;
         let _ = stop.send(());

@@ -1,7 +1,7 @@
 //! The embedded PostgreSQL 17: the server compiled to WebAssembly, inside this process.
 //!
-//! It serves one connection at a time, in the order in which they come: the next one waits until the one before
-//! is closed, however idle that is. A new connection costs it a new backend (some 150 ms in a debug build).
+//! It serves one connection at a time, in order of arrival. A connection waits until the previous one closes,
+//! even an idle one. Each connection starts a new backend (about 150 ms in a debug build).
 
 use std::{
     fmt, fs, io,
@@ -24,24 +24,23 @@ const ENGINE: Engine = Engine::Postgres;
 /// The cluster's directory in the data directory.
 const CLUSTER: &str = "postgres";
 
-/// Where a new cluster is made before it gets its name.
+/// The directory in which a new cluster is built before it is renamed.
 const NEW_CLUSTER: &str = "postgres.new";
 
-/// A running `PostgreSQL`.
+/// A running PostgreSQL.
 ///
-/// What was committed survives a killed process; it is not synchronised to the disk, so a power failure may
-/// cost it.
+/// Committed data survives a killed process. It is not synced to disk, so a power failure may lose it.
 pub struct Postgres {
     database_url: String,
     stop: watch::Sender<bool>,
     relay: JoinHandle<Backend>,
-    // Removed with everything in it when the engine is gone.
+    // Removes the directory when the engine is dropped.
     ephemeral: Option<TempDir>,
 }
 
 impl Postgres {
-    /// Starts it on the loopback interface at `port` (0: any that is free), over the data in `data`, or over a
-    /// temporary directory where there is none.
+    /// Starts the server on the loopback interface at `port` (0: any free port). Data is kept in `data`,
+    /// or in a temporary directory if `data` is `None`.
     pub async fn start(data: Option<&DataDir>, port: u16) -> Result<Self, EngineError> {
         let (listener, port) = ENGINE.listen(port).await?;
         let (root, ephemeral) = if let Some(data) = data {
@@ -59,14 +58,14 @@ impl Postgres {
         Ok(Self { database_url, stop, relay, ephemeral })
     }
 
-    /// What `DATABASE_URL` has to be.
+    /// The value for `DATABASE_URL`.
     #[must_use]
     pub fn database_url(&self) -> &str {
         &self.database_url
     }
 
-    /// Takes no more clients, tells the one that may be connected to go (the statement that is running
-    /// finishes, an open transaction is rolled back), and closes the cluster.
+    /// Stops accepting clients, disconnects the current one and closes the cluster. A running statement
+    /// finishes; an open transaction is rolled back.
     pub async fn shutdown(self) -> Result<(), EngineError> {
         let Self { stop, mut relay, ephemeral, .. } = self;
         stop.send_replace(true);
@@ -89,7 +88,7 @@ impl fmt::Debug for Postgres {
     }
 }
 
-/// The cluster in the data directory, made at the first start.
+/// The cluster in the data directory, created at the first start.
 async fn cluster(data: &DataDir) -> Result<PathBuf, EngineError> {
     let (cluster, new) = (data.join(CLUSTER), data.join(NEW_CLUSTER));
     let create = move || -> anyhow::Result<PathBuf> {
@@ -105,11 +104,11 @@ async fn cluster(data: &DataDir) -> Result<PathBuf, EngineError> {
         .map_err(|error| ENGINE.start_error(error))
 }
 
-/// Makes an empty cluster with all its files in `root`.
+/// Creates an empty cluster with all its files in `root`.
 ///
-/// Left to itself the engine would lay the cluster over a template in the user's cache and copy a file when it
-/// is first written to: killed in the middle of a copy, it would find half a file in front of a whole one for
-/// ever after. Hence a copy of everything, which takes the cluster's name only when it is complete.
+/// By default the engine overlays the cluster on a template in the user's cache and copies a file at its
+/// first write. If killed during a copy, the engine would find a partial file that hides the whole one. A
+/// full copy, renamed when complete, avoids this.
 fn create_cluster(root: &Path) -> anyhow::Result<()> {
     match fs::remove_dir_all(root) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -133,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// A client, and the task that moves its bytes.
+    /// A client, and the task that drives its connection.
     async fn connect(engine: &Postgres) -> (Client, JoinHandle<()>) {
         let (client, connection) = tokio_postgres::connect(engine.database_url(), NoTls).await.unwrap();
         (client, tokio::spawn(async move { drop(connection.await) }))
@@ -217,7 +216,7 @@ mod tests {
         }
         drop(client);
         driver.await.unwrap();
-        // With a backend for each it would take some 9 s.
+        // A backend for each would take about 9 s.
         let served = timeout(Duration::from_secs(5), one(&engine, "SELECT 'served'")).await;
         assert_eq!(served.unwrap(), "served");
         engine.shutdown().await.unwrap();

@@ -1,4 +1,4 @@
-//! From a function's answer to the response: the rules of payload format 2.0.
+//! Conversion of a function's answer into a response, by the rules of payload format 2.0.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use serde_json::Value;
 
 use super::MAX_PAYLOAD;
 
-/// Headers that belong to the connection between the client and the gateway.
+/// Hop-by-hop headers, which belong to the connection between client and gateway.
 const OF_THE_CONNECTION: [HeaderName; 6] =
     [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
-/// What a function answers. Format 2.0 has no `multiValueHeaders`, and unknown fields are ignored.
+/// The function's answer. Format 2.0 has no `multiValueHeaders`; unknown fields are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -28,7 +28,7 @@ struct Answer {
     is_base64_encoded: Option<bool>,
 }
 
-/// Why an answer can't be sent. Says nothing of the answer's content, since it ends up in the log.
+/// An answer that is not a valid response. The messages omit the answer's content, because they are logged.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum AnswerError {
     #[error("it is larger than Lambda allows")]
@@ -43,7 +43,7 @@ pub(super) enum AnswerError {
     Base64,
 }
 
-/// The response for an answer. One without a `statusCode` is the body of a 200, whatever it is (observed).
+/// Converts an answer into a response. An answer without `statusCode` becomes the body of a 200 (observed).
 pub(super) fn response(answer: &str) -> Result<Response, AnswerError> {
     if answer.len() > MAX_PAYLOAD {
         return Err(AnswerError::TooLarge);
@@ -74,19 +74,19 @@ impl Answer {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = final_status(self.status_code)?;
         let headers = response.headers_mut();
-        // The array first, then a header of that name (observed).
+        // The `cookies` array precedes `set-cookie` headers (observed).
         for cookie in self.cookies.unwrap_or_default() {
             headers.append(SET_COOKIE, cookie.parse().map_err(|_| AnswerError::Header)?);
         }
         for (name, value) in self.headers.unwrap_or_default() {
             let name: HeaderName = name.parse().map_err(|_| AnswerError::Header)?;
-            // With CORS configured, API Gateway ignores what the function says about it.
+            // With CORS configured, API Gateway ignores the function's CORS headers.
             if !OF_THE_CONNECTION.contains(&name) && !name.as_str().starts_with("access-control-") {
                 headers.append(name, value.parse().map_err(|_| AnswerError::Header)?);
             }
         }
         if has_body && !headers.contains_key(CONTENT_TYPE) {
-            // Observed.
+            // The default content type (observed).
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         }
         Ok(response)

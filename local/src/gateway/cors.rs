@@ -1,7 +1,7 @@
-//! Cross-origin requests: which pages of this machine may read the API from a browser.
+//! CORS: browser pages on this machine may read the API.
 //!
-//! A library's middleware was not used: it answers preflights with 200 and takes every OPTIONS for one, and
-//! here headers of the functions must give way, too.
+//! A library's middleware doesn't fit: it answers preflights with 200 and treats every OPTIONS request as
+//! one. API Gateway also drops the functions' own CORS headers.
 
 use axum::{
     extract::Request,
@@ -19,16 +19,16 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET,POST");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization,content-type,idempotency-key");
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("link,retry-after");
 
-/// What CORS has to say about one request.
+/// The CORS properties of one request.
 #[derive(Debug)]
 pub(super) struct Cors {
-    /// Whether the path is one of the API: pages beside it have no CORS.
+    /// Whether the path belongs to the API. Other pages have no CORS.
     applies: bool,
-    /// Whether the request came from a page.
+    /// Whether the request has an `Origin`.
     has_origin: bool,
-    /// Whether it asks for permission to send a request.
+    /// Whether the request is a preflight.
     asks: bool,
-    /// The request's origin, if it is an allowed one.
+    /// The request's origin, if allowed.
     origin: Option<HeaderValue>,
 }
 
@@ -44,13 +44,12 @@ impl Cors {
         }
     }
 
-    /// Whether the request's path has CORS at all.
     pub(super) fn applies(&self) -> bool {
         self.applies
     }
 
-    /// The answer to an OPTIONS request: API Gateway gives it for every path, and without CORS headers if the
-    /// request lacks an origin that is allowed, or the method it asks for.
+    /// The response to an OPTIONS request. API Gateway sends one for every path. CORS headers are omitted if
+    /// the request lacks an allowed origin or a requested method.
     pub(super) fn preflight(&self) -> Response {
         let mut response = StatusCode::NO_CONTENT.into_response();
         let headers = response.headers_mut();
@@ -64,7 +63,7 @@ impl Cors {
         response
     }
 
-    /// Lets an allowed page read the response.
+    /// Adds the headers that let an allowed page read the response.
     pub(super) fn apply(&self, headers: &mut HeaderMap) {
         if !self.applies {
             return;
@@ -83,7 +82,7 @@ impl Cors {
     }
 }
 
-/// Whether an origin is `http://localhost` or `http://127.0.0.1`, with any port or none.
+/// Whether an origin is `http://localhost` or `http://127.0.0.1`, with or without a port.
 fn is_local(origin: &HeaderValue) -> bool {
     let host = |origin: &str| {
         let authority = origin.strip_prefix("http://")?;

@@ -1,4 +1,4 @@
-//! From a request to the event: payload format 2.0.
+//! Conversion of a request into an event of payload format 2.0.
 
 use std::{
     borrow::Cow,
@@ -26,21 +26,20 @@ use serde::Serialize;
 
 use super::route::Found;
 
-/// Headers that don't reach the function: cookies have a field of their own, the others belong to the
-/// connection between the client and the gateway.
+/// Headers that are not passed to the function. Cookies have their own field; the others are hop-by-hop.
 const KEPT_BACK: [HeaderName; 7] = [CONNECTION, COOKIE, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
-/// Media types of `application` whose bodies are passed as text; all of `text` is, too (observed). Everything
-/// else is base64, also forms and bodies without a content type.
+/// Subtypes of `application` whose bodies are passed as text, like all of `text` (observed). Everything else
+/// is base64-encoded, including forms and bodies without a content type.
 const TEXT_SUBTYPES: [&str; 4] = ["json", "javascript", "xml", "graphql"];
 
-/// The event of one request. Fields without a value are absent, not null.
+/// The event of one request. Fields without a value are omitted, not null.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event<'a> {
     version: &'static str,
     route_key: &'a str,
-    /// Percent-decoded, in spite of its name (observed).
+    /// Percent-decoded, despite its name (observed).
     raw_path: Cow<'a, str>,
     raw_query_string: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -143,7 +142,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The id of a request as HTTP APIs write it: sixteen characters, the last of them `=`.
+/// A request id in the HTTP API format: sixteen characters, the last of them `=`.
 #[derive(Debug)]
 pub(super) struct RequestId(String);
 
@@ -152,7 +151,6 @@ impl RequestId {
         Self(URL_SAFE.encode(random.bytes::<11>()))
     }
 
-    /// The id as the value of a header.
     pub(super) fn header(&self) -> HeaderValue {
         HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static(""))
     }
@@ -167,13 +165,13 @@ impl fmt::Display for RequestId {
 fn trace_id(seconds: i64, random: &Random) -> String {
     let mut id = format!("Root=1-{seconds:08x}-");
     for byte in random.bytes::<12>() {
-        // Writing to a string doesn't fail.
+        // Writing to a `String` never fails.
         let _ = write!(id, "{byte:02x}");
     }
     id
 }
 
-/// All values of a header, joined as the event has them; empty when there is none.
+/// All values of a header, joined as in the event. Empty if the header is absent.
 fn value(headers: &HeaderMap, name: &HeaderName) -> String {
     let values: Vec<_> = headers.get_all(name).iter().map(text).collect();
     values.join(",")
@@ -209,7 +207,7 @@ fn query_string_parameters(query: &str) -> BTreeMap<String, String> {
     parameters
 }
 
-/// The body as the event has it, and whether it is base64.
+/// Returns the body as the event carries it, and whether it is base64.
 fn encode_body(headers: &HeaderMap, body: &Bytes) -> (Option<String>, bool) {
     if body.is_empty() {
         return (None, false);
@@ -221,8 +219,8 @@ fn encode_body(headers: &HeaderMap, body: &Bytes) -> (Option<String>, bool) {
     }
 }
 
-/// Whether bodies of a content type are passed as text: the media type says so, and the character set, if one
-/// is given, is UTF-8 (observed).
+/// Whether a body with this content type is passed as text: the media type is textual, and the charset, if
+/// given, is UTF-8 (observed).
 fn is_text(content_type: &str) -> bool {
     let content_type = content_type.to_ascii_lowercase();
     let mut parts = content_type.split(';').map(str::trim);

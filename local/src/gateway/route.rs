@@ -1,4 +1,4 @@
-//! Routes: which function answers which method and path.
+//! Routes from method and path to function.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,54 +10,52 @@ use crate::function::Function;
 /// A route of the API and the function behind it.
 #[derive(Debug)]
 pub struct Route {
-    /// As in the template: `GET /api/messages/{message_group_uuid}`.
+    /// The route key as in the template: `GET /api/messages/{message_group_uuid}`.
     pub(super) key: String,
     pub(super) function: Function,
 }
 
 impl Route {
-    /// `key` is the method and the path of the template, with one space between them; a `{parameter}` stands
-    /// for exactly one segment.
+    /// Creates a route. `key` is the template's method and path, separated by one space. A `{parameter}`
+    /// matches exactly one segment.
     #[must_use]
     pub fn new(key: impl Into<String>, function: Function) -> Self {
         Self { key: key.into(), function }
     }
 
-    /// Method and path, as in the template.
+    /// The method and path, as in the template.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The function that answers.
     #[must_use]
     pub fn function(&self) -> &Function {
         &self.function
     }
 }
 
-/// Why a route can't be served.
+/// An error in a route key.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteKeyError {
-    /// Not a method and a path, or one of the kinds this project has no use for: `$default`, `ANY` and greedy
-    /// parameters.
+    /// The key is not a method and a path, or it is a kind that this project doesn't use: `$default`, `ANY`
+    /// or a greedy parameter.
     #[error("the route key `{0}` is not a method and a path without greedy parameters")]
     Unsupported(String),
     /// Another route has the same method and matches the same paths.
     #[error("the route key `{key}` is in conflict with another one")]
     Conflict {
-        /// The second of the two.
+        /// The second of the two keys.
         key: String,
-        /// What the router says.
         source: matchit::InsertError,
     },
 }
 
-/// All routes: a table of paths for each method.
+/// All routes: one path table per method.
 #[derive(Debug)]
 pub(super) struct Routes(HashMap<Method, matchit::Router<Route>>);
 
-/// A route and what its path parameters were.
+/// A matched route and its path parameters.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
     pub(super) route: &'a Route,
@@ -79,11 +77,11 @@ impl Routes {
         Ok(Self(tables))
     }
 
-    /// The route for a method and a path as sent, that is, still percent-encoded: an encoded slash does not
-    /// end a segment.
+    /// Finds the route for a method and a path as sent, still percent-encoded: an encoded slash doesn't end a
+    /// segment.
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Found<'_>> {
         let found = self.0.get(method)?.at(path).ok()?;
-        // The router takes nothing between two slashes for a segment.
+        // The router would accept an empty segment as a parameter.
         if found.params.iter().any(|(_, value)| value.is_empty()) {
             return None;
         }

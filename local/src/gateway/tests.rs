@@ -1,4 +1,4 @@
-//! The API as a client sees it, with functions that echo their event or fail.
+//! Tests of the API over HTTP, with functions that echo their event or fail.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::function::Function;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Answers with the event it got.
+/// Returns the event as the answer.
 fn echo() -> Function {
     Function::event("echo", SECOND, |event: LambdaEvent<Value>| async move {
         let headers = json!({"content-type": "application/json", "vary": "accept"});
@@ -24,7 +24,7 @@ fn echo() -> Function {
     })
 }
 
-/// Answers with `answer`, whatever the event.
+/// Returns `answer` for every event.
 fn answering(answer: Value) -> Function {
     Function::event("answering", SECOND, move |_: LambdaEvent<Value>| {
         let answer = answer.clone();
@@ -57,7 +57,7 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-/// The API at a fixed time and with fixed random numbers.
+/// A router with a fixed clock and fixed random numbers.
 fn router() -> Router {
     let now = DateTime::from_timestamp_millis(1_783_711_145_766).unwrap();
     let gateway = Gateway {
@@ -68,7 +68,6 @@ fn router() -> Router {
     gateway.into_router()
 }
 
-/// Status, headers and body of the response.
 async fn send(request: http::request::Builder, body: impl Into<Body>) -> (u16, HeaderMap, String) {
     let response = router().oneshot(request.body(body.into()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
@@ -76,7 +75,7 @@ async fn send(request: http::request::Builder, body: impl Into<Body>) -> (u16, H
     (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
-/// The event that `echo` got.
+/// The event that `echo` received.
 async fn event(request: http::request::Builder, body: impl Into<Body>) -> Value {
     let (status, _, body) = send(request, body).await;
     assert_eq!(status, 200, "{body}");

@@ -16,10 +16,10 @@ use jsonwebtoken::jwk::{
 
 use crate::data_dir::DataDir;
 
-/// The key's file in the data directory: PKCS#8, DER.
+/// The key file in the data directory: PKCS#8, DER.
 const FILE: &str = "issuer.key.der";
 
-/// An RSA key of 2048 bits that signs RS256. Cheap to clone.
+/// A 2048-bit RSA key that signs with RS256. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SigningKey {
     pair: Arc<RsaKeyPair>,
@@ -27,41 +27,39 @@ pub struct SigningKey {
     id: String,
 }
 
-/// Why there is no key, or no signature.
+/// An error of the issuer's key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The key's file can't be read or written.
+    /// The key file can't be read or written.
     #[error("the issuer's key {} can't be read or written", .path.display())]
     File {
-        /// The key's file.
+        /// The path of the key file.
         path: PathBuf,
-        /// What the system says.
         source: io::Error,
     },
-    /// The key's file holds something else. Deleting it makes a new key, and ends all tokens of the old one.
+    /// The key file is not an RSA key. Deleting it creates a new key, which invalidates all existing tokens.
     #[error("{} is no RSA key in PKCS#8; delete it to get a new one", .path.display())]
     Malformed {
-        /// The key's file.
+        /// The path of the key file.
         path: PathBuf,
-        /// What is wrong with it.
         source: aws_lc_rs::error::KeyRejected,
     },
-    /// The cryptographic library fails, without giving a reason.
+    /// The cryptographic library failed without a reason.
     #[error("the cryptographic library fails")]
     Cryptography,
-    /// The key has no identifier.
+    /// The key's identifier can't be computed.
     #[error("the key's thumbprint can't be computed")]
     Thumbprint(#[source] jsonwebtoken::errors::Error),
 }
 
 impl SigningKey {
-    /// A new key that lives as long as the value.
+    /// Generates a key in memory.
     pub fn generate() -> Result<Self, KeyError> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Cryptography)?;
         Self::new(pair)
     }
 
-    /// The key kept in `data`, made at the first start.
+    /// Reads the key in `data`, or creates one at the first start.
     pub fn open(data: &DataDir) -> Result<Self, KeyError> {
         let path = data.join(FILE);
         match fs::read(&path) {
@@ -100,19 +98,19 @@ impl SigningKey {
         Ok(Self { pair: Arc::new(pair), public, id })
     }
 
-    /// The key's identifier, `kid`: its thumbprint of RFC 7638.
+    /// The key identifier `kid`: the thumbprint of RFC 7638.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The public half.
+    /// The public key.
     #[must_use]
     pub fn public(&self) -> &Jwk {
         &self.public
     }
 
-    /// The JWS of these bytes in the compact form, signed with RS256 whatever the header says.
+    /// Signs the bytes with RS256, regardless of the header. Returns a JWS in compact form.
     pub fn sign(&self, header: &[u8], payload: &[u8]) -> Result<String, KeyError> {
         let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
         token.push('.');
@@ -127,7 +125,7 @@ impl SigningKey {
     }
 }
 
-/// Writes the key's file, for its owner only, whole or not at all.
+/// Writes the key file atomically, readable only by its owner.
 fn write(data: &DataDir, der: &[u8]) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(data.path())?;
     file.write_all(der)?;
@@ -178,7 +176,7 @@ mod tests {
         assert_eq!(fs::read(data.join(FILE)).unwrap(), b"damaged");
     }
 
-    /// The key and the thumbprint are those of the RFC's section 3.1.
+    /// The key and thumbprint of RFC 7638, section 3.1.
     #[test]
     fn an_identifier_is_the_thumbprint_of_rfc_7638() {
         let rfc = Jwk {

@@ -1,25 +1,26 @@
-//! What a function's answer says about its batch: the rules of `ReportBatchItemFailures`.
+//! Evaluation of a function's answer by the rules of `ReportBatchItemFailures`.
 
 use serde_json::Value;
 
-/// What became of one invocation.
+/// The outcome of one invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Every record of the batch is done.
+    /// Every record of the batch succeeded.
     Succeeded,
-    /// The records before this place in the batch are done, the others come again.
+    /// The records before this place in the batch succeeded. The others are retried.
     FailedFrom(usize),
-    /// The whole batch failed, though the function returned an answer.
+    /// The whole batch failed, but the function returned an answer.
     Failed,
     /// The function returned an error, panicked or timed out.
     FunctionError,
 }
 
 impl Outcome {
-    /// Reads the answer to a batch with these sequence numbers, for a mapping that reports batch item failures.
+    /// Parses the answer to a batch with these sequence numbers, for a mapping that reports batch item
+    /// failures.
     ///
-    /// Lambda takes nothing, null, an empty list and an object without failures for success, retries from the
-    /// lowest identifier on, and fails the batch for an identifier that it can't find in it.
+    /// Lambda treats an empty answer, null, an empty list and an object without failures as success. It
+    /// retries from the lowest identifier on. It fails the whole batch if an identifier is not in it.
     pub(super) fn of_answer(answer: &str, sequence_numbers: &[String]) -> Self {
         if answer.trim().is_empty() {
             return Self::Succeeded;
@@ -34,7 +35,7 @@ impl Outcome {
             },
             _ => return Self::Failed,
         };
-        // The batch is in the order of the stream, so the lowest sequence number is the one that stands first.
+        // The batch is in stream order, so the lowest sequence number comes first.
         let place = |failure: &Value| {
             let identifier = failure.get("itemIdentifier")?.as_str()?;
             sequence_numbers.iter().position(|number| number == identifier)

@@ -1,4 +1,4 @@
-//! How far each shard is done: in memory, and in a file so that a restarted stack goes on where it was.
+//! Checkpoints of the shards: in memory, and in a file from which a restarted stack resumes.
 
 use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
@@ -7,21 +7,21 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 
 use crate::data_dir::replace_file;
 
-/// How far one shard is done.
+/// The checkpoint of one shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
-    /// Every record up to and including this one is done. None: the shard starts at its trim horizon.
+    /// Every record up to and including this one is done. `None` means the trim horizon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sequence_number: Option<String>,
-    /// The shard is closed and every record of it is done: its children may be read.
+    /// Whether the shard is closed and all its records are done. Only then are its children read.
     #[serde(default)]
     pub(super) drained: bool,
 }
 
 /// The checkpoints of a stream.
 ///
-/// A file that can't be written is logged and tried again with the next change: the cost of an old checkpoint is
-/// that some records come again, which functions have to bear anyway.
+/// If the file can't be written, the failure is logged and the next change tries again. An outdated
+/// checkpoint only redelivers some records, which functions must tolerate anyway.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     file: Option<PathBuf>,
@@ -42,8 +42,8 @@ struct StreamCheckpoints {
 }
 
 impl Checkpoints {
-    /// Reads the file, where there is one. Contents that can't be read, or of another stream (the table was made
-    /// anew), are dropped: the stream is read from its start then, and no record is missed.
+    /// Reads the file, if it exists. Contents that are unreadable or belong to another stream (the table was
+    /// recreated) are dropped. The stream is then read from its start, so no record is missed.
     pub(super) fn open(file: Option<PathBuf>, stream_arn: &str) -> io::Result<Self> {
         let stored = match file.as_deref().map(fs::read) {
             None => None,
@@ -72,7 +72,7 @@ impl Checkpoints {
         Ok(Self { file, state: Mutex::new(State { stream, is_saved }) })
     }
 
-    /// The checkpoint of a shard; that of an unknown one is its trim horizon.
+    /// The checkpoint of a shard. Unknown shards start at the trim horizon.
     pub(super) async fn get(&self, shard: &str) -> Checkpoint {
         self.state.lock().await.stream.shards.get(shard).cloned().unwrap_or_default()
     }
@@ -83,7 +83,6 @@ impl Checkpoints {
         state.stream.shards.iter().filter(|(_, shard)| shard.drained).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Stores how far a shard is done.
     pub(super) async fn store(&self, shard: &str, checkpoint: Checkpoint) {
         let mut state = self.state.lock().await;
         if state.stream.shards.get(shard) != Some(&checkpoint) {
@@ -93,7 +92,7 @@ impl Checkpoints {
         self.save(&mut state).await;
     }
 
-    /// Forgets the shards that `keep` says no to: the stream has trimmed them away.
+    /// Removes the shards that `keep` rejects: the stream has trimmed them.
     pub(super) async fn retain(&self, keep: impl Fn(&str) -> bool) {
         let mut state = self.state.lock().await;
         let before = state.stream.shards.len();
@@ -102,12 +101,12 @@ impl Checkpoints {
         self.save(&mut state).await;
     }
 
-    /// Writes what an earlier attempt couldn't.
+    /// Writes the changes that an earlier attempt failed to write.
     pub(super) async fn flush(&self) {
         self.save(&mut *self.state.lock().await).await;
     }
 
-    /// The lock is held while the file is written, so that an older state never replaces a newer one.
+    /// Holds the lock while writing, so that an older state never replaces a newer one.
     async fn save(&self, state: &mut State) {
         let Some(file) = self.file.clone().filter(|_| !state.is_saved) else {
             return;

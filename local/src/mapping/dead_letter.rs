@@ -1,4 +1,5 @@
-//! Where the metadata of records goes that are given up: Lambda's `OnFailure` message, one line of JSON each.
+//! The dead-letter destination: metadata of given-up records, as Lambda's `OnFailure` messages, one JSON line
+//! each.
 
 use std::{fs::OpenOptions, io, io::Write as _, path::PathBuf};
 
@@ -8,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::delivery::{Condition, GivenUp, Record};
 
-/// The dead-letter destination of a mapping: a file of JSON lines. Without a file only the log knows.
+/// The dead-letter destination: a file of JSON lines. Without a file, messages are only logged.
 #[derive(Debug)]
 pub(super) struct DeadLetters {
     file: Option<PathBuf>,
@@ -16,7 +17,6 @@ pub(super) struct DeadLetters {
     function_arn: String,
 }
 
-/// One message to the destination.
 #[derive(Debug)]
 pub(super) struct DeadLetter {
     pub(super) request_id: String,
@@ -36,7 +36,7 @@ impl DeadLetters {
         Self { file, stream_arn: stream_arn.to_owned(), function_arn }
     }
 
-    /// The message about records of `shard` that are given up at the time `now`. None for no records.
+    /// The message for records of `shard` that are given up at `now`. Returns `None` if there are no records.
     pub(super) fn letter(
         &self,
         shard: &str,
@@ -71,7 +71,7 @@ impl DeadLetters {
                 "streamArn": self.stream_arn,
             },
         });
-        // Only an invocation has a response; after a partial failure it is one without a function error.
+        // Only an invocation has a response. After a partial failure, the response has no function error.
         if let (Value::Object(keys), true) = (&mut message, given_up.invocations > 0) {
             let function_error = given_up.function_error.then_some("Unhandled");
             let response =
@@ -89,7 +89,7 @@ impl DeadLetters {
         })
     }
 
-    /// Appends the message; when this returns, it is on disk.
+    /// Appends the message and syncs it to disk.
     pub(super) async fn send(&self, letter: &DeadLetter) -> io::Result<()> {
         let Some(file) = self.file.clone() else {
             return Ok(());

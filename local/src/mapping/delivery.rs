@@ -1,5 +1,4 @@
-//! What happens to the records of one shard between reading and checkpoint. Pure decisions: no I/O, no time of
-//! its own.
+//! Delivery of one shard's records, from reading to checkpoint. Pure decisions: no I/O, no clock.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -8,67 +7,65 @@ use serde_json::Value;
 
 use super::answer::Outcome;
 
-/// The mapping's settings that decide about batches.
+/// The mapping's batch settings.
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
-    /// Records per invocation, at most.
+    /// Maximum number of records per invocation.
     pub(super) batch_size: usize,
-    /// Retries of one batch, or without limit.
+    /// Maximum number of retries of a batch. `None` means unlimited.
     pub(super) max_retries: Option<u32>,
-    /// Records older than this are given up, delivered before or not.
+    /// Older records are given up, even if never delivered.
     pub(super) max_record_age: Option<Duration>,
-    /// Whether a function error splits the batch.
     pub(super) bisect_on_function_error: bool,
 }
 
-/// A record that passed the filter.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
     pub(super) sequence_number: String,
     pub(super) created_at: DateTime<Utc>,
-    /// Its element of the event's `Records`.
+    /// The record as an element of the event's `Records`.
     pub(super) event: Value,
 }
 
-/// One record of a shard, as it was read.
+/// A record of a shard, after the filter.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Read {
     Matched(Record),
-    /// The filter took it out; its sequence number is all that counts.
+    /// The filter rejected the record with this sequence number.
     Skipped(String),
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next<'a> {
-    /// Nothing is pending: read on behind `Delivery::position`.
+    /// Nothing is pending: read after `Delivery::position`.
     Read,
-    /// Invoke the function with these records and report to `Delivery::answered`.
+    /// Invoke the function with these records, then call `Delivery::answered`.
     Invoke(Vec<&'a Record>),
     /// Send these records to the dead-letter destination, then call `Delivery::discard`.
     GiveUp(GivenUp<'a>),
 }
 
-/// Records that are not delivered any more.
+/// Records that are given up.
 #[derive(Debug, PartialEq)]
 pub(super) struct GivenUp<'a> {
     pub(super) records: Vec<&'a Record>,
     pub(super) condition: Condition,
-    /// How often they were delivered in this batch; zero when they were too old from the start.
+    /// The number of deliveries in this batch. Zero if the records were too old from the start.
     pub(super) invocations: u32,
     /// Whether the last invocation ended in a function error.
     pub(super) function_error: bool,
 }
 
-/// Why records were given up, in Lambda's words.
+/// The reason for giving up records, in Lambda's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     RetryAttemptsExhausted,
     RecordAgeExceeded,
 }
 
-/// The records of one shard that were read and are not done, strictly in order: only the first batch is ever
-/// delivered, so no record is acknowledged before an earlier one.
+/// The pending records of one shard, in order. Only the first batch is delivered, so no record is
+/// acknowledged before an earlier one.
 #[derive(Debug)]
 pub(super) struct Delivery {
     policy: Policy,
@@ -88,27 +85,28 @@ struct Batch {
 #[derive(Debug)]
 struct Pending {
     record: Record,
-    /// The position once this record is done: itself, or the last skipped record directly behind it.
+    /// The position after this record: its own sequence number, or that of the last skipped record directly
+    /// after it.
     through: String,
 }
 
 impl Delivery {
-    /// Goes on behind `position`, the last sequence number that is done.
+    /// Resumes after `position`, the last sequence number that is done.
     pub(super) fn new(policy: Policy, position: Option<String>) -> Self {
         Self { policy, pending: VecDeque::new(), position }
     }
 
-    /// The sequence number up to which, and including which, every record is done: the checkpoint.
+    /// The checkpoint: every record up to and including this sequence number is done.
     pub(super) fn position(&self) -> Option<&str> {
         self.position.as_deref()
     }
 
-    /// How many records were read and are not done.
+    /// The number of records that were read but are not done.
     pub(super) fn pending(&self) -> usize {
         self.pending.iter().map(|batch| batch.records.len()).sum()
     }
 
-    /// Takes over records in the order of the shard.
+    /// Appends records in the order of the shard.
     pub(super) fn push(&mut self, read: impl IntoIterator<Item = Read>) {
         for record in read {
             match record {
@@ -131,7 +129,7 @@ impl Delivery {
         }
     }
 
-    /// What is to be done at the time `now`.
+    /// Returns the next step at the time `now`.
     pub(super) fn next(&self, now: DateTime<Utc>) -> Next<'_> {
         let Some(batch) = self.pending.front() else {
             return Next::Read;
@@ -145,8 +143,8 @@ impl Delivery {
         }
     }
 
-    /// Takes note of what became of the invocation that `next` asked for. After a failure that is retried: how
-    /// often these records were delivered by now, for the back-off.
+    /// Records the outcome of the invocation that `next` requested. If the batch is retried, returns the
+    /// number of its deliveries so far, for the backoff.
     pub(super) fn answered(&mut self, outcome: Outcome) -> Option<u32> {
         let bisect = self.policy.bisect_on_function_error;
         let batch = self.pending.front_mut()?;
@@ -158,16 +156,16 @@ impl Delivery {
                 self.discard(done);
                 return None;
             }
-            // The rest is a new batch with all its retries, as seen on AWS: with three retries a record that fails
-            // behind a success is delivered once, and then four times more.
+            // The remaining records form a new batch with all its retries, as observed on AWS. With three
+            // retries, a record that fails after a success is delivered once, and then four more times.
             Outcome::FailedFrom(place @ 1..) => {
                 batch.retries = 0;
                 batch.invocations = 0;
                 self.discard(place);
                 return Some(1);
             }
-            // "Splitting batches doesn't consume the retry quota", Lambda's documentation says. A failure that the
-            // function reported itself is no function error, and doesn't split.
+            // "Splitting batches doesn't consume the retry quota", Lambda's documentation says. A failure
+            // that the function reports itself is no function error and doesn't split the batch.
             Outcome::FunctionError if bisect && batch.records.len() > 1 => {
                 let second = batch.split();
                 let invocations = batch.invocations;
@@ -184,7 +182,7 @@ impl Delivery {
         Some(batch.invocations)
     }
 
-    /// The first `count` records of the first batch are done, delivered or given up.
+    /// Removes the first `count` records of the first batch, which were delivered or given up.
     pub(super) fn discard(&mut self, count: usize) {
         let Some(batch) = self.pending.front_mut() else {
             return;
@@ -199,7 +197,7 @@ impl Delivery {
     }
 
     fn is_too_old(&self, pending: &Pending, now: DateTime<Utc>) -> bool {
-        // A record from the future, by a clock that was set back, is not old.
+        // A record from the future, after the clock was set back, is not old.
         let age = (now - pending.record.created_at).to_std().unwrap_or_default();
         self.policy.max_record_age.is_some_and(|max| age > max)
     }
@@ -210,7 +208,7 @@ impl Batch {
         Self { records, retries: 0, invocations: 0, function_error: false, exhausted: false }
     }
 
-    /// A batch that was delivered once keeps its records: a retry is the same batch again.
+    /// A batch that was delivered keeps its records: a retry is the same batch.
     fn takes_more(&self, batch_size: usize) -> bool {
         self.invocations == 0 && self.records.len() < batch_size
     }

@@ -1,4 +1,4 @@
-//! Stream records as the function gets them: the event JSON of Lambda's DynamoDB trigger.
+//! Conversion of stream records into the event JSON of Lambda's DynamoDB trigger.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,8 @@ use aws_sdk_dynamodbstreams::types::{AttributeValue, Identity, Record, StreamRec
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-/// One element of the event's `Records`. `None` when it carries an attribute of a type this SDK doesn't know.
+/// Converts a record into an element of the event's `Records`. Returns `None` if an attribute has a type
+/// unknown to this SDK.
 pub(super) fn record(record: &Record, stream_arn: &str) -> Option<Value> {
     let mut json = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
@@ -25,13 +26,13 @@ pub(super) fn record(record: &Record, stream_arn: &str) -> Option<Value> {
     Some(Value::Object(json))
 }
 
-/// The text that the function is invoked with.
+/// The event's JSON text.
 pub(super) fn payload<'a>(records: impl Iterator<Item = &'a Value>) -> String {
     let records: Vec<_> = records.collect();
     json!({ "Records": records }).to_string()
 }
 
-/// Deletions by time to live carry one.
+/// The identity of a deletion by TTL.
 fn identity(identity: &Identity) -> Value {
     json!({ "type": identity.r#type(), "principalId": identity.principal_id() })
 }
@@ -58,8 +59,8 @@ fn change(change: &StreamRecord) -> Option<Value> {
     Some(Value::Object(json))
 }
 
-/// Written out instead of taken from `serde_dynamo`: that conversion panics on an unknown type, and its feature for
-/// this SDK would be unified into the deployed functions' builds.
+/// Converts an attribute. `serde_dynamo` panics on an unknown type, and its feature for this SDK would be
+/// unified into the deployed functions' builds.
 fn attribute(value: &AttributeValue) -> Option<Value> {
     Some(match value {
         AttributeValue::S(text) => json!({ "S": text }),

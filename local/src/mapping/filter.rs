@@ -1,29 +1,29 @@
-//! Filter criteria, as Lambda evaluates them before it invokes the function.
+//! Filter criteria, evaluated as Lambda does before it invokes the function.
 
 use serde_json::{Map, Value};
 
-/// The filters of a mapping: a record passes when one of them matches, or when there are none.
+/// The filters of a mapping. A record passes if one of them matches or there are none.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filter(Vec<Pattern>);
 
-/// Why a filter pattern was refused. Lambda refuses such a pattern when the mapping is created.
+/// An invalid filter pattern. Lambda rejects such a pattern when the mapping is created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// Not JSON, or not an object of JSON.
+    /// The pattern is not JSON, or not a JSON object.
     #[error("the filter pattern is not a JSON object: {0}")]
     NotAnObject(String),
-    /// An object without keys, or an array without rules, would match nothing.
+    /// An object without keys or an array without rules, which would match nothing.
     #[error("the filter pattern is empty at `{0}`")]
     Empty(String),
-    /// A key that leads to neither an object nor an array of rules.
+    /// A key whose value is neither an object nor an array of rules.
     #[error("the filter pattern has neither an object nor an array at `{0}`")]
     NotARule(String),
-    /// An operator that Lambda may know and this stack does not.
+    /// An operator that the local stack doesn't support; Lambda may.
     #[error("the filter operator `{operator}` at `{path}` is not supported by the local stack")]
     UnsupportedOperator {
         /// The operator's name.
         operator: String,
-        /// Where it stands, keys joined with dots.
+        /// The path to the operator: keys joined with dots.
         path: String,
     },
     /// A supported operator with an operand of the wrong type.
@@ -31,19 +31,19 @@ pub enum FilterError {
     Operand {
         /// The operator's name.
         operator: String,
-        /// Where it stands, keys joined with dots.
+        /// The path to the operator: keys joined with dots.
         path: String,
     },
 }
 
-/// One key of an object leads to more keys or to rules, of which one must match.
+/// A node of a pattern. Each key leads to further keys, or to rules of which one must match.
 #[derive(Debug, Clone)]
 enum Pattern {
     Object(Vec<(String, Pattern)>),
     AnyOf(Vec<Rule>),
 }
 
-/// `numeric` is left out on purpose: DynamoDB's numbers are strings in the event, so it can't match them.
+/// `numeric` is omitted on purpose: numbers in DynamoDB events are strings, so the operator can't match them.
 #[derive(Debug, Clone)]
 enum Rule {
     Equals(Value),
@@ -52,12 +52,12 @@ enum Rule {
 }
 
 impl Filter {
-    /// Reads the `Pattern` texts of `FilterCriteria`.
+    /// Parses the `Pattern` texts of `FilterCriteria`.
     pub(super) fn parse<T: AsRef<str>>(patterns: &[T]) -> Result<Self, FilterError> {
         patterns.iter().map(|pattern| Pattern::parse(pattern.as_ref())).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether `record`, a record of the event, goes to the function.
+    /// Whether `record`, a record of the event, passes the filter.
     pub(super) fn matches(&self, record: &Value) -> bool {
         self.0.is_empty() || self.0.iter().any(|pattern| pattern.matches(Some(record)))
     }
@@ -78,7 +78,7 @@ impl Pattern {
         }
         let key = |(key, value): (&String, &Value)| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            // `$or` and its like stand where a key does.
+            // Operators such as `$or` take the place of a key.
             if key.starts_with('$') {
                 return Err(FilterError::UnsupportedOperator { operator: key.clone(), path });
             }
@@ -95,7 +95,7 @@ impl Pattern {
         keys.iter().map(key).collect::<Result<_, _>>().map(Self::Object)
     }
 
-    /// An array in the record matches when one of its elements does.
+    /// An array in the record matches if one of its elements does.
     fn matches(&self, value: Option<&Value>) -> bool {
         if let Some(Value::Array(elements)) = value {
             return elements.iter().any(|element| self.matches(Some(element)));
@@ -136,7 +136,7 @@ impl Rule {
             Self::Prefix(prefix) => {
                 value.and_then(Value::as_str).is_some_and(|text| text.starts_with(prefix))
             }
-            // `exists` is about leaves: an object is none.
+            // `exists` applies to leaves only, not to objects.
             Self::Exists(exists) => value.is_some_and(|value| !value.is_object()) == *exists,
         }
     }

@@ -1,10 +1,9 @@
-//! How far a mapping is, for health answers and tests.
+//! The progress of a mapping, for health checks and tests.
 
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-/// How far a mapping is.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     is_listed: bool,
@@ -14,33 +13,32 @@ pub struct Progress {
 #[derive(Debug, Clone, Default)]
 struct ShardProgress {
     pending: usize,
-    /// When the read began that found nothing new, with nothing pending. None: there is something to do.
+    /// The start of the read that found the shard empty, with nothing pending. `None` if records may be left.
     empty_since: Option<Instant>,
 }
 
 impl Progress {
-    /// Whether every shard of the stream was found empty, with nothing pending.
+    /// Whether every shard was found empty, with nothing pending.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.is_listed && self.shards.values().all(|shard| shard.empty_since.is_some())
     }
 
-    /// Whether every shard was found empty by a read that began at `start` or later: all that was in the stream at
-    /// that time is done.
+    /// Whether every shard was found empty by a read that began at `start` or later. Every record of that
+    /// time is then done.
     #[must_use]
     pub fn is_idle_since(&self, start: Instant) -> bool {
         self.is_listed
             && self.shards.values().all(|shard| shard.empty_since.is_some_and(|since| since >= start))
     }
 
-    /// How many records were read and are neither delivered to success nor given up. What the stream holds
-    /// beyond that is not known.
+    /// The number of records that were read but neither delivered nor given up. Unread records are unknown.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.shards.values().map(|shard| shard.pending).sum()
     }
 
-    /// Takes note of a list of shards: `unfinished` are those that have to be read.
+    /// Updates the list of shards with the `unfinished` ones.
     pub(super) fn listed(&mut self, unfinished: impl Iterator<Item = String>) {
         let mut before = std::mem::take(&mut self.shards);
         self.shards = unfinished
@@ -52,12 +50,12 @@ impl Progress {
         self.is_listed = true;
     }
 
-    /// Takes note of where the reader of a shard is.
+    /// Updates the progress of a shard.
     pub(super) fn read(&mut self, shard: &str, pending: usize, empty_since: Option<Instant>) {
         self.shards.insert(shard.to_owned(), ShardProgress { pending, empty_since });
     }
 
-    /// A shard has no reader any more. Until the next list nobody knows which shards follow it.
+    /// Removes a shard whose reader has ended. Its child shards are unknown until the next list.
     pub(super) fn ended(&mut self, shard: &str) {
         self.shards.remove(shard);
         self.is_listed = false;

@@ -1,5 +1,4 @@
-//! The reader of one shard: reads, delivers and stores checkpoints, one step after the other, until the shard is
-//! drained.
+//! The reader of one shard. It reads, delivers and stores checkpoints in turn until the shard is drained.
 
 use std::sync::Arc;
 
@@ -17,18 +16,17 @@ use super::{
     stream::{Start, Stream, StreamError},
 };
 
-/// Why a reader has ended.
+/// The reason why a reader ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// The shard is closed and every record of it is done.
+    /// The shard is closed and all its records are done.
     Drained,
-    /// The stream doesn't know the shard: trimmed away, or it will be in the list again.
+    /// The stream doesn't have the shard. It was trimmed, or it will reappear in the list.
     Lost,
     /// The mapping was stopped.
     Stopped,
 }
 
-/// The reader of one shard.
 #[derive(Debug)]
 pub(super) struct Shard {
     mapping: Arc<Mapping>,
@@ -36,19 +34,19 @@ pub(super) struct Shard {
     stop: Stop,
     delivery: Delivery,
     cursor: Cursor,
-    /// Failed attempts in a row to read the stream or to write a dead letter.
+    /// Consecutive failures to read the stream or to write a dead letter.
     failures: u32,
 }
 
-/// Where in the shard the next page begins.
+/// The position of the next page in the shard.
 #[derive(Debug, Default)]
 struct Cursor {
     iterator: Option<String>,
-    /// The iterator has not given a page yet, so its position itself is in doubt when it fails.
+    /// Whether the iterator has returned no page yet. If it fails, its position may be the cause.
     is_fresh: bool,
-    /// The stored position was trimmed away: start at the trim horizon.
+    /// Whether to start at the trim horizon, because the stored position was trimmed.
     at_horizon: bool,
-    /// The last page was read.
+    /// Whether the last page was read.
     is_closed: bool,
 }
 
@@ -60,7 +58,7 @@ impl Shard {
         Self { mapping, id, stop, delivery, cursor: Cursor::default(), failures: 0 }
     }
 
-    /// Reads and delivers until the shard is drained or the mapping is stopped.
+    /// Reads and delivers until the shard is drained or lost, or the mapping is stopped.
     pub(super) async fn run(mut self) -> Ended {
         while !self.stop.is_requested() {
             let now = self.mapping.options.clock.now();
@@ -101,7 +99,7 @@ impl Shard {
             page = self.cursor.read(&self.mapping.stream, &self.id, self.delivery.position()) => page,
         };
         let records = page.and_then(|records| {
-            // The cursor is behind this page already: what can't be taken from it has to be read again.
+            // The cursor is already past this page, so a page that can't be converted must be read again.
             self.mapping.filtered(&records).inspect_err(|_| self.cursor = Cursor::default())
         });
         match records {
@@ -162,7 +160,7 @@ impl Shard {
         }
     }
 
-    /// The records are done only once their metadata is at its destination.
+    /// Removes the records only after their metadata is stored.
     async fn give_up(&mut self, letter: DeadLetter) {
         if let Err(error) = self.mapping.dead_letters.send(&letter).await {
             tracing::error!(shard = self.id, %error, "the dead letter can't be written, trying again");
@@ -188,7 +186,7 @@ impl Shard {
     }
 
     async fn store(&self) {
-        // Until a first record is done, the shard starts at its trim horizon, which needs no entry.
+        // Without a position the shard starts at its trim horizon, which needs no checkpoint.
         if let Some(position) = self.delivery.position() {
             let checkpoint = Checkpoint { sequence_number: Some(position.to_owned()), drained: false };
             self.mapping.checkpoints.store(&self.id, checkpoint).await;
@@ -221,8 +219,8 @@ impl Shard {
 }
 
 impl Cursor {
-    /// The next page of the shard, behind `position` when there is no iterator yet. After an error the same call
-    /// goes on where it can.
+    /// Reads the next page of the shard, after `position` if there is no iterator yet. After an error, the
+    /// same call resumes.
     async fn read(
         &mut self,
         stream: &Stream,
@@ -258,7 +256,7 @@ impl Cursor {
         }
     }
 
-    /// The next read asks for an iterator: at the horizon when it is the position that was trimmed.
+    /// Drops the iterator. The next read requests a new one, at the trim horizon if the position was trimmed.
     fn without_iterator(
         &mut self,
         shard: &str,
@@ -280,7 +278,7 @@ impl Cursor {
 }
 
 impl Mapping {
-    /// Makes event records of stream records, and leaves out what the filter takes out.
+    /// Converts stream records into event records and applies the filter.
     fn filtered(&self, records: &[types::Record]) -> Result<Vec<Read>, StreamError> {
         records.iter().map(|record| self.filter_one(record)).collect()
     }
@@ -295,7 +293,7 @@ impl Mapping {
         if !self.filter.matches(&event) {
             return Ok(Read::Skipped(number.to_owned()));
         }
-        // Without a time the record is as young as can be: it is not given up because of its age.
+        // A record without a time counts as new, so its age can't cause it to be given up.
         let created_at = record.dynamodb().and_then(|change| change.approximate_creation_date_time());
         let created_at = created_at
             .and_then(|time| DateTime::<Utc>::from_timestamp(time.secs(), time.subsec_nanos()))

@@ -1,4 +1,4 @@
-//! Which shards are read: all that are listed, each once its parent is drained.
+//! Selection of shards: every listed shard is read once its parent is drained.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,11 +14,11 @@ use super::{
     stream::ListedShard,
 };
 
-/// How often the list of shards is read while none has ended. Shards are followed by others only when they close,
-/// which their readers notice at once.
+/// The interval between reads of the shard list. New shards appear only when a shard closes, which its reader
+/// notices at once.
 const LIST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reads the stream until the mapping is stopped and the last invocation is over.
+/// Reads the stream until the mapping is stopped and the last invocation ends.
 pub(super) async fn run(mapping: Arc<Mapping>, mut stop: Stop) {
     let mut readers =
         Readers { mapping: Arc::clone(&mapping), tasks: JoinSet::new(), shards: HashMap::new() };
@@ -51,7 +51,8 @@ pub(super) async fn run(mapping: Arc<Mapping>, mut stop: Stop) {
                 () = stop.requested() => break,
                 () = &mut pause => break,
                 ended = readers.next_end() => {
-                    // Its children wait to be read. What was lost has the rest of the pause to come back.
+                    // The children of a drained shard are read at once. A lost shard may reappear during the
+                    // rest of the pause.
                     if ended == Ended::Drained {
                         break;
                     }
@@ -65,7 +66,6 @@ pub(super) async fn run(mapping: Arc<Mapping>, mut stop: Stop) {
     mapping.checkpoints.flush().await;
 }
 
-/// The tasks that read shards.
 struct Readers {
     mapping: Arc<Mapping>,
     tasks: JoinSet<Ended>,
@@ -73,7 +73,7 @@ struct Readers {
 }
 
 impl Readers {
-    /// Starts a reader for every listed shard that may be read and has none.
+    /// Starts readers for listed shards that are ready and have none.
     async fn start(&mut self, listed: &[ListedShard], stop: &Stop) {
         let drained: HashSet<String> = self.mapping.checkpoints.drained().await.into_iter().collect();
         let running: HashSet<String> = self.shards.values().cloned().collect();
@@ -86,7 +86,7 @@ impl Readers {
         let unfinished = listed.iter().filter(is_unfinished).map(|shard| shard.id.clone());
         let unfinished = unfinished.chain(self.shards.values().cloned());
         self.mapping.progress.send_modify(|progress| progress.listed(unfinished));
-        // An empty list may be that of a stream which is just being enabled.
+        // The list may be empty while the stream is being enabled.
         if !listed.is_empty() {
             let known: HashSet<&str> = listed.iter().map(|shard| shard.id.as_str()).collect();
             let running: HashSet<&str> = self.shards.values().map(String::as_str).collect();
@@ -94,7 +94,7 @@ impl Readers {
         }
     }
 
-    /// Waits for the end of a reader; without readers for ever.
+    /// Waits until a reader ends. Never returns if there are no readers.
     async fn next_end(&mut self) -> Ended {
         match self.tasks.join_next_with_id().await {
             None => std::future::pending().await,
@@ -110,14 +110,14 @@ impl Readers {
         ended
     }
 
-    /// A defect of the reader: the shard is read again from its checkpoint.
+    /// Handles a panic in a reader. The shard is read again from its checkpoint.
     fn panicked(&mut self, error: &JoinError) -> Ended {
         tracing::error!(shard = self.shards.get(&error.id()), %error, "the reader of a shard panicked");
         self.forget(error.id(), Ended::Lost)
     }
 }
 
-/// The shards that may be read now: a child waits until its parent is drained, or gone from the stream.
+/// The shards that can be read now. A child waits until its parent is drained or gone from the stream.
 fn ready<'a>(
     listed: &'a [ListedShard],
     drained: &HashSet<String>,

@@ -1,4 +1,4 @@
-//! The stream as the mapping sees it: a list of shards, and pages of records.
+//! The stream: a list of shards, and pages of records.
 
 use std::{error::Error, fmt, future::Future, time::Duration};
 
@@ -9,13 +9,13 @@ use aws_sdk_dynamodbstreams::{
     types::{Record, ShardIteratorType},
 };
 
-/// The client handed in may have no time limits, and a request that hangs must not end the mapping.
+/// Needed because the client may have no timeouts, and a hanging request must not block the mapping.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// `GetRecords` gives no more.
+/// The maximum of `GetRecords`.
 const PAGE_SIZE: i32 = 1000;
 
-/// One stream of a table.
+/// A table's stream.
 #[derive(Debug)]
 pub(super) struct Stream {
     client: Client,
@@ -29,7 +29,7 @@ pub(super) struct ListedShard {
     pub(super) parent: Option<String>,
 }
 
-/// Where to read a shard from.
+/// The position from which a shard is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start<'a> {
     TrimHorizon,
@@ -40,22 +40,22 @@ pub(super) enum Start<'a> {
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) records: Vec<Record>,
-    /// None: the shard is closed and this was its last page.
+    /// `None` if the shard is closed and this is its last page.
     pub(super) next_iterator: Option<String>,
 }
 
-/// Why the stream gave no answer.
+/// A failed request to the stream.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StreamError {
-    /// An iterator lives for 15 minutes.
+    /// The iterator is older than 15 minutes.
     #[error("the shard iterator has expired")]
     Expired,
-    /// The position was trimmed away, or the shard doesn't know it.
+    /// The position was trimmed, or the shard never had it.
     #[error("the position is not in the shard any more")]
     Trimmed,
     #[error("the stream has no such shard")]
     NotFound,
-    /// With the chain of causes written out, without the response: it may carry attributes.
+    /// The chain of causes, without the response, which may contain attributes.
     #[error("{0}")]
     Failed(String),
 }
@@ -65,7 +65,7 @@ impl Stream {
         Self { client, arn: arn.to_owned() }
     }
 
-    /// Every shard of the stream, closed ones included.
+    /// Lists all shards of the stream, including closed ones.
     pub(super) async fn shards(&self) -> Result<Vec<ListedShard>, StreamError> {
         let mut shards = Vec::new();
         let mut last = None;
@@ -102,7 +102,7 @@ impl Stream {
         let answer = limited(request.send()).await?.map_err(|error| match error.as_service_error() {
             Some(GetShardIteratorError::TrimmedDataAccessException(_)) => StreamError::Trimmed,
             Some(GetShardIteratorError::ResourceNotFoundException(_)) => StreamError::NotFound,
-            // A number that the shard never had.
+            // The sequence number never belonged to the shard.
             Some(cause)
                 if matches!(start, Start::After(_)) && cause.code() == Some("ValidationException") =>
             {

@@ -1,4 +1,4 @@
-//! The mapping against the embedded engine, and against a stream that misbehaves as Amazon's do.
+//! Tests of the mapping against the embedded engine, and against a stream that misbehaves as real streams do.
 
 mod embedded;
 mod scripted;
@@ -15,20 +15,19 @@ use serde_json::{Value, json};
 
 use crate::function::Function;
 
-/// What the function under test does with a batch, given the keys of its records and how often each of them has
-/// been delivered before.
+/// The tested function's result for a batch, given its records' keys and numbers of earlier deliveries.
 type Behaviour = dyn Fn(&[Delivered]) -> Result<Value, String> + Send + Sync;
 
-/// One record as the function got it.
+/// A record as the function received it.
 #[derive(Debug, Clone)]
 struct Delivered {
     key: String,
     sequence_number: String,
-    /// How often it was delivered before.
+    /// The number of earlier deliveries.
     before: usize,
 }
 
-/// A function that takes notes.
+/// A function that records its deliveries.
 #[derive(Clone, Default)]
 struct Notebook(Arc<Mutex<Notes>>);
 
@@ -45,7 +44,7 @@ impl Notebook {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keys of every batch delivered so far.
+    /// The keys of every batch so far.
     fn batches(&self) -> Vec<Vec<String>> {
         self.notes().batches.clone()
     }
@@ -62,7 +61,7 @@ impl Notebook {
         self.slow_function(Duration::ZERO, behaviour)
     }
 
-    /// A function whose every invocation takes `duration`.
+    /// A function whose invocations each take `duration`.
     fn slow_function(
         &self,
         duration: Duration,
@@ -106,13 +105,13 @@ impl Notebook {
     }
 }
 
-/// Every record is done.
+/// Reports success for every record.
 #[expect(clippy::unnecessary_wraps, reason = "it is a behaviour like any other")]
 fn success(_: &[Delivered]) -> Result<Value, String> {
     Ok(json!({ "batchItemFailures": [] }))
 }
 
-/// These records failed.
+/// Reports these records as failed.
 fn failures<'a>(failed: impl Iterator<Item = &'a Delivered>) -> Value {
     let failures: Vec<_> = failed.map(|record| json!({ "itemIdentifier": record.sequence_number })).collect();
     json!({ "batchItemFailures": failures })
@@ -122,7 +121,7 @@ fn keys(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers.into_iter().map(|number| format!("MSG#{number:04}")).collect()
 }
 
-/// A wait that is far longer than any test needs.
+/// Fails after a time limit that is far longer than any test needs.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(1), future).await.expect("it takes too long")
 }

@@ -1,4 +1,4 @@
-//! The authorization endpoint: shows the users to pick from, and sends the browser back with a code.
+//! The authorization endpoint: shows the users and redirects the browser with a code.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use tokio_postgres::types::Type;
 use super::{SignIn, codes::Grant, is_of_this_machine, page, redirect, user_of_handle, with_parameters};
 use crate::issuer::CLIENT_ID;
 
-/// What the client asks for. Every field may be missing: which ones are told is part of the answer.
+/// An authorization request. Every field is optional here, because the error response names the missing ones.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Request {
     #[serde(default)]
@@ -37,7 +37,7 @@ pub(super) struct Request {
     pub(super) prompt: Option<String>,
 }
 
-/// The user who was picked.
+/// The form: the picked user and the request.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Picked {
     handle: String,
@@ -45,11 +45,11 @@ pub(super) struct Picked {
     request: Request,
 }
 
-/// Why there is no code.
+/// A rejected request.
 enum Refusal {
-    /// There is nowhere to go back to: the person at the browser is told.
+    /// Shown to the user, because there is no valid redirect URI.
     Here(&'static str),
-    /// The client is told.
+    /// Sent to the client as `error` and `error_description`.
     Back(&'static str, &'static str),
 }
 
@@ -105,7 +105,7 @@ impl Request {
         if !self.scope.split(' ').any(|scope| scope == "openid") {
             return Err(Refusal::Back("invalid_scope", "scope has to contain openid"));
         }
-        // 43 characters: the base64url of 32 bytes.
+        // 43 characters: 32 bytes in base64url.
         if self.code_challenge_method != "S256" || self.code_challenge.len() != 43 {
             return Err(Refusal::Back("invalid_request", "PKCE with S256 is required"));
         }
@@ -141,7 +141,7 @@ fn refuse(request: &Request, refusal: &Refusal) -> Response {
     }
 }
 
-/// The page for a failed look-up. `picked` is the user who was being signed in.
+/// The page for a failed lookup. `picked` is the user who was signing in.
 fn failed(error: &Error, picked: Option<(&Request, &str)>) -> Response {
     let cause = Chain(error).to_string();
     tracing::error!(%cause, "signing in failed");

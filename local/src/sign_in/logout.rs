@@ -1,4 +1,4 @@
-//! The logout endpoint, with Cognito's parameters: nobody is remembered here, so it only leads back.
+//! The logout endpoint, with Cognito's parameters. There is no sign-in cookie, so it only redirects back.
 
 use axum::{extract::Query, response::Response};
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{is_of_this_machine, page, redirect};
 use crate::issuer::CLIENT_ID;
 
-/// What the client asks for: Cognito's `logout_uri`, or OpenID Connect's `post_logout_redirect_uri`.
+/// The redirect target: Cognito's `logout_uri`, or OpenID Connect's `post_logout_redirect_uri`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Request {
     client_id: Option<String>,

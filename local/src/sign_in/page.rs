@@ -1,4 +1,4 @@
-//! The pages that people see: the users to pick from, and what went wrong.
+//! The HTML pages: the list of users, and errors.
 
 use axum::response::{IntoResponse, Response};
 use cruddur::user::User;
@@ -8,13 +8,13 @@ use seed::demo::LOCAL_USERS;
 
 use super::authorize::Request;
 
-/// Users that are shown at most; others are reached by their handles.
+/// Maximum number of users on the page. Others are reached by handle.
 pub(super) const SHOWN: i64 = 24;
 
-/// Seconds until a page reloads itself while PostgreSQL doesn't answer.
+/// Seconds until a page reloads while PostgreSQL is unavailable.
 const RETRY_AFTER: &str = "2";
 
-/// The users to pick from. `unknown` is a requested handle without a user.
+/// The list of users. `unknown` is a requested handle that no user has.
 pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Option<&str>) -> Response {
     let main = html! {
         h1 { "Sign in to Cruddur" }
@@ -52,9 +52,10 @@ pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Optio
     response(StatusCode::OK, &html! {}, &main)
 }
 
-/// PostgreSQL doesn't answer. The page shows the users again by itself; `picked` can be signed in at once.
+/// The page shown while PostgreSQL is unavailable. It reloads to the list of users. `picked` offers to retry
+/// the sign-in at once.
 pub(super) fn unavailable(cause: &str, picked: Option<(&Request, &str)>) -> Response {
-    // Scripts are not allowed here. A page that answers a form is reloaded by GET, which shows the users.
+    // Scripts are not allowed here. The reload after a form is a GET, which shows the users.
     let head = html! { meta http-equiv="refresh" content=(RETRY_AFTER); };
     let main = html! {
         h1 { "One moment …" }
@@ -72,7 +73,7 @@ pub(super) fn unavailable(cause: &str, picked: Option<(&Request, &str)>) -> Resp
     response
 }
 
-/// A fault that trying again doesn't mend.
+/// The page for an error that a retry doesn't fix.
 pub(super) fn failed(cause: &str) -> Response {
     let main = html! {
         h1 { "Signing in failed" }
@@ -81,7 +82,7 @@ pub(super) fn failed(cause: &str) -> Response {
     response(StatusCode::INTERNAL_SERVER_ERROR, &html! {}, &main)
 }
 
-/// The client made a mistake, and there is no address to report it to.
+/// The page for a client's error that can't be reported to a redirect URI.
 pub(super) fn rejected(reason: &str) -> Response {
     let main = html! {
         h1 { "This link doesn't work" }
@@ -90,7 +91,7 @@ pub(super) fn rejected(reason: &str) -> Response {
     response(StatusCode::BAD_REQUEST, &html! {}, &main)
 }
 
-/// A page without scripts, which no other page can embed.
+/// A response without scripts that other pages can't embed.
 fn response(status: StatusCode, head: &Markup, main: &Markup) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -117,7 +118,7 @@ fn response(status: StatusCode, head: &Markup, main: &Markup) -> Response {
     (status, headers, page.into_string()).into_response()
 }
 
-/// The handle requested at sign-up, if the row has another one.
+/// The handle requested at sign-up, if it differs from the row's.
 fn wish(user: &User) -> Option<String> {
     let demo = LOCAL_USERS.iter().find(|demo| demo.uuid == user.uuid)?;
     match demo.preferred_username {
@@ -127,7 +128,7 @@ fn wish(user: &User) -> Option<String> {
     }
 }
 
-/// The authorization request's parameters, to come back with the form.
+/// The parameters of the authorization request, as hidden form fields.
 fn hidden(request: &Request) -> Markup {
     let fields = [
         ("response_type", Some(&request.response_type)),

@@ -1,5 +1,5 @@
-//! Sessions: which refresh token of each is the newest. As with Cognito's refresh token rotation, a refresh token is
-//! spent by its use, and one that comes again ends the session.
+//! Sessions and their newest refresh tokens. As with Cognito's refresh token rotation, a refresh token can be
+//! used once. A second use ends the session.
 
 use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
@@ -13,11 +13,11 @@ use crate::{
     issuer::{RefreshToken, Session},
 };
 
-/// How long the token that was spent last may come again, because its answer was lost: Cognito's
-/// `RetryGracePeriodSeconds`, which is 0 to 60 s.
+/// The period in which the last used token may be repeated, because its response was lost. Cognito's
+/// `RetryGracePeriodSeconds`, 0 to 60 s.
 const RETRY_GRACE_PERIOD: TimeDelta = TimeDelta::seconds(10);
 
-/// Sessions that are kept at most. One more ends the session whose last refresh is the longest ago.
+/// Maximum number of sessions. One more ends the session with the oldest refresh.
 const CAPACITY: usize = 1_000;
 
 /// The newest refresh token of a session.
@@ -29,10 +29,10 @@ struct Newest {
     session_expires_at: i64,
 }
 
-/// The sessions that can be refreshed, by id. A session that isn't among them has ended.
+/// The active sessions, by id. Any other session has ended.
 type Table = BTreeMap<Uuid, Newest>;
 
-/// The sessions: in memory, and in a file so that they outlive a restart.
+/// The sessions: in memory, and in a file so that they survive a restart.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     file: Option<PathBuf>,
@@ -40,7 +40,7 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Reads the file, if it is there. Contents that can't be read are dropped: everybody signs in again.
+    /// Reads the file, if it exists. Unreadable contents are dropped, and users sign in again.
     pub(crate) fn open(file: Option<PathBuf>) -> io::Result<Self> {
         let table = match file.as_deref().map(fs::read) {
             None => Table::new(),
@@ -54,7 +54,7 @@ impl Sessions {
         Ok(Self { file, table: Mutex::new(table) })
     }
 
-    /// Adds a session, and returns its first refresh token.
+    /// Adds a session and returns its first refresh token.
     pub(super) async fn begin(&self, session: Session, now: DateTime<Utc>) -> io::Result<RefreshToken> {
         let first = Newest { generation: 0, issued_at: now, session_expires_at: session.expires_at() };
         self.change(|table| {
@@ -71,9 +71,10 @@ impl Sessions {
         Ok(RefreshToken { session, generation: 0 })
     }
 
-    /// Spends a refresh token, and returns the next. A repeated call within [`RETRY_GRACE_PERIOD`] returns the same one.
+    /// Uses a refresh token and returns the next. A repeated call within [`RETRY_GRACE_PERIOD`] returns the
+    /// same one.
     ///
-    /// Returns `None` if the session has ended. A token that was spent before ends it.
+    /// Returns `None` if the session has ended. Reusing an older token ends it.
     pub(super) async fn rotate(
         &self,
         token: RefreshToken,
@@ -98,7 +99,7 @@ impl Sessions {
         Ok(next.map(|generation| RefreshToken { session, generation }))
     }
 
-    /// Ends a session. One that has ended stays so.
+    /// Ends a session. Ending an ended session has no effect.
     pub(super) async fn end(&self, session: &Session) -> io::Result<()> {
         self.change(|table| {
             table.remove(&session.id);
@@ -106,7 +107,8 @@ impl Sessions {
         .await
     }
 
-    /// Makes a change, unless it can't be written. The lock is held meanwhile, so that the file never goes back.
+    /// Applies a change, unless it can't be written. Holds the lock while writing, so that the file never
+    /// reverts to an older state.
     async fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> io::Result<T> {
         let mut table = self.table.lock().await;
         let mut changed = table.clone();
@@ -134,7 +136,7 @@ mod tests {
         Session { sub: "5a1e".to_owned(), id: Uuid::from_u128(id), auth_time: at(begun).timestamp() }
     }
 
-    /// The generation that a rotation at `seconds` gives.
+    /// The generation that a rotation at `seconds` returns.
     async fn rotate(sessions: &Sessions, token: &RefreshToken, seconds: i64) -> Option<u32> {
         sessions.rotate(token.clone(), at(seconds)).await.unwrap().map(|token| token.generation)
     }
@@ -153,7 +155,7 @@ mod tests {
         }
         assert_eq!(rotate(&sessions, &of_generation(1), 3_610).await, Some(2));
         assert_eq!(rotate(&sessions, &of_generation(1), 3_621).await, None);
-        // Neither does the newest token help any more.
+        // The newest token is invalid, too.
         assert_eq!(rotate(&sessions, &of_generation(2), 3_621).await, None);
     }
 

@@ -1,4 +1,4 @@
-//! The endpoints as a client and a browser call them.
+//! Tests of the endpoints as a client and a browser call them.
 
 use std::sync::Mutex;
 
@@ -15,7 +15,7 @@ use crate::issuer::{CLIENT_ID, SigningKey};
 
 const BACK: &str = "http://localhost:5173/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-/// Of [`VERIFIER`], from RFC 7636, appendix B.
+/// The challenge of [`VERIFIER`], from RFC 7636, appendix B.
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 struct Browser {
@@ -44,7 +44,7 @@ impl Browser {
         Self { router, issuer, now }
     }
 
-    /// The same stack while PostgreSQL is away.
+    /// The same stack with PostgreSQL unreachable.
     fn without_postgres(&self) -> Self {
         // Nothing listens on the port of the discard protocol.
         let server: DatabaseServer = "postgresql://me@127.0.0.1:9/cruddur".parse().unwrap();
@@ -76,7 +76,7 @@ impl Browser {
         }
     }
 
-    /// The authorization request, with `changes` to what a good client asks.
+    /// Sends a valid authorization request with `changes`.
     async fn authorize(&self, method: Method, handle: &str, changes: &[(&str, &str)]) -> Page {
         let mut form = vec![
             ("handle", handle),
@@ -100,7 +100,7 @@ impl Browser {
         self.send(method, "/authorize", &form).await
     }
 
-    /// The code for `sunyoung`.
+    /// Returns a code for `sunyoung`.
     async fn code(&self) -> String {
         self.code_of("sunyoung").await
     }
@@ -139,7 +139,7 @@ impl Browser {
         (answer.status, body)
     }
 
-    /// The tokens of a sign-in.
+    /// Signs in and returns the tokens.
     async fn sign_in(&self) -> Value {
         let (status, tokens) = self.exchange(&self.code().await, &[]).await;
         assert_eq!(status, 200, "{tokens}");
@@ -289,7 +289,7 @@ async fn a_refresh_token_that_is_used_again_ends_the_session() {
     let first = browser.sign_in().await["refresh_token"].clone();
     let other = browser.sign_in().await["refresh_token"].clone();
     let (_, renewed) = browser.refresh(&first).await;
-    // A lost answer.
+    // The first response was lost.
     browser.later(TimeDelta::seconds(10));
     let (status, repeated) = browser.refresh(&first).await;
     assert_eq!((status, repeated["refresh_token"] == first), (200, false));
@@ -309,7 +309,7 @@ async fn a_revoked_session_cannot_be_refreshed() {
     let (_, newest) = browser.refresh(&first["refresh_token"]).await;
     let ok = (200, String::new());
     let token = |token: &Value| token.as_str().unwrap().to_owned();
-    // Any token of the session ends it, and a second time is no error.
+    // Any token of the session ends it, and repeating is no error.
     for _ in 0..2 {
         let spent = token(&first["refresh_token"]);
         let form = [("client_id", CLIENT_ID), ("token", &*spent), ("token_type_hint", "refresh_token")];

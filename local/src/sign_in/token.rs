@@ -29,7 +29,7 @@ pub(super) struct Request {
     token: Option<String>,
 }
 
-/// An error of RFC 6749, section 5.2, or of RFC 7009, section 2.2.1, and two for faults that are not the client's.
+/// The errors of RFC 6749, section 5.2, and RFC 7009, section 2.2.1, and two server errors.
 #[derive(Debug)]
 enum Refusal {
     InvalidRequest(Cow<'static, str>),
@@ -37,7 +37,7 @@ enum Refusal {
     InvalidGrant(&'static str),
     UnsupportedGrantType,
     UnsupportedTokenType,
-    /// The same request may succeed later.
+    /// A retry may succeed.
     TemporarilyUnavailable(String),
     ServerError,
 }
@@ -110,7 +110,7 @@ impl SignIn {
             .issuer
             .read_refresh_token(token)
             .ok_or(Refusal::InvalidGrant("the token is not good here"))?;
-        // Before the token is spent: while PostgreSQL is away, the client keeps it.
+        // Read before the token is used, so that the client keeps it while PostgreSQL is unavailable.
         let user = user_of_sub(&self.postgres, &token.session.sub).await?;
         let user = user.ok_or(Refusal::InvalidGrant("the user is gone"))?;
         let next = self.sessions.rotate(token, self.issuer.now()).await?;
@@ -139,15 +139,15 @@ impl SignIn {
         let token = required(request.token.as_ref(), "token")?;
         match self.issuer.read_refresh_token(token) {
             Some(token) => Ok(self.sessions.end(&token.session).await?),
-            // Access tokens stay good until they expire: the functions never ask the issuer.
+            // Access tokens stay valid until they expire: the functions never ask the issuer.
             None if self.issuer.is_access_or_id_token(token) => Err(Refusal::UnsupportedTokenType),
-            // A token that is no longer good needs no revocation.
+            // An invalid token needs no revocation.
             None => Ok(()),
         }
     }
 }
 
-/// RFC 6749, sections 5.1 and 5.2.
+/// The headers of RFC 6749, sections 5.1 and 5.2.
 fn not_stored() -> [(HeaderName, &'static str); 2] {
     [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")]
 }

@@ -17,12 +17,12 @@ async fn users_have_a_conversation() {
     have_a_conversation(&stack).await;
     stack.interrupt().await;
     let (status, said) = stack.end().await;
-    // (Refused writes are warnings of the engine, and no failures.)
+    // Rejected writes are engine warnings, not failures.
     assert_eq!(status.code(), Some(0), "{said}");
     assert!(said.ends_with("stopping\nstopped\n"), "{said}");
 }
 
-/// The whole conversation suite.
+/// Runs the whole conversation suite.
 async fn have_a_conversation(stack: &Stack) {
     let (target, mut failures) = (stack.target(), Vec::new());
     let summary = conversation::run(&target, |check, outcome| {
@@ -44,7 +44,7 @@ async fn users_have_a_conversation_with_no_more_rights_than_the_template_gives()
     have_a_conversation(&stack).await;
     stack.stop().await;
     assert_eq!(proxy.take_refusals(), []);
-    // The others have no business with the table.
+    // The other functions don't use the table.
     let expected = ["create-message", "list-message-groups", "list-messages", "stream-handler"];
     assert_eq!(proxy.judged().iter().collect::<Vec<_>>(), expected);
 }
@@ -70,11 +70,11 @@ async fn the_demo_users_and_their_conversations_are_there_once_however_often_the
     }
 }
 
-/// Of every user: each row of the inbox, with the messages of its group.
+/// Returns each user's inbox rows with the messages of their groups.
 async fn everything(stage: &Stage) -> Vec<(String, Vec<(Value, Vec<Value>)>)> {
     let mut everything = Vec::new();
     for person in &stage.people {
-        // The mapping may still be moving the rows of the first start.
+        // The mapping may still be moving inbox rows from the first start.
         let groups = conversation::eventually(|| async {
             let mut groups = Vec::new();
             for row in stage.inbox(person).await? {

@@ -1,4 +1,4 @@
-//! The stack as whoever runs it meets it: a process, its exit code, its standard error, and HTTP.
+//! The stack as its users see it: a process, its exit code, its standard error, and HTTP.
 
 #![cfg(unix)]
 #![expect(

@@ -1,4 +1,4 @@
-//! What the local stack has beside the API, and what API Gateway would answer by itself.
+//! Local-only pages, and responses of the gateway itself.
 
 use seed::demo::LOCAL_USERS;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use testing::Answer;
 
 use crate::stack::Stack;
 
-/// The headers of CORS that an answer has.
+/// The CORS headers of a response.
 fn cors(answer: &Answer) -> Vec<(&str, &str)> {
     let mut headers = answer
         .headers

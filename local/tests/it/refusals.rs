@@ -1,4 +1,4 @@
-//! What keeps the stack from starting: one clear line, and exit code 1.
+//! Start-up failures: one clear line, and exit code 1.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use local::data_dir::DataDir;
 
 use crate::stack::{End, Stack, run};
 
-/// The one line of a process that refused to start.
+/// The single error line of a process that failed to start.
 #[track_caller]
 fn refusal(end: &End) -> &str {
     assert_eq!(end.status.code(), Some(1), "{}", end.stderr);

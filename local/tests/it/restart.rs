@@ -1,4 +1,4 @@
-//! What was acknowledged is there, however the stack ended.
+//! Acknowledged messages survive every way of ending the stack.
 
 use std::sync::{
     Arc,
@@ -11,26 +11,25 @@ use tokio::sync::Notify;
 
 use crate::stack::Stack;
 
-/// Messages in a burst.
 const BURST: usize = 200;
 
-/// Acknowledged messages after which the stack is ended.
+/// The number of acknowledged messages after which the stack is ended.
 const ENOUGH: usize = 60;
 
-/// A message that was answered with 200, or was not answered at all.
+/// A message that was answered with 200, or not answered at all.
 struct Sent {
     pair: usize,
     text: String,
     answer: Option<Value>,
 }
 
-/// Who writes to whom.
+/// Sender and recipient of each conversation.
 fn pairs(people: &[Person; 6]) -> [(&Person, &Person); 3] {
     let [sunyoung, scarlett, andrew, bayko, lore, _] = people;
     [(sunyoung, scarlett), (andrew, bayko), (lore, sunyoung)]
 }
 
-/// Eight senders who send the burst, until the stack is gone.
+/// Sends the burst from eight senders until the stack ends.
 async fn burst(
     stage: &Stage,
     groups: &[String; 3],
@@ -84,7 +83,7 @@ async fn nothing_acknowledged_is_lost_when_the_stack_is_killed_in_the_middle_of_
     .await;
 }
 
-/// Lets `end` end a stack in the middle of a burst, and looks at what another one on the same data has.
+/// Ends a stack with `end` during a burst, and checks the data in a second stack.
 async fn survives(end: impl AsyncFnOnce(Stack)) {
     let data = tempfile::tempdir().unwrap();
     let stack = Stack::start(data.path()).await;
@@ -112,7 +111,7 @@ async fn survives(end: impl AsyncFnOnce(Stack)) {
             let found = found.map(|message| &message["uuid"]).collect::<Vec<_>>();
             match &sent.answer {
                 Some(answer) => assert_eq!(found, [&answer["uuid"]], "{}", sent.text),
-                // Whoever got no answer knows nothing.
+                // An unanswered message may be stored, but only once.
                 None => assert!(found.len() <= 1, "{}: {found:?}", sent.text),
             }
         }
@@ -121,7 +120,7 @@ async fn survives(end: impl AsyncFnOnce(Stack)) {
             let text = newest["message"].as_str().unwrap();
             stage.inbox_shows(reader, other, &groups[pair], newest, text).await.unwrap();
         }
-        // And it goes on.
+        // The restarted stack accepts messages.
         let text = unique("After the restart");
         let sent = stage.reply(b, &groups[pair], &text).await.unwrap();
         stage.inbox_shows(a, b, &groups[pair], &sent, &text).await.unwrap();

@@ -1,4 +1,4 @@
-//! A stack in a process of its own.
+//! A stack in its own process.
 
 use std::{
     path::Path,
@@ -13,21 +13,21 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a process may take for anything. What takes longer is not slow but broken.
+/// Time limit for every step. A slower process is considered broken.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A running stack. It is killed with the value.
+/// A running stack, killed on drop.
 pub(crate) struct Stack {
     child: Child,
-    // Read on, so that the stack never waits for somebody to read.
+    // Drains the output, so that the stack never blocks on writing.
     log: tokio::task::JoinHandle<String>,
-    /// What it said until it was up.
+    /// The output up to the welcome.
     pub(crate) welcome: String,
-    /// Where the API is.
+    /// The URL of the API.
     pub(crate) url: String,
 }
 
-/// The binary, without anything of this process's environment that would mean something to it.
+/// The binary, without the environment variables that it reads.
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
     for name in [
@@ -48,14 +48,13 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// What a process left behind that ended by itself.
+/// The result of a process that ended by itself.
 pub(crate) struct End {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// Runs the binary until it ends.
 pub(crate) async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> End {
     let output = command(arguments).envs(environment.iter().copied()).output();
     let output = timeout(PATIENCE, output).await.expect("the process goes on").unwrap();
@@ -64,14 +63,14 @@ pub(crate) async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> End
 }
 
 impl Stack {
-    /// Starts a stack over the data in `data`, on any port.
+    /// Starts a stack with the data in `data`, on any free port.
     pub(crate) async fn start(data: &Path) -> Self {
         Self::start_with(data, &[]).await
     }
 
-    /// The same with an environment.
+    /// Starts a stack with additional environment variables.
     pub(crate) async fn start_with(data: &Path, environment: &[(&str, &str)]) -> Self {
-        // The data folder holds no web client, so that none is built.
+        // The data folder has no web client, so none is built.
         let data = data.to_str().unwrap();
         let mut command = command(&["--port", "0", "--data-dir", data, "--client-dir", data]);
         let mut child = command.envs(environment.iter().copied()).spawn().unwrap();
@@ -90,7 +89,7 @@ impl Stack {
         Self { child, log, welcome, url }
     }
 
-    /// Its users and their tokens.
+    /// The stack's users and their tokens.
     pub(crate) async fn stage(&self) -> Stage {
         Stage::set(&self.target()).await.unwrap()
     }
@@ -103,24 +102,24 @@ impl Stack {
         Client::new()
     }
 
-    /// Sends it the signal that Ctrl-C sends.
+    /// Sends SIGINT, as Ctrl-C does.
     pub(crate) async fn interrupt(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
     }
 
-    /// Kills it, which it cannot notice.
+    /// Kills the process, which can't react.
     pub(crate) fn kill(&mut self) {
         self.child.start_kill().unwrap();
     }
 
-    /// Its exit status once it has ended, and what it said after it was up.
+    /// Waits for the process to end. Returns its exit status and its output after the welcome.
     pub(crate) async fn end(mut self) -> (ExitStatus, String) {
         let status = timeout(PATIENCE, self.child.wait()).await.expect("the stack goes on").unwrap();
         (status, self.log.await.unwrap())
     }
 
-    /// Stops it as Ctrl-C does.
+    /// Stops the stack with SIGINT.
     pub(crate) async fn stop(self) {
         self.interrupt().await;
         let (status, said) = self.end().await;

@@ -1,4 +1,4 @@
-//! The stream handler with batches of any size: what a record costs, and what it costs when it comes once more.
+//! The stream handler with batches of various sizes: the cost of a record, and of its redelivery.
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -15,33 +15,34 @@ use crate::{
     stage::{Stage, sample, send, set_message},
 };
 
-/// One batch.
+/// The measurements of one batch.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Batch {
-    /// Records in it.
+    /// Number of records.
     pub records: usize,
-    /// Groups that they are of.
+    /// Number of groups.
     pub groups: usize,
-    /// Until the answer.
+    /// Time to the answer.
     pub wall_ms: f64,
-    /// Time of processors for each record.
+    /// CPU time per record.
     pub cpu_us_per_record: f64,
-    /// Groups that were moved, for each record.
+    /// Moved groups per record.
     pub moves_per_record: f64,
-    /// Read request units for each group.
+    /// Read request units per group.
     pub read_units_per_group: f64,
-    /// Write request units for each group.
+    /// Write request units per group.
     pub write_units_per_group: f64,
-    /// Write request units when the same batch comes once more.
+    /// Write request units of a redelivery of the same batch.
     pub write_units_again: f64,
-    /// Time of processors for each record then.
+    /// CPU time per record of a redelivery.
     pub cpu_us_per_record_again: f64,
 }
 
-/// What a move writes: in each of the two inboxes, a row taken away and a row put, and both in the index.
+/// Write request units of a move: in each of the two inboxes one row is deleted and one put, both also in the
+/// index.
 const UNITS_OF_A_MOVE: f64 = 12.0;
 
-/// What a batch has of records and groups.
+/// The numbers of records and groups of each batch.
 pub const SHAPES: [(usize, usize); 11] = [
     (1, 1),
     (10, 1),
@@ -56,13 +57,13 @@ pub const SHAPES: [(usize, usize); 11] = [
     (10_000, 1_000),
 ];
 
-/// Batches of all [`SHAPES`], or the small ones of them.
+/// Measures batches of all [`SHAPES`] within the run's effort.
 pub async fn batches(run: &Run, case: &Case) -> Result<Vec<Batch>> {
     let shapes = SHAPES.into_iter().filter(|(records, _)| *records <= run.effort.records).collect::<Vec<_>>();
     let groups = open_groups(&run.stage, shapes.iter().map(|(_, groups)| *groups).max().unwrap_or(0)).await?;
     let sample = sample("stream-handler/insert")?["Records"][0].take();
     let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
-    // The first one finds no connection.
+    // The first invocation opens the connection.
     environment.invoke(&batch(&sample, &groups[..1], 1)).await?;
     let mut measured = Vec::new();
     for (records, number) in shapes {
@@ -90,7 +91,7 @@ pub async fn batches(run: &Run, case: &Case) -> Result<Vec<Batch>> {
     Ok(measured)
 }
 
-/// Groups of pairs that nobody else is in.
+/// Opens groups of pairs without other groups.
 async fn open_groups(stage: &Stage, number: usize) -> Result<Vec<String>> {
     let mut groups = Vec::new();
     for pair in 0..u128::try_from(number)? {

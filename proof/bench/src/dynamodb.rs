@@ -19,32 +19,28 @@ pub struct DynamoDb {
     url: String,
     emulator: Emulator,
     traffic: Arc<Traffic>,
-    /// Calls and request units.
     counted: Arc<Mutex<Count>>,
     _server: HttpServer,
 }
 
-/// Request units of calls that succeeded. (Refused writes say nothing of theirs.)
+/// Request units of successful calls. DynamoDB doesn't report those of rejected writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Units {
-    /// Of reads.
     pub read: f64,
-    /// Of writes, the index's share included.
+    /// Write request units, including those of the index.
     pub write: f64,
 }
 
-/// What was counted up to some moment.
+/// Counts up to a point in time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Count {
-    /// Calls.
     pub calls: u64,
-    /// Connections that were opened.
+    /// Number of opened connections.
     pub connections: u64,
-    /// Bytes that came, with everything that TLS and HTTP add.
+    /// Received bytes, including the overhead of TLS and HTTP.
     pub received: u64,
-    /// Bytes that went.
+    /// Sent bytes.
     pub sent: u64,
-    /// Request units.
     pub units: Units,
 }
 
@@ -72,7 +68,7 @@ impl DynamoDb {
         Ok(Self { url, emulator, traffic, counted, _server: server })
     }
 
-    /// What `AWS_ENDPOINT_URL_DYNAMODB` has to be.
+    /// The value for `AWS_ENDPOINT_URL_DYNAMODB`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -83,7 +79,7 @@ impl DynamoDb {
         self.emulator.set_latency(latency);
     }
 
-    /// Counts so far.
+    /// The counts so far.
     #[must_use]
     pub fn count(&self) -> Count {
         let of = |copy: &AtomicU64| copy.load(Ordering::Relaxed);
@@ -101,7 +97,7 @@ fn lock(counted: &Mutex<Count>) -> MutexGuard<'_, Count> {
 }
 
 impl Count {
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -116,7 +112,7 @@ impl Count {
         }
     }
 
-    /// What came after `earlier`.
+    /// The counts since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! An execution environment from its start to its end: a process, and the runtime API that it asks for events.
+//! An execution environment: a process and its runtime API.
 
 use std::{path::Path, time::Duration};
 
@@ -9,31 +9,30 @@ use tokio::time::Instant;
 
 use crate::{process::Process, run::Run, runtime_api::RuntimeApi};
 
-/// A running environment, ready for an event.
 pub struct Environment {
     process: Process,
     api: RuntimeApi,
-    /// How it has started.
+    /// The measurements of its start.
     pub init: Init,
 }
 
-/// From the start of a process until it asks for its first event.
+/// The time from the start of a process to its first request for an event.
 #[derive(Clone, Copy, Debug)]
 pub struct Init {
-    /// Time that passed.
+    /// Wall time.
     pub wall: Duration,
-    /// Time of processors.
+    /// CPU time.
     pub cpu: Duration,
-    /// Resident memory then, in bytes.
+    /// Resident memory at that time, in bytes.
     pub memory: u64,
 }
 
-/// One invocation.
+/// The measurements of one invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Invocation {
-    /// From the event to the answer.
+    /// Wall time from event to answer.
     pub wall: Duration,
-    /// Time of processors, until it is ready for the next one.
+    /// CPU time until the process is ready for the next event.
     pub cpu: Duration,
 }
 
@@ -49,19 +48,20 @@ impl Environment {
         Ok(Self { process, api, init })
     }
 
-    /// Gives it no more of a processor than a function with so much memory, in MB, has. False: that can't be had here.
+    /// Limits the CPU share to that of a function with `memory` MB. Returns `false` if this machine can't
+    /// limit it.
     pub fn limit(&mut self, memory: u32) -> Result<bool> {
         self.process.limit(memory)
     }
 
-    /// Stops it for a while, as Lambda does between two invocations.
+    /// Freezes the process for a while, as Lambda does between invocations.
     pub async fn freeze(&self, time: Duration) -> Result<()> {
         self.process.freeze(true)?;
         tokio::time::sleep(time).await;
         self.process.freeze(false)
     }
 
-    /// One invocation, whose answer has to be a good one.
+    /// Invokes the function. Returns an error if the answer is an error.
     pub async fn invoke(&mut self, event: &Bytes) -> Result<Invocation> {
         let before = self.process.cpu_time()?;
         let (wall, answer) = self.api.invoke(event).await?;
@@ -70,18 +70,17 @@ impl Environment {
         Ok(Invocation { wall, cpu: self.process.cpu_time()?.saturating_sub(before) })
     }
 
-    /// Resident memory, now and at most, in bytes.
+    /// Current and peak resident memory, in bytes.
     pub fn memory(&self) -> Result<(u64, u64)> {
         self.process.memory()
     }
 
-    /// Ends it.
     pub async fn stop(self) -> Result<()> {
         self.process.stop().await
     }
 }
 
-/// A figure of an answer that is an error would be worth nothing.
+/// Rejects an error answer, which would make the figures meaningless.
 fn check(answer: &Bytes) -> Result<()> {
     let answer: Value = serde_json::from_slice(answer)?;
     let status = answer.get("statusCode").and_then(Value::as_u64);

@@ -1,8 +1,8 @@
-//! Figures, and what is made of many of them.
+//! Statistics and unit conversions.
 
 use std::time::Duration;
 
-/// The value that so many of a hundred are not above. None of nothing is 0.
+/// The given percentile. Returns 0 if there are no values.
 #[must_use]
 pub fn percentile(values: &[f64], of_hundred: usize) -> f64 {
     let mut values = values.to_vec();
@@ -11,19 +11,18 @@ pub fn percentile(values: &[f64], of_hundred: usize) -> f64 {
     values.get(place).copied().unwrap_or(0.0)
 }
 
-/// The value in the middle.
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {
     percentile(values, 50)
 }
 
-/// In milliseconds.
+/// Converts to milliseconds.
 #[must_use]
 pub fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// In megabytes.
+/// Converts to megabytes.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "to three digits")]
 pub fn mb(bytes: u64) -> f64 {

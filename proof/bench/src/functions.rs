@@ -1,4 +1,4 @@
-//! The functions that are measured, and what they are asked.
+//! The measured functions and their events.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,32 +11,30 @@ use serde::Serialize;
 
 use crate::stage::{Events, GROUP, always, records, sends};
 
-/// A case: a function with events of one kind.
+/// A case: a function with one kind of event.
 #[derive(Clone)]
 pub struct Case {
-    /// The function, which is the binary's name, too.
+    /// The function's name, which is also the binary's.
     pub function: &'static str,
-    /// What it is asked, where it can be asked more than one thing.
+    /// The kind of event, if the function has several.
     pub variant: Option<&'static str>,
-    /// The events.
     pub events: Events,
-    /// What the contract allows (design, section 9), of a warm invocation.
+    /// The allowed cost of a warm invocation (design, section 9).
     pub budget: Option<Budget>,
 }
 
-/// What an invocation may cost.
+/// The allowed cost of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Budget {
-    /// Read request units.
     pub read: f64,
-    /// Write request units, those of the index included.
+    /// Write request units, including those of the index.
     pub write: f64,
-    /// Calls to DynamoDB of which each has to wait for the one before.
+    /// Sequential calls to DynamoDB.
     pub round_trips: u32,
 }
 
 impl Case {
-    /// What it is called in a table.
+    /// The name in tables.
     #[must_use]
     pub fn title(&self) -> String {
         match self.variant {
@@ -45,13 +43,14 @@ impl Case {
         }
     }
 
-    /// Whether somebody waits for the answer behind the API. (The others are invoked by DynamoDB's stream and by Cognito.)
+    /// Whether the function is a route of the API. DynamoDB's stream and Cognito invoke the others.
     #[must_use]
     pub fn is_route(&self) -> bool {
         FUNCTIONS.iter().any(|function| function.name == self.function && function.route.is_some())
     }
 
-    /// Its binary in `folder`, as cargo (`release/NAME`) or as cargo-lambda leaves it (`lambda/NAME/bootstrap`).
+    /// The binary in `folder`, in the layout of cargo (`release/NAME`) or cargo-lambda
+    /// (`lambda/NAME/bootstrap`).
     #[must_use]
     pub fn binary(&self, folder: &Path) -> PathBuf {
         let bootstrap = folder.join(self.function).join("bootstrap");
@@ -59,13 +58,13 @@ impl Case {
     }
 }
 
-/// Nothing but the runtime.
+/// The baseline with only the runtime.
 pub const HELLO_WORLD: &str = "hello-world";
 
-/// Nothing but the runtime, the SDK and one call.
+/// The baseline with the runtime, the SDK and one call.
 pub const GET_ITEM: &str = "get-item";
 
-/// All cases; the first two are what the others are held against.
+/// All cases, starting with the two baselines.
 pub fn cases() -> Result<Vec<Case>> {
     let budget = |read, write, round_trips| Some(Budget { read, write, round_trips });
     let case = |function, variant, events: Events, budget| Case {

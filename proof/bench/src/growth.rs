@@ -1,4 +1,4 @@
-//! The same requests where inboxes and conversations are of very different sizes: what they cost has to be the same.
+//! The same requests on inboxes and conversations of different sizes. Their cost must not grow.
 
 use std::sync::Arc;
 
@@ -22,27 +22,26 @@ use crate::{
     stage::{Events, Stage, TABLE, TEXT, records, sample, send},
 };
 
-/// One size, and what an invocation costs then.
+/// The cost of an invocation at one size.
 #[derive(Clone, Debug, Serialize)]
 pub struct Grown {
-    /// Groups in the inbox of who asks, or messages in the conversation.
+    /// Groups in the caller's inbox, or messages in the conversation.
     pub size: u64,
-    /// What is asked.
+    /// The request.
     pub title: String,
-    /// What it costs.
     pub cost: Cost,
 }
 
-/// Groups of an inbox.
+/// The sizes of inboxes, in groups.
 pub const GROUPS: [u64; 5] = [10, 100, 1_000, 10_000, 100_000];
 
-/// Messages of a conversation, before the measurement sends some, too.
+/// The sizes of conversations, in messages, before the measurement adds some.
 pub const MESSAGES: [u64; 6] = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
-/// What a list is asked for: as many as there are everywhere, with the one row more that tells whether there is another page.
+/// The requested page size. With the extra row that detects a next page, every size has enough rows.
 const LIMIT: u64 = 9;
 
-/// `cases` over inboxes of all [`GROUPS`], in each of which is one more conversation.
+/// Measures `cases` on inboxes of all [`GROUPS`], each with one more conversation.
 pub async fn inboxes(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
     let row = |place: &Place, sk: &str, number: u64| {
         json!({
@@ -58,7 +57,7 @@ pub async fn inboxes(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
     grow(run, cases, 0, &GROUPS, row).await
 }
 
-/// `cases` over conversations of all [`MESSAGES`].
+/// Measures `cases` on conversations of all [`MESSAGES`].
 pub async fn conversations(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
     let row = |place: &Place, sk: &str, _: u64| {
         json!({
@@ -74,7 +73,7 @@ pub async fn conversations(run: &Run, cases: &[Case]) -> Result<Vec<Grown>> {
     grow(run, cases, 10, &MESSAGES, row).await
 }
 
-/// Asks `cases` at each of `sizes`, of users whose numbers begin with `first_number`.
+/// Measures `cases` at each of `sizes`, with users numbered from `first_number`.
 async fn grow(
     run: &Run,
     cases: &[Case],
@@ -86,7 +85,7 @@ async fn grow(
     let mut places = Vec::new();
     for (number, size) in (first_number..).zip(sizes) {
         let place = Place::open(&run.stage, number, *size).await?;
-        // The one that its users have begun is there.
+        // The users' first message is already there.
         for number in 1..*size {
             put(run.stage.database(), &row(&place, &old_sort_key(number)?, number))
                 .context("a row can't be put")?;
@@ -104,7 +103,7 @@ async fn grow(
     Ok(grown)
 }
 
-/// An inbox or a conversation of some size. (What its users are called is as long everywhere, as are their tokens.)
+/// An inbox or a conversation of some size. User names and tokens have the same length at every size.
 struct Place {
     size: u64,
     caller: User,
@@ -114,7 +113,7 @@ struct Place {
 }
 
 impl Place {
-    /// Two users, and their first message.
+    /// Creates two users and their first message.
     async fn open(stage: &Stage, number: u32, size: u64) -> Result<Self> {
         let (caller, bearer) = stage.sign_up(2 * number).await?;
         let (other, _) = stage.sign_up(2 * number + 1).await?;
@@ -123,7 +122,7 @@ impl Place {
         Ok(Self { size, caller, other, group_uuid, bearer })
     }
 
-    /// What `case` is asked here.
+    /// The events of `case` for this place.
     fn events(&self, case: &Case) -> Result<Events> {
         let group_uuid = self.group_uuid.to_string();
         if case.function == "stream-handler" {
@@ -152,7 +151,7 @@ impl Place {
     }
 }
 
-/// That of the row with this number, before all that are made today.
+/// The sort key of the row with this number, older than all rows of this run.
 fn old_sort_key(number: u64) -> Result<String> {
     let begin: DateTime<Utc> = "2020-01-01T00:00:00Z".parse()?;
     let created_at = Timestamp::new(begin + TimeDelta::seconds(i64::try_from(number)?));

@@ -1,6 +1,6 @@
-//! Measures the functions as they are deployed: release binaries behind a runtime API that does to them what Lambda does, with
-//! everything around them behind TLS. Figures are ratios and counts, held against a function that does nothing and one that
-//! makes one call.
+//! Measures the functions as deployed: release binaries behind a runtime API that imitates Lambda, with all
+//! dependencies behind TLS. Figures are ratios and counts, relative to a function that does nothing and one
+//! that makes one call.
 
 #![expect(clippy::indexing_slicing, reason = "of JSON, which has no end: what is not there is null")]
 

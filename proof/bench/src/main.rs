@@ -1,4 +1,4 @@
-//! Measures the functions: `cargo run -p bench --release -- --help`.
+//! The benchmark of the functions: `cargo run -p bench --release -- --help`.
 
 use std::{
     fs,
@@ -23,26 +23,26 @@ use bench::{
 };
 use clap::{Parser, ValueEnum};
 
-/// Builds the functions and measures them, and the two that they are held against.
+/// Builds and measures the functions and the two baselines.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 struct Options {
-    /// What to measure; without it, everything. (May be repeated.)
+    /// Measurements to run. Repeatable; by default, all.
     #[arg(value_enum)]
     what: Vec<What>,
-    /// Where the binaries are, as cargo or cargo-lambda leaves them; without it, they are built.
+    /// Folder of the binaries, as built by cargo or cargo-lambda. By default, they are built.
     #[arg(long, value_name = "FOLDER")]
     functions: Option<PathBuf>,
-    /// Only functions with this in their title, beside the two that the others are held against.
+    /// Measure only functions whose title contains this text, and the baselines.
     #[arg(long)]
     only: Option<String>,
-    /// Few of everything: to see whether all works.
+    /// Run few repetitions, as a smoke test.
     #[arg(long)]
     quick: bool,
-    /// Whom the functions trust.
+    /// Certificate authorities that the functions trust.
     #[arg(long, value_enum, default_value_t)]
     trust: Trust,
-    /// Where tables and plots are left.
+    /// Folder for tables and plots.
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     out: PathBuf,
 }
@@ -57,23 +57,23 @@ enum What {
     Warm,
     /// Memory after many invocations.
     Memory,
-    /// The stream handler's batches.
+    /// Batches of the stream handler.
     Batches,
-    /// What a move sets off.
+    /// Self-invocations of the stream handler.
     SelfInvocations,
-    /// Inboxes and conversations that grow.
+    /// Growing inboxes and conversations.
     Growth,
-    /// The local stack under load.
+    /// Load on the local stack.
     Throughput,
-    /// The verification of tokens.
+    /// Verification of tokens.
     Tokens,
 }
 
-/// Memory sizes, in MB: the least that Lambda has, and that with one processor.
+/// Memory sizes in MB, from Lambda's minimum to that of one processor.
 const MEMORY: [u32; 4] = [128, 256, 512, MEMORY_OF_ONE_PROCESSOR];
 
 fn say(line: &str) {
-    // Nobody may be listening.
+    // Standard error may be closed.
     let _ = writeln!(io::stderr(), "{line}");
 }
 
@@ -187,7 +187,7 @@ fn cases(only: Option<&str>) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Builds all functions as they are deployed, and says where they are.
+/// Builds all functions as deployed, and returns the folder of the binaries.
 fn build() -> Result<PathBuf> {
     let mut packages = functions::cases()?.into_iter().map(|case| case.function).collect::<Vec<_>>();
     packages.dedup();
@@ -204,7 +204,7 @@ fn build() -> Result<PathBuf> {
     Ok(PathBuf::from(target).join("release"))
 }
 
-/// What a figure in milliseconds is to be seen with.
+/// The machine, which affects all times.
 fn machine() -> String {
     let file = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = file.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -1,4 +1,4 @@
-//! What is measured of each function: its start, its first invocation, warm ones, many of them.
+//! Measurements of a function: its start, first invocation, warm invocations and memory.
 
 use std::time::Duration;
 
@@ -15,42 +15,42 @@ use crate::{
     stage::Events,
 };
 
-/// Of a start, medians.
+/// A function's start, as medians.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Start {
-    /// Until it asks for the first event.
+    /// Time to the first request for an event.
     pub wall_ms: f64,
-    /// Time of processors until then.
+    /// CPU time to the first request for an event.
     pub cpu_ms: f64,
-    /// … as many times that of hello-world.
+    /// CPU time as a multiple of hello-world's.
     pub times_the_least: f64,
-    /// Resident memory then.
+    /// Resident memory after the start.
     pub memory_mb: f64,
 }
 
-/// Of first and of warm invocations at a memory size, medians.
+/// First and warm invocations at a memory size, as medians.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct First {
     /// The memory size, in MB.
     pub memory: u32,
-    /// Whether the share of a processor that goes with it was kept to.
+    /// Whether the CPU share of this memory size was enforced.
     pub limited: bool,
-    /// The first one.
+    /// Time of the first invocation.
     pub wall_ms: f64,
-    /// Time of processors of the first one.
+    /// CPU time of the first invocation.
     pub cpu_ms: f64,
-    /// Warm ones.
+    /// Time of a warm invocation.
     pub warm_ms: f64,
 }
 
-/// Of many invocations with a whole processor.
+/// Many invocations with a whole processor.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Cost {
-    /// The middle one.
+    /// Median time.
     pub p50_ms: f64,
-    /// Of a hundred, the slowest but one.
+    /// 99th percentile of the time.
     pub p99_ms: f64,
-    /// Time of processors, of the middle one.
+    /// Median CPU time.
     pub cpu_ms: f64,
     /// Calls to DynamoDB, on average.
     pub calls: f64,
@@ -58,50 +58,50 @@ pub struct Cost {
     pub read_units: f64,
     /// Write request units, on average.
     pub write_units: f64,
-    /// Bytes to DynamoDB, with everything that TLS and HTTP add.
+    /// Bytes sent to DynamoDB, including the overhead of TLS and HTTP.
     pub bytes_out: f64,
-    /// Bytes from there.
+    /// Bytes received from DynamoDB.
     pub bytes_in: f64,
 }
 
-/// Of warm invocations.
+/// Warm invocations.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Warm {
-    /// What they cost.
+    /// The cost of an invocation.
     #[serde(flatten)]
     pub cost: Cost,
-    /// Time of processors beyond that of as many times get-item as there are calls.
+    /// CPU time beyond that of as many get-item invocations as there are calls.
     pub beyond_ms: f64,
-    /// Calls of which each waited for the one before.
+    /// Sequential calls.
     pub round_trips: f64,
 }
 
-/// Of one environment after many invocations.
+/// The memory of one environment after many invocations.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Memory {
-    /// Invocations.
+    /// Number of invocations.
     pub invocations: u64,
-    /// Resident memory after a tenth of them.
+    /// Resident memory after a tenth of the invocations.
     pub early_mb: f64,
-    /// Resident memory in the end.
+    /// Resident memory at the end.
     pub late_mb: f64,
-    /// The most that it was.
+    /// Peak resident memory.
     pub most_mb: f64,
 }
 
-/// What warms an environment up.
+/// Number of invocations that warm up an environment.
 const WARM_UP: u64 = 50;
 
-/// Where the numbers of these invocations begin: an event is of one number, and no two are of the same.
+/// The first event number of the warm-up. Event numbers are unique.
 const WARM_UP_NUMBERS: u64 = 900_000_000;
 
-/// Where those begin that are measured.
+/// The first event number of the measurement.
 const WARM_NUMBERS: u64 = 1_000_000_000;
 
-/// What an answer of DynamoDB takes where round trips are counted: much more than anything else.
+/// The latency of DynamoDB while round trips are counted, far above all other times.
 const LATENCY: Duration = Duration::from_millis(25);
 
-/// Starts, in turns with some of `least`, which does nothing.
+/// Measures starts, alternating with those of `least`, which does nothing.
 pub async fn starts(run: &Run, case: &Case, least: &Case) -> Result<Start> {
     let (mut inits, mut least_cpu) = (Vec::new(), Vec::new());
     for _ in 0..run.effort.starts {
@@ -122,8 +122,8 @@ pub async fn starts(run: &Run, case: &Case, least: &Case) -> Result<Start> {
     })
 }
 
-/// First and warm invocations with the share of a processor that goes with `memory`, in MB. (The start itself has a whole one,
-/// as in AWS.)
+/// Measures first and warm invocations with the CPU share of `memory` MB. The start has a whole processor, as
+/// in AWS.
 pub async fn firsts(run: &Run, case: &Case, memory: u32) -> Result<First> {
     const WARM: u64 = 15;
     let (mut first, mut first_cpu, mut warm) = (Vec::new(), Vec::new(), Vec::new());
@@ -136,7 +136,7 @@ pub async fn firsts(run: &Run, case: &Case, memory: u32) -> Result<First> {
         first.push(ms(invocation.wall));
         first_cpu.push(ms(invocation.cpu));
         for invocation in 1..=WARM {
-            // Time to get its share again: between two invocations a function is frozen, and owes nothing.
+            // Lets the quota refill: between invocations a function is frozen and accrues no debt.
             environment.freeze(Duration::from_millis(40)).await?;
             let invocation = environment.invoke(&(case.events)(number(invocation))).await?;
             warm.push(ms(invocation.wall));
@@ -146,8 +146,8 @@ pub async fn firsts(run: &Run, case: &Case, memory: u32) -> Result<First> {
     Ok(First { memory, limited, wall_ms: median(&first), cpu_ms: median(&first_cpu), warm_ms: median(&warm) })
 }
 
-/// Warm invocations, in turns with some of `call`, which makes one call and nothing else: what the machine does meanwhile
-/// happens to both, and is not in their difference.
+/// Measures warm invocations, alternating with those of `call`, which only makes one call. Fluctuations of
+/// the machine affect both and cancel out.
 pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
     let mut environments = Vec::new();
     for case in [call, case] {
@@ -177,15 +177,15 @@ pub async fn warm(run: &Run, case: &Case, call: &Case) -> Result<Warm> {
     for environment in environments {
         environment.stop().await?;
     }
-    // (Without the sign of a zero that was less before.)
+    // `abs` removes the sign of a negative zero.
     let round_trips = ((median(&slow.walls) - cost.p50_ms) / ms(LATENCY)).round().abs();
     Ok(Warm { cost, beyond_ms, round_trips })
 }
 
-/// Invocations of one environment before the other's turn comes.
+/// Invocations of one environment before the next one's turn.
 const BLOCK: usize = 20;
 
-/// An invocation of `environment` for each of `numbers`.
+/// Invokes `environment` once for each of `numbers`.
 async fn sample(
     run: &Run,
     environment: &mut Environment,
@@ -199,7 +199,7 @@ async fn sample(
     Ok(sample)
 }
 
-/// A block of a function's invocations between two of one call each: time of processors, in ms.
+/// A block of a function's invocations between two blocks with one call each: CPU time in ms.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     before: f64,
@@ -207,15 +207,15 @@ struct Turn {
     after: f64,
 }
 
-/// What a function uses beyond its calls while the machine is quiet: the middle of the tenth of its turns after which one call
-/// took the least. (What those calls took is not in the difference, which would be too large otherwise.)
+/// CPU time beyond the calls, on a quiet machine: the median of the tenth of turns whose following call was
+/// fastest. The difference excludes these following calls, which would bias the result upward.
 fn beyond(mut turns: Vec<Turn>, calls: f64) -> f64 {
     turns.sort_by(|one, other| one.after.total_cmp(&other.after));
     turns.truncate(turns.len().div_ceil(10));
     median(&turns.iter().map(|turn| turn.own - calls * turn.before).collect::<Vec<_>>())
 }
 
-/// Warm invocations of one environment with each of `events` in turn: what each costs.
+/// Measures warm invocations of one environment, cycling through `events`. Returns the cost for each.
 pub async fn in_turns(run: &Run, case: &Case, events: &[Events]) -> Result<Vec<Cost>> {
     let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
     for number in 0..WARM_UP {
@@ -233,7 +233,7 @@ pub async fn in_turns(run: &Run, case: &Case, events: &[Events]) -> Result<Vec<C
     Ok(samples.iter().map(|(_, sample)| sample.cost()).collect())
 }
 
-/// Invocations, and what they have cost.
+/// Invocations and their costs.
 #[derive(Default)]
 struct Sample {
     walls: Vec<f64>,
@@ -274,7 +274,7 @@ impl Sample {
     }
 }
 
-/// Memory after many invocations of one environment.
+/// Measures memory after many invocations of one environment.
 pub async fn memory(run: &Run, case: &Case) -> Result<Memory> {
     let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
     let mut early = 0;

@@ -12,7 +12,7 @@ use plotters::{
     style::{Color as _, IntoFont as _, RGBColor, ShapeStyle, WHITE},
 };
 
-/// Seen apart by most who see colours differently (Okabe and Ito, and two of Tol's).
+/// Colors that most color-blind readers can distinguish (Okabe and Ito, and two of Tol's).
 const COLOURS: [RGBColor; 9] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
@@ -25,21 +25,21 @@ const COLOURS: [RGBColor; 9] = [
     RGBColor(136, 34, 85),
 ];
 
-/// A line with its name.
+/// A named line.
 pub type Line = (String, Vec<(f64, f64)>);
 
-/// What axes show.
+/// The labels of a plot.
 #[derive(Clone, Copy, Debug)]
 pub struct Axes<'a> {
-    /// Above everything.
+    /// The title above the plot.
     pub title: &'a str,
-    /// Below.
+    /// The label below the plot.
     pub x: &'a str,
-    /// At the left.
+    /// The label on the left.
     pub y: &'a str,
 }
 
-/// Lines over a logarithmic x axis, their names at the right; with `logarithmic`, the y axis is so, too.
+/// Draws lines over a logarithmic x axis, with their names on the right. `logarithmic` applies to the y axis.
 pub fn lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) -> Result<()> {
     const SIZE: (u32, u32) = (980, 460);
     const NAMES: i32 = 790;
@@ -89,7 +89,7 @@ pub fn lines(file: &Path, axes: Axes<'_>, lines: &[Line], logarithmic: bool) -> 
     Ok(())
 }
 
-/// Bars from left to right, each with its name and its number, and a line for the most that they may be.
+/// Draws bars with names and numbers, and a line at the limit `most`.
 pub fn bars(file: &Path, axes: Axes<'_>, bars: &[(String, f64)], most: Option<f64>) -> Result<()> {
     const HEIGHT: i32 = 30;
     const NAMES: i32 = 230;

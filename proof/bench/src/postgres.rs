@@ -1,4 +1,4 @@
-//! PostgreSQL behind TLS: the embedded one, with the encryption that it lacks in front of it.
+//! The embedded PostgreSQL with TLS, which a relay adds.
 
 use std::sync::Arc;
 
@@ -12,11 +12,10 @@ use tokio::{
 
 use crate::tls::{Counted, Tls, Traffic};
 
-/// The message with which a client asks for TLS (PostgreSQL, "Message Formats", `SSLRequest`): its length, and the code
+/// A client's request for TLS (PostgreSQL, "Message Formats", `SSLRequest`): its length and the code
 /// 80877103.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// A running PostgreSQL.
 pub struct Postgres {
     engine: engines::postgres::Postgres,
     port: u16,
@@ -25,7 +24,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// An empty one, on any port.
+    /// Starts an empty PostgreSQL on a free port.
     pub async fn start(tls: Tls) -> Result<Self> {
         let engine = engines::postgres::Postgres::start(None, 0).await?;
         let address = engine.database_url().split(['@', '/']).nth(3).context("no address")?.to_owned();
@@ -38,14 +37,14 @@ impl Postgres {
                 let (tls, address) = (tls.clone(), address.clone());
                 let _ = stream.set_nodelay(true);
                 let stream = Counted::new(stream, Arc::clone(&counted));
-                // A connection that breaks is the client's to tell.
+                // The client reports broken connections.
                 tokio::spawn(async move { relay(tls, stream, &address).await.ok() });
             }
         });
         Ok(Self { engine, port, traffic, front })
     }
 
-    /// What `DATABASE_URL` has to be: over TLS, verified against the authority in `file`.
+    /// The value for `DATABASE_URL`: with TLS, verified against the authority in `file`.
     #[must_use]
     pub fn url(&self, file: &str) -> String {
         format!(
@@ -54,19 +53,18 @@ impl Postgres {
         )
     }
 
-    /// The engine itself, without TLS.
+    /// The URL of the engine itself, without TLS.
     #[must_use]
     pub fn engine_url(&self) -> &str {
         self.engine.database_url()
     }
 
-    /// What went over its connections.
+    /// The traffic of all connections.
     #[must_use]
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
     }
 
-    /// Ends it.
     pub async fn stop(self) -> Result<()> {
         self.front.abort();
         Ok(self.engine.shutdown().await?)

@@ -1,4 +1,4 @@
-//! One execution environment: a process, its share of the processor, and what it has used of it.
+//! The process of an execution environment: its share of a processor, and its usage.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -19,17 +19,16 @@ use tokio::process::{Child, Command};
 
 use crate::run::MEMORY_OF_ONE_PROCESSOR;
 
-/// Of which a process gets its share again and again.
+/// The period of the CPU quota.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// A running function.
 pub struct Process {
     child: Child,
     pid: u32,
     group: Option<Group>,
 }
 
-/// A control group of the process's own.
+/// A cgroup for one process.
 struct Group {
     quota: Quota,
     folder: PathBuf,
@@ -42,13 +41,13 @@ enum Quota {
 }
 
 impl Process {
-    /// Starts `binary` on its own processor, with nothing in its environment but `variables`.
+    /// Starts `binary` on its own processor, with only `variables` in its environment.
     pub fn start(binary: &Path, variables: &[(String, String)], processors: &Processors) -> Result<Self> {
         let child = Command::new(binary)
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            // Where its log goes in AWS is somebody else's processor.
+            // In AWS, the processing of logs doesn't use the function's processor.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -59,8 +58,8 @@ impl Process {
         Ok(Self { child, pid, group: None })
     }
 
-    /// From now on it has no more of a processor than a function with so much memory, in MB: its share is in proportion.
-    /// False: this machine has no control groups that can be written.
+    /// Limits the CPU share to that of a function with `memory` MB; shares are proportional to memory.
+    /// Returns `false` if this machine has no writable cgroups.
     pub fn limit(&mut self, memory: u32) -> Result<bool> {
         if self.group.is_none() {
             self.group = Group::of(self.pid)?;
@@ -70,25 +69,25 @@ impl Process {
         Ok(true)
     }
 
-    /// Stops it where it is, as Lambda does between two invocations, or lets it go on.
+    /// Freezes the process, as Lambda does between invocations, or resumes it.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         kill_process(pid_of(self.pid)?, if frozen { Signal::STOP } else { Signal::CONT })?;
         Ok(())
     }
 
-    /// What its threads have used of processors. (Threads that have ended do not count: a function has one, and a
-    /// few that wait for work.)
+    /// CPU time of all its running threads. Ended threads don't count: a function has one thread, and a few
+    /// that wait for work.
     pub fn cpu_time(&self) -> Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
-            // One that ends just now has nothing to say.
+            // The thread may have just ended.
             let Ok(line) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
             nanoseconds += line.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
         }
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// Its resident memory, now and at most, in bytes.
+    /// Current and peak resident memory, in bytes.
     pub fn memory(&self) -> Result<(u64, u64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let kilobytes = |name: &str| {
@@ -98,7 +97,6 @@ impl Process {
         Ok((kilobytes("VmRSS:") * 1_024, kilobytes("VmHWM:") * 1_024))
     }
 
-    /// Ends it.
     pub async fn stop(mut self) -> Result<()> {
         self.freeze(false)?;
         self.child.kill().await?;
@@ -106,10 +104,11 @@ impl Process {
     }
 }
 
-/// Which processors are whose: the last is the functions', all others are for what is around them. So a function finds in the
-/// caches what it has left there, as in Lambda, where nothing else is on its processor. And it stays on that one: the kernel
-/// hands shares of processors out to each by itself, and what is not used up on one would be lost when a process goes to
-/// another. None of them sleeps meanwhile, where that can be had.
+/// The division of processors: the last one is for functions, the others for everything around them. As in
+/// Lambda, nothing else evicts a function's caches.
+///
+/// A function also stays on its processor, because the kernel grants quotas per processor. The unused rest
+/// would be lost on a move to another. Processors are kept awake, if permitted.
 pub struct Processors {
     all: CpuSet,
     function: CpuSet,
@@ -117,7 +116,8 @@ pub struct Processors {
 }
 
 impl Processors {
-    /// Shares them out: until [`Self::give_back`] this process keeps to its own. (Where there is one alone, it is everybody's.)
+    /// Divides the processors. This process keeps to its own until [`Self::give_back`]. A single processor is
+    /// shared.
     pub fn share_out() -> Result<Self> {
         let all = sched_getaffinity(None)?;
         let (mut function, mut own) = (CpuSet::new(), all);
@@ -129,35 +129,36 @@ impl Processors {
         Ok(Self { all, function, awake: keep_awake() })
     }
 
-    /// Lets this process use all again, and all sleep.
+    /// Lets this process use all processors again, and lets them sleep.
     pub fn give_back(self) -> Result<()> {
         keep_own_threads_to(&self.all)
     }
 
-    /// Whether none of them sleeps.
+    /// Whether all processors are kept awake.
     #[must_use]
     pub const fn are_awake(&self) -> bool {
         self.awake.is_some()
     }
 }
 
-/// Keeps all processors awake, with nothing to do as well, until the file is closed; `None` where this process must not. (Linux,
-/// "PM Quality Of Service Interface": the longest that may pass until one goes on, in µs.)
+/// Keeps all processors awake, even if idle, until the file is closed. Returns `None` without permission.
+/// Uses Linux's "PM Quality Of Service Interface": the maximum wake-up latency in µs.
 ///
-/// One that sleeps while a function waits goes on later and colder, and on a virtual machine it takes the hypervisor to wake it:
-/// more than a small invocation takes itself, different from hour to hour, and nothing of the function's.
+/// A processor that sleeps while a function waits resumes later, with cold caches. On a virtual machine, the
+/// hypervisor must wake it. This takes longer than a small invocation, varies from hour to hour, and is not
+/// the function's cost.
 fn keep_awake() -> Option<File> {
     let mut file = OpenOptions::new().write(true).open("/dev/cpu_dma_latency").ok()?;
     file.write_all(&0_i32.to_ne_bytes()).ok()?;
     Some(file)
 }
 
-/// (Threads that are started later keep to what the one that starts them does.)
+/// Sets the processors of all threads. Later threads inherit them.
 fn keep_own_threads_to(processors: &CpuSet) -> Result<()> {
     for task in fs::read_dir("/proc/self/task")? {
         let thread = task?.file_name().to_string_lossy().parse()?;
         match sched_setaffinity(Some(pid_of(thread)?), processors) {
-            // One that has ended just now.
+            // The thread has just ended.
             Ok(()) | Err(Errno::SRCH) => {}
             Err(error) => return Err(error.into()),
         }
@@ -170,14 +171,14 @@ fn pid_of(number: u32) -> Result<Pid> {
 }
 
 impl Group {
-    /// A group with the process in it, where there are groups.
+    /// Creates a cgroup with the process in it. Returns `None` if there are no writable cgroups.
     fn of(pid: u32) -> Result<Option<Self>> {
         let root = Path::new("/sys/fs/cgroup");
         let (quota, parent) =
             if root.join("cpu/cpu.cfs_quota_us").exists() || root.join("cpu/cgroup.procs").exists() {
                 (Quota::V1, root.join("cpu"))
             } else if root.join("cgroup.subtree_control").exists() {
-                // Where it is there already, or can't be had, the limit itself will tell.
+                // The controller may already be enabled. If it is unavailable, setting the limit fails.
                 let _ = fs::write(root.join("cgroup.subtree_control"), "+cpu");
                 (Quota::V2, root.to_owned())
             } else {
@@ -221,7 +222,7 @@ impl Group {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A group can go when nothing is in it.
+        // A cgroup can be removed only when empty.
         let _ = self.child.start_kill();
         while self.group.is_some() && matches!(self.child.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! What a run has found, for people and for programs.
+//! The report of a run, as Markdown, JSON and plots.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -18,54 +18,50 @@ use crate::{
     throughput::Load,
 };
 
-/// Everything.
+/// The results of a run.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// The processor.
     pub machine: String,
-    /// Whether it was kept awake.
+    /// Whether the processors were kept awake.
     pub is_awake: bool,
-    /// Whom the functions trusted.
+    /// The certificate authorities that the functions trusted.
     pub trust: Trust,
-    /// Milliseconds of one verification of a token.
+    /// Milliseconds per verification of a token.
     pub token_ms: Option<f64>,
-    /// Each case.
+    /// The results of each case.
     pub functions: Vec<Measured>,
-    /// The stream handler's batches.
+    /// Batches of the stream handler.
     pub batches: Vec<Batch>,
-    /// What messages set off.
+    /// Self-invocations of the stream handler.
     pub self_invocations: Vec<SelfInvocations>,
-    /// Inboxes that grow.
+    /// Growing inboxes.
     pub inboxes: Vec<Grown>,
-    /// Conversations that grow.
+    /// Growing conversations.
     pub conversations: Vec<Grown>,
-    /// The local stack.
+    /// Load on the local stack.
     pub loads: Vec<Load>,
 }
 
-/// One case.
+/// The results of one case.
 #[derive(Debug, Serialize)]
 pub struct Measured {
-    /// What it is.
     pub title: String,
-    /// Whether it is a route of the API.
     pub is_route: bool,
-    /// What it may cost.
+    /// The allowed cost.
     pub budget: Option<Budget>,
-    /// How large it is; a case that is a variant of another has none.
+    /// Binary size. `None` for a variant of another case.
     pub size: Option<Size>,
-    /// How it starts.
     pub start: Option<Start>,
     /// First invocations by memory size.
     pub firsts: Vec<First>,
-    /// Warm invocations.
     pub warm: Option<Warm>,
-    /// Many invocations.
+    /// Memory after many invocations.
     pub memory: Option<Memory>,
 }
 
 impl Report {
-    /// Leaves `figures.json`, `figures.md` and the plots in `folder`.
+    /// Writes `figures.json`, `figures.md` and the plots to `folder`.
     pub fn write(&self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("figures.json"), serde_json::to_string_pretty(self)? + "\n")?;
@@ -73,7 +69,7 @@ impl Report {
         self.plot(folder)
     }
 
-    /// The tables.
+    /// Formats the tables.
     pub fn to_markdown(&self) -> Result<String> {
         let mut text = String::new();
         let out = &mut text;
@@ -260,7 +256,7 @@ impl Report {
     }
 }
 
-/// Whether an invocation costs exactly what it may.
+/// Whether an invocation costs exactly the allowed amount.
 pub(crate) fn keeps(warm: &Warm, budget: Budget) -> bool {
     let is = |measured: f64, allowed: f64| (measured - allowed).abs() < 0.05;
     is(warm.cost.read_units, budget.read)
@@ -276,7 +272,7 @@ fn by_title(grown: &[Grown]) -> Vec<Line> {
     by_name(grown.iter().map(|Grown { size, title, cost }| (title.as_str(), (count_of(*size), cost.cpu_ms))))
 }
 
-/// A line for each name, of its points.
+/// Groups points into one line per name.
 fn by_name<'a>(points: impl Iterator<Item = (&'a str, (f64, f64))>) -> Vec<Line> {
     let mut lines = Vec::<Line>::new();
     for (name, point) in points {
@@ -301,7 +297,7 @@ fn write_grown(out: &mut String, what: &str, grown: &[Grown]) -> Result<()> {
     write_table(out, &head, rows)
 }
 
-/// A table, when it has rows.
+/// Writes a table unless it has no rows.
 fn write_table(out: &mut String, head: &str, rows: impl Iterator<Item = String>) -> Result<()> {
     let mut rows = rows.peekable();
     if rows.peek().is_none() {

@@ -1,4 +1,4 @@
-//! A run: what is measured in which surroundings, and how thoroughly.
+//! The settings of a run.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,59 +8,58 @@ use serde::Serialize;
 
 use crate::{environment::Environment, functions::Case, process::Processors, stage::Stage};
 
-/// The memory size at which a function has one whole processor, in MB. (AWS Lambda, "Configure Lambda function memory".)
+/// The memory size that comes with one whole processor, in MB (AWS Lambda, "Configure Lambda function
+/// memory").
 pub const MEMORY_OF_ONE_PROCESSOR: u32 = 1_769;
 
-/// What all measurements have in common.
+/// The surroundings and settings of all measurements.
 pub struct Run {
-    /// What is around the functions.
     pub stage: Stage,
-    /// Whose the processors are.
     pub processors: Processors,
-    /// Where the binaries are.
+    /// The folder of the binaries.
     pub binaries: PathBuf,
-    /// Whom the functions trust.
+    /// The certificate authorities that the functions trust.
     pub trust: Trust,
-    /// How often everything is done.
+    /// The number of repetitions.
     pub effort: Effort,
 }
 
-/// Whom functions trust.
+/// The certificate authorities that functions trust.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trust {
-    /// The run's own authority alone, as at AWS's endpoints Amazon's are.
+    /// Only the run's own authority, as functions trust only Amazon's at AWS's endpoints.
     #[default]
     Authority,
-    /// All whom the system trusts, too.
+    /// Also the system's authorities.
     System,
 }
 
-/// How often everything is done, and up to which size.
+/// Numbers of repetitions, and maximum sizes.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// Starts of each function.
     pub starts: u32,
-    /// Environments for the first invocation at each memory size.
+    /// Environments for first invocations at each memory size.
     pub firsts: u32,
     /// Warm invocations.
     pub warm: u32,
     /// Warm invocations at each size of an inbox or a conversation.
     pub each_size: u32,
-    /// Invocations of one environment until its memory is looked at.
+    /// Invocations of one environment before its memory is measured.
     pub many: u64,
     /// Records of the largest batch.
     pub records: usize,
     /// Groups of the largest inbox, and messages of the largest conversation.
     pub grown: u64,
-    /// How long each load is kept up.
+    /// Duration of each load.
     pub load: Duration,
-    /// Averages of which the median is what a token costs.
+    /// Number of averages whose median is the cost of a token.
     pub tokens: u32,
 }
 
 impl Effort {
-    /// For figures.
+    /// The effort for published figures.
     pub const FULL: Self = Self {
         starts: 15,
         firsts: 15,
@@ -72,7 +71,7 @@ impl Effort {
         load: Duration::from_secs(10),
         tokens: 25,
     };
-    /// To see whether all works.
+    /// The effort for a smoke test.
     pub const QUICK: Self = Self {
         starts: 3,
         firsts: 2,
@@ -87,7 +86,7 @@ impl Effort {
 }
 
 impl Run {
-    /// A new environment of `case`, as it is with so much `memory`, in MB.
+    /// Starts an environment of `case`, configured with `memory` MB.
     pub async fn start(&self, case: &Case, memory: u32) -> Result<Environment> {
         Environment::start(self, &case.binary(&self.binaries), case.function, memory).await
     }

@@ -1,5 +1,5 @@
-//! Lambda's side of a function: the runtime API of one execution environment, as
-//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> has it.
+//! Lambda's side of a function: the runtime API of one execution environment
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -14,13 +14,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How long an environment may take for anything.
+/// Time limit for each step of an environment.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What a function is told of how long it may take.
+/// The deadline passed to the function.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The API, for one environment. It ends with the value.
+/// The runtime API of one environment, stopped on drop.
 pub struct RuntimeApi {
     address: String,
     events: mpsc::Sender<Bytes>,
@@ -28,13 +28,13 @@ pub struct RuntimeApi {
     _server: HttpServer,
 }
 
-/// What an environment does.
+/// A request from the environment.
 enum Sign {
-    /// It asks for the next event: it is ready, and may be frozen.
+    /// Requests the next event. The environment is ready and can be frozen.
     Ready(Instant),
-    /// It answers.
+    /// Sends an answer.
     Answer(Instant, Bytes),
-    /// It has failed.
+    /// Reports a failure.
     Failure(String),
 }
 
@@ -45,7 +45,7 @@ struct Desk {
 }
 
 impl RuntimeApi {
-    /// The API on any port of the loopback interface.
+    /// Starts the API on a free port of the loopback interface.
     pub async fn start() -> Result<Self> {
         let (events, events_at_desk) = mpsc::channel(1);
         let (signs_at_desk, signs) = mpsc::channel(4);
@@ -55,13 +55,13 @@ impl RuntimeApi {
         Ok(Self { address: server.address().to_string(), events, signs, _server: server })
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` has to be.
+    /// The value for `AWS_LAMBDA_RUNTIME_API`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Waits until the environment is ready; when it was.
+    /// Waits until the environment is ready. Returns the time of its request.
     pub async fn ready(&mut self) -> Result<Instant> {
         match self.sign().await? {
             Sign::Ready(at) => Ok(at),
@@ -70,7 +70,7 @@ impl RuntimeApi {
         }
     }
 
-    /// Gives an event to an environment that is ready; how long it took to answer, and the answer.
+    /// Sends an event to a ready environment. Returns the time to the answer, and the answer.
     pub async fn invoke(&mut self, event: &Bytes) -> Result<(Duration, Bytes)> {
         let begin = Instant::now();
         self.events.send(event.clone()).await?;

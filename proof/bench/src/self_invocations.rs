@@ -1,5 +1,5 @@
-//! Whether a move invokes the function again that made it: the records of its own writes are in the stream, too, and it is the
-//! mapping's filter that keeps them from it.
+//! Self-invocations: a move writes rows whose records are in the stream, too. The mapping's filter keeps them
+//! from invoking the function again.
 
 use std::{
     sync::{
@@ -31,23 +31,23 @@ use uuid::Uuid;
 
 use crate::stage::{TABLE, sdk, send};
 
-/// What messages have set off.
+/// The records and invocations that messages cause.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct SelfInvocations {
-    /// Whether the filter of the template was in the mapping.
+    /// Whether the mapping had the template's filter.
     pub filtered: bool,
-    /// Messages, each sent when all that the one before had set off was over.
+    /// Number of messages, each sent after all effects of the previous one.
     pub messages: u64,
-    /// Records that reached the function.
+    /// Number of records that reached the function.
     pub records: u64,
-    /// How often it was invoked.
+    /// Number of invocations.
     pub invocations: u64,
 }
 
-/// Messages that are sent.
+/// Number of messages sent.
 const MESSAGES: u64 = 20;
 
-/// With the filter, and without it.
+/// Measures with and without the filter.
 pub async fn self_invocations() -> Result<Vec<SelfInvocations>> {
     Ok(vec![count(true).await?, count(false).await?])
 }
@@ -71,7 +71,7 @@ async fn count(filtered: bool) -> Result<SelfInvocations> {
     });
     for _ in 0..MESSAGES {
         send(&table, &sunyoung, &scarlett).await?;
-        // The message, and then what its move has written.
+        // First the message, then the writes of its move.
         mapping.idle().await;
         mapping.idle().await;
     }
@@ -88,7 +88,7 @@ struct Reached {
     invocations: AtomicU64,
 }
 
-/// The function, which is counted.
+/// The function, which counts its records and invocations.
 fn stream_handler(table: Table, reached: Arc<Reached>) -> Function {
     let app = stream_handler::App { inbox: Inbox::new(table, Random::system()), clock: Clock::system() };
     let app = Arc::new(app);

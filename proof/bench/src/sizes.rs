@@ -1,4 +1,4 @@
-//! How large functions are.
+//! Sizes of the functions' binaries.
 
 use std::{collections::BTreeSet, fs, io::Write as _, path::Path, process::Command};
 
@@ -8,18 +8,17 @@ use serde::Serialize;
 
 use crate::figures::mb;
 
-/// Of one function.
+/// The size of one function.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Size {
-    /// The binary.
     pub binary_mb: f64,
-    /// The binary as it is in a zip.
+    /// The size of the zipped binary.
     pub zip_mb: f64,
-    /// Crates that are linked, its own one included.
+    /// Number of linked crates, including its own.
     pub crates: usize,
 }
 
-/// Of the function that `binary` is built of.
+/// Measures the function of `package`, built as `binary`.
 pub fn size(binary: &Path, package: &str) -> Result<Size> {
     let bytes = fs::read(binary).with_context(|| format!("{} can't be read", binary.display()))?;
     let mut zip = DeflateEncoder::new(Vec::new(), Compression::best());

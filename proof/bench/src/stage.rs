@@ -1,5 +1,5 @@
-//! Everything around a function: DynamoDB, PostgreSQL and the key set, all behind TLS, with the demo users, an inbox of
-//! 21 groups and a conversation of 21 messages.
+//! The functions' surroundings: DynamoDB, PostgreSQL and the key set, all behind TLS. The data are the demo
+//! users, an inbox of 21 groups and a conversation of 21 messages.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -38,29 +38,27 @@ use uuid::Uuid;
 
 use crate::{dynamodb::DynamoDb, postgres::Postgres, run::Trust, tls::Tls};
 
-/// Who issues tokens, the sample events' among them.
+/// The issuer of all tokens, including the sample events'.
 pub const ISSUER: &str = "http://127.0.0.1:4567/local/issuer";
 
-/// The table's name.
 pub const TABLE: &str = "cruddur-messages";
 
-/// The group of the sample events, of sunyoung and scarlett.
+/// The group of the sample events, with sunyoung and scarlett.
 pub const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
 
-/// A text with which a row of a message has about 380 bytes, and that of an inbox 350.
+/// A text that gives a message row of about 380 bytes, and an inbox row of about 350.
 pub const TEXT: &str =
     "Have you seen the new stream handler? It moves both rows at once, and it writes not a single one twice.";
 
-/// Rows that the lists have: one more than a page.
+/// Number of rows in lists: one more than a page.
 const ROWS: u32 = 21;
 
-/// The surroundings of functions.
 pub struct Stage {
-    /// DynamoDB as functions reach it.
+    /// DynamoDB behind TLS, as used by functions.
     pub dynamodb: DynamoDb,
-    /// PostgreSQL as functions reach it.
+    /// PostgreSQL behind TLS, as used by functions.
     pub postgres: Postgres,
-    /// The table without anything in between.
+    /// The table, without TLS.
     pub table: Table,
     engine: engines::dynamodb::DynamoDb,
     issuer: Issuer,
@@ -69,7 +67,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Sets it.
+    /// Starts everything and writes the data.
     pub async fn set() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let tls = Tls::new(folder.path())?;
@@ -87,13 +85,12 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The database itself.
     #[must_use]
     pub fn database(&self) -> &Database {
         self.engine.database()
     }
 
-    /// What a function finds in its environment.
+    /// The environment variables of a function.
     #[must_use]
     pub fn environment(
         &self,
@@ -139,7 +136,8 @@ impl Stage {
         Ok(self.postgres.engine_url().parse()?)
     }
 
-    /// A user beside those of the demo, and what is in the header `Authorization` of the user's requests, for an hour from now.
+    /// Creates a user in addition to the demo users. Also returns the user's `Authorization` header, valid
+    /// for an hour.
     pub async fn sign_up(&self, number: u32) -> Result<(User, String)> {
         let user = User {
             uuid: Uuid::from_u128(0x519e_d000_0000 + u128::from(number)),
@@ -180,14 +178,14 @@ impl Stage {
         Ok(())
     }
 
-    /// Ends it.
+    /// Stops everything.
     pub async fn strike(self) -> Result<()> {
         self.postgres.stop().await?;
         Ok(self.engine.shutdown().await?)
     }
 }
 
-/// `sender` writes to `receiver` in this table, once more.
+/// Sends another message from `sender` to `receiver`.
 pub(crate) async fn send(table: &Table, sender: &User, receiver: &User) -> Result<()> {
     let new = NewMessage {
         sender: sender.clone(),
@@ -199,7 +197,8 @@ pub(crate) async fn send(table: &Table, sender: &User, receiver: &User) -> Resul
     Ok(())
 }
 
-/// The embedded engine reads through the whole stream at each write, and here nobody reads it.
+/// Disables the stream. The embedded engine reads the whole stream at each write, and nothing here consumes
+/// it.
 fn without_stream(database: &Database) -> Result<()> {
     let request = json!({"TableName": TABLE, "StreamSpecification": {"StreamEnabled": false}});
     database.update_table(serde_json::from_value(request)?)?;
@@ -220,12 +219,11 @@ fn repository() -> PathBuf {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into()
 }
 
-/// The key set of the sample events.
 pub fn key_set() -> Result<Vec<u8>> {
     Ok(fs::read(repository().join("events/key-set.json"))?)
 }
 
-/// The key set of the sample events and of `issuer` behind TLS.
+/// Serves the key set of the sample events and of `issuer`, behind TLS.
 async fn serve_key_set(tls: Tls, issuer: &Issuer) -> Result<HttpServer> {
     let mut both = issuer.key_set();
     both.keys.extend(serde_json::from_slice::<JwkSet>(&key_set()?)?.keys);
@@ -241,26 +239,25 @@ async fn serve_key_set(tls: Tls, issuer: &Issuer) -> Result<HttpServer> {
     Ok(HttpServer::start(accept, answer).await?)
 }
 
-/// A sample event.
 pub fn sample(name: &str) -> Result<Value> {
     let file = repository().join("events").join(format!("{name}.json"));
     let text = fs::read_to_string(&file).with_context(|| format!("{} can't be read", file.display()))?;
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Makes the event of each invocation, given its number.
+/// Creates the event of each invocation from its number.
 pub type Events = Arc<dyn Fn(u64) -> Bytes + Send + Sync>;
 
-/// The same event again and again.
+/// Repeats the same event.
 pub fn always(name: &str) -> Result<Events> {
     let event = Bytes::from(sample(name)?.to_string());
     Ok(Arc::new(move |_| event.clone()))
 }
 
-/// A message to the sample group, with a key of its own each time where `keyed`.
+/// Messages to the sample group, each with its own idempotency key if `keyed`.
 pub fn sends(keyed: bool) -> Result<Events> {
     let event = sample("create-message/to-group")?;
-    // Of this run alone: keys are remembered.
+    // Unique to this run, because the table keeps the keys of earlier runs.
     let run = Uuid::new_v4().simple().to_string();
     Ok(Arc::new(move |number| {
         let mut event = event.clone();
@@ -272,7 +269,7 @@ pub fn sends(keyed: bool) -> Result<Events> {
     }))
 }
 
-/// A batch with one record of a new message in `group`.
+/// Batches with one record of a new message in `group`.
 pub fn records(group: &str) -> Result<Events> {
     let (sample, group) = (sample("stream-handler/insert")?, group.to_owned());
     Ok(Arc::new(move |_| {
@@ -282,7 +279,7 @@ pub fn records(group: &str) -> Result<Events> {
     }))
 }
 
-/// Makes `record` one of a message in `group` that is newer than all before.
+/// Turns `record` into that of a message in `group` that is newer than all earlier ones.
 pub fn set_message(record: &mut Value, group: &str) {
     let now = Clock::system().now();
     let message_uuid = Random::system().uuid_v7(now);

@@ -1,4 +1,4 @@
-//! What was aimed at, and whether a run has reached it.
+//! The performance targets, and whether a run meets them.
 
 use crate::{
     functions::{GET_ITEM, HELLO_WORLD},
@@ -7,21 +7,21 @@ use crate::{
     report::{Measured, Report, keeps},
 };
 
-/// One aim.
+/// A target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    /// Of what.
+    /// The measured quantity.
     pub what: &'static str,
-    /// What was aimed at.
+    /// The target value.
     pub aim: &'static str,
-    /// The worst that was measured, and of which function.
+    /// The worst measured value, with its function.
     pub measured: String,
-    /// Whether it is as good.
+    /// Whether the target is met.
     pub is_met: bool,
 }
 
 impl Report {
-    /// Every aim of which this run has figures.
+    /// All targets for which this run has figures.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
         let mut targets = Vec::new();
@@ -70,7 +70,7 @@ impl Report {
         targets
     }
 
-    /// The greatest, of what is deployed.
+    /// The greatest value of the deployed functions.
     fn of_functions(&self, of: impl Fn(&Measured) -> Option<f64>) -> Option<(String, f64)> {
         let deployed =
             self.functions.iter().filter(|function| ![HELLO_WORLD, GET_ITEM].contains(&&*function.title));
@@ -82,7 +82,7 @@ fn worst(values: impl Iterator<Item = (String, f64)>) -> Option<(String, f64)> {
     values.max_by(|one, other| one.1.total_cmp(&other.1))
 }
 
-/// From the smallest to the largest size, in percent, of each that was asked.
+/// The growth from the smallest to the largest size in percent, by request.
 fn growth(grown: &[Grown], of: fn(&Cost) -> f64) -> Vec<(String, f64)> {
     let least = grown.iter().map(|grown| grown.size).min();
     let most = grown.iter().map(|grown| grown.size).max();

@@ -1,4 +1,4 @@
-//! The local stack under load: clients that each wait for an answer before they ask again.
+//! Load on the local stack: clients that each wait for a response before the next request.
 
 use std::time::Duration;
 
@@ -23,27 +23,27 @@ use crate::{
     measure::count_of,
 };
 
-/// So many clients.
+/// The results of a load.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Load {
-    /// What they ask for.
+    /// The kind of request.
     pub request: &'static str,
-    /// How many there are.
+    /// Number of clients.
     pub clients: u32,
-    /// Answers a second.
+    /// Responses per second.
     pub per_second: f64,
-    /// The middle one.
+    /// Median time.
     pub p50_ms: f64,
-    /// Of a hundred, the slowest but one.
+    /// 99th percentile of the time.
     pub p99_ms: f64,
 }
 
-/// How many clients there are.
+/// The numbers of clients.
 pub const CLIENTS: [u32; 5] = [1, 4, 16, 64, 256];
 
 type Client = legacy::Client<HttpConnector, Full<Bytes>>;
 
-/// All loads, each for so long.
+/// Runs all loads, each for `time`.
 pub async fn throughput(time: Duration) -> Result<Vec<Load>> {
     let stack = Stack::start(&Options::ephemeral(), &Engines::from_lookup(|_| None)?, |_| ()).await?;
     let client: Client = legacy::Client::builder(TokioExecutor::new()).build_http();

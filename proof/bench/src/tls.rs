@@ -1,4 +1,4 @@
-//! An authority of the run's own, and what it makes of connections: TLS, counted.
+//! The run's certificate authority, and TLS connections with byte counts.
 
 use std::{
     fs, io,
@@ -26,18 +26,19 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::run::Trust;
 
-/// Where a machine keeps whom it trusts.
+/// The system's files of trusted authorities.
 const SYSTEM: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// Takes connections in as a server whose name is 127.0.0.1.
+/// A TLS acceptor for the server name 127.0.0.1.
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
 }
 
 impl Tls {
-    /// A new authority and a server of it. What has to be trusted is left in `folder`, in a [`Self::file`] each.
+    /// Creates an authority and a server certificate. Writes the trusted authorities to `folder`, one
+    /// [`Self::file`] for each [`Trust`].
     pub fn new(folder: &Path) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -63,7 +64,7 @@ impl Tls {
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 
-    /// The name of the file with who is trusted: the authority alone, or all whom this machine trusts, too.
+    /// The name of the file with the trusted authorities: the run's own, or also the system's.
     #[must_use]
     pub const fn file(trust: Trust) -> &'static str {
         match trust {
@@ -72,31 +73,31 @@ impl Tls {
         }
     }
 
-    /// The handshake.
+    /// Performs the handshake.
     pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
         self.acceptor.accept(stream).await
     }
 }
 
-/// What went over connections.
+/// The traffic of connections.
 #[derive(Debug, Default)]
 pub struct Traffic {
-    /// Connections that were opened.
+    /// Number of opened connections.
     pub connections: AtomicU64,
-    /// Bytes that came, with everything that TLS and HTTP add.
+    /// Received bytes, including the overhead of TLS and HTTP.
     pub received: AtomicU64,
-    /// Bytes that went.
+    /// Sent bytes.
     pub sent: AtomicU64,
 }
 
-/// A connection whose bytes are counted.
+/// A connection that counts its bytes.
 pub struct Counted {
     stream: TcpStream,
     traffic: Arc<Traffic>,
 }
 
 impl Counted {
-    /// One more connection.
+    /// Counts one more connection.
     pub fn new(stream: TcpStream, traffic: Arc<Traffic>) -> Self {
         traffic.connections.fetch_add(1, Ordering::Relaxed);
         Self { stream, traffic }

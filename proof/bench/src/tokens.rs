@@ -1,4 +1,4 @@
-//! What the verification of an access token costs, with its key known.
+//! The cost of verifying an access token with a cached key.
 
 use anyhow::{Result, bail};
 use cruddur::{
@@ -14,8 +14,8 @@ use crate::{
     stage::{ISSUER, key_set, sample},
 };
 
-/// Milliseconds of one verification: the median of `rounds` averages. (In this process and on one thread: it waits for nothing,
-/// so what passes is what it uses.)
+/// Milliseconds per verification: the median of `rounds` averages. Measured in this process on one thread,
+/// which never waits, so wall time is CPU time.
 pub async fn verification(rounds: u32) -> Result<f64> {
     const EACH: u32 = 200;
     let event = sample("list-message-groups/first-page")?;

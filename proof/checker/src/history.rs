@@ -1,7 +1,7 @@
-//! What clients asked for and were answered, held against what is in the table in the end.
+//! Checks the clients' requests and responses against the final contents of the table.
 //!
-//! The anomalies have the names that Jepsen's checkers gave them. A message is known by its text, so every request of
-//! a history has to have a text of its own, and all requests with one idempotency key the same.
+//! The anomalies are named as in Jepsen's checkers. Messages are identified by text. So every request in a
+//! history needs a unique text, shared only by requests with the same idempotency key.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,105 +12,98 @@ use std::{
 use cruddur::{sort_key::SortKey, table::MessageRow, timestamp::Timestamp};
 use uuid::Uuid;
 
-/// A point in the order of what clients did. Two things that happened one after the other have different moments.
+/// A point in the order of events. Consecutive events have different moments.
 pub type Moment = u64;
 
-/// Everything that clients did.
+/// All requests and responses of the clients.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Requests to send a message.
     pub sends: Vec<Send>,
-    /// Answers to requests for a page of messages.
+    /// Responses to requests for a page of messages.
     pub messages: Vec<Messages>,
-    /// Answers to requests for a page of groups.
+    /// Responses to requests for a page of groups.
     pub groups: Vec<Groups>,
 }
 
-/// One request to send a message. A repeated request is another one.
+/// A request to send a message. A repeated request is a separate one.
 #[derive(Clone, Debug)]
 pub struct Send {
-    /// Who sent it.
     pub sender: Uuid,
-    /// The group it was meant for.
     pub group: Uuid,
-    /// The text, by which the message is known.
+    /// The text, which identifies the message.
     pub text: String,
-    /// What makes a repeated request known.
+    /// The idempotency key.
     pub key: Option<String>,
-    /// When it was made.
+    /// The time of the request.
     pub begun: Moment,
-    /// When it was answered, and how; none: never.
+    /// The time and outcome of the response. `None` if there was no response.
     pub ended: Option<(Moment, Outcome)>,
 }
 
-/// How a request to send a message was answered.
+/// The outcome of a request to send a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The message is stored, with this group and key.
     Acknowledged(Uuid, SortKey),
-    /// It is not stored, and will not be.
+    /// The message is not stored and never will be.
     Refused,
-    /// Nobody knows: a 503, a 5xx of the gateway's, a broken connection.
+    /// The outcome is unknown: a 503, another 5xx of the gateway, or a broken connection.
     Unknown,
 }
 
-/// A page of a group's messages, the first and newest one.
+/// The first page of a group's messages: the newest ones.
 #[derive(Clone, Debug)]
 pub struct Messages {
-    /// Who asked.
     pub reader: Uuid,
-    /// The group.
     pub group: Uuid,
-    /// When the request was made.
+    /// The time of the request.
     pub begun: Moment,
-    /// When it was answered.
+    /// The time of the response.
     pub ended: Moment,
-    /// The messages, oldest to newest.
+    /// The messages, oldest first.
     pub rows: Vec<(SortKey, String)>,
-    /// How many were asked for.
+    /// The requested number of messages.
     pub limit: usize,
 }
 
-/// A page of a user's groups, the first and newest one.
+/// The first page of a user's groups: the newest ones.
 #[derive(Clone, Debug)]
 pub struct Groups {
-    /// Who asked.
     pub reader: Uuid,
-    /// When the request was made.
+    /// The time of the request.
     pub begun: Moment,
-    /// When it was answered.
+    /// The time of the response.
     pub ended: Moment,
-    /// The groups and the times they stand at, newest first.
+    /// The groups and their positions in the inbox, newest first.
     pub rows: Vec<(Uuid, Timestamp)>,
 }
 
-/// What must not be.
+/// A violation of the guarantees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Anomaly {
-    /// An acknowledged message is not there, or is not what was acknowledged (I5).
+    /// An acknowledged message is missing or differs (I5).
     Lost,
-    /// A message is there more often than requests allow (I6).
+    /// A message is stored more often than requests allow (I6).
     Duplicated,
-    /// A message is there that nobody asked for, or that was refused (I5).
+    /// A message is stored that was rejected or never requested (I5).
     Unexpected,
-    /// Two answers to one idempotency key differ (I6).
+    /// Two responses to one idempotency key differ (I6).
     Contradicted,
-    /// A message sorts before one that was acknowledged before it was sent (I8).
+    /// A message sorts before one that was acknowledged before its request (I8).
     Reordered,
-    /// A page does not show what it has to.
+    /// A page omits a row that it must show.
     Missing,
-    /// A page shows what is not there, or shows it twice (I2).
+    /// A page shows a row that doesn't exist, or shows a row twice (I2).
     Phantom,
-    /// A later page shows less, or older, than an earlier one (I4).
+    /// A later page shows fewer or older rows than an earlier one (I4).
     NonMonotonic,
 }
 
-/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// Its kind.
     pub anomaly: Anomaly,
-    /// What was found where.
+    /// Description, with the place.
     pub what: String,
 }
 
@@ -120,7 +113,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Every anomaly in `history`, given the messages that are stored in the end, by their groups and in their order.
+/// Finds every anomaly in `history`. `stored` holds the final messages by group, in order.
 #[must_use]
 pub fn check(history: &History, stored: &BTreeMap<Uuid, Vec<MessageRow>>) -> Vec<Finding> {
     let mut check = Check { history, stored: Stored::new(stored), findings: Vec::new() };
@@ -132,7 +125,6 @@ pub fn check(history: &History, stored: &BTreeMap<Uuid, Vec<MessageRow>>) -> Vec
     check.findings
 }
 
-/// A stored message.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     group: Uuid,
@@ -155,7 +147,7 @@ impl<'a> Stored<'a> {
         Self { by_text, by_group }
     }
 
-    /// The messages of a group, in their order.
+    /// The messages of a group, in order.
     fn of(&self, group: Uuid) -> &'a [MessageRow] {
         self.by_group.get(&group).map_or(&[], Vec::as_slice)
     }
@@ -165,7 +157,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// Requests that may store one message together: those with one idempotency key, or one without.
+/// Requests that together may store one message: all with the same idempotency key, or a single one without.
 #[derive(Default)]
 struct Intent<'a> {
     sends: Vec<&'a Send>,
@@ -182,7 +174,7 @@ impl<'a> Check<'a> {
         self.findings.push(Finding { anomaly, what });
     }
 
-    /// The requests by what they are known by.
+    /// Groups the requests by idempotency key.
     fn intents(&self) -> Vec<Intent<'a>> {
         let mut keyed = BTreeMap::<(Uuid, &str), Intent<'_>>::new();
         let mut intents = Vec::new();
@@ -196,7 +188,7 @@ impl<'a> Check<'a> {
         intents
     }
 
-    /// What is stored was asked for.
+    /// Checks that every stored message was requested.
     fn requests(&mut self) {
         let asked = self.history.sends.iter().map(|send| send.text.as_str()).collect::<BTreeSet<_>>();
         let unasked =
@@ -206,7 +198,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// What is stored is what the answers say.
+    /// Checks that the stored messages match the responses.
     fn sends(&mut self) {
         for Intent { sends } in self.intents() {
             let texts = sends.iter().map(|send| send.text.as_str()).collect::<BTreeSet<_>>();
@@ -246,9 +238,9 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// What was acknowledged before a request was made sorts before what it stores.
+    /// Checks that a message acknowledged before a request sorts before the message of that request.
     fn order(&mut self) {
-        // By group, when a message was acknowledged first, and where it stands.
+        // By group: when each message was first acknowledged, and its sort key.
         let mut acknowledged = HashMap::<Uuid, Vec<(Moment, SortKey)>>::new();
         for send in &self.history.sends {
             if let Some((moment, Outcome::Acknowledged(group, sk))) = &send.ended {
@@ -283,7 +275,7 @@ impl<'a> Check<'a> {
     }
 
     fn pages_of_messages(&mut self) {
-        // By group and message, the first moment after which a page has to show it.
+        // By group and message: the first moment after which a page must show the message.
         type Known = HashMap<Uuid, BTreeMap<SortKey, Moment>>;
         fn learn(known: &mut Known, group: Uuid, sk: SortKey, moment: Moment) {
             let since = known.entry(group).or_default().entry(sk).or_insert(moment);
@@ -317,7 +309,7 @@ impl<'a> Check<'a> {
                     self.found(Anomaly::Phantom, format!("{title}: {sk} {text:?} is not there"));
                 }
             }
-            // A full page shows the newest only.
+            // A full page shows only the newest messages.
             let from = (page.rows.len() >= page.limit).then(|| shown.first().copied()).flatten();
             let missing = |known: &Known| {
                 let mut expected = known
@@ -360,7 +352,7 @@ impl<'a> Check<'a> {
             let mut by_end = by_end.into_iter().peekable();
             let mut by_begin = pages;
             by_begin.sort_by_key(|page| page.begun);
-            // Where pages that ended before have shown each group at the latest.
+            // The latest position of each group in pages that ended earlier.
             let mut shown_before = HashMap::<Uuid, Timestamp>::new();
             for page in by_begin {
                 while let Some(earlier) = by_end.next_if(|earlier| earlier.ended < page.begun) {

@@ -1,4 +1,4 @@
-//! The invariants (design, section 4) as far as they can be read off the rows of the table.
+//! The invariants (design, section 4) that can be checked on the rows of the table.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -12,34 +12,34 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// What is broken in `rows`, the rows of a table in any committed state, each as an item in DynamoDB's JSON.
-/// Each finding begins with the invariant's name, or with `row` where a row has not the shape of section 2.
+/// Checks the `rows` of a table in any committed state, each an item in DynamoDB's JSON. Each finding starts
+/// with the invariant's name, or with `row` if a row's shape differs from section 2.
 #[must_use]
 pub fn check(rows: &[Value]) -> Vec<String> {
     Contents::of(rows).check()
 }
 
-/// What is broken in `rows` when every message was delivered to the stream handler: [`check`], and the inbox
-/// rows stand at the newest message (I3).
+/// Checks `rows` after every message was delivered to the stream handler: [`check`], and the inbox rows are
+/// at the newest message (I3).
 #[must_use]
 pub fn check_at_rest(rows: &[Value]) -> Vec<String> {
     Contents::of(rows).check_at_rest()
 }
 
-/// The messages in `rows`, by their groups and in their order.
+/// The messages in `rows` by group, in order.
 #[must_use]
 pub fn messages(rows: &[Value]) -> BTreeMap<Uuid, Vec<MessageRow>> {
     Contents::of(rows).into_messages()
 }
 
-/// A table row by row, for one that is too large to be held as items.
+/// Reads a table row by row, for tables that are too large to hold as items.
 #[derive(Default)]
 pub struct Contents {
     messages: BTreeMap<Uuid, BTreeMap<SortKey, MessageRow>>,
     memberships: BTreeMap<Uuid, Membership>,
     inboxes: Vec<InboxRow>,
     idempotency_rows: Vec<IdempotencyRow>,
-    /// Rows that have not the shape of section 2.
+    /// Rows whose shape differs from section 2.
     unread: Vec<String>,
     broken: Vec<String>,
 }
@@ -53,14 +53,14 @@ impl Contents {
         contents
     }
 
-    /// Takes in a row, an item in DynamoDB's JSON.
+    /// Reads a row, an item in DynamoDB's JSON.
     pub fn read(&mut self, row: &Value) {
         if let Err(broken) = self.try_read(row) {
             self.unread.push(format!("row: {broken}: {row}"));
         }
     }
 
-    /// [`check`]
+    /// See [`check`].
     #[must_use]
     pub fn check(&mut self) -> Vec<String> {
         self.broken.clone_from(&self.unread);
@@ -71,7 +71,7 @@ impl Contents {
         std::mem::take(&mut self.broken)
     }
 
-    /// [`check_at_rest`]
+    /// See [`check_at_rest`].
     #[must_use]
     pub fn check_at_rest(&mut self) -> Vec<String> {
         let mut broken = self.check();
@@ -85,7 +85,7 @@ impl Contents {
         broken
     }
 
-    /// [`messages`]
+    /// See [`messages`].
     #[must_use]
     pub fn into_messages(self) -> BTreeMap<Uuid, Vec<MessageRow>> {
         self.messages.into_iter().map(|(group, rows)| (group, rows.into_values().collect())).collect()
@@ -227,7 +227,6 @@ impl Contents {
     }
 }
 
-/// The group of a message.
 fn group_of(pk: &str, sk: &str) -> Result<Uuid, String> {
     match Key::parse(pk, sk) {
         Some(Key::Message { group_uuid, .. }) => Ok(group_uuid),
@@ -235,7 +234,7 @@ fn group_of(pk: &str, sk: &str) -> Result<Uuid, String> {
     }
 }
 
-/// Fails if the item has attributes beyond those of `row`, or spells one differently.
+/// Returns an error if the item has attributes that `row` lacks, or a different spelling of a value.
 fn exactly(item: &serde_dynamo::Item, row: &impl Serialize) -> Result<(), String> {
     let written: serde_dynamo::Item = serde_dynamo::to_item(row).map_err(|error| error.to_string())?;
     let same = item
@@ -321,7 +320,7 @@ mod tests {
         ]
     }
 
-    /// What is found at rest, up to the colon, after `change`.
+    /// The findings at rest after `change`, each up to its colon.
     fn findings(change: impl FnOnce(&mut Vec<Value>)) -> Vec<String> {
         let mut rows = good();
         change(&mut rows);

@@ -1,5 +1,5 @@
-//! Judges over what the system did: the invariants of the design (section 4), read off the rows of the table and off
-//! the history of what clients asked for and were answered.
+//! Checkers for a finished run: the invariants of the design (section 4), on the table's rows and on the
+//! history of the clients' requests and responses.
 
 #![expect(
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! Calls to the embedded engine, without any layer.
+//! Calls to the embedded engine, bypassing all layers.
 
 use dynoxide::{Database, DynoxideError};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub fn dispatch(database: &Database, operation: &str, request: Value) -> Result<
 
 /// Calls `visit` with each row of a table.
 pub fn scan(database: &Database, table: &str, mut visit: impl FnMut(&Value)) {
-    // Without a limit the engine reads the whole rest of the table for each page.
+    // Without a limit, the engine reads the whole rest of the table for each page.
     let mut request = json!({"TableName": table, "Limit": 1_000});
     loop {
         let response = dispatch(database, "Scan", request.clone()).unwrap();
@@ -47,13 +47,13 @@ pub fn scan(database: &Database, table: &str, mut visit: impl FnMut(&Value)) {
     }
 }
 
-/// A string attribute of an item; empty if the item has none.
+/// A string attribute of an item, or an empty string.
 #[must_use]
 pub fn text<'a>(item: &'a Value, name: &str) -> &'a str {
     item[name]["S"].as_str().unwrap_or_default()
 }
 
-/// The request units that a response reports: those of the table, and those of its index.
+/// The request units that a response reports: the table's and the index's.
 #[must_use]
 pub fn units(response: &Value) -> (f64, f64) {
     let consumed = &response["ConsumedCapacity"];
@@ -63,7 +63,7 @@ pub fn units(response: &Value) -> (f64, f64) {
         let of_indexes = indexes.map_or(0.0, |indexes| {
             indexes.values().filter_map(|index| index["CapacityUnits"].as_f64()).sum()
         });
-        // Some responses report the total alone.
+        // Some responses report only the total.
         let of_table = table["Table"]["CapacityUnits"].as_f64();
         let total = table["CapacityUnits"].as_f64().unwrap_or_default();
         units.0 += of_table.unwrap_or(total - of_indexes);

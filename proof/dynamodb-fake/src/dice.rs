@@ -1,16 +1,16 @@
-//! Random decisions of a run, drawn from one seed.
+//! Random decisions, drawn from one seed.
 
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-/// Random decisions. Cheap to clone: clones draw from the same sequence.
+/// A seeded random generator. Cheap to clone: clones draw from the same sequence.
 #[derive(Clone, Debug)]
 pub struct Dice(Arc<Mutex<fastrand::Rng>>);
 
 impl Dice {
-    /// The sequence of `seed`.
+    /// Starts the sequence of `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))))
@@ -20,25 +20,25 @@ impl Dice {
         draw(&mut self.0.lock().unwrap())
     }
 
-    /// True with this probability.
+    /// Returns `true` with this probability.
     #[must_use]
     pub fn chance(&self, probability: f64) -> bool {
         self.share() < probability
     }
 
-    /// A number from zero on, smaller than one.
+    /// A number from 0 to 1, excluding 1.
     #[must_use]
     pub fn share(&self) -> f64 {
         self.draw(fastrand::Rng::f64)
     }
 
-    /// A number from zero on, smaller than `end`.
+    /// A number from 0 to `end`, excluding `end`.
     #[must_use]
     pub fn below(&self, end: usize) -> usize {
         self.draw(|rng| rng.usize(..end))
     }
 
-    /// A number between the two, which are both possible.
+    /// A number between the bounds, inclusive.
     #[must_use]
     pub fn between(&self, least: u64, greatest: u64) -> u64 {
         self.draw(|rng| rng.u64(least..=greatest))
@@ -50,7 +50,7 @@ impl Dice {
         &choices[self.below(choices.len())]
     }
 
-    /// A time between the two.
+    /// A duration between the bounds.
     #[must_use]
     pub fn duration(&self, least: Duration, greatest: Duration) -> Duration {
         let [least, greatest] =
@@ -58,7 +58,7 @@ impl Dice {
         Duration::from_micros(self.between(least, greatest))
     }
 
-    /// Puts `items` into any order.
+    /// Shuffles `items`.
     pub fn shuffle<T>(&self, items: &mut [T]) {
         self.draw(|rng| rng.shuffle(items));
     }

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Body, Failure, Fault, Journal, dispatch, fault::respond, scan, text, units};
 
-/// A fake DynamoDB. Clones share it.
+/// A fake DynamoDB. Cheap to clone: clones share the database.
 #[derive(Clone)]
 pub struct Emulator {
     database: Database,
@@ -32,7 +32,7 @@ pub struct Emulator {
     layers: Arc<Mutex<Layers>>,
 }
 
-/// Layers in the order in which a call meets them.
+/// The layers, in the order of execution.
 struct Layers {
     authorize: Box<Authorize>,
     time: Time,
@@ -48,7 +48,7 @@ struct Layers {
 type Authorize = dyn FnMut(&Call) -> Option<(u16, String)> + Send;
 type EditAnswer = dyn FnMut(&Call, &mut Value) + Send;
 
-/// Time of the test's runtime.
+/// The state of the test runtime's clock.
 #[derive(Clone, Copy)]
 enum Time {
     Real,
@@ -56,16 +56,15 @@ enum Time {
     PausedSince(Instant),
 }
 
-/// A call of the SDK.
+/// A call by the SDK.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The operation, such as `PutItem`.
     pub operation: String,
     /// The SDK's user agent, which names the calling function.
     pub user_agent: String,
-    /// The request.
     pub request: Value,
-    /// The response; `None` if the call was not executed.
+    /// The response. `None` if the call was not executed.
     pub answer: Option<Value>,
 }
 
@@ -73,7 +72,7 @@ pub struct Call {
 type Answer = Result<(u16, String), Failure>;
 
 impl Emulator {
-    /// An empty DynamoDB that records calls and their request units.
+    /// Creates an empty DynamoDB that records calls and their request units.
     #[must_use]
     pub fn new() -> Self {
         let emulator = Self::over(Database::memory().unwrap());
@@ -81,7 +80,7 @@ impl Emulator {
         emulator
     }
 
-    /// A DynamoDB over `database`. Records nothing.
+    /// Creates a DynamoDB on `database`, without recording calls.
     #[must_use]
     pub fn over(database: Database) -> Self {
         let layers = Layers {
@@ -96,13 +95,13 @@ impl Emulator {
         Self { database, journal: None, layers: Arc::new(Mutex::new(layers)) }
     }
 
-    /// Adds a journal of commits. A write that was sent is executed from now on even if its caller gives up.
+    /// Adds a journal of commits. Writes are then executed even if the caller gives up.
     #[must_use]
     pub fn with_journal(self, journal: Arc<Journal>) -> Self {
         Self { journal: Some(journal), ..self }
     }
 
-    /// Injects the fault that `fault` returns into each call.
+    /// Injects into each call the fault that `fault` returns.
     pub fn inject(&self, fault: impl FnMut(&Call) -> Fault + Send + 'static) {
         self.layers.lock().unwrap().fault = Box::new(fault);
     }
@@ -119,12 +118,12 @@ impl Emulator {
         });
     }
 
-    /// Edits each request, for example to get small pages.
+    /// Edits each request, for example to force small pages.
     pub fn edit_requests(&self, edit: impl FnMut(&mut Call) + Send + 'static) {
         self.layers.lock().unwrap().edit_request = Box::new(edit);
     }
 
-    /// Edits each successful response, for example to show a lagging index.
+    /// Edits each successful response, for example to simulate a lagging index.
     pub fn edit_answers(&self, edit: impl FnMut(&Call, &mut Value) + Send + 'static) {
         self.layers.lock().unwrap().edit_answer = Box::new(edit);
     }
@@ -134,7 +133,7 @@ impl Emulator {
         self.layers.lock().unwrap().authorize = Box::new(authorize);
     }
 
-    /// Delays each call. With time paused, the elapsed time shows how many calls were sequential.
+    /// Delays each call. With paused time, the elapsed time shows the number of sequential calls.
     pub fn set_latency(&self, latency: Duration) {
         self.set_latencies(move || [latency, Duration::ZERO]);
     }
@@ -144,9 +143,9 @@ impl Emulator {
         self.layers.lock().unwrap().latency = Box::new(latency);
     }
 
-    /// Runs `work` with time paused from its first call on, and returns the time elapsed since. `work` may use
-    /// PostgreSQL before its first call. (Paused time runs ahead to the next timeout while a socket is awaited.)
-    /// Requires a current-thread runtime.
+    /// Runs `work` with time paused from its first call on. Also returns the time elapsed since. `work` may
+    /// use PostgreSQL only before its first call: paused time jumps to the next timeout while a socket is
+    /// awaited. Requires a current-thread runtime.
     pub async fn with_time_paused<T>(&self, work: impl Future<Output = T>) -> (T, Duration) {
         self.layers.lock().unwrap().time = Time::PausedByNextCall;
         let result = work.await;
@@ -157,13 +156,13 @@ impl Emulator {
         (result, elapsed)
     }
 
-    /// Takes the recorded calls.
+    /// Returns the recorded calls and clears the record.
     #[must_use]
     pub fn take_calls(&self) -> Vec<Call> {
         self.layers.lock().unwrap().calls.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The rows of `table` by their keys.
+    /// The rows of `table` by key.
     #[must_use]
     pub fn rows(&self, table: &str) -> BTreeMap<(String, String), Value> {
         let mut rows = BTreeMap::new();
@@ -173,7 +172,7 @@ impl Emulator {
         rows
     }
 
-    /// Executes a call on the database itself, past all layers.
+    /// Executes a call on the database, bypassing all layers.
     #[must_use]
     pub fn call(&self, operation: &str, request: Value) -> Value {
         dispatch(&self.database, operation, request).unwrap()
@@ -276,8 +275,8 @@ async fn delay(time: Duration) {
 }
 
 impl Layers {
-    /// Passes a call through the layers before the engine: the refusal of an unauthorized call, the fault, and the
-    /// latencies.
+    /// Passes a call through the layers before the engine. Returns the response to an unauthorized call, the
+    /// fault and the latencies.
     fn begin(&mut self, call: &mut Call) -> (Option<(u16, String)>, Fault, [Duration; 2]) {
         let refusal = (self.authorize)(call);
         if self.calls.is_some()
@@ -296,7 +295,7 @@ impl Layers {
 }
 
 impl Call {
-    /// The calling function, or an empty string.
+    /// The name of the calling function, or an empty string.
     #[must_use]
     pub fn caller(&self) -> &str {
         self.user_agent.rsplit_once("app/").map_or("", |(_, name)| name)
@@ -308,7 +307,7 @@ impl Call {
         matches!(&*self.operation, "PutItem" | "DeleteItem" | "UpdateItem" | "TransactWriteItems")
     }
 
-    /// The request units of the call: those of the table, and those of its index.
+    /// The request units of the call: the table's and the index's.
     #[must_use]
     pub fn units(&self) -> (f64, f64) {
         self.answer.as_ref().map_or((0.0, 0.0), units)

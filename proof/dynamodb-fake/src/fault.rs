@@ -1,4 +1,4 @@
-//! Faults of a call, and the failures that the caller sees.
+//! Faults of a call, and the failures that callers see.
 
 use std::{convert::Infallible, future::pending, io, time::Duration};
 
@@ -13,24 +13,24 @@ pub type Body = BoxBody<Bytes, Infallible>;
 /// A fault injected into a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No fault: the call is executed and answered.
+    /// The call is executed and answered.
     None,
-    /// The call is executed and answered, after a delay.
+    /// The call is executed and answered after a delay.
     Slow(Duration),
     /// The call is not executed.
     Refused(Failure),
     /// The call is executed, but its response is lost.
     Lost(Failure),
-    /// The call fails at once, and is executed after a delay.
+    /// The call fails immediately and is executed after a delay.
     Late(Failure, Duration),
 }
 
 /// A failure as the caller sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// A status with an error code of DynamoDB.
+    /// A status with a DynamoDB error code.
     Status(u16, &'static str),
-    /// A cancelled transaction, with a reason for each action.
+    /// A canceled transaction, with a reason for each action.
     Cancelled(&'static [&'static str]),
     /// A connection reset.
     Reset,
@@ -41,7 +41,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The HTTP response; an error resets the connection.
+    /// The HTTP response. An error resets the connection.
     pub async fn response(self) -> io::Result<Response<Body>> {
         match self {
             Self::Status(status, code) => Ok(respond(status, error_body(code))),
@@ -64,13 +64,11 @@ impl Failure {
     }
 }
 
-/// A JSON response.
 pub(crate) fn respond(status: u16, body: String) -> Response<Body> {
     let response = Response::builder().status(status).header("content-type", "application/x-amz-json-1.0");
     response.body(Full::from(body).boxed()).unwrap()
 }
 
-/// The body of an error response.
 pub(crate) fn error_body(code: &str) -> String {
     json!({"__type": error_type(code), "message": "injected"}).to_string()
 }

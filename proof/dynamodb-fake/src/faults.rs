@@ -1,6 +1,6 @@
 //! Random faults of a run, with their probabilities and counts.
 //!
-//! The kinds cover DynamoDB and everything else that surrounds the functions, so that one schedule decides a run.
+//! The kinds cover DynamoDB and everything else around the functions, so that one schedule determines a run.
 
 use std::{
     array, fmt,
@@ -22,7 +22,7 @@ macro_rules! faults {
             /// All kinds.
             pub const ALL: [Self; [$($label),*].len()] = [$(Self::$name),*];
 
-            /// Description for reports.
+            /// The description in reports.
             #[must_use]
             pub const fn label(self) -> &'static str {
                 match self {
@@ -40,95 +40,95 @@ faults! {
     Throttled => "throttled: throttling exception",
     /// `RequestLimitExceeded`.
     RequestLimitExceeded => "throttled: request limit exceeded",
-    /// A transaction cancelled since one of its writes was throttled.
+    /// A transaction is canceled because one of its writes was throttled.
     TransactionThrottled => "throttled: transaction cancelled, ThrottlingError",
-    /// A transaction cancelled since one of its writes exceeded the table's throughput.
+    /// A transaction is canceled because one of its writes exceeded the table's throughput.
     TransactionThroughputExceeded => "throttled: transaction cancelled, ProvisionedThroughputExceeded",
-    /// A transaction cancelled since another one had one of its rows.
+    /// A transaction is canceled because another one held one of its rows.
     TransactionConflict => "transaction cancelled, TransactionConflict",
-    /// A refused transaction that says of some rows in the way only that there was a conflict.
+    /// A rejected transaction reports a conflict in place of some existing rows.
     ConflictHidesRows => "transaction refused, rows in the way hidden by conflicts",
-    /// A single write refused since a transaction had its row.
+    /// A single write is rejected because a transaction held its row.
     WriteConflict => "single write refused, TransactionConflictException",
-    /// A transaction whose earlier try, with the same token, is under way.
+    /// An earlier attempt of the transaction, with the same token, is in progress.
     TransactionInProgress => "transaction in progress",
-    /// A 500, and nothing was done.
+    /// A 500 without effect.
     ErrorBefore => "500, before it took effect",
-    /// A 500, and all was done.
+    /// A 500 after the call took effect.
     ErrorAfter => "500, after it took effect",
-    /// A 503, and nothing was done.
+    /// A 503 without effect.
     UnavailableBefore => "503, before it took effect",
-    /// A 503, and all was done.
+    /// A 503 after the call took effect.
     UnavailableAfter => "503, after it took effect",
-    /// The connection breaks, and nothing was done.
+    /// The connection breaks without effect.
     ResetBefore => "connection reset, before it took effect",
-    /// The connection breaks, and all was done.
+    /// The connection breaks after the call took effect.
     ResetAfter => "connection reset, after it took effect",
-    /// No answer, and nothing was done.
+    /// No response and no effect.
     SilenceBefore => "no answer, and nothing done",
-    /// No answer, and all was done at once.
+    /// No response, although the call took effect at once.
     SilenceAfter => "no answer, although done at once",
-    /// The connection breaks, and the write lands later.
+    /// The connection breaks, and the write is executed later.
     LateAfterReset => "connection reset, and the write lands later",
-    /// No answer, and the write lands after the caller gave up.
+    /// No response, and the write is executed after the caller gave up.
     LateAfterSilence => "no answer, and the write lands later",
-    /// The answer takes longer than a second.
+    /// The response takes longer than a second.
     Slow => "answered after more than a second",
-    /// The index shows no row of a member who has one.
+    /// The index omits a member's row.
     IndexShowsNone => "index shows no row of a member",
-    /// The index shows one row of a member, where it was.
+    /// The index shows a member's row at its old place.
     IndexShowsOld => "index shows a member's old row",
-    /// The index shows two rows of a member or more.
+    /// The index shows two or more rows of a member.
     IndexShowsMany => "index shows two rows of a member or more",
-    /// The index goes back to what it showed before.
+    /// The index reverts to an older state.
     IndexGoesBack => "index goes back to an older state",
-    /// A page has fewer rows than were asked for, and more are to come.
+    /// A page has fewer rows than requested, and more follow.
     ShortPage => "short page",
-    /// A page has no row, and more are to come.
+    /// A page has no rows, and more follow.
     EmptyPage => "empty page",
     /// The partition changes between two pages of a query.
     CommitBetweenPages => "commit between the pages of a query",
-    /// The partition changes while one page is read.
+    /// The partition changes while a page is read.
     CommitWithinPage => "commit within a page",
-    /// A record is delivered once more.
+    /// A record is delivered again.
     Redelivery => "records delivered once more",
-    /// The records of a batch are not in the order of their commits.
+    /// The records of a batch are out of order.
     Reordered => "batch out of order",
-    /// A batch that failed comes again in other parts.
+    /// A failed batch is redelivered in different parts.
     Resplit => "batch split in another way",
-    /// Two invocations of the stream handler run at the same time.
+    /// Two invocations of the stream handler run concurrently.
     ConcurrentMoves => "concurrent invocations of the stream handler",
-    /// A record that nobody can read.
+    /// A record that can't be processed.
     Poison => "poison record",
-    /// The execution environment dies while a request to send is under way.
+    /// The execution environment dies while sending a message.
     KilledSending => "killed while sending",
-    /// The execution environment dies while rows are moved.
+    /// The execution environment dies while moving rows.
     KilledMoving => "killed while moving",
-    /// The execution environment dies while it reads for a list.
+    /// The execution environment dies while reading a list.
     KilledListing => "killed while listing",
     /// The clock of an execution environment jumps.
     ClockJump => "clock jumps",
-    /// Nothing answers at the database's address.
+    /// Nothing listens at the database's address.
     PostgresDown => "PostgreSQL down",
-    /// The database takes a second for an answer.
+    /// The database takes a second to respond.
     PostgresSlow => "PostgreSQL slow",
-    /// The database takes connections and queries, and says nothing.
+    /// The database accepts connections and queries but doesn't respond.
     PostgresSilent => "PostgreSQL silent",
-    /// The database ends the connection instead of answering.
+    /// The database closes the connection without a response.
     PostgresReset => "PostgreSQL resets the connection",
     /// The database is shut down by its administrator (57P01).
     PostgresShutDown => "PostgreSQL shut down (57P01)",
-    /// The key set's URL can't be reached.
+    /// The key set's URL is unreachable.
     KeySetDown => "key set down",
-    /// The key set's URL does not answer in time.
+    /// The key set's URL doesn't respond in time.
     KeySetSlow => "key set slow",
-    /// The key set's URL answers with something else.
+    /// The key set's URL returns garbage.
     KeySetGarbage => "key set garbled",
-    /// A client asks again, with the same idempotency key.
+    /// A client repeats a request with the same idempotency key.
     RetryWithKey => "client retries with its key",
-    /// A client asks again, without a key.
+    /// A client repeats a request without a key.
     RetryWithoutKey => "client retries without a key",
-    /// A client goes away, or has lost the answer.
+    /// A client disconnects or loses the response.
     ClientGone => "client does not wait for the answer",
 }
 
@@ -156,7 +156,7 @@ const ANY_TRANSACTION: [FaultKind; 3] = [
 ];
 
 impl FaultKind {
-    /// Kinds of faults that a call of `operation` can meet.
+    /// The kinds of faults that apply to calls of `operation`.
     fn of_call(operation: &str) -> Vec<Self> {
         let of_operation = match operation {
             "PutItem" | "DeleteItem" | "UpdateItem" => &[Self::WriteConflict][..],
@@ -166,7 +166,7 @@ impl FaultKind {
         [&ANY_CALL[..], &ANY_WRITE[..], of_operation].concat()
     }
 
-    /// The fault of a call; [`Fault::None`] for kinds that are injected elsewhere.
+    /// The fault of a call. [`Fault::None`] for kinds that are injected elsewhere.
     fn fault(self, dice: &Dice) -> Fault {
         use Failure::{Cancelled, Reset, Silence, Status};
         use Fault::{Late, Lost, Refused, Slow};
@@ -214,10 +214,10 @@ struct State {
 }
 
 impl Faults {
-    /// A schedule with random probabilities, off.
+    /// A schedule with random probabilities, turned off.
     #[must_use]
     pub fn random(dice: &Dice) -> Self {
-        // Not every kind occurs in every run: a storm of one kind hides what another one finds.
+        // Not every kind occurs in every run: a storm of one kind masks the effects of others.
         let calm = dice.chance(0.05);
         let probability = |kind: FaultKind| {
             let most = match kind {
@@ -242,8 +242,8 @@ impl Faults {
         Self::new(dice, probability)
     }
 
-    /// A schedule in which a call to DynamoDB fails with about the probability `rate`, and so does everything else.
-    /// Off.
+    /// A schedule, turned off, in which calls to DynamoDB and all other steps fail with the approximate
+    /// probability `rate`.
     #[must_use]
     pub fn with_rate(rate: f64, dice: &Dice) -> Self {
         let share = rate / f64::from(u32::try_from(ANY_CALL.len()).unwrap());
@@ -257,18 +257,17 @@ impl Faults {
         Self { dice: dice.clone(), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Turns all faults off, or on.
+    /// Turns all faults off or on.
     pub fn set_off(&self, off: bool) {
         self.state.lock().unwrap().off = off;
     }
 
-    /// Whether all faults are off.
     #[must_use]
     pub fn are_off(&self) -> bool {
         self.state.lock().unwrap().off
     }
 
-    /// The random decisions.
+    /// The source of random decisions.
     #[must_use]
     pub fn dice(&self) -> &Dice {
         &self.dice
@@ -298,12 +297,12 @@ impl Faults {
         Some((kind, kind.fault(&self.dice)))
     }
 
-    /// Counts one fault of this kind.
+    /// Counts a fault of this kind.
     pub fn count(&self, kind: FaultKind) {
         self.state.lock().unwrap().counts.add(kind);
     }
 
-    /// Counts so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.state.lock().unwrap().counts.clone()
@@ -316,7 +315,7 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// Number of faults of each kind.
+/// The number of faults of each kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts([u64; FaultKind::ALL.len()]);
 
@@ -325,12 +324,12 @@ impl Counts {
         self.0[kind as usize] += 1;
     }
 
-    /// Each kind with its count.
+    /// Iterates over the kinds and their counts.
     pub fn iter(&self) -> impl Iterator<Item = (FaultKind, u64)> + '_ {
         FaultKind::ALL.into_iter().map(|kind| (kind, self.0[kind as usize]))
     }
 
-    /// Total.
+    /// The total count.
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.0.iter().sum()

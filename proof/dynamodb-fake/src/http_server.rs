@@ -22,8 +22,8 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Serves requests with `answer`. `accept` wraps each connection, for example in TLS. An error of `answer` closes
-    /// the connection.
+    /// Serves requests with `answer`. `accept` wraps each connection, for example in TLS. An error from
+    /// `answer` closes the connection.
     pub async fn start<Accept, Accepted, Stream, Answer, Answered, B>(
         accept: Accept,
         answer: Answer,
@@ -43,7 +43,7 @@ impl HttpServer {
                 let _ = stream.set_nodelay(true);
                 let (accepted, answer) = (accept(stream), answer.clone());
                 tokio::spawn(async move {
-                    // A client that disconnects is no error.
+                    // A client that disconnects is not an error.
                     let Ok(stream) = accepted.await else { return };
                     let _ = http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service_fn(answer))
@@ -54,7 +54,7 @@ impl HttpServer {
         Ok(Self { address, task })
     }
 
-    /// The address, such as `127.0.0.1:40000`.
+    /// The server's address, such as `127.0.0.1:40000`.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address

@@ -1,4 +1,5 @@
-//! The journal of commits: idempotent transactions, the stream, an index that lags, and pages with commits in between.
+//! The journal of commits: idempotent transactions, the stream, a lagging index, and pages with commits in
+//! between.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,14 +16,11 @@ use crate::{FaultKind, Faults, dispatch, fault::error_body, stream::Stream, text
 /// The keys of a row.
 pub type Key = (String, String);
 
-/// A committed change of a row.
+/// A committed change to a row.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A row that was put.
     Put(Value),
-    /// A row that was updated in place.
     Update(Value),
-    /// A deleted row.
     Delete(Key),
 }
 
@@ -34,12 +32,12 @@ pub struct Journal {
 }
 
 struct State {
-    /// Transactions by their tokens: `true` once executed. (DynamoDB forgets them after ten minutes. The embedded
-    /// engine searches all tokens at each transaction, which would take half of a soak.)
+    /// Transactions by token: `true` once executed. DynamoDB forgets tokens after ten minutes. The embedded
+    /// engine searches all tokens at each transaction, which would take half of a soak.
     tokens: HashMap<String, bool>,
     /// Number of changes to each partition that was queried.
     changes: HashMap<String, u64>,
-    /// Interrupted queries, with the changes to the partition until then.
+    /// Interrupted queries, with the number of changes to the partition by then.
     pages: HashMap<String, u64>,
     index: Index,
     stream: Stream,
@@ -53,7 +51,7 @@ struct Index {
     group_of: HashMap<Key, String>,
 }
 
-/// Versions of a row, or of its absence, by the moment from which they are visible.
+/// Versions of a row, or of its absence, by the time from which they are visible.
 type Versions = Vec<(Instant, Option<Value>)>;
 
 /// The rows that the index shows, and how they differ from the table.
@@ -94,7 +92,7 @@ impl Journal {
         self.state.lock().unwrap().index.view(group, Instant::now()).rows
     }
 
-    /// The records of the stream from position `from` on.
+    /// The stream's records from position `from` on.
     #[must_use]
     pub fn records(&self, from: usize) -> Vec<Value> {
         let records = self.state.lock().unwrap().stream.read(from, usize::MAX);
@@ -122,7 +120,7 @@ impl Journal {
         }
     }
 
-    /// Marks a transaction as in progress, and returns its token unless the transaction is known already.
+    /// Marks a transaction as in progress. Returns its token, or `None` if the transaction is already known.
     pub(crate) fn begin(&self, request: &Value) -> Option<String> {
         let token = request["ClientRequestToken"].as_str()?.to_owned();
         let mut state = self.state.lock().unwrap();
@@ -162,7 +160,7 @@ impl Journal {
         answer.map_err(|error| (error.status_code(), self.hide_rows(error.to_json())))
     }
 
-    /// Replaces the rows in some failed conditions of a transaction by conflicts, which do not show a row.
+    /// Replaces the rows of some failed conditions by conflicts, which don't return a row.
     fn hide_rows(&self, body: String) -> String {
         if !body.contains("ConditionalCheckFailed\"")
             || self.faults.inject(&[FaultKind::ConflictHidesRows]).is_none()
@@ -184,7 +182,7 @@ impl Journal {
         dice.duration(Duration::ZERO, most)
     }
 
-    /// How far the index may go back.
+    /// The maximum age of versions in the index.
     fn memory(&self) -> Duration {
         self.lag + Duration::from_secs(1)
     }
@@ -206,7 +204,7 @@ impl Journal {
         json!({"Count": view.rows.len(), "ScannedCount": view.rows.len(), "Items": view.rows})
     }
 
-    /// Queries the table, in pages as short as DynamoDB may return, with commits between and within pages.
+    /// Queries the table, with pages as short as DynamoDB may return, and commits between and within pages.
     async fn query(&self, database: &Database, mut request: Value) -> Answer {
         let partition = text(&request["ExpressionAttributeValues"], ":pk").to_owned();
         let continued = request.get("ExclusiveStartKey").map(|key| format!("{partition} {key}"));
@@ -276,7 +274,7 @@ impl Journal {
         sleep(self.faults.dice().duration(Duration::ZERO, Duration::from_millis(most))).await;
     }
 
-    /// Number of changes to a partition, counted from the first call on.
+    /// Number of changes to a partition since the first call.
     fn changes(&self, partition: &str) -> u64 {
         *self.state.lock().unwrap().changes.entry(partition.to_owned()).or_default()
     }
@@ -318,7 +316,7 @@ impl Index {
         let versions = rows.entry(key).or_default();
         let last = versions.last().map_or(now, |(visible, _)| *visible);
         versions.push(((now + journal.sample_lag()).max(last), row));
-        // What no later query can see any more.
+        // Drops versions that no later query can see.
         if let Some(oldest) = now.checked_sub(journal.memory()) {
             rows.retain(|_, versions| {
                 let superseded = versions.iter().rposition(|(visible, _)| *visible < oldest).unwrap_or(0);
@@ -330,7 +328,7 @@ impl Index {
 
     fn view(&self, group: &str, moment: Instant) -> View {
         let mut view = View::default();
-        // The sort keys of each member's rows in the table, and of those that are shown.
+        // For each member, the sort keys of its rows in the table and in the index.
         let mut members = BTreeMap::<&str, (BTreeSet<&str>, Vec<&str>)>::new();
         for ((pk, sk), versions) in self.groups.get(group).into_iter().flatten() {
             let (positions, shown) = members.entry(pk).or_default();
@@ -357,7 +355,6 @@ impl Index {
 }
 
 impl Change {
-    /// The keys of the row.
     #[must_use]
     pub fn key(&self) -> Key {
         match self {

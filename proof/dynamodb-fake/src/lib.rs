@@ -1,9 +1,9 @@
-//! A fake DynamoDB: an embedded engine behind layers that inject faults, latency and IAM, for tests, the simulation,
-//! the soak and the benchmarks.
+//! A fake DynamoDB for tests, the simulation, the soak and the benchmarks. An embedded engine behind layers
+//! that inject faults, latency and IAM.
 //!
-//! An [`Emulator`] serves calls in-process as the SDK's HTTP client, or over HTTP behind an [`HttpServer`]. Tests
-//! script each [`Fault`]; the simulation and the soak draw them at random ([`Faults`]) and add a [`Journal`], with a
-//! lagging index and the table's stream.
+//! An [`Emulator`] serves calls in-process as the SDK's HTTP client, or over HTTP behind an [`HttpServer`].
+//! Tests script each [`Fault`]. The simulation and the soak draw [`Faults`] at random and add a [`Journal`],
+//! with a lagging index and the table's stream.
 
 #![expect(
     clippy::indexing_slicing,

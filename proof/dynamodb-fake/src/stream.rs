@@ -1,6 +1,7 @@
 //! The table's stream, in one shard.
 //!
-//! The embedded engine reads its whole stream at each write: past some ten thousand records it does nothing else.
+//! It replaces the embedded engine's stream, which is read whole at each write and becomes unusable beyond
+//! some ten thousand records.
 
 use std::collections::VecDeque;
 
@@ -13,17 +14,15 @@ const ARN: &str =
 
 const SHARD: &str = "shardId-00000000000000000000-00000000";
 
-/// Records kept after they were read: a batch of 100 may be read again.
+/// Number of records kept after they were read, because a batch of 100 may be read again.
 const KEPT: usize = 50_000;
 
-/// The stream.
 #[derive(Default)]
 pub(crate) struct Stream {
-    /// Records as JSON, in a tenth of the memory of a value.
+    /// Records as JSON text, which needs a tenth of the memory of a `Value`.
     kept: VecDeque<String>,
-    /// Number of trimmed records.
     trimmed: usize,
-    /// First unread record.
+    /// The position of the first unread record.
     unread: usize,
 }
 
@@ -54,7 +53,7 @@ fn record(event: &str, keys: &Value, number: usize) -> Value {
 }
 
 impl Stream {
-    /// Removes the engine's stream from a `CreateTable` request: this one replaces it.
+    /// Removes the stream from a `CreateTable` request. This stream replaces the engine's.
     pub(crate) fn replace(request: &mut Value) {
         if let Some(request) = request.as_object_mut() {
             request.remove("StreamSpecification");
@@ -81,7 +80,7 @@ impl Stream {
         self.kept.push_back(record.to_string());
     }
 
-    /// Up to `limit` records from position `from` on.
+    /// Returns up to `limit` records from position `from` on.
     pub(crate) fn read(&mut self, from: usize, limit: usize) -> Vec<String> {
         assert!(from >= self.trimmed, "record {from} is trimmed");
         let page = self.kept.iter().skip(from - self.trimmed).take(limit).cloned().collect::<Vec<_>>();
@@ -93,7 +92,7 @@ impl Stream {
         page
     }
 
-    /// The response to a call of the streams API.
+    /// Responds to a call of the streams API.
     pub(crate) fn respond(&mut self, operation: &str, request: &Value) -> String {
         match operation {
             "DescribeStream" => json!({"StreamDescription": {

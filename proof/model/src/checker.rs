@@ -1,7 +1,7 @@
-//! An explicit-state model checker: breadth first through every state that can be reached.
+//! An explicit-state model checker, breadth-first over all reachable states.
 //!
-//! States are kept whole rather than as hashes, so that no collision can hide one. Breadth first, so that the trace
-//! to a violation is as short as any.
+//! States are stored whole, not as hashes, so no collision can hide one. Breadth-first search makes the trace
+//! to a violation as short as possible.
 
 use std::{
     fmt::{self, Debug, Display},
@@ -11,30 +11,29 @@ use std::{
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
-/// What is checked: states, the steps between them, and what must hold in each.
+/// A model: states, steps between them, and properties of every state.
 pub trait Model {
-    /// Everything that the further course depends on.
+    /// Everything that determines the further course.
     type State: Clone + Eq + Hash;
-    /// What must hold in every state.
+    /// A property of every state.
     type Property: Copy + Debug + PartialEq + 'static;
 
-    /// All properties.
     const PROPERTIES: &'static [Self::Property];
 
-    /// Where it begins.
+    /// The initial state.
     fn initial(&self) -> Self::State;
 
-    /// Every step that is possible in `state`.
+    /// Adds every possible step from `state`.
     fn steps(&self, state: &Self::State, steps: &mut Steps<Self::State>);
 
     /// Whether `property` holds in `state`.
     fn holds(&self, property: Self::Property, state: &Self::State) -> bool;
 
-    /// Whether all work is done. Such a state has to stay in reach whatever happens.
+    /// Whether all work is done. Such a state must stay reachable.
     fn is_at_rest(&self, state: &Self::State) -> bool;
 }
 
-/// Collects the steps out of one state.
+/// Collects the steps from one state.
 #[derive(Debug)]
 pub struct Steps<S> {
     found: Vec<(S, String)>,
@@ -42,42 +41,42 @@ pub struct Steps<S> {
 }
 
 impl<S> Steps<S> {
-    /// One possible step: the state it leads to, and what happens in it.
+    /// Adds a possible step: the next state and a description.
     pub fn add(&mut self, next: S, what: fmt::Arguments<'_>) {
-        // Words are made only for a trace that is shown.
+        // Descriptions are formatted only for a printed trace.
         let what = if self.described { what.to_string() } else { String::new() };
         self.found.push((next, what));
     }
 }
 
-/// What was explored.
+/// The result of an exploration.
 #[derive(Clone, Debug)]
 pub struct Report<P> {
-    /// Distinct states.
+    /// Number of distinct states.
     pub states: usize,
-    /// Steps between them.
+    /// Number of steps between them.
     pub transitions: usize,
-    /// Steps to the farthest state, or to the violation.
+    /// Number of steps to the farthest state, or to the violation.
     pub depth: usize,
-    /// What went wrong; the exploration ends there.
+    /// The violation that ended the exploration.
     pub violation: Option<Violation<P>>,
 }
 
-/// A property that does not hold, and the way there.
+/// A violated property and the trace to it.
 #[derive(Clone, Debug)]
 pub struct Violation<P> {
-    /// Which one.
+    /// The violated property.
     pub broken: Broken<P>,
-    /// What happened, step by step.
+    /// Descriptions of the steps.
     pub trace: Vec<String>,
 }
 
-/// What can be violated.
+/// A property that can be violated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken<P> {
-    /// One of the model's properties.
+    /// A property of the model.
     Property(P),
-    /// From the state at the end of the trace, no state at rest can be reached.
+    /// No state at rest is reachable from the end of the trace.
     ComesToRest,
 }
 
@@ -91,12 +90,12 @@ impl<P: Debug> Display for Violation<P> {
     }
 }
 
-/// Explores all of `model` and holds it against all of its properties.
+/// Explores all of `model` and checks all its properties.
 pub fn check<M: Model>(model: &M) -> Report<M::Property> {
     check_only(model, M::PROPERTIES)
 }
 
-/// Explores `model` and holds it against `properties` alone, and against "a state at rest stays in reach".
+/// Explores `model` and checks only `properties`, and that a state at rest stays reachable.
 pub fn check_only<M: Model>(model: &M, properties: &[M::Property]) -> Report<M::Property> {
     let mut explored = Explored::from(model.initial());
     let mut steps = Steps { found: Vec::new(), described: false };
@@ -116,7 +115,7 @@ pub fn check_only<M: Model>(model: &M, properties: &[M::Property]) -> Report<M::
         explored.ends.push(explored.transitions.len());
         current += 1;
     };
-    // A state's number grows with its distance from the first.
+    // States are numbered in order of their distance from the initial state.
     let farthest = broken.map_or(explored.states.len() - 1, |(_, at)| at);
     Report {
         states: explored.states.len(),
@@ -126,14 +125,14 @@ pub fn check_only<M: Model>(model: &M, properties: &[M::Property]) -> Report<M::
     }
 }
 
-/// States are known by their number, in the order in which they were reached.
+/// The explored states, numbered in the order in which they were reached.
 struct Explored<S> {
     states: IndexSet<S, FxBuildHasher>,
-    /// For each state the one it was first reached from; for the first one itself.
+    /// The predecessor of each state; the initial state's is itself.
     parents: Vec<u32>,
-    /// Where the steps lead to, state by state.
+    /// The successors of each state, state by state.
     transitions: Vec<u32>,
-    /// For each state, where its part of `transitions` ends.
+    /// The end of each state's part of `transitions`.
     ends: Vec<usize>,
 }
 
@@ -157,13 +156,13 @@ impl<S: Clone + Eq + Hash> Explored<S> {
         }
     }
 
-    /// The first state, if any, from which none `at_rest` can be reached.
+    /// The first state from which no state `at_rest` is reachable.
     fn first_stuck(&self, at_rest: impl Fn(&S) -> bool) -> Option<usize> {
         let mut can_rest = self.states.iter().map(at_rest).collect::<Vec<_>>();
         let mut changed = true;
         while changed {
             changed = false;
-            // Most steps lead to greater numbers, so that going down settles almost all in one round.
+            // Most steps lead to greater numbers, so a descending pass settles almost all states at once.
             for state in (0..can_rest.len()).rev() {
                 let start = state.checked_sub(1).map_or(0, |before| self.ends[before]);
                 let mut next = self.transitions[start..self.ends[state]].iter();
@@ -176,7 +175,7 @@ impl<S: Clone + Eq + Hash> Explored<S> {
         can_rest.iter().position(|can_rest| !can_rest)
     }
 
-    /// The numbers of the states on the way to one, from the first on.
+    /// The numbers of the states on the way to `state`, starting with the initial one.
     fn way_to(&self, state: usize) -> Vec<usize> {
         let mut way = vec![state];
         let mut last = state;
@@ -188,7 +187,7 @@ impl<S: Clone + Eq + Hash> Explored<S> {
         way
     }
 
-    /// What happens on the way to a state.
+    /// Descriptions of the steps to a state.
     fn trace<M: Model<State = S>>(&self, model: &M, state: usize) -> Vec<String> {
         let way = self.way_to(state);
         way.windows(2)
@@ -202,7 +201,7 @@ impl<S: Clone + Eq + Hash> Explored<S> {
     }
 }
 
-/// A state's number, as it is stored.
+/// A state's number as stored.
 #[expect(clippy::expect_used, reason = "the memory is used up long before")]
 fn number(index: usize) -> u32 {
     u32::try_from(index).expect("fewer than 2^32 states fit into the memory")
@@ -212,7 +211,7 @@ fn number(index: usize) -> u32 {
 mod tests {
     use super::*;
 
-    /// Counts up by one or two, and falls into a hole at 13 when there is one.
+    /// Counts up by one or two, and gets stuck at 13 if there is a hole.
     struct Counter {
         hole: bool,
     }
@@ -262,7 +261,7 @@ mod tests {
     fn every_state_and_step_is_counted() {
         let report = check_only(&Counter { hole: false }, &[]);
         assert!(report.violation.is_none());
-        // 0 to 21, with two steps out of each but 20 and 21.
+        // States 0 to 21, with two steps from each except 20 and 21.
         assert_eq!((report.states, report.transitions, report.depth), (22, 40, 11));
     }
 

@@ -1,10 +1,10 @@
-//! Executable models of the two algorithms that everything rests on: [`moves`] (the stream handler's "hint, guard,
-//! locate") and [`sends`] (create-message; both in the design, section 3), and a [`checker`] that tries every
-//! interleaving of their steps with every fault, within bounds.
+//! Executable models of the two core algorithms: [`moves`] (the stream handler's "hint, guard, locate") and
+//! [`sends`] (create-message). Section 3 of the design describes both. A [`checker`] tries every interleaving
+//! of their steps with every fault, within bounds.
 //!
-//! A model's step is one call to DynamoDB, or something that happens to one: what is between two calls, nobody else
-//! can see. So the models read like the code, call by call. Each can be had without one of its ingredients; the
-//! checker then shows, in the fewest steps, what that ingredient is there for.
+//! A step is one call to DynamoDB, or an event that affects one: other processes see nothing between two
+//! calls. The models therefore read like the code, call by call. Each algorithm also exists without one of
+//! its ingredients. The checker then finds the shortest trace that shows why the ingredient is needed.
 
 #![expect(
     clippy::indexing_slicing,
@@ -18,13 +18,13 @@ pub mod moves;
 pub mod positions;
 pub mod sends;
 
-/// What reads see of a transaction.
+/// Visibility of transactions to reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commits {
-    /// All of it from the same moment on.
+    /// All rows become visible at once.
     AtOnce,
-    /// Its rows one after the other, in any order: no more is promised to a reader who uses no transaction. Until a
-    /// row is seen, other writes meet a conflict there.
+    /// Rows become visible one by one, in any order: DynamoDB guarantees no more to non-transactional reads.
+    /// Until a row is visible, other writes to it meet a conflict.
     PieceByPiece,
 }
 

@@ -1,5 +1,6 @@
-//! Explores the models within larger bounds than the tests have time for, and prints a table: `cargo run --release -p
-//! model`. It takes minutes and some gigabytes. The exit code is 1 when a violation is found.
+//! Explores the models within larger bounds than the tests, and prints a table:
+//! `cargo run --release -p model`. Takes minutes and some gigabytes. The exit code is 1 if a violation is
+//! found.
 
 use std::{
     fmt::{Debug, Display},
@@ -92,7 +93,7 @@ fn main() -> io::Result<ExitCode> {
     Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints a line of the table; false when something is violated.
+/// Prints a line of the table. Returns `false` if a property is violated.
 fn explore<M: Model>(name: &str, bounds: impl Display, model: &M) -> io::Result<bool>
 where
     M::Property: Debug,

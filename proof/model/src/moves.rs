@@ -1,17 +1,18 @@
-//! Moving the inbox rows of one group to its newest message, as `stream-handler` does: "hint, guard, locate".
+//! A model of the inbox move in `stream-handler`: "hint, guard, locate". It moves one group's inbox rows to
+//! the newest message.
 //!
-//! The adversary decides, at every step:
-//! - which records are delivered next, in which batches, to how many invocations at a time; a record whose
+//! At every step, the adversary decides:
+//! - which records are delivered next, in which batches, to how many concurrent invocations. A record whose
 //!   invocation failed or died is due again;
-//! - what the index shows. An eventually consistent read may show of each key any version that it ever had, so of all
-//!   the places where a member's row was ever put it shows whichever it likes: none, one or more, old or new;
-//! - what happens between two pages of a search. A page is one place, which is the finest that pages can be;
-//! - with [`Commits::PieceByPiece`], when each part of a transaction is seen;
-//! - and, as long as [`Bounds::faults`] lasts, one fault each: a record is delivered although it needs not be; an
-//!   invocation dies; a transaction meets a conflict or throttling; its answer is lost; its outcome is unknown since
-//!   it was never carried out; it is carried out later, when nobody waits for it any more (a late request).
+//! - what the index shows. For each key, an eventually consistent read may show any earlier version. Of all
+//!   the places where a member's row ever was, the index shows any subset;
+//! - what happens between two pages of a search. A page is one place, the smallest possible page;
+//! - with [`Commits::PieceByPiece`], when each part of a transaction becomes visible;
+//! - while [`Bounds::faults`] lasts, one fault each: a record is redelivered; an invocation dies; a
+//!   transaction meets a conflict or throttling; its response is lost; its outcome is unknown and it was
+//!   never executed; it is executed late, after its sender stopped waiting (a late request).
 //!
-//! The text of a row is not modelled: it is written by the Put that writes the place.
+//! The text of a row is not modeled: the Put that writes the place writes it.
 
 use std::{array, fmt, ops::Range};
 
@@ -21,71 +22,68 @@ use crate::{
     positions::Positions,
 };
 
-/// How much of it is tried.
+/// The bounds of the exploration.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Members of the group, at most 2.
     pub members: usize,
-    /// Messages after the one that opened the group, at most 7.
+    /// Messages after the first one, at most 7.
     pub messages: u8,
-    /// Invocations at a time, at most 3.
+    /// Concurrent invocations, at most 3.
     pub invocations: usize,
-    /// Faults, of all kinds together.
+    /// Total number of faults.
     pub faults: u8,
-    /// Tries to move one row (8 in the code). Fewer make more invocations fail.
+    /// Attempts to move one row (8 in the code). Fewer make more invocations fail.
     pub tries: u8,
-    /// What reads see of a transaction.
+    /// Visibility of transactions to reads.
     pub commits: Commits,
-    /// Whether the first member's inbox is listed once, beginning at any time.
+    /// Whether the first member's inbox is listed once, starting at any time.
     pub listing: bool,
 }
 
-/// The algorithm: the one that is deployed, that one without one of its ingredients, or the old system's.
+/// The algorithm: the deployed one, the deployed one without one ingredient, or the old system's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
-    /// As in the design.
+    /// The design's algorithm.
     AsDesigned,
-    /// The row is moved wherever it stands ("p.sk >= m.sk: done" is left out).
+    /// Moves the row wherever it is: "p.sk >= m.sk: done" is omitted.
     WithoutMaximum,
-    /// A batch moves the row to whichever of its messages comes last in it.
+    /// Moves the row to the last message of the batch, not to the newest.
     WithoutMaximumOfBatch,
     /// The Delete has no condition.
     WithoutGuard,
-    /// Only members whose rows the index shows are moved.
+    /// Moves only the rows of members that the index shows.
     WithoutMemberList,
-    /// The search goes down from the newest place.
+    /// Searches downward from the newest place.
     DescendingLocate,
-    /// A listing shows a second row of the same group, too.
+    /// A listing shows a second row of the same group.
     WithoutDrop,
-    /// The old system's: for each row that the index shows a Delete, then a Put, neither with a condition.
+    /// The old system: for each row in the index an unconditional Delete, then an unconditional Put.
     OldSystem,
 }
 
-/// The model.
 #[derive(Clone, Copy, Debug)]
 pub struct Moves {
-    /// How much of it is tried.
     pub bounds: Bounds,
-    /// The algorithm.
     pub algorithm: Algorithm,
 }
 
-/// What must hold in every state (design, section 4).
+/// The properties of every state (design, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Property {
     /// I1: exactly one inbox row per member in every committed state.
     OneRow,
     /// I2: a listing shows the group at most once.
     ListedOnce,
-    /// A listing shows the group where it was meanwhile, and misses it only if it was moved meanwhile.
+    /// A listing shows the group at a place where it was meanwhile. It misses the group only if the group
+    /// moved meanwhile.
     ListedWhereItWas,
     /// I4: positions only grow.
     OnlyUp,
-    /// I3 and I11: a row stands at the newest of all messages whose delivery succeeded, or beyond; so at rest it
-    /// stands at the newest message.
+    /// I3 and I11: a row is at the newest delivered message, or beyond. At rest it is at the newest message.
     CaughtUp,
-    /// A search never ends without a row. (Only where transactions are seen at once: one that is seen piece by piece
-    /// can hide a row for a moment, and then the record is delivered again.)
+    /// A search always finds a row. Holds only where transactions are visible at once. A partly visible
+    /// transaction can hide a row briefly; the record is then redelivered.
     Located,
 }
 
@@ -100,18 +98,18 @@ impl fmt::Display for Bounds {
     }
 }
 
-/// Everything that the further course depends on.
+/// Everything that determines the further course.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     inboxes: [Inbox; 2],
-    /// Whether the membership row is seen.
+    /// Whether the membership row is visible.
     membership: bool,
-    /// Messages whose records have to be delivered, for the first time or again.
+    /// Messages whose records are due for delivery or redelivery.
     due: Positions,
     /// Messages whose delivery succeeded.
     delivered: Positions,
     invocations: [Option<Invocation>; 3],
-    /// Requests whose senders wait for them no longer.
+    /// Requests whose senders no longer wait.
     late: [Option<LateMove>; 2],
     listing: Listing,
     faults: u8,
@@ -120,17 +118,17 @@ pub struct State {
 /// A member's rows of this group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Inbox {
-    /// Where rows are seen by consistent reads.
+    /// Places of rows visible to consistent reads.
     rows: Positions,
-    /// Where rows were ever put.
+    /// Places where a row was ever put.
     ever: Positions,
-    /// Puts that are committed, but not seen yet.
+    /// Puts that are committed but not yet visible.
     unseen_puts: Positions,
-    /// Deletes that are committed, but not seen yet.
+    /// Deletes that are committed but not yet visible.
     unseen_deletes: Positions,
 }
 
-/// What a move of a row from one place to another comes to.
+/// The result of moving a row from one place to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Carried,
@@ -139,17 +137,17 @@ enum Verdict {
 }
 
 impl Inbox {
-    /// Where rows stand in the state that is committed, though not all of it may be seen yet.
+    /// Places of rows in the committed state, visible or not.
     fn committed(self) -> Positions {
         self.rows.and(self.unseen_puts).except(self.unseen_deletes)
     }
 
-    /// Places whose part of a transaction is not seen yet.
+    /// Places whose part of a transaction is not yet visible.
     fn locked(self) -> Positions {
         self.unseen_puts.and(self.unseen_deletes)
     }
 
-    /// The verdicts that are possible. Where one condition is false and the other row is locked, DynamoDB may say
+    /// The possible verdicts. If one condition is false and the other row is locked, DynamoDB may report
     /// either.
     fn verdicts(self, from: u8, to: u8, guarded: bool) -> Vec<Verdict> {
         let locked = self.locked();
@@ -164,7 +162,7 @@ impl Inbox {
         }
     }
 
-    /// Every way in which a move that is committed can be seen at first.
+    /// All first visible states after a committed move.
     fn moved(self, from: u8, to: u8, commits: Commits) -> Vec<Self> {
         let inbox = Self { ever: self.ever.with(to), ..self };
         let both = Self { rows: self.rows.without(from).with(to), ..inbox };
@@ -178,7 +176,7 @@ impl Inbox {
         }
     }
 
-    /// Every way in which one part more can be seen.
+    /// All states with one more part visible.
     fn one_part_more(self) -> impl Iterator<Item = (&'static str, u8, Self)> {
         let puts = self.unseen_puts.iter().map(move |at| {
             ("Put", at, Self { rows: self.rows.with(at), unseen_puts: self.unseen_puts.without(at), ..self })
@@ -191,37 +189,37 @@ impl Inbox {
     }
 }
 
-/// One invocation, with a batch of this group's records.
+/// An invocation with a batch of this group's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Invocation {
     batch: Positions,
-    /// The message that the rows are moved to.
+    /// The message to which the rows are moved.
     target: u8,
     rows: [RowMove; 2],
 }
 
-/// How far one member's row is.
+/// The progress of one member's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum RowMove {
-    /// Membership and index have not been read yet.
+    /// Membership and index have not been read.
     NotBegun,
     /// The next call is the transaction that moves the row from `at`.
     Move { at: u8, tries: u8 },
-    /// The next call reads place `next` for a search from `from` on.
+    /// The next call reads place `next`, in a search that started at `from`.
     Locate { from: u8, next: u8, found: Option<u8>, tries: u8 },
-    /// It stands at the message, or beyond.
+    /// The row is at the message or beyond.
     Done,
-    /// Tried too often.
+    /// All attempts failed.
     GivenUp,
-    /// There was no row in the whole inbox.
+    /// The inbox has no row.
     NotFound,
-    /// The old system deletes the first of these rows next,
+    /// The old system: the next call deletes the first of these rows.
     OldDelete { shown: Positions },
-    /// and then puts one at the message.
+    /// The old system: the next call puts a row at the message.
     OldPut { shown: Positions },
 }
 
-/// A move that is carried out when nobody waits for it any more.
+/// A move executed after its sender stopped waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct LateMove {
     member: usize,
@@ -233,7 +231,8 @@ struct LateMove {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Listing {
     NotBegun,
-    /// Reads place `next`; `shown` so far; where the row `was` since it began, and whether it was `moved`.
+    /// Reads place `next`. `shown` holds the places shown so far, `was` the row's places since the start.
+    /// `moved` is whether the row moved since.
     Reads {
         next: u8,
         shown: Positions,
@@ -246,7 +245,7 @@ enum Listing {
 }
 
 impl State {
-    /// Brings states that differ in nothing that matters to the same form.
+    /// Maps equivalent states to the same form.
     fn normalized(mut self) -> Self {
         self.invocations.sort_unstable();
         self.late.sort_unstable();
@@ -264,13 +263,13 @@ impl State {
         Self { inboxes, ..self.clone() }
     }
 
-    /// This state with a fault less to come; none when there have been enough.
+    /// This state with one fault fewer left. Returns `None` if none is left.
     fn with_fault(&self) -> Option<Self> {
         let faults = self.faults.checked_sub(1)?;
         Some(Self { faults, ..self.clone() })
     }
 
-    /// This state with one late request more; none when there are enough.
+    /// This state with one more late request. Returns `None` if there are enough.
     fn with_late(&self, request: LateMove) -> Option<Self> {
         let mut state = self.clone();
         let free = state.late.iter().position(Option::is_none)?;
@@ -288,7 +287,7 @@ impl Moves {
         0..self.bounds.members
     }
 
-    /// What follows when the row is thought to be at `at`.
+    /// The next step if the row is believed to be at `at`.
     fn at(&self, at: u8, target: u8, tries: u8) -> RowMove {
         let is_there = at == target || at > target && self.algorithm != Algorithm::WithoutMaximum;
         match tries {
@@ -309,7 +308,7 @@ impl Moves {
         let Some(free) = free.filter(|_| under_way < self.bounds.invocations) else {
             return;
         };
-        // Nobody can send to a group whose membership is not seen yet, but who opens it.
+        // Until the membership is visible, only the opener can send to the group.
         let exist =
             if state.membership { Positions::up_to(self.bounds.messages) } else { Positions::NONE.with(0) };
         for batch in exist.subsets().filter(|batch| !batch.is_empty()) {
@@ -324,9 +323,9 @@ impl Moves {
             };
             next.due = next.due.except(batch);
             let targets = match self.algorithm {
-                // Batches are no more ordered than deliveries are.
+                // Batches are unordered, like deliveries.
                 Algorithm::WithoutMaximumOfBatch => batch,
-                // It looked at the first record only, and was given one at a time.
+                // The old system read only the first record and had a batch size of one.
                 Algorithm::OldSystem if batch.len() > 1 => continue,
                 _ => batch.newest().map_or(Positions::NONE, |newest| Positions::NONE.with(newest)),
             };
@@ -341,7 +340,7 @@ impl Moves {
         }
     }
 
-    /// Every step of the invocation in `slot`.
+    /// Adds every step of the invocation in `slot`.
     fn invocation(&self, state: &State, slot: usize, steps: &mut Steps<State>) {
         let Some(invocation) = state.invocations[slot] else {
             return;
@@ -390,14 +389,14 @@ impl Moves {
         }
     }
 
-    /// Membership and index are read, which says where each row is searched for first.
+    /// Reads membership and index, which determine where each row's search starts.
     fn begin(&self, state: &State, slot: usize, target: u8, steps: &mut Steps<State>) {
         let hints = |member: usize| {
             let ever = state.inboxes[member].ever;
             match self.algorithm {
                 _ if member >= self.bounds.members => vec![Positions::NONE],
                 Algorithm::OldSystem => ever.subsets().collect(),
-                // What is newest among the rows it shows is all that matters.
+                // Only the newest of the rows in the index matters.
                 _ => [Positions::NONE]
                     .into_iter()
                     .chain(ever.iter().map(|at| Positions::NONE.with(at)))
@@ -428,7 +427,7 @@ impl Moves {
         }
     }
 
-    /// The next call for one member's row.
+    /// Adds the next call for one member's row.
     fn row(
         &self,
         state: &State,
@@ -515,7 +514,7 @@ impl Moves {
         }
     }
 
-    /// What DynamoDB does by itself: requests that arrive late, and parts of transactions that come to be seen.
+    /// Adds DynamoDB's own steps: late requests, and parts of transactions that become visible.
     fn table(&self, state: &State, steps: &mut Steps<State>) {
         if !state.membership {
             steps.add(
@@ -550,7 +549,7 @@ impl Moves {
         }
     }
 
-    /// A member reads the inbox, from the newest row down.
+    /// Adds the steps of a member's listing, from the newest row down.
     fn listing(&self, state: &State, steps: &mut Steps<State>) {
         let with = |listing| State { listing, ..state.clone() }.normalized();
         match state.listing {
@@ -561,7 +560,7 @@ impl Moves {
             }
             Listing::Reads { next, mut shown, was, moved } => {
                 let is_here = state.inboxes[0].rows.contains(next);
-                // A second row of the same group is dropped; the old system did not.
+                // The listing drops a second row of the same group; the old system didn't.
                 let drops = !matches!(self.algorithm, Algorithm::WithoutDrop | Algorithm::OldSystem);
                 if is_here && (shown.is_empty() || !drops) {
                     shown = shown.with(next);
@@ -582,7 +581,7 @@ impl Moves {
     }
 }
 
-/// An invocation goes on with `rows`; it has succeeded when all are done.
+/// Continues an invocation with `rows`. It succeeds when all rows are done.
 fn goes_on(mut state: State, slot: usize, rows: [RowMove; 2]) -> State {
     if let Some(invocation) = &mut state.invocations[slot] {
         invocation.rows = rows;
@@ -595,7 +594,7 @@ fn goes_on(mut state: State, slot: usize, rows: [RowMove; 2]) -> State {
     state.normalized()
 }
 
-/// Who calls, in a trace.
+/// The caller, for traces.
 struct Who {
     target: u8,
     member: usize,
@@ -626,8 +625,8 @@ impl Model for Moves {
         Property::Located,
     ];
 
-    /// The group was opened by message 0, just now. All other messages are in the stream as soon as anybody could
-    /// have sent them.
+    /// The opened group, with message 0. All later messages are in the stream as soon as they could have been
+    /// sent.
     fn initial(&self) -> State {
         let first = Positions::NONE.with(0);
         let inbox = match self.bounds.commits {

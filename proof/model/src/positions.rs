@@ -1,75 +1,72 @@
-//! Places in an inbox. The sort key of the group's message number n is the place n; 0 opened the group.
+//! Places in an inbox. The sort key of the group's message n is place n; message 0 opened the group.
 
 use std::fmt;
 
-/// A set of places (or of the messages whose places they are), each below 8.
+/// A set of places, or of the messages at these places, each below 8.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Positions(u8);
 
 impl Positions {
-    /// No place.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// The places from 0 to `newest`.
+    /// The places 0 to `newest`.
     #[must_use]
     pub fn up_to(newest: u8) -> Self {
         (0..=newest).fold(Self::NONE, Self::with)
     }
 
-    /// These and `position`.
+    /// The set with `position` added.
     #[must_use]
     pub fn with(self, position: u8) -> Self {
         Self(self.0 | 1 << position)
     }
 
-    /// These without `position`.
+    /// The set with `position` removed.
     #[must_use]
     pub fn without(self, position: u8) -> Self {
         Self(self.0 & !(1 << position))
     }
 
-    /// All that are in one of the two.
+    /// The union with `others`.
     #[must_use]
     pub fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// Those that are not among `others`.
+    /// The difference from `others`.
     #[must_use]
     pub fn except(self, others: Self) -> Self {
         Self(self.0 & !others.0)
     }
 
-    /// Whether `position` is among them.
     #[must_use]
     pub fn contains(self, position: u8) -> bool {
         self.0 & 1 << position != 0
     }
 
-    /// How many there are.
     #[must_use]
     pub fn len(self) -> u32 {
         self.0.count_ones()
     }
 
-    /// Whether there is none.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The greatest.
+    /// The greatest position.
     #[must_use]
     pub fn newest(self) -> Option<u8> {
         self.iter().last()
     }
 
-    /// From the least on.
+    /// The positions in ascending order.
     pub fn iter(self) -> impl Iterator<Item = u8> {
         (0..8).filter(move |position| self.contains(*position))
     }
 
-    /// Every set of some of these, the empty one included.
+    /// All subsets, including the empty one.
     pub fn subsets(self) -> impl Iterator<Item = Self> {
         (0..=self.0).filter(move |subset| subset & !self.0 == 0).map(Self)
     }

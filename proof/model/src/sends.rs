@@ -1,18 +1,19 @@
-//! Sending messages to one group, as `create-message` does: plan (read the membership and the newest message), write
-//! all rows at once under the condition that none is there, judge a refusal by the rows in the way.
+//! A model of `create-message` for one group. Plan: read the membership and the newest message. Write all
+//! rows at once, on condition that none exists. If the write is rejected, judge by the existing rows.
 //!
-//! The adversary decides, at every step:
-//! - who sends when; that a client repeats a request with a key, also one that is answered or still under way;
-//! - what each function's clock shows, whenever it is read;
-//! - in which order the two reads of a plan are carried out, and what happens between any two calls;
-//! - with [`Commits::PieceByPiece`], when each row of a transaction is seen;
-//! - and, as long as [`Bounds::faults`] lasts, one fault each: an answer of DynamoDB is lost; a write is carried out
-//!   later, when nobody waits for it any more (or never); an invocation dies, its write perhaps under way.
+//! At every step, the adversary decides:
+//! - who sends when. A client may repeat a request with a key, even one that is answered or in progress;
+//! - what each function's clock shows at each read;
+//! - the order of a plan's two reads, and what happens between any two calls;
+//! - with [`Commits::PieceByPiece`], when each row of a transaction becomes visible;
+//! - while [`Bounds::faults`] lasts, one fault each: a response of DynamoDB is lost; a write is executed
+//!   late, after its sender stopped waiting (or never); an invocation dies, possibly with its write in
+//!   progress.
 //!
-//! A write of which the answer is lost is sent again, either by the SDK (a transaction then has the same
-//! `ClientRequestToken`, and is answered as if it were the first) or by the function (with a new token). A conflict
-//! changes nothing but that the same write is sent again, so it needs no step of its own; running out of time is the
-//! invocation's death. Request hashes are not modelled: a key is only ever used for the same request.
+//! A write without a response is sent again, by the SDK or by the function. The SDK repeats a transaction
+//! with the same `ClientRequestToken`, so the response is that of the first attempt. The function uses a new
+//! token. A conflict only causes the same write to be sent again, so it has no step of its own. A timeout is
+//! the death of the invocation. Request hashes are not modeled: a key is only used for one request.
 
 use std::fmt;
 
@@ -21,85 +22,79 @@ use crate::{
     checker::{Model, Steps},
 };
 
-/// How much of it is tried.
+/// The bounds of the exploration.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// What is sent, in any order and at any time.
+    /// The messages, sent in any order and at any time.
     pub sends: &'static [Send],
-    /// Requests for a send with a key. (A request that is repeated without a key is a send of its own.)
+    /// Requests per send with a key. A repeated request without a key is a separate send.
     pub requests: u8,
-    /// Clocks show times from 0 to this.
+    /// The latest time of the clocks, which start at 0.
     pub clock: u8,
-    /// Faults, of all kinds together.
+    /// Total number of faults.
     pub faults: u8,
-    /// What reads see of a transaction.
+    /// Visibility of transactions to reads.
     pub commits: Commits,
 }
 
-/// One message that a member of the pair means to send.
+/// A message that a member of the pair wants to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Send {
-    /// Who sends it.
     pub sender: char,
-    /// Whether it has an idempotency key.
     pub has_key: bool,
-    /// Where to.
     pub target: Target,
 }
 
-/// Where a message goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The other user, whose group may have to be opened.
+    /// The other user, whose group may not exist yet.
     Handle,
-    /// The group; nobody sends to it before it is seen.
+    /// The group. Sent to only once it is visible.
     Group,
 }
 
-/// The algorithm: the one that is deployed, or that one without one of its ingredients.
+/// The algorithm: the deployed one, or the deployed one without one ingredient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
-    /// As in the design.
+    /// The design's algorithm.
     AsDesigned,
-    /// A key leaves no row behind.
+    /// A key has no row.
     WithoutIdempotencyRow,
-    /// Each try makes a uuid and a sort key of its own.
+    /// Each attempt creates a new uuid and sort key.
     WithNewUuidOnRetry,
-    /// A write without an answer counts as one that was not carried out.
+    /// A write without a response counts as not executed.
     LostAnswerTakenForFailure,
-    /// A message's sort key is its time alone.
+    /// A message's sort key is only its time.
     WithoutUuidInKey,
     /// The membership row is written without a condition.
     WithoutMembershipLock,
-    /// The message's time is the clock's, and not at least that of the newest message and a microsecond.
+    /// The message's time is the clock's, even if not later than the newest message. By design it is at least
+    /// one microsecond later.
     WithoutSuccessor,
-    /// A membership row in the way is looked at before the message's own row.
+    /// An existing membership row is checked before the message's own row.
     MembershipJudgedFirst,
-    /// A membership row in the way is another's, even when it was written with this very message.
+    /// An existing membership row counts as another message's, even if this message wrote it.
     OwnMembershipTakenForAnother,
-    /// The first row that tells that the message is stored, or is being stored, makes the answer.
+    /// The first row that shows the message stored or being stored determines the answer.
     WithoutWaitingForAllRows,
 }
 
-/// The model.
 #[derive(Clone, Copy, Debug)]
 pub struct Sends {
-    /// How much of it is tried.
     pub bounds: Bounds,
-    /// The algorithm.
     pub algorithm: Algorithm,
 }
 
-/// What must hold in every state (design, section 4).
+/// The properties of every state (design, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Property {
     /// I5: an acknowledged message is in the table.
     Kept,
-    /// I5: whoever is answered can read the message from then on.
+    /// I5: a message is readable for its sender once it is acknowledged.
     Readable,
-    /// I5: a request that is refused stores nothing.
+    /// I5: a rejected request stores nothing.
     RefusedIsNotStored,
-    /// No request is refused: none of these breaks a rule.
+    /// No request is rejected: all of them are valid.
     NotRefused,
     /// I6: one message per key, and one per request without a key.
     Once,
@@ -107,44 +102,44 @@ pub enum Property {
     EqualAnswers,
     /// I7: no write overwrites a row.
     NothingOverwritten,
-    /// I8: a message that was answered before another was begun sorts before it. (Two messages of the same microsecond
-    /// sort as their uuids happen to.)
+    /// I8: a message sorts before every message whose request began after its answer. Messages of the same
+    /// microsecond sort by uuid.
     Ordered,
     /// I9: a group is opened once.
     OpenedOnce,
 }
 
-/// Everything that the further course depends on.
+/// Everything that determines the further course.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// The table, in the order of keys.
+    /// The table's rows, in key order.
     rows: Vec<Row>,
     sends: Vec<Progress>,
     invocations: Vec<Invocation>,
-    /// Writes whose senders wait for them no longer.
+    /// Writes whose senders no longer wait.
     late: Vec<Write>,
     overwritten: bool,
     faults: u8,
 }
 
-/// How far a send is.
+/// The progress of a send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Progress {
     requests: u8,
-    /// The time of the newest message that was answered before the first request.
+    /// The time of the newest message answered before the first request.
     begun_after: Option<u8>,
     answer: Option<Write>,
     has_unequal_answers: bool,
-    /// The number of the request that was refused.
+    /// The number of the rejected request.
     refused: Option<u8>,
 }
 
-/// A row, and the write that it came with.
+/// A row and the write that created it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Row {
     key: Key,
     write: Write,
-    /// Whether reads see it. One that is committed but not seen is locked.
+    /// Whether reads see the row. A committed row that is not yet visible is locked.
     is_seen: bool,
 }
 
@@ -158,14 +153,14 @@ enum Key {
         uuid: Option<Uuid>,
     },
     Membership,
-    /// Both members' rows, which only ever come together.
+    /// Both members' rows, which are always written together.
     Inboxes {
         at: u8,
         uuid: Uuid,
     },
 }
 
-/// Which plan of which request a message was made for.
+/// The request and plan for which a message was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Uuid {
     send: usize,
@@ -173,7 +168,7 @@ struct Uuid {
     plan: u8,
 }
 
-/// A write as it is intended: the same on every try.
+/// An intended write, identical on every attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Write {
     uuid: Uuid,
@@ -192,15 +187,14 @@ struct Invocation {
 /// The calls of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Call {
-    /// The two reads of a plan, as far as they are answered.
+    /// A plan's two reads, with the responses so far.
     Read { has_membership: Option<bool>, newest: Option<Newest> },
-    /// The write, for the first time or again.
+    /// The write or a retry of it.
     Write(Write),
-    /// The answer to a transaction that is being committed.
+    /// The response to a transaction that is being committed.
     Await(Write),
 }
 
-/// The time of the newest message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Newest(Option<u8>);
 
@@ -217,12 +211,12 @@ impl Call {
     const PLAN: Self = Self::Read { has_membership: None, newest: None };
 }
 
-/// What a refused write means.
+/// The meaning of a rejected write.
 enum Judgement {
     Stored(Write),
     GroupExists,
     AnotherMessage,
-    /// Nothing yet: rows that would decide are locked.
+    /// Undecided: the relevant rows are locked.
     Nothing,
 }
 
@@ -256,12 +250,12 @@ impl State {
         self.rows.iter().all(|row| row.is_seen || row.write != write)
     }
 
-    /// The time of the newest message that was acknowledged.
+    /// The time of the newest acknowledged message.
     fn newest_answered(&self) -> Option<u8> {
         self.sends.iter().filter_map(|send| Some(send.answer?.at)).max()
     }
 
-    /// This state with a fault less to come; none when there have been enough.
+    /// This state with one fault fewer left. Returns `None` if none is left.
     fn with_fault(&self) -> Option<Self> {
         let faults = self.faults.checked_sub(1)?;
         Some(Self { faults, ..self.clone() })
@@ -312,7 +306,7 @@ impl State {
 }
 
 impl Sends {
-    /// The rows of a write, in the order of its actions.
+    /// The keys of a write's rows, in the order of its actions.
     fn keys(&self, write: Write) -> Vec<Key> {
         let Write { uuid, at, opens_group } = write;
         let has_key = self.bounds.sends[uuid.send].has_key;
@@ -328,7 +322,7 @@ impl Sends {
         keys
     }
 
-    /// The state after a write, if its conditions hold.
+    /// The state after a write. Returns `None` if its conditions fail.
     fn carried_out(&self, mut state: State, write: Write) -> Option<State> {
         let keys = self.keys(write);
         let is_seen = keys.len() == 1 || self.bounds.commits == Commits::AtOnce;
@@ -349,7 +343,7 @@ impl Sends {
     }
 
     fn judge(&self, state: &State, write: Write) -> Judgement {
-        // Locked rows are not shown.
+        // Locked rows are not visible.
         let shown = |key| state.row(key).filter(|row| row.is_seen);
         let keys = self.keys(write);
         let in_the_way = |wanted: fn(&Key) -> bool| keys.iter().copied().filter(wanted).find_map(shown);
@@ -361,7 +355,7 @@ impl Sends {
         match (idempotency, message, membership) {
             (_, _, Some(_)) if self.algorithm == Algorithm::MembershipJudgedFirst => Judgement::GroupExists,
             (Some(row), _, _) if !waits => Judgement::Stored(row.write),
-            // An earlier request's: is its message seen?
+            // The row belongs to an earlier request. The result depends on whether its message is visible.
             (Some(row), _, _) if row.write != write => {
                 let is_seen = state.message(row.write.uuid).is_some_and(|message| message.is_seen);
                 if is_seen && group_is_seen { Judgement::Stored(row.write) } else { Judgement::Nothing }
@@ -373,12 +367,12 @@ impl Sends {
                 Judgement::GroupExists
             }
             (_, None, Some(_)) if !waits => Judgement::Stored(write),
-            // Nothing that decides is shown, or it is ours and not all of it is shown yet.
+            // No deciding row is visible, or the rows are this write's own and not all are visible.
             _ => Judgement::Nothing,
         }
     }
 
-    /// Clients begin requests.
+    /// Adds the clients' new requests.
     fn requests(&self, state: &State, steps: &mut Steps<State>) {
         let group_is_known = state.newest_answered().is_some()
             || state.row(Key::Membership).is_some_and(|membership| membership.is_seen);
@@ -400,7 +394,7 @@ impl Sends {
         }
     }
 
-    /// Every step of one invocation.
+    /// Adds every step of one invocation.
     fn invocation(&self, state: &State, invocation: &Invocation, steps: &mut Steps<State>) {
         let Invocation { send, request, .. } = *invocation;
         let who = format_args!("send {send}, request {request},");
@@ -440,7 +434,7 @@ impl Sends {
         }
     }
 
-    /// What follows from a read, and from the clock once both are there.
+    /// Adds the step after a read. After both reads, plans the message at each possible clock time.
     fn read(
         &self,
         state: &State,
@@ -470,7 +464,7 @@ impl Sends {
         }
     }
 
-    /// The write is sent, or sent again.
+    /// Adds the steps of sending the write, or sending it again.
     fn write(&self, state: &State, invocation: &Invocation, write: Write, steps: &mut Steps<State>) {
         let Invocation { send, request, .. } = *invocation;
         let who = format_args!("send {send}, request {request},");
@@ -519,7 +513,7 @@ impl Sends {
         }
     }
 
-    /// What DynamoDB does by itself.
+    /// Adds DynamoDB's own steps.
     fn table(&self, state: &State, steps: &mut Steps<State>) {
         for (number, row) in state.rows.iter().enumerate().filter(|(_, row)| !row.is_seen) {
             let mut next = state.clone();

@@ -6,21 +6,21 @@ use anyhow::{Context as _, Result};
 use pglite_oxide::{PgliteServer, PgliteServerBuilder};
 use tokio::{net::TcpStream, task::spawn_blocking};
 
-/// The engine's server, started again when it has died: bytes that are no PostgreSQL protocol end it.
+/// The engine's server. Restarted after it dies, as it does on bytes that are not PostgreSQL protocol.
 pub(super) struct Backend {
     builder: PgliteServerBuilder,
     server: Option<PgliteServer>,
 }
 
 impl Backend {
-    /// Starts what `builder` describes, on a port of its own.
+    /// Starts the server that `builder` describes, on its own port.
     pub(super) async fn start(builder: PgliteServerBuilder) -> Result<Self> {
         let mut backend = Self { builder, server: None };
         backend.restart().await?;
         Ok(backend)
     }
 
-    /// A new connection to the server.
+    /// Opens a connection to the server.
     pub(super) async fn connect(&mut self) -> Result<TcpStream> {
         match self.try_connect().await {
             Ok(stream) => Ok(stream),
@@ -32,7 +32,7 @@ impl Backend {
         }
     }
 
-    /// Stops the server and closes the cluster. Nobody may be connected.
+    /// Stops the server and closes the cluster. No client may be connected.
     pub(super) async fn stop(mut self) -> Result<()> {
         match self.server.take() {
             Some(server) => spawn_blocking(|| server.shutdown()).await?,
@@ -64,7 +64,7 @@ impl Backend {
 impl Drop for Backend {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
-            // Its own drop waits for the client's statement to end, which nobody here has the time for.
+            // Dropping the server waits for the client's statement to end, so a separate thread drops it.
             std::thread::spawn(move || drop(server));
         }
     }

@@ -1,7 +1,7 @@
-//! What stands between the clients and the engine's own server: it carries bytes and understands none.
+//! A byte relay between clients and the engine's server.
 //!
-//! The engine's server ends for good when a client's connection is reset, and waits for a client for ever when it
-//! is to stop. Here every end of a client becomes an orderly one.
+//! The engine's server stops for good when a client's connection is reset, and its shutdown waits for
+//! connected clients indefinitely. The relay turns every end of a client into an orderly close.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -14,10 +14,10 @@ use tokio::{
 
 use super::backend::Backend;
 
-/// How long a client whose turn it is may say nothing. Clients start to speak before it is their turn.
+/// Time limit for a client's first bytes once its turn comes. Clients send before their turn.
 const GREETING_LIMIT: Duration = Duration::from_secs(1);
 
-/// Serves one client after the other until `stop` is true.
+/// Serves clients one after the other until `stop` is true.
 pub(super) async fn run(
     listener: TcpListener,
     mut backend: Backend,
@@ -44,8 +44,8 @@ pub(super) async fn run(
     }
 }
 
-/// Whether a client that was accepted is still there and speaks. One that gave up while it waited would only
-/// cost a backend; one that says nothing would keep all others out.
+/// Whether an accepted client is still connected and has sent bytes. A client that left while queued would
+/// cost a backend; a silent one would block all others.
 async fn wants_to_talk(client: &TcpStream) -> io::Result<bool> {
     let Ok(said) = timeout(GREETING_LIMIT, client.peek(&mut [0])).await else {
         return Ok(false);
@@ -53,13 +53,13 @@ async fn wants_to_talk(client: &TcpStream) -> io::Result<bool> {
     if said? == 0 {
         return Ok(false);
     }
-    // The end of a client stands behind what it said. Only the system's events tell of it before that is read,
-    // and a moment's sleep lets them in.
+    // A close queued behind unread bytes shows only in the system's events. The short sleep lets the runtime
+    // process them.
     sleep(Duration::from_millis(1)).await;
     Ok(!client.ready(Interest::READABLE).await?.is_read_closed())
 }
 
-/// Carries the bytes of one connection until the server has closed it.
+/// Relays one connection until the server closes it.
 async fn carry(mut client: TcpStream, mut server: TcpStream, stop: &mut watch::Receiver<bool>) {
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
@@ -68,13 +68,13 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, stop: &mut watch::R
             _ = io::copy(&mut from_client, &mut to_server) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
-        // However the client went, the server sees the end of the stream and closes in good order.
+        // However the client disconnected, the server sees an end of stream and closes cleanly.
         let _ = to_server.shutdown().await;
         std::future::pending::<Infallible>().await
     };
     let answers = async {
         let _ = io::copy(&mut from_server, &mut to_client).await;
-        // The client may be gone before it had its answer; the server gets rid of it all the same.
+        // If the client has left, the rest of the server's output is discarded.
         let _ = io::copy(&mut from_server, &mut io::sink()).await;
         let _ = to_client.shutdown().await;
     };

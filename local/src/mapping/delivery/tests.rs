@@ -20,7 +20,7 @@ fn delivery(policy: Policy, numbers: impl IntoIterator<Item = usize>) -> Deliver
     delivery
 }
 
-/// The sequence numbers that the function would get now; none when something else is to be done.
+/// The sequence numbers of the next invocation. Empty if the next step is not an invocation.
 fn batch(delivery: &Delivery) -> Vec<String> {
     match delivery.next(now()) {
         Next::Invoke(records) => records.iter().map(|record| record.sequence_number.clone()).collect(),
@@ -167,14 +167,14 @@ fn a_record_from_the_future_is_not_too_old() {
     assert_eq!(batch(&delivery), ["1"]);
 }
 
-/// How the function behaves in one invocation; a place is taken modulo the size of the batch.
+/// The function's behavior in one invocation. The place is taken modulo the batch size.
 fn behaviour() -> impl Strategy<Value = (u8, usize)> {
     (0..4u8, 0..100usize)
 }
 
 proptest! {
-    /// Whatever the function does: every record is delivered to success or given up, in order, and the
-    /// checkpoint never passes a record that is neither.
+    /// For any behavior of the function, every record succeeds or is given up, in order. The checkpoint never
+    /// passes a record that is neither.
     #[test]
     fn no_record_is_lost_or_overtaken(
         matched in vec(any::<bool>(), 1..60),
@@ -189,7 +189,7 @@ proptest! {
         let mut done = vec![false; matched.len()];
         let mut unread = 0;
         let mut reads = reads.into_iter();
-        // When the behaviours have run out, the function fails for good.
+        // After the last behavior, the function always fails.
         let mut behaviours = behaviours.into_iter().chain(std::iter::repeat((3, 0)));
         let mut steps = 0;
         loop {
@@ -211,7 +211,7 @@ proptest! {
                     let numbers: Vec<usize> =
                         records.iter().map(|record| record.sequence_number.parse().unwrap()).collect();
                     prop_assert!(numbers.is_sorted());
-                    // In order: everything before the batch is done, nothing of it is.
+                    // In order: every record before the batch is done, and none in it.
                     prop_assert!((0..numbers[0]).all(|before| done[before] || !matched[before]));
                     prop_assert!(numbers.iter().all(|number| !done[*number]));
                     let (kind, place) = behaviours.next().unwrap();

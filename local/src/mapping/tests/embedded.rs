@@ -1,4 +1,4 @@
-//! Against the embedded engine, over HTTP as in the local stack.
+//! Tests against the embedded engine, over HTTP as in the local stack.
 
 use std::{path::Path, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
 const FILTER: &str =
     r#"{"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "MSG#"}]}}}}"#;
 
-/// A table with a stream in an engine of its own.
+/// A table with a stream, in its own engine.
 struct Table {
     dynamodb: aws_sdk_dynamodb::Client,
     streams: aws_sdk_dynamodbstreams::Client,
@@ -88,7 +88,7 @@ impl Table {
         }
     }
 
-    /// The mapping of the template, impatient.
+    /// The template's mapping, with short intervals.
     fn options(&self) -> Options {
         Options {
             filters: vec![FILTER.to_owned()],

@@ -1,4 +1,4 @@
-//! Against a stream with several shards, splits and errors.
+//! Tests against a stream with several shards, splits and errors.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ async fn options(stream: &ScriptedStream) -> Options {
     }
 }
 
-/// Where `key` stands among the deliveries.
+/// The index of `key` in the deliveries.
 fn place(notebook: &Notebook, key: &str) -> usize {
     notebook.keys().iter().position(|delivered| delivered == key).unwrap()
 }
@@ -31,7 +31,7 @@ fn place(notebook: &Notebook, key: &str) -> usize {
 #[tokio::test]
 async fn children_are_read_after_their_parent_is_drained_and_every_shard_is_found() {
     let stream = ScriptedStream::default();
-    // The children sort before their parent, so the list has them first.
+    // The children sort before their parent, so the list starts with them.
     stream.open("a-child", Some("m-parent"));
     stream.open("b-child", Some("m-parent"));
     stream.open("m-parent", None);
@@ -223,7 +223,7 @@ async fn shards_are_delivered_side_by_side() {
     stream.open("b", None);
     stream.append("a", 1, keys(1..2));
     stream.append("b", 2, keys(2..3));
-    // Neither invocation ends before the other has begun.
+    // Neither invocation ends before the other begins.
     let barrier = Arc::new(Barrier::new(2));
     let function = Function::event("stream-handler", Duration::from_mins(1), move |_: LambdaEvent<Value>| {
         let barrier = Arc::clone(&barrier);

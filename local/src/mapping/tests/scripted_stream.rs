@@ -1,5 +1,5 @@
-//! A stream over HTTP that does what Amazon's streams do and the embedded engine never does: several shards that
-//! close and split, pages of shards, iterators that expire, positions that are trimmed, outages.
+//! A stream over HTTP with the behavior that the embedded engine lacks: shards that close and split, paged
+//! shard lists, expired iterators, trimmed positions, outages.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,11 +23,11 @@ pub(super) struct ScriptedStream(Arc<Mutex<Shards>>);
 #[derive(Default)]
 pub(super) struct Shards {
     by_id: BTreeMap<String, Shard>,
-    /// Errors that the next calls of an operation answer with, its name first.
+    /// Queued errors, as operation and error. Each fails one call of its operation.
     errors: VecDeque<(&'static str, &'static str)>,
-    /// Every request, for tests of what was asked.
+    /// Every request, for assertions.
     pub(super) requests: Vec<(String, Value)>,
-    /// The next pages of records lack their sequence numbers.
+    /// The number of next pages whose records lack sequence numbers.
     pub(super) broken_pages: usize,
 }
 
@@ -40,7 +40,7 @@ struct Shard {
 }
 
 impl ScriptedStream {
-    /// Serves the stream and returns a client for it, without retries of its own.
+    /// Serves the stream and returns a client for it, with retries disabled.
     pub(super) async fn serve(&self) -> Client {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -73,12 +73,12 @@ impl ScriptedStream {
         self.state().by_id.remove(shard);
     }
 
-    /// Appends records with the keys `keys` and sequence numbers from `first` on.
+    /// Appends records with these keys and with sequence numbers from `first` on.
     pub(super) fn append(&self, shard: &str, first: u64, keys: Vec<String>) {
         self.state().by_id.get_mut(shard).unwrap().records.extend((first..).zip(keys));
     }
 
-    /// Forgets the records below a sequence number.
+    /// Trims the records below a sequence number.
     pub(super) fn trim(&self, shard: &str, below: u64) {
         let mut state = self.state();
         let shard = state.by_id.get_mut(shard).unwrap();
@@ -86,7 +86,7 @@ impl ScriptedStream {
         shard.records.retain(|(number, _)| *number >= below);
     }
 
-    /// The next call of `operation` that has no error before it answers with `error`.
+    /// Queues `error` for a call of `operation`.
     pub(super) fn fail_next(&self, operation: &'static str, error: &'static str) {
         self.state().errors.push_back((operation, error));
     }
@@ -126,7 +126,7 @@ async fn answer(
     }
 }
 
-/// One shard a page.
+/// Lists one shard per page.
 fn describe(state: &Shards, request: &Value) -> Value {
     let start = request["ExclusiveStartShardId"].as_str().unwrap_or_default();
     let mut rest = state.by_id.iter().filter(|(id, _)| id.as_str() > start);
@@ -152,7 +152,7 @@ fn iterator(state: &Shards, request: &Value) -> Result<Value, &'static str> {
     Ok(json!({ "ShardIterator": format!("{id}/{after}") }))
 }
 
-/// Two records a page, and an empty page before the end of a closed shard.
+/// Returns two records per page, and an empty page at the end of a closed shard.
 fn records(state: &Shards, request: &Value) -> Result<Value, &'static str> {
     let (id, after) = request["ShardIterator"].as_str().unwrap().split_once('/').unwrap();
     let after: u64 = after.parse().unwrap();

@@ -1,4 +1,5 @@
-//! The models within bounds that take seconds: the algorithms hold, and none of their ingredients can be left out.
+//! Explores the models within bounds that take seconds. The algorithms hold, and each ingredient is
+//! necessary.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "in tests a panic is the failure itself")]
 
@@ -9,8 +10,8 @@ use std::fmt::Display;
 
 use model::checker::{Broken, Model, check, check_only};
 
-/// Every property holds in every state; the snapshot has how many there are, so that a model that loses part of its
-/// adversary is noticed.
+/// Checks that every property holds. The snapshot contains the number of states, so a weaker adversary is
+/// noticed.
 fn explored<M: Model>(model: &M, bounds: impl Display) -> String {
     let report = check(model);
     if let Some(violation) = report.violation {
@@ -19,7 +20,7 @@ fn explored<M: Model>(model: &M, bounds: impl Display) -> String {
     format!("{bounds}: {} states, {} transitions, {} deep\n", report.states, report.transitions, report.depth)
 }
 
-/// The shortest way to a violation of `property`.
+/// The shortest trace to a violation of `property`.
 #[track_caller]
 fn counterexample<M: Model>(model: &M, name: impl Display, property: M::Property) -> String {
     let violation = check_only(model, &[property]).violation.expect("no counterexample was found");

@@ -1,5 +1,5 @@
-//! The least that a function with DynamoDB behind it can be: one consistent `GetItem` an invocation, on a client with the
-//! SDK's defaults. What a call costs, and no more.
+//! A minimal function with DynamoDB: one consistent `GetItem` per invocation, on a client with the SDK's
+//! defaults. Measures the cost of a call.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};

@@ -1,4 +1,4 @@
-//! The least that a function behind the API can be: what every figure of the others is held against.
+//! A minimal function behind the API: the baseline for all other figures.
 
 use std::convert::Infallible;
 
