@@ -3,14 +3,9 @@
 #![no_main]
 
 use cruddur::{
-    error::Violation,
-    idempotency::IdempotencyKey,
-    page::Limit,
-    request::message_group_uuid,
+    error::Violation, idempotency::IdempotencyKey, message::text::InvalidMessageText,
+    message::text::MessageText, message::text::preview, page::Limit, request::message_group_uuid,
     user::Handle,
-    message::text::MessageText,
-    message::text::InvalidMessageText,
-    message::text::preview,
 };
 use libfuzzer_sys::fuzz_target;
 

@@ -22,8 +22,8 @@ use cruddur::{
     message_group::Inbox,
     postgres::{DatabaseServer, Postgres},
     random::Random,
-    user::Users,
     table::Table,
+    user::Users,
 };
 use lambda_http::{Body, Response};
 use serde_json::json;
@@ -141,7 +141,11 @@ pub struct Functions {
 }
 
 pub static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
-    list_message_groups: list_message_groups::App { verifier: verifier(), users: users(), inbox: Inbox::new(table(), random()) },
+    list_message_groups: list_message_groups::App {
+        verifier: verifier(),
+        users: users(),
+        inbox: Inbox::new(table(), random()),
+    },
     list_messages: list_messages::App {
         verifier: verifier(),
         users: users(),
