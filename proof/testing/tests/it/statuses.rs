@@ -205,15 +205,15 @@ async fn when_a_pooler_does_not_reach_postgresql_every_route_answers_503() {
 }
 
 #[tokio::test]
-async fn a_malformed_row_is_an_internal_error_of_the_routes_that_read_it() {
+async fn a_malformed_message_or_membership_is_an_internal_error_and_a_malformed_inbox_row_is_skipped() {
     const NEWEST: &str = "2026-11-22T10:00:00.000000Z#0195b5a0-0000-7000-8000-0000000000ff";
     let (world, sunyoung) = conversation().await;
     let ok = "200";
     let error = "500\ncontent-type: application/json\n[\"internal_error\"]";
     for (pk, sk, expected) in [
-        (format!("GRP#{}", sunyoung.user.uuid), NEWEST, [error, ok, ok, ok]),
-        (format!("MSG#{GROUP}"), NEWEST, [error, error, ok, ok]),
-        (format!("MEM#{GROUP}"), "MEM", [error, error, error, error]),
+        (format!("GRP#{}", sunyoung.user.uuid), NEWEST, [ok, ok, ok, ok]),
+        (format!("MSG#{GROUP}"), NEWEST, [ok, error, ok, ok]),
+        (format!("MEM#{GROUP}"), "MEM", [ok, error, error, error]),
     ] {
         let row = json!({"pk": {"S": pk}, "sk": {"S": sk}, "password": {"S": "secret"}});
         let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
