@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use cruddur::table::{Condition, Item, Member, Membership, Partition, Transaction};
+use cruddur::table::{Condition, Item, Key, Member, Membership, Partition, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -197,7 +197,8 @@ impl Doctor {
         depth: Depth,
         ledger: &Ledger<'_>,
     ) -> Result<Vec<Problem>> {
-        let item = read::row(&self.table, &format!("MEM#{group}"), "MEM").await?;
+        let key = Key::Membership(group);
+        let item = read::row(&self.table, &key.pk(), &key.sk()).await?;
         let index = read::index(&self.table, group).await?;
         let owners = owners.iter().copied().chain(index.iter().filter_map(owner_of)).collect::<BTreeSet<_>>();
         let membership = item.as_ref().and_then(|item| rows::membership(item, group).ok());

@@ -6,7 +6,7 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
     message_group::uuid_of_pair,
-    table::{Condition, Item, Member, Membership, RowKind, Transaction},
+    table::{Condition, Item, Key, Member, Membership, RowKind, Transaction},
     user::User,
 };
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
@@ -137,7 +137,8 @@ impl Doctor {
 }
 
 fn finding(kind: Kind, group: Uuid, detail: String) -> Finding {
-    let (pk, sk) = (format!("MEM#{group}"), Some("MEM".to_owned()));
+    let key = Key::Membership(group);
+    let (pk, sk) = (key.pk(), Some(key.sk()));
     Finding { kind, pk, sk, group: Some(group), detail }
 }
 

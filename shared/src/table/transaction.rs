@@ -180,12 +180,6 @@ impl Transaction {
         Ok(self)
     }
 
-    /// The number of writes and checks.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.actions.len()
-    }
-
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
