@@ -15,7 +15,7 @@ use crate::{
     event, log, warm_up,
 };
 
-/// The clients and settings of a function. Created once per execution environment; the handler borrows it.
+/// The clients and settings of a function. Created once per execution environment; the handler borrows them.
 pub trait App: Sized {
     /// Reads the configuration. Fails if a variable is missing or malformed.
     fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError>;

@@ -265,7 +265,7 @@ impl IntendedWrite<'_> {
                     _ => WriteError::Busy(cause),
                 },
                 Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
-                // An earlier attempt may have succeeded. The client learns the outcome by repeating its request.
+                // An earlier attempt may have succeeded. The client learns the outcome by repeating the request.
                 Err(error @ WriteError::Failed(_)) if in_doubt => {
                     return Err(Error::unavailable(Dependency::DynamoDb, error));
                 }

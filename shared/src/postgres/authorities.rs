@@ -39,7 +39,7 @@ pub(super) fn trusted(
 }
 
 /// Amazon's authorities for the server at `hosts`. If the host name contains a region, returns only the authorities of
-/// that region and of RDS Proxy. The others would only slow cold starts.
+/// that region and of RDS Proxy. The others need not be trusted, and would slow cold starts.
 fn amazon_rds(hosts: &[Host]) -> Result<RootCertStore, InvalidDatabaseUrl> {
     let region = match hosts {
         [Host::Tcp(host)] => rds_region(host),

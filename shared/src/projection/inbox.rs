@@ -41,7 +41,7 @@ impl AddAssign for Moved {
 /// The reason for a failed move. The next delivery retries.
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
-    /// The membership row is missing, although it is never written after a message of the group.
+    /// The membership row is missing, although it is written with the group's first message.
     #[error("the group has no membership row")]
     NoMembership,
     /// A member has no inbox row.
