@@ -90,7 +90,7 @@ impl Doctor {
                 MoveError::NoMembership
                 | MoveError::NoInboxRow { .. }
                 | MoveError::MalformedInboxRow { .. }
-                | MoveError::TriedTooOften { .. }
+                | MoveError::TooManyAttempts { .. }
                 | MoveError::OutOfTime,
             ) => Ok(Applied::Refused),
         }
