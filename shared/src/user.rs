@@ -142,18 +142,15 @@ impl Users {
     /// The users in the configured database.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let config = DatabaseConfig::from_lookup(lookup)?;
-        Ok(Self::new(Arc::new(Postgres::new(config.server, config.keep))))
+        Ok(Self::new(Arc::new(Postgres::new(config.server))))
     }
 
-    /// Connects and looks up an empty subject, since PostgreSQL loads a table's metadata once per connection. Does nothing if
-    /// connections are closed after use.
+    /// Connects and looks up an empty subject, since PostgreSQL loads a table's metadata once per connection.
     pub async fn warm_up(&self) {
-        if self.postgres.keeps_connections() {
-            warm_up::log_failure(
-                "PostgreSQL",
-                self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
-            );
-        }
+        warm_up::log_failure(
+            "PostgreSQL",
+            self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
+        );
     }
 
     /// The caller's UUID.
