@@ -114,9 +114,6 @@ pub struct DatabaseConfig {
     /// `DATABASE_URL` and `DATABASE_AUTH`. With `password` (the default), the URL may contain a password. With
     /// `rds-iam`, each connection signs in with its own token.
     pub server: DatabaseServer,
-    /// `DATABASE_CONNECTION`: `keep` (the default), or `close` after each use. `close` is for servers that accept one
-    /// connection at a time.
-    pub keep: bool,
 }
 
 impl DatabaseConfig {
@@ -126,7 +123,6 @@ impl DatabaseConfig {
     /// Reads the configuration.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         const AUTH: &str = "DATABASE_AUTH";
-        const CONNECTION: &str = "DATABASE_CONNECTION";
         let url = required(
             lookup,
             Self::URL,
@@ -144,15 +140,7 @@ impl DatabaseConfig {
             name: Self::URL,
             problem: error.to_string(),
         })?;
-        let keep = match optional(lookup, CONNECTION).as_deref() {
-            None | Some("keep") => true,
-            Some("close") => false,
-            Some(_) => {
-                let problem = "neither keep nor close".to_owned();
-                return Err(ConfigError::Malformed { name: CONNECTION, problem });
-            }
-        };
-        Ok(Self { server, keep })
+        Ok(Self { server })
     }
 }
 

@@ -1,18 +1,8 @@
 //! A PostgreSQL connection. A dead connection is replaced.
 
-use std::{
-    error::Error as _,
-    fmt,
-    future::Future,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{error::Error as _, fmt, io, sync::Arc, time::Duration};
 
-use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
+use tokio::{sync::Mutex, time::timeout};
 use tokio_postgres::{
     Client, Row,
     error::{Severity, SqlState},
@@ -43,15 +33,7 @@ const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// query that fails on a dead connection is retried once on a new one, so every statement in `sql/` must be idempotent.
 pub struct Postgres {
     server: DatabaseServer,
-    keep: bool,
-    /// The number of queries that wait for the connection. Counted only if connections are closed after use.
-    waiting: AtomicUsize,
-    connection: Mutex<Option<Arc<Connection>>>,
-}
-
-struct Connection {
-    client: Client,
-    driver: JoinHandle<()>,
+    connection: Mutex<Option<Arc<Client>>>,
 }
 
 /// A statement parameter and its type.
@@ -148,18 +130,12 @@ impl From<QueryError> for Error {
 }
 
 impl Postgres {
-    /// Creates a client of `server`. Without `keep`, the connection is closed after use, for servers that accept one
-    /// connection at a time.
+    /// Creates a client of `server`.
     #[must_use]
-    pub fn new(server: impl Into<DatabaseServer>, keep: bool) -> Self {
+    pub fn new(server: impl Into<DatabaseServer>) -> Self {
         let mut server = server.into();
         server.config_mut().connect_timeout(CONNECT_TIMEOUT).application_name("cruddur");
-        Self { server, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
-    }
-
-    /// Returns `true` if the connection is kept between queries.
-    pub(crate) const fn keeps_connections(&self) -> bool {
-        self.keep
+        Self { server, connection: Mutex::new(None) }
     }
 
     /// Runs `statement` and returns its rows.
@@ -178,103 +154,43 @@ impl Postgres {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, QueryError> {
-        if !self.keep {
-            return self.query_and_close(statement, parameters).await;
-        }
-        let connection = {
+        let client = {
             let mut slot = self.connection.lock().await;
             match &*slot {
-                Some(connection) if !connection.client.is_closed() => Arc::clone(connection),
+                Some(client) if !client.is_closed() => Arc::clone(client),
                 _ => Arc::clone(slot.insert(Arc::new(self.connect().await?))),
             }
         };
-        let rows = with_timeout(connection.client.query_typed(statement, parameters)).await;
+        let rows = match timeout(QUERY_TIMEOUT, client.query_typed(statement, parameters)).await {
+            Ok(rows) => rows.map_err(QueryError::from),
+            Err(_) => Err(QueryError::TimedOut(QUERY_TIMEOUT)),
+        };
         if rows.as_ref().is_err_and(QueryError::is_connection_lost) {
             let mut slot = self.connection.lock().await;
-            if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
+            if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &client)) {
                 *slot = None;
             }
         }
         rows
     }
 
-    /// Runs one query at a time, and closes the connection unless another query waits for it.
-    async fn query_and_close(
-        &self,
-        statement: &str,
-        parameters: &[Parameter<'_>],
-    ) -> Result<Vec<Row>, QueryError> {
-        let queued = QueuedQuery::new(self);
-        let mut slot = self.connection.lock().await;
-        drop(queued);
-        let connection = match slot.take() {
-            Some(connection) if !connection.client.is_closed() => connection,
-            _ => Arc::new(self.connect().await?),
-        };
-        let rows = with_timeout(connection.client.query_typed(statement, parameters)).await;
-        let lost = rows.as_ref().is_err_and(QueryError::is_connection_lost);
-        if !lost && self.waiting.load(Ordering::Acquire) > 0 {
-            *slot = Some(connection);
-        } else if let Some(connection) = Arc::into_inner(connection) {
-            connection.close().await;
-        }
-        rows
-    }
-
-    async fn connect(&self) -> Result<Connection, QueryError> {
+    async fn connect(&self) -> Result<Client, QueryError> {
         // `connect_timeout` covers only TCP. A server may accept the connection and stay silent.
         let (client, connection) = timeout(CONNECT_TIMEOUT, self.server.connect())
             .await
             .map_err(|_| QueryError::TimedOut(CONNECT_TIMEOUT))??;
-        let driver = tokio::spawn(async move {
+        tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::info!(cause = %crate::error::Chain(&error), "lost the connection to PostgreSQL");
             }
         });
-        Ok(Connection { client, driver })
+        Ok(client)
     }
-}
-
-/// A query in the queue for the connection.
-struct QueuedQuery<'a>(&'a Postgres);
-
-impl<'a> QueuedQuery<'a> {
-    fn new(postgres: &'a Postgres) -> Self {
-        postgres.waiting.fetch_add(1, Ordering::AcqRel);
-        Self(postgres)
-    }
-}
-
-impl Drop for QueuedQuery<'_> {
-    fn drop(&mut self) {
-        let was_last = self.0.waiting.fetch_sub(1, Ordering::AcqRel) == 1;
-        // The last query left the connection open for this one, which may have been canceled. A query in progress holds
-        // the lock, so this never closes a connection in use.
-        if was_last && let Ok(mut slot) = self.0.connection.try_lock() {
-            *slot = None;
-        }
-    }
-}
-
-impl Connection {
-    /// Closes the connection and waits for the end of its driver.
-    async fn close(self) {
-        let Self { client, driver } = self;
-        drop(client);
-        // Without a client the driver sends the termination message and ends. A dead server would block it.
-        let _ = timeout(QUERY_TIMEOUT, driver).await;
-    }
-}
-
-async fn with_timeout(
-    rows: impl Future<Output = Result<Vec<Row>, tokio_postgres::Error>>,
-) -> Result<Vec<Row>, QueryError> {
-    Ok(timeout(QUERY_TIMEOUT, rows).await.map_err(|_| QueryError::TimedOut(QUERY_TIMEOUT))??)
 }
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Omits the configuration, which contains the password.
-        f.debug_struct("Postgres").field("keep", &self.keep).finish_non_exhaustive()
+        f.debug_struct("Postgres").finish_non_exhaustive()
     }
 }

@@ -142,18 +142,15 @@ impl Users {
     /// Creates the store over the configured database.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let config = DatabaseConfig::from_lookup(lookup)?;
-        Ok(Self::new(Arc::new(Postgres::new(config.server, config.keep))))
+        Ok(Self::new(Arc::new(Postgres::new(config.server))))
     }
 
-    /// Connects, and looks up an empty subject: the first query of a connection loads the table's metadata. Does
-    /// nothing if connections are closed after use.
+    /// Connects, and looks up an empty subject: the first query of a connection loads the table's metadata.
     pub async fn warm_up(&self) {
-        if self.postgres.keeps_connections() {
-            warm_up::log_failure(
-                "PostgreSQL",
-                self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
-            );
-        }
+        warm_up::log_failure(
+            "PostgreSQL",
+            self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
+        );
     }
 
     /// Returns the caller's UUID, cached for ten minutes. Fails with [`Error::UserNotProvisioned`] if no row has the

@@ -128,7 +128,7 @@ impl Stage {
         schema::migrations::run(&mut client).await?;
         drop(client);
         driver.await??;
-        ensure_users(&Users::new(server, false)).await?;
+        ensure_users(&Users::new(server)).await?;
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl Stage {
             (&subject as _, Type::TEXT),
         ];
         let statement = include_str!("../../../sql/users/create_demo.sql");
-        Users::new(self.database_server()?, false).query(statement, &parameters).await?;
+        Users::new(self.database_server()?).query(statement, &parameters).await?;
         let token = self.issuer.access_token(&subject, &user.handle)?;
         Ok((user, format!("Bearer {token}")))
     }
