@@ -44,7 +44,7 @@ pub(super) async fn run(
     }
 }
 
-/// Whether an accepted client is still connected and has sent bytes. A client that left while queued would
+/// Returns `true` if an accepted client is still connected and has sent bytes. A client that left while queued would
 /// cost a backend; a silent one would block all others.
 async fn wants_to_talk(client: &TcpStream) -> io::Result<bool> {
     let Ok(said) = timeout(GREETING_LIMIT, client.peek(&mut [0])).await else {
