@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodbstreams::types::{AttributeValue, Identity, Record, StreamRecord};
+use aws_sdk_dynamodbstreams::{
+    primitives::DateTime,
+    types::{AttributeValue, Identity, OperationType, Record, StreamRecord, StreamViewType},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
@@ -16,7 +19,7 @@ pub(super) struct UnknownType;
 pub(super) fn record(record: &Record, stream_arn: &str) -> Result<Value, UnknownType> {
     Ok(without_nulls(json!({
         "eventID": record.event_id(),
-        "eventName": record.event_name().map(|name| name.as_str()),
+        "eventName": record.event_name().map(OperationType::as_str),
         "eventVersion": record.event_version(),
         "eventSource": record.event_source(),
         "awsRegion": record.aws_region(),
@@ -39,13 +42,13 @@ fn identity(identity: &Identity) -> Value {
 
 fn change(change: &StreamRecord) -> Result<Value, UnknownType> {
     Ok(without_nulls(json!({
-        "ApproximateCreationDateTime": change.approximate_creation_date_time().map(|time| time.as_secs_f64()),
+        "ApproximateCreationDateTime": change.approximate_creation_date_time().map(DateTime::as_secs_f64),
         "Keys": change.keys().map(attribute_map).transpose()?,
         "NewImage": change.new_image().map(attribute_map).transpose()?,
         "OldImage": change.old_image().map(attribute_map).transpose()?,
         "SequenceNumber": change.sequence_number(),
         "SizeBytes": change.size_bytes(),
-        "StreamViewType": change.stream_view_type().map(|view| view.as_str()),
+        "StreamViewType": change.stream_view_type().map(StreamViewType::as_str),
     })))
 }
 
@@ -78,10 +81,7 @@ fn attribute_map(attributes: &HashMap<String, AttributeValue>) -> Result<Value, 
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodbstreams::{
-        primitives::{Blob, DateTime},
-        types::{OperationType, StreamViewType},
-    };
+    use aws_sdk_dynamodbstreams::primitives::Blob;
 
     use super::*;
 

@@ -140,13 +140,13 @@ impl Shard {
         };
         match outcome {
             Outcome::Succeeded => {
-                tracing::debug!(shard, first, last, records = numbers.len(), "a batch is done")
+                tracing::debug!(shard, first, last, records = numbers.len(), "a batch is done");
             }
             Outcome::FailedFrom(place) => {
                 tracing::warn!(shard, first, last, from = numbers.get(place), "a part of a batch failed");
             }
             Outcome::Failed => {
-                tracing::warn!(shard, first, last, "the function's answer fails the whole batch")
+                tracing::warn!(shard, first, last, "the function's answer fails the whole batch");
             }
             Outcome::FunctionError => {}
         }
@@ -209,12 +209,11 @@ impl Cursor {
     ) -> Result<Vec<types::Record>, StreamError> {
         let after = position.filter(|_| !self.at_horizon);
         let page = async {
-            let iterator = match &self.iterator {
-                Some(iterator) => iterator,
-                None => {
-                    self.is_fresh = true;
-                    self.iterator.insert(stream.iterator(shard, after).await?)
-                }
+            let iterator = if let Some(iterator) = &self.iterator {
+                iterator
+            } else {
+                self.is_fresh = true;
+                self.iterator.insert(stream.iterator(shard, after).await?)
             };
             stream.records(iterator).await
         };
