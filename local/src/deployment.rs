@@ -201,6 +201,6 @@ impl Index<&str> for Functions {
     /// If no function has this name.
     fn index(&self, name: &str) -> &Function {
         let found = self.0.iter().find(|function| function.name() == name);
-        found.unwrap_or_else(|| panic!("no function is called {name}"))
+        found.unwrap_or_else(|| panic!("no function is named {name}"))
     }
 }

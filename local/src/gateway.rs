@@ -1,6 +1,8 @@
 //! An API Gateway HTTP API. Requests become events of payload format 2.0, and the functions' answers become
 //! HTTP responses. The gateway itself answers all other requests.
 //!
+//! The code is written by hand, because no library imitates API Gateway inside a process.
+//!
 //! API Gateway's documentation leaves many details open. Comments marked "observed" describe the real service
 //! as published: body encoding in floci-io/floci#2172 and ministackorg/ministack#766, the event's shape in
 //! the captures of hotsock/voker, answers in the recordings of the aws-lambda-dotnet test tool.
@@ -14,8 +16,9 @@ mod tests;
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use axum::{
-    Router,
+    Json, Router,
     body::{Body, Bytes},
     extract::{Request, State},
     response::{IntoResponse, Response},
@@ -23,13 +26,10 @@ use axum::{
 use cruddur::{clock::Clock, random::Random};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts, uri::Authority};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::json;
 
-pub use self::route::{Route, RouteKeyError};
-use self::{
-    cors::Cors,
-    event::{Event, RequestId},
-    route::Routes,
-};
+pub use self::route::Route;
+use self::{cors::Cors, route::Routes};
 use crate::function::InvocationError;
 
 /// HTTP API quota "Payload size", in bytes.
@@ -51,7 +51,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// Creates an API with these routes. Returns an error for an unsupported or duplicate route key.
-    pub fn new(routes: Vec<Route>) -> Result<Self, RouteKeyError> {
+    pub fn new(routes: Vec<Route>) -> Result<Self> {
         Ok(Self { routes: Routes::new(routes)?, clock: Clock::system(), random: Random::system() })
     }
 
@@ -63,60 +63,65 @@ impl Gateway {
         Router::new().fallback(serve).with_state(Arc::new(self))
     }
 
-    async fn respond(&self, request_id: &RequestId, request: Request) -> Result<Response, Refusal> {
+    /// Returns the function's response, or the status with which API Gateway itself responds.
+    async fn respond(&self, request_id: &str, request: Request) -> Result<Response, StatusCode> {
         let (parts, body) = request.into_parts();
         if header_size(&parts) > MAX_HEADERS {
-            return Err(Refusal::HeadersTooLarge);
+            return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
         if !has_one_host(&parts.headers) {
-            return Err(Refusal::BadRequest);
+            return Err(StatusCode::BAD_REQUEST);
         }
-        let found = self.routes.find(&parts.method, parts.uri.path()).ok_or(Refusal::NotFound)?;
+        let found = self.routes.find(&parts.method, parts.uri.path()).ok_or(StatusCode::NOT_FOUND)?;
         let body = read(body).await?;
-        let event = Event::new(&parts, &body, &found, request_id, &self.clock, &self.random);
-        let event = serde_json::to_string(&event).map_err(|_| Refusal::InternalServerError)?;
+        let event = event::event(&parts, &body, &found, request_id, self.clock.now(), &self.random);
+        let event = event.to_string();
         if event.len() > MAX_PAYLOAD {
-            return Err(Refusal::BodyTooLarge);
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         let function = &found.route.function;
         let answer = function.invoke(event).await.map_err(|error| {
-            tracing::error!(function = function.name(), %request_id, %error, "the invocation has no answer");
+            tracing::error!(function = function.name(), request_id, %error, "the invocation has no answer");
             match error {
-                InvocationError::Failed(_) => Refusal::InternalServerError,
-                InvocationError::TimedOut(_) => Refusal::ServiceUnavailable,
+                InvocationError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                InvocationError::TimedOut(_) => StatusCode::SERVICE_UNAVAILABLE,
             }
         })?;
         answer::response(&answer).map_err(|error| {
-            tracing::error!(function = function.name(), %request_id, %error, "the answer is not a response");
-            Refusal::InternalServerError
+            tracing::error!(function = function.name(), request_id, %error, "the answer is not a response");
+            StatusCode::INTERNAL_SERVER_ERROR
         })
     }
 }
 
 async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let request_id = RequestId::new(&gateway.random);
+    let request_id = event::request_id(&gateway.random);
     let cors = Cors::of(&request);
-    let mut response = if cors.applies() && request.method() == Method::OPTIONS {
-        cors.preflight()
-    } else {
-        let answer = gateway.respond(&request_id, request).await;
-        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-        cors.apply(response.headers_mut());
-        response
+    let mut response = match &cors {
+        Some(cors) if request.method() == Method::OPTIONS => cors.preflight(),
+        _ => {
+            let mut response = gateway.respond(&request_id, request).await.unwrap_or_else(own_response);
+            if let Some(cors) = &cors {
+                cors.apply(response.headers_mut());
+            }
+            response
+        }
     };
-    response.headers_mut().insert("apigw-requestid", request_id.header());
+    if let Ok(request_id) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert("apigw-requestid", request_id);
+    }
     response
 }
 
-async fn read(body: Body) -> Result<Bytes, Refusal> {
+async fn read(body: Body) -> Result<Bytes, StatusCode> {
     match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
-        Err(_) => Err(Refusal::BadRequest),
+        Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::BAD_REQUEST),
     }
 }
 
-/// Whether `Host` is a single host, with or without a port (RFC 9112, section 3.2). HTTP/1.0 has no `Host`.
+/// Returns `true` if `Host` is a single host, with or without a port (RFC 9112, section 3.2). HTTP/1.0 has no `Host`.
 fn has_one_host(headers: &HeaderMap) -> bool {
     let is_host = |host: &HeaderValue| {
         let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
@@ -136,49 +141,11 @@ fn header_size(parts: &Parts) -> usize {
     request_line + parts.headers.values().map(HeaderValue::len).sum::<usize>()
 }
 
-/// Responses of API Gateway itself: a status, with its reason as `{"message": …}`.
-#[derive(Clone, Copy, Debug)]
-enum Refusal {
-    /// The request was cut off, or lacks a single, well-formed `Host`.
-    BadRequest,
-    /// No route matches the method and path.
-    NotFound,
-    /// The body exceeds the quota, or its event exceeds Lambda's limit.
-    BodyTooLarge,
-    /// The request line and header values exceed the quota.
-    HeadersTooLarge,
-    /// The function failed, or its answer is not a valid response.
-    InternalServerError,
-    /// The function timed out.
-    ServiceUnavailable,
-}
-
-impl Refusal {
-    fn status(self) -> StatusCode {
-        match self {
-            Self::BadRequest => StatusCode::BAD_REQUEST,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    fn body(self) -> &'static str {
-        match self {
-            Self::BadRequest => r#"{"message":"Bad Request"}"#,
-            Self::NotFound => r#"{"message":"Not Found"}"#,
-            Self::BodyTooLarge => r#"{"message":"Request Entity Too Large"}"#,
-            Self::HeadersTooLarge => r#"{"message":"Request Header Fields Too Large"}"#,
-            Self::InternalServerError => r#"{"message":"Internal Server Error"}"#,
-            Self::ServiceUnavailable => r#"{"message":"Service Unavailable"}"#,
-        }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.status(), [(header::CONTENT_TYPE, "application/json")], self.body()).into_response()
-    }
+/// A response of API Gateway itself: a status, with its reason as `{"message": …}`.
+fn own_response(status: StatusCode) -> Response {
+    let message = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Some("Request Entity Too Large"),
+        _ => status.canonical_reason(),
+    };
+    (status, Json(json!({ "message": message }))).into_response()
 }

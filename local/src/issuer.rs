@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use cruddur::{clock::Clock, random::Random};
@@ -10,7 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub use self::key::{KeyError, SigningKey};
+pub use self::key::SigningKey;
+use crate::function::without_nulls;
 
 mod key;
 
@@ -95,12 +97,6 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Creates the issuer of the local stack at `port`.
-    #[must_use]
-    pub fn at_port(port: u16, key: SigningKey, clock: Clock, random: Random) -> Self {
-        Self::new(format!("http://127.0.0.1:{port}{ISSUER_PATH}"), key, clock, random)
-    }
-
     /// Creates an issuer with `url` as the `iss` claim.
     pub fn new(url: impl Into<String>, key: SigningKey, clock: Clock, random: Random) -> Self {
         Self { url: url.into(), key, token_lifetime: TOKEN_LIFETIME, clock, random }
@@ -136,11 +132,11 @@ impl Issuer {
     }
 
     /// An access token with a session of its own, which can't be refreshed.
-    pub fn access_token(&self, sub: &str, username: &str) -> Result<String, KeyError> {
+    pub fn access_token(&self, sub: &str, username: &str) -> Result<String> {
         self.sign(&self.header(), &self.claims(sub, username))
     }
 
-    pub fn access_token_of(&self, session: &Session) -> Result<String, KeyError> {
+    pub fn access_token_of(&self, session: &Session) -> Result<String> {
         self.sign(&self.header(), &self.claims_of(session, &session.sub))
     }
 
@@ -178,14 +174,9 @@ impl Issuer {
     /// An id token. `nonce` is that of the authorization request; refreshed tokens have none.
     ///
     /// Cognito includes the names only for the scope `profile`; this issuer always does.
-    pub fn id_token(
-        &self,
-        user: &PoolUser,
-        session: &Session,
-        nonce: Option<&str>,
-    ) -> Result<String, KeyError> {
+    pub fn id_token(&self, user: &PoolUser, session: &Session, nonce: Option<&str>) -> Result<String> {
         let now = self.clock.now().timestamp();
-        let mut claims = json!({
+        let claims = without_nulls(json!({
             "sub": session.sub,
             "iss": self.url,
             "aud": CLIENT_ID,
@@ -198,13 +189,9 @@ impl Issuer {
             "jti": self.uuid(),
             "cognito:username": user.sub,
             "name": user.name,
-        });
-        let optional = [("nonce", nonce), ("preferred_username", user.preferred_username.as_deref())];
-        for (name, value) in optional {
-            if let (Some(value), Some(claims)) = (value, claims.as_object_mut()) {
-                claims.insert(name.to_owned(), value.into());
-            }
-        }
+            "nonce": nonce,
+            "preferred_username": user.preferred_username,
+        }));
         self.sign(&self.header(), &claims)
     }
 
@@ -212,7 +199,7 @@ impl Issuer {
     ///
     /// Cognito's refresh tokens are encrypted. These are signed only, so that they survive a restart of the
     /// stack.
-    pub fn refresh_token(&self, token: &RefreshToken) -> Result<String, KeyError> {
+    pub fn refresh_token(&self, token: &RefreshToken) -> Result<String> {
         let RefreshToken { session, generation } = token;
         let claims = json!({
             "sub": session.sub,
@@ -238,7 +225,7 @@ impl Issuer {
         Some(RefreshToken { session, generation })
     }
 
-    /// Whether a text is an access or id token of this issuer, expired or not.
+    /// Returns `true` if a text is an access or id token of this issuer, expired or not.
     #[must_use]
     pub fn is_access_or_id_token(&self, token: &str) -> bool {
         self.verify(token).is_some_and(|claims| matches!(&*claims.token_use, "access" | "id"))
@@ -256,12 +243,12 @@ impl Issuer {
     }
 
     /// Signs any header and claims, valid or not, with this issuer's RS256 key.
-    pub fn sign(&self, header: &Value, claims: &Value) -> Result<String, KeyError> {
+    pub fn sign(&self, header: &Value, claims: &Value) -> Result<String> {
         self.key.sign(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 
     /// Signs arbitrary bytes, which need not be JSON.
-    pub fn sign_bytes(&self, header: &[u8], payload: &[u8]) -> Result<String, KeyError> {
+    pub fn sign_bytes(&self, header: &[u8], payload: &[u8]) -> Result<String> {
         self.key.sign(header, payload)
     }
 
@@ -296,7 +283,7 @@ mod tests {
     fn issuer() -> Issuer {
         let now = DateTime::from_timestamp(1_795_000_000, 999_999_999).unwrap();
         let random = Random::from_fn(|bytes| bytes.fill(0));
-        Issuer::at_port(4567, KEY.clone(), Clock::from_fn(move || now), random)
+        Issuer::new(URL, KEY.clone(), Clock::from_fn(move || now), random)
     }
 
     /// Verifies a token with the key set, ignoring its times, and returns its claims.
@@ -339,14 +326,13 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_lifetime_holds_for_access_and_id_tokens_and_not_for_the_session() {
+    fn a_shorter_lifetime_applies_to_access_and_id_tokens_and_not_to_the_session() {
         let issuer = issuer().with_token_lifetime(Duration::from_secs(5));
         let session = issuer.begin_session("7a1c");
         let user =
             PoolUser { sub: "7a1c".to_owned(), preferred_username: None, name: "Sunyoung Lee".to_owned() };
         let refresh_token = RefreshToken { session: session.clone(), generation: 7 };
-        let expires =
-            |token: Result<String, KeyError>| verify(&issuer, &token.unwrap()).unwrap()["exp"].clone();
+        let expires = |token: Result<String>| verify(&issuer, &token.unwrap()).unwrap()["exp"].clone();
         assert_eq!(expires(issuer.access_token("7a1c", "sunyoung")), 1_795_000_005);
         assert_eq!(expires(issuer.access_token_of(&session)), 1_795_000_005);
         assert_eq!(expires(issuer.id_token(&user, &session, None)), 1_795_000_005);
@@ -356,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_token_is_not_proved() {
+    fn a_changed_token_has_an_invalid_signature() {
         let issuer = issuer();
         let token = issuer.access_token("7a1c", "sunyoung").unwrap();
         let other = issuer.access_token("0000", "scarlett").unwrap();
@@ -366,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn exact_bytes_are_signed_as_they_are() {
+    fn bytes_that_are_not_json_are_signed_unchanged() {
         let issuer = issuer();
         let token = issuer.sign_bytes(br#"{"alg" : "none"}"#, b"not JSON").unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
@@ -375,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_set_tells_one_public_rsa_key() {
+    fn the_key_set_has_one_public_rsa_key() {
         let key_set = serde_json::to_value(issuer().key_set()).unwrap();
         let key = key_set["keys"][0].as_object().unwrap();
         assert_eq!(key.keys().collect::<Vec<_>>(), ["alg", "e", "kid", "kty", "n", "use"]);

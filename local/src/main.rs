@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     match run {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error: {error:#}"));
+            print(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -40,26 +40,26 @@ fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<()> {
     let engines = Engines::from_lookup(environment)?;
     let stack = select! {
-        stack = Stack::start(options, &engines, say) => stack?,
-        signal = told_to_stop() => return signal,
+        stack = Stack::start(options, &engines, print) => stack?,
+        signal = stop_signal() => return signal,
     };
-    say(&welcome(&stack));
+    print(&welcome(&stack));
     select! {
-        () = async { web_client::build(&options.client_dir, say).await; std::future::pending().await } => {}
-        signal = told_to_stop() => signal?,
+        () = async { web_client::build(&options.client_dir, print).await; std::future::pending().await } => {}
+        signal = stop_signal() => signal?,
     }
-    say("stopping");
+    print("stopping");
     select! {
         stopped = stack.stop() => stopped?,
         // A second signal ends the process at once.
-        signal = told_to_stop() => return signal,
+        signal = stop_signal() => return signal,
     }
-    say("stopped");
+    print("stopped");
     Ok(())
 }
 
 /// Waits for Ctrl-C or SIGTERM.
-async fn told_to_stop() -> Result<()> {
+async fn stop_signal() -> Result<()> {
     #[cfg(unix)]
     {
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -76,16 +76,16 @@ async fn told_to_stop() -> Result<()> {
 fn welcome(stack: &Stack) -> String {
     let url = stack.url();
     let handles = LOCAL_USERS.map(|user| user.handle).join(", ");
-    let database = stack.database_url().unwrap_or("as DATABASE_URL says");
+    let database = stack.database_url().unwrap_or("DATABASE_URL");
     format!(
         "\n\
-         Cruddur Messages is up.\n\n\
+         Cruddur Messages is running.\n\n\
          \x20 Web client  {url}\n\
          \x20 API         {url}/api\n\
          \x20 DynamoDB    {}\n\
          \x20 PostgreSQL  {database}\n\
-         \x20 users       {handles}\n\n\
-         A token, and an inbox:\n\n\
+         \x20 Users       {handles}\n\n\
+         To get a token and read an inbox:\n\n\
          \x20 curl -s {url}/local/token -d '{{\"handle\": \"sunyoung\"}}'\n\
          \x20 curl -s {url}/api/message_groups -H \"Authorization: Bearer $TOKEN\"\n\n\
          Ctrl-C stops it.",
@@ -94,7 +94,7 @@ fn welcome(stack: &Stack) -> String {
 }
 
 /// Prints a line for the user.
-fn say(line: &str) {
+fn print(line: &str) {
     // Standard error may be closed, which is harmless.
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,9 +1,14 @@
 //! The event source mapping: Lambda's part between a DynamoDB stream and a function.
 //!
+//! The code is written by hand, because no library imitates the event source mapping inside a process.
+//!
 //! One reader per shard reads in order, filters, and invokes the function with one batch at a time. A failed
 //! batch is retried after a backoff, from its lowest failed record on. When its retries or its age are
 //! exhausted, its metadata goes to the dead-letter file and the reader continues. Checkpoints cover only
 //! records that are done, so a restart may deliver records again but never misses one.
+//!
+//! A function's answer lists the failed records (`ReportBatchItemFailures`). A function error halves the batch, which
+//! uses no retry (`BisectBatchOnFunctionError`).
 
 mod answer;
 mod checkpoint;
@@ -18,20 +23,19 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use anyhow::{Context as _, Result};
 use aws_sdk_dynamodbstreams::Client;
 use cruddur::{clock::Clock, random::Random};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
-use self::{
-    checkpoint::Checkpoints, dead_letter::DeadLetters, delivery::Policy, filter::Filter, stream::Stream,
-};
+use self::{checkpoint::Checkpoints, dead_letter::DeadLetters, filter::Filter, stream::Stream};
 use crate::function::Function;
 
-pub use self::{filter::FilterError, progress::Progress};
+pub use self::{delivery::Batching, progress::Progress};
 
-/// Settings of a mapping, named as in `AWS::Lambda::EventSourceMapping`.
+/// Settings of a mapping.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub client: Client,
@@ -39,16 +43,7 @@ pub struct Options {
     pub stream_arn: String,
     /// The `Pattern` texts of `FilterCriteria`. A record passes if one matches or there are none.
     pub filters: Vec<String>,
-    /// Maximum number of records per invocation, 1 to 1000.
-    pub batch_size: usize,
-    /// `ReportBatchItemFailures`: whether the function's answer lists the failed records.
-    pub report_batch_item_failures: bool,
-    /// Whether a function error halves the batch. A split uses no retry.
-    pub bisect_on_function_error: bool,
-    /// Maximum number of retries of a batch. `None` means unlimited.
-    pub max_retries: Option<u32>,
-    /// Older records are given up, *even if never delivered*. `None` means unlimited.
-    pub max_record_age: Option<Duration>,
+    pub batching: Batching,
     /// The pause after a read without records.
     pub poll_interval: Duration,
     /// The upper bound of the first backoff, doubled for each further one.
@@ -63,23 +58,6 @@ pub struct Options {
     pub clock: Clock,
     /// The source of jitter and request ids.
     pub random: Random,
-}
-
-/// A failure to start a mapping.
-#[derive(Debug, thiserror::Error)]
-pub enum MappingError {
-    /// Lambda would reject the filter pattern, or the local stack doesn't support it.
-    #[error(transparent)]
-    Filter(#[from] FilterError),
-    #[error("the batch size has to be 1 to 1000, not {0}")]
-    BatchSize(usize),
-    /// The checkpoint file exists but can't be read.
-    #[error("cannot read the checkpoints in {}", .file.display())]
-    Checkpoints {
-        /// The file's path.
-        file: PathBuf,
-        source: io::Error,
-    },
 }
 
 #[derive(Debug)]
@@ -102,19 +80,15 @@ pub struct MappingHandle {
 }
 
 impl Options {
-    /// The mapping of `template.yaml` without its filters: batches of 100, reported failures, bisection, 100
-    /// retries, 6 hours. Checkpoints are kept in memory; given-up records are logged.
+    /// The mapping of `template.yaml` without its filters. Checkpoints are kept in memory; given-up records are
+    /// logged.
     #[must_use]
     pub fn new(client: Client, stream_arn: impl Into<String>) -> Self {
         Self {
             client,
             stream_arn: stream_arn.into(),
             filters: Vec::new(),
-            batch_size: 100,
-            report_batch_item_failures: true,
-            bisect_on_function_error: true,
-            max_retries: Some(100),
-            max_record_age: Some(Duration::from_hours(6)),
+            batching: Batching::default(),
             poll_interval: Duration::from_millis(100),
             backoff_base: Duration::from_millis(100),
             backoff_cap: Duration::from_secs(5),
@@ -135,18 +109,12 @@ impl Options {
 impl Mapping {
     /// Starts a mapping in the current tokio runtime. It waits while the stream is unreadable, and runs until
     /// the handle is stopped or dropped.
-    pub fn start(options: Options, function: Function) -> Result<MappingHandle, MappingError> {
+    ///
+    /// Returns an error if a filter is not supported or the checkpoint file exists but can't be read.
+    pub fn start(options: Options, function: Function) -> Result<MappingHandle> {
         let filter = Filter::parse(&options.filters)?;
-        if !(1..=1000).contains(&options.batch_size) {
-            return Err(MappingError::BatchSize(options.batch_size));
-        }
-        let checkpoints =
-            Checkpoints::open(options.checkpoint_file.clone(), &options.stream_arn).map_err(|source| {
-                MappingError::Checkpoints {
-                    file: options.checkpoint_file.clone().unwrap_or_default(),
-                    source,
-                }
-            })?;
+        let checkpoints = Checkpoints::open(options.checkpoint_file.clone(), &options.stream_arn)
+            .context("the checkpoints can't be read")?;
         let stream = Stream::new(options.client.clone(), &options.stream_arn);
         let dead_letters =
             DeadLetters::new(options.dead_letter_file.clone(), &options.stream_arn, function.name());
@@ -155,15 +123,6 @@ impl Mapping {
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(shards::run(Arc::new(mapping), Stop(stopped)));
         Ok(MappingHandle { stop, progress: watched, task })
-    }
-
-    fn policy(&self) -> Policy {
-        Policy {
-            batch_size: self.options.batch_size,
-            max_retries: self.options.max_retries,
-            max_record_age: self.options.max_record_age,
-            bisect_on_function_error: self.options.bisect_on_function_error,
-        }
     }
 }
 

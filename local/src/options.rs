@@ -39,14 +39,14 @@ const VARIABLES: &str = "\
 Environment:
   AWS_ENDPOINT_URL_DYNAMODB          another DynamoDB in place of the embedded one, such as
                                      http://127.0.0.1:8000 for DynamoDB Local
-  AWS_ENDPOINT_URL_DYNAMODB_STREAMS  its streams, where they have a URL of their own
-  AWS_REGION                         the region to name to it [default: us-east-1]
+  AWS_ENDPOINT_URL_DYNAMODB_STREAMS  its streams, if they have another URL
+  AWS_REGION                         the region of requests to it [default: us-east-1]
   DATABASE_URL                       another PostgreSQL in place of the embedded one
-  DATABASE_AUTH                      rds-iam: sign in there with tokens of RDS [default: password]
+  DATABASE_AUTH                      rds-iam: sign in there with RDS tokens [default: password]
   DDB_MESSAGE_TABLE                  the table's name [default: cruddur-messages]
   SEND_LIMIT_BURST                   messages that a user may send at once [default: no limit]
-  SEND_LIMIT_INTERVAL                seconds from one to the next after that
-  RUST_LOG                           what to log, such as info or local=debug [default: warn]";
+  SEND_LIMIT_INTERVAL                seconds between further messages
+  RUST_LOG                           log filter, such as info or local=debug [default: warn]";
 
 impl Options {
     /// Options for tests: free ports, no kept data, no web client.
@@ -107,7 +107,7 @@ impl Engines {
         let tables = url(lookup, "AWS_ENDPOINT_URL_DYNAMODB")?;
         let streams = url(lookup, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")?;
         if tables.is_none() && streams.is_some() {
-            let problem = "streams of another DynamoDB, without AWS_ENDPOINT_URL_DYNAMODB".to_owned();
+            let problem = "set only together with AWS_ENDPOINT_URL_DYNAMODB".to_owned();
             return Err(ConfigError::Malformed { name: "AWS_ENDPOINT_URL_DYNAMODB_STREAMS", problem });
         }
         let postgres = match DatabaseConfig::from_lookup(lookup) {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_good_for_an_hour_unless_told_otherwise() {
+    fn tokens_are_valid_for_an_hour_by_default() {
         let lifetime = |arguments: &[&str]| parse(arguments).map(|options| options.token_lifetime());
         assert_eq!(lifetime(&[]).unwrap(), issuer::TOKEN_LIFETIME);
         assert_eq!(lifetime(&["--access-token-lifetime", "5"]).unwrap(), Duration::from_secs(5));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_at_the_url_of_the_tables_unless_said_otherwise() {
+    fn streams_have_the_url_of_the_tables_by_default() {
         let tables = "http://127.0.0.1:8000".to_owned();
         let engines = Engines::from_lookup(|name| {
             (name == "AWS_ENDPOINT_URL_DYNAMODB").then(|| "http://127.0.0.1:8000".to_owned())
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_variable_is_named() {
+    fn the_error_for_a_malformed_variable_names_it() {
         for (name, value) in [
             ("AWS_ENDPOINT_URL_DYNAMODB", "127.0.0.1:8000"),
             ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "ftp://localhost"),
@@ -196,8 +196,9 @@ mod tests {
             ("DDB_MESSAGE_TABLE", "a b"),
             ("SEND_LIMIT_BURST", "many"),
         ] {
-            let error =
-                Engines::from_lookup(|asked| (asked == name).then(|| value.to_owned())).err().unwrap();
+            let error = Engines::from_lookup(|requested| (requested == name).then(|| value.to_owned()))
+                .err()
+                .unwrap();
             assert!(error.to_string().starts_with(&format!("{name} is malformed: ")), "{error}");
         }
     }

@@ -3,10 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::{
-    issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH},
-    sign_in::user_of_handle,
-};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -21,51 +17,29 @@ use cruddur::{
 };
 use http::{StatusCode, header};
 use jsonwebtoken::jwk::JwkSet;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-/// The URLs and names of the stack's parts, for tools that work on a running stack.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Places {
-    #[serde(rename = "url")]
-    pub(crate) api: String,
-    #[serde(rename = "dynamodb_url")]
-    pub(crate) dynamodb: String,
-    /// The embedded PostgreSQL. The URL of an external one may contain a password, so it is only in
-    /// `DATABASE_URL`.
-    #[serde(rename = "database_url")]
-    pub(crate) database: Option<String>,
-    pub(crate) table: String,
-    /// The region of requests to DynamoDB.
-    pub(crate) region: String,
-}
+use crate::{
+    issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH},
+    sign_in::user_of_handle,
+};
 
 #[derive(Clone, Debug)]
 struct Local {
-    places: Places,
     postgres: Arc<Postgres>,
     issuer: Arc<Issuer>,
 }
 
-pub(crate) fn router(places: Places, postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
+/// The router. `health` has the URLs and names of the stack's parts, for tools that work on a running stack.
+pub(crate) fn router(health: Value, postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
     Router::new()
-        .route("/local/health", get(health))
+        // Checks no part: the server starts only after all of them are up.
+        .route("/local/health", get(async || Json(health)))
         .route("/local/users", get(users))
         .route("/local/token", post(token))
         .route(&format!("{ISSUER_PATH}{KEY_SET_PATH}"), get(key_set))
-        .with_state(Local { places, postgres, issuer })
-}
-
-/// Checks no part: the server starts only after all of them are up.
-async fn health(State(local): State<Local>) -> Json<Health> {
-    Json(Health { status: "ok", places: local.places })
-}
-
-#[derive(Serialize)]
-struct Health {
-    status: &'static str,
-    #[serde(flatten)]
-    places: Places,
+        .with_state(Local { postgres, issuer })
 }
 
 async fn users(State(local): State<Local>) -> Response {
@@ -73,7 +47,7 @@ async fn users(State(local): State<Local>) -> Response {
         let rows = local.postgres.query(include_str!("../../sql/users/list.sql"), &[]).await?;
         rows.iter().map(User::from_row).collect::<Result<Vec<_>, _>>()
     };
-    answer(listed.await.map(Json))
+    listed.await.map_or_else(|error| failed(&error), |users| Json(users).into_response())
 }
 
 /// The issuer's key, and the key that signed the sample events.
@@ -81,7 +55,7 @@ async fn key_set(State(local): State<Local>) -> Response {
     let mut key_set = local.issuer.key_set();
     match serde_json::from_str::<JwkSet>(include_str!("../../events/key-set.json")) {
         Ok(samples) => key_set.keys.extend(samples.keys),
-        Err(error) => tracing::error!(%error, "events/key-set.json is no key set"),
+        Err(error) => tracing::error!(%error, "events/key-set.json is not a key set"),
     }
     Json(key_set).into_response()
 }
@@ -93,46 +67,40 @@ struct TokenRequest {
 
 async fn token(State(local): State<Local>, body: Bytes) -> Response {
     let Ok(TokenRequest { handle }) = serde_json::from_slice(&body) else {
-        return refuse(StatusCode::BAD_REQUEST, "the body has to be {\"handle\": \"…\"}");
+        return error_response(StatusCode::BAD_REQUEST, "the body must be {\"handle\": \"…\"}");
     };
-    let Ok(handle) = handle.parse::<Handle>() else { return unknown_handle() };
-    match user_of_handle(&local.postgres, &handle).await {
-        Ok(Some(user)) => match local.issuer.access_token(&user.sub, &user.sub) {
-            Ok(token) => Json(json!({
-                "access_token": token,
-                "token_type": "Bearer",
-                "expires_in": local.issuer.token_lifetime().as_secs(),
-            }))
-            .into_response(),
-            Err(error) => answer::<()>(Err(Error::internal(error))),
-        },
-        Ok(None) => unknown_handle(),
-        Err(error) => answer::<()>(Err(error)),
-    }
-}
-
-fn unknown_handle() -> Response {
-    refuse(StatusCode::NOT_FOUND, "no user has this handle; GET /local/users lists those there are")
-}
-
-fn answer<T: IntoResponse>(result: Result<T, Error>) -> Response {
-    match result {
-        Ok(body) => body.into_response(),
-        Err(error) => {
-            let cause = Chain(&error).to_string();
-            tracing::error!(%cause, "a local path failed");
-            match error {
-                Error::Unavailable { .. } => {
-                    let refusal = refuse(StatusCode::SERVICE_UNAVAILABLE, &format!("{cause}; try again"));
-                    ([(header::RETRY_AFTER, "1")], refusal).into_response()
-                }
-                _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, &cause),
-            }
+    let issued = async {
+        let Ok(handle) = handle.parse::<Handle>() else { return Ok(None) };
+        let Some(user) = user_of_handle(&local.postgres, &handle).await? else { return Ok(None) };
+        local.issuer.access_token(&user.sub, &user.sub).map(Some).map_err(Error::internal)
+    };
+    match issued.await {
+        Ok(Some(token)) => Json(json!({
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": local.issuer.token_lifetime().as_secs(),
+        }))
+        .into_response(),
+        Ok(None) => {
+            error_response(StatusCode::NOT_FOUND, "no user has this handle; GET /local/users lists all users")
         }
+        Err(error) => failed(&error),
     }
 }
 
-fn refuse(status: StatusCode, message: &str) -> Response {
+fn failed(error: &Error) -> Response {
+    let cause = Chain(error).to_string();
+    tracing::error!(cause, "a local path failed");
+    match error {
+        Error::Unavailable { .. } => {
+            let response = error_response(StatusCode::SERVICE_UNAVAILABLE, &format!("{cause}; try again"));
+            ([(header::RETRY_AFTER, "1")], response).into_response()
+        }
+        _ => error_response(StatusCode::INTERNAL_SERVER_ERROR, &cause),
+    }
+}
+
+fn error_response(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({"message": message}))).into_response()
 }
 
@@ -142,26 +110,18 @@ mod tests {
     use cruddur::{clock::Clock, postgres::DatabaseServer, random::Random};
     use http::Request;
     use http_body_util::BodyExt as _;
-    use serde_json::Value;
     use tower::ServiceExt as _;
 
     use super::*;
     use crate::issuer::SigningKey;
 
     #[tokio::test]
-    async fn while_postgres_is_away_the_answer_is_503_with_the_cause() {
+    async fn while_postgres_is_unavailable_the_response_is_503_with_the_cause() {
         // Nothing listens on the port of the discard protocol.
         let server: DatabaseServer = "postgresql://me@127.0.0.1:9/cruddur".parse().unwrap();
-        let places = Places {
-            api: String::new(),
-            dynamodb: String::new(),
-            database: None,
-            table: String::new(),
-            region: String::new(),
-        };
         let key = SigningKey::generate().unwrap();
-        let issuer = Arc::new(Issuer::at_port(4567, key, Clock::system(), Random::system()));
-        let router = router(places, Arc::new(Postgres::new(server)), issuer);
+        let issuer = Arc::new(Issuer::new("http://localhost", key, Clock::system(), Random::system()));
+        let router = router(Value::Null, Arc::new(Postgres::new(server)), issuer);
         let token = Request::post("/local/token").body(Body::from(r#"{"handle": "sunyoung"}"#));
         for request in [token, Request::get("/local/users").body(Body::empty())] {
             let response = router.clone().oneshot(request.unwrap()).await.unwrap();

@@ -79,7 +79,7 @@ async fn discovery(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Re
     .into_response()
 }
 
-/// Whether a URL points to this machine. Codes are sent nowhere else.
+/// Returns `true` if a URL points to this machine. Codes are sent nowhere else.
 fn is_of_this_machine(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else { return false };
     let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));

@@ -15,6 +15,7 @@ use cruddur::{
     table::Table,
 };
 use seed::demo;
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 use tokio_postgres::error::SqlState;
@@ -25,9 +26,9 @@ use crate::{
     engines::{self, EngineError},
     gateway::Gateway,
     issuer::{CLIENT_ID, ISSUER_PATH, Issuer, SigningKey},
-    mapping::{self, Mapping, MappingHandle},
+    mapping::{self, Batching, Mapping, MappingHandle},
     options::{DynamoDbUrls, Engines, Options},
-    pages::{self, Places},
+    pages,
     sign_in::{self, Sessions},
     web_client,
 };
@@ -66,7 +67,7 @@ impl Stack {
         let table = Table::new(client(&sdk, CallLimits::WRITE), &engines.table.name);
         let message_table = schema::message_table::ensure(table.client(), table.name()).await?;
         if message_table.created {
-            progress(&format!("made the table {}", table.name()));
+            progress(&format!("created the table {}", table.name()));
         }
 
         let (postgres_engine, database) = postgres(options, engines, data.as_ref(), &progress).await?;
@@ -103,15 +104,17 @@ impl Stack {
             mapping_options(&urls.streams, &engines.region, message_table.stream_arn, data.as_ref()).await,
             functions["stream-handler"].clone(),
         )?;
-        let places = Places {
-            api: url.clone(),
-            dynamodb: urls.tables.clone(),
-            database: database_url.clone(),
-            table: table.name().to_owned(),
-            region: engines.region.clone(),
-        };
+        let health = json!({
+            "status": "ok",
+            "url": url,
+            "dynamodb_url": urls.tables,
+            // The URL of an external PostgreSQL may contain a password, so it is only in `DATABASE_URL`.
+            "database_url": database_url,
+            "table": table.name(),
+            "region": engines.region,
+        });
         let issuer = Arc::new(issuer);
-        let router = pages::router(places, Arc::clone(&postgres), Arc::clone(&issuer))
+        let router = pages::router(health, Arc::clone(&postgres), Arc::clone(&issuer))
             .merge(sign_in::router(postgres, issuer, sessions))
             .merge(web_client::router(&options.client_dir))
             .merge(Gateway::new(functions.routes())?.into_router());
@@ -155,7 +158,7 @@ impl Stack {
     pub async fn stop(self) -> Result<(), EngineError> {
         self.stop.send_replace(true);
         if timeout(DRAIN_LIMIT, self.server).await.is_err() {
-            tracing::warn!("requests were still under way after {} s", DRAIN_LIMIT.as_secs());
+            tracing::warn!("requests were still running after {} s", DRAIN_LIMIT.as_secs());
         }
         self.mapping.stop().await;
         let postgres = match self.postgres {
@@ -177,7 +180,7 @@ async fn dynamodb(
     progress: impl Fn(&str),
 ) -> Result<(Option<engines::dynamodb::DynamoDb>, DynamoDbUrls)> {
     if let Some(urls) = &engines.dynamodb {
-        progress(&format!("DynamoDB is at {}", urls.tables));
+        progress(&format!("using the DynamoDB at {}", urls.tables));
         return Ok((None, urls.clone()));
     }
     progress("starting the embedded DynamoDB");
@@ -194,7 +197,7 @@ async fn postgres(
     progress: impl Fn(&str),
 ) -> Result<(Option<engines::postgres::Postgres>, DatabaseConfig)> {
     if let Some(config) = &engines.postgres {
-        progress("PostgreSQL is where DATABASE_URL says");
+        progress("using the PostgreSQL of DATABASE_URL");
         return Ok((None, config.clone()));
     }
     progress("starting the embedded PostgreSQL");
@@ -223,7 +226,7 @@ async fn mapping_options(
     let client = aws_sdk_dynamodbstreams::Client::new(&sdk_config(streams_url, region).await);
     mapping::Options {
         // Unlike AWS, the stack is often stopped for hours. Records of that time must not expire.
-        max_record_age: None,
+        batching: Batching { max_record_age: None, ..Batching::default() },
         filters: stream_filters().into(),
         checkpoint_file: data.map(|data| data.join("checkpoints.json")),
         dead_letter_file: data.map(|data| data.join("dead-letters.jsonl")),

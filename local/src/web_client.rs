@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use tokio::process::Command;
 use tower::ServiceBuilder;
 use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
@@ -23,21 +23,21 @@ use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 const SOURCES: [&str; 6] =
     ["index.html", "package-lock.json", "package.json", "public", "src", "vite.config.ts"];
 
-/// The client's own routes. All serve the same file; the client reads the path.
+/// The client's own routes. All serve the same file, whose script reads the path.
 const PAGES: [&str; 6] = ["/", "/callback", "/callback/", "/messages", "/messages/", "/messages/{*rest}"];
 
 /// The router of the client in `folder`: its pages and files, or instructions for building them.
 pub(crate) fn router(folder: &Path) -> Router {
     let built = folder.join("dist");
     // File names contain a content hash.
-    let for_ever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    let immutable = HeaderValue::from_static("public, max-age=31536000, immutable");
     let assets = ServiceBuilder::new()
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, for_ever))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, immutable))
         .service(ServeDir::new(built.join("assets")));
     let pages = PAGES.into_iter().fold(Router::new(), |router, path| router.route(path, get(page)));
     pages
-        .route("/config.json", get(config))
-        .route("/favicon.svg", get(favicon))
+        .route("/config.json", get(|built| file(built, "config.json", "application/json")))
+        .route("/favicon.svg", get(|built| file(built, "favicon.svg", "image/svg+xml")))
         .nest_service("/assets", assets)
         .with_state(built)
 }
@@ -49,18 +49,10 @@ async fn page(State(built): State<PathBuf>) -> Response {
     }
 }
 
-async fn config(State(built): State<PathBuf>) -> Response {
-    file(&built, "config.json", "application/json").await
-}
-
-async fn favicon(State(built): State<PathBuf>) -> Response {
-    file(&built, "favicon.svg", "image/svg+xml").await
-}
-
-async fn file(built: &Path, name: &str, content_type: &'static str) -> Response {
+async fn file(State(built): State<PathBuf>, name: &str, content_type: &'static str) -> Response {
     match tokio::fs::read(built.join(name)).await {
         Ok(bytes) => of_type(content_type, bytes),
-        Err(_) => (http::StatusCode::NOT_FOUND, "the web client is not built").into_response(),
+        Err(_) => (StatusCode::NOT_FOUND, "the web client is not built").into_response(),
     }
 }
 
@@ -77,14 +69,14 @@ fn of_type(content_type: &'static str, bytes: Vec<u8>) -> Response {
 
 /// The page shown until the client is built.
 const INDEX: &str = "Cruddur Messages\n\n\
-    The web client is not built yet. Where npm is there, `cargo run` builds it; see what it says.\n\
-    By hand: npm ci && npm run build, in the folder frontend. Then reload this page.\n\n\
+    The web client is not built yet. If npm is installed, `cargo run` builds it; see its output.\n\
+    To build it by hand, run npm ci && npm run build in the folder frontend. Then reload this page.\n\n\
     The API is below /api:\n\
     \x20 GET  /api/message_groups\n\
     \x20 GET  /api/messages/{message_group_uuid}\n\
     \x20 POST /api/messages\n\
     \x20 GET  /api/users/@{handle}/short\n\n\
-    Only here, on this machine:\n\
+    Only in the local stack:\n\
     \x20 GET  /local/users    the users\n\
     \x20 POST /local/token    an access token, for {\"handle\": \"sunyoung\"}\n\
     \x20 GET  /local/health   200 once everything is up\n";
@@ -98,7 +90,7 @@ pub async fn build(folder: &Path, progress: impl Fn(&str)) {
     progress("building the web client; the first time this takes a minute");
     match npm(folder, &["ci", "--no-audit", "--no-fund"]).await {
         Ok(()) => {}
-        Err(error) if error.downcast_ref::<io::Error>().is_some_and(is_not_found) => {
+        Err(error) if is_not_found(&error) => {
             progress("the web client is not built: install Node.js 20.19 or newer with npm, and start again");
             return;
         }
@@ -110,8 +102,8 @@ pub async fn build(folder: &Path, progress: impl Fn(&str)) {
     }
 }
 
-fn is_not_found(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 async fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
@@ -121,13 +113,13 @@ async fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    let said = [stdout, stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
-    bail!("npm {} fails in {} ({})", arguments.join(" "), folder.display(), last.trim())
+    let output = [stdout, stderr].concat();
+    let output = String::from_utf8_lossy(&output);
+    let last = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no output");
+    bail!("npm {} failed in {} ({})", arguments.join(" "), folder.display(), last.trim())
 }
 
-/// Whether the built page is newer than every source.
+/// Returns `true` if the built page is newer than every source.
 fn is_up_to_date(folder: &Path) -> bool {
     let built = folder.join("dist/index.html").metadata().and_then(|file| file.modified());
     let newest = SOURCES.iter().map(|name| newest(&folder.join(name))).max().flatten();
@@ -148,7 +140,7 @@ mod tests {
     use std::{fs, time::Duration};
 
     use axum::body::Body;
-    use http::{Request, StatusCode};
+    use http::Request;
     use http_body_util::BodyExt as _;
     use tower::ServiceExt as _;
 
@@ -176,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_page_is_the_same_file() {
+    async fn all_pages_are_the_same_file() {
         let folder = client();
         let page = (StatusCode::OK, "no-cache".to_owned(), "the page".to_owned());
         for path in [
@@ -197,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn assets_are_kept_for_ever_and_nothing_outside_is_served() {
+    async fn assets_are_immutable_and_nothing_outside_is_served() {
         let folder = client();
         let asset = get(folder.path(), "/assets/main-1a2b.js").await;
         assert_eq!(
@@ -210,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_built_client_the_page_says_how_to_get_one() {
+    async fn without_a_built_client_the_page_has_build_instructions() {
         let folder = tempfile::tempdir().unwrap();
         let (status, _, body) = get(folder.path(), "/messages").await;
         assert_eq!(status, StatusCode::OK);
@@ -218,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_source_is_newer_than_what_was_built() {
+    fn a_changed_source_makes_the_build_out_of_date() {
         let folder = client();
         assert!(is_up_to_date(folder.path()));
         fs::create_dir_all(folder.path().join("src/messages")).unwrap();
@@ -230,14 +222,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_npm_says_last_is_told() {
+    async fn a_failed_build_is_reported_with_the_last_line_of_npm() {
         let folder = client();
         fs::remove_file(folder.path().join("dist/index.html")).unwrap();
-        let said = std::sync::Mutex::new(Vec::new());
-        build(folder.path(), |line| said.lock().unwrap().push(line.to_owned())).await;
-        let said = said.into_inner().unwrap();
+        let lines = std::sync::Mutex::new(Vec::new());
+        build(folder.path(), |line| lines.lock().unwrap().push(line.to_owned())).await;
+        let lines = lines.into_inner().unwrap();
         // A package without a lock file: with npm the build fails; without npm, npm must be installed first.
-        assert_eq!(said.len(), 2, "{said:?}");
-        assert!(said[1].starts_with("the web client is not built: "), "{said:?}");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].starts_with("the web client is not built: "), "{lines:?}");
     }
 }

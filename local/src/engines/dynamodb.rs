@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rows_are_there_after_a_restart() {
+    async fn rows_survive_a_restart() {
         let parent = tempfile::tempdir().unwrap();
         let data = DataDir::open(parent.path().join("data")).unwrap();
         let first = DynamoDb::start(Some(&data), 0).await.unwrap();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_database_behind_the_protocol_is_the_same() {
+    async fn the_database_has_the_tables_of_the_server() {
         let engine = DynamoDb::start(None, 0).await.unwrap();
         create_table(&client(&engine)).await;
         assert_eq!(engine.database().table_count().unwrap(), 1);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_is_kept_open_does_not_hold_up_the_end() {
+    async fn an_open_connection_does_not_delay_the_shutdown() {
         let engine = DynamoDb::start(None, 0).await.unwrap();
         let client = client(&engine);
         create_table(&client).await;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_in_use_is_named() {
+    async fn the_error_for_a_port_in_use_names_it() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = DynamoDb::start(None, port).await.unwrap_err();

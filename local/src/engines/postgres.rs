@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rows_are_there_after_a_restart() {
+    async fn rows_survive_a_restart() {
         let parent = tempfile::tempdir().unwrap();
         let data = DataDir::open(parent.path().join("data")).unwrap();
         let first = Postgres::start(Some(&data), 0).await.unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_reset_in_the_middle_of_a_query_leaves_the_next_client_alone() {
+    async fn a_connection_reset_during_a_query_does_not_affect_the_next_client() {
         let engine = Postgres::start(None, 0).await.unwrap();
         let stream = open_socket(&engine).await;
         stream.set_zero_linger().unwrap();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_speaks_another_protocol_leaves_the_next_one_alone() {
+    async fn a_client_with_another_protocol_does_not_affect_the_next_one() {
         let engine = Postgres::start(None, 0).await.unwrap();
         let mut stream = open_socket(&engine).await;
         stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_says_nothing_leaves_the_next_one_alone() {
+    async fn a_silent_client_does_not_affect_the_next_one() {
         let engine = Postgres::start(None, 0).await.unwrap();
         let _silent = open_socket(&engine).await;
         assert_eq!(one(&engine, "SELECT 'served'").await, "served");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_statement_that_does_not_end_is_left_behind() {
+    async fn shutdown_does_not_wait_for_a_long_statement() {
         let engine = Postgres::start(None, 0).await.unwrap();
         let (client, _driver) = connect(&engine).await;
         tokio::spawn(async move { client.simple_query("SELECT pg_sleep(20)").await });
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_in_use_is_named() {
+    async fn the_error_for_a_port_in_use_names_it() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = Postgres::start(None, port).await.unwrap_err();

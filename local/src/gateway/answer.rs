@@ -14,8 +14,7 @@ use serde_json::Value;
 use super::MAX_PAYLOAD;
 
 /// Hop-by-hop headers, which belong to the connection between client and gateway.
-const OF_THE_CONNECTION: [HeaderName; 6] =
-    [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+const HOP_BY_HOP: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// The function's answer. Format 2.0 has no `multiValueHeaders`; unknown fields are ignored.
 #[derive(Deserialize)]
@@ -31,11 +30,11 @@ struct Answer {
 /// An answer that is not a valid response. The messages omit the answer's content, because they are logged.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum AnswerError {
-    #[error("it is larger than Lambda allows")]
+    #[error("the answer is larger than Lambda allows")]
     TooLarge,
     #[error("a field has the wrong type")]
     Field,
-    #[error("the status is not a final one")]
+    #[error("the status is informational or invalid")]
     Status,
     #[error("a header or cookie is malformed")]
     Header,
@@ -72,7 +71,8 @@ impl Answer {
         };
         let has_body = !body.is_empty();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = final_status(self.status_code)?;
+        let status = StatusCode::from_u16(self.status_code).ok().filter(|status| !status.is_informational());
+        *response.status_mut() = status.ok_or(AnswerError::Status)?;
         let headers = response.headers_mut();
         // The `cookies` array precedes `set-cookie` headers (observed).
         for cookie in self.cookies.unwrap_or_default() {
@@ -81,7 +81,7 @@ impl Answer {
         for (name, value) in self.headers.unwrap_or_default() {
             let name: HeaderName = name.parse().map_err(|_| AnswerError::Header)?;
             // With CORS configured, API Gateway ignores the function's CORS headers.
-            if !OF_THE_CONNECTION.contains(&name) && !name.as_str().starts_with("access-control-") {
+            if !HOP_BY_HOP.contains(&name) && !name.as_str().starts_with("access-control-") {
                 headers.append(name, value.parse().map_err(|_| AnswerError::Header)?);
             }
         }
@@ -91,11 +91,6 @@ impl Answer {
         }
         Ok(response)
     }
-}
-
-fn final_status(code: u16) -> Result<StatusCode, AnswerError> {
-    let status = StatusCode::from_u16(code).ok().filter(|status| !status.is_informational());
-    status.ok_or(AnswerError::Status)
 }
 
 #[cfg(test)]
@@ -151,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bare_status_is_enough() {
+    async fn a_status_without_other_fields_is_a_response() {
         assert_eq!(seen(r#"{"statusCode": 204}"#).await, Ok((204, vec![], String::new())));
         let nulls =
             r#"{"statusCode": 204, "headers": null, "cookies": null, "body": null, "isBase64Encoded": null}"#;
@@ -189,8 +184,8 @@ mod tests {
     }
 
     #[test]
-    fn other_answers_are_refused() {
-        let refusal = |answer: &str| response(answer).unwrap_err();
+    fn malformed_answers_are_rejected() {
+        let error = |answer: &str| response(answer).unwrap_err();
         for answer in [
             r#"{"statusCode": null}"#,
             r#"{"statusCode": "200"}"#,
@@ -200,20 +195,20 @@ mod tests {
             r#"{"statusCode": 200, "headers": {"x": 1}}"#,
             r#"{"statusCode": 200, "cookies": "a=1"}"#,
         ] {
-            assert_eq!(refusal(answer), AnswerError::Field, "{answer}");
+            assert_eq!(error(answer), AnswerError::Field, "{answer}");
         }
         for answer in [r#"{"statusCode": 0}"#, r#"{"statusCode": 101}"#, r#"{"statusCode": 1000}"#] {
-            assert_eq!(refusal(answer), AnswerError::Status, "{answer}");
+            assert_eq!(error(answer), AnswerError::Status, "{answer}");
         }
         for answer in [
             r#"{"statusCode": 200, "headers": {"x": "a\nb"}}"#,
             r#"{"statusCode": 200, "headers": {"x y": "a"}}"#,
             r#"{"statusCode": 200, "cookies": ["a\u0000"]}"#,
         ] {
-            assert_eq!(refusal(answer), AnswerError::Header, "{answer}");
+            assert_eq!(error(answer), AnswerError::Header, "{answer}");
         }
         let answer = r#"{"statusCode": 200, "body": "%", "isBase64Encoded": true}"#;
-        assert_eq!(refusal(answer), AnswerError::Base64);
-        assert_eq!(refusal(&" ".repeat(MAX_PAYLOAD + 1)), AnswerError::TooLarge);
+        assert_eq!(error(answer), AnswerError::Base64);
+        assert_eq!(error(&" ".repeat(MAX_PAYLOAD + 1)), AnswerError::TooLarge);
     }
 }

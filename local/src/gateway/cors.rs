@@ -19,33 +19,27 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET,POST");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization,content-type,idempotency-key");
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("link,retry-after");
 
-/// The CORS properties of one request.
+/// The CORS properties of a request to the API.
 #[derive(Debug)]
 pub(super) struct Cors {
-    /// Whether the path belongs to the API. Other pages have no CORS.
-    applies: bool,
-    /// Whether the request has an `Origin`.
+    /// `true` if the request has an `Origin`.
     has_origin: bool,
-    /// Whether the request is a preflight.
-    asks: bool,
-    /// The request's origin, if allowed.
+    /// `true` if the request has an `Access-Control-Request-Method`, as preflights have.
+    is_preflight: bool,
+    /// The request's origin. `None` if it is absent or not allowed.
     origin: Option<HeaderValue>,
 }
 
 impl Cors {
-    pub(super) fn of(request: &Request) -> Self {
+    /// Returns `None` for paths outside the API, which have no CORS.
+    pub(super) fn of(request: &Request) -> Option<Self> {
         let path = request.uri().path();
         let origin = request.headers().get(ORIGIN);
-        Self {
-            applies: path == "/api" || path.starts_with("/api/"),
+        (path == "/api" || path.starts_with("/api/")).then(|| Self {
             has_origin: origin.is_some(),
-            asks: request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD),
+            is_preflight: request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD),
             origin: origin.filter(|origin| is_local(origin)).cloned(),
-        }
-    }
-
-    pub(super) fn applies(&self) -> bool {
-        self.applies
+        })
     }
 
     /// The response to an OPTIONS request. API Gateway sends one for every path. CORS headers are omitted if
@@ -54,7 +48,7 @@ impl Cors {
         let mut response = StatusCode::NO_CONTENT.into_response();
         let headers = response.headers_mut();
         self.vary(headers);
-        if let (true, Some(origin)) = (self.asks, &self.origin) {
+        if let (true, Some(origin)) = (self.is_preflight, &self.origin) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
@@ -65,9 +59,6 @@ impl Cors {
 
     /// Adds the headers that let an allowed page read the response.
     pub(super) fn apply(&self, headers: &mut HeaderMap) {
-        if !self.applies {
-            return;
-        }
         self.vary(headers);
         if let Some(origin) = &self.origin {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
@@ -82,7 +73,7 @@ impl Cors {
     }
 }
 
-/// Whether an origin is `http://localhost` or `http://127.0.0.1`, with or without a port.
+/// Returns `true` if an origin is `http://localhost` or `http://127.0.0.1`, with or without a port.
 fn is_local(origin: &HeaderValue) -> bool {
     let host = |origin: &str| {
         let authority = origin.strip_prefix("http://")?;
@@ -107,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn other_origins_are_not() {
+    fn other_origins_are_rejected() {
         for origin in [
             "null",
             "",

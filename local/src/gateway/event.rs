@@ -2,8 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, btree_map::Entry},
-    fmt::{self, Write as _},
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
@@ -12,7 +11,8 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE},
 };
-use cruddur::{clock::Clock, random::Random};
+use chrono::{DateTime, Utc};
+use cruddur::random::Random;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
@@ -22,153 +22,89 @@ use http::{
     uri::Authority,
 };
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::route::Found;
+use crate::function::without_nulls;
 
 /// Headers that are not passed to the function. Cookies have their own field; the others are hop-by-hop.
-const KEPT_BACK: [HeaderName; 7] = [CONNECTION, COOKIE, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+const OMITTED: [HeaderName; 7] = [CONNECTION, COOKIE, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// Subtypes of `application` whose bodies are passed as text, like all of `text` (observed). Everything else
 /// is base64-encoded, including forms and bodies without a content type.
 const TEXT_SUBTYPES: [&str; 4] = ["json", "javascript", "xml", "graphql"];
 
-/// The event of one request. Fields without a value are omitted, not null.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Event<'a> {
-    version: &'static str,
-    route_key: &'a str,
-    /// Percent-decoded, despite its name (observed).
-    raw_path: Cow<'a, str>,
-    raw_query_string: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    cookies: Vec<String>,
-    headers: BTreeMap<&'a str, String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    query_string_parameters: BTreeMap<String, String>,
-    request_context: RequestContext<'a>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    path_parameters: &'a BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
-    is_base64_encoded: bool,
-}
+/// The event of one request. Fields without a value are omitted.
+pub(super) fn event(
+    parts: &Parts,
+    body: &Bytes,
+    found: &Found<'_>,
+    request_id: &str,
+    now: DateTime<Utc>,
+    random: &Random,
+) -> Value {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let source_ip: IpAddr = peer.map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0.ip().to_canonical());
+    let host: Option<Authority> = value(&parts.headers, &HOST).parse().ok();
+    let domain_name = host.as_ref().map_or("localhost", Authority::host);
+    let port = host.as_ref().and_then(Authority::port_u16).unwrap_or(80);
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestContext<'a> {
-    account_id: &'static str,
-    api_id: &'static str,
-    domain_name: String,
-    domain_prefix: String,
-    http: HttpDescription<'a>,
-    request_id: &'a str,
-    route_key: &'a str,
-    stage: &'static str,
-    time: String,
-    time_epoch: i64,
-}
+    let mut headers = headers(&parts.headers);
+    headers.insert("content-length", body.len().to_string());
+    headers.entry("x-amzn-trace-id").or_insert_with(|| trace_id(now.timestamp(), random));
+    let forwarded_for = headers.entry("x-forwarded-for").or_default();
+    let separator = if forwarded_for.is_empty() { "" } else { ", " };
+    *forwarded_for = format!("{forwarded_for}{separator}{source_ip}");
+    headers.insert("x-forwarded-port", port.to_string());
+    headers.insert("x-forwarded-proto", "http".to_owned());
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct HttpDescription<'a> {
-    method: &'a str,
-    path: Cow<'a, str>,
-    protocol: String,
-    source_ip: IpAddr,
-    user_agent: String,
-}
-
-impl<'a> Event<'a> {
-    pub(super) fn new(
-        parts: &'a Parts,
-        body: &Bytes,
-        found: &'a Found<'_>,
-        request_id: &'a RequestId,
-        clock: &Clock,
-        random: &Random,
-    ) -> Self {
-        let now = clock.now();
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let source_ip = peer.map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0.ip().to_canonical());
-        let host: Option<Authority> = value(&parts.headers, &HOST).parse().ok();
-        let domain_name = host.as_ref().map_or("localhost", Authority::host).to_owned();
-        let domain_prefix = domain_name.split('.').next().unwrap_or_default().to_owned();
-        let port = host.as_ref().and_then(Authority::port_u16).unwrap_or(80);
-
-        let mut headers = headers(&parts.headers);
-        headers.insert("content-length", body.len().to_string());
-        headers.entry("x-amzn-trace-id").or_insert_with(|| trace_id(now.timestamp(), random));
-        let forwarded_for = headers.entry("x-forwarded-for").or_default();
-        let separator = if forwarded_for.is_empty() { "" } else { ", " };
-        *forwarded_for = format!("{forwarded_for}{separator}{source_ip}");
-        headers.insert("x-forwarded-port", port.to_string());
-        headers.insert("x-forwarded-proto", "http".to_owned());
-
-        let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
-        let query = parts.uri.query().unwrap_or_default();
-        let (body, is_base64_encoded) = encode_body(&parts.headers, body);
-        Self {
-            version: "2.0",
-            route_key: &found.route.key,
-            raw_path: path.clone(),
-            raw_query_string: query,
-            cookies: cookies(&parts.headers),
-            headers,
-            query_string_parameters: query_string_parameters(query),
-            request_context: RequestContext {
-                account_id: "000000000000",
-                api_id: "local",
-                domain_name,
-                domain_prefix,
-                http: HttpDescription {
-                    method: parts.method.as_str(),
-                    path,
-                    protocol: format!("{:?}", parts.version),
-                    source_ip,
-                    user_agent: value(&parts.headers, &USER_AGENT),
-                },
-                request_id: &request_id.0,
-                route_key: &found.route.key,
-                stage: "$default",
-                time: now.format("%d/%b/%Y:%H:%M:%S +0000").to_string(),
-                time_epoch: now.timestamp_millis(),
+    // Percent-decoded, even in `rawPath` (observed).
+    let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
+    let query = parts.uri.query().unwrap_or_default();
+    let query_parameters = query_string_parameters(query);
+    let path_parameters = &found.path_parameters;
+    let cookies = cookies(&parts.headers);
+    let (body, is_base64_encoded) = encode_body(&parts.headers, body);
+    without_nulls(json!({
+        "version": "2.0",
+        "routeKey": found.route.key,
+        "rawPath": path,
+        "rawQueryString": query,
+        "cookies": (!cookies.is_empty()).then_some(cookies),
+        "headers": headers,
+        "queryStringParameters": (!query_parameters.is_empty()).then_some(query_parameters),
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "local",
+            "domainName": domain_name,
+            "domainPrefix": domain_name.split('.').next(),
+            "http": {
+                "method": parts.method.as_str(),
+                "path": path,
+                "protocol": format!("{:?}", parts.version),
+                "sourceIp": source_ip,
+                "userAgent": value(&parts.headers, &USER_AGENT),
             },
-            path_parameters: &found.path_parameters,
-            body,
-            is_base64_encoded,
-        }
-    }
+            "requestId": request_id,
+            "routeKey": found.route.key,
+            "stage": "$default",
+            "time": now.format("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+            "timeEpoch": now.timestamp_millis(),
+        },
+        "pathParameters": (!path_parameters.is_empty()).then_some(path_parameters),
+        "body": body,
+        "isBase64Encoded": is_base64_encoded,
+    }))
 }
 
 /// A request id in the HTTP API format: sixteen characters, the last of them `=`.
-#[derive(Debug)]
-pub(super) struct RequestId(String);
-
-impl RequestId {
-    pub(super) fn new(random: &Random) -> Self {
-        Self(URL_SAFE.encode(random.bytes::<11>()))
-    }
-
-    pub(super) fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static(""))
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+pub(super) fn request_id(random: &Random) -> String {
+    URL_SAFE.encode(random.bytes::<11>())
 }
 
 fn trace_id(seconds: i64, random: &Random) -> String {
-    let mut id = format!("Root=1-{seconds:08x}-");
-    for byte in random.bytes::<12>() {
-        // Writing to a `String` never fails.
-        let _ = write!(id, "{byte:02x}");
-    }
-    id
+    let id = u128::from_be_bytes(random.bytes()) >> 32;
+    format!("Root=1-{seconds:08x}-{id:024x}")
 }
 
 /// All values of a header, joined as in the event. Empty if the header is absent.
@@ -182,7 +118,7 @@ fn text(value: &HeaderValue) -> Cow<'_, str> {
 }
 
 fn headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
-    let kept = headers.keys().filter(|name| !KEPT_BACK.contains(name));
+    let kept = headers.keys().filter(|name| !OMITTED.contains(name));
     kept.map(|name| (name.as_str(), value(headers, name))).collect()
 }
 
@@ -196,13 +132,8 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 fn query_string_parameters(query: &str) -> BTreeMap<String, String> {
     let mut parameters = BTreeMap::<String, String>::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match parameters.entry(name.into_owned()) {
-            Entry::Vacant(first) => _ = first.insert(value.into_owned()),
-            Entry::Occupied(mut values) => {
-                values.get_mut().push(',');
-                values.get_mut().push_str(&value);
-            }
-        }
+        let joined = parameters.entry(name.into_owned()).and_modify(|values| values.push(',')).or_default();
+        joined.push_str(&value);
     }
     parameters
 }
@@ -219,8 +150,8 @@ fn encode_body(headers: &HeaderMap, body: &Bytes) -> (Option<String>, bool) {
     }
 }
 
-/// Whether a body with this content type is passed as text: the media type is textual, and the charset, if
-/// given, is UTF-8 (observed).
+/// Returns `true` if a body with this content type is passed as text: the media type is textual, and the
+/// charset, if given, is UTF-8 (observed).
 fn is_text(content_type: &str) -> bool {
     let content_type = content_type.to_ascii_lowercase();
     let mut parts = content_type.split(';').map(str::trim);
@@ -251,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_the_known_applications_are_passed_as_text() {
+    fn textual_media_types_are_passed_as_text() {
         for content_type in [
             "text/plain",
             "text/plain; charset=utf-8",
@@ -274,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_base64() {
+    fn other_media_types_are_base64() {
         for content_type in [
             None,
             Some(""),
@@ -297,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_body_is_none() {
+    fn an_empty_body_is_omitted() {
         assert_eq!(encoded(Some("application/octet-stream"), b""), (None, false));
     }
 
@@ -324,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_headers_are_joined_and_those_of_the_connection_kept_back() {
+    fn repeated_headers_are_joined_and_hop_by_hop_headers_omitted() {
         let given = map(&[
             ("x-probe", "first"),
             ("connection", "keep-alive"),
@@ -336,9 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn ids_have_the_shape_of_the_service() {
+    fn ids_have_the_format_of_api_gateway() {
         let random = Random::from_fn(|bytes| bytes.fill(0xab));
-        assert_eq!(RequestId::new(&random).to_string(), "q6urq6urq6urq6s=");
+        assert_eq!(request_id(&random), "q6urq6urq6urq6s=");
         assert_eq!(trace_id(0x5e9f_0c65, &random), "Root=1-5e9f0c65-abababababababababababab");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use anyhow::{Context as _, Result, bail};
+use axum::routing::MethodFilter;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -22,33 +24,6 @@ impl Route {
     pub fn new(key: impl Into<String>, function: Function) -> Self {
         Self { key: key.into(), function }
     }
-
-    /// The method and path, as in the template.
-    #[must_use]
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
-    #[must_use]
-    pub fn function(&self) -> &Function {
-        &self.function
-    }
-}
-
-/// An error in a route key.
-#[derive(Debug, thiserror::Error)]
-pub enum RouteKeyError {
-    /// The key is not a method and a path, or it is a kind that this project doesn't use: `$default`, `ANY`
-    /// or a greedy parameter.
-    #[error("the route key `{0}` is not a method and a path without greedy parameters")]
-    Unsupported(String),
-    /// Another route has the same method and matches the same paths.
-    #[error("the route key `{key}` is in conflict with another one")]
-    Conflict {
-        /// The second of the two keys.
-        key: String,
-        source: matchit::InsertError,
-    },
 }
 
 /// All routes: one path table per method.
@@ -64,15 +39,17 @@ pub(super) struct Found<'a> {
 }
 
 impl Routes {
-    pub(super) fn new(routes: Vec<Route>) -> Result<Self, RouteKeyError> {
+    pub(super) fn new(routes: Vec<Route>) -> Result<Self> {
         let mut tables = HashMap::new();
         for route in routes {
-            let Some((method, path)) = parse_key(&route.key) else {
-                return Err(RouteKeyError::Unsupported(route.key));
+            let key = route.key.clone();
+            let Some((method, path)) = parse_key(&key) else {
+                bail!("the route key `{key}` is not a method and a path without greedy parameters");
             };
-            let (key, path) = (route.key.clone(), path.to_owned());
             let table: &mut matchit::Router<Route> = tables.entry(method).or_default();
-            table.insert(path, route).map_err(|source| RouteKeyError::Conflict { key, source })?;
+            table
+                .insert(path, route)
+                .with_context(|| format!("the route key `{key}` is in conflict with another one"))?;
         }
         Ok(Self(tables))
     }
@@ -92,20 +69,13 @@ impl Routes {
     }
 }
 
+/// Returns `None` for the kinds of keys that this project doesn't use: `$default`, `ANY` and greedy parameters.
 fn parse_key(key: &str) -> Option<(Method, &str)> {
-    const METHODS: [Method; 7] = [
-        Method::GET,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::HEAD,
-        Method::OPTIONS,
-    ];
     let (method, path) = key.split_once(' ')?;
-    let method = method.parse().ok().filter(|method| METHODS.contains(method))?;
-    let served = path.starts_with('/') && !path.contains([' ', '+', '*']);
-    served.then_some((method, path))
+    let method: Method = method.parse().ok()?;
+    let is_standard = MethodFilter::try_from(method.clone()).is_ok();
+    let is_supported = is_standard && path.starts_with('/') && !path.contains([' ', '+', '*']);
+    is_supported.then_some((method, path))
 }
 
 #[cfg(test)]
@@ -114,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    fn routes(keys: &[&str]) -> Result<Routes, RouteKeyError> {
+    fn routes(keys: &[&str]) -> Result<Routes> {
         let function = |_| async { "" };
         let route = |key: &&str| Route::new(*key, Function::http("f", Duration::from_secs(1), function));
         Routes::new(keys.iter().map(route).collect())
@@ -126,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_stands_for_exactly_one_segment() {
+    fn a_parameter_matches_exactly_one_segment() {
         let routes =
             routes(&["GET /api/messages/{message_group_uuid}", "GET /api/users/{handle}/short"]).unwrap();
         let get = |path| found(&routes, &Method::GET, path);
@@ -174,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_keys_are_refused() {
+    fn unsupported_keys_are_rejected() {
         for key in ["$default", "ANY /api", "get /api", "GET api", "GET", "GET /api/{proxy+}", "GET /{*rest}"]
         {
             let error = routes(&[key]).unwrap_err().to_string();
@@ -185,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn two_routes_for_one_path_are_refused() {
+    fn two_routes_for_one_path_are_rejected() {
         let error = routes(&["GET /api/{a}", "GET /api/{b}"]).unwrap_err();
         assert_eq!(error.to_string(), "the route key `GET /api/{b}` is in conflict with another one");
     }

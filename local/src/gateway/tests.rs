@@ -49,11 +49,11 @@ fn routes() -> Vec<Route> {
         Route::new("GET /api/messages/{message_group_uuid}", echo()),
         Route::new("POST /api/messages", echo()),
         Route::new("GET /api/users/{handle}/short", echo()),
-        Route::new("GET /api/refusing", answering(error)),
+        Route::new("GET /api/unprocessable", answering(error)),
         Route::new("GET /api/failing", failing()),
         Route::new("GET /api/sleeping", sleeping()),
-        Route::new("GET /api/odd", answering(json!({"statusCode": "200"}))),
-        Route::new("GET /beside", echo()),
+        Route::new("GET /api/malformed", answering(json!({"statusCode": "200"}))),
+        Route::new("GET /outside", echo()),
     ]
 }
 
@@ -90,7 +90,7 @@ fn post(target: &str) -> http::request::Builder {
     Request::post(target)
 }
 
-async fn refusal(request: http::request::Builder, body: impl Into<Body>) -> (u16, String) {
+async fn own_response_to(request: http::request::Builder, body: impl Into<Body>) -> (u16, String) {
     let (status, headers, body) = send(request, body).await;
     assert_eq!(headers["content-type"], "application/json");
     (status, body)
@@ -200,7 +200,7 @@ async fn a_binary_body_arrives_as_base64() {
 }
 
 #[tokio::test]
-async fn forwarding_headers_of_the_client_are_not_believed() {
+async fn forwarding_headers_of_the_client_are_not_trusted() {
     let request = get("/api/messages/1")
         .header("x-forwarded-for", "10.0.0.1")
         .header("x-forwarded-proto", ":::")
@@ -258,56 +258,56 @@ async fn an_unknown_path_method_or_trailing_slash_is_not_found() {
         post("/api/messages/1"),
         Request::put("/api/messages"),
         Request::delete("/api/messages/1"),
-        Request::options("/beside"),
+        Request::options("/outside"),
     ] {
         let shown = format!("{request:?}");
-        assert_eq!(refusal(request, "").await, not_found, "{shown}");
+        assert_eq!(own_response_to(request, "").await, not_found, "{shown}");
     }
 }
 
 #[tokio::test]
-async fn a_request_has_one_well_formed_host_or_none() {
+async fn a_request_has_at_most_one_host_which_is_well_formed() {
     let bad_request = (400, r#"{"message":"Bad Request"}"#.to_owned());
     for host in ["", "a b", "x|y", "a,b", "me@127.0.0.1", "127.0.0.1:port", "127.0.0.1/", "\u{e4}"] {
         let request = get("/api/messages/1").header("host", host.as_bytes());
-        assert_eq!(refusal(request, "").await, bad_request, "{host:?}");
+        assert_eq!(own_response_to(request, "").await, bad_request, "{host:?}");
     }
     let twice = get("/api/messages/1").header("host", "127.0.0.1").header("host", "127.0.0.1");
-    assert_eq!(refusal(twice, "").await, bad_request);
+    assert_eq!(own_response_to(twice, "").await, bad_request);
     for host in ["127.0.0.1", "127.0.0.1:4567", "localhost", "[::1]:4567", "xn--a", "api.example"] {
         assert_eq!(send(get("/api/messages/1").header("host", host), "").await.0, 200, "{host}");
     }
 }
 
 #[tokio::test]
-async fn head_is_no_route_of_its_own() {
+async fn head_is_not_found_on_a_get_route() {
     assert_eq!(send(Request::head("/api/messages/1"), "").await.0, 404);
 }
 
 #[tokio::test]
-async fn a_failed_invocation_and_an_odd_answer_are_internal_errors() {
+async fn a_failed_invocation_and_a_malformed_answer_are_internal_errors() {
     let internal = (500, r#"{"message":"Internal Server Error"}"#.to_owned());
-    assert_eq!(refusal(get("/api/failing"), "").await, internal);
-    assert_eq!(refusal(get("/api/odd"), "").await, internal);
+    assert_eq!(own_response_to(get("/api/failing"), "").await, internal);
+    assert_eq!(own_response_to(get("/api/malformed"), "").await, internal);
 }
 
 #[tokio::test]
 async fn a_timeout_is_service_unavailable() {
     let expected = (503, r#"{"message":"Service Unavailable"}"#.to_owned());
-    assert_eq!(refusal(get("/api/sleeping"), "").await, expected);
+    assert_eq!(own_response_to(get("/api/sleeping"), "").await, expected);
 }
 
 #[tokio::test]
 async fn a_body_over_10_mb_is_too_large() {
     let expected = (413, r#"{"message":"Request Entity Too Large"}"#.to_owned());
-    assert_eq!(refusal(post("/api/messages"), vec![b'x'; MAX_BODY + 1]).await, expected);
+    assert_eq!(own_response_to(post("/api/messages"), vec![b'x'; MAX_BODY + 1]).await, expected);
 }
 
 #[tokio::test]
 async fn an_event_over_6_mb_is_too_large() {
     let request = post("/api/messages").header("content-type", "text/plain");
     let expected = (413, r#"{"message":"Request Entity Too Large"}"#.to_owned());
-    assert_eq!(refusal(request, vec![b'x'; MAX_PAYLOAD]).await, expected);
+    assert_eq!(own_response_to(request, vec![b'x'; MAX_PAYLOAD]).await, expected);
 }
 
 #[tokio::test]
@@ -315,7 +315,7 @@ async fn request_line_and_headers_have_10240_bytes() {
     let line = "GET /api/messages/1 HTTP/1.1".len();
     let of_size = |size: usize| get("/api/messages/1").header("x", "v".repeat(size - line));
     let expected = (431, r#"{"message":"Request Header Fields Too Large"}"#.to_owned());
-    assert_eq!(refusal(of_size(MAX_HEADERS + 1), "").await, expected);
+    assert_eq!(own_response_to(of_size(MAX_HEADERS + 1), "").await, expected);
     assert_eq!(send(of_size(MAX_HEADERS), "").await.0, 200);
 }
 
@@ -341,7 +341,7 @@ fn preflight(target: &str, origin: &str) -> http::request::Builder {
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_for_any_path_of_the_api() {
+async fn a_preflight_of_any_api_path_is_answered() {
     for target in ["/api/messages", "/api/nowhere", "/api/failing", "/api"] {
         let (status, headers, body) = send(preflight(target, "http://localhost:5173"), "").await;
         assert_eq!((status, body.as_str()), (204, ""), "{target}");
@@ -357,7 +357,7 @@ async fn a_preflight_is_answered_for_any_path_of_the_api() {
 }
 
 #[tokio::test]
-async fn a_preflight_that_may_not_pass_gets_no_permission() {
+async fn a_preflight_without_an_allowed_origin_and_a_method_gets_no_permission() {
     let foreign = preflight("/api/messages", "http://example.com");
     let (status, headers, _) = send(foreign, "").await;
     assert_eq!((status, cors(&headers)), (204, vec![("vary", "origin")]));
@@ -365,16 +365,16 @@ async fn a_preflight_that_may_not_pass_gets_no_permission() {
     let (status, headers, _) = send(Request::options("/api/messages"), "").await;
     assert_eq!((status, cors(&headers)), (204, vec![]));
 
-    let unasked = Request::options("/api/messages").header("origin", "http://localhost");
-    let (status, headers, _) = send(unasked, "").await;
+    let without_method = Request::options("/api/messages").header("origin", "http://localhost");
+    let (status, headers, _) = send(without_method, "").await;
     assert_eq!((status, cors(&headers)), (204, vec![("vary", "origin")]));
 }
 
 #[tokio::test]
-async fn an_allowed_page_may_read_answers_and_errors() {
+async fn a_page_of_an_allowed_origin_can_read_answers_and_errors() {
     for (target, expected) in [
         ("/api/messages/1", 200),
-        ("/api/refusing", 422),
+        ("/api/unprocessable", 422),
         ("/api/nowhere", 404),
         ("/api/failing", 500),
         ("/api/sleeping", 503),
@@ -388,21 +388,21 @@ async fn an_allowed_page_may_read_answers_and_errors() {
 }
 
 #[tokio::test]
-async fn a_foreign_page_and_no_page_get_no_cors_headers() {
-    let foreign = get("/api/refusing").header("origin", "https://example.com");
+async fn other_origins_and_requests_without_one_get_no_cors_headers() {
+    let foreign = get("/api/unprocessable").header("origin", "https://example.com");
     assert_eq!(cors(&send(foreign, "").await.1), [("vary", "origin")]);
-    assert_eq!(cors(&send(get("/api/refusing"), "").await.1), []);
+    assert_eq!(cors(&send(get("/api/unprocessable"), "").await.1), []);
 }
 
 #[tokio::test]
-async fn vary_is_added_to_the_one_of_the_function() {
+async fn vary_is_added_to_that_of_the_function() {
     let request = get("/api/messages/1").header("origin", "https://example.com");
     assert_eq!(cors(&send(request, "").await.1), [("vary", "accept"), ("vary", "origin")]);
 }
 
 #[tokio::test]
-async fn paths_beside_the_api_have_no_cors() {
-    for target in ["/beside", "/local/token", "/apis"] {
+async fn paths_outside_the_api_have_no_cors() {
+    for target in ["/outside", "/local/token", "/apis"] {
         let request = get(target).header("origin", "http://localhost:5173");
         let (_, headers, _) = send(request, "").await;
         assert!(!headers.contains_key("access-control-allow-origin"), "{target}");
@@ -410,7 +410,7 @@ async fn paths_beside_the_api_have_no_cors() {
 }
 
 #[tokio::test]
-async fn the_api_stands_behind_the_pages_of_another_router() {
+async fn the_api_is_the_fallback_of_another_router() {
     let pages = Router::new().route("/local/health", axum::routing::get(async || "well"));
     let mut service = pages.merge(Gateway::new(routes()).unwrap().into_router());
     let mut status =

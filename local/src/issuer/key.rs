@@ -1,7 +1,8 @@
 //! The issuer's RSA key.
 
-use std::{fs, io, io::Write as _, path::PathBuf, sync::Arc};
+use std::{fs, io, sync::Arc};
 
+use anyhow::{Context as _, Result};
 use aws_lc_rs::{
     encoding::AsDer as _,
     rand::SystemRandom,
@@ -14,7 +15,7 @@ use jsonwebtoken::jwk::{
     ThumbprintHash,
 };
 
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, replace_file};
 
 /// The key file in the data directory: PKCS#8, DER.
 const FILE: &str = "issuer.key.der";
@@ -27,58 +28,37 @@ pub struct SigningKey {
     id: String,
 }
 
-/// An error of the issuer's key.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The key file can't be read or written.
-    #[error("the issuer's key {} can't be read or written", .path.display())]
-    File {
-        /// The path of the key file.
-        path: PathBuf,
-        source: io::Error,
-    },
-    /// The key file is not an RSA key. Deleting it creates a new key, which invalidates all existing tokens.
-    #[error("{} is no RSA key in PKCS#8; delete it to get a new one", .path.display())]
-    Malformed {
-        /// The path of the key file.
-        path: PathBuf,
-        source: aws_lc_rs::error::KeyRejected,
-    },
-    /// The cryptographic library failed without a reason.
-    #[error("the cryptographic library fails")]
-    Cryptography,
-    /// The key's identifier can't be computed.
-    #[error("the key's thumbprint can't be computed")]
-    Thumbprint(#[source] jsonwebtoken::errors::Error),
-}
-
 impl SigningKey {
     /// Generates a key in memory.
-    pub fn generate() -> Result<Self, KeyError> {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Cryptography)?;
-        Self::new(pair)
+    pub fn generate() -> Result<Self> {
+        Self::new(RsaKeyPair::generate(KeySize::Rsa2048)?)
     }
 
     /// Reads the key in `data`, or creates one at the first start.
-    pub fn open(data: &DataDir) -> Result<Self, KeyError> {
+    ///
+    /// Deleting a damaged file creates a new key, which invalidates all existing tokens.
+    pub fn open(data: &DataDir) -> Result<Self> {
         let path = data.join(FILE);
         match fs::read(&path) {
             Ok(der) => {
-                let pair =
-                    RsaKeyPair::from_pkcs8(&der).map_err(|source| KeyError::Malformed { path, source })?;
-                Self::new(pair)
+                let pair = RsaKeyPair::from_pkcs8(&der);
+                Self::new(pair.with_context(|| {
+                    format!("{} is not an RSA key in PKCS#8; delete it to get a new one", path.display())
+                })?)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = Self::generate()?;
-                let der = key.pair.as_der().map_err(|_| KeyError::Cryptography)?;
-                write(data, der.as_ref()).map_err(|source| KeyError::File { path, source })?;
+                let written = replace_file(&path, key.pair.as_der()?.as_ref());
+                written.with_context(|| format!("the issuer's key {} can't be written", path.display()))?;
                 Ok(key)
             }
-            Err(source) => Err(KeyError::File { path, source }),
+            Err(error) => {
+                Err(error).with_context(|| format!("the issuer's key {} can't be read", path.display()))
+            }
         }
     }
 
-    fn new(pair: RsaKeyPair) -> Result<Self, KeyError> {
+    fn new(pair: RsaKeyPair) -> Result<Self> {
         let public_key = pair.public_key();
         let base64url = |number: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(number);
         let mut public = Jwk {
@@ -93,7 +73,7 @@ impl SigningKey {
                 e: base64url(public_key.exponent().big_endian_without_leading_zero()),
             }),
         };
-        let id = public.thumbprint(ThumbprintHash::SHA256).map_err(KeyError::Thumbprint)?;
+        let id = public.thumbprint(ThumbprintHash::SHA256)?;
         public.common.key_id = Some(id.clone());
         Ok(Self { pair: Arc::new(pair), public, id })
     }
@@ -111,27 +91,16 @@ impl SigningKey {
     }
 
     /// Signs the bytes with RS256, regardless of the header. Returns a JWS in compact form.
-    pub fn sign(&self, header: &[u8], payload: &[u8]) -> Result<String, KeyError> {
+    pub fn sign(&self, header: &[u8], payload: &[u8]) -> Result<String> {
         let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
         let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
-            .map_err(|_| KeyError::Cryptography)?;
+        self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)?;
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(token)
     }
-}
-
-/// Writes the key file atomically, readable only by its owner.
-fn write(data: &DataDir, der: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(data.path())?;
-    file.write_all(der)?;
-    file.as_file().sync_all()?;
-    file.persist(data.join(FILE))?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -154,7 +123,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_key_is_for_its_owner_only() {
+    fn only_its_owner_can_read_the_key() {
         use std::os::unix::fs::PermissionsExt as _;
         let parent = tempfile::tempdir().unwrap();
         let data = data_dir(&parent);
@@ -164,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_key_is_named_and_left_alone() {
+    fn the_error_for_a_damaged_key_names_the_file_which_stays() {
         let parent = tempfile::tempdir().unwrap();
         let data = data_dir(&parent);
         fs::write(data.join(FILE), "damaged").unwrap();
         let error = SigningKey::open(&data).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("{} is no RSA key in PKCS#8; delete it to get a new one", data.join(FILE).display())
+            format!("{} is not an RSA key in PKCS#8; delete it to get a new one", data.join(FILE).display())
         );
         assert_eq!(fs::read(data.join(FILE)).unwrap(), b"damaged");
     }

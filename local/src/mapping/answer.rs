@@ -78,21 +78,21 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_failed_record_decides_whatever_the_order_of_the_report() {
+    fn the_lowest_failed_record_decides_in_any_order_of_the_report() {
         assert_eq!(outcome(&failures(&["12", "11"])), Outcome::FailedFrom(1));
         assert_eq!(outcome(&failures(&["10", "12", "10"])), Outcome::FailedFrom(0));
         assert_eq!(outcome(&failures(&["12"])), Outcome::FailedFrom(2));
     }
 
     #[test]
-    fn an_identifier_that_is_not_of_the_batch_fails_the_whole_batch() {
+    fn an_identifier_outside_the_batch_fails_the_whole_batch() {
         assert_eq!(outcome(&failures(&["13"])), Outcome::Failed);
         assert_eq!(outcome(&failures(&["11", "13"])), Outcome::Failed);
         assert_eq!(outcome(&failures(&[""])), Outcome::Failed);
     }
 
     #[test]
-    fn an_identifier_that_is_null_missing_or_no_text_fails_the_whole_batch() {
+    fn an_identifier_that_is_null_missing_or_not_a_string_fails_the_whole_batch() {
         for failure in
             [r#"{"itemIdentifier":null}"#, r#"{"foo":"11"}"#, r#"{"itemIdentifier":11}"#, "\"11\"", "null"]
         {

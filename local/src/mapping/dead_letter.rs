@@ -7,7 +7,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::delivery::{Condition, GivenUp, Record};
+use super::delivery::{GivenUp, Record};
+use crate::function::without_nulls;
 
 /// The dead-letter destination: a file of JSON lines. Without a file, messages are only logged.
 #[derive(Debug)]
@@ -15,17 +16,6 @@ pub(super) struct DeadLetters {
     file: Option<PathBuf>,
     stream_arn: String,
     function_arn: String,
-}
-
-#[derive(Debug)]
-pub(super) struct DeadLetter {
-    pub(super) request_id: String,
-    pub(super) condition: &'static str,
-    pub(super) first: String,
-    pub(super) last: String,
-    pub(super) records: usize,
-    pub(super) invocations: u32,
-    message: Value,
 }
 
 impl DeadLetters {
@@ -36,77 +26,61 @@ impl DeadLetters {
         Self { file, stream_arn: stream_arn.to_owned(), function_arn }
     }
 
-    /// The message for records of `shard` that are given up at `now`. Returns `None` if there are no records.
-    pub(super) fn letter(
+    /// The message for records of `shard` that are given up at `now`.
+    pub(super) fn message(
         &self,
         shard: &str,
         given_up: &GivenUp<'_>,
-        request_id: String,
+        request_id: &str,
         now: DateTime<Utc>,
-    ) -> Option<DeadLetter> {
-        let (Some(first), Some(last)) = (given_up.records.first(), given_up.records.last()) else {
-            return None;
-        };
-        let condition = match given_up.condition {
-            Condition::RetryAttemptsExhausted => "RetryAttemptsExhausted",
-            Condition::RecordAgeExceeded => "RecordAgeExceeded",
-        };
-        let arrival = |record: &Record| record.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let mut message = json!({
+    ) -> Value {
+        let (first, last) = (given_up.records.first(), given_up.records.last());
+        let number = |record: &&Record| record.sequence_number.clone();
+        let arrival = |record: &&Record| record.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        // Only an invocation has a response. After a partial failure, the response has no function error.
+        let function_error = given_up.function_error.then_some("Unhandled");
+        let response =
+            json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": function_error });
+        without_nulls(json!({
             "requestContext": {
                 "requestId": request_id,
                 "functionArn": self.function_arn,
-                "condition": condition,
+                "condition": given_up.condition,
                 "approximateInvokeCount": given_up.invocations,
             },
+            "responseContext": (given_up.invocations > 0).then_some(response),
             "version": "1.0",
             "timestamp": now.to_rfc3339_opts(SecondsFormat::Millis, true),
             "DDBStreamBatchInfo": {
                 "shardId": shard,
-                "startSequenceNumber": first.sequence_number,
-                "endSequenceNumber": last.sequence_number,
-                "approximateArrivalOfFirstRecord": arrival(first),
-                "approximateArrivalOfLastRecord": arrival(last),
+                "startSequenceNumber": first.map(number),
+                "endSequenceNumber": last.map(number),
+                "approximateArrivalOfFirstRecord": first.map(arrival),
+                "approximateArrivalOfLastRecord": last.map(arrival),
                 "batchSize": given_up.records.len(),
                 "streamArn": self.stream_arn,
             },
-        });
-        // Only an invocation has a response. After a partial failure, the response has no function error.
-        if let (Value::Object(keys), true) = (&mut message, given_up.invocations > 0) {
-            let function_error = given_up.function_error.then_some("Unhandled");
-            let response =
-                json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": function_error });
-            keys.insert("responseContext".to_owned(), response);
-        }
-        Some(DeadLetter {
-            request_id,
-            condition,
-            first: first.sequence_number.clone(),
-            last: last.sequence_number.clone(),
-            records: given_up.records.len(),
-            invocations: given_up.invocations,
-            message,
-        })
+        }))
     }
 
     /// Appends the message and syncs it to disk.
-    pub(super) async fn send(&self, letter: &DeadLetter) -> io::Result<()> {
+    pub(super) async fn send(&self, message: &Value) -> io::Result<()> {
         let Some(file) = self.file.clone() else {
             return Ok(());
         };
-        let line = format!("{}\n", letter.message);
+        let line = format!("{message}\n");
         let append = move || {
             let mut file = OpenOptions::new().create(true).append(true).open(file)?;
             file.write_all(line.as_bytes())?;
             file.sync_data()
         };
-        spawn_blocking(append).await.unwrap_or_else(|panic| Err(panic.into()))
+        spawn_blocking(append).await?
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::delivery::Condition, *};
 
     const ARN: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/t/stream/1";
 
@@ -118,21 +92,25 @@ mod tests {
         }
     }
 
+    /// Records that were given up after one invocation that reported a failure.
+    fn given_up<'a>(records: &[&'a Record]) -> GivenUp<'a> {
+        GivenUp {
+            records: records.to_vec(),
+            condition: Condition::RetryAttemptsExhausted,
+            invocations: 1,
+            function_error: false,
+        }
+    }
+
     fn message(given_up: &GivenUp<'_>) -> Value {
         let now = DateTime::from_timestamp_millis(1_573_690_429_717).unwrap();
-        let letters = DeadLetters::new(None, ARN, "stream-handler");
-        letters.letter("shardId-1", given_up, "316aa6d0".to_owned(), now).unwrap().message
+        DeadLetters::new(None, ARN, "stream-handler").message("shardId-1", given_up, "316aa6d0", now)
     }
 
     #[test]
     fn a_message_has_the_shape_of_lambdas_and_no_contents() {
         let (first, last) = (record("10", 1_573_690_399), record("12", 1_573_690_400));
-        let given_up = GivenUp {
-            records: vec![&first, &last],
-            condition: Condition::RetryAttemptsExhausted,
-            invocations: 101,
-            function_error: true,
-        };
+        let given_up = GivenUp { invocations: 101, function_error: true, ..given_up(&[&first, &last]) };
         assert_eq!(
             message(&given_up),
             json!({
@@ -160,54 +138,30 @@ mod tests {
 
     #[test]
     fn a_reported_failure_is_no_function_error() {
-        let record = record("10", 0);
-        let given_up = GivenUp {
-            records: vec![&record],
-            condition: Condition::RetryAttemptsExhausted,
-            invocations: 1,
-            function_error: false,
-        };
-        assert_eq!(message(&given_up)["responseContext"]["functionError"], Value::Null);
+        let response = &message(&given_up(&[&record("10", 0)]))["responseContext"];
+        assert_eq!((&response["statusCode"], &response["functionError"]), (&json!(200), &Value::Null));
     }
 
     #[test]
     fn a_record_that_was_never_delivered_has_no_response() {
         let record = record("10", 0);
-        let given_up = GivenUp {
-            records: vec![&record],
-            condition: Condition::RecordAgeExceeded,
-            invocations: 0,
-            function_error: false,
-        };
+        let given_up =
+            GivenUp { condition: Condition::RecordAgeExceeded, invocations: 0, ..given_up(&[&record]) };
         let message = message(&given_up);
         assert_eq!(message["requestContext"]["condition"], "RecordAgeExceeded");
         assert_eq!(message.get("responseContext"), None);
     }
 
     #[tokio::test]
-    async fn every_message_is_a_line_of_the_file() {
+    async fn each_message_is_a_line_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("dead-letters.jsonl");
         let letters = DeadLetters::new(Some(file.clone()), ARN, "stream-handler");
-        for number in ["10", "11"] {
-            let record = record(number, 0);
-            let given_up = GivenUp {
-                records: vec![&record],
-                condition: Condition::RetryAttemptsExhausted,
-                invocations: 1,
-                function_error: true,
-            };
-            let letter = letters.letter("shardId-1", &given_up, String::new(), DateTime::UNIX_EPOCH).unwrap();
-            letters.send(&letter).await.unwrap();
+        let messages = ["10", "11"].map(|number| message(&given_up(&[&record(number, 0)])));
+        for message in &messages {
+            letters.send(message).await.unwrap();
         }
         let lines = std::fs::read_to_string(file).unwrap();
-        let numbers: Vec<_> = lines
-            .lines()
-            .map(|line| {
-                serde_json::from_str::<Value>(line).unwrap()["DDBStreamBatchInfo"]["startSequenceNumber"]
-                    .clone()
-            })
-            .collect();
-        assert_eq!(numbers, ["10", "11"]);
+        assert!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).eq(messages));
     }
 }

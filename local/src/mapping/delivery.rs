@@ -3,20 +3,26 @@
 use std::{collections::VecDeque, time::Duration};
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::answer::Outcome;
 
-/// The mapping's batch settings.
+/// The batch settings of a mapping, by default those of `template.yaml`.
 #[derive(Debug, Clone)]
-pub(super) struct Policy {
-    /// Maximum number of records per invocation.
-    pub(super) batch_size: usize,
-    /// Maximum number of retries of a batch. `None` means unlimited.
-    pub(super) max_retries: Option<u32>,
-    /// Older records are given up, even if never delivered.
-    pub(super) max_record_age: Option<Duration>,
-    pub(super) bisect_on_function_error: bool,
+pub struct Batching {
+    /// Maximum number of records per invocation, 1 to 1000.
+    pub batch_size: usize,
+    /// Maximum number of retries of a batch.
+    pub max_retries: u32,
+    /// Older records are given up, *even if never delivered*. `None` means unlimited.
+    pub max_record_age: Option<Duration>,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self { batch_size: 100, max_retries: 100, max_record_age: Some(Duration::from_hours(6)) }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -53,12 +59,12 @@ pub(super) struct GivenUp<'a> {
     pub(super) condition: Condition,
     /// The number of deliveries in this batch. Zero if the records were too old from the start.
     pub(super) invocations: u32,
-    /// Whether the last invocation ended in a function error.
+    /// `true` if the last invocation ended in a function error.
     pub(super) function_error: bool,
 }
 
 /// The reason for giving up records, in Lambda's terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) enum Condition {
     RetryAttemptsExhausted,
     RecordAgeExceeded,
@@ -68,7 +74,7 @@ pub(super) enum Condition {
 /// acknowledged before an earlier one.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    policy: Policy,
+    batching: Batching,
     pending: VecDeque<Batch>,
     position: Option<String>,
 }
@@ -92,8 +98,8 @@ struct Pending {
 
 impl Delivery {
     /// Resumes after `position`, the last sequence number that is done.
-    pub(super) fn new(policy: Policy, position: Option<String>) -> Self {
-        Self { policy, pending: VecDeque::new(), position }
+    pub(super) fn new(batching: Batching, position: Option<String>) -> Self {
+        Self { batching, pending: VecDeque::new(), position }
     }
 
     /// The checkpoint: every record up to and including this sequence number is done.
@@ -119,7 +125,7 @@ impl Delivery {
                 Read::Matched(record) => {
                     let pending = Pending { through: record.sequence_number.clone(), record };
                     match self.pending.back_mut() {
-                        Some(batch) if batch.takes_more(self.policy.batch_size) => {
+                        Some(batch) if batch.takes_more(self.batching.batch_size) => {
                             batch.records.push_back(pending);
                         }
                         _ => self.pending.push_back(Batch::of([pending].into())),
@@ -146,7 +152,6 @@ impl Delivery {
     /// Records the outcome of the invocation that `next` requested. If the batch is retried, returns the
     /// number of its deliveries so far, for the backoff.
     pub(super) fn answered(&mut self, outcome: Outcome) -> Option<u32> {
-        let bisect = self.policy.bisect_on_function_error;
         let batch = self.pending.front_mut()?;
         batch.invocations += 1;
         batch.function_error = outcome == Outcome::FunctionError;
@@ -166,7 +171,7 @@ impl Delivery {
             }
             // "Splitting batches doesn't consume the retry quota", Lambda's documentation says. A failure
             // that the function reports itself is no function error and doesn't split the batch.
-            Outcome::FunctionError if bisect && batch.records.len() > 1 => {
+            Outcome::FunctionError if batch.records.len() > 1 => {
                 let second = batch.split();
                 let invocations = batch.invocations;
                 self.pending.insert(1, second);
@@ -174,7 +179,7 @@ impl Delivery {
             }
             Outcome::FailedFrom(_) | Outcome::Failed | Outcome::FunctionError => {}
         }
-        if self.policy.max_retries.is_some_and(|max| batch.retries >= max) {
+        if batch.retries >= self.batching.max_retries {
             batch.exhausted = true;
             return None;
         }
@@ -199,7 +204,7 @@ impl Delivery {
     fn is_too_old(&self, pending: &Pending, now: DateTime<Utc>) -> bool {
         // A record from the future, after the clock was set back, is not old.
         let age = (now - pending.record.created_at).to_std().unwrap_or_default();
-        self.policy.max_record_age.is_some_and(|max| age > max)
+        self.batching.max_record_age.is_some_and(|max| age > max)
     }
 }
 

@@ -18,13 +18,7 @@ struct ShardProgress {
 }
 
 impl Progress {
-    /// Whether every shard was found empty, with nothing pending.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.is_listed && self.shards.values().all(|shard| shard.empty_since.is_some())
-    }
-
-    /// Whether every shard was found empty by a read that began at `start` or later. Every record of that
+    /// Returns `true` if every shard was found empty by a read that began at `start` or later. Every record of that
     /// time is then done.
     #[must_use]
     pub fn is_idle_since(&self, start: Instant) -> bool {
@@ -68,20 +62,21 @@ mod tests {
 
     #[test]
     fn a_mapping_is_idle_once_every_shard_was_found_empty() {
+        let start = Instant::now();
         let mut progress = Progress::default();
-        assert!(!progress.is_idle());
+        assert!(!progress.is_idle_since(start));
         progress.listed(["a".to_owned(), "b".to_owned()].into_iter());
-        progress.read("a", 0, Some(Instant::now()));
-        assert!(!progress.is_idle());
-        progress.read("b", 0, Some(Instant::now()));
-        assert!(progress.is_idle());
+        progress.read("a", 0, Some(start));
+        assert!(!progress.is_idle_since(start));
+        progress.read("b", 0, Some(start));
+        assert!(progress.is_idle_since(start));
         progress.read("b", 2, None);
-        assert!(!progress.is_idle());
+        assert!(!progress.is_idle_since(start));
         assert_eq!(progress.pending(), 2);
     }
 
     #[test]
-    fn only_a_read_that_began_later_counts_for_what_was_written_before() {
+    fn a_read_that_began_before_the_given_time_does_not_count() {
         let mut progress = Progress::default();
         let read = Instant::now();
         progress.listed(["a".to_owned()].into_iter());
@@ -92,13 +87,14 @@ mod tests {
 
     #[test]
     fn after_the_end_of_a_shard_the_next_list_decides() {
+        let start = Instant::now();
         let mut progress = Progress::default();
         progress.listed(["a".to_owned()].into_iter());
         progress.ended("a");
-        assert!(!progress.is_idle());
+        assert!(!progress.is_idle_since(start));
         progress.listed(["b".to_owned()].into_iter());
-        assert!(!progress.is_idle());
+        assert!(!progress.is_idle_since(start));
         progress.listed(std::iter::empty());
-        assert!(progress.is_idle());
+        assert!(progress.is_idle_since(start));
     }
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodbstreams::types;
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
     Mapping, Stop,
     answer::Outcome,
     checkpoint::Checkpoint,
-    dead_letter::DeadLetter,
     delivery::{Delivery, Next, Read, Record},
     event,
-    stream::{Start, Stream, StreamError},
+    stream::{Stream, StreamError},
 };
 
 /// The reason why a reader ended.
@@ -42,11 +42,11 @@ pub(super) struct Shard {
 #[derive(Debug, Default)]
 struct Cursor {
     iterator: Option<String>,
-    /// Whether the iterator has returned no page yet. If it fails, its position may be the cause.
+    /// `true` if the iterator has returned no page yet. If it fails, its position may be the cause.
     is_fresh: bool,
-    /// Whether to start at the trim horizon, because the stored position was trimmed.
+    /// `true` to start at the trim horizon, because the stored position was trimmed.
     at_horizon: bool,
-    /// Whether the last page was read.
+    /// `true` if the last page was read.
     is_closed: bool,
 }
 
@@ -54,7 +54,7 @@ impl Shard {
     pub(super) async fn new(mapping: Arc<Mapping>, id: String, stop: Stop) -> Self {
         let position = mapping.checkpoints.get(&id).await.sequence_number;
         tracing::info!(shard = id, position, "reading a shard");
-        let delivery = Delivery::new(mapping.policy(), position);
+        let delivery = Delivery::new(mapping.options.batching.clone(), position);
         Self { mapping, id, stop, delivery, cursor: Cursor::default(), failures: 0 }
     }
 
@@ -74,12 +74,10 @@ impl Shard {
                     self.invoke(payload, numbers).await;
                 }
                 Next::GiveUp(given_up) => {
+                    let count = given_up.records.len();
                     let request_id = self.mapping.options.random.uuid_v7(now).to_string();
-                    if let Some(letter) =
-                        self.mapping.dead_letters.letter(&self.id, &given_up, request_id, now)
-                    {
-                        self.give_up(letter).await;
-                    }
+                    let message = self.mapping.dead_letters.message(&self.id, &given_up, &request_id, now);
+                    self.give_up(count, &message).await;
                 }
             }
         }
@@ -100,20 +98,20 @@ impl Shard {
         };
         let records = page.and_then(|records| {
             // The cursor is already past this page, so a page that can't be converted must be read again.
-            self.mapping.filtered(&records).inspect_err(|_| self.cursor = Cursor::default())
+            let records = records.iter().map(|record| self.mapping.convert(record));
+            records.collect::<Result<Vec<_>, _>>().inspect_err(|_| self.cursor = Cursor::default())
         });
         match records {
             Ok(records) if records.is_empty() => {
-                self.recovered();
+                self.failures = 0;
                 if !self.cursor.is_closed {
                     self.report(Some(start));
                     self.pause(self.mapping.options.poll_interval).await;
                 }
             }
             Ok(records) => {
-                self.recovered();
+                self.failures = 0;
                 self.delivery.push(records);
-                self.report(None);
                 self.store().await;
             }
             Err(StreamError::NotFound) => {
@@ -132,60 +130,49 @@ impl Shard {
     }
 
     async fn invoke(&mut self, payload: String, numbers: Vec<String>) {
-        let (first, last) = (numbers.first(), numbers.last());
-        let answer = self.mapping.function.invoke(payload).await;
-        let outcome = match &answer {
-            Ok(answer) if self.mapping.options.report_batch_item_failures => {
-                Outcome::of_answer(answer, &numbers)
+        let (shard, first, last) = (&self.id, numbers.first(), numbers.last());
+        let outcome = match self.mapping.function.invoke(payload).await {
+            Ok(answer) => Outcome::of_answer(&answer, &numbers),
+            Err(error) => {
+                tracing::warn!(shard, first, last, %error, "a batch failed");
+                Outcome::FunctionError
             }
-            Ok(_) => Outcome::Succeeded,
-            Err(_) => Outcome::FunctionError,
         };
-        let shard = &self.id;
-        match (&answer, outcome) {
-            (Err(error), _) => tracing::warn!(shard, first, last, %error, "a batch failed"),
-            (_, Outcome::FailedFrom(place)) => {
+        match outcome {
+            Outcome::Succeeded => {
+                tracing::debug!(shard, first, last, records = numbers.len(), "a batch is done");
+            }
+            Outcome::FailedFrom(place) => {
                 tracing::warn!(shard, first, last, from = numbers.get(place), "a part of a batch failed");
             }
-            (_, Outcome::Failed) => {
+            Outcome::Failed => {
                 tracing::warn!(shard, first, last, "the function's answer fails the whole batch");
             }
-            (Ok(_), _) => tracing::debug!(shard, first, last, records = numbers.len(), "a batch is done"),
+            Outcome::FunctionError => {}
         }
         let deliveries = self.delivery.answered(outcome);
-        self.report(None);
         self.store().await;
         if let Some(deliveries) = deliveries {
             self.pause(self.mapping.options.backoff(deliveries)).await;
         }
     }
 
-    /// Removes the records only after their metadata is stored.
-    async fn give_up(&mut self, letter: DeadLetter) {
-        if let Err(error) = self.mapping.dead_letters.send(&letter).await {
+    /// Gives up the first `count` records. Removes them only after their metadata is stored.
+    async fn give_up(&mut self, count: usize, message: &Value) {
+        if let Err(error) = self.mapping.dead_letters.send(message).await {
             tracing::error!(shard = self.id, %error, "the dead letter can't be written, trying again");
             self.failed().await;
             return;
         }
-        let DeadLetter { request_id, condition, first, last, records, invocations, .. } = letter;
-        let shard = &self.id;
-        tracing::error!(
-            shard,
-            request_id,
-            condition,
-            first,
-            last,
-            records,
-            invocations,
-            "records are given up"
-        );
+        tracing::error!(shard = self.id, %message, "records are given up");
         self.failures = 0;
-        self.delivery.discard(records);
-        self.report(None);
+        self.delivery.discard(count);
         self.store().await;
     }
 
+    /// Reports the progress and stores the checkpoint.
     async fn store(&self) {
+        self.report(None);
         // Without a position the shard starts at its trim horizon, which needs no checkpoint.
         if let Some(position) = self.delivery.position() {
             let checkpoint = Checkpoint { sequence_number: Some(position.to_owned()), drained: false };
@@ -196,13 +183,6 @@ impl Shard {
     fn report(&self, empty_since: Option<Instant>) {
         let pending = self.delivery.pending();
         self.mapping.progress.send_modify(|progress| progress.read(&self.id, pending, empty_since));
-    }
-
-    fn recovered(&mut self) {
-        if self.failures > 0 {
-            tracing::info!(shard = self.id, attempts = self.failures, "the shard can be read again");
-        }
-        self.failures = 0;
     }
 
     async fn failed(&mut self) {
@@ -227,21 +207,17 @@ impl Cursor {
         shard: &str,
         position: Option<&str>,
     ) -> Result<Vec<types::Record>, StreamError> {
-        let start = match position {
-            Some(position) if !self.at_horizon => Start::After(position),
-            _ => Start::TrimHorizon,
+        let after = position.filter(|_| !self.at_horizon);
+        let page = async {
+            let iterator = if let Some(iterator) = &self.iterator {
+                iterator
+            } else {
+                self.is_fresh = true;
+                self.iterator.insert(stream.iterator(shard, after).await?)
+            };
+            stream.records(iterator).await
         };
-        let iterator = match self.iterator.clone() {
-            Some(iterator) => iterator,
-            None => match stream.iterator(shard, start).await {
-                Ok(iterator) => {
-                    self.is_fresh = true;
-                    self.iterator.insert(iterator).clone()
-                }
-                Err(error) => return Err(self.without_iterator(shard, start, true, error)),
-            },
-        };
-        match stream.records(&iterator).await {
+        match page.await {
             Ok(page) => {
                 self.is_fresh = false;
                 self.at_horizon = false;
@@ -249,45 +225,32 @@ impl Cursor {
                 self.iterator = page.next_iterator;
                 Ok(page.records)
             }
-            Err(error @ (StreamError::Expired | StreamError::Trimmed)) => {
-                Err(self.without_iterator(shard, start, self.is_fresh, error))
+            Err(error) => {
+                // The next read requests a new iterator, at the trim horizon if the position was trimmed.
+                if matches!(error, StreamError::Expired | StreamError::Trimmed) {
+                    self.iterator = None;
+                }
+                if let (StreamError::Trimmed, Some(position), true) = (&error, after, self.is_fresh) {
+                    tracing::warn!(
+                        shard,
+                        position,
+                        "the position was trimmed: reading from the trim horizon"
+                    );
+                    self.at_horizon = true;
+                }
+                Err(error)
             }
-            Err(error) => Err(error),
         }
-    }
-
-    /// Drops the iterator. The next read requests a new one, at the trim horizon if the position was trimmed.
-    fn without_iterator(
-        &mut self,
-        shard: &str,
-        start: Start<'_>,
-        is_fresh: bool,
-        error: StreamError,
-    ) -> StreamError {
-        self.iterator = None;
-        if let (StreamError::Trimmed, Start::After(position), true) = (&error, start, is_fresh) {
-            tracing::warn!(
-                shard,
-                position,
-                "the position is not in the stream any more: reading from the trim horizon"
-            );
-            self.at_horizon = true;
-        }
-        error
     }
 }
 
 impl Mapping {
-    /// Converts stream records into event records and applies the filter.
-    fn filtered(&self, records: &[types::Record]) -> Result<Vec<Read>, StreamError> {
-        records.iter().map(|record| self.filter_one(record)).collect()
-    }
-
-    fn filter_one(&self, record: &types::Record) -> Result<Read, StreamError> {
+    /// Converts a stream record into an event record and applies the filter.
+    fn convert(&self, record: &types::Record) -> Result<Read, StreamError> {
         let number = record.dynamodb().and_then(|change| change.sequence_number());
-        let (Some(number), Some(event)) = (number, event::record(record, &self.options.stream_arn)) else {
+        let (Some(number), Ok(event)) = (number, event::record(record, &self.options.stream_arn)) else {
             return Err(StreamError::Failed(
-                "a record has no sequence number, or an unknown type".to_owned(),
+                "a record has no sequence number, or an attribute of an unknown type".to_owned(),
             ));
         };
         if !self.filter.matches(&event) {

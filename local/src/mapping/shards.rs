@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::{self, JoinError, JoinSet};
+use tokio::task::{self, JoinSet};
 
 use super::{
     Mapping, Stop,
@@ -30,9 +30,6 @@ pub(super) async fn run(mapping: Arc<Mapping>, mut stop: Stop) {
         };
         match listed {
             Ok(listed) => {
-                if failures > 0 {
-                    tracing::info!(attempts = failures, "the stream can be read again");
-                }
                 failures = 0;
                 readers.start(&listed, &stop).await;
             }
@@ -75,7 +72,7 @@ struct Readers {
 impl Readers {
     /// Starts readers for listed shards that are ready and have none.
     async fn start(&mut self, listed: &[ListedShard], stop: &Stop) {
-        let drained: HashSet<String> = self.mapping.checkpoints.drained().await.into_iter().collect();
+        let drained: HashSet<String> = self.mapping.checkpoints.drained().await;
         let running: HashSet<String> = self.shards.values().cloned().collect();
         for id in ready(listed, &drained, &running) {
             let shard = Shard::new(Arc::clone(&self.mapping), id.to_owned(), stop.clone()).await;
@@ -88,32 +85,29 @@ impl Readers {
         self.mapping.progress.send_modify(|progress| progress.listed(unfinished));
         // The list may be empty while the stream is being enabled.
         if !listed.is_empty() {
-            let known: HashSet<&str> = listed.iter().map(|shard| shard.id.as_str()).collect();
+            let listed_ids: HashSet<&str> = listed.iter().map(|shard| shard.id.as_str()).collect();
             let running: HashSet<&str> = self.shards.values().map(String::as_str).collect();
-            self.mapping.checkpoints.retain(|shard| known.contains(shard) || running.contains(shard)).await;
+            self.mapping
+                .checkpoints
+                .retain(|shard| listed_ids.contains(shard) || running.contains(shard))
+                .await;
         }
     }
 
     /// Waits until a reader ends. Never returns if there are no readers.
     async fn next_end(&mut self) -> Ended {
-        match self.tasks.join_next_with_id().await {
-            None => std::future::pending().await,
-            Some(Ok((task, ended))) => self.forget(task, ended),
-            Some(Err(error)) => self.panicked(&error),
-        }
-    }
-
-    fn forget(&mut self, task: task::Id, ended: Ended) -> Ended {
+        let Some(joined) = self.tasks.join_next_with_id().await else {
+            return std::future::pending().await;
+        };
+        // After a panic, the shard is read again from its checkpoint.
+        let (task, ended) = joined.unwrap_or_else(|error| {
+            tracing::error!(shard = self.shards.get(&error.id()), %error, "the reader of a shard panicked");
+            (error.id(), Ended::Lost)
+        });
         if let Some(shard) = self.shards.remove(&task) {
             self.mapping.progress.send_modify(|progress| progress.ended(&shard));
         }
         ended
-    }
-
-    /// Handles a panic in a reader. The shard is read again from its checkpoint.
-    fn panicked(&mut self, error: &JoinError) -> Ended {
-        tracing::error!(shard = self.shards.get(&error.id()), %error, "the reader of a shard panicked");
-        self.forget(error.id(), Ended::Lost)
     }
 }
 
@@ -123,9 +117,9 @@ fn ready<'a>(
     drained: &HashSet<String>,
     running: &HashSet<String>,
 ) -> Vec<&'a str> {
-    let known: HashSet<&str> = listed.iter().map(|shard| shard.id.as_str()).collect();
+    let listed_ids: HashSet<&str> = listed.iter().map(|shard| shard.id.as_str()).collect();
     let is_over = |shard: &String| {
-        drained.contains(shard) || !(known.contains(shard.as_str()) || running.contains(shard))
+        drained.contains(shard) || !(listed_ids.contains(shard.as_str()) || running.contains(shard))
     };
     listed
         .iter()
@@ -156,19 +150,19 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_that_was_trimmed_away_is_not_waited_for() {
+    fn a_child_of_a_trimmed_parent_is_ready() {
         let listed = [shard("child", Some("parent"))];
         assert_eq!(ready(&listed, &set(&[]), &set(&[])), ["child"]);
     }
 
     #[test]
-    fn a_parent_that_is_still_read_is_waited_for_even_when_the_list_has_lost_it() {
+    fn a_child_waits_for_a_running_parent_that_is_not_listed() {
         let listed = [shard("child", Some("parent"))];
         assert_eq!(ready(&listed, &set(&[]), &set(&["parent"])), [""; 0]);
     }
 
     #[test]
-    fn every_shard_is_read_once() {
+    fn drained_and_running_shards_are_not_ready() {
         let listed = [shard("a", None), shard("b", None)];
         assert_eq!(ready(&listed, &set(&["a"]), &set(&["b"])), [""; 0]);
     }

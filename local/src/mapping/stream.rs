@@ -8,6 +8,7 @@ use aws_sdk_dynamodbstreams::{
     operation::{get_records::GetRecordsError, get_shard_iterator::GetShardIteratorError},
     types::{Record, ShardIteratorType},
 };
+use cruddur::error::Chain;
 
 /// Needed because the client may have no timeouts, and a hanging request must not block the mapping.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
@@ -27,13 +28,6 @@ pub(super) struct Stream {
 pub(super) struct ListedShard {
     pub(super) id: String,
     pub(super) parent: Option<String>,
-}
-
-/// The position from which a shard is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start<'a> {
-    TrimHorizon,
-    After(&'a str),
 }
 
 /// Records of a shard, in order.
@@ -91,11 +85,12 @@ impl Stream {
         }
     }
 
-    pub(super) async fn iterator(&self, shard: &str, start: Start<'_>) -> Result<String, StreamError> {
+    /// Requests an iterator for the records after a sequence number, or from the trim horizon on.
+    pub(super) async fn iterator(&self, shard: &str, after: Option<&str>) -> Result<String, StreamError> {
         let request = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(shard);
-        let request = match start {
-            Start::TrimHorizon => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
-            Start::After(number) => {
+        let request = match after {
+            None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            Some(number) => {
                 request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(number)
             }
         };
@@ -103,9 +98,7 @@ impl Stream {
             Some(GetShardIteratorError::TrimmedDataAccessException(_)) => StreamError::Trimmed,
             Some(GetShardIteratorError::ResourceNotFoundException(_)) => StreamError::NotFound,
             // The sequence number never belonged to the shard.
-            Some(cause)
-                if matches!(start, Start::After(_)) && cause.code() == Some("ValidationException") =>
-            {
+            Some(cause) if after.is_some() && cause.code() == Some("ValidationException") => {
                 StreamError::Trimmed
             }
             _ => StreamError::failed(&error),
@@ -129,13 +122,7 @@ impl Stream {
 
 impl StreamError {
     fn failed<E: Error + 'static, R: fmt::Debug + 'static>(error: &SdkError<E, R>) -> Self {
-        let mut chain = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            chain = format!("{chain}: {error}");
-            cause = error.source();
-        }
-        Self::Failed(chain)
+        Self::Failed(Chain(error).to_string())
     }
 }
 

@@ -11,12 +11,14 @@ use std::{
 };
 
 use aws_lambda_events::event::dynamodb::Event;
+use cruddur::table::RowKind;
 use serde_json::{Value, json};
 
+use super::{Mapping, Options};
 use crate::function::Function;
 
 /// The tested function's result for a batch, given its records' keys and numbers of earlier deliveries.
-type Behaviour = dyn Fn(&[Delivered]) -> Result<Value, String> + Send + Sync;
+type Behavior = dyn Fn(&[Delivered]) -> Result<Value, String> + Send + Sync;
 
 /// A record as the function received it.
 #[derive(Debug, Clone)]
@@ -27,26 +29,26 @@ struct Delivered {
     before: usize,
 }
 
-/// A function that records its deliveries.
+/// The deliveries to a function.
 #[derive(Clone, Default)]
-struct Notebook(Arc<Mutex<Notes>>);
+struct Recorder(Arc<Mutex<Recorded>>);
 
 #[derive(Default)]
-struct Notes {
+struct Recorded {
     batches: Vec<Vec<String>>,
     deliveries: HashMap<String, usize>,
     running: usize,
     overlapped: bool,
 }
 
-impl Notebook {
-    fn notes(&self) -> MutexGuard<'_, Notes> {
+impl Recorder {
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys of every batch so far.
     fn batches(&self) -> Vec<Vec<String>> {
-        self.notes().batches.clone()
+        self.recorded().batches.clone()
     }
 
     /// Every delivered key, in order.
@@ -56,57 +58,57 @@ impl Notebook {
 
     fn function(
         &self,
-        behaviour: impl Fn(&[Delivered]) -> Result<Value, String> + Send + Sync + 'static,
+        behavior: impl Fn(&[Delivered]) -> Result<Value, String> + Send + Sync + 'static,
     ) -> Function {
-        self.slow_function(Duration::ZERO, behaviour)
+        self.slow_function(Duration::ZERO, behavior)
     }
 
     /// A function whose invocations each take `duration`.
     fn slow_function(
         &self,
         duration: Duration,
-        behaviour: impl Fn(&[Delivered]) -> Result<Value, String> + Send + Sync + 'static,
+        behavior: impl Fn(&[Delivered]) -> Result<Value, String> + Send + Sync + 'static,
     ) -> Function {
-        let notebook = self.clone();
-        let behaviour: Arc<Behaviour> = Arc::new(behaviour);
+        let recorder = self.clone();
+        let behavior: Arc<Behavior> = Arc::new(behavior);
         Function::event(
             "stream-handler",
             Duration::from_secs(30),
             move |event: lambda_runtime::LambdaEvent<Event>| {
-                let (notebook, behaviour) = (notebook.clone(), Arc::clone(&behaviour));
+                let (recorder, behavior) = (recorder.clone(), Arc::clone(&behavior));
                 async move {
-                    let delivered = notebook.begin(&event.payload);
+                    let delivered = recorder.begin(&event.payload);
                     tokio::time::sleep(duration).await;
-                    notebook.notes().running -= 1;
-                    behaviour(&delivered)
+                    recorder.recorded().running -= 1;
+                    behavior(&delivered)
                 }
             },
         )
     }
 
     fn begin(&self, event: &Event) -> Vec<Delivered> {
-        let mut notes = self.notes();
-        notes.running += 1;
-        notes.overlapped |= notes.running > 1;
+        let mut recorded = self.recorded();
+        recorded.running += 1;
+        recorded.overlapped |= recorded.running > 1;
         let delivered: Vec<_> = event
             .records
             .iter()
             .map(|record| {
                 let keys = serde_json::to_value(&record.change.keys).unwrap();
                 let key = keys["pk"]["S"].as_str().unwrap().to_owned();
-                let count = notes.deliveries.entry(key.clone()).or_default();
+                let count = recorded.deliveries.entry(key.clone()).or_default();
                 *count += 1;
                 let before = *count - 1;
                 Delivered { key, sequence_number: record.change.sequence_number.clone().unwrap(), before }
             })
             .collect();
-        notes.batches.push(delivered.iter().map(|record| record.key.clone()).collect());
+        recorded.batches.push(delivered.iter().map(|record| record.key.clone()).collect());
         delivered
     }
 }
 
 /// Reports success for every record.
-#[expect(clippy::unnecessary_wraps, reason = "it is a behaviour like any other")]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a behavior")]
 fn success(_: &[Delivered]) -> Result<Value, String> {
     Ok(json!({ "batchItemFailures": [] }))
 }
@@ -117,11 +119,23 @@ fn failures<'a>(failed: impl Iterator<Item = &'a Delivered>) -> Value {
     json!({ "batchItemFailures": failures })
 }
 
+/// The partition key of a message.
+fn key(number: usize) -> String {
+    RowKind::Message.partition(format_args!("{number:04}"))
+}
+
 fn keys(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
-    numbers.into_iter().map(|number| format!("MSG#{number:04}")).collect()
+    numbers.into_iter().map(key).collect()
+}
+
+/// Runs a mapping until all records in the stream are done.
+async fn run(options: Options, function: Function) {
+    let mapping = Mapping::start(options, function).unwrap();
+    soon(mapping.idle()).await;
+    mapping.stop().await;
 }
 
 /// Fails after a time limit that is far longer than any test needs.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_mins(1), future).await.expect("it takes too long")
+    tokio::time::timeout(Duration::from_mins(1), future).await.expect("timeout")
 }

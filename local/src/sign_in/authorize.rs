@@ -19,20 +19,15 @@ use crate::issuer::CLIENT_ID;
 
 /// An authorization request. Every field is optional here, because the error response names the missing ones.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Request {
-    #[serde(default)]
     pub(super) response_type: String,
-    #[serde(default)]
     pub(super) client_id: String,
-    #[serde(default)]
     pub(super) redirect_uri: String,
-    #[serde(default)]
     pub(super) scope: String,
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
-    #[serde(default)]
     pub(super) code_challenge: String,
-    #[serde(default)]
     pub(super) code_challenge_method: String,
     pub(super) prompt: Option<String>,
 }
@@ -46,34 +41,34 @@ pub(super) struct Picked {
 }
 
 /// A rejected request.
-enum Refusal {
+enum Rejection {
     /// Shown to the user, because there is no valid redirect URI.
-    Here(&'static str),
+    Page(&'static str),
     /// Sent to the client as `error` and `error_description`.
-    Back(&'static str, &'static str),
+    Redirect(&'static str, &'static str),
 }
 
 /// `GET …/authorize`
 pub(super) async fn show(State(sign_in): State<Arc<SignIn>>, Query(request): Query<Request>) -> Response {
     match request.check() {
         Ok(()) if request.prompt.as_deref() == Some("none") => {
-            refuse(&request, &Refusal::Back("login_required", "nobody is remembered here"))
+            reject(&request, &Rejection::Redirect("login_required", "the local stack keeps no sign-ins"))
         }
         Ok(()) => page_of(&sign_in, &request, None).await,
-        Err(refusal) => refuse(&request, &refusal),
+        Err(rejection) => reject(&request, &rejection),
     }
 }
 
 /// `POST …/authorize`
 pub(super) async fn pick(State(sign_in): State<Arc<SignIn>>, Form(picked): Form<Picked>) -> Response {
     let Picked { handle, request } = picked;
-    if let Err(refusal) = request.check() {
-        return refuse(&request, &refusal);
+    if let Err(rejection) = request.check() {
+        return reject(&request, &rejection);
     }
-    let Ok(known) = handle.trim().parse::<Handle>() else {
+    let Ok(requested) = handle.trim().parse::<Handle>() else {
         return page_of(&sign_in, &request, Some(&handle)).await;
     };
-    match user_of_handle(&sign_in.postgres, &known).await {
+    match user_of_handle(&sign_in.postgres, &requested).await {
         Ok(Some(user)) => {
             let code = sign_in.issuer.secret();
             let grant = Grant {
@@ -82,32 +77,32 @@ pub(super) async fn pick(State(sign_in): State<Arc<SignIn>>, Form(picked): Form<
                 code_challenge: request.code_challenge,
                 nonce: request.nonce,
             };
-            sign_in.codes.give(&code, sign_in.issuer.now(), grant);
+            sign_in.codes.insert(&code, sign_in.issuer.now(), grant);
             let parameters = [("code", Some(&*code)), ("state", request.state.as_deref())];
             redirect(&with_parameters(&request.redirect_uri, &parameters))
         }
         Ok(None) => page_of(&sign_in, &request, Some(&handle)).await,
-        Err(error) => failed(&error, Some((&request, known.canonical()))),
+        Err(error) => failed(&error, Some((&request, requested.canonical()))),
     }
 }
 
 impl Request {
-    fn check(&self) -> Result<(), Refusal> {
+    fn check(&self) -> Result<(), Rejection> {
         if self.client_id != CLIENT_ID {
-            return Err(Refusal::Here("client_id is not the local stack's, cruddur-local-client"));
+            return Err(Rejection::Page("client_id is not the local stack's, cruddur-local-client"));
         }
         if !is_of_this_machine(&self.redirect_uri) {
-            return Err(Refusal::Here("redirect_uri does not lead to a page on this machine"));
+            return Err(Rejection::Page("redirect_uri is not a page on this machine"));
         }
         if self.response_type != "code" {
-            return Err(Refusal::Back("unsupported_response_type", "response_type has to be code"));
+            return Err(Rejection::Redirect("unsupported_response_type", "response_type must be code"));
         }
         if !self.scope.split(' ').any(|scope| scope == "openid") {
-            return Err(Refusal::Back("invalid_scope", "scope has to contain openid"));
+            return Err(Rejection::Redirect("invalid_scope", "scope must contain openid"));
         }
         // 43 characters: 32 bytes in base64url.
         if self.code_challenge_method != "S256" || self.code_challenge.len() != 43 {
-            return Err(Refusal::Back("invalid_request", "PKCE with S256 is required"));
+            return Err(Rejection::Redirect("invalid_request", "PKCE with S256 is required"));
         }
         Ok(())
     }
@@ -127,10 +122,10 @@ async fn page_of(sign_in: &SignIn, request: &Request, unknown: Option<&str>) -> 
     }
 }
 
-fn refuse(request: &Request, refusal: &Refusal) -> Response {
-    match refusal {
-        Refusal::Here(reason) => page::rejected(reason),
-        Refusal::Back(error, description) => {
+fn reject(request: &Request, rejection: &Rejection) -> Response {
+    match rejection {
+        Rejection::Page(reason) => page::rejected(reason),
+        Rejection::Redirect(error, description) => {
             let parameters = [
                 ("error", Some(*error)),
                 ("error_description", Some(*description)),
@@ -144,7 +139,7 @@ fn refuse(request: &Request, refusal: &Refusal) -> Response {
 /// The page for a failed lookup. `picked` is the user who was signing in.
 fn failed(error: &Error, picked: Option<(&Request, &str)>) -> Response {
     let cause = Chain(error).to_string();
-    tracing::error!(%cause, "signing in failed");
+    tracing::error!(%cause, "a sign-in failed");
     match error {
         Error::Unavailable { .. } => page::unavailable(&cause, picked),
         _ => page::failed(&cause),

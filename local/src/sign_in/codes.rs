@@ -29,15 +29,15 @@ pub(super) struct Codes(Mutex<HashMap<String, (DateTime<Utc>, Grant)>>);
 
 impl Codes {
     /// Stores `grant` under `code` and removes expired codes.
-    pub(super) fn give(&self, code: &str, now: DateTime<Utc>, grant: Grant) {
+    pub(super) fn insert(&self, code: &str, now: DateTime<Utc>, grant: Grant) {
         let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        codes.retain(|_, (given, _)| now - *given < LIFETIME);
+        codes.retain(|_, (issued_at, _)| now - *issued_at < LIFETIME);
         codes.insert(code.to_owned(), (now, grant));
     }
 
     /// Removes `code` and returns its grant. The code is used up even if the exchange fails.
     pub(super) fn take(&self, code: &str, now: DateTime<Utc>) -> Option<Grant> {
-        let (given, grant) = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(code)?;
-        (now - given < LIFETIME).then_some(grant)
+        let (issued_at, grant) = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(code)?;
+        (now - issued_at < LIFETIME).then_some(grant)
     }
 }

@@ -20,6 +20,6 @@ pub(super) async fn logout(Query(request): Query<Request>) -> Response {
     if request.client_id.as_deref() == Some(CLIENT_ID) && is_of_this_machine(&uri) {
         redirect(&uri)
     } else {
-        page::rejected("client_id has to be cruddur-local-client, and logout_uri a page on this machine")
+        page::rejected("client_id must be cruddur-local-client, and logout_uri a page on this machine")
     }
 }

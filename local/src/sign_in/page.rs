@@ -30,7 +30,7 @@ pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Optio
                         button name="handle" value=(user.handle) {
                             bdi.name { (user.display_name) }
                             span.handle { "@" (user.handle) }
-                            @if let Some(wish) = wish(user) { span.wish { (wish) } }
+                            @if let Some(note) = sign_up_note(user) { span.note { (note) } }
                         }
                     }
                 }
@@ -75,20 +75,20 @@ pub(super) fn unavailable(cause: &str, picked: Option<(&Request, &str)>) -> Resp
 
 /// The page for an error that a retry doesn't fix.
 pub(super) fn failed(cause: &str) -> Response {
-    let main = html! {
-        h1 { "Signing in failed" }
-        p.error role="alert" { (cause) }
-    };
-    response(StatusCode::INTERNAL_SERVER_ERROR, &html! {}, &main)
+    error(StatusCode::INTERNAL_SERVER_ERROR, "Sign-in failed", cause)
 }
 
 /// The page for a client's error that can't be reported to a redirect URI.
 pub(super) fn rejected(reason: &str) -> Response {
+    error(StatusCode::BAD_REQUEST, "This link doesn't work", reason)
+}
+
+fn error(status: StatusCode, title: &str, text: &str) -> Response {
     let main = html! {
-        h1 { "This link doesn't work" }
-        p.error role="alert" { (reason) }
+        h1 { (title) }
+        p.error role="alert" { (text) }
     };
-    response(StatusCode::BAD_REQUEST, &html! {}, &main)
+    response(status, &html! {}, &main)
 }
 
 /// A response without scripts that other pages can't embed.
@@ -119,11 +119,11 @@ fn response(status: StatusCode, head: &Markup, main: &Markup) -> Response {
 }
 
 /// The handle requested at sign-up, if it differs from the row's.
-fn wish(user: &User) -> Option<String> {
+fn sign_up_note(user: &User) -> Option<String> {
     let demo = LOCAL_USERS.iter().find(|demo| demo.uuid == user.uuid)?;
     match demo.preferred_username {
-        Some(wish) if wish == user.handle => None,
-        Some(wish) => Some(format!("signed up as “{wish}”")),
+        Some(requested) if requested == user.handle => None,
+        Some(requested) => Some(format!("signed up as “{requested}”")),
         None => Some("signed up without a handle".to_owned()),
     }
 }

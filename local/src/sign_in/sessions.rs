@@ -1,15 +1,15 @@
 //! Sessions and their newest refresh tokens. As with Cognito's refresh token rotation, a refresh token can be
 //! used once. A second use ends the session.
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Mutex, task::spawn_blocking};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{
-    data_dir::replace_file,
+    data_dir::JsonFile,
     issuer::{RefreshToken, Session},
 };
 
@@ -35,22 +35,15 @@ type Table = BTreeMap<Uuid, Newest>;
 /// The sessions: in memory, and in a file so that they survive a restart.
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    file: Option<PathBuf>,
+    file: JsonFile,
     table: Mutex<Table>,
 }
 
 impl Sessions {
-    /// Reads the file, if it exists. Unreadable contents are dropped, and users sign in again.
+    /// Reads the file, if it exists. Damaged contents are dropped, and users sign in again.
     pub(crate) fn open(file: Option<PathBuf>) -> io::Result<Self> {
-        let table = match file.as_deref().map(fs::read) {
-            None => Table::new(),
-            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Table::new(),
-            Some(Err(error)) => return Err(error),
-            Some(Ok(json)) => serde_json::from_slice(&json).unwrap_or_else(|error| {
-                tracing::warn!(%error, "the sessions can't be read: all of them have ended");
-                Table::new()
-            }),
-        };
+        let file = JsonFile(file);
+        let table = file.read()?.unwrap_or_default();
         Ok(Self { file, table: Mutex::new(table) })
     }
 
@@ -89,7 +82,7 @@ impl Sessions {
                     newest.generation = next;
                     newest.issued_at = now;
                 } else if next != newest.generation || now - newest.issued_at > RETRY_GRACE_PERIOD {
-                    tracing::warn!(session = %session.id, "a spent refresh token was used again: the session has ended");
+                    tracing::warn!(session = %session.id, "a used refresh token was used again: the session has ended");
                     table.remove(&session.id);
                     return None;
                 }
@@ -114,10 +107,7 @@ impl Sessions {
         let mut changed = table.clone();
         let result = change(&mut changed);
         if changed != *table {
-            if let Some(file) = self.file.clone() {
-                let json = serde_json::to_vec_pretty(&changed)?;
-                spawn_blocking(move || replace_file(&file, &json)).await??;
-            }
+            self.file.write(&changed).await?;
             *table = changed;
         }
         Ok(result)
@@ -126,6 +116,8 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -146,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_spent_token_gives_the_same_successor_for_ten_seconds_and_ends_the_session_after_that() {
+    async fn a_used_token_returns_the_same_successor_for_ten_seconds_and_ends_the_session_after_that() {
         let sessions = Sessions::open(None).unwrap();
         let first = sessions.begin(session(1, 0), at(0)).await.unwrap();
         assert_eq!(first, of_generation(0));
@@ -160,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_before_the_last_spent_one_ends_the_session_at_once() {
+    async fn a_token_older_than_the_last_used_one_ends_the_session_at_once() {
         let sessions = Sessions::open(None).unwrap();
         let first = sessions.begin(session(1, 0), at(0)).await.unwrap();
         assert_eq!(rotate(&sessions, &first, 1).await, Some(1));
@@ -170,17 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reuse_ends_no_other_session() {
-        let sessions = Sessions::open(None).unwrap();
-        let first = sessions.begin(session(1, 0), at(0)).await.unwrap();
-        let other = sessions.begin(session(2, 0), at(0)).await.unwrap();
-        assert_eq!(rotate(&sessions, &first, 1).await, Some(1));
-        assert_eq!(rotate(&sessions, &first, 60).await, None);
-        assert_eq!(rotate(&sessions, &other, 60).await, Some(1));
-    }
-
-    #[tokio::test]
-    async fn a_restart_keeps_sessions_and_what_has_ended_stays_so() {
+    async fn after_a_restart_active_sessions_are_active_and_ended_ones_are_ended() {
         let folder = tempfile::tempdir().unwrap();
         let open = || Sessions::open(Some(folder.path().join("sessions.json"))).unwrap();
         let sessions = open();
@@ -199,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn damaged_sessions_have_ended() {
+    async fn sessions_in_a_damaged_file_have_ended() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sessions.json");
         fs::write(&file, "damaged").unwrap();
@@ -210,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_that_cannot_be_written_spends_nothing() {
+    async fn a_change_that_cannot_be_written_uses_no_token() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("data");
         fs::create_dir(&folder).unwrap();
@@ -223,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sessions_are_bounded_and_the_idle_one_ends_first() {
+    async fn the_number_of_sessions_is_limited_and_the_oldest_refresh_ends_first() {
         let sessions = Sessions::open(None).unwrap();
         let count = u128::try_from(CAPACITY).unwrap();
         for id in 1..=count {
@@ -238,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_is_over_makes_room() {
+    async fn a_new_session_removes_expired_ones() {
         let sessions = Sessions::open(None).unwrap();
         sessions.begin(session(1, 0), at(0)).await.unwrap();
         let days = 30 * 24 * 3_600;

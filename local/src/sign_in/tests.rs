@@ -90,7 +90,7 @@ impl Browser {
             ("code_challenge_method", "S256"),
         ];
         for (name, value) in changes {
-            form.retain(|(known, _)| known != name);
+            form.retain(|(field, _)| field != name);
             form.push((name, value));
         }
         if method == Method::GET {
@@ -124,7 +124,7 @@ impl Browser {
             ("code_verifier", VERIFIER),
         ];
         for (name, value) in changes {
-            form.retain(|(known, _)| known != name);
+            form.retain(|(field, _)| field != name);
             form.push((name, value));
         }
         self.token(&form).await
@@ -162,12 +162,12 @@ fn claims(token: &Value) -> Value {
     jsonwebtoken::dangerous::insecure_decode::<Value>(token.as_str().unwrap()).unwrap().claims
 }
 
-fn refused(error: &str) -> (u16, Value) {
+fn bad_request(error: &str) -> (u16, Value) {
     (400, json!({"error": error}))
 }
 
 #[tokio::test]
-async fn discovery_names_the_address_that_was_asked() {
+async fn discovery_has_the_host_of_the_request() {
     let found = Browser::new().await.send(Method::GET, "/.well-known/openid-configuration", &[]).await;
     let found: Value = serde_json::from_str(&found.body).unwrap();
     assert_eq!(found["issuer"], "http://127.0.0.1:4567/local/issuer");
@@ -178,7 +178,7 @@ async fn discovery_names_the_address_that_was_asked() {
 }
 
 #[tokio::test]
-async fn the_page_shows_the_users_and_keeps_what_was_asked_for() {
+async fn the_page_shows_the_users_and_keeps_the_request() {
     let page = Browser::new().await.authorize(Method::GET, "", &[]).await;
     assert_eq!(page.status, 200);
     for part in [
@@ -193,7 +193,7 @@ async fn the_page_shows_the_users_and_keeps_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_handle_that_nobody_has_is_shown_as_text() {
+async fn an_unknown_handle_is_shown_as_text() {
     for handle in ["<script>", "nobody-at-all"] {
         let page = Browser::new().await.authorize(Method::POST, handle, &[]).await;
         assert_eq!((page.status, &*page.location), (200, ""));
@@ -203,7 +203,7 @@ async fn a_handle_that_nobody_has_is_shown_as_text() {
 }
 
 #[tokio::test]
-async fn a_code_gives_tokens_of_the_user_who_was_picked() {
+async fn a_code_is_exchanged_for_tokens_of_the_picked_user() {
     let browser = Browser::new().await;
     let (status, tokens) = browser.exchange(&browser.code().await, &[]).await;
     assert_eq!((status, &tokens["token_type"], &tokens["expires_in"]), (200, &json!("Bearer"), &json!(3600)));
@@ -226,28 +226,28 @@ async fn a_code_gives_tokens_of_the_user_who_was_picked() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_once_and_for_five_minutes() {
+async fn a_code_is_valid_once_and_for_five_minutes() {
     let browser = Browser::new().await;
     let code = browser.code().await;
     assert_eq!(browser.exchange(&code, &[]).await.0, 200);
-    assert_eq!(browser.exchange(&code, &[]).await, refused("invalid_grant"));
+    assert_eq!(browser.exchange(&code, &[]).await, bad_request("invalid_grant"));
     let code = browser.code().await;
     browser.later(TimeDelta::minutes(5));
-    assert_eq!(browser.exchange(&code, &[]).await, refused("invalid_grant"));
+    assert_eq!(browser.exchange(&code, &[]).await, bad_request("invalid_grant"));
 }
 
 #[tokio::test]
-async fn a_code_is_used_up_by_whoever_lacks_the_verifier() {
+async fn a_failed_exchange_uses_up_the_code() {
     let browser = Browser::new().await;
     for changes in [("code_verifier", CHALLENGE), ("redirect_uri", "http://localhost:5173/elsewhere")] {
         let code = browser.code().await;
-        assert_eq!(browser.exchange(&code, &[changes]).await, refused("invalid_grant"), "{changes:?}");
-        assert_eq!(browser.exchange(&code, &[]).await, refused("invalid_grant"), "{changes:?}");
+        assert_eq!(browser.exchange(&code, &[changes]).await, bad_request("invalid_grant"), "{changes:?}");
+        assert_eq!(browser.exchange(&code, &[]).await, bad_request("invalid_grant"), "{changes:?}");
     }
 }
 
 #[tokio::test]
-async fn refreshed_tokens_carry_the_time_and_the_id_of_the_sign_in() {
+async fn refreshed_tokens_have_the_time_and_the_id_of_the_sign_in() {
     let browser = Browser::new().await;
     let first = browser.sign_in().await;
     let mut newest = first.clone();
@@ -270,17 +270,17 @@ async fn refreshed_tokens_carry_the_time_and_the_id_of_the_sign_in() {
 }
 
 #[tokio::test]
-async fn only_a_refresh_token_gives_new_tokens_and_for_thirty_days_after_the_sign_in() {
+async fn only_refresh_tokens_are_exchanged_for_thirty_days_after_the_sign_in() {
     let browser = Browser::new().await;
     let tokens = browser.sign_in().await;
     for token in [&tokens["access_token"], &tokens["id_token"], &json!("x.y.z"), &json!("")] {
-        assert_eq!(browser.refresh(token).await, refused("invalid_grant"));
+        assert_eq!(browser.refresh(token).await, bad_request("invalid_grant"));
     }
     browser.later(TimeDelta::days(29));
     let (status, renewed) = browser.refresh(&tokens["refresh_token"]).await;
     assert_eq!(status, 200);
     browser.later(TimeDelta::days(1));
-    assert_eq!(browser.refresh(&renewed["refresh_token"]).await, refused("invalid_grant"));
+    assert_eq!(browser.refresh(&renewed["refresh_token"]).await, bad_request("invalid_grant"));
 }
 
 #[tokio::test]
@@ -297,7 +297,7 @@ async fn a_refresh_token_that_is_used_again_ends_the_session() {
     assert_eq!(status, 200);
     browser.later(TimeDelta::seconds(11));
     for token in [&renewed["refresh_token"], &newest["refresh_token"]] {
-        assert_eq!(browser.refresh(token).await, refused("invalid_grant"));
+        assert_eq!(browser.refresh(token).await, bad_request("invalid_grant"));
     }
     assert_eq!(browser.refresh(&other).await.0, 200);
 }
@@ -314,7 +314,7 @@ async fn a_revoked_session_cannot_be_refreshed() {
         let spent = token(&first["refresh_token"]);
         let form = [("client_id", CLIENT_ID), ("token", &*spent), ("token_type_hint", "refresh_token")];
         assert_eq!(browser.revoke(&form).await, ok);
-        assert_eq!(browser.refresh(&newest["refresh_token"]).await, refused("invalid_grant"));
+        assert_eq!(browser.refresh(&newest["refresh_token"]).await, bad_request("invalid_grant"));
     }
     assert_eq!(browser.revoke(&[("client_id", CLIENT_ID), ("token", "x.y.z")]).await, ok);
     let access = token(&newest["access_token"]);
@@ -330,9 +330,9 @@ async fn a_revoked_session_cannot_be_refreshed() {
 }
 
 #[tokio::test]
-async fn an_id_token_carries_the_wish_of_the_sign_up() {
+async fn an_id_token_has_the_attributes_of_the_sign_up() {
     let browser = Browser::new().await;
-    for (handle, wish, name) in [
+    for (handle, username, name) in [
         ("user-5a1e0007", json!("andrew"), "Andrew Stone"),
         ("user-5a1e0008", json!("Sam Lee"), "Sam Lee"),
         ("user-5a1e0009", Value::Null, "Robin Park"),
@@ -342,21 +342,21 @@ async fn an_id_token_carries_the_wish_of_the_sign_up() {
         let (_, renewed) = browser.refresh(&tokens["refresh_token"]).await;
         for tokens in [tokens, renewed] {
             let id = claims(&tokens["id_token"]);
-            assert_eq!((&id["preferred_username"], &id["name"]), (&wish, &json!(name)), "{handle}");
+            assert_eq!((&id["preferred_username"], &id["name"]), (&username, &json!(name)), "{handle}");
             assert_eq!(claims(&tokens["access_token"])["sub"], id["sub"]);
         }
     }
 }
 
 #[tokio::test]
-async fn postgres_that_is_away_costs_no_session_and_the_page_retries() {
+async fn while_postgres_is_unavailable_sessions_are_kept_and_the_page_reloads() {
     let browser = Browser::new().await;
-    let away = browser.without_postgres();
+    let unavailable = browser.without_postgres();
     let token = browser.sign_in().await["refresh_token"].clone();
-    assert_eq!(away.refresh(&token).await, (503, json!({"error": "temporarily_unavailable"})));
+    assert_eq!(unavailable.refresh(&token).await, (503, json!({"error": "temporarily_unavailable"})));
     assert_eq!(browser.refresh(&token).await.0, 200);
     for method in [Method::GET, Method::POST] {
-        let page = away.authorize(method.clone(), "@Scarlett", &[]).await;
+        let page = unavailable.authorize(method.clone(), "@Scarlett", &[]).await;
         assert_eq!(page.status, 503);
         let mut parts =
             vec![r#"<meta http-equiv="refresh" content="2">"#, "PostgreSQL can't be reached: ", "<style>"];
@@ -370,7 +370,7 @@ async fn postgres_that_is_away_costs_no_session_and_the_page_retries() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_form_is_an_invalid_request() {
+async fn repeated_and_missing_parameters_are_an_invalid_request() {
     let browser = Browser::new().await;
     let twice = [("client_id", CLIENT_ID), ("client_id", CLIENT_ID), ("grant_type", "refresh_token")];
     let without = |name| {
@@ -378,13 +378,13 @@ async fn a_body_that_is_no_form_is_an_invalid_request() {
         form.into_iter().filter(move |(field, _)| *field != name).collect::<Vec<_>>()
     };
     for form in [twice.to_vec(), without("grant_type"), without("refresh_token")] {
-        assert_eq!(browser.token(&form).await, refused("invalid_request"), "{form:?}");
+        assert_eq!(browser.token(&form).await, bad_request("invalid_request"), "{form:?}");
     }
-    assert_eq!(browser.token(&without("client_id")).await, refused("invalid_client"));
+    assert_eq!(browser.token(&without("client_id")).await, bad_request("invalid_client"));
 }
 
 #[tokio::test]
-async fn nobody_is_sent_off_this_machine() {
+async fn redirects_to_other_machines_are_rejected() {
     let browser = Browser::new().await;
     for elsewhere in [
         "https://example.com/callback",
@@ -408,7 +408,7 @@ async fn nobody_is_sent_off_this_machine() {
 }
 
 #[tokio::test]
-async fn what_the_client_asks_wrongly_is_told_to_the_client() {
+async fn errors_of_the_client_are_reported_to_the_client() {
     let browser = Browser::new().await;
     for (change, error) in [
         (("response_type", "token"), "unsupported_response_type"),
@@ -433,12 +433,12 @@ async fn what_the_client_asks_wrongly_is_told_to_the_client() {
         let browser = Browser::new().await;
         browser.exchange("code", &[change]).await
     };
-    assert_eq!(exchange(("client_id", "another")).await, refused("invalid_client"));
-    assert_eq!(exchange(("grant_type", "password")).await, refused("unsupported_grant_type"));
+    assert_eq!(exchange(("client_id", "another")).await, bad_request("invalid_client"));
+    assert_eq!(exchange(("grant_type", "password")).await, bad_request("unsupported_grant_type"));
 }
 
 #[tokio::test]
-async fn logging_out_leads_back() {
+async fn logout_redirects_to_the_given_uri() {
     let browser = Browser::new().await;
     let path = format!("/logout?client_id={CLIENT_ID}&logout_uri=http%3A%2F%2F127.0.0.1%3A4567%2F");
     let page = browser.send(Method::GET, &path, &[]).await;

@@ -1,6 +1,6 @@
 //! The token endpoint (RFC 6749) and the revocation endpoint (RFC 7009).
 
-use std::{borrow::Cow, io, sync::Arc};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{SignIn, user_of_sub};
-use crate::issuer::{CLIENT_ID, KeyError, PoolUser, RefreshToken};
+use crate::issuer::{CLIENT_ID, PoolUser, RefreshToken};
 
 /// The parameters of both endpoints.
 #[derive(Debug, Deserialize)]
@@ -29,17 +29,21 @@ pub(super) struct Request {
     token: Option<String>,
 }
 
-/// The errors of RFC 6749, section 5.2, and RFC 7009, section 2.2.1, and two server errors.
+/// An error response, by RFC 6749, section 5.2, and RFC 7009, section 2.2.1.
 #[derive(Debug)]
-enum Refusal {
-    InvalidRequest(Cow<'static, str>),
-    InvalidClient,
-    InvalidGrant(&'static str),
-    UnsupportedGrantType,
-    UnsupportedTokenType,
-    /// A retry may succeed.
-    TemporarilyUnavailable(String),
-    ServerError,
+struct OauthError {
+    status: StatusCode,
+    /// The error's code.
+    error: &'static str,
+    description: String,
+}
+
+fn oauth_error(error: &'static str, description: impl Into<String>) -> OauthError {
+    OauthError { status: StatusCode::BAD_REQUEST, error, description: description.into() }
+}
+
+fn invalid_grant(description: &'static str) -> OauthError {
+    oauth_error("invalid_grant", description)
 }
 
 /// `POST …/token`
@@ -59,62 +63,65 @@ pub(super) async fn revoke(
     let result = async { sign_in.revoke(&parse(request)?).await };
     match result.await {
         Ok(()) => StatusCode::OK.into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-fn parse(request: Result<Form<Request>, FormRejection>) -> Result<Request, Refusal> {
-    let Form(request) = request.map_err(|rejection| Refusal::InvalidRequest(rejection.body_text().into()))?;
+fn parse(request: Result<Form<Request>, FormRejection>) -> Result<Request, OauthError> {
+    let Form(request) = request.map_err(|rejection| oauth_error("invalid_request", rejection.body_text()))?;
     if request.client_id.as_deref() != Some(CLIENT_ID) {
-        return Err(Refusal::InvalidClient);
+        return Err(oauth_error("invalid_client", "client_id is not cruddur-local-client"));
     }
     Ok(request)
 }
 
-fn required<'a>(value: Option<&'a String>, name: &str) -> Result<&'a str, Refusal> {
-    value.map(String::as_str).ok_or_else(|| Refusal::InvalidRequest(format!("{name} is missing").into()))
+fn required<'a>(value: Option<&'a String>, name: &str) -> Result<&'a str, OauthError> {
+    value.map(String::as_str).ok_or_else(|| oauth_error("invalid_request", format!("{name} is missing")))
 }
 
 impl SignIn {
-    async fn tokens(&self, request: &Request) -> Result<Response, Refusal> {
+    async fn tokens(&self, request: &Request) -> Result<Response, OauthError> {
         match required(request.grant_type.as_ref(), "grant_type")? {
             "authorization_code" => self.of_code(request).await,
             "refresh_token" => self.of_refresh_token(request).await,
-            _ => Err(Refusal::UnsupportedGrantType),
+            _ => Err(oauth_error(
+                "unsupported_grant_type",
+                "grant_type is neither authorization_code nor refresh_token",
+            )),
         }
     }
 
-    async fn of_code(&self, request: &Request) -> Result<Response, Refusal> {
+    async fn of_code(&self, request: &Request) -> Result<Response, OauthError> {
         let code = required(request.code.as_ref(), "code")?;
         let verifier = required(request.code_verifier.as_ref(), "code_verifier")?;
         let now = self.issuer.now();
         let grant = self
             .codes
             .take(code, now)
-            .ok_or(Refusal::InvalidGrant("the code is unknown, used, or older than five minutes"))?;
+            .ok_or_else(|| invalid_grant("the code is unknown, used, or older than five minutes"))?;
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
         if challenge != grant.code_challenge {
-            return Err(Refusal::InvalidGrant("the code_verifier is not that of the code"));
+            return Err(invalid_grant("the code_verifier is not that of the code"));
         }
         if request.redirect_uri.as_deref() != Some(&*grant.redirect_uri) {
-            return Err(Refusal::InvalidGrant("the redirect_uri is not that of the code"));
+            return Err(invalid_grant("the redirect_uri is not that of the code"));
         }
         let session = self.issuer.begin_session(&grant.user.sub);
-        let refresh_token = self.sessions.begin(session, now).await?;
+        let refresh_token = self.sessions.begin(session, now).await.map_err(Error::internal)?;
         self.answer(&grant.user, &refresh_token, grant.nonce.as_deref())
     }
 
-    async fn of_refresh_token(&self, request: &Request) -> Result<Response, Refusal> {
+    async fn of_refresh_token(&self, request: &Request) -> Result<Response, OauthError> {
         let token = required(request.refresh_token.as_ref(), "refresh_token")?;
         let token = self
             .issuer
             .read_refresh_token(token)
-            .ok_or(Refusal::InvalidGrant("the token is not good here"))?;
+            .ok_or_else(|| invalid_grant("the refresh token is invalid or has expired"))?;
         // Read before the token is used, so that the client keeps it while PostgreSQL is unavailable.
         let user = user_of_sub(&self.postgres, &token.session.sub).await?;
-        let user = user.ok_or(Refusal::InvalidGrant("the user is gone"))?;
-        let next = self.sessions.rotate(token, self.issuer.now()).await?;
-        let next = next.ok_or(Refusal::InvalidGrant("the session has ended"))?;
+        let user = user.ok_or_else(|| invalid_grant("the user doesn't exist any more"))?;
+        let next = self.sessions.rotate(token, self.issuer.now()).await.map_err(Error::internal)?;
+        let next = next.ok_or_else(|| invalid_grant("the session has ended"))?;
         self.answer(&user, &next, None)
     }
 
@@ -123,24 +130,26 @@ impl SignIn {
         user: &PoolUser,
         refresh_token: &RefreshToken,
         nonce: Option<&str>,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, OauthError> {
         let session = &refresh_token.session;
         let tokens = json!({
-            "access_token": self.issuer.access_token_of(session)?,
-            "id_token": self.issuer.id_token(user, session, nonce)?,
-            "refresh_token": self.issuer.refresh_token(refresh_token)?,
+            "access_token": self.issuer.access_token_of(session).map_err(Error::internal)?,
+            "id_token": self.issuer.id_token(user, session, nonce).map_err(Error::internal)?,
+            "refresh_token": self.issuer.refresh_token(refresh_token).map_err(Error::internal)?,
             "token_type": "Bearer",
             "expires_in": self.issuer.token_lifetime().as_secs(),
         });
         Ok((not_stored(), Json(tokens)).into_response())
     }
 
-    async fn revoke(&self, request: &Request) -> Result<(), Refusal> {
+    async fn revoke(&self, request: &Request) -> Result<(), OauthError> {
         let token = required(request.token.as_ref(), "token")?;
         match self.issuer.read_refresh_token(token) {
-            Some(token) => Ok(self.sessions.end(&token.session).await?),
+            Some(token) => Ok(self.sessions.end(&token.session).await.map_err(Error::internal)?),
             // Access tokens stay valid until they expire: the functions never ask the issuer.
-            None if self.issuer.is_access_or_id_token(token) => Err(Refusal::UnsupportedTokenType),
+            None if self.issuer.is_access_or_id_token(token) => {
+                Err(oauth_error("unsupported_token_type", "only refresh tokens can be revoked"))
+            }
             // An invalid token needs no revocation.
             None => Ok(()),
         }
@@ -152,58 +161,28 @@ fn not_stored() -> [(HeaderName, &'static str); 2] {
     [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")]
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for OauthError {
     fn from(error: Error) -> Self {
-        tracing::error!(cause = %Chain(&error), "no token was issued");
-        match error {
-            Error::Unavailable { .. } => Self::TemporarilyUnavailable(Chain(&error).to_string()),
-            _ => Self::ServerError,
-        }
-    }
-}
-
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Self {
-        Error::internal(error).into()
-    }
-}
-
-impl From<KeyError> for Refusal {
-    fn from(error: KeyError) -> Self {
-        Error::internal(error).into()
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, error, description) = match self {
-            Self::InvalidRequest(problem) => (StatusCode::BAD_REQUEST, "invalid_request", problem),
-            Self::InvalidClient => {
-                (StatusCode::BAD_REQUEST, "invalid_client", "client_id is not cruddur-local-client".into())
-            }
-            Self::InvalidGrant(problem) => (StatusCode::BAD_REQUEST, "invalid_grant", problem.into()),
-            Self::UnsupportedGrantType => (
-                StatusCode::BAD_REQUEST,
-                "unsupported_grant_type",
-                "grant_type is neither authorization_code nor refresh_token".into(),
-            ),
-            Self::UnsupportedTokenType => (
-                StatusCode::BAD_REQUEST,
-                "unsupported_token_type",
-                "only refresh tokens can be revoked".into(),
-            ),
-            Self::TemporarilyUnavailable(cause) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", cause.into())
-            }
-            Self::ServerError => (
+        let cause = Chain(&error).to_string();
+        tracing::error!(cause, "no token was issued");
+        let (status, error, description) = match error {
+            // A retry may succeed.
+            Error::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", cause),
+            _ => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "server_error",
-                "the cause is in the output of the local stack".into(),
+                "the cause is in the output of the local stack".to_owned(),
             ),
         };
-        let body = Json(json!({"error": error, "error_description": description}));
-        let mut response = (status, not_stored(), body).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        Self { status, error, description }
+    }
+}
+
+impl IntoResponse for OauthError {
+    fn into_response(self) -> Response {
+        let body = Json(json!({"error": self.error, "error_description": self.description}));
+        let mut response = (self.status, not_stored(), body).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

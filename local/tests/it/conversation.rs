@@ -11,15 +11,15 @@ use testing::{
 use crate::stack::Stack;
 
 #[tokio::test]
-async fn users_have_a_conversation() {
+async fn the_conversation_suite_passes() {
     let data = tempfile::tempdir().unwrap();
     let stack = Stack::start(data.path()).await;
     have_a_conversation(&stack).await;
     stack.interrupt().await;
-    let (status, said) = stack.end().await;
+    let (status, output) = stack.end().await;
     // Rejected writes are engine warnings, not failures.
-    assert_eq!(status.code(), Some(0), "{said}");
-    assert!(said.ends_with("stopping\nstopped\n"), "{said}");
+    assert_eq!(status.code(), Some(0), "{output}");
+    assert!(output.ends_with("stopping\nstopped\n"), "{output}");
 }
 
 /// Runs the whole conversation suite.
@@ -36,7 +36,7 @@ async fn have_a_conversation(stack: &Stack) {
 }
 
 #[tokio::test]
-async fn users_have_a_conversation_with_no_more_rights_than_the_template_gives() {
+async fn the_rights_of_the_template_are_enough_for_a_conversation() {
     let dynamodb = DynamoDb::start(None, 0).await.unwrap();
     let proxy = Proxy::start(dynamodb.endpoint_url()).await;
     let data = tempfile::tempdir().unwrap();
@@ -50,7 +50,7 @@ async fn users_have_a_conversation_with_no_more_rights_than_the_template_gives()
 }
 
 #[tokio::test]
-async fn the_demo_users_and_their_conversations_are_there_once_however_often_the_stack_starts() {
+async fn a_second_start_creates_no_second_demo_conversations() {
     let data = tempfile::tempdir().unwrap();
     let mut first = None;
     for _ in 0..2 {

@@ -10,6 +10,6 @@
 
 mod conversation;
 mod pages;
-mod refusals;
 mod restart;
 mod stack;
+mod start_errors;

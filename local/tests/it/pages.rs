@@ -19,37 +19,37 @@ fn cors(answer: &Answer) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn the_stack_answers_beside_the_api_as_well() {
+async fn the_stack_serves_paths_outside_the_api() {
     let data = tempfile::tempdir().unwrap();
     let stack = Stack::start(data.path()).await;
-    health_tells_where_everything_is(&stack).await;
-    tokens_are_for_the_users_there_are(&stack).await;
-    the_index_says_where_the_api_is(&stack).await;
-    what_no_route_has_is_not_found(&stack).await;
-    a_page_of_this_machine_may_read_the_api(&stack).await;
-    nothing_local_has_cors(&stack).await;
+    health_has_the_urls_of_all_parts(&stack).await;
+    tokens_are_issued_to_existing_users(&stack).await;
+    the_index_lists_the_api(&stack).await;
+    unknown_paths_are_not_found(&stack).await;
+    pages_of_this_machine_can_read_the_api(&stack).await;
+    local_paths_have_no_cors(&stack).await;
     stack.stop().await;
 }
 
-async fn health_tells_where_everything_is(stack: &Stack) {
+async fn health_has_the_urls_of_all_parts(stack: &Stack) {
     let health = Stack::client().get(&format!("{}/local/health", stack.url)).await.unwrap().ok();
-    let said = |name: &str| {
+    let shown = |name: &str| {
         let line = stack.welcome.lines().find_map(|line| line.trim().strip_prefix(name));
         line.unwrap().trim()
     };
     let expected = json!({
         "status": "ok",
         "url": stack.url,
-        "dynamodb_url": said("DynamoDB  "),
-        "database_url": said("PostgreSQL  "),
+        "dynamodb_url": shown("DynamoDB  "),
+        "database_url": shown("PostgreSQL  "),
         "table": "cruddur-messages",
         "region": "us-east-1",
     });
     assert_eq!(health, expected);
-    assert_eq!(said("users  "), LOCAL_USERS.map(|user| user.handle).join(", "));
+    assert_eq!(shown("Users  "), LOCAL_USERS.map(|user| user.handle).join(", "));
 }
 
-async fn tokens_are_for_the_users_there_are(stack: &Stack) {
+async fn tokens_are_issued_to_existing_users(stack: &Stack) {
     let (client, url) = (Stack::client(), format!("{}/local/token", stack.url));
     for handle in ["sunyoung", "@sunyoung", "SUNYOUNG"] {
         let answer = client.post(&url, &json!({"handle": handle})).await.unwrap().ok();
@@ -72,28 +72,19 @@ async fn tokens_are_for_the_users_there_are(stack: &Stack) {
     }
 }
 
-async fn the_index_says_where_the_api_is(stack: &Stack) {
+async fn the_index_lists_the_api(stack: &Stack) {
     let index = Stack::client().get(&format!("{}/", stack.url)).await.unwrap();
     assert_eq!(index.status, 200);
     assert!(index.body.contains("/api/message_groups"), "{}", index.body);
 }
 
-async fn what_no_route_has_is_not_found(stack: &Stack) {
+async fn unknown_paths_are_not_found(stack: &Stack) {
     let stage = stack.stage().await;
     for (method, path) in [
         ("GET", "/nothing"),
-        ("GET", "/api"),
-        ("GET", "/api/"),
         ("GET", "/api/nothing"),
         ("GET", "/api/message_groups/"),
-        ("GET", "/api/messages"),
-        ("GET", "/api/messages/"),
-        ("GET", "/api/users/@sunyoung"),
-        ("GET", "/api/users/@sunyoung/short/"),
-        ("POST", "/api/messages/"),
-        ("POST", "/api/message_groups"),
         ("PUT", "/api/messages"),
-        ("DELETE", "/api/messages/0195b5a0-0000-7000-8000-000000000001"),
         ("GET", "/local/nothing"),
         ("GET", "/local/health/"),
     ] {
@@ -104,15 +95,15 @@ async fn what_no_route_has_is_not_found(stack: &Stack) {
     }
 }
 
-async fn a_page_of_this_machine_may_read_the_api(stack: &Stack) {
+async fn pages_of_this_machine_can_read_the_api(stack: &Stack) {
     let stage = stack.stage().await;
     for origin in ["http://localhost:5173", "http://127.0.0.1:4567"] {
-        let asks = [
+        let headers = [
             ("origin", origin),
             ("access-control-request-method", "POST"),
             ("access-control-request-headers", "authorization,content-type,idempotency-key"),
         ];
-        let preflight = stage.request("OPTIONS", "/api/messages", &asks, "").await.unwrap();
+        let preflight = stage.request("OPTIONS", "/api/messages", &headers, "").await.unwrap();
         assert_eq!(preflight.status, 204);
         let expected = [
             ("access-control-allow-headers", "authorization,content-type,idempotency-key"),
@@ -134,9 +125,9 @@ async fn a_page_of_this_machine_may_read_the_api(stack: &Stack) {
     assert_eq!(cors(&preflight), []);
 }
 
-async fn nothing_local_has_cors(stack: &Stack) {
+async fn local_paths_have_no_cors(stack: &Stack) {
     let stage = stack.stage().await;
-    let asks = [("origin", "http://localhost:5173"), ("access-control-request-method", "POST")];
+    let headers = [("origin", "http://localhost:5173"), ("access-control-request-method", "POST")];
     for (method, path) in [
         ("OPTIONS", "/local/token"),
         ("POST", "/local/token"),
@@ -145,7 +136,7 @@ async fn nothing_local_has_cors(stack: &Stack) {
         ("OPTIONS", "/local/nothing"),
         ("GET", "/local/issuer/.well-known/jwks.json"),
     ] {
-        let answer = stage.request(method, path, &asks, r#"{"handle": "sunyoung"}"#).await.unwrap();
+        let answer = stage.request(method, path, &headers, r#"{"handle": "sunyoung"}"#).await.unwrap();
         assert_eq!(cors(&answer), [], "{method} {path}");
     }
 }

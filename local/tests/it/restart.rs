@@ -1,4 +1,4 @@
-//! Acknowledged messages survive every way of ending the stack.
+//! Acknowledged messages survive an interrupt and a kill of the stack.
 
 use std::sync::{
     Arc,
@@ -63,18 +63,18 @@ async fn burst(
 }
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost_when_ctrl_c_comes_in_the_middle_of_a_burst() {
+async fn an_interrupt_during_a_burst_loses_no_acknowledged_message() {
     survives(async |stack: Stack| {
         stack.interrupt().await;
-        let (status, said) = stack.end().await;
-        assert_eq!(status.code(), Some(0), "{said}");
-        assert!(said.ends_with("stopping\nstopped\n"), "{said}");
+        let (status, output) = stack.end().await;
+        assert_eq!(status.code(), Some(0), "{output}");
+        assert!(output.ends_with("stopping\nstopped\n"), "{output}");
     })
     .await;
 }
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost_when_the_stack_is_killed_in_the_middle_of_a_burst() {
+async fn a_kill_during_a_burst_loses_no_acknowledged_message() {
     survives(async |mut stack: Stack| {
         stack.kill();
         let (status, _) = stack.end().await;

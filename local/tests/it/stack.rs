@@ -14,7 +14,7 @@ use tokio::{
 };
 
 /// Time limit for every step. A slower process is considered broken.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// A running stack, killed on drop.
 pub(crate) struct Stack {
@@ -56,7 +56,7 @@ pub(crate) struct End {
 
 pub(crate) async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> End {
     let output = command(arguments).envs(environment.iter().copied()).output();
-    let output = timeout(PATIENCE, output).await.expect("the process goes on").unwrap();
+    let output = timeout(TIME_LIMIT, output).await.expect("the process is still running").unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     End { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
 }
@@ -74,7 +74,7 @@ impl Stack {
         let mut command = command(&["--port", "0", "--data-dir", data, "--client-dir", data]);
         let mut child = command.envs(environment.iter().copied()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let welcome = timeout(PATIENCE, until_up(&mut stderr)).await.expect("the stack does not come up");
+        let welcome = timeout(TIME_LIMIT, until_up(&mut stderr)).await.expect("the stack has not started");
         let url = welcome
             .lines()
             .find_map(|line| line.trim().strip_prefix("API "))
@@ -114,22 +114,23 @@ impl Stack {
 
     /// Waits for the process to end. Returns its exit status and its output after the welcome.
     pub(crate) async fn end(mut self) -> (ExitStatus, String) {
-        let status = timeout(PATIENCE, self.child.wait()).await.expect("the stack goes on").unwrap();
+        let status =
+            timeout(TIME_LIMIT, self.child.wait()).await.expect("the stack is still running").unwrap();
         (status, self.log.await.unwrap())
     }
 
     /// Stops the stack with SIGINT.
     pub(crate) async fn stop(self) {
         self.interrupt().await;
-        let (status, said) = self.end().await;
-        assert_eq!((status.code(), &*said), (Some(0), "stopping\nstopped\n"));
+        let (status, output) = self.end().await;
+        assert_eq!((status.code(), &*output), (Some(0), "stopping\nstopped\n"));
     }
 }
 
 async fn until_up(stderr: &mut BufReader<ChildStderr>) -> String {
-    let mut said = String::new();
-    while !said.ends_with("Ctrl-C stops it.\n") {
-        assert_ne!(stderr.read_line(&mut said).await.unwrap(), 0, "it ended:\n{said}");
+    let mut output = String::new();
+    while !output.ends_with("Ctrl-C stops it.\n") {
+        assert_ne!(stderr.read_line(&mut output).await.unwrap(), 0, "it ended:\n{output}");
     }
-    said
+    output
 }

