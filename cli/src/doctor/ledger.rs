@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Result;
 use lru::LruCache;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::finding::{Finding, Kind, Status};
@@ -17,7 +18,7 @@ use super::finding::{Finding, Kind, Status};
 const REPORTED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
 /// The counts of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Rows by kind.
     pub rows: BTreeMap<String, u64>,

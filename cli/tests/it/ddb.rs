@@ -2,6 +2,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use bare::Bare;
+use cruddur::table::RowKind;
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -182,7 +183,7 @@ async fn access_patterns_say_what_is_not_there() {
     0 messages; consumed capacity units: 1
     [0]
     "#);
-    // A user of the demo who has written to nobody.
+    // A user of the demo who has sent no message.
     assert_snapshot!(run(&["list-conversations", "lore"]).await, @r#"
     0 conversations; consumed capacity units: 1
     [0]
@@ -296,10 +297,12 @@ async fn tables_are_listed_over_all_pages() {
 async fn a_scan_gives_every_row_as_plain_json_and_no_more_than_its_limit() {
     let machine = Machine::start().await;
     let rows = json_lines(machine.cruddur(&["ddb", "scan", "--output", "json"]).await.ok());
-    let kinds = |kind: &str| rows.iter().filter(|row| row["pk"].as_str().unwrap().starts_with(kind)).count();
-    assert_eq!([kinds("MSG#"), kinds("GRP#"), kinds("MEM#")], [9, 4, 2]);
+    let count = |kind: RowKind| {
+        rows.iter().filter(|row| RowKind::of_partition(row["pk"].as_str().unwrap()) == Some(kind)).count()
+    };
+    assert_eq!([RowKind::Message, RowKind::Inbox, RowKind::Membership].map(count), [9, 4, 2]);
     assert_eq!(rows.len(), 15);
-    let membership = rows.iter().find(|row| row["pk"] == format!("MEM#{GROUP}")).unwrap();
+    let membership = rows.iter().find(|row| row["pk"] == RowKind::Membership.partition(GROUP)).unwrap();
     let sunyoung = &membership["members"]["0195b5a0-0000-7000-8000-000000000001"];
     assert_eq!(*sunyoung, serde_json::json!({"handle": "sunyoung", "display_name": "Sunyoung Lee"}));
     let limited = machine.cruddur(&["ddb", "scan", "--limit", "4"]).await;

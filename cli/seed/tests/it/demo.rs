@@ -5,7 +5,7 @@ use seed::{
 };
 use testing::{Emulator, Failure, Fault, world::empty_table};
 
-use crate::{rows, said};
+use crate::{is_message, rows, said};
 
 const LINES: usize = 9;
 
@@ -78,7 +78,7 @@ async fn a_conversation_that_has_become_another_is_left_alone() {
     let mut message = emulator
         .rows("cruddur-messages")
         .into_values()
-        .rfind(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"))
+        .rfind(is_message)
         .unwrap();
     message["message"]["S"] = "Something else".into();
     let _ = emulator.call("PutItem", serde_json::json!({"TableName": "cruddur-messages", "Item": message}));

@@ -21,10 +21,10 @@ async fn whole(plan: Plan) -> Vec<(String, String)> {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
     let messages = usize::try_from(plan.messages()).unwrap();
-    let told = Cell::new(0);
-    let made = ensure_messages(&table, &Random::system(), plan, |more| told.set(told.get() + more)).await;
+    let counted = Cell::new(0);
+    let made = ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
     assert_eq!(made.unwrap(), Made { made: messages, were_there: 0 });
-    assert_eq!(told.get(), u64::from(plan.messages()));
+    assert_eq!(counted.get(), u64::from(plan.messages()));
     rows(&emulator);
     said(&emulator)
 }
@@ -42,10 +42,10 @@ async fn a_second_run_changes_nothing_and_still_tells_how_far_it_is() {
             call.request["Limit"] = 3.into();
         }
     });
-    let told = Cell::new(0);
-    let made = ensure_messages(&table, &Random::system(), plan, |more| told.set(told.get() + more)).await;
+    let counted = Cell::new(0);
+    let made = ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
     assert_eq!(made.unwrap(), Made { made: 0, were_there: 40 });
-    assert_eq!(told.get(), 40);
+    assert_eq!(counted.get(), 40);
     assert_eq!(rows(&emulator), before);
 }
 
@@ -78,14 +78,14 @@ async fn throttling_is_waited_for_and_nothing_is_sent_twice() {
             _ => Fault::None,
         }
     });
-    let told = Cell::new(0);
+    let counted = Cell::new(0);
     let random = Random::system();
-    let seeding = ensure_messages(&table, &random, plan, |more| told.set(told.get() + more));
+    let seeding = ensure_messages(&table, &random, plan, |more| counted.set(counted.get() + more));
     let (made, _) = emulator.with_time_paused(seeding).await;
     assert_eq!(made.unwrap(), Made { made: 30, were_there: 0 });
     let counts = emulator.take_calls().iter().filter(|call| call.request["Select"] == "COUNT").count();
     assert!(counts > 6, "no group was counted again");
-    assert_eq!(told.get(), 30);
+    assert_eq!(counted.get(), 30);
     rows(&emulator);
     assert_eq!(said(&emulator), whole);
 }
@@ -119,7 +119,7 @@ async fn requests_of_a_killed_run_that_are_stored_late_double_nothing() {
         late += 1;
         match late {
             ..20 => Fault::None,
-            // Each group has one request under way when the run is killed: they are stored one after the other.
+            // Each group has one request in flight when the run is killed: they are stored one after the other.
             _ => Fault::Late(Failure::Silence, latency * (10 + 2 * late)),
         }
     });
