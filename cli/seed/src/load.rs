@@ -185,27 +185,20 @@ impl Group {
 
 /// The number of rows in a partition. Reads all of them.
 async fn count(table: &Table, partition: Partition) -> Result<u64, Error> {
+    let query = table
+        .client()
+        .query()
+        .table_name(table.name())
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", AttributeValue::S(partition.to_string()))
+        .select(Select::Count)
+        .consistent_read(true);
+    let mut pages = query.into_paginator().send();
     let mut rows = 0;
-    let mut start = None;
-    loop {
-        let answer = table
-            .client()
-            .query()
-            .table_name(table.name())
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(partition.to_string()))
-            .select(Select::Count)
-            .consistent_read(true)
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(read_error)?;
-        rows += u64::try_from(answer.count).unwrap_or(0);
-        start = answer.last_evaluated_key;
-        if start.is_none() {
-            return Ok(rows);
-        }
+    while let Some(page) = pages.next().await {
+        rows += u64::try_from(page.map_err(read_error)?.count).unwrap_or(0);
     }
+    Ok(rows)
 }
 
 #[derive(Default)]

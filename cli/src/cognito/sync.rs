@@ -71,7 +71,7 @@ pub async fn run(
     database: &Database,
     options: &Options,
 ) -> Result<Outcome> {
-    let users = pool.users(context).await?;
+    let users = pool.users().await?;
     let named = |handles: &[Handle]| {
         handles.iter().map(|handle| handle.canonical().to_owned()).collect::<HashSet<_>>()
     };

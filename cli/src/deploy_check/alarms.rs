@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    calls::{Calls, Service},
-    check::{CheckResult, Problem, Success},
+    calls::{CLOUDWATCH, Calls},
+    report::{CheckResult, Problem, Success},
 };
 use crate::context::aws_error;
 
@@ -68,7 +68,7 @@ async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
             "NextToken": token,
         });
         let target = "GraniteServiceVersion20100801.DescribeAlarms";
-        let page: Page = calls.json(Service::CloudWatch, target, &body, "cloudwatch:DescribeAlarms").await?;
+        let page: Page = calls.json(CLOUDWATCH, target, &body, "cloudwatch:DescribeAlarms").await?;
         alarms.extend(page.metric_alarms.into_iter().chain(page.composite_alarms));
         token = page.next_token.filter(|token| !token.is_empty());
         if token.is_none() {

@@ -9,7 +9,7 @@ use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::check::Problem;
+use super::report::Problem;
 use crate::{context::Context, output::cut};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

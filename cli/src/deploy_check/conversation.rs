@@ -8,13 +8,15 @@ use cruddur::{clock::Clock, random::Random, user::Handle};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    time::{Instant, sleep, timeout},
+    try_join,
+};
 use uuid::Uuid;
 
 use super::{
     api::{Api, Reply, Token},
-    check::{CheckResult, Problem, Success, millis},
-    report::Report,
+    report::{CheckResult, Problem, Report, Success},
 };
 use crate::retry::INBOX_POLLS;
 
@@ -40,7 +42,7 @@ struct Sent {
     created_at: String,
 }
 
-/// A message or a conversation, as far as it is checked at.
+/// The checked fields of a message or a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct Row {
     uuid: Uuid,
@@ -63,7 +65,8 @@ pub(super) async fn check(report: &mut Report, api: &Api, pair: &Pair, time_limi
         (None, _) => return skip_all(report, &names, "requires the sender's token"),
         (_, None) => return skip_all(report, &names, "requires --receiver"),
     };
-    let request = Message::to_handle(handle);
+    let text = "A message of cruddur deploy-check: is anybody there?";
+    let request = Message::new(json!({"message": text, "handle": handle.canonical()}));
     let Some((first, bytes)) = report.check(names[0], send(api, sender, &request)).await? else {
         return skip_all(report, &names[1..], "requires a message");
     };
@@ -72,7 +75,8 @@ pub(super) async fn check(report: &mut Report, api: &Api, pair: &Pair, time_limi
         return skip_all(report, &names[2..], "requires the receiver's token");
     };
     report.check(names[2], read(api, receiver, &first)).await?;
-    let reply = Message::to_group(first.message_group_uuid);
+    let text = "An answer of cruddur deploy-check: yes.";
+    let reply = Message::new(json!({"message": text, "message_group_uuid": first.message_group_uuid}));
     let Some((answer, _)) = report.check(names[3], send(api, receiver, &reply)).await? else {
         return skip_all(report, &names[4..], "requires a reply");
     };
@@ -114,16 +118,6 @@ struct Message {
 }
 
 impl Message {
-    fn to_handle(handle: &Handle) -> Self {
-        let text = "A message of cruddur deploy-check: is anybody there?";
-        Self::new(json!({"message": text, "handle": handle.canonical()}))
-    }
-
-    fn to_group(group_uuid: Uuid) -> Self {
-        let text = "An answer of cruddur deploy-check: yes.";
-        Self::new(json!({"message": text, "message_group_uuid": group_uuid}))
-    }
-
     fn new(body: Value) -> Self {
         let key = Random::system().uuid_v7(Clock::system().now());
         Self { body, key: format!("deploy-check-{key}") }
@@ -132,17 +126,13 @@ impl Message {
 
 async fn post(api: &Api, token: &Token, message: &Message) -> Result<Reply, Problem> {
     let answer = api.post("/api/messages", &message.body, &message.key, token).await?;
-    if answer.json() == Some(json!(["user_reciever_not_found"])) {
-        return Err(Problem::new(
-            "no user has the receiver's handle",
-            "set --receiver to the handle of the second test user",
-        ));
-    }
-    if answer.json() == Some(json!(["user_reciever_is_sender"])) {
-        return Err(Problem::new(
-            "the sender has the receiver's handle",
-            "set --receiver to the handle of the second test user",
-        ));
+    for (code, seen) in [
+        ("user_reciever_not_found", "no user has the receiver's handle"),
+        ("user_reciever_is_sender", "the sender has the receiver's handle"),
+    ] {
+        if answer.json() == Some(json!([code])) {
+            return Err(Problem::new(seen, "set --receiver to the handle of the second test user"));
+        }
     }
     answer.expect(StatusCode::OK)
 }
@@ -191,35 +181,34 @@ async fn read(api: &Api, token: &Token, sent: &Sent) -> CheckResult {
 /// which creates both rows without the stream.
 async fn moved(api: &Api, both: [(&str, &Token); 2], sent: &Sent, time_limit: Duration) -> CheckResult {
     let started = Instant::now();
-    let mut last = both.map(|(who, _)| format!("the {who}'s inbox was not read in time"));
-    let check = async {
+    let poll = async |(member, token): (&str, &Token)| {
         let mut waits = INBOX_POLLS.build();
-        let mut is_moved = both.map(|_| false);
-        loop {
-            for (((who, token), is_moved), last) in both.iter().zip(&mut is_moved).zip(&mut last) {
-                if !*is_moved {
-                    let at = position(api, token, sent).await?;
-                    *is_moved = at.as_deref().is_some_and(|at| at >= &*sent.created_at);
-                    *last = match at {
-                        Some(at) => format!("the {who}'s inbox shows it at {at}"),
-                        None => format!("the {who}'s inbox does not show it"),
-                    };
+        let mut seen = format!("the {member}'s inbox was not read in time");
+        let check = async {
+            loop {
+                let at = position(api, token, sent).await?;
+                let is_moved = at.as_deref().is_some_and(|at| at >= &*sent.created_at);
+                seen = match at {
+                    Some(at) => format!("the {member}'s inbox shows it at {at}"),
+                    None => format!("the {member}'s inbox does not show it"),
+                };
+                if is_moved {
+                    return Ok::<_, Problem>(());
                 }
+                sleep(waits.next().unwrap_or_default()).await;
             }
-            if is_moved == [true; 2] {
-                return Ok(());
-            }
-            sleep(waits.next().unwrap_or_default()).await;
-        }
+        };
+        let is_moved = timeout(time_limit, check).await.map_or(Ok(false), |moved| moved.map(|()| true))?;
+        Ok::<_, Problem>((is_moved, seen))
     };
-    if let Ok(result) = timeout(time_limit, check).await {
-        result?;
-        let took = millis(started.elapsed());
+    let [sender, receiver] = both.map(poll);
+    let ((sender_moved, of_sender), (receiver_moved, of_receiver)) = try_join!(sender, receiver)?;
+    if sender_moved && receiver_moved {
+        let took = started.elapsed().as_millis();
         return Ok(Success::new(format!("both inboxes show the reply {took} ms after it was acknowledged")));
     }
     let (waited, at) = (time_limit.as_secs(), &sent.created_at);
-    let seen = format!("{waited} s after the reply at {at}: {}", last.join(", "));
-    Err(Problem::new(seen, NOT_MOVED))
+    Err(Problem::new(format!("{waited} s after the reply at {at}: {of_sender}, {of_receiver}"), NOT_MOVED))
 }
 
 /// The time of the conversation's newest message in the inbox.

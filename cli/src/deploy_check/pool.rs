@@ -1,24 +1,26 @@
 //! Checks of the user pool, and its test users.
 
+use std::error::Error as StdError;
+
 use aws_sdk_cognitoidentityprovider::{
     Client,
-    error::SdkError,
+    error::{ProvideErrorMetadata, SdkError},
     operation::{admin_get_user::AdminGetUserError, admin_initiate_auth::AdminInitiateAuthError},
     types::{AttributeType, AuthFlowType, MessageActionType, UserPoolType, UserType, UsernameAttributeType},
 };
 use cruddur::random::Random;
+use http::{Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     api::Token,
-    calls::{Calls, Service},
-    check::{CheckResult, Problem, Success},
+    calls::{Calls, LAMBDA},
+    report::{CheckResult, Problem, Success},
 };
 use crate::{
     cognito::pool::UserPool,
-    context::{Context, aws_error},
+    context::aws_error,
 };
 
 /// The handles of the test users.
@@ -45,39 +47,29 @@ pub(super) struct TestUser {
 }
 
 impl Pool {
-    pub(super) async fn new(context: &Context, pool: UserPool) -> Self {
-        let client = pool.client(context).await;
+    pub(super) async fn new(pool: UserPool) -> Self {
+        let client = pool.client().await;
         Self { pool, client }
     }
 
     /// Checks that the pool's post-confirmation trigger is the `expected` function. Returns the function.
     pub(super) async fn check_trigger(&self, expected: Option<&str>) -> CheckResult<String> {
         let pool = self.describe().await?;
-        let advice = "make it the pool's post-confirmation trigger, then add users who signed up meanwhile with \
-                      `cruddur cognito sync-user-ids --create`";
-        let config = pool.lambda_config();
-        let Some(function) = config.and_then(|config| config.post_confirmation()) else {
-            return Err(Problem::new(
-                "the pool has no post-confirmation trigger",
-                match expected {
-                    Some(function) => format!("{function}: {advice}"),
-                    None => format!("the function post-confirmation: {advice}"),
-                },
-            ));
+        let advice = format!(
+            "{}: make it the pool's post-confirmation trigger, then add users who signed up meanwhile with \
+             `cruddur cognito sync-user-ids --create`",
+            expected.unwrap_or("the function post-confirmation")
+        );
+        let function = pool.lambda_config().and_then(|config| config.post_confirmation());
+        let Some(function) = function else {
+            return Err(Problem::new("the pool has no post-confirmation trigger", advice));
         };
-        match expected {
-            Some(expected) if expected != function => {
-                let seen = format!("the pool's post-confirmation trigger is another function, {function}");
-                Err(Problem::new(seen, format!("{expected}: {advice}")))
-            }
-            _ => {
-                let name = function.rsplit(':').next().unwrap_or_default();
-                Ok(Success::with(
-                    format!("{name} is the pool's post-confirmation trigger"),
-                    function.to_owned(),
-                ))
-            }
+        if expected.is_some_and(|expected| expected != function) {
+            let seen = format!("the pool's post-confirmation trigger is another function, {function}");
+            return Err(Problem::new(seen, advice));
         }
+        let name = function.rsplit(':').next().unwrap_or_default();
+        Ok(Success::with(format!("{name} is the pool's post-confirmation trigger"), function.to_owned()))
     }
 
     /// Signs a test user in with a random password, and creates the user if missing. Adds the user to `users` before
@@ -128,8 +120,9 @@ impl Pool {
         });
         let path = format!("/2015-03-31/functions/{}/invocations", utf8_percent_encode(function, RESERVED));
         let permission = "lambda:InvokeFunction on the function post-confirmation";
-        let answer: Value =
-            calls.rest(Service::Lambda, Method::POST, &path, &event.to_string(), permission).await?;
+        let mut request = Request::new(event.to_string());
+        *request.method_mut() = Method::POST;
+        let answer: Value = calls.call(LAMBDA, &path, &request, permission).await?;
         if answer == event {
             // The response does not show whether the user was added. The check of the token does.
             return Ok(Success::new(format!("it responded for {handle}")));
@@ -215,17 +208,9 @@ impl Pool {
         Err(Problem::new(seen, advice))
     }
 
-    fn problem<E>(
-        &self,
-        permission: &str,
-        error: &SdkError<E, aws_sdk_dynamodb::config::http::HttpResponse>,
-    ) -> Problem
+    fn problem<E>(&self, permission: &str, error: &SdkError<E>) -> Problem
     where
-        E: aws_sdk_cognitoidentityprovider::error::ProvideErrorMetadata
-            + std::error::Error
-            + Send
-            + Sync
-            + 'static,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let seen = aws_error(&self.pool.place(), error).to_string();
         let advice =

@@ -28,48 +28,13 @@ const MAX_ROUNDS: usize = 64;
 /// DynamoDB's limit for a transaction, less one for the membership.
 const ROWS_IN_A_TRANSACTION: usize = 99;
 
-/// How much of a group is read.
+/// The part of a group that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Depth {
     /// The first and last messages; inbox rows from the first one that the index shows.
     Quick,
     /// All messages; inbox rows anywhere.
     Full,
-}
-
-/// The problems found by two consecutive reads of a group.
-#[derive(Debug, Default)]
-struct Diagnosis {
-    /// Problems that both reads show, or that one row alone proves.
-    confirmed: Vec<Problem>,
-    /// Problems that only the second read shows. A row that was just moved looks like one.
-    unconfirmed: Vec<Problem>,
-}
-
-/// What follows a diagnosis.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    /// Report the confirmed problems as they are.
-    Finish,
-    Stop,
-    DiagnoseAgain,
-    /// Repair the problems of this stage.
-    Repair(u8),
-}
-
-impl Diagnosis {
-    fn new(first: &[Problem], second: Vec<Problem>) -> Self {
-        let is_confirmed = |problem: &Problem| {
-            problem.finding.kind.is_of_one_row()
-                || first.iter().any(|other| other.finding.is_same(&problem.finding))
-        };
-        let (confirmed, unconfirmed) = second.into_iter().partition(is_confirmed);
-        Self { confirmed, unconfirmed }
-    }
-
-    fn shows(&self, finding: &Finding) -> bool {
-        self.confirmed.iter().chain(&self.unconfirmed).any(|problem| problem.finding.is_same(finding))
-    }
 }
 
 impl Doctor {
@@ -101,43 +66,35 @@ impl Doctor {
         let mut idle_rounds = 0;
         for round in 0..MAX_ROUNDS {
             let depth = if round == 0 { Depth::Quick } else { Depth::Full };
-            let diagnosis = self.diagnose_twice(group, owners, depth, ledger).await?;
-            for repaired in attempted.extract_if(.., |finding| !diagnosis.shows(finding)) {
+            let (confirmed, unconfirmed) = self.diagnose_twice(group, owners, depth, ledger).await?;
+            let is_gone = |finding: &mut Finding| {
+                !confirmed.iter().chain(&unconfirmed).any(|problem| problem.finding.is_same(finding))
+            };
+            for repaired in attempted.extract_if(.., is_gone) {
                 ledger.record(&repaired, Status::Repaired)?;
                 idle_rounds = 0;
             }
+            let mut stage = None;
             if self.mode == Mode::Repair {
-                let irreparable = diagnosis.confirmed.iter().filter(|problem| problem.repair.is_none());
+                let (repairable, irreparable): (Vec<_>, Vec<_>) =
+                    confirmed.iter().partition(|problem| problem.repair.is_some());
                 irreparable.into_iter().try_for_each(|problem| self.record_unrepaired(problem, ledger))?;
+                stage = repairable.iter().map(|problem| problem.finding.kind.stage()).min();
             }
-            attempted = match self.next_step(&diagnosis, idle_rounds) {
-                Step::Finish => {
-                    let mut confirmed = diagnosis.confirmed.iter();
-                    return confirmed.try_for_each(|problem| self.record_unrepaired(problem, ledger));
-                }
-                Step::Stop => return Ok(()),
-                Step::DiagnoseAgain => Vec::new(),
-                Step::Repair(stage) => self.repair_stage(group, &diagnosis.confirmed, stage, ledger).await?,
+            let is_finished = stage.is_none() && unconfirmed.is_empty();
+            if !is_finished && self.mode == Mode::Repair && self.is_stopped() {
+                return Ok(());
+            }
+            if is_finished || idle_rounds >= MAX_IDLE_ROUNDS {
+                return confirmed.iter().try_for_each(|problem| self.record_unrepaired(problem, ledger));
+            }
+            attempted = match stage {
+                Some(stage) => self.repair_stage(group, &confirmed, stage, ledger).await?,
+                None => Vec::new(),
             };
             idle_rounds += 1;
         }
         Ok(())
-    }
-
-    fn next_step(&self, diagnosis: &Diagnosis, idle_rounds: usize) -> Step {
-        let repairable = diagnosis.confirmed.iter().filter(|problem| problem.repair.is_some());
-        let stage = if self.mode == Mode::Repair {
-            repairable.map(|problem| problem.finding.kind.stage()).min()
-        } else {
-            None
-        };
-        match stage {
-            None if diagnosis.unconfirmed.is_empty() => Step::Finish,
-            _ if self.mode == Mode::Repair && self.is_stopped() => Step::Stop,
-            _ if idle_rounds >= MAX_IDLE_ROUNDS => Step::Finish,
-            None => Step::DiagnoseAgain,
-            Some(stage) => Step::Repair(stage),
-        }
     }
 
     /// Applies the repairs of a stage. Returns the findings whose repair may have been written.
@@ -173,21 +130,26 @@ impl Doctor {
         ledger.record(&problem.finding, status)
     }
 
-    /// Diagnoses the group again after a pause if it looks broken. One query may miss a row that is being moved.
+    /// Diagnoses the group again after a pause if it looks broken. Returns the problems that both diagnoses show or one
+    /// row alone proves, and those that only the second one shows: a row that was just moved looks like one.
     async fn diagnose_twice(
         &self,
         group: Uuid,
         owners: &BTreeSet<Uuid>,
         depth: Depth,
         ledger: &Ledger<'_>,
-    ) -> Result<Diagnosis> {
+    ) -> Result<(Vec<Problem>, Vec<Problem>)> {
         let first = self.diagnose(group, owners, depth, ledger).await?;
         if first.is_empty() {
-            return Ok(Diagnosis::default());
+            return Ok((Vec::new(), Vec::new()));
         }
         tokio::time::sleep(self.confirm_after).await;
         let second = self.diagnose(group, owners, Depth::Full, ledger).await?;
-        Ok(Diagnosis::new(&first, second))
+        let is_confirmed = |problem: &Problem| {
+            problem.finding.kind.is_of_one_row()
+                || first.iter().any(|other| other.finding.is_same(&problem.finding))
+        };
+        Ok(second.into_iter().partition(is_confirmed))
     }
 
     async fn diagnose(

@@ -109,7 +109,7 @@ impl Doctor {
                 if messages.problems.len() < MAX_PROBLEMS
                     && let Some(problem) = self.row_problem(item).await?
                 {
-                    if let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(item)
+                    if let Shape::Flawed(Flaw { right: Some(right), .. }) = shape(item)
                         && problem.repair.is_some()
                     {
                         messages.add(&right, cutoff);
@@ -144,39 +144,28 @@ impl Doctor {
 
     /// Checks a row by itself.
     pub(super) async fn row_problem(&self, item: &Item) -> Result<Option<Problem>> {
-        let Shape::Flawed(flaw) = shape(item) else { return Ok(None) };
-        let (kind, group, detail, repair) = match flaw {
-            Flaw::Unknown { why } => (Kind::UnknownRow, None, why.to_owned(), None),
-            Flaw::Old => {
-                let why = "a row of the old system; run `cruddur ddb migrate`".to_owned();
-                (Kind::OldRow, None, why, None)
-            }
-            Flaw::Message { group, why } => (Kind::MessageMalformed, group, why.to_owned(), None),
-            Flaw::StrayGroupUuid { group } => {
-                let repair = Repair::Write(write::remove_group_uuid(Transaction::new(&self.table), item)?);
-                (
-                    Kind::StrayGroupUuid,
-                    group,
-                    "only inbox rows belong into the index".to_owned(),
-                    Some(repair),
-                )
-            }
-            Flaw::Inbox { group, why } => {
-                let repair = Transaction::new(&self.table).delete(item, Condition::unchanged(item))?;
-                let repair = Repair::Write(repair);
-                (Kind::InboxRowMalformed, group, why.to_owned(), Some(repair))
-            }
-            Flaw::MessageKey { group, right } => {
-                let (detail, repair) = self.move_to_key(item, &right).await?;
-                (Kind::MessageKeyMalformed, Some(group), detail, repair)
-            }
+        let Shape::Flawed(Flaw { kind, group, detail, right }) = shape(item) else { return Ok(None) };
+        let mut detail = detail.to_owned();
+        let transaction = Transaction::new(&self.table);
+        let repair = match kind {
+            Kind::StrayGroupUuid => Some(write::remove_group_uuid(transaction, item)?),
+            Kind::InboxRowMalformed => Some(transaction.delete(item, Condition::unchanged(item))?),
+            _ => match right {
+                Some(right) => {
+                    let repair;
+                    (detail, repair) = self.move_to_key(item, &right).await?;
+                    repair
+                }
+                None => None,
+            },
         };
         let (pk, sk) = (text(item, "pk").to_owned(), Some(text(item, "sk").to_owned()));
-        Ok(Some(Problem { finding: Finding { kind, pk, sk, group, detail }, repair }))
+        let finding = Finding { kind, pk, sk, group, detail };
+        Ok(Some(Problem { finding, repair: repair.map(Repair::Write) }))
     }
 
     /// Moves a message to its right key, with all attributes, unless another message is there.
-    async fn move_to_key(&self, item: &Item, right: &MessageRow) -> Result<(String, Option<Repair>)> {
+    async fn move_to_key(&self, item: &Item, right: &MessageRow) -> Result<(String, Option<Transaction>)> {
         let sk = right.sk.to_string();
         let mut moved = item.clone();
         moved.insert("pk".to_owned(), AttributeValue::S(right.pk.clone()));
@@ -188,7 +177,7 @@ impl Doctor {
             Some(_) => return Ok((format!("another message is at {sk}"), None)),
         };
         let transaction = transaction.delete(item, Condition::unchanged(item))?;
-        Ok((format!("belongs at {sk}"), Some(Repair::Write(transaction))))
+        Ok((format!("belongs at {sk}"), Some(transaction)))
     }
 }
 

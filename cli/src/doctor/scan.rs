@@ -18,8 +18,8 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind, Status},
     ledger::Ledger,
-    repair::Applied,
-    rows::{self, Flaw, Shape, shape},
+    repair::{Applied, Problem},
+    rows::{self, Shape, shape},
 };
 use crate::table::{
     item::{GROUP_UUID, partition_id, text},
@@ -117,28 +117,21 @@ impl Doctor {
         for (group, owner) in of_rows.into_iter().flatten() {
             suspects.entry(group).or_default().extend(owner);
         }
-        let probably_healthy =
-            memberships.into_iter().filter(|(group, _)| !suspects.contains_key(group)).collect::<Vec<_>>();
-        stream::iter(probably_healthy)
-            .map(|(group, item)| async move {
+        let probably_healthy = memberships.into_iter().filter(|(group, _)| !suspects.contains_key(group));
+        let groups = probably_healthy.map(|(group, item)| (group, Some(item), BTreeSet::new()));
+        let groups = groups.collect::<Vec<_>>().into_iter();
+        let suspects = suspects.into_iter().map(|(group, owners)| (group, None, owners));
+        stream::iter(groups.chain(suspects))
+            .map(|(group, membership, owners)| async move {
                 if self.is_stopped() {
                     return Ok(());
                 }
                 ledger.count_group();
-                if self.looks_healthy(group, &item, ledger).await? {
+                if let Some(membership) = membership
+                    && self.looks_healthy(group, &membership, ledger).await?
+                {
                     return Ok(());
                 }
-                self.examine_group(group, &BTreeSet::new(), ledger).await
-            })
-            .buffer_unordered(AT_A_TIME)
-            .try_collect::<()>()
-            .await?;
-        stream::iter(suspects)
-            .map(|(group, owners)| async move {
-                if self.is_stopped() {
-                    return Ok(());
-                }
-                ledger.count_group();
                 self.examine_group(group, &owners, ledger).await
             })
             .buffer_unordered(AT_A_TIME)
@@ -181,8 +174,7 @@ impl Doctor {
                     let detail = "its sender is not a member".to_owned();
                     let kind = Kind::MessageMalformed;
                     let finding = Finding { kind, pk, sk: Some(sk), group: Some(group), detail };
-                    let status = if self.mode == Mode::Check { Status::Found } else { Status::Left };
-                    ledger.record(&finding, status)?;
+                    self.record_unrepaired(&Problem { finding, repair: None }, ledger)?;
                 }
                 Reference::Oldest(_) | Reference::Owner(_) | Reference::Sender { .. } => {}
             }
@@ -209,7 +201,7 @@ impl Doctor {
     ) -> Result<Option<(Uuid, Option<Uuid>)>> {
         let mut to_examine = None;
         let mut attempted: Option<Finding> = None;
-        for _ in 0..ROW_ROUNDS {
+        for round in 0..=ROW_ROUNDS {
             let item = read::row(&self.table, pk, sk).await?;
             let problem = match &item {
                 Some(item) => self.row_problem(item).await?,
@@ -233,7 +225,8 @@ impl Doctor {
             {
                 return Ok(Some((group, Some(owner))));
             }
-            let Some(repair) = problem.repair.as_ref().filter(|_| self.mode == Mode::Repair) else {
+            let is_repairable = self.mode == Mode::Repair && round < ROW_ROUNDS;
+            let Some(repair) = problem.repair.as_ref().filter(|_| is_repairable) else {
                 self.record_unrepaired(&problem, ledger)?;
                 return Ok(to_examine);
             };
@@ -243,11 +236,6 @@ impl Doctor {
             if self.apply(repair).await? == Applied::Written {
                 attempted = Some(problem.finding);
             }
-        }
-        if let Some(item) = read::row(&self.table, pk, sk).await?
-            && let Some(problem) = self.row_problem(&item).await?
-        {
-            ledger.record(&problem.finding, Status::Left)?;
         }
         Ok(to_examine)
     }
@@ -288,12 +276,7 @@ impl PageWork {
             Shape::Other => {}
             Shape::Flawed(flaw) => {
                 self.rows.push((pk.to_owned(), sk.to_owned()));
-                let group = match flaw {
-                    Flaw::StrayGroupUuid { .. } | Flaw::Unknown { .. } | Flaw::Old => None,
-                    Flaw::MessageKey { group, .. } => Some(group),
-                    Flaw::Message { group, .. } | Flaw::Inbox { group, .. } => group,
-                };
-                if let Some(group) = group {
+                if let Some(group) = flaw.group {
                     self.suspects.entry(group).or_default();
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::anyhow;
 use cruddur::error::{Chain, Dependency, Error};
 
-use crate::context::{Database, DynamoDb, note};
+use crate::context::{Database, DynamoDb, note, query_cause};
 
 /// Sets `stop` at the first Ctrl-C. Returns an error at the second one.
 pub(crate) async fn interrupted(stop: &AtomicBool) -> anyhow::Error {
@@ -29,12 +29,7 @@ pub(crate) fn explained(
         (Some(Error::Unavailable { what: Dependency::DynamoDb, source }), _) => {
             anyhow!("failed to reach {place} ({}); run it again, nothing is half done", Chain(&**source))
         }
-        (Some(error @ Error::Unavailable { .. }), Some(database)) => database.query_error(error),
-        (Some(error @ Error::Internal(source)), Some(database))
-            if source.to_string().contains("SQLSTATE") =>
-        {
-            database.query_error(error)
-        }
+        (Some(error), Some(database)) if query_cause(error).is_some() => database.query_error(error),
         (Some(Error::Internal(source)), _) => {
             anyhow!(
                 "{place} rejected the request: {}; may these credentials read and write the table?",

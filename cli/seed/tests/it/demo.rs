@@ -75,11 +75,7 @@ async fn a_conversation_that_has_become_another_is_left_alone() {
     let table = empty_table(&emulator).await;
     seed(&table).await.unwrap();
     // The last thing that is said is something else, and the rows of another conversation are gone.
-    let mut message = emulator
-        .rows("cruddur-messages")
-        .into_values()
-        .rfind(is_message)
-        .unwrap();
+    let mut message = emulator.rows("cruddur-messages").into_values().rfind(is_message).unwrap();
     message["message"]["S"] = "Something else".into();
     let _ = emulator.call("PutItem", serde_json::json!({"TableName": "cruddur-messages", "Item": message}));
     let before = emulator.rows("cruddur-messages");

@@ -22,7 +22,8 @@ async fn whole(plan: Plan) -> Vec<(String, String)> {
     let table = empty_table(&emulator).await;
     let messages = usize::try_from(plan.messages()).unwrap();
     let counted = Cell::new(0);
-    let made = ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
+    let made =
+        ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
     assert_eq!(made.unwrap(), Made { made: messages, were_there: 0 });
     assert_eq!(counted.get(), u64::from(plan.messages()));
     rows(&emulator);
@@ -43,7 +44,8 @@ async fn a_second_run_changes_nothing_and_still_tells_how_far_it_is() {
         }
     });
     let counted = Cell::new(0);
-    let made = ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
+    let made =
+        ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
     assert_eq!(made.unwrap(), Made { made: 0, were_there: 40 });
     assert_eq!(counted.get(), 40);
     assert_eq!(rows(&emulator), before);

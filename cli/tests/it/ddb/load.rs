@@ -91,9 +91,8 @@ async fn a_killed_load_is_continued_by_the_next_run() {
     child.kill().await.unwrap();
     let rows = killed.rows().await.into_values().collect::<Vec<_>>();
     assert_eq!(check(&rows), Vec::<String>::new());
-    let is_message = |row: &&Value| {
-        RowKind::of_partition(row["pk"]["S"].as_str().unwrap()) == Some(RowKind::Message)
-    };
+    let is_message =
+        |row: &&Value| RowKind::of_partition(row["pk"]["S"].as_str().unwrap()) == Some(RowKind::Message);
     let sent = rows.iter().filter(is_message).count();
     assert!(sent < 300, "it was done before it was killed");
 

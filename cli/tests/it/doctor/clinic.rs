@@ -173,9 +173,7 @@ impl Examination {
         let mut brief = self
             .findings
             .iter()
-            .map(|(finding, status)| {
-                (finding.kind, finding.pk.clone(), finding.sk.clone(), *status)
-            })
+            .map(|(finding, status)| (finding.kind, finding.pk.clone(), finding.sk.clone(), *status))
             .collect::<Vec<_>>();
         brief.sort_by(|a, b| (&a.1, &a.2, a.0).cmp(&(&b.1, &b.2, b.0)));
         brief

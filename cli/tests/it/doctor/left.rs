@@ -13,7 +13,8 @@ async fn left(change: impl FnOnce(&Clinic, Value)) -> Vec<(Kind, Option<String>)
     let clinic = Clinic::with_groups(2, 3).await;
     let rows = clinic.world.emulator.rows(TABLE);
     let group = clinic.group(1, 2);
-    let message = rows.into_iter().rfind(|((pk, _), _)| *pk == Partition::Messages(group).to_string()).unwrap().1;
+    let message =
+        rows.into_iter().rfind(|((pk, _), _)| *pk == Partition::Messages(group).to_string()).unwrap().1;
     change(&clinic, message);
     let before = clinic.world.rows();
     let repaired = clinic.examine(Mode::Repair).await;

@@ -193,7 +193,10 @@ async fn messages_of_a_stranger_are_left_and_the_conversation_is_migrated() {
             why: "their sender is not a member".to_owned(),
         }]
     );
-    assert_eq!(old_table.findings().await, [(Kind::OldRow, (RowKind::Message.partition(GROUP), time.to_owned()))]);
+    assert_eq!(
+        old_table.findings().await,
+        [(Kind::OldRow, (RowKind::Message.partition(GROUP), time.to_owned()))]
+    );
 }
 
 #[tokio::test]

@@ -153,8 +153,7 @@ impl OldTable {
             messages.iter().map(|(group, rows)| (*group, rows.iter().map(|row| row.message_uuid).collect()));
         assert_eq!(order.collect::<BTreeMap<_, Vec<_>>>(), migrated.collect(), "{what}");
         let messages = old.messages();
-        let of_kind =
-            |kind| new.iter().filter(move |((pk, _), _)| RowKind::of_partition(pk) == Some(kind));
+        let of_kind = |kind| new.iter().filter(move |((pk, _), _)| RowKind::of_partition(pk) == Some(kind));
         for (key, row) in of_kind(RowKind::Message) {
             let message_uuid: Uuid = row["message_uuid"]["S"].as_str().unwrap().parse().unwrap();
             let before = messages[&message_uuid];
