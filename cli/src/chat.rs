@@ -9,9 +9,9 @@ use self::{
     conversation::{Conversation, group_with},
 };
 use crate::{
+    Outcome,
     context::Context,
     listing::{self, Entry},
-    outcome::Outcome,
 };
 
 pub(crate) mod api;

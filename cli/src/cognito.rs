@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::{context::Context, outcome::Outcome, output::cut};
+use crate::{Outcome, context::Context, output::cut};
 
 mod jwks;
 mod list_users;

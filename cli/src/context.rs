@@ -26,6 +26,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     global::{DatabaseAuth, Global, Target},
+    names::Names,
     output::Output,
 };
 
@@ -334,6 +335,12 @@ impl Database {
     #[must_use]
     pub fn postgres(&self) -> Postgres {
         Postgres::new(self.server.clone(), self.keep)
+    }
+
+    /// Connects to the table of users, so that a server that is down fails at once; later queries are retried.
+    pub(crate) async fn names(&self) -> Result<Names> {
+        self.connect().await?.close().await;
+        Ok(Names::new(Arc::new(self.postgres())))
     }
 
     /// Another database on the same server.

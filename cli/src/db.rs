@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{context::Context, outcome::Outcome};
+use crate::{Outcome, context::Context};
 
 mod psql;
 mod server;

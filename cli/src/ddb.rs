@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{context::Context, doctor, migrate, outcome::Outcome};
+use crate::{Outcome, context::Context, doctor, migrate};
 
 mod conversations;
 mod page;

@@ -12,7 +12,7 @@ use cruddur::{config::environment, user::Handle};
 use reqwest::Method;
 
 use self::{
-    api::{Api, Token},
+    api::Api,
     calls::Calls,
     conversation::Pair,
     pool::{Pool, TEST_HANDLES, TestUser},
@@ -20,10 +20,10 @@ use self::{
     stack::Stack,
 };
 use crate::{
-    chat::{self, api::TokenError},
+    Outcome,
+    chat::api::{self as chat_api, TokenError, bearer},
     cognito::pool as user_pool,
     context::{Context, account, note},
-    outcome::Outcome,
 };
 
 mod alarms;
@@ -148,7 +148,7 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
     let sender = options.sender.clone().map_or(sender, Ok)?;
     let receiver = options.receiver.clone().map_or(receiver, Ok)?;
     let token = async |handle: &Handle| {
-        let answer = chat::api::token(context, handle).await;
+        let answer = chat_api::token(context, handle).await;
         let answer = answer.map_err(|error| {
             let advice = match error.downcast_ref::<TokenError>() {
                 Some(TokenError::UnknownHandle { .. }) => "use --sender and --receiver with existing users",
@@ -159,7 +159,7 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
             };
             Problem::new(error.to_string(), advice)
         })?;
-        let token = answer.get("access_token").and_then(|token| token.as_str()).and_then(Token::new);
+        let token = answer.get("access_token").and_then(|token| token.as_str()).and_then(bearer);
         let token = token.ok_or_else(|| {
             Problem::new("the response has no access_token", "check whether --url is a local stack")
         })?;
@@ -304,7 +304,7 @@ impl Deployment {
         users: &mut Vec<TestUser>,
     ) -> Result<Pair> {
         if !options.create_test_users {
-            let token = |name| environment(name).and_then(|token| Token::new(&token));
+            let token = |name| environment(name).and_then(|token| bearer(&token));
             let (sender, receiver) = (token("CRUDDUR_TOKEN_A"), token("CRUDDUR_TOKEN_B"));
             return Ok(Pair { sender, receiver, handle: options.receiver.clone() });
         }

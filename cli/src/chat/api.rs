@@ -277,8 +277,9 @@ fn client(context: &Context) -> Result<Client> {
     Ok(context.http_client().connect_timeout(CONNECT_LIMIT).timeout(RESPONSE_LIMIT).build()?)
 }
 
-fn bearer(token: &str) -> Option<HeaderValue> {
-    let mut header = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+/// The header of an access token. Its value is never shown. Returns `None` if the token is not a valid header value.
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::try_from(format!("Bearer {}", token.trim())).ok()?;
     header.set_sensitive(true);
     Some(header)
 }

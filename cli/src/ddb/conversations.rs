@@ -14,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::page;
-use crate::{context::Context, listing::Entry, outcome::Outcome};
+use crate::{Outcome, context::Context, listing::Entry};
 
 const GET_EXAMPLES: &str = "\
 Examples:

@@ -6,8 +6,8 @@ use cruddur::table::{Item, RowKind};
 use serde_json::{Map, Value};
 
 use crate::{
+    Outcome,
     context::Context,
-    outcome::Outcome,
     output::{columns, cut, printable},
 };
 
@@ -38,29 +38,18 @@ pub struct Options {
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
     let (table, dynamodb) = context.table().await?;
+    let scan = table.client().scan().table_name(table.name());
+    // A page ends after 1 MB with any limit.
+    let scan = scan.set_limit(options.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)));
+    let mut rows = scan.into_paginator().items().send();
     let mut left = options.limit.unwrap_or(u64::MAX);
-    let mut start = None;
-    loop {
-        let answer = table
-            .client()
-            .scan()
-            .table_name(table.name())
-            // A page ends after 1 MB with any limit.
-            .set_limit(options.limit.map(|_| i32::try_from(left).unwrap_or(i32::MAX)))
-            .set_exclusive_start_key(start)
-            .send()
-            .await;
-        let answer = answer.map_err(|error| context.dynamodb_error(&dynamodb, &error))?;
-        // Written page by page, to bound memory.
-        for item in answer.items.unwrap_or_default() {
-            show(context, item)?;
-            left -= 1;
-        }
-        start = answer.last_evaluated_key;
-        if start.is_none() || left == 0 {
-            return Ok(Outcome::Done);
-        }
+    while left > 0
+        && let Some(row) = rows.next().await
+    {
+        show(context, row.map_err(|error| context.dynamodb_error(&dynamodb, &error))?)?;
+        left -= 1;
     }
+    Ok(Outcome::Done)
 }
 
 fn show(context: &Context, item: Item) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use backon::BackoffBuilder as _;
 use cruddur::{clock::Clock, random::Random, user::Handle};
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -15,7 +15,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    api::{Api, Reply, Token},
+    api::{Api, Reply},
     report::{CheckResult, Problem, Report, Success},
 };
 use crate::retry::INBOX_POLLS;
@@ -27,9 +27,9 @@ const NOT_MOVED: &str = "check whether the stream mapping is enabled, stream-han
 #[derive(Debug)]
 pub(super) struct Pair {
     /// Sends the first message.
-    pub(super) sender: Option<Token>,
+    pub(super) sender: Option<HeaderValue>,
     /// Replies.
-    pub(super) receiver: Option<Token>,
+    pub(super) receiver: Option<HeaderValue>,
     /// The receiver's handle.
     pub(super) handle: Option<Handle>,
 }
@@ -94,8 +94,8 @@ async fn check_token<'a>(
     report: &mut Report,
     api: &Api,
     name: &str,
-    token: Option<&'a Token>,
-) -> Result<Option<&'a Token>> {
+    token: Option<&'a HeaderValue>,
+) -> Result<Option<&'a HeaderValue>> {
     let Some(token) = token else {
         report.skip(name, "no token; see --help")?;
         return Ok(None);
@@ -124,8 +124,9 @@ impl Message {
     }
 }
 
-async fn post(api: &Api, token: &Token, message: &Message) -> Result<Reply, Problem> {
-    let answer = api.post("/api/messages", &message.body, &message.key, token).await?;
+async fn post(api: &Api, token: &HeaderValue, message: &Message) -> Result<Reply, Problem> {
+    let request = api.request(Method::POST, "/api/messages").header("idempotency-key", &message.key);
+    let answer = api.send(request.json(&message.body), Some(token)).await?;
     for (code, seen) in [
         ("user_reciever_not_found", "no user has the receiver's handle"),
         ("user_reciever_is_sender", "the sender has the receiver's handle"),
@@ -138,14 +139,14 @@ async fn post(api: &Api, token: &Token, message: &Message) -> Result<Reply, Prob
 }
 
 /// Returns the stored message, and the response body.
-async fn send(api: &Api, token: &Token, message: &Message) -> CheckResult<(Sent, Vec<u8>)> {
+async fn send(api: &Api, token: &HeaderValue, message: &Message) -> CheckResult<(Sent, Vec<u8>)> {
     let answer = post(api, token, message).await?;
     let sent = answer.json::<Sent>().ok_or_else(|| answer.unexpected("a message that was stored"))?;
     let seen = format!("200: message {} in group {}", sent.uuid, sent.message_group_uuid);
     Ok(Success::with(seen, (sent, answer.body)))
 }
 
-async fn send_again(api: &Api, token: &Token, message: &Message, first: &[u8]) -> CheckResult {
+async fn send_again(api: &Api, token: &HeaderValue, message: &Message, first: &[u8]) -> CheckResult {
     let answer = post(api, token, message).await?;
     if answer.body != first {
         return Err(Problem::new(
@@ -156,7 +157,7 @@ async fn send_again(api: &Api, token: &Token, message: &Message, first: &[u8]) -
     Ok(Success::new("200: the same response, byte for byte"))
 }
 
-async fn read(api: &Api, token: &Token, sent: &Sent) -> CheckResult {
+async fn read(api: &Api, token: &HeaderValue, sent: &Sent) -> CheckResult {
     let path = format!("/api/messages/{}?limit=100", sent.message_group_uuid);
     let answer = api.get(&path, token).await?;
     if answer.json() == Some(json!(["message_group_not_found"])) {
@@ -179,9 +180,9 @@ async fn read(api: &Api, token: &Token, sent: &Sent) -> CheckResult {
 
 /// Measures how long both inboxes take to show `sent`, the reply: the first message may have opened the conversation,
 /// which creates both rows without the stream.
-async fn moved(api: &Api, both: [(&str, &Token); 2], sent: &Sent, time_limit: Duration) -> CheckResult {
+async fn moved(api: &Api, both: [(&str, &HeaderValue); 2], sent: &Sent, time_limit: Duration) -> CheckResult {
     let started = Instant::now();
-    let poll = async |(member, token): (&str, &Token)| {
+    let poll = async |(member, token): (&str, &HeaderValue)| {
         let mut waits = INBOX_POLLS.build();
         let mut seen = format!("the {member}'s inbox was not read in time");
         let check = async {
@@ -212,7 +213,7 @@ async fn moved(api: &Api, both: [(&str, &Token); 2], sent: &Sent, time_limit: Du
 }
 
 /// The time of the conversation's newest message in the inbox.
-async fn position(api: &Api, token: &Token, sent: &Sent) -> Result<Option<String>, Problem> {
+async fn position(api: &Api, token: &HeaderValue, sent: &Sent) -> Result<Option<String>, Problem> {
     let answer = api.get("/api/message_groups?limit=100", token).await?.expect(StatusCode::OK)?;
     let rows = answer.json::<Vec<Row>>().ok_or_else(|| answer.unexpected("an array of conversations"))?;
     let row = rows.into_iter().find(|row| row.uuid == sent.message_group_uuid);

@@ -9,19 +9,15 @@ use aws_sdk_cognitoidentityprovider::{
     types::{AttributeType, AuthFlowType, MessageActionType, UserPoolType, UserType, UsernameAttributeType},
 };
 use cruddur::random::Random;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{
-    api::Token,
     calls::{Calls, LAMBDA},
     report::{CheckResult, Problem, Success},
 };
-use crate::{
-    cognito::pool::UserPool,
-    context::aws_error,
-};
+use crate::{chat::api::bearer, cognito::pool::UserPool, context::aws_error};
 
 /// The handles of the test users.
 pub(super) const TEST_HANDLES: [&str; 2] = ["deploy-check-a", "deploy-check-b"];
@@ -79,7 +75,7 @@ impl Pool {
         client_id: &str,
         handle: &'static str,
         users: &mut Vec<TestUser>,
-    ) -> CheckResult<Token> {
+    ) -> CheckResult<HeaderValue> {
         let pool = self.describe().await?;
         let mail = format!("{handle}@{MAIL_DOMAIN}");
         let by_mail = pool.username_attributes().contains(&UsernameAttributeType::Email);
@@ -176,7 +172,7 @@ impl Pool {
         sub(answer.user().map(UserType::attributes).unwrap_or_default())
     }
 
-    async fn token(&self, client_id: &str, username: &str, password: &str) -> Result<Token, Problem> {
+    async fn token(&self, client_id: &str, username: &str, password: &str) -> Result<HeaderValue, Problem> {
         let advice = "sign two users in, and set CRUDDUR_TOKEN_A and CRUDDUR_TOKEN_B to their access tokens";
         let answer = self
             .client
@@ -200,7 +196,7 @@ impl Pool {
             problem
         })?;
         let result = answer.authentication_result();
-        if let Some(token) = result.and_then(|result| result.access_token()).and_then(Token::new) {
+        if let Some(token) = result.and_then(|result| result.access_token()).and_then(bearer) {
             return Ok(token);
         }
         let challenge = answer.challenge_name().map_or("no token", |challenge| challenge.as_str());

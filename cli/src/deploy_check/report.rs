@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    outcome::Outcome,
+    Outcome,
     output::{Output, printable},
 };
 

@@ -1,6 +1,6 @@
 //! `ddb doctor`
 
-use std::sync::{Arc, PoisonError, atomic::Ordering};
+use std::sync::{PoisonError, atomic::Ordering};
 
 use anyhow::Result;
 use chrono::TimeDelta;
@@ -10,9 +10,8 @@ use tokio::time::Instant;
 
 use super::{Doctor, Mode, ledger::Ledger, report};
 use crate::{
+    Outcome,
     context::Context,
-    names::Names,
-    outcome::Outcome,
     output,
     table::{
         command::{explained, interrupted},
@@ -73,11 +72,10 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let (table, dynamodb) = context.table().await?;
     let random = Random::system();
     let database = if options.without_names { None } else { Some(context.database().await?) };
-    if let Some(database) = &database {
-        // Fails at once if the server is down; later queries are retried.
-        database.connect().await?.close().await;
-    }
-    let names = database.as_ref().map(|database| Names::new(Arc::new(database.postgres())));
+    let names = match &database {
+        Some(database) => Some(database.names().await?),
+        None => None,
+    };
     let mode = match (options.repair, options.dry_run) {
         (false, _) => Mode::Check,
         (true, true) => Mode::Plan,

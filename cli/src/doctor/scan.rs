@@ -150,19 +150,18 @@ impl Doctor {
         let unknown = unknown.filter(|group| !state.known_groups.contains(group)).collect::<BTreeSet<_>>();
         // Eventually consistent: a group whose membership is not seen becomes a suspect.
         let found = read::memberships(&self.table, unknown.into_iter().collect()).await?;
-        let valid = found.iter().filter_map(|(group, item)| Some((*group, KnownGroup::of(item, *group)?)));
-        let mut on_page = valid.collect::<BTreeMap<_, _>>();
+        // The cache holds more groups than a page.
+        for (group, item) in found {
+            if let Some(known) = KnownGroup::of(&item, group) {
+                state.known_groups.put(group, known);
+            }
+        }
         for (group, reference) in std::mem::take(&mut work.references) {
-            let known = match on_page.get(&group) {
-                Some(known) => Some(*known),
-                None => state.known_groups.get(&group).copied(),
-            };
-            let Some(known) = known else {
+            let Some(known) = state.known_groups.get(&group) else {
                 let owner = if let Reference::Owner(owner) = reference { Some(owner) } else { None };
                 work.suspects.entry(group).or_default().extend(owner);
                 continue;
             };
-            on_page.insert(group, known);
             match reference {
                 Reference::Oldest(sk) if sk != known.created_sk.to_string() => {
                     work.suspects.entry(group).or_default();
@@ -178,9 +177,6 @@ impl Doctor {
                 }
                 Reference::Oldest(_) | Reference::Owner(_) | Reference::Sender { .. } => {}
             }
-        }
-        for (group, known) in on_page {
-            state.known_groups.put(group, known);
         }
         Ok(())
     }

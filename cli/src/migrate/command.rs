@@ -1,7 +1,5 @@
 //! `ddb migrate`
 
-use std::sync::Arc;
-
 use anyhow::{Result, bail};
 use chrono::FixedOffset;
 use clap::Args;
@@ -15,9 +13,8 @@ use super::{
     report::{self, Line, Sink, Summary},
 };
 use crate::{
+    Outcome,
     context::Context,
-    names::Names,
-    outcome::Outcome,
     output,
     table::{
         command::{explained, interrupted},
@@ -128,9 +125,7 @@ impl Migration {
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let (table, dynamodb) = context.table().await?;
     let database = context.database().await?;
-    // Fails at once if the server is down; later queries are retried.
-    database.connect().await?.close().await;
-    let names = Names::new(Arc::new(database.postgres()));
+    let names = database.names().await?;
     let migration = Migration {
         assume_offset: options.assume_offset,
         progress: output::progress("rows", None),

@@ -20,12 +20,12 @@ fn plan(users: u32, groups: u32, messages: u32) -> Plan {
 async fn whole(plan: Plan) -> Vec<(String, String)> {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
-    let messages = usize::try_from(plan.messages()).unwrap();
+    let messages = usize::try_from(plan.messages).unwrap();
     let counted = Cell::new(0);
     let made =
         ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
     assert_eq!(made.unwrap(), Made { made: messages, were_there: 0 });
-    assert_eq!(counted.get(), u64::from(plan.messages()));
+    assert_eq!(counted.get(), u64::from(plan.messages));
     rows(&emulator);
     said(&emulator)
 }

@@ -8,8 +8,8 @@ use super::{
     write::Done,
 };
 use crate::{
+    Outcome,
     cognito::{HANDLE_COLUMNS, SUB_COLUMNS, column, pool::PoolUser},
-    outcome::Outcome,
     output::{Output, printable},
 };
 
