@@ -110,7 +110,7 @@ pub struct Send {
 
 pub async fn token(context: &Context, command: &Token) -> Result<Outcome> {
     let answer = api::token(context, &command.handle).await?;
-    let token = answer.get("access_token").and_then(|token| token.as_str());
+    let token = api::access_token(&answer);
     context.output.result(token.context("the local stack's response has no access_token")?, &answer)?;
     Ok(Outcome::Done)
 }

@@ -362,7 +362,7 @@ impl Database {
             Ok(Ok((client, driver))) => Ok(Some(Connection { client, driver: tokio::spawn(driver) })),
             Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
             Ok(Err(ConnectError::Token(error))) => Err(token_error(&error)),
-            Ok(Err(ConnectError::Postgres(error))) => Err(self.connect_error(&error)),
+            Ok(Err(ConnectError::Postgres(error))) => Err(self.postgres_error(&error)),
             Err(_) => Err(anyhow!(
                 "PostgreSQL at {} did not respond within {} s; check the address, and whether this machine may \
                  connect",
@@ -372,9 +372,9 @@ impl Database {
         }
     }
 
-    /// Describes a failed connection, with advice.
+    /// Describes a failed connection or statement, with advice and without values.
     #[must_use]
-    pub fn connect_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
+    pub fn postgres_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
         match error.as_db_error() {
             Some(error) => self.server_error(error.code(), error.message()),
             None => self.client_error(error),
@@ -481,51 +481,40 @@ pub fn aws_error<E>(place: &str, error: &SdkError<E, HttpResponse>) -> anyhow::E
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    match error.code() {
-        Some("AccessDeniedException" | "AccessDenied" | "AuthorizationErrorException") => anyhow!(
-            "{place} denied access ({}); grant the permission, or use other credentials (AWS_PROFILE)",
-            error.message().or(error.code()).unwrap_or_default()
+    let message = error.message().or(error.code()).unwrap_or_default();
+    let text = Chain(error).to_string();
+    let status = error.raw_response().map(|answer| answer.status().as_u16());
+    match (error.code(), status) {
+        (Some("AccessDeniedException" | "AccessDenied" | "AuthorizationErrorException"), _) => anyhow!(
+            "{place} denied access ({message}); grant the permission, or use other credentials (AWS_PROFILE)"
         ),
-        Some(
-            "UnrecognizedClientException"
-            | "InvalidClientTokenId"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "InvalidSignatureException"
-            | "MissingAuthenticationTokenException"
-            | "NotAuthorizedException"
-            | "SignatureDoesNotMatch",
-        ) => anyhow!(
-            "{place} rejected the credentials ({}); check AWS_PROFILE, or sign in again",
-            error.message().or(error.code()).unwrap_or_default()
-        ),
-        Some(code) => anyhow!("{place}: {} ({code})", error.message().unwrap_or("no reason given")),
-        None => {
-            let text = Chain(error).to_string();
-            if text.contains("no providers in chain") || text.contains("not enabled") {
-                return anyhow!(NO_CREDENTIALS);
-            }
-            if text.contains("credential") {
-                return anyhow!(
-                    "failed to load AWS credentials ({text}); check AWS_PROFILE, or sign in again"
-                );
-            }
-            match error.raw_response().map(|answer| answer.status().as_u16()) {
-                Some(status @ (401 | 403)) => {
-                    return anyhow!(
-                        "{place} rejected the credentials ({status}); check AWS_PROFILE, or sign in again"
-                    );
-                }
-                Some(status) => {
-                    return anyhow!(
-                        "unexpected {status} response from {place} (not an AWS error document); is a proxy intercepting \
-                         the request?"
-                    );
-                }
-                None => {}
-            }
-            anyhow!("{place} can't be reached ({text}); is it running, and is the URL right?")
+        (
+            Some(
+                "UnrecognizedClientException"
+                | "InvalidClientTokenId"
+                | "ExpiredToken"
+                | "ExpiredTokenException"
+                | "InvalidSignatureException"
+                | "MissingAuthenticationTokenException"
+                | "NotAuthorizedException"
+                | "SignatureDoesNotMatch",
+            ),
+            _,
+        ) => anyhow!("{place} rejected the credentials ({message}); check AWS_PROFILE, or sign in again"),
+        (Some(code), _) => anyhow!("{place}: {} ({code})", error.message().unwrap_or("no reason given")),
+        _ if text.contains("no providers in chain") || text.contains("not enabled") => {
+            anyhow!(NO_CREDENTIALS)
         }
+        _ if text.contains("credential") => {
+            anyhow!("failed to load AWS credentials ({text}); check AWS_PROFILE, or sign in again")
+        }
+        (None, Some(status @ (401 | 403))) => {
+            anyhow!("{place} rejected the credentials ({status}); check AWS_PROFILE, or sign in again")
+        }
+        (None, Some(status)) => anyhow!(
+            "unexpected {status} response from {place} (not an AWS error document); is a proxy intercepting the request?"
+        ),
+        (None, None) => anyhow!("{place} can't be reached ({text}); is it running, and is the URL right?"),
     }
 }
 

@@ -100,12 +100,17 @@ pub struct Options {
     pool: user_pool::Options,
 }
 
+impl Options {
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let mut report = Report::new(context.output);
-    let time_limit = Duration::from_secs(options.timeout);
     if context.is_aws() {
         let deployment = Deployment::find(context, &options).await?;
-        Box::pin(deployment.check(context, &options, &mut report, time_limit)).await?;
+        Box::pin(deployment.check(context, &options, &mut report)).await?;
     } else {
         if options.stack.is_some() || options.create_test_users {
             bail!("--stack and --create-test-users are for AWS; add --target aws");
@@ -115,7 +120,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         let api = Api::new(context, context.api_url()?)?;
         if check_without_token(&mut report, &api, &options).await? {
             let pair = local_pair(context, &options, &mut report).await?;
-            conversation::check(&mut report, &api, &pair, time_limit).await?;
+            conversation::check(&mut report, &api, &pair, options.time_limit()).await?;
         }
     }
     report.finish()
@@ -159,8 +164,7 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
             };
             Problem::new(error.to_string(), advice)
         })?;
-        let token = answer.get("access_token").and_then(|token| token.as_str()).and_then(bearer);
-        let token = token.ok_or_else(|| {
+        let token = chat_api::access_token(&answer).and_then(bearer).ok_or_else(|| {
             Problem::new("the response has no access_token", "check whether --url is a local stack")
         })?;
         Ok(Success::with(format!("one for {}", handle.canonical()), token))
@@ -234,13 +238,7 @@ impl Deployment {
         Ok(Self { sdk, stack, url, table, pool, client_id })
     }
 
-    async fn check(
-        &self,
-        context: &Context,
-        options: &Options,
-        report: &mut Report,
-        time_limit: Duration,
-    ) -> Result<()> {
+    async fn check(&self, context: &Context, options: &Options, report: &mut Report) -> Result<()> {
         let calls = self.sdk.as_ref().map(Calls::new).transpose()?;
         let output = |name: &str| self.stack.as_ref().and_then(|stack| stack.output(name));
         let check = self.stack.as_ref().map(|stack| async { stack.check() });
@@ -254,7 +252,7 @@ impl Deployment {
             let trigger = trigger.as_deref();
             let check = async {
                 let pair = self.pair(options, report, calls.as_ref(), trigger, &mut test_users).await?;
-                conversation::check(report, &api, &pair, time_limit).await
+                conversation::check(report, &api, &pair, options.time_limit()).await
             };
             let mut checked = Box::pin(check).await;
             // After any failure, even of the output, so that no test user can sign in.

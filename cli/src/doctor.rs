@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::{Result, ensure};
 use chrono::TimeDelta;
 use cruddur::{clock::Clock, random::Random, table::Table};
 use indicatif::ProgressBar;
@@ -92,5 +93,10 @@ impl Doctor {
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    fn check_stopped(&self) -> Result<()> {
+        ensure!(!self.is_stopped(), "stopped before the end; run it again");
+        Ok(())
     }
 }

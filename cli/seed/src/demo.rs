@@ -223,7 +223,7 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
             messages.made += 1;
         }
         if said.is_some() {
-            move_inbox_rows(table, random, first.uuid, group_uuid).await?;
+            move_inbox_rows(table, random, group_uuid).await?;
         }
     }
     Ok(messages)

@@ -156,8 +156,7 @@ impl Group {
             self.send(table, random, number).await?;
             advance_to(number + 1);
         }
-        let [member, _] = &self.pair;
-        move_inbox_rows(table, random, member.uuid, self.uuid).await
+        move_inbox_rows(table, random, self.uuid).await
     }
 
     /// Sends message `number`, in turns.

@@ -59,7 +59,7 @@ async fn create_if_missing(database: &Database) -> Result<bool> {
         {
             Ok(false)
         }
-        Err(error) => Err(statement_error(database, &error)),
+        Err(error) => Err(database.postgres_error(&error)),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn drop(context: &Context, database: &Database, options: DropOp
     // Not the name in the URL: the embedded server has one database under any name.
     let contents = contents(&connection).await;
     connection.close().await;
-    let (name, users) = contents.map_err(|error| statement_error(database, &error))?;
+    let (name, users) = contents.map_err(|error| database.postgres_error(&error))?;
     let users = match users {
         Some(1) => "1 user".to_owned(),
         Some(users) => format!("{users} users"),
@@ -139,20 +139,7 @@ fn in_use(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
             "database {} is in use; list its sessions with `cruddur db sessions`, or use --force",
             database.place
         ),
-        _ => statement_error(database, error),
-    }
-}
-
-/// Describes a failed statement, without the server's detail and hint, which quote values.
-fn statement_error(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
-    match error.as_db_error() {
-        Some(error) => anyhow!(
-            "PostgreSQL at {}: {} (SQLSTATE {})",
-            database.place,
-            error.message(),
-            error.code().code()
-        ),
-        None => database.connect_error(error),
+        _ => database.postgres_error(error),
     }
 }
 

@@ -114,12 +114,15 @@ pub(super) async fn check_topic(sdk: &SdkConfig, topic_arn: &str) -> CheckResult
         attribute.and_then(|number| number.parse::<u32>().ok()).unwrap_or_default()
     };
     let (confirmed, pending) = (number("SubscriptionsConfirmed"), number("SubscriptionsPending"));
-    Ok(match (confirmed, pending) {
-        (0, 0) => Success::new("no subscriptions").hint("subscribe the operators with `aws sns subscribe`"),
-        (0, _) => Success::new(format!("no confirmed subscriptions ({pending} pending)"))
-            .hint("operators have to follow the link in the confirmation email"),
-        _ => Success::new(format!("{confirmed} subscribed")),
-    })
+    let (seen, hint) = match (confirmed, pending) {
+        (0, 0) => ("no subscriptions".to_owned(), Some("subscribe the operators with `aws sns subscribe`")),
+        (0, _) => (
+            format!("no confirmed subscriptions ({pending} pending)"),
+            Some("operators have to follow the link in the confirmation email"),
+        ),
+        _ => (format!("{confirmed} subscribed"), None),
+    };
+    Ok(Success { seen, hint: hint.map(str::to_owned), value: () })
 }
 
 #[cfg(test)]

@@ -8,10 +8,7 @@ use cruddur::{clock::Clock, random::Random, user::Handle};
 use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{
-    time::{Instant, sleep, timeout},
-    try_join,
-};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
@@ -182,34 +179,32 @@ async fn read(api: &Api, token: &HeaderValue, sent: &Sent) -> CheckResult {
 /// which creates both rows without the stream.
 async fn moved(api: &Api, both: [(&str, &HeaderValue); 2], sent: &Sent, time_limit: Duration) -> CheckResult {
     let started = Instant::now();
-    let poll = async |(member, token): (&str, &HeaderValue)| {
+    let mut seen = both.map(|(member, _)| format!("the {member}'s inbox was not read in time"));
+    let check = async {
         let mut waits = INBOX_POLLS.build();
-        let mut seen = format!("the {member}'s inbox was not read in time");
-        let check = async {
-            loop {
+        loop {
+            let mut are_moved = true;
+            for ((member, token), seen) in both.iter().zip(&mut seen) {
                 let at = position(api, token, sent).await?;
-                let is_moved = at.as_deref().is_some_and(|at| at >= &*sent.created_at);
-                seen = match at {
+                are_moved &= at.as_deref().is_some_and(|at| at >= &*sent.created_at);
+                *seen = match at {
                     Some(at) => format!("the {member}'s inbox shows it at {at}"),
                     None => format!("the {member}'s inbox does not show it"),
                 };
-                if is_moved {
-                    return Ok::<_, Problem>(());
-                }
-                sleep(waits.next().unwrap_or_default()).await;
             }
-        };
-        let is_moved = timeout(time_limit, check).await.map_or(Ok(false), |moved| moved.map(|()| true))?;
-        Ok::<_, Problem>((is_moved, seen))
+            if are_moved {
+                return Ok::<_, Problem>(());
+            }
+            sleep(waits.next().unwrap_or_default()).await;
+        }
     };
-    let [sender, receiver] = both.map(poll);
-    let ((sender_moved, of_sender), (receiver_moved, of_receiver)) = try_join!(sender, receiver)?;
-    if sender_moved && receiver_moved {
+    if let Ok(result) = timeout(time_limit, check).await {
+        result?;
         let took = started.elapsed().as_millis();
         return Ok(Success::new(format!("both inboxes show the reply {took} ms after it was acknowledged")));
     }
     let (waited, at) = (time_limit.as_secs(), &sent.created_at);
-    Err(Problem::new(format!("{waited} s after the reply at {at}: {of_sender}, {of_receiver}"), NOT_MOVED))
+    Err(Problem::new(format!("{waited} s after the reply at {at}: {}", seen.join(", ")), NOT_MOVED))
 }
 
 /// The time of the conversation's newest message in the inbox.

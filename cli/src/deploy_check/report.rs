@@ -50,11 +50,6 @@ impl<T> Success<T> {
     pub(super) fn with(seen: impl Into<String>, value: T) -> Self {
         Self { seen: seen.into(), hint: None, value }
     }
-
-    /// Adds a suggestion.
-    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
 }
 
 impl Problem {

@@ -14,7 +14,7 @@ use crate::{
     context::Context,
     output,
     table::{
-        command::{explained, interrupted},
+        command::{self, explained},
         lease::Lease,
     },
 };
@@ -90,11 +90,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         doctor.progress.suspend(|| report::finding(context.output, finding, status))
     });
     let started = Instant::now();
-    let result = tokio::select! {
-        result = doctor.run(&ledger, options.wait) => result,
-        error = interrupted(&doctor.stop) => Err(error),
-    };
-    doctor.progress.finish_and_clear();
+    let result = command::run(doctor.run(&ledger, options.wait), &doctor.stop, &doctor.progress).await;
     let summary = ledger.summary();
     if result.is_ok() || doctor.stop.load(Ordering::Relaxed) {
         report::summary(context.output, &summary, dynamodb.meter.units(), started.elapsed())?;

@@ -80,6 +80,9 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Kind, group, partition key and sort key.
+pub(super) type Identity = (Kind, Option<Uuid>, String, Option<String>);
+
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -102,10 +105,9 @@ impl Finding {
     }
 
     /// The identity of a finding. Wrong names move with their row, so its sort key does not count.
-    pub(super) fn identity(&self) -> (Kind, Option<Uuid>, &str, Option<&str>) {
+    pub(super) fn identity(&self) -> Identity {
         let moves_along = matches!(self.kind, Kind::InboxOtherDiffers | Kind::InboxNamesDiffer);
-        let sk = if moves_along { None } else { self.sk.as_deref() };
-        (self.kind, self.group, &self.pk, sk)
+        (self.kind, self.group, self.pk.clone(), self.sk.clone().filter(|_| !moves_along))
     }
 }
 

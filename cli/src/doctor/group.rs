@@ -12,12 +12,13 @@ use super::{
     ledger::Ledger,
     membership::{members_in, other_in, owner_of},
     messages::Messages,
-    repair::{Applied, Problem, Repair},
+    repair::{Problem, Repair},
     rows::{self, MemberRow},
 };
 use crate::table::{
     item::{FIRST_SORT_KEY, text},
     read,
+    write::Written,
 };
 
 /// Consecutive rounds without a repair after which a group is left to the next run.
@@ -27,15 +28,6 @@ const MAX_ROUNDS: usize = 64;
 
 /// DynamoDB's limit for a transaction, less one for the membership.
 const ROWS_IN_A_TRANSACTION: usize = 99;
-
-/// The part of a group that is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Depth {
-    /// The first and last messages; inbox rows from the first one that the index shows.
-    Quick,
-    /// All messages; inbox rows anywhere.
-    Full,
-}
 
 impl Doctor {
     /// Returns whether the index and the newest message show a healthy group. True of nearly every group, and cheap.
@@ -64,9 +56,8 @@ impl Doctor {
     ) -> Result<()> {
         let mut attempted: Vec<Finding> = Vec::new();
         let mut idle_rounds = 0;
-        for round in 0..MAX_ROUNDS {
-            let depth = if round == 0 { Depth::Quick } else { Depth::Full };
-            let (confirmed, unconfirmed) = self.diagnose_twice(group, owners, depth, ledger).await?;
+        for _ in 0..MAX_ROUNDS {
+            let (confirmed, unconfirmed) = self.diagnose_twice(group, owners, ledger).await?;
             let is_gone = |finding: &mut Finding| {
                 !confirmed.iter().chain(&unconfirmed).any(|problem| problem.finding.is_same(finding))
             };
@@ -110,7 +101,7 @@ impl Doctor {
             problems.iter().filter(|problem| problem.finding.kind.stage() == stage)
         {
             let Some(repair) = repair else { continue };
-            if self.apply(repair).await? == Applied::Written {
+            if self.apply(repair).await? == Written::Done {
                 if let Repair::DeleteGroup(_) = repair {
                     ledger.remember_deleted_group(group);
                 }
@@ -136,15 +127,14 @@ impl Doctor {
         &self,
         group: Uuid,
         owners: &BTreeSet<Uuid>,
-        depth: Depth,
         ledger: &Ledger<'_>,
     ) -> Result<(Vec<Problem>, Vec<Problem>)> {
-        let first = self.diagnose(group, owners, depth, ledger).await?;
+        let first = self.diagnose(group, owners, ledger).await?;
         if first.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
         tokio::time::sleep(self.confirm_after).await;
-        let second = self.diagnose(group, owners, Depth::Full, ledger).await?;
+        let second = self.diagnose(group, owners, ledger).await?;
         let is_confirmed = |problem: &Problem| {
             problem.finding.kind.is_of_one_row()
                 || first.iter().any(|other| other.finding.is_same(&problem.finding))
@@ -156,7 +146,6 @@ impl Doctor {
         &self,
         group: Uuid,
         owners: &BTreeSet<Uuid>,
-        depth: Depth,
         ledger: &Ledger<'_>,
     ) -> Result<Vec<Problem>> {
         let key = Key::Membership(group);
@@ -165,12 +154,9 @@ impl Doctor {
         let owners = owners.iter().copied().chain(index.iter().filter_map(owner_of)).collect::<BTreeSet<_>>();
         let membership = item.as_ref().and_then(|item| rows::membership(item, group).ok());
         let GroupRows { rows, hints, mut problems } =
-            self.group_rows(group, membership.as_ref(), owners, &index, depth).await?;
+            self.group_rows(group, membership.as_ref(), owners, &index).await?;
         // Read after the rows: they only move up, so none of them should be beyond the newest message.
-        let mut messages = match (depth, &membership) {
-            (Depth::Quick, Some(_)) => self.first_and_last_messages(group).await?,
-            _ => self.all_messages(group).await?,
-        };
+        let mut messages = self.all_messages(group).await?;
         problems.append(&mut messages.problems);
         match (&item, &membership) {
             (None, _) if rows.is_empty() && !messages.any => {}
@@ -196,7 +182,6 @@ impl Doctor {
         membership: Option<&Membership>,
         mut owners: BTreeSet<Uuid>,
         index: &[Item],
-        depth: Depth,
     ) -> Result<GroupRows> {
         owners.extend(membership.iter().flat_map(|membership| membership.members.keys()));
         let mut found = GroupRows::default();
@@ -206,13 +191,9 @@ impl Doctor {
             let first_indexed = indexed.map(|item| text(item, "sk")).min();
             let membership = membership.filter(|membership| membership.has(owner));
             let created_sk = membership.map(|membership| membership.created_sk.to_string());
-            let from = match (depth, first_indexed, &created_sk) {
-                (Depth::Quick, Some(indexed), _) => indexed,
-                (_, _, Some(created_sk)) => created_sk,
-                (_, _, None) => FIRST_SORT_KEY,
-            };
+            let from = created_sk.as_deref().unwrap_or(FIRST_SORT_KEY);
             let mut items = read::inbox_rows(&self.table, owner, group, from).await?;
-            if items.is_empty() || (depth == Depth::Full && first_indexed.is_some_and(|sk| sk < from)) {
+            if items.is_empty() || first_indexed.is_some_and(|sk| sk < from) {
                 items = read::inbox_rows(&self.table, owner, group, FIRST_SORT_KEY).await?;
             }
             for item in items {

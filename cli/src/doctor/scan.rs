@@ -5,11 +5,8 @@ use std::{
     num::NonZeroUsize,
 };
 
-use anyhow::{Result, bail};
-use cruddur::{
-    sort_key::SortKey,
-    table::{Item, Partition, RowKind, sort_key},
-};
+use anyhow::Result;
+use cruddur::table::{Item, Membership, Partition, RowKind, sort_key};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lru::LruCache;
 use uuid::Uuid;
@@ -18,12 +15,13 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind, Status},
     ledger::Ledger,
-    repair::{Applied, Problem},
+    repair::Problem,
     rows::{self, Shape, shape},
 };
 use crate::table::{
     item::{GROUP_UUID, partition_id, text},
     read,
+    write::Written,
 };
 
 /// Groups (or single rows) examined concurrently.
@@ -35,16 +33,10 @@ const CACHED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(49_999);
 /// Attempts to repair a single row.
 const ROW_ROUNDS: usize = 8;
 
-/// The part of a valid membership that single rows are checked against.
-#[derive(Clone, Copy, Debug)]
-struct KnownGroup {
-    members: [Uuid; 2],
-    created_sk: SortKey,
-}
-
 /// State kept from page to page.
 struct ScanState {
-    known_groups: LruCache<Uuid, KnownGroup>,
+    /// Valid memberships, which single rows are checked against.
+    memberships: LruCache<Uuid, Membership>,
     /// The partition of the last message. A scan returns the rows of a partition consecutively.
     last_messages: String,
 }
@@ -77,7 +69,7 @@ impl Doctor {
     /// Scans the whole table and records findings in `ledger`. Repairs them in [`Mode::Repair`], without taking the
     /// lease as [`Self::run`] does.
     pub async fn examine_table(&self, ledger: &Ledger<'_>) -> Result<()> {
-        let mut state = ScanState { known_groups: LruCache::new(CACHED), last_messages: String::new() };
+        let mut state = ScanState { memberships: LruCache::new(CACHED), last_messages: String::new() };
         let mut page = read::scan_page(&self.table, None, false).await?;
         loop {
             let next = page.next.take();
@@ -90,16 +82,11 @@ impl Doctor {
             page = next;
         }
         self.recheck_deleted_groups(ledger).await?;
-        if self.is_stopped() {
-            bail!("stopped before the end; run it again");
-        }
-        Ok(())
+        self.check_stopped()
     }
 
     async fn check_page(&self, items: &[Item], state: &mut ScanState, ledger: &Ledger<'_>) -> Result<()> {
-        if self.is_stopped() {
-            bail!("stopped before the end; run it again");
-        }
+        self.check_stopped()?;
         let mut work = PageWork::default();
         for item in items {
             ledger.count_row(text(item, "pk"));
@@ -147,29 +134,29 @@ impl Doctor {
         ledger: &Ledger<'_>,
     ) -> Result<()> {
         let unknown = work.references.iter().map(|(group, _)| *group);
-        let unknown = unknown.filter(|group| !state.known_groups.contains(group)).collect::<BTreeSet<_>>();
+        let unknown = unknown.filter(|group| !state.memberships.contains(group)).collect::<BTreeSet<_>>();
         // Eventually consistent: a group whose membership is not seen becomes a suspect.
         let found = read::memberships(&self.table, unknown.into_iter().collect()).await?;
         // The cache holds more groups than a page.
         for (group, item) in found {
-            if let Some(known) = KnownGroup::of(&item, group) {
-                state.known_groups.put(group, known);
+            if let Ok(membership) = rows::membership(&item, group) {
+                state.memberships.put(group, membership);
             }
         }
         for (group, reference) in std::mem::take(&mut work.references) {
-            let Some(known) = state.known_groups.get(&group) else {
+            let Some(membership) = state.memberships.get(&group) else {
                 let owner = if let Reference::Owner(owner) = reference { Some(owner) } else { None };
                 work.suspects.entry(group).or_default().extend(owner);
                 continue;
             };
             match reference {
-                Reference::Oldest(sk) if sk != known.created_sk.to_string() => {
+                Reference::Oldest(sk) if sk != membership.created_sk.to_string() => {
                     work.suspects.entry(group).or_default();
                 }
-                Reference::Owner(owner) if !known.members.contains(&owner) => {
+                Reference::Owner(owner) if !membership.has(owner) => {
                     work.suspects.entry(group).or_default().insert(owner);
                 }
-                Reference::Sender { user, pk, sk } if !known.members.contains(&user) => {
+                Reference::Sender { user, pk, sk } if !membership.has(user) => {
                     let detail = "its sender is not a member".to_owned();
                     let kind = Kind::MessageMalformed;
                     let finding = Finding { kind, pk, sk: Some(sk), group: Some(group), detail };
@@ -184,8 +171,8 @@ impl Doctor {
     async fn preload_names(&self, work: &PageWork) -> Result<()> {
         let Some(names) = &self.names else { return Ok(()) };
         let memberships = work.memberships.iter();
-        let members = memberships.filter_map(|(group, item)| Some(KnownGroup::of(item, *group)?.members));
-        names.preload(members.flatten()).await
+        let memberships = memberships.filter_map(|(group, item)| rows::membership(item, *group).ok());
+        names.preload(memberships.flat_map(|membership| membership.members.into_keys())).await
     }
 
     /// Examines a row by itself. Returns its group, which has to be examined, too, and the owner of an inbox row.
@@ -229,7 +216,7 @@ impl Doctor {
             if self.is_stopped() {
                 return Ok(None);
             }
-            if self.apply(repair).await? == Applied::Written {
+            if self.apply(repair).await? == Written::Done {
                 attempted = Some(problem.finding);
             }
         }
@@ -277,13 +264,5 @@ impl PageWork {
                 }
             }
         }
-    }
-}
-
-impl KnownGroup {
-    fn of(item: &Item, group: Uuid) -> Option<Self> {
-        let membership = rows::membership(item, group).ok()?;
-        let mut members = membership.members.keys().copied();
-        Some(Self { members: [members.next()?, members.next()?], created_sk: membership.created_sk })
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     context::Context,
     output,
     table::{
-        command::{explained, interrupted},
+        command::{self, explained},
         lease::Lease,
         read,
     },
@@ -140,11 +140,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         }
     };
     let started = Instant::now();
-    let result = tokio::select! {
-        result = work => result,
-        error = interrupted(&migration.stop) => Err(error),
-    };
-    migration.progress.finish_and_clear();
+    let result = command::run(work, &migration.stop, &migration.progress).await;
     let summary = result.map_err(|error| explained(error, &dynamodb, Some(&database)))?;
     report::summary(context.output, &summary, options.dry_run, dynamodb.meter.units(), started.elapsed())?;
     Ok(if summary.left() == 0 { Outcome::Done } else { Outcome::Found })

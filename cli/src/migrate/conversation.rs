@@ -7,13 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use backon::BackoffBuilder as _;
 use cruddur::{
     error::Error,
-    message::text::preview,
     message_group::Inbox,
     projection::inbox::MoveError,
     sort_key::SortKey,
     stream::NewestMessage,
     table::{
-        Condition, InboxRow, Item, Key, Membership, MessageRow, Partition, RedirectRow, RowKind, Transaction,
+        Condition, Item, Key, Membership, MessageRow, Partition, RedirectRow, RowKind, Transaction,
         WriteError, from_item, sort_key,
     },
     timestamp::Timestamp,
@@ -32,8 +31,8 @@ use crate::{
     table::{
         item::{FIRST_SORT_KEY, text},
         old::{Id, OldMessage, Pair},
-        read::{self, Range},
-        write::{Change, commit, update},
+        read,
+        write::{Change, Written, commit, inbox_row, update},
     },
 };
 
@@ -46,7 +45,7 @@ const MESSAGES_AT_A_TIME: usize = ACTIONS_AT_A_TIME / 2;
 /// Bytes of items in a transaction. DynamoDB's limit is 4 MB for all actions.
 const BYTES_AT_A_TIME: usize = 1 << 20;
 
-/// What a conversation's migration wrote and left.
+/// The rows that a conversation's migration wrote and left.
 #[derive(Debug, Default)]
 pub(super) struct Migrated {
     pub(super) messages: u64,
@@ -58,13 +57,6 @@ pub(super) struct Migrated {
 struct Placed {
     old: OldMessage,
     sk: SortKey,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
-    Done,
-    /// The rows have changed since they were read, or the outcome is unknown: read again.
-    Stale,
 }
 
 impl Migration {
@@ -125,10 +117,9 @@ impl Migration {
         let mut messages = Vec::new();
         for source in &conversation.sources {
             let pk = RowKind::Message.partition(&source.id);
-            let range = Range { pk, from: FIRST_SORT_KEY, ..Range::default() };
-            let rows = read::range(&self.table, range).await?;
+            let rows = read::range(&self.table, &pk, FIRST_SORT_KEY).await?;
             let of_source = rows.into_iter().filter_map(|item| OldMessage::of(item, self.assume_offset).ok());
-            messages.extend(of_source.filter(|message| source.senders.contains(&message.sender)));
+            messages.extend(of_source.filter(|message| source.senders.contains_key(&message.sender)));
         }
         messages.sort_by(|a, b| a.order_key().cmp(&b.order_key()));
         Ok(messages)
@@ -140,8 +131,7 @@ impl Migration {
         let Some(first) = messages.first() else { return Ok(Vec::new()) };
         let from = Timestamp::new(first.sent_at).to_string();
         let pk = Partition::Messages(group).to_string();
-        let range = Range { pk, from: &from, attributes: Some("sk"), limit: None };
-        let existing = read::range(&self.table, range).await?;
+        let existing = read::range(&self.table, &pk, &from).await?;
         let existing = existing.iter().filter_map(|row| sort_key(row)?.parse::<SortKey>().ok());
         Ok(places(messages, &existing.map(|sk| sk.created_at).collect()))
     }
@@ -181,15 +171,7 @@ impl Migration {
         let [a, b] = pair.members();
         let (a, b) = (user(a)?, user(b)?);
         let group = pair.group();
-        let inbox_row = |owner: &User, other: &User| InboxRow {
-            pk: Partition::Inbox(owner.uuid).to_string(),
-            sk: last.sk,
-            message_group_uuid: group,
-            message: preview(last.old.text()),
-            other_uuid: other.uuid,
-            other_display_name: other.display_name.clone(),
-            other_handle: other.handle.clone(),
-        };
+        let inbox_row = |owner: &User, other| inbox_row(owner.uuid, group, last.sk, last.old.text(), other);
         let membership = Membership::new(group, first.sk, [a, b]);
         let transaction = Transaction::new(&self.table)
             .put_new(&membership)?
@@ -239,7 +221,7 @@ impl Migration {
     async fn move_inbox_rows(&self, group: Uuid) -> Result<()> {
         let mut waits = REPAIRS.build();
         loop {
-            let newest = read::newest_message_row(&self.table, group, None).await?;
+            let newest = read::newest_message_row(&self.table, group).await?;
             let Some(row) = newest else { return Ok(()) };
             let row: MessageRow = from_item(row)?;
             let message = NewestMessage {
@@ -266,7 +248,7 @@ impl Migration {
         }
     }
 
-    /// Writes a transaction.
+    /// Writes a transaction. One whose outcome is unknown counts as stale.
     pub(super) async fn write(&self, transaction: Transaction) -> Result<Written> {
         match commit(&transaction, MIGRATION_WRITES).await {
             Ok(()) => Ok(Written::Done),

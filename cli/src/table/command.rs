@@ -2,13 +2,28 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::anyhow;
+use anyhow::{Result, anyhow};
 use cruddur::error::{Chain, Dependency, Error};
+use indicatif::ProgressBar;
 
 use crate::context::{Database, DynamoDb, note, query_cause};
 
+/// Runs `work`, and asks it to stop at the first Ctrl-C.
+pub(crate) async fn run<T>(
+    work: impl Future<Output = Result<T>>,
+    stop: &AtomicBool,
+    progress: &ProgressBar,
+) -> Result<T> {
+    let result = tokio::select! {
+        result = work => result,
+        error = interrupted(stop) => Err(error),
+    };
+    progress.finish_and_clear();
+    result
+}
+
 /// Sets `stop` at the first Ctrl-C. Returns an error at the second one.
-pub(crate) async fn interrupted(stop: &AtomicBool) -> anyhow::Error {
+async fn interrupted(stop: &AtomicBool) -> anyhow::Error {
     if tokio::signal::ctrl_c().await.is_err() {
         return std::future::pending().await;
     }

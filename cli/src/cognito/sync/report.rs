@@ -165,22 +165,19 @@ fn masked(address: &str) -> String {
 }
 
 fn sentence(counts: &Counts, dry_run: bool) -> String {
-    let Counts {
-        pool_users,
-        set,
-        overwritten,
-        created,
-        unchanged,
-        conflicts,
-        without_row,
-        left_out,
-        rows_without_pool_user,
-    } = counts;
     let dry_run = if dry_run { "nothing was written: " } else { "" };
     format!(
-        "{dry_run}pool users {pool_users}: set {set}, overwritten {overwritten}, created {created}, unchanged \
-         {unchanged}, conflicts {conflicts}, without a row {without_row}, skipped {left_out}; rows without a pool \
-         user: {rows_without_pool_user}"
+        "{dry_run}pool users {}: set {}, overwritten {}, created {}, unchanged {}, conflicts {}, without a row {}, \
+         skipped {}; rows without a pool user: {}",
+        counts.pool_users,
+        counts.set,
+        counts.overwritten,
+        counts.created,
+        counts.unchanged,
+        counts.conflicts,
+        counts.without_row,
+        counts.left_out,
+        counts.rows_without_pool_user
     )
 }
 
