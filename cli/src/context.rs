@@ -97,12 +97,6 @@ impl Context {
         self.global.target == Target::Aws
     }
 
-    /// `--table`, or the variable `DDB_MESSAGE_TABLE`
-    #[must_use]
-    pub fn named_table(&self) -> Option<String> {
-        self.global.table.clone().or_else(|| environment("DDB_MESSAGE_TABLE"))
-    }
-
     /// An HTTP client for the API. Ignores proxy variables for the local stack.
     pub fn http_client(&self) -> reqwest::ClientBuilder {
         let client = reqwest::Client::builder();

@@ -100,12 +100,6 @@ pub struct Options {
     pool: user_pool::Options,
 }
 
-impl Options {
-    fn time_limit(&self) -> Duration {
-        Duration::from_secs(self.timeout)
-    }
-}
-
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let mut report = Report::new(context.output);
     if context.is_aws() {
@@ -120,7 +114,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         let api = Api::new(context, context.api_url()?)?;
         if check_without_token(&mut report, &api, &options).await? {
             let pair = local_pair(context, &options, &mut report).await?;
-            conversation::check(&mut report, &api, &pair, options.time_limit()).await?;
+            conversation::check(&mut report, &api, &pair, Duration::from_secs(options.timeout)).await?;
         }
     }
     report.finish()
@@ -130,7 +124,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
 async fn check_without_token(report: &mut Report, api: &Api, options: &Options) -> Result<bool> {
     let respond = async {
         api.send(api.request(Method::GET, "/"), None).await?;
-        Ok(Success::new(format!("{} responds", api.url())))
+        Ok(Success::new(format!("{} responds", api.url)))
     };
     if report.check("API", respond).await?.is_none() {
         report.skip("routes, tokens, messages", "requires the API")?;
@@ -196,7 +190,10 @@ impl Deployment {
             let pool = options.pool.user_pool.is_some().then(|| options.pool.configured(context));
             (pool.transpose()?.flatten(), context.global.table.clone())
         } else {
-            (options.pool.configured(context)?, context.named_table())
+            (
+                options.pool.configured(context)?,
+                context.global.table.clone().or_else(|| environment("DDB_MESSAGE_TABLE")),
+            )
         };
         let sdk = if options.stack.is_some() || named_pool.is_some() || named_table.is_some() {
             Some(context.aws_config().await?)
@@ -252,7 +249,7 @@ impl Deployment {
             let trigger = trigger.as_deref();
             let check = async {
                 let pair = self.pair(options, report, calls.as_ref(), trigger, &mut test_users).await?;
-                conversation::check(report, &api, &pair, options.time_limit()).await
+                conversation::check(report, &api, &pair, Duration::from_secs(options.timeout)).await
             };
             let mut checked = Box::pin(check).await;
             // After any failure, even of the output, so that no test user can sign in.

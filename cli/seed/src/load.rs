@@ -56,11 +56,11 @@ pub async fn ensure_users(
     progress: impl Fn(u64),
 ) -> Result<Made, SeedError> {
     let mut users = Made::default();
-    for first in (0..plan.users).step_by(BATCH) {
-        let numbers = first..plan.users.min(first.saturating_add(u32::try_from(BATCH).unwrap_or(u32::MAX)));
-        let new = numbers.map(user).map(|user| NewUser {
+    for numbers in (0..plan.users).collect::<Vec<_>>().chunks(BATCH) {
+        let new = numbers.iter().copied().map(user).map(|user| NewUser {
             email: format!("{}@example.com", user.handle),
-            subject: subject(&user),
+            // No user pool has it.
+            subject: Uuid::new_v5(&user.uuid, b"sub").to_string(),
             user,
         });
         let new = new.collect::<Vec<_>>();
@@ -127,11 +127,8 @@ impl Group {
             };
             let Err(error) = self.send_missing(table, random, &mut advance_to).await else {
                 let existed = existed.unwrap_or(0);
-                let [made, were_there] = [stored - existed, existed].map(usize::try_from);
-                return Ok(Made {
-                    made: made.map_err(Error::internal)?,
-                    were_there: were_there.map_err(Error::internal)?,
-                });
+                let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+                return Ok(Made { made: count(stored - existed), were_there: count(existed) });
             };
             if stored > before {
                 waits = RETRIES.build();
@@ -219,9 +216,4 @@ fn user(number: u32) -> User {
     let handle = format!("load-{number:06}");
     let uuid = Uuid::new_v5(&NAMESPACE, handle.as_bytes());
     User { uuid, handle, display_name: format!("Load No. {number}") }
-}
-
-/// The user's `sub`, which no user pool has.
-fn subject(user: &User) -> String {
-    Uuid::new_v5(&user.uuid, b"sub").to_string()
 }

@@ -41,8 +41,8 @@ pub struct Options {
 /// A user pool, which may not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserPool {
-    id: String,
-    region: String,
+    pub(crate) id: String,
+    pub(crate) region: String,
     /// Cognito's URL without a trailing slash; `None` for AWS.
     url: Option<String>,
 }
@@ -98,14 +98,6 @@ fn region(pool_id: &str) -> Option<&str> {
 }
 
 impl UserPool {
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
-    pub(crate) fn region(&self) -> &str {
-        &self.region
-    }
-
     /// The URL of the pool's key set.
     #[must_use]
     pub fn key_set_url(&self) -> String {

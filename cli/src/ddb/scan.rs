@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use cruddur::table::{Item, RowKind};
+use cruddur::table::RowKind;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -46,18 +46,16 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
     while left > 0
         && let Some(row) = rows.next().await
     {
-        show(context, row.map_err(|error| context.dynamodb_error(&dynamodb, &error))?)?;
+        let row = row.map_err(|error| context.dynamodb_error(&dynamodb, &error))?;
+        let row: Map<String, Value> = serde_dynamo::from_item(row)?;
+        if context.output.is_json() {
+            context.output.json(&row)?;
+        } else {
+            context.output.line(&line(&row, usize::from(columns())))?;
+        }
         left -= 1;
     }
     Ok(Outcome::Done)
-}
-
-fn show(context: &Context, item: Item) -> Result<()> {
-    let row: Map<String, Value> = serde_dynamo::from_item(item)?;
-    if context.output.is_json() {
-        return context.output.json(&row);
-    }
-    Ok(context.output.line(&line(&row, usize::from(columns())))?)
 }
 
 /// Formats a row as `pk  sk  description`, cut to `columns`.

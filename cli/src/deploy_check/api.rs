@@ -22,7 +22,8 @@ const BODY_COLUMNS: usize = 100;
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     client: Client,
-    url: String,
+    /// The URL without a trailing slash.
+    pub(super) url: String,
 }
 
 #[derive(Clone, Debug)]
@@ -38,11 +39,6 @@ impl Api {
         let client = context.http_client().redirect(redirect::Policy::none());
         let client = client.connect_timeout(CONNECT_LIMIT).timeout(RESPONSE_LIMIT).build()?;
         Ok(Self { client, url })
-    }
-
-    /// The URL without a trailing slash.
-    pub(super) fn url(&self) -> &str {
-        &self.url
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -85,7 +85,7 @@ impl Pool {
             None => self.create(&username, handle, &mail).await?,
         };
         users.push(TestUser { username: username.clone(), sub, handle });
-        let (client, id, username) = (&self.client, self.pool.id(), &username);
+        let (client, id, username) = (&self.client, &self.pool.id, &username);
         let enabled = client.admin_enable_user().user_pool_id(id).username(username).send().await;
         enabled.map_err(|error| self.problem("cognito-idp:AdminEnableUser", &error))?;
         // Satisfies any password policy of a pool.
@@ -103,8 +103,8 @@ impl Pool {
         let TestUser { username, sub, handle } = user;
         let event = json!({
             "version": "1",
-            "region": self.pool.region(),
-            "userPoolId": self.pool.id(),
+            "region": self.pool.region,
+            "userPoolId": self.pool.id,
             "userName": username,
             "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "deploy-check"},
             "triggerSource": "PostConfirmation_ConfirmSignUp",
@@ -132,20 +132,20 @@ impl Pool {
     /// Disables the test user until the next run.
     pub(super) async fn disable(&self, user: &TestUser) -> CheckResult {
         let TestUser { username, handle, .. } = user;
-        let disabled = self.client.admin_disable_user().user_pool_id(self.pool.id()).username(username);
+        let disabled = self.client.admin_disable_user().user_pool_id(&self.pool.id).username(username);
         disabled.send().await.map_err(|error| self.problem("cognito-idp:AdminDisableUser", &error))?;
         Ok(Success::new(format!("{handle} is disabled until the next check")))
     }
 
     async fn describe(&self) -> Result<UserPoolType, Problem> {
-        let answer = self.client.describe_user_pool().user_pool_id(self.pool.id()).send().await;
+        let answer = self.client.describe_user_pool().user_pool_id(&self.pool.id).send().await;
         let answer = answer.map_err(|error| self.problem("cognito-idp:DescribeUserPool", &error))?;
         answer.user_pool.ok_or_else(|| Problem::new("Cognito does not describe the pool", "check again"))
     }
 
     /// The user's `sub`, if the user exists.
     async fn sub(&self, username: &str) -> Result<Option<String>, Problem> {
-        let user = self.client.admin_get_user().user_pool_id(self.pool.id()).username(username).send().await;
+        let user = self.client.admin_get_user().user_pool_id(&self.pool.id).username(username).send().await;
         match user {
             Ok(user) => sub(user.user_attributes()).map(Some),
             Err(SdkError::ServiceError(error))
@@ -161,7 +161,7 @@ impl Pool {
         let name = name(handle);
         let attributes =
             [("email", mail), ("email_verified", "true"), ("name", &name), ("preferred_username", handle)];
-        let mut user = self.client.admin_create_user().user_pool_id(self.pool.id()).username(username);
+        let mut user = self.client.admin_create_user().user_pool_id(&self.pool.id).username(username);
         for (name, value) in attributes {
             let attribute = AttributeType::builder().name(name).value(value).build();
             user = user
@@ -177,7 +177,7 @@ impl Pool {
         let answer = self
             .client
             .admin_initiate_auth()
-            .user_pool_id(self.pool.id())
+            .user_pool_id(&self.pool.id)
             .client_id(client_id)
             .auth_flow(AuthFlowType::AdminUserPasswordAuth)
             .auth_parameters("USERNAME", username)
@@ -210,7 +210,7 @@ impl Pool {
     {
         let seen = aws_error(&self.pool.place(), error).to_string();
         let advice =
-            format!("check the pool {}; these credentials need the permission {permission}", self.pool.id());
+            format!("check the pool {}; these credentials need the permission {permission}", self.pool.id);
         Problem::new(seen, advice)
     }
 }

@@ -60,9 +60,11 @@ fn unauthorized(answer: &Reply, when: &str) -> CheckResult {
         }
         return Err(problem);
     }
+    // The gateway's responses have a message, the functions' 401 is empty.
+    let is_of_gateway = answer.json::<Value>().is_some_and(|body| body.get("message").is_some());
     match answer.header(header::WWW_AUTHENTICATE.as_str()) {
         // With an authorizer, only valid tokens reach the function.
-        Some(scheme) if scheme.starts_with("Bearer") && is_of_gateway(answer) => {
+        Some(scheme) if scheme.starts_with("Bearer") && is_of_gateway => {
             Ok(Success::new(format!("401 {when}, by the gateway without the function")))
         }
         Some(scheme) if scheme.starts_with("Bearer") => Ok(Success::new(format!("401 {when}"))),
@@ -71,11 +73,6 @@ fn unauthorized(answer: &Reply, when: &str) -> CheckResult {
             "check for a proxy that removes headers",
         )),
     }
-}
-
-/// The gateway's responses have a message, the functions' 401 is empty.
-fn is_of_gateway(answer: &Reply) -> bool {
-    answer.json::<Value>().is_some_and(|body| body.get("message").is_some())
 }
 
 /// Checks a handle that does not exist, which takes a query to PostgreSQL.

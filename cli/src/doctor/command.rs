@@ -35,7 +35,7 @@ pub struct Options {
     #[arg(long)]
     pub without_names: bool,
 
-    /// How long inbox rows may lag behind a new message
+    /// Time that inbox rows may lag behind a new message
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub grace: u32,
 
@@ -61,7 +61,7 @@ impl Doctor {
             return self.examine_table(ledger).await;
         }
         let lease = Lease::acquire(&self.table, &self.clock, &self.random, wait).await?;
-        *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.owner());
+        *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.owner);
         let result = Box::pin(lease.hold(self.examine_table(ledger))).await;
         lease.release().await;
         result

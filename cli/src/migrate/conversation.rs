@@ -67,17 +67,16 @@ impl Migration {
         conversation: &Conversation,
         plan: &Plan,
     ) -> Result<Migrated> {
-        let mut migrated = Migrated::default();
         if self.check_stopped().is_err() {
-            return Ok(migrated);
+            return Ok(Migrated::default());
         }
+        let mut messages = 0;
         if !conversation.sources.is_empty() {
-            migrated.messages = self.migrate_messages(pair, conversation, plan).await?;
+            messages = self.migrate_messages(pair, conversation, plan).await?;
             self.move_inbox_rows(pair.group()).await?;
         }
-        let removed = self.remove_inbox_rows(pair, &conversation.inbox_rows).await?;
-        (migrated.inbox_rows, migrated.left) = removed;
-        Ok(migrated)
+        let (inbox_rows, left) = self.remove_inbox_rows(pair, &conversation.inbox_rows).await?;
+        Ok(Migrated { messages, inbox_rows, left })
     }
 
     async fn migrate_messages(&self, pair: Pair, conversation: &Conversation, plan: &Plan) -> Result<u64> {
@@ -132,8 +131,20 @@ impl Migration {
         let from = Timestamp::new(first.sent_at).to_string();
         let pk = Partition::Messages(group).to_string();
         let existing = read::range(&self.table, &pk, &from).await?;
-        let existing = existing.iter().filter_map(|row| sort_key(row)?.parse::<SortKey>().ok());
-        Ok(places(messages, &existing.map(|sk| sk.created_at).collect()))
+        let taken = existing.iter().filter_map(|row| sort_key(row)?.parse::<SortKey>().ok());
+        let taken = taken.map(|sk| sk.created_at).collect::<BTreeSet<_>>();
+        let mut last: Option<Timestamp> = None;
+        let place = |old: OldMessage| {
+            let at = Timestamp::new(old.sent_at);
+            let mut created_at = last.map_or(at, |last| at.max(last.successor()));
+            while taken.contains(&created_at) {
+                created_at = created_at.successor();
+            }
+            last = Some(created_at);
+            let sk = SortKey { created_at, message_uuid: old.message_uuid };
+            Placed { old, sk }
+        };
+        Ok(messages.into_iter().map(place).collect())
     }
 
     /// Writes what the messages depend on: redirects, membership and inbox rows.
@@ -171,7 +182,9 @@ impl Migration {
         let [a, b] = pair.members();
         let (a, b) = (user(a)?, user(b)?);
         let group = pair.group();
-        let inbox_row = |owner: &User, other| inbox_row(owner.uuid, group, last.sk, last.old.text(), other);
+        let inbox_row = |owner: &User, other| {
+            inbox_row(owner.uuid, group, last.sk, text(&last.old.item, "message"), other)
+        };
         let membership = Membership::new(group, first.sk, [a, b]);
         let transaction = Transaction::new(&self.table)
             .put_new(&membership)?
@@ -223,15 +236,10 @@ impl Migration {
         loop {
             let newest = read::newest_message_row(&self.table, group).await?;
             let Some(row) = newest else { return Ok(()) };
-            let row: MessageRow = from_item(row)?;
-            let message = NewestMessage {
-                group_uuid: group,
-                sk: row.sk,
-                message: row.message,
-                sequence_numbers: Vec::new(),
-            };
+            let MessageRow { sk, message, .. } = from_item(row)?;
+            let newest = NewestMessage { group_uuid: group, sk, message, sequence_numbers: Vec::new() };
             let inbox = Inbox::new(self.table.clone(), self.random.clone());
-            match Box::pin(inbox.move_to(&message)).await {
+            match Box::pin(inbox.move_to(&newest)).await {
                 Ok(_) => return Ok(()),
                 Err(MoveError::Table(error @ Error::Internal(_))) => return Err(error.into()),
                 Err(error) => {
@@ -256,22 +264,6 @@ impl Migration {
             Err(error) => Err(Error::from(error).into()),
         }
     }
-}
-
-/// [`Migration::place`], where `taken` are the times of existing messages.
-fn places(messages: Vec<OldMessage>, taken: &BTreeSet<Timestamp>) -> Vec<Placed> {
-    let mut last: Option<Timestamp> = None;
-    let place = |old: OldMessage| {
-        let at = Timestamp::new(old.sent_at);
-        let mut created_at = last.map_or(at, |last| at.max(last.successor()));
-        while taken.contains(&created_at) {
-            created_at = created_at.successor();
-        }
-        last = Some(created_at);
-        let sk = SortKey { created_at, message_uuid: old.message_uuid };
-        Placed { old, sk }
-    };
-    messages.into_iter().map(place).collect()
 }
 
 /// An item's size in bytes, rounded up.

@@ -17,7 +17,7 @@ use super::{
 use crate::table::old::{Id, Pair};
 
 /// The decisions of a migration. Rows are read again when it runs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     pub(super) conversations: BTreeMap<Pair, Conversation>,
     pub(super) users: HashMap<Uuid, User>,
@@ -74,12 +74,10 @@ impl Plan {
 impl Migration {
     pub(super) async fn decide(&self, mut evidence: Evidence) -> Result<Plan> {
         let mut plan = Plan {
-            conversations: BTreeMap::new(),
-            users: HashMap::new(),
-            redirects: BTreeMap::new(),
             left: std::mem::take(&mut evidence.flawed),
             rows: evidence.rows,
             without_offset: evidence.without_offset,
+            ..Plan::default()
         };
         for (old, redirect) in &evidence.redirects {
             plan.redirects.insert(old.clone(), (redirect.group_uuid, Basis::EarlierRun));

@@ -32,7 +32,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 pub struct Lease {
     table: Table,
     clock: Clock,
-    owner: Uuid,
+    /// The owner's id. A write that only the owner may make checks it.
+    pub owner: Uuid,
 }
 
 impl Lease {
@@ -54,12 +55,6 @@ impl Lease {
                 }
             }
         }
-    }
-
-    /// The owner's id. A write that only the owner may make checks it.
-    #[must_use]
-    pub fn owner(&self) -> Uuid {
-        self.owner
     }
 
     /// Runs `work` and renews the lease meanwhile. Fails as soon as the lease is lost.

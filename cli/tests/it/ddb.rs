@@ -159,20 +159,20 @@ fn sort_key(message: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn access_patterns_say_what_is_not_there() {
+async fn missing_conversations_and_users_are_errors() {
     let machine = Machine::start().await;
-    let nobodys = "00000000-0000-4000-8000-000000000000";
+    let unknown_uuid = "00000000-0000-4000-8000-000000000000";
     let run = async |arguments: &[&str]| {
         let run = machine.cruddur(&[&["ddb"], arguments].concat()).await;
         let text = seen(&run);
         text.replace(&database_place(machine.stack().database_url().unwrap()), "<database>")
     };
-    assert_snapshot!(run(&["get-conversation", nobodys]).await, @r#"
+    assert_snapshot!(run(&["get-conversation", unknown_uuid]).await, @r#"
     error: no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages; `cruddur ddb list-conversations HANDLE` lists a user's conversations
     [1]
     "#);
-    assert_snapshot!(run(&["list-conversations", "@nobody"]).await, @r#"
-    error: no user in <database> has the handle @nobody
+    assert_snapshot!(run(&["list-conversations", "@unknown"]).await, @r#"
+    error: no user in <database> has the handle @unknown
     [1]
     "#);
     assert_snapshot!(run(&["get-conversation", GROUP, "--year", "1999"]).await, @r#"
@@ -202,7 +202,7 @@ async fn access_patterns_say_what_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn seeding_a_database_without_tables_says_how_to_make_them() {
+async fn seeding_a_database_without_tables_says_how_to_create_them() {
     let bare = Bare::without_migrations().await;
     bare.cruddur(&["ddb", "schema-load"]).await.ok();
     let place = database_place(bare.postgres().database_url());
@@ -234,7 +234,7 @@ async fn another_table_of_the_name_is_refused_with_every_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_is_dropped_only_when_it_is_meant() {
+async fn a_table_is_dropped_only_by_its_name_and_with_yes() {
     let bare = Bare::start().await;
     make_table(&bare, "kept-table", true).await;
     make_table(&bare, "old-table", false).await;

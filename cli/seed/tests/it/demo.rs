@@ -33,7 +33,7 @@ async fn a_second_run_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_cut_off_at_any_write_is_gone_on_with() {
+async fn a_run_interrupted_at_any_write_is_continued_by_the_next() {
     let whole = whole().await;
     for writes in 0_usize.. {
         let emulator = Emulator::new();
@@ -70,7 +70,7 @@ async fn a_run_that_is_cut_off_at_any_write_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_conversation_that_has_become_another_is_left_alone() {
+async fn a_conversation_with_other_messages_is_not_changed() {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
     seed(&table).await.unwrap();

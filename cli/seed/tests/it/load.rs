@@ -31,7 +31,7 @@ async fn whole(plan: Plan) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_second_run_changes_nothing_and_still_tells_how_far_it_is() {
+async fn a_second_run_changes_nothing_and_still_reports_progress() {
     let plan = plan(6, 10, 40);
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
@@ -52,7 +52,7 @@ async fn a_second_run_changes_nothing_and_still_tells_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn more_messages_are_only_what_is_missing() {
+async fn a_larger_plan_sends_only_missing_messages() {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
     ensure_messages(&table, &Random::system(), plan(6, 10, 40), |_| ()).await.unwrap();
@@ -62,7 +62,7 @@ async fn more_messages_are_only_what_is_missing() {
 }
 
 #[tokio::test]
-async fn throttling_is_waited_for_and_nothing_is_sent_twice() {
+async fn throttling_is_retried_and_nothing_is_sent_twice() {
     let plan = plan(4, 6, 30);
     let whole = whole(plan).await;
     let emulator = Emulator::new();
@@ -93,7 +93,7 @@ async fn throttling_is_waited_for_and_nothing_is_sent_twice() {
 }
 
 #[tokio::test]
-async fn a_dynamodb_that_stays_away_ends_the_run() {
+async fn an_unavailable_dynamodb_fails_the_run() {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
     emulator.inject(|_| Fault::Refused(Failure::Reset));
@@ -105,7 +105,7 @@ async fn a_dynamodb_that_stays_away_ends_the_run() {
 }
 
 #[tokio::test]
-async fn requests_of_a_killed_run_that_are_stored_late_double_nothing() {
+async fn late_requests_of_a_killed_run_create_no_duplicates() {
     let plan = plan(4, 6, 90);
     let whole = whole(plan).await;
     let emulator = Emulator::new();
@@ -139,7 +139,7 @@ async fn requests_of_a_killed_run_that_are_stored_late_double_nothing() {
 }
 
 #[tokio::test]
-async fn two_runs_at_the_same_time_make_what_one_makes() {
+async fn concurrent_runs_create_the_same_messages_as_one() {
     let plan = plan(4, 6, 60);
     let whole = whole(plan).await;
     let emulator = Emulator::new();

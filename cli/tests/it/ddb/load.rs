@@ -52,7 +52,7 @@ async fn users(bare: &Bare) -> Run {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_keeps_the_invariants_and_is_made_once() {
+async fn a_load_keeps_the_invariants_and_is_created_once() {
     let bare = Bare::start().await;
     bare.cruddur(&["ddb", "schema-load"]).await.ok();
     let report = load(&bare).await;
@@ -164,7 +164,7 @@ mod terminal {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_can_not_be_is_a_usage_error() {
+async fn an_impossible_load_is_a_usage_error() {
     let run = async |numbers: &[&str]| {
         let run = crate::machine::cruddur(&[&["ddb", "seed"], numbers].concat()).await;
         format!("{}[{}]", run.stderr.lines().next().unwrap_or_default(), run.code)

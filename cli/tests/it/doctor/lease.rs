@@ -53,7 +53,7 @@ async fn an_expired_lease_is_taken_over() {
 }
 
 #[tokio::test]
-async fn a_lease_that_is_another_s_is_not_given_back() {
+async fn a_lease_of_another_owner_is_not_released() {
     let clinic = Clinic::with_groups(1, 1).await;
     let late = acquire(&clinic).await.unwrap();
     clinic.world.clock.advance(TimeDelta::seconds(66));
@@ -63,7 +63,7 @@ async fn a_lease_that_is_another_s_is_not_given_back() {
 }
 
 #[tokio::test]
-async fn who_waits_gets_the_lease_when_it_is_given_back() {
+async fn a_waiting_doctor_gets_the_lease_after_its_release() {
     let clinic = Clinic::with_groups(1, 1).await;
     let lease = acquire(&clinic).await.unwrap();
     let (table, clock, random) = (clinic.world.table(), clinic.world.clock.clock(), Random::system());
