@@ -120,19 +120,16 @@ impl Doctor {
     /// Checks a row by itself.
     pub(super) async fn row_problem(&self, item: &Item) -> Result<Option<Problem>> {
         let Shape::Flawed(Flaw { kind, group, detail, right }) = shape(item) else { return Ok(None) };
-        let mut detail = detail.to_owned();
         let transaction = Transaction::new(&self.table);
-        let repair = match kind {
-            Kind::StrayGroupUuid => Some(write::remove_group_uuid(transaction, item)?),
-            Kind::InboxRowMalformed => Some(transaction.delete(item, Condition::unchanged(item))?),
-            _ => match right {
-                Some(right) => {
-                    let repair;
-                    (detail, repair) = self.move_to_key(item, &right).await?;
-                    repair
-                }
-                None => None,
-            },
+        let (detail, repair) = match (kind, right) {
+            (Kind::StrayGroupUuid, _) => {
+                (detail.to_owned(), Some(write::remove_group_uuid(transaction, item)?))
+            }
+            (Kind::InboxRowMalformed, _) => {
+                (detail.to_owned(), Some(transaction.delete(item, Condition::unchanged(item))?))
+            }
+            (_, Some(right)) => self.move_to_key(item, &right).await?,
+            (_, None) => (detail.to_owned(), None),
         };
         let (pk, sk) = (text(item, "pk").to_owned(), Some(text(item, "sk").to_owned()));
         let finding = Finding { kind, pk, sk, group, detail };
