@@ -15,8 +15,8 @@ use cruddur::{
     clock::Clock,
     config::{TableConfig, environment},
     dynamodb::{CallLimits, Meter, metered_client},
-    error::Chain,
-    postgres::{ConnectError, DatabaseServer, Postgres, RdsIam, TokenError},
+    error::{Chain, Error},
+    postgres::{ConnectError, DatabaseServer, Postgres, QueryError, RdsIam, TokenError},
     table::Table,
     user::Users,
 };
@@ -26,6 +26,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     global::{DatabaseAuth, Global, Target},
+    names::Names,
     output::Output,
 };
 
@@ -40,7 +41,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub struct Context {
-    global: Global,
+    pub(crate) global: Global,
     pub output: Output,
     /// The local stack's health, read on first use.
     health: Arc<OnceCell<Health>>,
@@ -92,31 +93,6 @@ impl Context {
     #[must_use]
     pub fn is_aws(&self) -> bool {
         self.global.target == Target::Aws
-    }
-
-    /// `--url`
-    #[must_use]
-    pub fn named_url(&self) -> Option<&str> {
-        self.global.url.as_deref()
-    }
-
-    /// `--table`, or the variable `DDB_MESSAGE_TABLE`
-    #[must_use]
-    pub fn named_table(&self) -> Option<String> {
-        let variable = || environment("DDB_MESSAGE_TABLE");
-        self.table_option().or_else(variable)
-    }
-
-    /// `--table`
-    #[must_use]
-    pub fn table_option(&self) -> Option<String> {
-        self.global.table.clone()
-    }
-
-    /// `--region`
-    #[must_use]
-    pub fn region(&self) -> Option<&str> {
-        self.global.region.as_deref()
     }
 
     /// An HTTP client for the API. Ignores proxy variables for the local stack.
@@ -184,23 +160,16 @@ impl Context {
         Ok(sdk)
     }
 
-    /// The SDK's configuration for AWS in `region`.
-    pub async fn aws_config_in(&self, region: &str) -> SdkConfig {
-        aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.to_owned())).load().await
-    }
-
     /// Configures DynamoDB without calling it. With AWS, prints account, region and table.
     pub async fn dynamodb(&self) -> Result<DynamoDb> {
         let sdk = self.sdk_config().await?;
         let meter = Meter::default();
-        let client = match (&self.global.dynamodb_url, self.global.target) {
-            (Some(url), Target::Aws) => {
-                check_http_url("--dynamodb-url", url)?;
-                let sdk = sdk.clone().into_builder().endpoint_url(url).build();
-                metered_client(&sdk, CallLimits::ADMIN, &meter)
-            }
-            _ => metered_client(&sdk, CallLimits::ADMIN, &meter),
-        };
+        let mut dynamodb = sdk.clone();
+        if let Some(url) = &self.global.dynamodb_url {
+            check_http_url("--dynamodb-url", url)?;
+            dynamodb = dynamodb.into_builder().endpoint_url(url).build();
+        }
+        let client = metered_client(&dynamodb, CallLimits::ADMIN, &meter);
         let table_name = self.table_name().await?;
         let place = match self.global.target {
             Target::Local => format!("DynamoDB at {}", sdk.endpoint_url().unwrap_or_default()),
@@ -345,6 +314,12 @@ impl Database {
         Postgres::new(self.server.clone())
     }
 
+    /// Connects to the table of users, so that a server that is down fails at once; later queries are retried.
+    pub(crate) async fn names(&self) -> Result<Names> {
+        self.connect().await?.close().await;
+        Ok(Names::new(Arc::new(self.postgres())))
+    }
+
     /// Another database on the same server.
     #[must_use]
     pub fn with_name(&self, name: &str) -> Self {
@@ -364,7 +339,7 @@ impl Database {
             Ok(Ok((client, driver))) => Ok(Some(Connection { client, driver: tokio::spawn(driver) })),
             Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
             Ok(Err(ConnectError::Token(error))) => Err(token_error(&error)),
-            Ok(Err(ConnectError::Postgres(error))) => Err(self.connect_error(&error)),
+            Ok(Err(ConnectError::Postgres(error))) => Err(self.postgres_error(&error)),
             Err(_) => Err(anyhow!(
                 "PostgreSQL at {} did not respond within {} s; check the address, and whether this machine may \
                  connect",
@@ -374,81 +349,80 @@ impl Database {
         }
     }
 
-    fn unreachable(&self, cause: &str) -> String {
-        let advice = if cause.contains("certificate") {
-            "use the host name in its certificate, and set sslrootcert to the file of its certificate authority"
-        } else if cause.contains("does not support TLS") {
-            "enable TLS on the server; sslmode=disable would send everything unencrypted"
-        } else if cause.contains("no answer within") {
-            "try again, or correct the address"
-        } else if cause.contains("SQLSTATE") {
-            "try again in a moment, or ask the administrator"
-        } else {
-            "start it, or correct the database URL"
-        };
-        format!("PostgreSQL at {} can't be reached ({cause}): {advice}", self.place)
-    }
-
-    /// Describes an error response of the server, or of a pooler in front of it.
-    fn server_error(&self, error: &tokio_postgres::error::DbError) -> String {
-        let (code, message) = (error.code().code(), error.message());
-        if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) {
-            self.unreachable(&format!("{message}, SQLSTATE {code}"))
-        } else {
-            format!("PostgreSQL at {}: {message} (SQLSTATE {code})", self.place)
-        }
-    }
-
-    fn rejected(&self) -> String {
-        let place = &self.place;
-        if self.server.takes_tokens() {
-            format!(
-                "PostgreSQL at {place} rejected the token; the user needs the role rds_iam, the AWS credentials need \
-                 rds-db:connect for this user and server, and region, host and this machine's clock have to be right"
-            )
-        } else {
-            format!("PostgreSQL at {place} rejected the user or password; check the database URL")
-        }
-    }
-
-    fn missing(&self) -> String {
-        format!("database {} does not exist; create it with `cruddur db create`", self.place)
-    }
-
-    /// Describes a failed connection, with advice.
+    /// Describes a failed connection or statement, with advice and without values.
     #[must_use]
-    pub fn connect_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
-        match error.code() {
-            Some(state) if *state == SqlState::INVALID_CATALOG_NAME => anyhow!(self.missing()),
-            Some(state)
-                if *state == SqlState::INVALID_PASSWORD
-                    || *state == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
-            {
-                anyhow!(self.rejected())
-            }
-            _ => match error.as_db_error() {
-                Some(error) => anyhow!(self.server_error(error)),
-                None => anyhow!(self.unreachable(&Chain(error).to_string())),
-            },
+    pub fn postgres_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
+        match error.as_db_error() {
+            Some(error) => self.server_error(error.code(), error.message()),
+            None => self.client_error(error),
         }
     }
 
     /// Describes a failed query, with advice.
     #[must_use]
-    pub fn query_error(&self, error: &cruddur::error::Error) -> anyhow::Error {
-        let text = Chain(error).to_string();
-        let place = &self.place;
-        if text.contains("SQLSTATE 42P01") || text.contains("SQLSTATE 42703") {
-            anyhow!("database {place} has no tables; create them with `cruddur db migrate`")
-        } else if text.contains("SQLSTATE 3D000") {
-            anyhow!(self.missing())
-        } else if text.contains("SQLSTATE 28P01") || text.contains("SQLSTATE 28000") {
-            anyhow!(self.rejected())
-        } else if let Some(cause) = text.strip_prefix("PostgreSQL can't be reached: ") {
-            anyhow!(self.unreachable(cause.trim_start_matches("the connection fails: ")))
-        } else {
-            anyhow!("PostgreSQL at {place}: {text}")
+    pub fn query_error(&self, error: &Error) -> anyhow::Error {
+        match query_cause(error) {
+            Some(QueryError::Refused { state, message, .. }) => self.server_error(state, message),
+            Some(QueryError::Client(error)) => self.client_error(error),
+            Some(QueryError::Token(error)) => token_error(error),
+            Some(error @ QueryError::TimedOut(_)) => {
+                self.unreachable(&error.to_string(), "try again, or correct the address")
+            }
+            None => anyhow!("PostgreSQL at {}: {}", self.place, Chain(error)),
         }
+    }
+
+    /// Describes an error response of the server, or of a pooler in front of it.
+    fn server_error(&self, state: &SqlState, message: &str) -> anyhow::Error {
+        let (place, code) = (&self.place, state.code());
+        match code {
+            "42P01" | "42703" => {
+                anyhow!("database {place} has no tables; create them with `cruddur db migrate`")
+            }
+            "3D000" => anyhow!(self.missing()),
+            "28P01" | "28000" if self.server.takes_tokens() => anyhow!(
+                "PostgreSQL at {place} rejected the token; the user needs the role rds_iam, the AWS credentials need \
+                 rds-db:connect for this user and server, and region, host and this machine's clock have to be right"
+            ),
+            "28P01" | "28000" => {
+                anyhow!("PostgreSQL at {place} rejected the user or password; check the database URL")
+            }
+            _ if ["08", "40", "53", "55P", "57"].iter().any(|class| code.starts_with(class)) => self
+                .unreachable(
+                    &format!("{message}, SQLSTATE {code}"),
+                    "try again in a moment, or ask the administrator",
+                ),
+            _ => anyhow!("PostgreSQL at {place}: {message} (SQLSTATE {code})"),
+        }
+    }
+
+    fn client_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
+        let cause = Chain(error).to_string();
+        // By text, since the clients' error types are private.
+        let advice = if cause.contains("certificate") {
+            "use the host name in its certificate, and set sslrootcert to the file of its certificate authority"
+        } else if cause.contains("does not support TLS") {
+            "enable TLS on the server; sslmode=disable would send everything unencrypted"
+        } else {
+            "start it, or correct the database URL"
+        };
+        self.unreachable(&cause, advice)
+    }
+
+    fn unreachable(&self, cause: &str, advice: &str) -> anyhow::Error {
+        anyhow!("PostgreSQL at {} can't be reached ({cause}): {advice}", self.place)
+    }
+
+    fn missing(&self) -> String {
+        format!("database {} does not exist; create it with `cruddur db create`", self.place)
+    }
+}
+
+/// Returns why a query failed, if the error is that of a query.
+pub(crate) fn query_cause(error: &Error) -> Option<&QueryError> {
+    match error {
+        Error::Unavailable { source, .. } | Error::Internal(source) => source.downcast_ref(),
+        _ => None,
     }
 }
 
@@ -484,51 +458,40 @@ pub fn aws_error<E>(place: &str, error: &SdkError<E, HttpResponse>) -> anyhow::E
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    match error.code() {
-        Some("AccessDeniedException" | "AccessDenied" | "AuthorizationErrorException") => anyhow!(
-            "{place} denied access ({}); grant the permission, or use other credentials (AWS_PROFILE)",
-            error.message().or(error.code()).unwrap_or_default()
+    let message = error.message().or(error.code()).unwrap_or_default();
+    let text = Chain(error).to_string();
+    let status = error.raw_response().map(|answer| answer.status().as_u16());
+    match (error.code(), status) {
+        (Some("AccessDeniedException" | "AccessDenied" | "AuthorizationErrorException"), _) => anyhow!(
+            "{place} denied access ({message}); grant the permission, or use other credentials (AWS_PROFILE)"
         ),
-        Some(
-            "UnrecognizedClientException"
-            | "InvalidClientTokenId"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "InvalidSignatureException"
-            | "MissingAuthenticationTokenException"
-            | "NotAuthorizedException"
-            | "SignatureDoesNotMatch",
-        ) => anyhow!(
-            "{place} rejected the credentials ({}); check AWS_PROFILE, or sign in again",
-            error.message().or(error.code()).unwrap_or_default()
-        ),
-        Some(code) => anyhow!("{place}: {} ({code})", error.message().unwrap_or("no reason given")),
-        None => {
-            let text = Chain(error).to_string();
-            if text.contains("no providers in chain") || text.contains("not enabled") {
-                return anyhow!(NO_CREDENTIALS);
-            }
-            if text.contains("credential") {
-                return anyhow!(
-                    "failed to load AWS credentials ({text}); check AWS_PROFILE, or sign in again"
-                );
-            }
-            match error.raw_response().map(|answer| answer.status().as_u16()) {
-                Some(status @ (401 | 403)) => {
-                    return anyhow!(
-                        "{place} rejected the credentials ({status}); check AWS_PROFILE, or sign in again"
-                    );
-                }
-                Some(status) => {
-                    return anyhow!(
-                        "unexpected {status} response from {place} (not an AWS error document); is a proxy intercepting \
-                         the request?"
-                    );
-                }
-                None => {}
-            }
-            anyhow!("{place} can't be reached ({text}); is it running, and is the URL right?")
+        (
+            Some(
+                "UnrecognizedClientException"
+                | "InvalidClientTokenId"
+                | "ExpiredToken"
+                | "ExpiredTokenException"
+                | "InvalidSignatureException"
+                | "MissingAuthenticationTokenException"
+                | "NotAuthorizedException"
+                | "SignatureDoesNotMatch",
+            ),
+            _,
+        ) => anyhow!("{place} rejected the credentials ({message}); check AWS_PROFILE, or sign in again"),
+        (Some(code), _) => anyhow!("{place}: {} ({code})", error.message().unwrap_or("no reason given")),
+        _ if text.contains("no providers in chain") || text.contains("not enabled") => {
+            anyhow!(NO_CREDENTIALS)
         }
+        _ if text.contains("credential") => {
+            anyhow!("failed to load AWS credentials ({text}); check AWS_PROFILE, or sign in again")
+        }
+        (None, Some(status @ (401 | 403))) => {
+            anyhow!("{place} rejected the credentials ({status}); check AWS_PROFILE, or sign in again")
+        }
+        (None, Some(status)) => anyhow!(
+            "unexpected {status} response from {place} (not an AWS error document); is a proxy intercepting the request?"
+        ),
+        (None, None) => anyhow!("{place} can't be reached ({text}); is it running, and is the URL right?"),
     }
 }
 
@@ -547,7 +510,7 @@ pub(crate) fn check_http_url(flag: &str, url: &str) -> Result<()> {
     }
 }
 
-/// Fails without `--target aws` if a URL is not on this machine. Host names don't show whether they belong to AWS.
+/// Fails if a URL is not on this machine. Host names don't show whether they belong to AWS.
 fn require_this_machine(flag: &str, is_on_this_machine: bool) -> Result<()> {
     if !is_on_this_machine {
         bail!("{flag} is not on this machine; add --target aws");

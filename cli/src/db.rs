@@ -3,26 +3,22 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{context::Context, outcome::Outcome};
+use crate::{Outcome, context::Context};
 
-mod create;
-mod drop;
-mod migrate;
 mod psql;
-mod seed;
+mod server;
 mod sessions;
 mod setup;
-mod statement;
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Creates the database in the URL if it does not exist
     Create,
     /// Drops the database with all users
-    #[command(long_about = drop::LONG_ABOUT, after_help = drop::AFTER_HELP)]
-    Drop(drop::Options),
+    #[command(long_about = server::DROP_ABOUT, after_help = server::DROP_HELP)]
+    Drop(server::DropOptions),
     /// Applies missing migrations
-    #[command(after_help = migrate::AFTER_HELP)]
+    #[command(after_help = setup::MIGRATE_HELP)]
     Migrate,
     /// Creates missing demo users
     Seed,
@@ -39,10 +35,10 @@ pub enum Command {
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     let database = context.database().await?;
     match command {
-        Command::Create => create::run(context, &database).await?,
-        Command::Drop(options) => drop::run(context, &database, options).await?,
-        Command::Migrate => migrate::run(context, &database).await?,
-        Command::Seed => seed::run(context, &database).await?,
+        Command::Create => server::create(context, &database).await?,
+        Command::Drop(options) => server::drop(context, &database, options).await?,
+        Command::Migrate => setup::migrate(context, &database).await?,
+        Command::Seed => setup::seed(context, &database).await?,
         Command::Setup(options) => return setup::run(context, &database, &options).await,
         Command::Connect(options) => psql::run(&database, &options).await?,
         Command::Sessions => sessions::run(context, &database).await?,

@@ -3,14 +3,11 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{context::Context, doctor, migrate, outcome::Outcome};
+use crate::{Outcome, context::Context, doctor, migrate};
 
-mod conversation;
 mod conversations;
-mod drop;
 mod page;
 mod scan;
-mod schema_load;
 mod seed;
 mod tables;
 
@@ -21,15 +18,15 @@ pub enum Command {
     /// Lists the tables
     ListTables,
     /// Deletes a table with all rows
-    Drop(drop::Options),
+    Drop(tables::DropOptions),
     /// Shows all rows of the table
     Scan(scan::Options),
     /// Seeds the table with demo conversations, or with load-test data of any size
     Seed(seed::Options),
     /// Shows the messages of a conversation as they are stored, and what reading them costs
-    GetConversation(conversation::Options),
+    GetConversation(conversations::GetOptions),
     /// Shows the conversations of a user as they are stored, and what reading them costs
-    ListConversations(conversations::Options),
+    ListConversations(conversations::ListOptions),
     /// Checks the invariants of inboxes, and repairs violations
     Doctor(doctor::Options),
     /// Migrates the conversations of the old system (Flask, Python)
@@ -38,13 +35,13 @@ pub enum Command {
 
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     match command {
-        Command::SchemaLoad => schema_load::run(context).await,
-        Command::ListTables => tables::run(context).await,
-        Command::Drop(options) => drop::run(context, &options).await,
+        Command::SchemaLoad => tables::load_schema(context).await,
+        Command::ListTables => tables::list(context).await,
+        Command::Drop(options) => tables::drop(context, &options).await,
         Command::Scan(options) => scan::run(context, &options).await,
         Command::Seed(options) => seed::run(context, &options).await,
-        Command::GetConversation(options) => conversation::run(context, &options).await,
-        Command::ListConversations(options) => conversations::run(context, &options).await,
+        Command::GetConversation(options) => conversations::get(context, &options).await,
+        Command::ListConversations(options) => conversations::list(context, &options).await,
         Command::Doctor(options) => doctor::run(context, options).await,
         Command::Migrate(options) => Box::pin(migrate::run(context, options)).await,
     }

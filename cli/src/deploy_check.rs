@@ -9,27 +9,26 @@ use anyhow::{Context as _, Result, bail};
 use aws_config::SdkConfig;
 use clap::Args;
 use cruddur::{config::environment, user::Handle};
+use reqwest::Method;
 
 use self::{
-    api::{Api, Token},
+    api::Api,
     calls::Calls,
-    check::Problem,
     conversation::Pair,
     pool::{Pool, TEST_HANDLES, TestUser},
-    report::Report,
+    report::{Problem, Report, Success},
     stack::Stack,
 };
 use crate::{
-    chat::{self, api::TokenError},
+    Outcome,
+    chat::api::{self as chat_api, TokenError, bearer},
     cognito::pool as user_pool,
     context::{Context, account, note},
-    outcome::Outcome,
 };
 
 mod alarms;
 mod api;
 mod calls;
-mod check;
 mod conversation;
 mod pool;
 mod report;
@@ -103,10 +102,9 @@ pub struct Options {
 
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let mut report = Report::new(context.output);
-    let time_limit = Duration::from_secs(options.timeout);
     if context.is_aws() {
         let deployment = Deployment::find(context, &options).await?;
-        Box::pin(deployment.check(context, &options, &mut report, time_limit)).await?;
+        Box::pin(deployment.check(context, &options, &mut report)).await?;
     } else {
         if options.stack.is_some() || options.create_test_users {
             bail!("--stack and --create-test-users are for AWS; add --target aws");
@@ -116,7 +114,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         let api = Api::new(context, context.api_url()?)?;
         if check_without_token(&mut report, &api, &options).await? {
             let pair = local_pair(context, &options, &mut report).await?;
-            conversation::check(&mut report, &api, &pair, time_limit).await?;
+            conversation::check(&mut report, &api, &pair, Duration::from_secs(options.timeout)).await?;
         }
     }
     report.finish()
@@ -124,18 +122,22 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
 
 /// Returns whether the API is reachable.
 async fn check_without_token(report: &mut Report, api: &Api, options: &Options) -> Result<bool> {
-    if !routes::check_reachable(report, api).await? {
+    let respond = async {
+        api.send(api.request(Method::GET, "/"), None).await?;
+        Ok(Success::new(format!("{} responds", api.url)))
+    };
+    if report.check("API", respond).await?.is_none() {
         report.skip("routes, tokens, messages", "requires the API")?;
         return Ok(false);
     }
     routes::check(report, api).await?;
     for origin in &options.origin {
-        routes::check_origin(report, api, origin).await?;
+        report.check(&format!("CORS of {origin}"), routes::allowed(api, origin)).await?;
     }
     if options.origin.is_empty() {
         report.skip("CORS", "requires --origin")?;
     } else {
-        routes::check_other_origin(report, api).await?;
+        report.check("CORS of another origin", routes::not_allowed(api)).await?;
     }
     Ok(true)
 }
@@ -145,7 +147,7 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
     let sender = options.sender.clone().map_or(sender, Ok)?;
     let receiver = options.receiver.clone().map_or(receiver, Ok)?;
     let token = async |handle: &Handle| {
-        let answer = chat::api::token(context, handle).await;
+        let answer = chat_api::token(context, handle).await;
         let answer = answer.map_err(|error| {
             let advice = match error.downcast_ref::<TokenError>() {
                 Some(TokenError::UnknownHandle { .. }) => "use --sender and --receiver with existing users",
@@ -156,11 +158,10 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
             };
             Problem::new(error.to_string(), advice)
         })?;
-        let token = answer.get("access_token").and_then(|token| token.as_str()).and_then(Token::new);
-        let token = token.ok_or_else(|| {
+        let token = chat_api::access_token(&answer).and_then(bearer).ok_or_else(|| {
             Problem::new("the response has no access_token", "check whether --url is a local stack")
         })?;
-        Ok(check::Success::with(format!("one for {}", handle.canonical()), token))
+        Ok(Success::with(format!("one for {}", handle.canonical()), token))
     };
     let (of_sender, of_receiver) = (token(&sender), token(&receiver));
     Ok(Pair {
@@ -187,9 +188,12 @@ impl Deployment {
         // With --stack, variables of the shell may belong to another deployment.
         let (named_pool, named_table) = if options.stack.is_some() {
             let pool = options.pool.user_pool.is_some().then(|| options.pool.configured(context));
-            (pool.transpose()?.flatten(), context.table_option())
+            (pool.transpose()?.flatten(), context.global.table.clone())
         } else {
-            (options.pool.configured(context)?, context.named_table())
+            (
+                options.pool.configured(context)?,
+                context.global.table.clone().or_else(|| environment("DDB_MESSAGE_TABLE")),
+            )
         };
         let sdk = if options.stack.is_some() || named_pool.is_some() || named_table.is_some() {
             Some(context.aws_config().await?)
@@ -205,7 +209,7 @@ impl Deployment {
             _ => None,
         };
         let output = |name: &str| stack.as_ref().and_then(|stack| stack.output(name)).map(str::to_owned);
-        let url = match (context.named_url(), output("ApiUrl")) {
+        let url = match (&context.global.url, output("ApiUrl")) {
             (None, Some(url)) => url.trim_end_matches('/').to_owned(),
             (None, None) if stack.is_some() => {
                 bail!("the stack has no output ApiUrl; use --url")
@@ -213,15 +217,11 @@ impl Deployment {
             (None, None) => bail!("use --stack, or --url"),
             (Some(_), _) => context.api_url()?,
         };
-        let pool = match (named_pool, output("UserPoolId")) {
-            (Some(pool), _) => Some(pool),
-            (None, Some(id)) => {
-                user_pool::Options { user_pool: Some(id), ..options.pool.clone() }.configured(context)?
-            }
-            (None, None) => None,
-        };
-        let pool = match pool {
-            Some(pool) => Some(Pool::new(context, pool).await),
+        let of_stack = output("UserPoolId")
+            .filter(|_| named_pool.is_none())
+            .map(|id| user_pool::Options { user_pool: Some(id), ..options.pool.clone() }.configured(context));
+        let pool = match named_pool.or(of_stack.transpose()?.flatten()) {
+            Some(pool) => Some(Pool::new(pool).await),
             None => None,
         };
         let variable = environment("AWS_COGNITO_USER_POOL_CLIENT_ID").filter(|_| stack.is_none());
@@ -235,36 +235,21 @@ impl Deployment {
         Ok(Self { sdk, stack, url, table, pool, client_id })
     }
 
-    async fn check(
-        &self,
-        context: &Context,
-        options: &Options,
-        report: &mut Report,
-        time_limit: Duration,
-    ) -> Result<()> {
+    async fn check(&self, context: &Context, options: &Options, report: &mut Report) -> Result<()> {
         let calls = self.sdk.as_ref().map(Calls::new).transpose()?;
         let output = |name: &str| self.stack.as_ref().and_then(|stack| stack.output(name));
-        match &self.stack {
-            Some(stack) => {
-                report.check("stack", async { stack.check() }).await?;
-            }
-            None => report.skip("stack", "requires --stack")?,
-        }
+        let check = self.stack.as_ref().map(|stack| async { stack.check() });
+        report.check_or_skip("stack", check, "--stack").await?;
         self.check_table(context, report, calls.as_ref()).await?;
-        let trigger = if let Some(pool) = &self.pool {
-            let check = pool.check_trigger(output("PostConfirmationFunctionArn"));
-            report.check("sign-up trigger", check).await?
-        } else {
-            report.skip("sign-up trigger", "requires --user-pool")?;
-            None
-        };
+        let check = self.pool.as_ref().map(|pool| pool.check_trigger(output("PostConfirmationFunctionArn")));
+        let trigger = report.check_or_skip("sign-up trigger", check, "--user-pool").await?;
         let api = Api::new(context, self.url.clone())?;
         if check_without_token(report, &api, options).await? {
             let mut test_users = Vec::new();
             let trigger = trigger.as_deref();
             let check = async {
                 let pair = self.pair(options, report, calls.as_ref(), trigger, &mut test_users).await?;
-                conversation::check(report, &api, &pair, time_limit).await
+                conversation::check(report, &api, &pair, Duration::from_secs(options.timeout)).await
             };
             let mut checked = Box::pin(check).await;
             // After any failure, even of the output, so that no test user can sign in.
@@ -276,25 +261,15 @@ impl Deployment {
             }
             checked?;
         }
-        let missing = |name: &str| format!("requires the stack's output {name}");
-        match (&calls, output("StreamDeadLetterQueueUrl")) {
-            (Some(calls), Some(queue)) => {
-                report.check("dead letters", stream::check_dead_letters(calls, queue)).await?;
-            }
-            _ => report.skip("dead letters", missing("StreamDeadLetterQueueUrl"))?,
-        }
-        match (&calls, &self.stack) {
-            (Some(calls), Some(stack)) => {
-                report.check("alarms", alarms::check(calls, &stack.name)).await?;
-            }
-            _ => report.skip("alarms", "requires --stack")?,
-        }
-        match (&self.sdk, output("AlarmTopicArn")) {
-            (Some(sdk), Some(topic)) => {
-                report.check("alarm topic", alarms::check_topic(sdk, topic)).await?;
-            }
-            _ => report.skip("alarm topic", missing("AlarmTopicArn"))?,
-        }
+        let queue = calls.as_ref().zip(output("StreamDeadLetterQueueUrl"));
+        let check = queue.map(|(calls, queue)| stream::check_dead_letters(calls, queue));
+        report.check_or_skip("dead letters", check, "the stack's output StreamDeadLetterQueueUrl").await?;
+        let alarms = calls.as_ref().zip(self.stack.as_ref());
+        let check = alarms.map(|(calls, stack)| alarms::check(calls, &stack.name));
+        report.check_or_skip("alarms", check, "--stack").await?;
+        let topic = self.sdk.as_ref().zip(output("AlarmTopicArn"));
+        let check = topic.map(|(sdk, topic)| alarms::check_topic(sdk, topic));
+        report.check_or_skip("alarm topic", check, "the stack's output AlarmTopicArn").await?;
         Ok(())
     }
 
@@ -324,7 +299,7 @@ impl Deployment {
         users: &mut Vec<TestUser>,
     ) -> Result<Pair> {
         if !options.create_test_users {
-            let token = |name| environment(name).and_then(|token| Token::new(&token));
+            let token = |name| environment(name).and_then(|token| bearer(&token));
             let (sender, receiver) = (token("CRUDDUR_TOKEN_A"), token("CRUDDUR_TOKEN_B"));
             return Ok(Pair { sender, receiver, handle: options.receiver.clone() });
         }
@@ -335,12 +310,9 @@ impl Deployment {
         for (handle, of_user) in TEST_HANDLES.into_iter().zip(&mut tokens) {
             let signed_in = Box::pin(pool.sign_in(client_id, handle, users));
             let Some(token) = report.check("a test user", signed_in).await? else { continue };
-            match (calls, trigger, users.last()) {
-                (Some(calls), Some(function), Some(user)) => {
-                    report.check("post-confirmation", pool.confirm(calls, function, user)).await?;
-                }
-                _ => report.skip("post-confirmation", "requires the sign-up trigger")?,
-            }
+            let sign_up = calls.zip(trigger).zip(users.last());
+            let check = sign_up.map(|((calls, function), user)| pool.confirm(calls, function, user));
+            report.check_or_skip("post-confirmation", check, "the sign-up trigger").await?;
             *of_user = Some(token);
         }
         let [_, handle] = TEST_HANDLES.map(str::parse::<Handle>);

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::{Result, ensure};
 use chrono::TimeDelta;
 use cruddur::{clock::Clock, random::Random, table::Table};
 use indicatif::ProgressBar;
@@ -47,7 +48,6 @@ pub enum Mode {
 }
 
 /// A doctor for the inboxes of a table.
-#[derive(Debug)]
 pub struct Doctor {
     pub table: Table,
     /// The users' current names; `None` leaves names alone.
@@ -55,7 +55,7 @@ pub struct Doctor {
     pub clock: Clock,
     pub random: Random,
     pub mode: Mode,
-    /// How long inbox rows may lag behind a new message.
+    /// The time for which inbox rows may lag behind a new message.
     pub grace: TimeDelta,
     /// The delay between the two reads that confirm a finding.
     pub confirm_after: Duration,
@@ -71,14 +71,6 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    /// Longer than a move takes.
-    const CONFIRM_AFTER: Duration = Duration::from_millis(200);
-
-    /// A second more than a send may take (`cruddur::message::create`).
-    const RECHECK_AFTER: Duration = Duration::from_secs(15);
-
-    const GRACE: TimeDelta = TimeDelta::seconds(60);
-
     /// Creates a doctor that shows no progress.
     #[must_use]
     pub fn new(table: Table, names: Option<Names>, clock: Clock, random: Random, mode: Mode) -> Self {
@@ -88,9 +80,11 @@ impl Doctor {
             clock,
             random,
             mode,
-            grace: Self::GRACE,
-            confirm_after: Self::CONFIRM_AFTER,
-            recheck_after: Self::RECHECK_AFTER,
+            grace: TimeDelta::seconds(60),
+            // Longer than a move takes.
+            confirm_after: Duration::from_millis(200),
+            // A second more than a send may take (`cruddur::message::create`).
+            recheck_after: Duration::from_secs(15),
             stop: Arc::default(),
             progress: ProgressBar::hidden(),
             fence: Mutex::default(),
@@ -99,5 +93,10 @@ impl Doctor {
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    fn check_stopped(&self) -> Result<()> {
+        ensure!(!self.is_stopped(), "stopped before the end; run it again");
+        Ok(())
     }
 }

@@ -15,7 +15,6 @@ pub mod listing;
 pub mod migrate;
 mod names;
 pub mod options;
-mod outcome;
 pub mod output;
 mod retry;
 mod table;
@@ -23,11 +22,18 @@ mod table;
 use anyhow::Result;
 use clap::CommandFactory as _;
 
-pub use self::outcome::Outcome;
 use crate::{
     context::Context,
     options::{Cli, Command},
 };
+
+/// The outcome of a command that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// The command found something that needs a person, such as a broken invariant or a conflict of users.
+    Found,
+}
 
 pub async fn run(cli: Cli) -> Result<Outcome> {
     let context = Context::new(cli.global);

@@ -1,9 +1,11 @@
 //! Messages and conversations as lines of text.
 
+use std::io;
+
 use chrono::{DateTime, Local, Utc};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::output::{columns, cut, printable};
+use crate::output::{Output, columns, cut, printable};
 
 /// The minimum width of a text, on any terminal.
 const TEXT_COLUMNS: usize = 20;
@@ -22,9 +24,12 @@ pub struct Entry {
     pub message: String,
 }
 
-/// Formats each entry as a line in columns, as wide as the terminal.
-#[must_use]
-pub fn lines(entries: &[Entry]) -> Vec<String> {
+/// Writes each entry as a line in columns, as wide as the terminal.
+pub fn show(output: Output, entries: &[Entry]) -> io::Result<()> {
+    lines(entries).iter().try_for_each(|line| output.line(line))
+}
+
+fn lines(entries: &[Entry]) -> Vec<String> {
     let handle = |entry: &Entry| format!("@{}", printable(&entry.handle));
     let name = |entry: &Entry| entry.display_name.as_ref().map(|name| cut(name, NAME_COLUMNS));
     let handle_columns = entries.iter().map(|entry| handle(entry).width()).max().unwrap_or(0);

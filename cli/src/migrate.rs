@@ -6,12 +6,9 @@
 //! inbox rows last, since members are derived from them. A run that is interrupted at any point leaves a state from
 //! which the next run continues to the same result.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use anyhow::{Result, bail};
@@ -70,11 +67,5 @@ impl Migration {
             bail!("stopped before the end; run it again to continue");
         }
         Ok(())
-    }
-}
-
-impl fmt::Debug for Migration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Migration").field("table", &self.table).finish_non_exhaustive()
     }
 }

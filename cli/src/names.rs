@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    fmt,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -10,7 +9,7 @@ use std::{
 use anyhow::Result;
 use cruddur::{
     error::Error,
-    postgres::Postgres,
+    postgres::{Parameter, Postgres},
     user::{Handle, User},
 };
 use lru::LruCache;
@@ -64,11 +63,7 @@ impl Names {
     /// Reads the user with this handle.
     pub(crate) async fn with_handle(&self, handle: &Handle) -> Result<Option<User>> {
         let statement = include_str!("../../sql/users/short.sql");
-        let read = || async {
-            let rows = self.postgres.query(statement, &[(&handle.canonical(), Type::TEXT)]).await?;
-            rows.first().map(User::from_row).transpose()
-        };
-        retry::read(read).await
+        Ok(self.query(statement, &[(&handle.canonical(), Type::TEXT)]).await?.pop())
     }
 
     /// Finds the first user for whom `fits` returns true.
@@ -77,12 +72,7 @@ impl Names {
         let limit = i64::try_from(USERS_IN_A_QUERY)?;
         let mut after = Uuid::nil();
         loop {
-            let read = || async {
-                let parameters = [(&after as _, Type::UUID), (&limit as _, Type::INT8)];
-                let rows = self.postgres.query(statement, &parameters).await?;
-                rows.iter().map(User::from_row).collect::<Result<Vec<_>, Error>>()
-            };
-            let users = retry::read(read).await?;
+            let users = self.query(statement, &[(&after, Type::UUID), (&limit, Type::INT8)]).await?;
             let Some(last) = users.last() else { return Ok(None) };
             after = last.uuid;
             if let Some(user) = users.into_iter().find(|user| fits(user.uuid)) {
@@ -94,14 +84,9 @@ impl Names {
     async fn look_up(&self, users: &[Uuid]) -> Result<()> {
         let statement = include_str!("../../sql/users/with_uuids.sql");
         for some in users.chunks(USERS_IN_A_QUERY) {
-            let some = some.to_vec();
-            let read = || async {
-                let rows = self.postgres.query(statement, &[(&some, Type::UUID_ARRAY)]).await?;
-                rows.iter().map(User::from_row).collect::<Result<Vec<_>, Error>>()
-            };
-            let found = retry::read(read).await?;
+            let found = self.query(statement, &[(&some, Type::UUID_ARRAY)]).await?;
             let mut cache = self.cache();
-            for user in &some {
+            for user in some {
                 cache.put(*user, None);
             }
             for user in found {
@@ -111,13 +96,15 @@ impl Names {
         Ok(())
     }
 
+    async fn query(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<User>> {
+        let read = || async {
+            let rows = self.postgres.query(statement, parameters).await?;
+            rows.iter().map(User::from_row).collect::<Result<Vec<_>, Error>>()
+        };
+        retry::read(read).await
+    }
+
     fn cache(&self) -> MutexGuard<'_, LruCache<Uuid, Option<User>>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Names").field("cached", &self.cache().len()).finish_non_exhaustive()
     }
 }

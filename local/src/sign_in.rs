@@ -124,7 +124,7 @@ async fn user(
     let Some(row) = rows.first() else { return Ok(None) };
     let sub: String = row.try_get("cognito_user_id").map_err(Error::internal)?;
     // As in Cognito, a change to the row doesn't change the pool.
-    if let Some(demo) = LOCAL_USERS.iter().find(|demo| demo.cognito_user_id == sub) {
+    if let Some(demo) = LOCAL_USERS.iter().find(|demo| demo.cognito_user_id.to_string() == sub) {
         let preferred_username = demo.preferred_username.map(str::to_owned);
         return Ok(Some(PoolUser { sub, preferred_username, name: demo.name.to_owned() }));
     }

@@ -39,16 +39,28 @@ pub struct Postgres {
 /// A statement parameter and its type.
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// The reason for a failed query.
+/// The reason for a failed query, as the cause of an [`Error`].
 #[derive(Debug, thiserror::Error)]
-enum QueryError {
+pub enum QueryError {
+    /// The server did not respond in time.
     #[error("no answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
     /// The server rejected the query. The error's detail and hint are dropped, since they quote values.
     #[error("{message} (SQLSTATE {}{})", .state.code(), Constraint(.constraint.as_deref()))]
-    Refused { state: SqlState, fatal: bool, message: String, constraint: Option<String> },
+    Refused {
+        /// The SQLSTATE.
+        state: SqlState,
+        /// The error ends the session.
+        fatal: bool,
+        /// The server's message.
+        message: String,
+        /// The violated constraint.
+        constraint: Option<String>,
+    },
+    /// The client failed, usually because of the connection.
     #[error("the connection fails")]
     Client(#[source] tokio_postgres::Error),
+    /// A token could not be signed.
     #[error("can't sign a token for the database")]
     Token(#[source] TokenError),
 }

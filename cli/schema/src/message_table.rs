@@ -1,14 +1,11 @@
 //! The table of messages and inboxes, as in `template.yaml`.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     Client,
-    error::{BuildError, DisplayErrorContext, SdkError},
-    operation::{
-        create_table::CreateTableError, describe_table::DescribeTableError,
-        describe_time_to_live::DescribeTimeToLiveError, update_time_to_live::UpdateTimeToLiveError,
-    },
+    error::{BuildError, DisplayErrorContext, ErrorMetadata, ProvideErrorMetadata, SdkError},
+    operation::{create_table::CreateTableError, describe_table::DescribeTableError},
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, IndexStatus, KeySchemaElement, KeyType,
         Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
@@ -17,7 +14,6 @@ use aws_sdk_dynamodb::{
 };
 use cruddur::table::GROUP_INDEX;
 
-pub use self::difference::Difference;
 use self::difference::{EXPIRY, INDEX_KEYS, STRING_ATTRIBUTES, TABLE_KEYS};
 
 mod difference;
@@ -32,78 +28,61 @@ pub enum MessageTableError {
     /// A defect of this module.
     #[error("the table's definition is incomplete")]
     Definition(#[from] BuildError),
-    #[error("DynamoDB failed to create the table: {}", DisplayErrorContext(.0))]
-    Create(#[source] Box<SdkError<CreateTableError>>),
-    #[error("DynamoDB failed to describe the table: {}", DisplayErrorContext(.0))]
-    Describe(#[source] Box<SdkError<DescribeTableError>>),
-    #[error("DynamoDB failed to describe the table's time to live: {}", DisplayErrorContext(.0))]
-    DescribeTimeToLive(#[source] Box<SdkError<DescribeTimeToLiveError>>),
-    #[error("DynamoDB failed to set the table's time to live: {}", DisplayErrorContext(.0))]
-    TimeToLive(#[source] Box<SdkError<UpdateTimeToLiveError>>),
+    #[error("DynamoDB failed to {action}: {}", DisplayErrorContext(.source))]
+    Call {
+        action: &'static str,
+        #[source]
+        source: Box<SdkError<ErrorMetadata>>,
+    },
     #[error("the table was not active within {} s", .0.as_secs())]
     NotActive(Duration),
     /// A table of this name exists, with a different definition.
     #[error(
         "table {name} already exists with a different definition: {}; use another name (--table, DDB_MESSAGE_TABLE), or \
          delete it with all rows (`cruddur ddb drop {name}`) and create it again",
-        List(.differences)
+        .differences.join(", ")
     )]
     Different {
         name: String,
         /// At least one.
-        differences: Vec<Difference>,
+        differences: Vec<String>,
     },
     #[error("DynamoDB returned no stream of the table")]
     NoStream,
 }
 
-struct List<'a>(&'a [Difference]);
-
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, difference) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str(", ")?;
-            }
-            write!(f, "{difference}")?;
-        }
-        Ok(())
+/// Describes a failed call.
+fn failed<E: ProvideErrorMetadata>(action: &'static str) -> impl Fn(SdkError<E>) -> MessageTableError {
+    move |error| {
+        let source = Box::new(error.map_service_error(|error| error.meta().clone()));
+        MessageTableError::Call { action, source }
     }
 }
 
 /// An active table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageTable {
-    /// Whether this call made it.
+    /// True if this call created it.
     pub created: bool,
-    /// Whether this call enabled time to live, on a new table or after an interrupted creation.
+    /// True if this call enabled time to live, on a new table or after an interrupted creation.
     pub expiry_enabled: bool,
     pub stream_arn: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Examined {
-    /// Whether the table and its indexes are active.
+    /// True if the table and its indexes are active.
     pub is_active: bool,
     /// Differences from the definition.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<String>,
     pub stream_arn: Option<String>,
-    /// Whether deletion protection is enabled.
+    /// True if deletion protection is enabled.
     pub is_protected: bool,
 }
 
 /// Examines a table without changing it. Returns `None` if it does not exist.
 pub async fn examine(client: &Client, name: &str) -> Result<Option<Examined>, MessageTableError> {
-    let table = match client.describe_table().table_name(name).send().await {
-        Ok(answer) => answer.table,
-        Err(error)
-            if error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception) =>
-        {
-            None
-        }
-        Err(error) => return Err(MessageTableError::Describe(Box::new(error))),
-    };
-    let Some(table) = table else { return Ok(None) };
+    let Some(table) = describe(client, name).await? else { return Ok(None) };
     let expiry = time_to_live(client, name).await?;
     // Emulators return no status of an index.
     let indexes = table.global_secondary_indexes().iter();
@@ -125,7 +104,7 @@ pub async fn ensure(client: &Client, name: &str) -> Result<MessageTable, Message
     let expiry = time_to_live(client, name).await?;
     let differences = difference::differences(&table, &expiry);
     // Enabled by a separate call, which an interrupted creation misses.
-    let expiry_enabled = differences == [Difference::ExpiryOff];
+    let expiry_enabled = !difference::is_on(&expiry) && differences.len() == 1;
     if expiry_enabled {
         enable_time_to_live(client, name).await?;
     } else if !differences.is_empty() {
@@ -166,7 +145,7 @@ async fn create(client: &Client, name: &str) -> Result<bool, MessageTableError> 
         {
             Ok(false)
         }
-        Err(error) => Err(MessageTableError::Create(Box::new(error))),
+        Err(error) => Err(failed("create the table")(error)),
     }
 }
 
@@ -177,20 +156,27 @@ fn key_schema(keys: &[(&str, KeyType); 2]) -> Result<Vec<KeySchemaElement>, Buil
     keys.iter().map(key).collect()
 }
 
+/// Describes a table. Returns `None` if it does not exist.
+pub async fn describe(client: &Client, name: &str) -> Result<Option<TableDescription>, MessageTableError> {
+    match client.describe_table().table_name(name).send().await {
+        Ok(answer) => Ok(answer.table),
+        Err(error)
+            if error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(failed("describe the table")(error)),
+    }
+}
+
 async fn active(client: &Client, name: &str) -> Result<TableDescription, MessageTableError> {
     let poll = async {
         loop {
-            match client.describe_table().table_name(name).send().await {
-                Ok(answer) => match answer.table {
-                    Some(table) if table.table_status() == Some(&TableStatus::Active) => return Ok(table),
-                    _ => {}
-                },
-                // A new table may not be visible yet.
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(DescribeTableError::is_resource_not_found_exception) => {}
-                Err(error) => return Err(MessageTableError::Describe(Box::new(error))),
+            // A new table may not be visible yet.
+            if let Some(table) = describe(client, name).await?
+                && table.table_status() == Some(&TableStatus::Active)
+            {
+                return Ok(table);
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
@@ -200,7 +186,7 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Message
 
 async fn time_to_live(client: &Client, name: &str) -> Result<TimeToLiveDescription, MessageTableError> {
     let answer = client.describe_time_to_live().table_name(name).send().await;
-    let answer = answer.map_err(|error| MessageTableError::DescribeTimeToLive(Box::new(error)))?;
+    let answer = answer.map_err(failed("describe the table's time to live"))?;
     Ok(answer.time_to_live_description.unwrap_or_else(|| TimeToLiveDescription::builder().build()))
 }
 
@@ -212,7 +198,7 @@ async fn enable_time_to_live(client: &Client, name: &str) -> Result<(), MessageT
         .time_to_live_specification(expiry)
         .send()
         .await
-        .map_err(|error| MessageTableError::TimeToLive(Box::new(error)))?;
+        .map_err(failed("set the table's time to live"))?;
     Ok(())
 }
 

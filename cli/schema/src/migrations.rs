@@ -10,19 +10,6 @@ const FILES: [(&str, &str); 1] =
 /// The advisory lock of a migration.
 const LOCK: i64 = 0x6372_7564_6475_7200;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    applied: Vec<String>,
-}
-
-impl Report {
-    /// The names of the applied migrations, such as `0001_create_users`. Empty if the database was up to date.
-    #[must_use]
-    pub fn applied(&self) -> &[String] {
-        &self.applied
-    }
-}
-
 /// Why a migration failed. Migrations applied before stay applied.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,22 +20,21 @@ pub enum Error {
     Migrate(#[source] refinery::Error),
 }
 
-/// Applies missing migrations. Concurrent calls wait for each other.
-pub async fn run(client: &mut Client) -> Result<Report, Error> {
+/// Applies missing migrations. Returns their names, such as `0001_create_users`. Concurrent calls wait for each other.
+pub async fn run(client: &mut Client) -> Result<Vec<String>, Error> {
     // Held by the session over all transactions, and released if the session ends.
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(Error::Lock)?;
     let applied = apply(client).await;
     let unlocked = client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await;
-    let report = applied.map_err(Error::Migrate)?;
+    let applied = applied.map_err(Error::Migrate)?;
     unlocked.map_err(Error::Lock)?;
-    Ok(report)
+    Ok(applied)
 }
 
-async fn apply(client: &mut Client) -> Result<Report, refinery::Error> {
+async fn apply(client: &mut Client) -> Result<Vec<String>, refinery::Error> {
     let migrations = FILES.iter().map(|(name, sql)| migration(name, sql)).collect::<Result<Vec<_>, _>>()?;
     let report = Runner::new(&migrations).run_async(client).await?;
-    let applied = report.applied_migrations().iter().map(file_name).collect();
-    Ok(Report { applied })
+    Ok(report.applied_migrations().iter().map(file_name).collect())
 }
 
 /// A file for refinery, which names `0001_create_users` `V0001__create_users`.
@@ -113,8 +99,8 @@ mod tests {
     async fn a_second_run_applies_nothing() {
         let engine = Postgres::start(None, 0).await.unwrap();
         let mut client = connect(&engine).await;
-        assert_eq!(run(&mut client).await.unwrap().applied(), FILES.map(|(name, _)| name));
-        assert!(run(&mut client).await.unwrap().applied().is_empty());
+        assert_eq!(run(&mut client).await.unwrap(), FILES.map(|(name, _)| name));
+        assert!(run(&mut client).await.unwrap().is_empty());
         engine.shutdown().await.unwrap();
     }
 

@@ -28,7 +28,7 @@ pub struct DemoUser {
     pub display_name: &'static str,
     pub email: &'static str,
     /// The `sub` of the user's tokens.
-    pub cognito_user_id: &'static str,
+    pub cognito_user_id: Uuid,
     /// The handle requested at sign-up, which is in id tokens: the pool does not know the row's handle.
     pub preferred_username: Option<&'static str>,
     /// The name given at sign-up, which is in id tokens.
@@ -36,109 +36,61 @@ pub struct DemoUser {
 }
 
 impl DemoUser {
-    /// A user whose row has the names given at sign-up.
+    /// User number `number`, whose row has the names given at sign-up.
     const fn new(
-        uuid: Uuid,
+        number: u128,
         handle: &'static str,
         display_name: &'static str,
         email: &'static str,
-        cognito_user_id: &'static str,
     ) -> Self {
-        let preferred_username = Some(handle);
-        Self { uuid, handle, display_name, email, cognito_user_id, preferred_username, name: display_name }
+        Self {
+            uuid: Uuid::from_u128(uuid!("0195b5a0-0000-7000-8000-000000000000").as_u128() + number),
+            handle,
+            display_name,
+            email,
+            cognito_user_id: Uuid::from_u128(
+                uuid!("5a1e0000-0000-4000-8000-000000000000").as_u128() + number,
+            ),
+            preferred_username: Some(handle),
+            name: display_name,
+        }
     }
 }
 
-const SUNYOUNG: DemoUser = DemoUser::new(
-    uuid!("0195b5a0-0000-7000-8000-000000000001"),
-    "sunyoung",
-    "Sunyoung Lee",
-    "sunyoung@example.com",
-    "5a1e0000-0000-4000-8000-000000000001",
-);
-const SCARLETT: DemoUser = DemoUser::new(
-    uuid!("0195b5a0-0000-7000-8000-000000000002"),
-    "scarlett",
-    "Scarlett Ho",
-    "scarlett@example.com",
-    "5a1e0000-0000-4000-8000-000000000002",
-);
-const ANDREW: DemoUser = DemoUser::new(
-    uuid!("0195b5a0-0000-7000-8000-000000000003"),
-    "andrew",
-    "Andrew Brown",
-    "andrew@example.com",
-    "5a1e0000-0000-4000-8000-000000000003",
-);
-const BAYKO: DemoUser = DemoUser::new(
-    uuid!("0195b5a0-0000-7000-8000-000000000004"),
-    "bayko",
-    "Andrew Bayko",
-    "bayko@example.com",
-    "5a1e0000-0000-4000-8000-000000000004",
-);
-const LORE: DemoUser = DemoUser::new(
-    uuid!("0195b5a0-0000-7000-8000-000000000005"),
-    "lore",
-    "Lore Winters",
-    "lore@example.com",
-    "5a1e0000-0000-4000-8000-000000000005",
-);
-const MOCK: DemoUser = DemoUser::new(
-    uuid!("0195b5a0-0000-7000-8000-000000000006"),
-    "mock",
-    "Mock User",
-    "mock@example.com",
-    "5a1e0000-0000-4000-8000-000000000006",
-);
+const SUNYOUNG: DemoUser = DemoUser::new(0x1, "sunyoung", "Sunyoung Lee", "sunyoung@example.com");
+const SCARLETT: DemoUser = DemoUser::new(0x2, "scarlett", "Scarlett Ho", "scarlett@example.com");
+const ANDREW: DemoUser = DemoUser::new(0x3, "andrew", "Andrew Brown", "andrew@example.com");
+const BAYKO: DemoUser = DemoUser::new(0x4, "bayko", "Andrew Bayko", "bayko@example.com");
+const LORE: DemoUser = DemoUser::new(0x5, "lore", "Lore Winters", "lore@example.com");
+const MOCK: DemoUser = DemoUser::new(0x6, "mock", "Mock User", "mock@example.com");
 
 /// Requested a taken handle.
 const REQUEST_TAKEN: DemoUser = DemoUser {
+    cognito_user_id: uuid!("5a1e0007-0000-4000-8000-000000000007"),
     preferred_username: Some("andrew"),
-    ..DemoUser::new(
-        uuid!("0195b5a0-0000-7000-8000-000000000007"),
-        "user-5a1e0007",
-        "Andrew Stone",
-        "andrew.stone@example.com",
-        "5a1e0007-0000-4000-8000-000000000007",
-    )
+    ..DemoUser::new(0x7, "user-5a1e0007", "Andrew Stone", "andrew.stone@example.com")
 };
 
 /// Requested an invalid handle.
 const REQUEST_MALFORMED: DemoUser = DemoUser {
+    cognito_user_id: uuid!("5a1e0008-0000-4000-8000-000000000008"),
     preferred_username: Some("Sam Lee"),
-    ..DemoUser::new(
-        uuid!("0195b5a0-0000-7000-8000-000000000008"),
-        "user-5a1e0008",
-        "Sam Lee",
-        "sam.lee@example.com",
-        "5a1e0008-0000-4000-8000-000000000008",
-    )
+    ..DemoUser::new(0x8, "user-5a1e0008", "Sam Lee", "sam.lee@example.com")
 };
 
 /// Requested no handle.
 const REQUEST_MISSING: DemoUser = DemoUser {
+    cognito_user_id: uuid!("5a1e0009-0000-4000-8000-000000000009"),
     preferred_username: None,
-    ..DemoUser::new(
-        uuid!("0195b5a0-0000-7000-8000-000000000009"),
-        "user-5a1e0009",
-        "Robin Park",
-        "robin.park@example.com",
-        "5a1e0009-0000-4000-8000-000000000009",
-    )
+    ..DemoUser::new(0x9, "user-5a1e0009", "Robin Park", "robin.park@example.com")
 };
 
 /// Renamed since sign-up.
 const RENAMED: DemoUser = DemoUser {
+    cognito_user_id: uuid!("5a1e0010-0000-4000-8000-000000000010"),
     preferred_username: Some("jo.keller"),
     name: "Jo Keller",
-    ..DemoUser::new(
-        uuid!("0195b5a0-0000-7000-8000-000000000010"),
-        "jo.rivera",
-        "Jo Rivera",
-        "jo.keller@example.com",
-        "5a1e0010-0000-4000-8000-000000000010",
-    )
+    ..DemoUser::new(0x10, "jo.rivera", "Jo Rivera", "jo.keller@example.com")
 };
 
 pub const DEMO_USERS: [DemoUser; 6] = [SUNYOUNG, SCARLETT, ANDREW, BAYKO, LORE, MOCK];
@@ -158,38 +110,30 @@ pub const LOCAL_USERS: [DemoUser; 10] = [
     RENAMED,
 ];
 
-/// A conversation of two demo users, with a message each minute.
+/// A conversation of two demo users, with a message each minute. They take turns, and the second one begins.
 struct Conversation {
     pair: [DemoUser; 2],
-    lines: &'static [(Speaker, &'static str)],
+    lines: &'static [&'static str],
 }
-
-#[derive(Clone, Copy)]
-enum Speaker {
-    First,
-    Second,
-}
-
-use Speaker::{First, Second};
 
 const CONVERSATIONS: [Conversation; 2] = [
     Conversation {
         pair: [SUNYOUNG, ANDREW],
         lines: &[
-            (Second, "Welcome to Cruddur, Sunyoung! Tell me when something breaks."),
-            (First, "Thanks, Andrew. So far it only breaks when I look at it."),
+            "Welcome to Cruddur, Sunyoung! Tell me when something breaks.",
+            "Thanks, Andrew. So far it only breaks when I look at it.",
         ],
     },
     Conversation {
         pair: [SUNYOUNG, SCARLETT],
         lines: &[
-            (Second, "Have you seen that the inbox no longer empties itself on New Year's Eve?"),
-            (First, "I have! And my message from last night came once, although I pressed send three times."),
-            (Second, "What did they do?"),
-            (First, "The sort key carries the message's uuid now, and a retry brings its own key along."),
-            (Second, "And when we both write at the same moment?"),
-            (First, "Then both messages stay, and each of us still sees the conversation once 🎉"),
-            (Second, "Good. I'll write to you from the train, then, where the network comes and goes."),
+            "Have you seen that the inbox no longer empties itself on New Year's Eve?",
+            "I have! And my message from last night came once, although I pressed send three times.",
+            "What did they do?",
+            "The sort key carries the message's uuid now, and a retry brings its own key along.",
+            "And when we both write at the same moment?",
+            "Then both messages stay, and each of us still sees the conversation once 🎉",
+            "Good. I'll write to you from the train, then, where the network comes and goes.",
         ],
     },
 ];
@@ -212,22 +156,41 @@ pub async fn ensure_local_users(postgres: &Postgres) -> Result<Made, Error> {
     ensure(postgres, &LOCAL_USERS).await
 }
 
-/// Uses one statement, since the embedded PostgreSQL takes a connection for each. A user whose handle or sub is in
-/// another row counts as existing.
 async fn ensure(postgres: &Postgres, users: &[DemoUser]) -> Result<Made, Error> {
+    let new = users.iter().map(|user| NewUser {
+        user: user.to_user(),
+        email: user.email.to_owned(),
+        subject: user.cognito_user_id.to_string(),
+    });
+    let Made { made, .. } = create_many(postgres, &new.collect::<Vec<_>>()).await?;
+    // A user whose handle or sub is in another row counts as existing.
+    Ok(Made { made, were_there: users.len().saturating_sub(made) })
+}
+
+pub(crate) struct NewUser {
+    pub(crate) user: User,
+    pub(crate) email: String,
+    pub(crate) subject: String,
+}
+
+/// Creates missing users in one statement, since the embedded PostgreSQL takes a connection for each. Users with a handle
+/// or sub of another row are not counted.
+pub(crate) async fn create_many(postgres: &Postgres, users: &[NewUser]) -> Result<Made, Error> {
     let statement = include_str!("../../../sql/users/create_many.sql");
-    let column = |of: fn(&DemoUser) -> &'static str| users.iter().map(of).collect::<Vec<_>>();
+    let column = |of: fn(&NewUser) -> &str| users.iter().map(of).collect::<Vec<_>>();
     let parameters = [
-        (&users.iter().map(|user| user.uuid).collect::<Vec<_>>() as _, Type::UUID_ARRAY),
-        (&column(|user| user.handle) as _, Type::TEXT_ARRAY),
-        (&column(|user| user.display_name) as _, Type::TEXT_ARRAY),
-        (&column(|user| user.email) as _, Type::TEXT_ARRAY),
-        (&column(|user| user.cognito_user_id) as _, Type::TEXT_ARRAY),
+        (&users.iter().map(|new| new.user.uuid).collect::<Vec<_>>() as _, Type::UUID_ARRAY),
+        (&column(|new| &new.user.handle) as _, Type::TEXT_ARRAY),
+        (&column(|new| &new.user.display_name) as _, Type::TEXT_ARRAY),
+        (&column(|new| &new.email) as _, Type::TEXT_ARRAY),
+        (&column(|new| &new.subject) as _, Type::TEXT_ARRAY),
     ];
     let rows = postgres.query(statement, &parameters).await?;
-    let made = rows.first().map(|row| row.try_get::<_, i64>("made")).transpose().map_err(Error::internal)?;
-    let made = made.and_then(|made| usize::try_from(made).ok()).unwrap_or(0);
-    Ok(Made { made, were_there: users.len().saturating_sub(made) })
+    let Some(row) = rows.first() else { return Ok(Made::default()) };
+    let count = |name: &str| -> Result<usize, Error> {
+        usize::try_from(row.try_get::<_, i64>(name).map_err(Error::internal)?).map_err(Error::internal)
+    };
+    Ok(Made { made: count("made")?, were_there: count("were_there")? })
 }
 
 /// Sends missing messages of the demo conversations, dated to the minutes before `clock`, and moves inbox rows. Continues
@@ -241,16 +204,13 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
         let group_uuid = uuid_of_pair(first.uuid, second.uuid);
         let said = conversation.said(table, random, group_uuid).await?;
         messages.were_there += said.unwrap_or(lines.len());
-        for (index, (speaker, line)) in lines.iter().copied().enumerate() {
+        for (index, line) in lines.iter().enumerate() {
             let said_at: DateTime<Utc> = clock.now() - TimeDelta::minutes(minutes_ago);
             minutes_ago -= 1;
             if said.is_none_or(|said| index < said) {
                 continue;
             }
-            let (sender, receiver) = match speaker {
-                First => (first, second),
-                Second => (second, first),
-            };
+            let (sender, receiver) = if index % 2 == 0 { (second, first) } else { (first, second) };
             let handle: Handle = receiver.handle.parse().map_err(Error::internal)?;
             let new = NewMessage {
                 sender: sender.to_user(),
@@ -263,7 +223,7 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
             messages.made += 1;
         }
         if said.is_some() {
-            move_inbox_rows(table, random, first.uuid, group_uuid).await?;
+            move_inbox_rows(table, random, group_uuid).await?;
         }
     }
     Ok(messages)
@@ -281,16 +241,13 @@ impl Conversation {
             Err(Error::MessageGroupNotFound) => return Ok(Some(0)),
             Err(error) => return Err(error),
         };
-        let is_line = |(message, (speaker, line)): (&Message, &(Speaker, &str))| {
-            let speaker = match speaker {
-                First => first,
-                Second => second,
-            };
-            message.message == *line && message.handle == speaker.handle
+        let is_line = |(index, (message, line)): (usize, (&Message, &&str))| {
+            let speaker = if index % 2 == 0 { second } else { first };
+            message.message == **line && message.handle == speaker.handle
         };
         let said = page.items.len();
-        let is_beginning =
-            page.next.is_none() && said <= self.lines.len() && page.items.iter().zip(self.lines).all(is_line);
+        let mut lines = page.items.iter().zip(self.lines).enumerate();
+        let is_beginning = page.next.is_none() && said <= self.lines.len() && lines.all(is_line);
         Ok(is_beginning.then_some(said))
     }
 }

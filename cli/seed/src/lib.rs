@@ -15,5 +15,5 @@ pub enum SeedError {
     #[error("failed to move inbox rows")]
     Move(#[from] MoveError),
     #[error("{0} users can't be created, since other users have their handles (load-000001 and so on)")]
-    HandlesTaken(i64),
+    HandlesTaken(usize),
 }

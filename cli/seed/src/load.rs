@@ -24,11 +24,14 @@ use cruddur::{
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::sleep;
-use tokio_postgres::types::Type;
 use uuid::{Uuid, uuid};
 
 pub use self::plan::{InvalidPlan, Numbers, Plan};
-use crate::{SeedError, demo::Made, inbox::move_inbox_rows};
+use crate::{
+    SeedError,
+    demo::{Made, NewUser, create_many},
+    inbox::move_inbox_rows,
+};
 
 mod plan;
 mod text;
@@ -37,7 +40,7 @@ mod text;
 const NAMESPACE: Uuid = uuid!("0f6b4a1c-93d7-5e2b-8a55-7c1d2e3f4a5b");
 
 /// Users in a statement.
-const BATCH: u32 = 500;
+const BATCH: usize = 500;
 
 /// Groups filled concurrently.
 const GROUPS_AT_A_TIME: usize = 32;
@@ -52,32 +55,22 @@ pub async fn ensure_users(
     plan: Plan,
     progress: impl Fn(u64),
 ) -> Result<Made, SeedError> {
-    let statement = include_str!("../../../sql/users/create_many.sql");
     let mut users = Made::default();
-    for first in (0..plan.users()).step_by(usize::try_from(BATCH).unwrap_or(1)) {
-        let numbers = first..plan.users().min(first.saturating_add(BATCH));
-        let batch = i64::from(numbers.end - numbers.start);
-        let made = numbers.map(user).collect::<Vec<_>>();
-        let column = |of: fn(&User) -> String| made.iter().map(of).collect::<Vec<_>>();
-        let parameters = [
-            (&made.iter().map(|user| user.uuid).collect::<Vec<_>>() as _, Type::UUID_ARRAY),
-            (&column(|user| user.handle.clone()) as _, Type::TEXT_ARRAY),
-            (&column(|user| user.display_name.clone()) as _, Type::TEXT_ARRAY),
-            (&column(|user| format!("{}@example.com", user.handle)) as _, Type::TEXT_ARRAY),
-            (&column(subject) as _, Type::TEXT_ARRAY),
-        ];
-        let rows = postgres.query(statement, &parameters).await?;
-        let count = |name: &str| match rows.first() {
-            Some(row) => row.try_get::<_, i64>(name).map_err(Error::internal),
-            None => Ok(0),
-        };
-        let (created, were_there) = (count("made")?, count("were_there")?);
-        if created + were_there < batch {
-            return Err(SeedError::HandlesTaken(batch - created - were_there));
+    for numbers in (0..plan.users).collect::<Vec<_>>().chunks(BATCH) {
+        let new = numbers.iter().copied().map(user).map(|user| NewUser {
+            email: format!("{}@example.com", user.handle),
+            // No user pool has it.
+            subject: Uuid::new_v5(&user.uuid, b"sub").to_string(),
+            user,
+        });
+        let new = new.collect::<Vec<_>>();
+        let Made { made, were_there } = create_many(postgres, &new).await?;
+        if made + were_there < new.len() {
+            return Err(SeedError::HandlesTaken(new.len() - made - were_there));
         }
-        users.made += usize::try_from(created).unwrap_or(0);
-        users.were_there += usize::try_from(were_there).unwrap_or(0);
-        progress(u64::try_from(batch).unwrap_or(0));
+        users.made += made;
+        users.were_there += were_there;
+        progress(new.len() as u64);
     }
     Ok(users)
 }
@@ -90,7 +83,7 @@ pub async fn ensure_messages(
     plan: Plan,
     progress: impl Fn(u64),
 ) -> Result<Made, SeedError> {
-    let groups = stream::iter(0..plan.groups()).map(|number| {
+    let groups = stream::iter(0..plan.groups).map(|number| {
         let progress = &progress;
         async move { Group::new(plan, number).fill(table, random, progress).await }
     });
@@ -123,14 +116,21 @@ impl Group {
         random: &Random,
         progress: impl Fn(u64) + Copy,
     ) -> Result<Made, SeedError> {
-        let mut filled = Filled::default();
+        let (mut existed, mut stored) = (None, 0);
         let mut waits = RETRIES.build();
         loop {
-            let before = filled.messages;
-            let Err(error) = self.send_missing(table, random, &mut filled, progress).await else {
-                return Ok(filled.made());
+            let before = stored;
+            let mut advance_to = |messages: u32| {
+                existed.get_or_insert(messages);
+                progress(messages.saturating_sub(stored).into());
+                stored = stored.max(messages);
             };
-            if filled.messages > before {
+            let Err(error) = self.send_missing(table, random, &mut advance_to).await else {
+                let existed = existed.unwrap_or(0);
+                let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+                return Ok(Made { made: count(stored - existed), were_there: count(existed) });
+            };
+            if stored > before {
                 waits = RETRIES.build();
             }
             let Some(wait) = waits.next().filter(|_| is_transient(&error)) else { return Err(error) };
@@ -139,23 +139,21 @@ impl Group {
         }
     }
 
+    /// Calls `advance_to` with the number of stored messages, first with those of earlier runs.
     async fn send_missing(
         &self,
         table: &Table,
         random: &Random,
-        filled: &mut Filled,
-        progress: impl Fn(u64),
+        mut advance_to: impl FnMut(u32),
     ) -> Result<(), SeedError> {
         let stored = count(table, Partition::Messages(self.uuid)).await?;
         let stored = u32::try_from(stored).unwrap_or(u32::MAX).min(self.messages);
-        filled.were_there.get_or_insert(stored);
-        progress(filled.advance_to(stored));
+        advance_to(stored);
         for number in stored..self.messages {
             self.send(table, random, number).await?;
-            progress(filled.advance_to(number + 1));
+            advance_to(number + 1);
         }
-        let [member, _] = &self.pair;
-        move_inbox_rows(table, random, member.uuid, self.uuid).await
+        move_inbox_rows(table, random, self.uuid).await
     }
 
     /// Sends message `number`, in turns.
@@ -185,51 +183,20 @@ impl Group {
 
 /// The number of rows in a partition. Reads all of them.
 async fn count(table: &Table, partition: Partition) -> Result<u64, Error> {
+    let query = table
+        .client()
+        .query()
+        .table_name(table.name())
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", AttributeValue::S(partition.to_string()))
+        .select(Select::Count)
+        .consistent_read(true);
+    let mut pages = query.into_paginator().send();
     let mut rows = 0;
-    let mut start = None;
-    loop {
-        let answer = table
-            .client()
-            .query()
-            .table_name(table.name())
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(partition.to_string()))
-            .select(Select::Count)
-            .consistent_read(true)
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(read_error)?;
-        rows += u64::try_from(answer.count).unwrap_or(0);
-        start = answer.last_evaluated_key;
-        if start.is_none() {
-            return Ok(rows);
-        }
+    while let Some(page) = pages.next().await {
+        rows += u64::try_from(page.map_err(read_error)?.count).unwrap_or(0);
     }
-}
-
-#[derive(Default)]
-struct Filled {
-    /// Messages of earlier runs, once counted.
-    were_there: Option<u32>,
-    /// Messages known to be stored.
-    messages: u32,
-}
-
-impl Filled {
-    /// Returns the number of additional messages.
-    fn advance_to(&mut self, messages: u32) -> u64 {
-        let more = messages.saturating_sub(self.messages);
-        self.messages += more;
-        more.into()
-    }
-
-    fn made(&self) -> Made {
-        let were_there = self.were_there.unwrap_or(0);
-        let made = self.messages.saturating_sub(were_there);
-        let [made, were_there] = [made, were_there].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-        Made { made, were_there }
-    }
+    Ok(rows)
 }
 
 /// Returns whether a retry may succeed.
@@ -249,9 +216,4 @@ fn user(number: u32) -> User {
     let handle = format!("load-{number:06}");
     let uuid = Uuid::new_v5(&NAMESPACE, handle.as_bytes());
     User { uuid, handle, display_name: format!("Load No. {number}") }
-}
-
-/// The user's `sub`, which no user pool has.
-fn subject(user: &User) -> String {
-    Uuid::new_v5(&user.uuid, b"sub").to_string()
 }

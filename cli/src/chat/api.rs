@@ -53,19 +53,14 @@ pub(super) struct Page {
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
-    /// No response, or a 503. The outcome is unknown, and a retry may succeed.
+    /// No response, a 503 or a 429. A retry may succeed.
     #[error("{cause}")]
     Unavailable {
         cause: String,
         /// The minimum wait.
         retry_after: Duration,
-    },
-    /// A 429: the request was not executed.
-    #[error("{cause}")]
-    TooEarly {
-        cause: String,
-        /// The minimum wait.
-        retry_after: Duration,
+        /// The request may have been executed.
+        in_doubt: bool,
     },
     /// An error response.
     #[error(transparent)]
@@ -81,14 +76,8 @@ pub(super) struct Api {
     client: Client,
     url: Url,
     authorization: HeaderValue,
-    /// Renews an expired token.
-    renewable: Option<Renewable>,
-}
-
-#[derive(Debug)]
-struct Renewable {
-    context: Context,
-    handle: Handle,
+    /// The user of the local stack whose expired token is renewed.
+    renewable: Option<(Context, Handle)>,
 }
 
 /// Requests a token from the local stack. Returns the whole response.
@@ -151,8 +140,7 @@ impl Api {
     pub(super) async fn connect(context: &Context, handle: Option<&Handle>) -> Result<Self> {
         let url: Url = context.api_url()?.parse().context("invalid --url")?;
         let (authorization, renewable) = if let Some(handle) = handle {
-            let renewable = Renewable { context: context.clone(), handle: handle.clone() };
-            (renewable.authorization().await?, Some(renewable))
+            (authorization(context, handle).await?, Some((context.clone(), handle.clone())))
         } else {
             let token = environment(TOKEN_VARIABLE);
             let token = token.filter(|token| !token.is_empty()).with_context(|| {
@@ -226,8 +214,8 @@ impl Api {
     async fn send(&mut self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response, ApiError> {
         let mut answer = self.send_once(&request).await?;
         if answer.status() == StatusCode::UNAUTHORIZED
-            && let Some(renewable) = &self.renewable
-            && let Ok(authorization) = renewable.authorization().await
+            && let Some((context, handle)) = &self.renewable
+            && let Ok(authorization) = authorization(context, handle).await
         {
             self.authorization = authorization;
             answer = self.send_once(&request).await?;
@@ -238,15 +226,11 @@ impl Api {
         let status = answer.status();
         let retry_after = retry_after(answer.headers(), Clock::system().now());
         let refusal = Refusal::new(status, &answer.text().await.unwrap_or_default());
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                Err(ApiError::Unavailable { cause: refusal.to_string(), retry_after })
-            }
-            StatusCode::TOO_MANY_REQUESTS => {
-                Err(ApiError::TooEarly { cause: refusal.to_string(), retry_after })
-            }
-            _ => Err(refusal.into()),
+        let in_doubt = status == StatusCode::SERVICE_UNAVAILABLE;
+        if in_doubt || status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(ApiError::Unavailable { cause: refusal.to_string(), retry_after, in_doubt });
         }
+        Err(refusal.into())
     }
 
     async fn send_once(&self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response, ApiError> {
@@ -265,20 +249,22 @@ impl Api {
     }
 }
 
-impl Renewable {
-    async fn authorization(&self) -> Result<HeaderValue> {
-        let answer = token(&self.context, &self.handle).await?;
-        let token = answer.get("access_token").and_then(Value::as_str).and_then(bearer);
-        token.context("the local stack's response has no access_token")
-    }
+async fn authorization(context: &Context, handle: &Handle) -> Result<HeaderValue> {
+    let answer = token(context, handle).await?;
+    access_token(&answer).and_then(bearer).context("the local stack's response has no access_token")
+}
+
+pub(crate) fn access_token(answer: &Value) -> Option<&str> {
+    answer.get("access_token").and_then(Value::as_str)
 }
 
 fn client(context: &Context) -> Result<Client> {
     Ok(context.http_client().connect_timeout(CONNECT_LIMIT).timeout(RESPONSE_LIMIT).build()?)
 }
 
-fn bearer(token: &str) -> Option<HeaderValue> {
-    let mut header = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+/// The header of an access token. Its value is never shown. Returns `None` if the token is not a valid header value.
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::try_from(format!("Bearer {}", token.trim())).ok()?;
     header.set_sensitive(true);
     Some(header)
 }
@@ -291,7 +277,7 @@ fn unavailable(url: &Url, error: &reqwest::Error) -> ApiError {
     } else {
         format!("the connection to {url} was lost")
     };
-    ApiError::Unavailable { cause, retry_after: Duration::ZERO }
+    ApiError::Unavailable { cause, retry_after: Duration::ZERO, in_doubt: true }
 }
 
 /// The wait of `Retry-After`, up to [`LONGEST_RETRY_AFTER`]: seconds, or the time until a date.

@@ -3,12 +3,13 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::Result;
+use cruddur::timestamp::Timestamp;
 use tokio::{select, signal::ctrl_c, time::sleep};
 use uuid::Uuid;
 
 use super::{
     api::{Api, ApiError, Row},
-    show::show,
+    show,
 };
 use crate::context::{Context, note};
 
@@ -34,7 +35,7 @@ async fn poll(context: &Context, api: &mut Api, path: &str, mut shown: Shown) ->
                 is_interrupted = false;
                 show(context, messages, false)?;
             }
-            Err(ApiError::Unavailable { cause, retry_after } | ApiError::TooEarly { cause, retry_after }) => {
+            Err(ApiError::Unavailable { cause, retry_after, .. }) => {
                 wait = INTERVAL.max(retry_after);
                 if !is_interrupted {
                     note(&format!("{cause}; still trying"));
@@ -66,21 +67,20 @@ async fn new_messages(api: &mut Api, path: &str, shown: &mut Shown) -> Result<Ve
 /// The messages shown. A message may appear after a later one, so the newest time is not enough.
 struct Shown {
     messages: HashSet<Uuid>,
-    /// The oldest message shown. Older messages are not new.
-    first: Option<Row>,
+    /// Time and UUID of the oldest message shown. Older messages are not new.
+    first: Option<(Timestamp, Uuid)>,
 }
 
 impl Shown {
     fn new(messages: &[Row]) -> Self {
         Self {
             messages: messages.iter().map(|message| message.uuid).collect(),
-            first: messages.first().cloned(),
+            first: messages.first().map(|message| (message.created_at, message.uuid)),
         }
     }
 
     fn is_new(&self, message: &Row) -> bool {
-        let position = |message: &Row| (message.created_at, message.uuid);
-        let is_later = self.first.as_ref().is_none_or(|first| position(message) > position(first));
+        let is_later = self.first.is_none_or(|first| (message.created_at, message.uuid) > first);
         is_later && !self.messages.contains(&message.uuid)
     }
 }

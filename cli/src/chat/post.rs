@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{context::note, retry::SENDS};
 
-/// How long a message is retried. The response to the last attempt may arrive later.
+/// The time for which a message is retried. The response to the last attempt may arrive later.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// More bytes than any valid message has.
@@ -71,11 +71,10 @@ pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str)
         };
         let (cause, retry_after) = match result {
             Ok(sent) => return Ok(sent),
-            Err(ApiError::Unavailable { cause, retry_after }) => {
-                in_doubt |= body.is_some();
+            Err(ApiError::Unavailable { cause, retry_after, in_doubt: may_be_stored }) => {
+                in_doubt |= may_be_stored && body.is_some();
                 (cause, retry_after)
             }
-            Err(ApiError::TooEarly { cause, retry_after }) => (cause, retry_after),
             Err(error) => return Err(error.into()),
         };
         // Honors Retry-After, unless that is too late.

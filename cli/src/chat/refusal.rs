@@ -1,7 +1,5 @@
 //! Error responses of the API in plain words.
 
-use std::fmt;
-
 use http::StatusCode;
 use serde_json::Value;
 
@@ -33,57 +31,32 @@ const DESCRIPTIONS: [(&str, &str); 20] = [
 
 /// An error response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) struct Refusal {
-    status: StatusCode,
-    reason: Reason,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Reason {
-    Codes(Vec<String>),
-    Message(String),
-    None,
-}
+#[error("{0}")]
+pub(super) struct Refusal(String);
 
 impl Refusal {
     /// Parses an array of codes from a function, or `{"message"}` from the gateway.
     pub(super) fn new(status: StatusCode, body: &str) -> Self {
-        let reason = match serde_json::from_str(body) {
-            Ok(Value::Array(codes)) if !codes.is_empty() => {
-                let code = |code: Value| code.as_str().map_or_else(|| code.to_string(), str::to_owned);
-                Reason::Codes(codes.into_iter().map(code).collect())
+        if status == StatusCode::UNAUTHORIZED {
+            let rejected = "the API rejected the access token; it has expired, or is for another API";
+            return Self(rejected.to_owned());
+        }
+        let body = serde_json::from_str(body).unwrap_or(Value::Null);
+        Self(match (&body, body.get("message").and_then(Value::as_str)) {
+            (Value::Array(codes), _) if !codes.is_empty() => {
+                codes.iter().map(description).collect::<Vec<_>>().join("; ")
             }
-            Ok(body) => match body.get("message").and_then(Value::as_str) {
-                Some(message) => Reason::Message(message.to_owned()),
-                None => Reason::None,
-            },
-            Err(_) => Reason::None,
-        };
-        Self { status, reason }
+            (_, Some(message)) => format!("API error {} (status {})", printable(message), status.as_u16()),
+            (_, None) => format!("the API returned status {} without a reason", status.as_u16()),
+        })
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.status == StatusCode::UNAUTHORIZED {
-            return f.write_str("the API rejected the access token; it has expired, or is for another API");
-        }
-        match &self.reason {
-            Reason::Codes(codes) => {
-                let sentence = |code: &String| {
-                    let known = DESCRIPTIONS.iter().find(|(known, _)| known == code);
-                    known.map_or_else(
-                        || format!("API error {}", printable(code)),
-                        |(_, sentence)| (*sentence).to_owned(),
-                    )
-                };
-                f.write_str(&codes.iter().map(sentence).collect::<Vec<_>>().join("; "))
-            }
-            Reason::Message(message) => {
-                write!(f, "API error {} (status {})", printable(message), self.status.as_u16())
-            }
-            Reason::None => write!(f, "the API returned status {} without a reason", self.status.as_u16()),
-        }
+fn description(code: &Value) -> String {
+    let code = code.as_str().map_or_else(|| code.to_string(), str::to_owned);
+    match DESCRIPTIONS.iter().find(|(known, _)| *known == code) {
+        Some((_, description)) => (*description).to_owned(),
+        None => format!("API error {}", printable(&code)),
     }
 }
 

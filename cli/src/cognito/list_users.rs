@@ -2,10 +2,7 @@
 
 use anyhow::Result;
 
-use super::{
-    columns::{HANDLE, SUB, column},
-    pool::UserPool,
-};
+use super::{HANDLE_COLUMNS, SUB_COLUMNS, column, pool::UserPool};
 use crate::{context::Context, output::printable};
 
 pub(super) const AFTER_HELP: &str = "\
@@ -19,7 +16,7 @@ const STATUS: usize = 31;
 const NAME: usize = 24;
 
 pub(super) async fn run(context: &Context, pool: &UserPool) -> Result<()> {
-    let users = pool.users(context).await?;
+    let users = pool.users().await?;
     let output = context.output;
     if output.is_json() {
         return users.iter().try_for_each(|user| output.json(user));
@@ -35,7 +32,7 @@ pub(super) async fn run(context: &Context, pool: &UserPool) -> Result<()> {
 }
 
 fn line(handle: &str, sub: &str, status: &str, name: &str, email: &str) -> String {
-    let (handle, sub) = (column(handle, HANDLE), column(sub, SUB));
+    let (handle, sub) = (column(handle, HANDLE_COLUMNS), column(sub, SUB_COLUMNS));
     let (status, name) = (column(status, STATUS), column(name, NAME));
     format!("{handle}  {sub}  {status}  {name}  {}", printable(email))
 }

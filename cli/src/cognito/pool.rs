@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use aws_config::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_cognitoidentityprovider::{Client, config, error::ProvideErrorMetadata as _, types::UserType};
 use clap::Args;
 use cruddur::config::environment;
@@ -41,8 +41,8 @@ pub struct Options {
 /// A user pool, which may not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserPool {
-    id: String,
-    region: String,
+    pub(crate) id: String,
+    pub(crate) region: String,
     /// Cognito's URL without a trailing slash; `None` for AWS.
     url: Option<String>,
 }
@@ -82,7 +82,7 @@ impl Options {
             check_http_url("--cognito-url", url)?;
         }
         Ok(Some(UserPool {
-            region: context.region().unwrap_or(region).to_owned(),
+            region: context.global.region.as_deref().unwrap_or(region).to_owned(),
             url: self.cognito_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             id,
         }))
@@ -98,14 +98,6 @@ fn region(pool_id: &str) -> Option<&str> {
 }
 
 impl UserPool {
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
-    pub(crate) fn region(&self) -> &str {
-        &self.region
-    }
-
     /// The URL of the pool's key set.
     #[must_use]
     pub fn key_set_url(&self) -> String {
@@ -114,14 +106,13 @@ impl UserPool {
         format!("{server}/{id}/.well-known/jwks.json")
     }
 
-    pub async fn users(&self, context: &Context) -> Result<Vec<PoolUser>> {
-        let client = self.client(context).await;
+    pub async fn users(&self) -> Result<Vec<PoolUser>> {
+        let client = self.client().await;
         let bar = progress("reading the user pool", None);
-        let (mut users, mut token) = (Vec::new(), None);
-        loop {
-            let page =
-                client.list_users().user_pool_id(&self.id).limit(PAGE).set_pagination_token(token).send();
-            let page = page.await.map_err(|error| {
+        let mut users = Vec::new();
+        let mut pages = client.list_users().user_pool_id(&self.id).limit(PAGE).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
                 if error.code() == Some("ResourceNotFoundException") {
                     let place = self.place();
                     return anyhow!("{place} has no user pool {}; check its id and account", self.id);
@@ -132,16 +123,14 @@ impl UserPool {
                 users.push(PoolUser::from_answer(user)?);
             }
             bar.set_position(users.len() as u64);
-            token = page.pagination_token().map(str::to_owned);
-            if token.is_none() {
-                bar.finish_and_clear();
-                return Ok(users);
-            }
         }
+        bar.finish_and_clear();
+        Ok(users)
     }
 
-    pub(crate) async fn client(&self, context: &Context) -> Client {
-        let sdk = context.aws_config_in(&self.region).await;
+    pub(crate) async fn client(&self) -> Client {
+        let sdk = aws_config::defaults(BehaviorVersion::latest());
+        let sdk = sdk.region(Region::new(self.region.clone())).load().await;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LIMIT).build();
         // Bounded, so that a wrong address fails within seconds.
         let retries = RetryConfig::standard()

@@ -15,8 +15,8 @@ use self::{
 };
 use super::pool::{PoolUser, UserPool};
 use crate::{
+    Outcome,
     context::{Context, Database, note},
-    outcome::Outcome,
 };
 
 mod plan;
@@ -71,7 +71,7 @@ pub async fn run(
     database: &Database,
     options: &Options,
 ) -> Result<Outcome> {
-    let users = pool.users(context).await?;
+    let users = pool.users().await?;
     let named = |handles: &[Handle]| {
         handles.iter().map(|handle| handle.canonical().to_owned()).collect::<HashSet<_>>()
     };

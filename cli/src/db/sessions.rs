@@ -1,11 +1,14 @@
 //! `db sessions`
 
 use anyhow::Result;
-use chrono::{DateTime, Local, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use crate::context::{Context, Database};
+use crate::{
+    context::{Context, Database},
+    listing::local_time,
+};
 
 /// A session, without its query, which may contain data.
 #[derive(Debug, Serialize)]
@@ -46,11 +49,7 @@ impl Session {
     fn cells(&self) -> Vec<String> {
         let text =
             |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).unwrap_or("-".to_owned());
-        let time = |time: Option<DateTime<Utc>>| {
-            time.map_or("-".to_owned(), |time| {
-                time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string()
-            })
-        };
+        let time = |time: Option<DateTime<Utc>>| time.map_or("-".to_owned(), local_time);
         vec![
             self.pid.to_string(),
             text(&self.user),

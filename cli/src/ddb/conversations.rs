@@ -1,30 +1,75 @@
-//! `ddb list-conversations`
+//! `ddb get-conversation` and `ddb list-conversations`
 
 use anyhow::{Result, bail};
 use clap::Args;
 use cruddur::{
     error::Error,
+    message::{ListedMessage, Message},
     message_group::{ListedGroup, MessageGroup},
-    table::Partition,
+    request::message_group_uuid,
+    table::{Key, Membership, Partition},
     user::Handle,
 };
 use serde_json::json;
+use uuid::Uuid;
 
 use super::page;
-use crate::{
-    context::Context,
-    listing::{Entry, lines},
-    outcome::Outcome,
-};
+use crate::{Outcome, context::Context, listing::Entry};
 
-const EXAMPLES: &str = "\
+const GET_EXAMPLES: &str = "\
+Examples:
+  cruddur ddb get-conversation 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+  cruddur ddb get-conversation 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5 --year 2026 --before 2026-11-01
+
+`cruddur ddb list-conversations HANDLE` lists the UUIDs of a user's conversations.";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = GET_EXAMPLES)]
+pub struct GetOptions {
+    /// The conversation's UUID
+    #[arg(value_name = "GROUP", value_parser = group_uuid)]
+    group_uuid: Uuid,
+
+    #[command(flatten)]
+    newest: page::Newest,
+}
+
+fn group_uuid(text: &str) -> Result<Uuid, &'static str> {
+    message_group_uuid(text).map_err(|_| "not a UUID of 36 characters")
+}
+
+pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outcome> {
+    let group_uuid = options.group_uuid;
+    let (table, dynamodb) = context.table().await?;
+    let page = options.newest.read(context, &dynamodb, Partition::Messages(group_uuid)).await?;
+    if page.rows.is_empty() && table.get::<Membership>(&Key::Membership(group_uuid)).await?.is_none() {
+        bail!(
+            "no conversation {group_uuid} in {}; `cruddur ddb list-conversations HANDLE` lists a user's conversations",
+            dynamodb.table_name
+        );
+    }
+    // Read newest first, shown oldest first.
+    let messages: Vec<Message> =
+        page.parse::<ListedMessage>()?.into_iter().rev().map(Message::from).collect();
+    let value = json!({"message_group_uuid": group_uuid, "messages": messages});
+    let entries = messages.into_iter().map(|message| Entry {
+        message_group_uuid: None,
+        handle: message.handle,
+        display_name: None,
+        created_at: message.created_at.to_utc(),
+        message: message.message,
+    });
+    page.show(context, &dynamodb, value, &entries.collect::<Vec<_>>(), ["message", "messages"])
+}
+
+const LIST_EXAMPLES: &str = "\
 Examples:
   cruddur ddb list-conversations sunyoung
   cruddur ddb list-conversations @sunyoung --year 2026 --limit 5";
 
 #[derive(Clone, Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Options {
+#[command(after_help = LIST_EXAMPLES)]
+pub struct ListOptions {
     /// The user's handle, with or without @
     #[arg(value_name = "HANDLE")]
     handle: Handle,
@@ -33,7 +78,7 @@ pub struct Options {
     newest: page::Newest,
 }
 
-pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
+pub(super) async fn list(context: &Context, options: &ListOptions) -> Result<Outcome> {
     let (_, dynamodb) = context.table().await?;
     let database = context.database().await?;
     let user = match database.users().with_handle(&options.handle).await {
@@ -46,14 +91,7 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
     let page = options.newest.read(context, &dynamodb, Partition::Inbox(user.uuid)).await?;
     let groups: Vec<MessageGroup> =
         page.parse::<ListedGroup>()?.into_iter().map(MessageGroup::from).collect();
-    if context.output.is_json() {
-        context.output.json(&json!({
-            "user_uuid": user.uuid,
-            "message_groups": groups,
-            "consumed_capacity_units": dynamodb.meter.units().read,
-        }))?;
-        return Ok(Outcome::Done);
-    }
+    let value = json!({"user_uuid": user.uuid, "message_groups": groups});
     let entries = groups.into_iter().map(|group| Entry {
         message_group_uuid: Some(group.uuid.to_string()),
         handle: group.handle,
@@ -61,9 +99,5 @@ pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome>
         created_at: group.created_at.to_utc(),
         message: group.message,
     });
-    for line in lines(&entries.collect::<Vec<_>>()) {
-        context.output.line(&line)?;
-    }
-    context.output.line(&page.summary(&dynamodb, ["conversation", "conversations"]))?;
-    Ok(Outcome::Done)
+    page.show(context, &dynamodb, value, &entries.collect::<Vec<_>>(), ["conversation", "conversations"])
 }

@@ -9,9 +9,12 @@ use cruddur::{
     table::{Item, Partition, sort_key},
     timestamp::Timestamp,
 };
+use serde_json::{Value, json};
 
 use crate::{
+    Outcome,
     context::{Context, DynamoDb},
+    listing::{self, Entry},
     table::item::key,
 };
 
@@ -132,17 +135,30 @@ impl Newest {
 }
 
 impl Page {
-    /// The last line of text output: counts, cost, and how to see older rows.
-    pub(super) fn summary(&self, dynamodb: &DynamoDb, what: [&str; 2]) -> String {
-        let [one, many] = what;
-        let what = if self.rows.len() == 1 { one } else { many };
+    /// Writes the entries and a line of counts, cost, and how to see older rows, or `value` with the cost as JSON.
+    pub(super) fn show(
+        &self,
+        context: &Context,
+        dynamodb: &DynamoDb,
+        mut value: Value,
+        entries: &[Entry],
+        [one, many]: [&str; 2],
+    ) -> Result<Outcome> {
         let units = dynamodb.meter.units().read;
+        if context.output.is_json() {
+            value["consumed_capacity_units"] = json!(units);
+            context.output.json(&value)?;
+            return Ok(Outcome::Done);
+        }
+        listing::show(context.output, entries)?;
+        let what = if self.rows.len() == 1 { one } else { many };
         let mut line = format!("{} {what}; consumed capacity units: {units}", self.rows.len());
         if let Some(next) = &self.next {
             line.push_str("; older ones, if any: --before ");
             line.push_str(next);
         }
-        line
+        context.output.line(&line)?;
+        Ok(Outcome::Done)
     }
 
     /// Parses the rows, newest first.

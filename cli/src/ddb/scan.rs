@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use clap::Args;
-use cruddur::table::{Item, RowKind};
+use cruddur::table::RowKind;
 use serde_json::{Map, Value};
 
 use crate::{
+    Outcome,
     context::Context,
-    outcome::Outcome,
     output::{columns, cut, printable},
 };
 
@@ -38,37 +38,24 @@ pub struct Options {
 
 pub(super) async fn run(context: &Context, options: &Options) -> Result<Outcome> {
     let (table, dynamodb) = context.table().await?;
+    let scan = table.client().scan().table_name(table.name());
+    // A page ends after 1 MB with any limit.
+    let scan = scan.set_limit(options.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)));
+    let mut rows = scan.into_paginator().items().send();
     let mut left = options.limit.unwrap_or(u64::MAX);
-    let mut start = None;
-    loop {
-        let answer = table
-            .client()
-            .scan()
-            .table_name(table.name())
-            // A page ends after 1 MB with any limit.
-            .set_limit(options.limit.map(|_| i32::try_from(left).unwrap_or(i32::MAX)))
-            .set_exclusive_start_key(start)
-            .send()
-            .await;
-        let answer = answer.map_err(|error| context.dynamodb_error(&dynamodb, &error))?;
-        // Written page by page, to bound memory.
-        for item in answer.items.unwrap_or_default() {
-            show(context, item)?;
-            left -= 1;
+    while left > 0
+        && let Some(row) = rows.next().await
+    {
+        let row = row.map_err(|error| context.dynamodb_error(&dynamodb, &error))?;
+        let row: Map<String, Value> = serde_dynamo::from_item(row)?;
+        if context.output.is_json() {
+            context.output.json(&row)?;
+        } else {
+            context.output.line(&line(&row, usize::from(columns())))?;
         }
-        start = answer.last_evaluated_key;
-        if start.is_none() || left == 0 {
-            return Ok(Outcome::Done);
-        }
+        left -= 1;
     }
-}
-
-fn show(context: &Context, item: Item) -> Result<()> {
-    let row: Map<String, Value> = serde_dynamo::from_item(item)?;
-    if context.output.is_json() {
-        return context.output.json(&row);
-    }
-    Ok(context.output.line(&line(&row, usize::from(columns())))?)
+    Ok(Outcome::Done)
 }
 
 /// Formats a row as `pk  sk  description`, cut to `columns`.

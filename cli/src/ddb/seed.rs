@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Instant};
 
 use anyhow::{Result, anyhow};
 use clap::{Args, error::ErrorKind};
-use cruddur::{clock::Clock, dynamodb::Units, error::Chain, random::Random};
+use cruddur::{clock::Clock, error::Chain, random::Random};
 use seed::{
     SeedError,
     demo::{self, Made},
@@ -13,8 +13,8 @@ use seed::{
 use serde_json::json;
 
 use crate::{
+    Outcome,
     context::{Context, DynamoDb},
-    outcome::Outcome,
     output::progress,
 };
 
@@ -62,7 +62,7 @@ async fn seed_demo(context: &Context) -> Result<Outcome> {
     let users = users.map_err(|error| database.query_error(&error))?;
     let messages = demo::ensure_conversations(&table, &Clock::system(), &Random::system()).await;
     let messages = messages.map_err(|error| messages_error(&dynamodb, &error))?;
-    Report { users, messages, started, units: dynamodb.meter.units() }.show(context)
+    report(context, users, messages, started, &dynamodb)
 }
 
 async fn seed_load(context: &Context, plan: Plan) -> Result<Outcome> {
@@ -70,7 +70,7 @@ async fn seed_load(context: &Context, plan: Plan) -> Result<Outcome> {
     let database = context.database().await?;
     let started = Instant::now();
 
-    let bar = progress("users", Some(plan.users().into()));
+    let bar = progress("users", Some(plan.users.into()));
     let users = load::ensure_users(&database.postgres(), plan, |more| bar.inc(more)).await;
     bar.finish_and_clear();
     let users = users.map_err(|error| match error {
@@ -78,47 +78,43 @@ async fn seed_load(context: &Context, plan: Plan) -> Result<Outcome> {
         error => anyhow!("{}: {error}", database.place),
     })?;
 
-    let bar = progress("messages", Some(plan.messages().into()));
+    let bar = progress("messages", Some(plan.messages.into()));
     let messages = load::ensure_messages(&table, &Random::system(), plan, |more| bar.inc(more)).await;
     bar.finish_and_clear();
     let messages = messages.map_err(|error| messages_error(&dynamodb, &error))?;
-    Report { users, messages, started, units: dynamodb.meter.units() }.show(context)
+    report(context, users, messages, started, &dynamodb)
 }
 
 fn messages_error(dynamodb: &DynamoDb, error: &SeedError) -> anyhow::Error {
     anyhow!("{}: {}; run the command again to continue", dynamodb.place, Chain(error))
 }
 
-struct Report {
+fn report(
+    context: &Context,
     users: Made,
     messages: Made,
     started: Instant,
-    units: Units,
-}
-
-impl Report {
-    fn show(&self, context: &Context) -> Result<Outcome> {
-        let Self { users, messages, started, units } = self;
-        let seconds = started.elapsed().as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let per_second = messages.made as f64 / seconds.max(0.001);
-        let sentence = format!(
-            "users: {} created, {} existed\n\
-             messages: {} sent, {} existed\n\
-             took {seconds:.1} s, {per_second:.0} messages/s, {} read and {} write request units",
-            users.made, users.were_there, messages.made, messages.were_there, units.read, units.write,
-        );
-        let value = json!({
-            "users_made": users.made,
-            "users_were_there": users.were_there,
-            "messages_sent": messages.made,
-            "messages_were_there": messages.were_there,
-            "seconds": seconds,
-            "messages_per_second": per_second,
-            "read_request_units": units.read,
-            "write_request_units": units.write,
-        });
-        context.output.result(&sentence, &value)?;
-        Ok(Outcome::Done)
-    }
+    dynamodb: &DynamoDb,
+) -> Result<Outcome> {
+    let (seconds, units) = (started.elapsed().as_secs_f64(), dynamodb.meter.units());
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let per_second = messages.made as f64 / seconds.max(0.001);
+    let sentence = format!(
+        "users: {} created, {} existed\n\
+         messages: {} sent, {} existed\n\
+         took {seconds:.1} s, {per_second:.0} messages/s, {} read and {} write request units",
+        users.made, users.were_there, messages.made, messages.were_there, units.read, units.write,
+    );
+    let value = json!({
+        "users_made": users.made,
+        "users_were_there": users.were_there,
+        "messages_sent": messages.made,
+        "messages_were_there": messages.were_there,
+        "seconds": seconds,
+        "messages_per_second": per_second,
+        "read_request_units": units.read,
+        "write_request_units": units.write,
+    });
+    context.output.result(&sentence, &value)?;
+    Ok(Outcome::Done)
 }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    calls::{Calls, Service},
-    check::{CheckResult, Problem, Success},
+    calls::{CLOUDWATCH, Calls},
+    report::{CheckResult, Problem, Success},
 };
 use crate::context::aws_error;
 
@@ -68,7 +68,7 @@ async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
             "NextToken": token,
         });
         let target = "GraniteServiceVersion20100801.DescribeAlarms";
-        let page: Page = calls.json(Service::CloudWatch, target, &body, "cloudwatch:DescribeAlarms").await?;
+        let page: Page = calls.json(CLOUDWATCH, target, &body, "cloudwatch:DescribeAlarms").await?;
         alarms.extend(page.metric_alarms.into_iter().chain(page.composite_alarms));
         token = page.next_token.filter(|token| !token.is_empty());
         if token.is_none() {
@@ -114,12 +114,15 @@ pub(super) async fn check_topic(sdk: &SdkConfig, topic_arn: &str) -> CheckResult
         attribute.and_then(|number| number.parse::<u32>().ok()).unwrap_or_default()
     };
     let (confirmed, pending) = (number("SubscriptionsConfirmed"), number("SubscriptionsPending"));
-    Ok(match (confirmed, pending) {
-        (0, 0) => Success::new("no subscriptions").hint("subscribe the operators with `aws sns subscribe`"),
-        (0, _) => Success::new(format!("no confirmed subscriptions ({pending} pending)"))
-            .hint("operators have to follow the link in the confirmation email"),
-        _ => Success::new(format!("{confirmed} subscribed")),
-    })
+    let (seen, hint) = match (confirmed, pending) {
+        (0, 0) => ("no subscriptions".to_owned(), Some("subscribe the operators with `aws sns subscribe`")),
+        (0, _) => (
+            format!("no confirmed subscriptions ({pending} pending)"),
+            Some("operators have to follow the link in the confirmation email"),
+        ),
+        _ => (format!("{confirmed} subscribed"), None),
+    };
+    Ok(Success { seen, hint: hint.map(str::to_owned), value: () })
 }
 
 #[cfg(test)]

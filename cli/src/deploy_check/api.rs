@@ -9,7 +9,7 @@ use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::check::Problem;
+use super::report::Problem;
 use crate::{context::Context, output::cut};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -22,27 +22,15 @@ const BODY_COLUMNS: usize = 100;
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     client: Client,
-    url: String,
+    /// The URL without a trailing slash.
+    pub(super) url: String,
 }
-
-/// An access token, never shown.
-#[derive(Clone, Debug)]
-pub(super) struct Token(HeaderValue);
 
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
-}
-
-impl Token {
-    /// Returns `None` if `text` is not a valid header value.
-    pub(super) fn new(text: &str) -> Option<Self> {
-        let mut header = HeaderValue::try_from(format!("Bearer {}", text.trim())).ok()?;
-        header.set_sensitive(true);
-        Some(Self(header))
-    }
 }
 
 impl Api {
@@ -53,38 +41,21 @@ impl Api {
         Ok(Self { client, url })
     }
 
-    /// The URL without a trailing slash.
-    pub(super) fn url(&self) -> &str {
-        &self.url
-    }
-
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }
 
-    pub(super) async fn get(&self, path: &str, token: &Token) -> Result<Reply, Problem> {
+    pub(super) async fn get(&self, path: &str, token: &HeaderValue) -> Result<Reply, Problem> {
         self.send(self.request(Method::GET, path), Some(token)).await
-    }
-
-    /// Posts `body` with an idempotency key.
-    pub(super) async fn post(
-        &self,
-        path: &str,
-        body: &Value,
-        key: &str,
-        token: &Token,
-    ) -> Result<Reply, Problem> {
-        let request = self.request(Method::POST, path).header("idempotency-key", key).json(body);
-        self.send(request, Some(token)).await
     }
 
     pub(super) async fn send(
         &self,
         request: RequestBuilder,
-        token: Option<&Token>,
+        token: Option<&HeaderValue>,
     ) -> Result<Reply, Problem> {
         let request = match token {
-            Some(Token(token)) => request.header(header::AUTHORIZATION, token),
+            Some(token) => request.header(header::AUTHORIZATION, token),
             None => request,
         };
         let answer = request.send().await.map_err(|error| self.unreachable(error))?;
@@ -177,10 +148,5 @@ mod tests {
         assert!(advice(503, r#"["unavailable"]"#).contains("PostgreSQL"));
         assert!(advice(404, r#"{"message": "Not Found"}"#).contains("no such route"));
         assert!(advice(200, "<html>").contains("--url"));
-    }
-
-    #[test]
-    fn a_token_is_not_shown() {
-        assert!(!format!("{:?}", Token::new("secret").unwrap()).contains("secret"));
     }
 }

@@ -15,22 +15,28 @@ use aws_sigv4::{
 use aws_smithy_runtime_api::client::identity::Identity;
 use backon::BackoffBuilder as _;
 use cruddur::{clock::Clock, config::environment, error::Chain};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use reqwest::{Client, Method, redirect};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use reqwest::{Client, redirect};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::check::Problem;
+use super::report::Problem;
 use crate::{output::printable, retry::AWS_CALLS};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Service {
-    CloudWatch,
-    Lambda,
-    Sqs,
+pub(super) struct Service {
+    /// The service's name in host names.
+    host: &'static str,
+    /// The SDKs' variable for another endpoint.
+    variable: &'static str,
 }
+
+pub(super) const CLOUDWATCH: Service =
+    Service { host: "monitoring", variable: "AWS_ENDPOINT_URL_CLOUDWATCH" };
+pub(super) const LAMBDA: Service = Service { host: "lambda", variable: "AWS_ENDPOINT_URL_LAMBDA" };
+pub(super) const SQS: Service = Service { host: "sqs", variable: "AWS_ENDPOINT_URL_SQS" };
 
 /// A client with the account's credentials.
 #[derive(Debug)]
@@ -51,26 +57,6 @@ struct ErrorDocument {
     message: Option<String>,
 }
 
-impl Service {
-    /// The service's name in host names.
-    fn host(self) -> &'static str {
-        match self {
-            Self::CloudWatch => "monitoring",
-            Self::Lambda => "lambda",
-            Self::Sqs => "sqs",
-        }
-    }
-
-    /// The SDKs' variable for another endpoint.
-    fn variable(self) -> &'static str {
-        match self {
-            Self::CloudWatch => "AWS_ENDPOINT_URL_CLOUDWATCH",
-            Self::Lambda => "AWS_ENDPOINT_URL_LAMBDA",
-            Self::Sqs => "AWS_ENDPOINT_URL_SQS",
-        }
-    }
-}
-
 impl Calls {
     pub(super) fn new(sdk: &SdkConfig) -> Result<Self> {
         let client = Client::builder().redirect(redirect::Policy::none()).timeout(LIMIT).build()?;
@@ -83,42 +69,29 @@ impl Calls {
     pub(super) async fn json<T: DeserializeOwned>(
         &self,
         service: Service,
-        target: &str,
+        target: &'static str,
         body: &Value,
         permission: &str,
     ) -> Result<T, Problem> {
-        let mut headers = HeaderMap::new();
+        let mut request = Request::new(body.to_string());
+        let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-        if let Ok(target) = HeaderValue::try_from(target) {
-            headers.insert("x-amz-target", target);
-        }
-        self.call(service, Method::POST, "/", &headers, &body.to_string(), permission).await
+        headers.insert("x-amz-target", HeaderValue::from_static(target));
+        *request.method_mut() = Method::POST;
+        self.call(service, "/", &request, permission).await
     }
 
-    /// Calls the encoded `path`, which requires `permission`.
-    pub(super) async fn rest<T: DeserializeOwned>(
+    /// Sends the method, headers and body of `request` to the encoded `path`, which requires `permission`.
+    pub(super) async fn call<T: DeserializeOwned>(
         &self,
         service: Service,
-        method: Method,
         path: &str,
-        body: &str,
-        permission: &str,
-    ) -> Result<T, Problem> {
-        self.call(service, method, path, &HeaderMap::new(), body, permission).await
-    }
-
-    async fn call<T: DeserializeOwned>(
-        &self,
-        service: Service,
-        method: Method,
-        path: &str,
-        headers: &HeaderMap,
-        body: &str,
+        request: &Request<String>,
         permission: &str,
     ) -> Result<T, Problem> {
         let mut waits = AWS_CALLS.build();
         let answer = loop {
-            let answer = self.call_once(service, &method, path, headers, body).await;
+            let answer = self.call_once(service, path, request).await;
             let is_transient = answer
                 .as_ref()
                 .is_ok_and(|(status, text)| status.is_server_error() || text.contains("Throttl"));
@@ -129,7 +102,7 @@ impl Calls {
         };
         let answer = answer.and_then(|(status, text)| parse(status, &text));
         answer.map_err(|error| {
-            let seen = format!("{} in {}: {error:#}", service.host(), self.region);
+            let seen = format!("{} in {}: {error:#}", service.host, self.region);
             Problem::of_call(seen, permission)
         })
     }
@@ -137,15 +110,14 @@ impl Calls {
     async fn call_once(
         &self,
         service: Service,
-        method: &Method,
         path: &str,
-        headers: &HeaderMap,
-        body: &str,
+        request: &Request<String>,
     ) -> Result<(StatusCode, String)> {
         let url = format!("{}{path}", self.endpoint(service));
-        let signed = self.signature(service, method, &url, headers, body).await?;
-        let request = self.client.request(method.clone(), &url).headers(headers.clone()).headers(signed);
-        let answer = request.body(body.to_owned()).send().await;
+        let signed = self.signature(service, &url, request).await?;
+        let signed_request = self.client.request(request.method().clone(), &url);
+        let signed_request = signed_request.headers(request.headers().clone()).headers(signed);
+        let answer = signed_request.body(request.body().clone()).send().await;
         let answer = answer.map_err(|error| anyhow!("can't be reached ({})", Chain(&error.without_url())))?;
         let status = answer.status();
         let text = answer
@@ -155,26 +127,20 @@ impl Calls {
         Ok((status, text))
     }
 
-    async fn signature(
-        &self,
-        service: Service,
-        method: &Method,
-        url: &str,
-        headers: &HeaderMap,
-        body: &str,
-    ) -> Result<HeaderMap> {
+    async fn signature(&self, service: Service, url: &str, request: &Request<String>) -> Result<HeaderMap> {
         let identity: Identity = self.credentials.provide_credentials().await?.into();
         let params = SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name(service.host())
+            .name(service.host)
             .time(Clock::system().now().into())
             .settings(SigningSettings::default())
             .build()?;
-        let named = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let request =
-            SignableRequest::new(method.as_str(), url, named, SignableBody::Bytes(body.as_bytes()))?;
-        let (instructions, _) = sign(request, &params.into())?.into_parts();
+        let headers = request.headers().iter();
+        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let body = SignableBody::Bytes(request.body().as_bytes());
+        let signable = SignableRequest::new(request.method().as_str(), url, headers, body)?;
+        let (instructions, _) = sign(signable, &params.into())?.into_parts();
         let signed = instructions.headers().map(|(name, value)| {
             let mut value = HeaderValue::try_from(value)?;
             value.set_sensitive(true);
@@ -185,12 +151,12 @@ impl Calls {
 
     /// The endpoint without a trailing slash.
     fn endpoint(&self, service: Service) -> String {
-        let variable = environment(service.variable());
+        let variable = environment(service.variable);
         if let Some(url) = variable.or_else(|| self.endpoint.clone()) {
             return url.trim_end_matches('/').to_owned();
         }
         let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://{}.{}.{suffix}", service.host(), self.region)
+        format!("https://{}.{}.{suffix}", service.host, self.region)
     }
 }
 

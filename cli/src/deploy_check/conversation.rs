@@ -5,16 +5,15 @@ use std::time::Duration;
 use anyhow::Result;
 use backon::BackoffBuilder as _;
 use cruddur::{clock::Clock, random::Random, user::Handle};
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
-    api::{Api, Reply, Token},
-    check::{CheckResult, Problem, Success, millis},
-    report::Report,
+    api::{Api, Reply},
+    report::{CheckResult, Problem, Report, Success},
 };
 use crate::retry::INBOX_POLLS;
 
@@ -25,9 +24,9 @@ const NOT_MOVED: &str = "check whether the stream mapping is enabled, stream-han
 #[derive(Debug)]
 pub(super) struct Pair {
     /// Sends the first message.
-    pub(super) sender: Option<Token>,
+    pub(super) sender: Option<HeaderValue>,
     /// Replies.
-    pub(super) receiver: Option<Token>,
+    pub(super) receiver: Option<HeaderValue>,
     /// The receiver's handle.
     pub(super) handle: Option<Handle>,
 }
@@ -40,7 +39,7 @@ struct Sent {
     created_at: String,
 }
 
-/// A message or a conversation, as far as it is checked at.
+/// The checked fields of a message or a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct Row {
     uuid: Uuid,
@@ -63,7 +62,8 @@ pub(super) async fn check(report: &mut Report, api: &Api, pair: &Pair, time_limi
         (None, _) => return skip_all(report, &names, "requires the sender's token"),
         (_, None) => return skip_all(report, &names, "requires --receiver"),
     };
-    let request = Message::to_handle(handle);
+    let text = "A message of cruddur deploy-check: is anybody there?";
+    let request = Message::new(json!({"message": text, "handle": handle.canonical()}));
     let Some((first, bytes)) = report.check(names[0], send(api, sender, &request)).await? else {
         return skip_all(report, &names[1..], "requires a message");
     };
@@ -72,7 +72,8 @@ pub(super) async fn check(report: &mut Report, api: &Api, pair: &Pair, time_limi
         return skip_all(report, &names[2..], "requires the receiver's token");
     };
     report.check(names[2], read(api, receiver, &first)).await?;
-    let reply = Message::to_group(first.message_group_uuid);
+    let text = "An answer of cruddur deploy-check: yes.";
+    let reply = Message::new(json!({"message": text, "message_group_uuid": first.message_group_uuid}));
     let Some((answer, _)) = report.check(names[3], send(api, receiver, &reply)).await? else {
         return skip_all(report, &names[4..], "requires a reply");
     };
@@ -90,8 +91,8 @@ async fn check_token<'a>(
     report: &mut Report,
     api: &Api,
     name: &str,
-    token: Option<&'a Token>,
-) -> Result<Option<&'a Token>> {
+    token: Option<&'a HeaderValue>,
+) -> Result<Option<&'a HeaderValue>> {
     let Some(token) = token else {
         report.skip(name, "no token; see --help")?;
         return Ok(None);
@@ -114,48 +115,35 @@ struct Message {
 }
 
 impl Message {
-    fn to_handle(handle: &Handle) -> Self {
-        let text = "A message of cruddur deploy-check: is anybody there?";
-        Self::new(json!({"message": text, "handle": handle.canonical()}))
-    }
-
-    fn to_group(group_uuid: Uuid) -> Self {
-        let text = "An answer of cruddur deploy-check: yes.";
-        Self::new(json!({"message": text, "message_group_uuid": group_uuid}))
-    }
-
     fn new(body: Value) -> Self {
         let key = Random::system().uuid_v7(Clock::system().now());
         Self { body, key: format!("deploy-check-{key}") }
     }
 }
 
-async fn post(api: &Api, token: &Token, message: &Message) -> Result<Reply, Problem> {
-    let answer = api.post("/api/messages", &message.body, &message.key, token).await?;
-    if answer.json() == Some(json!(["user_reciever_not_found"])) {
-        return Err(Problem::new(
-            "no user has the receiver's handle",
-            "set --receiver to the handle of the second test user",
-        ));
-    }
-    if answer.json() == Some(json!(["user_reciever_is_sender"])) {
-        return Err(Problem::new(
-            "the sender has the receiver's handle",
-            "set --receiver to the handle of the second test user",
-        ));
+async fn post(api: &Api, token: &HeaderValue, message: &Message) -> Result<Reply, Problem> {
+    let request = api.request(Method::POST, "/api/messages").header("idempotency-key", &message.key);
+    let answer = api.send(request.json(&message.body), Some(token)).await?;
+    for (code, seen) in [
+        ("user_reciever_not_found", "no user has the receiver's handle"),
+        ("user_reciever_is_sender", "the sender has the receiver's handle"),
+    ] {
+        if answer.json() == Some(json!([code])) {
+            return Err(Problem::new(seen, "set --receiver to the handle of the second test user"));
+        }
     }
     answer.expect(StatusCode::OK)
 }
 
 /// Returns the stored message, and the response body.
-async fn send(api: &Api, token: &Token, message: &Message) -> CheckResult<(Sent, Vec<u8>)> {
+async fn send(api: &Api, token: &HeaderValue, message: &Message) -> CheckResult<(Sent, Vec<u8>)> {
     let answer = post(api, token, message).await?;
     let sent = answer.json::<Sent>().ok_or_else(|| answer.unexpected("a message that was stored"))?;
     let seen = format!("200: message {} in group {}", sent.uuid, sent.message_group_uuid);
     Ok(Success::with(seen, (sent, answer.body)))
 }
 
-async fn send_again(api: &Api, token: &Token, message: &Message, first: &[u8]) -> CheckResult {
+async fn send_again(api: &Api, token: &HeaderValue, message: &Message, first: &[u8]) -> CheckResult {
     let answer = post(api, token, message).await?;
     if answer.body != first {
         return Err(Problem::new(
@@ -166,7 +154,7 @@ async fn send_again(api: &Api, token: &Token, message: &Message, first: &[u8]) -
     Ok(Success::new("200: the same response, byte for byte"))
 }
 
-async fn read(api: &Api, token: &Token, sent: &Sent) -> CheckResult {
+async fn read(api: &Api, token: &HeaderValue, sent: &Sent) -> CheckResult {
     let path = format!("/api/messages/{}?limit=100", sent.message_group_uuid);
     let answer = api.get(&path, token).await?;
     if answer.json() == Some(json!(["message_group_not_found"])) {
@@ -189,41 +177,38 @@ async fn read(api: &Api, token: &Token, sent: &Sent) -> CheckResult {
 
 /// Measures how long both inboxes take to show `sent`, the reply: the first message may have opened the conversation,
 /// which creates both rows without the stream.
-async fn moved(api: &Api, both: [(&str, &Token); 2], sent: &Sent, time_limit: Duration) -> CheckResult {
+async fn moved(api: &Api, both: [(&str, &HeaderValue); 2], sent: &Sent, time_limit: Duration) -> CheckResult {
     let started = Instant::now();
-    let mut last = both.map(|(who, _)| format!("the {who}'s inbox was not read in time"));
+    let mut seen = both.map(|(member, _)| format!("the {member}'s inbox was not read in time"));
     let check = async {
         let mut waits = INBOX_POLLS.build();
-        let mut is_moved = both.map(|_| false);
         loop {
-            for (((who, token), is_moved), last) in both.iter().zip(&mut is_moved).zip(&mut last) {
-                if !*is_moved {
-                    let at = position(api, token, sent).await?;
-                    *is_moved = at.as_deref().is_some_and(|at| at >= &*sent.created_at);
-                    *last = match at {
-                        Some(at) => format!("the {who}'s inbox shows it at {at}"),
-                        None => format!("the {who}'s inbox does not show it"),
-                    };
-                }
+            let mut are_moved = true;
+            for ((member, token), seen) in both.iter().zip(&mut seen) {
+                let at = position(api, token, sent).await?;
+                are_moved &= at.as_deref().is_some_and(|at| at >= &*sent.created_at);
+                *seen = match at {
+                    Some(at) => format!("the {member}'s inbox shows it at {at}"),
+                    None => format!("the {member}'s inbox does not show it"),
+                };
             }
-            if is_moved == [true; 2] {
-                return Ok(());
+            if are_moved {
+                return Ok::<_, Problem>(());
             }
             sleep(waits.next().unwrap_or_default()).await;
         }
     };
     if let Ok(result) = timeout(time_limit, check).await {
         result?;
-        let took = millis(started.elapsed());
+        let took = started.elapsed().as_millis();
         return Ok(Success::new(format!("both inboxes show the reply {took} ms after it was acknowledged")));
     }
     let (waited, at) = (time_limit.as_secs(), &sent.created_at);
-    let seen = format!("{waited} s after the reply at {at}: {}", last.join(", "));
-    Err(Problem::new(seen, NOT_MOVED))
+    Err(Problem::new(format!("{waited} s after the reply at {at}: {}", seen.join(", ")), NOT_MOVED))
 }
 
 /// The time of the conversation's newest message in the inbox.
-async fn position(api: &Api, token: &Token, sent: &Sent) -> Result<Option<String>, Problem> {
+async fn position(api: &Api, token: &HeaderValue, sent: &Sent) -> Result<Option<String>, Problem> {
     let answer = api.get("/api/message_groups?limit=100", token).await?.expect(StatusCode::OK)?;
     let rows = answer.json::<Vec<Row>>().ok_or_else(|| answer.unexpected("an array of conversations"))?;
     let row = rows.into_iter().find(|row| row.uuid == sent.message_group_uuid);

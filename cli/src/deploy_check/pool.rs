@@ -1,25 +1,23 @@
 //! Checks of the user pool, and its test users.
 
+use std::error::Error as StdError;
+
 use aws_sdk_cognitoidentityprovider::{
     Client,
-    error::SdkError,
+    error::{ProvideErrorMetadata, SdkError},
     operation::{admin_get_user::AdminGetUserError, admin_initiate_auth::AdminInitiateAuthError},
     types::{AttributeType, AuthFlowType, MessageActionType, UserPoolType, UserType, UsernameAttributeType},
 };
 use cruddur::random::Random;
+use http::{HeaderValue, Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    api::Token,
-    calls::{Calls, Service},
-    check::{CheckResult, Problem, Success},
+    calls::{Calls, LAMBDA},
+    report::{CheckResult, Problem, Success},
 };
-use crate::{
-    cognito::pool::UserPool,
-    context::{Context, aws_error},
-};
+use crate::{chat::api::bearer, cognito::pool::UserPool, context::aws_error};
 
 /// The handles of the test users.
 pub(super) const TEST_HANDLES: [&str; 2] = ["deploy-check-a", "deploy-check-b"];
@@ -45,39 +43,29 @@ pub(super) struct TestUser {
 }
 
 impl Pool {
-    pub(super) async fn new(context: &Context, pool: UserPool) -> Self {
-        let client = pool.client(context).await;
+    pub(super) async fn new(pool: UserPool) -> Self {
+        let client = pool.client().await;
         Self { pool, client }
     }
 
     /// Checks that the pool's post-confirmation trigger is the `expected` function. Returns the function.
     pub(super) async fn check_trigger(&self, expected: Option<&str>) -> CheckResult<String> {
         let pool = self.describe().await?;
-        let advice = "make it the pool's post-confirmation trigger, then add users who signed up meanwhile with \
-                      `cruddur cognito sync-user-ids --create`";
-        let config = pool.lambda_config();
-        let Some(function) = config.and_then(|config| config.post_confirmation()) else {
-            return Err(Problem::new(
-                "the pool has no post-confirmation trigger",
-                match expected {
-                    Some(function) => format!("{function}: {advice}"),
-                    None => format!("the function post-confirmation: {advice}"),
-                },
-            ));
+        let advice = format!(
+            "{}: make it the pool's post-confirmation trigger, then add users who signed up meanwhile with \
+             `cruddur cognito sync-user-ids --create`",
+            expected.unwrap_or("the function post-confirmation")
+        );
+        let function = pool.lambda_config().and_then(|config| config.post_confirmation());
+        let Some(function) = function else {
+            return Err(Problem::new("the pool has no post-confirmation trigger", advice));
         };
-        match expected {
-            Some(expected) if expected != function => {
-                let seen = format!("the pool's post-confirmation trigger is another function, {function}");
-                Err(Problem::new(seen, format!("{expected}: {advice}")))
-            }
-            _ => {
-                let name = function.rsplit(':').next().unwrap_or_default();
-                Ok(Success::with(
-                    format!("{name} is the pool's post-confirmation trigger"),
-                    function.to_owned(),
-                ))
-            }
+        if expected.is_some_and(|expected| expected != function) {
+            let seen = format!("the pool's post-confirmation trigger is another function, {function}");
+            return Err(Problem::new(seen, advice));
         }
+        let name = function.rsplit(':').next().unwrap_or_default();
+        Ok(Success::with(format!("{name} is the pool's post-confirmation trigger"), function.to_owned()))
     }
 
     /// Signs a test user in with a random password, and creates the user if missing. Adds the user to `users` before
@@ -87,7 +75,7 @@ impl Pool {
         client_id: &str,
         handle: &'static str,
         users: &mut Vec<TestUser>,
-    ) -> CheckResult<Token> {
+    ) -> CheckResult<HeaderValue> {
         let pool = self.describe().await?;
         let mail = format!("{handle}@{MAIL_DOMAIN}");
         let by_mail = pool.username_attributes().contains(&UsernameAttributeType::Email);
@@ -97,7 +85,7 @@ impl Pool {
             None => self.create(&username, handle, &mail).await?,
         };
         users.push(TestUser { username: username.clone(), sub, handle });
-        let (client, id, username) = (&self.client, self.pool.id(), &username);
+        let (client, id, username) = (&self.client, &self.pool.id, &username);
         let enabled = client.admin_enable_user().user_pool_id(id).username(username).send().await;
         enabled.map_err(|error| self.problem("cognito-idp:AdminEnableUser", &error))?;
         // Satisfies any password policy of a pool.
@@ -115,8 +103,8 @@ impl Pool {
         let TestUser { username, sub, handle } = user;
         let event = json!({
             "version": "1",
-            "region": self.pool.region(),
-            "userPoolId": self.pool.id(),
+            "region": self.pool.region,
+            "userPoolId": self.pool.id,
             "userName": username,
             "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "deploy-check"},
             "triggerSource": "PostConfirmation_ConfirmSignUp",
@@ -128,8 +116,9 @@ impl Pool {
         });
         let path = format!("/2015-03-31/functions/{}/invocations", utf8_percent_encode(function, RESERVED));
         let permission = "lambda:InvokeFunction on the function post-confirmation";
-        let answer: Value =
-            calls.rest(Service::Lambda, Method::POST, &path, &event.to_string(), permission).await?;
+        let mut request = Request::new(event.to_string());
+        *request.method_mut() = Method::POST;
+        let answer: Value = calls.call(LAMBDA, &path, &request, permission).await?;
         if answer == event {
             // The response does not show whether the user was added. The check of the token does.
             return Ok(Success::new(format!("it responded for {handle}")));
@@ -143,20 +132,20 @@ impl Pool {
     /// Disables the test user until the next run.
     pub(super) async fn disable(&self, user: &TestUser) -> CheckResult {
         let TestUser { username, handle, .. } = user;
-        let disabled = self.client.admin_disable_user().user_pool_id(self.pool.id()).username(username);
+        let disabled = self.client.admin_disable_user().user_pool_id(&self.pool.id).username(username);
         disabled.send().await.map_err(|error| self.problem("cognito-idp:AdminDisableUser", &error))?;
         Ok(Success::new(format!("{handle} is disabled until the next check")))
     }
 
     async fn describe(&self) -> Result<UserPoolType, Problem> {
-        let answer = self.client.describe_user_pool().user_pool_id(self.pool.id()).send().await;
+        let answer = self.client.describe_user_pool().user_pool_id(&self.pool.id).send().await;
         let answer = answer.map_err(|error| self.problem("cognito-idp:DescribeUserPool", &error))?;
         answer.user_pool.ok_or_else(|| Problem::new("Cognito does not describe the pool", "check again"))
     }
 
     /// The user's `sub`, if the user exists.
     async fn sub(&self, username: &str) -> Result<Option<String>, Problem> {
-        let user = self.client.admin_get_user().user_pool_id(self.pool.id()).username(username).send().await;
+        let user = self.client.admin_get_user().user_pool_id(&self.pool.id).username(username).send().await;
         match user {
             Ok(user) => sub(user.user_attributes()).map(Some),
             Err(SdkError::ServiceError(error))
@@ -172,7 +161,7 @@ impl Pool {
         let name = name(handle);
         let attributes =
             [("email", mail), ("email_verified", "true"), ("name", &name), ("preferred_username", handle)];
-        let mut user = self.client.admin_create_user().user_pool_id(self.pool.id()).username(username);
+        let mut user = self.client.admin_create_user().user_pool_id(&self.pool.id).username(username);
         for (name, value) in attributes {
             let attribute = AttributeType::builder().name(name).value(value).build();
             user = user
@@ -183,12 +172,12 @@ impl Pool {
         sub(answer.user().map(UserType::attributes).unwrap_or_default())
     }
 
-    async fn token(&self, client_id: &str, username: &str, password: &str) -> Result<Token, Problem> {
+    async fn token(&self, client_id: &str, username: &str, password: &str) -> Result<HeaderValue, Problem> {
         let advice = "sign two users in, and set CRUDDUR_TOKEN_A and CRUDDUR_TOKEN_B to their access tokens";
         let answer = self
             .client
             .admin_initiate_auth()
-            .user_pool_id(self.pool.id())
+            .user_pool_id(&self.pool.id)
             .client_id(client_id)
             .auth_flow(AuthFlowType::AdminUserPasswordAuth)
             .auth_parameters("USERNAME", username)
@@ -207,7 +196,7 @@ impl Pool {
             problem
         })?;
         let result = answer.authentication_result();
-        if let Some(token) = result.and_then(|result| result.access_token()).and_then(Token::new) {
+        if let Some(token) = result.and_then(|result| result.access_token()).and_then(bearer) {
             return Ok(token);
         }
         let challenge = answer.challenge_name().map_or("no token", |challenge| challenge.as_str());
@@ -215,21 +204,13 @@ impl Pool {
         Err(Problem::new(seen, advice))
     }
 
-    fn problem<E>(
-        &self,
-        permission: &str,
-        error: &SdkError<E, aws_sdk_dynamodb::config::http::HttpResponse>,
-    ) -> Problem
+    fn problem<E>(&self, permission: &str, error: &SdkError<E>) -> Problem
     where
-        E: aws_sdk_cognitoidentityprovider::error::ProvideErrorMetadata
-            + std::error::Error
-            + Send
-            + Sync
-            + 'static,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let seen = aws_error(&self.pool.place(), error).to_string();
         let advice =
-            format!("check the pool {}; these credentials need the permission {permission}", self.pool.id());
+            format!("check the pool {}; these credentials need the permission {permission}", self.pool.id);
         Problem::new(seen, advice)
     }
 }

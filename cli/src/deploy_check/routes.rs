@@ -7,10 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    api::{Api, Reply, Token},
-    check::{CheckResult, Problem, Success},
-    report::Report,
+    api::{Api, Reply},
+    report::{CheckResult, Problem, Report, Success},
 };
+use crate::chat::api::bearer;
 
 /// The request headers of a browser's preflight.
 const REQUEST_HEADERS: [&str; 3] = ["authorization", "content-type", "idempotency-key"];
@@ -24,49 +24,28 @@ const OTHER_ORIGIN: &str = "https://deploy-check.invalid";
 /// A conversation that does not exist: group UUIDs have version 5.
 const NO_GROUP: &str = "/api/messages/00000000-0000-4000-8000-000000000000";
 
-/// Returns whether the API responds.
-pub(super) async fn check_reachable(report: &mut Report, api: &Api) -> Result<bool> {
-    let check = async {
-        api.send(api.request(Method::GET, "/"), None).await?;
-        Ok(Success::new(format!("{} responds", api.url())))
-    };
-    Ok(report.check("API", check).await?.is_some())
-}
-
 /// Checks every route without a token.
 pub(super) async fn check(report: &mut Report, api: &Api) -> Result<()> {
     report.check("GET /api/message_groups", guarded(api, Method::GET, "/api/message_groups")).await?;
     report.check("GET /api/messages/{group}", guarded(api, Method::GET, NO_GROUP)).await?;
     report.check("POST /api/messages", guarded(api, Method::POST, "/api/messages")).await?;
-    report.check("GET /api/users/@{handle}/short", nobody(api)).await?;
+    report.check("GET /api/users/@{handle}/short", unknown_handle(api)).await?;
     report.check("another route", no_route(api)).await?;
     report.check("an unsigned token", unsigned(api)).await?;
-    Ok(())
-}
-
-/// Checks that a web client at `origin` may call the API.
-pub(super) async fn check_origin(report: &mut Report, api: &Api, origin: &str) -> Result<()> {
-    report.check(&format!("CORS of {origin}"), allowed(api, origin)).await?;
-    Ok(())
-}
-
-/// Checks that another web client may not call the API.
-pub(super) async fn check_other_origin(report: &mut Report, api: &Api) -> Result<()> {
-    report.check("CORS of another origin", not_allowed(api)).await?;
     Ok(())
 }
 
 async fn guarded(api: &Api, method: Method, path: &str) -> CheckResult {
     let mut request = api.request(method.clone(), path);
     if method == Method::POST {
-        request = request.json(&json!({"message": "nobody says this", "handle": "nobody"}));
+        request = request.json(&json!({"message": "without a token", "handle": "unknown"}));
     }
     unauthorized(&api.send(request, None).await?, "without a token")
 }
 
 /// An unsigned token without a key id, since unknown keys raise an alarm.
 async fn unsigned(api: &Api) -> CheckResult {
-    let token = Token::new("eyJhbGciOiJub25lIn0.e30.bm9ib2R5");
+    let token = bearer("eyJhbGciOiJub25lIn0.e30.bm9ib2R5");
     let token = token.ok_or_else(|| Problem::new("the token can't be sent", "report this"))?;
     unauthorized(&api.get("/api/message_groups", &token).await?, "with it")
 }
@@ -81,9 +60,11 @@ fn unauthorized(answer: &Reply, when: &str) -> CheckResult {
         }
         return Err(problem);
     }
+    // The gateway's responses have a message, the functions' 401 is empty.
+    let is_of_gateway = answer.json::<Value>().is_some_and(|body| body.get("message").is_some());
     match answer.header(header::WWW_AUTHENTICATE.as_str()) {
         // With an authorizer, only valid tokens reach the function.
-        Some(scheme) if scheme.starts_with("Bearer") && is_of_gateway(answer) => {
+        Some(scheme) if scheme.starts_with("Bearer") && is_of_gateway => {
             Ok(Success::new(format!("401 {when}, by the gateway without the function")))
         }
         Some(scheme) if scheme.starts_with("Bearer") => Ok(Success::new(format!("401 {when}"))),
@@ -94,16 +75,11 @@ fn unauthorized(answer: &Reply, when: &str) -> CheckResult {
     }
 }
 
-/// The gateway's responses have a message, the functions' 401 is empty.
-fn is_of_gateway(answer: &Reply) -> bool {
-    answer.json::<Value>().is_some_and(|body| body.get("message").is_some())
-}
-
 /// Checks a handle that does not exist, which takes a query to PostgreSQL.
-async fn nobody(api: &Api) -> CheckResult {
+async fn unknown_handle(api: &Api) -> CheckResult {
     let uuid = Random::system().uuid_v7(Clock::system().now()).simple().to_string();
     // The last digits are random. The whole is within the limit of a handle.
-    let handle = format!("nobody-{}", uuid.get(12..).unwrap_or_default());
+    let handle = format!("unknown-{}", uuid.get(12..).unwrap_or_default());
     let answer = api.send(api.request(Method::GET, &format!("/api/users/@{handle}/short")), None).await?;
     if answer.status == StatusCode::NOT_FOUND && answer.json() == Some(json!(["user_not_found"])) {
         return Ok(Success::new("404 user_not_found for an unknown handle: PostgreSQL is reachable"));
@@ -121,7 +97,8 @@ async fn no_route(api: &Api) -> CheckResult {
     Err(Problem::new(seen, "check that --url is the API's and not the web client's"))
 }
 
-async fn allowed(api: &Api, origin: &str) -> CheckResult {
+/// Checks that a web client at `origin` may call the API.
+pub(super) async fn allowed(api: &Api, origin: &str) -> CheckResult {
     let preflight = preflight(api, origin).await?;
     if preflight.header("access-control-allow-origin") != Some(origin) {
         return Err(Problem::new(
@@ -159,7 +136,8 @@ async fn allowed(api: &Api, origin: &str) -> CheckResult {
     Ok(Success::new("pages may call the API"))
 }
 
-async fn not_allowed(api: &Api) -> CheckResult {
+/// Checks that another web client may not call the API.
+pub(super) async fn not_allowed(api: &Api) -> CheckResult {
     let preflight = preflight(api, OTHER_ORIGIN).await?;
     match preflight.header("access-control-allow-origin") {
         None => Ok(Success::new("pages may not call the API")),

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
 
-use super::check::{CheckResult, Problem, Success};
+use super::report::{CheckResult, Problem, Success};
 use crate::context::aws_error;
 
 #[derive(Debug)]

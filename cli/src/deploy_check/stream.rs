@@ -1,45 +1,13 @@
 //! Checks of the event source mapping of the table's stream, and of its dead letters.
 
+use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    calls::{Calls, Service},
-    check::{CheckResult, Problem, Success},
+    calls::{Calls, LAMBDA, SQS},
+    report::{CheckResult, Problem, Success},
 };
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Mappings {
-    event_source_mappings: Vec<Mapping>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Mapping {
-    state: Option<String>,
-    state_transition_reason: Option<String>,
-    last_processing_result: Option<String>,
-    function_arn: Option<String>,
-    #[serde(default)]
-    function_response_types: Option<Vec<String>>,
-    filter_criteria: Option<Value>,
-    destination_config: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Queue {
-    attributes: Attributes,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attributes {
-    approximate_number_of_messages: String,
-}
 
 /// Checks that the stream has one mapping, which is enabled, configured as in the template, and without problems.
 pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> CheckResult {
@@ -48,9 +16,10 @@ pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> CheckResul
         utf8_percent_encode(stream_arn, NON_ALPHANUMERIC)
     );
     let permission = "lambda:ListEventSourceMappings";
-    let answer: Mappings = calls.rest(Service::Lambda, Method::GET, &path, "", permission).await?;
-    let [mapping] = &*answer.event_source_mappings else {
-        let count = answer.event_source_mappings.len();
+    let answer: Value = calls.call(LAMBDA, &path, &Request::default(), permission).await?;
+    let mappings = answer.get("EventSourceMappings").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let [mapping] = mappings else {
+        let count = mappings.len();
         return Err(Problem::new(
             format!("{count} event source mappings of the table's stream, expected 1"),
             match count {
@@ -62,39 +31,35 @@ pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> CheckResul
     assess(mapping)
 }
 
-fn assess(mapping: &Mapping) -> CheckResult {
-    let function =
-        mapping.function_arn.as_deref().and_then(|arn| arn.rsplit(':').next()).unwrap_or("unknown");
-    let state = mapping.state.as_deref().unwrap_or("unknown");
+fn assess(mapping: &Value) -> CheckResult {
+    let text = |name: &str| mapping.get(name).and_then(Value::as_str);
+    let function = text("FunctionArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or("unknown");
+    let state = text("State").unwrap_or("unknown");
     if state != "Enabled" {
-        let reason = mapping.state_transition_reason.as_deref().unwrap_or("no reason given");
+        let reason = text("StateTransitionReason").unwrap_or("no reason given");
         return Err(Problem::new(
             format!("the mapping to {function} is {state} ({reason})"),
             "wait if it is being created, or enable it with `aws lambda update-event-source-mapping --enabled`",
         ));
     }
-    let last = mapping.last_processing_result.as_deref().unwrap_or("nothing processed yet");
+    let last = text("LastProcessingResult").unwrap_or("nothing processed yet");
     if last.starts_with("PROBLEM") {
         return Err(Problem::new(
             format!("the mapping to {function} reports {last}"),
             "see the function's log, and check that its policy allows the stream, the table and its index",
         ));
     }
-    let mut missing = Vec::new();
-    let reports =
-        mapping.function_response_types.iter().flatten().any(|kind| kind == "ReportBatchItemFailures");
-    if !reports {
-        missing.push("ReportBatchItemFailures");
-    }
-    let is_set = |value: &Option<Value>, pointer: &str| {
-        value.as_ref().and_then(|value| value.pointer(pointer)).is_some_and(|value| !value.is_null())
-    };
-    if !is_set(&mapping.filter_criteria, "/Filters/0") {
-        missing.push("the filter on new messages");
-    }
-    if !is_set(&mapping.destination_config, "/OnFailure/Destination") {
-        missing.push("a queue for dead letters");
-    }
+    let is_set = |pointer: &str| mapping.pointer(pointer).is_some_and(|value| !value.is_null());
+    let response_types = mapping.get("FunctionResponseTypes").and_then(Value::as_array);
+    let reports_failures =
+        response_types.is_some_and(|types| types.contains(&json!("ReportBatchItemFailures")));
+    let missing = [
+        ("ReportBatchItemFailures", reports_failures),
+        ("the filter on new messages", is_set("/FilterCriteria/Filters/0")),
+        ("a queue for dead letters", is_set("/DestinationConfig/OnFailure/Destination")),
+    ];
+    let missing = missing.into_iter().filter_map(|(name, is_set)| (!is_set).then_some(name));
+    let missing = missing.collect::<Vec<_>>();
     if !missing.is_empty() {
         return Err(Problem::new(
             format!("the mapping to {function} lacks {}", missing.join(", ")),
@@ -108,8 +73,9 @@ fn assess(mapping: &Mapping) -> CheckResult {
 pub(super) async fn check_dead_letters(calls: &Calls, queue_url: &str) -> CheckResult {
     let body = json!({"QueueUrl": queue_url, "AttributeNames": ["ApproximateNumberOfMessages"]});
     let permission = "sqs:GetQueueAttributes";
-    let queue: Queue = calls.json(Service::Sqs, "AmazonSQS.GetQueueAttributes", &body, permission).await?;
-    match &*queue.attributes.approximate_number_of_messages {
+    let answer: Value = calls.json(SQS, "AmazonSQS.GetQueueAttributes", &body, permission).await?;
+    let count = answer.pointer("/Attributes/ApproximateNumberOfMessages").and_then(Value::as_str);
+    match count.unwrap_or("an unknown number of") {
         "0" => Ok(Success::new("none")),
         count => Err(Problem::new(
             format!("{count} failed moves in the queue"),
@@ -132,7 +98,7 @@ mod tests {
             "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:123456789012:dead"}},
         });
         change(&mut mapping);
-        assess(&serde_json::from_value(mapping).unwrap()).map(|_| ()).map_err(|problem| problem.seen)
+        assess(&mapping).map(|_| ()).map_err(|problem| problem.seen)
     }
 
     #[test]

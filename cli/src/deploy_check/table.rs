@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::PointInTimeRecoveryStatus;
 use cruddur::error::Chain;
 use schema::message_table::{Examined, examine};
 
-use super::check::{CheckResult, Problem, Success};
+use super::report::{CheckResult, Problem, Success};
 use crate::context::{Context, DynamoDb};
 
 /// Checks keys, index, stream and time to live.
@@ -23,8 +23,7 @@ pub(super) async fn check(dynamodb: &DynamoDb) -> CheckResult<Examined> {
         return Err(Problem::new(seen, "wait until AWS has created or changed it, and check again"));
     }
     if !table.differences.is_empty() {
-        let differences = table.differences.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let seen = format!("{table_name}: {}", differences.join(", "));
+        let seen = format!("{table_name}: {}", table.differences.join(", "));
         return Err(Problem::new(seen, "deploy the template's table again, since it was changed"));
     }
     let seen = format!("{table_name} is active, with the right keys, index, stream and time to live");

@@ -1,6 +1,6 @@
 //! `ddb doctor`
 
-use std::sync::{Arc, PoisonError, atomic::Ordering};
+use std::sync::{PoisonError, atomic::Ordering};
 
 use anyhow::Result;
 use chrono::TimeDelta;
@@ -10,12 +10,11 @@ use tokio::time::Instant;
 
 use super::{Doctor, Mode, ledger::Ledger, report};
 use crate::{
+    Outcome,
     context::Context,
-    names::Names,
-    outcome::Outcome,
     output,
     table::{
-        command::{explained, interrupted},
+        command::{self, explained},
         lease::Lease,
     },
 };
@@ -36,7 +35,7 @@ pub struct Options {
     #[arg(long)]
     pub without_names: bool,
 
-    /// How long inbox rows may lag behind a new message
+    /// Time that inbox rows may lag behind a new message
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub grace: u32,
 
@@ -62,7 +61,7 @@ impl Doctor {
             return self.examine_table(ledger).await;
         }
         let lease = Lease::acquire(&self.table, &self.clock, &self.random, wait).await?;
-        *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.owner());
+        *self.fence.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.owner);
         let result = Box::pin(lease.hold(self.examine_table(ledger))).await;
         lease.release().await;
         result
@@ -73,11 +72,10 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let (table, dynamodb) = context.table().await?;
     let random = Random::system();
     let database = if options.without_names { None } else { Some(context.database().await?) };
-    if let Some(database) = &database {
-        // Fails at once if the server is down; later queries are retried.
-        database.connect().await?.close().await;
-    }
-    let names = database.as_ref().map(|database| Names::new(Arc::new(database.postgres())));
+    let names = match &database {
+        Some(database) => Some(database.names().await?),
+        None => None,
+    };
     let mode = match (options.repair, options.dry_run) {
         (false, _) => Mode::Check,
         (true, true) => Mode::Plan,
@@ -92,11 +90,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         doctor.progress.suspend(|| report::finding(context.output, finding, status))
     });
     let started = Instant::now();
-    let result = tokio::select! {
-        result = doctor.run(&ledger, options.wait) => result,
-        error = interrupted(&doctor.stop) => Err(error),
-    };
-    doctor.progress.finish_and_clear();
+    let result = command::run(doctor.run(&ledger, options.wait), &doctor.stop, &doctor.progress).await;
     let summary = ledger.summary();
     if result.is_ok() || doctor.stop.load(Ordering::Relaxed) {
         report::summary(context.output, &summary, dynamodb.meter.units(), started.elapsed())?;

@@ -48,30 +48,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::UnknownRow => "unknown_row",
-            Self::OldRow => "old_row",
-            Self::StrayGroupUuid => "stray_group_uuid",
-            Self::MessageKeyMalformed => "message_key_malformed",
-            Self::MessageMalformed => "message_malformed",
-            Self::InboxRowMalformed => "inbox_row_malformed",
-            Self::MembershipMissing => "membership_missing",
-            Self::MembershipMalformed => "membership_malformed",
-            Self::GroupWithoutMessages => "group_without_messages",
-            Self::InboxRowOfStranger => "inbox_row_of_stranger",
-            Self::SecondInboxRow => "second_inbox_row",
-            Self::InboxRowMissing => "inbox_row_missing",
-            Self::InboxRowAtNoMessage => "inbox_row_at_no_message",
-            Self::InboxRowBehind => "inbox_row_behind",
-            Self::InboxOtherDiffers => "inbox_other_differs",
-            Self::InboxTextDiffers => "inbox_text_differs",
-            Self::InboxNamesDiffer => "inbox_names_differ",
-            Self::MembershipNamesDiffer => "membership_names_differ",
-        }
-    }
-
     /// Findings of one stage are repaired together. The group is diagnosed again before the next stage.
     pub(super) fn stage(self) -> u8 {
         match self {
@@ -99,13 +75,18 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        // A formatter serializes a variant as its name.
+        self.serialize(f)
     }
 }
 
+/// Kind, group, partition key and sort key.
+pub(super) type Identity = (Kind, Option<Uuid>, String, Option<String>);
+
 /// A broken invariant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    #[serde(rename = "finding")]
     pub kind: Kind,
     /// The partition key of the row, or of the missing row.
     pub pk: String,
@@ -123,15 +104,14 @@ impl Finding {
         self.identity() == other.identity()
     }
 
-    /// What identifies a finding. Wrong names move with their row, so its sort key does not count.
-    pub(super) fn identity(&self) -> (Kind, Option<Uuid>, &str, Option<&str>) {
+    /// The identity of a finding. Wrong names move with their row, so its sort key does not count.
+    pub(super) fn identity(&self) -> Identity {
         let moves_along = matches!(self.kind, Kind::InboxOtherDiffers | Kind::InboxNamesDiffer);
-        let sk = if moves_along { None } else { self.sk.as_deref() };
-        (self.kind, self.group, &self.pk, sk)
+        (self.kind, self.group, self.pk.clone(), self.sk.clone().filter(|_| !moves_along))
     }
 }
 
-/// What was done about a finding.
+/// The outcome of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -144,14 +124,8 @@ pub enum Status {
     Left,
 }
 
-impl Status {
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Found => "found",
-            Self::WouldRepair => "would_repair",
-            Self::Repaired => "repaired",
-            Self::Left => "left",
-        }
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }

@@ -12,12 +12,13 @@ use super::{
     ledger::Ledger,
     membership::{members_in, other_in, owner_of},
     messages::Messages,
-    repair::{Applied, Problem, Repair},
+    repair::{Problem, Repair},
     rows::{self, MemberRow},
 };
 use crate::table::{
     item::{FIRST_SORT_KEY, text},
     read,
+    write::Written,
 };
 
 /// Consecutive rounds without a repair after which a group is left to the next run.
@@ -27,50 +28,6 @@ const MAX_ROUNDS: usize = 64;
 
 /// DynamoDB's limit for a transaction, less one for the membership.
 const ROWS_IN_A_TRANSACTION: usize = 99;
-
-/// How much of a group is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Depth {
-    /// The first and last messages; inbox rows from the first one that the index shows.
-    Quick,
-    /// All messages; inbox rows anywhere.
-    Full,
-}
-
-/// The problems found by two consecutive reads of a group.
-#[derive(Debug, Default)]
-struct Diagnosis {
-    /// Problems that both reads show, or that one row alone proves.
-    confirmed: Vec<Problem>,
-    /// Problems that only the second read shows. A row that was just moved looks like one.
-    unconfirmed: Vec<Problem>,
-}
-
-/// What follows a diagnosis.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    /// Report the confirmed problems as they are.
-    Finish,
-    Stop,
-    DiagnoseAgain,
-    /// Repair the problems of this stage.
-    Repair(u8),
-}
-
-impl Diagnosis {
-    fn new(first: &[Problem], second: Vec<Problem>) -> Self {
-        let is_confirmed = |problem: &Problem| {
-            problem.finding.kind.is_of_one_row()
-                || first.iter().any(|other| other.finding.is_same(&problem.finding))
-        };
-        let (confirmed, unconfirmed) = second.into_iter().partition(is_confirmed);
-        Self { confirmed, unconfirmed }
-    }
-
-    fn shows(&self, finding: &Finding) -> bool {
-        self.confirmed.iter().chain(&self.unconfirmed).any(|problem| problem.finding.is_same(finding))
-    }
-}
 
 impl Doctor {
     /// Returns whether the index and the newest message show a healthy group. True of nearly every group, and cheap.
@@ -99,45 +56,36 @@ impl Doctor {
     ) -> Result<()> {
         let mut attempted: Vec<Finding> = Vec::new();
         let mut idle_rounds = 0;
-        for round in 0..MAX_ROUNDS {
-            let depth = if round == 0 { Depth::Quick } else { Depth::Full };
-            let diagnosis = self.diagnose_twice(group, owners, depth, ledger).await?;
-            for repaired in attempted.extract_if(.., |finding| !diagnosis.shows(finding)) {
+        for _ in 0..MAX_ROUNDS {
+            let (confirmed, unconfirmed) = self.diagnose_twice(group, owners, ledger).await?;
+            let is_gone = |finding: &mut Finding| {
+                !confirmed.iter().chain(&unconfirmed).any(|problem| problem.finding.is_same(finding))
+            };
+            for repaired in attempted.extract_if(.., is_gone) {
                 ledger.record(&repaired, Status::Repaired)?;
                 idle_rounds = 0;
             }
+            let mut stage = None;
             if self.mode == Mode::Repair {
-                let irreparable = diagnosis.confirmed.iter().filter(|problem| problem.repair.is_none());
+                let (repairable, irreparable): (Vec<_>, Vec<_>) =
+                    confirmed.iter().partition(|problem| problem.repair.is_some());
                 irreparable.into_iter().try_for_each(|problem| self.record_unrepaired(problem, ledger))?;
+                stage = repairable.iter().map(|problem| problem.finding.kind.stage()).min();
             }
-            attempted = match self.next_step(&diagnosis, idle_rounds) {
-                Step::Finish => {
-                    let mut confirmed = diagnosis.confirmed.iter();
-                    return confirmed.try_for_each(|problem| self.record_unrepaired(problem, ledger));
-                }
-                Step::Stop => return Ok(()),
-                Step::DiagnoseAgain => Vec::new(),
-                Step::Repair(stage) => self.repair_stage(group, &diagnosis.confirmed, stage, ledger).await?,
+            let is_finished = stage.is_none() && unconfirmed.is_empty();
+            if !is_finished && self.mode == Mode::Repair && self.is_stopped() {
+                return Ok(());
+            }
+            if is_finished || idle_rounds >= MAX_IDLE_ROUNDS {
+                return confirmed.iter().try_for_each(|problem| self.record_unrepaired(problem, ledger));
+            }
+            attempted = match stage {
+                Some(stage) => self.repair_stage(group, &confirmed, stage, ledger).await?,
+                None => Vec::new(),
             };
             idle_rounds += 1;
         }
         Ok(())
-    }
-
-    fn next_step(&self, diagnosis: &Diagnosis, idle_rounds: usize) -> Step {
-        let repairable = diagnosis.confirmed.iter().filter(|problem| problem.repair.is_some());
-        let stage = if self.mode == Mode::Repair {
-            repairable.map(|problem| problem.finding.kind.stage()).min()
-        } else {
-            None
-        };
-        match stage {
-            None if diagnosis.unconfirmed.is_empty() => Step::Finish,
-            _ if self.mode == Mode::Repair && self.is_stopped() => Step::Stop,
-            _ if idle_rounds >= MAX_IDLE_ROUNDS => Step::Finish,
-            None => Step::DiagnoseAgain,
-            Some(stage) => Step::Repair(stage),
-        }
     }
 
     /// Applies the repairs of a stage. Returns the findings whose repair may have been written.
@@ -153,7 +101,7 @@ impl Doctor {
             problems.iter().filter(|problem| problem.finding.kind.stage() == stage)
         {
             let Some(repair) = repair else { continue };
-            if self.apply(repair).await? == Applied::Written {
+            if self.apply(repair).await? == Written::Done {
                 if let Repair::DeleteGroup(_) = repair {
                     ledger.remember_deleted_group(group);
                 }
@@ -173,28 +121,31 @@ impl Doctor {
         ledger.record(&problem.finding, status)
     }
 
-    /// Diagnoses the group again after a pause if it looks broken. One query may miss a row that is being moved.
+    /// Diagnoses the group again after a pause if it looks broken. Returns the problems that both diagnoses show or one
+    /// row alone proves, and those that only the second one shows: a row that was just moved looks like one.
     async fn diagnose_twice(
         &self,
         group: Uuid,
         owners: &BTreeSet<Uuid>,
-        depth: Depth,
         ledger: &Ledger<'_>,
-    ) -> Result<Diagnosis> {
-        let first = self.diagnose(group, owners, depth, ledger).await?;
+    ) -> Result<(Vec<Problem>, Vec<Problem>)> {
+        let first = self.diagnose(group, owners, ledger).await?;
         if first.is_empty() {
-            return Ok(Diagnosis::default());
+            return Ok((Vec::new(), Vec::new()));
         }
         tokio::time::sleep(self.confirm_after).await;
-        let second = self.diagnose(group, owners, Depth::Full, ledger).await?;
-        Ok(Diagnosis::new(&first, second))
+        let second = self.diagnose(group, owners, ledger).await?;
+        let is_confirmed = |problem: &Problem| {
+            problem.finding.kind.is_of_one_row()
+                || first.iter().any(|other| other.finding.is_same(&problem.finding))
+        };
+        Ok(second.into_iter().partition(is_confirmed))
     }
 
     async fn diagnose(
         &self,
         group: Uuid,
         owners: &BTreeSet<Uuid>,
-        depth: Depth,
         ledger: &Ledger<'_>,
     ) -> Result<Vec<Problem>> {
         let key = Key::Membership(group);
@@ -203,12 +154,9 @@ impl Doctor {
         let owners = owners.iter().copied().chain(index.iter().filter_map(owner_of)).collect::<BTreeSet<_>>();
         let membership = item.as_ref().and_then(|item| rows::membership(item, group).ok());
         let GroupRows { rows, hints, mut problems } =
-            self.group_rows(group, membership.as_ref(), owners, &index, depth).await?;
+            self.group_rows(group, membership.as_ref(), owners, &index).await?;
         // Read after the rows: they only move up, so none of them should be beyond the newest message.
-        let mut messages = match (depth, &membership) {
-            (Depth::Quick, Some(_)) => self.first_and_last_messages(group).await?,
-            _ => self.all_messages(group).await?,
-        };
+        let mut messages = self.all_messages(group).await?;
         problems.append(&mut messages.problems);
         match (&item, &membership) {
             (None, _) if rows.is_empty() && !messages.any => {}
@@ -234,7 +182,6 @@ impl Doctor {
         membership: Option<&Membership>,
         mut owners: BTreeSet<Uuid>,
         index: &[Item],
-        depth: Depth,
     ) -> Result<GroupRows> {
         owners.extend(membership.iter().flat_map(|membership| membership.members.keys()));
         let mut found = GroupRows::default();
@@ -244,13 +191,9 @@ impl Doctor {
             let first_indexed = indexed.map(|item| text(item, "sk")).min();
             let membership = membership.filter(|membership| membership.has(owner));
             let created_sk = membership.map(|membership| membership.created_sk.to_string());
-            let from = match (depth, first_indexed, &created_sk) {
-                (Depth::Quick, Some(indexed), _) => indexed,
-                (_, _, Some(created_sk)) => created_sk,
-                (_, _, None) => FIRST_SORT_KEY,
-            };
+            let from = created_sk.as_deref().unwrap_or(FIRST_SORT_KEY);
             let mut items = read::inbox_rows(&self.table, owner, group, from).await?;
-            if items.is_empty() || (depth == Depth::Full && first_indexed.is_some_and(|sk| sk < from)) {
+            if items.is_empty() || first_indexed.is_some_and(|sk| sk < from) {
                 items = read::inbox_rows(&self.table, owner, group, FIRST_SORT_KEY).await?;
             }
             for item in items {

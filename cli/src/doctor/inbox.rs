@@ -6,7 +6,7 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
     message::text::preview,
-    table::{Condition, InboxRow, Item, Key, Membership, Partition, Transaction},
+    table::{Condition, Item, Key, Membership, Transaction},
     user::User,
 };
 use uuid::Uuid;
@@ -113,15 +113,7 @@ impl Doctor {
 
     /// Creates the row of `member` at the newest message, on condition of membership, message and lease.
     fn missing_row(&self, group: Uuid, member: Uuid, other: &User, newest: &LastMessage) -> Result<Problem> {
-        let row = InboxRow {
-            pk: Partition::Inbox(member).to_string(),
-            sk: newest.sk,
-            message_group_uuid: group,
-            message: preview(&newest.text),
-            other_uuid: other.uuid,
-            other_display_name: other.display_name.clone(),
-            other_handle: other.handle.clone(),
-        };
+        let row = write::inbox_row(member, group, newest.sk, &newest.text, other);
         let mut transaction = Transaction::new(&self.table)
             .check(&Key::Membership(group), write::has_member(member))?
             .check(&Key::Message { group_uuid: group, sk: newest.sk }, Condition::exists())?

@@ -2,22 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    fmt,
     num::NonZeroUsize,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::Result;
 use lru::LruCache;
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::finding::{Finding, Kind, Status};
+use super::finding::{Finding, Identity, Kind, Status};
 
 /// Findings kept to report each once: a row may be found by itself and with its group.
 const REPORTED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
 /// The counts of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Rows by kind.
     pub rows: BTreeMap<String, u64>,
@@ -37,9 +37,6 @@ pub struct Ledger<'a> {
     report: Box<Report<'a>>,
     state: Mutex<State>,
 }
-
-/// Kind, group and key.
-type Identity = (Kind, Option<Uuid>, String, Option<String>);
 
 struct State {
     summary: Summary,
@@ -69,11 +66,7 @@ impl<'a> Ledger<'a> {
     /// Counts a row by the text before the first `#` of its partition key.
     pub(super) fn count_row(&self, pk: &str) {
         let tag = pk.split_once('#').map_or("", |(tag, _)| tag);
-        let mut state = self.state();
-        match state.summary.rows.get_mut(tag) {
-            Some(count) => *count += 1,
-            None => drop(state.summary.rows.insert(tag.to_owned(), 1)),
-        }
+        *self.state().summary.rows.entry(tag.to_owned()).or_default() += 1;
     }
 
     pub(super) fn count_group(&self) {
@@ -96,9 +89,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn record(&self, finding: &Finding, status: Status) -> Result<()> {
         {
             let mut state = self.state();
-            let (kind, group, pk, sk) = finding.identity();
-            let identity = (kind, group, pk.to_owned(), sk.map(str::to_owned));
-            if status != Status::Repaired && state.reported.put(identity, ()).is_some() {
+            if status != Status::Repaired && state.reported.put(finding.identity(), ()).is_some() {
                 return Ok(());
             }
             *state.summary.findings.entry(finding.kind).or_default() += 1;
@@ -112,11 +103,5 @@ impl<'a> Ledger<'a> {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Ledger<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Ledger").field(&self.summary()).finish()
     }
 }

@@ -146,11 +146,7 @@ fn finding(kind: Kind, group: Uuid, detail: String) -> Finding {
 pub(super) fn members_in(item: &Item) -> Candidates {
     let Some(AttributeValue::M(members)) = item.get("members") else { return Candidates::new() };
     let member = |(user, names): (&String, &AttributeValue)| {
-        let names = names.as_m().ok().map(|names| Member {
-            handle: text(names, "handle").to_owned(),
-            display_name: text(names, "display_name").to_owned(),
-        });
-        let names = names.filter(|names| !names.handle.is_empty() && !names.display_name.is_empty());
+        let names = names.as_m().ok().and_then(|names| names_in(names, "handle", "display_name"));
         Some((user.parse().ok()?, names))
     };
     members.iter().filter_map(member).collect()
@@ -158,12 +154,12 @@ pub(super) fn members_in(item: &Item) -> Candidates {
 
 /// The other member in a malformed inbox row.
 pub(super) fn other_in(item: &Item) -> Option<(Uuid, Option<Member>)> {
-    let names = Member {
-        handle: text(item, "user_handle").to_owned(),
-        display_name: text(item, "user_display_name").to_owned(),
-    };
-    let names = Some(names).filter(|names| !names.handle.is_empty() && !names.display_name.is_empty());
-    Some((uuid(item, "user_uuid")?, names))
+    Some((uuid(item, "user_uuid")?, names_in(item, "user_handle", "user_display_name")))
+}
+
+fn names_in(item: &Item, handle: &str, display_name: &str) -> Option<Member> {
+    let (handle, display_name) = (text(item, handle).to_owned(), text(item, display_name).to_owned());
+    (!handle.is_empty() && !display_name.is_empty()).then_some(Member { handle, display_name })
 }
 
 /// The owner in an inbox row of the index.

@@ -19,8 +19,7 @@ use super::{
 };
 use crate::table::{
     item::{FIRST_SORT_KEY, text},
-    read::{self, Range},
-    write,
+    read, write,
 };
 
 /// Problems of one group kept at a time. The next diagnosis finds the others.
@@ -32,7 +31,7 @@ const MAX_SENDERS: usize = 16;
 /// A summary of a group's messages. A message at a wrong key counts as if it were at the right one.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    /// Whether the partition has any row.
+    /// True if the partition has any row.
     pub(super) any: bool,
     pub(super) oldest: Option<SortKey>,
     pub(super) newest: Option<LastMessage>,
@@ -63,44 +62,20 @@ impl Messages {
 }
 
 impl Doctor {
-    /// Inbox rows may lag behind messages that are newer.
-    fn cutoff(&self) -> Timestamp {
-        Timestamp::new(self.clock.now() - self.grace)
-    }
-
     /// Reads the newest message. Returns `None` also if its row is malformed.
     pub(super) async fn newest_message(&self, group: Uuid) -> Result<Option<LastMessage>> {
-        let row = read::newest_message_row(&self.table, group, None).await?;
+        let row = read::newest_message_row(&self.table, group).await?;
         let row = row.as_ref().and_then(readable_message);
         Ok(row.map(|row| LastMessage { sk: row.sk, text: row.message }))
     }
 
-    /// Reads the first and last messages with three small reads, or all messages if one of these is malformed.
-    pub(super) async fn first_and_last_messages(&self, group: Uuid) -> Result<Messages> {
-        let cutoff = self.cutoff();
-        let first = Range { limit: Some(1), ..messages_of(group) };
-        let (oldest, newest, settled) = tokio::try_join!(
-            read::range_page(&self.table, &first, None),
-            read::newest_message_row(&self.table, group, None),
-            read::newest_message_row(&self.table, group, Some(cutoff.to_string())),
-        )?;
-        let mut messages = Messages::default();
-        for item in oldest.items.iter().chain(&newest).chain(&settled) {
-            messages.any = true;
-            match readable_message(item) {
-                Some(row) => messages.add(&row, cutoff),
-                None => return self.all_messages(group).await,
-            }
-        }
-        Ok(messages)
-    }
-
     pub(super) async fn all_messages(&self, group: Uuid) -> Result<Messages> {
-        let cutoff = self.cutoff();
+        // Inbox rows may lag behind messages that are newer.
+        let cutoff = Timestamp::new(self.clock.now() - self.grace);
         let mut messages = Messages::default();
-        let (range, mut start) = (messages_of(group), None);
+        let (pk, mut start) = (Partition::Messages(group).to_string(), None);
         loop {
-            let page = read::range_page(&self.table, &range, start).await?;
+            let page = read::range_page(&self.table, &pk, FIRST_SORT_KEY, None, start).await?;
             for item in &page.items {
                 messages.any = true;
                 if let Some(row) = readable_message(item) {
@@ -109,7 +84,7 @@ impl Doctor {
                 if messages.problems.len() < MAX_PROBLEMS
                     && let Some(problem) = self.row_problem(item).await?
                 {
-                    if let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(item)
+                    if let Shape::Flawed(Flaw { right: Some(right), .. }) = shape(item)
                         && problem.repair.is_some()
                     {
                         messages.add(&right, cutoff);
@@ -144,39 +119,25 @@ impl Doctor {
 
     /// Checks a row by itself.
     pub(super) async fn row_problem(&self, item: &Item) -> Result<Option<Problem>> {
-        let Shape::Flawed(flaw) = shape(item) else { return Ok(None) };
-        let (kind, group, detail, repair) = match flaw {
-            Flaw::Unknown { why } => (Kind::UnknownRow, None, why.to_owned(), None),
-            Flaw::Old => {
-                let why = "a row of the old system; run `cruddur ddb migrate`".to_owned();
-                (Kind::OldRow, None, why, None)
+        let Shape::Flawed(Flaw { kind, group, detail, right }) = shape(item) else { return Ok(None) };
+        let transaction = Transaction::new(&self.table);
+        let (detail, repair) = match (kind, right) {
+            (Kind::StrayGroupUuid, _) => {
+                (detail.to_owned(), Some(write::remove_group_uuid(transaction, item)?))
             }
-            Flaw::Message { group, why } => (Kind::MessageMalformed, group, why.to_owned(), None),
-            Flaw::StrayGroupUuid { group } => {
-                let repair = Repair::Write(write::remove_group_uuid(Transaction::new(&self.table), item)?);
-                (
-                    Kind::StrayGroupUuid,
-                    group,
-                    "only inbox rows belong into the index".to_owned(),
-                    Some(repair),
-                )
+            (Kind::InboxRowMalformed, _) => {
+                (detail.to_owned(), Some(transaction.delete(item, Condition::unchanged(item))?))
             }
-            Flaw::Inbox { group, why } => {
-                let repair = Transaction::new(&self.table).delete(item, Condition::unchanged(item))?;
-                let repair = Repair::Write(repair);
-                (Kind::InboxRowMalformed, group, why.to_owned(), Some(repair))
-            }
-            Flaw::MessageKey { group, right } => {
-                let (detail, repair) = self.move_to_key(item, &right).await?;
-                (Kind::MessageKeyMalformed, Some(group), detail, repair)
-            }
+            (_, Some(right)) => self.move_to_key(item, &right).await?,
+            (_, None) => (detail.to_owned(), None),
         };
         let (pk, sk) = (text(item, "pk").to_owned(), Some(text(item, "sk").to_owned()));
-        Ok(Some(Problem { finding: Finding { kind, pk, sk, group, detail }, repair }))
+        let finding = Finding { kind, pk, sk, group, detail };
+        Ok(Some(Problem { finding, repair: repair.map(Repair::Write) }))
     }
 
     /// Moves a message to its right key, with all attributes, unless another message is there.
-    async fn move_to_key(&self, item: &Item, right: &MessageRow) -> Result<(String, Option<Repair>)> {
+    async fn move_to_key(&self, item: &Item, right: &MessageRow) -> Result<(String, Option<Transaction>)> {
         let sk = right.sk.to_string();
         let mut moved = item.clone();
         moved.insert("pk".to_owned(), AttributeValue::S(right.pk.clone()));
@@ -188,10 +149,6 @@ impl Doctor {
             Some(_) => return Ok((format!("another message is at {sk}"), None)),
         };
         let transaction = transaction.delete(item, Condition::unchanged(item))?;
-        Ok((format!("belongs at {sk}"), Some(Repair::Write(transaction))))
+        Ok((format!("belongs at {sk}"), Some(transaction)))
     }
-}
-
-fn messages_of(group: Uuid) -> Range<'static> {
-    Range { pk: Partition::Messages(group).to_string(), from: FIRST_SORT_KEY, ..Range::default() }
 }

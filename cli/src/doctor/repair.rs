@@ -12,7 +12,10 @@ use cruddur::{
 use uuid::Uuid;
 
 use super::{Doctor, finding::Finding};
-use crate::{retry::REPAIRS, table::write::commit};
+use crate::{
+    retry::REPAIRS,
+    table::write::{Written, commit},
+};
 
 /// A finding, and its repair if there is one.
 #[derive(Clone, Debug)]
@@ -40,21 +43,14 @@ pub(super) struct LastMessage {
     pub(super) text: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Applied {
-    /// The repair was written, or its outcome is unknown.
-    Written,
-    /// Nothing was written: the rows have changed since they were read.
-    Refused,
-}
-
 impl Doctor {
-    pub(super) async fn apply(&self, repair: &Repair) -> Result<Applied> {
+    /// Applies a repair. One whose outcome is unknown counts as written: the next diagnosis shows it.
+    pub(super) async fn apply(&self, repair: &Repair) -> Result<Written> {
         match repair {
             Repair::Write(transaction) | Repair::DeleteGroup(transaction) => self.write(transaction).await,
             Repair::WriteThenMove(transaction, group) => {
                 let applied = self.write(transaction).await?;
-                if applied == Applied::Written
+                if applied == Written::Done
                     && let Some(newest) = self.newest_message(*group).await?
                 {
                     self.move_rows(*group, &newest).await?;
@@ -65,16 +61,15 @@ impl Doctor {
         }
     }
 
-    async fn write(&self, transaction: &Transaction) -> Result<Applied> {
+    async fn write(&self, transaction: &Transaction) -> Result<Written> {
         match commit(transaction, REPAIRS).await {
-            // The next diagnosis shows the outcome of an unknown one.
-            Ok(()) | Err(WriteError::Unknown(_)) => Ok(Applied::Written),
-            Err(WriteError::Refused { .. } | WriteError::Busy(_)) => Ok(Applied::Refused),
+            Ok(()) | Err(WriteError::Unknown(_)) => Ok(Written::Done),
+            Err(WriteError::Refused { .. } | WriteError::Busy(_)) => Ok(Written::Stale),
             Err(error @ WriteError::Failed(_)) => Err(Error::from(error).into()),
         }
     }
 
-    async fn move_rows(&self, group: Uuid, newest: &LastMessage) -> Result<Applied> {
+    async fn move_rows(&self, group: Uuid, newest: &LastMessage) -> Result<Written> {
         let message = NewestMessage {
             group_uuid: group,
             sk: newest.sk,
@@ -83,7 +78,7 @@ impl Doctor {
         };
         let inbox = Inbox::new(self.table.clone(), self.random.clone());
         match Box::pin(inbox.move_to(&message)).await {
-            Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Applied::Written),
+            Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Written::Done),
             Err(MoveError::Table(error)) => Err(error.into()),
             // Another finding has to be repaired first, or another writer won.
             Err(
@@ -92,7 +87,7 @@ impl Doctor {
                 | MoveError::MalformedInboxRow { .. }
                 | MoveError::TooManyAttempts { .. }
                 | MoveError::OutOfTime,
-            ) => Ok(Applied::Refused),
+            ) => Ok(Written::Stale),
         }
     }
 }

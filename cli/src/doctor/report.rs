@@ -5,10 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::Result;
 use cruddur::dynamodb::Units;
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::{
-    finding::{Finding, Kind, Status},
+    finding::{Finding, Status},
     ledger::Summary,
 };
 use crate::output::{Output, printable};
@@ -16,59 +15,36 @@ use crate::output::{Output, printable};
 /// A finding as JSON.
 #[derive(Serialize)]
 struct FindingLine<'a> {
-    finding: Kind,
-    pk: &'a str,
-    sk: Option<&'a str>,
-    group: Option<Uuid>,
-    detail: &'a str,
+    #[serde(flatten)]
+    finding: &'a Finding,
     outcome: Status,
 }
 
 /// The summary as JSON.
 #[derive(Serialize)]
 struct SummaryLine<'a> {
-    summary: Numbers<'a>,
-}
-
-#[derive(Serialize)]
-struct Numbers<'a> {
-    rows: &'a BTreeMap<String, u64>,
-    groups: u64,
-    findings: &'a BTreeMap<Kind, u64>,
-    repaired: u64,
-    left: u64,
-    users_gone: u64,
+    #[serde(flatten)]
+    summary: &'a Summary,
     read_units: f64,
     write_units: f64,
 }
 
 pub(super) fn finding(output: Output, finding: &Finding, status: Status) -> Result<()> {
-    let Finding { kind, pk, sk, group, detail } = finding;
     if output.is_json() {
-        let (finding, sk, group) = (*kind, sk.as_deref(), *group);
-        return output.json(&FindingLine { finding, pk, sk, group, detail, outcome: status });
+        return output.json(&FindingLine { finding, outcome: status });
     }
+    let Finding { kind, pk, sk, detail, .. } = finding;
     let key = printable(&format!("{pk} {}", sk.as_deref().unwrap_or("-")));
-    let line = format!("{kind:24} {key:105} {:60} {}", printable(detail), status.name());
+    let line = format!("{kind:24} {key:105} {:60} {status}", printable(detail));
     Ok(output.line(&line)?)
 }
 
 pub(super) fn summary(output: Output, summary: &Summary, units: Units, time: Duration) -> Result<()> {
-    let Summary { rows, groups, findings, repaired, left, users_gone } = summary;
     if output.is_json() {
-        return output.json(&SummaryLine {
-            summary: Numbers {
-                rows,
-                groups: *groups,
-                findings,
-                repaired: *repaired,
-                left: *left,
-                users_gone: *users_gone,
-                read_units: units.read,
-                write_units: units.write,
-            },
-        });
+        let line = SummaryLine { summary, read_units: units.read, write_units: units.write };
+        return output.json(&BTreeMap::from([("summary", line)]));
     }
+    let Summary { rows, groups, findings, repaired, left, users_gone } = summary;
     let sum = rows.values().sum::<u64>();
     let kinds = rows.iter().map(|(kind, count)| format!("{} {count}", printable(kind)));
     let kinds = kinds.collect::<Vec<_>>().join(", ");

@@ -12,6 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
+use super::finding::Kind;
 use crate::table::{
     item::{GROUP_UUID, text, uuid},
     old,
@@ -47,28 +48,18 @@ pub(super) enum Shape {
 
 /// A defect of a single row.
 #[derive(Clone, Debug)]
-pub(super) enum Flaw {
-    StrayGroupUuid {
-        group: Option<Uuid>,
-    },
-    /// A valid message at a wrong key.
-    MessageKey {
-        group: Uuid,
-        right: MessageRow,
-    },
-    Message {
-        group: Option<Uuid>,
-        why: &'static str,
-    },
-    Inbox {
-        group: Option<Uuid>,
-        why: &'static str,
-    },
-    Unknown {
-        why: &'static str,
-    },
-    /// A row of the old system. The doctor leaves it to the migration, which derives members from it.
-    Old,
+pub(super) struct Flaw {
+    pub(super) kind: Kind,
+    pub(super) group: Option<Uuid>,
+    pub(super) detail: &'static str,
+    /// The row at its right key, of a valid message at a wrong key.
+    pub(super) right: Option<MessageRow>,
+}
+
+impl Flaw {
+    fn shape(kind: Kind, group: Option<Uuid>, detail: &'static str) -> Shape {
+        Shape::Flawed(Self { kind, group, detail, right: None })
+    }
 }
 
 /// Parses a UUID in canonical spelling.
@@ -78,23 +69,24 @@ fn canonical(text: &str) -> Option<Uuid> {
 
 pub(super) fn shape(item: &Item) -> Shape {
     let Some((_, id)) = text(item, "pk").split_once('#') else {
-        return Shape::Flawed(Flaw::Unknown { why: "the partition key has no kind" });
+        return Flaw::shape(Kind::UnknownRow, None, "the partition key has no kind");
     };
     if old::is_old(item) {
-        return Shape::Flawed(Flaw::Old);
+        // The migration derives members from it.
+        return Flaw::shape(Kind::OldRow, None, "a row of the old system; run `cruddur ddb migrate`");
     }
     let Some(kind) = RowKind::of(item) else {
-        return Shape::Flawed(Flaw::Unknown { why: "unknown kind" });
+        return Flaw::shape(Kind::UnknownRow, None, "unknown kind");
     };
     let key = Key::of(item);
     // Malformed keys of messages and inbox rows are repaired.
     if key.is_none() && !matches!(kind, RowKind::Message | RowKind::Inbox) {
-        return Shape::Flawed(Flaw::Unknown { why: "malformed key for its kind" });
+        return Flaw::shape(Kind::UnknownRow, None, "malformed key for its kind");
     }
     if !kind.is_in_index() && item.contains_key(GROUP_UUID) {
         let of_group = matches!(kind, RowKind::Message | RowKind::Membership);
         let group = if of_group { id.parse().ok() } else { None };
-        return Shape::Flawed(Flaw::StrayGroupUuid { group });
+        return Flaw::shape(Kind::StrayGroupUuid, group, "only inbox rows belong into the index");
     }
     match (kind, key) {
         (RowKind::Message, _) => message(item, id),
@@ -112,7 +104,7 @@ pub(super) fn readable_message(item: &Item) -> Option<MessageRow> {
 
 fn message(item: &Item, id: &str) -> Shape {
     let group = id.parse::<Uuid>().ok();
-    let flawed = |why| Shape::Flawed(Flaw::Message { group, why });
+    let flawed = |detail| Flaw::shape(Kind::MessageMalformed, group, detail);
     let Some(group_uuid) = group else { return flawed("the partition key has no group") };
     let Some(message_uuid) = uuid(item, "message_uuid") else {
         return flawed("message_uuid is missing or malformed");
@@ -132,7 +124,7 @@ fn message(item: &Item, id: &str) -> Shape {
     if is_at_its_key {
         Shape::Message(row, group_uuid)
     } else {
-        Shape::Flawed(Flaw::MessageKey { group: group_uuid, right: row })
+        Shape::Flawed(Flaw { kind: Kind::MessageKeyMalformed, group, detail: "", right: Some(row) })
     }
 }
 
@@ -148,7 +140,7 @@ fn inbox(item: &Item, id: &str) -> Shape {
     // Without a group, the row belongs to the group of its owner and the user it names.
     let of_pair = || Some(uuid_of_pair(id.parse().ok()?, uuid(item, "user_uuid")?));
     let group = uuid(item, GROUP_UUID).or_else(of_pair);
-    let flawed = |why| Shape::Flawed(Flaw::Inbox { group, why });
+    let flawed = |detail| Flaw::shape(Kind::InboxRowMalformed, group, detail);
     let Some(owner) = owner else { return flawed("the partition key has no user") };
     if text(item, "sk").parse::<SortKey>().is_err() {
         return flawed("the sort key is malformed");
@@ -217,7 +209,7 @@ mod tests {
             "2026-11-22T09:30:00.120000Z",
             "2026-11-22T09:30:00.120000Z#0195b5a0-0000-7000-8000-00000000000b",
         ] {
-            let Shape::Flawed(Flaw::MessageKey { right, .. }) = shape(&row(&messages(), sk)) else {
+            let Shape::Flawed(Flaw { right: Some(right), .. }) = shape(&row(&messages(), sk)) else {
                 panic!("{sk} is classified differently")
             };
             assert_eq!(right.sk.to_string(), RIGHT, "{sk}");
@@ -227,7 +219,10 @@ mod tests {
     #[test]
     fn a_key_without_a_time_can_not_be_repaired() {
         for sk in ["x", "#", "2026-11-22#0195b5a0-0000-7000-8000-00000000000a"] {
-            assert!(matches!(shape(&row(&messages(), sk)), Shape::Flawed(Flaw::Message { .. })), "{sk}");
+            let Shape::Flawed(flaw) = shape(&row(&messages(), sk)) else {
+                panic!("{sk} is classified differently")
+            };
+            assert_eq!(flaw.kind, Kind::MessageMalformed, "{sk}");
         }
     }
 }

@@ -5,11 +5,8 @@ use std::{
     num::NonZeroUsize,
 };
 
-use anyhow::{Result, bail};
-use cruddur::{
-    sort_key::SortKey,
-    table::{Item, Partition, RowKind, sort_key},
-};
+use anyhow::Result;
+use cruddur::table::{Item, Membership, Partition, RowKind, sort_key};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lru::LruCache;
 use uuid::Uuid;
@@ -18,12 +15,13 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind, Status},
     ledger::Ledger,
-    repair::Applied,
-    rows::{self, Flaw, Shape, shape},
+    repair::Problem,
+    rows::{self, Shape, shape},
 };
 use crate::table::{
     item::{GROUP_UUID, partition_id, text},
     read,
+    write::Written,
 };
 
 /// Groups (or single rows) examined concurrently.
@@ -35,16 +33,10 @@ const CACHED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(49_999);
 /// Attempts to repair a single row.
 const ROW_ROUNDS: usize = 8;
 
-/// The part of a valid membership that single rows are checked against.
-#[derive(Clone, Copy, Debug)]
-struct KnownGroup {
-    members: [Uuid; 2],
-    created_sk: SortKey,
-}
-
 /// State kept from page to page.
 struct ScanState {
-    known_groups: LruCache<Uuid, KnownGroup>,
+    /// Valid memberships, which single rows are checked against.
+    memberships: LruCache<Uuid, Membership>,
     /// The partition of the last message. A scan returns the rows of a partition consecutively.
     last_messages: String,
 }
@@ -77,7 +69,7 @@ impl Doctor {
     /// Scans the whole table and records findings in `ledger`. Repairs them in [`Mode::Repair`], without taking the
     /// lease as [`Self::run`] does.
     pub async fn examine_table(&self, ledger: &Ledger<'_>) -> Result<()> {
-        let mut state = ScanState { known_groups: LruCache::new(CACHED), last_messages: String::new() };
+        let mut state = ScanState { memberships: LruCache::new(CACHED), last_messages: String::new() };
         let mut page = read::scan_page(&self.table, None, false).await?;
         loop {
             let next = page.next.take();
@@ -90,16 +82,11 @@ impl Doctor {
             page = next;
         }
         self.recheck_deleted_groups(ledger).await?;
-        if self.is_stopped() {
-            bail!("stopped before the end; run it again");
-        }
-        Ok(())
+        self.check_stopped()
     }
 
     async fn check_page(&self, items: &[Item], state: &mut ScanState, ledger: &Ledger<'_>) -> Result<()> {
-        if self.is_stopped() {
-            bail!("stopped before the end; run it again");
-        }
+        self.check_stopped()?;
         let mut work = PageWork::default();
         for item in items {
             ledger.count_row(text(item, "pk"));
@@ -117,28 +104,21 @@ impl Doctor {
         for (group, owner) in of_rows.into_iter().flatten() {
             suspects.entry(group).or_default().extend(owner);
         }
-        let probably_healthy =
-            memberships.into_iter().filter(|(group, _)| !suspects.contains_key(group)).collect::<Vec<_>>();
-        stream::iter(probably_healthy)
-            .map(|(group, item)| async move {
+        let probably_healthy = memberships.into_iter().filter(|(group, _)| !suspects.contains_key(group));
+        let groups = probably_healthy.map(|(group, item)| (group, Some(item), BTreeSet::new()));
+        let groups = groups.collect::<Vec<_>>().into_iter();
+        let suspects = suspects.into_iter().map(|(group, owners)| (group, None, owners));
+        stream::iter(groups.chain(suspects))
+            .map(|(group, membership, owners)| async move {
                 if self.is_stopped() {
                     return Ok(());
                 }
                 ledger.count_group();
-                if self.looks_healthy(group, &item, ledger).await? {
+                if let Some(membership) = membership
+                    && self.looks_healthy(group, &membership, ledger).await?
+                {
                     return Ok(());
                 }
-                self.examine_group(group, &BTreeSet::new(), ledger).await
-            })
-            .buffer_unordered(AT_A_TIME)
-            .try_collect::<()>()
-            .await?;
-        stream::iter(suspects)
-            .map(|(group, owners)| async move {
-                if self.is_stopped() {
-                    return Ok(());
-                }
-                ledger.count_group();
                 self.examine_group(group, &owners, ledger).await
             })
             .buffer_unordered(AT_A_TIME)
@@ -154,41 +134,36 @@ impl Doctor {
         ledger: &Ledger<'_>,
     ) -> Result<()> {
         let unknown = work.references.iter().map(|(group, _)| *group);
-        let unknown = unknown.filter(|group| !state.known_groups.contains(group)).collect::<BTreeSet<_>>();
+        let unknown = unknown.filter(|group| !state.memberships.contains(group)).collect::<BTreeSet<_>>();
         // Eventually consistent: a group whose membership is not seen becomes a suspect.
         let found = read::memberships(&self.table, unknown.into_iter().collect()).await?;
-        let valid = found.iter().filter_map(|(group, item)| Some((*group, KnownGroup::of(item, *group)?)));
-        let mut on_page = valid.collect::<BTreeMap<_, _>>();
+        // The cache holds more groups than a page.
+        for (group, item) in found {
+            if let Ok(membership) = rows::membership(&item, group) {
+                state.memberships.put(group, membership);
+            }
+        }
         for (group, reference) in std::mem::take(&mut work.references) {
-            let known = match on_page.get(&group) {
-                Some(known) => Some(*known),
-                None => state.known_groups.get(&group).copied(),
-            };
-            let Some(known) = known else {
+            let Some(membership) = state.memberships.get(&group) else {
                 let owner = if let Reference::Owner(owner) = reference { Some(owner) } else { None };
                 work.suspects.entry(group).or_default().extend(owner);
                 continue;
             };
-            on_page.insert(group, known);
             match reference {
-                Reference::Oldest(sk) if sk != known.created_sk.to_string() => {
+                Reference::Oldest(sk) if sk != membership.created_sk.to_string() => {
                     work.suspects.entry(group).or_default();
                 }
-                Reference::Owner(owner) if !known.members.contains(&owner) => {
+                Reference::Owner(owner) if !membership.has(owner) => {
                     work.suspects.entry(group).or_default().insert(owner);
                 }
-                Reference::Sender { user, pk, sk } if !known.members.contains(&user) => {
+                Reference::Sender { user, pk, sk } if !membership.has(user) => {
                     let detail = "its sender is not a member".to_owned();
                     let kind = Kind::MessageMalformed;
                     let finding = Finding { kind, pk, sk: Some(sk), group: Some(group), detail };
-                    let status = if self.mode == Mode::Check { Status::Found } else { Status::Left };
-                    ledger.record(&finding, status)?;
+                    self.record_unrepaired(&Problem { finding, repair: None }, ledger)?;
                 }
                 Reference::Oldest(_) | Reference::Owner(_) | Reference::Sender { .. } => {}
             }
-        }
-        for (group, known) in on_page {
-            state.known_groups.put(group, known);
         }
         Ok(())
     }
@@ -196,8 +171,8 @@ impl Doctor {
     async fn preload_names(&self, work: &PageWork) -> Result<()> {
         let Some(names) = &self.names else { return Ok(()) };
         let memberships = work.memberships.iter();
-        let members = memberships.filter_map(|(group, item)| Some(KnownGroup::of(item, *group)?.members));
-        names.preload(members.flatten()).await
+        let memberships = memberships.filter_map(|(group, item)| rows::membership(item, *group).ok());
+        names.preload(memberships.flat_map(|membership| membership.members.into_keys())).await
     }
 
     /// Examines a row by itself. Returns its group, which has to be examined, too, and the owner of an inbox row.
@@ -209,7 +184,7 @@ impl Doctor {
     ) -> Result<Option<(Uuid, Option<Uuid>)>> {
         let mut to_examine = None;
         let mut attempted: Option<Finding> = None;
-        for _ in 0..ROW_ROUNDS {
+        for round in 0..=ROW_ROUNDS {
             let item = read::row(&self.table, pk, sk).await?;
             let problem = match &item {
                 Some(item) => self.row_problem(item).await?,
@@ -233,21 +208,17 @@ impl Doctor {
             {
                 return Ok(Some((group, Some(owner))));
             }
-            let Some(repair) = problem.repair.as_ref().filter(|_| self.mode == Mode::Repair) else {
+            let is_repairable = self.mode == Mode::Repair && round < ROW_ROUNDS;
+            let Some(repair) = problem.repair.as_ref().filter(|_| is_repairable) else {
                 self.record_unrepaired(&problem, ledger)?;
                 return Ok(to_examine);
             };
             if self.is_stopped() {
                 return Ok(None);
             }
-            if self.apply(repair).await? == Applied::Written {
+            if self.apply(repair).await? == Written::Done {
                 attempted = Some(problem.finding);
             }
-        }
-        if let Some(item) = read::row(&self.table, pk, sk).await?
-            && let Some(problem) = self.row_problem(&item).await?
-        {
-            ledger.record(&problem.finding, Status::Left)?;
         }
         Ok(to_examine)
     }
@@ -288,23 +259,10 @@ impl PageWork {
             Shape::Other => {}
             Shape::Flawed(flaw) => {
                 self.rows.push((pk.to_owned(), sk.to_owned()));
-                let group = match flaw {
-                    Flaw::StrayGroupUuid { .. } | Flaw::Unknown { .. } | Flaw::Old => None,
-                    Flaw::MessageKey { group, .. } => Some(group),
-                    Flaw::Message { group, .. } | Flaw::Inbox { group, .. } => group,
-                };
-                if let Some(group) = group {
+                if let Some(group) = flaw.group {
                     self.suspects.entry(group).or_default();
                 }
             }
         }
-    }
-}
-
-impl KnownGroup {
-    fn of(item: &Item, group: Uuid) -> Option<Self> {
-        let membership = rows::membership(item, group).ok()?;
-        let mut members = membership.members.keys().copied();
-        Some(Self { members: [members.next()?, members.next()?], created_sk: membership.created_sk })
     }
 }

@@ -4,10 +4,11 @@ use anyhow::{Result, bail};
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::table::{Condition, Item, Key, Transaction};
 
-use super::{Migration, conversation::Written};
+use super::Migration;
 use crate::table::{
     item::{ASSUMED_OFFSET, text},
     read,
+    write::Written,
 };
 
 const MAX_TRIES: usize = 8;

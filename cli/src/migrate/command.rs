@@ -1,7 +1,5 @@
 //! `ddb migrate`
 
-use std::sync::Arc;
-
 use anyhow::{Result, bail};
 use chrono::FixedOffset;
 use clap::Args;
@@ -15,12 +13,11 @@ use super::{
     report::{self, Line, Sink, Summary},
 };
 use crate::{
+    Outcome,
     context::Context,
-    names::Names,
-    outcome::Outcome,
     output,
     table::{
-        command::{explained, interrupted},
+        command::{self, explained},
         lease::Lease,
         read,
     },
@@ -128,9 +125,7 @@ impl Migration {
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let (table, dynamodb) = context.table().await?;
     let database = context.database().await?;
-    // Fails at once if the server is down; later queries are retried.
-    database.connect().await?.close().await;
-    let names = Names::new(Arc::new(database.postgres()));
+    let names = database.names().await?;
     let migration = Migration {
         assume_offset: options.assume_offset,
         progress: output::progress("rows", None),
@@ -145,11 +140,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         }
     };
     let started = Instant::now();
-    let result = tokio::select! {
-        result = work => result,
-        error = interrupted(&migration.stop) => Err(error),
-    };
-    migration.progress.finish_and_clear();
+    let result = command::run(work, &migration.stop, &migration.progress).await;
     let summary = result.map_err(|error| explained(error, &dynamodb, Some(&database)))?;
     report::summary(context.output, &summary, options.dry_run, dynamodb.meter.units(), started.elapsed())?;
     Ok(if summary.left() == 0 { Outcome::Done } else { Outcome::Found })

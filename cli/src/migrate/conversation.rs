@@ -7,13 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use backon::BackoffBuilder as _;
 use cruddur::{
     error::Error,
-    message::text::preview,
     message_group::Inbox,
     projection::inbox::MoveError,
     sort_key::SortKey,
     stream::NewestMessage,
     table::{
-        Condition, InboxRow, Item, Key, Membership, MessageRow, Partition, RedirectRow, RowKind, Transaction,
+        Condition, Item, Key, Membership, MessageRow, Partition, RedirectRow, RowKind, Transaction,
         WriteError, from_item, sort_key,
     },
     timestamp::Timestamp,
@@ -32,8 +31,8 @@ use crate::{
     table::{
         item::{FIRST_SORT_KEY, text},
         old::{Id, OldMessage, Pair},
-        read::{self, Range},
-        write::{Change, commit, update},
+        read,
+        write::{Change, Written, commit, inbox_row, update},
     },
 };
 
@@ -46,7 +45,7 @@ const MESSAGES_AT_A_TIME: usize = ACTIONS_AT_A_TIME / 2;
 /// Bytes of items in a transaction. DynamoDB's limit is 4 MB for all actions.
 const BYTES_AT_A_TIME: usize = 1 << 20;
 
-/// What a conversation's migration wrote and left.
+/// The rows that a conversation's migration wrote and left.
 #[derive(Debug, Default)]
 pub(super) struct Migrated {
     pub(super) messages: u64,
@@ -60,13 +59,6 @@ struct Placed {
     sk: SortKey,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
-    Done,
-    /// The rows have changed since they were read, or the outcome is unknown: read again.
-    Stale,
-}
-
 impl Migration {
     /// Migrates a conversation's messages, then deletes its old inbox rows.
     pub(super) async fn migrate_conversation(
@@ -75,17 +67,16 @@ impl Migration {
         conversation: &Conversation,
         plan: &Plan,
     ) -> Result<Migrated> {
-        let mut migrated = Migrated::default();
         if self.check_stopped().is_err() {
-            return Ok(migrated);
+            return Ok(Migrated::default());
         }
+        let mut messages = 0;
         if !conversation.sources.is_empty() {
-            migrated.messages = self.migrate_messages(pair, conversation, plan).await?;
+            messages = self.migrate_messages(pair, conversation, plan).await?;
             self.move_inbox_rows(pair.group()).await?;
         }
-        let removed = self.remove_inbox_rows(pair, &conversation.inbox_rows).await?;
-        (migrated.inbox_rows, migrated.left) = removed;
-        Ok(migrated)
+        let (inbox_rows, left) = self.remove_inbox_rows(pair, &conversation.inbox_rows).await?;
+        Ok(Migrated { messages, inbox_rows, left })
     }
 
     async fn migrate_messages(&self, pair: Pair, conversation: &Conversation, plan: &Plan) -> Result<u64> {
@@ -125,10 +116,9 @@ impl Migration {
         let mut messages = Vec::new();
         for source in &conversation.sources {
             let pk = RowKind::Message.partition(&source.id);
-            let range = Range { pk, from: FIRST_SORT_KEY, ..Range::default() };
-            let rows = read::range(&self.table, range).await?;
+            let rows = read::range(&self.table, &pk, FIRST_SORT_KEY).await?;
             let of_source = rows.into_iter().filter_map(|item| OldMessage::of(item, self.assume_offset).ok());
-            messages.extend(of_source.filter(|message| source.senders.contains(&message.sender)));
+            messages.extend(of_source.filter(|message| source.senders.contains_key(&message.sender)));
         }
         messages.sort_by(|a, b| a.order_key().cmp(&b.order_key()));
         Ok(messages)
@@ -140,10 +130,21 @@ impl Migration {
         let Some(first) = messages.first() else { return Ok(Vec::new()) };
         let from = Timestamp::new(first.sent_at).to_string();
         let pk = Partition::Messages(group).to_string();
-        let range = Range { pk, from: &from, attributes: Some("sk"), limit: None };
-        let existing = read::range(&self.table, range).await?;
-        let existing = existing.iter().filter_map(|row| sort_key(row)?.parse::<SortKey>().ok());
-        Ok(places(messages, &existing.map(|sk| sk.created_at).collect()))
+        let existing = read::range(&self.table, &pk, &from).await?;
+        let taken = existing.iter().filter_map(|row| sort_key(row)?.parse::<SortKey>().ok());
+        let taken = taken.map(|sk| sk.created_at).collect::<BTreeSet<_>>();
+        let mut last: Option<Timestamp> = None;
+        let place = |old: OldMessage| {
+            let at = Timestamp::new(old.sent_at);
+            let mut created_at = last.map_or(at, |last| at.max(last.successor()));
+            while taken.contains(&created_at) {
+                created_at = created_at.successor();
+            }
+            last = Some(created_at);
+            let sk = SortKey { created_at, message_uuid: old.message_uuid };
+            Placed { old, sk }
+        };
+        Ok(messages.into_iter().map(place).collect())
     }
 
     /// Writes what the messages depend on: redirects, membership and inbox rows.
@@ -181,14 +182,8 @@ impl Migration {
         let [a, b] = pair.members();
         let (a, b) = (user(a)?, user(b)?);
         let group = pair.group();
-        let inbox_row = |owner: &User, other: &User| InboxRow {
-            pk: Partition::Inbox(owner.uuid).to_string(),
-            sk: last.sk,
-            message_group_uuid: group,
-            message: preview(last.old.text()),
-            other_uuid: other.uuid,
-            other_display_name: other.display_name.clone(),
-            other_handle: other.handle.clone(),
+        let inbox_row = |owner: &User, other| {
+            inbox_row(owner.uuid, group, last.sk, text(&last.old.item, "message"), other)
         };
         let membership = Membership::new(group, first.sk, [a, b]);
         let transaction = Transaction::new(&self.table)
@@ -239,17 +234,12 @@ impl Migration {
     async fn move_inbox_rows(&self, group: Uuid) -> Result<()> {
         let mut waits = REPAIRS.build();
         loop {
-            let newest = read::newest_message_row(&self.table, group, None).await?;
+            let newest = read::newest_message_row(&self.table, group).await?;
             let Some(row) = newest else { return Ok(()) };
-            let row: MessageRow = from_item(row)?;
-            let message = NewestMessage {
-                group_uuid: group,
-                sk: row.sk,
-                message: row.message,
-                sequence_numbers: Vec::new(),
-            };
+            let MessageRow { sk, message, .. } = from_item(row)?;
+            let newest = NewestMessage { group_uuid: group, sk, message, sequence_numbers: Vec::new() };
             let inbox = Inbox::new(self.table.clone(), self.random.clone());
-            match Box::pin(inbox.move_to(&message)).await {
+            match Box::pin(inbox.move_to(&newest)).await {
                 Ok(_) => return Ok(()),
                 Err(MoveError::Table(error @ Error::Internal(_))) => return Err(error.into()),
                 Err(error) => {
@@ -266,7 +256,7 @@ impl Migration {
         }
     }
 
-    /// Writes a transaction.
+    /// Writes a transaction. One whose outcome is unknown counts as stale.
     pub(super) async fn write(&self, transaction: Transaction) -> Result<Written> {
         match commit(&transaction, MIGRATION_WRITES).await {
             Ok(()) => Ok(Written::Done),
@@ -274,22 +264,6 @@ impl Migration {
             Err(error) => Err(Error::from(error).into()),
         }
     }
-}
-
-/// [`Migration::place`], where `taken` are the times of existing messages.
-fn places(messages: Vec<OldMessage>, taken: &BTreeSet<Timestamp>) -> Vec<Placed> {
-    let mut last: Option<Timestamp> = None;
-    let place = |old: OldMessage| {
-        let at = Timestamp::new(old.sent_at);
-        let mut created_at = last.map_or(at, |last| at.max(last.successor()));
-        while taken.contains(&created_at) {
-            created_at = created_at.successor();
-        }
-        last = Some(created_at);
-        let sk = SortKey { created_at, message_uuid: old.message_uuid };
-        Placed { old, sk }
-    };
-    messages.into_iter().map(place).collect()
 }
 
 /// An item's size in bytes, rounded up.

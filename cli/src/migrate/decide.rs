@@ -1,4 +1,4 @@
-//! The members of old groups, and what each group becomes.
+//! The members of old groups, and the new group of each.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,7 +17,7 @@ use super::{
 use crate::table::old::{Id, Pair};
 
 /// The decisions of a migration. Rows are read again when it runs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     pub(super) conversations: BTreeMap<Pair, Conversation>,
     pub(super) users: HashMap<Uuid, User>,
@@ -41,15 +41,14 @@ pub(super) struct Conversation {
 pub(super) struct Source {
     /// The group in the partition key.
     pub(super) id: String,
-    /// The senders whose messages belong to the conversation.
-    pub(super) senders: BTreeSet<Uuid>,
-    pub(super) messages: u64,
+    /// The senders whose messages belong to the conversation, with their counts of messages.
+    pub(super) senders: BTreeMap<Uuid, u64>,
 }
 
 impl Conversation {
     /// The number of messages to migrate.
     pub(super) fn messages(&self) -> u64 {
-        self.sources.iter().map(|source| source.messages).sum()
+        self.sources.iter().flat_map(|source| source.senders.values()).sum()
     }
 }
 
@@ -75,12 +74,10 @@ impl Plan {
 impl Migration {
     pub(super) async fn decide(&self, mut evidence: Evidence) -> Result<Plan> {
         let mut plan = Plan {
-            conversations: BTreeMap::new(),
-            users: HashMap::new(),
-            redirects: BTreeMap::new(),
             left: std::mem::take(&mut evidence.flawed),
             rows: evidence.rows,
             without_offset: evidence.without_offset,
+            ..Plan::default()
         };
         for (old, redirect) in &evidence.redirects {
             plan.redirects.insert(old.clone(), (redirect.group_uuid, Basis::EarlierRun));
@@ -153,7 +150,8 @@ impl Migration {
             if pair.members().iter().all(|user| plan.users.contains_key(user)) {
                 continue;
             }
-            for Source { id, messages, .. } in conversation.sources.drain(..) {
+            for Source { id, senders } in conversation.sources.drain(..) {
+                let messages = senders.values().sum();
                 plan.left.push(Left::messages(&id, None, messages, "the names of a member are unknown"));
                 plan.redirects.remove(&id);
             }
@@ -203,10 +201,15 @@ impl Plan {
                 return;
             }
         };
-        for (sender, messages) in group.senders.iter().filter(|(sender, _)| !pair.has(**sender)) {
-            self.left.push(Left::messages(id, Some(*sender), *messages, "their sender is not a member"));
+        let (senders, strangers): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            group.senders.clone().into_iter().partition(|(sender, _)| pair.has(*sender));
+        for (sender, messages) in strangers {
+            self.left.push(Left::messages(id, Some(sender), messages, "their sender is not a member"));
         }
-        self.add(id, pair, group, |sender| pair.has(sender), Some(basis));
+        if !senders.is_empty() {
+            self.redirects.entry(id.to_owned()).or_insert((pair.group(), basis));
+            self.add(id, pair, senders);
+        }
     }
 
     /// Assigns messages under a handle to the pairs of each sender and the handle's owner.
@@ -215,30 +218,14 @@ impl Plan {
             let pair = receiver
                 .and_then(|receiver| Pair::of(*sender, receiver).ok_or("the handle is the sender's own"));
             match pair {
-                Ok(pair) => self.add(id, pair, group, |user| user == *sender, None),
+                Ok(pair) => self.add(id, pair, BTreeMap::from([(*sender, *messages)])),
                 Err(why) => self.left.push(Left::messages(id, Some(*sender), *messages, why)),
             }
         }
     }
 
-    fn add(
-        &mut self,
-        id: &str,
-        pair: Pair,
-        group: &OldGroup,
-        belongs: impl Fn(Uuid) -> bool,
-        basis: Option<Basis>,
-    ) {
-        let senders = group.senders.iter().filter(|(sender, _)| belongs(**sender));
-        let (senders, counts): (BTreeSet<Uuid>, Vec<u64>) =
-            senders.map(|(sender, count)| (*sender, *count)).unzip();
-        if senders.is_empty() {
-            return;
-        }
-        if let Some(basis) = basis {
-            self.redirects.entry(id.to_owned()).or_insert((pair.group(), basis));
-        }
-        let source = Source { id: id.to_owned(), senders, messages: counts.iter().sum() };
+    fn add(&mut self, id: &str, pair: Pair, senders: BTreeMap<Uuid, u64>) {
+        let source = Source { id: id.to_owned(), senders };
         self.conversations.entry(pair).or_default().sources.push(source);
     }
 }
@@ -263,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn inbox_rows_name_the_members_whoever_has_written() {
+    fn inbox_rows_name_the_members_of_any_senders() {
         let of = |senders: &[Uuid]| members_of(&group(&[(ALICE, BOB)], senders), &BTreeSet::new());
         for senders in [&[][..], &[ALICE], &[ALICE, BOB], &[ALICE, CAROL], &[ALICE, BOB, CAROL]] {
             assert_eq!(of(senders), Ok(members(ALICE, BOB, Basis::InboxRows)), "{senders:?}");

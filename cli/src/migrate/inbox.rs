@@ -10,7 +10,7 @@ use cruddur::{
 
 use super::{
     Migration,
-    conversation::{ACTIONS_AT_A_TIME, Written},
+    conversation::ACTIONS_AT_A_TIME,
     report::{Left, LeftKind},
     survey::InboxKey,
 };
@@ -19,7 +19,8 @@ use crate::{
     table::{
         item::{GROUP_UUID, text},
         old::{OldInboxRow, Pair},
-        read::{self, Range},
+        read,
+        write::Written,
     },
 };
 
@@ -68,8 +69,7 @@ impl Migration {
         let from = Timestamp::new(newest_at).to_string();
         let until = Timestamp::new(newest_at + TimeDelta::microseconds(SAME_INSTANT.into()));
         let pk = Partition::Messages(pair.group()).to_string();
-        let range = Range { pk, from: &from, limit: Some(SAME_INSTANT), attributes: None };
-        let rows = read::range(&self.table, range).await?;
+        let rows = read::range_page(&self.table, &pk, &from, Some(SAME_INSTANT), None).await?.items;
         let is_of_instant = |row: &Item| {
             let sk = sort_key(row).and_then(|sk| sk.parse::<SortKey>().ok());
             sk.is_some_and(|sk| sk.created_at <= until)

@@ -22,14 +22,14 @@ pub enum Line {
         old: String,
         /// The UUID of the new group.
         new: Uuid,
-        /// How its members were derived.
+        /// The source of its members.
         #[serde(rename = "told_by")]
         basis: Basis,
     },
     Left(Left),
 }
 
-/// How the members of an old group were derived.
+/// The source of the members of an old group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {

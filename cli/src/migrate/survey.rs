@@ -85,13 +85,8 @@ impl Migration {
         let kind = RowKind::of(&item);
         evidence.rows += u64::from(kind != Some(RowKind::Lease));
         evidence.record_names(&item);
-        match kind {
-            Some(RowKind::Message | RowKind::Inbox)
-                if is_old(&item) && time(text(&item, "sk"), None) == Err(OldRowError::NoOffset) =>
-            {
-                evidence.without_offset += 1;
-            }
-            _ => {}
+        if is_old(&item) && time(text(&item, "sk"), None) == Err(OldRowError::NoOffset) {
+            evidence.without_offset += 1;
         }
         match kind {
             Some(RowKind::Message) => match Id::of(partition_id(&item)) {

@@ -2,13 +2,28 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::anyhow;
+use anyhow::{Result, anyhow};
 use cruddur::error::{Chain, Dependency, Error};
+use indicatif::ProgressBar;
 
-use crate::context::{Database, DynamoDb, note};
+use crate::context::{Database, DynamoDb, note, query_cause};
+
+/// Runs `work`, and asks it to stop at the first Ctrl-C.
+pub(crate) async fn run<T>(
+    work: impl Future<Output = Result<T>>,
+    stop: &AtomicBool,
+    progress: &ProgressBar,
+) -> Result<T> {
+    let result = tokio::select! {
+        result = work => result,
+        error = interrupted(stop) => Err(error),
+    };
+    progress.finish_and_clear();
+    result
+}
 
 /// Sets `stop` at the first Ctrl-C. Returns an error at the second one.
-pub(crate) async fn interrupted(stop: &AtomicBool) -> anyhow::Error {
+async fn interrupted(stop: &AtomicBool) -> anyhow::Error {
     if tokio::signal::ctrl_c().await.is_err() {
         return std::future::pending().await;
     }
@@ -29,12 +44,7 @@ pub(crate) fn explained(
         (Some(Error::Unavailable { what: Dependency::DynamoDb, source }), _) => {
             anyhow!("failed to reach {place} ({}); run it again, nothing is half done", Chain(&**source))
         }
-        (Some(error @ Error::Unavailable { .. }), Some(database)) => database.query_error(error),
-        (Some(error @ Error::Internal(source)), Some(database))
-            if source.to_string().contains("SQLSTATE") =>
-        {
-            database.query_error(error)
-        }
+        (Some(error), Some(database)) if query_cause(error).is_some() => database.query_error(error),
         (Some(Error::Internal(source)), _) => {
             anyhow!(
                 "{place} rejected the request: {}; may these credentials read and write the table?",

@@ -18,10 +18,10 @@ use uuid::Uuid;
 use super::write::held_by;
 use crate::retry::LEASE_WRITES;
 
-/// How long a lease is valid without renewal.
+/// The validity of a lease without renewal.
 const LIFE: Duration = Duration::from_mins(1);
 
-/// How long after its expiry a lease may be taken over, since clocks differ.
+/// The time after its expiry at which a lease may be taken over, since clocks differ.
 const SLACK: TimeDelta = TimeDelta::seconds(5);
 
 /// The interval between attempts to acquire a lease that another process holds.
@@ -32,12 +32,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 pub struct Lease {
     table: Table,
     clock: Clock,
-    owner: Uuid,
-}
-
-enum AcquireError {
-    HeldUntil(DateTime<Utc>),
-    Write(WriteError),
+    /// The owner's id. A write that only the owner may make checks it.
+    pub owner: Uuid,
 }
 
 impl Lease {
@@ -47,28 +43,18 @@ impl Lease {
         let lease = Self { table: table.clone(), clock: clock.clone(), owner };
         loop {
             let acquire = || lease.try_acquire();
-            let acquired = acquire.retry(LEASE_WRITES).when(|error| {
-                matches!(error, AcquireError::Write(WriteError::Busy(_) | WriteError::Unknown(_)))
-            });
-            match acquired.await {
-                Ok(()) => return Ok(lease),
-                Err(AcquireError::HeldUntil(_)) if wait => sleep(POLL_INTERVAL).await,
-                Err(AcquireError::HeldUntil(end)) => {
+            match acquire.retry(LEASE_WRITES).when(is_transient).await.map_err(Error::from)? {
+                None => return Ok(lease),
+                Some(_) if wait => sleep(POLL_INTERVAL).await,
+                Some(end) => {
                     let end = end.format("%Y-%m-%d %H:%M:%S");
                     return Err(anyhow!(
                         "another doctor or migration is running (its lease expires at {end} UTC unless renewed); use \
                          --wait, or try again later"
                     ));
                 }
-                Err(AcquireError::Write(error)) => return Err(Error::from(error).into()),
             }
         }
-    }
-
-    /// The owner's id. A write that only the owner may make checks it.
-    #[must_use]
-    pub fn owner(&self) -> Uuid {
-        self.owner
     }
 
     /// Runs `work` and renews the lease meanwhile. Fails as soon as the lease is lost.
@@ -88,7 +74,8 @@ impl Lease {
         let _ = release.retry(LEASE_WRITES).when(is_transient).await;
     }
 
-    async fn try_acquire(&self) -> Result<(), AcquireError> {
+    /// Returns `None` if this process holds the lease now, or when the lease of another process expires.
+    async fn try_acquire(&self) -> Result<Option<DateTime<Utc>>, WriteError> {
         let mut row = Item::from(&Key::Lease);
         row.insert("owner".to_owned(), self.owner_value());
         row.insert("expires_at".to_owned(), self.expiry());
@@ -98,16 +85,15 @@ impl Lease {
             .name("#owner", "owner")
             .value(":owner", self.owner_value())
             .value(":expired", AttributeValue::N(expired.to_string()));
-        let put = Transaction::new(&self.table).put_item(row, free).map_err(AcquireError::Write)?;
-        match put.commit().await {
-            Ok(()) => Ok(()),
+        match Transaction::new(&self.table).put_item(row, free)?.commit().await {
+            Ok(()) => Ok(None),
             Err(WriteError::Refused { rows, .. }) => {
                 let held = rows.into_iter().flatten().next().unwrap_or_default();
                 let end = held.get("expires_at").and_then(|value| value.as_n().ok()?.parse().ok());
                 let end = end.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-                Err(AcquireError::HeldUntil(end.unwrap_or_else(|| self.clock.now())))
+                Ok(Some(end.unwrap_or_else(|| self.clock.now())))
             }
-            Err(error) => Err(AcquireError::Write(error)),
+            Err(error) => Err(error),
         }
     }
 

@@ -124,10 +124,6 @@ impl OldMessage {
         Ok(Self { sender: row.sender_uuid, ..message })
     }
 
-    pub(crate) fn text(&self) -> &str {
-        text(&self.item, "message")
-    }
-
     /// The message's place in the order of the old lists.
     pub(crate) fn order_key(&self) -> (DateTime<Utc>, &str, &str) {
         (self.sent_at, text(&self.item, "sk"), text(&self.item, "pk"))

@@ -25,17 +25,6 @@ pub(crate) struct Page {
     pub(crate) next: Option<Item>,
 }
 
-/// Part of a partition, oldest row first.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Range<'a> {
-    pub(crate) pk: String,
-    pub(crate) from: &'a str,
-    /// Rows on a page at most.
-    pub(crate) limit: Option<i32>,
-    /// The attributes to read, such as `sk`; `None` reads all.
-    pub(crate) attributes: Option<&'a str>,
-}
-
 /// Reads a row consistently.
 pub(crate) async fn row(table: &Table, pk: &str, sk: &str) -> Result<Option<Item>> {
     let read = || async {
@@ -56,20 +45,24 @@ pub(crate) async fn scan_page(table: &Table, start: Option<Item>, consistent: bo
     retry::read(read).await
 }
 
-/// Reads a page of a partition consistently.
-pub(crate) async fn range_page(table: &Table, range: &Range<'_>, start: Option<Item>) -> Result<Page> {
+/// Reads a page of a partition consistently, from the sort key `from` on, oldest row first.
+pub(crate) async fn range_page(
+    table: &Table,
+    pk: &str,
+    from: &str,
+    limit: Option<i32>,
+    start: Option<Item>,
+) -> Result<Page> {
     let read = || async {
         let query = table
             .client()
             .query()
             .table_name(table.name())
             .key_condition_expression("pk = :pk AND sk >= :from")
-            .expression_attribute_values(":pk", AttributeValue::S(range.pk.clone()))
-            .expression_attribute_values(":from", AttributeValue::S(range.from.to_owned()))
-            .set_projection_expression(range.attributes.map(str::to_owned))
-            .scan_index_forward(true)
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
             .consistent_read(true)
-            .set_limit(range.limit)
+            .set_limit(limit)
             .set_exclusive_start_key(start.clone());
         let answer = query.send().await.map_err(read_error)?;
         Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
@@ -77,27 +70,23 @@ pub(crate) async fn range_page(table: &Table, range: &Range<'_>, start: Option<I
     retry::read(read).await
 }
 
-/// Reads a partition consistently: the first page if the range has a limit, otherwise all pages.
-pub(crate) async fn range(table: &Table, range: Range<'_>) -> Result<Vec<Item>> {
+/// Reads the rows of a partition consistently, from the sort key `from` on, oldest row first.
+pub(crate) async fn range(table: &Table, pk: &str, from: &str) -> Result<Vec<Item>> {
     let mut rows = Vec::new();
     let mut start = None;
     loop {
-        let page = range_page(table, &range, start).await?;
+        let page = range_page(table, pk, from, None, start).await?;
         rows.extend(page.items);
         start = page.next;
-        if start.is_none() || range.limit.is_some() {
+        if start.is_none() {
             return Ok(rows);
         }
     }
 }
 
-/// Reads the newest message row of a group consistently, optionally before a sort key.
-pub(crate) async fn newest_message_row(
-    table: &Table,
-    group: Uuid,
-    before: Option<String>,
-) -> Result<Option<Item>> {
-    let newest = Newest { partition: Partition::Messages(group), before, limit: 1, attributes: None };
+/// Reads the newest message row of a group consistently.
+pub(crate) async fn newest_message_row(table: &Table, group: Uuid) -> Result<Option<Item>> {
+    let newest = Newest { partition: Partition::Messages(group), before: None, limit: 1, attributes: None };
     let rows = retry::read(|| table.newest(newest.clone())).await?;
     Ok(rows.into_iter().next())
 }

@@ -103,13 +103,13 @@ async fn a_token_is_printed_alone_and_works_from_the_environment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_api_refuses_is_said_in_plain_words() {
+async fn error_responses_of_the_api_are_described() {
     let machine = Machine::start().await;
     let run = async |arguments: &[&str]| {
         seen(&machine.cruddur(arguments).await).replace(machine.stack().url(), "http://stack")
     };
-    let nobodys = "00000000-0000-4000-8000-000000000000";
-    assert_snapshot!(run(&["send", "--as", "lore", "@nobody", "hello"]).await, @r#"
+    let unknown_uuid = "00000000-0000-4000-8000-000000000000";
+    assert_snapshot!(run(&["send", "--as", "lore", "@unknown", "hello"]).await, @r#"
     error: no user has this handle
     [1]
     "#);
@@ -125,20 +125,20 @@ async fn what_the_api_refuses_is_said_in_plain_words() {
     error: the message has more than 1024 characters
     [1]
     "#);
-    assert_snapshot!(run(&["send", "--as", "lore", nobodys, "hello"]).await, @r#"
+    assert_snapshot!(run(&["send", "--as", "lore", unknown_uuid, "hello"]).await, @r#"
     error: no such conversation, or you are not a member
     [1]
     "#);
-    assert_snapshot!(run(&["read", "--as", "lore", nobodys]).await, @r#"
+    assert_snapshot!(run(&["read", "--as", "lore", unknown_uuid]).await, @r#"
     error: no such conversation, or you are not a member
     [1]
     "#);
-    assert_snapshot!(run(&["inbox", "--as", "nobody"]).await, @r#"
-    error: no user of http://stack has the handle @nobody; see http://stack/local/users
+    assert_snapshot!(run(&["inbox", "--as", "unknown"]).await, @r#"
+    error: no user of http://stack has the handle @unknown; see http://stack/local/users
     [1]
     "#);
-    assert_snapshot!(run(&["token", "nobody"]).await, @r#"
-    error: no user of http://stack has the handle @nobody; see http://stack/local/users
+    assert_snapshot!(run(&["token", "unknown"]).await, @r#"
+    error: no user of http://stack has the handle @unknown; see http://stack/local/users
     [1]
     "#);
     assert_snapshot!(run(&["inbox"]).await, @r#"
@@ -155,7 +155,7 @@ async fn what_the_api_refuses_is_said_in_plain_words() {
 }
 
 #[tokio::test]
-async fn tokens_of_aws_are_not_made_here() {
+async fn tokens_for_aws_are_not_issued() {
     let run = cruddur(&["token", "sunyoung", "--target", "aws"]).await;
     assert_snapshot!(seen(&run), @r#"
     error: only the local stack issues tokens; for AWS, sign in and set CRUDDUR_TOKEN to the access token
@@ -182,7 +182,7 @@ async fn a_text_may_come_from_standard_input() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn who_follows_sees_what_is_said_and_nothing_twice() {
+async fn follow_shows_each_new_message_once() {
     let machine = Machine::start().await;
     machine.cruddur(&["send", "--as", "lore", "@mock", "0"]).await.ok();
     let follow =
@@ -257,7 +257,7 @@ async fn a_message_whose_answer_is_lost_is_stored_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stack_that_makes_no_token_says_why() {
+async fn a_failure_to_issue_a_token_is_described() {
     let post = "POST /stage/local/token ";
     let failed = json!({"message": "PostgreSQL can't be reached"});
     let (url, served) = canned_api(vec![
@@ -303,7 +303,7 @@ async fn canned_api(answers: Vec<(&'static str, String)>) -> (String, JoinHandle
     (url, served)
 }
 
-/// Whether a request has all of the body that its headers announce.
+/// Returns whether a request has the whole body that its headers announce.
 fn is_whole(request: &str) -> bool {
     let Some((headers, body)) = request.split_once("\r\n\r\n") else { return false };
     let length = headers.lines().find_map(|line| line.strip_prefix("content-length: "));
@@ -319,7 +319,7 @@ fn answer(status: &str, headers: &str, body: &Value) -> String {
 fn row(handle: &str) -> Value {
     json!({
         "uuid": "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5", "user_uuid": "0195b5a0-0000-7000-8000-000000000001",
-        "display_name": "Somebody", "handle": handle,
+        "display_name": "Some User", "handle": handle,
         "message": "hi", "created_at": "2026-11-22T09:30:00.000000Z",
     })
 }
@@ -385,7 +385,7 @@ async fn a_message_is_sent_again_under_the_same_key_while_the_api_is_unavailable
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_over_the_send_limit_waits_as_it_is_told() {
+async fn a_message_over_the_send_limit_waits_for_retry_after() {
     let post = "POST /stage/api/messages ";
     let mut sent = row("me");
     sent["message_group_uuid"] = sent["uuid"].clone();

@@ -47,7 +47,7 @@ async fn users_are_listed_to_the_last_page() {
 }
 
 #[tokio::test]
-async fn a_user_is_listed_with_what_there_is() {
+async fn missing_attributes_of_a_user_are_listed_as_absent() {
     let mut disabled = user("lore", 3);
     disabled["Enabled"] = false.into();
     let cognito = Cognito::start(vec![user("sunyoung", 1), user("", 2), disabled]).await;
@@ -66,7 +66,7 @@ async fn a_user_is_listed_with_what_there_is() {
 }
 
 #[tokio::test]
-async fn throttled_calls_are_made_again() {
+async fn throttled_calls_are_retried() {
     let cognito = Cognito::start(vec![user("sunyoung", 1)]).await;
     cognito.fail(4, 400, "TooManyRequestsException");
     cognito.cruddur(&["cognito", "list-users"]).await.ok();
@@ -149,7 +149,7 @@ async fn subs_are_written_by_handle_and_a_second_run_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_sub_is_replaced_only_where_its_handle_is_named() {
+async fn another_sub_is_replaced_only_if_overwrite_names_its_handle() {
     let machine = Machine::start().await;
     let before = subs(&machine).await;
     let cognito = Cognito::start(vec![user("sunyoung", 1), user("lore", 2)]).await;
@@ -176,7 +176,7 @@ async fn another_sub_is_replaced_only_where_its_handle_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_with_another_address_is_given_only_where_its_handle_is_trusted() {
+async fn a_row_with_another_address_is_written_only_if_its_handle_is_trusted() {
     let machine = Machine::start().await;
     query(
         &machine,
@@ -212,7 +212,7 @@ async fn a_row_with_another_address_is_given_only_where_its_handle_is_trusted() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_with_one_handle_neither_gets_the_row() {
+async fn of_two_users_with_one_handle_neither_gets_the_row() {
     let machine = Machine::start().await;
     insert(&machine, &["ann"]).await;
     let before = subs(&machine).await;
@@ -224,7 +224,7 @@ async fn of_two_with_one_handle_neither_gets_the_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn missing_users_are_made_when_asked_and_only_then() {
+async fn missing_users_are_created_only_with_create() {
     let machine = Machine::start().await;
     insert(&machine, &["taken"]).await;
     let mut unconfirmed = user("dora", 4);
@@ -270,7 +270,7 @@ async fn missing_users_are_made_when_asked_and_only_then() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_known_under_another_handle_keeps_that_row() {
+async fn a_user_whose_sub_is_in_another_row_keeps_that_row() {
     let machine = Machine::start().await;
     let cognito = Cognito::start(vec![user("first", 1)]).await;
     sync(&machine, &cognito, &["--create"]).await.ok();

@@ -5,7 +5,7 @@ use tokio_postgres::NoTls;
 
 use crate::machine::{Machine, Run, command, cruddur};
 
-/// Where nobody listens.
+/// A port without a listener.
 const NOWHERE: &str = "postgresql://me:secret@127.0.0.1:9/users";
 
 /// Every row with every column, in a stable order.
@@ -40,7 +40,7 @@ async fn inbox(machine: &Machine) -> Value {
     request.send().await.unwrap().json().await.unwrap()
 }
 
-/// What was written to stderr; any end but a failure without output fails the test.
+/// The stderr of a failed run. Panics if the run succeeded or wrote to stdout.
 #[track_caller]
 pub(crate) fn failed(run: &Run) -> &str {
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:#?}");
@@ -81,7 +81,7 @@ async fn after_drop_and_setup_the_api_answers_as_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn drop_without_yes_says_what_would_go_and_drops_nothing() {
+async fn drop_without_yes_names_the_database_and_drops_nothing() {
     let machine = Machine::start().await;
     let run = machine.cruddur(&["db", "drop"]).await;
     assert_snapshot!(without_port(&machine, failed(&run)), @"error: this empties database 127.0.0.1:[port]/postgres, with 6 users; add --yes to confirm");
@@ -93,7 +93,7 @@ async fn drop_without_yes_says_what_would_go_and_drops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_without_tables_is_said_to_lack_them() {
+async fn a_database_without_tables_is_reported() {
     let machine = Machine::start().await;
     machine.cruddur(&["db", "drop", "--yes"]).await.ok();
     let run = machine.cruddur(&["db", "seed"]).await;
@@ -135,7 +135,7 @@ async fn the_embedded_server_has_no_other_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_that_can_not_be_meant_stops_setup_before_it_changes_anything() {
+async fn an_invalid_pool_fails_setup_before_any_change() {
     let machine = Machine::start().await;
     let run = machine.cruddur(&["db", "setup", "--drop", "--yes", "--user-pool", "users"]).await;
     assert_snapshot!(failed(&run), @"error: --user-pool: not a user pool id such as eu-central-1_AbCdEfGhI");
@@ -163,13 +163,7 @@ async fn a_malformed_url_is_one_line_without_the_password() {
 }
 
 #[tokio::test]
-async fn without_a_stack_and_a_url_the_error_says_how_to_get_one() {
-    let run = cruddur(&["--url", "http://127.0.0.1:9", "db", "migrate"]).await;
-    assert_snapshot!(failed(&run), @"error: no local stack at http://127.0.0.1:9; start it with `cargo run`, use --url, or --dynamodb-url and --database-url, or add --target aws");
-}
-
-#[tokio::test]
-async fn aws_is_worked_on_only_by_its_name() {
+async fn aws_requires_its_target() {
     for host in
         ["cruddur.abc.eu-central-1.rds.amazonaws.com", "db.prod.example", "10.0.0.7", "localhost,db.example"]
     {
@@ -190,15 +184,22 @@ async fn aws_is_worked_on_only_by_its_name() {
     assert_snapshot!(failed(&run), @"error: set DATABASE_URL or --database-url to the database of users");
 }
 
+/// A folder with a psql that prints its arguments and variables, and exits with 7.
 #[cfg(unix)]
-#[tokio::test]
-async fn psql_gets_the_password_by_the_environment_and_the_arguments_as_they_are() {
+fn fake_psql() -> tempfile::TempDir {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
     let folder = tempfile::tempdir().unwrap();
     let psql = folder.path().join("psql");
     fs::write(&psql, "#!/bin/sh\nprintf '<%s>\\n' \"$@\"\nenv | grep ^PG | sort\nexit 7\n").unwrap();
     fs::set_permissions(&psql, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn psql_gets_the_password_by_the_environment_and_the_arguments_as_they_are() {
+    let folder = fake_psql();
     let arguments = ["db", "connect", "--database-url", NOWHERE, "--", "-c", "select 1", ""];
     let output = command(&arguments)
         .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
@@ -232,12 +233,7 @@ const KEYS: [(&str, &str); 3] = [
 #[cfg(unix)]
 #[tokio::test]
 async fn psql_gets_a_token_and_the_authorities_by_the_environment() {
-    use std::{fs, os::unix::fs::PermissionsExt as _};
-
-    let folder = tempfile::tempdir().unwrap();
-    let psql = folder.path().join("psql");
-    fs::write(&psql, "#!/bin/sh\nprintf '<%s>\\n' \"$@\"\nenv | grep ^PG | sort\n").unwrap();
-    fs::set_permissions(&psql, fs::Permissions::from_mode(0o755)).unwrap();
+    let folder = fake_psql();
     let url = "postgresql://me@users.abc.eu-central-1.rds.amazonaws.com/users?sslmode=verify-full";
     let output = command(&["--target", "aws", "db", "connect", "--", "-q"])
         .envs(KEYS)
@@ -268,7 +264,7 @@ async fn psql_gets_a_token_and_the_authorities_by_the_environment() {
 }
 
 #[tokio::test]
-async fn what_is_in_the_way_of_tokens_is_one_line() {
+async fn failures_to_sign_tokens_are_one_line() {
     const URL: &str = "postgresql://me@127.0.0.1:9/users?sslmode=verify-full";
     let sessions = async |arguments: &[&str], environment: &[(&str, &str)]| {
         let mut command = command(&[&["db", "sessions"], arguments].concat());

@@ -2,6 +2,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use bare::Bare;
+use cruddur::table::RowKind;
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -158,20 +159,20 @@ fn sort_key(message: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn access_patterns_say_what_is_not_there() {
+async fn missing_conversations_and_users_are_errors() {
     let machine = Machine::start().await;
-    let nobodys = "00000000-0000-4000-8000-000000000000";
+    let unknown_uuid = "00000000-0000-4000-8000-000000000000";
     let run = async |arguments: &[&str]| {
         let run = machine.cruddur(&[&["ddb"], arguments].concat()).await;
         let text = seen(&run);
         text.replace(&database_place(machine.stack().database_url().unwrap()), "<database>")
     };
-    assert_snapshot!(run(&["get-conversation", nobodys]).await, @r#"
+    assert_snapshot!(run(&["get-conversation", unknown_uuid]).await, @r#"
     error: no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages; `cruddur ddb list-conversations HANDLE` lists a user's conversations
     [1]
     "#);
-    assert_snapshot!(run(&["list-conversations", "@nobody"]).await, @r#"
-    error: no user in <database> has the handle @nobody
+    assert_snapshot!(run(&["list-conversations", "@unknown"]).await, @r#"
+    error: no user in <database> has the handle @unknown
     [1]
     "#);
     assert_snapshot!(run(&["get-conversation", GROUP, "--year", "1999"]).await, @r#"
@@ -182,7 +183,7 @@ async fn access_patterns_say_what_is_not_there() {
     0 messages; consumed capacity units: 1
     [0]
     "#);
-    // A user of the demo who has written to nobody.
+    // A user of the demo who has sent no message.
     assert_snapshot!(run(&["list-conversations", "lore"]).await, @r#"
     0 conversations; consumed capacity units: 1
     [0]
@@ -201,7 +202,7 @@ async fn access_patterns_say_what_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn seeding_a_database_without_tables_says_how_to_make_them() {
+async fn seeding_a_database_without_tables_says_how_to_create_them() {
     let bare = Bare::without_migrations().await;
     bare.cruddur(&["ddb", "schema-load"]).await.ok();
     let place = database_place(bare.postgres().database_url());
@@ -233,7 +234,7 @@ async fn another_table_of_the_name_is_refused_with_every_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_is_dropped_only_when_it_is_meant() {
+async fn a_table_is_dropped_only_by_its_name_and_with_yes() {
     let bare = Bare::start().await;
     make_table(&bare, "kept-table", true).await;
     make_table(&bare, "old-table", false).await;
@@ -296,10 +297,12 @@ async fn tables_are_listed_over_all_pages() {
 async fn a_scan_gives_every_row_as_plain_json_and_no_more_than_its_limit() {
     let machine = Machine::start().await;
     let rows = json_lines(machine.cruddur(&["ddb", "scan", "--output", "json"]).await.ok());
-    let kinds = |kind: &str| rows.iter().filter(|row| row["pk"].as_str().unwrap().starts_with(kind)).count();
-    assert_eq!([kinds("MSG#"), kinds("GRP#"), kinds("MEM#")], [9, 4, 2]);
+    let count = |kind: RowKind| {
+        rows.iter().filter(|row| RowKind::of_partition(row["pk"].as_str().unwrap()) == Some(kind)).count()
+    };
+    assert_eq!([RowKind::Message, RowKind::Inbox, RowKind::Membership].map(count), [9, 4, 2]);
     assert_eq!(rows.len(), 15);
-    let membership = rows.iter().find(|row| row["pk"] == format!("MEM#{GROUP}")).unwrap();
+    let membership = rows.iter().find(|row| row["pk"] == RowKind::Membership.partition(GROUP)).unwrap();
     let sunyoung = &membership["members"]["0195b5a0-0000-7000-8000-000000000001"];
     assert_eq!(*sunyoung, serde_json::json!({"handle": "sunyoung", "display_name": "Sunyoung Lee"}));
     let limited = machine.cruddur(&["ddb", "scan", "--limit", "4"]).await;

@@ -16,43 +16,43 @@ use crate::{
     redact::redact,
 };
 
-/// What is answered in place of a stack; none: it answers itself.
+/// The response to a method and a path in place of the stack; `None` forwards the request.
 type Answer = dyn Fn(&Method, &str) -> Option<(StatusCode, Value)> + Send + Sync;
 
-/// What stands in front of a stack and answers some requests in its place; path and method decide which.
+/// A proxy of a stack that answers some requests itself.
 #[derive(Clone)]
-struct Front {
+struct Proxy {
     stack: String,
     answer: Arc<Answer>,
     client: reqwest::Client,
 }
 
-impl Front {
-    /// Gives its URL.
+impl Proxy {
+    /// Returns its URL.
     async fn start(
         machine: &Machine,
         answer: impl Fn(&Method, &str) -> Option<(StatusCode, Value)> + Send + Sync + 'static,
     ) -> String {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let front = Self { stack: machine.stack().url().to_owned(), answer: Arc::new(answer), client };
+        let proxy = Self { stack: machine.stack().url().to_owned(), answer: Arc::new(answer), client };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(pass_on).with_state(front);
+        let router = Router::new().fallback(forward).with_state(proxy);
         tokio::spawn(async move { axum::serve(listener, router).await });
         url
     }
 }
 
-async fn pass_on(State(front): State<Front>, request: Request) -> Response {
+async fn forward(State(proxy): State<Proxy>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Some((status, body)) = (front.answer)(&parts.method, parts.uri.path()) {
+    if let Some((status, body)) = (proxy.answer)(&parts.method, parts.uri.path()) {
         return (status, body.to_string()).into_response();
     }
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let mut headers = parts.headers;
     headers.remove("host");
-    let url = format!("{}{}", front.stack, parts.uri);
-    let answer = front.client.request(parts.method, url).headers(headers).body(body).send().await.unwrap();
+    let url = format!("{}{}", proxy.stack, parts.uri);
+    let answer = proxy.client.request(parts.method, url).headers(headers).body(body).send().await.unwrap();
     let mut response = Response::builder().status(answer.status());
     *response.headers_mut().unwrap() = answer.headers().clone();
     response.body(Body::from(answer.bytes().await.unwrap())).unwrap()
@@ -116,10 +116,10 @@ async fn a_stack_that_works_passes_every_check_each_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inbox_that_does_not_follow_fails_with_what_to_look_into() {
+async fn an_inbox_that_does_not_move_fails_with_advice() {
     let machine = Machine::start().await;
     let inbox = |_: &Method, path: &str| (path == "/api/message_groups").then(|| (StatusCode::OK, json!([])));
-    let url = Front::start(&machine, inbox).await;
+    let url = Proxy::start(&machine, inbox).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--timeout", "1", "--url", &url]).await;
     assert_snapshot!(only("failed both", &seen(&run)), @r#"failed both inboxes move: 1 s after the reply at <time>: the sender's inbox does not show it, the receiver's inbox does not show it -> check whether the stream mapping is enabled, stream-handler's log and the dead letters; `cruddur ddb doctor` lists rows that lag behind, and with --repair moves them"#);
     assert_eq!(run.code, 3);
@@ -133,7 +133,7 @@ async fn a_route_that_answers_500_fails_alone() {
         let error = (StatusCode::INTERNAL_SERVER_ERROR, json!({"message": "Internal Server Error"}));
         path.starts_with("/api/users/").then_some(error)
     };
-    let url = Front::start(&machine, broken).await;
+    let url = Proxy::start(&machine, broken).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--url", &url]).await;
     let seen = seen(&run);
     assert_snapshot!(only("failed", &seen), @r#"failed GET /api/users/@{handle}/short: unexpected response 500 {"message":"Internal Server Error"}, expected 404 ["user_not_found"] -> the function fails to start or times out, or the API may not invoke it; see the function's log, which names missing and malformed variables"#);
@@ -142,13 +142,13 @@ async fn a_route_that_answers_500_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_is_not_provisioned_fails_with_how_to_enter_them() {
+async fn a_user_who_is_not_provisioned_fails_with_advice() {
     let machine = Machine::start().await;
     let unknown = |method: &Method, path: &str| {
         let error = (StatusCode::FORBIDDEN, json!(["user_not_provisioned"]));
         (method == Method::GET && path == "/api/message_groups").then_some(error)
     };
-    let url = Front::start(&machine, unknown).await;
+    let url = Proxy::start(&machine, unknown).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--url", &url]).await;
     let seen = seen(&run);
     assert_snapshot!(only("failed the sender's", &seen), @r#"failed the sender's token: unexpected response 403 ["user_not_provisioned"], expected 200 -> the token is valid, but its user is not in the database of users; check that the function post-confirmation is the pool's trigger, and run `cruddur cognito sync-user-ids --create`"#);
@@ -168,7 +168,7 @@ async fn a_user_who_is_not_provisioned_fails_with_how_to_enter_them() {
 async fn an_api_that_answers_without_a_token_fails() {
     let machine = Machine::start().await;
     let open = |_: &Method, path: &str| (path == "/api/message_groups").then(|| (StatusCode::OK, json!([])));
-    let url = Front::start(&machine, open).await;
+    let url = Proxy::start(&machine, open).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--timeout", "1", "--url", &url]).await;
     assert_snapshot!(only("failed GET", &seen(&run)), @r#"failed GET /api/message_groups: unexpected response 200 [], expected 401 without a token -> the API is open to everyone; disable it, and check for a proxy in front of it"#);
     machine.stop().await;
@@ -217,7 +217,7 @@ async fn without_a_stack_the_api_is_checked_by_its_url_and_tokens_alone() {
 }
 
 #[tokio::test]
-async fn an_api_that_is_not_there_fails_in_every_check() {
+async fn an_unreachable_api_fails_one_check_and_skips_the_others() {
     let run =
         cruddur(&["deploy-check", "--output", "json", "--target", "aws", "--url", "http://127.0.0.1:9"])
             .await;
@@ -227,7 +227,7 @@ async fn an_api_that_is_not_there_fails_in_every_check() {
 }
 
 #[tokio::test]
-async fn what_can_t_be_checked_is_an_error_that_says_why() {
+async fn an_impossible_check_is_an_error_with_its_reason() {
     let run = async |arguments: &[&str]| {
         let run = cruddur(&[&["deploy-check"], arguments].concat()).await;
         format!("{}{}[{}]", run.stdout, run.stderr, run.code)

@@ -15,7 +15,8 @@ mod left;
 mod many;
 
 use chrono::TimeDelta;
-use cli::doctor::{Mode, Summary};
+use cli::doctor::{Kind, Mode, Status, Summary};
+use cruddur::table::Key;
 use serde_json::json;
 
 use self::clinic::Clinic;
@@ -67,7 +68,7 @@ async fn rows_that_lag_longer_are_found_at_their_keys() {
     clinic.send(0, 1, "never delivered").await;
     clinic.world.clock.advance(TimeDelta::seconds(61));
     let found = clinic.examine(Mode::Check).await.brief();
-    let expected = behind.into_iter().map(|(pk, sk)| ("inbox_row_behind", pk, Some(sk), "found"));
+    let expected = behind.into_iter().map(|(pk, sk)| (Kind::InboxRowBehind, pk, Some(sk), Status::Found));
     assert_eq!(found, expected.collect::<Vec<_>>());
 }
 
@@ -180,5 +181,5 @@ async fn a_stopped_doctor_releases_the_lease() {
     let error = doctor.run(&ledger, false).await.unwrap_err();
     assert_eq!(error.to_string(), "stopped before the end; run it again");
     assert_eq!(ledger.summary(), Summary::default());
-    assert!(clinic.row("LEASE#doctor", "LEASE").is_none());
+    assert!(clinic.row_at(&Key::Lease).is_none());
 }

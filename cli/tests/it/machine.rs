@@ -22,7 +22,7 @@ pub(crate) struct Machine {
     stack: Stack,
 }
 
-/// How a run of the command ended.
+/// The result of a run of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -71,7 +71,7 @@ impl Machine {
 }
 
 impl Run {
-    /// What was written to stdout; any end but success fails the test.
+    /// The stdout of a successful run. Panics if the run failed.
     #[track_caller]
     pub(crate) fn ok(&self) -> &str {
         assert_eq!(self.code, 0, "{self:#?}");

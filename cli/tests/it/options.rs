@@ -126,10 +126,13 @@ async fn without_a_stack_the_error_says_how_to_get_one() {
         let run = cruddur(&[&nowhere, arguments].concat()).await;
         format!("{}{}[{}]", run.stdout, run.stderr, run.code)
     };
-    assert_snapshot!(run(&["ddb", "scan"]).await, @r#"
-    error: no local stack at http://127.0.0.1:9; start it with `cargo run`, use --url, or --dynamodb-url and --database-url, or add --target aws
-    [1]
-    "#);
+    for command in [["ddb", "scan"], ["db", "migrate"]] {
+        assert_eq!(
+            run(&command).await,
+            "error: no local stack at http://127.0.0.1:9; start it with `cargo run`, use --url, or --dynamodb-url and \
+             --database-url, or add --target aws\n[1]"
+        );
+    }
     assert_snapshot!(run(&["inbox", "--as", "sunyoung"]).await, @r#"
     error: no local stack at http://127.0.0.1:9; start it with `cargo run`, or use --url
     [1]
@@ -141,7 +144,7 @@ async fn without_a_stack_the_error_says_how_to_get_one() {
 }
 
 #[tokio::test]
-async fn aws_is_worked_on_only_when_it_is_named() {
+async fn aws_requires_its_target() {
     let run = async |arguments: &[&str]| {
         let run = cruddur(arguments).await;
         format!("{}{}[{}]", run.stdout, run.stderr, run.code)
@@ -191,7 +194,7 @@ async fn json_is_an_object_a_line_without_colours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_closes_the_pipe_has_seen_enough() {
+async fn a_closed_pipe_is_a_success() {
     let machine = Machine::start().await;
     // More than a pipe holds.
     let load = ["ddb", "seed", "--users", "20", "--groups", "60", "--messages", "300"];

@@ -1,4 +1,4 @@
-//! What varies from run to run, made the same for snapshots.
+//! Redaction of output that varies between runs, for snapshots.
 
 /// `text` with a name in place of each time and each uuid of version 7.
 pub(crate) fn redact(text: &str) -> String {

@@ -182,7 +182,7 @@ impl World {
             handle: demo.handle.to_owned(),
             display_name: demo.display_name.to_owned(),
         };
-        self.with_token(user, demo.cognito_user_id)
+        self.with_token(user, &demo.cognito_user_id.to_string())
     }
 
     /// The demo users with these handles.

@@ -1,7 +1,5 @@
 //! Differences between a table and its definition.
 
-use std::fmt;
-
 use aws_sdk_dynamodb::types::{
     KeySchemaElement, KeyType, ProjectionType, StreamViewType, TableDescription, TimeToLiveDescription,
     TimeToLiveStatus,
@@ -20,92 +18,55 @@ pub(super) const STRING_ATTRIBUTES: [&str; 3] = ["pk", "sk", "message_group_uuid
 /// The time-to-live attribute.
 pub(super) const EXPIRY: &str = "expires_at";
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// The actual keys.
-    Keys(String),
-    /// The name and actual type of a key attribute.
-    AttributeType(String, String),
-    IndexMissing,
-    /// The index's actual keys.
-    IndexKeys(String),
-    /// The index's actual projection.
-    IndexProjection(String),
-    StreamMissing,
-    /// The stream's actual view type.
-    StreamView(String),
-    ExpiryOff,
-    /// The actual time-to-live attribute.
-    ExpiryAttribute(String),
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Keys(keys) => write!(f, "its keys are {keys} and not {}", names(&TABLE_KEYS)),
-            Self::AttributeType(name, found) => {
-                write!(f, "its attribute {name} is of type {found} and not S")
-            }
-            Self::IndexMissing => write!(f, "the index {GROUP_INDEX} is missing"),
-            Self::IndexKeys(keys) => {
-                write!(f, "the keys of {GROUP_INDEX} are {keys} and not {}", names(&INDEX_KEYS))
-            }
-            Self::IndexProjection(found) => {
-                write!(f, "the projection of {GROUP_INDEX} is {found} and not ALL")
-            }
-            Self::StreamMissing => f.write_str("it has no stream"),
-            Self::StreamView(found) => write!(f, "its stream shows {found} and not NEW_IMAGE"),
-            Self::ExpiryOff => write!(f, "its time to live is off and not on for {EXPIRY}"),
-            Self::ExpiryAttribute(found) => write!(f, "its time to live goes by {found} and not by {EXPIRY}"),
-        }
-    }
-}
-
 /// Compares a table with its definition, without billing mode and other indexes.
-pub(super) fn differences(table: &TableDescription, expiry: &TimeToLiveDescription) -> Vec<Difference> {
+pub(super) fn differences(table: &TableDescription, expiry: &TimeToLiveDescription) -> Vec<String> {
     let mut found = Vec::new();
     if !has_keys(table.key_schema(), &TABLE_KEYS) {
-        found.push(Difference::Keys(keys(table.key_schema())));
+        let keys = keys(table.key_schema());
+        found.push(format!("its keys are {keys} and not {}", names(&TABLE_KEYS)));
     }
     let attributes = table.attribute_definitions().iter();
     for attribute in attributes.filter(|attribute| STRING_ATTRIBUTES.contains(&attribute.attribute_name())) {
-        let kind = attribute.attribute_type().as_str();
+        let (name, kind) = (attribute.attribute_name(), attribute.attribute_type().as_str());
         if kind != "S" {
-            found.push(Difference::AttributeType(attribute.attribute_name().to_owned(), kind.to_owned()));
+            found.push(format!("its attribute {name} is of type {kind} and not S"));
         }
     }
     found.extend(index_differences(table));
     match table.stream_specification().filter(|stream| stream.stream_enabled()) {
-        None => found.push(Difference::StreamMissing),
+        None => found.push("it has no stream".to_owned()),
         Some(stream) if stream.stream_view_type() != Some(&StreamViewType::NewImage) => {
             let view = stream.stream_view_type().map_or("nothing", StreamViewType::as_str);
-            found.push(Difference::StreamView(view.to_owned()));
+            found.push(format!("its stream shows {view} and not NEW_IMAGE"));
         }
         Some(_) => {}
     }
-    let is_on =
-        matches!(expiry.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
-    match expiry.attribute_name() {
-        Some(EXPIRY) if is_on => {}
-        Some(name) if is_on => found.push(Difference::ExpiryAttribute(name.to_owned())),
-        _ => found.push(Difference::ExpiryOff),
+    match expiry.attribute_name().filter(|_| is_on(expiry)) {
+        Some(EXPIRY) => {}
+        Some(name) => found.push(format!("its time to live goes by {name} and not by {EXPIRY}")),
+        None => found.push(format!("its time to live is off and not on for {EXPIRY}")),
     }
     found
 }
 
-fn index_differences(table: &TableDescription) -> Vec<Difference> {
+pub(super) fn is_on(expiry: &TimeToLiveDescription) -> bool {
+    matches!(expiry.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+}
+
+fn index_differences(table: &TableDescription) -> Vec<String> {
     let mut indexes = table.global_secondary_indexes().iter();
     let Some(index) = indexes.find(|index| index.index_name() == Some(GROUP_INDEX)) else {
-        return vec![Difference::IndexMissing];
+        return vec![format!("the index {GROUP_INDEX} is missing")];
     };
     let mut found = Vec::new();
     if !has_keys(index.key_schema(), &INDEX_KEYS) {
-        found.push(Difference::IndexKeys(keys(index.key_schema())));
+        let (keys, expected) = (keys(index.key_schema()), names(&INDEX_KEYS));
+        found.push(format!("the keys of {GROUP_INDEX} are {keys} and not {expected}"));
     }
     let projection = index.projection().and_then(|projection| projection.projection_type());
     if projection != Some(&ProjectionType::All) {
         let projection = projection.map_or("nothing", ProjectionType::as_str);
-        found.push(Difference::IndexProjection(projection.to_owned()));
+        found.push(format!("the projection of {GROUP_INDEX} is {projection} and not ALL"));
     }
     found
 }

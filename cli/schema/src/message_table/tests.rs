@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use local::engines::dynamodb::DynamoDb;
 
-use super::{Difference, MessageTable, MessageTableError, ensure};
+use super::{MessageTable, MessageTableError, ensure};
 
 const TABLE: &str = "messages";
 
@@ -61,7 +61,7 @@ async fn expire_by(client: &Client, attribute: &str) {
 async fn refusal(
     expiry: Option<&str>,
     change: impl FnOnce(CreateTableFluentBuilder) -> CreateTableFluentBuilder,
-) -> Vec<Difference> {
+) -> Vec<String> {
     let (engine, client) = engine().await;
     let table = client
         .create_table()
@@ -115,7 +115,7 @@ async fn other_keys_are_named() {
             .set_attribute_definitions(Some(strings(["id", "at", "sk", "message_group_uuid"])))
             .set_key_schema(Some(keys("id", "at")))
     });
-    assert_eq!(found.await, [Difference::Keys("id (HASH), at (RANGE)".to_owned())]);
+    assert_eq!(found.await, ["its keys are id (HASH), at (RANGE) and not pk (HASH), sk (RANGE)"]);
 }
 
 #[tokio::test]
@@ -128,12 +128,12 @@ async fn a_key_that_is_no_string_is_named() {
     let found =
         refusal(Some("expires_at"), |table| table.set_attribute_definitions(Some(attributes(&types))));
     let mut found = found.await;
-    found.sort_by_key(ToString::to_string);
+    found.sort();
     assert_eq!(
         found,
         [
-            Difference::AttributeType("message_group_uuid".to_owned(), "B".to_owned()),
-            Difference::AttributeType("sk".to_owned(), "N".to_owned()),
+            "its attribute message_group_uuid is of type B and not S",
+            "its attribute sk is of type N and not S",
         ]
     );
 }
@@ -143,7 +143,7 @@ async fn a_missing_index_is_named() {
     let found = refusal(Some("expires_at"), |table| {
         table.set_attribute_definitions(Some(strings(["pk", "sk"]))).set_global_secondary_indexes(None)
     });
-    assert_eq!(found.await, [Difference::IndexMissing]);
+    assert_eq!(found.await, ["the index message-group-sk-index is missing"]);
 }
 
 #[tokio::test]
@@ -156,8 +156,8 @@ async fn an_index_with_other_keys_and_other_attributes_is_named() {
     assert_eq!(
         found.await,
         [
-            Difference::IndexKeys("sk (HASH), pk (RANGE)".to_owned()),
-            Difference::IndexProjection("KEYS_ONLY".to_owned()),
+            "the keys of message-group-sk-index are sk (HASH), pk (RANGE) and not message_group_uuid (HASH), sk (RANGE)",
+            "the projection of message-group-sk-index is KEYS_ONLY and not ALL",
         ]
     );
 }
@@ -165,53 +165,37 @@ async fn an_index_with_other_keys_and_other_attributes_is_named() {
 #[tokio::test]
 async fn a_missing_stream_is_named() {
     let found = refusal(Some("expires_at"), |table| table.set_stream_specification(None));
-    assert_eq!(found.await, [Difference::StreamMissing]);
+    assert_eq!(found.await, ["it has no stream"]);
 }
 
 #[tokio::test]
 async fn a_stream_of_something_else_is_named() {
     let found =
         refusal(Some("expires_at"), |table| table.stream_specification(stream(StreamViewType::KeysOnly)));
-    assert_eq!(found.await, [Difference::StreamView("KEYS_ONLY".to_owned())]);
+    assert_eq!(found.await, ["its stream shows KEYS_ONLY and not NEW_IMAGE"]);
 }
 
 #[tokio::test]
 async fn expiry_by_another_attribute_is_named() {
-    assert_eq!(refusal(Some("ttl"), |table| table).await, [Difference::ExpiryAttribute("ttl".to_owned())]);
+    let found = refusal(Some("ttl"), |table| table);
+    assert_eq!(found.await, ["its time to live goes by ttl and not by expires_at"]);
 }
 
 #[tokio::test]
 async fn expiry_that_is_off_is_named_beside_other_differences() {
     let found = refusal(None, |table| table.set_stream_specification(None));
-    assert_eq!(found.await, [Difference::StreamMissing, Difference::ExpiryOff]);
+    assert_eq!(found.await, ["it has no stream", "its time to live is off and not on for expires_at"]);
 }
 
 #[test]
-fn the_refusal_names_every_difference_and_the_way_out() {
-    let refusal = MessageTableError::Different {
+fn the_error_names_every_difference_and_the_remedy() {
+    let error = MessageTableError::Different {
         name: TABLE.to_owned(),
-        differences: vec![
-            Difference::Keys("id (HASH)".to_owned()),
-            Difference::AttributeType("sk".to_owned(), "N".to_owned()),
-            Difference::IndexMissing,
-            Difference::IndexKeys("sk (HASH)".to_owned()),
-            Difference::IndexProjection("KEYS_ONLY".to_owned()),
-            Difference::StreamMissing,
-            Difference::StreamView("KEYS_ONLY".to_owned()),
-            Difference::ExpiryOff,
-            Difference::ExpiryAttribute("ttl".to_owned()),
-        ],
+        differences: vec!["it has no stream".to_owned(), "its keys are id (HASH)".to_owned()],
     };
     assert_eq!(
-        refusal.to_string(),
-        "table messages already exists with a different definition: \
-         its keys are id (HASH) and not pk (HASH), sk (RANGE), \
-         its attribute sk is of type N and not S, \
-         the index message-group-sk-index is missing, \
-         the keys of message-group-sk-index are sk (HASH) and not message_group_uuid (HASH), sk (RANGE), \
-         the projection of message-group-sk-index is KEYS_ONLY and not ALL, \
-         it has no stream, its stream shows KEYS_ONLY and not NEW_IMAGE, \
-         its time to live is off and not on for expires_at, its time to live goes by ttl and not by expires_at; \
+        error.to_string(),
+        "table messages already exists with a different definition: it has no stream, its keys are id (HASH); \
          use another name (--table, DDB_MESSAGE_TABLE), or delete it with all rows \
          (`cruddur ddb drop messages`) and create it again"
     );

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 
 /// Valid counts of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Plan {
-    users: u32,
-    groups: u32,
-    messages: u32,
+    pub users: u32,
+    pub groups: u32,
+    pub messages: u32,
 }
 
 /// Requested counts. Missing ones follow from the others.
@@ -78,21 +79,6 @@ impl Plan {
             return Err(InvalidPlan::TooFewMessages { groups });
         }
         Ok(Self { users, groups, messages })
-    }
-
-    #[must_use]
-    pub fn users(self) -> u32 {
-        self.users
-    }
-
-    #[must_use]
-    pub fn groups(self) -> u32 {
-        self.groups
-    }
-
-    #[must_use]
-    pub fn messages(self) -> u32 {
-        self.messages
     }
 
     /// The two users of a group, from 0.

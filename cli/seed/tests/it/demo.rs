@@ -5,7 +5,7 @@ use seed::{
 };
 use testing::{Emulator, Failure, Fault, world::empty_table};
 
-use crate::{rows, said};
+use crate::{is_message, rows, said};
 
 const LINES: usize = 9;
 
@@ -33,7 +33,7 @@ async fn a_second_run_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_cut_off_at_any_write_is_gone_on_with() {
+async fn a_run_interrupted_at_any_write_is_continued_by_the_next() {
     let whole = whole().await;
     for writes in 0_usize.. {
         let emulator = Emulator::new();
@@ -70,16 +70,12 @@ async fn a_run_that_is_cut_off_at_any_write_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_conversation_that_has_become_another_is_left_alone() {
+async fn a_conversation_with_other_messages_is_not_changed() {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
     seed(&table).await.unwrap();
     // The last thing that is said is something else, and the rows of another conversation are gone.
-    let mut message = emulator
-        .rows("cruddur-messages")
-        .into_values()
-        .rfind(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"))
-        .unwrap();
+    let mut message = emulator.rows("cruddur-messages").into_values().rfind(is_message).unwrap();
     message["message"]["S"] = "Something else".into();
     let _ = emulator.call("PutItem", serde_json::json!({"TableName": "cruddur-messages", "Item": message}));
     let before = emulator.rows("cruddur-messages");

@@ -20,17 +20,18 @@ fn plan(users: u32, groups: u32, messages: u32) -> Plan {
 async fn whole(plan: Plan) -> Vec<(String, String)> {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
-    let messages = usize::try_from(plan.messages()).unwrap();
-    let told = Cell::new(0);
-    let made = ensure_messages(&table, &Random::system(), plan, |more| told.set(told.get() + more)).await;
+    let messages = usize::try_from(plan.messages).unwrap();
+    let counted = Cell::new(0);
+    let made =
+        ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
     assert_eq!(made.unwrap(), Made { made: messages, were_there: 0 });
-    assert_eq!(told.get(), u64::from(plan.messages()));
+    assert_eq!(counted.get(), u64::from(plan.messages));
     rows(&emulator);
     said(&emulator)
 }
 
 #[tokio::test]
-async fn a_second_run_changes_nothing_and_still_tells_how_far_it_is() {
+async fn a_second_run_changes_nothing_and_still_reports_progress() {
     let plan = plan(6, 10, 40);
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
@@ -42,15 +43,16 @@ async fn a_second_run_changes_nothing_and_still_tells_how_far_it_is() {
             call.request["Limit"] = 3.into();
         }
     });
-    let told = Cell::new(0);
-    let made = ensure_messages(&table, &Random::system(), plan, |more| told.set(told.get() + more)).await;
+    let counted = Cell::new(0);
+    let made =
+        ensure_messages(&table, &Random::system(), plan, |more| counted.set(counted.get() + more)).await;
     assert_eq!(made.unwrap(), Made { made: 0, were_there: 40 });
-    assert_eq!(told.get(), 40);
+    assert_eq!(counted.get(), 40);
     assert_eq!(rows(&emulator), before);
 }
 
 #[tokio::test]
-async fn more_messages_are_only_what_is_missing() {
+async fn a_larger_plan_sends_only_missing_messages() {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
     ensure_messages(&table, &Random::system(), plan(6, 10, 40), |_| ()).await.unwrap();
@@ -60,7 +62,7 @@ async fn more_messages_are_only_what_is_missing() {
 }
 
 #[tokio::test]
-async fn throttling_is_waited_for_and_nothing_is_sent_twice() {
+async fn throttling_is_retried_and_nothing_is_sent_twice() {
     let plan = plan(4, 6, 30);
     let whole = whole(plan).await;
     let emulator = Emulator::new();
@@ -78,20 +80,20 @@ async fn throttling_is_waited_for_and_nothing_is_sent_twice() {
             _ => Fault::None,
         }
     });
-    let told = Cell::new(0);
+    let counted = Cell::new(0);
     let random = Random::system();
-    let seeding = ensure_messages(&table, &random, plan, |more| told.set(told.get() + more));
+    let seeding = ensure_messages(&table, &random, plan, |more| counted.set(counted.get() + more));
     let (made, _) = emulator.with_time_paused(seeding).await;
     assert_eq!(made.unwrap(), Made { made: 30, were_there: 0 });
     let counts = emulator.take_calls().iter().filter(|call| call.request["Select"] == "COUNT").count();
     assert!(counts > 6, "no group was counted again");
-    assert_eq!(told.get(), 30);
+    assert_eq!(counted.get(), 30);
     rows(&emulator);
     assert_eq!(said(&emulator), whole);
 }
 
 #[tokio::test]
-async fn a_dynamodb_that_stays_away_ends_the_run() {
+async fn an_unavailable_dynamodb_fails_the_run() {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
     emulator.inject(|_| Fault::Refused(Failure::Reset));
@@ -103,7 +105,7 @@ async fn a_dynamodb_that_stays_away_ends_the_run() {
 }
 
 #[tokio::test]
-async fn requests_of_a_killed_run_that_are_stored_late_double_nothing() {
+async fn late_requests_of_a_killed_run_create_no_duplicates() {
     let plan = plan(4, 6, 90);
     let whole = whole(plan).await;
     let emulator = Emulator::new();
@@ -119,7 +121,7 @@ async fn requests_of_a_killed_run_that_are_stored_late_double_nothing() {
         late += 1;
         match late {
             ..20 => Fault::None,
-            // Each group has one request under way when the run is killed: they are stored one after the other.
+            // Each group has one request in flight when the run is killed: they are stored one after the other.
             _ => Fault::Late(Failure::Silence, latency * (10 + 2 * late)),
         }
     });
@@ -137,7 +139,7 @@ async fn requests_of_a_killed_run_that_are_stored_late_double_nothing() {
 }
 
 #[tokio::test]
-async fn two_runs_at_the_same_time_make_what_one_makes() {
+async fn concurrent_runs_create_the_same_messages_as_one() {
     let plan = plan(4, 6, 60);
     let whole = whole(plan).await;
     let emulator = Emulator::new();

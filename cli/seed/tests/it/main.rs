@@ -9,6 +9,7 @@
 mod demo;
 mod load;
 
+use cruddur::table::RowKind;
 use serde_json::Value;
 use testing::{Emulator, invariants::check_at_rest, world::TABLE};
 
@@ -20,10 +21,14 @@ fn rows(emulator: &Emulator) -> Vec<Value> {
     rows
 }
 
-/// Who says what in the table, in order, without times and uuids.
+fn is_message(row: &Value) -> bool {
+    RowKind::of_partition(row["pk"]["S"].as_str().unwrap()) == Some(RowKind::Message)
+}
+
+/// Senders and texts of the messages in the table, in order.
 fn said(emulator: &Emulator) -> Vec<(String, String)> {
     let rows = emulator.rows(TABLE).into_values();
-    let messages = rows.filter(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"));
+    let messages = rows.filter(is_message);
     let text = |row: &Value, name: &str| row[name]["S"].as_str().unwrap().to_owned();
     messages.map(|row| (text(&row, "user_handle"), text(&row, "message"))).collect()
 }

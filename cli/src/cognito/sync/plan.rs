@@ -86,7 +86,7 @@ pub(super) enum Conflict {
     /// The handle's row has another sub.
     OtherSub {
         cognito_user_id: String,
-        /// Whether a user of the pool has this sub.
+        /// True if a user of the pool has this sub.
         in_pool: bool,
     },
     /// The row's email address is not the user's verified one.
@@ -111,7 +111,7 @@ impl RowsWithoutUser {
 }
 
 /// Collects the rows that matter to a pool user.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Planner {
     users: Vec<Candidate>,
     by_sub: HashMap<String, usize>,
@@ -133,13 +133,7 @@ struct Candidate {
 
 impl Planner {
     pub(super) fn new(users: Vec<PoolUser>) -> Self {
-        let mut planner = Self {
-            users: Vec::with_capacity(users.len()),
-            by_sub: HashMap::new(),
-            namesakes: HashMap::new(),
-            rows: HashMap::new(),
-            rows_without_user: RowsWithoutUser::default(),
-        };
+        let mut planner = Self::default();
         for user in users {
             // A user may be on two pages if the pool changes in between.
             if planner.by_sub.contains_key(&user.sub) {

@@ -8,11 +8,8 @@ use super::{
     write::Done,
 };
 use crate::{
-    cognito::{
-        columns::{HANDLE, SUB, column},
-        pool::PoolUser,
-    },
-    outcome::Outcome,
+    Outcome,
+    cognito::{HANDLE_COLUMNS, SUB_COLUMNS, column, pool::PoolUser},
     output::{Output, printable},
 };
 
@@ -64,7 +61,7 @@ impl Report {
     pub(super) fn user(&mut self, user: &PoolUser, verdict: &Verdict, done: Option<&Done>) -> Result<()> {
         let counts = &mut self.counts;
         counts.pool_users += 1;
-        let result = result(verdict, done);
+        let (result, detail) = describe(user, verdict, done, self.dry_run);
         *(match result {
             "set" => &mut counts.set,
             "overwritten" => &mut counts.overwritten,
@@ -74,7 +71,6 @@ impl Report {
             "unconfirmed" | "disabled" => &mut counts.left_out,
             _ => &mut counts.conflicts,
         }) += 1;
-        let detail = detail(user, verdict, done, self.dry_run);
         self.line(user.handle.as_deref(), Some(&user.sub), result, &detail)
     }
 
@@ -108,58 +104,44 @@ impl Report {
         if self.output.is_json() {
             return self.output.json(&Line { handle, sub, result, detail, dry_run: self.dry_run });
         }
-        let handle = column(handle.unwrap_or("-"), HANDLE);
-        let sub = column(sub.unwrap_or("-"), SUB);
+        let handle = column(handle.unwrap_or("-"), HANDLE_COLUMNS);
+        let sub = column(sub.unwrap_or("-"), SUB_COLUMNS);
         Ok(self.output.line(&format!("{handle}  {sub}  {}", printable(detail)))?)
     }
 }
 
-/// The result in JSON.
-fn result(verdict: &Verdict, done: Option<&Done>) -> &'static str {
-    match (verdict, done) {
-        (_, Some(Done::RowChanged | Done::SubTaken | Done::NoHandleLeft)) | (Verdict::Conflict(_), _) => {
-            "conflict"
-        }
-        (Verdict::Set(_), _) => "set",
-        (Verdict::Overwrite(_), _) => "overwritten",
-        (Verdict::Create, _) => "created",
-        (Verdict::NoRow, _) => "no_row",
-        (Verdict::KnownAs(_), _) => "other_handle",
-        (Verdict::Unconfirmed, _) => "unconfirmed",
-        (Verdict::Disabled, _) => "disabled",
-    }
-}
-
-fn detail(user: &PoolUser, verdict: &Verdict, done: Option<&Done>, dry_run: bool) -> String {
-    let would = if dry_run { "would be " } else { "" };
+/// The result in JSON, and its detail.
+fn describe(
+    user: &PoolUser,
+    verdict: &Verdict,
+    done: Option<&Done>,
+    dry_run: bool,
+) -> (&'static str, String) {
+    let conflict = |detail: &str| ("conflict", format!("conflict: {detail}"));
     match done {
-        Some(Done::RowChanged) => return "conflict: the row has changed; run this command again".to_owned(),
-        Some(Done::SubTaken) => {
-            return "conflict: the sub is in another row now; run this command again".to_owned();
-        }
-        Some(Done::NoHandleLeft) => {
-            return "conflict: the handle generated from the sub is taken".to_owned();
-        }
-        Some(Done::Created(handle)) => return format!("created as {handle}"),
+        Some(Done::Conflict(detail)) => return conflict(detail),
+        Some(Done::Created(handle)) => return ("created", format!("created as {handle}")),
         Some(Done::Written) | None => {}
     }
+    let would = if dry_run { "would be " } else { "" };
     let handle = user.handle.as_deref().unwrap_or_default();
     match verdict {
-        Verdict::Set(_) => format!("{would}set"),
+        Verdict::Set(_) => ("set", format!("{would}set")),
         Verdict::Overwrite(row) => {
-            format!("{would}set, replacing {}", row.cognito_user_id.as_deref().unwrap_or_default())
+            let old = row.cognito_user_id.as_deref().unwrap_or_default();
+            ("overwritten", format!("{would}set, replacing {old}"))
         }
-        Verdict::Create => format!("{would}created"),
-        Verdict::NoRow => "no row; use --create".to_owned(),
-        Verdict::KnownAs(known_as) => format!("unchanged: the row has another handle, {known_as}"),
-        Verdict::Unconfirmed => "skipped: not confirmed".to_owned(),
-        Verdict::Disabled => "skipped: disabled".to_owned(),
-        Verdict::Conflict(Conflict::HandleTwice) => {
-            "conflict: another pool user has the same handle".to_owned()
+        Verdict::Create => ("created", format!("{would}created")),
+        Verdict::NoRow => ("no_row", "no row; use --create".to_owned()),
+        Verdict::KnownAs(known_as) => {
+            ("other_handle", format!("unchanged: the row has another handle, {known_as}"))
         }
+        Verdict::Unconfirmed => ("unconfirmed", "skipped: not confirmed".to_owned()),
+        Verdict::Disabled => ("disabled", "skipped: disabled".to_owned()),
+        Verdict::Conflict(Conflict::HandleTwice) => conflict("another pool user has the same handle"),
         Verdict::Conflict(Conflict::OtherSub { cognito_user_id, in_pool }) => {
-            let whose = if *in_pool { ", the sub of another pool user" } else { "" };
-            format!("conflict: the row has {cognito_user_id}{whose}; use --overwrite {handle} to replace it")
+            let owner = if *in_pool { ", the sub of another pool user" } else { "" };
+            conflict(&format!("the row has {cognito_user_id}{owner}; use --overwrite {handle} to replace it"))
         }
         Verdict::Conflict(Conflict::OtherAddress { row, user, verified }) => {
             let row = row.as_deref().map_or_else(|| "no address".to_owned(), masked);
@@ -168,7 +150,7 @@ fn detail(user: &PoolUser, verdict: &Verdict, done: Option<&Done>, dry_run: bool
                 Some(address) if *verified => format!("{}, verified", masked(address)),
                 Some(address) => format!("{}, not verified", masked(address)),
             };
-            format!("conflict: the row has {row}, the pool user {user}; use --trust {handle} to accept it")
+            conflict(&format!("the row has {row}, the pool user {user}; use --trust {handle} to accept it"))
         }
     }
 }
@@ -183,22 +165,19 @@ fn masked(address: &str) -> String {
 }
 
 fn sentence(counts: &Counts, dry_run: bool) -> String {
-    let Counts {
-        pool_users,
-        set,
-        overwritten,
-        created,
-        unchanged,
-        conflicts,
-        without_row,
-        left_out,
-        rows_without_pool_user,
-    } = counts;
     let dry_run = if dry_run { "nothing was written: " } else { "" };
     format!(
-        "{dry_run}pool users {pool_users}: set {set}, overwritten {overwritten}, created {created}, unchanged \
-         {unchanged}, conflicts {conflicts}, without a row {without_row}, skipped {left_out}; rows without a pool \
-         user: {rows_without_pool_user}"
+        "{dry_run}pool users {}: set {}, overwritten {}, created {}, unchanged {}, conflicts {}, without a row {}, \
+         skipped {}; rows without a pool user: {}",
+        counts.pool_users,
+        counts.set,
+        counts.overwritten,
+        counts.created,
+        counts.unchanged,
+        counts.conflicts,
+        counts.without_row,
+        counts.left_out,
+        counts.rows_without_pool_user
     )
 }
 

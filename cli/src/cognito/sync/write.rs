@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use cruddur::{
     auth::Subject,
     error::{Chain, Error},
-    postgres::Postgres,
+    postgres::{Postgres, QueryError},
     user::{
         Users,
         confirm::{ConfirmedUser, HANDLE_TAKEN},
@@ -15,20 +15,25 @@ use cruddur::{
 use tokio_postgres::types::Type;
 
 use super::plan::{Row, Verdict};
-use crate::{cognito::pool::PoolUser, context::Database};
+use crate::{
+    cognito::pool::PoolUser,
+    context::{Database, query_cause},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Done {
     Written,
     /// The handle of the new row.
     Created(String),
-    /// The row was changed or deleted since it was read.
-    RowChanged,
-    /// The sub is in another row by now.
-    SubTaken,
-    /// The generated handle is taken, too.
-    NoHandleLeft,
+    /// Nothing was written, for this reason.
+    Conflict(&'static str),
 }
+
+const ROW_CHANGED: Done = Done::Conflict("the row has changed; run this command again");
+
+const SUB_TAKEN: Done = Done::Conflict("the sub is in another row now; run this command again");
+
+const NO_HANDLE_LEFT: Done = Done::Conflict("the handle generated from the sub is taken");
 
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
@@ -66,12 +71,16 @@ impl<'a> Writer<'a> {
             (&row.email as _, Type::TEXT),
         ];
         match self.postgres.query(statement, &parameters).await {
-            Ok(rows) if rows.is_empty() => Ok(Done::RowChanged),
+            Ok(rows) if rows.is_empty() => Ok(ROW_CHANGED),
             Ok(_) => Ok(Done::Written),
-            Err(error) if Chain(&error).to_string().contains("users_cognito_user_id_key") => {
-                Ok(Done::SubTaken)
-            }
-            Err(error) => Err(self.database.query_error(&error)),
+            Err(error) => match query_cause(&error) {
+                Some(QueryError::Refused { constraint: Some(name), .. })
+                    if name == "users_cognito_user_id_key" =>
+                {
+                    Ok(SUB_TAKEN)
+                }
+                _ => Err(self.database.query_error(&error)),
+            },
         }
     }
 
@@ -88,7 +97,7 @@ impl<'a> Writer<'a> {
         match self.users.confirm(&confirmed).await {
             Ok(_) => {}
             Err(Error::Internal(cause)) if Chain(&*cause).to_string().contains(HANDLE_TAKEN) => {
-                return Ok(Done::NoHandleLeft);
+                return Ok(NO_HANDLE_LEFT);
             }
             Err(error) => return Err(self.database.query_error(&error)),
         }
@@ -163,13 +172,13 @@ mod tests {
         let row = insert(&database, "changed", Some("changed-since")).await;
         let user = pool_user("changed", "changed-sub");
         let read = Row { cognito_user_id: None, ..row.clone() };
-        assert_eq!(done(&database, &user, Verdict::Set(read)).await, Some(Done::RowChanged));
+        assert_eq!(done(&database, &user, Verdict::Set(read)).await, Some(ROW_CHANGED));
         let read = Row { cognito_user_id: Some("changed-before".to_owned()), ..row.clone() };
-        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(Done::RowChanged));
+        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(ROW_CHANGED));
         let read = Row { email: None, ..row.clone() };
-        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(Done::RowChanged));
+        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(ROW_CHANGED));
         let read = Row { handle: "renamed".to_owned(), ..row };
-        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(Done::RowChanged));
+        assert_eq!(done(&database, &user, Verdict::Overwrite(read)).await, Some(ROW_CHANGED));
         assert_eq!(sub_of(&database, "changed").await.as_deref(), Some("changed-since"));
     }
 
@@ -179,7 +188,7 @@ mod tests {
         let row = insert(&database, "second", None).await;
         insert(&database, "first", Some("taken-sub")).await;
         let user = pool_user("second", "taken-sub");
-        assert_eq!(done(&database, &user, Verdict::Set(row)).await, Some(Done::SubTaken));
+        assert_eq!(done(&database, &user, Verdict::Set(row)).await, Some(SUB_TAKEN));
         assert_eq!(sub_of(&database, "second").await, None);
     }
 
@@ -210,10 +219,7 @@ mod tests {
         insert(&database, "wanted", None).await;
         insert(&database, "user-bbbb0001", None).await;
         let sub = "bbbb0001-0000-4000-8000-000000000001";
-        assert_eq!(
-            done(&database, &pool_user("wanted", sub), Verdict::Create).await,
-            Some(Done::NoHandleLeft)
-        );
+        assert_eq!(done(&database, &pool_user("wanted", sub), Verdict::Create).await, Some(NO_HANDLE_LEFT));
     }
 
     #[tokio::test]

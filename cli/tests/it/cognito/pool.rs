@@ -30,10 +30,10 @@ pub(super) struct Cognito {
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     users: Mutex<Vec<Value>>,
-    /// What the next calls fail with: status and code.
+    /// Status and code of the failures of the next calls.
     failures: Mutex<Vec<(StatusCode, &'static str)>>,
     pub(super) calls: AtomicUsize,
-    /// What is at the key set's URL; none: 404.
+    /// The response at the key set's URL; `None` is a 404.
     pub(super) key_set: Mutex<Option<String>>,
 }
 

@@ -1,4 +1,4 @@
-//! Two engines and no stack: nobody reads the stream, and nothing is there but empty users.
+//! Two engines without a stack: the stream has no reader, and the only table is that of users, which is empty.
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cruddur::table::RowKind;
 use serde_json::{Value, json};
 use testing::invariants::{check, check_at_rest};
 
@@ -21,17 +22,17 @@ fn invariants(rows: &BTreeMap<(String, String), Value>) -> Vec<String> {
     check_at_rest(&rows.values().cloned().collect::<Vec<_>>())
 }
 
-/// The rows with every message's uuid left out: what two runs have in common.
+/// The rows without the UUIDs of messages, which differ between runs.
 fn without_message_uuids(rows: BTreeMap<(String, String), Value>) -> Vec<Value> {
     let cut = |text: &Value| json!({"S": &text["S"].as_str().unwrap()[..27]});
     let rows = rows.into_values().map(|mut row| {
-        match &row["pk"]["S"].as_str().unwrap()[..4] {
-            "MSG#" => row["message_uuid"] = Value::Null,
-            "MEM#" => {
+        match RowKind::of_partition(row["pk"]["S"].as_str().unwrap()) {
+            Some(RowKind::Message) => row["message_uuid"] = Value::Null,
+            Some(RowKind::Membership) => {
                 row["created_sk"] = cut(&row["created_sk"]);
                 return row;
             }
-            "IDEM" => {
+            Some(RowKind::Idempotency) => {
                 row["message_uuid"] = Value::Null;
                 return row;
             }
@@ -51,7 +52,7 @@ async fn users(bare: &Bare) -> Run {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_keeps_the_invariants_and_is_made_once() {
+async fn a_load_keeps_the_invariants_and_is_created_once() {
     let bare = Bare::start().await;
     bare.cruddur(&["ddb", "schema-load"]).await.ok();
     let report = load(&bare).await;
@@ -60,8 +61,8 @@ async fn a_load_keeps_the_invariants_and_is_made_once() {
     assert!(report["write_request_units"].as_f64().unwrap() >= 300.0, "{report}");
     let rows = bare.rows().await;
     assert_eq!(invariants(&rows), Vec::<String>::new());
-    assert_eq!(rows.keys().filter(|(pk, _)| pk.starts_with("MSG#")).count(), 300);
-    assert_eq!(rows.keys().filter(|(pk, _)| pk.starts_with("MEM#")).count(), 60);
+    let count = |kind| rows.keys().filter(|(pk, _)| RowKind::of_partition(pk) == Some(kind)).count();
+    assert_eq!([RowKind::Message, RowKind::Membership].map(count), [300, 60]);
     let inbox = json_lines(users(&bare).await.ok()).remove(0);
     assert_eq!(inbox["message_groups"].as_array().unwrap().len(), 6);
 
@@ -74,7 +75,7 @@ async fn a_load_keeps_the_invariants_and_is_made_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_was_killed_is_gone_on_with() {
+async fn a_killed_load_is_continued_by_the_next_run() {
     let [whole, killed] = [Bare::start().await, Bare::start().await];
     for bare in [&whole, &killed] {
         bare.cruddur(&["ddb", "schema-load"]).await.ok();
@@ -84,17 +85,19 @@ async fn a_load_that_was_killed_is_gone_on_with() {
     let mut child = killed.command(&LOAD).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
     while killed.rows().await.len() < 150 {
-        assert!(started.elapsed() < Duration::from_mins(1), "the load does not get on");
+        assert!(started.elapsed() < Duration::from_mins(1), "the load makes no progress");
     }
     // On Unix this is SIGKILL: the child has no say in it.
     child.kill().await.unwrap();
     let rows = killed.rows().await.into_values().collect::<Vec<_>>();
     assert_eq!(check(&rows), Vec::<String>::new());
-    let sent = rows.iter().filter(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#")).count();
+    let is_message =
+        |row: &&Value| RowKind::of_partition(row["pk"]["S"].as_str().unwrap()) == Some(RowKind::Message);
+    let sent = rows.iter().filter(is_message).count();
     assert!(sent < 300, "it was done before it was killed");
 
     let report = load(&killed).await;
-    // What was under way when it was killed may have been stored since.
+    // Requests in flight when it was killed may have been stored since.
     assert!(report["messages_were_there"].as_u64().unwrap() >= sent as u64, "{sent} of {report}");
     let rows = killed.rows().await;
     assert_eq!(invariants(&rows), Vec::<String>::new());
@@ -125,7 +128,7 @@ mod terminal {
 
     use super::*;
 
-    /// What a terminal shows of a load whose stdout goes to a file, and what is in the file.
+    /// The terminal output of a load whose stdout goes to a file, and the content of the file.
     async fn on_a_terminal(bare: &Bare, output: &std::path::Path) -> String {
         let places = bare.places().map(str::to_owned);
         let output = output.to_owned();
@@ -161,7 +164,7 @@ mod terminal {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_can_not_be_is_a_usage_error() {
+async fn an_impossible_load_is_a_usage_error() {
     let run = async |numbers: &[&str]| {
         let run = crate::machine::cruddur(&[&["ddb", "seed"], numbers].concat()).await;
         format!("{}[{}]", run.stderr.lines().next().unwrap_or_default(), run.code)

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use chrono::TimeDelta;
-use cli::doctor::{Doctor, Finding, Ledger, Mode, Names, Status, Summary};
+use cli::doctor::{Doctor, Finding, Kind, Ledger, Mode, Names, Status, Summary};
 use cruddur::{
     message::{
         Messages,
@@ -16,6 +16,7 @@ use cruddur::{
     },
     message_group::uuid_of_pair,
     random::Random,
+    table::Key,
     user::User,
 };
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ pub(super) struct Examination {
 }
 
 /// A finding: kind, partition key, sort key, status.
-pub(super) type Brief = (&'static str, String, Option<String>, &'static str);
+pub(super) type Brief = (Kind, String, Option<String>, Status);
 
 impl Clinic {
     /// Creates groups of 1 to `messages` messages each.
@@ -135,6 +136,10 @@ impl Clinic {
         self.world.emulator.rows(TABLE).remove(&(pk.to_owned(), sk.to_owned()))
     }
 
+    pub(super) fn row_at(&self, key: &Key) -> Option<Value> {
+        self.row(&key.pk(), &key.sk())
+    }
+
     pub(super) fn put(&self, row: &Value) {
         let _ = self.world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
     }
@@ -168,9 +173,7 @@ impl Examination {
         let mut brief = self
             .findings
             .iter()
-            .map(|(finding, status)| {
-                (finding.kind.name(), finding.pk.clone(), finding.sk.clone(), status.name())
-            })
+            .map(|(finding, status)| (finding.kind, finding.pk.clone(), finding.sk.clone(), *status))
             .collect::<Vec<_>>();
         brief.sort_by(|a, b| (&a.1, &a.2, a.0).cmp(&(&b.1, &b.2, b.0)));
         brief

@@ -1,9 +1,9 @@
 //! `ddb doctor` as a child process, on a running stack.
 
-use cruddur::table::{Item, Key, Table};
 use std::process::Stdio;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use cruddur::table::{Item, Key, RowKind, Table};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -23,7 +23,7 @@ async fn put(table: &Table, item: Item) {
 /// Puts malformed inbox rows.
 async fn break_rows(table: &Table, count: usize) {
     for number in 0..count {
-        let pk = format!("GRP#0195b5a0-0000-7000-8000-00000001{number:04}");
+        let pk = RowKind::Inbox.partition(format_args!("0195b5a0-0000-7000-8000-00000001{number:04}"));
         put(table, row(&[("pk", &pk), ("sk", "nowhere")])).await;
     }
 }
@@ -49,8 +49,8 @@ async fn the_command_checks_plans_and_repairs_and_exits_with_3_if_findings_remai
 
     let table = machine.table();
     // One row that can be repaired, and one that can't.
-    let orphan = [("pk", "GRP#0195b5a0-0000-7000-8000-000000000001"), ("sk", "\u{1b}[31mred")];
-    put(&table, row(&orphan)).await;
+    let inbox = RowKind::Inbox.partition("0195b5a0-0000-7000-8000-000000000001");
+    put(&table, row(&[("pk", &inbox), ("sk", "\u{1b}[31mred")])).await;
     put(&table, row(&[("pk", "XYZ#1"), ("sk", "X")])).await;
 
     let found = machine.cruddur(&["ddb", "doctor"]).await;

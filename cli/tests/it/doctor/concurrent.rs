@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use cli::doctor::Mode;
+use cli::doctor::{Kind, Mode};
+use cruddur::table::{Partition, RowKind};
+use fastrand::Rng;
 use serde_json::json;
 use testing::{
     damage::Damage,
@@ -54,7 +56,7 @@ async fn a_message_sent_while_its_empty_group_is_deleted_gets_its_group_back() {
     let members = clinic.row(&done.pk, "MEM").unwrap()["members"]["M"].clone();
     let sender = members.as_object().unwrap().keys().next().unwrap().clone();
     let message = json!({
-        "pk": {"S": format!("MSG#{}", done.group)},
+        "pk": {"S": Partition::Messages(done.group).to_string()},
         "sk": {"S": "2026-11-22T09:36:00.000000Z#01a20297-4dc0-7000-8000-000000000001"},
         "message_uuid": {"S": "01a20297-4dc0-7000-8000-000000000001"},
         "message": {"S": "just in time"},
@@ -72,8 +74,8 @@ async fn a_message_sent_while_its_empty_group_is_deleted_gets_its_group_back() {
         }
     });
     let repaired = clinic.examine(Mode::Repair).await;
-    let kinds = repaired.findings.iter().map(|(finding, _)| finding.kind.name()).collect::<Vec<_>>();
-    assert_eq!(kinds[..2], ["group_without_messages", "membership_missing"]);
+    let kinds = repaired.findings.iter().map(|(finding, _)| finding.kind).collect::<Vec<_>>();
+    assert_eq!(kinds[..2], [Kind::GroupWithoutMessages, Kind::MembershipMissing]);
     assert_eq!(repaired.summary.left, 0);
     let rows = clinic.world.rows();
     assert!(rows.contains(&message));
@@ -99,16 +101,13 @@ async fn send_all(clinic: &Clinic) -> Vec<String> {
 
 /// Delivers existing messages repeatedly and out of order while messages are sent.
 async fn deliver_all_over(clinic: &Clinic, seed: u64) {
+    let mut random = Rng::with_seed(seed);
     for round in 0..8 {
         tokio::time::sleep(Duration::from_millis(10)).await;
         let mut rows = clinic.world.rows();
-        rows.retain(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"));
-        rows.sort_by_key(|row| {
-            let uuid = row["message_uuid"]["S"].as_str().unwrap();
-            uuid.bytes()
-                .fold(seed * 31 + round, |hash, byte| hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte))
-        });
-        let some = rows.iter().skip(usize::try_from(round).unwrap() % 3).step_by(3);
+        rows.retain(|row| RowKind::of_partition(row["pk"]["S"].as_str().unwrap()) == Some(RowKind::Message));
+        random.shuffle(&mut rows);
+        let some = rows.iter().skip(round % 3).step_by(3);
         let records = some.clone().chain(some).enumerate();
         let records = records.map(|(index, row)| stream_record(row, index + 1)).collect::<Vec<_>>();
         // Broken groups are reported as failed.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use cli::doctor::{Lease, Ledger, Mode};
-use cruddur::random::Random;
+use cli::doctor::{Kind, Lease, Ledger, Mode, Status};
+use cruddur::{random::Random, table::Key};
 use serde_json::json;
 use testing::{Fault, damage::Damage};
 
@@ -49,21 +49,21 @@ async fn an_expired_lease_is_taken_over() {
     clinic.world.clock.advance(TimeDelta::seconds(2));
     let lease = acquire(&clinic).await.unwrap();
     lease.release().await;
-    assert_eq!(clinic.row("LEASE#doctor", "LEASE"), None);
+    assert_eq!(clinic.row_at(&Key::Lease), None);
 }
 
 #[tokio::test]
-async fn a_lease_that_is_another_s_is_not_given_back() {
+async fn a_lease_of_another_owner_is_not_released() {
     let clinic = Clinic::with_groups(1, 1).await;
     let late = acquire(&clinic).await.unwrap();
     clinic.world.clock.advance(TimeDelta::seconds(66));
     let _other = acquire(&clinic).await.unwrap();
     late.release().await;
-    assert!(clinic.row("LEASE#doctor", "LEASE").is_some());
+    assert!(clinic.row_at(&Key::Lease).is_some());
 }
 
 #[tokio::test]
-async fn who_waits_gets_the_lease_when_it_is_given_back() {
+async fn a_waiting_doctor_gets_the_lease_after_its_release() {
     let clinic = Clinic::with_groups(1, 1).await;
     let lease = acquire(&clinic).await.unwrap();
     let (table, clock, random) = (clinic.world.table(), clinic.world.clock.clock(), Random::system());
@@ -74,7 +74,7 @@ async fn who_waits_gets_the_lease_when_it_is_given_back() {
     };
     let (second, ()) = tokio::join!(second, release);
     second.unwrap();
-    assert!(clinic.row("LEASE#doctor", "LEASE").is_some());
+    assert!(clinic.row_at(&Key::Lease).is_some());
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_lease_is_renewed_during_the_work() {
         .await;
     held.unwrap();
     // Acquired at 09:35:00, and last renewed at least 40 seconds later.
-    let row = clinic.row("LEASE#doctor", "LEASE").unwrap();
+    let row = clinic.row_at(&Key::Lease).unwrap();
     let end: i64 = row["expires_at"]["N"].as_str().unwrap().parse().unwrap();
     let acquired = clinic.world.clock.clock().now().timestamp() - 60;
     assert!(end >= acquired + 40 + 60, "{}", end - acquired);
@@ -109,7 +109,7 @@ async fn a_lease_is_renewed_during_the_work() {
 async fn a_doctor_whose_lease_is_lost_stops() {
     let clinic = Clinic::with_groups(1, 1).await;
     let lease = acquire(&clinic).await.unwrap();
-    let mut row = clinic.row("LEASE#doctor", "LEASE").unwrap();
+    let mut row = clinic.row_at(&Key::Lease).unwrap();
     row["owner"] = json!({"S": "01a20297-4dc0-7000-8000-000000000000"});
     clinic.put(&row);
     let (held, waited) = clinic
@@ -168,10 +168,10 @@ async fn a_doctor_that_lost_its_lease_creates_no_row() {
     *doctor.fence.lock().unwrap() = Some(Random::system().uuid_v7(clinic.world.clock.clock().now()));
     let found = std::sync::Mutex::new(Vec::new());
     let ledger = Ledger::new(|finding, status| {
-        found.lock().unwrap().push((finding.kind.name(), status));
+        found.lock().unwrap().push((finding.kind, status));
         Ok(())
     });
     doctor.examine_table(&ledger).await.unwrap();
-    assert_eq!(*found.lock().unwrap(), [("inbox_row_missing", cli::doctor::Status::Left)]);
+    assert_eq!(*found.lock().unwrap(), [(Kind::InboxRowMissing, Status::Left)]);
     assert_eq!(clinic.world.rows(), before);
 }

@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use chrono::TimeDelta;
-use cli::doctor::{Ledger, Mode};
+use cli::doctor::{Ledger, Mode, Status};
+use fastrand::Rng;
 use testing::{Failure, Fault, damage::Damage};
 use tokio::sync::Notify;
 
@@ -25,7 +26,7 @@ async fn a_thousand_damages_are_found_and_repaired_and_no_message_is_touched() {
     for done in damages {
         assert!(groups.contains(&done.group), "not found: {done:?}");
     }
-    let left = repaired.brief().into_iter().filter(|(.., status)| *status != "repaired");
+    let left = repaired.brief().into_iter().filter(|(.., status)| *status != Status::Repaired);
     assert_eq!(left.collect::<Vec<_>>(), []);
     clinic.assert_repaired(&before);
     assert_eq!(clinic.examine(Mode::Check).await.findings, []);
@@ -56,9 +57,9 @@ async fn the_next_doctor_repairs_everything_after_one_was_killed_at_any_call() {
     let before = clinic.world.rows();
     clinic.damage_randomly(7, 150);
     let mut killed = 0;
-    for number in 0..20 {
-        let call = 3 + (number * 7_919) % 400;
-        if kill_at(&clinic, Death { call, executed: number % 2 == 0 }).await {
+    let mut random = Rng::with_seed(7);
+    for _ in 0..20 {
+        if kill_at(&clinic, Death { call: random.usize(3..403), executed: random.bool() }).await {
             killed += 1;
         }
         // Beyond the lease of the killed doctor.

@@ -1,6 +1,9 @@
 //! Single cases of old groups.
 
-use cli::migrate::{Basis, Left, LeftKind, Line};
+use cli::{
+    doctor::Kind,
+    migrate::{Basis, Left, LeftKind, Line},
+};
 use cruddur::{
     message::{
         Messages,
@@ -8,20 +11,21 @@ use cruddur::{
     },
     message_group::uuid_of_pair,
     random::Random,
+    table::{Key, Partition, RowKind},
     user::User,
 };
 use serde_json::{Value, json};
 use testing::invariants;
 use uuid::Uuid;
 
-use super::old_table::{OldTable, Reported};
+use super::old_table::{OldTable, Reported, is_new};
 
 const GROUP: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
 const OTHER_GROUP: &str = "8c0f4f8e-6d0c-4a55-9e2e-3f2b8b0d7c11";
 
 pub(super) fn message(group: &str, sk: &str, sender: &User, text: &str) -> Value {
     json!({
-        "pk": {"S": format!("MSG#{group}")},
+        "pk": {"S": RowKind::Message.partition(group)},
         "sk": {"S": sk},
         "message_uuid": {"S": Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{group}{sk}").as_bytes()).to_string()},
         "message": {"S": text},
@@ -33,7 +37,7 @@ pub(super) fn message(group: &str, sk: &str, sender: &User, text: &str) -> Value
 
 fn inbox_row(group: &str, owner: &User, sk: &str, other: &User, text: &str) -> Value {
     json!({
-        "pk": {"S": format!("GRP#{}", owner.uuid)},
+        "pk": {"S": Partition::Inbox(owner.uuid).to_string()},
         "sk": {"S": sk},
         "message_group_uuid": {"S": group},
         "message": {"S": text},
@@ -48,7 +52,8 @@ fn texts(old_table: &OldTable) -> Vec<(Uuid, Vec<String>)> {
     let rows = old_table.rows().into_values();
     let rows = rows.filter(|row| {
         let pk = row["pk"]["S"].as_str().unwrap();
-        !pk.starts_with("MSG#") || pk[4..].parse::<Uuid>().is_ok_and(|uuid| uuid.get_version_num() == 5)
+        RowKind::of_partition(pk) != Some(RowKind::Message)
+            || pk.split_once('#').is_some_and(|(_, group)| is_new(group))
     });
     let messages = invariants::messages(&rows.collect::<Vec<_>>());
     messages
@@ -96,7 +101,8 @@ async fn groups_of_one_pair_become_one_in_order_of_time() {
     assert_eq!(left(&reported), Vec::<&Left>::new());
     assert_eq!(old_table.findings().await, []);
     // 12:00:02 at +02:00.
-    let inbox = old_table.rows().into_keys().filter(|(pk, _)| pk.starts_with("GRP#")).map(|(_, sk)| sk);
+    let inbox = old_table.rows().into_keys();
+    let inbox = inbox.filter(|(pk, _)| RowKind::of_partition(pk) == Some(RowKind::Inbox)).map(|(_, sk)| sk);
     assert_eq!(inbox.map(|sk| sk[..27].to_owned()).collect::<Vec<_>>(), ["2023-01-01T10:00:02.000000Z"; 2]);
 }
 
@@ -129,7 +135,7 @@ async fn undecidable_rows_are_left_and_listed() {
         message(OTHER_GROUP, time, a, "one of three"),
         message(OTHER_GROUP, "2023-01-02T10:00:00+00:00", b, "two of three"),
         message(OTHER_GROUP, "2023-01-03T10:00:00+00:00", c, "three of three"),
-        message("@nobody-at-all", time, a, "who is that?"),
+        message("@unknown", time, a, "who is that?"),
         message(&format!("@{}", a.handle), time, a, "to myself"),
         message("undefined", time, a, "where?"),
         inbox_row("a5a2d3a1-4d0f-4c7e-9b57-3d2a0b3f4c5e", a, time, b, "lost"),
@@ -141,22 +147,21 @@ async fn undecidable_rows_are_left_and_listed() {
     assert_eq!(old_table.rows(), before);
     let mut why = left(&reported)
         .into_iter()
-        .map(|left| (left.pk.as_str(), left.rows, left.why.as_str()))
+        .map(|left| (left.pk.clone(), left.rows, left.why.as_str()))
         .collect::<Vec<_>>();
     why.sort_unstable();
-    let (in_group, in_other) = (format!("MSG#{GROUP}"), format!("MSG#{OTHER_GROUP}"));
-    let (inbox_of_a, inbox_of_c) = (format!("GRP#{}", a.uuid), format!("GRP#{}", c.uuid));
-    let to_myself = format!("MSG#@{}", a.handle);
+    let messages = |id: &str| RowKind::Message.partition(id);
+    let inbox_of = |user: &User| Partition::Inbox(user.uuid).to_string();
     let mut expected = vec![
-        (inbox_of_a.as_str(), 1, "its conversation is not migrated"),
-        (inbox_of_c.as_str(), 1, "it names its owner as the other member"),
-        (in_group.as_str(), 1, "an attribute is missing or malformed"),
-        (in_group.as_str(), 1, "its sort key has no time"),
-        (in_group.as_str(), 1, "one sender, and no inbox row names the receiver"),
-        (in_other.as_str(), 3, "more than two senders, and no inbox row names the members"),
-        ("MSG#@nobody-at-all", 1, "no user has this handle"),
-        (to_myself.as_str(), 1, "the handle is the sender's own"),
-        ("MSG#undefined", 1, "unknown form of partition key"),
+        (inbox_of(a), 1, "its conversation is not migrated"),
+        (inbox_of(c), 1, "it names its owner as the other member"),
+        (messages(GROUP), 1, "an attribute is missing or malformed"),
+        (messages(GROUP), 1, "its sort key has no time"),
+        (messages(GROUP), 1, "one sender, and no inbox row names the receiver"),
+        (messages(OTHER_GROUP), 3, "more than two senders, and no inbox row names the members"),
+        (messages("@unknown"), 1, "no user has this handle"),
+        (messages(&format!("@{}", a.handle)), 1, "the handle is the sender's own"),
+        (messages("undefined"), 1, "unknown form of partition key"),
     ];
     expected.sort_unstable();
     assert_eq!(why, expected);
@@ -181,14 +186,17 @@ async fn messages_of_a_stranger_are_left_and_the_conversation_is_migrated() {
         left(&reported),
         [&Left {
             kind: LeftKind::Message,
-            pk: format!("MSG#{GROUP}"),
+            pk: RowKind::Message.partition(GROUP),
             sk: None,
             sender: Some(mallory.uuid),
             rows: 1,
             why: "their sender is not a member".to_owned(),
         }]
     );
-    assert_eq!(old_table.findings().await, [("old_row", (format!("MSG#{GROUP}"), time.to_owned()))]);
+    assert_eq!(
+        old_table.findings().await,
+        [(Kind::OldRow, (RowKind::Message.partition(GROUP), time.to_owned()))]
+    );
 }
 
 #[tokio::test]
@@ -246,12 +254,12 @@ async fn an_inbox_row_without_a_group_is_deleted_if_its_message_exists_and_liste
     ]);
     assert_eq!(
         old_table.findings().await.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>(),
-        ["old_row"; 4]
+        [Kind::OldRow; 4]
     );
     let reported = old_table.migrate().await;
-    let inbox_of_c = format!("GRP#{}", c.uuid);
+    let inbox_of_c = Partition::Inbox(c.uuid).to_string();
     assert_eq!(left(&reported).iter().map(|left| &left.pk).collect::<Vec<_>>(), [&inbox_of_c]);
-    assert_eq!(old_table.findings().await, [("old_row", (inbox_of_c, time.to_owned()))]);
+    assert_eq!(old_table.findings().await, [(Kind::OldRow, (inbox_of_c, time.to_owned()))]);
 }
 
 #[tokio::test]
@@ -282,7 +290,8 @@ async fn a_user_who_is_gone_keeps_the_names_in_the_rows() {
     let reported = old_table.migrate().await;
     let group = uuid_of_pair(a.uuid, gone.uuid);
     assert_eq!(redirects(&reported), [(GROUP, group, Basis::Senders)]);
-    let membership = old_table.rows().remove(&(format!("MEM#{group}"), "MEM".to_owned())).unwrap();
+    let membership = Key::Membership(group);
+    let membership = old_table.rows().remove(&(membership.pk(), membership.sk())).unwrap();
     let names = &membership["members"]["M"][gone.uuid.to_string()]["M"];
     assert_eq!((&names["handle"]["S"], &names["display_name"]["S"]), (&json!("gone"), &json!("Gone Away")));
     assert_eq!(old_table.findings().await, []);

@@ -1,7 +1,7 @@
 //! `ddb migrate` as a child process, on a running stack.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cruddur::table::Item;
+use cruddur::table::{Item, Partition, RowKind};
 use seed::demo::DEMO_USERS;
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ fn old_rows() -> Vec<Item> {
             |(name, value): &(&str, &str)| ((*name).to_owned(), AttributeValue::S((*value).to_owned()));
         attributes.iter().map(value).collect::<Item>()
     };
-    let messages = format!("MSG#{GROUP}");
-    let inbox = format!("GRP#{}", lore.uuid);
+    let messages = RowKind::Message.partition(GROUP);
+    let inbox = Partition::Inbox(lore.uuid).to_string();
     let (lore_uuid, mock_uuid) = (lore.uuid.to_string(), mock.uuid.to_string());
     let from_lore = [("user_uuid", &*lore_uuid), ("user_handle", "lore"), ("user_display_name", "Lore")];
     let to_mock = [("user_uuid", &*mock_uuid), ("user_handle", "mock"), ("user_display_name", "Mock")];

@@ -1,5 +1,7 @@
 //! Generated tables of the old system.
 
+use cli::doctor::Kind;
+
 use super::old_table::OldTable;
 
 #[tokio::test]
@@ -42,7 +44,7 @@ async fn migrate(seed: u64, users: usize, messages: usize) {
     let migrated = expected.conversations.values().map(Vec::len).sum::<usize>();
     assert_eq!(reported.summary.messages, migrated as u64, "{what}");
     assert_eq!(reported.summary.left(), expected.left.len() as u64, "{what}");
-    let left = expected.left.into_iter().map(|key| ("old_row", key)).collect::<Vec<_>>();
+    let left = expected.left.into_iter().map(|key| (Kind::OldRow, key)).collect::<Vec<_>>();
     assert_eq!(old_table.findings().await, left, "{what}");
 
     let rows = old_table.rows();

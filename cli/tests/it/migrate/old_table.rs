@@ -8,10 +8,10 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cli::{
-    doctor::{Doctor, Finding, Ledger, Mode, Names},
+    doctor::{Doctor, Finding, Kind, Ledger, Mode, Names},
     migrate::{Line, Migration, Summary},
 };
-use cruddur::{random::Random, user::User};
+use cruddur::{random::Random, table::RowKind, user::User};
 use serde_json::{Value, json};
 use testing::{
     World, invariants,
@@ -26,7 +26,7 @@ pub(super) struct OldTable {
     pub(super) users: Vec<User>,
 }
 
-/// What a migration reported.
+/// The report of a migration.
 #[derive(Debug)]
 pub(super) struct Reported {
     pub(super) lines: Vec<Line>,
@@ -100,7 +100,7 @@ impl OldTable {
     }
 
     /// The doctor's findings without a grace period.
-    pub(super) async fn findings(&self) -> Vec<(&'static str, Key)> {
+    pub(super) async fn findings(&self) -> Vec<(Kind, Key)> {
         let random = Random::system();
         let names = Names::new(Arc::clone(&self.world.parts.postgres));
         let doctor = Doctor {
@@ -111,7 +111,7 @@ impl OldTable {
         let found = Mutex::new(Vec::new());
         let ledger = Ledger::new(|finding: &Finding, _| {
             let key = (finding.pk.clone(), finding.sk.clone().unwrap_or_default());
-            found.lock().unwrap().push((finding.kind.name(), key));
+            found.lock().unwrap().push((finding.kind, key));
             Ok(())
         });
         doctor.run(&ledger, false).await.unwrap();
@@ -126,9 +126,10 @@ impl OldTable {
     pub(super) fn assert_migrated(&self, old: &OldSystem, what: &str) {
         let Expected { conversations, left, redirects } = old.expected();
         let rows = self.rows();
-        let is_old = |pk: &str, row: &Value| match pk.split_once('#') {
-            Some(("MSG", id)) => !is_new(id),
-            Some(("GRP", _)) => !is_new(row["message_group_uuid"]["S"].as_str().unwrap()),
+        let id = |pk: &str| pk.split_once('#').unwrap().1.to_owned();
+        let is_old = |pk: &str, row: &Value| match RowKind::of_partition(pk) {
+            Some(RowKind::Message) => !is_new(&id(pk)),
+            Some(RowKind::Inbox) => !is_new(row["message_group_uuid"]["S"].as_str().unwrap()),
             _ => false,
         };
         let (stayed, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -152,7 +153,8 @@ impl OldTable {
             messages.iter().map(|(group, rows)| (*group, rows.iter().map(|row| row.message_uuid).collect()));
         assert_eq!(order.collect::<BTreeMap<_, Vec<_>>>(), migrated.collect(), "{what}");
         let messages = old.messages();
-        for (key, row) in new.iter().filter(|((pk, _), _)| pk.starts_with("MSG#")) {
+        let of_kind = |kind| new.iter().filter(move |((pk, _), _)| RowKind::of_partition(pk) == Some(kind));
+        for (key, row) in of_kind(RowKind::Message) {
             let message_uuid: Uuid = row["message_uuid"]["S"].as_str().unwrap().parse().unwrap();
             let before = messages[&message_uuid];
             for name in ["message", "user_uuid", "user_display_name", "user_handle"] {
@@ -168,13 +170,13 @@ impl OldTable {
         let redirect = |((pk, _), row): (&Key, &Value)| {
             let members = row["members"]["L"].as_array().unwrap();
             let member = |index: usize| members[index]["S"].as_str().unwrap().parse::<Uuid>().unwrap();
-            Some((pk.strip_prefix("REDIRECT#")?.to_owned(), ordered(member(0), member(1))))
+            (id(pk), ordered(member(0), member(1)))
         };
-        let written = new.iter().filter(|((pk, _), _)| pk.starts_with("REDIRECT#")).filter_map(redirect);
+        let written = of_kind(RowKind::Redirect).map(redirect);
         assert_eq!(written.collect::<BTreeMap<_, _>>(), redirects, "{what}");
     }
 }
 
-fn is_new(group: &str) -> bool {
+pub(super) fn is_new(group: &str) -> bool {
     group.parse::<Uuid>().is_ok_and(|uuid| uuid.get_version_num() == 5)
 }

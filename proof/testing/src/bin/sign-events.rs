@@ -29,7 +29,7 @@ fn main() -> Result<()> {
         Clock::from_fn(move || issued_at),
         Random::from_fn(|bytes| bytes.fill(0)),
     );
-    let mut claims = issuer.claims(sunyoung.cognito_user_id, sunyoung.handle);
+    let mut claims = issuer.claims(&sunyoung.cognito_user_id.to_string(), sunyoung.handle);
     if let Some(claims) = claims.as_object_mut() {
         claims.insert("exp".to_owned(), json!(253_402_300_799_i64));
     }

@@ -118,8 +118,8 @@ async fn the_local_stacks_users_got_their_handles_at_sign_up_or_have_changed_the
     for user in &LOCAL_USERS[DEMO_USERS.len()..] {
         let mut attributes = vec![("name", user.name), ("email", user.email)];
         attributes.extend(user.preferred_username.map(|wish| ("preferred_username", wish)));
-        deliver(&world, &event(user.cognito_user_id, &attributes)).await;
-        let row = row_of(&world, user.cognito_user_id).await;
+        deliver(&world, &event(&user.cognito_user_id.to_string(), &attributes)).await;
+        let row = row_of(&world, &user.cognito_user_id.to_string()).await;
         if (row.handle.as_str(), row.display_name.as_str()) != (user.handle, user.display_name) {
             assert_eq!((Some(row.handle.as_str()), &*row.display_name), (user.preferred_username, user.name));
             changed += 1;

@@ -179,9 +179,9 @@ fn a_user_who_loses_the_row_is_decided_again_afterwards() {
 #[test]
 fn a_handle_that_is_no_conflict_is_not_overwritten() {
     let plan =
-        plan(&[user("sunyoung", "a")], &[row(1, "sunyoung", "")], &overwriting(&["sunyoung", "nobody"]));
+        plan(&[user("sunyoung", "a")], &[row(1, "sunyoung", "")], &overwriting(&["sunyoung", "unknown"]));
     let reason = "there is no conflict";
-    assert_eq!(unused(&plan), [("overwrite", "nobody", reason), ("overwrite", "sunyoung", reason)]);
+    assert_eq!(unused(&plan), [("overwrite", "unknown", reason), ("overwrite", "sunyoung", reason)]);
 }
 
 #[test]

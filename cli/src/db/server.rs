@@ -1,35 +1,77 @@
-//! `db drop`
+//! `db create` and `db drop`
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use serde_json::json;
 use tokio_postgres::error::SqlState;
 
-use super::{
-    create::maintenance,
-    statement::{MAINTENANCE, quoted, statement_error},
-};
 use crate::context::{Connection, Context, Database};
 
-pub(super) const LONG_ABOUT: &str = "\
+/// The database that every server has. Other databases are created and dropped from it.
+const MAINTENANCE: &str = "postgres";
+
+pub(super) const DROP_ABOUT: &str = "\
 Drops the database with all users.
 
 The maintenance database, postgres, can't be dropped, and the local stack's PostgreSQL has no other: there the schema \
 public is dropped and created again. A database that does not exist is no error.";
 
-pub(super) const AFTER_HELP: &str = "\
+pub(super) const DROP_HELP: &str = "\
 Examples:
   cruddur db drop         fails, and reports what would be dropped
   cruddur db drop --yes";
 
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Options {
+pub struct DropOptions {
     /// Terminate sessions that are connected to the database
     #[arg(long)]
     pub force: bool,
 }
 
-pub(super) async fn run(context: &Context, database: &Database, options: Options) -> Result<()> {
+pub(super) async fn create(context: &Context, database: &Database) -> Result<()> {
+    let created = create_if_missing(database).await?;
+    let place = &database.place;
+    let sentence = if created {
+        format!("created database {place}")
+    } else {
+        format!("database {place} already exists")
+    };
+    context.output.result(&sentence, &json!({"database": place, "made": created}))
+}
+
+/// Returns whether the database was created.
+async fn create_if_missing(database: &Database) -> Result<bool> {
+    if let Some(connection) = database.connect_if_exists().await? {
+        connection.close().await;
+        return Ok(false);
+    }
+    let statement = format!("CREATE DATABASE {}", quoted(database.server.database_name()));
+    let connection = maintenance(database).await?;
+    let created = connection.client.batch_execute(&statement).await;
+    connection.close().await;
+    match created {
+        Ok(()) => Ok(true),
+        // Created concurrently. The catalog's index reports a unique violation.
+        Err(error)
+            if [&SqlState::DUPLICATE_DATABASE, &SqlState::UNIQUE_VIOLATION]
+                .map(Some)
+                .contains(&error.code()) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(database.postgres_error(&error)),
+    }
+}
+
+/// Connects to the server's maintenance database.
+async fn maintenance(database: &Database) -> Result<Connection> {
+    let connection = database.with_name(MAINTENANCE).connect_if_exists().await?;
+    connection.with_context(|| {
+        format!("the server of {} has no database {MAINTENANCE}, which this command needs", database.place)
+    })
+}
+
+pub(super) async fn drop(context: &Context, database: &Database, options: DropOptions) -> Result<()> {
     let place = &database.place;
     let Some(connection) = database.connect_if_exists().await? else {
         let sentence = format!("database {place} does not exist");
@@ -38,7 +80,7 @@ pub(super) async fn run(context: &Context, database: &Database, options: Options
     // Not the name in the URL: the embedded server has one database under any name.
     let contents = contents(&connection).await;
     connection.close().await;
-    let (name, users) = contents.map_err(|error| statement_error(database, &error))?;
+    let (name, users) = contents.map_err(|error| database.postgres_error(&error))?;
     let users = match users {
         Some(1) => "1 user".to_owned(),
         Some(users) => format!("{users} users"),
@@ -97,6 +139,22 @@ fn in_use(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
             "database {} is in use; list its sessions with `cruddur db sessions`, or use --force",
             database.place
         ),
-        _ => statement_error(database, error),
+        _ => database.postgres_error(error),
+    }
+}
+
+/// Quotes an identifier.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_one_identifier() {
+        assert_eq!(quoted("cruddur"), r#""cruddur""#);
+        assert_eq!(quoted(r#"a"; DROP TABLE users; --"#), r#""a""; DROP TABLE users; --""#);
     }
 }
