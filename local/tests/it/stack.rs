@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use testing::conversation::{Client, Stage, Target};
+use acceptance::{Client, Stage, Target};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, ChildStderr, Command},
@@ -99,7 +99,7 @@ impl Stack {
     }
 
     pub(crate) fn client() -> Client {
-        Client::new()
+        Client::new().unwrap()
     }
 
     /// Sends SIGINT, as Ctrl-C does.

@@ -3,13 +3,14 @@
 use std::{
     fmt,
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::{Router, body::Body};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,7 +21,7 @@ use cruddur::{
     message_group::uuid_of_pair,
     postgres::Postgres,
     random::Random,
-    table::Table,
+    table::{RowKind, Table},
     user::User,
 };
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -61,7 +62,7 @@ pub struct World {
     pub policies: Enforced,
 }
 
-/// A clock that moves only when told to. Starts at 2026-11-22T09:30:00Z.
+/// A clock that moves only by [`Self::advance`]. Starts at 2026-11-22T09:30:00Z.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<AtomicI64>);
 
@@ -194,8 +195,7 @@ impl World {
     /// A user with a valid token but no row in users.
     #[must_use]
     pub fn unprovisioned_user(&self) -> TestUser {
-        let user =
-            User { uuid: Uuid::max(), handle: "ghost".to_owned(), display_name: "Nobody yet".to_owned() };
+        let user = User { uuid: Uuid::max(), handle: "ghost".to_owned(), display_name: "Ghost".to_owned() };
         self.with_token(user, "00000000-0000-4000-8000-000000000000")
     }
 
@@ -260,12 +260,12 @@ impl World {
         self.emulator.rows(TABLE).into_values().collect()
     }
 
-    /// The stream event of the table's `MSG#` rows, ordered by key.
+    /// The stream event of the table's messages, ordered by key.
     #[must_use]
     pub fn stream_event(&self) -> Value {
-        let messages =
-            self.rows().into_iter().filter(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"));
-        json!({"Records": messages.enumerate().map(|(index, row)| stream_record(&row, index + 1)).collect::<Vec<_>>()})
+        let messages = self.rows().into_iter().filter(|row| kind_of(row) == Some(RowKind::Message));
+        let records = messages.enumerate().map(|(index, row)| stream_record(&row, index + 1));
+        json!({"Records": records.collect::<Vec<_>>()})
     }
 
     /// Delivers `event` to the stream handler. Returns its response.
@@ -286,19 +286,16 @@ static SIGNING_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate
 /// Created before anything else: an event for these users would create them with different uuids.
 static DEMO_USERS_MADE: OnceCell<Made> = OnceCell::const_new();
 
-/// Random numbers that are equal in every run (`SplitMix64`).
+/// Random numbers that are equal in every run.
 fn seeded_random() -> Random {
-    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-    let state = AtomicU64::new(STEP);
-    Random::from_fn(move |bytes| {
-        for chunk in bytes.chunks_mut(8) {
-            let mut number = state.fetch_add(STEP, Ordering::Relaxed);
-            number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            number ^= number >> 31;
-            chunk.copy_from_slice(&number.to_le_bytes()[..chunk.len()]);
-        }
-    })
+    let rng = Mutex::new(fastrand::Rng::with_seed(1));
+    Random::from_fn(move |bytes| rng.lock().unwrap().fill(bytes))
+}
+
+/// The kind of a row, an item in DynamoDB's JSON.
+#[must_use]
+pub fn kind_of(row: &Value) -> Option<RowKind> {
+    RowKind::of_partition(row["pk"]["S"].as_str()?)
 }
 
 /// The empty table in `emulator`, with a writing function's rights, for tests without users.
@@ -345,14 +342,12 @@ fn sdk_config(emulator: &Emulator) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
-        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(Credentials::new(
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
             "test", "test", None, None, "test",
         )))
         .endpoint_url("http://dynamodb.test")
         .retry_config(RetryConfig::standard())
-        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
-            aws_smithy_async::rt::sleep::TokioSleep::new(),
-        ))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .http_client(SharedHttpClient::new(emulator.clone()))
         .build()
 }

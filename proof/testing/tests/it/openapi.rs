@@ -8,9 +8,8 @@ use std::{
 
 use axum::body::Body;
 use http::{Method, Request};
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Value, json};
-use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres};
+use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres, yaml};
 
 use crate::send_limit::limit;
 
@@ -27,7 +26,7 @@ impl Description {
     fn read() -> Self {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../openapi.yaml");
         let text = fs::read_to_string(path).unwrap();
-        Self(json(&Yaml::load_from_str(&text).unwrap()[0]))
+        Self(yaml::parse(&text))
     }
 
     /// An operation's response, with its reference resolved.
@@ -62,21 +61,6 @@ impl Description {
             let described = response["headers"].get(header).is_some();
             assert!(described || answer.header(header).is_none(), "{operation:?} {answer:?}: {header}");
         }
-    }
-}
-
-fn json(yaml: &Yaml<'_>) -> Value {
-    match yaml {
-        Yaml::Mapping(mapping) => {
-            let entries = mapping.iter().map(|(key, value)| (key.as_str().unwrap().to_owned(), json(value)));
-            Value::Object(entries.collect())
-        }
-        Yaml::Sequence(items) => items.iter().map(json).collect(),
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(value)) => json!(value),
-        Yaml::Value(Scalar::Integer(value)) => json!(value),
-        Yaml::Value(Scalar::String(value)) => json!(value),
-        other => panic!("{other:?} is not in the description"),
     }
 }
 

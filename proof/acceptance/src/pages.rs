@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{
+use crate::{
     Person, Stage,
     expect::{array, equal, ok},
     stage::{eventually, unique},

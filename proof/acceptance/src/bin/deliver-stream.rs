@@ -8,18 +8,18 @@ use std::{
     time::Duration,
 };
 
+use acceptance::Client;
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use clap::Parser;
-use http::{Request, StatusCode};
 use local::{
     deployment::stream_filters,
     function::{Function, InvocationError},
     mapping::{self, Mapping},
 };
 use serde_json::Value;
-use testing::{Answer, conversation::Client};
+use testing::Answer;
 use tracing_subscriber::EnvFilter;
 
 const STREAM_HANDLER: &str = "stream-handler";
@@ -73,13 +73,13 @@ async fn main() -> Result<()> {
         dead_letter_file: Some(options.dead_letter_file.clone()),
         ..mapping::Options::new(client, stream_arn)
     };
-    let mapping = Mapping::start(mapping_options, stream_handler(&options))?;
+    let mapping = Mapping::start(mapping_options, stream_handler(&options)?)?;
 
     let mut progress = mapping.progress();
-    let mut said = None;
+    let mut printed = None;
     while progress.changed().await.is_ok() {
         let pending = progress.borrow_and_update().pending();
-        if said.replace(pending) != Some(pending) {
+        if printed.replace(pending) != Some(pending) {
             writeln!(io::stdout(), "{pending} records are under way")?;
         }
     }
@@ -87,25 +87,24 @@ async fn main() -> Result<()> {
 }
 
 /// The function behind the invocation API.
-fn stream_handler(options: &Options) -> Function {
+fn stream_handler(options: &Options) -> Result<Function> {
     let url: Arc<str> =
         format!("{}/2015-03-31/functions/{STREAM_HANDLER}/invocations", options.invoke_url).into();
-    let client = Client::new();
-    Function::remote(STREAM_HANDLER, Duration::from_secs(options.timeout), move |payload| {
+    let client = Client::new()?;
+    Ok(Function::remote(STREAM_HANDLER, Duration::from_secs(options.timeout), move |payload| {
         let (client, url) = (client.clone(), Arc::clone(&url));
         async move { invoke(&client, &url, payload).await }
-    })
+    }))
 }
 
 async fn invoke(client: &Client, url: &str, payload: String) -> Result<String, InvocationError> {
-    let failed = |cause: String| InvocationError::Failed(cause);
-    let request = Request::post(url).body(payload.into()).map_err(|error| failed(error.to_string()))?;
-    let answer = client.request(request).await.map_err(|error| failed(format!("{error:#}")))?;
-    if answer.status != StatusCode::OK {
-        return Err(failed(format!("the invocation API answers {}", answer.status)));
+    let answer = client.request("POST", url, &[], payload).await;
+    let answer = answer.map_err(|error| InvocationError::Failed(format!("{error:#}")))?;
+    if answer.status != 200 {
+        return Err(InvocationError::Failed(format!("unexpected response {}", answer.status)));
     }
     if is_function_error(&answer) {
-        return Err(failed(answer.body));
+        return Err(InvocationError::Failed(answer.body));
     }
     Ok(answer.body)
 }
@@ -130,7 +129,7 @@ async fn sdk_config(options: &Options) -> SdkConfig {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderName, HeaderValue};
+    use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
     use super::*;
 
@@ -143,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_function_is_known_by_lambdas_header_or_by_its_fields() {
+    fn a_function_error_has_lambdas_header_or_the_fields_of_an_error() {
         let error = r#"{"errorType": "panic", "errorMessage": "at the disco"}"#;
         assert!(is_function_error(&answer(&[("x-amz-function-error", "Unhandled")], "null")));
         assert!(is_function_error(&answer(&[], error)));
     }
 
     #[test]
-    fn batch_item_failures_are_an_answer() {
+    fn batch_item_failures_are_not_a_function_error() {
         assert!(!is_function_error(&answer(&[], r#"{"batchItemFailures": [{"itemIdentifier": "1"}]}"#)));
         assert!(!is_function_error(&answer(&[], "null")));
     }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
+use crate::{
     Stage,
     expect::{equal, message, ok, refused, string, time},
     stage::unique,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{
+use crate::{
     Person, Stage,
     expect::{equal, ok, refused},
 };

@@ -5,9 +5,9 @@ use std::{
     process::ExitCode,
 };
 
+use acceptance::Target;
 use anyhow::Result;
 use clap::Parser;
-use testing::conversation::{self, Target};
 
 /// Runs a conversation between the users of a stack, and checks every response against the contract.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ async fn main() -> Result<ExitCode> {
     let Options { api, tokens } = Options::parse();
     let target = Target { api: origin(api), tokens: origin(tokens) };
     let mut stdout = io::stdout();
-    let summary = conversation::run(&target, |check, outcome| {
+    let summary = acceptance::run(&target, |check, outcome| {
         // The reader may be gone. The exit code has the result anyway.
         let _ = match outcome {
             Ok(()) => writeln!(stdout, "ok      {check}"),
