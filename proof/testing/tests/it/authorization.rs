@@ -9,10 +9,15 @@ mod specification;
 use std::fmt::Write as _;
 
 use axum::body::Body;
+use cruddur::{
+    table::{Key, Partition, RowKind},
+    user::User,
+};
 use http::Request;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use testing::{Answer, Call};
+use uuid::Uuid;
 
 use self::{
     objects::{Object, Plan, objects, unknown_group},
@@ -23,9 +28,6 @@ use crate::strangers::whole;
 
 /// Minimum number of cells.
 const CELLS: usize = 800;
-
-/// Prefixes of the table's partitions.
-const PARTITIONS: [&str; 6] = ["MSG#", "GRP#", "MEM#", "IDEM#", "RATE#", "LEASE#"];
 
 /// One cell of the matrix.
 struct Cell<'a> {
@@ -105,25 +107,19 @@ impl<'a> Cell<'a> {
             (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }, Some(_))
                 if matches!(expected, Expected::Refused(404, _)) =>
             {
-                vec![format!("MEM#{group}")]
+                vec![Key::Membership(*group).pk()]
             }
-            (Wanted::Inbox { .. }, Some(caller)) => vec![format!("GRP#{}", caller.uuid)],
-            (Wanted::Messages { group, .. }, Some(_)) => vec![format!("MSG#{group}"), format!("MEM#{group}")],
+            (Wanted::Inbox { .. }, Some(caller)) => vec![Partition::Inbox(caller.uuid).to_string()],
+            (Wanted::Messages { group, .. }, Some(_)) => partitions_of_group(*group).into(),
             (Wanted::ToGroup { group, key, .. }, Some(caller)) => {
-                let mut allowed = vec![format!("MSG#{group}"), format!("MEM#{group}")];
-                allowed.extend(key.map(|key| format!("IDEM#{}#{key}", caller.uuid)));
+                let mut allowed = Vec::from(partitions_of_group(*group));
+                allowed.extend(key.map(|key| idempotency_partition(caller, key)));
                 allowed
             }
             (Wanted::ToUser { receiver: Some(receiver), .. }, Some(caller)) if receiver != caller => {
                 let group = cruddur::message_group::uuid_of_pair(caller.uuid, receiver.uuid);
-                let (own, others) = (caller.uuid, receiver.uuid);
-                [
-                    format!("MSG#{group}"),
-                    format!("MEM#{group}"),
-                    format!("GRP#{own}"),
-                    format!("GRP#{others}"),
-                ]
-                .into()
+                let inboxes = [caller, receiver].map(|user| Partition::Inbox(user.uuid).to_string());
+                [partitions_of_group(group), inboxes].concat()
             }
             _ => vec![],
         };
@@ -209,12 +205,13 @@ impl<'a> Cell<'a> {
         if body != answered || told.uuid.len() != 36 || told.created_at.len() != 27 {
             return Err(format!("{body} instead of {answered}"));
         }
-        let mut partitions = vec![format!("MSG#{group}")];
+        let [messages, membership] = partitions_of_group(*group);
+        let mut partitions = vec![messages.clone()];
         if *opens {
-            partitions.push(format!("MEM#{group}"));
-            partitions.extend(pair.iter().map(|member| format!("GRP#{}", member.uuid)));
+            partitions.push(membership);
+            partitions.extend(pair.iter().map(|member| Partition::Inbox(member.uuid).to_string()));
         }
-        partitions.extend(key.map(|key| format!("IDEM#{}#{key}", sender.uuid)));
+        partitions.extend(key.map(|key| idempotency_partition(sender, key)));
         partitions.sort();
         let new = self.after.iter().filter(|row| !self.before.contains(row)).collect::<Vec<_>>();
         let mut written =
@@ -223,7 +220,7 @@ impl<'a> Cell<'a> {
         if written != partitions || self.after.len() != self.before.len() + new.len() {
             return Err(format!("rows of {written:?} are new or changed instead of {partitions:?}"));
         }
-        let row = new.iter().find(|row| row["pk"]["S"] == format!("MSG#{group}")).unwrap();
+        let row = new.iter().find(|row| row["pk"]["S"] == messages).unwrap();
         let stored = ["sk", "user_uuid", "user_handle", "user_display_name", "message", "message_uuid"]
             .map(|name| row[name]["S"].as_str().unwrap_or_default().to_owned());
         let wanted = [
@@ -258,12 +255,19 @@ impl<'a> Cell<'a> {
     }
 }
 
+/// Partitions of the group's messages and membership.
+fn partitions_of_group(group: Uuid) -> [String; 2] {
+    [Partition::Messages(group).to_string(), Key::Membership(group).pk()]
+}
+
+fn idempotency_partition(sender: &User, key: &str) -> String {
+    RowKind::Idempotency.partition(format_args!("{}#{key}", sender.uuid))
+}
+
 /// Collects the partitions named anywhere in a request.
 fn partitions(request: &Value, found: &mut Vec<String>) {
     match request {
-        Value::String(text) if PARTITIONS.iter().any(|prefix| text.starts_with(prefix)) => {
-            found.push(text.clone());
-        }
+        Value::String(text) if RowKind::of_partition(text).is_some() => found.push(text.clone()),
         Value::Array(values) => values.iter().for_each(|value| partitions(value, found)),
         Value::Object(fields) => fields.values().for_each(|value| partitions(value, found)),
         _ => {}

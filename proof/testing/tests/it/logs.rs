@@ -9,6 +9,7 @@ use cruddur::{
     invocation::{self, Completion},
     log,
     metrics::Metric,
+    table::RowKind,
 };
 use local::deployment::Parts;
 use serde_json::{Value, json};
@@ -279,7 +280,7 @@ async fn a_batch_tells_of_each_kind_of_move() {
     for other in [&scarlett, &andrew, &bayko] {
         world.send(&sunyoung, other, "hello again").await;
     }
-    let (hidden, headless) = (groups[2].clone(), format!("MEM#{}", groups[3]));
+    let (hidden, headless) = (groups[2].clone(), RowKind::Membership.partition(&groups[3]));
     world.emulator.edit_answers(move |call, answer| {
         let of_hidden = call.request["ExpressionAttributeValues"][":group"]["S"] == json!(hidden);
         if call.request.get("IndexName").is_some() && of_hidden {
@@ -290,7 +291,7 @@ async fn a_batch_tells_of_each_kind_of_move() {
         }
     });
     let mut event = world.stream_event();
-    let mut poison = stream_record(&json!({"pk": {"S": "MSG#"}, "sk": {"S": ""}}), 99);
+    let mut poison = stream_record(&json!({"pk": {"S": RowKind::Message.partition("")}, "sk": {"S": ""}}), 99);
     poison["dynamodb"]["NewImage"]["message"] = json!({"S": "hello"});
     event["Records"].as_array_mut().unwrap().push(poison);
     world.clock.advance(TimeDelta::microseconds(250_500));

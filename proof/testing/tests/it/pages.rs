@@ -7,7 +7,7 @@ use cruddur::{
         send::{NewMessage, Target},
     },
     sort_key::SortKey,
-    table::MessageRow,
+    table::{MessageRow, Partition},
     timestamp::Timestamp,
     user::User,
 };
@@ -81,7 +81,7 @@ async fn conversation(world: &World, count: usize) -> (TestUser, Uuid, Vec<Strin
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
     for row in world.rows() {
-        if row["pk"]["S"] == format!("MSG#{group_uuid}") {
+        if row["pk"]["S"] == Partition::Messages(group_uuid).to_string() {
             let key = json!({"pk": row["pk"], "sk": row["sk"]});
             let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
         }
@@ -269,7 +269,7 @@ async fn limits_are_1_to_100_and_neither_limit_nor_cursor_may_be_empty_or_repeat
             format!("cursor={}", cursor.to_lowercase()),
             format!("cursor={cursor}&cursor={cursor}"),
             format!("cursor={cursor},{cursor}"),
-            // `MSG#…`, and a sort key in upper case.
+            // A partition key, and a sort key in upper case.
             "cursor=TVNHIzAxOTViNWEwLTAwMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwMQ".to_owned(),
             "cursor=MjAyNi0xMS0yMlQwOTozMDowMC4wMDAwMDBaIzAxOTVCNUEwLTAwMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwMQ"
                 .to_owned(),

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, fmt::Write as _, time::Duration};
 
 use chrono::TimeDelta;
-use cruddur::{error::Error, message::send::Sent, message_group::uuid_of_pair, table::MessageRow};
+use cruddur::{error::Error, message::send::Sent, message_group::uuid_of_pair, table::{Key, MessageRow}};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -244,10 +244,10 @@ async fn a_key_is_kept_for_24_hours_from_the_request_on() {
     world.send(&send.bob, &send.alice, "from the future").await;
     world.clock.advance(TimeDelta::hours(-1));
     send.post().await.0.ok();
-    let pk = format!("IDEM#{}#key", send.alice.user.uuid);
+    let key = Key::Idempotency { user_uuid: send.alice.user.uuid, key: "key".parse().unwrap() };
     let rows = world.emulator.rows(TABLE);
     // 2026-11-23T09:30:00Z
-    assert_eq!(rows[&(pk, "IDEM".to_owned())]["expires_at"], json!({"N": "1795426200"}));
+    assert_eq!(rows[&(key.pk(), key.sk())]["expires_at"], json!({"N": "1795426200"}));
 }
 
 #[tokio::test]

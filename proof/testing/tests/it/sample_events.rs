@@ -13,13 +13,14 @@ use cruddur::{
         Messages,
         send::{NewMessage, Target},
     },
+    table::RowKind,
 };
 use local::{
     deployment::{FUNCTIONS, Parts},
     function::Function,
 };
 use serde_json::{Value, json};
-use testing::World;
+use testing::{World, world::kind_of};
 use tokio_postgres::types::Type;
 
 /// The table's answer for each `(function, case)`.
@@ -245,7 +246,8 @@ fn newest_messages(event: &Value) -> Positions {
     let mut newest = BTreeMap::<String, (String, String)>::new();
     for record in event["Records"].as_array().unwrap() {
         let row = &record["dynamodb"]["NewImage"];
-        if let Some(group) = row["pk"]["S"].as_str().and_then(|pk| pk.strip_prefix("MSG#")) {
+        if kind_of(row) == Some(RowKind::Message) {
+            let (_, group) = row["pk"]["S"].as_str().unwrap().split_once('#').unwrap();
             let greatest = newest.entry(group.to_owned()).or_default();
             *greatest = position(row).max(greatest.clone());
         }

@@ -13,7 +13,11 @@ use std::{
 
 use chrono::{DateTime, TimeDelta};
 use cruddur::{
-    clock::Clock, config::SendLimitConfig, error::Error, send_limit::SendLimit, table::SendLimitRow,
+    clock::Clock,
+    config::SendLimitConfig,
+    error::Error,
+    send_limit::SendLimit,
+    table::{Key, SendLimitRow},
 };
 use futures_util::future::join_all;
 use insta::assert_debug_snapshot;
@@ -55,8 +59,8 @@ fn retry_after(answer: &Answer) -> i64 {
 }
 
 fn bucket_of(rows: &[Value], user_uuid: Uuid) -> Option<SendLimitRow> {
-    let pk = format!("RATE#{user_uuid}");
-    let row = rows.iter().find(|row| row["pk"]["S"] == *pk)?;
+    let key = Key::SendLimit(user_uuid);
+    let row = rows.iter().find(|row| row["pk"]["S"] == key.pk())?;
     let number = |name: &str| row[name]["N"].as_str().unwrap().parse::<i64>().unwrap();
     Some(SendLimitRow {
         tokens: number("tokens").try_into().unwrap(),
@@ -141,7 +145,8 @@ async fn the_row_may_go_when_the_bucket_is_full() {
     assert_eq!(bucket, SendLimitRow { tokens: 1, refilled_at: start, expires_at: start + 20 });
 
     // The time to live deletes the row, and an operator may.
-    let key = json!({"pk": {"S": format!("RATE#{}", alice.user.uuid)}, "sk": {"S": "RATE"}});
+    let key = Key::SendLimit(alice.user.uuid);
+    let key = json!({"pk": {"S": key.pk()}, "sk": {"S": key.sk()}});
     let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
     assert_eq!(statuses(&world, &alice, &body, 4).await, [200, 200, 200, 429]);
 }

@@ -6,7 +6,13 @@
 use std::{collections::HashSet, time::Duration};
 
 use chrono::TimeDelta;
-use cruddur::{error::Error, message::send::Sent, message_group::uuid_of_pair, user::User};
+use cruddur::{
+    error::Error,
+    message::send::Sent,
+    message_group::uuid_of_pair,
+    table::{Partition, RowKind},
+    user::User,
+};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testing::{
@@ -15,6 +21,7 @@ use testing::{
     Fault::{self, Late, Lost, Refused},
     Sends, TestUser, World, invariants,
     sends::user,
+    world::kind_of,
 };
 use uuid::Uuid;
 
@@ -28,9 +35,9 @@ fn assert_one_conversation(rows: &[Value], group_uuid: Uuid, sent: &[Sent]) {
     let acknowledged: HashSet<Uuid> = sent.iter().map(|sent| sent.uuid).collect();
     assert_eq!(stored, acknowledged);
     assert!(sent.iter().all(|sent| sent.message_group_uuid == group_uuid));
-    for (kind, count) in [("MEM#", 1), ("GRP#", 2)] {
-        let of_kind = |row: &&Value| row["pk"]["S"].as_str().unwrap().starts_with(kind);
-        assert_eq!(rows.iter().filter(of_kind).count(), count, "{kind}");
+    for (kind, count) in [(RowKind::Membership, 1), (RowKind::Inbox, 2)] {
+        let of_kind = rows.iter().filter(|row| kind_of(row) == Some(kind));
+        assert_eq!(of_kind.count(), count, "{kind:?}");
     }
 }
 
@@ -289,7 +296,7 @@ async fn groups_of_one_user_that_are_opened_in_one_microsecond_are_all_in_the_in
     let others: Vec<User> = (2..22).map(user).collect();
     let openings = others.iter().map(|other| sends.to_user(other, &alice, "hello", None));
     join_all(openings).await.into_iter().for_each(|sent| drop(sent.unwrap()));
-    let inbox = format!("GRP#{}", alice.uuid);
+    let inbox = Partition::Inbox(alice.uuid).to_string();
     assert_eq!(sends.rows().iter().filter(|row| row["pk"]["S"] == *inbox).count(), 20);
     assert_eq!(invariants::check_at_rest(&sends.rows()), Vec::<String>::new());
 }

@@ -1,6 +1,7 @@
 //! Responses that all routes have in common.
 
 use axum::body::Body;
+use cruddur::table::Key;
 use http::{Method, Request};
 use local::deployment::Parts;
 use serde_json::json;
@@ -206,21 +207,22 @@ async fn when_a_pooler_does_not_reach_postgresql_every_route_answers_503() {
 
 #[tokio::test]
 async fn a_malformed_message_or_membership_is_an_internal_error_and_a_malformed_inbox_row_is_skipped() {
-    const NEWEST: &str = "2026-11-22T10:00:00.000000Z#0195b5a0-0000-7000-8000-0000000000ff";
+    let newest = "2026-11-22T10:00:00.000000Z#0195b5a0-0000-7000-8000-0000000000ff".parse().unwrap();
+    let group = GROUP.parse().unwrap();
     let (world, sunyoung) = conversation().await;
     let ok = "200";
     let error = "500\ncontent-type: application/json\n[\"internal_error\"]";
-    for (pk, sk, expected) in [
-        (format!("GRP#{}", sunyoung.user.uuid), NEWEST, [ok, ok, ok, ok]),
-        (format!("MSG#{GROUP}"), NEWEST, [ok, error, ok, ok]),
-        (format!("MEM#{GROUP}"), "MEM", [ok, error, error, error]),
+    for (key, expected) in [
+        (Key::Inbox { user_uuid: sunyoung.user.uuid, sk: newest }, [ok, ok, ok, ok]),
+        (Key::Message { group_uuid: group, sk: newest }, [ok, error, ok, ok]),
+        (Key::Membership(group), [ok, error, error, error]),
     ] {
-        let row = json!({"pk": {"S": pk}, "sk": {"S": sk}, "password": {"S": "secret"}});
+        let row = json!({"pk": {"S": key.pk()}, "sk": {"S": key.sk()}, "password": {"S": "secret"}});
         let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
         let answers = ask_as(&world, &sunyoung).await;
         for (index, (answer, expected)) in answers.iter().zip(expected).enumerate() {
             let shown = format!("{answer:?}");
-            assert!(shown == expected || expected == ok && shown.starts_with(ok), "{pk}, {index}: {shown}");
+            assert!(shown == expected || expected == ok && shown.starts_with(ok), "{key:?}, {index}: {shown}");
         }
     }
 }

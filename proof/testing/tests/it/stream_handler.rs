@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use cruddur::{
     clock::Clock,
     message_group::{Inbox, uuid_of_pair},
+    table::{Key, Partition, RowKind},
     user::User,
 };
 use futures_util::future::join_all;
@@ -25,7 +26,7 @@ use testing::{
     Fault::{self, Late, Lost, Refused},
     Sends, invariants,
     sends::user,
-    world::{TABLE, stream_record, table_of},
+    world::{TABLE, kind_of, stream_record, table_of},
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -83,7 +84,7 @@ impl Inboxes {
 
     /// Stream records of the group's messages, oldest first. Sequence numbers start with the group's number.
     fn records(&self, group: u8) -> Vec<Value> {
-        let pk = format!("MSG#{}", group_uuid(group));
+        let pk = Partition::Messages(group_uuid(group)).to_string();
         let rows = self.rows().into_iter().filter(|row| row["pk"]["S"] == *pk);
         rows.enumerate()
             .map(|(index, row)| stream_record(&row, (usize::from(group) + 1) * 1000 + index))
@@ -123,7 +124,7 @@ impl Inboxes {
 
     /// A member's inbox row of a group.
     fn inbox_row(&self, member: &User, group: u8) -> Value {
-        let (pk, uuid) = (format!("GRP#{}", member.uuid), group_uuid(group).to_string());
+        let (pk, uuid) = (Partition::Inbox(member.uuid).to_string(), group_uuid(group).to_string());
         let is_row = |row: &Value| row["pk"]["S"] == *pk && row["message_group_uuid"]["S"] == *uuid;
         self.rows().into_iter().find(is_row).unwrap()
     }
@@ -490,16 +491,17 @@ fn poison(good: &Value) -> Vec<(String, Value)> {
         set(good, "/dynamodb/SequenceNumber", json!(7)),
     ));
     let pk = good["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap();
-    let uuid = pk.strip_prefix("MSG#").unwrap();
+    let (_, uuid) = pk.split_once('#').unwrap();
+    let messages = |id: &str| RowKind::Message.partition(id);
     for other in [
-        "MSG#".to_owned(),
-        "MSG#not-a-uuid".to_owned(),
-        format!("GRP#{uuid}"),
+        messages(""),
+        messages("not-a-uuid"),
+        RowKind::Inbox.partition(uuid),
         uuid.to_owned(),
         format!("{pk} "),
-        format!("MSG#{}", uuid.to_uppercase()),
-        format!("MSG#{}", uuid.replace('-', "")),
-        format!("MSG#{{{uuid}}}"),
+        messages(&uuid.to_uppercase()),
+        messages(&uuid.replace('-', "")),
+        messages(&format!("{{{uuid}}}")),
     ] {
         poison.push((format!("the partition {other}"), set(good, "/dynamodb/NewImage/pk/S", json!(other))));
     }
@@ -575,12 +577,13 @@ async fn records_of_anything_but_new_messages_do_nothing() {
         records.push(set(&inserted, "/eventName", json!("MODIFY")));
         let removed = remove(&set(&inserted, "/eventName", json!("REMOVE")), "/dynamodb/NewImage");
         records.push(removed);
-        if !row["pk"]["S"].as_str().unwrap().starts_with("MSG#") {
+        if kind_of(row) != Some(RowKind::Message) {
             records.push(inserted);
         }
     }
-    let kinds: BTreeSet<&str> = rows.iter().map(|row| &row["pk"]["S"].as_str().unwrap()[..4]).collect();
-    assert_eq!(kinds, BTreeSet::from(["GRP#", "IDEM", "MEM#", "MSG#"]));
+    let kinds: BTreeSet<_> = rows.iter().filter_map(kind_of).collect();
+    let expected = [RowKind::Message, RowKind::Inbox, RowKind::Membership, RowKind::Idempotency];
+    assert_eq!(kinds, expected.into());
     let log = log(&inboxes);
     assert_eq!(inboxes.deliver(&records).await, NOBODY);
     assert_eq!(skipped(&log.take()), [] as [Value; 0]);
@@ -655,8 +658,8 @@ async fn reads_that_fail_are_reported() {
 async fn a_group_without_membership_is_reported_until_it_has_one() {
     let inboxes = Inboxes::with_groups(2, 2).await;
     let records = inboxes.all_records(2);
-    let membership =
-        inboxes.rows().into_iter().find(|row| row["pk"]["S"] == format!("MEM#{}", group_uuid(0))).unwrap();
+    let pk = Key::Membership(group_uuid(0)).pk();
+    let membership = inboxes.rows().into_iter().find(|row| row["pk"]["S"] == *pk).unwrap();
     inboxes.delete(&membership);
     assert_eq!(inboxes.deliver(&records).await, sequence_numbers(&inboxes.records(0)));
     inboxes.put(&membership);
@@ -694,7 +697,7 @@ async fn a_row_is_tried_eight_times_and_no_more() {
         ] {
             let inboxes = Inboxes::with_groups(1, 2).await;
             let records = inboxes.records(0);
-            let (mut left, bob) = (refusals, format!("GRP#{}", user(2).uuid));
+            let (mut left, bob) = (refusals, Partition::Inbox(user(2).uuid).to_string());
             // Refuse only one member's row: each member has its own attempts.
             inboxes.emulator().inject(move |call| {
                 if call.operation == "TransactWriteItems"

@@ -1,6 +1,7 @@
 //! Objects of requests: every route with everything that a caller may access, may not access, or invent.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use cruddur::table::{Partition, RowKind};
 use serde_json::{Value, json};
 use testing::TestUser;
 use uuid::{Uuid, uuid};
@@ -116,13 +117,17 @@ fn inboxes(scene: &Scene) -> Vec<Object> {
     let members = scene.newest(alice, bob);
     let strangers = scene.newest(mallory, carol);
     let oldest = &scene.told[0];
+    let inbox_partition = Partition::Inbox(mallory.user.uuid).to_string();
     let injected = format!(
-        "?user_uuid={0}&user={0}&sub={1}&pk=GRP%23{0}&partition=GRP%23{0}&message_group_uuid={2}",
-        mallory.user.uuid, mallory.subject, strangers.group
+        "?user_uuid={0}&user={0}&sub={1}&pk={2}&partition={2}&message_group_uuid={3}",
+        mallory.user.uuid,
+        mallory.subject,
+        inbox_partition.replace('#', "%23"),
+        strangers.group
     );
-    let partition = BASE64_URL_SAFE_NO_PAD.encode(format!("GRP#{}", mallory.user.uuid));
-    let longer = BASE64_URL_SAFE_NO_PAD.encode(format!("GRP#{}#{}", mallory.user.uuid, strangers.sort_key()));
-    let json_key = json!({"pk": format!("GRP#{}", mallory.user.uuid), "sk": strangers.sort_key()});
+    let partition = BASE64_URL_SAFE_NO_PAD.encode(&inbox_partition);
+    let longer = BASE64_URL_SAFE_NO_PAD.encode(format!("{inbox_partition}#{}", strangers.sort_key()));
+    let json_key = json!({"pk": inbox_partition, "sk": strangers.sort_key()});
     let json_key = BASE64_URL_SAFE_NO_PAD.encode(json_key.to_string());
     vec![
         row("all", "", inbox(DEFAULT_LIMIT, None)),
@@ -174,11 +179,14 @@ fn groups(scene: &Scene) -> Vec<Object> {
     let (own, foreign, unknown) = (newest.group, strangers.group, unknown_group());
     let third = scene.newest(alice, carol).group;
     let all = |group| of(group, DEFAULT_LIMIT, None);
+    let partition = Partition::Messages(foreign).to_string();
     let injected = format!(
-        "{own}?message_group_uuid={foreign}&user_uuid={0}&user={0}&sub={1}&pk=MSG%23{foreign}",
-        mallory.user.uuid, mallory.subject
+        "{own}?message_group_uuid={foreign}&user_uuid={0}&user={0}&sub={1}&pk={2}",
+        mallory.user.uuid,
+        mallory.subject,
+        partition.replace('#', "%23")
     );
-    let partition = BASE64_URL_SAFE_NO_PAD.encode(format!("MSG#{foreign}"));
+    let partition = BASE64_URL_SAFE_NO_PAD.encode(partition);
     let invalid = || broken("message_group_uuid_invalid");
     vec![
         row("the members' group", &own.to_string(), all(own)),
@@ -223,7 +231,7 @@ fn groups(scene: &Scene) -> Vec<Object> {
         row("a uuid in braces", &format!("%7B{own}%7D"), invalid()),
         row("a uuid without hyphens", &own.simple().to_string(), invalid()),
         row("two uuids", &format!("{own},{foreign}"), invalid()),
-        row("a partition", &format!("MSG%23{own}"), invalid()),
+        row("a partition", &Partition::Messages(own).to_string().replace('#', "%23"), invalid()),
         row("a user's uuid", &mallory.user.uuid.to_string(), all(mallory.user.uuid)),
         row("the nil uuid", &Uuid::nil().to_string(), all(Uuid::nil())),
         row("white space", "%20", broken("message_group_uuid_blank")),
@@ -251,8 +259,8 @@ fn injected(mut body: Value, pretended: &TestUser, group: Uuid) -> Value {
         "uuid": "0195b5a0-0000-7000-8000-000000000001",
         "message_uuid": "0195b5a0-0000-7000-8000-000000000001",
         "created_at": "2020-01-01T00:00:00.000000Z",
-        "pk": format!("MSG#{group}"),
-        "sk": "MEM",
+        "pk": Partition::Messages(group).to_string(),
+        "sk": RowKind::Membership.tag(),
         "group_uuid": group,
         "expires_at": 0,
         "__proto__": {"message_group_uuid": group},
