@@ -91,7 +91,7 @@ impl Stack {
 
     /// The stack's users and their tokens.
     pub(crate) async fn stage(&self) -> Stage {
-        Stage::set(&self.target()).await.unwrap()
+        Stage::new(&self.target()).await.unwrap()
     }
 
     pub(crate) fn target(&self) -> Target {

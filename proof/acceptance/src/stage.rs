@@ -41,7 +41,7 @@ pub struct Stage {
 
 impl Stage {
     /// Reads six users of the stack and gets a token for each.
-    pub async fn set(target: &Target) -> Result<Self> {
+    pub async fn new(target: &Target) -> Result<Self> {
         let client = Client::new()?;
         let users = ok("the users", &client.get(&format!("{}/local/users", target.tokens)).await?)?;
         let mut people = Vec::new();
@@ -143,12 +143,6 @@ impl Stage {
         Ok(pages)
     }
 
-    /// Rows of `group_uuid` in an inbox.
-    pub async fn inbox_rows(&self, person: &Person, group_uuid: &str) -> Result<Vec<Value>> {
-        let inbox = self.inbox(person).await?;
-        Ok(inbox.into_iter().filter(|row| row["uuid"] == group_uuid).collect())
-    }
-
     /// Waits until the inbox of `person` shows `newest`, a message of the group of `person` and `other`, exactly
     /// once. Fails if it ever shows the group twice. The group may be absent for a moment, while its row moves.
     pub async fn inbox_shows(
@@ -169,7 +163,8 @@ impl Stage {
         });
         let what = format!("{}'s inbox", person.handle);
         eventually(|| async {
-            let rows = self.inbox_rows(person, group_uuid).await?;
+            let mut rows = self.inbox(person).await?;
+            rows.retain(|row| row["uuid"] == group_uuid);
             if rows.len() > 1 {
                 return Ok(Err(anyhow::anyhow!("{what} shows a group twice: {rows:?}")));
             }

@@ -301,15 +301,7 @@ impl OldSystem {
     fn put_message_at(&mut self, time: &str, group: &str, sender: &User, text: &str) {
         let key = (RowKind::Message.partition(group), time.to_owned());
         let message_uuid = self.uuid();
-        let row = json!({
-            "pk": {"S": key.0},
-            "sk": {"S": time},
-            "message": {"S": text},
-            "message_uuid": {"S": message_uuid.to_string()},
-            "user_uuid": {"S": sender.uuid.to_string()},
-            "user_display_name": {"S": sender.display_name},
-            "user_handle": {"S": sender.handle},
-        });
+        let row = row(&key, sender, text, ("message_uuid", &message_uuid.to_string()));
         // A PutItem without a condition overwrites the row with the same key.
         if let Some(lost) = self.rows.insert(key.clone(), row) {
             self.sent_at.remove(&uuid(&lost, "message_uuid"));
@@ -319,17 +311,8 @@ impl OldSystem {
     }
 
     fn put_inbox_row(&mut self, owner: Uuid, time: &str, group: &str, other: &User, text: &str) {
-        let pk = Partition::Inbox(owner).to_string();
-        let row = json!({
-            "pk": {"S": pk},
-            "sk": {"S": time},
-            "message_group_uuid": {"S": group},
-            "message": {"S": text},
-            "user_uuid": {"S": other.uuid.to_string()},
-            "user_display_name": {"S": other.display_name},
-            "user_handle": {"S": other.handle},
-        });
-        let key = (pk, time.to_owned());
+        let key = (Partition::Inbox(owner).to_string(), time.to_owned());
+        let row = row(&key, other, text, ("message_group_uuid", group));
         self.index.entry(group.to_owned()).or_default().insert(key.clone());
         self.rows.insert(key, row);
     }
@@ -386,6 +369,19 @@ impl OldSystem {
 #[must_use]
 pub fn ordered(a: Uuid, b: Uuid) -> (Uuid, Uuid) {
     (a.min(b), a.max(b))
+}
+
+/// A row, with the attribute that only its kind has.
+fn row((pk, sk): &Key, user: &User, text: &str, (name, value): (&str, &str)) -> Value {
+    json!({
+        "pk": {"S": pk},
+        "sk": {"S": sk},
+        "message": {"S": text},
+        "user_uuid": {"S": user.uuid.to_string()},
+        "user_display_name": {"S": user.display_name},
+        "user_handle": {"S": user.handle},
+        name: {"S": value},
+    })
 }
 
 /// The id in a partition key of `kind`.

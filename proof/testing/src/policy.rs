@@ -3,9 +3,8 @@
 //! It follows IAM's documentation (User Guide, "Policy evaluation logic") and supports only the elements that
 //! the template uses. Reading any other element is an error: skipping it would give false confidence.
 
-use anyhow::{Context as _, Result, ensure};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
 
 pub use self::{
     access::{Access, accesses},
@@ -37,92 +36,15 @@ pub struct Statement {
     pub leading_keys: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct Document {
-    version: Version,
-    statement: Vec<DocumentStatement>,
-}
-
-#[derive(Deserialize)]
-enum Version {
-    #[serde(rename = "2012-10-17")]
-    Current,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct DocumentStatement {
-    effect: Effect,
-    /// Only in resource-based policies.
-    #[serde(rename = "Principal")]
-    _principal: Option<Principal>,
-    #[serde(deserialize_with = "one_or_many")]
-    action: Vec<String>,
-    #[serde(deserialize_with = "one_or_many")]
-    resource: Vec<String>,
-    condition: Option<Conditions>,
-}
-
-#[derive(Deserialize)]
-enum Effect {
-    Allow,
-}
-
-#[derive(Deserialize)]
-enum Principal {
-    #[serde(rename = "*")]
-    Everyone,
-}
-
-/// The conditions that the template uses. The first is true of a request without any key, hence the second.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Conditions {
-    #[serde(rename = "ForAllValues:StringLike")]
-    patterns: LeadingKeys<Vec<String>>,
-    #[serde(rename = "Null")]
-    absent: LeadingKeys<False>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LeadingKeys<T> {
-    #[serde(rename = "dynamodb:LeadingKeys")]
-    value: T,
-}
-
-#[derive(Deserialize)]
-enum False {
-    #[serde(rename = "false")]
-    False,
-}
-
 impl Policy {
     /// Parses a policy document.
     fn parse(document: &Value) -> Result<Self> {
-        let Document { version: Version::Current, statement: documents } =
-            Document::deserialize(document).with_context(|| format!("in {document}"))?;
+        let Some(Value::Array(all)) = document.get("Statement") else { bail!("no statements: {document}") };
+        let supported = json!({"Version": "2012-10-17", "Statement": all});
+        ensure!(*document == supported, "unsupported elements in {document}");
         let mut statements = Vec::new();
-        for document in documents {
-            let DocumentStatement { effect: Effect::Allow, action: actions, resource: resources, .. } =
-                document;
-            let leading_keys = document.condition.map(|conditions| {
-                let LeadingKeys { value: False::False } = conditions.absent;
-                conditions.patterns.value
-            });
-            for action in actions {
-                ensure!(!action.contains(['*', '?']), "the wildcard in {action} is not supported");
-                for pattern in resources.iter().chain(leading_keys.iter().flatten()) {
-                    let fixed = pattern.strip_suffix('*').unwrap_or(pattern);
-                    ensure!(!fixed.contains(['*', '?']), "the wildcard inside {pattern} is not supported");
-                }
-                statements.extend(resources.iter().map(|resource| Statement {
-                    action: action.clone(),
-                    resource: resource.clone(),
-                    leading_keys: leading_keys.clone(),
-                }));
-            }
+        for statement in all {
+            statements.extend(statements_of(statement).with_context(|| format!("in {statement}"))?);
         }
         Ok(Self { statements })
     }
@@ -156,24 +78,57 @@ fn matches(pattern: &str, text: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == text, |prefix| text.starts_with(prefix))
 }
 
-/// Parses one string or several: policies may omit the brackets around a single one.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
+/// Parses a statement, which may have several actions and resources.
+fn statements_of(statement: &Value) -> Result<Vec<Statement>> {
+    let (mut actions, mut resources, mut leading_keys) = (vec![], vec![], None);
+    for (name, value) in statement.as_object().context("not an object")? {
+        match (&**name, value.as_str()) {
+            // Only resource-based policies have a principal.
+            ("Effect", Some("Allow")) | ("Principal", Some("*")) => {}
+            ("Action", _) => actions = strings(value)?,
+            ("Resource", _) => resources = strings(value)?,
+            ("Condition", _) => leading_keys = Some(leading_keys_of(value)?),
+            _ => bail!("unsupported: {name} {value}"),
+        }
     }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(text) => vec![text],
-        OneOrMany::Many(texts) => texts,
-    })
+    for pattern in resources.iter().chain(leading_keys.iter().flatten()) {
+        let fixed = pattern.strip_suffix('*').unwrap_or(pattern);
+        ensure!(!fixed.contains(['*', '?']), "unsupported wildcard in {pattern}");
+    }
+    let mut statements = Vec::new();
+    for action in actions {
+        ensure!(!action.contains(['*', '?']), "unsupported wildcard in {action}");
+        statements.extend(resources.iter().map(|resource| Statement {
+            action: action.clone(),
+            resource: resource.clone(),
+            leading_keys: leading_keys.clone(),
+        }));
+    }
+    Ok(statements)
+}
+
+/// The patterns of the only condition that the template uses.
+fn leading_keys_of(condition: &Value) -> Result<Vec<String>> {
+    let patterns = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    let supported = json!({
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": patterns},
+        // The first part is true of a request without any key.
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    });
+    ensure!(*condition == supported, "unsupported condition");
+    strings(patterns)
+}
+
+/// Parses one string or several: policies may omit the brackets around a single one.
+fn strings(value: &Value) -> Result<Vec<String>> {
+    let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let string =
+        |value: &Value| Ok(value.as_str().with_context(|| format!("{value} is not a string"))?.to_owned());
+    values.iter().map(string).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const TABLE: &str = "arn:aws:dynamodb:eu-central-1:123456789012:table/letters";
@@ -247,31 +202,35 @@ mod tests {
         };
         let keys = |patterns: Value| json!({"dynamodb:LeadingKeys": patterns});
         for (name, value, expected) in [
-            ("Effect", json!("Deny"), "unknown variant `Deny`"),
-            ("NotAction", json!("dynamodb:Scan"), "unknown field `NotAction`"),
-            ("Principal", json!({"AWS": "x"}), "unknown variant `AWS`"),
-            ("Action", json!("dynamodb:*"), "the wildcard in dynamodb:*"),
-            ("Action", json!([1]), "did not match any variant"),
-            ("Resource", json!("*/index"), "the wildcard inside */index"),
-            ("Resource", json!("a?c"), "the wildcard inside a?c"),
-            ("Condition", json!({"ForAllValues:StringLike": keys(json!(["A#*"]))}), "missing field `Null`"),
-            ("Condition", json!({"StringLike": keys(json!(["A#*"]))}), "unknown field `StringLike`"),
+            ("Effect", json!("Deny"), "unsupported: Effect \"Deny\""),
+            ("NotAction", json!("dynamodb:Scan"), "unsupported: NotAction"),
+            ("Principal", json!({"AWS": "x"}), "unsupported: Principal"),
+            ("Action", json!("dynamodb:*"), "unsupported wildcard in dynamodb:*"),
+            ("Action", json!([1]), "1 is not a string"),
+            ("Resource", json!("*/index"), "unsupported wildcard in */index"),
+            ("Resource", json!("a?c"), "unsupported wildcard in a?c"),
+            ("Condition", json!({"ForAllValues:StringLike": keys(json!(["A#*"]))}), "unsupported condition"),
+            ("Condition", json!({"StringLike": keys(json!(["A#*"]))}), "unsupported condition"),
             (
                 "Condition",
                 json!({"ForAllValues:StringLike": keys(json!(["A#*"])), "Null": keys(json!("true"))}),
-                "unknown variant `true`",
+                "unsupported condition",
             ),
             (
                 "Condition",
                 json!({"ForAllValues:StringLike": keys(json!(["*#A"])), "Null": keys(json!("false"))}),
-                "the wildcard inside *#A",
+                "unsupported wildcard in *#A",
             ),
         ] {
             let error = error(name, value);
             assert!(error.contains(expected), "{error}");
         }
-        let old = json!({"Version": "2008-10-17", "Statement": []});
-        let error = format!("{:#}", Policy::parse(&old).unwrap_err());
-        assert!(error.contains("unknown variant `2008-10-17`"), "{error}");
+        for document in [
+            json!("AmazonDynamoDBFullAccess"),
+            json!({"Version": "2008-10-17", "Statement": []}),
+            json!({"Version": "2012-10-17", "Statement": [], "Id": "x"}),
+        ] {
+            Policy::parse(&document).unwrap_err();
+        }
     }
 }

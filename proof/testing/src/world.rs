@@ -19,7 +19,6 @@ use cruddur::{
     config::TokenConfig,
     dynamodb::{CallLimits, client},
     message_group::uuid_of_pair,
-    postgres::Postgres,
     random::Random,
     table::{RowKind, Table},
     user::User,
@@ -91,8 +90,8 @@ impl World {
     pub async fn new() -> Self {
         let clock = TestClock::new();
         let emulator = Emulator::new();
+        empty_table(&emulator).await;
         let sdk = sdk_config(&emulator);
-        make_table(&sdk).await;
         let key = SIGNING_KEY.clone();
         let issuer = Issuer::new("http://issuer.test", key, clock.clock(), Random::system());
         let tokens = TokenConfig {
@@ -112,29 +111,15 @@ impl World {
         DEMO_USERS_MADE.get_or_init(|| async { ensure_users(&parts.postgres).await.unwrap() }).await;
         let functions = Functions::new(&parts).unwrap();
         let router = Gateway::new(functions.routes()).unwrap().into_router();
-        let _ = emulator.take_calls();
         let policies = Enforced::on(&emulator);
         Self { emulator, functions, parts, issuer, clock, router, policies }
     }
 
-    /// Replaces the functions by new ones built from `parts`, with empty caches.
-    pub fn deploy(&mut self, parts: Parts) {
-        self.functions = Functions::new(&parts).unwrap();
-        self.router = Gateway::new(self.functions.routes()).unwrap().into_router();
-        self.parts = parts;
-    }
-
-    /// [`Self::deploy`] with the current parts after `change`.
+    /// Changes the parts, and replaces the functions by new ones with empty caches.
     pub fn redeploy(&mut self, change: impl FnOnce(&mut Parts)) {
-        let mut parts = self.parts.clone();
-        change(&mut parts);
-        self.deploy(parts);
-    }
-
-    /// The database shared by the tests of a process.
-    #[must_use]
-    pub fn postgres(&self) -> &Postgres {
-        &self.parts.postgres
+        change(&mut self.parts);
+        self.functions = Functions::new(&self.parts).unwrap();
+        self.router = Gateway::new(self.functions.routes()).unwrap().into_router();
     }
 
     /// The table with a writing function's rights.
@@ -169,7 +154,7 @@ impl World {
             (&format!("{}@example.com", user.handle) as _, Type::TEXT),
             (&subject as _, Type::TEXT),
         ];
-        self.postgres().query(statement, &parameters).await.unwrap();
+        self.parts.postgres.query(statement, &parameters).await.unwrap();
         self.with_token(user, subject)
     }
 
@@ -300,22 +285,16 @@ pub fn kind_of(row: &Value) -> Option<RowKind> {
 
 /// The empty table in `emulator`, with a writing function's rights, for tests without users.
 pub async fn empty_table(emulator: &Emulator) -> Table {
-    let sdk = sdk_config(emulator);
-    let table = make_table(&sdk).await;
+    let table = Table::new(client(&sdk_config(emulator), CallLimits::WRITE), TABLE);
+    schema::message_table::ensure(table.client(), TABLE).await.unwrap();
     let _ = emulator.take_calls();
     table
 }
 
-/// The table in `emulator`, with a writing function's rights.
+/// The table in `emulator`, with the rights of `function`.
 #[must_use]
 pub fn table_of(emulator: &Emulator, function: &'static str) -> Table {
     Table::new(client(&sdk_of(function, &sdk_config(emulator)), CallLimits::WRITE), TABLE)
-}
-
-async fn make_table(sdk: &SdkConfig) -> Table {
-    let table = Table::new(client(sdk, CallLimits::WRITE), TABLE);
-    schema::message_table::ensure(table.client(), TABLE).await.unwrap();
-    table
 }
 
 /// A request as `user` sends it.

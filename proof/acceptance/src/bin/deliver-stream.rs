@@ -35,14 +35,6 @@ struct Options {
     #[arg(long, value_name = "URL")]
     dynamodb_url: String,
 
-    /// The region named in requests to it.
-    #[arg(long, default_value = "us-east-1")]
-    region: String,
-
-    /// The table.
-    #[arg(long, default_value = "cruddur-messages")]
-    table: String,
-
     /// Origin of the API that invokes the function.
     #[arg(long, value_name = "URL")]
     invoke_url: String,
@@ -64,7 +56,7 @@ async fn main() -> Result<()> {
 
     let sdk = sdk_config(&options).await;
     let table =
-        aws_sdk_dynamodb::Client::new(&sdk).describe_table().table_name(&options.table).send().await?;
+        aws_sdk_dynamodb::Client::new(&sdk).describe_table().table_name("cruddur-messages").send().await?;
     let stream_arn =
         table.table.and_then(|table| table.latest_stream_arn).context("the table has no stream")?;
     let client = aws_sdk_dynamodbstreams::Client::new(&sdk);
@@ -120,7 +112,7 @@ fn is_function_error(answer: &Answer) -> bool {
 /// Emulators require credentials and accept any. Real credentials are never sent to one.
 async fn sdk_config(options: &Options) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(options.region.clone()))
+        .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "deliver-stream"))
         .endpoint_url(&options.dynamodb_url)
         .load()

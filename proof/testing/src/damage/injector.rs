@@ -1,6 +1,6 @@
 //! Inflicts damage on a table.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{FixedOffset, TimeDelta};
 use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, table::Key, timestamp::Timestamp};
@@ -39,18 +39,21 @@ impl Injector {
         for (uuid, messages) in invariants::messages(&all) {
             let key = Key::Membership(uuid);
             let members = rows[&(key.pk(), key.sk())]["members"]["M"].as_object().unwrap();
-            let mut members = members.keys().map(|member| member.parse().unwrap());
-            let mut members: [Uuid; 2] = [members.next().unwrap(), members.next().unwrap()];
-            members.sort();
+            let members = members.keys().map(|member| member.parse::<Uuid>().unwrap());
+            let members = members.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+            let members = members.try_into().unwrap();
             groups.push(Group { uuid, members, messages: messages.iter().map(|row| row.sk).collect() });
         }
         // Users are created in sequence, so their order is the same in every run. The order of groups is not.
         groups.sort_by_key(|group| group.members);
-        let users = groups.iter().flat_map(|group| group.members).collect::<HashSet<_>>();
-        let mut users = users.into_iter().collect::<Vec<_>>();
-        users.sort();
-        let emulator = emulator.clone();
-        Self { emulator, rng: Rng::with_seed(seed), groups, users, damaged: HashSet::new() }
+        let users = groups.iter().flat_map(|group| group.members).collect::<BTreeSet<_>>();
+        Self {
+            emulator: emulator.clone(),
+            rng: Rng::with_seed(seed),
+            groups,
+            users: users.into_iter().collect(),
+            damaged: HashSet::new(),
+        }
     }
 
     /// Inflicts this damage at a random place.

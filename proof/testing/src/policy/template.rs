@@ -135,10 +135,10 @@ Resources:
         for (properties, expected) in [
             ("Role: !GetAtt Other.Arn", "Role is not supported"),
             ("Timeout: 5", "no list of policies"),
-            ("Policies: [AmazonDynamoDBFullAccess]", "invalid type: string \"AmazonDynamoDBFullAccess\""),
+            ("Policies: [AmazonDynamoDBFullAccess]", "no statements: \"AmazonDynamoDBFullAccess\""),
             (
                 "Policies: [DynamoDBCrudPolicy: {TableName: !Ref MessageTable}]",
-                "unknown field `DynamoDBCrudPolicy`",
+                "no statements: {\"DynamoDBCrudPolicy\"",
             ),
             ("Policies: [!If [A, !Ref Managed, !Ref AWS::NoValue]]", "Managed depends on a condition"),
             ("Policies: [!If [A, !Ref AWS::NoValue, !Ref Managed]]", "an !If with two policies"),

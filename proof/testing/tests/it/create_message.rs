@@ -44,7 +44,7 @@ async fn a_message_to_a_uuid_goes_to_that_user_whoever_has_the_handle_now() {
     let carol = world.user("carol").await;
     for (user, handle) in [(&bob, &*format!("{}-2", bob.user.handle)), (&carol, &*bob.user.handle)] {
         let parameters = [(&user.user.uuid as _, Type::UUID), (&handle as _, Type::TEXT)];
-        world.postgres().query(rename, &parameters).await.unwrap();
+        world.parts.postgres.query(rename, &parameters).await.unwrap();
     }
     let sent = world.post(&alice, &to_bob).await.ok();
     assert_eq!(

@@ -11,7 +11,6 @@ use cruddur::{
     metrics::Metric,
     table::RowKind,
 };
-use local::deployment::Parts;
 use serde_json::{Value, json};
 use testing::{Failure, Fault, TestUser, World, broken_postgres, world::stream_record};
 use tracing::{Dispatch, subscriber::NoSubscriber};
@@ -246,7 +245,7 @@ async fn a_message_over_the_send_limit_and_one_that_it_could_not_count_are_measu
 async fn a_failure_is_an_error_line_with_its_causes_and_the_line_of_the_invocation() {
     let mut world = World::new().await;
     let sunyoung = world.demo_user("sunyoung");
-    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
     let log = Log::start("cruddur-show-user", "", world.clock.clock());
     world.get(&sunyoung, "/api/users/@scarlett/short").await;
     insta::assert_snapshot!(log.shown(), @r#"
@@ -291,7 +290,8 @@ async fn a_batch_tells_of_each_kind_of_move() {
         }
     });
     let mut event = world.stream_event();
-    let mut poison = stream_record(&json!({"pk": {"S": RowKind::Message.partition("")}, "sk": {"S": ""}}), 99);
+    let mut poison =
+        stream_record(&json!({"pk": {"S": RowKind::Message.partition("")}, "sk": {"S": ""}}), 99);
     poison["dynamodb"]["NewImage"]["message"] = json!({"S": "hello"});
     event["Records"].as_array_mut().unwrap().push(poison);
     world.clock.advance(TimeDelta::microseconds(250_500));
@@ -347,7 +347,7 @@ async fn a_batch_of_one_group_names_it() {
 #[tokio::test]
 async fn a_user_who_is_not_entered_is_counted() {
     let mut world = World::new().await;
-    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
     let event = include_str!("../../../../events/post-confirmation/confirm-sign-up.json");
     let log = Log::start("cruddur-post-confirmation", "", world.clock.clock());
     world.functions["post-confirmation"].invoke(event.to_owned()).await.unwrap();

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use http::{Method, Request};
-use local::deployment::Parts;
 use serde_json::json;
 use testing::{Answer, Failure, Fault, World, broken_postgres};
 use uuid::Uuid;
@@ -15,7 +14,7 @@ fn oversized() -> String {
 /// A world in which every look-up fails.
 async fn world_without_anything_to_look_up() -> World {
     let mut world = World::new().await;
-    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
     world.emulator.inject(|_| Fault::Refused(Failure::Reset));
     world
 }

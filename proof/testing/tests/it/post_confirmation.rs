@@ -54,7 +54,7 @@ async fn rows(world: &World, column: &str, value: &(dyn ToSql + Sync), of: Type)
     let statement = format!(
         "SELECT uuid, handle, display_name, email, cognito_user_id FROM public.users WHERE {column} = $1 ORDER BY handle"
     );
-    let rows = world.postgres().query(&statement, &[(value, of)]).await.unwrap();
+    let rows = world.parts.postgres.query(&statement, &[(value, of)]).await.unwrap();
     rows.iter()
         .map(|row| Row {
             uuid: row.get(0),
@@ -78,7 +78,7 @@ async fn seed(world: &World, handle: &str, email: Option<&str>) -> Uuid {
     let statement =
         "INSERT INTO public.users (handle, display_name, email) VALUES ($1, 'Seeded', $2) RETURNING uuid";
     let parameters = [(&handle as _, Type::TEXT), (&email as _, Type::TEXT)];
-    world.postgres().query(statement, &parameters).await.unwrap()[0].get(0)
+    world.parts.postgres.query(statement, &parameters).await.unwrap()[0].get(0)
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn the_row_of_a_deleted_person_is_nobodys() {
     let email = format!("{handle}@example.com");
     let deleted = seed(&world, &handle, Some(&email)).await;
     let statement = "UPDATE public.users SET cognito_user_id = 'deleted:' || uuid WHERE uuid = $1";
-    world.postgres().query(statement, &[(&deleted, Type::UUID)]).await.unwrap();
+    world.parts.postgres.query(statement, &[(&deleted, Type::UUID)]).await.unwrap();
     let attributes = [("preferred_username", &*handle), ("email", &*email), ("email_verified", "true")];
     deliver(&world, &event(&subject, &attributes)).await;
     let row = rows(&world, "uuid", &deleted, Type::UUID).await.remove(0);

@@ -6,7 +6,12 @@
 use std::{collections::VecDeque, fmt::Write as _, time::Duration};
 
 use chrono::TimeDelta;
-use cruddur::{error::Error, message::send::Sent, message_group::uuid_of_pair, table::{Key, MessageRow}};
+use cruddur::{
+    error::Error,
+    message::send::Sent,
+    message_group::uuid_of_pair,
+    table::{Key, MessageRow},
+};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use serde_json::{Value, json};

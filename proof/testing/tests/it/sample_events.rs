@@ -15,10 +15,7 @@ use cruddur::{
     },
     table::RowKind,
 };
-use local::{
-    deployment::{FUNCTIONS, Parts},
-    function::Function,
-};
+use local::{deployment::FUNCTIONS, function::Function};
 use serde_json::{Value, json};
 use testing::{World, world::kind_of};
 use tokio_postgres::types::Type;
@@ -73,7 +70,7 @@ async fn world() -> World {
         client_ids: vec!["cruddur-local-client".to_owned()],
         key_set: Some(fs::read_to_string(folder().join("key-set.json")).unwrap()),
     };
-    world.deploy(Parts { tokens, ..world.parts.clone() });
+    world.redeploy(|parts| parts.tokens = tokens);
     let [sunyoung, scarlett, andrew, bayko] =
         world.demo_users(["sunyoung", "scarlett", "andrew", "bayko"]).map(|user| user.user);
     for (sender, receiver, time) in [
@@ -281,7 +278,7 @@ async fn stream_handler_answers_as_the_table_says() {
 /// Users of a Cognito user: handle, name and email address of each.
 async fn users_of(world: &World, sub: &str) -> Vec<(String, String, Option<String>)> {
     let statement = "SELECT handle, display_name, email FROM users WHERE cognito_user_id = $1";
-    let rows = world.postgres().query(statement, &[(&sub, Type::TEXT)]).await.unwrap();
+    let rows = world.parts.postgres.query(statement, &[(&sub, Type::TEXT)]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
@@ -290,7 +287,7 @@ async fn post_confirmation_answers_as_the_table_says() {
     let world = world().await;
     let imported = "INSERT INTO users (handle, display_name, email) VALUES ('lore-imported', 'Lore', $1)
         ON CONFLICT DO NOTHING";
-    world.postgres().query(imported, &[(&"lore@example.com", Type::TEXT)]).await.unwrap();
+    world.parts.postgres.query(imported, &[(&"lore@example.com", Type::TEXT)]).await.unwrap();
     for (case, expected) in cases_of("post-confirmation") {
         let text = event("post-confirmation", &case);
         let event: Value = serde_json::from_str(&text).unwrap();
@@ -317,7 +314,7 @@ async fn post_confirmation_answers_as_the_table_says() {
             "a row with this email and no `cognito_user_id` is not taken over" => {
                 let statement = "SELECT handle, cognito_user_id FROM users WHERE email = $1 ORDER BY handle";
                 let email = attribute("email").unwrap();
-                let rows = world.postgres().query(statement, &[(&email, Type::TEXT)]).await.unwrap();
+                let rows = world.parts.postgres.query(statement, &[(&email, Type::TEXT)]).await.unwrap();
                 let rows: Vec<(String, Option<String>)> =
                     rows.iter().map(|row| (row.get(0), row.get(1))).collect();
                 assert!(rows.contains(&("lore-imported".to_owned(), None)), "{case}: {rows:?}");

@@ -86,7 +86,7 @@ async fn a_handle_has_up_to_30_characters() {
     let insert = format!(
         "INSERT INTO users (handle, display_name) VALUES ('{handle}', 'Long') ON CONFLICT DO NOTHING"
     );
-    world.postgres().query(&insert, &[]).await.unwrap();
+    world.parts.postgres.query(&insert, &[]).await.unwrap();
     for (path, status) in [
         (format!("/api/users/{handle}/short"), 200),
         (format!("/api/users/@{handle}/short"), 200),

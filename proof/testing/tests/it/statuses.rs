@@ -3,7 +3,6 @@
 use axum::body::Body;
 use cruddur::table::Key;
 use http::{Method, Request};
-use local::deployment::Parts;
 use serde_json::json;
 use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres, world::TABLE};
 
@@ -146,7 +145,7 @@ async fn half_of_what_a_route_reads_is_not_enough() {
 async fn without_postgresql_every_route_answers_503() {
     let (mut world, sunyoung) = conversation().await;
     let rows = world.rows();
-    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
     let mut answers = ask_as(&world, &sunyoung).await;
     answers.push(world.get(&sunyoung, "/api/me").await);
     answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
@@ -179,7 +178,7 @@ async fn when_dynamodb_refuses_every_route_that_needs_it_answers_500_and_no_more
 #[tokio::test]
 async fn when_there_is_no_database_every_route_answers_500_and_no_more() {
     let (mut world, sunyoung) = conversation().await;
-    world.deploy(Parts { postgres: broken_postgres::refusing(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::refusing());
     let mut answers = ask_as(&world, &sunyoung).await;
     answers.push(world.get(&sunyoung, "/api/me").await);
     answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
@@ -194,7 +193,7 @@ async fn when_there_is_no_database_every_route_answers_500_and_no_more() {
 async fn when_a_pooler_does_not_reach_postgresql_every_route_answers_503() {
     let (mut world, sunyoung) = conversation().await;
     let postgres = broken_postgres::refusing_with("08P01", "server login has been failing, try again later");
-    world.deploy(Parts { postgres, ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = postgres);
     let mut answers = ask_as(&world, &sunyoung).await;
     answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
     insta::assert_debug_snapshot!(same(answers), @r#"
@@ -222,7 +221,10 @@ async fn a_malformed_message_or_membership_is_an_internal_error_and_a_malformed_
         let answers = ask_as(&world, &sunyoung).await;
         for (index, (answer, expected)) in answers.iter().zip(expected).enumerate() {
             let shown = format!("{answer:?}");
-            assert!(shown == expected || expected == ok && shown.starts_with(ok), "{key:?}, {index}: {shown}");
+            assert!(
+                shown == expected || expected == ok && shown.starts_with(ok),
+                "{key:?}, {index}: {shown}"
+            );
         }
     }
 }

@@ -240,7 +240,7 @@ async fn both_lists_show_the_names_of_now_and_those_of_the_rows_for_users_who_ar
     let paths = [format!("/api/messages/{group_uuid}"), "/api/message_groups".to_owned()];
     let bobs = |handle: &str, name: &str| (json!(bob.user.uuid), json!(handle), json!(name));
     let change = async |statement: &str| {
-        let changed = world.postgres().query(statement, &[(&bob.user.uuid, Type::UUID)]).await.unwrap();
+        let changed = world.parts.postgres.query(statement, &[(&bob.user.uuid, Type::UUID)]).await.unwrap();
         assert_eq!(changed.len(), 1);
     };
     change("UPDATE users SET handle = handle || '-2', display_name = 'Robert' WHERE uuid = $1 RETURNING 1")

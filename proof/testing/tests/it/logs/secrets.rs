@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use cruddur::user::User;
 use http::{Method, Request};
-use local::deployment::Parts;
 use serde_json::{Value, json};
 use testing::{Failure, Fault, TestUser, World, broken_postgres};
 use uuid::Uuid;
@@ -51,7 +50,7 @@ async fn everything(world: &mut World) {
         ask(world, &callers, &bob, &group).await;
     }
     for postgres in [broken_postgres::unreachable(), broken_postgres::refusing()] {
-        world.deploy(Parts { postgres, ..world.parts.clone() });
+        world.redeploy(|parts| parts.postgres = postgres);
         world.post(&alice, &good).await;
         world.get(&alice, &format!("/api/users/@{}/short", bob.user.handle)).await;
         deliver(world, &events).await;
