@@ -40,8 +40,9 @@ async fn users_have_a_conversation_with_no_more_rights_than_the_template_gives()
     let journal = Journal::new(Faults::with_rate(0.0, &Dice::new(1)), Duration::ZERO, |_| ());
     let emulator = Emulator::new().with_journal(Arc::new(journal));
     let policies = Enforced::on(&emulator);
-    let served = emulator.clone();
-    let server = HttpServer::start(|stream| ready(Ok(stream)), move |request| served.clone().serve(request));
+    let dynamodb = emulator.clone();
+    let server =
+        HttpServer::start(|stream| ready(Ok(stream)), move |request| dynamodb.clone().serve(request));
     let server = server.await.unwrap();
     let url = format!("http://{}", server.address());
     let data = tempfile::tempdir().unwrap();

@@ -133,12 +133,12 @@ mod tests {
 
     const TABLE: &str = "arn:aws:dynamodb:eu-central-1:123456789012:table/letters";
 
-    fn parse(statement: Value) -> Result<Policy> {
+    fn parse(statement: &Value) -> Result<Policy> {
         Policy::parse(&json!({"Version": "2012-10-17", "Statement": [statement]}))
     }
 
     fn policy(action: &str, resource: &str) -> Policy {
-        parse(json!({"Effect": "Allow", "Action": action, "Resource": resource})).unwrap()
+        parse(&json!({"Effect": "Allow", "Action": action, "Resource": resource})).unwrap()
     }
 
     /// `GetItem` of rows with these partition keys.
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn every_partition_key_must_match_a_pattern_and_there_must_be_one() {
-        let policy = parse(json!({
+        let policy = parse(&json!({
             "Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": [TABLE],
             "Condition": {
                 "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["A#*", "B#*"]},
@@ -198,7 +198,7 @@ mod tests {
         let error = |name: &str, value: Value| {
             let mut statement = json!({"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": TABLE});
             statement[name] = value;
-            format!("{:#}", parse(statement).unwrap_err())
+            format!("{:#}", parse(&statement).unwrap_err())
         };
         let keys = |patterns: Value| json!({"dynamodb:LeadingKeys": patterns});
         for (name, value, expected) in [

@@ -91,16 +91,16 @@ impl Injector {
                 // Earlier damage may have moved the message.
                 let shown = self.row(&message).map_or_else(|| text("old"), |row| row["message"].clone());
                 self.edit(damage, &inbox, |row| {
-                    row["sk"] = text(older);
+                    row["sk"] = text(older.to_string());
                     row["message"] = shown;
                 })
             }
-            Damage::RowBetween => self.edit(damage, &inbox, |row| row["sk"] = text(elsewhere)),
+            Damage::RowBetween => self.edit(damage, &inbox, |row| row["sk"] = text(elsewhere.to_string())),
             Damage::SecondRowAhead | Damage::RowAhead => {
-                self.edit(damage, &inbox, |row| row["sk"] = text(ahead))
+                self.edit(damage, &inbox, |row| row["sk"] = text(ahead.to_string()))
             }
             Damage::Text => self.edit(damage, &inbox, |row| row["message"] = text("another text")),
-            Damage::Other => self.edit(damage, &inbox, |row| row["user_uuid"] = text(third)),
+            Damage::Other => self.edit(damage, &inbox, |row| row["user_uuid"] = text(third.to_string())),
             Damage::RowNames => self.edit(damage, &inbox, |row| row["user_handle"] = text("other")),
             Damage::RowKey => {
                 self.edit(damage, &inbox, |row| row["sk"] = text(format!("{}Z", newest.created_at)))
@@ -116,10 +116,12 @@ impl Injector {
                 members[third.to_string()] = members[&member].clone();
                 remove(members, &member);
             }),
-            Damage::MembershipGroup => self.edit(damage, &membership, |row| row["group_uuid"] = text(third)),
+            Damage::MembershipGroup => {
+                self.edit(damage, &membership, |row| row["group_uuid"] = text(third.to_string()))
+            }
             Damage::MembershipAttribute => self.edit(damage, &membership, |row| remove(row, "members")),
             Damage::MembershipBeginning if group.messages.len() > 1 => {
-                self.edit(damage, &membership, |row| row["created_sk"] = text(newest))
+                self.edit(damage, &membership, |row| row["created_sk"] = text(newest.to_string()))
             }
             Damage::MembershipNames => self.edit(damage, &membership, |row| {
                 row["members"]["M"][&member]["M"]["display_name"] = text("Other");
@@ -145,7 +147,7 @@ impl Injector {
             Damage::MessageNoUuid => self.edit(damage, &message, |row| row["sk"] = text(format!("{time}#"))),
             Damage::Stray => {
                 let key = if self.rng.bool() { message } else { membership };
-                self.edit(damage, &key, |row| row["message_group_uuid"] = text(group.uuid))
+                self.edit(damage, &key, |row| row["message_group_uuid"] = text(group.uuid.to_string()))
             }
             // These need an older message.
             Damage::SecondRow | Damage::RowBehind | Damage::MembershipBeginning => None,
@@ -164,8 +166,8 @@ impl Injector {
             self.put(&json!({
                 "pk": text(key.pk()),
                 "sk": text(key.sk()),
-                "group_uuid": text(uuid),
-                "created_sk": text(sk),
+                "group_uuid": text(uuid.to_string()),
+                "created_sk": text(sk.to_string()),
                 "members": {"M": {pair[0].to_string(): names, pair[1].to_string(): names}},
             }));
         }
@@ -179,9 +181,9 @@ impl Injector {
         self.put(&json!({
             "pk": text(key.pk()),
             "sk": text(key.sk()),
-            "message_group_uuid": text(group),
+            "message_group_uuid": text(group.to_string()),
             "message": text("no message"),
-            "user_uuid": text(other),
+            "user_uuid": text(other.to_string()),
             "user_display_name": text("Name"),
             "user_handle": text("handle"),
         }));
@@ -233,8 +235,8 @@ impl Injector {
 }
 
 /// A string attribute.
-fn text(value: impl ToString) -> Value {
-    json!({"S": value.to_string()})
+fn text(value: impl Into<String>) -> Value {
+    json!({"S": value.into()})
 }
 
 fn remove(object: &mut Value, name: &str) {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::{Policy, access::table_arn};
+use super::{Policy, Statement, access::table_arn};
 use crate::{world::TABLE, yaml};
 
 /// A template's policies for its table.
@@ -63,7 +63,7 @@ fn of_function(template: &Value, properties: &Value) -> Result<Policy> {
         let id = branches[1]["Ref"].as_str().context("an !If is supported for managed policies only")?;
         let managed = &template["Resources"][id]["Properties"]["PolicyDocument"];
         let managed = Policy::parse(&resolved(managed)?)?;
-        let on_table = managed.statements.iter().any(|statement| statement.is_of_dynamodb());
+        let on_table = managed.statements.iter().any(Statement::is_of_dynamodb);
         ensure!(!on_table, "{id} depends on a condition");
     }
     Ok(policy)

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use self::{
     objects::{Object, Plan, objects, unknown_group},
-    scene::{Identity, Scene, Told},
+    scene::{Identity, Scene, SentMessage},
     specification::{Expected, Wanted, specified},
 };
 use crate::strangers::whole;
@@ -50,11 +50,11 @@ impl<'a> Cell<'a> {
     }
 
     /// Compares the cell with the specification. Returns the message that was sent, if any.
-    async fn judge(&self) -> Result<Option<Told>, String> {
+    async fn judge(&self) -> Result<Option<SentMessage>, String> {
         let expected = specified(self.scene, self.identity, &self.object.wanted);
         self.check_answer(&expected)?;
         self.check_calls(&expected)?;
-        self.check_that_nothing_foreign_is_told()?;
+        self.check_that_nothing_foreign_is_shown()?;
         if let Expected::Sent { .. } = expected {
             return self.check_sent(&expected).map(Some);
         }
@@ -138,19 +138,19 @@ impl<'a> Cell<'a> {
     }
 
     /// The response contains no part of a conversation that the caller is not in.
-    fn check_that_nothing_foreign_is_told(&self) -> Result<(), String> {
+    fn check_that_nothing_foreign_is_shown(&self) -> Result<(), String> {
         let caller = self.scene.caller(self.identity);
-        let told = format!("{:?} {}", self.answer.headers, self.answer.body);
+        let shown = format!("{:?} {}", self.answer.headers, self.answer.body);
         let foreign =
-            self.scene.told.iter().filter(|message| caller.is_none_or(|caller| !message.is_of(caller)));
+            self.scene.messages.iter().filter(|message| caller.is_none_or(|caller| !message.is_of(caller)));
         for message in foreign {
             let mut secrets = vec![message.uuid.clone(), message.group.to_string(), message.cursor()];
             // Callers in a row send the same text, each in their own message.
             if !self.object.plan.body.contains(&message.text) {
                 secrets.push(message.text.clone());
             }
-            if let Some(secret) = secrets.iter().find(|secret| told.contains(secret.as_str())) {
-                return Err(format!("it tells {secret}"));
+            if let Some(secret) = secrets.iter().find(|secret| shown.contains(secret.as_str())) {
+                return Err(format!("it shows {secret}"));
             }
         }
         Ok(())
@@ -158,7 +158,7 @@ impl<'a> Cell<'a> {
 
     /// A caller without access gets the same response as for an object that does not exist.
     async fn check_that_unknown_is_the_same(&self) -> Result<(), String> {
-        let Some(unknown) = self.object.plan_about_nothing() else { return Ok(()) };
+        let Some(unknown) = self.object.plan_for_unknown_object() else { return Ok(()) };
         let unknown = whole(ask(self.scene, self.identity, &unknown).await);
         let cost = |calls: &[Call]| {
             calls.iter().map(|call| (call.operation.clone(), call.units())).collect::<Vec<_>>()
@@ -179,13 +179,13 @@ impl<'a> Cell<'a> {
     }
 
     /// The message is the caller's, and the only other new rows open the group or store the idempotency key.
-    fn check_sent(&self, expected: &Expected) -> Result<Told, String> {
+    fn check_sent(&self, expected: &Expected) -> Result<SentMessage, String> {
         let Expected::Sent { group, pair, sender, text, opens, key } = expected else {
             return Err("nothing was to be sent".to_owned());
         };
         let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
         let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        let told = Told {
+        let message = SentMessage {
             group: *group,
             pair: *pair.clone(),
             sender: sender.clone(),
@@ -195,14 +195,14 @@ impl<'a> Cell<'a> {
         };
         let answered = json!({
             "message_group_uuid": group,
-            "uuid": told.uuid,
+            "uuid": message.uuid,
             "user_uuid": sender.uuid,
             "display_name": sender.display_name,
             "handle": sender.handle,
             "message": text,
-            "created_at": told.created_at,
+            "created_at": message.created_at,
         });
-        if body != answered || told.uuid.len() != 36 || told.created_at.len() != 27 {
+        if body != answered || message.uuid.len() != 36 || message.created_at.len() != 27 {
             return Err(format!("{body} instead of {answered}"));
         }
         let [messages, membership] = partitions_of_group(*group);
@@ -224,14 +224,18 @@ impl<'a> Cell<'a> {
         let stored = ["sk", "user_uuid", "user_handle", "user_display_name", "message", "message_uuid"]
             .map(|name| row[name]["S"].as_str().unwrap_or_default().to_owned());
         let wanted = [
-            told.sort_key(),
+            message.sort_key(),
             sender.uuid.to_string(),
             sender.handle.clone(),
             sender.display_name.clone(),
             text.clone(),
-            told.uuid.clone(),
+            message.uuid.clone(),
         ];
-        if stored == wanted { Ok(told) } else { Err(format!("{stored:?} is stored instead of {wanted:?}")) }
+        if stored == wanted {
+            Ok(message)
+        } else {
+            Err(format!("{stored:?} is stored instead of {wanted:?}"))
+        }
     }
 
     /// A short form of the response. For a list: the number of items, and whether there are more. For a
@@ -306,7 +310,7 @@ fn table(rows: &[[String; 2]], cells: &[[String; Identity::ALL.len()]]) -> Strin
 }
 
 #[tokio::test]
-async fn everybody_gets_what_the_contract_says_of_everything() {
+async fn every_caller_gets_the_contracts_answer_for_every_object() {
     let (mut rows, mut cells, mut wrong) = (vec![], vec![], vec![]);
     let mut scene = Scene::new().await;
     let count = objects(&scene).len();
@@ -321,7 +325,7 @@ async fn everybody_gets_what_the_contract_says_of_everything() {
             let cell = Cell::of(&scene, identity, &object).await;
             *shown = cell.shown();
             match cell.judge().await {
-                Ok(told) => scene.tell(told, &object.wanted),
+                Ok(message) => scene.record(message, &object.wanted),
                 Err(error) => {
                     wrong.push(format!("{} {}, {}: {error}", object.route, object.name, identity.name()));
                 }
@@ -336,7 +340,7 @@ async fn everybody_gets_what_the_contract_says_of_everything() {
 }
 
 #[tokio::test]
-async fn an_unknown_group_is_nobodys() {
+async fn the_unknown_group_has_no_message() {
     let scene = Scene::new().await;
-    assert!(scene.told.iter().all(|message| message.group != unknown_group()));
+    assert!(scene.messages.iter().all(|message| message.group != unknown_group()));
 }

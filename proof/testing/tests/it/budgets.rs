@@ -165,7 +165,7 @@ async fn a_stranger_costs_one_read_whether_there_is_such_a_group_or_not() {
 }
 
 #[tokio::test]
-async fn showing_a_user_costs_nothing_of_dynamodb() {
+async fn showing_a_user_does_not_call_dynamodb() {
     let world = World::new().await;
     let alice = world.user("alice").await;
     let path = format!("/api/users/@{}/short", alice.user.handle);
@@ -197,7 +197,7 @@ async fn a_message_to_a_group_costs_two_reads_and_one_write_and_with_a_key_four(
 }
 
 #[tokio::test]
-async fn who_opened_a_group_is_known_to_be_in_it() {
+async fn the_opener_of_a_group_is_cached_as_a_member() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
@@ -286,7 +286,7 @@ async fn a_message_costs_one_write_for_each_started_kilobyte_of_its_row() {
 }
 
 #[tokio::test]
-async fn inbox_rows_stay_under_one_kilobyte_whatever_is_in_them() {
+async fn inbox_rows_stay_under_one_kilobyte() {
     let world = World::new().await;
     let (alice, bob) =
         (user_with_longest_names(&world, 'a').await, user_with_longest_names(&world, 'b').await);
@@ -350,7 +350,7 @@ async fn moving_several_groups_costs_as_much_for_each_and_takes_no_longer() {
 }
 
 #[tokio::test]
-async fn a_batch_that_comes_again_writes_nothing() {
+async fn a_repeated_batch_writes_nothing() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;

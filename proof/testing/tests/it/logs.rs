@@ -103,7 +103,7 @@ fn with_key(world: &World, user: &TestUser, kid: &str) -> TestUser {
 }
 
 #[tokio::test]
-async fn a_list_is_one_line_and_the_first_tells_of_a_cold_start() {
+async fn a_list_is_one_line_and_the_first_counts_a_cold_start() {
     let world = World::new().await;
     let sunyoung = world.demo_user("sunyoung");
     let log = Log::start("cruddur-list-message-groups", "", world.clock.clock());
@@ -231,14 +231,14 @@ async fn a_message_over_the_send_limit_and_one_that_it_could_not_count_are_measu
     let refused = world.post(&alice, &json!({"handle": bob.user.handle, "message": "too many"})).await;
     assert_eq!(refused.status, 429);
     let lines = log.take();
-    let told = lines.iter().map(|line| parse(line)).map(|line| {
+    let shown = lines.iter().map(|line| parse(line)).map(|line| {
         let of = |name: &str| line.get(name).cloned().unwrap_or_default();
         [of("level"), of("message"), of("status"), of("cause"), of("SendsUncounted"), of("SendsLimited")]
     });
     let user = json!(alice.user.uuid);
     assert_eq!(parse(&lines[0])["user_uuid"], user);
     assert_eq!(parse(&lines[3])["user_uuid"], user);
-    insta::assert_snapshot!(json!(told.collect::<Vec<_>>()), @r#"[["WARN","let a message through uncounted",null,"DynamoDB is busy: service error: ThrottlingException: injected: ThrottlingException: injected",null,null],["INFO","answered",200,null,1.0,null],["INFO","answered",200,null,null,null],["INFO","refused",429,"the caller is over the send limit",null,1.0]]"#);
+    insta::assert_snapshot!(json!(shown.collect::<Vec<_>>()), @r#"[["WARN","let a message through uncounted",null,"DynamoDB is busy: service error: ThrottlingException: injected: ThrottlingException: injected",null,null],["INFO","answered",200,null,1.0,null],["INFO","answered",200,null,null,null],["INFO","refused",429,"the caller is over the send limit",null,1.0]]"#);
 }
 
 #[tokio::test]
@@ -265,7 +265,7 @@ async fn a_failure_is_an_error_line_with_its_causes_and_the_line_of_the_invocati
 }
 
 #[tokio::test]
-async fn a_batch_tells_of_each_kind_of_move() {
+async fn a_batch_logs_each_kind_of_move() {
     let world = World::new().await;
     let [sunyoung, scarlett, lore, andrew, bayko] =
         world.demo_users(["sunyoung", "scarlett", "lore", "andrew", "bayko"]);
@@ -345,7 +345,7 @@ async fn a_batch_of_one_group_names_it() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_not_entered_is_counted() {
+async fn a_user_who_is_not_created_is_counted() {
     let mut world = World::new().await;
     world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
     let event = include_str!("../../../../events/post-confirmation/confirm-sign-up.json");
@@ -369,7 +369,7 @@ async fn a_user_who_is_not_entered_is_counted() {
 }
 
 #[tokio::test]
-async fn invocations_at_the_same_time_count_what_is_their_own() {
+async fn simultaneous_invocations_count_separately() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     // More than the 4 KB of one unit.
@@ -458,7 +458,7 @@ async fn without_a_function_the_metrics_are_in_the_line_but_not_embedded() {
 }
 
 #[test]
-fn a_panic_says_where_and_not_what() {
+fn a_panic_is_logged_with_its_location_and_without_its_text() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(log::log_panic));
     let log = Log::with(&LogConfig::default(), Clock::system());

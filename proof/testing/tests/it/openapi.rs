@@ -192,7 +192,7 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
 }
 
 #[tokio::test]
-async fn what_the_gateway_answers_itself_is_described_for_every_operation() {
+async fn the_gateways_own_answers_are_described_for_every_operation() {
     let world = World::new().await;
     let description = Description::read();
     let unknown = world.get_anonymously("/api/nothing").await;
@@ -212,7 +212,7 @@ async fn what_the_gateway_answers_itself_is_described_for_every_operation() {
 }
 
 #[test]
-fn every_example_is_what_it_is_an_example_of() {
+fn every_example_matches_its_schema() {
     let description = Description::read();
     let mut examples = 0;
     let paths = description.0["paths"].as_object().unwrap();

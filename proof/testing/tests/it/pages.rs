@@ -138,7 +138,7 @@ async fn the_last_page_has_no_link_even_when_it_is_full() {
 }
 
 #[tokio::test]
-async fn what_arrives_between_two_pages_changes_nothing_on_the_older_ones() {
+async fn arrivals_between_two_pages_do_not_change_the_older_ones() {
     let world = World::new().await;
     let (alice, group_uuid, messages) = conversation(&world, 30).await;
     let groups = {
@@ -169,7 +169,7 @@ async fn what_arrives_between_two_pages_changes_nothing_on_the_older_ones() {
 }
 
 #[tokio::test]
-async fn a_group_that_moves_up_between_two_pages_is_missing_from_the_older_ones_and_from_nothing_else() {
+async fn a_group_that_moves_up_between_two_pages_is_missing_from_the_older_pages_only() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&bob, &alice, "hello").await;

@@ -282,7 +282,7 @@ fn removals(policy: &Policy) -> Vec<(String, Policy)> {
 }
 
 #[tokio::test]
-async fn whatever_is_taken_from_a_policy_something_breaks() {
+async fn each_permission_is_needed() {
     let mut table = String::new();
     let mut needless = Vec::new();
     let functions: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.function).collect();

@@ -92,7 +92,7 @@ async fn world() -> World {
 }
 
 #[test]
-fn the_table_names_every_event_and_nothing_else() {
+fn the_table_lists_exactly_the_events() {
     let named: BTreeSet<_> = cases().into_keys().collect();
     let mut files = BTreeSet::new();
     for function in fs::read_dir(folder()).unwrap().map(Result::unwrap) {
@@ -148,7 +148,7 @@ fn set(event: &mut Value, path: &[&str], value: Value) {
 
 /// Events that API Gateway is not known to send. `lambda_http` panics on them or rejects them.
 #[tokio::test]
-async fn an_odd_event_is_answered_as_if_nothing_were_odd() {
+async fn an_unexpected_event_is_answered_as_usual() {
     let world = world().await;
     let functions = &world.functions;
     let claims = ["requestContext", "authorizer", "jwt", "claims"];

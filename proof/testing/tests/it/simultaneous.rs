@@ -93,7 +93,7 @@ async fn a_group_that_the_other_side_opens_between_plan_and_write_is_used() {
 }
 
 #[tokio::test]
-async fn an_opening_whose_answer_is_lost_after_the_other_side_was_first_is_stored_once() {
+async fn an_opening_with_a_lost_answer_after_the_other_members_opening_is_stored_once() {
     tokio::time::pause();
     let (alice, bob, group_uuid) = pair();
     for key in [None, Some("key")] {
@@ -126,7 +126,7 @@ async fn an_opening_whose_answer_is_lost_after_the_other_side_was_first_is_store
 }
 
 #[tokio::test]
-async fn an_opening_that_lands_late_finds_the_group_of_the_other_side_and_changes_nothing() {
+async fn a_late_opening_finds_the_other_members_group_and_changes_nothing() {
     tokio::time::pause();
     let sends = Sends::new().await;
     let (alice, bob, group_uuid) = pair();
@@ -241,7 +241,7 @@ async fn simultaneous_requests_over_http_end_in_one_group_that_both_list_once() 
 }
 
 #[tokio::test]
-async fn an_answer_never_sorts_before_what_it_answers_even_when_the_clock_goes_back() {
+async fn a_reply_never_sorts_before_its_message_even_if_the_clock_goes_back() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     let mut answered = vec![world.send(&alice, &bob, "1").await];

@@ -88,7 +88,7 @@ async fn the_uuid_of_a_subject_is_used_for_ten_minutes() {
 }
 
 #[tokio::test]
-async fn who_lost_an_account_loses_it_after_ten_minutes_and_its_new_owner_has_it_at_once() {
+async fn an_account_with_a_new_owner_is_theirs_at_once_and_lost_to_the_old_one_after_ten_minutes() {
     let stand = Stand::new("uuid-overwritten").await;
     assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
     let new_owner = Subject::new("subject-of-the-new-owner").unwrap();
@@ -187,13 +187,13 @@ async fn a_list_shows_the_names_of_now_and_asks_once_a_minute_for_all_of_them() 
 
 #[tokio::test]
 async fn a_list_without_rows_asks_for_no_names() {
-    let stand = Stand::new("names-of-nobody").await;
+    let stand = Stand::new("unused-names").await;
     stand.users.refresh_names::<Row>(&mut []).await;
     assert_eq!(stand.relay.accepted(), 0);
 }
 
 #[tokio::test]
-async fn a_list_waits_300_ms_for_names_and_then_asks_for_none_for_ten_seconds() {
+async fn a_list_waits_300_ms_for_names_and_then_skips_the_look_up_for_ten_seconds() {
     let stand = Stand::new("names-silent").await;
     stand.relay.fall_silent();
     let mut rows = [stand.row()];
@@ -219,7 +219,7 @@ async fn a_list_waits_300_ms_for_names_and_then_asks_for_none_for_ten_seconds() 
 }
 
 #[tokio::test]
-async fn names_that_cannot_be_read_leave_a_list_as_it_is() {
+async fn a_list_keeps_stored_names_that_cannot_be_refreshed() {
     let stand = Stand::new("names-down").await;
     stand.relay.go_down();
     let mut rows = [stand.row()];
@@ -233,7 +233,7 @@ async fn names_that_cannot_be_read_leave_a_list_as_it_is() {
 }
 
 #[tokio::test]
-async fn both_lists_show_the_names_of_now_and_those_of_the_rows_for_users_who_are_gone() {
+async fn both_lists_show_current_names_and_stored_names_for_deleted_users() {
     let mut world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&bob, &alice, "hello").await;
@@ -270,13 +270,13 @@ async fn both_lists_show_the_names_of_now_and_those_of_the_rows_for_users_who_ar
 #[tokio::test]
 async fn a_subject_without_a_user_is_asked_for_each_time() {
     let stand = Stand::new("uuid-none").await;
-    let nobody = Subject::new("nobody").unwrap();
+    let unknown = Subject::new("nobody").unwrap();
     for expected in 1..=3 {
-        let result = stand.users.uuid_of(&nobody).await;
+        let result = stand.users.uuid_of(&unknown).await;
         assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
         assert_eq!(stand.relay.accepted(), expected);
     }
-    let result = stand.users.sender(&nobody).await;
+    let result = stand.users.sender(&unknown).await;
     assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
 }
 
@@ -318,7 +318,7 @@ async fn a_known_uuid_is_no_name() {
 }
 
 #[tokio::test]
-async fn a_receiver_is_never_remembered() {
+async fn a_receiver_is_never_cached() {
     let stand = Stand::new("receiver").await;
     let handle: Handle = "@Receiver".parse().unwrap();
     let to_oneself = |user: User| MessageUsers { sender: user.clone(), receiver: Some(user) };
@@ -330,8 +330,8 @@ async fn a_receiver_is_never_remembered() {
     // The names read for that are also the sender's names.
     assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.named("Another Name"));
     assert_eq!(stand.relay.accepted(), 2, "each in one round trip");
-    let nobody: Handle = "nobody-at-all".parse().unwrap();
-    let users = stand.users.sender_and_receiver(&stand.subject, &nobody).await.unwrap();
+    let unknown: Handle = "nobody-at-all".parse().unwrap();
+    let users = stand.users.sender_and_receiver(&stand.subject, &unknown).await.unwrap();
     assert_eq!(users, MessageUsers { sender: stand.named("Another Name"), receiver: None });
     let users = stand.users.sender_and_receiver_by_uuid(&stand.subject, stand.user.uuid).await.unwrap();
     assert_eq!(users, to_oneself(stand.named("Another Name")));

@@ -7,7 +7,7 @@ use testing::TestUser;
 use uuid::{Uuid, uuid};
 
 use super::{
-    scene::{BOBS_KEY, Scene, Told},
+    scene::{BOBS_KEY, Scene, SentMessage},
     specification::Wanted,
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Plan {
 
 impl Object {
     /// The same request about a group that does not exist. `None` if the request is not about a group.
-    pub(super) fn plan_about_nothing(&self) -> Option<Plan> {
+    pub(super) fn plan_for_unknown_object(&self) -> Option<Plan> {
         let (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }) = &self.wanted else {
             return None;
         };
@@ -109,14 +109,16 @@ fn broken(code: &'static str) -> Wanted {
 }
 
 fn inboxes(scene: &Scene) -> Vec<Object> {
-    let inbox =
-        |limit: usize, before: Option<&Told>| Wanted::Inbox { limit, before: before.map(Told::sort_key) };
+    let inbox = |limit: usize, before: Option<&SentMessage>| Wanted::Inbox {
+        limit,
+        before: before.map(SentMessage::sort_key),
+    };
     let row =
         |name, query: &str, wanted| get("GET groups", name, format!("/api/message_groups{query}"), wanted);
     let (alice, bob, mallory, carol) = (&scene.alice, &scene.bob, &scene.mallory, &scene.carol);
     let members = scene.newest(alice, bob);
     let strangers = scene.newest(mallory, carol);
-    let oldest = &scene.told[0];
+    let oldest = &scene.messages[0];
     let inbox_partition = Partition::Inbox(mallory.user.uuid).to_string();
     let injected = format!(
         "?user_uuid={0}&user={0}&sub={1}&pk={2}&partition={2}&message_group_uuid={3}",
@@ -167,15 +169,15 @@ fn inboxes(scene: &Scene) -> Vec<Object> {
 }
 
 fn groups(scene: &Scene) -> Vec<Object> {
-    let of = |group: Uuid, limit: usize, before: Option<&Told>| Wanted::Messages {
+    let of = |group: Uuid, limit: usize, before: Option<&SentMessage>| Wanted::Messages {
         group,
         limit,
-        before: before.map(Told::sort_key),
+        before: before.map(SentMessage::sort_key),
     };
     let row = |name, path: &str, wanted| get("GET messages", name, format!("/api/messages/{path}"), wanted);
     let (alice, bob, mallory, carol) = (&scene.alice, &scene.bob, &scene.mallory, &scene.carol);
     let (newest, strangers) = (scene.newest(alice, bob), scene.newest(mallory, carol));
-    let second = &scene.told[3];
+    let second = &scene.messages[3];
     let (own, foreign, unknown) = (newest.group, strangers.group, unknown_group());
     let third = scene.newest(alice, carol).group;
     let all = |group| of(group, DEFAULT_LIMIT, None);
@@ -346,7 +348,7 @@ fn sends_to_groups(scene: &Scene) -> Vec<Object> {
 }
 
 fn sends_to_handles(scene: &Scene) -> Vec<Object> {
-    const TEXT: &str = "something new for somebody";
+    const TEXT: &str = "something new";
     let to = |receiver: Option<&TestUser>| Wanted::ToUser {
         receiver: receiver.map(|receiver| receiver.user.clone()),
         text: TEXT.to_owned(),

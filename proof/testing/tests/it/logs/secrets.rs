@@ -171,7 +171,7 @@ fn post_confirmation_events(taken: &TestUser) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn no_text_name_address_key_or_token_is_ever_in_the_log() {
+async fn the_log_contains_no_text_name_address_key_or_token() {
     let mut world = World::new().await;
     let ours = "cruddur=trace,list_message_groups=trace,list_messages=trace,create_message=trace,show_user=trace,\
                 show_me=trace,stream_handler=trace,post_confirmation=trace,info";
@@ -179,9 +179,9 @@ async fn no_text_name_address_key_or_token_is_ever_in_the_log() {
     everything(&mut world).await;
     let lines = log.take();
     // The secret appears in every handle, with or without its `@` and in any case or encoding.
-    let told: Vec<&String> =
+    let leaked: Vec<&String> =
         lines.iter().filter(|line| line.to_lowercase().contains(&SECRET.to_lowercase())).collect();
-    assert_eq!(told, Vec::<&String>::new());
+    assert_eq!(leaked, Vec::<&String>::new());
     let tokens: Vec<&String> = lines.iter().filter(|line| line.contains("eyJ")).collect();
     assert_eq!(tokens, Vec::<&String>::new());
 
