@@ -62,14 +62,14 @@ async fn the_answer_names_the_group_the_message_and_its_sender() {
     insta::assert_debug_snapshot!(to_handle, @r#"
     200
     content-type: application/json
-    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7fcd-9d7b-39a820e2f465","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"hello","created_at":"2026-11-22T09:30:00.000000Z"}
+    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-71be-91b6-cdbd33a83dfe","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"hello","created_at":"2026-11-22T09:30:00.000000Z"}
     "#);
     let group_uuid = to_handle.ok()["message_group_uuid"].clone();
     let body = json!({"message_group_uuid": group_uuid, "message": "hello yourself"});
     insta::assert_debug_snapshot!(world.post(&scarlett, &body).await, @r#"
     200
     content-type: application/json
-    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7f45-8980-185dc406ec81","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"hello yourself","created_at":"2026-11-22T09:30:00.000001Z"}
+    {"message_group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","uuid":"01a20297-4dc0-7646-9af3-03bb583db0e1","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"hello yourself","created_at":"2026-11-22T09:30:00.000001Z"}
     "#);
 }
 

@@ -153,7 +153,7 @@ impl Stand {
     }
 
     /// Waits until the rows show the `expected` names. The embedded database may be slower than a list waits.
-    async fn come_to_show(&self, rows: &[Row], expected: &[Row]) {
+    async fn eventually_shows(&self, rows: &[Row], expected: &[Row]) {
         let shown = time::timeout(Duration::from_secs(30), async {
             loop {
                 let mut shown = rows.to_vec();
@@ -174,14 +174,14 @@ async fn a_list_shows_the_names_of_now_and_asks_once_a_minute_for_all_of_them() 
     let gone = Row(User { uuid: Uuid::new_v4(), handle: "gone".to_owned(), display_name: "Gone".to_owned() });
     let rows = [stand.row(), gone.clone(), stand.row()];
     let with = |name: &str| [Row(stand.named(name)), gone.clone(), Row(stand.named(name))];
-    stand.come_to_show(&rows, &with("Original Name")).await;
+    stand.eventually_shows(&rows, &with("Original Name")).await;
     assert_eq!(stand.relay.accepted(), 1);
     stand.rename("Another Name").await;
     pass(Duration::from_secs(50)).await;
-    stand.come_to_show(&rows, &with("Original Name")).await;
+    stand.eventually_shows(&rows, &with("Original Name")).await;
     assert_eq!(stand.relay.accepted(), 1, "a user without a row is remembered, too");
     pass(Duration::from_secs(10)).await;
-    stand.come_to_show(&rows, &with("Another Name")).await;
+    stand.eventually_shows(&rows, &with("Another Name")).await;
     assert_eq!(stand.relay.accepted(), 2);
 }
 
@@ -215,7 +215,7 @@ async fn a_list_waits_300_ms_for_names_and_then_skips_the_look_up_for_ten_second
     );
     stand.relay.come_back();
     pass(Duration::from_secs(2)).await;
-    stand.come_to_show(&rows, &[Row(stand.user.clone())]).await;
+    stand.eventually_shows(&rows, &[Row(stand.user.clone())]).await;
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn a_list_keeps_stored_names_that_cannot_be_refreshed() {
     assert_eq!((rows.clone(), stand.relay.accepted()), ([stand.row()], asked));
     stand.relay.come_back();
     pass(Duration::from_secs(10)).await;
-    stand.come_to_show(&rows, &[Row(stand.user.clone())]).await;
+    stand.eventually_shows(&rows, &[Row(stand.user.clone())]).await;
 }
 
 #[tokio::test]
