@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use acceptance::{Person, Stage, unique};
 use serde_json::Value;
-use testing::conversation::{Person, Stage, unique};
 use tokio::sync::Notify;
 
 use crate::stack::Stack;

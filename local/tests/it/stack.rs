@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use testing::conversation::{Client, Stage, Target};
+use acceptance::{Client, Stage, Target};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, ChildStderr, Command},
@@ -90,7 +90,7 @@ impl Stack {
 
     /// The stack's users and their tokens.
     pub(crate) async fn stage(&self) -> Stage {
-        Stage::set(&self.target()).await.unwrap()
+        Stage::new(&self.target()).await.unwrap()
     }
 
     pub(crate) fn target(&self) -> Target {
@@ -98,7 +98,7 @@ impl Stack {
     }
 
     pub(crate) fn client() -> Client {
-        Client::new()
+        Client::new().unwrap()
     }
 
     /// Sends SIGINT, as Ctrl-C does.

@@ -1,14 +1,11 @@
-//! Damages to a valid table, as left by faulty machines, people and older programs, for the doctor to find
-//! and repair. No message is ever deleted, and no text is changed.
+//! Damage to a valid table, as left by faulty machines, people and older programs, for the doctor to find
+//! and repair. No message is deleted, and no message's text is changed.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
 use uuid::Uuid;
 
-pub use self::vandal::Vandal;
+pub use self::injector::Injector;
 
-mod vandal;
+mod injector;
 
 /// A kind of damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,90 +60,46 @@ pub enum Damage {
     MessageNoUuid,
     /// A second copy of a message, under another spelling of its key.
     MessageCopied,
-    /// A message, membership or idempotency row in the index.
+    /// A message or membership in the index.
     Stray,
 }
 
 impl Damage {
-    pub const ALL: [Self; 26] = [
-        Self::RowMissing,
-        Self::SecondRow,
-        Self::SecondRowAhead,
-        Self::RowBehind,
-        Self::RowBetween,
-        Self::RowAhead,
-        Self::Text,
-        Self::Other,
-        Self::RowNames,
-        Self::Stranger,
-        Self::RowKey,
-        Self::RowAttribute,
-        Self::MembershipMissing,
-        Self::MembershipMembers,
-        Self::MembershipGroup,
-        Self::MembershipAttribute,
-        Self::MembershipBeginning,
-        Self::MembershipNames,
-        Self::EmptyGroup,
-        Self::OrphanRow,
-        Self::MessageCapitals,
-        Self::MessageDigits,
-        Self::MessageOffset,
-        Self::MessageNoUuid,
-        Self::MessageCopied,
-        Self::Stray,
+    /// Every kind, with the doctor's name for the finding.
+    pub const ALL: [(Self, &str); 26] = [
+        (Self::RowMissing, "inbox_row_missing"),
+        (Self::SecondRow, "second_inbox_row"),
+        (Self::SecondRowAhead, "second_inbox_row"),
+        (Self::RowBehind, "inbox_row_behind"),
+        (Self::RowBetween, "inbox_row_at_no_message"),
+        (Self::RowAhead, "inbox_row_at_no_message"),
+        (Self::Text, "inbox_text_differs"),
+        (Self::Other, "inbox_other_differs"),
+        (Self::RowNames, "inbox_names_differ"),
+        (Self::Stranger, "inbox_row_of_stranger"),
+        (Self::RowKey, "inbox_row_malformed"),
+        (Self::RowAttribute, "inbox_row_malformed"),
+        (Self::MembershipMissing, "membership_missing"),
+        (Self::MembershipMembers, "membership_malformed"),
+        (Self::MembershipGroup, "membership_malformed"),
+        (Self::MembershipAttribute, "membership_malformed"),
+        (Self::MembershipBeginning, "membership_malformed"),
+        (Self::MembershipNames, "membership_names_differ"),
+        (Self::EmptyGroup, "group_without_messages"),
+        (Self::OrphanRow, "group_without_messages"),
+        (Self::MessageCapitals, "message_key_malformed"),
+        (Self::MessageDigits, "message_key_malformed"),
+        (Self::MessageOffset, "message_key_malformed"),
+        (Self::MessageNoUuid, "message_key_malformed"),
+        (Self::MessageCopied, "message_key_malformed"),
+        (Self::Stray, "stray_group_uuid"),
     ];
-
-    /// The doctor's name for the finding.
-    #[must_use]
-    pub fn finding(self) -> &'static str {
-        match self {
-            Self::RowMissing => "inbox_row_missing",
-            Self::SecondRow | Self::SecondRowAhead => "second_inbox_row",
-            Self::RowBehind => "inbox_row_behind",
-            Self::RowBetween | Self::RowAhead => "inbox_row_at_no_message",
-            Self::Text => "inbox_text_differs",
-            Self::Other => "inbox_other_differs",
-            Self::RowNames => "inbox_names_differ",
-            Self::Stranger => "inbox_row_of_stranger",
-            Self::RowKey | Self::RowAttribute => "inbox_row_malformed",
-            Self::MembershipMissing => "membership_missing",
-            Self::MembershipMembers
-            | Self::MembershipGroup
-            | Self::MembershipAttribute
-            | Self::MembershipBeginning => "membership_malformed",
-            Self::MembershipNames => "membership_names_differ",
-            Self::EmptyGroup | Self::OrphanRow => "group_without_messages",
-            Self::MessageCapitals
-            | Self::MessageDigits
-            | Self::MessageOffset
-            | Self::MessageNoUuid
-            | Self::MessageCopied => "message_key_malformed",
-            Self::Stray => "stray_group_uuid",
-        }
-    }
 }
 
-/// A damage that was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Damage that was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
     pub damage: Damage,
     /// The damaged group.
     pub group: Uuid,
-    /// Partition key of the damaged or missing row.
-    pub pk: String,
-    /// Sort key of the damaged row. `None` if the row is missing.
-    pub sk: Option<String>,
-}
-
-/// Group, uuid, time, sender and text of every message under any key. No repair may change them.
-#[must_use]
-pub fn messages(rows: &[Value]) -> BTreeMap<(String, String), (String, String, String)> {
-    let text = |row: &Value, name: &str| row[name]["S"].as_str().unwrap().to_owned();
-    let messages = rows.iter().filter(|row| text(row, "pk").starts_with("MSG#"));
-    let messages = messages.map(|row| {
-        let identity = (text(row, "pk"), text(row, "message_uuid"));
-        (identity, (text(row, "sk"), text(row, "user_uuid"), text(row, "message")))
-    });
-    messages.collect()
 }

@@ -1,5 +1,5 @@
 //! Test support: the deployed functions over the embedded engines, with a clock, randomness and network that
-//! the test controls; and the conversation suite for running stacks.
+//! the test controls.
 
 #![expect(
     clippy::indexing_slicing,
@@ -9,14 +9,13 @@
 )]
 
 pub mod broken_postgres;
-pub mod conversation;
 pub mod damage;
 pub mod old_system;
 pub mod policy;
 pub mod postgres;
 pub mod sends;
-pub mod soak;
 pub mod world;
+pub mod yaml;
 
 pub use checker::invariants;
 pub use dynamodb_fake::{Call, Emulator, Failure, Fault};

@@ -8,7 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
-use cruddur::user::User;
+use cruddur::{
+    table::{Partition, RowKind},
+    user::User,
+};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use uuid::{Builder, Uuid};
@@ -36,15 +39,6 @@ pub struct OldSystem {
     stream: Vec<Key>,
     /// Inbox rows of a group in the index before its last change.
     stale: BTreeMap<String, Vec<Key>>,
-}
-
-/// A message in the order of conversations: by time, then by key.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Place<'a> {
-    sent_at: DateTime<Utc>,
-    sk: &'a str,
-    pk: &'a str,
-    message_uuid: Uuid,
 }
 
 /// Partition key and sort key.
@@ -97,7 +91,7 @@ impl OldSystem {
     /// Message rows by the messages' uuids.
     #[must_use]
     pub fn messages(&self) -> BTreeMap<Uuid, &Value> {
-        let messages = self.rows.iter().filter(|((pk, _), _)| pk.starts_with("MSG#"));
+        let messages = self.rows.iter().filter(|((pk, _), _)| group_of(pk).is_some());
         messages.map(|(_, row)| (uuid(row, "message_uuid"), row)).collect()
     }
 
@@ -105,10 +99,11 @@ impl OldSystem {
     #[must_use]
     pub fn expected(&self) -> Expected {
         let mut expected = Expected::default();
-        let members = self.members_that_can_be_told();
-        let mut placed: BTreeMap<(Uuid, Uuid), Vec<Place<'_>>> = BTreeMap::new();
+        let members = self.known_members();
+        // In the order of conversations: by time, then by key.
+        let mut placed: BTreeMap<(Uuid, Uuid), BTreeSet<_>> = BTreeMap::new();
         for ((pk, sk), row) in &self.rows {
-            let Some(id) = pk.strip_prefix("MSG#") else { continue };
+            let Some(id) = group_of(pk) else { continue };
             let sender = uuid(row, "user_uuid");
             let pair = match id.strip_prefix('@') {
                 Some(handle) => self
@@ -122,7 +117,7 @@ impl OldSystem {
                 Some(pair) => {
                     let message_uuid = uuid(row, "message_uuid");
                     let sent_at = self.sent_at[&message_uuid];
-                    placed.entry(pair).or_default().push(Place { sent_at, sk, pk, message_uuid });
+                    placed.entry(pair).or_default().insert((sent_at, sk, pk, message_uuid));
                     if !id.starts_with('@') {
                         expected.redirects.insert(id.to_owned(), pair);
                     }
@@ -130,15 +125,14 @@ impl OldSystem {
                 None => drop(expected.left.insert((pk.clone(), sk.clone()))),
             }
         }
-        for (pair, mut messages) in placed {
-            messages.sort_unstable();
-            let messages = messages.into_iter().map(|place| place.message_uuid).collect();
+        for (pair, messages) in placed {
+            let messages = messages.into_iter().map(|(.., message_uuid)| message_uuid).collect();
             expected.conversations.insert(pair, messages);
         }
         for ((pk, sk), row) in &self.rows {
-            let Some(owner) = pk.strip_prefix("GRP#") else { continue };
+            let Some(owner) = id_of(RowKind::Inbox, pk) else { continue };
             let pair = ordered(owner.parse().unwrap(), uuid(row, "user_uuid"));
-            let shown = (format!("MSG#{}", text(row, "message_group_uuid")), sk.clone());
+            let shown = (RowKind::Message.partition(text(row, "message_group_uuid")), sk.clone());
             let is_there = self.rows.get(&shown).is_some_and(|shown| shown["message"] == row["message"]);
             if !is_there || !expected.conversations.contains_key(&pair) {
                 expected.left.insert((pk.clone(), sk.clone()));
@@ -148,23 +142,21 @@ impl OldSystem {
     }
 
     /// Members of each group, if they can be determined: from its inbox rows, or else from its two senders.
-    fn members_that_can_be_told(&self) -> BTreeMap<&str, (Uuid, Uuid)> {
+    fn known_members(&self) -> BTreeMap<&str, (Uuid, Uuid)> {
         let mut senders: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
         for ((pk, _), row) in &self.rows {
-            if let Some(group) = pk.strip_prefix("MSG#") {
+            if let Some(group) = group_of(pk) {
                 senders.entry(group).or_default().insert(uuid(row, "user_uuid"));
             }
         }
-        let members = |(group, senders): (&'_ str, BTreeSet<Uuid>)| {
+        let members = |(group, senders): (_, BTreeSet<Uuid>)| {
+            let pair = *self.groups.get(group)?;
             if !self.inbox_rows_of(group).is_empty() {
-                return self.groups.get_key_value(group).map(|(group, pair)| (group.as_str(), *pair));
+                return Some((group, pair));
             }
-            let (group, _) = self.groups.get_key_value(group)?;
-            let mut senders = senders.into_iter();
-            match (senders.next(), senders.next(), senders.next()) {
-                (Some(a), Some(b), None) => Some((group.as_str(), (a, b))),
-                _ => None,
-            }
+            let senders = senders.into_iter().collect::<Vec<_>>();
+            let [a, b] = senders[..] else { return None };
+            Some((group, (a, b)))
         };
         senders.into_iter().filter_map(members).collect()
     }
@@ -195,9 +187,9 @@ impl OldSystem {
         };
         match self.rng.u32(..1000) {
             0..120 => self.open(),
-            120..125 => self.write_under_a_handle(),
-            125..135 => self.write_as_a_stranger(),
-            135..145 => self.rename_somebody(),
+            120..125 => self.send_to_handle_as_group(),
+            125..135 => self.send_to_foreign_group(),
+            135..145 => self.rename_user(),
             _ => self.answer(),
         }
         while self.rng.u32(..10) < 6 && !self.stream.is_empty() {
@@ -208,7 +200,7 @@ impl OldSystem {
     /// `POST /api/messages` with a handle: two inbox rows and a message in one `BatchWriteItem`. Its
     /// unprocessed items were ignored.
     fn open(&mut self) {
-        let [sender, receiver] = self.two();
+        let [sender, receiver] = self.random_pair();
         let group = self.uuid().to_string();
         self.groups.insert(group.clone(), ordered(sender.uuid, receiver.uuid));
         let (time, text) = (self.time(), self.text());
@@ -226,25 +218,25 @@ impl OldSystem {
 
     /// `POST /api/messages` with a group.
     fn answer(&mut self) {
-        let Some((group, (a, b))) = self.any_group() else { return };
+        let (group, (a, b)) = self.random_group();
         let sender = if self.rng.u32(..5) < 2 { a } else { b };
-        let sender = self.user(sender);
+        let sender = self.users.iter().find(|user| user.uuid == sender).unwrap().clone();
         let text = self.text();
         self.put_message(&group, &sender, &text);
     }
 
     /// The client sent a handle in place of a uuid.
-    fn write_under_a_handle(&mut self) {
-        let [sender, receiver] = self.two();
+    fn send_to_handle_as_group(&mut self) {
+        let [sender, receiver] = self.random_pair();
         let text = self.text();
         // Users written to by handle have kept their handles: otherwise they could not be identified.
         self.put_message(&format!("@{}", receiver.handle), &sender, &text);
     }
 
     /// The sender's membership was not checked.
-    fn write_as_a_stranger(&mut self) {
-        let Some((group, pair)) = self.any_group() else { return };
-        let [sender, _] = self.two();
+    fn send_to_foreign_group(&mut self) {
+        let (group, pair) = self.random_group();
+        let [sender, _] = self.random_pair();
         if ![pair.0, pair.1].contains(&sender.uuid) {
             let text = self.text();
             self.put_message(&group, &sender, &text);
@@ -252,10 +244,9 @@ impl OldSystem {
     }
 
     /// Existing rows keep the old name.
-    fn rename_somebody(&mut self) {
+    fn rename_user(&mut self) {
         let number = self.rng.usize(..self.users.len());
-        let name = format!("Name {}", self.rng.u32(..1000));
-        self.users[number].display_name = name;
+        self.users[number].display_name = format!("Name {}", self.rng.u32(..1000));
     }
 
     /// The stream function: takes one record, finds the group's rows in the index, deletes each and puts it again.
@@ -270,7 +261,7 @@ impl OldSystem {
             return;
         }
         let (pk, sk) = record.clone();
-        let group = pk.strip_prefix("MSG#").unwrap().to_owned();
+        let group = group_of(&pk).unwrap().to_owned();
         let Some(message) = self.rows.get(&record).map(|row| row["message"].clone()) else { return };
         let now = self.inbox_rows_of(&group);
         let before = self.stale.insert(group.clone(), now.clone());
@@ -308,17 +299,9 @@ impl OldSystem {
     }
 
     fn put_message_at(&mut self, time: &str, group: &str, sender: &User, text: &str) {
-        let key = (format!("MSG#{group}"), time.to_owned());
+        let key = (RowKind::Message.partition(group), time.to_owned());
         let message_uuid = self.uuid();
-        let row = json!({
-            "pk": {"S": key.0},
-            "sk": {"S": time},
-            "message": {"S": text},
-            "message_uuid": {"S": message_uuid.to_string()},
-            "user_uuid": {"S": sender.uuid.to_string()},
-            "user_display_name": {"S": sender.display_name},
-            "user_handle": {"S": sender.handle},
-        });
+        let row = row(&key, sender, text, ("message_uuid", &message_uuid.to_string()));
         // A PutItem without a condition overwrites the row with the same key.
         if let Some(lost) = self.rows.insert(key.clone(), row) {
             self.sent_at.remove(&uuid(&lost, "message_uuid"));
@@ -328,17 +311,8 @@ impl OldSystem {
     }
 
     fn put_inbox_row(&mut self, owner: Uuid, time: &str, group: &str, other: &User, text: &str) {
-        let pk = format!("GRP#{owner}");
-        let row = json!({
-            "pk": {"S": pk},
-            "sk": {"S": time},
-            "message_group_uuid": {"S": group},
-            "message": {"S": text},
-            "user_uuid": {"S": other.uuid.to_string()},
-            "user_display_name": {"S": other.display_name},
-            "user_handle": {"S": other.handle},
-        });
-        let key = (pk, time.to_owned());
+        let key = (Partition::Inbox(owner).to_string(), time.to_owned());
+        let row = row(&key, other, text, ("message_group_uuid", group));
         self.index.entry(group.to_owned()).or_default().insert(key.clone());
         self.rows.insert(key, row);
     }
@@ -374,19 +348,15 @@ impl OldSystem {
         }
     }
 
-    fn any_group(&mut self) -> Option<(String, (Uuid, Uuid))> {
-        let number = self.rng.usize(..self.groups.len());
-        self.groups.iter().nth(number).map(|(group, pair)| (group.clone(), *pair))
+    fn random_group(&mut self) -> (String, (Uuid, Uuid)) {
+        let (group, pair) = self.rng.choice(&self.groups).unwrap();
+        (group.clone(), *pair)
     }
 
-    fn two(&mut self) -> [User; 2] {
+    fn random_pair(&mut self) -> [User; 2] {
         let first = self.rng.usize(..self.users.len());
         let second = (first + self.rng.usize(1..self.users.len())) % self.users.len();
         [self.users[first].clone(), self.users[second].clone()]
-    }
-
-    fn user(&self, uuid: Uuid) -> User {
-        self.users.iter().find(|user| user.uuid == uuid).unwrap().clone()
     }
 
     /// `uuid.uuid4()`
@@ -399,6 +369,30 @@ impl OldSystem {
 #[must_use]
 pub fn ordered(a: Uuid, b: Uuid) -> (Uuid, Uuid) {
     (a.min(b), a.max(b))
+}
+
+/// A row, with the attribute that only its kind has.
+fn row((pk, sk): &Key, user: &User, text: &str, (name, value): (&str, &str)) -> Value {
+    json!({
+        "pk": {"S": pk},
+        "sk": {"S": sk},
+        "message": {"S": text},
+        "user_uuid": {"S": user.uuid.to_string()},
+        "user_display_name": {"S": user.display_name},
+        "user_handle": {"S": user.handle},
+        name: {"S": value},
+    })
+}
+
+/// The id in a partition key of `kind`.
+fn id_of(kind: RowKind, pk: &str) -> Option<&str> {
+    let (_, id) = pk.split_once('#')?;
+    (RowKind::of_partition(pk) == Some(kind)).then_some(id)
+}
+
+/// The group in a message's partition key, which is not always a uuid.
+fn group_of(pk: &str) -> Option<&str> {
+    id_of(RowKind::Message, pk)
 }
 
 fn text<'a>(row: &'a Value, name: &str) -> &'a str {
@@ -423,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_seeds_make_equal_tables_and_others_do_not() {
+    fn equal_seeds_make_equal_tables_and_different_seeds_different_ones() {
         let table = |seed| OldSystem::with_messages(seed, &users(), 200).rows;
         assert_eq!(table(1), table(1));
         assert_ne!(table(1), table(2));
@@ -431,7 +425,7 @@ mod tests {
 
     /// Checks that a table has every fault that a migration must handle.
     #[test]
-    fn what_the_old_system_got_wrong_is_there() {
+    fn a_table_has_every_fault_of_the_old_system() {
         let system = OldSystem::with_messages(1, &users(), 3_000);
         let count = |what: &str, found: usize, least: usize| assert!(found >= least, "{what}: {found}");
         let groups = system.groups.keys();
@@ -444,17 +438,17 @@ mod tests {
         let pairs = system.groups.values().collect::<BTreeSet<_>>();
         count("groups beyond one per pair", system.groups.len() - pairs.len(), 50);
         let keys = system.rows.keys().map(|(pk, sk)| (pk.as_str(), sk.as_str()));
-        let messages = keys.filter(|(pk, _)| pk.starts_with("MSG#")).collect::<Vec<_>>();
+        let messages = keys.filter(|(pk, _)| group_of(pk).is_some()).collect::<Vec<_>>();
         let of = |is: &dyn Fn(&(&str, &str)) -> bool| messages.iter().filter(|key| is(key)).count();
-        count("under a handle", of(&|(pk, _)| pk.starts_with("MSG#@")), 5);
+        count("under a handle", of(&|(pk, _)| group_of(pk).unwrap().starts_with('@')), 5);
         count("without an offset", of(&|(_, sk)| !sk[19..].contains(['+', '-'])), 100);
         count("without microseconds", of(&|(_, sk)| !sk.contains('.')), 100);
         count("of another offset", of(&|(_, sk)| !sk.ends_with("+00:00")), 500);
         let times = system.sent_at.values().collect::<BTreeSet<_>>();
         count("of the same instant as another", system.sent_at.len() - times.len(), 20);
         let expected = system.expected();
-        count("that can't be brought over", expected.left.len(), 10);
-        let brought = expected.conversations.values().map(Vec::len).sum::<usize>();
-        count("that can", brought, 2_800);
+        count("not convertible", expected.left.len(), 10);
+        let converted = expected.conversations.values().map(Vec::len).sum::<usize>();
+        count("converted", converted, 2_800);
     }
 }

@@ -4,17 +4,13 @@ use std::{
     env, fs,
     path::PathBuf,
     sync::{Arc, OnceLock},
+    thread,
 };
 
 use cruddur::postgres::Postgres;
 use local::{data_dir::DataDir, engines};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Config, NoTls};
-
-struct Shared {
-    postgres: Arc<Postgres>,
-    _engine: Engine,
-}
 
 /// Runs until the process ends.
 struct Engine {
@@ -28,23 +24,24 @@ struct Engine {
 /// The shared database, with all migrations and no users.
 #[must_use]
 pub fn shared() -> Arc<Postgres> {
-    static SHARED: OnceLock<Shared> = OnceLock::new();
-    Arc::clone(&SHARED.get_or_init(|| std::thread::spawn(start).join().unwrap()).postgres)
+    static SHARED: OnceLock<(Arc<Postgres>, Engine)> = OnceLock::new();
+    let (postgres, _) = SHARED.get_or_init(|| thread::spawn(start).join().unwrap());
+    Arc::clone(postgres)
 }
 
 /// A second such database without a connection, for connection tests, which take turns.
 #[must_use]
 pub fn unconnected() -> &'static Config {
     static UNCONNECTED: OnceLock<Engine> = OnceLock::new();
-    &UNCONNECTED.get_or_init(|| std::thread::spawn(start_engine).join().unwrap()).config
+    &UNCONNECTED.get_or_init(|| thread::spawn(start_engine).join().unwrap()).config
 }
 
-fn start() -> Shared {
+fn start() -> (Arc<Postgres>, Engine) {
     let engine = start_engine();
     let postgres = Postgres::new(engine.config.clone());
     // Connect here, so that the connection's driver belongs to this runtime.
     engine.runtime.block_on(postgres.query("SELECT 1", &[])).unwrap();
-    Shared { postgres: Arc::new(postgres), _engine: engine }
+    (Arc::new(postgres), engine)
 }
 
 fn start_engine() -> Engine {

@@ -3,13 +3,14 @@
 use std::{
     fmt,
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::{Router, body::Body};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,9 +19,8 @@ use cruddur::{
     config::TokenConfig,
     dynamodb::{CallLimits, client},
     message_group::uuid_of_pair,
-    postgres::Postgres,
     random::Random,
-    table::Table,
+    table::{RowKind, Table},
     user::User,
 };
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -61,7 +61,7 @@ pub struct World {
     pub policies: Enforced,
 }
 
-/// A clock that moves only when told to. Starts at 2026-11-22T09:30:00Z.
+/// A clock that moves only by [`Self::advance`]. Starts at 2026-11-22T09:30:00Z.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<AtomicI64>);
 
@@ -90,8 +90,8 @@ impl World {
     pub async fn new() -> Self {
         let clock = TestClock::new();
         let emulator = Emulator::new();
+        empty_table(&emulator).await;
         let sdk = sdk_config(&emulator);
-        make_table(&sdk).await;
         let key = SIGNING_KEY.clone();
         let issuer = Issuer::new("http://issuer.test", key, clock.clock(), Random::system());
         let tokens = TokenConfig {
@@ -111,29 +111,15 @@ impl World {
         DEMO_USERS_MADE.get_or_init(|| async { ensure_users(&parts.postgres).await.unwrap() }).await;
         let functions = Functions::new(&parts).unwrap();
         let router = Gateway::new(functions.routes()).unwrap().into_router();
-        let _ = emulator.take_calls();
         let policies = Enforced::on(&emulator);
         Self { emulator, functions, parts, issuer, clock, router, policies }
     }
 
-    /// Replaces the functions by new ones built from `parts`, with empty caches.
-    pub fn deploy(&mut self, parts: Parts) {
-        self.functions = Functions::new(&parts).unwrap();
-        self.router = Gateway::new(self.functions.routes()).unwrap().into_router();
-        self.parts = parts;
-    }
-
-    /// [`Self::deploy`] with the current parts after `change`.
+    /// Changes the parts, and replaces the functions by new ones with empty caches.
     pub fn redeploy(&mut self, change: impl FnOnce(&mut Parts)) {
-        let mut parts = self.parts.clone();
-        change(&mut parts);
-        self.deploy(parts);
-    }
-
-    /// The database shared by the tests of a process.
-    #[must_use]
-    pub fn postgres(&self) -> &Postgres {
-        &self.parts.postgres
+        change(&mut self.parts);
+        self.functions = Functions::new(&self.parts).unwrap();
+        self.router = Gateway::new(self.functions.routes()).unwrap().into_router();
     }
 
     /// The table with a writing function's rights.
@@ -168,7 +154,7 @@ impl World {
             (&format!("{}@example.com", user.handle) as _, Type::TEXT),
             (&subject as _, Type::TEXT),
         ];
-        self.postgres().query(statement, &parameters).await.unwrap();
+        self.parts.postgres.query(statement, &parameters).await.unwrap();
         self.with_token(user, subject)
     }
 
@@ -194,8 +180,7 @@ impl World {
     /// A user with a valid token but no row in users.
     #[must_use]
     pub fn unprovisioned_user(&self) -> TestUser {
-        let user =
-            User { uuid: Uuid::max(), handle: "ghost".to_owned(), display_name: "Nobody yet".to_owned() };
+        let user = User { uuid: Uuid::max(), handle: "ghost".to_owned(), display_name: "Ghost".to_owned() };
         self.with_token(user, "00000000-0000-4000-8000-000000000000")
     }
 
@@ -260,12 +245,12 @@ impl World {
         self.emulator.rows(TABLE).into_values().collect()
     }
 
-    /// The stream event of the table's `MSG#` rows, ordered by key.
+    /// The stream event of the table's messages, ordered by key.
     #[must_use]
     pub fn stream_event(&self) -> Value {
-        let messages =
-            self.rows().into_iter().filter(|row| row["pk"]["S"].as_str().unwrap().starts_with("MSG#"));
-        json!({"Records": messages.enumerate().map(|(index, row)| stream_record(&row, index + 1)).collect::<Vec<_>>()})
+        let messages = self.rows().into_iter().filter(|row| kind_of(row) == Some(RowKind::Message));
+        let records = messages.enumerate().map(|(index, row)| stream_record(&row, index + 1));
+        json!({"Records": records.collect::<Vec<_>>()})
     }
 
     /// Delivers `event` to the stream handler. Returns its response.
@@ -286,39 +271,30 @@ static SIGNING_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate
 /// Created before anything else: an event for these users would create them with different uuids.
 static DEMO_USERS_MADE: OnceCell<Made> = OnceCell::const_new();
 
-/// Random numbers that are equal in every run (`SplitMix64`).
+/// Random numbers that are equal in every run.
 fn seeded_random() -> Random {
-    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-    let state = AtomicU64::new(STEP);
-    Random::from_fn(move |bytes| {
-        for chunk in bytes.chunks_mut(8) {
-            let mut number = state.fetch_add(STEP, Ordering::Relaxed);
-            number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            number ^= number >> 31;
-            chunk.copy_from_slice(&number.to_le_bytes()[..chunk.len()]);
-        }
-    })
+    let rng = Mutex::new(fastrand::Rng::with_seed(1));
+    Random::from_fn(move |bytes| rng.lock().unwrap().fill(bytes))
+}
+
+/// The kind of a row, an item in DynamoDB's JSON.
+#[must_use]
+pub fn kind_of(row: &Value) -> Option<RowKind> {
+    RowKind::of_partition(row["pk"]["S"].as_str()?)
 }
 
 /// The empty table in `emulator`, with a writing function's rights, for tests without users.
 pub async fn empty_table(emulator: &Emulator) -> Table {
-    let sdk = sdk_config(emulator);
-    let table = make_table(&sdk).await;
+    let table = Table::new(client(&sdk_config(emulator), CallLimits::WRITE), TABLE);
+    schema::message_table::ensure(table.client(), TABLE).await.unwrap();
     let _ = emulator.take_calls();
     table
 }
 
-/// The table in `emulator`, with a writing function's rights.
+/// The table in `emulator`, with the rights of `function`.
 #[must_use]
 pub fn table_of(emulator: &Emulator, function: &'static str) -> Table {
     Table::new(client(&sdk_of(function, &sdk_config(emulator)), CallLimits::WRITE), TABLE)
-}
-
-async fn make_table(sdk: &SdkConfig) -> Table {
-    let table = Table::new(client(sdk, CallLimits::WRITE), TABLE);
-    schema::message_table::ensure(table.client(), TABLE).await.unwrap();
-    table
 }
 
 /// A request as `user` sends it.
@@ -345,14 +321,12 @@ fn sdk_config(emulator: &Emulator) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
-        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(Credentials::new(
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
             "test", "test", None, None, "test",
         )))
         .endpoint_url("http://dynamodb.test")
         .retry_config(RetryConfig::standard())
-        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
-            aws_smithy_async::rt::sleep::TokioSleep::new(),
-        ))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .http_client(SharedHttpClient::new(emulator.clone()))
         .build()
 }

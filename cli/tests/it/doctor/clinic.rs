@@ -22,7 +22,7 @@ use cruddur::{
 use serde_json::{Value, json};
 use testing::{
     World,
-    damage::{self, Damage, Done, Vandal},
+    damage::{Damage, Done, Injector},
     invariants,
     world::TABLE,
 };
@@ -150,12 +150,12 @@ impl Clinic {
     }
 
     pub(super) fn damage(&mut self, seed: u64, damage: Damage) -> Done {
-        Vandal::new(&self.world.emulator, seed).damage(damage)
+        Injector::new(&self.world.emulator, seed).damage(damage)
     }
 
     pub(super) fn damage_randomly(&mut self, seed: u64, count: usize) -> Vec<Done> {
-        let mut vandal = Vandal::new(&self.world.emulator, seed);
-        (0..count).map(|_| vandal.any_damage()).collect()
+        let mut injector = Injector::new(&self.world.emulator, seed);
+        (0..count).map(|_| injector.random_damage()).collect()
     }
 
     /// Asserts that all invariants hold, and that the messages are those in `before`.
@@ -163,7 +163,7 @@ impl Clinic {
     pub(super) fn assert_repaired(&self, before: &[Value]) {
         let rows = self.world.rows();
         assert_eq!(invariants::check_at_rest(&rows), Vec::<String>::new());
-        assert_eq!(damage::messages(&rows), damage::messages(before));
+        assert_eq!(invariants::messages(&rows), invariants::messages(before));
     }
 }
 

@@ -53,7 +53,7 @@ async fn repairs_succeed_while_messages_are_sent_and_delivered_late_twice_and_ou
 async fn a_message_sent_while_its_empty_group_is_deleted_gets_its_group_back() {
     let mut clinic = Clinic::with_groups(3, 2).await;
     let done = clinic.damage(3, Damage::EmptyGroup);
-    let members = clinic.row(&done.pk, "MEM").unwrap()["members"]["M"].clone();
+    let members = clinic.row(&Key::Membership(done.group).pk(), "MEM").unwrap()["members"]["M"].clone();
     let sender = members.as_object().unwrap().keys().next().unwrap().clone();
     let message = json!({
         "pk": {"S": Partition::Messages(done.group).to_string()},

@@ -18,7 +18,7 @@ async fn a_thousand_damages_are_found_and_repaired_and_no_message_is_touched() {
     let mut clinic = Clinic::with_groups(300, 6).await;
     let before = clinic.world.rows();
     let damages = clinic.damage_randomly(20_261_122, 1_000);
-    for damage in Damage::ALL {
+    for (damage, _) in Damage::ALL {
         assert!(damages.iter().any(|done| done.damage == damage), "{damage:?} was not done");
     }
     let repaired = clinic.examine(Mode::Repair).await;

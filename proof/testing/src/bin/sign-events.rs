@@ -5,10 +5,7 @@
 //! besides its own; it issues tokens to anyone who asks, anyway. Run this when a new event needs a token: put
 //! `Bearer ACCESS_TOKEN` in its place.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use chrono::DateTime;
 use cruddur::{clock::Clock, random::Random};
@@ -34,39 +31,28 @@ fn main() -> Result<()> {
         claims.insert("exp".to_owned(), json!(253_402_300_799_i64));
     }
     let token = issuer.sign(&issuer.header(), &claims)?;
-    for file in event_files(&events)? {
-        let event = fs::read_to_string(&file)?;
-        fs::write(&file, with_token(&event, &token))?;
+    for function in fs::read_dir(&events)? {
+        let function = function?.path();
+        if function.is_dir() {
+            for case in fs::read_dir(function)? {
+                let file = case?.path();
+                let event = fs::read_to_string(&file)?;
+                fs::write(&file, with_token(&event, &token))?;
+            }
+        }
     }
     let key_set = serde_json::to_string_pretty(&issuer.key_set())? + "\n";
     fs::write(events.join("key-set.json"), key_set)?;
     Ok(())
 }
 
-fn event_files(events: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for function in fs::read_dir(events)? {
-        let function = function?.path();
-        if function.is_dir() {
-            for case in fs::read_dir(function)? {
-                files.push(case?.path());
-            }
-        }
-    }
-    Ok(files)
-}
-
 /// Replaces the placeholder, or the token of an earlier run, in `event` by `token`.
 fn with_token(event: &str, token: &str) -> String {
-    let is_placeholder =
-        |word: &str| word == "ACCESS_TOKEN" || (word.starts_with("ey") && word.split('.').count() == 3);
-    let mut signed = String::with_capacity(event.len() + token.len());
-    let mut rest = event;
-    while let Some((before, after)) = rest.split_once("\"Bearer ") {
-        let (word, after) = after.split_once('"').unwrap_or((after, ""));
-        let word = if is_placeholder(word) { token } else { word };
-        signed.extend([before, "\"Bearer ", word, "\""]);
-        rest = after;
-    }
-    signed + rest
+    let mut parts = event.split("\"Bearer ");
+    let start = parts.next().unwrap_or_default().to_owned();
+    parts.fold(start, |signed, part| {
+        let (word, rest) = part.split_once('"').unwrap_or((part, ""));
+        let is_token = word == "ACCESS_TOKEN" || (word.starts_with("ey") && word.split('.').count() == 3);
+        format!("{signed}\"Bearer {}\"{rest}", if is_token { token } else { word })
+    })
 }

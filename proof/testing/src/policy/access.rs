@@ -1,9 +1,8 @@
 //! A request to DynamoDB as IAM sees it.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use cruddur::table::GROUP_INDEX;
 use serde_json::{Map, Value};
-
-use super::{condition::ContextKey, key_condition};
 
 /// One access to be decided: an action on a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +13,6 @@ pub struct Access {
     pub resource: String,
     /// Partition keys named in the request; for an index, the index's own.
     pub leading_keys: Vec<String>,
-    /// The enclosing transaction, if any.
-    pub enclosing_operation: Vec<String>,
 }
 
 /// Partition key of the table and of its index. A test compares the table with `template.yaml`.
@@ -29,107 +26,77 @@ pub(super) fn table_arn(name: &str) -> String {
 }
 
 impl Access {
-    pub(super) fn new(action: &str, resource: &str) -> Self {
-        Self {
-            action: action.to_owned(),
-            resource: resource.to_owned(),
-            leading_keys: Vec::new(),
-            enclosing_operation: Vec::new(),
-        }
+    pub(super) fn new(operation: &str, resource: &str) -> Self {
+        let action = format!("dynamodb:{operation}");
+        Self { action, resource: resource.to_owned(), leading_keys: Vec::new() }
     }
 
     fn to_table(operation: &str, request: &Value) -> Result<Self> {
-        Ok(Self::new(&action(operation), &table_arn(table(request)?)))
+        let name = request["TableName"].as_str().context("a request without a table")?;
+        ensure!(!name.contains(':'), "the table {name} is named by an ARN");
+        Ok(Self::new(operation, &table_arn(name)))
     }
 
-    pub(super) fn context(&self, key: ContextKey) -> &[String] {
-        match key {
-            ContextKey::LeadingKeys => &self.leading_keys,
-            ContextKey::EnclosingOperation => &self.enclosing_operation,
-        }
+    fn to_item(operation: &str, request: &Value) -> Result<Self> {
+        let item = if operation == "PutItem" { &request["Item"] } else { &request["Key"] };
+        let key = item[PARTITION_KEY]["S"].as_str().context("the partition key is not a string")?;
+        Ok(Self { leading_keys: vec![key.to_owned()], ..Self::to_table(operation, request)? })
     }
 }
 
-/// Every access that `request` requires. Fails if the request is not understood.
+/// Every access that `request` requires. Fails if the request is not supported.
 ///
 /// Sources: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB":
 /// which action needs which resource, and that `LeadingKeys` exists for `ConditionCheckItem`, hence for parts
 /// of transactions. DynamoDB Developer Guide, "Using IAM with DynamoDB transactions": a transaction has no
 /// action; its parts have. The same guide, "Using IAM policy conditions for fine-grained access control":
-/// leading keys are partition keys, and a batch names all of its keys.
+/// leading keys are partition keys.
 pub fn accesses(operation: &str, request: &Value) -> Result<Vec<Access>> {
     Ok(match operation {
-        "GetItem" | "DeleteItem" | "UpdateItem" => vec![of_item(operation, request, "Key")?],
-        "PutItem" => vec![of_item(operation, request, "Item")?],
+        "GetItem" | "DeleteItem" | "UpdateItem" | "PutItem" => vec![Access::to_item(operation, request)?],
         "Query" => vec![of_query(request)?],
-        "BatchGetItem" => of_batch(operation, request, |keys| {
-            keys["Keys"].as_array().context("a batch without keys")?.iter().map(partition_key).collect()
-        })?,
-        "BatchWriteItem" => of_batch(operation, request, |requests| {
-            let key = |request: &Value| match only_member(request)? {
-                ("PutRequest", put) => partition_key(&put["Item"]),
-                ("DeleteRequest", delete) => partition_key(&delete["Key"]),
-                (other, _) => bail!("{other} in a batch"),
-            };
-            requests.as_array().context("a batch without requests")?.iter().map(key).collect()
-        })?,
-        "TransactWriteItems" | "TransactGetItems" => of_transaction(operation, request)?,
-        "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction" => {
-            bail!("{operation} is not understood: the table's keys are in a text of PartiQL")
-        }
-        // Operations on whole tables, including Scan, which has no leading keys.
+        "TransactWriteItems" => of_transaction(request)?,
+        // Operations on a whole table, including Scan, which has no leading keys.
         _ => vec![Access::to_table(operation, request)?],
     })
-}
-
-fn of_item(operation: &str, request: &Value, member: &str) -> Result<Access> {
-    let mut access = Access::to_table(operation, request)?;
-    access.leading_keys.push(partition_key(&request[member])?);
-    Ok(access)
 }
 
 fn of_query(request: &Value) -> Result<Access> {
     let mut access = Access::to_table("Query", request)?;
     let partition_key = match request.get("IndexName").and_then(Value::as_str) {
         None => PARTITION_KEY,
-        Some(index @ cruddur::table::GROUP_INDEX) => {
-            access.resource = format!("{}/index/{index}", access.resource);
+        Some(GROUP_INDEX) => {
+            access.resource = format!("{}/index/{GROUP_INDEX}", access.resource);
             INDEX_PARTITION_KEY
         }
-        Some(index) => bail!("the partition key of the index {index} is not known here"),
+        Some(index) => bail!("the partition key of the index {index} is unknown"),
     };
-    access.leading_keys.push(key_condition::partition(request, partition_key)?);
+    access.leading_keys.push(partition(request, partition_key)?);
     Ok(access)
 }
 
-fn of_batch(
-    operation: &str,
-    request: &Value,
-    keys: impl Fn(&Value) -> Result<Vec<String>>,
-) -> Result<Vec<Access>> {
-    let tables = request["RequestItems"].as_object().context("a batch without tables")?;
-    let of_table = |(name, requests): (&String, &Value)| {
-        let mut access = Access::new(&action(operation), &table_arn(name));
-        access.leading_keys = keys(requests)?;
-        Ok(access)
-    };
-    tables.iter().map(of_table).collect()
+/// The value to which a query's key condition compares `partition_key`, in the one form that the functions use. A key
+/// condition consists of terms joined by AND, so a term in this form limits the query to the partition.
+fn partition(request: &Value, partition_key: &str) -> Result<String> {
+    let condition = request["KeyConditionExpression"].as_str().context("a query without a key condition")?;
+    let term = condition.split(" AND ").next().unwrap_or_default();
+    let value = term.strip_prefix(partition_key).and_then(|rest| rest.strip_prefix(" = "));
+    let value = value.with_context(|| format!("{condition:?} does not begin with {partition_key:?} = …"))?;
+    let value = request["ExpressionAttributeValues"][value]["S"].as_str();
+    Ok(value.context("the partition key is not a string")?.to_owned())
 }
 
 /// Each part by itself, and all parts of an action together. AWS does not document whether IAM evaluates them
 /// one by one or together, so policies must allow both.
-fn of_transaction(operation: &str, request: &Value) -> Result<Vec<Access>> {
+fn of_transaction(request: &Value) -> Result<Vec<Access>> {
     let items = request["TransactItems"].as_array().context("a transaction without items")?;
     let of_part = |item: &Value| {
-        let (kind, part) = only_member(item)?;
-        let mut access = match kind {
-            "Put" => of_item("PutItem", part, "Item"),
-            "Get" | "Delete" | "Update" => of_item(&format!("{kind}Item"), part, "Key"),
-            "ConditionCheck" => of_item("ConditionCheckItem", part, "Key"),
+        let members = item.as_object().into_iter().flat_map(Map::iter).collect::<Vec<_>>();
+        let [(kind, part)] = members[..] else { bail!("{} members instead of one", members.len()) };
+        match &**kind {
+            "Put" | "Delete" | "Update" | "ConditionCheck" => Access::to_item(&format!("{kind}Item"), part),
             _ => bail!("{kind} in a transaction"),
-        }?;
-        access.enclosing_operation.push(operation.to_owned());
-        Ok(access)
+        }
     };
     let parts = items.iter().map(of_part).collect::<Result<Vec<_>>>()?;
     let mut together: Vec<Access> = Vec::new();
@@ -142,27 +109,6 @@ fn of_transaction(operation: &str, request: &Value) -> Result<Vec<Access>> {
     }
     together.retain(|all| all.leading_keys.len() > 1);
     Ok([parts, together].concat())
-}
-
-fn action(operation: &str) -> String {
-    format!("dynamodb:{operation}")
-}
-
-fn table(request: &Value) -> Result<&str> {
-    let name = request["TableName"].as_str().context("a request without a table")?;
-    ensure!(!name.contains(':'), "the table {name} is named by an ARN");
-    Ok(name)
-}
-
-fn partition_key(item: &Value) -> Result<String> {
-    let key = item[PARTITION_KEY]["S"].as_str();
-    Ok(key.with_context(|| format!("no partition key {PARTITION_KEY} that is a string"))?.to_owned())
-}
-
-fn only_member(object: &Value) -> Result<(&str, &Value)> {
-    let members = object.as_object().into_iter().flat_map(Map::iter).collect::<Vec<_>>();
-    let [(name, value)] = members[..] else { bail!("{} members instead of one", members.len()) };
-    Ok((name, value))
 }
 
 #[cfg(test)]
@@ -198,37 +144,46 @@ mod tests {
     }
 
     #[test]
-    fn a_query_names_the_partition_of_what_it_asks() {
+    fn a_query_names_its_partition() {
         let mut request = json!({
             "TableName": "t",
-            "KeyConditionExpression": "#key = :key",
-            "ExpressionAttributeNames": {"#key": "pk"},
+            "KeyConditionExpression": "pk = :key AND sk BETWEEN :from AND :to",
             "ExpressionAttributeValues": {":key": {"S": "A#1"}},
         });
         assert_eq!(brief("Query", &request), [access("Query", "t", &["A#1"])]);
-        request["IndexName"] = json!("message-group-sk-index");
-        request["ExpressionAttributeNames"]["#key"] = json!("message_group_uuid");
+        request["IndexName"] = json!(GROUP_INDEX);
+        request["KeyConditionExpression"] = json!("message_group_uuid = :key");
         assert_eq!(brief("Query", &request), [access("Query", "t/index/message-group-sk-index", &["A#1"])]);
+    }
+
+    #[test]
+    fn a_query_in_another_form_is_rejected() {
+        for condition in [
+            "",
+            "sk = :pk",
+            "pk > :pk",
+            "pk=:pk",
+            "#pk = :pk",
+            "(pk = :pk)",
+            "begins_with(pk, :pk)",
+            "pk BETWEEN :pk AND :other",
+            "pk = :pk OR pk = :other",
+            "NOT pk = :pk",
+            "pk = :number",
+            "pk = :missing",
+            "pk <> :pk",
+        ] {
+            let request = json!({
+                "KeyConditionExpression": condition,
+                "ExpressionAttributeValues": {":pk": {"S": "A#1"}, ":other": {"S": "B#1"}, ":number": {"N": "1"}},
+            });
+            assert!(partition(&request, "pk").is_err(), "{condition}");
+        }
     }
 
     #[test]
     fn a_scan_has_no_leading_keys() {
         assert_eq!(brief("Scan", &json!({"TableName": "t"})), [access("Scan", "t", &[])]);
-    }
-
-    #[test]
-    fn a_batch_has_one_action_for_all_keys_of_a_table() {
-        let request = json!({"RequestItems": {
-            "t": {"Keys": [row("A#1"), row("B#1")]},
-            "u": {"Keys": [row("C#1")]},
-        }});
-        let expected = [access("BatchGetItem", "t", &["A#1", "B#1"]), access("BatchGetItem", "u", &["C#1"])];
-        assert_eq!(brief("BatchGetItem", &request), expected);
-        let request = json!({"RequestItems": {"t": [
-            {"PutRequest": {"Item": row("A#1")}},
-            {"DeleteRequest": {"Key": row("B#1")}},
-        ]}});
-        assert_eq!(brief("BatchWriteItem", &request), [access("BatchWriteItem", "t", &["A#1", "B#1"])]);
     }
 
     #[test]
@@ -252,34 +207,38 @@ mod tests {
                 access("PutItem", "t", &["A#1", "E#1"]),
             ]
         );
-        let accesses = accesses("TransactWriteItems", &request).unwrap();
-        assert!(accesses.iter().all(|one| one.enclosing_operation == ["TransactWriteItems"]));
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
-        let refusal = |operation, request: Value| accesses(operation, &request).unwrap_err().to_string();
-        assert_eq!(
-            refusal("GetItem", json!({"TableName": "t", "Key": {"id": {"S": "1"}}})),
-            "no partition key pk that is a string"
-        );
-        assert_eq!(
-            refusal("PutItem", json!({"TableName": "t", "Item": {"pk": {"N": "1"}}})),
-            "no partition key pk that is a string"
-        );
-        assert_eq!(
-            refusal("Query", json!({"TableName": "t", "IndexName": "by-date"})),
-            "the partition key of the index by-date is not known here"
-        );
-        assert_eq!(
-            refusal("Scan", json!({"TableName": "arn:aws:dynamodb:eu-central-1:1:table/t"})),
-            "the table arn:aws:dynamodb:eu-central-1:1:table/t is named by an ARN"
-        );
-        assert_eq!(refusal("ListTables", json!({})), "a request without a table");
-        assert_eq!(
-            refusal("TransactWriteItems", json!({"TransactItems": [{"Upsert": {}}]})),
-            "Upsert in a transaction"
-        );
-        assert!(refusal("ExecuteStatement", json!({"Statement": "DELETE FROM t"})).contains("PartiQL"));
+    fn unsupported_calls_are_rejected() {
+        let error = |operation, request: Value| accesses(operation, &request).unwrap_err().to_string();
+        for (operation, request, expected) in [
+            (
+                "GetItem",
+                json!({"TableName": "t", "Key": {"id": {"S": "1"}}}),
+                "the partition key is not a string",
+            ),
+            (
+                "PutItem",
+                json!({"TableName": "t", "Item": {"pk": {"N": "1"}}}),
+                "the partition key is not a string",
+            ),
+            (
+                "Query",
+                json!({"TableName": "t", "IndexName": "by-date"}),
+                "the partition key of the index by-date is unknown",
+            ),
+            (
+                "Scan",
+                json!({"TableName": "arn:aws:dynamodb:eu-central-1:1:table/t"}),
+                "the table arn:aws:dynamodb:eu-central-1:1:table/t is named by an ARN",
+            ),
+            ("ListTables", json!({}), "a request without a table"),
+            ("BatchGetItem", json!({"RequestItems": {"t": {"Keys": []}}}), "a request without a table"),
+            ("ExecuteStatement", json!({"Statement": "DELETE FROM t"}), "a request without a table"),
+            ("TransactWriteItems", json!({"TransactItems": [{"Upsert": {}}]}), "Upsert in a transaction"),
+        ] {
+            assert_eq!(error(operation, request), expected);
+        }
     }
 }

@@ -9,23 +9,25 @@ mod specification;
 use std::fmt::Write as _;
 
 use axum::body::Body;
+use cruddur::{
+    table::{Key, Partition, RowKind},
+    user::User,
+};
 use http::Request;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use testing::{Answer, Call};
+use uuid::Uuid;
 
 use self::{
     objects::{Object, Plan, objects, unknown_group},
-    scene::{Identity, Scene, Told},
+    scene::{Identity, Scene, SentMessage},
     specification::{Expected, Wanted, specified},
 };
 use crate::strangers::whole;
 
 /// Minimum number of cells.
 const CELLS: usize = 800;
-
-/// Prefixes of the table's partitions.
-const PARTITIONS: [&str; 6] = ["MSG#", "GRP#", "MEM#", "IDEM#", "RATE#", "LEASE#"];
 
 /// One cell of the matrix.
 struct Cell<'a> {
@@ -48,11 +50,11 @@ impl<'a> Cell<'a> {
     }
 
     /// Compares the cell with the specification. Returns the message that was sent, if any.
-    async fn judge(&self) -> Result<Option<Told>, String> {
+    async fn judge(&self) -> Result<Option<SentMessage>, String> {
         let expected = specified(self.scene, self.identity, &self.object.wanted);
         self.check_answer(&expected)?;
         self.check_calls(&expected)?;
-        self.check_that_nothing_foreign_is_told()?;
+        self.check_that_nothing_foreign_is_shown()?;
         if let Expected::Sent { .. } = expected {
             return self.check_sent(&expected).map(Some);
         }
@@ -105,25 +107,19 @@ impl<'a> Cell<'a> {
             (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }, Some(_))
                 if matches!(expected, Expected::Refused(404, _)) =>
             {
-                vec![format!("MEM#{group}")]
+                vec![Key::Membership(*group).pk()]
             }
-            (Wanted::Inbox { .. }, Some(caller)) => vec![format!("GRP#{}", caller.uuid)],
-            (Wanted::Messages { group, .. }, Some(_)) => vec![format!("MSG#{group}"), format!("MEM#{group}")],
+            (Wanted::Inbox { .. }, Some(caller)) => vec![Partition::Inbox(caller.uuid).to_string()],
+            (Wanted::Messages { group, .. }, Some(_)) => partitions_of_group(*group).into(),
             (Wanted::ToGroup { group, key, .. }, Some(caller)) => {
-                let mut allowed = vec![format!("MSG#{group}"), format!("MEM#{group}")];
-                allowed.extend(key.map(|key| format!("IDEM#{}#{key}", caller.uuid)));
+                let mut allowed = Vec::from(partitions_of_group(*group));
+                allowed.extend(key.map(|key| idempotency_partition(caller, key)));
                 allowed
             }
             (Wanted::ToUser { receiver: Some(receiver), .. }, Some(caller)) if receiver != caller => {
                 let group = cruddur::message_group::uuid_of_pair(caller.uuid, receiver.uuid);
-                let (own, others) = (caller.uuid, receiver.uuid);
-                [
-                    format!("MSG#{group}"),
-                    format!("MEM#{group}"),
-                    format!("GRP#{own}"),
-                    format!("GRP#{others}"),
-                ]
-                .into()
+                let inboxes = [caller, receiver].map(|user| Partition::Inbox(user.uuid).to_string());
+                [partitions_of_group(group), inboxes].concat()
             }
             _ => vec![],
         };
@@ -142,19 +138,19 @@ impl<'a> Cell<'a> {
     }
 
     /// The response contains no part of a conversation that the caller is not in.
-    fn check_that_nothing_foreign_is_told(&self) -> Result<(), String> {
+    fn check_that_nothing_foreign_is_shown(&self) -> Result<(), String> {
         let caller = self.scene.caller(self.identity);
-        let told = format!("{:?} {}", self.answer.headers, self.answer.body);
+        let shown = format!("{:?} {}", self.answer.headers, self.answer.body);
         let foreign =
-            self.scene.told.iter().filter(|message| caller.is_none_or(|caller| !message.is_of(caller)));
+            self.scene.messages.iter().filter(|message| caller.is_none_or(|caller| !message.is_of(caller)));
         for message in foreign {
             let mut secrets = vec![message.uuid.clone(), message.group.to_string(), message.cursor()];
             // Callers in a row send the same text, each in their own message.
             if !self.object.plan.body.contains(&message.text) {
                 secrets.push(message.text.clone());
             }
-            if let Some(secret) = secrets.iter().find(|secret| told.contains(secret.as_str())) {
-                return Err(format!("it tells {secret}"));
+            if let Some(secret) = secrets.iter().find(|secret| shown.contains(secret.as_str())) {
+                return Err(format!("it shows {secret}"));
             }
         }
         Ok(())
@@ -162,7 +158,7 @@ impl<'a> Cell<'a> {
 
     /// A caller without access gets the same response as for an object that does not exist.
     async fn check_that_unknown_is_the_same(&self) -> Result<(), String> {
-        let Some(unknown) = self.object.plan_about_nothing() else { return Ok(()) };
+        let Some(unknown) = self.object.plan_for_unknown_object() else { return Ok(()) };
         let unknown = whole(ask(self.scene, self.identity, &unknown).await);
         let cost = |calls: &[Call]| {
             calls.iter().map(|call| (call.operation.clone(), call.units())).collect::<Vec<_>>()
@@ -183,13 +179,13 @@ impl<'a> Cell<'a> {
     }
 
     /// The message is the caller's, and the only other new rows open the group or store the idempotency key.
-    fn check_sent(&self, expected: &Expected) -> Result<Told, String> {
+    fn check_sent(&self, expected: &Expected) -> Result<SentMessage, String> {
         let Expected::Sent { group, pair, sender, text, opens, key } = expected else {
             return Err("nothing was to be sent".to_owned());
         };
         let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
         let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        let told = Told {
+        let message = SentMessage {
             group: *group,
             pair: *pair.clone(),
             sender: sender.clone(),
@@ -199,22 +195,23 @@ impl<'a> Cell<'a> {
         };
         let answered = json!({
             "message_group_uuid": group,
-            "uuid": told.uuid,
+            "uuid": message.uuid,
             "user_uuid": sender.uuid,
             "display_name": sender.display_name,
             "handle": sender.handle,
             "message": text,
-            "created_at": told.created_at,
+            "created_at": message.created_at,
         });
-        if body != answered || told.uuid.len() != 36 || told.created_at.len() != 27 {
+        if body != answered || message.uuid.len() != 36 || message.created_at.len() != 27 {
             return Err(format!("{body} instead of {answered}"));
         }
-        let mut partitions = vec![format!("MSG#{group}")];
+        let [messages, membership] = partitions_of_group(*group);
+        let mut partitions = vec![messages.clone()];
         if *opens {
-            partitions.push(format!("MEM#{group}"));
-            partitions.extend(pair.iter().map(|member| format!("GRP#{}", member.uuid)));
+            partitions.push(membership);
+            partitions.extend(pair.iter().map(|member| Partition::Inbox(member.uuid).to_string()));
         }
-        partitions.extend(key.map(|key| format!("IDEM#{}#{key}", sender.uuid)));
+        partitions.extend(key.map(|key| idempotency_partition(sender, key)));
         partitions.sort();
         let new = self.after.iter().filter(|row| !self.before.contains(row)).collect::<Vec<_>>();
         let mut written =
@@ -223,18 +220,22 @@ impl<'a> Cell<'a> {
         if written != partitions || self.after.len() != self.before.len() + new.len() {
             return Err(format!("rows of {written:?} are new or changed instead of {partitions:?}"));
         }
-        let row = new.iter().find(|row| row["pk"]["S"] == format!("MSG#{group}")).unwrap();
+        let row = new.iter().find(|row| row["pk"]["S"] == messages).unwrap();
         let stored = ["sk", "user_uuid", "user_handle", "user_display_name", "message", "message_uuid"]
             .map(|name| row[name]["S"].as_str().unwrap_or_default().to_owned());
         let wanted = [
-            told.sort_key(),
+            message.sort_key(),
             sender.uuid.to_string(),
             sender.handle.clone(),
             sender.display_name.clone(),
             text.clone(),
-            told.uuid.clone(),
+            message.uuid.clone(),
         ];
-        if stored == wanted { Ok(told) } else { Err(format!("{stored:?} is stored instead of {wanted:?}")) }
+        if stored == wanted {
+            Ok(message)
+        } else {
+            Err(format!("{stored:?} is stored instead of {wanted:?}"))
+        }
     }
 
     /// A short form of the response. For a list: the number of items, and whether there are more. For a
@@ -258,12 +259,19 @@ impl<'a> Cell<'a> {
     }
 }
 
+/// Partitions of the group's messages and membership.
+fn partitions_of_group(group: Uuid) -> [String; 2] {
+    [Partition::Messages(group).to_string(), Key::Membership(group).pk()]
+}
+
+fn idempotency_partition(sender: &User, key: &str) -> String {
+    RowKind::Idempotency.partition(format_args!("{}#{key}", sender.uuid))
+}
+
 /// Collects the partitions named anywhere in a request.
 fn partitions(request: &Value, found: &mut Vec<String>) {
     match request {
-        Value::String(text) if PARTITIONS.iter().any(|prefix| text.starts_with(prefix)) => {
-            found.push(text.clone());
-        }
+        Value::String(text) if RowKind::of_partition(text).is_some() => found.push(text.clone()),
         Value::Array(values) => values.iter().for_each(|value| partitions(value, found)),
         Value::Object(fields) => fields.values().for_each(|value| partitions(value, found)),
         _ => {}
@@ -302,7 +310,7 @@ fn table(rows: &[[String; 2]], cells: &[[String; Identity::ALL.len()]]) -> Strin
 }
 
 #[tokio::test]
-async fn everybody_gets_what_the_contract_says_of_everything() {
+async fn every_caller_gets_the_contracts_answer_for_every_object() {
     let (mut rows, mut cells, mut wrong) = (vec![], vec![], vec![]);
     let mut scene = Scene::new().await;
     let count = objects(&scene).len();
@@ -317,7 +325,7 @@ async fn everybody_gets_what_the_contract_says_of_everything() {
             let cell = Cell::of(&scene, identity, &object).await;
             *shown = cell.shown();
             match cell.judge().await {
-                Ok(told) => scene.tell(told, &object.wanted),
+                Ok(message) => scene.record(message, &object.wanted),
                 Err(error) => {
                     wrong.push(format!("{} {}, {}: {error}", object.route, object.name, identity.name()));
                 }
@@ -332,7 +340,7 @@ async fn everybody_gets_what_the_contract_says_of_everything() {
 }
 
 #[tokio::test]
-async fn an_unknown_group_is_nobodys() {
+async fn the_unknown_group_has_no_message() {
     let scene = Scene::new().await;
-    assert!(scene.told.iter().all(|message| message.group != unknown_group()));
+    assert!(scene.messages.iter().all(|message| message.group != unknown_group()));
 }

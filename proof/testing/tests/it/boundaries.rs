@@ -17,7 +17,7 @@ async fn conversation(world: &World) -> (TestUser, TestUser, String) {
 }
 
 #[tokio::test]
-async fn a_message_has_up_to_1024_scalar_values_of_any_kind_and_comes_back_verbatim() {
+async fn a_message_has_up_to_1024_scalar_values_and_is_returned_verbatim() {
     let world = World::new().await;
     let (alice, bob, group) = conversation(&world).await;
     let mut texts = vec!["hello".to_owned()];
@@ -62,7 +62,7 @@ async fn an_escaped_surrogate_pair_is_one_scalar_value() {
 }
 
 #[tokio::test]
-async fn nothing_but_white_space_of_any_kind_is_blank() {
+async fn a_text_of_white_space_is_blank() {
     let world = World::new().await;
     let (alice, _, group) = conversation(&world).await;
     let rows = world.rows();
@@ -94,7 +94,7 @@ async fn white_space_around_a_text_counts_and_stays() {
 }
 
 #[tokio::test]
-async fn an_inbox_shows_480_bytes_and_an_ellipsis_for_what_is_longer() {
+async fn an_inbox_shows_480_bytes_and_an_ellipsis_for_the_rest() {
     let world = World::new().await;
     let alice = world.user("alice").await;
     let cases = [
@@ -140,7 +140,7 @@ fn body_of(bytes: usize, group: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_body_has_up_to_16_kib_however_the_gateway_passes_it_on() {
+async fn a_body_has_up_to_16_kib_in_either_encoding() {
     const LIMIT: usize = 16 * 1024;
     let world = World::new().await;
     let (alice, _, group) = conversation(&world).await;

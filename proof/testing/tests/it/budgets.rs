@@ -4,7 +4,11 @@
 
 use std::time::Duration;
 
-use cruddur::{message_group::REFUSAL_STEP, user::User};
+use cruddur::{
+    message_group::REFUSAL_STEP,
+    table::{Partition, RowKind},
+    user::User,
+};
 use serde_json::{Value, json};
 use testing::{Answer, TestUser, World, invariants, world::stream_record};
 use tokio::time::Instant;
@@ -71,9 +75,10 @@ fn size(row: &Value) -> usize {
     attributes.map(|(name, value)| name.len() + value["S"].as_str().unwrap().len()).sum()
 }
 
-fn rows_of(world: &World, kind: &str) -> Vec<Value> {
+/// Rows whose partition key begins with `partition`.
+fn rows_of(world: &World, partition: &str) -> Vec<Value> {
     let mut rows = world.rows();
-    rows.retain(|row| row["pk"]["S"].as_str().unwrap().starts_with(kind));
+    rows.retain(|row| row["pk"]["S"].as_str().unwrap().starts_with(partition));
     rows
 }
 
@@ -100,7 +105,7 @@ async fn listing_20_groups_costs_two_reads_in_one_round_trip() {
         let other = world.user("other").await;
         world.send(&other, &alice, &format!("{number:02}{}", "x".repeat(84))).await;
     }
-    let inbox = format!("GRP#{}", alice.user.uuid);
+    let inbox = Partition::Inbox(alice.user.uuid).to_string();
     for row in rows_of(&world, &inbox) {
         assert!((345..=355).contains(&size(&row)), "{} bytes", size(&row));
     }
@@ -123,7 +128,7 @@ async fn listing_20_messages_costs_two_reads_and_the_first_time_in_an_environmen
     for number in 0..21 {
         world.send(&alice, &bob, &format!("{number:02}{}", "x".repeat(120))).await;
     }
-    for row in rows_of(&world, &format!("MSG#{group_uuid}")) {
+    for row in rows_of(&world, &Partition::Messages(group_uuid).to_string()) {
         assert!((375..=385).contains(&size(&row)), "{} bytes", size(&row));
     }
     let path = format!("/api/messages/{group_uuid}");
@@ -160,7 +165,7 @@ async fn a_stranger_costs_one_read_whether_there_is_such_a_group_or_not() {
 }
 
 #[tokio::test]
-async fn showing_a_user_costs_nothing_of_dynamodb() {
+async fn showing_a_user_does_not_call_dynamodb() {
     let world = World::new().await;
     let alice = world.user("alice").await;
     let path = format!("/api/users/@{}/short", alice.user.handle);
@@ -192,7 +197,7 @@ async fn a_message_to_a_group_costs_two_reads_and_one_write_and_with_a_key_four(
 }
 
 #[tokio::test]
-async fn who_opened_a_group_is_known_to_be_in_it() {
+async fn the_opener_of_a_group_is_cached_as_a_member() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
@@ -258,7 +263,7 @@ async fn a_message_costs_one_write_for_each_started_kilobyte_of_its_row() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "x").await;
-    let without_text = size(&rows_of(&world, "MSG#")[0]) - 1;
+    let without_text = size(&rows_of(&world, &RowKind::Message.partition(""))[0]) - 1;
     // Texts of two-byte characters make rows of exactly one and two KB. Emoji make up to 4 KB of text.
     let text = |bytes: usize| "é".repeat(bytes / 2) + &"x".repeat(bytes % 2);
     let cases = [
@@ -281,7 +286,7 @@ async fn a_message_costs_one_write_for_each_started_kilobyte_of_its_row() {
 }
 
 #[tokio::test]
-async fn inbox_rows_stay_under_one_kilobyte_whatever_is_in_them() {
+async fn inbox_rows_stay_under_one_kilobyte() {
     let world = World::new().await;
     let (alice, bob) =
         (user_with_longest_names(&world, 'a').await, user_with_longest_names(&world, 'b').await);
@@ -290,14 +295,14 @@ async fn inbox_rows_stay_under_one_kilobyte_whatever_is_in_them() {
     answer.ok();
     // The message's row has 4 KB of text and costs five units, twice that in a transaction.
     assert_eq!(cost_of_opening, Cost { reads: 2.0, writes: 16.0, index_writes: 2.0, round_trips: 2 });
-    assert!(rows_of(&world, "GRP#").iter().all(|row| size(row) < 1024));
+    assert!(rows_of(&world, &RowKind::Inbox.partition("")).iter().all(|row| size(row) < 1024));
 
     world.post(&alice, &body).await.ok();
     let event = world.stream_event();
     let (answer, cost_of_moving) = cost(&world, world.deliver(&event)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
     assert_eq!(cost_of_moving, Cost { reads: 1.5, writes: 8.0, index_writes: 4.0, round_trips: 2 });
-    assert!(rows_of(&world, "GRP#").iter().all(|row| size(row) < 1024));
+    assert!(rows_of(&world, &RowKind::Inbox.partition("")).iter().all(|row| size(row) < 1024));
     assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
 }
 
@@ -345,7 +350,7 @@ async fn moving_several_groups_costs_as_much_for_each_and_takes_no_longer() {
 }
 
 #[tokio::test]
-async fn a_batch_that_comes_again_writes_nothing() {
+async fn a_repeated_batch_writes_nothing() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
@@ -366,7 +371,7 @@ async fn a_batch_that_comes_again_writes_nothing() {
 
 /// An event with only the group's oldest message.
 fn first_record(world: &World, group_uuid: Uuid) -> Value {
-    let row = rows_of(world, &format!("MSG#{group_uuid}")).swap_remove(0);
+    let row = rows_of(world, &Partition::Messages(group_uuid).to_string()).swap_remove(0);
     json!({"Records": [stream_record(&row, 1)]})
 }
 

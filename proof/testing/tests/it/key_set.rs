@@ -456,7 +456,7 @@ async fn known_keys_go_on_working_while_the_url_is_down() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_set_is_no_answer_and_the_next_one_may_be() {
+async fn a_response_that_is_not_a_key_set_is_ignored_and_the_next_may_be_one() {
     let target = Server::with(&[good("a")]).await;
     let whole = key_set(&[good("a")]);
     let of_length = |length: usize| {
@@ -478,7 +478,7 @@ async fn what_is_no_key_set_is_no_answer_and_the_next_one_may_be() {
             Reply::Body(200, whole[..whole.len() - 1].to_owned().into()),
         ),
         ("a key set that breaks off".to_owned(), Reply::BrokenOff(whole[..100].to_owned().into())),
-        ("a key set whose end is not told".to_owned(), Reply::BrokenOff(whole.clone().into())),
+        ("a key set without an end".to_owned(), Reply::BrokenOff(whole.clone().into())),
         ("no usable key".to_owned(), Reply::keys(&[good_but("use", Some(json!("enc")))])),
         ("no key".to_owned(), Reply::keys(&[])),
         ("a byte more than 64 KiB".to_owned(), Reply::Body(200, of_length(64 * 1024 + 1).into())),
@@ -505,7 +505,7 @@ async fn what_is_no_key_set_is_no_answer_and_the_next_one_may_be() {
 }
 
 #[tokio::test]
-async fn a_port_that_nobody_listens_on_is_no_answer() {
+async fn a_closed_port_is_not_an_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
     drop(listener);
@@ -630,7 +630,7 @@ async fn an_answer_that_does_not_end_is_given_up_after_three_seconds() {
 }
 
 #[tokio::test]
-async fn a_key_set_that_nobody_can_fetch_makes_a_good_token_unavailable_and_no_401() {
+async fn an_unavailable_key_set_is_a_503_and_not_a_401() {
     let server = Server::start(Reply::Body(500, Bytes::new())).await;
     let key = SigningKey::generate().unwrap();
     let issuer = Issuer::new(format!("http://{}", server.address), key, Clock::system(), Random::system());

@@ -19,7 +19,7 @@ async fn a_new_user_has_no_groups() {
 }
 
 #[tokio::test]
-async fn groups_come_newest_first_with_the_names_of_the_other_member() {
+async fn groups_are_listed_newest_first_with_the_names_of_the_other_member() {
     let world = World::new().await;
     let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
     world.send(&andrew, &sunyoung, "Welcome!").await;
@@ -65,7 +65,7 @@ async fn a_page_that_is_not_the_last_links_to_the_next() {
     insta::assert_debug_snapshot!(first, @r#"
     200
     content-type: application/json
-    link: </api/message_groups?limit=1&cursor=MjAyNi0xMS0yMlQwOTozMDowMS4wMDAwMDBaIzAxYTIwMjk3LTUxYTgtN2Y0NS04OTgwLTE4NWRjNDA2ZWM4MQ>; rel="next"
+    link: </api/message_groups?limit=1&cursor=MjAyNi0xMS0yMlQwOTozMDowMS4wMDAwMDBaIzAxYTIwMjk3LTUxYTgtNzY0Ni05YWYzLTAzYmI1ODNkYjBlMQ>; rel="next"
     [{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","user_uuid":"0195b5a0-0000-7000-8000-000000000003","display_name":"Andrew Brown","handle":"andrew","message":"two","created_at":"2026-11-22T09:30:01.000000Z"}]
     "#);
     let second = world.get(&sunyoung, first.next_page().unwrap()).await;
@@ -77,7 +77,7 @@ async fn a_page_that_is_not_the_last_links_to_the_next() {
 }
 
 #[tokio::test]
-async fn malformed_rows_are_skipped_however_many_there_are() {
+async fn any_number_of_malformed_rows_is_skipped() {
     let world = World::new().await;
     let [sunyoung, scarlett, andrew] = world.demo_users(["sunyoung", "scarlett", "andrew"]);
     world.send(&sunyoung, &scarlett, "one").await;
@@ -104,16 +104,4 @@ async fn malformed_rows_are_skipped_however_many_there_are() {
     assert_eq!(texts(&first), ["two"]);
     let second = world.get(&sunyoung, first.next_page().unwrap()).await;
     assert_eq!((texts(&second), second.next_page()), (vec!["one".to_owned()], None));
-}
-
-#[tokio::test]
-async fn a_bad_limit_and_a_bad_cursor_are_named_together() {
-    let world = World::new().await;
-    let sunyoung = world.demo_user("sunyoung");
-    let answer = world.get(&sunyoung, &format!("{PATH}?cursor=x&limit=0")).await;
-    insta::assert_debug_snapshot!(answer, @r#"
-    422
-    content-type: application/json
-    ["limit_invalid","cursor_invalid"]
-    "#);
 }

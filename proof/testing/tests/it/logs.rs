@@ -9,8 +9,8 @@ use cruddur::{
     invocation::{self, Completion},
     log,
     metrics::Metric,
+    table::RowKind,
 };
-use local::deployment::Parts;
 use serde_json::{Value, json};
 use testing::{Failure, Fault, TestUser, World, broken_postgres, world::stream_record};
 use tracing::{Dispatch, subscriber::NoSubscriber};
@@ -103,7 +103,7 @@ fn with_key(world: &World, user: &TestUser, kid: &str) -> TestUser {
 }
 
 #[tokio::test]
-async fn a_list_is_one_line_and_the_first_tells_of_a_cold_start() {
+async fn a_list_is_one_line_and_the_first_counts_a_cold_start() {
     let world = World::new().await;
     let sunyoung = world.demo_user("sunyoung");
     let log = Log::start("cruddur-list-message-groups", "", world.clock.clock());
@@ -168,7 +168,7 @@ async fn a_message_is_sent_or_replayed_and_may_open_a_group() {
       "message":"answered","route":"POST /api/messages","status":200,
       "duration_ms":MS,"user_uuid":"0195b5a0-0000-7000-8000-000000000001",
       "group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
-      "message_uuid":"01a20297-4dc0-7fcd-9d7b-39a820e2f465",
+      "message_uuid":"01a20297-4dc0-71be-91b6-cdbd33a83dfe",
       "read_request_units":2.0,"write_request_units":12.0,"MessagesSent":1.0,"GroupsCreated":1.0,"ColdStarts":1.0,"ReadRequestUnits":2.0,"WriteRequestUnits":12.0,
       "FunctionName":"cruddur-create-message",
       "_aws":{"Timestamp":1795339800000,"CloudWatchMetrics":[{"Namespace":"CruddurMessages","Dimensions":[["FunctionName"]],
@@ -181,7 +181,7 @@ async fn a_message_is_sent_or_replayed_and_may_open_a_group() {
       "message":"answered","route":"POST /api/messages","status":200,
       "duration_ms":MS,"user_uuid":"0195b5a0-0000-7000-8000-000000000002",
       "group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
-      "message_uuid":"01a20297-4dc0-7f45-8980-185dc406ec81",
+      "message_uuid":"01a20297-4dc0-7646-9af3-03bb583db0e1",
       "read_request_units":2.0,"write_request_units":1.0,"MessagesSent":1.0,"ReadRequestUnits":2.0,"WriteRequestUnits":1.0,
       "FunctionName":"cruddur-create-message",
       "_aws":{"Timestamp":1795339800000,"CloudWatchMetrics":[{"Namespace":"CruddurMessages","Dimensions":[["FunctionName"]],
@@ -192,7 +192,7 @@ async fn a_message_is_sent_or_replayed_and_may_open_a_group() {
       "message":"answered","route":"POST /api/messages","status":200,
       "duration_ms":MS,"user_uuid":"0195b5a0-0000-7000-8000-000000000001",
       "group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
-      "message_uuid":"01a20297-4dc0-7fcd-9d7b-39a820e2f465",
+      "message_uuid":"01a20297-4dc0-71be-91b6-cdbd33a83dfe",
       "read_request_units":3.0,"write_request_units":0.0,"MessagesReplayed":1.0,"ReadRequestUnits":3.0,
       "FunctionName":"cruddur-create-message",
       "_aws":{"Timestamp":1795339800000,"CloudWatchMetrics":[{"Namespace":"CruddurMessages","Dimensions":[["FunctionName"]],
@@ -231,21 +231,21 @@ async fn a_message_over_the_send_limit_and_one_that_it_could_not_count_are_measu
     let refused = world.post(&alice, &json!({"handle": bob.user.handle, "message": "too many"})).await;
     assert_eq!(refused.status, 429);
     let lines = log.take();
-    let told = lines.iter().map(|line| parse(line)).map(|line| {
+    let shown = lines.iter().map(|line| parse(line)).map(|line| {
         let of = |name: &str| line.get(name).cloned().unwrap_or_default();
         [of("level"), of("message"), of("status"), of("cause"), of("SendsUncounted"), of("SendsLimited")]
     });
     let user = json!(alice.user.uuid);
     assert_eq!(parse(&lines[0])["user_uuid"], user);
     assert_eq!(parse(&lines[3])["user_uuid"], user);
-    insta::assert_snapshot!(json!(told.collect::<Vec<_>>()), @r#"[["WARN","let a message through uncounted",null,"DynamoDB is busy: service error: ThrottlingException: injected: ThrottlingException: injected",null,null],["INFO","answered",200,null,1.0,null],["INFO","answered",200,null,null,null],["INFO","refused",429,"the caller is over the send limit",null,1.0]]"#);
+    insta::assert_snapshot!(json!(shown.collect::<Vec<_>>()), @r#"[["WARN","let a message through uncounted",null,"DynamoDB is busy: service error: ThrottlingException: injected: ThrottlingException: injected",null,null],["INFO","answered",200,null,1.0,null],["INFO","answered",200,null,null,null],["INFO","refused",429,"the caller is over the send limit",null,1.0]]"#);
 }
 
 #[tokio::test]
 async fn a_failure_is_an_error_line_with_its_causes_and_the_line_of_the_invocation() {
     let mut world = World::new().await;
     let sunyoung = world.demo_user("sunyoung");
-    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
     let log = Log::start("cruddur-show-user", "", world.clock.clock());
     world.get(&sunyoung, "/api/users/@scarlett/short").await;
     insta::assert_snapshot!(log.shown(), @r#"
@@ -265,7 +265,7 @@ async fn a_failure_is_an_error_line_with_its_causes_and_the_line_of_the_invocati
 }
 
 #[tokio::test]
-async fn a_batch_tells_of_each_kind_of_move() {
+async fn a_batch_logs_each_kind_of_move() {
     let world = World::new().await;
     let [sunyoung, scarlett, lore, andrew, bayko] =
         world.demo_users(["sunyoung", "scarlett", "lore", "andrew", "bayko"]);
@@ -279,7 +279,7 @@ async fn a_batch_tells_of_each_kind_of_move() {
     for other in [&scarlett, &andrew, &bayko] {
         world.send(&sunyoung, other, "hello again").await;
     }
-    let (hidden, headless) = (groups[2].clone(), format!("MEM#{}", groups[3]));
+    let (hidden, headless) = (groups[2].clone(), RowKind::Membership.partition(&groups[3]));
     world.emulator.edit_answers(move |call, answer| {
         let of_hidden = call.request["ExpressionAttributeValues"][":group"]["S"] == json!(hidden);
         if call.request.get("IndexName").is_some() && of_hidden {
@@ -290,7 +290,8 @@ async fn a_batch_tells_of_each_kind_of_move() {
         }
     });
     let mut event = world.stream_event();
-    let mut poison = stream_record(&json!({"pk": {"S": "MSG#"}, "sk": {"S": ""}}), 99);
+    let mut poison =
+        stream_record(&json!({"pk": {"S": RowKind::Message.partition("")}, "sk": {"S": ""}}), 99);
     poison["dynamodb"]["NewImage"]["message"] = json!({"S": "hello"});
     event["Records"].as_array_mut().unwrap().push(poison);
     world.clock.advance(TimeDelta::microseconds(250_500));
@@ -344,9 +345,9 @@ async fn a_batch_of_one_group_names_it() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_not_entered_is_counted() {
+async fn a_user_who_is_not_created_is_counted() {
     let mut world = World::new().await;
-    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
     let event = include_str!("../../../../events/post-confirmation/confirm-sign-up.json");
     let log = Log::start("cruddur-post-confirmation", "", world.clock.clock());
     world.functions["post-confirmation"].invoke(event.to_owned()).await.unwrap();
@@ -368,7 +369,7 @@ async fn a_user_who_is_not_entered_is_counted() {
 }
 
 #[tokio::test]
-async fn invocations_at_the_same_time_count_what_is_their_own() {
+async fn simultaneous_invocations_count_separately() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     // More than the 4 KB of one unit.
@@ -457,7 +458,7 @@ async fn without_a_function_the_metrics_are_in_the_line_but_not_embedded() {
 }
 
 #[test]
-fn a_panic_says_where_and_not_what() {
+fn a_panic_is_logged_with_its_location_and_without_its_text() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(log::log_panic));
     let log = Log::with(&LogConfig::default(), Clock::system());

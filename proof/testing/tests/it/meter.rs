@@ -1,5 +1,7 @@
 //! The meter counts the cost that DynamoDB reports for each call.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use cruddur::{
     dynamodb::{CallLimits, Meter, Units, metered_client},
@@ -9,7 +11,7 @@ use cruddur::{
     },
     message_group::Inbox,
     stream::NewestMessage,
-    table::Table,
+    table::{Key, Table},
 };
 use testing::{World, world::TABLE};
 
@@ -33,18 +35,19 @@ async fn every_kind_of_call_is_counted() {
         Inbox::new(table.clone(), random.clone()).move_to(&newest).await.unwrap();
     }
     let client = table.client();
-    let key = |pk: String| {
-        [("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S("MEM".to_owned()))]
-            .into()
-    };
-    let keys = KeysAndAttributes::builder().keys(key(format!("MEM#{group_uuid}"))).build().unwrap();
+    let key = Key::Membership(group_uuid);
+    let key = HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(key.pk())),
+        ("sk".to_owned(), AttributeValue::S(key.sk())),
+    ]);
+    let keys = KeysAndAttributes::builder().keys(key.clone()).build().unwrap();
     client.batch_get_item().request_items(TABLE, keys).send().await.unwrap();
     client.scan().table_name(TABLE).send().await.unwrap();
-    let update = client.update_item().table_name(TABLE).set_key(Some(key(format!("MEM#{group_uuid}"))));
+    let update = client.update_item().table_name(TABLE).set_key(Some(key.clone()));
     let update = update.update_expression("SET note = :note");
     let update = update.expression_attribute_values(":note", AttributeValue::S("x".to_owned()));
     update.send().await.unwrap();
-    let delete = client.delete_item().table_name(TABLE).set_key(Some(key(format!("MEM#{group_uuid}"))));
+    let delete = client.delete_item().table_name(TABLE).set_key(Some(key));
     delete.send().await.unwrap();
 
     let mut expected = Units::default();

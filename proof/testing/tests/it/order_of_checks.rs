@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use http::{Method, Request};
-use local::deployment::Parts;
 use serde_json::json;
 use testing::{Answer, Failure, Fault, World, broken_postgres};
 use uuid::Uuid;
@@ -15,7 +14,7 @@ fn oversized() -> String {
 /// A world in which every look-up fails.
 async fn world_without_anything_to_look_up() -> World {
     let mut world = World::new().await;
-    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
     world.emulator.inject(|_| Fault::Refused(Failure::Reset));
     world
 }
@@ -60,7 +59,7 @@ async fn a_large_body_comes_before_a_malformed_one_and_both_before_broken_rules(
 }
 
 #[tokio::test]
-async fn broken_rules_come_together_in_the_tables_order_and_before_any_look_up() {
+async fn violations_are_returned_together_in_the_tables_order_and_before_any_look_up() {
     let world = world_without_anything_to_look_up().await;
     let ghost = world.unprovisioned_user();
     let key = [("idempotency-key", "two words")];
@@ -115,14 +114,14 @@ async fn broken_rules_come_together_in_the_tables_order_and_before_any_look_up()
 }
 
 #[tokio::test]
-async fn a_malformed_handle_is_shown_to_be_nobodys_without_a_look_up() {
+async fn a_malformed_handle_is_not_found_without_a_look_up() {
     let world = world_without_anything_to_look_up().await;
     let answer = world.get_anonymously("/api/users/@@/short").await;
     assert_refused(&answer, 404, &["user_not_found"]);
 }
 
 #[tokio::test]
-async fn an_unprovisioned_caller_comes_before_what_else_is_looked_up() {
+async fn an_unprovisioned_caller_is_rejected_before_other_look_ups() {
     let world = World::new().await;
     let ghost = world.unprovisioned_user();
     for body in [

@@ -170,7 +170,7 @@ async fn mapping(world: &World, end: Instant) -> bool {
 }
 
 #[tokio::test]
-async fn a_minute_of_throttling_without_the_database_of_users_loses_nothing_and_leaves_nothing_behind() {
+async fn a_minute_of_throttling_without_postgres_loses_no_message_and_leaves_no_partial_write() {
     let stand = Stand::new(2).await;
     let Stand { world, relay, pairs, .. } = &stand;
     // The database is down all the time. With time paused, a database that answers looks like one that does not.
@@ -218,7 +218,7 @@ async fn a_minute_of_throttling_without_the_database_of_users_loses_nothing_and_
 }
 
 #[tokio::test]
-async fn without_both_databases_everybody_is_told_to_come_again_and_served_when_either_is_back() {
+async fn without_both_databases_every_request_gets_503_until_either_is_back() {
     let stand = Stand::new(1).await;
     let Stand { world, relay, pairs, unknown, .. } = &stand;
     let (alice, bob, group_uuid) = &pairs[0];

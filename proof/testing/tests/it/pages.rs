@@ -7,7 +7,7 @@ use cruddur::{
         send::{NewMessage, Target},
     },
     sort_key::SortKey,
-    table::MessageRow,
+    table::{MessageRow, Partition},
     timestamp::Timestamp,
     user::User,
 };
@@ -81,7 +81,7 @@ async fn conversation(world: &World, count: usize) -> (TestUser, Uuid, Vec<Strin
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
     for row in world.rows() {
-        if row["pk"]["S"] == format!("MSG#{group_uuid}") {
+        if row["pk"]["S"] == Partition::Messages(group_uuid).to_string() {
             let key = json!({"pk": row["pk"], "sk": row["sk"]});
             let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
         }
@@ -138,7 +138,7 @@ async fn the_last_page_has_no_link_even_when_it_is_full() {
 }
 
 #[tokio::test]
-async fn what_arrives_between_two_pages_changes_nothing_on_the_older_ones() {
+async fn arrivals_between_two_pages_do_not_change_the_older_ones() {
     let world = World::new().await;
     let (alice, group_uuid, messages) = conversation(&world, 30).await;
     let groups = {
@@ -169,7 +169,7 @@ async fn what_arrives_between_two_pages_changes_nothing_on_the_older_ones() {
 }
 
 #[tokio::test]
-async fn a_group_that_moves_up_between_two_pages_is_missing_from_the_older_ones_and_from_nothing_else() {
+async fn a_group_that_moves_up_between_two_pages_is_missing_from_the_older_pages_only() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&bob, &alice, "hello").await;
@@ -269,7 +269,7 @@ async fn limits_are_1_to_100_and_neither_limit_nor_cursor_may_be_empty_or_repeat
             format!("cursor={}", cursor.to_lowercase()),
             format!("cursor={cursor}&cursor={cursor}"),
             format!("cursor={cursor},{cursor}"),
-            // `MSG#…`, and a sort key in upper case.
+            // A partition key, and a sort key in upper case.
             "cursor=TVNHIzAxOTViNWEwLTAwMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwMQ".to_owned(),
             "cursor=MjAyNi0xMS0yMlQwOTozMDowMC4wMDAwMDBaIzAxOTVCNUEwLTAwMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwMQ"
                 .to_owned(),

@@ -54,7 +54,7 @@ async fn rows(world: &World, column: &str, value: &(dyn ToSql + Sync), of: Type)
     let statement = format!(
         "SELECT uuid, handle, display_name, email, cognito_user_id FROM public.users WHERE {column} = $1 ORDER BY handle"
     );
-    let rows = world.postgres().query(&statement, &[(value, of)]).await.unwrap();
+    let rows = world.parts.postgres.query(&statement, &[(value, of)]).await.unwrap();
     rows.iter()
         .map(|row| Row {
             uuid: row.get(0),
@@ -78,7 +78,7 @@ async fn seed(world: &World, handle: &str, email: Option<&str>) -> Uuid {
     let statement =
         "INSERT INTO public.users (handle, display_name, email) VALUES ($1, 'Seeded', $2) RETURNING uuid";
     let parameters = [(&handle as _, Type::TEXT), (&email as _, Type::TEXT)];
-    world.postgres().query(statement, &parameters).await.unwrap()[0].get(0)
+    world.parts.postgres.query(statement, &parameters).await.unwrap()[0].get(0)
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_confirmed_user_is_entered_with_their_names() {
 async fn the_local_stacks_users_got_their_handles_at_sign_up_or_have_changed_them_since() {
     let world = World::new().await;
     let mut changed = 0;
-    // The world has the others, one of whom has a requested handle.
+    // The world has the others, and one has a requested handle.
     for user in &LOCAL_USERS[DEMO_USERS.len()..] {
         let mut attributes = vec![("name", user.name), ("email", user.email)];
         attributes.extend(user.preferred_username.map(|wish| ("preferred_username", wish)));
@@ -218,13 +218,13 @@ async fn a_cognito_user_id_is_never_overwritten() {
 }
 
 #[tokio::test]
-async fn the_row_of_a_deleted_person_is_nobodys() {
+async fn the_row_of_a_deleted_user_is_not_taken_over() {
     let world = World::new().await;
     let (subject, handle) = (subject(), unique("deleted"));
     let email = format!("{handle}@example.com");
     let deleted = seed(&world, &handle, Some(&email)).await;
     let statement = "UPDATE public.users SET cognito_user_id = 'deleted:' || uuid WHERE uuid = $1";
-    world.postgres().query(statement, &[(&deleted, Type::UUID)]).await.unwrap();
+    world.parts.postgres.query(statement, &[(&deleted, Type::UUID)]).await.unwrap();
     let attributes = [("preferred_username", &*handle), ("email", &*email), ("email_verified", "true")];
     deliver(&world, &event(&subject, &attributes)).await;
     let row = rows(&world, "uuid", &deleted, Type::UUID).await.remove(0);
@@ -233,7 +233,7 @@ async fn the_row_of_a_deleted_person_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_user_who_has_a_row_takes_over_no_other() {
+async fn a_user_with_a_row_takes_over_no_other_row() {
     let world = World::new().await;
     let (subject, handle, other) = (subject(), unique("first"), unique("second"));
     deliver(&world, &event(&subject, &[("preferred_username", &handle)])).await;
@@ -292,7 +292,7 @@ async fn a_handle_that_is_missing_malformed_or_taken_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_handle_may_come_with_an_at_sign_and_keeps_its_case() {
+async fn a_handle_may_have_an_at_sign_and_keeps_its_case() {
     let world = World::new().await;
     let (subject, handle) = (subject(), unique("SunYoung"));
     deliver(&world, &event(&subject, &[("preferred_username", &format!("@{handle}"))])).await;
@@ -357,7 +357,7 @@ async fn the_same_event_ten_times_at_once_enters_one_user() {
 }
 
 #[tokio::test]
-async fn an_odd_event_is_answered_and_enters_nobody() {
+async fn an_unexpected_event_is_answered_and_creates_no_user() {
     let world = World::new().await;
     let subject = subject();
     let good = event(&subject, &[("name", "Odd")]);
@@ -386,7 +386,7 @@ async fn an_odd_event_is_answered_and_enters_nobody() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_keeps_nobody_from_signing_up() {
+async fn sign_up_succeeds_while_the_database_is_down() {
     let database = Database::turn().await;
     let mut world = World::new().await;
     let relay = database.relay().await;
@@ -401,7 +401,7 @@ async fn a_database_that_is_down_keeps_nobody_from_signing_up() {
 }
 
 #[tokio::test]
-async fn a_slow_database_uses_up_none_of_the_time_for_the_answer() {
+async fn a_slow_database_does_not_shorten_the_time_for_the_answer() {
     let mut world = World::new().await;
     let database = Database::turn().await;
     let relay = Relay::slow(database.address(), Duration::from_millis(1_200)).await;

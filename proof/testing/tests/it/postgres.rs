@@ -220,6 +220,19 @@ async fn number(postgres: &Postgres) -> Result<i32, Error> {
     Ok(rows[0].get(0))
 }
 
+/// Time until a query fails on a silent relay.
+async fn time_until_unavailable(postgres: Postgres, relay: &Relay) -> Duration {
+    let asking = tokio::spawn(async move { number(&postgres).await });
+    relay.swallowed().await;
+    time::pause();
+    let start = Instant::now();
+    let result = time::timeout(Duration::from_mins(1), asking).await.unwrap().unwrap();
+    let elapsed = start.elapsed();
+    time::resume();
+    assert!(is_unavailable(&result), "{result:?}");
+    elapsed
+}
+
 fn is_unavailable<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::Unavailable { what: Dependency::Postgres, .. }))
 }
@@ -282,7 +295,7 @@ const ADMIN_SHUTDOWN: &[u8] =
     b"E\x00\x00\x00\x36SFATAL\x00VFATAL\x00C57P01\x00Mterminating connection now\x00\x00";
 
 #[tokio::test]
-async fn a_query_that_a_server_on_its_way_down_refuses_is_made_again() {
+async fn a_query_that_a_stopping_server_refuses_is_retried() {
     let database = Database::turn().await;
     let relay = database.relay().await;
     let postgres = database.through(&relay);
@@ -383,22 +396,13 @@ async fn a_server_that_is_down_is_tried_twice_and_found_again_when_it_is_back() 
 }
 
 #[tokio::test]
-async fn a_server_that_takes_connections_and_says_nothing_is_given_up() {
+async fn a_server_that_accepts_connections_and_stays_silent_times_out() {
     // No engine: no query would be answered.
     let relay = Relay::to(([127, 0, 0, 1], 1).into()).await;
     relay.fall_silent();
     let mut config = Config::new();
     config.host("127.0.0.1").port(relay.address().port()).user("postgres").dbname("postgres");
-    let postgres = Arc::new(Postgres::new(config));
-    let asked = Arc::clone(&postgres);
-    let asking = tokio::spawn(async move { number(&asked).await });
-    relay.swallowed().await;
-    time::pause();
-    let start = Instant::now();
-    let result = time::timeout(Duration::from_mins(1), asking).await.unwrap().unwrap();
-    let elapsed = start.elapsed();
-    time::resume();
-    assert!(is_unavailable(&result), "{result:?}");
+    let elapsed = time_until_unavailable(Postgres::new(config), &relay).await;
     assert_eq!(elapsed.as_secs(), 4, "two tries of 2 s");
 }
 
@@ -406,17 +410,9 @@ async fn a_server_that_takes_connections_and_says_nothing_is_given_up() {
 async fn a_query_without_an_answer_is_given_up() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = Arc::new(database.through(&relay));
+    let postgres = database.through(&relay);
     assert_eq!(number(&postgres).await.unwrap(), 42);
     relay.fall_silent();
-    let asked = Arc::clone(&postgres);
-    let asking = tokio::spawn(async move { number(&asked).await });
-    relay.swallowed().await;
-    time::pause();
-    let start = Instant::now();
-    let result = time::timeout(Duration::from_mins(1), asking).await.unwrap().unwrap();
-    let elapsed = start.elapsed();
-    time::resume();
-    assert!(is_unavailable(&result), "{result:?}");
+    let elapsed = time_until_unavailable(postgres, &relay).await;
     assert_eq!(elapsed.as_millis() / 100, 35, "1.5 s, and 2 s for a connection: {elapsed:?}");
 }

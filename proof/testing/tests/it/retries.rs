@@ -6,7 +6,12 @@
 use std::{collections::VecDeque, fmt::Write as _, time::Duration};
 
 use chrono::TimeDelta;
-use cruddur::{error::Error, message::send::Sent, message_group::uuid_of_pair, table::MessageRow};
+use cruddur::{
+    error::Error,
+    message::send::Sent,
+    message_group::uuid_of_pair,
+    table::{Key, MessageRow},
+};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -22,7 +27,7 @@ use uuid::Uuid;
 
 /// A kind of write of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum SendKind {
     /// One row in an existing group.
     Plain,
     /// With an idempotency key.
@@ -33,7 +38,7 @@ enum Way {
     KeyedOpening,
 }
 
-impl Way {
+impl SendKind {
     const ALL: [Self; 4] = [Self::Plain, Self::Keyed, Self::Opening, Self::KeyedOpening];
 
     fn operation(self) -> &'static str {
@@ -58,7 +63,7 @@ impl Way {
 /// A request to send a message between two new users.
 struct Request<'a> {
     world: &'a World,
-    way: Way,
+    kind: SendKind,
     alice: TestUser,
     bob: TestUser,
     group_uuid: Uuid,
@@ -67,26 +72,30 @@ struct Request<'a> {
 const TEXT: &str = "once only";
 
 impl<'a> Request<'a> {
-    async fn new(world: &'a World, way: Way) -> Self {
+    async fn new(world: &'a World, kind: SendKind) -> Self {
         let (alice, bob, group_uuid) = world.pair().await;
         world.emulator.inject(|_| Fault::None);
-        if matches!(way, Way::Plain | Way::Keyed) {
+        if matches!(kind, SendKind::Plain | SendKind::Keyed) {
             world.send(&bob, &alice, "hello").await;
         }
         let _ = world.emulator.take_calls();
-        Self { world, way, alice, bob, group_uuid }
+        Self { world, kind, alice, bob, group_uuid }
     }
 
     fn body(&self) -> Value {
-        match self.way {
-            Way::Plain | Way::Keyed => json!({"message_group_uuid": self.group_uuid, "message": TEXT}),
-            Way::Opening | Way::KeyedOpening => json!({"handle": self.bob.user.handle, "message": TEXT}),
+        match self.kind {
+            SendKind::Plain | SendKind::Keyed => {
+                json!({"message_group_uuid": self.group_uuid, "message": TEXT})
+            }
+            SendKind::Opening | SendKind::KeyedOpening => {
+                json!({"handle": self.bob.user.handle, "message": TEXT})
+            }
         }
     }
 
     /// Sends the request. Returns the response, and the duration since the first call.
     async fn post(&self) -> (Answer, Duration) {
-        let headers: &[(&str, &str)] = if self.way.has_key() { &[("idempotency-key", "key")] } else { &[] };
+        let headers: &[(&str, &str)] = if self.kind.has_key() { &[("idempotency-key", "key")] } else { &[] };
         let post = self.world.post_with(&self.alice, headers, self.body().to_string());
         self.world.emulator.with_time_paused(post).await
     }
@@ -160,30 +169,19 @@ const THROTTLING: [Failure; 3] = [
 #[tokio::test]
 async fn a_repeated_request_with_a_key_gets_the_same_answer_and_stores_one_message() {
     let world = World::new().await;
-    for way in [Way::Keyed, Way::KeyedOpening] {
-        let send = Request::new(&world, way).await;
+    for kind in [SendKind::Keyed, SendKind::KeyedOpening] {
+        let send = Request::new(&world, kind).await;
         let (first, _) = send.post().await;
-        send.assert_stored_as_answered(&first, &format!("{way:?}"));
+        send.assert_stored_as_answered(&first, &format!("{kind:?}"));
         for _ in 0..3 {
             // Neither later messages nor elapsed time change the response.
             world.send(&send.bob, &send.alice, "an answer").await;
             world.clock.advance(TimeDelta::minutes(7));
             let (again, _) = send.post().await;
-            assert_eq!((again.status, &again.body), (first.status, &first.body), "{way:?}");
+            assert_eq!((again.status, &again.body), (first.status, &first.body), "{kind:?}");
         }
-        send.assert_stored_as_answered(&first, &format!("{way:?}"));
+        send.assert_stored_as_answered(&first, &format!("{kind:?}"));
     }
-}
-
-#[tokio::test]
-async fn a_repeated_request_to_a_handle_may_spell_it_differently() {
-    let world = World::new().await;
-    let send = Request::new(&world, Way::KeyedOpening).await;
-    let (first, _) = send.post().await;
-    let body = json!({"handle": format!("@{}", send.bob.user.handle.to_uppercase()), "message": TEXT});
-    let again = world.post_with(&send.alice, &[("idempotency-key", "key")], body.to_string()).await;
-    assert_eq!(again.ok(), first.ok());
-    send.assert_stored_as_answered(&first, "");
 }
 
 #[tokio::test]
@@ -238,22 +236,22 @@ async fn a_key_is_its_users_own() {
 #[tokio::test]
 async fn a_key_is_kept_for_24_hours_from_the_request_on() {
     let world = World::new().await;
-    let send = Request::new(&world, Way::Keyed).await;
+    let send = Request::new(&world, SendKind::Keyed).await;
     // The message's time is ahead: the group's newest message has a clock that was an hour fast.
     world.clock.advance(TimeDelta::hours(1));
     world.send(&send.bob, &send.alice, "from the future").await;
     world.clock.advance(TimeDelta::hours(-1));
     send.post().await.0.ok();
-    let pk = format!("IDEM#{}#key", send.alice.user.uuid);
+    let key = Key::Idempotency { user_uuid: send.alice.user.uuid, key: "key".parse().unwrap() };
     let rows = world.emulator.rows(TABLE);
     // 2026-11-23T09:30:00Z
-    assert_eq!(rows[&(pk, "IDEM".to_owned())]["expires_at"], json!({"N": "1795426200"}));
+    assert_eq!(rows[&(key.pk(), key.sk())]["expires_at"], json!({"N": "1795426200"}));
 }
 
 #[tokio::test]
 async fn without_a_key_every_request_is_a_message_of_its_own() {
     let world = World::new().await;
-    let send = Request::new(&world, Way::Plain).await;
+    let send = Request::new(&world, SendKind::Plain).await;
     let (first, _) = send.post().await;
     let (second, _) = send.post().await;
     assert_ne!(first.ok()["uuid"], second.ok()["uuid"]);
@@ -263,14 +261,14 @@ async fn without_a_key_every_request_is_a_message_of_its_own() {
 #[tokio::test]
 async fn a_lost_answer_is_known_for_a_success_and_the_message_not_stored_twice() {
     let world = World::new().await;
-    for way in Way::ALL {
+    for kind in SendKind::ALL {
         for failure in UNKNOWN {
             // The SDK's retries make up for a loss. Further losses are retried by the function, unless too
             // much time has passed.
             for times in [1, if matches!(failure, Silence | Stall) { 2 } else { 4 }] {
-                let case = format!("{way:?}, {failure:?}, {times} times");
-                let send = Request::new(&world, way).await;
-                world.emulator.fail(way.operation(), times, Lost(failure));
+                let case = format!("{kind:?}, {failure:?}, {times} times");
+                let send = Request::new(&world, kind).await;
+                world.emulator.fail(kind.operation(), times, Lost(failure));
                 let (answer, _) = send.post().await;
                 send.assert_stored_as_answered(&answer, &case);
                 let writes = send.take_writes();
@@ -284,12 +282,12 @@ async fn a_lost_answer_is_known_for_a_success_and_the_message_not_stored_twice()
 #[tokio::test]
 async fn a_client_that_lost_the_answer_gets_it_with_the_same_key() {
     let world = World::new().await;
-    for way in [Way::Keyed, Way::KeyedOpening] {
+    for kind in [SendKind::Keyed, SendKind::KeyedOpening] {
         for failure in UNKNOWN {
-            let case = format!("{way:?}, {failure:?}");
-            let send = Request::new(&world, way).await;
+            let case = format!("{kind:?}, {failure:?}");
+            let send = Request::new(&world, kind).await;
             // The function hears nothing on any attempt. The first one is carried out.
-            world.emulator.fail(way.operation(), usize::MAX, Lost(failure));
+            world.emulator.fail(kind.operation(), usize::MAX, Lost(failure));
             let (lost, _) = send.post().await;
             assert_unavailable(&lost, &case);
             world.emulator.inject(|_| Fault::None);
@@ -304,7 +302,7 @@ async fn a_client_that_lost_the_answer_gets_it_with_the_same_key() {
 #[tokio::test]
 async fn a_write_that_lands_late_is_not_doubled() {
     let world = World::new().await;
-    for way in Way::ALL {
+    for kind in SendKind::ALL {
         for (failure, delay) in [
             (Reset, 1),
             (Reset, 3_000),
@@ -313,9 +311,9 @@ async fn a_write_that_lands_late_is_not_doubled() {
             (Status(500, "InternalServerError"), 100),
         ] {
             for times in [1, if failure == Silence { 2 } else { 4 }] {
-                let case = format!("{way:?}, {failure:?} and {delay} ms, {times} times");
-                let send = Request::new(&world, way).await;
-                world.emulator.fail(way.operation(), times, Late(failure, Duration::from_millis(delay)));
+                let case = format!("{kind:?}, {failure:?} and {delay} ms, {times} times");
+                let send = Request::new(&world, kind).await;
+                world.emulator.fail(kind.operation(), times, Late(failure, Duration::from_millis(delay)));
                 let (answer, _) = send.post().await;
                 send.assert_stored_as_answered(&answer, &case);
                 let ((), _) = world.emulator.with_time_paused(everything_lands(&send)).await;
@@ -332,47 +330,47 @@ async fn everything_lands(request: &Request<'_>) {
 }
 
 #[tokio::test]
-async fn a_write_that_lands_after_the_503_is_what_the_same_key_is_answered() {
+async fn a_write_that_lands_after_the_503_answers_the_same_key() {
     let world = World::new().await;
-    for way in [Way::Keyed, Way::KeyedOpening] {
-        let send = Request::new(&world, way).await;
-        world.emulator.fail(way.operation(), usize::MAX, Late(Reset, Duration::from_secs(20)));
+    for kind in [SendKind::Keyed, SendKind::KeyedOpening] {
+        let send = Request::new(&world, kind).await;
+        world.emulator.fail(kind.operation(), usize::MAX, Late(Reset, Duration::from_secs(20)));
         let (lost, _) = send.post().await;
-        assert_unavailable(&lost, &format!("{way:?}"));
-        send.assert_nothing_stored(&format!("{way:?}"));
+        assert_unavailable(&lost, &format!("{kind:?}"));
+        send.assert_nothing_stored(&format!("{kind:?}"));
 
         world.emulator.inject(|_| Fault::None);
         let ((), _) = world.emulator.with_time_paused(everything_lands(&send)).await;
         let (answer, _) = send.post().await;
-        send.assert_stored_as_answered(&answer, &format!("{way:?}"));
+        send.assert_stored_as_answered(&answer, &format!("{kind:?}"));
     }
 }
 
 #[tokio::test]
 async fn a_repeated_request_and_a_late_write_of_the_first_end_in_one_message() {
     let world = World::new().await;
-    for way in [Way::Keyed, Way::KeyedOpening] {
-        let send = Request::new(&world, way).await;
-        world.emulator.fail(way.operation(), usize::MAX, Late(Reset, Duration::from_secs(20)));
+    for kind in [SendKind::Keyed, SendKind::KeyedOpening] {
+        let send = Request::new(&world, kind).await;
+        world.emulator.fail(kind.operation(), usize::MAX, Late(Reset, Duration::from_secs(20)));
         let (lost, _) = send.post().await;
-        assert_unavailable(&lost, &format!("{way:?}"));
+        assert_unavailable(&lost, &format!("{kind:?}"));
 
         world.emulator.inject(|_| Fault::None);
         let (answer, _) = send.post().await;
-        send.assert_stored_as_answered(&answer, &format!("{way:?}"));
+        send.assert_stored_as_answered(&answer, &format!("{kind:?}"));
         let ((), _) = world.emulator.with_time_paused(everything_lands(&send)).await;
-        send.assert_stored_as_answered(&answer, &format!("{way:?}"));
+        send.assert_stored_as_answered(&answer, &format!("{kind:?}"));
     }
 }
 
 #[tokio::test]
 async fn conflicts_and_throttling_are_waited_out_with_the_same_uuid_and_sort_key() {
     let world = World::new().await;
-    for way in Way::ALL {
+    for kind in SendKind::ALL {
         let mut failures = THROTTLING.to_vec();
         failures.push(Status(400, "TransactionInProgressException"));
         failures.push(Status(400, "TransactionConflictException"));
-        if way != Way::Plain {
+        if kind != SendKind::Plain {
             failures.extend([
                 Cancelled(&["None", "TransactionConflict"]),
                 Cancelled(&["TransactionConflict", "None", "None", "TransactionConflict"]),
@@ -381,9 +379,9 @@ async fn conflicts_and_throttling_are_waited_out_with_the_same_uuid_and_sort_key
             ]);
         }
         for failure in failures {
-            let case = format!("{way:?}, {failure:?}");
-            let send = Request::new(&world, way).await;
-            world.emulator.fail(way.operation(), 5, Refused(failure));
+            let case = format!("{kind:?}, {failure:?}");
+            let send = Request::new(&world, kind).await;
+            world.emulator.fail(kind.operation(), 5, Refused(failure));
             let (answer, _) = send.post().await;
             send.assert_stored_as_answered(&answer, &case);
             let writes = send.take_writes();
@@ -398,7 +396,7 @@ async fn waits_between_tries_are_spread_and_grow() {
     let world = World::new().await;
     let mut waited = Vec::new();
     for _ in 0..4 {
-        let send = Request::new(&world, Way::Keyed).await;
+        let send = Request::new(&world, SendKind::Keyed).await;
         world.emulator.fail("TransactWriteItems", 6, Refused(Cancelled(&["None", "TransactionConflict"])));
         let (answer, elapsed) = send.post().await;
         send.assert_stored_as_answered(&answer, "");
@@ -411,20 +409,23 @@ async fn waits_between_tries_are_spread_and_grow() {
 }
 
 #[tokio::test]
-async fn a_conflict_beside_a_row_that_is_in_the_way_is_waited_out() {
+async fn a_conflict_beside_a_blocking_row_is_retried() {
     // While the other side's first message is being committed, some of its rows exist and others are still locked.
     let world = World::new().await;
-    for (way, reasons) in [
-        (Way::Opening, &["None", "TransactionConflict", "ConditionalCheckFailed", "TransactionConflict"][..]),
+    for (kind, reasons) in [
         (
-            Way::KeyedOpening,
+            SendKind::Opening,
+            &["None", "TransactionConflict", "ConditionalCheckFailed", "TransactionConflict"][..],
+        ),
+        (
+            SendKind::KeyedOpening,
             &["None", "None", "TransactionConflict", "TransactionConflict", "ConditionalCheckFailed"],
         ),
     ] {
-        let send = Request::new(&world, way).await;
-        world.emulator.fail(way.operation(), 1, Refused(Cancelled(reasons)));
+        let send = Request::new(&world, kind).await;
+        world.emulator.fail(kind.operation(), 1, Refused(Cancelled(reasons)));
         let (answer, _) = send.post().await;
-        send.assert_stored_as_answered(&answer, &format!("{way:?}"));
+        send.assert_stored_as_answered(&answer, &format!("{kind:?}"));
     }
 }
 
@@ -432,8 +433,8 @@ async fn a_conflict_beside_a_row_that_is_in_the_way_is_waited_out() {
 async fn a_repeated_request_is_not_answered_before_its_message_can_be_read() {
     // A transaction becomes visible row by row: here the key's row before the message.
     let world = World::new().await;
-    for way in [Way::Keyed, Way::KeyedOpening] {
-        let send = Request::new(&world, way).await;
+    for kind in [SendKind::Keyed, SendKind::KeyedOpening] {
+        let send = Request::new(&world, kind).await;
         let (first, _) = send.post().await;
         let _ = world.emulator.take_calls();
         // One for the plan, and three for looking up the message itself.
@@ -447,16 +448,16 @@ async fn a_repeated_request_is_not_answered_before_its_message_can_be_read() {
         });
         let (again, _) = send.post().await;
         world.emulator.edit_answers(|_, _| ());
-        assert_eq!((again.status, &again.body), (first.status, &first.body), "{way:?}");
-        assert_eq!(send.take_writes().len(), 4, "{way:?}");
-        send.assert_stored_as_answered(&first, &format!("{way:?}"));
+        assert_eq!((again.status, &again.body), (first.status, &first.body), "{kind:?}");
+        assert_eq!(send.take_writes().len(), 4, "{kind:?}");
+        send.assert_stored_as_answered(&first, &format!("{kind:?}"));
     }
 }
 
 #[tokio::test]
-async fn what_can_never_succeed_fails_at_once() {
+async fn permanent_errors_fail_at_once() {
     let world = World::new().await;
-    for way in Way::ALL {
+    for kind in SendKind::ALL {
         let mut failures = vec![
             Status(400, "AccessDeniedException"),
             Status(400, "ValidationException"),
@@ -464,7 +465,7 @@ async fn what_can_never_succeed_fails_at_once() {
             Status(400, "UnrecognizedClientException"),
             Status(400, "ItemCollectionSizeLimitExceededException"),
         ];
-        if way != Way::Plain {
+        if kind != SendKind::Plain {
             failures.extend([
                 Cancelled(&["None", "ValidationError"]),
                 Cancelled(&["TransactionConflict", "ValidationError"]),
@@ -473,9 +474,9 @@ async fn what_can_never_succeed_fails_at_once() {
             ]);
         }
         for failure in failures {
-            let case = format!("{way:?}, {failure:?}");
-            let send = Request::new(&world, way).await;
-            world.emulator.fail(way.operation(), 1, Refused(failure));
+            let case = format!("{kind:?}, {failure:?}");
+            let send = Request::new(&world, kind).await;
+            world.emulator.fail(kind.operation(), 1, Refused(failure));
             let (answer, elapsed) = send.post().await;
             assert_internal_error(&answer, &case);
             assert_eq!(elapsed, Duration::ZERO, "{case}");
@@ -486,11 +487,11 @@ async fn what_can_never_succeed_fails_at_once() {
 }
 
 #[tokio::test]
-async fn what_fails_after_a_write_of_which_nobody_knows_is_still_in_doubt() {
+async fn a_failure_after_a_write_with_an_unknown_outcome_stays_unknown() {
     let world = World::new().await;
-    for way in Way::ALL {
-        let case = format!("{way:?}");
-        let send = Request::new(&world, way).await;
+    for kind in SendKind::ALL {
+        let case = format!("{kind:?}");
+        let send = Request::new(&world, kind).await;
         // Each of the SDK's three attempts may still be carried out. The two attempts after them were not.
         let mut faults = VecDeque::from([
             Refused(Status(500, "InternalServerError")),
@@ -500,7 +501,7 @@ async fn what_fails_after_a_write_of_which_nobody_knows_is_still_in_doubt() {
             Refused(Status(400, "AccessDeniedException")),
         ]);
         world.emulator.inject(move |call| {
-            if call.operation == way.operation() {
+            if call.operation == kind.operation() {
                 faults.pop_front().unwrap_or(Fault::None)
             } else {
                 Fault::None
@@ -514,19 +515,19 @@ async fn what_fails_after_a_write_of_which_nobody_knows_is_still_in_doubt() {
 }
 
 #[tokio::test]
-async fn when_nothing_helps_the_answer_is_503_long_before_the_functions_timeout() {
+async fn permanent_failures_end_in_503_long_before_the_functions_timeout() {
     let world = World::new().await;
-    for way in Way::ALL {
+    for kind in SendKind::ALL {
         let mut failures = [UNKNOWN.as_slice(), &THROTTLING].concat();
         failures.push(Status(400, "TransactionInProgressException"));
         failures.push(Status(400, "TransactionConflictException"));
-        if way != Way::Plain {
+        if kind != SendKind::Plain {
             failures.push(Cancelled(&["None", "TransactionConflict"]));
         }
         for failure in failures {
-            let case = format!("{way:?}, {failure:?}");
-            let send = Request::new(&world, way).await;
-            world.emulator.fail(way.operation(), usize::MAX, Refused(failure));
+            let case = format!("{kind:?}, {failure:?}");
+            let send = Request::new(&world, kind).await;
+            world.emulator.fail(kind.operation(), usize::MAX, Refused(failure));
             let (answer, elapsed) = send.post().await;
             assert_unavailable(&answer, &case);
             // The function's timeout is 25 s, and user look-ups come on top of this.
@@ -540,11 +541,11 @@ async fn when_nothing_helps_the_answer_is_503_long_before_the_functions_timeout(
 }
 
 #[tokio::test]
-async fn a_group_that_is_in_the_way_and_never_seen_ends_in_503_after_five_seconds() {
+async fn a_blocking_group_that_is_never_visible_ends_in_503_after_five_seconds() {
     let world = World::new().await;
-    for way in [Way::Opening, Way::KeyedOpening] {
-        let case = format!("{way:?}");
-        let send = Request::new(&world, way).await;
+    for kind in [SendKind::Opening, SendKind::KeyedOpening] {
+        let case = format!("{kind:?}");
+        let send = Request::new(&world, kind).await;
         world.send(&send.bob, &send.alice, "hello").await;
         world.emulator.edit_answers(|call, answer| {
             if call.operation == "GetItem" {
@@ -565,8 +566,8 @@ async fn even_the_slowest_calls_end_before_the_functions_timeout() {
     // The reads answer just within their third attempt. The writes are lost, and the last one starts at the
     // last moment. When the other side has opened the group meanwhile, everything starts again.
     let world = World::new().await;
-    for way in Way::ALL {
-        let send = Request::new(&world, way).await;
+    for kind in SendKind::ALL {
+        let send = Request::new(&world, kind).await;
         let mut seen = std::collections::HashMap::<String, usize>::new();
         world.emulator.set_latency(Duration::from_millis(1_900));
         world.emulator.inject(move |call| {
@@ -582,8 +583,8 @@ async fn even_the_slowest_calls_end_before_the_functions_timeout() {
         let (answer, elapsed) = send.post().await;
         world.emulator.set_latency(Duration::ZERO);
         world.emulator.inject(|_| Fault::None);
-        assert_unavailable(&answer, &format!("{way:?}"));
-        assert!(elapsed < Duration::from_secs(20), "{way:?}: {elapsed:?}");
+        assert_unavailable(&answer, &format!("{kind:?}"));
+        assert!(elapsed < Duration::from_secs(20), "{kind:?}: {elapsed:?}");
     }
 }
 
@@ -593,7 +594,7 @@ async fn reads_that_fail_write_nothing() {
     for operation in ["GetItem", "Query"] {
         for failure in [UNKNOWN.as_slice(), &THROTTLING].concat() {
             let case = format!("{operation}, {failure:?}");
-            let send = Request::new(&world, Way::Plain).await;
+            let send = Request::new(&world, SendKind::Plain).await;
             world.emulator.fail(operation, usize::MAX, Refused(failure));
             let (answer, elapsed) = send.post().await;
             assert_unavailable(&answer, &case);
@@ -606,7 +607,7 @@ async fn reads_that_fail_write_nothing() {
         }
         for failure in [Status(400, "AccessDeniedException"), Status(400, "ResourceNotFoundException")] {
             let case = format!("{operation}, {failure:?}");
-            let send = Request::new(&world, Way::Plain).await;
+            let send = Request::new(&world, SendKind::Plain).await;
             world.emulator.fail(operation, 1, Refused(failure));
             let (answer, elapsed) = send.post().await;
             assert_internal_error(&answer, &case);
@@ -617,9 +618,9 @@ async fn reads_that_fail_write_nothing() {
 }
 
 #[tokio::test]
-async fn an_error_of_dynamodb_shows_nothing_of_itself_to_the_client() {
+async fn an_error_of_dynamodb_is_hidden_from_the_client() {
     let world = World::new().await;
-    let send = Request::new(&world, Way::Plain).await;
+    let send = Request::new(&world, SendKind::Plain).await;
     world.emulator.fail("PutItem", 1, Refused(Status(400, "AccessDeniedException")));
     let (answer, _) = send.post().await;
     let mut shown = String::new();
@@ -630,7 +631,7 @@ async fn an_error_of_dynamodb_shows_nothing_of_itself_to_the_client() {
 #[tokio::test]
 async fn concurrent_duplicates_are_answered_equally_and_stored_once() {
     let world = World::new().await;
-    let send = Request::new(&world, Way::Keyed).await;
+    let send = Request::new(&world, SendKind::Keyed).await;
     world.post(&send.alice, &json!({"message_group_uuid": send.group_uuid, "message": "warm"})).await.ok();
     let _ = world.emulator.take_calls();
     // All requests read before the first one writes.
@@ -647,14 +648,14 @@ async fn concurrent_duplicates_are_answered_equally_and_stored_once() {
 }
 
 /// Sends the text from the first user to the second, without PostgreSQL.
-async fn send(sends: &Sends, way: Way) -> Result<Sent, Error> {
+async fn send(sends: &Sends, kind: SendKind) -> Result<Sent, Error> {
     let (alice, bob) = (user(1), user(2));
-    let key = way.has_key().then_some("key");
-    match way {
-        Way::Plain | Way::Keyed => {
+    let key = kind.has_key().then_some("key");
+    match kind {
+        SendKind::Plain | SendKind::Keyed => {
             sends.to_group(&alice, uuid_of_pair(alice.uuid, bob.uuid), TEXT, key).await
         }
-        Way::Opening | Way::KeyedOpening => sends.to_user(&alice, &bob, TEXT, key).await,
+        SendKind::Opening | SendKind::KeyedOpening => sends.to_user(&alice, &bob, TEXT, key).await,
     }
 }
 
@@ -683,8 +684,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_becomes_of_the_writes_a_request_stores_what_it_acknowledges_and_that_once(
-        way in prop::sample::select(Way::ALL.to_vec()),
+    fn acknowledged_messages_are_stored_once_under_any_faults(
+        kind in prop::sample::select(SendKind::ALL.to_vec()),
         faults in prop::collection::vec(any_fault(), 0..16),
         repeat: bool,
     ) {
@@ -692,16 +693,16 @@ proptest! {
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let sends = Sends::new().await;
-            if matches!(way, Way::Plain | Way::Keyed) {
+            if matches!(kind, SendKind::Plain | SendKind::Keyed) {
                 sends.to_user(&user(2), &user(1), "hello", None).await.unwrap();
             }
             let mut faults = VecDeque::from(faults);
             sends.emulator.inject(move |call| {
-                if call.operation == way.operation() { faults.pop_front().unwrap_or(Fault::None) } else { Fault::None }
+                if call.operation == kind.operation() { faults.pop_front().unwrap_or(Fault::None) } else { Fault::None }
             });
-            let mut answers = vec![send(&sends, way).await];
-            if repeat && way.has_key() {
-                answers.push(send(&sends, way).await);
+            let mut answers = vec![send(&sends, kind).await];
+            if repeat && kind.has_key() {
+                answers.push(send(&sends, kind).await);
             }
             for moment in ["at once", "after a minute"] {
                 let stored = stored(&sends.rows());
@@ -729,7 +730,7 @@ async fn concurrent_duplicates_of_a_first_message_are_answered_equally_and_store
     let sends = Sends::new().await;
     tokio::time::pause();
     sends.emulator.set_latency(Duration::from_millis(10));
-    let answers = join_all((0..12).map(|_| send(&sends, Way::KeyedOpening))).await;
+    let answers = join_all((0..12).map(|_| send(&sends, SendKind::KeyedOpening))).await;
     let answers: Vec<Sent> = answers.into_iter().map(Result::unwrap).collect();
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     let stored = stored(&sends.rows());
@@ -739,23 +740,23 @@ async fn concurrent_duplicates_of_a_first_message_are_answered_equally_and_store
 }
 
 #[tokio::test]
-async fn a_write_has_as_many_rows_as_its_way_asks_for_and_each_under_a_condition() {
+async fn each_path_writes_its_number_of_rows_under_conditions() {
     let world = World::new().await;
-    for way in Way::ALL {
-        let send = Request::new(&world, way).await;
+    for kind in SendKind::ALL {
+        let send = Request::new(&world, kind).await;
         send.post().await.0.ok();
         let writes = send.take_writes();
-        assert_eq!(writes.len(), 1, "{way:?}");
+        assert_eq!(writes.len(), 1, "{kind:?}");
         let request = &writes[0].request;
         let puts: Vec<&Value> = match request["TransactItems"].as_array() {
             Some(actions) => actions.iter().map(|action| &action["Put"]).collect(),
             None => vec![request],
         };
-        assert_eq!(puts.len(), way.actions(), "{way:?}");
+        assert_eq!(puts.len(), kind.actions(), "{kind:?}");
         for put in puts {
             // Nothing is overwritten (I7), and the error returns the existing row.
-            assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)", "{way:?}");
-            assert_eq!(put["ReturnValuesOnConditionCheckFailure"], "ALL_OLD", "{way:?}");
+            assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)", "{kind:?}");
+            assert_eq!(put["ReturnValuesOnConditionCheckFailure"], "ALL_OLD", "{kind:?}");
         }
     }
 }

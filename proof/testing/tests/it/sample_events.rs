@@ -13,13 +13,11 @@ use cruddur::{
         Messages,
         send::{NewMessage, Target},
     },
+    table::RowKind,
 };
-use local::{
-    deployment::{FUNCTIONS, Parts},
-    function::Function,
-};
+use local::{deployment::FUNCTIONS, function::Function};
 use serde_json::{Value, json};
-use testing::World;
+use testing::{World, world::kind_of};
 use tokio_postgres::types::Type;
 
 /// The table's answer for each `(function, case)`.
@@ -72,7 +70,7 @@ async fn world() -> World {
         client_ids: vec!["cruddur-local-client".to_owned()],
         key_set: Some(fs::read_to_string(folder().join("key-set.json")).unwrap()),
     };
-    world.deploy(Parts { tokens, ..world.parts.clone() });
+    world.redeploy(|parts| parts.tokens = tokens);
     let [sunyoung, scarlett, andrew, bayko] =
         world.demo_users(["sunyoung", "scarlett", "andrew", "bayko"]).map(|user| user.user);
     for (sender, receiver, time) in [
@@ -94,7 +92,7 @@ async fn world() -> World {
 }
 
 #[test]
-fn the_table_names_every_event_and_nothing_else() {
+fn the_table_lists_exactly_the_events() {
     let named: BTreeSet<_> = cases().into_keys().collect();
     let mut files = BTreeSet::new();
     for function in fs::read_dir(folder()).unwrap().map(Result::unwrap) {
@@ -150,7 +148,7 @@ fn set(event: &mut Value, path: &[&str], value: Value) {
 
 /// Events that API Gateway is not known to send. `lambda_http` panics on them or rejects them.
 #[tokio::test]
-async fn an_odd_event_is_answered_as_if_nothing_were_odd() {
+async fn an_unexpected_event_is_answered_as_usual() {
     let world = world().await;
     let functions = &world.functions;
     let claims = ["requestContext", "authorizer", "jwt", "claims"];
@@ -245,7 +243,8 @@ fn newest_messages(event: &Value) -> Positions {
     let mut newest = BTreeMap::<String, (String, String)>::new();
     for record in event["Records"].as_array().unwrap() {
         let row = &record["dynamodb"]["NewImage"];
-        if let Some(group) = row["pk"]["S"].as_str().and_then(|pk| pk.strip_prefix("MSG#")) {
+        if kind_of(row) == Some(RowKind::Message) {
+            let (_, group) = row["pk"]["S"].as_str().unwrap().split_once('#').unwrap();
             let greatest = newest.entry(group.to_owned()).or_default();
             *greatest = position(row).max(greatest.clone());
         }
@@ -279,7 +278,7 @@ async fn stream_handler_answers_as_the_table_says() {
 /// Users of a Cognito user: handle, name and email address of each.
 async fn users_of(world: &World, sub: &str) -> Vec<(String, String, Option<String>)> {
     let statement = "SELECT handle, display_name, email FROM users WHERE cognito_user_id = $1";
-    let rows = world.postgres().query(statement, &[(&sub, Type::TEXT)]).await.unwrap();
+    let rows = world.parts.postgres.query(statement, &[(&sub, Type::TEXT)]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
@@ -288,7 +287,7 @@ async fn post_confirmation_answers_as_the_table_says() {
     let world = world().await;
     let imported = "INSERT INTO users (handle, display_name, email) VALUES ('lore-imported', 'Lore', $1)
         ON CONFLICT DO NOTHING";
-    world.postgres().query(imported, &[(&"lore@example.com", Type::TEXT)]).await.unwrap();
+    world.parts.postgres.query(imported, &[(&"lore@example.com", Type::TEXT)]).await.unwrap();
     for (case, expected) in cases_of("post-confirmation") {
         let text = event("post-confirmation", &case);
         let event: Value = serde_json::from_str(&text).unwrap();
@@ -315,7 +314,7 @@ async fn post_confirmation_answers_as_the_table_says() {
             "a row with this email and no `cognito_user_id` is not taken over" => {
                 let statement = "SELECT handle, cognito_user_id FROM users WHERE email = $1 ORDER BY handle";
                 let email = attribute("email").unwrap();
-                let rows = world.postgres().query(statement, &[(&email, Type::TEXT)]).await.unwrap();
+                let rows = world.parts.postgres.query(statement, &[(&email, Type::TEXT)]).await.unwrap();
                 let rows: Vec<(String, Option<String>)> =
                     rows.iter().map(|row| (row.get(0), row.get(1))).collect();
                 assert!(rows.contains(&("lore-imported".to_owned(), None)), "{case}: {rows:?}");

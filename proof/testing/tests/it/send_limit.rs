@@ -13,7 +13,11 @@ use std::{
 
 use chrono::{DateTime, TimeDelta};
 use cruddur::{
-    clock::Clock, config::SendLimitConfig, error::Error, send_limit::SendLimit, table::SendLimitRow,
+    clock::Clock,
+    config::SendLimitConfig,
+    error::Error,
+    send_limit::SendLimit,
+    table::{Key, SendLimitRow},
 };
 use futures_util::future::join_all;
 use insta::assert_debug_snapshot;
@@ -55,8 +59,8 @@ fn retry_after(answer: &Answer) -> i64 {
 }
 
 fn bucket_of(rows: &[Value], user_uuid: Uuid) -> Option<SendLimitRow> {
-    let pk = format!("RATE#{user_uuid}");
-    let row = rows.iter().find(|row| row["pk"]["S"] == *pk)?;
+    let key = Key::SendLimit(user_uuid);
+    let row = rows.iter().find(|row| row["pk"]["S"] == key.pk())?;
     let number = |name: &str| row[name]["N"].as_str().unwrap().parse::<i64>().unwrap();
     Some(SendLimitRow {
         tokens: number("tokens").try_into().unwrap(),
@@ -87,7 +91,7 @@ async fn a_message_over_the_limit_is_refused_with_the_time_to_wait() {
 }
 
 #[tokio::test]
-async fn whoever_waits_as_told_is_let_through_and_not_before() {
+async fn a_retry_after_the_stated_time_succeeds_and_an_earlier_one_does_not() {
     let world = limited_world().await;
     let (alice, _, body) = conversation(&world).await;
     assert_eq!(statuses(&world, &alice, &body, 3).await, [200; 3]);
@@ -141,7 +145,8 @@ async fn the_row_may_go_when_the_bucket_is_full() {
     assert_eq!(bucket, SendLimitRow { tokens: 1, refilled_at: start, expires_at: start + 20 });
 
     // The time to live deletes the row, and an operator may.
-    let key = json!({"pk": {"S": format!("RATE#{}", alice.user.uuid)}, "sk": {"S": "RATE"}});
+    let key = Key::SendLimit(alice.user.uuid);
+    let key = json!({"pk": {"S": key.pk()}, "sk": {"S": key.sk()}});
     let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
     assert_eq!(statuses(&world, &alice, &body, 4).await, [200, 200, 200, 429]);
 }
@@ -157,7 +162,7 @@ async fn without_a_limit_nothing_is_counted() {
 }
 
 #[tokio::test]
-async fn what_gets_to_the_look_ups_counts_and_what_is_refused_before_does_not() {
+async fn requests_that_reach_the_look_ups_count_and_earlier_rejections_do_not() {
     let world = limited_world().await;
     let (alice, bob, body) = conversation(&world).await;
     let nowhere = json!({"message_group_uuid": Uuid::nil(), "message": "hello"});
@@ -180,8 +185,8 @@ async fn what_gets_to_the_look_ups_counts_and_what_is_refused_before_does_not() 
     assert_eq!(statuses(&world, &alice, &nowhere, 1).await, [429]);
     let to_bob = json!({"handle": bob.user.handle, "message": "hello"});
     assert_eq!(statuses(&world, &alice, &to_bob, 1).await, [429]);
-    let to_nobody = json!({"handle": "nobody-at-all", "message": "hello"});
-    assert_eq!(statuses(&world, &alice, &to_nobody, 1).await, [422]);
+    let to_unknown = json!({"handle": "nobody-at-all", "message": "hello"});
+    assert_eq!(statuses(&world, &alice, &to_unknown, 1).await, [422]);
 }
 
 #[tokio::test]
@@ -225,7 +230,7 @@ async fn a_limit_that_is_silent_holds_a_message_up_for_two_seconds() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_costs_a_token_and_no_more() {
+async fn a_lost_answer_costs_one_token() {
     let world = limited_world().await;
     let (alice, _, body) = conversation(&world).await;
     world.emulator.fail("UpdateItem", 1, Fault::Lost(Failure::Reset));
@@ -325,7 +330,7 @@ proptest! {
 
     /// The limit holds for any choice of environments, however old their caches are and however far apart their clocks.
     #[test]
-    fn no_span_of_time_has_more_messages_than_the_limit_and_nobody_is_shut_out(
+    fn no_time_span_exceeds_the_limit_and_no_user_is_locked_out(
         burst in 1_u32..6,
         interval in 1_u32..5,
         ahead in prop::collection::vec(-500_000..500_000_i64, ENVIRONMENTS),

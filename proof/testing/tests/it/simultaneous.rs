@@ -6,7 +6,13 @@
 use std::{collections::HashSet, time::Duration};
 
 use chrono::TimeDelta;
-use cruddur::{error::Error, message::send::Sent, message_group::uuid_of_pair, user::User};
+use cruddur::{
+    error::Error,
+    message::send::Sent,
+    message_group::uuid_of_pair,
+    table::{Partition, RowKind},
+    user::User,
+};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testing::{
@@ -15,6 +21,7 @@ use testing::{
     Fault::{self, Late, Lost, Refused},
     Sends, TestUser, World, invariants,
     sends::user,
+    world::kind_of,
 };
 use uuid::Uuid;
 
@@ -28,9 +35,9 @@ fn assert_one_conversation(rows: &[Value], group_uuid: Uuid, sent: &[Sent]) {
     let acknowledged: HashSet<Uuid> = sent.iter().map(|sent| sent.uuid).collect();
     assert_eq!(stored, acknowledged);
     assert!(sent.iter().all(|sent| sent.message_group_uuid == group_uuid));
-    for (kind, count) in [("MEM#", 1), ("GRP#", 2)] {
-        let of_kind = |row: &&Value| row["pk"]["S"].as_str().unwrap().starts_with(kind);
-        assert_eq!(rows.iter().filter(of_kind).count(), count, "{kind}");
+    for (kind, count) in [(RowKind::Membership, 1), (RowKind::Inbox, 2)] {
+        let of_kind = rows.iter().filter(|row| kind_of(row) == Some(kind));
+        assert_eq!(of_kind.count(), count, "{kind:?}");
     }
 }
 
@@ -86,7 +93,7 @@ async fn a_group_that_the_other_side_opens_between_plan_and_write_is_used() {
 }
 
 #[tokio::test]
-async fn an_opening_whose_answer_is_lost_after_the_other_side_was_first_is_stored_once() {
+async fn an_opening_with_a_lost_answer_after_the_other_members_opening_is_stored_once() {
     tokio::time::pause();
     let (alice, bob, group_uuid) = pair();
     for key in [None, Some("key")] {
@@ -119,7 +126,7 @@ async fn an_opening_whose_answer_is_lost_after_the_other_side_was_first_is_store
 }
 
 #[tokio::test]
-async fn an_opening_that_lands_late_finds_the_group_of_the_other_side_and_changes_nothing() {
+async fn a_late_opening_finds_the_other_members_group_and_changes_nothing() {
     tokio::time::pause();
     let sends = Sends::new().await;
     let (alice, bob, group_uuid) = pair();
@@ -234,7 +241,7 @@ async fn simultaneous_requests_over_http_end_in_one_group_that_both_list_once() 
 }
 
 #[tokio::test]
-async fn an_answer_never_sorts_before_what_it_answers_even_when_the_clock_goes_back() {
+async fn a_reply_never_sorts_before_its_message_even_if_the_clock_goes_back() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     let mut answered = vec![world.send(&alice, &bob, "1").await];
@@ -289,7 +296,7 @@ async fn groups_of_one_user_that_are_opened_in_one_microsecond_are_all_in_the_in
     let others: Vec<User> = (2..22).map(user).collect();
     let openings = others.iter().map(|other| sends.to_user(other, &alice, "hello", None));
     join_all(openings).await.into_iter().for_each(|sent| drop(sent.unwrap()));
-    let inbox = format!("GRP#{}", alice.uuid);
+    let inbox = Partition::Inbox(alice.uuid).to_string();
     assert_eq!(sends.rows().iter().filter(|row| row["pk"]["S"] == *inbox).count(), 20);
     assert_eq!(invariants::check_at_rest(&sends.rows()), Vec::<String>::new());
 }

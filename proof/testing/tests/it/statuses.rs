@@ -1,8 +1,8 @@
 //! Responses that all routes have in common.
 
 use axum::body::Body;
+use cruddur::table::Key;
 use http::{Method, Request};
-use local::deployment::Parts;
 use serde_json::json;
 use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres, world::TABLE};
 
@@ -127,7 +127,7 @@ async fn without_dynamodb_every_route_that_needs_it_answers_503() {
 }
 
 #[tokio::test]
-async fn half_of_what_a_route_reads_is_not_enough() {
+async fn a_route_needs_each_of_its_reads() {
     let (world, sunyoung) = conversation().await;
     for operation in ["GetItem", "Query"] {
         world.emulator.inject(move |call| match &*call.operation {
@@ -145,10 +145,17 @@ async fn half_of_what_a_route_reads_is_not_enough() {
 async fn without_postgresql_every_route_answers_503() {
     let (mut world, sunyoung) = conversation().await;
     let rows = world.rows();
-    world.deploy(Parts { postgres: broken_postgres::unreachable(), ..world.parts.clone() });
-    let mut answers = ask_as(&world, &sunyoung).await;
-    answers.push(world.get(&sunyoung, "/api/me").await);
-    answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
+    let mut answers = Vec::new();
+    for postgres in [
+        broken_postgres::unreachable(),
+        // A pooler that does not reach the server.
+        broken_postgres::refusing_with("08P01", "server login has been failing, try again later"),
+    ] {
+        world.redeploy(|parts| parts.postgres = postgres);
+        answers.extend(ask_as(&world, &sunyoung).await);
+        answers.push(world.get(&sunyoung, "/api/me").await);
+        answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
+    }
     insta::assert_debug_snapshot!(same(answers), @r#"
     503
     content-type: application/json
@@ -159,7 +166,7 @@ async fn without_postgresql_every_route_answers_503() {
 }
 
 #[tokio::test]
-async fn when_dynamodb_refuses_every_route_that_needs_it_answers_500_and_no_more() {
+async fn dynamodb_errors_are_an_opaque_500_on_every_route_that_needs_it() {
     let (world, sunyoung) = conversation().await;
     let mut answers = Vec::new();
     for failure in
@@ -176,9 +183,9 @@ async fn when_dynamodb_refuses_every_route_that_needs_it_answers_500_and_no_more
 }
 
 #[tokio::test]
-async fn when_there_is_no_database_every_route_answers_500_and_no_more() {
+async fn a_missing_database_is_an_opaque_500_on_every_route() {
     let (mut world, sunyoung) = conversation().await;
-    world.deploy(Parts { postgres: broken_postgres::refusing(), ..world.parts.clone() });
+    world.redeploy(|parts| parts.postgres = broken_postgres::refusing());
     let mut answers = ask_as(&world, &sunyoung).await;
     answers.push(world.get(&sunyoung, "/api/me").await);
     answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
@@ -190,37 +197,26 @@ async fn when_there_is_no_database_every_route_answers_500_and_no_more() {
 }
 
 #[tokio::test]
-async fn when_a_pooler_does_not_reach_postgresql_every_route_answers_503() {
-    let (mut world, sunyoung) = conversation().await;
-    let postgres = broken_postgres::refusing_with("08P01", "server login has been failing, try again later");
-    world.deploy(Parts { postgres, ..world.parts.clone() });
-    let mut answers = ask_as(&world, &sunyoung).await;
-    answers.push(world.get_anonymously("/api/users/@sunyoung/short").await);
-    insta::assert_debug_snapshot!(same(answers), @r#"
-    503
-    content-type: application/json
-    retry-after: 1
-    ["unavailable"]
-    "#);
-}
-
-#[tokio::test]
 async fn a_malformed_message_or_membership_is_an_internal_error_and_a_malformed_inbox_row_is_skipped() {
-    const NEWEST: &str = "2026-11-22T10:00:00.000000Z#0195b5a0-0000-7000-8000-0000000000ff";
+    let newest = "2026-11-22T10:00:00.000000Z#0195b5a0-0000-7000-8000-0000000000ff".parse().unwrap();
+    let group = GROUP.parse().unwrap();
     let (world, sunyoung) = conversation().await;
     let ok = "200";
     let error = "500\ncontent-type: application/json\n[\"internal_error\"]";
-    for (pk, sk, expected) in [
-        (format!("GRP#{}", sunyoung.user.uuid), NEWEST, [ok, ok, ok, ok]),
-        (format!("MSG#{GROUP}"), NEWEST, [ok, error, ok, ok]),
-        (format!("MEM#{GROUP}"), "MEM", [ok, error, error, error]),
+    for (key, expected) in [
+        (Key::Inbox { user_uuid: sunyoung.user.uuid, sk: newest }, [ok, ok, ok, ok]),
+        (Key::Message { group_uuid: group, sk: newest }, [ok, error, ok, ok]),
+        (Key::Membership(group), [ok, error, error, error]),
     ] {
-        let row = json!({"pk": {"S": pk}, "sk": {"S": sk}, "password": {"S": "secret"}});
+        let row = json!({"pk": {"S": key.pk()}, "sk": {"S": key.sk()}, "password": {"S": "secret"}});
         let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": row}));
         let answers = ask_as(&world, &sunyoung).await;
         for (index, (answer, expected)) in answers.iter().zip(expected).enumerate() {
             let shown = format!("{answer:?}");
-            assert!(shown == expected || expected == ok && shown.starts_with(ok), "{pk}, {index}: {shown}");
+            assert!(
+                shown == expected || expected == ok && shown.starts_with(ok),
+                "{key:?}, {index}: {shown}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A user who is not in a group gets the response for an unknown group, and nothing is written.
 
+use cruddur::table::Partition;
 use http::HeaderMap;
 use serde_json::json;
 use testing::{Answer, Failure, Fault, TestUser, World, world::TABLE};
@@ -82,7 +83,8 @@ async fn nothing_in_a_group_changes_what_a_stranger_reads() {
     let unknown = whole(world.get(&mallory, &format!("/api/messages/{}", unknown_group())).await);
 
     // A row that would cause an internal error if it were read.
-    let key = json!({"pk": {"S": format!("MSG#{group}")}, "sk": {"S": "odd"}});
+    let messages = Partition::Messages(group).to_string();
+    let key = json!({"pk": {"S": messages}, "sk": {"S": "odd"}});
     let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": key}));
     assert_eq!(whole(world.get(&mallory, &path).await), unknown);
 
@@ -96,7 +98,7 @@ async fn nothing_in_a_group_changes_what_a_stranger_reads() {
     // The group has no messages.
     world.emulator.inject(|_| Fault::None);
     for row in world.rows() {
-        if row["pk"]["S"] == format!("MSG#{group}") {
+        if row["pk"]["S"] == messages {
             let key = json!({"pk": row["pk"], "sk": row["sk"]});
             let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
         }

@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use cruddur::{
     clock::Clock,
     message_group::{Inbox, uuid_of_pair},
+    table::{Key, Partition, RowKind},
     user::User,
 };
 use futures_util::future::join_all;
@@ -25,7 +26,7 @@ use testing::{
     Fault::{self, Late, Lost, Refused},
     Sends, invariants,
     sends::user,
-    world::{TABLE, stream_record, table_of},
+    world::{TABLE, kind_of, stream_record, table_of},
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -83,7 +84,7 @@ impl Inboxes {
 
     /// Stream records of the group's messages, oldest first. Sequence numbers start with the group's number.
     fn records(&self, group: u8) -> Vec<Value> {
-        let pk = format!("MSG#{}", group_uuid(group));
+        let pk = Partition::Messages(group_uuid(group)).to_string();
         let rows = self.rows().into_iter().filter(|row| row["pk"]["S"] == *pk);
         rows.enumerate()
             .map(|(index, row)| stream_record(&row, (usize::from(group) + 1) * 1000 + index))
@@ -123,7 +124,7 @@ impl Inboxes {
 
     /// A member's inbox row of a group.
     fn inbox_row(&self, member: &User, group: u8) -> Value {
-        let (pk, uuid) = (format!("GRP#{}", member.uuid), group_uuid(group).to_string());
+        let (pk, uuid) = (Partition::Inbox(member.uuid).to_string(), group_uuid(group).to_string());
         let is_row = |row: &Value| row["pk"]["S"] == *pk && row["message_group_uuid"]["S"] == *uuid;
         self.rows().into_iter().find(is_row).unwrap()
     }
@@ -196,34 +197,34 @@ fn edit_index(emulator: &Emulator, mut edit: impl FnMut(&mut Vec<Value>) + Send 
     });
 }
 
-const NOBODY: [String; 0] = [];
+const NO_FAILURES: [String; 0] = [];
 
 // Order, number, and splits of deliveries.
 
 #[tokio::test(start_paused = true)]
-async fn old_records_after_new_ones_move_nothing_back() {
+async fn old_records_after_new_ones_move_no_row_back() {
     let inboxes = Inboxes::with_groups(1, 4).await;
     let records = inboxes.records(0);
-    assert_eq!(inboxes.deliver(&records[3..]).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records[3..]).await, NO_FAILURES);
     inboxes.assert_at_rest();
     let rows = inboxes.rows();
     let _ = inboxes.emulator().take_calls();
     for record in [&records[2], &records[0], &records[1], &records[3]] {
-        assert_eq!(inboxes.deliver(std::slice::from_ref(record)).await, NOBODY);
+        assert_eq!(inboxes.deliver(std::slice::from_ref(record)).await, NO_FAILURES);
     }
     assert_eq!(inboxes.take("TransactWriteItems").len(), 0);
     assert_eq!(inboxes.rows(), rows);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_in_any_order_and_split_at_any_point_comes_to_the_same() {
+async fn any_order_and_any_split_of_a_batch_give_the_same_rows() {
     for order in permutations(4) {
         for split in 1..=4 {
             let inboxes = Inboxes::with_groups(1, 4).await;
             let records = inboxes.records(0);
             let batch: Vec<Value> = order.iter().map(|index| records[*index].clone()).collect();
             for part in [&batch[..split], &batch[split..]] {
-                assert_eq!(inboxes.deliver(part).await, NOBODY);
+                assert_eq!(inboxes.deliver(part).await, NO_FAILURES);
             }
             inboxes.assert_at_rest();
         }
@@ -251,26 +252,26 @@ async fn a_batch_moves_each_group_once_to_its_newest_message() {
     let mut records = inboxes.all_records(3);
     records.extend(records.clone());
     records.reverse();
-    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
     inboxes.assert_at_rest();
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_batch_is_answered_with_no_failures() {
     let inboxes = Inboxes::with_groups(1, 1).await;
-    assert_eq!(inboxes.deliver(&[]).await, NOBODY);
+    assert_eq!(inboxes.deliver(&[]).await, NO_FAILURES);
     assert_eq!(inboxes.emulator().take_calls().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_come_while_a_batch_is_under_way_are_not_lost() {
+async fn messages_sent_during_a_batch_are_not_lost() {
     let inboxes = Inboxes::with_groups(1, 3).await;
     let records = inboxes.records(0);
     inboxes.emulator().set_latency(Duration::from_millis(10));
     // Two invocations for one group, as after a split, or with several concurrent batches per shard.
     for (first, second) in [(0..1, 2..3), (2..3, 1..2), (0..3, 0..3)] {
         let answers = join_all([inboxes.deliver(&records[first]), inboxes.deliver(&records[second])]).await;
-        assert_eq!(answers, [NOBODY, NOBODY]);
+        assert_eq!(answers, [NO_FAILURES, NO_FAILURES]);
     }
     inboxes.assert_at_rest();
 }
@@ -350,7 +351,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn however_records_are_delivered_every_row_ends_at_its_newest_message(deliveries in any_deliveries()) {
+    fn every_row_ends_at_its_newest_message_for_any_delivery(deliveries in any_deliveries()) {
         paused_runtime().block_on(async {
             let inboxes = Inboxes::with_groups(GROUPS, MESSAGES).await;
             deliveries.let_index_lag(inboxes.emulator());
@@ -358,12 +359,12 @@ proptest! {
             let batches = deliveries.batches(&inboxes.all_records(GROUPS));
             if deliveries.at_once {
                 for reported in join_all(batches.iter().map(|batch| inboxes.deliver(batch))).await {
-                    assert_eq!(reported, NOBODY);
+                    assert_eq!(reported, NO_FAILURES);
                 }
             } else {
                 for batch in &batches {
                     let before: Vec<_> = (0..GROUPS).map(|group| inboxes.positions(group)).collect();
-                    assert_eq!(inboxes.deliver(batch).await, NOBODY);
+                    assert_eq!(inboxes.deliver(batch).await, NO_FAILURES);
                     // Positions only grow (I4), and each member has one (I1).
                     for (group, before) in (0..GROUPS).zip(before) {
                         let after = inboxes.positions(group);
@@ -377,7 +378,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_becomes_of_the_writes_the_rows_are_right_when_the_batch_comes_again(
+    fn a_repeated_batch_corrects_the_rows_after_any_faults(
         deliveries in any_deliveries(),
         faults in prop::collection::vec(0_u8..6, 0..40),
     ) {
@@ -406,7 +407,7 @@ proptest! {
             }
             inboxes.emulator().inject(|_| Fault::None);
             for batch in &batches {
-                assert_eq!(inboxes.deliver(batch).await, NOBODY);
+                assert_eq!(inboxes.deliver(batch).await, NO_FAILURES);
             }
             // Late writes still land.
             tokio::time::sleep(Duration::from_mins(1)).await;
@@ -490,16 +491,17 @@ fn poison(good: &Value) -> Vec<(String, Value)> {
         set(good, "/dynamodb/SequenceNumber", json!(7)),
     ));
     let pk = good["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap();
-    let uuid = pk.strip_prefix("MSG#").unwrap();
+    let (_, uuid) = pk.split_once('#').unwrap();
+    let messages = |id: &str| RowKind::Message.partition(id);
     for other in [
-        "MSG#".to_owned(),
-        "MSG#not-a-uuid".to_owned(),
-        format!("GRP#{uuid}"),
+        messages(""),
+        messages("not-a-uuid"),
+        RowKind::Inbox.partition(uuid),
         uuid.to_owned(),
         format!("{pk} "),
-        format!("MSG#{}", uuid.to_uppercase()),
-        format!("MSG#{}", uuid.replace('-', "")),
-        format!("MSG#{{{uuid}}}"),
+        messages(&uuid.to_uppercase()),
+        messages(&uuid.replace('-', "")),
+        messages(&format!("{{{uuid}}}")),
     ] {
         poison.push((format!("the partition {other}"), set(good, "/dynamodb/NewImage/pk/S", json!(other))));
     }
@@ -535,7 +537,7 @@ async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
         template.rows().iter().for_each(|row| inboxes.put(row));
         let log = log(&inboxes);
         let batch = [first[0].clone(), record, first[1].clone(), last[1].clone()];
-        assert_eq!(inboxes.deliver(&batch).await, NOBODY, "{what}");
+        assert_eq!(inboxes.deliver(&batch).await, NO_FAILURES, "{what}");
         let lines = log.take();
         assert_eq!(skipped(&lines), [json!(1.0)], "{what}: {lines:#?}");
         // The log contains neither texts nor names.
@@ -547,23 +549,23 @@ async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
         assert_eq!(broken.len(), 2, "{what}: {broken:?}");
         assert_eq!(inboxes.positions(1), template.positions(1), "{what}");
         // The valid record is delivered in the end.
-        assert_eq!(inboxes.deliver(&poisoned[1..]).await, NOBODY, "{what}");
+        assert_eq!(inboxes.deliver(&poisoned[1..]).await, NO_FAILURES, "{what}");
         inboxes.assert_at_rest();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn several_poison_records_are_counted_and_a_batch_of_nothing_else_reports_nothing() {
+async fn poison_records_are_counted_and_a_batch_of_only_poison_reports_no_failure() {
     let inboxes = Inboxes::with_groups(1, 2).await;
     let records: Vec<Value> = poison(&inboxes.records(0)[1]).into_iter().map(|(_, record)| record).collect();
     let log = log(&inboxes);
-    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
     assert_eq!(skipped(&log.take()), [json!(f64::from(u32::try_from(records.len()).unwrap()))]);
     assert_eq!(inboxes.emulator().take_calls().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_of_anything_but_new_messages_do_nothing() {
+async fn records_other_than_new_messages_do_nothing() {
     let inboxes = Inboxes::new().await;
     inboxes.sends.to_user(&user(1), &user(2), "1", Some("key")).await.unwrap();
     inboxes.sends.to_user(&user(1), &user(2), "2", Some("another")).await.unwrap();
@@ -575,14 +577,15 @@ async fn records_of_anything_but_new_messages_do_nothing() {
         records.push(set(&inserted, "/eventName", json!("MODIFY")));
         let removed = remove(&set(&inserted, "/eventName", json!("REMOVE")), "/dynamodb/NewImage");
         records.push(removed);
-        if !row["pk"]["S"].as_str().unwrap().starts_with("MSG#") {
+        if kind_of(row) != Some(RowKind::Message) {
             records.push(inserted);
         }
     }
-    let kinds: BTreeSet<&str> = rows.iter().map(|row| &row["pk"]["S"].as_str().unwrap()[..4]).collect();
-    assert_eq!(kinds, BTreeSet::from(["GRP#", "IDEM", "MEM#", "MSG#"]));
+    let kinds: BTreeSet<_> = rows.iter().filter_map(kind_of).collect();
+    let expected = [RowKind::Message, RowKind::Inbox, RowKind::Membership, RowKind::Idempotency];
+    assert_eq!(kinds, expected.into());
     let log = log(&inboxes);
-    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
     assert_eq!(skipped(&log.take()), [] as [Value; 0]);
     assert_eq!(inboxes.emulator().take_calls().len(), 0);
     assert_eq!(inboxes.rows(), rows);
@@ -598,7 +601,7 @@ async fn fields_that_the_stream_may_add_or_write_differently_do_no_harm() {
         record["somethingNew"] = json!({"a": [1]});
         record["dynamodb"]["NewImage"]["something_new"] = json!({"SS": ["a", "b"]});
     });
-    assert_eq!(inboxes.deliver(&[record]).await, NOBODY);
+    assert_eq!(inboxes.deliver(&[record]).await, NO_FAILURES);
     inboxes.assert_at_rest();
 }
 
@@ -627,7 +630,7 @@ async fn a_failing_group_reports_all_its_records_and_no_other_groups() {
         let broken = invariants::check_at_rest(&inboxes.rows());
         assert_eq!(broken.len(), 2, "{failure:?}: {broken:?}");
         inboxes.emulator().inject(|_| Fault::None);
-        assert_eq!(inboxes.deliver(&batch).await, NOBODY, "{failure:?}");
+        assert_eq!(inboxes.deliver(&batch).await, NO_FAILURES, "{failure:?}");
         inboxes.assert_at_rest();
     }
 }
@@ -655,17 +658,17 @@ async fn reads_that_fail_are_reported() {
 async fn a_group_without_membership_is_reported_until_it_has_one() {
     let inboxes = Inboxes::with_groups(2, 2).await;
     let records = inboxes.all_records(2);
-    let membership =
-        inboxes.rows().into_iter().find(|row| row["pk"]["S"] == format!("MEM#{}", group_uuid(0))).unwrap();
+    let pk = Key::Membership(group_uuid(0)).pk();
+    let membership = inboxes.rows().into_iter().find(|row| row["pk"]["S"] == *pk).unwrap();
     inboxes.delete(&membership);
     assert_eq!(inboxes.deliver(&records).await, sequence_numbers(&inboxes.records(0)));
     inboxes.put(&membership);
-    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
     inboxes.assert_at_rest();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_without_an_inbox_row_is_reported_and_the_other_moved_all_the_same() {
+async fn a_member_without_an_inbox_row_is_reported_and_the_other_row_is_moved() {
     for missing in [1, 2] {
         let inboxes = Inboxes::with_groups(1, 2).await;
         let records = inboxes.records(0);
@@ -675,13 +678,13 @@ async fn a_member_without_an_inbox_row_is_reported_and_the_other_moved_all_the_s
         let newest = &records[1]["dynamodb"]["NewImage"]["sk"];
         assert_eq!(inboxes.inbox_row(&user(3 - missing), 0)["sk"], *newest);
         inboxes.put(&row);
-        assert_eq!(inboxes.deliver(&records).await, NOBODY);
+        assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
         inboxes.assert_at_rest();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_is_tried_eight_times_and_no_more() {
+async fn a_row_is_tried_at_most_eight_times() {
     for (refusals, expected) in [(7, true), (8, false)] {
         for failure in [
             Cancelled(&["TransactionConflict", "None"]),
@@ -694,7 +697,7 @@ async fn a_row_is_tried_eight_times_and_no_more() {
         ] {
             let inboxes = Inboxes::with_groups(1, 2).await;
             let records = inboxes.records(0);
-            let (mut left, bob) = (refusals, format!("GRP#{}", user(2).uuid));
+            let (mut left, bob) = (refusals, Partition::Inbox(user(2).uuid).to_string());
             // Refuse only one member's row: each member has its own attempts.
             inboxes.emulator().inject(move |call| {
                 if call.operation == "TransactWriteItems"
@@ -739,14 +742,14 @@ async fn lost_answers_and_passing_failures_are_made_good() {
         let inboxes = Inboxes::with_groups(1, 2).await;
         let records = inboxes.records(0);
         inboxes.emulator().fail("TransactWriteItems", 10, fault);
-        assert_eq!(inboxes.deliver(&records).await, NOBODY, "{fault:?}");
+        assert_eq!(inboxes.deliver(&records).await, NO_FAILURES, "{fault:?}");
         tokio::time::sleep(Duration::from_mins(1)).await;
         inboxes.assert_at_rest();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_nothing_helps_the_group_is_reported_before_the_functions_timeout() {
+async fn permanent_failures_are_reported_before_the_functions_timeout() {
     for failure in
         [Reset, Silence, Stall, Status(500, "InternalServerError"), Status(400, "ThrottlingException")]
     {
@@ -773,11 +776,11 @@ async fn groups_behind_others_that_do_not_end_are_reported_before_the_functions_
 // Hint, guard, locate.
 
 #[tokio::test(start_paused = true)]
-async fn members_whom_the_index_does_not_show_are_located() {
+async fn members_missing_in_the_index_are_located() {
     for shown in [0, 1] {
         let inboxes = Inboxes::with_groups(3, 3).await;
         edit_index(inboxes.emulator(), move |items| items.truncate(shown));
-        assert_eq!(inboxes.deliver(&inboxes.all_records(3)).await, NOBODY);
+        assert_eq!(inboxes.deliver(&inboxes.all_records(3)).await, NO_FAILURES);
         let locates = inboxes.emulator().take_calls().into_iter().filter(is_locating).collect::<Vec<_>>();
         assert_eq!(locates.len(), 3 * (2 - shown));
         for locate in locates {
@@ -794,7 +797,7 @@ async fn of_two_rows_that_the_index_shows_of_a_member_the_newer_is_taken() {
         let inboxes = Inboxes::with_groups(1, 3).await;
         let records = inboxes.records(0);
         let old: Vec<Value> = [user(1), user(2)].iter().map(|member| inboxes.inbox_row(member, 0)).collect();
-        assert_eq!(inboxes.deliver(&records[1..2]).await, NOBODY);
+        assert_eq!(inboxes.deliver(&records[1..2]).await, NO_FAILURES);
         edit_index(inboxes.emulator(), move |items| {
             items.extend(old.clone());
             if reversed {
@@ -802,7 +805,7 @@ async fn of_two_rows_that_the_index_shows_of_a_member_the_newer_is_taken() {
             }
         });
         let _ = inboxes.emulator().take_calls();
-        assert_eq!(inboxes.deliver(&records[2..]).await, NOBODY);
+        assert_eq!(inboxes.deliver(&records[2..]).await, NO_FAILURES);
         // No row had to be located.
         assert!(!inboxes.emulator().take_calls().iter().any(is_locating));
         inboxes.assert_at_rest();
@@ -814,10 +817,10 @@ async fn a_row_that_has_moved_since_the_index_was_written_is_located_and_moved_o
     let inboxes = Inboxes::with_groups(1, 3).await;
     let records = inboxes.records(0);
     let old: Vec<Value> = [user(1), user(2)].iter().map(|member| inboxes.inbox_row(member, 0)).collect();
-    assert_eq!(inboxes.deliver(&records[1..2]).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records[1..2]).await, NO_FAILURES);
     edit_index(inboxes.emulator(), move |items| items.clone_from(&old));
     let _ = inboxes.emulator().take_calls();
-    assert_eq!(inboxes.deliver(&records[2..]).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records[2..]).await, NO_FAILURES);
     let calls = inboxes.emulator().take_calls();
     // For each member: refused at the old position, located, moved from the actual one.
     assert_eq!(calls.iter().filter(|call| call.operation == "TransactWriteItems").count(), 4);
@@ -826,10 +829,10 @@ async fn a_row_that_has_moved_since_the_index_was_written_is_located_and_moved_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stale_row_that_the_index_shows_beyond_the_message_moves_nothing_back() {
+async fn a_stale_index_row_beyond_the_message_moves_no_row_back() {
     let inboxes = Inboxes::with_groups(1, 3).await;
     let records = inboxes.records(0);
-    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
     let old: Vec<Value> = [user(1), user(2)]
         .iter()
         .map(|member| {
@@ -839,7 +842,7 @@ async fn a_stale_row_that_the_index_shows_beyond_the_message_moves_nothing_back(
     edit_index(inboxes.emulator(), move |items| items.clone_from(&old));
     let rows = inboxes.rows();
     // The index shows the rows at the first message, the record is the second, and the rows are at the third.
-    assert_eq!(inboxes.deliver(&records[1..2]).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records[1..2]).await, NO_FAILURES);
     assert_eq!(inboxes.rows(), rows);
 }
 
@@ -852,11 +855,11 @@ async fn a_late_write_of_a_dead_invocation_changes_nothing() {
         inboxes.emulator().fail("TransactWriteItems", 2, Late(Silence, Duration::from_secs(30)));
         let invocation = inboxes.deliver(&records[dying.clone()]);
         assert!(tokio::time::timeout(Duration::from_millis(100), invocation).await.is_err());
-        assert_eq!(inboxes.deliver(&records[alive.clone()]).await, NOBODY);
+        assert_eq!(inboxes.deliver(&records[alive.clone()]).await, NO_FAILURES);
         let rows = inboxes.rows();
         tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(inboxes.rows(), rows, "{dying:?} {alive:?}");
-        assert_eq!(inboxes.deliver(&records).await, NOBODY);
+        assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
         inboxes.assert_at_rest();
     }
 }
@@ -880,7 +883,7 @@ async fn a_change_of_an_inbox_row_that_the_index_does_not_show_survives_a_move()
         for member in [&user(1), &user(2)] {
             inboxes.put(&changed_row(member));
         }
-        assert_eq!(inboxes.deliver(&inboxes.records(0)).await, NOBODY);
+        assert_eq!(inboxes.deliver(&inboxes.records(0)).await, NO_FAILURES);
         for member in [&user(1), &user(2)] {
             let row = inboxes.inbox_row(member, 0);
             assert_eq!(row[attribute]["S"], Uuid::max().to_string(), "{attribute}");
@@ -890,7 +893,7 @@ async fn a_change_of_an_inbox_row_that_the_index_does_not_show_survives_a_move()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_is_located_on_whichever_page_it_is_even_when_it_moves_meanwhile() {
+async fn a_row_is_located_on_any_page_even_if_it_moves_meanwhile() {
     // Thirty groups in one inbox, where the first is the lowest. The table returns pages of three rows.
     let inboxes = Inboxes::new().await;
     for group in (0..30).chain([0, 0]) {
@@ -923,14 +926,14 @@ async fn a_row_is_located_on_whichever_page_it_is_even_when_it_moves_meanwhile()
             call.request["Limit"] = json!(3);
         }
     });
-    assert_eq!(inboxes.deliver(&records).await, NOBODY);
+    assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
     let pages = inboxes.take("Query").into_iter().filter(is_locating).count();
     assert!(pages >= 10, "{pages} pages");
     inboxes.assert_at_rest();
 }
 
 #[tokio::test(start_paused = true)]
-async fn attributes_of_an_inbox_row_that_nobody_knows_survive_a_move() {
+async fn unknown_attributes_of_an_inbox_row_survive_a_move() {
     let inboxes = Inboxes::with_groups(1, 1).await;
     let added = json!({
         "pinned": {"BOOL": true},
@@ -955,7 +958,7 @@ async fn attributes_of_an_inbox_row_that_nobody_knows_survive_a_move() {
         let before: Vec<Value> =
             [user(1), user(2)].iter().map(|member| inboxes.inbox_row(member, 0)).collect();
         let records = inboxes.records(0);
-        assert_eq!(inboxes.deliver(&records).await, NOBODY);
+        assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
         let image = &records.last().unwrap()["dynamodb"]["NewImage"];
         for (member, before) in [user(1), user(2)].iter().zip(before) {
             let expected =
@@ -969,7 +972,7 @@ async fn attributes_of_an_inbox_row_that_nobody_knows_survive_a_move() {
 // Time and number.
 
 #[tokio::test(start_paused = true)]
-async fn with_less_than_ten_seconds_left_nothing_is_started_and_everything_reported() {
+async fn with_less_than_ten_seconds_left_every_group_is_reported() {
     let inboxes = Inboxes::with_groups(3, 2).await;
     let records = inboxes.all_records(3);
     for left in [1, 9_999] {
@@ -977,12 +980,12 @@ async fn with_less_than_ten_seconds_left_nothing_is_started_and_everything_repor
         assert_eq!(reported, sequence_numbers(&records), "{left} ms");
         assert_eq!(inboxes.emulator().take_calls().len(), 0, "{left} ms");
     }
-    assert_eq!(inboxes.deliver_with(&records, Duration::from_secs(10)).await, NOBODY);
+    assert_eq!(inboxes.deliver_with(&records, Duration::from_secs(10)).await, NO_FAILURES);
     inboxes.assert_at_rest();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_passes_meanwhile_lets_nothing_more_be_started() {
+async fn no_move_starts_after_the_deadline() {
     let mut inboxes = Inboxes::with_groups(1, 2).await;
     let records = inboxes.records(0);
     let now = inboxes.app.clock.now();
@@ -998,7 +1001,7 @@ async fn a_deadline_that_passes_meanwhile_lets_nothing_more_be_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_whose_turn_comes_too_late_are_reported() {
+async fn groups_that_would_start_too_late_are_reported() {
     let mut inboxes = Inboxes::with_groups(20, 2).await;
     let records = inboxes.all_records(20);
     let (start, base) = (Instant::now(), inboxes.app.clock.now());
@@ -1030,7 +1033,7 @@ async fn at_most_eight_groups_are_moved_at_a_time() {
             Fault::None
         });
         let start = Instant::now();
-        assert_eq!(inboxes.deliver(&inboxes.all_records(groups)).await, NOBODY);
+        assert_eq!(inboxes.deliver(&inboxes.all_records(groups)).await, NO_FAILURES);
         assert_eq!(start.elapsed(), LATENCY * 2 * rounds, "{groups} groups");
         assert!(begun.lock().unwrap().values().all(|groups| groups.len() <= 8), "{groups} groups");
         inboxes.assert_at_rest();

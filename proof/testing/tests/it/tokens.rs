@@ -260,7 +260,7 @@ fn parts(token: &str) -> [&str; 3] {
 }
 
 #[tokio::test]
-async fn every_case_has_a_name_of_its_own_and_none_is_lost() {
+async fn every_case_has_a_unique_name() {
     let pool = Pool::new().await;
     let tables = [
         headers::cases(&pool),

@@ -8,13 +8,14 @@ use cruddur::{
     message::Messages,
     message_group::Inbox,
     start::App as _,
-    table::Table,
+    table::{RowKind, Table},
     user::Users,
     warm_up,
 };
 use local::deployment::{Parts, sdk_of};
 use testing::{Fault, World};
 use tokio::time::{Instant, pause};
+use uuid::Uuid;
 
 fn verifier(parts: &Parts) -> Verifier {
     Verifier::new(&parts.tokens, parts.tokens.key_set(|_| None).unwrap(), parts.clock.clone())
@@ -41,31 +42,39 @@ fn list_messages(parts: &Parts) -> list_messages::App {
     }
 }
 
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
-
-/// The calls since the last check, and whom they were about. A call that a policy refuses fails the test when
-/// its world is dropped.
-fn calls(world: &World) -> Vec<String> {
+/// The calls since the last check: operation and kind of row. `None` is the index. A call that a policy refuses fails
+/// the test when its world is dropped.
+fn calls(world: &World) -> Vec<(String, Option<RowKind>)> {
     let calls = world.emulator.take_calls().into_iter().map(|call| {
-        let whom = ["/Key/pk/S", "/ExpressionAttributeValues/:pk/S", "/ExpressionAttributeValues/:group/S"]
-            .iter()
-            .find_map(|place| call.request.pointer(place)?.as_str())
-            .unwrap();
-        format!("{} {}", call.operation, whom.replace(NOBODY, "nobody"))
+        let partition =
+            ["/Key/pk/S", "/ExpressionAttributeValues/:pk/S", "/ExpressionAttributeValues/:group/S"]
+                .iter()
+                .find_map(|place| call.request.pointer(place)?.as_str())
+                .unwrap();
+        assert!(partition.ends_with(&Uuid::nil().to_string()), "{partition}");
+        (call.operation, RowKind::of_partition(partition))
     });
     let mut calls = calls.collect::<Vec<_>>();
     calls.sort();
     calls
 }
 
+fn get(kind: RowKind) -> (String, Option<RowKind>) {
+    ("GetItem".to_owned(), Some(kind))
+}
+
+fn query(kind: Option<RowKind>) -> (String, Option<RowKind>) {
+    ("Query".to_owned(), kind)
+}
+
 #[tokio::test]
-async fn each_function_makes_the_calls_that_it_begins_with_about_nobody() {
+async fn each_function_makes_its_first_calls_for_the_nil_uuid() {
     let world = World::new().await;
     let parts = &world.parts;
     let _ = world.emulator.take_calls();
 
     list_messages(parts).warm_up().await;
-    assert_eq!(calls(&world), ["GetItem MEM#nobody"]);
+    assert_eq!(calls(&world), [get(RowKind::Membership)]);
 
     let groups = list_message_groups::App {
         verifier: verifier(parts),
@@ -73,7 +82,7 @@ async fn each_function_makes_the_calls_that_it_begins_with_about_nobody() {
         inbox: Inbox::new(table(parts, "list-message-groups"), parts.random.clone()),
     };
     groups.warm_up().await;
-    assert_eq!(calls(&world), ["Query GRP#nobody"]);
+    assert_eq!(calls(&world), [query(Some(RowKind::Inbox))]);
 
     let create = create_message::App {
         verifier: verifier(parts),
@@ -81,27 +90,27 @@ async fn each_function_makes_the_calls_that_it_begins_with_about_nobody() {
         messages: messages(parts, "create-message"),
     };
     create.warm_up().await;
-    assert_eq!(calls(&world), ["GetItem MEM#nobody", "Query MSG#nobody"]);
+    assert_eq!(calls(&world), [get(RowKind::Membership), query(Some(RowKind::Message))]);
 
     let stream = stream_handler::App {
         inbox: Inbox::new(table(parts, "stream-handler"), parts.random.clone()),
         clock: parts.clock.clone(),
     };
     stream.warm_up().await;
-    assert_eq!(calls(&world), ["GetItem MEM#nobody", "Query nobody"]);
+    assert_eq!(calls(&world), [get(RowKind::Membership), query(None)]);
 }
 
 #[tokio::test]
-async fn a_function_starts_though_dynamodb_refuses() {
+async fn a_function_starts_although_dynamodb_refuses() {
     let world = World::new().await;
     let app = list_messages(&world.parts);
     world.emulator.inject(|_| Fault::Refused(testing::Failure::Status(400, "AccessDeniedException")));
     app.warm_up().await;
-    assert_eq!(calls(&world), ["GetItem MEM#nobody"]);
+    assert_eq!(calls(&world), [get(RowKind::Membership)]);
 }
 
 #[tokio::test]
-async fn a_start_waits_for_two_seconds_at_most() {
+async fn a_start_waits_two_seconds_at_most() {
     pause();
     let begin = Instant::now();
     warm_up::within_limit(std::future::pending::<()>()).await;

@@ -1,12 +1,13 @@
 //! Objects of requests: every route with everything that a caller may access, may not access, or invent.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use cruddur::table::{Partition, RowKind};
 use serde_json::{Value, json};
 use testing::TestUser;
 use uuid::{Uuid, uuid};
 
 use super::{
-    scene::{BOBS_KEY, Scene, Told},
+    scene::{BOBS_KEY, Scene, SentMessage},
     specification::Wanted,
 };
 
@@ -34,7 +35,7 @@ pub(super) struct Plan {
 
 impl Object {
     /// The same request about a group that does not exist. `None` if the request is not about a group.
-    pub(super) fn plan_about_nothing(&self) -> Option<Plan> {
+    pub(super) fn plan_for_unknown_object(&self) -> Option<Plan> {
         let (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }) = &self.wanted else {
             return None;
         };
@@ -108,21 +109,27 @@ fn broken(code: &'static str) -> Wanted {
 }
 
 fn inboxes(scene: &Scene) -> Vec<Object> {
-    let inbox =
-        |limit: usize, before: Option<&Told>| Wanted::Inbox { limit, before: before.map(Told::sort_key) };
+    let inbox = |limit: usize, before: Option<&SentMessage>| Wanted::Inbox {
+        limit,
+        before: before.map(SentMessage::sort_key),
+    };
     let row =
         |name, query: &str, wanted| get("GET groups", name, format!("/api/message_groups{query}"), wanted);
     let (alice, bob, mallory, carol) = (&scene.alice, &scene.bob, &scene.mallory, &scene.carol);
     let members = scene.newest(alice, bob);
     let strangers = scene.newest(mallory, carol);
-    let oldest = &scene.told[0];
+    let oldest = &scene.messages[0];
+    let inbox_partition = Partition::Inbox(mallory.user.uuid).to_string();
     let injected = format!(
-        "?user_uuid={0}&user={0}&sub={1}&pk=GRP%23{0}&partition=GRP%23{0}&message_group_uuid={2}",
-        mallory.user.uuid, mallory.subject, strangers.group
+        "?user_uuid={0}&user={0}&sub={1}&pk={2}&partition={2}&message_group_uuid={3}",
+        mallory.user.uuid,
+        mallory.subject,
+        inbox_partition.replace('#', "%23"),
+        strangers.group
     );
-    let partition = BASE64_URL_SAFE_NO_PAD.encode(format!("GRP#{}", mallory.user.uuid));
-    let longer = BASE64_URL_SAFE_NO_PAD.encode(format!("GRP#{}#{}", mallory.user.uuid, strangers.sort_key()));
-    let json_key = json!({"pk": format!("GRP#{}", mallory.user.uuid), "sk": strangers.sort_key()});
+    let partition = BASE64_URL_SAFE_NO_PAD.encode(&inbox_partition);
+    let longer = BASE64_URL_SAFE_NO_PAD.encode(format!("{inbox_partition}#{}", strangers.sort_key()));
+    let json_key = json!({"pk": inbox_partition, "sk": strangers.sort_key()});
     let json_key = BASE64_URL_SAFE_NO_PAD.encode(json_key.to_string());
     vec![
         row("all", "", inbox(DEFAULT_LIMIT, None)),
@@ -162,23 +169,26 @@ fn inboxes(scene: &Scene) -> Vec<Object> {
 }
 
 fn groups(scene: &Scene) -> Vec<Object> {
-    let of = |group: Uuid, limit: usize, before: Option<&Told>| Wanted::Messages {
+    let of = |group: Uuid, limit: usize, before: Option<&SentMessage>| Wanted::Messages {
         group,
         limit,
-        before: before.map(Told::sort_key),
+        before: before.map(SentMessage::sort_key),
     };
     let row = |name, path: &str, wanted| get("GET messages", name, format!("/api/messages/{path}"), wanted);
     let (alice, bob, mallory, carol) = (&scene.alice, &scene.bob, &scene.mallory, &scene.carol);
     let (newest, strangers) = (scene.newest(alice, bob), scene.newest(mallory, carol));
-    let second = &scene.told[3];
+    let second = &scene.messages[3];
     let (own, foreign, unknown) = (newest.group, strangers.group, unknown_group());
     let third = scene.newest(alice, carol).group;
     let all = |group| of(group, DEFAULT_LIMIT, None);
+    let partition = Partition::Messages(foreign).to_string();
     let injected = format!(
-        "{own}?message_group_uuid={foreign}&user_uuid={0}&user={0}&sub={1}&pk=MSG%23{foreign}",
-        mallory.user.uuid, mallory.subject
+        "{own}?message_group_uuid={foreign}&user_uuid={0}&user={0}&sub={1}&pk={2}",
+        mallory.user.uuid,
+        mallory.subject,
+        partition.replace('#', "%23")
     );
-    let partition = BASE64_URL_SAFE_NO_PAD.encode(format!("MSG#{foreign}"));
+    let partition = BASE64_URL_SAFE_NO_PAD.encode(partition);
     let invalid = || broken("message_group_uuid_invalid");
     vec![
         row("the members' group", &own.to_string(), all(own)),
@@ -223,7 +233,7 @@ fn groups(scene: &Scene) -> Vec<Object> {
         row("a uuid in braces", &format!("%7B{own}%7D"), invalid()),
         row("a uuid without hyphens", &own.simple().to_string(), invalid()),
         row("two uuids", &format!("{own},{foreign}"), invalid()),
-        row("a partition", &format!("MSG%23{own}"), invalid()),
+        row("a partition", &Partition::Messages(own).to_string().replace('#', "%23"), invalid()),
         row("a user's uuid", &mallory.user.uuid.to_string(), all(mallory.user.uuid)),
         row("the nil uuid", &Uuid::nil().to_string(), all(Uuid::nil())),
         row("white space", "%20", broken("message_group_uuid_blank")),
@@ -251,8 +261,8 @@ fn injected(mut body: Value, pretended: &TestUser, group: Uuid) -> Value {
         "uuid": "0195b5a0-0000-7000-8000-000000000001",
         "message_uuid": "0195b5a0-0000-7000-8000-000000000001",
         "created_at": "2020-01-01T00:00:00.000000Z",
-        "pk": format!("MSG#{group}"),
-        "sk": "MEM",
+        "pk": Partition::Messages(group).to_string(),
+        "sk": RowKind::Membership.tag(),
         "group_uuid": group,
         "expires_at": 0,
         "__proto__": {"message_group_uuid": group},
@@ -338,7 +348,7 @@ fn sends_to_groups(scene: &Scene) -> Vec<Object> {
 }
 
 fn sends_to_handles(scene: &Scene) -> Vec<Object> {
-    const TEXT: &str = "something new for somebody";
+    const TEXT: &str = "something new";
     let to = |receiver: Option<&TestUser>| Wanted::ToUser {
         receiver: receiver.map(|receiver| receiver.user.clone()),
         text: TEXT.to_owned(),

@@ -63,7 +63,7 @@ impl Identity {
 
 /// A sent message, as in the response to its sender.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct SentMessage {
     pub(super) group: Uuid,
     pub(super) pair: [User; 2],
     pub(super) sender: User,
@@ -72,7 +72,7 @@ pub(super) struct Told {
     pub(super) text: String,
 }
 
-impl Told {
+impl SentMessage {
     pub(super) fn is_of(&self, user: &User) -> bool {
         self.pair.contains(user)
     }
@@ -94,7 +94,7 @@ pub(super) struct Scene {
     pub(super) bob: TestUser,
     pub(super) mallory: TestUser,
     pub(super) carol: TestUser,
-    pub(super) told: Vec<Told>,
+    pub(super) messages: Vec<SentMessage>,
     pub(super) keys: Vec<(User, &'static str)>,
 }
 
@@ -112,7 +112,7 @@ impl Scene {
         let bob = world.user("bob").await;
         let mallory = world.user("mallory").await;
         let carol = world.user("carol").await;
-        let mut scene = Self { world, alice, bob, mallory, carol, told: vec![], keys: vec![] };
+        let mut scene = Self { world, alice, bob, mallory, carol, messages: vec![], keys: vec![] };
         for (sender, receiver, text) in [
             (&scene.alice, &scene.bob, "alice tells bob the first thing"),
             (&scene.mallory, &scene.carol, "mallory tells carol the first thing"),
@@ -122,14 +122,14 @@ impl Scene {
         ] {
             scene.world.clock.advance(TimeDelta::seconds(1));
             let sent = scene.world.send(sender, receiver, text).await;
-            let told = told(&sent, [&sender.user, &receiver.user]);
-            scene.told.push(told);
+            let message = sent_message(&sent, [&sender.user, &receiver.user]);
+            scene.messages.push(message);
         }
         scene.world.clock.advance(TimeDelta::seconds(1));
         let body = json!({"handle": scene.alice.user.handle, "message": "bob tells alice the third thing"});
         let key = [("idempotency-key", BOBS_KEY)];
         let sent = scene.world.post_with(&scene.bob, &key, body.to_string()).await.ok();
-        scene.told.push(told(&sent, [&scene.bob.user, &scene.alice.user]));
+        scene.messages.push(sent_message(&sent, [&scene.bob.user, &scene.alice.user]));
         scene.keys.push((scene.bob.user.clone(), BOBS_KEY));
         scene.world.deliver_all().await;
         scene.world.clock.advance(TimeDelta::seconds(1));
@@ -138,13 +138,13 @@ impl Scene {
 
     /// Whether messages were sent since the start.
     pub(super) fn has_changed(&self) -> bool {
-        self.told.len() > AT_FIRST
+        self.messages.len() > AT_FIRST
     }
 
     /// The newest message between the two users.
-    pub(super) fn newest(&self, a: &TestUser, b: &TestUser) -> &Told {
-        let between = |told: &&Told| told.is_of(&a.user) && told.is_of(&b.user);
-        self.told.iter().rfind(between).unwrap()
+    pub(super) fn newest(&self, a: &TestUser, b: &TestUser) -> &SentMessage {
+        let between = |message: &&SentMessage| message.is_of(&a.user) && message.is_of(&b.user);
+        self.messages.iter().rfind(between).unwrap()
     }
 
     /// The user of a request. `None` if the token is rejected or has no user.
@@ -192,19 +192,19 @@ impl Scene {
     }
 
     /// Records a sent message.
-    pub(super) fn tell(&mut self, told: Option<Told>, wanted: &Wanted) {
-        let Some(told) = told else { return };
+    pub(super) fn record(&mut self, message: Option<SentMessage>, wanted: &Wanted) {
+        let Some(message) = message else { return };
         if let Wanted::ToGroup { key: Some(key), .. } = wanted {
-            self.keys.push((told.sender.clone(), key));
+            self.keys.push((message.sender.clone(), key));
         }
-        self.told.push(told);
+        self.messages.push(message);
         self.world.clock.advance(TimeDelta::seconds(1));
     }
 }
 
-fn told(sent: &serde_json::Value, [sender, receiver]: [&User; 2]) -> Told {
+fn sent_message(sent: &serde_json::Value, [sender, receiver]: [&User; 2]) -> SentMessage {
     let field = |name: &str| sent[name].as_str().unwrap().to_owned();
-    Told {
+    SentMessage {
         group: field("message_group_uuid").parse().unwrap(),
         pair: [sender.clone(), receiver.clone()],
         sender: sender.clone(),

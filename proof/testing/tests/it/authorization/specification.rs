@@ -5,7 +5,7 @@ use cruddur::{message_group::uuid_of_pair, user::User};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::scene::{Identity, Scene, Told};
+use super::scene::{Identity, Scene, SentMessage};
 
 /// The meaning of a request, independent of its caller.
 #[derive(Clone, Debug)]
@@ -101,26 +101,26 @@ fn shown(user: &User) -> Value {
 }
 
 fn members(scene: &Scene, group: Uuid) -> Option<&[User; 2]> {
-    scene.told.iter().find(|told| told.group == group).map(|told| &told.pair)
+    scene.messages.iter().find(|message| message.group == group).map(|message| &message.pair)
 }
 
 fn inbox(scene: &Scene, caller: &User, limit: usize, before: Option<&str>) -> Expected {
-    let own = scene.told.iter().filter(|told| told.is_of(caller));
-    let mut newest: Vec<&Told> = vec![];
-    for told in own {
-        newest.retain(|other| other.group != told.group);
-        newest.push(told);
+    let own = scene.messages.iter().filter(|message| message.is_of(caller));
+    let mut newest: Vec<&SentMessage> = vec![];
+    for message in own {
+        newest.retain(|other| other.group != message.group);
+        newest.push(message);
     }
     let page = page(newest, limit, before);
-    let item = |told: &&Told| {
-        let other = told.pair.iter().find(|member| *member != caller).unwrap();
+    let item = |message: &&SentMessage| {
+        let other = message.pair.iter().find(|member| *member != caller).unwrap();
         json!({
-            "uuid": told.group,
+            "uuid": message.group,
             "user_uuid": other.uuid,
             "display_name": other.display_name,
             "handle": other.handle,
-            "message": told.text,
-            "created_at": told.created_at,
+            "message": message.text,
+            "created_at": message.created_at,
         })
     };
     Expected::List {
@@ -133,15 +133,15 @@ fn messages(scene: &Scene, caller: &User, group: Uuid, limit: usize, before: Opt
     if !members(scene, group).is_some_and(|members| members.contains(caller)) {
         return Expected::Refused(404, vec!["message_group_not_found"]);
     }
-    let page = page(scene.told.iter().filter(|told| told.group == group).collect(), limit, before);
-    let item = |told: &&Told| {
+    let page = page(scene.messages.iter().filter(|message| message.group == group).collect(), limit, before);
+    let item = |message: &&SentMessage| {
         json!({
-            "uuid": told.uuid,
-            "user_uuid": told.sender.uuid,
-            "display_name": told.sender.display_name,
-            "handle": told.sender.handle,
-            "message": told.text,
-            "created_at": told.created_at,
+            "uuid": message.uuid,
+            "user_uuid": message.sender.uuid,
+            "display_name": message.sender.display_name,
+            "handle": message.sender.handle,
+            "message": message.text,
+            "created_at": message.created_at,
         })
     };
     Expected::List {
@@ -173,13 +173,13 @@ fn to_group(scene: &Scene, caller: &User, group: Uuid, text: &str, key: Option<&
 
 /// A page, newest first.
 struct Page<'a> {
-    shown: Vec<&'a Told>,
+    shown: Vec<&'a SentMessage>,
     more: bool,
 }
 
-fn page<'a>(mut all: Vec<&'a Told>, limit: usize, before: Option<&str>) -> Page<'a> {
-    all.retain(|told| before.is_none_or(|before| *told.sort_key() < *before));
-    all.sort_by_key(|told| std::cmp::Reverse(told.sort_key()));
+fn page<'a>(mut all: Vec<&'a SentMessage>, limit: usize, before: Option<&str>) -> Page<'a> {
+    all.retain(|message| before.is_none_or(|before| *message.sort_key() < *before));
+    all.sort_by_key(|message| std::cmp::Reverse(message.sort_key()));
     let more = all.len() > limit;
     all.truncate(limit);
     Page { shown: all, more }

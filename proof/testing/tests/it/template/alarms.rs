@@ -110,7 +110,7 @@ fn assert_functions_write(template: &Value, watched: &Watched, by: &str) {
         }
         let writers = known
             .get(&**metric)
-            .unwrap_or_else(|| panic!("{by} has the metric {metric}, which nobody writes"));
+            .unwrap_or_else(|| panic!("{by} has the metric {metric}, which no function writes"));
         assert!(!functions.is_empty(), "{by}: {metric} without FunctionName");
         for function in functions {
             assert!(writers.contains(&&**function), "{by}: {function} does not write {metric}");
@@ -164,7 +164,7 @@ fn an_alarm_that_computes_uses_each_of_its_metrics_and_no_other() {
 }
 
 #[test]
-fn each_alarm_says_what_it_means_and_tells_somebody() {
+fn each_alarm_has_a_description_and_a_notification() {
     let template = template();
     for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
         let name = alarm["AlarmName"]["Fn::Sub"].as_str().unwrap();
@@ -181,7 +181,7 @@ fn each_alarm_says_what_it_means_and_tells_somebody() {
 }
 
 #[test]
-fn the_dashboard_shows_each_alarm_and_what_the_functions_write() {
+fn the_dashboard_shows_each_alarm_and_metric() {
     let template = template();
     let watched = watched_by_dashboard(&template);
     assert_functions_write(&template, &watched, "the dashboard");

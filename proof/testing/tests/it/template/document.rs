@@ -1,4 +1,4 @@
-//! A YAML file as JSON, with the template's tags in their long forms: `!Ref x` is `{"Ref": "x"}`.
+//! Files of the repository, and parts of the template.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
-use serde_json::{Value, json};
+use serde_json::Value;
+use testing::yaml;
 
 /// The repository's folder.
 pub(super) fn root() -> PathBuf {
@@ -28,9 +28,7 @@ pub(super) fn folders(folder: &str) -> BTreeSet<String> {
 
 /// A YAML file.
 pub(super) fn document(file: &str) -> Value {
-    let text = text(file);
-    let [document] = &Yaml::load_from_str(&text).unwrap()[..] else { panic!("{file} is not one document") };
-    value(document)
+    yaml::parse(&text(file))
 }
 
 pub(super) fn template() -> Value {
@@ -107,26 +105,4 @@ fn placeholders(text: &str) -> BTreeSet<String> {
 /// Logical id of a name with or without an attribute.
 fn id_of(name: &str) -> String {
     name.split('.').next().unwrap_or_default().to_owned()
-}
-
-fn value(yaml: &Yaml<'_>) -> Value {
-    match yaml {
-        Yaml::Mapping(mapping) => {
-            let entries = mapping.iter().map(|(key, item)| (key.as_str().unwrap().to_owned(), value(item)));
-            Value::Object(entries.collect())
-        }
-        Yaml::Sequence(items) => items.iter().map(value).collect(),
-        Yaml::Tagged(tag, tagged) => {
-            let name = match &*tag.suffix {
-                "Ref" | "Condition" => tag.suffix.clone(),
-                function => format!("Fn::{function}"),
-            };
-            json!({ name: value(tagged) })
-        }
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(value)) => json!(value),
-        Yaml::Value(Scalar::Integer(value)) => json!(value),
-        Yaml::Value(Scalar::String(value)) => json!(value),
-        other => panic!("{other:?} is not expected"),
-    }
 }

@@ -71,7 +71,7 @@ fn the_secret_parameter_is_hidden_and_no_output_shows_it() {
 }
 
 #[test]
-fn what_may_hold_data_is_kept_when_the_stack_is_deleted() {
+fn resources_with_data_are_kept_when_the_stack_is_deleted() {
     let template = template();
     let kept = entries(&template["Resources"]).filter(|(_, resource)| resource["DeletionPolicy"] == "Retain");
     let kept: BTreeSet<_> = kept.map(|(id, _)| id).collect();

@@ -156,7 +156,7 @@ fn files(folder: &Path, extension: &str, found: &mut impl FnMut(PathBuf)) {
 }
 
 #[test]
-fn the_boundary_of_the_roles_has_what_the_functions_policies_have() {
+fn the_permissions_boundary_has_the_rights_of_the_functions_policies() {
     let template = template();
     let mut policies = functions(&template).into_values().map(|one| &one["Policies"]).collect::<Vec<_>>();
     policies.push(&template["Resources"]["DatabaseSignIn"]);
@@ -189,7 +189,7 @@ fn actions(policy: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_guide_names_only_what_the_template_has() {
+fn the_guide_names_only_items_of_the_template() {
     let template = template();
     let guide = text("docs/DEPLOY.md");
     let mut known: BTreeSet<_> = keys(&template["Parameters"]);

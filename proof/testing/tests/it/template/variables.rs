@@ -57,7 +57,7 @@ fn each_function_gets_the_variables_that_it_reads_and_no_others() {
 }
 
 #[test]
-fn what_the_template_must_not_set_is_read_by_some_function() {
+fn variables_that_the_template_must_not_set_are_read_by_a_function() {
     let template = template();
     let read: BTreeSet<_> = functions(&template).into_keys().flat_map(read_by).collect();
     for (name, _) in NOT_OF_THE_TEMPLATE {

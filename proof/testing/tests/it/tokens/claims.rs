@@ -256,7 +256,7 @@ fn leeway(pool: &Pool) -> Vec<Case> {
     good.into_iter().chain(bad).collect()
 }
 
-/// Claims that are ignored, whatever their value.
+/// Claims that are ignored with any value.
 fn ignored(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     for (claim, value) in [
@@ -369,10 +369,10 @@ fn not_json(pool: &Pool) -> Vec<Case> {
         ("bytes that are no UTF-8", b"\xff\xfe{}".into()),
     ];
     for (name, bytes) in [
-        ("a byte that is no UTF-8, in what is ignored", &b"\xff"[..]),
-        ("a letter cut in half, in what is ignored", b"\xc3"),
-        ("an overlong quote, in what is ignored", b"\xc0\xa2"),
-        ("a surrogate, in what is ignored", b"\xed\xa0\x80"),
+        ("a byte that is not UTF-8, in an ignored part", &b"\xff"[..]),
+        ("a letter cut in half, in an ignored part", b"\xc3"),
+        ("an overlong quote, in an ignored part", b"\xc0\xa2"),
+        ("a surrogate, in an ignored part", b"\xed\xa0\x80"),
         ("a line feed in a string", b"\n"),
     ] {
         cases.push((name, with_bytes(bytes)));

@@ -365,7 +365,7 @@ fn types(pool: &Pool) -> Vec<Case> {
     cases
 }
 
-/// Parameters that are ignored, whatever their value.
+/// Parameters that are ignored with any value.
 fn ignored(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     for (name, value) in [
@@ -465,10 +465,10 @@ fn not_json(pool: &Pool) -> Vec<Case> {
         ("a byte order mark", format!("\u{feff}{good}").into()),
         ("a no-break space before", format!("\u{a0}{good}").into()),
         ("UTF-16", utf_16),
-        ("a byte that is no UTF-8, in what is ignored", with_bytes(b"\xff")),
-        ("an overlong NUL, in what is ignored", with_bytes(b"\xc0\x80")),
-        ("a surrogate, in what is ignored", with_bytes(b"\xed\xa0\x80")),
-        ("a control character, in what is ignored", with_bytes(b"\x01")),
+        ("a byte that is not UTF-8, in an ignored part", with_bytes(b"\xff")),
+        ("an overlong NUL, in an ignored part", with_bytes(b"\xc0\x80")),
+        ("a surrogate, in an ignored part", with_bytes(b"\xed\xa0\x80")),
+        ("a control character, in an ignored part", with_bytes(b"\x01")),
     ];
     let claims = pool.claims().to_string();
     let mut cases = cases
@@ -481,7 +481,7 @@ fn not_json(pool: &Pool) -> Vec<Case> {
     let token = pool.of_bytes(format!(r#"{{"alg":"RS256","kid":"\ud800{kid}"}}"#), &claims);
     cases.push(Case::refused("kid with half a pair of surrogates", TokenRefusal::HeaderMalformed, &token));
     let token = pool.of_bytes(with_bytes("é".as_bytes()), &claims);
-    cases.push(Case::accepted("a letter beyond ASCII in what is ignored", &token));
+    cases.push(Case::accepted("a letter beyond ASCII in an ignored part", &token));
     cases
 }
 

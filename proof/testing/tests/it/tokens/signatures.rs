@@ -247,7 +247,7 @@ fn with_spare_bit(part: &str) -> String {
 }
 
 #[tokio::test]
-async fn nothing_but_the_pools_own_signature_over_these_bytes_counts() {
+async fn only_the_pools_signature_over_the_same_bytes_is_accepted() {
     let pool = Pool::new().await;
     pool.judge(cases(&pool).await).await;
 }

@@ -209,7 +209,7 @@ fn sizes(pool: &Pool) -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn a_token_comes_in_one_header_after_bearer_and_a_space() {
+async fn a_token_follows_bearer_and_a_space_in_one_header() {
     let pool = Pool::new().await;
     pool.judge(cases(&pool)).await;
 }

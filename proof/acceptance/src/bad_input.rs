@@ -3,66 +3,38 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::{
+use crate::{
     Stage,
-    expect::{equal, message, ok, refused},
+    expect::{equal, message, refused},
 };
 
 pub(super) async fn messages(stage: &Stage) -> Result<()> {
     let [sunyoung, scarlett, ..] = &stage.people;
     let group_uuid = stage.group(sunyoung, scarlett).await?;
     let before = stage.messages(sunyoung, &group_uuid).await?;
-    let own = &sunyoung.handle;
     let large = json!({"handle": scarlett.handle, "message": "x".repeat(16 * 1024)}).to_string();
     for (body, status, codes) in [
-        (String::new(), 400, &["body_invalid"][..]),
-        ("{".to_owned(), 400, &["body_invalid"]),
-        ("[]".to_owned(), 400, &["body_invalid"]),
-        ("null".to_owned(), 400, &["body_invalid"]),
-        (json!({"message": 1, "handle": scarlett.handle}).to_string(), 400, &["body_invalid"]),
-        (json!({"message": "x", "handle": ["scarlett"]}).to_string(), 400, &["body_invalid"]),
+        ("{".to_owned(), 400, &["body_invalid"][..]),
         (large, 413, &["body_too_large"]),
         ("{}".to_owned(), 422, &["user_reciever_handle_blank", "message_blank"]),
-        (json!({"message": "x"}).to_string(), 422, &["user_reciever_handle_blank"]),
-        (json!({"message": "x", "handle": " "}).to_string(), 422, &["user_reciever_handle_blank"]),
-        (json!({"message": "x", "handle": "nobody-at-all"}).to_string(), 422, &["user_reciever_not_found"]),
-        (json!({"message": "x", "handle": "two words"}).to_string(), 422, &["user_reciever_not_found"]),
-        (json!({"message": "x", "handle": own}).to_string(), 422, &["user_reciever_is_sender"]),
-        (
-            json!({"message": "x", "handle": format!("@{}", own.to_uppercase())}).to_string(),
-            422,
-            &["user_reciever_is_sender"],
-        ),
-        (json!({"message": " \u{3000}\n", "handle": scarlett.handle}).to_string(), 422, &["message_blank"]),
-        (json!({"message": "", "handle": "nobody-at-all"}).to_string(), 422, &["message_blank"]),
-        (
-            json!({"message": " ".repeat(1025), "handle": scarlett.handle}).to_string(),
-            422,
-            &["message_blank", "message_exceed_max_chars"],
-        ),
+        (json!({"message": "x", "handle": "unknown-handle"}).to_string(), 422, &["user_reciever_not_found"]),
+        (json!({"message": "x", "handle": sunyoung.handle}).to_string(), 422, &["user_reciever_is_sender"]),
         (json!({"message": "x", "user_uuid": " "}).to_string(), 422, &["user_uuid_invalid"]),
         (json!({"message": "x", "user_uuid": group_uuid}).to_string(), 422, &["user_reciever_not_found"]),
         (json!({"message": "x", "user_uuid": sunyoung.uuid}).to_string(), 422, &["user_reciever_is_sender"]),
         (json!({"message": "x", "message_group_uuid": ""}).to_string(), 422, &["message_group_uuid_blank"]),
         (
-            json!({"message": "x", "message_group_uuid": "x"}).to_string(),
+            json!({"message": " ".repeat(1025), "message_group_uuid": "x"}).to_string(),
             422,
-            &["message_group_uuid_invalid"],
-        ),
-        (
-            json!({"message": "", "message_group_uuid": "x"}).to_string(),
-            422,
-            &["message_group_uuid_invalid", "message_blank"],
+            &["message_group_uuid_invalid", "message_blank", "message_exceed_max_chars"],
         ),
     ] {
         let what = body.chars().take(60).collect::<String>();
         refused(&what, &stage.post_with(sunyoung, &[], body).await?, status, codes)?;
     }
     let body = json!({"message": "x", "message_group_uuid": group_uuid}).to_string();
-    for key in [" ", "two words", &"k".repeat(65)] {
-        let answer = stage.post_with(sunyoung, &[("idempotency-key", key)], body.clone()).await?;
-        refused(&format!("the key {key:?}"), &answer, 422, &["idempotency_key_invalid"])?;
-    }
+    let answer = stage.post_with(sunyoung, &[("idempotency-key", "two words")], body).await?;
+    refused("an invalid key", &answer, 422, &["idempotency_key_invalid"])?;
     equal("the group afterwards", &stage.messages(scarlett, &group_uuid).await?, &before)
 }
 
@@ -71,23 +43,12 @@ pub(super) async fn pages(stage: &Stage) -> Result<()> {
     let group_uuid = stage.group(sunyoung, scarlett).await?;
     for path in ["/api/message_groups".to_owned(), format!("/api/messages/{group_uuid}")] {
         for (query, codes) in [
-            ("limit=", &["limit_invalid"][..]),
-            ("limit=0", &["limit_invalid"]),
-            ("limit=101", &["limit_invalid"]),
-            ("limit=-1", &["limit_invalid"]),
-            ("limit=1.5", &["limit_invalid"]),
-            ("limit=ten", &["limit_invalid"]),
-            ("cursor=", &["cursor_invalid"]),
-            ("cursor=!", &["cursor_invalid"]),
+            ("limit=101", &["limit_invalid"][..]),
             ("cursor=AAAA", &["cursor_invalid"]),
             ("limit=0&cursor=", &["limit_invalid", "cursor_invalid"]),
         ] {
             let path = format!("{path}?{query}");
             refused(&path, &stage.get(sunyoung, &path).await?, 422, codes)?;
-        }
-        for limit in [1, 100] {
-            let path = format!("{path}?limit={limit}");
-            ok(&path, &stage.get(sunyoung, &path).await?)?;
         }
     }
     let answer = stage.get(sunyoung, "/api/messages/not-a-uuid?limit=0").await?;

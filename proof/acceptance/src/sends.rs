@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
+use crate::{
     Stage,
     expect::{equal, message, ok, refused, string, time},
     stage::unique,
@@ -52,7 +52,7 @@ pub(super) async fn to_the_group(stage: &Stage) -> Result<()> {
     // The uuid's case does not matter, and the other field is ignored.
     let body = json!({
         "message_group_uuid": group_uuid.to_uppercase(),
-        "handle": "nobody-at-all",
+        "handle": "unknown-handle",
         "unknown": [1],
         "message": "In capitals",
     });

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::{Stage, expect::unauthenticated};
+use crate::{Stage, expect::unauthenticated};
 
 pub(super) async fn refused(stage: &Stage) -> Result<()> {
     let [sunyoung, scarlett, ..] = &stage.people;

@@ -1,9 +1,8 @@
 //! `GET /api/message_groups`
 
 use anyhow::Result;
-use serde_json::Value;
 
-use super::{
+use crate::{
     Stage,
     expect::{equal, string},
     stage::{eventually, unique},
@@ -17,24 +16,6 @@ pub(super) async fn newest_text(stage: &Stage) -> Result<()> {
         let sent = stage.reply(sender, &group_uuid, &text).await?;
         stage.inbox_shows(sunyoung, scarlett, &group_uuid, &sent, &text).await?;
         stage.inbox_shows(scarlett, sunyoung, &group_uuid, &sent, &text).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn long_text(stage: &Stage) -> Result<()> {
-    let [_, scarlett, andrew, ..] = &stage.people;
-    let group_uuid = stage.group(scarlett, andrew).await?;
-    // 480 bytes fit. Of 481, the part before the ellipsis fits, and no character is split.
-    let emoji = "🎉".repeat(121);
-    for (text, shown) in [
-        ("a".repeat(480), "a".repeat(480)),
-        ("a".repeat(481), "a".repeat(477) + "…"),
-        (emoji.clone(), "🎉".repeat(119) + "…"),
-    ] {
-        let sent = stage.reply(scarlett, &group_uuid, &text).await?;
-        equal("the text as it was answered", &sent["message"], &Value::from(text))?;
-        stage.inbox_shows(andrew, scarlett, &group_uuid, &sent, &shown).await?;
-        stage.inbox_shows(scarlett, andrew, &group_uuid, &sent, &shown).await?;
     }
     Ok(())
 }

@@ -5,9 +5,9 @@ use std::{
     process::ExitCode,
 };
 
+use acceptance::Target;
 use anyhow::Result;
 use clap::Parser;
-use testing::conversation::{self, Target};
 
 /// Runs a conversation between the users of a stack, and checks every response against the contract.
 #[derive(Debug, Parser)]
@@ -28,14 +28,21 @@ async fn main() -> Result<ExitCode> {
     let Options { api, tokens } = Options::parse();
     let target = Target { api: origin(api), tokens: origin(tokens) };
     let mut stdout = io::stdout();
-    let summary = conversation::run(&target, |check, outcome| {
+    let (mut passed, mut failed) = (0, 0);
+    acceptance::run(&target, |check, outcome| {
         // The reader may be gone. The exit code has the result anyway.
         let _ = match outcome {
-            Ok(()) => writeln!(stdout, "ok      {check}"),
-            Err(error) => writeln!(stdout, "FAILED  {check}\n{error:#}\n"),
+            Ok(()) => {
+                passed += 1;
+                writeln!(stdout, "ok      {check}")
+            }
+            Err(error) => {
+                failed += 1;
+                writeln!(stdout, "FAILED  {check}\n{error:#}\n")
+            }
         };
     })
     .await?;
-    let _ = writeln!(stdout, "{} passed, {} failed", summary.passed, summary.failed);
-    Ok(if summary.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let _ = writeln!(stdout, "{passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

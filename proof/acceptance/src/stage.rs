@@ -3,17 +3,15 @@
 use std::{future::Future, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use http::Request;
 use serde_json::{Value, json};
+use testing::Answer;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{
+use crate::{
     Client, PATIENCE,
-    client::Body,
     expect::{array, equal, ok, string},
 };
-use crate::Answer;
 
 /// Addresses of the stack under test.
 #[derive(Clone, Debug)]
@@ -43,8 +41,8 @@ pub struct Stage {
 
 impl Stage {
     /// Reads six users of the stack and gets a token for each.
-    pub async fn set(target: &Target) -> Result<Self> {
-        let client = Client::new();
+    pub async fn new(target: &Target) -> Result<Self> {
+        let client = Client::new()?;
         let users = ok("the users", &client.get(&format!("{}/local/users", target.tokens)).await?)?;
         let mut people = Vec::new();
         // Exactly the users with fixed handles: others may have signed up.
@@ -71,11 +69,9 @@ impl Stage {
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
-        body: impl Into<Body>,
+        body: impl Into<String>,
     ) -> Result<Answer> {
-        let request = Request::builder().method(method).uri(format!("{}{path}", self.api));
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        self.client.request(request.body(body.into())?).await
+        self.client.request(method, &format!("{}{path}", self.api), headers, body).await
     }
 
     /// `GET path` as `person`.
@@ -94,7 +90,7 @@ impl Stage {
         &self,
         person: &Person,
         headers: &[(&str, &str)],
-        body: impl Into<Body>,
+        body: impl Into<String>,
     ) -> Result<Answer> {
         let authorization = format!("Bearer {}", person.token);
         let mut all = vec![("authorization", &*authorization), ("content-type", "application/json")];
@@ -147,12 +143,6 @@ impl Stage {
         Ok(pages)
     }
 
-    /// Rows of `group_uuid` in an inbox.
-    pub async fn inbox_rows(&self, person: &Person, group_uuid: &str) -> Result<Vec<Value>> {
-        let inbox = self.inbox(person).await?;
-        Ok(inbox.into_iter().filter(|row| row["uuid"] == group_uuid).collect())
-    }
-
     /// Waits until the inbox of `person` shows `newest`, a message of the group of `person` and `other`, exactly
     /// once. Fails if it ever shows the group twice. The group may be absent for a moment, while its row moves.
     pub async fn inbox_shows(
@@ -173,7 +163,8 @@ impl Stage {
         });
         let what = format!("{}'s inbox", person.handle);
         eventually(|| async {
-            let rows = self.inbox_rows(person, group_uuid).await?;
+            let mut rows = self.inbox(person).await?;
+            rows.retain(|row| row["uuid"] == group_uuid);
             if rows.len() > 1 {
                 return Ok(Err(anyhow::anyhow!("{what} shows a group twice: {rows:?}")));
             }

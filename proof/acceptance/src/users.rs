@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{
+use crate::{
     Person, Stage,
     expect::{equal, ok, refused},
 };
@@ -43,7 +43,7 @@ fn user(person: &Person) -> Value {
 
 pub(super) async fn not_found(stage: &Stage) -> Result<()> {
     for written in
-        ["@nobody-at-all", "@", "@@sunyoung", "@sun%20young", "@0123456789012345678901234567890", "%00"]
+        ["@unknown-handle", "@", "@@sunyoung", "@sun%20young", "@0123456789012345678901234567890", "%00"]
     {
         let path = format!("/api/users/{written}/short");
         let answer = stage.request("GET", &path, &[], "").await?;

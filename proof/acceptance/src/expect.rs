@@ -5,10 +5,10 @@ use std::fmt::Debug;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use testing::Answer;
 use uuid::Uuid;
 
-use super::Person;
-use crate::Answer;
+use crate::Person;
 
 /// Fails unless `actual` equals `expected`.
 pub(super) fn equal<T: PartialEq<U> + Debug, U: Debug + ?Sized>(
@@ -23,12 +23,12 @@ pub(super) fn equal<T: PartialEq<U> + Debug, U: Debug + ?Sized>(
 }
 
 /// Returns the JSON of a 200; fails for any other status.
-pub(crate) fn ok(what: &str, answer: &Answer) -> Result<Value> {
+pub(super) fn ok(what: &str, answer: &Answer) -> Result<Value> {
     if answer.status != 200 {
         bail!("{what}:\n  expected 200\n  but got  {answer:?}");
     }
     equal(&format!("{what}: content-type"), &answer.header("content-type"), &Some("application/json"))?;
-    serde_json::from_str(&answer.body).with_context(|| format!("{what}: no JSON: {answer:?}"))
+    serde_json::from_str(&answer.body).with_context(|| format!("{what}: not JSON: {answer:?}"))
 }
 
 /// Fails unless `answer` has `status` and exactly these codes.
@@ -57,7 +57,7 @@ pub(super) fn array<'a>(what: &str, value: &'a Value) -> Result<&'a [Value]> {
 pub(super) fn time(what: &str, value: &Value) -> Result<DateTime<Utc>> {
     let text = string(what, value, "created_at")?;
     let time: DateTime<Utc> =
-        text.parse().with_context(|| format!("{what}: created_at is no time: {text}"))?;
+        text.parse().with_context(|| format!("{what}: created_at is not a time: {text}"))?;
     let written = time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     equal(&format!("{what}: created_at"), &text, &&*written)?;
     Ok(time)
@@ -73,7 +73,7 @@ pub(super) fn message(
     group_uuid: Option<&str>,
 ) -> Result<()> {
     let uuid = string(what, value, "uuid")?;
-    let parsed = uuid.parse::<Uuid>().with_context(|| format!("{what}: uuid is none: {uuid}"))?;
+    let parsed = uuid.parse::<Uuid>().with_context(|| format!("{what}: not a uuid: {uuid}"))?;
     equal(&format!("{what}: uuid"), &(uuid, parsed.get_version_num()), &(&*parsed.to_string(), 7))?;
     time(what, value)?;
     let mut expected = json!({

@@ -8,18 +8,18 @@ use std::{
     time::Duration,
 };
 
+use acceptance::Client;
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use clap::Parser;
-use http::{Request, StatusCode};
 use local::{
     deployment::stream_filters,
     function::{Function, InvocationError},
     mapping::{self, Mapping},
 };
 use serde_json::Value;
-use testing::{Answer, conversation::Client};
+use testing::Answer;
 use tracing_subscriber::EnvFilter;
 
 const STREAM_HANDLER: &str = "stream-handler";
@@ -34,14 +34,6 @@ struct Options {
     /// Endpoint of DynamoDB Local, for its tables and streams.
     #[arg(long, value_name = "URL")]
     dynamodb_url: String,
-
-    /// The region named in requests to it.
-    #[arg(long, default_value = "us-east-1")]
-    region: String,
-
-    /// The table.
-    #[arg(long, default_value = "cruddur-messages")]
-    table: String,
 
     /// Origin of the API that invokes the function.
     #[arg(long, value_name = "URL")]
@@ -64,7 +56,7 @@ async fn main() -> Result<()> {
 
     let sdk = sdk_config(&options).await;
     let table =
-        aws_sdk_dynamodb::Client::new(&sdk).describe_table().table_name(&options.table).send().await?;
+        aws_sdk_dynamodb::Client::new(&sdk).describe_table().table_name("cruddur-messages").send().await?;
     let stream_arn =
         table.table.and_then(|table| table.latest_stream_arn).context("the table has no stream")?;
     let client = aws_sdk_dynamodbstreams::Client::new(&sdk);
@@ -73,13 +65,13 @@ async fn main() -> Result<()> {
         dead_letter_file: Some(options.dead_letter_file.clone()),
         ..mapping::Options::new(client, stream_arn)
     };
-    let mapping = Mapping::start(mapping_options, stream_handler(&options))?;
+    let mapping = Mapping::start(mapping_options, stream_handler(&options)?)?;
 
     let mut progress = mapping.progress();
-    let mut said = None;
+    let mut printed = None;
     while progress.changed().await.is_ok() {
         let pending = progress.borrow_and_update().pending();
-        if said.replace(pending) != Some(pending) {
+        if printed.replace(pending) != Some(pending) {
             writeln!(io::stdout(), "{pending} records are under way")?;
         }
     }
@@ -87,25 +79,24 @@ async fn main() -> Result<()> {
 }
 
 /// The function behind the invocation API.
-fn stream_handler(options: &Options) -> Function {
+fn stream_handler(options: &Options) -> Result<Function> {
     let url: Arc<str> =
         format!("{}/2015-03-31/functions/{STREAM_HANDLER}/invocations", options.invoke_url).into();
-    let client = Client::new();
-    Function::remote(STREAM_HANDLER, Duration::from_secs(options.timeout), move |payload| {
+    let client = Client::new()?;
+    Ok(Function::remote(STREAM_HANDLER, Duration::from_secs(options.timeout), move |payload| {
         let (client, url) = (client.clone(), Arc::clone(&url));
         async move { invoke(&client, &url, payload).await }
-    })
+    }))
 }
 
 async fn invoke(client: &Client, url: &str, payload: String) -> Result<String, InvocationError> {
-    let failed = |cause: String| InvocationError::Failed(cause);
-    let request = Request::post(url).body(payload.into()).map_err(|error| failed(error.to_string()))?;
-    let answer = client.request(request).await.map_err(|error| failed(format!("{error:#}")))?;
-    if answer.status != StatusCode::OK {
-        return Err(failed(format!("the invocation API answers {}", answer.status)));
+    let answer = client.request("POST", url, &[], payload).await;
+    let answer = answer.map_err(|error| InvocationError::Failed(format!("{error:#}")))?;
+    if answer.status != 200 {
+        return Err(InvocationError::Failed(format!("unexpected response {}", answer.status)));
     }
     if is_function_error(&answer) {
-        return Err(failed(answer.body));
+        return Err(InvocationError::Failed(answer.body));
     }
     Ok(answer.body)
 }
@@ -121,7 +112,7 @@ fn is_function_error(answer: &Answer) -> bool {
 /// Emulators require credentials and accept any. Real credentials are never sent to one.
 async fn sdk_config(options: &Options) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(options.region.clone()))
+        .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "deliver-stream"))
         .endpoint_url(&options.dynamodb_url)
         .load()
@@ -130,7 +121,7 @@ async fn sdk_config(options: &Options) -> SdkConfig {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderName, HeaderValue};
+    use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
     use super::*;
 
@@ -143,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_function_is_known_by_lambdas_header_or_by_its_fields() {
+    fn a_function_error_has_lambdas_header_or_the_fields_of_an_error() {
         let error = r#"{"errorType": "panic", "errorMessage": "at the disco"}"#;
         assert!(is_function_error(&answer(&[("x-amz-function-error", "Unhandled")], "null")));
         assert!(is_function_error(&answer(&[], error)));
     }
 
     #[test]
-    fn batch_item_failures_are_an_answer() {
+    fn batch_item_failures_are_not_a_function_error() {
         assert!(!is_function_error(&answer(&[], r#"{"batchItemFailures": [{"itemIdentifier": "1"}]}"#)));
         assert!(!is_function_error(&answer(&[], "null")));
     }

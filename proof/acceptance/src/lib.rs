@@ -5,6 +5,8 @@
 //! stack: it expects nothing of existing data and recognizes its own texts and keys. Two simultaneous runs
 //! would find each other's messages in the inboxes.
 
+#![expect(clippy::indexing_slicing, reason = "a missing field of a JSON value is null")]
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -17,8 +19,8 @@ pub use self::{
 
 mod bad_input;
 mod bursts;
-pub mod client;
-pub(crate) mod expect;
+mod client;
+mod expect;
 mod lists;
 mod pages;
 mod sends;
@@ -31,54 +33,39 @@ mod users;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A check and its name, a sentence that is true of a correct stack.
-pub type Check = (&'static str, for<'a> fn(&'a Stage) -> BoxFuture<'a, Result<()>>);
+type Check = (&'static str, for<'a> fn(&'a Stage) -> BoxFuture<'a, Result<()>>);
 
 /// Checks in the order in which they run.
-pub const CHECKS: &[Check] = &[
-    ("a user is found by handle, however it is written", |stage| users::found(stage).boxed()),
-    ("a handle that is nobody's is not found", |stage| users::not_found(stage).boxed()),
-    ("the caller is shown to themselves", |stage| users::me(stage).boxed()),
-    ("without a good token there is nothing", |stage| tokens::refused(stage).boxed()),
+const CHECKS: &[Check] = &[
+    ("a user is found by handle in any spelling", |stage| users::found(stage).boxed()),
+    ("an unknown handle is not found", |stage| users::not_found(stage).boxed()),
+    ("the caller is shown", |stage| users::me(stage).boxed()),
+    ("a request without a valid token is rejected", |stage| tokens::refused(stage).boxed()),
     ("a message to a handle is answered with the message", |stage| sends::to_a_handle(stage).boxed()),
     ("a message to a uuid goes to the same group", |stage| sends::to_a_uuid(stage).boxed()),
-    ("an answer to the group comes after what it answers", |stage| sends::to_the_group(stage).boxed()),
-    ("a pair has one group, however the other is named", |stage| sends::one_group_per_pair(stage).boxed()),
+    ("a message to a group comes after the earlier ones", |stage| sends::to_the_group(stage).boxed()),
+    ("a pair has one group for all spellings of the handle", |stage| {
+        sends::one_group_per_pair(stage).boxed()
+    }),
     ("a text is stored and returned verbatim", |stage| sends::verbatim(stage).boxed()),
     ("a key sends a message once", |stage| sends::idempotent(stage).boxed()),
     ("each inbox shows the newest text once", |stage| lists::newest_text(stage).boxed()),
-    ("an inbox shows the beginning of a long text", |stage| lists::long_text(stage).boxed()),
     ("an inbox is sorted by its newest messages", |stage| lists::newest_first(stage).boxed()),
     ("messages are listed oldest to newest, page by page", |stage| pages::of_messages(stage).boxed()),
     ("an inbox is listed newest first, page by page", |stage| pages::of_groups(stage).boxed()),
-    ("a stranger finds no group, to read or to write", |stage| strangers::find_nothing(stage).boxed()),
-    ("a stranger's inbox and cursors show nothing of it", |stage| strangers::see_nothing(stage).boxed()),
-    ("a bad message is refused with all its codes", |stage| bad_input::messages(stage).boxed()),
-    ("a bad page is refused with all its codes", |stage| bad_input::pages(stage).boxed()),
+    ("a stranger finds no group", |stage| strangers::find_nothing(stage).boxed()),
+    ("an invalid message is rejected with all its codes", |stage| bad_input::messages(stage).boxed()),
+    ("an invalid page is rejected with all its codes", |stage| bad_input::pages(stage).boxed()),
     ("a message has 1024 characters at most", |stage| bad_input::lengths(stage).boxed()),
-    ("messages sent at once are all there, once", |stage| bursts::of_messages(stage).boxed()),
-    ("a key used at once sends one message", |stage| bursts::of_one_key(stage).boxed()),
+    ("simultaneous messages are stored once each", |stage| bursts::of_messages(stage).boxed()),
+    ("simultaneous requests with one key send one message", |stage| bursts::of_one_key(stage).boxed()),
 ];
 
-/// Result of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Number of checks that hold.
-    pub passed: usize,
-    /// Number of checks that fail.
-    pub failed: usize,
-}
-
 /// Runs every check against `target` and passes each result to `report`. Fails if the stack is unreachable.
-pub async fn run(target: &Target, mut report: impl FnMut(&str, &Result<()>)) -> Result<Summary> {
-    let stage = Stage::set(target).await?;
-    let mut summary = Summary::default();
+pub async fn run(target: &Target, mut report: impl FnMut(&str, Result<()>)) -> Result<()> {
+    let stage = Stage::new(target).await?;
     for (name, check) in CHECKS {
-        let outcome = check(&stage).await;
-        match outcome {
-            Ok(()) => summary.passed += 1,
-            Err(_) => summary.failed += 1,
-        }
-        report(name, &outcome);
+        report(name, check(&stage).await);
     }
-    Ok(summary)
+    Ok(())
 }
