@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
 use tokio_postgres::{
     Client, Row,
@@ -42,12 +43,15 @@ const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// A query is one round trip. `query_typed` leaves no server-side statement behind, so connection poolers work. A query on
 /// a dead connection is retried once on a new one, so every statement in `sql/` must be idempotent.
 pub struct Postgres {
-    server: DatabaseServer,
+    connect: Box<Connect>,
     keep: bool,
     /// The number of queries that wait for the connection. Only counted if connections are closed after use.
     waiting: AtomicUsize,
     connection: Mutex<Option<Arc<Connection>>>,
 }
+
+/// Opens a connection.
+type Connect = dyn Fn() -> BoxFuture<'static, Result<(Client, Driver), ConnectError>> + Send + Sync;
 
 struct Connection {
     client: Client,
@@ -154,7 +158,20 @@ impl Postgres {
     pub fn new(server: impl Into<DatabaseServer>, keep: bool) -> Self {
         let mut server = server.into();
         server.config_mut().connect_timeout(CONNECT_TIMEOUT).application_name("cruddur");
-        Self { server, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
+        let connect = move || {
+            let server = server.clone();
+            async move { server.connect().await }
+        };
+        Self::with_connect(connect, keep)
+    }
+
+    /// The database to which `connect` opens connections, for example over a stream to a server in the same process.
+    pub fn with_connect<F>(connect: impl Fn() -> F + Send + Sync + 'static, keep: bool) -> Self
+    where
+        F: Future<Output = Result<(Client, Driver), ConnectError>> + Send + 'static,
+    {
+        let connect = Box::new(move || connect().boxed());
+        Self { connect, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
     }
 
     /// Whether the connection is kept between queries.
@@ -223,7 +240,7 @@ impl Postgres {
 
     async fn connect(&self) -> Result<Connection, QueryError> {
         // `connect_timeout` covers only the TCP connection, not a server that accepts it and stays silent.
-        let (client, connection) = timeout(CONNECT_TIMEOUT, self.server.connect())
+        let (client, connection) = timeout(CONNECT_TIMEOUT, (self.connect)())
             .await
             .map_err(|_| QueryError::TimedOut(CONNECT_TIMEOUT))??;
         let driver = tokio::spawn(async move {

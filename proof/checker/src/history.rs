@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fmt,
     ops::Bound,
 };
 
@@ -80,8 +79,8 @@ pub struct Groups {
 }
 
 /// A violation of the guarantees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Anomaly {
+#[derive(Debug)]
+enum Anomaly {
     /// An acknowledged message is missing or differs (I5).
     Lost,
     /// A message is stored more often than requests allow (I6).
@@ -100,22 +99,9 @@ pub enum Anomaly {
     NonMonotonic,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    pub anomaly: Anomaly,
-    /// Description, with the place.
-    pub what: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.anomaly, self.what)
-    }
-}
-
-/// Finds every anomaly in `history`. `stored` holds the final messages by group, in order.
+/// Describes every anomaly in `history`. `stored` holds the final messages by group, in order.
 #[must_use]
-pub fn check(history: &History, stored: &BTreeMap<Uuid, Vec<MessageRow>>) -> Vec<Finding> {
+pub fn check(history: &History, stored: &BTreeMap<Uuid, Vec<MessageRow>>) -> Vec<String> {
     let mut check = Check { history, stored: Stored::new(stored), findings: Vec::new() };
     check.requests();
     check.sends();
@@ -158,20 +144,17 @@ impl<'a> Stored<'a> {
 }
 
 /// Requests that together may store one message: all with the same idempotency key, or a single one without.
-#[derive(Default)]
-struct Intent<'a> {
-    sends: Vec<&'a Send>,
-}
+type Intent<'a> = Vec<&'a Send>;
 
 struct Check<'a> {
     history: &'a History,
     stored: Stored<'a>,
-    findings: Vec<Finding>,
+    findings: Vec<String>,
 }
 
 impl<'a> Check<'a> {
     fn found(&mut self, anomaly: Anomaly, what: String) {
-        self.findings.push(Finding { anomaly, what });
+        self.findings.push(format!("{anomaly:?}: {what}"));
     }
 
     /// Groups the requests by idempotency key.
@@ -180,8 +163,8 @@ impl<'a> Check<'a> {
         let mut intents = Vec::new();
         for send in &self.history.sends {
             match &send.key {
-                Some(key) => keyed.entry((send.sender, key)).or_default().sends.push(send),
-                None => intents.push(Intent { sends: vec![send] }),
+                Some(key) => keyed.entry((send.sender, key)).or_default().push(send),
+                None => intents.push(vec![send]),
             }
         }
         intents.extend(keyed.into_values());
@@ -194,13 +177,13 @@ impl<'a> Check<'a> {
         let unasked =
             self.stored.by_text.keys().filter(|text| !asked.contains(*text)).map(|text| (*text).to_owned());
         for text in unasked.collect::<BTreeSet<_>>() {
-            self.found(Anomaly::Unexpected, format!("nobody sent {text:?}"));
+            self.found(Anomaly::Unexpected, format!("{text:?} was never sent"));
         }
     }
 
     /// Checks that the stored messages match the responses.
     fn sends(&mut self) {
-        for Intent { sends } in self.intents() {
+        for sends in self.intents() {
             let texts = sends.iter().map(|send| send.text.as_str()).collect::<BTreeSet<_>>();
             let places =
                 texts.iter().flat_map(|text| self.stored.with_text(text)).copied().collect::<Vec<_>>();
@@ -256,7 +239,7 @@ impl<'a> Check<'a> {
             }
         }
         let mut findings = Vec::new();
-        for Intent { sends } in self.intents() {
+        for sends in self.intents() {
             let Some(begun) = sends.iter().map(|send| send.begun).min() else { continue };
             let Some(place) = sends.iter().find_map(|send| self.stored.with_text(&send.text).first()) else {
                 continue;

@@ -59,12 +59,8 @@ type Versions = Vec<(Instant, Option<Value>)>;
 struct View {
     /// Greatest sort key first.
     rows: Vec<Value>,
-    /// Members without a row.
-    none: usize,
-    /// Members with their old row.
-    old: usize,
-    /// Members with several rows.
-    many: usize,
+    /// How members' rows differ.
+    faults: Vec<FaultKind>,
 }
 
 type Observe = dyn FnMut(&[Change]) + Send;
@@ -194,13 +190,7 @@ impl Journal {
             .map_or(Duration::ZERO, |_| self.faults.dice().duration(Duration::from_millis(1), self.memory()));
         let now = Instant::now();
         let view = self.state.lock().unwrap().index.view(group, now.checked_sub(back).unwrap_or(now));
-        for (number, kind) in [
-            (view.none, FaultKind::IndexShowsNone),
-            (view.old, FaultKind::IndexShowsOld),
-            (view.many, FaultKind::IndexShowsMany),
-        ] {
-            (0..number).for_each(|_| self.faults.count(kind));
-        }
+        view.faults.iter().for_each(|kind| self.faults.count(*kind));
         json!({"Count": view.rows.len(), "ScannedCount": view.rows.len(), "Items": view.rows})
     }
 
@@ -343,10 +333,10 @@ impl Index {
         }
         for (positions, shown) in members.values() {
             match shown[..] {
-                [] => view.none += 1,
-                [one] if !positions.contains(one) => view.old += 1,
+                [] => view.faults.push(FaultKind::IndexShowsNone),
+                [one] if !positions.contains(one) => view.faults.push(FaultKind::IndexShowsOld),
                 [_] => {}
-                _ => view.many += 1,
+                _ => view.faults.push(FaultKind::IndexShowsMany),
             }
         }
         view.rows.sort_by(|a, b| text(b, "sk").cmp(text(a, "sk")));

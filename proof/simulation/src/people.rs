@@ -9,36 +9,24 @@ use std::{
 use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
 use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, timestamp::Timestamp};
 use dynamodb_fake::{Dice, FaultKind, Faults};
-use http::{Response, header::RETRY_AFTER};
-use lambda_http::Body;
+use http::{
+    Request, Response,
+    header::{AUTHORIZATION, RETRY_AFTER},
+    request::Builder,
+};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{
-    lambda::{Function, Lambda, event},
-    users::SignedUp,
-};
+use crate::users::SignedUp;
 
 /// The API as people call it.
 pub trait Api: Clone + std::marker::Send + Sync + 'static {
-    /// Returns the response of `function` to `event`. `None` if there is none.
+    /// Returns the response, or `None` if there is none.
     fn request(
         &self,
-        function: Function,
-        event: Value,
+        request: Request<String>,
     ) -> impl Future<Output = Option<Response<String>>> + std::marker::Send;
-}
-
-impl Api for Lambda {
-    async fn request(&self, function: Function, event: Value) -> Option<Response<String>> {
-        let answer = Self::request(self, function, event).await?;
-        Some(answer.map(|body| match body {
-            Body::Text(text) => text,
-            Body::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            _ => String::new(),
-        }))
-    }
 }
 
 #[derive(Clone)]
@@ -65,14 +53,6 @@ struct Notes {
     answers: BTreeMap<u16, u64>,
 }
 
-/// A client's reading of a response.
-enum Reply {
-    Ok(Value),
-    /// Status and body.
-    Status(u16, String),
-    Nothing,
-}
-
 impl<A: Api> People<A> {
     /// Creates people from `users` and their `tokens`. `dice` decides their actions, and `faults` when a
     /// client disconnects.
@@ -88,13 +68,13 @@ impl<A: Api> People<A> {
         Self { talkative, ..self }
     }
 
-    /// Replaces everybody's token.
+    /// Replaces the tokens.
     pub fn renew_tokens(&self, tokens: Vec<String>) {
         *self.tokens.lock().unwrap() = tokens;
     }
 
-    fn bearer(&self, me: usize) -> String {
-        format!("Bearer {}", self.tokens.lock().unwrap()[me])
+    fn sign(&self, me: usize, request: Builder) -> Builder {
+        request.header(AUTHORIZATION, format!("Bearer {}", self.tokens.lock().unwrap()[me]))
     }
 
     /// Number of acknowledged messages. A repeated request counts again.
@@ -129,12 +109,12 @@ impl<A: Api> People<A> {
             let talks = self.talkative > 0.0 && self.dice.chance(self.talkative);
             match if talks { 3 } else { self.dice.below(10) } {
                 0..=2 => {
-                    let other = self.somebody_but(me);
+                    let other = self.another_than(me);
                     self.write(me, To::Handle(other)).await;
                 }
                 3..=5 => match self.a_group_of(me) {
                     Some((group, _)) => self.write(me, To::Group(group)).await,
-                    None => self.write(me, To::Handle(self.somebody_but(me))).await,
+                    None => self.write(me, To::Handle(self.another_than(me))).await,
                 },
                 6..=7 => {
                     self.list_groups(me, *self.dice.pick(&[1, 2, 20])).await;
@@ -163,7 +143,7 @@ impl<A: Api> People<A> {
         }
     }
 
-    fn somebody_but(&self, me: usize) -> usize {
+    fn another_than(&self, me: usize) -> usize {
         (me + 1 + self.dice.below(self.users.len() - 1)) % self.users.len()
     }
 
@@ -193,9 +173,11 @@ impl<A: Api> People<A> {
         format!("text {}", notes.texts)
     }
 
-    async fn request(&self, function: Function, event: Value) -> Reply {
+    /// Returns status and body of the response. Status 0 is no response.
+    async fn request(&self, request: Request<String>) -> (u16, String) {
         let api = self.api.clone();
-        let invocation = tokio::spawn(async move { api.request(function, event).await });
+        let name = format!("{} {}", request.method(), request.uri());
+        let invocation = tokio::spawn(async move { api.request(request).await });
         // API Gateway waits for 30 s. A client that disconnects does not stop the invocation.
         let gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
         let patience =
@@ -203,32 +185,22 @@ impl<A: Api> People<A> {
         let answer = timeout(patience, invocation).await.ok().and_then(Result::unwrap);
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
         *self.notes.lock().unwrap().answers.entry(status).or_default() += 1;
-        let Some(answer) = answer else { return Reply::Nothing };
+        let Some(answer) = answer else { return (0, String::new()) };
         let (parts, body) = answer.into_parts();
-        match status {
-            200 => Reply::Ok(serde_json::from_str(&body).unwrap()),
-            503 => {
-                let tells = parts.headers.get(RETRY_AFTER).is_some() && body == r#"["unavailable"]"#;
-                if !tells && body != TIMED_OUT {
-                    self.violation(format!("a 503 that does not say when to come again: {body}"));
-                }
-                Reply::Status(status, body)
-            }
-            429 => {
-                let seconds =
-                    parts.headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
-                if seconds.is_none_or(|seconds: u32| seconds < 1) || body != r#"["rate_limited"]"# {
-                    self.violation(format!("a 429 that does not say when to come again: {body}"));
-                }
-                Reply::Status(status, body)
-            }
-            404 | 422 => Reply::Status(status, body),
-            // Any other status is a violation: tokens are valid, users exist, requests are well-formed.
-            _ => {
-                self.violation(format!("{function:?} answered {status} {body}"));
-                Reply::Status(status, body)
-            }
+        let retry_after = parts.headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok());
+        let has_retry_after =
+            retry_after.is_some_and(|seconds| seconds.parse().is_ok_and(|seconds: u32| seconds >= 1));
+        let is_allowed = match status {
+            200 | 404 | 422 => true,
+            429 => has_retry_after && body == r#"["rate_limited"]"#,
+            503 => has_retry_after && body == r#"["unavailable"]"# || body == TIMED_OUT,
+            // Tokens are valid, users exist, requests are well-formed.
+            _ => false,
+        };
+        if !is_allowed {
+            self.violation(format!("{name}: {status} {body}, Retry-After {retry_after:?}"));
         }
+        (status, body)
     }
 
     async fn write(&self, me: usize, to: To) {
@@ -252,7 +224,7 @@ impl<A: Api> People<A> {
                 To::Group(group) => ("message_group_uuid", group.to_string()),
             };
             let body = json!({"message": text, target.0: target.1});
-            let place = {
+            let index = {
                 let begun = self.moment();
                 let mut notes = self.notes.lock().unwrap();
                 notes.history.sends.push(Send {
@@ -265,22 +237,24 @@ impl<A: Api> People<A> {
                 });
                 notes.history.sends.len() - 1
             };
-            let bearer = self.bearer(me);
-            let mut headers = vec![("authorization", bearer.as_str())];
-            headers.extend(key.as_deref().map(|key| ("idempotency-key", key)));
-            let event = event("POST", "/api/messages", "/api/messages", None, "", &headers, Some(&body));
-            let outcome = match self.request(Function::CreateMessage, event).await {
-                Reply::Ok(answer) => self.acknowledged(&answer, &text, group, [me, other]),
-                Reply::Status(status @ (404 | 422), body) => {
-                    self.violation(format!("a member's message was answered with {status} {body}"));
+            let mut request = self.sign(me, Request::post("/api/messages"));
+            if let Some(key) = &key {
+                request = request.header("idempotency-key", key);
+            }
+            let outcome = match self.request(request.body(body.to_string()).unwrap()).await {
+                (200, answer) => {
+                    self.acknowledge(&serde_json::from_str(&answer).unwrap(), &text, group, [me, other])
+                }
+                (status @ (404 | 422), answer) => {
+                    self.violation(format!("a member's message was answered with {status} {answer}"));
                     Outcome::Refused
                 }
-                Reply::Status(503, _) | Reply::Nothing => Outcome::Unknown,
-                Reply::Status(..) => Outcome::Refused,
+                (0 | 503, _) => Outcome::Unknown,
+                _ => Outcome::Refused,
             };
             let moment = self.moment();
             let unknown = outcome == Outcome::Unknown;
-            self.notes.lock().unwrap().history.sends[place].ended = Some((moment, outcome));
+            self.notes.lock().unwrap().history.sends[index].ended = Some((moment, outcome));
             tries -= 1;
             // Some clients retry after a success.
             if tries == 0 || !(unknown || keyed && self.dice.chance(0.1)) {
@@ -298,7 +272,7 @@ impl<A: Api> People<A> {
         }
     }
 
-    fn acknowledged(&self, answer: &Value, text: &str, group: Uuid, members: [usize; 2]) -> Outcome {
+    fn acknowledge(&self, answer: &Value, text: &str, group: Uuid, members: [usize; 2]) -> Outcome {
         let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
         let acknowledged: Uuid = field("message_group_uuid").parse().unwrap();
         if acknowledged != group || field("message") != text {
@@ -316,71 +290,43 @@ impl<A: Api> People<A> {
         )
     }
 
-    async fn list_groups(&self, me: usize, limit: usize) -> Vec<Uuid> {
-        let bearer = self.bearer(me);
-        let path = "/api/message_groups";
-        let event = event(
-            "GET",
-            path,
-            path,
-            None,
-            &format!("limit={limit}"),
-            &[("authorization", bearer.as_str())],
-            None,
-        );
+    /// Reads a list. Returns its rows and the times of request and response, or `None` without a list.
+    async fn list(&self, me: usize, path: &str, limit: usize) -> Option<(Vec<Value>, Moment, Moment)> {
         let begun = self.moment();
-        let reply = self.request(Function::ListMessageGroups, event).await;
+        let request = self.sign(me, Request::get(format!("{path}?limit={limit}")));
+        let (status, body) = self.request(request.body(String::new()).unwrap()).await;
         let ended = self.moment();
-        match reply {
-            Reply::Ok(answer) => {
-                let row = |row: &Value| (uuid(row, "uuid"), timestamp(row));
-                let rows = answer.as_array().unwrap().iter().map(row).collect::<Vec<_>>();
-                let reader = self.users[me].user.uuid;
-                let groups = rows.iter().map(|(group, _)| *group).collect();
-                self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows });
-                groups
-            }
-            Reply::Status(503, _) | Reply::Nothing => vec![],
-            Reply::Status(status, body) => {
-                self.violation(format!("a list of groups was answered with {status} {body}"));
-                vec![]
+        match status {
+            200 => Some((serde_json::from_str(&body).unwrap(), begun, ended)),
+            0 | 503 => None,
+            _ => {
+                self.violation(format!("the list {path} was answered with {status} {body}"));
+                None
             }
         }
     }
 
-    fn messages_event(&self, me: usize, group: Uuid, limit: usize) -> Value {
-        let bearer = self.bearer(me);
-        event(
-            "GET",
-            "/api/messages/{message_group_uuid}",
-            &format!("/api/messages/{group}"),
-            Some(("message_group_uuid", &group.to_string())),
-            &format!("limit={limit}"),
-            &[("authorization", bearer.as_str())],
-            None,
-        )
+    async fn list_groups(&self, me: usize, limit: usize) -> Vec<Uuid> {
+        let Some((rows, begun, ended)) = self.list(me, "/api/message_groups", limit).await else {
+            return vec![];
+        };
+        let rows = rows.iter().map(|row| (uuid(row, "uuid"), timestamp(row))).collect::<Vec<_>>();
+        let groups = rows.iter().map(|(group, _)| *group).collect();
+        let reader = self.users[me].user.uuid;
+        self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows });
+        groups
     }
 
     async fn list_messages(&self, me: usize, group: Uuid, limit: usize) {
-        let begun = self.moment();
-        let reply = self.request(Function::ListMessages, self.messages_event(me, group, limit)).await;
-        let ended = self.moment();
-        match reply {
-            Reply::Ok(answer) => {
-                let row = |row: &Value| {
-                    let sk = SortKey { created_at: timestamp(row), message_uuid: uuid(row, "uuid") };
-                    (sk, row["message"].as_str().unwrap().to_owned())
-                };
-                let rows = answer.as_array().unwrap().iter().map(row).collect();
-                let reader = self.users[me].user.uuid;
-                let page = Messages { reader, group, begun, ended, rows, limit };
-                self.notes.lock().unwrap().history.messages.push(page);
-            }
-            Reply::Status(503, _) | Reply::Nothing => {}
-            Reply::Status(status, body) => {
-                self.violation(format!("a member's list of messages was answered with {status} {body}"));
-            }
-        }
+        let path = format!("/api/messages/{group}");
+        let Some((rows, begun, ended)) = self.list(me, &path, limit).await else { return };
+        let row = |row: &Value| {
+            let sk = SortKey { created_at: timestamp(row), message_uuid: uuid(row, "uuid") };
+            (sk, row["message"].as_str().unwrap().to_owned())
+        };
+        let rows = rows.iter().map(row).collect();
+        let page = Messages { reader: self.users[me].user.uuid, group, begun, ended, rows, limit };
+        self.notes.lock().unwrap().history.messages.push(page);
     }
 
     /// Reads and writes in a group that is foreign or does not exist. Both get the same response and have no effect.
@@ -394,22 +340,16 @@ impl<A: Api> People<A> {
             [] => Uuid::from_u128(7),
             others => *self.dice.pick(others),
         };
-        let reply = if self.dice.chance(0.5) {
-            self.request(Function::ListMessages, self.messages_event(me, group, 20)).await
+        let request = if self.dice.chance(0.5) {
+            self.sign(me, Request::get(format!("/api/messages/{group}?limit=20"))).body(String::new())
         } else {
-            let bearer = self.bearer(me);
-            let headers = [("authorization", bearer.as_str())];
             let body = json!({"message": "I am not in this group", "message_group_uuid": group});
-            let event = event("POST", "/api/messages", "/api/messages", None, "", &headers, Some(&body));
-            self.request(Function::CreateMessage, event).await
+            self.sign(me, Request::post("/api/messages")).body(body.to_string())
         };
-        match reply {
-            Reply::Status(429 | 503, _) | Reply::Nothing => {}
-            Reply::Status(404, body) if body == r#"["message_group_not_found"]"# => {}
-            Reply::Ok(answer) => self.violation(format!("I10: a stranger was answered {answer}")),
-            Reply::Status(status, body) => {
-                self.violation(format!("I10: a stranger was answered {status} {body}"));
-            }
+        let (status, body) = self.request(request.unwrap()).await;
+        let is_refused = status == 404 && body == r#"["message_group_not_found"]"#;
+        if !is_refused && !matches!(status, 0 | 429 | 503) {
+            self.violation(format!("I10: a stranger was answered {status} {body}"));
         }
     }
 }

@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use cruddur::stream::Batch;
+use cruddur::{stream::Batch, table::RowKind};
 use dynamodb_fake::{FaultKind, Journal, text};
 use serde_json::{Value, json};
 
 use crate::lambda::Lambda;
 
 #[derive(Clone)]
-pub struct Mapping {
+pub(crate) struct Mapping {
     lambda: Lambda,
     journal: Arc<Journal>,
     /// Longest pause between two deliveries.
@@ -46,14 +46,13 @@ impl Mapping {
     const MOST: usize = 6;
 
     /// Creates a mapping that has delivered nothing.
-    #[must_use]
-    pub fn new(lambda: Lambda, journal: Arc<Journal>) -> Self {
+    pub(crate) fn new(lambda: Lambda, journal: Arc<Journal>) -> Self {
         let pause = Duration::from_millis(*lambda.dice.pick(&[20, 100, 400]));
         Self { lambda, journal, pause, state: Arc::default(), running: Arc::default() }
     }
 
     /// Delivers forever.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         loop {
             let pause = self.lambda.dice.duration(Duration::from_millis(1), self.pause);
             tokio::time::sleep(pause).await;
@@ -76,14 +75,13 @@ impl Mapping {
     }
 
     /// Whether every committed record was delivered.
-    #[must_use]
-    pub fn is_at_rest(&self) -> bool {
+    pub(crate) fn is_at_rest(&self) -> bool {
         self.take_up();
         self.state.lock().unwrap().waiting.is_empty() && self.running.load(Ordering::Relaxed) == 0
     }
 
     /// Delivers every record again in one batch. Returns whether none failed.
-    pub async fn deliver_all_again(&self) -> bool {
+    pub(crate) async fn deliver_all_again(&self) -> bool {
         let all = self.state.lock().unwrap().delivered.clone();
         let records = all.iter().map(|record| &record.record).collect::<Vec<_>>();
         let batch = serde_json::from_value(json!({"Records": records})).unwrap();
@@ -96,7 +94,8 @@ impl Mapping {
         state.read += records.len();
         // The mapping's filter.
         let is_message = |record: &Value| {
-            record["eventName"] == "INSERT" && text(&record["dynamodb"]["Keys"], "pk").starts_with("MSG#")
+            let pk = text(&record["dynamodb"]["Keys"], "pk");
+            record["eventName"] == "INSERT" && RowKind::of_partition(pk) == Some(RowKind::Message)
         };
         let messages = records.into_iter().filter(is_message);
         state.waiting.extend(messages.map(|record| Record { record, failed: false }));
@@ -156,7 +155,7 @@ impl Mapping {
             3 => record["dynamodb"]["NewImage"]["sk"] = json!({"S": "2026"}),
             4 => record["dynamodb"]["NewImage"]["message"] = json!({"N": "7"}),
             5 => record["dynamodb"]["Keys"]["pk"] = json!({"N": "7"}),
-            6 => record["dynamodb"]["NewImage"]["pk"] = json!({"S": "MSG#nobody"}),
+            6 => record["dynamodb"]["NewImage"]["pk"] = json!({"S": RowKind::Message.partition("malformed")}),
             _ => record["dynamodb"]["SequenceNumber"] = json!(""),
         }
         record

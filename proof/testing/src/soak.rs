@@ -127,7 +127,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
         }
         if said.elapsed() > PROGRESS {
             let acknowledged = people.acknowledgements();
-            progress(&format!("{acknowledged} messages, {} faults", faults.counts().sum()));
+            progress(&format!("{acknowledged} messages, {} faults", faults.counts().values().sum::<u64>()));
             said = Instant::now();
         }
     }
@@ -168,7 +168,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
         groups.contains(group)
             || rows.iter().any(|row| users.iter().any(|user| user.user.uuid == row.sender_uuid))
     });
-    violations.extend(history::check(&history, &stored).iter().map(ToString::to_string));
+    violations.extend(history::check(&history, &stored));
 
     let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
     let mut figures = vec![

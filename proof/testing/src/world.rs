@@ -8,9 +8,7 @@ use std::{
     },
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_dynamodb::config::Credentials;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_config::SdkConfig;
 use axum::{Router, body::Body};
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
@@ -90,7 +88,7 @@ impl World {
     pub async fn new() -> Self {
         let clock = TestClock::new();
         let emulator = Emulator::new();
-        let sdk = sdk_config(&emulator);
+        let sdk = emulator.sdk_config();
         make_table(&sdk).await;
         let key = SIGNING_KEY.clone();
         let issuer = Issuer::new("http://issuer.test", key, clock.clock(), Random::system());
@@ -303,7 +301,7 @@ fn seeded_random() -> Random {
 
 /// The empty table in `emulator`, with a writing function's rights, for tests without users.
 pub async fn empty_table(emulator: &Emulator) -> Table {
-    let sdk = sdk_config(emulator);
+    let sdk = emulator.sdk_config();
     let table = make_table(&sdk).await;
     let _ = emulator.take_calls();
     table
@@ -312,7 +310,7 @@ pub async fn empty_table(emulator: &Emulator) -> Table {
 /// The table in `emulator`, with a writing function's rights.
 #[must_use]
 pub fn table_of(emulator: &Emulator, function: &'static str) -> Table {
-    Table::new(client(&sdk_of(function, &sdk_config(emulator)), CallLimits::WRITE), TABLE)
+    Table::new(client(&sdk_of(function, &emulator.sdk_config()), CallLimits::WRITE), TABLE)
 }
 
 async fn make_table(sdk: &SdkConfig) -> Table {
@@ -334,27 +332,6 @@ pub fn request(
     let request = Request::builder().method(method).uri(path).header("authorization", authorization);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     request.body(body).unwrap()
-}
-
-/// The SDK over `emulator`. Its retries use no system randomness.
-fn sdk_config(emulator: &Emulator) -> SdkConfig {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    // The SDK shares one retry quota among all clients of a region and a process. A separate region keeps
-    // tests from using up each other's.
-    let region = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region))
-        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(Credentials::new(
-            "test", "test", None, None, "test",
-        )))
-        .endpoint_url("http://dynamodb.test")
-        .retry_config(RetryConfig::standard())
-        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
-            aws_smithy_async::rt::sleep::TokioSleep::new(),
-        ))
-        .http_client(SharedHttpClient::new(emulator.clone()))
-        .build()
 }
 
 impl TestClock {

@@ -46,10 +46,10 @@ async fn main() -> Result<ExitCode> {
     let report = Box::pin(soak::run(Plan { messages, faults, users, devices, seed }, say)).await?;
     let mut out = io::stdout();
     writeln!(out, "| fault | times |\n|---|--:|")?;
-    for (fault, number) in report.faults.iter().filter(|(_, number)| *number > 0) {
-        writeln!(out, "| {fault} | {number} |")?;
+    for (fault, number) in &report.faults {
+        writeln!(out, "| {fault:?} | {number} |")?;
     }
-    writeln!(out, "| **all** | **{}** |\n\n| | |\n|---|--:|", report.faults.sum())?;
+    writeln!(out, "| **all** | **{}** |\n\n| | |\n|---|--:|", report.faults.values().sum::<u64>())?;
     for (what, number) in &report.figures {
         writeln!(out, "| {what} | {number} |")?;
     }
