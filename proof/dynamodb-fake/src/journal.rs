@@ -37,8 +37,6 @@ struct State {
     tokens: HashMap<String, bool>,
     /// Number of changes to each partition that was queried.
     changes: HashMap<String, u64>,
-    /// Interrupted queries, with the number of changes to the partition by then.
-    pages: HashMap<String, u64>,
     index: Index,
     stream: Stream,
     observe: Box<Observe>,
@@ -74,7 +72,6 @@ impl Journal {
         let state = State {
             tokens: HashMap::new(),
             changes: HashMap::new(),
-            pages: HashMap::new(),
             index: Index::default(),
             stream: Stream::default(),
             observe: Box::new(observe),
@@ -197,15 +194,9 @@ impl Journal {
     /// Queries the table, with pages as short as DynamoDB may return, and commits between and within pages.
     async fn query(&self, database: &Database, mut request: Value) -> Answer {
         let partition = text(&request["ExpressionAttributeValues"], ":pk").to_owned();
-        let continued = request.get("ExclusiveStartKey").map(|key| format!("{partition} {key}"));
-        if continued.is_some() {
-            self.pause(if self.faults.are_off() { 10 } else { 300 }).await;
-        }
-        let changes = self.changes(&partition);
-        if let Some(before) = continued.and_then(|page| self.state.lock().unwrap().pages.remove(&page))
-            && before != changes
-        {
-            self.faults.count(FaultKind::CommitBetweenPages);
+        if request.get("ExclusiveStartKey").is_some() {
+            let longest = if self.faults.are_off() { 10 } else { 300 };
+            self.pause(&partition, longest, FaultKind::CommitBetweenPages).await;
         }
         let limit = request["Limit"].as_u64().unwrap_or(1_000);
         let short = self.faults.draw(&[FaultKind::ShortPage]).is_some();
@@ -219,9 +210,6 @@ impl Journal {
         };
         let rows = answer["Items"].as_array().map_or(0, Vec::len);
         if answer["LastEvaluatedKey"].is_object() {
-            let page = format!("{partition} {}", answer["LastEvaluatedKey"]);
-            let changes = self.changes(&partition);
-            self.state.lock().unwrap().pages.insert(page, changes);
             if short && rows == 0 {
                 self.faults.count(FaultKind::EmptyPage);
             } else if short && (rows as u64) < limit {
@@ -243,11 +231,7 @@ impl Journal {
         if !answer["LastEvaluatedKey"].is_object() || rest == Some(0) {
             return Ok(answer);
         }
-        let before = self.changes(partition);
-        self.pause(300).await;
-        if before != self.changes(partition) {
-            self.faults.count(FaultKind::CommitWithinPage);
-        }
+        self.pause(partition, 300, FaultKind::CommitWithinPage).await;
         let mut part = request.clone();
         part["ExclusiveStartKey"] = answer["LastEvaluatedKey"].take();
         if let Some(rest) = rest {
@@ -260,8 +244,13 @@ impl Journal {
         Ok(answer)
     }
 
-    async fn pause(&self, most: u64) {
-        sleep(self.faults.dice().duration(Duration::ZERO, Duration::from_millis(most))).await;
+    /// Pauses for up to `longest` milliseconds, and counts `fault` if the partition changes meanwhile.
+    async fn pause(&self, partition: &str, longest: u64, fault: FaultKind) {
+        let before = self.changes(partition);
+        sleep(self.faults.dice().duration(Duration::ZERO, Duration::from_millis(longest))).await;
+        if before != self.changes(partition) {
+            self.faults.count(fault);
+        }
     }
 
     /// Number of changes to a partition since the first call.

@@ -307,7 +307,7 @@ impl Sends {
     }
 
     /// The state after a write. Returns `None` if its conditions fail.
-    fn carried_out(&self, mut state: State, write: Write) -> Option<State> {
+    fn executed(&self, mut state: State, write: Write) -> Option<State> {
         let keys = self.keys(write);
         let is_seen = keys.len() == 1 || self.bounds.commits == Commits::AtOnce;
         for key in keys {
@@ -330,10 +330,10 @@ impl Sends {
         // Locked rows are not visible.
         let shown = |key| state.row(key).filter(|row| row.is_seen);
         let keys = self.keys(write);
-        let in_the_way = |wanted: fn(&Key) -> bool| keys.iter().copied().filter(wanted).find_map(shown);
-        let idempotency = in_the_way(|key| matches!(key, Key::Idempotency { .. }));
-        let message = in_the_way(|key| matches!(key, Key::Message { .. }));
-        let membership = in_the_way(|key| *key == Key::Membership);
+        let existing = |wanted: fn(&Key) -> bool| keys.iter().copied().filter(wanted).find_map(shown);
+        let idempotency = existing(|key| matches!(key, Key::Idempotency { .. }));
+        let message = existing(|key| matches!(key, Key::Message { .. }));
+        let membership = existing(|key| *key == Key::Membership);
         let waits = self.algorithm != Algorithm::WithoutWaitingForAllRows;
         let group_is_seen = !write.opens_group || membership.is_some();
         match (idempotency, message, membership) {
@@ -456,7 +456,7 @@ impl Sends {
             Algorithm::WithNewUuidOnRetry => state.planned_anew(invocation),
             _ => state,
         };
-        if let Some(next) = self.carried_out(state.clone(), write) {
+        if let Some(next) = self.executed(state.clone(), write) {
             let what =
                 if write.opens_group { "opens the group with its message" } else { "stores its message" };
             if next.are_all_seen(write) {
@@ -513,7 +513,7 @@ impl Sends {
             let mut gone = state.clone();
             gone.late.remove(number);
             let send = write.uuid.send;
-            match self.carried_out(gone.clone(), *write) {
+            match self.executed(gone.clone(), *write) {
                 Some(next) => steps.add(next, format_args!("the late write of send {send} is carried out")),
                 None => steps.add(gone, format_args!("the late write of send {send} is refused")),
             }

@@ -35,7 +35,6 @@ pub(crate) fn config() -> TokenConfig {
 /// Returns an access token that is valid for ten days around the simulated time, which covers every clock jump.
 pub(crate) fn token(subject: &str, now: i64) -> String {
     const FIVE_DAYS: i64 = 5 * 24 * 3_600;
-    let header = json!({"alg": "RS256", "kid": KID});
     let claims = json!({
         "iss": ISSUER,
         "sub": subject,
@@ -45,7 +44,7 @@ pub(crate) fn token(subject: &str, now: i64) -> String {
         "exp": now + FIVE_DAYS,
     });
     let part = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
-    let signed = format!("{}.{}", part(&header), part(&claims));
+    let signed = format!("{}.{}", part(&json!({"alg": "RS256", "kid": KID})), part(&claims));
     let mut signature = vec![0; KEY.public_modulus_len()];
     KEY.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))

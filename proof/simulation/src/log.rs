@@ -11,15 +11,11 @@ thread_local! {
     static ERRORS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Records every error that a function logs on a thread of this process.
-pub(crate) fn init() {
+/// Starts to record the errors that functions log on this thread.
+pub(crate) fn start() {
     let subscriber = tracing_subscriber::fmt().without_time().with_max_level(LevelFilter::ERROR);
     // Fails if called again, which is harmless.
     let _ = subscriber.with_writer(|| Writer).try_init();
-}
-
-/// Clears the errors of this thread.
-pub(crate) fn clear() {
     ERRORS.take();
 }
 

@@ -102,19 +102,19 @@ impl<A: Api> People<A> {
     }
 
     /// Runs one of a user's devices: a number of actions in sequence, with pauses of up to `pause`.
-    pub async fn use_device(self, me: usize, things: usize, pause: Duration) {
-        for _ in 0..things {
+    pub async fn use_device(self, me: usize, actions: usize, pause: Duration) {
+        for _ in 0..actions {
             let pause = self.dice.duration(Duration::ZERO, pause);
             tokio::time::sleep(pause).await;
             let talks = self.talkative > 0.0 && self.dice.chance(self.talkative);
             match if talks { 3 } else { self.dice.below(10) } {
                 0..=2 => {
-                    let other = self.another_than(me);
+                    let other = self.other_than(me);
                     self.write(me, To::Handle(other)).await;
                 }
                 3..=5 => match self.a_group_of(me) {
                     Some((group, _)) => self.write(me, To::Group(group)).await,
-                    None => self.write(me, To::Handle(self.another_than(me))).await,
+                    None => self.write(me, To::Handle(self.other_than(me))).await,
                 },
                 6..=7 => {
                     self.list_groups(me, *self.dice.pick(&[1, 2, 20])).await;
@@ -124,13 +124,13 @@ impl<A: Api> People<A> {
                         self.list_messages(me, group, *self.dice.pick(&[1, 3, 20, 100])).await;
                     }
                 }
-                _ => self.pry(me).await,
+                _ => self.try_foreign_group(me).await,
             }
         }
     }
 
     /// Reads everything that belongs to each user, once the system is at rest. All of it must be there.
-    pub async fn look_at_everything(&self) {
+    pub async fn read_everything(&self) {
         for me in 0..self.users.len() {
             let groups = self.groups_of(me);
             let shown = self.list_groups(me, 100).await;
@@ -143,7 +143,7 @@ impl<A: Api> People<A> {
         }
     }
 
-    fn another_than(&self, me: usize) -> usize {
+    fn other_than(&self, me: usize) -> usize {
         (me + 1 + self.dice.below(self.users.len() - 1)) % self.users.len()
     }
 
@@ -180,9 +180,9 @@ impl<A: Api> People<A> {
         let invocation = tokio::spawn(async move { api.request(request).await });
         // API Gateway waits for 30 s. A client that disconnects does not stop the invocation.
         let gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
-        let patience =
-            if gone { self.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { PATIENCE };
-        let answer = timeout(patience, invocation).await.ok().and_then(Result::unwrap);
+        let limit =
+            if gone { self.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { API_TIMEOUT };
+        let answer = timeout(limit, invocation).await.ok().and_then(Result::unwrap);
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
         *self.notes.lock().unwrap().answers.entry(status).or_default() += 1;
         let Some(answer) = answer else { return (0, String::new()) };
@@ -330,7 +330,7 @@ impl<A: Api> People<A> {
     }
 
     /// Reads and writes in a group that is foreign or does not exist. Both get the same response and have no effect.
-    async fn pry(&self, me: usize) {
+    async fn try_foreign_group(&self, me: usize) {
         let others = {
             let notes = self.notes.lock().unwrap();
             let others = notes.groups.iter().filter(|(_, members)| !members.contains(&me));
@@ -364,7 +364,7 @@ enum To {
 /// Body of API Gateway's own 503 after a function's timeout.
 const TIMED_OUT: &str = r#"{"message":"Service Unavailable"}"#;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const API_TIMEOUT: Duration = Duration::from_secs(30);
 
 fn uuid(row: &Value, name: &str) -> Uuid {
     row[name].as_str().unwrap().parse().unwrap()

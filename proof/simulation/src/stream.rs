@@ -43,7 +43,7 @@ struct Record {
 
 impl Mapping {
     /// Maximum number of simultaneous invocations.
-    const MOST: usize = 6;
+    const MAX_INVOCATIONS: usize = 6;
 
     /// Creates a mapping that has delivered nothing.
     pub(crate) fn new(lambda: Lambda, journal: Arc<Journal>) -> Self {
@@ -56,8 +56,8 @@ impl Mapping {
         loop {
             let pause = self.lambda.dice.duration(Duration::from_millis(1), self.pause);
             tokio::time::sleep(pause).await;
-            self.take_up();
-            if self.running.load(Ordering::Relaxed) >= Self::MOST {
+            self.read_stream();
+            if self.running.load(Ordering::Relaxed) >= Self::MAX_INVOCATIONS {
                 continue;
             }
             let batch = self.batch();
@@ -76,7 +76,7 @@ impl Mapping {
 
     /// Whether every committed record was delivered.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.take_up();
+        self.read_stream();
         self.state.lock().unwrap().waiting.is_empty() && self.running.load(Ordering::Relaxed) == 0
     }
 
@@ -88,7 +88,7 @@ impl Mapping {
         self.lambda.deliver(batch).await.is_some_and(|failures| failures.is_empty())
     }
 
-    fn take_up(&self) {
+    fn read_stream(&self) {
         let mut state = self.state.lock().unwrap();
         let records = self.journal.records(state.read);
         state.read += records.len();
@@ -115,8 +115,8 @@ impl Mapping {
             dice.shuffle(&mut state.waiting);
             faults.count(FaultKind::Reordered);
         }
-        let most = dice.pick(&[1, 1, 3, 10]).min(&state.waiting.len()).to_owned();
-        let batch = state.waiting.drain(..most).collect::<Vec<_>>();
+        let size = dice.pick(&[1, 1, 3, 10]).min(&state.waiting.len()).to_owned();
+        let batch = state.waiting.drain(..size).collect::<Vec<_>>();
         if batch.iter().any(|record| record.failed) && batch.iter().any(|record| !record.failed) {
             faults.count(FaultKind::Resplit);
         }

@@ -88,8 +88,7 @@ pub fn run_all(seeds: Range<u64>, jobs: usize, planted: Option<Planted>, stop: b
 pub fn run(seed: u64, planted: Option<Planted>) -> Outcome {
     // The SDK takes its jitter and tokens from this generator.
     fastrand::seed(seed);
-    log::init();
-    log::clear();
+    log::start();
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(World::begin(seed, planted))
 }
@@ -98,7 +97,6 @@ struct World {
     lambda: Lambda,
     mapping: Mapping,
     people: People<Lambda>,
-    faults: Faults,
     commits: Arc<Mutex<Commits>>,
     trace: Arc<Mutex<Trace>>,
     violations: Vec<String>,
@@ -115,14 +113,12 @@ impl World {
         let observe = move |changes: &[_]| observed.lock().unwrap().add(changes);
         let journal = Arc::new(Journal::new(faults.clone(), Duration::from_millis(lag), observe));
         let emulator = emulator(&faults, &journal, planted, &trace);
-        let everybody = users(3 + dice.below(4));
-        let users = Users::new(everybody.clone(), faults.clone(), dice.clone());
-        let pool = Pool::new(faults.clone(), dice.clone());
+        let users = users(3 + dice.below(4));
         let begin = "2026-11-22T09:30:00Z".parse().unwrap();
         let lambda = Lambda {
             emulator,
-            users: users.clone(),
-            pool: pool.clone(),
+            users: Users::new(users.clone(), faults.clone(), dice.clone()),
+            pool: Pool::new(faults.clone(), dice.clone()),
             faults: faults.clone(),
             dice: dice.clone(),
             planted,
@@ -134,28 +130,28 @@ impl World {
         let table = lambda.table("set-up", CallLimits::WRITE);
         schema::message_table::ensure(table.client(), TABLE).await.unwrap();
 
-        let tokens = everybody.iter().map(|user| token(&user.subject, begin.timestamp())).collect();
-        let people = People::new(lambda.clone(), faults.clone(), dice.clone(), everybody.clone(), tokens);
+        let tokens = users.iter().map(|user| token(&user.subject, begin.timestamp())).collect();
+        let people = People::new(lambda.clone(), faults.clone(), dice.clone(), users.clone(), tokens);
         let mapping = Mapping::new(lambda.clone(), journal);
-        let mut world = Self { lambda, mapping, people, faults, commits, trace, violations: Vec::new() };
+        let mut world = Self { lambda, mapping, people, commits, trace, violations: Vec::new() };
 
-        world.faults.set_off(false);
+        faults.set_off(false);
         let delivering = tokio::spawn(world.mapping.clone().run());
-        let weather = tokio::spawn(weather(users.clone(), pool.clone(), world.faults.clone(), dice.clone()));
+        let outages = tokio::spawn(change_outages(world.lambda.clone()));
         let pause = Duration::from_millis(*dice.pick(&[5, 50, 700]));
         let devices = 2 + dice.below(5);
         let devices = (0..devices).map(|device| {
-            let things = 3 + dice.below(9);
-            tokio::spawn(world.people.clone().use_device(device % everybody.len(), things, pause))
+            let actions = 3 + dice.below(9);
+            tokio::spawn(world.people.clone().use_device(device % users.len(), actions, pause))
         });
         for device in devices.collect::<Vec<_>>() {
             device.await.unwrap();
         }
 
-        world.faults.set_off(true);
-        weather.abort();
-        users.set_fault(None);
-        pool.set_fault(None);
+        faults.set_off(true);
+        outages.abort();
+        world.lambda.users.set_fault(None);
+        world.lambda.pool.set_fault(None);
         world.settle().await;
         delivering.abort();
         world.judge().await;
@@ -163,7 +159,7 @@ impl World {
         let stored = invariants::messages(&world.rows());
         Outcome {
             seed,
-            faults: world.faults.counts(),
+            faults: faults.counts(),
             trace: *world.trace.lock().unwrap(),
             answers: world.people.answers(),
             messages: stored.values().map(|messages| messages.len() as u64).sum(),
@@ -195,11 +191,11 @@ impl World {
             self.violations.push("I11: a redelivery failed without a fault".to_owned());
         }
         let answers = self.people.answers();
-        self.people.look_at_everything().await;
-        let unwell = self.people.answers().iter().any(|(status, number)| {
+        self.people.read_everything().await;
+        let has_failed = self.people.answers().iter().any(|(status, number)| {
             *status != 200 && answers.get(status).copied().unwrap_or_default() != *number
         });
-        if unwell {
+        if has_failed {
             self.violations.push("a function did not recover".to_owned());
         }
         if self.commits.lock().unwrap().count != written {
@@ -254,7 +250,7 @@ fn emulator(
 }
 
 /// Makes the database and the key set fail and recover.
-async fn weather(users: Users, pool: Pool, faults: Faults, dice: Dice) {
+async fn change_outages(Lambda { users, pool, faults, dice, .. }: Lambda) {
     const POSTGRES: [FaultKind; 5] = [
         FaultKind::PostgresDown,
         FaultKind::PostgresSlow,

@@ -149,7 +149,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
     }
     let catching_up = rest.elapsed();
     people.renew_tokens(self::tokens(&client, stack.url(), &users).await?);
-    people.look_at_everything().await;
+    people.read_everything().await;
 
     progress("judging");
     let mut contents = Contents::default();

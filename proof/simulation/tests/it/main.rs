@@ -55,6 +55,6 @@ found! {
     keys_without_a_uuid_are_found => KeysWithoutUuid,
     authorization_by_the_index_is_found => AuthorizationByIndex,
     a_conflict_that_is_not_retried_is_found => NoConflictRetry,
-    a_lost_answer_that_is_told_as_a_failure_is_found => LostAnswerIsFailure,
+    a_lost_answer_reported_as_a_failure_is_found => LostAnswerIsFailure,
     a_new_uuid_on_a_retry_is_found => NewUuidOnRetry,
 }
