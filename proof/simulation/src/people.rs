@@ -47,25 +47,19 @@ struct Notes {
     moment: Moment,
     /// Groups that at least one person knows of.
     groups: Vec<(Uuid, [usize; 2])>,
-    texts: u64,
     acknowledgements: u64,
     violations: Vec<String>,
     answers: BTreeMap<u16, u64>,
 }
 
 impl<A: Api> People<A> {
-    /// Creates people from `users` and their `tokens`. `dice` decides their actions, and `faults` when a
-    /// client disconnects.
+    /// Creates people from `users` and their `tokens`. `faults` decides their actions and when a client disconnects.
+    /// `talkative` is the probability that a person simply writes to a group.
     #[must_use]
-    pub fn new(api: A, faults: Faults, dice: Dice, users: Vec<SignedUp>, tokens: Vec<String>) -> Self {
+    pub fn new(api: A, faults: Faults, users: Vec<SignedUp>, tokens: Vec<String>, talkative: f64) -> Self {
+        let dice = faults.dice().clone();
         let (users, tokens) = (Arc::new(users), Arc::new(Mutex::new(tokens)));
-        Self { api, faults, dice, users, tokens, talkative: 0.0, notes: Arc::default() }
-    }
-
-    /// Sets the probability that a person simply writes to a group.
-    #[must_use]
-    pub fn talkative(self, talkative: f64) -> Self {
-        Self { talkative, ..self }
+        Self { api, faults, dice, users, tokens, talkative, notes: Arc::default() }
     }
 
     /// Replaces the tokens.
@@ -106,8 +100,7 @@ impl<A: Api> People<A> {
         for _ in 0..actions {
             let pause = self.dice.duration(Duration::ZERO, pause);
             tokio::time::sleep(pause).await;
-            let talks = self.talkative > 0.0 && self.dice.chance(self.talkative);
-            match if talks { 3 } else { self.dice.below(10) } {
+            match if self.dice.chance(self.talkative) { 3 } else { self.dice.below(10) } {
                 0..=2 => {
                     let other = self.other_than(me);
                     self.write(me, To::Handle(other)).await;
@@ -167,10 +160,8 @@ impl<A: Api> People<A> {
         notes.moment
     }
 
-    fn text(&self) -> String {
-        let mut notes = self.notes.lock().unwrap();
-        notes.texts += 1;
-        format!("text {}", notes.texts)
+    fn new_text(&self) -> String {
+        format!("text {}", self.moment())
     }
 
     /// Returns status and body of the response. Status 0 is no response.
@@ -215,7 +206,7 @@ impl<A: Api> People<A> {
         };
         let [mine, theirs] = [me, other].map(|user| self.users[user].user.uuid);
         let group = uuid_of_pair(mine, theirs);
-        let mut text = self.text();
+        let mut text = self.new_text();
         let key = keyed.then(|| text.replace(' ', "-"));
         let mut tries = 1 + self.dice.below(4);
         loop {
@@ -267,7 +258,7 @@ impl<A: Api> People<A> {
             } else {
                 // To the server, this is another message.
                 self.faults.count(FaultKind::RetryWithoutKey);
-                text = self.text();
+                text = self.new_text();
             }
         }
     }

@@ -131,7 +131,7 @@ impl World {
         schema::message_table::ensure(table.client(), TABLE).await.unwrap();
 
         let tokens = users.iter().map(|user| token(&user.subject, begin.timestamp())).collect();
-        let people = People::new(lambda.clone(), faults.clone(), dice.clone(), users.clone(), tokens);
+        let people = People::new(lambda.clone(), faults.clone(), users.clone(), tokens, 0.0);
         let mapping = Mapping::new(lambda.clone(), journal);
         let mut world = Self { lambda, mapping, people, commits, trace, violations: Vec::new() };
 

@@ -103,7 +103,7 @@ pub async fn run(plan: Plan, progress: impl Fn(&str)) -> Result<Report> {
     let client = Client::new();
     let tokens = tokens(&client, stack.url(), &users).await?;
     let api = HttpApi::new(client.clone(), stack.url());
-    let people = People::new(api, faults.clone(), dice, users.clone(), tokens).talkative(TALKATIVE);
+    let people = People::new(api, faults.clone(), users.clone(), tokens, TALKATIVE);
 
     let begin = Instant::now();
     faults.set_off(false);
