@@ -1,6 +1,6 @@
 //! The invariants (design, section 4) that can be checked on the rows of the table.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use cruddur::{
     message::text::{MessageText, preview},
@@ -96,7 +96,9 @@ impl Contents {
         match Row::parse(item.clone()).map_err(|error| error.to_string())? {
             Row::Message(row) => {
                 exactly(&item, &row)?;
-                let group_uuid = group_of(&row.pk, &row.sk.to_string())?;
+                let Some(Key::Message { group_uuid, .. }) = Key::parse(&row.pk, &row.sk.to_string()) else {
+                    return Err("the key is not a message's".to_owned());
+                };
                 self.messages.entry(group_uuid).or_default().insert(row.sk, row);
             }
             Row::Membership(row) => {
@@ -183,17 +185,15 @@ impl Contents {
     fn check_inboxes(&self, findings: &mut Vec<String>) {
         for row in &self.inboxes {
             let mut broken = |what: &str| findings.push(format!("{what}: {} {}", row.pk, row.sk));
-            let members: BTreeSet<String> =
-                self.memberships.get(&row.message_group_uuid).map_or_else(BTreeSet::new, |membership| {
-                    membership.members.keys().map(|member| Partition::Inbox(*member).to_string()).collect()
-                });
-            if members.is_empty() {
+            let membership = self.memberships.get(&row.message_group_uuid);
+            let members = membership.iter().flat_map(|membership| membership.members.keys());
+            let (owners, others): (Vec<_>, Vec<_>) =
+                members.partition(|member| Partition::Inbox(**member).to_string() == row.pk);
+            if membership.is_none() {
                 broken("I1: the inbox row's group has no membership");
-            } else if !members.contains(&row.pk) {
+            } else if owners.is_empty() {
                 broken("I10: the inbox's owner is not in the group");
-            } else if row.pk == Partition::Inbox(row.other_uuid).to_string()
-                || !members.contains(&Partition::Inbox(row.other_uuid).to_string())
-            {
+            } else if !others.contains(&&row.other_uuid) {
                 broken("row: the inbox row does not name the other member");
             }
             let messages = self.messages.get(&row.message_group_uuid);
@@ -222,13 +222,6 @@ impl Contents {
                 }
             }
         }
-    }
-}
-
-fn group_of(pk: &str, sk: &str) -> Result<Uuid, String> {
-    match Key::parse(pk, sk) {
-        Some(Key::Message { group_uuid, .. }) => Ok(group_uuid),
-        _ => Err("the key is not a message's".to_owned()),
     }
 }
 

@@ -33,8 +33,6 @@ pub const KEY_ID: &str = "good";
 
 pub const SUBJECT: &str = "5a1e0000-0000-4000-8000-000000000001";
 
-pub const HEADER: &str = r#"{"alg":"RS256","kid":"good"}"#;
-
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
 
@@ -60,7 +58,7 @@ pub static GOOD_TOKEN: LazyLock<String> = LazyLock::new(|| {
         "iss": ISSUER, "sub": SUBJECT, "token_use": "access", "client_id": CLIENT_ID,
         "exp": NOW + 3_600, "iat": NOW,
     });
-    sign(HEADER.as_bytes(), claims.to_string().as_bytes())
+    sign(br#"{"alg":"RS256","kid":"good"}"#, claims.to_string().as_bytes())
 });
 
 /// A clock fixed at [`NOW`].

@@ -18,9 +18,16 @@ const fn send(sender: char, has_key: bool, target: sends::Target) -> Send {
     Send { sender, has_key, target }
 }
 
-const MOVES: moves::Bounds =
-    moves::Bounds { messages: 3, invocations: 2, faults: 2, tries: 3, commits: AtOnce, listing: false };
-const OF_MOVES: [moves::Bounds; 7] = [
+const MOVES: moves::Bounds = moves::Bounds {
+    messages: 3,
+    invocations: 2,
+    faults: 2,
+    tries: 3,
+    commits: AtOnce,
+    listing: false,
+    rename: false,
+};
+const OF_MOVES: [moves::Bounds; 8] = [
     MOVES,
     moves::Bounds { faults: 1, commits: PieceByPiece, ..MOVES },
     moves::Bounds { messages: 2, faults: 3, tries: 8, ..MOVES },
@@ -28,6 +35,7 @@ const OF_MOVES: [moves::Bounds; 7] = [
     moves::Bounds { messages: 2, invocations: 3, tries: 2, ..MOVES },
     moves::Bounds { messages: 2, faults: 1, tries: 2, commits: PieceByPiece, listing: true, ..MOVES },
     moves::Bounds { messages: 4, faults: 1, ..MOVES },
+    moves::Bounds { messages: 2, rename: true, ..MOVES },
 ];
 const FIRST_MESSAGES: sends::Bounds = sends::Bounds {
     sends: &[send('A', true, Handle), send('B', true, Handle)],

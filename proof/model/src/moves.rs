@@ -9,6 +9,7 @@
 //!   the places where a member's row ever was, the index shows any subset;
 //! - what happens between two pages of a search. A page is one place, the smallest possible page;
 //! - with [`Commits::PieceByPiece`], when each part of a transaction becomes visible;
+//! - with [`Bounds::rename`], when the name in the row changes. The move carries the name over as it read it;
 //! - while [`Bounds::faults`] lasts, one fault each: a record is redelivered; an invocation dies; a
 //!   transaction meets a conflict or throttling; its response is lost; its outcome is unknown and it was
 //!   never executed; it is executed late, after its sender stopped waiting (a late request).
@@ -36,6 +37,8 @@ pub struct Bounds {
     pub commits: Commits,
     /// Whether the inbox is listed once, starting at any time.
     pub listing: bool,
+    /// Whether the name in the row changes once, at any time.
+    pub rename: bool,
 }
 
 /// The algorithm: the deployed one, the deployed one without one ingredient, or the old system's.
@@ -49,6 +52,8 @@ pub enum Algorithm {
     WithoutMaximumOfBatch,
     /// The Delete has no condition.
     WithoutGuard,
+    /// The Delete's condition covers the row's existence, and not the attributes that the move carries over.
+    GuardWithoutAttributes,
     /// Moves only the rows of members that the index shows.
     WithoutMemberList,
     /// Searches downward from the newest place.
@@ -77,6 +82,8 @@ pub enum Property {
     ListedWhereItWas,
     /// I4: positions only grow.
     OnlyUp,
+    /// A move does not revert a change of the row's other attributes.
+    AttributesKept,
     /// I3 and I11: a row is at the newest delivered message, or beyond. At rest it is at the newest message.
     CaughtUp,
     /// A search always finds a row. Holds only where transactions are visible at once. A partly visible
@@ -98,6 +105,8 @@ pub struct State {
     /// Requests whose senders no longer wait.
     late: [Option<LateMove>; 2],
     listing: Listing,
+    /// Whether the name in the row was changed.
+    renamed: bool,
     faults: u8,
 }
 
@@ -112,6 +121,15 @@ struct Inbox {
     unseen_puts: Positions,
     /// Deletes that are committed but not yet visible.
     unseen_deletes: Positions,
+    /// Whether the row has its changed name.
+    has_new_name: bool,
+}
+
+/// A row as a read returned it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Row {
+    at: u8,
+    has_new_name: bool,
 }
 
 /// The result of moving a row from one place to another.
@@ -135,10 +153,10 @@ impl Inbox {
 
     /// The possible verdicts. If one condition is false and the other row is locked, DynamoDB may report
     /// either.
-    fn verdicts(self, from: u8, to: u8, guarded: bool) -> Vec<Verdict> {
+    fn verdicts(self, from: u8, to: u8, is_guard_met: bool) -> Vec<Verdict> {
         let locked = self.locked();
-        let is_refused = guarded && !locked.contains(from) && !self.rows.contains(from)
-            || !locked.contains(to) && self.rows.contains(to);
+        let is_refused =
+            !locked.contains(from) && !is_guard_met || !locked.contains(to) && self.rows.contains(to);
         let is_locked = locked.contains(from) || locked.contains(to);
         match (is_refused, is_locked) {
             (false, false) => vec![Verdict::Committed],
@@ -149,8 +167,9 @@ impl Inbox {
     }
 
     /// All first visible states after a committed move.
-    fn moved(self, from: u8, to: u8, commits: Commits) -> Vec<Self> {
-        let inbox = Self { ever: self.ever.with(to), ..self };
+    fn moved(self, row: Row, to: u8, commits: Commits) -> Vec<Self> {
+        let Row { at: from, has_new_name } = row;
+        let inbox = Self { ever: self.ever.with(to), has_new_name, ..self };
         let both = Self { rows: self.rows.without(from).with(to), ..inbox };
         match commits {
             Commits::AtOnce => vec![both],
@@ -189,10 +208,10 @@ struct Invocation {
 enum RowMove {
     /// Membership and index have not been read.
     NotBegun,
-    /// The next call is the transaction that moves the row from `at`.
-    Move { at: u8, tries: u8 },
+    /// The next call is the transaction that moves the row.
+    Move { row: Row, tries: u8 },
     /// The next call reads place `next`, in a search that started at `from`.
-    Locate { from: u8, next: u8, found: Option<u8>, tries: u8 },
+    Locate { from: u8, next: u8, found: Option<Row>, tries: u8 },
     /// The row is at the message or beyond.
     Done,
     /// All attempts failed.
@@ -208,7 +227,7 @@ enum RowMove {
 /// A move executed after its sender stopped waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct LateMove {
-    from: u8,
+    row: Row,
     to: u8,
 }
 
@@ -261,17 +280,21 @@ impl State {
 }
 
 impl Moves {
-    fn guarded(&self) -> bool {
-        self.algorithm != Algorithm::WithoutGuard
+    /// Whether the Delete's condition holds.
+    fn is_guard_met(&self, inbox: Inbox, row: Row) -> bool {
+        let has_equal_attributes =
+            self.algorithm == Algorithm::GuardWithoutAttributes || inbox.has_new_name == row.has_new_name;
+        self.algorithm == Algorithm::WithoutGuard || inbox.rows.contains(row.at) && has_equal_attributes
     }
 
-    /// The next step if the row is believed to be at `at`.
-    fn at(&self, at: u8, target: u8, tries: u8) -> RowMove {
+    /// The next step if a read returned `row`.
+    fn found(&self, row: Row, target: u8, tries: u8) -> RowMove {
+        let at = row.at;
         let is_there = at == target || at > target && self.algorithm != Algorithm::WithoutMaximum;
         match tries {
             _ if tries == self.bounds.tries => RowMove::GivenUp,
             _ if is_there => RowMove::Done,
-            _ => RowMove::Move { at, tries },
+            _ => RowMove::Move { row, tries },
         }
     }
 
@@ -334,21 +357,27 @@ impl Moves {
             }
             RowMove::NotBegun => {
                 for hint in self.hints(inbox) {
-                    let next = with_row(state.clone(), self.first_call(hint, target));
-                    steps.add(next, format_args!("the invocation for {target} is shown {hint} by the index"));
+                    let next = with_row(state.clone(), self.first_call(hint, false, target));
+                    let what = format_args!("the invocation for {target} is shown {hint} by the index");
+                    steps.add(next, what);
+                    if state.renamed {
+                        let next = with_row(state.clone(), self.first_call(hint, true, target));
+                        steps.add(next, format_args!("{what}, with the new name"));
+                    }
                 }
             }
-            RowMove::Move { at, tries } => self.transaction(state, (at, target, tries), with_row, steps),
+            RowMove::Move { row, tries } => self.transaction(state, (row, target, tries), with_row, steps),
             RowMove::Locate { from, next, found, tries } => {
                 let is_here = inbox.rows.contains(next);
-                let found = if is_here { found.max(Some(next)) } else { found };
+                let row = is_here.then_some(Row { at: next, has_new_name: inbox.has_new_name });
+                let found = found.max(row);
                 let following = match self.algorithm {
                     Algorithm::DescendingLocate => (next > from).then(|| next - 1),
                     _ => (next < self.bounds.messages).then_some(next + 1),
                 };
                 let row = match (following, found) {
                     (Some(next), _) => RowMove::Locate { from, next, found, tries },
-                    (None, Some(at)) => self.at(at, target, tries),
+                    (None, Some(row)) => self.found(row, target, tries),
                     (None, None) if from > 0 => self.locate(0, tries),
                     (None, None) => RowMove::NotFound,
                 };
@@ -376,8 +405,8 @@ impl Moves {
         }
         if let Some(next) = state.with_fault() {
             steps.add(ended(next.clone()), format_args!("the invocation for {target} dies"));
-            if let RowMove::Move { at, .. } = row
-                && let Some(next) = next.with_late(LateMove { from: at, to: target })
+            if let RowMove::Move { row: row @ Row { at, .. }, .. } = row
+                && let Some(next) = next.with_late(LateMove { row, to: target })
             {
                 let what = format_args!(
                     "the invocation for {target} dies, its request from {at} to {target} is still on its way"
@@ -398,12 +427,12 @@ impl Moves {
     }
 
     /// The first call after the index has shown `hint`.
-    fn first_call(&self, hint: Positions, target: u8) -> RowMove {
+    fn first_call(&self, hint: Positions, has_new_name: bool, target: u8) -> RowMove {
         match (self.algorithm, hint.newest()) {
             (Algorithm::OldSystem | Algorithm::WithoutMemberList, None) => RowMove::Done,
             (Algorithm::OldSystem, Some(_)) => RowMove::OldDelete { shown: hint },
             (_, None) => self.locate(0, 0),
-            (_, Some(at)) => self.at(at, target, 0),
+            (_, Some(at)) => self.found(Row { at, has_new_name }, target, 0),
         }
     }
 
@@ -411,17 +440,18 @@ impl Moves {
     fn transaction(
         &self,
         state: &State,
-        (at, target, tries): (u8, u8, u8),
+        (row, target, tries): (Row, u8, u8),
         with_row: impl Fn(State, RowMove) -> State,
         steps: &mut Steps<State>,
     ) {
-        let again = self.at(at, target, tries + 1);
+        let at = row.at;
+        let again = self.found(row, target, tries + 1);
         let locate = self.locate(at, tries + 1);
         let name = format_args!("the move from {at} to {target}");
-        for verdict in state.inbox.verdicts(at, target, self.guarded()) {
+        for verdict in state.inbox.verdicts(at, target, self.is_guard_met(state.inbox, row)) {
             match verdict {
                 Verdict::Committed => {
-                    for moved in state.inbox.moved(at, target, self.bounds.commits) {
+                    for moved in state.inbox.moved(row, target, self.bounds.commits) {
                         let next = state.with_inbox(moved);
                         let what = format_args!("the invocation for {target} moves {at} to {target}");
                         steps.add(with_row(next.clone(), RowMove::Done), what);
@@ -446,7 +476,7 @@ impl Moves {
             steps.add(with_row(next.clone(), again), what);
             let what = format_args!("the invocation for {target} gets no answer to {name}, which is");
             steps.add(with_row(next.clone(), locate), format_args!("{what} lost"));
-            if let Some(next) = next.with_late(LateMove { from: at, to: target }) {
+            if let Some(next) = next.with_late(LateMove { row, to: target }) {
                 steps.add(with_row(next, locate), format_args!("{what} still on its way"));
             }
         }
@@ -463,15 +493,19 @@ impl Moves {
         for (part, at, inbox) in state.inbox.one_part_more() {
             steps.add(state.with_inbox(inbox).normalized(), format_args!("the {part} of {at} is seen"));
         }
+        if self.bounds.rename && !state.renamed && state.inbox.locked().is_empty() {
+            let next = state.with_inbox(Inbox { has_new_name: true, ..state.inbox });
+            steps.add(State { renamed: true, ..next }.normalized(), format_args!("the row is renamed"));
+        }
         for (number, late) in state.late.iter().enumerate() {
-            let Some(LateMove { from, to }) = *late else {
+            let Some(LateMove { row: row @ Row { at: from, .. }, to }) = *late else {
                 continue;
             };
             let mut gone = state.clone();
             gone.late[number] = None;
-            for verdict in state.inbox.verdicts(from, to, self.guarded()) {
+            for verdict in state.inbox.verdicts(from, to, self.is_guard_met(state.inbox, row)) {
                 if verdict == Verdict::Committed {
-                    for moved in state.inbox.moved(from, to, self.bounds.commits) {
+                    for moved in state.inbox.moved(row, to, self.bounds.commits) {
                         let next = gone.with_inbox(moved).normalized();
                         steps.add(next, format_args!("the late request moves {from} to {to}"));
                     }
@@ -548,6 +582,7 @@ impl Model for Moves {
             invocations: [None; 3],
             late: [None; 2],
             listing: Listing::NotBegun,
+            renamed: false,
             faults: self.bounds.faults,
         }
     }
@@ -570,6 +605,7 @@ impl Model for Moves {
             (Property::ListedOnce, state.listing != Listing::ShowsTwo),
             (Property::ListedWhereItWas, state.listing != Listing::ShowsWhatNeverWas),
             (Property::OnlyUp, newest.is_none() || newest == state.inbox.ever.newest()),
+            (Property::AttributesKept, state.renamed == state.inbox.has_new_name),
             (Property::CaughtUp, state.delivered.newest() <= newest),
             (
                 Property::Located,

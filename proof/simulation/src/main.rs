@@ -14,9 +14,6 @@ struct Options {
     /// Number of seeds.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
-    /// Number of threads; one per processor by default.
-    #[arg(long)]
-    jobs: Option<usize>,
     /// Plant a fault in an algorithm, which the run should find.
     #[arg(long, value_enum)]
     planted: Option<Planted>,
@@ -27,8 +24,8 @@ struct Options {
 
 #[expect(clippy::print_stdout, reason = "the output is what it is for")]
 fn main() -> ExitCode {
-    let Options { from, seeds, jobs, planted, stop } = Options::parse();
-    let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let Options { from, seeds, planted, stop } = Options::parse();
+    let jobs = thread::available_parallelism().map_or(1, usize::from);
     let begin = Instant::now();
     let outcomes = run_all(from..from + seeds, jobs, planted, stop);
     let faults = sum(outcomes.iter().map(|outcome| &outcome.faults));

@@ -134,8 +134,9 @@ impl Mapping {
         let failures = self.lambda.deliver(event).await;
         let mut state = self.state.lock().unwrap();
         for mut record in batch {
+            let number = &record.record["dynamodb"]["SequenceNumber"];
             let failed =
-                failures.as_ref().is_none_or(|failures| failures.contains(&record.sequence_number()));
+                failures.as_ref().is_none_or(|failures| failures.iter().any(|failed| number == failed));
             if failed {
                 record.failed = true;
                 state.waiting.push(record);
@@ -159,11 +160,5 @@ impl Mapping {
             _ => record["dynamodb"]["SequenceNumber"] = json!(""),
         }
         record
-    }
-}
-
-impl Record {
-    fn sequence_number(&self) -> String {
-        self.record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned()
     }
 }

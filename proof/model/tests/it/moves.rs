@@ -5,8 +5,15 @@ use model::{
 
 use crate::{counterexample, explored};
 
-const BOUNDS: Bounds =
-    Bounds { messages: 2, invocations: 2, faults: 2, tries: 3, commits: Commits::AtOnce, listing: false };
+const BOUNDS: Bounds = Bounds {
+    messages: 2,
+    invocations: 2,
+    faults: 2,
+    tries: 3,
+    commits: Commits::AtOnce,
+    listing: false,
+    rename: false,
+};
 
 #[test]
 fn the_move_holds_in_every_state() {
@@ -19,6 +26,8 @@ fn the_move_holds_in_every_state() {
         Bounds { messages: 1, faults: 3, tries: 8, ..piece_by_piece },
         Bounds { faults: 1, tries: 2, listing: true, ..BOUNDS },
         Bounds { messages: 1, faults: 1, tries: 2, listing: true, ..piece_by_piece },
+        Bounds { faults: 1, rename: true, ..BOUNDS },
+        Bounds { messages: 1, faults: 1, rename: true, ..piece_by_piece },
     ];
     let report = all.map(|bounds| explored(&Moves { bounds, algorithm: Algorithm::AsDesigned }, bounds));
     insta::assert_snapshot!(report.concat());
@@ -31,6 +40,7 @@ fn no_ingredient_of_the_move_can_be_left_out() {
         (Algorithm::WithoutMaximum, BOUNDS, Property::OnlyUp),
         (Algorithm::WithoutMaximumOfBatch, BOUNDS, Property::CaughtUp),
         (Algorithm::WithoutGuard, BOUNDS, Property::OneRow),
+        (Algorithm::GuardWithoutAttributes, Bounds { rename: true, ..BOUNDS }, Property::AttributesKept),
         (Algorithm::WithoutMemberList, BOUNDS, Property::CaughtUp),
         (Algorithm::DescendingLocate, BOUNDS, Property::Located),
         (Algorithm::WithoutDrop, listed, Property::ListedOnce),
