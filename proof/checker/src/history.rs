@@ -79,7 +79,7 @@ pub struct Groups {
 }
 
 /// A violation of the guarantees.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Anomaly {
     /// An acknowledged message is missing or differs (I5).
     Lost,
@@ -129,8 +129,8 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn found(&mut self, anomaly: Anomaly, what: String) {
-        self.findings.push(format!("{anomaly:?}: {what}"));
+    fn found(&mut self, anomaly: Anomaly, what: impl Into<String>) {
+        self.findings.push(format!("{anomaly:?}: {}", what.into()));
     }
 
     /// The stored messages with a text, and their groups.

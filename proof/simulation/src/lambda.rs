@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     future::poll_fn,
-    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -146,7 +145,7 @@ impl Lambda {
         let dies = self.faults.draw(&[fault]).is_some();
         // The environment dies, with its work unfinished, after this number of polls.
         let mut left = if dies { Some(self.dice.between(1, 20)) } else { None };
-        let mut work = pin!(work);
+        let mut work = Box::pin(work);
         let mortal = poll_fn(|context| {
             if let Poll::Ready(output) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(output));
