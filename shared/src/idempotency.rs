@@ -73,8 +73,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in ".{0,80}") {
-            let _ = text.parse::<IdempotencyKey>();
+        fn a_key_is_accepted_if_it_is_visible_and_fits(text in "[!-~]{0,66}[ é\\x7f]?|.{0,80}") {
+            let fits =
+                (1..=64).contains(&text.len()) && text.chars().all(|char| ('!'..='~').contains(&char));
+            prop_assert_eq!(text.parse::<IdempotencyKey>().is_ok(), fits);
         }
     }
 }

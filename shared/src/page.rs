@@ -112,9 +112,11 @@ impl<T> Page<T> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::timestamp::Timestamp;
 
     const KEY: &str = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001";
 
@@ -180,9 +182,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in ".{0,120}") {
-            let _ = text.parse::<Cursor>();
-            let _ = text.parse::<Limit>();
+        fn a_limit_is_a_number_in_digits(text in "0{0,2}[0-9]{0,3}|[+-]?[0-9]{0,2}.?|.{0,5}") {
+            let digits = text.trim_start_matches('0');
+            let expected = (1..=100_u8).find(|number| number.to_string() == digits);
+            prop_assert_eq!(text.parse::<Limit>().ok().map(Limit::get), expected);
+        }
+
+        #[test]
+        fn a_cursor_prints_as_it_was_sent(
+            micros in 0..=253_402_300_799_999_999_i64,
+            uuid: u128,
+            place in 0..86_usize,
+            char in "[0-9A-Za-z_+/=-]",
+            text in ".{0,120}",
+        ) {
+            let created_at = Timestamp::new(DateTime::from_timestamp_micros(micros).unwrap());
+            let cursor = Cursor(SortKey { created_at, message_uuid: uuid::Uuid::from_u128(uuid) });
+            let good = cursor.to_string();
+            prop_assert_eq!(good.parse(), Ok(cursor));
+            let mut other = good;
+            other.replace_range(place..=place, &char);
+            for text in [other, text] {
+                if let Ok(cursor) = text.parse::<Cursor>() {
+                    prop_assert_eq!(cursor.to_string(), text);
+                }
+            }
         }
     }
 }

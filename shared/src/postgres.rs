@@ -2,6 +2,7 @@
 
 use std::{error::Error as _, fmt, io, sync::Arc, time::Duration};
 
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{sync::Mutex, time::timeout};
 use tokio_postgres::{
     Client, Row,
@@ -32,9 +33,12 @@ const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// A query is one round trip. `query_typed` leaves no prepared statement on the server, so connection poolers work. A
 /// query that fails on a dead connection is retried once on a new one, so every statement in `sql/` must be idempotent.
 pub struct Postgres {
-    server: DatabaseServer,
+    connect: Box<Connect>,
     connection: Mutex<Option<Arc<Client>>>,
 }
+
+/// Opens a connection.
+type Connect = dyn Fn() -> BoxFuture<'static, Result<(Client, Driver), ConnectError>> + Send + Sync;
 
 /// A statement parameter and its type.
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -147,7 +151,20 @@ impl Postgres {
     pub fn new(server: impl Into<DatabaseServer>) -> Self {
         let mut server = server.into();
         server.config_mut().connect_timeout(CONNECT_TIMEOUT).application_name("cruddur");
-        Self { server, connection: Mutex::new(None) }
+        let connect = move || {
+            let server = server.clone();
+            async move { server.connect().await }
+        };
+        Self::with_connect(connect)
+    }
+
+    /// Creates a client whose connections `connect` opens, for example to a server in the same process.
+    pub fn with_connect<F>(connect: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(Client, Driver), ConnectError>> + Send + 'static,
+    {
+        let connect = Box::new(move || connect().boxed());
+        Self { connect, connection: Mutex::new(None) }
     }
 
     /// Runs `statement` and returns its rows.
@@ -188,7 +205,7 @@ impl Postgres {
 
     async fn connect(&self) -> Result<Client, QueryError> {
         // `connect_timeout` covers only TCP. A server may accept the connection and stay silent.
-        let (client, connection) = timeout(CONNECT_TIMEOUT, self.server.connect())
+        let (client, connection) = timeout(CONNECT_TIMEOUT, (self.connect)())
             .await
             .map_err(|_| QueryError::TimedOut(CONNECT_TIMEOUT))??;
         tokio::spawn(async move {

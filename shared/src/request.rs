@@ -289,8 +289,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in ".{0,50}") {
-            let _ = message_group_uuid(&text);
+        fn a_uuid_has_five_groups_of_hexadecimal_digits(
+            text in "[0-9a-fA-F]{7,9}(-[0-9a-f]{4}){3}-[0-9a-fA-F]{11,13}|[0-9a-f-]{36}|[ \t\u{3000}]{0,3}|.{0,50}",
+        ) {
+            let groups = text.split('-').collect::<Vec<_>>();
+            let is_uuid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+                && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            let expected = match text.parse() {
+                Ok(uuid) if is_uuid => Ok(uuid),
+                _ if text.trim().is_empty() => Err(Violation::MessageGroupUuidBlank),
+                _ => Err(Violation::MessageGroupUuidInvalid),
+            };
+            prop_assert_eq!(message_group_uuid(&text), expected);
+        }
+
+        #[test]
+        fn no_body_panics(text in ".{0,50}") {
             let _ = json_object(&with_body(text));
         }
     }

@@ -92,8 +92,19 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in ".{0,80}") {
-            let _ = text.parse::<SortKey>();
+        fn parsed_text_prints_the_same(
+            key in any_sort_key(),
+            place in 0..64_usize,
+            char in "[0-9a-fA-FTZ.:#-]",
+            text in ".{0,80}",
+        ) {
+            let mut other = key.to_string();
+            other.replace_range(place..=place, &char);
+            for text in [other, text] {
+                if let Ok(key) = text.parse::<SortKey>() {
+                    prop_assert_eq!(key.to_string(), text);
+                }
+            }
         }
     }
 

@@ -309,8 +309,13 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in ".{0,40}") {
-            let _ = text.parse::<Handle>();
+        fn a_handle_has_1_to_30_letters_digits_and_marks(text in "@{0,2}[A-Za-z0-9_.-]{0,32}[é @\u{212a}]?|.{0,40}") {
+            let name = text.strip_prefix('@').unwrap_or(&text);
+            let fits = (1..=30).contains(&name.chars().count())
+                && name.chars().all(|char| char.is_ascii_alphanumeric() || "_.-".contains(char));
+            let expected = fits.then(|| name.to_ascii_lowercase());
+            let parsed = text.parse::<Handle>();
+            prop_assert_eq!(parsed.as_ref().ok().map(Handle::canonical), expected.as_deref());
         }
     }
 }

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fmt,
     ops::Bound,
 };
 
@@ -80,8 +79,8 @@ pub struct Groups {
 }
 
 /// A violation of the guarantees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Anomaly {
+#[derive(Clone, Copy, Debug)]
+enum Anomaly {
     /// An acknowledged message is missing or differs (I5).
     Lost,
     /// A message is stored more often than requests allow (I6).
@@ -100,23 +99,16 @@ pub enum Anomaly {
     NonMonotonic,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    pub anomaly: Anomaly,
-    /// Description, with the place.
-    pub what: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.anomaly, self.what)
-    }
-}
-
-/// Finds every anomaly in `history`. `stored` holds the final messages by group, in order.
+/// Describes every anomaly in `history`. `stored` holds the final messages by group, in order.
 #[must_use]
-pub fn check(history: &History, stored: &BTreeMap<Uuid, Vec<MessageRow>>) -> Vec<Finding> {
-    let mut check = Check { history, stored: Stored::new(stored), findings: Vec::new() };
+pub fn check(history: &History, stored: &BTreeMap<Uuid, Vec<MessageRow>>) -> Vec<String> {
+    let mut by_text = HashMap::<_, Vec<_>>::new();
+    for (group, rows) in stored {
+        for row in rows {
+            by_text.entry(row.message.as_str()).or_default().push((*group, row));
+        }
+    }
+    let mut check = Check { history, by_text, by_group: stored, findings: Vec::new() };
     check.requests();
     check.sends();
     check.order();
@@ -125,53 +117,30 @@ pub fn check(history: &History, stored: &BTreeMap<Uuid, Vec<MessageRow>>) -> Vec
     check.findings
 }
 
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    group: Uuid,
-    row: &'a MessageRow,
-}
-
-struct Stored<'a> {
-    by_text: HashMap<&'a str, Vec<Place<'a>>>,
-    by_group: &'a BTreeMap<Uuid, Vec<MessageRow>>,
-}
-
-impl<'a> Stored<'a> {
-    fn new(by_group: &'a BTreeMap<Uuid, Vec<MessageRow>>) -> Self {
-        let mut by_text = HashMap::<_, Vec<_>>::new();
-        for (group, rows) in by_group {
-            for row in rows {
-                by_text.entry(row.message.as_str()).or_default().push(Place { group: *group, row });
-            }
-        }
-        Self { by_text, by_group }
-    }
-
-    /// The messages of a group, in order.
-    fn of(&self, group: Uuid) -> &'a [MessageRow] {
-        self.by_group.get(&group).map_or(&[], Vec::as_slice)
-    }
-
-    fn with_text(&self, text: &str) -> &[Place<'a>] {
-        self.by_text.get(text).map_or(&[], Vec::as_slice)
-    }
-}
-
 /// Requests that together may store one message: all with the same idempotency key, or a single one without.
-#[derive(Default)]
-struct Intent<'a> {
-    sends: Vec<&'a Send>,
-}
+type Intent<'a> = Vec<&'a Send>;
 
 struct Check<'a> {
     history: &'a History,
-    stored: Stored<'a>,
-    findings: Vec<Finding>,
+    /// Stored messages, with their groups.
+    by_text: HashMap<&'a str, Vec<(Uuid, &'a MessageRow)>>,
+    by_group: &'a BTreeMap<Uuid, Vec<MessageRow>>,
+    findings: Vec<String>,
 }
 
 impl<'a> Check<'a> {
-    fn found(&mut self, anomaly: Anomaly, what: String) {
-        self.findings.push(Finding { anomaly, what });
+    fn found(&mut self, anomaly: Anomaly, what: impl Into<String>) {
+        self.findings.push(format!("{anomaly:?}: {}", what.into()));
+    }
+
+    /// The stored messages with a text, and their groups.
+    fn with_text(&self, text: &str) -> &[(Uuid, &'a MessageRow)] {
+        self.by_text.get(text).map_or(&[], Vec::as_slice)
+    }
+
+    /// The stored messages of a group, in order.
+    fn of_group(&self, group: Uuid) -> &'a [MessageRow] {
+        self.by_group.get(&group).map_or(&[], Vec::as_slice)
     }
 
     /// Groups the requests by idempotency key.
@@ -180,8 +149,8 @@ impl<'a> Check<'a> {
         let mut intents = Vec::new();
         for send in &self.history.sends {
             match &send.key {
-                Some(key) => keyed.entry((send.sender, key)).or_default().sends.push(send),
-                None => intents.push(Intent { sends: vec![send] }),
+                Some(key) => keyed.entry((send.sender, key)).or_default().push(send),
+                None => intents.push(vec![send]),
             }
         }
         intents.extend(keyed.into_values());
@@ -192,36 +161,33 @@ impl<'a> Check<'a> {
     fn requests(&mut self) {
         let asked = self.history.sends.iter().map(|send| send.text.as_str()).collect::<BTreeSet<_>>();
         let unasked =
-            self.stored.by_text.keys().filter(|text| !asked.contains(*text)).map(|text| (*text).to_owned());
+            self.by_text.keys().filter(|text| !asked.contains(*text)).map(|text| (*text).to_owned());
         for text in unasked.collect::<BTreeSet<_>>() {
-            self.found(Anomaly::Unexpected, format!("nobody sent {text:?}"));
+            self.found(Anomaly::Unexpected, format!("{text:?} was never sent"));
         }
     }
 
     /// Checks that the stored messages match the responses.
     fn sends(&mut self) {
-        for Intent { sends } in self.intents() {
+        for sends in self.intents() {
             let texts = sends.iter().map(|send| send.text.as_str()).collect::<BTreeSet<_>>();
-            let places =
-                texts.iter().flat_map(|text| self.stored.with_text(text)).copied().collect::<Vec<_>>();
-            if places.len() > 1 {
-                self.found(Anomaly::Duplicated, format!("{} messages of {texts:?}", places.len()));
+            let stored = texts.iter().map(|text| self.with_text(text).len()).sum::<usize>();
+            if stored > 1 {
+                self.found(Anomaly::Duplicated, format!("{stored} messages of {texts:?}"));
             }
             let mut acknowledged = BTreeSet::new();
             for send in &sends {
-                let place = self.stored.with_text(&send.text).first().copied();
-                if let Some(place) = place
-                    && (place.group != send.group || place.row.sender_uuid != send.sender)
-                {
+                let stored = self.with_text(&send.text).first().copied();
+                if stored.is_some_and(|(group, row)| group != send.group || row.sender_uuid != send.sender) {
                     self.found(
                         Anomaly::Unexpected,
                         format!("{:?} is another group's or sender's", send.text),
                     );
                 }
-                match (&send.ended, place) {
-                    (Some((_, Outcome::Acknowledged(group, sk))), place) => {
+                match (&send.ended, stored) {
+                    (Some((_, Outcome::Acknowledged(group, sk))), stored) => {
                         acknowledged.insert((*group, *sk));
-                        if place.is_none_or(|place| place.group != *group || place.row.sk != *sk) {
+                        if stored.is_none_or(|stored| (stored.0, stored.1.sk) != (*group, *sk)) {
                             self.found(Anomaly::Lost, format!("{:?}, acknowledged at {sk}", send.text));
                         }
                     }
@@ -256,17 +222,16 @@ impl<'a> Check<'a> {
             }
         }
         let mut findings = Vec::new();
-        for Intent { sends } in self.intents() {
+        for sends in self.intents() {
             let Some(begun) = sends.iter().map(|send| send.begun).min() else { continue };
-            let Some(place) = sends.iter().find_map(|send| self.stored.with_text(&send.text).first()) else {
-                continue;
-            };
-            let before = acknowledged.get(&place.group).map_or(&[][..], Vec::as_slice);
+            let stored = sends.iter().find_map(|send| self.with_text(&send.text).first());
+            let Some((group, row)) = stored else { continue };
+            let before = acknowledged.get(group).map_or(&[][..], Vec::as_slice);
             let known = before.partition_point(|(moment, _)| *moment < begun);
             if let Some((_, greatest)) = known.checked_sub(1).map(|last| before[last])
-                && greatest >= place.row.sk
+                && greatest >= row.sk
             {
-                findings.push(format!("{:?} sorts before {greatest}", place.row.message));
+                findings.push(format!("{:?} sorts before {greatest}", row.message));
             }
         }
         for what in findings {
@@ -302,7 +267,7 @@ impl<'a> Check<'a> {
             if !page.rows.is_sorted() {
                 self.found(Anomaly::Phantom, format!("{title}: not from the oldest to the newest"));
             }
-            let of_group = self.stored.of(page.group);
+            let of_group = self.of_group(page.group);
             for (sk, text) in &page.rows {
                 let place = of_group.binary_search_by_key(sk, |row| row.sk);
                 if !place.is_ok_and(|place| of_group[place].message == *text) {
@@ -339,7 +304,7 @@ impl<'a> Check<'a> {
                 self.found(Anomaly::Phantom, format!("{title}: not from the newest to the oldest"));
             }
             for (group, created_at) in &page.rows {
-                let of_group = self.stored.of(*group);
+                let of_group = self.of_group(*group);
                 let place = of_group.partition_point(|row| row.sk.created_at < *created_at);
                 if of_group.get(place).is_none_or(|row| row.sk.created_at != *created_at) {
                     self.found(Anomaly::Phantom, format!("{title}: {group} is at no message"));

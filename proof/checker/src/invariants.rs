@@ -1,6 +1,6 @@
 //! The invariants (design, section 4) that can be checked on the rows of the table.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use cruddur::{
     message::text::{MessageText, preview},
@@ -40,8 +40,7 @@ pub struct Contents {
     inboxes: Vec<InboxRow>,
     idempotency_rows: Vec<IdempotencyRow>,
     /// Rows whose shape differs from section 2.
-    unread: Vec<String>,
-    broken: Vec<String>,
+    malformed: Vec<String>,
 }
 
 impl Contents {
@@ -56,33 +55,33 @@ impl Contents {
     /// Reads a row, an item in DynamoDB's JSON.
     pub fn read(&mut self, row: &Value) {
         if let Err(broken) = self.try_read(row) {
-            self.unread.push(format!("row: {broken}: {row}"));
+            self.malformed.push(format!("row: {broken}: {row}"));
         }
     }
 
     /// See [`check`].
     #[must_use]
-    pub fn check(&mut self) -> Vec<String> {
-        self.broken.clone_from(&self.unread);
-        self.check_messages();
-        self.check_memberships();
-        self.check_inboxes();
-        self.check_idempotency_rows();
-        std::mem::take(&mut self.broken)
+    pub fn check(&self) -> Vec<String> {
+        let mut findings = self.malformed.clone();
+        self.check_messages(&mut findings);
+        self.check_memberships(&mut findings);
+        self.check_inboxes(&mut findings);
+        self.check_idempotency_rows(&mut findings);
+        findings
     }
 
     /// See [`check_at_rest`].
     #[must_use]
-    pub fn check_at_rest(&mut self) -> Vec<String> {
-        let mut broken = self.check();
+    pub fn check_at_rest(&self) -> Vec<String> {
+        let mut findings = self.check();
         for inbox in &self.inboxes {
             let newest =
                 self.messages.get(&inbox.message_group_uuid).and_then(|group| group.keys().next_back());
             if newest.is_some_and(|newest| *newest != inbox.sk) {
-                broken.push(format!("I3: {} {} is not at its group's newest message", inbox.pk, inbox.sk));
+                findings.push(format!("I3: {} {} is not at its group's newest message", inbox.pk, inbox.sk));
             }
         }
-        broken
+        findings
     }
 
     /// See [`messages`].
@@ -97,7 +96,9 @@ impl Contents {
         match Row::parse(item.clone()).map_err(|error| error.to_string())? {
             Row::Message(row) => {
                 exactly(&item, &row)?;
-                let group_uuid = group_of(&row.pk, &row.sk.to_string())?;
+                let Some(Key::Message { group_uuid, .. }) = Key::parse(&row.pk, &row.sk.to_string()) else {
+                    return Err("the key is not a message's".to_owned());
+                };
                 self.messages.entry(group_uuid).or_default().insert(row.sk, row);
             }
             Row::Membership(row) => {
@@ -126,13 +127,12 @@ impl Contents {
         Ok(())
     }
 
-    fn check_messages(&mut self) {
+    fn check_messages(&self, findings: &mut Vec<String>) {
         let mut uuids = HashSet::new();
         for (group_uuid, messages) in &self.messages {
             let members = self.memberships.get(group_uuid).map(|membership| &membership.members);
             for message in messages.values() {
-                let mut broken =
-                    |what: &str| self.broken.push(format!("{what}: {} {}", message.pk, message.sk));
+                let mut broken = |what: &str| findings.push(format!("{what}: {} {}", message.pk, message.sk));
                 if message.sk.message_uuid != message.message_uuid {
                     broken("row: the sort key is another message's");
                 }
@@ -156,9 +156,9 @@ impl Contents {
         }
     }
 
-    fn check_memberships(&mut self) {
+    fn check_memberships(&self, findings: &mut Vec<String>) {
         for (group_uuid, membership) in &self.memberships {
-            let mut broken = |what: &str| self.broken.push(format!("{what}: {}", membership.pk));
+            let mut broken = |what: &str| findings.push(format!("{what}: {}", membership.pk));
             if membership.group_uuid != *group_uuid {
                 broken("row: the membership is another group's");
             }
@@ -182,20 +182,18 @@ impl Contents {
         }
     }
 
-    fn check_inboxes(&mut self) {
+    fn check_inboxes(&self, findings: &mut Vec<String>) {
         for row in &self.inboxes {
-            let mut broken = |what: &str| self.broken.push(format!("{what}: {} {}", row.pk, row.sk));
-            let members: BTreeSet<String> =
-                self.memberships.get(&row.message_group_uuid).map_or_else(BTreeSet::new, |membership| {
-                    membership.members.keys().map(|member| Partition::Inbox(*member).to_string()).collect()
-                });
-            if members.is_empty() {
+            let mut broken = |what: &str| findings.push(format!("{what}: {} {}", row.pk, row.sk));
+            let membership = self.memberships.get(&row.message_group_uuid);
+            let members = membership.iter().flat_map(|membership| membership.members.keys());
+            let (owners, others): (Vec<_>, Vec<_>) =
+                members.partition(|member| Partition::Inbox(**member).to_string() == row.pk);
+            if membership.is_none() {
                 broken("I1: the inbox row's group has no membership");
-            } else if !members.contains(&row.pk) {
-                broken("I10: the inbox row is nobody's in its group");
-            } else if row.pk == Partition::Inbox(row.other_uuid).to_string()
-                || !members.contains(&Partition::Inbox(row.other_uuid).to_string())
-            {
+            } else if owners.is_empty() {
+                broken("I10: the inbox's owner is not in the group");
+            } else if !others.contains(&&row.other_uuid) {
                 broken("row: the inbox row does not name the other member");
             }
             let messages = self.messages.get(&row.message_group_uuid);
@@ -209,9 +207,9 @@ impl Contents {
         }
     }
 
-    fn check_idempotency_rows(&mut self) {
+    fn check_idempotency_rows(&self, findings: &mut Vec<String>) {
         for row in &self.idempotency_rows {
-            let mut broken = |what: &str| self.broken.push(format!("{what}: {}", row.pk));
+            let mut broken = |what: &str| findings.push(format!("{what}: {}", row.pk));
             let sk = SortKey { created_at: row.created_at, message_uuid: row.message_uuid };
             match self.messages.get(&row.group_uuid).and_then(|messages| messages.get(&sk)) {
                 None => broken("I6: the idempotency row's message is not there"),
@@ -224,13 +222,6 @@ impl Contents {
                 }
             }
         }
-    }
-}
-
-fn group_of(pk: &str, sk: &str) -> Result<Uuid, String> {
-    match Key::parse(pk, sk) {
-        Some(Key::Message { group_uuid, .. }) => Ok(group_uuid),
-        _ => Err("the key is not a message's".to_owned()),
     }
 }
 

@@ -4,10 +4,15 @@ use std::{
     collections::BTreeMap,
     error::Error,
     fmt, io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
@@ -22,7 +27,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::{Body, Failure, Fault, Journal, dispatch, fault::respond, scan, text, units};
+use crate::{Body, Failure, Fault, Journal, Key, dispatch, fault::respond, key, scan, units};
 
 /// A fake DynamoDB. Cheap to clone: clones share the database.
 #[derive(Clone)]
@@ -95,6 +100,23 @@ impl Emulator {
         Self { database, journal: None, layers: Arc::new(Mutex::new(layers)) }
     }
 
+    /// A configuration of the SDK for calls in the process.
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        // The SDK shares one retry quota among all clients of a region and a process. Tests and execution environments
+        // must not use up each other's.
+        let region = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url("http://dynamodb.test")
+            .http_client(self.clone())
+            .build()
+    }
+
     /// Adds a journal of commits. Writes are then executed even if the caller gives up.
     #[must_use]
     pub fn with_journal(self, journal: Arc<Journal>) -> Self {
@@ -164,10 +186,10 @@ impl Emulator {
 
     /// The rows of `table` by key.
     #[must_use]
-    pub fn rows(&self, table: &str) -> BTreeMap<(String, String), Value> {
+    pub fn rows(&self, table: &str) -> BTreeMap<Key, Value> {
         let mut rows = BTreeMap::new();
         scan(&self.database, table, |row| {
-            rows.insert((text(row, "pk").to_owned(), text(row, "sk").to_owned()), row.clone());
+            rows.insert(key(row), row.clone());
         });
         rows
     }

@@ -3,133 +3,125 @@
 //! The kinds cover DynamoDB and everything else around the functions, so that one schedule determines a run.
 
 use std::{
-    array, fmt,
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use crate::{Dice, Failure, Fault};
 
-macro_rules! faults {
-    ($($(#[doc = $doc:literal])+ $name:ident => $label:literal,)*) => {
+macro_rules! fault_kinds {
+    ($($(#[doc = $doc:literal])+ $name:ident,)*) => {
         /// A kind of fault.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum FaultKind {
             $($(#[doc = $doc])+ $name,)*
         }
 
         impl FaultKind {
             /// All kinds.
-            pub const ALL: [Self; [$($label),*].len()] = [$(Self::$name),*];
-
-            /// The description in reports.
-            #[must_use]
-            pub const fn label(self) -> &'static str {
-                match self {
-                    $(Self::$name => $label,)*
-                }
-            }
+            pub const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
 }
 
-faults! {
+fault_kinds! {
     /// `ProvisionedThroughputExceededException`.
-    ThroughputExceeded => "throttled: provisioned throughput exceeded",
+    ThroughputExceeded,
     /// `ThrottlingException`.
-    Throttled => "throttled: throttling exception",
+    Throttled,
     /// `RequestLimitExceeded`.
-    RequestLimitExceeded => "throttled: request limit exceeded",
+    RequestLimitExceeded,
     /// A transaction is canceled because one of its writes was throttled.
-    TransactionThrottled => "throttled: transaction cancelled, ThrottlingError",
+    TransactionThrottled,
     /// A transaction is canceled because one of its writes exceeded the table's throughput.
-    TransactionThroughputExceeded => "throttled: transaction cancelled, ProvisionedThroughputExceeded",
+    TransactionThroughputExceeded,
     /// A transaction is canceled because another one held one of its rows.
-    TransactionConflict => "transaction cancelled, TransactionConflict",
+    TransactionConflict,
     /// A rejected transaction reports a conflict in place of some existing rows.
-    ConflictHidesRows => "transaction refused, rows in the way hidden by conflicts",
+    ConflictHidesRows,
     /// A single write is rejected because a transaction held its row.
-    WriteConflict => "single write refused, TransactionConflictException",
+    WriteConflict,
     /// An earlier attempt of the transaction, with the same token, is in progress.
-    TransactionInProgress => "transaction in progress",
+    TransactionInProgress,
     /// A 500 without effect.
-    ErrorBefore => "500, before it took effect",
+    ErrorBefore,
     /// A 500 after the call took effect.
-    ErrorAfter => "500, after it took effect",
+    ErrorAfter,
     /// A 503 without effect.
-    UnavailableBefore => "503, before it took effect",
+    UnavailableBefore,
     /// A 503 after the call took effect.
-    UnavailableAfter => "503, after it took effect",
+    UnavailableAfter,
     /// The connection breaks without effect.
-    ResetBefore => "connection reset, before it took effect",
+    ResetBefore,
     /// The connection breaks after the call took effect.
-    ResetAfter => "connection reset, after it took effect",
+    ResetAfter,
     /// No response and no effect.
-    SilenceBefore => "no answer, and nothing done",
+    SilenceBefore,
     /// No response, although the call took effect at once.
-    SilenceAfter => "no answer, although done at once",
+    SilenceAfter,
     /// The connection breaks, and the write is executed later.
-    LateAfterReset => "connection reset, and the write lands later",
+    LateAfterReset,
     /// No response, and the write is executed after the caller gave up.
-    LateAfterSilence => "no answer, and the write lands later",
+    LateAfterSilence,
     /// The response takes longer than a second.
-    Slow => "answered after more than a second",
+    Slow,
     /// The index omits a member's row.
-    IndexShowsNone => "index shows no row of a member",
+    IndexShowsNone,
     /// The index shows a member's row at its old place.
-    IndexShowsOld => "index shows a member's old row",
+    IndexShowsOld,
     /// The index shows two or more rows of a member.
-    IndexShowsMany => "index shows two rows of a member or more",
+    IndexShowsMany,
     /// The index reverts to an older state.
-    IndexGoesBack => "index goes back to an older state",
+    IndexGoesBack,
     /// A page has fewer rows than requested, and more follow.
-    ShortPage => "short page",
+    ShortPage,
     /// A page has no rows, and more follow.
-    EmptyPage => "empty page",
+    EmptyPage,
     /// The partition changes between two pages of a query.
-    CommitBetweenPages => "commit between the pages of a query",
+    CommitBetweenPages,
     /// The partition changes while a page is read.
-    CommitWithinPage => "commit within a page",
+    CommitWithinPage,
     /// A record is delivered again.
-    Redelivery => "records delivered once more",
+    Redelivery,
     /// The records of a batch are out of order.
-    Reordered => "batch out of order",
+    Reordered,
     /// A failed batch is redelivered in different parts.
-    Resplit => "batch split in another way",
+    Resplit,
     /// Two invocations of the stream handler run concurrently.
-    ConcurrentMoves => "concurrent invocations of the stream handler",
+    ConcurrentMoves,
     /// A record that can't be processed.
-    Poison => "poison record",
+    Poison,
     /// The execution environment dies while sending a message.
-    KilledSending => "killed while sending",
+    KilledSending,
     /// The execution environment dies while moving rows.
-    KilledMoving => "killed while moving",
+    KilledMoving,
     /// The execution environment dies while reading a list.
-    KilledListing => "killed while listing",
+    KilledListing,
     /// The clock of an execution environment jumps.
-    ClockJump => "clock jumps",
+    ClockJump,
     /// Nothing listens at the database's address.
-    PostgresDown => "PostgreSQL down",
+    PostgresDown,
     /// The database takes a second to respond.
-    PostgresSlow => "PostgreSQL slow",
+    PostgresSlow,
     /// The database accepts connections and queries but doesn't respond.
-    PostgresSilent => "PostgreSQL silent",
+    PostgresSilent,
     /// The database closes the connection without a response.
-    PostgresReset => "PostgreSQL resets the connection",
+    PostgresReset,
     /// The database is shut down by its administrator (57P01).
-    PostgresShutDown => "PostgreSQL shut down (57P01)",
+    PostgresShutDown,
     /// The key set's URL is unreachable.
-    KeySetDown => "key set down",
+    KeySetDown,
     /// The key set's URL doesn't respond in time.
-    KeySetSlow => "key set slow",
+    KeySetSlow,
     /// The key set's URL returns garbage.
-    KeySetGarbage => "key set garbled",
+    KeySetGarbage,
     /// A client repeats a request with the same idempotency key.
-    RetryWithKey => "client retries with its key",
+    RetryWithKey,
     /// A client repeats a request without a key.
-    RetryWithoutKey => "client retries without a key",
+    RetryWithoutKey,
     /// A client disconnects or loses the response.
-    ClientGone => "client does not wait for the answer",
+    ClientGone,
 }
 
 const ANY_CALL: [FaultKind; 12] = [
@@ -199,6 +191,9 @@ impl FaultKind {
     }
 }
 
+/// The number of faults of each kind that occurred.
+pub type Counts = BTreeMap<FaultKind, u64>;
+
 /// The schedule of a run's random faults. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Faults {
@@ -209,7 +204,7 @@ pub struct Faults {
 #[derive(Debug)]
 struct State {
     counts: Counts,
-    probabilities: [f64; FaultKind::ALL.len()],
+    probabilities: BTreeMap<FaultKind, f64>,
     off: bool,
 }
 
@@ -251,8 +246,8 @@ impl Faults {
         Self::new(dice, |kind| if of_calls.contains(&kind) { share } else { rate })
     }
 
-    fn new(dice: &Dice, probability: impl FnMut(FaultKind) -> f64) -> Self {
-        let probabilities = FaultKind::ALL.map(probability);
+    fn new(dice: &Dice, probability: impl Fn(FaultKind) -> f64) -> Self {
+        let probabilities = FaultKind::ALL.iter().map(|kind| (*kind, probability(*kind))).collect();
         let state = State { counts: Counts::default(), probabilities, off: true };
         Self { dice: dice.clone(), state: Arc::new(Mutex::new(state)) }
     }
@@ -280,7 +275,7 @@ impl Faults {
         if state.off {
             return None;
         }
-        let occurs = |kind: &FaultKind| self.dice.chance(state.probabilities[*kind as usize]);
+        let occurs = |kind: &FaultKind| self.dice.chance(state.probabilities[kind]);
         candidates.iter().copied().find(occurs)
     }
 
@@ -299,53 +294,12 @@ impl Faults {
 
     /// Counts a fault of this kind.
     pub fn count(&self, kind: FaultKind) {
-        self.state.lock().unwrap().counts.add(kind);
+        *self.state.lock().unwrap().counts.entry(kind).or_default() += 1;
     }
 
     /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.state.lock().unwrap().counts.clone()
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.label())
-    }
-}
-
-/// The number of faults of each kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts([u64; FaultKind::ALL.len()]);
-
-impl Counts {
-    fn add(&mut self, kind: FaultKind) {
-        self.0[kind as usize] += 1;
-    }
-
-    /// Iterates over the kinds and their counts.
-    pub fn iter(&self) -> impl Iterator<Item = (FaultKind, u64)> + '_ {
-        FaultKind::ALL.into_iter().map(|kind| (kind, self.0[kind as usize]))
-    }
-
-    /// The total count.
-    #[must_use]
-    pub fn sum(&self) -> u64 {
-        self.0.iter().sum()
-    }
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        Self(array::from_fn(|_| 0))
-    }
-}
-
-impl std::ops::AddAssign<&Self> for Counts {
-    fn add_assign(&mut self, other: &Self) {
-        for (mine, others) in self.0.iter_mut().zip(other.0) {
-            *mine += others;
-        }
     }
 }

@@ -33,12 +33,10 @@ pub struct Journal {
 
 struct State {
     /// Transactions by token: `true` once executed. DynamoDB forgets tokens after ten minutes. The embedded
-    /// engine searches all tokens at each transaction, which would take half of a soak.
+    /// engine searches all tokens at each transaction, which would take half of a long run.
     tokens: HashMap<String, bool>,
     /// Number of changes to each partition that was queried.
     changes: HashMap<String, u64>,
-    /// Interrupted queries, with the number of changes to the partition by then.
-    pages: HashMap<String, u64>,
     index: Index,
     stream: Stream,
     observe: Box<Observe>,
@@ -59,12 +57,8 @@ type Versions = Vec<(Instant, Option<Value>)>;
 struct View {
     /// Greatest sort key first.
     rows: Vec<Value>,
-    /// Members without a row.
-    none: usize,
-    /// Members with their old row.
-    old: usize,
-    /// Members with several rows.
-    many: usize,
+    /// How members' rows differ.
+    faults: Vec<FaultKind>,
 }
 
 type Observe = dyn FnMut(&[Change]) + Send;
@@ -78,7 +72,6 @@ impl Journal {
         let state = State {
             tokens: HashMap::new(),
             changes: HashMap::new(),
-            pages: HashMap::new(),
             index: Index::default(),
             stream: Stream::default(),
             observe: Box::new(observe),
@@ -194,28 +187,16 @@ impl Journal {
             .map_or(Duration::ZERO, |_| self.faults.dice().duration(Duration::from_millis(1), self.memory()));
         let now = Instant::now();
         let view = self.state.lock().unwrap().index.view(group, now.checked_sub(back).unwrap_or(now));
-        for (number, kind) in [
-            (view.none, FaultKind::IndexShowsNone),
-            (view.old, FaultKind::IndexShowsOld),
-            (view.many, FaultKind::IndexShowsMany),
-        ] {
-            (0..number).for_each(|_| self.faults.count(kind));
-        }
+        view.faults.iter().for_each(|kind| self.faults.count(*kind));
         json!({"Count": view.rows.len(), "ScannedCount": view.rows.len(), "Items": view.rows})
     }
 
     /// Queries the table, with pages as short as DynamoDB may return, and commits between and within pages.
     async fn query(&self, database: &Database, mut request: Value) -> Answer {
         let partition = text(&request["ExpressionAttributeValues"], ":pk").to_owned();
-        let continued = request.get("ExclusiveStartKey").map(|key| format!("{partition} {key}"));
-        if continued.is_some() {
-            self.pause(if self.faults.are_off() { 10 } else { 300 }).await;
-        }
-        let changes = self.changes(&partition);
-        if let Some(before) = continued.and_then(|page| self.state.lock().unwrap().pages.remove(&page))
-            && before != changes
-        {
-            self.faults.count(FaultKind::CommitBetweenPages);
+        if request.get("ExclusiveStartKey").is_some() {
+            let longest = if self.faults.are_off() { 10 } else { 300 };
+            self.pause(&partition, longest, FaultKind::CommitBetweenPages).await;
         }
         let limit = request["Limit"].as_u64().unwrap_or(1_000);
         let short = self.faults.draw(&[FaultKind::ShortPage]).is_some();
@@ -229,9 +210,6 @@ impl Journal {
         };
         let rows = answer["Items"].as_array().map_or(0, Vec::len);
         if answer["LastEvaluatedKey"].is_object() {
-            let page = format!("{partition} {}", answer["LastEvaluatedKey"]);
-            let changes = self.changes(&partition);
-            self.state.lock().unwrap().pages.insert(page, changes);
             if short && rows == 0 {
                 self.faults.count(FaultKind::EmptyPage);
             } else if short && (rows as u64) < limit {
@@ -253,11 +231,7 @@ impl Journal {
         if !answer["LastEvaluatedKey"].is_object() || rest == Some(0) {
             return Ok(answer);
         }
-        let before = self.changes(partition);
-        self.pause(300).await;
-        if before != self.changes(partition) {
-            self.faults.count(FaultKind::CommitWithinPage);
-        }
+        self.pause(partition, 300, FaultKind::CommitWithinPage).await;
         let mut part = request.clone();
         part["ExclusiveStartKey"] = answer["LastEvaluatedKey"].take();
         if let Some(rest) = rest {
@@ -270,8 +244,13 @@ impl Journal {
         Ok(answer)
     }
 
-    async fn pause(&self, most: u64) {
-        sleep(self.faults.dice().duration(Duration::ZERO, Duration::from_millis(most))).await;
+    /// Pauses for up to `longest` milliseconds, and counts `fault` if the partition changes meanwhile.
+    async fn pause(&self, partition: &str, longest: u64, fault: FaultKind) {
+        let before = self.changes(partition);
+        sleep(self.faults.dice().duration(Duration::ZERO, Duration::from_millis(longest))).await;
+        if before != self.changes(partition) {
+            self.faults.count(fault);
+        }
     }
 
     /// Number of changes to a partition since the first call.
@@ -343,10 +322,10 @@ impl Index {
         }
         for (positions, shown) in members.values() {
             match shown[..] {
-                [] => view.none += 1,
-                [one] if !positions.contains(one) => view.old += 1,
+                [] => view.faults.push(FaultKind::IndexShowsNone),
+                [one] if !positions.contains(one) => view.faults.push(FaultKind::IndexShowsOld),
                 [_] => {}
-                _ => view.many += 1,
+                _ => view.faults.push(FaultKind::IndexShowsMany),
             }
         }
         view.rows.sort_by(|a, b| text(b, "sk").cmp(text(a, "sk")));

@@ -1,8 +1,8 @@
-//! A fake DynamoDB for tests, the simulation, the soak and the benchmarks. An embedded engine behind layers
+//! A fake DynamoDB for tests, the simulation and the benchmarks. An embedded engine behind layers
 //! that inject faults, latency and IAM.
 //!
 //! An [`Emulator`] serves calls in-process as the SDK's HTTP client, or over HTTP behind an [`HttpServer`].
-//! Tests script each [`Fault`]. The simulation and the soak draw [`Faults`] at random and add a [`Journal`],
+//! Tests script each [`Fault`]. The simulation draws [`Faults`] at random and adds a [`Journal`],
 //! with a lagging index and the table's stream.
 
 #![expect(

@@ -3,25 +3,112 @@
 //! users cannot be looked up.
 #![no_main]
 
-use cruddur::event::Event;
-use fuzz::{FUNCTIONS, GOOD_TOKEN, block_on, check_answer};
+use std::sync::LazyLock;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use cruddur::{
+    dynamodb::{CallLimits, client},
+    event::Event,
+    message::Messages,
+    message_group::Inbox,
+    random::Random,
+    table::Table,
+};
+use fuzz::{GOOD_TOKEN, block_on, clock, users, verifier};
+use lambda_http::{Body, Request, Response};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+
+/// A table that is never called: users are looked up first.
+fn table() -> Table {
+    let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+    Table::new(client(&sdk, CallLimits::READ), "cruddur-messages")
+}
+
+fn random() -> Random {
+    Random::from_fn(|bytes| bytes.fill(0))
+}
+
+/// The functions behind the API.
+struct Functions {
+    list_message_groups: list_message_groups::App,
+    list_messages: list_messages::App,
+    create_message: create_message::App,
+    show_user: show_user::App,
+    show_me: show_me::App,
+}
+
+static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
+    list_message_groups: list_message_groups::App {
+        verifier: verifier(),
+        users: users(),
+        inbox: Inbox::new(table(), random()),
+    },
+    list_messages: list_messages::App {
+        verifier: verifier(),
+        users: users(),
+        messages: Messages::new(table(), clock(), random(), None),
+    },
+    create_message: create_message::App {
+        verifier: verifier(),
+        users: users(),
+        messages: Messages::new(table(), clock(), random(), None),
+    },
+    show_user: show_user::App { users: users() },
+    show_me: show_me::App { verifier: verifier(), users: users() },
+});
+
+/// Codes with their statuses, in the order of the table in the design (section 5).
+const CODES: [(u16, &str); 13] = [
+    (400, "body_invalid"),
+    (404, "user_not_found"),
+    (413, "body_too_large"),
+    (422, "message_group_uuid_blank"),
+    (422, "message_group_uuid_invalid"),
+    (422, "user_uuid_invalid"),
+    (422, "user_reciever_handle_blank"),
+    (422, "message_blank"),
+    (422, "message_exceed_max_chars"),
+    (422, "limit_invalid"),
+    (422, "cursor_invalid"),
+    (422, "idempotency_key_invalid"),
+    (503, "unavailable"),
+];
+
+/// Checks the wire format of a response given before any look-up.
+fn check_answer(answer: &Response<Body>) {
+    let status = answer.status().as_u16();
+    let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let Body::Text(body) = answer.body() else { panic!("no text: {answer:?}") };
+    assert_eq!(header("content-type"), Some("application/json"), "{answer:?}");
+    if status == 401 {
+        assert_eq!(body, "{}");
+        assert_eq!(header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
+        return;
+    }
+    let codes: Vec<String> = serde_json::from_str(body).expect("an array of codes");
+    let places = codes.iter().map(|code| CODES.iter().position(|known| *known == (status, code)));
+    let places: Option<Vec<usize>> = places.collect();
+    // Each code appears once, in the table's order.
+    assert!(
+        places.is_some_and(|places| !places.is_empty() && places.is_sorted_by(|a, b| a < b)),
+        "{answer:?}"
+    );
+    assert_eq!(header("retry-after"), (status == 503).then_some("1"), "{answer:?}");
+}
 
 fuzz_target!(|event: &str| {
     let event = event.replace("ACCESS_TOKEN", &GOOD_TOKEN);
     let Ok(event @ Value::Object(_)) = serde_json::from_str(&event) else { return };
-    for function in 0..5 {
-        let request = serde_json::from_value::<Event>(event.clone()).expect("an event").into();
-        let answer = block_on(async {
-            match function {
-                0 => list_message_groups::handler(&FUNCTIONS.list_message_groups, request).await,
-                1 => list_messages::handler(&FUNCTIONS.list_messages, request).await,
-                2 => create_message::handler(&FUNCTIONS.create_message, request).await,
-                3 => show_user::handler(&FUNCTIONS.show_user, request).await,
-                _ => show_me::handler(&FUNCTIONS.show_me, request).await,
-            }
-        });
-        let _ = check_answer(&answer);
-    }
+    let request = || Request::from(serde_json::from_value::<Event>(event.clone()).expect("an event"));
+    let answers = block_on(async {
+        [
+            list_message_groups::handler(&FUNCTIONS.list_message_groups, request()).await,
+            list_messages::handler(&FUNCTIONS.list_messages, request()).await,
+            create_message::handler(&FUNCTIONS.create_message, request()).await,
+            show_user::handler(&FUNCTIONS.show_user, request()).await,
+            show_me::handler(&FUNCTIONS.show_me, request()).await,
+        ]
+    });
+    answers.iter().for_each(check_answer);
 });

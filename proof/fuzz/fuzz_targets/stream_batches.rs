@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use cruddur::{sort_key::SortKey, stream::Batch};
+use cruddur::{sort_key::SortKey, stream::Batch, table::Partition};
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -17,30 +17,33 @@ struct Records {
 }
 
 /// Greatest sort key and all sequence numbers, by group.
-type Said = BTreeMap<Uuid, (SortKey, Vec<String>)>;
+type Newest = BTreeMap<Uuid, (SortKey, Vec<String>)>;
 
-fn said<'a>(records: impl Iterator<Item = &'a str>) -> (Said, usize) {
+fn new_messages<'a>(records: impl Iterator<Item = &'a str>) -> (Newest, usize) {
     let batch = format!("{{\"Records\":[{}]}}", records.collect::<Vec<_>>().join(","));
     let batch: Batch = serde_json::from_str(&batch).expect("records of a batch are a batch");
-    let said = batch.new_messages();
-    let groups = said.newest.len();
-    let newest: Said = said
+    let messages = batch.new_messages();
+    let groups = messages.newest.len();
+    let newest: Newest = messages
         .newest
         .into_iter()
         .map(|newest| (newest.group_uuid, (newest.sk, newest.sequence_numbers)))
         .collect();
-    assert_eq!(newest.len(), groups, "a group comes twice");
-    (newest, said.skipped)
+    assert_eq!(newest.len(), groups, "a group is listed twice");
+    (newest, messages.skipped)
 }
 
-fn check_alone(record: &str, newest: &Said, skipped: usize) {
+fn check_alone(record: &str, newest: &Newest, skipped: usize) {
     assert!(newest.len() + skipped <= 1, "{record}");
     for (group_uuid, (_, sequence_numbers)) in newest {
         let record: Value = serde_json::from_str(record).expect("JSON");
-        let [sequence_number] = sequence_numbers.as_slice() else { panic!("not one number of {record}") };
+        let [sequence_number] = sequence_numbers.as_slice() else {
+            panic!("not one sequence number of {record}")
+        };
         assert!(!sequence_number.is_empty(), "{record}");
         assert_eq!(record["eventName"], "INSERT");
-        assert_eq!(record["dynamodb"]["NewImage"]["pk"]["S"], format!("MSG#{group_uuid}"));
+        let pk = Partition::Messages(*group_uuid).to_string();
+        assert_eq!(record["dynamodb"]["NewImage"]["pk"]["S"], pk);
     }
 }
 
@@ -49,10 +52,10 @@ fuzz_target!(|json: &[u8]| {
     let Ok(Records { records }) = serde_json::from_slice(json) else { panic!("a batch without records") };
     assert_eq!(batch.len(), records.len());
 
-    let mut expected = Said::new();
+    let mut expected = Newest::new();
     let mut expected_skipped = 0;
     for record in &records {
-        let (newest, skipped) = said([record.get()].into_iter());
+        let (newest, skipped) = new_messages([record.get()].into_iter());
         check_alone(record.get(), &newest, skipped);
         expected_skipped += skipped;
         for (group_uuid, (sk, mut sequence_numbers)) in newest {
@@ -62,9 +65,9 @@ fuzz_target!(|json: &[u8]| {
         }
     }
     let records = || records.iter().map(|record| record.get());
-    assert_eq!(said(records()), (expected.clone(), expected_skipped));
+    assert_eq!(new_messages(records()), (expected.clone(), expected_skipped));
     for (_, sequence_numbers) in expected.values_mut() {
         sequence_numbers.reverse();
     }
-    assert_eq!(said(records().rev()), (expected, expected_skipped));
+    assert_eq!(new_messages(records().rev()), (expected, expected_skipped));
 });

@@ -1,7 +1,7 @@
 //! An explicit-state model checker, breadth-first over all reachable states.
 //!
 //! States are stored whole, not as hashes, so no collision can hide one. Breadth-first search makes the trace
-//! to a violation as short as possible.
+//! to a violation as short as possible. The crate `stateright` has no property "a state at rest stays reachable".
 
 use std::{
     fmt::{self, Debug, Display},
@@ -16,9 +16,7 @@ pub trait Model {
     /// Everything that determines the further course.
     type State: Clone + Eq + Hash;
     /// A property of every state.
-    type Property: Copy + Debug + PartialEq + 'static;
-
-    const PROPERTIES: &'static [Self::Property];
+    type Property: Copy + Debug + PartialEq;
 
     /// The initial state.
     fn initial(&self) -> Self::State;
@@ -26,8 +24,8 @@ pub trait Model {
     /// Adds every possible step from `state`.
     fn steps(&self, state: &Self::State, steps: &mut Steps<Self::State>);
 
-    /// Whether `property` holds in `state`.
-    fn holds(&self, property: Self::Property, state: &Self::State) -> bool;
+    /// The properties that `state` violates.
+    fn violations(&self, state: &Self::State) -> impl Iterator<Item = Self::Property>;
 
     /// Whether all work is done. Such a state must stay reachable.
     fn is_at_rest(&self, state: &Self::State) -> bool;
@@ -90,14 +88,10 @@ impl<P: Debug> Display for Violation<P> {
     }
 }
 
-/// Explores all of `model` and checks all its properties.
-pub fn check<M: Model>(model: &M) -> Report<M::Property> {
-    check_only(model, M::PROPERTIES)
-}
-
-/// Explores `model` and checks only `properties`, and that a state at rest stays reachable.
-pub fn check_only<M: Model>(model: &M, properties: &[M::Property]) -> Report<M::Property> {
-    let mut explored = Explored::from(model.initial());
+/// Explores `model`. Checks all properties, or `only` one, and that a state at rest stays reachable.
+pub fn check<M: Model>(model: &M, only: Option<M::Property>) -> Report<M::Property> {
+    let mut explored =
+        Explored { states: IndexSet::from_iter([model.initial()]), parents: vec![0], successors: Vec::new() };
     let mut steps = Steps { found: Vec::new(), described: false };
     let mut current = 0;
     let broken = loop {
@@ -105,23 +99,23 @@ pub fn check_only<M: Model>(model: &M, properties: &[M::Property]) -> Report<M::
             let stuck = explored.first_stuck(|state| model.is_at_rest(state));
             break stuck.map(|at| (Broken::ComesToRest, at));
         };
-        if let Some(property) = properties.iter().find(|property| !model.holds(**property, &state)) {
-            break Some((Broken::Property(*property), current));
+        let is_checked = |property: &M::Property| only.is_none_or(|only| only == *property);
+        if let Some(property) = model.violations(&state).find(is_checked) {
+            break Some((Broken::Property(property), current));
         }
         model.steps(&state, &mut steps);
-        for (next, _) in steps.found.drain(..) {
-            explored.reach(next, current);
-        }
-        explored.ends.push(explored.transitions.len());
+        let successors = steps.found.drain(..).map(|(next, _)| explored.reach(next, current)).collect();
+        explored.successors.push(successors);
         current += 1;
     };
     // States are numbered in order of their distance from the initial state.
     let farthest = broken.map_or(explored.states.len() - 1, |(_, at)| at);
+    let trace = explored.trace(model, farthest);
     Report {
         states: explored.states.len(),
-        transitions: explored.transitions.len(),
-        depth: explored.way_to(farthest).len() - 1,
-        violation: broken.map(|(broken, at)| Violation { broken, trace: explored.trace(model, at) }),
+        transitions: explored.successors.iter().map(Vec::len).sum(),
+        depth: trace.len(),
+        violation: broken.map(|(broken, _)| Violation { broken, trace }),
     }
 }
 
@@ -130,30 +124,18 @@ struct Explored<S> {
     states: IndexSet<S, FxBuildHasher>,
     /// The predecessor of each state; the initial state's is itself.
     parents: Vec<u32>,
-    /// The successors of each state, state by state.
-    transitions: Vec<u32>,
-    /// The end of each state's part of `transitions`.
-    ends: Vec<usize>,
-}
-
-impl<S: Clone + Eq + Hash> From<S> for Explored<S> {
-    fn from(initial: S) -> Self {
-        Self {
-            states: IndexSet::from_iter([initial]),
-            parents: vec![0],
-            transitions: Vec::new(),
-            ends: Vec::new(),
-        }
-    }
+    /// The successors of each state.
+    successors: Vec<Vec<u32>>,
 }
 
 impl<S: Clone + Eq + Hash> Explored<S> {
-    fn reach(&mut self, next: S, from: usize) {
+    /// Adds a step from the state `from`, and returns the number of the next state.
+    fn reach(&mut self, next: S, from: usize) -> u32 {
         let (next, is_new) = self.states.insert_full(next);
-        self.transitions.push(number(next));
         if is_new {
             self.parents.push(number(from));
         }
+        number(next)
     }
 
     /// The first state from which no state `at_rest` is reachable.
@@ -163,10 +145,8 @@ impl<S: Clone + Eq + Hash> Explored<S> {
         while changed {
             changed = false;
             // Most steps lead to greater numbers, so a descending pass settles almost all states at once.
-            for state in (0..can_rest.len()).rev() {
-                let start = state.checked_sub(1).map_or(0, |before| self.ends[before]);
-                let mut next = self.transitions[start..self.ends[state]].iter();
-                if !can_rest[state] && next.any(|next| can_rest[*next as usize]) {
+            for (state, successors) in self.successors.iter().enumerate().rev() {
+                if !can_rest[state] && successors.iter().any(|next| can_rest[*next as usize]) {
                     can_rest[state] = true;
                     changed = true;
                 }
@@ -175,29 +155,19 @@ impl<S: Clone + Eq + Hash> Explored<S> {
         can_rest.iter().position(|can_rest| !can_rest)
     }
 
-    /// The numbers of the states on the way to `state`, starting with the initial one.
-    fn way_to(&self, state: usize) -> Vec<usize> {
-        let mut way = vec![state];
-        let mut last = state;
-        while last != 0 {
-            last = self.parents[last] as usize;
-            way.push(last);
-        }
-        way.reverse();
-        way
-    }
-
     /// Descriptions of the steps to a state.
-    fn trace<M: Model<State = S>>(&self, model: &M, state: usize) -> Vec<String> {
-        let way = self.way_to(state);
-        way.windows(2)
-            .map(|step| {
-                let mut steps = Steps { found: Vec::new(), described: true };
-                model.steps(&self.states[step[0]], &mut steps);
-                let taken = steps.found.into_iter().find(|(next, _)| *next == self.states[step[1]]);
-                taken.map(|(_, what)| what).unwrap_or_default()
-            })
-            .collect()
+    fn trace<M: Model<State = S>>(&self, model: &M, mut state: usize) -> Vec<String> {
+        let mut trace = Vec::new();
+        while state != 0 {
+            let parent = self.parents[state] as usize;
+            let mut steps = Steps { found: Vec::new(), described: true };
+            model.steps(&self.states[parent], &mut steps);
+            let taken = steps.found.into_iter().find(|(next, _)| *next == self.states[state]);
+            trace.extend(taken.map(|(_, what)| what));
+            state = parent;
+        }
+        trace.reverse();
+        trace
     }
 }
 
@@ -211,16 +181,15 @@ fn number(index: usize) -> u32 {
 mod tests {
     use super::*;
 
-    /// Counts up by one or two, and gets stuck at 13 if there is a hole.
+    /// Counts up to 21 by one or two, and gets stuck at 13 if there is a hole.
     struct Counter {
+        limit: u8,
         hole: bool,
     }
 
     impl Model for Counter {
         type State = u8;
         type Property = &'static str;
-
-        const PROPERTIES: &'static [&'static str] = &["at most 20"];
 
         fn initial(&self) -> u8 {
             0
@@ -238,8 +207,8 @@ mod tests {
             }
         }
 
-        fn holds(&self, _: &'static str, state: &u8) -> bool {
-            *state <= 20
+        fn violations(&self, state: &u8) -> impl Iterator<Item = &'static str> {
+            (*state > self.limit).then_some("within the limit").into_iter()
         }
 
         fn is_at_rest(&self, state: &u8) -> bool {
@@ -249,9 +218,9 @@ mod tests {
 
     #[test]
     fn a_violation_is_found_on_the_shortest_way() {
-        let report = check(&Counter { hole: false });
+        let report = check(&Counter { limit: 20, hole: false }, None);
         let violation = report.violation.unwrap();
-        assert_eq!(violation.broken, Broken::Property("at most 20"));
+        assert_eq!(violation.broken, Broken::Property("within the limit"));
         assert_eq!((violation.trace.len(), report.depth), (11, 11));
         assert_eq!(violation.trace[9], "2 more than 17");
         assert_eq!(violation.trace[10], "2 more than 19");
@@ -259,7 +228,7 @@ mod tests {
 
     #[test]
     fn every_state_and_step_is_counted() {
-        let report = check_only(&Counter { hole: false }, &[]);
+        let report = check(&Counter { limit: 20, hole: false }, Some("another property"));
         assert!(report.violation.is_none());
         // States 0 to 21, with two steps from each except 20 and 21.
         assert_eq!((report.states, report.transitions, report.depth), (22, 40, 11));
@@ -267,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_state_that_can_t_come_to_rest_is_found() {
-        let violation = check_only(&Counter { hole: true }, &[]).violation.unwrap();
+        let violation = check(&Counter { limit: 21, hole: true }, None).violation.unwrap();
         assert_eq!(violation.broken, Broken::ComesToRest);
         assert_eq!(violation.trace.len(), 7);
     }

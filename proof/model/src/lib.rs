@@ -11,11 +11,9 @@
     reason = "members, clients and the like are numbered from 0 in fixed arrays"
 )]
 
-use std::fmt;
-
 pub mod checker;
 pub mod moves;
-pub mod positions;
+mod positions;
 pub mod sends;
 
 /// Visibility of transactions to reads.
@@ -26,13 +24,4 @@ pub enum Commits {
     /// Rows become visible one by one, in any order: DynamoDB guarantees no more to non-transactional reads.
     /// Until a row is visible, other writes to it meet a conflict.
     PieceByPiece,
-}
-
-impl fmt::Display for Commits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AtOnce => "seen at once",
-            Self::PieceByPiece => "seen piece by piece",
-        })
-    }
 }

@@ -1,5 +1,6 @@
-//! A model of the inbox move in `stream-handler`: "hint, guard, locate". It moves one group's inbox rows to
-//! the newest message.
+//! A model of the inbox move in `stream-handler`: "hint, guard, locate". It moves a member's inbox row of one
+//! group to the newest message. An invocation moves the rows of all members, but no row depends on another: to
+//! this row, the failure of another one is a redelivery.
 //!
 //! At every step, the adversary decides:
 //! - which records are delivered next, in which batches, to how many concurrent invocations. A record whose
@@ -8,13 +9,12 @@
 //!   the places where a member's row ever was, the index shows any subset;
 //! - what happens between two pages of a search. A page is one place, the smallest possible page;
 //! - with [`Commits::PieceByPiece`], when each part of a transaction becomes visible;
+//! - with [`Bounds::rename`], when the name in the row changes. The move carries the name over as it read it;
 //! - while [`Bounds::faults`] lasts, one fault each: a record is redelivered; an invocation dies; a
 //!   transaction meets a conflict or throttling; its response is lost; its outcome is unknown and it was
 //!   never executed; it is executed late, after its sender stopped waiting (a late request).
 //!
 //! The text of a row is not modeled: the Put that writes the place writes it.
-
-use std::{array, fmt, ops::Range};
 
 use crate::{
     Commits,
@@ -25,8 +25,6 @@ use crate::{
 /// The bounds of the exploration.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Members of the group, at most 2.
-    pub members: usize,
     /// Messages after the first one, at most 7.
     pub messages: u8,
     /// Concurrent invocations, at most 3.
@@ -37,8 +35,10 @@ pub struct Bounds {
     pub tries: u8,
     /// Visibility of transactions to reads.
     pub commits: Commits,
-    /// Whether the first member's inbox is listed once, starting at any time.
+    /// Whether the inbox is listed once, starting at any time.
     pub listing: bool,
+    /// Whether the name in the row changes once, at any time.
+    pub rename: bool,
 }
 
 /// The algorithm: the deployed one, the deployed one without one ingredient, or the old system's.
@@ -52,6 +52,8 @@ pub enum Algorithm {
     WithoutMaximumOfBatch,
     /// The Delete has no condition.
     WithoutGuard,
+    /// The Delete's condition covers the row's existence, and not the attributes that the move carries over.
+    GuardWithoutAttributes,
     /// Moves only the rows of members that the index shows.
     WithoutMemberList,
     /// Searches downward from the newest place.
@@ -80,6 +82,8 @@ pub enum Property {
     ListedWhereItWas,
     /// I4: positions only grow.
     OnlyUp,
+    /// A move does not revert a change of the row's other attributes.
+    AttributesKept,
     /// I3 and I11: a row is at the newest delivered message, or beyond. At rest it is at the newest message.
     CaughtUp,
     /// A search always finds a row. Holds only where transactions are visible at once. A partly visible
@@ -87,21 +91,10 @@ pub enum Property {
     Located,
 }
 
-impl fmt::Display for Bounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { members, messages, invocations, faults, tries, commits, listing } = self;
-        write!(
-            f,
-            "members {members}, messages {messages} + 1, invocations {invocations}, faults {faults}, "
-        )?;
-        write!(f, "tries {tries}, {commits}{}", if *listing { ", a listing" } else { "" })
-    }
-}
-
 /// Everything that determines the further course.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    inboxes: [Inbox; 2],
+    inbox: Inbox,
     /// Whether the membership row is visible.
     membership: bool,
     /// Messages whose records are due for delivery or redelivery.
@@ -112,6 +105,8 @@ pub struct State {
     /// Requests whose senders no longer wait.
     late: [Option<LateMove>; 2],
     listing: Listing,
+    /// Whether the name in the row was changed.
+    renamed: bool,
     faults: u8,
 }
 
@@ -126,12 +121,21 @@ struct Inbox {
     unseen_puts: Positions,
     /// Deletes that are committed but not yet visible.
     unseen_deletes: Positions,
+    /// Whether the row has its changed name.
+    has_new_name: bool,
+}
+
+/// A row as a read returned it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Row {
+    at: u8,
+    has_new_name: bool,
 }
 
 /// The result of moving a row from one place to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    Carried,
+    Committed,
     Refused,
     Conflict,
 }
@@ -149,13 +153,13 @@ impl Inbox {
 
     /// The possible verdicts. If one condition is false and the other row is locked, DynamoDB may report
     /// either.
-    fn verdicts(self, from: u8, to: u8, guarded: bool) -> Vec<Verdict> {
+    fn verdicts(self, from: u8, to: u8, is_guard_met: bool) -> Vec<Verdict> {
         let locked = self.locked();
-        let is_refused = guarded && !locked.contains(from) && !self.rows.contains(from)
-            || !locked.contains(to) && self.rows.contains(to);
+        let is_refused =
+            !locked.contains(from) && !is_guard_met || !locked.contains(to) && self.rows.contains(to);
         let is_locked = locked.contains(from) || locked.contains(to);
         match (is_refused, is_locked) {
-            (false, false) => vec![Verdict::Carried],
+            (false, false) => vec![Verdict::Committed],
             (true, false) => vec![Verdict::Refused],
             (false, true) => vec![Verdict::Conflict],
             (true, true) => vec![Verdict::Refused, Verdict::Conflict],
@@ -163,8 +167,9 @@ impl Inbox {
     }
 
     /// All first visible states after a committed move.
-    fn moved(self, from: u8, to: u8, commits: Commits) -> Vec<Self> {
-        let inbox = Self { ever: self.ever.with(to), ..self };
+    fn moved(self, row: Row, to: u8, commits: Commits) -> Vec<Self> {
+        let Row { at: from, has_new_name } = row;
+        let inbox = Self { ever: self.ever.with(to), has_new_name, ..self };
         let both = Self { rows: self.rows.without(from).with(to), ..inbox };
         match commits {
             Commits::AtOnce => vec![both],
@@ -193,20 +198,20 @@ impl Inbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Invocation {
     batch: Positions,
-    /// The message to which the rows are moved.
+    /// The message to which the row is moved.
     target: u8,
-    rows: [RowMove; 2],
+    row: RowMove,
 }
 
-/// The progress of one member's row.
+/// The progress of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum RowMove {
     /// Membership and index have not been read.
     NotBegun,
-    /// The next call is the transaction that moves the row from `at`.
-    Move { at: u8, tries: u8 },
+    /// The next call is the transaction that moves the row.
+    Move { row: Row, tries: u8 },
     /// The next call reads place `next`, in a search that started at `from`.
-    Locate { from: u8, next: u8, found: Option<u8>, tries: u8 },
+    Locate { from: u8, next: u8, found: Option<Row>, tries: u8 },
     /// The row is at the message or beyond.
     Done,
     /// All attempts failed.
@@ -222,12 +227,11 @@ enum RowMove {
 /// A move executed after its sender stopped waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct LateMove {
-    member: usize,
-    from: u8,
+    row: Row,
     to: u8,
 }
 
-/// A descending read of the first member's inbox.
+/// A descending read of the inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Listing {
     NotBegun,
@@ -250,17 +254,14 @@ impl State {
         self.invocations.sort_unstable();
         self.late.sort_unstable();
         if let Listing::Reads { was, moved, .. } = &mut self.listing {
-            let inbox = self.inboxes[0];
-            *was = was.and(inbox.rows).and(inbox.committed());
-            *moved |= was.len() > 1 || !inbox.locked().is_empty();
+            *was = was.and(self.inbox.rows).and(self.inbox.committed());
+            *moved |= was.len() > 1 || !self.inbox.locked().is_empty();
         }
         self
     }
 
-    fn with_inbox(&self, member: usize, inbox: Inbox) -> Self {
-        let mut inboxes = self.inboxes;
-        inboxes[member] = inbox;
-        Self { inboxes, ..self.clone() }
+    fn with_inbox(&self, inbox: Inbox) -> Self {
+        Self { inbox, ..self.clone() }
     }
 
     /// This state with one fault fewer left. Returns `None` if none is left.
@@ -279,21 +280,21 @@ impl State {
 }
 
 impl Moves {
-    fn guarded(&self) -> bool {
-        self.algorithm != Algorithm::WithoutGuard
+    /// Whether the Delete's condition holds.
+    fn is_guard_met(&self, inbox: Inbox, row: Row) -> bool {
+        let has_equal_attributes =
+            self.algorithm == Algorithm::GuardWithoutAttributes || inbox.has_new_name == row.has_new_name;
+        self.algorithm == Algorithm::WithoutGuard || inbox.rows.contains(row.at) && has_equal_attributes
     }
 
-    fn members(&self) -> Range<usize> {
-        0..self.bounds.members
-    }
-
-    /// The next step if the row is believed to be at `at`.
-    fn at(&self, at: u8, target: u8, tries: u8) -> RowMove {
+    /// The next step if a read returned `row`.
+    fn found(&self, row: Row, target: u8, tries: u8) -> RowMove {
+        let at = row.at;
         let is_there = at == target || at > target && self.algorithm != Algorithm::WithoutMaximum;
         match tries {
             _ if tries == self.bounds.tries => RowMove::GivenUp,
             _ if is_there => RowMove::Done,
-            _ => RowMove::Move { at, tries },
+            _ => RowMove::Move { row, tries },
         }
     }
 
@@ -330,11 +331,8 @@ impl Moves {
                 _ => batch.newest().map_or(Positions::NONE, |newest| Positions::NONE.with(newest)),
             };
             for target in targets.iter() {
-                let rows = array::from_fn(|member| {
-                    if member < self.bounds.members { RowMove::NotBegun } else { RowMove::Done }
-                });
                 let mut next = next.clone();
-                next.invocations[free] = Some(Invocation { batch, target, rows });
+                next.invocations[free] = Some(Invocation { batch, target, row: RowMove::NotBegun });
                 steps.add(next.normalized(), format_args!("a batch with {batch} is delivered{how}"));
             }
         }
@@ -342,174 +340,144 @@ impl Moves {
 
     /// Adds every step of the invocation in `slot`.
     fn invocation(&self, state: &State, slot: usize, steps: &mut Steps<State>) {
-        let Some(invocation) = state.invocations[slot] else {
+        let Some(Invocation { batch, target, row }) = state.invocations[slot] else {
             return;
         };
-        let Invocation { batch, target, rows } = invocation;
         let ended = |mut state: State| {
             state.invocations[slot] = None;
             state.due = state.due.and(batch.except(state.delivered));
             state.normalized()
         };
-        let is_failed = |row: &RowMove| matches!(row, RowMove::GivenUp | RowMove::NotFound);
-        if rows.iter().any(is_failed) && rows.iter().all(|row| is_failed(row) || *row == RowMove::Done) {
-            steps.add(
-                ended(state.clone()),
-                format_args!("the invocation for {target} reports {batch} as failed"),
-            );
-        } else if rows[0] == RowMove::NotBegun && !state.membership {
-            steps.add(
-                ended(state.clone()),
-                format_args!("the invocation for {target} finds no membership row"),
-            );
-        } else if rows[0] == RowMove::NotBegun {
-            self.begin(state, slot, target, steps);
-        } else {
-            for member in self.members() {
-                let goes_on = |state: State, row| {
-                    let mut rows = rows;
-                    rows[member] = row;
-                    goes_on(state, slot, rows)
-                };
-                self.row(state, (rows[member], member, target), goes_on, steps);
-            }
-        }
-        if let Some(next) = state.with_fault() {
-            steps.add(ended(next.clone()), format_args!("the invocation for {target} dies"));
-            for member in self.members() {
-                if let RowMove::Move { at, .. } = rows[member]
-                    && let Some(next) = next.with_late(LateMove { member, from: at, to: target })
-                {
-                    let what = format_args!(
-                        "the invocation for {target} dies, its request from {at} to {target} is still on its way"
-                    );
-                    steps.add(ended(next), what);
-                }
-            }
-        }
-    }
-
-    /// Reads membership and index, which determine where each row's search starts.
-    fn begin(&self, state: &State, slot: usize, target: u8, steps: &mut Steps<State>) {
-        let hints = |member: usize| {
-            let ever = state.inboxes[member].ever;
-            match self.algorithm {
-                _ if member >= self.bounds.members => vec![Positions::NONE],
-                Algorithm::OldSystem => ever.subsets().collect(),
-                // Only the newest of the rows in the index matters.
-                _ => [Positions::NONE]
-                    .into_iter()
-                    .chain(ever.iter().map(|at| Positions::NONE.with(at)))
-                    .collect(),
-            }
-        };
-        let row = |member, hint: Positions| match (self.algorithm, hint.newest()) {
-            _ if member >= self.bounds.members => RowMove::Done,
-            (Algorithm::OldSystem | Algorithm::WithoutMemberList, None) => RowMove::Done,
-            (Algorithm::OldSystem, Some(_)) => RowMove::OldDelete { shown: hint },
-            (_, None) => self.locate(0, 0),
-            (_, Some(at)) => self.at(at, target, 0),
-        };
-        for first in hints(0) {
-            for second in hints(1) {
-                let next = goes_on(state.clone(), slot, [row(0, first), row(1, second)]);
-                if self.bounds.members == 1 {
-                    steps
-                        .add(next, format_args!("the invocation for {target} is shown {first} by the index"));
-                } else {
-                    let what = format_args!(
-                        "the invocation for {target} is shown {first} of the first and {second} of the second member \
-                         by the index"
-                    );
-                    steps.add(next, what);
-                }
-            }
-        }
-    }
-
-    /// Adds the next call for one member's row.
-    fn row(
-        &self,
-        state: &State,
-        (row, member, target): (RowMove, usize, u8),
-        goes_on: impl Fn(State, RowMove) -> State,
-        steps: &mut Steps<State>,
-    ) {
-        let who = Who { target, member, members: self.bounds.members };
-        let inbox = state.inboxes[member];
+        let with_row = |state: State, row| with_row(state, slot, row);
+        let inbox = state.inbox;
         match row {
-            RowMove::NotBegun | RowMove::Done | RowMove::GivenUp | RowMove::NotFound => {}
-            RowMove::Move { at, tries } => {
-                let again = self.at(at, target, tries + 1);
-                let locate = self.locate(at, tries + 1);
-                for verdict in inbox.verdicts(at, target, self.guarded()) {
-                    match verdict {
-                        Verdict::Carried => {
-                            for moved in inbox.moved(at, target, self.bounds.commits) {
-                                let next = state.with_inbox(member, moved);
-                                let what = format_args!("{who} moves {at} to {target}");
-                                steps.add(goes_on(next.clone(), RowMove::Done), what);
-                                if let Some(next) = next.with_fault() {
-                                    let what =
-                                        format_args!("{who} moves {at} to {target}; the answer is lost");
-                                    steps.add(goes_on(next, locate), what);
-                                }
-                            }
-                        }
-                        Verdict::Refused => {
-                            let what = format_args!("{who} is refused the move from {at} to {target}");
-                            steps.add(goes_on(state.clone(), locate), what);
-                        }
-                        Verdict::Conflict => {
-                            let what =
-                                format_args!("{who} meets a conflict at the move from {at} to {target}");
-                            steps.add(goes_on(state.clone(), again), what);
-                        }
-                    }
-                }
-                if let Some(next) = state.with_fault() {
-                    let what = format_args!(
-                        "{who} meets a conflict, or is throttled, at the move from {at} to {target}"
-                    );
-                    steps.add(goes_on(next.clone(), again), what);
-                    let what =
-                        format_args!("{who} gets no answer to the move from {at} to {target}, which is lost");
-                    steps.add(goes_on(next.clone(), locate), what);
-                    if let Some(next) = next.with_late(LateMove { member, from: at, to: target }) {
-                        let what = format_args!(
-                            "{who} gets no answer to the move from {at} to {target}, which is still on its way"
-                        );
-                        steps.add(goes_on(next, locate), what);
+            RowMove::NotBegun if !state.membership => {
+                let what = format_args!("the invocation for {target} finds no membership row");
+                steps.add(ended(state.clone()), what);
+            }
+            RowMove::NotBegun => {
+                for hint in self.hints(inbox) {
+                    let next = with_row(state.clone(), self.first_call(hint, false, target));
+                    let what = format_args!("the invocation for {target} is shown {hint} by the index");
+                    steps.add(next, what);
+                    if state.renamed {
+                        let next = with_row(state.clone(), self.first_call(hint, true, target));
+                        steps.add(next, format_args!("{what}, with the new name"));
                     }
                 }
             }
+            RowMove::Move { row, tries } => self.transaction(state, (row, target, tries), with_row, steps),
             RowMove::Locate { from, next, found, tries } => {
                 let is_here = inbox.rows.contains(next);
-                let found = if is_here { found.max(Some(next)) } else { found };
+                let row = is_here.then_some(Row { at: next, has_new_name: inbox.has_new_name });
+                let found = found.max(row);
                 let following = match self.algorithm {
                     Algorithm::DescendingLocate => (next > from).then(|| next - 1),
                     _ => (next < self.bounds.messages).then_some(next + 1),
                 };
                 let row = match (following, found) {
                     (Some(next), _) => RowMove::Locate { from, next, found, tries },
-                    (None, Some(at)) => self.at(at, target, tries),
+                    (None, Some(row)) => self.found(row, target, tries),
                     (None, None) if from > 0 => self.locate(0, tries),
                     (None, None) => RowMove::NotFound,
                 };
                 let what = if is_here { "a row" } else { "no row" };
-                steps.add(goes_on(state.clone(), row), format_args!("{who} looks at {next}: {what}"));
+                let what = format_args!("the invocation for {target} looks at {next}: {what}");
+                steps.add(with_row(state.clone(), row), what);
+            }
+            RowMove::Done => {}
+            RowMove::GivenUp | RowMove::NotFound => {
+                let what = format_args!("the invocation for {target} reports {batch} as failed");
+                steps.add(ended(state.clone()), what);
             }
             RowMove::OldDelete { shown } => {
                 let at = shown.iter().next().unwrap_or_default();
-                let deleted = Inbox { rows: inbox.rows.without(at), ..inbox };
-                let row = RowMove::OldPut { shown: shown.without(at) };
-                steps
-                    .add(goes_on(state.with_inbox(member, deleted), row), format_args!("{who} deletes {at}"));
+                let deleted = state.with_inbox(Inbox { rows: inbox.rows.without(at), ..inbox });
+                let next = with_row(deleted, RowMove::OldPut { shown: shown.without(at) });
+                steps.add(next, format_args!("the invocation for {target} deletes {at}"));
             }
             RowMove::OldPut { shown } => {
                 let put = Inbox { rows: inbox.rows.with(target), ever: inbox.ever.with(target), ..inbox };
                 let row = if shown.is_empty() { RowMove::Done } else { RowMove::OldDelete { shown } };
-                steps.add(goes_on(state.with_inbox(member, put), row), format_args!("{who} puts {target}"));
+                let next = with_row(state.with_inbox(put), row);
+                steps.add(next, format_args!("the invocation for {target} puts {target}"));
+            }
+        }
+        if let Some(next) = state.with_fault() {
+            steps.add(ended(next.clone()), format_args!("the invocation for {target} dies"));
+            if let RowMove::Move { row: row @ Row { at, .. }, .. } = row
+                && let Some(next) = next.with_late(LateMove { row, to: target })
+            {
+                let what = format_args!(
+                    "the invocation for {target} dies, its request from {at} to {target} is still on its way"
+                );
+                steps.add(ended(next), what);
+            }
+        }
+    }
+
+    /// The possible answers of the index.
+    fn hints(&self, inbox: Inbox) -> Vec<Positions> {
+        if self.algorithm == Algorithm::OldSystem {
+            return inbox.ever.subsets().collect();
+        }
+        // Only the newest of the rows in the index matters.
+        let one = inbox.ever.iter().map(|at| Positions::NONE.with(at));
+        [Positions::NONE].into_iter().chain(one).collect()
+    }
+
+    /// The first call after the index has shown `hint`.
+    fn first_call(&self, hint: Positions, has_new_name: bool, target: u8) -> RowMove {
+        match (self.algorithm, hint.newest()) {
+            (Algorithm::OldSystem | Algorithm::WithoutMemberList, None) => RowMove::Done,
+            (Algorithm::OldSystem, Some(_)) => RowMove::OldDelete { shown: hint },
+            (_, None) => self.locate(0, 0),
+            (_, Some(at)) => self.found(Row { at, has_new_name }, target, 0),
+        }
+    }
+
+    /// Adds the steps of the transaction that moves the row.
+    fn transaction(
+        &self,
+        state: &State,
+        (row, target, tries): (Row, u8, u8),
+        with_row: impl Fn(State, RowMove) -> State,
+        steps: &mut Steps<State>,
+    ) {
+        let at = row.at;
+        let again = self.found(row, target, tries + 1);
+        let locate = self.locate(at, tries + 1);
+        let name = format_args!("the move from {at} to {target}");
+        for verdict in state.inbox.verdicts(at, target, self.is_guard_met(state.inbox, row)) {
+            match verdict {
+                Verdict::Committed => {
+                    for moved in state.inbox.moved(row, target, self.bounds.commits) {
+                        let next = state.with_inbox(moved);
+                        let what = format_args!("the invocation for {target} moves {at} to {target}");
+                        steps.add(with_row(next.clone(), RowMove::Done), what);
+                        if let Some(next) = next.with_fault() {
+                            steps.add(with_row(next, locate), format_args!("{what}; the answer is lost"));
+                        }
+                    }
+                }
+                Verdict::Refused => {
+                    let what = format_args!("the invocation for {target} is refused {name}");
+                    steps.add(with_row(state.clone(), locate), what);
+                }
+                Verdict::Conflict => {
+                    let what = format_args!("the invocation for {target} meets a conflict at {name}");
+                    steps.add(with_row(state.clone(), again), what);
+                }
+            }
+        }
+        if let Some(next) = state.with_fault() {
+            let what =
+                format_args!("the invocation for {target} meets a conflict, or is throttled, at {name}");
+            steps.add(with_row(next.clone(), again), what);
+            let what = format_args!("the invocation for {target} gets no answer to {name}, which is");
+            steps.add(with_row(next.clone(), locate), format_args!("{what} lost"));
+            if let Some(next) = next.with_late(LateMove { row, to: target }) {
+                steps.add(with_row(next, locate), format_args!("{what} still on its way"));
             }
         }
     }
@@ -522,23 +490,23 @@ impl Moves {
                 format_args!("the membership row is seen"),
             );
         }
-        for member in self.members() {
-            for (part, at, inbox) in state.inboxes[member].one_part_more() {
-                let next = state.with_inbox(member, inbox).normalized();
-                steps.add(next, format_args!("the {part} of {at} is seen"));
-            }
+        for (part, at, inbox) in state.inbox.one_part_more() {
+            steps.add(state.with_inbox(inbox).normalized(), format_args!("the {part} of {at} is seen"));
+        }
+        if self.bounds.rename && !state.renamed && state.inbox.locked().is_empty() {
+            let next = state.with_inbox(Inbox { has_new_name: true, ..state.inbox });
+            steps.add(State { renamed: true, ..next }.normalized(), format_args!("the row is renamed"));
         }
         for (number, late) in state.late.iter().enumerate() {
-            let Some(LateMove { member, from, to }) = *late else {
+            let Some(LateMove { row: row @ Row { at: from, .. }, to }) = *late else {
                 continue;
             };
             let mut gone = state.clone();
             gone.late[number] = None;
-            let inbox = state.inboxes[member];
-            for verdict in inbox.verdicts(from, to, self.guarded()) {
-                if verdict == Verdict::Carried {
-                    for moved in inbox.moved(from, to, self.bounds.commits) {
-                        let next = gone.with_inbox(member, moved).normalized();
+            for verdict in state.inbox.verdicts(from, to, self.is_guard_met(state.inbox, row)) {
+                if verdict == Verdict::Committed {
+                    for moved in state.inbox.moved(row, to, self.bounds.commits) {
+                        let next = gone.with_inbox(moved).normalized();
                         steps.add(next, format_args!("the late request moves {from} to {to}"));
                     }
                 } else {
@@ -549,7 +517,7 @@ impl Moves {
         }
     }
 
-    /// Adds the steps of a member's listing, from the newest row down.
+    /// Adds the steps of a listing, from the newest row down.
     fn listing(&self, state: &State, steps: &mut Steps<State>) {
         let with = |listing| State { listing, ..state.clone() }.normalized();
         match state.listing {
@@ -559,7 +527,7 @@ impl Moves {
                 steps.add(with(listing), format_args!("a listing begins"));
             }
             Listing::Reads { next, mut shown, was, moved } => {
-                let is_here = state.inboxes[0].rows.contains(next);
+                let is_here = state.inbox.rows.contains(next);
                 // The listing drops a second row of the same group; the old system didn't.
                 let drops = !matches!(self.algorithm, Algorithm::WithoutDrop | Algorithm::OldSystem);
                 if is_here && (shown.is_empty() || !drops) {
@@ -581,11 +549,11 @@ impl Moves {
     }
 }
 
-/// Continues an invocation with `rows`. It succeeds when all rows are done.
-fn goes_on(mut state: State, slot: usize, rows: [RowMove; 2]) -> State {
+/// Continues an invocation with `row`. It succeeds when the row is done.
+fn with_row(mut state: State, slot: usize, row: RowMove) -> State {
     if let Some(invocation) = &mut state.invocations[slot] {
-        invocation.rows = rows;
-        if rows == [RowMove::Done; 2] {
+        invocation.row = row;
+        if row == RowMove::Done {
             state.delivered = state.delivered.and(invocation.batch);
             state.due = state.due.except(invocation.batch);
             state.invocations[slot] = None;
@@ -594,36 +562,9 @@ fn goes_on(mut state: State, slot: usize, rows: [RowMove; 2]) -> State {
     state.normalized()
 }
 
-/// The caller, for traces.
-struct Who {
-    target: u8,
-    member: usize,
-    members: usize,
-}
-
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the invocation for {}", self.target)?;
-        match self.member {
-            _ if self.members == 1 => Ok(()),
-            0 => f.write_str(", for the first member,"),
-            _ => f.write_str(", for the second member,"),
-        }
-    }
-}
-
 impl Model for Moves {
     type State = State;
     type Property = Property;
-
-    const PROPERTIES: &'static [Property] = &[
-        Property::OneRow,
-        Property::ListedOnce,
-        Property::ListedWhereItWas,
-        Property::OnlyUp,
-        Property::CaughtUp,
-        Property::Located,
-    ];
 
     /// The opened group, with message 0. All later messages are in the stream as soon as they could have been
     /// sent.
@@ -634,15 +575,14 @@ impl Model for Moves {
             Commits::PieceByPiece => Inbox { unseen_puts: first, ever: first, ..Inbox::default() },
         };
         State {
-            inboxes: array::from_fn(
-                |member| if member < self.bounds.members { inbox } else { Inbox::default() },
-            ),
+            inbox,
             membership: self.bounds.commits == Commits::AtOnce,
             due: Positions::up_to(self.bounds.messages),
             delivered: Positions::NONE,
             invocations: [None; 3],
             late: [None; 2],
             listing: Listing::NotBegun,
+            renamed: false,
             faults: self.bounds.faults,
         }
     }
@@ -656,27 +596,29 @@ impl Model for Moves {
         self.listing(state, steps);
     }
 
-    fn holds(&self, property: Property, state: &State) -> bool {
-        let mut inboxes = state.inboxes.iter().take(self.bounds.members);
-        match property {
-            Property::OneRow => inboxes.all(|inbox| inbox.committed().len() == 1),
-            Property::OnlyUp => inboxes.all(|inbox| {
-                inbox.committed().newest().is_none_or(|newest| Some(newest) == inbox.ever.newest())
-            }),
-            Property::CaughtUp => inboxes.all(|inbox| state.delivered.newest() <= inbox.committed().newest()),
-            Property::ListedOnce => state.listing != Listing::ShowsTwo,
-            Property::ListedWhereItWas => state.listing != Listing::ShowsWhatNeverWas,
-            Property::Located => {
-                let is_lost = |invocation: &Invocation| invocation.rows.contains(&RowMove::NotFound);
+    fn violations(&self, state: &State) -> impl Iterator<Item = Property> {
+        let committed = state.inbox.committed();
+        let newest = committed.newest();
+        let is_lost = |invocation: &Invocation| invocation.row == RowMove::NotFound;
+        let properties = [
+            (Property::OneRow, committed.len() == 1),
+            (Property::ListedOnce, state.listing != Listing::ShowsTwo),
+            (Property::ListedWhereItWas, state.listing != Listing::ShowsWhatNeverWas),
+            (Property::OnlyUp, newest.is_none() || newest == state.inbox.ever.newest()),
+            (Property::AttributesKept, state.renamed == state.inbox.has_new_name),
+            (Property::CaughtUp, state.delivered.newest() <= newest),
+            (
+                Property::Located,
                 self.bounds.commits == Commits::PieceByPiece
-                    || !state.invocations.iter().flatten().any(is_lost)
-            }
-        }
+                    || !state.invocations.iter().flatten().any(is_lost),
+            ),
+        ];
+        properties.into_iter().filter(|(_, holds)| !holds).map(|(property, _)| property)
     }
 
     fn is_at_rest(&self, state: &State) -> bool {
         state.due.is_empty()
             && state.invocations.iter().all(Option::is_none)
-            && state.inboxes.iter().all(|inbox| inbox.locked().is_empty())
+            && state.inbox.locked().is_empty()
     }
 }

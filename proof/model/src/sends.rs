@@ -220,19 +220,6 @@ enum Judgement {
     Nothing,
 }
 
-impl fmt::Display for Bounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sends, requests, clock, faults, commits } = self;
-        for (number, Send { sender, has_key, target }) in sends.iter().enumerate() {
-            let separator = if number == 0 { "" } else { ", " };
-            let key = if *has_key { " with key" } else { "" };
-            let to = if *target == Target::Handle { "handle" } else { "group" };
-            write!(f, "{separator}{sender} to {to}{key}")?;
-        }
-        write!(f, "; requests {requests}, clock 0 to {clock}, faults {faults}, {commits}")
-    }
-}
-
 impl State {
     fn row(&self, key: Key) -> Option<&Row> {
         self.rows.iter().find(|row| row.key == key)
@@ -272,22 +259,19 @@ impl State {
         self
     }
 
+    fn with(mut self, invocation: Invocation) -> Self {
+        self.invocations.push(invocation);
+        self.invocations.sort_unstable();
+        self
+    }
+
     fn with_next(self, invocation: &Invocation, next: Call) -> Self {
-        let mut state = self.without(invocation);
-        state.invocations.push(Invocation { next, ..invocation.clone() });
-        state.invocations.sort_unstable();
-        state
+        self.without(invocation).with(Invocation { next, ..invocation.clone() })
     }
 
     fn planned_anew(self, invocation: &Invocation) -> Self {
-        let mut state = self.without(invocation);
-        state.invocations.push(Invocation {
-            plan: invocation.plan + 1,
-            next: Call::PLAN,
-            ..invocation.clone()
-        });
-        state.invocations.sort_unstable();
-        state
+        let plan = invocation.plan + 1;
+        self.without(invocation).with(Invocation { plan, next: Call::PLAN, ..invocation.clone() })
     }
 
     fn answered(self, invocation: &Invocation, write: Write) -> Self {
@@ -323,7 +307,7 @@ impl Sends {
     }
 
     /// The state after a write. Returns `None` if its conditions fail.
-    fn carried_out(&self, mut state: State, write: Write) -> Option<State> {
+    fn executed(&self, mut state: State, write: Write) -> Option<State> {
         let keys = self.keys(write);
         let is_seen = keys.len() == 1 || self.bounds.commits == Commits::AtOnce;
         for key in keys {
@@ -346,10 +330,10 @@ impl Sends {
         // Locked rows are not visible.
         let shown = |key| state.row(key).filter(|row| row.is_seen);
         let keys = self.keys(write);
-        let in_the_way = |wanted: fn(&Key) -> bool| keys.iter().copied().filter(wanted).find_map(shown);
-        let idempotency = in_the_way(|key| matches!(key, Key::Idempotency { .. }));
-        let message = in_the_way(|key| matches!(key, Key::Message { .. }));
-        let membership = in_the_way(|key| *key == Key::Membership);
+        let existing = |wanted: fn(&Key) -> bool| keys.iter().copied().filter(wanted).find_map(shown);
+        let idempotency = existing(|key| matches!(key, Key::Idempotency { .. }));
+        let message = existing(|key| matches!(key, Key::Message { .. }));
+        let membership = existing(|key| *key == Key::Membership);
         let waits = self.algorithm != Algorithm::WithoutWaitingForAllRows;
         let group_is_seen = !write.opens_group || membership.is_some();
         match (idempotency, message, membership) {
@@ -387,8 +371,7 @@ impl Sends {
                 next.sends[send].begun_after = state.newest_answered();
             }
             next.sends[send].requests += 1;
-            next.invocations.push(Invocation { send, request, plan: 0, next: Call::PLAN });
-            next.invocations.sort_unstable();
+            let next = next.with(Invocation { send, request, plan: 0, next: Call::PLAN });
             let what = if request == 0 { "begins" } else { "is repeated" };
             steps.add(next, format_args!("send {send} by {sender} {what}"));
         }
@@ -473,7 +456,7 @@ impl Sends {
             Algorithm::WithNewUuidOnRetry => state.planned_anew(invocation),
             _ => state,
         };
-        if let Some(next) = self.carried_out(state.clone(), write) {
+        if let Some(next) = self.executed(state.clone(), write) {
             let what =
                 if write.opens_group { "opens the group with its message" } else { "stores its message" };
             if next.are_all_seen(write) {
@@ -530,7 +513,7 @@ impl Sends {
             let mut gone = state.clone();
             gone.late.remove(number);
             let send = write.uuid.send;
-            match self.carried_out(gone.clone(), *write) {
+            match self.executed(gone.clone(), *write) {
                 Some(next) => steps.add(next, format_args!("the late write of send {send} is carried out")),
                 None => steps.add(gone, format_args!("the late write of send {send} is refused")),
             }
@@ -541,18 +524,6 @@ impl Sends {
 impl Model for Sends {
     type State = State;
     type Property = Property;
-
-    const PROPERTIES: &'static [Property] = &[
-        Property::Kept,
-        Property::Readable,
-        Property::RefusedIsNotStored,
-        Property::NotRefused,
-        Property::Once,
-        Property::EqualAnswers,
-        Property::NothingOverwritten,
-        Property::Ordered,
-        Property::OpenedOnce,
-    ];
 
     fn initial(&self) -> State {
         State {
@@ -573,33 +544,39 @@ impl Model for Sends {
         self.table(state, steps);
     }
 
-    fn holds(&self, property: Property, state: &State) -> bool {
-        let mut sends = state.sends.iter().enumerate();
-        let stored = |answer: &Write| state.message(answer.uuid);
-        match property {
-            Property::Kept => {
-                sends.all(|(_, send)| send.answer.as_ref().is_none_or(|it| stored(it).is_some()))
-            }
-            Property::Readable => sends
-                .all(|(_, send)| send.answer.as_ref().and_then(stored).is_none_or(|message| message.is_seen)),
-            Property::RefusedIsNotStored => sends.all(|(send, progress)| {
-                let is_refused = |uuid: Uuid| uuid.send == send && Some(uuid.request) == progress.refused;
-                !state.messages().any(|message| is_refused(message.write.uuid))
-            }),
-            Property::NotRefused => sends.all(|(_, send)| send.refused.is_none()),
-            Property::Once => sends.all(|(send, _)| {
-                state.messages().filter(|message| message.write.uuid.send == send).count() <= 1
-            }),
-            Property::EqualAnswers => sends.all(|(_, send)| !send.has_unequal_answers),
-            Property::NothingOverwritten => !state.overwritten,
-            Property::Ordered => state.messages().all(|message| {
-                let begun_after = state.sends[message.write.uuid.send].begun_after;
-                begun_after.is_none_or(|answered| answered < message.write.at)
-            }),
-            Property::OpenedOnce => {
-                state.rows.iter().filter(|row| matches!(row.key, Key::Inboxes { .. })).count() <= 1
-            }
-        }
+    fn violations(&self, state: &State) -> impl Iterator<Item = Property> {
+        let sends = || state.sends.iter().enumerate();
+        let answers = || state.sends.iter().filter_map(|send| send.answer);
+        let messages_of = |send: usize| state.messages().filter(move |row| row.write.uuid.send == send);
+        let properties = [
+            (Property::Kept, answers().all(|answer| state.message(answer.uuid).is_some())),
+            (
+                Property::Readable,
+                answers().all(|answer| state.message(answer.uuid).is_none_or(|message| message.is_seen)),
+            ),
+            (
+                Property::RefusedIsNotStored,
+                sends().all(|(send, progress)| {
+                    !messages_of(send).any(|row| Some(row.write.uuid.request) == progress.refused)
+                }),
+            ),
+            (Property::NotRefused, sends().all(|(_, progress)| progress.refused.is_none())),
+            (Property::Once, sends().all(|(send, _)| messages_of(send).count() <= 1)),
+            (Property::EqualAnswers, sends().all(|(_, progress)| !progress.has_unequal_answers)),
+            (Property::NothingOverwritten, !state.overwritten),
+            (
+                Property::Ordered,
+                state.messages().all(|row| {
+                    let begun_after = state.sends[row.write.uuid.send].begun_after;
+                    begun_after.is_none_or(|answered| answered < row.write.at)
+                }),
+            ),
+            (
+                Property::OpenedOnce,
+                state.rows.iter().filter(|row| matches!(row.key, Key::Inboxes { .. })).count() <= 1,
+            ),
+        ];
+        properties.into_iter().filter(|(_, holds)| !holds).map(|(property, _)| property)
     }
 
     fn is_at_rest(&self, state: &State) -> bool {

@@ -2,18 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cruddur::table::RowKind;
 use dynamodb_fake::{Call, Change, Key, text};
 use serde_json::Value;
 use tokio::time::Instant;
 
 /// Committed rows, and violations by single commits.
 #[derive(Default)]
-pub struct Commits {
-    rows: BTreeMap<Key, Value>,
+pub(crate) struct Commits {
+    /// Rows by key.
+    pub(crate) rows: BTreeMap<Key, Value>,
     /// Sort keys of inbox rows, by partition and group.
     inboxes: BTreeMap<(String, String), BTreeSet<String>>,
-    count: u64,
-    violations: Vec<String>,
+    /// Number of transactions and single writes that changed a row.
+    pub(crate) count: u64,
+    /// Violations of invariants by single commits.
+    pub(crate) violations: Vec<String>,
 }
 
 /// A hash of every event of a run. Equal for two runs that did the same.
@@ -37,24 +41,6 @@ impl Trace {
 }
 
 impl Commits {
-    /// Rows by key.
-    #[must_use]
-    pub fn rows(&self) -> &BTreeMap<Key, Value> {
-        &self.rows
-    }
-
-    /// Number of transactions and single writes that changed a row.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Violations of invariants by single commits.
-    #[must_use]
-    pub fn violations(&self) -> &[String] {
-        &self.violations
-    }
-
     /// Adds a commit and checks the inboxes that it changed.
     pub(crate) fn add(&mut self, changes: &[Change]) {
         self.count += 1;
@@ -98,7 +84,7 @@ impl Commits {
                 self.violations.push(format!("I4: the row of {group} in {pk} moved back from {before:?}"));
             }
             if let Some(position) = positions.last()
-                && !self.rows.contains_key(&(format!("MSG#{group}"), position.clone()))
+                && !self.rows.contains_key(&(RowKind::Message.partition(&group), position.clone()))
             {
                 self.violations.push(format!("I3: the row of {group} in {pk} is at no message"));
             }

@@ -21,8 +21,6 @@ use cruddur::{auth::key_set::KeySet, config::TokenConfig};
 use dynamodb_fake::{Dice, FaultKind, Faults};
 use serde_json::{Value, json};
 
-use crate::users::Health;
-
 /// The pool's only key. A run does not depend on its value.
 static KEY: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
 
@@ -30,16 +28,13 @@ const KID: &str = "key-1";
 const ISSUER: &str = "https://pool.test";
 const CLIENT: &str = "client";
 
-#[must_use]
-pub fn config() -> TokenConfig {
+pub(crate) fn config() -> TokenConfig {
     TokenConfig { issuer: ISSUER.to_owned(), client_ids: vec![CLIENT.to_owned()], key_set: None }
 }
 
 /// Returns an access token that is valid for ten days around the simulated time, which covers every clock jump.
-#[must_use]
-pub fn token(subject: &str, now: i64) -> String {
+pub(crate) fn token(subject: &str, now: i64) -> String {
     const FIVE_DAYS: i64 = 5 * 24 * 3_600;
-    let header = json!({"alg": "RS256", "kid": KID});
     let claims = json!({
         "iss": ISSUER,
         "sub": subject,
@@ -49,7 +44,7 @@ pub fn token(subject: &str, now: i64) -> String {
         "exp": now + FIVE_DAYS,
     });
     let part = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
-    let signed = format!("{}.{}", part(&header), part(&claims));
+    let signed = format!("{}.{}", part(&json!({"alg": "RS256", "kid": KID})), part(&claims));
     let mut signature = vec![0; KEY.public_modulus_len()];
     KEY.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
@@ -57,26 +52,26 @@ pub fn token(subject: &str, now: i64) -> String {
 
 /// The URL of the key set.
 #[derive(Clone, Debug)]
-pub struct Pool {
-    health: Arc<Mutex<Health>>,
+pub(crate) struct Pool {
+    /// The fault of all requests, if any.
+    fault: Arc<Mutex<Option<FaultKind>>>,
     faults: Faults,
     dice: Dice,
 }
 
 impl Pool {
     /// Creates a healthy pool.
-    #[must_use]
-    pub fn new(faults: Faults, dice: Dice) -> Self {
-        Self { health: Arc::default(), faults, dice }
+    pub(crate) fn new(faults: Faults, dice: Dice) -> Self {
+        Self { fault: Arc::default(), faults, dice }
     }
 
-    pub fn set(&self, health: Health) {
-        *self.health.lock().unwrap() = health;
+    /// Makes all requests fail with `fault`, or none.
+    pub(crate) fn set_fault(&self, fault: Option<FaultKind>) {
+        *self.fault.lock().unwrap() = fault;
     }
 
     /// The key set of a new execution environment: empty, fetched on first use.
-    #[must_use]
-    pub fn key_set(&self) -> KeySet {
+    pub(crate) fn key_set(&self) -> KeySet {
         KeySet::from_url_over(
             SharedHttpConnector::new(self.clone()),
             format!("{ISSUER}/.well-known/jwks.json"),
@@ -85,9 +80,9 @@ impl Pool {
 
     async fn serve(self) -> Result<HttpResponse, ConnectorError> {
         tokio::time::sleep(self.dice.duration(Duration::from_millis(1), Duration::from_millis(30))).await;
-        let health = *self.health.lock().unwrap();
+        let fault = *self.fault.lock().unwrap();
         let mut body = key_set().to_string();
-        if let Health::Fails(fault) = health {
+        if let Some(fault) = fault {
             self.faults.count(fault);
             match fault {
                 FaultKind::KeySetDown => return Err(ConnectorError::io("connection refused".into())),

@@ -1,19 +1,9 @@
 //! Runs a number of seeds and prints the results.
 
-use std::{
-    collections::BTreeMap,
-    process::ExitCode,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
-    time::Instant,
-};
+use std::{collections::BTreeMap, process::ExitCode, thread, time::Instant};
 
 use clap::Parser;
-use dynamodb_fake::Counts;
-use simulation::{Outcome, Planted, log, run};
+use simulation::{Outcome, Planted, run_all};
 
 /// Runs the functions once per seed while all their dependencies fail at random.
 #[derive(Debug, Parser)]
@@ -24,9 +14,6 @@ struct Options {
     /// Number of seeds.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
-    /// Number of threads; one per processor by default.
-    #[arg(long)]
-    jobs: Option<usize>,
     /// Plant a fault in an algorithm, which the run should find.
     #[arg(long, value_enum)]
     planted: Option<Planted>,
@@ -35,82 +22,47 @@ struct Options {
     stop: bool,
 }
 
-#[derive(Default)]
-struct Sum {
-    runs: u64,
-    violated: Vec<(u64, Vec<String>)>,
-    faults: Counts,
-    answers: BTreeMap<u16, u64>,
-    calls: u64,
-    messages: usize,
-    commits: u64,
-    seconds: f64,
-}
-
-impl Sum {
-    fn add(&mut self, outcome: Outcome) {
-        self.runs += 1;
-        self.faults += &outcome.faults;
-        for (status, number) in outcome.answers {
-            *self.answers.entry(status).or_default() += number;
-        }
-        self.calls += outcome.trace.calls;
-        self.messages += outcome.messages;
-        self.commits += outcome.commits;
-        self.seconds += outcome.time.as_secs_f64();
-        if !outcome.violations.is_empty() {
-            self.violated.push((outcome.seed, outcome.violations));
-        }
-    }
-}
-
-#[expect(clippy::print_stdout, clippy::unwrap_used, reason = "the output is what it is for")]
+#[expect(clippy::print_stdout, reason = "the output is what it is for")]
 fn main() -> ExitCode {
-    let options = Options::parse();
-    log::init();
-    let jobs = options.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let next = AtomicU64::new(options.from);
-    let sum = Mutex::new(Sum::default());
-    let end = options.from + options.seeds;
+    let Options { from, seeds, planted, stop } = Options::parse();
+    let jobs = thread::available_parallelism().map_or(1, usize::from);
     let begin = Instant::now();
-    thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || options.stop && !sum.lock().unwrap().violated.is_empty() {
-                        return;
-                    }
-                    let outcome = run(seed, options.planted);
-                    sum.lock().unwrap().add(outcome);
-                }
-            });
-        }
-    });
-    let mut sum = sum.into_inner().unwrap();
-    sum.violated.sort();
+    let outcomes = run_all(from..from + seeds, jobs, planted, stop);
+    let faults = sum(outcomes.iter().map(|outcome| &outcome.faults));
     println!("| fault | times |\n|---|---:|");
-    for (fault, number) in sum.faults.iter() {
-        println!("| {fault} | {number} |");
+    for (fault, number) in &faults {
+        println!("| {fault:?} | {number} |");
     }
-    println!("| **all** | **{}** |\n", sum.faults.sum());
+    println!("| **all** | **{}** |\n", faults.values().sum::<u64>());
+    let number = |number: fn(&Outcome) -> u64| outcomes.iter().map(number).sum::<u64>();
     println!("| | |\n|---|---:|");
-    println!("| seeds | {} |", sum.runs);
-    println!("| calls to DynamoDB | {} |", sum.calls);
-    println!("| commits | {} |", sum.commits);
-    println!("| messages stored | {} |", sum.messages);
-    for (status, number) in &sum.answers {
-        let what = if *status == 0 { "requests without an answer" } else { "answers" };
-        println!("| {what} {} | {number} |", if *status == 0 { String::new() } else { status.to_string() });
+    println!("| seeds | {} |", outcomes.len());
+    println!("| calls to DynamoDB | {} |", number(|outcome| outcome.trace.calls));
+    println!("| commits | {} |", number(|outcome| outcome.commits));
+    println!("| messages stored | {} |", number(|outcome| outcome.messages));
+    for (status, number) in sum(outcomes.iter().map(|outcome| &outcome.answers)) {
+        match status {
+            0 => println!("| requests without an answer | {number} |"),
+            _ => println!("| answers {status} | {number} |"),
+        }
     }
-    println!("| simulated hours | {:.1} |", sum.seconds / 3_600.0);
+    println!("| simulated hours | {} |", number(|outcome| outcome.time.as_secs()) / 3_600);
     println!("| seconds | {:.1} |", begin.elapsed().as_secs_f64());
-    println!("| seeds with violations | {} |\n", sum.violated.len());
-    for (seed, violations) in sum.violated.iter().take(20) {
-        println!("seed {seed}:");
-        for violation in violations.iter().take(12) {
+    let violated = outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).collect::<Vec<_>>();
+    println!("| seeds with violations | {} |\n", violated.len());
+    for outcome in violated.iter().take(20) {
+        println!("seed {}:", outcome.seed);
+        for violation in outcome.violations.iter().take(12) {
             println!("  {violation}");
         }
     }
-    if sum.violated.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if violated.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn sum<'a, K: Copy + Ord + 'a>(counts: impl Iterator<Item = &'a BTreeMap<K, u64>>) -> BTreeMap<K, u64> {
+    let mut sum = BTreeMap::new();
+    for (key, number) in counts.flatten() {
+        *sum.entry(*key).or_default() += number;
+    }
+    sum
 }

@@ -9,36 +9,24 @@ use std::{
 use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
 use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, timestamp::Timestamp};
 use dynamodb_fake::{Dice, FaultKind, Faults};
-use http::{Response, header::RETRY_AFTER};
-use lambda_http::Body;
+use http::{
+    Request, Response,
+    header::{AUTHORIZATION, RETRY_AFTER},
+    request::Builder,
+};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{
-    lambda::{Function, Lambda, event},
-    users::SignedUp,
-};
+use crate::users::SignedUp;
 
 /// The API as people call it.
 pub trait Api: Clone + std::marker::Send + Sync + 'static {
-    /// Returns the response of `function` to `event`. `None` if there is none.
+    /// Returns the response, or `None` if there is none.
     fn request(
         &self,
-        function: Function,
-        event: Value,
+        request: Request<String>,
     ) -> impl Future<Output = Option<Response<String>>> + std::marker::Send;
-}
-
-impl Api for Lambda {
-    async fn request(&self, function: Function, event: Value) -> Option<Response<String>> {
-        let answer = Self::request(self, function, event).await?;
-        Some(answer.map(|body| match body {
-            Body::Text(text) => text,
-            Body::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            _ => String::new(),
-        }))
-    }
 }
 
 #[derive(Clone)]
@@ -59,42 +47,28 @@ struct Notes {
     moment: Moment,
     /// Groups that at least one person knows of.
     groups: Vec<(Uuid, [usize; 2])>,
-    texts: u64,
     acknowledgements: u64,
     violations: Vec<String>,
     answers: BTreeMap<u16, u64>,
 }
 
-/// A client's reading of a response.
-enum Reply {
-    Ok(Value),
-    /// Status and body.
-    Status(u16, String),
-    Nothing,
-}
-
 impl<A: Api> People<A> {
-    /// Creates people from `users` and their `tokens`. `dice` decides their actions, and `faults` when a
-    /// client disconnects.
+    /// Creates people from `users` and their `tokens`. `faults` decides their actions and when a client disconnects.
+    /// `talkative` is the probability that a person simply writes to a group.
     #[must_use]
-    pub fn new(api: A, faults: Faults, dice: Dice, users: Vec<SignedUp>, tokens: Vec<String>) -> Self {
+    pub fn new(api: A, faults: Faults, users: Vec<SignedUp>, tokens: Vec<String>, talkative: f64) -> Self {
+        let dice = faults.dice().clone();
         let (users, tokens) = (Arc::new(users), Arc::new(Mutex::new(tokens)));
-        Self { api, faults, dice, users, tokens, talkative: 0.0, notes: Arc::default() }
+        Self { api, faults, dice, users, tokens, talkative, notes: Arc::default() }
     }
 
-    /// Sets the probability that a person simply writes to a group.
-    #[must_use]
-    pub fn talkative(self, talkative: f64) -> Self {
-        Self { talkative, ..self }
-    }
-
-    /// Replaces everybody's token.
+    /// Replaces the tokens.
     pub fn renew_tokens(&self, tokens: Vec<String>) {
         *self.tokens.lock().unwrap() = tokens;
     }
 
-    fn bearer(&self, me: usize) -> String {
-        format!("Bearer {}", self.tokens.lock().unwrap()[me])
+    fn sign(&self, me: usize, request: Builder) -> Builder {
+        request.header(AUTHORIZATION, format!("Bearer {}", self.tokens.lock().unwrap()[me]))
     }
 
     /// Number of acknowledged messages. A repeated request counts again.
@@ -122,19 +96,18 @@ impl<A: Api> People<A> {
     }
 
     /// Runs one of a user's devices: a number of actions in sequence, with pauses of up to `pause`.
-    pub async fn use_device(self, me: usize, things: usize, pause: Duration) {
-        for _ in 0..things {
+    pub async fn use_device(self, me: usize, actions: usize, pause: Duration) {
+        for _ in 0..actions {
             let pause = self.dice.duration(Duration::ZERO, pause);
             tokio::time::sleep(pause).await;
-            let talks = self.talkative > 0.0 && self.dice.chance(self.talkative);
-            match if talks { 3 } else { self.dice.below(10) } {
+            match if self.dice.chance(self.talkative) { 3 } else { self.dice.below(10) } {
                 0..=2 => {
-                    let other = self.somebody_but(me);
+                    let other = self.other_than(me);
                     self.write(me, To::Handle(other)).await;
                 }
                 3..=5 => match self.a_group_of(me) {
                     Some((group, _)) => self.write(me, To::Group(group)).await,
-                    None => self.write(me, To::Handle(self.somebody_but(me))).await,
+                    None => self.write(me, To::Handle(self.other_than(me))).await,
                 },
                 6..=7 => {
                     self.list_groups(me, *self.dice.pick(&[1, 2, 20])).await;
@@ -144,13 +117,13 @@ impl<A: Api> People<A> {
                         self.list_messages(me, group, *self.dice.pick(&[1, 3, 20, 100])).await;
                     }
                 }
-                _ => self.pry(me).await,
+                _ => self.try_foreign_group(me).await,
             }
         }
     }
 
     /// Reads everything that belongs to each user, once the system is at rest. All of it must be there.
-    pub async fn look_at_everything(&self) {
+    pub async fn read_everything(&self) {
         for me in 0..self.users.len() {
             let groups = self.groups_of(me);
             let shown = self.list_groups(me, 100).await;
@@ -163,7 +136,7 @@ impl<A: Api> People<A> {
         }
     }
 
-    fn somebody_but(&self, me: usize) -> usize {
+    fn other_than(&self, me: usize) -> usize {
         (me + 1 + self.dice.below(self.users.len() - 1)) % self.users.len()
     }
 
@@ -187,48 +160,38 @@ impl<A: Api> People<A> {
         notes.moment
     }
 
-    fn text(&self) -> String {
-        let mut notes = self.notes.lock().unwrap();
-        notes.texts += 1;
-        format!("text {}", notes.texts)
+    fn new_text(&self) -> String {
+        format!("text {}", self.moment())
     }
 
-    async fn request(&self, function: Function, event: Value) -> Reply {
+    /// Returns status and body of the response. Status 0 is no response.
+    async fn request(&self, request: Request<String>) -> (u16, String) {
         let api = self.api.clone();
-        let invocation = tokio::spawn(async move { api.request(function, event).await });
+        let name = format!("{} {}", request.method(), request.uri());
+        let invocation = tokio::spawn(async move { api.request(request).await });
         // API Gateway waits for 30 s. A client that disconnects does not stop the invocation.
         let gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
-        let patience =
-            if gone { self.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { PATIENCE };
-        let answer = timeout(patience, invocation).await.ok().and_then(Result::unwrap);
+        let limit =
+            if gone { self.dice.duration(Duration::ZERO, Duration::from_secs(2)) } else { API_TIMEOUT };
+        let answer = timeout(limit, invocation).await.ok().and_then(Result::unwrap);
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
         *self.notes.lock().unwrap().answers.entry(status).or_default() += 1;
-        let Some(answer) = answer else { return Reply::Nothing };
+        let Some(answer) = answer else { return (0, String::new()) };
         let (parts, body) = answer.into_parts();
-        match status {
-            200 => Reply::Ok(serde_json::from_str(&body).unwrap()),
-            503 => {
-                let tells = parts.headers.get(RETRY_AFTER).is_some() && body == r#"["unavailable"]"#;
-                if !tells && body != TIMED_OUT {
-                    self.violation(format!("a 503 that does not say when to come again: {body}"));
-                }
-                Reply::Status(status, body)
-            }
-            429 => {
-                let seconds =
-                    parts.headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
-                if seconds.is_none_or(|seconds: u32| seconds < 1) || body != r#"["rate_limited"]"# {
-                    self.violation(format!("a 429 that does not say when to come again: {body}"));
-                }
-                Reply::Status(status, body)
-            }
-            404 | 422 => Reply::Status(status, body),
-            // Any other status is a violation: tokens are valid, users exist, requests are well-formed.
-            _ => {
-                self.violation(format!("{function:?} answered {status} {body}"));
-                Reply::Status(status, body)
-            }
+        let retry_after = parts.headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok());
+        let has_retry_after =
+            retry_after.is_some_and(|seconds| seconds.parse().is_ok_and(|seconds: u32| seconds >= 1));
+        let is_allowed = match status {
+            200 | 404 | 422 => true,
+            429 => has_retry_after && body == r#"["rate_limited"]"#,
+            503 => has_retry_after && body == r#"["unavailable"]"# || body == TIMED_OUT,
+            // Tokens are valid, users exist, requests are well-formed.
+            _ => false,
+        };
+        if !is_allowed {
+            self.violation(format!("{name}: {status} {body}, Retry-After {retry_after:?}"));
         }
+        (status, body)
     }
 
     async fn write(&self, me: usize, to: To) {
@@ -243,7 +206,7 @@ impl<A: Api> People<A> {
         };
         let [mine, theirs] = [me, other].map(|user| self.users[user].user.uuid);
         let group = uuid_of_pair(mine, theirs);
-        let mut text = self.text();
+        let mut text = self.new_text();
         let key = keyed.then(|| text.replace(' ', "-"));
         let mut tries = 1 + self.dice.below(4);
         loop {
@@ -252,7 +215,7 @@ impl<A: Api> People<A> {
                 To::Group(group) => ("message_group_uuid", group.to_string()),
             };
             let body = json!({"message": text, target.0: target.1});
-            let place = {
+            let index = {
                 let begun = self.moment();
                 let mut notes = self.notes.lock().unwrap();
                 notes.history.sends.push(Send {
@@ -265,22 +228,24 @@ impl<A: Api> People<A> {
                 });
                 notes.history.sends.len() - 1
             };
-            let bearer = self.bearer(me);
-            let mut headers = vec![("authorization", bearer.as_str())];
-            headers.extend(key.as_deref().map(|key| ("idempotency-key", key)));
-            let event = event("POST", "/api/messages", "/api/messages", None, "", &headers, Some(&body));
-            let outcome = match self.request(Function::CreateMessage, event).await {
-                Reply::Ok(answer) => self.acknowledged(&answer, &text, group, [me, other]),
-                Reply::Status(status @ (404 | 422), body) => {
-                    self.violation(format!("a member's message was answered with {status} {body}"));
+            let mut request = self.sign(me, Request::post("/api/messages"));
+            if let Some(key) = &key {
+                request = request.header("idempotency-key", key);
+            }
+            let outcome = match self.request(request.body(body.to_string()).unwrap()).await {
+                (200, answer) => {
+                    self.acknowledge(&serde_json::from_str(&answer).unwrap(), &text, group, [me, other])
+                }
+                (status @ (404 | 422), answer) => {
+                    self.violation(format!("a member's message was answered with {status} {answer}"));
                     Outcome::Refused
                 }
-                Reply::Status(503, _) | Reply::Nothing => Outcome::Unknown,
-                Reply::Status(..) => Outcome::Refused,
+                (0 | 503, _) => Outcome::Unknown,
+                _ => Outcome::Refused,
             };
             let moment = self.moment();
             let unknown = outcome == Outcome::Unknown;
-            self.notes.lock().unwrap().history.sends[place].ended = Some((moment, outcome));
+            self.notes.lock().unwrap().history.sends[index].ended = Some((moment, outcome));
             tries -= 1;
             // Some clients retry after a success.
             if tries == 0 || !(unknown || keyed && self.dice.chance(0.1)) {
@@ -293,12 +258,12 @@ impl<A: Api> People<A> {
             } else {
                 // To the server, this is another message.
                 self.faults.count(FaultKind::RetryWithoutKey);
-                text = self.text();
+                text = self.new_text();
             }
         }
     }
 
-    fn acknowledged(&self, answer: &Value, text: &str, group: Uuid, members: [usize; 2]) -> Outcome {
+    fn acknowledge(&self, answer: &Value, text: &str, group: Uuid, members: [usize; 2]) -> Outcome {
         let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
         let acknowledged: Uuid = field("message_group_uuid").parse().unwrap();
         if acknowledged != group || field("message") != text {
@@ -316,75 +281,47 @@ impl<A: Api> People<A> {
         )
     }
 
-    async fn list_groups(&self, me: usize, limit: usize) -> Vec<Uuid> {
-        let bearer = self.bearer(me);
-        let path = "/api/message_groups";
-        let event = event(
-            "GET",
-            path,
-            path,
-            None,
-            &format!("limit={limit}"),
-            &[("authorization", bearer.as_str())],
-            None,
-        );
+    /// Reads a list. Returns its rows and the times of request and response, or `None` without a list.
+    async fn list(&self, me: usize, path: &str, limit: usize) -> Option<(Vec<Value>, Moment, Moment)> {
         let begun = self.moment();
-        let reply = self.request(Function::ListMessageGroups, event).await;
+        let request = self.sign(me, Request::get(format!("{path}?limit={limit}")));
+        let (status, body) = self.request(request.body(String::new()).unwrap()).await;
         let ended = self.moment();
-        match reply {
-            Reply::Ok(answer) => {
-                let row = |row: &Value| (uuid(row, "uuid"), timestamp(row));
-                let rows = answer.as_array().unwrap().iter().map(row).collect::<Vec<_>>();
-                let reader = self.users[me].user.uuid;
-                let groups = rows.iter().map(|(group, _)| *group).collect();
-                self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows });
-                groups
-            }
-            Reply::Status(503, _) | Reply::Nothing => vec![],
-            Reply::Status(status, body) => {
-                self.violation(format!("a list of groups was answered with {status} {body}"));
-                vec![]
+        match status {
+            200 => Some((serde_json::from_str(&body).unwrap(), begun, ended)),
+            0 | 503 => None,
+            _ => {
+                self.violation(format!("the list {path} was answered with {status} {body}"));
+                None
             }
         }
     }
 
-    fn messages_event(&self, me: usize, group: Uuid, limit: usize) -> Value {
-        let bearer = self.bearer(me);
-        event(
-            "GET",
-            "/api/messages/{message_group_uuid}",
-            &format!("/api/messages/{group}"),
-            Some(("message_group_uuid", &group.to_string())),
-            &format!("limit={limit}"),
-            &[("authorization", bearer.as_str())],
-            None,
-        )
+    async fn list_groups(&self, me: usize, limit: usize) -> Vec<Uuid> {
+        let Some((rows, begun, ended)) = self.list(me, "/api/message_groups", limit).await else {
+            return vec![];
+        };
+        let rows = rows.iter().map(|row| (uuid(row, "uuid"), timestamp(row))).collect::<Vec<_>>();
+        let groups = rows.iter().map(|(group, _)| *group).collect();
+        let reader = self.users[me].user.uuid;
+        self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows });
+        groups
     }
 
     async fn list_messages(&self, me: usize, group: Uuid, limit: usize) {
-        let begun = self.moment();
-        let reply = self.request(Function::ListMessages, self.messages_event(me, group, limit)).await;
-        let ended = self.moment();
-        match reply {
-            Reply::Ok(answer) => {
-                let row = |row: &Value| {
-                    let sk = SortKey { created_at: timestamp(row), message_uuid: uuid(row, "uuid") };
-                    (sk, row["message"].as_str().unwrap().to_owned())
-                };
-                let rows = answer.as_array().unwrap().iter().map(row).collect();
-                let reader = self.users[me].user.uuid;
-                let page = Messages { reader, group, begun, ended, rows, limit };
-                self.notes.lock().unwrap().history.messages.push(page);
-            }
-            Reply::Status(503, _) | Reply::Nothing => {}
-            Reply::Status(status, body) => {
-                self.violation(format!("a member's list of messages was answered with {status} {body}"));
-            }
-        }
+        let path = format!("/api/messages/{group}");
+        let Some((rows, begun, ended)) = self.list(me, &path, limit).await else { return };
+        let row = |row: &Value| {
+            let sk = SortKey { created_at: timestamp(row), message_uuid: uuid(row, "uuid") };
+            (sk, row["message"].as_str().unwrap().to_owned())
+        };
+        let rows = rows.iter().map(row).collect();
+        let page = Messages { reader: self.users[me].user.uuid, group, begun, ended, rows, limit };
+        self.notes.lock().unwrap().history.messages.push(page);
     }
 
     /// Reads and writes in a group that is foreign or does not exist. Both get the same response and have no effect.
-    async fn pry(&self, me: usize) {
+    async fn try_foreign_group(&self, me: usize) {
         let others = {
             let notes = self.notes.lock().unwrap();
             let others = notes.groups.iter().filter(|(_, members)| !members.contains(&me));
@@ -394,22 +331,16 @@ impl<A: Api> People<A> {
             [] => Uuid::from_u128(7),
             others => *self.dice.pick(others),
         };
-        let reply = if self.dice.chance(0.5) {
-            self.request(Function::ListMessages, self.messages_event(me, group, 20)).await
+        let request = if self.dice.chance(0.5) {
+            self.sign(me, Request::get(format!("/api/messages/{group}?limit=20"))).body(String::new())
         } else {
-            let bearer = self.bearer(me);
-            let headers = [("authorization", bearer.as_str())];
             let body = json!({"message": "I am not in this group", "message_group_uuid": group});
-            let event = event("POST", "/api/messages", "/api/messages", None, "", &headers, Some(&body));
-            self.request(Function::CreateMessage, event).await
+            self.sign(me, Request::post("/api/messages")).body(body.to_string())
         };
-        match reply {
-            Reply::Status(429 | 503, _) | Reply::Nothing => {}
-            Reply::Status(404, body) if body == r#"["message_group_not_found"]"# => {}
-            Reply::Ok(answer) => self.violation(format!("I10: a stranger was answered {answer}")),
-            Reply::Status(status, body) => {
-                self.violation(format!("I10: a stranger was answered {status} {body}"));
-            }
+        let (status, body) = self.request(request.unwrap()).await;
+        let is_refused = status == 404 && body == r#"["message_group_not_found"]"#;
+        if !is_refused && !matches!(status, 0 | 429 | 503) {
+            self.violation(format!("I10: a stranger was answered {status} {body}"));
         }
     }
 }
@@ -424,7 +355,7 @@ enum To {
 /// Body of API Gateway's own 503 after a function's timeout.
 const TIMED_OUT: &str = r#"{"message":"Service Unavailable"}"#;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const API_TIMEOUT: Duration = Duration::from_secs(30);
 
 fn uuid(row: &Value, name: &str) -> Uuid {
     row[name].as_str().unwrap().parse().unwrap()

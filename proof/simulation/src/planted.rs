@@ -47,10 +47,7 @@ impl Planted {
         match self {
             Self::NoGuard => {
                 for delete in actions.into_iter().flatten().filter_map(|action| action.get_mut("Delete")) {
-                    let delete = delete.as_object_mut().unwrap();
-                    delete.remove("ConditionExpression");
-                    delete.remove("ExpressionAttributeNames");
-                    delete.remove("ExpressionAttributeValues");
+                    *delete = json!({"TableName": delete["TableName"], "Key": delete["Key"]});
                 }
             }
             Self::DescendingLocate if is_locate => {

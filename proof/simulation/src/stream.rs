@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use cruddur::stream::Batch;
+use cruddur::{stream::Batch, table::RowKind};
 use dynamodb_fake::{FaultKind, Journal, text};
 use serde_json::{Value, json};
 
 use crate::lambda::Lambda;
 
 #[derive(Clone)]
-pub struct Mapping {
+pub(crate) struct Mapping {
     lambda: Lambda,
     journal: Arc<Journal>,
     /// Longest pause between two deliveries.
@@ -43,22 +43,21 @@ struct Record {
 
 impl Mapping {
     /// Maximum number of simultaneous invocations.
-    const MOST: usize = 6;
+    const MAX_INVOCATIONS: usize = 6;
 
     /// Creates a mapping that has delivered nothing.
-    #[must_use]
-    pub fn new(lambda: Lambda, journal: Arc<Journal>) -> Self {
+    pub(crate) fn new(lambda: Lambda, journal: Arc<Journal>) -> Self {
         let pause = Duration::from_millis(*lambda.dice.pick(&[20, 100, 400]));
         Self { lambda, journal, pause, state: Arc::default(), running: Arc::default() }
     }
 
     /// Delivers forever.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         loop {
             let pause = self.lambda.dice.duration(Duration::from_millis(1), self.pause);
             tokio::time::sleep(pause).await;
-            self.take_up();
-            if self.running.load(Ordering::Relaxed) >= Self::MOST {
+            self.read_stream();
+            if self.running.load(Ordering::Relaxed) >= Self::MAX_INVOCATIONS {
                 continue;
             }
             let batch = self.batch();
@@ -76,27 +75,27 @@ impl Mapping {
     }
 
     /// Whether every committed record was delivered.
-    #[must_use]
-    pub fn is_at_rest(&self) -> bool {
-        self.take_up();
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.read_stream();
         self.state.lock().unwrap().waiting.is_empty() && self.running.load(Ordering::Relaxed) == 0
     }
 
     /// Delivers every record again in one batch. Returns whether none failed.
-    pub async fn deliver_all_again(&self) -> bool {
+    pub(crate) async fn deliver_all_again(&self) -> bool {
         let all = self.state.lock().unwrap().delivered.clone();
         let records = all.iter().map(|record| &record.record).collect::<Vec<_>>();
         let batch = serde_json::from_value(json!({"Records": records})).unwrap();
         self.lambda.deliver(batch).await.is_some_and(|failures| failures.is_empty())
     }
 
-    fn take_up(&self) {
+    fn read_stream(&self) {
         let mut state = self.state.lock().unwrap();
         let records = self.journal.records(state.read);
         state.read += records.len();
         // The mapping's filter.
         let is_message = |record: &Value| {
-            record["eventName"] == "INSERT" && text(&record["dynamodb"]["Keys"], "pk").starts_with("MSG#")
+            let pk = text(&record["dynamodb"]["Keys"], "pk");
+            record["eventName"] == "INSERT" && RowKind::of_partition(pk) == Some(RowKind::Message)
         };
         let messages = records.into_iter().filter(is_message);
         state.waiting.extend(messages.map(|record| Record { record, failed: false }));
@@ -116,8 +115,8 @@ impl Mapping {
             dice.shuffle(&mut state.waiting);
             faults.count(FaultKind::Reordered);
         }
-        let most = dice.pick(&[1, 1, 3, 10]).min(&state.waiting.len()).to_owned();
-        let batch = state.waiting.drain(..most).collect::<Vec<_>>();
+        let size = dice.pick(&[1, 1, 3, 10]).min(&state.waiting.len()).to_owned();
+        let batch = state.waiting.drain(..size).collect::<Vec<_>>();
         if batch.iter().any(|record| record.failed) && batch.iter().any(|record| !record.failed) {
             faults.count(FaultKind::Resplit);
         }
@@ -135,8 +134,9 @@ impl Mapping {
         let failures = self.lambda.deliver(event).await;
         let mut state = self.state.lock().unwrap();
         for mut record in batch {
+            let number = &record.record["dynamodb"]["SequenceNumber"];
             let failed =
-                failures.as_ref().is_none_or(|failures| failures.contains(&record.sequence_number()));
+                failures.as_ref().is_none_or(|failures| failures.iter().any(|failed| number == failed));
             if failed {
                 record.failed = true;
                 state.waiting.push(record);
@@ -156,15 +156,9 @@ impl Mapping {
             3 => record["dynamodb"]["NewImage"]["sk"] = json!({"S": "2026"}),
             4 => record["dynamodb"]["NewImage"]["message"] = json!({"N": "7"}),
             5 => record["dynamodb"]["Keys"]["pk"] = json!({"N": "7"}),
-            6 => record["dynamodb"]["NewImage"]["pk"] = json!({"S": "MSG#nobody"}),
+            6 => record["dynamodb"]["NewImage"]["pk"] = json!({"S": RowKind::Message.partition("malformed")}),
             _ => record["dynamodb"]["SequenceNumber"] = json!(""),
         }
         record
-    }
-}
-
-impl Record {
-    fn sequence_number(&self) -> String {
-        self.record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned()
     }
 }

@@ -9,25 +9,23 @@ use std::{
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use cruddur::{
-    postgres::{DatabaseServer, Postgres},
+    postgres::{Driver, Postgres},
     user::User,
 };
 use dynamodb_fake::{Dice, FaultKind, Faults};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio_postgres::types::Type;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Health {
-    #[default]
-    Up,
-    /// Failing in this way.
-    Fails(FaultKind),
-}
+use tokio_postgres::{
+    Config, NoTls,
+    config::SslMode,
+    types::{FromSql as _, Type},
+};
+use uuid::Uuid;
 
 #[derive(Clone)]
-pub struct Users {
+pub(crate) struct Users {
     signed_up: Arc<Vec<SignedUp>>,
-    health: Arc<Mutex<Health>>,
+    /// The fault of all queries and connections, if any.
+    fault: Arc<Mutex<Option<FaultKind>>>,
     faults: Faults,
     dice: Dice,
 }
@@ -42,24 +40,32 @@ pub struct SignedUp {
 
 impl Users {
     /// Creates a healthy database of `users`.
-    #[must_use]
-    pub fn new(users: Vec<SignedUp>, faults: Faults, dice: Dice) -> Self {
-        Self { signed_up: Arc::new(users), health: Arc::default(), faults, dice }
+    pub(crate) fn new(users: Vec<SignedUp>, faults: Faults, dice: Dice) -> Self {
+        Self { signed_up: Arc::new(users), fault: Arc::default(), faults, dice }
     }
 
-    pub fn set(&self, health: Health) {
-        *self.health.lock().unwrap() = health;
+    /// Makes all queries and connections fail with `fault`, or none.
+    pub(crate) fn set_fault(&self, fault: Option<FaultKind>) {
+        *self.fault.lock().unwrap() = fault;
     }
 
     /// Returns a client with its own connection.
-    #[must_use]
-    pub fn client(&self) -> Arc<Postgres> {
+    pub(crate) fn client(&self) -> Arc<Postgres> {
         let database = self.clone();
-        Arc::new(Postgres::new(DatabaseServer::in_process(move || database.open())))
+        let connect = move || {
+            let stream = database.open();
+            async move {
+                let mut config = Config::new();
+                config.user("cruddur").ssl_mode(SslMode::Disable);
+                let (client, connection) = config.connect_raw(stream, NoTls).await?;
+                Ok((client, Box::pin(connection) as Driver))
+            }
+        };
+        Arc::new(Postgres::with_connect(connect))
     }
 
     fn fails(&self, fault: FaultKind) -> bool {
-        let fails = *self.health.lock().unwrap() == Health::Fails(fault);
+        let fails = *self.fault.lock().unwrap() == Some(fault);
         if fails {
             self.faults.count(fault);
         }
@@ -130,45 +136,37 @@ impl Users {
     }
 
     fn answer(&self, statement: &str, parameters: &[Bytes], answer: &mut BytesMut) {
-        let by_subject = |subject: &Bytes| self.signed_up.iter().find(|user| user.subject == *subject);
-        let by_handle = |handle: &Bytes| {
-            self.signed_up.iter().find(|user| user.user.handle.as_bytes().eq_ignore_ascii_case(handle))
+        const COLUMNS: [(&str, Type); 4] = [
+            ("kind", Type::TEXT),
+            ("uuid", Type::UUID),
+            ("handle", Type::TEXT),
+            ("display_name", Type::TEXT),
+        ];
+        let find = |kind: &'static str, is_wanted: &dyn Fn(&SignedUp) -> bool| {
+            let found = self.signed_up.iter().filter(|user| is_wanted(user));
+            found.map(|user| (kind, &user.user)).collect::<Vec<_>>()
         };
-        let by_uuid = |uuid: &[u8]| self.signed_up.iter().find(|user| user.user.uuid.as_bytes() == uuid);
-        let names = |user: &User| {
-            vec![
-                Bytes::copy_from_slice(user.uuid.as_bytes()),
-                Bytes::from(user.handle.clone()),
-                Bytes::from(user.display_name.clone()),
-            ]
+        let sender = || find("sender", &|user| user.subject == parameters[0]);
+        let receiver = || {
+            find("receiver", &|SignedUp { user, .. }| {
+                user.handle.as_bytes().eq_ignore_ascii_case(&parameters[1])
+                    || user.uuid.as_bytes()[..] == parameters[1]
+            })
         };
-        let (columns, rows): (Vec<_>, Vec<_>) = match (statement, parameters) {
-            (UUID, [subject]) => {
-                let uuid = |user: &SignedUp| vec![Bytes::copy_from_slice(user.user.uuid.as_bytes())];
-                (vec![("uuid", Type::UUID)], by_subject(subject).map(uuid).into_iter().collect())
+        let (columns, rows) = match statement {
+            UUID => (&COLUMNS[1..2], sender()),
+            SENDER => (&COLUMNS[1..], sender()),
+            SENDER_AND_RECEIVER | SENDER_AND_RECEIVER_BY_UUID => {
+                (&COLUMNS[..], [sender(), receiver()].concat())
             }
-            (SENDER, [subject]) => {
-                (NAMES.to_vec(), by_subject(subject).map(|user| names(&user.user)).into_iter().collect())
+            WITH_UUIDS => {
+                let uuids = Vec::<Uuid>::from_sql(&Type::UUID_ARRAY, &parameters[0]).unwrap();
+                (&COLUMNS[1..], find("user", &|user| uuids.contains(&user.user.uuid)))
             }
-            (WITH_HANDLE, [handle]) => {
-                (NAMES.to_vec(), by_handle(handle).map(|user| names(&user.user)).into_iter().collect())
+            _ => {
+                tracing::error!(statement, "unknown statement");
+                (&COLUMNS[..0], vec![])
             }
-            (WITH_UUIDS, [uuids]) => {
-                let found = elements(uuids.clone()).into_iter().filter_map(|uuid| by_uuid(&uuid));
-                (NAMES.to_vec(), found.map(|user| names(&user.user)).collect())
-            }
-            (SENDER_AND_RECEIVER | SENDER_AND_RECEIVER_BY_UUID, [subject, receiver]) => {
-                let row = |kind: &'static str, user: &User| {
-                    std::iter::once(Bytes::from_static(kind.as_bytes())).chain(names(user)).collect()
-                };
-                let senders = by_subject(subject).map(|user| row("sender", &user.user));
-                let receiver =
-                    if statement == SENDER_AND_RECEIVER { by_handle(receiver) } else { by_uuid(receiver) };
-                let receivers = receiver.map(|user| row("receiver", &user.user));
-                let columns = std::iter::once(("kind", Type::TEXT)).chain(NAMES).collect();
-                (columns, senders.into_iter().chain(receivers).collect())
-            }
-            _ => panic!("a statement that the script does not know: {statement}"),
         };
         message(answer, b'1', |_| ());
         message(answer, b'2', |_| ());
@@ -186,12 +184,18 @@ impl Users {
                 body.put_u16(1);
             }
         });
-        for row in &rows {
+        for (kind, user) in rows {
             message(answer, b'D', |body| {
-                body.put_u16(count(row.len()));
-                for column in row {
-                    body.put_u32(u32::from(count(column.len())));
-                    body.put_slice(column);
+                body.put_u16(count(columns.len()));
+                for (name, _) in columns {
+                    let value = match *name {
+                        "kind" => kind.as_bytes(),
+                        "uuid" => user.uuid.as_bytes(),
+                        "handle" => user.handle.as_bytes(),
+                        _ => user.display_name.as_bytes(),
+                    };
+                    body.put_u32(u32::from(count(value.len())));
+                    body.put_slice(value);
                 }
             });
         }
@@ -199,12 +203,8 @@ impl Users {
     }
 }
 
-/// The columns of a user.
-const NAMES: [(&str, Type); 3] = [("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)];
-
 const UUID: &str = include_str!("../../../sql/users/uuid_from_cognito_user_id.sql");
 const SENDER: &str = include_str!("../../../sql/users/from_cognito_user_id.sql");
-const WITH_HANDLE: &str = include_str!("../../../sql/users/short.sql");
 const WITH_UUIDS: &str = include_str!("../../../sql/users/with_uuids.sql");
 const SENDER_AND_RECEIVER: &str = include_str!("../../../sql/users/create_message_users.sql");
 const SENDER_AND_RECEIVER_BY_UUID: &str = include_str!("../../../sql/users/create_message_users_by_uuid.sql");
@@ -236,20 +236,6 @@ fn bound(body: &mut Bytes) -> Vec<Bytes> {
         body.split_to(length)
     };
     (0..parameters).map(parameter).collect()
-}
-
-/// Reads the elements of a binary array. It consists of dimensions, flags, type, length, lower bound, and the
-/// elements with their lengths.
-fn elements(mut array: Bytes) -> Vec<Bytes> {
-    assert_eq!(array.get_u32(), 1, "one dimension");
-    array.advance(8);
-    let length = array.get_u32();
-    array.advance(4);
-    let element = |_| {
-        let length = usize::try_from(array.get_u32()).unwrap();
-        array.split_to(length)
-    };
-    (0..length).map(element).collect()
 }
 
 fn message(answer: &mut BytesMut, kind: u8, body: impl FnOnce(&mut BytesMut)) {

@@ -8,10 +8,6 @@ use std::{
     },
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::{Router, body::Body};
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
@@ -91,7 +87,7 @@ impl World {
         let clock = TestClock::new();
         let emulator = Emulator::new();
         empty_table(&emulator).await;
-        let sdk = sdk_config(&emulator);
+        let sdk = emulator.sdk_config();
         let key = SIGNING_KEY.clone();
         let issuer = Issuer::new("http://issuer.test", key, clock.clock(), Random::system());
         let tokens = TokenConfig {
@@ -285,7 +281,7 @@ pub fn kind_of(row: &Value) -> Option<RowKind> {
 
 /// The empty table in `emulator`, with a writing function's rights, for tests without users.
 pub async fn empty_table(emulator: &Emulator) -> Table {
-    let table = Table::new(client(&sdk_config(emulator), CallLimits::WRITE), TABLE);
+    let table = Table::new(client(&emulator.sdk_config(), CallLimits::WRITE), TABLE);
     schema::message_table::ensure(table.client(), TABLE).await.unwrap();
     let _ = emulator.take_calls();
     table
@@ -294,7 +290,7 @@ pub async fn empty_table(emulator: &Emulator) -> Table {
 /// The table in `emulator`, with the rights of `function`.
 #[must_use]
 pub fn table_of(emulator: &Emulator, function: &'static str) -> Table {
-    Table::new(client(&sdk_of(function, &sdk_config(emulator)), CallLimits::WRITE), TABLE)
+    Table::new(client(&sdk_of(function, &emulator.sdk_config()), CallLimits::WRITE), TABLE)
 }
 
 /// A request as `user` sends it.
@@ -310,25 +306,6 @@ pub fn request(
     let request = Request::builder().method(method).uri(path).header("authorization", authorization);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     request.body(body).unwrap()
-}
-
-/// The SDK over `emulator`. Its retries use no system randomness.
-fn sdk_config(emulator: &Emulator) -> SdkConfig {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    // The SDK shares one retry quota among all clients of a region and a process. A separate region keeps
-    // tests from using up each other's.
-    let region = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "test", "test", None, None, "test",
-        )))
-        .endpoint_url("http://dynamodb.test")
-        .retry_config(RetryConfig::standard())
-        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .http_client(SharedHttpClient::new(emulator.clone()))
-        .build()
 }
 
 impl TestClock {

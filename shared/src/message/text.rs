@@ -150,6 +150,17 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_text_is_accepted_if_it_fits_and_is_not_blank(text in "[ \t\u{3000}]{1020,1030}x?|\\PC{1020,1030}|.{0,5}") {
+            let expected = match (text.trim().is_empty(), text.chars().count() > 1024) {
+                (true, true) => Err(InvalidMessageText::BlankAndTooLong),
+                (true, false) => Err(InvalidMessageText::Blank),
+                (false, true) => Err(InvalidMessageText::TooLong),
+                (false, false) => Ok(()),
+            };
+            prop_assert_eq!(check(&text), expected);
+        }
+
+        #[test]
         fn a_preview_fits_and_begins_as_the_text_does(text in "\\PC{0,1100}") {
             let preview = preview(&text);
             prop_assert!(preview.len() <= MessageText::MAX_PREVIEW_BYTES);

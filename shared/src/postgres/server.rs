@@ -3,8 +3,6 @@
 use std::{borrow::Cow, fmt, io, net::IpAddr, str::FromStr, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
-#[cfg(feature = "in-process")]
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{
     Client, Config, NoTls,
     config::{Host, SslMode},
@@ -38,9 +36,6 @@ pub struct DatabaseServer {
 enum Transport {
     Plain,
     Tls(MakeRustlsConnect),
-    /// Streams to a server in the same process.
-    #[cfg(feature = "in-process")]
-    Streams(Arc<OpenStream>),
 }
 
 /// The reason for rejecting a URL. The URL itself is not shown, since it may contain a password.
@@ -176,17 +171,6 @@ impl DatabaseServer {
         Ok(Self { config, transport, iam })
     }
 
-    /// A server in the same process, without a password. `open` returns a new stream to it.
-    #[cfg(feature = "in-process")]
-    pub fn in_process<S>(open: impl Fn() -> S + Send + Sync + 'static) -> Self
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let mut config = Config::new();
-        config.user("cruddur").ssl_mode(SslMode::Disable);
-        Self { config, transport: Transport::Streams(Arc::new(move || Box::new(open()))), iam: None }
-    }
-
     /// Connects. The caller must poll the driver while it uses the client.
     pub async fn connect(&self) -> Result<(Client, Driver), ConnectError> {
         let config = match self.token().await.map_err(ConnectError::Token)? {
@@ -204,11 +188,6 @@ impl DatabaseServer {
             }
             Transport::Tls(tls) => {
                 let (client, connection) = config.connect(tls.clone()).await?;
-                Ok((client, Box::pin(connection)))
-            }
-            #[cfg(feature = "in-process")]
-            Transport::Streams(open) => {
-                let (client, connection) = config.connect_raw(open(), NoTls).await?;
                 Ok((client, Box::pin(connection)))
             }
         }
@@ -275,15 +254,6 @@ const KNOWN_PARAMETERS: [&str; 18] = [
     "tcp_user_timeout",
     "user",
 ];
-
-#[cfg(feature = "in-process")]
-type OpenStream = dyn Fn() -> Box<dyn Stream> + Send + Sync;
-
-#[cfg(feature = "in-process")]
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-#[cfg(feature = "in-process")]
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// The driver of a connection: a future that ends when the client is dropped or the connection is closed.
 pub type Driver = std::pin::Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use cli::doctor::{Kind, Mode};
-use cruddur::table::{Partition, RowKind};
+use cruddur::table::{Key, Partition, RowKind};
 use fastrand::Rng;
 use serde_json::json;
 use testing::{
