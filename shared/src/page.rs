@@ -116,7 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::timestamp::Timestamp;
+    use crate::{table::RowKind, timestamp::Timestamp};
 
     const KEY: &str = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001";
 
@@ -171,7 +171,7 @@ mod tests {
             format!("{good}="),
             good.replace('_', "/"),
             format!(" {good}"),
-            URL_SAFE_NO_PAD.encode("MSG#0195b5a0-0000-7000-8000-000000000001"),
+            URL_SAFE_NO_PAD.encode(RowKind::Message.partition("0195b5a0-0000-7000-8000-000000000001")),
             URL_SAFE_NO_PAD.encode([0xff, 0xfe]),
             KEY.to_owned(),
         ] {

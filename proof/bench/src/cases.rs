@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
-use cruddur::{clock::Clock, random::Random, sort_key::SortKey, timestamp::Timestamp};
+use cruddur::{clock::Clock, random::Random, sort_key::SortKey, table::RowKind, timestamp::Timestamp};
 use local::deployment::FUNCTIONS;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -93,7 +93,7 @@ pub(crate) fn set_message(record: &mut Value, group: &str) {
     let message_uuid = Random::system().uuid_v7(now);
     let sk = SortKey { created_at: Timestamp::new(now), message_uuid };
     let sk = json!({"S": sk.to_string()});
-    let pk = json!({"S": format!("MSG#{group}")});
+    let pk = json!({"S": RowKind::Message.partition(group)});
     let stream = &mut record["dynamodb"];
     stream["Keys"] = json!({"pk": pk, "sk": sk});
     stream["NewImage"]["pk"] = pk;

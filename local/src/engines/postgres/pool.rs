@@ -5,6 +5,11 @@
 //! are kept apart by a prefix. Settings (`SET`) last until another client gets the session. As with other transaction
 //! poolers, clients cannot use advisory locks of the session, `LISTEN`, or `PREPARE` in SQL. No pooler exists as a library.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "`Messages::next` returns whole messages, with their header of five bytes"
+)]
+
 use std::{
     convert::Infallible,
     io::{self, ErrorKind},
@@ -429,7 +434,7 @@ mod tests {
     fn only_named_statements_get_a_prefix() {
         for (before, after) in [
             (&b"P\0\0\0\x10s1\0SELECT\0\0\0"[..], &b"P\0\0\0\x127:s1\0SELECT\0\0\0"[..]),
-            (b"B\0\0\0\x0c\0s1\0\0\0\0\0", b"B\0\0\0\x0e\07:s1\0\0\0\0\0"),
+            (b"B\0\0\0\x0c\0s1\0\0\0\0\0", b"B\0\0\0\x0e\x007:s1\0\0\0\0\0"),
             (b"D\0\0\0\x08Ss1\0", b"D\0\0\0\x0aS7:s1\0"),
             (b"C\0\0\0\x08Ss1\0", b"C\0\0\0\x0aS7:s1\0"),
             (b"P\0\0\0\x0e\0SELECT\0\0\0", b"P\0\0\0\x0e\0SELECT\0\0\0"),

@@ -14,8 +14,8 @@ async fn main() -> Result<(), Error> {
         let answer = client
             .get_item()
             .table_name("cruddur-messages")
-            .key("pk", key("MEM#00000000-0000-0000-0000-000000000000"))
-            .key("sk", key("MEM"))
+            .key("pk", key("absent"))
+            .key("sk", key("absent"))
             .consistent_read(true)
             .send()
             .await?;
