@@ -1,4 +1,4 @@
-"""Damages the inboxes of a table: missing, doubled, lagging and misplaced rows, other texts and names.
+"""Damages the inboxes of a table: missing, duplicate, lagging and misplaced rows, wrong texts and names.
 
 Usage: damage.py URL
 """
@@ -35,11 +35,11 @@ def delete(row):
 
 
 def older(row):
-    """The group's message before the one that the row stands at."""
+    """The group's message before the row's position."""
     return sorted(messages[row["message_group_uuid"]], key=lambda row: row["sk"])[-2]
 
 
-# Each damage is done to a row of a different group.
+# Each row belongs to a different group.
 seen, victims = set(), []
 for row in inboxes:
     group = row["message_group_uuid"]

@@ -1,9 +1,9 @@
-"""A deployment in an emulator of AWS (moto's), and what may happen to it.
+"""Creates and damages a deployment in moto's AWS emulator.
 
-Usage: deployment.py URL deploy API-URL   makes stack, mapping and user pool; prints the pool's id and its client's
+Usage: deployment.py URL deploy API-URL   creates stack, mapping and user pool; prints the ids of pool and client
        deployment.py URL damage WHAT      one of: ttl, backups, mapping, no-mapping, trigger, alarm, silent, alarms,
-                                          letter; restored takes the last ones back
-       deployment.py URL user HANDLE      prints whether the user of the pool may sign in
+                                          letter; restored undoes the damage of alarms and letter
+       deployment.py URL user HANDLE      prints whether the pool's user is enabled
 """
 
 import json
@@ -53,7 +53,7 @@ def queue_arn():
 
 
 def map_stream():
-    """As a call of its own: the emulator's CloudFormation knows too few properties of a mapping."""
+    """Calls Lambda directly, since the emulator's CloudFormation supports too few properties of a mapping."""
     client("lambda").create_event_source_mapping(
         EventSourceArn=client("dynamodb").describe_table(TableName=TABLE)["Table"]["LatestStreamArn"],
         FunctionName="stream-handler",
@@ -69,7 +69,7 @@ def trigger():
 
 
 def add_alarms():
-    """The template's, as calls of their own: the emulator's CloudFormation makes none. And one of another stack."""
+    """Creates the template's alarms directly, since the emulator's CloudFormation does not. Adds one of another stack."""
     topic = outputs()["AlarmTopicArn"]
     names = re.findall(r"AlarmName: !Sub \$\{AWS::StackName\}(-\S+)", Path("template.yaml").read_text())
     for name in [*names, "-staging-dead-letters"]:

@@ -1,8 +1,8 @@
-"""Prints what template.yaml gives to a function as environment, NAME=VALUE and a NUL each: what AWS would, for the
-given parameters and references to resources.
+"""Prints the environment of a function according to template.yaml, as NAME=VALUE with a NUL after each. Resolves
+parameters and references with the given values.
 
 Usage: function_environment.py BINARY VALUES.json
-VALUES.json: the parameters without a default, those to be set, and the resources that are referred to.
+VALUES.json: values of parameters (all without a default) and of the referenced resources.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Invokes every sample event with `cargo lambda invoke`, twice each, and holds the answers against the table in
+"""Invokes every sample event twice with `cargo lambda invoke`, and compares the answers with the table in
 events/README.md.
 
 Usage: invoke_events.py PORT [FUNCTION...]
-Without a function: those of all.
+Without FUNCTION: the events of all functions.
 """
 
 import json
@@ -16,7 +16,7 @@ events = Path("events")
 
 
 def documented():
-    """(function, case) -> the last column of the table."""
+    """Parses the table: (function, case) -> last column."""
     answers, function = {}, None
     for line in (events / "README.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
@@ -37,7 +37,7 @@ def invoke(function, case):
 
 
 def problem(function, case, expected, answer):
-    """What is wrong with an answer; None where it is the documented one."""
+    """Describes an unexpected answer. Returns None for the documented one."""
     if function == "stream-handler":
         return None if answer == {"batchItemFailures": []} else "failures are reported"
     if function == "post-confirmation":

@@ -1,7 +1,7 @@
-"""Makes a user pool of 130 users, and an account that may do nothing.
+"""Creates a user pool of 130 users, and an IAM user without permissions.
 
-120 users have the handles u000 to u119, five have none, one has the handle sunyoung (which a demo user has, too),
-two share the handle twins, one has not confirmed the sign-up, and one is disabled.
+120 users have the handles u000 to u119, five have no handle, one has the handle of the demo user sunyoung, two share
+the handle twins, one has not confirmed the sign-up, and one is disabled.
 
 Usage: large_pool.py URL FILE
 """

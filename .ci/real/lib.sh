@@ -308,6 +308,39 @@ functions_environment() {
     sed -e "s/4567/$stack_port/; s/4568/$((stack_port + 1))/; s/4569/$((stack_port + 2))/" .env.example
 }
 
+# --- The functions as deployed -----------------------------------------------------------------------------------
+
+# start_lambda_emulator: starts cargo-lambda's emulator of the Lambda runtime without functions. Sets api. Needs
+# start_stack, dynamodb_url and database_url.
+start_lambda_emulator() {
+    issuer=http://127.0.0.1:$stack_port/local/issuer
+    curl --silent --fail "$issuer/.well-known/jwks.json" >"$scratch/key-set.json"
+    # The key set as text, as configured for a stack in a VPC without outbound access.
+    python3 -c 'import json, sys; print(json.dumps(dict(zip(sys.argv[1::2], sys.argv[2::2]))))' \
+        DatabaseUrl "$database_url" UserPoolId eu-central-1_aBcDeFgHi UserPoolClientIds cruddur-local-client \
+        CognitoJwks "$(<"$scratch/key-set.json")" MessageTable cruddur-messages SendBurst 1000 >"$scratch/values.json"
+    start_cargo_lambda_watch --only-lambda-apis
+    api=http://127.0.0.1:$watch_port
+}
+
+# start_execution_environment FUNCTION BINARY [CHECKOUT]: starts a process of the function with the variables that
+# CHECKOUT's template.yaml gives it, plus two that replace AWS's addresses. Its process is last_child.
+environments=0
+start_execution_environment() {
+    local name=$1-$((environments += 1)) variables
+    (cd "${3:-.}" && "$python_tools/bin/python" .ci/real/function_environment.py "$1" "$scratch/values.json") \
+        >"$scratch/$name.variables"
+    mapfile -d '' variables <"$scratch/$name.variables"
+    # First the variables that Lambda sets, then the function's own.
+    start "function-$name" env -i PATH=/usr/local/bin:/usr/bin:/bin LANG=en_US.UTF-8 TZ=:UTC \
+        _HANDLER=bootstrap LAMBDA_TASK_ROOT="$(realpath "$(dirname "$2")")" AWS_LAMBDA_FUNCTION_NAME="$1" \
+        AWS_LAMBDA_FUNCTION_VERSION='$LATEST' AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256 AWS_LAMBDA_LOG_FORMAT=JSON \
+        AWS_LAMBDA_LOG_LEVEL=INFO AWS_LAMBDA_INITIALIZATION_TYPE=on-demand AWS_REGION=eu-central-1 \
+        AWS_DEFAULT_REGION=eu-central-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_SESSION_TOKEN=local \
+        AWS_LAMBDA_RUNTIME_API="$api/.rt/$1" "${variables[@]}" \
+        AWS_ENDPOINT_URL_DYNAMODB="$dynamodb_url" COGNITO_ISSUER="$issuer" "$2"
+}
+
 # --- the AWS SAM CLI ---------------------------------------------------------------------------------------------
 
 sam_version=1.170.0

@@ -1,5 +1,4 @@
-"""Holds the functions' logs against what may be in them: lines of JSON, without a message's text, a token, or the
-handle, name or email address of a user.
+"""Checks that the functions' logs are lines of JSON without message texts, tokens, handles, names and email addresses.
 
 Usage: quiet_logs.py ROWS.jsonl USERS.jsonl LOG...
 ROWS: the table's rows; USERS: a list of names and addresses for each user.

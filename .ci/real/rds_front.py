@@ -1,13 +1,13 @@
-"""What RDS puts in front of PostgreSQL: takes connections over TLS alone, asks for the password in clear, checks that
-it is a token that this region's RDS would take, and then joins the client with the real server.
+"""Stands in for the RDS front end of PostgreSQL: accepts only TLS connections, requests a cleartext password, checks
+that it is a valid token for this region, and connects the client with the real server.
 
-The signature is computed anew with botocore, which shares no code with what signed it. One line on stdout for each
-connection: "accepted USER", or "refused USER: why". As with RDS, the client is not told why.
+Computes the expected signature with botocore, which shares no code with the signer under test. Prints one line for each
+connection: "accepted USER", or "refused USER: REASON". Like RDS, does not send the reason to the client.
 
 Usage: rds_front.py PORT UPSTREAM-PORT CERTIFICATE KEY REGION HOST USER [CLOCK-OFFSET-SECONDS]
 
-The known key is that of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. USER is the one role that may
-sign in.
+The expected credentials are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. USER is the only role that
+may sign in.
 """
 
 import asyncio
@@ -35,11 +35,11 @@ tls.load_cert_chain(certificate, key)
 
 
 class Refused(Exception):
-    """Why a token is not taken."""
+    """The reason for rejecting a token."""
 
 
 def check(token, user):
-    """Raises Refused unless the token is good for the user, here and now."""
+    """Raises Refused unless the token is valid now, for this user and server."""
 
     def need(fits, why):
         if not fits:
@@ -78,7 +78,7 @@ def check(token, user):
 
 
 async def message(reader, typed=True):
-    """The next message: its type, and what it holds."""
+    """Reads the next message. Returns its type and payload."""
     kind = await reader.readexactly(1) if typed else b""
     (length,) = struct.unpack("!I", await reader.readexactly(4))
     return kind, await reader.readexactly(length - 4)

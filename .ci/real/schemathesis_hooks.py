@@ -1,7 +1,7 @@
-"""What schemathesis can't know of the API by its OpenAPI document, and the count of the requests.
+"""Rules of the API that its OpenAPI document cannot express, and a count of the requests.
 
-A check stays on where the contract differs from what it expects: only the very answer that the contract gives instead
-(docs/DESIGN.md, section 5) is let through.
+All checks stay on. Where the contract (docs/DESIGN.md, section 5) differs from a check's expectation, exactly the
+contract's answer is accepted.
 """
 
 import atexit
@@ -42,7 +42,7 @@ def filter_failure(context, failure, case, response):
 
 @schemathesis.check
 def answers_any_content_type(ctx, response, case):
-    """The Content-Type is ignored, so that no answer but a documented one may come of any."""
+    """The API ignores the Content-Type, so every Content-Type must get a documented answer."""
     documented = case.operation.responses.status_codes
     if response.request.method == case.operation.method.upper() and str(response.status_code) not in documented:
         raise AssertionError(f"undocumented status {response.status_code}")

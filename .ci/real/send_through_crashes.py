@@ -1,5 +1,5 @@
-"""Sends messages from one user to another while somebody crashes the functions, each under an idempotency key and
-again and again until it is answered; then looks whether each is there once, in the order of its sender.
+"""Sends messages from one user to another while the functions are crashed. Repeats each message with its idempotency key
+until it is acknowledged. Then checks that each message is stored once, in the order of sending.
 
 Usage: send_through_crashes.py API TOKENS SECONDS
 """
@@ -16,13 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 api, tokens, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 run = uuid.uuid4().hex
 SENDERS = 4
-# An invocation whose process is gone never answers.
+# An invocation of a crashed process never answers.
 ANSWERED_WITHIN = 4
 PATIENCE = 60
 
 
 def call(url, body=None, headers=None):
-    """Status, body and headers; None where there is no answer."""
+    """Returns status, body and headers, or None if there is no answer."""
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers or {})
     try:
         with urllib.request.urlopen(request, timeout=ANSWERED_WITHIN) as answer:
@@ -42,7 +42,7 @@ as_mock = {"Authorization": f"Bearer {token('mock')}"}
 
 
 def send(text):
-    """The answer, and how often it had to be sent again."""
+    """Returns the answer and the number of retries."""
     headers = {**as_lore, "Content-Type": "application/json", "Idempotency-Key": text.replace(" ", "-")}
     end = time.monotonic() + PATIENCE
     tries = 0
@@ -69,7 +69,7 @@ def send_many(sender):
 
 
 def messages(group):
-    """All of them, oldest to newest."""
+    """Returns all messages, oldest to newest."""
     pages, path = [], f"/api/messages/{group}?limit=100"
     while path:
         status, page, headers = call(api + path, headers=as_mock)

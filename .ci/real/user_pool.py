@@ -1,4 +1,4 @@
-"""Makes a user pool with a client and a confirmed user, signs the user in, and writes events with the tokens.
+"""Creates a user pool with a client and a confirmed user, signs the user in, and writes events with the tokens.
 
 Usage: user_pool.py URL AUTHORITY FOLDER
 """

@@ -65,8 +65,6 @@ pub struct Database {
     pub server: DatabaseServer,
     /// The URL, with the password.
     pub url: String,
-    /// Keep connections between queries. The embedded server serves only one at a time.
-    pub keep: bool,
     /// For messages: host, port and name.
     pub place: String,
 }
@@ -216,20 +214,15 @@ impl Context {
 
     /// Configures the database of users without connecting to it.
     pub async fn database(&self) -> Result<Database> {
-        let (url, embedded) = match (&self.global.database_url, self.global.target) {
-            (Some(url), _) => (url.clone(), false),
-            (None, Target::Aws) => {
-                let url = environment("DATABASE_URL");
-                (url.context("set DATABASE_URL or --database-url to the database of users")?, false)
-            }
-            (None, Target::Local) => {
-                let url = self.health().await?.database_url.clone();
-                let url = url.context(
+        let url =
+            match (&self.global.database_url, self.global.target) {
+                (Some(url), _) => url.clone(),
+                (None, Target::Aws) => environment("DATABASE_URL")
+                    .context("set DATABASE_URL or --database-url to the database of users")?,
+                (None, Target::Local) => self.health().await?.database_url.clone().context(
                     "the local stack uses another PostgreSQL; add --database-url \"$DATABASE_URL\"",
-                )?;
-                (url, true)
-            }
-        };
+                )?,
+            };
         let server: Result<DatabaseServer, _> = match self.database_auth()? {
             DatabaseAuth::Password => url.parse(),
             DatabaseAuth::RdsIam => DatabaseServer::with_rds_iam(&url, self.rds_iam().await?),
@@ -241,9 +234,7 @@ impl Context {
         } else {
             note(&format!("database {place}"));
         }
-        // The embedded server may also be given by its URL.
-        let keep = !embedded && !self.is_embedded(&url).await;
-        Ok(Database { server, url, keep, place })
+        Ok(Database { server, url, place })
     }
 
     /// The authentication method. The local stack's database takes no tokens, so `DATABASE_AUTH` is for AWS only.
@@ -272,14 +263,6 @@ impl Context {
         let credentials = provider.provide_credentials().await;
         let credentials = credentials.map_err(|error| token_error(&error.into()))?;
         Ok(RdsIam::new(region, credentials, Clock::system()))
-    }
-
-    /// Returns whether `url` is that of the local stack's embedded PostgreSQL.
-    async fn is_embedded(&self, url: &str) -> bool {
-        if self.global.target == Target::Aws {
-            return false;
-        }
-        self.health().await.is_ok_and(|health| health.database_url.as_deref() == Some(url))
     }
 
     async fn table_name(&self) -> Result<String> {
@@ -328,7 +311,7 @@ impl Database {
 
     #[must_use]
     pub fn postgres(&self) -> Postgres {
-        Postgres::new(self.server.clone(), self.keep)
+        Postgres::new(self.server.clone())
     }
 
     /// Connects to the table of users, so that a server that is down fails at once; later queries are retried.
@@ -451,7 +434,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Closes the connection and waits, since the embedded server serves one connection at a time.
+    /// Closes the connection and waits for that: a database with connections can't be dropped.
     pub async fn close(self) {
         drop(self.client);
         let _ = timeout(CONNECT_LIMIT, self.driver).await;

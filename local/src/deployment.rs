@@ -176,7 +176,7 @@ pub fn sdk_of(function: &'static str, sdk: &SdkConfig) -> SdkConfig {
 }
 
 /// The functions, each with its own DynamoDB client and caches, as in AWS. They share the connection to
-/// PostgreSQL, because the embedded one serves one at a time.
+/// PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct Functions(Vec<Function>);
 

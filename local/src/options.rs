@@ -43,7 +43,6 @@ Environment:
   AWS_REGION                         the region to name to it [default: us-east-1]
   DATABASE_URL                       another PostgreSQL in place of the embedded one
   DATABASE_AUTH                      rds-iam: sign in there with tokens of RDS [default: password]
-  DATABASE_CONNECTION                close: close its connections after use [default: keep]
   DDB_MESSAGE_TABLE                  the table's name [default: cruddur-messages]
   SEND_LIMIT_BURST                   messages that a user may send at once [default: no limit]
   SEND_LIMIT_INTERVAL                seconds from one to the next after that

@@ -161,7 +161,7 @@ mod tests {
         };
         let key = SigningKey::generate().unwrap();
         let issuer = Arc::new(Issuer::at_port(4567, key, Clock::system(), Random::system()));
-        let router = router(places, Arc::new(Postgres::new(server, false)), issuer);
+        let router = router(places, Arc::new(Postgres::new(server)), issuer);
         let token = Request::post("/local/token").body(Body::from(r#"{"handle": "sunyoung"}"#));
         for request in [token, Request::get("/local/users").body(Body::empty())] {
             let response = router.clone().oneshot(request.unwrap()).await.unwrap();

@@ -75,7 +75,7 @@ impl Stack {
             progress(&format!("applied {applied} migration(s) to the database"));
         }
         let database_url = postgres_engine.as_ref().map(|engine| engine.database_url().to_owned());
-        let postgres = Arc::new(Postgres::new(database.server, database.keep));
+        let postgres = Arc::new(Postgres::new(database.server));
         demo::ensure_local_users(&postgres).await?;
         demo::ensure_conversations(&table, &Clock::system(), &Random::system()).await?;
 
@@ -199,8 +199,7 @@ async fn postgres(
     }
     progress("starting the embedded PostgreSQL");
     let engine = engines::postgres::Postgres::start(data, options.engine_ports().postgres).await?;
-    // The embedded server serves one connection at a time, so an idle one would block other processes.
-    let config = DatabaseConfig { server: engine.database_url().parse()?, keep: false };
+    let config = DatabaseConfig { server: engine.database_url().parse()? };
     Ok((Some(engine), config))
 }
 
@@ -244,10 +243,6 @@ async fn migrate(server: &DatabaseServer) -> Result<usize> {
         code.is_none_or(|state| *state == SqlState::CANNOT_CONNECT_NOW)
     });
     let (mut client, connection) = connected.await.context("PostgreSQL can't be reached (DATABASE_URL)")?;
-    let driver = tokio::spawn(connection);
-    let applied = schema::migrations::run(&mut client).await?;
-    drop(client);
-    // Closed before any other client connects: the embedded server serves one connection at a time.
-    driver.await?.context("PostgreSQL has closed the connection")?;
-    Ok(applied.len())
+    tokio::spawn(connection);
+    Ok(schema::migrations::run(&mut client).await?.len())
 }

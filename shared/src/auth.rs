@@ -39,7 +39,7 @@ impl Subject {
 /// The maximum size of an `Authorization` header in bytes.
 pub const MAX_AUTHORIZATION_BYTES: usize = 8 * 1024;
 
-/// Tolerated clock difference, in seconds.
+/// Tolerated clock skew, in seconds.
 const LEEWAY: i64 = 60;
 
 /// Verifies access tokens of one user pool.
@@ -51,7 +51,7 @@ pub struct Verifier {
     clock: Clock,
 }
 
-/// The claims that are checked. `aud` and other claims of a Cognito access token are ignored.
+/// The checked claims. `aud` and other claims of a Cognito access token are ignored.
 #[derive(Debug, Deserialize)]
 struct Claims {
     iss: String,
@@ -65,8 +65,8 @@ struct Claims {
     iat: Option<i64>,
 }
 
-/// The header fields that are checked before the signature. `jku`, `jwk`, `x5u` and `x5c` are ignored: they name keys of
-/// the token sender's choice.
+/// Header fields, checked before the signature. `jku`, `jwk`, `x5u` and `x5c` are ignored: the sender of the token
+/// chooses the keys that they name.
 #[derive(Debug, Deserialize)]
 struct Header {
     alg: String,
@@ -83,19 +83,19 @@ struct Header {
     b64: Option<Value>,
 }
 
-/// Deserializes a field that is present. `null` is a value here, not `None`.
+/// Deserializes a field if it is present. `null` is a value, not `None`.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 impl Verifier {
-    /// A verifier for the pool and clients of `config`, with the keys of `keys`.
+    /// Creates a verifier for the pool and clients of `config`, with the keys of `keys`.
     #[must_use]
     pub fn new(config: &TokenConfig, keys: KeySet, clock: Clock) -> Self {
         Self { issuer: config.issuer.clone(), client_ids: config.client_ids.clone(), keys, clock }
     }
 
-    /// A verifier for the configured pool.
+    /// Creates a verifier for the configured pool. Fails if a variable is missing or malformed.
     pub fn from_lookup(lookup: impl Lookup, clock: Clock) -> Result<Self, ConfigError> {
         let config = TokenConfig::from_lookup(lookup)?;
         Ok(Self::new(&config, config.key_set(lookup)?, clock))
@@ -106,7 +106,8 @@ impl Verifier {
         self.keys.warm_up().await;
     }
 
-    /// Verifies the access token in `headers`, and returns its subject.
+    /// Verifies the access token in `headers`, and returns its subject. Fails with [`Error::Unauthenticated`], or with
+    /// [`Error::Unavailable`] if the key set cannot be fetched.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Subject, Error> {
         let token = bearer_token(headers).map_err(Error::Unauthenticated)?;
         let key_id = key_id(token).map_err(Error::Unauthenticated)?;
@@ -153,7 +154,7 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
     }
     let (scheme, token) =
         value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(TokenRefusal::Malformed)?;
-    // API Gateway joins the values of a repeated header with commas, which no token contains.
+    // API Gateway joins the values of a repeated header with commas. No token contains a comma.
     let has_three_parts = token.split('.').count() == 3
         && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     if !scheme.eq_ignore_ascii_case("bearer") || !has_three_parts {
@@ -162,7 +163,7 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, TokenRefusal> {
     Ok(token)
 }
 
-/// The `kid` of a token. Rejects other algorithms, extensions and token types.
+/// Returns the `kid` of a token. Rejects other algorithms, extensions and token types.
 fn key_id(token: &str) -> Result<String, TokenRefusal> {
     let header = token.split('.').next().unwrap_or_default();
     let header: Header = object(header).ok_or(TokenRefusal::HeaderMalformed)?;
@@ -180,14 +181,14 @@ fn key_id(token: &str) -> Result<String, TokenRefusal> {
     Ok(header.kid)
 }
 
-/// Whether a `typ` is an access token's (RFC 8725, section 3.11; RFC 9068, section 2.1) or just `JWT`. Media types are
-/// compared without case, and `application/` is optional (RFC 7515, section 4.1.9).
+/// Returns `true` for the `typ` of an access token (RFC 8725, section 3.11; RFC 9068, section 2.1) and for plain `JWT`.
+/// Media types are case-insensitive, and `application/` is optional (RFC 7515, section 4.1.9).
 fn is_access_token(typ: &Value) -> bool {
     let typ = typ.as_str().unwrap_or_default().to_ascii_lowercase();
     matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
 }
 
-/// Verifies the signature of a token, and returns its claims, which [`Verifier::check`] checks.
+/// Verifies the signature of a token, and returns its unchecked claims.
 ///
 /// `jsonwebtoken::decode` is not used: it reads the whole header before it verifies anything, checks the claims against
 /// the wall clock, and accepts a missing or wrongly typed `iss`.
@@ -201,7 +202,7 @@ fn verify(token: &str, key: &DecodingKey) -> Result<Claims, TokenRefusal> {
     object(claims).ok_or(TokenRefusal::ClaimsMalformed)
 }
 
-/// The JSON object in a part of a token (RFC 7519, section 7.2: UTF-8, and completely valid).
+/// Decodes the JSON object in a part of a token. The whole part must be valid UTF-8 and JSON (RFC 7519, section 7.2).
 fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
     // serde_json does not validate the UTF-8 of skipped strings.
@@ -217,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    /// The key of RFC 7515, appendix A.2, and the token that it signs there.
+    /// Key and token of RFC 7515, appendix A.2.
     const KEY: &str = r#"{
         "kty": "RSA",
         "kid": "rfc-7515",
@@ -237,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Checks valid claims after `change`: the subject, or the refusal's text.
+    /// Checks valid claims after `change`. Returns the subject, or the refusal's text.
     fn checked(change: impl FnOnce(&mut Claims)) -> Result<String, String> {
         let mut claims = Claims {
             iss: "https://pool.example".to_owned(),
@@ -285,7 +286,7 @@ mod tests {
         assert_eq!(checked(|claims| claims.iat = None), good());
         assert_eq!(checked(|claims| claims.iat = Some(NOW + 60)), good());
         assert_eq!(checked(|claims| claims.iat = Some(NOW + 61)), early());
-        // No arithmetic overflows at the ends.
+        // Extreme values do not overflow.
         assert_eq!(checked(|claims| claims.exp = i64::MAX), good());
         assert_eq!(checked(|claims| claims.exp = i64::MIN), expired());
         assert_eq!(checked(|claims| claims.nbf = Some(i64::MIN)), good());
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_one_bearer_token_has_three_parts() {
+    fn the_header_is_one_bearer_token_of_three_parts() {
         assert_eq!(token_in(&["Bearer aZ0-_.b.c"]), Ok("aZ0-_.b.c".to_owned()));
         assert_eq!(token_in(&["bEARER a.b.c"]), Ok("a.b.c".to_owned()));
         assert_eq!(token_in(&[]), refused(&TokenRefusal::Missing));
@@ -384,7 +385,7 @@ mod tests {
 
     #[tokio::test]
     async fn claims_are_read_only_when_the_key_has_signed_them() {
-        // The published claims lack required ones, which shows only after they are read.
+        // The claims in the RFC lack required ones.
         assert!(matches!(refusal_of(SIGNED).await, TokenRefusal::ClaimsMalformed));
         let (signed, signature) = SIGNED.rsplit_once('.').unwrap();
         let (header, claims) = signed.split_once('.').unwrap();

@@ -1,11 +1,11 @@
-//! Waiting before a write is tried again.
+//! Back-off between attempts of a write.
 
 use std::time::Duration;
 
 use crate::random::Random;
 
-/// Exponential back-off with full jitter: each wait is evenly spread between zero and a ceiling that doubles.
-/// Writers that met once are unlikely to meet again.
+/// Exponential back-off with full jitter: each wait is uniformly distributed between zero and a ceiling that doubles.
+/// Two writers that collided are unlikely to collide again.
 #[derive(Debug)]
 pub(crate) struct Backoff<'a> {
     random: &'a Random,
@@ -20,7 +20,7 @@ impl<'a> Backoff<'a> {
         Self { random, ceiling: Self::FIRST }
     }
 
-    /// Waits; the next wait may be twice as long.
+    /// Waits, and doubles the ceiling of the next wait.
     pub(crate) async fn wait(&mut self) {
         tokio::time::sleep(self.random.jitter(self.ceiling)).await;
         self.ceiling = (self.ceiling * 2).min(Self::LARGEST);

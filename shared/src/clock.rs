@@ -16,7 +16,7 @@ impl Clock {
         Self::from_fn(Utc::now)
     }
 
-    /// A clock that returns `now()`.
+    /// Creates a clock that returns `now()`.
     pub fn from_fn(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }

@@ -1,7 +1,7 @@
 //! Configuration from environment variables (design, section 7).
 //!
-//! One struct per concern, so that each function reads only the variables it uses. A missing or malformed variable fails
-//! start-up with an error that names it.
+//! One struct per concern, so that each function reads only the variables it uses. A missing or malformed variable
+//! fails start-up with an error that names it.
 
 use std::num::NonZeroU32;
 
@@ -21,12 +21,12 @@ pub use crate::environment::{ConfigError, Lookup, environment};
 pub struct LogConfig {
     /// `RUST_LOG`: a level, or levels by module. The default is `info`.
     pub filter: String,
-    /// `AWS_LAMBDA_FUNCTION_NAME`, set by Lambda: the function that the metrics belong to.
+    /// `AWS_LAMBDA_FUNCTION_NAME`, set by Lambda: the metrics' dimension `FunctionName`.
     pub function: Option<String>,
 }
 
 impl LogConfig {
-    /// Reads the configuration. It cannot fail: a function with the wrong log is better than no function.
+    /// Reads the configuration. Cannot fail: a function with the wrong log is better than no function.
     pub fn from_lookup(lookup: impl Lookup) -> Self {
         Self {
             filter: optional(lookup, "RUST_LOG").unwrap_or_default(),
@@ -111,12 +111,9 @@ impl Endpoint {
 /// The user database.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
-    /// `DATABASE_URL` and `DATABASE_AUTH`: `password` (the default, with an optional password in the URL) or `rds-iam`
-    /// (each connection signs in with its own token).
+    /// `DATABASE_URL` and `DATABASE_AUTH`. With `password` (the default), the URL may contain a password. With
+    /// `rds-iam`, each connection signs in with its own token.
     pub server: DatabaseServer,
-    /// `DATABASE_CONNECTION`: `keep` (the default), or `close` after each use, for servers that accept one connection at a
-    /// time.
-    pub keep: bool,
 }
 
 impl DatabaseConfig {
@@ -126,7 +123,6 @@ impl DatabaseConfig {
     /// Reads the configuration.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         const AUTH: &str = "DATABASE_AUTH";
-        const CONNECTION: &str = "DATABASE_CONNECTION";
         let url = required(
             lookup,
             Self::URL,
@@ -144,15 +140,7 @@ impl DatabaseConfig {
             name: Self::URL,
             problem: error.to_string(),
         })?;
-        let keep = match optional(lookup, CONNECTION).as_deref() {
-            None | Some("keep") => true,
-            Some("close") => false,
-            Some(_) => {
-                let problem = "neither keep nor close".to_owned();
-                return Err(ConfigError::Malformed { name: CONNECTION, problem });
-            }
-        };
-        Ok(Self { server, keep })
+        Ok(Self { server })
     }
 }
 

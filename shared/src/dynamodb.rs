@@ -1,4 +1,4 @@
-//! DynamoDB clients with explicit time limits, whose request units are counted.
+//! DynamoDB clients with explicit time limits and counted request units.
 
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ impl CallLimits {
     const FIRST_BACKOFF: Duration = Duration::from_millis(30);
 }
 
-/// The SDK's configuration from the environment. The default provider chain pulls in file and IMDS providers that are
-/// never used in Lambda, and slows cold starts.
+/// The SDK's configuration from the environment. Does not use the SDK's default provider chain: its file and IMDS
+/// providers are useless in Lambda and slow cold starts.
 pub(crate) fn sdk_config(lookup: impl Lookup) -> Result<SdkConfig, ConfigError> {
     let AwsConfig { region, credentials } = AwsConfig::from_lookup(lookup)?;
     let Endpoint { url, fips, dual_stack } = Endpoint::from_lookup(lookup);
@@ -60,13 +60,13 @@ pub(crate) fn sdk_config(lookup: impl Lookup) -> Result<SdkConfig, ConfigError> 
     })
 }
 
-/// A client with `limits`. The request units of its calls are counted for the current invocation.
+/// Creates a client with `limits`. The current invocation counts the request units of its calls.
 #[must_use]
 pub fn client(sdk: &SdkConfig, limits: CallLimits) -> Client {
     metered_client(sdk, limits, &Meter::default())
 }
 
-/// A client with `limits` whose calls are also counted by `meter`.
+/// Creates a client with `limits`. `meter` and the current invocation count the request units of its calls.
 #[must_use]
 pub fn metered_client(sdk: &SdkConfig, limits: CallLimits, meter: &Meter) -> Client {
     Client::from_conf(config(sdk, limits).interceptor(meter.clone()).build())

@@ -1,4 +1,4 @@
-//! Environment variables: the only reader of the process's environment.
+//! Environment variables. No other module reads the process's environment.
 
 use std::{fmt, ops::RangeInclusive};
 
@@ -7,7 +7,7 @@ pub trait Lookup: Fn(&str) -> Option<String> + Copy {}
 
 impl<F: Fn(&str) -> Option<String> + Copy> Lookup for F {}
 
-/// A variable of the process's environment, trimmed. Returns `None` if it is unset or blank.
+/// Reads and trims a variable of the process's environment. Returns `None` if it is unset or blank.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn environment(name: &str) -> Option<String> {
@@ -26,7 +26,7 @@ fn trimmed(value: String) -> Option<String> {
 /// A variable is missing or malformed.
 #[derive(thiserror::Error)]
 pub enum ConfigError {
-    /// The variable is not set, or empty.
+    /// The variable is unset or blank.
     #[error("{name} is not set; it is {meaning}")]
     Missing {
         /// The variable.
@@ -34,7 +34,7 @@ pub enum ConfigError {
         /// A description of its value.
         meaning: &'static str,
     },
-    /// The variable has an invalid value, which is not shown: it may contain a password.
+    /// The variable has an invalid value. The value is not shown, since it may contain a password.
     #[error("{name} is malformed: {problem}")]
     Malformed {
         /// The variable.

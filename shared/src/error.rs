@@ -1,16 +1,16 @@
-//! What can go wrong in an operation. Knows nothing of HTTP: [`crate::respond`] holds the statuses.
+//! Errors of operations. [`crate::respond`] maps them to HTTP statuses.
 
 use std::{error::Error as StdError, fmt};
 
 use crate::auth::refusal::TokenRefusal;
 
-/// The cause of an error as a third party's library gave it.
+/// The cause of an error, such as the error of a third-party library.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Why an operation was not carried out.
+/// The error of an operation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request carries no access token that is good here.
+    /// The access token is missing or rejected.
     #[error("the access token is refused")]
     Unauthenticated(#[source] TokenRefusal),
     /// The body has more bytes than [`crate::request::MAX_BODY_BYTES`].
@@ -19,44 +19,44 @@ pub enum Error {
     /// The body is not JSON, not an object, or a field has the wrong type.
     #[error("the body is invalid")]
     BodyInvalid,
-    /// The request breaks these rules, in the order of [`Violation`]; at least one.
+    /// The request breaks at least one rule. The violations are in the order of [`Violation`].
     #[error("the request is invalid: {}", Codes(.0))]
     Invalid(Vec<Violation>),
-    /// The token is good, but its subject is not in the table of users.
+    /// The token is valid, but its subject is not in the users table.
     #[error("the caller is not in the table of users")]
     UserNotProvisioned,
-    /// There is no user with that handle.
+    /// No user has the handle.
     #[error("the user was not found")]
     UserNotFound,
-    /// There is no such group, or the caller is not in it: the two are never told apart.
+    /// The group does not exist, or the caller is not a member. Callers cannot distinguish the two.
     #[error("the message group was not found, or the caller is not in it")]
     MessageGroupNotFound,
-    /// The caller sends more messages than the send limit lets through ([`crate::send_limit`]).
+    /// The caller exceeded the send limit ([`crate::send_limit`]).
     #[error("the caller is over the send limit")]
     RateLimited {
-        /// Seconds until the next message may pass; at least 1.
+        /// Seconds until the limit admits the next message; at least 1.
         retry_after: u64,
     },
-    /// Something the operation needs can't be reached or is overloaded. The same request may succeed later.
+    /// A dependency is unreachable or overloaded. The same request may succeed later.
     #[error("{what} can't be reached")]
     Unavailable {
-        /// What could not be reached.
+        /// The dependency.
         what: Dependency,
-        /// What its client said.
+        /// The error of the dependency's client.
         source: Cause,
     },
-    /// A fault of ours: permissions, configuration, or a row that nobody should have written.
+    /// A fault of the system: missing permissions, wrong configuration, or a malformed row.
     #[error("an internal error")]
     Internal(#[source] Cause),
 }
 
 impl Error {
-    /// An internal error with the cause `cause`.
+    /// Creates an internal error.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }
 
-    /// `what` can't be reached: `cause`.
+    /// Creates an error for an unreachable dependency.
     pub fn unavailable(what: Dependency, cause: impl Into<Cause>) -> Self {
         Self::Unavailable { what, source: cause.into() }
     }
@@ -68,7 +68,7 @@ impl From<Violation> for Error {
     }
 }
 
-/// What an operation depends on.
+/// A service that operations depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dependency {
     /// The table of messages.
@@ -89,38 +89,37 @@ impl fmt::Display for Dependency {
     }
 }
 
-/// A rule that a well-formed request breaks. The order is the order in which the wire format lists the codes
-/// (design, section 5).
+/// A rule that a request breaks. The variants are in the order of the wire format's codes (design, section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Violation {
-    /// A group was named with nothing but white space.
+    /// The group's uuid is blank.
     MessageGroupUuidBlank,
-    /// A group's uuid is not a uuid of 36 characters.
+    /// The group's uuid is not a uuid of 36 characters.
     MessageGroupUuidInvalid,
     /// The receiver's uuid is not a uuid of 36 characters.
     UserUuidInvalid,
-    /// No target was given, or a blank handle.
+    /// The request has no target, or a blank handle.
     ReceiverHandleBlank,
     /// No user has the handle or the uuid.
     ReceiverNotFound,
     /// The handle or the uuid is the sender's own.
     ReceiverIsSender,
-    /// The message is missing, empty, or nothing but white space.
+    /// The message is missing, empty, or only white space.
     MessageBlank,
     /// The message has more than 1024 Unicode scalar values.
     MessageExceedsMaxChars,
     /// The page limit is not a number from 1 to 100.
     LimitInvalid,
-    /// The cursor is not one that a list gave.
+    /// The cursor is malformed.
     CursorInvalid,
     /// The idempotency key is not 1 to 64 visible ASCII characters.
     IdempotencyKeyInvalid,
-    /// The idempotency key was used for another request, within the last 24 hours at least.
+    /// The idempotency key was used for another request. Keys are kept for at least 24 hours.
     IdempotencyKeyReused,
 }
 
 impl Violation {
-    /// The code on the wire. (`reciever` is how the wire has always spelt it.)
+    /// The code on the wire. Clients depend on the spelling `reciever`.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -154,7 +153,7 @@ impl fmt::Display for Codes<'_> {
     }
 }
 
-/// An error with all its sources, for the log. (tracing's JSON formatter writes only the outermost.)
+/// Formats an error with all its sources, separated by colons.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'a>(pub &'a (dyn StdError + 'static));
 
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_reached_is_named() {
+    fn the_unreachable_dependency_is_named() {
         for (what, name) in [
             (Dependency::DynamoDb, "DynamoDB can't be reached"),
             (Dependency::Postgres, "PostgreSQL can't be reached"),

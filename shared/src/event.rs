@@ -1,8 +1,8 @@
 //! HTTP API events (payload format 2.0) as requests, and responses as function results.
 //!
-//! `lambda_http` panics on events whose host, protocol, path or query form no URI and on bodies with invalid base64, and
-//! rejects authorizer claims that are not strings. The functions need neither URI nor authorizer, so this module reads
-//! neither. It accepts every JSON object as an event and treats malformed members as absent.
+//! `lambda_http` panics on bodies with invalid base64, and on events from which it cannot build a URI. It rejects
+//! authorizer claims that are not strings. The functions need neither URI nor authorizer, so this module reads neither.
+//! This module accepts every JSON object as an event, and treats malformed members as absent.
 
 use std::{collections::HashMap, convert::Infallible};
 
@@ -16,7 +16,7 @@ use lambda_http::{
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
-/// The parts of an event that the functions read.
+/// The members of an event that the functions read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
@@ -55,8 +55,8 @@ fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<String,
 }
 
 impl From<Event> for Request {
-    /// The request with headers, body, path and query parameters, and raw path. Method and URI are not set, since each
-    /// function serves one route. A body with invalid base64 becomes empty, which is not JSON either.
+    /// Converts headers, body, path and query parameters, and raw path. Leaves method and URI at their defaults, since
+    /// each function serves one route. A body with invalid base64 becomes empty; an empty body is not JSON either.
     fn from(event: Event) -> Self {
         let body = match event.body {
             None => Body::Empty,
@@ -83,7 +83,7 @@ impl From<Event> for Request {
     }
 }
 
-/// A function's result: the response's text body and single-valued headers.
+/// Converts a response into a function's result. Supports text bodies and single-valued headers.
 #[must_use]
 pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_parts();
@@ -98,7 +98,7 @@ pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
 pub async fn run<F: Future<Output = Response<Body>>>(handler: impl Fn(Request) -> F) -> Result<(), Error> {
     let handler = &handler;
     let service = service_fn(move |event: LambdaEvent<Event>| async move {
-        // Boxed, since the compiler limits the nesting of futures.
+        // Boxed: otherwise the future exceeds the compiler's limit on nested types.
         Ok::<_, Infallible>(result(Box::pin(handler(event.payload.into())).await))
     });
     lambda_runtime::run(service).await
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_has_what_the_event_says() {
+    fn a_request_has_the_parts_of_its_event() {
         let request = request(json!({
             "version": "2.0",
             "rawPath": "/api/users/@a b/short",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_counts_as_absent() {
+    fn malformed_members_count_as_absent() {
         for event in [
             json!({}),
             json!({"rawPath": 1, "rawQueryString": [], "headers": null, "pathParameters": "x", "body": {}}),
@@ -158,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn a_header_in_two_spellings_is_there_twice() {
+    fn a_header_in_two_spellings_is_repeated() {
         let request = request(json!({"headers": {"Authorization": "a", "authorization": "b"}}));
         assert_eq!(request.headers().get_all("authorization").iter().count(), 2);
     }
 
     #[test]
-    fn without_a_raw_query_the_parameters_count() {
+    fn without_a_raw_query_the_parsed_parameters_are_used() {
         let request = request(json!({"queryStringParameters": {"limit": "5"}}));
         assert_eq!(request.query_string_parameters().first("limit"), Some("5"));
     }

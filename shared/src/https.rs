@@ -1,6 +1,6 @@
-//! HTTPS clients: the SDK's HTTP stack, with a trust store of our own.
+//! HTTPS clients: the SDK's HTTP stack with a small trust store.
 //!
-//! Parsing the system's 140 or so authorities would double a function's start-up time, and AWS's endpoints use five of
+//! Parsing the system's 140 or so authorities would double a function's start-up time. AWS's endpoints use five of
 //! them.
 
 use aws_smithy_http_client::{
@@ -18,8 +18,8 @@ use crate::environment::Lookup;
 /// The root certificates of Amazon Trust Services, in PEM. The file names its source.
 const AMAZON_TRUST_SERVICES: &str = include_str!("../certificates/amazon-trust-services.pem");
 
-/// Variables with which an operator replaces the trusted authorities, for example behind a proxy that inspects TLS.
-/// OpenSSL and rustls-native-certs read the same ones.
+/// Variables that replace the trusted authorities, for example behind a proxy that inspects TLS. OpenSSL and
+/// rustls-native-certs read the same variables.
 const CA_OVERRIDES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// The trusted certificate authorities.
@@ -32,7 +32,8 @@ enum Authorities {
 }
 
 impl Authorities {
-    /// The authorities for DynamoDB in `region`, or at the endpoint `url`. Amazon does not operate the regions in China.
+    /// Returns the authorities for DynamoDB in `region`, or at the endpoint `url`. Amazon does not operate the regions
+    /// in China, so these use the system's.
     fn of_dynamodb(region: &str, url: Option<&str>, lookup: impl Lookup) -> Self {
         if url.is_some() || region.starts_with("cn-") {
             Self::System
@@ -41,7 +42,7 @@ impl Authorities {
         }
     }
 
-    /// The authorities for the server at `url`.
+    /// Returns the authorities for the server at `url`.
     fn of_url(url: &str, lookup: impl Lookup) -> Self {
         let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', ':', '?', '#']).next());
         if host.is_some_and(|host| host.ends_with(".amazonaws.com")) {
@@ -69,7 +70,8 @@ impl Authorities {
     }
 }
 
-/// The SDK's default HTTP client, with the trust store and the proxy for DynamoDB in `region`, or at the endpoint `url`.
+/// Creates the SDK's default HTTP client with the trust store and the proxy for DynamoDB in `region`, or at the
+/// endpoint `url`.
 pub(crate) fn dynamodb_client(region: &str, url: Option<&str>, lookup: impl Lookup) -> SharedHttpClient {
     let authorities = Authorities::of_dynamodb(region, url, lookup);
     let is_plain = url.is_some_and(|url| url.starts_with("http://"));
@@ -87,8 +89,8 @@ pub(crate) fn dynamodb_client(region: &str, url: Option<&str>, lookup: impl Look
     )
 }
 
-/// The proxy that the variable `name`, `ALL_PROXY` and `NO_PROXY` configure, in upper or lower case. A URL that is not
-/// HTTP is ignored.
+/// The proxy configured by the variable `name`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case. Proxies with
+/// another protocol than HTTP are ignored.
 fn proxy(name: &str, lookup: impl Lookup) -> ProxyConfig {
     let variable = |name: &str| lookup(name).or_else(|| lookup(&name.to_lowercase()));
     let url = variable(name).or_else(|| variable("ALL_PROXY"));
@@ -99,7 +101,7 @@ fn proxy(name: &str, lookup: impl Lookup) -> ProxyConfig {
     }
 }
 
-/// A connector for calls to `url` without the SDK.
+/// Creates a connector for calls to `url` without the SDK.
 pub(crate) fn connector(url: &str, lookup: impl Lookup) -> Connector {
     let authorities = Authorities::of_url(url, lookup);
     ConnectorBuilder::default()

@@ -1,4 +1,4 @@
-//! Idempotency keys: a request that is repeated with its key sends its message once.
+//! Idempotency keys: a request may be repeated with its key, and still sends one message.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// A key that a client chooses for a message: 1 to 64 visible ASCII characters.
+/// A client's key for a message: 1 to 64 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -30,16 +30,16 @@ impl FromStr for IdempotencyKey {
     }
 }
 
-/// Hash of a request. A key whose hash differs was used for another request.
+/// The hash of a request. Another hash under the same key means that the key was used for another request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestHash(String);
 
 impl RequestHash {
-    /// The hash of the kind of target (`group`, `user` or `handle`), the target in its canonical form, and the text.
+    /// Hashes the kind of target (`group`, `user` or `handle`), the target in its canonical form, and the text.
     #[must_use]
     pub fn new(kind: &'static str, target: &str, text: &str) -> Self {
-        // Neither kinds nor targets contain NUL, so different requests have different bytes.
+        // Kinds and targets contain no NUL, so different requests have different bytes.
         let digest = Sha256::digest(format!("{kind}\0{target}\0{text}"));
         Self(URL_SAFE_NO_PAD.encode(digest))
     }

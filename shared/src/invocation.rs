@@ -1,7 +1,7 @@
-//! What one invocation did, gathered while it runs and logged in one line at its end.
+//! Facts about an invocation, recorded while it runs and logged as one line at its end.
 //!
-//! The functions here find the invocation through the task they are called in, since many invocations may share a
-//! process, as they do in the local stack. Calls outside an invocation, such as an admin command's, are no-ops.
+//! The current invocation is task-local, since many invocations share a process in the local stack. Outside an
+//! invocation, such as in an admin command, the functions of this module do nothing.
 
 use std::cell::RefCell;
 
@@ -14,21 +14,21 @@ use crate::{
     metrics::{Measurements, Metric},
 };
 
-/// How an invocation completed.
+/// The outcome of an invocation.
 #[derive(Clone, Debug, Default)]
 pub struct Completion {
     /// The log message, a lower-case fragment.
     pub message: &'static str,
     /// The response status of a request.
     pub status: Option<u16>,
-    /// Why a request was rejected. The cause of a failure is logged as an error of its own.
+    /// The reason for rejecting a request. Failures have a separate error line with the cause.
     pub cause: Option<String>,
 }
 
 impl Completion {
-    /// A completion without status and cause.
+    /// Creates a completion without status and cause.
     #[must_use]
-    pub fn with(message: &'static str) -> Self {
+    pub fn new(message: &'static str) -> Self {
         Self { message, ..Self::default() }
     }
 }
@@ -98,7 +98,7 @@ pub fn observe<T>(
     route: &'static str,
     work: impl Future<Output = (T, Completion)>,
 ) -> impl Future<Output = T> {
-    // Boxed, or the future that a function's `main` awaits would be nested too deeply for the compiler.
+    // Boxed: otherwise the future exceeds the compiler's limit on nested types.
     let work = Box::pin(work);
     async move {
         let begin = Instant::now();
@@ -120,7 +120,7 @@ impl Invocation {
         line.put("route", route);
         line.put_some("status", completion.status);
         line.put_some("cause", completion.cause.as_deref());
-        // To the microsecond.
+        // Rounded to microseconds.
         line.put("duration_ms", &((duration_ms * 1_000.0).round() / 1_000.0));
         line.put_some("user_uuid", user_uuid);
         line.put_some("group_uuid", group_uuid);

@@ -1,11 +1,11 @@
-//! Cruddur's direct messages: the library of all functions.
+//! Cruddur's direct messages: the library of the functions.
 //!
 //! - Domain: [`message`], [`message_group`], [`user`], with the values [`timestamp`], [`sort_key`], [`page`],
 //!   [`idempotency`], [`send_limit`]
-//! - Storage: [`table`] (rows and keys in DynamoDB), [`stream`] and [`projection`] (changes of the table and their effects),
+//! - Storage: [`table`] (rows and keys in DynamoDB), [`stream`] (changes of the table), [`projection`] (their effects),
 //!   [`dynamodb`], [`postgres`]
 //! - Requests: [`event`], [`auth`], [`request`], [`respond`], [`error`]
-//! - Operation: [`config`], [`warm_up`], [`invocation`], [`log`], [`metrics`]
+//! - Operation: [`start`], [`warm_up`], [`config`], [`clock`], [`random`], [`invocation`], [`log`], [`metrics`]
 
 #![warn(missing_docs)]
 

@@ -1,5 +1,5 @@
-//! JSON logs: one line per invocation and one per event, each with the request id. Lines carry ids only: no message
-//! text, no tokens, no names.
+//! JSON logs: one line per invocation and one per event, each with the request id. Lines contain ids, but no message
+//! texts, tokens or names.
 
 use std::{
     io::{self, Write as _},
@@ -30,7 +30,7 @@ use crate::{
 
 pub(crate) mod line;
 
-/// Starts logging to standard output, which Lambda collects. Panics are logged too.
+/// Installs the log, which writes to standard output, and a panic hook that logs.
 pub fn init(lookup: impl Lookup) {
     let write = |line: &[u8]| {
         // Logging has nowhere to report its own failure.
@@ -40,15 +40,15 @@ pub fn init(lookup: impl Lookup) {
     std::panic::set_hook(Box::new(log_panic));
 }
 
-/// The subscriber that [`init`] installs, with `write` as the destination of its lines.
+/// Creates the subscriber that [`init`] installs. `write` receives each line.
 ///
 /// Each line has `timestamp` (RFC 3339), `level` and `message`, which Lambda's JSON log format requires, and the
-/// `requestId` of the invocation. The line of an invocation also carries its metrics.
+/// `requestId` of the invocation. An invocation's line also contains its metrics.
 pub fn subscriber<W>(config: &LogConfig, clock: Clock, write: W) -> impl Subscriber + Send + Sync + use<W>
 where
     W: Fn(&[u8]) + Send + Sync + 'static,
 {
-    // Unparsable directives are ignored: a function with the wrong log is better than no function.
+    // Skip malformed directives: a function with the wrong log is better than no function.
     let directives = config.filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
     let filter = directives
         .filter_map(|directive| directive.parse::<Targets>().ok())
@@ -58,7 +58,7 @@ where
                 None => filter.with_targets(directive),
             }
         })
-        // The runtime's span, which has the request id.
+        // The runtime's span has the request id.
         .with_target("lambda_runtime::layers::trace", LevelFilter::INFO);
     let log = JsonLog {
         function: config.function.clone(),
@@ -69,13 +69,13 @@ where
     tracing_subscriber::registry().with(log).with(filter)
 }
 
-/// Logs where the panic happened, but not its message, which may quote data.
+/// Logs the location of a panic. Omits its message, which may quote data.
 pub fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(location = panic.location().map(tracing::field::display), "panicked");
 }
 
-/// Writes the line of an invocation, with its metrics, whatever the filter: alarms depend on the metrics. A subscriber
-/// other than [`subscriber`]'s receives the line as the message of an event.
+/// Writes an invocation's line with its metrics. Ignores the filter, since alarms depend on the metrics. Subscribers of
+/// other types receive the line as the message of an event.
 pub(crate) fn write(mut fields: Line, mut metrics: Measurements) {
     let is_written = dispatcher::get_default(|dispatch| {
         let Some(log) = dispatch.downcast_ref::<JsonLog>() else { return false };
@@ -94,17 +94,17 @@ type Write = dyn Fn(&[u8]) + Send + Sync;
 
 /// The layer that writes JSON lines.
 struct JsonLog {
-    /// The function that the metrics belong to. Without one, metrics are plain members of the line.
+    /// The metrics' dimension. If it is `None`, metrics are plain members of the line.
     function: Option<String>,
     clock: Clock,
     write: Box<Write>,
-    /// Whether no invocation has been logged yet.
+    /// `true` until the first invocation is logged.
     is_cold: AtomicBool,
 }
 
 impl JsonLog {
-    /// A line that starts with the time, the level and the fields of the scope's root span, which is the runtime's
-    /// and has the request id.
+    /// Starts a line with the time, the level, and the fields of the scope's root span. The root is the runtime's span,
+    /// which has the request id.
     fn line<'a, S: LookupSpan<'a>>(
         now: DateTime<Utc>,
         level: Level,

@@ -1,4 +1,4 @@
-//! Messages: how they are sent and listed.
+//! Sending and listing messages.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -33,19 +33,19 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Messages in `table`. Without a `limit`, a user may send any number.
+    /// Creates the store over `table`. Without a `limit`, users may send any number of messages.
     #[must_use]
     pub fn new(table: Table, clock: Clock, random: Random, limit: Option<SendLimit>) -> Self {
         Self { table, clock, random, limit, members: KnownMembers::default() }
     }
 
-    /// Messages in the configured table, for functions that only list them.
+    /// Creates the store for functions that only list messages: short time limits, no send limit.
     pub fn read_from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let table = Table::from_lookup(lookup, CallLimits::READ)?;
         Ok(Self::new(table, Clock::system(), Random::system(), None))
     }
 
-    /// Messages in the configured table, with the configured send limit.
+    /// Creates the store for functions that send messages, with the configured send limit.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let table = Table::from_lookup(lookup, CallLimits::WRITE)?;
         Ok(Self::new(table, Clock::system(), Random::system(), SendLimit::from_lookup(lookup)?))
@@ -57,10 +57,11 @@ impl Messages {
         warm_up::log_failure("DynamoDB", membership);
     }
 
-    /// The messages of a group, oldest to newest, for one of its members: the page before the cursor, or the newest page.
+    /// Lists the messages of a group, oldest to newest: the page before the cursor, or the newest page. Fails with
+    /// [`Error::MessageGroupNotFound`] if the group does not exist or the caller is not a member.
     ///
-    /// Reads no message before the caller is known to be a member. Otherwise duration and cost of a rejection would
-    /// depend on a conversation that the caller is not in (I10).
+    /// Reads no message before the caller is known to be a member. Otherwise the duration and the cost of a rejection
+    /// would reveal something about the group (I10).
     pub async fn list(
         &self,
         caller: Uuid,
@@ -85,7 +86,7 @@ impl Messages {
     }
 }
 
-/// The attributes of a message row that a list shows.
+/// The listed attributes of a message row.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ListedMessage {
     sk: SortKey,
@@ -96,7 +97,7 @@ pub struct ListedMessage {
 }
 
 impl ListedMessage {
-    /// The attributes' names.
+    /// The projection expression.
     const ATTRIBUTES: &str = "sk, message, user_uuid, user_display_name, user_handle";
 }
 
@@ -105,7 +106,7 @@ impl ListedMessage {
 pub struct Message {
     /// The message's uuid.
     pub uuid: Uuid,
-    /// The sender.
+    /// The sender's uuid.
     pub user_uuid: Uuid,
     /// The sender's name.
     pub display_name: String,
@@ -113,7 +114,7 @@ pub struct Message {
     pub handle: String,
     /// The whole text.
     pub message: String,
-    /// The time at which it was created.
+    /// The creation time.
     pub created_at: Timestamp,
 }
 

@@ -23,25 +23,26 @@ pub use self::known_members::KnownMembers;
 
 mod known_members;
 
-/// Namespace of the groups' uuids. It never changes: it is what makes one group per pair (I9).
+/// The namespace of group uuids. Must never change: a pair would get a second group (I9).
 const NAMESPACE: Uuid = uuid!("6f1d1f0e-1c4b-5f7a-9d0e-2b8a4c3e7d15");
 
-/// The uuid of the group of two users, in either order.
+/// Computes the uuid of the group of two users, given in either order.
 ///
-/// Anyone who knows two user uuids can compute it, so it never authorizes anything.
+/// Anyone who knows the users' uuids can compute the group's, so it never authorizes anything.
 #[must_use]
 pub fn uuid_of_pair(a: Uuid, b: Uuid) -> Uuid {
     let (smaller, larger) = if a <= b { (a, b) } else { (b, a) };
     Uuid::new_v5(&NAMESPACE, format!("dm:{smaller}:{larger}").as_bytes())
 }
 
-/// A refusal takes a multiple of this time, which is several times that of a usual read.
+/// The duration of a rejection is a multiple of this time. One step is several times as long as a usual read.
 pub const REFUSAL_STEP: Duration = Duration::from_millis(20);
 
 /// Reads the membership of a group for a caller who may be a stranger.
 ///
-/// Fails with [`Error::MessageGroupNotFound`] if the group does not exist or `caller` is not in it. Both take a multiple of
-/// [`REFUSAL_STEP`]: DynamoDB takes longer to find a row than to find none, which would tell strangers who talks to whom.
+/// Fails with [`Error::MessageGroupNotFound`] if the group does not exist or `caller` is not a member. DynamoDB takes
+/// longer to find a row than to find none, which would reveal to strangers that a group exists. Both failures therefore
+/// take a multiple of [`REFUSAL_STEP`].
 pub async fn membership_for(table: &Table, group_uuid: Uuid, caller: Uuid) -> Result<Membership, Error> {
     let started = Instant::now();
     let membership = table.get::<Membership>(&Key::Membership(group_uuid)).await?;
@@ -61,13 +62,13 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Inboxes in `table`.
+    /// Creates the store over `table`.
     #[must_use]
     pub fn new(table: Table, random: Random) -> Self {
         Self { table, random }
     }
 
-    /// Inboxes in the configured table.
+    /// Creates the store over the configured table.
     pub fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
         Ok(Self::new(Table::from_lookup(lookup, limits)?, Random::system()))
     }
@@ -77,10 +78,9 @@ impl Inbox {
         warm_up::log_failure("DynamoDB", self.newest_rows(Uuid::nil(), None, 1).await);
     }
 
-    /// The caller's groups, newest first.
+    /// Lists the caller's groups, newest first.
     ///
-    /// A group that moves while the page is read may be absent from it, since a query is only read-committed. It is never
-    /// in it twice (I2).
+    /// A query is only read-committed. A page may miss a group that is being moved, but never has a group twice (I2).
     pub async fn list(&self, caller: Uuid, request: PageRequest) -> Result<Page<MessageGroup>, Error> {
         let limit = usize::from(request.limit.get());
         let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
@@ -91,8 +91,8 @@ impl Inbox {
         Ok(Page { items: groups.collect(), next: page.next })
     }
 
-    /// Reads the newest well-formed rows. Malformed ones are skipped and logged, and more rows are read for them: one bad
-    /// row, or a table that still has to be migrated, must not hide a whole inbox.
+    /// Reads the newest well-formed rows. Skips and logs malformed ones, and reads more rows in their place: a bad row,
+    /// or a table that is not migrated yet, must not hide a whole inbox.
     async fn newest_rows(
         &self,
         user_uuid: Uuid,
@@ -114,7 +114,7 @@ impl Inbox {
             if is_last_page || rows.len() >= wanted {
                 break;
             }
-            limit = ROWS_IN_A_FURTHER_READ;
+            limit = FURTHER_READ_LIMIT;
         }
         if malformed > 0 {
             tracing::error!(%user_uuid, malformed, "skipped malformed inbox rows; `cruddur ddb doctor` explains them");
@@ -124,10 +124,10 @@ impl Inbox {
     }
 }
 
-/// Rows of a further read where some were skipped: about half of DynamoDB's page of 1 MB.
-const ROWS_IN_A_FURTHER_READ: usize = 1_000;
+/// The number of rows to read after malformed ones were skipped: about half of DynamoDB's page of 1 MB.
+const FURTHER_READ_LIMIT: usize = 1_000;
 
-/// The attributes of an inbox row that a list shows.
+/// The listed attributes of an inbox row.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ListedGroup {
     sk: SortKey,
@@ -139,7 +139,7 @@ pub struct ListedGroup {
 }
 
 impl ListedGroup {
-    /// The attributes' names.
+    /// The projection expression.
     const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle";
 }
 
@@ -148,7 +148,7 @@ impl ListedGroup {
 pub struct MessageGroup {
     /// The group's uuid.
     pub uuid: Uuid,
-    /// The other member.
+    /// The other member's uuid.
     pub user_uuid: Uuid,
     /// The other member's name.
     pub display_name: String,
@@ -203,7 +203,7 @@ mod tests {
     fn the_uuid_of_a_pair_never_changes() {
         let sunyoung = uuid!("0195b5a0-0000-7000-8000-000000000001");
         let scarlett = uuid!("0195b5a0-0000-7000-8000-000000000002");
-        // Computed with another implementation of version 5 uuids (Python's).
+        // Computed with Python's uuid5.
         assert_eq!(uuid_of_pair(sunyoung, scarlett).to_string(), "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5");
     }
 

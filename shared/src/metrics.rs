@@ -1,4 +1,4 @@
-//! Metrics, and their serialization in CloudWatch's embedded metric format (EMF), in which a log line carries metrics.
+//! Metrics, and their serialization in CloudWatch's embedded metric format (EMF): members of a log line.
 //!
 //! No published writer fits: `metrics_cloudwatch_embedded` counts per process rather than per invocation, and
 //! `metrique-writer-format-emf` would add some 40 crates to each function.
@@ -17,35 +17,35 @@ pub const NAMESPACE: &str = "CruddurMessages";
 /// users or groups.
 const DIMENSION: &str = "FunctionName";
 
-/// The format's limit of values per metric and line.
+/// The format's maximum number of values per metric and line.
 const MAX_VALUES: usize = 100;
 
-/// A metric. Its name in CloudWatch is the variant's. All are counts except [`Metric::MoveDelay`].
+/// A metric. The variant's name is the metric's name in CloudWatch. All are counts except [`Metric::MoveDelay`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Metric {
     /// Messages stored.
     MessagesSent,
-    /// Requests answered with the message that an earlier request with the same idempotency key stored.
+    /// Requests answered with a message stored by an earlier request with the same idempotency key.
     MessagesReplayed,
     /// Messages rejected because the sender exceeded the send limit.
     SendsLimited,
-    /// Messages admitted without being counted towards the send limit because DynamoDB was unavailable.
+    /// Messages that bypassed the send limit because DynamoDB was unavailable.
     SendsUncounted,
     /// Groups created by a first message.
     GroupsCreated,
     /// Inbox rows moved to a newer message.
     RowsMoved,
-    /// Inbox rows that were already at the message or at a newer one.
+    /// Inbox rows that were already at the message or at a newer message.
     RowsAlreadyThere,
     /// Inbox rows that were not where the index showed them and had to be located.
     RowsLocated,
-    /// Groups whose move failed, or was not started for lack of time. Lambda delivers them again.
+    /// Moves of groups that failed, or did not start for lack of time. Lambda delivers the records again.
     GroupsNotMoved,
-    /// Malformed stream records of new messages, which are skipped.
+    /// Skipped stream records: malformed records of new messages.
     RecordsSkipped,
     /// Milliseconds from a message's creation to the end of the move of its group's inbox rows.
     MoveDelay,
-    /// Tokens that name a key the key set does not have.
+    /// Tokens with a key that is not in the key set.
     UnknownKeys,
     /// Confirmed users who could not be written to the users table.
     UsersNotEntered,
@@ -75,8 +75,7 @@ impl Metric {
 pub(crate) struct Measurements(BTreeMap<Metric, Vec<f64>>);
 
 impl Measurements {
-    /// Adds `value` to a count, or appends it to the values of a duration. Zero counts and non-finite values are
-    /// dropped.
+    /// Adds `value` to a count, or appends it to the values of a duration. Drops zero counts and non-finite values.
     pub(crate) fn record(&mut self, metric: Metric, value: f64) {
         let is_count = metric.unit() == Unit::Count;
         if !value.is_finite() || (is_count && value == 0.0) {
@@ -109,7 +108,8 @@ impl Measurements {
         }
     }
 
-    /// Adds the dimension and `_aws`, by which CloudWatch finds the metrics in a line of `function` written at `now`.
+    /// Adds the dimension and `_aws` to a line of `function`, written at `now`. CloudWatch finds the metrics through
+    /// `_aws`.
     pub(crate) fn put_metadata(&self, line: &mut Line, function: &str, now: DateTime<Utc>) {
         if self.is_empty() {
             return;

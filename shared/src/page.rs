@@ -14,7 +14,7 @@ impl Limit {
     /// Rows on the largest page.
     const MAX: u8 = 100;
 
-    /// As a number.
+    /// Returns the limit as a number.
     #[must_use]
     pub fn get(self) -> u8 {
         self.0
@@ -55,8 +55,8 @@ impl FromStr for Limit {
 
 /// The start of a page: the rows older than the row with this sort key.
 ///
-/// Opaque to clients: unpadded base64url of the sort key. A cursor names no partition, so it cannot leave the list it is
-/// used with.
+/// Opaque to clients: unpadded base64url of the sort key. A cursor names no partition, so it cannot lead to another
+/// list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub SortKey);
 
@@ -86,7 +86,7 @@ impl FromStr for Cursor {
 pub struct PageRequest {
     /// The maximum number of rows.
     pub limit: Limit,
-    /// The start of the page. `None` is the newest row.
+    /// The start of the page. `None` starts at the newest row.
     pub cursor: Option<Cursor>,
 }
 
@@ -100,7 +100,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The first `limit` of `rows`. Callers read one row more than the limit, which shows whether there is a next page.
+    /// Creates a page of the first `limit` of `rows`. Callers read one row more than the limit; with it, the page has a
+    /// `next` cursor.
     pub(crate) fn of(mut rows: Vec<T>, limit: usize, sort_key: impl Fn(&T) -> SortKey) -> Self {
         let more = rows.len() > limit;
         rows.truncate(limit);

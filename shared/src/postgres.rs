@@ -1,18 +1,8 @@
-//! A PostgreSQL connection that is replaced when it is found dead.
+//! A PostgreSQL connection. A dead connection is replaced.
 
-use std::{
-    error::Error as _,
-    fmt,
-    future::Future,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{error::Error as _, fmt, io, sync::Arc, time::Duration};
 
-use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
+use tokio::{sync::Mutex, time::timeout};
 use tokio_postgres::{
     Client, Row,
     error::{Severity, SqlState},
@@ -33,25 +23,17 @@ mod server;
 /// The time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time limit for one query. After a freeze, an execution environment may hold a dead connection that was never
-/// closed; a query on it gets no answer.
+/// The time limit for one query. After a freeze, an execution environment may have a connection that died without being
+/// closed. A query on such a connection gets no answer.
 const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// The database, over one connection that opens on first use.
+/// The database, over one connection. The first query opens it.
 ///
-/// A query is one round trip. `query_typed` leaves no server-side statement behind, so connection poolers work. A query on
-/// a dead connection is retried once on a new one, so every statement in `sql/` must be idempotent.
+/// A query is one round trip. `query_typed` leaves no prepared statement on the server, so connection poolers work. A
+/// query that fails on a dead connection is retried once on a new one, so every statement in `sql/` must be idempotent.
 pub struct Postgres {
     server: DatabaseServer,
-    keep: bool,
-    /// The number of queries that wait for the connection. Only counted if connections are closed after use.
-    waiting: AtomicUsize,
-    connection: Mutex<Option<Arc<Connection>>>,
-}
-
-struct Connection {
-    client: Client,
-    driver: JoinHandle<()>,
+    connection: Mutex<Option<Arc<Client>>>,
 }
 
 /// A statement parameter and its type.
@@ -63,7 +45,7 @@ pub enum QueryError {
     /// The server did not respond in time.
     #[error("no answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
-    /// The server rejected the query. Its detail and hint are dropped, since they quote values.
+    /// The server rejected the query. The error's detail and hint are dropped, since they quote values.
     #[error("{message} (SQLSTATE {}{})", .state.code(), Constraint(.constraint.as_deref()))]
     Refused {
         /// The SQLSTATE.
@@ -79,7 +61,7 @@ pub enum QueryError {
     #[error("the connection fails")]
     Client(#[source] tokio_postgres::Error),
     /// A token could not be signed.
-    #[error("there is no token to sign in with")]
+    #[error("can't sign a token for the database")]
     Token(#[source] TokenError),
 }
 
@@ -115,15 +97,15 @@ impl From<ConnectError> for QueryError {
 }
 
 impl QueryError {
-    /// Whether the connection is unusable and a new one may work.
+    /// Returns `true` if the connection is unusable and a new one may work.
     fn is_connection_lost(&self) -> bool {
         match self {
             Self::TimedOut(_) => true,
             Self::Refused { state, fatal, .. } => match state.code() {
-                // The server became a reader in a failover; the host name now resolves to the writer.
+                // The server became a reader in a failover. The host name now resolves to the new writer.
                 "25006" => true,
-                // Connection exceptions, including those of a pooler that cannot reach the server; and a server that shuts
-                // down or starts.
+                // Connection exceptions, including those of a pooler that cannot reach the server. Shutdown and
+                // start-up of the server.
                 code if code.starts_with("08") || code.starts_with("57P") => true,
                 // Internal errors, which some poolers return. FATAL ends the session.
                 code => *fatal && code.starts_with("XX"),
@@ -136,7 +118,7 @@ impl QueryError {
         }
     }
 
-    /// Whether the error is transient.
+    /// Returns `true` if the same query may succeed later.
     fn is_transient(&self) -> bool {
         self.is_connection_lost()
             || matches!(self, Self::Refused { state, .. } if match state.code() {
@@ -160,21 +142,15 @@ impl From<QueryError> for Error {
 }
 
 impl Postgres {
-    /// The database at `server`. Without `keep`, the connection is closed after use, for servers that accept one connection
-    /// at a time.
+    /// Creates a client of `server`.
     #[must_use]
-    pub fn new(server: impl Into<DatabaseServer>, keep: bool) -> Self {
+    pub fn new(server: impl Into<DatabaseServer>) -> Self {
         let mut server = server.into();
         server.config_mut().connect_timeout(CONNECT_TIMEOUT).application_name("cruddur");
-        Self { server, keep, waiting: AtomicUsize::new(0), connection: Mutex::new(None) }
+        Self { server, connection: Mutex::new(None) }
     }
 
-    /// Whether the connection is kept between queries.
-    pub(crate) const fn keeps_connections(&self) -> bool {
-        self.keep
-    }
-
-    /// Returns the rows of `statement`.
+    /// Runs `statement` and returns its rows.
     pub async fn query(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         match self.query_once(statement, parameters).await {
             Err(error) if error.is_connection_lost() => {
@@ -190,103 +166,43 @@ impl Postgres {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, QueryError> {
-        if !self.keep {
-            return self.query_and_close(statement, parameters).await;
-        }
-        let connection = {
+        let client = {
             let mut slot = self.connection.lock().await;
             match &*slot {
-                Some(connection) if !connection.client.is_closed() => Arc::clone(connection),
+                Some(client) if !client.is_closed() => Arc::clone(client),
                 _ => Arc::clone(slot.insert(Arc::new(self.connect().await?))),
             }
         };
-        let rows = in_time(connection.client.query_typed(statement, parameters)).await;
+        let rows = match timeout(QUERY_TIMEOUT, client.query_typed(statement, parameters)).await {
+            Ok(rows) => rows.map_err(QueryError::from),
+            Err(_) => Err(QueryError::TimedOut(QUERY_TIMEOUT)),
+        };
         if rows.as_ref().is_err_and(QueryError::is_connection_lost) {
             let mut slot = self.connection.lock().await;
-            if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
+            if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &client)) {
                 *slot = None;
             }
         }
         rows
     }
 
-    /// Runs one query at a time, and closes the connection unless another query waits for it.
-    async fn query_and_close(
-        &self,
-        statement: &str,
-        parameters: &[Parameter<'_>],
-    ) -> Result<Vec<Row>, QueryError> {
-        let turn = Turn::wait_for(self);
-        let mut slot = self.connection.lock().await;
-        drop(turn);
-        let connection = match slot.take() {
-            Some(connection) if !connection.client.is_closed() => connection,
-            _ => Arc::new(self.connect().await?),
-        };
-        let rows = in_time(connection.client.query_typed(statement, parameters)).await;
-        let lost = rows.as_ref().is_err_and(QueryError::is_connection_lost);
-        if !lost && self.waiting.load(Ordering::Acquire) > 0 {
-            *slot = Some(connection);
-        } else if let Some(connection) = Arc::into_inner(connection) {
-            connection.close().await;
-        }
-        rows
-    }
-
-    async fn connect(&self) -> Result<Connection, QueryError> {
-        // `connect_timeout` covers only the TCP connection, not a server that accepts it and stays silent.
+    async fn connect(&self) -> Result<Client, QueryError> {
+        // `connect_timeout` covers only TCP. A server may accept the connection and stay silent.
         let (client, connection) = timeout(CONNECT_TIMEOUT, self.server.connect())
             .await
             .map_err(|_| QueryError::TimedOut(CONNECT_TIMEOUT))??;
-        let driver = tokio::spawn(async move {
+        tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::info!(cause = %crate::error::Chain(&error), "lost the connection to PostgreSQL");
             }
         });
-        Ok(Connection { client, driver })
+        Ok(client)
     }
-}
-
-/// The place of a query in the queue for the connection.
-struct Turn<'a>(&'a Postgres);
-
-impl<'a> Turn<'a> {
-    fn wait_for(postgres: &'a Postgres) -> Self {
-        postgres.waiting.fetch_add(1, Ordering::AcqRel);
-        Self(postgres)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let was_last = self.0.waiting.fetch_sub(1, Ordering::AcqRel) == 1;
-        // The connection may have been left open for a query that was then canceled. A query in progress holds the lock,
-        // so this never closes a connection in use.
-        if was_last && let Ok(mut slot) = self.0.connection.try_lock() {
-            *slot = None;
-        }
-    }
-}
-
-impl Connection {
-    /// Closes the connection, and waits until it is closed.
-    async fn close(self) {
-        let Self { client, driver } = self;
-        drop(client);
-        // The driver ends with the client, unless the server does not accept the termination message.
-        let _ = timeout(QUERY_TIMEOUT, driver).await;
-    }
-}
-
-async fn in_time(
-    rows: impl Future<Output = Result<Vec<Row>, tokio_postgres::Error>>,
-) -> Result<Vec<Row>, QueryError> {
-    Ok(timeout(QUERY_TIMEOUT, rows).await.map_err(|_| QueryError::TimedOut(QUERY_TIMEOUT))??)
 }
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the configuration, which contains the password.
-        f.debug_struct("Postgres").field("keep", &self.keep).finish_non_exhaustive()
+        // Omits the configuration, which contains the password.
+        f.debug_struct("Postgres").finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ pub struct Random(Arc<Fill>);
 type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Random {
-    /// The operating system's generator.
+    /// Uses the operating system's generator.
     ///
     /// # Panics
     /// Every draw panics if the operating system's generator fails.
@@ -22,12 +22,12 @@ impl Random {
         Self::from_fn(|bytes| getrandom::fill(bytes).expect("the operating system's generator works"))
     }
 
-    /// A generator that writes its bytes with `fill`.
+    /// Creates a generator that draws bytes with `fill`.
     pub fn from_fn(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
         Self(Arc::new(fill))
     }
 
-    /// `N` random bytes.
+    /// Draws `N` random bytes.
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -35,14 +35,14 @@ impl Random {
         bytes
     }
 
-    /// A version 7 UUID for the time `now`, with millisecond precision.
+    /// Draws a version 7 UUID for the time `now`, with millisecond precision.
     #[must_use]
     pub fn uuid_v7(&self, now: DateTime<Utc>) -> Uuid {
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
     }
 
-    /// A uniformly distributed duration between zero and `ceiling`: the full jitter of a back-off.
+    /// Draws a uniformly distributed duration between zero and `ceiling`: full jitter.
     #[must_use]
     pub fn jitter(&self, ceiling: Duration) -> Duration {
         ceiling.mul_f64(f64::from(u32::from_le_bytes(self.bytes())) / f64::from(u32::MAX))

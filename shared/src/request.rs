@@ -1,4 +1,4 @@
-//! Request parsing: each part is read and validated once, and trusted from then on.
+//! Request parsing. Each part is validated once, and has a type of its own from then on.
 
 use lambda_http::{Body, Request, RequestExt as _};
 use percent_encoding::percent_decode_str;
@@ -36,7 +36,7 @@ impl Violations {
         self.0.push(violation);
     }
 
-    /// Returns an error with all violations, in the order of the wire format.
+    /// Converts the violations into an error, in the order of the wire format.
     #[must_use]
     pub fn into_error(mut self) -> Error {
         self.0.sort_unstable();
@@ -45,7 +45,8 @@ impl Violations {
     }
 }
 
-/// The body as a JSON object, whatever its `Content-Type`.
+/// Parses the body as a JSON object. Ignores the `Content-Type`. Fails with [`Error::BodyTooLarge`] or
+/// [`Error::BodyInvalid`].
 pub fn json_object(request: &Request) -> Result<JsonObject, Error> {
     let body: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),
@@ -58,12 +59,13 @@ pub fn json_object(request: &Request) -> Result<JsonObject, Error> {
     serde_json::from_slice(body).map(JsonObject).map_err(|_| Error::BodyInvalid)
 }
 
-/// A JSON object whose fields are read one by one.
+/// A JSON object with typed access to its fields.
 #[derive(Debug)]
 pub struct JsonObject(Map<String, Value>);
 
 impl JsonObject {
-    /// The field `name`. Returns `None` if it is absent or `null`.
+    /// Takes the field `name`. Returns `None` if it is absent or `null`. Fails with [`Error::BodyInvalid`] if it has
+    /// another type.
     pub fn field<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Error> {
         match self.0.remove(name) {
             None => Ok(None),
@@ -72,8 +74,8 @@ impl JsonObject {
     }
 }
 
-/// The path parameter `name`, percent-decoded. API Gateway decodes it, emulators do not. No valid value contains a
-/// percent sign, so decoding twice is harmless.
+/// Returns the path parameter `name`, percent-decoded. API Gateway decodes path parameters; emulators do not. Valid
+/// values contain no percent sign, so decoding twice is harmless.
 #[must_use]
 pub fn path_parameter(request: &Request, name: &str) -> String {
     let parameters = request.path_parameters();
@@ -106,7 +108,7 @@ pub fn page_request(request: &Request, violations: &mut Violations) -> Option<Pa
     Some(PageRequest { limit: limit?.unwrap_or_else(Limit::default), cursor: cursor? })
 }
 
-/// A query parameter. A repeated parameter is rejected.
+/// Parses a query parameter. Rejects repeated parameters.
 fn parameter<T: std::str::FromStr>(
     request: &Request,
     name: &str,
@@ -120,7 +122,7 @@ fn parameter<T: std::str::FromStr>(
     }
 }
 
-/// The `Idempotency-Key` header, if present.
+/// Parses the `Idempotency-Key` header. Returns `None` if it is absent.
 pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Violation> {
     let mut values = request.headers().get_all("idempotency-key").iter();
     match (values.next(), values.next()) {
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_json_object_is_refused() {
+    fn a_body_that_is_not_a_json_object_is_rejected() {
         for body in ["", " ", "null", "[]", "[\"a\"]", "\"a\"", "1", "{", "{}x", "{\"a\":1,}"] {
             assert!(matches!(json_object(&with_body(body)), Err(Error::BodyInvalid)), "{body:?}");
         }
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_good_breaks_no_rule() {
+    fn a_valid_value_adds_no_violation() {
         let mut violations = Violations::new();
         assert_eq!(violations.check(Ok(5)), Some(5));
         assert!(violations.0.is_empty());
@@ -237,7 +239,7 @@ mod tests {
         }
     }
 
-    /// The page request in these query parameters, or the violations in them.
+    /// Parses these query parameters.
     fn listed(parameters: &[(&str, &[&str])]) -> Result<PageRequest, Vec<Violation>> {
         let parameters = parameters.iter().map(|(name, values)| {
             ((*name).to_owned(), values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>())

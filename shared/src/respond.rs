@@ -1,4 +1,4 @@
-//! Responses: the only mapping from errors to statuses, and the only place that logs failed requests.
+//! Responses. No other module maps errors to statuses or logs failed requests.
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
@@ -13,13 +13,13 @@ use crate::{
     page::{Cursor, Limit},
 };
 
-/// A 200 response with `body` as JSON.
+/// Creates a 200 response with `body` as JSON.
 pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Error> {
     let body = serde_json::to_string(body).map_err(Error::internal)?;
     Ok(json(StatusCode::OK, body))
 }
 
-/// Characters that a URI's path can't contain. `%` is kept, since emulators don't decode paths.
+/// Characters that are percent-encoded in a path. `%` is not among them, since emulators do not decode paths.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -34,9 +34,9 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// A 200 response with `body` as JSON and, if there is a next page, a `Link` header to it.
+/// Creates a 200 response with `body` as JSON and, if there is a next page, a `Link` header to it.
 ///
-/// `path` is the path of the request as received, so that the link works behind any stage or prefix.
+/// `path` is the raw path of the request, so the link works behind any stage or prefix.
 pub fn page(
     body: &impl Serialize,
     path: &str,
@@ -53,8 +53,8 @@ pub fn page(
     Ok(response)
 }
 
-/// Serves a request of `route` as one invocation, and turns its error into a response. A server error is logged with all
-/// its causes; the client sees only its code.
+/// Serves a request of `route` as one invocation, and turns an error into a response. Logs server errors with all their
+/// causes; the client receives only the code.
 pub async fn answer(
     route: &'static str,
     serve: impl Future<Output = Result<Response<Body>, Error>>,
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(completed(ok(&1)), (Some(200), "answered", None));
         let refused = "the message group was not found, or the caller is not in it".to_owned();
         assert_eq!(completed(Err(Error::MessageGroupNotFound)), (Some(404), "refused", Some(refused)));
-        // The cause is in the error line.
+        // The cause is in the error's line.
         assert_eq!(completed(Err(Error::internal("a secret"))), (Some(500), "failed", None));
     }
 }

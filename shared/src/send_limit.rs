@@ -1,26 +1,26 @@
-//! The send limit: how many messages one user may send (design, section 3).
+//! The send limit: a token bucket for each user (design, section 3).
 //!
-//! Each user has a token bucket in a row ([`SendLimitRow`]). `tokens` counts whole tokens without those that came in after
-//! `refilled_at`. At `expires_at` the bucket is full again: the row then means the same as no row, and DynamoDB may delete
-//! it. `expires_at = refilled_at + interval * (burst - tokens)`.
+//! A bucket is a row ([`SendLimitRow`]). `tokens` is the number of tokens left, without those gained since
+//! `refilled_at`. At `expires_at = refilled_at + interval * (burst - tokens)` the bucket is full again. A full bucket
+//! needs no row, so DynamoDB may then delete it.
 //!
-//! A message takes a token with one conditional `UpdateItem` and no read before it. The update depends on the row:
+//! A message takes a token with one conditional `UpdateItem`, without a read. The update depends on the row:
 //!
 //! | row | update | condition |
 //! |---|---|---|
-//! | absent or full | a new bucket without one token | still absent or full |
+//! | absent or full | a new bucket with `burst - 1` tokens | still absent or full |
 //! | has a token | `tokens - 1`, `expires_at + interval` | still has a token, still not full |
-//! | empty for at least an interval | tokens of the time since, without one | unchanged |
+//! | empty for at least an interval | one token per interval since, minus one | unchanged |
 //!
-//! The row is guessed: the last one that this execution environment saw, or none. The condition refuses a wrong guess, the
-//! refusal contains the row, and the next update is made for it. A message therefore costs one update, or two if another
-//! environment has served the same user in between. The update of the second line, that of a burst, depends on no value,
-//! so concurrent senders do not disturb each other.
+//! The execution environment guesses the row: the last one that it saw, or none. If the guess is wrong, the condition
+//! fails, DynamoDB returns the row, and the next update uses that row. A message therefore costs one update, or two if
+//! another environment has served the user in between. The second update, which serves bursts, compares no stored
+//! values, so concurrent messages of a user do not conflict.
 //!
-//! Counting tokens late loses none while the bucket is not full, and once it is full the second update fails. In any span
-//! of time, at most `burst + span / interval` messages pass through all environments together; differences between their
-//! clocks add to the span. An empty bucket that stays empty for a known time needs no update: a flood costs one refused
-//! update per interval and environment.
+//! Tokens are counted late, but none is lost while the bucket is not full. Once the bucket is full, the second update's
+//! condition fails. In any span of time, all environments together admit at most `burst + span / interval` messages;
+//! differences between their clocks add to the span. An environment does not update a bucket that it knows to be empty,
+//! so a flood costs one refused update per interval and environment.
 
 use std::{
     num::NonZeroUsize,
@@ -44,44 +44,43 @@ use crate::{
 };
 
 /// Maximum number of remembered buckets, about a hundred bytes each.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
+const CACHE_CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
-/// Maximum number of updates for one message. Each refusal after the first means that another message of the same user
-/// passed in the meantime.
-const TRIES: usize = 5;
+/// Maximum number of updates for one message. Each failed condition after the first means that another message of the
+/// user took a token in between.
+const MAX_ATTEMPTS: usize = 5;
 
 /// Time limit of all updates for one message.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Admits or rejects messages.
+/// The send limit, with a cache of the last seen buckets.
 #[derive(Debug)]
 pub struct SendLimit {
     rate: SendLimitConfig,
-    /// The last seen buckets.
     seen: Mutex<LruCache<Uuid, SendLimitRow>>,
 }
 
 impl SendLimit {
-    /// A limit of `rate`.
+    /// Creates a limit of `rate`.
     #[must_use]
     pub fn new(rate: SendLimitConfig) -> Self {
-        Self { rate, seen: Mutex::new(LruCache::new(REMEMBERED)) }
+        Self { rate, seen: Mutex::new(LruCache::new(CACHE_CAPACITY)) }
     }
 
-    /// The configured limit. `None` if there is none.
+    /// Creates the configured limit. Returns `None` if none is configured.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
         Ok(SendLimitConfig::from_lookup(lookup)?.map(Self::new))
     }
 
-    /// Takes a token for a message of the user. Fails with [`Error::RateLimited`] if there is none.
+    /// Takes a token for a message of the user. Fails with [`Error::RateLimited`] if the bucket is empty.
     ///
-    /// While DynamoDB is throttled or unreachable, messages pass uncounted: losing messages would be worse. A lost answer
-    /// may cost a token too many.
+    /// While DynamoDB throttles or is unreachable, admits messages without counting them: rejecting messages would be
+    /// worse. After a lost answer, a message may cost two tokens.
     pub async fn admit(&self, table: &Table, clock: &Clock, user_uuid: Uuid) -> Result<(), Error> {
-        let taken = timeout(TIME_LIMIT, self.take(table, clock.now(), user_uuid)).await;
-        match taken.unwrap_or_else(|elapsed| Err(WriteError::Unknown(elapsed.into()))) {
-            Ok(Taken::One) => Ok(()),
-            Ok(Taken::None { retry_after }) => {
+        let admission = timeout(TIME_LIMIT, self.take(table, clock.now(), user_uuid)).await;
+        match admission.unwrap_or_else(|elapsed| Err(WriteError::Unknown(elapsed.into()))) {
+            Ok(Admission::Granted) => Ok(()),
+            Ok(Admission::Denied { retry_after }) => {
                 invocation::count(Metric::SendsLimited, 1);
                 Err(Error::RateLimited { retry_after })
             }
@@ -94,34 +93,39 @@ impl SendLimit {
         }
     }
 
-    async fn take(&self, table: &Table, now: DateTime<Utc>, user_uuid: Uuid) -> Result<Taken, WriteError> {
-        let mut seen = self.recall(user_uuid);
-        for _ in 0..TRIES {
+    async fn take(
+        &self,
+        table: &Table,
+        now: DateTime<Utc>,
+        user_uuid: Uuid,
+    ) -> Result<Admission, WriteError> {
+        let mut seen = self.cached(user_uuid);
+        for _ in 0..MAX_ATTEMPTS {
             let change = match self.rate.decide(seen, now) {
                 Decision::Take(change) => change,
-                Decision::Refuse { retry_after } => return Ok(Taken::None { retry_after }),
+                Decision::Reject { retry_after } => return Ok(Admission::Denied { retry_after }),
             };
             match table.update(change.update(self.rate, now, user_uuid)).await {
                 Ok(row) => {
-                    self.remember(user_uuid, bucket(row)?);
-                    return Ok(Taken::One);
+                    self.cache(user_uuid, bucket(row)?);
+                    return Ok(Admission::Granted);
                 }
                 Err(WriteError::Refused { rows, .. }) => {
                     seen = rows.into_iter().flatten().next().map_or(Ok(None), bucket)?;
                 }
                 Err(error) => return Err(error),
             }
-            self.remember(user_uuid, seen);
+            self.cache(user_uuid, seen);
         }
         // Lost the race on every attempt.
-        Ok(Taken::None { retry_after: 1 })
+        Ok(Admission::Denied { retry_after: 1 })
     }
 
-    fn recall(&self, user_uuid: Uuid) -> Option<SendLimitRow> {
+    fn cached(&self, user_uuid: Uuid) -> Option<SendLimitRow> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&user_uuid).copied()
     }
 
-    fn remember(&self, user_uuid: Uuid, bucket: Option<SendLimitRow>) {
+    fn cache(&self, user_uuid: Uuid, bucket: Option<SendLimitRow>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match bucket {
             Some(bucket) => _ = seen.put(user_uuid, bucket),
@@ -131,15 +135,15 @@ impl SendLimit {
 }
 
 /// The result of taking a token.
-enum Taken {
-    One,
-    None {
-        /// Seconds.
+enum Admission {
+    Granted,
+    Denied {
+        /// Seconds until the next token; at least 1.
         retry_after: u64,
     },
 }
 
-/// Parses a row. Returns `None` if it is absent.
+/// Parses a row. Returns `None` for an empty item, which stands for an absent row.
 fn bucket(row: Item) -> Result<Option<SendLimitRow>, WriteError> {
     if row.is_empty() {
         return Ok(None);
@@ -147,19 +151,19 @@ fn bucket(row: Item) -> Result<Option<SendLimitRow>, WriteError> {
     from_item(row).map(Some).map_err(|error| WriteError::Failed(error.into()))
 }
 
-/// A decision about one message.
+/// The decision about one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decision {
-    Take(Change),
-    Refuse {
-        /// Seconds until there is a token again; at least 1.
+    Take(BucketUpdate),
+    Reject {
+        /// Seconds until the next token; at least 1.
         retry_after: u64,
     },
 }
 
 /// An update that takes a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
+enum BucketUpdate {
     /// From a full bucket, whose row may be absent.
     Begin { left: SendLimitRow },
     /// From a bucket with tokens.
@@ -169,33 +173,33 @@ enum Change {
 }
 
 impl SendLimitConfig {
-    /// Decides about a message at `now`, given the bucket `seen` last (`None`: no row).
+    /// Decides about a message at `now`. `seen` is the last seen bucket; `None` stands for an absent row.
     fn decide(self, seen: Option<SendLimitRow>, now: DateTime<Utc>) -> Decision {
-        // Round against the sender: a bucket is filled a little late rather than early.
+        // Rounds against the sender: rather a late token than an early one.
         let (passed, begun) = (whole_seconds(now), started_seconds(now));
         let Some(seen) = seen.filter(|seen| seen.expires_at > passed) else {
-            return Decision::Take(Change::Begin { left: self.bucket(self.burst.get() - 1, begun) });
+            return Decision::Take(BucketUpdate::Begin { left: self.bucket(self.burst.get() - 1, begun) });
         };
         if seen.tokens > 0 {
-            return Decision::Take(Change::Spend);
+            return Decision::Take(BucketUpdate::Spend);
         }
-        // Written by a clock that is far ahead. Waiting for it would lock the user out.
+        // A clock far ahead wrote the row. Waiting for that time would lock the user out.
         if seen.refilled_at.saturating_sub(begun) > self.time_to_fill() {
-            return Decision::Take(Change::Refill { seen, left: self.bucket(0, begun) });
+            return Decision::Take(BucketUpdate::Refill { seen, left: self.bucket(0, begun) });
         }
         let interval = i64::from(self.interval.get());
         let since = passed.saturating_sub(seen.refilled_at);
         if since < interval {
-            return Decision::Refuse { retry_after: interval.saturating_sub(since).unsigned_abs() };
+            return Decision::Reject { retry_after: interval.saturating_sub(since).unsigned_abs() };
         }
         let left = match u32::try_from(since / interval) {
             Ok(tokens) if tokens < self.burst.get() => {
                 self.bucket(tokens - 1, seen.refilled_at.saturating_add(i64::from(tokens) * interval))
             }
-            // The row was written under another limit.
+            // Another limit was configured when the row was written.
             _ => self.bucket(self.burst.get() - 1, begun),
         };
-        Decision::Take(Change::Refill { seen, left })
+        Decision::Take(BucketUpdate::Refill { seen, left })
     }
 
     fn bucket(self, tokens: u32, refilled_at: i64) -> SendLimitRow {
@@ -218,8 +222,8 @@ fn started_seconds(now: DateTime<Utc>) -> i64 {
     now.timestamp() + i64::from(now.timestamp_subsec_nanos() > 0)
 }
 
-impl Change {
-    /// The update of the user's row. Its condition holds for the row of the decision, and for no row that it would break.
+impl BucketUpdate {
+    /// Creates the update of the user's row. Its condition holds only for rows to which the decision applies.
     fn update(self, rate: SendLimitConfig, now: DateTime<Utc>, user_uuid: Uuid) -> Update {
         const SET: &str = "SET tokens = :tokens, refilled_at = :refilled_at, expires_at = :expires_at";
         let number = |number: i64| AttributeValue::N(number.to_string());
@@ -263,17 +267,17 @@ mod tests {
 
     const HALF_PAST_NINE: i64 = 1_795_339_800;
 
-    /// Three at once, and then one every ten seconds.
+    /// Three messages at once, and then one every ten seconds.
     fn rate() -> SendLimitConfig {
         SendLimitConfig { burst: 3.try_into().unwrap(), interval: 10.try_into().unwrap() }
     }
 
-    /// So many milliseconds after half past nine.
+    /// A time `millis` milliseconds after 09:30.
     fn at(millis: i64) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(HALF_PAST_NINE * 1_000 + millis).unwrap()
     }
 
-    /// A bucket that was refilled so many seconds after half past nine.
+    /// A bucket, refilled `refilled_at` seconds after 09:30.
     fn bucket(tokens: u32, refilled_at: i64) -> SendLimitRow {
         rate().bucket(tokens, HALF_PAST_NINE + refilled_at)
     }
@@ -283,11 +287,11 @@ mod tests {
     }
 
     fn begin(refilled_at: i64) -> Decision {
-        Decision::Take(Change::Begin { left: bucket(2, refilled_at) })
+        Decision::Take(BucketUpdate::Begin { left: bucket(2, refilled_at) })
     }
 
     fn refill(seen: SendLimitRow, left: SendLimitRow) -> Decision {
-        Decision::Take(Change::Refill { seen, left })
+        Decision::Take(BucketUpdate::Refill { seen, left })
     }
 
     #[test]
@@ -297,20 +301,20 @@ mod tests {
     }
 
     #[test]
-    fn a_full_bucket_is_begun_anew_from_the_next_whole_second() {
+    fn a_full_bucket_starts_at_the_next_whole_second() {
         assert_eq!(decide(None, 0), begin(0));
         assert_eq!(decide(None, 1), begin(1));
         let full_after_ten = bucket(2, 0);
-        assert_eq!(decide(Some(full_after_ten), 9_999), Decision::Take(Change::Spend));
+        assert_eq!(decide(Some(full_after_ten), 9_999), Decision::Take(BucketUpdate::Spend));
         assert_eq!(decide(Some(full_after_ten), 10_000), begin(10));
         assert_eq!(decide(Some(full_after_ten), 86_400_500), begin(86_401));
     }
 
     #[test]
-    fn an_empty_bucket_has_nothing_until_an_interval_has_passed() {
+    fn an_empty_bucket_stays_empty_for_an_interval() {
         let empty = bucket(0, 0);
         for (millis, retry_after) in [(0, 10), (1, 10), (999, 10), (1_000, 9), (9_000, 1), (9_999, 1)] {
-            assert_eq!(decide(Some(empty), millis), Decision::Refuse { retry_after }, "{millis}");
+            assert_eq!(decide(Some(empty), millis), Decision::Reject { retry_after }, "{millis}");
         }
         // The rest of an interval is not lost.
         for (millis, left) in [(10_000, bucket(0, 10)), (19_999, bucket(0, 10)), (29_999, bucket(1, 20))] {
@@ -320,21 +324,21 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_behind_finds_the_bucket_as_it_was_left() {
-        assert_eq!(decide(Some(bucket(1, 0)), -86_400_000), Decision::Take(Change::Spend));
-        assert_eq!(decide(Some(bucket(0, 0)), -20_000), Decision::Refuse { retry_after: 30 });
+    fn a_clock_that_is_behind_adds_no_tokens() {
+        assert_eq!(decide(Some(bucket(1, 0)), -86_400_000), Decision::Take(BucketUpdate::Spend));
+        assert_eq!(decide(Some(bucket(0, 0)), -20_000), Decision::Reject { retry_after: 30 });
     }
 
     #[test]
-    fn a_clock_that_was_far_ahead_shuts_nobody_out() {
-        // As long as the bucket takes to fill, which is half a minute.
-        assert_eq!(decide(Some(bucket(0, 30)), 0), Decision::Refuse { retry_after: 40 });
+    fn a_clock_far_ahead_locks_no_user_out() {
+        // Exactly the time to fill the bucket: 30 seconds.
+        assert_eq!(decide(Some(bucket(0, 30)), 0), Decision::Reject { retry_after: 40 });
         assert_eq!(decide(Some(bucket(0, 31)), 0), refill(bucket(0, 31), bucket(0, 0)));
         assert_eq!(decide(Some(bucket(0, 86_400)), 500), refill(bucket(0, 86_400), bucket(0, 1)));
     }
 
     #[test]
-    fn a_row_of_another_limit_never_gives_more_than_a_full_bucket() {
+    fn a_row_of_another_limit_yields_at_most_a_full_bucket() {
         let of_larger =
             SendLimitRow { tokens: 0, refilled_at: HALF_PAST_NINE, expires_at: HALF_PAST_NINE + 9_000 };
         assert_eq!(decide(Some(of_larger), 3_600_000), refill(of_larger, bucket(2, 3_600)));

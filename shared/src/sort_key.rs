@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use crate::timestamp::{TIMESTAMP_LENGTH, Timestamp};
 
-/// The sort key `{created_at}#{message_uuid}` of a message, and of the inbox rows whose newest message it is.
+/// The sort key `{created_at}#{message_uuid}`: of a message, and of the inbox rows at that message.
 ///
-/// The UUID makes it unique: two messages of the same microsecond never overwrite each other (design, section 2). Sort
-/// keys are ordered like their texts.
+/// The UUID makes sort keys unique, so two messages of the same microsecond never overwrite each other (design, section
+/// 2). Sort keys and their texts have the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SortKey {
-    /// When the message was created.
+    /// The message's creation time.
     pub created_at: Timestamp,
     /// The message's uuid.
     pub message_uuid: Uuid,
@@ -39,7 +39,7 @@ impl FromStr for SortKey {
         let message_uuid = rest.strip_prefix('#').ok_or(InvalidSortKey)?;
         let created_at = created_at.parse().map_err(|_| InvalidSortKey)?;
         let uuid: Uuid = message_uuid.parse().map_err(|_| InvalidSortKey)?;
-        // Of the spellings of a UUID, only the printed one is valid in a key.
+        // `Uuid` parses several spellings; only the printed one is valid in a key.
         let mut buffer = Uuid::encode_buffer();
         if uuid.hyphenated().encode_lower(&mut buffer) == message_uuid {
             Ok(Self { created_at, message_uuid: uuid })

@@ -1,4 +1,4 @@
-//! Start of a function: configuration, connections, and the Lambda runtime.
+//! Start-up of a function: configuration, connections, and the Lambda runtime.
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ use crate::{
     event, log, warm_up,
 };
 
-/// The clients and settings of a function. Created once per execution environment, and lent to the handler.
+/// The clients and settings of a function. Created once per execution environment; the handler borrows them.
 pub trait App: Sized {
     /// Reads the configuration. Fails if a variable is missing or malformed.
     fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError>;
@@ -35,7 +35,7 @@ pub async fn serve<A: App>(handler: impl AsyncFn(&A, Request) -> Response<Body>)
     event::run(async |request| handler(&app, request).await).await
 }
 
-/// Runs a function that consumes other events than requests.
+/// Runs a function that handles events other than requests.
 pub async fn serve_events<A, E, R>(handler: impl AsyncFn(&A, LambdaEvent<E>) -> R) -> Result<(), Error>
 where
     A: App,

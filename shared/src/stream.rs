@@ -15,8 +15,8 @@ use crate::{
 
 /// A batch of stream records as Lambda delivers it.
 ///
-/// Each record is parsed by itself: the types of `aws_lambda_events` require `eventID`, `eventName` and `awsRegion`, and
-/// one odd record would fail the batch.
+/// Records are parsed one by one. The types of `aws_lambda_events` require `eventID`, `eventName` and `awsRegion`, so
+/// one malformed record would fail the whole batch.
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     #[serde(rename = "Records")]
@@ -28,9 +28,9 @@ pub struct Batch {
 pub enum Change {
     /// A message was stored.
     MessageCreated {
-        /// Its group.
+        /// The group.
         group_uuid: Uuid,
-        /// Its row.
+        /// The message's row.
         row: MessageRow,
     },
 }
@@ -44,23 +44,23 @@ pub struct NewestMessage {
     pub sk: SortKey,
     /// The whole text.
     pub message: String,
-    /// Sequence numbers of all records of the group in the batch, in their order.
+    /// Sequence numbers of the group's records in the batch, in the order of the batch.
     pub sequence_numbers: Vec<String>,
 }
 
 /// The new messages of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewMessages {
-    /// For each group the message with the greatest sort key. Groups are in the order of their first records.
+    /// The message with the greatest sort key of each group, in the order of the groups' first records.
     pub newest: Vec<NewestMessage>,
-    /// The number of malformed records, each of which was logged.
+    /// The number of malformed records.
     pub skipped: usize,
 }
 
-/// Why a record is skipped although it looks like a change.
+/// The reason for skipping a record.
 #[derive(Debug, thiserror::Error)]
 enum MalformedRecord {
-    // Without the text of serde's error, which may quote a message; texts are never logged.
+    // Omits the text of serde's error, which may quote a message. Message texts are never logged.
     #[error("not a stream record ({0:?} error at column {1})")]
     Json(serde_json::error::Category, usize),
     #[error("not the row of a message")]
@@ -74,7 +74,7 @@ enum MalformedRecord {
 }
 
 impl Batch {
-    /// The new messages of the batch. Malformed records are logged, counted and skipped.
+    /// Parses the new messages of the batch. Logs, counts and skips malformed records.
     #[must_use]
     pub fn new_messages(&self) -> NewMessages {
         let mut newest: Vec<NewestMessage> = Vec::new();
@@ -116,7 +116,7 @@ impl Batch {
         self.records.len()
     }
 
-    /// Whether the batch has no records.
+    /// Returns `true` if the batch has no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
@@ -143,13 +143,13 @@ fn change(record: &str) -> Result<Option<(Change, String)>, MalformedRecord> {
     if row.sk.message_uuid != row.message_uuid {
         return Err(MalformedRecord::SortKey);
     }
-    // Without a sequence number a failure could not be reported: Lambda takes an empty identifier for the whole batch.
+    // A failure cannot be reported without a sequence number: with an empty identifier, Lambda retries the whole batch.
     let sequence_number = record.change.sequence_number.filter(|number| !number.is_empty());
     let sequence_number = sequence_number.ok_or(MalformedRecord::SequenceNumber)?;
     Ok(Some((Change::MessageCreated { group_uuid, row }, sequence_number)))
 }
 
-/// The sequence number of a malformed record, if it can be found.
+/// Finds the sequence number of a malformed record.
 fn sequence_number(record: &str) -> Option<String> {
     let record: serde_json::Value = serde_json::from_str(record).ok()?;
     record.pointer("/dynamodb/SequenceNumber")?.as_str().map(str::to_owned)
@@ -261,7 +261,7 @@ mod tests {
             with(good(), "/dynamodb/NewImage/message", json!({"N": "1"})),
             with(good(), "/dynamodb/NewImage/pk/S", Partition::Inbox(Uuid::from_u128(1)).to_string()),
             with(good(), "/dynamodb/NewImage/pk/S", good_pk(0xa).replace('-', "x")),
-            // A uuid in another spelling.
+            // Another spelling of a uuid.
             with(good(), "/dynamodb/NewImage/pk/S", upper),
             with(good(), "/dynamodb/NewImage/message_uuid/S", Uuid::from_u128(2).to_string()),
             with(good(), "/dynamodb/SequenceNumber", Value::Null),

@@ -52,7 +52,7 @@ pub struct Table {
     name: String,
 }
 
-/// A query for the rows of one partition with the greatest sort keys, in descending order.
+/// A query for the newest rows of a partition: those with the greatest sort keys, in descending order.
 #[derive(Clone, Debug)]
 pub struct Newest {
     /// The partition.
@@ -61,11 +61,11 @@ pub struct Newest {
     pub before: Option<String>,
     /// Maximum number of rows.
     pub limit: usize,
-    /// Comma-separated attributes to return; all of them if `None`. Does not change the request units.
+    /// Comma-separated attributes to return. `None` returns all. Does not change the request units.
     pub attributes: Option<&'static str>,
 }
 
-/// An update of one row, which is created if it is absent.
+/// A conditional update of one row. Creates the row if it is absent.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// The row.
@@ -74,12 +74,12 @@ pub struct Update {
     pub condition: &'static str,
     /// The update expression.
     pub set: &'static str,
-    /// Values of both expressions, by placeholders such as `:tokens`.
+    /// Placeholders of both expressions, such as `:tokens`, with their values.
     pub values: Vec<(&'static str, AttributeValue)>,
 }
 
 impl Table {
-    /// The table called `name`.
+    /// The table with this name.
     #[must_use]
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
@@ -91,7 +91,7 @@ impl Table {
         Ok(Self::new(client(&sdk_config(lookup)?, limits), config.name))
     }
 
-    /// The client, for operations that only the admin command needs.
+    /// The client, for operations of the admin command.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
@@ -103,7 +103,7 @@ impl Table {
         &self.name
     }
 
-    /// Reads one row, consistently.
+    /// Reads one row, consistently. Returns `None` if the row is absent.
     pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
         let answer = self
             .client
@@ -117,7 +117,7 @@ impl Table {
         answer.item.map(from_item).transpose()
     }
 
-    /// Reads the newest rows of a partition, consistently. One request, unless DynamoDB ends a page early.
+    /// Reads the newest rows of a partition, consistently. Takes one request, unless DynamoDB ends a page early.
     pub async fn newest(&self, query: Newest) -> Result<Vec<Item>, Error> {
         let Newest { partition, before, limit, attributes } = query;
         let pk = partition.to_string();
@@ -147,15 +147,15 @@ impl Table {
         }
     }
 
-    /// Reads the greatest sort key of a partition, consistently.
+    /// Reads the greatest sort key of a partition, consistently. Returns `None` if the partition is empty.
     pub async fn newest_sort_key(&self, partition: Partition) -> Result<Option<String>, Error> {
         let newest =
             self.newest(Newest { partition, before: None, limit: 1, attributes: Some("sk") }).await?;
         Ok(newest.first().and_then(sort_key).map(str::to_owned))
     }
 
-    /// Reads the rows of a group in an inbox from the sort key `from` on, consistently, oldest first. Reads, and costs,
-    /// every row of the inbox from there on.
+    /// Reads a group's rows in an inbox, consistently, in ascending order from the sort key `from`. Consumes read units
+    /// for every inbox row from there on.
     pub async fn inbox_rows_of_group(
         &self,
         user_uuid: Uuid,
@@ -191,7 +191,8 @@ impl Table {
         }
     }
 
-    /// Reads the inbox rows of a group from the index. Eventually consistent, unordered: a hint.
+    /// Reads the inbox rows of a group from the index, in descending order. Eventually consistent, so the rows are only
+    /// hints.
     pub async fn group_index(&self, group_uuid: Uuid) -> Result<Vec<Item>, Error> {
         let answer = self
             .client
@@ -207,7 +208,7 @@ impl Table {
         Ok(answer.items.unwrap_or_default())
     }
 
-    /// Puts a row where there is none.
+    /// Puts a new row. Fails with [`WriteError::Refused`] if the key exists.
     pub async fn put_new(&self, row: &impl Serialize) -> Result<(), WriteError> {
         let answer = self
             .client
@@ -230,7 +231,7 @@ impl Table {
         }
     }
 
-    /// Updates a row under a condition, and returns it as it is then.
+    /// Updates a row under a condition, and returns the updated row.
     pub async fn update(&self, update: Update) -> Result<Item, WriteError> {
         let values = update.values.into_iter().map(|(name, value)| (name.to_owned(), value));
         let answer = self
@@ -284,7 +285,7 @@ impl From<&Key> for Item {
     }
 }
 
-/// The sort key of an item.
+/// The sort key of an item. Returns `None` if it is missing or not a string.
 #[must_use]
 pub fn sort_key(item: &Item) -> Option<&str> {
     item.get("sk")?.as_s().ok().map(String::as_str)
@@ -295,8 +296,8 @@ pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     convert::from_item(item).map_err(Error::internal)
 }
 
-/// Parses a row whose attributes are all strings. `serde_dynamo` copies an item before it parses it, which doubles the
-/// CPU of a page of rows.
+/// Parses a row with string attributes only. `serde_dynamo` copies an item before it parses it, which doubles the CPU
+/// time of a page of rows.
 pub(crate) fn from_strings<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     let strings = item.into_iter().map(|(name, value)| match value {
         AttributeValue::S(text) => Ok((name, text)),

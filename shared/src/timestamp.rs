@@ -1,4 +1,4 @@
-//! Timestamps in their stored form: UTC with microseconds in 27 bytes, so that string order is time order.
+//! Timestamps in their stored form: UTC with microseconds in 27 bytes. String order is time order.
 
 use std::{fmt, str::FromStr};
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// A time in UTC with microsecond precision, in the years 0000 to 9999.
 ///
-/// Its text is RFC 3339 with exactly six fractional digits and `Z`: 27 bytes that sort as the times do (design,
-/// section 2).
+/// Formatted as RFC 3339 with exactly six fractional digits and `Z`: 27 bytes that sort like the times (design, section
+/// 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(DateTime<Utc>);
@@ -27,11 +27,11 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999999Z
     const LAST: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 999_999_000).unwrap();
 
-    /// The time `time`, truncated to microseconds and clamped to the years 0000 to 9999.
+    /// Creates a timestamp: truncates `time` to microseconds, and clamps it to the years 0000 to 9999.
     #[must_use]
     pub fn new(time: DateTime<Utc>) -> Self {
         let time = time.clamp(Self::FIRST, Self::LAST);
-        // chrono formats a leap second as `:60`, which many parsers reject, so it becomes the end of the second before.
+        // chrono formats a leap second as `:60`, which many parsers reject. Use the end of the second before instead.
         let time = match time.nanosecond() {
             1_000_000_000.. => time.with_nanosecond(999_999_999).unwrap_or(time),
             _ => time,
@@ -45,7 +45,7 @@ impl Timestamp {
         Self::new(self.0 + TimeDelta::microseconds(1))
     }
 
-    /// As chrono's type.
+    /// Converts to chrono's type.
     #[must_use]
     pub fn to_utc(self) -> DateTime<Utc> {
         self.0
@@ -62,7 +62,7 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // RFC 3339 allows other forms than the stored one, and leap seconds are never stored.
+        // RFC 3339 also allows other forms and leap seconds, which are never stored.
         if !has_stored_form(text) {
             return Err(InvalidTimestamp);
         }
@@ -71,7 +71,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Whether `text` has digits and separators where the stored form has them.
+/// Returns `true` if `text` has digits and separators at the positions of the stored form.
 fn has_stored_form(text: &str) -> bool {
     const FORM: &[u8; TIMESTAMP_LENGTH] = b"0000-00-00T00:00:00.000000Z";
     let fits = |(byte, form): (u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form };
@@ -88,7 +88,7 @@ impl TryFrom<String> for Timestamp {
 
 impl From<Timestamp> for String {
     fn from(value: Timestamp) -> Self {
-        // chrono's fast path; a format string would be parsed anew for every row of a page.
+        // chrono's fast path. A format string would be parsed again for every row of a page.
         value.0.to_rfc3339_opts(SecondsFormat::Micros, true)
     }
 }

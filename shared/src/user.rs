@@ -1,4 +1,4 @@
-//! Users: handles, and the users table in PostgreSQL with its caches.
+//! Users: handles, and the users table in PostgreSQL with caches.
 
 use std::{
     num::NonZeroUsize,
@@ -41,7 +41,7 @@ pub struct User {
 }
 
 impl User {
-    /// The user in a row with the columns `uuid`, `handle` and `display_name`.
+    /// Parses a row with the columns `uuid`, `handle` and `display_name`.
     pub fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             uuid: row.try_get("uuid").map_err(Error::internal)?,
@@ -64,14 +64,14 @@ impl Handle {
     /// The maximum number of characters in a handle.
     pub const MAX_CHARS: usize = 30;
 
-    /// The handle in lower case, which is equal for all spellings of a user's handle.
+    /// The handle in lower case. Handles are compared without case.
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.0
     }
 
-    /// Whether a new user may have the handle. `.` and `..` are excluded: as path segments of a URL they have another
-    /// meaning.
+    /// Returns `true` if a new user may have the handle. `.` and `..` are excluded: in the path of a URL they have
+    /// another meaning.
     #[must_use]
     pub fn is_assignable(&self) -> bool {
         !matches!(&*self.0, "." | "..")
@@ -92,17 +92,17 @@ impl FromStr for Handle {
 /// The time after which a user's cached names are read again.
 const NAMES_TTL: Duration = Duration::from_mins(1);
 
-/// The time after which a subject's cached UUID is read again. Deleting a row, or giving it to another subject, ends
-/// access after this time at the latest.
+/// The time after which a subject's cached UUID is read again. The access of a deleted or replaced subject ends after
+/// at most this time.
 const UUID_TTL: Duration = Duration::from_mins(10);
 
-/// The size of each cache in entries, each of a few hundred bytes.
+/// The maximum number of entries of each cache. An entry has a few hundred bytes.
 const CACHE_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
 /// The users table.
 ///
-/// The UUID of a token's subject is cached for ten minutes, names for one. Older entries are used only while PostgreSQL is
-/// unavailable. A look-up that finds no row drops the subject's entry (design, section 6).
+/// A subject's UUID is cached for ten minutes, and names for one minute. Older entries are used only while PostgreSQL
+/// is unavailable. A look-up that finds no row drops the subject's entry (design, section 6).
 #[derive(Debug)]
 pub struct Users {
     postgres: Arc<Postgres>,
@@ -128,35 +128,33 @@ struct Names {
 pub struct MessageUsers {
     /// The caller.
     pub sender: User,
-    /// The user with the given handle or UUID. `None` if there is none.
+    /// The user with the requested handle or UUID. `None` if no user has it.
     pub receiver: Option<User>,
 }
 
 impl Users {
-    /// The users in the database behind `postgres`.
+    /// Creates the store over `postgres`.
     #[must_use]
     pub fn new(postgres: Arc<Postgres>) -> Self {
         Self { postgres, cache: Mutex::new(LruCache::new(CACHE_SIZE)), names: Arc::default() }
     }
 
-    /// The users in the configured database.
+    /// Creates the store over the configured database.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let config = DatabaseConfig::from_lookup(lookup)?;
-        Ok(Self::new(Arc::new(Postgres::new(config.server, config.keep))))
+        Ok(Self::new(Arc::new(Postgres::new(config.server))))
     }
 
-    /// Connects and looks up an empty subject, since PostgreSQL loads a table's metadata once per connection. Does nothing if
-    /// connections are closed after use.
+    /// Connects, and looks up an empty subject: the first query of a connection loads the table's metadata.
     pub async fn warm_up(&self) {
-        if self.postgres.keeps_connections() {
-            warm_up::log_failure(
-                "PostgreSQL",
-                self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
-            );
-        }
+        warm_up::log_failure(
+            "PostgreSQL",
+            self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
+        );
     }
 
-    /// The caller's UUID.
+    /// Returns the caller's UUID, cached for ten minutes. Fails with [`Error::UserNotProvisioned`] if no row has the
+    /// subject.
     pub async fn uuid_of(&self, subject: &Subject) -> Result<Uuid, Error> {
         let cached = self.cached(subject);
         if let Some(cached) = &cached
@@ -180,7 +178,8 @@ impl Users {
         }
     }
 
-    /// The caller, with the names that their messages carry.
+    /// Returns the caller with names at most a minute old. Fails with [`Error::UserNotProvisioned`] if no row has the
+    /// subject.
     pub async fn sender(&self, subject: &Subject) -> Result<User, Error> {
         let names = self.cached(subject).and_then(|cached| cached.names);
         if let Some(names) = &names
@@ -205,7 +204,7 @@ impl Users {
         }
     }
 
-    /// The caller, and the user whose current handle is `handle`.
+    /// Reads the caller and the user with `handle`. Fails with [`Error::UserNotProvisioned`] if no row has the subject.
     pub async fn sender_and_receiver(
         &self,
         subject: &Subject,
@@ -215,7 +214,8 @@ impl Users {
         self.message_users(subject, statement, (&handle.canonical(), Type::TEXT)).await
     }
 
-    /// The caller, and the user with the UUID `receiver`.
+    /// Reads the caller and the user with the UUID `receiver`. Fails with [`Error::UserNotProvisioned`] if no row has
+    /// the subject.
     pub async fn sender_and_receiver_by_uuid(
         &self,
         subject: &Subject,
@@ -244,7 +244,7 @@ impl Users {
         Ok(MessageUsers { sender, receiver })
     }
 
-    /// The user whose handle is `handle`.
+    /// Reads the user with `handle`. Fails with [`Error::UserNotFound`] if no user has it.
     pub async fn with_handle(&self, handle: &Handle) -> Result<User, Error> {
         let statement = include_str!("../../sql/users/short.sql");
         let rows = self.postgres.query(statement, &[(&handle.canonical(), Type::TEXT)]).await?;
@@ -262,7 +262,7 @@ impl Users {
         cache.put(subject.clone(), CachedUser { uuid, uuid_read_at: now, names });
     }
 
-    /// Drops the subject's entry, since no row has the subject.
+    /// Drops the subject's cache entry and returns the error for a subject without a row.
     fn not_provisioned(&self, subject: &Subject) -> Error {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).pop(subject);
         Error::UserNotProvisioned

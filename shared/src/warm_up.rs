@@ -1,7 +1,7 @@
 //! Warm-up before the first event: opens connections, and issues the first request's reads for the nil UUID.
 //!
-//! While it initializes, a function has a full processor whatever its memory size. At 128 MB, a TLS handshake takes
-//! fourteen times as long afterwards. Failures are logged and ignored: the first event retries, and reports them.
+//! During initialization a function has a full processor at every memory size. After that, a TLS handshake takes
+//! fourteen times as long at 128 MB. Failures are logged and ignored: the first event retries, and reports them.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub fn within_limit(connections: impl Future) -> impl Future<Output = ()> {
     let connections = Box::pin(connections);
     async move {
         if timeout(LIMIT, connections).await.is_err() {
-            tracing::info!("not all connections could be made before the first event");
+            tracing::info!("not all connections were opened in time; the first event retries");
         }
     }
 }
@@ -25,6 +25,6 @@ pub fn within_limit(connections: impl Future) -> impl Future<Output = ()> {
 /// Logs the error of a warm-up call to `dependency`, if it failed.
 pub(crate) fn log_failure<T, E: std::error::Error + 'static>(dependency: &str, result: Result<T, E>) {
     if let Err(error) = result {
-        tracing::info!(cause = %Chain(&error), "can't call {dependency} beforehand");
+        tracing::info!(cause = %Chain(&error), "can't call {dependency} during start-up");
     }
 }

@@ -1,5 +1,5 @@
--- Creates many users and skips those whose uuid, handle or Cognito user exists. made: number of users
--- created; were_there: number of the uuids that existed before.
+-- Creates many users. Skips users with an existing uuid, handle or Cognito user. Returns the number of created
+-- users (made), and the number of the uuids that existed before (were_there).
 -- $1 uuid[]: the uuids
 -- $2 text[]: the handles
 -- $3 text[]: the display names

@@ -1,4 +1,4 @@
--- The user of a token, with the names that a message carries.
+-- The user of a token, with the names for messages.
 -- $1 text: the token's sub
 SELECT uuid, handle, display_name
 FROM public.users

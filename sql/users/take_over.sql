@@ -1,5 +1,5 @@
--- Assigns a Cognito user to a seeded or imported user whose email address they have verified. Never
--- overwrites a cognito_user_id, and gives a Cognito user at most one row. Addresses are compared in collation
+-- Assigns a Cognito user to a seeded or imported row with their verified email address. Never overwrites a
+-- cognito_user_id, and gives a Cognito user at most one row. Addresses are compared in collation
 -- "C", where only ASCII letters have case. An address with any other character never matches: other
 -- collations fold "\u0130" to "i" and "\u212a" to "k", in the domain too.
 -- $1 text: the Cognito user's sub

@@ -205,7 +205,7 @@ fn is_transient(error: &SeedError) -> bool {
         SeedError::Operation(error) | SeedError::Move(MoveError::Table(error)) => {
             matches!(error, Error::Unavailable { .. })
         }
-        SeedError::Move(error) => matches!(error, MoveError::TriedTooOften { .. }),
+        SeedError::Move(error) => matches!(error, MoveError::TooManyAttempts { .. }),
         SeedError::HandlesTaken(_) => false,
     }
 }

@@ -20,7 +20,7 @@ pub(super) const LONG_ABOUT: &str = "\
 Opens psql on the database. The password is passed in the environment. An RDS IAM token (--database-auth rds-iam) is \
 valid for connections within 15 minutes.
 
-The local stack's PostgreSQL serves one connection at a time: while psql is open, the stack waits.";
+The local stack's PostgreSQL has one session for all clients: while psql is in a transaction, the stack waits.";
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:

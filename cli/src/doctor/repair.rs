@@ -85,7 +85,7 @@ impl Doctor {
                 MoveError::NoMembership
                 | MoveError::NoInboxRow { .. }
                 | MoveError::MalformedInboxRow { .. }
-                | MoveError::TriedTooOften { .. }
+                | MoveError::TooManyAttempts { .. }
                 | MoveError::OutOfTime,
             ) => Ok(Written::Stale),
         }

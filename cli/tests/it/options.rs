@@ -53,7 +53,7 @@ const README: &str = include_str!("../../../README.md");
 
 #[test]
 fn the_readme_lists_every_command_and_no_other() {
-    let table = README.split("| commands | what they do |").nth(1).unwrap();
+    let table = README.split("| commands | purpose |").nth(1).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let mut listed = Vec::new();
     for row in rows {

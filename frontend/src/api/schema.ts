@@ -13,8 +13,8 @@ export interface paths {
         };
         /**
          * The caller's message groups, newest first
-         * @description A group that gets a message while the page is read may be absent from that one answer. It is never in it
-         *     twice. Clients merge answers; they do not drop a group because one answer missed it.
+         * @description A group that gets a message while the page is read may be missing from that answer, but is never in it twice.
+         *     Clients merge answers; they do not drop a group because one answer missed it.
          */
         get: operations["listMessageGroups"];
         put?: never;
@@ -56,8 +56,9 @@ export interface paths {
         put?: never;
         /**
          * Sends a message to a group, or to a user, creating their group if necessary
-         * @description Only one target is used: the group before the user's uuid before the handle. `null` counts as absent;
-         *     unknown fields and the `Content-Type` are ignored. A handle can pass to another user; a uuid cannot.
+         * @description Only one target is used: the group takes precedence over the user's uuid, and the uuid over the handle. `null`
+         *     counts as absent; unknown fields and the `Content-Type` are ignored. A handle can pass to another user; a uuid
+         *     cannot.
          *
          *     With an `Idempotency-Key` the request is safe to repeat within 24 hours, after any answer or none. It stores
          *     one message, and every 200 is equal. Without a key, the message may have been stored despite a 503.
@@ -169,7 +170,7 @@ export interface components {
             message: components["schemas"]["MessageText"];
             /**
              * Format: uuid
-             * @description The receiving group.
+             * @description The group's uuid.
              */
             message_group_uuid?: string;
             /**
@@ -425,7 +426,7 @@ export interface operations {
             };
             /**
              * @description The request is invalid. The answer contains all syntactic codes that apply. `user_reciever_not_found`,
-             *     `user_reciever_is_sender` and `idempotency_key_reused` come alone, if nothing else is wrong.
+             *     `user_reciever_is_sender` and `idempotency_key_reused` are checked later, and are returned alone.
              */
             422: {
                 headers: {

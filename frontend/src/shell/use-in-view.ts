@@ -3,7 +3,7 @@ import { type RefObject, useEffect, useEffectEvent, useRef } from 'react';
 /**
  * Calls `onInView` when an element comes near the visible part of its box. The returned ref goes on the element.
  *
- * A change of `round` observes the element anew: it may still be in view after a page was loaded.
+ * A change of `round` observes the element again: it may still be in view after a page was loaded.
  */
 export function useInView(
   box: RefObject<HTMLElement | null>,

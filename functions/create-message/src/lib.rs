@@ -30,7 +30,7 @@ pub const ROUTE: &str = "POST /api/messages";
 pub struct App {
     /// Verifies the sender's token.
     pub verifier: Verifier,
-    /// Finds sender and receiver.
+    /// Looks up sender and receiver.
     pub users: Users,
     /// Stores messages.
     pub messages: Messages,
@@ -69,19 +69,21 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
 }
 
 impl App {
-    /// Finds the sender, and the receiver if the request names a user. A sender without a row is reported before an unknown
+    /// Looks up the sender, and the receiver if the request names a user. A missing sender is reported before a missing
     /// receiver.
-    async fn resolve(&self, subject: &Subject, to: To) -> Result<(User, Target), Error> {
+    async fn resolve(&self, subject: &Subject, to: RequestedTarget) -> Result<(User, Target), Error> {
         let (MessageUsers { sender, receiver }, handle) = match to {
-            To::Group(group_uuid) => {
+            RequestedTarget::Group(group_uuid) => {
                 return Ok((self.users.sender(subject).await?, Target::Group(group_uuid)));
             }
-            To::User(receiver) => (self.users.sender_and_receiver_by_uuid(subject, receiver).await?, None),
-            To::Handle(Some(handle)) => {
+            RequestedTarget::User(receiver) => {
+                (self.users.sender_and_receiver_by_uuid(subject, receiver).await?, None)
+            }
+            RequestedTarget::Handle(Some(handle)) => {
                 (self.users.sender_and_receiver(subject, &handle).await?, Some(handle))
             }
             // No user has a malformed handle.
-            To::Handle(None) => {
+            RequestedTarget::Handle(None) => {
                 (MessageUsers { sender: self.users.sender(subject).await?, receiver: None }, None)
             }
         };
@@ -99,18 +101,18 @@ fn measure(stored: &Stored) {
             invocation::count(Metric::MessagesSent, 1);
             invocation::count(Metric::GroupsCreated, 1);
         }
-        StoredBy::AnEarlierRequest => invocation::count(Metric::MessagesReplayed, 1),
+        StoredBy::EarlierRequest => invocation::count(Metric::MessagesReplayed, 1),
     }
 }
 
 /// A syntactically valid request.
 struct CreateMessage {
     text: MessageText,
-    to: To,
+    to: RequestedTarget,
     idempotency_key: Option<IdempotencyKey>,
 }
 
-enum To {
+enum RequestedTarget {
     Group(Uuid),
     User(Uuid),
     /// `None` if the text is not a handle.
@@ -127,11 +129,11 @@ impl CreateMessage {
 
         let mut violations = Violations::new();
         let to = violations.check(match (group, user, handle) {
-            // The first of these targets counts.
-            (Some(group), _, _) => message_group_uuid(&group).map(To::Group),
-            (None, Some(user), _) => user_uuid(&user).map(To::User),
+            // The first target wins.
+            (Some(group), _, _) => message_group_uuid(&group).map(RequestedTarget::Group),
+            (None, Some(user), _) => user_uuid(&user).map(RequestedTarget::User),
             (None, None, Some(handle)) if !handle.chars().all(char::is_whitespace) => {
-                Ok(To::Handle(handle.parse().ok()))
+                Ok(RequestedTarget::Handle(handle.parse().ok()))
             }
             (None, None, _) => Err(Violation::ReceiverHandleBlank),
         });

@@ -24,7 +24,7 @@ pub const ROUTE: &str = "GET /api/message_groups";
 pub struct App {
     /// Verifies the caller's token.
     pub verifier: Verifier,
-    /// Finds the caller, and current names.
+    /// Looks up the caller and current names.
     pub users: Users,
     /// Lists groups.
     pub inbox: Inbox,
@@ -57,7 +57,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
         return Err(violations.into_error());
     };
 
-    // The uuid comes from the token alone, so a caller reads no other inbox.
+    // The uuid comes only from the token, so a caller cannot read another inbox.
     let caller = app.users.uuid_of(&subject).await?;
     invocation::user(caller);
     let mut groups = app.inbox.list(caller, page).await?;

@@ -23,7 +23,7 @@ pub const ROUTE: &str = "GET /api/messages/{message_group_uuid}";
 pub struct App {
     /// Verifies the caller's token.
     pub verifier: Verifier,
-    /// Finds the caller, and current names.
+    /// Looks up the caller and current names.
     pub users: Users,
     /// Lists messages.
     pub messages: Messages,

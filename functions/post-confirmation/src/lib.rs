@@ -1,4 +1,4 @@
-//! Cognito's post-confirmation trigger: enters a user who has confirmed their sign-up.
+//! Cognito's post-confirmation trigger: creates the row of a user who has confirmed their sign-up.
 
 #![warn(missing_docs)]
 
@@ -44,8 +44,8 @@ impl start::App for App {
     }
 }
 
-/// Enters the user, and always answers with the event: Cognito has already confirmed the user, and an error would only tell
-/// them that they were not. Failures are logged; `cruddur cognito sync-user-ids` enters these users later.
+/// Creates the user's row. Always returns the event: Cognito has already confirmed the user, and would show an error as
+/// a failed confirmation. Failures are logged; `cruddur cognito sync-user-ids --create` creates the missing rows later.
 pub async fn handler(app: &App, event: LambdaEvent<Value>) -> Value {
     invocation::observe(NAME, async { ((), serve(app, &event.payload).await) }).await;
     event.payload
@@ -57,24 +57,24 @@ async fn serve(app: &App, event: &Value) -> Completion {
         Ok(Some(confirmation)) => {
             let (message, user_uuid) = match confirmation {
                 Confirmation::Created(uuid) => ("entered a user", uuid),
-                Confirmation::CreatedUnderOtherHandle(uuid) => ("entered a user under another handle", uuid),
+                Confirmation::CreatedWithDerivedHandle(uuid) => ("entered a user under another handle", uuid),
                 Confirmation::TookOver(uuid) => ("gave a user the row with their address", uuid),
-                Confirmation::AlreadyThere(uuid) => ("the user was entered before", uuid),
+                Confirmation::AlreadyCreated(uuid) => ("the user was entered before", uuid),
             };
             invocation::user(user_uuid);
-            Completion::with(message)
+            Completion::new(message)
         }
-        Ok(None) => Completion::with("the event is not of a confirmed sign-up"),
+        Ok(None) => Completion::new("the event is not of a confirmed sign-up"),
         Err(error) => {
             tracing::error!(cause = %Chain(&error), "could not enter a user");
             invocation::count(Metric::UsersNotEntered, 1);
-            Completion::with("failed")
+            Completion::new("failed")
         }
     }
 }
 
 async fn enter(app: &App, event: &Value) -> Result<Option<Confirmation>, Error> {
-    // Without the error's own text, which quotes what it stumbled over: that may be an address.
+    // Omits serde's error, which may quote an address.
     let event = PostConfirmation::deserialize(event)
         .map_err(|_| Error::internal("the event is not of a post confirmation trigger"))?;
     if event.trigger_source != "PostConfirmation_ConfirmSignUp" {

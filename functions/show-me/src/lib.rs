@@ -20,7 +20,7 @@ pub const ROUTE: &str = "GET /api/me";
 pub struct App {
     /// Verifies the caller's token.
     pub verifier: Verifier,
-    /// Finds the caller.
+    /// Looks up the caller.
     pub users: Users,
 }
 

@@ -1,4 +1,4 @@
-//! `GET /api/users/{handle}/short`: the user with a handle. Public, and answers with names only.
+//! `GET /api/users/{handle}/short`: the user with a handle. Public: returns only uuid and names.
 
 #![warn(missing_docs)]
 
@@ -17,7 +17,7 @@ pub const ROUTE: &str = "GET /api/users/{handle}/short";
 /// The function's clients.
 #[derive(Debug)]
 pub struct App {
-    /// Finds users by handle.
+    /// Looks up users by handle.
     pub users: Users,
 }
 

@@ -1,4 +1,4 @@
-//! Stream of `cruddur-messages`: moves the inbox rows of every group with new messages.
+//! Handler of the table's stream: moves the inbox rows of every group with new messages.
 
 #![warn(missing_docs)]
 
@@ -28,7 +28,7 @@ const NAME: &str = "stream-handler";
 pub struct App {
     /// Moves inbox rows.
     pub inbox: Inbox,
-    /// Tells the time that is left.
+    /// Measures the remaining time and the delay of moves.
     pub clock: Clock,
 }
 
@@ -43,18 +43,18 @@ impl start::App for App {
 }
 
 /// Maximum number of groups that are moved at the same time.
-const MAX_GROUPS_AT_A_TIME: usize = 8;
+const MAX_CONCURRENT_GROUPS: usize = 8;
 
-/// Time that is reserved for the answer when a move is cut off.
-const TIME_FOR_THE_ANSWER: TimeDelta = TimeDelta::seconds(1);
+/// The time reserved for the answer after a move is cut off.
+const RESERVED_FOR_ANSWER: TimeDelta = TimeDelta::seconds(1);
 
-/// Minimum time left for which a move is started.
-const TIME_FOR_A_MOVE: TimeDelta = TimeDelta::seconds(10);
+/// The minimum remaining time to start a move.
+const MIN_TIME_LEFT: TimeDelta = TimeDelta::seconds(10);
 
-/// Moves each group to its newest message in the batch. Reports the records of groups that it could not move: Lambda
-/// delivers the batch again from the first of them on.
+/// Moves each group to its newest message in the batch. Reports the records of groups that could not be moved. Lambda
+/// delivers the batch again from the first reported record on.
 pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventResponse {
-    invocation::observe(NAME, async { (serve(app, &event).await, Completion::with("read a batch")) }).await
+    invocation::observe(NAME, async { (serve(app, &event).await, Completion::new("read a batch")) }).await
 }
 
 async fn serve(app: &App, event: &LambdaEvent<Batch>) -> DynamoDbEventResponse {
@@ -76,7 +76,7 @@ async fn serve(app: &App, event: &LambdaEvent<Batch>) -> DynamoDbEventResponse {
             };
             (place, failed)
         })
-        .buffer_unordered(MAX_GROUPS_AT_A_TIME)
+        .buffer_unordered(MAX_CONCURRENT_GROUPS)
         .collect::<Vec<_>>()
         .await;
     failures.sort_unstable_by_key(|(place, _)| *place);
@@ -94,16 +94,17 @@ async fn serve(app: &App, event: &LambdaEvent<Batch>) -> DynamoDbEventResponse {
 }
 
 impl App {
-    /// Moves a group. Returns whether it succeeded.
+    /// Moves a group. Returns `true` on success.
     async fn move_one(&self, newest: &NewestMessage, deadline: Option<DateTime<Utc>>) -> bool {
         let group_uuid = newest.group_uuid;
         let time_left = deadline.map_or(TimeDelta::MAX, |deadline| deadline - self.clock.now());
-        if time_left < TIME_FOR_A_MOVE {
+        if time_left < MIN_TIME_LEFT {
             tracing::warn!(%group_uuid, "not enough time is left to move the group");
             return false;
         }
-        // A move cut off by the timeout is safe to repeat: its writes are conditional. Returning in time matters more.
-        let limit = (time_left - TIME_FOR_THE_ANSWER).to_std().unwrap_or_default();
+        // A move cut off by the timeout is safe to repeat, since its writes are conditional. After Lambda's own
+        // timeout, the whole batch would fail.
+        let limit = (time_left - RESERVED_FOR_ANSWER).to_std().unwrap_or_default();
         let moved = timeout(limit, self.inbox.move_to(newest)).await;
         match moved.unwrap_or(Err(MoveError::OutOfTime)) {
             Ok(moved) => {
@@ -130,8 +131,8 @@ impl App {
         }
     }
 
-    /// The end of the invocation. `None` if it is in the past, which Lambda never sends; cargo-lambda's emulator sends
-    /// 600000 milliseconds since 1970.
+    /// The end of the invocation. Returns `None` for a time in the past: cargo-lambda's emulator always sends 600,000
+    /// milliseconds since 1970. Lambda never sends a past time.
     fn deadline(&self, context: &Context) -> Option<DateTime<Utc>> {
         let deadline = DateTime::from_timestamp_millis(i64::try_from(context.deadline).ok()?)?;
         (deadline > self.clock.now()).then_some(deadline)

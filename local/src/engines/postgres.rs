@@ -1,7 +1,6 @@
 //! The embedded PostgreSQL 17: the server compiled to WebAssembly, inside this process.
 //!
-//! It serves one connection at a time, in order of arrival. A connection waits until the previous one closes,
-//! even an idle one. Each connection starts a new backend (about 150 ms in a debug build).
+//! It serves one connection at a time. A pool shares that one among all clients, a transaction at a time.
 
 use std::{
     fmt, fs, io,
@@ -12,12 +11,12 @@ use pglite_oxide::{DataDirArchiveFormat, Pglite, PgliteServer};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-use self::backend::Backend;
+use self::{backend::Backend, pool::Pool};
 use super::{Engine, EngineError, SHUTDOWN_LIMIT};
 use crate::data_dir::DataDir;
 
 mod backend;
-mod relay;
+mod pool;
 
 const ENGINE: Engine = Engine::Postgres;
 
@@ -33,7 +32,7 @@ const NEW_CLUSTER: &str = "postgres.new";
 pub struct Postgres {
     database_url: String,
     stop: watch::Sender<bool>,
-    relay: JoinHandle<Backend>,
+    pool: JoinHandle<Backend>,
     // Removes the directory when the engine is dropped.
     ephemeral: Option<TempDir>,
 }
@@ -52,10 +51,11 @@ impl Postgres {
         let backend = Backend::start(PgliteServer::builder().path(root).database("postgres"))
             .await
             .map_err(|error| ENGINE.start_error(error))?;
+        let pool = Pool::open(backend).await.map_err(|error| ENGINE.start_error(error))?;
         let (stop, stopped) = watch::channel(false);
-        let relay = tokio::spawn(relay::run(listener, backend, stopped));
+        let pool = tokio::spawn(pool.run(listener, stopped));
         let database_url = format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
-        Ok(Self { database_url, stop, relay, ephemeral })
+        Ok(Self { database_url, stop, pool, ephemeral })
     }
 
     /// The value for `DATABASE_URL`.
@@ -64,17 +64,17 @@ impl Postgres {
         &self.database_url
     }
 
-    /// Stops accepting clients, disconnects the current one and closes the cluster. A running statement
+    /// Stops accepting clients, disconnects all and closes the cluster. A running statement
     /// finishes; an open transaction is rolled back.
     pub async fn shutdown(self) -> Result<(), EngineError> {
-        let Self { stop, mut relay, ephemeral, .. } = self;
+        let Self { stop, mut pool, ephemeral, .. } = self;
         stop.send_replace(true);
         let stopped = async {
-            let backend = (&mut relay).await.map_err(|panic| ENGINE.failure(panic))?;
+            let backend = (&mut pool).await.map_err(|panic| ENGINE.failure(panic))?;
             backend.stop().await.map_err(|error| ENGINE.failure(error))
         };
         let Ok(stopped) = timeout(SHUTDOWN_LIMIT, stopped).await else {
-            relay.abort();
+            pool.abort();
             return Err(ENGINE.still_busy());
         };
         drop(ephemeral);
@@ -207,31 +207,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn clients_that_gave_up_in_the_line_cost_no_backend() {
-        let engine = Postgres::start(None, 0).await.unwrap();
-        let (client, driver) = connect(&engine).await;
-        for _ in 0..60 {
-            let waiting = tokio_postgres::connect(engine.database_url(), NoTls);
-            assert!(timeout(Duration::from_millis(5), waiting).await.is_err());
-        }
-        drop(client);
-        driver.await.unwrap();
-        // A backend for each would take about 9 s.
-        let served = timeout(Duration::from_secs(5), one(&engine, "SELECT 'served'")).await;
-        assert_eq!(served.unwrap(), "served");
-        engine.shutdown().await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_client_that_stays_is_told_to_go_at_the_end() {
+    async fn shutdown_rolls_back_an_open_transaction_and_disconnects_its_client() {
         let engine = Postgres::start(None, 0).await.unwrap();
         let (client, driver) = connect(&engine).await;
         client.batch_execute("BEGIN").await.unwrap();
+        let (idle, idle_driver) = connect(&engine).await;
         let started = Instant::now();
         engine.shutdown().await.unwrap();
         assert!(started.elapsed() < SHUTDOWN_LIMIT);
         driver.await.unwrap();
-        assert!(client.is_closed());
+        idle_driver.await.unwrap();
+        assert!(client.is_closed() && idle.is_closed());
     }
 
     #[tokio::test]
@@ -245,14 +231,63 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_second_client_waits_for_the_first() {
+    async fn a_transaction_of_one_client_delays_the_others_until_it_ends() {
         let engine = Postgres::start(None, 0).await.unwrap();
         let (client, _driver) = connect(&engine).await;
-        let mut second = Box::pin(one(&engine, "SELECT 'served'"));
+        client
+            .batch_execute("CREATE TABLE t (x text); BEGIN; INSERT INTO t VALUES ('committed')")
+            .await
+            .unwrap();
+        let mut second = Box::pin(one(&engine, "SELECT x FROM t"));
         assert!(timeout(Duration::from_millis(500), &mut second).await.is_err());
-        drop(client);
-        assert_eq!(second.as_mut().await, "served");
+        client.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(second.as_mut().await, "committed");
         drop(second);
+        engine.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_in_a_transaction_or_a_copy_is_rolled_back() {
+        let engine = Postgres::start(None, 0).await.unwrap();
+        let (other, _driver) = connect(&engine).await;
+        other.batch_execute("CREATE TABLE t (x text)").await.unwrap();
+        for copies in [false, true] {
+            let (client, driver) = connect(&engine).await;
+            client.batch_execute("BEGIN; INSERT INTO t VALUES ('left')").await.unwrap();
+            let copy = if copies {
+                Some(client.copy_in::<_, bytes::Bytes>("COPY t FROM STDIN").await.unwrap())
+            } else {
+                None
+            };
+            driver.abort();
+            assert!(driver.await.unwrap_err().is_cancelled());
+            drop(copy);
+            let rows = other.query_one("SELECT count(*) FROM t", &[]).await.unwrap();
+            assert_eq!(rows.get::<_, i64>(0), 0, "copies: {copies}");
+        }
+        engine.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn settings_of_a_client_end_with_the_next_one() {
+        let engine = Postgres::start(None, 0).await.unwrap();
+        let (client, _driver) = connect(&engine).await;
+        client.batch_execute("SET application_name = 'mine'").await.unwrap();
+        let mine = client.query_one("SHOW application_name", &[]).await.unwrap();
+        assert_eq!(mine.get::<_, String>(0), "mine");
+        assert_eq!(one(&engine, "SHOW application_name").await, "");
+        engine.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn many_clients_at_once_are_served() {
+        let engine = Postgres::start(None, 0).await.unwrap();
+        let queries = (0..40).map(|number| {
+            let engine = &engine;
+            async move { one(engine, &format!("SELECT '{number}'")).await }
+        });
+        let answers = futures_util::future::join_all(queries).await;
+        assert_eq!(answers, (0..40).map(|number| number.to_string()).collect::<Vec<_>>());
         engine.shutdown().await.unwrap();
     }
 

@@ -48,7 +48,7 @@ impl Browser {
     fn without_postgres(&self) -> Self {
         // Nothing listens on the port of the discard protocol.
         let server: DatabaseServer = "postgresql://me@127.0.0.1:9/cruddur".parse().unwrap();
-        let postgres = Arc::new(Postgres::new(server, false));
+        let postgres = Arc::new(Postgres::new(server));
         let router = router(postgres, Arc::clone(&self.issuer), Sessions::open(None).unwrap());
         Self { router, issuer: Arc::clone(&self.issuer), now: Arc::clone(&self.now) }
     }

@@ -36,7 +36,6 @@ fn command(arguments: &[&str]) -> Command {
         "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
         "AWS_REGION",
         "DATABASE_AUTH",
-        "DATABASE_CONNECTION",
         "DATABASE_URL",
         "DDB_MESSAGE_TABLE",
         "RUST_LOG",

@@ -2,106 +2,57 @@
 
 use anyhow::Result;
 use bytes::Bytes;
-use cruddur::{message_group::uuid_of_pair, user::User};
-use serde::Serialize;
+use cruddur::message_group::uuid_of_pair;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::{
-    figures::ms,
-    functions::Case,
-    measure::count_of,
-    run::{MEMORY_OF_ONE_PROCESSOR, Run},
-    stage::{Stage, sample, send, set_message},
+    Run,
+    cases::{Case, sample, set_message},
+    environment::Environment,
+    figures::{Figures, float},
+    report::{Row, Table},
+    services::user,
 };
 
-/// The measurements of one batch.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Batch {
-    /// Number of records.
-    pub records: usize,
-    /// Number of groups.
-    pub groups: usize,
-    /// Time to the answer.
-    pub wall_ms: f64,
-    /// CPU time per record.
-    pub cpu_us_per_record: f64,
-    /// Moved groups per record.
-    pub moves_per_record: f64,
-    /// Read request units per group.
-    pub read_units_per_group: f64,
-    /// Write request units per group.
-    pub write_units_per_group: f64,
-    /// Write request units of a redelivery of the same batch.
-    pub write_units_again: f64,
-    /// CPU time per record of a redelivery.
-    pub cpu_us_per_record_again: f64,
-}
+/// The numbers of records and groups of each batch, up to the mapping's batch size.
+const SHAPES: [(usize, usize); 6] = [(1, 1), (10, 1), (10, 10), (100, 1), (100, 10), (100, 100)];
 
-/// Write request units of a move: in each of the two inboxes one row is deleted and one put, both also in the
-/// index.
-const UNITS_OF_A_MOVE: f64 = 12.0;
-
-/// The numbers of records and groups of each batch.
-pub const SHAPES: [(usize, usize); 11] = [
-    (1, 1),
-    (10, 1),
-    (10, 10),
-    (100, 1),
-    (100, 10),
-    (100, 100),
-    (1_000, 1),
-    (1_000, 100),
-    (1_000, 1_000),
-    (10_000, 100),
-    (10_000, 1_000),
-];
-
-/// Measures batches of all [`SHAPES`] within the run's effort.
-pub async fn batches(run: &Run, case: &Case) -> Result<Vec<Batch>> {
-    let shapes = SHAPES.into_iter().filter(|(records, _)| *records <= run.effort.records).collect::<Vec<_>>();
-    let groups = open_groups(&run.stage, shapes.iter().map(|(_, groups)| *groups).max().unwrap_or(0)).await?;
+/// Measures batches of all [`SHAPES`].
+pub(crate) async fn batches(run: &Run, stream_handler: &Case) -> Result<Table> {
+    let groups = create_groups(run).await?;
     let sample = sample("stream-handler/insert")?["Records"][0].take();
-    let mut environment = run.start(case, MEMORY_OF_ONE_PROCESSOR).await?;
+    let mut environment = Environment::start(run, stream_handler).await?;
     // The first invocation opens the connection.
-    environment.invoke(&batch(&sample, &groups[..1], 1)).await?;
-    let mut measured = Vec::new();
-    for (records, number) in shapes {
+    environment.invoke(batch(&sample, &groups[..1], 1)).await?;
+    let mut rows = Vec::new();
+    for (records, number) in SHAPES {
         let event = batch(&sample, &groups[..number], records);
-        let before = run.stage.dynamodb.count();
-        let first = environment.invoke(&event).await?;
-        let between = run.stage.dynamodb.count();
-        let again = environment.invoke(&event).await?;
-        let (cost, cost_again) =
-            (between.since(before).units, run.stage.dynamodb.count().since(between).units);
-        let (of_records, of_groups) = (count_of(u64::try_from(records)?), count_of(u64::try_from(number)?));
-        measured.push(Batch {
-            records,
-            groups: number,
-            wall_ms: ms(first.wall),
-            cpu_us_per_record: ms(first.cpu) * 1e3 / of_records,
-            moves_per_record: cost.write / UNITS_OF_A_MOVE / of_records,
-            read_units_per_group: cost.read / of_groups,
-            write_units_per_group: cost.write / of_groups,
-            write_units_again: cost_again.write,
-            cpu_us_per_record_again: ms(again.cpu) * 1e3 / of_records,
-        });
+        run.services.take_counts();
+        let first = environment.invoke(event.clone()).await?;
+        let counts = run.services.take_counts();
+        let again = environment.invoke(event).await?;
+        let (of_records, of_groups) = (float(records), float(number));
+        let figures = Figures::from([
+            ("wall, ms", first.wall_ms),
+            ("CPU µs / record", first.cpu_ms * 1e3 / of_records),
+            ("RRU / group", counts.read_units / of_groups),
+            ("WRU / group", counts.write_units / of_groups),
+            ("WRU of a redelivery", run.services.take_counts().write_units),
+            ("CPU µs / record of a redelivery", again.cpu_ms * 1e3 / of_records),
+        ]);
+        rows.push(Row { name: format!("{records}, {number}"), figures });
     }
-    environment.stop().await?;
-    Ok(measured)
+    environment.process.stop().await?;
+    Ok(Table { title: "batch: records, groups", rows })
 }
 
-/// Opens groups of pairs without other groups.
-async fn open_groups(stage: &Stage, number: usize) -> Result<Vec<String>> {
+/// Creates 100 groups of users without other groups.
+async fn create_groups(run: &Run) -> Result<Vec<String>> {
     let mut groups = Vec::new();
-    for pair in 0..u128::try_from(number)? {
-        let [first, second] = [2 * pair, 2 * pair + 1].map(|number| User {
-            uuid: Uuid::from_u128(0xba7c_0000_0000 + number),
-            handle: format!("batch-{number}"),
-            display_name: format!("Batch No. {number}"),
-        });
-        send(&stage.table, &first, &second).await?;
-        groups.push(uuid_of_pair(first.uuid, second.uuid).to_string());
+    for number in 0..100 {
+        let [sender, receiver] = [5_000, 6_000].map(|first| user(first + number));
+        run.services.send(&sender, &receiver).await?;
+        groups.push(uuid_of_pair(sender.uuid, receiver.uuid).to_string());
     }
     Ok(groups)
 }

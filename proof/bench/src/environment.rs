@@ -1,92 +1,130 @@
-//! An execution environment: a process and its runtime API.
+//! An execution environment: a function's process behind Lambda's runtime API
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 
-use std::{path::Path, time::Duration};
+use std::{future::ready, io, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
+use cruddur::clock::Clock;
+use dynamodb_fake::HttpServer;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout},
+};
+use uuid::Uuid;
 
-use crate::{process::Process, run::Run, runtime_api::RuntimeApi};
+use crate::{Run, cases::Case, process::Process};
 
-pub struct Environment {
-    process: Process,
-    api: RuntimeApi,
-    /// The measurements of its start.
-    pub init: Init,
+/// The time limit of each request, which is also the function's timeout.
+const LIMIT: Duration = Duration::from_mins(1);
+
+pub(crate) struct Environment {
+    pub process: Process,
+    /// The times to the first request for an event.
+    pub init: Times,
+    requests: mpsc::Receiver<ApiRequest>,
+    /// The response to the process's pending request for an event.
+    next: Option<oneshot::Sender<Response<Full<Bytes>>>>,
+    _server: HttpServer,
 }
 
-/// The time from the start of a process to its first request for an event.
-#[derive(Clone, Copy, Debug)]
-pub struct Init {
-    /// Wall time.
-    pub wall: Duration,
-    /// CPU time.
-    pub cpu: Duration,
-    /// Resident memory at that time, in bytes.
-    pub memory: u64,
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    pub wall_ms: f64,
+    pub cpu_ms: f64,
 }
 
-/// The measurements of one invocation.
-#[derive(Clone, Copy, Debug)]
-pub struct Invocation {
-    /// Wall time from event to answer.
-    pub wall: Duration,
-    /// CPU time until the process is ready for the next event.
-    pub cpu: Duration,
+/// A request of the process to the runtime API, which waits for its response.
+struct ApiRequest {
+    received: Instant,
+    path: String,
+    body: Bytes,
+    response: oneshot::Sender<Response<Full<Bytes>>>,
 }
 
 impl Environment {
-    /// Starts `binary` as the function `name`, with a whole processor.
-    pub async fn start(run: &Run, binary: &Path, name: &str, memory: u32) -> Result<Self> {
-        let mut api = RuntimeApi::start().await?;
-        let variables = run.stage.environment(name, api.address(), memory, run.trust);
+    /// Starts the function of `case` with a whole processor.
+    pub(crate) async fn start(run: &Run, case: &Case) -> Result<Self> {
+        let (sender, mut requests) = mpsc::channel(1);
+        let accept = |stream| ready(Ok(stream));
+        let server = HttpServer::start(accept, move |request| forward(request, sender.clone())).await?;
+        let mut variables = run.services.variables.clone();
+        variables.push(("AWS_LAMBDA_RUNTIME_API", server.address().to_string()));
+        variables.push(("AWS_LAMBDA_FUNCTION_NAME", case.function.to_owned()));
         let begin = Instant::now();
-        let process = Process::start(binary, &variables, &run.processors)?;
-        let ready = api.ready().await.with_context(|| format!("{name} does not start"))?;
-        let init = Init { wall: ready - begin, cpu: process.cpu_time()?, memory: process.memory()?.0 };
-        Ok(Self { process, api, init })
+        let process = Process::start(&run.binary(case), variables, &run.processors)?;
+        let next = receive(&mut requests, "/next").await;
+        let next = next.with_context(|| format!("{} does not start", case.function))?;
+        let init = Times { wall_ms: ms(next.received - begin), cpu_ms: process.cpu_ms()? };
+        Ok(Self { process, init, requests, next: Some(next.response), _server: server })
     }
 
-    /// Limits the CPU share to that of a function with `memory` MB. Returns `false` if this machine can't
-    /// limit it.
-    pub fn limit(&mut self, memory: u32) -> Result<bool> {
-        self.process.limit(memory)
-    }
-
-    /// Freezes the process for a while, as Lambda does between invocations.
-    pub async fn freeze(&self, time: Duration) -> Result<()> {
-        self.process.freeze(true)?;
-        tokio::time::sleep(time).await;
-        self.process.freeze(false)
-    }
-
-    /// Invokes the function. Returns an error if the answer is an error.
-    pub async fn invoke(&mut self, event: &Bytes) -> Result<Invocation> {
-        let before = self.process.cpu_time()?;
-        let (wall, answer) = self.api.invoke(event).await?;
-        check(&answer)?;
-        self.api.ready().await?;
-        Ok(Invocation { wall, cpu: self.process.cpu_time()?.saturating_sub(before) })
-    }
-
-    /// Current and peak resident memory, in bytes.
-    pub fn memory(&self) -> Result<(u64, u64)> {
-        self.process.memory()
-    }
-
-    pub async fn stop(self) -> Result<()> {
-        self.process.stop().await
+    /// Invokes the function. Wall time ends with the answer, CPU time with the request for the next event.
+    /// Returns an error if the answer is an error, which would make the figures meaningless.
+    pub(crate) async fn invoke(&mut self, event: Bytes) -> Result<Times> {
+        let deadline = (Clock::system().now() + LIMIT).timestamp_millis();
+        let event = Response::builder()
+            .header("content-type", "application/json")
+            .header("lambda-runtime-aws-request-id", Uuid::new_v4().to_string())
+            .header("lambda-runtime-deadline-ms", deadline)
+            .header(
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:eu-central-1:123456789012:function:bench",
+            )
+            .header(
+                "lambda-runtime-trace-id",
+                "Root=1-695b9427-73a7ade8d4be30984c62ab4d;Parent=53995c3f42cd8ad8;Sampled=0",
+            )
+            .body(Full::from(event))?;
+        let next = self.next.take().context("the function is not ready")?;
+        let (begin, cpu_before) = (Instant::now(), self.process.cpu_ms()?);
+        // If the process has ended, the next request doesn't arrive.
+        let _ = next.send(event);
+        let answer = receive(&mut self.requests, "/response").await?;
+        let _ = answer.response.send(Response::default());
+        self.next = Some(receive(&mut self.requests, "/next").await?.response);
+        check(&answer.body)?;
+        Ok(Times { wall_ms: ms(answer.received - begin), cpu_ms: self.process.cpu_ms()? - cpu_before })
     }
 }
 
-/// Rejects an error answer, which would make the figures meaningless.
+/// Forwards a request of the process and waits for the response.
+async fn forward(
+    request: Request<Incoming>,
+    requests: mpsc::Sender<ApiRequest>,
+) -> io::Result<Response<Full<Bytes>>> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+    let (response, receiver) = oneshot::channel();
+    let request = ApiRequest { received: Instant::now(), path, body, response };
+    requests.send(request).await.map_err(|_| io::ErrorKind::ConnectionAborted)?;
+    receiver.await.map_err(io::Error::other)
+}
+
+/// Waits for a request whose path ends with `end`. Any other request reports a failure of the function.
+async fn receive(requests: &mut mpsc::Receiver<ApiRequest>, end: &str) -> Result<ApiRequest> {
+    let request = timeout(LIMIT, requests.recv()).await.context("no request from the function")?;
+    let request = request.context("the runtime API has stopped")?;
+    if !request.path.ends_with(end) {
+        bail!("unexpected request to {}: {}", request.path, String::from_utf8_lossy(&request.body));
+    }
+    Ok(request)
+}
+
 fn check(answer: &Bytes) -> Result<()> {
     let answer: Value = serde_json::from_slice(answer)?;
-    let status = answer.get("statusCode").and_then(Value::as_u64);
-    let failures = answer.get("batchItemFailures").and_then(Value::as_array);
+    let status = answer["statusCode"].as_u64();
+    let failures = answer["batchItemFailures"].as_array();
     if status.is_some_and(|status| status != 200) || failures.is_some_and(|failures| !failures.is_empty()) {
-        bail!("the answer is {answer}");
+        bail!("the function has answered {answer}");
     }
     Ok(())
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

@@ -1,32 +1,38 @@
-//! Statistics and unit conversions.
+//! Named figures and their medians.
 
-use std::time::Duration;
+use indexmap::IndexMap;
 
-/// The given percentile. Returns 0 if there are no values.
-#[must_use]
-pub fn percentile(values: &[f64], of_hundred: usize) -> f64 {
-    let mut values = values.to_vec();
+/// Figures by name, in the order of the table's columns.
+pub(crate) type Figures = IndexMap<&'static str, f64>;
+
+/// Repeated measurements of the same figures.
+#[derive(Default)]
+pub(crate) struct Samples(IndexMap<&'static str, Vec<f64>>);
+
+impl Samples {
+    pub(crate) fn add(&mut self, figures: impl IntoIterator<Item = (&'static str, f64)>) {
+        for (name, value) in figures {
+            self.0.entry(name).or_default().push(value);
+        }
+    }
+
+    pub(crate) fn medians(self) -> Figures {
+        self.0.into_iter().map(|(name, values)| (name, median(values))).collect()
+    }
+}
+
+/// The lower median. Returns 0 if there are no values.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values = values.into_iter().collect::<Vec<_>>();
     values.sort_by(f64::total_cmp);
-    let place = (values.len() * of_hundred).div_ceil(100).max(1) - 1;
-    values.get(place).copied().unwrap_or(0.0)
+    let middle = values.len().saturating_sub(1) / 2;
+    values.get(middle).copied().unwrap_or(0.0)
 }
 
-#[must_use]
-pub fn median(values: &[f64]) -> f64 {
-    percentile(values, 50)
-}
-
-/// Converts to milliseconds.
-#[must_use]
-pub fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-/// Converts to megabytes.
-#[must_use]
-#[expect(clippy::cast_precision_loss, reason = "to three digits")]
-pub fn mb(bytes: u64) -> f64 {
-    bytes as f64 / 1_048_576.0
+/// Converts a count.
+#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+pub(crate) fn float(count: usize) -> f64 {
+    count as f64
 }
 
 #[cfg(test)]
@@ -34,11 +40,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_there() {
-        let values = [4.0, 1.0, 3.0, 2.0];
-        assert_eq!(median(&values).to_bits(), 2.0_f64.to_bits());
-        assert_eq!(percentile(&values, 99).to_bits(), 4.0_f64.to_bits());
-        assert_eq!(percentile(&values, 1).to_bits(), 1.0_f64.to_bits());
-        assert_eq!(median(&[]).to_bits(), 0.0_f64.to_bits());
+    fn a_median_is_one_of_the_values() {
+        assert_eq!(median([4.0, 1.0, 3.0, 2.0]).to_bits(), 2.0_f64.to_bits());
+        assert_eq!(median([3.0, 1.0, 2.0]).to_bits(), 2.0_f64.to_bits());
+        assert_eq!(median([]).to_bits(), 0.0_f64.to_bits());
     }
 }

@@ -1,142 +1,56 @@
-//! The run's certificate authority, and TLS connections with byte counts.
+//! TLS in front of the functions' services.
 
-use std::{
-    fs, io,
-    net::{IpAddr, Ipv4Addr},
-    path::Path,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::{Context, Poll, ready},
-};
+use std::{fs, path::Path, sync::Arc};
 
-use anyhow::{Context as _, Result};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-};
+use anyhow::{Result, bail};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
 
-use crate::run::Trust;
+/// A PostgreSQL client's request for TLS (PostgreSQL, "Message Formats", `SSLRequest`): its length and the
+/// code 80877103.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// The system's files of trusted authorities.
-const SYSTEM: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
-
-/// A TLS acceptor for the server name 127.0.0.1.
-#[derive(Clone)]
-pub struct Tls {
-    acceptor: TlsAcceptor,
+/// Creates a certificate for 127.0.0.1 and writes it to `file`, as the only authority that clients trust.
+pub(crate) fn acceptor(file: &Path) -> Result<TlsAcceptor> {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+    fs::write(file, cert.pem())?;
+    let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-impl Tls {
-    /// Creates an authority and a server certificate. Writes the trusted authorities to `folder`, one
-    /// [`Self::file`] for each [`Trust`].
-    pub fn new(folder: &Path) -> Result<Self> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &authority)?;
-
-        let own = authority.pem();
-        let system = SYSTEM.iter().find_map(|file| fs::read_to_string(file).ok());
-        let system = system.context("this machine has no file with the authorities it trusts")?;
-        fs::write(folder.join(Self::file(Trust::Authority)), &own)?;
-        fs::write(folder.join(Self::file(Trust::System)), format!("{system}\n{own}"))?;
-
-        let chain = vec![CertificateDer::from(certificate), CertificateDer::from(authority.der().to_vec())];
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)) })
-    }
-
-    /// The name of the file with the trusted authorities: the run's own, or also the system's.
-    #[must_use]
-    pub const fn file(trust: Trust) -> &'static str {
-        match trust {
-            Trust::System => "system.pem",
-            Trust::Authority => "authority.pem",
+/// Adds TLS to the PostgreSQL at `port`. Returns the port with TLS.
+pub(crate) async fn relay_to_postgres(tls: TlsAcceptor, port: u16) -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port_with_tls = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            // The client reports broken connections.
+            tokio::spawn(relay(tls.clone(), client, port));
         }
-    }
-
-    /// Performs the handshake.
-    pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
-        self.acceptor.accept(stream).await
-    }
+    });
+    Ok(port_with_tls)
 }
 
-/// The traffic of connections.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    /// Number of opened connections.
-    pub connections: AtomicU64,
-    /// Received bytes, including the overhead of TLS and HTTP.
-    pub received: AtomicU64,
-    /// Sent bytes.
-    pub sent: AtomicU64,
-}
-
-/// A connection that counts its bytes.
-pub struct Counted {
-    stream: TcpStream,
-    traffic: Arc<Traffic>,
-}
-
-impl Counted {
-    /// Counts one more connection.
-    pub fn new(stream: TcpStream, traffic: Arc<Traffic>) -> Self {
-        traffic.connections.fetch_add(1, Ordering::Relaxed);
-        Self { stream, traffic }
+async fn relay(tls: TlsAcceptor, mut client: TcpStream, port: u16) -> Result<()> {
+    client.set_nodelay(true)?;
+    let mut request = [0; SSL_REQUEST.len()];
+    client.read_exact(&mut request).await?;
+    if request != SSL_REQUEST {
+        bail!("a client without TLS");
     }
-}
-
-fn count(counter: &AtomicU64, bytes: usize) {
-    counter.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
-}
-
-impl AsyncRead for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        count(&self.traffic.received, buffer.filled().len() - before);
-        Poll::Ready(result)
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
-        count(&self.traffic.sent, *written.as_ref().unwrap_or(&0));
-        Poll::Ready(written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+    client.write_all(b"S").await?;
+    let mut client = tls.accept(client).await?;
+    let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
+    server.set_nodelay(true)?;
+    copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
 }

@@ -113,7 +113,7 @@ pub fn verifier() -> Verifier {
 #[must_use]
 pub fn users() -> Users {
     let server: DatabaseServer = "postgresql://cruddur@%2Fnowhere/users".parse().expect("a URL");
-    Users::new(Arc::new(Postgres::new(server, true)))
+    Users::new(Arc::new(Postgres::new(server)))
 }
 
 /// A table that is never called: users are looked up first.

@@ -55,7 +55,7 @@ impl Users {
     #[must_use]
     pub fn client(&self) -> Arc<Postgres> {
         let database = self.clone();
-        Arc::new(Postgres::new(DatabaseServer::in_process(move || database.open()), true))
+        Arc::new(Postgres::new(DatabaseServer::in_process(move || database.open())))
     }
 
     fn fails(&self, fault: FaultKind) -> bool {

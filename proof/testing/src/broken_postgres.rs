@@ -45,5 +45,5 @@ pub fn refusing_with(state: &str, message: &str) -> Arc<Postgres> {
 fn at_port(port: u16) -> Arc<Postgres> {
     let server = format!("postgresql://cruddur:secret@127.0.0.1:{port}/cruddur");
     let server: DatabaseServer = server.parse().unwrap();
-    Arc::new(Postgres::new(server, true))
+    Arc::new(Postgres::new(server))
 }

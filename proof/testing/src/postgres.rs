@@ -1,4 +1,4 @@
-//! One embedded PostgreSQL shared by all tests of a process: starting takes a moment, and it serves one connection.
+//! One embedded PostgreSQL shared by all tests of a process: starting takes a moment.
 
 use std::{
     env, fs,
@@ -41,7 +41,7 @@ pub fn unconnected() -> &'static Config {
 
 fn start() -> Shared {
     let engine = start_engine();
-    let postgres = Postgres::new(engine.config.clone(), true);
+    let postgres = Postgres::new(engine.config.clone());
     // Connect here, so that the connection's driver belongs to this runtime.
     engine.runtime.block_on(postgres.query("SELECT 1", &[])).unwrap();
     Shared { postgres: Arc::new(postgres), _engine: engine }

@@ -207,8 +207,7 @@ async fn serve(database: &Database, faults: &Faults, calls: &Arc<AtomicU64>) -> 
 async fn sign_up(stack: &Stack, number: u32) -> Result<Vec<SignedUp>> {
     let server: DatabaseServer =
         stack.database_url().context("the stack has no database of its own")?.parse()?;
-    // The engine serves one connection at a time.
-    let postgres = Postgres::new(server, false);
+    let postgres = Postgres::new(server);
     let numbers = load::Numbers { users: NonZeroU32::new(number), ..load::Numbers::default() };
     load::ensure_users(&postgres, load::Plan::new(numbers)?, |_| ()).await?;
     let listed = ok("the users", &Client::new().get(&format!("{}/local/users", stack.url())).await?)?;

@@ -31,21 +31,21 @@ use crate::{
 /// The time limit for fetching the key set.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The minimum time between two fetches, however many tokens name unknown keys.
+/// The minimum time between two fetches. Tokens with unknown keys cannot cause more.
 const FETCH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The maximum size of a key set in bytes. Cognito's has two keys in about 1 KB.
+/// The maximum size of a key set in bytes. A Cognito key set has two keys in about 1 KB.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Accepted sizes of an RSA modulus, in bits: from the contract's minimum to the verifier's maximum.
+/// Accepted sizes of an RSA modulus, in bits. The minimum is that of RFC 7518, section 3.3; the maximum is aws-lc-rs's.
 const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
 
-/// Accepted sizes of an RSA exponent, in bits: from more than 1 to the verifier's maximum.
+/// Accepted sizes of an RSA exponent, in bits. The exponent 1 is excluded; the maximum is aws-lc-rs's.
 const EXPONENT_BITS: RangeInclusive<usize> = 2..=33;
 
 type Keys = HashMap<String, Arc<DecodingKey>>;
 
-/// The keys of the pool's tokens, by `kid`.
+/// The public keys of a user pool, by `kid`.
 pub struct KeySet {
     keys: RwLock<Keys>,
     source: Option<Source>,
@@ -79,7 +79,7 @@ const ROCA_PRIMES: [u32; 17] = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103,
 /// Members of private and symmetric JWKs (RFC 7518, section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// The text is not a key set with a usable key.
+/// The reason for rejecting an inline key set.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidKeySet {
     /// The text is not a JSON key set.
@@ -96,8 +96,8 @@ pub enum InvalidKeySet {
 }
 
 impl KeySet {
-    /// The keys in `json`, which are never fetched again: for functions in a VPC without Internet access. Rejects private
-    /// keys, since everyone who can read the configuration could read them.
+    /// Parses the keys in `json`. They are never fetched again: for functions in a VPC without Internet access. Rejects
+    /// private keys: anyone who may read the configuration could read them.
     pub fn inline(json: &str) -> Result<Self, InvalidKeySet> {
         let set: JwkSet<'_> = from_object(json.as_bytes())?;
         if set.keys.iter().any(|jwk| is_private(jwk)) {
@@ -106,7 +106,7 @@ impl KeySet {
         Ok(Self { keys: RwLock::new(parse(json.as_bytes())?), source: None })
     }
 
-    /// The keys at `url`, fetched for the first token. `lookup` may replace the trusted certificate authorities.
+    /// The key set at `url`, fetched for the first token. `lookup` may replace the trusted certificate authorities.
     #[must_use]
     pub fn from_url(url: impl Into<String>, lookup: impl Lookup) -> Self {
         let url = url.into();
@@ -121,26 +121,26 @@ impl KeySet {
         Self { keys: RwLock::default(), source: Some(source) }
     }
 
-    /// Fetches the keys from their URL, unless they were fetched before, so that the first token does not wait for them.
-    /// After a failure, the first token retries.
+    /// Fetches the keys if they have a URL and were not fetched before. After a failure, the first token retries.
     pub async fn warm_up(&self) {
         let Some(source) = &self.source else { return };
         let mut last_fetch = source.last_fetch.lock().await;
         if last_fetch.is_none()
             && let Err(cause) = self.fetch(source, &mut last_fetch).await
         {
-            tracing::info!(cause = %Chain(&*cause), "the key set can't be fetched beforehand");
+            tracing::info!(cause = %Chain(&*cause), "the key set can't be fetched during start-up");
             *last_fetch = None;
         }
     }
 
-    /// The key with this `kid`, compared byte for byte.
+    /// Returns the key with this `kid`, compared byte for byte. Fetches the key set if the `kid` is unknown, at
+    /// most once in 10 s.
     pub async fn get(&self, key_id: &str) -> Result<Arc<DecodingKey>, KeySetError> {
         if let Some(key) = self.cached(key_id) {
             return Ok(key);
         }
         let source = self.source.as_ref().ok_or(KeySetError::KeyUnknown)?;
-        // Held during the fetch: concurrent callers wait for it and then use its result.
+        // The lock is held during the fetch: concurrent callers wait, and then use the result.
         let mut last_fetch = source.last_fetch.lock().await;
         if let Some(key) = self.cached(key_id) {
             return Ok(key);
@@ -222,7 +222,7 @@ fn parse(json: &[u8]) -> Result<Keys, InvalidKeySet> {
     if keys.is_empty() { Err(InvalidKeySet::NoKey) } else { Ok(keys) }
 }
 
-/// Whether a key is private or symmetric.
+/// Returns `true` for private and symmetric keys.
 fn is_private(jwk: &RawValue) -> bool {
     let members = serde_json::from_str::<Map<String, Value>>(jwk.get());
     members.is_ok_and(|members| PRIVATE_MEMBERS.iter().any(|name| members.contains_key(*name)))
@@ -244,8 +244,8 @@ fn usable(jwk: Jwk) -> Option<(String, Arc<DecodingKey>)> {
         .then(|| (jwk.kid, Arc::new(DecodingKey::from_rsa_raw_components(&modulus, &exponent))))
 }
 
-/// The big-endian number in a key parameter, without leading zeros, which some issuers add (RFC 7518, section 6.3.1.1)
-/// and with which verification fails.
+/// Decodes the big-endian number in a key parameter. Drops leading zeros: some issuers add them against RFC 7518,
+/// section 6.3.1.1, and verification fails with them.
 fn number(parameter: &str) -> Option<Vec<u8>> {
     let mut bytes = URL_SAFE_NO_PAD.decode(parameter).ok()?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
@@ -253,8 +253,8 @@ fn number(parameter: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whether a modulus comes from the generator of CVE-2017-15361 (ROCA), whose keys can be factored. Its primes are powers
-/// of 65537 modulo many small primes, and so is their product. One in 2^27 other moduli matches too.
+/// Detects moduli of the generator of CVE-2017-15361 (ROCA), which can be factored. Modulo many small primes, the
+/// generator's primes are powers of 65537, and so is their product. One in 2^27 other moduli matches too.
 fn is_roca(modulus: &[u8]) -> bool {
     ROCA_PRIMES.iter().all(|&prime| {
         let residue = modulus.iter().fold(0, |residue, byte| (residue * 256 + u32::from(*byte)) % prime);

@@ -1,6 +1,6 @@
 //! Reasons for rejecting a token.
 
-/// The reason for rejecting a token. It is logged, but not sent to the client.
+/// The reason for rejecting a token. Logged, but never sent to the client.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenRefusal {
     /// No `Authorization` header.
@@ -9,7 +9,8 @@ pub enum TokenRefusal {
     /// More than one `Authorization` header.
     #[error("there is more than one Authorization header")]
     Repeated,
-    /// Not `Bearer` and a token of three parts in at most [`super::MAX_AUTHORIZATION_BYTES`] bytes.
+    /// The header is not `Bearer` and a token of three parts, or has more than [`super::MAX_AUTHORIZATION_BYTES`]
+    /// bytes.
     #[error("the Authorization header is not Bearer with a token of three parts")]
     Malformed,
     /// The token's header is not a JSON object with `alg` and `kid`.
@@ -18,7 +19,7 @@ pub enum TokenRefusal {
     /// An algorithm other than RS256.
     #[error("the token's algorithm is not RS256")]
     AlgorithmRefused,
-    /// `crit`, `zip`, `enc` or `b64: false`, which change how a token has to be read.
+    /// `crit`, `zip`, `enc` or `b64: false`. Each changes the meaning of a token.
     #[error("the token's header asks for an extension")]
     ExtensionRefused,
     /// A `typ` other than an access token's, such as `id+jwt` or `logout+jwt`.
@@ -35,13 +36,13 @@ pub enum TokenRefusal {
     #[error("the token's claims are malformed")]
     ClaimsMalformed,
     /// An issuer other than the pool.
-    #[error("the token is another issuer's")]
+    #[error("the issuer of the token is not the user pool")]
     IssuerRefused,
     /// Not an access token.
     #[error("the token is not an access token")]
     UseRefused,
     /// A client that is not configured.
-    #[error("the token was given to another client")]
+    #[error("the token was issued to another client")]
     ClientRefused,
     /// A `sub` that is empty or contains a NUL.
     #[error("the token has no subject")]

@@ -1,4 +1,4 @@
-//! What calls cost: the request units that DynamoDB reports.
+//! Request units, as reported by DynamoDB.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,21 +32,20 @@ use crate::invocation;
 /// Read and write request units.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Units {
-    /// Read request units. (A consistent read of up to 4 KB is one.)
+    /// Read request units. A consistent read of up to 4 KB costs one.
     pub read: f64,
-    /// Write request units. (A write of up to 1 KB is one.)
+    /// Write request units. A write of up to 1 KB costs one.
     pub write: f64,
 }
 
-/// Counts the request units of the calls of its clients, for itself (clones count together) and for the invocation
-/// that makes a call.
+/// An SDK interceptor that counts request units, per meter and per invocation. Clones of a meter share one count.
 ///
-/// Only calls that succeed report what they cost: a refused write costs units, too, but says nothing of them.
+/// DynamoDB reports units only for successful calls. A refused write costs units too, but they are not counted.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<Mutex<Units>>);
 
 impl Meter {
-    /// Everything that was counted so far.
+    /// The units counted so far.
     #[must_use]
     pub fn units(&self) -> Units {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -62,8 +61,8 @@ impl Meter {
     }
 }
 
-/// Looks at a call as one of several types; the first that fits is it.
-macro_rules! ask_for_units {
+/// Sets `ReturnConsumedCapacity` on an input of one of these types.
+macro_rules! return_consumed_capacity {
     ($input:expr => $($kind:ty),+) => {
         $(if let Some(input) = $input.downcast_mut::<$kind>() {
             input.return_consumed_capacity = Some(ReturnConsumedCapacity::Total);
@@ -83,8 +82,8 @@ impl Intercept for Meter {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let input = context.input_mut();
-        ask_for_units!(input => GetItemInput, BatchGetItemInput, QueryInput, ScanInput);
-        ask_for_units!(input => PutItemInput, DeleteItemInput, UpdateItemInput, TransactWriteItemsInput);
+        return_consumed_capacity!(input => GetItemInput, BatchGetItemInput, QueryInput, ScanInput);
+        return_consumed_capacity!(input => PutItemInput, DeleteItemInput, UpdateItemInput, TransactWriteItemsInput);
         Ok(())
     }
 

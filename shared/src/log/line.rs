@@ -1,11 +1,11 @@
-//! A line of the log: a JSON object that is written member by member.
+//! A line of the log: a JSON object, built member by member.
 
 use std::fmt;
 
 use serde::Serialize;
 use tracing::field::{Field, Visit};
 
-/// The members of a JSON object, as text, each after a comma.
+/// The members of a JSON object as text, each preceded by a comma.
 #[derive(Default)]
 pub(crate) struct Line(String);
 
@@ -14,7 +14,7 @@ impl Line {
         self.0.extend([",", &json(name), ":", &json(value)]);
     }
 
-    /// Adds the member unless the value is `None`.
+    /// Adds the member if there is a value.
     pub(crate) fn put_some(&mut self, name: &str, value: Option<impl Serialize>) {
         if let Some(value) = value {
             self.put(name, &value);
@@ -26,7 +26,7 @@ impl Line {
     }
 }
 
-/// No logged value fails to serialize. One that did would be `null`.
+/// Serializes a value. Logged values always serialize; the fallback is `null`.
 fn json(value: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }

@@ -1,7 +1,7 @@
-//! Sending a message. The first message to a user opens the group of the two.
+//! Sending a message. The first message to a user opens the group of sender and receiver.
 //!
-//! A request chooses the uuid and the sort key of each write that it intends, and keeps them over all its retries. A lost
-//! answer can therefore be told from a refusal (design, section 3).
+//! Each intended write has a uuid and a sort key, which stay the same on every retry. A retry therefore recognizes a
+//! write that succeeded although its answer was lost (design, section 3).
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct NewMessage {
     pub target: Target,
     /// The text.
     pub text: MessageText,
-    /// The client's key, which identifies a repeated request.
+    /// The client's key. Repeated requests have the same key.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
@@ -46,7 +46,7 @@ pub struct NewMessage {
 pub enum Target {
     /// An existing group.
     Group(Uuid),
-    /// A user: the group of sender and receiver, which is opened if it does not exist.
+    /// A user. The message goes to the group of sender and receiver, and opens it if necessary.
     User {
         /// The receiver.
         receiver: User,
@@ -56,7 +56,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The user that the request names.
+    /// Returns the user that the request names. Returns `None` if the request names a group.
     fn receiver(&self) -> Option<&User> {
         match self {
             Self::Group(_) => None,
@@ -68,11 +68,11 @@ impl Target {
 /// The answer to a request that stored a message (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sent {
-    /// The message's group.
+    /// The group's uuid.
     pub message_group_uuid: Uuid,
     /// The message's uuid.
     pub uuid: Uuid,
-    /// The sender.
+    /// The sender's uuid.
     pub user_uuid: Uuid,
     /// The sender's name.
     pub display_name: String,
@@ -80,7 +80,7 @@ pub struct Sent {
     pub handle: String,
     /// The text.
     pub message: MessageText,
-    /// The time at which it was created.
+    /// The creation time.
     pub created_at: Timestamp,
 }
 
@@ -89,26 +89,27 @@ pub struct Sent {
 pub struct Stored {
     /// The answer.
     pub sent: Sent,
-    /// The request that stored it.
+    /// The request that stored the message.
     pub by: StoredBy,
 }
 
 /// The request that stored a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredBy {
-    /// This one, in an existing group.
+    /// This request, in an existing group.
     ThisRequest,
-    /// This one, which also opened the group.
+    /// This request, which also opened the group.
     ThisRequestWithGroup,
-    /// An earlier one with the same idempotency key.
-    AnEarlierRequest,
+    /// An earlier request with the same idempotency key.
+    EarlierRequest,
 }
 
-/// After this time no attempt is started. The last one may take as long as its calls
+/// The time after which no attempt starts. The last attempt may take up to the time limit of its calls
 /// ([`crate::dynamodb::CallLimits::WRITE`]).
-const LAST_TRY_AFTER: Duration = Duration::from_secs(5);
+const LAST_ATTEMPT_AFTER: Duration = Duration::from_secs(5);
 
-/// Time limit of a send. With the key set (3 s) and the users (7 s) before it, it stays below the function's timeout.
+/// The time limit of a send. The key set (3 s) and the users (7 s) come before. The sum is below the function's
+/// timeout.
 const TIME_LIMIT: Duration = Duration::from_secs(14);
 
 impl Messages {
@@ -118,7 +119,7 @@ impl Messages {
         warm_up::log_failure("DynamoDB", membership.and(newest));
     }
 
-    /// Reads the membership of a group and its newest sort key, both at once.
+    /// Reads a group's membership and its newest sort key concurrently.
     async fn look_up(
         &self,
         group_uuid: Uuid,
@@ -127,13 +128,13 @@ impl Messages {
         tokio::join!(self.table.get(&key), self.table.newest_sort_key(Partition::Messages(group_uuid)))
     }
 
-    /// Stores a message, once, and returns the answer.
+    /// Stores a message at most once, and returns the answer.
     ///
-    /// The send limit decides while the look-ups run, before anything is written; its refusal comes before theirs. Nothing
-    /// of a group is read before the sender is known to be a member.
+    /// The send limit is checked before the write, concurrently with the look-ups. If both fail, the error is the send
+    /// limit's. No message of a group is read before the sender is known to be a member.
     ///
-    /// After [`Error::Unavailable`] the message may be stored, or may still be stored later. A request with an idempotency
-    /// key can be repeated, and stores it at most once.
+    /// After [`Error::Unavailable`] the message may already be stored, or may still be stored later. A request with an
+    /// idempotency key is safe to repeat: it stores at most one message.
     pub async fn send(&self, new: NewMessage) -> Result<Stored, Error> {
         timeout(TIME_LIMIT, self.send_with_retries(new))
             .await
@@ -148,20 +149,20 @@ impl Messages {
             }
             Target::User { receiver, .. } => uuid_of_pair(new.sender.uuid, receiver.uuid),
         };
-        let last_try = Instant::now() + LAST_TRY_AFTER;
+        let last_attempt = Instant::now() + LAST_ATTEMPT_AFTER;
         let mut backoff = Backoff::new(&self.random);
-        // Boxed: this future would contain it twice.
+        // Boxed: otherwise this future would contain the large future twice.
         let plan = || Box::pin(self.plan(&new, group_uuid));
         let ((), planned) = try_join!(biased; self.admit(new.sender.uuid), async { Ok(plan().await) })?;
         let mut write = planned?;
         loop {
-            match write.carry_out(self, &mut backoff, last_try).await? {
+            match write.execute(self, &mut backoff, last_attempt).await? {
                 Outcome::Stored(stored) => {
                     self.members.insert(new.sender.uuid, stored.sent.message_group_uuid);
                     return Ok(stored);
                 }
-                // Another request opened the group: start again as for an existing one.
-                Outcome::GroupExists if Instant::now() < last_try => {
+                // Another request opened the group. Plan again, as for an existing group.
+                Outcome::GroupExists if Instant::now() < last_attempt => {
                     backoff.wait().await;
                     write = plan().await?;
                 }
@@ -188,7 +189,7 @@ impl Messages {
             (None, Some(receiver)) => Ok((Some(receiver), None)),
             (Some(_), _) | (None, None) => Err(Error::MessageGroupNotFound),
         };
-        // The group's uuid is computed from a pair with the sender.
+        // With a receiver, the group's uuid is computed from the pair of sender and receiver.
         let is_member = receiver.is_some() || self.members.contains(new.sender.uuid, group_uuid);
         let ((opens_with, created_sk), newest) = if is_member {
             let (membership, newest) = self.look_up(group_uuid).await;
@@ -205,8 +206,8 @@ impl Messages {
                 .ok()
         });
         let now = Timestamp::new(self.clock.now());
-        // An answer never sorts before the message that it answers, whatever the clocks say (I8), nor before the message
-        // that opened the group, which may have come between the two reads.
+        // A reply must sort after the message that it answers, even if the clocks differ (I8). It must also sort after
+        // the message that opened the group, which may have been stored between the two reads.
         let created_at = newest.max(created_sk).map_or(now, |newest| now.max(newest.created_at.successor()));
         let sk = SortKey { created_at, message_uuid: self.random.uuid_v7(created_at.to_utc()) };
         let sender = &new.sender;
@@ -235,24 +236,24 @@ enum Outcome {
     GroupExists,
 }
 
-/// A write with its uuid and sort key, which stay the same on every attempt.
+/// A planned write. Its uuid and sort key stay the same on every attempt.
 struct IntendedWrite<'a> {
     group_uuid: Uuid,
     text: &'a MessageText,
     message: MessageRow,
-    /// The newest message when the write was planned.
+    /// The group's newest message at the time of planning.
     newest: Option<SortKey>,
     idempotency: Option<IdempotencyRow>,
-    /// Membership and inbox rows if the message opens the group.
+    /// The membership and the inbox rows, if the message opens the group.
     opening: Option<(Membership, [InboxRow; 2])>,
 }
 
 impl IntendedWrite<'_> {
-    async fn carry_out(
+    async fn execute(
         &self,
         messages: &Messages,
         backoff: &mut Backoff<'_>,
-        last_try: Instant,
+        last_attempt: Instant,
     ) -> Result<Outcome, Error> {
         let mut in_doubt = false;
         loop {
@@ -260,18 +261,18 @@ impl IntendedWrite<'_> {
                 Ok(()) => return Ok(Outcome::Stored(self.stored())),
                 Err(WriteError::Refused { rows, cause }) => match self.judge(rows)? {
                     Some(outcome) if self.can_be_read(messages, &outcome).await? => return Ok(outcome),
-                    // A running transaction locks the row that decides; it becomes visible when that ends.
+                    // A running transaction locks the deciding row. The row is visible once the transaction ends.
                     _ => WriteError::Busy(cause),
                 },
                 Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
-                // An earlier attempt may still be stored; a client that repeats its request learns whether.
+                // An earlier attempt may have succeeded. The client learns the outcome by repeating the request.
                 Err(error @ WriteError::Failed(_)) if in_doubt => {
                     return Err(Error::unavailable(Dependency::DynamoDb, error));
                 }
                 Err(error @ WriteError::Failed(_)) => return Err(error.into()),
             };
             in_doubt |= matches!(error, WriteError::Unknown(_));
-            if Instant::now() >= last_try {
+            if Instant::now() >= last_attempt {
                 return Err(error.into());
             }
             backoff.wait().await;
@@ -294,12 +295,12 @@ impl IntendedWrite<'_> {
         transaction.commit().await
     }
 
-    /// The meaning of a refused write, from the rows in the way in the order of [`Self::write`]. `None` if they decide
-    /// nothing yet.
+    /// Decides the outcome of a refused write. `rows` are the existing rows, in the order of [`Self::write`]. Returns
+    /// `None` if they do not decide it yet.
     ///
-    /// DynamoDB does not show rows that a running transaction locks. A message is not acknowledged before all of its rows
-    /// can be read, so that the next reader or sender finds it (I8). Inbox rows decide nothing: while the transaction that
-    /// opens a group is being committed, they are visible before the membership.
+    /// DynamoDB does not show rows that are locked by a running transaction. A message is acknowledged only when all of
+    /// its rows can be read, so that the next reader or sender finds it (I8). Inbox rows are ignored: during the commit
+    /// of the transaction that opens a group, they may be visible before the membership.
     fn judge(&self, rows: Vec<Option<Item>>) -> Result<Option<Outcome>, Error> {
         let mut rows = rows.into_iter();
         let idempotency = self.idempotency.as_ref().map(|ours| (ours, rows.next().flatten()));
@@ -318,23 +319,23 @@ impl IntendedWrite<'_> {
         if let Some(item) = message {
             let stored: MessageRow = from_item(item)?;
             if stored.message_uuid == self.message.message_uuid {
-                // An earlier attempt was carried out, and its answer was lost.
+                // An earlier attempt succeeded, and its answer was lost.
                 return Ok(group_is_seen.then(|| Outcome::Stored(self.stored())));
             }
             return Err(Error::internal("another message has the sort key of a new one"));
         }
         if let Some(item) = membership {
             let stored: Membership = from_item(item)?;
-            // If it is from an earlier attempt of this request, its message is still locked.
+            // With this write's sort key, an earlier attempt is being committed, and its message is still locked.
             return Ok((stored.created_sk != self.message.sk).then_some(Outcome::GroupExists));
         }
         Ok(None)
     }
 
-    /// Whether the message of an outcome can be read. The message of an earlier request may become visible later than its
-    /// idempotency row; [`Self::judge`] has seen this request's own message.
+    /// Returns `true` if the message of an outcome can be read. An earlier request's message may become visible later
+    /// than its idempotency row. This request's own message was already visible to [`Self::judge`].
     async fn can_be_read(&self, messages: &Messages, outcome: &Outcome) -> Result<bool, Error> {
-        let Outcome::Stored(Stored { sent, by: StoredBy::AnEarlierRequest }) = outcome else {
+        let Outcome::Stored(Stored { sent, by: StoredBy::EarlierRequest }) = outcome else {
             return Ok(true);
         };
         let sk = SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
@@ -343,7 +344,7 @@ impl IntendedWrite<'_> {
         }
         let sk = sk.to_string();
         let partition = Partition::Messages(sent.message_group_uuid);
-        // The least text that is greater than the sort key.
+        // The smallest string after the sort key, since the bound is exclusive.
         let before = Some(format!("{sk}\0"));
         let newest = Newest { partition, before, limit: 1, attributes: Some("sk") };
         Ok(messages.table.newest(newest).await?.first().and_then(sort_key) == Some(&sk))
@@ -367,7 +368,7 @@ impl IntendedWrite<'_> {
         Stored { sent, by }
     }
 
-    /// The message that an idempotency row names, of an earlier request or of an earlier attempt of this one.
+    /// The message that an idempotency row names: an earlier request's, or this request's own.
     fn stored_before(&self, row: IdempotencyRow) -> Stored {
         if row.message_uuid == self.message.message_uuid {
             return self.stored();
@@ -375,15 +376,15 @@ impl IntendedWrite<'_> {
         let sent = Sent {
             message_group_uuid: row.group_uuid,
             uuid: row.message_uuid,
-            // Keys are separate for each user.
+            // Idempotency keys are per user.
             user_uuid: self.message.sender_uuid,
             display_name: row.display_name,
             handle: row.handle,
-            // Equal hashes mean equal texts.
+            // The hashes are equal, so the texts are.
             message: self.text.clone(),
             created_at: row.created_at,
         };
-        Stored { sent, by: StoredBy::AnEarlierRequest }
+        Stored { sent, by: StoredBy::EarlierRequest }
     }
 }
 
@@ -447,7 +448,7 @@ mod tests {
             Membership::new(self.group_uuid(), opened_at, [&self.receiver, &self.sender])
         }
 
-        /// The row of a request like this one, with `text`.
+        /// The idempotency row of an equal request, but with `text`.
         fn idempotency(&self, sk: SortKey, key: &IdempotencyKey, text: &str) -> IdempotencyRow {
             let hash = RequestHash::new("group", &self.group_uuid().to_string(), text);
             IdempotencyRow::new(key, hash, self.group_uuid(), sk, &self.sender, sk.created_at)
@@ -471,7 +472,7 @@ mod tests {
         }
     }
 
-    /// The stored message and its origin, if the judgement says that it is stored.
+    /// The uuid and the origin of the stored message, if the judgement is [`Outcome::Stored`].
     fn stored(judgement: Result<Option<Outcome>, Error>) -> Option<(Uuid, StoredBy)> {
         match judgement {
             Ok(Some(Outcome::Stored(stored))) => Some((stored.sent.uuid, stored.by)),
@@ -498,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn an_own_message_means_that_an_earlier_attempt_was_carried_out() {
+    fn an_own_message_means_that_an_earlier_attempt_succeeded() {
         for (key, opens, by) in [
             (None, false, StoredBy::ThisRequest),
             (None, true, StoredBy::ThisRequestWithGroup),
@@ -541,7 +542,7 @@ mod tests {
         let earlier = send.idempotency(place(2), &key, "hello");
         assert_eq!(
             stored(judge(earlier.clone(), Some(item(send.message(place(1)))))),
-            Some((place(2).message_uuid, StoredBy::AnEarlierRequest))
+            Some((place(2).message_uuid, StoredBy::EarlierRequest))
         );
         let ours = send.idempotency(place(1), &key, "hello");
         assert!(matches!(judge(ours.clone(), None), Ok(None)), "the message can't be read yet");
@@ -599,7 +600,7 @@ mod tests {
             hash(Target::Group(group_uuid)),
             RequestHash::new("group", &group_uuid.to_string(), "hello")
         );
-        // A user and a group with the same uuid are different targets.
+        // A user and a group may have the same uuid.
         let receiver = User { uuid: group_uuid, ..user(2) };
         assert_eq!(
             hash(Target::User { handle: None, receiver }),

@@ -1,4 +1,4 @@
-//! Texts of messages, and their previews.
+//! Message texts and their previews.
 
 use std::{fmt, str::FromStr};
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct MessageText(String);
 
-/// Why a text is rejected.
+/// The reason for rejecting a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMessageText {
     /// Empty, or only white space (`char::is_whitespace`).
@@ -27,8 +27,8 @@ impl MessageText {
     /// Maximum length in Unicode scalar values.
     pub const MAX_CHARS: usize = 1024;
 
-    /// Maximum length of a preview in bytes. It keeps an inbox row, and so each of the two writes that move it, below
-    /// one write unit of 1 KB.
+    /// Maximum length of a preview in bytes. An inbox row with such a preview is below 1 KB, so each of the two writes
+    /// that move the row costs one write unit.
     pub const MAX_PREVIEW_BYTES: usize = 480;
 
     /// The text.
@@ -61,13 +61,13 @@ impl FromStr for MessageText {
 
 impl fmt::Debug for MessageText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Debug output ends up in logs, which never contain texts.
+        // Debug output may be logged, and logs must not contain texts.
         write!(f, "MessageText({} bytes)", self.0.len())
     }
 }
 
-/// The beginning of `text`, at most [`MessageText::MAX_PREVIEW_BYTES`] bytes, cut at a scalar boundary. A cut text ends
-/// with `…`, which is included in the limit.
+/// Truncates `text` to at most [`MessageText::MAX_PREVIEW_BYTES`] bytes, at a scalar boundary. A truncated text ends
+/// with `…`, which counts towards the limit.
 #[must_use]
 pub fn preview(text: &str) -> String {
     const ELLIPSIS: char = '…';
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_kept_as_it_was_sent() {
+    fn a_text_is_kept_verbatim() {
         let text = "  e\u{301}\r\n\0 \u{202e}x ";
         assert_eq!(text.parse::<MessageText>().unwrap().as_str(), text);
     }

@@ -1,4 +1,4 @@
-//! Memberships that this execution environment has read.
+//! A cache of memberships.
 
 use std::{
     fmt,
@@ -9,23 +9,23 @@ use std::{
 use lru::LruCache;
 use uuid::Uuid;
 
-/// Entries at most, about a hundred bytes each; the least recently used one goes first.
+/// Maximum number of entries, each of about a hundred bytes. The least recently used entry is evicted.
 const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
-/// Pairs of a user and a group that the user is in.
+/// Pairs of a user and a group, for memberships that this execution environment has read.
 ///
-/// A group's member uuids never change, so an entry never has to be read again. Absence of an entry says nothing: the
-/// membership row decides.
+/// A group's member uuids never change, so entries never expire. A missing entry means nothing: the membership row
+/// decides.
 pub struct KnownMembers(Mutex<LruCache<(Uuid, Uuid), ()>>);
 
 impl KnownMembers {
-    /// Whether the user is known to be in the group.
+    /// Returns `true` if the user is known to be in the group.
     #[must_use]
     pub fn contains(&self, user_uuid: Uuid, group_uuid: Uuid) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(user_uuid, group_uuid)).is_some()
     }
 
-    /// Adds a user whom the group's membership row names.
+    /// Adds a member of the group. The caller has read the membership row.
     pub fn insert(&self, user_uuid: Uuid, group_uuid: Uuid) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).put((user_uuid, group_uuid), ());
     }
@@ -33,7 +33,7 @@ impl KnownMembers {
 
 impl Default for KnownMembers {
     fn default() -> Self {
-        // `LruCache::new` would allocate all of it at once.
+        // `LruCache::new` would allocate the full capacity.
         let mut entries = LruCache::unbounded();
         entries.resize(CAPACITY);
         Self(Mutex::new(entries))

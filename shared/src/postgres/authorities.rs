@@ -11,14 +11,14 @@ use tokio_postgres::config::Host;
 
 use super::InvalidDatabaseUrl;
 
-/// Amazon's authorities for RDS and RDS Proxy, in PEM. The file names its source. Its sections are separated by empty
-/// lines, and each starts with the name of its authority.
+/// Amazon's authorities for RDS and RDS Proxy, in PEM. The file names its source. Empty lines separate its sections,
+/// and each section starts with the name of its authority.
 pub const AMAZON_RDS: &str = include_str!("../../certificates/amazon-rds.pem");
 
 /// The `sslrootcert` value for [`AMAZON_RDS`].
 pub(super) const RDS: &str = "rds";
 
-/// The authorities that `sslrootcert` names, for the server at `hosts`.
+/// Reads the authorities named by `sslrootcert`, for the server at `hosts`.
 pub(super) fn trusted(
     sslrootcert: Option<&str>,
     hosts: &[Host],
@@ -26,26 +26,26 @@ pub(super) fn trusted(
     match sslrootcert {
         None | Some("system") => {
             let mut roots = RootCertStore::empty();
-            // Unreadable certificates are skipped.
+            // Skips unreadable certificates.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             Ok(roots)
         }
         Some(RDS) => amazon_rds(hosts),
         Some(file) => {
             let file = percent_decode_str(file).decode_utf8_lossy();
-            parsed(&fs::read(&*file).map_err(InvalidDatabaseUrl::RootFile)?)
+            parse(&fs::read(&*file).map_err(InvalidDatabaseUrl::RootFile)?)
         }
     }
 }
 
-/// Amazon's authorities for the server at `hosts`. If its name contains a region, only the authorities of that region and
-/// of RDS Proxy: others need not be trusted, nor parsed at each cold start.
+/// Amazon's authorities for the server at `hosts`. If the host name contains a region, returns only the authorities of
+/// that region and of RDS Proxy. The others need not be trusted, and would slow cold starts.
 fn amazon_rds(hosts: &[Host]) -> Result<RootCertStore, InvalidDatabaseUrl> {
     let region = match hosts {
         [Host::Tcp(host)] => rds_region(host),
         _ => None,
     };
-    let Some(region) = region else { return parsed(AMAZON_RDS.as_bytes()) };
+    let Some(region) = region else { return parse(AMAZON_RDS.as_bytes()) };
     let mut pem = String::new();
     let mut has_region = region.proxy;
     for (name, section) in sections() {
@@ -58,10 +58,10 @@ fn amazon_rds(hosts: &[Host]) -> Result<RootCertStore, InvalidDatabaseUrl> {
             }
         }
     }
-    if has_region { parsed(pem.as_bytes()) } else { Err(InvalidDatabaseUrl::RdsRegion) }
+    if has_region { parse(pem.as_bytes()) } else { Err(InvalidDatabaseUrl::RdsRegion) }
 }
 
-/// The names and the sections of [`AMAZON_RDS`].
+/// The sections of [`AMAZON_RDS`] with their names.
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
     AMAZON_RDS.split("\n\n").skip(1).filter_map(|section| {
         let (name, _) = section.strip_prefix("# ")?.split_once('\n')?;
@@ -71,17 +71,19 @@ fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 struct RdsRegion<'a> {
     name: &'a str,
-    /// Certificates of RDS Proxy come from Amazon's public authorities, which are the same in all regions.
+    /// The host is an RDS Proxy. Its certificates come from Amazon's public authorities, which are the same in all
+    /// regions.
     proxy: bool,
 }
 
-/// The region in a host's name, such as `users.cluster-abc.eu-central-1.rds.amazonaws.com`.
+/// Parses the region in a host name, such as `users.cluster-abc.eu-central-1.rds.amazonaws.com`. Returns `None` for
+/// other host names.
 fn rds_region(host: &str) -> Option<RdsRegion<'_>> {
     let (server, name) = host.strip_suffix(".rds.amazonaws.com")?.rsplit_once('.')?;
     Some(RdsRegion { name, proxy: server.split('.').any(|label| label.starts_with("proxy-")) })
 }
 
-fn parsed(pem: &[u8]) -> Result<RootCertStore, InvalidDatabaseUrl> {
+fn parse(pem: &[u8]) -> Result<RootCertStore, InvalidDatabaseUrl> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| InvalidDatabaseUrl::RootCertificates)?;

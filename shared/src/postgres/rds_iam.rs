@@ -16,12 +16,13 @@ use crate::clock::Clock;
 /// Characters that a signature does not escape.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The longest lifetime that RDS accepts. RDS checks a token only while connecting.
+/// The lifetime of a token: the longest that RDS accepts. RDS checks the token only while connecting.
 const LIFETIME: Duration = Duration::from_mins(15);
 
-/// Signs the tokens that RDS and RDS Proxy accept instead of a password from a role with `rds-db:connect`.
+/// Signs tokens, which RDS and RDS Proxy accept as passwords. The signing role needs `rds-db:connect`.
 ///
-/// A token is a signed GET request that is never sent, as in the RDS SDK's module `auth_token`. Signing is local.
+/// A token is a signed GET request that is never sent, as in the RDS SDK's module `auth_token`. Signing needs no
+/// network.
 #[derive(Clone, Debug)]
 pub struct RdsIam {
     region: String,
@@ -29,7 +30,7 @@ pub struct RdsIam {
     clock: Clock,
 }
 
-/// The reason for a missing token.
+/// The error of signing a token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// No provider has credentials. The source, a long list of providers, is dropped.
@@ -59,7 +60,7 @@ impl TokenError {
 }
 
 impl RdsIam {
-    /// A signer of tokens for servers in `region`, with the provider's current credentials.
+    /// Creates a signer for servers in `region`. Each token is signed with the provider's current credentials.
     pub fn new(
         region: impl Into<String>,
         credentials: impl ProvideCredentials + 'static,
@@ -68,7 +69,7 @@ impl RdsIam {
         Self { region: region.into(), credentials: SharedCredentialsProvider::new(credentials), clock }
     }
 
-    /// A token for `user` at `host`, both as in the URL.
+    /// Signs a token for `user` at `host`, both as in the URL.
     pub(super) async fn token(&self, host: &str, port: u16, user: &str) -> Result<String, TokenError> {
         let identity = self.credentials.provide_credentials().await?.into();
         let mut settings = SigningSettings::default();
@@ -127,13 +128,13 @@ mod tests {
         );
     }
 
-    /// The parameters of a token, whose order does not matter.
+    /// The parameters of a token, without their order.
     fn parts(token: &str) -> BTreeSet<&str> {
         token.split('&').collect()
     }
 
-    /// The results of `generate_db_auth_token` in botocore 1.44.5, for the credentials of a role and for a user name full
-    /// of reserved characters.
+    /// The results of `generate_db_auth_token` in botocore 1.44.5, for the credentials of a role and for a user name
+    /// full of reserved characters.
     #[tokio::test]
     async fn tokens_equal_those_of_botocore() {
         const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";

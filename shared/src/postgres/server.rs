@@ -19,16 +19,18 @@ use super::{
 
 /// A database server, parsed from a URL.
 ///
-/// `sslmode` and `sslrootcert` are named as in libpq, with fewer distinctions. `require`, `verify-ca` and `verify-full`
-/// encrypt the connection and verify the server's certificate and name. `disable` does not encrypt. Neither do `allow`,
-/// `prefer` and an absent `sslmode`, which are accepted only for servers on this machine: loopback addresses, `localhost`
-/// and sockets. `sslrootcert` names the authorities: a PEM file, the system's (`system`, the default), or Amazon's for RDS
-/// (`rds`), which are part of this crate.
+/// `sslmode` and `sslrootcert` are libpq's, with fewer distinctions:
+///
+/// - `require`, `verify-ca` and `verify-full` encrypt the connection and verify the server's certificate and name.
+/// - `disable` does not encrypt. `allow`, `prefer` and an absent `sslmode` do not encrypt either, and are accepted only
+///   for servers on this machine: loopback addresses, `localhost` and sockets.
+/// - `sslrootcert` names the authorities: a PEM file, the system's (`system`, the default), or Amazon's for RDS
+///   (`rds`), which are part of this crate.
 #[derive(Clone)]
 pub struct DatabaseServer {
     config: Config,
     transport: Transport,
-    /// Signs the password of each connection. Without it, the password is the URL's, if any.
+    /// Signs a token as the password of each connection. If `None`, the password is the URL's, if any.
     iam: Option<RdsIam>,
 }
 
@@ -53,10 +55,10 @@ pub enum InvalidDatabaseUrl {
     /// The name of a parameter with an invalid value.
     #[error("the parameter {0} has an invalid value")]
     ParameterValue(String),
-    /// A parameter for TLS is given more than once.
+    /// `sslmode` or `sslrootcert` occurs more than once.
     #[error("{0} is given more than once; leave one")]
-    GivenTwice(&'static str),
-    /// The server is another machine, and `sslmode` does not decide about encryption.
+    DuplicateParameter(&'static str),
+    /// The server is another machine, and `sslmode` does not decide whether to encrypt.
     #[error(
         "the server is another machine and sslmode is {}; write sslmode=verify-full for a verified, encrypted \
          connection, or sslmode=disable to send everything unencrypted",
@@ -96,7 +98,7 @@ pub enum InvalidDatabaseUrl {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The token could not be signed.
-    #[error("there is no token to sign in with")]
+    #[error("can't sign a token for the database")]
     Token(#[source] TokenError),
     /// The server is unreachable, or rejected the connection.
     #[error(transparent)]
@@ -115,7 +117,7 @@ impl ConnectError {
 }
 
 impl DatabaseServer {
-    /// The server at `url`, to which each connection signs in with its own token.
+    /// Parses the URL of a server to which each connection signs in with its own token.
     ///
     /// The URL must name user and host, have no password, and require TLS, since the token is sent in plain text. The
     /// default of `sslrootcert` is `rds`.
@@ -131,7 +133,7 @@ impl DatabaseServer {
         }
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots) = (None, None);
-        // tokio-postgres leaves these parameters to its TLS connector, and rejects `sslrootcert`.
+        // tokio-postgres rejects `sslrootcert`, and the values of `sslmode` beyond `require`.
         let mut others = Vec::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -144,13 +146,13 @@ impl DatabaseServer {
                 }
             };
             if earlier.is_some() {
-                return Err(InvalidDatabaseUrl::GivenTwice(name));
+                return Err(InvalidDatabaseUrl::DuplicateParameter(name));
             }
         }
         let address = format!("{address}?");
         let mut config = format!("{address}{}", others.join("&"))
             .parse::<Config>()
-            .map_err(|_| why_malformed(&address, &others))?;
+            .map_err(|_| invalid_parameter(&address, &others))?;
         let encrypted = match mode {
             None | Some("disable" | "allow" | "prefer") => false,
             Some("require" | "verify-ca" | "verify-full") => true,
@@ -174,7 +176,7 @@ impl DatabaseServer {
         Ok(Self { config, transport, iam })
     }
 
-    /// A server in the same process that requires no password, reached over the streams that `open` returns.
+    /// A server in the same process, without a password. `open` returns a new stream to it.
     #[cfg(feature = "in-process")]
     pub fn in_process<S>(open: impl Fn() -> S + Send + Sync + 'static) -> Self
     where
@@ -185,7 +187,7 @@ impl DatabaseServer {
         Self { config, transport: Transport::Streams(Arc::new(move || Box::new(open()))), iam: None }
     }
 
-    /// Connects. The driver must be polled while the client is used.
+    /// Connects. The caller must poll the driver while it uses the client.
     pub async fn connect(&self) -> Result<(Client, Driver), ConnectError> {
         let config = match self.token().await.map_err(ConnectError::Token)? {
             None => Cow::Borrowed(&self.config),
@@ -212,7 +214,7 @@ impl DatabaseServer {
         }
     }
 
-    /// A token that serves as the password for 15 minutes. Returns `None` if the server takes no tokens.
+    /// Signs a token, a password that is valid for 15 minutes. Returns `None` if the server takes no tokens.
     pub async fn token(&self) -> Result<Option<String>, TokenError> {
         let (Some(iam), Some(Host::Tcp(host))) = (&self.iam, self.config.get_hosts().first()) else {
             return Ok(None);
@@ -221,25 +223,25 @@ impl DatabaseServer {
         iam.token(host, port, self.config.get_user().unwrap_or_default()).await.map(Some)
     }
 
-    /// Whether each connection signs in with its own token.
+    /// Returns `true` if each connection signs in with its own token.
     #[must_use]
     pub fn takes_tokens(&self) -> bool {
         self.iam.is_some()
     }
 
-    /// Whether the server is on this machine: every host is a loopback address, `localhost` or a socket.
+    /// Returns `true` if the server is on this machine: every host is a loopback address, `localhost` or a socket.
     #[must_use]
     pub fn is_on_this_machine(&self) -> bool {
         is_on_this_machine(&self.config)
     }
 
-    /// The database's name in the URL, by default the user's name.
+    /// The database in the URL. The default is the user's name.
     #[must_use]
     pub fn database_name(&self) -> &str {
         self.config.get_dbname().or_else(|| self.config.get_user()).unwrap_or("postgres")
     }
 
-    /// The same server with the database `name`.
+    /// Returns the same server with the database `name`.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
         let mut server = self.clone();
@@ -283,13 +285,13 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 #[cfg(feature = "in-process")]
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// The task of a connection. It ends when the client is dropped or the connection is closed.
+/// The driver of a connection: a future that ends when the client is dropped or the connection is closed.
 pub type Driver = std::pin::Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 
 impl FromStr for DatabaseServer {
     type Err = InvalidDatabaseUrl;
 
-    /// The server at a URL that contains the password, if any.
+    /// Parses a URL, which may contain a password.
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         Self::parse(url, None)
     }
@@ -310,8 +312,8 @@ fn check_for_iam(config: &Config, encrypted: bool) -> Result<(), InvalidDatabase
     }
 }
 
-/// Finds the first parameter that makes the URL invalid. Its value is not shown, since it may be a password.
-fn why_malformed(address: &str, parameters: &[&str]) -> InvalidDatabaseUrl {
+/// Names the first invalid parameter. Its value is not shown, since it may be a password.
+fn invalid_parameter(address: &str, parameters: &[&str]) -> InvalidDatabaseUrl {
     if address.parse::<Config>().is_err() {
         return InvalidDatabaseUrl::Malformed;
     }
@@ -319,7 +321,7 @@ fn why_malformed(address: &str, parameters: &[&str]) -> InvalidDatabaseUrl {
         parameters.iter().find(|parameter| format!("{address}{parameter}").parse::<Config>().is_err());
     unknown.map_or(InvalidDatabaseUrl::Malformed, |parameter| {
         let name = parameter.split('=').next().unwrap_or_default();
-        // Part of a password with an unescaped `?` is not a name, and must not be shown.
+        // Not a name: the rest of a password with an unescaped `?`, which must not be shown.
         let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !is_name {
             InvalidDatabaseUrl::Malformed
@@ -331,7 +333,6 @@ fn why_malformed(address: &str, parameters: &[&str]) -> InvalidDatabaseUrl {
     })
 }
 
-/// Whether all hosts are on this machine.
 fn is_on_this_machine(config: &Config) -> bool {
     let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
     let hosts = config.get_hosts().iter().all(|host| match host {
@@ -356,14 +357,14 @@ fn client_config(roots: RootCertStore) -> ClientConfig {
 }
 
 impl From<Config> for DatabaseServer {
-    /// The server in `config`, without TLS.
+    /// Uses the server in `config` without TLS.
     fn from(config: Config) -> Self {
         Self { config, transport: Transport::Plain, iam: None }
     }
 }
 
 impl fmt::Display for DatabaseServer {
-    /// Hosts, port and database, without user and password.
+    /// Writes hosts, port and database, without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, host) in self.config.get_hosts().iter().enumerate() {
             if index > 0 {
@@ -384,7 +385,7 @@ impl fmt::Display for DatabaseServer {
 
 impl fmt::Debug for DatabaseServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the configuration, which contains the password.
+        // Omits the configuration, which contains the password.
         f.debug_struct("DatabaseServer")
             .field("tls", &matches!(self.transport, Transport::Tls(_)))
             .field("iam", &self.iam.is_some())
@@ -465,7 +466,7 @@ mod tests {
             ("mysql://me:secret@db.test/users", "not a PostgreSQL URL"),
             ("host=db.test password=secret", "not a PostgreSQL URL"),
             ("postgresql://me:secret@db.test:port/users", "not a PostgreSQL URL"),
-            // Parameters begin at the first question mark, which has to be escaped in a password.
+            // Parameters begin at the first question mark; a password must escape it.
             ("postgresql://me:secret?x@db.test/users?sslmode=disable", "the server is another machine"),
             (
                 "postgresql://me:secret@db.test/users?sslmode=disable&pgbouncer=secret",

@@ -1,6 +1,6 @@
 //! Moves a group's inbox rows to its newest message: hint, guard, locate (design, section 3).
 //!
-//! Deliveries may be duplicated or out of order: a row only ever moves to a greater position.
+//! Deliveries may be duplicated or out of order, so rows only move to greater positions.
 
 use std::{collections::HashMap, ops::AddAssign};
 
@@ -24,9 +24,9 @@ use crate::{
 pub struct Moved {
     /// Rows that were moved.
     pub moved: usize,
-    /// Rows that were already at the message or at a newer one.
+    /// Rows that were already at the message or at a newer message.
     pub already_there: usize,
-    /// Rows that were searched for, because the index did not show their position.
+    /// Rows that had to be located, because the index did not show their position.
     pub located: usize,
 }
 
@@ -38,10 +38,10 @@ impl AddAssign for Moved {
     }
 }
 
-/// Why a group was not moved. The next delivery tries again.
+/// The reason for a failed move. The next delivery retries.
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
-    /// There is no membership row, although the message was written with it or after it.
+    /// The membership row is missing, although it is written with the group's first message.
     #[error("the group has no membership row")]
     NoMembership,
     /// A member has no inbox row.
@@ -57,26 +57,26 @@ pub enum MoveError {
         member: Uuid,
     },
     /// Every attempt lost a race, or DynamoDB was busy.
-    #[error("the inbox row of member {member} could not be moved in {MAX_TRIES} tries")]
-    TriedTooOften {
+    #[error("the inbox row of member {member} could not be moved in {MAX_ATTEMPTS} attempts")]
+    TooManyAttempts {
         /// The member.
         member: Uuid,
         /// The error of the last attempt.
         source: Option<Box<WriteError>>,
     },
-    /// The invocation ends before the move does.
+    /// The invocation's time limit cut the move off.
     #[error("there is no time left")]
     OutOfTime,
     /// A read failed, or a write failed permanently.
-    #[error("the table fails")]
+    #[error("a call to DynamoDB failed")]
     Table(#[from] Error),
 }
 
 /// Maximum number of attempts to move one row.
-const MAX_TRIES: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 
 /// Maximum number of rows of a group that are moved at the same time. A group has two members.
-const MAX_ROWS_AT_A_TIME: usize = 8;
+const MAX_CONCURRENT_ROWS: usize = 8;
 
 impl Inbox {
     /// Opens the connections to DynamoDB: issues the first move's reads for the nil UUID.
@@ -85,7 +85,7 @@ impl Inbox {
         warm_up::log_failure("DynamoDB", membership.and(hints));
     }
 
-    /// Reads a group's membership, and its inbox rows from the index, both at once.
+    /// Reads a group's membership, and its inbox rows from the index, concurrently.
     async fn look_up(
         &self,
         group_uuid: Uuid,
@@ -94,7 +94,7 @@ impl Inbox {
         tokio::join!(self.table.get(&key), self.table.group_index(group_uuid))
     }
 
-    /// Moves the inbox row of every member to the message.
+    /// Moves the inbox row of every member to the message, unless the row is there or beyond.
     pub async fn move_to(&self, newest: &NewestMessage) -> Result<Moved, MoveError> {
         let (membership, hints) = self.look_up(newest.group_uuid).await;
         let membership = membership?.ok_or(MoveError::NoMembership)?;
@@ -102,11 +102,11 @@ impl Inbox {
         let moves = membership.members.keys().map(|member| {
             let hint = hints.remove(&Partition::Inbox(*member).to_string());
             let created_sk = membership.created_sk;
-            RowMove { inbox: self, newest, member: *member, created_sk }.carry_out(hint)
+            RowMove { inbox: self, newest, member: *member, created_sk }.execute(hint)
         });
         let moves = moves.collect::<Vec<_>>();
-        // All of them end: a row is moved even if another member's fails.
-        let outcomes = stream::iter(moves).buffer_unordered(MAX_ROWS_AT_A_TIME).collect::<Vec<_>>().await;
+        // Waits for all moves: a failure for one member must not stop the others.
+        let outcomes = stream::iter(moves).buffer_unordered(MAX_CONCURRENT_ROWS).collect::<Vec<_>>().await;
         let mut sum = Moved::default();
         for outcome in outcomes {
             sum += outcome?;
@@ -137,7 +137,7 @@ struct RowMove<'a> {
 }
 
 impl RowMove<'_> {
-    async fn carry_out(self, hint: Option<Item>) -> Result<Moved, MoveError> {
+    async fn execute(self, hint: Option<Item>) -> Result<Moved, MoveError> {
         let mut result = Moved::default();
         let mut backoff = Backoff::new(&self.inbox.random);
         let mut last_error = None;
@@ -147,10 +147,10 @@ impl RowMove<'_> {
             result.located = 1;
             self.locate_from_the_beginning().await?
         };
-        for _ in 0..MAX_TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let member = self.member;
             let position = sort_key(&row).ok_or(MoveError::MalformedInboxRow { member })?;
-            // True even if the row is stale: positions only grow (I4).
+            // Correct even for a stale row: positions only grow (I4).
             if position >= self.newest.sk.to_string().as_str() {
                 result.already_there = 1;
                 return Ok(result);
@@ -176,14 +176,14 @@ impl RowMove<'_> {
                 Err(error @ WriteError::Failed(_)) => return Err(Error::from(error).into()),
             }
         }
-        Err(MoveError::TriedTooOften { member: self.member, source: last_error.map(Box::new) })
+        Err(MoveError::TooManyAttempts { member: self.member, source: last_error.map(Box::new) })
     }
 
-    /// Deletes `row` and puts it at the message, with the message's preview and all its other attributes.
+    /// Deletes `row` and puts it at the message's position, with the message's preview and unchanged other attributes.
     ///
-    /// The delete requires that the row still has each attribute that is carried over. `row` may be from the index, which
-    /// lags: without the condition, the move would revert a concurrent change. The condition also fences writes of timed-out
-    /// invocations that arrive late.
+    /// The delete requires that the stored row still has these attributes. `row` may be from the index, which lags:
+    /// without the condition, the move could revert a concurrent change. The condition also fences late writes of
+    /// timed-out invocations.
     async fn delete_and_put(&self, row: &Item) -> Result<(), WriteError> {
         let mut carried = row.clone();
         carried.remove("message");
@@ -197,15 +197,15 @@ impl RowMove<'_> {
             .await
     }
 
-    /// The member's row from the position `from` on. The scan ascends, like rows do, so it meets a row that moves
-    /// meanwhile at its new position; a descending scan could miss it.
+    /// Searches for the member's row from the position `from` upwards. Rows only move upwards, so the search finds a
+    /// row that moves meanwhile. A downward search could miss it.
     async fn locate(&self, from: &str) -> Result<Option<Item>, MoveError> {
         let group_uuid = self.newest.group_uuid;
         let rows = self.inbox.table.inbox_rows_of_group(self.member, group_uuid, from).await?;
         Ok(rows.into_iter().max_by(|a, b| sort_key(a).cmp(&sort_key(b))))
     }
 
-    /// The member's row from its first position on.
+    /// Searches for the member's row from its first position upwards.
     async fn locate_from_the_beginning(&self) -> Result<Item, MoveError> {
         let row = self.locate(&self.created_sk.to_string()).await?;
         row.ok_or(MoveError::NoInboxRow { member: self.member })

@@ -1,4 +1,4 @@
-//! Failed calls: one classification of DynamoDB's errors.
+//! Classification of DynamoDB's errors.
 
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
@@ -9,26 +9,27 @@ use aws_sdk_dynamodb::{
 use super::Item;
 use crate::error::{Cause, Dependency, Error};
 
-/// The outcome of a write that was not acknowledged.
+/// The error of a write.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Nothing was written: a condition was false. Other actions of the transaction may have failed with a conflict;
-    /// DynamoDB does not show their rows.
+    /// Nothing was written, because a condition was false. Other actions of the transaction may have failed with a
+    /// conflict; DynamoDB does not return their rows.
     #[error("a condition was false")]
     Refused {
-        /// For each action whose condition was false, the row as it is (empty if it is absent).
+        /// One entry for each action. If its condition was false: the current row, or an empty item if the row is
+        /// absent.
         rows: Vec<Option<Item>>,
         /// DynamoDB's error.
         #[source]
         cause: Cause,
     },
-    /// Nothing was written: a conflict or throttling. The same write may succeed later.
+    /// Nothing was written, because of a conflict or throttling. The same write may succeed later.
     #[error("DynamoDB is busy")]
     Busy(#[source] Cause),
-    /// The write may have been carried out, or may be later: a timeout, a broken connection, a 5xx.
+    /// The write may have succeeded, or may still succeed later: a timeout, a broken connection or a 5xx.
     #[error("the outcome of the write is unknown")]
     Unknown(#[source] Cause),
-    /// Nothing was written, and a retry would fail as well: the request is invalid or not allowed.
+    /// Nothing was written, and a retry would fail too: the request is invalid or not allowed.
     #[error("DynamoDB rejects the request")]
     Failed(#[source] Cause),
 }
@@ -45,7 +46,7 @@ impl WriteError {
         }
     }
 
-    /// The error of a canceled transaction: `reasons` has one entry for each action.
+    /// Classifies a canceled transaction. `reasons` has one entry for each action.
     pub(super) fn from_reasons(reasons: &[CancellationReason], cause: Cause) -> Self {
         let code = |reason: &CancellationReason| reason.code.clone().unwrap_or_else(|| "None".to_owned());
         let rows = reasons.iter().map(|reason| {
@@ -77,7 +78,7 @@ enum Class {
     Permanent,
 }
 
-/// Whether a code of an error, or of a reason in a canceled transaction, stands for a conflict or throttling.
+/// Returns `true` if the code of an error, or of a cancellation reason, means a conflict or throttling.
 fn is_transient(code: &str) -> bool {
     matches!(
         code.strip_suffix("Exception").unwrap_or(code),
@@ -103,7 +104,7 @@ fn classify<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Class
     }
 }
 
-/// The error of a failed read.
+/// Classifies the error of a read.
 pub fn read_error<E>(error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -124,7 +125,7 @@ mod tests {
 
     type PutError = SdkError<PutItemError, HttpResponse>;
 
-    /// DynamoDB's answer with this status and, when it names one, this error code.
+    /// An answer of DynamoDB with this status and, if there is one, this error code.
     fn answer(status: u16, code: Option<&str>) -> PutError {
         let mut error = ErrorMetadata::builder();
         if let Some(code) = code {
@@ -134,7 +135,7 @@ mod tests {
         SdkError::service_error(PutItemError::generic(error.build()), response)
     }
 
-    /// The meaning of an error of a write, of a read, and of the request that made the write.
+    /// The classification of an error: of a write, of a read, and of the request that made the write.
     fn meanings(error: impl Fn() -> PutError) -> (&'static str, &'static str, &'static str) {
         let of_write = match WriteError::from_sdk(error()) {
             WriteError::Refused { .. } => "refused",
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_5xx_or_no_answer_nobody_knows() {
+    fn after_a_5xx_or_no_answer_the_outcome_is_unknown() {
         let unknown = ("unknown", "unavailable", "unavailable");
         assert_eq!(meanings(|| answer(400, Some("TransactionInProgressException"))), unknown);
         assert_eq!(meanings(|| answer(500, Some("InternalServerError"))), unknown);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_false_condition_that_nobody_could_judge_is_a_fault_of_ours() {
+    fn an_unhandled_false_condition_is_an_internal_error() {
         let refused = WriteError::Refused { rows: vec![None], cause: "a condition was false".into() };
         assert!(matches!(Error::from(refused), Error::Internal(_)));
     }

@@ -20,16 +20,16 @@ pub enum RowKind {
     Idempotency,
     /// A user's token bucket.
     SendLimit,
-    /// The lease of the doctor or the migration that is running.
+    /// The lease of the running doctor or migration.
     Lease,
     /// The group that replaces a group of the old system.
     Redirect,
-    /// The offset from UTC that the migration assumes.
+    /// The offset from UTC assumed by the migration.
     MigrationOffset,
 }
 
 impl RowKind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Message,
         Self::Inbox,
@@ -41,7 +41,7 @@ impl RowKind {
         Self::MigrationOffset,
     ];
 
-    /// The kind's name in partition keys. It is also the sort key of rows that are alone in their partition.
+    /// The kind's name in partition keys. Also the sort key of kinds with one row per partition.
     #[must_use]
     pub const fn tag(self) -> &'static str {
         match self {
@@ -56,39 +56,39 @@ impl RowKind {
         }
     }
 
-    /// The partition key with this id, which need not be valid.
+    /// The partition key with this id. Does not validate the id.
     #[must_use]
     pub fn partition(self, id: impl fmt::Display) -> String {
         format!("{}#{id}", self.tag())
     }
 
-    /// The kind of the rows in a partition.
+    /// The kind of the rows in a partition. Returns `None` for an unknown kind.
     #[must_use]
     pub fn of_partition(pk: &str) -> Option<Self> {
         let (tag, _) = pk.split_once('#')?;
         Self::ALL.into_iter().find(|kind| kind.tag() == tag)
     }
 
-    /// The kind of a row.
+    /// The kind of a row. Returns `None` for an unknown kind.
     #[must_use]
     pub fn of(item: &Item) -> Option<Self> {
         Self::of_partition(item.get("pk")?.as_s().ok()?)
     }
 
-    /// Whether rows of the kind have `message_group_uuid`, the index's partition key.
+    /// Returns `true` if rows of the kind have `message_group_uuid`, the index's partition key.
     #[must_use]
     pub const fn is_in_index(self) -> bool {
         matches!(self, Self::Inbox)
     }
 
-    /// Whether rows of the kind have `expires_at`, in seconds since 1970, after which DynamoDB may delete them.
+    /// Returns `true` if rows of the kind have `expires_at`, in seconds since 1970. DynamoDB may delete expired rows.
     #[must_use]
     pub const fn expires(self) -> bool {
         matches!(self, Self::Idempotency | Self::SendLimit | Self::Lease)
     }
 
-    /// The pattern for the kind in the `dynamodb:LeadingKeys` of a function's policy. `None` for kinds that only the
-    /// admin command uses.
+    /// The kind's pattern in the `dynamodb:LeadingKeys` of a function's policy. Returns `None` for kinds of the admin
+    /// command.
     #[must_use]
     pub fn leading_keys(self) -> Option<String> {
         match self {
@@ -124,9 +124,9 @@ impl fmt::Display for Partition {
 pub enum Key {
     /// A message.
     Message {
-        /// Its group.
+        /// The group.
         group_uuid: Uuid,
-        /// Its time and uuid.
+        /// Time and uuid of the message.
         sk: SortKey,
     },
     /// An inbox row.
@@ -147,16 +147,16 @@ pub enum Key {
     },
     /// A user's token bucket.
     SendLimit(Uuid),
-    /// The lease of doctor and migration.
+    /// The lease of the doctor or the migration.
     Lease,
-    /// A group of the old system, in the spelling of the old table.
+    /// A redirect from a group of the old system, in the old table's spelling.
     Redirect(String),
-    /// The offset that the migration assumes.
+    /// The offset assumed by the migration.
     MigrationOffset,
 }
 
 impl Key {
-    /// The kind of row that has such a key.
+    /// The kind of row with such a key.
     #[must_use]
     pub const fn kind(&self) -> RowKind {
         match self {
@@ -195,7 +195,7 @@ impl Key {
         }
     }
 
-    /// The key with these texts. `None` if a part is malformed or in a spelling that [`Self::pk`] does not print.
+    /// Parses a key. Returns `None` if a part is malformed, or has another spelling than [`Self::pk`] prints.
     #[must_use]
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let (_, id) = pk.split_once('#')?;
@@ -218,7 +218,7 @@ impl Key {
         (key.pk() == pk && key.sk() == sk).then_some(key)
     }
 
-    /// The key of an item.
+    /// The key of an item. Returns `None` if it is missing or malformed.
     #[must_use]
     pub fn of(item: &Item) -> Option<Self> {
         Self::parse(item.get("pk")?.as_s().ok()?, super::sort_key(item)?)

@@ -28,21 +28,21 @@ pub enum Row {
     Idempotency(IdempotencyRow),
     /// A user's token bucket.
     SendLimit(SendLimitRow),
-    /// The lease of the doctor or the migration that is running.
+    /// The lease of the running doctor or migration.
     Lease(LeaseRow),
     /// The group that replaces a group of the old system.
     Redirect(RedirectRow),
-    /// The offset from UTC that the migration assumes.
+    /// The offset from UTC assumed by the migration.
     MigrationOffset(MigrationOffsetRow),
 }
 
-/// Why an item is not a row.
+/// The reason for rejecting an item.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRow {
     /// The partition key names no kind.
     #[error("no kind of row has such a partition key")]
     Kind,
-    /// A part of the key is malformed, or not in the spelling that is written.
+    /// A part of the key is malformed, or has another spelling than this system writes.
     #[error("no row of the kind has such a key")]
     Key,
     /// An attribute is missing or malformed.
@@ -51,13 +51,13 @@ pub enum InvalidRow {
     /// An attribute names another message or group than the key.
     #[error("an attribute contradicts the key")]
     Identity,
-    /// The row is in the index and must not be, or the reverse.
+    /// The row is in the index and must not be, or is missing from it.
     #[error("inbox rows, and no others, have message_group_uuid")]
     Index,
 }
 
 impl Row {
-    /// Parses an item of the SDK or of `serde_dynamo`. Attributes beyond those of its kind are ignored.
+    /// Parses an item of the SDK or of `serde_dynamo`. Ignores attributes that its kind does not have.
     pub fn parse(item: impl Into<serde_dynamo::Item>) -> Result<Self, InvalidRow> {
         let item = item.into();
         let text = |name| match item.get(name) {
@@ -94,18 +94,18 @@ fn attributes<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, Invali
         .map_err(|error: serde_dynamo::Error| InvalidRow::Attribute(error.to_string()))
 }
 
-/// A message. Its sort key carries time and uuid.
+/// A message. The sort key contains its time and uuid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRow {
-    /// Partition key, of the group.
+    /// The partition key of the group.
     pub pk: String,
     /// Time and uuid.
     pub sk: SortKey,
-    /// The uuid of the sort key. A refused write recognizes its own earlier try by it.
+    /// The uuid in the sort key. Identifies an earlier attempt of a refused write.
     pub message_uuid: Uuid,
     /// The whole text.
     pub message: String,
-    /// The sender.
+    /// The sender's uuid.
     #[serde(rename = "user_uuid")]
     pub sender_uuid: Uuid,
     /// The sender's name at the time of sending.
@@ -117,7 +117,7 @@ pub struct MessageRow {
 }
 
 impl MessageRow {
-    /// The row of a new message at `sk`.
+    /// Creates the row of a message at `sk`.
     #[must_use]
     pub fn new(group_uuid: Uuid, sk: SortKey, text: &MessageText, sender: &User) -> Self {
         Self {
@@ -135,11 +135,11 @@ impl MessageRow {
 /// A group in a member's inbox, at the position of the group's newest message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxRow {
-    /// Partition key, of the member.
+    /// The partition key of the member.
     pub pk: String,
     /// The sort key of the group's newest message.
     pub sk: SortKey,
-    /// The group. Only inbox rows have an attribute of this name.
+    /// The group's uuid. Only inbox rows have an attribute of this name.
     pub message_group_uuid: Uuid,
     /// The preview of the newest text ([`MessageText::preview`]).
     pub message: String,
@@ -155,7 +155,7 @@ pub struct InboxRow {
 }
 
 impl InboxRow {
-    /// The row of `owner` for a new group with `other`.
+    /// Creates the row of `owner` for a new group with `other`.
     #[must_use]
     pub fn new(owner: Uuid, group_uuid: Uuid, sk: SortKey, text: &MessageText, other: &User) -> Self {
         Self {
@@ -173,19 +173,19 @@ impl InboxRow {
 /// The members of a group. Their uuids never change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
-    /// Partition key, of the group.
+    /// The partition key of the group.
     pub pk: String,
     /// `MEM`.
     pub sk: String,
-    /// The group. Not called `message_group_uuid`, which would put the row into the index.
+    /// The group's uuid. An attribute called `message_group_uuid` would put the row into the index.
     pub group_uuid: Uuid,
-    /// The first position of the inbox rows; they never stand before it.
+    /// The first position of the inbox rows. They are never before it.
     pub created_sk: SortKey,
     /// The members by their uuids.
     pub members: BTreeMap<Uuid, Member>,
 }
 
-/// Names of a member when the group was opened.
+/// The names of a member when the group was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The handle.
@@ -195,7 +195,7 @@ pub struct Member {
 }
 
 impl Membership {
-    /// The membership of a new group of two whose first message is at `created_sk`.
+    /// Creates the membership of a new group of two. Its first message is at `created_sk`.
     #[must_use]
     pub fn new(group_uuid: Uuid, created_sk: SortKey, pair: [&User; 2]) -> Self {
         let key = Key::Membership(group_uuid);
@@ -205,43 +205,43 @@ impl Membership {
         Self { pk: key.pk(), sk: key.sk(), group_uuid, created_sk, members: members.into() }
     }
 
-    /// Whether `user_uuid` is a member.
+    /// Returns `true` if `user_uuid` is a member.
     #[must_use]
     pub fn has(&self, user_uuid: Uuid) -> bool {
         self.members.contains_key(&user_uuid)
     }
 }
 
-/// The answer to a request with an idempotency key. It holds no text: an equal hash means an equal text, which the
-/// repeated request carries.
+/// The answer to a request with an idempotency key. The message's text is omitted: the repeated request contains it,
+/// since equal hashes mean equal texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRow {
-    /// Partition key, of the sender and the client's key.
+    /// The partition key of the sender and the client's key.
     pub pk: String,
     /// `IDEM`.
     pub sk: String,
-    /// Hash of the request.
+    /// The hash of the request.
     pub request_hash: RequestHash,
     /// The group of the message.
     pub group_uuid: Uuid,
     /// The message.
     pub message_uuid: Uuid,
-    /// The time at which it was created.
+    /// The message's creation time.
     pub created_at: Timestamp,
     /// The sender's handle in the answer.
     pub handle: String,
     /// The sender's name in the answer.
     pub display_name: String,
-    /// When DynamoDB may delete the row, in seconds since 1970. DynamoDB deletes within days, so a key is kept for at
-    /// least 24 hours.
+    /// The time from which DynamoDB may delete the row, in seconds since 1970. DynamoDB deletes within a
+    /// few days after it, never before it, so a key is kept for at least 24 hours.
     pub expires_at: i64,
 }
 
 impl IdempotencyRow {
-    /// Minimum age at which a row expires.
+    /// The age at which a row expires.
     const RETENTION: TimeDelta = TimeDelta::hours(24);
 
-    /// The row for a new message at `sk`.
+    /// Creates the row for a message at `sk`.
     #[must_use]
     pub fn new(
         key: &IdempotencyKey,
@@ -261,7 +261,7 @@ impl IdempotencyRow {
             created_at: sk.created_at,
             handle: sender.handle.clone(),
             display_name: sender.display_name.clone(),
-            // The message's time may be ahead of the current time.
+            // Not computed from the message's time, which may be ahead of the current time.
             expires_at: (now.to_utc() + Self::RETENTION).timestamp(),
         }
     }
@@ -270,37 +270,37 @@ impl IdempotencyRow {
 /// The token bucket of a user ([`crate::send_limit`]), without its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendLimitRow {
-    /// Messages that may be sent at once, tokens after `refilled_at` not counted.
+    /// The number of tokens, without those gained since `refilled_at`.
     pub tokens: u32,
-    /// When the bucket was last refilled, in seconds since 1970.
+    /// The time of the last refill, in seconds since 1970.
     pub refilled_at: i64,
-    /// When the bucket is full again, in seconds since 1970. DynamoDB may delete the row from then on.
+    /// The time at which the bucket is full again, in seconds since 1970. DynamoDB may delete the row from then on.
     pub expires_at: i64,
 }
 
-/// The lease of the doctor or the migration that is running, without its key.
+/// The lease of the running doctor or migration, without its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseRow {
     /// The run that holds the lease.
     pub owner: Uuid,
-    /// The end of the lease unless it is renewed, in seconds since 1970.
+    /// The end of the lease, in seconds since 1970.
     pub expires_at: i64,
 }
 
 /// The group that replaces a group of the old system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedirectRow {
-    /// Partition key, of the old group.
+    /// The partition key of the old group.
     pub pk: String,
     /// `REDIRECT`.
     pub sk: String,
     /// The new group.
     pub group_uuid: Uuid,
-    /// Its two members.
+    /// The two members of the new group.
     pub members: [Uuid; 2],
 }
 
-/// The offset from UTC that the migration assumes for times without one, without its key.
+/// The offset from UTC assumed by the migration for times without an offset. Without the row's key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationOffsetRow {
     /// For example `+02:00`.

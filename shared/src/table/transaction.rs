@@ -19,26 +19,26 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// There is no row with the key.
+    /// Requires that no row has the key.
     #[must_use]
     pub fn absent() -> Self {
         Self::new("attribute_not_exists(pk)")
     }
 
-    /// There is a row with the key.
+    /// Requires that a row has the key.
     #[must_use]
     pub fn exists() -> Self {
         Self::new("attribute_exists(pk)")
     }
 
-    /// The row is an inbox row of the group.
+    /// Requires an inbox row of the group.
     #[must_use]
     pub fn of_group(group_uuid: Uuid) -> Self {
         Self::exists().and_equal("message_group_uuid", AttributeValue::S(group_uuid.to_string()))
     }
 
-    /// The row has each of these attributes, keys aside, with the value in `item`. Attributes that `item` lacks are not
-    /// compared.
+    /// Requires that the row has each attribute of `item`, except its key, with the same value. Does not compare
+    /// attributes that `item` lacks.
     #[must_use]
     pub fn unchanged(item: &Item) -> Self {
         // Sorted, so that equal transactions have equal requests.
@@ -50,7 +50,7 @@ impl Condition {
             .fold(Self::exists(), |condition, (name, value)| condition.and_equal(name, value.clone()))
     }
 
-    /// An expression of its own.
+    /// Creates a condition from an expression.
     #[must_use]
     pub fn new(expression: impl Into<String>) -> Self {
         Self { expression: expression.into(), names: Vec::new(), values: Vec::new() }
@@ -66,14 +66,14 @@ impl Condition {
         self
     }
 
-    /// Adds a name that the expression uses, such as `#owner`.
+    /// Adds the name behind a placeholder of the expression, such as `#owner`.
     #[must_use]
     pub fn name(mut self, placeholder: &str, name: impl Into<String>) -> Self {
         self.names.push((placeholder.to_owned(), name.into()));
         self
     }
 
-    /// Adds a value that the expression uses, such as `:owner`.
+    /// Adds the value behind a placeholder of the expression, such as `:owner`.
     #[must_use]
     pub fn value(mut self, placeholder: &str, value: AttributeValue) -> Self {
         self.values.push((placeholder.to_owned(), value));
@@ -81,7 +81,7 @@ impl Condition {
     }
 }
 
-/// Adds a condition to a builder of the SDK, all of which have the same methods.
+/// Adds a condition to a builder of the SDK. The builders have the same methods, but no common trait.
 macro_rules! with_condition {
     ($builder:expr, $condition:expr) => {{
         let Condition { expression, names, values } = $condition;
@@ -96,7 +96,7 @@ macro_rules! with_condition {
     }};
 }
 
-/// Names one row.
+/// A key, or a row with its key.
 pub trait HasKey {
     /// The attributes `pk` and `sk`.
     fn key(&self) -> Item;
@@ -115,7 +115,7 @@ impl HasKey for Item {
     }
 }
 
-/// Writes that are made together or not at all. DynamoDB takes 100 of them.
+/// Writes that succeed or fail together. DynamoDB accepts up to 100.
 #[must_use = "a transaction does nothing until it is committed"]
 #[derive(Clone, Debug)]
 pub struct Transaction {
@@ -124,17 +124,17 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// No writes yet.
+    /// Creates a transaction without writes.
     pub fn new(table: &Table) -> Self {
         Self { table: table.clone(), actions: Vec::new() }
     }
 
-    /// Puts a row where there is none. The refusal shows the row in the way.
+    /// Adds a put of a new row. If the key exists, [`WriteError::Refused`] contains the existing row.
     pub fn put_new(self, row: &impl Serialize) -> Result<Self, WriteError> {
         self.put_item(to_item(row).map_err(|error| WriteError::Failed(error.into()))?, Condition::absent())
     }
 
-    /// Puts an item under a condition. The refusal shows the row in the way.
+    /// Adds a conditional put. If the condition is false, [`WriteError::Refused`] contains the existing row.
     pub fn put_item(mut self, item: Item, condition: Condition) -> Result<Self, WriteError> {
         let put =
             with_condition!(Put::builder().table_name(self.table.name()).set_item(Some(item)), condition)
@@ -145,7 +145,7 @@ impl Transaction {
         Ok(self)
     }
 
-    /// Deletes a row under a condition.
+    /// Adds a conditional delete.
     pub fn delete(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
         let delete = Delete::builder().table_name(self.table.name()).set_key(Some(row.key()));
         let delete =
@@ -154,7 +154,7 @@ impl Transaction {
         Ok(self)
     }
 
-    /// Checks a condition on a row without writing it.
+    /// Adds a condition on a row that is not written.
     pub fn check(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
         let check = ConditionCheck::builder().table_name(self.table.name()).set_key(Some(row.key()));
         let check =
@@ -163,7 +163,7 @@ impl Transaction {
         Ok(self)
     }
 
-    /// Updates a row under a condition, which also carries the expression's names and values.
+    /// Adds a conditional update. `condition` also contains the names and values of the update expression.
     pub fn update(
         mut self,
         row: &impl HasKey,
@@ -180,13 +180,13 @@ impl Transaction {
         Ok(self)
     }
 
-    /// Whether there is nothing to write.
+    /// Returns `true` if the transaction has no writes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()
     }
 
-    /// Makes all writes, or none.
+    /// Sends the transaction.
     pub async fn commit(self) -> Result<(), WriteError> {
         self.table.transact(self.actions).await
     }

@@ -1,4 +1,4 @@
-//! Creation of users who confirm their sign-up with Cognito.
+//! Creation of users after their sign-up with Cognito is confirmed.
 
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Handle, Users};
 use crate::{auth::Subject, error::Error};
 
-/// The cause of [`Error::Internal`] if the handle derived from the `sub` belongs to another user.
+/// The cause of [`Error::Internal`] if another user has the handle derived from the `sub`.
 pub const HANDLE_TAKEN: &str = "the handle derived from the sub is taken too";
 
 /// A Cognito user at the moment of confirmation.
@@ -14,13 +14,13 @@ pub const HANDLE_TAKEN: &str = "the handle derived from the sub is taken too";
 pub struct ConfirmedUser {
     /// The Cognito user's `sub`.
     pub subject: Subject,
-    /// `preferred_username`: the requested handle, which is not validated.
+    /// `preferred_username`: the requested handle, not validated.
     pub preferred_username: Option<String>,
     /// `name`
     pub name: Option<String>,
     /// `email`
     pub email: Option<String>,
-    /// Whether Cognito has verified the address.
+    /// `email_verified`
     pub email_verified: bool,
 }
 
@@ -29,19 +29,19 @@ pub struct ConfirmedUser {
 pub enum Confirmation {
     /// The user took over a row with their verified email address and no `cognito_user_id`.
     TookOver(Uuid),
-    /// A new row with the requested handle.
+    /// A row with the requested handle was created.
     Created(Uuid),
-    /// A new row with a handle derived from the `sub`: the requested one was missing, malformed or taken.
-    CreatedUnderOtherHandle(Uuid),
-    /// The Cognito user already has a row: the event was delivered twice.
-    AlreadyThere(Uuid),
+    /// A row with a handle derived from the `sub` was created. The requested handle was missing, malformed or taken.
+    CreatedWithDerivedHandle(Uuid),
+    /// The Cognito user already had a row, because the event was delivered twice.
+    AlreadyCreated(Uuid),
 }
 
 impl Users {
     /// Creates the row of a confirmed user. Idempotent.
     pub async fn confirm(&self, confirmed: &ConfirmedUser) -> Result<Confirmation, Error> {
         let subject = confirmed.subject.as_str();
-        // An invalid handle is not queried: PostgreSQL rejects NUL.
+        // Invalid handles are not sent to PostgreSQL, which rejects NUL.
         let is_handle = |text: &&str| text.parse::<Handle>().is_ok_and(|handle| handle.is_assignable());
         let wanted = confirmed.preferred_username.as_deref().filter(is_handle);
         let wanted = wanted.map(|text| text.strip_prefix('@').unwrap_or(text));
@@ -59,12 +59,12 @@ impl Users {
             return Ok(Confirmation::Created(uuid));
         }
         match self.uuid_of(&confirmed.subject).await {
-            Ok(uuid) => return Ok(Confirmation::AlreadyThere(uuid)),
+            Ok(uuid) => return Ok(Confirmation::AlreadyCreated(uuid)),
             Err(Error::UserNotProvisioned) => {}
             Err(error) => return Err(error),
         }
         match self.create(confirmed, &substitute_handle(subject)).await? {
-            Some(uuid) => Ok(Confirmation::CreatedUnderOtherHandle(uuid)),
+            Some(uuid) => Ok(Confirmation::CreatedWithDerivedHandle(uuid)),
             None => Err(Error::internal(HANDLE_TAKEN)),
         }
     }
@@ -89,7 +89,7 @@ fn substitute_handle(subject: &str) -> String {
     format!("user-{}", digits.to_ascii_lowercase())
 }
 
-/// The [`visible`] characters of `name`, cut to 64 Unicode scalar values, or the handle if there are none.
+/// The visible characters of `name`, truncated to 64 Unicode scalar values. The handle if there are none.
 fn display_name(name: Option<&str>, handle: &str) -> String {
     let name = visible(name.unwrap_or_default());
     let name = name.trim().chars().take(64).collect::<String>();
@@ -97,15 +97,15 @@ fn display_name(name: Option<&str>, handle: &str) -> String {
     if name.is_empty() { handle.to_owned() } else { name.to_owned() }
 }
 
-/// `text` on one line, without control characters, invisible characters and those that change text direction. Joiners and
-/// variation selectors are kept after the letter or emoji that they apply to.
+/// Puts `text` on one line, and removes control characters, invisible characters and controls of text direction. Keeps
+/// joiners and variation selectors after a letter or emoji.
 fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     let mut before = ' ';
     for char in text.chars() {
         let kept = match char {
             '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
-            // Not after ASCII letters, where they would only make different names look the same.
+            // Not after ASCII letters, where they would only make different names look equal.
             '\u{200c}' | '\u{200d}'
                 if before == '\u{fe0f}' || (is_letter_or_emoji(before) && !before.is_ascii()) =>
             {
@@ -132,8 +132,8 @@ fn is_letter_or_emoji(char: char) -> bool {
     !char.is_whitespace() && !is_invisible(char)
 }
 
-/// Whether a character other than a space is drawn blank: Unicode's `Default_Ignorable_Code_Point`, characters for text
-/// direction, and two more that are blank in every font.
+/// Returns `true` for invisible characters other than spaces: Unicode's `Default_Ignorable_Code_Point`, controls of
+/// text direction, and two characters that are blank in every font.
 fn is_invisible(char: char) -> bool {
     matches!(
         char,

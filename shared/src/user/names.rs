@@ -1,4 +1,4 @@
-//! The current names of the users in a list (design, section 3).
+//! Current names of the users in a list (design, section 3).
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,15 +17,15 @@ use crate::{
     postgres::Postgres,
 };
 
-/// The time that a list waits for names. After it, the list shows the names in its rows.
+/// The time that a list waits for names. After that, it shows the names in its rows.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The pause between look-ups after PostgreSQL failed to answer in time.
+/// The pause before the next look-up after a failed one.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// A row of a list that shows a user by name.
+/// A listed row with a user's names.
 pub trait ShowsUser {
-    /// The user.
+    /// The user's uuid.
     fn user_uuid(&self) -> Uuid;
 
     /// Replaces the names in the row with those of `user`.
@@ -48,7 +48,7 @@ struct Entry {
 
 impl Default for NamesByUuid {
     fn default() -> Self {
-        // `LruCache::new` allocates its full capacity.
+        // `LruCache::new` would allocate the full capacity.
         let mut entries = LruCache::unbounded();
         entries.resize(CACHE_SIZE);
         Self { entries: Mutex::new(entries), paused_until: Mutex::default() }
@@ -99,8 +99,9 @@ impl NamesByUuid {
 }
 
 impl Users {
-    /// Updates the names in `rows`. A row keeps its names if its user has no row in PostgreSQL, or if PostgreSQL does not
-    /// answer within 300 ms; then look-ups pause for 10 s.
+    /// Replaces the names in `rows` with the current ones. A row keeps its names if the user has no row in PostgreSQL.
+    /// All rows with uncached users keep theirs if the look-up fails or takes more than 300 ms; look-ups then pause for
+    /// 10 s.
     pub async fn refresh_names<T: ShowsUser>(&self, rows: &mut [T]) {
         let uuids = rows.iter().map(T::user_uuid).collect();
         let users = self.current(&uuids).await;
@@ -118,7 +119,8 @@ impl Users {
             return users;
         }
         let (names, postgres) = (Arc::clone(&self.names), Arc::clone(&self.postgres));
-        // A separate task continues after the list stops waiting, and so replaces a dead connection.
+        // A separate task continues after the list stops waiting: its result is cached, and a dead connection is
+        // replaced.
         let look_up = tokio::spawn(async move { names.look_up(&postgres, unknown).await });
         match timeout(LOOK_UP_TIMEOUT, look_up).await {
             Ok(Ok(Ok(()))) => return self.names.get(uuids, &mut Vec::new()),
@@ -126,7 +128,7 @@ impl Users {
                 tracing::warn!(cause = %Chain(&error), "using the names in the rows");
             }
             Ok(Err(error)) => tracing::warn!(cause = %Chain(&error), "using the names in the rows"),
-            // Not a warning: a busy server may be slow, and the list is complete without it.
+            // Not a warning: a busy server may be slow, and the list is complete without the current names.
             Err(_) => {
                 tracing::info!(cause = "PostgreSQL does not answer in time", "using the names in the rows");
             }

@@ -113,10 +113,9 @@ mod tests {
 
     use super::*;
 
-    /// A database that serves one connection at a time.
     fn database() -> Database {
         let server = testing::postgres::unconnected().clone().into();
-        Database { server, url: String::new(), keep: false, place: "the test's".to_owned() }
+        Database { server, url: String::new(), place: "the test's".to_owned() }
     }
 
     fn pool_user(handle: &str, sub: &str) -> PoolUser {

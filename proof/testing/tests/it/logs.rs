@@ -402,7 +402,7 @@ async fn more_than_100_values_go_to_further_lines() {
     let work = async {
         (0..250).for_each(|number| invocation::measure(Metric::MoveDelay, f64::from(number)));
         invocation::count(Metric::RowsMoved, 500);
-        ((), Completion::with("read a batch"))
+        ((), Completion::new("read a batch"))
     };
     invocation::observe("stream-handler", work).await;
     let lines: Vec<Value> = log.take().iter().map(|line| parse(line)).collect();
@@ -421,7 +421,7 @@ async fn calls_outside_an_invocation_are_no_ops() {
     let log = Log::start("cruddur", "", world.clock.clock());
     invocation::count(Metric::UnknownKeys, 1);
     invocation::user(Uuid::max());
-    invocation::observe("stream-handler", async { ((), Completion::with("read a batch")) }).await;
+    invocation::observe("stream-handler", async { ((), Completion::new("read a batch")) }).await;
     let lines = log.take();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     let line = parse(&lines[0]);

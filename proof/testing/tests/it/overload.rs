@@ -64,8 +64,7 @@ impl Stand {
             client.execute(statement, &[uuid, handle, display_name, &user.subject]).await.unwrap();
         }
         drop(client);
-        // Do not keep the connection: the engine serves one at a time.
-        let postgres = Arc::new(database.through(&relay, false));
+        let postgres = Arc::new(database.through(&relay));
         world.redeploy(|parts| {
             parts.postgres = postgres;
             parts.send_limit = Some(limit(1_000, 1));

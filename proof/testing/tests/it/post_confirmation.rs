@@ -390,7 +390,7 @@ async fn a_database_that_is_down_keeps_nobody_from_signing_up() {
     let database = Database::turn().await;
     let mut world = World::new().await;
     let relay = database.relay().await;
-    world.redeploy(|parts| parts.postgres = Arc::new(database.through(&relay, false)));
+    world.redeploy(|parts| parts.postgres = Arc::new(database.through(&relay)));
     let (subject, handle) = (subject(), unique("down"));
     let event = event(&subject, &[("preferred_username", &handle)]);
     relay.go_down();
@@ -405,7 +405,7 @@ async fn a_slow_database_uses_up_none_of_the_time_for_the_answer() {
     let mut world = World::new().await;
     let database = Database::turn().await;
     let relay = Relay::slow(database.address(), Duration::from_millis(1_200)).await;
-    world.redeploy(|parts| parts.postgres = Arc::new(database.through(&relay, false)));
+    world.redeploy(|parts| parts.postgres = Arc::new(database.through(&relay)));
     let handle = unique("slow");
     let attributes = [("preferred_username", &*handle), ("email", &*handle), ("email_verified", "true")];
     // Each statement is in time, but together they exceed the limit.

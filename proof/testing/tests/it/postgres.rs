@@ -17,7 +17,7 @@ use tokio_postgres::{Client, Config, NoTls, types::Type};
 
 use crate::relay::Relay;
 
-/// A database for connection tests, one test at a time: the engine serves one connection.
+/// A database for connection tests, one test at a time: some change settings of the engine's one session.
 pub(crate) struct Database {
     config: Config,
     _turn: MutexGuard<'static, ()>,
@@ -48,12 +48,12 @@ impl Database {
     }
 
     /// The database through `relay`, as the functions use it.
-    pub(crate) fn through(&self, relay: &Relay, keep: bool) -> Postgres {
+    pub(crate) fn through(&self, relay: &Relay) -> Postgres {
         let mut config = Config::new();
         config.host("127.0.0.1").port(relay.address().port());
         config.user(self.config.get_user().unwrap()).dbname(self.config.get_dbname().unwrap());
         config.ssl_mode(self.config.get_ssl_mode());
-        Postgres::new(config, keep)
+        Postgres::new(config)
     }
 }
 
@@ -228,7 +228,7 @@ fn is_unavailable<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
 async fn a_connection_is_kept() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = database.through(&relay, true);
+    let postgres = database.through(&relay);
     assert_eq!(relay.accepted(), 0, "before it is needed");
     for _ in 0..3 {
         assert_eq!(number(&postgres).await.unwrap(), 42);
@@ -244,7 +244,7 @@ async fn a_connection_is_kept() {
 async fn after_a_warm_up_the_first_query_makes_no_connection() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = Arc::new(database.through(&relay, true));
+    let postgres = Arc::new(database.through(&relay));
     let users = Users::new(Arc::clone(&postgres));
     for _ in 0..2 {
         users.warm_up().await;
@@ -258,7 +258,7 @@ async fn after_a_warm_up_the_first_query_makes_no_connection() {
 async fn a_warm_up_that_fails_does_not_keep_the_first_query_from_connecting() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = Arc::new(database.through(&relay, true));
+    let postgres = Arc::new(database.through(&relay));
     relay.go_down();
     Users::new(Arc::clone(&postgres)).warm_up().await;
     relay.come_back();
@@ -266,18 +266,10 @@ async fn a_warm_up_that_fails_does_not_keep_the_first_query_from_connecting() {
 }
 
 #[tokio::test]
-async fn a_connection_that_would_not_be_kept_is_not_made_beforehand() {
-    let database = Database::turn().await;
-    let relay = database.relay().await;
-    Users::new(Arc::new(database.through(&relay, false))).warm_up().await;
-    assert_eq!(relay.accepted(), 0);
-}
-
-#[tokio::test]
 async fn a_connection_that_was_cut_is_made_again() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = database.through(&relay, true);
+    let postgres = database.through(&relay);
     for expected in 1..=3 {
         assert_eq!(number(&postgres).await.unwrap(), 42);
         assert_eq!(relay.accepted(), expected);
@@ -293,7 +285,7 @@ const ADMIN_SHUTDOWN: &[u8] =
 async fn a_query_that_a_server_on_its_way_down_refuses_is_made_again() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = database.through(&relay, true);
+    let postgres = database.through(&relay);
     assert_eq!(number(&postgres).await.unwrap(), 42);
     relay.answer(ADMIN_SHUTDOWN);
     assert_eq!(number(&postgres).await.unwrap(), 42);
@@ -304,7 +296,7 @@ async fn a_query_that_a_server_on_its_way_down_refuses_is_made_again() {
 async fn a_session_that_can_only_read_is_left_for_a_new_one() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = database.through(&relay, true);
+    let postgres = database.through(&relay);
     postgres.query("SET default_transaction_read_only = on", &[]).await.unwrap();
     postgres.query("CREATE TABLE public.written (number int)", &[]).await.unwrap();
     assert_eq!(relay.accepted(), 2);
@@ -338,7 +330,7 @@ async fn a_server_that_may_take_the_query_later_is_unavailable() {
 async fn a_statement_that_was_canceled_is_unavailable_and_the_connection_is_kept() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = database.through(&relay, true);
+    let postgres = database.through(&relay);
     let canceled =
         "DO $$ BEGIN RAISE 'canceling statement due to statement timeout' USING ERRCODE = '57014'; END $$";
     assert!(is_unavailable(&postgres.query(canceled, &[]).await));
@@ -350,7 +342,7 @@ async fn a_statement_that_was_canceled_is_unavailable_and_the_connection_is_kept
 async fn a_connection_that_died_while_the_environment_was_frozen_is_made_again() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = Arc::new(database.through(&relay, true));
+    let postgres = Arc::new(database.through(&relay));
     assert_eq!(number(&postgres).await.unwrap(), 42);
     relay.forget_connections();
     let asked = Arc::clone(&postgres);
@@ -367,7 +359,7 @@ async fn a_connection_that_died_while_the_environment_was_frozen_is_made_again()
 async fn a_refusal_of_the_statement_is_no_reason_to_connect_again() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = database.through(&relay, true);
+    let postgres = database.through(&relay);
     let result = postgres.query("SELECT 1 / 0", &[]).await;
     assert!(matches!(result, Err(Error::Internal(_))), "{result:?}");
     assert_eq!(number(&postgres).await.unwrap(), 42);
@@ -378,47 +370,43 @@ async fn a_refusal_of_the_statement_is_no_reason_to_connect_again() {
 async fn a_server_that_is_down_is_tried_twice_and_found_again_when_it_is_back() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    for keep in [true, false] {
-        let postgres = database.through(&relay, keep);
-        assert_eq!(number(&postgres).await.unwrap(), 42);
-        relay.go_down();
-        let before = relay.accepted();
-        let result = number(&postgres).await;
-        assert!(is_unavailable(&result), "{result:?}");
-        // If a connection was kept, the first attempt fails on it.
-        assert!((1..=2).contains(&(relay.accepted() - before)), "{} connections", relay.accepted() - before);
-        relay.come_back();
-        assert_eq!(number(&postgres).await.unwrap(), 42);
-    }
+    let postgres = database.through(&relay);
+    assert_eq!(number(&postgres).await.unwrap(), 42);
+    relay.go_down();
+    let before = relay.accepted();
+    let result = number(&postgres).await;
+    assert!(is_unavailable(&result), "{result:?}");
+    // If a connection was kept, the first attempt fails on it.
+    assert!((1..=2).contains(&(relay.accepted() - before)), "{} connections", relay.accepted() - before);
+    relay.come_back();
+    assert_eq!(number(&postgres).await.unwrap(), 42);
 }
 
 #[tokio::test]
 async fn a_server_that_takes_connections_and_says_nothing_is_given_up() {
-    for keep in [true, false] {
-        // No engine: no query would be answered.
-        let relay = Relay::to(([127, 0, 0, 1], 1).into()).await;
-        relay.fall_silent();
-        let mut config = Config::new();
-        config.host("127.0.0.1").port(relay.address().port()).user("postgres").dbname("postgres");
-        let postgres = Arc::new(Postgres::new(config, keep));
-        let asked = Arc::clone(&postgres);
-        let asking = tokio::spawn(async move { number(&asked).await });
-        relay.swallowed().await;
-        time::pause();
-        let start = Instant::now();
-        let result = time::timeout(Duration::from_mins(1), asking).await.unwrap().unwrap();
-        let elapsed = start.elapsed();
-        time::resume();
-        assert!(is_unavailable(&result), "{result:?}");
-        assert_eq!(elapsed.as_secs(), 4, "two tries of 2 s");
-    }
+    // No engine: no query would be answered.
+    let relay = Relay::to(([127, 0, 0, 1], 1).into()).await;
+    relay.fall_silent();
+    let mut config = Config::new();
+    config.host("127.0.0.1").port(relay.address().port()).user("postgres").dbname("postgres");
+    let postgres = Arc::new(Postgres::new(config));
+    let asked = Arc::clone(&postgres);
+    let asking = tokio::spawn(async move { number(&asked).await });
+    relay.swallowed().await;
+    time::pause();
+    let start = Instant::now();
+    let result = time::timeout(Duration::from_mins(1), asking).await.unwrap().unwrap();
+    let elapsed = start.elapsed();
+    time::resume();
+    assert!(is_unavailable(&result), "{result:?}");
+    assert_eq!(elapsed.as_secs(), 4, "two tries of 2 s");
 }
 
 #[tokio::test]
 async fn a_query_without_an_answer_is_given_up() {
     let database = Database::turn().await;
     let relay = database.relay().await;
-    let postgres = Arc::new(database.through(&relay, true));
+    let postgres = Arc::new(database.through(&relay));
     assert_eq!(number(&postgres).await.unwrap(), 42);
     relay.fall_silent();
     let asked = Arc::clone(&postgres);
@@ -431,51 +419,4 @@ async fn a_query_without_an_answer_is_given_up() {
     time::resume();
     assert!(is_unavailable(&result), "{result:?}");
     assert_eq!(elapsed.as_millis() / 100, 35, "1.5 s, and 2 s for a connection: {elapsed:?}");
-}
-
-#[tokio::test]
-async fn a_connection_that_is_not_kept_leaves_the_server_to_others() {
-    let database = Database::turn().await;
-    let relay = database.relay().await;
-    let postgres = database.through(&relay, false);
-    let other = database.through(&relay, false);
-    for _ in 0..3 {
-        assert_eq!(number(&postgres).await.unwrap(), 42);
-        assert_eq!(number(&other).await.unwrap(), 42);
-        // A client that does not belong to a function.
-        let client = database.client().await;
-        assert_eq!(client.query_one("SELECT 7", &[]).await.unwrap().get::<_, i32>(0), 7);
-    }
-    assert_eq!(relay.accepted(), 6);
-}
-
-#[tokio::test]
-async fn a_burst_shares_a_connection_that_is_not_kept() {
-    let database = Database::turn().await;
-    let relay = database.relay().await;
-    let postgres = database.through(&relay, false);
-    for expected in 1..=2 {
-        let results = join_all((0..50).map(|_| number(&postgres))).await;
-        assert!(results.iter().all(|result| matches!(result, Ok(42))), "{results:?}");
-        assert_eq!(relay.accepted(), expected);
-    }
-    let client = database.client().await;
-    assert_eq!(client.query_one("SELECT 7", &[]).await.unwrap().get::<_, i32>(0), 7);
-}
-
-#[tokio::test]
-async fn a_query_that_was_given_up_leaves_no_connection_behind() {
-    let database = Database::turn().await;
-    let relay = database.relay().await;
-    let postgres = Arc::new(database.through(&relay, false));
-    let asked = Arc::clone(&postgres);
-    let first = tokio::spawn(async move { asked.query("SELECT pg_sleep(0.2)", &[]).await.map(|_| ()) });
-    let asked = Arc::clone(&postgres);
-    let second = tokio::spawn(async move { number(&asked).await });
-    tokio::task::yield_now().await;
-    second.abort();
-    assert!(second.await.unwrap_err().is_cancelled());
-    first.await.unwrap().unwrap();
-    let client = database.client().await;
-    assert_eq!(client.query_one("SELECT 7", &[]).await.unwrap().get::<_, i32>(0), 7);
 }

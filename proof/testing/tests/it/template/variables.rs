@@ -7,13 +7,12 @@ use local::deployment::FUNCTIONS;
 use super::document::{entries, functions, template};
 
 /// Variables that functions read and the template must not set.
-const NOT_OF_THE_TEMPLATE: [(&str, &str); 9] = [
+const NOT_OF_THE_TEMPLATE: [(&str, &str); 8] = [
     ("ALL_PROXY", "functions reach AWS without a proxy"),
     ("HTTPS_PROXY", "functions reach AWS without a proxy"),
     ("all_proxy", "functions reach AWS without a proxy"),
     ("https_proxy", "functions reach AWS without a proxy"),
     ("COGNITO_ISSUER", "another issuer than the pool's would be trusted"),
-    ("DATABASE_CONNECTION", "for the embedded PostgreSQL alone"),
     ("SSL_CERT_DIR", "it replaces the certificate authorities"),
     ("SSL_CERT_FILE", "it replaces the certificate authorities"),
     ("RUST_LOG", "Lambda filters by level, and the default is right"),

@@ -1,0 +1,122 @@
+//! The measured functions and their events.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use cruddur::{clock::Clock, random::Random, sort_key::SortKey, timestamp::Timestamp};
+use local::deployment::FUNCTIONS;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The reference with only the runtime.
+pub(crate) const HELLO_WORLD: &str = "hello-world";
+
+/// The reference with the runtime, the SDK and one call.
+pub(crate) const GET_ITEM: &str = "get-item";
+
+/// The group of the sample events, with sunyoung and scarlett.
+const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
+
+/// A text that gives a message row of about 380 bytes, and an inbox row of about 350.
+pub(crate) const TEXT: &str =
+    "Have you seen the new stream handler? It moves both rows at once, and it writes not a single one twice.";
+
+/// A function with one kind of event.
+pub(crate) struct Case {
+    /// The name in tables.
+    pub name: &'static str,
+    /// The function's name, which is also that of its package and binary.
+    pub function: &'static str,
+    event: Value,
+    /// Changes the event before each invocation.
+    edit: fn(&mut Value),
+}
+
+impl Case {
+    fn new(function: &'static str) -> Result<Self> {
+        let (event, edit): (_, fn(&mut Value)) = match function {
+            HELLO_WORLD | GET_ITEM | "list-message-groups" => ("list-message-groups/first-page", |_| ()),
+            "list-messages" => ("list-messages/first-page", |_| ()),
+            "create-message" => ("create-message/to-group", set_text),
+            "show-user" => ("show-user/found", |_| ()),
+            "show-me" => ("show-me/found", |_| ()),
+            "stream-handler" => {
+                ("stream-handler/insert", |event| set_message(&mut event["Records"][0], GROUP))
+            }
+            "post-confirmation" => ("post-confirmation/confirm-sign-up-of-a-known-user", |_| ()),
+            _ => bail!("no event to measure {function} with; add one to proof/bench/src/cases.rs"),
+        };
+        Ok(Self { name: function, function, event: sample(event)?, edit })
+    }
+
+    pub(crate) fn is_reference(&self) -> bool {
+        [HELLO_WORLD, GET_ITEM].contains(&self.function)
+    }
+
+    /// The event of the next invocation.
+    pub(crate) fn event(&self) -> Bytes {
+        let mut event = self.event.clone();
+        (self.edit)(&mut event);
+        Bytes::from(event.to_string())
+    }
+}
+
+/// All cases: the two references, the deployed functions, and variants of their events.
+pub(crate) fn cases() -> Result<Vec<Case>> {
+    let functions = [HELLO_WORLD, GET_ITEM].into_iter().chain(FUNCTIONS.iter().map(|function| function.name));
+    let mut cases = functions.map(Case::new).collect::<Result<Vec<_>>>()?;
+    let with_key = |event: &mut Value| {
+        set_text(event);
+        event["headers"]["idempotency-key"] = json!(Uuid::new_v4());
+    };
+    let keyed = Case::new("create-message")?;
+    cases.push(Case { name: "create-message, with a key", edit: with_key, ..keyed });
+    Ok(cases)
+}
+
+/// Reads a file in `events/`.
+pub(crate) fn sample(name: &str) -> Result<Value> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events"));
+    let file = folder.join(format!("{name}.json"));
+    let text = fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+fn set_text(event: &mut Value) {
+    event["body"] = json!(json!({"message": TEXT, "message_group_uuid": GROUP}).to_string());
+}
+
+/// Turns `record` into that of a message in `group` that is newer than all earlier ones.
+pub(crate) fn set_message(record: &mut Value, group: &str) {
+    let now = Clock::system().now();
+    let message_uuid = Random::system().uuid_v7(now);
+    let sk = SortKey { created_at: Timestamp::new(now), message_uuid };
+    let sk = json!({"S": sk.to_string()});
+    let pk = json!({"S": format!("MSG#{group}")});
+    let stream = &mut record["dynamodb"];
+    stream["Keys"] = json!({"pk": pk, "sk": sk});
+    stream["NewImage"]["pk"] = pk;
+    stream["NewImage"]["sk"] = sk;
+    stream["NewImage"]["message_uuid"] = json!({"S": message_uuid});
+    stream["NewImage"]["message"] = json!({"S": TEXT});
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_has_an_event() {
+        let cases = cases().unwrap();
+        let of_functions = cases.iter().filter(|case| case.name == case.function && !case.is_reference());
+        assert_eq!(of_functions.count(), FUNCTIONS.len());
+    }
+
+    #[test]
+    fn each_event_with_a_key_has_its_own() {
+        let cases = cases().unwrap();
+        let keyed = cases.iter().find(|case| case.name.ends_with("with a key")).unwrap();
+        assert_ne!(keyed.event(), keyed.event());
+    }
+}

@@ -1,0 +1,254 @@
+//! The services that functions use: DynamoDB, PostgreSQL and the key set, all behind TLS. The data are the demo
+//! users, and an inbox and a conversation of one page and a row.
+
+use std::{
+    mem,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use bytes::Bytes;
+use cruddur::{
+    clock::Clock,
+    dynamodb::{CallLimits, client},
+    message::{
+        Messages,
+        send::{NewMessage, Target},
+    },
+    postgres::Postgres as Users,
+    random::Random,
+    table::Table,
+    user::User,
+};
+use dynamodb_fake::{Emulator, HttpServer, units};
+use dynoxide::Database;
+use http::Response;
+use http_body_util::Full;
+use local::engines::postgres::Postgres;
+use seed::demo::{DEMO_USERS, ensure_users};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio_postgres::{Config, NoTls};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::io::{InspectReader, InspectWriter};
+use uuid::Uuid;
+
+use crate::{
+    cases::{TEXT, sample},
+    figures::{Figures, float},
+    process::MEMORY_OF_ONE_PROCESSOR,
+    tls,
+};
+
+const TABLE: &str = "cruddur-messages";
+
+/// The number of rows in the inbox and the conversation: one more than a page.
+pub(crate) const ROWS: u32 = 21;
+
+pub(crate) struct Services {
+    /// The environment variables of all functions.
+    pub variables: Vec<(&'static str, String)>,
+    /// The table, without TLS.
+    table: Table,
+    emulator: Emulator,
+    counts: Arc<Mutex<Counts>>,
+    postgres: Postgres,
+    _servers: [HttpServer; 2],
+    _certificate: TempDir,
+}
+
+/// Calls to DynamoDB.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub calls: usize,
+    /// Request units of successful calls. DynamoDB doesn't report those of rejected writes.
+    pub read_units: f64,
+    /// Write request units, including those of the index.
+    pub write_units: f64,
+    /// Bytes from functions, including the overhead of TLS and HTTP.
+    pub bytes_out: usize,
+    /// Bytes to functions.
+    pub bytes_in: usize,
+}
+
+impl Services {
+    /// Starts everything and writes the data.
+    pub(crate) async fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let certificate = folder.path().join("certificate.pem");
+        let tls = tls::acceptor(&certificate)?;
+        let certificate = certificate.display();
+
+        let (emulator, counts) = (Emulator::over(Database::memory()?), Arc::<Mutex<Counts>>::default());
+        let dynamodb = serve_dynamodb(tls.clone(), &emulator, &counts).await?;
+        let key_set = serve_key_set(tls.clone()).await?;
+        let postgres = Postgres::start(None, 0).await?;
+        let config = postgres.database_url().parse::<Config>()?;
+        let [port] = config.get_ports() else { bail!("no single port in PostgreSQL's URL") };
+        let port = tls::relay_to_postgres(tls, *port).await?;
+        let database_url = format!(
+            "postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=verify-full&sslrootcert={certificate}"
+        );
+        let variables = vec![
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEMORY_OF_ONE_PROCESSOR.to_string()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", format!("https://{}", dynamodb.address())),
+            ("SSL_CERT_FILE", certificate.to_string()),
+            ("DDB_MESSAGE_TABLE", TABLE.to_owned()),
+            ("DATABASE_URL", database_url),
+            ("AWS_COGNITO_USER_POOL_ID", "local_cruddur".to_owned()),
+            ("AWS_COGNITO_USER_POOL_CLIENT_ID", "cruddur-local-client".to_owned()),
+            ("COGNITO_ISSUER", "http://127.0.0.1:4567/local/issuer".to_owned()),
+            ("COGNITO_JWKS", format!("https://{}/jwks.json", key_set.address())),
+        ];
+
+        create_users(config).await?;
+        let services = Self {
+            variables,
+            table: create_table(&emulator).await?,
+            emulator,
+            counts,
+            postgres,
+            _servers: [dynamodb, key_set],
+            _certificate: folder,
+        };
+        services.add_rows(0..ROWS).await?;
+        Ok(services)
+    }
+
+    /// The counts since the last call.
+    pub(crate) fn take_counts(&self) -> Counts {
+        mem::take(&mut *lock(&self.counts))
+    }
+
+    /// Delays each response of DynamoDB.
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        self.emulator.set_latency(latency);
+    }
+
+    /// Adds a group to the inbox of the sample events' caller for each of `numbers`, and as many messages to
+    /// the caller's conversation.
+    pub(crate) async fn add_rows(&self, numbers: Range<u32>) -> Result<()> {
+        let [caller, other, ..] = DEMO_USERS.map(|user| User {
+            uuid: user.uuid,
+            handle: user.handle.to_owned(),
+            display_name: user.display_name.to_owned(),
+        });
+        for number in numbers {
+            self.send(&user(number), &caller).await?;
+            self.send(&caller, &other).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a message, and creates the group if it is the first one.
+    pub(crate) async fn send(&self, sender: &User, receiver: &User) -> Result<()> {
+        let new = NewMessage {
+            sender: sender.clone(),
+            target: Target::User { handle: Some(receiver.handle.parse()?), receiver: receiver.clone() },
+            text: TEXT.parse()?,
+            idempotency_key: None,
+        };
+        Messages::new(self.table.clone(), Clock::system(), Random::system(), None).send(new).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn stop(self) -> Result<()> {
+        Ok(self.postgres.shutdown().await?)
+    }
+}
+
+impl Counts {
+    /// Averages per invocation.
+    pub(crate) fn per(&self, invocations: usize) -> Figures {
+        let sums = [
+            ("calls", float(self.calls)),
+            ("RRU", self.read_units),
+            ("WRU", self.write_units),
+            ("bytes out", float(self.bytes_out)),
+            ("bytes in", float(self.bytes_in)),
+        ];
+        sums.map(|(name, sum)| (name, sum / float(invocations))).into()
+    }
+}
+
+/// A user beside the demo users. All have names as long as scarlett's, so that their rows have the same size.
+pub(crate) fn user(number: u32) -> User {
+    User {
+        uuid: Uuid::from_u128(0xbe9c_0000_0000 + u128::from(number)),
+        handle: format!("user{number:04}"),
+        display_name: format!("User {number:06}"),
+    }
+}
+
+async fn serve_dynamodb(
+    tls: TlsAcceptor,
+    emulator: &Emulator,
+    counts: &Arc<Mutex<Counts>>,
+) -> Result<HttpServer> {
+    let copy = Arc::clone(counts);
+    emulator.edit_requests(move |_| lock(&copy).calls += 1);
+    let copy = Arc::clone(counts);
+    emulator.edit_answers(move |call, answer| {
+        let (of_table, of_index) = units(answer);
+        let counts = &mut *lock(&copy);
+        let sum = if call.is_write() { &mut counts.write_units } else { &mut counts.read_units };
+        *sum += of_table + of_index;
+    });
+    let counts = Arc::clone(counts);
+    let accept = move |stream| {
+        let (received, sent) = (Arc::clone(&counts), Arc::clone(&counts));
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| lock(&received).bytes_out += bytes.len());
+        tls.accept(InspectWriter::new(stream, move |bytes: &[u8]| lock(&sent).bytes_in += bytes.len()))
+    };
+    let emulator = emulator.clone();
+    Ok(HttpServer::start(accept, move |request| emulator.clone().serve(request)).await?)
+}
+
+/// Serves the key set of the sample events.
+async fn serve_key_set(tls: TlsAcceptor) -> Result<HttpServer> {
+    let key_set = Bytes::from(sample("key-set")?.to_string());
+    let answer = move |_| {
+        let answer = Response::new(Full::new(key_set.clone()));
+        async move { Ok(answer) }
+    };
+    Ok(HttpServer::start(move |stream| tls.accept(stream), answer).await?)
+}
+
+/// Creates the table, without its stream: the embedded engine reads the whole stream at each write, and nothing
+/// here consumes it.
+async fn create_table(emulator: &Emulator) -> Result<Table> {
+    let credentials = Credentials::new("bench", "bench", None, None, "bench");
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(emulator.clone())
+        .build();
+    let table = Table::new(client(&sdk, CallLimits::ADMIN), TABLE);
+    schema::message_table::ensure(table.client(), TABLE).await?;
+    let no_stream = json!({"TableName": TABLE, "StreamSpecification": {"StreamEnabled": false}});
+    let _ = emulator.call("UpdateTable", no_stream);
+    Ok(table)
+}
+
+async fn create_users(config: Config) -> Result<()> {
+    let (mut client, connection) = config.connect(NoTls).await?;
+    let connection = tokio::spawn(connection);
+    schema::migrations::run(&mut client).await?;
+    drop(client);
+    connection.await?.context("PostgreSQL has closed the connection")?;
+    ensure_users(&Users::new(config)).await?;
+    Ok(())
+}
+
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
