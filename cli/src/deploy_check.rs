@@ -241,7 +241,8 @@ impl Deployment {
         let check = self.stack.as_ref().map(|stack| async { stack.check() });
         report.check_or_skip("stack", check, "--stack").await?;
         self.check_table(context, report, calls.as_ref()).await?;
-        let check = self.pool.as_ref().map(|pool| pool.check_trigger(output("PostConfirmationFunctionArn")));
+        let check = self.pool.as_ref();
+        let check = check.map(|pool| Box::pin(pool.check_trigger(output("PostConfirmationFunctionArn"))));
         let trigger = report.check_or_skip("sign-up trigger", check, "--user-pool").await?;
         let api = Api::new(context, self.url.clone())?;
         if check_without_token(report, &api, options).await? {
@@ -268,7 +269,7 @@ impl Deployment {
         let check = alarms.map(|(calls, stack)| alarms::check(calls, &stack.name));
         report.check_or_skip("alarms", check, "--stack").await?;
         let topic = self.sdk.as_ref().zip(output("AlarmTopicArn"));
-        let check = topic.map(|(sdk, topic)| alarms::check_topic(sdk, topic));
+        let check = topic.map(|(sdk, topic)| Box::pin(alarms::check_topic(sdk, topic)));
         report.check_or_skip("alarm topic", check, "the stack's output AlarmTopicArn").await?;
         Ok(())
     }

@@ -247,6 +247,5 @@ async fn migrate(server: &DatabaseServer) -> Result<usize> {
     });
     let (mut client, connection) = connected.await.context("PostgreSQL can't be reached (DATABASE_URL)")?;
     tokio::spawn(connection);
-    let applied = schema::migrations::run(&mut client).await?;
-    Ok(applied.len())
+    Ok(schema::migrations::run(&mut client).await?.len())
 }

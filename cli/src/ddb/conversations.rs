@@ -51,7 +51,11 @@ pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outco
     // Read newest first, shown oldest first.
     let messages: Vec<Message> =
         page.parse::<ListedMessage>()?.into_iter().rev().map(Message::from).collect();
-    let value = json!({"message_group_uuid": group_uuid, "messages": messages});
+    let value = json!({
+        "message_group_uuid": group_uuid,
+        "messages": messages,
+        "consumed_capacity_units": dynamodb.meter.units().read,
+    });
     let entries = messages.into_iter().map(|message| Entry {
         message_group_uuid: None,
         handle: message.handle,
@@ -59,7 +63,7 @@ pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outco
         created_at: message.created_at.to_utc(),
         message: message.message,
     });
-    page.show(context, &dynamodb, value, &entries.collect::<Vec<_>>(), ["message", "messages"])
+    page.show(context, &dynamodb, &value, &entries.collect::<Vec<_>>(), ["message", "messages"])
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -91,7 +95,11 @@ pub(super) async fn list(context: &Context, options: &ListOptions) -> Result<Out
     let page = options.newest.read(context, &dynamodb, Partition::Inbox(user.uuid)).await?;
     let groups: Vec<MessageGroup> =
         page.parse::<ListedGroup>()?.into_iter().map(MessageGroup::from).collect();
-    let value = json!({"user_uuid": user.uuid, "message_groups": groups});
+    let value = json!({
+        "user_uuid": user.uuid,
+        "message_groups": groups,
+        "consumed_capacity_units": dynamodb.meter.units().read,
+    });
     let entries = groups.into_iter().map(|group| Entry {
         message_group_uuid: Some(group.uuid.to_string()),
         handle: group.handle,
@@ -99,5 +107,5 @@ pub(super) async fn list(context: &Context, options: &ListOptions) -> Result<Out
         created_at: group.created_at.to_utc(),
         message: group.message,
     });
-    page.show(context, &dynamodb, value, &entries.collect::<Vec<_>>(), ["conversation", "conversations"])
+    page.show(context, &dynamodb, &value, &entries.collect::<Vec<_>>(), ["conversation", "conversations"])
 }

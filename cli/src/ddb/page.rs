@@ -9,7 +9,7 @@ use cruddur::{
     table::{Item, Partition, sort_key},
     timestamp::Timestamp,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     Outcome,
@@ -135,19 +135,18 @@ impl Newest {
 }
 
 impl Page {
-    /// Writes the entries and a line of counts, cost, and how to see older rows, or `value` with the cost as JSON.
+    /// Writes the entries and a line of counts, cost, and how to see older rows, or `value` as JSON.
     pub(super) fn show(
         &self,
         context: &Context,
         dynamodb: &DynamoDb,
-        mut value: Value,
+        value: &Value,
         entries: &[Entry],
         [one, many]: [&str; 2],
     ) -> Result<Outcome> {
         let units = dynamodb.meter.units().read;
         if context.output.is_json() {
-            value["consumed_capacity_units"] = json!(units);
-            context.output.json(&value)?;
+            context.output.json(value)?;
             return Ok(Outcome::Done);
         }
         listing::show(context.output, entries)?;

@@ -75,7 +75,8 @@ impl Problem {
 /// A check as JSON.
 #[derive(Debug, Serialize)]
 struct Check<'a> {
-    check: &'a str,
+    #[serde(rename = "check")]
+    name: &'a str,
     result: Verdict,
     seen: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,7 +118,7 @@ impl Report {
             Ok(Success { seen, hint, value }) => (Verdict::Hint, seen, hint, Some(value)),
             Err(Problem { seen, advice }) => (Verdict::Failed, seen, Some(advice), None),
         };
-        self.show(Check { check: name, result, seen, advice, duration_ms })?;
+        self.show(Check { name, result, seen, advice, duration_ms })?;
         Ok(value)
     }
 
@@ -138,7 +139,7 @@ impl Report {
     /// Prints a skipped check.
     pub(super) fn skip(&mut self, name: &str, why: impl Into<String>) -> Result<()> {
         let (result, seen) = (Verdict::Skipped, why.into());
-        self.show(Check { check: name, result, seen, advice: None, duration_ms: 0 })
+        self.show(Check { name, result, seen, advice: None, duration_ms: 0 })
     }
 
     fn show(&mut self, check: Check<'_>) -> Result<()> {
@@ -152,7 +153,7 @@ impl Report {
         if self.output.is_json() {
             return self.output.json(&check);
         }
-        let Check { check: name, result, seen, advice, duration_ms } = check;
+        let Check { name, result, seen, advice, duration_ms } = check;
         let time = if result == Verdict::Skipped { String::new() } else { format!("{duration_ms} ms") };
         self.output.line(&format!("{label:7} {time:>9}  {name:36} {}", printable(&seen)))?;
         if let Some(advice) = advice {
