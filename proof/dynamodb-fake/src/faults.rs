@@ -227,6 +227,8 @@ impl Faults {
                 FaultKind::TransactionConflict | FaultKind::WriteConflict => 0.15,
                 FaultKind::PostgresDown
                 | FaultKind::PostgresSlow
+                | FaultKind::PostgresReset
+                | FaultKind::PostgresShutDown
                 | FaultKind::KeySetDown
                 | FaultKind::KeySetSlow
                 | FaultKind::KeySetGarbage => 0.4,

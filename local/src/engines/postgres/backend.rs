@@ -48,7 +48,8 @@ impl Backend {
         Ok(stream)
     }
 
-    async fn restart(&mut self) -> Result<()> {
+    /// Starts the server again.
+    pub(super) async fn restart(&mut self) -> Result<()> {
         let (builder, old) = (self.builder.clone(), self.server.take());
         let start = move || {
             if let Some(Err(error)) = old.map(PgliteServer::shutdown) {

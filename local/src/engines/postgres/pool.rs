@@ -94,7 +94,14 @@ impl Pool {
     async fn session(&mut self) -> Result<Session> {
         match self.session.take() {
             Some(session) => Ok(session),
-            None => Ok(Session::open(&mut self.backend).await?.0),
+            None => match Session::open(&mut self.backend).await {
+                Ok((session, _)) => Ok(session),
+                // The engine's server ends with a connection that was cut.
+                Err(_) => {
+                    self.backend.restart().await?;
+                    Ok(Session::open(&mut self.backend).await?.0)
+                }
+            },
         }
     }
 

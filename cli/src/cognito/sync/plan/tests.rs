@@ -181,7 +181,7 @@ fn a_handle_that_is_no_conflict_is_not_overwritten() {
     let plan =
         plan(&[user("sunyoung", "a")], &[row(1, "sunyoung", "")], &overwriting(&["sunyoung", "unknown"]));
     let reason = "there is no conflict";
-    assert_eq!(unused(&plan), [("overwrite", "unknown", reason), ("overwrite", "sunyoung", reason)]);
+    assert_eq!(unused(&plan), [("overwrite", "sunyoung", reason), ("overwrite", "unknown", reason)]);
 }
 
 #[test]
