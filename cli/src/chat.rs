@@ -5,20 +5,18 @@ use clap::Args;
 use cruddur::user::Handle;
 
 use self::{
-    api::{Api, Row},
+    api::Api,
     conversation::{Conversation, group_with},
+    show::show,
 };
-use crate::{
-    Outcome,
-    context::Context,
-    listing::{self, Entry},
-};
+use crate::{context::Context, outcome::Outcome};
 
 pub(crate) mod api;
 mod conversation;
 mod follow;
 mod post;
 mod refusal;
+mod show;
 
 const TOKEN_EXAMPLES: &str = "\
 Examples:
@@ -147,19 +145,4 @@ pub async fn send(context: &Context, command: &Send) -> Result<Outcome> {
         show(context, vec![sent.row], false)?;
     }
     Ok(Outcome::Done)
-}
-
-/// Writes conversations (`is_inbox`) or messages.
-fn show(context: &Context, rows: Vec<Row>, is_inbox: bool) -> Result<()> {
-    if context.output.is_json() {
-        return rows.iter().try_for_each(|row| context.output.json(row));
-    }
-    let entries = rows.into_iter().map(|row| Entry {
-        message_group_uuid: is_inbox.then(|| row.uuid.to_string()),
-        handle: row.handle,
-        display_name: is_inbox.then_some(row.display_name),
-        created_at: row.created_at.to_utc(),
-        message: row.message,
-    });
-    Ok(listing::show(context.output, &entries.collect::<Vec<_>>())?)
 }

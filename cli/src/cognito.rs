@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use unicode_width::UnicodeWidthStr as _;
 
-use crate::{Outcome, context::Context, output::cut};
+use crate::{context::Context, outcome::Outcome};
 
+mod columns;
 mod jwks;
 mod list_users;
 pub mod pool;
@@ -46,17 +46,4 @@ pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
         Command::Jwks { pool } => jwks::run(context, &pool.required(context)?).await?,
     }
     Ok(Outcome::Done)
-}
-
-/// Width of the longest handle.
-const HANDLE_COLUMNS: usize = 30;
-
-/// Width of a sub, which is never cut.
-const SUB_COLUMNS: usize = 36;
-
-/// Cuts or pads text. A table would cut subs, which have to be copied.
-fn column(text: &str, columns: usize) -> String {
-    let text = cut(text, columns);
-    let padding = " ".repeat(columns.saturating_sub(text.width()));
-    text + &padding
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{Outcome, context::Context};
+use crate::{context::Context, outcome::Outcome};
 
 mod psql;
 mod server;

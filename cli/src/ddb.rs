@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{Outcome, context::Context, doctor, migrate};
+use crate::{context::Context, doctor, migrate, outcome::Outcome};
 
 mod conversations;
 mod page;

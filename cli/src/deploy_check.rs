@@ -20,10 +20,10 @@ use self::{
     stack::Stack,
 };
 use crate::{
-    Outcome,
     chat::api::{self as chat_api, TokenError, bearer},
     cognito::pool as user_pool,
     context::{Context, account, note},
+    outcome::Outcome,
 };
 
 mod alarms;

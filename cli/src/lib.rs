@@ -15,6 +15,7 @@ pub mod listing;
 pub mod migrate;
 mod names;
 pub mod options;
+pub mod outcome;
 pub mod output;
 mod retry;
 mod table;
@@ -25,15 +26,8 @@ use clap::CommandFactory as _;
 use crate::{
     context::Context,
     options::{Cli, Command},
+    outcome::Outcome,
 };
-
-/// The outcome of a command that succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Done,
-    /// The command found something that needs a person, such as a broken invariant or a conflict of users.
-    Found,
-}
 
 pub async fn run(cli: Cli) -> Result<Outcome> {
     let context = Context::new(cli.global);

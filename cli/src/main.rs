@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{CommandFactory as _, Parser as _};
-use cli::{Outcome, options::Cli, output::printable};
+use cli::{options::Cli, outcome::Outcome, output::printable};
 use cruddur::config::environment;
 use tracing_subscriber::EnvFilter;
 

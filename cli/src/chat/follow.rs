@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     api::{Api, ApiError, Row},
-    show,
+    show::show,
 };
 use crate::context::{Context, note};
 

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use super::{HANDLE_COLUMNS, SUB_COLUMNS, column, pool::UserPool};
+use super::{
+    columns::{HANDLE_COLUMNS, SUB_COLUMNS, column},
+    pool::UserPool,
+};
 use crate::{context::Context, output::printable};
 
 pub(super) const AFTER_HELP: &str = "\

@@ -15,8 +15,8 @@ use self::{
 };
 use super::pool::{PoolUser, UserPool};
 use crate::{
-    Outcome,
     context::{Context, Database, note},
+    outcome::Outcome,
 };
 
 mod plan;

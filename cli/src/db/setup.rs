@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::server;
 use crate::{
-    Outcome,
     cognito::{pool, sync},
     context::{Context, Database},
+    outcome::Outcome,
 };
 
 pub(super) const LONG_ABOUT: &str = "\

@@ -14,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::page;
-use crate::{Outcome, context::Context, listing::Entry};
+use crate::{context::Context, listing::Entry, outcome::Outcome};
 
 const GET_EXAMPLES: &str = "\
 Examples:

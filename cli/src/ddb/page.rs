@@ -12,9 +12,9 @@ use cruddur::{
 use serde_json::Value;
 
 use crate::{
-    Outcome,
     context::{Context, DynamoDb},
     listing::{self, Entry},
+    outcome::Outcome,
     table::item::key,
 };
 

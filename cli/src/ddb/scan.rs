@@ -6,8 +6,8 @@ use cruddur::table::RowKind;
 use serde_json::{Map, Value};
 
 use crate::{
-    Outcome,
     context::Context,
+    outcome::Outcome,
     output::{columns, cut, printable},
 };
 

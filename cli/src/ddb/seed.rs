@@ -13,8 +13,8 @@ use seed::{
 use serde_json::json;
 
 use crate::{
-    Outcome,
     context::{Context, DynamoDb},
+    outcome::Outcome,
     output::progress,
 };
 

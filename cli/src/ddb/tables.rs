@@ -10,8 +10,8 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Outcome,
     context::{Context, DynamoDb, aws_error, note},
+    outcome::Outcome,
 };
 
 /// The time limit of a deletion, which takes some seconds in AWS.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    Outcome,
+    outcome::Outcome,
     output::{Output, printable},
 };
 

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::{Doctor, Mode, ledger::Ledger, report};
 use crate::{
-    Outcome,
     context::Context,
+    outcome::Outcome,
     output,
     table::{
         command::{self, explained},

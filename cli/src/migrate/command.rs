@@ -13,8 +13,8 @@ use super::{
     report::{self, Line, Sink, Summary},
 };
 use crate::{
-    Outcome,
     context::Context,
+    outcome::Outcome,
     output,
     table::{
         command::{self, explained},

@@ -8,8 +8,11 @@ use super::{
     write::Done,
 };
 use crate::{
-    Outcome,
-    cognito::{HANDLE_COLUMNS, SUB_COLUMNS, column, pool::PoolUser},
+    cognito::{
+        columns::{HANDLE_COLUMNS, SUB_COLUMNS, column},
+        pool::PoolUser,
+    },
+    outcome::Outcome,
     output::{Output, printable},
 };
 

@@ -92,17 +92,15 @@ impl Pool {
 
     /// Takes the session. One that fails is not put back, and the next client gets a new one.
     async fn session(&mut self) -> Result<Session> {
-        match self.session.take() {
-            Some(session) => Ok(session),
-            None => match Session::open(&mut self.backend).await {
-                Ok((session, _)) => Ok(session),
-                // The engine's server ends with a connection that was cut.
-                Err(_) => {
-                    self.backend.restart().await?;
-                    Ok(Session::open(&mut self.backend).await?.0)
-                }
-            },
+        if let Some(session) = self.session.take() {
+            return Ok(session);
         }
+        if let Ok((session, _)) = Session::open(&mut self.backend).await {
+            return Ok(session);
+        }
+        // The engine's server ends with a connection that was cut.
+        self.backend.restart().await?;
+        Ok(Session::open(&mut self.backend).await?.0)
     }
 
     /// Lends the session for one transaction, which `first` begins. Returns whether the client stays.
