@@ -34,7 +34,6 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     key_set::{self, Pool},
-    people::Api,
     planted::{Planted, old_algorithm},
     users::Users,
 };
@@ -85,9 +84,9 @@ enum App {
     StreamHandler(stream_handler::App),
 }
 
-impl Api for Lambda {
+impl Lambda {
     /// Returns the response of the function that serves the route, or `None` if its environment died or timed out.
-    async fn request(&self, request: Request<String>) -> Option<Response<String>> {
+    pub(crate) async fn request(&self, request: Request<String>) -> Option<Response<String>> {
         let query = request.uri().query().unwrap_or_default().parse::<QueryMap>().unwrap();
         let group = request.uri().path().strip_prefix("/api/messages/").map(str::to_owned);
         let (function, limit, fault) = match (request.method(), &group) {

@@ -2,8 +2,8 @@
 //! every dependency that can fail does fail. One seed decides everything, so every run can be repeated.
 //!
 //! Simulated are DynamoDB ([`dynamodb_fake`]), the event source mapping (`stream`), execution environments
-//! (`lambda`), PostgreSQL ([`users`]), the user pool (`key_set`) and people who write and read
-//! ([`people`]). A run checks the table after every commit (`commits`) and at the end. It also checks the
+//! (`lambda`), PostgreSQL (`users`), the user pool (`key_set`) and people who write and read
+//! (`people`). A run checks the table after every commit (`commits`) and at the end. It also checks the
 //! history of requests and responses ([`checker`]).
 
 #![expect(
@@ -17,10 +17,10 @@ mod commits;
 mod key_set;
 mod lambda;
 mod log;
-pub mod people;
+mod people;
 mod planted;
 mod stream;
-pub mod users;
+mod users;
 mod world;
 
 pub use self::{

@@ -10,7 +10,7 @@ use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
 use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, timestamp::Timestamp};
 use dynamodb_fake::{Dice, FaultKind, Faults};
 use http::{
-    Request, Response,
+    Request,
     header::{AUTHORIZATION, RETRY_AFTER},
     request::Builder,
 };
@@ -18,26 +18,15 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::users::SignedUp;
-
-/// The API as people call it.
-pub trait Api: Clone + std::marker::Send + Sync + 'static {
-    /// Returns the response, or `None` if there is none.
-    fn request(
-        &self,
-        request: Request<String>,
-    ) -> impl Future<Output = Option<Response<String>>> + std::marker::Send;
-}
+use crate::{lambda::Lambda, users::SignedUp};
 
 #[derive(Clone)]
-pub struct People<A> {
-    api: A,
+pub(crate) struct People {
+    api: Lambda,
     faults: Faults,
     dice: Dice,
     users: Arc<Vec<SignedUp>>,
-    tokens: Arc<Mutex<Vec<String>>>,
-    /// Probability that a person simply writes to a group.
-    talkative: f64,
+    tokens: Arc<Vec<String>>,
     notes: Arc<Mutex<Notes>>,
 }
 
@@ -47,60 +36,43 @@ struct Notes {
     moment: Moment,
     /// Groups that at least one person knows of.
     groups: Vec<(Uuid, [usize; 2])>,
-    acknowledgements: u64,
     violations: Vec<String>,
     answers: BTreeMap<u16, u64>,
 }
 
-impl<A: Api> People<A> {
+impl People {
     /// Creates people from `users` and their `tokens`. `faults` decides their actions and when a client disconnects.
-    /// `talkative` is the probability that a person simply writes to a group.
-    #[must_use]
-    pub fn new(api: A, faults: Faults, users: Vec<SignedUp>, tokens: Vec<String>, talkative: f64) -> Self {
+    pub(crate) fn new(api: Lambda, faults: Faults, users: Vec<SignedUp>, tokens: Vec<String>) -> Self {
         let dice = faults.dice().clone();
-        let (users, tokens) = (Arc::new(users), Arc::new(Mutex::new(tokens)));
-        Self { api, faults, dice, users, tokens, talkative, notes: Arc::default() }
-    }
-
-    /// Replaces the tokens.
-    pub fn renew_tokens(&self, tokens: Vec<String>) {
-        *self.tokens.lock().unwrap() = tokens;
+        let (users, tokens) = (Arc::new(users), Arc::new(tokens));
+        Self { api, faults, dice, users, tokens, notes: Arc::default() }
     }
 
     fn sign(&self, me: usize, request: Builder) -> Builder {
-        request.header(AUTHORIZATION, format!("Bearer {}", self.tokens.lock().unwrap()[me]))
-    }
-
-    /// Number of acknowledged messages. A repeated request counts again.
-    #[must_use]
-    pub fn acknowledgements(&self) -> u64 {
-        self.notes.lock().unwrap().acknowledgements
+        request.header(AUTHORIZATION, format!("Bearer {}", self.tokens[me]))
     }
 
     /// Requests and responses.
-    #[must_use]
-    pub fn history(&self) -> History {
+    pub(crate) fn history(&self) -> History {
         self.notes.lock().unwrap().history.clone()
     }
 
     /// Responses that must never occur.
-    #[must_use]
-    pub fn violations(&self) -> Vec<String> {
+    pub(crate) fn violations(&self) -> Vec<String> {
         self.notes.lock().unwrap().violations.clone()
     }
 
     /// Number of responses by status; 0 is no response.
-    #[must_use]
-    pub fn answers(&self) -> BTreeMap<u16, u64> {
+    pub(crate) fn answers(&self) -> BTreeMap<u16, u64> {
         self.notes.lock().unwrap().answers.clone()
     }
 
     /// Runs one of a user's devices: a number of actions in sequence, with pauses of up to `pause`.
-    pub async fn use_device(self, me: usize, actions: usize, pause: Duration) {
+    pub(crate) async fn use_device(self, me: usize, actions: usize, pause: Duration) {
         for _ in 0..actions {
             let pause = self.dice.duration(Duration::ZERO, pause);
             tokio::time::sleep(pause).await;
-            match if self.dice.chance(self.talkative) { 3 } else { self.dice.below(10) } {
+            match self.dice.below(10) {
                 0..=2 => {
                     let other = self.other_than(me);
                     self.write(me, To::Handle(other)).await;
@@ -123,7 +95,7 @@ impl<A: Api> People<A> {
     }
 
     /// Reads everything that belongs to each user, once the system is at rest. All of it must be there.
-    pub async fn read_everything(&self) {
+    pub(crate) async fn read_everything(&self) {
         for me in 0..self.users.len() {
             let groups = self.groups_of(me);
             let shown = self.list_groups(me, 100).await;
@@ -270,7 +242,6 @@ impl<A: Api> People<A> {
             self.violation(format!("{text:?} was acknowledged as {answer}"));
         }
         let mut notes = self.notes.lock().unwrap();
-        notes.acknowledgements += 1;
         if !notes.groups.iter().any(|(uuid, _)| *uuid == group) {
             notes.groups.push((group, members));
         }

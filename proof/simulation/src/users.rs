@@ -32,7 +32,7 @@ pub(crate) struct Users {
 
 /// A user in the database, with the subject of their tokens.
 #[derive(Clone, Debug)]
-pub struct SignedUp {
+pub(crate) struct SignedUp {
     pub user: User,
     /// The `sub` of their tokens.
     pub subject: String,

@@ -96,7 +96,7 @@ pub fn run(seed: u64, planted: Option<Planted>) -> Outcome {
 struct World {
     lambda: Lambda,
     mapping: Mapping,
-    people: People<Lambda>,
+    people: People,
     commits: Arc<Mutex<Commits>>,
     trace: Arc<Mutex<Trace>>,
     violations: Vec<String>,
@@ -131,7 +131,7 @@ impl World {
         schema::message_table::ensure(table.client(), TABLE).await.unwrap();
 
         let tokens = users.iter().map(|user| token(&user.subject, begin.timestamp())).collect();
-        let people = People::new(lambda.clone(), faults.clone(), users.clone(), tokens, 0.0);
+        let people = People::new(lambda.clone(), faults.clone(), users.clone(), tokens);
         let mapping = Mapping::new(lambda.clone(), journal);
         let mut world = Self { lambda, mapping, people, commits, trace, violations: Vec::new() };
 
