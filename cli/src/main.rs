@@ -1,4 +1,4 @@
-//! `cruddur`: the admin command.
+//! The command `cruddur`.
 
 use std::{
     io::{self, ErrorKind, Write as _},

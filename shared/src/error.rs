@@ -92,17 +92,17 @@ impl fmt::Display for Dependency {
 /// A rule that a request breaks. The variants are in the order of the wire format's codes (design, section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Violation {
-    /// The group's uuid is blank.
+    /// The group's UUID is blank.
     MessageGroupUuidBlank,
-    /// The group's uuid is not a uuid of 36 characters.
+    /// The group's UUID is not a UUID of 36 characters.
     MessageGroupUuidInvalid,
-    /// The receiver's uuid is not a uuid of 36 characters.
+    /// The receiver's UUID is not a UUID of 36 characters.
     UserUuidInvalid,
     /// The request has no target, or a blank handle.
     ReceiverHandleBlank,
-    /// No user has the handle or the uuid.
+    /// No user has the handle or the UUID.
     ReceiverNotFound,
-    /// The handle or the uuid is the sender's own.
+    /// The handle or the UUID is the sender's own.
     ReceiverIsSender,
     /// The message is missing, empty, or only white space.
     MessageBlank,

@@ -104,9 +104,9 @@ impl ListedMessage {
 /// A message in an answer (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// The message's uuid.
+    /// The message's UUID.
     pub uuid: Uuid,
-    /// The sender's uuid.
+    /// The sender's UUID.
     pub user_uuid: Uuid,
     /// The sender's name.
     pub display_name: String,

@@ -1,4 +1,4 @@
-//! Message groups: their uuids, memberships and inboxes.
+//! Message groups: their UUIDs, memberships and inboxes.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -23,12 +23,12 @@ pub use self::known_members::KnownMembers;
 
 mod known_members;
 
-/// The namespace of group uuids. Must never change: a pair would get a second group (I9).
+/// The namespace of group UUIDs. Must never change: a pair would get a second group (I9).
 const NAMESPACE: Uuid = uuid!("6f1d1f0e-1c4b-5f7a-9d0e-2b8a4c3e7d15");
 
-/// Computes the uuid of the group of two users, given in either order.
+/// Computes the UUID of the group of two users, given in either order.
 ///
-/// Anyone who knows the users' uuids can compute the group's, so it never authorizes anything.
+/// Anyone who knows the users' UUIDs can compute the group's, so it never authorizes anything.
 #[must_use]
 pub fn uuid_of_pair(a: Uuid, b: Uuid) -> Uuid {
     let (smaller, larger) = if a <= b { (a, b) } else { (b, a) };
@@ -146,9 +146,9 @@ impl ListedGroup {
 /// A group in an answer (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageGroup {
-    /// The group's uuid.
+    /// The group's UUID.
     pub uuid: Uuid,
-    /// The other member's uuid.
+    /// The other member's UUID.
     pub user_uuid: Uuid,
     /// The other member's name.
     pub display_name: String,

@@ -14,10 +14,10 @@
 //!
 //! The execution environment guesses the row: the last one that it saw, or none. If the guess is wrong, the condition
 //! fails, DynamoDB returns the row, and the next update uses that row. A message therefore costs one update, or two if
-//! another environment has served the user in between. The second update, which serves bursts, compares no stored
-//! values, so concurrent messages of a user do not conflict.
+//! another environment has served the user in between. The update of a bucket with tokens, which serves bursts, compares
+//! no stored values, so concurrent messages of a user do not conflict.
 //!
-//! Tokens are counted late, but none is lost while the bucket is not full. Once the bucket is full, the second update's
+//! Tokens are counted late, but none is lost while the bucket is not full. Once the bucket is full, that update's
 //! condition fails. In any span of time, all environments together admit at most `burst + span / interval` messages;
 //! differences between their clocks add to the span. An environment does not update a bucket that it knows to be empty,
 //! so a flood costs one refused update per interval and environment.
@@ -175,7 +175,7 @@ enum BucketUpdate {
 impl SendLimitConfig {
     /// Decides about a message at `now`. `seen` is the last seen bucket; `None` stands for an absent row.
     fn decide(self, seen: Option<SendLimitRow>, now: DateTime<Utc>) -> Decision {
-        // Rounds against the sender: rather a late token than an early one.
+        // Rounds against the sender: a token may come late, but never early.
         let (passed, begun) = (whole_seconds(now), started_seconds(now));
         let Some(seen) = seen.filter(|seen| seen.expires_at > passed) else {
             return Decision::Take(BucketUpdate::Begin { left: self.bucket(self.burst.get() - 1, begun) });

@@ -16,7 +16,7 @@ use crate::timestamp::{TIMESTAMP_LENGTH, Timestamp};
 pub struct SortKey {
     /// The message's creation time.
     pub created_at: Timestamp,
-    /// The message's uuid.
+    /// The message's UUID.
     pub message_uuid: Uuid,
 }
 

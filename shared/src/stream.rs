@@ -40,7 +40,7 @@ pub enum Change {
 pub struct NewestMessage {
     /// The group.
     pub group_uuid: Uuid,
-    /// Time and uuid of the message.
+    /// Time and UUID of the message.
     pub sk: SortKey,
     /// The whole text.
     pub message: String,
@@ -123,7 +123,7 @@ impl Batch {
     }
 }
 
-/// Parses a record into its change and its sequence number. Returns `None` for records that no projection uses.
+/// Parses a record into its change and its sequence number. Returns `None` unless the record inserts a message.
 fn change(record: &str) -> Result<Option<(Change, String)>, MalformedRecord> {
     let record: EventRecord = serde_json::from_str(record)
         .map_err(|error| MalformedRecord::Json(error.classify(), error.column()))?;
@@ -261,7 +261,7 @@ mod tests {
             with(good(), "/dynamodb/NewImage/message", json!({"N": "1"})),
             with(good(), "/dynamodb/NewImage/pk/S", Partition::Inbox(Uuid::from_u128(1)).to_string()),
             with(good(), "/dynamodb/NewImage/pk/S", good_pk(0xa).replace('-', "x")),
-            // Another spelling of a uuid.
+            // Another spelling of a UUID.
             with(good(), "/dynamodb/NewImage/pk/S", upper),
             with(good(), "/dynamodb/NewImage/message_uuid/S", Uuid::from_u128(2).to_string()),
             with(good(), "/dynamodb/SequenceNumber", Value::Null),

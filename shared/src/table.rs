@@ -91,7 +91,7 @@ impl Table {
         Ok(Self::new(client(&sdk_config(lookup)?, limits), config.name))
     }
 
-    /// The client, for operations of the admin command.
+    /// The client, for operations of the command `cruddur`.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client

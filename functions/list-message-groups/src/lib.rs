@@ -57,7 +57,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
         return Err(violations.into_error());
     };
 
-    // The uuid comes only from the token, so a caller cannot read another inbox.
+    // The UUID comes only from the token, so a caller cannot read another inbox.
     let caller = app.users.uuid_of(&subject).await?;
     invocation::user(caller);
     let mut groups = app.inbox.list(caller, page).await?;

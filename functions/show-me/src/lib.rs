@@ -1,4 +1,4 @@
-//! `GET /api/me`: the caller's uuid and names.
+//! `GET /api/me`: the caller's UUID and names.
 
 #![warn(missing_docs)]
 

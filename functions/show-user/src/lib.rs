@@ -1,4 +1,4 @@
-//! `GET /api/users/{handle}/short`: the user with a handle. Public: returns only uuid and names.
+//! `GET /api/users/{handle}/short`: the user with a handle. Public: returns only UUID and names.
 
 #![warn(missing_docs)]
 

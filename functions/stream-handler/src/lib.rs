@@ -52,7 +52,7 @@ const RESERVED_FOR_ANSWER: TimeDelta = TimeDelta::seconds(1);
 const MIN_TIME_LEFT: TimeDelta = TimeDelta::seconds(10);
 
 /// Moves each group to its newest message in the batch. Reports the records of groups that could not be moved. Lambda
-/// delivers the batch again from the first reported record on.
+/// delivers the batch again from the first reported record.
 pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventResponse {
     invocation::observe(NAME, async { (serve(app, &event).await, Completion::new("read a batch")) }).await
 }

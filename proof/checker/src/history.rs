@@ -193,7 +193,10 @@ impl<'a> Check<'a> {
                     }
                     // Another request with the same key and text may have stored it.
                     (Some((_, Outcome::Refused)), Some(_)) if sends.len() == 1 => {
-                        self.found(Anomaly::Unexpected, format!("{:?} was refused and is there", send.text));
+                        self.found(
+                            Anomaly::Unexpected,
+                            format!("{:?} was rejected but is stored", send.text),
+                        );
                     }
                     _ => {}
                 }
@@ -271,7 +274,7 @@ impl<'a> Check<'a> {
             for (sk, text) in &page.rows {
                 let place = of_group.binary_search_by_key(sk, |row| row.sk);
                 if !place.is_ok_and(|place| of_group[place].message == *text) {
-                    self.found(Anomaly::Phantom, format!("{title}: {sk} {text:?} is not there"));
+                    self.found(Anomaly::Phantom, format!("{title}: {sk} {text:?} is not stored"));
                 }
             }
             // A full page shows only the newest messages.

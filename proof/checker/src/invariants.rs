@@ -143,7 +143,7 @@ impl Contents {
                     broken("row: the text is not a message");
                 }
                 if !uuids.insert(message.message_uuid) {
-                    broken("I6: the message is there twice");
+                    broken("I6: the message is stored twice");
                 }
                 match members {
                     None => broken("I1: the message's group has no membership"),
@@ -212,7 +212,7 @@ impl Contents {
             let mut broken = |what: &str| findings.push(format!("{what}: {}", row.pk));
             let sk = SortKey { created_at: row.created_at, message_uuid: row.message_uuid };
             match self.messages.get(&row.group_uuid).and_then(|messages| messages.get(&sk)) {
-                None => broken("I6: the idempotency row's message is not there"),
+                None => broken("I6: the idempotency row's message is not stored"),
                 Some(message) => {
                     let key = Key::parse(&row.pk, &row.sk);
                     if !matches!(key, Some(Key::Idempotency { user_uuid, .. }) if user_uuid == message.sender_uuid)

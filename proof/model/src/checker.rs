@@ -1,7 +1,8 @@
 //! An explicit-state model checker, breadth-first over all reachable states.
 //!
 //! States are stored whole, not as hashes, so no collision can hide one. Breadth-first search makes the trace
-//! to a violation as short as possible. The crate `stateright` has no property "a state at rest stays reachable".
+//! to a violation as short as possible. The crate `stateright` cannot check that a state at rest
+//! stays reachable.
 
 use std::{
     fmt::{self, Debug, Display},
@@ -13,7 +14,7 @@ use rustc_hash::FxBuildHasher;
 
 /// A model: states, steps between them, and properties of every state.
 pub trait Model {
-    /// Everything that determines the further course.
+    /// The complete state: possible steps depend on nothing else.
     type State: Clone + Eq + Hash;
     /// A property of every state.
     type Property: Copy + Debug + PartialEq;
@@ -82,7 +83,7 @@ impl<P: Debug> Display for Violation<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.broken {
             Broken::Property(property) => writeln!(f, "{property:?} is violated:")?,
-            Broken::ComesToRest => writeln!(f, "it can't come to rest any more:")?,
+            Broken::ComesToRest => writeln!(f, "no state at rest is reachable:")?,
         }
         self.trace.iter().enumerate().try_for_each(|(number, step)| writeln!(f, "{:2}. {step}", number + 1))
     }
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_violation_is_found_on_the_shortest_way() {
+    fn a_violation_is_found_by_the_shortest_path() {
         let report = check(&Counter { limit: 20, hole: false }, None);
         let violation = report.violation.unwrap();
         assert_eq!(violation.broken, Broken::Property("within the limit"));

@@ -91,7 +91,7 @@ pub enum Property {
     Located,
 }
 
-/// Everything that determines the further course.
+/// The complete state: possible steps depend on nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     inbox: Inbox,

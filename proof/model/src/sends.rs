@@ -109,7 +109,7 @@ pub enum Property {
     OpenedOnce,
 }
 
-/// Everything that determines the further course.
+/// The complete state: possible steps depend on nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// The table's rows, in key order.

@@ -1,6 +1,6 @@
 //! Sending a message. The first message to a user opens the group of sender and receiver.
 //!
-//! Each intended write has a uuid and a sort key, which stay the same on every retry. A retry therefore recognizes a
+//! Each intended write has a UUID and a sort key, which stay the same on every retry. A retry therefore recognizes a
 //! write that succeeded although its answer was lost (design, section 3).
 
 use std::time::Duration;
@@ -33,7 +33,7 @@ use crate::{
 pub struct NewMessage {
     /// The sender.
     pub sender: User,
-    /// The receiver.
+    /// The destination.
     pub target: Target,
     /// The text.
     pub text: MessageText,
@@ -41,7 +41,7 @@ pub struct NewMessage {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// The receiver of a message.
+/// The destination of a message: an existing group, or a user.
 #[derive(Clone, Debug)]
 pub enum Target {
     /// An existing group.
@@ -50,7 +50,7 @@ pub enum Target {
     User {
         /// The receiver.
         receiver: User,
-        /// The handle in the request. `None` if the request names the receiver by uuid.
+        /// The handle in the request. `None` if the request names the receiver by UUID.
         handle: Option<Handle>,
     },
 }
@@ -68,11 +68,11 @@ impl Target {
 /// The answer to a request that stored a message (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sent {
-    /// The group's uuid.
+    /// The group's UUID.
     pub message_group_uuid: Uuid,
-    /// The message's uuid.
+    /// The message's UUID.
     pub uuid: Uuid,
-    /// The sender's uuid.
+    /// The sender's UUID.
     pub user_uuid: Uuid,
     /// The sender's name.
     pub display_name: String,
@@ -104,9 +104,9 @@ pub enum StoredBy {
     EarlierRequest,
 }
 
-/// The time after which no attempt starts. The last attempt may take up to the time limit of its calls
-/// ([`crate::dynamodb::CallLimits::WRITE`]).
-const LAST_ATTEMPT_AFTER: Duration = Duration::from_secs(5);
+/// The time after which no back-off starts. The last back-off may take 1 s, and the last attempt up to the time limit of
+/// its calls ([`crate::dynamodb::CallLimits::WRITE`]).
+const LAST_BACKOFF_AFTER: Duration = Duration::from_secs(5);
 
 /// The time limit of a send. The key set (3 s) and the users (7 s) come before. The sum is below the function's
 /// timeout.
@@ -149,25 +149,28 @@ impl Messages {
             }
             Target::User { receiver, .. } => uuid_of_pair(new.sender.uuid, receiver.uuid),
         };
-        let last_attempt = Instant::now() + LAST_ATTEMPT_AFTER;
+        let last_backoff = Instant::now() + LAST_BACKOFF_AFTER;
         let mut backoff = Backoff::new(&self.random);
         // Boxed: otherwise this future would contain the large future twice.
         let plan = || Box::pin(self.plan(&new, group_uuid));
         let ((), planned) = try_join!(biased; self.admit(new.sender.uuid), async { Ok(plan().await) })?;
         let mut write = planned?;
         loop {
-            match write.execute(self, &mut backoff, last_attempt).await? {
+            match write.execute(self, &mut backoff, last_backoff).await? {
                 Outcome::Stored(stored) => {
                     self.members.insert(new.sender.uuid, stored.sent.message_group_uuid);
                     return Ok(stored);
                 }
                 // Another request opened the group. Plan again, as for an existing group.
-                Outcome::GroupExists if Instant::now() < last_attempt => {
+                Outcome::GroupExists if Instant::now() < last_backoff => {
                     backoff.wait().await;
                     write = plan().await?;
                 }
                 Outcome::GroupExists => {
-                    return Err(Error::unavailable(Dependency::DynamoDb, "no time is left to start again"));
+                    return Err(Error::unavailable(
+                        Dependency::DynamoDb,
+                        "another request opened the group, and no time is left to plan again",
+                    ));
                 }
             }
         }
@@ -182,22 +185,23 @@ impl Messages {
 
     async fn plan<'a>(&self, new: &'a NewMessage, group_uuid: Uuid) -> Result<IntendedWrite<'a>, Error> {
         let receiver = new.target.receiver();
-        let opens_with = |membership: Option<Membership>| match (membership, receiver) {
+        // Returns the receiver for a new group, or the first sort key of an existing one.
+        let check_membership = |membership: Option<Membership>| match (membership, receiver) {
             (Some(membership), _) if membership.has(new.sender.uuid) => {
                 Ok((None, Some(membership.created_sk)))
             }
             (None, Some(receiver)) => Ok((Some(receiver), None)),
             (Some(_), _) | (None, None) => Err(Error::MessageGroupNotFound),
         };
-        // With a receiver, the group's uuid is computed from the pair of sender and receiver.
+        // With a receiver, the group's UUID is computed from the pair of sender and receiver.
         let is_member = receiver.is_some() || self.members.contains(new.sender.uuid, group_uuid);
-        let ((opens_with, created_sk), newest) = if is_member {
+        let ((new_group_with, created_sk), newest) = if is_member {
             let (membership, newest) = self.look_up(group_uuid).await;
-            (opens_with(membership?)?, newest?)
+            (check_membership(membership?)?, newest?)
         } else {
             let membership = membership_for(&self.table, group_uuid, new.sender.uuid).await?;
             let newest = self.table.newest_sort_key(Partition::Messages(group_uuid)).await?;
-            (opens_with(Some(membership))?, newest)
+            (check_membership(Some(membership))?, newest)
         };
         let newest = newest.and_then(|sort_key| {
             let parsed = sort_key.parse::<SortKey>();
@@ -220,7 +224,7 @@ impl Messages {
                 .idempotency_key
                 .as_ref()
                 .map(|key| IdempotencyRow::new(key, new.request_hash(), group_uuid, sk, sender, now)),
-            opening: opens_with.map(|receiver| {
+            opening: new_group_with.map(|receiver| {
                 let inbox_rows = [
                     InboxRow::new(sender.uuid, group_uuid, sk, &new.text, receiver),
                     InboxRow::new(receiver.uuid, group_uuid, sk, &new.text, sender),
@@ -236,7 +240,7 @@ enum Outcome {
     GroupExists,
 }
 
-/// A planned write. Its uuid and sort key stay the same on every attempt.
+/// A planned write. Its UUID and sort key stay the same on every attempt.
 struct IntendedWrite<'a> {
     group_uuid: Uuid,
     text: &'a MessageText,
@@ -253,7 +257,7 @@ impl IntendedWrite<'_> {
         &self,
         messages: &Messages,
         backoff: &mut Backoff<'_>,
-        last_attempt: Instant,
+        last_backoff: Instant,
     ) -> Result<Outcome, Error> {
         let mut in_doubt = false;
         loop {
@@ -272,7 +276,7 @@ impl IntendedWrite<'_> {
                 Err(error @ WriteError::Failed(_)) => return Err(error.into()),
             };
             in_doubt |= matches!(error, WriteError::Unknown(_));
-            if Instant::now() >= last_attempt {
+            if Instant::now() >= last_backoff {
                 return Err(error.into());
             }
             backoff.wait().await;
@@ -298,9 +302,10 @@ impl IntendedWrite<'_> {
     /// Decides the outcome of a refused write. `rows` are the existing rows, in the order of [`Self::write`]. Returns
     /// `None` if they do not decide it yet.
     ///
-    /// DynamoDB does not show rows that are locked by a running transaction. A message is acknowledged only when all of
-    /// its rows can be read, so that the next reader or sender finds it (I8). Inbox rows are ignored: during the commit
-    /// of the transaction that opens a group, they may be visible before the membership.
+    /// DynamoDB does not show rows that are locked by a running transaction. A message is acknowledged only when its row
+    /// and, if it opens the group, the membership can be read, so that the next reader or sender finds it (I8). The
+    /// idempotency row may still be locked. Inbox rows are ignored: during the commit of the transaction that opens a
+    /// group, they may be visible before the membership.
     fn judge(&self, rows: Vec<Option<Item>>) -> Result<Option<Outcome>, Error> {
         let mut rows = rows.into_iter();
         let idempotency = self.idempotency.as_ref().map(|ours| (ours, rows.next().flatten()));
@@ -322,7 +327,7 @@ impl IntendedWrite<'_> {
                 // An earlier attempt succeeded, and its answer was lost.
                 return Ok(group_is_seen.then(|| Outcome::Stored(self.stored())));
             }
-            return Err(Error::internal("another message has the sort key of a new one"));
+            return Err(Error::internal("a different message has the new message's sort key"));
         }
         if let Some(item) = membership {
             let stored: Membership = from_item(item)?;
@@ -368,11 +373,8 @@ impl IntendedWrite<'_> {
         Stored { sent, by }
     }
 
-    /// The message that an idempotency row names: an earlier request's, or this request's own.
+    /// The message of the earlier request that the idempotency row records.
     fn stored_before(&self, row: IdempotencyRow) -> Stored {
-        if row.message_uuid == self.message.message_uuid {
-            return self.stored();
-        }
         let sent = Sent {
             message_group_uuid: row.group_uuid,
             uuid: row.message_uuid,
@@ -410,7 +412,7 @@ mod tests {
         User { uuid: Uuid::from_u128(number), display_name: handle.clone(), handle }
     }
 
-    fn place(number: u128) -> SortKey {
+    fn sort_key_of(number: u128) -> SortKey {
         let created_at = "2026-11-22T09:30:00.000000Z".parse().unwrap();
         SortKey { created_at, message_uuid: Uuid::from_u128(number) }
     }
@@ -423,7 +425,7 @@ mod tests {
         to_item(row).unwrap()
     }
 
-    /// A message at `place(1)` from one user to another.
+    /// A message at `sort_key_of(1)` from one user to another.
     struct Send {
         sender: User,
         receiver: User,
@@ -455,7 +457,7 @@ mod tests {
         }
 
         fn write(&self, opens: bool) -> IntendedWrite<'_> {
-            let (group_uuid, sk) = (self.group_uuid(), place(1));
+            let (group_uuid, sk) = (self.group_uuid(), sort_key_of(1));
             let inbox_row =
                 |owner: &User, other: &User| InboxRow::new(owner.uuid, group_uuid, sk, &self.text, other);
             IntendedWrite {
@@ -472,7 +474,7 @@ mod tests {
         }
     }
 
-    /// The uuid and the origin of the stored message, if the judgement is [`Outcome::Stored`].
+    /// The UUID and the origin of the stored message, if the judgement is [`Outcome::Stored`].
     fn stored(judgement: Result<Option<Outcome>, Error>) -> Option<(Uuid, StoredBy)> {
         match judgement {
             Ok(Some(Outcome::Stored(stored))) => Some((stored.sent.uuid, stored.by)),
@@ -481,9 +483,9 @@ mod tests {
     }
 
     #[test]
-    fn an_own_membership_decides_nothing_before_the_message_can_be_read() {
+    fn this_writes_membership_decides_nothing_before_the_message_can_be_read() {
         let send = Send::new(None);
-        let rows = vec![None, Some(item(send.membership(place(1)))), None, None];
+        let rows = vec![None, Some(item(send.membership(sort_key_of(1)))), None, None];
         assert!(matches!(send.write(true).judge(rows), Ok(None)));
     }
 
@@ -491,7 +493,7 @@ mod tests {
     fn a_membership_of_another_message_means_that_the_group_exists() {
         for key in [None, Some(key("once"))] {
             let send = Send::new(key);
-            let in_the_way = [None, Some(item(send.membership(place(2)))), None, None];
+            let in_the_way = [None, Some(item(send.membership(sort_key_of(2)))), None, None];
             let before = send.key.as_ref().map(|_| None);
             let judgement = send.write(true).judge(before.into_iter().chain(in_the_way).collect());
             assert!(matches!(judgement, Ok(Some(Outcome::GroupExists))), "{:?}", send.key);
@@ -499,36 +501,36 @@ mod tests {
     }
 
     #[test]
-    fn an_own_message_means_that_an_earlier_attempt_succeeded() {
+    fn this_writes_message_means_that_an_earlier_attempt_succeeded() {
         for (key, opens, by) in [
             (None, false, StoredBy::ThisRequest),
             (None, true, StoredBy::ThisRequestWithGroup),
             (Some(key("once")), false, StoredBy::ThisRequest),
         ] {
             let send = Send::new(key);
-            let mut rows = vec![Some(item(send.message(place(1))))];
+            let mut rows = vec![Some(item(send.message(sort_key_of(1))))];
             if send.key.is_some() {
                 rows.insert(0, None);
             }
             if opens {
-                rows.push(Some(item(send.membership(place(1)))));
+                rows.push(Some(item(send.membership(sort_key_of(1)))));
             }
             let judgement = send.write(opens).judge(rows);
-            assert_eq!(stored(judgement), Some((place(1).message_uuid, by)), "{:?}", send.key);
+            assert_eq!(stored(judgement), Some((sort_key_of(1).message_uuid, by)), "{:?}", send.key);
         }
     }
 
     #[test]
-    fn an_own_message_decides_nothing_before_its_group_can_be_read() {
+    fn this_writes_message_decides_nothing_before_its_group_can_be_read() {
         let send = Send::new(None);
-        let rows = vec![Some(item(send.message(place(1)))), None, None, None];
+        let rows = vec![Some(item(send.message(sort_key_of(1)))), None, None, None];
         assert!(matches!(send.write(true).judge(rows), Ok(None)));
     }
 
     #[test]
     fn a_foreign_message_at_the_sort_key_is_an_internal_error() {
         let send = Send::new(None);
-        let judgement = send.write(false).judge(vec![Some(item(send.message(place(2))))]);
+        let judgement = send.write(false).judge(vec![Some(item(send.message(sort_key_of(2))))]);
         assert!(matches!(judgement, Err(Error::Internal(_))));
     }
 
@@ -539,19 +541,19 @@ mod tests {
         let judge = |stored: IdempotencyRow, message: Option<Item>| {
             send.write(false).judge(vec![Some(item(stored)), message])
         };
-        let earlier = send.idempotency(place(2), &key, "hello");
+        let earlier = send.idempotency(sort_key_of(2), &key, "hello");
         assert_eq!(
-            stored(judge(earlier.clone(), Some(item(send.message(place(1)))))),
-            Some((place(2).message_uuid, StoredBy::EarlierRequest))
+            stored(judge(earlier.clone(), Some(item(send.message(sort_key_of(1)))))),
+            Some((sort_key_of(2).message_uuid, StoredBy::EarlierRequest))
         );
-        let ours = send.idempotency(place(1), &key, "hello");
+        let ours = send.idempotency(sort_key_of(1), &key, "hello");
         assert!(matches!(judge(ours.clone(), None), Ok(None)), "the message can't be read yet");
         assert_eq!(
-            stored(judge(ours, Some(item(send.message(place(1)))))),
-            Some((place(1).message_uuid, StoredBy::ThisRequest))
+            stored(judge(ours, Some(item(send.message(sort_key_of(1)))))),
+            Some((sort_key_of(1).message_uuid, StoredBy::ThisRequest))
         );
-        let Err(Error::Invalid(reused)) = judge(send.idempotency(place(2), &key, "other"), None) else {
-            panic!("a key may be used for two requests")
+        let Err(Error::Invalid(reused)) = judge(send.idempotency(sort_key_of(2), &key, "other"), None) else {
+            panic!("a reused key was accepted")
         };
         assert_eq!(reused, [Violation::IdempotencyKeyReused]);
     }
@@ -560,13 +562,13 @@ mod tests {
     fn a_repeated_request_is_answered_as_the_earlier_one_was() {
         let key = key("once");
         let send = Send::new(Some(key.clone()));
-        let mut earlier = send.idempotency(place(2), &key, "hello");
+        let mut earlier = send.idempotency(sort_key_of(2), &key, "hello");
         earlier.group_uuid = Uuid::from_u128(9);
         (earlier.handle, earlier.display_name) = ("old-handle".to_owned(), "Old Name".to_owned());
         earlier.created_at = earlier.created_at.successor();
         let expected = Sent {
             message_group_uuid: Uuid::from_u128(9),
-            uuid: place(2).message_uuid,
+            uuid: sort_key_of(2).message_uuid,
             user_uuid: Uuid::from_u128(1),
             display_name: "Old Name".to_owned(),
             handle: "old-handle".to_owned(),
@@ -600,7 +602,7 @@ mod tests {
             hash(Target::Group(group_uuid)),
             RequestHash::new("group", &group_uuid.to_string(), "hello")
         );
-        // A user and a group may have the same uuid.
+        // A user and a group may have the same UUID.
         let receiver = User { uuid: group_uuid, ..user(2) };
         assert_eq!(
             hash(Target::User { handle: None, receiver }),

@@ -12,9 +12,9 @@ use uuid::Uuid;
 /// Maximum number of entries, each of about a hundred bytes. The least recently used entry is evicted.
 const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
-/// Pairs of a user and a group, for memberships that this execution environment has read.
+/// Pairs of a user and a group, for memberships that this execution environment has read or written.
 ///
-/// A group's member uuids never change, so entries never expire. A missing entry means nothing: the membership row
+/// A group's member UUIDs never change, so entries never expire. A missing entry means nothing: the membership row
 /// decides.
 pub struct KnownMembers(Mutex<LruCache<(Uuid, Uuid), ()>>);
 
@@ -25,7 +25,7 @@ impl KnownMembers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(user_uuid, group_uuid)).is_some()
     }
 
-    /// Adds a member of the group. The caller has read the membership row.
+    /// Adds a member of the group. The caller must have confirmed the membership.
     pub fn insert(&self, user_uuid: Uuid, group_uuid: Uuid) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).put((user_uuid, group_uuid), ());
     }

@@ -26,7 +26,7 @@ pub struct Moved {
     pub moved: usize,
     /// Rows that were already at the message or at a newer message.
     pub already_there: usize,
-    /// Rows that had to be located, because the index did not show their position.
+    /// Rows that had to be located: the index did not show them, or a write was refused or its outcome is unknown.
     pub located: usize,
 }
 
@@ -75,7 +75,7 @@ pub enum MoveError {
 /// Maximum number of attempts to move one row.
 const MAX_ATTEMPTS: usize = 8;
 
-/// Maximum number of rows of a group that are moved at the same time. A group has two members.
+/// Maximum number of a group's rows that are moved concurrently. A group has two members, so both of its rows are.
 const MAX_CONCURRENT_ROWS: usize = 8;
 
 impl Inbox {

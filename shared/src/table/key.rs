@@ -126,7 +126,7 @@ pub enum Key {
     Message {
         /// The group.
         group_uuid: Uuid,
-        /// Time and uuid of the message.
+        /// Time and UUID of the message.
         sk: SortKey,
     },
     /// An inbox row.
@@ -149,7 +149,7 @@ pub enum Key {
     SendLimit(Uuid),
     /// The lease of the doctor or the migration.
     Lease,
-    /// A redirect from a group of the old system, in the old table's spelling.
+    /// A redirect. Contains the old group's UUID as the old table spells it.
     Redirect(String),
     /// The offset assumed by the migration.
     MigrationOffset,
@@ -195,7 +195,7 @@ impl Key {
         }
     }
 
-    /// Parses a key. Returns `None` if a part is malformed, or has another spelling than [`Self::pk`] prints.
+    /// Parses a key. Returns `None` if a part is malformed, or if [`Self::pk`] or [`Self::sk`] would spell it differently.
     #[must_use]
     pub fn parse(pk: &str, sk: &str) -> Option<Self> {
         let (_, id) = pk.split_once('#')?;

@@ -40,10 +40,10 @@ pub enum Row {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRow {
     /// The partition key names no kind.
-    #[error("no kind of row has such a partition key")]
+    #[error("unknown kind of row")]
     Kind,
-    /// A part of the key is malformed, or has another spelling than this system writes.
-    #[error("no row of the kind has such a key")]
+    /// A part of the key is malformed, or not spelled as this system spells it.
+    #[error("malformed key for this kind of row")]
     Key,
     /// An attribute is missing or malformed.
     #[error("an attribute is missing or malformed: {0}")]
@@ -52,7 +52,7 @@ pub enum InvalidRow {
     #[error("an attribute contradicts the key")]
     Identity,
     /// The row is in the index and must not be, or is missing from it.
-    #[error("inbox rows, and no others, have message_group_uuid")]
+    #[error("message_group_uuid is missing from an inbox row, or present in another row")]
     Index,
 }
 
@@ -94,18 +94,18 @@ fn attributes<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, Invali
         .map_err(|error: serde_dynamo::Error| InvalidRow::Attribute(error.to_string()))
 }
 
-/// A message. The sort key contains its time and uuid.
+/// A message. The sort key contains its time and UUID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRow {
     /// The partition key of the group.
     pub pk: String,
-    /// Time and uuid.
+    /// Time and UUID.
     pub sk: SortKey,
-    /// The uuid in the sort key. Identifies an earlier attempt of a refused write.
+    /// The UUID in the sort key. Shows a refused write that an earlier attempt stored this row.
     pub message_uuid: Uuid,
     /// The whole text.
     pub message: String,
-    /// The sender's uuid.
+    /// The sender's UUID.
     #[serde(rename = "user_uuid")]
     pub sender_uuid: Uuid,
     /// The sender's name at the time of sending.
@@ -139,7 +139,7 @@ pub struct InboxRow {
     pub pk: String,
     /// The sort key of the group's newest message.
     pub sk: SortKey,
-    /// The group's uuid. Only inbox rows have an attribute of this name.
+    /// The group's UUID. Only inbox rows have an attribute of this name.
     pub message_group_uuid: Uuid,
     /// The preview of the newest text ([`MessageText::preview`]).
     pub message: String,
@@ -170,18 +170,18 @@ impl InboxRow {
     }
 }
 
-/// The members of a group. Their uuids never change.
+/// The members of a group. Their UUIDs never change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// The partition key of the group.
     pub pk: String,
     /// `MEM`.
     pub sk: String,
-    /// The group's uuid. An attribute called `message_group_uuid` would put the row into the index.
+    /// The group's UUID. An attribute called `message_group_uuid` would put the row into the index.
     pub group_uuid: Uuid,
-    /// The first position of the inbox rows. They are never before it.
+    /// The sort key of the group's first message. Inbox rows start there and only move up.
     pub created_sk: SortKey,
-    /// The members by their uuids.
+    /// The members by their UUIDs.
     pub members: BTreeMap<Uuid, Member>,
 }
 

@@ -124,7 +124,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Creates a transaction without writes.
+    /// Creates an empty transaction.
     pub fn new(table: &Table) -> Self {
         Self { table: table.clone(), actions: Vec::new() }
     }
@@ -180,7 +180,7 @@ impl Transaction {
         Ok(self)
     }
 
-    /// Returns `true` if the transaction has no writes.
+    /// Returns `true` if the transaction has no actions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()

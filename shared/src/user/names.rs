@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// A listed row with a user's names.
 pub trait ShowsUser {
-    /// The user's uuid.
+    /// The user's UUID.
     fn user_uuid(&self) -> Uuid;
 
     /// Replaces the names in the row with those of `user`.

@@ -1,4 +1,4 @@
-//! The engine's own server, behind the relay.
+//! The engine's own server, behind the pool.
 
 use std::io;
 

@@ -1,9 +1,9 @@
-//! A pool of one session in front of the engine, in the manner of a transaction pooler.
+//! A pool of one session in front of the engine, like a transaction pooler.
 //!
 //! The engine serves one connection at a time, and a new one costs about 150 ms. The pool answers the start-up of each
-//! client itself and lends them the session for one transaction at a time, in order of arrival. Named prepared statements
+//! client, and lends the session to one client at a time, for one transaction, in order of arrival. Named prepared statements
 //! are kept apart by a prefix. Settings (`SET`) last until another client gets the session. As with other transaction
-//! poolers, clients cannot use advisory locks of the session, `LISTEN`, or `PREPARE` in SQL. No pooler exists as a library.
+//! poolers, clients cannot use advisory locks of the session, `LISTEN`, or `PREPARE` in SQL. No crate provides such a pooler.
 
 #![expect(
     clippy::indexing_slicing,
@@ -90,7 +90,7 @@ impl Pool {
         backend
     }
 
-    /// Takes the session. One that fails is not put back, and the next client gets a new one.
+    /// Takes the session, or opens a new one. The caller puts it back only on success.
     async fn session(&mut self) -> Result<Session> {
         if let Some(session) = self.session.take() {
             return Ok(session);
@@ -98,19 +98,20 @@ impl Pool {
         if let Ok((session, _)) = Session::open(&mut self.backend).await {
             return Ok(session);
         }
-        // The engine's server ends with a connection that was cut.
+        // The engine's server exits when its connection is cut.
         self.backend.restart().await?;
         Ok(Session::open(&mut self.backend).await?.0)
     }
 
-    /// Lends the session for one transaction, which `first` begins. Returns whether the client stays.
+    /// Lends the session for one transaction, which `first` begins. Returns `false` if the client has
+    /// disconnected or must disconnect.
     async fn lend(&mut self, first: BytesMut, client: &mut Client) -> Result<bool> {
         let mut session = self.session().await?;
-        if session.set_by.is_some_and(|number| number != client.number) {
+        if session.settings_of.is_some_and(|number| number != client.number) {
             session.request(&text_message(b'Q', b"RESET ALL")).await?;
-            session.set_by = None;
+            session.settings_of = None;
         }
-        let stays = session.carry(first, client).await.context("the session has ended")?;
+        let stays = session.relay(first, client).await.context("the session has ended")?;
         self.session = Some(session);
         Ok(stays)
     }
@@ -159,12 +160,12 @@ impl Messages {
 struct Session {
     answers: Messages,
     requests: OwnedWriteHalf,
-    /// The client with settings of its own.
-    set_by: Option<u64>,
+    /// The number of the client whose `SET` is in effect.
+    settings_of: Option<u64>,
 }
 
 impl Session {
-    /// Connects to the engine. Returns the messages that follow a client's start-up, too.
+    /// Connects to the engine. Also returns the engine's answer to the start-up.
     async fn open(backend: &mut Backend) -> Result<(Self, Bytes)> {
         let (answers, mut requests) = backend.connect().await?.into_split();
         let mut answers = Messages::new(answers);
@@ -179,17 +180,17 @@ impl Session {
             let message = answers.next(1).await?.context("the engine refuses a connection")?;
             welcome.extend_from_slice(&message);
             match message[0] {
-                b'Z' => return Ok((Self { answers, requests, set_by: None }, welcome.freeze())),
+                b'Z' => return Ok((Self { answers, requests, settings_of: None }, welcome.freeze())),
                 b'E' => bail!("the engine refuses a connection: {}", String::from_utf8_lossy(&message[5..])),
                 _ => {}
             }
         }
     }
 
-    /// Carries messages both ways until the engine is ready outside of a transaction. Returns whether the client stays.
-    /// Fails if the session ends.
-    async fn carry(&mut self, first: BytesMut, client: &mut Client) -> io::Result<bool> {
-        let Self { answers, requests, set_by } = self;
+    /// Relays messages in both directions until the engine is ready and no transaction is open. Returns `false` if the
+    /// client has disconnected or must disconnect. Fails if the session ends.
+    async fn relay(&mut self, first: BytesMut, client: &mut Client) -> io::Result<bool> {
+        let Self { answers, requests, settings_of } = self;
         let Client { number, requests: from_client, answers: to_client, stop, names } = client;
         let exchange = sync::Mutex::new(Exchange::default());
         // The two directions run in one task, so neither waits for the lock.
@@ -198,7 +199,7 @@ impl Session {
             let mut next = Some(first);
             while let Some(message) = next {
                 exchange().request(message[0]);
-                requests.write_all(&names.separate(message)).await?;
+                requests.write_all(&names.add_prefix(message)).await?;
                 next = loop {
                     tokio::select! {
                         request = timeout(IDLE_LIMIT, from_client.next(1)) => match request {
@@ -210,7 +211,7 @@ impl Session {
                     }
                 };
             }
-            // The client has left, or has to. A series of messages and a transaction that it may have left open end.
+            // The client has disconnected or must disconnect. Ends its series of messages, and rolls back its transaction.
             exchange().client_stays = false;
             if exchange().is_copying {
                 // The engine would wait for the rest of the data.
@@ -230,7 +231,7 @@ impl Session {
                     [b'Z', _, _, _, _, status] => exchange().ready(status),
                     [b'G', ..] => exchange().is_copying = true,
                     // The command is complete.
-                    [b'C', _, _, _, _, b'S', b'E', b'T', ..] => *set_by = Some(*number),
+                    [b'C', _, _, _, _, b'S', b'E', b'T', ..] => *settings_of = Some(*number),
                     _ => {}
                 }
                 // A client that has left, or does not read, misses its answer.
@@ -244,7 +245,7 @@ impl Session {
         }
     }
 
-    /// Makes a request of the pool's own, and waits until the engine is ready again.
+    /// Sends one of the pool's own requests, and waits until the engine is ready again.
     async fn request(&mut self, request: &[u8]) -> io::Result<()> {
         self.requests.write_all(request).await?;
         while self.answers.next(1).await?.ok_or(ErrorKind::UnexpectedEof)?[0] != b'Z' {}
@@ -326,8 +327,8 @@ struct Names {
 }
 
 impl Names {
-    /// Gives a named statement the client's prefix.
-    fn separate(&mut self, message: BytesMut) -> BytesMut {
+    /// Adds the client's prefix to the name of a prepared statement.
+    fn add_prefix(&mut self, message: BytesMut) -> BytesMut {
         let name_at = match (message[0], message.get(5)) {
             (b'P', _) => 5,
             // After the name of the portal.
@@ -344,15 +345,15 @@ impl Names {
         if message[0] == b'P' {
             self.prepared.push([&self.prefix, name].concat());
         }
-        let mut separated = BytesMut::with_capacity(message.len() + self.prefix.len());
-        separated.put_slice(&message[..name_at]);
-        separated.put_slice(&self.prefix);
-        separated.put_slice(&message[name_at..]);
-        set_length(&mut separated);
-        separated
+        let mut prefixed = BytesMut::with_capacity(message.len() + self.prefix.len());
+        prefixed.put_slice(&message[..name_at]);
+        prefixed.put_slice(&self.prefix);
+        prefixed.put_slice(&message[name_at..]);
+        set_length(&mut prefixed);
+        prefixed
     }
 
-    /// Messages that close all statements. Closing one that is closed is no error.
+    /// Messages that close all statements. PostgreSQL accepts a second close of a statement.
     fn close_all(&self) -> Vec<u8> {
         self.prepared.iter().flat_map(|name| text_message(b'C', &[b"S", &**name].concat())).collect()
     }
@@ -413,7 +414,7 @@ impl Client {
         Ok(true)
     }
 
-    /// The next request. `None` if the client leaves, or all clients have to.
+    /// Reads the next request. Returns `None` if the client disconnects or the pool is stopping.
     async fn next(&mut self) -> Result<Option<BytesMut>> {
         let mut stop = self.stop.clone();
         let request = tokio::select! {
@@ -424,7 +425,8 @@ impl Client {
     }
 
     async fn has_left(&self) -> io::Result<bool> {
-        // A close behind unread bytes shows only in the system's events, which the runtime handles while this task yields.
+        // While bytes are unread, only the socket's readiness shows that the client has closed it. The runtime updates
+        // the readiness when this task yields.
         tokio::task::yield_now().await;
         let ready = self.answers.ready(Interest::READABLE | Interest::WRITABLE).await?;
         Ok(ready.is_read_closed())
@@ -448,7 +450,7 @@ mod tests {
             (b"B\0\0\0\x04", b"B\0\0\0\x04"),
         ] {
             let mut names = Names { prefix: b"7:".to_vec(), prepared: Vec::new() };
-            assert_eq!(names.separate(before.into()), after);
+            assert_eq!(names.add_prefix(before.into()), after);
             let is_prepared = before[0] == b'P' && before != after;
             let close: &[u8] = if is_prepared { b"C\0\0\0\x0aS7:s1\0" } else { b"" };
             assert_eq!(names.close_all(), close);
