@@ -87,8 +87,8 @@ impl RowKind {
         matches!(self, Self::Idempotency | Self::SendLimit | Self::Lease)
     }
 
-    /// The kind's pattern in the `dynamodb:LeadingKeys` of a function's policy. Returns `None` for kinds of the admin
-    /// command.
+    /// The kind's pattern in the `dynamodb:LeadingKeys` of a function's policy. Returns `None` for kinds that only the
+    /// command `cruddur` uses.
     #[must_use]
     pub fn leading_keys(self) -> Option<String> {
         match self {
