@@ -323,11 +323,11 @@ start_lambda_emulator() {
     api=http://127.0.0.1:$watch_port
 }
 
-# start_execution_environment FUNCTION BINARY [CHECKOUT]: starts a process of the function with the variables that
+# start_execution_environment FUNCTION BINARY [CHECKOUT [LABEL]]: starts a process of the function with the variables that
 # CHECKOUT's template.yaml gives it, plus two that replace AWS's addresses. Its process is last_child.
 environments=0
 start_execution_environment() {
-    local name=$1-$((environments += 1)) variables
+    local name=$1${4:+-$4}-$((environments += 1)) variables
     (cd "${3:-.}" && "$python_tools/bin/python" .ci/real/function_environment.py "$1" "$scratch/values.json") \
         >"$scratch/$name.variables"
     mapfile -d '' variables <"$scratch/$name.variables"
