@@ -37,7 +37,7 @@ async fn have_a_conversation(stack: &Stack) {
 #[tokio::test]
 async fn the_rights_of_the_template_are_enough_for_a_conversation() {
     // The journal serves the table's stream.
-    let journal = Journal::new(Faults::with_rate(0.0, &Dice::new(1)), Duration::ZERO, |_| ());
+    let journal = Journal::new(Faults::none(&Dice::new(1)), Duration::ZERO, |_| ());
     let emulator = Emulator::new().with_journal(Arc::new(journal));
     let policies = Enforced::on(&emulator);
     let dynamodb = emulator.clone();

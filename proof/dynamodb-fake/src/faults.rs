@@ -239,13 +239,10 @@ impl Faults {
         Self::new(dice, probability)
     }
 
-    /// A schedule, turned off, in which calls to DynamoDB and all other steps fail with the approximate
-    /// probability `rate`.
+    /// A schedule without faults.
     #[must_use]
-    pub fn with_rate(rate: f64, dice: &Dice) -> Self {
-        let share = rate / f64::from(u32::try_from(ANY_CALL.len()).unwrap());
-        let of_calls = ["PutItem", "TransactWriteItems"].map(FaultKind::of_call).concat();
-        Self::new(dice, |kind| if of_calls.contains(&kind) { share } else { rate })
+    pub fn none(dice: &Dice) -> Self {
+        Self::new(dice, |_| 0.0)
     }
 
     fn new(dice: &Dice, probability: impl Fn(FaultKind) -> f64) -> Self {

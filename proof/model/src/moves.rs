@@ -35,9 +35,9 @@ pub struct Bounds {
     pub tries: u8,
     /// Visibility of transactions to reads.
     pub commits: Commits,
-    /// Whether the inbox is listed once, starting at any time.
+    /// The inbox is listed once, starting at any time.
     pub listing: bool,
-    /// Whether the name in the row changes once, at any time.
+    /// The name in the row changes once, at any time.
     pub rename: bool,
 }
 
@@ -105,7 +105,7 @@ pub struct State {
     /// Requests whose senders no longer wait.
     late: [Option<LateMove>; 2],
     listing: Listing,
-    /// Whether the name in the row was changed.
+    /// The name in the row was changed.
     renamed: bool,
     faults: u8,
 }
@@ -121,7 +121,7 @@ struct Inbox {
     unseen_puts: Positions,
     /// Deletes that are committed but not yet visible.
     unseen_deletes: Positions,
-    /// Whether the row has its changed name.
+    /// The row has its changed name.
     has_new_name: bool,
 }
 
@@ -280,7 +280,7 @@ impl State {
 }
 
 impl Moves {
-    /// Whether the Delete's condition holds.
+    /// Returns `true` if the Delete's condition holds.
     fn is_guard_met(&self, inbox: Inbox, row: Row) -> bool {
         let has_equal_attributes =
             self.algorithm == Algorithm::GuardWithoutAttributes || inbox.has_new_name == row.has_new_name;

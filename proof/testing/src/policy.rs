@@ -49,7 +49,7 @@ impl Policy {
         Ok(Self { statements })
     }
 
-    /// Whether a statement allows `access`.
+    /// Returns `true` if a statement allows `access`.
     #[must_use]
     pub fn allows(&self, access: &Access) -> bool {
         self.statements.iter().any(|statement| statement.allows(access))
@@ -57,7 +57,7 @@ impl Policy {
 }
 
 impl Statement {
-    /// Whether the statement concerns DynamoDB or its streams.
+    /// Returns `true` if the statement concerns DynamoDB or its streams.
     #[must_use]
     pub fn is_of_dynamodb(&self) -> bool {
         self.action.to_lowercase().starts_with("dynamodb:")

@@ -269,7 +269,7 @@ struct Exchange {
     is_in_series: bool,
     /// The transaction's status: `I` outside of one.
     status: u8,
-    /// Whether the engine expects data.
+    /// The engine expects the data of a COPY.
     is_copying: bool,
 }
 
