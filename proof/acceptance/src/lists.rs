@@ -1,6 +1,7 @@
 //! `GET /api/message_groups`
 
 use anyhow::Result;
+use serde_json::Value;
 
 use crate::{
     Stage,
@@ -16,6 +17,23 @@ pub(super) async fn newest_text(stage: &Stage) -> Result<()> {
         let sent = stage.reply(sender, &group_uuid, &text).await?;
         stage.inbox_shows(sunyoung, scarlett, &group_uuid, &sent, &text).await?;
         stage.inbox_shows(scarlett, sunyoung, &group_uuid, &sent, &text).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn long_text(stage: &Stage) -> Result<()> {
+    let [_, scarlett, andrew, ..] = &stage.people;
+    let group_uuid = stage.group(scarlett, andrew).await?;
+    // A preview has at most 480 bytes, the ellipsis included, and ends at a character's boundary.
+    for (text, preview) in [
+        ("a".repeat(480), "a".repeat(480)),
+        ("a".repeat(481), "a".repeat(477) + "…"),
+        ("🎉".repeat(121), "🎉".repeat(119) + "…"),
+    ] {
+        let sent = stage.reply(scarlett, &group_uuid, &text).await?;
+        equal("the text in the answer", &sent["message"], &Value::from(text))?;
+        stage.inbox_shows(andrew, scarlett, &group_uuid, &sent, &preview).await?;
+        stage.inbox_shows(scarlett, andrew, &group_uuid, &sent, &preview).await?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Pages, and the links between them.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::{
-    Stage,
+    Person, Stage,
     expect::{array, equal, ok},
     stage::{eventually, unique},
 };
@@ -30,6 +30,7 @@ pub(super) async fn of_messages(stage: &Stage) -> Result<()> {
         full_pages(&pages, limit, all.len())?;
         pages.reverse();
         equal(&format!("all pages of {limit}"), &pages.concat(), &all)?;
+        link(stage, andrew, &path, limit).await?;
     }
     let by_default = ok("a page", &stage.get(sunyoung, &path).await?)?;
     equal("messages of a page by default", &array("a page", &by_default)?.len(), &all.len().min(20))
@@ -51,7 +52,8 @@ pub(super) async fn of_groups(stage: &Stage) -> Result<()> {
         }
         Ok(())
     })
-    .await
+    .await?;
+    link(stage, sunyoung, "/api/message_groups", 2).await
 }
 
 /// Fails unless every page but the last is full and none is empty.
@@ -59,4 +61,18 @@ fn full_pages(pages: &[Vec<Value>], limit: usize, total: usize) -> Result<()> {
     let lengths = pages.iter().map(Vec::len).collect::<Vec<_>>();
     let expected = (0..total).step_by(limit).map(|from| limit.min(total - from)).collect::<Vec<_>>();
     equal(&format!("lengths of the pages of {limit}"), &lengths, &expected)
+}
+
+/// Fails unless the first page links to the next one by a path that repeats the limit.
+async fn link(stage: &Stage, person: &Person, path: &str, limit: usize) -> Result<()> {
+    let answer = stage.get(person, &format!("{path}?limit={limit}")).await?;
+    let link = answer.header("link").context("a first page without a link")?;
+    let cursor = link
+        .strip_prefix(&format!("<{path}?limit={limit}&cursor="))
+        .and_then(|rest| rest.strip_suffix(">; rel=\"next\""));
+    let is_cursor = |cursor: &str| {
+        !cursor.is_empty()
+            && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    equal(&format!("format of the link {link}"), &cursor.is_some_and(is_cursor), &true)
 }
