@@ -1,6 +1,6 @@
 //! Connections of a command: to the local stack by default, to AWS only with `--target aws`.
 
-use std::{error::Error as StdError, io::Write as _, net::IpAddr, sync::Arc, time::Duration};
+use std::{error::Error as StdError, io::Write as _, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -26,6 +26,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     global::{DatabaseAuth, Global, Target},
+    http_client::{self, is_loopback_url},
     names::Names,
     output::Output,
 };
@@ -95,12 +96,6 @@ impl Context {
         self.global.target == Target::Aws
     }
 
-    /// An HTTP client for the API. Ignores proxy variables for the local stack.
-    pub fn http_client(&self) -> reqwest::ClientBuilder {
-        let client = reqwest::Client::builder();
-        if self.is_aws() { client } else { client.no_proxy() }
-    }
-
     /// The API's URL without a trailing slash.
     pub fn api_url(&self) -> Result<String> {
         let url = match (&self.global.url, self.global.target) {
@@ -138,6 +133,7 @@ impl Context {
                 // As the local stack: DynamoDB Local may separate tables by access key and region.
                 let credentials = Credentials::new("local", "local", None, None, "cruddur");
                 Ok(aws_config::defaults(BehaviorVersion::latest())
+                    .http_client(http_client::for_sdk())
                     .region(Region::new(region))
                     .credentials_provider(credentials)
                     .endpoint_url(url)
@@ -149,7 +145,7 @@ impl Context {
 
     /// The SDK's configuration for AWS with any target.
     pub async fn aws_config(&self) -> Result<SdkConfig> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client::for_sdk());
         if let Some(region) = &self.global.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -283,7 +279,7 @@ impl Context {
     async fn fetch_health(&self) -> Result<Health> {
         let url = self.api_url()?;
         let fetch = async {
-            let request = self.http_client().build()?.get(format!("{url}/local/health"));
+            let request = http_client::for_url(&url).build()?.get(format!("{url}/local/health"));
             request.send().await?.error_for_status()?.json().await
         };
         match timeout(HEALTH_LIMIT, fetch).await {
@@ -518,50 +514,8 @@ fn require_this_machine(flag: &str, is_on_this_machine: bool) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether the host is `localhost` or a loopback address.
-fn is_loopback_url(url: &str) -> bool {
-    let uri = url.parse::<http::Uri>().ok();
-    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost")
-        || address.is_ok_and(|address| address.to_canonical().is_loopback() || address.is_unspecified())
-}
-
 /// Writes a message to stderr.
 pub fn note(line: &str) {
     // A closed stderr is ignored.
     let _ = writeln!(anstream::stderr(), "{line}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_localhost_and_loopback_addresses_are_this_machine() {
-        for url in [
-            "http://127.0.0.1:8000",
-            "http://LOCALHOST:4567/",
-            "http://[::1]:8000",
-            "http://127.8.9.1",
-            "http://[::ffff:127.0.0.1]:8000",
-            "http://0.0.0.0:8000",
-        ] {
-            assert!(is_loopback_url(url), "{url}");
-        }
-        for url in [
-            "https://dynamodb.eu-central-1.amazonaws.com",
-            "https://dynamodb.eu-central-1.api.aws",
-            "https://vpce-0a.dynamodb.eu-central-1.vpce.amazonaws.com",
-            "https://tables.example",
-            "http://10.0.0.7:8000",
-            "http://localhost.example:8000",
-            "http://127.0.0.1.example",
-            "http://localhost@db.example",
-            "http://[2001:db8::1]:8000",
-            "",
-        ] {
-            assert!(!is_loopback_url(url), "{url}");
-        }
-    }
 }

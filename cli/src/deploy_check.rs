@@ -111,7 +111,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         }
         let dynamodb = context.dynamodb().await?;
         report.check("table", table::check(&dynamodb)).await?;
-        let api = Api::new(context, context.api_url()?)?;
+        let api = Api::new(context.api_url()?)?;
         if check_without_token(&mut report, &api, &options).await? {
             let pair = local_pair(context, &options, &mut report).await?;
             conversation::check(&mut report, &api, &pair, Duration::from_secs(options.timeout)).await?;
@@ -244,7 +244,7 @@ impl Deployment {
         let check = self.pool.as_ref();
         let check = check.map(|pool| Box::pin(pool.check_trigger(output("PostConfirmationFunctionArn"))));
         let trigger = report.check_or_skip("sign-up trigger", check, "--user-pool").await?;
-        let api = Api::new(context, self.url.clone())?;
+        let api = Api::new(self.url.clone())?;
         if check_without_token(report, &api, options).await? {
             let mut test_users = Vec::new();
             let trigger = trigger.as_deref();

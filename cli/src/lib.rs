@@ -11,6 +11,7 @@ pub mod ddb;
 pub mod deploy_check;
 pub mod doctor;
 pub mod global;
+mod http_client;
 pub mod listing;
 pub mod migrate;
 mod names;

@@ -17,8 +17,8 @@ export class Stack {
   }
 
   /** `accessTokenLifetime` is in seconds. */
-  static async start(accessTokenLifetime = 3600): Promise<Stack> {
-    const flags = ['--port', '0', '--ephemeral', '--client-dir', frontend];
+  static async start(accessTokenLifetime = 3600, more: string[] = []): Promise<Stack> {
+    const flags = [...more, '--port', '0', '--ephemeral', '--client-dir', frontend];
     const lifetime = ['--access-token-lifetime', String(accessTokenLifetime)];
     const child = spawn(`${binaries}/local`, [...flags, ...lifetime], { stdio: ['ignore', 'ignore', 'pipe'] });
     const url = await new Promise<string>((resolve, reject) => {

@@ -30,7 +30,7 @@ use serde_json::json;
 
 pub use self::route::Route;
 use self::{cors::Cors, route::Routes};
-use crate::function::InvocationError;
+use crate::{function::InvocationError, guard::AllowedHosts};
 
 /// HTTP API quota "Payload size", in bytes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -45,14 +45,26 @@ const MAX_PAYLOAD: usize = 6_291_556;
 #[derive(Debug)]
 pub struct Gateway {
     routes: Routes,
+    allowed_hosts: AllowedHosts,
     clock: Clock,
     random: Random,
 }
 
 impl Gateway {
-    /// Creates an API with these routes. Returns an error for an unsupported or duplicate route key.
+    /// Creates an API with these routes, which pages of this machine may read. Returns an error for an unsupported or duplicate route key.
     pub fn new(routes: Vec<Route>) -> Result<Self> {
-        Ok(Self { routes: Routes::new(routes)?, clock: Clock::system(), random: Random::system() })
+        Ok(Self {
+            routes: Routes::new(routes)?,
+            allowed_hosts: AllowedHosts::loopback(),
+            clock: Clock::system(),
+            random: Random::system(),
+        })
+    }
+
+    /// Lets pages of `allowed_hosts` read the API.
+    #[must_use]
+    pub fn with_allowed_hosts(self, allowed_hosts: AllowedHosts) -> Self {
+        Self { allowed_hosts, ..self }
     }
 
     /// The API as the fallback of a router, to be merged with other routers.
@@ -96,7 +108,7 @@ impl Gateway {
 
 async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let request_id = event::request_id(&gateway.random);
-    let cors = Cors::of(&request);
+    let cors = Cors::of(&request, &gateway.allowed_hosts);
     let mut response = match &cors {
         Some(cors) if request.method() == Method::OPTIONS => cors.preflight(),
         _ => {

@@ -11,7 +11,6 @@ use cruddur::config::environment;
 use local::{
     options::{Engines, Options},
     stack::Stack,
-    web_client,
 };
 use seed::demo::LOCAL_USERS;
 use tokio::{runtime::Runtime, select};
@@ -43,9 +42,13 @@ async fn run(options: &Options) -> Result<()> {
         stack = Stack::start(options, &engines, print) => stack?,
         signal = stop_signal() => return signal,
     };
-    print(&welcome(&stack));
+    let serve = async {
+        stack.web_client().build(print).await;
+        print(&welcome(&stack, options));
+        std::future::pending::<()>().await;
+    };
     select! {
-        () = async { web_client::build(&options.client_dir, print).await; std::future::pending().await } => {}
+        () = serve => {}
         signal = stop_signal() => signal?,
     }
     print("stopping");
@@ -73,20 +76,31 @@ async fn stop_signal() -> Result<()> {
     Ok(())
 }
 
-fn welcome(stack: &Stack) -> String {
+/// Extracts the token from the response of `POST /local/token`.
+const TO_TOKEN: &str = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
+
+fn welcome(stack: &Stack, options: &Options) -> String {
     let url = stack.url();
     let handles = LOCAL_USERS.map(|user| user.handle).join(", ");
     let database = stack.database_url().unwrap_or("DATABASE_URL");
+    let client = if stack.web_client().is_built() { url } else { "not built" };
+    let hosts = if options.allowed_hosts.is_empty() {
+        String::new()
+    } else {
+        let names = options.allowed_hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!("\x20 Also for    {names} (the port is open to the network)\n")
+    };
     format!(
         "\n\
          Cruddur Messages is running.\n\n\
-         \x20 Web client  {url}\n\
+         \x20 Web client  {client}\n\
          \x20 API         {url}/api\n\
          \x20 DynamoDB    {}\n\
          \x20 PostgreSQL  {database}\n\
-         \x20 Users       {handles}\n\n\
-         To get a token and read an inbox:\n\n\
-         \x20 curl -s {url}/local/token -d '{{\"handle\": \"sunyoung\"}}'\n\
+         \x20 Users       {handles}\n\
+         {hosts}\n\
+         To read an inbox:\n\n\
+         \x20 TOKEN=$(curl -s {url}/local/token -d '{{\"handle\": \"sunyoung\"}}' | {TO_TOKEN})\n\
          \x20 curl -s {url}/api/message_groups -H \"Authorization: Bearer $TOKEN\"\n\n\
          Ctrl-C stops it.",
         stack.dynamodb_url(),

@@ -6,9 +6,11 @@ use clap::{Parser, value_parser};
 use cruddur::config::{ConfigError, DatabaseConfig, Lookup, SendLimitConfig, TableConfig};
 use http::Uri;
 
+use crate::guard::HostName;
+
 /// Runs Cruddur Messages on this machine: the deployed functions behind an HTTP API, with embedded engines.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "local", version, after_help = VARIABLES)]
+#[command(name = "local", bin_name = "cargo run --", version, after_help = VARIABLES)]
 pub struct Options {
     /// Port of the API. DynamoDB and PostgreSQL use the next two. 0 selects free ports for all three.
     #[arg(long, default_value_t = 4567)]
@@ -31,6 +33,11 @@ pub struct Options {
     /// token for 60 s longer.
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = value_parser!(u32).range(5..=86_400))]
     pub access_token_lifetime: u32,
+
+    /// Accept requests to this host and from its pages, for example a tunnel's name, or this machine's address for a
+    /// phone. Also opens the API's port to the network. Can be repeated.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    pub allowed_hosts: Vec<HostName>,
 }
 
 const CLIENT_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../frontend");
@@ -58,6 +65,7 @@ impl Options {
             ephemeral: true,
             client_dir: "/nowhere".into(),
             access_token_lifetime: 3600,
+            allowed_hosts: Vec::new(),
         }
     }
 

@@ -17,7 +17,10 @@ use tokio_postgres::types::Type;
 
 use self::codes::Codes;
 pub(crate) use self::sessions::Sessions;
-use crate::issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, PoolUser};
+use crate::{
+    guard::AllowedHosts,
+    issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH, PoolUser},
+};
 
 mod authorize;
 mod codes;
@@ -35,10 +38,16 @@ struct SignIn {
     issuer: Arc<Issuer>,
     codes: Codes,
     sessions: Sessions,
+    allowed_hosts: AllowedHosts,
 }
 
 /// The endpoints' router. All paths start with [`ISSUER_PATH`].
-pub(crate) fn router(postgres: Arc<Postgres>, issuer: Arc<Issuer>, sessions: Sessions) -> Router {
+pub(crate) fn router(
+    postgres: Arc<Postgres>,
+    issuer: Arc<Issuer>,
+    sessions: Sessions,
+    allowed_hosts: AllowedHosts,
+) -> Router {
     let path = |path: &str| format!("{ISSUER_PATH}{path}");
     Router::new()
         .route(&path("/.well-known/openid-configuration"), get(discovery))
@@ -46,18 +55,15 @@ pub(crate) fn router(postgres: Arc<Postgres>, issuer: Arc<Issuer>, sessions: Ses
         .route(&path("/token"), post(token::token))
         .route(&path("/revoke"), post(token::revoke))
         .route(&path("/logout"), get(logout::logout))
-        .with_state(Arc::new(SignIn { postgres, issuer, codes: Codes::default(), sessions }))
+        .with_state(Arc::new(SignIn { postgres, issuer, codes: Codes::default(), sessions, allowed_hosts }))
 }
 
-/// The discovery document. Its URLs use the requested host, so that a page behind a development server's
-/// proxy stays there.
+/// The discovery document. Its URLs use the requested host, so that a page behind a proxy or a development server
+/// stays there.
 async fn discovery(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
     let issuer = sign_in.issuer.url();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let base = host
-        .map(|host| format!("http://{host}{ISSUER_PATH}"))
-        .filter(|url| is_of_this_machine(url))
-        .unwrap_or_else(|| issuer.to_owned());
+    let base = sign_in.allowed_hosts.base_url(&headers);
+    let base = base.map_or_else(|| issuer.to_owned(), |base| base + ISSUER_PATH);
     Json(json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/authorize"),
@@ -77,15 +83,6 @@ async fn discovery(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Re
         "claims_supported": ["sub", "preferred_username", "name"],
     }))
     .into_response()
-}
-
-/// Returns `true` if a URL points to this machine. Codes are sent nowhere else.
-fn is_of_this_machine(url: &str) -> bool {
-    let Ok(uri) = url.parse::<http::Uri>() else { return false };
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    plain
-        && uri.scheme_str() == Some("http")
-        && matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 /// Appends parameters to `url`.

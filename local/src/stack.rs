@@ -5,11 +5,13 @@ use std::{future::IntoFuture as _, net::Ipv4Addr, net::SocketAddr, sync::Arc, ti
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use axum::middleware;
 use backon::{ConstantBuilder, Retryable as _};
 use cruddur::{
     clock::Clock,
-    config::{DatabaseConfig, TokenConfig},
+    config::{DatabaseConfig, TokenConfig, environment},
     dynamodb::{CallLimits, client},
+    https::dynamodb_client,
     postgres::{ConnectError, DatabaseServer, Postgres},
     random::Random,
     table::Table,
@@ -25,12 +27,13 @@ use crate::{
     deployment::{Functions, Parts, stream_filters},
     engines::{self, EngineError},
     gateway::Gateway,
+    guard::{AllowedHosts, guard},
     issuer::{CLIENT_ID, ISSUER_PATH, Issuer, SigningKey},
     mapping::{self, Batching, Mapping, MappingHandle},
     options::{DynamoDbUrls, Engines, Options},
     pages,
     sign_in::{self, Sessions},
-    web_client,
+    web_client::WebClient,
 };
 
 /// Time limit for running requests at shutdown.
@@ -43,6 +46,7 @@ pub struct Stack {
     url: String,
     dynamodb_url: String,
     database_url: Option<String>,
+    web_client: WebClient,
     stop: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
     mapping: MappingHandle,
@@ -56,10 +60,13 @@ impl Stack {
     /// Starts the stack and reports each step to `progress`.
     pub async fn start(options: &Options, engines: &Engines, progress: impl Fn(&str)) -> Result<Self> {
         // Bound first, so that a second stack fails immediately.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.with_context(|| {
+        let allowed_hosts = AllowedHosts::new(&options.allowed_hosts);
+        let interface =
+            if options.allowed_hosts.is_empty() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        let listener = TcpListener::bind((interface, options.port)).await.with_context(|| {
             format!("port {} can't be opened; is another stack running? (--port)", options.port)
         })?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let url = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
         let data = if options.ephemeral { None } else { Some(DataDir::open(&options.data_dir)?) };
 
         let (dynamodb, urls) = dynamodb(options, engines, data.as_ref(), &progress).await?;
@@ -114,10 +121,12 @@ impl Stack {
             "region": engines.region,
         });
         let issuer = Arc::new(issuer);
+        let web_client = WebClient::new(&options.client_dir);
         let router = pages::router(health, Arc::clone(&postgres), Arc::clone(&issuer))
-            .merge(sign_in::router(postgres, issuer, sessions))
-            .merge(web_client::router(&options.client_dir))
-            .merge(Gateway::new(functions.routes())?.into_router());
+            .merge(sign_in::router(postgres, issuer, sessions, allowed_hosts.clone()))
+            .merge(web_client.router())
+            .merge(Gateway::new(functions.routes())?.with_allowed_hosts(allowed_hosts.clone()).into_router())
+            .layer(middleware::from_fn_with_state(allowed_hosts, guard));
         let (stop, mut stopped) = watch::channel(false);
         let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
             .with_graceful_shutdown(async move {
@@ -129,6 +138,7 @@ impl Stack {
             url,
             dynamodb_url: urls.tables,
             database_url,
+            web_client,
             stop,
             server,
             mapping,
@@ -152,6 +162,11 @@ impl Stack {
     #[must_use]
     pub fn database_url(&self) -> Option<&str> {
         self.database_url.as_deref()
+    }
+
+    #[must_use]
+    pub fn web_client(&self) -> &WebClient {
+        &self.web_client
     }
 
     /// Stops accepting requests, lets running requests and the running batch finish, and closes the engines.
@@ -210,6 +225,7 @@ async fn postgres(
 /// configuration never uses real ones, which could leak to an endpoint from the environment.
 async fn sdk_config(endpoint_url: &str, region: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
+        .http_client(dynamodb_client(region, Some(endpoint_url), environment))
         .region(Region::new(region.to_owned()))
         .credentials_provider(Credentials::new("local", "local", None, None, "local stack"))
         .endpoint_url(endpoint_url)

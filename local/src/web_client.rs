@@ -1,13 +1,13 @@
 //! The web client: serves its built files and builds them if npm is available.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
-use anyhow::{Result, bail};
 use axum::{
     Router,
     extract::State,
@@ -15,9 +15,12 @@ use axum::{
     routing::get,
 };
 use http::{HeaderValue, StatusCode, header};
+use maud::html;
 use tokio::process::Command;
 use tower::ServiceBuilder;
 use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
+
+use crate::page::page;
 
 /// The client's sources. A change to any of them triggers a build.
 const SOURCES: [&str; 6] =
@@ -26,31 +29,93 @@ const SOURCES: [&str; 6] =
 /// The client's own routes. All serve the same file, whose script reads the path.
 const PAGES: [&str; 6] = ["/", "/callback", "/callback/", "/messages", "/messages/", "/messages/{*rest}"];
 
-/// The router of the client in `folder`: its pages and files, or instructions for building them.
-pub(crate) fn router(folder: &Path) -> Router {
-    let built = folder.join("dist");
-    // File names contain a content hash.
-    let immutable = HeaderValue::from_static("public, max-age=31536000, immutable");
-    let assets = ServiceBuilder::new()
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, immutable))
-        .service(ServeDir::new(built.join("assets")));
-    let pages = PAGES.into_iter().fold(Router::new(), |router, path| router.route(path, get(page)));
-    pages
-        .route("/config.json", get(|built| file(built, "config.json", "application/json")))
-        .route("/favicon.svg", get(|built| file(built, "favicon.svg", "image/svg+xml")))
-        .nest_service("/assets", assets)
-        .with_state(built)
+/// Seconds until the page that stands in for the client reloads.
+const RELOAD_AFTER: u8 = 2;
+
+/// The number of npm's first and last lines that an error shows.
+const SHOWN_LINES: usize = 10;
+
+/// The client in a folder. Clones share its state.
+#[derive(Clone, Debug)]
+pub struct WebClient {
+    folder: PathBuf,
+    /// The reason why the client is not built. `None` before and during a build.
+    failure: Arc<Mutex<Option<String>>>,
 }
 
-async fn page(State(built): State<PathBuf>) -> Response {
-    match tokio::fs::read(built.join("index.html")).await {
-        Ok(page) => of_type("text/html; charset=utf-8", page),
-        Err(_) => of_type("text/plain; charset=utf-8", INDEX.into()),
+impl WebClient {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), failure: Arc::default() }
+    }
+
+    /// Its pages and files. Until it is built, the pages show the progress.
+    pub(crate) fn router(&self) -> Router {
+        let built = self.folder.join("dist");
+        // File names contain a content hash.
+        let immutable = HeaderValue::from_static("public, max-age=31536000, immutable");
+        let assets = ServiceBuilder::new()
+            .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, immutable))
+            .service(ServeDir::new(built.join("assets")));
+        let pages = PAGES.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
+        pages
+            .route("/config.json", get(|client| file(client, "config.json", "application/json")))
+            .route("/favicon.svg", get(|client| file(client, "favicon.svg", "image/svg+xml")))
+            .nest_service("/assets", assets)
+            .with_state(self.clone())
+    }
+
+    /// Returns `true` if the client can be used. A stack without the client's sources has none.
+    #[must_use]
+    pub fn is_built(&self) -> bool {
+        self.folder.join("dist/index.html").exists()
+    }
+
+    /// Builds the client if it is missing or out of date, and reports each step to `progress`.
+    pub async fn build(&self, progress: impl Fn(&str)) {
+        if !self.folder.join("package.json").exists() || is_up_to_date(&self.folder) {
+            return;
+        }
+        progress("building the web client; the first time this takes a minute");
+        let built = async {
+            npm(&self.folder, &["ci", "--no-audit", "--no-fund"]).await?;
+            npm(&self.folder, &["run", "build"]).await
+        };
+        if let Err(error) = built.await {
+            progress(&format!("the web client is not built: {error}"));
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        }
+    }
+
+    fn stand_in(&self) -> Response {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let main = html! {
+            h1 { "Cruddur Messages" }
+            @if let Some(failure) = failure {
+                p.error role="alert" { "The web client is not built." }
+                pre { (failure) }
+                p { "Start the stack again, or run " code { "npm ci && npm run build" } " in the folder "
+                    code { "frontend" } ". This page then shows the client." }
+            } @else if !self.folder.join("package.json").exists() {
+                p { "The folder " code { (self.folder.display()) } " has no web client." }
+            } @else {
+                p role="status" { "The web client is being built, which takes a minute the first time. This page
+                    shows it as soon as it is ready." }
+            }
+            p { "The API is at " code { "/api" } ". Its routes are in openapi.yaml." }
+        };
+        page(StatusCode::OK, "Web client", Some(RELOAD_AFTER), &main)
     }
 }
 
-async fn file(State(built): State<PathBuf>, name: &str, content_type: &'static str) -> Response {
-    match tokio::fs::read(built.join(name)).await {
+async fn index(State(client): State<WebClient>) -> Response {
+    match tokio::fs::read(client.folder.join("dist/index.html")).await {
+        Ok(page) => of_type("text/html; charset=utf-8", page),
+        Err(_) => client.stand_in(),
+    }
+}
+
+async fn file(State(client): State<WebClient>, name: &str, content_type: &'static str) -> Response {
+    match tokio::fs::read(client.folder.join("dist").join(name)).await {
         Ok(bytes) => of_type(content_type, bytes),
         Err(_) => (StatusCode::NOT_FOUND, "the web client is not built").into_response(),
     }
@@ -67,56 +132,52 @@ fn of_type(content_type: &'static str, bytes: Vec<u8>) -> Response {
     (headers, bytes).into_response()
 }
 
-/// The page shown until the client is built.
-const INDEX: &str = "Cruddur Messages\n\n\
-    The web client is not built yet. If npm is installed, `cargo run` builds it; see its output.\n\
-    To build it by hand, run npm ci && npm run build in the folder frontend. Then reload this page.\n\n\
-    The API is below /api:\n\
-    \x20 GET  /api/message_groups\n\
-    \x20 GET  /api/messages/{message_group_uuid}\n\
-    \x20 POST /api/messages\n\
-    \x20 GET  /api/users/@{handle}/short\n\n\
-    Only in the local stack:\n\
-    \x20 GET  /local/users    the users\n\
-    \x20 POST /local/token    an access token, for {\"handle\": \"sunyoung\"}\n\
-    \x20 GET  /local/health   200 once everything is up\n";
+/// A failed build.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    #[error("npm is missing; install Node.js 20.19 or newer, and start again")]
+    NoNpm,
+    #[error("npm can't be started: {0}")]
+    Start(#[source] io::Error),
+    #[error("npm {arguments} failed in {folder}:\n{output}", folder = .folder.display())]
+    Failed { arguments: String, folder: PathBuf, output: Excerpt },
+}
 
-/// Builds the client in `folder` if it is missing or out of date. Reports each step to `progress`, and what
-/// to do if it can't build.
-pub async fn build(folder: &Path, progress: impl Fn(&str)) {
-    if !folder.join("package.json").exists() || is_up_to_date(folder) {
-        return;
-    }
-    progress("building the web client; the first time this takes a minute");
-    match npm(folder, &["ci", "--no-audit", "--no-fund"]).await {
-        Ok(()) => {}
-        Err(error) if is_not_found(&error) => {
-            progress("the web client is not built: install Node.js 20.19 or newer with npm, and start again");
-            return;
+/// The beginning and the end of npm's output.
+#[derive(Debug)]
+struct Excerpt(String);
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // npm ends with the path of its log, which repeats the output.
+        let lines =
+            self.0.lines().filter(|line| !line.trim().is_empty() && !line.contains("A complete log of"));
+        let lines = lines.collect::<Vec<_>>();
+        // npm's own errors come first, a compiler's last.
+        match (lines.first_chunk::<SHOWN_LINES>(), lines.last_chunk::<SHOWN_LINES>()) {
+            (Some(first), Some(last)) if lines.len() > 2 * SHOWN_LINES => {
+                write!(f, "{}\n…\n{}", first.join("\n"), last.join("\n"))
+            }
+            _ => f.write_str(&lines.join("\n")),
         }
-        Err(error) => return progress(&format!("the web client is not built: {error:#}")),
-    }
-    match npm(folder, &["run", "build"]).await {
-        Ok(()) => progress("the web client is built: reload the page"),
-        Err(error) => progress(&format!("the web client is not built: {error:#}")),
     }
 }
 
-fn is_not_found(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-async fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
+async fn npm(folder: &Path, arguments: &[&str]) -> Result<(), BuildError> {
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    let Output { status, stdout, stderr } = npm.output().await?;
+    let Output { status, stdout, stderr } = npm.output().await.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => BuildError::NoNpm,
+        _ => BuildError::Start(error),
+    })?;
     if status.success() {
         return Ok(());
     }
-    let output = [stdout, stderr].concat();
-    let output = String::from_utf8_lossy(&output);
-    let last = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no output");
-    bail!("npm {} failed in {} ({})", arguments.join(" "), folder.display(), last.trim())
+    Err(BuildError::Failed {
+        arguments: arguments.join(" "),
+        folder: folder.to_owned(),
+        output: Excerpt(String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned()),
+    })
 }
 
 /// Returns `true` if the built page is newer than every source.
@@ -148,7 +209,7 @@ mod tests {
 
     async fn get(folder: &Path, path: &str) -> (StatusCode, String, String) {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let response = router(folder).oneshot(request).await.unwrap();
+        let response = WebClient::new(folder).router().oneshot(request).await.unwrap();
         let status = response.status();
         let caching = response.headers().get("cache-control");
         let caching = caching.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
@@ -201,14 +262,6 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn without_a_built_client_the_page_has_build_instructions() {
-        let folder = tempfile::tempdir().unwrap();
-        let (status, _, body) = get(folder.path(), "/messages").await;
-        assert_eq!(status, StatusCode::OK);
-        assert!(body.contains("npm ci && npm run build"), "{body}");
-    }
-
     #[test]
     fn a_changed_source_makes_the_build_out_of_date() {
         let folder = client();
@@ -222,14 +275,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_build_is_reported_with_the_last_line_of_npm() {
+    async fn without_a_built_client_the_page_shows_the_progress_and_the_reason_of_a_failure() {
         let folder = client();
         fs::remove_file(folder.path().join("dist/index.html")).unwrap();
-        let lines = std::sync::Mutex::new(Vec::new());
-        build(folder.path(), |line| lines.lock().unwrap().push(line.to_owned())).await;
-        let lines = lines.into_inner().unwrap();
         // A package without a lock file: with npm the build fails; without npm, npm must be installed first.
+        let client = WebClient::new(folder.path());
+        let show = async || {
+            let request = Request::get("/messages").body(Body::empty()).unwrap();
+            let response = client.router().oneshot(request).await.unwrap();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        let page = show().await;
+        assert!(page.contains("is being built") && page.contains("http-equiv=\"refresh\""), "{page}");
+
+        let lines = Mutex::new(Vec::new());
+        client.build(|line| lines.lock().unwrap().push(line.to_owned())).await;
+        let lines = lines.into_inner().unwrap();
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[1].starts_with("the web client is not built: "), "{lines:?}");
+        let reason = lines[1].strip_prefix("the web client is not built: ").unwrap();
+        assert!(reason.contains("package-lock.json") || reason.contains("install Node.js"), "{reason}");
+        let page = show().await;
+        assert!(page.contains("is not built") && page.contains("http-equiv=\"refresh\""), "{page}");
     }
 }

@@ -3,6 +3,8 @@
 //! Parsing the system's 140 or so authorities would double a function's start-up time. AWS's endpoints use five of
 //! them.
 
+use std::net::IpAddr;
+
 use aws_smithy_http_client::{
     Builder, Connector, ConnectorBuilder,
     proxy::ProxyConfig,
@@ -12,6 +14,8 @@ use aws_smithy_runtime_api::client::{
     http::{HttpConnectorSettings, SharedHttpClient},
     runtime_components::RuntimeComponents,
 };
+
+use http::Uri;
 
 use crate::environment::Lookup;
 
@@ -71,11 +75,14 @@ impl Authorities {
 }
 
 /// Creates the SDK's default HTTP client with the trust store and the proxy for DynamoDB in `region`, or at the
-/// endpoint `url`.
-pub(crate) fn dynamodb_client(region: &str, url: Option<&str>, lookup: impl Lookup) -> SharedHttpClient {
+/// endpoint `url`. An endpoint on this machine is reached directly.
+pub fn dynamodb_client(region: &str, url: Option<&str>, lookup: impl Lookup) -> SharedHttpClient {
     let authorities = Authorities::of_dynamodb(region, url, lookup);
     let is_plain = url.is_some_and(|url| url.starts_with("http://"));
-    let proxy = proxy(if is_plain { "HTTP_PROXY" } else { "HTTPS_PROXY" }, lookup);
+    let proxy = match url {
+        Some(url) if is_loopback(url) => ProxyConfig::disabled(),
+        _ => proxy(if is_plain { "HTTP_PROXY" } else { "HTTPS_PROXY" }, lookup),
+    };
     Builder::new().build_with_connector_fn(
         move |settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>| {
             let mut builder = ConnectorBuilder::default()
@@ -87,6 +94,13 @@ pub(crate) fn dynamodb_client(region: &str, url: Option<&str>, lookup: impl Look
             builder.build()
         },
     )
+}
+
+/// Returns `true` for a URL of this machine.
+fn is_loopback(url: &str) -> bool {
+    let host =
+        url.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.trim_matches(['[', ']']).to_lowercase()));
+    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
 /// The proxy configured by the variable `name`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case. Proxies with

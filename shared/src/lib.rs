@@ -17,7 +17,7 @@ pub mod dynamodb;
 mod environment;
 pub mod error;
 pub mod event;
-mod https;
+pub mod https;
 pub mod idempotency;
 pub mod invocation;
 pub mod log;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use crate::{context::Context, output::printable};
+use crate::{context::Context, http_client, output::printable};
 
 /// The variable with an access token. A flag would show the token in process lists.
 const TOKEN_VARIABLE: &str = "CRUDDUR_TOKEN";
@@ -89,7 +89,7 @@ pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
     }
     let url = context.api_url()?;
     let request =
-        client(context)?.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
+        client(&url)?.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
     let answer =
         request.send().await.map_err(|error| TokenError::Unreachable(no_local_stack(&url, &error)))?;
     let status = answer.status();
@@ -148,7 +148,7 @@ impl Api {
             })?;
             (bearer(&token).with_context(|| format!("{TOKEN_VARIABLE} is not a token"))?, None)
         };
-        Ok(Self { client: client(context)?, url, authorization, renewable })
+        Ok(Self { client: client(url.as_str())?, url, authorization, renewable })
     }
 
     /// Reads the first rows of a list.
@@ -258,8 +258,8 @@ pub(crate) fn access_token(answer: &Value) -> Option<&str> {
     answer.get("access_token").and_then(Value::as_str)
 }
 
-fn client(context: &Context) -> Result<Client> {
-    Ok(context.http_client().connect_timeout(CONNECT_LIMIT).timeout(RESPONSE_LIMIT).build()?)
+fn client(url: &str) -> Result<Client> {
+    Ok(http_client::for_url(url).connect_timeout(CONNECT_LIMIT).timeout(RESPONSE_LIMIT).build()?)
 }
 
 /// The header of an access token. Its value is never shown. Returns `None` if the token is not a valid header value.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cruddur::{auth::key_set::KeySet, error::Chain};
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{StatusCode, redirect};
 use serde_json::Value;
 
 use super::pool::UserPool;
-use crate::context::Context;
+use crate::{context::Context, http_client};
 
 pub(super) const AFTER_HELP: &str = "\
 After a rotation of the keys, functions with COGNITO_JWKS have to be deployed again.
@@ -38,7 +38,7 @@ async fn fetch(url: &str) -> Result<String> {
         anyhow!("{url} can't be reached ({}); check the region", Chain(&error.without_url()))
     };
     // Like the functions, follows no redirects: the URL of keys is configuration.
-    let client = Client::builder().redirect(redirect::Policy::none()).timeout(FETCH_LIMIT);
+    let client = http_client::for_url(url).redirect(redirect::Policy::none()).timeout(FETCH_LIMIT);
     let client = client.build().map_err(unreachable)?;
     let mut answer = client.get(url).send().await.map_err(unreachable)?;
     if answer.status() != StatusCode::OK {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     context::{Context, aws_error, check_http_url},
+    http_client,
     output::progress,
 };
 
@@ -129,7 +130,7 @@ impl UserPool {
     }
 
     pub(crate) async fn client(&self) -> Client {
-        let sdk = aws_config::defaults(BehaviorVersion::latest());
+        let sdk = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client::for_sdk());
         let sdk = sdk.region(Region::new(self.region.clone())).load().await;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_LIMIT).build();
         // Bounded, so that a wrong address fails within seconds.

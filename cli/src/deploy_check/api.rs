@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::report::Problem;
-use crate::{context::Context, output::cut};
+use crate::{http_client, output::cut};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -34,9 +34,9 @@ pub(super) struct Reply {
 }
 
 impl Api {
-    pub(super) fn new(context: &Context, url: String) -> Result<Self> {
+    pub(super) fn new(url: String) -> Result<Self> {
         // No token is sent to a redirect's target.
-        let client = context.http_client().redirect(redirect::Policy::none());
+        let client = http_client::for_url(&url).redirect(redirect::Policy::none());
         let client = client.connect_timeout(CONNECT_LIMIT).timeout(RESPONSE_LIMIT).build()?;
         Ok(Self { client, url })
     }

@@ -178,7 +178,7 @@ async fn an_api_that_answers_without_a_token_fails() {
 async fn an_origin_that_is_not_allowed_fails() {
     let machine = Machine::start().await;
     let run = check(&machine, &["--origin", "https://cruddur.example"]).await;
-    assert_snapshot!(only("failed", &seen(&run)), @r#"failed CORS of https://cruddur.example: pages may not call the API (204) -> add exactly this origin, without a trailing slash, to the template's AllowedOrigins"#);
+    assert_snapshot!(only("failed", &seen(&run)), @r#"failed CORS of https://cruddur.example: pages may not call the API (403 pages of "https://cruddur.example" may not use this machine; cargo run -- --allow-host NAME allows …) -> add exactly this origin, without a trailing slash, to the template's AllowedOrigins"#);
     assert_eq!(run.code, 3);
     machine.stop().await;
 }

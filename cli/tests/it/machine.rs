@@ -79,10 +79,24 @@ impl Run {
     }
 }
 
-/// The command with nothing of the test's own environment that it would look at, in UTC.
+/// Variables of a machine behind a proxy. Nothing listens there: what runs on this machine must be reached directly.
+const PROXIES: [(&str, &str); 4] = [
+    ("HTTP_PROXY", "http://127.0.0.1:9"),
+    ("http_proxy", "http://127.0.0.1:9"),
+    ("https_proxy", "http://127.0.0.1:9"),
+    ("ALL_PROXY", "http://127.0.0.1:9"),
+];
+
+/// The command behind a proxy, with nothing of the test's own environment that it would look at, in UTC.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cruddur"));
-    command.args(arguments).stdin(Stdio::null()).env_clear().env("TZ", "UTC").kill_on_drop(true);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .env_clear()
+        .env("TZ", "UTC")
+        .envs(PROXIES)
+        .kill_on_drop(true);
     command
 }
 

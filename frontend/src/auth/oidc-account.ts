@@ -53,6 +53,8 @@ export class OidcAccount implements Account {
       scope: config.scope,
       redirect_uri: `${home}callback`,
       response_type: 'code',
+      // Over plain HTTP, browsers have no SHA-256 for PKCE. Only the local stack accepts such a page.
+      disablePKCE: !window.isSecureContext,
       stateStore: pendingSignIns(),
       requestTimeoutInSeconds: TIMEOUT / 1000,
     });

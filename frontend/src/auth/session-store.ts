@@ -1,3 +1,4 @@
+import { v4 as uuid } from 'uuid';
 import { hasLocks } from '../storage/exclusively.ts';
 import { local, session as tab } from '../storage/local.ts';
 import { type Session, parseSession } from './session.ts';
@@ -69,7 +70,7 @@ export class SessionStore {
     if (!this.#onlyHere) {
       return true;
     }
-    const id = tab.get(TAB_ID_KEY) ?? crypto.randomUUID();
+    const id = tab.get(TAB_ID_KEY) ?? uuid();
     tab.set(TAB_ID_KEY, id);
     if (this.#claimed !== id && (await hasLocks()) && !(await holdUntilUnload(`cruddur.tab ${id}`))) {
       tab.remove(TAB_ID_KEY);

@@ -1,3 +1,4 @@
+import { v4 as uuid } from 'uuid';
 import type { NewMessage, SentMessage } from '../api/types.ts';
 import {
   type Entry,
@@ -100,7 +101,7 @@ export class Outbox {
     // Messages of the same millisecond keep their order.
     const now = Date.now();
     const created = Math.max(now, (this.#entries.at(-1)?.created ?? 0) + 1);
-    this.#put(newEntry(crypto.randomUUID(), target, text, now, created));
+    this.#put(newEntry(uuid(), target, text, now, created));
     this.#pump();
   }
 

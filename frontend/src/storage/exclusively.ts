@@ -1,3 +1,5 @@
+import { v4 as uuid } from 'uuid';
+
 import { local } from './local.ts';
 
 /** Milliseconds that a lease is valid: longer than any task takes. */
@@ -44,7 +46,7 @@ async function withLock<Result>(name: string, signal: AbortSignal, task: () => P
 
 async function withLease<Result>(name: string, signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
   const key = `cruddur.lease.${name}`;
-  const id = crypto.randomUUID();
+  const id = uuid();
   while (holder(key) !== id) {
     signal.throwIfAborted();
     if (holder(key) === null) {

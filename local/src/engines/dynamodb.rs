@@ -1,12 +1,30 @@
 //! The embedded DynamoDB: dynoxide on `SQLite`.
+//!
+//! dynoxide permits pages of every origin, and offers no way to add a check to its server. So it listens on a random
+//! loopback address, and a reverse proxy with the check on the public port.
 
-use std::fmt;
+use std::{fmt, future::IntoFuture as _, net::Ipv4Addr};
 
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    middleware,
+    response::{IntoResponse, Response},
+};
 use dynoxide::{Database, server};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
+use http::{StatusCode, Uri, header::ORIGIN, uri::Authority};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 use super::{Engine, EngineError, SHUTDOWN_LIMIT};
-use crate::data_dir::DataDir;
+use crate::{
+    data_dir::DataDir,
+    guard::{AllowedHosts, guard},
+};
 
 const ENGINE: Engine = Engine::DynamoDb;
 
@@ -20,7 +38,8 @@ const FILE: &str = "dynamodb.sqlite";
 pub struct DynamoDb {
     endpoint_url: String,
     database: Database,
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<bool>,
+    proxy: JoinHandle<std::io::Result<()>>,
     server: JoinHandle<Result<(), String>>,
 }
 
@@ -29,18 +48,20 @@ impl DynamoDb {
     /// or in memory if `data` is `None`.
     pub async fn start(data: Option<&DataDir>, port: u16) -> Result<Self, EngineError> {
         let (listener, port) = ENGINE.listen(port).await?;
+        let inner = inner_listener().await.map_err(|error| ENGINE.start_error(error))?;
+        let address = inner.local_addr().map_err(|error| ENGINE.start_error(error))?.to_string();
+        let address = address.parse().map_err(|error: http::uri::InvalidUri| ENGINE.start_error(error))?;
         let database = open(data).await?;
-        Ok(Self::serve(listener, port, database))
-    }
-
-    fn serve(listener: TcpListener, port: u16, database: Database) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let shutdown = async {
-            // A dropped sender stops the server, too.
-            let _ = stopped.await;
+        let (stop, stopped) = watch::channel(false);
+        let stopped = move || {
+            let mut stopped = stopped.clone();
+            // A dropped sender stops the servers, too.
+            async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
-        let server = tokio::spawn(server::serve_with_shutdown(listener, database.clone(), shutdown));
-        Self { endpoint_url: format!("http://127.0.0.1:{port}"), database, stop, server }
+        let server = tokio::spawn(server::serve_with_shutdown(inner, database.clone(), stopped()));
+        let proxy = axum::serve(listener, proxy(address)).with_graceful_shutdown(stopped());
+        let proxy = tokio::spawn(proxy.into_future());
+        Ok(Self { endpoint_url: format!("http://127.0.0.1:{port}"), database, stop, proxy, server })
     }
 
     /// The value for `AWS_ENDPOINT_URL_DYNAMODB`. Streams use the same endpoint.
@@ -57,14 +78,13 @@ impl DynamoDb {
 
     /// Lets running requests finish, then closes the database.
     pub async fn shutdown(self) -> Result<(), EngineError> {
-        let Self { database, stop, server, .. } = self;
-        let _ = stop.send(());
-        match timeout(SHUTDOWN_LIMIT, server).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(message))) => return Err(ENGINE.failure(message)),
-            Ok(Err(panic)) => return Err(ENGINE.failure(panic)),
-            Err(_elapsed) => return Err(ENGINE.still_busy()),
-        }
+        let Self { database, stop, proxy, server, .. } = self;
+        stop.send_replace(true);
+        let stopped = async {
+            proxy.await.map_err(|panic| ENGINE.failure(panic))?.map_err(|error| ENGINE.failure(error))?;
+            server.await.map_err(|panic| ENGINE.failure(panic))?.map_err(|message| ENGINE.failure(message))
+        };
+        timeout(SHUTDOWN_LIMIT, stopped).await.map_err(|_elapsed| ENGINE.still_busy())??;
         // Closing moves the write-ahead log into the database, which may take a moment.
         tokio::task::spawn_blocking(move || drop(database)).await.map_err(|panic| ENGINE.failure(panic))
     }
@@ -73,6 +93,47 @@ impl DynamoDb {
 impl fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DynamoDb").field("endpoint_url", &self.endpoint_url).finish_non_exhaustive()
+    }
+}
+
+/// A listener that pages cannot find: on a random address of 127.0.0.0/8. macOS has only 127.0.0.1.
+async fn inner_listener() -> std::io::Result<TcpListener> {
+    let random = Ipv4Addr::new(127, fastrand::u8(1..), fastrand::u8(..), fastrand::u8(1..255));
+    match TcpListener::bind((random, 0)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
+    }
+}
+
+/// Forwards requests to the server at `address`, except those of browser pages.
+fn proxy(address: Authority) -> Router {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    Router::new()
+        .fallback(forward)
+        .with_state((client, address))
+        .layer(middleware::from_fn_with_state(AllowedHosts::loopback(), guard))
+}
+
+async fn forward(
+    State((client, address)): State<(Client<HttpConnector, Body>, Authority)>,
+    mut request: Request,
+) -> Response {
+    if request.headers().contains_key(ORIGIN) {
+        return (StatusCode::FORBIDDEN, "browser pages may not use DynamoDB\n").into_response();
+    }
+    let mut target = request.uri().clone().into_parts();
+    target.scheme = Some(http::uri::Scheme::HTTP);
+    target.authority = Some(address);
+    match Uri::from_parts(target) {
+        Ok(target) => *request.uri_mut() = target,
+        Err(_) => return StatusCode::BAD_REQUEST.into_response(),
+    }
+    match client.request(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => {
+            tracing::error!(%error, "the embedded DynamoDB does not answer");
+            StatusCode::BAD_GATEWAY.into_response()
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! CORS: browser pages on this machine may read the API.
+//! CORS: pages of the allowed hosts may read the API.
 //!
 //! A library's middleware doesn't fit: it answers preflights with 200 and treats every OPTIONS request as
 //! one. API Gateway also drops the functions' own CORS headers.
@@ -14,6 +14,8 @@ use http::{
         ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
     },
 };
+
+use crate::guard::AllowedHosts;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,POST");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization,content-type,idempotency-key");
@@ -32,13 +34,15 @@ pub(super) struct Cors {
 
 impl Cors {
     /// Returns `None` for paths outside the API, which have no CORS.
-    pub(super) fn of(request: &Request) -> Option<Self> {
+    pub(super) fn of(request: &Request, allowed: &AllowedHosts) -> Option<Self> {
         let path = request.uri().path();
         let origin = request.headers().get(ORIGIN);
+        let is_allowed =
+            |origin: &&HeaderValue| origin.to_str().is_ok_and(|origin| allowed.includes_origin(origin));
         (path == "/api" || path.starts_with("/api/")).then(|| Self {
             has_origin: origin.is_some(),
             is_preflight: request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD),
-            origin: origin.filter(|origin| is_local(origin)).cloned(),
+            origin: origin.filter(is_allowed).cloned(),
         })
     }
 
@@ -69,53 +73,6 @@ impl Cors {
     fn vary(&self, headers: &mut HeaderMap) {
         if self.has_origin {
             headers.append(VARY, HeaderValue::from_static("origin"));
-        }
-    }
-}
-
-/// Returns `true` if an origin is `http://localhost` or `http://127.0.0.1`, with or without a port.
-fn is_local(origin: &HeaderValue) -> bool {
-    let host = |origin: &str| {
-        let authority = origin.strip_prefix("http://")?;
-        let rest = authority.strip_prefix("localhost").or_else(|| authority.strip_prefix("127.0.0.1"))?;
-        let port = rest.strip_prefix(':').map(str::parse::<u16>);
-        Some(rest.is_empty() || port.is_some_and(|port| port.is_ok()))
-    };
-    origin.to_str().ok().and_then(host).unwrap_or(false)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origins_of_this_machine_are_allowed() {
-        for origin in
-            ["http://localhost", "http://localhost:5173", "http://127.0.0.1", "http://127.0.0.1:65535"]
-        {
-            assert!(is_local(&HeaderValue::from_static(origin)), "{origin}");
-        }
-    }
-
-    #[test]
-    fn other_origins_are_rejected() {
-        for origin in [
-            "null",
-            "",
-            "*",
-            "https://localhost:5173",
-            "http://localhost:",
-            "http://localhost:65536",
-            "http://localhost:80.example.com",
-            "http://localhost.example.com",
-            "http://localhost@example.com",
-            "http://localhost:5173/",
-            "http://127.0.0.10",
-            "http://127.0.0.1.example.com:80",
-            "http://example.com",
-            "ftp://localhost",
-        ] {
-            assert!(!is_local(&HeaderValue::from_static(origin)), "{origin}");
         }
     }
 }

@@ -62,6 +62,7 @@ fn router() -> Router {
     let now = DateTime::from_timestamp_millis(1_783_711_145_766).unwrap();
     let gateway = Gateway {
         routes: Routes::new(routes()).unwrap(),
+        allowed_hosts: AllowedHosts::loopback(),
         clock: Clock::from_fn(move || now),
         random: Random::from_fn(|bytes| bytes.fill(0xab)),
     };

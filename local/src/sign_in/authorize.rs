@@ -14,8 +14,8 @@ use cruddur::{
 use serde::Deserialize;
 use tokio_postgres::types::Type;
 
-use super::{SignIn, codes::Grant, is_of_this_machine, page, redirect, user_of_handle, with_parameters};
-use crate::issuer::CLIENT_ID;
+use super::{SignIn, codes::Grant, page, redirect, user_of_handle, with_parameters};
+use crate::{guard::AllowedHosts, issuer::CLIENT_ID};
 
 /// An authorization request. Every field is optional here, because the error response names the missing ones.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -50,7 +50,7 @@ enum Rejection {
 
 /// `GET …/authorize`
 pub(super) async fn show(State(sign_in): State<Arc<SignIn>>, Query(request): Query<Request>) -> Response {
-    match request.check() {
+    match request.check(&sign_in.allowed_hosts) {
         Ok(()) if request.prompt.as_deref() == Some("none") => {
             reject(&request, &Rejection::Redirect("login_required", "the local stack keeps no sign-ins"))
         }
@@ -62,7 +62,7 @@ pub(super) async fn show(State(sign_in): State<Arc<SignIn>>, Query(request): Que
 /// `POST …/authorize`
 pub(super) async fn pick(State(sign_in): State<Arc<SignIn>>, Form(picked): Form<Picked>) -> Response {
     let Picked { handle, request } = picked;
-    if let Err(rejection) = request.check() {
+    if let Err(rejection) = request.check(&sign_in.allowed_hosts) {
         return reject(&request, &rejection);
     }
     let Ok(requested) = handle.trim().parse::<Handle>() else {
@@ -87,11 +87,12 @@ pub(super) async fn pick(State(sign_in): State<Arc<SignIn>>, Form(picked): Form<
 }
 
 impl Request {
-    fn check(&self) -> Result<(), Rejection> {
+    fn check(&self, allowed_hosts: &AllowedHosts) -> Result<(), Rejection> {
         if self.client_id != CLIENT_ID {
             return Err(Rejection::Page("client_id is not the local stack's, cruddur-local-client"));
         }
-        if !is_of_this_machine(&self.redirect_uri) {
+        // Codes are sent nowhere else.
+        if !allowed_hosts.includes_url(&self.redirect_uri) {
             return Err(Rejection::Page("redirect_uri is not a page on this machine"));
         }
         if self.response_type != "code" {
@@ -100,8 +101,11 @@ impl Request {
         if !self.scope.split(' ').any(|scope| scope == "openid") {
             return Err(Rejection::Redirect("invalid_scope", "scope must contain openid"));
         }
+        let without_pkce =
+            self.code_challenge.is_empty() && allowed_hosts.is_insecure_page(&self.redirect_uri);
         // 43 characters: 32 bytes in base64url.
-        if self.code_challenge_method != "S256" || self.code_challenge.len() != 43 {
+        let with_pkce = self.code_challenge_method == "S256" && self.code_challenge.len() == 43;
+        if !with_pkce && !without_pkce {
             return Err(Rejection::Redirect("invalid_request", "PKCE with S256 is required"));
         }
         Ok(())
@@ -117,7 +121,7 @@ async fn page_of(sign_in: &SignIn, request: &Request, unknown: Option<&str>) -> 
         Ok((users, total.unwrap_or(0_i64)))
     };
     match users.await {
-        Ok((users, total)) => page::page(&users, total, request, unknown),
+        Ok((users, total)) => page::users(&users, total, request, unknown),
         Err(error) => failed(&error, None),
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Grant {
     pub(super) user: PoolUser,
     /// The redirect URI to which the code was sent.
     pub(super) redirect_uri: String,
-    /// The PKCE challenge: the SHA-256 of the client's secret, in base64url.
+    /// The PKCE challenge: the SHA-256 of the client's secret, in base64url. Empty for a page without PKCE.
     pub(super) code_challenge: String,
     /// The nonce for the id token.
     pub(super) nonce: Option<String>,

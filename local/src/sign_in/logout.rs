@@ -1,9 +1,14 @@
 //! The logout endpoint, with Cognito's parameters. There is no sign-in cookie, so it only redirects back.
 
-use axum::{extract::Query, response::Response};
+use std::sync::Arc;
+
+use axum::{
+    extract::{Query, State},
+    response::Response,
+};
 use serde::Deserialize;
 
-use super::{is_of_this_machine, page, redirect};
+use super::{SignIn, page, redirect};
 use crate::issuer::CLIENT_ID;
 
 /// The redirect target: Cognito's `logout_uri`, or OpenID Connect's `post_logout_redirect_uri`.
@@ -15,9 +20,9 @@ pub(super) struct Request {
 }
 
 /// `GET …/logout`
-pub(super) async fn logout(Query(request): Query<Request>) -> Response {
+pub(super) async fn logout(State(sign_in): State<Arc<SignIn>>, Query(request): Query<Request>) -> Response {
     let uri = request.logout_uri.or(request.post_logout_redirect_uri).unwrap_or_default();
-    if request.client_id.as_deref() == Some(CLIENT_ID) && is_of_this_machine(&uri) {
+    if request.client_id.as_deref() == Some(CLIENT_ID) && sign_in.allowed_hosts.includes_url(&uri) {
         redirect(&uri)
     } else {
         page::rejected("client_id must be cruddur-local-client, and logout_uri a page on this machine")

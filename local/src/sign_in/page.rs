@@ -1,21 +1,24 @@
 //! The HTML pages: the list of users, and errors.
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use cruddur::user::User;
-use http::{HeaderValue, StatusCode, header};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use http::{StatusCode, header};
+use maud::{Markup, html};
 use seed::demo::LOCAL_USERS;
 
 use super::authorize::Request;
+use crate::page::page;
+
+const TITLE: &str = "Sign in";
 
 /// Maximum number of users on the page. Others are reached by handle.
 pub(super) const SHOWN: i64 = 24;
 
 /// Seconds until a page reloads while PostgreSQL is unavailable.
-const RETRY_AFTER: &str = "2";
+const RETRY_AFTER: u8 = 2;
 
 /// The list of users. `unknown` is a requested handle that no user has.
-pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Option<&str>) -> Response {
+pub(super) fn users(users: &[User], total: i64, request: &Request, unknown: Option<&str>) -> Response {
     let main = html! {
         h1 { "Sign in to Cruddur" }
         p { "This is the local stack on your machine: pick who you want to be. There is no password." }
@@ -49,14 +52,12 @@ pub(super) fn page(users: &[User], total: i64, request: &Request, unknown: Optio
             }
         }
     };
-    response(StatusCode::OK, &html! {}, &main)
+    page(StatusCode::OK, TITLE, None, &main)
 }
 
 /// The page shown while PostgreSQL is unavailable. It reloads to the list of users. `picked` offers to retry
 /// the sign-in at once.
 pub(super) fn unavailable(cause: &str, picked: Option<(&Request, &str)>) -> Response {
-    // Scripts are not allowed here. The reload after a form is a GET, which shows the users.
-    let head = html! { meta http-equiv="refresh" content=(RETRY_AFTER); };
     let main = html! {
         h1 { "One moment …" }
         p role="status" { "The users can't be read right now. This page tries again by itself." }
@@ -68,8 +69,8 @@ pub(super) fn unavailable(cause: &str, picked: Option<(&Request, &str)>) -> Resp
             }
         }
     };
-    let mut response = response(StatusCode::SERVICE_UNAVAILABLE, &head, &main);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    let mut response = page(StatusCode::SERVICE_UNAVAILABLE, TITLE, Some(RETRY_AFTER), &main);
+    response.headers_mut().insert(header::RETRY_AFTER, u16::from(RETRY_AFTER).into());
     response
 }
 
@@ -88,34 +89,7 @@ fn error(status: StatusCode, title: &str, text: &str) -> Response {
         h1 { (title) }
         p.error role="alert" { (text) }
     };
-    response(status, &html! {}, &main)
-}
-
-/// A response without scripts that other pages can't embed.
-fn response(status: StatusCode, head: &Markup, main: &Markup) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-        ),
-    ];
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                (head)
-                title { "Sign in · Cruddur on this machine" }
-                style { (PreEscaped(include_str!("page.css"))) }
-            }
-            body { main { (main) } }
-        }
-    };
-    (status, headers, page.into_string()).into_response()
+    page(status, TITLE, None, &main)
 }
 
 /// The handle requested at sign-up, if it differs from the row's.

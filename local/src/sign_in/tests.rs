@@ -18,6 +18,10 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// The challenge of [`VERIFIER`], from RFC 7636, appendix B.
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+fn allowed_hosts() -> AllowedHosts {
+    AllowedHosts::new(&["192.168.1.5".parse().unwrap()])
+}
+
 struct Browser {
     router: Router,
     issuer: Arc<Issuer>,
@@ -40,7 +44,7 @@ impl Browser {
             Arc::new(Issuer::new("http://127.0.0.1:4567/local/issuer", key, clock, Random::system()));
         let postgres = testing::postgres::shared();
         seed::demo::ensure_local_users(&postgres).await.unwrap();
-        let router = router(postgres, Arc::clone(&issuer), Sessions::open(None).unwrap());
+        let router = router(postgres, Arc::clone(&issuer), Sessions::open(None).unwrap(), allowed_hosts());
         Self { router, issuer, now }
     }
 
@@ -49,7 +53,8 @@ impl Browser {
         // Nothing listens on the port of the discard protocol.
         let server: DatabaseServer = "postgresql://me@127.0.0.1:9/cruddur".parse().unwrap();
         let postgres = Arc::new(Postgres::new(server));
-        let router = router(postgres, Arc::clone(&self.issuer), Sessions::open(None).unwrap());
+        let router =
+            router(postgres, Arc::clone(&self.issuer), Sessions::open(None).unwrap(), allowed_hosts());
         Self { router, issuer: Arc::clone(&self.issuer), now: Arc::clone(&self.now) }
     }
 

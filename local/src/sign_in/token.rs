@@ -93,15 +93,17 @@ impl SignIn {
 
     async fn of_code(&self, request: &Request) -> Result<Response, OauthError> {
         let code = required(request.code.as_ref(), "code")?;
-        let verifier = required(request.code_verifier.as_ref(), "code_verifier")?;
         let now = self.issuer.now();
         let grant = self
             .codes
             .take(code, now)
             .ok_or_else(|| invalid_grant("the code is unknown, used, or older than five minutes"))?;
-        let challenge = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-        if challenge != grant.code_challenge {
-            return Err(invalid_grant("the code_verifier is not that of the code"));
+        if !grant.code_challenge.is_empty() {
+            let verifier = required(request.code_verifier.as_ref(), "code_verifier")?;
+            let challenge = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+            if challenge != grant.code_challenge {
+                return Err(invalid_grant("the code_verifier is not that of the code"));
+            }
         }
         if request.redirect_uri.as_deref() != Some(&*grant.redirect_uri) {
             return Err(invalid_grant("the redirect_uri is not that of the code"));

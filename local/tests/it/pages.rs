@@ -24,9 +24,10 @@ async fn the_stack_serves_paths_outside_the_api() {
     let stack = Stack::start(data.path()).await;
     health_has_the_urls_of_all_parts(&stack).await;
     tokens_are_issued_to_existing_users(&stack).await;
-    the_index_lists_the_api(&stack).await;
+    the_index_names_the_api(&stack).await;
     unknown_paths_are_not_found(&stack).await;
     pages_of_this_machine_can_read_the_api(&stack).await;
+    other_sites_can_use_no_port(&stack).await;
     local_paths_have_no_cors(&stack).await;
     stack.stop().await;
 }
@@ -72,10 +73,10 @@ async fn tokens_are_issued_to_existing_users(stack: &Stack) {
     }
 }
 
-async fn the_index_lists_the_api(stack: &Stack) {
+async fn the_index_names_the_api(stack: &Stack) {
     let index = Stack::client().get(&format!("{}/", stack.url)).await.unwrap();
     assert_eq!(index.status, 200);
-    assert!(index.body.contains("/api/message_groups"), "{}", index.body);
+    assert!(index.body.contains("has no web client") && index.body.contains("/api"), "{}", index.body);
 }
 
 async fn unknown_paths_are_not_found(stack: &Stack) {
@@ -120,9 +121,47 @@ async fn pages_of_this_machine_can_read_the_api(stack: &Stack) {
             assert_eq!(cors(&answer), expected[2..], "{path}");
         }
     }
-    let foreign = [("origin", "https://example.com"), ("access-control-request-method", "POST")];
-    let preflight = stage.request("OPTIONS", "/api/messages", &foreign, "").await.unwrap();
-    assert_eq!(cors(&preflight), []);
+}
+
+/// A page of another site has its own origin, or a name that resolves to this machine.
+async fn other_sites_can_use_no_port(stack: &Stack) {
+    let client = Stack::client();
+    let health = client.get(&format!("{}/local/health", stack.url)).await.unwrap().ok();
+    let dynamodb = health["dynamodb_url"].as_str().unwrap();
+    let scan = [
+        ("x-amz-target", "DynamoDB_20120810.Scan"),
+        ("content-type", "application/x-amz-json-1.0"),
+        (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=a/20261128/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=a",
+        ),
+        ("x-amz-date", "20261128T000000Z"),
+    ];
+    let scan = ("POST", dynamodb.to_owned() + "/", &scan[..], r#"{"TableName": "cruddur-messages"}"#);
+    let api = |method, path: &str, body| (method, stack.url.clone() + path, &[][..], body);
+    for (method, url, headers, body) in [
+        api("GET", "/", ""),
+        api("GET", "/local/users", ""),
+        api("POST", "/local/token", r#"{"handle": "sunyoung"}"#),
+        api("OPTIONS", "/api/messages", ""),
+        api("GET", "/api/users/@sunyoung/short", ""),
+        api("GET", "/local/issuer/.well-known/openid-configuration", ""),
+        scan,
+    ] {
+        let send = async |name, value| {
+            let headers = [headers, &[(name, value)]].concat();
+            client.request(method, &url, &headers, body).await.unwrap()
+        };
+        let own = send("x-requested-with", "the same request of another program").await;
+        assert!(own.status.is_success(), "{method} {url}: {own:?}");
+        for (name, value) in
+            [("origin", "https://evil.example"), ("origin", "null"), ("host", "evil.example:4567")]
+        {
+            let answer = send(name, value).await;
+            assert_eq!(answer.status, 403, "{method} {url} with {name}: {value}");
+            assert_eq!(cors(&answer), []);
+        }
+    }
 }
 
 async fn local_paths_have_no_cors(stack: &Stack) {

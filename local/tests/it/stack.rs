@@ -42,6 +42,10 @@ fn command(arguments: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
+    // As on a machine behind a proxy. Nothing listens there: the stack must reach its own parts directly.
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:9");
+    }
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.kill_on_drop(true);
     command
