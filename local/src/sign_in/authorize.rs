@@ -89,7 +89,7 @@ pub(super) async fn pick(State(sign_in): State<Arc<SignIn>>, Form(picked): Form<
 impl Request {
     fn check(&self, allowed_hosts: &AllowedHosts) -> Result<(), Rejection> {
         if self.client_id != CLIENT_ID {
-            return Err(Rejection::Page("client_id is not the local stack's, cruddur-local-client"));
+            return Err(Rejection::Page("client_id must be cruddur-local-client"));
         }
         // Codes are sent nowhere else.
         if !allowed_hosts.includes_url(&self.redirect_uri) {
