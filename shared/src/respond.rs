@@ -122,7 +122,14 @@ fn refuse(error: &Error) -> Response<Body> {
 fn json(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() = status;
-    with_header(response, (header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        // Responses are personal: no cache in between may keep them.
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
 }
 
 fn with_header(mut response: Response<Body>, (name, value): (HeaderName, HeaderValue)) -> Response<Body> {
@@ -135,6 +142,9 @@ mod tests {
     use super::*;
     use crate::error::Dependency;
 
+    const JSON_HEADERS: &str =
+        "content-type: application/json\ncache-control: no-store\nx-content-type-options: nosniff\n";
+
     /// Status, headers and body of a response.
     fn printed(response: &Response<Body>) -> String {
         let headers =
@@ -146,7 +156,7 @@ mod tests {
 
     #[test]
     fn each_error_has_its_status_and_code() {
-        let json = "content-type: application/json\n";
+        let json = JSON_HEADERS;
         for (error, expected) in [
             (Error::BodyInvalid, format!("400\n{json}[\"body_invalid\"]")),
             (
@@ -174,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_page_links_to_the_next_one() {
-        let json = "content-type: application/json\n";
+        let json = JSON_HEADERS;
         let cursor =
             "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001".parse().map(Cursor).unwrap();
         let page = |path, next| printed(&page(&[1, 2], path, "2".parse().unwrap(), next).unwrap());

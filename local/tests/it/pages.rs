@@ -119,6 +119,9 @@ async fn pages_of_this_machine_can_read_the_api(stack: &Stack) {
             let answer = stage.request("GET", path, &[("origin", origin)], "").await.unwrap();
             assert_eq!(answer.status, status);
             assert_eq!(cors(&answer), expected[2..], "{path}");
+            // The 404 is the gateway's own.
+            let cached = answer.header("cache-control");
+            assert_eq!(cached, (status != 404).then_some("no-store"), "{path}");
         }
     }
 }
