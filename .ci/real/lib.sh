@@ -323,22 +323,26 @@ start_lambda_emulator() {
     api=http://127.0.0.1:$watch_port
 }
 
-# start_execution_environment FUNCTION BINARY [CHECKOUT [LABEL]]: starts a process of the function with the variables that
-# CHECKOUT's template.yaml gives it, plus two that replace AWS's addresses. Its process is last_child.
-environments=0
-start_execution_environment() {
-    local name=$1${4:+-$4}-$((environments += 1)) variables
-    (cd "${3:-.}" && "$python_tools/bin/python" .ci/real/function_environment.py "$1" "$scratch/values.json") \
-        >"$scratch/$name.variables"
-    mapfile -d '' variables <"$scratch/$name.variables"
-    # First the variables that Lambda sets, then the function's own.
-    start "function-$name" env -i PATH=/usr/local/bin:/usr/bin:/bin LANG=en_US.UTF-8 TZ=:UTC \
+# environment_variables FUNCTION BINARY [CHECKOUT]: prints the variables of an execution environment as NAME=VALUE with a NUL
+# after each: those that Lambda sets, those that CHECKOUT's template.yaml gives the function, plus two that replace AWS's
+# addresses. Needs $scratch/values.json, dynamodb_url and issuer.
+environment_variables() {
+    printf '%s\0' PATH=/usr/local/bin:/usr/bin:/bin LANG=en_US.UTF-8 TZ=:UTC \
         _HANDLER=bootstrap LAMBDA_TASK_ROOT="$(realpath "$(dirname "$2")")" AWS_LAMBDA_FUNCTION_NAME="$1" \
         AWS_LAMBDA_FUNCTION_VERSION='$LATEST' AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256 AWS_LAMBDA_LOG_FORMAT=JSON \
         AWS_LAMBDA_LOG_LEVEL=INFO AWS_LAMBDA_INITIALIZATION_TYPE=on-demand AWS_REGION=eu-central-1 \
-        AWS_DEFAULT_REGION=eu-central-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_SESSION_TOKEN=local \
-        AWS_LAMBDA_RUNTIME_API="$api/.rt/$1" "${variables[@]}" \
-        AWS_ENDPOINT_URL_DYNAMODB="$dynamodb_url" COGNITO_ISSUER="$issuer" "$2"
+        AWS_DEFAULT_REGION=eu-central-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_SESSION_TOKEN=local
+    (cd "${3:-.}" && "$python_tools/bin/python" .ci/real/function_environment.py "$1" "$scratch/values.json")
+    printf '%s\0' AWS_ENDPOINT_URL_DYNAMODB="$dynamodb_url" COGNITO_ISSUER="$issuer"
+}
+
+# start_execution_environment FUNCTION BINARY [CHECKOUT [LABEL]]: starts a process of the function. It is last_child.
+environments=0
+start_execution_environment() {
+    local name=$1${4:+-$4}-$((environments += 1)) variables
+    environment_variables "$1" "$2" "${3:-}" >"$scratch/$name.variables"
+    mapfile -d '' variables <"$scratch/$name.variables"
+    start "function-$name" env -i "${variables[@]}" AWS_LAMBDA_RUNTIME_API="$api/.rt/$1" "$2"
 }
 
 # --- the AWS SAM CLI ---------------------------------------------------------------------------------------------

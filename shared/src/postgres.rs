@@ -30,6 +30,8 @@ const QUERY_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The database, over one connection. The first query opens it.
 ///
+/// The server closes idle connections, if the role has an `idle_session_timeout`. A frozen execution environment cannot.
+///
 /// A query is one round trip. `query_typed` leaves no prepared statement on the server, so connection poolers work. A
 /// query that fails on a dead connection is retried once on a new one, so every statement in `sql/` must be idempotent.
 pub struct Postgres {

@@ -26,9 +26,9 @@ impl start::App for App {
         Ok(Self { users: Users::from_lookup(lookup)? })
     }
 
-    async fn connect(&self) {
-        self.users.warm_up().await;
-    }
+    /// Opens nothing: anyone can start environments of this function, and each connection would count against the limit
+    /// of the database role. The first request connects.
+    async fn connect(&self) {}
 }
 
 /// Answers a request.

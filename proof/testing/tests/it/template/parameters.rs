@@ -63,11 +63,12 @@ fn the_console_shows_each_parameter_once_with_a_description() {
 }
 
 #[test]
-fn the_secret_parameter_is_hidden_and_no_output_shows_it() {
+fn the_secret_parameters_are_hidden_and_no_output_shows_them() {
     let template = template();
     let hidden = entries(&template["Parameters"]).filter(|(_, parameter)| parameter["NoEcho"] == json!(true));
-    assert_eq!(hidden.map(|(name, _)| name).collect::<Vec<_>>(), ["DatabaseUrl"]);
-    assert!(!references(&template["Outputs"]).contains("DatabaseUrl"));
+    let hidden: BTreeSet<_> = hidden.map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(hidden, ["DatabaseUrl", "LookUpDatabaseUrl"].map(str::to_owned).into());
+    assert!(references(&template["Outputs"]).is_disjoint(&hidden));
 }
 
 #[test]
@@ -105,10 +106,13 @@ fn front_ends_are_encrypted_unless_they_are_on_the_developers_machine() {
 }
 
 #[test]
-fn the_database_url_says_exactly_once_how_it_is_protected() {
+fn the_database_urls_say_exactly_once_how_they_are_protected() {
     let template = template();
-    let pattern = template["Parameters"]["DatabaseUrl"]["AllowedPattern"].as_str().unwrap();
-    let pattern = jsonschema::validator_for(&json!({"pattern": pattern})).unwrap();
+    let pattern = |name: &str| template["Parameters"][name]["AllowedPattern"].as_str().unwrap().to_owned();
+    let of_all = pattern("DatabaseUrl");
+    let of_all_or_nothing = format!("^({})?$", of_all.trim_start_matches('^').trim_end_matches('$'));
+    assert_eq!(pattern("LookUpDatabaseUrl"), of_all_or_nothing);
+    let pattern = jsonschema::validator_for(&json!({"pattern": of_all})).unwrap();
     for (query, expected) in [
         ("?sslmode=verify-full", true),
         ("?sslmode=disable", true),

@@ -213,7 +213,7 @@ fn the_guide_names_only_items_of_the_template() {
 }
 
 #[test]
-fn the_guide_grants_the_columns_that_the_functions_write() {
+fn the_guide_grants_the_columns_that_the_functions_use() {
     let guide = text("docs/DEPLOY.md");
     let columns = |text: &str, before: &str| -> Vec<String> {
         let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before}"));
@@ -223,6 +223,9 @@ fn the_guide_grants_the_columns_that_the_functions_write() {
         columns(&guide, "GRANT INSERT ("),
         columns(&text("sql/users/create.sql"), "INSERT INTO public.users (")
     );
+    let look_up = text("sql/users/short.sql");
+    let (_, selected) = look_up.split_once("\nSELECT ").unwrap();
+    assert_eq!(columns(&guide, "GRANT SELECT (").join(", "), selected.lines().next().unwrap());
     for statement in ["take_over", "set_cognito_user_id"] {
         let statement = text(&format!("sql/users/{statement}.sql"));
         let (_, assignments) = statement.split_once("\nSET ").unwrap();
