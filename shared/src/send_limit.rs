@@ -110,7 +110,7 @@ impl SendLimit {
                     self.cache(user_uuid, bucket(row)?);
                     return Ok(Admission::Granted);
                 }
-                Err(WriteError::Refused { rows, .. }) => {
+                Err(WriteError::ConditionFailed { rows, .. }) => {
                     seen = rows.into_iter().flatten().next().map_or(Ok(None), bucket)?;
                 }
                 Err(error) => return Err(error),
@@ -148,7 +148,7 @@ fn bucket(row: Item) -> Result<Option<SendLimitRow>, WriteError> {
     if row.is_empty() {
         return Ok(None);
     }
-    from_item(row).map(Some).map_err(|error| WriteError::Failed(error.into()))
+    from_item(row).map(Some).map_err(|error| WriteError::Permanent(error.into()))
 }
 
 /// The decision about one message.

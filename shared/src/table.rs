@@ -208,13 +208,13 @@ impl Table {
         Ok(answer.items.unwrap_or_default())
     }
 
-    /// Puts a new row. Fails with [`WriteError::Refused`] if the key exists.
+    /// Puts a new row. Fails with [`WriteError::ConditionFailed`] if the key exists.
     pub async fn put_new(&self, row: &impl Serialize) -> Result<(), WriteError> {
         let answer = self
             .client
             .put_item()
             .table_name(&self.name)
-            .set_item(Some(convert::to_item(row).map_err(|error| WriteError::Failed(error.into()))?))
+            .set_item(Some(convert::to_item(row).map_err(|error| WriteError::Permanent(error.into()))?))
             .condition_expression("attribute_not_exists(pk)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -224,7 +224,7 @@ impl Table {
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(refused)) => {
                     let rows = vec![Some(refused.item.clone().unwrap_or_default())];
-                    Err(WriteError::Refused { rows, cause: error.into() })
+                    Err(WriteError::ConditionFailed { rows, cause: error.into() })
                 }
                 _ => Err(WriteError::from_sdk(error)),
             },
@@ -251,7 +251,7 @@ impl Table {
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     let rows = vec![Some(refused.item.clone().unwrap_or_default())];
-                    Err(WriteError::Refused { rows, cause: error.into() })
+                    Err(WriteError::ConditionFailed { rows, cause: error.into() })
                 }
                 _ => Err(WriteError::from_sdk(error)),
             },
@@ -262,8 +262,8 @@ impl Table {
         match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    let reasons = cancelled.cancellation_reasons.clone().unwrap_or_default();
+                Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                    let reasons = canceled.cancellation_reasons.clone().unwrap_or_default();
                     Err(WriteError::from_reasons(&reasons, error.into()))
                 }
                 _ => Err(WriteError::from_sdk(error)),

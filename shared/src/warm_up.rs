@@ -1,7 +1,7 @@
-//! Warm-up before the first event: opens connections, and issues the first request's reads for keys that do not exist:
-//! the nil UUID in DynamoDB, an empty subject in PostgreSQL.
+//! Warm-up before the first event: opens connections, and issues the reads of a first request with keys that do
+//! not exist: the nil UUID in DynamoDB, an empty subject in PostgreSQL.
 //!
-//! During initialization a function has a full processor at every memory size. After that, a TLS handshake takes
+//! During initialization Lambda gives a function a full vCPU, whatever its memory size. After that, a TLS handshake takes
 //! fourteen times as long at 128 MB. Failures are logged and ignored: the first event retries, and reports them.
 
 use std::time::Duration;

@@ -79,7 +79,7 @@ pub(super) async fn check_dead_letters(calls: &Calls, queue_url: &str) -> CheckR
         "0" => Ok(Success::new("none")),
         count => Err(Problem::new(
             format!("{count} failed moves in the queue"),
-            "run `cruddur ddb doctor --repair`, fix the cause in stream-handler's log, and purge the queue",
+            "find the cause in stream-handler's log and fix it, run `cruddur ddb doctor --repair`, then purge the queue",
         )),
     }
 }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_to_the_template_is_reported() {
+    fn a_difference_from_the_template_is_reported() {
         for (change, seen) in [
             (json!({"State": "Disabled"}), "the mapping to stream-handler is Disabled (no reason given)"),
             (

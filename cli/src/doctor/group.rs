@@ -209,8 +209,8 @@ impl Doctor {
         Ok(found)
     }
 
-    /// Deletes all rows of a group without messages, if its members could be derived again from a message that arrives
-    /// meanwhile.
+    /// The finding for a group without messages. Its repair deletes the rows, up to one transaction's limit. There is no
+    /// repair if a member has no user row: a message that arrives later could not restore the membership.
     async fn group_without_messages(
         &self,
         group: Uuid,

@@ -64,8 +64,8 @@ impl Doctor {
     async fn write(&self, transaction: &Transaction) -> Result<Written> {
         match commit(transaction, REPAIRS).await {
             Ok(()) | Err(WriteError::Unknown(_)) => Ok(Written::Done),
-            Err(WriteError::Refused { .. } | WriteError::Busy(_)) => Ok(Written::Stale),
-            Err(error @ WriteError::Failed(_)) => Err(Error::from(error).into()),
+            Err(WriteError::ConditionFailed { .. } | WriteError::Busy(_)) => Ok(Written::Stale),
+            Err(error @ WriteError::Permanent(_)) => Err(Error::from(error).into()),
         }
     }
 

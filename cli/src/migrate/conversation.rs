@@ -260,7 +260,7 @@ impl Migration {
     pub(super) async fn write(&self, transaction: Transaction) -> Result<Written> {
         match commit(&transaction, MIGRATION_WRITES).await {
             Ok(()) => Ok(Written::Done),
-            Err(WriteError::Refused { .. } | WriteError::Unknown(_)) => Ok(Written::Stale),
+            Err(WriteError::ConditionFailed { .. } | WriteError::Unknown(_)) => Ok(Written::Stale),
             Err(error) => Err(Error::from(error).into()),
         }
     }

@@ -18,11 +18,11 @@ use uuid::Uuid;
 use super::write::held_by;
 use crate::retry::LEASE_WRITES;
 
-/// The validity of a lease without renewal.
-const LIFE: Duration = Duration::from_mins(1);
+/// How long a lease is valid after it is acquired or renewed.
+const DURATION: Duration = Duration::from_mins(1);
 
-/// The time after its expiry at which a lease may be taken over, since clocks differ.
-const SLACK: TimeDelta = TimeDelta::seconds(5);
+/// Margin for clock differences: a lease can be taken over only this long after it expires.
+const CLOCK_MARGIN: TimeDelta = TimeDelta::seconds(5);
 
 /// The interval between attempts to acquire a lease that another process holds.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -32,12 +32,12 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 pub struct Lease {
     table: Table,
     clock: Clock,
-    /// The owner's id. A write that only the owner may make checks it.
+    /// The id of this run. Writes that require the lease check it.
     pub owner: Uuid,
 }
 
 impl Lease {
-    /// Acquires the lease. If another process holds it, waits with `wait` and fails without.
+    /// Acquires the lease. If another process holds it, waits if `wait` is set, and fails otherwise.
     pub async fn acquire(table: &Table, clock: &Clock, random: &Random, wait: bool) -> Result<Self> {
         let owner = random.uuid_v7(clock.now());
         let lease = Self { table: table.clone(), clock: clock.clone(), owner };
@@ -74,12 +74,12 @@ impl Lease {
         let _ = release.retry(LEASE_WRITES).when(is_transient).await;
     }
 
-    /// Returns `None` if this process holds the lease now, or when the lease of another process expires.
+    /// Returns `None` if the lease was acquired. Otherwise returns the time at which the holder's lease expires.
     async fn try_acquire(&self) -> Result<Option<DateTime<Utc>>, WriteError> {
         let mut row = Item::from(&Key::Lease);
         row.insert("owner".to_owned(), self.owner_value());
         row.insert("expires_at".to_owned(), self.expiry());
-        let expired = (self.clock.now() - SLACK).timestamp();
+        let expired = (self.clock.now() - CLOCK_MARGIN).timestamp();
         // The same owner: an earlier attempt succeeded and its response was lost.
         let free = Condition::new("attribute_not_exists(pk) OR expires_at < :expired OR #owner = :owner")
             .name("#owner", "owner")
@@ -87,7 +87,7 @@ impl Lease {
             .value(":expired", AttributeValue::N(expired.to_string()));
         match Transaction::new(&self.table).put_item(row, free)?.commit().await {
             Ok(()) => Ok(None),
-            Err(WriteError::Refused { rows, .. }) => {
+            Err(WriteError::ConditionFailed { rows, .. }) => {
                 let held = rows.into_iter().flatten().next().unwrap_or_default();
                 let end = held.get("expires_at").and_then(|value| value.as_n().ok()?.parse().ok());
                 let end = end.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
@@ -97,22 +97,22 @@ impl Lease {
         }
     }
 
-    /// Renews the lease after every third of its life. Returns the error with which it was lost.
+    /// Renews the lease three times per [`DURATION`]. Returns the error once the lease is lost.
     async fn keep_renewing(&self) -> anyhow::Error {
-        let mut valid_until = Instant::now() + LIFE;
+        let mut valid_until = Instant::now() + DURATION;
         loop {
-            sleep(LIFE / 3).await;
+            sleep(DURATION / 3).await;
             let renew = || async {
                 let sent_at = Instant::now();
                 self.renew().await.map(|()| sent_at)
             };
-            // As long as the lease is valid, not a number of attempts.
+            // Retries while the lease is valid, without a limit on attempts.
             let renewal = renew
                 .retry(LEASE_WRITES.without_max_times())
                 .when(|error| is_transient(error) && Instant::now() < valid_until);
             match renewal.await {
-                Ok(sent_at) => valid_until = sent_at + LIFE,
-                Err(WriteError::Refused { .. }) => {
+                Ok(sent_at) => valid_until = sent_at + DURATION,
+                Err(WriteError::ConditionFailed { .. }) => {
                     return anyhow!(
                         "another doctor or migration has taken over, since this one was too slow; run it again"
                     );
@@ -132,7 +132,7 @@ impl Lease {
 
     /// The expiry of a lease acquired or renewed now, in seconds since 1970.
     fn expiry(&self) -> AttributeValue {
-        AttributeValue::N((self.clock.now() + LIFE).timestamp().to_string())
+        AttributeValue::N((self.clock.now() + DURATION).timestamp().to_string())
     }
 
     fn owner_value(&self) -> AttributeValue {

@@ -111,8 +111,8 @@ async fn throttled_and_lost_reads_are_retried() {
         calls += 1;
         match (&*call.operation, calls % 5) {
             ("TransactWriteItems", _) => Fault::None,
-            (_, 0) => Fault::Refused(Failure::Status(400, "ProvisionedThroughputExceededException")),
-            (_, 1) => Fault::Refused(Failure::Status(500, "InternalServerError")),
+            (_, 0) => Fault::NotExecuted(Failure::Status(400, "ProvisionedThroughputExceededException")),
+            (_, 1) => Fault::NotExecuted(Failure::Status(500, "InternalServerError")),
             _ => Fault::None,
         }
     });

@@ -251,7 +251,7 @@ impl Emulator {
                 call.answer = answer.as_ref().ok().cloned();
                 Ok(answer.map_or_else(|error| error, |answer| (200, answer.to_string())))
             }
-            Fault::Refused(failure) => Err(failure),
+            Fault::NotExecuted(failure) => Err(failure),
             Fault::Lost(failure) => {
                 call.answer = self.execute(&call).await.ok();
                 Err(failure)

@@ -18,7 +18,7 @@ pub enum Fault {
     /// The call is executed and answered after a delay.
     Slow(Duration),
     /// The call is not executed.
-    Refused(Failure),
+    NotExecuted(Failure),
     /// The call is executed, but its response is lost.
     Lost(Failure),
     /// The call fails immediately and is executed after a delay.
@@ -31,7 +31,7 @@ pub enum Failure {
     /// A status with a DynamoDB error code.
     Status(u16, &'static str),
     /// A canceled transaction, with a reason for each action.
-    Cancelled(&'static [&'static str]),
+    Canceled(&'static [&'static str]),
     /// A connection reset.
     Reset,
     /// No response: the SDK's timeout ends the attempt.
@@ -45,7 +45,7 @@ impl Failure {
     pub async fn response(self) -> io::Result<Response<Body>> {
         match self {
             Self::Status(status, code) => Ok(respond(status, error_body(code))),
-            Self::Cancelled(reasons) => {
+            Self::Canceled(reasons) => {
                 let reasons = reasons.iter().map(|code| json!({"Code": code})).collect::<Vec<_>>();
                 let body = json!({
                     "__type": error_type("TransactionCanceledException"),

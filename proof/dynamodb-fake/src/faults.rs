@@ -160,28 +160,28 @@ impl FaultKind {
 
     /// The fault of a call. [`Fault::None`] for kinds that are injected elsewhere.
     fn fault(self, dice: &Dice) -> Fault {
-        use Failure::{Cancelled, Reset, Silence, Status};
-        use Fault::{Late, Lost, Refused, Slow};
+        use Failure::{Canceled, Reset, Silence, Status};
+        use Fault::{Late, Lost, NotExecuted, Slow};
         const ERROR: Failure = Status(500, "InternalServerError");
         const UNAVAILABLE: Failure = Status(503, "ServiceUnavailable");
         let late = || dice.duration(Duration::from_millis(5), Duration::from_secs(20));
         match self {
-            Self::ThroughputExceeded => Refused(Status(400, "ProvisionedThroughputExceededException")),
-            Self::Throttled => Refused(Status(400, "ThrottlingException")),
-            Self::RequestLimitExceeded => Refused(Status(400, "RequestLimitExceeded")),
-            Self::TransactionThrottled => Refused(Cancelled(&["None", "ThrottlingError"])),
+            Self::ThroughputExceeded => NotExecuted(Status(400, "ProvisionedThroughputExceededException")),
+            Self::Throttled => NotExecuted(Status(400, "ThrottlingException")),
+            Self::RequestLimitExceeded => NotExecuted(Status(400, "RequestLimitExceeded")),
+            Self::TransactionThrottled => NotExecuted(Canceled(&["None", "ThrottlingError"])),
             Self::TransactionThroughputExceeded => {
-                Refused(Cancelled(&["None", "ProvisionedThroughputExceeded"]))
+                NotExecuted(Canceled(&["None", "ProvisionedThroughputExceeded"]))
             }
-            Self::TransactionConflict => Refused(Cancelled(&["None", "TransactionConflict"])),
-            Self::WriteConflict => Refused(Status(400, "TransactionConflictException")),
-            Self::ErrorBefore => Refused(ERROR),
+            Self::TransactionConflict => NotExecuted(Canceled(&["None", "TransactionConflict"])),
+            Self::WriteConflict => NotExecuted(Status(400, "TransactionConflictException")),
+            Self::ErrorBefore => NotExecuted(ERROR),
             Self::ErrorAfter => Lost(ERROR),
-            Self::UnavailableBefore => Refused(UNAVAILABLE),
+            Self::UnavailableBefore => NotExecuted(UNAVAILABLE),
             Self::UnavailableAfter => Lost(UNAVAILABLE),
-            Self::ResetBefore => Refused(Reset),
+            Self::ResetBefore => NotExecuted(Reset),
             Self::ResetAfter => Lost(Reset),
-            Self::SilenceBefore => Refused(Silence),
+            Self::SilenceBefore => NotExecuted(Silence),
             Self::SilenceAfter => Lost(Silence),
             Self::LateAfterReset => Late(Reset, late()),
             Self::LateAfterSilence => Late(Silence, late()),
@@ -205,7 +205,7 @@ pub struct Faults {
 struct State {
     counts: Counts,
     probabilities: BTreeMap<FaultKind, f64>,
-    off: bool,
+    enabled: bool,
 }
 
 impl Faults {
@@ -247,18 +247,19 @@ impl Faults {
 
     fn new(dice: &Dice, probability: impl Fn(FaultKind) -> f64) -> Self {
         let probabilities = FaultKind::ALL.iter().map(|kind| (*kind, probability(*kind))).collect();
-        let state = State { counts: Counts::default(), probabilities, off: true };
+        let state = State { counts: Counts::default(), probabilities, enabled: false };
         Self { dice: dice.clone(), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Turns all faults off or on.
-    pub fn set_off(&self, off: bool) {
-        self.state.lock().unwrap().off = off;
+    /// Turns all faults on or off.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.state.lock().unwrap().enabled = enabled;
     }
 
+    /// Returns `true` if faults are drawn.
     #[must_use]
-    pub fn are_off(&self) -> bool {
-        self.state.lock().unwrap().off
+    pub fn is_enabled(&self) -> bool {
+        self.state.lock().unwrap().enabled
     }
 
     /// The source of random decisions.
@@ -271,7 +272,7 @@ impl Faults {
     #[must_use]
     pub fn draw(&self, candidates: &[FaultKind]) -> Option<FaultKind> {
         let state = self.state.lock().unwrap();
-        if state.off {
+        if !state.enabled {
             return None;
         }
         let occurs = |kind: &FaultKind| self.dice.chance(state.probabilities[kind]);

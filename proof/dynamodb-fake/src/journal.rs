@@ -1,5 +1,5 @@
-//! The journal of commits: idempotent transactions, the stream, a lagging index, and pages with commits in
-//! between.
+//! The journal of committed writes. Emulates transaction tokens, the stream, a lagging index, and commits between
+//! the pages of a query.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -32,8 +32,9 @@ pub struct Journal {
 }
 
 struct State {
-    /// Transactions by token: `true` once executed. DynamoDB forgets tokens after ten minutes. The embedded
-    /// engine searches all tokens at each transaction, which would take half of a long run.
+    /// Transactions by client token: `true` once executed. Tokens never expire here; DynamoDB forgets them after ten
+    /// minutes. Kept here because the embedded engine scans all tokens at each transaction, which would take half the
+    /// time of a long run.
     tokens: HashMap<String, bool>,
     /// Number of changes to each partition that was queried.
     changes: HashMap<String, u64>,
@@ -49,15 +50,15 @@ struct Index {
     group_of: HashMap<Key, String>,
 }
 
-/// Versions of a row, or of its absence, by the time from which they are visible.
+/// Versions of a row, oldest first, with the time at which each becomes visible. `None` means that the row is absent.
 type Versions = Vec<(Instant, Option<Value>)>;
 
-/// The rows that the index shows, and how they differ from the table.
+/// The result of a query of the index.
 #[derive(Default)]
 struct View {
     /// Greatest sort key first.
     rows: Vec<Value>,
-    /// How members' rows differ.
+    /// One fault for each member whose rows differ from the table.
     faults: Vec<FaultKind>,
 }
 
@@ -113,7 +114,8 @@ impl Journal {
         }
     }
 
-    /// Marks a transaction as in progress. Returns its token, or `None` if the transaction is already known.
+    /// Marks a transaction as in progress and returns its token. Returns `None` if the request has no token or the token
+    /// is already known.
     pub(crate) fn begin(&self, request: &Value) -> Option<String> {
         let token = request["ClientRequestToken"].as_str()?.to_owned();
         let mut state = self.state.lock().unwrap();
@@ -171,20 +173,21 @@ impl Journal {
 
     fn sample_lag(&self) -> Duration {
         let dice = self.faults.dice();
-        let most = if self.faults.are_off() || dice.chance(0.3) { Duration::ZERO } else { self.lag };
+        let most = if !self.faults.is_enabled() || dice.chance(0.3) { Duration::ZERO } else { self.lag };
         dice.duration(Duration::ZERO, most)
     }
 
     /// The maximum age of versions in the index.
-    fn memory(&self) -> Duration {
+    fn retention(&self) -> Duration {
         self.lag + Duration::from_secs(1)
     }
 
     fn query_index(&self, request: &Value) -> Value {
         let group = text(&request["ExpressionAttributeValues"], ":group");
         let back = self.faults.inject(&[FaultKind::IndexGoesBack]);
-        let back = back
-            .map_or(Duration::ZERO, |_| self.faults.dice().duration(Duration::from_millis(1), self.memory()));
+        let back = back.map_or(Duration::ZERO, |_| {
+            self.faults.dice().duration(Duration::from_millis(1), self.retention())
+        });
         let now = Instant::now();
         let view = self.state.lock().unwrap().index.view(group, now.checked_sub(back).unwrap_or(now));
         view.faults.iter().for_each(|kind| self.faults.count(*kind));
@@ -195,7 +198,7 @@ impl Journal {
     async fn query(&self, database: &Database, mut request: Value) -> Answer {
         let partition = text(&request["ExpressionAttributeValues"], ":pk").to_owned();
         if request.get("ExclusiveStartKey").is_some() {
-            let longest = if self.faults.are_off() { 10 } else { 300 };
+            let longest = if self.faults.is_enabled() { 300 } else { 10 };
             self.pause(&partition, longest, FaultKind::CommitBetweenPages).await;
         }
         let limit = request["Limit"].as_u64().unwrap_or(1_000);
@@ -296,7 +299,7 @@ impl Index {
         let last = versions.last().map_or(now, |(visible, _)| *visible);
         versions.push(((now + journal.sample_lag()).max(last), row));
         // Drops versions that no later query can see.
-        if let Some(oldest) = now.checked_sub(journal.memory()) {
+        if let Some(oldest) = now.checked_sub(journal.retention()) {
             rows.retain(|_, versions| {
                 let superseded = versions.iter().rposition(|(visible, _)| *visible < oldest).unwrap_or(0);
                 versions.drain(..superseded);

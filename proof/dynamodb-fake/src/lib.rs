@@ -1,5 +1,5 @@
 //! A fake DynamoDB for tests, the simulation and the benchmarks. An embedded engine behind layers
-//! that inject faults, latency and IAM.
+//! that inject faults and latency, and apply IAM policies.
 //!
 //! An [`Emulator`] serves calls in-process as the SDK's HTTP client, or over HTTP behind an [`HttpServer`].
 //! Tests script each [`Fault`]. The simulation draws [`Faults`] at random and adds a [`Journal`],

@@ -212,7 +212,7 @@ impl Call {
 }
 
 /// The meaning of a rejected write.
-enum Judgement {
+enum Judgment {
     Stored(Write),
     GroupExists,
     AnotherMessage,
@@ -326,7 +326,7 @@ impl Sends {
         Some(state)
     }
 
-    fn judge(&self, state: &State, write: Write) -> Judgement {
+    fn judge(&self, state: &State, write: Write) -> Judgment {
         // Locked rows are not visible.
         let shown = |key| state.row(key).filter(|row| row.is_seen);
         let keys = self.keys(write);
@@ -337,22 +337,22 @@ impl Sends {
         let waits = self.algorithm != Algorithm::WithoutWaitingForAllRows;
         let group_is_seen = !write.opens_group || membership.is_some();
         match (idempotency, message, membership) {
-            (_, _, Some(_)) if self.algorithm == Algorithm::MembershipJudgedFirst => Judgement::GroupExists,
-            (Some(row), _, _) if !waits => Judgement::Stored(row.write),
+            (_, _, Some(_)) if self.algorithm == Algorithm::MembershipJudgedFirst => Judgment::GroupExists,
+            (Some(row), _, _) if !waits => Judgment::Stored(row.write),
             // The row belongs to an earlier request. The result depends on whether its message is visible.
             (Some(row), _, _) if row.write != write => {
                 let is_seen = state.message(row.write.uuid).is_some_and(|message| message.is_seen);
-                if is_seen && group_is_seen { Judgement::Stored(row.write) } else { Judgement::Nothing }
+                if is_seen && group_is_seen { Judgment::Stored(row.write) } else { Judgment::Nothing }
             }
-            (_, Some(row), _) if row.write != write => Judgement::AnotherMessage,
-            (_, Some(_), _) if !waits || group_is_seen => Judgement::Stored(write),
-            (_, None, Some(row)) if row.write != write => Judgement::GroupExists,
+            (_, Some(row), _) if row.write != write => Judgment::AnotherMessage,
+            (_, Some(_), _) if !waits || group_is_seen => Judgment::Stored(write),
+            (_, None, Some(row)) if row.write != write => Judgment::GroupExists,
             (_, None, Some(_)) if self.algorithm == Algorithm::OwnMembershipTakenForAnother => {
-                Judgement::GroupExists
+                Judgment::GroupExists
             }
-            (_, None, Some(_)) if !waits => Judgement::Stored(write),
+            (_, None, Some(_)) if !waits => Judgment::Stored(write),
             // No deciding row is visible, or the rows are this write's own and not all are visible.
-            _ => Judgement::Nothing,
+            _ => Judgment::Nothing,
         }
     }
 
@@ -470,19 +470,19 @@ impl Sends {
             }
         } else {
             match self.judge(state, write) {
-                Judgement::Stored(stored) => {
+                Judgment::Stored(stored) => {
                     let next = state.clone().answered(invocation, stored);
                     steps.add(next, format_args!("{who} is refused and sees that the message is stored"));
                 }
-                Judgement::GroupExists => {
+                Judgment::GroupExists => {
                     let next = state.clone().planned_anew(invocation);
                     steps.add(next, format_args!("{who} is refused and sees that the group exists"));
                 }
-                Judgement::AnotherMessage => {
+                Judgment::AnotherMessage => {
                     let next = state.clone().refused(invocation);
                     steps.add(next, format_args!("{who} is refused: another message has its key"));
                 }
-                Judgement::Nothing => {}
+                Judgment::Nothing => {}
             }
             // The SDK's own retry.
             if self.keys(write).len() > 1 && state.message(write.uuid).is_some() {

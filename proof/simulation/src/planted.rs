@@ -112,7 +112,7 @@ impl Planted {
         };
         match fault {
             Fault::Lost(_) if applies && call.is_write() => Fault::Lost(PERMANENT),
-            Fault::Refused(_) if applies && call.is_write() => Fault::Refused(PERMANENT),
+            Fault::NotExecuted(_) if applies && call.is_write() => Fault::NotExecuted(PERMANENT),
             fault => fault,
         }
     }

@@ -135,7 +135,7 @@ impl World {
         let mapping = Mapping::new(lambda.clone(), journal);
         let mut world = Self { lambda, mapping, people, commits, trace, violations: Vec::new() };
 
-        faults.set_off(false);
+        faults.set_enabled(true);
         let delivering = tokio::spawn(world.mapping.clone().run());
         let outages = tokio::spawn(change_outages(world.lambda.clone()));
         let pause = Duration::from_millis(*dice.pick(&[5, 50, 700]));
@@ -148,7 +148,7 @@ impl World {
             device.await.unwrap();
         }
 
-        faults.set_off(true);
+        faults.set_enabled(false);
         outages.abort();
         world.lambda.users.set_fault(None);
         world.lambda.pool.set_fault(None);

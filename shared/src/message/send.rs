@@ -263,17 +263,17 @@ impl IntendedWrite<'_> {
         loop {
             let error = match self.write(messages).await {
                 Ok(()) => return Ok(Outcome::Stored(self.stored())),
-                Err(WriteError::Refused { rows, cause }) => match self.judge(rows)? {
+                Err(WriteError::ConditionFailed { rows, cause }) => match self.judge(rows)? {
                     Some(outcome) if self.can_be_read(messages, &outcome).await? => return Ok(outcome),
-                    // A running transaction locks the deciding row. The row is visible once the transaction ends.
+                    // A transaction in progress hides the row that would decide. The row is visible once the transaction ends.
                     _ => WriteError::Busy(cause),
                 },
                 Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
                 // An earlier attempt may have succeeded. The client learns the outcome by repeating the request.
-                Err(error @ WriteError::Failed(_)) if in_doubt => {
+                Err(error @ WriteError::Permanent(_)) if in_doubt => {
                     return Err(Error::unavailable(Dependency::DynamoDb, error));
                 }
-                Err(error @ WriteError::Failed(_)) => return Err(error.into()),
+                Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
             };
             in_doubt |= matches!(error, WriteError::Unknown(_));
             if Instant::now() >= last_backoff {
@@ -474,9 +474,9 @@ mod tests {
         }
     }
 
-    /// The UUID and the origin of the stored message, if the judgement is [`Outcome::Stored`].
-    fn stored(judgement: Result<Option<Outcome>, Error>) -> Option<(Uuid, StoredBy)> {
-        match judgement {
+    /// The UUID and the origin of the stored message, if the judgment is [`Outcome::Stored`].
+    fn stored(judgment: Result<Option<Outcome>, Error>) -> Option<(Uuid, StoredBy)> {
+        match judgment {
             Ok(Some(Outcome::Stored(stored))) => Some((stored.sent.uuid, stored.by)),
             _ => None,
         }
@@ -495,8 +495,8 @@ mod tests {
             let send = Send::new(key);
             let in_the_way = [None, Some(item(send.membership(sort_key_of(2)))), None, None];
             let before = send.key.as_ref().map(|_| None);
-            let judgement = send.write(true).judge(before.into_iter().chain(in_the_way).collect());
-            assert!(matches!(judgement, Ok(Some(Outcome::GroupExists))), "{:?}", send.key);
+            let judgment = send.write(true).judge(before.into_iter().chain(in_the_way).collect());
+            assert!(matches!(judgment, Ok(Some(Outcome::GroupExists))), "{:?}", send.key);
         }
     }
 
@@ -515,8 +515,8 @@ mod tests {
             if opens {
                 rows.push(Some(item(send.membership(sort_key_of(1)))));
             }
-            let judgement = send.write(opens).judge(rows);
-            assert_eq!(stored(judgement), Some((sort_key_of(1).message_uuid, by)), "{:?}", send.key);
+            let judgment = send.write(opens).judge(rows);
+            assert_eq!(stored(judgment), Some((sort_key_of(1).message_uuid, by)), "{:?}", send.key);
         }
     }
 
@@ -530,8 +530,8 @@ mod tests {
     #[test]
     fn a_foreign_message_at_the_sort_key_is_an_internal_error() {
         let send = Send::new(None);
-        let judgement = send.write(false).judge(vec![Some(item(send.message(sort_key_of(2))))]);
-        assert!(matches!(judgement, Err(Error::Internal(_))));
+        let judgment = send.write(false).judge(vec![Some(item(send.message(sort_key_of(2))))]);
+        assert!(matches!(judgment, Err(Error::Internal(_))));
     }
 
     #[test]

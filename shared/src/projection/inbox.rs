@@ -65,7 +65,7 @@ pub enum MoveError {
         source: Option<Box<WriteError>>,
     },
     /// The invocation's time limit cut the move off.
-    #[error("there is no time left")]
+    #[error("the move was cut off by the invocation's time limit")]
     OutOfTime,
     /// A read failed, or a write failed permanently.
     #[error("a call to DynamoDB failed")]
@@ -75,7 +75,7 @@ pub enum MoveError {
 /// Maximum number of attempts to move one row.
 const MAX_ATTEMPTS: usize = 8;
 
-/// Maximum number of a group's rows that are moved concurrently. A group has two members, so both of its rows are.
+/// Maximum number of a group's rows that are moved concurrently. A group has two, so both move at once.
 const MAX_CONCURRENT_ROWS: usize = 8;
 
 impl Inbox {
@@ -161,7 +161,7 @@ impl RowMove<'_> {
                     return Ok(result);
                 }
                 // The row has moved or changed, or this move succeeded and its answer was lost.
-                Err(error @ (WriteError::Refused { .. } | WriteError::Unknown(_))) => {
+                Err(error @ (WriteError::ConditionFailed { .. } | WriteError::Unknown(_))) => {
                     result.located = 1;
                     row = match self.locate(position).await? {
                         Some(row) => row,
@@ -173,7 +173,7 @@ impl RowMove<'_> {
                     backoff.wait().await;
                     last_error = Some(error);
                 }
-                Err(error @ WriteError::Failed(_)) => return Err(Error::from(error).into()),
+                Err(error @ WriteError::Permanent(_)) => return Err(Error::from(error).into()),
             }
         }
         Err(MoveError::TooManyAttempts { member: self.member, source: last_error.map(Box::new) })
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_row_that_the_index_shows_of_a_member_is_the_hint() {
+    fn the_hint_is_a_members_newest_row_in_the_index() {
         let row = |pk: &str, sk: &str| {
             Item::from(
                 [("pk", pk), ("sk", sk)]

@@ -15,7 +15,7 @@ pub enum WriteError {
     /// Nothing was written, because a condition was false. Other actions of the transaction may have failed with a
     /// conflict; DynamoDB does not return their rows.
     #[error("a condition was false")]
-    Refused {
+    ConditionFailed {
         /// One entry for each action, `None` unless its condition was false. A put, or [`Table::update`], returns the
         /// current row, or an empty item if the row is absent. Other actions of a transaction return an empty item.
         ///
@@ -33,7 +33,7 @@ pub enum WriteError {
     Unknown(#[source] Cause),
     /// Nothing was written, and a retry would fail too: the request is invalid or not allowed.
     #[error("DynamoDB rejects the request")]
-    Failed(#[source] Cause),
+    Permanent(#[source] Cause),
 }
 
 impl WriteError {
@@ -44,7 +44,7 @@ impl WriteError {
         match classify(&error) {
             Class::Busy => Self::Busy(error.into()),
             Class::Unknown => Self::Unknown(error.into()),
-            Class::Permanent => Self::Failed(error.into()),
+            Class::Permanent => Self::Permanent(error.into()),
         }
     }
 
@@ -56,11 +56,11 @@ impl WriteError {
         });
         let rows: Vec<_> = rows.collect();
         if rows.iter().any(Option::is_some) {
-            Self::Refused { rows, cause }
+            Self::ConditionFailed { rows, cause }
         } else if reasons.iter().map(code).all(|code| code == "None" || is_transient(&code)) {
             Self::Busy(cause)
         } else {
-            Self::Failed(cause)
+            Self::Permanent(cause)
         }
     }
 }
@@ -69,7 +69,7 @@ impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Busy(_) | WriteError::Unknown(_) => Self::unavailable(Dependency::DynamoDb, error),
-            WriteError::Refused { .. } | WriteError::Failed(_) => Self::internal(error),
+            WriteError::ConditionFailed { .. } | WriteError::Permanent(_) => Self::internal(error),
         }
     }
 }
@@ -140,10 +140,10 @@ mod tests {
     /// The classification of an error: of a write, of a read, and of the request that made the write.
     fn meanings(error: impl Fn() -> PutError) -> (&'static str, &'static str, &'static str) {
         let of_write = match WriteError::from_sdk(error()) {
-            WriteError::Refused { .. } => "refused",
+            WriteError::ConditionFailed { .. } => "refused",
             WriteError::Busy(_) => "busy",
             WriteError::Unknown(_) => "unknown",
-            WriteError::Failed(_) => "failed",
+            WriteError::Permanent(_) => "failed",
         };
         let of_request = |error| match error {
             Error::Unavailable { what: Dependency::DynamoDb, .. } => "unavailable",
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn an_unhandled_false_condition_is_an_internal_error() {
-        let refused = WriteError::Refused { rows: vec![None], cause: "a condition was false".into() };
+        let refused = WriteError::ConditionFailed { rows: vec![None], cause: "a condition was false".into() };
         assert!(matches!(Error::from(refused), Error::Internal(_)));
     }
 }

@@ -52,7 +52,7 @@ pub enum InvalidRow {
     #[error("an attribute contradicts the key")]
     Identity,
     /// The row is in the index and must not be, or is missing from it.
-    #[error("message_group_uuid is missing from an inbox row, or present in another row")]
+    #[error("message_group_uuid is missing from an inbox row, or present in a row of another kind")]
     Index,
 }
 
@@ -101,7 +101,7 @@ pub struct MessageRow {
     pub pk: String,
     /// Time and UUID.
     pub sk: SortKey,
-    /// The UUID in the sort key. Shows a refused write that an earlier attempt stored this row.
+    /// The UUID in the sort key. When a conditional write fails, it identifies a row that an earlier attempt stored.
     pub message_uuid: Uuid,
     /// The whole text.
     pub message: String,

@@ -129,18 +129,18 @@ impl Transaction {
         Self { table: table.clone(), actions: Vec::new() }
     }
 
-    /// Adds a put of a new row. If the key exists, [`WriteError::Refused`] contains the existing row.
+    /// Adds a put of a new row. If the key exists, [`WriteError::ConditionFailed`] contains the existing row.
     pub fn put_new(self, row: &impl Serialize) -> Result<Self, WriteError> {
-        self.put_item(to_item(row).map_err(|error| WriteError::Failed(error.into()))?, Condition::absent())
+        self.put_item(to_item(row).map_err(|error| WriteError::Permanent(error.into()))?, Condition::absent())
     }
 
-    /// Adds a conditional put. If the condition is false, [`WriteError::Refused`] contains the existing row.
+    /// Adds a conditional put. If the condition is false, [`WriteError::ConditionFailed`] contains the existing row.
     pub fn put_item(mut self, item: Item, condition: Condition) -> Result<Self, WriteError> {
         let put =
             with_condition!(Put::builder().table_name(self.table.name()).set_item(Some(item)), condition)
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                 .build()
-                .map_err(|error| WriteError::Failed(error.into()))?;
+                .map_err(|error| WriteError::Permanent(error.into()))?;
         self.actions.push(TransactWriteItem::builder().put(put).build());
         Ok(self)
     }
@@ -148,8 +148,9 @@ impl Transaction {
     /// Adds a conditional delete.
     pub fn delete(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
         let delete = Delete::builder().table_name(self.table.name()).set_key(Some(row.key()));
-        let delete =
-            with_condition!(delete, condition).build().map_err(|error| WriteError::Failed(error.into()))?;
+        let delete = with_condition!(delete, condition)
+            .build()
+            .map_err(|error| WriteError::Permanent(error.into()))?;
         self.actions.push(TransactWriteItem::builder().delete(delete).build());
         Ok(self)
     }
@@ -158,7 +159,7 @@ impl Transaction {
     pub fn check(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
         let check = ConditionCheck::builder().table_name(self.table.name()).set_key(Some(row.key()));
         let check =
-            with_condition!(check, condition).build().map_err(|error| WriteError::Failed(error.into()))?;
+            with_condition!(check, condition).build().map_err(|error| WriteError::Permanent(error.into()))?;
         self.actions.push(TransactWriteItem::builder().condition_check(check).build());
         Ok(self)
     }
@@ -174,8 +175,9 @@ impl Transaction {
             .table_name(self.table.name())
             .set_key(Some(row.key()))
             .update_expression(expression);
-        let update =
-            with_condition!(update, condition).build().map_err(|error| WriteError::Failed(error.into()))?;
+        let update = with_condition!(update, condition)
+            .build()
+            .map_err(|error| WriteError::Permanent(error.into()))?;
         self.actions.push(TransactWriteItem::builder().update(update).build());
         Ok(self)
     }

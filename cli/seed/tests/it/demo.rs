@@ -46,7 +46,7 @@ async fn a_run_interrupted_at_any_write_is_continued_by_the_next() {
             let fault = if left > 0 {
                 Fault::None
             } else {
-                Fault::Refused(Failure::Status(400, "AccessDeniedException"))
+                Fault::NotExecuted(Failure::Status(400, "AccessDeniedException"))
             };
             left = left.saturating_sub(1);
             fault

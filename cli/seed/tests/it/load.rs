@@ -75,7 +75,7 @@ async fn throttling_is_retried_and_nothing_is_sent_twice() {
         }
         writes += 1;
         match writes {
-            10..=300 => Fault::Refused(Failure::Status(400, "ThrottlingException")),
+            10..=300 => Fault::NotExecuted(Failure::Status(400, "ThrottlingException")),
             310..=320 => Fault::Lost(Failure::Reset),
             _ => Fault::None,
         }
@@ -96,7 +96,7 @@ async fn throttling_is_retried_and_nothing_is_sent_twice() {
 async fn an_unavailable_dynamodb_fails_the_run() {
     let emulator = Emulator::new();
     let table = empty_table(&emulator).await;
-    emulator.inject(|_| Fault::Refused(Failure::Reset));
+    emulator.inject(|_| Fault::NotExecuted(Failure::Reset));
     let random = Random::system();
     let seeding = ensure_messages(&table, &random, plan(2, 1, 1), |_| ());
     let (made, took) = emulator.with_time_paused(seeding).await;

@@ -133,7 +133,7 @@ async fn a_lease_that_can_not_be_renewed_is_lost_when_it_expires() {
     let clinic = Clinic::with_groups(1, 1).await;
     let lease = acquire(&clinic).await.unwrap();
     clinic.world.emulator.inject(|call| match &*call.operation {
-        "TransactWriteItems" => Fault::Refused(testing::Failure::Reset),
+        "TransactWriteItems" => Fault::NotExecuted(testing::Failure::Reset),
         _ => Fault::None,
     });
     let (held, waited) = clinic

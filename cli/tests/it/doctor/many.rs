@@ -86,7 +86,7 @@ async fn kill_at(clinic: &Clinic, death: Death) -> bool {
         if death.executed && call == death.call {
             Fault::Lost(Failure::Silence)
         } else {
-            Fault::Refused(Failure::Silence)
+            Fault::NotExecuted(Failure::Silence)
         }
     });
     let doctor = clinic.doctor(Mode::Repair);

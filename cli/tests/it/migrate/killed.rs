@@ -56,7 +56,7 @@ async fn kill_at(old_table: &OldTable, counted: fn(&Call) -> bool, number: usize
         if executed && is_counted && reached == number {
             Fault::Lost(Failure::Silence)
         } else {
-            Fault::Refused(Failure::Silence)
+            Fault::NotExecuted(Failure::Silence)
         }
     });
     let migration = old_table.migration();
@@ -105,7 +105,7 @@ async fn failures_and_lost_responses_only_delay_a_migration() {
     old_table.world.emulator.inject(move |_| {
         number += 1;
         match number % 11 {
-            3 => Fault::Refused(Failure::Reset),
+            3 => Fault::NotExecuted(Failure::Reset),
             7 => Fault::Lost(Failure::Reset),
             _ => Fault::None,
         }

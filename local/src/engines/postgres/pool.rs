@@ -1,13 +1,13 @@
-//! A pool of one session in front of the engine, like a transaction pooler.
+//! A transaction pooler with one session, in front of the embedded PostgreSQL.
 //!
-//! The engine serves one connection at a time, and a new one costs about 150 ms. The pool answers the start-up of each
-//! client, and lends the session to one client at a time, for one transaction, in order of arrival. Named prepared statements
-//! are kept apart by a prefix. Settings (`SET`) last until another client gets the session. As with other transaction
+//! The engine serves one connection at a time, and a new one costs about 150 ms. The pool answers each
+//! client's startup message, and lends the session to one client at a time, for one transaction, in order of arrival. It
+//! prefixes the names of prepared statements with the client's number, so that they do not collide. Settings (`SET`) last until another client gets the session. As with other transaction
 //! poolers, clients cannot use advisory locks of the session, `LISTEN`, or `PREPARE` in SQL. No crate provides such a pooler.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "`Messages::next` returns whole messages, with their header of five bytes"
+    reason = "`MessageReader::next` returns whole messages, with their header of five bytes"
 )]
 
 use std::{
@@ -38,7 +38,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// Maximum length of a message. PostgreSQL's own limit.
 const MAX_LENGTH: usize = 1 << 30;
 
-/// Ends a series of messages.
+/// The `Sync` message. Ends a sequence of extended-query messages.
 const SYNC: &[u8] = b"S\0\0\0\x04";
 
 /// Codes that stand in place of the protocol's version in the first message.
@@ -125,19 +125,19 @@ impl Pool {
     }
 }
 
-/// Whole messages of a stream.
-struct Messages {
+/// Splits a byte stream into PostgreSQL messages.
+struct MessageReader {
     stream: OwnedReadHalf,
     buffer: BytesMut,
 }
 
-impl Messages {
+impl MessageReader {
     fn new(stream: OwnedReadHalf) -> Self {
         Self { stream, buffer: BytesMut::new() }
     }
 
-    /// Reads the next message, header included. Returns `None` at the end of the stream. Cancel-safe. Messages of the
-    /// start-up have no byte for their kind: `length_at` is 0 for them, and else 1.
+    /// Reads the next message, header included. Returns `None` at the end of the stream. Cancel-safe.
+    /// `length_at` is the offset of the length field: 0 for startup messages, which have no type byte, and 1 for all others.
     async fn next(&mut self, length_at: usize) -> io::Result<Option<BytesMut>> {
         loop {
             if let Some(mut length) = self.buffer.get(length_at..length_at + 4) {
@@ -158,7 +158,7 @@ impl Messages {
 
 /// The engine's side of the session.
 struct Session {
-    answers: Messages,
+    answers: MessageReader,
     requests: OwnedWriteHalf,
     /// The number of the client whose `SET` is in effect.
     settings_of: Option<u64>,
@@ -168,7 +168,7 @@ impl Session {
     /// Connects to the engine. Also returns the engine's answer to the start-up.
     async fn open(backend: &mut Backend) -> Result<(Self, Bytes)> {
         let (answers, mut requests) = backend.connect().await?.into_split();
-        let mut answers = Messages::new(answers);
+        let mut answers = MessageReader::new(answers);
         let parameters = b"user\0postgres\0database\0postgres\0client_encoding\0UTF8\0\0";
         let mut start_up = BytesMut::new();
         start_up.put_u32(u32::try_from(parameters.len() + 8)?);
@@ -211,7 +211,8 @@ impl Session {
                     }
                 };
             }
-            // The client has disconnected or must disconnect. Ends its series of messages, and rolls back its transaction.
+            // The client has disconnected or must disconnect. `Sync` ends its extended-query sequence; `ROLLBACK` ends its
+            // transaction.
             exchange().client_stays = false;
             if exchange().is_copying {
                 // The engine would wait for the rest of the data.
@@ -230,7 +231,7 @@ impl Session {
                 match *message {
                     [b'Z', _, _, _, _, status] => exchange().ready(status),
                     [b'G', ..] => exchange().is_copying = true,
-                    // The command is complete.
+                    // `CommandComplete` with the tag `SET`.
                     [b'C', _, _, _, _, b'S', b'E', b'T', ..] => *settings_of = Some(*number),
                     _ => {}
                 }
@@ -262,21 +263,22 @@ impl Session {
 
 /// The state of an exchange with the engine.
 struct Exchange {
+    /// `false` once the client has disconnected or must disconnect.
     client_stays: bool,
     /// Requests whose `ReadyForQuery` is outstanding.
     unanswered: u32,
-    /// Messages of the extended protocol that no `Sync` has followed yet.
-    is_in_series: bool,
+    /// `true` from an extended-query message until the next `Sync`.
+    awaits_sync: bool,
     /// The transaction's status: `I` outside of one.
     status: u8,
-    /// The engine expects the data of a COPY.
+    /// `true` while the engine waits for COPY data.
     is_copying: bool,
 }
 
 impl Default for Exchange {
     fn default() -> Self {
         // Busy until the first message.
-        Self { client_stays: true, unanswered: 0, is_in_series: true, status: b'I', is_copying: false }
+        Self { client_stays: true, unanswered: 0, awaits_sync: true, status: b'I', is_copying: false }
     }
 }
 
@@ -286,10 +288,10 @@ impl Exchange {
             // Query, Sync, FunctionCall.
             b'Q' | b'S' | b'F' => {
                 self.unanswered += 1;
-                self.is_in_series = false;
+                self.awaits_sync = false;
             }
             // Bind, Close, Describe, Execute, Flush, Parse.
-            b'B' | b'C' | b'D' | b'E' | b'H' | b'P' => self.is_in_series = true,
+            b'B' | b'C' | b'D' | b'E' | b'H' | b'P' => self.awaits_sync = true,
             _ => {}
         }
     }
@@ -301,7 +303,7 @@ impl Exchange {
     }
 
     fn is_over(&self) -> bool {
-        self.unanswered == 0 && !self.is_in_series && self.status == b'I'
+        self.unanswered == 0 && !self.awaits_sync && self.status == b'I'
     }
 }
 
@@ -353,7 +355,7 @@ impl Names {
         prefixed
     }
 
-    /// Messages that close all statements. PostgreSQL accepts a second close of a statement.
+    /// MessageReader that close all statements. PostgreSQL accepts a second close of a statement.
     fn close_all(&self) -> Vec<u8> {
         self.prepared.iter().flat_map(|name| text_message(b'C', &[b"S", &**name].concat())).collect()
     }
@@ -361,7 +363,7 @@ impl Names {
 
 struct Client {
     number: u64,
-    requests: Messages,
+    requests: MessageReader,
     answers: OwnedWriteHalf,
     stop: watch::Receiver<bool>,
     names: Names,
@@ -372,7 +374,7 @@ impl Client {
         stream.set_nodelay(true)?;
         let (requests, answers) = stream.into_split();
         let names = Names { prefix: format!("{number}:").into_bytes(), prepared: Vec::new() };
-        Ok(Self { number, requests: Messages::new(requests), answers, stop, names })
+        Ok(Self { number, requests: MessageReader::new(requests), answers, stop, names })
     }
 
     async fn serve(mut self, pool: &Mutex<Pool>, welcome: &[u8]) -> Result<()> {
@@ -381,7 +383,7 @@ impl Client {
         }
         while let Some(request) = self.next().await? {
             let mut pool = pool.lock().await;
-            // A client that has left the queue is skipped.
+            // The client may have disconnected while it waited for the session.
             if self.has_left().await? {
                 break;
             }
@@ -395,7 +397,8 @@ impl Client {
         }
     }
 
-    /// Answers the start-up. Returns false if there is nothing to serve.
+    /// Answers the startup message. Returns `false` after a cancel request, if the client disconnects, or if the pool is
+    /// stopping.
     async fn start_up(&mut self, welcome: &[u8]) -> Result<bool> {
         loop {
             let mut stop = self.stop.clone();

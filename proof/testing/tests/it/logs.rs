@@ -223,7 +223,7 @@ async fn a_message_over_the_send_limit_and_one_that_it_could_not_count_are_measu
     world.redeploy(|parts| parts.send_limit = Some(limit(1, 60)));
     let (alice, bob, _) = world.pair().await;
     let log = Log::start("cruddur-create-message", "info,aws_smithy_runtime=off", world.clock.clock());
-    let throttled = Fault::Refused(Failure::Status(400, "ThrottlingException"));
+    let throttled = Fault::NotExecuted(Failure::Status(400, "ThrottlingException"));
     world.emulator.fail("UpdateItem", usize::MAX, throttled);
     world.send(&alice, &bob, "not counted").await;
     world.emulator.inject(|_| Fault::None);

@@ -158,7 +158,7 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
         hold(operation, &world.request(request).await);
     }
     for failure in [Failure::Reset, Failure::Status(400, "AccessDeniedException")] {
-        world.emulator.inject(move |_| Fault::Refused(failure));
+        world.emulator.inject(move |_| Fault::NotExecuted(failure));
         for (operation, request) in requests(&group, &alice, &bob.user.handle, &ghost) {
             hold(operation, &world.request(request).await);
         }

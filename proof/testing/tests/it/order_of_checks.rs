@@ -15,7 +15,7 @@ fn oversized() -> String {
 async fn world_without_anything_to_look_up() -> World {
     let mut world = World::new().await;
     world.redeploy(|parts| parts.postgres = broken_postgres::unreachable());
-    world.emulator.inject(|_| Fault::Refused(Failure::Reset));
+    world.emulator.inject(|_| Fault::NotExecuted(Failure::Reset));
     world
 }
 

@@ -16,8 +16,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use testing::{
     Answer,
-    Failure::{self, Cancelled, Reset, Status},
-    Fault::{self, Lost, Refused},
+    Failure::{self, Canceled, Reset, Status},
+    Fault::{self, Lost, NotExecuted},
     TestUser, World, invariants,
 };
 use tokio::time::{self, Instant, sleep};
@@ -33,7 +33,7 @@ const THROTTLING: [Failure; 4] = [
     Status(400, "ProvisionedThroughputExceededException"),
     Status(400, "ThrottlingException"),
     Status(400, "RequestLimitExceeded"),
-    Cancelled(&["None", "ThrottlingError"]),
+    Canceled(&["None", "ThrottlingError"]),
 ];
 
 /// A world whose users' database can go down, with pairs of users who have a group.
@@ -91,7 +91,7 @@ impl Stand {
             }
             number += 1;
             let kinds = if call.operation == "TransactWriteItems" { 4 } else { 3 };
-            Refused(THROTTLING[number % kinds])
+            NotExecuted(THROTTLING[number % kinds])
         });
         start
     }
@@ -250,7 +250,7 @@ async fn without_both_databases_every_request_gets_503_until_either_is_back() {
         if dynamodb {
             world.emulator.inject(|_| Fault::None);
         } else {
-            world.emulator.inject(|_| Refused(THROTTLING[1]));
+            world.emulator.inject(|_| NotExecuted(THROTTLING[1]));
         }
         if postgres {
             relay.come_back();
@@ -277,7 +277,7 @@ async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them
     let _ = calls();
     time::pause();
     let start = Instant::now();
-    world.emulator.inject(|_| Refused(THROTTLING[1]));
+    world.emulator.inject(|_| NotExecuted(THROTTLING[1]));
     let mut tries = Vec::new();
     while tries.last() != Some(&1) {
         assert!(tries.len() < 1_000, "{tries:?}");
@@ -301,7 +301,7 @@ async fn when_the_sdk_has_no_retries_left_requests_fail_at_once_and_it_gets_them
         inbox().await.ok();
     }
     let _ = calls();
-    world.emulator.fail("Query", 1, Refused(THROTTLING[1]));
+    world.emulator.fail("Query", 1, NotExecuted(THROTTLING[1]));
     inbox().await.ok();
     assert_eq!(calls(), 2);
 }
@@ -315,7 +315,7 @@ async fn without_the_sdks_retries_no_acknowledged_message_is_lost_or_doubled() {
     world.post(&alice, &to_group(group_uuid, "hello again")).await.ok();
     time::pause();
     world.emulator.inject(|call| match &*call.operation {
-        "GetItem" => Refused(THROTTLING[1]),
+        "GetItem" => NotExecuted(THROTTLING[1]),
         _ => Fault::None,
     });
     for _ in 0..100 {
@@ -327,7 +327,7 @@ async fn without_the_sdks_retries_no_acknowledged_message_is_lost_or_doubled() {
     let _ = world.emulator.take_calls();
     for failure in [THROTTLING[0], THROTTLING[1], THROTTLING[2], Reset, Status(500, "InternalServerError")] {
         for (operation, with_key) in [("PutItem", false), ("TransactWriteItems", true)] {
-            for fault in [Refused(failure), Lost(failure)] {
+            for fault in [NotExecuted(failure), Lost(failure)] {
                 if matches!(fault, Lost(Status(400, _))) {
                     continue;
                 }

@@ -17,8 +17,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use testing::{
     Answer, Call,
-    Failure::{self, Cancelled, Reset, Silence, Stall, Status},
-    Fault::{self, Late, Lost, Refused},
+    Failure::{self, Canceled, Reset, Silence, Stall, Status},
+    Fault::{self, Late, Lost, NotExecuted},
     Sends, TestUser, World, invariants,
     sends::user,
     world::TABLE,
@@ -372,16 +372,16 @@ async fn conflicts_and_throttling_are_waited_out_with_the_same_uuid_and_sort_key
         failures.push(Status(400, "TransactionConflictException"));
         if kind != SendKind::Plain {
             failures.extend([
-                Cancelled(&["None", "TransactionConflict"]),
-                Cancelled(&["TransactionConflict", "None", "None", "TransactionConflict"]),
-                Cancelled(&["ThrottlingError", "None"]),
-                Cancelled(&["None", "ProvisionedThroughputExceeded"]),
+                Canceled(&["None", "TransactionConflict"]),
+                Canceled(&["TransactionConflict", "None", "None", "TransactionConflict"]),
+                Canceled(&["ThrottlingError", "None"]),
+                Canceled(&["None", "ProvisionedThroughputExceeded"]),
             ]);
         }
         for failure in failures {
             let case = format!("{kind:?}, {failure:?}");
             let send = Request::new(&world, kind).await;
-            world.emulator.fail(kind.operation(), 5, Refused(failure));
+            world.emulator.fail(kind.operation(), 5, NotExecuted(failure));
             let (answer, _) = send.post().await;
             send.assert_stored_as_answered(&answer, &case);
             let writes = send.take_writes();
@@ -397,7 +397,7 @@ async fn waits_between_tries_are_spread_and_grow() {
     let mut waited = Vec::new();
     for _ in 0..4 {
         let send = Request::new(&world, SendKind::Keyed).await;
-        world.emulator.fail("TransactWriteItems", 6, Refused(Cancelled(&["None", "TransactionConflict"])));
+        world.emulator.fail("TransactWriteItems", 6, NotExecuted(Canceled(&["None", "TransactionConflict"])));
         let (answer, elapsed) = send.post().await;
         send.assert_stored_as_answered(&answer, "");
         // At most 25, 50, 100, 200, 400 and 800 ms.
@@ -423,7 +423,7 @@ async fn a_conflict_beside_a_blocking_row_is_retried() {
         ),
     ] {
         let send = Request::new(&world, kind).await;
-        world.emulator.fail(kind.operation(), 1, Refused(Cancelled(reasons)));
+        world.emulator.fail(kind.operation(), 1, NotExecuted(Canceled(reasons)));
         let (answer, _) = send.post().await;
         send.assert_stored_as_answered(&answer, &format!("{kind:?}"));
     }
@@ -467,16 +467,16 @@ async fn permanent_errors_fail_at_once() {
         ];
         if kind != SendKind::Plain {
             failures.extend([
-                Cancelled(&["None", "ValidationError"]),
-                Cancelled(&["TransactionConflict", "ValidationError"]),
-                Cancelled(&["ItemCollectionSizeLimitExceeded", "None"]),
+                Canceled(&["None", "ValidationError"]),
+                Canceled(&["TransactionConflict", "ValidationError"]),
+                Canceled(&["ItemCollectionSizeLimitExceeded", "None"]),
                 Status(400, "IdempotentParameterMismatchException"),
             ]);
         }
         for failure in failures {
             let case = format!("{kind:?}, {failure:?}");
             let send = Request::new(&world, kind).await;
-            world.emulator.fail(kind.operation(), 1, Refused(failure));
+            world.emulator.fail(kind.operation(), 1, NotExecuted(failure));
             let (answer, elapsed) = send.post().await;
             assert_internal_error(&answer, &case);
             assert_eq!(elapsed, Duration::ZERO, "{case}");
@@ -494,11 +494,11 @@ async fn a_failure_after_a_write_with_an_unknown_outcome_stays_unknown() {
         let send = Request::new(&world, kind).await;
         // Each of the SDK's three attempts may still be carried out. The two attempts after them were not.
         let mut faults = VecDeque::from([
-            Refused(Status(500, "InternalServerError")),
-            Refused(Status(500, "InternalServerError")),
-            Refused(Status(500, "InternalServerError")),
-            Refused(Status(400, "TransactionConflictException")),
-            Refused(Status(400, "AccessDeniedException")),
+            NotExecuted(Status(500, "InternalServerError")),
+            NotExecuted(Status(500, "InternalServerError")),
+            NotExecuted(Status(500, "InternalServerError")),
+            NotExecuted(Status(400, "TransactionConflictException")),
+            NotExecuted(Status(400, "AccessDeniedException")),
         ]);
         world.emulator.inject(move |call| {
             if call.operation == kind.operation() {
@@ -522,12 +522,12 @@ async fn permanent_failures_end_in_503_long_before_the_functions_timeout() {
         failures.push(Status(400, "TransactionInProgressException"));
         failures.push(Status(400, "TransactionConflictException"));
         if kind != SendKind::Plain {
-            failures.push(Cancelled(&["None", "TransactionConflict"]));
+            failures.push(Canceled(&["None", "TransactionConflict"]));
         }
         for failure in failures {
             let case = format!("{kind:?}, {failure:?}");
             let send = Request::new(&world, kind).await;
-            world.emulator.fail(kind.operation(), usize::MAX, Refused(failure));
+            world.emulator.fail(kind.operation(), usize::MAX, NotExecuted(failure));
             let (answer, elapsed) = send.post().await;
             assert_unavailable(&answer, &case);
             // The function's timeout is 25 s, and user look-ups come on top of this.
@@ -574,10 +574,10 @@ async fn even_the_slowest_calls_end_before_the_functions_timeout() {
             let count = seen.entry(call.operation.clone()).or_default();
             *count += 1;
             match &*call.operation {
-                "GetItem" | "Query" if *count <= 2 => Refused(Silence),
+                "GetItem" | "Query" if *count <= 2 => NotExecuted(Silence),
                 "GetItem" | "Query" => Fault::None,
-                _ if *count <= 2 => Refused(Status(500, "InternalServerError")),
-                _ => Refused(Silence),
+                _ if *count <= 2 => NotExecuted(Status(500, "InternalServerError")),
+                _ => NotExecuted(Silence),
             }
         });
         let (answer, elapsed) = send.post().await;
@@ -595,20 +595,20 @@ async fn reads_that_fail_write_nothing() {
         for failure in [UNKNOWN.as_slice(), &THROTTLING].concat() {
             let case = format!("{operation}, {failure:?}");
             let send = Request::new(&world, SendKind::Plain).await;
-            world.emulator.fail(operation, usize::MAX, Refused(failure));
+            world.emulator.fail(operation, usize::MAX, NotExecuted(failure));
             let (answer, elapsed) = send.post().await;
             assert_unavailable(&answer, &case);
             assert!(elapsed <= Duration::from_secs(8), "{case}: {elapsed:?}");
             assert_eq!(send.take_writes().len(), 0, "{case}");
             // The SDK makes up for a single failure.
-            world.emulator.fail(operation, 1, Refused(failure));
+            world.emulator.fail(operation, 1, NotExecuted(failure));
             let (answer, _) = send.post().await;
             send.assert_stored_as_answered(&answer, &case);
         }
         for failure in [Status(400, "AccessDeniedException"), Status(400, "ResourceNotFoundException")] {
             let case = format!("{operation}, {failure:?}");
             let send = Request::new(&world, SendKind::Plain).await;
-            world.emulator.fail(operation, 1, Refused(failure));
+            world.emulator.fail(operation, 1, NotExecuted(failure));
             let (answer, elapsed) = send.post().await;
             assert_internal_error(&answer, &case);
             assert_eq!(elapsed, Duration::ZERO, "{case}");
@@ -621,7 +621,7 @@ async fn reads_that_fail_write_nothing() {
 async fn an_error_of_dynamodb_is_hidden_from_the_client() {
     let world = World::new().await;
     let send = Request::new(&world, SendKind::Plain).await;
-    world.emulator.fail("PutItem", 1, Refused(Status(400, "AccessDeniedException")));
+    world.emulator.fail("PutItem", 1, NotExecuted(Status(400, "AccessDeniedException")));
     let (answer, _) = send.post().await;
     let mut shown = String::new();
     writeln!(shown, "{:?} {}", answer.headers, answer.body).unwrap();
@@ -673,8 +673,8 @@ fn any_fault() -> impl Strategy<Value = Fault> {
     let delay = (0_u64..12_000).prop_map(Duration::from_millis);
     prop_oneof![
         1 => Just(Fault::None),
-        2 => busy.prop_map(Refused),
-        2 => unknown.clone().prop_map(Refused),
+        2 => busy.prop_map(NotExecuted),
+        2 => unknown.clone().prop_map(NotExecuted),
         3 => unknown.clone().prop_map(Lost),
         3 => (unknown, delay).prop_map(|(failure, delay)| Late(failure, delay)),
     ]

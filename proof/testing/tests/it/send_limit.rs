@@ -201,7 +201,7 @@ async fn a_limit_that_cannot_be_asked_lets_messages_through() {
         Failure::Status(400, "RequestLimitExceeded"),
     ] {
         world.emulator.inject(move |call| match &*call.operation {
-            "UpdateItem" => Fault::Refused(failure),
+            "UpdateItem" => Fault::NotExecuted(failure),
             _ => Fault::None,
         });
         assert_eq!(statuses(&world, &alice, &body, 4).await, [200; 4], "{failure:?}");
@@ -211,7 +211,7 @@ async fn a_limit_that_cannot_be_asked_lets_messages_through() {
     // A table that rejects all updates is a fault of ours, and must not go unnoticed.
     world.redeploy(|_| ());
     world.emulator.inject(|call| match &*call.operation {
-        "UpdateItem" => Fault::Refused(Failure::Status(400, "ResourceNotFoundException")),
+        "UpdateItem" => Fault::NotExecuted(Failure::Status(400, "ResourceNotFoundException")),
         _ => Fault::None,
     });
     let rows = world.rows();
@@ -222,7 +222,7 @@ async fn a_limit_that_cannot_be_asked_lets_messages_through() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_that_is_silent_holds_a_message_up_for_two_seconds() {
     let sends = Sends::new().await;
-    sends.emulator.inject(|_| Fault::Refused(Failure::Silence));
+    sends.emulator.inject(|_| Fault::NotExecuted(Failure::Silence));
     let start = Instant::now();
     let admitted = SendLimit::new(limit(1, 1)).admit(&sends.table, &sends.clock.clock(), Uuid::nil()).await;
     assert!(admitted.is_ok(), "{admitted:?}");

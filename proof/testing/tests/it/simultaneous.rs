@@ -17,8 +17,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testing::{
     Call,
-    Failure::{Cancelled, Reset, Status},
-    Fault::{self, Late, Lost, Refused},
+    Failure::{Canceled, Reset, Status},
+    Fault::{self, Late, Lost, NotExecuted},
     Sends, TestUser, World, invariants,
     sends::user,
     world::kind_of,
@@ -55,7 +55,7 @@ async fn held_up_opening(
     text: &str,
     key: Option<&str>,
 ) -> Call {
-    sends.emulator.fail("TransactWriteItems", 1, Refused(Status(400, "AccessDeniedException")));
+    sends.emulator.fail("TransactWriteItems", 1, NotExecuted(Status(400, "AccessDeniedException")));
     sends.to_user(sender, receiver, text, key).await.unwrap_err();
     sends.emulator.inject(|_| Fault::None);
     let mut calls = sends.emulator.take_calls();
@@ -187,10 +187,10 @@ async fn first_messages_that_meet_conflicts_end_in_one_group() {
         count += 1;
         match &*call.operation {
             "TransactWriteItems" if count.is_multiple_of(3) => {
-                Refused(Cancelled(&["None", "TransactionConflict", "None", "None"]))
+                NotExecuted(Canceled(&["None", "TransactionConflict", "None", "None"]))
             }
             "TransactWriteItems" | "PutItem" if count.is_multiple_of(5) => Lost(Reset),
-            "PutItem" if count.is_multiple_of(7) => Refused(Status(400, "TransactionConflictException")),
+            "PutItem" if count.is_multiple_of(7) => NotExecuted(Status(400, "TransactionConflictException")),
             _ => Fault::None,
         }
     });

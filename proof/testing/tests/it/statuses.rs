@@ -115,7 +115,7 @@ async fn without_dynamodb_every_route_that_needs_it_answers_503() {
         Failure::Status(500, "InternalServerError"),
         Failure::Status(400, "ProvisionedThroughputExceededException"),
     ] {
-        world.emulator.inject(move |_| Fault::Refused(failure));
+        world.emulator.inject(move |_| Fault::NotExecuted(failure));
         answers.extend(ask_as(&world, &sunyoung).await);
     }
     insta::assert_debug_snapshot!(same(answers), @r#"
@@ -131,7 +131,7 @@ async fn a_route_needs_each_of_its_reads() {
     let (world, sunyoung) = conversation().await;
     for operation in ["GetItem", "Query"] {
         world.emulator.inject(move |call| match &*call.operation {
-            failing if failing == operation => Fault::Refused(Failure::Reset),
+            failing if failing == operation => Fault::NotExecuted(Failure::Reset),
             _ => Fault::None,
         });
         // The inbox is read by a single query.
@@ -172,7 +172,7 @@ async fn dynamodb_errors_are_an_opaque_500_on_every_route_that_needs_it() {
     for failure in
         [Failure::Status(400, "AccessDeniedException"), Failure::Status(400, "ResourceNotFoundException")]
     {
-        world.emulator.inject(move |_| Fault::Refused(failure));
+        world.emulator.inject(move |_| Fault::NotExecuted(failure));
         answers.extend(ask_as(&world, &sunyoung).await);
     }
     insta::assert_debug_snapshot!(same(answers), @r#"

@@ -90,7 +90,7 @@ async fn nothing_in_a_group_changes_what_a_stranger_reads() {
 
     // Messages cannot be read at all.
     world.emulator.inject(|call| match &*call.operation {
-        "Query" => Fault::Refused(Failure::Status(400, "AccessDeniedException")),
+        "Query" => Fault::NotExecuted(Failure::Status(400, "AccessDeniedException")),
         _ => Fault::None,
     });
     assert_eq!(whole(world.get(&mallory, &path).await), unknown);

@@ -22,8 +22,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use testing::{
     Call, Emulator,
-    Failure::{self, Cancelled, Reset, Silence, Stall, Status},
-    Fault::{self, Late, Lost, Refused},
+    Failure::{self, Canceled, Reset, Silence, Stall, Status},
+    Fault::{self, Late, Lost, NotExecuted},
     Sends, invariants,
     sends::user,
     world::{TABLE, kind_of, stream_record, table_of},
@@ -389,11 +389,11 @@ proptest! {
             let mut faults = faults.into_iter();
             inboxes.emulator().inject(move |call| match (&*call.operation, faults.len()) {
                 ("TransactWriteItems", 1..) => match faults.next() {
-                    Some(1) => Refused(Cancelled(&["TransactionConflict", "None"])),
+                    Some(1) => NotExecuted(Canceled(&["TransactionConflict", "None"])),
                     Some(2) => Lost(Reset),
                     Some(3) => Lost(Silence),
                     Some(4) => Late(Reset, Duration::from_secs(4)),
-                    Some(5) => Refused(Status(400, "AccessDeniedException")),
+                    Some(5) => NotExecuted(Status(400, "AccessDeniedException")),
                     _ => Fault::None,
                 },
                 _ => Fault::None,
@@ -616,14 +616,16 @@ fn moves(call: &Call, group: u8) -> bool {
 async fn a_failing_group_reports_all_its_records_and_no_other_groups() {
     for failure in [
         Status(400, "AccessDeniedException"),
-        Cancelled(&["ValidationError", "None"]),
-        Cancelled(&["TransactionConflict", "None"]),
+        Canceled(&["ValidationError", "None"]),
+        Canceled(&["TransactionConflict", "None"]),
     ] {
         let inboxes = Inboxes::with_groups(3, 3).await;
         let records = inboxes.all_records(3);
         // Groups alternate in the batch.
         let batch: Vec<Value> = (0..9).map(|index| records[index % 3 * 3 + index / 3].clone()).collect();
-        inboxes.emulator().inject(move |call| if moves(call, 1) { Refused(failure) } else { Fault::None });
+        inboxes
+            .emulator()
+            .inject(move |call| if moves(call, 1) { NotExecuted(failure) } else { Fault::None });
         let mut reported = inboxes.deliver(&batch).await;
         reported.sort_unstable();
         assert_eq!(reported, sequence_numbers(&inboxes.records(1)), "{failure:?}");
@@ -643,7 +645,7 @@ async fn reads_that_fail_are_reported() {
         {
             let inboxes = Inboxes::with_groups(1, 2).await;
             let records = inboxes.records(0);
-            inboxes.emulator().fail(operation, usize::MAX, Refused(failure));
+            inboxes.emulator().fail(operation, usize::MAX, NotExecuted(failure));
             assert_eq!(
                 inboxes.deliver(&records).await,
                 sequence_numbers(&records),
@@ -687,13 +689,13 @@ async fn a_member_without_an_inbox_row_is_reported_and_the_other_row_is_moved() 
 async fn a_row_is_tried_at_most_eight_times() {
     for (refusals, expected) in [(7, true), (8, false)] {
         for failure in [
-            Cancelled(&["TransactionConflict", "None"]),
-            Cancelled(&["None", "ThrottlingError"]),
-            Cancelled(&["None", "ProvisionedThroughputExceeded"]),
+            Canceled(&["TransactionConflict", "None"]),
+            Canceled(&["None", "ThrottlingError"]),
+            Canceled(&["None", "ProvisionedThroughputExceeded"]),
             // A row that is never at its expected position.
-            Cancelled(&["ConditionalCheckFailed", "None"]),
-            Cancelled(&["None", "ConditionalCheckFailed"]),
-            Cancelled(&["ConditionalCheckFailed", "TransactionConflict"]),
+            Canceled(&["ConditionalCheckFailed", "None"]),
+            Canceled(&["None", "ConditionalCheckFailed"]),
+            Canceled(&["ConditionalCheckFailed", "TransactionConflict"]),
         ] {
             let inboxes = Inboxes::with_groups(1, 2).await;
             let records = inboxes.records(0);
@@ -705,7 +707,7 @@ async fn a_row_is_tried_at_most_eight_times() {
                     && left > 0
                 {
                     left -= 1;
-                    return Refused(failure);
+                    return NotExecuted(failure);
                 }
                 Fault::None
             });
@@ -736,8 +738,8 @@ async fn lost_answers_and_passing_failures_are_made_good() {
         Status(400, "TransactionInProgressException"),
     ];
     let both =
-        |failure: &Failure| [Refused(*failure), Lost(*failure), Late(*failure, Duration::from_millis(3))];
-    let faults = unknown.iter().flat_map(both).chain(throttling.map(Refused));
+        |failure: &Failure| [NotExecuted(*failure), Lost(*failure), Late(*failure, Duration::from_millis(3))];
+    let faults = unknown.iter().flat_map(both).chain(throttling.map(NotExecuted));
     for fault in faults {
         let inboxes = Inboxes::with_groups(1, 2).await;
         let records = inboxes.records(0);
@@ -755,7 +757,7 @@ async fn permanent_failures_are_reported_before_the_functions_timeout() {
     {
         let inboxes = Inboxes::with_groups(1, 2).await;
         let records = inboxes.records(0);
-        inboxes.emulator().fail("TransactWriteItems", usize::MAX, Refused(failure));
+        inboxes.emulator().fail("TransactWriteItems", usize::MAX, NotExecuted(failure));
         let start = Instant::now();
         assert_eq!(inboxes.deliver(&records).await, sequence_numbers(&records), "{failure:?}");
         assert!(start.elapsed() < TIMEOUT, "{failure:?}: {:?}", start.elapsed());
@@ -768,7 +770,7 @@ async fn groups_behind_others_that_do_not_end_are_reported_before_the_functions_
     let records = inboxes.all_records(9);
     let (start, base) = (Instant::now(), inboxes.app.clock.now());
     inboxes.app.clock = Clock::from_fn(move || base + start.elapsed());
-    inboxes.emulator().fail("TransactWriteItems", usize::MAX, Refused(Silence));
+    inboxes.emulator().fail("TransactWriteItems", usize::MAX, NotExecuted(Silence));
     assert_eq!(inboxes.deliver(&records).await.len(), records.len());
     assert!(start.elapsed() < TIMEOUT, "{:?}", start.elapsed());
 }

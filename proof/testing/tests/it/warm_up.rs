@@ -104,7 +104,7 @@ async fn each_function_makes_its_first_calls_for_the_nil_uuid() {
 async fn a_function_starts_although_dynamodb_refuses() {
     let world = World::new().await;
     let app = list_messages(&world.parts);
-    world.emulator.inject(|_| Fault::Refused(testing::Failure::Status(400, "AccessDeniedException")));
+    world.emulator.inject(|_| Fault::NotExecuted(testing::Failure::Status(400, "AccessDeniedException")));
     app.warm_up().await;
     assert_eq!(calls(&world), [get(RowKind::Membership)]);
 }

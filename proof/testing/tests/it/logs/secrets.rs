@@ -27,7 +27,7 @@ async fn everything(world: &mut World) {
     let [stranger, ghost] = [world.user("stranger").await, world.unprovisioned_user()];
     let callers = [with_key(world, &alice, SECRET), alice.clone(), bob.clone(), stranger, ghost];
     let events = post_confirmation_events(&alice);
-    let refused = |status, code| Fault::Refused(Failure::Status(status, code));
+    let refused = |status, code| Fault::NotExecuted(Failure::Status(status, code));
     let faults = [
         ("", Fault::None),
         ("Query", refused(500, "InternalServerError")),
