@@ -355,7 +355,7 @@ impl Names {
         prefixed
     }
 
-    /// MessageReader that close all statements. PostgreSQL accepts a second close of a statement.
+    /// Messages that close all statements. PostgreSQL accepts a second close of a statement.
     fn close_all(&self) -> Vec<u8> {
         self.prepared.iter().flat_map(|name| text_message(b'C', &[b"S", &**name].concat())).collect()
     }
