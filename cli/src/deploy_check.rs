@@ -133,6 +133,11 @@ async fn check_without_token(report: &mut Report, api: &Api, options: &Options) 
     routes::check(report, api).await?;
     for origin in &options.origin {
         report.check(&format!("CORS of {origin}"), routes::allowed(api, origin)).await?;
+        let name = format!("page of {origin}");
+        match routes::page(origin).await? {
+            Some(page) => drop(report.check(&name, async { routes::protected(origin, &page) }).await?),
+            None => report.skip(&name, "the page can't be reached from here")?,
+        }
     }
     if options.origin.is_empty() {
         report.skip("CORS", "requires --origin")?;

@@ -136,6 +136,38 @@ pub(super) async fn allowed(api: &Api, origin: &str) -> CheckResult {
     Ok(Success::new("pages may call the API"))
 }
 
+/// The web client's page. Returns `None` if it cannot be reached.
+pub(super) async fn page(origin: &str) -> Result<Option<Reply>> {
+    let api = Api::new(origin.to_owned())?;
+    Ok(api.send(api.request(Method::GET, "/"), None).await.ok())
+}
+
+/// Checks that a page's headers forbid frames and content sniffing and, over HTTPS, require HTTPS.
+pub(super) fn protected(origin: &str, page: &Reply) -> CheckResult {
+    let has = |name: &str, wanted: &str| {
+        page.header(name).is_some_and(|value| value.to_ascii_lowercase().contains(wanted))
+    };
+    let framing = has("x-frame-options", "deny")
+        || has("x-frame-options", "sameorigin")
+        || has("content-security-policy", "frame-ancestors");
+    let lacks = [
+        ("X-Frame-Options or frame-ancestors", framing),
+        ("X-Content-Type-Options", has("x-content-type-options", "nosniff")),
+        (
+            "Strict-Transport-Security",
+            !origin.starts_with("https:") || has("strict-transport-security", "max-age"),
+        ),
+    ];
+    let lacks = lacks.into_iter().filter(|(_, given)| !given).map(|(name, _)| name).collect::<Vec<_>>();
+    if !lacks.is_empty() {
+        return Err(Problem::new(
+            format!("the page is sent without {}", lacks.join(", ")),
+            "add a response headers policy to its hosting, such as CloudFront's SecurityHeadersPolicy",
+        ));
+    }
+    Ok(Success::new("the page has security headers"))
+}
+
 /// Checks that another web client may not call the API.
 pub(super) async fn not_allowed(api: &Api) -> CheckResult {
     let preflight = preflight(api, OTHER_ORIGIN).await?;

@@ -184,6 +184,22 @@ async fn an_origin_that_is_not_allowed_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_without_security_headers_fails() {
+    let machine = Machine::start().await;
+    let bare = |_: &Method, path: &str| (path == "/").then(|| (StatusCode::OK, json!({})));
+    let (good, bare) = (machine.stack().url(), Proxy::start(&machine, bare).await);
+    let run = check(&machine, &["--origin", good, "--origin", &bare]).await;
+    let seen = seen(&run).replace(good, "http://good").replace(&bare, "http://bare");
+    let pages = seen.lines().filter(|line| line.contains("page of")).collect::<Vec<_>>().join("\n");
+    assert_snapshot!(pages, @r"
+    ok page of http://good: the page has security headers
+    failed page of http://bare: the page is sent without X-Frame-Options or frame-ancestors, X-Content-Type-Options -> add a response headers policy to its hosting, such as CloudFront's SecurityHeadersPolicy
+    ");
+    assert_eq!(run.code, 3);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_stack_the_api_is_checked_by_its_url_and_tokens_alone() {
     let machine = Machine::start().await;
     let token = async |handle: &str| machine.cruddur(&["token", handle]).await.ok().trim_end().to_owned();
