@@ -36,7 +36,7 @@ impl Stack {
         Ok(Self {
             name: stack.stack_name().unwrap_or(name).to_owned(),
             status: stack.stack_status().map_or("UNKNOWN", |status| status.as_str()).to_owned(),
-            reason: stack.stack_status_reason().map(str::to_owned),
+            reason: stack.stack_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
             outputs: stack.outputs().iter().filter_map(output).collect(),
         })
     }
