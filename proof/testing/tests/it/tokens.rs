@@ -220,7 +220,15 @@ impl Pool {
 /// Whether the response has no headers except those of a 401 and the gateway's.
 fn has_no_further_header(answer: &Answer) -> bool {
     let names = answer.headers.keys().map(http::HeaderName::as_str).collect::<BTreeSet<_>>();
-    names == BTreeSet::from(["apigw-requestid", "content-length", "content-type", "www-authenticate"])
+    names
+        == BTreeSet::from([
+            "apigw-requestid",
+            "cache-control",
+            "content-length",
+            "content-type",
+            "www-authenticate",
+            "x-content-type-options",
+        ])
 }
 
 /// `object` with another value for `name`, or without it.
