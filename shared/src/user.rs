@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::{
     auth::Subject,
     config::{ConfigError, DatabaseConfig, Lookup},
-    error::{Chain, Error},
+    error::{Chain, Dependency, Error},
     postgres::{Parameter, Postgres},
-    warm_up,
+    warm_up::{self, Failure},
 };
 
 pub mod confirm;
@@ -146,11 +146,9 @@ impl Users {
     }
 
     /// Connects, and looks up an empty subject: the first query of a connection loads the table's metadata.
-    pub async fn warm_up(&self) {
-        warm_up::log_failure(
-            "PostgreSQL",
-            self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
-        );
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        let query = async { self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await };
+        warm_up::call(Dependency::Postgres, query).await
     }
 
     /// Returns the caller's UUID, cached for ten minutes. Fails with [`Error::UserNotProvisioned`] if no row has the

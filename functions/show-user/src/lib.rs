@@ -8,6 +8,7 @@ use cruddur::{
     request::path_parameter,
     respond, start,
     user::{Handle, Users},
+    warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, Response};
 
@@ -26,8 +27,8 @@ impl start::App for App {
         Ok(Self { users: Users::from_lookup(lookup)? })
     }
 
-    async fn connect(&self) {
-        self.users.warm_up().await;
+    async fn connect(&self) -> Vec<Failure> {
+        failures([self.users.warm_up().await])
     }
 }
 
