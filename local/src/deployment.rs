@@ -1,7 +1,7 @@
 //! The local deployment: the functions, routes, timeouts and stream mapping of `template.yaml`. A test
 //! compares the two.
 
-use std::{convert::Infallible, ops::Index, sync::Arc, time::Duration};
+use std::{ops::Index, sync::Arc, time::Duration};
 
 use aws_config::{AppName, SdkConfig};
 use cruddur::{
@@ -9,6 +9,7 @@ use cruddur::{
     clock::Clock,
     config::{ConfigError, SendLimitConfig, TokenConfig, environment},
     dynamodb::{CallLimits, client},
+    event::{self, Event},
     message::Messages,
     message_group::Inbox,
     postgres::Postgres,
@@ -18,7 +19,7 @@ use cruddur::{
     table::{RowKind, Table},
     user::Users,
 };
-use futures_util::FutureExt as _;
+use lambda_runtime::LambdaEvent;
 use serde_json::json;
 
 use crate::{function::Function, gateway::Route};
@@ -77,17 +78,6 @@ pub struct Declaration {
     build: fn(&Self, &Parts) -> Result<Function, ConfigError>,
 }
 
-/// A handler that shares `$app` between all invocations.
-macro_rules! share {
-    ($handler:path, $app:expr) => {{
-        let app = Arc::new($app);
-        move |input| {
-            let app = Arc::clone(&app);
-            async move { $handler(&app, input).await }
-        }
-    }};
-}
-
 /// The declaration of a function behind a route.
 macro_rules! route {
     ($function:ident, $name:literal, $timeout:expr, |$this:ident, $parts:ident| $app:expr) => {
@@ -97,7 +87,14 @@ macro_rules! route {
             timeout: $timeout,
             configure: |lookup| $function::App::from_lookup(lookup).map(drop),
             build: |$this, $parts| {
-                Ok(Function::http($this.name, $this.timeout, share!($function::handler, $app)))
+                Ok(Function::with_app(
+                    $this.name,
+                    $this.timeout,
+                    $app,
+                    |app, event: LambdaEvent<Event>| async move {
+                        event::result($function::handler(&app, event.payload.into()).await)
+                    },
+                ))
             },
         }
     };
@@ -105,7 +102,7 @@ macro_rules! route {
 
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The deployed functions. A test compares them with `template.yaml`.
+/// The deployed functions, without those of [`NOT_LOCAL`]. A test compares them with `template.yaml`.
 pub const FUNCTIONS: &[Declaration] = &[
     route!(list_message_groups, "list-message-groups", READ_TIMEOUT, |this, parts| {
         list_message_groups::App {
@@ -139,10 +136,9 @@ pub const FUNCTIONS: &[Declaration] = &[
                 inbox: parts.inbox(this.name, CallLimits::WRITE),
                 clock: parts.clock.clone(),
             };
-            let handler = share!(stream_handler::handler, app);
-            let handler = move |event| handler(event).map(Ok::<_, Infallible>);
+            let handler = |app: Arc<_>, event| async move { stream_handler::handler(&app, event).await };
             // The handler compares its deadline with this clock.
-            Ok(Function::event(this.name, this.timeout, handler).with_clock(parts.clock.clone()))
+            Ok(Function::with_app(this.name, this.timeout, app, handler).with_clock(parts.clock.clone()))
         },
     },
     Declaration {
@@ -151,12 +147,15 @@ pub const FUNCTIONS: &[Declaration] = &[
         timeout: Duration::from_secs(5),
         configure: |lookup| post_confirmation::App::from_lookup(lookup).map(drop),
         build: |this, parts| {
-            let handler = share!(post_confirmation::handler, post_confirmation::App { users: parts.users() });
-            let handler = move |event| handler(event).map(Ok::<_, Infallible>);
-            Ok(Function::event(this.name, this.timeout, handler))
+            let app = post_confirmation::App { users: parts.users() };
+            let handler = |app: Arc<_>, event| async move { post_confirmation::handler(&app, event).await };
+            Ok(Function::with_app(this.name, this.timeout, app, handler))
         },
     },
 ];
+
+/// Deployed functions without a counterpart in the local stack. check-release serves deployments only.
+pub const NOT_LOCAL: [&str; 1] = ["check-release"];
 
 /// The patterns of the mapping's filter criteria.
 #[must_use]

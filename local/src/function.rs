@@ -6,7 +6,9 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use cruddur::{
     clock::Clock,
     event::{self, Event},
+    health::Incoming,
     random::Random,
+    start::{self, App},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use lambda_http::{IntoResponse, Request};
@@ -47,7 +49,27 @@ impl InvocationError {
 }
 
 impl Function {
-    /// A function behind an HTTP API. `handler` is the argument of `cruddur::event::run` in its `main`.
+    /// A function with its app. `handler` answers the events that are not health checks.
+    pub fn with_app<A, E, R, F>(
+        name: &'static str,
+        timeout: Duration,
+        app: A,
+        handler: impl Fn(Arc<A>, LambdaEvent<E>) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: App + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
+        E: DeserializeOwned + Send + 'static,
+        R: Serialize + Send + 'static,
+    {
+        let app = Arc::new(app);
+        Self::event(name, timeout, move |event: LambdaEvent<Incoming<E>>| {
+            let (app, handler) = (Arc::clone(&app), handler.clone());
+            async move { start::answer(&*app, event, |event| handler(Arc::clone(&app), event)).await }
+        })
+    }
+
+    /// A function behind an HTTP API, without an app.
     pub fn http<R, F, A>(name: &'static str, timeout: Duration, handler: F) -> Self
     where
         F: Fn(Request) -> A + Clone + Send + Sync + 'static,
@@ -65,7 +87,7 @@ impl Function {
         })
     }
 
-    /// A function behind a trigger. `handler` is the argument of `lambda_runtime::run` in its `main`.
+    /// A function behind a trigger, without an app. `handler` is the argument of `lambda_runtime::run` in its `main`.
     pub fn event<E, R, X, F, A>(name: &'static str, timeout: Duration, handler: F) -> Self
     where
         F: Fn(LambdaEvent<E>) -> A + Clone + Send + Sync + 'static,

@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::{ConfigError, Lookup, TokenConfig},
     error::{Dependency, Error},
+    warm_up::Failure,
 };
 
 use self::key_set::{KeySet, KeySetError, from_object};
@@ -102,8 +103,8 @@ impl Verifier {
     }
 
     /// Prepares for the first token; see [`KeySet::warm_up`].
-    pub async fn warm_up(&self) {
-        self.keys.warm_up().await;
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        self.keys.warm_up().await
     }
 
     /// Verifies the access token in `headers`, and returns its subject. Fails with [`Error::Unauthenticated`], or with

@@ -4,14 +4,13 @@
 //! authorizer claims that are not strings. The functions need neither URI nor authorizer, so this module reads neither.
 //! This module accepts every JSON object as an event, and treats malformed members as absent.
 
-use std::{collections::HashMap, convert::Infallible};
+use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue};
 use lambda_http::{
-    Body, Error, LambdaEvent, Request, RequestExt as _, Response,
+    Body, Request, RequestExt as _, Response,
     aws_lambda_events::{apigw::ApiGatewayV2httpResponse, query_map::QueryMap},
-    lambda_runtime, service_fn,
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
@@ -92,16 +91,6 @@ pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
     result.headers = parts.headers;
     result.body = Some(body);
     result
-}
-
-/// Runs a function behind the API. `handler` serves one request at a time.
-pub async fn run<F: Future<Output = Response<Body>>>(handler: impl Fn(Request) -> F) -> Result<(), Error> {
-    let handler = &handler;
-    let service = service_fn(move |event: LambdaEvent<Event>| async move {
-        // Boxed: otherwise the future exceeds the compiler's limit on nested types.
-        Ok::<_, Infallible>(result(Box::pin(handler(event.payload.into())).await))
-    });
-    lambda_runtime::run(service).await
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@
 use std::net::IpAddr;
 
 use aws_smithy_http_client::{
-    Builder, Connector, ConnectorBuilder,
+    Builder, ConnectorBuilder,
     proxy::ProxyConfig,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnectorSettings, SharedHttpClient},
+    http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
     runtime_components::RuntimeComponents,
 };
 
@@ -115,13 +115,14 @@ fn proxy(name: &str, lookup: impl Lookup) -> ProxyConfig {
     }
 }
 
-/// Creates a connector for calls to `url` without the SDK.
-pub(crate) fn connector(url: &str, lookup: impl Lookup) -> Connector {
+/// Creates a connector for calls to `url` without the SDK. `lookup` may replace the trusted certificate authorities.
+pub fn connector(url: &str, lookup: impl Lookup) -> SharedHttpConnector {
     let authorities = Authorities::of_url(url, lookup);
-    ConnectorBuilder::default()
+    let connector = ConnectorBuilder::default()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(authorities.tls_context())
-        .build()
+        .build();
+    SharedHttpConnector::new(connector)
 }
 
 #[cfg(test)]

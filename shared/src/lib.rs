@@ -5,7 +5,7 @@
 //! - Storage: [`table`] (rows and keys in DynamoDB), [`stream`] (changes of the table), [`projection`] (their effects),
 //!   [`dynamodb`], [`postgres`]
 //! - Requests: [`event`], [`auth`], [`request`], [`respond`], [`error`]
-//! - Operation: [`start`], [`warm_up`], [`config`], [`clock`], [`random`], [`invocation`], [`log`], [`metrics`]
+//! - Operation: [`start`], [`warm_up`], [`health`], [`https`], [`config`], [`clock`], [`random`], [`invocation`], [`log`], [`metrics`]
 
 #![warn(missing_docs)]
 
@@ -17,6 +17,7 @@ pub mod dynamodb;
 mod environment;
 pub mod error;
 pub mod event;
+pub mod health;
 pub mod https;
 pub mod idempotency;
 pub mod invocation;

@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     config::{ConfigError, Lookup},
     dynamodb::CallLimits,
-    error::Error,
+    error::{Dependency, Error},
     message_group::{KnownMembers, membership_for},
     page::{Cursor, Page, PageRequest},
     random::Random,
@@ -16,7 +16,7 @@ use crate::{
     table::{Key, Membership, Newest, Partition, Table, from_strings},
     timestamp::Timestamp,
     user::{ShowsUser, User},
-    warm_up,
+    warm_up::{self, Failure},
 };
 
 pub mod send;
@@ -52,9 +52,9 @@ impl Messages {
     }
 
     /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
-    pub async fn warm_up(&self) {
-        let membership = self.table.get::<Membership>(&Key::Membership(Uuid::nil())).await;
-        warm_up::log_failure("DynamoDB", membership);
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        let key = Key::Membership(Uuid::nil());
+        warm_up::call(Dependency::DynamoDb, self.table.get::<Membership>(&key)).await
     }
 
     /// Lists the messages of a group, oldest to newest: the page before the cursor, or the newest page. Fails with

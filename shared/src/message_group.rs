@@ -9,14 +9,14 @@ use uuid::{Uuid, uuid};
 use crate::{
     config::{ConfigError, Lookup},
     dynamodb::CallLimits,
-    error::Error,
+    error::{Dependency, Error},
     page::{Cursor, Page, PageRequest},
     random::Random,
     sort_key::SortKey,
     table::{Key, Membership, Newest, Partition, Table, from_strings, sort_key},
     timestamp::Timestamp,
     user::{ShowsUser, User},
-    warm_up,
+    warm_up::{self, Failure},
 };
 
 pub use self::known_members::KnownMembers;
@@ -74,8 +74,8 @@ impl Inbox {
     }
 
     /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
-    pub async fn warm_up(&self) {
-        warm_up::log_failure("DynamoDB", self.newest_rows(Uuid::nil(), None, 1).await);
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        warm_up::call(Dependency::DynamoDb, self.newest_rows(Uuid::nil(), None, 1)).await
     }
 
     /// Lists the caller's groups, newest first.

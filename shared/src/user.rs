@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::{
     auth::Subject,
     config::{ConfigError, DatabaseConfig, Lookup},
-    error::{Chain, Error},
+    error::{Chain, Dependency, Error},
     postgres::{Parameter, Postgres},
-    warm_up,
+    warm_up::{self, Failure},
 };
 
 pub mod confirm;
@@ -26,6 +26,8 @@ mod names;
 
 use self::names::NamesByUuid;
 pub use self::names::ShowsUser;
+
+const UUID_AND_NAMES: &str = include_str!("../../sql/users/short.sql");
 
 const UUID_FROM_SUBJECT: &str = include_str!("../../sql/users/uuid_from_cognito_user_id.sql");
 
@@ -146,11 +148,15 @@ impl Users {
     }
 
     /// Connects, and looks up an empty subject: the first query of a connection loads the table's metadata.
-    pub async fn warm_up(&self) {
-        warm_up::log_failure(
-            "PostgreSQL",
-            self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await,
-        );
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        let query = async { self.postgres.query(UUID_FROM_SUBJECT, &[(&"", Type::TEXT)]).await };
+        warm_up::call(Dependency::Postgres, query).await
+    }
+
+    /// Connects, and looks up an empty handle: the rights of the public look-up suffice.
+    pub async fn try_look_up(&self) -> Result<(), Failure> {
+        let query = async { self.postgres.query(UUID_AND_NAMES, &[(&"", Type::TEXT)]).await };
+        warm_up::call(Dependency::Postgres, query).await
     }
 
     /// Returns the caller's UUID, cached for ten minutes. Fails with [`Error::UserNotProvisioned`] if no row has the
@@ -246,8 +252,7 @@ impl Users {
 
     /// Reads the user with `handle`. Fails with [`Error::UserNotFound`] if no user has it.
     pub async fn with_handle(&self, handle: &Handle) -> Result<User, Error> {
-        let statement = include_str!("../../sql/users/short.sql");
-        let rows = self.postgres.query(statement, &[(&handle.canonical(), Type::TEXT)]).await?;
+        let rows = self.postgres.query(UUID_AND_NAMES, &[(&handle.canonical(), Type::TEXT)]).await?;
         rows.first().map(User::from_row).transpose()?.ok_or(Error::UserNotFound)
     }
 

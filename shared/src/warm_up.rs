@@ -1,31 +1,68 @@
-//! Warm-up before the first event: opens connections, and issues the reads of a first request with keys that do
-//! not exist: the nil UUID in DynamoDB, an empty subject in PostgreSQL.
+//! Warm-up before the first event, and the check of a new version: opens connections, and issues the reads of a first
+//! request with keys that do not exist: the nil UUID in DynamoDB, an empty subject in PostgreSQL.
 //!
 //! During initialization Lambda gives a function a full vCPU, whatever its memory size. After that, a TLS handshake takes
-//! fourteen times as long at 128 MB. Failures are logged and ignored: the first event retries, and reports them.
+//! fourteen times as long at 128 MB. During start-up, failures are logged and ignored: the first event retries, and
+//! reports them.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::error::Chain;
+use crate::error::{Cause, Chain, Dependency};
 
+/// The time limit of a start-up's warm-up.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Waits for `connections`, for two seconds at most.
-pub fn within_limit(connections: impl Future) -> impl Future<Output = ()> {
+/// The time limit of a call. Below the timeout of every function, so that a health check can name the dependency.
+const CALL_LIMIT: Duration = Duration::from_secs(4);
+
+/// A dependency that could not be used.
+#[derive(Debug)]
+pub struct Failure {
+    /// The dependency.
+    pub dependency: Dependency,
+    /// The error of its client.
+    pub cause: Cause,
+}
+
+impl Failure {
+    /// The cause with all its sources.
+    #[must_use]
+    pub fn chain(&self) -> Chain<'_> {
+        Chain(&*self.cause)
+    }
+}
+
+/// The failures among `results`.
+pub fn failures(results: impl IntoIterator<Item = Result<(), Failure>>) -> Vec<Failure> {
+    results.into_iter().filter_map(Result::err).collect()
+}
+
+/// Waits for `connections`, for two seconds at most, and logs failures.
+pub fn within_limit(connections: impl Future<Output = Vec<Failure>>) -> impl Future<Output = ()> {
     // Boxed, since the futures of SDK clients are large.
     let connections = Box::pin(connections);
     async move {
-        if timeout(LIMIT, connections).await.is_err() {
+        let Ok(failures) = timeout(LIMIT, connections).await else {
             tracing::info!("not all connections were opened in time; the first event retries");
+            return;
+        };
+        for failure in failures {
+            tracing::info!(cause = %failure.chain(), "can't use {} during start-up", failure.dependency);
         }
     }
 }
 
-/// Logs the error of a warm-up call to `dependency`, if it failed.
-pub(crate) fn log_failure<T, E: std::error::Error + 'static>(dependency: &str, result: Result<T, E>) {
-    if let Err(error) = result {
-        tracing::info!(cause = %Chain(&error), "can't call {dependency} during start-up");
+/// Waits for a call to `dependency`, for four seconds at most.
+pub(crate) async fn call<T, E: Into<Cause>>(
+    dependency: Dependency,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<(), Failure> {
+    let failure = |cause| Failure { dependency, cause };
+    match timeout(CALL_LIMIT, call).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(failure(error.into())),
+        Err(_) => Err(failure("no answer within 4 s".into())),
     }
 }

@@ -160,6 +160,11 @@ impl Calls {
     }
 }
 
+/// The name of a function in its ARN, or in that of a version or an alias.
+pub(super) fn function_name(arn: &str) -> &str {
+    arn.split(':').nth(6).unwrap_or(arn)
+}
+
 fn parse<T: DeserializeOwned>(status: StatusCode, text: &str) -> Result<T> {
     if status.is_success() {
         return serde_json::from_str(text).context("unexpected response");

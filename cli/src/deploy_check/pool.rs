@@ -14,7 +14,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{
-    calls::{Calls, LAMBDA},
+    calls::{Calls, LAMBDA, function_name},
     report::{CheckResult, Problem, Success},
 };
 use crate::{chat::api::bearer, cognito::pool::UserPool, context::aws_error};
@@ -64,7 +64,7 @@ impl Pool {
             let seen = format!("the pool's post-confirmation trigger is another function, {function}");
             return Err(Problem::new(seen, advice));
         }
-        let name = function.rsplit(':').next().unwrap_or_default();
+        let name = function_name(function);
         Ok(Success::with(format!("{name} is the pool's post-confirmation trigger"), function.to_owned()))
     }
 

@@ -5,7 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{
-    calls::{Calls, LAMBDA, SQS},
+    calls::{Calls, LAMBDA, SQS, function_name},
     report::{CheckResult, Problem, Success},
 };
 
@@ -33,7 +33,7 @@ pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> CheckResul
 
 fn assess(mapping: &Value) -> CheckResult {
     let text = |name: &str| mapping.get(name).and_then(Value::as_str);
-    let function = text("FunctionArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or("unknown");
+    let function = text("FunctionArn").map_or("unknown", function_name);
     let state = text("State").unwrap_or("unknown");
     if state != "Enabled" {
         let reason = text("StateTransitionReason").unwrap_or("no reason given");
@@ -92,7 +92,7 @@ mod tests {
         let mut mapping = json!({
             "State": "Enabled",
             "LastProcessingResult": "OK",
-            "FunctionArn": "arn:aws:lambda:eu-central-1:123456789012:function:stream-handler",
+            "FunctionArn": "arn:aws:lambda:eu-central-1:123456789012:function:stream-handler:live",
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "FilterCriteria": {"Filters": [{"Pattern": "{}"}]},
             "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:123456789012:dead"}},

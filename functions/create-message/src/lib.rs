@@ -18,6 +18,7 @@ use cruddur::{
     request::{Violations, idempotency_key, json_object, message_group_uuid, user_uuid},
     respond, start,
     user::{Handle, MessageUsers, User, Users},
+    warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, Response};
 use uuid::Uuid;
@@ -45,8 +46,10 @@ impl start::App for App {
         })
     }
 
-    async fn connect(&self) {
-        tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.messages.warm_up_send());
+    async fn connect(&self) -> Vec<Failure> {
+        let (keys, users, table) =
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.messages.warm_up_send());
+        failures([keys, users, table])
     }
 }
 

@@ -13,6 +13,7 @@ use cruddur::{
     request::{Violations, page_request},
     respond, start,
     user::Users,
+    warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, RequestExt as _, Response};
 
@@ -39,8 +40,10 @@ impl start::App for App {
         })
     }
 
-    async fn connect(&self) {
-        tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.inbox.warm_up());
+    async fn connect(&self) -> Vec<Failure> {
+        let (keys, users, table) =
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.inbox.warm_up());
+        failures([keys, users, table])
     }
 }
 

@@ -12,6 +12,7 @@ use cruddur::{
     request::{Violations, message_group_uuid, page_request, path_parameter},
     respond, start,
     user::Users,
+    warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, RequestExt as _, Response};
 
@@ -38,8 +39,10 @@ impl start::App for App {
         })
     }
 
-    async fn connect(&self) {
-        tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.messages.warm_up());
+    async fn connect(&self) -> Vec<Failure> {
+        let (keys, users, table) =
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.messages.warm_up());
+        failures([keys, users, table])
     }
 }
 

@@ -15,6 +15,7 @@ use cruddur::{
         Users,
         confirm::{Confirmation, ConfirmedUser},
     },
+    warm_up::{Failure, failures},
 };
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
@@ -39,8 +40,8 @@ impl start::App for App {
         Ok(Self { users: Users::from_lookup(lookup)? })
     }
 
-    async fn connect(&self) {
-        self.users.warm_up().await;
+    async fn connect(&self) -> Vec<Failure> {
+        failures([self.users.warm_up().await])
     }
 }
 

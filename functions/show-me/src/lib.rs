@@ -9,6 +9,7 @@ use cruddur::{
     error::Error,
     invocation, respond, start,
     user::Users,
+    warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, Response};
 
@@ -32,8 +33,9 @@ impl start::App for App {
         })
     }
 
-    async fn connect(&self) {
-        tokio::join!(self.verifier.warm_up(), self.users.warm_up());
+    async fn connect(&self) -> Vec<Failure> {
+        let (keys, users) = tokio::join!(self.verifier.warm_up(), self.users.warm_up());
+        failures([keys, users])
     }
 }
 

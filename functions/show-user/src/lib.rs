@@ -8,6 +8,7 @@ use cruddur::{
     request::path_parameter,
     respond, start,
     user::{Handle, Users},
+    warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, Response};
 
@@ -26,9 +27,13 @@ impl start::App for App {
         Ok(Self { users: Users::from_lookup(lookup)? })
     }
 
+    async fn connect(&self) -> Vec<Failure> {
+        failures([self.users.try_look_up().await])
+    }
+
     /// Opens nothing: anyone can start environments of this function, and each connection would count against the limit
     /// of the database role. The first request connects.
-    async fn connect(&self) {}
+    async fn warm_up(&self) {}
 }
 
 /// Answers a request.

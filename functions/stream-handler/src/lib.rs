@@ -15,6 +15,7 @@ use cruddur::{
     projection::inbox::{MoveError, Moved},
     start,
     stream::{Batch, NewMessages, NewestMessage},
+    warm_up::{Failure, failures},
 };
 use futures_util::{StreamExt as _, stream};
 use lambda_runtime::{Context, LambdaEvent};
@@ -37,8 +38,8 @@ impl start::App for App {
         Ok(Self { inbox: Inbox::from_lookup(lookup, CallLimits::WRITE)?, clock: Clock::system() })
     }
 
-    async fn connect(&self) {
-        self.inbox.warm_up_move().await;
+    async fn connect(&self) -> Vec<Failure> {
+        failures([self.inbox.warm_up_move().await])
     }
 }
 

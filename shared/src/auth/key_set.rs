@@ -24,8 +24,9 @@ use tokio::{
 
 use crate::{
     environment::Lookup,
-    error::{Cause, Chain},
+    error::{Cause, Dependency},
     https,
+    warm_up::Failure,
 };
 
 /// The time limit for fetching the key set.
@@ -111,7 +112,7 @@ impl KeySet {
     pub fn from_url(url: impl Into<String>, lookup: impl Lookup) -> Self {
         let url = url.into();
         let connector = https::connector(&url, lookup);
-        Self::from_url_over(SharedHttpConnector::new(connector), url)
+        Self::from_url_over(connector, url)
     }
 
     /// [`Self::from_url`] with the caller's connector.
@@ -121,16 +122,18 @@ impl KeySet {
         Self { keys: RwLock::default(), source: Some(source) }
     }
 
-    /// Fetches the keys if they have a URL and were not fetched before. After a failure, the first token retries.
-    pub async fn warm_up(&self) {
-        let Some(source) = &self.source else { return };
+    /// Fetches the keys if they have a URL and the last fetch did not succeed. After a failure, the first token retries.
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        let Some(source) = &self.source else { return Ok(()) };
         let mut last_fetch = source.last_fetch.lock().await;
-        if last_fetch.is_none()
-            && let Err(cause) = self.fetch(source, &mut last_fetch).await
-        {
-            tracing::info!(cause = %Chain(&*cause), "the key set can't be fetched during start-up");
-            *last_fetch = None;
+        if last_fetch.as_ref().is_some_and(|fetch| fetch.succeeded) {
+            return Ok(());
         }
+        let fetched = self.fetch(source, &mut last_fetch).await;
+        fetched.map_err(|cause| {
+            *last_fetch = None;
+            Failure { dependency: Dependency::KeySet, cause }
+        })
     }
 
     /// Returns the key with this `kid`, compared byte for byte. Fetches the key set if the `kid` is unknown, at

@@ -25,7 +25,7 @@ use crate::{
     },
     timestamp::Timestamp,
     user::{Handle, User},
-    warm_up,
+    warm_up::{self, Failure},
 };
 
 /// A message to send.
@@ -114,9 +114,12 @@ const TIME_LIMIT: Duration = Duration::from_secs(14);
 
 impl Messages {
     /// Opens the connection to DynamoDB: issues the first send's reads for the nil UUID.
-    pub async fn warm_up_send(&self) {
-        let (membership, newest) = self.look_up(Uuid::nil()).await;
-        warm_up::log_failure("DynamoDB", membership.and(newest));
+    pub async fn warm_up_send(&self) -> Result<(), Failure> {
+        let reads = async {
+            let (membership, newest) = self.look_up(Uuid::nil()).await;
+            membership.and(newest)
+        };
+        warm_up::call(Dependency::DynamoDb, reads).await
     }
 
     /// Reads a group's membership and its newest sort key concurrently.

@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::{
     backoff::Backoff,
-    error::Error,
+    error::{Dependency, Error},
     message::text::preview,
     message_group::Inbox,
     sort_key::SortKey,
     stream::NewestMessage,
     table::{Condition, Item, Key, Membership, Partition, Transaction, WriteError, sort_key},
-    warm_up,
+    warm_up::{self, Failure},
 };
 
 /// The result of a move, for all members together.
@@ -80,9 +80,12 @@ const MAX_CONCURRENT_ROWS: usize = 8;
 
 impl Inbox {
     /// Opens the connections to DynamoDB: issues the first move's reads for the nil UUID.
-    pub async fn warm_up_move(&self) {
-        let (membership, hints) = self.look_up(Uuid::nil()).await;
-        warm_up::log_failure("DynamoDB", membership.and(hints));
+    pub async fn warm_up_move(&self) -> Result<(), Failure> {
+        let reads = async {
+            let (membership, hints) = self.look_up(Uuid::nil()).await;
+            membership.and(hints)
+        };
+        warm_up::call(Dependency::DynamoDb, reads).await
     }
 
     /// Reads a group's membership, and its inbox rows from the index, concurrently.

@@ -381,10 +381,10 @@ async fn a_hundred_requests_at_once_fetch_the_key_set_once() {
 async fn after_a_warm_up_no_token_waits_for_the_key_set() {
     let server = Server::with(&[good("a")]).await;
     let keys = KeySet::from_url(server.url(), |_| None);
-    keys.warm_up().await;
+    keys.warm_up().await.unwrap();
     assert_eq!(server.fetches(), 1);
     assert_eq!(outcome(&keys, "a").await, "known");
-    keys.warm_up().await;
+    keys.warm_up().await.unwrap();
     assert_eq!(server.fetches(), 1);
 }
 
@@ -392,7 +392,11 @@ async fn after_a_warm_up_no_token_waits_for_the_key_set() {
 async fn a_warm_up_that_fails_does_not_keep_the_first_token_from_trying() {
     let server = Server::start(Reply::Body(500, Bytes::new())).await;
     let keys = KeySet::from_url(server.url(), |_| None);
-    keys.warm_up().await;
+    let failure = keys.warm_up().await.unwrap_err();
+    assert_eq!(
+        (failure.dependency, failure.chain().to_string()),
+        (Dependency::KeySet, "the key set's URL answers 500".to_owned())
+    );
     assert_eq!(server.fetches(), 1);
     server.set(Reply::keys(&[good("a")]));
     assert_eq!(outcome(&keys, "a").await, "known");

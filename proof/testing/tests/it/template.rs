@@ -14,6 +14,7 @@ use self::document::{entries, functions, resources, template, text, text_of};
 mod alarms;
 mod document;
 mod parameters;
+mod releases;
 mod repository;
 mod variables;
 

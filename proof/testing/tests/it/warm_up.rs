@@ -7,14 +7,18 @@ use cruddur::{
     dynamodb::{CallLimits, client},
     message::Messages,
     message_group::Inbox,
+    postgres::{DatabaseServer, Postgres},
     start::App as _,
     table::{RowKind, Table},
     user::Users,
     warm_up,
 };
-use local::deployment::{Parts, sdk_of};
-use testing::{Fault, World};
-use tokio::time::{Instant, pause};
+use local::deployment::{FUNCTIONS, Parts, sdk_of};
+use testing::{Fault, World, broken_postgres};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, pause},
+};
 use uuid::Uuid;
 
 fn verifier(parts: &Parts) -> Verifier {
@@ -109,10 +113,73 @@ async fn a_function_starts_although_dynamodb_refuses() {
     assert_eq!(calls(&world), [get(RowKind::Membership)]);
 }
 
+const HEALTH_CHECK: &str = r#"{"health_check": true}"#;
+
+#[tokio::test]
+async fn each_function_is_healthy_with_all_its_dependencies() {
+    let world = World::new().await;
+    let _ = world.emulator.take_calls();
+    for function in FUNCTIONS {
+        let answer = world.functions[function.name].invoke(HEALTH_CHECK.to_owned()).await;
+        assert_eq!(answer.unwrap(), r#"{"healthy":true}"#, "{}", function.name);
+    }
+    let membership = || get(RowKind::Membership);
+    assert_eq!(
+        calls(&world),
+        [
+            membership(),
+            membership(),
+            membership(),
+            query(None),
+            query(Some(RowKind::Message)),
+            query(Some(RowKind::Inbox))
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_unhealthy_function_names_each_dependency_that_it_cannot_use() {
+    let mut world = World::new().await;
+    world.redeploy(|parts| {
+        parts.postgres = broken_postgres::refusing();
+        parts.tokens.key_set = Some("https://127.0.0.1:1/jwks.json".to_owned());
+    });
+    world.emulator.inject(|_| Fault::NotExecuted(testing::Failure::Status(400, "AccessDeniedException")));
+    for (function, dependencies) in [
+        ("list-message-groups", "the key set, PostgreSQL, DynamoDB"),
+        ("list-messages", "the key set, PostgreSQL, DynamoDB"),
+        ("create-message", "the key set, PostgreSQL, DynamoDB"),
+        ("show-user", "PostgreSQL"),
+        ("show-me", "the key set, PostgreSQL"),
+        ("stream-handler", "DynamoDB"),
+        ("post-confirmation", "PostgreSQL"),
+    ] {
+        let error = world.functions[function].invoke(HEALTH_CHECK.to_owned()).await.unwrap_err();
+        let expected = format!("the function failed: can't use {dependencies}; the log has the causes");
+        assert_eq!(error.to_string(), expected, "{function}");
+    }
+}
+
+/// A check that outlasts the function would not name the dependency.
+#[tokio::test]
+async fn a_health_check_of_silent_dependencies_ends_within_the_shortest_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("postgresql://cruddur@{}/cruddur", listener.local_addr().unwrap());
+    let mut world = World::new().await;
+    let silent: DatabaseServer = silent.parse().unwrap();
+    world.redeploy(|parts| parts.postgres = Arc::new(Postgres::new(silent)));
+    let function = &world.functions["post-confirmation"];
+    pause();
+    let begin = Instant::now();
+    let error = function.invoke(HEALTH_CHECK.to_owned()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the function failed: can't use PostgreSQL; the log has the causes");
+    assert!(begin.elapsed() < function.timeout(), "{:?}", begin.elapsed());
+}
+
 #[tokio::test]
 async fn a_start_waits_two_seconds_at_most() {
     pause();
     let begin = Instant::now();
-    warm_up::within_limit(std::future::pending::<()>()).await;
+    warm_up::within_limit(std::future::pending()).await;
     assert_eq!(begin.elapsed().as_secs(), 2);
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use local::deployment::NOT_LOCAL;
 use serde_json::Value;
 use testing::yaml;
 
@@ -41,8 +42,15 @@ pub(super) fn resources<'a>(template: &'a Value, of_type: &str) -> BTreeMap<&'a 
     resources.map(|(id, resource)| (id, &resource["Properties"])).collect()
 }
 
-/// The functions' properties, by the name of the binary.
+/// The functions' properties, by the name of the binary, without those that the local stack lacks.
 pub(super) fn functions(template: &Value) -> BTreeMap<&str, &Value> {
+    let mut functions = all_functions(template);
+    functions.retain(|name, _| !NOT_LOCAL.contains(name));
+    functions
+}
+
+/// The properties of all functions, by the name of the binary.
+pub(super) fn all_functions(template: &Value) -> BTreeMap<&str, &Value> {
     let functions = resources(template, "AWS::Serverless::Function");
     functions.into_iter().map(|(id, properties)| (binary(template, id), properties)).collect()
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::document::{entries, keys, references, template};
 
 /// Names of the conditions that a part of the template uses.
-fn conditions(value: &Value) -> BTreeSet<String> {
+pub(super) fn conditions(value: &Value) -> BTreeSet<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(conditions).collect(),
         Value::Object(object) => {

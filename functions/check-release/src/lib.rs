@@ -1,0 +1,173 @@
+//! Custom resource of the template: publishes a version of each function, and checks it before it gets traffic.
+//!
+//! `CloudFormation` points the functions' aliases to the versions that this function returns. If a version is unhealthy,
+//! the deployment fails, and `CloudFormation` rolls it back.
+
+#![warn(missing_docs)]
+
+use std::{collections::BTreeMap, time::Duration};
+
+use cruddur::{
+    clock::Clock,
+    config::{AwsConfig, ConfigError, Lookup},
+    error::Chain,
+    https,
+    invocation::{self, Completion},
+    start,
+    warm_up::Failure,
+};
+use futures_util::future::join_all;
+use lambda_runtime::LambdaEvent;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use self::{
+    calls::Calls,
+    release::{ReleaseError, first_characters},
+};
+
+mod calls;
+mod release;
+#[cfg(test)]
+mod tests;
+
+/// The function's name in the log.
+const NAME: &str = "check-release";
+
+/// Time limit of a version. The function's timeout is 120 s, and `CloudFormation` must get an answer before that.
+const LIMIT: Duration = Duration::from_secs(95);
+
+/// The maximum size of an answer to `CloudFormation`, in bytes.
+const MAX_ANSWER_BYTES: usize = 4096;
+
+/// The function's client.
+#[derive(Debug)]
+pub struct App {
+    calls: Calls,
+}
+
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        let AwsConfig { region, credentials } = AwsConfig::from_lookup(lookup)?;
+        let endpoints = calls::Endpoints::from_lookup(&region, lookup);
+        let connector = https::connector(&endpoints.lambda, lookup);
+        Ok(Self { calls: Calls::new(region, credentials, endpoints, connector, Clock::system()) })
+    }
+
+    async fn connect(&self) -> Vec<Failure> {
+        Vec::new()
+    }
+}
+
+/// An event of `CloudFormation`. It has no `Debug`, since whoever knows the URL can answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    request_type: String,
+    #[serde(rename = "ResponseURL")]
+    response_url: String,
+    stack_id: String,
+    request_id: String,
+    logical_resource_id: String,
+    physical_resource_id: Option<String>,
+    #[serde(default)]
+    resource_properties: Value,
+}
+
+/// Functions' names by logical id.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Properties {
+    functions: BTreeMap<String, String>,
+}
+
+/// The released versions by logical id, or the reason why there are none.
+type Outcome = Result<BTreeMap<String, u64>, String>;
+
+/// Answers `CloudFormation` at the event's URL.
+pub async fn handler(app: &App, event: LambdaEvent<Value>) {
+    invocation::observe(NAME, async { ((), serve(app, &event.payload).await) }).await;
+}
+
+async fn serve(app: &App, event: &Value) -> Completion {
+    let event = match Event::deserialize(event) {
+        Ok(event) => event,
+        Err(error) => {
+            tracing::error!(cause = %Chain(&error), "the event is not of a custom resource");
+            return Completion::new("failed");
+        }
+    };
+    let outcome = app.outcome(&event).await;
+    let message = match &outcome {
+        Ok(_) => "released",
+        Err(reason) => {
+            tracing::error!(cause = reason, "could not release");
+            "not released"
+        }
+    };
+    match app.calls.put(&event.response_url, answer(&event, &outcome)).await {
+        Ok(()) => Completion::new(message),
+        Err(error) => {
+            tracing::error!(cause = %Chain(&error), "could not answer CloudFormation");
+            Completion::new("failed")
+        }
+    }
+}
+
+impl App {
+    async fn outcome(&self, event: &Event) -> Outcome {
+        // Versions and aliases of a deleted stack are deleted with their functions.
+        if event.request_type == "Delete" {
+            return Ok(BTreeMap::new());
+        }
+        let properties = Properties::deserialize(&event.resource_properties);
+        let Properties { functions } =
+            properties.map_err(|error| format!("the resource's properties are malformed: {error}"))?;
+        let is_rollback = self.is_rollback(&event.stack_id).await;
+        let releases = functions.into_iter().map(|(id, function)| async move {
+            let released = timeout(LIMIT, self.release(&function, is_rollback)).await;
+            match released.unwrap_or(Err(ReleaseError::TimedOut(LIMIT))) {
+                Ok(version) => Ok((id, version)),
+                Err(error) => Err(format!("{function}: {}", first_characters(&Chain(&error).to_string()))),
+            }
+        });
+        let (released, failed): (Vec<_>, Vec<_>) =
+            join_all(releases).await.into_iter().partition(Result::is_ok);
+        if failed.is_empty() {
+            Ok(released.into_iter().filter_map(Result::ok).collect())
+        } else {
+            Err(failed.into_iter().filter_map(Result::err).collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+/// The answer to `event`, as JSON.
+fn answer(event: &Event, outcome: &Outcome) -> String {
+    let physical_id = event.physical_resource_id.clone();
+    let physical_id =
+        physical_id.unwrap_or_else(|| format!("{}/{}", event.stack_id, event.logical_resource_id));
+    let mut answer = json!({
+        "PhysicalResourceId": physical_id,
+        "StackId": event.stack_id,
+        "RequestId": event.request_id,
+        "LogicalResourceId": event.logical_resource_id,
+    });
+    let mut reason = match outcome {
+        Ok(versions) => {
+            let data = versions.iter().map(|(id, version)| (id.clone(), version.to_string().into()));
+            answer["Status"] = "SUCCESS".into();
+            answer["Data"] = Value::Object(data.collect());
+            return answer.to_string();
+        }
+        Err(reason) => reason.clone(),
+    };
+    answer["Status"] = "FAILED".into();
+    loop {
+        answer["Reason"] = reason.clone().into();
+        let text = answer.to_string();
+        if text.len() <= MAX_ANSWER_BYTES || reason.pop().is_none() {
+            return text;
+        }
+    }
+}
