@@ -119,7 +119,7 @@ impl Messages {
             let (membership, newest) = self.look_up(Uuid::nil()).await;
             membership.and(newest)
         };
-        warm_up::call(Dependency::DynamoDb, reads).await
+        warm_up::call(Dependency::DynamoDb, Box::pin(reads)).await
     }
 
     /// Reads a group's membership and its newest sort key concurrently.

@@ -85,7 +85,7 @@ impl Inbox {
             let (membership, hints) = self.look_up(Uuid::nil()).await;
             membership.and(hints)
         };
-        warm_up::call(Dependency::DynamoDb, reads).await
+        warm_up::call(Dependency::DynamoDb, Box::pin(reads)).await
     }
 
     /// Reads a group's membership, and its inbox rows from the index, concurrently.
