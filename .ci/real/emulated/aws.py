@@ -84,7 +84,7 @@ def sam_build(name):
     """Copies the files that SAM reads to a new folder, and builds there."""
     folder = SCRATCH / name
     (folder / "docs").mkdir(parents=True)
-    for file in ("template.yaml", "samconfig.toml", "docs/import-table.yaml"):
+    for file in ("template.yaml", "samconfig.toml", "docs/import.yaml"):
         shutil.copy(file, folder / file)
     sam(folder, "build", "--parameter-overrides", f"Architecture={ARCHITECTURE}")
     return folder

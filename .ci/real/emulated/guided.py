@@ -13,6 +13,7 @@ from aws import check, say
 ACCOUNT = "400000000000"
 ANSWERS = {
     "DatabaseUrl": aws.DATABASE_URL,
+    "LookUpDatabaseUrl": aws.DATABASE_URL,
     "AllowedOrigins": aws.ORIGIN,
     "UserPoolDomainPrefix": "messages",
     "SelfSignUp": "false",
@@ -47,7 +48,7 @@ def run():
     check("exit code", 0, child.exitstatus)
     values = aws.parameters(ACCOUNT)
     check("parameters without a question", set(), set(values) - asked)
-    del values["DatabaseUrl"]
+    del values["DatabaseUrl"], values["LookUpDatabaseUrl"]
     check("other values than the answers", {}, {k: v for k, v in values.items() if v != ANSWERS.get(k, v)})
     check("the stack", "CREATE_COMPLETE", aws.describe(account=ACCOUNT)["StackStatus"])
     saved = tomllib.loads((aws.SCRATCH / "guided/samconfig.toml").read_text())["default"]["deploy"]["parameters"]

@@ -118,7 +118,7 @@ fn check_release_may_read_publish_and_invoke_and_nothing_else() {
     );
     let mut statements: Vec<&Value> =
         role["Policies"].as_array().unwrap().iter().map(|policy| &policy["PolicyDocument"]).collect();
-    let attached = resources(&template, "AWS::IAM::RolePolicy");
+    let attached = resources(&template, "AWS::IAM::Policy");
     statements.extend(attached.values().map(|policy| &policy["PolicyDocument"]));
     let mut allowed = BTreeSet::new();
     for statement in statements.iter().flat_map(|document| document["Statement"].as_array().unwrap()) {
