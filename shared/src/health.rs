@@ -9,8 +9,8 @@ use lambda_http::lambda_runtime::Diagnostic;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{
-        DeserializeSeed, Error as _, MapAccess, Visitor,
-        value::{MapAccessDeserializer, StrDeserializer},
+        DeserializeSeed, Error, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer},
     },
 };
 
@@ -23,7 +23,7 @@ use crate::{
 /// The only member of a health check's event.
 const NAME: &str = "health_check";
 
-/// An event of a function: its own, or a health check. Always a JSON object.
+/// An event of a function: its own, or a health check.
 #[derive(Debug)]
 pub enum Incoming<E> {
     /// `{"health_check": true}`
@@ -91,7 +91,7 @@ impl<'de, E: Deserialize<'de>> Deserialize<'de> for Incoming<E> {
     /// Decides by the first member, and passes the others on unread: a copy of the event would cost every invocation
     /// time.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(IncomingVisitor(PhantomData))
+        deserializer.deserialize_any(IncomingVisitor(PhantomData))
     }
 }
 
@@ -101,14 +101,41 @@ impl<'de, E: Deserialize<'de>> Visitor<'de> for IncomingVisitor<E> {
     type Value = Incoming<E>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+        f.write_str("an event")
+    }
+
+    fn visit_unit<X: Error>(self) -> Result<Incoming<E>, X> {
+        event(().into_deserializer())
+    }
+
+    fn visit_bool<X: Error>(self, value: bool) -> Result<Incoming<E>, X> {
+        event(value.into_deserializer())
+    }
+
+    fn visit_u64<X: Error>(self, value: u64) -> Result<Incoming<E>, X> {
+        event(value.into_deserializer())
+    }
+
+    fn visit_i64<X: Error>(self, value: i64) -> Result<Incoming<E>, X> {
+        event(value.into_deserializer())
+    }
+
+    fn visit_f64<X: Error>(self, value: f64) -> Result<Incoming<E>, X> {
+        event(value.into_deserializer())
+    }
+
+    fn visit_str<X: Error>(self, value: &str) -> Result<Incoming<E>, X> {
+        event(value.into_deserializer())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Incoming<E>, A::Error> {
+        event(SeqAccessDeserializer::new(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Incoming<E>, A::Error> {
         let first = members.next_key::<String>()?;
         if first.as_deref() != Some(NAME) {
-            return E::deserialize(MapAccessDeserializer::new(Members { first, rest: members }))
-                .map(Incoming::Event);
+            return event(MapAccessDeserializer::new(Members { first, rest: members }));
         }
         if members.next_value::<bool>()? && members.next_key::<String>()?.is_none() {
             Ok(Incoming::HealthCheck)
@@ -116,6 +143,11 @@ impl<'de, E: Deserialize<'de>> Visitor<'de> for IncomingVisitor<E> {
             Err(A::Error::custom("a health check has one member, which is true"))
         }
     }
+}
+
+/// Deserializes an event of the function's own type.
+fn event<'de, E: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Incoming<E>, D::Error> {
+    E::deserialize(deserializer).map(Incoming::Event)
 }
 
 /// The members of an object whose first name has been read.
@@ -166,10 +198,17 @@ mod tests {
             json!({"rawPath": "/health_check", "body": "{\"health_check\": true}"}),
             json!({"Records": [{"health_check": true}], "a": null}),
             json!({"a": {"health_check": true}, "health_check": true}),
+            json!(null),
+            json!(true),
+            json!([1, -1, 1.5]),
+            json!(1),
+            json!(-1),
+            json!(1.5),
+            json!("health_check"),
         ] {
             assert_eq!(incoming(&event.to_string()), Ok(Some(event)));
         }
-        for text in [r#"{"health_check": false}"#, r#"{"health_check": true, "a": 1}"#, "[]", "1"] {
+        for text in [r#"{"health_check": false}"#, r#"{"health_check": true, "a": 1}"#] {
             assert!(incoming(text).is_err(), "{text}");
         }
     }

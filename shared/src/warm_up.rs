@@ -55,14 +55,18 @@ pub fn within_limit(connections: impl Future<Output = Vec<Failure>>) -> impl Fut
 }
 
 /// Waits for a call to `dependency`, for four seconds at most.
-pub(crate) async fn call<T, E: Into<Cause>>(
+pub(crate) fn call<T, E: Into<Cause>>(
     dependency: Dependency,
     call: impl Future<Output = Result<T, E>>,
-) -> Result<(), Failure> {
-    let failure = |cause| Failure { dependency, cause };
-    match timeout(CALL_LIMIT, call).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(failure(error.into())),
-        Err(_) => Err(failure("no answer within 4 s".into())),
+) -> impl Future<Output = Result<(), Failure>> {
+    // Boxed, since the futures of SDK clients are large.
+    let call = Box::pin(call);
+    async move {
+        let cause = match timeout(CALL_LIMIT, call).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.into(),
+            Err(_) => "no answer within 4 s".into(),
+        };
+        Err(Failure { dependency, cause })
     }
 }

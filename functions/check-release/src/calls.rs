@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use cruddur::{clock::Clock, config::Lookup, error::Cause};
 use http_body_util::{BodyExt as _, Limited};
-use serde_json::Value;
+use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 /// Time limit of a call. A cold start takes up to 10 s, and a health check 4 s.
@@ -108,9 +108,19 @@ pub(crate) struct Reply {
     pub(crate) body: String,
 }
 
+/// An error of AWS.
+#[derive(Default, Deserialize)]
+struct ErrorDocument {
+    #[serde(alias = "Message")]
+    message: Option<String>,
+}
+
 /// The error of a call. It has no URL: that of an answer to `CloudFormation` is a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
+    /// The request could not be created.
+    #[error("the request is malformed")]
+    Unsent(#[source] Cause),
     /// There was no answer.
     #[error("no answer")]
     Unreachable(#[source] Cause),
@@ -128,6 +138,7 @@ impl CallError {
     /// policy takes effect after seconds (403), and the function may still be changing (409).
     fn is_transient(&self) -> bool {
         match self {
+            Self::Unsent(_) => false,
             Self::Unreachable(_) => true,
             Self::Refused { status, .. } => matches!(status, 403 | 409 | 429 | 500..),
         }
@@ -157,12 +168,12 @@ impl Calls {
 
     /// Sends a call, and repeats it for about 15 s if it fails and may succeed later.
     pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallError> {
-        repeat(async || self.send(self.signed(&call).map_err(CallError::Unreachable)?).await).await
+        repeat(async || self.send(self.signed(&call).map_err(CallError::Unsent)?).await).await
     }
 
     /// Uploads `body` to `url`, whose query signs the upload. The signature allows no content type.
     pub(crate) async fn put(&self, url: &str, body: String) -> Result<(), CallError> {
-        repeat(async || self.send(request("PUT", url, &body).map_err(CallError::Unreachable)?).await)
+        repeat(async || self.send(request("PUT", url, &body).map_err(CallError::Unsent)?).await)
             .await
             .map(drop)
     }
@@ -180,9 +191,8 @@ impl Calls {
         if status.is_success() {
             return Ok(Reply { is_function_error, body });
         }
-        let document: Value = serde_json::from_str(&body).unwrap_or_default();
-        let message = ["Message", "message"].iter().find_map(|name| document[name].as_str());
-        let message = message.unwrap_or("no reason given").to_owned();
+        let ErrorDocument { message } = serde_json::from_str(&body).unwrap_or_default();
+        let message = message.unwrap_or_else(|| "no reason given".to_owned());
         Err(CallError::Refused { status: status.as_u16(), message })
     }
 

@@ -18,12 +18,12 @@ use cruddur::{
 };
 use futures_util::future::join_all;
 use lambda_runtime::LambdaEvent;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use self::{
-    calls::Calls,
+    calls::{CallError, Calls},
     release::{ReleaseError, first_characters},
 };
 
@@ -36,7 +36,10 @@ mod tests;
 const NAME: &str = "check-release";
 
 /// Time limit of a version. The function's timeout is 120 s, and `CloudFormation` must get an answer before that.
-const LIMIT: Duration = Duration::from_secs(95);
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Time limit for reading the stack's status, which comes before.
+const STATUS_LIMIT: Duration = Duration::from_secs(10);
 
 /// The maximum size of an answer to `CloudFormation`, in bytes.
 const MAX_ANSWER_BYTES: usize = 4096;
@@ -106,7 +109,11 @@ async fn serve(app: &App, event: &Value) -> Completion {
             "not released"
         }
     };
-    match app.calls.put(&event.response_url, answer(&event, &outcome)).await {
+    let answered = match answer(&event, &outcome) {
+        Ok(answer) => app.calls.put(&event.response_url, answer).await,
+        Err(error) => Err(CallError::Unsent(error.into())),
+    };
+    match answered {
         Ok(()) => Completion::new(message),
         Err(error) => {
             tracing::error!(cause = %Chain(&error), "could not answer CloudFormation");
@@ -124,50 +131,69 @@ impl App {
         let properties = Properties::deserialize(&event.resource_properties);
         let Properties { functions } =
             properties.map_err(|error| format!("the resource's properties are malformed: {error}"))?;
-        let is_rollback = self.is_rollback(&event.stack_id).await;
-        let releases = functions.into_iter().map(|(id, function)| async move {
+        let is_rollback = timeout(STATUS_LIMIT, self.is_rollback(&event.stack_id)).await.unwrap_or(false);
+        let checks = functions.into_iter().map(|(id, function)| async move {
             let released = timeout(LIMIT, self.release(&function, is_rollback)).await;
             match released.unwrap_or(Err(ReleaseError::TimedOut(LIMIT))) {
                 Ok(version) => Ok((id, version)),
                 Err(error) => Err(format!("{function}: {}", first_characters(&Chain(&error).to_string()))),
             }
         });
-        let (released, failed): (Vec<_>, Vec<_>) =
-            join_all(releases).await.into_iter().partition(Result::is_ok);
-        if failed.is_empty() {
-            Ok(released.into_iter().filter_map(Result::ok).collect())
-        } else {
-            Err(failed.into_iter().filter_map(Result::err).collect::<Vec<_>>().join("; "))
+        let mut versions = BTreeMap::new();
+        let mut failures = Vec::new();
+        for checked in join_all(checks).await {
+            match checked {
+                Ok((id, version)) => _ = versions.insert(id, version),
+                Err(failure) => failures.push(failure),
+            }
         }
+        if failures.is_empty() { Ok(versions) } else { Err(failures.join("; ")) }
     }
 }
 
-/// The answer to `event`, as JSON.
-fn answer(event: &Event, outcome: &Outcome) -> String {
+/// An answer to `CloudFormation`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    physical_resource_id: &'a str,
+    stack_id: &'a str,
+    request_id: &'a str,
+    logical_resource_id: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    data: BTreeMap<&'a str, String>,
+}
+
+/// The answer to `event`, as JSON. A reason that is too long is cut.
+fn answer(event: &Event, outcome: &Outcome) -> Result<String, serde_json::Error> {
     let physical_id = event.physical_resource_id.clone();
     let physical_id =
         physical_id.unwrap_or_else(|| format!("{}/{}", event.stack_id, event.logical_resource_id));
-    let mut answer = json!({
-        "PhysicalResourceId": physical_id,
-        "StackId": event.stack_id,
-        "RequestId": event.request_id,
-        "LogicalResourceId": event.logical_resource_id,
-    });
+    let mut answer = Answer {
+        status: "SUCCESS",
+        reason: None,
+        physical_resource_id: &physical_id,
+        stack_id: &event.stack_id,
+        request_id: &event.request_id,
+        logical_resource_id: &event.logical_resource_id,
+        data: BTreeMap::new(),
+    };
     let mut reason = match outcome {
         Ok(versions) => {
-            let data = versions.iter().map(|(id, version)| (id.clone(), version.to_string().into()));
-            answer["Status"] = "SUCCESS".into();
-            answer["Data"] = Value::Object(data.collect());
-            return answer.to_string();
+            answer.data = versions.iter().map(|(id, version)| (&**id, version.to_string())).collect();
+            return serde_json::to_string(&answer);
         }
-        Err(reason) => reason.clone(),
+        Err(reason) => &**reason,
     };
-    answer["Status"] = "FAILED".into();
+    answer.status = "FAILED";
     loop {
-        answer["Reason"] = reason.clone().into();
-        let text = answer.to_string();
-        if text.len() <= MAX_ANSWER_BYTES || reason.pop().is_none() {
-            return text;
+        answer.reason = Some(reason);
+        let text = serde_json::to_string(&answer)?;
+        match reason.char_indices().next_back() {
+            Some((last, _)) if text.len() > MAX_ANSWER_BYTES => reason = reason.get(..last).unwrap_or(""),
+            _ => return Ok(text),
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::sleep;
 
 use crate::{
@@ -51,15 +50,28 @@ pub(crate) enum ReleaseError {
     TimedOut(Duration),
 }
 
-/// A version of a function, or an alias of one.
-#[derive(Deserialize)]
+/// A version, as Lambda describes it.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
-struct Version {
+struct Configuration {
     version: String,
-    function_version: String,
     state: String,
     state_reason: String,
+}
+
+/// An alias, as Lambda describes it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Alias {
+    function_version: String,
+}
+
+/// The answer to an invocation: of a healthy function, or an error document.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Health {
+    healthy: bool,
+    error_message: Option<String>,
 }
 
 /// The first 300 characters of `text`.
@@ -92,11 +104,11 @@ impl App {
         let path = |rest: &str| format!("/2015-03-31/functions/{function}/{rest}");
 
         let reply = self.calls.call(Call::post(path("versions"), "{}")).await;
-        let published = parse(&reply.map_err(failed_to("publish a version"))?);
-        let version: u64 = published.version.parse().map_err(|_| ReleaseError::NoVersion)?;
+        let Configuration { version, .. } = parse(&reply.map_err(failed_to("publish a version"))?);
+        let version: u64 = version.parse().map_err(|_| ReleaseError::NoVersion)?;
 
         let live = match self.calls.call(Call::get(path(&format!("aliases/{LIVE}")))).await {
-            Ok(reply) => parse(&reply).function_version.parse().ok(),
+            Ok(reply) => parse::<Alias>(&reply).function_version.parse().ok(),
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(failed_to("read the alias")(error)),
         };
@@ -113,7 +125,8 @@ impl App {
     async fn wait_until_ready(&self, path: &str, version: u64) -> Result<(), ReleaseError> {
         loop {
             let reply = self.calls.call(Call::get(path.to_owned())).await;
-            let Version { state, state_reason, .. } = parse(&reply.map_err(failed_to("read the version"))?);
+            let Configuration { state, state_reason, .. } =
+                parse(&reply.map_err(failed_to("read the version"))?);
             match &*state {
                 "Pending" => sleep(POLL_INTERVAL).await,
                 "Failed" => return Err(ReleaseError::Failed { version, reason: state_reason }),
@@ -143,18 +156,18 @@ fn failed_to(action: &'static str) -> impl Fn(CallError) -> ReleaseError {
     move |error| ReleaseError::Call { action, error }
 }
 
-/// Members of another type count as missing.
-fn parse(reply: &Reply) -> Version {
+/// An answer of another form counts as empty.
+fn parse<T: DeserializeOwned + Default>(reply: &Reply) -> T {
     serde_json::from_str(&reply.body).unwrap_or_default()
 }
 
 /// Describes the answer of an unhealthy function. Returns `None` for a healthy one.
 fn problem(reply: &Reply) -> Option<String> {
-    let answer: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let Health { healthy, error_message } = parse(reply);
     if reply.is_function_error {
-        let message = answer["errorMessage"].as_str().unwrap_or("the invocation failed without a message");
-        Some(first_characters(message))
-    } else if answer == json!({"healthy": true}) {
+        let message = error_message.unwrap_or_else(|| "the invocation failed without a message".to_owned());
+        Some(first_characters(&message))
+    } else if healthy {
         None
     } else {
         Some("the function does not answer health checks".to_owned())

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use lambda_runtime::Context;
+use serde_json::json;
 
 use super::*;
 
@@ -195,7 +196,9 @@ async fn an_unhealthy_version_fails_the_deployment() {
 #[tokio::test(start_paused = true)]
 async fn a_version_that_is_not_newer_is_not_invoked() {
     let mut functions = [Function::new("list", 11, Some(11)), Function::new("create", 11, Some(12))];
-    functions.iter_mut().for_each(|function| function.error = Some("no longer healthy"));
+    for function in &mut functions {
+        function.error = Some("no longer healthy");
+    }
     let aws = Aws::new(functions);
     let answer = aws.deliver(event("Update")).await;
     assert_eq!(answer["Data"], json!({"ListMessages": "11", "CreateMessage": "11"}));
@@ -245,7 +248,7 @@ async fn every_failure_is_answered() {
 
     let pending = aws();
     pending.functions.lock().unwrap()[0].pending = usize::MAX;
-    assert_eq!(reason(pending, event("Create")).await, "list: not checked within 95 s");
+    assert_eq!(reason(pending, event("Create")).await, "list: not checked within 90 s");
 
     let long = aws();
     long.functions.lock().unwrap()[0].error = Some(concat!("\u{1}\u{1}\u{1}\u{1}", "end of the text"));

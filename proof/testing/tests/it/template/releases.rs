@@ -71,15 +71,15 @@ fn only_released_versions_have_traffic() {
     let template = template();
     let loops = loops(&template);
     let routes = keys(&template["Mappings"]["Routes"]);
-    let (aliased, aliases) = &loops["RouteAliases"];
-    assert_eq!(*aliased, routes);
-    let alias = &aliases["${Route}Alias"]["Properties"];
+    let (names, fragment) = &loops["RouteAliases"];
+    assert_eq!(*names, routes);
+    let alias = &fragment["${Route}Alias"]["Properties"];
     assert_eq!(alias["FunctionName"], json!({"Ref": {"Fn::Sub": "${Route}Function"}}));
     assert_eq!(alias["FunctionVersion"], json!({"Fn::GetAtt": ["Release", {"Ref": "Route"}]}));
     let of_route = json!({"Ref": {"Fn::Sub": "${Route}Alias"}});
-    let (_, routed) = &loops["Routes"];
-    assert_eq!(routed["${Route}Integration"]["Properties"]["IntegrationUri"], of_route);
-    assert_eq!(routed["${Route}Permission"]["Properties"]["FunctionName"], of_route);
+    let (_, fragment) = &loops["Routes"];
+    assert_eq!(fragment["${Route}Integration"]["Properties"]["IntegrationUri"], of_route);
+    assert_eq!(fragment["${Route}Permission"]["Properties"]["FunctionName"], of_route);
 
     let mut names = vec![&alias["Name"]];
     let resource = |id: &str| &template["Resources"][id]["Properties"];
