@@ -129,6 +129,9 @@ def transaction_checks(action, body, *rest):
 def enforce(access_key, action, *rest, resource_arn="*", service_context=None, **named):
     # MiniStack takes every request below an alias for ListAliases.
     action = {"lambda:ListAliases": "lambda:GetAlias"}.get(action, action)
+    # MiniStack drops the version from the ARN of an invocation; only check-release invokes functions with a role.
+    if action == "lambda:InvokeFunction":
+        resource_arn = f"{resource_arn}:1"
     if isinstance(resource_arn, Arn) and resource_arn.keys:
         service_context = (service_context or {}) | {"dynamodb:LeadingKeys": resource_arn.keys}
     denied = plain_enforce(access_key, action, *rest, resource_arn=resource_arn, service_context=service_context, **named)

@@ -36,7 +36,10 @@ mod tests;
 const NAME: &str = "check-release";
 
 /// Time limit of a version. The function's timeout is 120 s, and `CloudFormation` must get an answer before that.
-const LIMIT: Duration = Duration::from_secs(95);
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Time limit for reading the stack's status, which comes before.
+const STATUS_LIMIT: Duration = Duration::from_secs(10);
 
 /// The maximum size of an answer to `CloudFormation`, in bytes.
 const MAX_ANSWER_BYTES: usize = 4096;
@@ -128,7 +131,7 @@ impl App {
         let properties = Properties::deserialize(&event.resource_properties);
         let Properties { functions } =
             properties.map_err(|error| format!("the resource's properties are malformed: {error}"))?;
-        let is_rollback = self.is_rollback(&event.stack_id).await;
+        let is_rollback = timeout(STATUS_LIMIT, self.is_rollback(&event.stack_id)).await.unwrap_or(false);
         let checks = functions.into_iter().map(|(id, function)| async move {
             let released = timeout(LIMIT, self.release(&function, is_rollback)).await;
             match released.unwrap_or(Err(ReleaseError::TimedOut(LIMIT))) {

@@ -16,6 +16,9 @@ const LIVE: &str = "live";
 /// The time between two looks at a version that is not ready.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The answer of a function that can use all its dependencies but the key set ([`cruddur::health::Unhealthy`]).
+const NO_KEYS: &str = "can't use the key set;";
+
 /// The number of checks of a version before it counts as unhealthy. With the pauses, they cover the seconds in which a
 /// new role's policy takes effect.
 const CHECKS: usize = 3;
@@ -116,7 +119,16 @@ impl App {
         self.wait_until_ready(&path(&format!("configuration?Qualifier={version}")), version).await?;
         let is_newer = live.is_none_or(|live| version > live);
         if is_newer && !is_rollback {
-            self.check(&path(&format!("invocations?Qualifier={version}")), version).await?;
+            let path = path(&format!("invocations?Qualifier={version}"));
+            match self.check(&path, version).await {
+                // A pool that the same deployment creates has no key set yet that `CognitoJwks` could name.
+                Err(ReleaseError::Unhealthy { reason, .. })
+                    if live.is_none() && reason.starts_with(NO_KEYS) =>
+                {
+                    tracing::warn!(function, version, "the first version can't use the key set");
+                }
+                checked => checked?,
+            }
         }
         tracing::info!(function, version, is_newer, is_rollback, "released a version");
         Ok(version)

@@ -194,6 +194,20 @@ async fn an_unhealthy_version_fails_the_deployment() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_a_first_version_may_lack_the_key_set() {
+    for (live, error, status) in [
+        (None, "can't use the key set; the log has the causes", "SUCCESS"),
+        (None, "can't use the key set, PostgreSQL; the log has the causes", "FAILED"),
+        (Some(11), "can't use the key set; the log has the causes", "FAILED"),
+    ] {
+        let mut list = Function::new("list", 12, live);
+        list.error = Some(error);
+        let aws = Aws::new([list, Function::new("create", 12, Some(11))]);
+        assert_eq!(aws.deliver(event("Update")).await["Status"], status, "{live:?} {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_version_that_is_not_newer_is_not_invoked() {
     let mut functions = [Function::new("list", 11, Some(11)), Function::new("create", 11, Some(12))];
     for function in &mut functions {
@@ -248,7 +262,7 @@ async fn every_failure_is_answered() {
 
     let pending = aws();
     pending.functions.lock().unwrap()[0].pending = usize::MAX;
-    assert_eq!(reason(pending, event("Create")).await, "list: not checked within 95 s");
+    assert_eq!(reason(pending, event("Create")).await, "list: not checked within 90 s");
 
     let long = aws();
     long.functions.lock().unwrap()[0].error = Some(concat!("\u{1}\u{1}\u{1}\u{1}", "end of the text"));
