@@ -1,5 +1,8 @@
 """Stacks with sets of parameters, each in an account of its own. Wrong sets are rejected before a stack is created."""
 
+import json
+import re
+
 import botocore.exceptions
 
 import aws
@@ -12,6 +15,8 @@ GIVEN_POOL = {**BASE, "UserPoolId": "us-east-1_aBcDeFgHi", "UserPoolClientIds": 
 # In the account's network; see `network`.
 IN_VPC = {"SubnetIds": "subnets", "SecurityGroupIds": "group"}
 ENDPOINT = {**IN_VPC, "VpcId": "vpc", "RouteTableIds": "routes"}
+KEY_SET = json.dumps(json.load(open("events/key-set.json")))
+# No server here accepts IAM tokens.
 IAM = {
     "DatabaseUrl": "postgresql://cruddur@localhost:5432/cruddur?sslmode=verify-full&sslrootcert=rds",
     "DatabaseIamUser": "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ/cruddur",
@@ -25,9 +30,12 @@ SETS = {
     "own pool": (OWN_POOL, POOL | {"Authorizer"}),
     "given pool": (GIVEN_POOL, {"Authorizer"}),
     "one client": ({**GIVEN_POOL, "UserPoolClientIds": "0abc"}, {"Authorizer"}),
-    "VPC": ({**OWN_POOL, **IN_VPC, "CognitoJwks": '{"keys":[]}'}, POOL | {"Authorizer"}),
+    "VPC": ({**OWN_POOL, **IN_VPC, "CognitoJwks": KEY_SET}, POOL | {"Authorizer"}),
     "VPC with an endpoint": ({**GIVEN_POOL, **ENDPOINT}, {"Authorizer", "DynamoDbEndpoint"}),
-    "IAM sign-in": ({**OWN_POOL, **IAM}, POOL | {"Authorizer", "DatabaseSignIn"}),
+    "look-up with a limit, MFA": (
+        {**OWN_POOL, "LookUpDatabaseUrl": DATABASE_URL, "LookUpConcurrency": "4", "RequireMfa": "true"},
+        POOL | {"Authorizer"},
+    ),
     "provisioned": ({**OWN_POOL, "ProvisionedThroughput": "true"}, POOL | {"Authorizer"}),
     "no authorizer": ({**OWN_POOL, "GatewayAuthorizer": "false"}, POOL),
     "closed and limited": (
@@ -68,9 +76,14 @@ def network(account):
 
 
 def arguments(template, account, values):
-    """Uploads the template, which is too long for a request. Returns the arguments of CreateStack and UpdateStack."""
-    s3, bucket = client("s3", account), f"templates-{account}"
+    """Uploads the code and the template, which is too long for a request. Returns the arguments of CreateStack and
+    UpdateStack."""
+    s3, bucket = client("s3", account), f"uploads-{account}"
     s3.create_bucket(Bucket=bucket)
+    for source, key in set(re.findall(r"s3://([^/\s]+)/([\w./-]+)", template)):
+        code = client("s3").get_object(Bucket=source, Key=key)["Body"].read()
+        s3.put_object(Bucket=bucket, Key=key, Body=code)
+        template = template.replace(f"s3://{source}/{key}", f"s3://{bucket}/{key}")
     s3.put_object(Bucket=bucket, Key="template", Body=template.encode())
     return {
         "StackName": aws.STACK,
@@ -111,6 +124,10 @@ def run():
         left = {"tables": 1} | ({"pools": 1} if POOL <= optional else {})
         expected = ["CREATE_COMPLETE", [], optional, UNCHANGED, "DELETE_COMPLETE", left]
         check(name, expected, lives(template, str(200_000_000_000 + number), values))
+    say("IAM sign-in: the check of the first version stops the deployment")
+    status, reasons, *_ = lives(template, "250000000000", {**OWN_POOL, **IAM})
+    check("the stack", "CREATE_FAILED", status)
+    check("the reason", True, any("can't use PostgreSQL" in reason for reason in reasons))
     say("wrong sets of parameters: no stack is created")
     for number, (name, (values, reason)) in enumerate(WRONG.items()):
         account = str(300_000_000_000 + number)
