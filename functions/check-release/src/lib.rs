@@ -131,9 +131,10 @@ impl App {
         let properties = Properties::deserialize(&event.resource_properties);
         let Properties { functions } =
             properties.map_err(|error| format!("the resource's properties are malformed: {error}"))?;
-        let is_rollback = timeout(STATUS_LIMIT, self.is_rollback(&event.stack_id)).await.unwrap_or(false);
+        let is_rollback =
+            timeout(STATUS_LIMIT, self.calls.is_rollback(&event.stack_id)).await.unwrap_or(false);
         let checks = functions.into_iter().map(|(id, function)| async move {
-            let released = timeout(LIMIT, self.release(&function, is_rollback)).await;
+            let released = timeout(LIMIT, self.calls.release(&function, is_rollback)).await;
             match released.unwrap_or(Err(ReleaseError::TimedOut(LIMIT))) {
                 Ok(version) => Ok((id, version)),
                 Err(error) => Err(format!("{function}: {}", first_characters(&Chain(&error).to_string()))),

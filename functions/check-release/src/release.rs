@@ -5,10 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::sleep;
 
-use crate::{
-    App,
-    calls::{Call, CallError, Reply},
-};
+use crate::calls::{Call, CallError, Calls, Reply};
 
 /// The alias that has the traffic.
 const LIVE: &str = "live";
@@ -82,10 +79,10 @@ pub(crate) fn first_characters(text: &str) -> String {
     text.chars().take(300).collect()
 }
 
-impl App {
+impl Calls {
     /// Returns `true` if `CloudFormation` is rolling the stack back, and `false` if that is unknown.
     pub(crate) async fn is_rollback(&self, stack: &str) -> bool {
-        match self.calls.call(Call::describe_stack(stack)).await {
+        match self.call(Call::describe_stack(stack)).await {
             // The answer is XML; the stack's own status is the only element of this name.
             Ok(reply) => reply.body.split("<StackStatus>").nth(1).is_some_and(|rest| {
                 rest.split('<').next().is_some_and(|status| status.contains("ROLLBACK_IN_PROGRESS"))
@@ -106,11 +103,11 @@ impl App {
         }
         let path = |rest: &str| format!("/2015-03-31/functions/{function}/{rest}");
 
-        let reply = self.calls.call(Call::post(path("versions"), "{}")).await;
+        let reply = self.call(Call::post(path("versions"), "{}")).await;
         let Configuration { version, .. } = parse(&reply.map_err(failed_to("publish a version"))?);
         let version: u64 = version.parse().map_err(|_| ReleaseError::NoVersion)?;
 
-        let live = match self.calls.call(Call::get(path(&format!("aliases/{LIVE}")))).await {
+        let live = match self.call(Call::get(path(&format!("aliases/{LIVE}")))).await {
             Ok(reply) => parse::<Alias>(&reply).function_version.parse().ok(),
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(failed_to("read the alias")(error)),
@@ -136,7 +133,7 @@ impl App {
 
     async fn wait_until_ready(&self, path: &str, version: u64) -> Result<(), ReleaseError> {
         loop {
-            let reply = self.calls.call(Call::get(path.to_owned())).await;
+            let reply = self.call(Call::get(path.to_owned())).await;
             let Configuration { state, state_reason, .. } =
                 parse(&reply.map_err(failed_to("read the version"))?);
             match &*state {
@@ -152,7 +149,7 @@ impl App {
         let mut checks_left = CHECKS;
         loop {
             let call = Call::post(path.to_owned(), r#"{"health_check":true}"#);
-            let reply = self.calls.call(call).await.map_err(failed_to("invoke the version"))?;
+            let reply = self.call(call).await.map_err(failed_to("invoke the version"))?;
             let Some(reason) = problem(&reply) else { return Ok(()) };
             checks_left -= 1;
             if checks_left == 0 {
