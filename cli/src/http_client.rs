@@ -1,4 +1,4 @@
-//! HTTP clients that reach this machine directly, whatever the proxy variables say.
+//! HTTP clients that ignore proxy variables for this machine.
 //!
 //! Both libraries send requests to a loopback address through `HTTP_PROXY` unless `NO_PROXY` names it.
 

@@ -1,7 +1,7 @@
 //! Warm-up before the first event, and the check of a new version: opens connections, and issues the reads of a first
 //! request with keys that do not exist: the nil UUID in DynamoDB, an empty subject in PostgreSQL.
 //!
-//! During initialization Lambda gives a function a full vCPU, whatever its memory size. After that, a TLS handshake takes
+//! During initialization Lambda gives a function a full vCPU at every memory size. After that, a TLS handshake takes
 //! fourteen times as long at 128 MB. During start-up, failures are logged and ignored: the first event retries, and
 //! reports them.
 

@@ -63,7 +63,7 @@ impl start::App for App {
     }
 }
 
-/// An event of `CloudFormation`. It has no `Debug`, since whoever knows the URL can answer.
+/// An event of `CloudFormation`. It has no `Debug`, because its URL is a secret: it authorizes the answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Event {
@@ -85,7 +85,7 @@ struct Properties {
     functions: BTreeMap<String, String>,
 }
 
-/// The released versions by logical id, or the reason why there are none.
+/// The released versions by logical id, or the reason for the failure.
 type Outcome = Result<BTreeMap<String, u64>, String>;
 
 /// Answers `CloudFormation` at the event's URL.

@@ -23,7 +23,7 @@ const CHECKS: usize = 3;
 /// The time between two checks of a version.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The reason why a version is not released.
+/// A failure to release a version.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReleaseError {
     /// The name does not fit into a path.
