@@ -16,6 +16,7 @@ use cruddur::{
     config::{TableConfig, environment},
     dynamodb::{CallLimits, Meter, metered_client},
     error::{Chain, Error},
+    https::is_loopback,
     postgres::{ConnectError, DatabaseServer, Postgres, QueryError, RdsIam, TokenError},
     table::Table,
     user::Users,
@@ -26,7 +27,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     global::{DatabaseAuth, Global, Target},
-    http_client::{self, is_loopback_url},
+    http_client,
     names::Names,
     output::Output,
 };
@@ -105,7 +106,7 @@ impl Context {
         };
         check_http_url("--url", url)?;
         if self.global.target == Target::Local {
-            require_this_machine("--url", is_loopback_url(url))?;
+            require_this_machine("--url", is_loopback(url))?;
         }
         Ok(url.trim_end_matches('/').to_owned())
     }
@@ -127,7 +128,7 @@ impl Context {
                     (health.dynamodb_url.clone(), Some(health.region.clone()))
                 };
                 check_http_url("--dynamodb-url", &url)?;
-                require_this_machine("--dynamodb-url", is_loopback_url(&url))?;
+                require_this_machine("--dynamodb-url", is_loopback(&url))?;
                 let region =
                     region.or_else(|| environment("AWS_REGION")).unwrap_or_else(|| "us-east-1".to_owned());
                 // As the local stack: DynamoDB Local may separate tables by access key and region.

@@ -2,8 +2,6 @@
 //!
 //! Both libraries send requests to a loopback address through `HTTP_PROXY` unless `NO_PROXY` names it.
 
-use std::net::IpAddr;
-
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
     proxy::ProxyConfig,
@@ -17,11 +15,12 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
     runtime_components::RuntimeComponents,
 };
+use cruddur::https::is_loopback;
 
 /// Creates a client for requests to `url`.
 pub(crate) fn for_url(url: &str) -> reqwest::ClientBuilder {
     let client = reqwest::Client::builder();
-    if is_loopback_url(url) { client.no_proxy() } else { client }
+    if is_loopback(url) { client.no_proxy() } else { client }
 }
 
 /// Creates the SDK's HTTP client.
@@ -68,18 +67,9 @@ struct Connectors {
 
 impl HttpConnector for Connectors {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let connector = if is_loopback_url(request.uri()) { &self.direct } else { &self.proxied };
+        let connector = if is_loopback(request.uri()) { &self.direct } else { &self.proxied };
         connector.call(request)
     }
-}
-
-/// Returns `true` if the host is `localhost` or a loopback address.
-pub(crate) fn is_loopback_url(url: &str) -> bool {
-    let uri = url.parse::<http::Uri>().ok();
-    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost")
-        || address.is_ok_and(|address| address.to_canonical().is_loopback() || address.is_unspecified())
 }
 
 #[cfg(test)]
@@ -96,7 +86,7 @@ mod tests {
             "http://[::ffff:127.0.0.1]:8000",
             "http://0.0.0.0:8000",
         ] {
-            assert!(is_loopback_url(url), "{url}");
+            assert!(is_loopback(url), "{url}");
         }
         for url in [
             "https://dynamodb.eu-central-1.amazonaws.com",
@@ -110,7 +100,7 @@ mod tests {
             "http://[2001:db8::1]:8000",
             "",
         ] {
-            assert!(!is_loopback_url(url), "{url}");
+            assert!(!is_loopback(url), "{url}");
         }
     }
 }

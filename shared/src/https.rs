@@ -96,11 +96,14 @@ pub fn dynamodb_client(region: &str, url: Option<&str>, lookup: impl Lookup) -> 
     )
 }
 
-/// Returns `true` for a URL of this machine.
-fn is_loopback(url: &str) -> bool {
-    let host =
-        url.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.trim_matches(['[', ']']).to_lowercase()));
-    host.is_some_and(|host| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+/// Returns `true` if the URL's host is `localhost`, a loopback address or the unspecified address.
+#[must_use]
+pub fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<Uri>().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback() || address.is_unspecified())
 }
 
 /// The proxy configured by the variable `name`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case. Proxies with
