@@ -106,7 +106,7 @@ async function tabTo(page: Page, text: string): Promise<void> {
     );
     if (label.includes(text)) {
       const outlined = await focused.evaluate((element) => {
-        const around = element.closest('.start-field, .composer-field') ?? element;
+        const around = element.closest('.cruddur-start-field, .cruddur-composer-field') ?? element;
         const visible = (style: CSSStyleDeclaration) => style.outlineStyle !== 'none' || style.boxShadow !== 'none';
         return visible(getComputedStyle(element)) || visible(getComputedStyle(around));
       });

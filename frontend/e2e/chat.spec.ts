@@ -16,7 +16,7 @@ test('two people chat in two windows without a reload', async ({ signIn }) => {
   await composer(scarlett).press('Shift+Enter');
   await composer(scarlett).pressSequentially('There is a network today.');
   await composer(scarlett).press('Enter');
-  await expect(message(sunyoung, 'There is a network today.').locator('.bubble p')).toHaveText(
+  await expect(message(sunyoung, 'There is a network today.').locator('.cruddur-bubble p')).toHaveText(
     'Yes.\nThere is a network today.',
     { useInnerText: true },
   );
@@ -60,7 +60,7 @@ test('message texts are not interpreted as HTML', async ({ signIn, stack }) => {
   await (await stack.api('scarlett')).send({ handle: 'sunyoung' }, text);
   const sunyoung = await signIn('sunyoung');
   await openConversation(sunyoung, 'Scarlett Ho');
-  await expect(messages(sunyoung).last().locator('.bubble p')).toHaveText(text);
-  await expect(sunyoung.locator('#conversation .bubble :is(img, b, script)')).toHaveCount(0);
+  await expect(messages(sunyoung).last().locator('.cruddur-bubble p')).toHaveText(text);
+  await expect(sunyoung.locator('#conversation .cruddur-bubble :is(img, b, script)')).toHaveCount(0);
   expect(await sunyoung.title()).not.toContain('taken');
 });

@@ -13,7 +13,7 @@ test('users whose handle is not the requested one chat like everyone else', asyn
   for (const { handle, name, notice } of renamed) {
     await test.step(`@${handle}`, async () => {
       const page = await signIn(handle);
-      await expect(page.locator('.sidebar-me')).toHaveText(`${name} @${handle}`);
+      await expect(page.locator('.cruddur-sidebar-me')).toHaveText(`${name} @${handle}`);
       await expect(page.getByRole('status').filter({ hasText: notice })).toContainText(`You are @${handle}`);
       await page.getByRole('button', { name: 'OK' }).click();
 
@@ -44,7 +44,7 @@ test('copying a conversation copies the messages only', async ({ signIn }) => {
   await openConversation(page, 'Scarlett Ho');
   await expect(message(page, 'What did they do?')).toBeVisible();
   const copied = await page.evaluate(() => {
-    getSelection()?.selectAllChildren(document.querySelector('#conversation .day ol') ?? document.body);
+    getSelection()?.selectAllChildren(document.querySelector('#conversation .cruddur-day ol') ?? document.body);
     return getSelection()?.toString() ?? '';
   });
   expect(copied).toContain('What did they do?');

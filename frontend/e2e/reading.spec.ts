@@ -18,7 +18,7 @@ test('scrolling up through 500 messages shows each once, without jumps', async (
     await expect.poll(() => messages(page).count(), { timeout: 30_000 }).toBeGreaterThan(shown);
     shown = await messages(page).count();
   }
-  const texts = await messages(page).locator('.bubble p').allInnerTexts();
+  const texts = await messages(page).locator('.cruddur-bubble p').allInnerTexts();
   expect(texts.map((text) => Number(/^Number (\d+)\./.exec(text)?.[1]))).toEqual(
     Array.from({ length: 500 }, (_, index) => index + 1),
   );
@@ -56,7 +56,7 @@ test('loading older messages does not move the visible ones', async ({ signIn, s
   await page.mouse.move(800, 300);
   await page.mouse.wheel(0, -10_000);
   const oldest = messages(page).first();
-  const text = await oldest.locator('.bubble p').innerText();
+  const text = await oldest.locator('.cruddur-bubble p').innerText();
   await expect(oldest).toBeInViewport();
   await page.waitForTimeout(300);
   const visible = messages(page).filter({ hasText: text });

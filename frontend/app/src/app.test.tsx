@@ -1,0 +1,235 @@
+import { act, screen, waitFor, within } from '@testing-library/react';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { newEntry } from '@cruddur/client';
+import { FakeAccount } from './testing/fake-account.ts';
+import { FakeStack, uuid } from './testing/fake-stack.ts';
+import { field, list, shownTexts, wholeText } from './testing/page.ts';
+import { renderApp } from './testing/render-app.tsx';
+
+const HOUR = 3_600_000;
+
+let stack: FakeStack;
+let group: string;
+
+beforeEach(() => {
+  const now = Date.now();
+  stack = new FakeStack();
+  group = stack.addConversation(
+    'scarlett',
+    ['scarlett', 'Are you there?', now - 2 * HOUR],
+    ['sunyoung', 'I am.', now - HOUR],
+  );
+});
+
+describe('the routes', () => {
+  test('/ redirects to the inbox', async () => {
+    const { path } = renderApp('/');
+    expect(await within(await list()).findByRole('link', { name: /Scarlett Ho/ })).toHaveProperty(
+      'pathname',
+      `/messages/${group}`,
+    );
+    expect(path()).toBe('/messages');
+  });
+
+  test('an unknown path shows "Page not found"', () => {
+    renderApp('/nowhere');
+    expect(screen.getByRole('heading', { name: 'Page not found' })).toBeTruthy();
+  });
+
+  test('an unknown group shows "No such conversation"', async () => {
+    renderApp(`/messages/${uuid(9)}`);
+    expect(await screen.findByRole('heading', { name: 'No such conversation' })).toBeTruthy();
+    expect(screen.queryByRole('textbox', { name: /^Message to/ })).toBeNull();
+  });
+
+  test.each(['/messages/', '/messages/new', '/messages/new/'])('%s shows the inbox', async (path) => {
+    renderApp(path);
+    expect(await screen.findByRole('heading', { name: 'Your messages' })).toBeTruthy();
+  });
+
+  test('without a session, every path shows the welcome page, and signing in returns to it', async () => {
+    const account = new FakeAccount();
+    account.setState({ person: null, lapsed: false, problem: null });
+    const { user } = renderApp(`/messages/${group}`, account);
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    await user.click(screen.getByRole('checkbox', { name: 'Only in this tab' }));
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    expect(account.calls).toEqual([`sign in from /messages/${group}`, `sign in from /messages/${group}, only here`]);
+    expect(stack.tokens).toEqual([]);
+  });
+});
+
+describe('the inbox', () => {
+  test('has the newest group first and marks the open one', async () => {
+    stack.addConversation('lore', ['lore', 'Hello!', Date.now() - 60_000]);
+    renderApp(`/messages/${group}`);
+    const links = await within(await list()).findAllByRole('link');
+    expect(links.map((link) => link.querySelector('.cruddur-name')?.textContent)).toEqual(['Lore Winters', 'Scarlett Ho']);
+    expect(links.map((link) => link.getAttribute('aria-current'))).toEqual([null, 'page']);
+  });
+
+  test('keeps a group that a poll missed', async () => {
+    const { path, user } = renderApp('/messages');
+    await user.click(await within(await list()).findByRole('link', { name: /Scarlett Ho/ }));
+    const polls = stack.tokens.length;
+    stack.groups = [];
+    await waitFor(() => expect(stack.tokens.length).toBeGreaterThan(polls));
+    expect(within(await list()).getByRole('link', { name: /Scarlett Ho/ })).toBeTruthy();
+    expect(path()).toBe(`/messages/${group}`);
+  });
+
+  test('loads the next page on request', async () => {
+    const template = stack.groups[0];
+    stack.groups = Array.from({ length: 45 }, (_, index) => ({
+      uuid: uuid(5000 + index),
+      user_uuid: uuid(6000 + index),
+      handle: `person${index}`,
+      display_name: `Person ${index}`,
+      message: 'text',
+      created_at: template?.created_at ?? '',
+    }));
+    const { user } = renderApp('/messages');
+    await user.click(await screen.findByRole('button', { name: 'Show more conversations' }));
+    expect(await screen.findByRole('link', { name: /Person 44/ })).toBeTruthy();
+    expect(screen.queryByRole('button', { name: 'Show more conversations' })).toBeNull();
+  });
+
+  test('explains what to do if it is empty', async () => {
+    stack.groups = [];
+    renderApp('/messages');
+    expect(await screen.findByText(/No conversations yet/)).toBeTruthy();
+  });
+});
+
+describe('a conversation', () => {
+  test('shows its messages oldest first, and which are own', async () => {
+    renderApp(`/messages/${group}`);
+    await field();
+    await waitFor(() => expect(shownTexts()).toEqual(['Are you there?', 'I am.']));
+    expect(screen.getByText('You:')).toBeTruthy();
+    expect(document.title).toBe('Scarlett Ho · Cruddur Messages');
+  });
+
+  test('does not interpret texts as HTML', async () => {
+    stack.receive(group, 'scarlett', '<img src=x onerror=alert(1)>\n<b>bold</b>');
+    renderApp(`/messages/${group}`);
+    expect(await screen.findByText(/<b>bold<\/b>/, { selector: '.cruddur-bubble p' })).toBeTruthy();
+    expect(document.querySelector('.cruddur-bubble img, .cruddur-bubble b')).toBeNull();
+  });
+
+  test('loads older messages on request', async () => {
+    const old = Array.from({ length: 50 }, (_, index): [string, string, number] => ['lore', `${index}`, 1000 + index]);
+    const long = stack.addConversation('lore', ...old);
+    const { user } = renderApp(`/messages/${long}`);
+    await user.click(await screen.findByRole('button', { name: 'Load older messages' }));
+    await waitFor(() => expect(shownTexts()).toEqual(old.map(([, text]) => text)));
+    expect(screen.getByText(wholeText(/your conversation with Lore Winters begins/))).toBeTruthy();
+  });
+
+  test('shows and announces new messages', async () => {
+    renderApp(`/messages/${group}`);
+    await field();
+    stack.receive(group, 'scarlett', 'News!');
+    await waitFor(() => expect(shownTexts()).toContain('News!'));
+    expect(screen.getByText('Scarlett Ho: News!').closest('[role="status"]')).toBeTruthy();
+  });
+});
+
+describe('the session', () => {
+  test('keeps the draft and the path after it ended, stops polling, and can be renewed', async () => {
+    const { user, account, path } = renderApp(`/messages/${group}`);
+    await user.type(await field(), 'half a');
+    stack.failure = { status: 401 };
+    await user.click(await screen.findByRole('button', { name: 'Sign in again' }));
+    expect(account.calls).toEqual(['renew', `sign in from /messages/${group}`]);
+    expect([path(), shownTexts()]).toEqual([`/messages/${group}`, ['Are you there?', 'I am.']]);
+    expect(await field()).toHaveProperty('value', 'half a');
+    const polls = stack.tokens.length;
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    expect(stack.tokens).toHaveLength(polls);
+  });
+
+  test('asks for confirmation before a sign-out with unsent messages', async () => {
+    stack.sendResponses = [{ status: 422, body: ['message_blank'] }];
+    const { user } = renderApp(`/messages/${group}`);
+    await user.type(await field(), 'Hello{Enter}');
+    await screen.findByText(/^Not sent\./);
+    await user.click(screen.getByRole('button', { name: 'Sign out' }));
+    expect(screen.getByText(/One message has not been sent yet/)).toBeTruthy();
+    expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Stay' }));
+    await user.keyboard('{Escape}');
+    expect(screen.queryByRole('alertdialog')).toBeNull();
+    expect(shownTexts()).toContain('Hello');
+  });
+
+  test('of a person who is not provisioned asks for confirmation too', async () => {
+    stack.failure = { status: 403, body: ['user_not_provisioned'] };
+    const entry = newEntry('key', { kind: 'group', uuid: group }, 'Hello', Date.now());
+    const failed = { ...entry, state: { name: 'failed', reason: 'No.' } };
+    localStorage.setItem('cruddur.outbox.sub-of-sunyoung.key', JSON.stringify(failed));
+    const { user, account } = renderApp('/messages');
+    await screen.findByRole('heading', { name: 'Your account is not set up yet' });
+    await user.click(screen.getByRole('button', { name: 'Sign out' }));
+    await user.click(screen.getByRole('button', { name: 'Sign out and delete' }));
+    expect([account.state().person, localStorage.length]).toEqual([null, 0]);
+  });
+
+  test('of a person who is not provisioned shows an explanation until they are', async () => {
+    stack.failure = { status: 403, body: ['user_not_provisioned'] };
+    const { user } = renderApp('/messages');
+    expect(await screen.findByRole('heading', { name: 'Your account is not set up yet' })).toBeTruthy();
+    stack.failure = null;
+    await user.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await list()).toBeTruthy();
+  });
+});
+
+describe('the connection', () => {
+  test('shows a banner while the browser is offline', async () => {
+    renderApp('/messages');
+    await list();
+    vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+    act(() => void window.dispatchEvent(new Event('offline')));
+    expect(screen.getByText(/You are offline/)).toBeTruthy();
+  });
+
+  test('repeats failed requests as soon as there is a token again', async () => {
+    const account = new FakeAccount();
+    account.renewal = 'unreachable';
+    stack.failure = { status: 401 };
+    renderApp(`/messages/${group}`, account);
+    expect(await screen.findAllByText("The server can't be reached.")).toHaveLength(2);
+    act(() => account.setState({ ...account.state(), troubled: true }));
+    stack.failure = null;
+    act(() => account.setState({ ...account.state(), troubled: false }));
+    // The next poll would come after six seconds.
+    expect(await screen.findByText('I am.', { selector: '.cruddur-bubble p' }, { timeout: 2000 })).toBeTruthy();
+  });
+
+  test('shows an error in place of the inbox and the conversation if the first requests fail', async () => {
+    stack.failure = { status: 503, body: ['unavailable'] };
+    renderApp(`/messages/${group}`);
+    expect(await screen.findAllByText('The server is not available at the moment.')).toHaveLength(2);
+  });
+
+  test.each([503, 404])('shows unsent messages if the conversation fails to load with %d', async (status) => {
+    stack.failure = { status };
+    const id = '00000000-0000-4000-8000-000000000001';
+    const entry = newEntry(id, { kind: 'group', uuid: group }, 'Written in a tunnel', Date.now());
+    localStorage.setItem(`cruddur.outbox.sub-of-sunyoung.${id}`, JSON.stringify(entry));
+    renderApp(`/messages/${group}`);
+    const item = await screen.findByText('Written in a tunnel', { selector: '.cruddur-bubble p' });
+    expect(await within(item.closest('li') ?? item).findByRole('button', { name: 'Delete' })).toBeTruthy();
+  });
+
+  test('is not used on a hidden page, and at once when the page is visible again', async () => {
+    const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    renderApp('/messages');
+    await within(await list()).findByRole('link', { name: /Scarlett Ho/ });
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    expect(stack.tokens).toHaveLength(1);
+    visibility.mockReturnValue('visible');
+    act(() => void document.dispatchEvent(new Event('visibilitychange', { bubbles: true })));
+    await waitFor(() => expect(stack.tokens).toHaveLength(2));
+  });
+});

@@ -1,0 +1,73 @@
+import { ApiError } from '@cruddur/client';
+import { Conversation, MessagesProvider, type Place, useInbox } from '@cruddur/react';
+import { useCallback, useMemo, useState } from 'react';
+import { useLocation, useRouter } from 'wouter';
+import { useHistoryState } from 'wouter/use-browser-location';
+import { historyStateOf, pathOf, placeOf } from '../place.ts';
+import { useSignedIn } from '../signed-in.tsx';
+import { useLanguage, usePageTexts } from '../texts/texts.tsx';
+import { Banner } from './banner.tsx';
+import { ErrorBoundary } from './error-boundary.tsx';
+import { Hint } from './hint.tsx';
+import { NotProvisioned } from './not-provisioned.tsx';
+import { usePageTitle } from './page-title.ts';
+import { Sidebar } from './sidebar.tsx';
+
+/** The messages of the signed-in user. `path` is the part of the address after `/messages/`. */
+export function MessagesScreen({ path }: { path: string }) {
+  const { client } = useSignedIn();
+  const { texts, messages } = useLanguage();
+  const { base } = useRouter();
+  const [, navigate] = useLocation();
+  const state: unknown = useHistoryState();
+  const place = useMemo(() => placeOf(path, state), [path, state]);
+  const onPlace = useCallback(
+    (next: Place | null, replace: boolean) => navigate(pathOf(next), { replace, state: historyStateOf(next) }),
+    [navigate],
+  );
+  const hrefOf = useCallback((to: Place | null) => base + pathOf(to), [base]);
+  return (
+    <MessagesProvider
+      client={client}
+      locale={texts.locale}
+      {...(messages && { catalog: messages })}
+      place={place}
+      onPlace={onPlace}
+      hrefOf={hrefOf}
+    >
+      <Screen place={place} />
+    </MessagesProvider>
+  );
+}
+
+/** The inbox beside a conversation; on a phone, one of the two. */
+function Screen({ place }: { place: Place | null }) {
+  const { account } = useSignedIn();
+  const { text } = usePageTexts();
+  const { error, refresh } = useInbox();
+  const [title, setTitle] = useState<string | null>(null);
+  usePageTitle(title);
+
+  if (error instanceof ApiError && error.has('user_not_provisioned')) {
+    return <NotProvisioned onRetry={() => void refresh()} />;
+  }
+  return (
+    <div className="cruddur-screen">
+      <a className="cruddur-skip-link" href="#conversation">
+        {text('screen.skip')}
+      </a>
+      <header className="cruddur-visually-hidden">
+        <h1>{text('app')}</h1>
+      </header>
+      <Banner />
+      <div className="cruddur-panes" data-showing={place === null ? 'list' : 'conversation'}>
+        <Sidebar />
+        <main id="conversation" className="cruddur-conversation-pane" tabIndex={-1}>
+          <ErrorBoundary account={account} extent="part" place={pathOf(place)}>
+            <Conversation empty={<Hint />} onTitle={setTitle} />
+          </ErrorBoundary>
+        </main>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,22 @@
+import { Link } from 'wouter';
+import { LIST } from '../place.ts';
+import { usePageTexts } from '../texts/texts.tsx';
+import { Logo } from './logo.tsx';
+import { usePageTitle } from './page-title.ts';
+
+export function NotFound() {
+  const { text } = usePageTexts();
+  usePageTitle(text('notFound.title'));
+  return (
+    <main className="cruddur-plain-page">
+      <div className="cruddur-plain-card">
+        <Logo />
+        <h1>{text('notFound.title')}</h1>
+        <p>{text('notFound.text')}</p>
+        <Link className="cruddur-button cruddur-primary" to={LIST}>
+          {text('notFound.link')}
+        </Link>
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,41 @@
+import { useState } from 'react';
+import { useOutbox } from '@cruddur/react';
+import { signOut, useSignedIn } from '../signed-in.tsx';
+import { usePageTexts } from '../texts/texts.tsx';
+import { Logo } from './logo.tsx';
+import { usePageTitle } from './page-title.ts';
+import { SignOutQuestion } from './sign-out-question.tsx';
+
+/** The page of a person with a valid session and no user in the database. */
+export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
+  const signedIn = useSignedIn();
+  const { me } = signedIn;
+  const { text } = usePageTexts();
+  const [asking, setAsking] = useState(false);
+  const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
+  usePageTitle(text('account.title'));
+  return (
+    <main className="cruddur-plain-page">
+      <div className="cruddur-plain-card">
+        <Logo />
+        <h1>{text('account.heading')}</h1>
+        <p>{me.handle === '' ? text('account.text') : text('account.textAs', { handle: `@${me.handle}` })}</p>
+        {asking && (
+          <SignOutQuestion unsent={unsent} onLeave={() => void signOut(signedIn)} onStay={() => setAsking(false)} />
+        )}
+        <p className="cruddur-actions">
+          <button type="button" className="cruddur-button cruddur-primary" onClick={onRetry}>
+            {text('tryAgain')}
+          </button>
+          <button
+            type="button"
+            className="cruddur-button"
+            onClick={() => (unsent > 0 ? setAsking(true) : void signOut(signedIn))}
+          >
+            {text('signOut')}
+          </button>
+        </p>
+      </div>
+    </main>
+  );
+}

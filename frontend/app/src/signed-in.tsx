@@ -1,0 +1,76 @@
+import { MessagesClient, type SessionState } from '@cruddur/client';
+import { type ReactNode, createContext, useContext, useEffect, useState } from 'react';
+import { type Account, type AccountState, type Person, credentialsOf } from './auth/account.ts';
+import { useAccountState } from './auth/use-account.ts';
+import type { Config } from './config.ts';
+
+/** The services of a signed-in user's page. */
+export interface SignedIn {
+  me: Person;
+  account: Account;
+  client: MessagesClient;
+}
+
+const SignedInContext = createContext<SignedIn | null>(null);
+
+export function useSignedIn(): SignedIn {
+  const signedIn = useContext(SignedInContext);
+  if (signedIn === null) {
+    throw new Error('useSignedIn is used outside of SignedInProvider');
+  }
+  return signedIn;
+}
+
+/** Signs out and removes the user's data from the device. */
+export async function signOut({ account, client }: SignedIn): Promise<void> {
+  client.clear();
+  await account.signOut();
+  // Other tabs were signed in until now and may have stored something.
+  client.clear();
+}
+
+interface ProviderProps {
+  config: Config;
+  account: Account;
+  me: Person;
+  children: ReactNode;
+}
+
+/** Needs the person's id as its React key, so that no state of one person is shown to another. */
+export function SignedInProvider({ config, account, me, children }: ProviderProps) {
+  const state = sessionOf(useAccountState(account));
+  const [signedIn] = useState(() => createSignedIn(config, account, me));
+  const { client } = signedIn;
+
+  useEffect(() => {
+    client.start();
+    // Another tab may sign out. What is written here meanwhile must not be stored.
+    const unsubscribe = account.subscribe(() => {
+      if (account.state().person?.id !== me.id) {
+        client.close();
+      }
+    });
+    return () => {
+      unsubscribe();
+      client.stop();
+    };
+  }, [client, account, me.id]);
+
+  useEffect(() => {
+    client.setSession(state);
+  }, [client, state]);
+
+  return <SignedInContext value={signedIn}>{children}</SignedInContext>;
+}
+
+function sessionOf({ lapsed, troubled }: AccountState): SessionState {
+  if (lapsed) {
+    return 'ended';
+  }
+  return troubled === true ? 'unreachable' : 'open';
+}
+
+function createSignedIn(config: Config, account: Account, me: Person): SignedIn {
+  const client = new MessagesClient({ url: config.apiUrl, user: me.id, credentials: credentialsOf(account, me) });
+  return { me, account, client };
+}

@@ -1,0 +1,55 @@
+import { cleanup, configure } from '@testing-library/react';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { server } from './fake-stack.ts';
+
+// Tests of the client in Node have no window.
+const page = typeof window === 'undefined' ? null : window;
+
+// jsdom has no layout. Each element is 20 pixels high, and each box of a list has room for them all.
+class EveryElementIsSmall implements ResizeObserver {
+  readonly #callback: ResizeObserverCallback;
+
+  constructor(callback: ResizeObserverCallback) {
+    this.#callback = callback;
+  }
+
+  observe(target: Element): void {
+    const height = target.tagName === 'LI' ? 20 : 100_000;
+    const contentRect = { width: 500, height } as DOMRectReadOnly;
+    queueMicrotask(() => this.#callback([{ target, contentRect } as ResizeObserverEntry], this));
+  }
+
+  unobserve(): void {
+    // Nothing changes its size.
+  }
+
+  disconnect(): void {
+    // Nothing changes its size.
+  }
+}
+
+if (page !== null) {
+  page.ResizeObserver = EveryElementIsSmall;
+  Object.defineProperty(page.HTMLElement.prototype, 'offsetParent', { get: () => page.document.body });
+  // jsdom has no `matchMedia`. This one has a wide screen and a mouse.
+  page.matchMedia = (query) =>
+    Object.assign(new EventTarget(), {
+      matches: query === '(pointer: fine)',
+      media: query,
+      onchange: null,
+      addListener: () => undefined,
+      removeListener: () => undefined,
+    });
+}
+
+// Polls come every three seconds.
+configure({ asyncUtilTimeout: 5000 });
+
+beforeAll(() => server.listen({ onUnhandledRequest: 'error' }));
+afterEach(() => {
+  cleanup();
+  server.resetHandlers();
+  page?.localStorage.clear();
+  page?.sessionStorage.clear();
+});
+afterAll(() => server.close());

@@ -1,0 +1,71 @@
+/** The texts of the page in English, in the syntax of ICU MessageFormat. `{app}` is the name of the application. */
+export const en = {
+  app: 'Cruddur Messages',
+  title: '{title} · {app}',
+  about: 'Direct messages between two people.',
+
+  'welcome.signIn': 'Sign in',
+  'welcome.leaving': 'One moment…',
+  'welcome.failed': 'Sign-in failed. {problem}',
+  'welcome.onlyHere': 'Only in this tab',
+  'welcome.onlyHereYes': 'You are signed out when you close this tab. Other tabs are not signed in.',
+  'welcome.onlyHereNo': 'You stay signed in on this device, in all tabs, until you sign out.',
+  'welcome.copy': 'This tab is a copy of another tab. Only the original stays signed in.',
+
+  'screen.skip': 'Skip to the conversation',
+  'screen.overview': 'Overview',
+  'screen.messages': 'Messages',
+  'screen.hintTitle': 'Your messages',
+  'screen.hint': "Choose a conversation from the list, or start one with someone's handle.",
+
+  'banner.ended': 'Your session has ended. What you have written is kept.',
+  'banner.signInFailed': 'Sign-in failed: {problem}',
+  'banner.signInAgain': 'Sign in again',
+  'banner.troubled': "The server can't be reached at the moment. Trying again…",
+  'banner.offline': 'You are offline. Your messages are sent when you are back online.',
+
+  signOut: 'Sign out',
+  'signOut.label': 'Sign out?',
+  'signOut.unsent':
+    '{count, plural, one {One message has not been sent yet.} other {# messages have not been sent yet.}} Signing out deletes unsent messages from this device.',
+  'signOut.leave': 'Sign out and delete',
+  'signOut.stay': 'Stay',
+
+  'handle.you': 'You are {handle}; people need this handle to write to you.',
+  'handle.missing': 'You did not choose a handle when you signed up.',
+  'handle.malformed':
+    "“{requested}” can't be a handle. Handles have at most 30 characters: letters, digits, and . _ - only.",
+  'handle.taken': '{requested} was taken.',
+  'handle.changed': 'You are no longer {requested}.',
+  'handle.ok': 'OK',
+
+  'notFound.title': 'Page not found',
+  'notFound.text': 'There is nothing at this address.',
+  'notFound.link': 'Go to your messages',
+
+  'account.title': 'Account not set up',
+  'account.heading': 'Your account is not set up yet',
+  'account.text':
+    'You are signed in, but this account is not set up in Cruddur yet. A new account may take a moment. If it takes longer, contact the administrator.',
+  'account.textAs':
+    'You are signed in as {handle}, but this account is not set up in Cruddur yet. A new account may take a moment. If it takes longer, contact the administrator.',
+  tryAgain: 'Try again',
+
+  'config.title': "{app} can't start",
+  'config.text':
+    "The file {file} next to this page sets the addresses of the API and the issuer. The web client's README describes its fields.",
+
+  'fault.title': 'Something went wrong',
+  'fault.partTitle': 'Something went wrong here',
+  'fault.text':
+    'This is a bug in the page. What you have written is kept on this device. Try again, or reload the page.',
+  'fault.reload': 'Reload',
+  'fault.all': 'All conversations',
+  'fault.more': 'If that does not help',
+  'fault.copy':
+    'Copy what you need, then delete your unsent messages and drafts from this device. Signing out deletes them too.',
+  'fault.delete': 'Delete unsent texts and reload',
+} as const;
+
+export type TextKey = keyof typeof en;
+export type Catalog = Readonly<Record<TextKey, string>>;

@@ -1,0 +1,49 @@
+import { type Catalog as MessagesCatalog, createTexts, type Texts } from '@cruddur/react';
+import { createContext, useContext } from 'react';
+import { type Catalog, en, type TextKey } from './en.ts';
+
+/** A language of the page. */
+export interface Language {
+  texts: Texts<TextKey>;
+  /** The texts of the components; undefined for English. */
+  messages: MessagesCatalog | undefined;
+  direction: 'ltr' | 'rtl';
+}
+
+/** The languages other than English, by their BCP 47 language. */
+const TRANSLATIONS: Record<string, () => Promise<{ page: Catalog; messages: MessagesCatalog }>> = {};
+
+const RIGHT_TO_LEFT = new Set(['ar']);
+
+/** English in the person's variant of it. */
+export function english(languages: readonly string[] = []): Language {
+  const locale = languages.find((tag) => languageOf(tag) === 'en') ?? 'en';
+  return { texts: createTexts(en, locale), messages: undefined, direction: 'ltr' };
+}
+
+/** The first of the person's languages that the page has. Falls back to English if the texts can't be loaded. */
+export async function loadLanguage(languages: readonly string[]): Promise<Language> {
+  const locale = languages.find((tag) => languageOf(tag) === 'en' || languageOf(tag) in TRANSLATIONS);
+  const language = languageOf(locale ?? 'en');
+  try {
+    const catalogs = await TRANSLATIONS[language]?.();
+    if (locale !== undefined && catalogs !== undefined) {
+      const direction = RIGHT_TO_LEFT.has(language) ? 'rtl' : 'ltr';
+      return { texts: createTexts(catalogs.page, locale), messages: catalogs.messages, direction };
+    }
+  } catch {
+    // Offline, or the page was replaced by a newer version.
+  }
+  return english(languages);
+}
+
+function languageOf(tag: string): string {
+  return tag.toLowerCase().split('-')[0] ?? '';
+}
+
+const LanguageContext = createContext<Language>(english());
+
+export const LanguageProvider = LanguageContext;
+
+export const useLanguage = (): Language => useContext(LanguageContext);
+export const usePageTexts = (): Texts<TextKey> => useContext(LanguageContext).texts;

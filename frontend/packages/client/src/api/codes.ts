@@ -1,0 +1,29 @@
+import type { Code } from './types.ts';
+
+/** The API's error codes. A new code in `openapi.yaml` fails to compile here. */
+const CODES: Record<Code, true> = {
+  body_invalid: true,
+  user_not_provisioned: true,
+  message_group_not_found: true,
+  user_not_found: true,
+  body_too_large: true,
+  message_group_uuid_blank: true,
+  message_group_uuid_invalid: true,
+  user_uuid_invalid: true,
+  user_reciever_handle_blank: true,
+  user_reciever_not_found: true,
+  user_reciever_is_sender: true,
+  message_blank: true,
+  message_exceed_max_chars: true,
+  limit_invalid: true,
+  cursor_invalid: true,
+  idempotency_key_invalid: true,
+  idempotency_key_reused: true,
+  rate_limited: true,
+  internal_error: true,
+  unavailable: true,
+};
+
+export function isCode(value: unknown): value is Code {
+  return typeof value === 'string' && Object.hasOwn(CODES, value);
+}

@@ -1,0 +1,64 @@
+import type { Message } from '../api/types.ts';
+import { isSameRow } from '../sync/same-row.ts';
+
+/**
+ * Adds messages to a list, oldest to newest, with each message once. Returns `known` itself if nothing changes.
+ *
+ * A message keeps its place, so only the messages after the oldest fresh one are moved.
+ */
+export function mergeMessages(known: readonly Message[], fresh: readonly Message[]): readonly Message[] {
+  const sorted = fresh.toSorted(byAge);
+  const start = sorted[0] === undefined ? known.length : placeOf(known, sorted[0]);
+  const merged: Message[] = [];
+  let hasChanged = false;
+  let index = start;
+  for (const message of sorted) {
+    for (let old = known[index]; old !== undefined && byAge(old, message) < 0; old = known[index]) {
+      merged.push(old);
+      index += 1;
+    }
+    const old = known[index];
+    if (old?.uuid === message.uuid) {
+      index += 1;
+    }
+    const last = merged.at(-1);
+    if (last?.uuid === message.uuid) {
+      continue;
+    }
+    const isSame = old !== undefined && isSameRow(old, message);
+    hasChanged ||= !isSame;
+    merged.push(isSame ? old : message);
+  }
+  return hasChanged ? [...known.slice(0, start), ...merged, ...known.slice(index)] : known;
+}
+
+/** Whether a page reaches the newest known message, so that no message in between is missing. */
+export function reachesKnown(page: readonly Message[], known: readonly Message[]): boolean {
+  const newest = known.at(-1);
+  const oldest = page[0];
+  return newest === undefined || oldest === undefined || byAge(oldest, newest) <= 0;
+}
+
+/** The index of the first message that is not older. */
+function placeOf(messages: readonly Message[], message: Message): number {
+  let low = 0;
+  let high = messages.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = messages[middle];
+    if (other !== undefined && byAge(other, message) < 0) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+function byAge(a: Message, b: Message): number {
+  return compare(a.created_at, b.created_at) || compare(a.uuid, b.uuid);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

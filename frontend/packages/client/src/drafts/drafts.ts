@@ -1,0 +1,215 @@
+import type { Store } from '../storage/store.ts';
+import { foldHandle } from '../users/handle.ts';
+import { type Recipient, parseRecipient } from '../users/recipient.ts';
+
+const DAYS_STORED = 30;
+/** The longest stored draft, in UTF-16 units: many times a message, and a small part of the browser's quota. */
+export const MAX_STORED = 20_000;
+/** Milliseconds from the last edit until a draft is stored. */
+const STORE_DELAY = 300;
+
+interface StoredDraft {
+  text: string;
+  at: number;
+  /** The recipient of a conversation without a group. */
+  to?: Recipient;
+}
+
+/** A draft in this tab. */
+interface OpenDraft {
+  text: string;
+  /** The stored text that this tab last read or wrote. */
+  stored: string;
+  /** Whether the text was edited since. */
+  typed: boolean;
+  to: Recipient | undefined;
+}
+
+/**
+ * Unsent text per conversation. Drafts survive reloads and expired sessions.
+ *
+ * Tabs share drafts through the store. A tab without unsaved edits adopts the stored text. A tab with unsaved edits
+ * keeps both texts, or the longer one if it contains the other.
+ */
+export class Drafts {
+  readonly #store: Store;
+  readonly #prefix: string;
+  readonly #open = new Map<string, OpenDraft>();
+  readonly #listeners = new Set<() => void>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #held = false;
+  #isClosed = false;
+
+  constructor(store: Store, user: string, now = Date.now()) {
+    this.#store = store;
+    this.#prefix = `cruddur.draft.${user}.`;
+    for (const key of this.#store.keys(this.#prefix)) {
+      const found = parse(this.#store.get(key));
+      if (found === null || now - found.at > DAYS_STORED * 86_400_000) {
+        this.#store.remove(key);
+      }
+    }
+  }
+
+  /** Calls `listener` when another tab's text changes a draft. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  read(conversation: string): string {
+    return this.#openDraft(conversation).text;
+  }
+
+  /** Changes a draft. It is stored after a delay or by `flush`; an empty one at once. */
+  write(conversation: string, text: string, to?: Recipient): void {
+    const stored = this.#open.get(conversation)?.stored ?? this.#stored(conversation)?.text ?? '';
+    this.#open.set(conversation, { text, stored, typed: true, to });
+    clearTimeout(this.#timer);
+    if (text === '') {
+      this.flush();
+    } else {
+      this.#timer = setTimeout(() => this.flush(), STORE_DELAY);
+    }
+  }
+
+  /** Stores all unsaved edits. */
+  flush(now = Date.now()): void {
+    if (this.#held || this.#isClosed) {
+      return;
+    }
+    clearTimeout(this.#timer);
+    for (const [conversation, draft] of this.#open) {
+      if (draft.typed) {
+        this.#reconcile(conversation, draft);
+        const text = cut(draft.text);
+        const entry: StoredDraft = { text, at: now, ...(draft.to && { to: draft.to }) };
+        if (text === '') {
+          this.#store.remove(this.#prefix + conversation);
+        } else {
+          this.#store.set(this.#prefix + conversation, JSON.stringify(entry));
+        }
+        draft.stored = text;
+        draft.typed = false;
+      }
+    }
+  }
+
+  /** Stops storing and adopting while an input method composes a word. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (!held) {
+      this.flush();
+    }
+  }
+
+  /** Adopts what other tabs have stored. */
+  refresh(): void {
+    if (!this.#held) {
+      for (const [conversation, draft] of this.#open) {
+        this.#reconcile(conversation, draft);
+      }
+    }
+  }
+
+  /** Moves a draft to another name, for example when a conversation gets its group. */
+  move(from: string, to: string): void {
+    const text = this.read(from);
+    if (text !== '') {
+      this.write(to, merged(this.read(to), text));
+      this.write(from, '');
+      this.#changed();
+    }
+  }
+
+  /** Recipients of drafts that had this handle when the draft was written. */
+  recipients(handle: string): Recipient[] {
+    this.flush();
+    return this.#store.keys(`${this.#prefix}user:`).flatMap((key) => {
+      const to = parse(this.#store.get(key))?.to;
+      return to !== undefined && foldHandle(to.handle) === foldHandle(handle) ? [to] : [];
+    });
+  }
+
+  /** Drops unsaved edits and stores nothing more, after a sign-out. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#open.clear();
+  }
+
+  /** Removes all drafts at sign-out. */
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#open.clear();
+    for (const key of this.#store.keys(this.#prefix)) {
+      this.#store.remove(key);
+    }
+  }
+
+  #openDraft(conversation: string): OpenDraft {
+    let draft = this.#open.get(conversation);
+    if (draft === undefined) {
+      const found = this.#stored(conversation);
+      draft = { text: found?.text ?? '', stored: found?.text ?? '', typed: false, to: found?.to };
+      this.#open.set(conversation, draft);
+    } else if (!this.#held) {
+      this.#reconcile(conversation, draft);
+    }
+    return draft;
+  }
+
+  #reconcile(conversation: string, draft: OpenDraft): void {
+    const stored = this.#stored(conversation)?.text ?? '';
+    if (stored === draft.stored) {
+      return;
+    }
+    draft.stored = stored;
+    // A text over the limit is stored in part, so other tabs have less of it.
+    const own = draft.typed || draft.text.length > MAX_STORED;
+    const text = own ? merged(stored, draft.text) : stored;
+    if (text !== draft.text) {
+      draft.text = text;
+      this.#changed();
+    }
+  }
+
+  #stored(conversation: string): StoredDraft | null {
+    return parse(this.#store.get(this.#prefix + conversation));
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) {
+      listener();
+    }
+  }
+}
+
+/** Both texts, or the longer one if it contains the other. */
+function merged(first: string, second: string): string {
+  if (second.includes(first)) {
+    return second;
+  }
+  return first.includes(second) ? first : `${first}\n${second}`;
+}
+
+/** Cuts a text to the limit without splitting a surrogate pair. */
+function cut(text: string): string {
+  return text.length <= MAX_STORED ? text : text.slice(0, MAX_STORED).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+function parse(json: string | null): StoredDraft | null {
+  try {
+    const value: unknown = JSON.parse(json ?? 'null');
+    if (typeof value === 'object' && value !== null && 'text' in value && 'at' in value) {
+      const { text, at } = value;
+      if (typeof text === 'string' && typeof at === 'number') {
+        const to = 'to' in value ? parseRecipient(value.to) : null;
+        return { text, at, ...(to && { to }) };
+      }
+    }
+    return null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,33 @@
+export { Api } from './api/api.ts';
+export { ApiError, retryAfterOf } from './api/api-error.ts';
+export { type Credentials, type Renewal, type TokenFunction, credentialsFrom } from './api/credentials.ts';
+export type { Code, Message, MessageGroup, NewMessage, Page, SentMessage, User } from './api/types.ts';
+export { type ClientOptions, MessagesClient, type SessionState } from './client.ts';
+export { type Bubble, type Day, Timeline, type TimelineItem } from './conversations/timeline.ts';
+export {
+  charactersLeft,
+  COUNTDOWN_FROM,
+  directionOf,
+  isBlank,
+  isSendable,
+  MAX_LENGTH,
+  wellFormed,
+} from './conversations/text.ts';
+export { dayNumber } from './days.ts';
+export { Drafts, MAX_STORED } from './drafts/drafts.ts';
+export { millisOf } from './instants.ts';
+export { type Attention, attention } from './outbox/attention.ts';
+export { type Entry, type State, type Target, conversationKey, conversationOf, newEntry } from './outbox/entry.ts';
+export { Outbox, type OutboxOptions } from './outbox/outbox.ts';
+export { type Reason, reasonOf } from './outbox/reason.ts';
+export { browserStore, memoryStore, SafeStorage } from './storage/safe-storage.ts';
+export type { Store } from './storage/store.ts';
+export { removeAllOf, removeStoredTexts, storedTexts } from './storage/stored-texts.ts';
+export { backOff, MAX_TIMER_DELAY, retryAfterMillis } from './sync/back-off.ts';
+export { type ListState, type Loaded, PagedList } from './sync/paged-list.ts';
+export { Polled, type PolledState } from './sync/polled.ts';
+export { Polling } from './sync/polling.ts';
+export { foldHandle, isHandle, newConversationPath, sameHandle, typedHandle, hue } from './users/handle.ts';
+export { type HandleMismatch, handleMismatch } from './users/handle-mismatch.ts';
+export { initials, plainLine, shownName } from './users/name.ts';
+export { otherMember, parseRecipient, type Recipient, recipientOf } from './users/recipient.ts';

@@ -1,0 +1,26 @@
+import type { Entry } from './entry.ts';
+import type { Reason } from './reason.ts';
+
+/** Why a message needs its author's attention. */
+export type Attention =
+  | { kind: 'failed'; reason: Reason }
+  /** Sent when its author confirms it: it is more than a day old, or the handle may have changed hands. */
+  | { kind: 'too-old' }
+  | { kind: 'to-handle'; handle: string }
+  /** The last attempt failed, and there will be another. */
+  | { kind: 'retrying'; reason: Reason };
+
+/** Returns null if the message needs no attention. */
+export function attention({ state, target }: Entry): Attention | null {
+  switch (state.name) {
+    case 'failed':
+      return { kind: 'failed', reason: state.reason };
+    case 'held':
+      return target.kind === 'handle' ? { kind: 'to-handle', handle: target.handle } : { kind: 'too-old' };
+    case 'waiting':
+      return state.problem === null ? null : { kind: 'retrying', reason: state.problem };
+    case 'sending':
+    case 'sent':
+      return null;
+  }
+}

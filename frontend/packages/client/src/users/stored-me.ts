@@ -1,0 +1,28 @@
+import type { User } from '../api/types.ts';
+import type { Store } from '../storage/store.ts';
+
+/** The signed-in user, as last stored on this device. Returns null if none is stored. */
+export function storedMe(store: Store, user: string): User | null {
+  try {
+    const value: unknown = JSON.parse(store.get(keyOf(user)) ?? 'null');
+    const { uuid, handle, display_name: name } = { ...(value as Partial<User> | null) };
+    return typeof uuid === 'string' && typeof handle === 'string' && typeof name === 'string'
+      ? { uuid, handle, display_name: name }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+export function storeMe(store: Store, user: string, { uuid, handle, display_name }: User): void {
+  store.set(keyOf(user), JSON.stringify({ uuid, handle, display_name }));
+}
+
+/** Removes the user at sign-out. */
+export function removeMe(store: Store, user: string): void {
+  store.remove(keyOf(user));
+}
+
+function keyOf(user: string): string {
+  return `cruddur.me.${user}`;
+}

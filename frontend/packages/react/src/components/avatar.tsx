@@ -1,0 +1,18 @@
+import type { CSSProperties } from 'react';
+import { hue, initials } from '@cruddur/client';
+
+declare module 'react' {
+  interface CSSProperties {
+    '--hue'?: number;
+  }
+}
+
+/** A user's initials, on a color derived from the handle. */
+export function Avatar({ name, handle, small = false }: { name: string; handle: string; small?: boolean }) {
+  const style: CSSProperties = { '--hue': hue(handle) };
+  return (
+    <span className={small ? 'cruddur-avatar cruddur-small' : 'cruddur-avatar'} style={style} aria-hidden="true">
+      {initials(name) || initials(handle) || '?'}
+    </span>
+  );
+}

@@ -1,0 +1,149 @@
+import {
+  type Recipient,
+  type Target,
+  charactersLeft,
+  conversationKey,
+  COUNTDOWN_FROM,
+  directionOf,
+  isSendable,
+  MAX_LENGTH,
+  MAX_STORED,
+  shownName,
+  wellFormed,
+} from '@cruddur/client';
+import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect, useRef } from 'react';
+import { useClient, useTexts } from '../context.ts';
+import { enterKey } from '../hooks/enter-key.ts';
+import { useDraft } from '../hooks/use-draft.ts';
+import { SendIcon } from './icons.tsx';
+
+export interface ComposerProps {
+  target: Target;
+  /** The other user; null until known. */
+  person: Recipient | null;
+  onSent: () => void;
+}
+
+/** The length, in UTF-16 units, from which the field has its full height without being measured. */
+const FULL_HEIGHT_FROM = 4000;
+
+const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'content');
+
+/**
+ * The text field of a conversation. Use a new composer for another conversation, so that no text is sent to the wrong
+ * person, and the same one when a new conversation gets its group.
+ */
+export function Composer({ target, person, onSent }: ComposerProps) {
+  const client = useClient();
+  const { text: say } = useTexts();
+  const { text, write, compose } = useDraft(
+    conversationKey(target),
+    earlierNames(target, person),
+    target.kind === 'user' ? target : undefined,
+  );
+  const field = useRef<HTMLTextAreaElement>(null);
+  const id = useId();
+  const left = charactersLeft(text);
+
+  // Focuses the field, except on phones: their keyboard would cover half of the conversation.
+  useEffect(() => {
+    if (field.current !== null && window.matchMedia('(pointer: fine)').matches) {
+      const { length } = field.current.value;
+      field.current.focus();
+      field.current.setSelectionRange(length, length);
+    }
+  }, []);
+
+  useLayoutEffect(() => {
+    const element = field.current;
+    if (element !== null && !sizesItself) {
+      element.style.blockSize = 'auto';
+      element.style.blockSize = text.length > FULL_HEIGHT_FROM ? '100dvh' : `${element.scrollHeight}px`;
+    }
+  }, [text]);
+
+  function send() {
+    const message = isSendable(text) ? wellFormed(text) : null;
+    if (message !== null) {
+      client.send(target, message);
+      write('');
+      onSent();
+    }
+    field.current?.focus();
+  }
+
+  function onSubmit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    send();
+  }
+
+  function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
+    // 229: Safari ends a composition before it reports the Enter that ended it.
+    const composing = event.nativeEvent.isComposing || event.keyCode === 229;
+    if (event.key === 'Enter' && !event.shiftKey && !composing) {
+      event.preventDefault();
+      if (enterKey.isPressed(event.nativeEvent, event.currentTarget)) {
+        send();
+      }
+    }
+  }
+
+  return (
+    <form className="cruddur-composer" aria-label={say('composer.label')} onSubmit={onSubmit}>
+      <div className="cruddur-composer-field">
+        <label htmlFor={id} className="cruddur-visually-hidden">
+          {person === null
+            ? say('composer.fieldUnknown')
+            : say('composer.field', { name: shownName(person.name, person.handle) })}
+        </label>
+        <textarea
+          ref={field}
+          id={id}
+          rows={1}
+          dir={directionOf(text)}
+          placeholder={say('composer.placeholder')}
+          value={text}
+          onChange={(event) => write(event.target.value)}
+          onPaste={(event) => {
+            // Set before the first layout, which takes seconds with `auto`.
+            event.currentTarget.dir = directionOf(event.clipboardData.getData('text'));
+          }}
+          onKeyDown={onKeyDown}
+          onCompositionStart={() => compose(true)}
+          onCompositionEnd={() => compose(false)}
+          aria-describedby={`${id}-count`}
+          aria-invalid={left < 0}
+          enterKeyHint="send"
+          spellCheck={text.length <= MAX_STORED}
+        />
+        <span id={`${id}-count`} className={left < 0 ? 'cruddur-composer-count cruddur-over' : 'cruddur-composer-count'}>
+          {left <= MAX_LENGTH - COUNTDOWN_FROM && (
+            <>
+              <span aria-hidden="true">{left}</span>
+              <span className="cruddur-visually-hidden">
+                {left < 0 ? say('composer.over', { count: -left }) : say('composer.left', { count: left })}
+              </span>
+            </>
+          )}
+        </span>
+      </div>
+      <button type="submit" className="cruddur-send-button" aria-label={say('composer.send')} title={say('composer.sendHint')} disabled={!isSendable(text)}>
+        <SendIcon />
+      </button>
+      {text.length > MAX_STORED && (
+        <p className="cruddur-composer-note" role="status">
+          This text is too long for a draft: only the first {MAX_STORED} characters are kept when you leave.
+        </p>
+      )}
+    </form>
+  );
+}
+
+/** Former names of the draft: by person, and by handle in earlier versions of the page. */
+function earlierNames(target: Target, person: Recipient | null): string[] {
+  return person === null
+    ? []
+    : [conversationKey({ kind: 'handle', handle: person.handle }), conversationKey({ kind: 'user', ...person })].filter(
+        (name) => name !== conversationKey(target),
+      );
+}

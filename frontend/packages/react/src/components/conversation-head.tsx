@@ -1,0 +1,43 @@
+import type { Recipient } from '@cruddur/client';
+import { useEffect, useRef } from 'react';
+import { useComponents, useTexts } from '../context.ts';
+import { BackIcon } from './icons.tsx';
+import { Handle, Name } from './labels.tsx';
+import { PlaceLink } from './place-link.tsx';
+
+export interface ConversationHeadProps {
+  /** The other user; null until known. */
+  person: Recipient | null;
+}
+
+/** The other user, and on a phone the link back to the inbox. */
+export function ConversationHead({ person }: ConversationHeadProps) {
+  const { Avatar } = useComponents();
+  const { text } = useTexts();
+  const heading = useRef<HTMLHeadingElement>(null);
+
+  // On phones the composer does not take the focus: screen readers start at the heading.
+  useEffect(() => {
+    if (!window.matchMedia('(pointer: fine)').matches) {
+      heading.current?.focus();
+    }
+  }, []);
+
+  return (
+    <header className="cruddur-conversation-head">
+      <PlaceLink className="cruddur-icon-button cruddur-back" to={null} label={text('conversation.back')}>
+        <BackIcon />
+      </PlaceLink>
+      {person !== null && <Avatar name={person.name} handle={person.handle} small />}
+      <h2 ref={heading} className="cruddur-who" tabIndex={-1}>
+        {person === null ? (
+          text('conversation.label')
+        ) : (
+          <>
+            <Name className="cruddur-name" name={person.name} handle={person.handle} /> <Handle handle={person.handle} />
+          </>
+        )}
+      </h2>
+    </header>
+  );
+}

@@ -1,0 +1,214 @@
+import {
+  ApiError,
+  type Entry,
+  type Message,
+  type Recipient,
+  type Target,
+  Timeline,
+  sameHandle,
+  shownName,
+} from '@cruddur/client';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { useClient, useComponents, useMessages, useTexts } from '../context.ts';
+import { useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
+import { type OpenConversationPlace, useOpened } from '../hooks/use-opened.tsx';
+import type { MessagesTexts } from '../texts/messages-texts.ts';
+import { explain } from '../texts/explain.ts';
+import { Announcement } from './announcement.tsx';
+import { Handle, Name } from './labels.tsx';
+import { SuccessorQuestion } from './successor-question.tsx';
+
+export interface ConversationProps {
+  /** Shown while no conversation is open. */
+  empty?: ReactNode;
+  /** Called with the name of the other user, or the title of a problem; null while no conversation is open. */
+  onTitle?: (title: string | null) => void;
+}
+
+/** The open conversation: a group, or a new conversation by handle. */
+export function Conversation({ empty = null, onTitle }: ConversationProps) {
+  const { place } = useMessages();
+  const { rich } = useTexts();
+  const { ConversationProblem } = useComponents();
+  const opened = useOpened(place);
+  useTitle(opened === null ? null : opened.kind === 'problem' ? opened.title : undefined, onTitle);
+  if (opened === null) {
+    return empty;
+  }
+  switch (opened.kind) {
+    case 'problem':
+      return <ConversationProblem title={opened.title} text={opened.text} onRetry={opened.onRetry} />;
+    case 'resolving':
+      return (
+        <div className="cruddur-message-frame cruddur-waiting" role="status">
+          <p>{rich('start.looking', { handle: <Handle key="handle" handle={opened.handle} /> })}</p>
+        </div>
+      );
+    case 'open':
+      return <OpenConversation key={opened.key} place={opened} onTitle={onTitle} />;
+  }
+}
+
+const NO_MESSAGES: readonly Message[] = [];
+
+interface OpenProps {
+  place: OpenConversationPlace;
+  onTitle: ((title: string | null) => void) | undefined;
+}
+
+function OpenConversation({ place: { group, person: known, successor, choose }, onTitle }: OpenProps) {
+  const { outbox } = useClient();
+  const texts = useTexts();
+  const { Composer, ConversationHead, ConversationProblem, MessageList } = useComponents();
+  const { me, error: meError } = useMe();
+  const { value: thread, error, refresh, isLoadingMore, moreError, loadMore } = useThread(group);
+  const outgoing = useOutbox();
+  const [timeline] = useState(() => new Timeline());
+  const [sends, setSends] = useState(0);
+
+  // Own messages can't be recognized before the own uuid is known.
+  const messages = me === null ? NO_MESSAGES : (thread?.rows ?? NO_MESSAGES);
+  const person = known ?? otherOf(messages, me?.uuid);
+  const entries = useMemo(
+    () => outgoing.filter((entry) => isIn(entry, group, person)),
+    // oxlint-disable-next-line react/exhaustive-deps
+    [outgoing, group, person?.uuid, person?.handle],
+  );
+  const items = useMemo(() => timeline.items(messages, entries, me), [timeline, messages, entries, me]);
+  useTitle(person === null ? texts.text('conversation.label') : shownName(person.name, person.handle), onTitle);
+  // If the other user has not written, their name is in the inbox, perhaps beyond its loaded part.
+  useSearchOfInbox(thread !== undefined && person === null);
+
+  useEffect(() => {
+    if (group !== null && person !== null) {
+      outbox.assignGroup(person.uuid, group);
+    }
+    // oxlint-disable-next-line react/exhaustive-deps
+  }, [outbox, group, person?.uuid]);
+
+  useEffect(() => {
+    if (entries.length > 0) {
+      outbox.removeListed(new Set(messages.map(({ uuid }) => uuid)));
+    }
+  }, [outbox, messages, entries]);
+
+  const refusal =
+    group !== null && thread === undefined && error instanceof ApiError && !error.isTransient && error.status !== 401
+      ? error
+      : null;
+  const retry = () => void refresh();
+  if (refusal !== null && entries.length === 0) {
+    return <ConversationProblem title={titleOf(texts, refusal)} text={explain(texts, refusal)} onRetry={retry} />;
+  }
+  const loaded = group === null || (thread !== undefined && me !== null);
+  const problem = thread === undefined ? error : meError;
+  const target: Target | null =
+    group === null ? person && { kind: 'user', ...person } : { kind: 'group', uuid: group };
+  return (
+    <>
+      <ConversationHead person={person} />
+      {!loaded && entries.length === 0 ? (
+        <div className="cruddur-message-frame cruddur-waiting" role="status">
+          {problem === null ? texts.text('conversation.loading') : explain(texts, problem)}
+        </div>
+      ) : (
+        <MessageList
+          items={items}
+          older={(loaded && thread?.next) || null}
+          loading={isLoadingMore}
+          problem={moreError === null ? null : explain(texts, moreError)}
+          onOlder={() => void loadMore()}
+          sends={sends}
+          beginning={
+            loaded ? (
+              <Beginning person={person} isNew={group === null} asks={successor !== null} />
+            ) : (
+              <Missing error={problem} refusal={refusal} onRetry={retry} />
+            )
+          }
+        />
+      )}
+      {loaded && <Announcement items={items} />}
+      {successor !== null && person !== null ? (
+        <SuccessorQuestion person={person} successor={successor} onChoice={choose} />
+      ) : (
+        refusal === null &&
+        target && <Composer target={target} person={person} onSent={() => setSends((count) => count + 1)} />
+      )}
+    </>
+  );
+}
+
+/** Reports a title, unless it is undefined. */
+function useTitle(title: string | null | undefined, onTitle: ((title: string | null) => void) | undefined): void {
+  useEffect(() => {
+    if (title !== undefined) {
+      onTitle?.(title);
+    }
+  }, [title, onTitle]);
+}
+
+function titleOf({ text }: MessagesTexts, { status }: ApiError): string {
+  return text(status === 404 ? 'conversation.none' : 'conversation.notLoaded');
+}
+
+/** Shown above unsent messages while the conversation is not loaded. */
+function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiError | null; onRetry: () => void }) {
+  const texts = useTexts();
+  return (
+    <div className="cruddur-beginning" role="status">
+      {refusal !== null && <p>{titleOf(texts, refusal)}</p>}
+      <p>{error === null ? texts.text('conversation.loading') : explain(texts, error)}</p>
+      {refusal !== null && (
+        <button type="button" className="cruddur-button cruddur-small" onClick={onRetry}>
+          {texts.text('tryAgain')}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The text above the oldest message. */
+function Beginning({ person, isNew, asks }: { person: Recipient | null; isNew: boolean; asks: boolean }) {
+  const { text, rich } = useTexts();
+  const { Avatar } = useComponents();
+  if (person === null) {
+    return <p className="cruddur-beginning">{text('conversation.begins')}</p>;
+  }
+  const name = <Name key="name" name={person.name} handle={person.handle} />;
+  if (!isNew) {
+    return (
+      <div className="cruddur-beginning">
+        <p>{rich('conversation.beginsWith', { name })}</p>
+      </div>
+    );
+  }
+  return (
+    <div className="cruddur-beginning">
+      <Avatar name={person.name} handle={person.handle} />
+      <p>{rich('conversation.noMessages', { name })}</p>
+      {!asks && <p>{text('conversation.writeFirst')}</p>}
+    </div>
+  );
+}
+
+/** The other user by their messages, for a conversation that is not in the loaded inbox. */
+function otherOf(messages: readonly Message[], me: string | undefined): Recipient | null {
+  const theirs = messages.findLast(({ user_uuid: sender }) => sender !== me);
+  return theirs ? { uuid: theirs.user_uuid, handle: theirs.handle, name: theirs.display_name } : null;
+}
+
+/** Whether an unsent message belongs to this conversation. A message by handle is shown with the handle's current user. */
+function isIn({ group: its, target }: Entry, group: string | null, person: Recipient | null): boolean {
+  if (its !== null) {
+    return its === group;
+  }
+  switch (target.kind) {
+    case 'group':
+      return target.uuid === group;
+    case 'user':
+      return target.uuid === person?.uuid;
+    case 'handle':
+      return person !== null && sameHandle(target.handle, person.handle);
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  ApiError,
+  type Entry,
+  type Recipient,
+  type Target,
+  conversationKey,
+  conversationOf,
+  foldHandle,
+  isHandle,
+  recipientOf,
+  typedHandle,
+} from '@cruddur/client';
+import { useRef } from 'react';
+import { useComponents, useMessages, useTexts } from '../context.ts';
+import { useInbox, useOutbox, useUser } from '../hooks/data.ts';
+import { useInView } from '../hooks/use-in-view.ts';
+import { useNow } from '../hooks/use-now.ts';
+import { explain } from '../texts/explain.ts';
+
+/** The inbox, newest first, below the conversations whose first message is not stored yet. */
+export function Inbox() {
+  const { value, error, isLoadingMore, moreError, loadMore } = useInbox();
+  const entries = useOutbox();
+  const now = useNow();
+  const texts = useTexts();
+  const { GroupItem, NewGroupItem } = useComponents();
+  const box = useRef<HTMLElement>(null);
+  const opened = useOpenBeginning();
+
+  // The end of the session is shown elsewhere.
+  const ended = error instanceof ApiError && error.status === 401;
+  const groups = value?.rows ?? [];
+  const beginnings = beginningsOf(opened, entries).filter(
+    ({ person }) => person === null || !groups.some((group) => group.user_uuid === person.uuid),
+  );
+  const next = value?.next ?? null;
+  const end = useInView(box, next !== null && moreError === null, () => void loadMore(), next);
+
+  return (
+    <nav ref={box} className="cruddur-group-list" aria-label={texts.text('inbox.label')}>
+      <ul>
+        {beginnings.map(({ key, handle, person }) => (
+          <li key={key}>
+            <NewGroupItem
+              handle={handle}
+              person={person}
+              unsent={entries.some((entry) => conversationOf(entry) === key && isStuck(entry))}
+            />
+          </li>
+        ))}
+        {groups.map((group) => (
+          <li key={group.uuid}>
+            <GroupItem
+              group={group}
+              now={now}
+              unsent={entries.some((entry) => entry.group === group.uuid && isStuck(entry))}
+            />
+          </li>
+        ))}
+      </ul>
+      {value === undefined && (error === null || ended) && <InboxSkeleton />}
+      {value === undefined && error !== null && !ended && <p className="cruddur-list-note cruddur-problem">{explain(texts, error)}</p>}
+      {value !== undefined && groups.length === 0 && beginnings.length === 0 && (
+        <p className="cruddur-list-note">{texts.text('inbox.empty')}</p>
+      )}
+      {next !== null && (
+        <div ref={end} className="cruddur-list-more">
+          <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={() => void loadMore()} disabled={isLoadingMore}>
+            {texts.text(isLoadingMore ? 'loading' : 'inbox.more')}
+          </button>
+          {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
+        </div>
+      )}
+    </nav>
+  );
+}
+
+interface Beginning {
+  /** The conversation key. */
+  key: string;
+  handle: string;
+  person: Recipient | null;
+}
+
+/** The open conversation, if it has no group yet. */
+function useOpenBeginning(): Beginning | null {
+  const { place } = useMessages();
+  const handle = place?.kind === 'handle' ? foldHandle(typedHandle(place.handle)) : null;
+  const { user } = useUser(handle !== null && isHandle(handle) ? handle : null);
+  if (place?.kind !== 'handle' || handle === null) {
+    return null;
+  }
+  const person = place.person ?? (user ? recipientOf(user) : null);
+  const target: Target = person === null ? { kind: 'handle', handle } : { kind: 'user', ...person };
+  return { key: conversationKey(target), handle, person };
+}
+
+/** Conversations without a group: the open one and those of unsent messages. */
+function beginningsOf(opened: Beginning | null, entries: readonly Entry[]): Beginning[] {
+  const begun = entries.flatMap(({ group, target }): Beginning[] =>
+    group !== null || target.kind === 'group'
+      ? []
+      : [{ key: conversationKey(target), handle: target.handle, person: target.kind === 'user' ? target : null }],
+  );
+  const all = opened === null ? begun : [opened, ...begun];
+  return [...new Map(all.map((beginning) => [beginning.key, beginning])).values()];
+}
+
+function isStuck({ state }: Entry): boolean {
+  return state.name === 'failed' || state.name === 'held';
+}
+
+/** A placeholder while the inbox loads. */
+function InboxSkeleton() {
+  return (
+    <div className="cruddur-skeleton" aria-hidden="true">
+      {[70, 55, 80, 60].map((width) => (
+        <div key={width} className="cruddur-skeleton-row">
+          <span className="cruddur-skeleton-avatar" />
+          <span className="cruddur-skeleton-lines">
+            <span style={{ inlineSize: `${width / 2}%` }} />
+            <span style={{ inlineSize: `${width}%` }} />
+          </span>
+        </div>
+      ))}
+    </div>
+  );
+}

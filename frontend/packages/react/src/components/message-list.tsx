@@ -1,0 +1,104 @@
+import { type TimelineItem, dayNumber } from '@cruddur/client';
+import { type CSSProperties, type ReactNode, type Ref, useLayoutEffect, useRef, useState } from 'react';
+import { type CustomItemComponent, Virtualizer } from 'virtua';
+import { useComponents, useTexts } from '../context.ts';
+import { useInView } from '../hooks/use-in-view.ts';
+import { useNow } from '../hooks/use-now.ts';
+import { useReadingPlace } from '../hooks/use-reading-place.ts';
+import { useUnread } from '../hooks/use-unread.ts';
+import { dayLabel } from '../texts/formats.ts';
+import { DownIcon } from './icons.tsx';
+
+export interface MessageListProps {
+  items: readonly TimelineItem[];
+  /** The cursor of older messages; null if there are none. */
+  older: string | null;
+  loading: boolean;
+  /** Why older messages could not be loaded. */
+  problem: string | null;
+  onOlder: () => void;
+  /** The number of messages sent from here. A change scrolls to the end. */
+  sends: number;
+  /** Shown above the oldest message. */
+  beginning: ReactNode;
+}
+
+/** The messages, of which only those near the visible part are in the document. */
+export function MessageList({ items, older, loading, problem, onOlder, sends, beginning }: MessageListProps) {
+  const { text } = useTexts();
+  const { BubbleItem } = useComponents();
+  const { box, list, atEnd, isPrepending, toEnd, onScroll } = useReadingPlace(items, sends);
+  const unread = useUnread(items, atEnd);
+  const top = useInView(box, older !== null && !loading && problem === null, onOlder, older);
+  const head = useRef<HTMLDivElement>(null);
+  const [headHeight, setHeadHeight] = useState(0);
+
+  // Without dependencies: everything in the head can change its height.
+  useLayoutEffect(() => {
+    setHeadHeight(head.current?.offsetHeight ?? 0);
+  });
+
+  return (
+    <div className="cruddur-message-frame">
+      {/* A scrolling element has to be reachable by keyboard. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <section ref={box} className="cruddur-message-box" aria-label={text('messages.label')} tabIndex={0} onScroll={onScroll}>
+        <div className="cruddur-message-days">
+          <div ref={head} className="cruddur-message-days-head">
+            {older === null ? (
+              beginning
+            ) : (
+              <div ref={top} className="cruddur-list-more">
+                <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={onOlder} disabled={loading}>
+                  {text(loading ? 'loading' : 'messages.older')}
+                </button>
+                {problem !== null && <p className="cruddur-problem">{problem}</p>}
+              </div>
+            )}
+          </div>
+          <Virtualizer
+            ref={list}
+            scrollRef={box}
+            startMargin={headHeight}
+            shift={isPrepending}
+            data={items}
+            as="ol"
+            item={Item as CustomItemComponent}
+          >
+            {(item: TimelineItem) =>
+              item.kind === 'day' ? <DayHeading key={item.key} day={item.number} /> : <BubbleItem key={item.key} bubble={item} />
+            }
+          </Virtualizer>
+        </div>
+      </section>
+      {!atEnd && (
+        <button type="button" className={unread > 0 ? 'cruddur-jump cruddur-new' : 'cruddur-jump'} onClick={toEnd}>
+          <DownIcon />
+          {unread === 0 ? (
+            <span className="cruddur-visually-hidden">{text('messages.toNewest')}</span>
+          ) : (
+            <span>{text('messages.new', { count: unread })}</span>
+          )}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Item({ ref, style, children }: { ref?: Ref<HTMLLIElement>; style: CSSProperties; children: ReactNode }) {
+  return (
+    <li ref={ref} style={style}>
+      {children}
+    </li>
+  );
+}
+
+function DayHeading({ day }: { day: number }) {
+  const texts = useTexts();
+  const today = dayNumber(useNow());
+  return (
+    <h3 className="cruddur-day">
+      <span>{dayLabel(texts, day, today)}</span>
+    </h3>
+  );
+}

@@ -1,0 +1,24 @@
+import { millisOf } from '@cruddur/client';
+import { useTexts } from '../context.ts';
+import { clockTime, exactTime, relativeTime } from '../texts/formats.ts';
+
+/** A relative time, with the exact time on hover. */
+export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
+  const texts = useTexts();
+  const at = millisOf(createdAt);
+  return (
+    <time dateTime={createdAt} title={exactTime(texts.locale, at)}>
+      {relativeTime(texts, at, now)}
+    </time>
+  );
+}
+
+/** Hours and minutes, with the exact time on hover. */
+export function ClockTime({ at, className }: { at: number; className?: string }) {
+  const { locale } = useTexts();
+  return (
+    <time dateTime={new Date(at).toISOString()} title={exactTime(locale, at)} className={className}>
+      {clockTime(locale, at)}
+    </time>
+  );
+}

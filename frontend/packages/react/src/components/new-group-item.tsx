@@ -1,0 +1,29 @@
+import type { Recipient } from '@cruddur/client';
+import { useComponents, useTexts } from '../context.ts';
+import { Handle, Name } from './labels.tsx';
+import { PlaceLink } from './place-link.tsx';
+
+export interface NewGroupItemProps {
+  handle: string;
+  /** Null until the handle is resolved. */
+  person: Recipient | null;
+  unsent: boolean;
+}
+
+/** The list item of a conversation whose first message is not stored yet. */
+export function NewGroupItem({ handle, person, unsent }: NewGroupItemProps) {
+  const { Avatar } = useComponents();
+  const { text } = useTexts();
+  return (
+    <PlaceLink className="cruddur-group-item" to={{ kind: 'handle', handle, ...(person && { person }) }}>
+      <Avatar name={person?.name ?? handle} handle={handle} />
+      <span className="cruddur-group-names cruddur-who">
+        {person !== null && <Name className="cruddur-name" name={person.name} handle={person.handle} />}{' '}
+        <Handle handle={person?.handle ?? handle} />
+      </span>
+      <span className="cruddur-group-preview">
+        {unsent ? <span className="cruddur-badge">{text('inbox.notSent')}</span> : <em>{text('inbox.new')}</em>}
+      </span>
+    </PlaceLink>
+  );
+}

@@ -1,0 +1,32 @@
+import type { MessagesClient } from '@cruddur/client';
+import { createContext, useContext } from 'react';
+import type { Components } from './components.ts';
+import type { Place } from './place.ts';
+import type { MessagesTexts } from './texts/messages-texts.ts';
+
+/** What the components share. */
+export interface MessagesContextValue {
+  client: MessagesClient;
+  texts: MessagesTexts;
+  components: Components;
+  /** The open conversation; null if none is. */
+  place: Place | null;
+  /** Opens a conversation, or none. `replace` if the place before it is the same conversation. */
+  onPlace: (place: Place | null, replace: boolean) => void;
+  /** The address of a place, for its links. Without it, links are buttons. */
+  hrefOf: ((place: Place | null) => string) | undefined;
+}
+
+export const MessagesContext = createContext<MessagesContextValue | null>(null);
+
+export function useMessages(): MessagesContextValue {
+  const value = useContext(MessagesContext);
+  if (value === null) {
+    throw new Error('a component of @cruddur/react is used outside of MessagesProvider');
+  }
+  return value;
+}
+
+export const useClient = (): MessagesClient => useMessages().client;
+export const useTexts = (): MessagesTexts => useMessages().texts;
+export const useComponents = (): Components => useMessages().components;

@@ -1,0 +1,74 @@
+import type { TimelineItem } from '@cruddur/client';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import type { VirtualizerHandle } from 'virtua';
+
+/** Distance from the end, in pixels, that counts as the end. */
+const NEAR = 40;
+
+/**
+ * Keeps the scroll position while a list changes: at the end, the list stays at the end; elsewhere, the visible messages stay
+ * where they are. A change of `sends` scrolls to the end.
+ */
+export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
+  const box = useRef<HTMLElement>(null);
+  const list = useRef<VirtualizerHandle>(null);
+  const [atEnd, setAtEnd] = useState(true);
+  const end = useRef(true);
+  const sent = useRef(sends);
+  const [shown, setShown] = useState({ items, isPrepending: false });
+
+  // Whether this list has older messages in front of those of the list before. The virtualizer keeps the distance from the
+  // end then, and from the start otherwise.
+  let { isPrepending } = shown;
+  if (shown.items !== items) {
+    isPrepending = hasOlder(shown.items, items);
+    setShown({ items, isPrepending });
+  }
+
+  const onScroll = useCallback(() => {
+    const element = box.current;
+    if (element !== null) {
+      end.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+      setAtEnd(end.current);
+    }
+  }, []);
+
+  const toEnd = useCallback(() => {
+    end.current = true;
+    setAtEnd(true);
+    list.current?.scrollToIndex(Number.MAX_SAFE_INTEGER, { align: 'end' });
+  }, []);
+
+  useLayoutEffect(() => {
+    if (end.current || sent.current !== sends) {
+      sent.current = sends;
+      toEnd();
+    }
+  }, [items, sends, toEnd]);
+
+  // The box shrinks when the composer grows or a keyboard opens. Its content grows when messages are measured.
+  useEffect(() => {
+    const element = box.current;
+    if (element === null || typeof ResizeObserver === 'undefined') {
+      return undefined;
+    }
+    const observer = new ResizeObserver(() => {
+      if (end.current) {
+        element.scrollTop = element.scrollHeight;
+      }
+    });
+    observer.observe(element);
+    if (element.firstElementChild !== null) {
+      observer.observe(element.firstElementChild);
+    }
+    return () => observer.disconnect();
+  }, []);
+
+  return { box, list, atEnd, isPrepending, toEnd, onScroll };
+}
+
+/** Whether `after` has the last item of `before`, and more in front of it. */
+function hasOlder(before: readonly TimelineItem[], after: readonly TimelineItem[]): boolean {
+  const last = before.at(-1);
+  return last !== undefined && after.length > before.length && after.at(-1)?.key === last.key;
+}

@@ -1,0 +1,70 @@
+import { dayNumber } from '@cruddur/client';
+import type { MessagesTexts } from './messages-texts.ts';
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** A cached format in a time zone, by default the reader's: creating one is slow. */
+function format(locale: string, options: Intl.DateTimeFormatOptions, timeZone?: string): Intl.DateTimeFormat {
+  const key = JSON.stringify([locale, options, timeZone]);
+  let made = formats.get(key);
+  if (!made) {
+    made = new Intl.DateTimeFormat(locale, timeZone === undefined ? options : { ...options, timeZone });
+    formats.set(key, made);
+  }
+  return made;
+}
+
+/** The heading of a day. Both are day numbers. */
+export function dayLabel({ locale, text }: MessagesTexts, day: number, today: number): string {
+  const ago = today - day;
+  if (ago <= 0) {
+    return text('time.today');
+  }
+  if (ago === 1) {
+    return text('time.yesterday');
+  }
+  // Within 300 days, the month identifies the year.
+  const options: Intl.DateTimeFormatOptions =
+    ago < 300
+      ? { weekday: 'long', day: 'numeric', month: 'long' }
+      : { day: 'numeric', month: 'long', year: 'numeric' };
+  return format(locale, options, 'UTC').format(day * 86_400_000);
+}
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** A short relative time. Times in the future, which a wrong clock causes, are "now". */
+export function relativeTime({ locale, text }: MessagesTexts, at: number, now: number, timeZone?: string): string {
+  const ago = now - at;
+  if (ago < MINUTE) {
+    return text('time.now');
+  }
+  if (ago < HOUR) {
+    return text('time.minutes', { count: Math.floor(ago / MINUTE) });
+  }
+  const days = dayNumber(now, timeZone) - dayNumber(at, timeZone);
+  if (days === 0) {
+    return clockTime(locale, at, timeZone);
+  }
+  if (days === 1) {
+    return text('time.yesterday');
+  }
+  if (days < 7) {
+    return format(locale, { weekday: 'long' }, timeZone).format(at);
+  }
+  if (days < 300) {
+    return format(locale, { day: 'numeric', month: 'short' }, timeZone).format(at);
+  }
+  return format(locale, { day: 'numeric', month: 'short', year: 'numeric' }, timeZone).format(at);
+}
+
+/** Hours and minutes. */
+export function clockTime(locale: string, at: number, timeZone?: string): string {
+  return format(locale, { hour: '2-digit', minute: '2-digit' }, timeZone).format(at);
+}
+
+/** The date and the time to the second. */
+export function exactTime(locale: string, at: number, timeZone?: string): string {
+  return format(locale, { dateStyle: 'full', timeStyle: 'medium' }, timeZone).format(at);
+}

@@ -1,0 +1,32 @@
+import { IntlMessageFormat } from 'intl-messageformat';
+import type { ReactNode } from 'react';
+
+export type Values = Record<string, string | number | ReactNode>;
+
+/** A catalog's texts in a language. */
+export interface Texts<Key extends string> {
+  /** A BCP 47 tag, such as `en-GB`. */
+  readonly locale: string;
+  /** The text of a key, with its arguments. */
+  text(key: Key, values?: Record<string, string | number>): string;
+  /** The same, with elements as arguments. */
+  rich(key: Key, values: Values): ReactNode;
+}
+
+/** Texts of a catalog in the syntax of ICU MessageFormat. Throws on use of a text with a syntax error. */
+export function createTexts<Key extends string>(catalog: Readonly<Record<Key, string>>, locale: string): Texts<Key> {
+  const formats = new Map<Key, IntlMessageFormat>();
+  const format = (key: Key) => {
+    let made = formats.get(key);
+    if (made === undefined) {
+      made = new IntlMessageFormat(catalog[key], locale);
+      formats.set(key, made);
+    }
+    return made;
+  };
+  return {
+    locale,
+    text: (key, values) => String(format(key).format(values)),
+    rich: (key, values) => format(key).format<ReactNode>(values as Parameters<typeof IntlMessageFormat.prototype.format<ReactNode>>[0]) as ReactNode,
+  };
+}
