@@ -1,9 +1,11 @@
 import react from '@vitejs/plugin-react';
+import { defaultClientConditions, defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   plugins: [react()],
-  resolve: { conditions: ['@cruddur/source', 'module', 'browser', 'development'] },
+  resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
+  ssr: { resolve: { conditions: ['@cruddur/source', ...defaultServerConditions] } },
   test: {
     include: ['{packages/*,app}/src/**/*.test.{ts,tsx}'],
     environment: 'jsdom',

@@ -198,7 +198,7 @@ describe('the connection', () => {
     account.renewal = 'unreachable';
     stack.failure = { status: 401 };
     renderApp(`/messages/${group}`, account);
-    expect(await screen.findAllByText("The server can't be reached.")).toHaveLength(2);
+    await waitFor(() => expect(screen.getAllByText("The server can't be reached.")).toHaveLength(2));
     act(() => account.setState({ ...account.state(), troubled: true }));
     stack.failure = null;
     act(() => account.setState({ ...account.state(), troubled: false }));
@@ -209,7 +209,7 @@ describe('the connection', () => {
   test('shows an error in place of the inbox and the conversation if the first requests fail', async () => {
     stack.failure = { status: 503, body: ['unavailable'] };
     renderApp(`/messages/${group}`);
-    expect(await screen.findAllByText('The server is not available at the moment.')).toHaveLength(2);
+    await waitFor(() => expect(screen.getAllByText('The server is not available at the moment.')).toHaveLength(2));
   });
 
   test.each([503, 404])('shows unsent messages if the conversation fails to load with %d', async (status) => {

@@ -31,6 +31,7 @@ class EveryElementIsSmall implements ResizeObserver {
 if (page !== null) {
   page.ResizeObserver = EveryElementIsSmall;
   Object.defineProperty(page.HTMLElement.prototype, 'offsetParent', { get: () => page.document.body });
+  page.HTMLElement.prototype.scrollTo = () => undefined;
   // jsdom has no `matchMedia`. This one has a wide screen and a mouse.
   page.matchMedia = (query) =>
     Object.assign(new EventTarget(), {
