@@ -1,5 +1,9 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
+import { parse } from '@formatjs/icu-messageformat-parser';
 import react from '@vitejs/plugin-react';
-import { type Plugin, defaultClientConditions, defineConfig } from 'vite';
+import { type Plugin, defaultClientConditions, defineConfig, transformWithOxc } from 'vite';
 
 /** The policy of the built page. The API and the issuer can be at any https origin; http is for local stacks. */
 const CONTENT_SECURITY_POLICY = [
@@ -25,11 +29,47 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
+/** Parses the texts at build time, so that the page does without the parser. A syntax error fails the build. */
+const parsedTexts: Plugin = {
+  name: 'parsed-texts',
+  apply: 'build',
+  enforce: 'pre',
+  config: () => ({
+    resolve: {
+      alias: { '@formatjs/icu-messageformat-parser': '@formatjs/icu-messageformat-parser/no-parser.js' },
+    },
+  }),
+  async transform(code, id) {
+    if (!/\/texts\/[a-z]{2}\.ts$/.test(id)) {
+      return null;
+    }
+    const { code: script } = await transformWithOxc(code, id);
+    const catalogs: Record<string, Record<string, string>> = await import(`data:text/javascript,${encodeURIComponent(script)}`);
+    const lines = Object.entries(catalogs).map(([name, catalog]) => {
+      const texts = Object.entries(catalog).map(([key, text]) => [key, /[{}<']/.test(text) ? parse(text) : text]);
+      return `export const ${name} = ${JSON.stringify(Object.fromEntries(texts))};`;
+    });
+    return { code: lines.join('\n'), map: null };
+  },
+};
+
+/** Adds a compressed copy of each asset, which the local stack sends. */
+const brotli: Plugin = {
+  name: 'brotli',
+  apply: 'build',
+  writeBundle({ dir }, bundle) {
+    for (const name of Object.keys(bundle).filter((file) => file.startsWith('assets/'))) {
+      const file = join(dir ?? '', name);
+      writeFileSync(`${file}.br`, brotliCompressSync(readFileSync(file)));
+    }
+  },
+};
+
 // The issuer builds URLs from the `Host` header, so the proxy must not change it.
 const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
 
 export default defineConfig({
-  plugins: [react(), contentSecurityPolicy],
+  plugins: [react(), contentSecurityPolicy, parsedTexts, brotli],
   // The packages' sources, which need no build of their own.
   resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
   build: { target: 'es2022', outDir: '../dist', emptyOutDir: true },

@@ -44,7 +44,7 @@ test('copying a conversation copies the messages only', async ({ signIn }) => {
   await openConversation(page, 'Scarlett Ho');
   await expect(message(page, 'What did they do?')).toBeVisible();
   const copied = await page.evaluate(() => {
-    getSelection()?.selectAllChildren(document.querySelector('#conversation .cruddur-day ol') ?? document.body);
+    getSelection()?.selectAllChildren(document.querySelector('#conversation ol') ?? document.body);
     return getSelection()?.toString() ?? '';
   });
   expect(copied).toContain('What did they do?');

@@ -44,7 +44,7 @@ export const inbox = (page: Page) => page.getByRole('navigation', { name: 'Conve
 export const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to / });
 
 /** The shown messages, oldest first. */
-export const messages = (page: Page) => page.locator('#conversation li.message');
+export const messages = (page: Page) => page.locator('#conversation .cruddur-message');
 
 export const message = (page: Page, text: string) => messages(page).filter({ hasText: text });
 

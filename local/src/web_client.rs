@@ -23,8 +23,16 @@ use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 use crate::page::page;
 
 /// The client's sources. A change to any of them triggers a build.
-const SOURCES: [&str; 6] =
-    ["index.html", "package-lock.json", "package.json", "public", "src", "vite.config.ts"];
+const SOURCES: [&str; 8] = [
+    "app/index.html",
+    "app/public",
+    "app/src",
+    "app/vite.config.ts",
+    "package-lock.json",
+    "package.json",
+    "packages/client/src",
+    "packages/react/src",
+];
 
 /// The client's own routes. All serve the same file, whose script reads the path.
 const PAGES: [&str; 6] = ["/", "/callback", "/callback/", "/messages", "/messages/", "/messages/{*rest}"];
@@ -55,7 +63,7 @@ impl WebClient {
         let immutable = HeaderValue::from_static("public, max-age=31536000, immutable");
         let assets = ServiceBuilder::new()
             .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, immutable))
-            .service(ServeDir::new(built.join("assets")));
+            .service(ServeDir::new(built.join("assets")).precompressed_br());
         let pages = PAGES.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
         pages
             .route("/config.json", get(|client| file(client, "config.json", "application/json")))
@@ -262,12 +270,25 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn browsers_get_the_compressed_asset() {
+        let folder = client();
+        fs::write(folder.path().join("dist/assets/main-1a2b.js.br"), "compressed").unwrap();
+        let request = Request::get("/assets/main-1a2b.js").header("accept-encoding", "gzip, br");
+        let request = request.body(Body::empty()).unwrap();
+        let response = WebClient::new(folder.path()).router().oneshot(request).await.unwrap();
+        let headers = response.headers();
+        assert_eq!((&headers["content-encoding"], &headers["content-type"]), (&"br", &"text/javascript"));
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "compressed");
+        assert_eq!(get(folder.path(), "/assets/main-1a2b.js").await.2, "the script");
+    }
+
     #[test]
     fn a_changed_source_makes_the_build_out_of_date() {
         let folder = client();
         assert!(is_up_to_date(folder.path()));
-        fs::create_dir_all(folder.path().join("src/messages")).unwrap();
-        let source = folder.path().join("src/messages/list.ts");
+        fs::create_dir_all(folder.path().join("app/src/messages")).unwrap();
+        let source = folder.path().join("app/src/messages/list.ts");
         fs::write(&source, "").unwrap();
         let later = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
         fs::File::options().write(true).open(&source).unwrap().set_modified(later).unwrap();

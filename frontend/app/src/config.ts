@@ -36,7 +36,8 @@ export function parseConfig(json: unknown, origin: string): Config {
 export async function loadConfig(url: string, origin: string): Promise<Config> {
   let response: Response;
   try {
-    response = await fetch(url, { cache: 'no-cache' });
+    // With the preload's options, so that the browser uses its response. The server sends `Cache-Control: no-cache`.
+    response = await fetch(url);
   } catch {
     throw new ConfigError(`${url} can't be loaded: no response from the server.`);
   }

@@ -1,5 +1,6 @@
 import { MessagesClient, type SessionState } from '@cruddur/client';
 import { type ReactNode, createContext, useContext, useEffect, useState } from 'react';
+import { useLocation } from 'wouter';
 import { type Account, type AccountState, type Person, credentialsOf } from './auth/account.ts';
 import { useAccountState } from './auth/use-account.ts';
 import type { Config } from './config.ts';
@@ -21,12 +22,17 @@ export function useSignedIn(): SignedIn {
   return signedIn;
 }
 
-/** Signs out and removes the user's data from the device. */
-export async function signOut({ account, client }: SignedIn): Promise<void> {
-  client.clear();
-  await account.signOut();
-  // Other tabs were signed in until now and may have stored something.
-  client.clear();
+/** Returns a function that signs out and removes the user's data from the device. */
+export function useSignOut(): () => void {
+  const { account, client } = useSignedIn();
+  const [, navigate] = useLocation();
+  return () => {
+    client.clear();
+    // Other tabs are signed in until then and may store something.
+    void account.signOut().then(() => client.clear());
+    // The next person to sign in here must not arrive at this person's conversation.
+    navigate('/', { replace: true });
+  };
 }
 
 interface ProviderProps {

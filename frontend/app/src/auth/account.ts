@@ -1,4 +1,5 @@
 import type { Credentials } from '@cruddur/client';
+import type { Problem } from './problem.ts';
 
 /** The signed-in person, from the id token. */
 export interface Person {
@@ -15,7 +16,7 @@ export interface AccountState {
   /** Whether the token has expired and the issuer is unreachable. */
   troubled?: boolean;
   /** Why the last sign-in failed. */
-  problem: string | null;
+  problem: Problem | null;
   /** Why this tab has no session, if the reason is not obvious. */
   notice?: 'welcome.copy';
 }

@@ -245,7 +245,7 @@ describe('the account', () => {
     expect(account.state()).toEqual({
       person: null,
       lapsed: false,
-      problem: 'It was started in another window, or too long ago. Try again.',
+      problem: { key: 'signIn.otherWindow' },
     });
   });
 
@@ -363,7 +363,7 @@ describe('a browser that denies storage', () => {
     }
     const { account } = await opened();
     await account.signIn('/messages');
-    expect(account.state().problem).toMatch(/does not let the page store anything/);
+    expect(account.state().problem).toEqual({ key: 'signIn.noStorage' });
   });
 });
 

@@ -1,4 +1,3 @@
-import { ErrorResponse, OidcClient, type StateStore } from 'oidc-client-ts';
 import type { Renewal } from '@cruddur/client';
 import type { Config } from '../config.ts';
 import { allowsConnection } from '../content-security-policy.ts';
@@ -6,10 +5,12 @@ import { backOff, MAX_TIMER_DELAY, retryAfterMillis } from '@cruddur/client';
 import { exclusively } from './exclusively.ts';
 import { local, session as tab } from './storage.ts';
 import type { Account, AccountState, Person } from './account.ts';
+import { discover, type Endpoints } from './discovery.ts';
+import { type Problem, problemOf, SignInError } from './problem.ts';
 import { returnPath } from './return-path.ts';
 import { SessionStore } from './session-store.ts';
-import { type Session, fieldsOf, isExpired, sessionOf } from './session.ts';
-import { refresh } from './token-endpoint.ts';
+import { type Session, isExpired } from './session.ts';
+import { refresh, revoke } from './token-endpoint.ts';
 
 /** Milliseconds for a response of the issuer. */
 const TIMEOUT = 15_000;
@@ -29,10 +30,10 @@ const MAX_PAUSE = 60_000;
  * so an issuer that rotates refresh tokens sees each token once.
  */
 export class OidcAccount implements Account {
-  readonly #client: OidcClient;
   readonly #store: SessionStore;
   readonly #config: Config;
   readonly #home: string;
+  #endpoints: Promise<Endpoints> | null = null;
   readonly #listeners = new Set<() => void>();
   #session: Session | null = null;
   #state: AccountState = { person: null, lapsed: false, problem: null };
@@ -47,17 +48,6 @@ export class OidcAccount implements Account {
     this.#config = config;
     this.#home = home;
     this.#store = new SessionStore(config.authority, config.clientId);
-    this.#client = new OidcClient({
-      authority: config.authority,
-      client_id: config.clientId,
-      scope: config.scope,
-      redirect_uri: `${home}callback`,
-      response_type: 'code',
-      // Over plain HTTP, browsers have no SHA-256 for PKCE. Only the local stack accepts such a page.
-      disablePKCE: !window.isSecureContext,
-      stateStore: pendingSignIns(),
-      requestTimeoutInSeconds: TIMEOUT / 1000,
-    });
   }
 
   /** Loads the session, after completing a sign-in if the issuer redirected here. Returns the path of the sign-in. */
@@ -70,11 +60,14 @@ export class OidcAccount implements Account {
     window.addEventListener('pageshow', this.#adoptStored);
     const parameters = new URLSearchParams(location.search);
     const isRedirect =
-      location.href.startsWith(this.#client.settings.redirect_uri) &&
-      parameters.has('state') &&
-      (parameters.has('code') || parameters.has('error'));
-    if (isRedirect) {
+      location.href.startsWith(this.#redirectUri) && (parameters.has('code') || parameters.has('error'));
+    if (isRedirect && parameters.has('state')) {
       return await this.#completeSignIn(location.href);
+    }
+    if (isRedirect) {
+      // Not the end of a sign-in that this page started.
+      this.#adopt(this.#store.read(), { key: 'signIn.refused' });
+      return returnPath(null);
     }
     this.#adopt(this.#store.read());
     if (!isOwn && this.#session === null) {
@@ -119,13 +112,11 @@ export class OidcAccount implements Account {
   async signIn(from: string, onlyHere = this.#store.onlyHere): Promise<void> {
     try {
       if (!tab.works() && !local.works()) {
-        throw new Error(
-          'This browser does not let the page store anything. Allow cookies and site data for this page, then reload it.',
-        );
+        throw new SignInError({ key: 'signIn.noStorage' });
       }
       await this.#endpoint();
-      const { url } = await this.#client.createSigninRequest({ state: { from, onlyHere } });
-      await leaveFor(url);
+      const { signInUrl } = await loadSignIn();
+      await leaveFor(await signInUrl(this.#config, this.#redirectUri, { from, onlyHere }));
     } catch (error) {
       this.#setState({ ...this.#state, problem: problemOf(error) });
     }
@@ -152,25 +143,17 @@ export class OidcAccount implements Account {
   }
 
   async #completeSignIn(url: string): Promise<string> {
-    let path = returnPath(null);
     try {
-      const response = await within(2 * TIMEOUT, this.#client.processSigninResponse(url));
-      const session = sessionOf(response);
-      if (session === null) {
-        throw new Error('The sign-in page returned no token that identifies you.');
-      }
-      this.#store.begin(session, fieldsOf(response.userState)['onlyHere'] === true);
+      const { completeSignIn } = await loadSignIn();
+      const { session, state } = await completeSignIn(this.#config, this.#redirectUri, url);
+      this.#store.begin(session, state['onlyHere'] === true);
       await this.#store.claim();
       this.#adopt(session);
-      path = returnPath(response.userState);
+      return returnPath(state);
     } catch (error) {
-      const isKnown = error instanceof ErrorResponse || error instanceof TypeError || isUnusable(error);
-      this.#adopt(
-        this.#store.read(),
-        isKnown ? problemOf(error) : 'It was started in another window, or too long ago. Try again.',
-      );
+      this.#adopt(this.#store.read(), problemOf(error));
+      return returnPath(null);
     }
-    return path;
   }
 
   async #renewNow(): Promise<Renewal> {
@@ -237,22 +220,39 @@ export class OidcAccount implements Account {
     return 'unreachable';
   }
 
+  get #redirectUri(): string {
+    return `${this.#home}callback`;
+  }
+
+  /** The token endpoint. */
   async #endpoint(): Promise<string> {
-    const endpoint = await within(TIMEOUT, this.#client.metadataService.getTokenEndpoint(false));
-    if (endpoint === undefined) {
-      throw new Error("The issuer's discovery document has no token endpoint.");
+    const { token } = await this.#discovered();
+    if (token === undefined) {
+      throw new SignInError({ key: 'signIn.noEndpoint' });
     }
-    if (!allowsConnection(this.#config, endpoint)) {
-      throw new Error(
-        `config.json: add "${new URL(endpoint).origin}" to "connect_to": it is the origin of the issuer's token endpoint.`,
-      );
+    if (!allowsConnection(this.#config, token)) {
+      throw new SignInError({ key: 'signIn.connectTo', values: { origin: new URL(token).origin } });
     }
-    return endpoint;
+    return token;
+  }
+
+  #discovered(): Promise<Endpoints> {
+    this.#endpoints ??= discover(this.#config.authority, TIMEOUT).catch((error: unknown) => {
+      this.#endpoints = null;
+      throw error;
+    });
+    return this.#endpoints;
   }
 
   /** Revokes a refresh token. Ignores failures: some issuers have no revocation endpoint. */
   async #revoke(refreshToken: string): Promise<void> {
-    await within(TIMEOUT, this.#client.revokeToken(refreshToken, 'refresh_token')).catch(() => undefined);
+    const revoked = async () => {
+      const { revocation } = await this.#discovered();
+      if (revocation !== undefined) {
+        await revoke(revocation, this.#config.clientId, refreshToken);
+      }
+    };
+    await revoked().catch(() => undefined);
   }
 
   readonly #onStorage = ({ key }: StorageEvent): void => {
@@ -274,7 +274,7 @@ export class OidcAccount implements Account {
     this.#scheduleRenewal();
   };
 
-  #adopt(session: Session | null, problem: string | null = null): void {
+  #adopt(session: Session | null, problem: Problem | null = null): void {
     this.#session = session;
     this.#failures = 0;
     this.#notBefore = 0;
@@ -310,28 +310,13 @@ export class OidcAccount implements Account {
   }
 }
 
-/** The store of sign-ins in progress. They belong to the tab, unless the browser denies sessionStorage. */
-function pendingSignIns(): StateStore {
-  const prefix = 'cruddur.sign-in.';
-  const storage = tab.works() ? tab : local;
-  return {
-    set: async (key, value) => void storage.set(prefix + key, value),
-    get: async (key) => storage.get(prefix + key),
-    remove: async (key) => {
-      const value = storage.get(prefix + key);
-      storage.remove(prefix + key);
-      return value;
-    },
-    getAllKeys: async () => storage.keys(prefix).map((key) => key.slice(prefix.length)),
-  };
-}
-
-/** Rejects after `millis`: oidc-client-ts has no time limit for the body of a response. */
-function within<Result>(millis: number, response: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('The sign-in page does not respond.')), millis);
-    response.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+/** Fails if the page was replaced by a newer version, or offline. */
+async function loadSignIn(): Promise<typeof import('./sign-in.ts')> {
+  try {
+    return await import('./sign-in.ts');
+  } catch {
+    throw new SignInError({ key: 'signIn.notLoaded' });
+  }
 }
 
 /** Navigates to `url`. Resolves if the page is shown again from the back/forward cache. */
@@ -345,19 +330,4 @@ function leaveFor(url: string): Promise<void> {
 function personOf({ profile }: Session): Person {
   const handle = profile.preferred_username ?? '';
   return { id: profile.sub, handle, name: profile.name ?? handle };
-}
-
-/** Whether the redirect belongs to this tab's sign-in, but its response can't be used. */
-function isUnusable(error: unknown): boolean {
-  return error instanceof Error && !/state/i.test(error.message);
-}
-
-function problemOf(error: unknown): string {
-  if (error instanceof ErrorResponse) {
-    return error.error_description ?? error.error ?? 'The sign-in page responded with an error.';
-  }
-  if (error instanceof TypeError) {
-    return "The sign-in page can't be reached.";
-  }
-  return error instanceof Error ? error.message : 'Something went wrong.';
 }

@@ -56,6 +56,16 @@ export async function refresh(endpoint: string, clientId: string, session: Sessi
   return read(response, body, session);
 }
 
+/** Revokes a refresh token (RFC 7009). Rejects if the issuer does not respond. */
+export async function revoke(endpoint: string, clientId: string, refreshToken: string): Promise<void> {
+  await fetch(endpoint, {
+    method: 'POST',
+    body: new URLSearchParams({ token: refreshToken, token_type_hint: 'refresh_token', client_id: clientId }),
+    credentials: 'omit',
+    signal: AbortSignal.timeout(TIMEOUT),
+  });
+}
+
 function read(response: Response, body: string, session: Session): Refreshed {
   const { status } = response;
   const retryAfter = retryAfterOf(response.headers.get('Retry-After'), Date.now());

@@ -2,7 +2,7 @@ import { useId, useState } from 'react';
 import { useLocation } from 'wouter';
 import { usePageTitle } from '../shell/page-title.ts';
 import { Logo } from '../shell/logo.tsx';
-import { usePageTexts } from '../texts/texts.tsx';
+import { problemText, usePageTexts } from '../texts/texts.tsx';
 import type { Account, AccountState } from './account.ts';
 
 /** The page of signed-out users. */
@@ -31,7 +31,7 @@ export function Welcome({ account, state }: { account: Account; state: AccountSt
         {notice !== undefined && <p role="status">{text(notice)}</p>}
         {problem !== null && (
           <p className="cruddur-problem" role="alert">
-            {text('welcome.failed', { problem })}
+            {text('welcome.failed', { problem: problemText(text, problem) })}
           </p>
         )}
         <button type="button" className="cruddur-button cruddur-primary" onClick={() => void signIn()} disabled={leaving}>

@@ -2,7 +2,7 @@ import { useIsTroubled } from '@cruddur/react';
 import { useLocation } from 'wouter';
 import { useAccountState } from '../auth/use-account.ts';
 import { useSignedIn } from '../signed-in.tsx';
-import { usePageTexts } from '../texts/texts.tsx';
+import { problemText, usePageTexts } from '../texts/texts.tsx';
 import { useOnline } from './use-online.ts';
 
 /** The state of the session or the connection, if it needs attention. */
@@ -19,7 +19,7 @@ export function Banner() {
       <div className="cruddur-banner cruddur-warning" role="alert">
         <span>
           {text('banner.ended')}
-          {problem !== null && ` ${text('banner.signInFailed', { problem })}`}
+          {problem !== null && ` ${text('banner.signInFailed', { problem: problemText(text, problem) })}`}
         </span>
         <button type="button" className="cruddur-button cruddur-small" onClick={() => void account.signIn(path)}>
           {text('banner.signInAgain')}

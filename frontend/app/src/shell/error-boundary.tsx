@@ -104,11 +104,11 @@ function RecoveryOptions({ account, onRetry, children }: { account: Account; onR
           <>
             <p>{text('fault.copy')}</p>
             <ul className="cruddur-kept-texts">
-              {texts.map((text, index) => (
+              {texts.map((kept, index) => (
                 // Texts can be equal, and their order does not change.
                 // oxlint-disable-next-line react/no-array-index-key
                 <li key={index} dir="auto">
-                  {text}
+                  {kept}
                 </li>
               ))}
             </ul>

@@ -1,6 +1,6 @@
 import { ApiError } from '@cruddur/client';
-import { Conversation, MessagesProvider, type Place, useInbox } from '@cruddur/react';
-import { useCallback, useMemo, useState } from 'react';
+import { MessagesProvider, type Place, useInbox } from '@cruddur/react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { useLocation, useRouter } from 'wouter';
 import { useHistoryState } from 'wouter/use-browser-location';
 import { historyStateOf, pathOf, placeOf } from '../place.ts';
@@ -12,6 +12,9 @@ import { Hint } from './hint.tsx';
 import { NotProvisioned } from './not-provisioned.tsx';
 import { usePageTitle } from './page-title.ts';
 import { Sidebar } from './sidebar.tsx';
+
+const loadConversation = () => import('./conversation.tsx');
+const Conversation = lazy(async () => ({ default: (await loadConversation()).Conversation }));
 
 /** The messages of the signed-in user. `path` is the part of the address after `/messages/`. */
 export function MessagesScreen({ path }: { path: string }) {
@@ -46,7 +49,10 @@ function Screen({ place }: { place: Place | null }) {
   const { text } = usePageTexts();
   const { error, refresh } = useInbox();
   const [title, setTitle] = useState<string | null>(null);
-  usePageTitle(title);
+  usePageTitle(place === null ? null : title);
+
+  // Loaded before the first conversation is opened.
+  useEffect(() => void loadConversation().catch(() => undefined), []);
 
   if (error instanceof ApiError && error.has('user_not_provisioned')) {
     return <NotProvisioned onRetry={() => void refresh()} />;
@@ -64,7 +70,13 @@ function Screen({ place }: { place: Place | null }) {
         <Sidebar />
         <main id="conversation" className="cruddur-conversation-pane" tabIndex={-1}>
           <ErrorBoundary account={account} extent="part" place={pathOf(place)}>
-            <Conversation empty={<Hint />} onTitle={setTitle} />
+            {place === null ? (
+              <Hint />
+            ) : (
+              <Suspense>
+                <Conversation onTitle={setTitle} />
+              </Suspense>
+            )}
           </ErrorBoundary>
         </main>
       </div>

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useOutbox } from '@cruddur/react';
-import { signOut, useSignedIn } from '../signed-in.tsx';
+import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { Logo } from './logo.tsx';
 import { usePageTitle } from './page-title.ts';
@@ -8,8 +8,8 @@ import { SignOutQuestion } from './sign-out-question.tsx';
 
 /** The page of a person with a valid session and no user in the database. */
 export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
-  const signedIn = useSignedIn();
-  const { me } = signedIn;
+  const { me } = useSignedIn();
+  const signOut = useSignOut();
   const { text } = usePageTexts();
   const [asking, setAsking] = useState(false);
   const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
@@ -21,7 +21,7 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
         <h1>{text('account.heading')}</h1>
         <p>{me.handle === '' ? text('account.text') : text('account.textAs', { handle: `@${me.handle}` })}</p>
         {asking && (
-          <SignOutQuestion unsent={unsent} onLeave={() => void signOut(signedIn)} onStay={() => setAsking(false)} />
+          <SignOutQuestion unsent={unsent} onLeave={signOut} onStay={() => setAsking(false)} />
         )}
         <p className="cruddur-actions">
           <button type="button" className="cruddur-button cruddur-primary" onClick={onRetry}>
@@ -30,7 +30,7 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
           <button
             type="button"
             className="cruddur-button"
-            onClick={() => (unsent > 0 ? setAsking(true) : void signOut(signedIn))}
+            onClick={() => (unsent > 0 ? setAsking(true) : signOut())}
           >
             {text('signOut')}
           </button>

@@ -1,6 +1,6 @@
 import { Avatar, Handle, Inbox, Name, StartConversation, useMe, useOutbox } from '@cruddur/react';
 import { useState } from 'react';
-import { signOut, useSignedIn } from '../signed-in.tsx';
+import { useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { HandleNotice } from './handle-notice.tsx';
 import { LeaveIcon } from './leave-icon.tsx';
@@ -8,7 +8,7 @@ import { SignOutQuestion } from './sign-out-question.tsx';
 
 /** The signed-in user, the search for a recipient, and the inbox. */
 export function Sidebar() {
-  const signedIn = useSignedIn();
+  const signOut = useSignOut();
   const { text } = usePageTexts();
   const { me } = useMe();
   const [asking, setAsking] = useState(false);
@@ -31,12 +31,12 @@ export function Sidebar() {
           className="cruddur-icon-button"
           aria-label={text('signOut')}
           title={text('signOut')}
-          onClick={() => (unsent > 0 ? setAsking(true) : void signOut(signedIn))}
+          onClick={() => (unsent > 0 ? setAsking(true) : signOut())}
         >
           <LeaveIcon />
         </button>
       </header>
-      {asking && <SignOutQuestion unsent={unsent} onLeave={() => void signOut(signedIn)} onStay={() => setAsking(false)} />}
+      {asking && <SignOutQuestion unsent={unsent} onLeave={signOut} onStay={() => setAsking(false)} />}
       {me !== null && <HandleNotice me={me} />}
       <StartConversation />
       <Inbox />

@@ -12,6 +12,19 @@ export const en = {
   'welcome.onlyHereNo': 'You stay signed in on this device, in all tabs, until you sign out.',
   'welcome.copy': 'This tab is a copy of another tab. Only the original stays signed in.',
 
+  'signIn.noStorage':
+    'This browser does not let the page store anything. Allow cookies and site data for this page, then reload it.',
+  'signIn.noToken': 'The sign-in page returned no token that identifies you.',
+  'signIn.otherWindow': 'It was started in another window, or too long ago. Try again.',
+  'signIn.noEndpoint': "The issuer's discovery document has no token endpoint.",
+  'signIn.connectTo':
+    "config.json: add \"{origin}\" to \"connect_to\": it is the origin of the issuer''s token endpoint.",
+  'signIn.timeout': 'The sign-in page does not respond.',
+  'signIn.refused': 'The sign-in page responded with an error.',
+  'signIn.unreachable': "The sign-in page can't be reached.",
+  'signIn.notLoaded': 'A part of this page could not be loaded. Reload the page and try again.',
+  'signIn.unknown': 'Something went wrong.',
+
   'screen.skip': 'Skip to the conversation',
   'screen.overview': 'Overview',
   'screen.messages': 'Messages',

@@ -1,5 +1,6 @@
 import { type Catalog as MessagesCatalog, createTexts, type Texts } from '@cruddur/react';
 import { createContext, useContext } from 'react';
+import type { Problem } from '../auth/problem.ts';
 import { type Catalog, en, type TextKey } from './en.ts';
 
 /** A language of the page. */
@@ -47,3 +48,7 @@ export const LanguageProvider = LanguageContext;
 
 export const useLanguage = (): Language => useContext(LanguageContext);
 export const usePageTexts = (): Texts<TextKey> => useContext(LanguageContext).texts;
+
+export function problemText(text: Texts<TextKey>['text'], problem: Problem): string {
+  return 'key' in problem ? text(problem.key, problem.values) : problem.description;
+}

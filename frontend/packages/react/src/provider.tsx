@@ -1,6 +1,6 @@
 import { MessagesClient, type TokenFunction } from '@cruddur/client';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
-import { type Components, defaultComponents } from './components.ts';
+import type { Components } from './components.ts';
 import { MessagesContext, type MessagesContextValue } from './context.ts';
 import type { Place } from './place.ts';
 import { type Catalog, en } from './texts/en.ts';
@@ -13,7 +13,7 @@ export type MessagesProviderProps = {
   /** The texts in the language of `locale`; by default English. */
   catalog?: Partial<Catalog>;
   /** Components to use in place of the package's. */
-  components?: Partial<Components>;
+  components?: Components;
   /** The conversation that is open first, if the provider keeps the place itself. */
   initialPlace?: Place | null;
   hrefOf?: (place: Place | null) => string;
@@ -37,9 +37,11 @@ type PlaceProps =
   | { place: Place | null; onPlace: (place: Place | null, replace: boolean) => void }
   | { place?: never; onPlace?: (place: Place | null, replace: boolean) => void };
 
+const NO_COMPONENTS: Components = {};
+
 /** Provides a signed-in person's messages to the components in it. */
 export function MessagesProvider(props: MessagesProviderProps) {
-  const { children, locale, catalog, components, initialPlace = null, hrefOf } = props;
+  const { children, locale, catalog, components = NO_COMPONENTS, initialPlace = null, hrefOf } = props;
   const client = useOwnClient(props);
   const [ownPlace, setOwnPlace] = useState<Place | null>(initialPlace);
   const place = props.place === undefined ? ownPlace : props.place;
@@ -50,12 +52,11 @@ export function MessagesProvider(props: MessagesProviderProps) {
     () => createTexts({ ...en, ...catalog }, locale ?? navigator.languages.find((language) => /^en\b/.test(language)) ?? 'en'),
     [catalog, locale],
   );
-  const replaced = useMemo(() => ({ ...defaultComponents, ...components }), [components]);
   const value = useMemo<MessagesContextValue>(
     () => ({
       client,
       texts,
-      components: replaced,
+      components,
       place,
       onPlace: (next, replace) => {
         setOwnPlace(next);
@@ -63,7 +64,7 @@ export function MessagesProvider(props: MessagesProviderProps) {
       },
       hrefOf,
     }),
-    [client, texts, replaced, place, onPlace, hrefOf],
+    [client, texts, components, place, onPlace, hrefOf],
   );
   return <MessagesContext value={value}>{children}</MessagesContext>;
 }

@@ -6,6 +6,7 @@ import { explainAttention } from '../texts/explain.ts';
 import { exactTime } from '../texts/formats.ts';
 import { AlertIcon, ClockIcon, SentIcon } from './icons.tsx';
 import { ClockTime } from './moment.tsx';
+import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 export interface BubbleItemProps {
   bubble: Bubble;
@@ -14,7 +15,7 @@ export interface BubbleItemProps {
 /** One message. An own message has its delivery status below. */
 export const BubbleItem = memo(function BubbleItem({ bubble }: BubbleItemProps) {
   const { entry, own, first, last, at } = bubble;
-  const { Avatar } = useComponents();
+  const { Avatar = DefaultAvatar } = useComponents();
   const { locale, text, rich } = useTexts();
   const classes = ['cruddur-message', own ? 'cruddur-own' : 'cruddur-others', first && 'cruddur-first', last && 'cruddur-last'].filter(Boolean);
   const name = own ? text('message.you') : <bdi key="name">{bubble.name}</bdi>;

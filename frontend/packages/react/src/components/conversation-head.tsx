@@ -4,6 +4,7 @@ import { useComponents, useTexts } from '../context.ts';
 import { BackIcon } from './icons.tsx';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
+import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 export interface ConversationHeadProps {
   /** The other user; null until known. */
@@ -12,7 +13,7 @@ export interface ConversationHeadProps {
 
 /** The other user, and on a phone the link back to the inbox. */
 export function ConversationHead({ person }: ConversationHeadProps) {
-  const { Avatar } = useComponents();
+  const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useTexts();
   const heading = useRef<HTMLHeadingElement>(null);
 

@@ -11,12 +11,17 @@ import {
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { useClient, useComponents, useMessages, useTexts } from '../context.ts';
 import { useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
-import { type OpenConversationPlace, useOpened } from '../hooks/use-opened.tsx';
+import { type OpenConversationPlace, type Opened, useOpened } from '../hooks/use-opened.tsx';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
 import { explain } from '../texts/explain.ts';
 import { Announcement } from './announcement.tsx';
 import { Handle, Name } from './labels.tsx';
 import { SuccessorQuestion } from './successor-question.tsx';
+import { Avatar as DefaultAvatar } from './avatar.tsx';
+import { Composer as DefaultComposer } from './composer.tsx';
+import { ConversationHead as DefaultConversationHead } from './conversation-head.tsx';
+import { ConversationProblem as DefaultConversationProblem } from './conversation-problem.tsx';
+import { MessageList as DefaultMessageList } from './message-list.tsx';
 
 export interface ConversationProps {
   /** Shown while no conversation is open. */
@@ -28,13 +33,20 @@ export interface ConversationProps {
 /** The open conversation: a group, or a new conversation by handle. */
 export function Conversation({ empty = null, onTitle }: ConversationProps) {
   const { place } = useMessages();
-  const { rich } = useTexts();
-  const { ConversationProblem } = useComponents();
   const opened = useOpened(place);
   useTitle(opened === null ? null : opened.kind === 'problem' ? opened.title : undefined, onTitle);
-  if (opened === null) {
-    return empty;
-  }
+  return (
+    <div className="cruddur cruddur-conversation">
+      {opened === null ? empty : <OpenedPlace opened={opened} onTitle={onTitle} />}
+    </div>
+  );
+}
+
+type OnTitle = ((title: string | null) => void) | undefined;
+
+function OpenedPlace({ opened, onTitle }: { opened: Opened; onTitle: OnTitle }) {
+  const { rich } = useTexts();
+  const { ConversationProblem = DefaultConversationProblem } = useComponents();
   switch (opened.kind) {
     case 'problem':
       return <ConversationProblem title={opened.title} text={opened.text} onRetry={opened.onRetry} />;
@@ -53,13 +65,18 @@ const NO_MESSAGES: readonly Message[] = [];
 
 interface OpenProps {
   place: OpenConversationPlace;
-  onTitle: ((title: string | null) => void) | undefined;
+  onTitle: OnTitle;
 }
 
 function OpenConversation({ place: { group, person: known, successor, choose }, onTitle }: OpenProps) {
   const { outbox } = useClient();
   const texts = useTexts();
-  const { Composer, ConversationHead, ConversationProblem, MessageList } = useComponents();
+  const {
+    Composer = DefaultComposer,
+    ConversationHead = DefaultConversationHead,
+    ConversationProblem = DefaultConversationProblem,
+    MessageList = DefaultMessageList,
+  } = useComponents();
   const { me, error: meError } = useMe();
   const { value: thread, error, refresh, isLoadingMore, moreError, loadMore } = useThread(group);
   const outgoing = useOutbox();
@@ -140,7 +157,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
 }
 
 /** Reports a title, unless it is undefined. */
-function useTitle(title: string | null | undefined, onTitle: ((title: string | null) => void) | undefined): void {
+function useTitle(title: string | null | undefined, onTitle: OnTitle): void {
   useEffect(() => {
     if (title !== undefined) {
       onTitle?.(title);
@@ -171,7 +188,7 @@ function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiErro
 /** The text above the oldest message. */
 function Beginning({ person, isNew, asks }: { person: Recipient | null; isNew: boolean; asks: boolean }) {
   const { text, rich } = useTexts();
-  const { Avatar } = useComponents();
+  const { Avatar = DefaultAvatar } = useComponents();
   if (person === null) {
     return <p className="cruddur-beginning">{text('conversation.begins')}</p>;
   }

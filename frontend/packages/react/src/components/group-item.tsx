@@ -4,6 +4,7 @@ import { useComponents, useTexts } from '../context.ts';
 import { Handle, Name } from './labels.tsx';
 import { Ago } from './moment.tsx';
 import { PlaceLink } from './place-link.tsx';
+import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 export interface GroupItemProps {
   group: MessageGroup;
@@ -14,7 +15,7 @@ export interface GroupItemProps {
 
 /** A conversation in the inbox. */
 export const GroupItem = memo(function GroupItem({ group, now, unsent }: GroupItemProps) {
-  const { Avatar } = useComponents();
+  const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useTexts();
   return (
     <PlaceLink className="cruddur-group-item" to={{ kind: 'group', uuid: group.uuid, person: otherMember(group) }}>

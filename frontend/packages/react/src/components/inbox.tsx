@@ -1,6 +1,7 @@
 import {
   ApiError,
   type Entry,
+  type MessageGroup,
   type Recipient,
   type Target,
   conversationKey,
@@ -11,11 +12,15 @@ import {
   typedHandle,
 } from '@cruddur/client';
 import { useRef } from 'react';
+import { Virtualizer } from 'virtua';
 import { useComponents, useMessages, useTexts } from '../context.ts';
 import { useInbox, useOutbox, useUser } from '../hooks/data.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useNow } from '../hooks/use-now.ts';
 import { explain } from '../texts/explain.ts';
+import { ListItem } from './list-item.tsx';
+import { GroupItem as DefaultGroupItem } from './group-item.tsx';
+import { NewGroupItem as DefaultNewGroupItem } from './new-group-item.tsx';
 
 /** The inbox, newest first, below the conversations whose first message is not stored yet. */
 export function Inbox() {
@@ -23,7 +28,7 @@ export function Inbox() {
   const entries = useOutbox();
   const now = useNow();
   const texts = useTexts();
-  const { GroupItem, NewGroupItem } = useComponents();
+  const { GroupItem = DefaultGroupItem, NewGroupItem = DefaultNewGroupItem } = useComponents();
   const box = useRef<HTMLElement>(null);
   const opened = useOpenBeginning();
 
@@ -33,47 +38,51 @@ export function Inbox() {
   const beginnings = beginningsOf(opened, entries).filter(
     ({ person }) => person === null || !groups.some((group) => group.user_uuid === person.uuid),
   );
+  const rows: Row[] = [...beginnings, ...groups.map((group) => ({ key: group.uuid, group }))];
   const next = value?.next ?? null;
   const end = useInView(box, next !== null && moreError === null, () => void loadMore(), next);
 
   return (
-    <nav ref={box} className="cruddur-group-list" aria-label={texts.text('inbox.label')}>
-      <ul>
-        {beginnings.map(({ key, handle, person }) => (
-          <li key={key}>
-            <NewGroupItem
-              handle={handle}
-              person={person}
-              unsent={entries.some((entry) => conversationOf(entry) === key && isStuck(entry))}
-            />
-          </li>
-        ))}
-        {groups.map((group) => (
-          <li key={group.uuid}>
-            <GroupItem
-              group={group}
-              now={now}
-              unsent={entries.some((entry) => entry.group === group.uuid && isStuck(entry))}
-            />
-          </li>
-        ))}
-      </ul>
-      {value === undefined && (error === null || ended) && <InboxSkeleton />}
-      {value === undefined && error !== null && !ended && <p className="cruddur-list-note cruddur-problem">{explain(texts, error)}</p>}
-      {value !== undefined && groups.length === 0 && beginnings.length === 0 && (
-        <p className="cruddur-list-note">{texts.text('inbox.empty')}</p>
-      )}
-      {next !== null && (
-        <div ref={end} className="cruddur-list-more">
-          <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={() => void loadMore()} disabled={isLoadingMore}>
-            {texts.text(isLoadingMore ? 'loading' : 'inbox.more')}
-          </button>
-          {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
-        </div>
-      )}
-    </nav>
+    <div className="cruddur cruddur-inbox">
+      <nav ref={box} className="cruddur-group-list" aria-label={texts.text('inbox.label')}>
+        <Virtualizer scrollRef={box} data={rows} as="ul" item={ListItem}>
+          {(row: Row) =>
+            'group' in row ? (
+              <GroupItem
+                key={row.key}
+                group={row.group}
+                now={now}
+                unsent={entries.some((entry) => entry.group === row.group.uuid && isStuck(entry))}
+              />
+            ) : (
+              <NewGroupItem
+                key={row.key}
+                handle={row.handle}
+                person={row.person}
+                unsent={entries.some((entry) => conversationOf(entry) === row.key && isStuck(entry))}
+              />
+            )
+          }
+        </Virtualizer>
+        {value === undefined && (error === null || ended) && <InboxSkeleton />}
+        {value === undefined && error !== null && !ended && <p className="cruddur-list-note cruddur-problem">{explain(texts, error)}</p>}
+        {value !== undefined && groups.length === 0 && beginnings.length === 0 && (
+          <p className="cruddur-list-note">{texts.text('inbox.empty')}</p>
+        )}
+        {next !== null && (
+          <div ref={end} className="cruddur-list-more">
+            <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={() => void loadMore()} disabled={isLoadingMore}>
+              {texts.text(isLoadingMore ? 'loading' : 'inbox.more')}
+            </button>
+            {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
+          </div>
+        )}
+      </nav>
+    </div>
   );
 }
+
+type Row = Beginning | { key: string; group: MessageGroup };
 
 interface Beginning {
   /** The conversation key. */

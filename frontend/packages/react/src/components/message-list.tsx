@@ -1,6 +1,6 @@
 import { type TimelineItem, dayNumber } from '@cruddur/client';
-import { type CSSProperties, type ReactNode, type Ref, useLayoutEffect, useRef, useState } from 'react';
-import { type CustomItemComponent, Virtualizer } from 'virtua';
+import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
+import { Virtualizer } from 'virtua';
 import { useComponents, useTexts } from '../context.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useNow } from '../hooks/use-now.ts';
@@ -8,6 +8,8 @@ import { useReadingPlace } from '../hooks/use-reading-place.ts';
 import { useUnread } from '../hooks/use-unread.ts';
 import { dayLabel } from '../texts/formats.ts';
 import { DownIcon } from './icons.tsx';
+import { ListItem } from './list-item.tsx';
+import { BubbleItem as DefaultBubbleItem } from './bubble.tsx';
 
 export interface MessageListProps {
   items: readonly TimelineItem[];
@@ -26,16 +28,21 @@ export interface MessageListProps {
 /** The messages, of which only those near the visible part are in the document. */
 export function MessageList({ items, older, loading, problem, onOlder, sends, beginning }: MessageListProps) {
   const { text } = useTexts();
-  const { BubbleItem } = useComponents();
-  const { box, list, atEnd, isPrepending, toEnd, onScroll } = useReadingPlace(items, sends);
+  const { BubbleItem = DefaultBubbleItem } = useComponents();
+  const { box, atEnd, isPrepending, toEnd, onScroll, onHeadGrowth } = useReadingPlace(items, sends);
   const unread = useUnread(items, atEnd);
   const top = useInView(box, older !== null && !loading && problem === null, onOlder, older);
   const head = useRef<HTMLDivElement>(null);
   const [headHeight, setHeadHeight] = useState(0);
 
   // Without dependencies: everything in the head can change its height.
+  // oxlint-disable-next-line react/exhaustive-deps
   useLayoutEffect(() => {
-    setHeadHeight(head.current?.offsetHeight ?? 0);
+    const height = head.current?.offsetHeight ?? 0;
+    if (height !== headHeight) {
+      onHeadGrowth(height - headHeight);
+      setHeadHeight(height);
+    }
   });
 
   return (
@@ -57,13 +64,12 @@ export function MessageList({ items, older, loading, problem, onOlder, sends, be
             )}
           </div>
           <Virtualizer
-            ref={list}
             scrollRef={box}
             startMargin={headHeight}
             shift={isPrepending}
             data={items}
             as="ol"
-            item={Item as CustomItemComponent}
+            item={ListItem}
           >
             {(item: TimelineItem) =>
               item.kind === 'day' ? <DayHeading key={item.key} day={item.number} /> : <BubbleItem key={item.key} bubble={item} />
@@ -82,14 +88,6 @@ export function MessageList({ items, older, loading, problem, onOlder, sends, be
         </button>
       )}
     </div>
-  );
-}
-
-function Item({ ref, style, children }: { ref?: Ref<HTMLLIElement>; style: CSSProperties; children: ReactNode }) {
-  return (
-    <li ref={ref} style={style}>
-      {children}
-    </li>
   );
 }
 

@@ -2,6 +2,7 @@ import type { Recipient } from '@cruddur/client';
 import { useComponents, useTexts } from '../context.ts';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
+import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 export interface NewGroupItemProps {
   handle: string;
@@ -12,7 +13,7 @@ export interface NewGroupItemProps {
 
 /** The list item of a conversation whose first message is not stored yet. */
 export function NewGroupItem({ handle, person, unsent }: NewGroupItemProps) {
-  const { Avatar } = useComponents();
+  const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useTexts();
   return (
     <PlaceLink className="cruddur-group-item" to={{ kind: 'handle', handle, ...(person && { person }) }}>

@@ -6,13 +6,14 @@ import { useDebounced } from '../hooks/use-debounced.ts';
 import { explain } from '../texts/explain.ts';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
+import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 /** The search for a recipient by handle. */
 export function StartConversation() {
   const { me } = useMe();
   const { onPlace } = useMessages();
   const texts = useTexts();
-  const { Avatar } = useComponents();
+  const { Avatar = DefaultAvatar } = useComponents();
   const [text, setText] = useState('');
   const id = useId();
   const handle = typedHandle(text);

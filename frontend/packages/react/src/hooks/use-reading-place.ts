@@ -1,6 +1,5 @@
 import type { TimelineItem } from '@cruddur/client';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
-import type { VirtualizerHandle } from 'virtua';
 
 /** Distance from the end, in pixels, that counts as the end. */
 const NEAR = 40;
@@ -11,9 +10,10 @@ const NEAR = 40;
  */
 export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
   const box = useRef<HTMLElement>(null);
-  const list = useRef<VirtualizerHandle>(null);
   const [atEnd, setAtEnd] = useState(true);
   const end = useRef(true);
+  /** The scroll position at the last event. */
+  const last = useRef(0);
   const sent = useRef(sends);
   const [shown, setShown] = useState({ items, isPrepending: false });
 
@@ -27,16 +27,31 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
 
   const onScroll = useCallback(() => {
     const element = box.current;
-    if (element !== null) {
-      end.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
-      setAtEnd(end.current);
+    if (element === null) {
+      return;
+    }
+    const { scrollTop, scrollHeight, clientHeight } = element;
+    const isNear = scrollHeight - scrollTop - clientHeight < NEAR;
+    // The end also moves away when messages are measured. Only a person moves up from it.
+    end.current = isNear || (end.current && scrollTop >= last.current);
+    last.current = scrollTop;
+    setAtEnd(end.current);
+  }, []);
+
+  /** Reports that the part above the messages has become higher by so many pixels. */
+  const onHeadGrowth = useCallback((pixels: number) => {
+    if (box.current !== null && !end.current) {
+      box.current.scrollTop += pixels;
     }
   }, []);
 
   const toEnd = useCallback(() => {
     end.current = true;
     setAtEnd(true);
-    list.current?.scrollToIndex(Number.MAX_SAFE_INTEGER, { align: 'end' });
+    // Messages that come into view are measured then, and change the height: the observer below follows.
+    if (box.current !== null) {
+      box.current.scrollTop = box.current.scrollHeight;
+    }
   }, []);
 
   useLayoutEffect(() => {
@@ -64,7 +79,7 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
     return () => observer.disconnect();
   }, []);
 
-  return { box, list, atEnd, isPrepending, toEnd, onScroll };
+  return { box, atEnd, isPrepending, toEnd, onScroll, onHeadGrowth };
 }
 
 /** Whether `after` has the last item of `before`, and more in front of it. */

@@ -13,8 +13,11 @@ export interface Texts<Key extends string> {
   rich(key: Key, values: Values): ReactNode;
 }
 
-/** Texts of a catalog in the syntax of ICU MessageFormat. Throws on use of a text with a syntax error. */
-export function createTexts<Key extends string>(catalog: Readonly<Record<Key, string>>, locale: string): Texts<Key> {
+/** A text in the syntax of ICU MessageFormat, or its syntax tree from `@formatjs/icu-messageformat-parser`. */
+export type Message = ConstructorParameters<typeof IntlMessageFormat>[0];
+
+/** Texts of a catalog in a language. Throws on use of a text with a syntax error. */
+export function createTexts<Key extends string>(catalog: Readonly<Record<Key, Message>>, locale: string): Texts<Key> {
   const formats = new Map<Key, IntlMessageFormat>();
   const format = (key: Key) => {
     let made = formats.get(key);
@@ -26,7 +29,20 @@ export function createTexts<Key extends string>(catalog: Readonly<Record<Key, st
   };
   return {
     locale,
-    text: (key, values) => String(format(key).format(values)),
-    rich: (key, values) => format(key).format<ReactNode>(values as Parameters<typeof IntlMessageFormat.prototype.format<ReactNode>>[0]) as ReactNode,
+    text: (key, values) => {
+      const message = catalog[key];
+      return isPlain(message) ? message : String(format(key).format(values));
+    },
+    rich: (key, values) => {
+      const message = catalog[key];
+      return isPlain(message)
+        ? message
+        : (format(key).format<ReactNode>(values as Parameters<typeof IntlMessageFormat.prototype.format<ReactNode>>[0]) as ReactNode);
+    },
   };
+}
+
+/** Whether a text has nothing to format. */
+function isPlain(message: Message): message is string {
+  return typeof message === 'string' && !/[{}<']/.test(message);
 }

@@ -1,0 +1,2 @@
+// A chunk of its own: the list of conversations does without it.
+export { Conversation } from '@cruddur/react';
