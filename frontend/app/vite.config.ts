@@ -72,7 +72,13 @@ export default defineConfig({
   plugins: [react(), contentSecurityPolicy, parsedTexts, brotli],
   // The packages' sources, which need no build of their own.
   resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
-  build: { target: 'es2022', outDir: '../dist', emptyOutDir: true },
+  build: {
+    target: 'es2022',
+    // Browsers with `light-dark()`.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    outDir: '../dist',
+    emptyOutDir: true,
+  },
   server: { proxy: { '/api': stack, '/local': stack } },
   preview: { proxy: { '/api': stack, '/local': stack } },
 });
