@@ -76,6 +76,8 @@ export default defineConfig({
     target: 'es2022',
     // Browsers with `light-dark()`.
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    // Browsers with `light-dark()` preload modules themselves.
+    modulePreload: { polyfill: false },
     outDir: '../dist',
     emptyOutDir: true,
   },

@@ -2,7 +2,6 @@ import '@cruddur/react/styles.css';
 import './styles/page.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { Router } from 'wouter';
 import { App } from './app.tsx';
 import { OidcAccount } from './auth/oidc-account.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
@@ -47,11 +46,9 @@ async function start(): Promise<void> {
   root.render(
     <StrictMode>
       <LanguageProvider value={language}>
-        <Router base={base.replace(/\/$/, '')}>
-          <ErrorBoundary account={account} extent="page">
-            <App config={config} account={account} />
-          </ErrorBoundary>
-        </Router>
+        <ErrorBoundary account={account} extent="page">
+          <App config={config} account={account} />
+        </ErrorBoundary>
       </LanguageProvider>
     </StrictMode>,
   );

@@ -1,9 +1,9 @@
 import { MessagesClient, type SessionState } from '@cruddur/client';
 import { type ReactNode, createContext, useContext, useEffect, useState } from 'react';
-import { useLocation } from 'wouter';
 import { type Account, type AccountState, type Person, credentialsOf } from './auth/account.ts';
 import { useAccountState } from './auth/use-account.ts';
 import type { Config } from './config.ts';
+import { navigate } from './route.tsx';
 
 /** The services of a signed-in user's page. */
 export interface SignedIn {
@@ -25,7 +25,6 @@ export function useSignedIn(): SignedIn {
 /** Returns a function that signs out and removes the user's data from the device. */
 export function useSignOut(): () => void {
   const { account, client } = useSignedIn();
-  const [, navigate] = useLocation();
   return () => {
     client.clear();
     // Other tabs are signed in until then and may store something.

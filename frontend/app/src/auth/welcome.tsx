@@ -1,6 +1,6 @@
 import { useId, useState } from 'react';
-import { useLocation } from 'wouter';
 import { usePageTitle } from '../shell/page-title.ts';
+import { usePath } from '../route.tsx';
 import { Logo } from '../shell/logo.tsx';
 import { problemText, usePageTexts } from '../texts/texts.tsx';
 import type { Account, AccountState } from './account.ts';
@@ -9,7 +9,7 @@ import type { Account, AccountState } from './account.ts';
 export function Welcome({ account, state }: { account: Account; state: AccountState }) {
   const { problem, notice } = state;
   const { text } = usePageTexts();
-  const [path] = useLocation();
+  const path = usePath();
   const [leaving, setLeaving] = useState(false);
   const [onlyHere, setOnlyHere] = useState(false);
   const hint = useId();

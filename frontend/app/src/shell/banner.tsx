@@ -1,6 +1,6 @@
 import { useIsTroubled } from '@cruddur/react';
-import { useLocation } from 'wouter';
 import { useAccountState } from '../auth/use-account.ts';
+import { usePath } from '../route.tsx';
 import { useSignedIn } from '../signed-in.tsx';
 import { problemText, usePageTexts } from '../texts/texts.tsx';
 import { useOnline } from './use-online.ts';
@@ -12,7 +12,7 @@ export function Banner() {
   const { text } = usePageTexts();
   const troubled = useIsTroubled();
   const online = useOnline();
-  const [path] = useLocation();
+  const path = usePath();
 
   if (lapsed) {
     return (

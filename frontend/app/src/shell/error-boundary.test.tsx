@@ -1,7 +1,6 @@
 import { render, screen } from '@testing-library/react';
 import { userEvent } from '@testing-library/user-event';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { Router } from 'wouter';
 import { FakeAccount } from '../testing/fake-account.ts';
 import { ErrorBoundary } from './error-boundary.tsx';
 
@@ -16,11 +15,9 @@ function Broken() {
 
 function boundary(account: FakeAccount, place = '/messages/1') {
   return (
-    <Router>
-      <ErrorBoundary account={account} extent="part" place={place}>
-        <Broken />
-      </ErrorBoundary>
-    </Router>
+    <ErrorBoundary account={account} extent="part" place={place}>
+      <Broken />
+    </ErrorBoundary>
   );
 }
 

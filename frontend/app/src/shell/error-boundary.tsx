@@ -1,9 +1,9 @@
 import { removeAllOf, removeStoredTexts, storedTexts } from '@cruddur/client';
 import { Component, type ReactNode } from 'react';
-import { Link } from 'wouter';
 import type { Account } from '../auth/account.ts';
 import { local } from '../auth/storage.ts';
 import { LIST } from '../place.ts';
+import { Link } from '../route.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { Logo } from './logo.tsx';
 

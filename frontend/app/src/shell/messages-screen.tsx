@@ -1,34 +1,34 @@
 import { ApiError } from '@cruddur/client';
 import { MessagesProvider, type Place, useInbox } from '@cruddur/react';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
-import { useLocation, useRouter } from 'wouter';
 import { useHistoryState } from 'wouter/use-browser-location';
 import { historyStateOf, pathOf, placeOf } from '../place.ts';
+import { hrefOf, navigate } from '../route.tsx';
 import { useSignedIn } from '../signed-in.tsx';
 import { useLanguage, usePageTexts } from '../texts/texts.tsx';
 import { Banner } from './banner.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { Hint } from './hint.tsx';
-import { NotProvisioned } from './not-provisioned.tsx';
 import { usePageTitle } from './page-title.ts';
 import { Sidebar } from './sidebar.tsx';
 
 const loadConversation = () => import('./conversation.tsx');
 const Conversation = lazy(async () => ({ default: (await loadConversation()).Conversation }));
 
+const NotProvisioned = lazy(async () => ({ default: (await import('./pages.ts')).NotProvisioned }));
+
+const hrefOfPlace = (place: Place | null) => hrefOf(pathOf(place));
+
 /** The messages of the signed-in user. `path` is the part of the address after `/messages/`. */
 export function MessagesScreen({ path }: { path: string }) {
   const { client } = useSignedIn();
   const { texts, messages } = useLanguage();
-  const { base } = useRouter();
-  const [, navigate] = useLocation();
   const state: unknown = useHistoryState();
   const place = useMemo(() => placeOf(path, state), [path, state]);
   const onPlace = useCallback(
     (next: Place | null, replace: boolean) => navigate(pathOf(next), { replace, state: historyStateOf(next) }),
-    [navigate],
+    [],
   );
-  const hrefOf = useCallback((to: Place | null) => base + pathOf(to), [base]);
   return (
     <MessagesProvider
       client={client}
@@ -36,7 +36,7 @@ export function MessagesScreen({ path }: { path: string }) {
       {...(messages && { catalog: messages })}
       place={place}
       onPlace={onPlace}
-      hrefOf={hrefOf}
+      hrefOf={hrefOfPlace}
     >
       <Screen place={place} />
     </MessagesProvider>
@@ -55,7 +55,11 @@ function Screen({ place }: { place: Place | null }) {
   useEffect(() => void loadConversation().catch(() => undefined), []);
 
   if (error instanceof ApiError && error.has('user_not_provisioned')) {
-    return <NotProvisioned onRetry={() => void refresh()} />;
+    return (
+      <Suspense>
+        <NotProvisioned onRetry={() => void refresh()} />
+      </Suspense>
+    );
   }
   return (
     <div className="cruddur-screen">

@@ -1,5 +1,5 @@
-import { Link } from 'wouter';
 import { LIST } from '../place.ts';
+import { Link } from '../route.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { Logo } from './logo.tsx';
 import { usePageTitle } from './page-title.ts';

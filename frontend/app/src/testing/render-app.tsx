@@ -1,6 +1,5 @@
 import { render } from '@testing-library/react';
 import { userEvent } from '@testing-library/user-event';
-import { Router } from 'wouter';
 import { App } from '../app.tsx';
 import type { Config } from '../config.ts';
 import { FakeAccount } from './fake-account.ts';
@@ -17,10 +16,6 @@ export const CONFIG: Config = {
 /** Renders the whole page at an address for a signed-in user. */
 export function renderApp(path: string, account = new FakeAccount()) {
   window.history.replaceState(null, '', path);
-  const view = render(
-    <Router>
-      <App config={CONFIG} account={account} />
-    </Router>,
-  );
+  const view = render(<App config={CONFIG} account={account} />);
   return { ...view, account, user: userEvent.setup(), path: () => window.location.pathname };
 }

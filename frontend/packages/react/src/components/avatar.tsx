@@ -3,13 +3,13 @@ import { hue, initials } from '@cruddur/client';
 
 declare module 'react' {
   interface CSSProperties {
-    '--hue'?: number;
+    '--_hue'?: number;
   }
 }
 
 /** A user's initials, on a color derived from the handle. */
 export function Avatar({ name, handle, small = false }: { name: string; handle: string; small?: boolean }) {
-  const style: CSSProperties = { '--hue': hue(handle) };
+  const style: CSSProperties = { '--_hue': hue(handle) };
   return (
     <span className={small ? 'cruddur-avatar cruddur-small' : 'cruddur-avatar'} style={style} aria-hidden="true">
       {initials(name) || initials(handle) || '?'}

@@ -1,0 +1,3 @@
+export { Welcome } from '../auth/welcome.tsx';
+export { NotFound } from './not-found.tsx';
+export { NotProvisioned } from './not-provisioned.tsx';
