@@ -45,13 +45,16 @@ async function oneSend(page: Page, field: ElementHandle, cpu: Cpu, text: string)
   await painted(page);
   await page.evaluate((sent) => {
     const rows = 'li, article, [role=listitem], [role=article]';
+    const isTick = (element: Element) =>
+      (element.getAttribute('aria-label') ?? element.textContent).trim() === 'Sent';
     const hasTick = (node: Node) => {
       const element = node instanceof Element ? node : node.parentElement;
       const around = element?.closest(rows);
       const candidates = around ? [around] : [...(element?.querySelectorAll(rows) ?? [])];
-      return candidates.some(({ textContent }) => textContent.includes(sent) && /\bSent\b/.test(textContent));
+      return candidates.some((one) => one.textContent.includes(sent) && [...one.querySelectorAll('*')].some(isTick));
     };
-    const ticked = new Promise<void>((resolve) => {
+    const ticked = new Promise<void>((resolve, reject) => {
+      setTimeout(() => reject(new Error(`no tick at "${sent}" within a minute`)), 60_000);
       const observer = new MutationObserver((records) => {
         if (records.some(({ target, addedNodes }) => hasTick(target) || [...addedNodes].some(hasTick))) {
           observer.disconnect();
