@@ -3,7 +3,7 @@ import { REPETITIONS, conversationBox, painted, scrolledTo, test } from './measu
 import { median, row } from './rows.ts';
 
 /** Milliseconds per page beyond which 10,000 messages would take too long to load. */
-const FEASIBLE = 150;
+const FEASIBLE = 100;
 
 test('older pages', async ({ openLists, report }) => {
   const first: number[] = [];
