@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Request } from '@playwright/test';
 
-const frontend = fileURLToPath(new URL('..', import.meta.url));
+/** The folder whose `dist` the stack serves. */
+export const clientFolder = process.env['CRUDDUR_CLIENT_DIR'] ?? fileURLToPath(new URL('..', import.meta.url));
 const binaries = process.env['CRUDDUR_BINARIES'] ?? fileURLToPath(new URL('../../target/debug/', import.meta.url));
 
 /** An ephemeral local stack with embedded engines, demo data and the built client. */
@@ -18,7 +19,7 @@ export class Stack {
 
   /** `accessTokenLifetime` is in seconds. */
   static async start(accessTokenLifetime = 3600, more: string[] = []): Promise<Stack> {
-    const flags = [...more, '--port', '0', '--ephemeral', '--client-dir', frontend];
+    const flags = [...more, '--port', '0', '--ephemeral', '--client-dir', clientFolder];
     const lifetime = ['--access-token-lifetime', String(accessTokenLifetime)];
     const child = spawn(`${binaries}/local`, [...flags, ...lifetime], { stdio: ['ignore', 'ignore', 'pipe'] });
     const url = await new Promise<string>((resolve, reject) => {
