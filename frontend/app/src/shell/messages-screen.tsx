@@ -17,6 +17,9 @@ const Conversation = lazy(async () => ({ default: (await loadConversation()).Con
 
 const NotProvisioned = lazy(async () => ({ default: (await import('./pages.ts')).NotProvisioned }));
 
+/** Milliseconds from the list of conversations until the code of a conversation is loaded. */
+const PRELOAD_DELAY = 500;
+
 const hrefOfPlace = (place: Place | null) => hrefOf(pathOf(place));
 
 /** The messages of the signed-in user. `path` is the part of the address after `/messages/`. */
@@ -47,12 +50,19 @@ export function MessagesScreen({ path }: { path: string }) {
 function Screen({ place }: { place: Place | null }) {
   const { account } = useSignedIn();
   const { text } = usePageTexts();
-  const { error, refresh } = useInbox();
+  const { value, error, refresh } = useInbox();
   const [title, setTitle] = useState<string | null>(null);
   usePageTitle(place === null ? null : title);
 
-  // Loaded before the first conversation is opened.
-  useEffect(() => void loadConversation().catch(() => undefined), []);
+  // Loaded before the first conversation is opened, but after the list is shown.
+  const isShown = value !== undefined;
+  useEffect(() => {
+    if (isShown) {
+      const timer = setTimeout(() => void loadConversation().catch(() => undefined), PRELOAD_DELAY);
+      return () => clearTimeout(timer);
+    }
+    return undefined;
+  }, [isShown]);
 
   if (error instanceof ApiError && error.has('user_not_provisioned')) {
     return (
