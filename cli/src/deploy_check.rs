@@ -136,7 +136,7 @@ async fn check_without_token(report: &mut Report, api: &Api, options: &Options) 
         let name = format!("page of {origin}");
         match routes::page(origin).await? {
             Some(page) => drop(report.check(&name, async { routes::protected(origin, &page) }).await?),
-            None => report.skip(&name, "the page can't be reached from here")?,
+            None => report.skip(&name, "the page can't be reached from here; check --origin")?,
         }
     }
     if options.origin.is_empty() {

@@ -238,7 +238,7 @@ async fn an_unreachable_api_fails_one_check_and_skips_the_others() {
         cruddur(&["deploy-check", "--output", "json", "--target", "aws", "--url", "http://127.0.0.1:9"])
             .await;
     let seen = seen(&run);
-    assert_snapshot!(seen.lines().find(|line| line.starts_with("failed")).unwrap(), @r#"failed API: http://127.0.0.1:9 can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)) -> check --url, and whether it is running"#);
+    assert_snapshot!(seen.lines().find(|line| line.starts_with("failed")).unwrap(), @r#"failed API: http://127.0.0.1:9 can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)) -> check the API's URL (--url sets it), and whether it is running"#);
     assert_snapshot!(seen.lines().last().unwrap(), @r#"{"failed":1,"hint":0,"ok":0,"skipped":9} [3]"#);
 }
 
