@@ -53,8 +53,8 @@ async function start(page: Page, path: string, shows: (page: Page) => Promise<vo
   expect(files.length).toBeGreaterThan(1);
   const compressed = await Promise.all(files.map(([, url]) => brotli(url)));
   await page.context().close();
-  const shown = [...urls.keys()].slice(0, requests);
-  const first = files.filter(([id]) => shown.includes(id)).length;
+  const shown = new Set([...urls.keys()].slice(0, requests));
+  const first = files.filter(([id]) => shown.has(id)).length;
   return {
     requests,
     brotli: sum(compressed.slice(0, first)),
