@@ -11,7 +11,7 @@ export CI=true INSTA_UPDATE=no CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 
 summary=()
 failed=0
-# Time limit of all steps together, in seconds.
+# Time limit of all steps together, in seconds. `.ci/full` has a longer one.
 limit=$((85 * 60))
 
 # step MINUTES NAME COMMAND...: runs COMMAND and adds a row to the table. Fails after MINUTES, or at `limit`.
