@@ -101,7 +101,8 @@ export function Composer({ target, person, onSent }: ComposerProps) {
           ref={field}
           id={id}
           rows={1}
-          dir={directionOf(text)}
+          // The placeholder has the direction of the page.
+          dir={text === '' ? undefined : directionOf(text)}
           placeholder={say('composer.placeholder')}
           value={text}
           onChange={(event) => write(event.target.value)}

@@ -36,7 +36,8 @@ export function StartConversation() {
       <label htmlFor={id} className="cruddur-visually-hidden">
         {texts.text('start.field')}
       </label>
-      <div className="cruddur-start-field" dir="ltr">
+      {/* The placeholder has the direction of the page. */}
+      <div className="cruddur-start-field" dir={text === '' ? undefined : 'ltr'}>
         <span aria-hidden="true">@</span>
         <input
           id={id}
