@@ -34,6 +34,7 @@ for (const [look, options] of Object.entries(looks)) {
     const stranger = await (await browser.newContext({ baseURL: stack.url, ...options })).newPage();
     await stranger.goto('/');
     await expect(stranger.getByRole('button', { name: t('welcome.signIn') })).toBeVisible();
+    await expect(stranger.locator('html')).toHaveAttribute('dir', test.info().project.name === 'ar' ? 'rtl' : 'ltr');
     await expectAccessible(stranger, 'welcome');
     await stranger.getByRole('button', { name: t('welcome.signIn') }).click();
     await expect(stranger.getByRole('button', { name: '@sunyoung' })).toBeVisible();
@@ -49,10 +50,10 @@ for (const [look, options] of Object.entries(looks)) {
     await expect(composer(page)).toBeVisible();
     await expectAccessible(page, 'new conversation');
     await page.goto('/messages/0195b5a0-0000-7000-8000-0000000000ff');
-    await expect(page.getByRole('main')).toContainText(t('conversation.none'));
+    await expect(page.locator('#conversation')).toContainText(t('conversation.none'));
     await expectAccessible(page, 'no such conversation');
     await page.goto('/messages/new/nobody.at.all');
-    await expect(page.getByRole('main')).toContainText(/nobody\.at\.all/);
+    await expect(page.locator('#conversation')).toContainText(/nobody\.at\.all/);
     await expectAccessible(page, 'no such user');
     await page.goto('/messages');
     await page.route('**/api/messages', (route) => route.fulfill({ status: 422, json: ['message_blank'] }));
