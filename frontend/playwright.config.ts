@@ -1,6 +1,6 @@
 import { defineConfig } from '@playwright/test';
 
-/** The client in a real browser with a local stack. CHROMIUM is the path of the system's Chromium. */
+/** The client in a real browser with a local stack, in each language. CHROMIUM is the path of the system's Chromium. */
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'e2e/results',
@@ -13,7 +13,6 @@ export default defineConfig({
   use: {
     browserName: 'chromium',
     viewport: { width: 1180, height: 800 },
-    locale: 'en-GB',
     timezoneId: 'Europe/Berlin',
     trace: 'retain-on-failure',
     launchOptions: {
@@ -29,4 +28,8 @@ export default defineConfig({
       ],
     },
   },
+  projects: [
+    { name: 'en', use: { locale: 'en-GB' } },
+    { name: 'ar', use: { locale: 'ar' } },
+  ],
 });

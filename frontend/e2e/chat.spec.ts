@@ -1,4 +1,4 @@
-import { composer, expect, inbox, isMarked, mark, message, messages, openConversation, say, test } from './test.ts';
+import { composer, expect, inbox, isMarked, mark, message, messages, openConversation, say, t, test } from './test.ts';
 
 test('two people chat in two windows without a reload', async ({ signIn }) => {
   const sunyoung = await signIn('sunyoung');
@@ -28,12 +28,12 @@ test('two people chat in two windows without a reload', async ({ signIn }) => {
 
 test('the first message to a handle opens the conversation for both users', async ({ signIn, stack }) => {
   const lore = await signIn('lore');
-  await expect(inbox(lore)).toContainText('No conversations yet');
-  const start = lore.getByRole('textbox', { name: 'Start a conversation by handle' });
+  await expect(inbox(lore)).toContainText(t('inbox.empty'));
+  const start = lore.getByRole('textbox', { name: t('start.field') });
   await start.fill('nobody.at.all');
-  await expect(lore.getByText('There is no user @nobody.at.all.')).toBeVisible();
+  await expect(lore.getByText(t('start.none', { handle: '@nobody.at.all' }))).toBeVisible();
   await start.fill('@Bayko');
-  await lore.getByRole('link', { name: 'Write to Andrew Bayko' }).click();
+  await lore.getByRole('link', { name: `${t('start.writeTo')} Andrew Bayko` }).click();
   await expect(lore).toHaveURL(/\/messages\/new\/bayko$/);
   await say(lore, 'Hello, Andrew!');
   await expect(lore).toHaveURL(/\/messages\/[0-9a-f-]{36}$/);
@@ -50,7 +50,7 @@ test("a third person can't open the conversation", async ({ signIn, stack }) => 
   const sent = await (await stack.api('sunyoung')).send({ handle: 'scarlett' }, 'Only for you');
   const andrew = await signIn('andrew');
   await andrew.goto(`/messages/${sent.message_group_uuid}`);
-  await expect(andrew.getByRole('main')).toContainText(/no such conversation|not found|not in it/i);
+  await expect(andrew.locator('#conversation')).toContainText(t('conversation.none'));
   await expect(andrew.getByText('Only for you')).toHaveCount(0);
   await expect(composer(andrew)).toHaveCount(0);
 });

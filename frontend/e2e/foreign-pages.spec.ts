@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Browser, type LaunchOptions, chromium, expect } from '@playwright/test';
 import { Stack } from './stack.ts';
-import { message, openConversation, say, signInAs, test } from './test.ts';
+import { openConversation, say, sentMark, signInAs, test } from './test.ts';
 
 interface Target {
   url: string;
@@ -104,7 +104,7 @@ test('a phone in the network uses the stack over plain HTTP', async ({ launchOpt
     await signInAs(page, 'sunyoung');
     await openConversation(page, 'Scarlett Ho');
     await say(page, 'From my phone');
-    await expect(message(page, 'From my phone').getByText('Sent')).toBeAttached();
+    await expect(sentMark(page, 'From my phone')).toBeAttached();
   } finally {
     await browser.close();
     await stack.stop();

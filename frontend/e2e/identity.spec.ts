@@ -1,11 +1,11 @@
-import { composer, expect, inbox, message, openConversation, say, test } from './test.ts';
+import { composer, expect, inbox, message, openConversation, say, sentMark, t, test } from './test.ts';
 
 /** Users of the local stack whose handle differs from the one in their id token. */
 const renamed = [
-  { handle: 'user-5a1e0007', name: 'Andrew Stone', notice: '@andrew was taken.' },
-  { handle: 'user-5a1e0008', name: 'Sam Lee', notice: '“Sam Lee” can\'t be a handle' },
-  { handle: 'user-5a1e0009', name: 'Robin Park', notice: 'You did not choose a handle' },
-  { handle: 'jo.rivera', name: 'Jo Rivera', notice: 'You are no longer @jo.keller.' },
+  { handle: 'user-5a1e0007', name: 'Andrew Stone', notice: () => t('handle.taken', { requested: '@andrew' }) },
+  { handle: 'user-5a1e0008', name: 'Sam Lee', notice: () => t('handle.malformed', { requested: 'Sam Lee', max: 30 }) },
+  { handle: 'user-5a1e0009', name: 'Robin Park', notice: () => t('handle.missing') },
+  { handle: 'jo.rivera', name: 'Jo Rivera', notice: () => t('handle.changed', { requested: '@jo.keller' }) },
 ];
 
 test('users whose handle is not the requested one chat like everyone else', async ({ signIn }) => {
@@ -14,14 +14,14 @@ test('users whose handle is not the requested one chat like everyone else', asyn
     await test.step(`@${handle}`, async () => {
       const page = await signIn(handle);
       await expect(page.locator('.cruddur-sidebar-me')).toHaveText(`${name} @${handle}`);
-      await expect(page.getByRole('status').filter({ hasText: notice })).toContainText(`You are @${handle}`);
-      await page.getByRole('button', { name: 'OK' }).click();
+      await expect(page.getByRole('status').filter({ hasText: notice() })).toContainText(t('handle.you', { handle: `@${handle}` }));
+      await page.getByRole('button', { name: t('handle.ok') }).click();
 
-      const start = page.getByRole('textbox', { name: 'Start a conversation by handle' });
+      const start = page.getByRole('textbox', { name: t('start.field') });
       await start.fill(`@${handle}`);
-      await expect(page.getByText('That is you.')).toBeVisible();
+      await expect(page.getByText(t('start.self'))).toBeVisible();
       await start.fill('andrew');
-      await page.getByRole('link', { name: 'Write to Andrew Brown' }).click();
+      await page.getByRole('link', { name: `${t('start.writeTo')} Andrew Brown` }).click();
       await say(page, `Hello from ${name}`);
       await openConversation(andrew, name);
       await say(andrew, `Hello, ${name}!`);
@@ -33,7 +33,7 @@ test('users whose handle is not the requested one chat like everyone else', asyn
       await page.reload();
       await expect(message(page, `Hello from ${name}`)).toHaveClass(/own/);
       await expect(message(page, `Hello, ${name}!`)).toHaveClass(/others/);
-      await expect(page.getByRole('button', { name: 'OK' })).toHaveCount(0);
+      await expect(page.getByRole('button', { name: t('handle.ok') })).toHaveCount(0);
       await page.context().close();
     });
   }
@@ -48,7 +48,10 @@ test('copying a conversation copies the messages only', async ({ signIn }) => {
     return getSelection()?.toString() ?? '';
   });
   expect(copied).toContain('What did they do?');
-  expect(copied).not.toMatch(/You:|Scarlett Ho:|Sent|\d\d:\d\d/);
+  for (const hidden of [t('message.from', { name: t('message.you') }), t('message.from', { name: 'Scarlett Ho' }), t('message.sent')]) {
+    expect(copied).not.toContain(hidden);
+  }
+  expect(copied).not.toMatch(/\p{Nd}:\p{Nd}/u);
 });
 
 test('a held Enter opens a conversation and does not send its draft', async ({ signIn }) => {
@@ -83,7 +86,7 @@ test('two tabs share a draft, which is sent once', async ({ signIn }) => {
   await expect(composer(one)).toHaveValue('');
   await composer(one).press('Enter');
   await expect(message(one, 'A long draft')).toHaveCount(1);
-  await expect(message(two, 'A long draft').getByText('Sent', { exact: true })).toBeAttached();
+  await expect(sentMark(two, 'A long draft')).toBeAttached();
 });
 
 test('typing continues when the other user opens the conversation', async ({ signIn, stack }) => {

@@ -1,5 +1,5 @@
 import { Site } from './site.ts';
-import { type Page, composer, expect, message, openConversation, say, signInAs, test } from './test.ts';
+import { type Page, composer, expect, openConversation, say, sentMark, signInAs, t, test } from './test.ts';
 
 test('the built client at another origin uses the API in its configuration', async ({ browser, stack }) => {
   const site = await Site.start(
@@ -24,13 +24,13 @@ test('the built client at another origin uses the API in its configuration', asy
   await signInAs(page, 'sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await say(page, 'From another origin');
-  await expect(message(page, 'From another origin').getByText('Sent', { exact: true })).toBeAttached();
+  await expect(sentMark(page, 'From another origin')).toBeAttached();
   expect([...origins]).toEqual([stack.url]);
   await expectConnection(page, stack.url, true);
   await expectConnection(page, 'https://elsewhere.example', false);
 
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await page.getByRole('button', { name: t('signOut') }).click();
+  await expect(page.getByRole('button', { name: t('welcome.signIn') })).toBeVisible();
   expect(new URL(page.url()).origin).toBe(site.url);
   await expect(composer(page)).toHaveCount(0);
   await site.stop();
@@ -79,8 +79,8 @@ test("a token endpoint that the policy does not allow is reported before the red
     }),
   );
   await page.goto('/');
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('alert')).toContainText('add "https://tokens.example" to "connect_to"');
+  await page.getByRole('button', { name: t('welcome.signIn') }).click();
+  await expect(page.getByRole('alert')).toContainText(t('signIn.connectTo', { origin: 'https://tokens.example' }));
   await site.stop();
 });
 
@@ -109,7 +109,7 @@ test('with a Cognito pool, the sign-in is at the hosted page of the pool', async
   );
   await page.route(`${hosted}/**`, (route) => route.fulfill({ contentType: 'text/html', body: 'The hosted page' }));
   await page.goto('/messages');
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: t('welcome.signIn') }).click();
   await expect(page.getByText('The hosted page')).toBeVisible();
   const url = new URL(page.url());
   expect(url.origin + url.pathname).toBe(`${hosted}/oauth2/authorize`);

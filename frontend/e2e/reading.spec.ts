@@ -1,4 +1,4 @@
-import { expect, inbox, message, messages, openConversation, test } from './test.ts';
+import { expect, inbox, message, messages, openConversation, t, test } from './test.ts';
 
 test('scrolling up through 500 messages shows each once, without jumps', async ({ signIn, stack }) => {
   const [sunyoung, lore] = await Promise.all([stack.api('sunyoung'), stack.api('lore')]);
@@ -38,9 +38,9 @@ test('scrolling up through 500 messages shows each once, without jumps', async (
   }).toPass({ intervals: [30] });
   const top = await topOf('Number 250.');
   await lore.send({ handle: 'sunyoung' }, 'Number 501.');
-  await page.getByRole('button', { name: /new message/i }).waitFor({ timeout: 30_000 });
+  await page.getByRole('button', { name: t('messages.new', { count: 1 }) }).waitFor({ timeout: 30_000 });
   expect(Math.abs((await topOf('Number 250.')) - top)).toBeLessThanOrEqual(1);
-  await page.getByRole('button', { name: /new message/i }).click();
+  await page.getByRole('button', { name: t('messages.new', { count: 1 }) }).click();
   await expect(message(page, 'Number 501.')).toBeInViewport();
 
   async function topOf(text: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { composer, expect, message, messages, openConversation, say, signInAs, test } from './test.ts';
+import { composer, expect, message, messages, openConversation, say, sentMark, signInAs, t, test } from './test.ts';
 
 test('a message whose response is lost is stored once', async ({ signIn, stack }) => {
   const page = await signIn('sunyoung');
@@ -16,7 +16,7 @@ test('a message whose response is lost is stored once', async ({ signIn, stack }
     }
   });
   await say(page, 'Once and no more');
-  await expect(message(page, 'Once and no more').getByText('Sent', { exact: true })).toBeAttached({ timeout: 60_000 });
+  await expect(sentMark(page, 'Once and no more')).toBeAttached({ timeout: 60_000 });
   await expect(message(page, 'Once and no more')).toHaveCount(1);
   expect(keys.length).toBe(3);
   expect(new Set(keys).size).toBe(1);
@@ -43,7 +43,7 @@ test('a message in flight is sent again after a reload, with the same key', asyn
   await expect.poll(() => keys.length).toBeGreaterThan(0);
   losing = false;
   await page.reload();
-  await expect(message(page, 'Said before the reload').getByText('Sent', { exact: true })).toBeAttached({ timeout: 60_000 });
+  await expect(sentMark(page, 'Said before the reload')).toBeAttached({ timeout: 60_000 });
   await expect(message(page, 'Said before the reload')).toHaveCount(1);
   expect(new Set(keys).size).toBe(1);
   const stored = await (await stack.api('scarlett')).messages(group);
@@ -54,11 +54,11 @@ test('messages wait while offline and are then sent in order', async ({ signIn }
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await page.context().setOffline(true);
-  await expect(page.getByText(/offline/i).first()).toBeVisible();
+  await expect(page.getByText(t('banner.offline'))).toBeVisible();
   await say(page, 'First, from a tunnel');
   await say(page, 'Second, from the same tunnel');
   await page.context().setOffline(false);
-  await expect(message(page, 'Second, from the same tunnel').getByText('Sent', { exact: true })).toBeAttached({ timeout: 90_000 });
+  await expect(sentMark(page, 'Second, from the same tunnel')).toBeAttached({ timeout: 90_000 });
   await expect(messages(page).nth(-2)).toContainText('First, from a tunnel');
   await expect(messages(page).last()).toContainText('Second, from the same tunnel');
 });
@@ -81,7 +81,7 @@ test('a draft stays with its conversation after a reload and an expired session'
   await page.route('**/local/issuer/token', (route) =>
     route.fulfill({ status: 400, contentType: 'application/json', body: '{"error": "invalid_grant"}' }),
   );
-  const again = page.getByRole('button', { name: /sign in again/i });
+  const again = page.getByRole('button', { name: t('banner.signInAgain') });
   await expect(again).toBeVisible({ timeout: 30_000 });
   await expect(composer(page)).toHaveValue('Not yet finished');
   await page.unroute('**/api/**');
@@ -96,11 +96,11 @@ test('a text that is too long is not sent, and the counter shows why', async ({ 
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await composer(page).fill('😀'.repeat(1024));
-  await expect(page.getByText('0 characters left')).toBeAttached();
-  await expect(page.getByRole('button', { name: 'Send' })).toBeEnabled();
+  await expect(page.getByText(t('composer.left', { count: 0 }), { exact: true })).toBeAttached();
+  await expect(page.getByRole('button', { name: t('composer.send') })).toBeEnabled();
   await composer(page).fill('😀'.repeat(1025));
-  await expect(page.getByText('1 characters too many')).toBeAttached();
-  await expect(page.getByRole('button', { name: 'Send' })).toBeDisabled();
+  await expect(page.getByText(t('composer.over', { count: 1 }), { exact: true })).toBeAttached();
+  await expect(page.getByRole('button', { name: t('composer.send') })).toBeDisabled();
   const shown = await messages(page).count();
   await composer(page).press('Enter');
   await expect(messages(page)).toHaveCount(shown);
@@ -110,8 +110,8 @@ test('signing out leads to the welcome page, and the next person finds no draft'
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await composer(page).fill('My draft');
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await page.getByRole('button', { name: t('signOut') }).click();
+  await expect(page.getByRole('button', { name: t('welcome.signIn') })).toBeVisible();
   await signInAs(page, 'scarlett');
   await openConversation(page, 'Sunyoung Lee');
   await expect(composer(page)).toHaveValue('');

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium } from '@playwright/test';
-import { type Page, composer, expect, inbox, message, openConversation, say, signInAs, test } from './test.ts';
+import { type Page, composer, expect, inbox, message, openConversation, say, sentMark, signInAs, t, test } from './test.ts';
 
-const again = (page: Page) => page.getByRole('button', { name: 'Sign in again' });
-const welcome = (page: Page) => page.getByRole('button', { name: 'Sign in', exact: true });
+const again = (page: Page) => page.getByRole('button', { name: t('banner.signInAgain') });
+const welcome = (page: Page) => page.getByRole('button', { name: t('welcome.signIn'), exact: true });
 
 /** Records the refresh tokens that the pages of a browser use, in order. */
 function usedIn(context: BrowserContext): string[] {
@@ -42,7 +42,7 @@ test.describe('an access token with a lifetime of five seconds', () => {
     await say(page, 'This one waits');
     await twiceMore();
     await page.unroute('**/api/messages');
-    await expect(message(page, 'This one waits').getByText('Sent', { exact: true })).toBeAttached({ timeout: 60_000 });
+    await expect(sentMark(page, 'This one waits')).toBeAttached({ timeout: 60_000 });
     await expect(again(page)).toHaveCount(0);
     expect(new Set(used).size).toBe(used.length);
   });
@@ -55,7 +55,7 @@ test.describe('an access token with a lifetime of five seconds', () => {
       refused += 1;
       return route.fulfill({ status: 503, json: { error: 'temporarily_unavailable' } });
     });
-    await expect(page.getByText("The server can't be reached at the moment.")).toBeVisible({ timeout: 30_000 });
+    await expect(page.getByText(t('banner.troubled'))).toBeVisible({ timeout: 30_000 });
     await say(page, 'Written meanwhile');
     await expect(message(page, 'Written meanwhile')).toBeVisible();
     await expect(again(page)).toHaveCount(0);
@@ -65,7 +65,7 @@ test.describe('an access token with a lifetime of five seconds', () => {
     await page.reload();
     await expect(message(page, 'Written meanwhile')).toBeVisible();
     await page.unroute('**/local/issuer/token');
-    await expect(message(page, 'Written meanwhile').getByText('Sent', { exact: true })).toBeAttached({ timeout: 60_000 });
+    await expect(sentMark(page, 'Written meanwhile')).toBeAttached({ timeout: 60_000 });
   });
 
   test("that can't be refreshed needs a new sign-in, which keeps drafts and unsent messages", async ({ signIn }) => {
@@ -88,7 +88,7 @@ test.describe('an access token with a lifetime of five seconds', () => {
     await page.unroute('**/api/messages');
     await again(page).click();
     await page.getByRole('button', { name: '@sunyoung' }).click();
-    await expect(message(page, 'Still to be sent').getByText('Sent', { exact: true })).toBeAttached({ timeout: 60_000 });
+    await expect(sentMark(page, 'Still to be sent')).toBeAttached({ timeout: 60_000 });
     await expect(composer(page)).toHaveValue('Half a sentence');
   });
 
@@ -108,7 +108,7 @@ test.describe('an access token with a lifetime of five seconds', () => {
         const text = `Round ${round}, page ${index + 1}.`;
         texts.push(text);
         await say(page, text);
-        await expect(message(page, text).getByText('Sent', { exact: true })).toBeAttached();
+        await expect(sentMark(page, text)).toBeAttached();
       }
     }
     for (const page of people) {
@@ -140,7 +140,7 @@ test('a session lasts in a new tab and after a restart of the browser', async ({
     const later = await second.newPage();
     await later.goto(at);
     await say(later, 'After a restart');
-    await expect(message(later, 'After a restart').getByText('Sent', { exact: true })).toBeAttached();
+    await expect(sentMark(later, 'After a restart')).toBeAttached();
     await second.close();
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -153,7 +153,7 @@ test('signing out in one tab signs out all tabs and removes everything', async (
   await two.goto('/messages');
   await openConversation(two, 'Scarlett Ho');
   await composer(two).fill('Half a sentence');
-  await one.getByRole('button', { name: 'Sign out' }).click();
+  await one.getByRole('button', { name: t('signOut') }).click();
   await expect(welcome(one)).toBeVisible();
   await expect(welcome(two)).toBeVisible();
   expect(await two.evaluate(() => Object.keys(localStorage))).toEqual([]);
@@ -186,10 +186,10 @@ test('a session of one tab is not shared with other tabs', async ({ browser, sta
     }
   }, copied);
   await copy.goto('/messages');
-  await expect(copy.getByRole('status')).toContainText('copy');
+  await expect(copy.getByRole('status')).toContainText(t('welcome.copy'));
   await expect(welcome(copy)).toBeVisible();
 
-  await one.getByRole('button', { name: 'Sign out' }).click();
+  await one.getByRole('button', { name: t('signOut') }).click();
   await expect(welcome(one)).toBeVisible();
   await two.reload();
   await expect(inbox(two).getByRole('link', { name: 'Sunyoung Lee' })).toBeVisible();
@@ -202,7 +202,7 @@ for (const denied of [['sessionStorage'], ['localStorage', 'indexedDB']]) {
     await signInAs(page, 'sunyoung');
     await openConversation(page, 'Scarlett Ho');
     await say(page, 'From a strict browser');
-    await expect(message(page, 'From a strict browser').getByText('Sent', { exact: true })).toBeAttached();
+    await expect(sentMark(page, 'From a strict browser')).toBeAttached();
     await page.reload();
     await expect(message(page, 'From a strict browser')).toBeVisible();
   });
@@ -212,7 +212,7 @@ test('without any storage the page explains what to allow', async ({ browser, st
   const page = await withoutStorage(browser.newContext({ baseURL: stack.url }), ['sessionStorage', 'localStorage', 'indexedDB']);
   await page.goto('/messages');
   await welcome(page).click();
-  await expect(page.getByRole('alert')).toContainText('Allow cookies and site data');
+  await expect(page.getByRole('alert')).toContainText(t('signIn.noStorage'));
 });
 
 async function withoutStorage(context: Promise<BrowserContext>, denied: string[]): Promise<Page> {

@@ -1,4 +1,9 @@
 import { type BrowserContextOptions, type Page, test as base, expect } from '@playwright/test';
+import { ar as arabicPage } from '../app/src/texts/ar.ts';
+import { en as englishPage } from '../app/src/texts/en.ts';
+import { ar as arabicMessages } from '../packages/react/src/texts/ar.ts';
+import { en as englishMessages } from '../packages/react/src/texts/en.ts';
+import { createTexts } from '../packages/react/src/texts/texts.ts';
 import { Stack } from './stack.ts';
 
 export { expect } from '@playwright/test';
@@ -30,18 +35,29 @@ export const test = base.extend<Fixtures>({
   },
 });
 
+const LANGUAGES = {
+  en: createTexts({ ...englishPage, ...englishMessages }, 'en-GB'),
+  ar: createTexts({ ...arabicPage, ...arabicMessages }, 'ar'),
+};
+
+/** The page's text of a key, in the language of the project. */
+export const t: typeof LANGUAGES.en.text = (key, values) =>
+  LANGUAGES[test.info().project.name === 'ar' ? 'ar' : 'en'].text(key, values);
+
+export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+
 /** Signs in from the welcome page through the issuer's page. */
 export async function signInAs(page: Page, handle: string, onlyHere = false): Promise<void> {
-  await page.getByRole('checkbox', { name: 'Only in this tab' }).setChecked(onlyHere);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('checkbox', { name: t('welcome.onlyHere') }).setChecked(onlyHere);
+  await page.getByRole('button', { name: t('welcome.signIn') }).click();
   await page.getByRole('button', { name: `@${handle}` }).click();
-  await expect(page.getByRole('navigation', { name: 'Conversations' })).toBeVisible();
+  await expect(inbox(page)).toBeVisible();
 }
 
-export const inbox = (page: Page) => page.getByRole('navigation', { name: 'Conversations' });
+export const inbox = (page: Page) => page.getByRole('navigation', { name: t('inbox.label') });
 
 /** The text field of the open conversation. */
-export const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to / });
+export const composer = (page: Page) => page.getByRole('textbox', { name: t('composer.field', { name: '' }).replace(/[\u2068\u2069]+$/, '').trim() });
 
 /** The shown messages, oldest first. */
 export const messages = (page: Page) => page.locator('#conversation .cruddur-message');
@@ -52,6 +68,10 @@ export async function openConversation(page: Page, name: string): Promise<void> 
   await inbox(page).getByRole('link', { name }).click();
   await expect(composer(page)).toBeVisible();
 }
+
+/** The mark of a message that the server has stored. */
+export const sentMark = (page: Page, text: string) =>
+  message(page, text).getByText(t('message.sent'), { exact: true });
 
 export async function say(page: Page, text: string): Promise<void> {
   await composer(page).fill(text);
@@ -73,6 +93,6 @@ export async function breakConversation(page: Page): Promise<void> {
     await route.fulfill({ json: rows.map((row) => Object.assign(row, { created_at: 'never' })) });
   });
   await page.reload();
-  await expect(page.getByRole('heading', { name: 'Something went wrong here' })).toBeVisible();
-  await page.getByText('If that does not help').click();
+  await expect(page.getByRole('heading', { name: t('fault.partTitle') })).toBeVisible();
+  await page.getByText(t('fault.more')).click();
 }

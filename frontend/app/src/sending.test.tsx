@@ -94,8 +94,8 @@ describe('sending', () => {
     stack.sendResponses = [{ status: 422, body: ['message_exceed_max_chars'] }];
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'Hello{Enter}');
-    expect(await screen.findByText('Not sent. This message is longer than 1024 characters.')).toBeTruthy();
-    const news = screen.getByText('Your message: Not sent. This message is longer than 1024 characters.');
+    expect(await screen.findByText('Not sent. This message is longer than 1,024 characters.')).toBeTruthy();
+    const news = screen.getByText('Your message: Not sent. This message is longer than 1,024 characters.');
     expect(news.getAttribute('role')).toBe('status');
     await user.click(screen.getByRole('button', { name: 'Delete' }));
     expect(shownTexts()).not.toContain('Hello');
@@ -264,7 +264,7 @@ describe('drafts', () => {
     await user.click(await field());
     await user.paste('x'.repeat(1_000_000));
     await user.keyboard('y');
-    expect(screen.getByText(/only the first 20000 characters/)).toBeTruthy();
+    expect(screen.getByText(/only the first 20,000 characters/)).toBeTruthy();
     expect(await field()).toHaveProperty('value', `${'x'.repeat(1_000_000)}y`);
     unmount();
     renderApp(`/messages/${group}`);

@@ -21,5 +21,12 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof TypeError) {
     return { key: 'signIn.unreachable' };
   }
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return { key: 'signIn.timeout' };
+  }
+  if (error instanceof SyntaxError) {
+    // The response is not JSON.
+    return { key: 'signIn.refused' };
+  }
   return error instanceof Error ? { description: error.message } : { key: 'signIn.unknown' };
 }

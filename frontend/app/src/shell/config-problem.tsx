@@ -9,7 +9,7 @@ export function ConfigProblem({ reason }: { reason: string }) {
       <div className="cruddur-plain-card">
         <Logo />
         <h1>{text('config.title', { app: text('app') })}</h1>
-        <p className="cruddur-problem" role="alert">
+        <p className="cruddur-problem" role="alert" lang="en" dir="ltr">
           {reason}
         </p>
         <p>{rich('config.text', { file: <code key="file">config.json</code> })}</p>

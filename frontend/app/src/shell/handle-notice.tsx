@@ -2,7 +2,7 @@ import { useState } from 'react';
 import type { User } from '@cruddur/client';
 import { useSignedIn } from '../signed-in.tsx';
 import { local } from '../auth/storage.ts';
-import { type HandleMismatch, handleMismatch, plainLine } from '@cruddur/client';
+import { type HandleMismatch, handleMismatch, MAX_HANDLE_LENGTH, plainLine } from '@cruddur/client';
 import { Handle } from '@cruddur/react';
 import { usePageTexts } from '../texts/texts.tsx';
 
@@ -44,7 +44,10 @@ function Reason({ mismatch }: { mismatch: NonNullable<HandleMismatch> }) {
     case 'missing':
       return text('handle.missing');
     case 'malformed':
-      return rich('handle.malformed', { requested: <bdi key="requested">{plainLine(mismatch.requested)}</bdi> });
+      return rich('handle.malformed', {
+        requested: <bdi key="requested">{plainLine(mismatch.requested)}</bdi>,
+        max: MAX_HANDLE_LENGTH,
+      });
     case 'taken':
     case 'changed':
       return rich(`handle.${mismatch.kind}`, { requested: <Handle key="requested" handle={mismatch.requested} /> });

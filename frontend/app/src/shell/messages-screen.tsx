@@ -80,9 +80,10 @@ function Screen({ place }: { place: Place | null }) {
         <h1>{text('app')}</h1>
       </header>
       <Banner />
-      <div className="cruddur-panes" data-showing={place === null ? 'list' : 'conversation'}>
+      {/* On a phone, one of the two panes is hidden: the landmark is around both. */}
+      <main className="cruddur-panes" data-showing={place === null ? 'list' : 'conversation'}>
         <Sidebar />
-        <main id="conversation" className="cruddur-conversation-pane" tabIndex={-1}>
+        <div id="conversation" className="cruddur-conversation-pane" tabIndex={-1}>
           <ErrorBoundary account={account} extent="part" place={pathOf(place)}>
             {place === null ? (
               <Hint />
@@ -92,8 +93,8 @@ function Screen({ place }: { place: Place | null }) {
               </Suspense>
             )}
           </ErrorBoundary>
-        </main>
-      </div>
+        </div>
+      </main>
     </div>
   );
 }

@@ -47,7 +47,7 @@ export const en = {
   'handle.you': 'You are {handle}; people need this handle to write to you.',
   'handle.missing': 'You did not choose a handle when you signed up.',
   'handle.malformed':
-    "“{requested}” can't be a handle. Handles have at most 30 characters: letters, digits, and . _ - only.",
+    "“{requested}” can't be a handle. Handles have at most {max, plural, one {# character} other {# characters}}: letters, digits, and . _ - only.",
   'handle.taken': '{requested} was taken.',
   'handle.changed': 'You are no longer {requested}.',
   'handle.ok': 'OK',

@@ -12,7 +12,9 @@ export interface Language {
 }
 
 /** The languages other than English, by their BCP 47 language. */
-const TRANSLATIONS: Record<string, () => Promise<{ page: Catalog; messages: MessagesCatalog }>> = {};
+const TRANSLATIONS: Record<string, () => Promise<{ page: Catalog; messages: MessagesCatalog }>> = {
+  ar: () => import('./arabic.ts'),
+};
 
 const RIGHT_TO_LEFT = new Set(['ar']);
 
@@ -24,7 +26,7 @@ export function english(languages: readonly string[] = []): Language {
 
 /** The first of the person's languages that the page has. Falls back to English if the texts can't be loaded. */
 export async function loadLanguage(languages: readonly string[]): Promise<Language> {
-  const locale = languages.find((tag) => languageOf(tag) === 'en' || languageOf(tag) in TRANSLATIONS);
+  const locale = languages.find((tag) => languageOf(tag) === 'en' || Object.hasOwn(TRANSLATIONS, languageOf(tag)));
   const language = languageOf(locale ?? 'en');
   try {
     const catalogs = await TRANSLATIONS[language]?.();

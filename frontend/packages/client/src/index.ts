@@ -27,7 +27,7 @@ export { backOff, MAX_TIMER_DELAY, retryAfterMillis } from './sync/back-off.ts';
 export { type ListState, type Loaded, PagedList } from './sync/paged-list.ts';
 export { Polled, type PolledState } from './sync/polled.ts';
 export { Polling } from './sync/polling.ts';
-export { foldHandle, isHandle, newConversationPath, sameHandle, typedHandle, hue } from './users/handle.ts';
+export { foldHandle, isHandle, MAX_HANDLE_LENGTH, newConversationPath, sameHandle, typedHandle, hue } from './users/handle.ts';
 export { type HandleMismatch, handleMismatch } from './users/handle-mismatch.ts';
 export { initials, plainLine, shownName } from './users/name.ts';
 export { otherMember, parseRecipient, type Recipient, recipientOf } from './users/recipient.ts';

@@ -35,9 +35,12 @@ function decoded(text: string): string {
   }
 }
 
+/** The length of the longest handle. */
+export const MAX_HANDLE_LENGTH = 30;
+
 /** Whether the text is a valid handle. */
 export function isHandle(text: string): boolean {
-  return /^[A-Za-z0-9_.-]{1,30}$/.test(text);
+  return text.length <= MAX_HANDLE_LENGTH && /^[A-Za-z0-9_.-]+$/.test(text);
 }
 
 /** Compares two handles without ASCII case. Equal handles may belong to different users over time. */

@@ -31,6 +31,7 @@ test.each([
   ['Sunyoung Lee', 'SL'],
   ['Maximiliane von Hohenstein', 'MH'],
   ['lore', 'L'],
+  ['محمد علي', 'م\u200Cع'],
   ['👨‍👩‍👧 Family', '👨‍👩‍👧F'],
   ['\u202Elore', 'L'],
   [`a${'\u0301'.repeat(500)}`, 'A\u0301\u0301\u0301\u0301'.normalize('NFD')],

@@ -24,20 +24,23 @@ export function shownName(displayName: string, handle: string): string {
   return VISIBLE.test(name) ? name : `@${handle}`;
 }
 
+/** Letters of scripts that join them: without a non-joiner, two initials would look like a word. */
+const JOINING = /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}]/u;
+
 /** The first letters of the first and the last word, for an avatar. */
 export function initials(displayName: string): string {
   const words = plainLine(displayName).split(' ').filter((word) => VISIBLE.test(word));
   const picked = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return picked
-    .map((word) => (word === undefined ? '' : firstCharacter(word)))
-    .join('')
-    .toLocaleUpperCase('en-GB');
+  const letters = picked.map((word) => (word === undefined ? '' : firstCharacter(word)));
+  return letters
+    .join(letters.every((letter) => JOINING.test(letter)) ? '\u200C' : '')
+    .toLocaleUpperCase();
 }
 
 /** The longest character of an avatar, in code points. An emoji of four people with skin tones has eleven. */
 const MAX_CODE_POINTS = 12;
 
-const segmenter = new Intl.Segmenter('en-GB', { granularity: 'grapheme' });
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 function firstCharacter(word: string): string {
   for (const { segment } of segmenter.segment(word.slice(0, 100))) {

@@ -15,6 +15,7 @@ import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect
 import { useClient, useTexts } from '../context.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
+import { plainNumber } from '../texts/formats.ts';
 import { SendIcon } from './icons.tsx';
 
 export interface ComposerProps {
@@ -35,7 +36,7 @@ const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'con
  */
 export function Composer({ target, person, onSent }: ComposerProps) {
   const client = useClient();
-  const { text: say } = useTexts();
+  const { locale, text: say } = useTexts();
   const { text, write, compose } = useDraft(
     conversationKey(target),
     earlierNames(target, person),
@@ -100,7 +101,8 @@ export function Composer({ target, person, onSent }: ComposerProps) {
           ref={field}
           id={id}
           rows={1}
-          dir={directionOf(text)}
+          // The placeholder has the direction of the page.
+          dir={text === '' ? undefined : directionOf(text)}
           placeholder={say('composer.placeholder')}
           value={text}
           onChange={(event) => write(event.target.value)}
@@ -119,7 +121,7 @@ export function Composer({ target, person, onSent }: ComposerProps) {
         <span id={`${id}-count`} className={left < 0 ? 'cruddur-composer-count cruddur-over' : 'cruddur-composer-count'}>
           {left <= MAX_LENGTH - COUNTDOWN_FROM && (
             <>
-              <span aria-hidden="true">{left}</span>
+              <span aria-hidden="true">{plainNumber(locale, left)}</span>
               <span className="cruddur-visually-hidden">
                 {left < 0 ? say('composer.over', { count: -left }) : say('composer.left', { count: left })}
               </span>
@@ -132,7 +134,7 @@ export function Composer({ target, person, onSent }: ComposerProps) {
       </button>
       {text.length > MAX_STORED && (
         <p className="cruddur-composer-note" role="status">
-          This text is too long for a draft: only the first {MAX_STORED} characters are kept when you leave.
+          {say('composer.tooLong', { max: MAX_STORED })}
         </p>
       )}
     </form>

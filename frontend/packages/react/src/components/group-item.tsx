@@ -28,7 +28,10 @@ export const GroupItem = memo(function GroupItem({ group, now, unsent }: GroupIt
         <Ago createdAt={group.created_at} now={now} />
       </span>
       <span className="cruddur-group-preview">
-        {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>} <bdi>{group.message}</bdi>
+        {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
+        <span className="cruddur-group-text" dir="auto">
+          {group.message}
+        </span>
       </span>
     </PlaceLink>
   );

@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react';
 
-/** Drawn by hand: an icon library would be larger than the page. */
-function Icon({ children }: { children: ReactNode }) {
+/** Drawn by hand: an icon library would be larger than the page. `mirrored` icons point the other way from right to left. */
+function Icon({ children, mirrored = false }: { children: ReactNode; mirrored?: boolean }) {
   return (
-    <svg className="cruddur-icon" viewBox="0 0 24 24" aria-hidden="true">
+    <svg className={mirrored ? 'cruddur-icon cruddur-mirrored' : 'cruddur-icon'} viewBox="0 0 24 24" aria-hidden="true">
       {children}
     </svg>
   );
@@ -11,7 +11,7 @@ function Icon({ children }: { children: ReactNode }) {
 
 export function SendIcon() {
   return (
-    <Icon>
+    <Icon mirrored>
       <path d="M5 12h13M12 5l7 7-7 7" />
     </Icon>
   );
@@ -19,7 +19,7 @@ export function SendIcon() {
 
 export function BackIcon() {
   return (
-    <Icon>
+    <Icon mirrored>
       <path d="M15 5l-7 7 7 7" />
     </Icon>
   );

@@ -7,5 +7,9 @@ export function Name({ name, handle, className }: { name: string; handle: string
 
 /** A handle, isolated too: a handle from an address can be any text. */
 export function Handle({ handle }: { handle: string }) {
-  return <bdi className="cruddur-handle">{`@${plainLine(handle)}`}</bdi>;
+  return (
+    <bdi dir="ltr" className="cruddur-handle">
+      {`@${plainLine(handle)}`}
+    </bdi>
+  );
 }

@@ -96,7 +96,7 @@ function DayHeading({ day }: { day: number }) {
   const today = dayNumber(useNow());
   return (
     <h3 className="cruddur-day">
-      <span>{dayLabel(texts, day, today)}</span>
+      <span dir="auto">{dayLabel(texts, day, today)}</span>
     </h3>
   );
 }

@@ -7,17 +7,17 @@ export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
   const texts = useTexts();
   const at = millisOf(createdAt);
   return (
-    <time dateTime={createdAt} title={exactTime(texts.locale, at)}>
+    <time dir="auto" className="cruddur-time" dateTime={createdAt} title={exactTime(texts.locale, at)}>
       {relativeTime(texts, at, now)}
     </time>
   );
 }
 
 /** Hours and minutes, with the exact time on hover. */
-export function ClockTime({ at, className }: { at: number; className?: string }) {
+export function ClockTime({ at }: { at: number }) {
   const { locale } = useTexts();
   return (
-    <time dateTime={new Date(at).toISOString()} title={exactTime(locale, at)} className={className}>
+    <time dir="auto" className="cruddur-time" dateTime={new Date(at).toISOString()} title={exactTime(locale, at)}>
       {clockTime(locale, at)}
     </time>
   );

@@ -1,4 +1,4 @@
-import { isHandle, recipientOf, typedHandle } from '@cruddur/client';
+import { isHandle, MAX_HANDLE_LENGTH, recipientOf, typedHandle } from '@cruddur/client';
 import { type SubmitEvent, useId, useState } from 'react';
 import { useComponents, useMessages, useTexts } from '../context.ts';
 import { useMe, useUser } from '../hooks/data.ts';
@@ -36,7 +36,8 @@ export function StartConversation() {
       <label htmlFor={id} className="cruddur-visually-hidden">
         {texts.text('start.field')}
       </label>
-      <div className="cruddur-start-field">
+      {/* The placeholder has the direction of the page. */}
+      <div className="cruddur-start-field" dir={text === '' ? undefined : 'ltr'}>
         <span aria-hidden="true">@</span>
         <input
           id={id}
@@ -61,7 +62,7 @@ export function StartConversation() {
   function found() {
     const shown = <Handle key="handle" handle={handle} />;
     if (!isHandle(handle)) {
-      return <p className="cruddur-start-note">{texts.text('start.rule')}</p>;
+      return <p className="cruddur-start-note">{texts.text('start.rule', { max: MAX_HANDLE_LENGTH })}</p>;
     }
     if (!ready || (user === undefined && error === null)) {
       return <p className="cruddur-start-note">{texts.rich('start.looking', { handle: shown })}</p>;

@@ -15,7 +15,8 @@ export const en = {
   'start.label': 'Start a conversation',
   'start.field': 'Start a conversation by handle',
   'start.placeholder': 'Write to a handle',
-  'start.rule': 'Handles have at most 30 characters: letters, digits, and . _ - only.',
+  'start.rule':
+    'Handles have at most {max, plural, one {# character} other {# characters}}: letters, digits, and . _ - only.',
   'start.looking': 'Looking for {handle}…',
   'start.none': 'There is no user {handle}.',
   'start.self': 'That is you.',
@@ -64,13 +65,15 @@ export const en = {
   'composer.sendHint': 'Send (Enter)',
   'composer.left': '{count, plural, one {# character left} other {# characters left}}',
   'composer.over': '{count, plural, one {# character too many} other {# characters too many}}',
+  'composer.tooLong':
+    'This text is too long for a draft: only the first {max, plural, one {# character is} other {# characters are}} kept when you leave.',
 
   'successor.label': 'To whom?',
   'successor.question':
     '{handle} now belongs to {now}. When you wrote this, it belonged to {before}. Who do you want to write to?',
 
   'time.now': 'now',
-  'time.minutes': '{count} min',
+  'time.minutes': '{count, number} min',
   'time.today': 'Today',
   'time.yesterday': 'Yesterday',
 
@@ -95,7 +98,8 @@ export const en = {
   'code.user_reciever_not_found': 'There is no user to receive this message.',
   'code.user_reciever_is_sender': "You can't write to yourself.",
   'code.message_blank': 'A message needs some text.',
-  'code.message_exceed_max_chars': 'This message is longer than 1024 characters.',
+  'code.message_exceed_max_chars':
+    'This message is longer than {max, plural, one {# character} other {# characters}}.',
   'code.limit_invalid': 'The list could not be loaded. Reload the page.',
   'code.cursor_invalid': 'The list could not be continued. Reload the page.',
   'code.idempotency_key_invalid': 'This message could not be sent. Copy its text, delete it and write it again.',

@@ -1,4 +1,4 @@
-import { type Attention, type Reason, reasonOf } from '@cruddur/client';
+import { type Attention, MAX_LENGTH, type Reason, reasonOf } from '@cruddur/client';
 import type { MessagesTexts } from './messages-texts.ts';
 
 /** The text for an error. */
@@ -14,7 +14,7 @@ export function explainReason({ text }: MessagesTexts, reason: Reason): string {
       return text('error.otherVersion');
     case 'api':
       return reason.codes.length > 0
-        ? reason.codes.map((code) => text(`code.${code}`)).join(' ')
+        ? reason.codes.map((code) => text(`code.${code}`, { max: MAX_LENGTH })).join(' ')
         : statusText(text, reason.status);
   }
 }

@@ -59,9 +59,14 @@ export function relativeTime({ locale, text }: MessagesTexts, at: number, now: n
   return format(locale, { day: 'numeric', month: 'short', year: 'numeric' }, timeZone).format(at);
 }
 
-/** Hours and minutes. */
+/** Hours and minutes, with 12 or 24 hours as the locale has them. */
 export function clockTime(locale: string, at: number, timeZone?: string): string {
-  return format(locale, { hour: '2-digit', minute: '2-digit' }, timeZone).format(at);
+  return format(locale, { timeStyle: 'short' }, timeZone).format(at);
+}
+
+/** A number in the digits of the locale. */
+export function plainNumber(locale: string, number: number): string {
+  return number.toLocaleString(locale);
 }
 
 /** The date and the time to the second. */

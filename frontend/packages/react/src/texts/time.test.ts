@@ -1,7 +1,7 @@
 import { dayNumber, millisOf } from '@cruddur/client';
 import { describe, expect, test } from 'vitest';
 import { en } from './en.ts';
-import { dayLabel, exactTime, relativeTime } from './formats.ts';
+import { clockTime, dayLabel, exactTime, relativeTime } from './formats.ts';
 import { createTexts } from './texts.ts';
 
 const TEXTS = createTexts(en, 'en-GB');
@@ -64,4 +64,13 @@ test('a timestamp with six fractional digits is parsed to the millisecond', () =
 
 test('the exact time has the date and seconds', () => {
   expect(exactTime('en-GB', NOW, ZONE)).toMatch(/^Sunday,? 22 November 2026.* 15:00:00$/);
+});
+
+test.each([
+  ['en-US', '3:00 PM'],
+  ['en-GB', '15:00'],
+  ['ar-EG', '٣:٠٠ م'],
+])('the time in %s is %s', (locale, time) => {
+  // The space depends on the version of the locale data.
+  expect(clockTime(locale, NOW, ZONE).replace('\u202F', ' ')).toBe(time);
 });

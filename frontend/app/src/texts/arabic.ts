@@ -1,0 +1,3 @@
+// A chunk of its own, for people who read Arabic.
+export { ar as page } from './ar.ts';
+export { ar as messages } from '@cruddur/react/texts/ar.js';

@@ -1,0 +1,59 @@
+import { en as messages } from '@cruddur/react';
+import { type MessageFormatElement, TYPE, isStructurallySame, parse } from '@formatjs/icu-messageformat-parser';
+import { describe, expect, test } from 'vitest';
+import * as arabic from './arabic.ts';
+import { en as page } from './en.ts';
+import { loadLanguage } from './texts.tsx';
+
+const ENGLISH = { page, messages };
+
+describe.each([
+  ['en', ENGLISH],
+  ['ar', { page: arabic.page, messages: arabic.messages }],
+] as const)('the texts in %s', (locale, { page: pageTexts, messages: messagesTexts }) => {
+  const catalogs = [
+    ...Object.entries(pageTexts).map(([key, text]) => ({ key, text, english: new Map(Object.entries(page)).get(key) })),
+    ...Object.entries(messagesTexts).map(([key, text]) => ({ key, text, english: new Map(Object.entries(messages)).get(key) })),
+  ];
+
+  test('have the arguments of the English texts', () => {
+    const wrong = catalogs.filter(({ text, english }) => !isStructurallySame(parse(text), parse(english ?? '')).success);
+    expect(wrong.map(({ key }) => key)).toEqual([]);
+  });
+
+  test('have every plural form of the language', () => {
+    const categories = new Intl.PluralRules(locale).resolvedOptions().pluralCategories;
+    const wrong = catalogs.filter(({ text }) =>
+      pluralsOf(parse(text)).some((options) => categories.some((category) => !options.includes(category))),
+    );
+    expect(wrong.map(({ key }) => key)).toEqual([]);
+  });
+});
+
+/** The categories of each plural in a text. */
+function pluralsOf(elements: readonly MessageFormatElement[]): string[][] {
+  return elements.flatMap((element) => {
+    switch (element.type) {
+      case TYPE.plural:
+      case TYPE.select: {
+        const nested = Object.values(element.options).flatMap(({ value }) => pluralsOf(value));
+        return element.type === TYPE.plural ? [Object.keys(element.options), ...nested] : nested;
+      }
+      case TYPE.tag:
+        return pluralsOf(element.children);
+      default:
+        return [];
+    }
+  });
+}
+
+describe('the language', () => {
+  test.each([
+    [['ar-EG', 'en'], 'ar-EG', 'rtl', 'تسجيل الدخول'],
+    [['fr', 'en-US', 'ar'], 'en-US', 'ltr', 'Sign in'],
+    [['fr'], 'en', 'ltr', 'Sign in'],
+  ])('of %j is %s', async (languages, locale, direction, text) => {
+    const { texts, direction: actual } = await loadLanguage(languages);
+    expect([texts.locale, actual, texts.text('welcome.signIn')]).toEqual([locale, direction, text]);
+  });
+});
