@@ -6,6 +6,7 @@ import type { Place } from './place.ts';
 import { type Catalog, en } from './texts/en.ts';
 import { createTexts } from './texts/texts.ts';
 
+/** A client or the options for one, the language, and the open conversation. */
 export type MessagesProviderProps = {
   children: ReactNode;
   /** The language of the texts and dates, BCP 47; by default the person's variant of English. */

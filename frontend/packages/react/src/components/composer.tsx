@@ -17,6 +17,7 @@ import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
 import { SendIcon } from './icons.tsx';
 
+/** The props of a conversation's text field. */
 export interface ComposerProps {
   target: Target;
   /** The other user; null until known. */

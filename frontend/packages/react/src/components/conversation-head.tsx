@@ -6,6 +6,7 @@ import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
+/** The props of a conversation's heading. */
 export interface ConversationHeadProps {
   /** The other user; null until known. */
   person: Recipient | null;

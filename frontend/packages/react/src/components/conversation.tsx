@@ -23,6 +23,7 @@ import { ConversationHead as DefaultConversationHead } from './conversation-head
 import { ConversationProblem as DefaultConversationProblem } from './conversation-problem.tsx';
 import { MessageList as DefaultMessageList } from './message-list.tsx';
 
+/** The props of the open conversation. */
 export interface ConversationProps {
   /** Shown while no conversation is open. */
   empty?: ReactNode;
