@@ -3,6 +3,8 @@ import { defineConfig } from '@playwright/test';
 /** The client in a real browser with a local stack, in each language. CHROMIUM is the path of the system's Chromium. */
 export default defineConfig({
   testDir: 'e2e',
+  // See playwright.packages.config.ts.
+  testIgnore: '**/e2e/packages/**',
   outputDir: 'e2e/results',
   // Every test starts its own stack, and CI has few cores.
   workers: 1,

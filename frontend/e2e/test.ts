@@ -1,6 +1,8 @@
 import { type BrowserContextOptions, type Page, test as base, expect } from '@playwright/test';
 import { ar as arabicPage } from '../app/src/texts/ar.ts';
 import { en as englishPage } from '../app/src/texts/en.ts';
+import { ar as arabicPages } from '../app/src/texts/pages/ar.ts';
+import { en as englishPages } from '../app/src/texts/pages/en.ts';
 import { ar as arabicMessages } from '../packages/react/src/texts/ar.ts';
 import { en as englishMessages } from '../packages/react/src/texts/en.ts';
 import { createTexts } from '../packages/react/src/texts/texts.ts';
@@ -36,8 +38,8 @@ export const test = base.extend<Fixtures>({
 });
 
 const LANGUAGES = {
-  en: createTexts({ ...englishPage, ...englishMessages }, 'en-GB'),
-  ar: createTexts({ ...arabicPage, ...arabicMessages }, 'ar'),
+  en: createTexts({ ...englishPage, ...englishPages, ...englishMessages }, 'en-GB'),
+  ar: createTexts({ ...arabicPage, ...arabicPages, ...arabicMessages }, 'ar'),
 };
 
 /** The page's text of a key, in the language of the project. */

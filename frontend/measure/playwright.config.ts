@@ -2,7 +2,9 @@ import { defineConfig } from '@playwright/test';
 import shared from '../playwright.config.ts';
 
 /** The measurements of the built client. The reporter compares them with `budgets.json`. */
-export default defineConfig(shared, {
+const { projects: _, ...config } = shared;
+
+export default defineConfig(config, {
   testDir: '.',
   testMatch: '*.measure.ts',
   outputDir: 'results/traces',
@@ -11,5 +13,5 @@ export default defineConfig(shared, {
   expect: { timeout: 60_000 },
   reporter: [['list'], ['./table.ts']],
   // Traces record every request and DOM snapshot, which costs CPU in the page.
-  use: { trace: 'off' },
+  use: { trace: 'off', locale: 'en-GB' },
 });

@@ -1,6 +1,6 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { newEntry } from '@cruddur/client';
+import { newEntry } from '../../packages/client/src/outbox/entry.ts';
 import { FakeAccount } from './testing/fake-account.ts';
 import { FakeStack, uuid } from './testing/fake-stack.ts';
 import { field, list, shownTexts, wholeText } from './testing/page.ts';

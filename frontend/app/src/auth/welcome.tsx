@@ -2,6 +2,7 @@ import { useId, useState } from 'react';
 import { usePageTitle } from '../shell/page-title.ts';
 import { usePath } from '../route.tsx';
 import { Logo } from '../shell/logo.tsx';
+import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 import { problemText, usePageTexts } from '../texts/texts.tsx';
 import type { Account, AccountState } from './account.ts';
 
@@ -9,11 +10,12 @@ import type { Account, AccountState } from './account.ts';
 export function Welcome({ account, state }: { account: Account; state: AccountState }) {
   const { problem, notice } = state;
   const { text } = usePageTexts();
+  const { text: own } = usePagesTexts();
   const path = usePath();
   const [leaving, setLeaving] = useState(false);
   const [onlyHere, setOnlyHere] = useState(false);
   const hint = useId();
-  usePageTitle(text('welcome.signIn'));
+  usePageTitle(own('welcome.signIn'));
 
   async function signIn() {
     setLeaving(true);
@@ -27,15 +29,15 @@ export function Welcome({ account, state }: { account: Account; state: AccountSt
       <div className="cruddur-plain-card">
         <Logo />
         <h1>{text('app')}</h1>
-        <p>{text('about')}</p>
-        {notice !== undefined && <p role="status">{text(notice)}</p>}
+        <p>{own('about')}</p>
+        {notice !== undefined && <p role="status">{own(notice)}</p>}
         {problem !== null && (
           <p className="cruddur-problem" role="alert">
-            {text('welcome.failed', { problem: problemText(text, problem) })}
+            {own('welcome.failed', { problem: problemText(text, problem) })}
           </p>
         )}
         <button type="button" className="cruddur-button cruddur-primary" onClick={() => void signIn()} disabled={leaving}>
-          {text(leaving ? 'welcome.leaving' : 'welcome.signIn')}
+          {own(leaving ? 'welcome.leaving' : 'welcome.signIn')}
         </button>
         <div className="cruddur-choice">
           <label>
@@ -45,10 +47,10 @@ export function Welcome({ account, state }: { account: Account; state: AccountSt
               onChange={(event) => setOnlyHere(event.target.checked)}
               aria-describedby={hint}
             />
-            {text('welcome.onlyHere')}
+            {own('welcome.onlyHere')}
           </label>
           <p id={hint}>
-            {text(onlyHere ? 'welcome.onlyHereYes' : 'welcome.onlyHereNo')}
+            {own(onlyHere ? 'welcome.onlyHereYes' : 'welcome.onlyHereNo')}
           </p>
         </div>
       </div>

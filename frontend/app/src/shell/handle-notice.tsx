@@ -4,12 +4,12 @@ import { useSignedIn } from '../signed-in.tsx';
 import { local } from '../auth/storage.ts';
 import { type HandleMismatch, handleMismatch, MAX_HANDLE_LENGTH, plainLine } from '@cruddur/client';
 import { Handle } from '@cruddur/react';
-import { usePageTexts } from '../texts/texts.tsx';
+import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 
 /** Tells users whose handle is not the one they requested, until they dismiss it. */
 export function HandleNotice({ me }: { me: User }) {
   const { me: person } = useSignedIn();
-  const { text, rich } = usePageTexts();
+  const { text, rich } = usePagesTexts();
   // Kept after sign-out; otherwise every sign-in would show the notice again.
   const key = `cruddur.handle-told.${person.id}`;
   const [dismissed, setDismissed] = useState(() => local.get(key));
@@ -39,7 +39,7 @@ export function HandleNotice({ me }: { me: User }) {
 }
 
 function Reason({ mismatch }: { mismatch: NonNullable<HandleMismatch> }) {
-  const { text, rich } = usePageTexts();
+  const { text, rich } = usePagesTexts();
   switch (mismatch.kind) {
     case 'missing':
       return text('handle.missing');

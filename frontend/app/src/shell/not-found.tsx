@@ -1,11 +1,11 @@
 import { LIST } from '../place.ts';
 import { Link } from '../route.tsx';
-import { usePageTexts } from '../texts/texts.tsx';
+import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 import { Logo } from './logo.tsx';
 import { usePageTitle } from './page-title.ts';
 
 export function NotFound() {
-  const { text } = usePageTexts();
+  const { text } = usePagesTexts();
   usePageTitle(text('notFound.title'));
   return (
     <main className="cruddur-plain-page">

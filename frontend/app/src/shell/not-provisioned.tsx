@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { useOutbox } from '@cruddur/react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
+import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 import { usePageTexts } from '../texts/texts.tsx';
 import { Logo } from './logo.tsx';
 import { usePageTitle } from './page-title.ts';
@@ -11,15 +12,16 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
   const { me } = useSignedIn();
   const signOut = useSignOut();
   const { text } = usePageTexts();
+  const { text: own } = usePagesTexts();
   const [asking, setAsking] = useState(false);
   const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
-  usePageTitle(text('account.title'));
+  usePageTitle(own('account.title'));
   return (
     <main className="cruddur-plain-page">
       <div className="cruddur-plain-card">
         <Logo />
-        <h1>{text('account.heading')}</h1>
-        <p>{me.handle === '' ? text('account.text') : text('account.textAs', { handle: `@${me.handle}` })}</p>
+        <h1>{own('account.heading')}</h1>
+        <p>{me.handle === '' ? own('account.text') : own('account.textAs', { handle: `@${me.handle}` })}</p>
         {asking && (
           <SignOutQuestion unsent={unsent} onLeave={signOut} onStay={() => setAsking(false)} />
         )}

@@ -1,3 +1,4 @@
 export { Welcome } from '../auth/welcome.tsx';
+export { HandleNotice } from './handle-notice.tsx';
 export { NotFound } from './not-found.tsx';
 export { NotProvisioned } from './not-provisioned.tsx';

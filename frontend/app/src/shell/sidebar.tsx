@@ -1,13 +1,16 @@
+import { sameHandle } from '@cruddur/client';
 import { Avatar, Handle, Inbox, Name, StartConversation, useMe, useOutbox } from '@cruddur/react';
-import { useState } from 'react';
-import { useSignOut } from '../signed-in.tsx';
+import { lazy, Suspense, useState } from 'react';
+import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
-import { HandleNotice } from './handle-notice.tsx';
 import { LeaveIcon } from './leave-icon.tsx';
 import { SignOutQuestion } from './sign-out-question.tsx';
 
+const HandleNotice = lazy(async () => ({ default: (await import('./pages.ts')).HandleNotice }));
+
 /** The signed-in user, the search for a recipient, and the inbox. */
 export function Sidebar() {
+  const { me: person } = useSignedIn();
   const signOut = useSignOut();
   const { text } = usePageTexts();
   const { me } = useMe();
@@ -37,7 +40,11 @@ export function Sidebar() {
         </button>
       </header>
       {asking && <SignOutQuestion unsent={unsent} onLeave={signOut} onStay={() => setAsking(false)} />}
-      {me !== null && <HandleNotice me={me} />}
+      {me !== null && !sameHandle(person.handle, me.handle) && (
+        <Suspense>
+          <HandleNotice me={me} />
+        </Suspense>
+      )}
       <StartConversation />
       <Inbox />
     </section>

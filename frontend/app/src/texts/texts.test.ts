@@ -3,18 +3,17 @@ import { type MessageFormatElement, TYPE, isStructurallySame, parse } from '@for
 import { describe, expect, test } from 'vitest';
 import * as arabic from './arabic.ts';
 import { en as page } from './en.ts';
+import { en as pages } from './pages/en.ts';
 import { loadLanguage } from './texts.tsx';
 
-const ENGLISH = { page, messages };
+const ENGLISH = { ...page, ...pages, ...messages };
 
 describe.each([
   ['en', ENGLISH],
-  ['ar', { page: arabic.page, messages: arabic.messages }],
-] as const)('the texts in %s', (locale, { page: pageTexts, messages: messagesTexts }) => {
-  const catalogs = [
-    ...Object.entries(pageTexts).map(([key, text]) => ({ key, text, english: new Map(Object.entries(page)).get(key) })),
-    ...Object.entries(messagesTexts).map(([key, text]) => ({ key, text, english: new Map(Object.entries(messages)).get(key) })),
-  ];
+  ['ar', { ...arabic.page, ...arabic.pages, ...arabic.messages }],
+] as const)('the texts in %s', (locale, texts) => {
+  const english = new Map<string, string>(Object.entries(ENGLISH));
+  const catalogs = Object.entries(texts).map(([key, text]) => ({ key, text, english: english.get(key) }));
 
   test('have the arguments of the English texts', () => {
     const wrong = catalogs.filter(({ text, english }) => !isStructurallySame(parse(text), parse(english ?? '')).success);
@@ -49,11 +48,11 @@ function pluralsOf(elements: readonly MessageFormatElement[]): string[][] {
 
 describe('the language', () => {
   test.each([
-    [['ar-EG', 'en'], 'ar-EG', 'rtl', 'تسجيل الدخول'],
-    [['fr', 'en-US', 'ar'], 'en-US', 'ltr', 'Sign in'],
-    [['fr'], 'en', 'ltr', 'Sign in'],
+    [['ar-EG', 'en'], 'ar-EG', 'rtl', 'تسجيل الخروج'],
+    [['fr', 'en-US', 'ar'], 'en-US', 'ltr', 'Sign out'],
+    [['fr'], 'en', 'ltr', 'Sign out'],
   ])('of %j is %s', async (languages, locale, direction, text) => {
     const { texts, direction: actual } = await loadLanguage(languages);
-    expect([texts.locale, actual, texts.text('welcome.signIn')]).toEqual([locale, direction, text]);
+    expect([texts.locale, actual, texts.text('signOut')]).toEqual([locale, direction, text]);
   });
 });

@@ -2,17 +2,20 @@ import { type Catalog as MessagesCatalog, createTexts, type Texts } from '@crudd
 import { createContext, useContext } from 'react';
 import type { Problem } from '../auth/problem.ts';
 import { type Catalog, en, type TextKey } from './en.ts';
+import type { PagesCatalog } from './pages/en.ts';
 
 /** A language of the page. */
 export interface Language {
   texts: Texts<TextKey>;
   /** The texts of the components; undefined for English. */
   messages: MessagesCatalog | undefined;
+  /** The texts of the pages around the messages; undefined for English. */
+  pages: PagesCatalog | undefined;
   direction: 'ltr' | 'rtl';
 }
 
 /** The languages other than English, by their BCP 47 language. */
-const TRANSLATIONS: Record<string, () => Promise<{ page: Catalog; messages: MessagesCatalog }>> = {
+const TRANSLATIONS: Record<string, () => Promise<{ page: Catalog; pages: PagesCatalog; messages: MessagesCatalog }>> = {
   ar: () => import('./arabic.ts'),
 };
 
@@ -21,7 +24,7 @@ const RIGHT_TO_LEFT = new Set(['ar']);
 /** English in the person's variant of it. */
 export function english(languages: readonly string[] = []): Language {
   const locale = languages.find((tag) => languageOf(tag) === 'en') ?? 'en';
-  return { texts: createTexts(en, locale), messages: undefined, direction: 'ltr' };
+  return { texts: createTexts(en, locale), messages: undefined, pages: undefined, direction: 'ltr' };
 }
 
 /** The first of the person's languages that the page has. Falls back to English if the texts can't be loaded. */
@@ -32,7 +35,8 @@ export async function loadLanguage(languages: readonly string[]): Promise<Langua
     const catalogs = await TRANSLATIONS[language]?.();
     if (locale !== undefined && catalogs !== undefined) {
       const direction = RIGHT_TO_LEFT.has(language) ? 'rtl' : 'ltr';
-      return { texts: createTexts(catalogs.page, locale), messages: catalogs.messages, direction };
+      const { page, pages, messages } = catalogs;
+      return { texts: createTexts(page, locale), messages, pages, direction };
     }
   } catch {
     // Offline, or the page was replaced by a newer version.

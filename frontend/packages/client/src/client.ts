@@ -20,7 +20,7 @@ const KEPT = 50;
 /** Milliseconds for which a user is not requested again. */
 const USER_FRESH_FOR = 60_000;
 
-/** `unreachable`: the token has expired, and the issuer does not respond. */
+/** `ended`: the API accepts no token, and only a new sign-in helps. `unreachable`: the token has expired, and the issuer does not respond. */
 export type SessionState = 'open' | 'ended' | 'unreachable';
 
 export interface ClientOptions {
@@ -35,6 +35,7 @@ export interface ClientOptions {
   credentials: TokenFunction | Credentials;
   /** Where outgoing messages and drafts are stored; by default localStorage. */
   store?: Store;
+  /** Sends the requests; by default the global `fetch`. */
   fetch?: typeof fetch;
 }
 
@@ -47,12 +48,15 @@ export interface ClientOptions {
 export class MessagesClient {
   readonly user: string;
   readonly store: Store;
+  /** Single requests, which change none of the lists here. */
   readonly api: Api;
   readonly outbox: Outbox;
   readonly drafts: Drafts;
+  /** When the lists are requested: rarely while the page is hidden, and never after the end of the session. */
   readonly polling = new Polling();
   /** The signed-in user as others see them. */
   readonly me: Polled<User>;
+  /** The person's conversations, newest first. */
   readonly inbox: PagedList<MessageGroup>;
   readonly #threads = new Map<string, PagedList<Message>>();
   readonly #users = new Map<string, Polled<User | null>>();
@@ -90,11 +94,12 @@ export class MessagesClient {
     });
   }
 
-  /** Starts to send. */
+  /** Sends the stored messages, and those to come. */
   start(): void {
     this.outbox.start();
   }
 
+  /** Sends no further message. Unsent messages stay in the store. */
   stop(): void {
     this.outbox.stop();
   }
@@ -104,7 +109,7 @@ export class MessagesClient {
     this.outbox.add(target, text);
   }
 
-  /** The messages of a group. */
+  /** The messages of a group, oldest first. */
   thread(group: string): PagedList<Message> {
     return kept(this.#threads, group, () => {
       return new PagedList<Message>(this.polling, {
@@ -127,6 +132,7 @@ export class MessagesClient {
     });
   }
 
+  /** Whether the API accepts the person's tokens. */
   readonly session = (): SessionState => this.#session;
 
   /** Calls `listener` when the session ends or is open again. */
@@ -135,7 +141,10 @@ export class MessagesClient {
     return () => this.#sessionListeners.delete(listener);
   };
 
-  /** Reports the state of the session. While it has ended, nothing is requested and the outbox waits. */
+  /**
+   * Sets the state of the session: `open` after a new sign-in of the same person. While it has ended, nothing is requested and
+   * the outbox waits.
+   */
   setSession(state: SessionState): void {
     if (state === this.#session) {
       return;

@@ -8,25 +8,24 @@ export {
   charactersLeft,
   COUNTDOWN_FROM,
   directionOf,
-  isBlank,
   isSendable,
   MAX_LENGTH,
   wellFormed,
 } from './conversations/text.ts';
 export { dayNumber } from './days.ts';
-export { Drafts, MAX_STORED } from './drafts/drafts.ts';
+export { type Drafts, MAX_STORED } from './drafts/drafts.ts';
 export { millisOf } from './instants.ts';
 export { type Attention, attention } from './outbox/attention.ts';
-export { type Entry, type State, type Target, conversationKey, conversationOf, newEntry } from './outbox/entry.ts';
-export { Outbox, type OutboxOptions } from './outbox/outbox.ts';
+export { type Entry, type State, type Target, conversationKey, conversationOf } from './outbox/entry.ts';
+export type { Outbox } from './outbox/outbox.ts';
 export { type Reason, reasonOf } from './outbox/reason.ts';
 export { browserStore, memoryStore, SafeStorage } from './storage/safe-storage.ts';
 export type { Store } from './storage/store.ts';
 export { removeAllOf, removeStoredTexts, storedTexts } from './storage/stored-texts.ts';
 export { backOff, MAX_TIMER_DELAY, retryAfterMillis } from './sync/back-off.ts';
-export { type ListState, type Loaded, PagedList } from './sync/paged-list.ts';
-export { Polled, type PolledState } from './sync/polled.ts';
-export { Polling } from './sync/polling.ts';
+export type { ListState, Loaded, PagedList } from './sync/paged-list.ts';
+export type { Polled, PolledState } from './sync/polled.ts';
+export type { Polling } from './sync/polling.ts';
 export { foldHandle, isHandle, MAX_HANDLE_LENGTH, newConversationPath, sameHandle, typedHandle, hue } from './users/handle.ts';
 export { type HandleMismatch, handleMismatch } from './users/handle-mismatch.ts';
 export { initials, plainLine, shownName } from './users/name.ts';

@@ -19,6 +19,7 @@ export interface MessagesContextValue {
 
 export const MessagesContext = createContext<MessagesContextValue | null>(null);
 
+/** What the provider around a component provides. Throws outside of a provider. */
 export function useMessages(): MessagesContextValue {
   const value = useContext(MessagesContext);
   if (value === null) {
@@ -27,6 +28,9 @@ export function useMessages(): MessagesContextValue {
   return value;
 }
 
+/** The client of the provider. */
 export const useClient = (): MessagesClient => useMessages().client;
+/** The texts in the language of the provider. */
 export const useTexts = (): MessagesTexts => useMessages().texts;
+/** The replaced components. */
 export const useComponents = (): Components => useMessages().components;

@@ -3,6 +3,7 @@ import type { Recipient } from '@cruddur/client';
 /** A conversation, by its group or by the other user's handle. */
 export type Place = GroupPlace | HandlePlace;
 
+/** A conversation by its group. */
 export interface GroupPlace {
   kind: 'group';
   uuid: string;
@@ -12,6 +13,7 @@ export interface GroupPlace {
   key?: string | undefined;
 }
 
+/** A conversation by the other user's handle, which may have no group yet. */
 export interface HandlePlace {
   kind: 'handle';
   handle: string;

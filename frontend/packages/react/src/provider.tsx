@@ -6,6 +6,7 @@ import type { Place } from './place.ts';
 import { type Catalog, en } from './texts/en.ts';
 import { createTexts } from './texts/texts.ts';
 
+/** A client or the options for one, the language, and the open conversation. */
 export type MessagesProviderProps = {
   children: ReactNode;
   /** The language of the texts and dates, BCP 47; by default the person's variant of English. */
@@ -16,6 +17,7 @@ export type MessagesProviderProps = {
   components?: Components;
   /** The conversation that is open first, if the provider keeps the place itself. */
   initialPlace?: Place | null;
+  /** The address of a place, for its links; null is the inbox. Without it, links are buttons. */
   hrefOf?: (place: Place | null) => string;
 } & ClientProps &
   PlaceProps;
@@ -29,6 +31,7 @@ type ClientProps =
       url: string;
       /** Identifies the signed-in person on this device, for example the token's `sub`. */
       user: string;
+      /** Returns the access token. It can be another function at each render. */
       token: TokenFunction;
     };
 
@@ -39,8 +42,21 @@ type PlaceProps =
 
 const NO_COMPONENTS: Components = {};
 
-/** Provides a signed-in person's messages to the components in it. */
+/**
+ * Provides a signed-in person's messages to the components in it.
+ *
+ * Another client, or another `url` or `user`, is another person: the components start anew.
+ */
 export function MessagesProvider(props: MessagesProviderProps) {
+  const { client, url, user } = props;
+  const [of, setOf] = useState({ client, url, user, round: 0 });
+  if (of.client !== client || of.url !== url || of.user !== user) {
+    setOf({ client, url, user, round: of.round + 1 });
+  }
+  return <Provider key={of.round} {...props} />;
+}
+
+function Provider(props: MessagesProviderProps) {
   const { children, locale, catalog, components = NO_COMPONENTS, initialPlace = null, hrefOf } = props;
   const client = useOwnClient(props);
   const [ownPlace, setOwnPlace] = useState<Place | null>(initialPlace);
@@ -69,26 +85,38 @@ export function MessagesProvider(props: MessagesProviderProps) {
   return <MessagesContext value={value}>{children}</MessagesContext>;
 }
 
-/** The client of the props, or one of its own for their options, which lives as long as `url` and `user` stay. */
+/** The client of the props, or one of its own for their options. */
 function useOwnClient({ client, url, user, token }: MessagesProviderProps): MessagesClient {
-  const own = useMemo(
-    () =>
-      client === undefined && url !== undefined
-        ? new MessagesClient({ url, user, credentials: token })
-        : null,
-    // The token function may be another one at each render; the first one is used.
-    // oxlint-disable-next-line react/exhaustive-deps
-    [client, url, user],
-  );
+  const [own] = useState(() => (client === undefined && url !== undefined ? new OwnClient(url, user, token) : null));
   useEffect(() => {
-    own?.start();
-    return () => own?.stop();
+    if (token !== undefined) {
+      own?.setToken(token);
+    }
+  }, [own, token]);
+  useEffect(() => {
+    own?.client.start();
+    return () => own?.client.stop();
   }, [own]);
-  const used = client ?? own;
-  if (used === null) {
+  const used = client ?? own?.client;
+  if (used === undefined) {
     throw new Error('MessagesProvider needs a client, or url, user and token');
   }
   return used;
+}
+
+/** A client that asks the token function of the last render. */
+class OwnClient {
+  readonly client: MessagesClient;
+  #token: TokenFunction;
+
+  constructor(url: string, user: string, token: TokenFunction) {
+    this.#token = token;
+    this.client = new MessagesClient({ url, user, credentials: (rejected) => this.#token(rejected) });
+  }
+
+  setToken(token: TokenFunction): void {
+    this.#token = token;
+  }
 }
 
 /** Tells the client whether the page is visible and online. */

@@ -23,6 +23,7 @@ export class ApiError extends Error {
     return [0, 408, 429, 500, 502, 503, 504].includes(this.status);
   }
 
+  /** Whether the response has this error code. */
   has(code: Code): boolean {
     return this.codes.includes(code);
   }

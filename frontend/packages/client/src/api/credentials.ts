@@ -1,10 +1,11 @@
-/** `refused`: only a new sign-in helps. `unreachable`: a later attempt may succeed. */
+/** The outcome of a renewal. `refused`: only a new sign-in helps. `unreachable`: a later attempt may succeed. */
 export type Renewal = 'renewed' | 'refused' | 'unreachable';
 
 /** The tokens for the requests. */
 export interface Credentials {
   /** The access token; undefined if there is none or it has expired. */
   token(): string | undefined;
+  /** Called without a valid token, or after the API rejected the current one. Never rejects. */
   renew(): Promise<Renewal>;
   /** Reports that the API rejected the renewed token, or that there is none. */
   lapse(): void;

@@ -57,6 +57,7 @@ export class Timeline {
     this.#timeZone = timeZone;
   }
 
+  /** The items for the listed messages and the outgoing ones, both oldest first. `me` is null until known. */
   items(messages: readonly Message[], entries: readonly Entry[], me: User | null): TimelineItem[] {
     const positions = messages.map((message) => this.#ofMessage(message, me));
     const listed = entries.length === 0 ? null : new Set(messages.map(({ uuid }) => uuid));

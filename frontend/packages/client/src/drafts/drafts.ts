@@ -57,6 +57,7 @@ export class Drafts {
     return () => this.#listeners.delete(listener);
   };
 
+  /** The draft of a conversation, which `conversationKey` names; empty if there is none. */
   read(conversation: string): string {
     return this.#openDraft(conversation).text;
   }

@@ -11,6 +11,7 @@ export type Target =
   /** Stored by earlier versions of the page, without the user's uuid. */
   | { kind: 'handle'; handle: string };
 
+/** The state of an outgoing message. */
 export type State =
   /** To be sent, not before a time of this device's clock. `problem` is the reason of the last failure. */
   | { name: 'waiting'; notBefore: number; problem: Reason | null }

@@ -74,17 +74,20 @@ export class Outbox {
   /** Oldest first. A new array after each change. */
   readonly entries = (): readonly Entry[] => this.#entries;
 
+  /** Calls `listener` after each change. Returns a function that ends this. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
 
+  /** Starts to send. */
   start(): void {
     this.#running = true;
     this.#unsubscribe ??= this.#store.subscribe(this.#onChange);
     this.#pump();
   }
 
+  /** Sends no further message. A request in progress continues. */
   stop(): void {
     this.#running = false;
     clearTimeout(this.#timer);

@@ -11,6 +11,7 @@ export type Reason =
   /** Stored by another version of the client. */
   | { kind: 'other-version' };
 
+/** The reason for an error of a request. */
 export function reasonOf(error: unknown): Reason {
   return error instanceof ApiError ? { kind: 'api', status: error.status, codes: error.codes } : { kind: 'client' };
 }

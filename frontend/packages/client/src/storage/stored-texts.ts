@@ -7,6 +7,7 @@ export function storedTexts(store: Store, user: string): string[] {
   return keysOf(store, user).flatMap((key) => textOf(store.get(key) ?? ''));
 }
 
+/** Removes the entries that `storedTexts` reads. */
 export function removeStoredTexts(store: Store, user: string): void {
   for (const key of keysOf(store, user)) {
     store.remove(key);

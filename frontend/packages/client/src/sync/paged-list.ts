@@ -46,6 +46,7 @@ export class PagedList<Row> {
     this.#state = { ...this.#polled.state(), ...this.#more };
   }
 
+  /** Whether it has subscribers. */
   get isInUse(): boolean {
     return this.#listeners.size > 0;
   }
@@ -61,6 +62,7 @@ export class PagedList<Row> {
     return this.#state;
   };
 
+  /** Calls `listener` after each change. Returns a function that ends this. The list is polled while it has listeners. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     const unsubscribe = this.#polled.subscribe(listener);
@@ -70,6 +72,7 @@ export class PagedList<Row> {
     };
   };
 
+  /** Requests the newest rows now. Never rejects: the error is in the state. */
   readonly refresh = (): Promise<void> => this.#polled.refresh();
 
   /** Requests the newest rows now, and again if a request is in progress. */

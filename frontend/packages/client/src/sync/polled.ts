@@ -1,5 +1,6 @@
 import { type Poll, pollInterval, type Polling } from './polling.ts';
 
+/** The last value and the last error. */
 export interface PolledState<Value> {
   /** The last value; undefined before the first. */
   value: Value | undefined;

@@ -7,6 +7,7 @@ export interface Recipient {
   name: string;
 }
 
+/** A user as a recipient. */
 export function recipientOf(user: User): Recipient {
   return { uuid: user.uuid, handle: user.handle, name: user.display_name };
 }

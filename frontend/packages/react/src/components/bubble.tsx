@@ -8,6 +8,7 @@ import { AlertIcon, ClockIcon, SentIcon } from './icons.tsx';
 import { ClockTime } from './moment.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
+/** The props of a message. */
 export interface BubbleItemProps {
   bubble: Bubble;
 }

@@ -11,18 +11,21 @@ import {
   shownName,
   wellFormed,
 } from '@cruddur/client';
-import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect, useRef } from 'react';
+import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
 import { useClient, useTexts } from '../context.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { SendIcon } from './icons.tsx';
 
+/** The props of a conversation's text field. */
 export interface ComposerProps {
   target: Target;
   /** The other user; null until known. */
   person: Recipient | null;
   onSent: () => void;
+  /** Whether the field takes the focus when it is shown, except on phones. */
+  takesFocus: boolean;
 }
 
 /** The length, in UTF-16 units, from which the field has its full height without being measured. */
@@ -34,7 +37,7 @@ const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'con
  * The text field of a conversation. Use a new composer for another conversation, so that no text is sent to the wrong
  * person, and the same one when a new conversation gets its group.
  */
-export function Composer({ target, person, onSent }: ComposerProps) {
+export function Composer({ target, person, onSent, takesFocus }: ComposerProps) {
   const client = useClient();
   const { locale, text: say } = useTexts();
   const { text, write, compose } = useDraft(
@@ -45,15 +48,16 @@ export function Composer({ target, person, onSent }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const id = useId();
   const left = charactersLeft(text);
+  const [focuses] = useState(takesFocus);
 
   // Focuses the field, except on phones: their keyboard would cover half of the conversation.
   useEffect(() => {
-    if (field.current !== null && window.matchMedia('(pointer: fine)').matches) {
+    if (focuses && field.current !== null && window.matchMedia('(pointer: fine)').matches) {
       const { length } = field.current.value;
       field.current.focus();
       field.current.setSelectionRange(length, length);
     }
-  }, []);
+  }, [focuses]);
 
   useLayoutEffect(() => {
     const element = field.current;

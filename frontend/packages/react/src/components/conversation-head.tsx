@@ -1,28 +1,32 @@
 import type { Recipient } from '@cruddur/client';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useComponents, useTexts } from '../context.ts';
 import { BackIcon } from './icons.tsx';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
+/** The props of a conversation's heading. */
 export interface ConversationHeadProps {
   /** The other user; null until known. */
   person: Recipient | null;
+  /** Whether the heading takes the focus on phones when it is shown. */
+  takesFocus: boolean;
 }
 
 /** The other user, and on a phone the link back to the inbox. */
-export function ConversationHead({ person }: ConversationHeadProps) {
+export function ConversationHead({ person, takesFocus }: ConversationHeadProps) {
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useTexts();
   const heading = useRef<HTMLHeadingElement>(null);
+  const [focuses] = useState(takesFocus);
 
   // On phones the composer does not take the focus: screen readers start at the heading.
   useEffect(() => {
-    if (!window.matchMedia('(pointer: fine)').matches) {
+    if (focuses && !window.matchMedia('(pointer: fine)').matches) {
       heading.current?.focus();
     }
-  }, []);
+  }, [focuses]);
 
   return (
     <header className="cruddur-conversation-head">

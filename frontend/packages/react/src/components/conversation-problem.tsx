@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { useTexts } from '../context.ts';
 import { PlaceLink } from './place-link.tsx';
 
+/** The props of what is shown in place of a conversation. */
 export interface ConversationProblemProps {
   title: string;
   text: ReactNode;

@@ -23,28 +23,34 @@ import { ConversationHead as DefaultConversationHead } from './conversation-head
 import { ConversationProblem as DefaultConversationProblem } from './conversation-problem.tsx';
 import { MessageList as DefaultMessageList } from './message-list.tsx';
 
+/** The props of the open conversation. */
 export interface ConversationProps {
   /** Shown while no conversation is open. */
   empty?: ReactNode;
   /** Called with the name of the other user, or the title of a problem; null while no conversation is open. */
   onTitle?: (title: string | null) => void;
+  /**
+   * Whether a conversation that opens takes the focus: its text field, or on phones its heading. By default true. Set it to
+   * false where a page shows a conversation from the start, or the page would scroll to it.
+   */
+  takesFocus?: boolean;
 }
 
 /** The open conversation: a group, or a new conversation by handle. */
-export function Conversation({ empty = null, onTitle }: ConversationProps) {
+export function Conversation({ empty = null, onTitle, takesFocus = true }: ConversationProps) {
   const { place } = useMessages();
   const opened = useOpened(place);
   useTitle(opened === null ? null : opened.kind === 'problem' ? opened.title : undefined, onTitle);
   return (
     <div className="cruddur cruddur-conversation">
-      {opened === null ? empty : <OpenedPlace opened={opened} onTitle={onTitle} />}
+      {opened === null ? empty : <OpenedPlace opened={opened} onTitle={onTitle} takesFocus={takesFocus} />}
     </div>
   );
 }
 
 type OnTitle = ((title: string | null) => void) | undefined;
 
-function OpenedPlace({ opened, onTitle }: { opened: Opened; onTitle: OnTitle }) {
+function OpenedPlace({ opened, onTitle, takesFocus }: { opened: Opened; onTitle: OnTitle; takesFocus: boolean }) {
   const { rich } = useTexts();
   const { ConversationProblem = DefaultConversationProblem } = useComponents();
   switch (opened.kind) {
@@ -57,7 +63,7 @@ function OpenedPlace({ opened, onTitle }: { opened: Opened; onTitle: OnTitle }) 
         </div>
       );
     case 'open':
-      return <OpenConversation key={opened.key} place={opened} onTitle={onTitle} />;
+      return <OpenConversation key={opened.key} place={opened} onTitle={onTitle} takesFocus={takesFocus} />;
   }
 }
 
@@ -66,9 +72,10 @@ const NO_MESSAGES: readonly Message[] = [];
 interface OpenProps {
   place: OpenConversationPlace;
   onTitle: OnTitle;
+  takesFocus: boolean;
 }
 
-function OpenConversation({ place: { group, person: known, successor, choose }, onTitle }: OpenProps) {
+function OpenConversation({ place: { group, person: known, successor, choose }, onTitle, takesFocus }: OpenProps) {
   const { outbox } = useClient();
   const texts = useTexts();
   const {
@@ -123,7 +130,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     group === null ? person && { kind: 'user', ...person } : { kind: 'group', uuid: group };
   return (
     <>
-      <ConversationHead person={person} />
+      <ConversationHead person={person} takesFocus={takesFocus} />
       {!loaded && entries.length === 0 ? (
         <div className="cruddur-message-frame cruddur-waiting" role="status">
           {problem === null ? texts.text('conversation.loading') : explain(texts, problem)}
@@ -150,7 +157,9 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
         <SuccessorQuestion person={person} successor={successor} onChoice={choose} />
       ) : (
         refusal === null &&
-        target && <Composer target={target} person={person} onSent={() => setSends((count) => count + 1)} />
+        target && (
+          <Composer target={target} person={person} onSent={() => setSends((count) => count + 1)} takesFocus={takesFocus} />
+        )
       )}
     </>
   );

@@ -6,6 +6,7 @@ import { Ago } from './moment.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
+/** The props of a conversation in the inbox. */
 export interface GroupItemProps {
   group: MessageGroup;
   now: number;

@@ -1,5 +1,4 @@
 import {
-  ApiError,
   type Entry,
   type MessageGroup,
   type Recipient,
@@ -32,8 +31,6 @@ export function Inbox() {
   const box = useRef<HTMLElement>(null);
   const opened = useOpenBeginning();
 
-  // The end of the session is shown elsewhere.
-  const ended = error instanceof ApiError && error.status === 401;
   const groups = value?.rows ?? [];
   const beginnings = beginningsOf(opened, entries).filter(
     ({ person }) => person === null || !groups.some((group) => group.user_uuid === person.uuid),
@@ -64,8 +61,8 @@ export function Inbox() {
             )
           }
         </Virtualizer>
-        {value === undefined && (error === null || ended) && <InboxSkeleton />}
-        {value === undefined && error !== null && !ended && <p className="cruddur-list-note cruddur-problem">{explain(texts, error)}</p>}
+        {value === undefined && error === null && <InboxSkeleton />}
+        {value === undefined && error !== null && <p className="cruddur-list-note cruddur-problem">{explain(texts, error)}</p>}
         {value !== undefined && groups.length === 0 && beginnings.length === 0 && (
           <p className="cruddur-list-note">{texts.text('inbox.empty')}</p>
         )}

@@ -11,6 +11,7 @@ import { DownIcon } from './icons.tsx';
 import { ListItem } from './list-item.tsx';
 import { BubbleItem as DefaultBubbleItem } from './bubble.tsx';
 
+/** The props of a conversation's messages. */
 export interface MessageListProps {
   items: readonly TimelineItem[];
   /** The cursor of older messages; null if there are none. */

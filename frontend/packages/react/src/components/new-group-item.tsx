@@ -4,6 +4,7 @@ import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
+/** The props of a conversation without a group in the inbox. */
 export interface NewGroupItemProps {
   handle: string;
   /** Null until the handle is resolved. */

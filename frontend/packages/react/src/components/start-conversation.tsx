@@ -32,7 +32,7 @@ export function StartConversation() {
   }
 
   return (
-    <form className="cruddur-start" role="search" aria-label={texts.text('start.label')} onSubmit={submit}>
+    <form className="cruddur cruddur-start" role="search" aria-label={texts.text('start.label')} onSubmit={submit}>
       <label htmlFor={id} className="cruddur-visually-hidden">
         {texts.text('start.field')}
       </label>
@@ -53,7 +53,7 @@ export function StartConversation() {
           aria-describedby={`${id}-found`}
         />
       </div>
-      <div id={`${id}-found`} className="start-found" role="status">
+      <div id={`${id}-found`} role="status">
         {handle !== '' && found()}
       </div>
     </form>

@@ -16,8 +16,11 @@ export function useMe(): { me: User | null; error: unknown; refresh: () => Promi
   return { me: value ?? null, error, refresh: me.refresh };
 }
 
+/** The loaded part of a list, and the functions that load more of it. */
 export interface ListView<Row> extends ListState<Row> {
+  /** Requests the newest rows now. */
   refresh: () => Promise<void>;
+  /** Loads the next page. */
   loadMore: () => Promise<void>;
 }
 
@@ -52,6 +55,7 @@ export function useOutbox(): readonly Entry[] {
   return useSyncExternalStore(outbox.subscribe, outbox.entries);
 }
 
+/** Whether the session is open, has ended, or can't be renewed at the moment. */
 export function useSession(): SessionState {
   const client = useClient();
   return useSyncExternalStore(client.subscribeToSession, client.session);

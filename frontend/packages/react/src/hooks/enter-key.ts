@@ -14,6 +14,10 @@ class EnterKey {
   #press: Press | null = null;
 
   constructor() {
+    if (typeof window === 'undefined') {
+      // A server imports the package, too.
+      return;
+    }
     window.addEventListener('keydown', (event) => this.#down(event), { capture: true });
     window.addEventListener('keyup', (event) => event.key === 'Enter' && this.#up(), { capture: true });
     window.addEventListener('blur', () => this.#up());
@@ -30,8 +34,10 @@ class EnterKey {
     }
     const at = performance.now();
     const press = this.#press;
-    const held = event.repeat || (press !== null && at - press.at < RELEASED_AFTER && press.on !== event.target);
-    this.#press = { on: held ? (press?.on ?? null) : event.target, at };
+    // In a shadow tree, `event.target` is its host.
+    const target = event.composedPath()[0] ?? null;
+    const held = event.repeat || (press !== null && at - press.at < RELEASED_AFTER && press.on !== target);
+    this.#press = { on: held ? (press?.on ?? null) : target, at };
   }
 
   #up(): void {

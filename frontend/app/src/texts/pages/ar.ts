@@ -1,0 +1,33 @@
+import type { PagesCatalog } from './en.ts';
+
+/** The texts of the pages around the messages in Arabic. */
+export const ar: PagesCatalog = {
+  about: 'رسائل مباشرة بين شخصين.',
+
+  'welcome.signIn': 'تسجيل الدخول',
+  'welcome.leaving': 'لحظة واحدة…',
+  'welcome.failed': 'تعذّر تسجيل الدخول. \u2068{problem}\u2069',
+  'welcome.onlyHere': 'في علامة التبويب هذه فقط',
+  'welcome.onlyHereYes': 'ينتهي تسجيل دخولك عند إغلاق علامة التبويب هذه، ولا يشمل علامات التبويب الأخرى.',
+  'welcome.onlyHereNo': 'يبقى تسجيل دخولك على هذا الجهاز، في كل علامات التبويب، حتى تسجّل الخروج.',
+  'welcome.copy': 'علامة التبويب هذه نسخة من علامة تبويب أخرى، ويبقى تسجيل الدخول في الأصلية فقط.',
+
+  'handle.you': 'اسم المستخدم الخاص بك هو {handle}، ويحتاج إليه الآخرون لمراسلتك.',
+  'handle.missing': 'لم تختر اسم مستخدم عند إنشاء حسابك.',
+  'handle.malformed':
+    'لا يصلح «{requested}» اسمًا للمستخدم. يتكوّن اسم المستخدم من {max, plural, zero {# حرف} one {حرف واحد} two {حرفين} few {# أحرف} many {# حرفًا} other {# حرف}} على الأكثر: حروف إنجليزية وأرقام و . _ - فقط.',
+  'handle.taken': 'كان اسم المستخدم {requested} محجوزًا.',
+  'handle.changed': 'لم يعد اسم المستخدم {requested} لك.',
+  'handle.ok': 'حسنًا',
+
+  'notFound.title': 'الصفحة غير موجودة',
+  'notFound.text': 'لا يوجد شيء في هذا العنوان.',
+  'notFound.link': 'الذهاب إلى رسائلك',
+
+  'account.title': 'الحساب غير مُجهَّز',
+  'account.heading': 'لم يُجهَّز حسابك بعد',
+  'account.text':
+    'لقد سجّلت الدخول، لكن هذا الحساب لم يُجهَّز في Cruddur بعد. قد يستغرق تجهيز الحساب الجديد لحظات. إن طال الأمر، فتواصل مع المسؤول.',
+  'account.textAs':
+    'لقد سجّلت الدخول باسم \u2068{handle}\u2069، لكن هذا الحساب لم يُجهَّز في Cruddur بعد. قد يستغرق تجهيز الحساب الجديد لحظات. إن طال الأمر، فتواصل مع المسؤول.',
+};
