@@ -6,7 +6,6 @@ import { App } from './app.tsx';
 import { OidcAccount } from './auth/oidc-account.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { restrictConnections } from './content-security-policy.ts';
-import { ConfigProblem } from './shell/config-problem.tsx';
 import { ErrorBoundary } from './shell/error-boundary.tsx';
 import { LanguageProvider, loadLanguage } from './texts/texts.tsx';
 
@@ -25,6 +24,7 @@ async function start(): Promise<void> {
   try {
     config = await loadConfig(`${base}config.json`, window.location.origin);
   } catch (error) {
+    const { ConfigProblem } = await import('./shell/pages.ts');
     const reason = error instanceof ConfigError ? error.message : String(error);
     root.render(
       <LanguageProvider value={language}>

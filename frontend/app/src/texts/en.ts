@@ -37,10 +37,6 @@ export const en = {
 
   tryAgain: 'Try again',
 
-  'config.title': "{app} can't start",
-  'config.text':
-    "The file {file} next to this page sets the addresses of the API and the issuer. The web client's README describes its fields.",
-
   'fault.title': 'Something went wrong',
   'fault.partTitle': 'Something went wrong here',
   'fault.text':

@@ -28,6 +28,10 @@ export const en = {
     'You are signed in, but this account is not set up in Cruddur yet. A new account may take a moment. If it takes longer, contact the administrator.',
   'account.textAs':
     'You are signed in as {handle}, but this account is not set up in Cruddur yet. A new account may take a moment. If it takes longer, contact the administrator.',
+
+  'config.title': "{app} can't start",
+  'config.text':
+    "The file {file} next to this page sets the addresses of the API and the issuer. The web client's README describes its fields.",
 } as const;
 
 export type PagesTextKey = keyof typeof en;
