@@ -1,20 +1,21 @@
-import type { Avatar } from './components/avatar.tsx';
-import type { BubbleItem } from './components/bubble.tsx';
-import type { Composer } from './components/composer.tsx';
-import type { ConversationHead } from './components/conversation-head.tsx';
-import type { ConversationProblem } from './components/conversation-problem.tsx';
-import type { GroupItem } from './components/group-item.tsx';
-import type { MessageList } from './components/message-list.tsx';
-import type { NewGroupItem } from './components/new-group-item.tsx';
+import type { ComponentType } from 'react';
+import type { AvatarProps } from './components/avatar.tsx';
+import type { BubbleItemProps } from './components/bubble.tsx';
+import type { ComposerProps } from './components/composer.tsx';
+import type { ConversationHeadProps } from './components/conversation-head.tsx';
+import type { ConversationProblemProps } from './components/conversation-problem.tsx';
+import type { GroupItemProps } from './components/group-item.tsx';
+import type { MessageListProps } from './components/message-list.tsx';
+import type { NewGroupItemProps } from './components/new-group-item.tsx';
 
 /** Components to use in place of those of this package. A replacement gets the same props. */
 export interface Components {
-  Avatar?: typeof Avatar;
-  BubbleItem?: typeof BubbleItem;
-  Composer?: typeof Composer;
-  ConversationHead?: typeof ConversationHead;
-  ConversationProblem?: typeof ConversationProblem;
-  GroupItem?: typeof GroupItem;
-  MessageList?: typeof MessageList;
-  NewGroupItem?: typeof NewGroupItem;
+  Avatar?: ComponentType<AvatarProps>;
+  BubbleItem?: ComponentType<BubbleItemProps>;
+  Composer?: ComponentType<ComposerProps>;
+  ConversationHead?: ComponentType<ConversationHeadProps>;
+  ConversationProblem?: ComponentType<ConversationProblemProps>;
+  GroupItem?: ComponentType<GroupItemProps>;
+  MessageList?: ComponentType<MessageListProps>;
+  NewGroupItem?: ComponentType<NewGroupItemProps>;
 }

@@ -1,5 +1,5 @@
 export { type Components } from './components.ts';
-export { Avatar } from './components/avatar.tsx';
+export { Avatar, type AvatarProps } from './components/avatar.tsx';
 export { BubbleItem, type BubbleItemProps } from './components/bubble.tsx';
 export { Composer, type ComposerProps } from './components/composer.tsx';
 export { Conversation, type ConversationProps } from './components/conversation.tsx';

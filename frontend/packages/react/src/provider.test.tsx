@@ -1,0 +1,74 @@
+import { render, screen, waitFor } from '@testing-library/react';
+import { userEvent } from '@testing-library/user-event';
+import { StrictMode } from 'react';
+import { beforeEach, expect, test } from 'vitest';
+import { FakeStack } from '../../../app/src/testing/fake-stack.ts';
+import { field, shownTexts } from '../../../app/src/testing/page.ts';
+import { Conversation, Inbox, MessagesProvider } from './index.ts';
+
+let stack: FakeStack;
+
+beforeEach(() => {
+  stack = new FakeStack();
+  stack.addConversation('scarlett', ['scarlett', 'Hello!', Date.now() - 1000]);
+});
+
+interface Props {
+  user?: string;
+  token?: () => Promise<string | null>;
+}
+
+const signedIn = () => Promise.resolve('token');
+
+/** A page that has the components, but not the app. */
+function Page({ user = 'me', token = signedIn }: Props) {
+  return (
+    <StrictMode>
+      <MessagesProvider url="http://localhost:3000" user={user} token={token}>
+        <Inbox />
+        <Conversation empty="Nothing is open." />
+      </MessagesProvider>
+    </StrictMode>
+  );
+}
+
+test('a draft and a message on its way outlive the components, and the message is sent once', async () => {
+  const user = userEvent.setup();
+  const first = render(<Page />);
+  await user.click(await screen.findByRole('button', { name: /Scarlett Ho/ }));
+  stack.delayMillis = 300;
+  await user.type(await field(), 'On its way{Enter}Not yet finished');
+  await waitFor(() => expect(stack.posts).toHaveLength(1));
+  first.unmount();
+
+  render(<Page />);
+  await user.click(await screen.findByRole('button', { name: /Scarlett Ho/ }));
+  expect(await field()).toHaveProperty('value', 'Not yet finished');
+  await waitFor(() => expect(shownTexts()).toEqual(['Hello!', 'On its way']));
+  await screen.findAllByText('Sent');
+  expect(new Set(stack.posts.map(({ key }) => key)).size).toBe(1);
+  expect([...stack.threads.values()].flat().map(({ message }) => message)).toEqual(['Hello!', 'On its way']);
+});
+
+test('for another person, the components start anew', async () => {
+  const user = userEvent.setup();
+  const { rerender } = render(<Page user="me" />);
+  await user.click(await screen.findByRole('button', { name: /Scarlett Ho/ }));
+  await user.type(await field(), 'A secret');
+  rerender(<Page user="somebody-else" />);
+  await screen.findByText('Nothing is open.');
+  await user.click(await screen.findByRole('button', { name: /Scarlett Ho/ }));
+  expect(await field()).toHaveProperty('value', '');
+});
+
+test('the provider asks the token function of the last render', async () => {
+  const { rerender } = render(<Page token={() => Promise.reject(new Error('not signed in yet'))} />);
+  rerender(<Page token={() => Promise.resolve('another')} />);
+  await waitFor(() => expect(stack.tokens).toContain('Bearer another'), { timeout: 10_000 });
+});
+
+test('without a token, the inbox says that the session has ended', async () => {
+  render(<Page token={() => Promise.resolve(null)} />);
+  const note = await screen.findByText('Your session has ended. Sign in again.');
+  expect(screen.getByRole('navigation', { name: 'Conversations' }).contains(note)).toBe(true);
+});
