@@ -68,7 +68,10 @@ impl Api {
         let url = &self.url;
         if error.is_timeout() {
             let seen = format!("{url} did not respond in time");
-            return Problem::new(seen, "check the API's URL (--url sets it), and whether it is reachable from here");
+            return Problem::new(
+                seen,
+                "check the API's URL (--url sets it), and whether it is reachable from here",
+            );
         }
         let cause = error.without_url();
         let seen = format!("{url} can't be reached ({})", Chain(&cause));
