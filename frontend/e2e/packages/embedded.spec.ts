@@ -40,7 +40,7 @@ const ELEMENTS = [
   '.cruddur-composer', '.cruddur-composer textarea', '.cruddur-send-button', '.cruddur-send-button svg',
   '.cruddur-inbox', '.cruddur-group-list', '.cruddur-group-list ul', '.cruddur-group-list li', '.cruddur-group-item',
   '.cruddur-group-item .cruddur-avatar', '.cruddur-group-item .cruddur-name', '.cruddur-group-item .cruddur-handle',
-  '.cruddur-group-time time', '.cruddur-group-preview bdi', '.cruddur-start-field', '.cruddur-start-field input',
+  '.cruddur-group-time time', '.cruddur-group-text', '.cruddur-start-field', '.cruddur-start-field input',
 ];
 
 /** The styles of the elements below `root`, with their `::before`. */
