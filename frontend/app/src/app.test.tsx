@@ -31,9 +31,9 @@ describe('the routes', () => {
     expect(path()).toBe('/messages');
   });
 
-  test('an unknown path shows "Page not found"', () => {
+  test('an unknown path shows "Page not found"', async () => {
     renderApp('/nowhere');
-    expect(screen.getByRole('heading', { name: 'Page not found' })).toBeTruthy();
+    expect(await screen.findByRole('heading', { name: 'Page not found' })).toBeTruthy();
   });
 
   test('an unknown group shows "No such conversation"', async () => {
@@ -51,7 +51,7 @@ describe('the routes', () => {
     const account = new FakeAccount();
     account.setState({ person: null, lapsed: false, problem: null });
     const { user } = renderApp(`/messages/${group}`, account);
-    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    await user.click(await screen.findByRole('button', { name: 'Sign in' }));
     await user.click(screen.getByRole('checkbox', { name: 'Only in this tab' }));
     await user.click(screen.getByRole('button', { name: 'Sign in' }));
     expect(account.calls).toEqual([`sign in from /messages/${group}`, `sign in from /messages/${group}, only here`]);
