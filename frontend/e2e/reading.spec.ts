@@ -17,7 +17,7 @@ test('scrolling up through 500 messages shows each once, without jumps', async (
     return texts.map((text) => Number(/^Number (\d+)\./.exec(text)?.[1]));
   };
   const seen = new Set<number>();
-  await page.mouse.move(800, 300);
+  await page.getByRole('region', { name: t('messages.label') }).hover();
   await expect(async () => {
     const now = await numbers();
     for (const number of now) {
@@ -64,7 +64,7 @@ test('loading older messages does not move the visible ones', async ({ signIn, s
   });
   await page.goto(`/messages/${group}`);
   await expect(message(page, 'Number 60.')).toBeInViewport();
-  await page.mouse.move(800, 300);
+  await page.getByRole('region', { name: t('messages.label') }).hover();
   await page.mouse.wheel(0, -10_000);
   const visible = message(page, 'Number 31.');
   await expect(visible).toBeInViewport();
