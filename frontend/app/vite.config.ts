@@ -40,7 +40,7 @@ const parsedTexts: Plugin = {
     },
   }),
   async transform(code, id) {
-    if (!/\/texts\/[a-z]{2}\.ts$/.test(id)) {
+    if (!/\/texts\/(?:[a-z]+\/)?[a-z]{2}\.ts$/.test(id)) {
       return null;
     }
     const { code: script } = await transformWithOxc(code, id);
