@@ -1,5 +1,6 @@
 import { newConversationPath, parseRecipient } from '@cruddur/client';
 import type { Place } from '@cruddur/react';
+import { fieldsOf } from './auth/session.ts';
 
 /** The path of the list of conversations. */
 export const LIST = '/messages';
@@ -24,7 +25,7 @@ export function historyStateOf(place: Place | null): unknown {
 
 /** The place of a path below `/messages`, without its leading slash; null for the list. */
 export function placeOf(path: string, historyState: unknown): Place | null {
-  const state: Record<string, unknown> = typeof historyState === 'object' && historyState !== null ? { ...historyState } : {};
+  const state = fieldsOf(historyState);
   const person = parseRecipient(state['person']) ?? undefined;
   const [first = '', second = ''] = path.split('/');
   if (first === 'new') {

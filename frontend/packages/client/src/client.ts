@@ -42,7 +42,7 @@ export interface ClientOptions {
 /**
  * A signed-in person's messages.
  *
- * The inbox, conversations and users are loaded and polled while somebody subscribes to them. Outgoing messages are sent
+ * The inbox, conversations and users are loaded and polled while they have subscribers. Outgoing messages are sent
  * between `start` and `stop`.
  */
 export class MessagesClient {

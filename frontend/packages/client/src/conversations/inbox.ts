@@ -1,5 +1,6 @@
 import type { MessageGroup } from '../api/types.ts';
 import { isSameRow } from '../sync/same-row.ts';
+import { compare } from './compare.ts';
 
 /**
  * Merges two lists, newest first. Each group has its newest message. Returns `known` itself if nothing changes.
@@ -27,8 +28,4 @@ export function reachesKnown(page: readonly MessageGroup[], known: readonly Mess
   const newest = known[0];
   const oldest = page.at(-1);
   return newest === undefined || oldest === undefined || oldest.created_at <= newest.created_at;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }

@@ -1,5 +1,6 @@
 import type { Message } from '../api/types.ts';
 import { isSameRow } from '../sync/same-row.ts';
+import { compare } from './compare.ts';
 
 /**
  * Adds messages to a list, oldest to newest, with each message once. Returns `known` itself if nothing changes.
@@ -57,8 +58,4 @@ function placeOf(messages: readonly Message[], message: Message): number {
 
 function byAge(a: Message, b: Message): number {
   return compare(a.created_at, b.created_at) || compare(a.uuid, b.uuid);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }

@@ -1,3 +1,4 @@
+import { fieldsOf } from '../fields.ts';
 import { millisOf } from '../instants.ts';
 import type { Store } from '../storage/store.ts';
 import { parseRecipient } from '../users/recipient.ts';
@@ -135,8 +136,4 @@ function isSentMessage(value: unknown): value is SentMessage {
 /** A valid time in milliseconds, or null. */
 function timeOf(value: unknown): number | null {
   return typeof value === 'number' && value >= 0 && value <= LAST_TIME ? value : null;
-}
-
-function fieldsOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -1,6 +1,7 @@
 import { ApiError } from '../api/api-error.ts';
 import { isCode } from '../api/codes.ts';
 import type { Code } from '../api/types.ts';
+import { fieldsOf } from '../fields.ts';
 
 /** Why something failed. Texts for people are made from it when it is shown. */
 export type Reason =
@@ -18,7 +19,7 @@ export function reasonOf(error: unknown): Reason {
 
 /** Parses a stored reason. Returns null for other values, such as the texts of earlier versions. */
 export function parseReason(value: unknown): Reason | null {
-  const { kind, status, codes }: Record<string, unknown> = typeof value === 'object' && value !== null ? { ...value } : {};
+  const { kind, status, codes } = fieldsOf(value);
   switch (kind) {
     case 'api':
       return typeof status === 'number' && Array.isArray(codes) ? { kind, status, codes: codes.filter(isCode) } : null;

@@ -25,7 +25,7 @@ export interface PolledOptions<Value> {
 /**
  * A value of the API that is kept up to date while it has subscribers.
  *
- * The views read it from here, and whoever learns of a change writes it here with `update`. Listeners are called only if the
+ * Views read the value with `state`, and events and further pages change it with `update`. Listeners are called only if the
  * value or the error is another one.
  */
 export class Polled<Value> implements Poll {

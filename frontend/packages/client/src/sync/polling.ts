@@ -59,7 +59,7 @@ export class Polling {
     this.update();
   }
 
-  /** Polls rarely while nobody sees the values, and at once when they are visible again. */
+  /** Polls rarely while the page is hidden, and at once when it is visible again. */
   setVisible(isVisible: boolean): void {
     this.#isVisible = isVisible;
     if (isVisible) {

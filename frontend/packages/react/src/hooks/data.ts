@@ -1,5 +1,5 @@
 import type { Entry, ListState, Message, MessageGroup, SessionState, User } from '@cruddur/client';
-import { useCallback, useEffect, useSyncExternalStore } from 'react';
+import { useEffect, useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
 
 const nothing = () => () => undefined;
@@ -71,10 +71,9 @@ export function useIsTroubled(): boolean {
 export function useSearchOfInbox(wanted: boolean): void {
   const { value, isLoadingMore, moreError, loadMore } = useInbox();
   const next = wanted ? (value?.next ?? null) : null;
-  const load = useCallback(() => void loadMore(), [loadMore]);
   useEffect(() => {
     if (next !== null && !isLoadingMore && moreError === null) {
-      load();
+      void loadMore();
     }
-  }, [next, load, isLoadingMore, moreError]);
+  }, [next, loadMore, isLoadingMore, moreError]);
 }
