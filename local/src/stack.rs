@@ -102,6 +102,7 @@ impl Stack {
                 key_set: None,
             },
             send_limit: engines.send_limit,
+            push: None,
             clock: Clock::system(),
             random: Random::system(),
         })?;
