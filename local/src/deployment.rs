@@ -28,7 +28,10 @@ use cruddur::{
 use lambda_runtime::LambdaEvent;
 use serde_json::json;
 
-use crate::{function::Function, gateway::Route};
+use crate::{
+    function::Function,
+    gateway::{Route, websocket::MockRoutes},
+};
 
 /// The functions' shared dependencies.
 #[derive(Clone, Debug)]
@@ -203,6 +206,18 @@ pub const FUNCTIONS: &[Declaration] = &[
         },
     },
 ];
+
+/// The function behind the WebSocket API's route `$connect`.
+pub const WEBSOCKET_CONNECT: &str = "open-connection";
+
+/// The WebSocket API's routes with MOCK integrations.
+pub const WEBSOCKET_ROUTES: MockRoutes = MockRoutes {
+    selection_expression: "$request.body.type",
+    answers: &[
+        ("ping", r#"{"type":"pong"}"#),
+        ("$default", r#"{"type":"error","codes":["message_unknown"]}"#),
+    ],
+};
 
 /// Deployed functions without a counterpart in the local stack. check-release serves deployments only.
 pub const NOT_LOCAL: [&str; 1] = ["check-release"];
