@@ -106,6 +106,7 @@ impl Stack {
                 key_set: None,
             },
             send_limit: engines.send_limit,
+            push: None,
             clock: Clock::system(),
             random: Random::system(),
         })?;
