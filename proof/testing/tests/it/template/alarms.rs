@@ -11,8 +11,7 @@ use super::document::{binary, entries, functions, loops, references, resources, 
 /// The functions' metrics, and which functions write them.
 fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
     let (with_token, _) = &loops(template)["RoutesWithToken"];
-    let with_token =
-        with_token.iter().map(|name| text_of(&template["Mappings"]["Routes"][name]["Function"]));
+    let with_token = with_token.iter().map(|name| text_of(&template["Mappings"]["Routes"][name]["Function"]));
     let with_token = with_token.chain(["open-connection"]).collect();
     let with_table = functions(template).into_iter();
     let with_table = with_table

@@ -84,7 +84,8 @@ fn the_stream_handler_may_post_to_and_close_connections_at_the_address_that_it_g
     let template = template();
     let resource = |id: &str| &template["Resources"][id]["Properties"];
     let stage = text_of(&resource("SocketStage")["StageName"]);
-    let url = &resource("StreamHandlerFunction")["Environment"]["Variables"]["WEBSOCKET_MANAGEMENT_URL"]["Fn::If"];
+    let url =
+        &resource("StreamHandlerFunction")["Environment"]["Variables"]["WEBSOCKET_MANAGEMENT_URL"]["Fn::If"];
     assert_eq!(
         text_of(&url[1]["Fn::Sub"]),
         format!("https://${{SocketApi}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage}")
@@ -103,7 +104,8 @@ fn the_stream_handler_may_post_to_and_close_connections_at_the_address_that_it_g
     let api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${SocketApi}";
     assert_eq!(allowed, ["POST", "DELETE"].map(|method| format!("{api}/{stage}/{method}/@connections/*")));
     let boundary = resource("FunctionBoundary")["PolicyDocument"]["Statement"].as_array().unwrap();
-    let of_sockets = boundary.iter().map(|statement| &statement["Fn::If"]).find(|part| part[0] == "HasSockets");
+    let of_sockets =
+        boundary.iter().map(|statement| &statement["Fn::If"]).find(|part| part[0] == "HasSockets");
     assert_eq!(of_sockets.unwrap()[1]["Resource"], statements[0]["Resource"]);
     let policies = resource("StreamHandlerFunction")["Policies"].as_array().unwrap();
     assert!(policies.iter().any(|policy| policy["Fn::If"][1]["Ref"] == "SocketPushes"));
