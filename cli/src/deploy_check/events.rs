@@ -55,7 +55,8 @@ pub(super) async fn announced(
 pub(super) fn announces(events: &Value, message_uuid: Uuid) -> bool {
     let uuid = Value::from(message_uuid.to_string());
     let is_it = |event: &Value| {
-        event["type"] == "message" && event["message_uuids"].as_array().is_some_and(|uuids| uuids.contains(&uuid))
+        event["type"] == "message"
+            && event["message_uuids"].as_array().is_some_and(|uuids| uuids.contains(&uuid))
     };
     events.as_array().is_some_and(|events| events.iter().any(is_it))
 }

@@ -110,16 +110,16 @@ impl Socket {
         let advice = "deploy the template's routes of the WebSocket API again, with the responses of ping";
         self.0.send(Message::text(ping)).await.map_err(|error| Problem::new(error.to_string(), PROXY))?;
         let pong = |frame: &Value| *frame == json!({"type": "pong"});
-        self.wait_for(pong, PONG_LIMIT).await.map_err(|seen| Problem::new(format!("no pong: {seen}"), advice))?;
+        self.wait_for(pong, PONG_LIMIT)
+            .await
+            .map_err(|seen| Problem::new(format!("no pong: {seen}"), advice))?;
         Ok(Success::new("pong"))
     }
 
     /// Waits for the frame of a message that was acknowledged now.
     pub(super) async fn sees(&mut self, message_uuid: Uuid, time_limit: Duration) -> CheckResult {
         let started = Instant::now();
-        let frame = |frame: &Value| {
-            frame["type"] == "events" && announces(&frame["events"], message_uuid)
-        };
+        let frame = |frame: &Value| frame["type"] == "events" && announces(&frame["events"], message_uuid);
         self.wait_for(frame, time_limit).await.map_err(|seen| {
             Problem::new(
                 format!("no frame with the reply: {seen}"),
@@ -211,7 +211,9 @@ async fn unexpected(answer: Response, wanted: &str) -> Problem {
     let body = answer.bytes().await.map(|body| body.to_vec()).unwrap_or_default();
     let reply = Reply { status, headers, body };
     let advice = match status.as_u16() {
-        401 => "the token has expired, or is of another pool or client than the function's; see open-connection's log",
+        401 => {
+            "the token has expired, or is of another pool or client than the function's; see open-connection's log"
+        }
         403 => {
             "check that the URL names the API's stage, and that the token's user is in the database of users; see \
              open-connection's log"

@@ -11,16 +11,29 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
 use chrono::TimeDelta;
-use cruddur::table::{GROUP_INDEX, RowKind};
+use cruddur::{
+    config::PushConfig,
+    table::{GROUP_INDEX, RowKind},
+};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use insta::assert_snapshot;
+use local::deployment::PushParts;
 use serde_json::{Value, json};
 use testing::{
     Answer, TestUser, World, invariants,
     policy::{Policy, Statement, accesses, template},
     world::{TABLE, kind_of},
 };
+use uuid::Uuid;
 
 use crate::send_limit::limit;
 
@@ -46,7 +59,7 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 19] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
@@ -104,6 +117,23 @@ const SCENARIOS: [Scenario; 14] = [
         function: "stream-handler",
         name: "a record that comes again",
         act: |trial| repeated_record(trial).boxed_local(),
+    },
+    Scenario {
+        function: "stream-handler",
+        name: "a push to a connection that is gone",
+        act: |trial| push_to_gone(trial).boxed_local(),
+    },
+    Scenario { function: "list-events", name: "a new log", act: |trial| new_log(trial).boxed_local() },
+    Scenario { function: "list-events", name: "new events", act: |trial| new_events(trial).boxed_local() },
+    Scenario {
+        function: "open-connection",
+        name: "a connection",
+        act: |trial| connection(trial, 1).boxed_local(),
+    },
+    Scenario {
+        function: "open-connection",
+        name: "a connection too many",
+        act: |trial| connection(trial, 21).boxed_local(),
     },
 ];
 
@@ -197,6 +227,71 @@ async fn repeated_record(trial: &Trial) -> String {
     moved(&trial.world).await
 }
 
+async fn push_to_gone(trial: &Trial) -> String {
+    let (alice, ..) = conversation(&trial.world).await;
+    connect(&trial.world, &alice, 1).await;
+    trial.world.clock.advance(TimeDelta::minutes(2));
+    trial.begin();
+    format!("{}, connections: {}", moved(&trial.world).await, connections(&trial.world))
+}
+
+async fn new_log(trial: &Trial) -> String {
+    let alice = trial.world.user("alice").await;
+    trial.begin();
+    seen(&trial.world.get(&alice, "/api/events").await)
+}
+
+async fn new_events(trial: &Trial) -> String {
+    let (alice, ..) = conversation(&trial.world).await;
+    let end = trial.world.get(&alice, "/api/events").await;
+    trial.world.deliver_all().await;
+    trial.begin();
+    seen(&trial.world.get(&alice, end.next_page().unwrap()).await)
+}
+
+async fn connection(trial: &Trial, devices: u128) -> String {
+    let alice = trial.world.user("alice").await;
+    for device in 1..devices {
+        connect(&trial.world, &alice, device).await;
+    }
+    trial.begin();
+    let status = connect(&trial.world, &alice, devices).await;
+    format!("{status}, connections: {}", connections(&trial.world))
+}
+
+/// Opens a WebSocket of a device, after the ones before. Returns the status.
+async fn connect(world: &World, user: &TestUser, device: u128) -> Value {
+    world.clock.advance(TimeDelta::seconds(1));
+    let offer = format!("cruddur.v1, device.{}, bearer.{}", Uuid::from_u128(4 << 76 | 2 << 62 | device), user.token);
+    let event = json!({
+        "headers": {"Sec-WebSocket-Protocol": offer},
+        "requestContext": {
+            "routeKey": "$connect",
+            "eventType": "CONNECT",
+            "connectionId": format!("connection-{device}"),
+            "connectedAt": world.parts.clock.now().timestamp_millis(),
+            "requestId": "request",
+        },
+        "isBase64Encoded": false,
+    });
+    let answer = world.functions["open-connection"].invoke(event.to_string()).await.unwrap();
+    serde_json::from_str::<Value>(&answer).unwrap()["statusCode"].take()
+}
+
+fn connections(world: &World) -> usize {
+    world.rows().iter().filter(|row| kind_of(row) == Some(RowKind::Connection)).count()
+}
+
+/// A management API without connections.
+#[derive(Debug)]
+struct NoConnections;
+
+impl HttpConnector for NoConnections {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(StatusCode::try_from(410).unwrap(), SdkBody::empty())))
+    }
+}
+
 /// Two users with two messages, whose inbox rows are still at the first one; and their conversation's path.
 async fn conversation(world: &World) -> (TestUser, TestUser, String) {
     let (alice, bob, group_uuid) = world.pair().await;
@@ -246,7 +341,13 @@ async fn outcomes(function: &'static str, policy: &Policy) -> BTreeMap<&'static 
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.function == function) {
         let mut world = World::new().await;
         // The template sets a send limit by default.
-        world.redeploy(|parts| parts.send_limit = Some(limit(3, 60)));
+        world.redeploy(|parts| {
+            parts.send_limit = Some(limit(3, 60));
+            parts.push = Some(PushParts {
+                config: PushConfig { url: "https://api.test/live".to_owned() },
+                connector: SharedHttpConnector::new(NoConnections),
+            });
+        });
         let trial = Trial { world, function, policy: policy.clone() };
         outcomes.insert(scenario.name, (scenario.act)(&trial).await);
         // Refusals are expected here.
@@ -355,12 +456,14 @@ fn each_function_may_do_this_and_nothing_else() {
         template().functions.iter().map(|(function, policy)| format!("{function}:{}\n", allowed(policy)));
     assert_snapshot!(table.collect::<String>(), @"
     create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE;
+    list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of GRP;
     list-messages: GetItem of MEM; Query of MSG;
+    open-connection: Query of CONN; PutItem of CONN; DeleteItem of CONN;
     post-confirmation:
     show-me:
     show-user:
-    stream-handler: GetItem of MEM; Query of GRP; PutItem of GRP; DeleteItem of GRP; Query of the index;
+    stream-handler: GetItem of MEM LOG; Query of GRP LOG CONN; PutItem of GRP LOG; DeleteItem of GRP CONN; Query of the index;
     ");
 }
 
