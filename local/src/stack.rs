@@ -9,8 +9,9 @@ use axum::{Router, middleware};
 use backon::{ConstantBuilder, Retryable as _};
 use cruddur::{
     clock::Clock,
-    config::{DatabaseConfig, TokenConfig, environment},
+    config::{DatabaseConfig, PushConfig, TokenConfig, environment},
     dynamodb::{CallLimits, client},
+    https,
     https::dynamodb_client,
     postgres::{ConnectError, DatabaseServer, Postgres},
     random::Random,
@@ -24,7 +25,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     data_dir::DataDir,
-    deployment::{Functions, Parts, WEBSOCKET_CONNECT, WEBSOCKET_ROUTES, stream_filters},
+    deployment::{Functions, Parts, PushParts, WEBSOCKET_CONNECT, WEBSOCKET_ROUTES, stream_filters},
     engines::{self, EngineError},
     gateway::{
         Gateway,
@@ -106,6 +107,10 @@ impl Stack {
                 key_set: None,
             },
             send_limit: engines.send_limit,
+            push: (!options.no_websocket).then(|| {
+                let config = PushConfig { url: format!("{url}{}", websocket::PATH) };
+                PushParts { connector: https::connector(&config.url, environment), config }
+            }),
             clock: Clock::system(),
             random: Random::system(),
         })?;

@@ -39,7 +39,7 @@ use super::{answer, event::request_id, own_response};
 use crate::function::Function;
 
 /// The path of the API. In AWS, its place is taken by the stage.
-const PATH: &str = "/ws";
+pub(crate) const PATH: &str = "/ws";
 
 /// Quota "Message payload size", in bytes.
 const MAX_MESSAGE: usize = 128 * 1024;
