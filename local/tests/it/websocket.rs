@@ -91,11 +91,9 @@ async fn the_handshake_has_the_status_of_the_function(stack: &Stack) {
 async fn other_sites_open_no_connection(stack: &Stack) {
     let [person, ..] = stack.stage().await.people;
     let offer = offer(&person);
-    for (name, value) in [
-        ("origin", "https://evil.example"),
-        ("origin", "null"),
-        ("host", "evil.example:4567"),
-    ] {
+    for (name, value) in
+        [("origin", "https://evil.example"), ("origin", "null"), ("host", "evil.example:4567")]
+    {
         let refused = open(stack, &[("sec-websocket-protocol", &offer), (name, value)]).await;
         assert_eq!(refused.err(), Some(403), "{name}: {value}");
     }

@@ -227,7 +227,7 @@ async fn append_after_a_long_time(trial: &Trial) -> String {
         world.deliver(&newest_record(world)).await;
     }
     world.clock.advance(TimeDelta::days(15));
-    world.send(&alice, &bob, "after a long time").await;
+    world.send(&world.renewed(&alice), &bob, "after a long time").await;
     trial.begin();
     let before = events_in_logs(world);
     world.deliver(&newest_record(world)).await;
