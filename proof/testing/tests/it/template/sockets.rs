@@ -2,14 +2,31 @@
 
 use std::collections::BTreeSet;
 
+use local::deployment::{WEBSOCKET_CONNECT, WEBSOCKET_ROUTES};
 use serde_json::Value;
 
-use super::document::{entries, keys, loops, template, text_of};
+use super::document::{binary, entries, keys, loops, template, text_of};
 
 /// The API's routes, by logical name.
 fn routes(template: &Value) -> BTreeSet<&str> {
     let (names, _) = &loops(template)["Replies"];
     names.iter().copied().chain(["Connect"]).collect()
+}
+
+#[test]
+fn the_template_has_the_routes_of_the_local_stack() {
+    let template = template();
+    let resource = |id: &str| &template["Resources"][id]["Properties"];
+    assert_eq!(resource("SocketApi")["RouteSelectionExpression"], WEBSOCKET_ROUTES.selection_expression);
+    let replies = entries(&template["Mappings"]["Replies"]);
+    let replies: BTreeSet<_> =
+        replies.map(|(_, reply)| (text_of(&reply["Key"]), text_of(&reply["Frame"]))).collect();
+    assert_eq!(replies, WEBSOCKET_ROUTES.answers.iter().copied().collect());
+    assert_eq!(resource("ConnectRoute")["RouteKey"], "$connect");
+    assert_eq!(resource("ConnectRoute")["Target"]["Fn::Sub"], "integrations/${ConnectIntegration}");
+    let uri = text_of(&resource("ConnectIntegration")["IntegrationUri"]["Fn::Sub"]);
+    assert!(uri.ends_with(":lambda:path/2015-03-31/functions/${OpenConnectionAlias}/invocations"), "{uri}");
+    assert_eq!(binary(&template, "OpenConnectionFunction"), WEBSOCKET_CONNECT);
 }
 
 #[test]
