@@ -165,6 +165,37 @@ async fn a_user_who_is_not_provisioned_fails_with_advice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_that_is_refused_fails_with_advice() {
+    let machine = Machine::start().await;
+    let forbidden = |_: &Method, path: &str| {
+        (path == "/ws").then(|| (StatusCode::FORBIDDEN, json!({"message": "Forbidden"})))
+    };
+    let url = Proxy::start(&machine, forbidden).await.replace("http://", "ws://");
+    let run = check(&machine, &["--websocket-url", &format!("{url}/ws")]).await;
+    let seen = seen(&run);
+    assert_snapshot!(only("failed", &seen), @"");
+    assert_snapshot!(only("skipped", &seen), @"");
+    assert_eq!(run.code, 3);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_without_a_websocket_api_passes_every_other_check() {
+    let machine = Machine::start().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let health = client.get(format!("{}/local/health", machine.stack().url())).send().await.unwrap();
+    let mut health = health.json::<Value>().await.unwrap();
+    assert!(health.as_object_mut().unwrap().remove("websocket_url").is_some());
+    let without =
+        move |_: &Method, path: &str| (path == "/local/health").then(|| (StatusCode::OK, health.clone()));
+    let url = Proxy::start(&machine, without).await;
+    let run = cruddur(&["deploy-check", "--output", "json", "--url", &url]).await;
+    assert_snapshot!(only("skipped", &seen(&run)), @"");
+    assert_eq!(run.code, 0, "{run:?}");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_api_that_answers_without_a_token_fails() {
     let machine = Machine::start().await;
     let open = |_: &Method, path: &str| (path == "/api/message_groups").then(|| (StatusCode::OK, json!([])));
