@@ -124,10 +124,9 @@ function useHostEvents(client: MessagesClient): void {
   useEffect(() => {
     const listening = new AbortController();
     const { signal } = listening;
-    const onVisibility = () => client.polling.setVisible(document.visibilityState === 'visible');
+    const onVisibility = () => client.connectivity.setVisible(document.visibilityState === 'visible');
     onVisibility();
     document.addEventListener('visibilitychange', onVisibility, { signal });
-    window.addEventListener('focus', () => client.polling.refresh(), { signal });
     window.addEventListener('online', () => client.reconnect(), { signal });
     return () => listening.abort();
   }, [client]);
