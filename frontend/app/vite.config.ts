@@ -5,13 +5,13 @@ import { parse } from '@formatjs/icu-messageformat-parser';
 import react from '@vitejs/plugin-react';
 import { type Plugin, defaultClientConditions, defineConfig, transformWithOxc } from 'vite';
 
-/** The policy of the built page. The API and the issuer can be at any https origin; http is for local stacks. */
+/** The policy of the built page. API, socket and issuer can be at any encrypted origin; http and ws are for local stacks. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
-  "connect-src 'self' https: http://localhost:* http://127.0.0.1:*",
+  "connect-src 'self' https: wss: http://localhost:* http://127.0.0.1:* ws://localhost:* ws://127.0.0.1:*",
   "form-action 'none'",
   "base-uri 'none'",
 ].join('; ');
@@ -67,11 +67,16 @@ const brotli: Plugin = {
 
 // The issuer builds URLs from the `Host` header, so the proxy must not change it.
 const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
+const proxy = { '/api': stack, '/local': stack, '/ws': { ...stack, ws: true } };
 
 export default defineConfig({
   plugins: [react(), contentSecurityPolicy, parsedTexts, brotli],
   // The packages' sources, which need no build of their own.
-  resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
+  resolve: {
+    conditions: ['@cruddur/source', ...defaultClientConditions],
+    // React has the hook itself.
+    alias: { 'use-sync-external-store/shim/index.js': 'react' },
+  },
   build: {
     target: 'es2022',
     // Browsers with `light-dark()`.
@@ -81,6 +86,6 @@ export default defineConfig({
     outDir: '../dist',
     emptyOutDir: true,
   },
-  server: { proxy: { '/api': stack, '/local': stack } },
-  preview: { proxy: { '/api': stack, '/local': stack } },
+  server: { proxy },
+  preview: { proxy },
 });

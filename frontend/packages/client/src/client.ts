@@ -10,7 +10,7 @@ import type { Target } from './outbox/entry.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { browserStore } from './storage/safe-storage.ts';
 import type { Store } from './storage/store.ts';
-import { removePosition, storedCursor } from './storage/stored-position.ts';
+import { cursorKey, removePosition } from './storage/stored-position.ts';
 import { Connectivity } from './sync/connectivity.ts';
 import { PagedList } from './sync/paged-list.ts';
 import { Resource } from './sync/resource.ts';
@@ -90,7 +90,7 @@ export class MessagesClient {
       send: (message, key) => this.api.send(message, key),
       onStored: () => this.#onStored(),
     });
-    const cursor = storedCursor(store, user);
+    const cursor = store.get(cursorKey(user));
     this.#createEvents = async () => {
       const { createEventStream } = await import('./live/live.ts');
       const internals = { credentials: tokens, threads: this.#threads, cursor, isClosed: () => this.#isClosed };

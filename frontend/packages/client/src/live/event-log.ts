@@ -1,6 +1,6 @@
 import { EVENTS_LIMIT } from '../api/api.ts';
 import { ApiError } from '../api/api-error.ts';
-import type { LogEvent, Page } from '../api/types.ts';
+import type { LogEvent, Message, MessageGroup, Page } from '../api/types.ts';
 import { type Batch, type Frame, numberOf } from './frames.ts';
 
 /** The pages after which listing everything anew is cheaper than reading on. */
@@ -100,12 +100,15 @@ export class EventLog {
     const events = rows.filter(({ number }) => !(number <= reached));
     const last = events.at(-1)?.number ?? null;
     if (last !== null) {
-      const frames = [...this.#waiting.values()].filter(({ number }) => number <= last);
-      this.#options.onBatch({
-        events,
-        messages: new Map(frames.flatMap(({ messages }) => [...messages])),
-        groups: new Map(frames.flatMap(({ groups }) => [...groups])),
-      });
+      const messages = new Map<string, Message>();
+      const groups = new Map<string, MessageGroup>();
+      for (const frame of this.#waiting.values()) {
+        if (frame.number <= last) {
+          addAll(messages, frame.messages);
+          addAll(groups, frame.groups);
+        }
+      }
+      this.#options.onBatch({ events, messages, groups });
     }
     const number = last ?? numberOf(next);
     if (Number.isNaN(reached) || number > reached) {
@@ -161,4 +164,10 @@ export class EventLog {
 /** Whether the log no longer has the events after a cursor, or the cursor is malformed. */
 function isExpired(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 410 || error.has('cursor_invalid'));
+}
+
+function addAll<Row>(rows: Map<string, Row>, more: ReadonlyMap<string, Row>): void {
+  for (const [uuid, row] of more) {
+    rows.set(uuid, row);
+  }
 }

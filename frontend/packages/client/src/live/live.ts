@@ -1,7 +1,8 @@
 import { v4 as uuid } from 'uuid';
 import type { Credentials } from '../api/credentials.ts';
 import type { MessagesClient } from '../client.ts';
-import { storeCursor, storedDevice } from '../storage/stored-position.ts';
+import type { Store } from '../storage/store.ts';
+import { cursorKey, deviceKey } from '../storage/stored-position.ts';
 import { type Lists, applyBatch, applyReset } from './apply.ts';
 import type { WebSocketConstructor } from './connection.ts';
 import { EventStream, type SocketOptions } from './event-stream.ts';
@@ -44,7 +45,7 @@ export function createEventStream(client: MessagesClient, internals: Internals, 
     onReset: () => applyReset(lists),
     onMoved: (moved) => {
       if (!isClosed()) {
-        storeCursor(store, user, moved);
+        store.set(cursorKey(user), moved);
       }
     },
   });
@@ -71,4 +72,11 @@ function socketOf(
     name: `cruddur.events ${user} ${device}`,
     isConversationOpen: () => [...threads.values()].some(({ isInUse }) => isInUse),
   };
+}
+
+/** The uuid of this browser for a person, created if there is none. Returns null if the store does not outlive the page. */
+function storedDevice(store: Store, user: string): string | null {
+  const known = store.get(deviceKey(user)) ?? '';
+  const device = /^[0-9a-f-]{36}$/.test(known) ? known : uuid();
+  return store.set(deviceKey(user), device) ? device : null;
 }

@@ -28,7 +28,11 @@ export function browserTabs(): Tabs | null {
     channel: (name, onMessage) => {
       const channel = new BroadcastChannel(name);
       channel.addEventListener('message', ({ data }) => onMessage(data));
-      return { post: (message) => channel.postMessage(message), close: () => channel.close() };
+      return {
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- A channel has one origin.
+        post: (message) => channel.postMessage(message),
+        close: () => channel.close(),
+      };
     },
   };
 }
