@@ -4,17 +4,23 @@
 use std::{ops::Index, sync::Arc, time::Duration};
 
 use aws_config::{AppName, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use cruddur::{
     auth::Verifier,
     clock::Clock,
-    config::{ConfigError, SendLimitConfig, TokenConfig, environment},
+    config::{ConfigError, PushConfig, SendLimitConfig, TokenConfig, environment},
+    connection::Connections,
     dynamodb::{CallLimits, client},
     event::{self, Event},
+    event_log::EventLog,
     message::Messages,
     message_group::Inbox,
     postgres::Postgres,
+    push::Push,
     random::Random,
     send_limit::SendLimit,
+    signed_call::Signer,
     start::App as _,
     table::{RowKind, Table},
     user::Users,
@@ -22,7 +28,10 @@ use cruddur::{
 use lambda_runtime::LambdaEvent;
 use serde_json::json;
 
-use crate::{function::Function, gateway::Route};
+use crate::{
+    function::Function,
+    gateway::{Route, websocket::MockRoutes},
+};
 
 /// The functions' shared dependencies.
 #[derive(Clone, Debug)]
@@ -35,8 +44,17 @@ pub struct Parts {
     pub tokens: TokenConfig,
     /// The send limit per user. `None` means unlimited.
     pub send_limit: Option<SendLimitConfig>,
+    /// The WebSocket API's management API. `None` means that nothing is pushed.
+    pub push: Option<PushParts>,
     pub clock: Clock,
     pub random: Random,
+}
+
+/// The management API of a WebSocket API, and the client to reach it.
+#[derive(Clone, Debug)]
+pub struct PushParts {
+    pub config: PushConfig,
+    pub connector: SharedHttpConnector,
 }
 
 impl Parts {
@@ -55,6 +73,18 @@ impl Parts {
 
     fn messages(&self, function: &'static str, limits: CallLimits, limit: Option<SendLimit>) -> Messages {
         Messages::new(self.table(function, limits), self.clock.clone(), self.random.clone(), limit)
+    }
+
+    fn log(&self, function: &'static str, limits: CallLimits) -> EventLog {
+        EventLog::new(self.table(function, limits), self.clock.clone(), self.random.clone())
+    }
+
+    fn push(&self, function: &'static str) -> Option<Push> {
+        let PushParts { config, connector } = self.push.clone()?;
+        let credentials = Credentials::new("local", "local", None, None, "local");
+        let signer = Signer::new("local".to_owned(), credentials, self.clock.clone());
+        let connections = Connections::new(self.table(function, CallLimits::WRITE));
+        Some(Push::new(config, signer, connector, connections, self.clock.clone()))
     }
 
     fn inbox(&self, function: &'static str, limits: CallLimits) -> Inbox {
@@ -126,6 +156,27 @@ pub const FUNCTIONS: &[Declaration] = &[
         verifier: parts.verifier()?,
         users: parts.users(),
     }),
+    route!(list_events, "list-events", READ_TIMEOUT, |this, parts| list_events::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        log: parts.log(this.name, CallLimits::READ),
+    }),
+    Declaration {
+        name: "open-connection",
+        route: None,
+        timeout: READ_TIMEOUT,
+        configure: |lookup| open_connection::App::from_lookup(lookup).map(drop),
+        build: |this, parts| {
+            let app = open_connection::App {
+                verifier: parts.verifier()?,
+                users: parts.users(),
+                connections: Connections::new(parts.table(this.name, CallLimits::WRITE)),
+                clock: parts.clock.clone(),
+            };
+            let handler = |app: Arc<_>, event| async move { open_connection::handler(&app, event).await };
+            Ok(Function::with_app(this.name, this.timeout, app, handler))
+        },
+    },
     Declaration {
         name: "stream-handler",
         route: None,
@@ -134,6 +185,8 @@ pub const FUNCTIONS: &[Declaration] = &[
         build: |this, parts| {
             let app = stream_handler::App {
                 inbox: parts.inbox(this.name, CallLimits::WRITE),
+                log: parts.log(this.name, CallLimits::WRITE),
+                push: parts.push(this.name),
                 clock: parts.clock.clone(),
             };
             let handler = |app: Arc<_>, event| async move { stream_handler::handler(&app, event).await };
@@ -153,6 +206,18 @@ pub const FUNCTIONS: &[Declaration] = &[
         },
     },
 ];
+
+/// The function behind the WebSocket API's route `$connect`.
+pub const WEBSOCKET_CONNECT: &str = "open-connection";
+
+/// The WebSocket API's routes with MOCK integrations.
+pub const WEBSOCKET_ROUTES: MockRoutes = MockRoutes {
+    selection_expression: "$request.body.type",
+    answers: &[
+        ("ping", r#"{"type":"pong"}"#),
+        ("$default", r#"{"type":"error","codes":["message_unknown"]}"#),
+    ],
+};
 
 /// Deployed functions without a counterpart in the local stack. check-release serves deployments only.
 pub const NOT_LOCAL: [&str; 1] = ["check-release"];

@@ -13,6 +13,7 @@ mod event;
 mod route;
 #[cfg(test)]
 mod tests;
+pub mod websocket;
 
 use std::sync::Arc;
 
@@ -85,7 +86,7 @@ impl Gateway {
             return Err(StatusCode::BAD_REQUEST);
         }
         let found = self.routes.find(&parts.method, parts.uri.path()).ok_or(StatusCode::NOT_FOUND)?;
-        let body = read(body).await?;
+        let body = read(body, MAX_BODY).await?;
         let event = event::event(&parts, &body, &found, request_id, self.clock.now(), &self.random);
         let event = event.to_string();
         if event.len() > MAX_PAYLOAD {
@@ -125,8 +126,9 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     response
 }
 
-async fn read(body: Body) -> Result<Bytes, StatusCode> {
-    match Limited::new(body, MAX_BODY).collect().await {
+/// Reads a body of at most `limit` bytes.
+async fn read(body: Body, limit: usize) -> Result<Bytes, StatusCode> {
+    match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(_) => Err(StatusCode::BAD_REQUEST),

@@ -16,6 +16,8 @@ use http::{
     uri::Authority,
 };
 
+use crate::gateway::websocket;
+
 /// A host name or IP address without a port, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(String);
@@ -95,6 +97,11 @@ impl AllowedHosts {
         let mut bases = bases.into_iter().flatten().map(|host| (host, format!("{scheme}://{host}")));
         let is_allowed = |host: &str| host.parse().is_ok_and(|authority| self.includes(&authority));
         bases.find(|(host, _)| is_allowed(host)).map(|(_, base)| base)
+    }
+
+    /// The URL of the WebSocket API under the address by which the client reached the stack.
+    pub(crate) fn websocket_url(&self, headers: &HeaderMap) -> Option<String> {
+        self.base_url(headers).map(|base_url| websocket::url(&base_url))
     }
 
     /// The reason to reject a request, or `None`.
@@ -224,8 +231,12 @@ mod tests {
 
     #[test]
     fn the_base_url_is_the_allowed_host_of_the_request() {
-        for (headers, expected) in [
-            (&[("host", "localhost:4567")][..], Some("http://localhost:4567")),
+        for (headers, base_url, websocket_url) in [
+            (
+                &[("host", "localhost:4567")][..],
+                Some("http://localhost:4567"),
+                Some("ws://localhost:4567/ws"),
+            ),
             (
                 &[
                     ("host", "localhost:4567"),
@@ -233,15 +244,19 @@ mod tests {
                     ("x-forwarded-proto", "https"),
                 ],
                 Some("https://messages.example"),
+                Some("wss://messages.example/ws"),
             ),
             (
                 &[("host", "localhost:4567"), ("x-forwarded-host", "evil.example")],
                 Some("http://localhost:4567"),
+                Some("ws://localhost:4567/ws"),
             ),
-            (&[("host", "evil.example")], None),
+            (&[("host", "evil.example")], None, None),
         ] {
             let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            assert_eq!(allowed().base_url(&headers.collect()).as_deref(), expected);
+            let headers = headers.collect();
+            assert_eq!(allowed().base_url(&headers).as_deref(), base_url);
+            assert_eq!(allowed().websocket_url(&headers).as_deref(), websocket_url);
         }
     }
 

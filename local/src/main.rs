@@ -90,11 +90,13 @@ fn welcome(stack: &Stack, options: &Options) -> String {
         let names = options.allowed_hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         format!("\x20 Also for    {names} (the port is open to the network)\n")
     };
+    let websocket = stack.websocket_url().map_or_else(String::new, |url| format!("\x20 WebSocket   {url}\n"));
     format!(
         "\n\
          Cruddur Messages is running.\n\n\
          \x20 Web client  {client}\n\
          \x20 API         {url}/api\n\
+         {websocket}\
          \x20 DynamoDB    {}\n\
          \x20 PostgreSQL  {database}\n\
          \x20 Users       {handles}\n\

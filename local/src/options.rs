@@ -6,7 +6,7 @@ use clap::{Parser, value_parser};
 use cruddur::config::{ConfigError, DatabaseConfig, Lookup, SendLimitConfig, TableConfig};
 use http::Uri;
 
-use crate::guard::HostName;
+use crate::{gateway::websocket::Limits, guard::HostName};
 
 /// Runs Cruddur Messages on this machine: the deployed functions behind an HTTP API, with embedded engines.
 #[derive(Clone, Debug, Parser)]
@@ -33,6 +33,19 @@ pub struct Options {
     /// token for 60 s longer.
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = value_parser!(u32).range(5..=86_400))]
     pub access_token_lifetime: u32,
+
+    /// Start without the WebSocket API. Clients then poll for events, as against a deployment without it.
+    #[arg(long)]
+    pub no_websocket: bool,
+
+    /// Longest time without a message after which a WebSocket stays open. A short one shows how a client handles
+    /// the close.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = value_parser!(u16).range(1..=600))]
+    pub websocket_idle_timeout: u16,
+
+    /// Longest time that a WebSocket stays open.
+    #[arg(long, value_name = "SECONDS", default_value = "7200", value_parser = value_parser!(u16).range(1..=7200))]
+    pub websocket_max_duration: u16,
 
     /// Accept requests to this host and from its pages, for example a tunnel's name, or this machine's address for a
     /// phone. Also opens the API's port to the network. Can be repeated.
@@ -65,6 +78,9 @@ impl Options {
             ephemeral: true,
             client_dir: "/nowhere".into(),
             access_token_lifetime: 3600,
+            no_websocket: false,
+            websocket_idle_timeout: 600,
+            websocket_max_duration: 7200,
             allowed_hosts: Vec::new(),
         }
     }
@@ -72,6 +88,14 @@ impl Options {
     #[must_use]
     pub fn token_lifetime(&self) -> Duration {
         Duration::from_secs(self.access_token_lifetime.into())
+    }
+
+    #[must_use]
+    pub fn websocket_limits(&self) -> Limits {
+        Limits {
+            idle: Duration::from_secs(self.websocket_idle_timeout.into()),
+            duration: Duration::from_secs(self.websocket_max_duration.into()),
+        }
     }
 
     #[must_use]
@@ -174,6 +198,23 @@ mod tests {
         for value in ["4", "86401", "5.5", "soon", ""] {
             let error = lifetime(&["--access-token-lifetime", value]).unwrap_err().to_string();
             assert!(error.contains("--access-token-lifetime <SECONDS>"), "{value}: {error}");
+        }
+    }
+
+    #[test]
+    fn websockets_have_the_limits_of_aws_by_default() {
+        assert_eq!(parse(&[]).unwrap().websocket_limits(), Limits::default());
+        let short = parse(&["--websocket-idle-timeout", "1", "--websocket-max-duration", "2"]).unwrap();
+        let expected = Limits { idle: Duration::from_secs(1), duration: Duration::from_secs(2) };
+        assert_eq!(short.websocket_limits(), expected);
+        for (flag, value) in [
+            ("--websocket-idle-timeout", "0"),
+            ("--websocket-idle-timeout", "601"),
+            ("--websocket-max-duration", "0"),
+            ("--websocket-max-duration", "7201"),
+        ] {
+            let error = parse(&[flag, value]).unwrap_err().to_string();
+            assert!(error.contains(&format!("{flag} <SECONDS>")), "{value}: {error}");
         }
     }
 

@@ -15,12 +15,13 @@ use cruddur::{
     postgres::Postgres,
     user::{Handle, User},
 };
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    guard::AllowedHosts,
     issuer::{ISSUER_PATH, Issuer, KEY_SET_PATH},
     sign_in::user_of_handle,
 };
@@ -32,14 +33,32 @@ struct Local {
 }
 
 /// The router. `health` has the URLs and names of the stack's parts, for tools that work on a running stack.
-pub(crate) fn router(health: Value, postgres: Arc<Postgres>, issuer: Arc<Issuer>) -> Router {
+/// `websocket` has the hosts of the WebSocket API; `None` if there is none.
+pub(crate) fn router(
+    health: Value,
+    websocket: Option<AllowedHosts>,
+    postgres: Arc<Postgres>,
+    issuer: Arc<Issuer>,
+) -> Router {
+    let health = move |headers: HeaderMap| async move {
+        let websocket_url = websocket.and_then(|hosts| hosts.websocket_url(&headers));
+        Json(with_websocket_url(health, websocket_url))
+    };
     Router::new()
         // Checks no part: the server starts only after all of them are up.
-        .route("/local/health", get(async || Json(health)))
+        .route("/local/health", get(health))
         .route("/local/users", get(users))
         .route("/local/token", post(token))
         .route(&format!("{ISSUER_PATH}{KEY_SET_PATH}"), get(key_set))
         .with_state(Local { postgres, issuer })
+}
+
+/// Adds the field `websocket_url` to a JSON object.
+pub(crate) fn with_websocket_url(mut object: Value, url: Option<String>) -> Value {
+    if let (Some(fields), Some(url)) = (object.as_object_mut(), url) {
+        fields.insert("websocket_url".to_owned(), url.into());
+    }
+    object
 }
 
 async fn users(State(local): State<Local>) -> Response {
@@ -121,7 +140,7 @@ mod tests {
         let server: DatabaseServer = "postgresql://me@127.0.0.1:9/cruddur".parse().unwrap();
         let key = SigningKey::generate().unwrap();
         let issuer = Arc::new(Issuer::new("http://localhost", key, Clock::system(), Random::system()));
-        let router = router(Value::Null, Arc::new(Postgres::new(server)), issuer);
+        let router = router(Value::Null, None, Arc::new(Postgres::new(server)), issuer);
         let token = Request::post("/local/token").body(Body::from(r#"{"handle": "sunyoung"}"#));
         for request in [token, Request::get("/local/users").body(Body::empty())] {
             let response = router.clone().oneshot(request.unwrap()).await.unwrap();

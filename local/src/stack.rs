@@ -5,12 +5,13 @@ use std::{future::IntoFuture as _, net::Ipv4Addr, net::SocketAddr, sync::Arc, ti
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
-use axum::middleware;
+use axum::{Router, middleware};
 use backon::{ConstantBuilder, Retryable as _};
 use cruddur::{
     clock::Clock,
-    config::{DatabaseConfig, TokenConfig, environment},
+    config::{DatabaseConfig, PushConfig, TokenConfig, environment},
     dynamodb::{CallLimits, client},
+    https,
     https::dynamodb_client,
     postgres::{ConnectError, DatabaseServer, Postgres},
     random::Random,
@@ -24,9 +25,12 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     data_dir::DataDir,
-    deployment::{Functions, Parts, stream_filters},
+    deployment::{Functions, Parts, PushParts, WEBSOCKET_CONNECT, WEBSOCKET_ROUTES, stream_filters},
     engines::{self, EngineError},
-    gateway::Gateway,
+    gateway::{
+        Gateway,
+        websocket::{self, WebSocketApi},
+    },
     guard::{AllowedHosts, guard},
     issuer::{CLIENT_ID, ISSUER_PATH, Issuer, SigningKey},
     mapping::{self, Batching, Mapping, MappingHandle},
@@ -47,6 +51,7 @@ pub struct Stack {
     dynamodb_url: String,
     database_url: Option<String>,
     web_client: WebClient,
+    websocket: Option<WebSocketApi>,
     stop: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
     mapping: MappingHandle,
@@ -102,6 +107,10 @@ impl Stack {
                 key_set: None,
             },
             send_limit: engines.send_limit,
+            push: (!options.no_websocket).then(|| {
+                let config = PushConfig { url: format!("{url}{}", websocket::PATH) };
+                PushParts { connector: https::connector(&config.url, environment), config }
+            }),
             clock: Clock::system(),
             random: Random::system(),
         })?;
@@ -121,8 +130,16 @@ impl Stack {
             "region": engines.region,
         });
         let issuer = Arc::new(issuer);
-        let web_client = WebClient::new(&options.client_dir);
-        let router = pages::router(health, Arc::clone(&postgres), Arc::clone(&issuer))
+        let websocket = if options.no_websocket {
+            None
+        } else {
+            let connect = functions[WEBSOCKET_CONNECT].clone();
+            Some(WebSocketApi::new(connect, WEBSOCKET_ROUTES, options.websocket_limits())?)
+        };
+        let websocket_hosts = websocket.is_some().then(|| allowed_hosts.clone());
+        let web_client = WebClient::new(&options.client_dir, websocket_hosts.clone());
+        let router = pages::router(health, websocket_hosts, Arc::clone(&postgres), Arc::clone(&issuer))
+            .merge(websocket.as_ref().map_or_else(Router::new, WebSocketApi::router))
             .merge(sign_in::router(postgres, issuer, sessions, allowed_hosts.clone()))
             .merge(web_client.router())
             .merge(Gateway::new(functions.routes())?.with_allowed_hosts(allowed_hosts.clone()).into_router())
@@ -139,6 +156,7 @@ impl Stack {
             dynamodb_url: urls.tables,
             database_url,
             web_client,
+            websocket,
             stop,
             server,
             mapping,
@@ -151,6 +169,12 @@ impl Stack {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL of the WebSocket API. `None` if there is none.
+    #[must_use]
+    pub fn websocket_url(&self) -> Option<String> {
+        self.websocket.is_some().then(|| websocket::url(&self.url))
     }
 
     #[must_use]
@@ -169,11 +193,14 @@ impl Stack {
         &self.web_client
     }
 
-    /// Stops accepting requests, lets running requests and the running batch finish, and closes the engines.
+    /// Stops accepting requests, lets running requests and the running batch finish, and closes the WebSockets and the engines.
     pub async fn stop(self) -> Result<(), EngineError> {
         self.stop.send_replace(true);
         if timeout(DRAIN_LIMIT, self.server).await.is_err() {
             tracing::warn!("requests were still running after {} s", DRAIN_LIMIT.as_secs());
+        }
+        if let Some(websocket) = self.websocket {
+            websocket.stop().await;
         }
         self.mapping.stop().await;
         let postgres = match self.postgres {

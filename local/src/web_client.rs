@@ -14,13 +14,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::html;
 use tokio::process::Command;
 use tower::ServiceBuilder;
 use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 
-use crate::page::page;
+use crate::{guard::AllowedHosts, page::page, pages::with_websocket_url};
 
 /// The client's sources. A change to any of them triggers a build.
 const SOURCES: [&str; 8] = [
@@ -47,13 +47,15 @@ const SHOWN_LINES: usize = 10;
 #[derive(Clone, Debug)]
 pub struct WebClient {
     folder: PathBuf,
+    /// The hosts of the WebSocket API. `None` if there is none.
+    websocket: Option<AllowedHosts>,
     /// The reason why the client is not built. `None` before and during a build.
     failure: Arc<Mutex<Option<String>>>,
 }
 
 impl WebClient {
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), failure: Arc::default() }
+    pub(crate) fn new(folder: &Path, websocket: Option<AllowedHosts>) -> Self {
+        Self { folder: folder.to_owned(), websocket, failure: Arc::default() }
     }
 
     /// Its pages and files. Until it is built, the pages show the progress.
@@ -66,7 +68,7 @@ impl WebClient {
             .service(ServeDir::new(built.join("assets")).precompressed_br());
         let pages = PAGES.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
         pages
-            .route("/config.json", get(|client| file(client, "config.json", "application/json")))
+            .route("/config.json", get(config))
             .route("/favicon.svg", get(|client| file(client, "favicon.svg", "image/svg+xml")))
             .nest_service("/assets", assets)
             .with_state(self.clone())
@@ -122,11 +124,29 @@ async fn index(State(client): State<WebClient>) -> Response {
     }
 }
 
+/// The client's configuration, with the URL of the WebSocket API under the page's host.
+async fn config(State(client): State<WebClient>, headers: HeaderMap) -> Response {
+    let Ok(configured) = tokio::fs::read(client.folder.join("dist/config.json")).await else {
+        return not_built();
+    };
+    let websocket_url = client.websocket.and_then(|hosts| hosts.websocket_url(&headers));
+    let config = match serde_json::from_slice(&configured) {
+        Ok(config) if websocket_url.is_some() => with_websocket_url(config, websocket_url).to_string().into(),
+        // The client shows what is wrong with a malformed file.
+        _ => configured,
+    };
+    of_type("application/json", config)
+}
+
 async fn file(State(client): State<WebClient>, name: &str, content_type: &'static str) -> Response {
     match tokio::fs::read(client.folder.join("dist").join(name)).await {
         Ok(bytes) => of_type(content_type, bytes),
-        Err(_) => (StatusCode::NOT_FOUND, "the web client is not built").into_response(),
+        Err(_) => not_built(),
     }
+}
+
+fn not_built() -> Response {
+    (StatusCode::NOT_FOUND, "the web client is not built").into_response()
 }
 
 fn of_type(content_type: &'static str, bytes: Vec<u8>) -> Response {
@@ -217,7 +237,7 @@ mod tests {
 
     async fn get(folder: &Path, path: &str) -> (StatusCode, String, String) {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let response = WebClient::new(folder).router().oneshot(request).await.unwrap();
+        let response = WebClient::new(folder, None).router().oneshot(request).await.unwrap();
         let status = response.status();
         let caching = response.headers().get("cache-control");
         let caching = caching.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
@@ -276,12 +296,34 @@ mod tests {
         fs::write(folder.path().join("dist/assets/main-1a2b.js.br"), "compressed").unwrap();
         let request = Request::get("/assets/main-1a2b.js").header("accept-encoding", "gzip, br");
         let request = request.body(Body::empty()).unwrap();
-        let response = WebClient::new(folder.path()).router().oneshot(request).await.unwrap();
+        let response = WebClient::new(folder.path(), None).router().oneshot(request).await.unwrap();
         let headers = response.headers();
         assert_eq!(headers["content-encoding"], "br");
         assert_eq!(headers["content-type"], "text/javascript");
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "compressed");
         assert_eq!(get(folder.path(), "/assets/main-1a2b.js").await.2, "the script");
+    }
+
+    #[tokio::test]
+    async fn the_configuration_names_the_websocket_api_at_the_host_of_the_page() {
+        let folder = client();
+        let hosts = AllowedHosts::new(&["messages.example".parse().unwrap()]);
+        let config = async |headers: &[(&str, &str)]| {
+            let mut request = Request::get("/config.json");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            let router = WebClient::new(folder.path(), Some(hosts.clone())).router();
+            let body = router.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        let here = [("host", "localhost:4567")];
+        let tunnel = [("host", "messages.example"), ("x-forwarded-proto", "https")];
+        assert_eq!(config(&here).await, r#"{"websocket_url":"ws://localhost:4567/ws"}"#);
+        assert_eq!(config(&tunnel).await, r#"{"websocket_url":"wss://messages.example/ws"}"#);
+        fs::write(folder.path().join("dist/config.json"), "{malformed").unwrap();
+        assert_eq!(config(&here).await, "{malformed");
     }
 
     #[test]
@@ -301,7 +343,7 @@ mod tests {
         let folder = client();
         fs::remove_file(folder.path().join("dist/index.html")).unwrap();
         // A package without a lock file: with npm the build fails; without npm, npm must be installed first.
-        let client = WebClient::new(folder.path());
+        let client = WebClient::new(folder.path(), None);
         let show = async || {
             let request = Request::get("/messages").body(Body::empty()).unwrap();
             let response = client.router().oneshot(request).await.unwrap();

@@ -37,6 +37,15 @@ impl Subject {
     }
 }
 
+/// A verified access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessToken {
+    /// The `sub` claim.
+    pub subject: Subject,
+    /// The `exp` claim, in seconds since 1970.
+    pub expires_at: i64,
+}
+
 /// The maximum size of an `Authorization` header in bytes.
 pub const MAX_AUTHORIZATION_BYTES: usize = 8 * 1024;
 
@@ -107,9 +116,14 @@ impl Verifier {
         self.keys.warm_up().await
     }
 
-    /// Verifies the access token in `headers`, and returns its subject. Fails with [`Error::Unauthenticated`], or with
-    /// [`Error::Unavailable`] if the key set cannot be fetched.
+    /// Verifies the access token in `headers`, and returns its subject. Fails as [`Self::verify`] does.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Subject, Error> {
+        Ok(self.verify(headers).await?.subject)
+    }
+
+    /// Verifies the access token in `headers`. Fails with [`Error::Unauthenticated`], or with
+    /// [`Error::Unavailable`] if the key set cannot be fetched.
+    pub async fn verify(&self, headers: &HeaderMap) -> Result<AccessToken, Error> {
         let token = bearer_token(headers).map_err(Error::Unauthenticated)?;
         let key_id = key_id(token).map_err(Error::Unauthenticated)?;
         let key = match self.keys.get(&key_id).await {
@@ -123,7 +137,7 @@ impl Verifier {
         self.check(claims).map_err(Error::Unauthenticated)
     }
 
-    fn check(&self, claims: Claims) -> Result<Subject, TokenRefusal> {
+    fn check(&self, claims: Claims) -> Result<AccessToken, TokenRefusal> {
         let now = self.clock.now().timestamp();
         if claims.iss != self.issuer {
             return Err(TokenRefusal::IssuerRefused);
@@ -140,7 +154,8 @@ impl Verifier {
         if [claims.nbf, claims.iat].into_iter().flatten().any(|time| time.saturating_sub(LEEWAY) > now) {
             return Err(TokenRefusal::NotYetValid);
         }
-        Subject::new(claims.sub).ok_or(TokenRefusal::SubjectMissing)
+        let subject = Subject::new(claims.sub).ok_or(TokenRefusal::SubjectMissing)?;
+        Ok(AccessToken { subject, expires_at: claims.exp })
     }
 }
 
@@ -252,7 +267,7 @@ mod tests {
         };
         change(&mut claims);
         let subject = verifier().check(claims);
-        subject.map(|subject| subject.as_str().to_owned()).map_err(|refusal| refusal.to_string())
+        subject.map(|token| token.subject.as_str().to_owned()).map_err(|refusal| refusal.to_string())
     }
 
     fn refused<T>(refusal: &TokenRefusal) -> Result<T, String> {

@@ -11,6 +11,7 @@ use crate::{
     auth::key_set::{InvalidKeySet, KeySet},
     clock::Clock,
     environment::{optional, required, whole_number},
+    https::is_loopback,
     postgres::{DatabaseServer, InvalidDatabaseUrl, RdsIam},
 };
 
@@ -232,6 +233,30 @@ impl SendLimitConfig {
     }
 }
 
+/// The management API of API Gateway's WebSocket API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushConfig {
+    /// `WEBSOCKET_MANAGEMENT_URL`, without a trailing slash.
+    pub url: String,
+}
+
+impl PushConfig {
+    /// Reads the configuration. Returns `None` if there is no WebSocket API.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
+        const NAME: &str = "WEBSOCKET_MANAGEMENT_URL";
+        let Some(url) = optional(lookup, NAME) else { return Ok(None) };
+        if url.starts_with("https://") || (url.starts_with("http://") && is_loopback(&url)) {
+            return Ok(Some(Self { url: url.trim_end_matches('/').to_owned() }));
+        }
+        Err(ConfigError::Malformed {
+            name: NAME,
+            problem:
+                "not an https URL, such as https://abcdefghij.execute-api.eu-central-1.amazonaws.com/live"
+                    .to_owned(),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -406,6 +431,22 @@ mod tests {
         ] {
             let error = database(&[("DATABASE_URL", URL), ("DATABASE_AUTH", "rds-iam"), (name, value)]);
             assert_eq!(error.err().as_deref(), Some(expected), "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn the_management_url_is_optional_and_encrypted() {
+        for (url, expected) in [
+            ("", Ok(None)),
+            ("https://a.test/live/", Ok(Some("https://a.test/live"))),
+            ("http://127.0.0.1:4567/ws", Ok(Some("http://127.0.0.1:4567/ws"))),
+            ("http://a.test/live", Err(())),
+            ("wss://a.test/live", Err(())),
+        ] {
+            let config = PushConfig::from_lookup(|_| Some(url.to_owned()));
+            let actual =
+                config.as_ref().map(|config| config.as_ref().map(|config| &*config.url)).map_err(|_| ());
+            assert_eq!(actual, expected, "{url}");
         }
     }
 

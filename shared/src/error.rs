@@ -31,6 +31,12 @@ pub enum Error {
     /// The group does not exist, or the caller is not a member. Callers cannot distinguish the two.
     #[error("the message group was not found, or the caller is not in it")]
     MessageGroupNotFound,
+    /// Events after the cursor may be missing. The reader has to list everything again.
+    #[error("events after the cursor are no longer complete")]
+    CursorExpired,
+    /// The device has a later connection.
+    #[error("the device has a later connection")]
+    ConnectionOutdated,
     /// The caller exceeded the send limit ([`crate::send_limit`]).
     #[error("the caller is over the send limit")]
     RateLimited {
@@ -112,6 +118,8 @@ pub enum Violation {
     LimitInvalid,
     /// The cursor is malformed.
     CursorInvalid,
+    /// The device's UUID is missing, or not a UUID of 36 characters.
+    DeviceInvalid,
     /// The idempotency key is not 1 to 64 visible ASCII characters.
     IdempotencyKeyInvalid,
     /// The idempotency key was used for another request. Keys are kept for at least 24 hours.
@@ -133,6 +141,7 @@ impl Violation {
             Self::MessageExceedsMaxChars => "message_exceed_max_chars",
             Self::LimitInvalid => "limit_invalid",
             Self::CursorInvalid => "cursor_invalid",
+            Self::DeviceInvalid => "device_invalid",
             Self::IdempotencyKeyInvalid => "idempotency_key_invalid",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
         }

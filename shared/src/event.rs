@@ -7,10 +7,13 @@
 use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::{
     Body, Request, RequestExt as _, Response,
-    aws_lambda_events::{apigw::ApiGatewayV2httpResponse, query_map::QueryMap},
+    aws_lambda_events::{
+        apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
+        query_map::QueryMap,
+    },
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
@@ -93,6 +96,62 @@ pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
     result
 }
 
+/// The `$connect` event of a WebSocket API.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConnectEvent {
+    #[serde(deserialize_with = "or_default")]
+    multi_value_headers: HashMap<String, Vec<String>>,
+    #[serde(deserialize_with = "strings")]
+    headers: HashMap<String, String>,
+    #[serde(deserialize_with = "or_default")]
+    request_context: ConnectContext,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectContext {
+    connection_id: Option<String>,
+    connected_at: Option<i64>,
+}
+
+impl ConnectEvent {
+    /// The headers. Skips malformed ones.
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let repeated = self.multi_value_headers.iter();
+        let repeated = repeated.flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+        let single = self.headers.iter().filter(|_| self.multi_value_headers.is_empty());
+        for (name, value) in repeated.chain(single) {
+            if let (Ok(name), Ok(value)) =
+                (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes()))
+            {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+
+    /// API Gateway's name of the connection, and the time at which it was accepted, in milliseconds since 1970. Returns
+    /// `None` if either is missing.
+    #[must_use]
+    pub fn connection(&self) -> Option<(String, i64)> {
+        Some((self.request_context.connection_id.clone()?, self.request_context.connected_at?))
+    }
+}
+
+/// Converts a response into the result of a `$connect` event. Supports text bodies.
+#[must_use]
+pub fn connect_result(response: Response<Body>) -> ApiGatewayProxyResponse {
+    let (parts, body) = response.into_parts();
+    let mut result = ApiGatewayProxyResponse::default();
+    result.status_code = parts.status.as_u16().into();
+    result.headers = parts.headers;
+    result.body = Some(body);
+    result
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -156,6 +215,27 @@ mod tests {
     fn without_a_raw_query_the_parsed_parameters_are_used() {
         let request = request(json!({"queryStringParameters": {"limit": "5"}}));
         assert_eq!(request.query_string_parameters().first("limit"), Some("5"));
+    }
+
+    #[test]
+    fn a_connect_event_has_headers_and_connection() {
+        let event: ConnectEvent = serde_json::from_value(json!({
+            "headers": {"Sec-WebSocket-Protocol": "b", "x-single": "1"},
+            "multiValueHeaders": {"Sec-WebSocket-Protocol": ["a", "b"], "bad name": ["x"]},
+            "requestContext": {"connectionId": "abc=", "connectedAt": 1_795_339_800_000_i64, "identity": {}},
+        }))
+        .unwrap();
+        assert_eq!(event.headers().get_all("sec-websocket-protocol").iter().count(), 2);
+        assert_eq!(event.headers().len(), 2);
+        assert_eq!(event.connection(), Some(("abc=".to_owned(), 1_795_339_800_000)));
+        let event: ConnectEvent = serde_json::from_value(json!({
+            "headers": {"x-single": "1", "x-list": []},
+            "multiValueHeaders": null,
+            "requestContext": {"connectionId": 1},
+        }))
+        .unwrap();
+        assert_eq!(event.headers().len(), 1);
+        assert_eq!(event.connection(), None);
     }
 
     #[test]

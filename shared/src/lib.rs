@@ -1,11 +1,12 @@
 //! Cruddur's direct messages: the library of the functions.
 //!
-//! - Domain: [`message`], [`message_group`], [`user`], with the values [`timestamp`], [`sort_key`], [`page`],
+//! - Domain: [`message`], [`message_group`], [`user`], [`event_log`], [`connection`], with the values [`timestamp`], [`sort_key`], [`page`],
 //!   [`idempotency`], [`send_limit`]
 //! - Storage: [`table`] (rows and keys in DynamoDB), [`stream`] (changes of the table), [`projection`] (their effects),
-//!   [`dynamodb`], [`postgres`]
+//!   [`push`] (events to open sockets), [`dynamodb`], [`postgres`]
 //! - Requests: [`event`], [`auth`], [`request`], [`respond`], [`error`]
-//! - Operation: [`start`], [`warm_up`], [`health`], [`https`], [`config`], [`clock`], [`random`], [`invocation`], [`log`], [`metrics`]
+//! - Operation: [`start`], [`warm_up`], [`health`], [`https`], [`signed_call`],
+//!   [`config`], [`clock`], [`random`], [`invocation`], [`log`], [`metrics`]
 
 #![warn(missing_docs)]
 
@@ -13,10 +14,12 @@ pub mod auth;
 mod backoff;
 pub mod clock;
 pub mod config;
+pub mod connection;
 pub mod dynamodb;
 mod environment;
 pub mod error;
 pub mod event;
+pub mod event_log;
 pub mod health;
 pub mod https;
 pub mod idempotency;
@@ -28,10 +31,12 @@ pub mod metrics;
 pub mod page;
 pub mod postgres;
 pub mod projection;
+pub mod push;
 pub mod random;
 pub mod request;
 pub mod respond;
 pub mod send_limit;
+pub mod signed_call;
 pub mod sort_key;
 pub mod start;
 pub mod stream;

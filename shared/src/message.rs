@@ -13,7 +13,7 @@ use crate::{
     random::Random,
     send_limit::SendLimit,
     sort_key::SortKey,
-    table::{Key, Membership, Newest, Partition, Table, from_strings},
+    table::{Key, Membership, MessageRow, Newest, Partition, Table, from_strings},
     timestamp::Timestamp,
     user::{ShowsUser, User},
     warm_up::{self, Failure},
@@ -126,6 +126,19 @@ impl From<ListedMessage> for Message {
             display_name: row.user_display_name,
             handle: row.user_handle,
             message: row.message,
+            created_at: row.sk.created_at,
+        }
+    }
+}
+
+impl From<&MessageRow> for Message {
+    fn from(row: &MessageRow) -> Self {
+        Self {
+            uuid: row.message_uuid,
+            user_uuid: row.sender_uuid,
+            display_name: row.sender_display_name.clone(),
+            handle: row.sender_handle.clone(),
+            message: row.message.clone(),
             created_at: row.sk.created_at,
         }
     }

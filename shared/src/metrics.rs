@@ -20,7 +20,7 @@ const DIMENSION: &str = "FunctionName";
 /// The format's maximum number of values per metric and line.
 const MAX_VALUES: usize = 100;
 
-/// A metric. The variant's name is the metric's name in CloudWatch. All are counts except [`Metric::MoveDelay`].
+/// A metric. The variant's name is the metric's name in CloudWatch. All are counts except the two delays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Metric {
     /// Messages stored.
@@ -45,6 +45,18 @@ pub enum Metric {
     RecordsSkipped,
     /// Milliseconds from a message's creation to the end of the move of its group's inbox rows.
     MoveDelay,
+    /// Changes appended to event logs.
+    EventsLogged,
+    /// Log rows that could not be written because another writer took their number. The append is repeated.
+    LogConflicts,
+    /// Frames accepted by API Gateway.
+    Pushed,
+    /// Frames to connections that no longer exist.
+    PushGone,
+    /// Frames that were not sent: API Gateway rejected them or did not answer, or pushes were paused.
+    PushDropped,
+    /// Milliseconds from a message's creation to the end of a push.
+    PushDelay,
     /// Tokens with a key that is not in the key set.
     UnknownKeys,
     /// Confirmed users who could not be written to the users table.
@@ -66,7 +78,10 @@ enum Unit {
 
 impl Metric {
     fn unit(self) -> Unit {
-        if self == Self::MoveDelay { Unit::Milliseconds } else { Unit::Count }
+        match self {
+            Self::MoveDelay | Self::PushDelay => Unit::Milliseconds,
+            _ => Unit::Count,
+        }
     }
 }
 

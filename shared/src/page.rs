@@ -12,7 +12,7 @@ pub struct Limit(u8);
 
 impl Limit {
     /// Rows on the largest page.
-    const MAX: u8 = 100;
+    pub const MAX: Self = Self(100);
 
     /// Returns the limit as a number.
     #[must_use]
@@ -47,7 +47,7 @@ impl FromStr for Limit {
             return Err(InvalidLimit);
         }
         match text.parse() {
-            Ok(number @ 1..=Self::MAX) => Ok(Self(number)),
+            Ok(number) if number >= 1 && number <= Self::MAX.0 => Ok(Self(number)),
             _ => Err(InvalidLimit),
         }
     }

@@ -1,3 +1,4 @@
 //! Projections: the writes that stream records cause.
 
+pub mod events;
 pub mod inbox;

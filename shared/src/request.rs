@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, Violation},
+    event_log::EventCursor,
     idempotency::IdempotencyKey,
     page::{Cursor, Limit, PageRequest},
 };
@@ -96,6 +97,11 @@ pub fn user_uuid(text: &str) -> Result<Uuid, Violation> {
     uuid(text).ok_or(Violation::UserUuidInvalid)
 }
 
+/// Parses a device's UUID: 36 characters with hyphens, in any case.
+pub fn device_uuid(text: &str) -> Result<Uuid, Violation> {
+    uuid(text).ok_or(Violation::DeviceInvalid)
+}
+
 fn uuid(text: &str) -> Option<Uuid> {
     // The forms without hyphens, in braces and as a URN have 32, 38 and 45 characters.
     if text.len() == 36 { text.parse().ok() } else { None }
@@ -106,6 +112,22 @@ pub fn page_request(request: &Request, violations: &mut Violations) -> Option<Pa
     let limit = violations.check(parameter(request, "limit", Violation::LimitInvalid));
     let cursor = violations.check(parameter::<Cursor>(request, "cursor", Violation::CursorInvalid));
     Some(PageRequest { limit: limit?.unwrap_or_else(Limit::default), cursor: cursor? })
+}
+
+/// The parameters of a request for events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventsRequest {
+    /// The last place that the reader has. `None` asks for the end of the log.
+    pub after: Option<EventCursor>,
+    /// The maximum number of log rows.
+    pub limit: Limit,
+}
+
+/// Parses `limit` and `after` of a request for events.
+pub fn events_request(request: &Request, violations: &mut Violations) -> Option<EventsRequest> {
+    let limit = violations.check(parameter(request, "limit", Violation::LimitInvalid));
+    let after = violations.check(parameter::<EventCursor>(request, "after", Violation::CursorInvalid));
+    Some(EventsRequest { limit: limit?.unwrap_or(Limit::MAX), after: after? })
 }
 
 /// Parses a query parameter. Rejects repeated parameters.

@@ -1,5 +1,7 @@
 //! Responses. No other module maps errors to statuses or logs failed requests.
 
+use std::fmt;
+
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -8,6 +10,7 @@ use serde::Serialize;
 use crate::{
     auth::TokenRefusal,
     error::{Chain, Error, Violation},
+    event_log::{Event, EventCursor},
     invocation::{self, Completion},
     metrics::Metric,
     page::{Cursor, Limit},
@@ -43,13 +46,31 @@ pub fn page(
     limit: Limit,
     next: Option<Cursor>,
 ) -> Result<Response<Body>, Error> {
-    let mut response = ok(body)?;
-    if let Some(cursor) = next {
-        let path = utf8_percent_encode(path, NOT_IN_A_PATH);
-        let link = format!("<{path}?limit={limit}&cursor={cursor}>; rel=\"next\"");
-        let link = HeaderValue::try_from(link).map_err(Error::internal)?;
-        response.headers_mut().insert(header::LINK, link);
+    let response = ok(body)?;
+    match next {
+        Some(cursor) => with_next(response, path, format_args!("limit={limit}&cursor={cursor}")),
+        None => Ok(response),
     }
+}
+
+/// Creates a 200 response with events as JSON, and a `Link` header to the events after them.
+pub fn events(
+    events: &[Event],
+    path: &str,
+    limit: Limit,
+    next: EventCursor,
+) -> Result<Response<Body>, Error> {
+    with_next(ok(&events)?, path, format_args!("after={next}&limit={limit}"))
+}
+
+fn with_next(
+    mut response: Response<Body>,
+    path: &str,
+    query: fmt::Arguments<'_>,
+) -> Result<Response<Body>, Error> {
+    let path = utf8_percent_encode(path, NOT_IN_A_PATH);
+    let link = HeaderValue::try_from(format!("<{path}?{query}>; rel=\"next\"")).map_err(Error::internal)?;
+    response.headers_mut().insert(header::LINK, link);
     Ok(response)
 }
 
@@ -101,6 +122,8 @@ fn refuse(error: &Error) -> Response<Body> {
         Error::UserNotProvisioned => (StatusCode::FORBIDDEN, vec!["user_not_provisioned"], None),
         Error::UserNotFound => (StatusCode::NOT_FOUND, vec!["user_not_found"], None),
         Error::MessageGroupNotFound => (StatusCode::NOT_FOUND, vec!["message_group_not_found"], None),
+        Error::CursorExpired => (StatusCode::GONE, vec!["cursor_expired"], None),
+        Error::ConnectionOutdated => (StatusCode::CONFLICT, vec!["connection_outdated"], None),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, vec!["internal_error"], None),
         Error::RateLimited { retry_after } => (
             StatusCode::TOO_MANY_REQUESTS,

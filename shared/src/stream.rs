@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use crate::{
     error::Chain,
-    sort_key::SortKey,
     table::{Key, MessageRow, RowKind},
 };
 
@@ -35,15 +34,13 @@ pub enum Change {
     },
 }
 
-/// The newest message of a group in a batch.
+/// The new messages of a group in a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewestMessage {
+pub struct GroupMessages {
     /// The group.
     pub group_uuid: Uuid,
-    /// Time and UUID of the message.
-    pub sk: SortKey,
-    /// The whole text.
-    pub message: String,
+    /// The messages, oldest first. At least one.
+    pub messages: Vec<MessageRow>,
     /// Sequence numbers of the group's records in the batch, in the order of the batch.
     pub sequence_numbers: Vec<String>,
 }
@@ -51,10 +48,26 @@ pub struct NewestMessage {
 /// The new messages of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewMessages {
-    /// The message with the greatest sort key of each group, in the order of the groups' first records.
-    pub newest: Vec<NewestMessage>,
+    /// The groups, in the order of their first records.
+    pub groups: Vec<GroupMessages>,
     /// The number of malformed records.
     pub skipped: usize,
+}
+
+impl GroupMessages {
+    /// The message with the greatest sort key. `None` if there are no messages.
+    #[must_use]
+    pub fn newest(&self) -> Option<&MessageRow> {
+        self.messages.last()
+    }
+
+    /// Adds a message, unless the batch delivered it before.
+    fn add(&mut self, row: MessageRow, sequence_number: String) {
+        self.sequence_numbers.push(sequence_number);
+        if let Err(place) = self.messages.binary_search_by_key(&row.sk, |known| known.sk) {
+            self.messages.insert(place, row);
+        }
+    }
 }
 
 /// The reason for skipping a record.
@@ -77,27 +90,21 @@ impl Batch {
     /// Parses the new messages of the batch. Logs, counts and skips malformed records.
     #[must_use]
     pub fn new_messages(&self) -> NewMessages {
-        let mut newest: Vec<NewestMessage> = Vec::new();
+        let mut groups: Vec<GroupMessages> = Vec::new();
         let mut places = BTreeMap::new();
         let mut skipped = 0_usize;
         for record in &self.records {
             match change(record.get()) {
                 Ok(None) => {}
                 Ok(Some((Change::MessageCreated { group_uuid, row }, sequence_number))) => {
-                    let place = *places.entry(group_uuid).or_insert(newest.len());
-                    match newest.get_mut(place) {
-                        None => newest.push(NewestMessage {
+                    let place = *places.entry(group_uuid).or_insert(groups.len());
+                    match groups.get_mut(place) {
+                        Some(group) => group.add(row, sequence_number),
+                        None => groups.push(GroupMessages {
                             group_uuid,
-                            sk: row.sk,
-                            message: row.message,
+                            messages: vec![row],
                             sequence_numbers: vec![sequence_number],
                         }),
-                        Some(known) => {
-                            known.sequence_numbers.push(sequence_number);
-                            if row.sk > known.sk {
-                                (known.sk, known.message) = (row.sk, row.message);
-                            }
-                        }
                     }
                 }
                 Err(malformed) => {
@@ -107,7 +114,7 @@ impl Batch {
                 }
             }
         }
-        NewMessages { newest, skipped }
+        NewMessages { groups, skipped }
     }
 
     /// The number of records.
@@ -199,18 +206,22 @@ mod tests {
         serde_json::from_str(&json!({"Records": records}).to_string()).unwrap()
     }
 
-    /// The newest message of a group.
-    fn newest(group: u128, message: u128, sequence_numbers: &[&str]) -> NewestMessage {
-        NewestMessage {
+    /// The messages of a group.
+    fn group(group: u128, messages: &[u128], sequence_numbers: &[&str]) -> GroupMessages {
+        let rows = messages.iter().map(|message| {
+            let image = record(group, *message, 0)["dynamodb"]["NewImage"].clone();
+            let item: serde_dynamo::Item = serde_json::from_value(image).unwrap();
+            serde_dynamo::from_item(item).unwrap()
+        });
+        GroupMessages {
             group_uuid: Uuid::from_u128(group),
-            sk: format!("2026-11-22T09:30:00.000000Z#{}", Uuid::from_u128(message)).parse().unwrap(),
-            message: format!("message {message}"),
+            messages: rows.collect(),
             sequence_numbers: sequence_numbers.iter().map(|&number| number.to_owned()).collect(),
         }
     }
 
     #[test]
-    fn a_batch_has_the_newest_message_of_each_group_and_all_sequence_numbers() {
+    fn a_batch_has_each_groups_messages_in_order_and_all_sequence_numbers() {
         let records = [
             record(2, 5, 1),
             record(1, 7, 2),
@@ -220,7 +231,11 @@ mod tests {
             record(3, 8, 6),
         ];
         let expected = NewMessages {
-            newest: vec![newest(2, 6, &["1", "3", "5"]), newest(1, 7, &["2", "4"]), newest(3, 8, &["6"])],
+            groups: vec![
+                group(2, &[5, 6], &["1", "3", "5"]),
+                group(1, &[4, 7], &["2", "4"]),
+                group(3, &[8], &["6"]),
+            ],
             skipped: 0,
         };
         assert_eq!(batch(&records).new_messages(), expected);
@@ -269,11 +284,15 @@ mod tests {
         ];
         for record in &malformed {
             let messages = batch(&[record.clone(), good()]).new_messages();
-            assert_eq!(messages, NewMessages { newest: vec![newest(1, 1, &["1"])], skipped: 1 }, "{record}");
+            assert_eq!(
+                messages,
+                NewMessages { groups: vec![group(1, &[1], &["1"])], skipped: 1 },
+                "{record}"
+            );
         }
         assert_eq!(
             batch(&malformed).new_messages(),
-            NewMessages { newest: vec![], skipped: malformed.len() }
+            NewMessages { groups: vec![], skipped: malformed.len() }
         );
     }
 

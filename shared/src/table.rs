@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     Client,
     operation::{
-        put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError,
+        delete_item::DeleteItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError,
+        update_item::UpdateItemError,
     },
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
@@ -23,8 +24,8 @@ pub use self::{
     error::{WriteError, read_error},
     key::{Key, Partition, RowKind},
     row::{
-        IdempotencyRow, InboxRow, InvalidRow, LeaseRow, Member, Membership, MessageRow, MigrationOffsetRow,
-        RedirectRow, Row, SendLimitRow,
+        ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow, LeaseRow,
+        LoggedChange, Member, Membership, MessageRow, MigrationOffsetRow, RedirectRow, Row, SendLimitRow,
     },
     transaction::{Condition, HasKey, Transaction},
 };
@@ -37,6 +38,7 @@ use crate::{
 mod error;
 mod key;
 mod row;
+#[macro_use]
 mod transaction;
 
 /// A row as the SDK represents it.
@@ -191,6 +193,42 @@ impl Table {
         }
     }
 
+    /// Reads rows of a partition, consistently, in ascending order from the sort key `from`. Takes one request, unless
+    /// DynamoDB ends a page early.
+    ///
+    /// The rows are not a snapshot: a row may be missing that was written before a later one.
+    pub async fn rows_from(
+        &self,
+        partition: Partition,
+        from: &str,
+        limit: usize,
+    ) -> Result<Vec<Item>, Error> {
+        let mut rows = Vec::new();
+        let mut start = None;
+        loop {
+            let wanted = i32::try_from(limit.saturating_sub(rows.len())).unwrap_or(i32::MAX);
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk AND sk >= :from")
+                .expression_attribute_values(":pk", AttributeValue::S(partition.to_string()))
+                .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
+                .scan_index_forward(true)
+                .consistent_read(true)
+                .limit(wanted)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(read_error)?;
+            rows.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key;
+            if rows.len() >= limit || start.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+
     /// Reads the inbox rows of a group from the index, in descending order. Eventually consistent, so the rows are only
     /// hints.
     pub async fn group_index(&self, group_uuid: Uuid) -> Result<Vec<Item>, Error> {
@@ -210,12 +248,15 @@ impl Table {
 
     /// Puts a new row. Fails with [`WriteError::ConditionFailed`] if the key exists.
     pub async fn put_new(&self, row: &impl Serialize) -> Result<(), WriteError> {
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(convert::to_item(row).map_err(|error| WriteError::Permanent(error.into()))?))
-            .condition_expression("attribute_not_exists(pk)")
+        self.put(row, Condition::absent()).await
+    }
+
+    /// Puts a row under a condition on the current one. If the condition is false, [`WriteError::ConditionFailed`]
+    /// contains the current row.
+    pub async fn put(&self, row: &impl Serialize, condition: Condition) -> Result<(), WriteError> {
+        let item = convert::to_item(row).map_err(|error| WriteError::Permanent(error.into()))?;
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        let answer = with_condition!(put, condition)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -226,6 +267,18 @@ impl Table {
                     let rows = vec![Some(refused.item.clone().unwrap_or_default())];
                     Err(WriteError::ConditionFailed { rows, cause: error.into() })
                 }
+                _ => Err(WriteError::from_sdk(error)),
+            },
+        }
+    }
+
+    /// Deletes a row under a condition. Succeeds if the condition is false.
+    pub async fn delete_if(&self, key: &Key, condition: Condition) -> Result<(), WriteError> {
+        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key.into()));
+        match with_condition!(delete, condition).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(WriteError::from_sdk(error)),
             },
         }

@@ -2,8 +2,8 @@
 
 use cruddur::{
     message_group::Inbox,
+    projection::inbox::NewestMessage,
     random::Random,
-    stream::NewestMessage,
     table::{MessageRow, Newest, Partition, Table, from_item},
 };
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub(crate) async fn move_inbox_rows(
     let newest = table.newest(Newest { partition, before: None, limit: 1, attributes: None }).await?;
     if let Some(row) = newest.into_iter().next() {
         let MessageRow { sk, message, .. } = from_item(row)?;
-        let newest = NewestMessage { group_uuid, sk, message, sequence_numbers: Vec::new() };
+        let newest = NewestMessage { group_uuid, sk, message };
         Inbox::new(table.clone(), random.clone()).move_to(&newest).await?;
     }
     Ok(())

@@ -80,6 +80,11 @@ fn description(row: &Map<String, Value>) -> String {
         }
         Some(RowKind::Idempotency) => format!("answered with message {}", text(row, "message_uuid")),
         Some(RowKind::SendLimit) => "send limit".to_owned(),
+        Some(RowKind::EventLog) => match row.get("changes").and_then(Value::as_array) {
+            Some(changes) => format!("{} logged changes", changes.len()),
+            None => "start of an event log".to_owned(),
+        },
+        Some(RowKind::Connection) => "open socket of a device".to_owned(),
         Some(RowKind::MigrationOffset) => "migration of an old table".to_owned(),
         Some(RowKind::Redirect) => format!("is now group {}", text(row, "group_uuid")),
         Some(RowKind::Lease) => "lease of the doctor or a migration".to_owned(),

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::chat::api::bearer;
 
+/// The methods of the API.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
 /// The request headers of a browser's preflight.
 const REQUEST_HEADERS: [&str; 3] = ["authorization", "content-type", "idempotency-key"];
 
@@ -115,7 +118,7 @@ pub(super) async fn allowed(api: &Api, origin: &str) -> CheckResult {
     let request = api.request(Method::GET, "/api/message_groups").header(header::ORIGIN, origin);
     let answer = api.send(request, None).await?;
     let lacks = [
-        ("methods", lacking(&preflight, "access-control-allow-methods", &["GET", "POST"])),
+        ("methods", lacking(&preflight, "access-control-allow-methods", &METHODS)),
         ("request headers", lacking(&preflight, "access-control-allow-headers", &REQUEST_HEADERS)),
         ("response headers", lacking(&answer, "access-control-expose-headers", &EXPOSED_HEADERS)),
     ];

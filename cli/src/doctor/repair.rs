@@ -4,9 +4,8 @@ use anyhow::Result;
 use cruddur::{
     error::Error,
     message_group::Inbox,
-    projection::inbox::MoveError,
+    projection::inbox::{MoveError, NewestMessage},
     sort_key::SortKey,
-    stream::NewestMessage,
     table::{Transaction, WriteError},
 };
 use uuid::Uuid;
@@ -70,12 +69,7 @@ impl Doctor {
     }
 
     async fn move_rows(&self, group: Uuid, newest: &LastMessage) -> Result<Written> {
-        let message = NewestMessage {
-            group_uuid: group,
-            sk: newest.sk,
-            message: newest.text.clone(),
-            sequence_numbers: Vec::new(),
-        };
+        let message = NewestMessage { group_uuid: group, sk: newest.sk, message: newest.text.clone() };
         let inbox = Inbox::new(self.table.clone(), self.random.clone());
         match Box::pin(inbox.move_to(&message)).await {
             Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Written::Done),

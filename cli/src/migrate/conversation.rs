@@ -8,9 +8,8 @@ use backon::BackoffBuilder as _;
 use cruddur::{
     error::Error,
     message_group::Inbox,
-    projection::inbox::MoveError,
+    projection::inbox::{MoveError, NewestMessage},
     sort_key::SortKey,
-    stream::NewestMessage,
     table::{
         Condition, Item, Key, Membership, MessageRow, Partition, RedirectRow, RowKind, Transaction,
         WriteError, from_item, sort_key,
@@ -237,7 +236,7 @@ impl Migration {
             let newest = read::newest_message_row(&self.table, group).await?;
             let Some(row) = newest else { return Ok(()) };
             let MessageRow { sk, message, .. } = from_item(row)?;
-            let newest = NewestMessage { group_uuid: group, sk, message, sequence_numbers: Vec::new() };
+            let newest = NewestMessage { group_uuid: group, sk, message };
             let inbox = Inbox::new(self.table.clone(), self.random.clone());
             match Box::pin(inbox.move_to(&newest)).await {
                 Ok(_) => return Ok(()),

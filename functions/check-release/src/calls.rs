@@ -5,18 +5,15 @@
 
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4::SigningParams,
-};
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, SharedHttpConnector},
-    identity::Identity,
     orchestrator::HttpRequest,
 };
-use aws_smithy_types::body::SdkBody;
-use cruddur::{clock::Clock, config::Lookup, error::Cause};
+use cruddur::{
+    config::Lookup,
+    error::Cause,
+    signed_call::{Signer, request},
+};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
@@ -148,22 +145,14 @@ impl CallError {
 /// A client with the function's credentials.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    region: String,
-    identity: Identity,
+    signer: Signer,
     endpoints: Endpoints,
     connector: SharedHttpConnector,
-    clock: Clock,
 }
 
 impl Calls {
-    pub(crate) fn new(
-        region: String,
-        credentials: Credentials,
-        endpoints: Endpoints,
-        connector: SharedHttpConnector,
-        clock: Clock,
-    ) -> Self {
-        Self { region, identity: credentials.into(), endpoints, connector, clock }
+    pub(crate) fn new(signer: Signer, endpoints: Endpoints, connector: SharedHttpConnector) -> Self {
+        Self { signer, endpoints, connector }
     }
 
     /// Sends a call, and repeats it for about 15 s if it fails and may succeed later.
@@ -204,29 +193,9 @@ impl Calls {
         let url = format!("{endpoint}{}", call.path);
         let mut request = request(call.method, &url, &call.body)?;
         request.headers_mut().insert("content-type", call.content_type);
-        let params = SigningParams::builder()
-            .identity(&self.identity)
-            .region(&self.region)
-            .name(name)
-            .time(self.clock.now().into())
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let body = SignableBody::Bytes(call.body.as_bytes());
-        let signable = SignableRequest::new(call.method, &*url, request.headers().iter(), body)?;
-        let (instructions, _) = sign(signable, &params)?.into_parts();
-        for (name, value) in instructions.headers() {
-            request.headers_mut().insert(name.to_owned(), value.to_owned());
-        }
+        self.signer.sign(name, &mut request, &call.body)?;
         Ok(request)
     }
-}
-
-fn request(method: &str, url: &str, body: &str) -> Result<HttpRequest, Cause> {
-    let mut request = HttpRequest::new(SdkBody::from(body));
-    request.set_method(method)?;
-    request.set_uri(url)?;
-    Ok(request)
 }
 
 async fn repeat(call: impl AsyncFn() -> Result<Reply, CallError>) -> Result<Reply, CallError> {

@@ -13,6 +13,7 @@ use cruddur::{
     error::Chain,
     https,
     invocation::{self, Completion},
+    signed_call::Signer,
     start,
     warm_up::Failure,
 };
@@ -55,7 +56,9 @@ impl start::App for App {
         let AwsConfig { region, credentials } = AwsConfig::from_lookup(lookup)?;
         let endpoints = calls::Endpoints::from_lookup(&region, lookup);
         let connector = https::connector(&endpoints.lambda, lookup);
-        Ok(Self { calls: Calls::new(region, credentials, endpoints, connector, Clock::system()) })
+        Ok(Self {
+            calls: Calls::new(Signer::new(region, credentials, Clock::system()), endpoints, connector),
+        })
     }
 
     async fn connect(&self) -> Vec<Failure> {

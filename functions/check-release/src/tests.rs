@@ -97,7 +97,11 @@ impl Aws {
         let endpoints = calls::Endpoints::from_lookup("eu-central-1", |_| None);
         let connector = SharedHttpConnector::new(self.clone());
         let credentials = Credentials::for_tests_with_session_token();
-        let calls = Calls::new("eu-central-1".to_owned(), credentials, endpoints, connector, Clock::system());
+        let calls = Calls::new(
+            Signer::new("eu-central-1".to_owned(), credentials, Clock::system()),
+            endpoints,
+            connector,
+        );
         handler(&App { calls }, LambdaEvent::new(event, Context::default())).await;
         let mut answers = self.answers.lock().unwrap();
         assert_eq!(answers.len(), 1, "{answers:?}");

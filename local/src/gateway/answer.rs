@@ -56,6 +56,14 @@ pub(super) fn response(answer: &str) -> Result<Response, AnswerError> {
     }
 }
 
+/// Converts an answer of payload format 1.0, which must have a `statusCode`, into a response.
+pub(super) fn proxy_response(answer: &str) -> Result<Response, AnswerError> {
+    if answer.len() > MAX_PAYLOAD {
+        return Err(AnswerError::TooLarge);
+    }
+    serde_json::from_str::<Answer>(answer).map_err(|_| AnswerError::Field)?.into_response()
+}
+
 fn inferred(body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -17,7 +17,7 @@ use http::{
 
 use crate::guard::AllowedHosts;
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET,POST");
+const METHODS: HeaderValue = HeaderValue::from_static("GET,POST,PUT,PATCH,DELETE");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization,content-type,idempotency-key");
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("link,retry-after");
 

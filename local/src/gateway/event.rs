@@ -27,8 +27,8 @@ use serde_json::{Value, json};
 use super::route::Found;
 use crate::function::without_nulls;
 
-/// Headers that are not passed to the function. Cookies have their own field; the others are hop-by-hop.
-const OMITTED: [HeaderName; 7] = [CONNECTION, COOKIE, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+/// Headers that are not passed to a function.
+pub(super) const HOP_BY_HOP: [HeaderName; 6] = [CONNECTION, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// Subtypes of `application` whose bodies are passed as text, like all of `text` (observed). Everything else
 /// is base64-encoded, including forms and bodies without a content type.
@@ -43,11 +43,8 @@ pub(super) fn event(
     now: DateTime<Utc>,
     random: &Random,
 ) -> Value {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let source_ip: IpAddr = peer.map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0.ip().to_canonical());
-    let host: Option<Authority> = value(&parts.headers, &HOST).parse().ok();
-    let domain_name = host.as_ref().map_or("localhost", Authority::host);
-    let port = host.as_ref().and_then(Authority::port_u16).unwrap_or(80);
+    let source_ip = source_ip(parts);
+    let (domain_name, port) = host(&parts.headers);
 
     let mut headers = headers(&parts.headers);
     headers.insert("content-length", body.len().to_string());
@@ -102,23 +99,37 @@ pub(super) fn request_id(random: &Random) -> String {
     URL_SAFE.encode(random.bytes::<11>())
 }
 
-fn trace_id(seconds: i64, random: &Random) -> String {
+pub(super) fn trace_id(seconds: i64, random: &Random) -> String {
     let id = u128::from_be_bytes(random.bytes()) >> 32;
     format!("Root=1-{seconds:08x}-{id:024x}")
 }
 
+/// The client's address. Without a connection it is 127.0.0.1.
+pub(super) fn source_ip(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0.ip().to_canonical())
+}
+
+/// The name and the port in `Host`.
+pub(super) fn host(headers: &HeaderMap) -> (String, u16) {
+    let host: Option<Authority> = value(headers, &HOST).parse().ok();
+    let port = host.as_ref().and_then(Authority::port_u16).unwrap_or(80);
+    (host.as_ref().map_or("localhost", Authority::host).to_owned(), port)
+}
+
 /// All values of a header, joined as in the event. Empty if the header is absent.
-fn value(headers: &HeaderMap, name: &HeaderName) -> String {
+pub(super) fn value(headers: &HeaderMap, name: &HeaderName) -> String {
     let values: Vec<_> = headers.get_all(name).iter().map(text).collect();
     values.join(",")
 }
 
-fn text(value: &HeaderValue) -> Cow<'_, str> {
+pub(super) fn text(value: &HeaderValue) -> Cow<'_, str> {
     String::from_utf8_lossy(value.as_bytes())
 }
 
 fn headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
-    let kept = headers.keys().filter(|name| !OMITTED.contains(name));
+    // Cookies have a field of their own.
+    let kept = headers.keys().filter(|name| !HOP_BY_HOP.contains(name) && **name != COOKIE);
     kept.map(|name| (name.as_str(), value(headers, name))).collect()
 }
 

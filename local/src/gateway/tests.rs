@@ -348,7 +348,7 @@ async fn a_preflight_of_any_api_path_is_answered() {
         assert_eq!((status, body.as_str()), (204, ""), "{target}");
         let expected = [
             ("access-control-allow-headers", "authorization,content-type,idempotency-key"),
-            ("access-control-allow-methods", "GET,POST"),
+            ("access-control-allow-methods", "GET,POST,PUT,PATCH,DELETE"),
             ("access-control-allow-origin", "http://localhost:5173"),
             ("access-control-expose-headers", "link,retry-after"),
             ("vary", "origin"),

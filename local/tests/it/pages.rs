@@ -108,7 +108,7 @@ async fn pages_of_this_machine_can_read_the_api(stack: &Stack) {
         assert_eq!(preflight.status, 204);
         let expected = [
             ("access-control-allow-headers", "authorization,content-type,idempotency-key"),
-            ("access-control-allow-methods", "GET,POST"),
+            ("access-control-allow-methods", "GET,POST,PUT,PATCH,DELETE"),
             ("access-control-allow-origin", origin),
             ("access-control-expose-headers", "link,retry-after"),
         ];

@@ -6,7 +6,9 @@ use cruddur::{
     message::text::{MessageText, preview},
     message_group::uuid_of_pair,
     sort_key::SortKey,
-    table::{IdempotencyRow, InboxRow, Key, Membership, MessageRow, Partition, Row},
+    table::{
+        EventLogRow, IdempotencyRow, InboxRow, Key, LoggedChange, Membership, MessageRow, Partition, Row,
+    },
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -26,6 +28,13 @@ pub fn check_at_rest(rows: &[Value]) -> Vec<String> {
     Contents::of(rows).check_at_rest()
 }
 
+/// Checks `rows` after the deployed stream handler read every message: [`check_at_rest`], and every message is in the
+/// log of each member (I12).
+#[must_use]
+pub fn check_logged(rows: &[Value]) -> Vec<String> {
+    Contents::of(rows).check_logged()
+}
+
 /// The messages in `rows` by group, in order.
 #[must_use]
 pub fn messages(rows: &[Value]) -> BTreeMap<Uuid, Vec<MessageRow>> {
@@ -39,9 +48,21 @@ pub struct Contents {
     memberships: BTreeMap<Uuid, Membership>,
     inboxes: Vec<InboxRow>,
     idempotency_rows: Vec<IdempotencyRow>,
+    /// Event logs by partition key.
+    logs: BTreeMap<String, Log>,
     /// Rows whose shape differs from section 2.
     malformed: Vec<String>,
 }
+
+#[derive(Default)]
+struct Log {
+    start: Option<u64>,
+    /// In the order of their numbers.
+    rows: Vec<EventLogRow>,
+}
+
+/// The number of rows in which a repeated delivery is recognized.
+const TAIL: usize = 16;
 
 impl Contents {
     fn of(rows: &[Value]) -> Self {
@@ -67,6 +88,28 @@ impl Contents {
         self.check_memberships(&mut findings);
         self.check_inboxes(&mut findings);
         self.check_idempotency_rows(&mut findings);
+        self.check_logs(&mut findings);
+        findings
+    }
+
+    /// See [`check_logged`].
+    #[must_use]
+    pub fn check_logged(&self) -> Vec<String> {
+        let mut findings = self.check_at_rest();
+        for (group_uuid, messages) in &self.messages {
+            let members = self.memberships.get(group_uuid).into_iter().flat_map(|group| group.members.keys());
+            for member in members {
+                let log = self.logs.get(&Partition::EventLog(*member).to_string());
+                let changes = log.iter().flat_map(|log| &log.rows).flat_map(|row| &row.changes);
+                let changes = changes.collect::<Vec<_>>();
+                for sk in messages.keys() {
+                    let change = LoggedChange::Message { group_uuid: *group_uuid, message_sk: *sk };
+                    if !changes.contains(&&change) {
+                        findings.push(format!("I12: {sk} of {group_uuid} is not in the log of {member}"));
+                    }
+                }
+            }
+        }
         findings
     }
 
@@ -117,6 +160,15 @@ impl Contents {
                     return Err("the bucket was full before it was refilled".to_owned());
                 }
             }
+            Row::EventLog(row) => {
+                exactly(&item, &row)?;
+                self.logs.entry(row.pk.clone()).or_default().rows.push(row);
+            }
+            Row::EventLogStart(row) => {
+                exactly(&item, &row)?;
+                self.logs.entry(row.pk.clone()).or_default().start = Some(row.start);
+            }
+            Row::Connection(row) => exactly(&item, &row)?,
             Row::Redirect(row) => {
                 if uuid_of_pair(row.members[0], row.members[1]) != row.group_uuid {
                     return Err("the group is not its members'".to_owned());
@@ -218,6 +270,46 @@ impl Contents {
                     if !matches!(key, Some(Key::Idempotency { user_uuid, .. }) if user_uuid == message.sender_uuid)
                     {
                         broken("I6: the idempotency row is not the sender's");
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Contents {
+    fn check_logs(&self, findings: &mut Vec<String>) {
+        for (pk, Log { start, rows }) in &self.logs {
+            let mut rows = rows.iter().collect::<Vec<_>>();
+            rows.sort_unstable_by_key(|row| row.sk);
+            let mut broken =
+                |what: &str, row: &EventLogRow| findings.push(format!("{what}: {pk} {}", row.sk));
+            for (place, row) in rows.iter().enumerate() {
+                let before = place.checked_sub(1).and_then(|place| rows.get(place)).map(|row| row.sk.get());
+                if before.or(*start).is_none_or(|before| before + 1 != row.sk.get()) {
+                    broken("I14: the log's numbers have a gap", row);
+                }
+                if row.changes.is_empty() || row.changes.len() > EventLogRow::MAX_CHANGES {
+                    broken("row: the log row has none or too many changes", row);
+                }
+                for change in &row.changes {
+                    let LoggedChange::Message { group_uuid, message_sk } = change else {
+                        broken("row: the change is of an unknown kind", row);
+                        continue;
+                    };
+                    let members = self.memberships.get(group_uuid).map(|membership| &membership.members);
+                    let is_member = |member: &Uuid| Partition::EventLog(*member).to_string() == *pk;
+                    if !members.is_some_and(|members| members.keys().any(is_member)) {
+                        broken("I15: the log's owner is not in the group", row);
+                    }
+                    if self.messages.get(group_uuid).is_none_or(|messages| !messages.contains_key(message_sk))
+                    {
+                        broken("I12: a logged message is not stored", row);
+                    }
+                    let later = rows.iter().skip(place + 1).take(TAIL).flat_map(|row| &row.changes);
+                    let repeats = row.changes.iter().chain(later).filter(|other| *other == change).count();
+                    if repeats > 1 {
+                        broken("I12: a message is logged twice", row);
                     }
                 }
             }

@@ -23,11 +23,15 @@ fn new_messages<'a>(records: impl Iterator<Item = &'a str>) -> (Newest, usize) {
     let batch = format!("{{\"Records\":[{}]}}", records.collect::<Vec<_>>().join(","));
     let batch: Batch = serde_json::from_str(&batch).expect("records of a batch are a batch");
     let messages = batch.new_messages();
-    let groups = messages.newest.len();
+    let groups = messages.groups.len();
     let newest: Newest = messages
-        .newest
+        .groups
         .into_iter()
-        .map(|newest| (newest.group_uuid, (newest.sk, newest.sequence_numbers)))
+        .map(|group| {
+            assert!(group.messages.is_sorted_by(|a, b| a.sk < b.sk), "unordered or repeated messages");
+            let sk = group.newest().expect("a group has messages").sk;
+            (group.group_uuid, (sk, group.sequence_numbers))
+        })
         .collect();
     assert_eq!(newest.len(), groups, "a group is listed twice");
     (newest, messages.skipped)

@@ -18,6 +18,7 @@ use cruddur::{
     clock::Clock,
     config::SendLimitConfig,
     dynamodb::{CallLimits, client},
+    event_log::EventLog,
     message::Messages,
     message_group::Inbox,
     random::Random,
@@ -207,6 +208,12 @@ impl Lambda {
             }
             Function::StreamHandler => App::StreamHandler(stream_handler::App {
                 inbox: inbox("stream-handler", CallLimits::WRITE),
+                log: EventLog::new(
+                    self.table("stream-handler", CallLimits::WRITE),
+                    clock(),
+                    random(&self.dice),
+                ),
+                push: None,
                 clock: clock(),
             }),
         };

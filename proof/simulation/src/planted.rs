@@ -124,14 +124,15 @@ fn kind(item: &Value) -> Option<RowKind> {
 
 /// The old system's stream handler, one record at a time.
 pub(crate) async fn old_algorithm(table: &DynamoDb, batch: &Batch) {
-    for newest in batch.new_messages().newest {
+    for group in batch.new_messages().groups {
+        let Some(newest) = group.newest() else { continue };
         let answer = table
             .client()
             .query()
             .table_name(table.name())
             .index_name(GROUP_INDEX)
             .key_condition_expression("message_group_uuid = :group")
-            .expression_attribute_values(":group", AttributeValue::S(newest.group_uuid.to_string()))
+            .expression_attribute_values(":group", AttributeValue::S(group.group_uuid.to_string()))
             .send()
             .await;
         for row in answer.ok().and_then(|answer| answer.items).unwrap_or_default() {

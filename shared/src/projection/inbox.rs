@@ -14,10 +14,37 @@ use crate::{
     message::text::preview,
     message_group::Inbox,
     sort_key::SortKey,
-    stream::NewestMessage,
-    table::{Condition, Item, Key, Membership, Partition, Transaction, WriteError, sort_key},
+    table::{Condition, Item, Key, Membership, MessageRow, Partition, Transaction, WriteError, sort_key},
     warm_up::{self, Failure},
 };
+
+/// The message that a group's inbox rows are moved to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestMessage {
+    /// The group.
+    pub group_uuid: Uuid,
+    /// Time and UUID of the message.
+    pub sk: SortKey,
+    /// The whole text.
+    pub message: String,
+}
+
+impl NewestMessage {
+    /// A message of the group.
+    #[must_use]
+    pub fn new(group_uuid: Uuid, row: &MessageRow) -> Self {
+        Self { group_uuid, sk: row.sk, message: row.message.clone() }
+    }
+}
+
+/// A group as a move finds it.
+#[derive(Clone, Debug)]
+pub struct GroupRows {
+    /// The members.
+    pub membership: Membership,
+    /// Inbox rows in the index. Eventually consistent, so they are only hints.
+    hints: Vec<Item>,
+}
 
 /// The result of a move, for all members together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,11 +124,23 @@ impl Inbox {
         tokio::join!(self.table.get(&key), self.table.group_index(group_uuid))
     }
 
+    /// Reads what a move of the group needs. Fails with [`MoveError::NoMembership`] if the group does not exist.
+    pub async fn group_rows(&self, group_uuid: Uuid) -> Result<GroupRows, MoveError> {
+        let (membership, hints) = self.look_up(group_uuid).await;
+        Ok(GroupRows { membership: membership?.ok_or(MoveError::NoMembership)?, hints: hints? })
+    }
+
     /// Moves the inbox row of every member to the message, unless the row is there or beyond.
     pub async fn move_to(&self, newest: &NewestMessage) -> Result<Moved, MoveError> {
-        let (membership, hints) = self.look_up(newest.group_uuid).await;
-        let membership = membership?.ok_or(MoveError::NoMembership)?;
-        let mut hints = newest_by_partition(hints?);
+        let rows = self.group_rows(newest.group_uuid).await?;
+        self.move_rows(&rows, newest).await
+    }
+
+    /// Moves the inbox row of every member to the message, as [`Self::move_to`] does, with rows from
+    /// [`Self::group_rows`].
+    pub async fn move_rows(&self, rows: &GroupRows, newest: &NewestMessage) -> Result<Moved, MoveError> {
+        let membership = &rows.membership;
+        let mut hints = newest_by_partition(rows.hints.iter().cloned());
         let moves = membership.members.keys().map(|member| {
             let hint = hints.remove(&Partition::Inbox(*member).to_string());
             let created_sk = membership.created_sk;
@@ -119,7 +158,7 @@ impl Inbox {
 }
 
 /// The newest row of each partition.
-fn newest_by_partition(rows: Vec<Item>) -> HashMap<String, Item> {
+fn newest_by_partition(rows: impl IntoIterator<Item = Item>) -> HashMap<String, Item> {
     let mut newest: HashMap<String, Item> = HashMap::new();
     for row in rows {
         let Some(AttributeValue::S(pk)) = row.get("pk") else {

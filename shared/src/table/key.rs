@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
 use super::Item;
-use crate::{idempotency::IdempotencyKey, sort_key::SortKey};
+use crate::{event_log::LogNumber, idempotency::IdempotencyKey, sort_key::SortKey};
 
 /// A kind of row. The text before the first `#` of a partition key names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,10 @@ pub enum RowKind {
     Idempotency,
     /// A user's token bucket.
     SendLimit,
+    /// Events of a user, and the start of the log's numbers.
+    EventLog,
+    /// A device's open socket.
+    Connection,
     /// The lease of the running doctor or migration.
     Lease,
     /// The group that replaces a group of the old system.
@@ -30,12 +34,14 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Message,
         Self::Inbox,
         Self::Membership,
         Self::Idempotency,
         Self::SendLimit,
+        Self::EventLog,
+        Self::Connection,
         Self::Lease,
         Self::Redirect,
         Self::MigrationOffset,
@@ -50,6 +56,8 @@ impl RowKind {
             Self::Membership => "MEM",
             Self::Idempotency => "IDEM",
             Self::SendLimit => "RATE",
+            Self::EventLog => "LOG",
+            Self::Connection => "CONN",
             Self::Lease => "LEASE",
             Self::Redirect => "REDIRECT",
             Self::MigrationOffset => "MIGRATION",
@@ -81,10 +89,11 @@ impl RowKind {
         matches!(self, Self::Inbox)
     }
 
-    /// Returns `true` if rows of the kind have `expires_at`, in seconds since 1970. DynamoDB may delete expired rows.
+    /// Returns `true` if rows of the kind have `expires_at`, in seconds since 1970. DynamoDB may delete expired rows. The
+    /// start of an event log is an exception: it does not expire.
     #[must_use]
     pub const fn expires(self) -> bool {
-        matches!(self, Self::Idempotency | Self::SendLimit | Self::Lease)
+        matches!(self, Self::Idempotency | Self::SendLimit | Self::EventLog | Self::Connection | Self::Lease)
     }
 
     /// The kind's pattern in the `dynamodb:LeadingKeys` of a function's policy. Returns `None` for kinds that only the
@@ -92,9 +101,13 @@ impl RowKind {
     #[must_use]
     pub fn leading_keys(self) -> Option<String> {
         match self {
-            Self::Message | Self::Inbox | Self::Membership | Self::Idempotency | Self::SendLimit => {
-                Some(format!("{}#*", self.tag()))
-            }
+            Self::Message
+            | Self::Inbox
+            | Self::Membership
+            | Self::Idempotency
+            | Self::SendLimit
+            | Self::EventLog
+            | Self::Connection => Some(format!("{}#*", self.tag())),
             Self::Lease | Self::Redirect | Self::MigrationOffset => None,
         }
     }
@@ -107,6 +120,10 @@ pub enum Partition {
     Messages(Uuid),
     /// The inbox of a user.
     Inbox(Uuid),
+    /// The event log of a user.
+    EventLog(Uuid),
+    /// The open sockets of a user's devices.
+    Connections(Uuid),
 }
 
 impl fmt::Display for Partition {
@@ -114,6 +131,8 @@ impl fmt::Display for Partition {
         let (kind, uuid) = match self {
             Self::Messages(group_uuid) => (RowKind::Message, group_uuid),
             Self::Inbox(user_uuid) => (RowKind::Inbox, user_uuid),
+            Self::EventLog(user_uuid) => (RowKind::EventLog, user_uuid),
+            Self::Connections(user_uuid) => (RowKind::Connection, user_uuid),
         };
         f.write_str(&kind.partition(uuid))
     }
@@ -147,6 +166,20 @@ pub enum Key {
     },
     /// A user's token bucket.
     SendLimit(Uuid),
+    /// A row of an event log.
+    EventLog {
+        /// The log's owner.
+        user_uuid: Uuid,
+        /// The row's number.
+        number: LogNumber,
+    },
+    /// A device's open socket.
+    Connection {
+        /// The device's user.
+        user_uuid: Uuid,
+        /// The device.
+        device_uuid: Uuid,
+    },
     /// The lease of the doctor or the migration.
     Lease,
     /// A redirect. Contains the old group's UUID as the old table spells it.
@@ -165,6 +198,8 @@ impl Key {
             Self::Membership(_) => RowKind::Membership,
             Self::Idempotency { .. } => RowKind::Idempotency,
             Self::SendLimit(_) => RowKind::SendLimit,
+            Self::EventLog { .. } => RowKind::EventLog,
+            Self::Connection { .. } => RowKind::Connection,
             Self::Lease => RowKind::Lease,
             Self::Redirect(_) => RowKind::Redirect,
             Self::MigrationOffset => RowKind::MigrationOffset,
@@ -178,6 +213,8 @@ impl Key {
         match self {
             Self::Message { group_uuid, .. } => Partition::Messages(*group_uuid).to_string(),
             Self::Inbox { user_uuid, .. } => Partition::Inbox(*user_uuid).to_string(),
+            Self::EventLog { user_uuid, .. } => Partition::EventLog(*user_uuid).to_string(),
+            Self::Connection { user_uuid, .. } => Partition::Connections(*user_uuid).to_string(),
             Self::Membership(uuid) | Self::SendLimit(uuid) => kind.partition(uuid),
             Self::Redirect(id) => kind.partition(id),
             Self::Idempotency { user_uuid, key } => kind.partition(format_args!("{user_uuid}#{key}")),
@@ -191,6 +228,8 @@ impl Key {
     pub fn sk(&self) -> String {
         match self {
             Self::Message { sk, .. } | Self::Inbox { sk, .. } => sk.to_string(),
+            Self::EventLog { number, .. } => number.to_string(),
+            Self::Connection { device_uuid, .. } => device_uuid.to_string(),
             _ => self.kind().tag().to_owned(),
         }
     }
@@ -211,6 +250,10 @@ impl Key {
                 }
             }
             RowKind::SendLimit => Self::SendLimit(id.parse().ok()?),
+            RowKind::EventLog => Self::EventLog { user_uuid: id.parse().ok()?, number: sk.parse().ok()? },
+            RowKind::Connection => {
+                Self::Connection { user_uuid: id.parse().ok()?, device_uuid: sk.parse().ok()? }
+            }
             RowKind::Lease => Self::Lease,
             RowKind::Redirect => Self::Redirect(id.parse::<Uuid>().ok().map(|_| id.to_owned())?),
             RowKind::MigrationOffset => Self::MigrationOffset,
@@ -240,6 +283,8 @@ mod tests {
             Key::Membership(uuid),
             Key::Idempotency { user_uuid: uuid, key: client_key.parse().unwrap() },
             Key::SendLimit(uuid),
+            Key::EventLog { user_uuid: uuid, number: LogNumber::new(1_795_339_800_000) },
+            Key::Connection { user_uuid: uuid, device_uuid: Uuid::from_u128(0xb) },
             Key::Lease,
             Key::Redirect(uuid.to_string()),
             Key::MigrationOffset,
@@ -261,6 +306,9 @@ in index: true, expires: false
 MEM#00000000-0000-0000-0000-00000000000a | MEM | MEM#* | in index: false, expires: false
 IDEM#00000000-0000-0000-0000-00000000000a#a#b | IDEM | IDEM#* | in index: false, expires: true
 RATE#00000000-0000-0000-0000-00000000000a | RATE | RATE#* | in index: false, expires: true
+LOG#00000000-0000-0000-0000-00000000000a | 0001795339800000 | LOG#* | in index: false, expires: true
+CONN#00000000-0000-0000-0000-00000000000a | 00000000-0000-0000-0000-00000000000b | CONN#* | in index: false, \
+expires: true
 LEASE#doctor | LEASE |  | in index: false, expires: true
 REDIRECT#00000000-0000-0000-0000-00000000000a | REDIRECT |  | in index: false, expires: false
 MIGRATION#offset | MIGRATION |  | in index: false, expires: false";
@@ -284,6 +332,9 @@ MIGRATION#offset | MIGRATION |  | in index: false, expires: false";
             (format!("IDEM#{uuid}#"), "IDEM"),
             ("LEASE#other".to_owned(), "LEASE"),
             ("MIGRATION#offset".to_owned(), "offset"),
+            (format!("LOG#{uuid}"), "1795339800000"),
+            (format!("LOG#{uuid}"), "+001795339800000"),
+            (format!("CONN#{uuid}"), "CONN"),
         ] {
             assert_eq!(Key::parse(&pk, sk), None, "{pk} {sk}");
         }

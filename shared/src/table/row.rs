@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{Key, RowKind};
 use crate::{
+    event_log::LogNumber,
     idempotency::{IdempotencyKey, RequestHash},
     message::text::MessageText,
     sort_key::SortKey,
@@ -28,6 +29,12 @@ pub enum Row {
     Idempotency(IdempotencyRow),
     /// A user's token bucket.
     SendLimit(SendLimitRow),
+    /// Events of a user.
+    EventLog(EventLogRow),
+    /// The start of an event log.
+    EventLogStart(EventLogStartRow),
+    /// A device's open socket.
+    Connection(ConnectionRow),
     /// The lease of the running doctor or migration.
     Lease(LeaseRow),
     /// The group that replaces a group of the old system.
@@ -76,6 +83,9 @@ impl Row {
             RowKind::Membership => Self::Membership(attributes(item)?),
             RowKind::Idempotency => Self::Idempotency(attributes(item)?),
             RowKind::SendLimit => Self::SendLimit(attributes(item)?),
+            RowKind::EventLog if is_log_start(&key) => Self::EventLogStart(attributes(item)?),
+            RowKind::EventLog => Self::EventLog(attributes(item)?),
+            RowKind::Connection => Self::Connection(attributes(item)?),
             RowKind::Lease => Self::Lease(attributes(item)?),
             RowKind::Redirect => Self::Redirect(attributes(item)?),
             RowKind::MigrationOffset => Self::MigrationOffset(attributes(item)?),
@@ -87,6 +97,10 @@ impl Row {
         };
         if consistent { Ok(row) } else { Err(InvalidRow::Identity) }
     }
+}
+
+fn is_log_start(key: &Key) -> bool {
+    matches!(key, Key::EventLog { number: LogNumber::START, .. })
 }
 
 fn attributes<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, InvalidRow> {
@@ -275,6 +289,91 @@ pub struct SendLimitRow {
     /// The time of the last refill, in seconds since 1970.
     pub refilled_at: i64,
     /// The time at which the bucket is full again, in seconds since 1970. DynamoDB may delete the row from then on.
+    pub expires_at: i64,
+}
+
+/// A row of an event log: changes that a user learns of together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLogRow {
+    /// The partition key of the user.
+    pub pk: String,
+    /// The row's number.
+    pub sk: LogNumber,
+    /// The changes, at most [`EventLogRow::MAX_CHANGES`].
+    pub changes: Vec<LoggedChange>,
+    /// The time of the write, in milliseconds since 1970.
+    pub at: i64,
+    /// The time from which DynamoDB may delete the row, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+impl EventLogRow {
+    /// The maximum number of changes in a row.
+    pub const MAX_CHANGES: usize = 12;
+
+    /// The age at which a row expires. A day more than the age at which it no longer counts
+    /// ([`crate::event_log::RETENTION`]), so that no row that counts is missing.
+    const EXPIRY: TimeDelta = TimeDelta::days(15);
+
+    /// Creates the row of `user_uuid` with this number, written at `now`.
+    #[must_use]
+    pub fn new(user_uuid: Uuid, number: LogNumber, changes: Vec<LoggedChange>, now: DateTime<Utc>) -> Self {
+        Self {
+            pk: Key::EventLog { user_uuid, number }.pk(),
+            sk: number,
+            changes,
+            at: now.timestamp_millis(),
+            expires_at: (now + Self::EXPIRY).timestamp(),
+        }
+    }
+}
+
+/// A change in an event log. It identifies itself, so that a repeated delivery is recognized.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LoggedChange {
+    /// A message was stored.
+    Message {
+        /// The group.
+        group_uuid: Uuid,
+        /// The message.
+        message_sk: SortKey,
+    },
+    /// A change of a kind that a later version logs.
+    #[serde(untagged)]
+    Other {
+        /// The group.
+        group_uuid: Uuid,
+        /// The kind.
+        kind: String,
+    },
+}
+
+/// The start of an event log's numbers: the first event has the number after `start`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLogStartRow {
+    /// The partition key of the user.
+    pub pk: String,
+    /// [`LogNumber::START`].
+    pub sk: LogNumber,
+    /// The number that readers and writers start from.
+    pub start: u64,
+    /// The time of the write, in milliseconds since 1970.
+    pub at: i64,
+}
+
+/// The open socket of a device. The device's next socket replaces it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionRow {
+    /// The partition key of the user.
+    pub pk: String,
+    /// The device.
+    pub sk: Uuid,
+    /// API Gateway's name of the connection.
+    pub connection_id: String,
+    /// The time at which API Gateway accepted the connection, in milliseconds since 1970.
+    pub connected_at: i64,
+    /// The end of the connection, in seconds since 1970. Nothing is sent from then on.
     pub expires_at: i64,
 }
 

@@ -79,12 +79,19 @@ impl Condition {
         self.values.push((placeholder.to_owned(), value));
         self
     }
+
+    /// The expression, its names and its values.
+    pub(super) fn into_parts(self) -> ConditionParts {
+        (self.expression, self.names, self.values)
+    }
 }
+
+type ConditionParts = (String, Vec<(String, String)>, Vec<(String, AttributeValue)>);
 
 /// Adds a condition to a builder of the SDK. The builders have the same methods, but no common trait.
 macro_rules! with_condition {
     ($builder:expr, $condition:expr) => {{
-        let Condition { expression, names, values } = $condition;
+        let (expression, names, values) = $condition.into_parts();
         let mut builder = $builder.condition_expression(expression);
         for (placeholder, name) in names {
             builder = builder.expression_attribute_names(placeholder, name);

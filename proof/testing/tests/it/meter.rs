@@ -10,7 +10,7 @@ use cruddur::{
         send::{NewMessage, Target},
     },
     message_group::Inbox,
-    stream::NewestMessage,
+    projection::inbox::NewestMessage,
     table::{Key, Table},
 };
 use testing::{World, world::TABLE};
@@ -31,7 +31,7 @@ async fn every_kind_of_call_is_counted() {
         let sent =
             Messages::new(table.clone(), clock.clone(), random.clone(), None).send(new).await.unwrap().sent;
         let sk = cruddur::sort_key::SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
-        let newest = NewestMessage { group_uuid, sk, message: "hello".to_owned(), sequence_numbers: vec![] };
+        let newest = NewestMessage { group_uuid, sk, message: "hello".to_owned() };
         Inbox::new(table.clone(), random.clone()).move_to(&newest).await.unwrap();
     }
     let client = table.client();

@@ -12,6 +12,7 @@ use std::{
 use chrono::TimeDelta;
 use cruddur::{
     clock::Clock,
+    event_log::EventLog,
     message_group::{Inbox, uuid_of_pair},
     table::{Key, Partition, RowKind},
     user::User,
@@ -46,8 +47,11 @@ impl Inboxes {
     /// Creates an empty table. Time is paused.
     async fn new() -> Self {
         let sends = Sends::new().await;
+        let table = table_of(&sends.emulator, "stream-handler");
         let app = stream_handler::App {
-            inbox: Inbox::new(table_of(&sends.emulator, "stream-handler"), sends.random.clone()),
+            inbox: Inbox::new(table.clone(), sends.random.clone()),
+            log: EventLog::new(table, sends.clock.clock(), sends.random.clone()),
+            push: None,
             clock: sends.clock.clock(),
         };
         Self { sends, app }

@@ -16,6 +16,7 @@ mod document;
 mod parameters;
 mod releases;
 mod repository;
+mod sockets;
 mod variables;
 
 /// Routes by key, with their functions.

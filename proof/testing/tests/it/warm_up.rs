@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cruddur::{
     auth::Verifier,
     dynamodb::{CallLimits, client},
+    event_log::EventLog,
     message::Messages,
     message_group::Inbox,
     postgres::{DatabaseServer, Postgres},
@@ -98,6 +99,8 @@ async fn each_function_makes_its_first_calls_for_the_nil_uuid() {
 
     let stream = stream_handler::App {
         inbox: Inbox::new(table(parts, "stream-handler"), parts.random.clone()),
+        log: EventLog::new(table(parts, "stream-handler"), parts.clock.clone(), parts.random.clone()),
+        push: None,
         clock: parts.clock.clone(),
     };
     stream.warm_up().await;

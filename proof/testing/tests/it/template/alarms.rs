@@ -11,15 +11,15 @@ use super::document::{binary, entries, functions, loops, references, resources, 
 /// The functions' metrics, and which functions write them.
 fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
     let (with_token, _) = &loops(template)["RoutesWithToken"];
-    let with_token =
-        with_token.iter().map(|name| text_of(&template["Mappings"]["Routes"][name]["Function"])).collect();
+    let with_token = with_token.iter().map(|name| text_of(&template["Mappings"]["Routes"][name]["Function"]));
+    let with_token = with_token.chain(["open-connection"]).collect();
     let with_table = functions(template).into_iter();
     let with_table = with_table
         .filter(|(_, function)| function["Environment"]["Variables"]["DDB_MESSAGE_TABLE"].is_null());
     let with_table = with_table.map(|(name, _)| name).collect();
     let all = FUNCTIONS.iter().map(|function| function.name).collect();
     let (create_message, stream_handler) = (["create-message"].into(), ["stream-handler"].into());
-    let metrics: [(Metric, &BTreeSet<&str>); 16] = [
+    let metrics: [(Metric, &BTreeSet<&str>); 22] = [
         (Metric::MessagesSent, &create_message),
         (Metric::MessagesReplayed, &create_message),
         (Metric::SendsLimited, &create_message),
@@ -31,6 +31,12 @@ fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
         (Metric::GroupsNotMoved, &stream_handler),
         (Metric::RecordsSkipped, &stream_handler),
         (Metric::MoveDelay, &stream_handler),
+        (Metric::EventsLogged, &stream_handler),
+        (Metric::LogConflicts, &stream_handler),
+        (Metric::Pushed, &stream_handler),
+        (Metric::PushGone, &stream_handler),
+        (Metric::PushDropped, &stream_handler),
+        (Metric::PushDelay, &stream_handler),
         (Metric::UnknownKeys, &with_token),
         (Metric::UsersNotEntered, &["post-confirmation"].into()),
         (Metric::ColdStarts, &all),
@@ -41,9 +47,12 @@ fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
 }
 
 /// Metrics that must have an alarm.
-const ALARMED: [&str; 7] = [
+const ALARMED: [&str; 10] = [
     "GroupsNotMoved",
     "MessagesSent",
+    "PushDelay",
+    "PushDropped",
+    "Pushed",
     "RecordsSkipped",
     "RowsAlreadyThere",
     "RowsMoved",
@@ -81,8 +90,12 @@ fn watched_by(template: &Value, alarm: &Value) -> Watched {
 /// repeats the start of the previous row.
 fn watched_by_dashboard(template: &Value) -> Watched {
     let dashboard = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
-    let others = text_of(&dashboard[1]["OtherFunctions"]["Fn::Sub"]);
-    let body = text_of(&dashboard[0]).replace("${OtherFunctions}", others);
+    let mut body = text_of(&dashboard[0]).to_owned();
+    for (name, part) in entries(&dashboard[1]) {
+        // Conditional parts are shown.
+        let part = part["Fn::If"].get(1).unwrap_or(part);
+        body = body.replace(&format!("${{{name}}}"), text_of(&part["Fn::Sub"]));
+    }
     let body: Value = serde_json::from_str(&body).unwrap();
     let mut watched = Watched::new();
     for widget in body["widgets"].as_array().unwrap() {

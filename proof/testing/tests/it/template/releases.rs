@@ -70,9 +70,10 @@ fn each_function_has_a_release_with_everything_that_its_versions_are_made_of() {
 fn only_released_versions_have_traffic() {
     let template = template();
     let loops = loops(&template);
-    let routes = keys(&template["Mappings"]["Routes"]);
+    let mut functions = keys(&template["Mappings"]["Routes"]);
+    functions.insert("OpenConnection");
     let (names, fragment) = &loops["RouteAliases"];
-    assert_eq!(*names, routes);
+    assert_eq!(*names, functions);
     let alias = &fragment["${Route}Alias"]["Properties"];
     assert_eq!(alias["FunctionName"], json!({"Ref": {"Fn::Sub": "${Route}Function"}}));
     assert_eq!(alias["FunctionVersion"], json!({"Fn::GetAtt": ["Release", {"Ref": "Route"}]}));
@@ -83,6 +84,9 @@ fn only_released_versions_have_traffic() {
 
     let mut names = vec![&alias["Name"]];
     let resource = |id: &str| &template["Resources"][id]["Properties"];
+    let uri = text_of(&resource("ConnectIntegration")["IntegrationUri"]["Fn::Sub"]);
+    assert!(uri.ends_with(":lambda:path/2015-03-31/functions/${OpenConnectionAlias}/invocations"), "{uri}");
+    assert_eq!(resource("OpenConnectionPermission")["FunctionName"], json!({"Ref": "OpenConnectionAlias"}));
     for (name, release, uses) in [
         ("StreamHandler", "Release", &[&resource("StreamMapping")["FunctionName"]][..]),
         (

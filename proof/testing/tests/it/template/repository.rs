@@ -164,6 +164,7 @@ fn the_permissions_boundary_has_the_rights_of_the_functions_policies() {
     let template = template();
     let mut policies = functions(&template).into_values().map(|one| &one["Policies"]).collect::<Vec<_>>();
     policies.push(&template["Resources"]["DatabaseSignIn"]);
+    policies.push(&template["Resources"]["SocketPushes"]);
     let of_functions: BTreeSet<_> = policies.into_iter().flat_map(actions).collect();
     let boundary = &template["Resources"]["FunctionBoundary"]["Properties"]["PolicyDocument"];
     // Covered by SAM's managed policies.

@@ -1,0 +1,160 @@
+//! Appends changes to the event logs of users (design, section 3).
+//!
+//! Deliveries may be duplicated, concurrent or out of order. A row is put at the number after the newest row, if the
+//! number is free, so concurrent writers never skip a number. A look at the newest rows recognizes changes that an
+//! earlier delivery logged.
+
+use uuid::Uuid;
+
+use crate::{
+    backoff::Backoff,
+    error::Error,
+    event_log::{EventLog, LogNumber, LogRow, RETENTION, is_current},
+    invocation,
+    metrics::Metric,
+    table::{EventLogRow, LoggedChange, Newest, Partition, WriteError},
+};
+
+/// The number of newest rows in which a repeated delivery is recognized.
+const TAIL: usize = 16;
+
+/// Maximum number of failed attempts of an append.
+const MAX_ATTEMPTS: usize = 8;
+
+/// The newest rows of a log, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Tail(Vec<EventLogRow>);
+
+impl Tail {
+    fn holds(&self, change: &LoggedChange) -> bool {
+        self.0.iter().any(|row| row.changes.contains(change))
+    }
+
+    fn push(&mut self, row: EventLogRow) {
+        self.0.insert(0, row);
+        self.0.truncate(TAIL);
+    }
+
+    /// The newer of two tails.
+    #[must_use]
+    pub fn newer(self, other: Self) -> Self {
+        let number = |tail: &Self| tail.0.first().map(|row| row.sk);
+        if number(&self) >= number(&other) { self } else { other }
+    }
+}
+
+/// The rows that an append wrote.
+#[derive(Debug, Default)]
+pub struct Appended {
+    /// The rows, in the order of their numbers. Without the changes that were logged before.
+    pub rows: Vec<EventLogRow>,
+    /// The log's newest rows after the append.
+    pub tail: Tail,
+}
+
+/// The reason for a failed append. The next delivery retries.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Every attempt lost a race, or DynamoDB was busy.
+    #[error("the event log could not be appended to in {MAX_ATTEMPTS} attempts")]
+    TooManyAttempts(#[source] Option<Box<WriteError>>),
+    /// The invocation's time limit cut the append off.
+    #[error("the append was cut off by the invocation's time limit")]
+    OutOfTime,
+    /// A read failed, or a write failed permanently.
+    #[error("a call to DynamoDB failed")]
+    Table(#[from] Error),
+}
+
+impl EventLog {
+    /// Reads the newest rows of a user's log.
+    pub async fn tail(&self, user_uuid: Uuid) -> Result<Tail, Error> {
+        let newest =
+            Newest { partition: Partition::EventLog(user_uuid), before: None, limit: TAIL, attributes: None };
+        let rows = self.table.newest(newest).await?.into_iter().filter_map(LogRow::parse);
+        let rows = rows.filter_map(|row| match row {
+            LogRow::Events(row) => Some(row),
+            LogRow::Start(_) => None,
+        });
+        Ok(Tail(rows.collect()))
+    }
+
+    /// Appends `changes`, in rows of at most [`EventLogRow::MAX_CHANGES`]. Skips changes that the newest rows hold, and
+    /// messages older than [`RETENTION`]. `tail` may be outdated; without it, the tail is read first.
+    pub async fn append(
+        &self,
+        user_uuid: Uuid,
+        mut changes: Vec<LoggedChange>,
+        mut tail: Option<Tail>,
+    ) -> Result<Appended, AppendError> {
+        let mut rows = Vec::new();
+        let mut backoff = Backoff::new(&self.random);
+        let mut attempted: Option<EventLogRow> = None;
+        let mut last_error = None;
+        let mut attempts = 0;
+        loop {
+            let mut current = match tail.take() {
+                Some(tail) => tail,
+                None => self.tail(user_uuid).await?,
+            };
+            // The answer to an earlier attempt was lost, but its row is there.
+            if let Some(row) = attempted.take().filter(|row| current.0.contains(row)) {
+                rows.push(row);
+            }
+            changes.retain(|change| self.is_young(change) && !current.holds(change));
+            if changes.is_empty() {
+                return Ok(Appended { rows, tail: current });
+            }
+            if attempts == MAX_ATTEMPTS {
+                return Err(AppendError::TooManyAttempts(last_error.map(Box::new)));
+            }
+            let Some(last) = self.last(user_uuid, &current).await? else {
+                attempts += 1;
+                continue;
+            };
+            let batch = changes.iter().take(EventLogRow::MAX_CHANGES).cloned().collect();
+            let row = EventLogRow::new(user_uuid, last.successor(), batch, self.clock.now());
+            match self.table.put_new(&row).await {
+                Ok(()) => {
+                    invocation::count(Metric::EventsLogged, row.changes.len());
+                    current.push(row.clone());
+                    rows.push(row);
+                    tail = Some(current);
+                    continue;
+                }
+                Err(error @ WriteError::Permanent(_)) => return Err(Error::from(error).into()),
+                Err(error @ WriteError::ConditionFailed { .. }) => {
+                    invocation::count(Metric::LogConflicts, 1);
+                    last_error = Some(error);
+                }
+                Err(error @ WriteError::Unknown(_)) => {
+                    attempted = Some(row);
+                    last_error = Some(error);
+                }
+                Err(error @ WriteError::Busy(_)) => last_error = Some(error),
+            }
+            attempts += 1;
+            backoff.wait().await;
+        }
+    }
+
+    /// The greatest number of the log so far. Returns `None` if another writer changed the start of the log meanwhile.
+    async fn last(&self, user_uuid: Uuid, tail: &Tail) -> Result<Option<LogNumber>, Error> {
+        let newest = tail.0.first();
+        if let Some(row) = newest.filter(|row| is_current(row.at, self.clock.now())) {
+            return Ok(Some(row.sk));
+        }
+        let newest = newest.map(|row| row.sk);
+        let start = self.current_start(user_uuid, newest).await?;
+        Ok(start.map(|start| newest.unwrap_or(LogNumber::START).max(LogNumber::new(start.start))))
+    }
+
+    fn is_young(&self, change: &LoggedChange) -> bool {
+        match change {
+            LoggedChange::Message { message_sk, .. } => {
+                message_sk.created_at.to_utc() > self.clock.now() - RETENTION
+            }
+            LoggedChange::Other { .. } => true,
+        }
+    }
+}
