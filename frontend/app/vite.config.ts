@@ -53,6 +53,17 @@ const parsedTexts: Plugin = {
   },
 };
 
+/** The local stack adds the address of its socket to the `config.json` that it serves. The development server does the same. */
+const socketOfStack: Plugin = {
+  name: 'socket-of-stack',
+  configureServer({ middlewares, config }) {
+    middlewares.use('/config.json', (_, response) => {
+      const file: object = JSON.parse(readFileSync(join(config.publicDir, 'config.json'), 'utf8'));
+      response.setHeader('Content-Type', 'application/json').end(JSON.stringify({ ...file, websocket_url: '/ws' }));
+    });
+  },
+};
+
 /** Adds a compressed copy of each asset, which the local stack sends. */
 const brotli: Plugin = {
   name: 'brotli',
@@ -70,7 +81,7 @@ const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
 const proxy = { '/api': stack, '/local': stack, '/ws': { ...stack, ws: true } };
 
 export default defineConfig({
-  plugins: [react(), contentSecurityPolicy, parsedTexts, brotli],
+  plugins: [react(), contentSecurityPolicy, parsedTexts, socketOfStack, brotli],
   // The packages' sources, which need no build of their own.
   resolve: {
     conditions: ['@cruddur/source', ...defaultClientConditions],

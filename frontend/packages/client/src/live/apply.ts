@@ -11,6 +11,9 @@ export interface Lists {
   outbox: Outbox;
 }
 
+/** Milliseconds after which a conversation that no view shows lists its messages. */
+const SHOWN_AFTER = 60_000;
+
 /** What events say about a group. */
 interface Changes {
   messages: string[];
@@ -34,7 +37,7 @@ export function applyBatch(lists: Lists, { events, messages, groups }: Batch): v
   for (const [group, changed] of changes) {
     const brought = changed.messages.flatMap((uuid) => messages.get(uuid) ?? []);
     threads.get(group)?.add(brought.map((message) => withName(lists, group, message)));
-    void settle(lists, group, changed);
+    void settle(lists, group, changed, (uuid) => messages.has(uuid));
   }
 }
 
@@ -57,15 +60,24 @@ function changesOf(events: readonly LogEvent[]): Map<string, Changes> {
 }
 
 /** Loads what a conversation lacks, and removes from the outbox what it lists. */
-async function settle({ threads, outbox }: Lists, group: string, { messages, areUnknown }: Changes): Promise<void> {
+async function settle(
+  { threads, outbox }: Lists,
+  group: string,
+  { messages, areUnknown }: Changes,
+  isBrought: (uuid: string) => boolean,
+): Promise<void> {
   const thread = threads.get(group);
   // The newest messages are last.
   const isListed = (uuid: string) => thread?.state().value?.rows.findLast((row) => row.uuid === uuid) !== undefined;
-  if (areUnknown || !messages.every(isListed)) {
+  if (areUnknown || !messages.every((uuid) => isBrought(uuid) || isListed(uuid))) {
     await thread?.invalidate();
   }
-  // While a view shows the conversation, it shows the message from the outbox until the list has it.
-  outbox.removeListed(new Set(thread?.isInUse === true ? messages.filter(isListed) : messages));
+  const isShown = (uuid: string) => thread?.isInUse !== true || isListed(uuid);
+  outbox.removeListed(new Set(messages.filter(isListed)));
+  if (outbox.entries().length > 0) {
+    // A view may still show a message from the outbox, and the response to a send can come after the event.
+    setTimeout(() => outbox.removeListed(new Set(messages.filter(isShown))), SHOWN_AFTER);
+  }
 }
 
 function withName<Row extends Message | MessageGroup>(lists: Lists, group: string, row: Row): Row {

@@ -30,8 +30,8 @@ export class EventSocket {
   /** The token of the current connection. */
   #token: string | undefined;
   #openedAt = 0;
-  /** The token of the last renewal: a second renewal would return it again. */
-  #renewed: string | undefined;
+  /** A token that seems to end at once although it is new: the issuer has no other, or this device's clock is wrong. */
+  #newest: string | undefined;
   /** Changes with each start and stop, so that what began before has no effect. */
   #round = 0;
   #isRunning = false;
@@ -126,13 +126,14 @@ export class EventSocket {
   async #lastingToken(): Promise<string | undefined> {
     const { credentials, timing } = this.#options;
     const token = credentials.token();
-    if (token !== undefined && (token === this.#renewed || !isEnding(token, timing))) {
+    if (token !== undefined && (token === this.#newest || !isEnding(token, timing))) {
       return token;
     }
     // Whether the session has ended is for the requests to find out.
     await credentials.renew();
-    this.#renewed = credentials.token();
-    return this.#renewed;
+    const renewed = credentials.token();
+    this.#newest = renewed !== undefined && isEnding(renewed, timing) ? renewed : undefined;
+    return renewed;
   }
 
   #opened(connection: Connection, token: string): void {
