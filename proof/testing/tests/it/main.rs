@@ -10,6 +10,7 @@ mod authorization;
 mod boundaries;
 mod budgets;
 mod create_message;
+mod events;
 mod key_set;
 mod list_message_groups;
 mod list_messages;
