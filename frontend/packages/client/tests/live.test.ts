@@ -516,3 +516,56 @@ describe('the tabs of a browser', () => {
     }
   });
 });
+
+test.each([1, 2, 3])('with lost, doubled and late frames and cut connections, every client has every message (seed %d)', async (seed) => {
+  const random = generator(seed);
+  server.onFrame = (send) => {
+    const fate = random();
+    if (fate > 0.1) {
+      setTimeout(send, fate > 0.6 ? 0 : random() * 60);
+    }
+    if (fate > 0.9) {
+      setTimeout(send, random() * 60);
+    }
+  };
+  const opened = [await open(), await open({ timing: { catchUp: 300 } }), await open({ websocketUrl: null })];
+  for (let index = 0; index < 200; index += 1) {
+    const place = random() < 0.2 ? SECOND : GROUP;
+    if (random() < 0.2) {
+      opened[index % 3]?.client.send({ kind: 'group', uuid: place }, `Own ${index}`);
+    } else {
+      server.receive(place, `Message ${index}`);
+    }
+    if (random() < 0.05) {
+      server.cut();
+    }
+    // oxlint-disable-next-line no-await-in-loop
+    await pause(random() * 20);
+  }
+  const stored = (group: string) => server.groups.get(group)?.messages.map(({ message }) => message) ?? [];
+  await eventually(() => expect(stored(GROUP).length + stored(SECOND).length).toBe(201));
+  server.onFrame = null;
+  server.receive(SECOND, 'The end');
+  for (const { client, texts, preview } of opened) {
+    const second = client.thread(SECOND);
+    ends.push(second.subscribe(() => undefined));
+    // oxlint-disable-next-line no-await-in-loop
+    await eventually(() => {
+      expect(texts()).toEqual(stored(GROUP));
+      expect(second.state().value?.rows.map(({ message }) => message)).toEqual(stored(SECOND).slice(-(second.state().value?.rows.length ?? 0)));
+      expect([preview(), client.inbox.state().value?.rows.map(({ message }) => message)]).toEqual([
+        'The end',
+        ['The end', stored(GROUP).at(-1)],
+      ]);
+    });
+  }
+}, 60_000);
+
+/** Numbers from 0 to 1 that depend on the seed only. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 2_147_483_648;
+  };
+}

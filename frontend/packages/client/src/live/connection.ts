@@ -26,7 +26,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   /** The deadline for opening, or for the answer to a ping. */
   #deadline: ReturnType<typeof setTimeout> | undefined;
-  #heartbeat: ReturnType<typeof setTimeout> | undefined;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
   #isOpen = false;
   #isClosed = false;
 
@@ -54,7 +54,7 @@ export class Connection {
     if (!this.#isClosed) {
       this.#isClosed = true;
       clearTimeout(this.#deadline);
-      clearTimeout(this.#heartbeat);
+      clearInterval(this.#heartbeat);
       this.#options.socket.close();
     }
   }
@@ -78,9 +78,15 @@ export class Connection {
   #heard(): void {
     clearTimeout(this.#deadline);
     this.#deadline = undefined;
-    clearTimeout(this.#heartbeat);
+    clearInterval(this.#heartbeat);
     const { timing, isConversationOpen } = this.#options;
-    this.#heartbeat = setTimeout(() => this.ping(), isConversationOpen() ? timing.pingInConversation : timing.ping);
+    let quiet = 0;
+    this.#heartbeat = setInterval(() => {
+      quiet += timing.pingInConversation;
+      if (quiet >= timing.ping || isConversationOpen()) {
+        this.ping();
+      }
+    }, timing.pingInConversation);
   }
 
   #lose(): void {
