@@ -64,6 +64,14 @@ const socketOfStack: Plugin = {
   },
 };
 
+/** Leaves out Vite's helper that preloads what a chunk imports: chunks import only what is loaded already. */
+const withoutPreloads: Plugin = {
+  name: 'without-preloads',
+  apply: 'build',
+  enforce: 'pre',
+  load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load();' : null),
+};
+
 /** Adds a compressed copy of each asset, which the local stack sends. */
 const brotli: Plugin = {
   name: 'brotli',
@@ -81,13 +89,9 @@ const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
 const proxy = { '/api': stack, '/local': stack, '/ws': { ...stack, ws: true } };
 
 export default defineConfig({
-  plugins: [react(), contentSecurityPolicy, parsedTexts, socketOfStack, brotli],
+  plugins: [react(), contentSecurityPolicy, parsedTexts, withoutPreloads, socketOfStack, brotli],
   // The packages' sources, which need no build of their own.
-  resolve: {
-    conditions: ['@cruddur/source', ...defaultClientConditions],
-    // React has the hook itself.
-    alias: { 'use-sync-external-store/shim/index.js': 'react' },
-  },
+  resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
   build: {
     target: 'es2022',
     // Browsers with `light-dark()`.
