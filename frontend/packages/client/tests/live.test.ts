@@ -10,7 +10,7 @@ const GROUP = uuid(501);
 const SECOND = uuid(502);
 
 /** The default durations, shortened; those that a test waits for are its own. */
-const TIMING = { pong: 300, opening: 1000, reconnect: 20, reconnectMost: 100, gap: 50, late: 100, poll: 50, leader: 200, expected: 50 };
+const TIMING = { start: 20, pong: 300, opening: 1000, reconnect: 20, reconnectMost: 100, gap: 50, late: 100, poll: 50, leader: 200, expected: 50 };
 
 let server: LiveServer;
 let ends: (() => void)[];

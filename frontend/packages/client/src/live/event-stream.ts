@@ -106,8 +106,8 @@ export class EventStream implements Requester {
       if (this.#socket === null) {
         void this.catchUp();
       } else {
-        // The socket is opened within this time, if at all, and then the log is read.
-        this.#timer = setTimeout(() => void this.catchUp(), this.#options.timing.reconnect);
+        // When the socket is opened, the log is read anyway.
+        this.#timer = setTimeout(() => void this.catchUp(), this.#options.timing.start);
       }
     }
   }

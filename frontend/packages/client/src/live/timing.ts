@@ -17,6 +17,8 @@ export interface Timing {
   reconnectMost: number;
   /** From a frame that is too new until the events before it are requested. */
   gap: number;
+  /** For the socket to be opened at the start, before events are requested without it. */
+  start: number;
   /** Between requests for events while the socket is open. */
   catchUp: number;
   /** How late a frame may be. */
@@ -45,6 +47,7 @@ export const TIMING: Timing = {
   reconnect: 1000,
   reconnectMost: MINUTE,
   gap: 500,
+  start: 1000,
   catchUp: 2 * MINUTE,
   late: 5000,
   poll: 3000,
