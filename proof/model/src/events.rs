@@ -128,13 +128,12 @@ pub enum Property {
     Dense,
 }
 
-/// The age in steps at which a row, a start row or a message is no longer current: 14 days in the code.
+/// The age in steps at which a row, a start row, a cursor or a message is no longer current: 14 days in the code.
 const CURRENT: u8 = 2;
-/// The age at which a log starts anew and a cursor expires: 14.5 days in the code.
+/// The age until which the last number is certain, because no later row can have been deleted: 14.5 days.
 const CERTAIN: u8 = 3;
-/// The age at which a row may be deleted: 15 days in the code. A row's time may be a step too early, and a read
-/// may last until the next step.
-const EXPIRED: u8 = 5;
+/// The age at which a row may be deleted: 15 days.
+const EXPIRED: u8 = 4;
 
 /// The complete state: possible steps depend on nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -785,7 +784,7 @@ impl Events {
             Read::Idle => match client.cursor {
                 None => steps.add(self.expired(state), format_args!("the client starts")),
                 Some(cursor) => {
-                    if state.age(cursor.at) >= CERTAIN && !self.is(Algorithm::WithoutAgeOfCursors) {
+                    if state.age(cursor.at) >= CURRENT && !self.is(Algorithm::WithoutAgeOfCursors) {
                         let what = format_args!("the client reads after {cursor}, which is too old: 410");
                         steps.add(self.expired(state), what);
                         return;
@@ -817,15 +816,18 @@ impl Events {
             Read::LookForStart { newest } => {
                 let seen = state.log.start;
                 for (last, _) in self.lasts(seen, *newest, nows) {
-                    match last {
-                        Last::Known(last) => {
-                            let what = format_args!("the client reads the start row: the end is {last}");
-                            steps.add(ends(last), what);
+                    match (last, seen) {
+                        (Last::Known(_), Some(start)) => {
+                            steps.add(
+                                ends(start),
+                                format_args!("the client takes the end, start row {start}"),
+                            );
                         }
-                        Last::Write(start) => {
+                        (Last::Write(start), _) => {
                             let what = format_args!("the client plans start row {start}");
                             steps.add(with(Read::WriteStart { seen, start }), what);
                         }
+                        (Last::Known(_), None) => {}
                     }
                 }
             }
@@ -890,10 +892,11 @@ impl Events {
         if row.mark.number != page.last.number + 1 && has_rule {
             // Within a step of time, a gap may be younger than a minute or older.
             let is_old = state.age(row.mark.at) > 0;
-            if !is_old || self.is(Algorithm::WithoutAgeOfGaps) {
+            let is_answered = page.rows > 0 || self.is(Algorithm::WithoutAgeOfGaps);
+            if !is_old || is_answered {
                 steps.add(ended(page), format_args!("the client's Query stops at the gap before {row}"));
             }
-            if !self.is(Algorithm::WithoutAgeOfGaps) {
+            if !is_answered {
                 let what = format_args!("the client's Query meets an old gap before {row}: 410");
                 steps.add(self.expired(state), what);
             }

@@ -44,6 +44,8 @@ pub enum Algorithm {
     OwnRowTakenForNewer,
     /// A connection opens before its row is put.
     OpenedBeforePut,
+    /// Rows are counted before the connection's own row is put.
+    CountsBeforePut,
     /// Beyond the limit, one row is deleted.
     DeletesOneBeyondLimit,
     /// Deletes have no condition.
@@ -170,8 +172,8 @@ struct Connection {
 /// The calls of `open-connection`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Call {
-    /// The next call puts the row.
-    Put,
+    /// The next call puts the row. Then the rows of these connections are to be deleted, if they were counted before.
+    Put(Vec<usize>),
     /// The next call reads the rows.
     Query,
     /// The next call deletes the row of the first of these connections.
@@ -221,6 +223,13 @@ enum Read {
     Listed {
         until: u8,
     },
+}
+
+impl Call {
+    /// The deletions of these connections' rows.
+    fn deleting(rows: Vec<usize>) -> Self {
+        if rows.is_empty() { Self::Ended } else { Self::Delete(rows) }
+    }
 }
 
 impl Client {
@@ -329,7 +338,7 @@ impl Pushes {
             next.connections.push(Connection {
                 device,
                 connected_at: state.clock,
-                call: Call::Put,
+                call: if self.is(Algorithm::CountsBeforePut) { Call::Query } else { Call::Put(Vec::new()) },
                 life: Life::Opening,
                 frames: Vec::new(),
             });
@@ -397,25 +406,28 @@ impl Pushes {
         let connection = &state.connections[number];
         let device = usize::from(connection.device);
         match &connection.call {
-            Call::Put => self.put(state, number, steps),
+            Call::Put(rows) => self.put(state, number, rows, steps),
             Call::Query => {
                 // The connections are in the order of their times.
                 let mut rows = state.rows.iter().copied().flatten().collect::<Vec<_>>();
+                let is_before = self.is(Algorithm::CountsBeforePut);
+                if is_before {
+                    rows.retain(|other| state.connections[*other].device != connection.device);
+                }
                 rows.sort_unstable();
-                let mut beyond = rows.len().saturating_sub(self.bounds.limit);
+                let mut beyond = (rows.len() + usize::from(is_before)).saturating_sub(self.bounds.limit);
                 if self.is(Algorithm::DeletesOneBeyondLimit) {
                     beyond = beyond.min(1);
                 }
                 rows.truncate(beyond);
-                let call = if rows.is_empty() { Call::Ended } else { Call::Delete(rows) };
+                let call = if is_before { Call::Put(rows) } else { Call::deleting(rows) };
                 let what = format_args!("connection {number} finds {beyond} rows too many");
                 steps.add(state.with_call(number, call), what);
             }
             Call::Delete(rows) => {
                 let mut rows = rows.clone();
                 let other = rows.remove(0);
-                let call = if rows.is_empty() { Call::Ended } else { Call::Delete(rows) };
-                let next = self.without_row(state, other).with_call(number, call);
+                let next = self.without_row(state, other).with_call(number, Call::deleting(rows));
                 steps.add(next, format_args!("connection {number} deletes the row of connection {other}"));
             }
             Call::Ended => {}
@@ -485,9 +497,13 @@ impl Pushes {
     }
 
     /// Adds the steps of the write of a connection's row.
-    fn put(&self, state: &State, number: usize, steps: &mut Steps<State>) {
+    fn put(&self, state: &State, number: usize, rows: &[usize], steps: &mut Steps<State>) {
         if let Some(next) = self.executed(state, number) {
-            steps.add(next.with_call(number, Call::Query), format_args!("connection {number} puts its row"));
+            let call = match self.algorithm {
+                Algorithm::CountsBeforePut => Call::deleting(rows.to_vec()),
+                _ => Call::Query,
+            };
+            steps.add(next.with_call(number, call), format_args!("connection {number} puts its row"));
             if let Some(next) = next.with_fault() {
                 let what = format_args!("connection {number} puts its row; the answer is lost");
                 steps.add(next.clone(), format_args!("{what}, and it will put it again"));

@@ -16,7 +16,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// A log that expires within the time of the clock.
-const OLD: Bounds = Bounds { messages: 3, history: 1, clock: 5, ..BOUNDS };
+const OLD: Bounds = Bounds { messages: 3, history: 1, clock: 4, ..BOUNDS };
 
 #[test]
 fn the_log_holds_in_every_state() {
@@ -50,7 +50,7 @@ fn no_ingredient_of_the_log_can_be_left_out() {
         (Algorithm::WithoutCondition, short, Property::Logged),
         (Algorithm::WithoutLookIntoTail, fault, Property::Once),
         (Algorithm::WithoutNewTail, fault, Property::Once),
-        (Algorithm::WithoutAgeOfMessages, Bounds { clock: 5, ..fault }, Property::Once),
+        (Algorithm::WithoutAgeOfMessages, Bounds { clock: 4, ..fault }, Property::Once),
         (Algorithm::RowsAtOnce, short, Property::Dense),
         (Algorithm::RowsAtOnce, Bounds { messages: 3, ..fault }, Property::CaughtUp),
         (Algorithm::LoggedBeforeMove, short, Property::MovedFirst),

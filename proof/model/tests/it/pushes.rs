@@ -30,6 +30,7 @@ fn no_ingredient_of_a_push_can_be_left_out() {
         (Algorithm::ReplacesNewer, BOUNDS, Property::RowKept),
         (Algorithm::OwnRowTakenForNewer, BOUNDS, Property::NotRefused),
         (Algorithm::OpenedBeforePut, one, Property::Prompt),
+        (Algorithm::CountsBeforePut, many, Property::Limited),
         (Algorithm::DeletesOneBeyondLimit, many, Property::Limited),
         (Algorithm::DeletesAnyConnection, Bounds { events: 1, clock: 2, ..BOUNDS }, Property::RowKept),
         (Algorithm::DeletesWhileOpening, one, Property::RowKept),
