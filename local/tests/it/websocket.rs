@@ -1,10 +1,12 @@
 //! The WebSocket API of a running stack.
 
+use std::time::Duration;
+
 use acceptance::Person;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Error, Message, client::IntoClientRequest as _, protocol::CloseFrame},
@@ -64,6 +66,7 @@ async fn the_stack_serves_websockets() {
     let data = tempfile::tempdir().unwrap();
     let stack = Stack::start(data.path()).await;
     messages_are_answered(&stack).await;
+    events_are_pushed(&stack).await;
     the_handshake_has_the_status_of_the_function(&stack).await;
     other_sites_open_no_connection(&stack).await;
     other_requests_are_told_to_upgrade(&stack).await;
@@ -78,6 +81,22 @@ async fn messages_are_answered(stack: &Stack) {
     assert_eq!(received(&mut socket).await, json!({"type": "pong"}));
     socket.send(Message::text("anything else")).await.unwrap();
     assert_eq!(received(&mut socket).await, json!({"type": "error", "codes": ["message_unknown"]}));
+}
+
+async fn events_are_pushed(stack: &Stack) {
+    let stage = stack.stage().await;
+    let [sender, receiver, ..] = &stage.people;
+    let mut socket = open_as(stack, receiver).await;
+    // A push that takes too long is dropped.
+    let (group, frame) = loop {
+        let sent = stage.send(sender, receiver, "A push").await.unwrap();
+        if let Ok(frame) = timeout(Duration::from_secs(5), received(&mut socket)).await {
+            break (sent["message_group_uuid"].clone(), frame);
+        }
+    };
+    let event = &frame["events"][0];
+    assert_eq!((&frame["type"], &event["type"]), (&json!("events"), &json!("message")));
+    assert_eq!(event["message_group_uuid"], group);
 }
 
 async fn the_handshake_has_the_status_of_the_function(stack: &Stack) {

@@ -1,0 +1,94 @@
+import type { LogEvent, Message, MessageGroup, User } from '../api/types.ts';
+import type { Outbox } from '../outbox/outbox.ts';
+import type { PagedList } from '../sync/paged-list.ts';
+import type { Batch } from './frames.ts';
+
+/** The lists that events change. */
+export interface Lists {
+  me: () => User | undefined;
+  inbox: PagedList<MessageGroup>;
+  threads: ReadonlyMap<string, PagedList<Message>>;
+  outbox: Outbox;
+}
+
+/** Milliseconds after which a conversation that no view shows lists its messages. */
+const SHOWN_AFTER = 60_000;
+
+/** What events say about a group. */
+interface Changes {
+  messages: string[];
+  /** Whether an event does not say what changed. */
+  areUnknown: boolean;
+}
+
+/**
+ * Changes the lists by events. Loads what the events name and the batch lacks.
+ *
+ * The rows of a batch have the names at the time of writing. Names from the lists replace them.
+ */
+export function applyBatch(lists: Lists, { events, messages, groups }: Batch): void {
+  const { inbox, threads } = lists;
+  const changes = changesOf(events);
+  const listed = [...changes.keys()].flatMap((group) => groups.get(group) ?? []);
+  inbox.add(listed.map((group) => withName(lists, group.uuid, group)));
+  if (listed.length < changes.size || [...changes.values()].some(({ areUnknown }) => areUnknown)) {
+    void inbox.invalidate();
+  }
+  for (const [group, changed] of changes) {
+    const brought = changed.messages.flatMap((uuid) => messages.get(uuid) ?? []);
+    threads.get(group)?.add(brought.map((message) => withName(lists, group, message)));
+    void settle(lists, group, changed, (uuid) => messages.has(uuid));
+  }
+}
+
+/** Loads everything that may have changed without an event. */
+export function applyReset({ inbox, threads }: Lists): void {
+  void inbox.invalidate();
+  for (const thread of threads.values()) {
+    void thread.invalidate();
+  }
+}
+
+function changesOf(events: readonly LogEvent[]): Map<string, Changes> {
+  const changes = new Map<string, Changes>();
+  for (const { type, message_group_uuid: group, message_uuids: uuids } of events) {
+    const { messages, areUnknown } = changes.get(group) ?? { messages: [], areUnknown: false };
+    const isKnown = type === 'message' && Array.isArray(uuids);
+    changes.set(group, { messages: [...messages, ...(isKnown ? uuids : [])], areUnknown: areUnknown || !isKnown });
+  }
+  return changes;
+}
+
+/** Loads what a conversation lacks, and removes from the outbox what it lists. */
+async function settle(
+  { threads, outbox }: Lists,
+  group: string,
+  { messages, areUnknown }: Changes,
+  isBrought: (uuid: string) => boolean,
+): Promise<void> {
+  const thread = threads.get(group);
+  // The newest messages are last.
+  const isListed = (uuid: string) => thread?.state().value?.rows.findLast((row) => row.uuid === uuid) !== undefined;
+  if (areUnknown || !messages.every((uuid) => isBrought(uuid) || isListed(uuid))) {
+    await thread?.invalidate();
+  }
+  const isShown = (uuid: string) => thread?.isInUse !== true || isListed(uuid);
+  outbox.removeListed(new Set(messages.filter(isListed)));
+  if (outbox.entries().length > 0) {
+    // A view may still show a message from the outbox, and the response to a send can come after the event.
+    setTimeout(() => outbox.removeListed(new Set(messages.filter(isShown))), SHOWN_AFTER);
+  }
+}
+
+function withName<Row extends Message | MessageGroup>(lists: Lists, group: string, row: Row): Row {
+  const known = knownUser(lists, group, row.user_uuid);
+  return known === undefined ? row : { ...row, handle: known.handle, display_name: known.display_name };
+}
+
+function knownUser({ me, inbox, threads }: Lists, group: string, user: string): Omit<User, 'uuid'> | undefined {
+  const own = me();
+  const isTheirs = (row: Message | MessageGroup) => row.user_uuid === user;
+  return own?.uuid === user
+    ? own
+    : (inbox.state().value?.rows.find(isTheirs) ?? threads.get(group)?.state().value?.rows.findLast(isTheirs));
+}
