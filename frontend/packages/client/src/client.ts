@@ -6,7 +6,7 @@ import * as thread from './conversations/thread.ts';
 import { Drafts } from './drafts/drafts.ts';
 import type { EventStream } from './live/event-stream.ts';
 import type { LiveOptions } from './live/live.ts';
-import type { Target } from './outbox/entry.ts';
+import type { Entry, Target } from './outbox/entry.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { browserStore } from './storage/safe-storage.ts';
 import type { Store } from './storage/store.ts';
@@ -88,7 +88,7 @@ export class MessagesClient {
       store,
       user,
       send: (message, key) => this.api.send(message, key),
-      onStored: () => this.#onStored(),
+      onStored: (entry) => this.#onStored(entry),
     });
     const cursor = store.get(cursorKey(user));
     this.#createEvents = async () => {
@@ -209,11 +209,11 @@ export class MessagesClient {
     return me;
   }
 
-  #onStored(): void {
+  #onStored({ state }: Entry): void {
     if (this.#events === null) {
       this.#invalidate();
-    } else {
-      this.#events.expect();
+    } else if (state.name === 'sent') {
+      this.#events.expect(state.message.uuid);
     }
   }
 

@@ -362,6 +362,22 @@ describe('without a socket', () => {
     await eventually(() => expect(client.inbox.state().value?.rows[0]?.message).toBe('News!'));
   });
 
+  test('and with a log that cannot be read, the lists are loaded at each attempt', async () => {
+    server.failure = 503;
+    server.hasSocket = false;
+    const client = create();
+    ends.push(client.inbox.subscribe(() => undefined));
+    await eventually(() => expect(client.inbox.state().value).toBeDefined());
+    server.receive(GROUP, 'News!');
+    await vi.waitFor(
+      () => {
+        client.reconnect();
+        expect(client.inbox.state().value?.rows[0]?.message).toBe('News!');
+      },
+      { timeout: 10_000, interval: 200 },
+    );
+  });
+
   test('failing requests are trouble, until one succeeds', async () => {
     const { client } = await open({ websocketUrl: null });
     server.failure = 503;

@@ -306,7 +306,7 @@ describe('without a socket', () => {
     start(false);
     await vi.advanceTimersByTimeAsync(5 * MINUTE);
     const before = requests.length;
-    stream.expect();
+    stream.expect('message');
     await vi.advanceTimersByTimeAsync(2000);
     expect(requests).toHaveLength(before + 1);
   });

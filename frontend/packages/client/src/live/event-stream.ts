@@ -13,6 +13,8 @@ import type { Timing } from './timing.ts';
 const QUIET = 5;
 /** Events in a row that the socket did not bring before it counts as broken: the log is polled until it brings one. */
 const UNDELIVERED = 2;
+/** Failed requests in a row after which the lists are loaded at each further one: they may work. */
+const FAILURES = 2;
 /** Polls of the lists before the API is asked for events again. */
 const LISTS_POLLS = 100;
 
@@ -72,7 +74,9 @@ export class EventStream implements Requester {
   /** How often in a row the socket did not bring an event. */
   #undelivered = 0;
   #check: ReturnType<typeof setTimeout> | undefined;
-  #expected: ReturnType<typeof setTimeout> | undefined;
+  /** The messages whose events are about to happen. */
+  readonly #expected = new Set<string>();
+  #expectation: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
@@ -82,6 +86,9 @@ export class EventStream implements Requester {
       cursor,
       onBatch: (batch) => {
         this.#quiet = 0;
+        for (const uuid of batch.events.flatMap(({ message_uuids: uuids }) => uuids ?? [])) {
+          this.#expected.delete(uuid);
+        }
         onBatch(batch);
       },
       onReset,
@@ -118,7 +125,7 @@ export class EventStream implements Requester {
       this.#failures = 0;
       clearTimeout(this.#timer);
       clearTimeout(this.#check);
-      clearTimeout(this.#expected);
+      clearTimeout(this.#expectation);
       this.#log.stop();
       this.#socket?.stop();
       this.#options.connectivity.remove(this);
@@ -143,8 +150,8 @@ export class EventStream implements Requester {
     void this.catchUp();
   }
 
-  /** Reports that an event is about to happen. */
-  expect(): void {
+  /** Reports that a message was stored, whose event is about to happen. */
+  expect(message: string): void {
     this.#quiet = 0;
     if (!this.#isRunning) {
       return;
@@ -154,8 +161,14 @@ export class EventStream implements Requester {
       return;
     }
     // The event comes over the socket, unless the socket is broken.
-    clearTimeout(this.#expected);
-    this.#expected = setTimeout(() => void this.catchUp(), this.#options.timing.expected);
+    this.#expected.add(message);
+    clearTimeout(this.#expectation);
+    this.#expectation = setTimeout(() => {
+      if (this.#expected.size > 0) {
+        this.#expected.clear();
+        void this.catchUp();
+      }
+    }, this.#options.timing.expected);
   }
 
   reschedule(): void {
@@ -201,7 +214,6 @@ export class EventStream implements Requester {
 
   async #requests(): Promise<void> {
     clearTimeout(this.#timer);
-    clearTimeout(this.#expected);
     const { connectivity, onReset } = this.#options;
     while (this.#again && this.#isRunning && !connectivity.isPaused) {
       this.#again = false;
@@ -228,6 +240,9 @@ export class EventStream implements Requester {
         } else if (this.#isRunning) {
           this.#failures += 1;
           this.#error = error;
+          if (this.#failures > FAILURES) {
+            onReset();
+          }
         }
         break;
       }
@@ -283,7 +298,6 @@ export class EventStream implements Requester {
     if (frame !== null) {
       this.#seen = Math.max(this.#seen, frame.number);
       this.#undelivered = 0;
-      clearTimeout(this.#expected);
       this.#log.receive(frame);
     }
   }
