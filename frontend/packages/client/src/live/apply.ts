@@ -9,6 +9,8 @@ export interface Lists {
   inbox: PagedList<MessageGroup>;
   threads: ReadonlyMap<string, PagedList<Message>>;
   outbox: Outbox;
+  /** Removes the messages from the outbox that their conversations list. */
+  removeListed: () => void;
 }
 
 /** Milliseconds after which a conversation that no view shows lists its messages. */
@@ -27,7 +29,7 @@ interface Changes {
  * The rows of a batch have the names at the time of writing. Names from the lists replace them.
  */
 export function applyBatch(lists: Lists, { events, messages, groups }: Batch): void {
-  const { inbox, threads } = lists;
+  const { inbox } = lists;
   const changes = changesOf(events);
   const listed = [...changes.keys()].flatMap((group) => groups.get(group) ?? []);
   // A list is loaded up to the rows that it has at its invalidation, so rows are added after that.
@@ -65,7 +67,7 @@ async function applyChanges(
   { messages, areUnknown }: Changes,
   batch: ReadonlyMap<string, Message>,
 ): Promise<void> {
-  const { threads, outbox } = lists;
+  const { threads, outbox, removeListed } = lists;
   const thread = threads.get(group);
   // The newest messages are last.
   const isListed = (uuid: string) => thread?.state().value?.rows.findLast((row) => row.uuid === uuid) !== undefined;
@@ -73,11 +75,13 @@ async function applyChanges(
   const loading = isComplete ? undefined : thread?.invalidate();
   thread?.add(messages.flatMap((uuid) => batch.get(uuid) ?? []).map((message) => withName(lists, group, message)));
   await loading;
-  const isShown = (uuid: string) => thread?.isInUse !== true || isListed(uuid);
-  outbox.removeListed(new Set(messages.filter(isListed)));
+  removeListed();
   if (outbox.entries().length > 0) {
-    // A view may still show a message from the outbox, and the response to a send can come after the event.
-    setTimeout(() => outbox.removeListed(new Set(messages.filter(isShown))), SHOWN_AFTER);
+    // A view that is not subscribed to the conversation may still show a message from the outbox.
+    setTimeout(() => {
+      removeListed();
+      outbox.removeListed(new Set(thread?.isInUse === true ? [] : messages));
+    }, SHOWN_AFTER);
   }
 }
 
