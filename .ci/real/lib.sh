@@ -222,11 +222,16 @@ install_schemathesis() {
 # --- the web client
 # ------------------------------------------------------------------------------------------------
 
-# install_browser: checks Node.js's version; sets CHROMIUM to the command unless it is set.
-install_browser() {
+# install_node: checks Node.js's version.
+install_node() {
     command -v npm >/dev/null || apt_install nodejs npm
     node --eval 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' ||
         die "Node.js $(node --version) is too old: install 20.19 or newer"
+}
+
+# install_browser: checks Node.js's version; sets CHROMIUM to the command unless it is set.
+install_browser() {
+    install_node
     if [[ -z ${CHROMIUM:-} ]]; then
         command -v chromium >/dev/null || apt_install chromium
         CHROMIUM=$(command -v chromium)
