@@ -78,6 +78,7 @@ struct Health {
     database_url: Option<String>,
     table: String,
     region: String,
+    websocket_url: Option<String>,
 }
 
 impl Context {
@@ -271,6 +272,11 @@ impl Context {
             return Ok(self.health().await?.table.clone());
         }
         Ok(TableConfig::from_lookup(environment)?.name)
+    }
+
+    /// The URL of the local stack's WebSocket API. Returns `None` if the stack runs without it.
+    pub(crate) async fn websocket_url(&self) -> Result<Option<String>> {
+        Ok(self.health().await?.websocket_url.clone())
     }
 
     async fn health(&self) -> Result<&Health> {

@@ -53,6 +53,8 @@ export class LiveServer {
   embeds = true;
   /** The status of responses to requests for events, if not null. */
   failure: number | null = null;
+  /** Milliseconds from a request until its response. */
+  responseDelay = 0;
   /** Handles a frame in place of sending it. */
   onFrame: ((send: () => void, number: number) => void) | null = null;
   readonly groups = new Map<string, { other: User; messages: Message[] }>();
@@ -70,6 +72,8 @@ export class LiveServer {
       const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/u);
       this.handshakes.push(protocols);
       if (!this.hasSocket) {
+        // The client may reset the connection first.
+        socket.on('error', () => undefined);
         socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
         return;
       }
@@ -193,6 +197,7 @@ export class LiveServer {
     this.requests.push(`${request.method} ${pathname}`);
     const body = await textOf(request);
     const { status, json, link } = this.#answer(request.method ?? '', pathname, searchParams, body);
+    await new Promise((resolve) => setTimeout(resolve, this.responseDelay));
     response.writeHead(status, { 'content-type': 'application/json', ...(link !== undefined && { link }) });
     response.end(JSON.stringify(json));
   }

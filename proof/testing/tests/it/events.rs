@@ -286,7 +286,7 @@ async fn a_frame_embeds_what_fits_and_nothing_old() {
         assert!(frame.to_string().len() <= 30_000);
     }
     let late = world.send(&alice, &bob, "late").await;
-    world.clock.advance(TimeDelta::seconds(60));
+    world.clock.advance(TimeDelta::seconds(61));
     world.deliver(&record(&world, &late)).await;
     for (_, frame) in sockets.take_frames() {
         assert_eq!((&frame["messages"], &frame["message_groups"]), (&json!([]), &json!([])));

@@ -227,7 +227,7 @@ async fn append_after_a_long_time(trial: &Trial) -> String {
         world.deliver(&newest_record(world)).await;
     }
     world.clock.advance(TimeDelta::days(15));
-    world.send(&alice, &bob, "after a long time").await;
+    world.send(&world.renewed(&alice), &bob, "after a long time").await;
     trial.begin();
     let before = events_in_logs(world);
     world.deliver(&newest_record(world)).await;
@@ -455,12 +455,14 @@ fn each_function_may_do_this_and_nothing_else() {
         template().functions.iter().map(|(function, policy)| format!("{function}:{}\n", allowed(policy)));
     assert_snapshot!(table.collect::<String>(), @"
     create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE;
+    list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of GRP;
     list-messages: GetItem of MEM; Query of MSG;
+    open-connection: Query of CONN; PutItem of CONN; DeleteItem of CONN;
     post-confirmation:
     show-me:
     show-user:
-    stream-handler: GetItem of MEM; Query of GRP; PutItem of GRP; DeleteItem of GRP; Query of the index;
+    stream-handler: GetItem of MEM LOG; Query of GRP LOG CONN; PutItem of GRP LOG; DeleteItem of GRP CONN; Query of the index;
     ");
 }
 
