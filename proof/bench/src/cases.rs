@@ -41,6 +41,8 @@ impl Case {
             "create-message" => ("create-message/to-group", set_text),
             "show-user" => ("show-user/found", |_| ()),
             "show-me" => ("show-me/found", |_| ()),
+            "list-events" => ("list-events/end", |_| ()),
+            "open-connection" => ("open-connection/opened", |_| ()),
             "stream-handler" => {
                 ("stream-handler/insert", |event| set_message(&mut event["Records"][0], GROUP))
             }
