@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
   ssr: { resolve: { conditions: ['@cruddur/source', ...defaultServerConditions] } },
   test: {
-    include: ['{packages/*,app}/src/**/*.test.{ts,tsx}'],
+    include: ['{packages/*,app}/src/**/*.test.{ts,tsx}', 'packages/*/tests/**/*.test.ts'],
     environment: 'jsdom',
     environmentOptions: { jsdom: { url: 'http://localhost:3000' } },
     setupFiles: 'app/src/testing/setup.ts',

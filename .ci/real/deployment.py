@@ -96,7 +96,11 @@ def deploy(api_url):
     client("cloudformation").create_stack(
         StackName=STACK,
         TemplateBody=Path(".ci/real/deployment.yaml").read_text(),
-        Parameters=[{"ParameterKey": "ApiUrl", "ParameterValue": api_url}],
+        Parameters=[
+            {"ParameterKey": "ApiUrl", "ParameterValue": api_url},
+            # As the local stack has it.
+            {"ParameterKey": "WebSocketUrl", "ParameterValue": f"{api_url.replace('http', 'ws', 1)}/ws"},
+        ],
     )
     switch_on(expiry=True, backups=True)
     map_stream()

@@ -17,6 +17,7 @@ use self::{
     conversation::Pair,
     pool::{Pool, TEST_HANDLES, TestUser},
     report::{Problem, Report, Success},
+    socket::Address,
     stack::Stack,
 };
 use crate::{
@@ -30,20 +31,22 @@ mod alarms;
 mod api;
 mod calls;
 mod conversation;
+mod events;
 mod pool;
 mod report;
 mod routes;
+mod socket;
 mod stack;
 mod stream;
 mod table;
 
 pub(crate) const LONG_ABOUT: &str = "\
 Checks a deployment, or the local stack, from outside, and prints a fix for each failed check: the stack, the table, the \
-stream mapping, the pool's trigger, each route, CORS, tokens, two messages between two test users, the move of their \
-inboxes, dead letters and alarms.
+stream mapping, the pool's trigger, each route, CORS, tokens, a WebSocket, two messages between two test users, the \
+move of their inboxes, their events, dead letters and alarms.
 
-Each run leaves two messages in the conversation of the test users, and changes nothing else except what \
---create-test-users describes. Tokens and passwords are never shown.
+Each run leaves two messages in the conversation of the test users, their events, and the row of a closed connection, \
+and changes nothing else except what --create-test-users describes. Tokens and passwords are never shown.
 
 With --target aws and --stack, resources are found by the stack's outputs. Without --stack, name them with --url, --table \
 and --user-pool; checks of resources that are not named are skipped.";
@@ -61,6 +64,9 @@ Examples:
 
 Exit code 3: a check failed. 1: nothing could be checked.";
 
+/// The stack's output, absent without a WebSocket API.
+const WEBSOCKET_URL: &str = "WebSocketUrl";
+
 /// The test users of the local stack: demo users without conversations.
 const LOCAL_HANDLES: [&str; 2] = ["lore", "mock"];
 
@@ -69,6 +75,10 @@ pub struct Options {
     /// The CloudFormation stack
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
+
+    /// The URL of the WebSocket API [default: the stack's output, or the local stack's]
+    #[arg(long, value_name = "URL")]
+    websocket_url: Option<String>,
 
     /// An origin of the web client (may be repeated)
     #[arg(long, value_name = "ORIGIN")]
@@ -114,7 +124,15 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         let api = Api::new(context.api_url()?)?;
         if check_without_token(&mut report, &api, &options).await? {
             let pair = local_pair(context, &options, &mut report).await?;
-            conversation::check(&mut report, &api, &pair, Duration::from_secs(options.timeout)).await?;
+            let address = match &options.websocket_url {
+                Some(url) => Ok(url.clone()),
+                None => context
+                    .local_websocket_url()
+                    .await?
+                    .ok_or_else(|| "the stack has no WebSocket API".to_owned()),
+            };
+            let time_limit = Duration::from_secs(options.timeout);
+            conversation::check(&mut report, &api, &address, &pair, time_limit).await?;
         }
     }
     report.finish()
@@ -253,9 +271,10 @@ impl Deployment {
         if check_without_token(report, &api, options).await? {
             let mut test_users = Vec::new();
             let trigger = trigger.as_deref();
+            let address = self.websocket_address(options);
             let check = async {
                 let pair = self.pair(options, report, calls.as_ref(), trigger, &mut test_users).await?;
-                conversation::check(report, &api, &pair, Duration::from_secs(options.timeout)).await
+                conversation::check(report, &api, &address, &pair, Duration::from_secs(options.timeout)).await
             };
             let mut checked = Box::pin(check).await;
             // After any failure, even of the output, so that no test user can sign in.
@@ -271,12 +290,22 @@ impl Deployment {
         let check = queue.map(|(calls, queue)| stream::check_dead_letters(calls, queue));
         report.check_or_skip("dead letters", check, "the stack's output StreamDeadLetterQueueUrl").await?;
         let alarms = calls.as_ref().zip(self.stack.as_ref());
-        let check = alarms.map(|(calls, stack)| alarms::check(calls, &stack.name));
+        let check = alarms.map(|(calls, stack)| alarms::check(calls, stack));
         report.check_or_skip("alarms", check, "--stack").await?;
         let topic = self.sdk.as_ref().zip(output("AlarmTopicArn"));
         let check = topic.map(|(sdk, topic)| Box::pin(alarms::check_topic(sdk, topic)));
         report.check_or_skip("alarm topic", check, "the stack's output AlarmTopicArn").await?;
         Ok(())
+    }
+
+    fn websocket_address(&self, options: &Options) -> Address {
+        let output = self.stack.as_ref().map(|stack| stack.output(WEBSOCKET_URL));
+        match (&options.websocket_url, output) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(Some(url))) => Ok(url.to_owned()),
+            (None, Some(None)) => Err("the stack has no WebSocket API (WebSocketApi=false)".to_owned()),
+            (None, None) => Err("requires --stack or --websocket-url".to_owned()),
+        }
     }
 
     async fn check_table(&self, context: &Context, report: &mut Report, calls: Option<&Calls>) -> Result<()> {

@@ -5,13 +5,13 @@ import { parse } from '@formatjs/icu-messageformat-parser';
 import react from '@vitejs/plugin-react';
 import { type Plugin, defaultClientConditions, defineConfig, transformWithOxc } from 'vite';
 
-/** The policy of the built page. The API and the issuer can be at any https origin; http is for local stacks. */
+/** The policy of the built page. API, socket and issuer can be at any encrypted origin; http and ws are for local stacks. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
-  "connect-src 'self' https: http://localhost:* http://127.0.0.1:*",
+  "connect-src 'self' https: wss: http://localhost:* http://127.0.0.1:* ws://localhost:* ws://127.0.0.1:*",
   "form-action 'none'",
   "base-uri 'none'",
 ].join('; ');
@@ -53,6 +53,25 @@ const parsedTexts: Plugin = {
   },
 };
 
+/** The local stack adds the address of its socket to the `config.json` that it serves. The development server does the same. */
+const socketOfStack: Plugin = {
+  name: 'socket-of-stack',
+  configureServer({ middlewares, config }) {
+    middlewares.use('/config.json', (_, response) => {
+      const file: object = JSON.parse(readFileSync(join(config.publicDir, 'config.json'), 'utf8'));
+      response.setHeader('Content-Type', 'application/json').end(JSON.stringify({ ...file, websocket_url: '/ws' }));
+    });
+  },
+};
+
+/** Leaves out Vite's helper that preloads what a chunk imports: chunks import only what is loaded already. */
+const withoutPreloads: Plugin = {
+  name: 'without-preloads',
+  apply: 'build',
+  enforce: 'pre',
+  load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load();' : null),
+};
+
 /** Adds a compressed copy of each asset, which the local stack sends. */
 const brotli: Plugin = {
   name: 'brotli',
@@ -67,9 +86,10 @@ const brotli: Plugin = {
 
 // The issuer builds URLs from the `Host` header, so the proxy must not change it.
 const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
+const proxy = { '/api': stack, '/local': stack, '/ws': { ...stack, ws: true } };
 
 export default defineConfig({
-  plugins: [react(), contentSecurityPolicy, parsedTexts, brotli],
+  plugins: [react(), contentSecurityPolicy, parsedTexts, withoutPreloads, socketOfStack, brotli],
   // The packages' sources, which need no build of their own.
   resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
   build: {
@@ -81,6 +101,6 @@ export default defineConfig({
     outDir: '../dist',
     emptyOutDir: true,
   },
-  server: { proxy: { '/api': stack, '/local': stack } },
-  preview: { proxy: { '/api': stack, '/local': stack } },
+  server: { proxy },
+  preview: { proxy },
 });

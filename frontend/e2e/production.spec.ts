@@ -5,6 +5,7 @@ test('the built client at another origin uses the API in its configuration', asy
   const site = await Site.start(
     (url) => ({
       api_url: stack.url,
+      websocket_url: `${stack.url.replace('http', 'ws')}/ws`,
       authority: `${url}/local/issuer`,
       client_id: 'cruddur-local-client',
       scope: 'openid profile',
@@ -20,11 +21,14 @@ test('the built client at another origin uses the API in its configuration', asy
       origins.add(url.origin);
     }
   });
+  const sockets: string[] = [];
+  page.on('websocket', (socket) => socket.on('framereceived', () => sockets.push(new URL(socket.url()).host)));
   await page.goto('/messages');
   await signInAs(page, 'sunyoung');
   await openConversation(page, 'Scarlett Ho');
   await say(page, 'From another origin');
   await expect(sentMark(page, 'From another origin')).toBeAttached();
+  await expect.poll(() => new Set(sockets)).toEqual(new Set([new URL(stack.url).host]));
   expect([...origins]).toEqual([stack.url]);
   await expectConnection(page, stack.url, true);
   await expectConnection(page, 'https://elsewhere.example', false);

@@ -1,8 +1,8 @@
-import type { Page, Route } from '@playwright/test';
+import type { Page, Route, WebSocketRoute } from '@playwright/test';
 
 const MINUTE = 60_000;
 const NEWEST = Date.parse('2025-12-31T12:00:00Z');
-/** Milliseconds after which a held poll is answered: the client gives up after 31 s. */
+/** Milliseconds after which a held event is sent: the client requests it then. */
 const HELD = 25_000;
 const WORDS = 'and we could take the early train so that there is time for a walk along the lake before dinner'.split(' ');
 
@@ -29,17 +29,19 @@ export interface Size {
 }
 
 /**
- * Answers a page's requests for the inbox, for the conversation at its top, and for sends, with generated rows: the
- * embedded engines would take minutes to store them. Rows, cursors and `Link` headers are those of `openapi.yaml`. All
- * other requests go to the stack.
+ * Answers a page's requests for the inbox, for the conversation at its top, for events and for sends, with generated rows: the
+ * embedded engines would take minutes to store them. Sends the frames of its socket. Rows, cursors and `Link` headers are
+ * those of `openapi.yaml`. All other requests go to the stack.
  */
 export class Lists {
   /** The group of the conversation. */
   readonly group = uuid(1, 0);
   /** Overrides the page size that the client asks for, to fill a list in few steps. */
   rowsPerPage: number | null = null;
-  /** The number of answered requests for the newest page of the conversation. */
-  polls = 0;
+  /** The number of answered requests for events. */
+  readings = 0;
+  /** The number of sent frames, which is that of the events. */
+  frames = 0;
   /** The number of answered requests for older pages of the conversation. */
   olderPages = 0;
   readonly #me: User;
@@ -52,6 +54,7 @@ export class Lists {
   #opening = deferred();
   #arrival = deferred();
   #held: Promise<void> = Promise.resolve();
+  #socket: WebSocketRoute | null = null;
 
   private constructor(me: User, { messages, conversations, gated = false }: Size) {
     this.#me = me;
@@ -72,6 +75,11 @@ export class Lists {
     await page.route(/\/api\/message_groups(\?|$)/, (route) => lists.#listGroups(route));
     await page.route(new RegExp(`/api/messages/${lists.group}(\\?|$)`), (route) => lists.#listMessages(route));
     await page.route(/\/api\/messages$/, (route) => lists.#send(route));
+    await page.route(/\/api\/events(\?|$)/, (route) => lists.#listEvents(route));
+    await page.routeWebSocket(/\/ws$/, (socket) => {
+      lists.#socket = socket;
+      socket.onMessage(() => socket.send('{"type":"pong"}'));
+    });
     return lists;
   }
 
@@ -97,8 +105,8 @@ export class Lists {
     await this.#arrival.promise;
   }
 
-  /** Delays the answers to polls during an action, so that the number of polls does not depend on its duration. */
-  async withoutPolls<Result>(action: () => Promise<Result>): Promise<Result> {
+  /** Delays frames during an action. */
+  async withoutFrames<Result>(action: () => Promise<Result>): Promise<Result> {
     const { promise, resolve: resume } = deferred();
     this.#held = promise;
     try {
@@ -114,9 +122,6 @@ export class Lists {
 
   async #listGroups(route: Route): Promise<void> {
     const { cursor, limit, path } = this.#query(route);
-    if (cursor === null) {
-      await this.#hold();
-    }
     const from = cursor ?? 0;
     const rows = this.#groups.slice(from, from + limit);
     const end = from + rows.length;
@@ -126,10 +131,7 @@ export class Lists {
 
   async #listMessages(route: Route): Promise<void> {
     const { cursor, limit, path } = this.#query(route);
-    if (cursor === null) {
-      await this.#hold();
-      this.polls += 1;
-    } else {
+    if (cursor !== null) {
       if (this.#loaded.messages >= this.#gate) {
         this.#arrival.resolve();
         await this.#opening.promise;
@@ -152,6 +154,36 @@ export class Lists {
       this.#groups[0] = { ...group, message, created_at: sent.created_at };
     }
     await answer(route, { message_group_uuid: this.group, ...sent }, null);
+    await this.#hold();
+    this.#push(sent);
+  }
+
+  /** Stores a message of the other person, and sends its frame. */
+  receive(content: string): void {
+    const message = listRow(uuid(2, this.#messages.length), person(0), content, Date.now());
+    this.#messages.push(message);
+    this.#loaded.messages += 1;
+    const [group] = this.#groups;
+    if (group !== undefined) {
+      this.#groups[0] = { ...group, message: content, created_at: message.created_at };
+    }
+    this.#push(message);
+  }
+
+  #push(message: ListRow): void {
+    this.frames += 1;
+    const { frames: number, group } = this;
+    const cursor = logCursor(number);
+    const at = message.created_at;
+    const event = { number, cursor, type: 'message', message_group_uuid: group, message_uuids: [message.uuid], at };
+    const frame = { type: 'events', number, cursor, events: [event], messages: [message], message_groups: this.#groups.slice(0, 1) };
+    this.#socket?.send(JSON.stringify(frame));
+  }
+
+  /** The log has no events: frames bring them all. */
+  async #listEvents(route: Route): Promise<void> {
+    this.readings += 1;
+    await answer(route, [], `</api/events?after=${logCursor(this.frames)}&limit=100>; rel="next"`);
   }
 
   #query(route: Route): { cursor: number | null; limit: number; path: string } {
@@ -160,7 +192,7 @@ export class Lists {
     const limit = Number(searchParams.get('limit') ?? 20);
     return {
       cursor: cursor === null ? null : Number(atob(cursor)),
-      // A poll stays small.
+      // The newest page stays small.
       limit: cursor === null ? limit : (this.rowsPerPage ?? limit),
       path,
     };
@@ -177,6 +209,10 @@ async function answer(route: Route, json: object, next: string | null): Promise<
       throw error;
     }
   }
+}
+
+function logCursor(number: number): string {
+  return btoa(`${number}-${NEWEST}`).replaceAll('=', '');
 }
 
 function link(path: string, limit: number, cursor: number): string {

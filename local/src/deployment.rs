@@ -164,7 +164,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     Declaration {
         name: "open-connection",
         route: None,
-        timeout: READ_TIMEOUT,
+        timeout: Duration::from_secs(25),
         configure: |lookup| open_connection::App::from_lookup(lookup).map(drop),
         build: |this, parts| {
             let app = open_connection::App {

@@ -89,7 +89,7 @@ impl Options {
             stream_arn: stream_arn.into(),
             filters: Vec::new(),
             batching: Batching::default(),
-            poll_interval: Duration::from_millis(100),
+            poll_interval: Duration::from_millis(50),
             backoff_base: Duration::from_millis(100),
             backoff_cap: Duration::from_secs(5),
             checkpoint_file: None,

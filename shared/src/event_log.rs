@@ -203,6 +203,18 @@ impl EventLog {
     /// Reads the events after a cursor, of at most `limit` rows. Fails with [`Error::CursorExpired`] if events may be
     /// missing: the reader has to list everything again, after it has taken the [end](Self::end) of the log.
     pub async fn read(&self, user_uuid: Uuid, after: EventCursor, limit: usize) -> Result<Events, Error> {
+        let mut next = after;
+        loop {
+            let page = self.read_rows(user_uuid, next, limit).await?;
+            // The doctor may have removed all changes of a row. Without events, readers would take it for the end.
+            if !page.events.is_empty() || page.next == next {
+                return Ok(page);
+            }
+            next = page.next;
+        }
+    }
+
+    async fn read_rows(&self, user_uuid: Uuid, after: EventCursor, limit: usize) -> Result<Events, Error> {
         let now = self.clock.now();
         // The next event of a log without a current row has a number far ahead: see `current_start`.
         if !is_current(after.at, now) {
@@ -244,25 +256,26 @@ impl EventLog {
             let newest = Newest { partition, before: None, limit: 1, attributes: None };
             let newest = self.table.newest(newest).await?.into_iter().find_map(LogRow::parse);
             let now = self.clock.now();
-            let number = match &newest {
-                Some(LogRow::Events(row)) if is_current(row.at, now) => return Ok(row.into()),
-                Some(LogRow::Start(row)) if is_current(row.at, now) => return Ok(row.into()),
-                Some(LogRow::Events(row)) => Some(row.sk),
-                _ => None,
+            let (newest, start) = match newest {
+                Some(LogRow::Events(row)) if is_current(row.at, now) => return Ok((&row).into()),
+                Some(LogRow::Events(row)) => (Some(row.sk), self.start(user_uuid).await?),
+                Some(LogRow::Start(row)) => (None, Some(row)),
+                None => (None, None),
             };
-            if let Some(start) = self.current_start(user_uuid, number).await? {
+            if let Some(start) = self.current_start(user_uuid, newest, start).await? {
                 return Ok(EventCursor::from(&start));
             }
         }
         Err(Error::unavailable(Dependency::DynamoDb, "lost every race for the start of an event log"))
     }
 
-    async fn start(&self, user_uuid: Uuid) -> Result<Option<EventLogStartRow>, Error> {
+    pub(crate) async fn start(&self, user_uuid: Uuid) -> Result<Option<EventLogStartRow>, Error> {
         self.table.get(&Key::EventLog { user_uuid, number: LogNumber::START }).await
     }
 
-    /// Returns the start row of a log whose newest row, with the number `newest`, is no longer current. Writes it if it
-    /// is absent or no longer current either. Returns `None` if another writer was faster, or the outcome is unknown.
+    /// Returns the start row of a log whose newest row, with the number `newest`, is no longer current. `start` is the
+    /// start row as it was read; it is replaced if it is no longer current either. Returns `None` if another writer was
+    /// faster, or the outcome is unknown.
     ///
     /// The numbers of deleted rows must not be used again. They follow the rows that exist, or the clock: a log has
     /// fewer than one row in a millisecond.
@@ -270,24 +283,20 @@ impl EventLog {
         &self,
         user_uuid: Uuid,
         newest: Option<LogNumber>,
+        start: Option<EventLogStartRow>,
     ) -> Result<Option<EventLogStartRow>, Error> {
-        let old = self.start(user_uuid).await?;
         let now = self.clock.now();
-        if let Some(old) = &old
-            && is_current(old.at, now)
-        {
-            return Ok(Some(old.clone()));
-        }
-        let at = now.timestamp_millis();
-        let start = u64::try_from(at).unwrap_or_default().max(newest.map_or(0, |newest| newest.get() + 1));
-        let key = Key::EventLog { user_uuid, number: LogNumber::START };
-        let row = EventLogStartRow { pk: key.pk(), sk: LogNumber::START, start, at };
-        let condition = match &old {
+        let condition = match start {
             None => Condition::absent(),
+            Some(start) if is_current(start.at, now) => return Ok(Some(start)),
             Some(old) => Condition::exists()
                 .and_equal("start", AttributeValue::N(old.start.to_string()))
                 .and_equal("at", AttributeValue::N(old.at.to_string())),
         };
+        let at = now.timestamp_millis();
+        let start = u64::try_from(at).unwrap_or_default().max(newest.map_or(0, |newest| newest.get() + 1));
+        let key = Key::EventLog { user_uuid, number: LogNumber::START };
+        let row = EventLogStartRow { pk: key.pk(), sk: LogNumber::START, start, at };
         match self.table.put(&row, condition).await {
             Ok(()) => Ok(Some(row)),
             Err(WriteError::ConditionFailed { .. } | WriteError::Unknown(_)) => Ok(None),

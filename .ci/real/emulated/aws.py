@@ -179,6 +179,12 @@ def api():
     return f"{ENDPOINT}/_aws/execute-api/{identifier}/$default"
 
 
+def websocket_api():
+    """Returns the address of the stack's WebSocket API in the emulator."""
+    host, stage = output("WebSocketUrl").removeprefix("wss://").split("/")
+    return f"{ENDPOINT.replace('http', 'ws', 1)}/_aws/execute-api/{host.split('.')[0]}/{stage}"
+
+
 def request(path, token=None, body=None, base=None):
     """Returns the status of the response."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})

@@ -77,7 +77,7 @@ def deployed():
 def run():
     deployed()
     say("cruddur deploy-check")
-    target = ["--target", "aws", "--stack", STACK, "--url", aws.api(), "--origin", ORIGIN]
+    target = ["--target", "aws", "--stack", STACK, "--url", aws.api(), "--websocket-url", aws.websocket_api(), "--origin", ORIGIN]
     cruddur("deploy-check", *target, "--create-test-users", show=True)
     say("updates")
     aws.update(LookUpsPerSecond="1")
@@ -86,6 +86,11 @@ def run():
     limits = dict(SendsPerSecond="2000", ListsPerSecond="2000", LookUpsPerSecond="2000", SendBurst="0")
     check("replaced by an update", [], aws.update(GatewayAuthorizer="false", LogRetentionDays="7", **limits))
     check("the authorizer exists", False, "Authorizer" in aws.resources())
+    aws.update(WebSocketApi="false")
+    check("the WebSocket API exists", False, "SocketApi" in aws.resources())
+    check("the stack without a WebSocket API", "UPDATE_COMPLETE", aws.describe()["StackStatus"])
+    aws.update(WebSocketApi="true")
+    check("the WebSocket API exists again", True, "SocketApi" in aws.resources())
     check("replaced by a new table name", True, "MessageTable" in aws.update(execute=False, MessageTableName="other"))
     conversation()
     permissions()

@@ -7,9 +7,11 @@ import guided
 import life
 import release
 import sets
+import sockets
 
 SCENARIOS = {
     "life": life.run,
+    "sockets": sockets.run,
     # The dead letter takes a minute; the next two scenarios have accounts of their own.
     "poison": life.poison,
     "sets": sets.run,

@@ -4,8 +4,11 @@ Each correction names the fault. It is here because the template could not be de
 would prove nothing. A missing service or feature is not added: .ci/real/emulator lists what stays untested.
 """
 
+import contextvars
 import inspect
 import json
+import os
+import re
 import time
 
 from ministack import app
@@ -75,6 +78,42 @@ def role_boundary(name, properties):
 # MiniStack's CloudFormation stores these settings of an HTTP API under names that its API Gateway does not read.
 correct("AWS::ApiGatewayV2::Api", before=api_settings)
 correct("AWS::ApiGatewayV2::Stage", before=api_settings)
+# A function can't reach an API by its host name, so it gets the address at which the emulator serves the API by path.
+
+
+def function_settings(properties):
+    variables = dict(properties.get("Environment", {}).get("Variables", {}))
+    if url := variables.get("WEBSOCKET_MANAGEMENT_URL"):
+        api, stage = re.fullmatch(r"https://(\w+)\.execute-api\.[\w.-]+/(\w+)", url).groups()
+        variables["WEBSOCKET_MANAGEMENT_URL"] = f"{os.environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{api}/{stage}"
+        properties = {**properties, "Environment": {"Variables": variables}}
+    return properties
+
+
+correct("AWS::Lambda::Function", before=function_settings)
+
+
+# MiniStack's CloudFormation has no responses of WebSocket routes, its API Gateway has them. Ids of routes begin with the
+# API's.
+def add_response(kind, parent, create, delete):
+    def create_response(logical_id, properties, stack):
+        status, _, body = create(
+            properties["ApiId"], properties[parent].split("/")[-1], provisioners._pascal_to_camel(properties)
+        )
+        assert status == 201, body
+        return json.loads(body)[f"{kind[0].lower()}{kind[1:]}Id"], {}
+
+    def delete_response(physical_id, properties):
+        delete(properties["ApiId"], properties[parent].split("/")[-1], physical_id)
+
+    provisioners._RESOURCE_HANDLERS[f"AWS::ApiGatewayV2::{kind}"] = {"create": create_response, "delete": delete_response}
+
+
+add_response("RouteResponse", "RouteId", apigateway._create_route_response, apigateway._delete_route_response)
+add_response(
+    "IntegrationResponse", "IntegrationId",
+    apigateway._create_integration_response, apigateway._delete_integration_response,
+)  # fmt: skip
 # It drops time to live and backups of a table, and the boundary of a role.
 correct("AWS::DynamoDB::Table", after=table_settings)
 correct("AWS::IAM::Role", after=role_boundary)
@@ -229,6 +268,41 @@ async def request(api_id, stage, path, method, headers, *rest):
 
 
 apigateway._handle_execute_in_scope = request
+
+# ---- WebSocket APIs: MiniStack answers a refused handshake with 403 instead of the function's status, accepts without
+# the function's subprotocol, and answers in routes without a response.
+answers = contextvars.ContextVar("answers")
+plain_socket, plain_invoke = apigateway.handle_websocket, apigateway._invoke_ws_lambda
+
+
+async def invoke_route(api_id, account, region, route, stage, connection_id, kind, *rest, **named):
+    answer = await plain_invoke(api_id, account, region, route, stage, connection_id, kind, *rest, **named)
+    if kind == "CONNECT":
+        answers.get()[:] = [answer or {}]
+    elif not route.get("routeResponseSelectionExpression"):
+        return None
+    elif not apigateway._route_responses.get(api_id, {}).get(route["routeId"]):
+        return None
+    return answer
+
+
+async def socket(scope, receive, send, *rest, **named):
+    of_function = []
+    answers.set(of_function)
+
+    async def corrected(message):
+        if message["type"] == "websocket.close" and of_function and of_function[0].get("statusCode", 200) >= 300:
+            return await apigateway._refuse_ws_handshake(scope, send, of_function.pop()["statusCode"], "Forbidden", "", "")
+        if message["type"] == "websocket.accept" and of_function:
+            headers = {name.lower(): value for name, value in (of_function[0].get("headers") or {}).items()}
+            message = {**message, "subprotocol": headers.get("sec-websocket-protocol")}
+        await send(message)
+
+    await plain_socket(scope, receive, corrected, *rest, **named)
+
+
+apigateway.handle_websocket = socket
+apigateway._invoke_ws_lambda = invoke_route
 
 if __name__ == "__main__":
     app.main()

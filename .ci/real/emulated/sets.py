@@ -24,8 +24,9 @@ IAM = {
 
 POOL = {"UserPool", "UserPoolClient", "UserPoolDomain"}
 UNCHANGED = "No updates are to be performed."
-OPTIONAL = POOL | {"Authorizer", "DatabaseSignIn", "DynamoDbEndpoint", "AlarmSubscription"}
-# name: parameters, and the resources of OPTIONAL
+SOCKETS = {"SocketApi", "SocketStage", "PingIntegrationResponse", "SocketPushes", "OpeningsRefusedAlarm"}
+OPTIONAL = POOL | SOCKETS | {"Authorizer", "DatabaseSignIn", "DynamoDbEndpoint", "AlarmSubscription"}
+# name: parameters, and the resources of OPTIONAL, without SOCKETS
 SETS = {
     "own pool": (OWN_POOL, POOL | {"Authorizer"}),
     "given pool": (GIVEN_POOL, {"Authorizer"}),
@@ -37,6 +38,7 @@ SETS = {
         POOL | {"Authorizer"},
     ),
     "provisioned": ({**OWN_POOL, "ProvisionedThroughput": "true"}, POOL | {"Authorizer"}),
+    "no WebSocket API": ({**OWN_POOL, "WebSocketApi": "false"}, POOL | {"Authorizer"}),
     "no authorizer": ({**OWN_POOL, "GatewayAuthorizer": "false"}, POOL),
     "closed and limited": (
         {**OWN_POOL, "SelfSignUp": "false", "FunctionConcurrency": "20", "SendBurst": "0", "Architecture": "x86_64",
@@ -58,6 +60,10 @@ WRONG = {
     "route tables without a VPC": (
         {**OWN_POOL, "SubnetIds": "subnet-0a", "SecurityGroupIds": "sg-0a", "RouteTableIds": "rtb-0a"},
         "RouteTableIds need a VpcId",
+    ),
+    "WebSocket domain without a certificate": (
+        {**OWN_POOL, "WebSocketDomainName": "live.cruddur.example"},
+        "WebSocketDomainName needs a WebSocketCertificateArn",
     ),
     "origin with a slash": ({**OWN_POOL, "AllowedOrigins": "https://a.example/"}, "exact origins without a path"),
     "any origin": ({**OWN_POOL, "AllowedOrigins": "*"}, "exact origins without a path"),
@@ -122,6 +128,7 @@ def run():
     template = found["TemplateBody"]
     for number, (name, (values, optional)) in enumerate(SETS.items()):
         left = {"tables": 1} | ({"pools": 1} if POOL <= optional else {})
+        optional = optional if values.get("WebSocketApi") == "false" else optional | SOCKETS
         expected = ["CREATE_COMPLETE", [], optional, UNCHANGED, "DELETE_COMPLETE", left]
         check(name, expected, lives(template, str(200_000_000_000 + number), values))
     say("IAM sign-in: the check of the first version stops the deployment")

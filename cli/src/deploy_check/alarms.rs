@@ -5,8 +5,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    WEBSOCKET_URL,
     calls::{CLOUDWATCH, Calls},
     report::{CheckResult, Problem, Success},
+    stack::Stack,
 };
 use crate::context::aws_error;
 
@@ -37,7 +39,7 @@ struct Alarm {
 
 /// The names of the template's alarms, without the stack's name. The prefix alone may match another stack, such as
 /// `cruddur-messages-staging`.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 15] = [
     "iterator-age",
     "dead-letters",
     "groups-not-moved",
@@ -50,12 +52,19 @@ const NAMES: [&str; 12] = [
     "table-throttles",
     "unknown-keys",
     "users-not-entered",
+    "pushes-dropped",
+    "push-delay",
+    OF_WEBSOCKETS,
 ];
 
+/// The alarm that exists only with a WebSocket API.
+const OF_WEBSOCKETS: &str = "openings-refused";
+
 /// Checks that all alarms of the stack exist, are quiet, and have actions.
-pub(super) async fn check(calls: &Calls, stack: &str) -> CheckResult {
-    let mut alarms = alarms(calls, &format!("{stack}-")).await?;
-    let expected = NAMES.map(|name| format!("{stack}-{name}"));
+pub(super) async fn check(calls: &Calls, stack: &Stack) -> CheckResult {
+    let mut alarms = alarms(calls, &format!("{}-", stack.name)).await?;
+    let names = NAMES.iter().filter(|name| **name != OF_WEBSOCKETS || stack.output(WEBSOCKET_URL).is_some());
+    let expected = names.map(|name| format!("{}-{name}", stack.name)).collect::<Vec<_>>();
     alarms.retain(|alarm| expected.contains(&alarm.name));
     assess(&alarms, &expected)
 }

@@ -1,4 +1,4 @@
-//! Messages between two test users.
+//! Messages between two test users, and their events.
 
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use super::{
     api::{Api, Reply},
+    events,
     report::{CheckResult, Problem, Report, Success},
+    socket::{self, Address, Socket},
 };
 use crate::retry::INBOX_POLLS;
 
@@ -46,40 +48,84 @@ struct Row {
     created_at: String,
 }
 
-/// Checks tokens, messages and inboxes, which may take `time_limit` to show a message.
-pub(super) async fn check(report: &mut Report, api: &Api, pair: &Pair, time_limit: Duration) -> Result<()> {
+/// Checks tokens, the sender's WebSocket, messages, inboxes and events, which may take `time_limit` to show a message.
+pub(super) async fn check(
+    report: &mut Report,
+    api: &Api,
+    address: &Address,
+    pair: &Pair,
+    time_limit: Duration,
+) -> Result<()> {
     let sender = check_token(report, api, "the sender's token", pair.sender.as_ref()).await?;
     let receiver = check_token(report, api, "the receiver's token", pair.receiver.as_ref()).await?;
+    let mut socket = socket::check(report, address, sender).await?;
+    let checked =
+        check_messages(report, api, &mut socket, sender, receiver, pair.handle.as_ref(), time_limit).await;
+    if let Some(socket) = socket {
+        socket.close().await;
+    }
+    checked
+}
+
+async fn check_messages(
+    report: &mut Report,
+    api: &Api,
+    socket: &mut Option<Socket>,
+    sender: Option<&HeaderValue>,
+    receiver: Option<&HeaderValue>,
+    handle: Option<&Handle>,
+    time_limit: Duration,
+) -> Result<()> {
     let names = [
+        "the end of the sender's events",
         "a message by handle",
         "the same request again",
         "reading it",
         "replying to it",
         "both inboxes move",
+        "the reply in a frame",
+        "the reply as an event",
     ];
-    let (sender, handle) = match (sender, &pair.handle) {
+    let (sender, handle) = match (sender, handle) {
         (Some(sender), Some(handle)) => (sender, handle),
         (None, _) => return skip_all(report, &names, "requires the sender's token"),
         (_, None) => return skip_all(report, &names, "requires --receiver"),
     };
+    let end = report.check(names[0], events::end(api, sender)).await?;
     let text = "A message of cruddur deploy-check: is anybody there?";
     let request = Message::new(json!({"message": text, "handle": handle.canonical()}));
-    let Some((first, bytes)) = report.check(names[0], send(api, sender, &request)).await? else {
-        return skip_all(report, &names[1..], "requires a message");
+    let Some((first, bytes)) = report.check(names[1], send(api, sender, &request)).await? else {
+        return skip_all(report, &names[2..], "requires a message");
     };
-    report.check(names[1], send_again(api, sender, &request, &bytes)).await?;
+    report.check(names[2], send_again(api, sender, &request, &bytes)).await?;
     let Some(receiver) = receiver else {
-        return skip_all(report, &names[2..], "requires the receiver's token");
+        return skip_all(report, &names[3..], "requires the receiver's token");
     };
-    report.check(names[2], read(api, receiver, &first)).await?;
+    report.check(names[3], read(api, receiver, &first)).await?;
     let text = "An answer of cruddur deploy-check: yes.";
     let reply = Message::new(json!({"message": text, "message_group_uuid": first.message_group_uuid}));
-    let Some((answer, _)) = report.check(names[3], send(api, receiver, &reply)).await? else {
-        return skip_all(report, &names[4..], "requires a reply");
+    let Some((answer, _)) = report.check(names[4], send(api, receiver, &reply)).await? else {
+        return skip_all(report, &names[5..], "requires a reply");
     };
     let both = [("sender", sender), ("receiver", receiver)];
-    report.check(names[4], moved(api, both, &answer, time_limit)).await?;
+    let frame = async {
+        let socket = socket.as_mut()?;
+        Some(timed(socket.sees(answer.uuid, time_limit)).await)
+    };
+    let ((moved, duration), frame) = tokio::join!(timed(moved(api, both, &answer, time_limit)), frame);
+    report.record(names[5], duration, moved)?;
+    match frame {
+        Some((frame, duration)) => drop(report.record(names[6], duration, frame)?),
+        None => report.skip(names[6], "requires a WebSocket")?,
+    }
+    let check = end.map(|end| events::announced(api, sender, end, answer.uuid, time_limit));
+    report.check_or_skip(names[7], check, names[0]).await?;
     Ok(())
+}
+
+async fn timed<T>(check: impl Future<Output = T>) -> (T, Duration) {
+    let started = Instant::now();
+    (check.await, started.elapsed())
 }
 
 fn skip_all(report: &mut Report, names: &[&str], why: &str) -> Result<()> {

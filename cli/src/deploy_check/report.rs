@@ -1,6 +1,6 @@
 //! Results of checks, printed as they finish, and their summary.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use serde::Serialize;
@@ -112,7 +112,17 @@ impl Report {
     ) -> Result<Option<T>> {
         let started = Instant::now();
         let found = check.await;
-        let duration_ms = started.elapsed().as_millis();
+        self.record(name, started.elapsed(), found)
+    }
+
+    /// Prints the result of a check that ran beside another one.
+    pub(super) fn record<T>(
+        &mut self,
+        name: &str,
+        duration: Duration,
+        found: CheckResult<T>,
+    ) -> Result<Option<T>> {
+        let duration_ms = duration.as_millis();
         let (result, seen, advice, value) = match found {
             Ok(Success { seen, hint: None, value }) => (Verdict::Ok, seen, None, Some(value)),
             Ok(Success { seen, hint, value }) => (Verdict::Hint, seen, hint, Some(value)),

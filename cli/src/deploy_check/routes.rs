@@ -32,6 +32,7 @@ pub(super) async fn check(report: &mut Report, api: &Api) -> Result<()> {
     report.check("GET /api/message_groups", guarded(api, Method::GET, "/api/message_groups")).await?;
     report.check("GET /api/messages/{group}", guarded(api, Method::GET, NO_GROUP)).await?;
     report.check("POST /api/messages", guarded(api, Method::POST, "/api/messages")).await?;
+    report.check("GET /api/events", guarded(api, Method::GET, "/api/events")).await?;
     report.check("GET /api/users/@{handle}/short", unknown_handle(api)).await?;
     report.check("another route", no_route(api)).await?;
     report.check("an unsigned token", unsigned(api)).await?;

@@ -68,12 +68,13 @@ describe('the inbox', () => {
     expect(links.map((link) => link.getAttribute('aria-current'))).toEqual([null, 'page']);
   });
 
-  test('keeps a group that a poll missed', async () => {
+  test('keeps a group that a response missed', async () => {
     const { path, user } = renderApp('/messages');
     await user.click(await within(await list()).findByRole('link', { name: /Scarlett Ho/ }));
-    const polls = stack.tokens.length;
+    const requests = stack.tokens.length;
     stack.groups = [];
-    await waitFor(() => expect(stack.tokens.length).toBeGreaterThan(polls));
+    stack.append(group, stack.message('scarlett', 'Late', Date.now()));
+    await waitFor(() => expect(stack.tokens.length).toBeGreaterThan(requests));
     expect(within(await list()).getByRole('link', { name: /Scarlett Ho/ })).toBeTruthy();
     expect(path()).toBe(`/messages/${group}`);
   });
@@ -136,7 +137,7 @@ describe('a conversation', () => {
 });
 
 describe('the session', () => {
-  test('keeps the draft and the path after it ended, stops polling, and can be renewed', async () => {
+  test('keeps the draft and the path after it ended, makes no more requests, and can be renewed', async () => {
     const { user, account, path } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'half a');
     stack.failure = { status: 401 };
@@ -144,9 +145,9 @@ describe('the session', () => {
     expect(account.calls).toEqual(['renew', `sign in from /messages/${group}`]);
     expect([path(), shownTexts()]).toEqual([`/messages/${group}`, ['Are you there?', 'I am.']]);
     expect(await field()).toHaveProperty('value', 'half a');
-    const polls = stack.tokens.length;
+    const requests = stack.tokens.length + stack.eventTokens.length;
     await new Promise((resolve) => setTimeout(resolve, 3500));
-    expect(stack.tokens).toHaveLength(polls);
+    expect(stack.tokens.length + stack.eventTokens.length).toBe(requests);
   });
 
   test('asks for confirmation before a sign-out with unsent messages', async () => {
@@ -202,7 +203,7 @@ describe('the connection', () => {
     act(() => account.setState({ ...account.state(), troubled: true }));
     stack.failure = null;
     act(() => account.setState({ ...account.state(), troubled: false }));
-    // The next poll would come after six seconds.
+    // The next attempt would come after six seconds.
     expect(await screen.findByText('I am.', { selector: '.cruddur-bubble p' }, { timeout: 2000 })).toBeTruthy();
   });
 
@@ -222,14 +223,24 @@ describe('the connection', () => {
     expect(await within(item.closest('li') ?? item).findByRole('button', { name: 'Delete' })).toBeTruthy();
   });
 
+  test('shows new messages of a server without a log', async () => {
+    stack.events = null;
+    renderApp(`/messages/${group}`);
+    await field();
+    stack.receive(group, 'scarlett', 'News!');
+    await waitFor(() => expect(shownTexts()).toContain('News!'));
+    await waitFor(async () => expect((await list()).textContent).toContain('News!'));
+  });
+
   test('is not used on a hidden page, and at once when the page is visible again', async () => {
     const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
     renderApp('/messages');
     await within(await list()).findByRole('link', { name: /Scarlett Ho/ });
+    await waitFor(() => expect(stack.eventTokens).toHaveLength(1));
     await new Promise((resolve) => setTimeout(resolve, 3500));
-    expect(stack.tokens).toHaveLength(1);
+    expect(stack.eventTokens).toHaveLength(1);
     visibility.mockReturnValue('visible');
     act(() => void document.dispatchEvent(new Event('visibilitychange', { bubbles: true })));
-    await waitFor(() => expect(stack.tokens).toHaveLength(2));
+    await waitFor(() => expect(stack.eventTokens).toHaveLength(2));
   });
 });

@@ -14,6 +14,7 @@ describe('the configuration', () => {
   test('resolves relative URLs against the page', () => {
     expect(parseConfig(FILE, ORIGIN)).toEqual({
       apiUrl: 'https://app.example',
+      websocketUrl: null,
       authority: 'https://app.example/local/issuer',
       clientId: 'client',
       scope: 'openid profile',
@@ -37,9 +38,20 @@ describe('the configuration', () => {
     ['malformed URL', { ...FILE, authority: 'https://' }, 'config.json: "authority" is not a valid URL: https://'],
     ['not an array', { ...FILE, connect_to: 'https://a.example' }, 'config.json: "connect_to" must be an array of URLs.'],
     ['http in an array', { ...FILE, connect_to: ['http://a.example'] }, 'config.json: "connect_to" must begin with https: http://a.example'],
+    ['https for the socket', { ...FILE, websocket_url: 'https://a.example' }, 'config.json: "websocket_url" must begin with wss: https://a.example'],
+    ['ws', { ...FILE, websocket_url: 'ws://a.example' }, 'config.json: "websocket_url" must begin with wss: ws://a.example'],
     ['http', { ...FILE, api_url: 'http://a.example' }, 'config.json: "api_url" must begin with https: http://a.example'],
   ])('is rejected with a reason: %s', (_, file, message) => {
     expect(() => parseConfig(file, ORIGIN)).toThrow(message);
+  });
+
+  test.each([
+    ['/ws', ORIGIN, 'wss://app.example/ws'],
+    ['/ws', 'http://laptop.example:4567', 'ws://laptop.example:4567/ws'],
+    ['wss://abc123.execute-api.eu-central-1.amazonaws.com/live', ORIGIN, 'wss://abc123.execute-api.eu-central-1.amazonaws.com/live'],
+    ['ws://127.0.0.1:4567/ws', ORIGIN, 'ws://127.0.0.1:4567/ws'],
+  ])('has the socket %s of a page at %s', (url, origin, expected) => {
+    expect(parseConfig({ ...FILE, websocket_url: url }, origin).websocketUrl).toBe(expected);
   });
 
   test('may use http for a loopback address', () => {

@@ -2,6 +2,8 @@
 export interface Config {
   /** Without a trailing slash and without `/api`. */
   apiUrl: string;
+  /** The address of the socket for events; null if there is none. */
+  websocketUrl: string | null;
   authority: string;
   clientId: string;
   scope: string;
@@ -24,10 +26,11 @@ export function parseConfig(json: unknown, origin: string): Config {
   const fields = new Map<string, unknown>(Object.entries(json));
   return {
     apiUrl: address(fields, 'api_url', origin),
+    websocketUrl: optional(fields, 'websocket_url', origin.replace(/^http/, 'ws')),
     authority: address(fields, 'authority', origin),
     clientId: text(fields, 'client_id'),
     scope: text(fields, 'scope'),
-    logoutUrl: (fields.get('logout_url') ?? null) === null ? null : address(fields, 'logout_url', origin),
+    logoutUrl: optional(fields, 'logout_url', origin),
     connectTo: addresses(fields, 'connect_to', origin),
   };
 }
@@ -69,6 +72,11 @@ function addresses(fields: Map<string, unknown>, name: string, origin: string): 
   return values.map((value: unknown) => address(new Map([[name, value]]), name, origin));
 }
 
+function optional(fields: Map<string, unknown>, name: string, origin: string): string | null {
+  return (fields.get(name) ?? null) === null ? null : address(fields, name, origin);
+}
+
+/** Resolves a URL against `origin`, whose scheme says whether the URL is that of a socket. */
 function address(fields: Map<string, unknown>, name: string, origin: string): string {
   const value = fields.get(name);
   if (typeof value !== 'string') {
@@ -82,8 +90,9 @@ function address(fields: Map<string, unknown>, name: string, origin: string): st
   }
   const own = url.origin === new URL(origin).origin;
   const here = ['localhost', '127.0.0.1'].includes(url.hostname);
-  if (url.protocol !== 'https:' && !own && !(url.protocol === 'http:' && here)) {
-    throw new ConfigError(`config.json: "${name}" must begin with https: ${value}`);
+  const scheme = origin.startsWith('ws') ? 'ws' : 'http';
+  if (url.protocol !== `${scheme}s:` && !own && !(url.protocol === `${scheme}:` && here)) {
+    throw new ConfigError(`config.json: "${name}" must begin with ${scheme}s: ${value}`);
   }
   return url.href.replace(/\/+$/, '');
 }

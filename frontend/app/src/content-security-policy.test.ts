@@ -5,6 +5,7 @@ import { CONFIG } from './testing/render-app.tsx';
 const COGNITO = {
   ...CONFIG,
   apiUrl: 'https://abc123.execute-api.eu-central-1.amazonaws.com',
+  websocketUrl: 'wss://def456.execute-api.eu-central-1.amazonaws.com/live',
   authority: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI',
 };
 const HOSTED = 'https://cruddur.auth.eu-central-1.amazoncognito.com';
@@ -16,6 +17,7 @@ describe('the page can connect', () => {
     restrictConnections({ ...COGNITO, logoutUrl: `${HOSTED}/logout` });
     expect(document.head.querySelector('meta')?.content).toBe(
       "connect-src 'self' https://abc123.execute-api.eu-central-1.amazonaws.com " +
+        'wss://def456.execute-api.eu-central-1.amazonaws.com ' +
         `https://cognito-idp.eu-central-1.amazonaws.com ${HOSTED}`,
     );
   });

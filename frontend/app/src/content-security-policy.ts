@@ -4,9 +4,9 @@ import type { Config } from './config.ts';
 const COGNITO = /^https:\/\/cognito-idp\.([a-z0-9-]+)\.amazonaws\.com$/;
 
 /** The `connect-src` sources of the page, besides its own origin. */
-export function connectSources({ apiUrl, authority, logoutUrl, connectTo }: Config): string[] {
-  const origins = [apiUrl, authority, ...(logoutUrl === null ? [] : [logoutUrl]), ...connectTo].map(
-    (address) => new URL(address).origin,
+export function connectSources({ apiUrl, websocketUrl, authority, logoutUrl, connectTo }: Config): string[] {
+  const origins = [apiUrl, websocketUrl, authority, logoutUrl, ...connectTo].flatMap((address) =>
+    address === null ? [] : new URL(address).origin,
   );
   const region = COGNITO.exec(new URL(authority).origin)?.[1];
   const managed = region !== undefined && logoutUrl === null && connectTo.length === 0;

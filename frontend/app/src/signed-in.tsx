@@ -76,6 +76,7 @@ function sessionOf({ lapsed, troubled }: AccountState): SessionState {
 }
 
 function createSignedIn(config: Config, account: Account, me: Person): SignedIn {
-  const client = new MessagesClient({ url: config.apiUrl, user: me.id, credentials: credentialsOf(account, me) });
+  const { apiUrl: url, websocketUrl } = config;
+  const client = new MessagesClient({ url, websocketUrl, user: me.id, credentials: credentialsOf(account, me) });
   return { me, account, client };
 }

@@ -31,7 +31,7 @@ test('the code of the React README sends and receives messages', async ({ page, 
 test('the code of the client README sends and receives messages in Node', async ({ stack }) => {
   const code = await readFile(`${APP}/readme-1.mjs`, 'utf8');
   expect(code).toContain('http://127.0.0.1:4567');
-  await writeFile(`${APP}/readme.mjs`, code.replace('http://127.0.0.1:4567', stack.url));
+  await writeFile(`${APP}/readme.mjs`, code.replaceAll('127.0.0.1:4567', new URL(stack.url).host));
   const child = spawn(process.execPath, ['readme.mjs'], { cwd: APP });
   let output = '';
   const onData = (data: Buffer) => {

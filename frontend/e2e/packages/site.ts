@@ -1,6 +1,6 @@
 import { type PreviewServer, preview } from 'vite';
 
-/** The built files of a page, with `/api` and `/local` of a stack. */
+/** The built files of a page, with `/api`, `/local` and `/ws` of a stack. */
 export class Site {
   readonly url: string;
   readonly #server: PreviewServer;
@@ -12,7 +12,7 @@ export class Site {
 
   /** `folder` has the page's `vite.config.ts` and its `dist`. */
   static async start(folder: string, stack: string): Promise<Site> {
-    const proxy = { '/api': stack, '/local': stack };
+    const proxy = { '/api': stack, '/local': stack, '/ws': { target: stack, ws: true } };
     const server = await preview({ root: folder, logLevel: 'error', preview: { port: 0, host: '127.0.0.1', proxy } });
     const [url] = server.resolvedUrls?.local ?? [];
     if (url === undefined) {

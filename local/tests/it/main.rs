@@ -13,3 +13,4 @@ mod pages;
 mod restart;
 mod stack;
 mod start_errors;
+mod websocket;

@@ -38,6 +38,7 @@ async fn health_has_the_urls_of_all_parts(stack: &Stack) {
         let line = stack.welcome.lines().find_map(|line| line.trim().strip_prefix(name));
         line.unwrap().trim()
     };
+    assert_eq!(shown("WebSocket  "), format!("{}/ws", stack.url.replacen("http", "ws", 1)));
     let expected = json!({
         "status": "ok",
         "url": stack.url,
@@ -45,6 +46,7 @@ async fn health_has_the_urls_of_all_parts(stack: &Stack) {
         "database_url": shown("PostgreSQL  "),
         "table": "cruddur-messages",
         "region": "us-east-1",
+        "websocket_url": shown("WebSocket  "),
     });
     assert_eq!(health, expected);
     assert_eq!(shown("Users  "), LOCAL_USERS.map(|user| user.handle).join(", "));

@@ -73,10 +73,19 @@ impl Stack {
 
     /// Starts a stack with additional environment variables.
     pub(crate) async fn start_with(data: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::spawn(data, &[], environment).await
+    }
+
+    /// Starts a stack with additional flags.
+    pub(crate) async fn start_with_flags(data: &Path, flags: &[&str]) -> Self {
+        Self::spawn(data, flags, &[]).await
+    }
+
+    async fn spawn(data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         // The data folder has no web client, so none is built.
         let data = data.to_str().unwrap();
         let mut command = command(&["--port", "0", "--data-dir", data, "--client-dir", data]);
-        let mut child = command.envs(environment.iter().copied()).spawn().unwrap();
+        let mut child = command.args(flags).envs(environment.iter().copied()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let welcome = timeout(TIME_LIMIT, until_up(&mut stderr)).await.expect("the stack has not started");
         let url = welcome

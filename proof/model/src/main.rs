@@ -7,7 +7,9 @@ use std::{fmt::Debug, process::ExitCode};
 use model::{
     Commits::{AtOnce, PieceByPiece},
     checker::{self, Model, Report},
+    events::{self, Accident, Events},
     moves::{self, Moves},
+    pushes::{self, Pushes},
     sends::{
         self, Send, Sends,
         Target::{Group, Handle},
@@ -72,6 +74,39 @@ const OF_SENDS: [sends::Bounds; 7] = [
     },
 ];
 
+const LOG: events::Bounds = events::Bounds {
+    messages: 2,
+    history: 0,
+    groups: 2,
+    invocations: 2,
+    tries: 2,
+    changes: 1,
+    limit: 2,
+    clock: 0,
+    faults: 0,
+    accident: None,
+};
+const OLD_LOG: events::Bounds = events::Bounds { messages: 3, history: 1, clock: 5, ..LOG };
+const OF_EVENTS: [events::Bounds; 8] = [
+    events::Bounds { faults: 2, ..LOG },
+    events::Bounds { messages: 3, faults: 1, ..LOG },
+    events::Bounds { messages: 3, changes: 2, limit: 1, faults: 1, ..LOG },
+    events::Bounds { clock: 1, faults: 1, ..LOG },
+    OLD_LOG,
+    events::Bounds { messages: 2, clock: 4, faults: 2, ..OLD_LOG },
+    events::Bounds { messages: 4, history: 2, accident: Some(Accident::Restore), ..OLD_LOG },
+    events::Bounds { messages: 4, history: 2, accident: Some(Accident::LostRow), ..OLD_LOG },
+];
+const PUSHES: pushes::Bounds =
+    pushes::Bounds { devices: 1, limit: 2, connections: 2, events: 2, clock: 0, token: 9, faults: 2 };
+const OF_PUSHES: [pushes::Bounds; 5] = [
+    PUSHES,
+    pushes::Bounds { connections: 3, faults: 1, ..PUSHES },
+    pushes::Bounds { clock: 3, token: 2, faults: 1, ..PUSHES },
+    pushes::Bounds { devices: 2, events: 1, clock: 2, faults: 1, ..PUSHES },
+    pushes::Bounds { devices: 3, limit: 1, connections: 3, events: 0, faults: 1, ..PUSHES },
+];
+
 fn main() -> ExitCode {
     let moves = OF_MOVES
         .iter()
@@ -79,7 +114,13 @@ fn main() -> ExitCode {
     let sends = OF_SENDS
         .iter()
         .all(|bounds| explore(bounds, &Sends { bounds: *bounds, algorithm: sends::Algorithm::AsDesigned }));
-    if moves && sends { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let events = OF_EVENTS
+        .iter()
+        .all(|bounds| explore(bounds, &Events { bounds: *bounds, algorithm: events::Algorithm::AsDesigned }));
+    let pushes = OF_PUSHES
+        .iter()
+        .all(|bounds| explore(bounds, &Pushes { bounds: *bounds, algorithm: pushes::Algorithm::AsDesigned }));
+    if moves && sends && events && pushes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Prints the size of the exploration and the violation, if any. Returns whether all properties hold.

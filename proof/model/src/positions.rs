@@ -15,6 +15,11 @@ impl Positions {
         (0..=newest).fold(Self::NONE, Self::with)
     }
 
+    /// The `count` lowest places.
+    pub(crate) fn first(count: u8) -> Self {
+        (0..count).fold(Self::NONE, Self::with)
+    }
+
     /// The set with `position` added.
     pub(crate) fn with(self, position: u8) -> Self {
         Self(self.0 | 1 << position)
@@ -33,6 +38,11 @@ impl Positions {
     /// The difference from `others`.
     pub(crate) fn except(self, others: Self) -> Self {
         Self(self.0 & !others.0)
+    }
+
+    /// The positions that meet a condition.
+    pub(crate) fn filter(self, is_met: impl Fn(u8) -> bool) -> Self {
+        self.iter().filter(|position| is_met(*position)).fold(Self::NONE, Self::with)
     }
 
     pub(crate) fn contains(self, position: u8) -> bool {

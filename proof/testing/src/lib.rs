@@ -14,6 +14,7 @@ pub mod old_system;
 pub mod policy;
 pub mod postgres;
 pub mod sends;
+pub mod sockets;
 pub mod world;
 pub mod yaml;
 

@@ -186,6 +186,12 @@ impl World {
         TestUser { user, subject: subject.to_owned(), token }
     }
 
+    /// The user with a token that is valid for an hour from now.
+    #[must_use]
+    pub fn renewed(&self, user: &TestUser) -> TestUser {
+        self.with_token(user.user.clone(), &user.subject)
+    }
+
     /// Creates two users. Returns them and the uuid of their future group.
     pub async fn pair(&self) -> (TestUser, TestUser, Uuid) {
         let (alice, bob) = (self.user("alice").await, self.user("bob").await);

@@ -12,7 +12,7 @@ use crate::{
     event_log::{EventLog, LogNumber, LogRow, RETENTION, is_current},
     invocation,
     metrics::Metric,
-    table::{EventLogRow, LoggedChange, Newest, Partition, WriteError},
+    table::{EventLogRow, EventLogStartRow, LoggedChange, Newest, Partition, WriteError},
 };
 
 /// The number of newest rows in which a repeated delivery is recognized.
@@ -21,24 +21,29 @@ const TAIL: usize = 16;
 /// Maximum number of failed attempts of an append.
 const MAX_ATTEMPTS: usize = 8;
 
-/// The newest rows of a log, newest first.
+/// The newest rows of a log.
 #[derive(Clone, Debug, Default)]
-pub struct Tail(Vec<EventLogRow>);
+pub struct Tail {
+    /// Newest first.
+    rows: Vec<EventLogRow>,
+    /// The start row. `None` if it was not read, because the log has more rows than the tail.
+    start: Option<Option<EventLogStartRow>>,
+}
 
 impl Tail {
     fn holds(&self, change: &LoggedChange) -> bool {
-        self.0.iter().any(|row| row.changes.contains(change))
+        self.rows.iter().any(|row| row.changes.contains(change))
     }
 
     fn push(&mut self, row: EventLogRow) {
-        self.0.insert(0, row);
-        self.0.truncate(TAIL);
+        self.rows.insert(0, row);
+        self.rows.truncate(TAIL);
     }
 
     /// The newer of two tails.
     #[must_use]
     pub fn newer(self, other: Self) -> Self {
-        let number = |tail: &Self| tail.0.first().map(|row| row.sk);
+        let number = |tail: &Self| tail.rows.first().map(|row| row.sk);
         if number(&self) >= number(&other) { self } else { other }
     }
 }
@@ -71,12 +76,16 @@ impl EventLog {
     pub async fn tail(&self, user_uuid: Uuid) -> Result<Tail, Error> {
         let newest =
             Newest { partition: Partition::EventLog(user_uuid), before: None, limit: TAIL, attributes: None };
-        let rows = self.table.newest(newest).await?.into_iter().filter_map(LogRow::parse);
-        let rows = rows.filter_map(|row| match row {
-            LogRow::Events(row) => Some(row),
-            LogRow::Start(_) => None,
-        });
-        Ok(Tail(rows.collect()))
+        let items = self.table.newest(newest).await?;
+        let is_whole_log = items.len() < TAIL;
+        let (mut rows, mut start) = (Vec::with_capacity(items.len()), None);
+        for row in items.into_iter().filter_map(LogRow::parse) {
+            match row {
+                LogRow::Events(row) => rows.push(row),
+                LogRow::Start(row) => start = Some(row),
+            }
+        }
+        Ok(Tail { rows, start: is_whole_log.then_some(start) })
     }
 
     /// Appends `changes`, in rows of at most [`EventLogRow::MAX_CHANGES`]. Skips changes that the newest rows hold, and
@@ -87,7 +96,7 @@ impl EventLog {
         mut changes: Vec<LoggedChange>,
         mut tail: Option<Tail>,
     ) -> Result<Appended, AppendError> {
-        let mut rows = Vec::new();
+        let mut rows: Vec<EventLogRow> = Vec::new();
         let mut backoff = Backoff::new(&self.random);
         let mut attempted: Option<EventLogRow> = None;
         let mut last_error = None;
@@ -97,12 +106,16 @@ impl EventLog {
                 Some(tail) => tail,
                 None => self.tail(user_uuid).await?,
             };
-            // The answer to an earlier attempt was lost, but its row is there.
-            if let Some(row) = attempted.take().filter(|row| current.0.contains(row)) {
-                rows.push(row);
+            if let Some(row) = attempted.take() {
+                if current.rows.contains(&row) {
+                    rows.push(row);
+                } else {
+                    invocation::count(Metric::LogConflicts, 1);
+                }
             }
             changes.retain(|change| self.is_young(change) && !current.holds(change));
             if changes.is_empty() {
+                invocation::count(Metric::EventsLogged, rows.iter().map(|row| row.changes.len()).sum());
                 return Ok(Appended { rows, tail: current });
             }
             if attempts == MAX_ATTEMPTS {
@@ -116,18 +129,14 @@ impl EventLog {
             let row = EventLogRow::new(user_uuid, last.successor(), batch, self.clock.now());
             match self.table.put_new(&row).await {
                 Ok(()) => {
-                    invocation::count(Metric::EventsLogged, row.changes.len());
                     current.push(row.clone());
                     rows.push(row);
                     tail = Some(current);
                     continue;
                 }
                 Err(error @ WriteError::Permanent(_)) => return Err(Error::from(error).into()),
-                Err(error @ WriteError::ConditionFailed { .. }) => {
-                    invocation::count(Metric::LogConflicts, 1);
-                    last_error = Some(error);
-                }
-                Err(error @ WriteError::Unknown(_)) => {
+                Err(error @ (WriteError::ConditionFailed { .. } | WriteError::Unknown(_))) => {
+                    // The row may be in the log all the same: the answer to this attempt, or to one of the SDK, was lost.
                     attempted = Some(row);
                     last_error = Some(error);
                 }
@@ -140,12 +149,16 @@ impl EventLog {
 
     /// The greatest number of the log so far. Returns `None` if another writer changed the start of the log meanwhile.
     async fn last(&self, user_uuid: Uuid, tail: &Tail) -> Result<Option<LogNumber>, Error> {
-        let newest = tail.0.first();
+        let newest = tail.rows.first();
         if let Some(row) = newest.filter(|row| is_current(row.at, self.clock.now())) {
             return Ok(Some(row.sk));
         }
         let newest = newest.map(|row| row.sk);
-        let start = self.current_start(user_uuid, newest).await?;
+        let start = match &tail.start {
+            Some(start) => start.clone(),
+            None => self.start(user_uuid).await?,
+        };
+        let start = self.current_start(user_uuid, newest, start).await?;
         Ok(start.map(|start| newest.unwrap_or(LogNumber::START).max(LogNumber::new(start.start))))
     }
 

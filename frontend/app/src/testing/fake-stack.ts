@@ -1,6 +1,6 @@
 import { delay, http, HttpResponse } from 'msw';
 import { setupServer } from 'msw/node';
-import type { Message, MessageGroup, SentMessage, User } from '@cruddur/client';
+import type { LogEvent, Message, MessageGroup, SentMessage, User } from '@cruddur/client';
 import { sameHandle } from '@cruddur/client';
 
 export const server = setupServer();
@@ -15,6 +15,11 @@ export function uuid(number: number): string {
 /** A `created_at`. */
 export function instant(at: number | string): string {
   return new Date(at).toISOString().replace(/\.(\d{3})Z$/, '.$1000Z');
+}
+
+/** A cursor of the log. */
+function cursorOf(number: number): string {
+  return btoa(String(number)).replaceAll('=', '');
 }
 
 interface Post {
@@ -39,8 +44,13 @@ export class FakeStack {
   me = this.#user('sunyoung');
   groups: MessageGroup[] = [];
   readonly threads = new Map<string, Message[]>();
+  /** The log of the signed-in user; null for a server of an earlier version, without a log. */
+  events: LogEvent[] | null = [];
   readonly posts: Post[] = [];
+  /** The `Authorization` of the requests for the inbox. */
   readonly tokens: (string | null)[] = [];
+  /** The same for events. */
+  readonly eventTokens: (string | null)[] = [];
   /** The responses to the next sends. */
   sendResponses: SendResponse[] = [];
   /** The response to all requests except the public one, if not null. */
@@ -57,6 +67,10 @@ export class FakeStack {
       http.get(`${ORIGIN}/api/message_groups`, ({ request }) => {
         this.tokens.push(request.headers.get('Authorization'));
         return this.#failed() ?? this.#page(this.groups, request, 'newest first');
+      }),
+      http.get(`${ORIGIN}/api/events`, ({ request }) => {
+        this.eventTokens.push(request.headers.get('Authorization'));
+        return this.#failed() ?? this.#log(request);
       }),
       http.get(`${ORIGIN}/api/me`, () =>
         this.meFails
@@ -110,6 +124,20 @@ export class FakeStack {
     const message = this.message(from, text, Date.now());
     this.threads.get(group)?.push(message);
     this.#list(group, from, message);
+    this.append(group, message);
+  }
+
+  /** Logs a message. */
+  append(group: string, { uuid: message }: Message): void {
+    const number = 1 + (this.events?.length ?? 0);
+    this.events?.push({
+      number,
+      cursor: cursorOf(number),
+      type: 'message',
+      message_group_uuid: group,
+      message_uuids: [message],
+      at: instant(Date.now()),
+    });
   }
 
   #send(body: Post['body'], key: string | null) {
@@ -136,7 +164,20 @@ export class FakeStack {
     const opened = group ?? uuid((this.#number += 1));
     this.threads.set(opened, [...(this.threads.get(opened) ?? []), message]);
     this.#list(opened, handle, message);
+    this.append(opened, message);
     return { message_group_uuid: opened, ...message };
+  }
+
+  #log(request: Request) {
+    if (this.events === null) {
+      return HttpResponse.json({ message: 'Not Found' }, { status: 404 });
+    }
+    const after = new URL(request.url).searchParams.get('after');
+    const known = after === null ? this.events.length : Number(atob(after));
+    const cursor = cursorOf(this.events.length);
+    return HttpResponse.json(this.events.slice(known), {
+      headers: { Link: `</api/events?after=${cursor}&limit=100>; rel="next"` },
+    });
   }
 
   #list(group: string, handle: string, newest: Message | undefined): void {

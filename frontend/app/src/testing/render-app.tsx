@@ -6,6 +6,7 @@ import { FakeAccount } from './fake-account.ts';
 
 export const CONFIG: Config = {
   apiUrl: 'http://localhost:3000',
+  websocketUrl: null,
   authority: 'http://localhost:3000/local/issuer',
   clientId: 'client',
   scope: 'openid',

@@ -43,7 +43,7 @@ if (page !== null) {
     });
 }
 
-// Polls come every three seconds.
+// Without a socket, events are requested every three seconds.
 configure({ asyncUtilTimeout: 5000 });
 
 beforeAll(() => server.listen({ onUnhandledRequest: 'error' }));

@@ -18,7 +18,8 @@ async function token(): Promise<string | null> {
 }
 
 // Both panels show the messages of one person, so they share a client.
-const client = new MessagesClient({ url: '', user: HANDLE, credentials: token });
+const websocketUrl = new URL('/ws', window.location.href.replace(/^http/, 'ws')).href;
+const client = new MessagesClient({ url: '', websocketUrl, user: HANDLE, credentials: token });
 client.start();
 
 /** One conversation. */

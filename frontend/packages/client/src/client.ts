@@ -4,13 +4,16 @@ import type { Message, MessageGroup, User } from './api/types.ts';
 import * as inbox from './conversations/inbox.ts';
 import * as thread from './conversations/thread.ts';
 import { Drafts } from './drafts/drafts.ts';
-import { type Entry, type Target } from './outbox/entry.ts';
+import type { EventStream } from './live/event-stream.ts';
+import type { LiveOptions } from './live/live.ts';
+import type { Entry, Target } from './outbox/entry.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { browserStore } from './storage/safe-storage.ts';
 import type { Store } from './storage/store.ts';
+import { cursorKey, removePosition } from './storage/stored-position.ts';
+import { Connectivity } from './sync/connectivity.ts';
 import { PagedList } from './sync/paged-list.ts';
-import { Polled } from './sync/polled.ts';
-import { Polling } from './sync/polling.ts';
+import { Resource } from './sync/resource.ts';
 import { isSameRow } from './sync/same-row.ts';
 import { foldHandle } from './users/handle.ts';
 import { removeMe, storedMe, storeMe } from './users/stored-me.ts';
@@ -19,11 +22,15 @@ import { removeMe, storedMe, storeMe } from './users/stored-me.ts';
 const KEPT = 50;
 /** Milliseconds for which a user is not requested again. */
 const USER_FRESH_FOR = 60_000;
+/** Milliseconds from a change of the lists in use until the events start or stop: pages show the lists first. */
+const EVENTS_DELAY = 500;
+/** Milliseconds until the lists are loaded again if the code for events can't be loaded. */
+const WITHOUT_EVENTS = 30_000;
 
 /** `ended`: the API accepts no token, and only a new sign-in helps. `unreachable`: the token has expired, and the issuer does not respond. */
 export type SessionState = 'open' | 'ended' | 'unreachable';
 
-export interface ClientOptions {
+export interface ClientOptions extends LiveOptions {
   /** The API's URL without a trailing slash and without `/api`. */
   url: string;
   /**
@@ -42,8 +49,8 @@ export interface ClientOptions {
 /**
  * A signed-in person's messages.
  *
- * The inbox, conversations and users are loaded and polled while they have subscribers. Outgoing messages are sent
- * between `start` and `stop`.
+ * The inbox, conversations and users are loaded when they have subscribers, and events keep the lists up to date. Outgoing
+ * messages are sent between `start` and `stop`.
  */
 export class MessagesClient {
   readonly user: string;
@@ -52,19 +59,22 @@ export class MessagesClient {
   readonly api: Api;
   readonly outbox: Outbox;
   readonly drafts: Drafts;
-  /** When the lists are requested: rarely while the page is hidden, and never after the end of the session. */
-  readonly polling = new Polling();
+  /** When requests are made: rarely while the page is hidden, and never after the end of the session. */
+  readonly connectivity = new Connectivity();
   /** The signed-in user as others see them. */
-  readonly me: Polled<User>;
+  readonly me: Resource<User>;
   /** The person's conversations, newest first. */
   readonly inbox: PagedList<MessageGroup>;
   readonly #threads = new Map<string, PagedList<Message>>();
-  readonly #users = new Map<string, Polled<User | null>>();
+  readonly #users = new Map<string, Resource<User | null>>();
   readonly #sessionListeners = new Set<() => void>();
+  readonly #createEvents: () => Promise<EventStream>;
+  #events: EventStream | null = null;
+  #eventsTimer: ReturnType<typeof setTimeout> | undefined;
   #session: SessionState = 'open';
   #isClosed = false;
 
-  constructor({ url, user, credentials, store = browserStore(), fetch }: ClientOptions) {
+  constructor({ url, user, credentials, store = browserStore(), fetch, ...live }: ClientOptions) {
     const tokens = typeof credentials === 'function' ? credentialsFrom(credentials) : credentials;
     const lapse = () => {
       tokens.lapse();
@@ -80,17 +90,30 @@ export class MessagesClient {
       send: (message, key) => this.api.send(message, key),
       onStored: (entry) => this.#onStored(entry),
     });
-    this.me = new Polled<User>(this.polling, {
+    const cursor = store.get(cursorKey(user));
+    this.#createEvents = async () => {
+      const { createEventStream } = await import('./live/live.ts');
+      const internals = {
+        credentials: tokens,
+        threads: this.#threads,
+        cursor,
+        isClosed: () => this.#isClosed,
+        removeListed: () => this.#removeListed(),
+      };
+      return createEventStream(this, internals, live);
+    };
+    this.me = new Resource<User>(this.connectivity, {
       load: () => this.#loadMe(),
       initial: storedMe(store, user) ?? undefined,
       isSame: isSameRow,
       freshFor: USER_FRESH_FOR,
     });
-    this.inbox = new PagedList<MessageGroup>(this.polling, {
-      load: (cursor) => this.api.listGroups(cursor),
+    this.inbox = new PagedList<MessageGroup>(this.connectivity, {
+      load: (page) => this.api.listGroups(page),
       merge: inbox.mergeGroups,
       reachesKnown: inbox.reachesKnown,
       keepsRowsAcrossGap: true,
+      onUse: () => this.#onUse(),
     });
   }
 
@@ -112,19 +135,20 @@ export class MessagesClient {
   /** The messages of a group, oldest first. */
   thread(group: string): PagedList<Message> {
     return kept(this.#threads, group, () => {
-      return new PagedList<Message>(this.polling, {
+      return new PagedList<Message>(this.connectivity, {
         load: (cursor) => this.api.listMessages(group, cursor),
         merge: thread.mergeMessages,
         reachesKnown: thread.reachesKnown,
         keepsRowsAcrossGap: false,
+        onUse: () => this.#onUse(),
       });
     });
   }
 
   /** The user with a handle; null if there is none. */
-  userByHandle(handle: string): Polled<User | null> {
+  userByHandle(handle: string): Resource<User | null> {
     return kept(this.#users, foldHandle(handle), () => {
-      return new Polled<User | null>(this.polling, {
+      return new Resource<User | null>(this.connectivity, {
         load: () => this.api.findUser(handle),
         isSame: (a, b) => a === b || (a !== null && b !== null && isSameRow(a, b)),
         freshFor: USER_FRESH_FOR,
@@ -150,12 +174,12 @@ export class MessagesClient {
       return;
     }
     this.#session = state;
-    this.polling.setPaused(state === 'ended');
+    this.connectivity.setPaused(state === 'ended');
     this.outbox.pause(state === 'ended');
     if (state === 'open') {
-      this.polling.refresh(true);
-      this.outbox.retryNow();
+      this.reconnect();
     }
+    this.#updateEvents();
     for (const listener of this.#sessionListeners) {
       listener();
     }
@@ -163,7 +187,7 @@ export class MessagesClient {
 
   /** Reports that there is a network again. */
   reconnect(): void {
-    this.polling.refresh();
+    this.connectivity.wake();
     this.outbox.retryNow();
   }
 
@@ -171,6 +195,7 @@ export class MessagesClient {
   close(): void {
     this.#isClosed = true;
     this.drafts.close();
+    this.#updateEvents();
   }
 
   /** Removes the person's outgoing messages, drafts and user from this device, for a sign-out. */
@@ -179,6 +204,7 @@ export class MessagesClient {
     this.outbox.clear();
     this.drafts.clear();
     removeMe(this.store, this.user);
+    removePosition(this.store, this.user);
   }
 
   async #loadMe(): Promise<User> {
@@ -189,15 +215,65 @@ export class MessagesClient {
     return me;
   }
 
-  #onStored({ group }: Entry): void {
-    if (group !== null) {
-      const list = this.#threads.get(group);
-      if (list?.isInUse === true) {
-        void list.reload();
-      }
+  #onStored({ id, state }: Entry): void {
+    if (this.#events === null) {
+      this.#invalidate();
+      return;
     }
-    if (this.inbox.isInUse) {
-      void this.inbox.reload();
+    // The response may come after the event.
+    this.#removeListed();
+    if (state.name === 'sent' && this.outbox.entries().some((entry) => entry.id === id)) {
+      this.#events.expect(state.message.uuid);
+    }
+  }
+
+  /** Removes the messages from the outbox that their conversations list. */
+  #removeListed(): void {
+    const listed = this.outbox.entries().flatMap(({ state }) => {
+      const loaded = state.name === 'sent' ? this.#threads.get(state.message.message_group_uuid)?.state().value : undefined;
+      return state.name === 'sent' && loaded !== undefined && thread.isListed(loaded, state.message) ? [state.message.uuid] : [];
+    });
+    this.outbox.removeListed(new Set(listed));
+  }
+
+  /** Starts or stops the events soon, and removes from the outbox what was loaded. */
+  #onUse(): void {
+    this.#eventsTimer ??= setTimeout(() => this.#updateEvents(), EVENTS_DELAY);
+  }
+
+  /** Events are received while a loaded list is in use. */
+  #updateEvents(): void {
+    clearTimeout(this.#eventsTimer);
+    this.#eventsTimer = undefined;
+    this.#removeListed();
+    const isLoaded = [this.inbox, ...this.#threads.values()].some((list) => {
+      const { value, error } = list.state();
+      return list.isInUse && (value !== undefined || error !== null);
+    });
+    if (!isLoaded || this.#isClosed || this.#session === 'ended') {
+      this.#events?.stop();
+    } else if (this.#events !== null) {
+      this.#events.start();
+    } else {
+      void this.#openEvents();
+    }
+  }
+
+  async #openEvents(): Promise<void> {
+    try {
+      const events = await this.#createEvents();
+      this.#events ??= events;
+      this.#updateEvents();
+    } catch {
+      // Offline, or the page was replaced by a newer version.
+      this.#invalidate();
+      this.#eventsTimer ??= setTimeout(() => this.#updateEvents(), WITHOUT_EVENTS);
+    }
+  }
+
+  #invalidate(): void {
+    for (const list of [this.inbox, ...this.#threads.values()]) {
+      void list.invalidate();
     }
   }
 }

@@ -1,7 +1,7 @@
 export { Api } from './api/api.ts';
 export { ApiError, retryAfterOf } from './api/api-error.ts';
 export { type Credentials, type Renewal, type TokenFunction, credentialsFrom } from './api/credentials.ts';
-export type { Code, Message, MessageGroup, NewMessage, Page, SentMessage, User } from './api/types.ts';
+export type { Code, LogEvent, Message, MessageGroup, NewMessage, Page, SentMessage, User } from './api/types.ts';
 export { type ClientOptions, MessagesClient, type SessionState } from './client.ts';
 export { type Bubble, type Day, Timeline, type TimelineItem } from './conversations/timeline.ts';
 export {
@@ -15,6 +15,10 @@ export {
 export { dayNumber } from './days.ts';
 export { type Drafts, MAX_STORED } from './drafts/drafts.ts';
 export { millisOf } from './instants.ts';
+export type { WebSocketConstructor, WebSocketLike } from './live/connection.ts';
+export type { LiveOptions } from './live/live.ts';
+export type { TabChannel, Tabs } from './live/tabs.ts';
+export type { Timing } from './live/timing.ts';
 export { type Attention, attention } from './outbox/attention.ts';
 export { type Entry, type State, type Target, conversationKey, conversationOf } from './outbox/entry.ts';
 export type { Outbox } from './outbox/outbox.ts';
@@ -23,9 +27,9 @@ export { browserStore, memoryStore, SafeStorage } from './storage/safe-storage.t
 export type { Store } from './storage/store.ts';
 export { removeAllOf, removeStoredTexts, storedTexts } from './storage/stored-texts.ts';
 export { backOff, MAX_TIMER_DELAY, retryAfterMillis } from './sync/back-off.ts';
+export type { Connectivity } from './sync/connectivity.ts';
 export type { ListState, Loaded, PagedList } from './sync/paged-list.ts';
-export type { Polled, PolledState } from './sync/polled.ts';
-export type { Polling } from './sync/polling.ts';
+export type { Resource, ResourceState } from './sync/resource.ts';
 export { foldHandle, isHandle, MAX_HANDLE_LENGTH, newConversationPath, sameHandle, typedHandle, hue } from './users/handle.ts';
 export { type HandleMismatch, handleMismatch } from './users/handle-mismatch.ts';
 export { initials, plainLine, shownName } from './users/name.ts';

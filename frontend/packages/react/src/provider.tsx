@@ -24,11 +24,13 @@ export type MessagesProviderProps = {
 
 /** Either a client, which its owner starts and stops, or the options for one. */
 type ClientProps =
-  | { client: MessagesClient; url?: never; user?: never; token?: never }
+  | { client: MessagesClient; url?: never; websocketUrl?: never; user?: never; token?: never }
   | {
       client?: never;
       /** The API's URL without a trailing slash and without `/api`. */
       url: string;
+      /** The address of the socket for events. Without one, events are polled. */
+      websocketUrl?: string;
       /** Identifies the signed-in person on this device, for example the token's `sub`. */
       user: string;
       /** Returns the access token. It can be another function at each render. */
@@ -86,8 +88,9 @@ function Provider(props: MessagesProviderProps) {
 }
 
 /** The client of the props, or one of its own for their options. */
-function useOwnClient({ client, url, user, token }: MessagesProviderProps): MessagesClient {
-  const [own] = useState(() => (client === undefined && url !== undefined ? new OwnClient(url, user, token) : null));
+function useOwnClient(props: MessagesProviderProps): MessagesClient {
+  const { client, token } = props;
+  const [own] = useState(() => (props.client === undefined ? new OwnClient(props) : null));
   useEffect(() => {
     if (token !== undefined) {
       own?.setToken(token);
@@ -109,9 +112,10 @@ class OwnClient {
   readonly client: MessagesClient;
   #token: TokenFunction;
 
-  constructor(url: string, user: string, token: TokenFunction) {
+  constructor({ url, websocketUrl, user, token }: Extract<ClientProps, { url: string }>) {
     this.#token = token;
-    this.client = new MessagesClient({ url, user, credentials: (rejected) => this.#token(rejected) });
+    const credentials: TokenFunction = (rejected) => this.#token(rejected);
+    this.client = new MessagesClient({ url, websocketUrl: websocketUrl ?? null, user, credentials });
   }
 
   setToken(token: TokenFunction): void {
@@ -124,10 +128,9 @@ function useHostEvents(client: MessagesClient): void {
   useEffect(() => {
     const listening = new AbortController();
     const { signal } = listening;
-    const onVisibility = () => client.polling.setVisible(document.visibilityState === 'visible');
+    const onVisibility = () => client.connectivity.setVisible(document.visibilityState === 'visible');
     onVisibility();
     document.addEventListener('visibilitychange', onVisibility, { signal });
-    window.addEventListener('focus', () => client.polling.refresh(), { signal });
     window.addEventListener('online', () => client.reconnect(), { signal });
     return () => listening.abort();
   }, [client]);

@@ -183,9 +183,10 @@ impl Connections {
     pub(super) async fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
         lock(&self.open).clear();
-        let tasks = std::mem::take(&mut *lock(&self.tasks));
-        // Clients that don't read would delay the end.
-        if timeout(2 * CLOSE_LIMIT, tasks.join_all()).await.is_err() {
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        // A client that doesn't read would delay the stop.
+        if timeout(2 * CLOSE_LIMIT, ended).await.is_err() {
             tracing::warn!("some connections were still open");
         }
     }

@@ -10,7 +10,7 @@ use cruddur::{
     user::User,
 };
 use serde_json::{Value, json};
-use testing::{Answer, TestUser, World, invariants, world::stream_record};
+use testing::{Answer, TestUser, World, invariants, sockets::Sockets, world::stream_record};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -297,56 +297,95 @@ async fn inbox_rows_stay_under_one_kilobyte() {
     assert_eq!(cost_of_opening, Cost { reads: 2.0, writes: 16.0, index_writes: 2.0, round_trips: 2 });
     assert!(rows_of(&world, &RowKind::Inbox.partition("")).iter().all(|row| size(row) < 1024));
 
+    world.deliver_all().await;
     world.post(&alice, &body).await.ok();
     let event = world.stream_event();
     let (answer, cost_of_moving) = cost(&world, world.deliver(&event)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
-    assert_eq!(cost_of_moving, Cost { reads: 1.5, writes: 8.0, index_writes: 4.0, round_trips: 2 });
+    assert_eq!(cost_of_moving, Cost { reads: 3.5, writes: 10.0, index_writes: 4.0, round_trips: 3 });
     assert!(rows_of(&world, &RowKind::Inbox.partition("")).iter().all(|row| size(row) < 1024));
     assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn moving_a_group_costs_eight_writes_and_four_of_the_index() {
+async fn moving_a_group_costs_fourteen_writes_and_pushing_two_reads_more() {
+    let mut world = World::new().await;
+    let sockets = Sockets::default();
+    let (alice, bob, group_uuid) = world.pair().await;
+    // More rows than the end of the log, of their usual size.
+    for number in 0..20 {
+        world.send(&alice, &bob, &number.to_string()).await;
+        world.deliver(&newest_record(&world, group_uuid)).await;
+    }
+    for (has_sockets, reads, round_trips) in [(false, 3.5, 3), (true, 5.5, 4)] {
+        world.redeploy(|parts| parts.push = has_sockets.then(|| sockets.parts()));
+        for (user, id) in [(&alice, "a"), (&bob, "b")] {
+            assert_eq!(world.connect(user, 1, id).await["statusCode"], 200);
+        }
+        world.send(&bob, &alice, &"x".repeat(480)).await;
+        let event = newest_record(&world, group_uuid);
+        let (answer, cost) = cost(&world, world.deliver(&event)).await;
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+        assert_eq!(cost, Cost { reads, writes: 10.0, index_writes: 4.0, round_trips }, "{has_sockets}");
+    }
+    assert_eq!(sockets.take().len(), 2);
+    assert_eq!(invariants::check_logged(&world.rows()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_first_event_of_a_log_costs_one_write_more() {
     let world = World::new().await;
     let (alice, bob, _) = world.pair().await;
     world.send(&alice, &bob, "hello").await;
-    world.send(&bob, &alice, &"x".repeat(480)).await;
     let event = world.stream_event();
 
     let (answer, cost) = cost(&world, world.deliver(&event)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
-    assert_eq!(cost, Cost { reads: 1.5, writes: 8.0, index_writes: 4.0, round_trips: 2 });
+    // The inbox rows are at the message already.
+    assert_eq!(cost, Cost { reads: 3.5, writes: 4.0, index_writes: 0.0, round_trips: 4 });
 }
 
 #[tokio::test]
 async fn many_messages_of_one_group_in_a_batch_cost_one_move() {
     let world = World::new().await;
-    let (alice, bob, _) = world.pair().await;
-    for number in 0..20 {
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, "first").await;
+    world.deliver_all().await;
+    for number in 0..12 {
         world.send(&alice, &bob, &number.to_string()).await;
     }
-    let event = world.stream_event();
+    let mut event = world.stream_event();
+    assert_eq!(
+        event["Records"].as_array_mut().unwrap().remove(0),
+        first_record(&world, group_uuid)["Records"][0]
+    );
 
     let (answer, cost) = cost(&world, world.deliver(&event)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
-    assert_eq!(cost, Cost { reads: 1.5, writes: 8.0, index_writes: 4.0, round_trips: 2 });
+    // The log rows have twelve changes and cost two units each.
+    assert_eq!(cost, Cost { reads: 3.5, writes: 12.0, index_writes: 4.0, round_trips: 3 });
 }
 
 #[tokio::test]
-async fn moving_several_groups_costs_as_much_for_each_and_takes_no_longer() {
+async fn moving_several_groups_costs_no_more_for_each_and_takes_one_round_trip_more() {
     let world = World::new().await;
     let alice = world.user("alice").await;
+    let mut others = Vec::new();
     for _ in 0..5 {
         let other = world.user("other").await;
         world.send(&alice, &other, "hello").await;
-        world.send(&other, &alice, "hello yourself").await;
+        others.push(other);
+    }
+    world.deliver_all().await;
+    for other in &others {
+        world.send(other, &alice, "hello yourself").await;
     }
     let event = world.stream_event();
 
     let (answer, cost) = cost(&world, world.deliver(&event)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
-    assert_eq!(cost, Cost { reads: 7.5, writes: 40.0, index_writes: 20.0, round_trips: 2 });
+    // The five groups share the log of their common member: one row for the first, and one for the others.
+    assert_eq!(cost, Cost { reads: 17.5, writes: 47.0, index_writes: 20.0, round_trips: 4 });
 }
 
 #[tokio::test]
@@ -361,7 +400,7 @@ async fn a_repeated_batch_writes_nothing() {
 
     let (answer, cost_of_all) = cost(&world, world.deliver(&event)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
-    assert_eq!(cost_of_all, Cost { reads: 1.5, writes: 0.0, index_writes: 0.0, round_trips: 1 });
+    assert_eq!(cost_of_all, Cost { reads: 3.5, writes: 0.0, index_writes: 0.0, round_trips: 2 });
     let oldest = first_record(&world, group_uuid);
     let (answer, cost_of_oldest) = cost(&world, world.deliver(&oldest)).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
@@ -369,22 +408,55 @@ async fn a_repeated_batch_writes_nothing() {
     assert_eq!(world.rows(), rows);
 }
 
+#[tokio::test]
+async fn reading_events_costs_one_read_in_one_round_trip() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    let (answer, cost_of_first_end) = cost_after_sql(&world, world.get(&alice, "/api/events")).await;
+    assert_eq!(answer.ok(), json!([]));
+    assert_eq!(cost_of_first_end, Cost { reads: 1.0, writes: 1.0, index_writes: 0.0, round_trips: 2 });
+    let start = answer.next_page().unwrap().to_owned();
+
+    // As long as there is no event, the start of the log is read as well.
+    let (answer, cost_of_start) = cost(&world, world.get(&alice, &start)).await;
+    assert_eq!(answer.ok(), json!([]));
+    assert_eq!(cost_of_start, Cost { reads: 2.0, writes: 0.0, index_writes: 0.0, round_trips: 2 });
+
+    world.send(&alice, &bob, "hello").await;
+    world.deliver(&newest_record(&world, group_uuid)).await;
+    let answer = world.get(&alice, &start).await;
+    assert_eq!(answer.ok().as_array().unwrap().len(), 1);
+    let (answer, cost_of_nothing) = cost(&world, world.get(&alice, answer.next_page().unwrap())).await;
+    assert_eq!(answer.ok(), json!([]));
+    let one_read = Cost { reads: 1.0, writes: 0.0, index_writes: 0.0, round_trips: 1 };
+    assert_eq!(cost_of_nothing, one_read);
+    let (_, cost_of_end) = cost(&world, world.get(&alice, "/api/events")).await;
+    assert_eq!(cost_of_end, one_read);
+}
+
+#[tokio::test]
+async fn opening_a_connection_costs_one_write_and_one_read() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    for device in 0..20 {
+        assert_eq!(world.connect(&alice, device, "old").await["statusCode"], 200);
+        world.clock.advance(chrono::TimeDelta::seconds(1));
+    }
+    let (answer, cost) = cost(&world, world.connect(&alice, 0, "new")).await;
+    assert_eq!(answer["statusCode"], 200);
+    assert_eq!(cost, Cost { reads: 1.0, writes: 1.0, index_writes: 0.0, round_trips: 1 });
+}
+
+/// An event with only the group's newest message.
+fn newest_record(world: &World, group_uuid: Uuid) -> Value {
+    let row = rows_of(world, &Partition::Messages(group_uuid).to_string()).pop().unwrap();
+    json!({"Records": [stream_record(&row, 1)]})
+}
+
 /// An event with only the group's oldest message.
 fn first_record(world: &World, group_uuid: Uuid) -> Value {
     let row = rows_of(world, &Partition::Messages(group_uuid).to_string()).swap_remove(0);
     json!({"Records": [stream_record(&row, 1)]})
-}
-
-#[tokio::test]
-async fn a_record_that_opened_its_group_writes_nothing() {
-    let world = World::new().await;
-    let (alice, bob, _) = world.pair().await;
-    world.send(&alice, &bob, "hello").await;
-    let event = world.stream_event();
-
-    let (answer, cost) = cost(&world, world.deliver(&event)).await;
-    assert_eq!(answer, json!({"batchItemFailures": []}));
-    assert_eq!(cost, Cost { reads: 1.5, writes: 0.0, index_writes: 0.0, round_trips: 1 });
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use testing::{
     Answer, TestUser, World, invariants,
     policy::{Policy, Statement, accesses, template},
+    sockets::{SocketAnswer, Sockets},
     world::{TABLE, kind_of},
 };
 
@@ -27,6 +28,7 @@ use crate::send_limit::limit;
 /// A world in which a function gets another policy at some point.
 struct Trial {
     world: World,
+    sockets: Sockets,
     function: &'static str,
     policy: Policy,
 }
@@ -46,7 +48,7 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 20] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
@@ -104,6 +106,24 @@ const SCENARIOS: [Scenario; 14] = [
         function: "stream-handler",
         name: "a record that comes again",
         act: |trial| repeated_record(trial).boxed_local(),
+    },
+    Scenario {
+        function: "stream-handler",
+        name: "a log with no current row",
+        act: |trial| append_after_a_long_time(trial).boxed_local(),
+    },
+    Scenario { function: "stream-handler", name: "a push", act: |trial| push(trial).boxed_local() },
+    Scenario {
+        function: "list-events",
+        name: "the end of a new log",
+        act: |trial| end_of_new_log(trial).boxed_local(),
+    },
+    Scenario { function: "list-events", name: "events", act: |trial| events(trial).boxed_local() },
+    Scenario { function: "open-connection", name: "a socket", act: |trial| socket(trial).boxed_local() },
+    Scenario {
+        function: "open-connection",
+        name: "a device too many",
+        act: |trial| device_too_many(trial).boxed_local(),
     },
 ];
 
@@ -197,6 +217,82 @@ async fn repeated_record(trial: &Trial) -> String {
     moved(&trial.world).await
 }
 
+async fn append_after_a_long_time(trial: &Trial) -> String {
+    let world = &trial.world;
+    let (alice, bob, _) = conversation(world).await;
+    // The start of the log is not among its newest rows.
+    for _ in 0..17 {
+        world.clock.advance(TimeDelta::minutes(1));
+        world.send(&alice, &bob, "and on").await;
+        world.deliver(&newest_record(world)).await;
+    }
+    world.clock.advance(TimeDelta::days(15));
+    world.send(&world.renewed(&alice), &bob, "after a long time").await;
+    trial.begin();
+    let before = events_in_logs(world);
+    world.deliver(&newest_record(world)).await;
+    format!("rows logged: {}", events_in_logs(world) - before)
+}
+
+/// An event with only the newest message of the only group.
+fn newest_record(world: &World) -> Value {
+    let mut event = world.stream_event();
+    let records = event["Records"].as_array_mut().unwrap();
+    records.drain(..records.len() - 1);
+    event
+}
+
+/// The number of rows with events in all logs.
+fn events_in_logs(world: &World) -> usize {
+    let rows = world.rows();
+    rows.iter().filter(|row| kind_of(row) == Some(RowKind::EventLog) && row.get("changes").is_some()).count()
+}
+
+async fn push(trial: &Trial) -> String {
+    let (alice, ..) = conversation(&trial.world).await;
+    let sockets = &trial.sockets;
+    trial.world.connect(&alice, 1, "gone").await;
+    trial.world.connect(&alice, 2, "open").await;
+    trial.world.clock.advance(TimeDelta::minutes(2));
+    sockets.answer([SocketAnswer::Status(410)]);
+    trial.begin();
+    trial.world.deliver(&trial.world.stream_event()).await;
+    let connections =
+        trial.world.rows().iter().filter(|row| kind_of(row) == Some(RowKind::Connection)).count();
+    format!("frames: {}, connections left: {connections}", sockets.take().len())
+}
+
+async fn end_of_new_log(trial: &Trial) -> String {
+    let (alice, ..) = conversation(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.get(&alice, "/api/events").await)
+}
+
+async fn events(trial: &Trial) -> String {
+    let (alice, ..) = conversation(&trial.world).await;
+    let end = trial.world.get(&alice, "/api/events").await;
+    let start = end.next_page().unwrap();
+    trial.world.deliver_all().await;
+    trial.begin();
+    seen(&trial.world.get(&alice, start).await)
+}
+
+async fn socket(trial: &Trial) -> String {
+    let alice = trial.world.user("alice").await;
+    trial.begin();
+    trial.world.connect(&alice, 1, "id").await["statusCode"].to_string()
+}
+
+async fn device_too_many(trial: &Trial) -> String {
+    let alice = trial.world.user("alice").await;
+    for device in 0..20 {
+        trial.world.connect(&alice, device, "id").await;
+        trial.world.clock.advance(TimeDelta::seconds(1));
+    }
+    trial.begin();
+    trial.world.connect(&alice, 20, "id").await["statusCode"].to_string()
+}
+
 /// Two users with two messages, whose inbox rows are still at the first one; and their conversation's path.
 async fn conversation(world: &World) -> (TestUser, TestUser, String) {
     let (alice, bob, group_uuid) = world.pair().await;
@@ -246,8 +342,12 @@ async fn outcomes(function: &'static str, policy: &Policy) -> BTreeMap<&'static 
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.function == function) {
         let mut world = World::new().await;
         // The template sets a send limit by default.
-        world.redeploy(|parts| parts.send_limit = Some(limit(3, 60)));
-        let trial = Trial { world, function, policy: policy.clone() };
+        let sockets = Sockets::default();
+        world.redeploy(|parts| {
+            parts.send_limit = Some(limit(3, 60));
+            parts.push = Some(sockets.parts());
+        });
+        let trial = Trial { world, sockets, function, policy: policy.clone() };
         outcomes.insert(scenario.name, (scenario.act)(&trial).await);
         // Refusals are expected here.
         let _ = trial.world.policies.take_refusals();
@@ -355,12 +455,14 @@ fn each_function_may_do_this_and_nothing_else() {
         template().functions.iter().map(|(function, policy)| format!("{function}:{}\n", allowed(policy)));
     assert_snapshot!(table.collect::<String>(), @"
     create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE;
+    list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of GRP;
     list-messages: GetItem of MEM; Query of MSG;
+    open-connection: Query of CONN; PutItem of CONN; DeleteItem of CONN;
     post-confirmation:
     show-me:
     show-user:
-    stream-handler: GetItem of MEM; Query of GRP; PutItem of GRP; DeleteItem of GRP; Query of the index;
+    stream-handler: GetItem of MEM LOG; Query of GRP LOG CONN; PutItem of GRP LOG; DeleteItem of GRP CONN; Query of the index;
     ");
 }
 

@@ -185,7 +185,7 @@ fn is_index_query(call: &Call) -> bool {
 }
 
 fn is_locating(call: &Call) -> bool {
-    call.operation == "Query" && call.request.get("IndexName").is_none()
+    call.request.get("FilterExpression").is_some()
 }
 
 /// Edits the rows that the index shows.
@@ -211,13 +211,13 @@ async fn old_records_after_new_ones_move_no_row_back() {
     let records = inboxes.records(0);
     assert_eq!(inboxes.deliver(&records[3..]).await, NO_FAILURES);
     inboxes.assert_at_rest();
-    let rows = inboxes.rows();
     let _ = inboxes.emulator().take_calls();
     for record in [&records[2], &records[0], &records[1], &records[3]] {
         assert_eq!(inboxes.deliver(std::slice::from_ref(record)).await, NO_FAILURES);
     }
     assert_eq!(inboxes.take("TransactWriteItems").len(), 0);
-    assert_eq!(inboxes.rows(), rows);
+    // The logs hold the messages in the order of their delivery.
+    assert_eq!(invariants::check_logged(&inboxes.rows()), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -1026,7 +1026,11 @@ async fn groups_that_would_start_too_late_are_reported() {
 async fn at_most_eight_groups_are_moved_at_a_time() {
     const LATENCY: Duration = Duration::from_millis(10);
     for (groups, rounds) in [(1, 1), (8, 1), (9, 2), (16, 2), (17, 3)] {
-        let inboxes = Inboxes::with_groups(groups, 2).await;
+        let inboxes = Inboxes::with_groups(groups, 1).await;
+        assert_eq!(inboxes.deliver(&inboxes.all_records(groups)).await, NO_FAILURES);
+        for group in 0..groups {
+            inboxes.send(group).await;
+        }
         inboxes.emulator().set_latency(LATENCY);
         // Calls that start at the same moment belong to groups that are moved simultaneously.
         let begun: Arc<Mutex<HashMap<Instant, HashSet<String>>>> = Arc::default();
@@ -1040,7 +1044,9 @@ async fn at_most_eight_groups_are_moved_at_a_time() {
         });
         let start = Instant::now();
         assert_eq!(inboxes.deliver(&inboxes.all_records(groups)).await, NO_FAILURES);
-        assert_eq!(start.elapsed(), LATENCY * 2 * rounds, "{groups} groups");
+        // After the last moves, one or two rows are put into the common member's log.
+        let appends = start.elapsed() - LATENCY * 2 * rounds;
+        assert!((LATENCY..=LATENCY * 2).contains(&appends), "{groups} groups: {appends:?}");
         assert!(begun.lock().unwrap().values().all(|groups| groups.len() <= 8), "{groups} groups");
         inboxes.assert_at_rest();
     }

@@ -1,10 +1,12 @@
 import { ApiError, codesOf, retryAfterOf } from './api-error.ts';
 import type { Credentials } from './credentials.ts';
 import { nextCursor } from './links.ts';
-import type { Message, MessageGroup, NewMessage, Page, SentMessage, User } from './types.ts';
+import type { LogEvent, Message, MessageGroup, NewMessage, Page, SentMessage, User } from './types.ts';
 
 /** Rows per page. */
 const LIMIT = 30;
+/** Rows of the log per page. */
+export const EVENTS_LIMIT = 100;
 /** Milliseconds: slightly more than the gateway waits for a function. */
 const TIMEOUT = 31_000;
 
@@ -28,12 +30,18 @@ export class Api {
 
   /** A page of the inbox, newest first. */
   async listGroups(cursor: string | null): Promise<Page<MessageGroup>> {
-    return await page(await this.#signed(`/api/message_groups?${query(cursor)}`), isMessageGroup);
+    return await page(await this.#signed(`/api/message_groups?${query('cursor', cursor, LIMIT)}`), isMessageGroup);
   }
 
   /** A page of a conversation, oldest to newest. The next page has older messages. */
   async listMessages(group: string, cursor: string | null): Promise<Page<Message>> {
-    return await page(await this.#signed(`/api/messages/${encodeURIComponent(group)}?${query(cursor)}`), isMessage);
+    const path = `/api/messages/${encodeURIComponent(group)}`;
+    return await page(await this.#signed(`${path}?${query('cursor', cursor, LIMIT)}`), isMessage);
+  }
+
+  /** The events after a cursor, oldest first, and the cursor after them. Without a cursor: none, and that of the log's end. */
+  async listEvents(after: string | null): Promise<Page<LogEvent>> {
+    return await page(await this.#signed(`/api/events?${query('after', after, EVENTS_LIMIT)}`), isEvent, 'after');
   }
 
   /** Sends a message. Safe to repeat with the same key. */
@@ -114,13 +122,17 @@ function nullIfUnauthenticated(error: unknown): null {
   throw error;
 }
 
-function query(cursor: string | null): URLSearchParams {
-  return new URLSearchParams({ limit: String(LIMIT), ...(cursor !== null && { cursor }) });
+function query(name: string, cursor: string | null, limit: number): URLSearchParams {
+  return new URLSearchParams({ limit: String(limit), ...(cursor !== null && { [name]: cursor }) });
 }
 
-async function page<Row>(response: Response, isRow: (value: unknown) => value is Row): Promise<Page<Row>> {
+async function page<Row>(
+  response: Response,
+  isRow: (value: unknown) => value is Row,
+  parameter = 'cursor',
+): Promise<Page<Row>> {
   const isRows = (value: unknown): value is Row[] => Array.isArray(value) && value.every(isRow);
-  return { rows: await parsed(response, isRows), next: nextCursor(response.headers.get('Link')) };
+  return { rows: await parsed(response, isRows), next: nextCursor(response.headers.get('Link'), parameter) };
 }
 
 /**
@@ -135,8 +147,8 @@ async function parsed<Body>(response: Response, isBody: (value: unknown) => valu
   return body;
 }
 
-const isMessageGroup = texts<MessageGroup>('uuid', 'user_uuid', 'display_name', 'handle', 'message', 'created_at');
-const isMessage = texts<Message>('uuid', 'user_uuid', 'display_name', 'handle', 'message', 'created_at');
+export const isMessageGroup = texts<MessageGroup>('uuid', 'user_uuid', 'display_name', 'handle', 'message', 'created_at');
+export const isMessage = texts<Message>('uuid', 'user_uuid', 'display_name', 'handle', 'message', 'created_at');
 const isSentMessage = texts<SentMessage>(
   'message_group_uuid',
   'uuid',
@@ -147,6 +159,12 @@ const isSentMessage = texts<SentMessage>(
   'created_at',
 );
 const isUser = texts<User>('uuid', 'handle', 'display_name');
+const hasTexts = texts<LogEvent>('cursor', 'type');
+
+/** Whether a value is an event. Ignores its other fields: an event that cannot be parsed would hold up those after it. */
+export function isEvent(value: unknown): value is LogEvent {
+  return hasTexts(value) && Number.isSafeInteger(value.number);
+}
 
 function texts<Shape>(...names: (keyof Shape & string)[]): (value: unknown) => value is Shape {
   return (value): value is Shape => {

@@ -17,6 +17,7 @@ const CODES: Record<Code, true> = {
   message_exceed_max_chars: true,
   limit_invalid: true,
   cursor_invalid: true,
+  cursor_expired: true,
   idempotency_key_invalid: true,
   idempotency_key_reused: true,
   rate_limited: true,

@@ -10,5 +10,9 @@ test.each([
   ['', null],
   [null, null],
 ])('the next cursor of %j is %j', (link, cursor) => {
-  expect(nextCursor(link)).toBe(cursor);
+  expect(nextCursor(link, 'cursor')).toBe(cursor);
+});
+
+test('a cursor can have another name', () => {
+  expect(nextCursor('</api/events?after=abc&limit=100>; rel="next"', 'after')).toBe('abc');
 });

@@ -87,6 +87,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's events after a cursor, oldest first
+         * @description The log of what changed for the caller in the last 14 days. Events name what changed; they contain no texts.
+         *     `limit` counts rows of the log. A row has up to twelve events with the same number and cursor, and is never
+         *     split. Numbers are dense: each row's is one more than that of the row before it. Where they jump, the answer
+         *     is 410.
+         *
+         *     Without `after`, the answer is `[]`, and `Link` leads to the events from now on. `[]` means that the end is
+         *     reached. After 410, a client takes the end first and then reads the lists anew. `docs/EVENTS.md` has the rules
+         *     for clients, and `asyncapi.yaml` the socket that delivers the same events.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -186,10 +213,30 @@ export interface components {
             handle: components["schemas"]["Handle"];
             display_name: components["schemas"]["DisplayName"];
         };
+        Event: {
+            /**
+             * Format: int64
+             * @description The number of the row in the caller's log.
+             */
+            number: number;
+            /**
+             * @description The position after the row, for `after`: unpadded base64url of a text that begins with the number and `-`.
+             *     Clients may read the number; the rest is opaque.
+             */
+            cursor: string;
+            /** @description `message`: messages were sent. Clients read the group again after an event of an unknown type. */
+            type: string;
+            /** @description The group that changed. */
+            message_group_uuid: components["schemas"]["Uuid"];
+            /** @description The time at which the row was written, in whole milliseconds. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The messages that changed, oldest first. */
+            message_uuids?: components["schemas"]["Uuid"][];
+        };
         /** @description Error codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
-        Code: "body_invalid" | "user_not_provisioned" | "message_group_not_found" | "user_not_found" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "unavailable";
+        Code: "body_invalid" | "user_not_provisioned" | "message_group_not_found" | "user_not_found" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "unavailable";
         /** @description An error that API Gateway returns itself. */
         GatewayError: {
             message: string | null;
@@ -472,6 +519,59 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Codes"] | components["schemas"]["GatewayError"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description The cursor of the last event, or that of the previous page's `Link`. */
+                after?: string;
+                /** @description Maximum number of rows of the log. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, oldest first. */
+            200: {
+                headers: {
+                    /**
+                     * @description The next page as `<path?after=…&limit=n>; rel="next"` with an absolute path, also after an empty page.
+                     * @example </api/events?after=MTc5NTMzOTgwMDAwMS0xNzk1MzM5ODAwMTIw&limit=100>; rel="next"
+                     */
+                    Link: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"][];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            /** @description Events after the cursor may be missing: the cursor is older than 14 days, or not of the caller's log. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Codes"];
+                };
+            };
+            /** @description A parameter is invalid. The answer contains all codes that apply. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("limit_invalid" | "cursor_invalid")[];
                 };
             };
             429: components["responses"]["TooManyRequests"];

@@ -4,6 +4,8 @@ type Schemas = components['schemas'];
 
 /** An error code of the API. */
 export type Code = Schemas['Code'];
+/** An entry in the log of what changed for a user. */
+export type LogEvent = Schemas['Event'];
 /** A message of a conversation, with its sender. */
 export type Message = Schemas['Message'];
 /** A conversation in the inbox: the other member, and the latest message. */

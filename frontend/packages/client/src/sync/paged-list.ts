@@ -1,7 +1,10 @@
 import { newestRows } from '../api/pages.ts';
 import type { Page } from '../api/types.ts';
-import { Polled, type PolledState } from './polled.ts';
-import type { Polling } from './polling.ts';
+import type { Connectivity } from './connectivity.ts';
+import { Resource, type ResourceState } from './resource.ts';
+
+/** Milliseconds for which a list is not loaded again, unless events say that it changed. Names change without events. */
+const FRESH_FOR = 10 * 60_000;
 
 /** The loaded part of a list. */
 export interface Loaded<Row> {
@@ -10,7 +13,7 @@ export interface Loaded<Row> {
   next: string | null;
 }
 
-export interface ListState<Row> extends PolledState<Loaded<Row>> {
+export interface ListState<Row> extends ResourceState<Loaded<Row>> {
   /** Whether a further page is being loaded. */
   isLoadingMore: boolean;
   /** Why the last further page could not be loaded; null if it was. */
@@ -25,35 +28,45 @@ export interface ListOptions<Row> {
   reachesKnown: (page: readonly Row[], known: readonly Row[]) => boolean;
   /** Whether known rows stay if rows between them and the newest are missing. */
   keepsRowsAcrossGap: boolean;
+  /** Called when the list comes into use or is no longer in use, and after it was loaded. */
+  onUse?: () => void;
   random?: () => number;
 }
 
-/** A list of the API, newest rows first to be loaded, kept up to date while it has subscribers. */
+/** A list of the API, newest rows first to be loaded. Events keep it up to date. */
 export class PagedList<Row> {
   readonly #options: ListOptions<Row>;
-  readonly #polled: Polled<Loaded<Row>>;
+  readonly #resource: Resource<Loaded<Row>>;
   readonly #listeners = new Set<() => void>();
+  /** The rows that were added while the newest rows are loaded: the response may be older. Null otherwise. */
+  #added: Row[] | null = null;
+  /**
+   * The rows at the last time at which none was missing between them and the newest row; null if none is missing now. Rows that
+   * are added later do not show that those before them are known.
+   */
+  #complete: { rows: readonly Row[] } | null = null;
   #more: Pick<ListState<Row>, 'isLoadingMore' | 'moreError'> = { isLoadingMore: false, moreError: null };
   #state: ListState<Row>;
 
-  constructor(polling: Polling, options: ListOptions<Row>) {
+  constructor(connectivity: Connectivity, options: ListOptions<Row>) {
     this.#options = options;
-    this.#polled = new Polled<Loaded<Row>>(polling, {
+    this.#resource = new Resource<Loaded<Row>>(connectivity, {
       load: () => this.#newest(),
       isSame: (a, b) => a.rows === b.rows && a.next === b.next,
+      freshFor: FRESH_FOR,
       ...(options.random && { random: options.random }),
     });
-    this.#state = { ...this.#polled.state(), ...this.#more };
+    this.#state = { ...this.#resource.state(), ...this.#more };
   }
 
   /** Whether it has subscribers. */
   get isInUse(): boolean {
-    return this.#listeners.size > 0;
+    return this.#resource.isInUse;
   }
 
   /** The same object until something changes. */
   readonly state = (): ListState<Row> => {
-    const { value, error } = this.#polled.state();
+    const { value, error } = this.#resource.state();
     const { value: before, error: errorBefore, isLoadingMore, moreError } = this.#state;
     const { isLoadingMore: loads, moreError: failed } = this.#more;
     if (value !== before || error !== errorBefore || isLoadingMore !== loads || moreError !== failed) {
@@ -62,25 +75,36 @@ export class PagedList<Row> {
     return this.#state;
   };
 
-  /** Calls `listener` after each change. Returns a function that ends this. The list is polled while it has listeners. */
+  /** Calls `listener` after each change. Returns a function that ends this. The list is kept up to date while it has listeners. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
-    const unsubscribe = this.#polled.subscribe(listener);
+    const unsubscribe = this.#resource.subscribe(listener);
+    this.#options.onUse?.();
     return () => {
       this.#listeners.delete(listener);
       unsubscribe();
+      this.#options.onUse?.();
     };
   };
 
   /** Requests the newest rows now. Never rejects: the error is in the state. */
-  readonly refresh = (): Promise<void> => this.#polled.refresh();
+  readonly refresh = (): Promise<void> => this.#resource.refresh();
 
-  /** Requests the newest rows now, and again if a request is in progress. */
-  readonly reload = (): Promise<void> => this.#polled.reload();
+  /** Reports that rows have changed on the server. Loads them if the list is in use, otherwise when it comes into use. */
+  readonly invalidate = (): Promise<void> => {
+    this.#complete = { rows: this.#complete?.rows ?? this.#rows() };
+    return this.#resource.invalidate();
+  };
+
+  /** Adds rows that an event has brought. Ignores them if the list is not loaded, and those before its loaded part. */
+  add(fresh: readonly Row[]): void {
+    this.#added?.push(...fresh);
+    this.#resource.update((known) => known && this.#with(known, fresh));
+  }
 
   /** Loads the next page, if there is one and it is not being loaded. The error is in the state. */
   readonly loadMore = async (): Promise<void> => {
-    const cursor = this.#polled.state().value?.next ?? null;
+    const cursor = this.#resource.state().value?.next ?? null;
     if (cursor === null || this.#more.isLoadingMore) {
       return;
     }
@@ -88,7 +112,7 @@ export class PagedList<Row> {
     try {
       const page = await this.#options.load(cursor);
       this.#more = { isLoadingMore: false, moreError: null };
-      this.#polled.update((known) => known && this.#withPage(known, page, cursor));
+      this.#resource.update((known) => known && this.#withPage(known, page, cursor));
       this.#setMore(this.#more);
     } catch (error) {
       this.#setMore({ isLoadingMore: false, moreError: error });
@@ -96,16 +120,43 @@ export class PagedList<Row> {
   };
 
   async #newest(): Promise<Loaded<Row>> {
-    const { load, merge, reachesKnown, keepsRowsAcrossGap } = this.#options;
-    const before = this.#polled.state().value?.rows ?? [];
-    const fresh = await newestRows(load, (page) => reachesKnown(page, before));
-    // A further page may have been loaded meanwhile.
-    const known = this.#polled.state().value;
-    if (known === undefined || (!fresh.joined && !keepsRowsAcrossGap)) {
-      // After a gap, the next page has the rows before it.
-      return { rows: merge([], fresh.rows), next: fresh.next };
+    const { load, merge, reachesKnown, keepsRowsAcrossGap, onUse } = this.#options;
+    const complete = this.#complete;
+    const before = complete?.rows ?? this.#rows();
+    const added: Row[] = [];
+    this.#added = added;
+    try {
+      const fresh = await newestRows(load, (page) => reachesKnown(page, before));
+      // After an invalidation during the request, rows after the response may be missing.
+      this.#complete = this.#complete === complete ? null : { rows: fresh.rows };
+      // A further page may have been loaded meanwhile.
+      const known = this.#resource.state().value;
+      if (known === undefined || (!fresh.joined && !keepsRowsAcrossGap)) {
+        // After a gap, the next page has the rows before it.
+        return this.#with({ rows: merge([], fresh.rows), next: fresh.next }, added);
+      }
+      return { rows: merge(known.rows, fresh.rows), next: fresh.joined ? known.next : fresh.next };
+    } finally {
+      this.#added = null;
+      onUse?.();
     }
-    return { rows: merge(known.rows, fresh.rows), next: fresh.joined ? known.next : fresh.next };
+  }
+
+  #rows(): readonly Row[] {
+    return this.#resource.state().value?.rows ?? [];
+  }
+
+  #with(known: Loaded<Row>, fresh: readonly Row[]): Loaded<Row> {
+    const { merge, keepsRowsAcrossGap } = this.#options;
+    let { rows } = known;
+    for (const row of fresh) {
+      const merged = merge(rows, [row]);
+      // A row before the loaded part comes with its page.
+      if (keepsRowsAcrossGap || known.next === null || merged[0] === rows[0]) {
+        rows = merged;
+      }
+    }
+    return { ...known, rows };
   }
 
   #withPage(known: Loaded<Row>, page: Page<Row>, cursor: string): Loaded<Row> {

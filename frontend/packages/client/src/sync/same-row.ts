@@ -1,4 +1,4 @@
-/** Whether two rows of the API have the same fields. The API writes fields in one order. */
+/** Whether two rows of the API have the same fields, in any order: lists and events may order them differently. */
 export function isSameRow(a: object, b: object): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return Object.keys(a).length === Object.keys(b).length && JSON.stringify({ ...a, ...b }) === JSON.stringify(a);
 }

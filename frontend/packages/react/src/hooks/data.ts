@@ -44,9 +44,9 @@ export function useThread(group: string | null): ListView<Message> {
 /** The user with a handle: undefined while loading, null if there is none. Loads none if `handle` is null. */
 export function useUser(handle: string | null): { user: User | null | undefined; error: unknown; refresh: () => Promise<void> } {
   const client = useClient();
-  const polled = handle === null ? null : client.userByHandle(handle);
-  const { value, error } = useSyncExternalStore(polled?.subscribe ?? nothing, polled?.state ?? (() => NO_USER));
-  return { user: value, error, refresh: polled?.refresh ?? noop };
+  const found = handle === null ? null : client.userByHandle(handle);
+  const { value, error } = useSyncExternalStore(found?.subscribe ?? nothing, found?.state ?? (() => NO_USER));
+  return { user: value, error, refresh: found?.refresh ?? noop };
 }
 
 /** All outgoing messages, oldest first. */
@@ -63,8 +63,8 @@ export function useSession(): SessionState {
 
 /** Whether the server has not responded for a while. */
 export function useIsTroubled(): boolean {
-  const { polling } = useClient();
-  return useSyncExternalStore(polling.subscribe, polling.isTroubled);
+  const { connectivity } = useClient();
+  return useSyncExternalStore(connectivity.subscribe, connectivity.isTroubled);
 }
 
 /** Loads further pages of the inbox while `wanted`: the group that is looked for may be on them. */

@@ -103,6 +103,7 @@ export const ar: Catalog = {
     'هذه الرسالة أطول من {max, plural, zero {# حرف} one {حرف واحد} two {حرفين} few {# أحرف} many {# حرفًا} other {# حرف}}.',
   'code.limit_invalid': 'تعذّر تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_invalid': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',
+  'code.cursor_expired': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',
   'code.idempotency_key_invalid': 'تعذّر إرسال هذه الرسالة. انسخ نصها، ثم احذفها واكتبها من جديد.',
   'code.idempotency_key_reused': 'سبق إرسال هذه الرسالة بنص آخر.',
   'code.rate_limited': 'رسائل كثيرة في وقت قصير. انتظر لحظة.',

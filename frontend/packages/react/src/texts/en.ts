@@ -102,6 +102,7 @@ export const en = {
     'This message is longer than {max, plural, one {# character} other {# characters}}.',
   'code.limit_invalid': 'The list could not be loaded. Reload the page.',
   'code.cursor_invalid': 'The list could not be continued. Reload the page.',
+  'code.cursor_expired': 'The list could not be continued. Reload the page.',
   'code.idempotency_key_invalid': 'This message could not be sent. Copy its text, delete it and write it again.',
   'code.idempotency_key_reused': 'This message was already sent with another text.',
   'code.rate_limited': 'Too many messages in a short time. Wait a moment.',

@@ -1,15 +1,34 @@
 //! The WebSocket API: its routes, its address, and what its logs may contain.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use local::deployment::{WEBSOCKET_CONNECT, WEBSOCKET_ROUTES};
 use serde_json::Value;
 
-use super::document::{entries, keys, loops, template, text_of};
+use super::document::{binary, entries, keys, loops, template, text_of};
 
 /// The API's routes, by logical name.
 fn routes(template: &Value) -> BTreeSet<&str> {
     let (names, _) = &loops(template)["Replies"];
     names.iter().copied().chain(["Connect"]).collect()
+}
+
+#[test]
+fn the_template_has_the_routes_of_the_local_stack() {
+    let template = template();
+    let resource = |id: &str| &template["Resources"][id]["Properties"];
+    assert_eq!(resource("SocketApi")["RouteSelectionExpression"], WEBSOCKET_ROUTES.selection_expression);
+    assert_eq!(resource("ConnectRoute")["RouteKey"], "$connect");
+    assert_eq!(resource("ConnectRoute")["Target"]["Fn::Sub"], "integrations/${ConnectIntegration}");
+    assert_eq!(binary(&template, "OpenConnectionFunction"), WEBSOCKET_CONNECT);
+    let replies = entries(&template["Mappings"]["Replies"]);
+    let replies = replies.map(|(_, reply)| (text_of(&reply["Key"]), text_of(&reply["Frame"])));
+    assert_eq!(replies.collect::<BTreeMap<_, _>>(), WEBSOCKET_ROUTES.answers.iter().copied().collect());
+    // Only a route with a response answers at all.
+    let (_, fragment) = &loops(&template)["Replies"];
+    assert_eq!(fragment["${Reply}Route"]["Properties"]["RouteResponseSelectionExpression"], "$default");
+    assert_eq!(fragment["${Reply}RouteResponse"]["Properties"]["RouteResponseKey"], "$default");
+    assert_eq!(fragment["${Reply}Integration"]["Properties"]["IntegrationType"], "MOCK");
 }
 
 #[test]

@@ -1,45 +1,42 @@
-import { type Poll, pollInterval, type Polling } from './polling.ts';
+import { type Connectivity, type Requester, retryDelay } from './connectivity.ts';
 
 /** The last value and the last error. */
-export interface PolledState<Value> {
+export interface ResourceState<Value> {
   /** The last value; undefined before the first. */
   value: Value | undefined;
   /** The error of the last request; null if it succeeded. */
   error: unknown;
 }
 
-export interface PolledOptions<Value> {
+export interface ResourceOptions<Value> {
   load: () => Promise<Value>;
   /** The value before the first response. */
   initial?: Value | undefined;
   /** Whether two values are the same, so that the new one changes nothing. */
   isSame?: (a: Value, b: Value) => boolean;
-  /**
-   * Milliseconds for which a value is not requested again. The value is then requested when it comes into use, and repeated
-   * only after a failure. By default the value is polled.
-   */
-  freshFor?: number;
+  /** Milliseconds for which a loaded value is not requested again. */
+  freshFor: number;
   random?: () => number;
 }
 
 /**
- * A value of the API that is kept up to date while it has subscribers.
+ * A value of the API. It is requested when it comes into use and is not fresh, and again after failures while it is in use.
  *
  * Views read the value with `state`, and events and further pages change it with `update`. Listeners are called only if the
  * value or the error is another one.
  */
-export class Polled<Value> implements Poll {
-  readonly #polling: Polling;
-  readonly #options: PolledOptions<Value>;
+export class Resource<Value> implements Requester {
+  readonly #connectivity: Connectivity;
+  readonly #options: ResourceOptions<Value>;
   readonly #listeners = new Set<() => void>();
-  #state: PolledState<Value>;
+  #state: ResourceState<Value>;
   #failures = 0;
   #loadedAt = Number.NEGATIVE_INFINITY;
   #request: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(polling: Polling, options: PolledOptions<Value>) {
-    this.#polling = polling;
+  constructor(connectivity: Connectivity, options: ResourceOptions<Value>) {
+    this.#connectivity = connectivity;
     this.#options = options;
     this.#state = { value: options.initial, error: null };
   }
@@ -53,31 +50,27 @@ export class Polled<Value> implements Poll {
   }
 
   /** The same object until something changes. */
-  readonly state = (): PolledState<Value> => this.#state;
+  readonly state = (): ResourceState<Value> => this.#state;
 
-  /** The first subscriber starts the requests, the last one ends them. */
+  /** Calls `listener` after each change. The value is in use until its last subscriber is gone. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     if (this.#listeners.size === 1) {
-      this.#polling.add(this);
-      if (this.#isFresh()) {
-        this.reschedule();
-      } else {
-        void this.refresh();
-      }
+      this.#connectivity.add(this);
+      this.wake();
     }
     return () => {
       if (this.#listeners.delete(listener) && this.#listeners.size === 0) {
         clearTimeout(this.#timer);
         this.#failures = 0;
-        this.#polling.remove(this);
+        this.#connectivity.remove(this);
       }
     };
   };
 
   /** Requests the value now. Joins a request in progress. Never rejects: the error is in the state. */
   readonly refresh = (): Promise<void> => {
-    if (this.#polling.isPaused) {
+    if (this.#connectivity.isPaused) {
       return Promise.resolve();
     }
     this.#request ??= this.#load().finally(() => {
@@ -93,42 +86,52 @@ export class Polled<Value> implements Poll {
     await this.refresh();
   }
 
+  /** Reports that the value has changed on the server. Requests it if it is in use, otherwise when it comes into use. */
+  async invalidate(): Promise<void> {
+    this.#loadedAt = Number.NEGATIVE_INFINITY;
+    if (this.isInUse) {
+      await this.reload();
+    }
+  }
+
   /** Changes the value, for example by an event or a further page. */
   update(change: (value: Value | undefined) => Value | undefined): void {
     this.#set({ ...this.#state, value: change(this.#state.value) });
   }
 
+  /** Requests the value unless it is fresh. */
+  wake(): void {
+    if (this.#state.error !== null || Date.now() - this.#loadedAt >= this.#options.freshFor) {
+      void this.refresh();
+    }
+  }
+
   reschedule(): void {
     clearTimeout(this.#timer);
-    const repeats = this.#options.freshFor === undefined || this.#failures > 0;
-    if (!this.isInUse || this.#polling.isPaused || !repeats) {
-      return;
+    if (this.isInUse && !this.#connectivity.isPaused && this.#failures > 0) {
+      const random = (this.#options.random ?? Math.random)();
+      const delay = retryDelay(this.#connectivity.isVisible, this.#failures, this.#state.error, random);
+      this.#timer = setTimeout(() => void this.refresh(), delay);
     }
-    const random = (this.#options.random ?? Math.random)();
-    const pause = pollInterval(this.#polling.isVisible, this.#failures, this.#state.error, random);
-    this.#timer = setTimeout(() => void this.refresh(), pause);
   }
 
   async #load(): Promise<void> {
     clearTimeout(this.#timer);
+    // An invalidation during the request makes the value stale again.
+    this.#loadedAt = Date.now();
     try {
       const value = await this.#options.load();
       this.#failures = 0;
-      this.#loadedAt = Date.now();
       this.#set({ value, error: null });
     } catch (error) {
+      this.#loadedAt = Number.NEGATIVE_INFINITY;
       this.#failures += this.isInUse ? 1 : 0;
       this.#set({ ...this.#state, error });
     }
-    this.#polling.update();
+    this.#connectivity.update();
   }
 
-  #isFresh(): boolean {
-    const { freshFor } = this.#options;
-    return freshFor !== undefined && this.#state.error === null && Date.now() - this.#loadedAt < freshFor;
-  }
-
-  #set({ value, error }: PolledState<Value>): void {
+  #set({ value, error }: ResourceState<Value>): void {
     const { value: before, error: errorBefore } = this.#state;
     const isSame =
       value === before || (value !== undefined && before !== undefined && this.#options.isSame?.(before, value) === true);
