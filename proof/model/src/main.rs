@@ -86,14 +86,14 @@ const LOG: events::Bounds = events::Bounds {
     faults: 0,
     accident: None,
 };
-const OLD_LOG: events::Bounds = events::Bounds { messages: 3, history: 1, clock: 5, ..LOG };
+const OLD_LOG: events::Bounds = events::Bounds { messages: 3, history: 1, clock: 6, ..LOG };
 const OF_EVENTS: [events::Bounds; 8] = [
     events::Bounds { faults: 2, ..LOG },
     events::Bounds { messages: 3, faults: 1, ..LOG },
     events::Bounds { messages: 3, changes: 2, limit: 1, faults: 1, ..LOG },
     events::Bounds { clock: 1, faults: 1, ..LOG },
     OLD_LOG,
-    events::Bounds { messages: 2, clock: 4, faults: 2, ..OLD_LOG },
+    events::Bounds { messages: 2, faults: 1, ..OLD_LOG },
     events::Bounds { messages: 4, history: 2, accident: Some(Accident::Restore), ..OLD_LOG },
     events::Bounds { messages: 4, history: 2, accident: Some(Accident::LostRow), ..OLD_LOG },
 ];
