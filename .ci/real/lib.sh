@@ -222,11 +222,16 @@ install_schemathesis() {
 # --- the web client
 # ------------------------------------------------------------------------------------------------
 
-# install_browser: checks Node.js's version; sets CHROMIUM to the command unless it is set.
-install_browser() {
+# install_node: checks Node.js's version.
+install_node() {
     command -v npm >/dev/null || apt_install nodejs npm
     node --eval 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' ||
         die "Node.js $(node --version) is too old: install 20.19 or newer"
+}
+
+# install_browser: checks Node.js's version; sets CHROMIUM to the command unless it is set.
+install_browser() {
+    install_node
     if [[ -z ${CHROMIUM:-} ]]; then
         command -v chromium >/dev/null || apt_install chromium
         CHROMIUM=$(command -v chromium)
@@ -331,10 +336,10 @@ functions_environment() {
 start_lambda_emulator() {
     issuer=http://127.0.0.1:$stack_port/local/issuer
     curl --silent --fail "$issuer/.well-known/jwks.json" >"$scratch/key-set.json"
-    # The key set as text, as configured for a stack in a VPC without outbound access.
+    # The key set as text, as configured for a stack in a VPC without outbound access. cargo-lambda has no WebSocket API.
     python3 -c 'import json, sys; print(json.dumps(dict(zip(sys.argv[1::2], sys.argv[2::2]))))' \
         DatabaseUrl "$database_url" UserPoolId eu-central-1_aBcDeFgHi UserPoolClientIds cruddur-local-client \
-        CognitoJwks "$(<"$scratch/key-set.json")" MessageTable cruddur-messages SendBurst 1000 >"$scratch/values.json"
+        CognitoJwks "$(<"$scratch/key-set.json")" MessageTable cruddur-messages SendBurst 1000 WebSocketApi false >"$scratch/values.json"
     start_cargo_lambda_watch --only-lambda-apis
     api=http://127.0.0.1:$watch_port
 }

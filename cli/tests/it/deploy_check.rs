@@ -101,7 +101,7 @@ async fn a_stack_that_works_passes_every_check_each_time() {
     // The conversation is there now; what moves is its row.
     let run = machine.cruddur(&["deploy-check"]).await;
     let last = run.ok().lines().last().unwrap();
-    assert_eq!(last, "17 ok, 0 with a hint, 0 failed, 1 skipped");
+    assert_eq!(last, "24 ok, 0 with a hint, 0 failed, 1 skipped");
     let messages = machine.cruddur(&["read", "--as", "lore", "@mock", "--output", "json"]).await;
     let texts = messages.ok().lines().map(|line| {
         let message: Value = serde_json::from_str(line).unwrap();
@@ -137,7 +137,7 @@ async fn a_route_that_answers_500_fails_alone() {
     let run = cruddur(&["deploy-check", "--output", "json", "--url", &url]).await;
     let seen = seen(&run);
     assert_snapshot!(only("failed", &seen), @r#"failed GET /api/users/@{handle}/short: unexpected response 500 {"message":"Internal Server Error"}, expected 404 ["user_not_found"] -> the function fails to start or times out, or the API may not invoke it; see the function's log, which names missing and malformed variables"#);
-    assert_snapshot!(seen.lines().last().unwrap(), @r#"{"failed":1,"hint":0,"ok":16,"skipped":1} [3]"#);
+    assert_snapshot!(seen.lines().last().unwrap(), @r#"{"failed":1,"hint":0,"ok":23,"skipped":1} [3]"#);
     machine.stop().await;
 }
 
@@ -154,11 +154,16 @@ async fn a_user_who_is_not_provisioned_fails_with_advice() {
     assert_snapshot!(only("failed the sender's", &seen), @r#"failed the sender's token: unexpected response 403 ["user_not_provisioned"], expected 200 -> the token is valid, but its user is not in the database of users; check that the function post-confirmation is the pool's trigger, and run `cruddur cognito sync-user-ids --create`"#);
     assert_snapshot!(only("skipped", &seen), @r#"
     skipped CORS: requires --origin
+    skipped a WebSocket: requires the sender's token
+    skipped its heartbeat: requires a WebSocket
+    skipped the end of the sender's events: requires the sender's token
     skipped a message by handle: requires the sender's token
     skipped the same request again: requires the sender's token
     skipped reading it: requires the sender's token
     skipped replying to it: requires the sender's token
     skipped both inboxes move: requires the sender's token
+    skipped the reply in a frame: requires the sender's token
+    skipped the reply as an event: requires the sender's token
     "#);
     assert_eq!(run.code, 3);
     machine.stop().await;
@@ -173,8 +178,15 @@ async fn a_websocket_that_is_refused_fails_with_advice() {
     let url = Proxy::start(&machine, forbidden).await.replace("http://", "ws://");
     let run = check(&machine, &["--websocket-url", &format!("{url}/ws")]).await;
     let seen = seen(&run);
-    assert_snapshot!(only("failed", &seen), @"");
-    assert_snapshot!(only("skipped", &seen), @"");
+    assert_snapshot!(only("failed", &seen), @r#"
+    failed a WebSocket without a token: unexpected response 403 {"message":"Forbidden"}, expected 401 -> check that the URL names the API's stage, and that the token's user is in the database of users; see open-connection's log
+    failed a WebSocket: unexpected response 403 {"message":"Forbidden"}, expected 101 -> check that the URL names the API's stage, and that the token's user is in the database of users; see open-connection's log
+    "#);
+    assert_snapshot!(only("skipped", &seen), @r"
+    skipped CORS: requires --origin
+    skipped its heartbeat: requires a WebSocket
+    skipped the reply in a frame: requires a WebSocket
+    ");
     assert_eq!(run.code, 3);
     machine.stop().await;
 }
@@ -190,7 +202,11 @@ async fn a_stack_without_a_websocket_api_passes_every_other_check() {
         move |_: &Method, path: &str| (path == "/local/health").then(|| (StatusCode::OK, health.clone()));
     let url = Proxy::start(&machine, without).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--url", &url]).await;
-    assert_snapshot!(only("skipped", &seen(&run)), @"");
+    assert_snapshot!(only("skipped", &seen(&run)), @r"
+    skipped CORS: requires --origin
+    skipped a WebSocket: the stack has no WebSocket API
+    skipped the reply in a frame: requires a WebSocket
+    ");
     assert_eq!(run.code, 0, "{run:?}");
     machine.stop().await;
 }
@@ -254,11 +270,13 @@ async fn without_a_stack_the_api_is_checked_by_its_url_and_tokens_alone() {
     skipped stream mapping: requires --table
     skipped sign-up trigger: requires --user-pool
     skipped CORS: requires --origin
+    skipped a WebSocket: requires --stack or --websocket-url
+    skipped the reply in a frame: requires a WebSocket
     skipped dead letters: requires the stack's output StreamDeadLetterQueueUrl
     skipped alarms: requires --stack
     skipped alarm topic: requires the stack's output AlarmTopicArn
     "#);
-    assert_snapshot!(seen.lines().last().unwrap(), @r#"{"failed":0,"hint":0,"ok":14,"skipped":9} [0]"#);
+    assert_snapshot!(seen.lines().last().unwrap(), @r#"{"failed":0,"hint":0,"ok":17,"skipped":11} [0]"#);
     assert_eq!(run.stderr, "");
     machine.stop().await;
 }

@@ -1,4 +1,4 @@
-//! API Gateway events for every function behind the API, with `ACCESS_TOKEN` in place of a valid token. Every
+//! API Gateway events for every function behind the APIs, with `ACCESS_TOKEN` in place of a valid token. Every
 //! JSON object gets a response of the wire format (design, section 5): never a 500, and a 503 only because
 //! users cannot be looked up.
 #![no_main]
@@ -7,8 +7,10 @@ use std::sync::LazyLock;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use cruddur::{
+    connection::Connections,
     dynamodb::{CallLimits, client},
-    event::Event,
+    event::{ConnectEvent, Event},
+    event_log::EventLog,
     message::Messages,
     message_group::Inbox,
     random::Random,
@@ -16,8 +18,9 @@ use cruddur::{
 };
 use fuzz::{GOOD_TOKEN, block_on, clock, users, verifier};
 use lambda_http::{Body, Request, Response};
+use lambda_runtime::{Context, LambdaEvent};
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A table that is never called: users are looked up first.
 fn table() -> Table {
@@ -36,6 +39,8 @@ struct Functions {
     create_message: create_message::App,
     show_user: show_user::App,
     show_me: show_me::App,
+    list_events: list_events::App,
+    open_connection: open_connection::App,
 }
 
 static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
@@ -56,10 +61,21 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
     },
     show_user: show_user::App { users: users() },
     show_me: show_me::App { verifier: verifier(), users: users() },
+    list_events: list_events::App {
+        verifier: verifier(),
+        users: users(),
+        log: EventLog::new(table(), clock(), random()),
+    },
+    open_connection: open_connection::App {
+        verifier: verifier(),
+        users: users(),
+        connections: Connections::new(table()),
+        clock: clock(),
+    },
 });
 
 /// Codes with their statuses, in the order of the table in the design (section 5).
-const CODES: [(u16, &str); 13] = [
+const CODES: [(u16, &str); 14] = [
     (400, "body_invalid"),
     (404, "user_not_found"),
     (413, "body_too_large"),
@@ -71,6 +87,7 @@ const CODES: [(u16, &str); 13] = [
     (422, "message_exceed_max_chars"),
     (422, "limit_invalid"),
     (422, "cursor_invalid"),
+    (422, "device_invalid"),
     (422, "idempotency_key_invalid"),
     (503, "unavailable"),
 ];
@@ -97,6 +114,20 @@ fn check_answer(answer: &Response<Body>) {
     assert_eq!(header("retry-after"), (status == 503).then_some("1"), "{answer:?}");
 }
 
+/// The answer to the event as that of a handshake.
+async fn connect(mut event: Value) -> Response<Body> {
+    // API Gateway always names the connection.
+    event["requestContext"] = json!({"connectionId": "ABC=", "connectedAt": 1_795_339_800_000_i64});
+    let event: ConnectEvent = serde_json::from_value(event).expect("an event");
+    let event = LambdaEvent::new(event, Context::default());
+    let answer = open_connection::handler(&FUNCTIONS.open_connection, event).await;
+    let mut response = Response::new(answer.body.unwrap_or(Body::Empty));
+    *response.status_mut() =
+        u16::try_from(answer.status_code).ok().and_then(|status| status.try_into().ok()).expect("a status");
+    *response.headers_mut() = answer.headers;
+    response
+}
+
 fuzz_target!(|event: &str| {
     let event = event.replace("ACCESS_TOKEN", &GOOD_TOKEN);
     let Ok(event @ Value::Object(_)) = serde_json::from_str(&event) else { return };
@@ -108,6 +139,8 @@ fuzz_target!(|event: &str| {
             create_message::handler(&FUNCTIONS.create_message, request()).await,
             show_user::handler(&FUNCTIONS.show_user, request()).await,
             show_me::handler(&FUNCTIONS.show_me, request()).await,
+            list_events::handler(&FUNCTIONS.list_events, request()).await,
+            connect(event.clone()).await,
         ]
     });
     answers.iter().for_each(check_answer);

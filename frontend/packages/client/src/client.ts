@@ -93,7 +93,13 @@ export class MessagesClient {
     const cursor = store.get(cursorKey(user));
     this.#createEvents = async () => {
       const { createEventStream } = await import('./live/live.ts');
-      const internals = { credentials: tokens, threads: this.#threads, cursor, isClosed: () => this.#isClosed };
+      const internals = {
+        credentials: tokens,
+        threads: this.#threads,
+        cursor,
+        isClosed: () => this.#isClosed,
+        removeListed: () => this.#removeListed(),
+      };
       return createEventStream(this, internals, live);
     };
     this.me = new Resource<User>(this.connectivity, {
@@ -209,15 +215,28 @@ export class MessagesClient {
     return me;
   }
 
-  #onStored({ state }: Entry): void {
+  #onStored({ id, state }: Entry): void {
     if (this.#events === null) {
       this.#invalidate();
-    } else if (state.name === 'sent') {
+      return;
+    }
+    // The response may come after the event.
+    this.#removeListed();
+    if (state.name === 'sent' && this.outbox.entries().some((entry) => entry.id === id)) {
       this.#events.expect(state.message.uuid);
     }
   }
 
-  /** Starts or stops the events soon. */
+  /** Removes the messages from the outbox that their conversations list. */
+  #removeListed(): void {
+    const listed = this.outbox.entries().flatMap(({ state }) => {
+      const loaded = state.name === 'sent' ? this.#threads.get(state.message.message_group_uuid)?.state().value : undefined;
+      return state.name === 'sent' && loaded !== undefined && thread.isListed(loaded, state.message) ? [state.message.uuid] : [];
+    });
+    this.outbox.removeListed(new Set(listed));
+  }
+
+  /** Starts or stops the events soon, and removes from the outbox what was loaded. */
   #onUse(): void {
     this.#eventsTimer ??= setTimeout(() => this.#updateEvents(), EVENTS_DELAY);
   }
@@ -226,6 +245,7 @@ export class MessagesClient {
   #updateEvents(): void {
     clearTimeout(this.#eventsTimer);
     this.#eventsTimer = undefined;
+    this.#removeListed();
     const isLoaded = [this.inbox, ...this.#threads.values()].some((list) => {
       const { value, error } = list.state();
       return list.isInUse && (value !== undefined || error !== null);

@@ -41,6 +41,8 @@ export class LiveServer {
   /** The messages of the clients. */
   readonly pings: string[] = [];
   connections: Connection[] = [];
+  /** Whether the log was read after the last connection was opened. */
+  isRead = true;
   /** Whether there are the socket and the log: earlier versions have none. */
   hasSocket = true;
   hasLog = true;
@@ -51,6 +53,8 @@ export class LiveServer {
   embeds = true;
   /** The status of responses to requests for events, if not null. */
   failure: number | null = null;
+  /** Milliseconds from a request until its response. */
+  responseDelay = 0;
   /** Handles a frame in place of sending it. */
   onFrame: ((send: () => void, number: number) => void) | null = null;
   readonly groups = new Map<string, { other: User; messages: Message[] }>();
@@ -68,6 +72,8 @@ export class LiveServer {
       const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/u);
       this.handshakes.push(protocols);
       if (!this.hasSocket) {
+        // The client may reset the connection first.
+        socket.on('error', () => undefined);
         socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
         return;
       }
@@ -82,9 +88,11 @@ export class LiveServer {
   }
 
   async stop(): Promise<void> {
+    this.hasSocket = false;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
     this.cut();
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await closed;
   }
 
   get url(): string {
@@ -171,6 +179,7 @@ export class LiveServer {
   #connected(socket: WebSocket, protocols: string[]): void {
     const connection = { device: protocols[1] ?? '', token: protocols[2] ?? '', socket };
     this.connections.push(connection);
+    this.isRead = false;
     socket.on('message', (data) => {
       const text = (data as Buffer).toString();
       this.pings.push(text);
@@ -188,6 +197,7 @@ export class LiveServer {
     this.requests.push(`${request.method} ${pathname}`);
     const body = await textOf(request);
     const { status, json, link } = this.#answer(request.method ?? '', pathname, searchParams, body);
+    await new Promise((resolve) => setTimeout(resolve, this.responseDelay));
     response.writeHead(status, { 'content-type': 'application/json', ...(link !== undefined && { link }) });
     response.end(JSON.stringify(json));
   }
@@ -219,6 +229,7 @@ export class LiveServer {
 
   #events(after: string | null): Answer {
     this.cursors.push(after);
+    this.isRead = true;
     if (this.failure !== null) {
       return { status: this.failure, json: ['unavailable'] };
     }

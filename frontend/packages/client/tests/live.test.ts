@@ -71,7 +71,7 @@ async function open(options: Partial<ClientOptions> = {}): Promise<Opened> {
   ends.push(close);
   client.start();
   const isConnected = () => options.websocketUrl === null || !server.hasSocket || server.connections.length > 0;
-  await eventually(() => expect(server.cursors.length > before && isConnected()).toBe(true));
+  await eventually(() => expect(server.cursors.length > before && isConnected() && server.isRead).toBe(true));
   await settled();
   return {
     client,
@@ -94,7 +94,7 @@ async function settled(): Promise<void> {
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
 
-const eventually = (assertion: () => void) => vi.waitFor(assertion, { timeout: 5000, interval: 10 });
+const eventually = (assertion: () => void) => vi.waitFor(assertion, { timeout: 10_000, interval: 10 });
 
 describe('over the socket', () => {
   test('a message arrives without a request, in the conversation and in the inbox', async () => {
@@ -126,10 +126,22 @@ describe('over the socket', () => {
   });
 
   test('an own message is in the lists and leaves the outbox without a further request', async () => {
-    const { client, texts, preview } = await open();
+    const { client, texts, preview } = await open({ timing: { expected: 10_000 } });
     const before = server.requests.length;
     client.send({ kind: 'group', uuid: GROUP }, 'Mine');
     await eventually(() => expect([texts(), preview()]).toEqual([['Hello!', 'Mine'], 'Mine']));
+    await eventually(() => expect(client.outbox.entries()).toEqual([]));
+    await settled();
+    expect(server.requests.slice(before)).toEqual(['POST /api/messages']);
+  });
+
+  test('an own message leaves the outbox if its event comes before the response', async () => {
+    const { client, texts } = await open();
+    server.responseDelay = 200;
+    const before = server.requests.length;
+    client.send({ kind: 'group', uuid: GROUP }, 'Mine');
+    await eventually(() => expect(texts()).toEqual(['Hello!', 'Mine']));
+    expect(client.outbox.entries()).toHaveLength(1);
     await eventually(() => expect(client.outbox.entries()).toEqual([]));
     await settled();
     expect(server.requests.slice(before)).toEqual(['POST /api/messages']);
@@ -167,6 +179,18 @@ describe('over the socket', () => {
     await eventually(() => expect(texts()).toEqual(['Hello!', 'Lost', 'Next']));
     await settled();
     expect(server.requests.slice(before).filter((request) => request === 'GET /api/events')).toHaveLength(1);
+  });
+
+  test('what a later frame brings does not hide what the lost ones did not', async () => {
+    const { texts } = await open();
+    server.pushes = false;
+    const lost = Array.from({ length: 40 }, (_, index) => `Lost ${index}`);
+    for (const text of lost) {
+      server.receive(GROUP, text);
+    }
+    server.pushes = true;
+    server.receive(GROUP, 'Next');
+    await eventually(() => expect(texts()).toEqual(['Hello!', ...lost, 'Next']));
   });
 
   test('names from the lists stay', async () => {
@@ -437,19 +461,26 @@ describe('the position in the log', () => {
     expect(server.cursors.slice(-3)).toContain(null);
   });
 
-  test('that is far behind is replaced by the end', async () => {
-    const { texts } = await open();
+  test('that is far behind is replaced by the end, and own messages before the loaded part leave the outbox', async () => {
+    const { client, texts } = await open();
+    server.failure = 503;
     server.cut();
     server.hasSocket = false;
     server.pushes = false;
+    client.send({ kind: 'group', uuid: GROUP }, 'Mine');
+    await eventually(() => expect(client.outbox.entries()[0]?.state.name).toBe('sent'));
     for (let index = 0; index < 700; index += 1) {
       server.receive(GROUP, `Message ${index}`);
     }
     const before = server.cursors.length;
+    server.failure = null;
+    client.reconnect();
     await eventually(() => expect(texts()?.at(-1)).toBe('Message 699'));
     await settled();
     expect(server.cursors.slice(before, before + 7)).toContain(null);
     expect(texts()?.length).toBeGreaterThan(100);
+    expect(texts()).not.toContain('Mine');
+    await eventually(() => expect(client.outbox.entries()).toEqual([]));
   });
 
   test('that cannot be parsed is replaced by the end', async () => {

@@ -3,7 +3,7 @@
 //!
 //! The tokens are valid until the year 9999, for the local stack's issuer only. Its key set contains this key
 //! besides its own; it issues tokens to anyone who asks, anyway. Run this when a new event needs a token: put
-//! `Bearer ACCESS_TOKEN` in its place.
+//! `Bearer ACCESS_TOKEN`, or `bearer.ACCESS_TOKEN` in an offer of subprotocols, in its place.
 
 use std::{fs, path::Path};
 
@@ -46,13 +46,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Replaces the placeholder, or the token of an earlier run, in `event` by `token`.
+/// Replaces the placeholders, or the tokens of an earlier run, in `event` by `token`.
 fn with_token(event: &str, token: &str) -> String {
-    let mut parts = event.split("\"Bearer ");
-    let start = parts.next().unwrap_or_default().to_owned();
-    parts.fold(start, |signed, part| {
-        let (word, rest) = part.split_once('"').unwrap_or((part, ""));
-        let is_token = word == "ACCESS_TOKEN" || (word.starts_with("ey") && word.split('.').count() == 3);
-        format!("{signed}\"Bearer {}\"{rest}", if is_token { token } else { word })
+    ["\"Bearer ", "bearer."].into_iter().fold(event.to_owned(), |event, scheme| {
+        let mut parts = event.split(scheme);
+        let start = parts.next().unwrap_or_default().to_owned();
+        parts.fold(start, |signed, part| {
+            let end = part.find(['"', ',']).unwrap_or(part.len());
+            let (word, rest) = part.split_at(end);
+            let is_token = word == "ACCESS_TOKEN" || (word.starts_with("ey") && word.split('.').count() == 3);
+            format!("{signed}{scheme}{}{rest}", if is_token { token } else { word })
+        })
     })
 }

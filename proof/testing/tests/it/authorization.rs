@@ -16,7 +16,7 @@ use cruddur::{
 use http::Request;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use testing::{Answer, Call};
+use testing::{Answer, Call, sockets::connect_event};
 use uuid::Uuid;
 
 use self::{
@@ -110,6 +110,7 @@ impl<'a> Cell<'a> {
                 vec![Key::Membership(*group).pk()]
             }
             (Wanted::Inbox { .. }, Some(caller)) => vec![Partition::Inbox(caller.uuid).to_string()],
+            (Wanted::Events { .. }, Some(caller)) => vec![Partition::EventLog(caller.uuid).to_string()],
             (Wanted::Messages { group, .. }, Some(_)) => partitions_of_group(*group).into(),
             (Wanted::ToGroup { group, key, .. }, Some(caller)) => {
                 let mut allowed = Vec::from(partitions_of_group(*group));
@@ -337,6 +338,43 @@ async fn every_caller_gets_the_contracts_answer_for_every_object() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(count * Identity::ALL.len() >= CELLS, "{} cells", count * Identity::ALL.len());
     assert_snapshot!("authorization_matrix", table(&rows, &cells));
+}
+
+#[tokio::test]
+async fn every_caller_gets_the_answer_of_the_routes_from_the_handshake_of_a_socket() {
+    let scene = Scene::new().await;
+    let device = "cruddur.v1, device.0195b5a0-0000-7000-8000-0000000000de";
+    for identity in Identity::ALL {
+        let authorization = scene.authorization(identity);
+        let token = authorization.as_deref().and_then(|value| value.strip_prefix("Bearer "));
+        let offer = token.map_or(device.to_owned(), |token| format!("{device}, bearer.{token}"));
+        let expected = match specified(&scene, identity, &Wanted::Me) {
+            Expected::Shown(_) => json!([200, null]),
+            Expected::Unauthenticated => json!([401, "{}"]),
+            Expected::Refused(status, codes) => json!([status, json!(codes).to_string()]),
+            other => panic!("{other:?}"),
+        };
+        for headers in [
+            json!({"Sec-WebSocket-Protocol": offer}),
+            json!({"Sec-WebSocket-Protocol": device, "Authorization": authorization}),
+        ] {
+            let before = scene.world.rows();
+            let _ = scene.world.emulator.take_calls();
+            let event = connect_event("ABC=", 1_795_339_900_000, &headers);
+            let answer = scene.world.functions["open-connection"].invoke(event.to_string()).await.unwrap();
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(json!([answer["statusCode"], answer["body"]]), expected, "{}", identity.name());
+            let mut named = vec![];
+            for call in scene.world.emulator.take_calls() {
+                partitions(&call.request, &mut named);
+            }
+            let own = scene.caller(identity).map(|caller| Partition::Connections(caller.uuid).to_string());
+            assert!(named.iter().all(|partition| Some(partition) == own.as_ref()), "{named:?}");
+            let new = scene.world.rows().into_iter().filter(|row| !before.contains(row));
+            assert!(new.into_iter().all(|row| row["pk"]["S"].as_str() == own.as_deref()));
+            assert!(own.is_some() || scene.world.rows() == before);
+        }
+    }
 }
 
 #[tokio::test]

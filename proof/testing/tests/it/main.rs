@@ -6,6 +6,7 @@
     reason = "in tests a panic is the failure itself; clippy looks only into the test functions themselves"
 )]
 
+mod asyncapi;
 mod authorization;
 mod boundaries;
 mod budgets;
@@ -16,6 +17,7 @@ mod list_message_groups;
 mod list_messages;
 mod logs;
 mod meter;
+mod open_connection;
 mod openapi;
 mod order_of_checks;
 mod overload;

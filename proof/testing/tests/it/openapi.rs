@@ -18,6 +18,7 @@ const LIST_MESSAGES: (&str, &str) = ("/api/messages/{message_group_uuid}", "get"
 const CREATE: (&str, &str) = ("/api/messages", "post");
 const SHOW_USER: (&str, &str) = ("/api/users/{handle}/short", "get");
 const SHOW_ME: (&str, &str) = ("/api/me", "get");
+const LIST_EVENTS: (&str, &str) = ("/api/events", "get");
 
 /// The API description.
 struct Description(Value);
@@ -83,8 +84,9 @@ fn post(token: Option<&str>, key: Option<&str>, body: impl Into<Body>) -> Reques
     request.body(body.into()).unwrap()
 }
 
-/// Valid and invalid requests to every operation, without faults.
+/// Valid and invalid requests to every operation, without faults. `start` is the path of `me`'s first events.
 fn requests(
+    start: &str,
     group: &str,
     me: &TestUser,
     other: &str,
@@ -94,6 +96,7 @@ fn requests(
     let mut requests = Vec::new();
     for token in [None, Some(&*ghost.token), mine] {
         requests.push((SHOW_ME, get("/api/me", token)));
+        requests.push((LIST_EVENTS, get("/api/events", token)));
         requests.push((LIST_GROUPS, get("/api/message_groups?limit=1", token)));
         requests.push((LIST_MESSAGES, get(&format!("/api/messages/{group}?limit=1"), token)));
         let body = json!({"message_group_uuid": group, "message": "hello"}).to_string();
@@ -101,6 +104,12 @@ fn requests(
     }
     for query in ["limit=0", "cursor=x", "limit=0&cursor=x"] {
         requests.push((LIST_GROUPS, get(&format!("/api/message_groups?{query}"), mine)));
+    }
+    // The last is a cursor of another log.
+    for path in
+        [start, "/api/events?limit=0&after=x", "/api/events?after=MTc5NTMzOTgwMDAwMS0xNzk1MzM5ODAwMTIw"]
+    {
+        requests.push((LIST_EVENTS, get(path, mine)));
     }
     for path in ["%20", "x", "x?limit=0&cursor=x", "0195b5a0-0000-7000-8000-0000000000ff"] {
         requests.push((LIST_MESSAGES, get(&format!("/api/messages/{path}"), mine)));
@@ -137,6 +146,7 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
     let description = Description::read();
     let mut world = World::new().await;
     let (alice, bob, group) = world.pair().await;
+    let start = world.get(&alice, "/api/events").await.next_page().unwrap().to_owned();
     for text in ["one", "two"] {
         world.send(&alice, &bob, text).await;
         world.send(&alice, &world.user("carol").await, text).await;
@@ -154,12 +164,12 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
             codes.extend(body.iter().filter(|code| code.is_string()).map(Value::to_string));
         }
     };
-    for (operation, request) in requests(&group, &alice, &bob.user.handle, &ghost) {
+    for (operation, request) in requests(&start, &group, &alice, &bob.user.handle, &ghost) {
         hold(operation, &world.request(request).await);
     }
     for failure in [Failure::Reset, Failure::Status(400, "AccessDeniedException")] {
         world.emulator.inject(move |_| Fault::NotExecuted(failure));
-        for (operation, request) in requests(&group, &alice, &bob.user.handle, &ghost) {
+        for (operation, request) in requests(&start, &group, &alice, &bob.user.handle, &ghost) {
             hold(operation, &world.request(request).await);
         }
     }
@@ -175,7 +185,7 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
         hold(SHOW_ME, &world.request(get("/api/me", Some(&alice.token))).await);
     }
 
-    let described: BTreeSet<_> = [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME]
+    let described: BTreeSet<_> = [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME, LIST_EVENTS]
         .into_iter()
         .flat_map(|operation| {
             let responses =
@@ -205,7 +215,7 @@ async fn the_gateways_own_answers_are_described_for_every_operation() {
         let body = json!({"message": message}).to_string();
         let status = http::StatusCode::from_u16(status).unwrap();
         let answer = Answer { status, headers: unknown.headers.clone(), body };
-        for operation in [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME] {
+        for operation in [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME, LIST_EVENTS] {
             description.hold(operation, &answer);
         }
     }

@@ -31,6 +31,7 @@ async fn a_bad_token_comes_before_everything() {
     for (method, path, body) in [
         (Method::GET, "/api/message_groups?limit=0&cursor=", String::new()),
         (Method::GET, "/api/messages/x?limit=0&cursor=", String::new()),
+        (Method::GET, "/api/events?limit=0&after=", String::new()),
         (Method::POST, "/api/messages", oversized()),
         (Method::POST, "/api/messages", "not JSON".to_owned()),
         (Method::POST, "/api/messages", "{}".to_owned()),
@@ -106,6 +107,9 @@ async fn violations_are_returned_together_in_the_tables_order_and_before_any_loo
             &["message_group_uuid_invalid", "limit_invalid", "cursor_invalid"],
         ),
         ("/api/messages/%20?cursor=", &["message_group_uuid_blank", "cursor_invalid"]),
+        ("/api/events?after=&limit=0", &["limit_invalid", "cursor_invalid"]),
+        ("/api/events?limit=101", &["limit_invalid"]),
+        ("/api/events?after=x", &["cursor_invalid"]),
         ("/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5?limit=0", &["limit_invalid"]),
     ] {
         assert_refused(&world.get(&ghost, path).await, 422, codes);
@@ -135,7 +139,13 @@ async fn an_unprovisioned_caller_is_rejected_before_other_look_ups() {
     ] {
         assert_refused(&world.post(&ghost, &body).await, 403, &["user_not_provisioned"]);
     }
-    for path in ["/api/me", "/api/message_groups", "/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5"] {
+    for path in [
+        "/api/me",
+        "/api/message_groups",
+        "/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
+        "/api/events",
+        "/api/events?after=MTc5NTMzOTgwMDAwMS0xNzk1MzM5ODAwMTIw",
+    ] {
         assert_refused(&world.get(&ghost, path).await, 403, &["user_not_provisioned"]);
     }
     assert!(world.emulator.take_calls().is_empty());

@@ -15,7 +15,10 @@ use cruddur::{
     },
     table::RowKind,
 };
-use local::{deployment::FUNCTIONS, function::Function};
+use local::{
+    deployment::{FUNCTIONS, WEBSOCKET_CONNECT},
+    function::Function,
+};
 use serde_json::{Value, json};
 use testing::{World, world::kind_of};
 use tokio_postgres::types::Type;
@@ -113,7 +116,8 @@ fn the_table_has_every_function() {
     assert_eq!(functions, FUNCTIONS.iter().map(|function| function.name.to_owned()).collect());
 }
 
-/// Compares a function's responses with the table: a status and, for all but 200 and 401, the codes.
+/// Compares a function's responses with the table: a status and, for all but 200 and 401, the codes. An opened connection
+/// has no body.
 async fn hold_against_table(function: &Function) {
     let name = function.name();
     for (case, expected) in cases_of(name) {
@@ -121,8 +125,13 @@ async fn hold_against_table(function: &Function) {
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let (status, codes) = expected.split_once(' ').unwrap_or((&expected, ""));
         assert_eq!(answer["statusCode"].to_string(), status, "{name} {case}: {answer}");
+        if name == WEBSOCKET_CONNECT && status == "200" {
+            assert_eq!(answer["headers"]["sec-websocket-protocol"], "cruddur.v1", "{case}");
+            continue;
+        }
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         match status {
+            "200" if codes == "`[]`" => assert_eq!(body, json!([]), "{name} {case}"),
             "200" => assert!(body != json!([]) && body != json!({}), "{name} {case}: {answer}"),
             "401" => assert_eq!(body, json!({}), "{name} {case}"),
             _ => {
@@ -135,8 +144,9 @@ async fn hold_against_table(function: &Function) {
 
 #[tokio::test]
 async fn each_route_answers_as_the_table_says() {
-    for function in FUNCTIONS.iter().filter(|function| function.route.is_some()) {
-        hold_against_table(&world().await.functions[function.name]).await;
+    let routes = FUNCTIONS.iter().filter(|function| function.route.is_some()).map(|function| function.name);
+    for function in routes.chain([WEBSOCKET_CONNECT]) {
+        hold_against_table(&world().await.functions[function]).await;
     }
 }
 
@@ -158,6 +168,8 @@ async fn an_unexpected_event_is_answered_as_usual() {
         (&functions["list-messages"], "no-token"),
         (&functions["create-message"], "to-group"),
         (&functions["show-user"], "found"),
+        (&functions["list-events"], "end"),
+        (&functions["open-connection"], "no-token"),
     ] {
         let good: Value = serde_json::from_str(&event(function.name(), case)).unwrap();
         let expected = if case == "no-token" { 401 } else { 200 };
@@ -252,10 +264,30 @@ fn newest_messages(event: &Value) -> Positions {
     newest.into_iter().map(|(group, position)| (group, BTreeSet::from([position]))).collect()
 }
 
+/// The messages of an event, each once for each of the two members.
+fn new_messages(event: &Value) -> Vec<String> {
+    let rows = event["Records"].as_array().unwrap().iter().map(|record| &record["dynamodb"]["NewImage"]);
+    let messages = rows.filter(|row| kind_of(row) == Some(RowKind::Message)).map(|row| position(row).0);
+    let messages = messages.collect::<BTreeSet<_>>();
+    messages.into_iter().flat_map(|message| [message.clone(), message]).collect()
+}
+
+/// The messages in these rows of event logs.
+fn logged_messages(logs: &[Value]) -> Vec<String> {
+    let changes = logs.iter().flat_map(|row| row["changes"]["L"].as_array().into_iter().flatten());
+    let messages = changes.map(|change| change["M"]["message_sk"]["S"].as_str().unwrap().to_owned());
+    let mut messages = messages.collect::<Vec<_>>();
+    messages.sort();
+    messages
+}
+
 #[tokio::test]
 async fn stream_handler_answers_as_the_table_says() {
     for (case, expected) in cases_of("stream-handler") {
-        let world = world().await;
+        let mut world = world().await;
+        // When the events were recorded: the messages are new.
+        let recorded = Clock::from_fn(|| "2026-01-05T09:40:00Z".parse().unwrap());
+        world.redeploy(|parts| parts.clock = recorded);
         let event = serde_json::from_str(&event("stream-handler", &case)).unwrap();
         let rows = world.rows();
         let mut positions_before = positions(&world);
@@ -267,7 +299,10 @@ async fn stream_handler_answers_as_the_table_says() {
                 assert!(!moved.is_empty(), "{case}");
                 positions_before.extend(moved);
                 assert_eq!(positions(&world), positions_before, "{case}");
-                assert_eq!(world.rows().len(), rows.len(), "{case}");
+                let (logs, others): (Vec<_>, Vec<_>) =
+                    world.rows().into_iter().partition(|row| kind_of(row) == Some(RowKind::EventLog));
+                assert_eq!(others.len(), rows.len(), "{case}");
+                assert_eq!(logged_messages(&logs), new_messages(&event), "{case}");
             }
             "nothing happens; no failures" => assert_eq!(world.rows(), rows, "{case}"),
             _ => panic!("{case}: the test knows no such answer as {expected}"),

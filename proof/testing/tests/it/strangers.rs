@@ -1,8 +1,11 @@
 //! A user who is not in a group gets the response for an unknown group, and nothing is written.
 
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
 use cruddur::table::Partition;
 use http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 use testing::{Answer, Failure, Fault, TestUser, World, world::TABLE};
 use uuid::Uuid;
 
@@ -153,4 +156,40 @@ async fn an_inbox_shows_no_group_of_others() {
     assert_ne!(others, [group.to_string()]);
     assert_eq!(groups_of(&bob).await, [group.to_string()]);
     assert_eq!(groups_of(&alice).await, [group.to_string(), others[0].clone()]);
+}
+
+#[tokio::test]
+async fn an_event_log_names_no_group_of_others_and_another_users_cursor_leads_nowhere() {
+    let world = World::new().await;
+    let (alice, bob, mallory) =
+        (world.user("alice").await, world.user("bob").await, world.user("mallory").await);
+    let start_of = async |user| world.get(user, "/api/events").await.next_page().unwrap().to_owned();
+    let starts = [start_of(&alice).await, start_of(&bob).await];
+    // Otherwise, the logs of alice and mallory could have equal cursors.
+    world.clock.advance(TimeDelta::seconds(1));
+    let mallorys_start = start_of(&mallory).await;
+    let secret = world.send(&alice, &bob, "a secret").await["message_group_uuid"].clone();
+    let own = world.send(&mallory, &alice, "what are you whispering?").await["message_group_uuid"].clone();
+    world.deliver_all().await;
+    let groups_of = async |user, path: &str| {
+        let page = world.get(user, path).await;
+        let groups: BTreeSet<_> = page
+            .ok()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["message_group_uuid"].to_string())
+            .collect();
+        (groups, page.next_page().unwrap().to_owned())
+    };
+    let named = |groups: &[&Value]| groups.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    let (groups, end_of_alices) = groups_of(&alice, &starts[0]).await;
+    assert_eq!(groups, named(&[&secret, &own]));
+    assert_eq!(groups_of(&bob, &starts[1]).await.0, named(&[&secret]));
+    assert_eq!(groups_of(&mallory, &mallorys_start).await.0, named(&[&own]));
+    // Cursors of a log, and of one that does not exist.
+    let unknown = "/api/events?after=MTc5NTMzOTgwMDAwMS0xNzk1MzM5ODAwMTIw";
+    let [foreign, unknown] = [world.get(&mallory, &end_of_alices).await, world.get(&mallory, unknown).await];
+    assert_eq!(foreign.brief(), (410, "[\"cursor_expired\"]"));
+    assert_eq!(whole(foreign), whole(unknown));
 }

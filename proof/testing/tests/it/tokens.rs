@@ -1,7 +1,8 @@
 //! Access tokens: every check of the contract (design, section 6), and every known attack.
 //!
 //! The attacks come from RFC 8725, from the advisories on JWT libraries, and from the catalogs of `PortSwigger`
-//! and `jwt_tool`. They are tables of named cases: a modified valid token and the reason for its rejection.
+//! and `jwt_tool`. They are tables of named cases: a modified valid token and the reason for its rejection. Each is a
+//! request, and the handshake of a socket in both spellings: with the header, and with the token as a subprotocol.
 
 mod claims;
 mod headers;
@@ -9,7 +10,10 @@ mod signatures;
 mod transport;
 mod wycheproof;
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -23,7 +27,10 @@ use cruddur::{
     error::Error,
     random::Random,
 };
-use http::{HeaderMap, Request, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderValue, Request,
+    header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
+};
 use local::issuer::{Issuer, SigningKey};
 use serde_json::{Value, json};
 use testing::{Answer, TestUser, World, broken_postgres};
@@ -177,6 +184,11 @@ impl Pool {
         ];
         for case in untouched.into_iter().chain(cases) {
             let subject = self.subject(case.request.headers()).await;
+            for handshake in handshakes(case.request.headers()) {
+                if let Err(answer) = self.judge_handshake(&handshake, &case).await {
+                    wrong.push(format!("{}: {answer} to {handshake}", case.name));
+                }
+            }
             let (function, expected) = match case.expected {
                 Expected::Accepted => (self.answer(case.request).await, Ok(self.alice.subject.clone())),
                 Expected::Refused(reason) => (self.refusal(case.request).await, Err(reason)),
@@ -210,6 +222,26 @@ impl Pool {
         }
     }
 
+    /// Fails unless the handshake is accepted or refused as the request of this case.
+    async fn judge_handshake(&self, handshake: &Value, case: &Case) -> Result<(), String> {
+        let (world, expected) = match case.expected {
+            // Requests have a leeway after the token's end, sockets have none.
+            Expected::Accepted if !self.has_ended(case).await => (&self.world, json!([200, null, null])),
+            _ => (&self.blind, json!([401, "Bearer error=\"invalid_token\"", "{}"])),
+        };
+        let answer = world.functions["open-connection"].invoke(handshake.to_string()).await;
+        let answer: Value = serde_json::from_str(&answer.unwrap()).unwrap();
+        let shown = json!([answer["statusCode"], answer["headers"]["www-authenticate"], answer["body"]]);
+        let calls = self.blind.emulator.take_calls();
+        if shown == expected && calls.is_empty() { Ok(()) } else { Err(format!("{answer} after {calls:?}")) }
+    }
+
+    /// Whether the token is only valid by the leeway.
+    async fn has_ended(&self, case: &Case) -> bool {
+        let token = self.verifier.verify(case.request.headers()).await;
+        token.is_ok_and(|token| token.expires_at <= self.now())
+    }
+
     /// A token signed by the test's own key. The header names `alg`; the signature uses `encoding`.
     fn own(&self, encoding: &'static dyn RsaEncoding, alg: &str) -> String {
         let signed = unsigned(&json!({"alg": alg, "kid": KID}), &self.claims());
@@ -229,6 +261,43 @@ fn has_no_further_header(answer: &Answer) -> bool {
             "www-authenticate",
             "x-content-type-options",
         ])
+}
+
+/// The handshakes of a socket with these headers: as they are, and with the token as a subprotocol if it can be one.
+fn handshakes(headers: &HeaderMap) -> Vec<Value> {
+    let device = "cruddur.v1, device.0195b5a0-0000-7000-8000-0000000000de";
+    let event = |headers: HeaderMap| {
+        let mut values = BTreeMap::<_, Vec<_>>::new();
+        for (name, value) in &headers {
+            values.entry(name.as_str()).or_default().push(String::from_utf8_lossy(value.as_bytes()));
+        }
+        json!({
+            "multiValueHeaders": values,
+            "requestContext": {"connectionId": "abc=", "connectedAt": 1_795_339_800_000_i64},
+        })
+    };
+    let mut as_they_are = headers.clone();
+    as_they_are.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(device));
+    let mut offered = headers.clone();
+    offered.remove(AUTHORIZATION);
+    let mut values = headers.get_all(AUTHORIZATION).iter().map(|value| value.to_str().unwrap_or_default());
+    let token = match (values.next(), values.next()) {
+        (Some(value), None) => value.strip_prefix("Bearer ").filter(|token| is_subprotocol(token)),
+        _ => None,
+    };
+    let offered = token.map(|token| {
+        offered.append(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::try_from(format!("{device}, bearer.{token}")).unwrap(),
+        );
+        event(offered)
+    });
+    [event(as_they_are)].into_iter().chain(offered).collect()
+}
+
+/// Whether browsers accept the text as a subprotocol: a token of RFC 9110, section 5.6.2.
+fn is_subprotocol(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// `object` with another value for `name`, or without it.

@@ -98,10 +98,12 @@ export interface paths {
          * The caller's events after a cursor, oldest first
          * @description The log of what changed for the caller in the last 14 days. Events name what changed; they contain no texts.
          *     `limit` counts rows of the log. A row has up to twelve events with the same number and cursor, and is never
-         *     split. Numbers are dense and grow: a number is one more than the one before it.
+         *     split. Numbers are dense: each row's is one more than that of the row before it. Where they jump, the answer
+         *     is 410.
          *
          *     Without `after`, the answer is `[]`, and `Link` leads to the events from now on. `[]` means that the end is
-         *     reached. After 410, a client takes the end first and then reads the lists anew.
+         *     reached. After 410, a client takes the end first and then reads the lists anew. `docs/EVENTS.md` has the rules
+         *     for clients, and `asyncapi.yaml` the socket that delivers the same events.
          */
         get: operations["listEvents"];
         put?: never;
@@ -217,21 +219,24 @@ export interface components {
              * @description The number of the row in the caller's log.
              */
             number: number;
-            /** @description The position after the row, for `after`. Opaque, except that it begins with the number. */
+            /**
+             * @description The position after the row, for `after`: unpadded base64url of a text that begins with the number and `-`.
+             *     Clients may read the number; the rest is opaque.
+             */
             cursor: string;
             /** @description `message`: messages were sent. Clients read the group again after an event of an unknown type. */
             type: string;
             /** @description The group that changed. */
             message_group_uuid: components["schemas"]["Uuid"];
-            /** @description The messages that changed. */
-            message_uuids?: components["schemas"]["Uuid"][];
-            /** @description The time at which the row was written. */
+            /** @description The time at which the row was written, in whole milliseconds. */
             at: components["schemas"]["Timestamp"];
+            /** @description The messages that changed, oldest first. */
+            message_uuids?: components["schemas"]["Uuid"][];
         };
         /** @description Error codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
-        Code: "body_invalid" | "user_not_provisioned" | "message_group_not_found" | "user_not_found" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "cursor_expired" | "idempotency_key_invalid" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "unavailable";
+        Code: "body_invalid" | "user_not_provisioned" | "message_group_not_found" | "user_not_found" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "unavailable";
         /** @description An error that API Gateway returns itself. */
         GatewayError: {
             message: string | null;
@@ -540,7 +545,7 @@ export interface operations {
                 headers: {
                     /**
                      * @description The next page as `<path?after=…&limit=n>; rel="next"` with an absolute path, also after an empty page.
-                     * @example </api/events?after=MTc2NDMyMjIwMDAwMQ&limit=100>; rel="next"
+                     * @example </api/events?after=MTc5NTMzOTgwMDAwMS0xNzk1MzM5ODAwMTIw&limit=100>; rel="next"
                      */
                     Link: string;
                     [name: string]: unknown;
@@ -551,7 +556,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["UserNotProvisioned"];
-            /** @description Events after the cursor have expired. */
+            /** @description Events after the cursor may be missing: the cursor is older than 14 days, or not of the caller's log. */
             410: {
                 headers: {
                     [name: string]: unknown;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../api/types.ts';
 import { instant, uuid } from '../../../../app/src/testing/fake-stack.ts';
-import { mergeMessages, reachesKnown } from './thread.ts';
+import { isListed, mergeMessages, reachesKnown } from './thread.ts';
 
 function message(number: number, at: number): Message {
   return {
@@ -63,4 +63,14 @@ describe('a page reaches the known messages', () => {
   test('if there are none', () => {
     expect(reachesKnown([message(4, 40)], [])).toBe(true);
   });
+});
+
+test.each([
+  [1, '10', true],
+  [1, null, false],
+  [2, '10', true],
+  [4, null, true],
+  [5, '10', false],
+])('message %d is listed in 2 and 4 with the next page %s: %s', (number, next, expected) => {
+  expect(isListed({ rows: [message(2, 20), message(4, 40)], next }, message(number, 10 * number))).toBe(expected);
 });

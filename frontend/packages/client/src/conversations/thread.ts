@@ -1,6 +1,10 @@
 import type { Message } from '../api/types.ts';
+import type { Loaded } from '../sync/paged-list.ts';
 import { isSameRow } from '../sync/same-row.ts';
 import { compare } from './compare.ts';
+
+/** What determines the place of a message in its conversation. */
+type Position = Pick<Message, 'created_at' | 'uuid'>;
 
 /**
  * Adds messages to a list, oldest to newest, with each message once. Returns `known` itself if nothing changes.
@@ -40,6 +44,14 @@ export function reachesKnown(page: readonly Message[], known: readonly Message[]
   return newest === undefined || oldest === undefined || byAge(oldest, newest) <= 0;
 }
 
+/** Whether a message is in the loaded part of a conversation, or before it. */
+export function isListed({ rows, next }: Loaded<Message>, message: Position): boolean {
+  const [oldest] = rows;
+  const isBefore = next !== null && oldest !== undefined && byAge(message, oldest) < 0;
+  // The newest messages are last.
+  return isBefore || rows.findLast(({ uuid }) => uuid === message.uuid) !== undefined;
+}
+
 /** The index of the first message that is not older. */
 function placeOf(messages: readonly Message[], message: Message): number {
   let low = 0;
@@ -56,6 +68,6 @@ function placeOf(messages: readonly Message[], message: Message): number {
   return low;
 }
 
-function byAge(a: Message, b: Message): number {
+function byAge(a: Position, b: Position): number {
   return compare(a.created_at, b.created_at) || compare(a.uuid, b.uuid);
 }

@@ -9,6 +9,8 @@ export interface Lists {
   inbox: PagedList<MessageGroup>;
   threads: ReadonlyMap<string, PagedList<Message>>;
   outbox: Outbox;
+  /** Removes the messages from the outbox that their conversations list. */
+  removeListed: () => void;
 }
 
 /** Milliseconds after which a conversation that no view shows lists its messages. */
@@ -27,17 +29,16 @@ interface Changes {
  * The rows of a batch have the names at the time of writing. Names from the lists replace them.
  */
 export function applyBatch(lists: Lists, { events, messages, groups }: Batch): void {
-  const { inbox, threads } = lists;
+  const { inbox } = lists;
   const changes = changesOf(events);
   const listed = [...changes.keys()].flatMap((group) => groups.get(group) ?? []);
-  inbox.add(listed.map((group) => withName(lists, group.uuid, group)));
+  // A list is loaded up to the rows that it has at its invalidation, so rows are added after that.
   if (listed.length < changes.size || [...changes.values()].some(({ areUnknown }) => areUnknown)) {
     void inbox.invalidate();
   }
+  inbox.add(listed.map((group) => withName(lists, group.uuid, group)));
   for (const [group, changed] of changes) {
-    const brought = changed.messages.flatMap((uuid) => messages.get(uuid) ?? []);
-    threads.get(group)?.add(brought.map((message) => withName(lists, group, message)));
-    void settle(lists, group, changed, (uuid) => messages.has(uuid));
+    void applyChanges(lists, group, changed, messages);
   }
 }
 
@@ -59,24 +60,28 @@ function changesOf(events: readonly LogEvent[]): Map<string, Changes> {
   return changes;
 }
 
-/** Loads what a conversation lacks, and removes from the outbox what it lists. */
-async function settle(
-  { threads, outbox }: Lists,
+/** Adds the messages of a batch to a conversation, loads what it lacks, and removes from the outbox what it lists. */
+async function applyChanges(
+  lists: Lists,
   group: string,
   { messages, areUnknown }: Changes,
-  isBrought: (uuid: string) => boolean,
+  batch: ReadonlyMap<string, Message>,
 ): Promise<void> {
+  const { threads, outbox, removeListed } = lists;
   const thread = threads.get(group);
   // The newest messages are last.
   const isListed = (uuid: string) => thread?.state().value?.rows.findLast((row) => row.uuid === uuid) !== undefined;
-  if (areUnknown || !messages.every((uuid) => isBrought(uuid) || isListed(uuid))) {
-    await thread?.invalidate();
-  }
-  const isShown = (uuid: string) => thread?.isInUse !== true || isListed(uuid);
-  outbox.removeListed(new Set(messages.filter(isListed)));
+  const isComplete = !areUnknown && messages.every((uuid) => batch.has(uuid) || isListed(uuid));
+  const loading = isComplete ? undefined : thread?.invalidate();
+  thread?.add(messages.flatMap((uuid) => batch.get(uuid) ?? []).map((message) => withName(lists, group, message)));
+  await loading;
+  removeListed();
   if (outbox.entries().length > 0) {
-    // A view may still show a message from the outbox, and the response to a send can come after the event.
-    setTimeout(() => outbox.removeListed(new Set(messages.filter(isShown))), SHOWN_AFTER);
+    // A view that is not subscribed to the conversation may still show a message from the outbox.
+    setTimeout(() => {
+      removeListed();
+      outbox.removeListed(new Set(thread?.isInUse === true ? [] : messages));
+    }, SHOWN_AFTER);
   }
 }
 

@@ -256,6 +256,22 @@ describe('an event that the socket does not bring', () => {
     expect(FakeSocket.all).toHaveLength(2);
   });
 
+  test('is found two seconds after a send, and the connection is replaced, while more is sent', async () => {
+    start(true);
+    await vi.advanceTimersByTimeAsync(1000);
+    let number = 7;
+    respond = () => {
+      number += 1;
+      return Promise.resolve(pageOf(number));
+    };
+    for (let sent = 0; sent < 80; sent += 1) {
+      stream.expect(`message ${sent}`);
+      // oxlint-disable-next-line no-await-in-loop
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(FakeSocket.all).toHaveLength(2);
+  });
+
   test('is no reason to replace the connection if it comes within five seconds', async () => {
     start(true);
     await vi.advanceTimersByTimeAsync(1000);

@@ -125,7 +125,10 @@ export class EventStream implements Requester {
       this.#failures = 0;
       clearTimeout(this.#timer);
       clearTimeout(this.#check);
+      this.#check = undefined;
       clearTimeout(this.#expectation);
+      this.#expectation = undefined;
+      this.#expected.clear();
       this.#log.stop();
       this.#socket?.stop();
       this.#options.connectivity.remove(this);
@@ -160,14 +163,23 @@ export class EventStream implements Requester {
       this.#options.onReset();
       return;
     }
-    // The event comes over the socket, unless the socket is broken.
     this.#expected.add(message);
-    clearTimeout(this.#expectation);
+    this.#awaitExpected();
+  }
+
+  /** Reads the log if the event of the oldest expected message does not come: the socket is broken. */
+  #awaitExpected(): void {
+    const [oldest] = this.#expected;
+    if (oldest === undefined || this.#expectation !== undefined) {
+      return;
+    }
     this.#expectation = setTimeout(() => {
-      if (this.#expected.size > 0) {
+      this.#expectation = undefined;
+      if (this.#expected.has(oldest)) {
         this.#expected.clear();
         void this.catchUp();
       }
+      this.#awaitExpected();
     }, this.#options.timing.expected);
   }
 
@@ -251,10 +263,10 @@ export class EventStream implements Requester {
     connectivity.update();
   }
 
-  /** Reconnects if the socket does not bring the event with this number soon. */
+  /** Reconnects if the socket does not bring the event with this number soon. Checks one event at a time. */
   #checkDelivery(number: number): void {
-    clearTimeout(this.#check);
-    this.#check = setTimeout(() => {
+    this.#check ??= setTimeout(() => {
+      this.#check = undefined;
       if (this.#seen < number && this.#socket?.isOpen === true) {
         this.#undelivered += 1;
         // Two new connections that do not deliver are enough.

@@ -22,7 +22,7 @@ export interface LiveOptions {
 }
 
 /** The parts of a client that are not public. */
-export interface Internals extends Pick<Lists, 'threads'> {
+export interface Internals extends Pick<Lists, 'threads' | 'removeListed'> {
   credentials: Credentials;
   /** The stored cursor before any list was loaded. */
   cursor: string | null;
@@ -32,8 +32,8 @@ export interface Internals extends Pick<Lists, 'threads'> {
 /** Creates the stream of events that keeps the lists of a client up to date. */
 export function createEventStream(client: MessagesClient, internals: Internals, options: LiveOptions): EventStream {
   const { api, connectivity, store, user, inbox, outbox, me } = client;
-  const { threads, cursor, isClosed } = internals;
-  const lists: Lists = { inbox, threads, outbox, me: () => me.state().value };
+  const { threads, cursor, isClosed, removeListed } = internals;
+  const lists: Lists = { inbox, threads, outbox, me: () => me.state().value, removeListed };
   return new EventStream({
     connectivity,
     list: (after) => api.listEvents(after),

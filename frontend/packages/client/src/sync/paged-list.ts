@@ -40,6 +40,11 @@ export class PagedList<Row> {
   readonly #listeners = new Set<() => void>();
   /** The rows that were added while the newest rows are loaded: the response may be older. Null otherwise. */
   #added: Row[] | null = null;
+  /**
+   * The rows at the last time at which none was missing between them and the newest row; null if none is missing now. Rows that
+   * are added later do not show that those before them are known.
+   */
+  #complete: { rows: readonly Row[] } | null = null;
   #more: Pick<ListState<Row>, 'isLoadingMore' | 'moreError'> = { isLoadingMore: false, moreError: null };
   #state: ListState<Row>;
 
@@ -86,7 +91,10 @@ export class PagedList<Row> {
   readonly refresh = (): Promise<void> => this.#resource.refresh();
 
   /** Reports that rows have changed on the server. Loads them if the list is in use, otherwise when it comes into use. */
-  readonly invalidate = (): Promise<void> => this.#resource.invalidate();
+  readonly invalidate = (): Promise<void> => {
+    this.#complete = { rows: this.#complete?.rows ?? this.#rows() };
+    return this.#resource.invalidate();
+  };
 
   /** Adds rows that an event has brought. Ignores them if the list is not loaded, and those before its loaded part. */
   add(fresh: readonly Row[]): void {
@@ -113,11 +121,14 @@ export class PagedList<Row> {
 
   async #newest(): Promise<Loaded<Row>> {
     const { load, merge, reachesKnown, keepsRowsAcrossGap, onUse } = this.#options;
-    const before = this.#resource.state().value?.rows ?? [];
+    const complete = this.#complete;
+    const before = complete?.rows ?? this.#rows();
     const added: Row[] = [];
     this.#added = added;
     try {
       const fresh = await newestRows(load, (page) => reachesKnown(page, before));
+      // After an invalidation during the request, rows after the response may be missing.
+      this.#complete = this.#complete === complete ? null : { rows: fresh.rows };
       // A further page may have been loaded meanwhile.
       const known = this.#resource.state().value;
       if (known === undefined || (!fresh.joined && !keepsRowsAcrossGap)) {
@@ -129,6 +140,10 @@ export class PagedList<Row> {
       this.#added = null;
       onUse?.();
     }
+  }
+
+  #rows(): readonly Row[] {
+    return this.#resource.state().value?.rows ?? [];
   }
 
   #with(known: Loaded<Row>, fresh: readonly Row[]): Loaded<Row> {

@@ -7,7 +7,7 @@ use testing::TestUser;
 use uuid::{Uuid, uuid};
 
 use super::{
-    scene::{BOBS_KEY, Scene, SentMessage},
+    scene::{BOBS_KEY, LogCursor, Scene, SentMessage},
     specification::Wanted,
 };
 
@@ -61,6 +61,7 @@ pub(super) fn objects(scene: &Scene) -> Vec<Object> {
         sends_to_users(scene),
         users(scene),
         me(scene),
+        events(scene),
     ]
     .into_iter()
     .flatten()
@@ -466,5 +467,53 @@ fn users(scene: &Scene) -> Vec<Object> {
         row("a uuid", &format!("@{}", alice.user.uuid), None),
         row("SQL", "@'%20OR%20'1'='1", None),
         pretend(scene, row("the member, the stranger in headers", &format!("@{handle}"), Some(alice))),
+    ]
+}
+
+fn events(scene: &Scene) -> Vec<Object> {
+    let row = |name, query: &str, wanted| get("GET events", name, format!("/api/events{query}"), wanted);
+    let after = |cursor: LogCursor, limit| Wanted::Events { after: Some(cursor), limit };
+    let end = || Wanted::Events { after: None, limit: 100 };
+    let (alice, mallory) = (&scene.alice.user, &scene.mallory);
+    let cursors = |user| scene.log(user).into_iter().map(|(cursor, _)| cursor).collect::<Vec<_>>();
+    let (members, strangers) = (cursors(alice), cursors(&mallory.user));
+    let (start, first, last) = (members[0], members[1], members[members.len() - 1]);
+    let other_time = LogCursor { at: first.at + 1, ..first };
+    let ahead = LogCursor { number: last.number + 1, ..last };
+    let partition = Partition::EventLog(mallory.user.uuid).to_string();
+    let injected = format!(
+        "?user_uuid={0}&user={0}&sub={1}&pk={2}",
+        mallory.user.uuid,
+        mallory.subject,
+        partition.replace('#', "%23")
+    );
+    let encoded = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+    let inboxs = scene.newest(&scene.alice, &scene.bob).cursor();
+    let invalid = || broken("cursor_invalid");
+    vec![
+        row("the end", "", end()),
+        row("from the member's start", &format!("?after={start}"), after(start, 100)),
+        row("two, from the member's start", &format!("?after={start}&limit=2"), after(start, 2)),
+        row("from the member's first", &format!("?after={first}"), after(first, 100)),
+        row("from the member's last", &format!("?after={last}"), after(last, 100)),
+        row("from the stranger's start", &format!("?after={}", strangers[0]), after(strangers[0], 100)),
+        row("from the stranger's first", &format!("?after={}", strangers[1]), after(strangers[1], 100)),
+        row("from another time", &format!("?after={other_time}"), after(other_time, 100)),
+        row("from a number ahead", &format!("?after={ahead}"), after(ahead, 100)),
+        row("after: a cursor of a list", &format!("?after={inboxs}"), invalid()),
+        row("after: a partition", &format!("?after={}", encoded(&partition)), invalid()),
+        row(
+            "after: a partition and a number",
+            &format!("?after={}", encoded(&format!("{partition}#{:016}", strangers[1].number))),
+            invalid(),
+        ),
+        row("after: the number 0", &format!("?after={}", encoded("0-1")), invalid()),
+        row("after: empty", "?after=", invalid()),
+        row("after: two", &format!("?after={first}&after={}", strangers[1]), invalid()),
+        row("limit: 0", &format!("?limit=0&after={first}"), broken("limit_invalid")),
+        row("limit: 101", "?limit=101", broken("limit_invalid")),
+        row("limit: two", "?limit=1&limit=100", broken("limit_invalid")),
+        row("the stranger's uuids in the query", &injected, end()),
+        pretend(scene, row("the stranger in headers", &format!("?after={start}"), after(start, 100))),
     ]
 }

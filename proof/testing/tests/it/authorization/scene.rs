@@ -1,9 +1,9 @@
 //! Callers and past conversations.
 
-use std::sync::LazyLock;
+use std::{fmt, sync::LazyLock};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{random::Random, user::User};
 use local::issuer::{Issuer, PoolUser, SigningKey};
 use serde_json::json;
@@ -87,6 +87,19 @@ impl SentMessage {
     }
 }
 
+/// A place in an event log: after the row with this number and time, or at the start of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogCursor {
+    pub(super) number: i64,
+    pub(super) at: i64,
+}
+
+impl fmt::Display for LogCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(format!("{}-{}", self.number, self.at)))
+    }
+}
+
 /// Users, their conversations so far, and used idempotency keys.
 pub(super) struct Scene {
     pub(super) world: World,
@@ -124,6 +137,8 @@ impl Scene {
             let sent = scene.world.send(sender, receiver, text).await;
             let message = sent_message(&sent, [&sender.user, &receiver.user]);
             scene.messages.push(message);
+            // One by one: each message has a row of its own in the logs.
+            scene.world.deliver_all().await;
         }
         scene.world.clock.advance(TimeDelta::seconds(1));
         let body = json!({"handle": scene.alice.user.handle, "message": "bob tells alice the third thing"});
@@ -145,6 +160,18 @@ impl Scene {
     pub(super) fn newest(&self, a: &TestUser, b: &TestUser) -> &SentMessage {
         let between = |message: &&SentMessage| message.is_of(&a.user) && message.is_of(&b.user);
         self.messages.iter().rfind(between).unwrap()
+    }
+
+    /// A user's event log: the start, and a row for each message. The start has the time of the first message, which is
+    /// its number, too.
+    pub(super) fn log(&self, user: &User) -> Vec<(LogCursor, Option<&SentMessage>)> {
+        let messages = self.messages[..AT_FIRST].iter().filter(|message| message.is_of(user));
+        let at =
+            |message: &SentMessage| message.created_at.parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+        let start = at(messages.clone().next().unwrap());
+        let rows = messages.zip(start + 1..);
+        let rows = rows.map(|(message, number)| (LogCursor { number, at: at(message) }, Some(message)));
+        [(LogCursor { number: start, at: start }, None)].into_iter().chain(rows).collect()
     }
 
     /// The user of a request. `None` if the token is rejected or has no user.

@@ -5,7 +5,7 @@ use cruddur::{message_group::uuid_of_pair, user::User};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::scene::{Identity, Scene, SentMessage};
+use super::scene::{Identity, LogCursor, Scene, SentMessage};
 
 /// The meaning of a request, independent of its caller.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(super) enum Wanted {
     User(Option<User>),
     /// Shows the caller.
     Me,
+    /// The caller's events after a cursor, of at most `limit` rows. `None` asks for the end of the log.
+    Events { after: Option<LogCursor>, limit: usize },
 }
 
 /// Expected response.
@@ -72,6 +74,7 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
     };
     match wanted {
         Wanted::Me => Expected::Shown(shown(caller)),
+        Wanted::Events { after, limit } => events(scene, caller, *after, *limit),
         Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
         Wanted::Messages { group, limit, before } => {
             messages(scene, caller, *group, *limit, before.as_deref())
@@ -148,6 +151,32 @@ fn messages(scene: &Scene, caller: &User, group: Uuid, limit: usize, before: Opt
         // The newest page, oldest first.
         items: page.shown.iter().rev().map(item).collect(),
         next: page.next(&format!("/api/messages/{group}"), limit),
+    }
+}
+
+fn events(scene: &Scene, caller: &User, after: Option<LogCursor>, limit: usize) -> Expected {
+    let log = scene.log(caller);
+    let end = log[log.len() - 1].0;
+    let after = after.unwrap_or(end);
+    let Some(place) = log.iter().position(|(cursor, _)| *cursor == after) else {
+        return Expected::Refused(410, vec!["cursor_expired"]);
+    };
+    let page = log[place + 1..].iter().take(limit);
+    let next = page.clone().next_back().map_or(after, |(cursor, _)| *cursor);
+    let item = |(cursor, message): &(LogCursor, Option<&SentMessage>)| {
+        let message = message.unwrap();
+        json!({
+            "number": cursor.number,
+            "cursor": cursor.to_string(),
+            "type": "message",
+            "message_group_uuid": message.group,
+            "at": message.created_at,
+            "message_uuids": [message.uuid],
+        })
+    };
+    Expected::List {
+        items: page.map(item).collect(),
+        next: Some(format!("</api/events?after={next}&limit={limit}>; rel=\"next\"")),
     }
 }
 
