@@ -132,8 +132,9 @@ pub enum Property {
 const CURRENT: u8 = 2;
 /// The age until which the last number is certain, because no later row can have been deleted: 14.5 days.
 const CERTAIN: u8 = 3;
-/// The age at which a row may be deleted: 15 days.
-const EXPIRED: u8 = 4;
+/// The age at which a row may be deleted: 15 days. There are two steps in between: the time of a row may be a step
+/// too early, and so may the clock of a function that reads the log.
+const EXPIRED: u8 = 5;
 
 /// The complete state: possible steps depend on nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

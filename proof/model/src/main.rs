@@ -86,24 +86,21 @@ const LOG: events::Bounds = events::Bounds {
     faults: 0,
     accident: None,
 };
-const OLD_LOG: events::Bounds = events::Bounds { messages: 3, history: 1, clock: 5, ..LOG };
-const OF_EVENTS: [events::Bounds; 8] = [
+const OLD_LOG: events::Bounds = events::Bounds { messages: 3, history: 1, clock: 6, ..LOG };
+const OF_EVENTS: [events::Bounds; 6] = [
     events::Bounds { faults: 2, ..LOG },
     events::Bounds { messages: 3, faults: 1, ..LOG },
-    events::Bounds { messages: 3, changes: 2, limit: 1, faults: 1, ..LOG },
-    events::Bounds { clock: 1, faults: 1, ..LOG },
     OLD_LOG,
-    events::Bounds { messages: 2, clock: 4, faults: 2, ..OLD_LOG },
-    events::Bounds { messages: 4, history: 2, accident: Some(Accident::Restore), ..OLD_LOG },
-    events::Bounds { messages: 4, history: 2, accident: Some(Accident::LostRow), ..OLD_LOG },
+    events::Bounds { messages: 2, faults: 1, ..OLD_LOG },
+    events::Bounds { messages: 4, history: 3, accident: Some(Accident::Restore), ..OLD_LOG },
+    events::Bounds { messages: 4, history: 3, accident: Some(Accident::LostRow), ..OLD_LOG },
 ];
 const PUSHES: pushes::Bounds =
     pushes::Bounds { devices: 1, limit: 2, connections: 2, events: 2, clock: 0, token: 9, faults: 2 };
-const OF_PUSHES: [pushes::Bounds; 5] = [
+const OF_PUSHES: [pushes::Bounds; 4] = [
     PUSHES,
     pushes::Bounds { connections: 3, faults: 1, ..PUSHES },
     pushes::Bounds { clock: 3, token: 2, faults: 1, ..PUSHES },
-    pushes::Bounds { devices: 2, events: 1, clock: 2, faults: 1, ..PUSHES },
     pushes::Bounds { devices: 3, limit: 1, connections: 3, events: 0, faults: 1, ..PUSHES },
 ];
 

@@ -30,6 +30,6 @@ fn explored<M: Model>(model: &M, bounds: impl Debug) -> String {
 fn counterexample<M: Model>(model: &M, name: impl Display, property: M::Property) -> String {
     let violation = check(model, Some(property)).violation.expect("no counterexample was found");
     assert_eq!(violation.broken, Broken::Property(property));
-    assert!(violation.trace.len() <= 20, "{name}: {violation}");
+    assert!(violation.trace.len() <= 22, "{name}: {violation}");
     format!("{name}: {violation}\n")
 }
