@@ -126,9 +126,10 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
             let pair = local_pair(context, &options, &mut report).await?;
             let address = match &options.websocket_url {
                 Some(url) => Ok(url.clone()),
-                None => {
-                    context.websocket_url().await?.ok_or_else(|| "the stack has no WebSocket API".to_owned())
-                }
+                None => context
+                    .local_websocket_url()
+                    .await?
+                    .ok_or_else(|| "the stack has no WebSocket API".to_owned()),
             };
             let time_limit = Duration::from_secs(options.timeout);
             conversation::check(&mut report, &api, &address, &pair, time_limit).await?;

@@ -41,6 +41,8 @@ export class LiveServer {
   /** The messages of the clients. */
   readonly pings: string[] = [];
   connections: Connection[] = [];
+  /** Whether the log was read after the last connection was opened. */
+  isRead = true;
   /** Whether there are the socket and the log: earlier versions have none. */
   hasSocket = true;
   hasLog = true;
@@ -86,9 +88,11 @@ export class LiveServer {
   }
 
   async stop(): Promise<void> {
+    this.hasSocket = false;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
     this.cut();
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await closed;
   }
 
   get url(): string {
@@ -175,6 +179,7 @@ export class LiveServer {
   #connected(socket: WebSocket, protocols: string[]): void {
     const connection = { device: protocols[1] ?? '', token: protocols[2] ?? '', socket };
     this.connections.push(connection);
+    this.isRead = false;
     socket.on('message', (data) => {
       const text = (data as Buffer).toString();
       this.pings.push(text);
@@ -224,6 +229,7 @@ export class LiveServer {
 
   #events(after: string | null): Answer {
     this.cursors.push(after);
+    this.isRead = true;
     if (this.failure !== null) {
       return { status: this.failure, json: ['unavailable'] };
     }

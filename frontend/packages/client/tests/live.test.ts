@@ -71,7 +71,7 @@ async function open(options: Partial<ClientOptions> = {}): Promise<Opened> {
   ends.push(close);
   client.start();
   const isConnected = () => options.websocketUrl === null || !server.hasSocket || server.connections.length > 0;
-  await eventually(() => expect(server.cursors.length > before && isConnected()).toBe(true));
+  await eventually(() => expect(server.cursors.length > before && isConnected() && server.isRead).toBe(true));
   await settled();
   return {
     client,
@@ -94,7 +94,7 @@ async function settled(): Promise<void> {
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
 
-const eventually = (assertion: () => void) => vi.waitFor(assertion, { timeout: 5000, interval: 10 });
+const eventually = (assertion: () => void) => vi.waitFor(assertion, { timeout: 10_000, interval: 10 });
 
 describe('over the socket', () => {
   test('a message arrives without a request, in the conversation and in the inbox', async () => {
@@ -126,7 +126,7 @@ describe('over the socket', () => {
   });
 
   test('an own message is in the lists and leaves the outbox without a further request', async () => {
-    const { client, texts, preview } = await open();
+    const { client, texts, preview } = await open({ timing: { expected: 10_000 } });
     const before = server.requests.length;
     client.send({ kind: 'group', uuid: GROUP }, 'Mine');
     await eventually(() => expect([texts(), preview()]).toEqual([['Hello!', 'Mine'], 'Mine']));

@@ -216,6 +216,19 @@ async fn a_reader_stops_before_a_gap_until_it_is_final() {
 }
 
 #[tokio::test]
+async fn a_row_without_changes_is_not_the_end() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    let link = end(&world, &alice).await.replace("limit=100", "limit=1");
+    send(&world, &alice, &bob, "one").await;
+    let two = send(&world, &alice, &bob, "two").await;
+    let mut emptied = log_of(&world, &alice).swap_remove(0);
+    emptied["changes"] = json!({"L": []});
+    let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": emptied}));
+    assert_eq!(read(&world, &alice, link).await.0, [uuid(&two)]);
+}
+
+#[tokio::test]
 async fn a_cursor_of_another_row_has_expired_and_a_malformed_one_is_rejected() {
     let world = World::new().await;
     let (alice, bob, _) = world.pair().await;
