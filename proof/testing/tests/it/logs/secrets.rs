@@ -6,7 +6,10 @@ use axum::body::Body;
 use cruddur::user::User;
 use http::{Method, Request};
 use serde_json::{Value, json};
-use testing::{Failure, Fault, TestUser, World, broken_postgres};
+use testing::{
+    Failure, Fault, TestUser, World, broken_postgres,
+    sockets::{SocketAnswer, Sockets, connect_event},
+};
 use uuid::Uuid;
 
 use super::{
@@ -21,6 +24,8 @@ pub(super) const SECRET: &str = "Xylophagous";
 
 /// Every kind of invocation, with valid and invalid data, and with every failing dependency.
 async fn everything(world: &mut World) {
+    let sockets = Sockets::default();
+    world.redeploy(|parts| parts.push = Some(sockets.parts()));
     let [alice, bob] = [secret_user(world, "a").await, secret_user(world, "b").await];
     let good = json!({"handle": bob.user.handle, "message": format!("{SECRET} and more")});
     let group = world.post(&alice, &good).await.ok()["message_group_uuid"].as_str().unwrap().to_owned();
@@ -40,6 +45,11 @@ async fn everything(world: &mut World) {
         deliver(world, &events).await;
     }
     world.emulator.inject(|_| Fault::None);
+    for status in [410, 500] {
+        sockets.answer_always(SocketAnswer::Status(status));
+        ask(world, &callers, &bob, &group).await;
+        deliver(world, &events).await;
+    }
     world.emulator.edit_answers(|_, answer| spoil(answer));
     ask(world, &callers, &bob, &group).await;
     deliver(world, &events).await;
@@ -83,6 +93,9 @@ async fn ask(world: &World, callers: &[TestUser], bob: &TestUser, group: &str) {
         format!("/api/messages/{SECRET}"),
         format!("/api/users/@{}/short", bob.user.handle),
         format!("/api/users/@{SECRET}-nobody/short"),
+        "/api/events".to_owned(),
+        "/api/events?after=MTc5NTMzOTgwMDAwMS0xNzk1MzM5ODAwMTIw".to_owned(),
+        format!("/api/events?after={SECRET}&limit={SECRET}"),
     ];
     let key = format!("key-{SECRET}");
     for caller in callers {
@@ -94,13 +107,27 @@ async fn ask(world: &World, callers: &[TestUser], bob: &TestUser, group: &str) {
         for path in &paths {
             world.get(caller, path).await;
         }
+        for (device, age) in [(DEVICE, 0), (DEVICE, 1), (SECRET, 0)] {
+            open(world, device, &caller.token, age).await;
+        }
     }
     let token = &bob.token;
     for token in [SECRET.to_owned(), format!("{token}.{SECRET}"), format!("{token}{SECRET}")] {
         let request = Request::builder().method(Method::GET).uri("/api/message_groups");
         let request = request.header("authorization", format!("Bearer {token}"));
         world.request(request.body(Body::empty()).unwrap()).await;
+        open(world, DEVICE, &token, 0).await;
     }
+}
+
+const DEVICE: &str = "0195b5a0-0000-7000-8000-0000000000de";
+
+/// Opens a connection of a device, `age` milliseconds old, with the token as a subprotocol.
+async fn open(world: &World, device: &str, token: &str, age: i64) {
+    let offer = format!("cruddur.v1, device.{device}, bearer.{token}, {SECRET}");
+    let connected_at = world.parts.clock.now().timestamp_millis() - age;
+    let event = connect_event(&format!("{age}"), connected_at, &json!({"Sec-WebSocket-Protocol": offer}));
+    world.functions["open-connection"].invoke(event.to_string()).await.unwrap();
 }
 
 /// Delivers the table's messages, malformed records, and `events` of the user pool.
@@ -119,7 +146,8 @@ async fn deliver(world: &World, events: &[Value]) {
 /// Turns the rows of a response into ones that no program should write.
 fn spoil(answer: &mut Value) {
     let odd = |item: &mut Value| {
-        for name in ["sk", "message_uuid", "members", "message_group_uuid", "created_sk"] {
+        let names = ["sk", "message_uuid", "members", "message_group_uuid", "created_sk", "changes", "start"];
+        for name in names.into_iter().chain(["connection_id", "connected_at"]) {
             if item.get(name).is_some() {
                 item[name] = json!({"S": SECRET});
             }
@@ -174,7 +202,8 @@ fn post_confirmation_events(taken: &TestUser) -> Vec<Value> {
 async fn the_log_contains_no_text_name_address_key_or_token() {
     let mut world = World::new().await;
     let ours = "cruddur=trace,list_message_groups=trace,list_messages=trace,create_message=trace,show_user=trace,\
-                show_me=trace,stream_handler=trace,post_confirmation=trace,info";
+                show_me=trace,list_events=trace,open_connection=trace,stream_handler=trace,\
+                post_confirmation=trace,info";
     let log = Log::start("cruddur", ours, world.clock.clock());
     everything(&mut world).await;
     let lines = log.take();
@@ -188,7 +217,7 @@ async fn the_log_contains_no_text_name_address_key_or_token() {
     // Check that the run has produced log lines of every kind.
     let parsed: Vec<Value> = lines.iter().map(|line| parse(line)).collect();
     let statuses: BTreeSet<u64> = parsed.iter().filter_map(|line| line["status"].as_u64()).collect();
-    assert_eq!(statuses, BTreeSet::from([200, 400, 401, 403, 404, 413, 422, 429, 500, 503]));
+    assert_eq!(statuses, BTreeSet::from([200, 400, 401, 403, 404, 409, 410, 413, 422, 429, 500, 503]));
     let metrics: BTreeSet<&str> =
         parsed.iter().flat_map(|line| line.as_object().unwrap().keys()).map(String::as_str).collect();
     for metric in [
@@ -200,6 +229,11 @@ async fn the_log_contains_no_text_name_address_key_or_token() {
         "RowsAlreadyThere",
         "GroupsNotMoved",
         "RecordsSkipped",
+        "EventsLogged",
+        "Pushed",
+        "PushDelay",
+        "PushDropped",
+        "PushGone",
         "UnknownKeys",
         "UsersNotEntered",
         "ColdStarts",
