@@ -20,10 +20,10 @@ use uuid::Uuid;
 use super::{
     Doctor, Mode,
     finding::{Finding, Kind},
-    group::Subject,
     ledger::Ledger,
     repair::{Problem, Repair},
     rows::{self, Flaw, MemberRow, Shape, readable_message, shape},
+    subject::{Scope, Subject},
 };
 use crate::table::{
     item::{FIRST_SORT_KEY, text},
@@ -38,22 +38,6 @@ const MAX_MISSING: usize = 10_000;
 
 /// Findings about rows of one log kept at a time.
 const MAX_ROWS: usize = 200;
-
-/// The groups whose events are checked.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Scope {
-    AllGroups,
-    OneGroup(Uuid),
-}
-
-impl Scope {
-    fn includes(self, group: Uuid) -> bool {
-        match self {
-            Self::AllGroups => true,
-            Self::OneGroup(only) => only == group,
-        }
-    }
-}
 
 /// The result of one look at a log.
 #[derive(Default)]
@@ -238,7 +222,7 @@ impl Doctor {
     async fn compare(
         &self,
         group: Uuid,
-        mut logged: HashSet<SortKey>,
+        logged: HashSet<SortKey>,
         since: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<(HashSet<SortKey>, Vec<SortKey>)> {
@@ -250,6 +234,7 @@ impl Doctor {
         let Some(from) = since.into_iter().chain(oldest_logged).min() else {
             return Ok((logged, Vec::new()));
         };
+        let mut only_logged = logged.clone();
         let (pk, from) = (Partition::Messages(group).to_string(), Timestamp::new(from).to_string());
         let (mut missing, mut next) = (Vec::new(), None);
         loop {
@@ -258,12 +243,13 @@ impl Doctor {
                 if let Some(row) = readable_message(item) {
                     let created_at = row.sk.created_at.to_utc();
                     let is_due = since.is_some_and(|since| created_at > since) && created_at < until;
-                    if !logged.remove(&row.sk) && is_due && missing.len() < MAX_MISSING {
+                    only_logged.remove(&row.sk);
+                    if !logged.contains(&row.sk) && is_due && missing.len() < MAX_MISSING {
                         missing.push(row.sk);
                     }
                 } else if let Shape::Flawed(Flaw { right: Some(right), .. }) = shape(item) {
                     // Counts as if it were at its right key, but is logged only when it is there.
-                    logged.remove(&right.sk);
+                    only_logged.remove(&right.sk);
                 }
             }
             next = page.next;
@@ -271,12 +257,12 @@ impl Doctor {
                 break;
             }
         }
-        if !logged.is_empty() {
+        if !only_logged.is_empty() {
             // Other spellings of a key may sort before the first message that was read.
             let misplaced = self.all_messages(group).await?.misplaced;
-            logged.retain(|sk| !misplaced.contains_key(sk));
+            only_logged.retain(|sk| !misplaced.contains_key(sk));
         }
-        Ok((logged, missing))
+        Ok((only_logged, missing))
     }
 
     /// Finds the rows with wrong events. The repair removes these from the row, and keeps the row: its number may not be
