@@ -70,6 +70,8 @@ struct Endpoint {
 /// The outcome of a call to the management API.
 enum Outcome {
     Done,
+    /// The connection's time is over. Nothing was sent.
+    Over,
     /// The connection does not exist: it is closed, or being opened.
     Gone,
     /// Throttled, or a fault of the service. The same call may succeed.
@@ -127,10 +129,6 @@ impl Push {
     async fn send_to(&self, user_uuid: Uuid, connection: ConnectionRow, frames: &[Frame]) {
         let connection = &connection;
         for (place, frame) in frames.iter().enumerate() {
-            // Checked before every call: nothing is sent after the token's end (I15).
-            if connection.expires_at <= self.clock.now().timestamp() {
-                return self.close(user_uuid, connection).await;
-            }
             let cause = match self.post(connection, frame).await {
                 Outcome::Done => {
                     invocation::count(Metric::Pushed, 1);
@@ -139,6 +137,7 @@ impl Push {
                     invocation::measure(Metric::PushDelay, delay.as_seconds_f64() * 1_000.0);
                     continue;
                 }
+                Outcome::Over => return self.close(user_uuid, connection).await,
                 Outcome::Gone => return self.forget(user_uuid, connection).await,
                 Outcome::Busy(status) | Outcome::Rejected(status) => format!("status {status}"),
                 Outcome::Unanswered(cause) => Chain(&*cause).to_string(),
@@ -169,7 +168,7 @@ impl Push {
         match self.call("DELETE", connection, "").await {
             Outcome::Done | Outcome::Gone => self.remove(user_uuid, connection).await,
             // The next push closes it.
-            Outcome::Busy(_) | Outcome::Rejected(_) | Outcome::Unanswered(_) => {}
+            Outcome::Over | Outcome::Busy(_) | Outcome::Rejected(_) | Outcome::Unanswered(_) => {}
         }
     }
 
@@ -180,11 +179,15 @@ impl Push {
     }
 
     async fn call(&self, method: &str, connection: &ConnectionRow, body: &str) -> Outcome {
+        // A semaphore that is never closed always has permits.
+        let _permit = self.calls.acquire().await;
+        // Checked at the last moment, since permits may take a while: nothing is sent after the token's end (I15).
+        if method == "POST" && connection.expires_at <= self.clock.now().timestamp() {
+            return Outcome::Over;
+        }
         let id = utf8_percent_encode(&connection.connection_id, NON_ALPHANUMERIC);
         let url = format!("{}/@connections/{id}", self.url);
         let exchange = async {
-            // A semaphore that is never closed always has permits.
-            let _permit = self.calls.acquire().await?;
             let mut request = request(method, &url, body)?;
             request.headers_mut().insert("content-type", "application/json");
             self.signer.sign("execute-api", &mut request, body)?;

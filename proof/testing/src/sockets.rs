@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::{
     client::{
         http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector},
         orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
     },
     http::StatusCode,
 };
@@ -34,6 +35,8 @@ pub enum SocketAnswer {
     Status(u16),
     /// There is no answer.
     Silence,
+    /// Nothing listens.
+    Refusal,
 }
 
 /// Sockets that accept all frames, unless answers are scripted.
@@ -87,6 +90,9 @@ impl HttpConnector for Sockets {
         let scripted = self.answers.lock().unwrap().pop_front().or(*self.otherwise.lock().unwrap());
         match scripted.unwrap_or(SocketAnswer::Status(200)) {
             SocketAnswer::Silence => HttpConnectorFuture::new(std::future::pending()),
+            SocketAnswer::Refusal => {
+                HttpConnectorFuture::ready(Err(ConnectorError::io("connection refused".into())))
+            }
             SocketAnswer::Status(status) => {
                 let status = StatusCode::try_from(status).unwrap();
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::empty())))

@@ -3,6 +3,8 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "in tests a panic is the failure itself")]
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use cruddur::table::{Key, RowKind};
 use serde_json::{Value, json};
@@ -393,4 +395,26 @@ async fn a_silent_endpoint_delays_a_batch_by_less_than_two_seconds_and_is_left_a
     let reads_connections = |call: &testing::Call| call.request.to_string().contains("CONN#");
     assert!(!world.emulator.take_calls().iter().any(reads_connections));
     assert_eq!(invariants::check_logged(&world.rows()), NONE);
+}
+
+#[tokio::test]
+async fn a_dead_endpoint_changes_no_call_and_no_unit_of_a_move() {
+    use SocketAnswer::{Refusal, Silence, Status};
+    let mut healthy = None;
+    for answer in [Status(200), Status(410), Status(429), Status(500), Silence, Refusal] {
+        let (world, sockets, alice, bob, _) = with_sockets().await;
+        send(&world, &alice, &bob, "hello").await;
+        sockets.answer_always(answer);
+        let sent = world.send(&alice, &bob, "again").await;
+        let event = record(&world, &sent);
+        let _ = world.emulator.take_calls();
+        let (failures, duration) = world.emulator.with_time_paused(world.deliver(&event)).await;
+        assert_eq!(failures, json!({"batchItemFailures": []}), "{answer:?}");
+        assert!(duration <= Duration::from_secs(2), "{answer:?}: {duration:?}");
+        let mut calls = world.emulator.take_calls();
+        calls.sort_by(|one, other| one.operation.cmp(&other.operation));
+        let calls = calls.iter().map(|call| (call.operation.clone(), call.units())).collect::<Vec<_>>();
+        assert_eq!(calls, *healthy.get_or_insert_with(|| calls.clone()), "{answer:?}");
+        assert_eq!(invariants::check_logged(&world.rows()), NONE);
+    }
 }

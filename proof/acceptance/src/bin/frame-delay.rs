@@ -1,0 +1,105 @@
+//! Measures the time from the answer of a send to its frame on the receiver's socket, on a running local stack.
+
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use acceptance::{PATIENCE, Person, Stage, Target, unique};
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use futures_util::StreamExt as _;
+use serde_json::Value;
+use tokio::{
+    net::TcpStream,
+    sync::mpsc::{self, UnboundedSender},
+    time::{Instant, sleep, timeout},
+};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::client::IntoClientRequest as _};
+use uuid::Uuid;
+
+/// Sends messages one after the other, and waits for the frame of each.
+#[derive(Debug, Parser)]
+#[command(name = "frame-delay", version)]
+struct Options {
+    /// Origin of the local stack.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4567")]
+    url: String,
+
+    /// Number of messages.
+    #[arg(long, value_name = "NUMBER", default_value_t = 500)]
+    messages: usize,
+}
+
+/// The longest pause between two messages, in milliseconds. Several times the interval at which the stack reads the
+/// stream, so that messages fall anywhere into an interval.
+const LONGEST_PAUSE: u64 = 200;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let Options { url, messages } = Options::parse();
+    let url = url.trim_end_matches('/').to_owned();
+    let stage = Stage::new(&Target { api: url.clone(), tokens: url.clone() }).await?;
+    let [sender, receiver, ..] = &stage.people;
+    let group_uuid = stage.group(sender, receiver).await?;
+    let health: Value = serde_json::from_str(&stage.client.get(&format!("{url}/local/health")).await?.body)?;
+    let websocket_url = health["websocket_url"].as_str().context("the stack has no WebSocket API")?;
+    let socket = open(websocket_url, receiver).await?;
+    let (announced, mut frames) = mpsc::unbounded_channel();
+    tokio::spawn(receive(socket, announced));
+
+    let mut delays = Vec::new();
+    for number in 0..messages {
+        let pause = u64::try_from(number)?.wrapping_mul(7_919) % LONGEST_PAUSE;
+        sleep(Duration::from_millis(pause)).await;
+        let sent = stage.reply(sender, &group_uuid, &unique("How long does it take?")).await?;
+        let answered = Instant::now();
+        let arrived = timeout(PATIENCE, async {
+            loop {
+                let (uuid, time): (String, Instant) = frames.recv().await.context("the socket is closed")?;
+                if sent["uuid"] == *uuid {
+                    return anyhow::Ok(time);
+                }
+            }
+        });
+        delays.push(arrived.await.context("no frame")??.saturating_duration_since(answered));
+    }
+    delays.sort_unstable();
+    let share = |percent: usize| {
+        delays.get((messages * percent / 100).min(messages - 1)).copied().unwrap_or_default()
+    };
+    writeln!(
+        io::stdout(),
+        "{messages} messages, from the answer to the frame: p50 {:.1?}, p99 {:.1?}, at most {:.1?}",
+        share(50),
+        share(99),
+        share(100),
+    )?;
+    Ok(())
+}
+
+async fn open(websocket_url: &str, person: &Person) -> Result<WebSocketStream<TcpStream>> {
+    let mut request = websocket_url.into_client_request()?;
+    let offer = format!("cruddur.v1, device.{}, bearer.{}", Uuid::new_v4(), person.token);
+    request.headers_mut().insert("sec-websocket-protocol", offer.parse()?);
+    let authority = request.uri().authority().context("no host in the URL")?.to_string();
+    let (socket, _) = client_async(request, TcpStream::connect(authority).await?).await?;
+    Ok(socket)
+}
+
+/// Passes on the messages of each frame, with the time of its arrival, until the socket is closed.
+async fn receive(
+    mut socket: WebSocketStream<TcpStream>,
+    announced: UnboundedSender<(String, Instant)>,
+) -> Result<()> {
+    while let Some(frame) = socket.next().await {
+        let arrived = Instant::now();
+        let frame: Value = serde_json::from_str(frame?.to_text()?)?;
+        for event in frame["events"].as_array().into_iter().flatten() {
+            for uuid in event["message_uuids"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                announced.send((uuid.to_owned(), arrived))?;
+            }
+        }
+    }
+    Ok(())
+}
