@@ -193,6 +193,19 @@ describe('over the socket', () => {
     await eventually(() => expect(texts()).toEqual(['Hello!', ...lost, 'Next']));
   });
 
+  test('what a frame brings while its list is loaded is in the list', async () => {
+    const { client } = await open();
+    server.receive(SECOND, 'First');
+    await eventually(() => expect(client.inbox.state().value?.rows).toHaveLength(2));
+    server.responseDelay = 300;
+    const second = client.thread(SECOND);
+    ends.push(second.subscribe(() => undefined));
+    await eventually(() => expect(server.count(`GET /api/messages/${SECOND}`)).toBe(1));
+    server.receive(SECOND, 'Second');
+    await eventually(() => expect(second.state().value?.rows.map(({ message }) => message)).toEqual(['First', 'Second']));
+    expect(server.count(`GET /api/messages/${SECOND}`)).toBe(1);
+  });
+
   test('names from the lists stay', async () => {
     const { client, thread, texts } = await open();
     server.append({
