@@ -181,6 +181,19 @@ describe('over the socket', () => {
     expect(server.requests.slice(before).filter((request) => request === 'GET /api/events')).toHaveLength(1);
   });
 
+  test.each([[[1]], [[2, 1]]])('the inbox shows the newest message if the frames %j of 0, 1 and 2 come', async (order) => {
+    const { preview } = await open();
+    const held: (() => void)[] = [];
+    server.onFrame = (send) => held.push(send);
+    for (const text of ['Zero', 'One', 'Two']) {
+      server.receive(GROUP, text);
+    }
+    for (const index of order) {
+      held[index]?.();
+    }
+    await eventually(() => expect(preview()).toBe('Two'));
+  });
+
   test('what a later frame brings does not hide what the lost ones did not', async () => {
     const { texts } = await open();
     server.pushes = false;
