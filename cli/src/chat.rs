@@ -96,7 +96,7 @@ pub struct Read {
 
 #[derive(Clone, Debug, Args)]
 struct Live {
-    /// The WebSocket API's URL, the stack's output WebSocketUrl; without it, events are polled
+    /// The WebSocket API's URL, the stack's output `WebSocketUrl`; without it, events are polled
     /// [default: the local stack's, or `CRUDDUR_WEBSOCKET_URL` with --target aws]
     #[arg(long, value_name = "URL")]
     websocket_url: Option<String>,

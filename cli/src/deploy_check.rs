@@ -64,9 +64,6 @@ Examples:
 
 Exit code 3: a check failed. 1: nothing could be checked.";
 
-/// The stack's output, absent without a WebSocket API.
-const WEBSOCKET_URL: &str = "WebSocketUrl";
-
 /// The test users of the local stack: demo users without conversations.
 const LOCAL_HANDLES: [&str; 2] = ["lore", "mock"];
 
@@ -299,7 +296,7 @@ impl Deployment {
     }
 
     fn websocket_address(&self, options: &Options) -> Address {
-        let output = self.stack.as_ref().map(|stack| stack.output(WEBSOCKET_URL));
+        let output = self.stack.as_ref().map(|stack| stack.output(stack::WEBSOCKET_URL));
         match (&options.websocket_url, output) {
             (Some(url), _) => Ok(url.clone()),
             (None, Some(Some(url))) => Ok(url.to_owned()),

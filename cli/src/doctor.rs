@@ -38,6 +38,7 @@ mod repair;
 mod report;
 mod rows;
 mod scan;
+mod subject;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -130,9 +130,8 @@ impl Socket {
                     return Ok(Some(parse(&text)));
                 }
                 Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return Err(Lost),
-                Ok(Some(Ok(_))) => {}
                 Err(_) if deadline <= until => return Ok(None),
-                Err(_) => {}
+                Ok(Some(Ok(_))) | Err(_) => {}
             }
         }
     }

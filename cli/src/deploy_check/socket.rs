@@ -88,9 +88,9 @@ impl Socket {
     }
 
     async fn ping(&mut self) -> CheckResult {
-        let ping = json!({"type": "ping"}).to_string();
+        let text = json!({"type": "ping"}).to_string();
         let advice = "deploy the template's routes of the WebSocket API again, with the responses of ping";
-        self.0.send(Message::text(ping)).await.map_err(|error| Problem::new(error.to_string(), PROXY))?;
+        self.0.send(Message::text(text)).await.map_err(|error| Problem::new(error.to_string(), PROXY))?;
         let pong = |frame: &Value| *frame == json!({"type": "pong"});
         self.wait_for(pong, PONG_LIMIT)
             .await

@@ -10,11 +10,11 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind, Status},
     ledger::Ledger,
-    log::Scope,
     membership::{members_in, other_in, owner_of},
     messages::Messages,
     repair::{Problem, Repair},
     rows::{self, MemberRow},
+    subject::Subject,
 };
 use crate::table::{
     item::{FIRST_SORT_KEY, text},
@@ -29,14 +29,6 @@ const MAX_ROUNDS: usize = 64;
 
 /// DynamoDB's limit for a transaction, less one for the membership.
 const ROWS_IN_A_TRANSACTION: usize = 99;
-
-/// Rows that are diagnosed and repaired together.
-pub(super) enum Subject<'a> {
-    /// A group, with owners of rows that the index may not show.
-    Group(Uuid, &'a BTreeSet<Uuid>),
-    /// The event log of a user.
-    Log(Uuid, Scope),
-}
 
 impl Doctor {
     /// Returns whether the index and the newest message show a healthy group. True of nearly every group, and cheap.

@@ -20,10 +20,10 @@ use uuid::Uuid;
 use super::{
     Doctor, Mode,
     finding::{Finding, Kind},
-    group::Subject,
     ledger::Ledger,
     repair::{Problem, Repair},
     rows::{self, Flaw, MemberRow, Shape, readable_message, shape},
+    subject::{Scope, Subject},
 };
 use crate::table::{
     item::{FIRST_SORT_KEY, text},
@@ -38,22 +38,6 @@ const MAX_MISSING: usize = 10_000;
 
 /// Findings about rows of one log kept at a time.
 const MAX_ROWS: usize = 200;
-
-/// The groups whose events are checked.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Scope {
-    AllGroups,
-    OneGroup(Uuid),
-}
-
-impl Scope {
-    fn includes(self, group: Uuid) -> bool {
-        match self {
-            Self::AllGroups => true,
-            Self::OneGroup(only) => only == group,
-        }
-    }
-}
 
 /// The result of one look at a log.
 #[derive(Default)]

@@ -80,7 +80,7 @@ pub(super) fn shape(item: &Item) -> Shape {
     };
     let key = Key::of(item);
     if matches!(kind, RowKind::EventLog | RowKind::Connection) {
-        return derived(item, kind, key);
+        return derived(item, kind, key.as_ref());
     }
     // Malformed keys of messages and inbox rows are repaired.
     if key.is_none() && !matches!(kind, RowKind::Message | RowKind::Inbox) {
@@ -100,7 +100,7 @@ pub(super) fn shape(item: &Item) -> Shape {
 }
 
 /// A row of an event log, or a connection: rows whose content is also elsewhere, or is replaced by clients.
-fn derived(item: &Item, kind: RowKind, key: Option<Key>) -> Shape {
+fn derived(item: &Item, kind: RowKind, key: Option<&Key>) -> Shape {
     let finding =
         if kind == RowKind::EventLog { Kind::EventLogRowMalformed } else { Kind::ConnectionMalformed };
     if key.is_none() {

@@ -15,9 +15,9 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind, Status},
     ledger::Ledger,
-    log::Scope,
     repair::Problem,
     rows::{self, Shape, shape},
+    subject::Scope,
 };
 use crate::table::{
     item::{GROUP_UUID, partition_id, text},

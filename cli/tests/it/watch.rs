@@ -74,13 +74,13 @@ impl Running {
     }
 }
 
-/// A proxy in front of a stack that can cut WebSockets.
+/// A proxy in front of a stack that can cut sockets.
 #[derive(Clone)]
 struct Proxy {
     url: String,
     /// The number of requests for events.
     reads: Arc<AtomicUsize>,
-    /// All WebSockets that were opened.
+    /// All sockets that were opened.
     sockets: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
@@ -298,6 +298,7 @@ async fn frames_are_taken_in_order_and_gaps_are_read_from_the_log() {
 
     let (stream, _) = listener.accept().await.unwrap();
     let mut offered = None;
+    #[expect(clippy::result_large_err, reason = "the type of the library's callback")]
     let accept = |request: &Request, mut response: Response| {
         let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         offered = Some((header("sec-websocket-protocol"), header("authorization")));

@@ -78,7 +78,11 @@ pub(crate) fn cases() -> Result<Vec<Case>> {
     let functions = [HELLO_WORLD, GET_ITEM].into_iter().chain(FUNCTIONS.iter().map(|function| function.name));
     let mut cases = functions.map(Case::new).collect::<Result<Vec<_>>>()?;
     let keyed = Case::new("create-message")?;
-    cases.push(Case { name: "create-message, with a key", edit: |event, _| set_text_and_key(event), ..keyed });
+    cases.push(Case {
+        name: "create-message, with a key",
+        edit: |event, _| set_text_and_key(event),
+        ..keyed
+    });
     let end = Case::new("list-events")?;
     cases.push(Case { name: "list-events, of the end", edit: |_, _| (), ..end });
     Ok(cases)

@@ -67,7 +67,8 @@ pub(crate) async fn start(run: &Run, case: &Case, hello_world: &Case) -> Result<
 
         let mut environment = Environment::start(run, case).await?;
         match environment.process.limit(SMALLEST_MEMORY) {
-            Ok(()) => samples.add([("first at 128 MB, ms", environment.invoke(case.event(&run.services)).await?.wall_ms)]),
+            Ok(()) => samples
+                .add([("first at 128 MB, ms", environment.invoke(case.event(&run.services)).await?.wall_ms)]),
             Err(error) if round == 0 => {
                 log(&format!("can't limit the CPU share to that of 128 MB: {error:#}"));
             }

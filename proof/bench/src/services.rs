@@ -168,9 +168,9 @@ impl Services {
 
         // The function open-connection replaces the caller's.
         let event = sample(OPEN_CONNECTION)?;
-        let device = event["headers"]["Sec-WebSocket-Protocol"].as_str().and_then(|offer| {
-            offer.split(", ").find_map(|entry| entry.strip_prefix("device."))
-        });
+        let device = event["headers"]["Sec-WebSocket-Protocol"]
+            .as_str()
+            .and_then(|offer| offer.split(", ").find_map(|entry| entry.strip_prefix("device.")));
         let device_uuid = device.context("no device in the event")?.parse()?;
         let connection_id = event["requestContext"]["connectionId"].as_str().context("no connection")?;
         for user in [caller, other] {

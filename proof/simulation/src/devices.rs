@@ -39,7 +39,7 @@ pub(crate) struct Device {
     /// The user's number.
     me: usize,
     user_uuid: Uuid,
-    device_uuid: Uuid,
+    uuid: Uuid,
     /// The place in the log up to which the device has all events. `None` before the first answer.
     cursor: Option<EventCursor>,
     /// The messages of the given events, by the number of their row.
@@ -82,7 +82,7 @@ impl Device {
         let Surroundings { lambda, people, commits } = surroundings;
         Self {
             user_uuid: people.user(me).user.uuid,
-            device_uuid: Uuid::from_u128(number as u128 + 1),
+            uuid: Uuid::from_u128(number as u128 + 1),
             api: lambda.sockets.clone(),
             faults: lambda.faults.clone(),
             dice: lambda.dice.clone(),
@@ -111,7 +111,7 @@ impl Device {
     }
 
     fn violation(&mut self, what: &str) {
-        let device = self.device_uuid.as_u128();
+        let device = self.uuid.as_u128();
         self.violations.push(format!("{what} (device {device} of user {})", self.me));
     }
 
@@ -181,12 +181,12 @@ impl Device {
         let token_expires_at = self.api.now().timestamp() + lifetime;
         let handshake = Handshake {
             user_uuid: self.user_uuid,
-            device_uuid: self.device_uuid,
+            device_uuid: self.uuid,
             token: key_set::token(&self.people.user(self.me).subject, token_expires_at),
             token_expires_at,
         };
         let (api, lambda) = (self.api.clone(), self.lambda.clone());
-        let opening = tokio::spawn(async move { api.open(lambda, handshake).await });
+        let opening = tokio::spawn(async move { Box::pin(api.open(lambda, handshake)).await });
         // A client that does not wait does not stop the handshake.
         let is_gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
         let limit = if is_gone {

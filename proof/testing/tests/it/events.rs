@@ -49,7 +49,7 @@ async fn read(world: &World, user: &TestUser, mut link: String) -> (Vec<String>,
         }
         let uuids = events.iter().flat_map(|event| event["message_uuids"].as_array().unwrap());
         messages.extend(uuids.map(|uuid| uuid.as_str().unwrap().to_owned()));
-        link = answer.next_page().unwrap().to_owned();
+        answer.next_page().unwrap().clone_into(&mut link);
     }
 }
 
