@@ -26,6 +26,8 @@ export class Recording {
   device: string | undefined;
   /** The number of the client's position in the log; null before the first. */
   position: number | null = null;
+  /** The first position, which was the end of the log. */
+  start: number | null = null;
   readonly violations: string[] = [];
   /** The cursors of the log's end that the API returned. */
   readonly #ends = new Set<string>();
@@ -115,6 +117,7 @@ export class Recording {
     const number = numberOf(cursor);
     const before = this.position;
     this.position = number;
+    this.start ??= number;
     if (this.#ends.delete(cursor)) {
       this.resets += 1;
       return;

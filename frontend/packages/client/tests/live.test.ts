@@ -181,6 +181,19 @@ describe('over the socket', () => {
     expect(server.requests.slice(before).filter((request) => request === 'GET /api/events')).toHaveLength(1);
   });
 
+  test.each([[[1]], [[2, 1]]])('the inbox shows the newest message if the frames %j of 0, 1 and 2 come', async (order) => {
+    const { preview } = await open();
+    const held: (() => void)[] = [];
+    server.onFrame = (send) => held.push(send);
+    for (const text of ['Zero', 'One', 'Two']) {
+      server.receive(GROUP, text);
+    }
+    for (const index of order) {
+      held[index]?.();
+    }
+    await eventually(() => expect(preview()).toBe('Two'));
+  });
+
   test('what a later frame brings does not hide what the lost ones did not', async () => {
     const { texts } = await open();
     server.pushes = false;
@@ -191,6 +204,19 @@ describe('over the socket', () => {
     server.pushes = true;
     server.receive(GROUP, 'Next');
     await eventually(() => expect(texts()).toEqual(['Hello!', ...lost, 'Next']));
+  });
+
+  test('what a frame brings while its list is loaded is in the list', async () => {
+    const { client } = await open();
+    server.receive(SECOND, 'First');
+    await eventually(() => expect(client.inbox.state().value?.rows).toHaveLength(2));
+    server.responseDelay = 300;
+    const second = client.thread(SECOND);
+    ends.push(second.subscribe(() => undefined));
+    await eventually(() => expect(server.count(`GET /api/messages/${SECOND}`)).toBe(1));
+    server.receive(SECOND, 'Second');
+    await eventually(() => expect(second.state().value?.rows.map(({ message }) => message)).toEqual(['First', 'Second']));
+    expect(server.count(`GET /api/messages/${SECOND}`)).toBe(1);
   });
 
   test('names from the lists stay', async () => {

@@ -102,10 +102,16 @@ export class EventLog {
     if (last !== null) {
       const messages = new Map<string, Message>();
       const groups = new Map<string, MessageGroup>();
-      for (const frame of this.#waiting.values()) {
-        if (frame.number <= last) {
-          addAll(messages, frame.messages);
-          addAll(groups, frame.groups);
+      for (const { number, message_group_uuid: uuid } of events) {
+        const frame = this.#waiting.get(number);
+        for (const message of frame?.messages.values() ?? []) {
+          messages.set(message.uuid, message);
+        }
+        // What an earlier frame brought is out of date.
+        groups.delete(uuid);
+        const group = frame?.groups.get(uuid);
+        if (group !== undefined) {
+          groups.set(uuid, group);
         }
       }
       this.#options.onBatch({ events, messages, groups });
@@ -164,10 +170,4 @@ export class EventLog {
 /** Whether the log no longer has the events after a cursor, or the cursor is malformed. */
 function isExpired(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 410 || error.has('cursor_invalid'));
-}
-
-function addAll<Row>(rows: Map<string, Row>, more: ReadonlyMap<string, Row>): void {
-  for (const [uuid, row] of more) {
-    rows.set(uuid, row);
-  }
 }

@@ -66,3 +66,11 @@ test('rows that are added while the missing ones are loaded do not hide others',
   await again;
   expect(rows()).toEqual([2, 3, 4, 5, 6, 7, 8]);
 });
+
+test('a row before the loaded part comes with its page', async () => {
+  list.add([1]);
+  expect(rows()).toEqual([2, 3]);
+  await list.loadMore();
+  list.add([0]);
+  expect(rows()).toEqual([0, 1, 2, 3]);
+});
