@@ -1,22 +1,30 @@
-//! `token`, `inbox`, `read` and `send`: a chat through the API.
+//! `token`, `inbox`, `read`, `send` and `watch`: a chat through the API.
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use cruddur::user::Handle;
+use cruddur::{event_log::EventCursor, user::Handle};
+use tokio::{select, signal::ctrl_c};
 
 use self::{
     api::Api,
     conversation::{Conversation, group_with},
+    feed::Feed,
     show::show,
 };
-use crate::{context::Context, outcome::Outcome};
+use crate::{
+    context::{Context, note},
+    outcome::Outcome,
+};
 
 pub(crate) mod api;
 mod conversation;
+mod feed;
 mod follow;
 mod post;
 mod refusal;
 mod show;
+mod socket;
+mod watch;
 
 const TOKEN_EXAMPLES: &str = "\
 Examples:
@@ -81,6 +89,41 @@ pub struct Read {
     /// Keep showing new messages until Ctrl-C
     #[arg(long)]
     follow: bool,
+
+    #[command(flatten)]
+    live: Live,
+}
+
+#[derive(Clone, Debug, Args)]
+struct Live {
+    /// The WebSocket API's URL, the stack's output `WebSocketUrl`; without it, events are polled
+    /// [default: the local stack's, or `CRUDDUR_WEBSOCKET_URL` with --target aws]
+    #[arg(long, value_name = "URL")]
+    websocket_url: Option<String>,
+}
+
+const WATCH_EXAMPLES: &str = "\
+Each line of --output json is an event, as in GET /api/events, with its messages. To resume, pass the cursor of the last
+line; the cursor is also printed at the end. A line of the type \"missed\" means that the events before are no longer
+complete: list the conversations again.
+
+Examples:
+  cruddur watch --as sunyoung
+  cruddur watch --as sunyoung --output json | jq -r '.messages[]?.message'
+  cruddur watch --as sunyoung --after MTc5NTMzOTgwMDAwMC0xNzk1MzM5ODAwMDAw";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = WATCH_EXAMPLES)]
+pub struct Watch {
+    #[command(flatten)]
+    caller: Caller,
+
+    /// Start after the event with this cursor [default: with new events]
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<EventCursor>,
+
+    #[command(flatten)]
+    live: Live,
 }
 
 const SEND_EXAMPLES: &str = "\
@@ -127,12 +170,35 @@ pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
         Conversation::User(handle) => group_with(&mut api, handle).await?,
     };
     let path = format!("/api/messages/{group_uuid}");
-    let messages = api.messages(&path, command.limit.rows).await?;
-    show(context, messages.clone(), false)?;
-    if command.follow {
-        follow::follow(context, &mut api, &path, &messages).await?;
+    if !command.follow {
+        show(context, api.messages(&path, command.limit.rows).await?, false)?;
+        return Ok(Outcome::Done);
     }
-    Ok(Outcome::Done)
+    let websocket_url = context.websocket_url(command.live.websocket_url.as_deref()).await?;
+    // Before the list: no message is between the two.
+    let mut feed = Feed::start(api, websocket_url, None).await?;
+    let messages = feed.api.messages(&path, command.limit.rows).await?;
+    show(context, messages.clone(), false)?;
+    let followed = select! {
+        interrupted = ctrl_c() => Ok(interrupted?),
+        followed = follow::follow(context, &mut feed, group_uuid, &messages) => followed,
+    };
+    feed.close().await;
+    followed.map(|()| Outcome::Done)
+}
+
+pub async fn watch(context: &Context, command: &Watch) -> Result<Outcome> {
+    let api = Api::connect(context, command.caller.handle.as_ref()).await?;
+    let websocket_url = context.websocket_url(command.live.websocket_url.as_deref()).await?;
+    let mut feed = Feed::start(api, websocket_url, command.after).await?;
+    let mut printed = feed.position();
+    let watched = select! {
+        interrupted = ctrl_c() => Ok(interrupted?),
+        watched = watch::watch(context, &mut feed, &mut printed) => watched,
+    };
+    feed.close().await;
+    note(&format!("to resume: --after {printed}"));
+    watched.map(|()| Outcome::Done)
 }
 
 pub async fn send(context: &Context, command: &Send) -> Result<Outcome> {

@@ -275,8 +275,31 @@ impl Context {
     }
 
     /// The URL of the local stack's WebSocket API. Returns `None` if the stack runs without it.
-    pub(crate) async fn websocket_url(&self) -> Result<Option<String>> {
+    pub(crate) async fn local_websocket_url(&self) -> Result<Option<String>> {
         Ok(self.health().await?.websocket_url.clone())
+    }
+
+    /// The URL of the WebSocket API: `given` by a flag, in the environment, or the local stack's. Returns `None` if no
+    /// URL is known.
+    pub(crate) async fn websocket_url(&self, given: Option<&str>) -> Result<Option<String>> {
+        const VARIABLE: &str = "CRUDDUR_WEBSOCKET_URL";
+        let (name, url) = match (given, self.global.target) {
+            (Some(url), _) => ("--websocket-url", url.to_owned()),
+            (None, Target::Aws) => match environment(VARIABLE).filter(|url| !url.is_empty()) {
+                Some(url) => (VARIABLE, url),
+                None => return Ok(None),
+            },
+            // Another server than the local stack may be at --url. It has none.
+            (None, Target::Local) => return Ok(self.local_websocket_url().await.unwrap_or_default()),
+        };
+        match url.parse::<http::Uri>() {
+            Ok(uri) if matches!(uri.scheme_str(), Some("ws" | "wss")) && uri.host().is_some() => {}
+            _ => bail!("{name}: not a URL such as wss://….execute-api.eu-central-1.amazonaws.com/live"),
+        }
+        if self.global.target == Target::Local {
+            require_this_machine(name, is_loopback(&url))?;
+        }
+        Ok(Some(url))
     }
 
     async fn health(&self) -> Result<&Health> {

@@ -64,9 +64,6 @@ Examples:
 
 Exit code 3: a check failed. 1: nothing could be checked.";
 
-/// The stack's output, absent without a WebSocket API.
-const WEBSOCKET_URL: &str = "WebSocketUrl";
-
 /// The test users of the local stack: demo users without conversations.
 const LOCAL_HANDLES: [&str; 2] = ["lore", "mock"];
 
@@ -126,9 +123,10 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
             let pair = local_pair(context, &options, &mut report).await?;
             let address = match &options.websocket_url {
                 Some(url) => Ok(url.clone()),
-                None => {
-                    context.websocket_url().await?.ok_or_else(|| "the stack has no WebSocket API".to_owned())
-                }
+                None => context
+                    .local_websocket_url()
+                    .await?
+                    .ok_or_else(|| "the stack has no WebSocket API".to_owned()),
             };
             let time_limit = Duration::from_secs(options.timeout);
             conversation::check(&mut report, &api, &address, &pair, time_limit).await?;
@@ -298,7 +296,7 @@ impl Deployment {
     }
 
     fn websocket_address(&self, options: &Options) -> Address {
-        let output = self.stack.as_ref().map(|stack| stack.output(WEBSOCKET_URL));
+        let output = self.stack.as_ref().map(|stack| stack.output(stack::WEBSOCKET_URL));
         match (&options.websocket_url, output) {
             (Some(url), _) => Ok(url.clone()),
             (None, Some(Some(url))) => Ok(url.to_owned()),

@@ -1,4 +1,4 @@
-//! Checks the invariants of inboxes and repairs violations while the system runs.
+//! Checks the invariants of inboxes and event logs, and repairs violations while the system runs.
 //!
 //! [`Doctor::examine_table`] scans the table page by page with bounded memory. Two small reads clear most groups
 //! (`group`). A suspicious group is read twice, consistently, before a finding is reported, since rows move meanwhile.
@@ -31,12 +31,14 @@ mod finding;
 mod group;
 mod inbox;
 mod ledger;
+mod log;
 mod membership;
 mod messages;
 mod repair;
 mod report;
 mod rows;
 mod scan;
+mod subject;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -55,7 +57,7 @@ pub struct Doctor {
     pub clock: Clock,
     pub random: Random,
     pub mode: Mode,
-    /// The time for which inbox rows may lag behind a new message.
+    /// The time for which inbox rows and event logs may lag behind a new message.
     pub grace: TimeDelta,
     /// The delay between the two reads that confirm a finding.
     pub confirm_after: Duration,

@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod output;
 mod retry;
 mod table;
+mod websocket;
 
 use anyhow::Result;
 use clap::CommandFactory as _;
@@ -38,8 +39,9 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Cognito(command) => cognito::run(&context, command).await,
         Command::Token(command) => chat::token(&context, &command).await,
         Command::Inbox(command) => chat::inbox(&context, &command).await,
-        Command::Read(command) => chat::read(&context, &command).await,
+        Command::Read(command) => Box::pin(chat::read(&context, &command)).await,
         Command::Send(command) => chat::send(&context, &command).await,
+        Command::Watch(command) => Box::pin(chat::watch(&context, &command)).await,
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -193,7 +193,8 @@ impl Stack {
         &self.web_client
     }
 
-    /// Stops accepting requests, lets running requests and the running batch finish, and closes the WebSockets and the engines.
+    /// Stops accepting requests, lets running requests and the running batch finish, and closes all sockets and the
+    /// engines.
     pub async fn stop(self) -> Result<(), EngineError> {
         self.stop.send_replace(true);
         if timeout(DRAIN_LIMIT, self.server).await.is_err() {

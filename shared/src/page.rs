@@ -47,7 +47,7 @@ impl FromStr for Limit {
             return Err(InvalidLimit);
         }
         match text.parse() {
-            Ok(number) if number >= 1 && number <= Self::MAX.0 => Ok(Self(number)),
+            Ok(number) if (1..=Self::MAX.0).contains(&number) => Ok(Self(number)),
             _ => Err(InvalidLimit),
         }
     }

@@ -1,14 +1,17 @@
 //! A client of the API.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use cruddur::{clock::Clock, config::environment, timestamp::Timestamp, user::Handle};
+use cruddur::{
+    clock::Clock, config::environment, event_log::EventCursor, timestamp::Timestamp, user::Handle,
+};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::{Client, RequestBuilder, Response, Url};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::refusal::Refusal;
@@ -50,6 +53,31 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
 }
 
+/// An event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Event {
+    pub(super) number: u64,
+    /// The place after the event's log row.
+    pub(super) cursor: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) message_group_uuid: Uuid,
+    pub(super) at: Timestamp,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) message_uuids: Vec<Uuid>,
+    /// Fields of other types of events.
+    #[serde(flatten)]
+    pub(super) rest: Map<String, Value>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct EventPage {
+    /// Oldest first. Empty at the end of the log.
+    pub(super) events: Vec<Event>,
+    /// The place after them.
+    pub(super) next: EventCursor,
+}
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
@@ -65,6 +93,9 @@ pub(super) enum ApiError {
     /// An error response.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Events after a cursor may be missing.
+    #[error("the cursor has expired")]
+    CursorExpired,
     /// The response is not the API's.
     #[error("unexpected response from {0}; is --url the API's URL?")]
     NotTheApi(Url),
@@ -184,20 +215,73 @@ impl Api {
         let url = self.join(path)?;
         let answer = self.send(|client| client.get(url.clone())).await?;
         let link = answer.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next);
-        let rows = answer.json().await.map_err(|_| ApiError::NotTheApi(url))?;
-        Ok(Page { rows, next: link })
+        Ok(Page { rows: json_of(answer, url).await?, next: link })
+    }
+
+    /// Reads messages of a conversation by UUID. Leaves out those that no longer exist.
+    pub(super) async fn messages_with(
+        &mut self,
+        group_uuid: Uuid,
+        wanted: &BTreeSet<Uuid>,
+    ) -> Result<Vec<Row>, ApiError> {
+        // A UUID of version 7 is not later than its message. Older pages don't have it.
+        let oldest = wanted.iter().map(created_by).min().flatten();
+        let mut found = Vec::new();
+        let mut next = Some(format!("/api/messages/{group_uuid}?limit={LARGEST_PAGE}"));
+        while let Some(path) = next.filter(|_| found.len() < wanted.len()) {
+            let page = match self.page(&path).await {
+                Ok(page) => page,
+                Err(ApiError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => break,
+                Err(error) => return Err(error),
+            };
+            let is_older = page.rows.first().is_some_and(|row| Some(row.created_at.to_utc()) < oldest);
+            next = page.next.filter(|_| !is_older);
+            found.extend(page.rows.into_iter().filter(|row| wanted.contains(&row.uuid)));
+        }
+        Ok(found)
+    }
+
+    /// Reads the events after a cursor, or the end of the log.
+    pub(super) async fn events(&mut self, after: Option<EventCursor>) -> Result<EventPage, ApiError> {
+        let query = after.map(|after| format!("?after={after}")).unwrap_or_default();
+        let url = self.join(&format!("/api/events{query}"))?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        let link = answer.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next);
+        let next = link.as_deref().and_then(cursor_in).ok_or_else(|| ApiError::NotTheApi(url.clone()))?;
+        Ok(EventPage { events: json_of(answer, url).await?, next })
+    }
+
+    /// The header with the access token.
+    pub(super) fn authorization(&self) -> HeaderValue {
+        self.authorization.clone()
+    }
+
+    /// The end of the access token. `None` if it is not a JWT.
+    pub(super) fn token_expires_at(&self) -> Option<DateTime<Utc>> {
+        let token = self.authorization.to_str().ok()?;
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        let claims = serde_json::from_slice::<Value>(&claims).ok()?;
+        DateTime::from_timestamp(claims.get("exp")?.as_i64()?, 0)
+    }
+
+    /// Requests a new token for a user of the local stack. Returns `false` on failure, or if the token was given.
+    pub(super) async fn renew_token(&mut self) -> bool {
+        let Some((context, handle)) = &self.renewable else { return false };
+        let Ok(authorization) = authorization(context, handle).await else { return false };
+        self.authorization = authorization;
+        true
     }
 
     /// The UUID of the current owner of `handle`.
     pub(super) async fn user_uuid(&mut self, handle: &Handle) -> Result<Uuid, ApiError> {
         let url = self.join(&format!("/api/users/@{}/short", handle.canonical()))?;
         let answer = self.send(|client| client.get(url.clone())).await?;
-        let user: UserRow = answer.json().await.map_err(|_| ApiError::NotTheApi(url))?;
+        let user: UserRow = json_of(answer, url).await?;
         Ok(user.uuid)
     }
 
     /// Posts a message with an idempotency key.
-    pub(super) async fn post<T: for<'a> Deserialize<'a>>(
+    pub(super) async fn post<T: DeserializeOwned>(
         &mut self,
         body: &impl Serialize,
         key: &str,
@@ -205,25 +289,22 @@ impl Api {
         let url = self.join("/api/messages")?;
         let answer =
             self.send(|client| client.post(url.clone()).header("idempotency-key", key).json(body)).await?;
-        // An incomplete response leaves the outcome unknown.
-        let body = answer.text().await.map_err(|error| unavailable(&url, &error))?;
-        serde_json::from_str(&body).map_err(|_| ApiError::NotTheApi(url))
+        json_of(answer, url).await
     }
 
     /// Sends a request. Renews an expired token once if possible.
     async fn send(&mut self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response, ApiError> {
         let mut answer = self.send_once(&request).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED
-            && let Some((context, handle)) = &self.renewable
-            && let Ok(authorization) = authorization(context, handle).await
-        {
-            self.authorization = authorization;
+        if answer.status() == StatusCode::UNAUTHORIZED && self.renew_token().await {
             answer = self.send_once(&request).await?;
         }
         if answer.status().is_success() {
             return Ok(answer);
         }
         let status = answer.status();
+        if status == StatusCode::GONE {
+            return Err(ApiError::CursorExpired);
+        }
         let retry_after = retry_after(answer.headers(), Clock::system().now());
         let refusal = Refusal::new(status, &answer.text().await.unwrap_or_default());
         let in_doubt = status == StatusCode::SERVICE_UNAVAILABLE;
@@ -269,6 +350,12 @@ pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
     Some(header)
 }
 
+/// Parses the body. An incomplete one leaves the outcome unknown.
+async fn json_of<T: DeserializeOwned>(answer: Response, url: Url) -> Result<T, ApiError> {
+    let body = answer.text().await.map_err(|error| unavailable(&url, &error))?;
+    serde_json::from_str(&body).map_err(|_| ApiError::NotTheApi(url))
+}
+
 fn unavailable(url: &Url, error: &reqwest::Error) -> ApiError {
     let cause = if error.is_timeout() {
         format!("{url} did not respond in time")
@@ -299,6 +386,18 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Duration {
 fn next(link: &str) -> Option<String> {
     let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
     (rest.contains("rel=\"next\"") && path.starts_with('/')).then(|| path.to_owned())
+}
+
+/// The time in a UUID of version 7. `None` for other versions.
+fn created_by(uuid: &Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanoseconds) = uuid.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanoseconds)
+}
+
+/// The cursor in the link to the next events.
+fn cursor_in(path: &str) -> Option<EventCursor> {
+    let (_, query) = path.split_once('?')?;
+    query.split('&').find_map(|parameter| parameter.strip_prefix("after="))?.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,67 +1,71 @@
 //! New messages of a conversation.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use anyhow::Result;
 use cruddur::timestamp::Timestamp;
-use tokio::{select, signal::ctrl_c, time::sleep};
 use uuid::Uuid;
 
 use super::{
     api::{Api, ApiError, Row},
+    feed::{Feed, News},
     show::show,
 };
-use crate::context::{Context, note};
+use crate::context::Context;
 
-/// The polling interval.
-const INTERVAL: Duration = Duration::from_secs(2);
-
-/// Shows new messages until Ctrl-C. `shown` are the messages shown before, oldest first.
-pub(super) async fn follow(context: &Context, api: &mut Api, path: &str, shown: &[Row]) -> Result<()> {
-    select! {
-        interrupted = ctrl_c() => Ok(interrupted?),
-        followed = poll(context, api, path, Shown::new(shown)) => followed,
+/// Shows new messages. `feed` starts before `shown` was read, so that no message is between the two. `shown` are the
+/// messages shown before, oldest first.
+pub(super) async fn follow(
+    context: &Context,
+    feed: &mut Feed,
+    group_uuid: Uuid,
+    shown: &[Row],
+) -> Result<()> {
+    let mut shown = Shown::new(shown);
+    loop {
+        let known = match feed.next().await? {
+            News::Missed { .. } => None,
+            News::Events { mut events, messages, .. } => {
+                events.retain(|event| event.message_group_uuid == group_uuid);
+                if events.is_empty() {
+                    continue;
+                }
+                let uuids = events.iter().flat_map(|event| &event.message_uuids);
+                let uuids = uuids.filter(|uuid| !shown.messages.contains(uuid));
+                let known = uuids.map(|uuid| messages.iter().find(|row| row.uuid == *uuid).cloned());
+                // An event of another type says nothing about messages.
+                let says_all = events.iter().all(|event| !event.message_uuids.is_empty());
+                known.collect::<Option<Vec<_>>>().filter(|_| says_all)
+            }
+        };
+        let new = match known {
+            Some(known) => shown.take_new(known),
+            None => list_new(feed, group_uuid, &mut shown).await?,
+        };
+        show(context, new, false)?;
     }
 }
 
-async fn poll(context: &Context, api: &mut Api, path: &str, mut shown: Shown) -> Result<()> {
-    let mut is_interrupted = false;
-    let mut wait = INTERVAL;
+async fn list_new(feed: &mut Feed, group_uuid: Uuid, shown: &mut Shown) -> Result<Vec<Row>, ApiError> {
     loop {
-        sleep(wait).await;
-        wait = INTERVAL;
-        match new_messages(api, path, &mut shown).await {
-            Ok(messages) => {
-                is_interrupted = false;
-                show(context, messages, false)?;
-            }
-            Err(ApiError::Unavailable { cause, retry_after, .. }) => {
-                wait = INTERVAL.max(retry_after);
-                if !is_interrupted {
-                    note(&format!("{cause}; still trying"));
-                    is_interrupted = true;
-                }
-            }
-            Err(error) => return Err(error.into()),
+        match new_messages(&mut feed.api, group_uuid, shown).await {
+            Ok(new) => return Ok(new),
+            Err(error) => feed.wait_after(error).await?,
         }
     }
 }
 
 /// Reads messages that were not shown, oldest first. Usually one page suffices.
-async fn new_messages(api: &mut Api, path: &str, shown: &mut Shown) -> Result<Vec<Row>, ApiError> {
+async fn new_messages(api: &mut Api, group_uuid: Uuid, shown: &mut Shown) -> Result<Vec<Row>, ApiError> {
     let mut pages = Vec::new();
-    let mut next = Some(format!("{path}?limit=50"));
+    let mut next = Some(format!("/api/messages/{group_uuid}?limit=50"));
     while let Some(path) = next {
         let page = api.page(&path).await?;
-        let rows = page.rows.len();
-        let new = page.rows.into_iter().filter(|row| shown.is_new(row)).collect::<Vec<_>>();
         // Continue only if the whole page is new.
-        next = page.next.filter(|_| new.len() == rows);
-        pages.push(new);
+        next = page.next.filter(|_| page.rows.iter().all(|row| shown.is_new(row)));
+        pages.push(page.rows);
     }
-    let messages = pages.into_iter().rev().flatten().collect::<Vec<_>>();
-    shown.messages.extend(messages.iter().map(|message| message.uuid));
-    Ok(messages)
+    Ok(shown.take_new(pages.into_iter().rev().flatten()))
 }
 
 /// The messages shown. A message may appear after a later one, so the newest time is not enough.
@@ -82,5 +86,16 @@ impl Shown {
     fn is_new(&self, message: &Row) -> bool {
         let is_later = self.first.is_none_or(|first| (message.created_at, message.uuid) > first);
         is_later && !self.messages.contains(&message.uuid)
+    }
+
+    /// The new ones of `messages`, which count as shown from here on.
+    fn take_new(&mut self, messages: impl IntoIterator<Item = Row>) -> Vec<Row> {
+        let mut new = messages.into_iter().collect::<Vec<_>>();
+        new.retain(|message| {
+            let is_new = self.is_new(message);
+            self.messages.insert(message.uuid);
+            is_new
+        });
+        new
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::output::printable;
 
 /// The API's error codes, with descriptions.
-const DESCRIPTIONS: [(&str, &str); 20] = [
+const DESCRIPTIONS: [(&str, &str); 22] = [
     ("body_invalid", "the API can't read the request"),
     ("user_not_provisioned", "the token is valid, but its user is not in the database of users"),
     ("message_group_not_found", "no such conversation, or you are not a member"),
@@ -22,6 +22,8 @@ const DESCRIPTIONS: [(&str, &str); 20] = [
     ("message_exceed_max_chars", "the message has more than 1024 characters"),
     ("limit_invalid", "the limit is not a number from 1 to 100"),
     ("cursor_invalid", "the cursor is not one that a list gave"),
+    ("device_invalid", "the device's UUID is malformed"),
+    ("connection_outdated", "the device has opened a later connection"),
     ("idempotency_key_invalid", "the idempotency key is not 1 to 64 visible ASCII characters"),
     ("idempotency_key_reused", "the idempotency key was used for another message"),
     ("rate_limited", "too many messages, wait a moment"),
@@ -31,24 +33,30 @@ const DESCRIPTIONS: [(&str, &str); 20] = [
 
 /// An error response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Refusal(String);
+#[error("{reason}")]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    reason: String,
+}
 
 impl Refusal {
     /// Parses an array of codes from a function, or `{"message"}` from the gateway.
     pub(super) fn new(status: StatusCode, body: &str) -> Self {
-        if status == StatusCode::UNAUTHORIZED {
-            let rejected = "the API rejected the access token; it has expired, or is for another API";
-            return Self(rejected.to_owned());
+        Self { status, reason: reason(status, body) }
+    }
+}
+
+fn reason(status: StatusCode, body: &str) -> String {
+    if status == StatusCode::UNAUTHORIZED {
+        return "the API rejected the access token; it has expired, or is for another API".to_owned();
+    }
+    let body = serde_json::from_str(body).unwrap_or(Value::Null);
+    match (&body, body.get("message").and_then(Value::as_str)) {
+        (Value::Array(codes), _) if !codes.is_empty() => {
+            codes.iter().map(description).collect::<Vec<_>>().join("; ")
         }
-        let body = serde_json::from_str(body).unwrap_or(Value::Null);
-        Self(match (&body, body.get("message").and_then(Value::as_str)) {
-            (Value::Array(codes), _) if !codes.is_empty() => {
-                codes.iter().map(description).collect::<Vec<_>>().join("; ")
-            }
-            (_, Some(message)) => format!("API error {} (status {})", printable(message), status.as_u16()),
-            (_, None) => format!("the API returned status {} without a reason", status.as_u16()),
-        })
+        (_, Some(message)) => format!("API error {} (status {})", printable(message), status.as_u16()),
+        (_, None) => format!("the API returned status {} without a reason", status.as_u16()),
     }
 }
 
@@ -84,6 +92,7 @@ mod tests {
             MessageExceedsMaxChars,
             LimitInvalid,
             CursorInvalid,
+            DeviceInvalid,
             IdempotencyKeyInvalid,
             IdempotencyKeyReused,
         ] {

@@ -5,10 +5,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    WEBSOCKET_URL,
     calls::{CLOUDWATCH, Calls},
     report::{CheckResult, Problem, Success},
-    stack::Stack,
+    stack::{Stack, WEBSOCKET_URL},
 };
 use crate::context::aws_error;
 

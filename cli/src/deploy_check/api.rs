@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::report::Problem;
 use crate::{http_client, output::cut};
 
-pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// API Gateway's time limit for a function.
-pub(super) const RESPONSE_LIMIT: Duration = Duration::from_secs(30);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(30);
 
 const BODY_COLUMNS: usize = 100;
 

@@ -4,28 +4,22 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderValue, StatusCode, header};
-use reqwest::{Client, Response, Upgraded, redirect};
+use http::{HeaderValue, StatusCode};
+use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Message,
-        handshake::{client::generate_key, derive_accept_key},
-        protocol::Role,
-    },
-};
+use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use super::{
-    api::{CONNECT_LIMIT, RESPONSE_LIMIT, Reply},
+    api::Reply,
     events::announces,
     report::{CheckResult, Problem, Report, Success},
 };
-use crate::{http_client, output::cut};
-
-const PROTOCOL: &str = "cruddur.v1";
+use crate::{
+    output::cut,
+    websocket::{Connection, Handshake, PROTOCOL},
+};
 
 /// The device of every check, so that a check replaces the connection of the previous one.
 const DEVICE: Uuid = Uuid::from_u128(0xdeb1_07c4_ec00_4000_8000_0000_0000_0001);
@@ -42,7 +36,7 @@ pub(super) type Address = Result<String, String>;
 
 /// An open connection.
 #[derive(Debug)]
-pub(super) struct Socket(WebSocketStream<Upgraded>);
+pub(super) struct Socket(Connection);
 
 /// Checks the handshake and the heartbeat. Returns `None` without an open connection.
 pub(super) async fn check(
@@ -69,46 +63,34 @@ pub(super) async fn check(
 }
 
 async fn refused(url: &str) -> CheckResult {
-    let (answer, _) = handshake(url, None).await?;
-    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+    let handshake = handshake(url, None).await?;
+    if handshake.is_accepted() {
         return Err(Problem::new(
             "it opens without a token",
             "disable the WebSocket API, and check which function its route $connect invokes",
         ));
     }
-    if answer.status() != StatusCode::UNAUTHORIZED {
-        return Err(unexpected(answer, "401").await);
+    if handshake.response.status() != StatusCode::UNAUTHORIZED {
+        return Err(unexpected(handshake.response, "401").await);
     }
     Ok(Success::new("401"))
 }
 
 impl Socket {
     async fn open(url: &str, token: &HeaderValue) -> CheckResult<Self> {
-        let (answer, key) = handshake(url, Some(token)).await?;
-        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(unexpected(answer, "101").await);
+        let handshake = handshake(url, Some(token)).await?;
+        if !handshake.is_accepted() {
+            return Err(unexpected(handshake.response, "101").await);
         }
-        let header = |name| answer.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let protocol = header(header::SEC_WEBSOCKET_PROTOCOL).map(str::to_owned);
-        if header(header::SEC_WEBSOCKET_ACCEPT) != Some(&derive_accept_key(key.as_bytes())) {
-            return Err(Problem::new("101 without the right Sec-WebSocket-Accept", PROXY));
-        }
-        if protocol.as_deref() != Some(PROTOCOL) {
-            return Err(Problem::new(
-                format!("101 without the subprotocol {PROTOCOL}, so browsers close the connection"),
-                PROXY,
-            ));
-        }
-        let connection = answer.upgrade().await;
-        let connection = connection.map_err(|error| Problem::new(error.without_url().to_string(), PROXY))?;
-        let stream = WebSocketStream::from_raw_socket(connection, Role::Client, None).await;
-        Ok(Success::with(format!("101 with the subprotocol {PROTOCOL}"), Self(stream)))
+        let connection = handshake.upgrade().await;
+        let connection = connection.map_err(|error| Problem::new(error.to_string(), PROXY))?;
+        Ok(Success::with(format!("101 with the subprotocol {PROTOCOL}"), Self(connection)))
     }
 
     async fn ping(&mut self) -> CheckResult {
-        let ping = json!({"type": "ping"}).to_string();
+        let text = json!({"type": "ping"}).to_string();
         let advice = "deploy the template's routes of the WebSocket API again, with the responses of ping";
-        self.0.send(Message::text(ping)).await.map_err(|error| Problem::new(error.to_string(), PROXY))?;
+        self.0.send(Message::text(text)).await.map_err(|error| Problem::new(error.to_string(), PROXY))?;
         let pong = |frame: &Value| *frame == json!({"type": "pong"});
         self.wait_for(pong, PONG_LIMIT)
             .await
@@ -163,45 +145,20 @@ impl Socket {
     }
 }
 
-/// Sends the handshake of a browser. Returns the response and the key.
-async fn handshake(url: &str, token: Option<&HeaderValue>) -> Result<(Response, String), Problem> {
-    let key = generate_key();
+/// Sends the handshake of a browser.
+async fn handshake(url: &str, token: Option<&HeaderValue>) -> Result<Handshake, Problem> {
     let mut offer = format!("{PROTOCOL}, device.{DEVICE}");
     if let Some(token) = token.and_then(|token| token.to_str().ok()?.strip_prefix("Bearer ")) {
         offer = format!("{offer}, bearer.{token}");
     }
-    let send = async {
-        let mut offer = HeaderValue::try_from(offer)?;
-        offer.set_sensitive(true);
-        // `ws` stands for `http`, and `wss` for `https`.
-        let url = url.strip_prefix("ws").map_or_else(|| url.to_owned(), |rest| format!("http{rest}"));
-        let client: Client = http_client::for_url(&url)
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(RESPONSE_LIMIT)
-            .build()?;
-        let request = client
-            .get(url)
-            .header(header::CONNECTION, "Upgrade")
-            .header(header::UPGRADE, "websocket")
-            .header(header::SEC_WEBSOCKET_VERSION, "13")
-            .header(header::SEC_WEBSOCKET_KEY, &key)
-            .header(header::SEC_WEBSOCKET_PROTOCOL, offer);
-        anyhow::Ok(request.send().await?)
-    };
-    let answer = send.await.map_err(|error| {
-        let cause = error.downcast::<reqwest::Error>().map_or_else(
-            |error| format!("{error:#}"),
-            |error| format!("{:#}", anyhow::Error::from(error.without_url())),
-        );
+    let send = async { anyhow::Ok(Handshake::send(url, HeaderValue::try_from(offer)?, None).await?) };
+    send.await.map_err(|error| {
         Problem::new(
-            format!("{url} can't be reached ({cause})"),
+            format!("{url} can't be reached ({error:#})"),
             "check the URL (the stack's output WebSocketUrl; --websocket-url sets it); with WebSocketDomainName, its DNS \
              record must point at the output WebSocketDomainTarget",
         )
-    })?;
-    Ok((answer, key))
+    })
 }
 
 const PROXY: &str = "check for a proxy in between that does not pass WebSockets unchanged";

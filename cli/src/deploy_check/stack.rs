@@ -9,6 +9,9 @@ use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
 use super::report::{CheckResult, Problem, Success};
 use crate::context::aws_error;
 
+/// The stack's output, absent without a WebSocket API.
+pub(super) const WEBSOCKET_URL: &str = "WebSocketUrl";
+
 #[derive(Debug)]
 pub(super) struct Stack {
     pub(super) name: String,

@@ -35,7 +35,7 @@ pub struct Options {
     #[arg(long)]
     pub without_names: bool,
 
-    /// Time that inbox rows may lag behind a new message
+    /// Time that inbox rows and event logs may lag behind a new message
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub grace: u32,
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// A kind of finding, in repair order: messages, membership, inbox rows, names.
+/// A kind of finding, in repair order: messages, membership, inbox rows, names, event logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -45,6 +45,18 @@ pub enum Kind {
     InboxNamesDiffer,
     /// A membership whose names are not the members'.
     MembershipNamesDiffer,
+    /// A row of an event log with a malformed key or attribute.
+    EventLogRowMalformed,
+    /// A connection with a malformed key or attribute.
+    ConnectionMalformed,
+    /// Numbers that are missing between two current rows of an event log.
+    EventLogGap,
+    /// An event of a group that the log's owner is not a member of.
+    EventOfOutsider,
+    /// An event of a message that does not exist.
+    EventWithoutMessage,
+    /// Messages that are not in the log of a member.
+    EventMissing,
 }
 
 impl Kind {
@@ -55,7 +67,9 @@ impl Kind {
             | Self::OldRow
             | Self::StrayGroupUuid
             | Self::MessageKeyMalformed
-            | Self::MessageMalformed => 0,
+            | Self::MessageMalformed
+            | Self::EventLogRowMalformed
+            | Self::ConnectionMalformed => 0,
             Self::MembershipMissing | Self::MembershipMalformed | Self::GroupWithoutMessages => 1,
             // After the membership: it may have to be derived from malformed rows.
             Self::InboxRowMalformed | Self::InboxRowOfStranger | Self::SecondInboxRow => 2,
@@ -64,6 +78,7 @@ impl Kind {
             | Self::InboxTextDiffers
             | Self::InboxNamesDiffer
             | Self::MembershipNamesDiffer => 4,
+            Self::EventLogGap | Self::EventOfOutsider | Self::EventWithoutMessage | Self::EventMissing => 5,
         }
     }
 

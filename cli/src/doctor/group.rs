@@ -14,6 +14,7 @@ use super::{
     messages::Messages,
     repair::{Problem, Repair},
     rows::{self, MemberRow},
+    subject::Subject,
 };
 use crate::table::{
     item::{FIRST_SORT_KEY, text},
@@ -54,10 +55,15 @@ impl Doctor {
         owners: &BTreeSet<Uuid>,
         ledger: &Ledger<'_>,
     ) -> Result<()> {
+        self.examine(&Subject::Group(group, owners), ledger).await
+    }
+
+    /// Examines a subject, and repairs it in [`Mode::Repair`].
+    pub(super) async fn examine(&self, subject: &Subject<'_>, ledger: &Ledger<'_>) -> Result<()> {
         let mut attempted: Vec<Finding> = Vec::new();
         let mut idle_rounds = 0;
         for _ in 0..MAX_ROUNDS {
-            let (confirmed, unconfirmed) = self.diagnose_twice(group, owners, ledger).await?;
+            let (confirmed, unconfirmed) = self.diagnose_twice(subject, ledger).await?;
             let is_gone = |finding: &mut Finding| {
                 !confirmed.iter().chain(&unconfirmed).any(|problem| problem.finding.is_same(finding))
             };
@@ -80,7 +86,7 @@ impl Doctor {
                 return confirmed.iter().try_for_each(|problem| self.record_unrepaired(problem, ledger));
             }
             attempted = match stage {
-                Some(stage) => self.repair_stage(group, &confirmed, stage, ledger).await?,
+                Some(stage) => self.repair_stage(&confirmed, stage, ledger).await?,
                 None => Vec::new(),
             };
             idle_rounds += 1;
@@ -91,7 +97,6 @@ impl Doctor {
     /// Applies the repairs of a stage. Returns the findings whose repair may have been written.
     async fn repair_stage(
         &self,
-        group: Uuid,
         problems: &[Problem],
         stage: u8,
         ledger: &Ledger<'_>,
@@ -102,7 +107,7 @@ impl Doctor {
         {
             let Some(repair) = repair else { continue };
             if self.apply(repair).await? == Written::Done {
-                if let Repair::DeleteGroup(_) = repair {
+                if let (Repair::DeleteGroup(_), Some(group)) = (repair, finding.group) {
                     ledger.remember_deleted_group(group);
                 }
                 attempted.push(finding.clone());
@@ -121,20 +126,19 @@ impl Doctor {
         ledger.record(&problem.finding, status)
     }
 
-    /// Diagnoses the group again after a pause if it looks broken. Returns the problems that both diagnoses show or one
+    /// Diagnoses the subject again after a pause if it looks broken. Returns the problems that both diagnoses show or one
     /// row alone proves, and those that only the second one shows: a row that was just moved looks like one.
     async fn diagnose_twice(
         &self,
-        group: Uuid,
-        owners: &BTreeSet<Uuid>,
+        subject: &Subject<'_>,
         ledger: &Ledger<'_>,
     ) -> Result<(Vec<Problem>, Vec<Problem>)> {
-        let first = self.diagnose(group, owners, ledger).await?;
+        let first = self.diagnose(subject, ledger).await?;
         if first.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
         tokio::time::sleep(self.confirm_after).await;
-        let second = self.diagnose(group, owners, ledger).await?;
+        let second = self.diagnose(subject, ledger).await?;
         let is_confirmed = |problem: &Problem| {
             problem.finding.kind.is_of_one_row()
                 || first.iter().any(|other| other.finding.is_same(&problem.finding))
@@ -142,7 +146,14 @@ impl Doctor {
         Ok(second.into_iter().partition(is_confirmed))
     }
 
-    async fn diagnose(
+    async fn diagnose(&self, subject: &Subject<'_>, ledger: &Ledger<'_>) -> Result<Vec<Problem>> {
+        match subject {
+            Subject::Group(group, owners) => self.diagnose_group(*group, owners, ledger).await,
+            Subject::Log(user, scope) => Ok(self.diagnose_log(*user, *scope).await?.problems),
+        }
+    }
+
+    async fn diagnose_group(
         &self,
         group: Uuid,
         owners: &BTreeSet<Uuid>,

@@ -125,7 +125,7 @@ impl Doctor {
             (Kind::StrayGroupUuid, _) => {
                 (detail.to_owned(), Some(write::remove_group_uuid(transaction, item)?))
             }
-            (Kind::InboxRowMalformed, _) => {
+            (Kind::InboxRowMalformed | Kind::EventLogRowMalformed | Kind::ConnectionMalformed, _) => {
                 (detail.to_owned(), Some(transaction.delete(item, Condition::unchanged(item))?))
             }
             (_, Some(right)) => self.move_to_key(item, &right).await?,

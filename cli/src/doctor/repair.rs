@@ -3,10 +3,14 @@
 use anyhow::Result;
 use cruddur::{
     error::Error,
+    event_log::EventLog,
     message_group::Inbox,
-    projection::inbox::{MoveError, NewestMessage},
+    projection::{
+        events::AppendError,
+        inbox::{MoveError, NewestMessage},
+    },
     sort_key::SortKey,
-    table::{Transaction, WriteError},
+    table::{LoggedChange, Transaction, WriteError},
 };
 use uuid::Uuid;
 
@@ -33,6 +37,8 @@ pub(super) enum Repair {
     DeleteGroup(Transaction),
     /// Moves the group's rows, as the stream handler does.
     Move(Uuid, LastMessage),
+    /// Appends to the log of a user, as the stream handler does.
+    Append(Uuid, Vec<LoggedChange>),
 }
 
 /// The newest message of a group, as inbox rows show it.
@@ -57,6 +63,7 @@ impl Doctor {
                 Ok(applied)
             }
             Repair::Move(group, newest) => self.move_rows(*group, newest).await,
+            Repair::Append(user, changes) => self.append(*user, changes).await,
         }
     }
 
@@ -82,6 +89,15 @@ impl Doctor {
                 | MoveError::TooManyAttempts { .. }
                 | MoveError::OutOfTime,
             ) => Ok(Written::Stale),
+        }
+    }
+
+    async fn append(&self, user: Uuid, changes: &[LoggedChange]) -> Result<Written> {
+        let log = EventLog::new(self.table.clone(), self.clock.clone(), self.random.clone());
+        match Box::pin(log.append(user, changes.to_vec(), None)).await {
+            Ok(_) | Err(AppendError::Table(Error::Unavailable { .. })) => Ok(Written::Done),
+            Err(AppendError::Table(error)) => Err(error.into()),
+            Err(AppendError::TooManyAttempts(_) | AppendError::OutOfTime) => Ok(Written::Stale),
         }
     }
 }

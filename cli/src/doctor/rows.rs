@@ -5,7 +5,7 @@ use cruddur::{
     message::text::MessageText,
     message_group::uuid_of_pair,
     sort_key::SortKey,
-    table::{InboxRow, Item, Key, Membership, MessageRow, RowKind, from_item},
+    table::{InboxRow, InvalidRow, Item, Key, Membership, MessageRow, Row, RowKind, from_item},
     timestamp::Timestamp,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -79,6 +79,9 @@ pub(super) fn shape(item: &Item) -> Shape {
         return Flaw::shape(Kind::UnknownRow, None, "unknown kind");
     };
     let key = Key::of(item);
+    if matches!(kind, RowKind::EventLog | RowKind::Connection) {
+        return derived(item, kind, key.as_ref());
+    }
     // Malformed keys of messages and inbox rows are repaired.
     if key.is_none() && !matches!(kind, RowKind::Message | RowKind::Inbox) {
         return Flaw::shape(Kind::UnknownRow, None, "malformed key for its kind");
@@ -93,6 +96,22 @@ pub(super) fn shape(item: &Item) -> Shape {
         (RowKind::Inbox, _) => inbox(item, id),
         (RowKind::Membership, Some(Key::Membership(group))) => Shape::Membership(group),
         _ => Shape::Other,
+    }
+}
+
+/// A row of an event log, or a connection: rows whose content is also elsewhere, or is replaced by clients.
+fn derived(item: &Item, kind: RowKind, key: Option<&Key>) -> Shape {
+    let finding =
+        if kind == RowKind::EventLog { Kind::EventLogRowMalformed } else { Kind::ConnectionMalformed };
+    if key.is_none() {
+        return Flaw::shape(finding, None, "malformed key for its kind");
+    }
+    match Row::parse(item.clone()) {
+        Ok(_) => Shape::Other,
+        Err(InvalidRow::Index) => {
+            Flaw::shape(Kind::StrayGroupUuid, None, "only inbox rows belong into the index")
+        }
+        Err(_) => Flaw::shape(finding, None, "an attribute is missing or malformed"),
     }
 }
 

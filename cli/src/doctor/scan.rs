@@ -17,6 +17,7 @@ use super::{
     ledger::Ledger,
     repair::Problem,
     rows::{self, Shape, shape},
+    subject::Scope,
 };
 use crate::table::{
     item::{GROUP_UUID, partition_id, text},
@@ -39,6 +40,8 @@ struct ScanState {
     memberships: LruCache<Uuid, Membership>,
     /// The partition of the last message. A scan returns the rows of a partition consecutively.
     last_messages: String,
+    /// The partition of the last row of an event log.
+    last_log: String,
 }
 
 /// A fact in a row that has to agree with the group's membership.
@@ -63,13 +66,19 @@ struct PageWork {
     /// Groups that are probably broken, with owners of their rows.
     suspects: BTreeMap<Uuid, BTreeSet<Uuid>>,
     references: Vec<(Uuid, Reference)>,
+    /// Owners of event logs that begin on the page.
+    logs: BTreeSet<Uuid>,
 }
 
 impl Doctor {
     /// Scans the whole table and records findings in `ledger`. Repairs them in [`Mode::Repair`], without taking the
     /// lease as [`Self::run`] does.
     pub async fn examine_table(&self, ledger: &Ledger<'_>) -> Result<()> {
-        let mut state = ScanState { memberships: LruCache::new(CACHED), last_messages: String::new() };
+        let mut state = ScanState {
+            memberships: LruCache::new(CACHED),
+            last_messages: String::new(),
+            last_log: String::new(),
+        };
         let mut page = read::scan_page(&self.table, None, false).await?;
         loop {
             let next = page.next.take();
@@ -95,7 +104,7 @@ impl Doctor {
         self.progress.inc(items.len() as u64);
         self.check_references(state, &mut work, ledger).await?;
         self.preload_names(&work).await?;
-        let PageWork { rows, memberships, mut suspects, .. } = work;
+        let PageWork { rows, memberships, mut suspects, logs, .. } = work;
         let of_rows = stream::iter(rows)
             .map(|(pk, sk)| async move { self.examine_row(&pk, &sk, ledger).await })
             .buffer_unordered(AT_A_TIME)
@@ -119,7 +128,19 @@ impl Doctor {
                 {
                     return Ok(());
                 }
-                self.examine_group(group, &owners, ledger).await
+                self.examine_group(group, &owners, ledger).await?;
+                self.examine_logs_of_group(group, ledger).await
+            })
+            .buffer_unordered(AT_A_TIME)
+            .try_collect::<()>()
+            .await?;
+        // After the groups: messages and members may have to be repaired first.
+        stream::iter(logs)
+            .map(|user| async move {
+                if self.is_stopped() {
+                    return Ok(());
+                }
+                self.examine_log(user, Scope::AllGroups, ledger).await
             })
             .buffer_unordered(AT_A_TIME)
             .try_collect::<()>()
@@ -243,6 +264,10 @@ impl PageWork {
         let is_first_of_partition = RowKind::of(item) == Some(RowKind::Message) && pk != state.last_messages;
         if is_first_of_partition {
             pk.clone_into(&mut state.last_messages);
+        }
+        if RowKind::of(item) == Some(RowKind::EventLog) && pk != state.last_log {
+            pk.clone_into(&mut state.last_log);
+            self.logs.extend(partition_id(item).parse::<Uuid>().ok());
         }
         match shape(item) {
             Shape::Message(row, group) => {

@@ -10,7 +10,7 @@ use std::{
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
     time::timeout,
@@ -180,31 +180,6 @@ async fn a_text_may_come_from_standard_input() {
     machine.stop().await;
 }
 
-#[cfg(unix)]
-#[tokio::test(flavor = "multi_thread")]
-async fn follow_shows_each_new_message_once() {
-    let machine = Machine::start().await;
-    machine.cruddur(&["send", "--as", "lore", "@mock", "0"]).await.ok();
-    let follow =
-        ["read", "--as", "mock", "@lore", "--follow", "--output", "json", "--url", machine.stack().url()];
-    let mut child = command(&follow).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    for number in 0..4 {
-        if number > 0 {
-            machine.cruddur(&["send", "--as", "lore", "@mock", &number.to_string()]).await.ok();
-        }
-        let line = timeout(Duration::from_secs(20), lines.next_line()).await.unwrap().unwrap().unwrap();
-        let message: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(message["message"], number.to_string());
-    }
-    // Ctrl-C is how it is meant to end.
-    let interrupt = ["-INT", &child.id().unwrap().to_string()].map(str::to_owned);
-    assert!(tokio::process::Command::new("kill").args(interrupt).status().await.unwrap().success());
-    let status = timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
-    assert_eq!(status.code(), Some(0));
-    machine.stop().await;
-}
-
 /// Passes connections on to the stack at `url`. Of the first so many posts of a message the answer is swallowed.
 async fn swallowing_proxy(url: &str, mut answers: usize) -> (String, Arc<AtomicUsize>) {
     let stack = url.strip_prefix("http://").unwrap().to_owned();
@@ -280,7 +255,7 @@ async fn a_failure_to_issue_a_token_is_described() {
 
 /// An API that answers these requests, in this order, one on each connection: the beginning of a request with its
 /// answer. Gives its URL and, when all are answered, the requests as they came.
-async fn canned_api(answers: Vec<(&'static str, String)>) -> (String, JoinHandle<Vec<String>>) {
+pub(crate) async fn canned_api(answers: Vec<(&'static str, String)>) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/stage", listener.local_addr().unwrap());
     let served = tokio::spawn(async move {
@@ -310,7 +285,7 @@ fn is_whole(request: &str) -> bool {
     length.is_none_or(|length| body.len() == length.parse::<usize>().unwrap())
 }
 
-fn answer(status: &str, headers: &str, body: &Value) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &Value) -> String {
     let body = body.to_string();
     let length = body.len();
     format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")

@@ -301,7 +301,8 @@ async fn a_scan_gives_every_row_as_plain_json_and_no_more_than_its_limit() {
         rows.iter().filter(|row| RowKind::of_partition(row["pk"].as_str().unwrap()) == Some(kind)).count()
     };
     assert_eq!([RowKind::Message, RowKind::Inbox, RowKind::Membership].map(count), [9, 4, 2]);
-    assert_eq!(rows.len(), 15);
+    // The stack may have logged the messages by now.
+    assert_eq!(rows.len() - count(RowKind::EventLog), 15);
     let membership = rows.iter().find(|row| row["pk"] == RowKind::Membership.partition(GROUP)).unwrap();
     let sunyoung = &membership["members"]["0195b5a0-0000-7000-8000-000000000001"];
     assert_eq!(*sunyoung, serde_json::json!({"handle": "sunyoung", "display_name": "Sunyoung Lee"}));

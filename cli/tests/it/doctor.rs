@@ -12,11 +12,14 @@ mod concurrent;
 mod kinds;
 mod lease;
 mod left;
+mod logs;
 mod many;
+
+use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use cli::doctor::{Kind, Mode, Status, Summary};
-use cruddur::table::Key;
+use cruddur::table::{Key, Partition};
 use serde_json::json;
 
 use self::clinic::Clinic;
@@ -68,8 +71,13 @@ async fn rows_that_lag_longer_are_found_at_their_keys() {
     clinic.send(0, 1, "never delivered").await;
     clinic.world.clock.advance(TimeDelta::seconds(61));
     let found = clinic.examine(Mode::Check).await.brief();
-    let expected = behind.into_iter().map(|(pk, sk)| (Kind::InboxRowBehind, pk, Some(sk), Status::Found));
-    assert_eq!(found, expected.collect::<Vec<_>>());
+    let rows = behind.into_iter().map(|(pk, sk)| (Kind::InboxRowBehind, pk, Some(sk), Status::Found));
+    let logs = [0, 1].map(|user| {
+        let pk = Partition::EventLog(clinic.users[user].uuid).to_string();
+        (Kind::EventMissing, pk, None, Status::Found)
+    });
+    let expected = rows.chain(logs).collect::<BTreeSet<_>>();
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
 }
 
 #[tokio::test]

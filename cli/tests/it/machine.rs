@@ -32,11 +32,15 @@ pub(crate) struct Run {
 
 impl Machine {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&Options::ephemeral()).await
+    }
+
+    pub(crate) async fn start_with(options: &Options) -> Self {
         // One at a time: many embedded servers that start at once take longer than anybody waits for them.
         static STARTING: Mutex<()> = Mutex::const_new(());
         let _starting = STARTING.lock().await;
         let engines = Engines::from_lookup(|_| None).unwrap();
-        let machine = Self { stack: Stack::start(&Options::ephemeral(), &engines, |_| {}).await.unwrap() };
+        let machine = Self { stack: Stack::start(options, &engines, |_| {}).await.unwrap() };
         // The users whom the command makes, and no others.
         let [.., last] = DEMO_USERS;
         let sql = format!("DELETE FROM public.users WHERE uuid > '{}' RETURNING handle", last.uuid);

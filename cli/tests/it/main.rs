@@ -16,3 +16,4 @@ mod machine;
 mod migrate;
 mod options;
 mod redact;
+mod watch;

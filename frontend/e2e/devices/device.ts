@@ -23,12 +23,13 @@ export class Device {
   readonly handle: string;
   readonly proxy: FaultyProxy;
   readonly recording = new Recording();
+  /** Own messages. */
+  added = 0;
   /** Pages that were loaded only to load the whole conversation. */
   pages = 0;
   readonly #client: MessagesClient;
   readonly #thread: PagedList<Message>;
   readonly #group: string;
-  #added = 0;
 
   private constructor({ name, handle, group, stack }: DeviceOptions, proxy: FaultyProxy) {
     this.name = name;
@@ -61,19 +62,24 @@ export class Device {
     return device;
   }
 
-  /** Sends messages by the outbox, one after the other. Returns when all are stored. */
-  async send(count: number): Promise<void> {
-    for (let index = 1; index <= count; index += 1) {
+  /** Sends a message by the outbox whenever `isNext` allows it and few are waiting. Returns when all are stored. */
+  async send(isNext: () => boolean): Promise<void> {
+    while (isNext()) {
+      this.added += 1;
+      this.#client.send({ kind: 'group', uuid: this.#group }, this.text(this.added));
       await this.#waitForOutbox(WAITING);
-      this.#client.send({ kind: 'group', uuid: this.#group }, `${this.name} ${index}`);
-      this.#added += 1;
     }
     await this.#waitForOutbox(1);
   }
 
+  /** The text of the own message with this number, from 1. */
+  text(number: number): string {
+    return `${this.name} ${number}`;
+  }
+
   /** The number of own messages that are stored. */
   stored(): number {
-    return this.#added - this.#unsent().length;
+    return this.added - this.#unsent().length;
   }
 
   /** The loaded messages, oldest first. */

@@ -77,11 +77,11 @@ for (const handle of MEMBERS) {
 // With the uuid of a member's device.
 const stranger = await Stranger.start(stack, STRANGER, devices[0]?.recording.device ?? '');
 
-const share = (index: number) => Math.floor(total / devices.length) + (index < total % devices.length ? 1 : 0);
 const stored = () => devices.reduce((sum, device) => sum + device.stored(), 0);
+let added = 0;
 let isSending = true;
 async function send(): Promise<void> {
-  await Promise.all(devices.map((device, index) => device.send(share(index))));
+  await Promise.all(devices.map((device) => device.send(() => (added += 1) <= total)));
   isSending = false;
 }
 async function kill(): Promise<void> {
@@ -126,7 +126,7 @@ print(`at rest after ${elapsed()}`);
 const texts = sent.map(({ message }) => message);
 check('the API lists each message once', [
   ...missing(
-    devices.flatMap(({ name }, index) => Array.from({ length: share(index) }, (_, number) => `${name} ${number + 1}`)),
+    devices.flatMap((device) => Array.from({ length: device.added }, (_, index) => device.text(index + 1))),
     texts,
   ).map((text) => `"${text}" is missing`),
   ...repeated(texts).map((text) => `"${text}" is stored twice`),
@@ -175,10 +175,10 @@ print('');
 line(['device', 'messages', 'POST', 'frames', 'GET events', 'GET messages', 'GET groups', 'sockets', 'broken', 'broken requests', '410']);
 line(['---', ...Array.from({ length: 10 }, () => '--:')]);
 const counts = (broken: Readonly<Record<Fault, number>>) => FAULTS.map((fault) => broken[fault]).join(' + ');
-for (const [index, { name, recording, proxy, pages }] of devices.entries()) {
+for (const { name, added: own, recording, proxy, pages } of devices) {
   const { requests, frames, opened, expired } = recording;
   const { send: sends, events, messages: lists, groups } = requests;
-  line([name, share(index), sends, frames, events, lists - pages, groups, opened, counts(proxy.sockets), counts(proxy.requests), expired]);
+  line([name, own, sends, frames, events, lists - pages, groups, opened, counts(proxy.sockets), counts(proxy.requests), expired]);
 }
 print(`\nbroken: ${FAULTS.join(' + ')}; GET messages: without those that load the whole conversation in the end`);
 for (const [handle, log] of logs) {

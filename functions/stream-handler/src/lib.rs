@@ -126,11 +126,11 @@ impl App {
     async fn project(&self, groups: &[GroupMessages], deadline: Option<DateTime<Utc>>) -> BTreeSet<usize> {
         let mut failed = BTreeSet::new();
         let mut logs = Logs::new(groups);
-        let moves = (0..groups.len()).map(|place| async move {
+        let tasks = (0..groups.len()).map(|place| async move {
             let group = groups.get(place)?;
             Some((place, self.move_one(group, deadline).await))
         });
-        let mut moves = stream::iter(moves).buffer_unordered(MAX_CONCURRENT_GROUPS);
+        let mut group_moves = stream::iter(tasks).buffer_unordered(MAX_CONCURRENT_GROUPS);
         let mut moves_left = groups.len();
         let mut appends = FuturesUnordered::new();
         let mut pushes = FuturesUnordered::new();
@@ -142,9 +142,9 @@ impl App {
             tokio::select! {
                 // Moves first: nothing else may delay them.
                 biased;
-                Some(Some((place, moved))) = moves.next() => {
+                Some(Some((place, result))) = group_moves.next() => {
                     moves_left -= 1;
-                    match moved {
+                    match result {
                         Some(moved) => logs.add(place, moved),
                         None => {
                             failed.insert(place);

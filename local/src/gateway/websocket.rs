@@ -115,7 +115,7 @@ impl WebSocketApi {
         })))
     }
 
-    /// The API at [`PATH`], and the management of its connections below.
+    /// The API at `/ws`, and the management of its connections below.
     ///
     /// Events carry the client's address only if the router is served with
     /// `into_make_service_with_connect_info::<SocketAddr>()`. Otherwise they carry 127.0.0.1.

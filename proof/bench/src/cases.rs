@@ -9,6 +9,8 @@ use local::deployment::FUNCTIONS;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::services::Services;
+
 /// The reference with only the runtime.
 pub(crate) const HELLO_WORLD: &str = "hello-world";
 
@@ -17,6 +19,9 @@ pub(crate) const GET_ITEM: &str = "get-item";
 
 /// The group of the sample events, with sunyoung and scarlett.
 const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
+
+/// The event that opens a connection of the sample events' caller.
+pub(crate) const OPEN_CONNECTION: &str = "open-connection/opened";
 
 /// A text that gives a message row of about 380 bytes, and an inbox row of about 350.
 pub(crate) const TEXT: &str =
@@ -30,23 +35,27 @@ pub(crate) struct Case {
     pub function: &'static str,
     event: Value,
     /// Changes the event before each invocation.
-    edit: fn(&mut Value),
+    edit: fn(&mut Value, &Services),
 }
 
 impl Case {
     fn new(function: &'static str) -> Result<Self> {
-        let (event, edit): (_, fn(&mut Value)) = match function {
-            HELLO_WORLD | GET_ITEM | "list-message-groups" => ("list-message-groups/first-page", |_| ()),
-            "list-messages" => ("list-messages/first-page", |_| ()),
-            "create-message" => ("create-message/to-group", set_text),
-            "show-user" => ("show-user/found", |_| ()),
-            "show-me" => ("show-me/found", |_| ()),
-            "list-events" => ("list-events/end", |_| ()),
-            "open-connection" => ("open-connection/opened", |_| ()),
+        let (event, edit): (_, fn(&mut Value, &Services)) = match function {
+            HELLO_WORLD | GET_ITEM | "list-message-groups" => ("list-message-groups/first-page", |_, _| ()),
+            "list-messages" => ("list-messages/first-page", |_, _| ()),
+            "create-message" => ("create-message/to-group", |event, _| set_text(event)),
+            "show-user" => ("show-user/found", |_, _| ()),
+            "show-me" => ("show-me/found", |_, _| ()),
+            "list-events" => ("list-events/end", |event, services| {
+                event["rawQueryString"] = json!(format!("after={}", services.newest_event()));
+            }),
+            "open-connection" => (OPEN_CONNECTION, |event, _| {
+                event["requestContext"]["connectedAt"] = json!(Clock::system().now().timestamp_millis());
+            }),
             "stream-handler" => {
-                ("stream-handler/insert", |event| set_message(&mut event["Records"][0], GROUP))
+                ("stream-handler/insert", |event, _| set_message(&mut event["Records"][0], GROUP))
             }
-            "post-confirmation" => ("post-confirmation/confirm-sign-up-of-a-known-user", |_| ()),
+            "post-confirmation" => ("post-confirmation/confirm-sign-up-of-a-known-user", |_, _| ()),
             _ => bail!("no event to measure {function} with; add one to proof/bench/src/cases.rs"),
         };
         Ok(Self { name: function, function, event: sample(event)?, edit })
@@ -57,9 +66,9 @@ impl Case {
     }
 
     /// The event of the next invocation.
-    pub(crate) fn event(&self) -> Bytes {
+    pub(crate) fn event(&self, services: &Services) -> Bytes {
         let mut event = self.event.clone();
-        (self.edit)(&mut event);
+        (self.edit)(&mut event, services);
         Bytes::from(event.to_string())
     }
 }
@@ -68,12 +77,14 @@ impl Case {
 pub(crate) fn cases() -> Result<Vec<Case>> {
     let functions = [HELLO_WORLD, GET_ITEM].into_iter().chain(FUNCTIONS.iter().map(|function| function.name));
     let mut cases = functions.map(Case::new).collect::<Result<Vec<_>>>()?;
-    let with_key = |event: &mut Value| {
-        set_text(event);
-        event["headers"]["idempotency-key"] = json!(Uuid::new_v4());
-    };
     let keyed = Case::new("create-message")?;
-    cases.push(Case { name: "create-message, with a key", edit: with_key, ..keyed });
+    cases.push(Case {
+        name: "create-message, with a key",
+        edit: |event, _| set_text_and_key(event),
+        ..keyed
+    });
+    let end = Case::new("list-events")?;
+    cases.push(Case { name: "list-events, of the end", edit: |_, _| (), ..end });
     Ok(cases)
 }
 
@@ -83,6 +94,11 @@ pub(crate) fn sample(name: &str) -> Result<Value> {
     let file = folder.join(format!("{name}.json"));
     let text = fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
     Ok(serde_json::from_str(&text)?)
+}
+
+fn set_text_and_key(event: &mut Value) {
+    set_text(event);
+    event["headers"]["idempotency-key"] = json!(Uuid::new_v4());
 }
 
 fn set_text(event: &mut Value) {
@@ -117,8 +133,9 @@ mod tests {
 
     #[test]
     fn each_event_with_a_key_has_its_own() {
-        let cases = cases().unwrap();
-        let keyed = cases.iter().find(|case| case.name.ends_with("with a key")).unwrap();
-        assert_ne!(keyed.event(), keyed.event());
+        let [mut one, mut other] = [(); 2].map(|()| json!({}));
+        set_text_and_key(&mut one);
+        set_text_and_key(&mut other);
+        assert_ne!(one["headers"], other["headers"]);
     }
 }

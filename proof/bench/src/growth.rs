@@ -29,7 +29,7 @@ async fn measure<'a>(run: &Run, cases: &'a [Case], size: u32) -> Result<Vec<(&'a
     for case in cases.iter().filter(|case| !case.is_reference()) {
         let mut environment = Environment::start(run, case).await?;
         // The first invocation fills the caches.
-        invoke(&mut environment, case, 1).await?;
+        invoke(run, &mut environment, case, 1).await?;
         let figures = counts(run, &mut environment, case).await?;
         environment.process.stop().await?;
         if figures["calls"] > 0.0 {

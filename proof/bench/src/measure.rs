@@ -53,7 +53,7 @@ pub(crate) async fn start(run: &Run, case: &Case, hello_world: &Case) -> Result<
         let reference = Environment::start(run, hello_world).await?;
         let mut environment = Environment::start(run, case).await?;
         let (init, [memory_mb, _]) = (environment.init, environment.process.memory_mb()?);
-        let first = environment.invoke(case.event()).await?;
+        let first = environment.invoke(case.event(&run.services)).await?;
         samples.add([
             ("init, ms", init.wall_ms),
             ("init CPU, ms", init.cpu_ms),
@@ -67,7 +67,8 @@ pub(crate) async fn start(run: &Run, case: &Case, hello_world: &Case) -> Result<
 
         let mut environment = Environment::start(run, case).await?;
         match environment.process.limit(SMALLEST_MEMORY) {
-            Ok(()) => samples.add([("first at 128 MB, ms", environment.invoke(case.event()).await?.wall_ms)]),
+            Ok(()) => samples
+                .add([("first at 128 MB, ms", environment.invoke(case.event(&run.services)).await?.wall_ms)]),
             Err(error) if round == 0 => {
                 log(&format!("can't limit the CPU share to that of 128 MB: {error:#}"));
             }
@@ -83,15 +84,15 @@ pub(crate) async fn start(run: &Run, case: &Case, hello_world: &Case) -> Result<
 /// of the machine affect both and cancel out.
 pub(crate) async fn warm(run: &Run, case: &Case, get_item: &Case) -> Result<Figures> {
     let mut reference = Environment::start(run, get_item).await?;
-    invoke(&mut reference, get_item, WARM_UP).await?;
+    invoke(run, &mut reference, get_item, WARM_UP).await?;
     let mut environment = Environment::start(run, case).await?;
-    invoke(&mut environment, case, WARM_UP).await?;
+    invoke(run, &mut environment, case, WARM_UP).await?;
 
     let (mut all, mut turns, mut early_mb) = (Vec::new(), Vec::new(), 0.0);
-    let mut before = invoke(&mut reference, get_item, BLOCK).await?;
+    let mut before = invoke(run, &mut reference, get_item, BLOCK).await?;
     for turn in 0..run.turns {
-        let own = invoke(&mut environment, case, BLOCK).await?;
-        let after = invoke(&mut reference, get_item, BLOCK).await?;
+        let own = invoke(run, &mut environment, case, BLOCK).await?;
+        let after = invoke(run, &mut reference, get_item, BLOCK).await?;
         turns.push(Turn { before: cpu_ms(&before), own: cpu_ms(&own), after: cpu_ms(&after) });
         all.extend(own);
         before = after;
@@ -119,10 +120,10 @@ pub(crate) async fn warm(run: &Run, case: &Case, get_item: &Case) -> Result<Figu
 /// Counts calls, request units, bytes and round trips of an invocation.
 pub(crate) async fn counts(run: &Run, environment: &mut Environment, case: &Case) -> Result<Figures> {
     run.services.take_counts();
-    let fast = invoke(environment, case, BLOCK).await?;
+    let fast = invoke(run, environment, case, BLOCK).await?;
     let mut figures = run.services.take_counts().per(BLOCK);
     run.services.set_latency(LATENCY);
-    let slow = invoke(environment, case, 7).await?;
+    let slow = invoke(run, environment, case, 7).await?;
     run.services.set_latency(Duration::ZERO);
     let round_trips = (wall_ms(&slow) - wall_ms(&fast)) / (LATENCY.as_secs_f64() * 1e3);
     figures.insert("round trips", round_trips.round());
@@ -130,10 +131,15 @@ pub(crate) async fn counts(run: &Run, environment: &mut Environment, case: &Case
 }
 
 /// Invokes the function of `environment` with events of `case`, one after the other.
-pub(crate) async fn invoke(environment: &mut Environment, case: &Case, number: usize) -> Result<Vec<Times>> {
+pub(crate) async fn invoke(
+    run: &Run,
+    environment: &mut Environment,
+    case: &Case,
+    number: usize,
+) -> Result<Vec<Times>> {
     let mut times = Vec::new();
     for _ in 0..number {
-        times.push(environment.invoke(case.event()).await?);
+        times.push(environment.invoke(case.event(&run.services)).await?);
     }
     Ok(times)
 }

@@ -1,8 +1,9 @@
-//! The services that functions use: DynamoDB, PostgreSQL and the key set, all behind TLS. The data are the demo
-//! users, and an inbox and a conversation of one page and a row.
+//! The services that functions use: DynamoDB, PostgreSQL, the key set and the management API of sockets, all behind
+//! TLS. The data are the demo users, an inbox and a conversation of one page and a row, an event, and a socket of each
+//! member of the conversation.
 
 use std::{
-    mem,
+    io, mem,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,20 +15,26 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use bytes::Bytes;
 use cruddur::{
     clock::Clock,
+    connection::{Connections, NewConnection},
     dynamodb::{CallLimits, client},
+    event_log::{EventCursor, EventLog, LogNumber},
     message::{
         Messages,
         send::{NewMessage, Target},
     },
+    message_group::uuid_of_pair,
     postgres::Postgres as Users,
     random::Random,
-    table::Table,
+    sort_key::SortKey,
+    table::{LoggedChange, Partition, Table},
+    timestamp::Timestamp,
     user::User,
 };
-use dynamodb_fake::{Emulator, HttpServer, units};
+use dynamodb_fake::{Emulator, HttpServer, text, units};
 use dynoxide::Database;
-use http::Response;
-use http_body_util::Full;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use local::engines::postgres::Postgres;
 use seed::demo::{DEMO_USERS, ensure_users};
 use serde_json::json;
@@ -38,7 +45,7 @@ use tokio_util::io::{InspectReader, InspectWriter};
 use uuid::Uuid;
 
 use crate::{
-    cases::{TEXT, sample},
+    cases::{OPEN_CONNECTION, TEXT, sample},
     figures::{Figures, float},
     process::MEMORY_OF_ONE_PROCESSOR,
     tls,
@@ -57,14 +64,16 @@ pub(crate) struct Services {
     emulator: Emulator,
     counts: Arc<Mutex<Counts>>,
     postgres: Postgres,
-    _servers: [HttpServer; 2],
+    _servers: [HttpServer; 3],
     _certificate: TempDir,
 }
 
-/// Calls to DynamoDB.
+/// Calls to DynamoDB, and frames.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub calls: usize,
+    /// Frames sent to sockets.
+    pub posts: usize,
     /// Request units of successful calls. DynamoDB doesn't report those of rejected writes.
     pub read_units: f64,
     /// Write request units, including those of the index.
@@ -86,6 +95,7 @@ impl Services {
         let (emulator, counts) = (Emulator::over(Database::memory()?), Arc::<Mutex<Counts>>::default());
         let dynamodb = serve_dynamodb(tls.clone(), &emulator, &counts).await?;
         let key_set = serve_key_set(tls.clone()).await?;
+        let sockets = serve_sockets(tls.clone(), &counts).await?;
         let postgres = Postgres::start(None, 0).await?;
         let config = postgres.database_url().parse::<Config>()?;
         let [port] = config.get_ports() else { bail!("no single port in PostgreSQL's URL") };
@@ -107,6 +117,7 @@ impl Services {
             ("AWS_COGNITO_USER_POOL_CLIENT_ID", "cruddur-local-client".to_owned()),
             ("COGNITO_ISSUER", "http://127.0.0.1:4567/local/issuer".to_owned()),
             ("COGNITO_JWKS", format!("https://{}/jwks.json", key_set.address())),
+            ("WEBSOCKET_MANAGEMENT_URL", format!("https://{}", sockets.address())),
         ];
 
         create_users(config).await?;
@@ -116,10 +127,11 @@ impl Services {
             emulator,
             counts,
             postgres,
-            _servers: [dynamodb, key_set],
+            _servers: [dynamodb, key_set, sockets],
             _certificate: folder,
         };
         services.add_rows(0..ROWS).await?;
+        services.add_event_and_sockets().await?;
         Ok(services)
     }
 
@@ -136,16 +148,60 @@ impl Services {
     /// Adds a group to the inbox of the sample events' caller for each of `numbers`, and as many messages to
     /// the caller's conversation.
     pub(crate) async fn add_rows(&self, numbers: Range<u32>) -> Result<()> {
-        let [caller, other, ..] = DEMO_USERS.map(|user| User {
-            uuid: user.uuid,
-            handle: user.handle.to_owned(),
-            display_name: user.display_name.to_owned(),
-        });
+        let [caller, other] = members();
         for number in numbers {
             self.send(&user(number), &caller).await?;
             self.send(&caller, &other).await?;
         }
         Ok(())
+    }
+
+    /// Adds an event to the caller's log, and a socket to each member of the caller's conversation.
+    async fn add_event_and_sockets(&self) -> Result<()> {
+        let [caller, other] = members();
+        let now = Clock::system().now();
+        let message_sk =
+            SortKey { created_at: Timestamp::new(now), message_uuid: Random::system().uuid_v7(now) };
+        let group_uuid = uuid_of_pair(caller.uuid, other.uuid);
+        let log = EventLog::new(self.table.clone(), Clock::system(), Random::system());
+        log.append(caller.uuid, vec![LoggedChange::Message { group_uuid, message_sk }], None).await?;
+
+        // The function open-connection replaces the caller's.
+        let event = sample(OPEN_CONNECTION)?;
+        let device = event["headers"]["Sec-WebSocket-Protocol"]
+            .as_str()
+            .and_then(|offer| offer.split(", ").find_map(|entry| entry.strip_prefix("device.")));
+        let device_uuid = device.context("no device in the event")?.parse()?;
+        let connection_id = event["requestContext"]["connectionId"].as_str().context("no connection")?;
+        for user in [caller, other] {
+            let connection = NewConnection {
+                device_uuid,
+                connection_id: connection_id.to_owned(),
+                connected_at: now,
+                token_expires_at: i64::MAX,
+            };
+            Connections::new(self.table.clone()).open(user.uuid, connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The cursor of the newest event in the caller's log.
+    pub(crate) fn newest_event(&self) -> EventCursor {
+        let [caller, _] = members();
+        let answer = self.emulator.call(
+            "Query",
+            json!({
+                "TableName": TABLE,
+                "KeyConditionExpression": "pk = :pk",
+                "ExpressionAttributeValues": {":pk": {"S": Partition::EventLog(caller.uuid).to_string()}},
+                "ScanIndexForward": false,
+                "Limit": 1,
+            }),
+        );
+        // Without a row, the function rejects the cursor, which the benchmark reports.
+        let row = &answer["Items"][0];
+        let at = row["at"]["N"].as_str().and_then(|at| at.parse().ok()).unwrap_or_default();
+        EventCursor { number: text(row, "sk").parse().unwrap_or(LogNumber::START), at }
     }
 
     /// Sends a message, and creates the group if it is the first one.
@@ -170,6 +226,7 @@ impl Counts {
     pub(crate) fn per(&self, invocations: usize) -> Figures {
         let sums = [
             ("calls", float(self.calls)),
+            ("posts", float(self.posts)),
             ("RRU", self.read_units),
             ("WRU", self.write_units),
             ("bytes out", float(self.bytes_out)),
@@ -177,6 +234,16 @@ impl Counts {
         ];
         sums.map(|(name, sum)| (name, sum / float(invocations))).into()
     }
+}
+
+/// The sample events' caller, and the other member of the conversation.
+fn members() -> [User; 2] {
+    let [caller, other, ..] = DEMO_USERS.map(|user| User {
+        uuid: user.uuid,
+        handle: user.handle.to_owned(),
+        display_name: user.display_name.to_owned(),
+    });
+    [caller, other]
 }
 
 /// A user beside the demo users. All have names as long as scarlett's, so that their rows have the same size.
@@ -218,6 +285,19 @@ async fn serve_key_set(tls: TlsAcceptor) -> Result<HttpServer> {
     let answer = move |_| {
         let answer = Response::new(Full::new(key_set.clone()));
         async move { Ok(answer) }
+    };
+    Ok(HttpServer::start(move |stream| tls.accept(stream), answer).await?)
+}
+
+/// Serves the management API of sockets that receive every frame.
+async fn serve_sockets(tls: TlsAcceptor, counts: &Arc<Mutex<Counts>>) -> Result<HttpServer> {
+    let counts = Arc::clone(counts);
+    let answer = move |request: Request<Incoming>| {
+        lock(&counts).posts += 1;
+        async {
+            request.into_body().collect().await.map_err(io::Error::other)?;
+            Ok(Response::new(Full::<Bytes>::default()))
+        }
     };
     Ok(HttpServer::start(move |stream| tls.accept(stream), answer).await?)
 }

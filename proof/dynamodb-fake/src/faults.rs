@@ -82,6 +82,8 @@ fault_kinds! {
     CommitBetweenPages,
     /// The partition changes while a page is read.
     CommitWithinPage,
+    /// A page shows a row, but not another one that was committed meanwhile.
+    GapWithinPage,
     /// A record is delivered again.
     Redelivery,
     /// The records of a batch are out of order.
@@ -96,8 +98,10 @@ fault_kinds! {
     KilledSending,
     /// The execution environment dies while moving rows.
     KilledMoving,
-    /// The execution environment dies while reading a list.
+    /// The execution environment dies while reading a list or an event log.
     KilledListing,
+    /// The execution environment dies while opening a connection.
+    KilledOpening,
     /// The clock of an execution environment jumps.
     ClockJump,
     /// Nothing listens at the database's address.
@@ -122,6 +126,32 @@ fault_kinds! {
     RetryWithoutKey,
     /// A client disconnects or loses the response.
     ClientGone,
+    /// The management API of the sockets is throttled (429).
+    PushThrottled,
+    /// The management API returns a 5xx and sends nothing.
+    PushErrorBefore,
+    /// The management API returns a 5xx, but sends the frame.
+    PushErrorAfter,
+    /// The management API takes longer than the function waits.
+    PushSlow,
+    /// The management API doesn't respond.
+    PushSilent,
+    /// Nothing listens at the management API's address.
+    PushDown,
+    /// A push finds no connection (410).
+    PushGone,
+    /// A push finds a connection that is still being opened (410).
+    PushBeforeOpening,
+    /// A socket breaks, and the device notices.
+    SocketCut,
+    /// A socket breaks, and the device doesn't notice.
+    SocketCutUnnoticed,
+    /// A device receives a frame before an earlier one.
+    FrameTooEarly,
+    /// A device receives a frame that it has read before.
+    FrameTooLate,
+    /// A token ends while its socket is open.
+    TokenEnded,
 }
 
 const ANY_CALL: [FaultKind; 12] = [
@@ -222,7 +252,14 @@ impl Faults {
                 | FaultKind::IndexGoesBack
                 | FaultKind::KilledSending
                 | FaultKind::KilledMoving
-                | FaultKind::KilledListing => 0.3,
+                | FaultKind::KilledListing
+                | FaultKind::KilledOpening
+                | FaultKind::PushThrottled
+                | FaultKind::PushErrorBefore
+                | FaultKind::PushErrorAfter
+                | FaultKind::PushSlow
+                | FaultKind::SocketCut
+                | FaultKind::SocketCutUnnoticed => 0.3,
                 FaultKind::SilenceBefore | FaultKind::SilenceAfter | FaultKind::LateAfterSilence => 0.04,
                 FaultKind::TransactionConflict | FaultKind::WriteConflict => 0.15,
                 FaultKind::PostgresDown
@@ -231,7 +268,9 @@ impl Faults {
                 | FaultKind::PostgresShutDown
                 | FaultKind::KeySetDown
                 | FaultKind::KeySetSlow
-                | FaultKind::KeySetGarbage => 0.4,
+                | FaultKind::KeySetGarbage
+                | FaultKind::PushSilent
+                | FaultKind::PushDown => 0.4,
                 _ => 0.08,
             };
             if calm || dice.chance(0.5) { 0.0 } else { most * dice.share() }

@@ -207,7 +207,7 @@ impl Journal {
             request["Limit"] = json!(self.faults.dice().between(1, limit.clamp(1, 2)));
         }
         let mut answer = if self.faults.draw(&[FaultKind::CommitWithinPage]).is_some() {
-            self.query_in_two_parts(database, &request, &partition).await?
+            self.query_with_changes(database, &request, &partition).await?
         } else {
             self.dispatch(database, "Query", request)?
         };
@@ -224,27 +224,39 @@ impl Journal {
         Ok(answer)
     }
 
-    async fn query_in_two_parts(&self, database: &Database, request: &Value, partition: &str) -> Answer {
-        let limit = request["Limit"].as_u64();
-        let first = self.faults.dice().between(1, limit.unwrap_or(3).clamp(1, 3));
-        let mut part = request.clone();
-        part["Limit"] = json!(first);
-        let mut answer = self.dispatch(database, "Query", part)?;
-        let rest = limit.map(|limit| limit - first);
-        if !answer["LastEvaluatedKey"].is_object() || rest == Some(0) {
-            return Ok(answer);
-        }
+    /// Reads a page while the partition changes: up to some row as before the changes, and behind it as after them.
+    /// DynamoDB's pages are not snapshots either.
+    async fn query_with_changes(&self, database: &Database, request: &Value, partition: &str) -> Answer {
+        let before = self.dispatch(database, "Query", request.clone())?;
         self.pause(partition, 300, FaultKind::CommitWithinPage).await;
-        let mut part = request.clone();
-        part["ExclusiveStartKey"] = answer["LastEvaluatedKey"].take();
-        if let Some(rest) = rest {
-            part["Limit"] = json!(rest);
+        let mut after = self.dispatch(database, "Query", request.clone())?;
+        let [old, new] = [&before, &after].map(|page| page["Items"].as_array().cloned().unwrap_or_default());
+        let sk = |row| text(row, "sk");
+        let is_descending = request["ScanIndexForward"] == json!(false);
+        let is_behind = |one: &str, other: &str| if is_descending { one < other } else { one > other };
+        // The page ends at the earlier end of the two.
+        let ends = [&before, &after].map(|page| sk(&page["LastEvaluatedKey"]).to_owned());
+        let is_read = |sk: &&str| ends.iter().all(|end| end.is_empty() || !is_behind(sk, end));
+        let places = old.iter().chain(&new).map(sk).filter(is_read).collect::<BTreeSet<_>>();
+        if old == new || places.is_empty() {
+            return Ok(after);
         }
-        let mut second = self.dispatch(database, "Query", part)?;
-        let rows = second["Items"].as_array().cloned().unwrap_or_default();
-        answer["Items"].as_array_mut().unwrap().extend(rows);
-        answer["LastEvaluatedKey"] = second["LastEvaluatedKey"].take();
-        Ok(answer)
+        let place = *self.faults.dice().pick(&places.into_iter().collect::<Vec<_>>());
+        let (shown, hidden): (Vec<_>, Vec<_>) =
+            new.iter().filter(|row| !old.contains(row)).partition(|row| is_behind(sk(row), place));
+        if !shown.is_empty() && !hidden.is_empty() {
+            self.faults.count(FaultKind::GapWithinPage);
+        }
+        let first = old.iter().filter(|row| !is_behind(sk(row), place));
+        let rest = new.iter().filter(|row| is_behind(sk(row), place));
+        let mut rows = first.chain(rest).cloned().collect::<Vec<_>>();
+        let limit = request["Limit"].as_u64().map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
+        if rows.len() >= limit {
+            rows.truncate(limit);
+            after["LastEvaluatedKey"] = json!({"pk": {"S": partition}, "sk": {"S": sk(&rows[limit - 1])}});
+        }
+        after["Items"] = json!(rows);
+        Ok(after)
     }
 
     /// Pauses for up to `longest` milliseconds, and counts `fault` if the partition changes meanwhile.

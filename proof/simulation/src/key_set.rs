@@ -1,6 +1,7 @@
 //! The user pool: the issuer that the functions accept, and its key set's URL.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
@@ -32,16 +33,23 @@ pub(crate) fn config() -> TokenConfig {
     TokenConfig { issuer: ISSUER.to_owned(), client_ids: vec![CLIENT.to_owned()], key_set: None }
 }
 
-/// Returns an access token that is valid for ten days around the simulated time, which covers every clock jump.
-pub(crate) fn token(subject: &str, now: i64) -> String {
-    const FIVE_DAYS: i64 = 5 * 24 * 3_600;
+/// Returns an access token that ends at `expires_at`, in seconds since 1970. Caches it for the process: signing is the
+/// slowest step of a run.
+pub(crate) fn token(subject: &str, expires_at: i64) -> String {
+    static TOKENS: Mutex<BTreeMap<(String, i64), String>> = Mutex::new(BTreeMap::new());
+    let mut tokens = TOKENS.lock().unwrap();
+    tokens.entry((subject.to_owned(), expires_at)).or_insert_with(|| sign(subject, expires_at)).clone()
+}
+
+fn sign(subject: &str, expires_at: i64) -> String {
+    const TEN_DAYS: i64 = 10 * 24 * 3_600;
     let claims = json!({
         "iss": ISSUER,
         "sub": subject,
         "token_use": "access",
         "client_id": CLIENT,
-        "iat": now - FIVE_DAYS,
-        "exp": now + FIVE_DAYS,
+        "iat": expires_at - TEN_DAYS,
+        "exp": expires_at,
     });
     let part = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
     let signed = format!("{}.{}", part(&json!({"alg": "RS256", "kid": KID})), part(&claims));

@@ -5,24 +5,37 @@ use std::{
     future::poll_fn,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     task::Poll,
     time::Duration,
 };
 
-use aws_config::AppName;
+use aws_config::{AppName, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector,
+    },
+    orchestrator::HttpRequest,
+    runtime_components::RuntimeComponents,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     auth::Verifier,
     clock::Clock,
-    config::SendLimitConfig,
+    config::{PushConfig, SendLimitConfig},
+    connection::Connections,
     dynamodb::{CallLimits, client},
+    event::ConnectEvent,
     event_log::EventLog,
     message::Messages,
     message_group::Inbox,
+    push::Push,
     random::Random,
     send_limit::SendLimit,
+    signed_call::Signer,
     stream::Batch,
     table::Table,
     user,
@@ -31,12 +44,13 @@ use dynamodb_fake::{Dice, Emulator, FaultKind, Faults};
 use http::{Method, Request, Response};
 use lambda_http::{Body, RequestExt as _, aws_lambda_events::query_map::QueryMap};
 use lambda_runtime::{Context, LambdaEvent};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     key_set::{self, Pool},
-    planted::{Planted, old_algorithm},
+    planted::{Planted, log_before_move, old_algorithm},
     users::Users,
+    websocket::{MANAGEMENT_URL, WebSocketApi},
 };
 
 pub(crate) const TABLE: &str = "cruddur-messages";
@@ -49,6 +63,10 @@ pub(crate) enum Function {
     ListMessages,
     /// `POST /api/messages`
     CreateMessage,
+    /// `GET /api/events`
+    ListEvents,
+    /// `$connect` of the WebSocket API.
+    OpenConnection,
     /// The table's stream.
     StreamHandler,
 }
@@ -59,6 +77,7 @@ pub(crate) struct Lambda {
     pub emulator: Emulator,
     pub users: Users,
     pub pool: Pool,
+    pub sockets: WebSocketApi,
     pub faults: Faults,
     pub dice: Dice,
     /// A planted fault in an algorithm.
@@ -70,6 +89,9 @@ pub(crate) struct Lambda {
     pub since: Instant,
     /// Environments that wait for an invocation.
     pub idle: Arc<Mutex<HashMap<Function, Vec<Environment>>>>,
+    /// Whether only pushes fail.
+    pub is_quiet: Arc<AtomicBool>,
+    pub violations: Arc<Mutex<Vec<String>>>,
 }
 
 pub(crate) struct Environment {
@@ -82,22 +104,27 @@ enum App {
     ListMessageGroups(list_message_groups::App),
     ListMessages(list_messages::App),
     CreateMessage(create_message::App),
-    StreamHandler(stream_handler::App),
+    ListEvents(list_events::App),
+    OpenConnection(open_connection::App),
+    StreamHandler(stream_handler::App, LastCall),
 }
 
 impl Lambda {
     /// Returns the response of the function that serves the route, or `None` if its environment died or timed out.
     pub(crate) async fn request(&self, request: Request<String>) -> Option<Response<String>> {
         let query = request.uri().query().unwrap_or_default().parse::<QueryMap>().unwrap();
-        let group = request.uri().path().strip_prefix("/api/messages/").map(str::to_owned);
-        let (function, limit, fault) = match (request.method(), &group) {
+        let path = request.uri().path().to_owned();
+        let group = path.strip_prefix("/api/messages/").map(str::to_owned);
+        let (function, limit, fault) = match (request.method(), &*path) {
             (&Method::POST, _) => (Function::CreateMessage, 25, FaultKind::KilledSending),
-            (_, Some(_)) => (Function::ListMessages, 15, FaultKind::KilledListing),
-            (_, None) => (Function::ListMessageGroups, 15, FaultKind::KilledListing),
+            (_, "/api/events") => (Function::ListEvents, 15, FaultKind::KilledListing),
+            (_, "/api/message_groups") => (Function::ListMessageGroups, 15, FaultKind::KilledListing),
+            _ => (Function::ListMessages, 15, FaultKind::KilledListing),
         };
         let group = group.map(|group| ("message_group_uuid".to_owned(), group));
         let request = request
             .map(Body::Text)
+            .with_raw_http_path(&path)
             .with_query_string_parameters(query)
             .with_path_parameters(group.into_iter().collect::<HashMap<_, _>>());
         let environment = self.environment(function);
@@ -107,7 +134,8 @@ impl Lambda {
                     App::ListMessageGroups(app) => list_message_groups::handler(app, request).await,
                     App::ListMessages(app) => list_messages::handler(app, request).await,
                     App::CreateMessage(app) => create_message::handler(app, request).await,
-                    App::StreamHandler(_) => panic!("it is behind the stream"),
+                    App::ListEvents(app) => list_events::handler(app, request).await,
+                    App::OpenConnection(_) | App::StreamHandler(..) => panic!("it has no route"),
                 }
             };
             self.run(Duration::from_secs(limit), fault, work).await?
@@ -118,27 +146,69 @@ impl Lambda {
 }
 
 impl Lambda {
+    /// The status of the function behind `$connect`. `None` if its environment died or timed out.
+    pub(crate) async fn connect(&self, event: ConnectEvent) -> Option<u16> {
+        let environment = self.environment(Function::OpenConnection);
+        let answer = {
+            let App::OpenConnection(app) = &environment.app else { panic!("another function's environment") };
+            let work = open_connection::handler(app, LambdaEvent::new(event, Context::default()));
+            self.run(Duration::from_secs(15), FaultKind::KilledOpening, work).await?
+        };
+        self.put_back(Function::OpenConnection, environment);
+        u16::try_from(answer.status_code).ok()
+    }
+
     /// Sequence numbers that the stream handler reports. `None` if its environment died or timed out.
     pub(crate) async fn deliver(&self, batch: Batch) -> Option<Vec<String>> {
         const LIMIT: Duration = Duration::from_mins(1);
         let environment = self.environment(Function::StreamHandler);
         let failures = {
-            let App::StreamHandler(app) = &environment.app else { panic!("another function's environment") };
+            let App::StreamHandler(app, last_call) = &environment.app else {
+                panic!("another function's environment")
+            };
+            last_call.set();
             let mut context = Context::default();
             let deadline = app.clock.now() + TimeDelta::from_std(LIMIT).unwrap();
             context.deadline = u64::try_from(deadline.timestamp_millis()).unwrap_or_default();
+            let failed_pushes = self.sockets.counts().failed;
             let work = async {
+                let table = || self.table("stream-handler", CallLimits::WRITE);
                 if self.planted == Some(Planted::OldAlgorithm) {
-                    old_algorithm(&self.table("stream-handler", CallLimits::WRITE), &batch).await;
+                    old_algorithm(&table(), &batch).await;
                     return vec![];
                 }
+                if self.planted == Some(Planted::LogBeforeMove) {
+                    log_before_move(&app.log, &table(), &batch).await;
+                }
+                let numbers =
+                    batch.new_messages().groups.into_iter().flat_map(|group| group.sequence_numbers);
+                let numbers = numbers.collect::<Vec<_>>();
                 let answer = stream_handler::handler(app, LambdaEvent::new(batch, context)).await;
+                if self.sockets.counts().failed > failed_pushes {
+                    match self.planted {
+                        Some(Planted::FailedPushesFailBatches) => return numbers,
+                        Some(Planted::NoPushLimit) => sleep(Duration::from_secs(3)).await,
+                        _ => {}
+                    }
+                }
                 answer.batch_item_failures.into_iter().filter_map(|failure| failure.item_identifier).collect()
             };
-            self.run(LIMIT, FaultKind::KilledMoving, work).await?
+            let failures = self.run(LIMIT, FaultKind::KilledMoving, work).await?;
+            // A failed move may end with a wait instead of a call.
+            if failures.is_empty() && last_call.elapsed() > PUSH_LIMIT {
+                self.violation(format!("I16: pushes took {:?}", last_call.elapsed()));
+            }
+            failures
         };
         self.put_back(Function::StreamHandler, environment);
+        if self.is_quiet.load(Ordering::Relaxed) && !failures.is_empty() {
+            self.violation("I16: a batch failed although only pushes fail".to_owned());
+        }
         Some(failures)
+    }
+
+    fn violation(&self, what: String) {
+        self.violations.lock().unwrap().push(what);
     }
 
     async fn run<T>(&self, limit: Duration, fault: FaultKind, work: impl Future<Output = T>) -> Option<T> {
@@ -206,18 +276,44 @@ impl Lambda {
                     messages: messages("create-message", CallLimits::WRITE, random),
                 })
             }
-            Function::StreamHandler => App::StreamHandler(stream_handler::App {
-                inbox: inbox("stream-handler", CallLimits::WRITE),
-                log: EventLog::new(
-                    self.table("stream-handler", CallLimits::WRITE),
-                    clock(),
-                    random(&self.dice),
-                ),
-                push: None,
+            Function::ListEvents => App::ListEvents(list_events::App {
+                verifier: verifier(),
+                users: users(),
+                log: EventLog::new(self.table("list-events", CallLimits::READ), clock(), random(&self.dice)),
+            }),
+            Function::OpenConnection => App::OpenConnection(open_connection::App {
+                verifier: verifier(),
+                users: users(),
+                connections: Connections::new(self.table("open-connection", CallLimits::WRITE)),
                 clock: clock(),
             }),
+            Function::StreamHandler => {
+                let last_call = LastCall::default();
+                let sdk = self.sdk_config("stream-handler");
+                let watched = Watched { emulator: self.emulator.clone(), last_call: last_call.clone() };
+                let sdk = sdk.into_builder().http_client(SharedHttpClient::new(watched)).build();
+                let table = Table::new(client(&sdk, CallLimits::WRITE), TABLE);
+                let app = stream_handler::App {
+                    inbox: Inbox::new(table.clone(), random(&self.dice)),
+                    log: EventLog::new(table, clock(), random(&self.dice)),
+                    push: Some(self.push(clock())),
+                    clock: clock(),
+                };
+                App::StreamHandler(app, last_call)
+            }
         };
         Environment { app, ahead }
+    }
+
+    fn push(&self, clock: Clock) -> Push {
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        Push::new(
+            PushConfig { url: MANAGEMENT_URL.to_owned() },
+            Signer::new("test".to_owned(), credentials, clock.clone()),
+            SharedHttpConnector::new(self.sockets.connector(clock.clone())),
+            Connections::new(self.table("stream-handler", CallLimits::WRITE)),
+            clock,
+        )
     }
 
     fn clock(&self, ahead: Arc<AtomicI64>) -> Clock {
@@ -230,8 +326,66 @@ impl Lambda {
 
     /// The table, called as `function`.
     pub(crate) fn table(&self, function: &'static str, limits: CallLimits) -> Table {
-        let sdk = self.emulator.sdk_config().into_builder().app_name(AppName::new(function).unwrap());
-        Table::new(client(&sdk.build(), limits), TABLE)
+        Table::new(client(&self.sdk_config(function), limits), TABLE)
+    }
+
+    fn sdk_config(&self, function: &'static str) -> SdkConfig {
+        self.emulator.sdk_config().into_builder().app_name(AppName::new(function).unwrap()).build()
+    }
+}
+
+/// The limit of pushes after the last call of a move or an append, with a millisecond for timers.
+const PUSH_LIMIT: Duration = Duration::from_millis(2_001);
+
+/// The time of an environment's last call to DynamoDB, calls of pushes excepted.
+#[derive(Clone, Debug)]
+struct LastCall(Arc<Mutex<Instant>>);
+
+impl Default for LastCall {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+}
+
+impl LastCall {
+    fn set(&self) {
+        *self.0.lock().unwrap() = Instant::now();
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.lock().unwrap().elapsed()
+    }
+}
+
+/// Sets the time when a call ends, in whatever way.
+struct OnEnd(LastCall);
+
+impl Drop for OnEnd {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+/// DynamoDB, whose calls set [`LastCall`].
+#[derive(Clone, Debug)]
+struct Watched {
+    emulator: Emulator,
+    last_call: LastCall,
+}
+
+impl HttpClient for Watched {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Watched {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (call, end) = (HttpConnector::call(&self.emulator, request), OnEnd(self.last_call.clone()));
+        HttpConnectorFuture::new(async move {
+            let _end = end;
+            call.await
+        })
     }
 }
 

@@ -2,8 +2,8 @@
 //! every dependency that can fail does fail. One seed decides everything, so every run can be repeated.
 //!
 //! Simulated are DynamoDB ([`dynamodb_fake`]), the event source mapping (`stream`), execution environments
-//! (`lambda`), PostgreSQL (`users`), the user pool (`key_set`) and people who write and read
-//! (`people`). A run checks the table after every commit (`commits`) and at the end. It also checks the
+//! (`lambda`), PostgreSQL (`users`), the user pool (`key_set`), sockets (`websocket`), people who write and read
+//! (`people`) and their devices, which follow events (`devices`). A run checks the table after every commit (`commits`) and at the end. It also checks the
 //! history of requests and responses ([`checker`]).
 
 #![expect(
@@ -14,6 +14,7 @@
 )]
 
 mod commits;
+mod devices;
 mod key_set;
 mod lambda;
 mod log;
@@ -21,6 +22,7 @@ mod people;
 mod planted;
 mod stream;
 mod users;
+mod websocket;
 mod world;
 
 pub use self::{

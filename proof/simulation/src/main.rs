@@ -40,6 +40,10 @@ fn main() -> ExitCode {
     println!("| calls to DynamoDB | {} |", number(|outcome| outcome.trace.calls));
     println!("| commits | {} |", number(|outcome| outcome.commits));
     println!("| messages stored | {} |", number(|outcome| outcome.messages));
+    println!("| frames sent to sockets | {} |", number(|outcome| outcome.frames));
+    println!("| log rows given by frames | {} |", number(|outcome| outcome.given[0]));
+    println!("| log rows given by reading | {} |", number(|outcome| outcome.given[1]));
+    println!("| expired cursors | {} |", number(|outcome| outcome.expired));
     for (status, number) in sum(outcomes.iter().map(|outcome| &outcome.answers)) {
         match status {
             0 => println!("| requests without an answer | {number} |"),

@@ -1,7 +1,7 @@
 //! People with clients: they write, read, retry when the outcome is unknown, and try to read others' groups.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -11,14 +11,14 @@ use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, timestamp::Timesta
 use dynamodb_fake::{Dice, FaultKind, Faults};
 use http::{
     Request,
-    header::{AUTHORIZATION, RETRY_AFTER},
+    header::{AUTHORIZATION, LINK, RETRY_AFTER},
     request::Builder,
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{lambda::Lambda, users::SignedUp};
+use crate::{commits::uuid, lambda::Lambda, users::SignedUp};
 
 #[derive(Clone)]
 pub(crate) struct People {
@@ -46,6 +46,16 @@ impl People {
         let dice = faults.dice().clone();
         let (users, tokens) = (Arc::new(users), Arc::new(tokens));
         Self { api, faults, dice, users, tokens, notes: Arc::default() }
+    }
+
+    /// The number of users.
+    pub(crate) fn count(&self) -> usize {
+        self.users.len()
+    }
+
+    /// The user with this number.
+    pub(crate) fn user(&self, me: usize) -> &SignedUp {
+        &self.users[me]
     }
 
     fn sign(&self, me: usize, request: Builder) -> Builder {
@@ -86,7 +96,7 @@ impl People {
                 }
                 8 => {
                     if let Some((group, _)) = self.a_group_of(me) {
-                        self.list_messages(me, group, *self.dice.pick(&[1, 3, 20, 100])).await;
+                        let _ = self.list_messages(me, group, *self.dice.pick(&[1, 3, 20, 100])).await;
                     }
                 }
                 _ => self.try_foreign_group(me).await,
@@ -98,12 +108,12 @@ impl People {
     pub(crate) async fn read_everything(&self) {
         for me in 0..self.users.len() {
             let groups = self.groups_of(me);
-            let shown = self.list_groups(me, 100).await;
+            let shown = self.list_groups(me, 100).await.unwrap_or_default();
             for (group, _) in groups {
-                if !shown.contains(&group) {
+                if !shown.iter().any(|(shown, _)| *shown == group) {
                     self.violation(format!("I1: {group} is not listed for its member {me}"));
                 }
-                self.list_messages(me, group, 100).await;
+                let _ = self.list_messages(me, group, 100).await;
             }
         }
     }
@@ -136,8 +146,20 @@ impl People {
         format!("text {}", self.moment())
     }
 
-    /// Returns status and body of the response. Status 0 is no response.
-    async fn request(&self, request: Request<String>) -> (u16, String) {
+    /// Sends messages from random users to others.
+    pub(crate) async fn write_some(&self, number: usize) {
+        for _ in 0..number {
+            let me = self.dice.below(self.users.len());
+            self.write(me, To::Handle(self.other_than(me))).await;
+        }
+    }
+
+    /// Reads `path` as `me`.
+    pub(crate) async fn get(&self, me: usize, path: &str) -> Answer {
+        self.request(self.sign(me, Request::get(path)).body(String::new()).unwrap()).await
+    }
+
+    async fn request(&self, request: Request<String>) -> Answer {
         let api = self.api.clone();
         let name = format!("{} {}", request.method(), request.uri());
         let invocation = tokio::spawn(async move { api.request(request).await });
@@ -148,13 +170,14 @@ impl People {
         let answer = timeout(limit, invocation).await.ok().and_then(Result::unwrap);
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
         *self.notes.lock().unwrap().answers.entry(status).or_default() += 1;
-        let Some(answer) = answer else { return (0, String::new()) };
+        let Some(answer) = answer else { return Answer::default() };
         let (parts, body) = answer.into_parts();
         let retry_after = parts.headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok());
         let has_retry_after =
             retry_after.is_some_and(|seconds| seconds.parse().is_ok_and(|seconds: u32| seconds >= 1));
         let is_allowed = match status {
             200 | 404 | 422 => true,
+            410 => body == r#"["cursor_expired"]"#,
             429 => has_retry_after && body == r#"["rate_limited"]"#,
             503 => has_retry_after && body == r#"["unavailable"]"# || body == TIMED_OUT,
             // Tokens are valid, users exist, requests are well-formed.
@@ -163,7 +186,11 @@ impl People {
         if !is_allowed {
             self.violation(format!("{name}: {status} {body}, Retry-After {retry_after:?}"));
         }
-        (status, body)
+        let next = parts.headers.get(LINK).map(|link| {
+            let link = link.to_str().unwrap();
+            link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned()
+        });
+        Answer { status, next, body }
     }
 
     async fn write(&self, me: usize, to: To) {
@@ -204,15 +231,14 @@ impl People {
             if let Some(key) = &key {
                 request = request.header("idempotency-key", key);
             }
-            let outcome = match self.request(request.body(body.to_string()).unwrap()).await {
-                (200, answer) => {
-                    self.acknowledge(&serde_json::from_str(&answer).unwrap(), &text, group, [me, other])
-                }
-                (status @ (404 | 422), answer) => {
-                    self.violation(format!("a member's message was answered with {status} {answer}"));
+            let answer = self.request(request.body(body.to_string()).unwrap()).await;
+            let outcome = match answer.status {
+                200 => self.acknowledge(&answer.json(), &text, group, [me, other]),
+                404 | 422 => {
+                    self.violation(format!("a member's message was answered with {answer:?}"));
                     Outcome::Refused
                 }
-                (0 | 503, _) => Outcome::Unknown,
+                0 | 503 => Outcome::Unknown,
                 _ => Outcome::Refused,
             };
             let moment = self.moment();
@@ -252,43 +278,58 @@ impl People {
         )
     }
 
-    /// Reads a list. Returns its rows and the times of request and response, or `None` without a list.
-    async fn list(&self, me: usize, path: &str, limit: usize) -> Option<(Vec<Value>, Moment, Moment)> {
+    /// Reads a page of a list. Returns `None` without a list.
+    async fn list(&self, me: usize, path: &str, limit: usize) -> Option<List> {
         let begun = self.moment();
-        let request = self.sign(me, Request::get(format!("{path}?limit={limit}")));
-        let (status, body) = self.request(request.body(String::new()).unwrap()).await;
+        let answer = self.get(me, &format!("{path}?limit={limit}")).await;
         let ended = self.moment();
-        match status {
-            200 => Some((serde_json::from_str(&body).unwrap(), begun, ended)),
+        match answer.status {
+            200 => Some(List { rows: answer.rows(), next: answer.next, begun, ended }),
             0 | 503 => None,
             _ => {
-                self.violation(format!("the list {path} was answered with {status} {body}"));
+                self.violation(format!("the list {path} was answered with {answer:?}"));
                 None
             }
         }
     }
 
-    async fn list_groups(&self, me: usize, limit: usize) -> Vec<Uuid> {
-        let Some((rows, begun, ended)) = self.list(me, "/api/message_groups", limit).await else {
-            return vec![];
-        };
+    /// Reads the first page of groups, with their positions. Returns `None` without a list.
+    pub(crate) async fn list_groups(&self, me: usize, limit: usize) -> Option<Vec<(Uuid, Timestamp)>> {
+        let List { rows, begun, ended, .. } = self.list(me, "/api/message_groups", limit).await?;
         let rows = rows.iter().map(|row| (uuid(row, "uuid"), timestamp(row))).collect::<Vec<_>>();
-        let groups = rows.iter().map(|(group, _)| *group).collect();
         let reader = self.users[me].user.uuid;
-        self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows });
-        groups
+        self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows: rows.clone() });
+        Some(rows)
     }
 
-    async fn list_messages(&self, me: usize, group: Uuid, limit: usize) {
+    /// Reads all messages of a group. Returns `None` unless every page is answered with a list.
+    pub(crate) async fn list_all_messages(&self, me: usize, group: Uuid) -> Option<BTreeSet<Uuid>> {
+        let mut messages = BTreeSet::new();
+        let mut next = self.list_messages(me, group, *self.dice.pick(&[3, 20, 100])).await?;
+        loop {
+            messages.extend(next.rows.iter().map(|row| uuid(row, "uuid")));
+            let Some(path) = next.next.take() else { return Some(messages) };
+            let answer = self.get(me, &path).await;
+            if answer.status != 200 {
+                return None;
+            }
+            next.rows = answer.rows();
+            next.next = answer.next;
+        }
+    }
+
+    async fn list_messages(&self, me: usize, group: Uuid, limit: usize) -> Option<List> {
         let path = format!("/api/messages/{group}");
-        let Some((rows, begun, ended)) = self.list(me, &path, limit).await else { return };
+        let list = self.list(me, &path, limit).await?;
         let row = |row: &Value| {
             let sk = SortKey { created_at: timestamp(row), message_uuid: uuid(row, "uuid") };
             (sk, row["message"].as_str().unwrap().to_owned())
         };
-        let rows = rows.iter().map(row).collect();
+        let rows = list.rows.iter().map(row).collect();
+        let List { begun, ended, .. } = list;
         let page = Messages { reader: self.users[me].user.uuid, group, begun, ended, rows, limit };
         self.notes.lock().unwrap().history.messages.push(page);
+        Some(list)
     }
 
     /// Reads and writes in a group that is foreign or does not exist. Both get the same response and have no effect.
@@ -308,12 +349,41 @@ impl People {
             let body = json!({"message": "I am not in this group", "message_group_uuid": group});
             self.sign(me, Request::post("/api/messages")).body(body.to_string())
         };
-        let (status, body) = self.request(request.unwrap()).await;
-        let is_refused = status == 404 && body == r#"["message_group_not_found"]"#;
-        if !is_refused && !matches!(status, 0 | 429 | 503) {
-            self.violation(format!("I10: a stranger was answered {status} {body}"));
+        let answer = self.request(request.unwrap()).await;
+        let is_refused = answer.status == 404 && answer.body == r#"["message_group_not_found"]"#;
+        if !is_refused && !matches!(answer.status, 0 | 429 | 503) {
+            self.violation(format!("I10: a stranger was answered {answer:?}"));
         }
     }
+}
+
+/// A response.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// 0 is no response.
+    pub status: u16,
+    /// The path in the `Link` header.
+    pub next: Option<String>,
+    pub body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The rows of a list.
+    pub(crate) fn rows(&self) -> Vec<Value> {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// A page of a list, with the times of request and response.
+struct List {
+    rows: Vec<Value>,
+    next: Option<String>,
+    begun: Moment,
+    ended: Moment,
 }
 
 /// Target of a message.
@@ -327,10 +397,6 @@ enum To {
 const TIMED_OUT: &str = r#"{"message":"Service Unavailable"}"#;
 
 const API_TIMEOUT: Duration = Duration::from_secs(30);
-
-fn uuid(row: &Value, name: &str) -> Uuid {
-    row[name].as_str().unwrap().parse().unwrap()
-}
 
 fn timestamp(row: &Value) -> Timestamp {
     row["created_at"].as_str().unwrap().parse().unwrap()

@@ -5,12 +5,14 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
+    event_log::EventLog,
     message::text::preview,
     stream::Batch,
-    table::{GROUP_INDEX, Item, Key, Partition, RowKind, Table as DynamoDb},
+    table::{GROUP_INDEX, Item, Key, LoggedChange, Membership, Partition, RowKind, Table as DynamoDb},
 };
 use dynamodb_fake::{Call, Dice, Failure, Fault, FaultKind, Journal, text};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::lambda::random;
 
@@ -36,6 +38,28 @@ pub enum Planted {
     LostAnswerIsFailure,
     /// A retried write has a new uuid.
     NewUuidOnRetry,
+    /// An append does not look for a change in the newest rows of the log.
+    NoTail,
+    /// A log row overwrites the row that has its number.
+    NoLogCondition,
+    /// Messages are logged before their group is moved.
+    LogBeforeMove,
+    /// Reading the log passes gaps.
+    NoGapRuleForReads,
+    /// A device applies a frame although an earlier one is missing.
+    NoGapRuleForFrames,
+    /// A device lists everything before it takes the end of the log.
+    ListsBeforeEnd,
+    /// A device does not list a group that is new to it.
+    NoListOfNewGroups,
+    /// A frame is sent after the token's end.
+    NoTokenEnd,
+    /// Frames are sent to another user's connections.
+    ForeignConnections,
+    /// A batch fails if a push failed.
+    FailedPushesFailBatches,
+    /// The stream handler waits for pushes as long as they take.
+    NoPushLimit,
 }
 
 impl Planted {
@@ -76,12 +100,50 @@ impl Planted {
                     item["message_uuid"] = json!({"S": uuid});
                 }
             }
+            Self::NoLogCondition if kind(&request["Item"]) == Some(RowKind::EventLog) => {
+                let put = request.as_object_mut().unwrap();
+                put.remove("ConditionExpression");
+                put.remove("ReturnValuesOnConditionCheckFailure");
+            }
+            Self::ForeignConnections if queried(request) == Some(RowKind::Connection) => {
+                // The users' uuids are consecutive.
+                let pk = text(&request["ExpressionAttributeValues"], ":pk");
+                let user_uuid: Uuid = pk.split('#').next_back().unwrap().parse().unwrap();
+                let other = Partition::Connections(Uuid::from_u128(user_uuid.as_u128() ^ 1)).to_string();
+                request["ExpressionAttributeValues"][":pk"] = json!({"S": other});
+            }
             _ => {}
         }
     }
 
-    /// Edits the response to a read of a membership row.
+    /// Edits a response.
     pub(crate) fn edit_answer(self, call: &Call, answer: &mut Value, journal: &Journal) {
+        match (self, call.caller(), queried(&call.request)) {
+            (Self::NoTail, "stream-handler", Some(RowKind::EventLog)) => {
+                for row in answer["Items"]
+                    .as_array_mut()
+                    .unwrap()
+                    .iter_mut()
+                    .filter(|row| row["changes"].is_object())
+                {
+                    row["changes"] = json!({"L": []});
+                }
+            }
+            (Self::NoGapRuleForReads, "list-events", Some(RowKind::EventLog)) => {
+                let rows = answer["Items"].as_array_mut().unwrap();
+                fill_gaps(rows);
+                answer["Count"] = json!(answer["Items"].as_array().unwrap().len());
+            }
+            (Self::NoTokenEnd, "stream-handler", Some(RowKind::Connection)) => {
+                for row in answer["Items"].as_array_mut().unwrap() {
+                    row["expires_at"] = json!({"N": "9999999999"});
+                }
+            }
+            _ => self.edit_membership(call, answer, journal),
+        }
+    }
+
+    fn edit_membership(self, call: &Call, answer: &mut Value, journal: &Journal) {
         let applies = match self {
             Self::NoMemberList => call.caller() == "stream-handler",
             Self::AuthorizationByIndex => call.caller() != "stream-handler",
@@ -120,6 +182,44 @@ impl Planted {
 
 fn kind(item: &Value) -> Option<RowKind> {
     RowKind::of_partition(text(item, "pk"))
+}
+
+/// The kind of rows that a query reads.
+fn queried(request: &Value) -> Option<RowKind> {
+    RowKind::of_partition(text(&request["ExpressionAttributeValues"], ":pk"))
+}
+
+/// Adds rows without events for the numbers that are missing between log rows.
+fn fill_gaps(rows: &mut Vec<Value>) {
+    let number = |row: &Value| text(row, "sk").parse::<u64>().unwrap();
+    let mut filled = Vec::<Value>::new();
+    for row in rows.drain(..) {
+        let start = filled.last().map_or(number(&row), |last| number(last) + 1);
+        for missing in start..number(&row) {
+            let mut empty = row.clone();
+            empty["sk"] = json!({"S": format!("{missing:016}")});
+            empty["changes"] = json!({"L": []});
+            filled.push(empty);
+        }
+        filled.push(row);
+    }
+    *rows = filled;
+}
+
+/// Logs the messages of a batch before the stream handler moves their groups.
+pub(crate) async fn log_before_move(log: &EventLog, table: &DynamoDb, batch: &Batch) {
+    for group in batch.new_messages().groups {
+        let Ok(Some(membership)) = table.get::<Membership>(&Key::Membership(group.group_uuid)).await else {
+            continue;
+        };
+        for member in membership.members.keys() {
+            let changes = group.messages.iter().map(|message| LoggedChange::Message {
+                group_uuid: group.group_uuid,
+                message_sk: message.sk,
+            });
+            let _ = log.append(*member, changes.collect(), None).await;
+        }
+    }
 }
 
 /// The old system's stream handler, one record at a time.

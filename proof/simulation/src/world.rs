@@ -13,18 +13,20 @@ use std::{
 };
 
 use checker::{history, invariants};
-use cruddur::{config::SendLimitConfig, dynamodb::CallLimits, user::User};
-use dynamodb_fake::{Counts, Dice, Emulator, Fault, FaultKind, Faults, Journal};
+use cruddur::{config::SendLimitConfig, dynamodb::CallLimits, table::RowKind, user::User};
+use dynamodb_fake::{Counts, Dice, Emulator, Fault, FaultKind, Faults, Journal, Key};
 use dynoxide::Database;
 use serde_json::Value;
 use tokio::{
     runtime::Builder,
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 use uuid::Uuid;
 
 use crate::{
     commits::{Commits, Trace},
+    devices::{Device, Surroundings},
     key_set::{self, Pool},
     lambda::{Lambda, TABLE},
     log,
@@ -32,6 +34,7 @@ use crate::{
     planted::Planted,
     stream::Mapping,
     users::{SignedUp, Users},
+    websocket::WebSocketApi,
 };
 
 /// In the runs that have a limit, it is low enough that people reach it.
@@ -54,6 +57,12 @@ pub struct Outcome {
     pub messages: u64,
     /// Transactions and single writes that changed a row.
     pub commits: u64,
+    /// Frames sent to sockets.
+    pub frames: u64,
+    /// Log rows that devices were given by a frame, and by reading the log.
+    pub given: [u64; 2],
+    /// Cursors that had expired.
+    pub expired: u64,
     /// Duration in simulated time.
     pub time: Duration,
 }
@@ -97,6 +106,7 @@ struct World {
     lambda: Lambda,
     mapping: Mapping,
     people: People,
+    devices: Vec<Device>,
     commits: Arc<Mutex<Commits>>,
     trace: Arc<Mutex<Trace>>,
     violations: Vec<String>,
@@ -115,10 +125,12 @@ impl World {
         let emulator = emulator(&faults, &journal, planted, &trace);
         let users = users(3 + dice.below(4));
         let begin = "2026-11-22T09:30:00Z".parse().unwrap();
+        let sockets = WebSocketApi::new(faults.clone(), Arc::clone(&commits), Arc::clone(&trace), begin);
         let lambda = Lambda {
             emulator,
             users: Users::new(users.clone(), faults.clone(), dice.clone()),
             pool: Pool::new(faults.clone(), dice.clone()),
+            sockets,
             faults: faults.clone(),
             dice: dice.clone(),
             planted,
@@ -126,19 +138,26 @@ impl World {
             send_limit: dice.chance(0.25).then_some(SEND_LIMIT),
             since: Instant::now(),
             idle: Arc::default(),
+            is_quiet: Arc::default(),
+            violations: Arc::default(),
         };
         let table = lambda.table("set-up", CallLimits::WRITE);
         schema::message_table::ensure(table.client(), TABLE).await.unwrap();
 
-        let tokens = users.iter().map(|user| token(&user.subject, begin.timestamp())).collect();
+        // For the whole run, at every clock's time.
+        let end = begin + Duration::from_hours(5 * 24);
+        let tokens = users.iter().map(|user| key_set::token(&user.subject, end.timestamp())).collect();
         let people = People::new(lambda.clone(), faults.clone(), users.clone(), tokens);
         let mapping = Mapping::new(lambda.clone(), journal);
-        let mut world = Self { lambda, mapping, people, commits, trace, violations: Vec::new() };
+        let (devices, violations) = (Vec::new(), Vec::new());
+        let mut world = Self { lambda, mapping, people, devices, commits, trace, violations };
 
         faults.set_enabled(true);
         let delivering = tokio::spawn(world.mapping.clone().run());
         let outages = tokio::spawn(change_outages(world.lambda.clone()));
+        let cuts = tokio::spawn(world.lambda.sockets.clone().cut_sockets());
         let pause = Duration::from_millis(*dice.pick(&[5, 50, 700]));
+        let (stop, following) = world.follow(pause);
         let devices = 2 + dice.below(5);
         let devices = (0..devices).map(|device| {
             let actions = 3 + dice.below(9);
@@ -147,12 +166,21 @@ impl World {
         for device in devices.collect::<Vec<_>>() {
             device.await.unwrap();
         }
+        stop.store(true, Ordering::Relaxed);
+        for device in following {
+            world.devices.push(device.await.unwrap());
+        }
 
         faults.set_enabled(false);
         outages.abort();
+        cuts.abort();
         world.lambda.users.set_fault(None);
         world.lambda.pool.set_fault(None);
+        world.lambda.sockets.set_fault(None);
         world.settle().await;
+        if !world.has_no_logs() {
+            world.follow_without_faults().await;
+        }
         delivering.abort();
         world.judge().await;
 
@@ -164,15 +192,50 @@ impl World {
             answers: world.people.answers(),
             messages: stored.values().map(|messages| messages.len() as u64).sum(),
             commits: world.commits.lock().unwrap().count,
+            frames: world.lambda.sockets.counts().sent,
+            given: [
+                world.devices.iter().map(|device| device.counts().by_frame).sum(),
+                world.devices.iter().map(|device| device.counts().by_reading).sum(),
+            ],
+            expired: world.devices.iter().map(|device| device.counts().expired).sum(),
             time: start.elapsed(),
             violations: world.violations,
         }
+    }
+
+    /// Starts devices that follow events until the flag is set.
+    fn follow(&self, pause: Duration) -> (Arc<AtomicBool>, Vec<JoinHandle<Device>>) {
+        let dice = &self.lambda.dice;
+        let stop = Arc::<AtomicBool>::default();
+        let number = if self.has_no_logs() { 0 } else { 1 + dice.below(4) };
+        let devices = (0..number).map(|number| {
+            let surroundings = Surroundings {
+                lambda: self.lambda.clone(),
+                people: self.people.clone(),
+                commits: Arc::clone(&self.commits),
+            };
+            let device = Device::new(surroundings, dice.below(self.people.count()), number);
+            tokio::spawn(device.follow(10 + dice.below(30), pause, Arc::clone(&stop)))
+        });
+        let devices = devices.collect();
+        (stop, devices)
+    }
+
+    /// Whether the run is with the old system's stream handler, which has no event logs.
+    fn has_no_logs(&self) -> bool {
+        self.lambda.planted == Some(Planted::OldAlgorithm)
     }
 
     /// Ends all faults, then waits until late writes have landed and all records are delivered.
     async fn settle(&mut self) {
         // The latest write lands after 20 s, and the slowest function ends after 60 s.
         sleep(Duration::from_secs(90)).await;
+        self.rest().await;
+        // Wait for the index to catch up.
+        sleep(Duration::from_secs(30)).await;
+    }
+
+    async fn rest(&mut self) {
         let rest = async {
             while !self.mapping.is_at_rest() {
                 sleep(Duration::from_millis(200)).await;
@@ -181,24 +244,52 @@ impl World {
         if timeout(Duration::from_mins(10), rest).await.is_err() {
             self.violations.push("I11: the inboxes do not catch up".to_owned());
         }
-        // Wait for the index to catch up.
-        sleep(Duration::from_secs(30)).await;
+    }
+
+    /// Sends messages without faults, which devices receive by frames alone, and then with failing pushes, which fail
+    /// nothing else (I16).
+    async fn follow_without_faults(&mut self) {
+        const FAULTS: [FaultKind; 5] = [
+            FaultKind::PushDown,
+            FaultKind::PushSilent,
+            FaultKind::PushSlow,
+            FaultKind::PushErrorBefore,
+            FaultKind::PushThrottled,
+        ];
+        self.lambda.is_quiet.store(true, Ordering::Relaxed);
+        for device in &mut self.devices {
+            device.settle().await;
+        }
+        self.people.write_some(3).await;
+        self.rest().await;
+        sleep(Duration::from_secs(1)).await;
+        for device in &mut self.devices {
+            device.check_frames().await;
+        }
+        self.lambda.sockets.set_fault(Some(*self.lambda.dice.pick(&FAULTS)));
+        self.people.write_some(3).await;
+        self.rest().await;
+        self.lambda.sockets.set_fault(None);
     }
 
     async fn judge(&mut self) {
-        let written = self.commits.lock().unwrap().count;
+        let written = self.rows_without_logs();
         if !self.mapping.deliver_all_again().await {
             self.violations.push("I11: a redelivery failed without a fault".to_owned());
         }
         let answers = self.people.answers();
         self.people.read_everything().await;
+        for device in &mut self.devices {
+            device.finish().await;
+        }
         let has_failed = self.people.answers().iter().any(|(status, number)| {
             *status != 200 && answers.get(status).copied().unwrap_or_default() != *number
         });
         if has_failed {
             self.violations.push("a function did not recover".to_owned());
         }
-        if self.commits.lock().unwrap().count != written {
+        // Changes that the newest rows of a log do not hold are logged again.
+        if self.rows_without_logs() != written {
             self.violations.push("a redelivery or a list wrote something".to_owned());
         }
 
@@ -209,7 +300,14 @@ impl World {
             self.violations.push("the table is not what was committed".to_owned());
         }
         drop(commits);
-        self.violations.extend(invariants::check_at_rest(&rows));
+        self.violations.extend(if self.has_no_logs() {
+            invariants::check_at_rest(&rows)
+        } else {
+            invariants::check_logged(&rows)
+        });
+        self.violations.extend_from_slice(&self.lambda.violations.lock().unwrap());
+        self.violations.extend(self.lambda.sockets.violations());
+        self.violations.extend(self.devices.iter().flat_map(Device::violations).cloned());
         self.violations.extend(self.people.violations());
         self.violations.extend(history::check(&self.people.history(), &invariants::messages(&rows)));
         self.violations.extend(log::unexplained_errors());
@@ -217,6 +315,12 @@ impl World {
 
     fn rows(&self) -> Vec<Value> {
         self.commits.lock().unwrap().rows.values().cloned().collect()
+    }
+
+    fn rows_without_logs(&self) -> BTreeMap<Key, Value> {
+        let mut rows = self.commits.lock().unwrap().rows.clone();
+        rows.retain(|(pk, _), _| RowKind::of_partition(pk) != Some(RowKind::EventLog));
+        rows
     }
 }
 
@@ -230,7 +334,7 @@ fn emulator(
     let emulator = Emulator::over(Database::memory().unwrap()).with_journal(Arc::clone(journal));
     let (begin, dice, trace) = (Instant::now(), faults.dice().clone(), Arc::clone(trace));
     emulator.edit_requests(move |call| {
-        trace.lock().unwrap().add(call, begin);
+        trace.lock().unwrap().add_call(call, begin);
         if let Some(planted) = planted {
             planted.edit_request(call, &dice);
         }
@@ -249,8 +353,8 @@ fn emulator(
     emulator
 }
 
-/// Makes the database and the key set fail and recover.
-async fn change_outages(Lambda { users, pool, faults, dice, .. }: Lambda) {
+/// Makes the database, the key set and the sockets' management API fail and recover.
+async fn change_outages(Lambda { users, pool, sockets, faults, dice, .. }: Lambda) {
     const POSTGRES: [FaultKind; 5] = [
         FaultKind::PostgresDown,
         FaultKind::PostgresSlow,
@@ -259,9 +363,11 @@ async fn change_outages(Lambda { users, pool, faults, dice, .. }: Lambda) {
         FaultKind::PostgresShutDown,
     ];
     const KEY_SET: [FaultKind; 3] = [FaultKind::KeySetDown, FaultKind::KeySetSlow, FaultKind::KeySetGarbage];
+    const PUSHES: [FaultKind; 2] = [FaultKind::PushDown, FaultKind::PushSilent];
     loop {
         users.set_fault(faults.draw(&POSTGRES));
         pool.set_fault(faults.draw(&KEY_SET));
+        sockets.set_fault(faults.draw(&PUSHES));
         sleep(dice.duration(Duration::from_millis(20), Duration::from_secs(3))).await;
     }
 }
@@ -274,11 +380,4 @@ fn users(number: usize) -> Vec<SignedUp> {
         SignedUp { user, subject: format!("subject-{number}") }
     };
     (0..number).map(user).collect()
-}
-
-/// Caches tokens per user and process: signing is the slowest step.
-fn token(subject: &str, now: i64) -> String {
-    static TOKENS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
-    let mut tokens = TOKENS.lock().unwrap();
-    tokens.entry(subject.to_owned()).or_insert_with(|| key_set::token(subject, now)).clone()
 }

@@ -62,11 +62,17 @@ pub enum Damage {
     MessageCopied,
     /// A message or membership in the index.
     Stray,
+    /// An event is missing from a member's log.
+    EventMissing,
+    /// An event in the log of a user who is not in the group.
+    EventOfOutsider,
+    /// An event of a message that does not exist.
+    EventWithoutMessage,
 }
 
 impl Damage {
     /// Every kind, with the doctor's name for the finding.
-    pub const ALL: [(Self, &str); 26] = [
+    pub const ALL: [(Self, &str); 29] = [
         (Self::RowMissing, "inbox_row_missing"),
         (Self::SecondRow, "second_inbox_row"),
         (Self::SecondRowAhead, "second_inbox_row"),
@@ -93,6 +99,9 @@ impl Damage {
         (Self::MessageNoUuid, "message_key_malformed"),
         (Self::MessageCopied, "message_key_malformed"),
         (Self::Stray, "stray_group_uuid"),
+        (Self::EventMissing, "event_missing"),
+        (Self::EventOfOutsider, "event_of_outsider"),
+        (Self::EventWithoutMessage, "event_without_message"),
     ];
 }
 

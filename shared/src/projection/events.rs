@@ -26,8 +26,17 @@ const MAX_ATTEMPTS: usize = 8;
 pub struct Tail {
     /// Newest first.
     rows: Vec<EventLogRow>,
-    /// The start row. `None` if it was not read, because the log has more rows than the tail.
-    start: Option<Option<EventLogStartRow>>,
+    start: Start,
+}
+
+/// The start row of a log, as far as the tail shows it.
+#[derive(Clone, Debug, Default)]
+enum Start {
+    /// Not read: the log has more rows than the tail.
+    #[default]
+    Unread,
+    Absent,
+    Row(EventLogStartRow),
 }
 
 impl Tail {
@@ -77,15 +86,15 @@ impl EventLog {
         let newest =
             Newest { partition: Partition::EventLog(user_uuid), before: None, limit: TAIL, attributes: None };
         let items = self.table.newest(newest).await?;
-        let is_whole_log = items.len() < TAIL;
-        let (mut rows, mut start) = (Vec::with_capacity(items.len()), None);
+        let mut rows = Vec::with_capacity(items.len());
+        let mut start = if items.len() < TAIL { Start::Absent } else { Start::Unread };
         for row in items.into_iter().filter_map(LogRow::parse) {
             match row {
                 LogRow::Events(row) => rows.push(row),
-                LogRow::Start(row) => start = Some(row),
+                LogRow::Start(row) => start = Start::Row(row),
             }
         }
-        Ok(Tail { rows, start: is_whole_log.then_some(start) })
+        Ok(Tail { rows, start })
     }
 
     /// Appends `changes`, in rows of at most [`EventLogRow::MAX_CHANGES`]. Skips changes that the newest rows hold, and
@@ -155,8 +164,9 @@ impl EventLog {
         }
         let newest = newest.map(|row| row.sk);
         let start = match &tail.start {
-            Some(start) => start.clone(),
-            None => self.start(user_uuid).await?,
+            Start::Row(start) => Some(start.clone()),
+            Start::Absent => None,
+            Start::Unread => self.start(user_uuid).await?,
         };
         let start = self.current_start(user_uuid, newest, start).await?;
         Ok(start.map(|start| newest.unwrap_or(LogNumber::START).max(LogNumber::new(start.start))))

@@ -18,7 +18,12 @@ async fn every_kind_of_damage_is_found_by_its_kind_and_repaired() {
         assert_eq!(found.groups(), [done.group].into(), "{done:?}");
         let repaired = clinic.examine(Mode::Repair).await;
         assert_eq!(repaired.summary.left, 0, "{done:?}: {:?}", repaired.findings);
-        assert_eq!(clinic.world.rows(), before, "{done:?}");
+        if damage == Damage::EventMissing {
+            // The event has a later number than before.
+            clinic.assert_repaired(&before);
+        } else {
+            assert_eq!(clinic.world.rows(), before, "{done:?}");
+        }
         assert_eq!(clinic.examine(Mode::Check).await.findings, [], "{done:?}");
     }
 }

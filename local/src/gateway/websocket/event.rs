@@ -76,12 +76,12 @@ fn headers(headers: &HeaderMap) -> MultiValue {
 /// The name of a header as browsers write it. API Gateway passes names as the client wrote them, which this
 /// server does not know.
 fn cased(name: &str) -> String {
-    let word = |word: &str| match word {
-        "websocket" => "WebSocket".to_owned(),
-        _ => {
-            let (first, rest) = word.split_at(word.len().min(1));
-            first.to_ascii_uppercase() + rest
+    let word = |word: &str| {
+        if word == "websocket" {
+            return "WebSocket".to_owned();
         }
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + rest
     };
     name.split('-').map(word).collect::<Vec<_>>().join("-")
 }

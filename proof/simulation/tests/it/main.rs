@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dynamodb_fake::FaultKind;
-use simulation::{Planted, run, run_all};
+use simulation::{Outcome, Planted, run, run_all};
 
 /// A quick check. `.ci/run` runs thousands of seeds more.
 #[test]
@@ -14,8 +14,10 @@ fn nothing_is_violated_and_every_fault_occurs() {
     }
     let occurred = outcomes.iter().flat_map(|outcome| outcome.faults.keys()).collect::<BTreeSet<_>>();
     assert_eq!(occurred.into_iter().copied().collect::<Vec<_>>(), FaultKind::ALL);
-    let messages = outcomes.iter().map(|outcome| outcome.messages).sum::<u64>();
+    let sum = |number: fn(&Outcome) -> u64| outcomes.iter().map(number).sum::<u64>();
+    let (messages, frames) = (sum(|outcome| outcome.messages), sum(|outcome| outcome.given[0]));
     assert!(messages > 1_000, "{messages} messages are few");
+    assert!(frames > 300, "{frames} frames are few");
 }
 
 #[test]
@@ -57,4 +59,15 @@ found! {
     a_conflict_that_is_not_retried_is_found => NoConflictRetry,
     a_lost_answer_reported_as_a_failure_is_found => LostAnswerIsFailure,
     a_new_uuid_on_a_retry_is_found => NewUuidOnRetry,
+    a_log_that_does_not_look_at_its_end_is_found => NoTail,
+    an_overwritten_log_row_is_found => NoLogCondition,
+    a_log_written_before_the_move_is_found => LogBeforeMove,
+    a_reader_that_passes_gaps_is_found => NoGapRuleForReads,
+    a_device_that_applies_frames_after_a_gap_is_found => NoGapRuleForFrames,
+    a_device_that_lists_before_it_takes_the_end_is_found => ListsBeforeEnd,
+    a_device_that_lists_no_new_group_is_found => NoListOfNewGroups,
+    a_frame_after_the_end_of_the_token_is_found => NoTokenEnd,
+    a_frame_to_another_users_connection_is_found => ForeignConnections,
+    a_failed_push_that_fails_the_batch_is_found => FailedPushesFailBatches,
+    a_push_without_a_limit_is_found => NoPushLimit,
 }

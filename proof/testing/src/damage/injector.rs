@@ -1,9 +1,11 @@
 //! Inflicts damage on a table.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{FixedOffset, TimeDelta};
-use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, table::Key, timestamp::Timestamp};
+use cruddur::{
+    event_log::LogNumber, message_group::uuid_of_pair, sort_key::SortKey, table::Key, timestamp::Timestamp,
+};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,6 +20,8 @@ pub struct Injector {
     rng: Rng,
     groups: Vec<Group>,
     users: Vec<Uuid>,
+    /// Keys of the rows of event logs, by owner.
+    logs: BTreeMap<Uuid, Vec<Key>>,
     /// Keys of damaged rows, before and after the damage.
     damaged: HashSet<(String, String)>,
 }
@@ -47,11 +51,20 @@ impl Injector {
         // Users are created in sequence, so their order is the same in every run. The order of groups is not.
         groups.sort_by_key(|group| group.members);
         let users = groups.iter().flat_map(|group| group.members).collect::<BTreeSet<_>>();
+        let mut logs = BTreeMap::<Uuid, Vec<Key>>::new();
+        for (pk, sk) in rows.keys() {
+            if let Some(key @ Key::EventLog { user_uuid, number }) = Key::parse(pk, sk)
+                && number > LogNumber::START
+            {
+                logs.entry(user_uuid).or_default().push(key);
+            }
+        }
         Self {
             emulator: emulator.clone(),
             rng: Rng::with_seed(seed),
             groups,
             users: users.into_iter().collect(),
+            logs,
             damaged: HashSet::new(),
         }
     }
@@ -149,6 +162,25 @@ impl Injector {
                 let key = if self.rng.bool() { message } else { membership };
                 self.edit(damage, &key, |row| row["message_group_uuid"] = text(group.uuid.to_string()))
             }
+            Damage::EventMissing => {
+                let member = *self.rng.choice(&group.members)?;
+                let is_of_group = |change: &Value| change["M"]["group_uuid"] == text(group.uuid.to_string());
+                let key =
+                    self.log_row(member, |changes| changes.len() > 1 && changes.iter().any(is_of_group))?;
+                self.edit_log(damage, &key, |changes| {
+                    let place = changes.iter().position(is_of_group).unwrap();
+                    changes.remove(place);
+                })
+            }
+            Damage::EventOfOutsider => {
+                let key = self.log_row(third, |_| true)?;
+                self.edit_log(damage, &key, |changes| changes.push(event(group.uuid, older)))
+            }
+            Damage::EventWithoutMessage => {
+                let member = *self.rng.choice(&group.members)?;
+                let key = self.log_row(member, |_| true)?;
+                self.edit_log(damage, &key, |changes| changes.push(event(group.uuid, elsewhere)))
+            }
             // These need an older message.
             Damage::SecondRow | Damage::RowBehind | Damage::MembershipBeginning => None,
         }?;
@@ -204,6 +236,19 @@ impl Injector {
         Some(())
     }
 
+    /// The newest row of a log that is not damaged and whose changes fit.
+    fn log_row(&self, owner: Uuid, fits: impl Fn(&[Value]) -> bool) -> Option<Key> {
+        let is_whole = |key: &&Key| !self.damaged.contains(&(key.pk(), key.sk()));
+        let mut keys = self.logs.get(&owner)?.iter().rev().filter(is_whole);
+        let fits =
+            |key: &&Key| self.row(key).is_some_and(|row| fits(row["changes"]["L"].as_array().unwrap()));
+        keys.find(fits).cloned()
+    }
+
+    fn edit_log(&mut self, damage: Damage, key: &Key, change: impl FnOnce(&mut Vec<Value>)) -> Option<()> {
+        self.edit(damage, key, |row| change(row["changes"]["L"].as_array_mut().unwrap()))
+    }
+
     /// Deletes a row. Returns `None` if the row is missing or already damaged.
     fn remove(&mut self, key: &Key) -> Option<()> {
         self.row(key)?;
@@ -237,6 +282,15 @@ impl Injector {
 /// A string attribute.
 fn text(value: impl Into<String>) -> Value {
     json!({"S": value.into()})
+}
+
+/// A change in an event log.
+fn event(group: Uuid, sk: SortKey) -> Value {
+    json!({"M": {
+        "kind": text("message"),
+        "group_uuid": text(group.to_string()),
+        "message_sk": text(sk.to_string()),
+    }})
 }
 
 fn remove(object: &mut Value, name: &str) {

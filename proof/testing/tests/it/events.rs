@@ -49,7 +49,7 @@ async fn read(world: &World, user: &TestUser, mut link: String) -> (Vec<String>,
         }
         let uuids = events.iter().flat_map(|event| event["message_uuids"].as_array().unwrap());
         messages.extend(uuids.map(|uuid| uuid.as_str().unwrap().to_owned()));
-        link = answer.next_page().unwrap().to_owned();
+        answer.next_page().unwrap().clone_into(&mut link);
     }
 }
 
@@ -213,6 +213,19 @@ async fn a_reader_stops_before_a_gap_until_it_is_final() {
     let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
     world.clock.advance(TimeDelta::seconds(61));
     assert_eq!(world.get(&alice, &at_gap).await.brief(), (410, "[\"cursor_expired\"]"));
+}
+
+#[tokio::test]
+async fn a_row_without_changes_is_not_the_end() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    let link = end(&world, &alice).await.replace("limit=100", "limit=1");
+    send(&world, &alice, &bob, "one").await;
+    let two = send(&world, &alice, &bob, "two").await;
+    let mut emptied = log_of(&world, &alice).swap_remove(0);
+    emptied["changes"] = json!({"L": []});
+    let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": emptied}));
+    assert_eq!(read(&world, &alice, link).await.0, [uuid(&two)]);
 }
 
 #[tokio::test]

@@ -1,0 +1,432 @@
+//! Devices that follow their user's events as the contract (section 3) tells clients to: they list everything once, and
+//! then apply frames and read the log.
+//!
+//! A device checks that its cursor never passes an event that it was not given (I13), and that lists show what events
+//! announce (I12).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use cruddur::event_log::EventCursor;
+use dynamodb_fake::{Dice, FaultKind, Faults};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use uuid::Uuid;
+
+use crate::{
+    commits::{Commits, message_uuids, uuid},
+    key_set,
+    lambda::Lambda,
+    people::People,
+    planted::Planted,
+    websocket::{Handshake, Socket, WebSocketApi},
+};
+
+/// A device of a user.
+pub(crate) struct Device {
+    lambda: Lambda,
+    people: People,
+    api: WebSocketApi,
+    faults: Faults,
+    dice: Dice,
+    commits: Arc<Mutex<Commits>>,
+    /// The user's number.
+    me: usize,
+    user_uuid: Uuid,
+    uuid: Uuid,
+    /// The place in the log up to which the device has all events. `None` before the first answer.
+    cursor: Option<EventCursor>,
+    /// The messages of the given events, by the number of their row.
+    given: BTreeMap<u64, BTreeSet<Uuid>>,
+    /// All known messages.
+    messages: BTreeSet<Uuid>,
+    /// Whether the groups have to be listed.
+    must_list: bool,
+    /// Groups whose messages were listed, or are to be listed.
+    groups: BTreeSet<Uuid>,
+    /// Groups whose messages have to be listed, with the announced messages that are not known.
+    to_list: BTreeMap<Uuid, BTreeSet<Uuid>>,
+    socket: Option<Socket>,
+    counts: Counts,
+    violations: Vec<String>,
+}
+
+/// Numbers of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Log rows that were first given by a frame.
+    pub by_frame: u64,
+    /// Log rows that were first given by reading the log.
+    pub by_reading: u64,
+    /// Cursors that had expired.
+    pub expired: u64,
+}
+
+/// The parts that all devices share.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub lambda: Lambda,
+    pub people: People,
+    pub commits: Arc<Mutex<Commits>>,
+}
+
+impl Device {
+    /// Creates a device of the user `me`. `number` is unique.
+    pub(crate) fn new(surroundings: Surroundings, me: usize, number: usize) -> Self {
+        let Surroundings { lambda, people, commits } = surroundings;
+        Self {
+            user_uuid: people.user(me).user.uuid,
+            uuid: Uuid::from_u128(number as u128 + 1),
+            api: lambda.sockets.clone(),
+            faults: lambda.faults.clone(),
+            dice: lambda.dice.clone(),
+            lambda,
+            people,
+            commits,
+            me,
+            cursor: None,
+            given: BTreeMap::new(),
+            messages: BTreeSet::new(),
+            must_list: true,
+            groups: BTreeSet::new(),
+            to_list: BTreeMap::new(),
+            socket: None,
+            counts: Counts::default(),
+            violations: Vec::new(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(crate) fn violations(&self) -> &[String] {
+        &self.violations
+    }
+
+    fn violation(&mut self, what: &str) {
+        let device = self.uuid.as_u128();
+        self.violations.push(format!("{what} (device {device} of user {})", self.me));
+    }
+
+    fn planted(&self, planted: Planted) -> bool {
+        self.lambda.planted == Some(planted)
+    }
+
+    /// Does up to `actions` things, with pauses of up to `pause`, until `stop`.
+    pub(crate) async fn follow(mut self, actions: usize, pause: Duration, stop: Arc<AtomicBool>) -> Self {
+        for _ in 0..actions {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let pause = self.dice.duration(Duration::from_millis(1), pause);
+            match self.dice.below(20) {
+                0..=9 => self.listen(pause).await,
+                10..=12 => {
+                    sleep(pause).await;
+                    self.catch_up().await;
+                }
+                13..=16 => {
+                    sleep(pause).await;
+                    self.connect().await;
+                }
+                17 => {
+                    sleep(pause).await;
+                    self.disconnect();
+                }
+                18 => {
+                    sleep(pause).await;
+                    self.list().await;
+                }
+                _ => {
+                    sleep(pause).await;
+                    self.forget();
+                }
+            }
+        }
+        self
+    }
+
+    /// Forgets everything, as after a reload.
+    fn forget(&mut self) {
+        self.disconnect();
+        self.cursor = None;
+        self.given.clear();
+        self.messages.clear();
+        self.must_list = true;
+        self.groups.clear();
+        self.to_list.clear();
+    }
+
+    fn disconnect(&mut self) {
+        if let Some(socket) = self.socket.take() {
+            self.api.close(&socket);
+        }
+    }
+
+    /// Opens a socket in place of the current one. Its token is valid for a random time.
+    async fn connect(&mut self) {
+        let lifetime = *self.dice.pick(&[1, 3, 10, 30, LONG]);
+        self.connect_for(lifetime).await;
+    }
+
+    /// Opens a socket with a token that is valid for a number of seconds.
+    async fn connect_for(&mut self, lifetime: i64) {
+        let token_expires_at = self.api.now().timestamp() + lifetime;
+        let handshake = Handshake {
+            user_uuid: self.user_uuid,
+            device_uuid: self.uuid,
+            token: key_set::token(&self.people.user(self.me).subject, token_expires_at),
+            token_expires_at,
+        };
+        let (api, lambda) = (self.api.clone(), self.lambda.clone());
+        let opening = tokio::spawn(async move { Box::pin(api.open(lambda, handshake)).await });
+        // A client that does not wait does not stop the handshake.
+        let is_gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
+        let limit = if is_gone {
+            self.dice.duration(Duration::ZERO, Duration::from_millis(60))
+        } else {
+            Duration::MAX
+        };
+        let Ok(opened) = timeout(limit, opening).await else { return };
+        match opened.unwrap() {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                self.catch_up().await;
+            }
+            // Clocks are up to five minutes ahead.
+            Err(401) if lifetime < LONG => {}
+            Err(0 | 500 | 503) => {}
+            Err(status) => self.violation(&format!("a handshake was answered with {status}")),
+        }
+    }
+
+    /// Applies the frames of the next `time`.
+    async fn listen(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        loop {
+            let Some(socket) = &mut self.socket else {
+                tokio::time::sleep_until(end).await;
+                return;
+            };
+            match timeout_at(end, socket.frames.recv()).await {
+                Ok(Some(frame)) => self.take_frame(&frame).await,
+                Ok(None) => self.socket = None,
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Applies the frames that have arrived.
+    async fn drain(&mut self) {
+        while let Some(frame) = self.socket.as_mut().and_then(|socket| socket.frames.try_recv().ok()) {
+            self.take_frame(&frame).await;
+        }
+    }
+
+    async fn take_frame(&mut self, frame: &str) {
+        let frame: Value = serde_json::from_str(frame).unwrap();
+        let Some(cursor) = self.cursor else { return };
+        let after: EventCursor = frame["cursor"].as_str().unwrap().parse().unwrap();
+        let (number, last) = (after.number.get(), cursor.number.get());
+        if number <= last {
+            self.faults.count(FaultKind::FrameTooLate);
+        } else if number == last + 1 || self.planted(Planted::NoGapRuleForFrames) {
+            let embedded = frame["messages"].as_array().map_or(&[][..], Vec::as_slice);
+            let embedded = embedded.iter().map(|message| uuid(message, "uuid")).collect();
+            self.counts.by_frame += 1;
+            self.advance(frame["events"].as_array().unwrap(), &embedded, after).await;
+        } else {
+            self.faults.count(FaultKind::FrameTooEarly);
+            sleep(Duration::from_millis(500)).await;
+            self.catch_up().await;
+        }
+    }
+
+    /// Reads the log to its end, and lists what is missing.
+    async fn catch_up(&mut self) {
+        while self.read().await {}
+        self.list().await;
+    }
+
+    /// Reads events after the cursor. Returns whether there were any.
+    async fn read(&mut self) -> bool {
+        let limit = *self.dice.pick(&[1, 2, 100]);
+        let path = match self.cursor {
+            Some(cursor) => format!("/api/events?after={cursor}&limit={limit}"),
+            None => "/api/events".to_owned(),
+        };
+        if self.cursor.is_none() && self.planted(Planted::ListsBeforeEnd) {
+            self.must_list = true;
+            self.list().await;
+        }
+        let answer = self.people.get(self.me, &path).await;
+        match answer.status {
+            200 => {}
+            410 => {
+                self.counts.expired += 1;
+                self.cursor = None;
+                self.given.clear();
+                // The end is taken first, and then everything is listed.
+                self.must_list = true;
+                return true;
+            }
+            0 | 503 => return false,
+            status => {
+                self.violation(&format!("{path} was answered with {status}"));
+                return false;
+            }
+        }
+        let Some(next) = answer.next.as_deref().and_then(after) else {
+            self.violation(&format!("{path} was answered without a cursor"));
+            return false;
+        };
+        let events = answer.rows();
+        if self.cursor.is_none() {
+            if !events.is_empty() {
+                self.violation("the end of a log has events");
+            }
+            self.cursor = Some(next);
+            return true;
+        }
+        if events.is_empty() && self.cursor != Some(next) {
+            self.violation("I13: a cursor moved without events");
+        }
+        let numbers = events.iter().map(|event| event["number"].as_u64()).collect::<BTreeSet<_>>();
+        self.counts.by_reading += numbers.len() as u64;
+        self.advance(&events, &BTreeSet::new(), next).await;
+        !events.is_empty()
+    }
+
+    /// Moves the cursor to `next` with the events that were given.
+    async fn advance(&mut self, events: &[Value], embedded: &BTreeSet<Uuid>, next: EventCursor) {
+        for event in events {
+            let number = event["number"].as_u64().unwrap();
+            self.given.entry(number).or_default().extend(message_uuids(event));
+        }
+        let last = self.cursor.map_or(0, |cursor| cursor.number.get());
+        let passed = (last + 1..=next.number.get()).take(1_000);
+        let missing = passed.filter(|number| !self.given.contains_key(number)).collect::<Vec<_>>();
+        if !missing.is_empty() {
+            self.violation(&format!("I13: the cursor passed {missing:?} from {last} to {}", next.number));
+        }
+        self.cursor = Some(next);
+
+        let mut announced = Vec::new();
+        for event in events {
+            let group = uuid(event, "message_group_uuid");
+            announced.extend(message_uuids(event).map(|message| (group, message)));
+            let (known, unknown): (BTreeSet<_>, BTreeSet<_>) = message_uuids(event)
+                .partition(|message| embedded.contains(message) || self.messages.contains(message));
+            self.messages.extend(known);
+            // A group that moves may be absent from the list that the device has seen.
+            let is_new = self.groups.insert(group) && !self.planted(Planted::NoListOfNewGroups);
+            if is_new || !unknown.is_empty() {
+                self.to_list.entry(group).or_default().extend(unknown);
+            }
+        }
+        if self.dice.chance(0.3) {
+            self.check_inbox(&announced).await;
+        }
+    }
+
+    /// Checks that the inbox shows no older message of a group than those that events announced.
+    async fn check_inbox(&mut self, announced: &[(Uuid, Uuid)]) {
+        let Some(rows) = self.people.list_groups(self.me, 100).await else { return };
+        for (group, message) in announced {
+            let Some(sk) = self.commits.lock().unwrap().message(*group, *message) else { continue };
+            let is_older = rows.iter().any(|(shown, position)| shown == group && *position < sk.created_at);
+            if is_older {
+                self.violation(&format!(
+                    "I12: {message} was announced before the inbox of {group} showed it"
+                ));
+            }
+        }
+    }
+
+    /// Lists what is missing. What fails is listed the next time.
+    async fn list(&mut self) {
+        // Before the end of the log is known, messages could be missed.
+        if self.cursor.is_none() && !self.planted(Planted::ListsBeforeEnd) {
+            return;
+        }
+        if self.must_list {
+            let Some(groups) = self.people.list_groups(self.me, 100).await else { return };
+            self.must_list = false;
+            for (group, _) in groups {
+                self.groups.insert(group);
+                self.to_list.entry(group).or_default();
+            }
+        }
+        for (group, announced) in self.to_list.clone() {
+            let Some(messages) = self.people.list_all_messages(self.me, group).await else { continue };
+            if !announced.is_subset(&messages) {
+                self.violation(&format!("I12: {announced:?} of {group} were announced but are not listed"));
+            }
+            self.messages.extend(messages);
+            self.to_list.remove(&group);
+        }
+    }
+
+    /// Opens a socket for the rest of the run and catches up, without faults.
+    pub(crate) async fn settle(&mut self) {
+        self.catch_up().await;
+        self.connect_for(LONG).await;
+        if self.socket.is_none() {
+            self.violation("no socket could be opened although nothing failed");
+        }
+    }
+
+    /// Checks that the frames alone have brought all events, although nothing failed.
+    pub(crate) async fn check_frames(&mut self) {
+        self.drain().await;
+        self.check_end("the frames do not lead to the end of the log");
+    }
+
+    /// Catches up at rest, and checks that the device has everything that its user may read, and nothing else.
+    pub(crate) async fn finish(&mut self) {
+        let expired = self.counts.expired;
+        self.catch_up().await;
+        if self.counts.expired != expired {
+            self.violation("I14: a cursor expired although nothing failed");
+        }
+        self.check_end("reading does not lead to the end of the log");
+        let (expected, log) = {
+            let commits = self.commits.lock().unwrap();
+            (commits.messages_of(self.user_uuid), commits.log_of(self.user_uuid))
+        };
+        let missing = expected.difference(&self.messages).count();
+        let foreign = self.messages.difference(&expected).count();
+        if missing + foreign > 0 {
+            self.violation(&format!(
+                "I13: the device lacks {missing} messages and has {foreign} foreign ones"
+            ));
+        }
+        if self.given.iter().any(|(number, messages)| log.get(number) != Some(messages)) {
+            self.violation("I13: a given event is not the log's");
+        }
+    }
+
+    fn check_end(&mut self, what: &str) {
+        let end = self.commits.lock().unwrap().log_of(self.user_uuid).keys().next_back().copied();
+        let number = self.cursor.map(|cursor| cursor.number.get());
+        if number.is_none() || end.is_some_and(|end| number != Some(end)) {
+            self.violation(&format!("I13: {what}: {number:?} instead of {end:?}"));
+        }
+    }
+}
+
+/// The lifetime of a token that outlives the run, in seconds.
+const LONG: i64 = 5 * 24 * 3_600;
+
+/// The cursor in the path of a `Link` header.
+fn after(path: &str) -> Option<EventCursor> {
+    let (_, query) = path.split_once('?')?;
+    query.split('&').find_map(|parameter| parameter.strip_prefix("after="))?.parse().ok()
+}
