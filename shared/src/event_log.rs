@@ -37,6 +37,10 @@ pub const RETENTION: TimeDelta = TimeDelta::days(14);
 /// The age from which a gap is final. A younger one may be filled: a query is not a snapshot.
 const GAP_LIMIT: TimeDelta = TimeDelta::seconds(60);
 
+/// The age until which the number of a log's newest row is certain: no later row can have expired and been deleted.
+/// Half a day more than [`RETENTION`], so that no append that found the row current is still under way.
+const CERTAIN: TimeDelta = TimeDelta::hours(14 * 24 + 12);
+
 /// Maximum number of attempts to find or write the start of a log.
 const MAX_ATTEMPTS: usize = 8;
 
@@ -160,9 +164,9 @@ pub(crate) enum LogRow {
 }
 
 impl LogRow {
-    /// Parses a row. Returns `None` for a malformed row, which readers and writers treat as absent, and logs it.
-    pub(crate) fn parse(item: Item) -> Option<Self> {
-        match Row::parse(item) {
+    /// Parses rows. Treats malformed ones as absent, and logs them.
+    pub(crate) fn parse_all(items: Vec<Item>) -> impl Iterator<Item = Self> {
+        items.into_iter().filter_map(|item| match Row::parse(item) {
             Ok(Row::EventLog(row)) => Some(Self::Events(row)),
             Ok(Row::EventLogStart(row)) => Some(Self::Start(row)),
             Ok(_) => None,
@@ -170,7 +174,15 @@ impl LogRow {
                 tracing::error!(cause = %error, "skipped a malformed row of an event log; `cruddur ddb doctor` explains it");
                 None
             }
+        })
+    }
+
+    /// Parses the newest rows, newest first. Fails if the newest one is malformed: the end of the log is unknown.
+    pub(crate) fn parse_newest(items: Vec<Item>) -> Result<impl Iterator<Item = Self>, Error> {
+        if let Some(newest) = items.first() {
+            Row::parse(newest.clone()).map_err(Error::internal)?;
         }
+        Ok(Self::parse_all(items))
     }
 }
 
@@ -222,16 +234,14 @@ impl EventLog {
         }
         let partition = Partition::EventLog(user_uuid);
         let items = self.table.rows_from(partition, &after.number.to_string(), limit + 1).await?;
-        let rows = items.into_iter().filter_map(LogRow::parse).filter_map(|row| match row {
+        let rows = LogRow::parse_all(items).filter_map(|row| match row {
             LogRow::Events(row) => Some(row),
             LogRow::Start(_) => None,
         });
         let mut rows = rows.peekable();
-        if let Some(row) = rows.next_if(|row| row.sk == after.number) {
-            if row.at != after.at {
-                return Err(Error::CursorExpired);
-            }
-        } else if self.start(user_uuid).await?.as_ref().map(EventCursor::from) != Some(after) {
+        let row = rows.next_if(|row| row.sk == after.number);
+        let is_row = row.is_some_and(|row| EventCursor::from(&row) == after);
+        if !is_row && self.start(user_uuid).await?.as_ref().map(EventCursor::from) != Some(after) {
             return Err(Error::CursorExpired);
         }
         let (mut events, mut next) = (Vec::new(), after);
@@ -254,15 +264,15 @@ impl EventLog {
         let partition = Partition::EventLog(user_uuid);
         for _ in 0..MAX_ATTEMPTS {
             let newest = Newest { partition, before: None, limit: 1, attributes: None };
-            let newest = self.table.newest(newest).await?.into_iter().find_map(LogRow::parse);
+            let newest = LogRow::parse_newest(self.table.newest(newest).await?)?.next();
             let now = self.clock.now();
             let (newest, start) = match newest {
                 Some(LogRow::Events(row)) if is_current(row.at, now) => return Ok((&row).into()),
-                Some(LogRow::Events(row)) => (Some(row.sk), self.start(user_uuid).await?),
+                Some(LogRow::Events(row)) => (Some(row), self.start(user_uuid).await?),
                 Some(LogRow::Start(row)) => (None, Some(row)),
                 None => (None, None),
             };
-            if let Some(start) = self.current_start(user_uuid, newest, start).await? {
+            if let Some(start) = self.current_start(user_uuid, newest.as_ref(), start).await? {
                 return Ok(EventCursor::from(&start));
             }
         }
@@ -273,19 +283,23 @@ impl EventLog {
         self.table.get(&Key::EventLog { user_uuid, number: LogNumber::START }).await
     }
 
-    /// Returns the start row of a log whose newest row, with the number `newest`, is no longer current. `start` is the
-    /// start row as it was read; it is replaced if it is no longer current either. Returns `None` if another writer was
-    /// faster, or the outcome is unknown.
+    /// Returns the start row of a log whose newest row is no longer current. `start` is the start row as it was read; it
+    /// is replaced if it is no longer current either. Returns `None` if another writer was faster, or the outcome is
+    /// unknown.
     ///
-    /// The numbers of deleted rows must not be used again. They follow the rows that exist, or the clock: a log has
-    /// fewer than one row in a millisecond.
+    /// While the last number is [certain](CERTAIN), the log continues there: an append that found the newest row current
+    /// may still be under way. Later, the numbers of deleted rows must not be used again. They follow the rows that
+    /// exist, or the clock: a log has fewer than one row in a millisecond.
     pub(crate) async fn current_start(
         &self,
         user_uuid: Uuid,
-        newest: Option<LogNumber>,
+        newest: Option<&EventLogRow>,
         start: Option<EventLogStartRow>,
     ) -> Result<Option<EventLogStartRow>, Error> {
         let now = self.clock.now();
+        let known = newest.map(EventCursor::from).into_iter().chain(start.as_ref().map(EventCursor::from));
+        let last = known.clone().map(|known| known.number.get()).max();
+        let at = known.map(|known| known.at).max();
         let condition = match start {
             None => Condition::absent(),
             Some(start) if is_current(start.at, now) => return Ok(Some(start)),
@@ -293,8 +307,12 @@ impl EventLog {
                 .and_equal("start", AttributeValue::N(old.start.to_string()))
                 .and_equal("at", AttributeValue::N(old.at.to_string())),
         };
+        let is_certain = at.is_some_and(|at| at > (now - CERTAIN).timestamp_millis());
         let at = now.timestamp_millis();
-        let start = u64::try_from(at).unwrap_or_default().max(newest.map_or(0, |newest| newest.get() + 1));
+        let start = match last {
+            Some(last) if is_certain => last,
+            last => u64::try_from(at).unwrap_or_default().max(last.map_or(0, |last| last + 1)),
+        };
         let key = Key::EventLog { user_uuid, number: LogNumber::START };
         let row = EventLogStartRow { pk: key.pk(), sk: LogNumber::START, start, at };
         match self.table.put(&row, condition).await {

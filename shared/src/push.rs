@@ -48,6 +48,9 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// The age from which a connection that does not exist is deleted. A connection that is being opened does not exist yet.
 const OPENING_LIMIT: TimeDelta = TimeDelta::seconds(60);
 
+/// The time before a token's end from which nothing is sent, in seconds: more than [`CALL_LIMIT`] (I15).
+const END_MARGIN: i64 = 1;
+
 /// Sends frames through the management API of API Gateway's WebSocket API.
 #[derive(Debug)]
 pub struct Push {
@@ -181,8 +184,8 @@ impl Push {
     async fn call(&self, method: &str, connection: &ConnectionRow, body: &str) -> Outcome {
         // A semaphore that is never closed always has permits.
         let _permit = self.calls.acquire().await;
-        // Checked at the last moment, since permits may take a while: nothing is sent after the token's end (I15).
-        if method == "POST" && connection.expires_at <= self.clock.now().timestamp() {
+        // Checked at the last moment, since permits may take a while.
+        if method == "POST" && connection.expires_at <= self.clock.now().timestamp() + END_MARGIN {
             return Outcome::Over;
         }
         let id = utf8_percent_encode(&connection.connection_id, NON_ALPHANUMERIC);

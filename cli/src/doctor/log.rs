@@ -166,7 +166,7 @@ impl Doctor {
                 let number = row.sk.get();
                 let is_row_current = is_current(row.at, now);
                 if let Some(start) = start.as_ref().filter(|start| start.start < number)
-                    && before.is_none_or(|(before, _)| before < start.start)
+                    && before.is_none_or(|(before, _)| before <= start.start)
                 {
                     before = Some((start.start, is_current(start.at, now)));
                 }

@@ -88,7 +88,7 @@ impl EventLog {
         let items = self.table.newest(newest).await?;
         let mut rows = Vec::with_capacity(items.len());
         let mut start = if items.len() < TAIL { Start::Absent } else { Start::Unread };
-        for row in items.into_iter().filter_map(LogRow::parse) {
+        for row in LogRow::parse_newest(items)? {
             match row {
                 LogRow::Events(row) => rows.push(row),
                 LogRow::Start(row) => start = Start::Row(row),
@@ -162,14 +162,14 @@ impl EventLog {
         if let Some(row) = newest.filter(|row| is_current(row.at, self.clock.now())) {
             return Ok(Some(row.sk));
         }
-        let newest = newest.map(|row| row.sk);
         let start = match &tail.start {
             Start::Row(start) => Some(start.clone()),
             Start::Absent => None,
             Start::Unread => self.start(user_uuid).await?,
         };
         let start = self.current_start(user_uuid, newest, start).await?;
-        Ok(start.map(|start| newest.unwrap_or(LogNumber::START).max(LogNumber::new(start.start))))
+        let last = newest.map_or(LogNumber::START, |row| row.sk);
+        Ok(start.map(|start| last.max(LogNumber::new(start.start))))
     }
 
     fn is_young(&self, change: &LoggedChange) -> bool {

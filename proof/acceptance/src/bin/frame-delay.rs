@@ -43,7 +43,8 @@ async fn main() -> Result<()> {
     let [sender, receiver, ..] = &stage.people;
     let group_uuid = stage.group(sender, receiver).await?;
     let health: Value = serde_json::from_str(&stage.client.get(&format!("{url}/local/health")).await?.body)?;
-    let websocket_url = health["websocket_url"].as_str().context("the stack has no WebSocket API")?;
+    let websocket_url =
+        health.get("websocket_url").and_then(Value::as_str).context("the stack has no WebSocket API")?;
     let socket = open(websocket_url, receiver).await?;
     let (announced, mut frames) = mpsc::unbounded_channel();
     tokio::spawn(receive(socket, announced));
@@ -57,7 +58,7 @@ async fn main() -> Result<()> {
         let arrived = timeout(PATIENCE, async {
             loop {
                 let (uuid, time): (String, Instant) = frames.recv().await.context("the socket is closed")?;
-                if sent["uuid"] == *uuid {
+                if sent.get("uuid").is_some_and(|sent| *sent == *uuid) {
                     return anyhow::Ok(time);
                 }
             }
@@ -95,11 +96,15 @@ async fn receive(
     while let Some(frame) = socket.next().await {
         let arrived = Instant::now();
         let frame: Value = serde_json::from_str(frame?.to_text()?)?;
-        for event in frame["events"].as_array().into_iter().flatten() {
-            for uuid in event["message_uuids"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for event in list(&frame, "events") {
+            for uuid in list(event, "message_uuids").filter_map(Value::as_str) {
                 announced.send((uuid.to_owned(), arrived))?;
             }
         }
     }
     Ok(())
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(field).and_then(Value::as_array).into_iter().flatten()
 }

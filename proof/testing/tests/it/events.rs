@@ -196,6 +196,46 @@ async fn numbers_are_dense_and_jump_only_after_two_weeks_without_events() {
 }
 
 #[tokio::test]
+async fn a_reader_gets_the_row_of_an_append_that_began_before_the_newest_row_was_two_weeks_old() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    end(&world, &alice).await;
+    send(&world, &alice, &bob, "one").await;
+    world.clock.advance(TimeDelta::days(14) - TimeDelta::seconds(1));
+    let two = send(&world, &alice, &bob, "two").await;
+    let late = log_of(&world, &alice).swap_remove(1);
+    let key = json!({"pk": late["pk"], "sk": late["sk"]});
+    let _ = world.emulator.call("DeleteItem", json!({"TableName": TABLE, "Key": key}));
+    world.clock.advance(TimeDelta::seconds(2));
+    let link = end(&world, &alice).await;
+    let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": late}));
+    assert_eq!(read(&world, &alice, link).await.0, [uuid(&two)]);
+    let end = end(&world, &alice).await;
+    let three = send(&world, &alice, &bob, "three").await;
+    assert_eq!(read(&world, &alice, end).await.0, [uuid(&three)]);
+}
+
+#[tokio::test]
+async fn nothing_is_appended_after_a_malformed_row() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    let link = end(&world, &alice).await;
+    let one = send(&world, &alice, &bob, "one").await;
+    let newest = log_of(&world, &alice).swap_remove(0);
+    let mut malformed = newest.clone();
+    malformed.as_object_mut().unwrap().remove("at");
+    let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": malformed}));
+    assert_eq!(get(&world, &alice, "/api/events").await.brief(), (500, "["internal_error"]"));
+    let two = world.send(&alice, &bob, "two").await;
+    let event = record(&world, &two);
+    assert_eq!(world.deliver(&event).await["batchItemFailures"].as_array().unwrap().len(), 1);
+
+    let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": newest}));
+    assert_eq!(world.deliver(&event).await, json!({"batchItemFailures": []}));
+    assert_eq!(read(&world, &alice, link).await.0, [uuid(&one), uuid(&two)]);
+}
+
+#[tokio::test]
 async fn a_reader_stops_before_a_gap_until_it_is_final() {
     let world = World::new().await;
     let (alice, bob, _) = world.pair().await;
