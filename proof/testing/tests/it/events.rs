@@ -225,7 +225,7 @@ async fn nothing_is_appended_after_a_malformed_row() {
     let mut malformed = newest.clone();
     malformed.as_object_mut().unwrap().remove("at");
     let _ = world.emulator.call("PutItem", json!({"TableName": TABLE, "Item": malformed}));
-    assert_eq!(get(&world, &alice, "/api/events").await.brief(), (500, "["internal_error"]"));
+    assert_eq!(get(&world, &alice, "/api/events").await.brief(), (500, "[\"internal_error\"]"));
     let two = world.send(&alice, &bob, "two").await;
     let event = record(&world, &two);
     assert_eq!(world.deliver(&event).await["batchItemFailures"].as_array().unwrap().len(), 1);
