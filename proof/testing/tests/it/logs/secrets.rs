@@ -47,6 +47,7 @@ async fn everything(world: &mut World) {
     world.emulator.inject(|_| Fault::None);
     for status in [410, 500] {
         sockets.answer_always(SocketAnswer::Status(status));
+        world.post(&alice, &good).await;
         ask(world, &callers, &bob, &group).await;
         deliver(world, &events).await;
     }
