@@ -190,7 +190,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::table::InboxRow;
+    use crate::table::{InboxRow, MessageRow};
 
     const SK: &str = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001";
 
@@ -233,7 +233,8 @@ mod tests {
     fn an_inbox_row_shows_its_owner_the_other_member_and_a_preview() {
         let text = "a".repeat(481).parse().unwrap();
         let (owner, group_uuid, other) = (Uuid::from_u128(1), Uuid::from_u128(4), user(2, "scarlett"));
-        let row = InboxRow::new(owner, group_uuid, SK.parse().unwrap(), &text, &other);
+        let message = MessageRow::new(group_uuid, SK.parse().unwrap(), &text, &other);
+        let row = InboxRow::new(owner, group_uuid, &message, &other);
         let preview = "a".repeat(477) + "…";
         let row = serde_json::to_value(&row).unwrap();
         assert_eq!(
@@ -246,6 +247,7 @@ mod tests {
                 "user_uuid": other.uuid,
                 "user_display_name": "SCARLETT",
                 "user_handle": "scarlett",
+                "read_sk": "-",
             })
         );
         let attributes = ListedGroup::ATTRIBUTES.split(", ").map(|name| (name.to_owned(), row[name].clone()));

@@ -25,7 +25,7 @@ pub use self::{
     key::{Key, Partition, RowKind},
     row::{
         ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow, LeaseRow,
-        LoggedChange, Member, Membership, MessageRow, MigrationOffsetRow, RedirectRow, Row, SendLimitRow,
+        LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow, ReadPosition, RedirectRow, Row, SendLimitRow,
     },
     transaction::{Condition, HasKey, Transaction},
 };

@@ -150,6 +150,7 @@ impl Contents {
             }
             // Inbox rows may have attributes of later versions.
             Row::Inbox(row) => self.inboxes.push(row),
+            Row::MemberState(row) => exactly(&item, &row)?,
             Row::Idempotency(row) => {
                 exactly(&item, &row)?;
                 self.idempotency_rows.push(row);

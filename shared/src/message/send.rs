@@ -218,10 +218,10 @@ impl Messages {
         let created_at = newest.max(created_sk).map_or(now, |newest| now.max(newest.created_at.successor()));
         let sk = SortKey { created_at, message_uuid: self.random.uuid_v7(created_at.to_utc()) };
         let sender = &new.sender;
+        let message = MessageRow::new(group_uuid, sk, &new.text, sender);
         Ok(IntendedWrite {
             group_uuid,
             text: &new.text,
-            message: MessageRow::new(group_uuid, sk, &new.text, sender),
             newest,
             idempotency: new
                 .idempotency_key
@@ -229,11 +229,12 @@ impl Messages {
                 .map(|key| IdempotencyRow::new(key, new.request_hash(), group_uuid, sk, sender, now)),
             opening: new_group_with.map(|receiver| {
                 let inbox_rows = [
-                    InboxRow::new(sender.uuid, group_uuid, sk, &new.text, receiver),
-                    InboxRow::new(receiver.uuid, group_uuid, sk, &new.text, sender),
+                    InboxRow::new(sender.uuid, group_uuid, &message, receiver),
+                    InboxRow::new(receiver.uuid, group_uuid, &message, sender),
                 ];
                 (Membership::new(group_uuid, sk, [sender, receiver]), inbox_rows)
             }),
+            message,
         })
     }
 }
@@ -461,8 +462,9 @@ mod tests {
 
         fn write(&self, opens: bool) -> IntendedWrite<'_> {
             let (group_uuid, sk) = (self.group_uuid(), sort_key_of(1));
+            let message = self.message(sk);
             let inbox_row =
-                |owner: &User, other: &User| InboxRow::new(owner.uuid, group_uuid, sk, &self.text, other);
+                |owner: &User, other: &User| InboxRow::new(owner.uuid, group_uuid, &message, other);
             IntendedWrite {
                 group_uuid,
                 text: &self.text,

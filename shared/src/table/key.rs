@@ -16,6 +16,8 @@ pub enum RowKind {
     Inbox,
     /// The members of a group.
     Membership,
+    /// What a member has read of a group.
+    MemberState,
     /// The answer to a request with an idempotency key.
     Idempotency,
     /// A user's token bucket.
@@ -34,10 +36,11 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Message,
         Self::Inbox,
         Self::Membership,
+        Self::MemberState,
         Self::Idempotency,
         Self::SendLimit,
         Self::EventLog,
@@ -54,6 +57,7 @@ impl RowKind {
             Self::Message => "MSG",
             Self::Inbox => "GRP",
             Self::Membership => "MEM",
+            Self::MemberState => "MBR",
             Self::Idempotency => "IDEM",
             Self::SendLimit => "RATE",
             Self::EventLog => "LOG",
@@ -104,6 +108,7 @@ impl RowKind {
             Self::Message
             | Self::Inbox
             | Self::Membership
+            | Self::MemberState
             | Self::Idempotency
             | Self::SendLimit
             | Self::EventLog
@@ -120,6 +125,8 @@ pub enum Partition {
     Messages(Uuid),
     /// The inbox of a user.
     Inbox(Uuid),
+    /// The states of a group's members.
+    MemberStates(Uuid),
     /// The event log of a user.
     EventLog(Uuid),
     /// The open sockets of a user's devices.
@@ -131,6 +138,7 @@ impl fmt::Display for Partition {
         let (kind, uuid) = match self {
             Self::Messages(group_uuid) => (RowKind::Message, group_uuid),
             Self::Inbox(user_uuid) => (RowKind::Inbox, user_uuid),
+            Self::MemberStates(group_uuid) => (RowKind::MemberState, group_uuid),
             Self::EventLog(user_uuid) => (RowKind::EventLog, user_uuid),
             Self::Connections(user_uuid) => (RowKind::Connection, user_uuid),
         };
@@ -157,6 +165,13 @@ pub enum Key {
     },
     /// A membership.
     Membership(Uuid),
+    /// A member's state.
+    MemberState {
+        /// The group.
+        group_uuid: Uuid,
+        /// The member.
+        user_uuid: Uuid,
+    },
     /// An answered request.
     Idempotency {
         /// The sender.
@@ -196,6 +211,7 @@ impl Key {
             Self::Message { .. } => RowKind::Message,
             Self::Inbox { .. } => RowKind::Inbox,
             Self::Membership(_) => RowKind::Membership,
+            Self::MemberState { .. } => RowKind::MemberState,
             Self::Idempotency { .. } => RowKind::Idempotency,
             Self::SendLimit(_) => RowKind::SendLimit,
             Self::EventLog { .. } => RowKind::EventLog,
@@ -213,6 +229,7 @@ impl Key {
         match self {
             Self::Message { group_uuid, .. } => Partition::Messages(*group_uuid).to_string(),
             Self::Inbox { user_uuid, .. } => Partition::Inbox(*user_uuid).to_string(),
+            Self::MemberState { group_uuid, .. } => Partition::MemberStates(*group_uuid).to_string(),
             Self::EventLog { user_uuid, .. } => Partition::EventLog(*user_uuid).to_string(),
             Self::Connection { user_uuid, .. } => Partition::Connections(*user_uuid).to_string(),
             Self::Membership(uuid) | Self::SendLimit(uuid) => kind.partition(uuid),
@@ -228,6 +245,7 @@ impl Key {
     pub fn sk(&self) -> String {
         match self {
             Self::Message { sk, .. } | Self::Inbox { sk, .. } => sk.to_string(),
+            Self::MemberState { user_uuid, .. } => user_uuid.to_string(),
             Self::EventLog { number, .. } => number.to_string(),
             Self::Connection { device_uuid, .. } => device_uuid.to_string(),
             _ => self.kind().tag().to_owned(),
@@ -242,6 +260,9 @@ impl Key {
             RowKind::Message => Self::Message { group_uuid: id.parse().ok()?, sk: sk.parse().ok()? },
             RowKind::Inbox => Self::Inbox { user_uuid: id.parse().ok()?, sk: sk.parse().ok()? },
             RowKind::Membership => Self::Membership(id.parse().ok()?),
+            RowKind::MemberState => {
+                Self::MemberState { group_uuid: id.parse().ok()?, user_uuid: sk.parse().ok()? }
+            }
             RowKind::Idempotency => {
                 let (user_uuid, key) = id.split_once('#')?;
                 Self::Idempotency {
@@ -281,6 +302,7 @@ mod tests {
             Key::Message { group_uuid: uuid, sk },
             Key::Inbox { user_uuid: uuid, sk },
             Key::Membership(uuid),
+            Key::MemberState { group_uuid: uuid, user_uuid: Uuid::from_u128(0xb) },
             Key::Idempotency { user_uuid: uuid, key: client_key.parse().unwrap() },
             Key::SendLimit(uuid),
             Key::EventLog { user_uuid: uuid, number: LogNumber::new(1_795_339_800_000) },
@@ -304,6 +326,8 @@ in index: false, expires: false
 GRP#00000000-0000-0000-0000-00000000000a | 2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-00000000000a | GRP#* | \
 in index: true, expires: false
 MEM#00000000-0000-0000-0000-00000000000a | MEM | MEM#* | in index: false, expires: false
+MBR#00000000-0000-0000-0000-00000000000a | 00000000-0000-0000-0000-00000000000b | MBR#* | in index: false, \
+expires: false
 IDEM#00000000-0000-0000-0000-00000000000a#a#b | IDEM | IDEM#* | in index: false, expires: true
 RATE#00000000-0000-0000-0000-00000000000a | RATE | RATE#* | in index: false, expires: true
 LOG#00000000-0000-0000-0000-00000000000a | 0001795339800000 | LOG#* | in index: false, expires: true

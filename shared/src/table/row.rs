@@ -10,8 +10,8 @@ use super::{Key, RowKind};
 use crate::{
     event_log::LogNumber,
     idempotency::{IdempotencyKey, RequestHash},
-    message::text::MessageText,
-    sort_key::SortKey,
+    message::text::{MessageText, preview},
+    sort_key::{InvalidSortKey, SortKey},
     timestamp::Timestamp,
     user::User,
 };
@@ -25,6 +25,8 @@ pub enum Row {
     Inbox(InboxRow),
     /// The members of a group.
     Membership(Membership),
+    /// What a member has read of a group.
+    MemberState(MemberStateRow),
     /// The answer to a request with an idempotency key.
     Idempotency(IdempotencyRow),
     /// A user's token bucket.
@@ -81,6 +83,7 @@ impl Row {
             RowKind::Message => Self::Message(attributes(item)?),
             RowKind::Inbox => Self::Inbox(attributes(item)?),
             RowKind::Membership => Self::Membership(attributes(item)?),
+            RowKind::MemberState => Self::MemberState(attributes(item)?),
             RowKind::Idempotency => Self::Idempotency(attributes(item)?),
             RowKind::SendLimit => Self::SendLimit(attributes(item)?),
             RowKind::EventLog if is_log_start(&key) => Self::EventLogStart(attributes(item)?),
@@ -128,6 +131,29 @@ pub struct MessageRow {
     /// The sender's handle at the time of sending.
     #[serde(rename = "user_handle")]
     pub sender_handle: String,
+    /// The number of writes to the message.
+    #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
+    pub version: u64,
+    /// The time of the last edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// The time of the deletion. A deleted message has an empty text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+}
+
+const fn first_version() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_first_version(version: &u64) -> bool {
+    *version == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl MessageRow {
@@ -142,6 +168,9 @@ impl MessageRow {
             sender_uuid: sender.uuid,
             sender_display_name: sender.display_name.clone(),
             sender_handle: sender.handle.clone(),
+            version: first_version(),
+            edited_at: None,
+            deleted_at: None,
         }
     }
 }
@@ -166,20 +195,132 @@ pub struct InboxRow {
     /// The other member's handle when the group was opened.
     #[serde(rename = "user_handle")]
     pub other_handle: String,
+    /// The version of the newest message.
+    #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
+    pub version: u64,
+    /// The time of the newest message's last edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// The time of the newest message's deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// The row's owner sent the newest message.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mine: bool,
+    /// The version of the owner's state in the group.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub state_version: u64,
+    /// The owner has read up to here. A row with neither `read_sk` nor `own_sk` is read up to its position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_sk: Option<ReadPosition>,
+    /// The owner's last message, which counts as reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_sk: Option<SortKey>,
+    /// Own messages up to here do not count as reading: the owner marked the group as unread after them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor_sk: Option<SortKey>,
 }
 
 impl InboxRow {
-    /// Creates the row of `owner` for a new group with `other`.
+    /// Creates the row of `owner` for a new group with `other`, which `message` opens.
     #[must_use]
-    pub fn new(owner: Uuid, group_uuid: Uuid, sk: SortKey, text: &MessageText, other: &User) -> Self {
+    pub fn new(owner: Uuid, group_uuid: Uuid, message: &MessageRow, other: &User) -> Self {
+        let (sk, mine) = (message.sk, message.sender_uuid == owner);
         Self {
             pk: Key::Inbox { user_uuid: owner, sk }.pk(),
             sk,
             message_group_uuid: group_uuid,
-            message: text.preview(),
+            message: preview(&message.message),
             other_uuid: other.uuid,
             other_display_name: other.display_name.clone(),
             other_handle: other.handle.clone(),
+            version: first_version(),
+            edited_at: None,
+            deleted_at: None,
+            mine,
+            state_version: 0,
+            read_sk: (!mine).then_some(ReadPosition::Nothing),
+            own_sk: None,
+            floor_sk: None,
+        }
+    }
+}
+
+/// How far a member has read a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ReadPosition {
+    /// Nothing is read. Stored as `-`, which sorts before every sort key.
+    #[default]
+    Nothing,
+    /// Up to this message.
+    UpTo(SortKey),
+}
+
+impl ReadPosition {
+    /// The last message that is read.
+    #[must_use]
+    pub const fn sort_key(self) -> Option<SortKey> {
+        match self {
+            Self::Nothing => None,
+            Self::UpTo(sk) => Some(sk),
+        }
+    }
+}
+
+impl TryFrom<String> for ReadPosition {
+    type Error = InvalidSortKey;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text == "-" { Ok(Self::Nothing) } else { text.parse().map(Self::UpTo) }
+    }
+}
+
+impl From<ReadPosition> for String {
+    fn from(position: ReadPosition) -> Self {
+        position.sort_key().map_or_else(|| "-".to_owned(), Self::from)
+    }
+}
+
+/// The state of a member in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberStateRow {
+    /// The partition key of the group.
+    pub pk: String,
+    /// The member.
+    pub sk: Uuid,
+    /// The number of writes.
+    pub version: u64,
+    /// The member has read up to here. Absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_sk: Option<ReadPosition>,
+    /// The time of the last marking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<Timestamp>,
+    /// Own messages up to here do not count as reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor_sk: Option<SortKey>,
+    /// The last message that the other member may know to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_sk: Option<SortKey>,
+    /// The time at which it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
+}
+
+impl MemberStateRow {
+    /// Creates the state before the first write.
+    #[must_use]
+    pub fn new(group_uuid: Uuid, user_uuid: Uuid) -> Self {
+        Self {
+            pk: Key::MemberState { group_uuid, user_uuid }.pk(),
+            sk: user_uuid,
+            version: 0,
+            read_sk: None,
+            read_at: None,
+            floor_sk: None,
+            seen_sk: None,
+            seen_at: None,
         }
     }
 }
