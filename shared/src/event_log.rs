@@ -107,40 +107,58 @@ pub struct Event {
     pub number: u64,
     /// The place after its row.
     pub cursor: EventCursor,
-    /// `message`, or a kind of a later version.
+    /// `message`, `message_changed`, `read`, or a kind of a later version.
     #[serde(rename = "type")]
     pub kind: String,
     /// The group.
     pub message_group_uuid: Uuid,
     /// The time at which it was logged.
     pub at: Timestamp,
-    /// The new messages of an event `message`, oldest first.
+    /// The messages of an event `message` or `message_changed`, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub message_uuids: Vec<Uuid>,
+    /// What a member has read, in an event `read`.
+    #[serde(flatten)]
+    pub read: Option<Read>,
 }
 
-/// The events of a row. The messages of a group are one event.
+/// What a member has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Read {
+    /// The member.
+    pub user_uuid: Uuid,
+    /// The last message that is read. `None` if the first one is marked as unread.
+    pub last_read_message_uuid: Option<Uuid>,
+    /// The time of the marking.
+    pub last_read_at: Option<Timestamp>,
+}
+
+/// The events of a row. The new messages of a group are one event, and so are its changed ones.
 #[must_use]
 pub fn events_of(row: &EventLogRow) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     for change in &row.changes {
-        let (kind, group_uuid, message_uuid) = match change {
-            LoggedChange::Message { group_uuid, message_sk } => {
-                ("message", *group_uuid, Some(message_sk.message_uuid))
+        let (kind, read) = match change {
+            LoggedChange::Message { .. } => ("message", None),
+            LoggedChange::MessageChanged { .. } => ("message_changed", None),
+            LoggedChange::Read { user_uuid, read_sk, read_at, .. } => {
+                let last_read_message_uuid = read_sk.sort_key().map(|sk| sk.message_uuid);
+                ("read", Some(Read { user_uuid: *user_uuid, last_read_message_uuid, last_read_at: *read_at }))
             }
-            LoggedChange::Other { group_uuid, kind } => (&**kind, *group_uuid, None),
+            LoggedChange::Other { kind, .. } => (&**kind, None),
         };
-        let known =
-            events.iter_mut().find(|event| event.message_group_uuid == group_uuid && event.kind == kind);
-        match known {
-            Some(known) => known.message_uuids.extend(message_uuid),
+        let (group_uuid, message) = (change.group_uuid(), change.message_sk().map(|sk| sk.message_uuid));
+        let is_same = |event: &Event| event.message_group_uuid == group_uuid && event.kind == kind;
+        match events.iter_mut().find(|event| is_same(event)).filter(|_| read.is_none()) {
+            Some(known) => known.message_uuids.extend(message),
             None => events.push(Event {
                 number: row.sk.get(),
                 cursor: row.into(),
                 kind: kind.to_owned(),
                 message_group_uuid: group_uuid,
                 at: Timestamp::new(DateTime::from_timestamp_millis(row.at).unwrap_or_default()),
-                message_uuids: message_uuid.into_iter().collect(),
+                message_uuids: message.into_iter().collect(),
+                read,
             }),
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     page::{Cursor, Page, PageRequest},
     random::Random,
     sort_key::SortKey,
-    table::{Key, Membership, Newest, Partition, Table, from_strings, sort_key},
+    table::{InboxRow, Key, Membership, Newest, Partition, Table, from_strings, sort_key},
     timestamp::Timestamp,
     user::{ShowsUser, User},
     warm_up::{self, Failure},
@@ -173,6 +173,19 @@ impl From<ListedGroup> for MessageGroup {
     }
 }
 
+impl From<&InboxRow> for MessageGroup {
+    fn from(row: &InboxRow) -> Self {
+        Self {
+            uuid: row.message_group_uuid,
+            user_uuid: row.other_uuid,
+            display_name: row.other_display_name.clone(),
+            handle: row.other_handle.clone(),
+            message: row.message.clone(),
+            created_at: row.sk.created_at,
+        }
+    }
+}
+
 impl ShowsUser for MessageGroup {
     fn user_uuid(&self) -> Uuid {
         self.user_uuid
@@ -190,7 +203,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::table::{InboxRow, MessageRow};
+    use crate::table::MessageRow;
 
     const SK: &str = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001";
 

@@ -35,7 +35,9 @@ pub enum Metric {
     GroupsCreated,
     /// Inbox rows moved to a newer message.
     RowsMoved,
-    /// Inbox rows that were already at the message or at a newer message.
+    /// Inbox rows changed at their position: by an edit of the newest message, or by a read marker.
+    RowsChanged,
+    /// Inbox rows that had all changes.
     RowsAlreadyThere,
     /// Inbox rows that were not where the index showed them and had to be located.
     RowsLocated,

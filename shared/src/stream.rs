@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::{
     error::Chain,
-    table::{Key, MessageRow, RowKind},
+    projection::inbox::GroupChanges,
+    table::{InvalidRow, MemberStateRow, MessageRow, Row, RowKind},
 };
 
 /// A batch of stream records as Lambda delivers it.
@@ -22,51 +23,51 @@ pub struct Batch {
     records: Vec<Box<RawValue>>,
 }
 
-/// A change of the table.
+/// A change of the table, as a record shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+enum Change {
     /// A message was stored.
-    MessageCreated {
-        /// The group.
-        group_uuid: Uuid,
-        /// The message's row.
-        row: MessageRow,
-    },
+    MessageCreated(MessageRow),
+    /// A message was edited or deleted, or its reactions have changed.
+    MessageChanged(MessageRow),
+    /// The state of a member has changed.
+    MemberStateChanged(MemberStateRow),
 }
 
-/// The new messages of a group in a batch.
+/// The records of a group in a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupMessages {
-    /// The group.
-    pub group_uuid: Uuid,
-    /// The messages, oldest first. At least one.
-    pub messages: Vec<MessageRow>,
-    /// Sequence numbers of the group's records in the batch, in the order of the batch.
+pub struct GroupRecords {
+    /// Their changes. Each list is in order, without duplicates.
+    pub changes: GroupChanges,
+    /// Their sequence numbers, in the order of the batch.
     pub sequence_numbers: Vec<String>,
 }
 
-/// The new messages of a batch.
+/// The changes of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NewMessages {
+pub struct Changes {
     /// The groups, in the order of their first records.
-    pub groups: Vec<GroupMessages>,
+    pub groups: Vec<GroupRecords>,
     /// The number of malformed records.
     pub skipped: usize,
 }
 
-impl GroupMessages {
-    /// The message with the greatest sort key. `None` if there are no messages.
-    #[must_use]
-    pub fn newest(&self) -> Option<&MessageRow> {
-        self.messages.last()
-    }
-
-    /// Adds a message, unless the batch delivered it before.
-    fn add(&mut self, row: MessageRow, sequence_number: String) {
+impl GroupRecords {
+    fn add(&mut self, change: Change, sequence_number: String) {
         self.sequence_numbers.push(sequence_number);
-        if let Err(place) = self.messages.binary_search_by_key(&row.sk, |known| known.sk) {
-            self.messages.insert(place, row);
+        let GroupChanges { created, changed, states, .. } = &mut self.changes;
+        match change {
+            Change::MessageCreated(row) => insert(created, row, |row| row.sk),
+            Change::MessageChanged(row) => insert(changed, row, |row| (row.sk, row.version)),
+            Change::MemberStateChanged(row) => insert(states, row, |row| (row.sk, row.version)),
         }
+    }
+}
+
+/// Inserts a row at its place, unless the batch delivered it before.
+fn insert<Row, K: Ord>(rows: &mut Vec<Row>, row: Row, key: impl Fn(&Row) -> K) {
+    if let Err(place) = rows.binary_search_by_key(&key(&row), key) {
+        rows.insert(place, row);
     }
 }
 
@@ -76,35 +77,32 @@ enum MalformedRecord {
     // Omits the text of serde's error, which may quote a message. Message texts are never logged.
     #[error("not a stream record ({0:?} error at column {1})")]
     Json(serde_json::error::Category, usize),
-    #[error("not the row of a message")]
-    Row(#[source] serde_dynamo::Error),
-    #[error("the partition key is not a message group's")]
+    #[error("the record has no partition key")]
     PartitionKey,
-    #[error("the sort key is another message's")]
-    SortKey,
+    #[error("the row is malformed")]
+    Row(#[source] InvalidRow),
     #[error("the record has no sequence number")]
     SequenceNumber,
 }
 
 impl Batch {
-    /// Parses the new messages of the batch. Logs, counts and skips malformed records.
+    /// Parses the changes of the batch. Logs, counts and skips malformed records.
     #[must_use]
-    pub fn new_messages(&self) -> NewMessages {
-        let mut groups: Vec<GroupMessages> = Vec::new();
+    pub fn changes(&self) -> Changes {
+        let mut groups: Vec<GroupRecords> = Vec::new();
         let mut places = BTreeMap::new();
         let mut skipped = 0_usize;
         for record in &self.records {
             match change(record.get()) {
                 Ok(None) => {}
-                Ok(Some((Change::MessageCreated { group_uuid, row }, sequence_number))) => {
+                Ok(Some((group_uuid, change, sequence_number))) => {
                     let place = *places.entry(group_uuid).or_insert(groups.len());
-                    match groups.get_mut(place) {
-                        Some(group) => group.add(row, sequence_number),
-                        None => groups.push(GroupMessages {
-                            group_uuid,
-                            messages: vec![row],
-                            sequence_numbers: vec![sequence_number],
-                        }),
+                    if groups.len() == place {
+                        let changes = GroupChanges { group_uuid, ..GroupChanges::default() };
+                        groups.push(GroupRecords { changes, sequence_numbers: Vec::new() });
+                    }
+                    if let Some(group) = groups.get_mut(place) {
+                        group.add(change, sequence_number);
                     }
                 }
                 Err(malformed) => {
@@ -114,7 +112,7 @@ impl Batch {
                 }
             }
         }
-        NewMessages { groups, skipped }
+        Changes { groups, skipped }
     }
 
     /// The number of records.
@@ -130,30 +128,35 @@ impl Batch {
     }
 }
 
-/// Parses a record into its change and its sequence number. Returns `None` unless the record inserts a message.
-fn change(record: &str) -> Result<Option<(Change, String)>, MalformedRecord> {
+/// Parses a record into its group, its change and its sequence number. Returns `None` for records of other changes.
+fn change(record: &str) -> Result<Option<(Uuid, Change, String)>, MalformedRecord> {
     let record: EventRecord = serde_json::from_str(record)
         .map_err(|error| MalformedRecord::Json(error.classify(), error.column()))?;
-    if record.event_name != "INSERT" {
-        return Ok(None);
-    }
+    let is_new = match &*record.event_name {
+        "INSERT" => true,
+        "MODIFY" => false,
+        _ => return Ok(None),
+    };
     let Some(serde_dynamo::AttributeValue::S(pk)) = record.change.keys.get("pk") else {
         return Err(MalformedRecord::PartitionKey);
     };
-    if RowKind::of_partition(pk) != Some(RowKind::Message) {
+    if !matches!(RowKind::of_partition(pk), Some(RowKind::Message | RowKind::MemberState)) {
         return Ok(None);
     }
-    let row: MessageRow = serde_dynamo::from_item(record.change.new_image).map_err(MalformedRecord::Row)?;
-    let Some(Key::Message { group_uuid, .. }) = Key::parse(&row.pk, &row.sk.to_string()) else {
-        return Err(MalformedRecord::PartitionKey);
+    let row = Row::parse(record.change.new_image).map_err(MalformedRecord::Row)?;
+    let (group_uuid, change) = match row {
+        Row::Message(row) if is_new => (row.group_uuid(), Change::MessageCreated(row)),
+        // The command `cruddur` refreshes names without a new version.
+        Row::Message(row) if row.version == 1 => return Ok(None),
+        Row::Message(row) => (row.group_uuid(), Change::MessageChanged(row)),
+        Row::MemberState(row) => (row.group_uuid(), Change::MemberStateChanged(row)),
+        _ => return Err(MalformedRecord::PartitionKey),
     };
-    if row.sk.message_uuid != row.message_uuid {
-        return Err(MalformedRecord::SortKey);
-    }
+    let group_uuid = group_uuid.ok_or(MalformedRecord::PartitionKey)?;
     // A failure cannot be reported without a sequence number: with an empty identifier, Lambda retries the whole batch.
     let sequence_number = record.change.sequence_number.filter(|number| !number.is_empty());
     let sequence_number = sequence_number.ok_or(MalformedRecord::SequenceNumber)?;
-    Ok(Some((Change::MessageCreated { group_uuid, row }, sequence_number)))
+    Ok(Some((group_uuid, change, sequence_number)))
 }
 
 /// Finds the sequence number of a malformed record.
@@ -207,15 +210,15 @@ mod tests {
     }
 
     /// The messages of a group.
-    fn group(group: u128, messages: &[u128], sequence_numbers: &[&str]) -> GroupMessages {
+    fn group(group: u128, messages: &[u128], sequence_numbers: &[&str]) -> GroupRecords {
         let rows = messages.iter().map(|message| {
             let image = record(group, *message, 0)["dynamodb"]["NewImage"].clone();
             let item: serde_dynamo::Item = serde_json::from_value(image).unwrap();
             serde_dynamo::from_item(item).unwrap()
         });
-        GroupMessages {
-            group_uuid: Uuid::from_u128(group),
-            messages: rows.collect(),
+        let group_uuid = Uuid::from_u128(group);
+        GroupRecords {
+            changes: GroupChanges { group_uuid, created: rows.collect(), ..GroupChanges::default() },
             sequence_numbers: sequence_numbers.iter().map(|&number| number.to_owned()).collect(),
         }
     }
@@ -230,7 +233,7 @@ mod tests {
             record(2, 6, 5),
             record(3, 8, 6),
         ];
-        let expected = NewMessages {
+        let expected = Changes {
             groups: vec![
                 group(2, &[5, 6], &["1", "3", "5"]),
                 group(1, &[4, 7], &["2", "4"]),
@@ -238,7 +241,7 @@ mod tests {
             ],
             skipped: 0,
         };
-        assert_eq!(batch(&records).new_messages(), expected);
+        assert_eq!(batch(&records).changes(), expected);
     }
 
     #[test]
@@ -261,7 +264,7 @@ mod tests {
             with(record(1, 1, 2), "/eventName", "REMOVE"),
             with(record(1, 1, 3), "/dynamodb/Keys/pk/S", Partition::Inbox(Uuid::from_u128(1)).to_string()),
         ];
-        assert_eq!(batch(&records).new_messages(), NewMessages::default());
+        assert_eq!(batch(&records).changes(), Changes::default());
     }
 
     #[test]
@@ -283,17 +286,10 @@ mod tests {
             with(good(), "/dynamodb/SequenceNumber", ""),
         ];
         for record in &malformed {
-            let messages = batch(&[record.clone(), good()]).new_messages();
-            assert_eq!(
-                messages,
-                NewMessages { groups: vec![group(1, &[1], &["1"])], skipped: 1 },
-                "{record}"
-            );
+            let changes = batch(&[record.clone(), good()]).changes();
+            assert_eq!(changes, Changes { groups: vec![group(1, &[1], &["1"])], skipped: 1 }, "{record}");
         }
-        assert_eq!(
-            batch(&malformed).new_messages(),
-            NewMessages { groups: vec![], skipped: malformed.len() }
-        );
+        assert_eq!(batch(&malformed).changes(), Changes { groups: vec![], skipped: malformed.len() });
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub use self::{
     key::{Key, Partition, RowKind},
     row::{
         ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow, LeaseRow,
-        LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow, ReadPosition, RedirectRow, Row, SendLimitRow,
+        LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow, ReadPosition,
+        RedirectRow, Row, SendLimitRow,
     },
     transaction::{Condition, HasKey, Transaction},
 };
@@ -254,7 +255,12 @@ impl Table {
     /// Puts a row under a condition on the current one. If the condition is false, [`WriteError::ConditionFailed`]
     /// contains the current row.
     pub async fn put(&self, row: &impl Serialize, condition: Condition) -> Result<(), WriteError> {
-        let item = convert::to_item(row).map_err(|error| WriteError::Permanent(error.into()))?;
+        self.put_item(convert::to_item(row).map_err(|error| WriteError::Permanent(error.into()))?, condition)
+            .await
+    }
+
+    /// Puts an item under a condition, as [`Self::put`] does.
+    pub async fn put_item(&self, item: Item, condition: Condition) -> Result<(), WriteError> {
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
         let answer = with_condition!(put, condition)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

@@ -2,9 +2,9 @@
 
 use cruddur::{
     message_group::Inbox,
-    projection::inbox::NewestMessage,
+    projection::inbox::GroupChanges,
     random::Random,
-    table::{MessageRow, Newest, Partition, Table, from_item},
+    table::{Newest, Partition, Table, from_item},
 };
 use uuid::Uuid;
 
@@ -19,9 +19,8 @@ pub(crate) async fn move_inbox_rows(
     let partition = Partition::Messages(group_uuid);
     let newest = table.newest(Newest { partition, before: None, limit: 1, attributes: None }).await?;
     if let Some(row) = newest.into_iter().next() {
-        let MessageRow { sk, message, .. } = from_item(row)?;
-        let newest = NewestMessage { group_uuid, sk, message };
-        Inbox::new(table.clone(), random.clone()).move_to(&newest).await?;
+        let changes = GroupChanges::created(group_uuid, from_item(row)?);
+        Inbox::new(table.clone(), random.clone()).apply(&changes).await?;
     }
     Ok(())
 }

@@ -78,6 +78,7 @@ fn description(row: &Map<String, Value>) -> String {
                 members.into_iter().flatten().filter_map(|(_, member)| member.get("handle")?.as_str());
             format!("members {}", handles.map(|handle| format!("@{handle}")).collect::<Vec<_>>().join(", "))
         }
+        Some(RowKind::MemberState) => "what a member has read".to_owned(),
         Some(RowKind::Idempotency) => format!("answered with message {}", text(row, "message_uuid")),
         Some(RowKind::SendLimit) => "send limit".to_owned(),
         Some(RowKind::EventLog) => match row.get("changes").and_then(Value::as_array) {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
     message::text::preview,
-    table::{Condition, Item, Key, Membership, Transaction},
+    table::{Condition, InboxRow, Item, Key, Membership, MessageRow, Transaction},
     user::User,
 };
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use super::{
     finding::{Finding, Kind},
     ledger::Ledger,
     messages::Messages,
-    repair::{LastMessage, Problem, Repair},
+    repair::{Problem, Repair},
     rows::MemberRow,
 };
 use crate::table::write::{self, Change};
@@ -66,13 +66,13 @@ impl Doctor {
         group: Uuid,
         row: &MemberRow,
         other: &User,
-        newest: &LastMessage,
+        newest: &MessageRow,
         messages: &Messages,
     ) -> Result<Vec<Problem>> {
         let mut problems = Vec::new();
         let at = row.row.sk;
         let text = self.message_at(group, at, messages).await?;
-        let moved = || Some(Repair::Move(group, newest.clone()));
+        let moved = || Some(Repair::Move(group, Box::new(newest.clone())));
         let detail = format!("the newest message is at {}", newest.sk);
         if at > newest.sk {
             let repair = self.move_back(group, row, newest)?;
@@ -112,8 +112,8 @@ impl Doctor {
     }
 
     /// Creates the row of `member` at the newest message, on condition of membership, message and lease.
-    fn missing_row(&self, group: Uuid, member: Uuid, other: &User, newest: &LastMessage) -> Result<Problem> {
-        let row = write::inbox_row(member, group, newest.sk, &newest.text, other);
+    fn missing_row(&self, group: Uuid, member: Uuid, other: &User, newest: &MessageRow) -> Result<Problem> {
+        let row = InboxRow::new(member, group, newest, other);
         let mut transaction = Transaction::new(&self.table)
             .check(&Key::Membership(group), write::has_member(member))?
             .check(&Key::Message { group_uuid: group, sk: newest.sk }, Condition::exists())?
@@ -129,13 +129,13 @@ impl Doctor {
     }
 
     /// Moves a row that is beyond the newest message back to it.
-    fn move_back(&self, group: Uuid, row: &MemberRow, newest: &LastMessage) -> Result<Repair> {
+    fn move_back(&self, group: Uuid, row: &MemberRow, newest: &MessageRow) -> Result<Repair> {
         let mut moved = row.item.clone();
         let set = |item: &mut Item, name: &str, value: String| {
             item.insert(name.to_owned(), AttributeValue::S(value));
         };
         set(&mut moved, "sk", newest.sk.to_string());
-        set(&mut moved, "message", preview(&newest.text));
+        set(&mut moved, "message", preview(&newest.message));
         let transaction = Transaction::new(&self.table)
             .check(&Key::Message { group_uuid: group, sk: newest.sk }, Condition::exists())?
             .delete(&row.item, Condition::of_group(group))?

@@ -282,7 +282,7 @@ impl Doctor {
                 if !is_current(row.at, now) {
                     continue;
                 }
-                let groups = row.changes.iter().map(group_of).collect::<BTreeSet<_>>();
+                let groups = row.changes.iter().map(LoggedChange::group_uuid).collect::<BTreeSet<_>>();
                 for (group, wrong) in groups.iter().filter_map(|group| wrong.get_key_value(group)) {
                     if problems.len() < MAX_ROWS {
                         problems.extend(self.wrong_problem(user, *group, wrong, item)?);
@@ -316,10 +316,7 @@ impl Doctor {
             Wrong::WithoutMessage(_) => {
                 let messages =
                     removed.into_iter().filter_map(|change| from_attribute_value(change.clone()).ok());
-                let messages = messages.filter_map(|change| match change {
-                    LoggedChange::Message { message_sk, .. } => Some(message_sk),
-                    LoggedChange::Other { .. } => None,
-                });
+                let messages = messages.filter_map(|change: LoggedChange| change.message_sk());
                 for sk in messages.collect::<BTreeSet<_>>() {
                     repair = repair.check(&Key::Message { group_uuid: group, sk }, Condition::absent())?;
                 }
@@ -339,12 +336,14 @@ impl Doctor {
 
 impl Events {
     fn add(&mut self, changes: Vec<LoggedChange>, scope: Scope) {
-        for change in changes.into_iter().filter(|change| scope.includes(group_of(change))) {
+        for change in changes.into_iter().filter(|change| scope.includes(change.group_uuid())) {
             match change {
                 LoggedChange::Message { group_uuid, message_sk } => {
                     self.messages.entry(group_uuid).or_default().insert(message_sk);
                 }
-                LoggedChange::Other { group_uuid, .. } => drop(self.others.insert(group_uuid)),
+                LoggedChange::MessageChanged { group_uuid, .. }
+                | LoggedChange::Read { group_uuid, .. }
+                | LoggedChange::Other { group_uuid, .. } => drop(self.others.insert(group_uuid)),
             }
         }
     }
@@ -352,25 +351,16 @@ impl Events {
 
 impl Wrong {
     fn includes(&self, group: Uuid, change: &LoggedChange) -> bool {
-        match (self, change) {
-            _ if group_of(change) != group => false,
-            (Self::OfOutsider, _) => true,
-            (Self::WithoutMessage(messages), LoggedChange::Message { message_sk, .. }) => {
-                messages.contains(message_sk)
-            }
-            (Self::WithoutMessage(_), LoggedChange::Other { .. }) => false,
+        match self {
+            _ if change.group_uuid() != group => false,
+            Self::OfOutsider => true,
+            Self::WithoutMessage(messages) => change.message_sk().is_some_and(|sk| messages.contains(&sk)),
         }
     }
 }
 
 fn is_current(at: i64, now: DateTime<Utc>) -> bool {
     at > (now - RETENTION).timestamp_millis()
-}
-
-fn group_of(change: &LoggedChange) -> Uuid {
-    match change {
-        LoggedChange::Message { group_uuid, .. } | LoggedChange::Other { group_uuid, .. } => *group_uuid,
-    }
 }
 
 /// A gap has no repair: a reader that is past it would never be given an event at one of its numbers. Readers before it

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Doctor,
     finding::{Finding, Kind},
-    repair::{LastMessage, Problem, Repair},
+    repair::{Problem, Repair},
     rows::{Flaw, Shape, readable_message, shape},
 };
 use crate::table::{
@@ -34,7 +34,7 @@ pub(super) struct Messages {
     /// True if the partition has any row.
     pub(super) any: bool,
     pub(super) oldest: Option<SortKey>,
-    pub(super) newest: Option<LastMessage>,
+    pub(super) newest: Option<MessageRow>,
     /// The newest message that is older than the grace period.
     pub(super) settled: Option<SortKey>,
     /// The texts of messages at wrong keys, by right key.
@@ -51,7 +51,7 @@ impl Messages {
             self.settled = self.settled.max(Some(row.sk));
         }
         if self.newest.as_ref().is_none_or(|newest| newest.sk < row.sk) {
-            self.newest = Some(LastMessage { sk: row.sk, text: row.message.clone() });
+            self.newest = Some(row.clone());
         }
         if self.senders.len() < MAX_SENDERS || self.senders.contains_key(&row.sender_uuid) {
             let names =
@@ -63,10 +63,9 @@ impl Messages {
 
 impl Doctor {
     /// Reads the newest message. Returns `None` also if its row is malformed.
-    pub(super) async fn newest_message(&self, group: Uuid) -> Result<Option<LastMessage>> {
+    pub(super) async fn newest_message(&self, group: Uuid) -> Result<Option<MessageRow>> {
         let row = read::newest_message_row(&self.table, group).await?;
-        let row = row.as_ref().and_then(readable_message);
-        Ok(row.map(|row| LastMessage { sk: row.sk, text: row.message }))
+        Ok(row.as_ref().and_then(readable_message))
     }
 
     pub(super) async fn all_messages(&self, group: Uuid) -> Result<Messages> {
@@ -108,7 +107,7 @@ impl Doctor {
         messages: &Messages,
     ) -> Result<Option<String>> {
         if let Some(newest) = messages.newest.as_ref().filter(|newest| newest.sk == sk) {
-            return Ok(Some(newest.text.clone()));
+            return Ok(Some(newest.message.clone()));
         }
         if let Some(text) = messages.misplaced.get(&sk) {
             return Ok(Some(text.clone()));

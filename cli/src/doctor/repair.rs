@@ -7,10 +7,9 @@ use cruddur::{
     message_group::Inbox,
     projection::{
         events::AppendError,
-        inbox::{MoveError, NewestMessage},
+        inbox::{GroupChanges, MoveError},
     },
-    sort_key::SortKey,
-    table::{LoggedChange, Transaction, WriteError},
+    table::{LoggedChange, MessageRow, Transaction, WriteError},
 };
 use uuid::Uuid;
 
@@ -36,16 +35,9 @@ pub(super) enum Repair {
     /// Deletes all rows of a group without messages, in one transaction.
     DeleteGroup(Transaction),
     /// Moves the group's rows, as the stream handler does.
-    Move(Uuid, LastMessage),
+    Move(Uuid, Box<MessageRow>),
     /// Appends to the log of a user, as the stream handler does.
     Append(Uuid, Vec<LoggedChange>),
-}
-
-/// The newest message of a group, as inbox rows show it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LastMessage {
-    pub(super) sk: SortKey,
-    pub(super) text: String,
 }
 
 impl Doctor {
@@ -75,10 +67,10 @@ impl Doctor {
         }
     }
 
-    async fn move_rows(&self, group: Uuid, newest: &LastMessage) -> Result<Written> {
-        let message = NewestMessage { group_uuid: group, sk: newest.sk, message: newest.text.clone() };
+    async fn move_rows(&self, group: Uuid, newest: &MessageRow) -> Result<Written> {
+        let changes = GroupChanges::created(group, newest.clone());
         let inbox = Inbox::new(self.table.clone(), self.random.clone());
-        match Box::pin(inbox.move_to(&message)).await {
+        match Box::pin(inbox.apply(&changes)).await {
             Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Written::Done),
             Err(MoveError::Table(error)) => Err(error.into()),
             // Another finding has to be repaired first, or another writer won.

@@ -8,10 +8,10 @@ use backon::BackoffBuilder as _;
 use cruddur::{
     error::Error,
     message_group::Inbox,
-    projection::inbox::{MoveError, NewestMessage},
+    projection::inbox::{GroupChanges, MoveError},
     sort_key::SortKey,
     table::{
-        Condition, Item, Key, Membership, MessageRow, Partition, RedirectRow, RowKind, Transaction,
+        Condition, InboxRow, Item, Key, Membership, MessageRow, Partition, RedirectRow, RowKind, Transaction,
         WriteError, from_item, sort_key,
     },
     timestamp::Timestamp,
@@ -31,7 +31,7 @@ use crate::{
         item::{FIRST_SORT_KEY, text},
         old::{Id, OldMessage, Pair},
         read,
-        write::{Change, Written, commit, inbox_row, update},
+        write::{Change, Written, commit, update},
     },
 };
 
@@ -181,8 +181,12 @@ impl Migration {
         let [a, b] = pair.members();
         let (a, b) = (user(a)?, user(b)?);
         let group = pair.group();
-        let inbox_row = |owner: &User, other| {
-            inbox_row(owner.uuid, group, last.sk, text(&last.old.item, "message"), other)
+        let newest: MessageRow =
+            from_item(last.old.moved(group, last.sk.created_at).context("a message became malformed")?)?;
+        // Old conversations count as read.
+        let inbox_row = |owner: &User, other| InboxRow {
+            read_sk: None,
+            ..InboxRow::new(owner.uuid, group, &newest, other)
         };
         let membership = Membership::new(group, first.sk, [a, b]);
         let transaction = Transaction::new(&self.table)
@@ -235,10 +239,9 @@ impl Migration {
         loop {
             let newest = read::newest_message_row(&self.table, group).await?;
             let Some(row) = newest else { return Ok(()) };
-            let MessageRow { sk, message, .. } = from_item(row)?;
-            let newest = NewestMessage { group_uuid: group, sk, message };
+            let changes = GroupChanges::created(group, from_item(row)?);
             let inbox = Inbox::new(self.table.clone(), self.random.clone());
-            match Box::pin(inbox.move_to(&newest)).await {
+            match Box::pin(inbox.apply(&changes)).await {
                 Ok(_) => return Ok(()),
                 Err(MoveError::Table(error @ Error::Internal(_))) => return Err(error.into()),
                 Err(error) => {

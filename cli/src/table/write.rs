@@ -2,12 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use backon::{ExponentialBuilder, Retryable as _};
-use cruddur::{
-    message::text::preview,
-    sort_key::SortKey,
-    table::{Condition, InboxRow, Item, Partition, Transaction, WriteError},
-    user::User,
-};
+use cruddur::table::{Condition, Item, Transaction, WriteError};
 use uuid::Uuid;
 
 use super::item::GROUP_UUID;
@@ -97,17 +92,4 @@ pub(crate) fn remove_group_uuid(transaction: Transaction, item: &Item) -> Result
     let old = item.get(GROUP_UUID).cloned().unwrap_or(AttributeValue::Null(true));
     let condition = Condition::exists().and_equal(GROUP_UUID, old);
     transaction.update(item, "REMOVE message_group_uuid", condition)
-}
-
-/// The row of a group in the inbox of `owner`, at the message with this sort key and text.
-pub(crate) fn inbox_row(owner: Uuid, group: Uuid, sk: SortKey, message: &str, other: &User) -> InboxRow {
-    InboxRow {
-        pk: Partition::Inbox(owner).to_string(),
-        sk,
-        message_group_uuid: group,
-        message: preview(message),
-        other_uuid: other.uuid,
-        other_display_name: other.display_name.clone(),
-        other_handle: other.handle.clone(),
-    }
 }

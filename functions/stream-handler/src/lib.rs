@@ -19,12 +19,12 @@ use cruddur::{
     metrics::Metric,
     projection::{
         events::{AppendError, Appended},
-        inbox::{MoveError, Moved, NewestMessage},
+        inbox::{GroupChanges, MoveError, Moved},
     },
     push::Push,
     random::Random,
     start,
-    stream::{Batch, GroupMessages, NewMessages},
+    stream::{Batch, Changes, GroupRecords},
     table::Table,
     warm_up::{Failure, failures},
 };
@@ -92,14 +92,14 @@ pub async fn handler(app: &App, event: LambdaEvent<Batch>) -> DynamoDbEventRespo
 }
 
 async fn serve(app: &App, event: &LambdaEvent<Batch>) -> DynamoDbEventResponse {
-    let NewMessages { groups, skipped } = event.payload.new_messages();
+    let Changes { groups, skipped } = event.payload.changes();
     invocation::batch(event.payload.len(), groups.len());
     invocation::count(Metric::RecordsSkipped, skipped);
-    if let [only] = &*groups
-        && let Some(newest) = only.newest()
-    {
-        invocation::group(only.group_uuid);
-        invocation::message(newest.message_uuid);
+    if let [only] = &*groups {
+        invocation::group(only.changes.group_uuid);
+        if let Some(newest) = only.changes.newest() {
+            invocation::message(newest.message_uuid);
+        }
     }
     let failed = app.project(&groups, app.deadline(&event.context)).await;
     let mut response = DynamoDbEventResponse::default();
@@ -123,7 +123,7 @@ impl App {
     ///
     /// A group's messages are logged after its move, because lists must show what events announce. They do not wait for
     /// other groups, so that a group that fails delays no other.
-    async fn project(&self, groups: &[GroupMessages], deadline: Option<DateTime<Utc>>) -> BTreeSet<usize> {
+    async fn project(&self, groups: &[GroupRecords], deadline: Option<DateTime<Utc>>) -> BTreeSet<usize> {
         let mut failed = BTreeSet::new();
         let mut logs = Logs::new(groups);
         let tasks = (0..groups.len()).map(|place| async move {
@@ -173,9 +173,9 @@ impl App {
     }
 
     /// Moves a group, and reads the newest rows of the members' logs meanwhile. Returns `None` on failure.
-    async fn move_one(&self, group: &GroupMessages, deadline: Option<DateTime<Utc>>) -> Option<MovedGroup> {
-        let group_uuid = group.group_uuid;
-        let newest = NewestMessage::new(group_uuid, group.newest()?);
+    async fn move_one(&self, group: &GroupRecords, deadline: Option<DateTime<Utc>>) -> Option<MovedGroup> {
+        let changes = &group.changes;
+        let group_uuid = changes.group_uuid;
         // The move is safe to repeat if the timeout cuts it off, since its writes are conditional. After Lambda's own
         // timeout, the whole batch would fail.
         let limit = self.time_left(deadline);
@@ -189,12 +189,13 @@ impl App {
             // The append reads a tail that could not be read here.
             let tails =
                 members.into_iter().map(|member| async move { (member, self.log.tail(member).await.ok()) });
-            let (moved, tails) = tokio::join!(self.inbox.move_rows(&rows, &newest), join_all(tails));
-            Ok((moved?, MovedGroup { membership: rows.membership, tails }))
+            let (moved, tails) = tokio::join!(self.inbox.apply_to(&rows, changes), join_all(tails));
+            let (moved, rows) = moved?;
+            Ok((moved, MovedGroup { rows, tails }))
         };
         match timeout(limit, work).await.unwrap_or(Err(MoveError::OutOfTime)) {
             Ok((moved, group)) => {
-                self.measure(&newest, moved);
+                self.measure(changes, moved);
                 Some(group)
             }
             Err(error) => {
@@ -220,13 +221,15 @@ impl App {
         (append, appended.ok())
     }
 
-    fn measure(&self, newest: &NewestMessage, Moved { moved, already_there, located }: Moved) {
-        let (group_uuid, message_uuid) = (newest.group_uuid, newest.sk.message_uuid);
-        tracing::debug!(%group_uuid, %message_uuid, moved, already_there, located, "moved the group");
+    fn measure(&self, changes: &GroupChanges, result: Moved) {
+        let Moved { moved, changed, already_there, located } = result;
+        let group_uuid = changes.group_uuid;
+        tracing::debug!(%group_uuid, moved, changed, already_there, located, "joined the group's changes");
         invocation::count(Metric::RowsMoved, moved);
+        invocation::count(Metric::RowsChanged, changed);
         invocation::count(Metric::RowsAlreadyThere, already_there);
         invocation::count(Metric::RowsLocated, located);
-        if moved > 0 {
+        if let Some(newest) = changes.newest().filter(|_| moved > 0) {
             // The sender's clock may be ahead of this one.
             let delay = (self.clock.now() - newest.sk.created_at.to_utc()).max(TimeDelta::zero());
             invocation::measure(Metric::MoveDelay, delay.as_seconds_f64() * 1_000.0);

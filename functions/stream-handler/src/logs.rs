@@ -7,15 +7,16 @@ use cruddur::{
     error::Chain,
     projection::events::Tail,
     push::{Frame, GroupContent},
-    stream::GroupMessages,
-    table::{EventLogRow, LoggedChange, Membership},
+    stream::GroupRecords,
+    table::{EventLogRow, InboxRow, LoggedChange},
 };
 use uuid::Uuid;
 
-/// A group whose inbox rows were moved.
+/// A group whose changes are in the inbox rows.
 #[derive(Debug)]
 pub(crate) struct MovedGroup {
-    pub(crate) membership: Membership,
+    /// The inbox rows that were written, by member.
+    pub(crate) rows: Vec<(Uuid, InboxRow)>,
     /// The newest rows of the members' logs, read during the move.
     pub(crate) tails: Vec<(Uuid, Option<Tail>)>,
 }
@@ -34,9 +35,9 @@ pub(crate) struct Append {
 /// no append takes another's number.
 #[derive(Debug)]
 pub(crate) struct Logs<'a> {
-    groups: &'a [GroupMessages],
-    /// The memberships of the moved groups, with their places.
-    moved: HashMap<Uuid, (usize, Membership)>,
+    groups: &'a [GroupRecords],
+    /// The places of the moved groups, with the inbox rows that were written.
+    moved: HashMap<Uuid, (usize, Vec<(Uuid, InboxRow)>)>,
     users: BTreeMap<Uuid, UserLog>,
 }
 
@@ -49,12 +50,12 @@ struct UserLog {
 }
 
 impl<'a> Logs<'a> {
-    pub(crate) fn new(groups: &'a [GroupMessages]) -> Self {
+    pub(crate) fn new(groups: &'a [GroupRecords]) -> Self {
         Self { groups, moved: HashMap::new(), users: BTreeMap::new() }
     }
 
-    /// Adds a moved group's messages to the logs of its members.
-    pub(crate) fn add(&mut self, place: usize, MovedGroup { membership, tails }: MovedGroup) {
+    /// Adds a moved group's changes to the logs of its members.
+    pub(crate) fn add(&mut self, place: usize, MovedGroup { rows, tails }: MovedGroup) {
         for (member, tail) in tails {
             let user = self.users.entry(member).or_default();
             user.waiting.push(place);
@@ -63,7 +64,9 @@ impl<'a> Logs<'a> {
                 (known, read) => known.or(read),
             };
         }
-        self.moved.insert(membership.group_uuid, (place, membership));
+        if let Some(group) = self.groups.get(place) {
+            self.moved.insert(group.changes.group_uuid, (place, rows));
+        }
     }
 
     /// Takes the appends that can begin.
@@ -73,13 +76,8 @@ impl<'a> Logs<'a> {
         let appends = ready.map(|(user_uuid, user)| {
             user.is_appending = true;
             let places = std::mem::take(&mut user.waiting);
-            let changes = places.iter().filter_map(|place| groups.get(*place)).flat_map(|group| {
-                group.messages.iter().map(|message| LoggedChange::Message {
-                    group_uuid: group.group_uuid,
-                    message_sk: message.sk,
-                })
-            });
-            let changes = changes.collect();
+            let changes = places.iter().filter_map(|place| groups.get(*place));
+            let changes = changes.flat_map(|group| group.changes.logged_for(*user_uuid)).collect();
             Append { user_uuid: *user_uuid, places, changes, tail: user.tail.take() }
         });
         appends.collect()
@@ -96,11 +94,12 @@ impl<'a> Logs<'a> {
     /// The frames of a user's new log rows.
     pub(crate) fn frames(&self, user_uuid: Uuid, rows: &[EventLogRow], now: DateTime<Utc>) -> Vec<Frame> {
         let content = |group_uuid| {
-            let (place, membership) = self.moved.get(&group_uuid)?;
-            Some(GroupContent { membership, messages: &self.groups.get(*place)?.messages })
+            let (place, rows) = self.moved.get(&group_uuid)?;
+            let row = rows.iter().find(|(member, _)| *member == user_uuid).map(|(_, row)| row);
+            Some(GroupContent { changes: &self.groups.get(*place)?.changes, row })
         };
         let frames = rows.iter().filter_map(|row| {
-            Frame::new(row, user_uuid, content, now)
+            Frame::new(row, content, now)
                 .inspect_err(
                     |error| tracing::error!(%user_uuid, cause = %Chain(error), "could not write a frame"),
                 )

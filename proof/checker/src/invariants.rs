@@ -294,17 +294,19 @@ impl Contents {
                     broken("row: the log row has none or too many changes", row);
                 }
                 for change in &row.changes {
-                    let LoggedChange::Message { group_uuid, message_sk } = change else {
+                    if let LoggedChange::Other { .. } = change {
                         broken("row: the change is of an unknown kind", row);
                         continue;
-                    };
-                    let members = self.memberships.get(group_uuid).map(|membership| &membership.members);
+                    }
+                    let group_uuid = change.group_uuid();
+                    let members = self.memberships.get(&group_uuid).map(|membership| &membership.members);
                     let is_member = |member: &Uuid| Partition::EventLog(*member).to_string() == *pk;
                     if !members.is_some_and(|members| members.keys().any(is_member)) {
                         broken("I15: the log's owner is not in the group", row);
                     }
-                    if self.messages.get(group_uuid).is_none_or(|messages| !messages.contains_key(message_sk))
-                    {
+                    let messages = self.messages.get(&group_uuid);
+                    let is_stored = |sk| messages.is_some_and(|messages| messages.contains_key(&sk));
+                    if !change.message_sk().is_none_or(is_stored) {
                         broken("I12: a logged message is not stored", row);
                     }
                     let later = rows.iter().skip(place + 1).take(TAIL).flat_map(|row| &row.changes);

@@ -4,7 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use cruddur::{sort_key::SortKey, stream::Batch, table::Partition};
+use cruddur::{
+    projection::inbox::GroupChanges,
+    sort_key::SortKey,
+    stream::{Batch, GroupRecords},
+    table::{MemberStateRow, MessageRow, Partition},
+};
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -17,24 +22,29 @@ struct Records {
 }
 
 /// Greatest sort key and all sequence numbers, by group.
-type Newest = BTreeMap<Uuid, (SortKey, Vec<String>)>;
+type Newest = BTreeMap<Uuid, (Option<SortKey>, Vec<String>)>;
 
 fn new_messages<'a>(records: impl Iterator<Item = &'a str>) -> (Newest, usize) {
     let batch = format!("{{\"Records\":[{}]}}", records.collect::<Vec<_>>().join(","));
     let batch: Batch = serde_json::from_str(&batch).expect("records of a batch are a batch");
-    let messages = batch.new_messages();
-    let groups = messages.groups.len();
-    let newest: Newest = messages
+    let changes = batch.changes();
+    let groups = changes.groups.len();
+    let newest: Newest = changes
         .groups
         .into_iter()
-        .map(|group| {
-            assert!(group.messages.is_sorted_by(|a, b| a.sk < b.sk), "unordered or repeated messages");
-            let sk = group.newest().expect("a group has messages").sk;
-            (group.group_uuid, (sk, group.sequence_numbers))
+        .map(|GroupRecords { changes, sequence_numbers }| {
+            let GroupChanges { created, changed, states, .. } = &changes;
+            assert!(created.is_sorted_by(|a, b| a.sk < b.sk), "unordered or repeated messages");
+            let versions = |row: &MessageRow| (row.sk, row.version);
+            assert!(changed.is_sorted_by(|a, b| versions(a) < versions(b)), "unordered or repeated changes");
+            let versions = |row: &MemberStateRow| (row.sk, row.version);
+            assert!(states.is_sorted_by(|a, b| versions(a) < versions(b)), "unordered or repeated states");
+            assert!(created.len() + changed.len() + states.len() > 0, "a group without changes");
+            (changes.group_uuid, (changes.newest().map(|newest| newest.sk), sequence_numbers))
         })
         .collect();
     assert_eq!(newest.len(), groups, "a group is listed twice");
-    (newest, messages.skipped)
+    (newest, changes.skipped)
 }
 
 fn check_alone(record: &str, newest: &Newest, skipped: usize) {
@@ -45,9 +55,9 @@ fn check_alone(record: &str, newest: &Newest, skipped: usize) {
             panic!("not one sequence number of {record}")
         };
         assert!(!sequence_number.is_empty(), "{record}");
-        assert_eq!(record["eventName"], "INSERT");
-        let pk = Partition::Messages(*group_uuid).to_string();
-        assert_eq!(record["dynamodb"]["NewImage"]["pk"]["S"], pk);
+        let partitions = [Partition::Messages(*group_uuid), Partition::MemberStates(*group_uuid)];
+        let pk = record["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap_or_default();
+        assert!(partitions.iter().any(|partition| partition.to_string() == pk));
     }
 }
 

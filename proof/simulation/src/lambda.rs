@@ -180,8 +180,7 @@ impl Lambda {
                 if self.planted == Some(Planted::LogBeforeMove) {
                     log_before_move(&app.log, &table(), &batch).await;
                 }
-                let numbers =
-                    batch.new_messages().groups.into_iter().flat_map(|group| group.sequence_numbers);
+                let numbers = batch.changes().groups.into_iter().flat_map(|group| group.sequence_numbers);
                 let numbers = numbers.collect::<Vec<_>>();
                 let answer = stream_handler::handler(app, LambdaEvent::new(batch, context)).await;
                 if self.sockets.counts().failed > failed_pushes {

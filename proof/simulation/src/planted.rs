@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
     event_log::EventLog,
     message::text::preview,
-    stream::Batch,
-    table::{GROUP_INDEX, Item, Key, LoggedChange, Membership, Partition, RowKind, Table as DynamoDb},
+    stream::{Batch, GroupRecords},
+    table::{GROUP_INDEX, Item, Key, Membership, Partition, RowKind, Table as DynamoDb},
 };
 use dynamodb_fake::{Call, Dice, Failure, Fault, FaultKind, Journal, text};
 use serde_json::{Value, json};
@@ -208,23 +208,19 @@ fn fill_gaps(rows: &mut Vec<Value>) {
 
 /// Logs the messages of a batch before the stream handler moves their groups.
 pub(crate) async fn log_before_move(log: &EventLog, table: &DynamoDb, batch: &Batch) {
-    for group in batch.new_messages().groups {
-        let Ok(Some(membership)) = table.get::<Membership>(&Key::Membership(group.group_uuid)).await else {
+    for GroupRecords { changes, .. } in batch.changes().groups {
+        let Ok(Some(membership)) = table.get::<Membership>(&Key::Membership(changes.group_uuid)).await else {
             continue;
         };
         for member in membership.members.keys() {
-            let changes = group.messages.iter().map(|message| LoggedChange::Message {
-                group_uuid: group.group_uuid,
-                message_sk: message.sk,
-            });
-            let _ = log.append(*member, changes.collect(), None).await;
+            let _ = log.append(*member, changes.logged_for(*member), None).await;
         }
     }
 }
 
 /// The old system's stream handler, one record at a time.
 pub(crate) async fn old_algorithm(table: &DynamoDb, batch: &Batch) {
-    for group in batch.new_messages().groups {
+    for GroupRecords { changes: group, .. } in batch.changes().groups {
         let Some(newest) = group.newest() else { continue };
         let answer = table
             .client()

@@ -12,6 +12,7 @@ use crate::{
     event_log::{EventLog, LogNumber, LogRow, RETENTION, is_current},
     invocation,
     metrics::Metric,
+    projection::inbox::GroupChanges,
     table::{EventLogRow, EventLogStartRow, LoggedChange, Newest, Partition, WriteError},
 };
 
@@ -78,6 +79,30 @@ pub enum AppendError {
     /// A read failed, or a write failed permanently.
     #[error("a call to DynamoDB failed")]
     Table(#[from] Error),
+}
+
+impl GroupChanges {
+    /// The changes that the log of a member needs: all messages, the member's own state, and what the other member lets
+    /// the member know (I20).
+    #[must_use]
+    pub fn logged_for(&self, member: Uuid) -> Vec<LoggedChange> {
+        let group_uuid = self.group_uuid;
+        let created = self.created.iter().map(|row| LoggedChange::Message { group_uuid, message_sk: row.sk });
+        let changed = self.changed.iter().map(|row| LoggedChange::MessageChanged {
+            group_uuid,
+            message_sk: row.sk,
+            version: row.version,
+        });
+        let states = self.states.iter().filter(|state| state.sk == member || state.is_seen());
+        let states = states.map(|state| LoggedChange::Read {
+            group_uuid,
+            user_uuid: state.sk,
+            version: state.version,
+            read_sk: state.read_sk.unwrap_or_default(),
+            read_at: state.read_at,
+        });
+        created.chain(changed).chain(states).collect()
+    }
 }
 
 impl EventLog {
@@ -177,7 +202,9 @@ impl EventLog {
             LoggedChange::Message { message_sk, .. } => {
                 message_sk.created_at.to_utc() > self.clock.now() - RETENTION
             }
-            LoggedChange::Other { .. } => true,
+            LoggedChange::MessageChanged { .. } | LoggedChange::Read { .. } | LoggedChange::Other { .. } => {
+                true
+            }
         }
     }
 }

@@ -1,39 +1,68 @@
-//! Moves a group's inbox rows to its newest message: hint, guard, locate (design, section 3).
+//! Joins a group's changes into the inbox rows of its members: hint, guard, locate (design, section 3).
 //!
-//! Deliveries may be duplicated or out of order, so rows only move to greater positions.
+//! Deliveries may be duplicated or out of order. A row is the [join](super::join) of all of them, so it only moves to
+//! greater positions.
 
 use std::{collections::HashMap, ops::AddAssign};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt as _, stream};
+use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
 use crate::{
     backoff::Backoff,
     error::{Dependency, Error},
-    message::text::preview,
     message_group::Inbox,
     sort_key::SortKey,
-    table::{Condition, Item, Key, Membership, MessageRow, Partition, Transaction, WriteError, sort_key},
+    table::{
+        Condition, InboxRow, Item, Key, MemberStateRow, Membership, MessageRow, Partition, Row, Transaction,
+        WriteError, sort_key,
+    },
     warm_up::{self, Failure},
 };
 
-/// The message that a group's inbox rows are moved to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewestMessage {
+/// Changes of a group, in any order and number: rows as they were at some version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupChanges {
     /// The group.
     pub group_uuid: Uuid,
-    /// Time and UUID of the message.
-    pub sk: SortKey,
-    /// The whole text.
-    pub message: String,
+    /// New messages.
+    pub created: Vec<MessageRow>,
+    /// Edited and deleted messages, and messages with other reactions.
+    pub changed: Vec<MessageRow>,
+    /// States of members.
+    pub states: Vec<MemberStateRow>,
 }
 
-impl NewestMessage {
-    /// A message of the group.
+impl GroupChanges {
+    /// A new message of the group.
     #[must_use]
-    pub fn new(group_uuid: Uuid, row: &MessageRow) -> Self {
-        Self { group_uuid, sk: row.sk, message: row.message.clone() }
+    pub fn created(group_uuid: Uuid, message: MessageRow) -> Self {
+        Self { group_uuid, created: vec![message], ..Self::default() }
+    }
+
+    /// The new message with the greatest sort key.
+    #[must_use]
+    pub fn newest(&self) -> Option<&MessageRow> {
+        self.created.iter().max_by_key(|message| message.sk)
+    }
+
+    /// A message at its greatest version.
+    #[must_use]
+    pub fn message(&self, sk: SortKey) -> Option<&MessageRow> {
+        let messages = self.created.iter().chain(&self.changed).filter(|message| message.sk == sk);
+        messages.max_by_key(|message| message.version)
+    }
+
+    /// Joins the changes into the row of `owner`.
+    fn join_into(&self, row: &mut InboxRow, owner: Uuid) {
+        for message in self.created.iter().chain(&self.changed) {
+            row.join_message(owner, message);
+        }
+        for state in self.states.iter().filter(|state| state.sk == owner) {
+            row.join_state(state);
+        }
     }
 }
 
@@ -49,9 +78,11 @@ pub struct GroupRows {
 /// The result of a move, for all members together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// Rows that were moved.
+    /// Rows that were moved to another position.
     pub moved: usize,
-    /// Rows that were already at the message or at a newer message.
+    /// Rows that were changed in place.
+    pub changed: usize,
+    /// Rows that had all changes.
     pub already_there: usize,
     /// Rows that had to be located: the index did not show them, or a write was refused or its outcome is unknown.
     pub located: usize,
@@ -60,6 +91,7 @@ pub struct Moved {
 impl AddAssign for Moved {
     fn add_assign(&mut self, other: Self) {
         self.moved += other.moved;
+        self.changed += other.changed;
         self.already_there += other.already_there;
         self.located += other.located;
     }
@@ -77,8 +109,8 @@ pub enum MoveError {
         /// The member.
         member: Uuid,
     },
-    /// An inbox row has a malformed sort key.
-    #[error("the inbox row of member {member} has a malformed sort key")]
+    /// An inbox row is malformed.
+    #[error("the inbox row of member {member} is malformed")]
     MalformedInboxRow {
         /// The member.
         member: Uuid,
@@ -130,30 +162,36 @@ impl Inbox {
         Ok(GroupRows { membership: membership?.ok_or(MoveError::NoMembership)?, hints: hints? })
     }
 
-    /// Moves the inbox row of every member to the message, unless the row is there or beyond.
-    pub async fn move_to(&self, newest: &NewestMessage) -> Result<Moved, MoveError> {
-        let rows = self.group_rows(newest.group_uuid).await?;
-        self.move_rows(&rows, newest).await
+    /// Joins the changes into the inbox row of every member.
+    pub async fn apply(&self, changes: &GroupChanges) -> Result<Moved, MoveError> {
+        let rows = self.group_rows(changes.group_uuid).await?;
+        Ok(self.apply_to(&rows, changes).await?.0)
     }
 
-    /// Moves the inbox row of every member to the message, as [`Self::move_to`] does, with rows from
-    /// [`Self::group_rows`].
-    pub async fn move_rows(&self, rows: &GroupRows, newest: &NewestMessage) -> Result<Moved, MoveError> {
+    /// Joins the changes into the inbox row of every member, as [`Self::apply`] does, with rows from
+    /// [`Self::group_rows`]. Also returns the rows that were written.
+    pub async fn apply_to(
+        &self,
+        rows: &GroupRows,
+        changes: &GroupChanges,
+    ) -> Result<(Moved, Vec<(Uuid, InboxRow)>), MoveError> {
         let membership = &rows.membership;
         let mut hints = newest_by_partition(rows.hints.iter().cloned());
         let moves = membership.members.keys().map(|member| {
             let hint = hints.remove(&Partition::Inbox(*member).to_string());
             let created_sk = membership.created_sk;
-            RowMove { inbox: self, newest, member: *member, created_sk }.execute(hint)
+            RowMove { inbox: self, changes, member: *member, created_sk }.execute(hint)
         });
         let moves = moves.collect::<Vec<_>>();
         // Waits for all moves: a failure for one member must not stop the others.
         let outcomes = stream::iter(moves).buffer_unordered(MAX_CONCURRENT_ROWS).collect::<Vec<_>>().await;
-        let mut sum = Moved::default();
+        let (mut sum, mut written) = (Moved::default(), Vec::new());
         for outcome in outcomes {
-            sum += outcome?;
+            let (moved, row) = outcome?;
+            sum += moved;
+            written.extend(row);
         }
-        Ok(sum)
+        Ok((sum, written))
     }
 }
 
@@ -173,40 +211,45 @@ fn newest_by_partition(rows: impl IntoIterator<Item = Item>) -> HashMap<String, 
 
 struct RowMove<'a> {
     inbox: &'a Inbox,
-    newest: &'a NewestMessage,
+    changes: &'a GroupChanges,
     member: Uuid,
     created_sk: SortKey,
 }
 
 impl RowMove<'_> {
-    async fn execute(self, hint: Option<Item>) -> Result<Moved, MoveError> {
+    async fn execute(self, hint: Option<Item>) -> Result<(Moved, Option<(Uuid, InboxRow)>), MoveError> {
+        let member = self.member;
         let mut result = Moved::default();
         let mut backoff = Backoff::new(&self.inbox.random);
         let mut last_error = None;
-        let mut row = if let Some(row) = hint {
-            row
+        let mut item = if let Some(item) = hint {
+            item
         } else {
             result.located = 1;
             self.locate_from_the_beginning().await?
         };
         for _ in 0..MAX_ATTEMPTS {
-            let member = self.member;
-            let position = sort_key(&row).ok_or(MoveError::MalformedInboxRow { member })?;
-            // Correct even for a stale row: positions only grow (I4).
-            if position >= self.newest.sk.to_string().as_str() {
+            let Ok(Row::Inbox(row)) = Row::parse(item.clone()) else {
+                return Err(MoveError::MalformedInboxRow { member });
+            };
+            let mut joined = row.clone();
+            self.changes.join_into(&mut joined, member);
+            // Correct even for a stale row: what was joined stays joined (I17).
+            if joined == row {
                 result.already_there = 1;
-                return Ok(result);
+                return Ok((result, None));
             }
-            match self.delete_and_put(&row).await {
+            match self.replace(&item, &row, &joined).await {
                 Ok(()) => {
-                    result.moved = 1;
-                    return Ok(result);
+                    let written = if joined.sk > row.sk { &mut result.moved } else { &mut result.changed };
+                    *written = 1;
+                    return Ok((result, Some((member, joined))));
                 }
                 // The row has moved or changed, or this move succeeded and its answer was lost.
                 Err(error @ (WriteError::ConditionFailed { .. } | WriteError::Unknown(_))) => {
                     result.located = 1;
-                    row = match self.locate(position).await? {
-                        Some(row) => row,
+                    item = match self.locate(&row.sk.to_string()).await? {
+                        Some(item) => item,
                         None => self.locate_from_the_beginning().await?,
                     };
                     last_error = Some(error);
@@ -218,31 +261,35 @@ impl RowMove<'_> {
                 Err(error @ WriteError::Permanent(_)) => return Err(Error::from(error).into()),
             }
         }
-        Err(MoveError::TooManyAttempts { member: self.member, source: last_error.map(Box::new) })
+        Err(MoveError::TooManyAttempts { member, source: last_error.map(Box::new) })
     }
 
-    /// Deletes `row` and puts it at the message's position, with the message's preview and unchanged other attributes.
+    /// Replaces the stored row `item`, which parses to `row`, by `joined`: in place, or by a delete and a put at another
+    /// position. Keeps attributes of later versions.
     ///
-    /// The delete requires that the stored row still has these attributes. `row` may be from the index, which lags:
-    /// without the condition, the move could revert a concurrent change. The condition also fences late writes of
-    /// timed-out invocations.
-    async fn delete_and_put(&self, row: &Item) -> Result<(), WriteError> {
-        let mut carried = row.clone();
-        carried.remove("message");
-        let unchanged = Condition::unchanged(&carried);
-        carried.insert("sk".to_owned(), AttributeValue::S(self.newest.sk.to_string()));
-        carried.insert("message".to_owned(), AttributeValue::S(preview(&self.newest.message)));
-        Transaction::new(&self.inbox.table)
-            .delete(row, unchanged)?
-            .put_item(carried, Condition::absent())?
-            .commit()
-            .await
+    /// The write requires that the stored row has these attributes and no other that a join writes. `item` may be from
+    /// the index, which lags: without the condition, the write could revert a concurrent change. The condition also
+    /// fences late writes of timed-out invocations.
+    async fn replace(&self, item: &Item, row: &InboxRow, joined: &InboxRow) -> Result<(), WriteError> {
+        let mut compared = item.clone();
+        // Position and version determine the text.
+        compared.remove("message");
+        let absent = InboxRow::JOINED.into_iter().filter(|name| !item.contains_key(*name));
+        let unchanged = absent.fold(Condition::unchanged(&compared), Condition::and_absent);
+        let mut new = item.clone();
+        new.retain(|name, _| !InboxRow::JOINED.contains(&&**name));
+        new.extend(to_item(joined).map_err(|error| WriteError::Permanent(error.into()))?);
+        let table = &self.inbox.table;
+        if joined.sk == row.sk {
+            return table.put_item(new, unchanged).await;
+        }
+        Transaction::new(table).delete(item, unchanged)?.put_item(new, Condition::absent())?.commit().await
     }
 
     /// Searches for the member's row from the position `from` upwards. Rows only move upwards, so the search finds a
     /// row that moves meanwhile. A downward search could miss it.
     async fn locate(&self, from: &str) -> Result<Option<Item>, MoveError> {
-        let group_uuid = self.newest.group_uuid;
+        let group_uuid = self.changes.group_uuid;
         let rows = self.inbox.table.inbox_rows_of_group(self.member, group_uuid, from).await?;
         Ok(rows.into_iter().max_by(|a, b| sort_key(a).cmp(&sort_key(b))))
     }
@@ -260,9 +307,9 @@ mod tests {
 
     #[test]
     fn moved_rows_are_added_up() {
-        let mut sum = Moved { moved: 1, already_there: 2, located: 3 };
-        sum += Moved { moved: 10, already_there: 20, located: 30 };
-        assert_eq!(sum, Moved { moved: 11, already_there: 22, located: 33 });
+        let mut sum = Moved { moved: 1, changed: 4, already_there: 2, located: 3 };
+        sum += Moved { moved: 10, changed: 40, already_there: 20, located: 30 };
+        assert_eq!(sum, Moved { moved: 11, changed: 44, already_there: 22, located: 33 });
     }
 
     #[test]

@@ -46,7 +46,9 @@ impl InboxRow {
     pub fn marker(&self) -> ReadPosition {
         match (self.read_sk, self.own_sk) {
             (None, None) => ReadPosition::UpTo(self.sk),
-            (read, own) => read.unwrap_or_default().max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo)),
+            (read, own) => {
+                read.unwrap_or_default().max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo))
+            }
         }
     }
 
@@ -89,7 +91,9 @@ mod tests {
     fn sk(number: u128) -> SortKey {
         let seconds = i64::try_from(number).unwrap();
         SortKey {
-            created_at: crate::timestamp::Timestamp::new(chrono::DateTime::from_timestamp(seconds, 0).unwrap()),
+            created_at: crate::timestamp::Timestamp::new(
+                chrono::DateTime::from_timestamp(seconds, 0).unwrap(),
+            ),
             message_uuid: Uuid::from_u128(number),
         }
     }

@@ -9,8 +9,9 @@ use crate::{
     event_log::{Event, EventCursor, events_of},
     message::Message,
     message_group::MessageGroup,
+    projection::inbox::GroupChanges,
     sort_key::SortKey,
-    table::{EventLogRow, LoggedChange, Membership, MessageRow},
+    table::{EventLogRow, InboxRow, LoggedChange},
 };
 
 /// The maximum size of a frame in bytes. API Gateway's limit is 32 KB.
@@ -31,10 +32,10 @@ pub struct Frame {
 /// What a frame may embed of a group.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupContent<'a> {
-    /// The group's members.
-    pub membership: &'a Membership,
-    /// The group's messages in the batch, oldest first.
-    pub messages: &'a [MessageRow],
+    /// The changes of the group in the batch.
+    pub changes: &'a GroupChanges,
+    /// The inbox row of the frame's user, if the batch has changed it.
+    pub row: Option<&'a InboxRow>,
 }
 
 #[derive(Serialize)]
@@ -49,11 +50,10 @@ struct Body<'a> {
 }
 
 impl Frame {
-    /// Creates the frame of a log row of `user_uuid`. Embeds messages and groups, as the API lists them, until the frame
+    /// Creates the frame of a log row. Embeds messages and groups, as the API lists them, until the frame
     /// is full. `content` finds a group of the batch.
     pub fn new<'a>(
         row: &EventLogRow,
-        user_uuid: Uuid,
         content: impl Fn(Uuid) -> Option<GroupContent<'a>>,
         now: DateTime<Utc>,
     ) -> Result<Self, serde_json::Error> {
@@ -77,42 +77,24 @@ impl Frame {
         };
         let is_young = |sk: &SortKey| sk.created_at.to_utc() > now - MAX_AGE;
         for event in &events {
-            let group = content(event.message_group_uuid)
-                .and_then(|content| group_of(content, user_uuid))
-                .filter(|(sk, _)| is_young(sk));
-            if let Some((_, group)) = group {
-                embed(&mut body.message_groups, to_raw_value(&group)?);
+            let row = content(event.message_group_uuid).and_then(|content| content.row);
+            if let Some(row) = row.filter(|row| is_young(&row.sk)) {
+                embed(&mut body.message_groups, to_raw_value(&MessageGroup::from(row))?);
             }
         }
         for change in &row.changes {
-            let LoggedChange::Message { group_uuid, message_sk } = change else { continue };
-            let message = content(*group_uuid)
-                .and_then(|content| content.messages.iter().find(|message| message.sk == *message_sk))
-                .filter(|message| is_young(&message.sk));
+            let Some(sk) = change.message_sk().filter(is_young) else { continue };
+            let message = content(change.group_uuid()).and_then(|content| content.changes.message(sk));
             if let Some(message) = message {
                 embed(&mut body.messages, to_raw_value(&Message::from(message))?);
             }
         }
         let newest = row.changes.iter().filter_map(|change| match change {
             LoggedChange::Message { message_sk, .. } => Some(message_sk.created_at.to_utc()),
-            LoggedChange::Other { .. } => None,
+            LoggedChange::MessageChanged { .. } | LoggedChange::Read { .. } | LoggedChange::Other { .. } => {
+                None
+            }
         });
         Ok(Self { body: serde_json::to_string(&body)?, newest: newest.max().unwrap_or(now) })
     }
-}
-
-/// A group as its list shows it to `user_uuid`, at its newest message in the batch.
-fn group_of(content: GroupContent<'_>, user_uuid: Uuid) -> Option<(SortKey, MessageGroup)> {
-    let newest = content.messages.last()?;
-    let others = &mut content.membership.members.iter().filter(|(member, _)| **member != user_uuid);
-    let (other_uuid, other) = others.next()?;
-    let group = MessageGroup {
-        uuid: content.membership.group_uuid,
-        user_uuid: *other_uuid,
-        display_name: other.display_name.clone(),
-        handle: other.handle.clone(),
-        message: crate::message::text::preview(&newest.message),
-        created_at: newest.sk.created_at,
-    };
-    Some((newest.sk, group))
 }

@@ -157,6 +157,12 @@ const fn is_zero(number: &u64) -> bool {
 }
 
 impl MessageRow {
+    /// The group. `None` if the partition key is malformed.
+    #[must_use]
+    pub fn group_uuid(&self) -> Option<Uuid> {
+        self.pk.split_once('#')?.1.parse().ok()
+    }
+
     /// Creates the row of a message at `sk`.
     #[must_use]
     pub fn new(group_uuid: Uuid, sk: SortKey, text: &MessageText, sender: &User) -> Self {
@@ -222,6 +228,10 @@ pub struct InboxRow {
 }
 
 impl InboxRow {
+    /// The attributes that a [join](crate::projection) writes, except the key and the text. Absent ones have defaults.
+    pub(crate) const JOINED: [&str; 8] =
+        ["version", "edited_at", "deleted_at", "mine", "state_version", "read_sk", "own_sk", "floor_sk"];
+
     /// Creates the row of `owner` for a new group with `other`, which `message` opens.
     #[must_use]
     pub fn new(owner: Uuid, group_uuid: Uuid, message: &MessageRow, other: &User) -> Self {
@@ -309,6 +319,18 @@ pub struct MemberStateRow {
 }
 
 impl MemberStateRow {
+    /// The group. `None` if the partition key is malformed.
+    #[must_use]
+    pub fn group_uuid(&self) -> Option<Uuid> {
+        self.pk.split_once('#')?.1.parse().ok()
+    }
+
+    /// Returns `true` if the last write told the other member.
+    #[must_use]
+    pub fn is_seen(&self) -> bool {
+        self.seen_at.is_some() && self.seen_at == self.read_at
+    }
+
     /// Creates the state before the first write.
     #[must_use]
     pub fn new(group_uuid: Uuid, user_uuid: Uuid) -> Self {
@@ -480,6 +502,29 @@ pub enum LoggedChange {
         /// The message.
         message_sk: SortKey,
     },
+    /// A message was edited or deleted, or its reactions have changed.
+    MessageChanged {
+        /// The group.
+        group_uuid: Uuid,
+        /// The message.
+        message_sk: SortKey,
+        /// The message's version.
+        version: u64,
+    },
+    /// A member has read, or marked messages as unread.
+    Read {
+        /// The group.
+        group_uuid: Uuid,
+        /// The member.
+        user_uuid: Uuid,
+        /// The version of the member's state.
+        version: u64,
+        /// The member has read up to here.
+        read_sk: ReadPosition,
+        /// The time of the marking.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        read_at: Option<Timestamp>,
+    },
     /// A change of a kind that a later version logs.
     #[serde(untagged)]
     Other {
@@ -488,6 +533,28 @@ pub enum LoggedChange {
         /// The kind.
         kind: String,
     },
+}
+
+impl LoggedChange {
+    /// The group.
+    #[must_use]
+    pub const fn group_uuid(&self) -> Uuid {
+        match self {
+            Self::Message { group_uuid, .. }
+            | Self::MessageChanged { group_uuid, .. }
+            | Self::Read { group_uuid, .. }
+            | Self::Other { group_uuid, .. } => *group_uuid,
+        }
+    }
+
+    /// The message that the change is about.
+    #[must_use]
+    pub const fn message_sk(&self) -> Option<SortKey> {
+        match self {
+            Self::Message { message_sk, .. } | Self::MessageChanged { message_sk, .. } => Some(*message_sk),
+            Self::Read { .. } | Self::Other { .. } => None,
+        }
+    }
 }
 
 /// The start of an event log's numbers: the first event has the number after `start`.

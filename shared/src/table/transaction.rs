@@ -66,6 +66,15 @@ impl Condition {
         self
     }
 
+    /// Also requires that the row lacks an attribute.
+    #[must_use]
+    pub fn and_absent(mut self, name: &str) -> Self {
+        let number = self.names.len();
+        self.expression = format!("{} AND attribute_not_exists(#c{number})", self.expression);
+        self.names.push((format!("#c{number}"), name.to_owned()));
+        self
+    }
+
     /// Adds the name behind a placeholder of the expression, such as `#owner`.
     #[must_use]
     pub fn name(mut self, placeholder: &str, name: impl Into<String>) -> Self {

@@ -130,7 +130,7 @@ async fn every_frame_is_described() {
     let now = world.clock.clock().now();
     let changes = vec![LoggedChange::Other { group_uuid: Uuid::max(), kind: "read".to_owned() }];
     let row = EventLogRow::new(Uuid::nil(), LogNumber::new(1), changes, now);
-    let frame = Frame::new(&row, Uuid::nil(), |_| None, now).unwrap();
+    let frame = Frame::new(&row, |_| None, now).unwrap();
     description.hold(&serde_json::from_str(&frame.body).unwrap());
 }
 

@@ -10,8 +10,8 @@ use cruddur::{
         send::{NewMessage, Target},
     },
     message_group::Inbox,
-    projection::inbox::NewestMessage,
-    table::{Key, Table},
+    projection::inbox::GroupChanges,
+    table::{Key, MessageRow, Table},
 };
 use testing::{World, world::TABLE};
 
@@ -31,8 +31,9 @@ async fn every_kind_of_call_is_counted() {
         let sent =
             Messages::new(table.clone(), clock.clone(), random.clone(), None).send(new).await.unwrap().sent;
         let sk = cruddur::sort_key::SortKey { created_at: sent.created_at, message_uuid: sent.uuid };
-        let newest = NewestMessage { group_uuid, sk, message: "hello".to_owned() };
-        Inbox::new(table.clone(), random.clone()).move_to(&newest).await.unwrap();
+        let row = MessageRow::new(group_uuid, sk, &sent.message, &alice.user);
+        let changes = GroupChanges::created(group_uuid, row);
+        Inbox::new(table.clone(), random.clone()).apply(&changes).await.unwrap();
     }
     let client = table.client();
     let key = Key::Membership(group_uuid);
