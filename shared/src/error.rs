@@ -31,6 +31,18 @@ pub enum Error {
     /// The group does not exist, or the caller is not a member. Callers cannot distinguish the two.
     #[error("the message group was not found, or the caller is not in it")]
     MessageGroupNotFound,
+    /// The group has no such message.
+    #[error("the message was not found")]
+    MessageNotFound,
+    /// The message is another member's.
+    #[error("the message is not the caller's")]
+    MessageNotYours,
+    /// The message is too old to be edited.
+    #[error("the message is too old to be edited")]
+    EditWindowOver,
+    /// The message has been deleted.
+    #[error("the message has been deleted")]
+    MessageDeleted,
     /// Events after the cursor may be missing. The reader has to list everything again.
     #[error("events after the cursor are no longer complete")]
     CursorExpired,

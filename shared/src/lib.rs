@@ -25,6 +25,7 @@ pub mod https;
 pub mod idempotency;
 pub mod invocation;
 pub mod log;
+pub mod member_state;
 pub mod message;
 pub mod message_group;
 pub mod metrics;

@@ -19,6 +19,7 @@ use crate::{
     warm_up::{self, Failure},
 };
 
+pub mod change;
 pub mod send;
 pub mod text;
 

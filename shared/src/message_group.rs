@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 use uuid::{Uuid, uuid};
@@ -13,7 +14,7 @@ use crate::{
     page::{Cursor, Page, PageRequest},
     random::Random,
     sort_key::SortKey,
-    table::{InboxRow, Key, Membership, Newest, Partition, Table, from_strings, sort_key},
+    table::{InboxRow, Key, Membership, Newest, Partition, ReadPosition, Table, from_strings, sort_key},
     timestamp::Timestamp,
     user::{ShowsUser, User},
     warm_up::{self, Failure},
@@ -86,9 +87,33 @@ impl Inbox {
         let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
         let page = Page::of(self.newest_rows(caller, before, limit + 1).await?, limit, |row| row.sk);
         let mut seen = HashSet::with_capacity(page.items.len());
-        let groups =
-            page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid)).map(MessageGroup::from);
-        Ok(Page { items: groups.collect(), next: page.next })
+        let groups = page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid));
+        let groups = groups.map(|row| async move {
+            let unread_count = self.count_unread(caller, &row, MAX_UNREAD).await?;
+            Ok::<_, Error>(MessageGroup { unread_count: Some(unread_count), ..MessageGroup::from(row) })
+        });
+        Ok(Page { items: try_join_all(groups).await?, next: page.next })
+    }
+
+    /// Counts unread messages, at most `limit`. Makes no call for a group that is read.
+    async fn count_unread(&self, caller: Uuid, row: &ListedGroup, limit: usize) -> Result<usize, Error> {
+        match row.unread_after() {
+            None => Ok(0),
+            Some(after) => {
+                self.table.count_messages_of_others(row.message_group_uuid, &after, caller, limit).await
+            }
+        }
+    }
+
+    /// Counts the conversations with unread messages, among those with the newest messages.
+    pub async fn unread(&self, caller: Uuid) -> Result<Unread, Error> {
+        let mut rows = self.newest_rows(caller, None, MAX_CONVERSATIONS + 1).await?;
+        let more = rows.len() > MAX_CONVERSATIONS;
+        rows.truncate(MAX_CONVERSATIONS);
+        let mut seen = HashSet::with_capacity(rows.len());
+        rows.retain(|row| seen.insert(row.message_group_uuid));
+        let counts = try_join_all(rows.iter().map(|row| self.count_unread(caller, row, 1))).await?;
+        Ok(Unread { conversations: counts.iter().sum(), more })
     }
 
     /// Reads the newest well-formed rows. Skips and logs malformed ones, and reads more rows in their place: a bad row,
@@ -127,6 +152,21 @@ impl Inbox {
 /// The number of rows to read after malformed ones were skipped: about half of DynamoDB's page of 1 MB.
 const FURTHER_READ_LIMIT: usize = 1_000;
 
+/// The greatest number of unread messages in an answer. It means "at least this many".
+pub const MAX_UNREAD: usize = 100;
+
+/// The number of conversations in which unread messages are looked for.
+const MAX_CONVERSATIONS: usize = 100;
+
+/// The conversations with unread messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    /// Their number, among the newest hundred conversations.
+    pub conversations: usize,
+    /// The user has more conversations than these.
+    pub more: bool,
+}
+
 /// The listed attributes of an inbox row.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ListedGroup {
@@ -136,11 +176,33 @@ pub struct ListedGroup {
     user_uuid: Uuid,
     user_display_name: String,
     user_handle: String,
+    /// Present if the owner sent the newest message.
+    mine: Option<String>,
+    edited_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+    read_sk: Option<ReadPosition>,
+    own_sk: Option<SortKey>,
 }
 
 impl ListedGroup {
     /// The projection expression.
-    const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle";
+    const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle, mine, \
+                              edited_at, deleted_at, read_sk, own_sk";
+
+    /// The place after which messages of others are unread. `None` if all are read.
+    fn unread_after(&self) -> Option<String> {
+        let marker = marker(self.sk, self.read_sk, self.own_sk);
+        (marker < ReadPosition::UpTo(self.sk)).then(|| marker.into())
+    }
+}
+
+/// The greatest position up to which the owner of an inbox row at `sk` has read. A row with neither attribute is read.
+#[must_use]
+pub(crate) fn marker(sk: SortKey, read_sk: Option<ReadPosition>, own_sk: Option<SortKey>) -> ReadPosition {
+    match (read_sk, own_sk) {
+        (None, None) => ReadPosition::UpTo(sk),
+        (read, own) => read.unwrap_or_default().max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo)),
+    }
 }
 
 /// A group in an answer (design, section 5).
@@ -158,6 +220,15 @@ pub struct MessageGroup {
     pub message: String,
     /// The time of the newest message.
     pub created_at: Timestamp,
+    /// The time of the newest message's last edit.
+    pub edited_at: Option<Timestamp>,
+    /// The time of the newest message's deletion.
+    pub deleted_at: Option<Timestamp>,
+    /// The caller sent the newest message.
+    pub from_me: bool,
+    /// Unread messages, at most [`MAX_UNREAD`]. `None` in frames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread_count: Option<usize>,
 }
 
 impl From<ListedGroup> for MessageGroup {
@@ -169,6 +240,10 @@ impl From<ListedGroup> for MessageGroup {
             handle: row.user_handle,
             message: row.message,
             created_at: row.sk.created_at,
+            edited_at: row.edited_at,
+            deleted_at: row.deleted_at,
+            from_me: row.mine.is_some(),
+            unread_count: Some(0),
         }
     }
 }
@@ -182,6 +257,10 @@ impl From<&InboxRow> for MessageGroup {
             handle: row.other_handle.clone(),
             message: row.message.clone(),
             created_at: row.sk.created_at,
+            edited_at: row.edited_at,
+            deleted_at: row.deleted_at,
+            from_me: row.mine,
+            unread_count: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
         delete_item::DeleteItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError,
         update_item::UpdateItemError,
     },
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem},
 };
 use serde::{
     Serialize,
@@ -76,7 +76,7 @@ pub struct Update {
     /// The condition expression.
     pub condition: &'static str,
     /// The update expression.
-    pub set: &'static str,
+    pub set: String,
     /// Placeholders of both expressions, such as `:tokens`, with their values.
     pub values: Vec<(&'static str, AttributeValue)>,
 }
@@ -155,6 +155,51 @@ impl Table {
         let newest =
             self.newest(Newest { partition, before: None, limit: 1, attributes: Some("sk") }).await?;
         Ok(newest.first().and_then(sort_key).map(str::to_owned))
+    }
+
+    /// Counts the messages of a group after a sort key that others than `user_uuid` have sent and that are not deleted,
+    /// consistently. Stops at [`Self::MAX_COUNTED`], which it also returns after a thousand rows.
+    pub async fn count_messages_of_others(
+        &self,
+        group_uuid: Uuid,
+        after: &str,
+        user_uuid: Uuid,
+        limit: usize,
+    ) -> Result<usize, Error> {
+        /// Rows per request, and rows in all.
+        const PAGE: i32 = 100;
+        const MAX_ROWS: i32 = 1_000;
+        let (mut counted, mut read) = (0, 0);
+        let mut start = Some(item_of_key(&Partition::Messages(group_uuid).to_string(), after.to_owned()));
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk")
+                .filter_expression("user_uuid <> :user AND attribute_not_exists(deleted_at)")
+                .expression_attribute_values(
+                    ":pk",
+                    AttributeValue::S(Partition::Messages(group_uuid).to_string()),
+                )
+                .expression_attribute_values(":user", AttributeValue::S(user_uuid.to_string()))
+                .select(Select::Count)
+                .consistent_read(true)
+                .limit(PAGE)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(read_error)?;
+            counted += usize::try_from(answer.count).unwrap_or_default();
+            read += answer.scanned_count;
+            start = answer.last_evaluated_key;
+            if start.is_none() || counted >= limit {
+                return Ok(counted.min(limit));
+            }
+            if read >= MAX_ROWS {
+                return Ok(limit);
+            }
+        }
     }
 
     /// Reads a group's rows in an inbox, consistently, in ascending order from the sort key `from`. Consumes read units
@@ -355,11 +400,12 @@ pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     convert::from_item(item).map_err(Error::internal)
 }
 
-/// Parses a row with string attributes only. `serde_dynamo` copies an item before it parses it, which doubles the CPU
+/// Parses a row with attributes that are strings or `true`. `serde_dynamo` copies an item before it parses it, which doubles the CPU
 /// time of a page of rows.
 pub(crate) fn from_strings<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     let strings = item.into_iter().map(|(name, value)| match value {
         AttributeValue::S(text) => Ok((name, text)),
+        AttributeValue::Bool(true) => Ok((name, String::new())),
         _ => Err(Error::internal(format!("{name} is not a string"))),
     });
     let strings = strings.collect::<Result<Vec<_>, _>>()?;

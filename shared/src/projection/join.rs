@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     message::text::preview,
+    message_group::marker,
     table::{InboxRow, MemberStateRow, MessageRow, ReadPosition},
 };
 
@@ -44,12 +45,7 @@ impl InboxRow {
     /// The greatest position that the owner has read up to.
     #[must_use]
     pub fn marker(&self) -> ReadPosition {
-        match (self.read_sk, self.own_sk) {
-            (None, None) => ReadPosition::UpTo(self.sk),
-            (read, own) => {
-                read.unwrap_or_default().max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo))
-            }
-        }
+        marker(self.sk, self.read_sk, self.own_sk)
     }
 
     /// Stores the marker of a row that is read up to its position.

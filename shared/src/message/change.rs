@@ -1,0 +1,111 @@
+//! Editing and deleting messages (design, section 3).
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{Message, Messages, text::MessageText};
+use crate::{
+    backoff::Backoff,
+    error::{Dependency, Error},
+    message_group::membership_for,
+    sort_key::SortKey,
+    table::{Key, MessageRow, Update, WriteError, from_item},
+    timestamp::Timestamp,
+};
+
+/// Maximum number of attempts to write a change.
+const MAX_ATTEMPTS: usize = 8;
+
+/// Increases the version of a message. Every write to a message does.
+const NEXT_VERSION: &str = "version = if_not_exists(version, :one) + :one";
+
+/// A change of a message by its sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageChange {
+    /// Another text. `window` is the time after the creation in which a message may be edited.
+    Edit {
+        /// The text.
+        text: MessageText,
+        /// The time in which a message may be edited.
+        window: TimeDelta,
+    },
+    /// The deletion for both members. A tombstone keeps the message's place.
+    Delete,
+}
+
+impl Messages {
+    /// Changes a message, and returns it. The same text and a second deletion change nothing.
+    ///
+    /// Fails with [`Error::MessageGroupNotFound`], [`Error::MessageNotFound`], [`Error::MessageNotYours`],
+    /// [`Error::EditWindowOver`] and [`Error::MessageDeleted`], in this order.
+    pub async fn change(
+        &self,
+        caller: Uuid,
+        group_uuid: Uuid,
+        sk: SortKey,
+        change: &MessageChange,
+    ) -> Result<Message, Error> {
+        let membership = membership_for(&self.table, group_uuid, caller).await?;
+        let now = self.clock.now();
+        let key = Key::Message { group_uuid, sk };
+        let text = AttributeValue::S;
+        let mut values = vec![
+            (":caller", text(caller.to_string())),
+            (":now", text(Timestamp::new(now).to_string())),
+            (":one", AttributeValue::N("1".to_owned())),
+        ];
+        let (condition, set) = match change {
+            MessageChange::Edit { text: new, window } => {
+                if sk.created_at.to_utc() + *window <= now {
+                    refuse(self.table.get(&key).await?, caller, change)?;
+                    return Err(Error::EditWindowOver);
+                }
+                values.push((":text", text(new.as_str().to_owned())));
+                (
+                    "user_uuid = :caller AND attribute_not_exists(deleted_at) AND message <> :text",
+                    format!("SET message = :text, edited_at = :now, {NEXT_VERSION}"),
+                )
+            }
+            MessageChange::Delete => {
+                values.push((":text", text(String::new())));
+                let reactions =
+                    membership.members.keys().map(|member| format!("reactions_{}", member.simple()));
+                let removed = reactions.collect::<Vec<_>>().join(", ");
+                (
+                    "user_uuid = :caller AND attribute_not_exists(deleted_at)",
+                    format!(
+                        "SET message = :text, deleted_at = :now, {NEXT_VERSION} REMOVE edited_at, reply_to, {removed}"
+                    ),
+                )
+            }
+        };
+        let update = Update { key, condition, set, values };
+        let mut backoff = Backoff::new(&self.random);
+        for _ in 0..MAX_ATTEMPTS {
+            match self.table.update(update.clone()).await {
+                Ok(item) => return Ok(Message::from(&from_item::<MessageRow>(item)?)),
+                Err(WriteError::ConditionFailed { rows, .. }) => {
+                    let stored = rows.into_iter().next().flatten().filter(|stored| !stored.is_empty());
+                    let stored = refuse(stored.map(from_item).transpose()?, caller, change)?;
+                    return Ok(Message::from(&stored));
+                }
+                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
+                Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
+            }
+        }
+        Err(Error::unavailable(Dependency::DynamoDb, "the message could not be changed"))
+    }
+}
+
+/// Returns the stored message if the change was made before.
+fn refuse(stored: Option<MessageRow>, caller: Uuid, change: &MessageChange) -> Result<MessageRow, Error> {
+    let stored = stored.ok_or(Error::MessageNotFound)?;
+    if stored.sender_uuid != caller {
+        return Err(Error::MessageNotYours);
+    }
+    match change {
+        MessageChange::Edit { .. } if stored.deleted_at.is_some() => Err(Error::MessageDeleted),
+        MessageChange::Edit { .. } | MessageChange::Delete => Ok(stored),
+    }
+}
