@@ -225,8 +225,8 @@ pub const NOT_LOCAL: [&str; 1] = ["check-release"];
 /// The patterns of the mapping's filter criteria.
 #[must_use]
 pub fn stream_filters() -> [String; 1] {
-    let prefix = RowKind::Message.partition("");
-    [json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": prefix}]}}}}).to_string()]
+    let prefixes = [RowKind::Message, RowKind::MemberState].map(|kind| json!({"prefix": kind.partition("")}));
+    [json!({"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": prefixes}}}}).to_string()]
 }
 
 /// The SDK's configuration for `function`, whose name goes into the user agent as the application's name. In
