@@ -7,7 +7,8 @@ use cruddur::{
     message_group::uuid_of_pair,
     sort_key::SortKey,
     table::{
-        EventLogRow, IdempotencyRow, InboxRow, Key, LoggedChange, Membership, MessageRow, Partition, Row,
+        EventLogRow, IdempotencyRow, InboxRow, Key, LoggedChange, MemberStateRow, Membership, MessageRow,
+        Partition, ReadPosition, Row,
     },
 };
 use serde::Serialize;
@@ -47,6 +48,7 @@ pub struct Contents {
     messages: BTreeMap<Uuid, BTreeMap<SortKey, MessageRow>>,
     memberships: BTreeMap<Uuid, Membership>,
     inboxes: Vec<InboxRow>,
+    states: Vec<MemberStateRow>,
     idempotency_rows: Vec<IdempotencyRow>,
     /// Event logs by partition key.
     logs: BTreeMap<String, Log>,
@@ -123,6 +125,7 @@ impl Contents {
             if newest.is_some_and(|newest| *newest != inbox.sk) {
                 findings.push(format!("I3: {} {} is not at its group's newest message", inbox.pk, inbox.sk));
             }
+            findings.extend(self.check_join(inbox));
         }
         findings
     }
@@ -150,7 +153,10 @@ impl Contents {
             }
             // Inbox rows may have attributes of later versions.
             Row::Inbox(row) => self.inboxes.push(row),
-            Row::MemberState(row) => exactly(&item, &row)?,
+            Row::MemberState(row) => {
+                exactly(&item, &row)?;
+                self.states.push(row);
+            }
             Row::Idempotency(row) => {
                 exactly(&item, &row)?;
                 self.idempotency_rows.push(row);
@@ -252,12 +258,40 @@ impl Contents {
             let messages = self.messages.get(&row.message_group_uuid);
             match messages.and_then(|messages| messages.get(&row.sk)) {
                 None => broken("I3: the inbox row is not at a message of its group"),
-                Some(message) if preview(&message.message) != row.message => {
+                Some(message)
+                    if message.version == row.version && preview(&message.message) != row.message =>
+                {
                     broken("I3: the inbox row does not show the message it stands at");
+                }
+                Some(message) if message.version < row.version => {
+                    broken("I17: the inbox row shows a version that the message has not");
                 }
                 Some(_) => {}
             }
         }
+    }
+
+    /// Compares an inbox row with the join of the group's messages and the owner's state, by definition.
+    fn check_join(&self, row: &InboxRow) -> Option<String> {
+        let (_, owner) = row.pk.split_once('#')?;
+        let owner: Uuid = owner.parse().ok()?;
+        let messages = self.messages.get(&row.message_group_uuid)?;
+        let newest = messages.values().next_back()?;
+        let key = Key::MemberState { group_uuid: row.message_group_uuid, user_uuid: owner };
+        let state = self.states.iter().find(|state| state.pk == key.pk() && state.sk == owner);
+        let floor = state.and_then(|state| state.floor_sk);
+        let own = messages.values().filter(|message| message.sender_uuid == owner).map(|message| message.sk);
+        let own = own.filter(|own| floor.is_none_or(|floor| *own > floor)).max();
+        let read = state.and_then(|state| state.read_sk).unwrap_or_default();
+        let marker = read.max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo));
+        let joined = (row.version, row.edited_at, row.deleted_at, row.mine, row.state_version);
+        let mine = newest.sender_uuid == owner;
+        let version = state.map_or(0, |state| state.version);
+        // Rows of the old system are read up to where the migration found them.
+        let is_joined = joined == (newest.version, newest.edited_at, newest.deleted_at, mine, version)
+            && row.marker() >= marker;
+        (!is_joined)
+            .then(|| format!("I17: {} {} is not the join: marker {marker:?}, {row:?}", row.pk, row.sk))
     }
 
     fn check_idempotency_rows(&self, findings: &mut Vec<String>) {
