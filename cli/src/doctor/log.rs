@@ -9,7 +9,7 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
-    event_log::RETENTION,
+    event_log::{RETENTION, is_current},
     sort_key::SortKey,
     table::{Condition, Item, Key, LoggedChange, Partition, Row, Transaction},
     timestamp::Timestamp,
@@ -361,10 +361,6 @@ impl Wrong {
             (Self::WithoutMessage(_), LoggedChange::Other { .. }) => false,
         }
     }
-}
-
-fn is_current(at: i64, now: DateTime<Utc>) -> bool {
-    at > (now - RETENTION).timestamp_millis()
 }
 
 fn group_of(change: &LoggedChange) -> Uuid {
