@@ -20,8 +20,8 @@ use crate::{
     page::InvalidCursor,
     random::Random,
     table::{
-        Condition, EventLogRow, EventLogStartRow, Item, Key, LoggedChange, Newest, Partition, Row, Table,
-        WriteError,
+        Condition, EventLogRow, EventLogStartRow, InvalidRow, Item, Key, LoggedChange, Newest, Partition,
+        Row, Table, WriteError,
     },
     timestamp::Timestamp,
     warm_up::{self, Failure},
@@ -45,7 +45,8 @@ const CERTAIN: TimeDelta = TimeDelta::hours(14 * 24 + 12);
 const MAX_ATTEMPTS: usize = 8;
 
 /// Returns `true` if a row or cursor of this time, in milliseconds since 1970, still counts.
-pub(crate) fn is_current(at: i64, now: DateTime<Utc>) -> bool {
+#[must_use]
+pub fn is_current(at: i64, now: DateTime<Utc>) -> bool {
     at > (now - RETENTION).timestamp_millis()
 }
 
@@ -182,25 +183,27 @@ pub(crate) enum LogRow {
 }
 
 impl LogRow {
+    fn parse(item: Item) -> Result<Self, InvalidRow> {
+        match Row::parse(item)? {
+            Row::EventLog(row) => Ok(Self::Events(row)),
+            Row::EventLogStart(row) => Ok(Self::Start(row)),
+            _ => Err(InvalidRow::Kind),
+        }
+    }
+
     /// Parses rows. Treats malformed ones as absent, and logs them.
-    pub(crate) fn parse_all(items: Vec<Item>) -> impl Iterator<Item = Self> {
-        items.into_iter().filter_map(|item| match Row::parse(item) {
-            Ok(Row::EventLog(row)) => Some(Self::Events(row)),
-            Ok(Row::EventLogStart(row)) => Some(Self::Start(row)),
-            Ok(_) => None,
-            Err(error) => {
-                tracing::error!(cause = %error, "skipped a malformed row of an event log; `cruddur ddb doctor` explains it");
-                None
-            }
-        })
+    pub(crate) fn parse_all(items: impl IntoIterator<Item = Item>) -> impl Iterator<Item = Self> {
+        let log = |error: &InvalidRow| {
+            tracing::error!(cause = %error, "skipped a malformed row of an event log; `cruddur ddb doctor` explains it");
+        };
+        items.into_iter().filter_map(move |item| Self::parse(item).inspect_err(log).ok())
     }
 
     /// Parses the newest rows, newest first. Fails if the newest one is malformed: the end of the log is unknown.
     pub(crate) fn parse_newest(items: Vec<Item>) -> Result<impl Iterator<Item = Self>, Error> {
-        if let Some(newest) = items.first() {
-            Row::parse(newest.clone()).map_err(Error::internal)?;
-        }
-        Ok(Self::parse_all(items))
+        let mut items = items.into_iter();
+        let newest = items.next().map(Self::parse).transpose().map_err(Error::internal)?;
+        Ok(newest.into_iter().chain(Self::parse_all(items)))
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
-    event_log::RETENTION,
+    event_log::{RETENTION, is_current},
     sort_key::SortKey,
     table::{Condition, Item, Key, LoggedChange, Partition, Row, Transaction},
     timestamp::Timestamp,
@@ -357,10 +357,6 @@ impl Wrong {
             Self::WithoutMessage(messages) => change.message_sk().is_some_and(|sk| messages.contains(&sk)),
         }
     }
-}
-
-fn is_current(at: i64, now: DateTime<Utc>) -> bool {
-    at > (now - RETENTION).timestamp_millis()
 }
 
 /// A gap has no repair: a reader that is past it would never be given an event at one of its numbers. Readers before it

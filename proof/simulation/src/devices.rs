@@ -46,7 +46,7 @@ pub(crate) struct Device {
     given: BTreeMap<u64, BTreeSet<Uuid>>,
     /// All known messages.
     messages: BTreeSet<Uuid>,
-    /// Whether the groups have to be listed.
+    /// True if the groups have to be listed.
     must_list: bool,
     /// Groups whose messages were listed, or are to be listed.
     groups: BTreeSet<Uuid>,

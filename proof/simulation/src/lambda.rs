@@ -89,7 +89,7 @@ pub(crate) struct Lambda {
     pub since: Instant,
     /// Environments that wait for an invocation.
     pub idle: Arc<Mutex<HashMap<Function, Vec<Environment>>>>,
-    /// Whether only pushes fail.
+    /// True if only pushes fail.
     pub is_quiet: Arc<AtomicBool>,
     pub violations: Arc<Mutex<Vec<String>>>,
 }
@@ -356,7 +356,7 @@ impl LastCall {
     }
 }
 
-/// Sets the time when a call ends, in whatever way.
+/// Sets the time of the last call on drop, since a call may also be cancelled.
 struct OnEnd(LastCall);
 
 impl Drop for OnEnd {

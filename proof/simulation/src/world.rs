@@ -221,7 +221,7 @@ impl World {
         (stop, devices)
     }
 
-    /// Whether the run is with the old system's stream handler, which has no event logs.
+    /// True if the old system's stream handler runs, which has no event logs.
     fn has_no_logs(&self) -> bool {
         self.lambda.planted == Some(Planted::OldAlgorithm)
     }

@@ -102,7 +102,7 @@ export interface paths {
          *     is 410.
          *
          *     Without `after`, the answer is `[]`, and `Link` leads to the events from now on. `[]` means that the end is
-         *     reached. After 410, a client takes the end first and then reads the lists anew. `docs/EVENTS.md` has the rules
+         *     reached. After 410, a client takes the end first and then lists everything again. `docs/EVENTS.md` has the rules
          *     for clients, and `asyncapi.yaml` the socket that delivers the same events.
          */
         get: operations["listEvents"];

@@ -107,7 +107,7 @@ export class EventLog {
         for (const message of frame?.messages.values() ?? []) {
           messages.set(message.uuid, message);
         }
-        // What an earlier frame brought is out of date.
+        // The group in an earlier frame is outdated.
         groups.delete(uuid);
         const group = frame?.groups.get(uuid);
         if (group !== undefined) {
