@@ -9,11 +9,12 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use cruddur::{
     auth::Verifier,
     clock::Clock,
-    config::{ConfigError, PushConfig, SendLimitConfig, TokenConfig, environment},
+    config::{ConfigError, EditWindow, PushConfig, SendLimitConfig, TokenConfig, environment},
     connection::Connections,
     dynamodb::{CallLimits, client},
     event::{self, Event},
     event_log::EventLog,
+    member_state::MemberStates,
     message::Messages,
     message_group::Inbox,
     postgres::Postgres,
@@ -44,6 +45,7 @@ pub struct Parts {
     pub tokens: TokenConfig,
     /// The send limit per user. `None` means unlimited.
     pub send_limit: Option<SendLimitConfig>,
+    pub edit_window: EditWindow,
     /// The WebSocket API's management API. `None` means that nothing is pushed.
     pub push: Option<PushParts>,
     pub clock: Clock,
@@ -87,6 +89,10 @@ impl Parts {
         Some(Push::new(config, signer, connector, connections, self.clock.clone()))
     }
 
+    fn states(&self, function: &'static str, limits: CallLimits) -> MemberStates {
+        MemberStates::new(self.table(function, limits), self.clock.clone(), self.random.clone())
+    }
+
     fn inbox(&self, function: &'static str, limits: CallLimits) -> Inbox {
         Inbox::new(self.table(function, limits), self.random.clone())
     }
@@ -100,20 +106,23 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
 pub struct Declaration {
     /// Name of the folder, the package and the binary. The name of the log group ends with it.
     pub name: &'static str,
-    /// The route key. `None` for a function behind a trigger.
-    pub route: Option<&'static str>,
+    /// The route keys. None for a function behind a trigger.
+    pub routes: &'static [&'static str],
     pub timeout: Duration,
     /// Reads the configuration as the function's start does.
     pub configure: fn(&Variables<'_>) -> Result<(), ConfigError>,
     build: fn(&Self, &Parts) -> Result<Function, ConfigError>,
 }
 
-/// The declaration of a function behind a route.
+/// The declaration of a function behind a route, or behind the routes given after the name.
 macro_rules! route {
     ($function:ident, $name:literal, $timeout:expr, |$this:ident, $parts:ident| $app:expr) => {
+        route!($function, $name, &[$function::ROUTE], $timeout, |$this, $parts| $app)
+    };
+    ($function:ident, $name:literal, $routes:expr, $timeout:expr, |$this:ident, $parts:ident| $app:expr) => {
         Declaration {
             name: $name,
-            route: Some($function::ROUTE),
+            routes: $routes,
             timeout: $timeout,
             configure: |lookup| $function::App::from_lookup(lookup).map(drop),
             build: |$this, $parts| {
@@ -132,6 +141,8 @@ macro_rules! route {
 
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
+const WRITE_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// The deployed functions, without those of [`NOT_LOCAL`]. A test compares them with `template.yaml`.
 pub const FUNCTIONS: &[Declaration] = &[
     route!(list_message_groups, "list-message-groups", READ_TIMEOUT, |this, parts| {
@@ -146,13 +157,56 @@ pub const FUNCTIONS: &[Declaration] = &[
         users: parts.users(),
         messages: parts.messages(this.name, CallLimits::READ, None),
     }),
-    route!(create_message, "create-message", Duration::from_secs(25), |this, parts| create_message::App {
+    route!(create_message, "create-message", WRITE_TIMEOUT, |this, parts| create_message::App {
         verifier: parts.verifier()?,
         users: parts.users(),
         messages: parts.messages(this.name, CallLimits::WRITE, parts.send_limit.map(SendLimit::new)),
     }),
+    route!(
+        change_message,
+        "change-message",
+        &change_message::ROUTES,
+        WRITE_TIMEOUT,
+        |this, parts| change_message::App {
+            verifier: parts.verifier()?,
+            users: parts.users(),
+            messages: parts.messages(this.name, CallLimits::WRITE, None),
+            edit_window: parts.edit_window,
+        }
+    ),
+    route!(
+        react_to_message,
+        "react-to-message",
+        &react_to_message::ROUTES,
+        WRITE_TIMEOUT,
+        |this, parts| react_to_message::App {
+            verifier: parts.verifier()?,
+            users: parts.users(),
+            messages: parts.messages(this.name, CallLimits::WRITE, None),
+        }
+    ),
+    route!(mark_read, "mark-read", &mark_read::ROUTES, WRITE_TIMEOUT, |this, parts| mark_read::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        states: parts.states(this.name, CallLimits::WRITE),
+    }),
+    route!(show_message_group, "show-message-group", READ_TIMEOUT, |this, parts| show_message_group::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        inbox: parts.inbox(this.name, CallLimits::READ),
+        states: parts.states(this.name, CallLimits::READ),
+    }),
+    route!(count_unread, "count-unread", READ_TIMEOUT, |this, parts| count_unread::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        inbox: parts.inbox(this.name, CallLimits::READ),
+    }),
     route!(show_user, "show-user", READ_TIMEOUT, |this, parts| show_user::App { users: parts.users() }),
     route!(show_me, "show-me", READ_TIMEOUT, |this, parts| show_me::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+    }),
+    route!(update_me, "update-me", READ_TIMEOUT, |this, parts| update_me::App {
         verifier: parts.verifier()?,
         users: parts.users(),
     }),
@@ -163,8 +217,8 @@ pub const FUNCTIONS: &[Declaration] = &[
     }),
     Declaration {
         name: "open-connection",
-        route: None,
-        timeout: Duration::from_secs(25),
+        routes: &[],
+        timeout: WRITE_TIMEOUT,
         configure: |lookup| open_connection::App::from_lookup(lookup).map(drop),
         build: |this, parts| {
             let app = open_connection::App {
@@ -179,7 +233,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     },
     Declaration {
         name: "stream-handler",
-        route: None,
+        routes: &[],
         timeout: Duration::from_mins(1),
         configure: |lookup| stream_handler::App::from_lookup(lookup).map(drop),
         build: |this, parts| {
@@ -196,7 +250,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     },
     Declaration {
         name: "post-confirmation",
-        route: None,
+        routes: &[],
         timeout: Duration::from_secs(5),
         configure: |lookup| post_confirmation::App::from_lookup(lookup).map(drop),
         build: |this, parts| {
@@ -251,7 +305,8 @@ impl Functions {
 
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
-        let declared = FUNCTIONS.iter().filter_map(|function| Some((function.route?, function.name)));
+        let declared =
+            FUNCTIONS.iter().flat_map(|function| function.routes.iter().map(|&route| (route, function.name)));
         declared.map(|(route, name)| Route::new(route, self[name].clone())).collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, value_parser};
-use cruddur::config::{ConfigError, DatabaseConfig, Lookup, SendLimitConfig, TableConfig};
+use cruddur::config::{ConfigError, DatabaseConfig, Lookup, EditWindow, SendLimitConfig, TableConfig};
 use http::Uri;
 
 use crate::{gateway::websocket::Limits, guard::HostName};
@@ -66,6 +66,7 @@ Environment:
   DDB_MESSAGE_TABLE                  the table's name [default: cruddur-messages]
   SEND_LIMIT_BURST                   messages that a user may send at once [default: no limit]
   SEND_LIMIT_INTERVAL                seconds between further messages
+  EDIT_WINDOW                        seconds in which a message may be edited [default: 900]
   RUST_LOG                           log filter, such as info or local=debug [default: warn]";
 
 impl Options {
@@ -125,6 +126,8 @@ pub struct Engines {
     pub region: String,
     /// The send limit per user. `None` means unlimited.
     pub send_limit: Option<SendLimitConfig>,
+    /// The time in which a message may be edited.
+    pub edit_window: EditWindow,
 }
 
 /// The URLs of an external DynamoDB.
@@ -156,6 +159,7 @@ impl Engines {
                 .filter(|region| !region.is_empty())
                 .unwrap_or_else(|| "us-east-1".to_owned()),
             send_limit: SendLimitConfig::from_lookup(lookup)?,
+            edit_window: EditWindow::from_lookup(lookup)?,
         })
     }
 }

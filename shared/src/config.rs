@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 
 use aws_credential_types::Credentials;
+use chrono::TimeDelta;
 
 use crate::{
     auth::key_set::{InvalidKeySet, KeySet},
@@ -230,6 +231,21 @@ impl SendLimitConfig {
         let interval = interval.and_then(NonZeroU32::new);
         let interval = interval.ok_or(ConfigError::Missing { name: INTERVAL, meaning: MEANING })?;
         Ok(Some(Self { burst, interval }))
+    }
+}
+
+/// The time after its creation in which a message may be edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EditWindow(pub TimeDelta);
+
+impl EditWindow {
+    /// The time without configuration.
+    pub const DEFAULT: Self = Self(TimeDelta::minutes(15));
+
+    /// Reads `EDIT_WINDOW`: seconds, up to a year. 0 means that no message may be edited.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        let seconds = whole_number(lookup, "EDIT_WINDOW", 0..=31_536_000)?;
+        Ok(seconds.map_or(Self::DEFAULT, |seconds| Self(TimeDelta::seconds(seconds.into()))))
     }
 }
 

@@ -43,6 +43,9 @@ pub enum Error {
     /// The message has been deleted.
     #[error("the message has been deleted")]
     MessageDeleted,
+    /// The caller has reacted to the message with [`crate::message::reaction::MAX_REACTIONS`] emoji.
+    #[error("the caller has reacted to the message with the greatest number of emoji")]
+    ReactionLimit,
     /// Events after the cursor may be missing. The reader has to list everything again.
     #[error("events after the cursor are no longer complete")]
     CursorExpired,
@@ -136,6 +139,16 @@ pub enum Violation {
     IdempotencyKeyInvalid,
     /// The idempotency key was used for another request. Keys are kept for at least 24 hours.
     IdempotencyKeyReused,
+    /// The message's UUID is missing, or not a UUID of 36 characters.
+    MessageUuidInvalid,
+    /// The message's creation time is missing or malformed.
+    CreatedAtInvalid,
+    /// The reaction is not an emoji.
+    ReactionInvalid,
+    /// UUID or creation time of the answered message is missing or malformed.
+    ReplyToInvalid,
+    /// The display name does not have 1 to 64 visible characters.
+    DisplayNameInvalid,
 }
 
 impl Violation {
@@ -156,6 +169,11 @@ impl Violation {
             Self::DeviceInvalid => "device_invalid",
             Self::IdempotencyKeyInvalid => "idempotency_key_invalid",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::MessageUuidInvalid => "message_uuid_invalid",
+            Self::CreatedAtInvalid => "created_at_invalid",
+            Self::ReactionInvalid => "reaction_invalid",
+            Self::ReplyToInvalid => "reply_to_invalid",
+            Self::DisplayNameInvalid => "display_name_invalid",
         }
     }
 }

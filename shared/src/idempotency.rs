@@ -6,6 +6,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::sort_key::SortKey;
+
 /// A client's key for a message: 1 to 64 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
@@ -36,11 +38,16 @@ impl FromStr for IdempotencyKey {
 pub struct RequestHash(String);
 
 impl RequestHash {
-    /// Hashes the kind of target (`group`, `user` or `handle`), the target in its canonical form, and the text.
+    /// Hashes the kind of target (`group`, `user` or `handle`), the target in its canonical form, the text, and the
+    /// message that it answers.
     #[must_use]
-    pub fn new(kind: &'static str, target: &str, text: &str) -> Self {
-        // Kinds and targets contain no NUL, so different requests have different bytes.
-        let digest = Sha256::digest(format!("{kind}\0{target}\0{text}"));
+    pub fn new(kind: &'static str, target: &str, text: &str, reply_to: Option<SortKey>) -> Self {
+        // Kinds, targets and sort keys contain no NUL, and no kind is called `reply`. So different requests have
+        // different bytes.
+        let digest = Sha256::digest(match reply_to {
+            None => format!("{kind}\0{target}\0{text}"),
+            Some(sk) => format!("reply\0{sk}\0{kind}\0{target}\0{text}"),
+        });
         Self(URL_SAFE_NO_PAD.encode(digest))
     }
 }
@@ -62,13 +69,16 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_differ_in_kind_target_or_text_have_different_hashes() {
-        let hash = RequestHash::new("handle", "scarlett", "hi");
-        assert_eq!(hash, RequestHash::new("handle", "scarlett", "hi"));
-        assert_ne!(hash, RequestHash::new("group", "scarlett", "hi"));
-        assert_ne!(hash, RequestHash::new("user", "scarlett", "hi"));
-        assert_ne!(hash, RequestHash::new("handle", "scarlet", "thi"));
-        assert_ne!(hash, RequestHash::new("handle", "scarlett", "hi "));
+    fn different_requests_have_different_hashes() {
+        let hash = RequestHash::new("handle", "scarlett", "hi", None);
+        assert_eq!(hash, RequestHash::new("handle", "scarlett", "hi", None));
+        assert_ne!(hash, RequestHash::new("group", "scarlett", "hi", None));
+        assert_ne!(hash, RequestHash::new("user", "scarlett", "hi", None));
+        assert_ne!(hash, RequestHash::new("handle", "scarlet", "thi", None));
+        assert_ne!(hash, RequestHash::new("handle", "scarlett", "hi ", None));
+        let sk = "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001";
+        let reply = RequestHash::new("handle", "scarlett", "hi", Some(sk.parse().unwrap()));
+        assert_ne!(hash, reply);
     }
 
     proptest! {

@@ -34,15 +34,6 @@ pub struct MemberStates {
     random: Random,
 }
 
-/// A marker was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marked {
-    /// The marker has changed.
-    Stored,
-    /// The marker was there or beyond.
-    Unchanged,
-}
-
 impl MemberStates {
     /// Creates the store over `table`.
     #[must_use]
@@ -51,8 +42,8 @@ impl MemberStates {
     }
 
     /// Creates the store over the configured table.
-    pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
-        let table = Table::from_lookup(lookup, CallLimits::WRITE)?;
+    pub fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
+        let table = Table::from_lookup(lookup, limits)?;
         Ok(Self::new(table, Clock::system(), Random::system()))
     }
 
@@ -76,8 +67,8 @@ impl MemberStates {
         group_uuid: Uuid,
         message: Option<SortKey>,
         tells_other: bool,
-    ) -> Result<Marked, Error> {
-        let Some(newest) = self.key_before(group_uuid, None).await? else { return Ok(Marked::Unchanged) };
+    ) -> Result<(), Error> {
+        let Some(newest) = self.key_before(group_uuid, None).await? else { return Ok(()) };
         let read = message.map_or(newest, |message| message.min(newest)).to_string();
         let now = Timestamp::new(self.clock.now()).to_string();
         let text = AttributeValue::S;
@@ -93,16 +84,15 @@ impl MemberStates {
         values.retain(|(name, _)| set.contains(name));
         let update = Update {
             key: Key::MemberState { group_uuid, user_uuid: member },
-            condition: "attribute_not_exists(read_sk) OR read_sk < :read",
+            condition: "attribute_not_exists(read_sk) OR read_sk < :read".into(),
             set: set.to_owned(),
             values,
         };
         let mut backoff = Backoff::new(&self.random);
         for _ in 0..MAX_ATTEMPTS {
             match self.table.update(update.clone()).await {
-                Ok(_) => return Ok(Marked::Stored),
-                // Also the second attempt of a write whose answer was lost.
-                Err(WriteError::ConditionFailed { .. }) => return Ok(Marked::Unchanged),
+                // The condition is also false after a write whose answer was lost.
+                Ok(_) | Err(WriteError::ConditionFailed { .. }) => return Ok(()),
                 Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
                 Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
             }
@@ -116,7 +106,7 @@ impl MemberStates {
         member: Uuid,
         group_uuid: Uuid,
         message: SortKey,
-    ) -> Result<Marked, Error> {
+    ) -> Result<(), Error> {
         let (before, newest) =
             tokio::try_join!(self.key_before(group_uuid, Some(message)), self.key_before(group_uuid, None))?;
         let read_sk = before.map_or(ReadPosition::Nothing, ReadPosition::UpTo);
@@ -134,13 +124,13 @@ impl MemberStates {
             let old_read = state.read_sk.and_then(ReadPosition::sort_key);
             let floor_sk = newest.max(old_read).max(state.floor_sk);
             if (state.read_sk, state.floor_sk) == (Some(read_sk), floor_sk) {
-                return Ok(Marked::Unchanged);
+                return Ok(());
             }
             state.version += 1;
             (state.read_sk, state.floor_sk) = (Some(read_sk), floor_sk);
             state.read_at = Some(Timestamp::new(self.clock.now()));
             match self.table.put(&state, condition).await {
-                Ok(()) => return Ok(Marked::Stored),
+                Ok(()) => return Ok(()),
                 Err(WriteError::ConditionFailed { .. } | WriteError::Busy(_) | WriteError::Unknown(_)) => {
                     backoff.wait().await;
                 }
@@ -150,7 +140,7 @@ impl MemberStates {
         Err(Error::unavailable(Dependency::DynamoDb, "the read marker could not be written"))
     }
 
-    /// Reads the state of each member who has one.
+    /// Reads the state of each member who has one, consistently.
     pub async fn of_group(&self, group_uuid: Uuid) -> Result<Vec<MemberStateRow>, Error> {
         let items = self.table.rows_from(Partition::MemberStates(group_uuid), "0", MAX_MEMBERS).await?;
         items.into_iter().map(from_item).collect()
@@ -162,7 +152,7 @@ impl MemberStates {
             partition: Partition::Messages(group_uuid),
             before: message.map(|message| message.to_string()),
             limit: 1,
-            attributes: Some("sk"),
+            attributes: Some("sk".into()),
         };
         let rows = self.table.newest(newest).await?;
         Ok(rows.first().and_then(sort_key).and_then(|sk| sk.parse().ok()))

@@ -1,4 +1,6 @@
-//! Sending and listing messages.
+//! Sending, listing and changing messages.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,13 +15,17 @@ use crate::{
     random::Random,
     send_limit::SendLimit,
     sort_key::SortKey,
-    table::{Key, Membership, MessageRow, Newest, Partition, Table, from_strings},
+    table::{
+        Item, Key, Membership, MessageRow, Newest, Partition, Reactions, Table, from_strings,
+        reactions_attribute,
+    },
     timestamp::Timestamp,
     user::{ShowsUser, User},
     warm_up::{self, Failure},
 };
 
 pub mod change;
+pub mod reaction;
 pub mod send;
 pub mod text;
 
@@ -46,6 +52,12 @@ impl Messages {
         Ok(Self::new(table, Clock::system(), Random::system(), None))
     }
 
+    /// Creates the store for functions that change messages.
+    pub fn change_from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        let table = Table::from_lookup(lookup, CallLimits::WRITE)?;
+        Ok(Self::new(table, Clock::system(), Random::system(), None))
+    }
+
     /// Creates the store for functions that send messages, with the configured send limit.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let table = Table::from_lookup(lookup, CallLimits::WRITE)?;
@@ -69,37 +81,79 @@ impl Messages {
         group_uuid: Uuid,
         request: PageRequest,
     ) -> Result<Page<Message>, Error> {
-        if !self.members.contains(caller, group_uuid) {
-            membership_for(&self.table, group_uuid, caller).await?;
-            self.members.insert(caller, group_uuid);
-        }
+        let other = match self.members.other_of(caller, group_uuid) {
+            Some(other) => other,
+            None => {
+                let other = membership_for(&self.table, group_uuid, caller).await?.other_than(caller);
+                self.members.insert(caller, group_uuid, other);
+                other
+            }
+        };
         let limit = usize::from(request.limit.get());
         let newest = Newest {
             partition: Partition::Messages(group_uuid),
             before: request.cursor.map(|Cursor(sort_key)| sort_key.to_string()),
             limit: limit + 1,
-            attributes: Some(ListedMessage::ATTRIBUTES),
+            attributes: Some(ListedMessage::attributes(&[caller, other]).into()),
         };
         let rows = self.table.newest(newest).await?;
-        let rows = rows.into_iter().map(from_strings).collect::<Result<Vec<ListedMessage>, _>>()?;
-        let page = Page::of(rows, limit, |row| row.sk);
-        Ok(Page { items: page.items.into_iter().rev().map(Message::from).collect(), next: page.next })
+        let rows = rows.into_iter().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
+        let mut page = Page::of(rows, limit, Message::sort_key);
+        page.items.reverse();
+        self.quote(group_uuid, &mut page.items).await?;
+        Ok(page)
+    }
+
+    /// Adds to each reply the sender and the beginning of the answered message. Reads messages that are not among
+    /// `messages`, at most a hundred, in one request.
+    async fn quote(&self, group_uuid: Uuid, messages: &mut [Message]) -> Result<(), Error> {
+        let answered = messages.iter().filter_map(|message| Some(message.reply_to.as_ref()?.sort_key()));
+        let answered = answered.collect::<BTreeSet<_>>();
+        if answered.is_empty() {
+            return Ok(());
+        }
+        let listed = messages.iter().filter(|message| answered.contains(&message.sort_key()));
+        let mut quotes = listed.map(Quote::of).collect::<HashMap<_, _>>();
+        let unlisted = answered.into_iter().filter(|sk| !quotes.contains_key(sk)).collect::<Vec<_>>();
+        if !unlisted.is_empty() {
+            let keys = unlisted.into_iter().map(|sk| Key::Message { group_uuid, sk });
+            let rows = self.table.get_many(keys, ListedMessage::ATTRIBUTES, &self.random).await?;
+            for row in rows {
+                quotes.extend([Quote::of(&Message::parse(row)?)]);
+            }
+        }
+        for reply_to in messages.iter_mut().filter_map(|message| message.reply_to.as_mut()) {
+            reply_to.quote = quotes.get(&reply_to.sort_key()).cloned();
+        }
+        Ok(())
     }
 }
 
-/// The listed attributes of a message row.
+/// The listed attributes of a message row, without the reactions.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct ListedMessage {
+struct ListedMessage {
     sk: SortKey,
     message: String,
     user_uuid: Uuid,
     user_display_name: String,
     user_handle: String,
+    /// A number. Absent: 1.
+    version: Option<String>,
+    edited_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+    reply_sk: Option<SortKey>,
 }
 
 impl ListedMessage {
-    /// The projection expression.
-    const ATTRIBUTES: &str = "sk, message, user_uuid, user_display_name, user_handle";
+    /// The projection expression, without the reactions.
+    const ATTRIBUTES: &str =
+        "sk, message, user_uuid, user_display_name, user_handle, version, edited_at, deleted_at, reply_sk";
+
+    /// The projection expression for a group with these members.
+    fn attributes(members: &[Uuid]) -> String {
+        let reactions = members.iter().map(|&member| format!(", {}", reactions_attribute(member)));
+        [Self::ATTRIBUTES.to_owned()].into_iter().chain(reactions).collect()
+    }
 }
 
 /// A message in an answer (design, section 5).
@@ -113,22 +167,114 @@ pub struct Message {
     pub display_name: String,
     /// The sender's handle.
     pub handle: String,
-    /// The whole text.
+    /// The whole text. Empty if the message was deleted.
     pub message: String,
     /// The creation time.
     pub created_at: Timestamp,
+    /// The number of writes to the message. Of two answers, the one with the greater version is newer.
+    pub version: u64,
+    /// The time of the last edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// The time of the deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// The reactions, in the order of their emoji.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<MessageReference>,
 }
 
-impl From<ListedMessage> for Message {
-    fn from(row: ListedMessage) -> Self {
-        Self {
+/// The users who reacted to a message with an emoji.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reaction {
+    /// The emoji.
+    pub emoji: String,
+    /// The users, in the order of their UUIDs.
+    pub user_uuids: Vec<Uuid>,
+}
+
+impl Reaction {
+    fn list(reactions: &Reactions) -> Vec<Self> {
+        let mut users = BTreeMap::<_, Vec<_>>::new();
+        for (user_uuid, emoji) in &reactions.0 {
+            for emoji in emoji {
+                users.entry(emoji).or_default().push(*user_uuid);
+            }
+        }
+        users.into_iter().map(|(emoji, user_uuids)| Self { emoji: emoji.clone(), user_uuids }).collect()
+    }
+}
+
+/// A message that another one answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MessageReference {
+    /// The message's UUID.
+    pub uuid: Uuid,
+    /// The creation time.
+    pub created_at: Timestamp,
+    /// What lists show of the message. Absent outside of lists, and if the message does not exist.
+    #[serde(flatten)]
+    pub quote: Option<Quote>,
+}
+
+impl MessageReference {
+    const fn sort_key(&self) -> SortKey {
+        SortKey { created_at: self.created_at, message_uuid: self.uuid }
+    }
+}
+
+impl From<SortKey> for MessageReference {
+    fn from(sk: SortKey) -> Self {
+        Self { uuid: sk.message_uuid, created_at: sk.created_at, quote: None }
+    }
+}
+
+/// Sender and beginning of an answered message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quote {
+    /// The sender's UUID.
+    pub user_uuid: Uuid,
+    /// The text, cut at [`Self::MAX_BYTES`]. Absent if the message was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl Quote {
+    /// The maximum length of the text in bytes, with the ellipsis of a longer one.
+    const MAX_BYTES: usize = 120;
+
+    fn of(message: &Message) -> (SortKey, Self) {
+        let text = message.deleted_at.is_none().then(|| text::cut(&message.message, Self::MAX_BYTES));
+        (message.sort_key(), Self { user_uuid: message.user_uuid, message: text })
+    }
+}
+
+impl Message {
+    const fn sort_key(&self) -> SortKey {
+        SortKey { created_at: self.created_at, message_uuid: self.uuid }
+    }
+
+    /// Parses the listed attributes of a row.
+    fn parse(mut item: Item) -> Result<Self, Error> {
+        let reactions = Reactions::take(&mut item);
+        let row: ListedMessage = from_strings(item)?;
+        let version = row.version.map_or(Ok(1), |version| version.parse()).map_err(Error::internal)?;
+        Ok(Self {
             uuid: row.sk.message_uuid,
             user_uuid: row.user_uuid,
             display_name: row.user_display_name,
             handle: row.user_handle,
             message: row.message,
             created_at: row.sk.created_at,
-        }
+            version,
+            edited_at: row.edited_at,
+            deleted_at: row.deleted_at,
+            reactions: Reaction::list(&reactions),
+            reply_to: row.reply_sk.map(MessageReference::from),
+        })
     }
 }
 
@@ -141,6 +287,11 @@ impl From<&MessageRow> for Message {
             handle: row.sender_handle.clone(),
             message: row.message.clone(),
             created_at: row.sk.created_at,
+            version: row.version,
+            edited_at: row.edited_at,
+            deleted_at: row.deleted_at,
+            reactions: Reaction::list(&row.reactions),
+            reply_to: row.reply_sk.map(MessageReference::from),
         }
     }
 }
@@ -158,6 +309,7 @@ impl ShowsUser for Message {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
     use serde_json::json;
 
     use super::*;
@@ -166,7 +318,7 @@ mod tests {
     #[test]
     fn a_row_has_the_attributes_of_the_contract_and_is_sent_to_clients_without_its_keys() {
         let uuid = "0195b5a0-0000-7000-8000-000000000001";
-        let sk = format!("2026-11-22T09:30:00.123456Z#{uuid}").parse().unwrap();
+        let sk: SortKey = format!("2026-11-22T09:30:00.123456Z#{uuid}").parse().unwrap();
         let sender = User {
             uuid: Uuid::from_u128(3),
             handle: "sunyoung".to_owned(),
@@ -186,11 +338,19 @@ mod tests {
                 "user_handle": "sunyoung",
             })
         );
-        let attributes =
-            ListedMessage::ATTRIBUTES.split(", ").map(|name| (name.to_owned(), row[name].clone()));
-        let listed: ListedMessage = serde_json::from_value(attributes.collect()).unwrap();
+        let attributes = ListedMessage::attributes(&[Uuid::from_u128(3), Uuid::from_u128(5)]);
         assert_eq!(
-            serde_json::to_value(Message::from(listed)).unwrap(),
+            attributes.strip_prefix(ListedMessage::ATTRIBUTES),
+            Some(", reactions_00000000000000000000000000000003, reactions_00000000000000000000000000000005")
+        );
+        let row = row.as_object().unwrap();
+        let listed = attributes.split(", ").filter_map(|name| {
+            Some((name.to_owned(), AttributeValue::S(row.get(name)?.as_str()?.to_owned())))
+        });
+        let mut item = listed.collect::<Item>();
+        let message = Message::parse(item.clone()).unwrap();
+        assert_eq!(
+            serde_json::to_value(message).unwrap(),
             json!({
                 "uuid": uuid,
                 "user_uuid": "00000000-0000-0000-0000-000000000003",
@@ -198,7 +358,28 @@ mod tests {
                 "handle": "sunyoung",
                 "message": "hello",
                 "created_at": "2026-11-22T09:30:00.123456Z",
+                "version": 1,
             })
+        );
+        let (set, number) = (AttributeValue::Ss, AttributeValue::N);
+        item.extend([
+            ("version".to_owned(), number("4".to_owned())),
+            ("edited_at".to_owned(), AttributeValue::S("2026-11-22T09:31:00.000000Z".to_owned())),
+            ("reply_sk".to_owned(), AttributeValue::S(sk.to_string())),
+            (reactions_attribute(Uuid::from_u128(5)), set(vec!["👍".to_owned(), "🎉".to_owned()])),
+            (reactions_attribute(Uuid::from_u128(3)), set(vec!["👍".to_owned()])),
+        ]);
+        let message = serde_json::to_value(Message::parse(item).unwrap()).unwrap();
+        let users = |numbers: &[u128]| numbers.iter().map(|&number| Uuid::from_u128(number)).collect::<Vec<_>>();
+        assert_eq!(message["version"], 4);
+        assert_eq!(message["edited_at"], "2026-11-22T09:31:00.000000Z");
+        assert_eq!(message["reply_to"], json!({"uuid": uuid, "created_at": "2026-11-22T09:30:00.123456Z"}));
+        assert_eq!(
+            message["reactions"],
+            json!([
+                {"emoji": "🎉", "user_uuids": users(&[5])},
+                {"emoji": "👍", "user_uuids": users(&[3, 5])},
+            ])
         );
     }
 }

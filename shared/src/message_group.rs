@@ -1,6 +1,6 @@
 //! Message groups: their UUIDs, memberships and inboxes.
 
-use std::{collections::HashSet, time::Duration};
+use std::{borrow::Cow, collections::HashSet, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,17 @@ use tokio::time::{Instant, sleep_until};
 use uuid::{Uuid, uuid};
 
 use crate::{
+    backoff::Backoff,
     config::{ConfigError, Lookup},
     dynamodb::CallLimits,
     error::{Dependency, Error},
     page::{Cursor, Page, PageRequest},
     random::Random,
     sort_key::SortKey,
-    table::{InboxRow, Key, Membership, Newest, Partition, ReadPosition, Table, from_strings, sort_key},
+    table::{
+        InboxRow, Item, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table, from_strings,
+        sort_key,
+    },
     timestamp::Timestamp,
     user::{ShowsUser, User},
     warm_up::{self, Failure},
@@ -95,6 +99,30 @@ impl Inbox {
         Ok(Page { items: try_join_all(groups).await?, next: page.next })
     }
 
+    /// Reads one of the caller's groups, as [`Self::list`] shows it.
+    ///
+    /// The caller must be a member. The index is eventually consistent: right after a group was opened or while it is
+    /// being moved, it may not have the row yet. Fails with [`Error::Unavailable`] if this takes longer.
+    pub async fn group(&self, caller: Uuid, group_uuid: Uuid) -> Result<MessageGroup, Error> {
+        const MAX_ATTEMPTS: usize = 6;
+        let partition = Partition::Inbox(caller).to_string();
+        let mut backoff = Backoff::new(&self.random);
+        for attempt in 0..MAX_ATTEMPTS {
+            if attempt > 0 {
+                backoff.wait().await;
+            }
+            let rows = self.table.group_index(group_uuid).await?;
+            let is_own = |row: &Item| row.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| *pk == partition));
+            // In descending order: the first one is the newest.
+            if let Some(row) = rows.into_iter().find(is_own) {
+                let row = from_strings(row)?;
+                let unread_count = self.count_unread(caller, &row, MAX_UNREAD).await?;
+                return Ok(MessageGroup { unread_count: Some(unread_count), ..MessageGroup::from(row) });
+            }
+        }
+        Err(Error::unavailable(Dependency::DynamoDb, "the index does not have the group's row yet"))
+    }
+
     /// Counts unread messages, at most `limit`. Makes no call for a group that is read.
     async fn count_unread(&self, caller: Uuid, row: &ListedGroup, limit: usize) -> Result<usize, Error> {
         match row.unread_after() {
@@ -124,10 +152,11 @@ impl Inbox {
         mut before: Option<String>,
         wanted: usize,
     ) -> Result<Vec<ListedGroup>, Error> {
-        let (partition, attributes) = (Partition::Inbox(user_uuid), Some(ListedGroup::ATTRIBUTES));
+        let (partition, attributes) = (Partition::Inbox(user_uuid), Some(Cow::Borrowed(ListedGroup::ATTRIBUTES)));
         let (mut rows, mut malformed, mut limit) = (Vec::with_capacity(wanted), 0_usize, wanted);
         loop {
-            let items = self.table.newest(Newest { partition, before, limit, attributes }).await?;
+            let newest = Newest { partition, before, limit, attributes: attributes.clone() };
+            let items = self.table.newest(newest).await?;
             let is_last_page = items.len() < limit;
             before = items.last().and_then(sort_key).map(str::to_owned);
             for item in items {
@@ -178,6 +207,8 @@ pub struct ListedGroup {
     user_handle: String,
     /// Present if the owner sent the newest message.
     mine: Option<String>,
+    /// A number. Absent: 1.
+    version: Option<String>,
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
     read_sk: Option<ReadPosition>,
@@ -187,7 +218,7 @@ pub struct ListedGroup {
 impl ListedGroup {
     /// The projection expression.
     const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle, mine, \
-                              edited_at, deleted_at, read_sk, own_sk";
+                              version, edited_at, deleted_at, read_sk, own_sk";
 
     /// The place after which messages of others are unread. `None` if all are read.
     fn unread_after(&self) -> Option<String> {
@@ -220,9 +251,13 @@ pub struct MessageGroup {
     pub message: String,
     /// The time of the newest message.
     pub created_at: Timestamp,
+    /// The version of the newest message.
+    pub version: u64,
     /// The time of the newest message's last edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
     /// The time of the newest message's deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
     /// The caller sent the newest message.
     pub from_me: bool,
@@ -240,6 +275,7 @@ impl From<ListedGroup> for MessageGroup {
             handle: row.user_handle,
             message: row.message,
             created_at: row.sk.created_at,
+            version: row.version.and_then(|version| version.parse().ok()).unwrap_or(1),
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
             from_me: row.mine.is_some(),
@@ -257,11 +293,72 @@ impl From<&InboxRow> for MessageGroup {
             handle: row.other_handle.clone(),
             message: row.message.clone(),
             created_at: row.sk.created_at,
+            version: row.version,
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
             from_me: row.mine,
             unread_count: None,
         }
+    }
+}
+
+/// A member of a group in an answer (design, section 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupMember {
+    /// The member's UUID.
+    pub uuid: Uuid,
+    /// The member's handle.
+    pub handle: String,
+    /// The member's name.
+    pub display_name: String,
+    /// The time at which the member last marked messages as read.
+    pub last_read_at: Option<Timestamp>,
+    /// The last message that the member has marked as read.
+    pub last_read_message_uuid: Option<Uuid>,
+}
+
+impl GroupMember {
+    /// Lists the members of a group for `caller`. Without receipts, the caller learns only what the caller has read
+    /// (I20).
+    #[must_use]
+    pub fn list(
+        membership: &Membership,
+        states: &[MemberStateRow],
+        caller: Uuid,
+        have_receipts: bool,
+    ) -> Vec<Self> {
+        let read = |member: Uuid| {
+            let state = states.iter().find(|state| state.sk == member)?;
+            if member == caller {
+                Some((state.read_at, state.read_sk.and_then(ReadPosition::sort_key)))
+            } else if have_receipts {
+                Some((state.seen_at, state.seen_sk))
+            } else {
+                None
+            }
+        };
+        let members = membership.members.iter().map(|(&uuid, names)| {
+            let (last_read_at, last_read_sk) = read(uuid).unwrap_or_default();
+            Self {
+                uuid,
+                handle: names.handle.clone(),
+                display_name: names.display_name.clone(),
+                last_read_at,
+                last_read_message_uuid: last_read_sk.map(|sk| sk.message_uuid),
+            }
+        });
+        members.collect()
+    }
+}
+
+impl ShowsUser for GroupMember {
+    fn user_uuid(&self) -> Uuid {
+        self.uuid
+    }
+
+    fn set_names(&mut self, user: &User) {
+        self.handle.clone_from(&user.handle);
+        self.display_name.clone_from(&user.display_name);
     }
 }
 

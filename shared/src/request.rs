@@ -10,7 +10,10 @@ use crate::{
     error::{Error, Violation},
     event_log::EventCursor,
     idempotency::IdempotencyKey,
+    message::text::{InvalidMessageText, MessageText},
     page::{Cursor, Limit, PageRequest},
+    sort_key::SortKey,
+    timestamp::Timestamp,
 };
 
 /// The maximum size of a body in bytes, after base64 decoding.
@@ -97,6 +100,37 @@ pub fn user_uuid(text: &str) -> Result<Uuid, Violation> {
     uuid(text).ok_or(Violation::UserUuidInvalid)
 }
 
+/// Parses a message's UUID: 36 characters with hyphens, in any case.
+pub fn message_uuid(text: &str) -> Result<Uuid, Violation> {
+    uuid(text).ok_or(Violation::MessageUuidInvalid)
+}
+
+/// Parses a message's creation time, as answers spell it.
+pub fn created_at(text: &str) -> Result<Timestamp, Violation> {
+    text.parse().map_err(|_| Violation::CreatedAtInvalid)
+}
+
+/// Parses the sort key of the message with the path parameter `message_uuid` and the query parameter `created_at`.
+pub fn message_in_path(request: &Request, violations: &mut Violations) -> Option<SortKey> {
+    let message_uuid = violations.check(message_uuid(&path_parameter(request, "message_uuid")));
+    let created_at = created_at_parameter(request, violations);
+    Some(SortKey { created_at: created_at?, message_uuid: message_uuid? })
+}
+
+/// Parses the query parameter `created_at`.
+pub fn created_at_parameter(request: &Request, violations: &mut Violations) -> Option<Timestamp> {
+    let created_at = parameter(request, "created_at", Violation::CreatedAtInvalid);
+    violations.check(created_at.and_then(|created_at| created_at.ok_or(Violation::CreatedAtInvalid)))
+}
+
+/// Parses the sort key of the message with the query parameters `message_uuid` and `created_at`.
+pub fn message_in_query(request: &Request, violations: &mut Violations) -> Option<SortKey> {
+    let text = parameter::<String>(request, "message_uuid", Violation::MessageUuidInvalid);
+    let message_uuid = violations.check(text.and_then(|text| message_uuid(&text.unwrap_or_default())));
+    let created_at = created_at_parameter(request, violations);
+    Some(SortKey { created_at: created_at?, message_uuid: message_uuid? })
+}
+
 /// Parses a device's UUID: 36 characters with hyphens, in any case.
 pub fn device_uuid(text: &str) -> Result<Uuid, Violation> {
     uuid(text).ok_or(Violation::DeviceInvalid)
@@ -105,6 +139,18 @@ pub fn device_uuid(text: &str) -> Result<Uuid, Violation> {
 fn uuid(text: &str) -> Option<Uuid> {
     // The forms without hyphens, in braces and as a URN have 32, 38 and 45 characters.
     if text.len() == 36 { text.parse().ok() } else { None }
+}
+
+/// Parses a message's text.
+pub fn message_text(text: &str, violations: &mut Violations) -> Option<MessageText> {
+    let text = text.parse::<MessageText>();
+    if matches!(text, Err(InvalidMessageText::Blank | InvalidMessageText::BlankAndTooLong)) {
+        violations.add(Violation::MessageBlank);
+    }
+    if matches!(text, Err(InvalidMessageText::TooLong | InvalidMessageText::BlankAndTooLong)) {
+        violations.add(Violation::MessageExceedsMaxChars);
+    }
+    text.ok()
 }
 
 /// Parses `limit` and `cursor` of a list request.

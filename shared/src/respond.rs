@@ -22,6 +22,15 @@ pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Error> {
     Ok(json(StatusCode::OK, body))
 }
 
+/// Creates a 204 response.
+#[must_use]
+pub fn no_content() -> Response<Body> {
+    let mut response = json(StatusCode::NO_CONTENT, String::new());
+    *response.body_mut() = Body::Empty;
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
+}
+
 /// Characters that are percent-encoded in a path. `%` is not among them, since emulators do not decode paths.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -126,6 +135,7 @@ fn refuse(error: &Error) -> Response<Body> {
         Error::MessageNotYours => (StatusCode::FORBIDDEN, vec!["message_not_yours"], None),
         Error::EditWindowOver => (StatusCode::FORBIDDEN, vec!["edit_window_over"], None),
         Error::MessageDeleted => (StatusCode::CONFLICT, vec!["message_deleted"], None),
+        Error::ReactionLimit => (StatusCode::CONFLICT, vec!["reaction_limit"], None),
         Error::CursorExpired => (StatusCode::GONE, vec!["cursor_expired"], None),
         Error::ConnectionOutdated => (StatusCode::CONFLICT, vec!["connection_outdated"], None),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, vec!["internal_error"], None),

@@ -257,7 +257,7 @@ impl BucketUpdate {
                 ("tokens = :seen_tokens AND refilled_at = :seen_refilled_at", SET, values)
             }
         };
-        Update { key: Key::SendLimit(user_uuid), condition, set: set.to_owned(), values }
+        Update { key: Key::SendLimit(user_uuid), condition: condition.into(), set: set.to_owned(), values }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The table of messages and inboxes: its rows and keys, reads, conditional writes and transactions.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -8,7 +8,10 @@ use aws_sdk_dynamodb::{
         delete_item::DeleteItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError,
         update_item::UpdateItemError,
     },
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem},
+    types::{
+        AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure, Select,
+        TransactWriteItem,
+    },
 };
 use serde::{
     Serialize,
@@ -28,16 +31,20 @@ pub use self::{
         LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow, ReadPosition,
         RedirectRow, Row, SendLimitRow,
     },
+    reactions::{Reactions, reactions_attribute},
     transaction::{Condition, HasKey, Transaction},
 };
 use crate::{
+    backoff::Backoff,
     config::{ConfigError, Lookup, TableConfig},
     dynamodb::{CallLimits, client, sdk_config},
-    error::Error,
+    error::{Dependency, Error},
+    random::Random,
 };
 
 mod error;
 mod key;
+mod reactions;
 mod row;
 #[macro_use]
 mod transaction;
@@ -65,7 +72,7 @@ pub struct Newest {
     /// Maximum number of rows.
     pub limit: usize,
     /// Comma-separated attributes to return. `None` returns all. Does not change the request units.
-    pub attributes: Option<&'static str>,
+    pub attributes: Option<Cow<'static, str>>,
 }
 
 /// A conditional update of one row. Creates the row if it is absent.
@@ -74,7 +81,7 @@ pub struct Update {
     /// The row.
     pub key: Key,
     /// The condition expression.
-    pub condition: &'static str,
+    pub condition: Cow<'static, str>,
     /// The update expression.
     pub set: String,
     /// Placeholders of both expressions, such as `:tokens`, with their values.
@@ -134,7 +141,7 @@ impl Table {
                 .table_name(&self.name)
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", AttributeValue::S(pk.clone()))
-                .set_projection_expression(attributes.map(str::to_owned))
+                .set_projection_expression(attributes.as_deref().map(str::to_owned))
                 .scan_index_forward(false)
                 .consistent_read(true)
                 .limit(wanted)
@@ -150,15 +157,55 @@ impl Table {
         }
     }
 
+    /// Reads rows by their keys, consistently, in any order. Leaves out absent rows. `attributes` are comma-separated.
+    ///
+    /// `keys` must be 1 to 100 different keys. Fails with [`Error::Unavailable`] if DynamoDB leaves keys unprocessed
+    /// several times.
+    pub async fn get_many(
+        &self,
+        keys: impl Iterator<Item = Key>,
+        attributes: &'static str,
+        random: &Random,
+    ) -> Result<Vec<Item>, Error> {
+        const MAX_ATTEMPTS: usize = 5;
+        let read = KeysAndAttributes::builder()
+            .set_keys(Some(keys.map(|key| Item::from(&key)).collect()))
+            .projection_expression(attributes)
+            .consistent_read(true)
+            .build()
+            .map_err(Error::internal)?;
+        let mut requested = HashMap::from([(self.name.clone(), read)]);
+        let mut backoff = Backoff::new(random);
+        let mut rows = Vec::new();
+        for attempt in 0..MAX_ATTEMPTS {
+            if attempt > 0 {
+                backoff.wait().await;
+            }
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(requested))
+                .send()
+                .await
+                .map_err(read_error)?;
+            rows.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            requested = answer.unprocessed_keys.unwrap_or_default();
+            if requested.is_empty() {
+                return Ok(rows);
+            }
+        }
+        Err(Error::unavailable(Dependency::DynamoDb, "rows were left unread several times"))
+    }
+
     /// Reads the greatest sort key of a partition, consistently. Returns `None` if the partition is empty.
     pub async fn newest_sort_key(&self, partition: Partition) -> Result<Option<String>, Error> {
         let newest =
-            self.newest(Newest { partition, before: None, limit: 1, attributes: Some("sk") }).await?;
+            self.newest(Newest { partition, before: None, limit: 1, attributes: Some("sk".into()) }).await?;
         Ok(newest.first().and_then(sort_key).map(str::to_owned))
     }
 
     /// Counts the messages of a group after a sort key that others than `user_uuid` have sent and that are not deleted,
-    /// consistently. Stops at [`Self::MAX_COUNTED`], which it also returns after a thousand rows.
+    /// consistently. Stops at `limit`, which it also returns after a thousand rows.
     pub async fn count_messages_of_others(
         &self,
         group_uuid: Uuid,
@@ -400,13 +447,13 @@ pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     convert::from_item(item).map_err(Error::internal)
 }
 
-/// Parses a row with attributes that are strings or `true`. `serde_dynamo` copies an item before it parses it, which doubles the CPU
-/// time of a page of rows.
+/// Parses a row with attributes that are strings, numbers (which come as strings too) or `true` (an empty string).
+/// `serde_dynamo` copies an item before it parses it, which doubles the CPU time of a page of rows.
 pub(crate) fn from_strings<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     let strings = item.into_iter().map(|(name, value)| match value {
-        AttributeValue::S(text) => Ok((name, text)),
+        AttributeValue::S(text) | AttributeValue::N(text) => Ok((name, text)),
         AttributeValue::Bool(true) => Ok((name, String::new())),
-        _ => Err(Error::internal(format!("{name} is not a string"))),
+        _ => Err(Error::internal(format!("{name} is not a string or a number"))),
     });
     let strings = strings.collect::<Result<Vec<_>, _>>()?;
     T::deserialize(MapDeserializer::<_, value::Error>::new(strings.into_iter())).map_err(Error::internal)

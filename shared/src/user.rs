@@ -22,7 +22,9 @@ use crate::{
 };
 
 pub mod confirm;
+pub mod display_name;
 mod names;
+pub mod settings;
 
 use self::names::NamesByUuid;
 pub use self::names::ShowsUser;

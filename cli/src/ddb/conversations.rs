@@ -4,10 +4,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 use cruddur::{
     error::Error,
-    message::{ListedMessage, Message},
+    message::Message,
     message_group::{ListedGroup, MessageGroup},
     request::message_group_uuid,
-    table::{Key, Membership, Partition},
+    table::{Key, Membership, MessageRow, Partition},
     user::Handle,
 };
 use serde_json::json;
@@ -50,7 +50,7 @@ pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outco
     }
     // Read newest first, shown oldest first.
     let messages: Vec<Message> =
-        page.parse::<ListedMessage>()?.into_iter().rev().map(Message::from).collect();
+        page.parse::<MessageRow>()?.iter().rev().map(Message::from).collect();
     let value = json!({
         "message_group_uuid": group_uuid,
         "messages": messages,

@@ -12,15 +12,21 @@ use cruddur::{
     message::{
         Messages,
         send::{NewMessage, Stored, StoredBy, Target},
-        text::{InvalidMessageText, MessageText},
+        text::MessageText,
     },
     metrics::Metric,
-    request::{Violations, idempotency_key, json_object, message_group_uuid, user_uuid},
-    respond, start,
+    request::{
+        Violations, created_at, idempotency_key, json_object, message_group_uuid, message_text, message_uuid,
+        user_uuid,
+    },
+    respond,
+    sort_key::SortKey,
+    start,
     user::{Handle, MessageUsers, User, Users},
     warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, Response};
+use serde::Deserialize;
 use uuid::Uuid;
 
 /// The route, as API Gateway names it.
@@ -60,13 +66,13 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let subject = app.verifier.authenticate(request.headers()).await?;
-    let CreateMessage { text, to, idempotency_key } = CreateMessage::parse(request)?;
+    let CreateMessage { text, to, reply_to, idempotency_key } = CreateMessage::parse(request)?;
     let (sender, target) = app.resolve(&subject, to).await?;
     invocation::user(sender.uuid);
     if let Target::Group(group_uuid) = target {
         invocation::group(group_uuid);
     }
-    let stored = app.messages.send(NewMessage { sender, target, text, idempotency_key }).await?;
+    let stored = app.messages.send(NewMessage { sender, target, text, reply_to, idempotency_key }).await?;
     measure(&stored);
     respond::ok(&stored.sent)
 }
@@ -112,7 +118,24 @@ fn measure(stored: &Stored) {
 struct CreateMessage {
     text: MessageText,
     to: RequestedTarget,
+    reply_to: Option<SortKey>,
     idempotency_key: Option<IdempotencyKey>,
+}
+
+/// The message that the new one answers, as the request names it.
+#[derive(Deserialize)]
+struct AnsweredMessage {
+    uuid: Option<String>,
+    created_at: Option<String>,
+}
+
+impl AnsweredMessage {
+    fn sort_key(self) -> Result<SortKey, Violation> {
+        let uuid = message_uuid(&self.uuid.unwrap_or_default());
+        let time = created_at(&self.created_at.unwrap_or_default());
+        let (message_uuid, created_at) = uuid.ok().zip(time.ok()).ok_or(Violation::ReplyToInvalid)?;
+        Ok(SortKey { created_at, message_uuid })
+    }
 }
 
 enum RequestedTarget {
@@ -129,6 +152,7 @@ impl CreateMessage {
         let group = body.field::<String>("message_group_uuid")?;
         let user = body.field::<String>("user_uuid")?;
         let handle = body.field::<String>("handle")?;
+        let reply_to = body.field::<AnsweredMessage>("reply_to")?;
 
         let mut violations = Violations::new();
         let to = violations.check(match (group, user, handle) {
@@ -140,17 +164,13 @@ impl CreateMessage {
             }
             (None, None, _) => Err(Violation::ReceiverHandleBlank),
         });
-        let text = text.unwrap_or_default().parse::<MessageText>();
-        if matches!(text, Err(InvalidMessageText::Blank | InvalidMessageText::BlankAndTooLong)) {
-            violations.add(Violation::MessageBlank);
-        }
-        if matches!(text, Err(InvalidMessageText::TooLong | InvalidMessageText::BlankAndTooLong)) {
-            violations.add(Violation::MessageExceedsMaxChars);
-        }
-        let text = text.ok();
+        let text = message_text(&text.unwrap_or_default(), &mut violations);
         let idempotency_key = violations.check(idempotency_key(request));
-        match (text, to, idempotency_key) {
-            (Some(text), Some(to), Some(idempotency_key)) => Ok(Self { text, to, idempotency_key }),
+        let reply_to = violations.check(reply_to.map(AnsweredMessage::sort_key).transpose());
+        match (text, to, reply_to, idempotency_key) {
+            (Some(text), Some(to), Some(reply_to), Some(idempotency_key)) => {
+                Ok(Self { text, to, reply_to, idempotency_key })
+            }
             _ => Err(violations.into_error()),
         }
     }

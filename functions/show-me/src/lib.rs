@@ -1,4 +1,4 @@
-//! `GET /api/me`: the caller's UUID and names.
+//! `GET /api/me`: the caller's UUID, names and settings.
 
 #![warn(missing_docs)]
 
@@ -46,7 +46,7 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let subject = app.verifier.authenticate(request.headers()).await?;
-    let me = app.users.sender(&subject).await?;
-    invocation::user(me.uuid);
+    let me = app.users.me(&subject).await?;
+    invocation::user(me.user.uuid);
     respond::ok(&me)
 }

@@ -10,15 +10,15 @@ use crate::{
     error::{Dependency, Error},
     message_group::membership_for,
     sort_key::SortKey,
-    table::{Key, MessageRow, Update, WriteError, from_item},
+    table::{Key, MessageRow, Update, WriteError, from_item, reactions_attribute},
     timestamp::Timestamp,
 };
 
 /// Maximum number of attempts to write a change.
-const MAX_ATTEMPTS: usize = 8;
+pub(super) const MAX_ATTEMPTS: usize = 8;
 
 /// Increases the version of a message. Every write to a message does.
-const NEXT_VERSION: &str = "version = if_not_exists(version, :one) + :one";
+pub(super) const NEXT_VERSION: &str = "version = if_not_exists(version, :one) + :one";
 
 /// A change of a message by its sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +58,9 @@ impl Messages {
         let (condition, set) = match change {
             MessageChange::Edit { text: new, window } => {
                 if sk.created_at.to_utc() + *window <= now {
-                    refuse(self.table.get(&key).await?, caller, change)?;
-                    return Err(Error::EditWindowOver);
+                    let stored = self.table.get::<MessageRow>(&key).await?.ok_or(Error::MessageNotFound)?;
+                    let is_own = stored.sender_uuid == caller;
+                    return Err(if is_own { Error::EditWindowOver } else { Error::MessageNotYours });
                 }
                 values.push((":text", text(new.as_str().to_owned())));
                 (
@@ -69,18 +70,17 @@ impl Messages {
             }
             MessageChange::Delete => {
                 values.push((":text", text(String::new())));
-                let reactions =
-                    membership.members.keys().map(|member| format!("reactions_{}", member.simple()));
+                let reactions = membership.members.keys().copied().map(reactions_attribute);
                 let removed = reactions.collect::<Vec<_>>().join(", ");
                 (
                     "user_uuid = :caller AND attribute_not_exists(deleted_at)",
                     format!(
-                        "SET message = :text, deleted_at = :now, {NEXT_VERSION} REMOVE edited_at, reply_to, {removed}"
+                        "SET message = :text, deleted_at = :now, {NEXT_VERSION} REMOVE edited_at, reply_sk, {removed}"
                     ),
                 )
             }
         };
-        let update = Update { key, condition, set, values };
+        let update = Update { key, condition: condition.into(), set, values };
         let mut backoff = Backoff::new(&self.random);
         for _ in 0..MAX_ATTEMPTS {
             match self.table.update(update.clone()).await {

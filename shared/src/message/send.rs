@@ -12,7 +12,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Messages, text::MessageText};
+use super::{MessageReference, Messages, text::MessageText};
 use crate::{
     backoff::Backoff,
     error::{Dependency, Error, Violation},
@@ -20,8 +20,8 @@ use crate::{
     message_group::{membership_for, uuid_of_pair},
     sort_key::SortKey,
     table::{
-        IdempotencyRow, InboxRow, Item, Key, Membership, MessageRow, Newest, Partition, Transaction,
-        WriteError, from_item, sort_key,
+        Condition, IdempotencyRow, InboxRow, Item, Key, Membership, MessageRow, Newest, Partition,
+        Transaction, WriteError, from_item, sort_key,
     },
     timestamp::Timestamp,
     user::{Handle, User},
@@ -37,6 +37,8 @@ pub struct NewMessage {
     pub target: Target,
     /// The text.
     pub text: MessageText,
+    /// The message of the group that this one answers.
+    pub reply_to: Option<SortKey>,
     /// The client's key. Repeated requests have the same key.
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -82,6 +84,9 @@ pub struct Sent {
     pub message: MessageText,
     /// The creation time.
     pub created_at: Timestamp,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<MessageReference>,
 }
 
 /// A stored message.
@@ -136,6 +141,9 @@ impl Messages {
     /// The send limit is checked before the write, concurrently with the look-ups. If both fail, the error is the send
     /// limit's. No message of a group is read before the sender is known to be a member.
     ///
+    /// Fails with [`Error::MessageNotFound`] or [`Error::MessageDeleted`] if the message that it answers does not exist
+    /// or was deleted.
+    ///
     /// After [`Error::Unavailable`] the message may already be stored, or may still be stored later. A request with an
     /// idempotency key is safe to repeat: it stores at most one message.
     pub async fn send(&self, new: NewMessage) -> Result<Stored, Error> {
@@ -161,7 +169,10 @@ impl Messages {
         loop {
             match write.execute(self, &mut backoff, last_backoff).await? {
                 Outcome::Stored(stored) => {
-                    self.members.insert(new.sender.uuid, stored.sent.message_group_uuid);
+                    if let Some(receiver) = new.target.receiver() {
+                        let group_uuid = stored.sent.message_group_uuid;
+                        self.members.insert(new.sender.uuid, group_uuid, receiver.uuid);
+                    }
                     return Ok(stored);
                 }
                 // Another request opened the group. Plan again, as for an existing group.
@@ -191,6 +202,7 @@ impl Messages {
         // Returns the receiver for a new group, or the first sort key of an existing one.
         let check_membership = |membership: Option<Membership>| match (membership, receiver) {
             (Some(membership), _) if membership.has(new.sender.uuid) => {
+                self.members.insert(new.sender.uuid, group_uuid, membership.other_than(new.sender.uuid));
                 Ok((None, Some(membership.created_sk)))
             }
             (None, Some(receiver)) => Ok((Some(receiver), None)),
@@ -218,7 +230,8 @@ impl Messages {
         let created_at = newest.max(created_sk).map_or(now, |newest| now.max(newest.created_at.successor()));
         let sk = SortKey { created_at, message_uuid: self.random.uuid_v7(created_at.to_utc()) };
         let sender = &new.sender;
-        let message = MessageRow::new(group_uuid, sk, &new.text, sender);
+        let message =
+            MessageRow { reply_sk: new.reply_to, ..MessageRow::new(group_uuid, sk, &new.text, sender) };
         Ok(IntendedWrite {
             group_uuid,
             text: &new.text,
@@ -267,10 +280,13 @@ impl IntendedWrite<'_> {
         loop {
             let error = match self.write(messages).await {
                 Ok(()) => return Ok(Outcome::Stored(self.stored())),
-                Err(WriteError::ConditionFailed { rows, cause }) => match self.judge(rows)? {
-                    Some(outcome) if self.can_be_read(messages, &outcome).await? => return Ok(outcome),
+                Err(WriteError::ConditionFailed { rows, cause }) => match self.judge(rows) {
+                    // An earlier attempt may have been stored before the answered message was deleted.
+                    Err(Error::MessageNotFound | Error::MessageDeleted) if in_doubt => WriteError::Busy(cause),
+                    Err(error) => return Err(error),
+                    Ok(Some(outcome)) if self.can_be_read(messages, &outcome).await? => return Ok(outcome),
                     // A transaction in progress hides the row that would decide. The row is visible once the transaction ends.
-                    _ => WriteError::Busy(cause),
+                    Ok(_) => WriteError::Busy(cause),
                 },
                 Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => error,
                 // An earlier attempt may have succeeded. The client learns the outcome by repeating the request.
@@ -289,7 +305,7 @@ impl IntendedWrite<'_> {
 
     async fn write(&self, messages: &Messages) -> Result<(), WriteError> {
         let table = &messages.table;
-        if self.idempotency.is_none() && self.opening.is_none() {
+        if self.idempotency.is_none() && self.opening.is_none() && self.message.reply_sk.is_none() {
             return table.put_new(&self.message).await;
         }
         let mut transaction = Transaction::new(table);
@@ -299,6 +315,10 @@ impl IntendedWrite<'_> {
         transaction = transaction.put_new(&self.message)?;
         if let Some((membership, [of_sender, of_receiver])) = &self.opening {
             transaction = transaction.put_new(membership)?.put_new(of_sender)?.put_new(of_receiver)?;
+        }
+        if let Some(sk) = self.message.reply_sk {
+            let answered = Key::Message { group_uuid: self.group_uuid, sk };
+            transaction = transaction.check(&answered, Condition::exists().and_absent("deleted_at"))?;
         }
         transaction.commit().await
     }
@@ -314,6 +334,7 @@ impl IntendedWrite<'_> {
         let mut rows = rows.into_iter();
         let idempotency = self.idempotency.as_ref().map(|ours| (ours, rows.next().flatten()));
         let message = rows.next().flatten();
+        let answered = self.message.reply_sk.and_then(|_| rows.next_back().flatten());
         let membership = rows.next().flatten();
         let group_is_seen = self.opening.is_none() || membership.is_some();
         if let Some((ours, Some(item))) = idempotency {
@@ -338,7 +359,11 @@ impl IntendedWrite<'_> {
             // With this write's sort key, an earlier attempt is being committed, and its message is still locked.
             return Ok((stored.created_sk != self.message.sk).then_some(Outcome::GroupExists));
         }
-        Ok(None)
+        match answered {
+            Some(item) if item.is_empty() => Err(Error::MessageNotFound),
+            Some(_) => Err(Error::MessageDeleted),
+            None => Ok(None),
+        }
     }
 
     /// Returns `true` if the message of an outcome can be read. An earlier request's message may become visible later
@@ -355,7 +380,7 @@ impl IntendedWrite<'_> {
         let partition = Partition::Messages(sent.message_group_uuid);
         // The smallest string after the sort key, since the bound is exclusive.
         let before = Some(format!("{sk}\0"));
-        let newest = Newest { partition, before, limit: 1, attributes: Some("sk") };
+        let newest = Newest { partition, before, limit: 1, attributes: Some("sk".into()) };
         Ok(messages.table.newest(newest).await?.first().and_then(sort_key) == Some(&sk))
     }
 
@@ -369,6 +394,7 @@ impl IntendedWrite<'_> {
             handle: row.sender_handle.clone(),
             message: self.text.clone(),
             created_at: row.sk.created_at,
+            reply_to: row.reply_sk.map(MessageReference::from),
         };
         let by = match self.opening {
             Some(_) => StoredBy::ThisRequestWithGroup,
@@ -386,9 +412,10 @@ impl IntendedWrite<'_> {
             user_uuid: self.message.sender_uuid,
             display_name: row.display_name,
             handle: row.handle,
-            // The hashes are equal, so the texts are.
+            // The hashes are equal, so the texts and the answered messages are.
             message: self.text.clone(),
             created_at: row.created_at,
+            reply_to: self.message.reply_sk.map(MessageReference::from),
         };
         Stored { sent, by: StoredBy::EarlierRequest }
     }
@@ -401,7 +428,7 @@ impl NewMessage {
             Target::User { handle: Some(handle), .. } => ("handle", handle.canonical().to_owned()),
             Target::User { handle: None, receiver } => ("user", receiver.uuid.to_string()),
         };
-        RequestHash::new(kind, &target, self.text.as_str())
+        RequestHash::new(kind, &target, self.text.as_str(), self.reply_to)
     }
 }
 
@@ -456,7 +483,7 @@ mod tests {
 
         /// The idempotency row of an equal request, but with `text`.
         fn idempotency(&self, sk: SortKey, key: &IdempotencyKey, text: &str) -> IdempotencyRow {
-            let hash = RequestHash::new("group", &self.group_uuid().to_string(), text);
+            let hash = RequestHash::new("group", &self.group_uuid().to_string(), text, None);
             IdempotencyRow::new(key, hash, self.group_uuid(), sk, &self.sender, sk.created_at)
         }
 
@@ -579,6 +606,7 @@ mod tests {
             handle: "old-handle".to_owned(),
             message: "hello".parse().unwrap(),
             created_at: earlier.created_at,
+            reply_to: None,
         };
         assert_eq!(send.write(true).stored_before(earlier).sent, expected);
     }
@@ -597,21 +625,21 @@ mod tests {
     fn a_request_is_identified_by_its_canonical_target_and_its_text() {
         let hash = |target| {
             let (sender, text) = (user(1), "hello".parse().unwrap());
-            NewMessage { sender, target, text, idempotency_key: None }.request_hash()
+            NewMessage { sender, target, text, reply_to: None, idempotency_key: None }.request_hash()
         };
         let to_handle =
             |handle: &str| Target::User { handle: Some(handle.parse().unwrap()), receiver: user(2) };
         let group_uuid = Uuid::from_u128(4);
-        assert_eq!(hash(to_handle("@Scarlett")), RequestHash::new("handle", "scarlett", "hello"));
+        assert_eq!(hash(to_handle("@Scarlett")), RequestHash::new("handle", "scarlett", "hello", None));
         assert_eq!(
             hash(Target::Group(group_uuid)),
-            RequestHash::new("group", &group_uuid.to_string(), "hello")
+            RequestHash::new("group", &group_uuid.to_string(), "hello", None)
         );
         // A user and a group may have the same UUID.
         let receiver = User { uuid: group_uuid, ..user(2) };
         assert_eq!(
             hash(Target::User { handle: None, receiver }),
-            RequestHash::new("user", &group_uuid.to_string(), "hello")
+            RequestHash::new("user", &group_uuid.to_string(), "hello", None)
         );
     }
 }

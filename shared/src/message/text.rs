@@ -70,11 +70,16 @@ impl fmt::Debug for MessageText {
 /// with `…`, which counts towards the limit.
 #[must_use]
 pub fn preview(text: &str) -> String {
+    cut(text, MessageText::MAX_PREVIEW_BYTES)
+}
+
+/// Truncates `text` to at most `max_bytes` bytes (at least 3), as [`preview`] does.
+pub(crate) fn cut(text: &str, max_bytes: usize) -> String {
     const ELLIPSIS: char = '…';
-    if text.len() <= MessageText::MAX_PREVIEW_BYTES {
+    if text.len() <= max_bytes {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(MessageText::MAX_PREVIEW_BYTES - ELLIPSIS.len_utf8());
+    let end = text.floor_char_boundary(max_bytes.saturating_sub(ELLIPSIS.len_utf8()));
     let mut cut = text.get(..end).unwrap_or_default().to_owned();
     cut.push(ELLIPSIS);
     cut

@@ -16,8 +16,8 @@ pub enum WriteError {
     /// conflict; DynamoDB does not return their rows.
     #[error("a condition was false")]
     ConditionFailed {
-        /// One entry for each action, `None` unless its condition was false. A put, or [`Table::update`], returns the
-        /// current row, or an empty item if the row is absent. Other actions of a transaction return an empty item.
+        /// One entry for each action, `None` unless its condition was false. A put, a check, or [`Table::update`]
+        /// returns the current row, or an empty item if the row is absent. Other actions return an empty item.
         ///
         /// [`Table::update`]: super::Table::update
         rows: Vec<Option<Item>>,

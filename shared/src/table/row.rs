@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Key, RowKind};
+use super::{Key, Reactions, RowKind};
 use crate::{
     event_log::LogNumber,
     idempotency::{IdempotencyKey, RequestHash},
@@ -140,6 +140,12 @@ pub struct MessageRow {
     /// The time of the deletion. A deleted message has an empty text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
+    /// The message of the group that this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_sk: Option<SortKey>,
+    /// The members' reactions.
+    #[serde(flatten)]
+    pub reactions: Reactions,
 }
 
 const fn first_version() -> u64 {
@@ -177,6 +183,8 @@ impl MessageRow {
             version: first_version(),
             edited_at: None,
             deleted_at: None,
+            reply_sk: None,
+            reactions: Reactions::default(),
         }
     }
 }
@@ -380,6 +388,12 @@ impl Membership {
             (user.uuid, Member { handle: user.handle.clone(), display_name: user.display_name.clone() })
         });
         Self { pk: key.pk(), sk: key.sk(), group_uuid, created_sk, members: members.into() }
+    }
+
+    /// Returns the other member, or the member itself if there is no other.
+    #[must_use]
+    pub fn other_than(&self, member: Uuid) -> Uuid {
+        self.members.keys().copied().find(|&other| other != member).unwrap_or(member)
     }
 
     /// Returns `true` if `user_uuid` is a member.

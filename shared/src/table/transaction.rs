@@ -171,11 +171,13 @@ impl Transaction {
         Ok(self)
     }
 
-    /// Adds a condition on a row that is not written.
+    /// Adds a condition on a row that is not written. If it is false, [`WriteError::ConditionFailed`] contains the row.
     pub fn check(mut self, row: &impl HasKey, condition: Condition) -> Result<Self, WriteError> {
         let check = ConditionCheck::builder().table_name(self.table.name()).set_key(Some(row.key()));
-        let check =
-            with_condition!(check, condition).build().map_err(|error| WriteError::Permanent(error.into()))?;
+        let check = with_condition!(check, condition)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| WriteError::Permanent(error.into()))?;
         self.actions.push(TransactWriteItem::builder().condition_check(check).build());
         Ok(self)
     }

@@ -113,7 +113,7 @@ impl Clinic {
         let target =
             Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
         let (sender, text) = (sender.clone(), text.parse().unwrap());
-        let new = NewMessage { sender, target, text, idempotency_key: None };
+        let new = NewMessage { sender, target, text, reply_to: None, idempotency_key: None };
         let stored = Messages::new(self.world.table(), self.world.clock.clock(), Random::system(), None)
             .send(new)
             .await?;

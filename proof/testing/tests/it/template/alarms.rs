@@ -151,7 +151,7 @@ fn each_metric_of_an_alarm_is_written_by_the_function_that_it_watches() {
     let of_lambda = |metric: &str| &alarmed[&("AWS/Lambda".to_owned(), metric.to_owned())];
     assert!(of_lambda("Throttles").iter().eq(functions(&template).keys()));
     // The errors of the others are answers of the API, which api-5xx counts.
-    let without_route = FUNCTIONS.iter().filter(|function| function.route.is_none());
+    let without_route = FUNCTIONS.iter().filter(|function| function.routes.is_empty());
     let without_route = without_route.map(|function| function.name).collect::<BTreeSet<_>>();
     assert!(of_lambda("Errors").iter().eq(&without_route));
 }

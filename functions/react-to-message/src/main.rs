@@ -1,0 +1,13 @@
+//! Starts the function `react-to-message`.
+
+use cruddur::start::{Error, serve};
+use react_to_message::handler;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve(handler).await
+}

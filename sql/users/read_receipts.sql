@@ -1,0 +1,5 @@
+-- Whether two users tell each other what they have read. A missing user does.
+-- $1 uuid, $2 uuid: the users
+SELECT coalesce(bool_and(read_receipts), true) AS read_receipts
+FROM public.users
+WHERE uuid IN ($1, $2)
