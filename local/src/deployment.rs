@@ -162,29 +162,21 @@ pub const FUNCTIONS: &[Declaration] = &[
         users: parts.users(),
         messages: parts.messages(this.name, CallLimits::WRITE, parts.send_limit.map(SendLimit::new)),
     }),
-    route!(
-        change_message,
-        "change-message",
-        &change_message::ROUTES,
-        WRITE_TIMEOUT,
-        |this, parts| change_message::App {
+    route!(change_message, "change-message", &change_message::ROUTES, WRITE_TIMEOUT, |this, parts| {
+        change_message::App {
             verifier: parts.verifier()?,
             users: parts.users(),
             messages: parts.messages(this.name, CallLimits::WRITE, None),
             edit_window: parts.edit_window,
         }
-    ),
-    route!(
-        react_to_message,
-        "react-to-message",
-        &react_to_message::ROUTES,
-        WRITE_TIMEOUT,
-        |this, parts| react_to_message::App {
+    }),
+    route!(react_to_message, "react-to-message", &react_to_message::ROUTES, WRITE_TIMEOUT, |this, parts| {
+        react_to_message::App {
             verifier: parts.verifier()?,
             users: parts.users(),
             messages: parts.messages(this.name, CallLimits::WRITE, None),
         }
-    ),
+    }),
     route!(mark_read, "mark-read", &mark_read::ROUTES, WRITE_TIMEOUT, |this, parts| mark_read::App {
         verifier: parts.verifier()?,
         users: parts.users(),

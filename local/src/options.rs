@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, value_parser};
-use cruddur::config::{ConfigError, DatabaseConfig, Lookup, EditWindow, SendLimitConfig, TableConfig};
+use cruddur::config::{ConfigError, DatabaseConfig, EditWindow, Lookup, SendLimitConfig, TableConfig};
 use http::Uri;
 
 use crate::{gateway::websocket::Limits, guard::HostName};

@@ -101,12 +101,7 @@ impl MemberStates {
     }
 
     /// Marks the messages of a group as unread by a member, from `message` on, whatever the marker was.
-    pub async fn mark_unread(
-        &self,
-        member: Uuid,
-        group_uuid: Uuid,
-        message: SortKey,
-    ) -> Result<(), Error> {
+    pub async fn mark_unread(&self, member: Uuid, group_uuid: Uuid, message: SortKey) -> Result<(), Error> {
         let (before, newest) =
             tokio::try_join!(self.key_before(group_uuid, Some(message)), self.key_before(group_uuid, None))?;
         let read_sk = before.map_or(ReadPosition::Nothing, ReadPosition::UpTo);

@@ -370,7 +370,8 @@ mod tests {
             (reactions_attribute(Uuid::from_u128(3)), set(vec!["👍".to_owned()])),
         ]);
         let message = serde_json::to_value(Message::parse(item).unwrap()).unwrap();
-        let users = |numbers: &[u128]| numbers.iter().map(|&number| Uuid::from_u128(number)).collect::<Vec<_>>();
+        let users =
+            |numbers: &[u128]| numbers.iter().map(|&number| Uuid::from_u128(number)).collect::<Vec<_>>();
         assert_eq!(message["version"], 4);
         assert_eq!(message["edited_at"], "2026-11-22T09:31:00.000000Z");
         assert_eq!(message["reply_to"], json!({"uuid": uuid, "created_at": "2026-11-22T09:30:00.123456Z"}));

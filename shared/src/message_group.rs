@@ -16,8 +16,8 @@ use crate::{
     random::Random,
     sort_key::SortKey,
     table::{
-        InboxRow, Item, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table, from_strings,
-        sort_key,
+        InboxRow, Item, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table,
+        from_strings, sort_key,
     },
     timestamp::Timestamp,
     user::{ShowsUser, User},
@@ -112,7 +112,8 @@ impl Inbox {
                 backoff.wait().await;
             }
             let rows = self.table.group_index(group_uuid).await?;
-            let is_own = |row: &Item| row.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| *pk == partition));
+            let is_own =
+                |row: &Item| row.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| *pk == partition));
             // In descending order: the first one is the newest.
             if let Some(row) = rows.into_iter().find(is_own) {
                 let row = from_strings(row)?;
@@ -152,7 +153,8 @@ impl Inbox {
         mut before: Option<String>,
         wanted: usize,
     ) -> Result<Vec<ListedGroup>, Error> {
-        let (partition, attributes) = (Partition::Inbox(user_uuid), Some(Cow::Borrowed(ListedGroup::ATTRIBUTES)));
+        let (partition, attributes) =
+            (Partition::Inbox(user_uuid), Some(Cow::Borrowed(ListedGroup::ATTRIBUTES)));
         let (mut rows, mut malformed, mut limit) = (Vec::with_capacity(wanted), 0_usize, wanted);
         loop {
             let newest = Newest { partition, before, limit, attributes: attributes.clone() };
@@ -312,8 +314,10 @@ pub struct GroupMember {
     /// The member's name.
     pub display_name: String,
     /// The time at which the member last marked messages as read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_read_at: Option<Timestamp>,
     /// The last message that the member has marked as read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_read_message_uuid: Option<Uuid>,
 }
 

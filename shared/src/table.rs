@@ -26,12 +26,12 @@ use uuid::Uuid;
 pub use self::{
     error::{WriteError, read_error},
     key::{Key, Partition, RowKind},
+    reactions::{Reactions, reactions_attribute},
     row::{
         ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow, LeaseRow,
         LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow, ReadPosition,
         RedirectRow, Row, SendLimitRow,
     },
-    reactions::{Reactions, reactions_attribute},
     transaction::{Condition, HasKey, Transaction},
 };
 use crate::{

@@ -216,7 +216,8 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
                 sender: sender.to_user(),
                 target: Target::User { handle: Some(handle), receiver: receiver.to_user() },
                 text: line.parse().map_err(Error::internal)?,
-                reply_to: None, idempotency_key: None,
+                reply_to: None,
+                idempotency_key: None,
             };
             let clock = Clock::from_fn(move || said_at);
             Messages::new(table.clone(), clock, random.clone(), None).send(new).await?;

@@ -169,7 +169,8 @@ impl Group {
             },
             text: text::text(self.number, number).parse().map_err(Error::internal)?,
             // Includes everything that determines receiver and text, since another plan may pair users differently.
-            reply_to: None, idempotency_key: Some(
+            reply_to: None,
+            idempotency_key: Some(
                 format!("load-{}-{}-{number}", self.uuid.simple(), self.number)
                     .parse()
                     .map_err(Error::internal)?,

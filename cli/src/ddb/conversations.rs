@@ -49,8 +49,7 @@ pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outco
         );
     }
     // Read newest first, shown oldest first.
-    let messages: Vec<Message> =
-        page.parse::<MessageRow>()?.iter().rev().map(Message::from).collect();
+    let messages: Vec<Message> = page.parse::<MessageRow>()?.iter().rev().map(Message::from).collect();
     let value = json!({
         "message_group_uuid": group_uuid,
         "messages": messages,

@@ -10,8 +10,8 @@ use cruddur::{
     invocation,
     message::{Messages, change::MessageChange},
     request::{
-        Violations, created_at, json_object, message_group_uuid, message_in_path, message_text,
-        message_uuid, path_parameter,
+        Violations, created_at, json_object, message_group_uuid, message_in_path, message_text, message_uuid,
+        path_parameter,
     },
     respond,
     sort_key::SortKey,

@@ -1,7 +1,7 @@
 //! Starts the function `change-message`.
 
-use cruddur::start::{Error, serve};
 use change_message::handler;
+use cruddur::start::{Error, serve};
 use mimalloc::MiMalloc;
 
 #[global_allocator]

@@ -1,7 +1,7 @@
 //! Starts the function `count-unread`.
 
-use cruddur::start::{Error, serve};
 use count_unread::handler;
+use cruddur::start::{Error, serve};
 use mimalloc::MiMalloc;
 
 #[global_allocator]

@@ -104,7 +104,8 @@ fn parse(request: &Request) -> Result<(Uuid, Marking), Error> {
             (uuid, time) => {
                 let uuid = violations.check(message_uuid(&uuid.unwrap_or_default()));
                 let time = violations.check(created_at(&time.unwrap_or_default()));
-                let message = uuid.zip(time).map(|(message_uuid, created_at)| SortKey { created_at, message_uuid });
+                let message =
+                    uuid.zip(time).map(|(message_uuid, created_at)| SortKey { created_at, message_uuid });
                 message.map(|message| Marking::Read(Some(message)))
             }
         }

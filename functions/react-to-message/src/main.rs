@@ -1,8 +1,8 @@
 //! Starts the function `react-to-message`.
 
 use cruddur::start::{Error, serve};
-use react_to_message::handler;
 use mimalloc::MiMalloc;
+use react_to_message::handler;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -1,8 +1,8 @@
 //! Starts the function `show-message-group`.
 
 use cruddur::start::{Error, serve};
-use show_message_group::handler;
 use mimalloc::MiMalloc;
+use show_message_group::handler;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -1,8 +1,8 @@
 //! Starts the function `update-me`.
 
 use cruddur::start::{Error, serve};
-use update_me::handler;
 use mimalloc::MiMalloc;
+use update_me::handler;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

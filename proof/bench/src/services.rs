@@ -210,7 +210,8 @@ impl Services {
             sender: sender.clone(),
             target: Target::User { handle: Some(receiver.handle.parse()?), receiver: receiver.clone() },
             text: TEXT.parse()?,
-            reply_to: None, idempotency_key: None,
+            reply_to: None,
+            idempotency_key: None,
         };
         Messages::new(self.table.clone(), Clock::system(), Random::system(), None).send(new).await?;
         Ok(())

@@ -84,7 +84,8 @@ impl Sends {
             sender: sender.clone(),
             target,
             text: text.parse().unwrap(),
-            reply_to: None, idempotency_key: key.map(|key| key.parse().unwrap()),
+            reply_to: None,
+            idempotency_key: key.map(|key| key.parse().unwrap()),
         };
         Messages::new(self.table.clone(), self.clock.clock(), self.random.clone(), None)
             .send(new)

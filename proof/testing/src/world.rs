@@ -12,7 +12,7 @@ use axum::{Router, body::Body};
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
-    config::TokenConfig,
+    config::{EditWindow, TokenConfig},
     dynamodb::{CallLimits, client},
     message_group::uuid_of_pair,
     random::Random,

@@ -139,7 +139,10 @@ mod tests {
             ("❤", Ok("❤\u{fe0f}")),
             ("❤\u{fe0f}", Ok("❤\u{fe0f}")),
             ("👩‍👩‍👧‍👦", Ok("👩‍👩‍👧‍👦")),
-            ("🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}", Ok("🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}")),
+            (
+                "🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
+                Ok("🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}"),
+            ),
             ("", Err(InvalidEmoji)),
             ("a", Err(InvalidEmoji)),
             ("1", Err(InvalidEmoji)),

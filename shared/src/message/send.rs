@@ -282,7 +282,9 @@ impl IntendedWrite<'_> {
                 Ok(()) => return Ok(Outcome::Stored(self.stored())),
                 Err(WriteError::ConditionFailed { rows, cause }) => match self.judge(rows) {
                     // An earlier attempt may have been stored before the answered message was deleted.
-                    Err(Error::MessageNotFound | Error::MessageDeleted) if in_doubt => WriteError::Busy(cause),
+                    Err(Error::MessageNotFound | Error::MessageDeleted) if in_doubt => {
+                        WriteError::Busy(cause)
+                    }
                     Err(error) => return Err(error),
                     Ok(Some(outcome)) if self.can_be_read(messages, &outcome).await? => return Ok(outcome),
                     // A transaction in progress hides the row that would decide. The row is visible once the transaction ends.

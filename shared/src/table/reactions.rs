@@ -106,8 +106,8 @@ mod tests {
             item["reactions_00000000000000000000000000000001"],
             AttributeValue::Ss(vec!["👍".to_owned()])
         );
-        assert_eq!(from_item::<_, MessageRow>(item.clone()).unwrap(), row);
+        assert_eq!(from_item::<MessageRow>(item.clone()).unwrap(), row);
         assert_eq!(Reactions::take(&mut item), row.reactions);
-        assert_eq!(from_item::<_, MessageRow>(item).unwrap().reactions, Reactions::default());
+        assert_eq!(from_item::<MessageRow>(item).unwrap().reactions, Reactions::default());
     }
 }

@@ -329,8 +329,13 @@ async fn a_pair_that_already_uses_the_new_system_has_one_conversation() {
     let [a, b] = [&old_table.users[0], &old_table.users[1]];
     let send = async |from: &User, to: &User, text: &str| {
         let target = Target::User { handle: Some(to.handle.parse().unwrap()), receiver: to.clone() };
-        let new =
-            NewMessage { sender: from.clone(), target, text: text.parse().unwrap(), reply_to: None, idempotency_key: None };
+        let new = NewMessage {
+            sender: from.clone(),
+            target,
+            text: text.parse().unwrap(),
+            reply_to: None,
+            idempotency_key: None,
+        };
         Messages::new(old_table.world.table(), old_table.world.clock.clock(), Random::system(), None)
             .send(new)
             .await

@@ -27,7 +27,8 @@ async fn every_kind_of_call_is_counted() {
     let to_bob = Target::User { handle: Some(bob.user.handle.parse().unwrap()), receiver: bob.user.clone() };
     for target in [to_bob, Target::Group(group_uuid)] {
         let text = "hello".parse().unwrap();
-        let new = NewMessage { sender: alice.user.clone(), target, text, reply_to: None, idempotency_key: None };
+        let new =
+            NewMessage { sender: alice.user.clone(), target, text, reply_to: None, idempotency_key: None };
         let sent =
             Messages::new(table.clone(), clock.clone(), random.clone(), None).send(new).await.unwrap().sent;
         let sk = cruddur::sort_key::SortKey { created_at: sent.created_at, message_uuid: sent.uuid };

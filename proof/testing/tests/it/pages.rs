@@ -44,7 +44,8 @@ async fn open_groups(world: &World, user: &TestUser, count: usize) -> Vec<String
             sender: user.user.clone(),
             target: Target::User { handle: Some("r".parse().unwrap()), receiver },
             text: "hello".parse().unwrap(),
-            reply_to: None, idempotency_key: None,
+            reply_to: None,
+            idempotency_key: None,
         };
         let sent = Messages::new(world.table(), world.parts.clock.clone(), world.parts.random.clone(), None)
             .send(new)

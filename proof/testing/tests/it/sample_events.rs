@@ -144,7 +144,8 @@ async fn hold_against_table(function: &Function) {
 
 #[tokio::test]
 async fn each_route_answers_as_the_table_says() {
-    let routes = FUNCTIONS.iter().filter(|function| !function.routes.is_empty()).map(|function| function.name);
+    let routes =
+        FUNCTIONS.iter().filter(|function| !function.routes.is_empty()).map(|function| function.name);
     for function in routes.chain([WEBSOCKET_CONNECT]) {
         hold_against_table(&world().await.functions[function]).await;
     }

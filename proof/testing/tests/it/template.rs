@@ -39,7 +39,9 @@ fn the_template_has_the_functions_with_their_timeouts() {
 
 #[test]
 fn the_template_has_the_routes_with_their_functions() {
-    let declared = FUNCTIONS.iter().flat_map(|function| function.routes.iter().map(|&route| (route.to_owned(), function.name)));
+    let declared = FUNCTIONS
+        .iter()
+        .flat_map(|function| function.routes.iter().map(|&route| (route.to_owned(), function.name)));
     assert_eq!(routes(&template()), declared.collect());
 }
 
