@@ -16,7 +16,7 @@ use crate::{
     send_limit::SendLimit,
     sort_key::SortKey,
     table::{
-        Item, Key, Membership, MessageRow, Newest, Partition, Reactions, Table, from_strings,
+        Item, Key, Membership, MessageRow, Newest, Partition, Reactions, Table, first_version, from_scalars,
         reactions_attribute,
     },
     timestamp::Timestamp,
@@ -137,8 +137,8 @@ struct ListedMessage {
     user_uuid: Uuid,
     user_display_name: String,
     user_handle: String,
-    /// A number. Absent: 1.
-    version: Option<String>,
+    #[serde(default = "first_version")]
+    version: u64,
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
     reply_sk: Option<SortKey>,
@@ -260,8 +260,7 @@ impl Message {
     /// Parses the listed attributes of a row.
     fn parse(mut item: Item) -> Result<Self, Error> {
         let reactions = Reactions::take(&mut item);
-        let row: ListedMessage = from_strings(item)?;
-        let version = row.version.map_or(Ok(1), |version| version.parse()).map_err(Error::internal)?;
+        let row: ListedMessage = from_scalars(item)?;
         Ok(Self {
             uuid: row.sk.message_uuid,
             user_uuid: row.user_uuid,
@@ -269,7 +268,7 @@ impl Message {
             handle: row.user_handle,
             message: row.message,
             created_at: row.sk.created_at,
-            version,
+            version: row.version,
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
             reactions: Reaction::list(&reactions),

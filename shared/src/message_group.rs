@@ -17,7 +17,7 @@ use crate::{
     sort_key::SortKey,
     table::{
         InboxRow, Item, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table,
-        from_strings, sort_key,
+        first_version, from_scalars, sort_key,
     },
     timestamp::Timestamp,
     user::{ShowsUser, User},
@@ -116,7 +116,7 @@ impl Inbox {
                 |row: &Item| row.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| *pk == partition));
             // In descending order: the first one is the newest.
             if let Some(row) = rows.into_iter().find(is_own) {
-                let row = from_strings(row)?;
+                let row = from_scalars(row)?;
                 let unread_count = self.count_unread(caller, &row, MAX_UNREAD).await?;
                 return Ok(MessageGroup { unread_count: Some(unread_count), ..MessageGroup::from(row) });
             }
@@ -162,7 +162,7 @@ impl Inbox {
             let is_last_page = items.len() < limit;
             before = items.last().and_then(sort_key).map(str::to_owned);
             for item in items {
-                match from_strings::<ListedGroup>(item) {
+                match from_scalars::<ListedGroup>(item) {
                     Ok(row) => rows.push(row),
                     Err(_) => malformed += 1,
                 }
@@ -207,10 +207,11 @@ pub struct ListedGroup {
     user_uuid: Uuid,
     user_display_name: String,
     user_handle: String,
-    /// Present if the owner sent the newest message.
-    mine: Option<String>,
-    /// A number. Absent: 1.
-    version: Option<String>,
+    /// The owner sent the newest message.
+    #[serde(default)]
+    mine: bool,
+    #[serde(default = "first_version")]
+    version: u64,
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
     read_sk: Option<ReadPosition>,
@@ -277,10 +278,10 @@ impl From<ListedGroup> for MessageGroup {
             handle: row.user_handle,
             message: row.message,
             created_at: row.sk.created_at,
-            version: row.version.and_then(|version| version.parse().ok()).unwrap_or(1),
+            version: row.version,
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
-            from_me: row.mine.is_some(),
+            from_me: row.mine,
             unread_count: Some(0),
         }
     }
@@ -379,6 +380,7 @@ impl ShowsUser for MessageGroup {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -443,8 +445,10 @@ mod tests {
                 "read_sk": "-",
             })
         );
-        let attributes = ListedGroup::ATTRIBUTES.split(", ").map(|name| (name.to_owned(), row[name].clone()));
-        let listed: ListedGroup = serde_json::from_value(attributes.collect()).unwrap();
+        let attributes = ListedGroup::ATTRIBUTES.split(", ").filter_map(|name| {
+            Some((name.to_owned(), AttributeValue::S(row.get(name)?.as_str()?.to_owned())))
+        });
+        let listed: ListedGroup = from_scalars(attributes.collect()).unwrap();
         assert_eq!(
             serde_json::to_value(MessageGroup::from(listed)).unwrap(),
             json!({
@@ -454,6 +458,9 @@ mod tests {
                 "handle": "scarlett",
                 "message": preview,
                 "created_at": "2026-11-22T09:30:00.123456Z",
+                "version": 1,
+                "from_me": false,
+                "unread_count": 0,
             })
         );
     }

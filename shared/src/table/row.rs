@@ -148,7 +148,8 @@ pub struct MessageRow {
     pub reactions: Reactions,
 }
 
-const fn first_version() -> u64 {
+/// The version of a row without the attribute.
+pub(crate) const fn first_version() -> u64 {
     1
 }
 
