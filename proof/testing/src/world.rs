@@ -217,6 +217,12 @@ impl World {
         self.request(request(Method::GET, path, user, &[], Body::empty())).await
     }
 
+    /// A request as `user`, with a JSON body unless it is null.
+    pub async fn ask(&self, user: &TestUser, method: Method, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.request(request(method, path, user, &[], body)).await
+    }
+
     /// `GET path` without a token.
     pub async fn get_anonymously(&self, path: &str) -> Answer {
         self.request(Request::builder().uri(path).body(Body::empty()).unwrap()).await
