@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use chrono::TimeDelta;
-use cruddur::{clock::Clock, random::Random, table::Table};
+use cruddur::{clock::Clock, random::Random, table::Table, timestamp::Timestamp};
 use indicatif::ProgressBar;
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ mod command;
 mod finding;
 mod group;
 mod inbox;
+mod join;
 mod ledger;
 mod log;
 mod membership;
@@ -38,6 +39,7 @@ mod repair;
 mod report;
 mod rows;
 mod scan;
+mod states;
 mod subject;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ pub struct Doctor {
     pub clock: Clock,
     pub random: Random,
     pub mode: Mode,
-    /// The time for which inbox rows and event logs may lag behind a new message.
+    /// The time for which inbox rows and event logs may lag behind a change.
     pub grace: TimeDelta,
     /// The delay between the two reads that confirm a finding.
     pub confirm_after: Duration,
@@ -91,6 +93,11 @@ impl Doctor {
             progress: ProgressBar::hidden(),
             fence: Mutex::default(),
         }
+    }
+
+    /// Changes since then may not be in inbox rows and event logs yet.
+    fn cutoff(&self) -> Timestamp {
+        Timestamp::new(self.clock.now() - self.grace)
     }
 
     fn is_stopped(&self) -> bool {

@@ -35,7 +35,7 @@ pub struct Options {
     #[arg(long)]
     pub without_names: bool,
 
-    /// Time that inbox rows and event logs may lag behind a new message
+    /// Time that inbox rows and event logs may lag behind a change
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub grace: u32,
 
@@ -51,7 +51,8 @@ Examples:
   cruddur ddb doctor --repair            repairs; the functions may keep running
   cruddur --output json ddb doctor | jq -r 'select(.outcome == \"left\") | .pk'
 
-A message is never deleted or changed. A finding that can't be repaired is listed as left.
+No message is deleted, and no text is changed, except that a deleted message loses what is left
+of it. A finding that can't be repaired is listed as left.
 The exit code is 3 if findings remain.";
 
 impl Doctor {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// A kind of finding, in repair order: messages, membership, inbox rows, names, event logs.
+/// A kind of finding, in repair order: messages, membership, member states, inbox rows, names, event logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -19,6 +19,16 @@ pub enum Kind {
     MessageKeyMalformed,
     /// A message with a missing or malformed attribute.
     MessageMalformed,
+    /// A deleted message with text, reactions or a reply.
+    TombstoneWithContent,
+    /// A reaction of a user who is not a member.
+    ReactionOfStranger,
+    /// A member state with a malformed attribute.
+    MemberStateMalformed,
+    /// A member state of a user who is not a member, or of a group that does not exist.
+    MemberStateOfStranger,
+    /// A marker after the newest message.
+    MarkerAhead,
     /// An inbox row with a malformed key or attribute.
     InboxRowMalformed,
     /// Messages without a membership.
@@ -41,6 +51,8 @@ pub enum Kind {
     InboxOtherDiffers,
     /// An inbox row whose text is not its message's.
     InboxTextDiffers,
+    /// An inbox row at the newest message that is not the join of the messages and the owner's state.
+    InboxRowNotJoined,
     /// An inbox row whose names are not the other member's.
     InboxNamesDiffer,
     /// A membership whose names are not the members'.
@@ -55,7 +67,11 @@ pub enum Kind {
     EventOfOutsider,
     /// An event of a message that does not exist.
     EventWithoutMessage,
-    /// Messages that are not in the log of a member.
+    /// An event of a change that the message or the member state does not have.
+    EventWithoutChange,
+    /// An event of the other member's marker, which that member does not share.
+    EventOfPrivateMarker,
+    /// Messages, edits, deletions or markers that are not in the log of a member.
     EventMissing,
 }
 
@@ -68,17 +84,30 @@ impl Kind {
             | Self::StrayGroupUuid
             | Self::MessageKeyMalformed
             | Self::MessageMalformed
+            | Self::TombstoneWithContent
+            | Self::MemberStateMalformed
             | Self::EventLogRowMalformed
             | Self::ConnectionMalformed => 0,
             Self::MembershipMissing | Self::MembershipMalformed | Self::GroupWithoutMessages => 1,
             // After the membership: it may have to be derived from malformed rows.
-            Self::InboxRowMalformed | Self::InboxRowOfStranger | Self::SecondInboxRow => 2,
+            Self::InboxRowMalformed
+            | Self::InboxRowOfStranger
+            | Self::SecondInboxRow
+            | Self::ReactionOfStranger
+            | Self::MemberStateOfStranger
+            | Self::MarkerAhead => 2,
             Self::InboxRowMissing | Self::InboxRowAtNoMessage | Self::InboxRowBehind => 3,
             Self::InboxOtherDiffers
             | Self::InboxTextDiffers
+            | Self::InboxRowNotJoined
             | Self::InboxNamesDiffer
             | Self::MembershipNamesDiffer => 4,
-            Self::EventLogGap | Self::EventOfOutsider | Self::EventWithoutMessage | Self::EventMissing => 5,
+            Self::EventLogGap
+            | Self::EventOfOutsider
+            | Self::EventWithoutMessage
+            | Self::EventWithoutChange
+            | Self::EventOfPrivateMarker
+            | Self::EventMissing => 5,
         }
     }
 

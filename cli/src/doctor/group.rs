@@ -36,15 +36,19 @@ impl Doctor {
         let Ok(membership) = rows::membership(item, group) else { return Ok(false) };
         let index = read::index(&self.table, group).await?;
         let rows = index.iter().filter_map(MemberRow::of).collect::<Vec<_>>();
-        // Read after the rows: they only move up, so none of them may be beyond it.
+        let states = self.member_states(group).await?;
+        // Read after rows and states: they only move up, so none of them may be beyond it.
         let newest = self.newest_message(group).await?;
         let at_newest = |row: &MemberRow| newest.as_ref().is_some_and(|newest| newest.sk == row.row.sk);
         if rows.len() != index.len() || rows.len() != membership.members.len() || !rows.iter().all(at_newest)
         {
             return Ok(false);
         }
+        if !self.check_states(&membership, &states, newest.as_ref())?.is_empty() {
+            return Ok(false);
+        }
         let messages = Messages { any: true, newest, ..Messages::default() };
-        Ok(self.check_inboxes(item, &membership, &rows, &messages, ledger).await?.is_empty())
+        Ok(self.check_inboxes(item, &membership, &rows, &states, &messages, ledger).await?.is_empty())
     }
 
     /// Examines the group, and repairs it in [`Mode::Repair`]. `owners` have rows of the group that the index may not
@@ -166,17 +170,22 @@ impl Doctor {
         let membership = item.as_ref().and_then(|item| rows::membership(item, group).ok());
         let GroupRows { rows, hints, mut problems } =
             self.group_rows(group, membership.as_ref(), owners, &index).await?;
-        // Read after the rows: they only move up, so none of them should be beyond the newest message.
-        let mut messages = self.all_messages(group).await?;
+        let states = self.member_states(group).await?;
+        // Read after rows and states: they only move up, so none of them should be beyond the newest message.
+        let mut messages = self.all_messages(group, membership.as_ref()).await?;
         problems.append(&mut messages.problems);
         match (&item, &membership) {
-            (None, _) if rows.is_empty() && !messages.any => {}
+            (None, _) if rows.is_empty() && !messages.any => {
+                problems.extend(self.states_without_group(group, &states)?);
+            }
             _ if !messages.any => {
                 problems.push(self.group_without_messages(group, item.as_ref(), &rows).await?);
             }
             (Some(item), Some(membership)) => {
                 problems.extend(self.created_sk_problem(item, membership, &messages)?);
-                problems.extend(self.check_inboxes(item, membership, &rows, &messages, ledger).await?);
+                problems.extend(self.check_states(membership, &states, messages.newest.as_ref())?);
+                let inboxes = self.check_inboxes(item, membership, &rows, &states, &messages, ledger);
+                problems.extend(inboxes.await?);
             }
             (item, _) => {
                 let problem = self.membership_problem(group, item.as_ref(), &rows, &hints, &messages);

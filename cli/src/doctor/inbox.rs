@@ -18,6 +18,7 @@ use super::{
     messages::Messages,
     repair::{Problem, Repair},
     rows::MemberRow,
+    states::StateRow,
 };
 use crate::table::write::{self, Change};
 
@@ -27,6 +28,7 @@ impl Doctor {
         item: &Item,
         membership: &Membership,
         rows: &[MemberRow],
+        states: &[StateRow],
         messages: &Messages,
         ledger: &Ledger<'_>,
     ) -> Result<Vec<Problem>> {
@@ -43,9 +45,11 @@ impl Doctor {
             let Some(other) = self.other_member(membership, member, ledger).await? else { continue };
             let mut own = rows.iter().filter(|row| row.owner == member).collect::<Vec<_>>();
             own.sort_by_key(|row| row.row.sk);
+            let state = states.iter().find(|state| state.row.sk == member);
             let valid = own.iter().rev().find(|row| row.row.sk <= newest.sk);
             let Some(kept) = valid.or(own.last()).copied() else {
-                problems.push(self.missing_row(group, member, &other, newest)?);
+                let row = self.joined_row(member, group, newest, state, &other).await?;
+                problems.push(self.missing_row(member, row)?);
                 continue;
             };
             for second in own.iter().filter(|row| row.row.sk != kept.row.sk) {
@@ -55,7 +59,7 @@ impl Doctor {
                 let detail = format!("the row at {} is kept", kept.row.sk);
                 problems.push(problem(Kind::SecondInboxRow, second, &detail, delete));
             }
-            problems.extend(self.check_inbox_row(group, kept, &other, newest, messages).await?);
+            problems.extend(self.check_inbox_row(kept, state, &other, newest, messages).await?);
         }
         problems.extend(self.membership_names(item, membership).await?);
         Ok(problems)
@@ -63,22 +67,22 @@ impl Doctor {
 
     async fn check_inbox_row(
         &self,
-        group: Uuid,
         row: &MemberRow,
+        state: Option<&StateRow>,
         other: &User,
         newest: &MessageRow,
         messages: &Messages,
     ) -> Result<Vec<Problem>> {
         let mut problems = Vec::new();
-        let at = row.row.sk;
-        let text = self.message_at(group, at, messages).await?;
+        let (group, at) = (row.row.message_group_uuid, row.row.sk);
+        let message = self.message_at(group, at, messages).await?;
         let moved = || Some(Repair::Move(group, Box::new(newest.clone())));
         let detail = format!("the newest message is at {}", newest.sk);
         if at > newest.sk {
             let repair = self.move_back(group, row, newest)?;
             problems.push(row_problem(Kind::InboxRowAtNoMessage, row, detail, Some(repair)));
             return Ok(problems);
-        } else if text.is_none() {
+        } else if message.is_none() {
             problems.push(row_problem(Kind::InboxRowAtNoMessage, row, detail, moved()));
         } else if messages.settled.is_some_and(|settled| at < settled) {
             problems.push(row_problem(Kind::InboxRowBehind, row, detail, moved()));
@@ -88,12 +92,18 @@ impl Doctor {
             Ok(problem(kind, row, detail, update))
         };
         let shown = &row.row;
-        if let Some(text) = text.map(|text| preview(&text))
+        let join_problem =
+            if at == newest.sk { self.join_problem(row, newest, state).await? } else { None };
+        // A row at another version shows another text.
+        if join_problem.is_none()
+            && let Some(message) = message.filter(|message| message.version == shown.version)
+            && let text = preview(&message.message)
             && text != shown.message
         {
             let change = Change::of("message", &shown.message, &text);
             problems.push(update(Kind::InboxTextDiffers, "its text is not the message's", &[change])?);
         }
+        problems.extend(join_problem);
         if shown.other_uuid != other.uuid {
             let change = Change::of("user_uuid", &shown.other_uuid.to_string(), &other.uuid.to_string());
             let detail = format!("the other member is {}", other.uuid);
@@ -112,17 +122,17 @@ impl Doctor {
     }
 
     /// Creates the row of `member` at the newest message, on condition of membership, message and lease.
-    fn missing_row(&self, group: Uuid, member: Uuid, other: &User, newest: &MessageRow) -> Result<Problem> {
-        let row = InboxRow::new(member, group, newest, other);
+    fn missing_row(&self, member: Uuid, row: InboxRow) -> Result<Problem> {
+        let (group, newest) = (row.message_group_uuid, row.sk);
         let mut transaction = Transaction::new(&self.table)
             .check(&Key::Membership(group), write::has_member(member))?
-            .check(&Key::Message { group_uuid: group, sk: newest.sk }, Condition::exists())?
+            .check(&Key::Message { group_uuid: group, sk: newest }, Condition::exists())?
             .put_new(&row)?;
         // No condition can rule out a row at another key: the lease excludes other writers of new rows.
         if let Some(owner) = *self.fence.lock().unwrap_or_else(PoisonError::into_inner) {
             transaction = transaction.check(&Key::Lease, write::held_by(owner))?;
         }
-        let detail = format!("the newest message is at {}", newest.sk);
+        let detail = format!("the newest message is at {newest}");
         let finding =
             Finding { kind: Kind::InboxRowMissing, pk: row.pk, sk: None, group: Some(group), detail };
         Ok(Problem { finding, repair: Some(Repair::WriteThenMove(transaction, group)) })

@@ -10,8 +10,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     event_log::{RETENTION, is_current},
+    projection::inbox::GroupChanges,
     sort_key::SortKey,
-    table::{Condition, Item, Key, LoggedChange, Partition, Row, Transaction},
+    table::{Condition, EventLogRow, Item, Key, LoggedChange, MessageRow, Partition, Row, Transaction},
     timestamp::Timestamp,
 };
 use serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value;
@@ -21,6 +22,7 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind},
     ledger::Ledger,
+    messages::last_change,
     repair::{Problem, Repair},
     rows::{self, Flaw, MemberRow, Shape, readable_message, shape},
     subject::{Scope, Subject},
@@ -33,7 +35,7 @@ use crate::table::{
 /// A message's time may precede its write by this much.
 const SENDING: TimeDelta = TimeDelta::seconds(15);
 
-/// Missing messages of one group kept at a time. The next diagnosis finds the others.
+/// Missing events of one group kept at a time. The next diagnosis finds the others.
 const MAX_MISSING: usize = 10_000;
 
 /// Findings about rows of one log kept at a time.
@@ -47,14 +49,29 @@ pub(super) struct Diagnosis {
     without_membership: BTreeSet<Uuid>,
 }
 
-/// The events of a log that count, by group.
+/// The events of a log that count.
 #[derive(Debug, Default)]
 struct Events {
-    messages: BTreeMap<Uuid, HashSet<SortKey>>,
-    /// Groups of events of other kinds.
-    others: BTreeSet<Uuid>,
-    /// Messages since then have to be in the log. `None` if no reader can have a cursor.
+    groups: BTreeMap<Uuid, GroupEvents>,
+    /// Changes since then have to be in the log. `None` if no reader can have a cursor.
     complete_since: Option<DateTime<Utc>>,
+}
+
+/// The events of a group in a log.
+#[derive(Debug, Default)]
+struct GroupEvents {
+    messages: HashSet<SortKey>,
+    changed: BTreeMap<SortKey, LoggedVersions>,
+    /// The logged versions of members' states.
+    reads: BTreeMap<Uuid, BTreeSet<u64>>,
+}
+
+/// The logged changes of a message.
+#[derive(Debug, Default)]
+struct LoggedVersions {
+    greatest: u64,
+    /// The time of the last row with a change, in milliseconds since 1970.
+    last_at: i64,
 }
 
 /// Events that do not belong into a log.
@@ -63,6 +80,39 @@ enum Wrong {
     OfOutsider,
     /// The events of these messages.
     WithoutMessage(HashSet<SortKey>),
+    /// The events of later versions than these of messages and member states. A state that does not exist has version 0.
+    WithoutChange { messages: BTreeMap<SortKey, u64>, states: BTreeMap<Uuid, u64> },
+    /// The events of this member's markers.
+    OfPrivateMarker(Uuid),
+}
+
+/// The result of comparing a group with its events in a log.
+#[derive(Default)]
+struct Comparison {
+    wrong: Vec<Wrong>,
+    missing: Vec<LoggedChange>,
+}
+
+/// The changes that a log has to hold.
+#[derive(Clone, Copy)]
+struct Window {
+    /// Later changes have to be in the log. `None` if nothing has to be.
+    since: Option<DateTime<Utc>>,
+    /// Younger changes may still be logged.
+    until: DateTime<Utc>,
+}
+
+impl Window {
+    /// Returns whether a message of this time has to be in the log. [`EventLog::append`](cruddur::event_log::EventLog)
+    /// drops old ones.
+    fn has_message(self, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        at < self.until && self.since.is_some_and(|since| at > (since - SENDING).max(now - RETENTION))
+    }
+
+    fn has_change(self, at: Timestamp) -> bool {
+        let at = at.to_utc();
+        at < self.until && self.since.is_some_and(|since| at > since)
+    }
 }
 
 impl Doctor {
@@ -97,38 +147,36 @@ impl Doctor {
         let now = self.clock.now();
         let mut diagnosis = Diagnosis::default();
         let mut events = self.read_events(user, scope, now, &mut diagnosis.problems).await?;
-        let mut groups = events.others.clone();
-        groups.extend(events.messages.keys());
+        let mut groups = events.groups.keys().copied().collect::<BTreeSet<_>>();
         match scope {
             Scope::OneGroup(group) => drop(groups.insert(group)),
-            Scope::AllGroups => {
-                if let Some(since) = events.complete_since {
-                    groups.extend(self.groups_since(user, since).await?);
-                }
+            Scope::AllGroups if events.complete_since.is_some() => {
+                groups.extend(self.groups_since(user, now - RETENTION).await?);
             }
+            Scope::AllGroups => {}
         }
         let memberships = read::memberships(&self.table, groups.iter().copied().collect()).await?;
         let mut wrong = BTreeMap::new();
         for group in groups {
             let membership = memberships.get(&group).and_then(|item| rows::membership(item, group).ok());
             let is_member = membership.as_ref().map(|membership| membership.has(user));
-            let logged = events.messages.remove(&group).unwrap_or_default();
-            let has_events = !logged.is_empty() || events.others.contains(&group);
+            let logged = events.groups.remove(&group);
             if is_member == Some(false) {
-                if has_events {
-                    wrong.insert(group, Wrong::OfOutsider);
+                if logged.is_some() {
+                    wrong.insert(group, vec![Wrong::OfOutsider]);
                 }
                 continue;
             }
-            if is_member.is_none() && has_events {
+            if is_member.is_none() && logged.is_some() {
                 diagnosis.without_membership.insert(group);
             }
             let since = events.complete_since.filter(|_| is_member == Some(true));
-            let (unknown, missing) = self.compare(group, logged, since, now).await?;
-            if !unknown.is_empty() {
-                wrong.insert(group, Wrong::WithoutMessage(unknown));
+            let window = Window { since, until: now - self.grace };
+            let compared = self.compare(user, group, logged.unwrap_or_default(), scope, window).await?;
+            if !compared.wrong.is_empty() {
+                wrong.insert(group, compared.wrong);
             }
-            diagnosis.problems.extend(missing_problem(user, group, missing));
+            diagnosis.problems.extend(missing_problem(user, group, compared.missing));
         }
         if !wrong.is_empty() {
             diagnosis.problems.extend(self.wrong_events(user, now, &wrong).await?);
@@ -181,7 +229,7 @@ impl Doctor {
                 oldest_at = oldest_at.or(Some(row.at));
                 newest_is_current = is_row_current;
                 if is_row_current {
-                    events.add(row.changes, scope);
+                    events.add(row, scope);
                 }
             }
             next = page.next;
@@ -217,36 +265,55 @@ impl Doctor {
         }
     }
 
-    /// Compares the messages of a group with those in a log that has to be complete since a time. Returns those that are
-    /// only in the log, and those that are missing there.
+    /// Compares the messages and states of a group with its events in the log of `user`.
     async fn compare(
         &self,
+        user: Uuid,
         group: Uuid,
-        logged: HashSet<SortKey>,
-        since: Option<DateTime<Utc>>,
-        now: DateTime<Utc>,
-    ) -> Result<(HashSet<SortKey>, Vec<SortKey>)> {
-        // Messages younger than the grace period may still be logged.
-        let until = now - self.grace;
-        // `EventLog::append` drops older ones.
-        let since = since.map(|since| (since - SENDING).max(now - RETENTION));
-        let oldest_logged = logged.iter().map(|sk| sk.created_at.to_utc()).min();
-        let Some(from) = since.into_iter().chain(oldest_logged).min() else {
-            return Ok((logged, Vec::new()));
-        };
-        let mut only_logged = logged.clone();
-        let (pk, from) = (Partition::Messages(group).to_string(), Timestamp::new(from).to_string());
-        let (mut missing, mut next) = (Vec::new(), None);
+        logged: GroupEvents,
+        scope: Scope,
+        window: Window,
+    ) -> Result<Comparison> {
+        let mut compared = Comparison::default();
+        if window.since.is_some() || !logged.messages.is_empty() || !logged.changed.is_empty() {
+            self.compare_messages(group, &logged, scope, window, &mut compared).await?;
+        }
+        if window.since.is_some() || !logged.reads.is_empty() {
+            self.compare_states(user, group, &logged, window, &mut compared).await?;
+        }
+        Ok(compared)
+    }
+
+    async fn compare_messages(
+        &self,
+        group: Uuid,
+        logged: &GroupEvents,
+        scope: Scope,
+        window: Window,
+        compared: &mut Comparison,
+    ) -> Result<()> {
+        let now = self.clock.now();
+        let mut only_logged =
+            logged.messages.iter().chain(logged.changed.keys()).copied().collect::<HashSet<_>>();
+        // Old messages may have been changed since.
+        let oldest = window.since.map(|_| match scope {
+            Scope::AllGroups => Timestamp::new(now - RETENTION - SENDING).to_string(),
+            Scope::OneGroup(_) => FIRST_SORT_KEY.to_owned(),
+        });
+        let from = only_logged.iter().min().map(SortKey::to_string).into_iter().chain(oldest).min();
+        let (pk, from) = (Partition::Messages(group).to_string(), from.unwrap_or_default());
+        let (mut too_late, mut next) = (BTreeMap::new(), None);
         loop {
             let page = read::range_page(&self.table, &pk, &from, None, next).await?;
             for item in &page.items {
                 if let Some(row) = readable_message(item) {
-                    let created_at = row.sk.created_at.to_utc();
-                    let is_due = since.is_some_and(|since| created_at > since) && created_at < until;
                     only_logged.remove(&row.sk);
-                    if !logged.contains(&row.sk) && is_due && missing.len() < MAX_MISSING {
-                        missing.push(row.sk);
+                    let versions = logged.changed.get(&row.sk);
+                    if versions.is_some_and(|versions| versions.greatest > row.version) {
+                        too_late.insert(row.sk, row.version);
                     }
+                    let has_room = compared.missing.len() < MAX_MISSING;
+                    compared.missing.extend(logged.lacks(&row, group, window, now).filter(|_| has_room));
                 } else if let Shape::Flawed(Flaw { right: Some(right), .. }) = shape(item) {
                     // Counts as if it were at its right key, but is logged only when it is there.
                     only_logged.remove(&right.sk);
@@ -259,10 +326,50 @@ impl Doctor {
         }
         if !only_logged.is_empty() {
             // Other spellings of a key may sort before the first message that was read.
-            let misplaced = self.all_messages(group).await?.misplaced;
+            let misplaced = self.all_messages(group, None).await?.misplaced;
             only_logged.retain(|sk| !misplaced.contains_key(sk));
         }
-        Ok((only_logged, missing))
+        if !only_logged.is_empty() {
+            compared.wrong.push(Wrong::WithoutMessage(only_logged));
+        }
+        if !too_late.is_empty() {
+            compared.wrong.push(Wrong::WithoutChange { messages: too_late, states: BTreeMap::new() });
+        }
+        Ok(())
+    }
+
+    async fn compare_states(
+        &self,
+        user: Uuid,
+        group: Uuid,
+        logged: &GroupEvents,
+        window: Window,
+        compared: &mut Comparison,
+    ) -> Result<()> {
+        let states = self.member_states(group).await?;
+        let of_member = |member: Uuid| states.iter().map(|state| &state.row).find(|row| row.sk == member);
+        let mut too_late = BTreeMap::new();
+        for (member, versions) in &logged.reads {
+            let state = of_member(*member);
+            let version = state.map_or(0, |state| state.version);
+            if versions.last().is_some_and(|greatest| *greatest > version) {
+                too_late.insert(*member, version);
+            }
+            if *member != user && state.is_some_and(|state| state.seen_sk.is_none()) {
+                compared.wrong.push(Wrong::OfPrivateMarker(*member));
+            }
+        }
+        if !too_late.is_empty() {
+            compared.wrong.push(Wrong::WithoutChange { messages: BTreeMap::new(), states: too_late });
+        }
+        for state in states.into_iter().map(|state| state.row) {
+            let is_logged = logged.reads.get(&state.sk).is_some_and(|logged| logged.contains(&state.version));
+            if !is_logged && state.read_at.is_some_and(|at| window.has_change(at)) {
+                let changes = GroupChanges { group_uuid: group, states: vec![state], ..Default::default() };
+                compared.missing.extend(changes.logged_for(user));
+            }
+        }
+        Ok(())
     }
 
     /// Finds the rows with wrong events. The repair removes these from the row, and keeps the row: its number may not be
@@ -271,7 +378,7 @@ impl Doctor {
         &self,
         user: Uuid,
         now: DateTime<Utc>,
-        wrong: &BTreeMap<Uuid, Wrong>,
+        wrong: &BTreeMap<Uuid, Vec<Wrong>>,
     ) -> Result<Vec<Problem>> {
         let pk = Partition::EventLog(user).to_string();
         let (mut problems, mut next) = (Vec::new(), None);
@@ -283,7 +390,8 @@ impl Doctor {
                     continue;
                 }
                 let groups = row.changes.iter().map(LoggedChange::group_uuid).collect::<BTreeSet<_>>();
-                for (group, wrong) in groups.iter().filter_map(|group| wrong.get_key_value(group)) {
+                let wrong = groups.iter().filter_map(|group| wrong.get_key_value(group));
+                for (group, wrong) in wrong.flat_map(|(group, all)| all.iter().map(move |one| (group, one))) {
                     if problems.len() < MAX_ROWS {
                         problems.extend(self.wrong_problem(user, *group, wrong, item)?);
                     }
@@ -322,6 +430,22 @@ impl Doctor {
                 }
                 (Kind::EventWithoutMessage, "the message does not exist")
             }
+            Wrong::WithoutChange { messages, states } => {
+                for (sk, version) in messages {
+                    let key = Key::Message { group_uuid: group, sk: *sk };
+                    repair = repair.check(&key, write::at_version(*version))?;
+                }
+                for (member, version) in states {
+                    let key = Key::MemberState { group_uuid: group, user_uuid: *member };
+                    repair = repair.check(&key, write::at_version(*version))?;
+                }
+                (Kind::EventWithoutChange, "message or member state have an earlier version")
+            }
+            Wrong::OfPrivateMarker(member) => {
+                let key = Key::MemberState { group_uuid: group, user_uuid: *member };
+                repair = repair.check(&key, Condition::new("attribute_not_exists(seen_sk)"))?;
+                (Kind::EventOfPrivateMarker, "the other member does not share the marker")
+            }
         };
         let finding = Finding {
             kind,
@@ -335,26 +459,67 @@ impl Doctor {
 }
 
 impl Events {
-    fn add(&mut self, changes: Vec<LoggedChange>, scope: Scope) {
-        for change in changes.into_iter().filter(|change| scope.includes(change.group_uuid())) {
+    fn add(&mut self, row: EventLogRow, scope: Scope) {
+        for change in row.changes.into_iter().filter(|change| scope.includes(change.group_uuid())) {
+            let group = self.groups.entry(change.group_uuid()).or_default();
             match change {
-                LoggedChange::Message { group_uuid, message_sk } => {
-                    self.messages.entry(group_uuid).or_default().insert(message_sk);
+                LoggedChange::Message { message_sk, .. } => drop(group.messages.insert(message_sk)),
+                LoggedChange::MessageChanged { message_sk, version, .. } => {
+                    let logged = group.changed.entry(message_sk).or_default();
+                    logged.greatest = logged.greatest.max(version);
+                    logged.last_at = logged.last_at.max(row.at);
                 }
-                LoggedChange::MessageChanged { group_uuid, .. }
-                | LoggedChange::Read { group_uuid, .. }
-                | LoggedChange::Other { group_uuid, .. } => drop(self.others.insert(group_uuid)),
+                LoggedChange::Read { user_uuid, version, .. } => {
+                    group.reads.entry(user_uuid).or_default().insert(version);
+                }
+                LoggedChange::Other { .. } => {}
             }
         }
     }
 }
 
+impl GroupEvents {
+    /// The events of a message that the log lacks. A reaction leaves no time, so its event is not known to be missing.
+    fn lacks(
+        &self,
+        row: &MessageRow,
+        group_uuid: Uuid,
+        window: Window,
+        now: DateTime<Utc>,
+    ) -> impl Iterator<Item = LoggedChange> + use<> {
+        let message_sk = row.sk;
+        let is_missing = !self.messages.contains(&row.sk);
+        let message = is_missing && window.has_message(row.sk.created_at.to_utc(), now);
+        let changed_at = last_change(row);
+        // A later event tells of the change, too.
+        let is_told = self.changed.get(&row.sk).is_some_and(|logged| {
+            logged.last_at >= (changed_at.to_utc() - SENDING).timestamp_millis()
+        });
+        let change = changed_at > row.sk.created_at && !is_told && window.has_change(changed_at);
+        let message = message.then_some(LoggedChange::Message { group_uuid, message_sk });
+        let version = row.version;
+        let change = change.then_some(LoggedChange::MessageChanged { group_uuid, message_sk, version });
+        message.into_iter().chain(change)
+    }
+}
+
 impl Wrong {
     fn includes(&self, group: Uuid, change: &LoggedChange) -> bool {
-        match self {
-            _ if change.group_uuid() != group => false,
-            Self::OfOutsider => true,
-            Self::WithoutMessage(messages) => change.message_sk().is_some_and(|sk| messages.contains(&sk)),
+        if change.group_uuid() != group {
+            return false;
+        }
+        match (self, change) {
+            (Self::OfOutsider, _) => true,
+            (Self::WithoutMessage(without), _) => change.message_sk().is_some_and(|sk| without.contains(&sk)),
+            (
+                Self::WithoutChange { messages, .. },
+                LoggedChange::MessageChanged { message_sk, version, .. },
+            ) => messages.get(message_sk).is_some_and(|actual| version > actual),
+            (Self::WithoutChange { states, .. }, LoggedChange::Read { user_uuid, version, .. }) => {
+                states.get(user_uuid).is_some_and(|actual| version > actual)
+            }
+            (Self::OfPrivateMarker(member), LoggedChange::Read { user_uuid, .. }) => member == user_uuid,
+            (Self::WithoutChange { .. } | Self::OfPrivateMarker(_), _) => false,
         }
     }
 }
@@ -367,11 +532,20 @@ fn gap(pk: &str, sk: &str, first: u64, last: u64) -> Problem {
     Problem { finding: Finding { kind, pk, sk, group: None, detail }, repair: None }
 }
 
-fn missing_problem(user: Uuid, group: Uuid, missing: Vec<SortKey>) -> Option<Problem> {
-    let detail = format!("{} messages from {} on are not in the log", missing.len(), missing.first()?);
+fn missing_problem(user: Uuid, group: Uuid, missing: Vec<LoggedChange>) -> Option<Problem> {
+    let count = |is_one: fn(&LoggedChange) -> bool| missing.iter().filter(|change| is_one(change)).count();
+    let counts = [
+        (count(|change| matches!(change, LoggedChange::Message { .. })), "messages"),
+        (count(|change| matches!(change, LoggedChange::MessageChanged { .. })), "edits or deletions"),
+        (count(|change| matches!(change, LoggedChange::Read { .. })), "read markers"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let counts = counts.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>();
+    if missing.is_empty() {
+        return None;
+    }
+    let detail = format!("{} are not in the log", counts.join(", "));
     let pk = Partition::EventLog(user).to_string();
     let finding = Finding { kind: Kind::EventMissing, pk, sk: None, group: Some(group), detail };
-    let changes =
-        missing.into_iter().map(|message_sk| LoggedChange::Message { group_uuid: group, message_sk });
-    Some(Problem { finding, repair: Some(Repair::Append(user, changes.collect())) })
+    Some(Problem { finding, repair: Some(Repair::Append(user, missing)) })
 }

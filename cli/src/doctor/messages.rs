@@ -6,7 +6,9 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
     sort_key::SortKey,
-    table::{Condition, Item, Member, MessageRow, Partition, Transaction},
+    table::{
+        Condition, Item, Key, Member, Membership, MessageRow, Partition, Transaction, reactions_attribute,
+    },
     timestamp::Timestamp,
 };
 use uuid::Uuid;
@@ -37,8 +39,8 @@ pub(super) struct Messages {
     pub(super) newest: Option<MessageRow>,
     /// The newest message that is older than the grace period.
     pub(super) settled: Option<SortKey>,
-    /// The texts of messages at wrong keys, by right key.
-    pub(super) misplaced: HashMap<SortKey, String>,
+    /// Messages at wrong keys, by right key.
+    pub(super) misplaced: HashMap<SortKey, MessageRow>,
     pub(super) problems: Vec<Problem>,
     /// The senders, with the names in their newest messages.
     pub(super) senders: BTreeMap<Uuid, Member>,
@@ -68,9 +70,14 @@ impl Doctor {
         Ok(row.as_ref().and_then(readable_message))
     }
 
-    pub(super) async fn all_messages(&self, group: Uuid) -> Result<Messages> {
+    /// Reads the group's messages. With its membership, also checks who reacted.
+    pub(super) async fn all_messages(
+        &self,
+        group: Uuid,
+        membership: Option<&Membership>,
+    ) -> Result<Messages> {
         // Inbox rows may lag behind messages that are newer.
-        let cutoff = Timestamp::new(self.clock.now() - self.grace);
+        let cutoff = self.cutoff();
         let mut messages = Messages::default();
         let (pk, mut start) = (Partition::Messages(group).to_string(), None);
         loop {
@@ -79,6 +86,9 @@ impl Doctor {
                 messages.any = true;
                 if let Some(row) = readable_message(item) {
                     messages.add(&row, cutoff);
+                    if let Some(membership) = membership.filter(|_| messages.problems.len() < MAX_PROBLEMS) {
+                        messages.problems.extend(self.reactions_of_strangers(item, &row, membership)?);
+                    }
                 }
                 if messages.problems.len() < MAX_PROBLEMS
                     && let Some(problem) = self.row_problem(item).await?
@@ -87,7 +97,7 @@ impl Doctor {
                         && problem.repair.is_some()
                     {
                         messages.add(&right, cutoff);
-                        messages.misplaced.insert(right.sk, right.message);
+                        messages.misplaced.insert(right.sk, right);
                     }
                     messages.problems.push(problem);
                 }
@@ -99,21 +109,45 @@ impl Doctor {
         }
     }
 
-    /// The text of the message at `sk`, if there is one.
+    /// The message at `sk`, if there is one.
     pub(super) async fn message_at(
         &self,
         group: Uuid,
         sk: SortKey,
         messages: &Messages,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<MessageRow>> {
         if let Some(newest) = messages.newest.as_ref().filter(|newest| newest.sk == sk) {
-            return Ok(Some(newest.message.clone()));
+            return Ok(Some(newest.clone()));
         }
-        if let Some(text) = messages.misplaced.get(&sk) {
-            return Ok(Some(text.clone()));
+        if let Some(row) = messages.misplaced.get(&sk) {
+            return Ok(Some(row.clone()));
         }
         let item = read::row(&self.table, &Partition::Messages(group).to_string(), &sk.to_string()).await?;
-        Ok(item.as_ref().and_then(readable_message).map(|row| row.message))
+        Ok(item.as_ref().and_then(readable_message))
+    }
+
+    /// The finding for reactions of users who are not members. Its repair removes them.
+    fn reactions_of_strangers(
+        &self,
+        item: &Item,
+        row: &MessageRow,
+        membership: &Membership,
+    ) -> Result<Option<Problem>> {
+        let strangers = row.reactions.0.keys().copied().filter(|user| !membership.has(*user));
+        let strangers = strangers.collect::<Vec<_>>();
+        let [first, ..] = strangers[..] else { return Ok(None) };
+        let removed = strangers.iter().copied().map(reactions_attribute).collect::<Vec<_>>();
+        let transaction = change(Transaction::new(&self.table), item, row, "", &removed)?
+            .check(&Key::Membership(membership.group_uuid), write::lacks_member(first))?;
+        let detail = format!("{} users who are not members reacted", strangers.len());
+        let finding = Finding {
+            kind: Kind::ReactionOfStranger,
+            pk: row.pk.clone(),
+            sk: Some(row.sk.to_string()),
+            group: Some(membership.group_uuid),
+            detail,
+        };
+        Ok(Some(Problem { finding, repair: Some(Repair::Write(transaction)) }))
     }
 
     /// Checks a row by itself.
@@ -124,9 +158,14 @@ impl Doctor {
             (Kind::StrayGroupUuid, _) => {
                 (detail.to_owned(), Some(write::remove_group_uuid(transaction, item)?))
             }
-            (Kind::InboxRowMalformed | Kind::EventLogRowMalformed | Kind::ConnectionMalformed, _) => {
-                (detail.to_owned(), Some(transaction.delete(item, Condition::unchanged(item))?))
-            }
+            (Kind::TombstoneWithContent, _) => (detail.to_owned(), empty_tombstone(transaction, item)?),
+            (
+                Kind::InboxRowMalformed
+                | Kind::MemberStateMalformed
+                | Kind::EventLogRowMalformed
+                | Kind::ConnectionMalformed,
+                _,
+            ) => (detail.to_owned(), Some(transaction.delete(item, Condition::unchanged(item))?)),
             (_, Some(right)) => self.move_to_key(item, &right).await?,
             (_, None) => (detail.to_owned(), None),
         };
@@ -150,4 +189,44 @@ impl Doctor {
         let transaction = transaction.delete(item, Condition::unchanged(item))?;
         Ok((format!("belongs at {sk}"), Some(transaction)))
     }
+}
+
+/// The time of the last change that leaves a time. Reactions leave none.
+pub(super) fn last_change(message: &MessageRow) -> Timestamp {
+    let changes = message.edited_at.into_iter().chain(message.deleted_at);
+    changes.fold(message.sk.created_at, Timestamp::max)
+}
+
+/// Removes from a deleted message what its deletion removes.
+fn empty_tombstone(transaction: Transaction, item: &Item) -> Result<Option<Transaction>> {
+    let Some(row) = readable_message(item) else { return Ok(None) };
+    let mut removed = row.reactions.0.keys().copied().map(reactions_attribute).collect::<Vec<_>>();
+    let others = ["edited_at", "reply_sk"].into_iter().filter(|name| item.contains_key(*name));
+    removed.extend(others.map(str::to_owned));
+    Ok(Some(change(transaction, item, &row, "message = :empty, ", &removed)?))
+}
+
+/// Removes attributes of an unchanged message. `set` may empty the text. Increases the version, so that the stream
+/// handler joins and logs the change.
+fn change(
+    transaction: Transaction,
+    item: &Item,
+    row: &MessageRow,
+    set: &str,
+    removed: &[String],
+) -> Result<Transaction> {
+    let mut expression = format!("SET {set}#version = :next");
+    if !removed.is_empty() {
+        expression = format!("{expression} REMOVE {}", removed.join(", "));
+    }
+    let mut condition = Condition::unchanged(item)
+        .name("#version", "version")
+        .value(":next", AttributeValue::N((row.version + 1).to_string()));
+    if !item.contains_key("version") {
+        condition = condition.and_absent("version");
+    }
+    if !set.is_empty() {
+        condition = condition.value(":empty", AttributeValue::S(String::new()));
+    }
+    Ok(transaction.update(item, expression, condition)?)
 }

@@ -5,7 +5,9 @@ use cruddur::{
     message::text::MessageText,
     message_group::uuid_of_pair,
     sort_key::SortKey,
-    table::{InboxRow, InvalidRow, Item, Key, Membership, MessageRow, Row, RowKind, from_item},
+    table::{
+        InboxRow, InvalidRow, Item, Key, MemberStateRow, Membership, MessageRow, Row, RowKind, from_item,
+    },
     timestamp::Timestamp,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -41,6 +43,7 @@ pub(super) enum Shape {
     Inbox(InboxRow, Uuid),
     /// A membership by its key. Its attributes are checked with the group.
     Membership(Uuid),
+    MemberState(MemberStateRow, Uuid),
     /// A row of another kind, with a valid key.
     Other,
     Flawed(Flaw),
@@ -87,7 +90,7 @@ pub(super) fn shape(item: &Item) -> Shape {
         return Flaw::shape(Kind::UnknownRow, None, "malformed key for its kind");
     }
     if !kind.is_in_index() && item.contains_key(GROUP_UUID) {
-        let of_group = matches!(kind, RowKind::Message | RowKind::Membership);
+        let of_group = matches!(kind, RowKind::Message | RowKind::Membership | RowKind::MemberState);
         let group = if of_group { id.parse().ok() } else { None };
         return Flaw::shape(Kind::StrayGroupUuid, group, "only inbox rows belong into the index");
     }
@@ -95,6 +98,14 @@ pub(super) fn shape(item: &Item) -> Shape {
         (RowKind::Message, _) => message(item, id),
         (RowKind::Inbox, _) => inbox(item, id),
         (RowKind::Membership, Some(Key::Membership(group))) => Shape::Membership(group),
+        (RowKind::MemberState, Some(Key::MemberState { group_uuid, .. })) => match exactly(item) {
+            Some(row) => Shape::MemberState(row, group_uuid),
+            None => Flaw::shape(
+                Kind::MemberStateMalformed,
+                Some(group_uuid),
+                "an attribute is missing or malformed",
+            ),
+        },
         _ => Shape::Other,
     }
 }
@@ -136,15 +147,23 @@ fn message(item: &Item, id: &str) -> Shape {
     let Ok(row) = from_item::<MessageRow>(moved) else {
         return flawed("an attribute is missing or malformed");
     };
+    let is_deleted = row.deleted_at.is_some();
     // White space alone is allowed: the old system stored such messages, and the migration keeps them.
-    if row.message.is_empty() || row.message.chars().nth(MessageText::MAX_CHARS).is_some() {
+    if !is_deleted && (row.message.is_empty() || row.message.chars().nth(MessageText::MAX_CHARS).is_some()) {
         return flawed("the text is empty or too long");
     }
-    if is_at_its_key {
-        Shape::Message(row, group_uuid)
-    } else {
-        Shape::Flawed(Flaw { kind: Kind::MessageKeyMalformed, group, detail: "", right: Some(row) })
+    if !is_at_its_key {
+        return Shape::Flawed(Flaw { kind: Kind::MessageKeyMalformed, group, detail: "", right: Some(row) });
     }
+    let is_empty = row.message.is_empty()
+        && row.reactions.0.is_empty()
+        && row.reply_sk.is_none()
+        && row.edited_at.is_none();
+    if is_deleted && !is_empty {
+        let detail = "the message is deleted, but has text, reactions or a reply";
+        return Flaw::shape(Kind::TombstoneWithContent, group, detail);
+    }
+    Shape::Message(row, group_uuid)
 }
 
 /// Parses the time in a sort key in any spelling.

@@ -6,7 +6,11 @@ use std::{
 };
 
 use anyhow::Result;
-use cruddur::table::{Item, Membership, Partition, RowKind, sort_key};
+use cruddur::{
+    event_log::RETENTION,
+    table::{Item, Membership, Partition, ReadPosition, RowKind, sort_key},
+    timestamp::Timestamp,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lru::LruCache;
 use uuid::Uuid;
@@ -15,6 +19,7 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind, Status},
     ledger::Ledger,
+    messages::last_change,
     repair::Problem,
     rows::{self, Shape, shape},
     subject::Scope,
@@ -42,6 +47,8 @@ struct ScanState {
     last_messages: String,
     /// The partition of the last row of an event log.
     last_log: String,
+    /// The checks of event logs read the messages since then.
+    logged_since: Timestamp,
 }
 
 /// A fact in a row that has to agree with the group's membership.
@@ -54,6 +61,8 @@ enum Reference {
         sk: String,
     },
     Owner(Uuid),
+    /// Users who reacted to a message.
+    Reactions(Vec<Uuid>),
 }
 
 /// The work that a page leads to.
@@ -68,6 +77,8 @@ struct PageWork {
     references: Vec<(Uuid, Reference)>,
     /// Owners of event logs that begin on the page.
     logs: BTreeSet<Uuid>,
+    /// Groups with a recent change of an old message, or a recent marker at one.
+    changed: BTreeSet<Uuid>,
 }
 
 impl Doctor {
@@ -78,6 +89,7 @@ impl Doctor {
             memberships: LruCache::new(CACHED),
             last_messages: String::new(),
             last_log: String::new(),
+            logged_since: Timestamp::new(self.clock.now() - RETENTION),
         };
         let mut page = read::scan_page(&self.table, None, false).await?;
         loop {
@@ -104,7 +116,7 @@ impl Doctor {
         self.progress.inc(items.len() as u64);
         self.check_references(state, &mut work, ledger).await?;
         self.preload_names(&work).await?;
-        let PageWork { rows, memberships, mut suspects, logs, .. } = work;
+        let PageWork { rows, memberships, mut suspects, logs, changed, .. } = work;
         let of_rows = stream::iter(rows)
             .map(|(pk, sk)| async move { self.examine_row(&pk, &sk, ledger).await })
             .buffer_unordered(AT_A_TIME)
@@ -135,6 +147,11 @@ impl Doctor {
             .try_collect::<()>()
             .await?;
         // After the groups: messages and members may have to be repaired first.
+        stream::iter(changed)
+            .map(|group| self.examine_logs_of_group(group, ledger))
+            .buffer_unordered(AT_A_TIME)
+            .try_collect::<()>()
+            .await?;
         stream::iter(logs)
             .map(|user| async move {
                 if self.is_stopped() {
@@ -183,7 +200,13 @@ impl Doctor {
                     let finding = Finding { kind, pk, sk: Some(sk), group: Some(group), detail };
                     self.record_unrepaired(&Problem { finding, repair: None }, ledger)?;
                 }
-                Reference::Oldest(_) | Reference::Owner(_) | Reference::Sender { .. } => {}
+                Reference::Reactions(users) if !users.iter().all(|user| membership.has(*user)) => {
+                    work.suspects.entry(group).or_default();
+                }
+                Reference::Oldest(_)
+                | Reference::Owner(_)
+                | Reference::Sender { .. }
+                | Reference::Reactions(_) => {}
             }
         }
         Ok(())
@@ -274,11 +297,27 @@ impl PageWork {
                 if is_first_of_partition {
                     self.references.push((group, Reference::Oldest(sk.to_owned())));
                 }
+                let since = state.logged_since;
+                if row.sk.created_at < since && last_change(&row) > since {
+                    self.changed.insert(group);
+                }
                 let (pk, sk) = (pk.to_owned(), sk.to_owned());
                 self.references.push((group, Reference::Sender { user: row.sender_uuid, pk, sk }));
+                if !row.reactions.0.is_empty() {
+                    let users = row.reactions.0.into_keys().collect();
+                    self.references.push((group, Reference::Reactions(users)));
+                }
             }
             Shape::Inbox(row, owner) => {
                 self.references.push((row.message_group_uuid, Reference::Owner(owner)));
+            }
+            Shape::MemberState(row, group) => {
+                let since = state.logged_since;
+                let read = row.read_sk.and_then(ReadPosition::sort_key);
+                if read.is_none_or(|read| read.created_at < since) && row.read_at.is_some_and(|at| at > since) {
+                    self.changed.insert(group);
+                }
+                self.references.push((group, Reference::Owner(row.sk)));
             }
             Shape::Membership(group) => drop(self.memberships.insert(group, item.clone())),
             Shape::Other => {}

@@ -91,6 +91,42 @@ pub(crate) async fn newest_message_row(table: &Table, group: Uuid) -> Result<Opt
     Ok(rows.into_iter().next())
 }
 
+/// Reads the newest message that `sender` has sent to a group after the sort key `after`, consistently.
+pub(crate) async fn last_message_of(
+    table: &Table,
+    group: Uuid,
+    sender: Uuid,
+    after: &str,
+) -> Result<Option<Item>> {
+    let mut start: Option<Item> = None;
+    loop {
+        let read = || async {
+            let query = table
+                .client()
+                .query()
+                .table_name(table.name())
+                .key_condition_expression("pk = :pk AND sk > :after")
+                .filter_expression("user_uuid = :sender")
+                .expression_attribute_values(
+                    ":pk",
+                    AttributeValue::S(Partition::Messages(group).to_string()),
+                )
+                .expression_attribute_values(":after", AttributeValue::S(after.to_owned()))
+                .expression_attribute_values(":sender", AttributeValue::S(sender.to_string()))
+                .scan_index_forward(false)
+                .consistent_read(true)
+                .set_exclusive_start_key(start.clone());
+            query.send().await.map_err(read_error)
+        };
+        let answer = retry::read(read).await?;
+        start = answer.last_evaluated_key;
+        let found = answer.items.unwrap_or_default().into_iter().next();
+        if found.is_some() || start.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
 /// Reads the rows that the index shows for a group. Eventually consistent.
 pub(crate) async fn index(table: &Table, group: Uuid) -> Result<Vec<Item>> {
     retry::read(|| table.group_index(group)).await

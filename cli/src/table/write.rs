@@ -21,6 +21,18 @@ pub(crate) async fn commit(transaction: &Transaction, policy: ExponentialBuilder
     commit.retry(policy).when(|error| matches!(error, WriteError::Busy(_))).await
 }
 
+/// A message or member state has this version. Version 0 is that of a state that does not exist, and version 1 may be
+/// left out.
+pub(crate) fn at_version(version: u64) -> Condition {
+    let number = AttributeValue::N(version.to_string());
+    match version {
+        0 => Condition::absent(),
+        1 => Condition::new("attribute_exists(pk) AND (attribute_not_exists(version) OR version = :version)")
+            .value(":version", number),
+        _ => Condition::exists().and_equal("version", number),
+    }
+}
+
 /// The lease is held by `owner`.
 pub(crate) fn held_by(owner: Uuid) -> Condition {
     Condition::new("#owner = :owner")

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cruddur::{
-    message::text::{MessageText, preview},
+    message::{
+        reaction::MAX_REACTIONS,
+        text::{MessageText, preview},
+    },
     message_group::uuid_of_pair,
+    projection::inbox::GroupChanges,
     sort_key::SortKey,
     table::{
         EventLogRow, IdempotencyRow, InboxRow, Key, LoggedChange, MemberStateRow, Membership, MessageRow,
@@ -29,8 +33,8 @@ pub fn check_at_rest(rows: &[Value]) -> Vec<String> {
     Contents::of(rows).check_at_rest()
 }
 
-/// Checks `rows` after the deployed stream handler read every message: [`check_at_rest`], and every message is in the
-/// log of each member (I12).
+/// Checks `rows` after the deployed stream handler read every change: [`check_at_rest`], and every message is in the
+/// log of each member, and so are the last changes of messages and the last markers (I12).
 #[must_use]
 pub fn check_logged(rows: &[Value]) -> Vec<String> {
     Contents::of(rows).check_logged()
@@ -88,6 +92,7 @@ impl Contents {
         let mut findings = self.malformed.clone();
         self.check_messages(&mut findings);
         self.check_memberships(&mut findings);
+        self.check_states(&mut findings);
         self.check_inboxes(&mut findings);
         self.check_idempotency_rows(&mut findings);
         self.check_logs(&mut findings);
@@ -104,10 +109,16 @@ impl Contents {
                 let log = self.logs.get(&Partition::EventLog(*member).to_string());
                 let changes = log.iter().flat_map(|log| &log.rows).flat_map(|row| &row.changes);
                 let changes = changes.collect::<Vec<_>>();
-                for sk in messages.keys() {
-                    let change = LoggedChange::Message { group_uuid: *group_uuid, message_sk: *sk };
+                let states = self.states.iter().filter(|state| state.group_uuid() == Some(*group_uuid));
+                let expected = GroupChanges {
+                    group_uuid: *group_uuid,
+                    created: messages.values().cloned().collect(),
+                    changed: messages.values().filter(|message| message.version > 1).cloned().collect(),
+                    states: states.cloned().collect(),
+                };
+                for change in expected.logged_for(*member) {
                     if !changes.contains(&&change) {
-                        findings.push(format!("I12: {sk} of {group_uuid} is not in the log of {member}"));
+                        findings.push(format!("I12: not in the log of {member}: {change:?}"));
                     }
                 }
             }
@@ -126,6 +137,9 @@ impl Contents {
                 findings.push(format!("I3: {} {} is not at its group's newest message", inbox.pk, inbox.sk));
             }
             findings.extend(self.check_join(inbox));
+            if newest.is_some_and(|newest| inbox.marker() > ReadPosition::UpTo(*newest)) {
+                findings.push(format!("I18: {} {} is read beyond its newest message", inbox.pk, inbox.sk));
+            }
         }
         findings
     }
@@ -198,8 +212,25 @@ impl Contents {
                 if message.message_uuid.get_version_num() != 7 {
                     broken("row: the message's uuid is not of version 7");
                 }
-                if message.message.parse::<MessageText>().is_err() {
+                if message.deleted_at.is_none() && message.message.parse::<MessageText>().is_err() {
                     broken("row: the text is not a message");
+                }
+                let is_empty = message.message.is_empty()
+                    && message.reactions.0.is_empty()
+                    && message.reply_sk.is_none()
+                    && message.edited_at.is_none();
+                if message.deleted_at.is_some() && !is_empty {
+                    broken("I19: the deleted message has text, reactions or a reply");
+                }
+                if (message.edited_at.is_some() || message.deleted_at.is_some()) && message.version == 1 {
+                    broken("I19: the message was changed without a new version");
+                }
+                if message.reactions.0.values().any(|emoji| emoji.is_empty() || emoji.len() > MAX_REACTIONS) {
+                    broken("row: a user has none or too many reactions");
+                }
+                let knows = |user| members.is_none_or(|members| members.contains_key(user));
+                if !message.reactions.0.keys().all(knows) {
+                    broken("I10: a user who reacted is not in the group");
                 }
                 if !uuids.insert(message.message_uuid) {
                     broken("I6: the message is stored twice");
@@ -237,6 +268,28 @@ impl Contents {
                 if rows != 1 {
                     broken(&format!("I1: {rows} inbox rows of member {member}"));
                 }
+            }
+        }
+    }
+
+    fn check_states(&self, findings: &mut Vec<String>) {
+        for state in &self.states {
+            let mut broken = |what: &str| findings.push(format!("{what}: {} {}", state.pk, state.sk));
+            let group_uuid = state.group_uuid().unwrap_or_default();
+            let membership = self.memberships.get(&group_uuid);
+            if !membership.is_some_and(|membership| membership.has(state.sk)) {
+                broken("I10: the state's user is not in the group");
+            }
+            if state.version == 0 {
+                broken("row: the state was never written");
+            }
+            if state.seen_sk.is_some() != state.seen_at.is_some() {
+                broken("row: what the other member may know has no time, or is only a time");
+            }
+            let newest = self.messages.get(&group_uuid).and_then(|messages| messages.keys().next_back());
+            let read = state.read_sk.and_then(ReadPosition::sort_key);
+            if read.max(state.floor_sk).max(state.seen_sk) > newest.copied() {
+                broken("I18: a marker is after the newest message");
             }
         }
     }
@@ -343,6 +396,9 @@ impl Contents {
                     if !change.message_sk().is_none_or(is_stored) {
                         broken("I12: a logged message is not stored", row);
                     }
+                    if let Some(what) = self.check_change(pk, change) {
+                        broken(what, row);
+                    }
                     let later = rows.iter().skip(place + 1).take(TAIL).flat_map(|row| &row.changes);
                     let repeats = row.changes.iter().chain(later).filter(|other| *other == change).count();
                     if repeats > 1 {
@@ -354,13 +410,36 @@ impl Contents {
     }
 }
 
+impl Contents {
+    /// Compares a change in the log `pk` with the version of its message or state.
+    fn check_change(&self, pk: &str, change: &LoggedChange) -> Option<&'static str> {
+        match change {
+            LoggedChange::MessageChanged { group_uuid, message_sk, version } => {
+                let message = self.messages.get(group_uuid)?.get(message_sk)?;
+                (*version > message.version).then_some("I12: a logged change is not stored")
+            }
+            LoggedChange::Read { group_uuid, user_uuid, version, .. } => {
+                let states = self.states.iter().filter(|state| state.group_uuid() == Some(*group_uuid));
+                let state = states.into_iter().find(|state| state.sk == *user_uuid);
+                if state.is_none_or(|state| *version > state.version) {
+                    return Some("I12: a logged marker is not stored");
+                }
+                let is_own = Partition::EventLog(*user_uuid).to_string() == *pk;
+                let is_shared = state.is_some_and(|state| state.seen_sk.is_some());
+                (!is_own && !is_shared).then_some("I20: the log has a marker that its member does not share")
+            }
+            LoggedChange::Message { .. } | LoggedChange::Other { .. } => None,
+        }
+    }
+}
+
 /// Returns an error if the item has attributes that `row` lacks, or a different spelling of a value.
 fn exactly(item: &serde_dynamo::Item, row: &impl Serialize) -> Result<(), String> {
     let written: serde_dynamo::Item = serde_dynamo::to_item(row).map_err(|error| error.to_string())?;
     let same = item
         .iter()
         .filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"))
-        .all(|(name, value)| written.get(name) == Some(value));
+        .all(|(name, value)| written.get(name).cloned().map(sorted) == Some(sorted(value.clone())));
     if same {
         Ok(())
     } else {
@@ -368,8 +447,20 @@ fn exactly(item: &serde_dynamo::Item, row: &impl Serialize) -> Result<(), String
     }
 }
 
+/// The value, with the members of a set in order.
+fn sorted(value: serde_dynamo::AttributeValue) -> serde_dynamo::AttributeValue {
+    match value {
+        serde_dynamo::AttributeValue::Ss(mut set) => {
+            set.sort_unstable();
+            serde_dynamo::AttributeValue::Ss(set)
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use cruddur::table::reactions_attribute;
     use serde_json::json;
 
     use super::*;
@@ -379,6 +470,7 @@ mod tests {
     const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
     const FIRST: &str = "2026-11-22T09:30:00.000000Z#0195b5a0-0000-7000-8000-00000000000a";
     const SECOND: &str = "2026-11-22T09:30:00.000001Z#0195b5a0-0000-7000-8000-00000000000b";
+    const LATER: &str = "2026-11-22T09:30:00.000002Z#0195b5a0-0000-7000-8000-00000000000c";
 
     fn message(sk: &str, text: &str) -> Value {
         json!({
@@ -392,8 +484,9 @@ mod tests {
         })
     }
 
+    /// Alice has sent all messages.
     fn inbox(owner: &str, other: &str, sk: &str, text: &str) -> Value {
-        json!({
+        let mut row = json!({
             "pk": {"S": Partition::Inbox(owner.parse().unwrap()).to_string()},
             "sk": {"S": sk},
             "message_group_uuid": {"S": GROUP},
@@ -401,7 +494,11 @@ mod tests {
             "user_uuid": {"S": other},
             "user_display_name": {"S": "Name"},
             "user_handle": {"S": "handle"},
-        })
+        });
+        if owner == ALICE {
+            row["mine"] = json!({"BOOL": true});
+        }
+        row
     }
 
     fn membership() -> Value {
@@ -513,6 +610,112 @@ mod tests {
         assert_eq!(findings(|rows| rows[2]["created_sk"] = json!({"S": SECOND})), ["I8"]);
         assert_eq!(findings(|rows| rows[5]["created_at"] = json!({"S": &FIRST[..27]})), ["I6"]);
         assert_eq!(findings(|rows| rows.push(json!({"pk": {"S": "X#1"}, "sk": {"S": "X"}}))), ["row"]);
+    }
+
+    #[test]
+    fn each_broken_rule_about_state_is_found() {
+        let state = |user: &str| {
+            json!({
+                "pk": {"S": Partition::MemberStates(GROUP.parse().unwrap()).to_string()},
+                "sk": {"S": user},
+                "version": {"N": "1"},
+                "read_sk": {"S": SECOND},
+                "read_at": {"S": &SECOND[..27]},
+            })
+        };
+        let valid = |rows: &mut Vec<Value>| {
+            rows[0]["message"] = json!({"S": ""});
+            rows[0]["version"] = json!({"N": "2"});
+            rows[0]["deleted_at"] = json!({"S": &SECOND[..27]});
+            rows[1][reactions_attribute(BOB.parse().unwrap())] = json!({"SS": ["🎉", "👍"]});
+            rows[1]["version"] = json!({"N": "3"});
+            for row in [3, 4] {
+                rows[row]["version"] = json!({"N": "3"});
+            }
+            rows[4]["state_version"] = json!({"N": "1"});
+            rows.push(state(BOB));
+            let read = json!({"M": {
+                "kind": {"S": "read"}, "group_uuid": {"S": GROUP}, "user_uuid": {"S": BOB},
+                "version": {"N": "1"}, "read_sk": {"S": SECOND}, "read_at": {"S": &SECOND[..27]},
+            }});
+            let changed = json!({"M": {
+                "kind": {"S": "message_changed"}, "group_uuid": {"S": GROUP}, "message_sk": {"S": SECOND},
+                "version": {"N": "3"},
+            }});
+            let log = |user: &str, changes: &[&Value]| {
+                json!({
+                    "pk": {"S": Partition::EventLog(user.parse().unwrap()).to_string()},
+                    "sk": {"S": "0000000000000001"},
+                    "changes": {"L": changes},
+                    "at": {"N": "1"},
+                    "expires_at": {"N": "1"},
+                })
+            };
+            rows.push(log(ALICE, &[&changed]));
+            rows.push(log(BOB, &[&changed, &read]));
+            for user in [ALICE, BOB] {
+                let pk = Partition::EventLog(user.parse().unwrap()).to_string();
+                rows.push(json!({
+                    "pk": {"S": pk}, "sk": {"S": "0000000000000000"}, "start": {"N": "0"}, "at": {"N": "1"},
+                }));
+            }
+        };
+        let with = |change: fn(&mut Vec<Value>)| {
+            findings(|rows| {
+                valid(rows);
+                change(rows);
+            })
+        };
+        assert_eq!(with(|_| {}), Vec::<String>::new());
+        assert_eq!(with(|rows| rows[0]["message"] = json!({"S": "one"})), ["I19"]);
+        assert_eq!(with(|rows| rows[0]["edited_at"] = json!({"S": &SECOND[..27]})), ["I19"]);
+        assert_eq!(with(|rows| rows[0]["reply_sk"] = json!({"S": FIRST})), ["I19"]);
+        assert_eq!(with(|rows| drop(rows[0].as_object_mut().unwrap().remove("deleted_at"))), ["row"]);
+        assert_eq!(
+            with(|rows| rows[1][reactions_attribute(Uuid::nil())] = json!({"SS": ["👍"]})),
+            ["I10"]
+        );
+        let six = json!({"SS": ["1", "2", "3", "4", "5", "6"]});
+        assert_eq!(findings(|rows| rows[0][reactions_attribute(BOB.parse().unwrap())] = six), ["row"]);
+        // The inbox row does not show the version, or the marker.
+        assert_eq!(with(|rows| rows[1]["version"] = json!({"N": "4"})), ["I17", "I17"]);
+        assert_eq!(with(|rows| rows[4]["read_sk"] = json!({"S": "-"})), ["I17"]);
+        assert_eq!(with(|rows| rows[6]["version"] = json!({"N": "2"})), ["I17"]);
+        assert_eq!(with(|rows| rows[4]["own_sk"] = json!({"S": LATER})), ["I18"]);
+        for marker in ["read_sk", "floor_sk", "seen_sk"] {
+            let found = findings(|rows| {
+                valid(rows);
+                rows[6]["seen_at"] = json!({"S": &SECOND[..27]});
+                rows[6]["seen_sk"] = json!({"S": SECOND});
+                rows[6][marker] = json!({"S": LATER});
+            });
+            assert_eq!(found.first().map(String::as_str), Some("I18"), "{marker}: {found:?}");
+        }
+        assert_eq!(with(|rows| rows[6]["sk"] = json!({"S": GROUP})).first().unwrap(), "I10");
+        let change = |rows: &mut Vec<Value>, log: usize, place: usize, name: &str, value: Value| {
+            rows[log]["changes"]["L"][place]["M"][name] = value;
+        };
+        let version = json!({"N": "9"});
+        let later = |log, place| {
+            findings(|rows| {
+                valid(rows);
+                change(rows, log, place, "version", version.clone());
+            })
+        };
+        assert_eq!(later(7, 0), ["I12"]);
+        assert_eq!(later(8, 1), ["I12"]);
+        assert_eq!(
+            with(|rows| {
+                let read = rows[8]["changes"]["L"][1].clone();
+                rows[7]["changes"]["L"].as_array_mut().unwrap().push(read);
+            }),
+            ["I20"]
+        );
+        let mut rows = good();
+        valid(&mut rows);
+        // Four messages, the deletion for both, and the deletion's event for neither.
+        let unlogged = Contents::of(&rows).check_logged();
+        assert_eq!(unlogged.len(), 6, "{unlogged:?}");
     }
 
     #[test]

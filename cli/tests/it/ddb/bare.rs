@@ -107,6 +107,8 @@ fn typed(value: AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!({"S": text}),
         AttributeValue::N(number) => json!({"N": number}),
+        AttributeValue::Bool(value) => json!({"BOOL": value}),
+        AttributeValue::Ss(set) => json!({"SS": set}),
         AttributeValue::M(map) => {
             let map = map.into_iter().map(|(name, value)| (name, typed(value)));
             json!({"M": map.collect::<Map<_, _>>()})

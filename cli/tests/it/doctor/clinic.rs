@@ -10,13 +10,14 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use cli::doctor::{Doctor, Finding, Kind, Ledger, Mode, Names, Status, Summary};
 use cruddur::{
+    member_state::MemberStates,
     message::{
         Messages,
         send::{NewMessage, Sent, Target},
     },
     message_group::uuid_of_pair,
     random::Random,
-    table::Key,
+    table::{Key, RowKind},
     user::User,
 };
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ use testing::{
     World,
     damage::{Damage, Done, Injector},
     invariants,
-    world::TABLE,
+    world::{TABLE, kind_of, stream_record},
 };
 use uuid::Uuid;
 
@@ -114,10 +115,30 @@ impl Clinic {
             Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
         let (sender, text) = (sender.clone(), text.parse().unwrap());
         let new = NewMessage { sender, target, text, reply_to: None, idempotency_key: None };
-        let stored = Messages::new(self.world.table(), self.world.clock.clock(), Random::system(), None)
-            .send(new)
-            .await?;
-        Ok(stored.sent)
+        Ok(self.messages().send(new).await?.sent)
+    }
+
+    /// Delivers the changed messages and the member states, as they are now, to the stream handler.
+    pub(super) async fn deliver_changes(&self) {
+        let rows = self.world.rows().into_iter().filter(|row| match kind_of(row) {
+            Some(RowKind::Message) => row["version"].is_object(),
+            kind => kind == Some(RowKind::MemberState),
+        });
+        let records = rows.enumerate().map(|(number, row)| {
+            let mut record = stream_record(&row, number + 1);
+            record["eventName"] = json!("MODIFY");
+            record
+        });
+        let event = json!({"Records": records.collect::<Vec<_>>()});
+        assert_eq!(self.world.deliver(&event).await, json!({"batchItemFailures": []}));
+    }
+
+    pub(super) fn messages(&self) -> Messages {
+        Messages::new(self.world.table(), self.world.clock.clock(), Random::system(), None)
+    }
+
+    pub(super) fn states(&self) -> MemberStates {
+        MemberStates::new(self.world.table(), self.world.clock.clock(), Random::system())
     }
 
     pub(super) fn group(&self, a: usize, b: usize) -> Uuid {

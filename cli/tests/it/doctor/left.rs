@@ -76,6 +76,12 @@ async fn a_message_whose_sender_is_not_a_member_is_left() {
     let found = left(|clinic, mut message| {
         message["user_uuid"] = json!({"S": "01a20297-4dc0-7000-8000-000000000000"});
         clinic.put(&message);
+        // Neither member has sent it.
+        for (pk, sk) in clinic.inbox_rows_of(1, 2) {
+            let mut row = clinic.row(&pk, &sk).unwrap();
+            row.as_object_mut().unwrap().remove("mine");
+            clinic.put(&row);
+        }
     });
     assert_eq!(kinds(&found.await), [Kind::MessageMalformed]);
 }
