@@ -492,9 +492,10 @@ impl GroupEvents {
         let message = is_missing && window.has_message(row.sk.created_at.to_utc(), now);
         let changed_at = last_change(row);
         // A later event tells of the change, too.
-        let is_told = self.changed.get(&row.sk).is_some_and(|logged| {
-            logged.last_at >= (changed_at.to_utc() - SENDING).timestamp_millis()
-        });
+        let is_told = self
+            .changed
+            .get(&row.sk)
+            .is_some_and(|logged| logged.last_at >= (changed_at.to_utc() - SENDING).timestamp_millis());
         let change = changed_at > row.sk.created_at && !is_told && window.has_change(changed_at);
         let message = message.then_some(LoggedChange::Message { group_uuid, message_sk });
         let version = row.version;

@@ -33,10 +33,7 @@ impl Conversation {
         let mut messages = Vec::new();
         for (number, text) in ["one", "two", "three", "four"].into_iter().enumerate() {
             let sent = clinic.send(number % 2, 1 - number % 2, text).await;
-            messages.push(SortKey {
-                created_at: sent.message.created_at,
-                message_uuid: sent.message.uuid,
-            });
+            messages.push(SortKey { created_at: sent.created_at, message_uuid: sent.uuid });
         }
         let group = clinic.group(0, 1);
         let conversation = Self { clinic, group, messages: messages.try_into().unwrap() };
@@ -243,7 +240,7 @@ async fn after_an_earlier_stream_handler_moved_a_row_it_is_unread_again() {
         for user in [0, 1] {
             let row = conversation.inbox_row(user);
             clinic.delete(row["pk"]["S"].as_str().unwrap(), row["sk"]["S"].as_str().unwrap());
-            let sk = format!("{}#{}", sent.message.created_at, sent.message.uuid);
+            let sk = format!("{}#{}", sent.created_at, sent.uuid);
             conversation.edit(row, &json!({"sk": {"S": sk}, "message": {"S": "five"}}));
         }
         clinic.world.clock.advance(TimeDelta::minutes(5));
@@ -274,7 +271,7 @@ async fn a_row_of_an_earlier_version_stays_read() {
     rows[0]["mine"] = json!({"BOOL": true});
     let keys = clinic.inbox_rows_of(0, 1).into_iter();
     assert_eq!(keys.map(|(pk, sk)| clinic.row(&pk, &sk).unwrap()).collect::<Vec<_>>(), rows);
-    let sk = format!("{}#{}", sent.message.created_at, sent.message.uuid);
+    let sk = format!("{}#{}", sent.created_at, sent.uuid);
     assert_eq!(rows[1]["sk"]["S"], json!(sk));
 }
 
@@ -412,9 +409,8 @@ async fn events_of_changes_that_do_not_exist_are_removed() {
         let more = json!({"user_uuid": user, "version": number(version), "read_sk": {"S": "-"}});
         conversation.logged("read", &more)
     };
-    let changed = |sk: &Value| {
-        conversation.logged("message_changed", &json!({"message_sk": sk, "version": number(9)}))
-    };
+    let changed =
+        |sk: &Value| conversation.logged("message_changed", &json!({"message_sk": sk, "version": number(9)}));
     for (name, kind, change) in [
         ("message", Kind::EventWithoutMessage, changed(&json!({"S": NO_MESSAGE}))),
         ("version", Kind::EventWithoutChange, changed(&stored)),
