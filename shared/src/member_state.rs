@@ -10,7 +10,7 @@ use crate::{
     backoff::Backoff,
     clock::Clock,
     config::{ConfigError, Lookup},
-    dynamodb::CallLimits,
+    dynamodb::{CallLimits, within_time_limit},
     error::{Dependency, Error},
     message_group::membership_for,
     random::Random,
@@ -68,6 +68,16 @@ impl MemberStates {
         message: Option<SortKey>,
         tells_other: bool,
     ) -> Result<(), Error> {
+        within_time_limit(self.mark_read_with_retries(member, group_uuid, message, tells_other)).await
+    }
+
+    async fn mark_read_with_retries(
+        &self,
+        member: Uuid,
+        group_uuid: Uuid,
+        message: Option<SortKey>,
+        tells_other: bool,
+    ) -> Result<(), Error> {
         let Some(newest) = self.key_before(group_uuid, None).await? else { return Ok(()) };
         let read = message.map_or(newest, |message| message.min(newest)).to_string();
         let now = Timestamp::new(self.clock.now()).to_string();
@@ -102,6 +112,15 @@ impl MemberStates {
 
     /// Marks the messages of a group as unread by a member, from `message` on, whatever the marker was.
     pub async fn mark_unread(&self, member: Uuid, group_uuid: Uuid, message: SortKey) -> Result<(), Error> {
+        within_time_limit(self.mark_unread_with_retries(member, group_uuid, message)).await
+    }
+
+    async fn mark_unread_with_retries(
+        &self,
+        member: Uuid,
+        group_uuid: Uuid,
+        message: SortKey,
+    ) -> Result<(), Error> {
         let (before, newest) =
             tokio::try_join!(self.key_before(group_uuid, Some(message)), self.key_before(group_uuid, None))?;
         let read_sk = before.map_or(ReadPosition::Nothing, ReadPosition::UpTo);

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Message, Messages, text::MessageText};
 use crate::{
     backoff::Backoff,
+    dynamodb::within_time_limit,
     error::{Dependency, Error},
     message_group::membership_for,
     sort_key::SortKey,
@@ -40,6 +41,16 @@ impl Messages {
     /// Fails with [`Error::MessageGroupNotFound`], [`Error::MessageNotFound`], [`Error::MessageNotYours`],
     /// [`Error::EditWindowOver`] and [`Error::MessageDeleted`], in this order.
     pub async fn change(
+        &self,
+        caller: Uuid,
+        group_uuid: Uuid,
+        sk: SortKey,
+        change: &MessageChange,
+    ) -> Result<Message, Error> {
+        within_time_limit(self.change_with_retries(caller, group_uuid, sk, change)).await
+    }
+
+    async fn change_with_retries(
         &self,
         caller: Uuid,
         group_uuid: Uuid,

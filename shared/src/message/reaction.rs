@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    dynamodb::within_time_limit,
     error::{Dependency, Error},
     message_group::membership_for,
     sort_key::SortKey,
@@ -61,6 +62,16 @@ impl Messages {
     /// Fails with [`Error::MessageGroupNotFound`], [`Error::MessageNotFound`], and for additions
     /// [`Error::MessageDeleted`] and [`Error::ReactionLimit`], in this order.
     pub async fn react(
+        &self,
+        caller: Uuid,
+        group_uuid: Uuid,
+        sk: SortKey,
+        change: ReactionChange,
+    ) -> Result<(), Error> {
+        within_time_limit(self.react_with_retries(caller, group_uuid, sk, change)).await
+    }
+
+    async fn react_with_retries(
         &self,
         caller: Uuid,
         group_uuid: Uuid,
