@@ -36,6 +36,22 @@ pub struct Event {
     body: Option<String>,
     #[serde(deserialize_with = "or_default")]
     is_base64_encoded: bool,
+    #[serde(deserialize_with = "or_default")]
+    request_context: RequestContext,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RequestContext {
+    #[serde(deserialize_with = "or_default")]
+    http: HttpContext,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct HttpContext {
+    #[serde(deserialize_with = "or_default")]
+    method: String,
 }
 
 /// Deserializes the value, or returns the default if it has another type.
@@ -57,8 +73,9 @@ fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<String,
 }
 
 impl From<Event> for Request {
-    /// Converts headers, body, path and query parameters, and raw path. Leaves method and URI at their defaults, since
-    /// each function serves one route. A body with invalid base64 becomes empty; an empty body is not JSON either.
+    /// Converts method, headers, body, path and query parameters, and raw path. Leaves the URI at its default, since each
+    /// function serves one path. A malformed method becomes GET. A body with invalid base64 becomes empty; an empty body
+    /// is not JSON either.
     fn from(event: Event) -> Self {
         let body = match event.body {
             None => Body::Empty,
@@ -71,6 +88,7 @@ impl From<Event> for Request {
             None => event.query_string_parameters.into(),
         };
         let mut request = Request::new(body);
+        *request.method_mut() = event.request_context.http.method.parse().unwrap_or_default();
         for (name, value) in &event.headers {
             if let (Ok(name), Ok(value)) =
                 (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes()))

@@ -4,8 +4,10 @@ use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 
 /// The migrations, oldest first. A released file never changes, since databases store its checksum.
-const FILES: [(&str, &str); 1] =
-    [("0001_create_users", include_str!("../../../sql/migrations/0001_create_users.sql"))];
+const FILES: [(&str, &str); 2] = [
+    ("0001_create_users", include_str!("../../../sql/migrations/0001_create_users.sql")),
+    ("0002_add_read_receipts", include_str!("../../../sql/migrations/0002_add_read_receipts.sql")),
+];
 
 /// The advisory lock of a migration.
 const LOCK: i64 = 0x6372_7564_6475_7200;

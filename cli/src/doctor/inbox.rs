@@ -92,8 +92,7 @@ impl Doctor {
             Ok(problem(kind, row, detail, update))
         };
         let shown = &row.row;
-        let join_problem =
-            if at == newest.sk { self.join_problem(row, newest, state).await? } else { None };
+        let join_problem = if at == newest.sk { self.join_problem(row, newest, state).await? } else { None };
         // A row at another version shows another text.
         if join_problem.is_none()
             && let Some(message) = message.filter(|message| message.version == shown.version)

@@ -314,7 +314,8 @@ impl PageWork {
             Shape::MemberState(row, group) => {
                 let since = state.logged_since;
                 let read = row.read_sk.and_then(ReadPosition::sort_key);
-                if read.is_none_or(|read| read.created_at < since) && row.read_at.is_some_and(|at| at > since) {
+                if read.is_none_or(|read| read.created_at < since) && row.read_at.is_some_and(|at| at > since)
+                {
                     self.changed.insert(group);
                 }
                 self.references.push((group, Reference::Owner(row.sk)));

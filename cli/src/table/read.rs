@@ -107,10 +107,7 @@ pub(crate) async fn last_message_of(
                 .table_name(table.name())
                 .key_condition_expression("pk = :pk AND sk > :after")
                 .filter_expression("user_uuid = :sender")
-                .expression_attribute_values(
-                    ":pk",
-                    AttributeValue::S(Partition::Messages(group).to_string()),
-                )
+                .expression_attribute_values(":pk", AttributeValue::S(Partition::Messages(group).to_string()))
                 .expression_attribute_values(":after", AttributeValue::S(after.to_owned()))
                 .expression_attribute_values(":sender", AttributeValue::S(sender.to_string()))
                 .scan_index_forward(false)

@@ -671,10 +671,7 @@ mod tests {
         assert_eq!(with(|rows| rows[0]["edited_at"] = json!({"S": &SECOND[..27]})), ["I19"]);
         assert_eq!(with(|rows| rows[0]["reply_sk"] = json!({"S": FIRST})), ["I19"]);
         assert_eq!(with(|rows| drop(rows[0].as_object_mut().unwrap().remove("deleted_at"))), ["row"]);
-        assert_eq!(
-            with(|rows| rows[1][reactions_attribute(Uuid::nil())] = json!({"SS": ["👍"]})),
-            ["I10"]
-        );
+        assert_eq!(with(|rows| rows[1][reactions_attribute(Uuid::nil())] = json!({"SS": ["👍"]})), ["I10"]);
         let six = json!({"SS": ["1", "2", "3", "4", "5", "6"]});
         assert_eq!(findings(|rows| rows[0][reactions_attribute(BOB.parse().unwrap())] = six), ["row"]);
         // The inbox row does not show the version, or the marker.

@@ -303,7 +303,7 @@ impl Layers {
         let refusal = (self.authorize)(call);
         if self.calls.is_some()
             && (call.is_write() && call.operation != "DeleteItem"
-                || matches!(&*call.operation, "GetItem" | "Query"))
+                || matches!(&*call.operation, "GetItem" | "BatchGetItem" | "Query"))
         {
             call.request["ReturnConsumedCapacity"] = json!("INDEXES");
         }

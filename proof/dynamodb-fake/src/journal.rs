@@ -365,20 +365,21 @@ pub fn key(item: &Value) -> Key {
 }
 
 fn changes(database: &Database, operation: &str, request: &Value) -> Vec<Change> {
-    let change = |action: &Value| match action {
-        Value::Object(action) if action.contains_key("Item") => Change::Put(action["Item"].clone()),
-        Value::Object(action) if action.contains_key("Key") => Change::Delete(key(&action["Key"])),
+    let change = |kind: &str, action: &Value| match kind {
+        "Put" | "PutItem" => Some(Change::Put(action["Item"].clone())),
+        "Delete" | "DeleteItem" => Some(Change::Delete(key(&action["Key"]))),
+        "Update" | "UpdateItem" => {
+            let request = json!({"TableName": action["TableName"], "Key": action["Key"]});
+            Some(Change::Update(dispatch(database, "GetItem", request).unwrap()["Item"].take()))
+        }
+        "ConditionCheck" => None,
         _ => panic!("unsupported action {action}"),
     };
-    match operation {
-        "UpdateItem" => {
-            let request = json!({"TableName": request["TableName"], "Key": request["Key"]});
-            vec![Change::Update(dispatch(database, "GetItem", request).unwrap()["Item"].take())]
-        }
-        "TransactWriteItems" => {
-            let actions = request["TransactItems"].as_array().unwrap().iter();
-            actions.flat_map(|action| action.as_object().unwrap().values()).map(change).collect()
-        }
-        _ => vec![change(request)],
+    if operation == "TransactWriteItems" {
+        let actions = request["TransactItems"].as_array().unwrap().iter();
+        let actions = actions.flat_map(|action| action.as_object().unwrap());
+        actions.filter_map(|(kind, action)| change(kind, action)).collect()
+    } else {
+        change(operation, request).into_iter().collect()
     }
 }

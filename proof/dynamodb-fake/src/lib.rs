@@ -29,5 +29,5 @@ pub use self::{
     faults::{Counts, FaultKind, Faults},
     http_server::HttpServer,
     journal::{Change, Journal, Key, key},
-    stream::stream_record,
+    stream::{change_record, stream_record},
 };

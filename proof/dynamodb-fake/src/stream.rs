@@ -29,7 +29,17 @@ pub(crate) struct Stream {
 /// The record of a new row.
 #[must_use]
 pub fn stream_record(row: &Value, number: usize) -> Value {
-    let mut record = record("INSERT", row, number);
+    with_image("INSERT", row, number)
+}
+
+/// The record of a changed row.
+#[must_use]
+pub fn change_record(row: &Value, number: usize) -> Value {
+    with_image("MODIFY", row, number)
+}
+
+fn with_image(event: &str, row: &Value, number: usize) -> Value {
+    let mut record = record(event, row, number);
     record["dynamodb"]["NewImage"] = row.clone();
     record
 }
@@ -73,9 +83,13 @@ impl Stream {
     pub(crate) fn append(&mut self, change: &Change) {
         let number = self.trimmed + self.kept.len() + 1;
         let record = match change {
+            // Rows that are replaced in place have versions.
+            Change::Put(row) if row["version"]["N"].as_str().is_some_and(|version| version != "1") => {
+                change_record(row, number)
+            }
             Change::Put(row) => stream_record(row, number),
             Change::Delete((pk, sk)) => record("REMOVE", &json!({"pk": {"S": pk}, "sk": {"S": sk}}), number),
-            Change::Update(_) => return,
+            Change::Update(row) => change_record(row, number),
         };
         self.kept.push_back(record.to_string());
     }

@@ -1,7 +1,7 @@
-//! Executable models of the core algorithms: [`moves`] (the stream handler's "hint, guard, locate"), [`sends`]
-//! (create-message), [`events`] (the event log and its readers) and [`pushes`] (connections, frames and the
-//! client's rules). Section 3 of the design describes them. A [`checker`] tries every interleaving of their
-//! steps with every fault, within bounds.
+//! Executable models of the core algorithms: [`moves`] (the stream handler's "hint, guard, locate"), [`joins`] (read
+//! markers, edits and deletions in an inbox row), [`sends`] (create-message), [`events`] (the event log and its
+//! readers) and [`pushes`] (connections, frames and the client's rules). Section 3 of the design describes them. A
+//! [`checker`] tries every interleaving of their steps with every fault, within bounds.
 //!
 //! A step is one call to DynamoDB, or an event that affects one: other processes see nothing between two
 //! calls. The models therefore read like the code, call by call. Each algorithm also exists without one of
@@ -14,6 +14,7 @@
 
 pub mod checker;
 pub mod events;
+pub mod joins;
 pub mod moves;
 mod positions;
 pub mod pushes;

@@ -8,6 +8,7 @@ use model::{
     Commits::{AtOnce, PieceByPiece},
     checker::{self, Model, Report},
     events::{self, Accident, Events},
+    joins::{self, Joins},
     moves::{self, Moves},
     pushes::{self, Pushes},
     sends::{
@@ -103,6 +104,24 @@ const OF_PUSHES: [pushes::Bounds; 4] = [
     pushes::Bounds { clock: 3, token: 2, faults: 1, ..PUSHES },
     pushes::Bounds { devices: 3, limit: 1, connections: 3, events: 0, faults: 1, ..PUSHES },
 ];
+const JOINS: joins::Bounds = joins::Bounds {
+    messages: 2,
+    changes: 1,
+    marks: 2,
+    devices: 2,
+    receipts: false,
+    invocations: 2,
+    batch: 1,
+    faults: 0,
+};
+const OF_JOINS: [joins::Bounds; 6] = [
+    JOINS,
+    joins::Bounds { messages: 3, invocations: 1, ..JOINS },
+    joins::Bounds { changes: 0, batch: 2, faults: 1, ..JOINS },
+    joins::Bounds { changes: 0, marks: 3, ..JOINS },
+    joins::Bounds { messages: 4, changes: 0, marks: 1, invocations: 1, ..JOINS },
+    joins::Bounds { messages: 1, changes: 2, marks: 3, receipts: true, invocations: 1, faults: 1, ..JOINS },
+];
 
 fn main() -> ExitCode {
     let moves = OF_MOVES
@@ -117,7 +136,10 @@ fn main() -> ExitCode {
     let pushes = OF_PUSHES
         .iter()
         .all(|bounds| explore(bounds, &Pushes { bounds: *bounds, algorithm: pushes::Algorithm::AsDesigned }));
-    if moves && sends && events && pushes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let joins = OF_JOINS
+        .iter()
+        .all(|bounds| explore(bounds, &Joins { bounds: *bounds, algorithm: joins::Algorithm::AsDesigned }));
+    if moves && sends && events && pushes && joins { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Prints the size of the exploration and the violation, if any. Returns whether all properties hold.

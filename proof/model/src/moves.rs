@@ -14,7 +14,8 @@
 //!   transaction meets a conflict or throttling; its response is lost; its outcome is unknown and it was
 //!   never executed; it is executed late, after its sender stopped waiting (a late request).
 //!
-//! The text of a row is not modeled: the Put that writes the place writes it.
+//! The text of a row is not modeled: the Put that writes the place writes it. [`crate::joins`] models the attributes
+//! that a move joins.
 
 use crate::{
     Commits,

@@ -35,7 +35,7 @@ use uuid::Uuid;
 
 use crate::{Emulator, policy::Enforced, postgres};
 
-pub use dynamodb_fake::stream_record;
+pub use dynamodb_fake::{change_record, stream_record};
 
 /// The table's name in tests.
 pub const TABLE: &str = "cruddur-messages";
@@ -217,6 +217,12 @@ impl World {
         self.request(request(Method::GET, path, user, &[], Body::empty())).await
     }
 
+    /// A request as `user`, with a JSON body unless it is null.
+    pub async fn ask(&self, user: &TestUser, method: Method, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.request(request(method, path, user, &[], body)).await
+    }
+
     /// `GET path` without a token.
     pub async fn get_anonymously(&self, path: &str) -> Answer {
         self.request(Request::builder().uri(path).body(Body::empty()).unwrap()).await
@@ -249,12 +255,25 @@ impl World {
         self.emulator.rows(TABLE).into_values().collect()
     }
 
-    /// The stream event of the table's messages, ordered by key.
+    /// The stream event of the table's messages and their last changes, and of the members' states, ordered by key.
     #[must_use]
     pub fn stream_event(&self) -> Value {
-        let messages = self.rows().into_iter().filter(|row| kind_of(row) == Some(RowKind::Message));
-        let records = messages.enumerate().map(|(index, row)| stream_record(&row, index + 1));
-        json!({"Records": records.collect::<Vec<_>>()})
+        let mut records = Vec::new();
+        for row in self.rows() {
+            let is_message = kind_of(&row) == Some(RowKind::Message);
+            if !is_message && kind_of(&row) != Some(RowKind::MemberState) {
+                continue;
+            }
+            let mut first = row.clone();
+            let version = first.as_object_mut().unwrap().remove("version");
+            if is_message {
+                records.push(stream_record(&first, records.len() + 1));
+            }
+            if version.is_some() {
+                records.push(change_record(&row, records.len() + 1));
+            }
+        }
+        json!({"Records": records})
     }
 
     /// Delivers `event` to the stream handler. Returns its response.
@@ -263,7 +282,7 @@ impl World {
         serde_json::from_str(&answer).unwrap()
     }
 
-    /// Delivers all messages of the table to the stream handler.
+    /// Delivers all messages and member states of the table to the stream handler.
     pub async fn deliver_all(&self) {
         assert_eq!(self.deliver(&self.stream_event()).await, json!({"batchItemFailures": []}));
     }

@@ -169,7 +169,7 @@ impl Inbox {
     }
 
     /// Joins the changes into the inbox row of every member, as [`Self::apply`] does, with rows from
-    /// [`Self::group_rows`]. Also returns the rows that were written.
+    /// [`Self::group_rows`]. Also returns the rows that were written or stand at one of the messages.
     pub async fn apply_to(
         &self,
         rows: &GroupRows,
@@ -222,11 +222,13 @@ impl RowMove<'_> {
         let mut result = Moved::default();
         let mut backoff = Backoff::new(&self.inbox.random);
         let mut last_error = None;
-        let mut item = if let Some(item) = hint {
-            item
-        } else {
-            result.located = 1;
-            self.locate_from_the_beginning().await?
+        // A malformed row of the index may have been mended in the table.
+        let mut item = match hint.filter(|item| matches!(Row::parse(item.clone()), Ok(Row::Inbox(_)))) {
+            Some(item) => item,
+            None => {
+                result.located = 1;
+                self.locate_from_the_beginning().await?
+            }
         };
         for _ in 0..MAX_ATTEMPTS {
             let Ok(Row::Inbox(row)) = Row::parse(item.clone()) else {
@@ -237,7 +239,8 @@ impl RowMove<'_> {
             // Correct even for a stale row: what was joined stays joined (I17).
             if joined == row {
                 result.already_there = 1;
-                return Ok((result, None));
+                let is_of_changes = self.changes.message(row.sk).is_some();
+                return Ok((result, is_of_changes.then_some((member, row))));
             }
             match self.replace(&item, &row, &joined).await {
                 Ok(()) => {

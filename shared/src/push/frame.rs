@@ -34,7 +34,7 @@ pub struct Frame {
 pub struct GroupContent<'a> {
     /// The changes of the group in the batch.
     pub changes: &'a GroupChanges,
-    /// The inbox row of the frame's user, if the batch has changed it.
+    /// The inbox row of the frame's user, if the batch has changed it or it stands at one of the batch's messages.
     pub row: Option<&'a InboxRow>,
 }
 

@@ -337,7 +337,9 @@ impl MemberStateRow {
     /// Returns `true` if the last write told the other member.
     #[must_use]
     pub fn is_seen(&self) -> bool {
-        self.seen_at.is_some() && self.seen_at == self.read_at
+        // The times alone can be equal: two writes may have the same.
+        let seen_sk = self.seen_sk.map(ReadPosition::UpTo);
+        seen_sk.is_some() && (seen_sk, self.seen_at) == (self.read_sk, self.read_at)
     }
 
     /// Creates the state before the first write.

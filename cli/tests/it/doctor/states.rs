@@ -33,10 +33,7 @@ impl Conversation {
         let mut messages = Vec::new();
         for (number, text) in ["one", "two", "three", "four"].into_iter().enumerate() {
             let sent = clinic.send(number % 2, 1 - number % 2, text).await;
-            messages.push(SortKey {
-                created_at: sent.created_at,
-                message_uuid: sent.uuid,
-            });
+            messages.push(SortKey { created_at: sent.created_at, message_uuid: sent.uuid });
         }
         let group = clinic.group(0, 1);
         let conversation = Self { clinic, group, messages: messages.try_into().unwrap() };
@@ -407,9 +404,8 @@ async fn events_of_changes_that_do_not_exist_are_removed() {
         let more = json!({"user_uuid": user, "version": number(version), "read_sk": {"S": "-"}});
         conversation.logged("read", &more)
     };
-    let changed = |sk: &Value| {
-        conversation.logged("message_changed", &json!({"message_sk": sk, "version": number(9)}))
-    };
+    let changed =
+        |sk: &Value| conversation.logged("message_changed", &json!({"message_sk": sk, "version": number(9)}));
     for (name, kind, change) in [
         ("message", Kind::EventWithoutMessage, changed(&json!({"S": NO_MESSAGE}))),
         ("version", Kind::EventWithoutChange, changed(&stored)),

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "in tests a panic is the failure itself")]
 
 mod events;
+mod joins;
 mod moves;
 mod pushes;
 mod sends;

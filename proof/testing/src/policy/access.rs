@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cruddur::table::GROUP_INDEX;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// One access to be decided: an action on a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +54,26 @@ impl Access {
 pub fn accesses(operation: &str, request: &Value) -> Result<Vec<Access>> {
     Ok(match operation {
         "GetItem" | "DeleteItem" | "UpdateItem" | "PutItem" => vec![Access::to_item(operation, request)?],
+        "BatchGetItem" => of_batch(request)?,
         "Query" => vec![of_query(request)?],
         "TransactWriteItems" => of_transaction(request)?,
         // Operations on a whole table, including Scan, which has no leading keys.
         _ => vec![Access::to_table(operation, request)?],
     })
+}
+
+/// One access for each table, with the keys of all its rows.
+fn of_batch(request: &Value) -> Result<Vec<Access>> {
+    let tables = request["RequestItems"].as_object().context("a batch without tables")?;
+    let of_table = |(table, read): (&String, &Value)| {
+        let keys = read["Keys"].as_array().context("a batch without keys")?.iter();
+        let keys = keys.map(|key| Access::to_item("BatchGetItem", &json!({"TableName": table, "Key": key})));
+        let accesses = keys.collect::<Result<Vec<_>>>()?;
+        let leading_keys = accesses.iter().flat_map(|access| access.leading_keys.clone()).collect();
+        let first = accesses.into_iter().next().context("a batch without keys")?;
+        Ok(Access { leading_keys, ..first })
+    };
+    tables.iter().map(of_table).collect()
 }
 
 fn of_query(request: &Value) -> Result<Access> {
@@ -113,8 +128,6 @@ fn of_transaction(request: &Value) -> Result<Vec<Access>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     /// Action, end of the resource, and leading keys of each required access.

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use self::{
     objects::{Object, Plan, objects, unknown_group},
     scene::{Identity, Scene, SentMessage},
-    specification::{Expected, Wanted, specified},
+    specification::{Expected, MessageOf, Wanted, specified},
 };
 use crate::strangers::whole;
 
@@ -58,11 +58,19 @@ impl<'a> Cell<'a> {
         if let Expected::Sent { .. } = expected {
             return self.check_sent(&expected).map(Some);
         }
+        if let Expected::Changed { pk, sk, .. } = &expected {
+            return self.check_changed(pk, sk).map(|()| None);
+        }
         if self.before != self.after {
             return Err(format!("the table changed to {:?}", self.after));
         }
-        // Members may learn how a member's key was used.
-        if !matches!(expected, Expected::Shown(_) | Expected::List { .. } | Expected::Refused(422, _)) {
+        // Members may learn how a member's key was used, and whose a message is.
+        let is_of_members = match &expected {
+            Expected::Shown(_) | Expected::List { .. } | Expected::Refused(422, _) => true,
+            Expected::Refused(_, codes) => matches!(codes[..], ["message_not_yours" | "message_not_found"]),
+            _ => false,
+        };
+        if !is_of_members {
             self.check_that_unknown_is_the_same().await?;
         }
         Ok(None)
@@ -82,6 +90,15 @@ impl<'a> Cell<'a> {
                 format!("200\n{json}\n{link}{}", self.as_written(&json!(items))?)
             }
             Expected::Sent { .. } if self.answer.status.as_u16() == 200 => return Ok(()),
+            Expected::Changed { body: None, .. } => "204\n".to_owned(),
+            Expected::Changed { body: Some(part), .. } => {
+                let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
+                let has_part = part.as_object().unwrap().iter().all(|(name, value)| body[name] == *value);
+                if self.answer.status.as_u16() == 200 && has_part {
+                    return Ok(());
+                }
+                format!("200 with {part}")
+            }
             Expected::Sent { .. } => "200 with a message".to_owned(),
         };
         if answer == wanted { Ok(()) } else { Err(format!("{answer}\ninstead of {wanted}")) }
@@ -102,14 +119,37 @@ impl<'a> Cell<'a> {
     fn check_calls(&self, expected: &Expected) -> Result<(), String> {
         let caller = self.scene.caller(self.identity);
         let allowed = match (&self.object.wanted, caller) {
-            _ if matches!(expected, Expected::Unauthenticated | Expected::Refused(400 | 403, _)) => vec![],
+            _ if matches!(expected, Expected::Unauthenticated | Expected::Refused(400, _)) => vec![],
+            (_, None) => vec![],
             // No part of a group is read for a caller outside it.
-            (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }, Some(_))
-                if matches!(expected, Expected::Refused(404, _)) =>
+            (
+                Wanted::Messages { group, .. }
+                | Wanted::ToGroup { group, .. }
+                | Wanted::Group(group)
+                | Wanted::Marked(group)
+                | Wanted::Edited { message: MessageOf { group, .. }, .. }
+                | Wanted::Reacted(MessageOf { group, .. }),
+                Some(_),
+            ) if matches!(&expected, Expected::Refused(404, codes) if codes[..] == ["message_group_not_found"]) =>
             {
                 vec![Key::Membership(*group).pk()]
             }
-            (Wanted::Inbox { .. }, Some(caller)) => vec![Partition::Inbox(caller.uuid).to_string()],
+            // Unread messages are counted in the caller's groups.
+            (Wanted::Inbox { .. } | Wanted::Unread, Some(caller)) => {
+                let own = self.scene.messages.iter().filter(|message| message.is_of(caller));
+                let groups = own.map(|message| Partition::Messages(message.group).to_string());
+                groups.chain([Partition::Inbox(caller.uuid).to_string()]).collect()
+            }
+            (Wanted::Group(group) | Wanted::Marked(group), Some(_)) => {
+                let mut allowed = Vec::from(partitions_of_group(*group));
+                allowed.push(Partition::MemberStates(*group).to_string());
+                allowed
+            }
+            (
+                Wanted::Edited { message: MessageOf { group, .. }, .. }
+                | Wanted::Reacted(MessageOf { group, .. }),
+                Some(_),
+            ) => partitions_of_group(*group).into(),
             (Wanted::Events { .. }, Some(caller)) => vec![Partition::EventLog(caller.uuid).to_string()],
             (Wanted::Messages { group, .. }, Some(_)) => partitions_of_group(*group).into(),
             (Wanted::ToGroup { group, key, .. }, Some(caller)) => {
@@ -126,12 +166,24 @@ impl<'a> Cell<'a> {
         };
         for call in &self.calls {
             let writes = !matches!(&*call.operation, "GetItem" | "Query");
-            if writes && !matches!(expected, Expected::Sent { .. } | Expected::Refused(422, _)) {
+            // A conditional write may find out that a message is another's.
+            let may_write = match (expected, &self.object.wanted) {
+                (Expected::Sent { .. } | Expected::Changed { .. } | Expected::Refused(422, _), _) => true,
+                (Expected::Refused(403 | 404, codes), Wanted::Edited { .. } | Wanted::Reacted(_)) => {
+                    codes[..] != ["message_group_not_found"]
+                }
+                _ => false,
+            };
+            if writes && !may_write {
                 return Err(format!("it writes: {call:?}"));
             }
             let mut named = vec![];
             partitions(&call.request, &mut named);
-            if named.is_empty() || !named.iter().all(|partition| allowed.contains(partition)) {
+            // The index names the group without a prefix.
+            let is_of_index = call.request["IndexName"].is_string() && matches!(expected, Expected::Shown(_));
+            if (named.is_empty() && !is_of_index)
+                || !named.iter().all(|partition| allowed.contains(partition))
+            {
                 return Err(format!("a call about {named:?}, where only {allowed:?} are asked for"));
             }
         }
@@ -176,6 +228,17 @@ impl<'a> Cell<'a> {
             Ok(())
         } else {
             Err("the unknown group was written".into())
+        }
+    }
+
+    /// No row has changed, except the one with this key.
+    fn check_changed(&self, pk: &str, sk: &str) -> Result<(), String> {
+        let is_it = |row: &Value| row["pk"]["S"] == pk && row["sk"]["S"] == sk;
+        let others = |rows: &[Value]| rows.iter().filter(|row| !is_it(row)).cloned().collect::<Vec<_>>();
+        if others(&self.before) == others(&self.after) {
+            Ok(())
+        } else {
+            Err(format!("the table changed to {:?}", self.after))
         }
     }
 
@@ -249,6 +312,11 @@ impl<'a> Cell<'a> {
                 let more = if self.answer.next_page().is_some() { "+" } else { "" };
                 format!("200 {}{more}", items.len())
             }
+            (200, body) if body["conversations"].is_u64() => format!("200 {} unread", body["conversations"]),
+            (200, body) if body["members"].is_array() => {
+                format!("200 group ({} unread)", body["unread_count"])
+            }
+            (200, body) if body["version"].is_u64() => format!("200 version {}", body["version"]),
             (200, body) if body["message_group_uuid"].is_null() => "200 user".to_owned(),
             (200, _) => format!("200 sent (+{})", self.after.len() - self.before.len()),
             (_, Value::Array(codes)) => {
@@ -326,7 +394,10 @@ async fn every_caller_gets_the_contracts_answer_for_every_object() {
             let cell = Cell::of(&scene, identity, &object).await;
             *shown = cell.shown();
             match cell.judge().await {
-                Ok(message) => scene.record(message, &object.wanted),
+                Ok(message) => {
+                    scene.is_changed |= cell.before != cell.after;
+                    scene.record(message, &object.wanted);
+                }
                 Err(error) => {
                     wrong.push(format!("{} {}, {}: {error}", object.route, object.name, identity.name()));
                 }

@@ -16,7 +16,7 @@ async fn a_message_to_a_handle_opens_one_group_for_both() {
     let answered = world.send(&bob, &alice, "hello yourself").await;
     assert_eq!(answered["message_group_uuid"], sent["message_group_uuid"]);
     world.deliver_all().await;
-    for (reader, other) in [(&alice, &bob), (&bob, &alice)] {
+    for (reader, other, unread_count) in [(&alice, &bob, 1), (&bob, &alice, 0)] {
         let groups = world.get(reader, "/api/message_groups").await.ok();
         assert_eq!(
             groups,
@@ -27,6 +27,9 @@ async fn a_message_to_a_handle_opens_one_group_for_both() {
                 "handle": other.user.handle,
                 "message": "hello yourself",
                 "created_at": "2026-11-22T09:30:00.000001Z",
+                "version": 1,
+                "from_me": unread_count == 0,
+                "unread_count": unread_count,
             }])
         );
     }

@@ -316,7 +316,10 @@ async fn a_frame_has_the_event_the_message_and_the_group_as_listed() {
     for (user, (_, frame)) in [&alice, &bob].into_iter().zip(&frames) {
         let messages = world.get(user, &format!("/api/messages/{group_uuid}")).await.ok();
         assert_eq!(frame["messages"], messages);
-        assert_eq!(frame["message_groups"], world.get(user, "/api/message_groups").await.ok());
+        // A frame has no count.
+        let mut groups = world.get(user, "/api/message_groups").await.ok();
+        assert!(groups[0].as_object_mut().unwrap().remove("unread_count").is_some());
+        assert_eq!(frame["message_groups"], groups);
         assert_eq!(frame["type"], "events");
     }
     let events = world.get(&bob, &link).await;

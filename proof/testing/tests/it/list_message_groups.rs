@@ -28,7 +28,7 @@ async fn groups_are_listed_newest_first_with_the_names_of_the_other_member() {
     insta::assert_debug_snapshot!(world.get(&sunyoung, PATH).await, @r#"
     200
     content-type: application/json
-    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"Have you seen Andrew?","created_at":"2026-11-22T09:30:01.000000Z"},{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","user_uuid":"0195b5a0-0000-7000-8000-000000000003","display_name":"Andrew Brown","handle":"andrew","message":"Welcome!","created_at":"2026-11-22T09:30:00.000000Z"}]
+    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"Have you seen Andrew?","created_at":"2026-11-22T09:30:01.000000Z","version":1,"from_me":true,"unread_count":0},{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","user_uuid":"0195b5a0-0000-7000-8000-000000000003","display_name":"Andrew Brown","handle":"andrew","message":"Welcome!","created_at":"2026-11-22T09:30:00.000000Z","version":1,"from_me":false,"unread_count":1}]
     "#);
 }
 
@@ -45,7 +45,7 @@ async fn a_moved_group_stands_at_its_newest_message_in_both_inboxes() {
     insta::assert_debug_snapshot!(world.get(&sunyoung, PATH).await, @r#"
     200
     content-type: application/json
-    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"three","created_at":"2026-11-22T09:30:02.000000Z"},{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","user_uuid":"0195b5a0-0000-7000-8000-000000000003","display_name":"Andrew Brown","handle":"andrew","message":"two","created_at":"2026-11-22T09:30:01.000000Z"}]
+    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"three","created_at":"2026-11-22T09:30:02.000000Z","version":1,"from_me":false,"unread_count":1},{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","user_uuid":"0195b5a0-0000-7000-8000-000000000003","display_name":"Andrew Brown","handle":"andrew","message":"two","created_at":"2026-11-22T09:30:01.000000Z","version":1,"from_me":true,"unread_count":0}]
     "#);
     insta::assert_debug_snapshot!(world.get(&scarlett, PATH).await, @r#"
     200
@@ -66,7 +66,7 @@ async fn a_page_that_is_not_the_last_links_to_the_next() {
     200
     content-type: application/json
     link: </api/message_groups?limit=1&cursor=MjAyNi0xMS0yMlQwOTozMDowMS4wMDAwMDBaIzAxYTIwMjk3LTUxYTgtNzY0Ni05YWYzLTAzYmI1ODNkYjBlMQ>; rel="next"
-    [{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","user_uuid":"0195b5a0-0000-7000-8000-000000000003","display_name":"Andrew Brown","handle":"andrew","message":"two","created_at":"2026-11-22T09:30:01.000000Z"}]
+    [{"uuid":"a38d0d8e-e39d-513b-a594-dd90214de59f","user_uuid":"0195b5a0-0000-7000-8000-000000000003","display_name":"Andrew Brown","handle":"andrew","message":"two","created_at":"2026-11-22T09:30:01.000000Z","version":1,"from_me":true,"unread_count":0}]
     "#);
     let second = world.get(&sunyoung, first.next_page().unwrap()).await;
     insta::assert_debug_snapshot!(second, @r#"

@@ -15,7 +15,7 @@ async fn messages_are_listed_oldest_to_newest_with_the_names_of_their_senders() 
     insta::assert_debug_snapshot!(answer, @r#"
     200
     content-type: application/json
-    [{"uuid":"01a20297-4dc0-71be-91b6-cdbd33a83dfe","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"Shall we meet at noon?","created_at":"2026-11-22T09:30:00.000000Z"},{"uuid":"01a20297-4dc0-7646-9af3-03bb583db0e1","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"Noon it is.","created_at":"2026-11-22T09:30:00.000001Z"}]
+    [{"uuid":"01a20297-4dc0-71be-91b6-cdbd33a83dfe","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"Shall we meet at noon?","created_at":"2026-11-22T09:30:00.000000Z","version":1},{"uuid":"01a20297-4dc0-7646-9af3-03bb583db0e1","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"Noon it is.","created_at":"2026-11-22T09:30:00.000001Z","version":1}]
     "#);
     assert_eq!(world.get(&scarlett, PATH).await.brief(), answer.brief());
 }
@@ -32,7 +32,7 @@ async fn a_page_ends_at_its_cursor_and_links_to_the_older_one() {
     200
     content-type: application/json
     link: </api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5?limit=2&cursor=MjAyNi0xMS0yMlQwOTozMDowMC4wMDAwMDFaIzAxYTIwMjk3LTRkYzAtNzY0Ni05YWYzLTAzYmI1ODNkYjBlMQ>; rel="next"
-    [{"uuid":"01a20297-4dc0-7646-9af3-03bb583db0e1","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"two","created_at":"2026-11-22T09:30:00.000001Z"},{"uuid":"01a20297-4dc0-79a6-b722-7d617a027a35","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"three","created_at":"2026-11-22T09:30:00.000002Z"}]
+    [{"uuid":"01a20297-4dc0-7646-9af3-03bb583db0e1","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"two","created_at":"2026-11-22T09:30:00.000001Z","version":1},{"uuid":"01a20297-4dc0-79a6-b722-7d617a027a35","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"three","created_at":"2026-11-22T09:30:00.000002Z","version":1}]
     "#);
     let oldest = world.get(&sunyoung, newest.next_page().unwrap()).await;
     insta::assert_debug_snapshot!(oldest, @r#"

@@ -302,7 +302,7 @@ async fn a_batch_logs_each_kind_of_move() {
     insta::assert_snapshot!(log.shown(), @r#"
     {"timestamp":"2026-11-22T09:30:00.254500Z","level":"ERROR","target":"cruddur::stream","requestId":"REQUEST",
       "message":"skipped a record",
-      "cause":"not the row of a message: not a time, `#` and a message uuid","sequence_number":"000000000000000000099"}
+      "cause":"the row is malformed: malformed key for this kind of row","sequence_number":"000000000000000000099"}
     {"timestamp":"2026-11-22T09:30:00.254500Z","level":"ERROR","target":"stream_handler","requestId":"REQUEST",
       "message":"could not move the group",
       "group_uuid":"cb529219-038c-56ad-9690-03f309329e41",

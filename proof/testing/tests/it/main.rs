@@ -32,6 +32,7 @@ mod send_limit;
 mod show_me;
 mod show_user;
 mod simultaneous;
+mod state;
 mod statuses;
 mod strangers;
 mod stream_handler;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::body::Body;
+use cruddur::config::EditWindow;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres, yaml};
@@ -19,6 +20,34 @@ const CREATE: (&str, &str) = ("/api/messages", "post");
 const SHOW_USER: (&str, &str) = ("/api/users/{handle}/short", "get");
 const SHOW_ME: (&str, &str) = ("/api/me", "get");
 const LIST_EVENTS: (&str, &str) = ("/api/events", "get");
+const SHOW_GROUP: (&str, &str) = ("/api/message_groups/{message_group_uuid}", "get");
+const MARK_READ: (&str, &str) = ("/api/message_groups/{message_group_uuid}/read", "put");
+const MARK_UNREAD: (&str, &str) = ("/api/message_groups/{message_group_uuid}/read", "delete");
+const COUNT_UNREAD: (&str, &str) = ("/api/unread", "get");
+const EDIT: (&str, &str) = ("/api/messages/{message_group_uuid}/{message_uuid}", "put");
+const DELETE: (&str, &str) = ("/api/messages/{message_group_uuid}/{message_uuid}", "delete");
+const REACT: (&str, &str) = ("/api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}", "put");
+const TAKE_BACK: (&str, &str) =
+    ("/api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}", "delete");
+const UPDATE_ME: (&str, &str) = ("/api/me", "patch");
+
+const OPERATIONS: [(&str, &str); 15] = [
+    LIST_GROUPS,
+    LIST_MESSAGES,
+    CREATE,
+    SHOW_USER,
+    SHOW_ME,
+    LIST_EVENTS,
+    SHOW_GROUP,
+    MARK_READ,
+    MARK_UNREAD,
+    COUNT_UNREAD,
+    EDIT,
+    DELETE,
+    REACT,
+    TAKE_BACK,
+    UPDATE_ME,
+];
 
 /// The API description.
 struct Description(Value);
@@ -52,6 +81,14 @@ impl Description {
         let status = answer.status.as_u16().to_string();
         let response = self.response(operation, &status);
         let response = response.unwrap_or_else(|| panic!("{operation:?} does not describe {answer:?}"));
+        if status == "204" {
+            assert_eq!(
+                (answer.header("content-type"), &*answer.body),
+                (None, ""),
+                "{operation:?} {answer:?}"
+            );
+            return;
+        }
         assert_eq!(answer.header("content-type"), Some("application/json"), "{operation:?} {answer:?}");
         let body: Value = serde_json::from_str(&answer.body).unwrap();
         let validator = self.validator(&response["content"]["application/json"]["schema"]);
@@ -82,6 +119,106 @@ fn post(token: Option<&str>, key: Option<&str>, body: impl Into<Body>) -> Reques
         request = request.header("idempotency-key", key);
     }
     request.body(body.into()).unwrap()
+}
+
+fn ask((path, method): (&str, &str), token: Option<&str>, body: &Value) -> Request<Body> {
+    let request = Request::builder().method(method.to_uppercase().as_str()).uri(path);
+    let request = token
+        .iter()
+        .fold(request, |request, token| request.header("authorization", format!("Bearer {token}")));
+    request.body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) }).unwrap()
+}
+
+/// A listed message.
+struct Place<'a> {
+    uuid: &'a str,
+    created_at: &'a str,
+}
+
+impl Place<'_> {
+    fn of(message: &Value) -> Place<'_> {
+        Place { uuid: message["uuid"].as_str().unwrap(), created_at: message["created_at"].as_str().unwrap() }
+    }
+}
+
+/// Valid and invalid requests about a group's state and messages. `own` are messages of `me`, of which the first is old,
+/// the second is deleted by the requests, and `others` is one of the other member.
+fn changes(
+    group: &str,
+    [old, own, others]: [Place<'_>; 3],
+    me: &TestUser,
+    ghost: &TestUser,
+) -> Vec<((&'static str, &'static str), Request<Body>)> {
+    const THUMBS_UP: &str = "%F0%9F%91%8D";
+    let unknown = "0195b5a0-0000-7000-8000-0000000000ff";
+    let mine = Some(&*me.token);
+    let mut requests = Vec::new();
+    let mut add =
+        |operation: (&'static str, &'static str), path: String, token: Option<&str>, body: Value| {
+            requests.push((operation, ask((&path, operation.1), token, &body)));
+        };
+    let read = |group: &str| format!("/api/message_groups/{group}/read");
+    let message = |group: &str, place: &Place<'_>| format!("/api/messages/{group}/{}", place.uuid);
+    let at = |place: &Place<'_>| format!("?created_at={}", place.created_at);
+    let edit = |place: &Place<'_>, text: &str| json!({"message": text, "created_at": place.created_at});
+    for token in [None, Some(&*ghost.token), mine] {
+        add(COUNT_UNREAD, "/api/unread".to_owned(), token, Value::Null);
+        add(UPDATE_ME, "/api/me".to_owned(), token, json!({}));
+        for group in [group, unknown, "x", "%20"] {
+            add(SHOW_GROUP, format!("/api/message_groups/{group}"), token, Value::Null);
+            add(MARK_READ, read(group), token, json!({}));
+            let query = format!("?message_uuid={}&created_at={}", own.uuid, own.created_at);
+            add(MARK_UNREAD, read(group) + &query, token, Value::Null);
+            for place in [&own, &others, &old] {
+                add(EDIT, message(group, place), token, edit(place, "another text"));
+                let reaction = message(group, place) + "/reactions/" + THUMBS_UP + &at(place);
+                add(REACT, reaction.clone(), token, Value::Null);
+                add(TAKE_BACK, reaction, token, Value::Null);
+            }
+            add(DELETE, message(group, &others) + &at(&others), token, Value::Null);
+        }
+    }
+    for body in [json!([]), json!({"message_uuid": "x"}), json!({"message_uuid": "x".repeat(17 * 1024)})] {
+        add(MARK_READ, read(group), mine, body);
+    }
+    add(MARK_UNREAD, read(group), mine, Value::Null);
+    for body in [json!([]), json!({"display_name": " "}), json!({"display_name": "x".repeat(17 * 1024)})] {
+        add(UPDATE_ME, "/api/me".to_owned(), mine, body);
+    }
+    for body in [
+        json!([]),
+        json!({}),
+        json!({"message": "x".repeat(1025)}),
+        json!({"message": "x".repeat(17 * 1024)}),
+    ] {
+        add(EDIT, format!("/api/messages/{group}/x"), mine, body);
+    }
+    let absent = Place { uuid: unknown, created_at: own.created_at };
+    add(EDIT, message(group, &absent), mine, edit(&absent, "text"));
+    add(DELETE, message(group, &absent) + &at(&absent), mine, Value::Null);
+    add(DELETE, message(group, &own), mine, Value::Null);
+    add(REACT, message(group, &own) + "/reactions/a", mine, Value::Null);
+    add(TAKE_BACK, message(group, &own) + "/reactions/a", mine, Value::Null);
+    for emoji in ["😀", "😁", "😂", "😃", "😄", "😅"] {
+        let encoded = emoji.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        add(REACT, message(group, &others) + "/reactions/" + &encoded + &at(&others), mine, Value::Null);
+    }
+    add(DELETE, message(group, &own) + &at(&own), mine, Value::Null);
+    add(EDIT, message(group, &own), mine, edit(&own, "yet another text"));
+    add(REACT, message(group, &own) + "/reactions/" + THUMBS_UP + &at(&own), mine, Value::Null);
+    for (place, reply_at) in
+        [(&own, own.created_at), (&absent, own.created_at), (&others, others.created_at), (&own, "x")]
+    {
+        let body = json!({
+            "message_group_uuid": group,
+            "message": "a reply",
+            "reply_to": {"uuid": place.uuid, "created_at": reply_at},
+        });
+        add(CREATE, "/api/messages".to_owned(), mine, body);
+    }
+    add(LIST_MESSAGES, format!("/api/messages/{group}"), mine, Value::Null);
+    add(LIST_GROUPS, "/api/message_groups".to_owned(), mine, Value::Null);
+    requests
 }
 
 /// Valid and invalid requests to every operation, without faults. `start` is the path of `me`'s first events.
@@ -152,8 +289,15 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
         world.send(&alice, &world.user("carol").await, text).await;
     }
     world.deliver_all().await;
+    // The message is then too old to be edited.
+    world.clock.advance(EditWindow::DEFAULT.0);
+    world.send(&alice, &bob, "three").await;
+    world.send(&bob, &alice, "four").await;
+    world.deliver_all().await;
     let ghost = world.unprovisioned_user();
     let group = group.to_string();
+    let messages = world.get(&alice, &format!("/api/messages/{group}")).await.ok();
+    let places = || [0, 2, 3].map(|index: usize| Place::of(&messages[index]));
 
     let mut seen = BTreeSet::new();
     let mut codes = BTreeSet::new();
@@ -164,12 +308,16 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
             codes.extend(body.iter().filter(|code| code.is_string()).map(Value::to_string));
         }
     };
-    for (operation, request) in requests(&start, &group, &alice, &bob.user.handle, &ghost) {
+    let all = || {
+        let changes = changes(&group, places(), &alice, &ghost);
+        requests(&start, &group, &alice, &bob.user.handle, &ghost).into_iter().chain(changes)
+    };
+    for (operation, request) in all() {
         hold(operation, &world.request(request).await);
     }
     for failure in [Failure::Reset, Failure::Status(400, "AccessDeniedException")] {
         world.emulator.inject(move |_| Fault::NotExecuted(failure));
-        for (operation, request) in requests(&start, &group, &alice, &bob.user.handle, &ghost) {
+        for (operation, request) in all() {
             hold(operation, &world.request(request).await);
         }
     }
@@ -183,9 +331,11 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
         world.redeploy(|parts| parts.postgres = postgres);
         hold(SHOW_USER, &world.request(get("/api/users/@lore/short", None)).await);
         hold(SHOW_ME, &world.request(get("/api/me", Some(&alice.token))).await);
+        let patch = ask(("/api/me", "patch"), Some(&alice.token), &json!({}));
+        hold(UPDATE_ME, &world.request(patch).await);
     }
 
-    let described: BTreeSet<_> = [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME, LIST_EVENTS]
+    let described: BTreeSet<_> = OPERATIONS
         .into_iter()
         .flat_map(|operation| {
             let responses =
@@ -215,7 +365,7 @@ async fn the_gateways_own_answers_are_described_for_every_operation() {
         let body = json!({"message": message}).to_string();
         let status = http::StatusCode::from_u16(status).unwrap();
         let answer = Answer { status, headers: unknown.headers.clone(), body };
-        for operation in [LIST_GROUPS, LIST_MESSAGES, CREATE, SHOW_USER, SHOW_ME, LIST_EVENTS] {
+        for operation in OPERATIONS {
             description.hold(operation, &answer);
         }
     }
@@ -237,6 +387,9 @@ fn every_example_matches_its_schema() {
                 bodies.insert(status.clone(), response);
             }
             for (of, body) in bodies {
+                if of == "204" {
+                    continue;
+                }
                 let content = &body["content"]["application/json"];
                 let validator = description.validator(&content["schema"]);
                 for (name, example) in content["examples"].as_object().unwrap() {

@@ -143,6 +143,8 @@ async fn an_unprovisioned_caller_is_rejected_before_other_look_ups() {
         "/api/me",
         "/api/message_groups",
         "/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
+        "/api/message_groups/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
+        "/api/unread",
         "/api/events",
         "/api/events?after=MTc5NTMzOTgwMDAwMS0xNzk1MzM5ODAwMTIw",
     ] {

@@ -14,13 +14,14 @@ use std::{
 use chrono::TimeDelta;
 use cruddur::table::{GROUP_INDEX, RowKind};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use http::Method;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use testing::{
     Answer, TestUser, World, invariants,
     policy::{Policy, Statement, accesses, template},
     sockets::{SocketAnswer, Sockets},
-    world::{TABLE, kind_of},
+    world::{TABLE, kind_of, request},
 };
 
 use crate::send_limit::limit;
@@ -48,13 +49,18 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 20] = [
+const SCENARIOS: [Scenario; 29] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
         function: "list-messages",
         name: "a stranger",
         act: |trial| page_of_a_stranger(trial).boxed_local(),
+    },
+    Scenario {
+        function: "list-messages",
+        name: "an answer to a message of another page",
+        act: |trial| page_with_quote(trial).boxed_local(),
     },
     Scenario {
         function: "create-message",
@@ -90,6 +96,26 @@ const SCENARIOS: [Scenario; 20] = [
         function: "create-message",
         name: "a message too many",
         act: |trial| message_too_many(trial).boxed_local(),
+    },
+    Scenario { function: "create-message", name: "an answer", act: |trial| answer(trial).boxed_local() },
+    Scenario { function: "change-message", name: "an edit", act: |trial| edit(trial).boxed_local() },
+    Scenario {
+        function: "change-message",
+        name: "an edit too late",
+        act: |trial| late_edit(trial).boxed_local(),
+    },
+    Scenario { function: "react-to-message", name: "a reaction", act: |trial| reaction(trial).boxed_local() },
+    Scenario { function: "mark-read", name: "a mark as read", act: |trial| mark_read(trial).boxed_local() },
+    Scenario {
+        function: "mark-read",
+        name: "a mark as unread",
+        act: |trial| mark_unread(trial).boxed_local(),
+    },
+    Scenario { function: "show-message-group", name: "a group", act: |trial| group(trial).boxed_local() },
+    Scenario {
+        function: "count-unread",
+        name: "an unread conversation",
+        act: |trial| unread(trial).boxed_local(),
     },
     Scenario { function: "stream-handler", name: "a move", act: |trial| a_move(trial).boxed_local() },
     Scenario {
@@ -130,9 +156,9 @@ const SCENARIOS: [Scenario; 20] = [
 const KEY: [(&str, &str); 1] = [("idempotency-key", "a-key")];
 
 async fn inbox(trial: &Trial) -> String {
-    let (alice, ..) = conversation(&trial.world).await;
+    let (_, bob, _) = conversation(&trial.world).await;
     trial.begin();
-    seen(&trial.world.get(&alice, "/api/message_groups").await)
+    seen(&trial.world.get(&bob, "/api/message_groups").await)
 }
 
 async fn page(trial: &Trial) -> String {
@@ -146,6 +172,100 @@ async fn page_of_a_stranger(trial: &Trial) -> String {
     let eve = trial.world.user("eve").await;
     trial.begin();
     seen(&trial.world.get(&eve, &path).await)
+}
+
+async fn page_with_quote(trial: &Trial) -> String {
+    let (alice, message) = first_of_two(&trial.world).await;
+    let group_uuid = message["message_group_uuid"].as_str().unwrap();
+    trial.world.post(&alice, &answer_to(&message)).await.ok();
+    trial.begin();
+    seen(&trial.world.get(&alice, &format!("/api/messages/{group_uuid}?limit=1")).await)
+}
+
+async fn answer(trial: &Trial) -> String {
+    let (alice, message) = first_of_two(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.post(&alice, &answer_to(&message)).await)
+}
+
+/// The first message of a conversation, and its sender.
+async fn first_of_two(world: &World) -> (TestUser, Value) {
+    let (alice, bob, _) = world.pair().await;
+    let message = world.send(&alice, &bob, "hello").await;
+    world.send(&bob, &alice, "hello yourself").await;
+    (alice, message)
+}
+
+fn answer_to(message: &Value) -> Value {
+    let reply_to = json!({"uuid": message["uuid"], "created_at": message["created_at"]});
+    json!({"message_group_uuid": message["message_group_uuid"], "message": "an answer", "reply_to": reply_to})
+}
+
+async fn edit(trial: &Trial) -> String {
+    let (alice, message) = first_of_two(&trial.world).await;
+    edited(trial, &alice, &message).await
+}
+
+async fn late_edit(trial: &Trial) -> String {
+    let (alice, message) = first_of_two(&trial.world).await;
+    trial.world.clock.advance(TimeDelta::minutes(15));
+    edited(trial, &alice, &message).await
+}
+
+async fn edited(trial: &Trial, sender: &TestUser, message: &Value) -> String {
+    let body = json!({"message": "hello again", "created_at": message["created_at"]});
+    changed(trial, Method::PUT, &path_of(message), sender, body.to_string()).await
+}
+
+async fn reaction(trial: &Trial) -> String {
+    let (alice, message) = first_of_two(&trial.world).await;
+    let created_at = message["created_at"].as_str().unwrap();
+    let path = format!("{}/reactions/%F0%9F%91%8D?created_at={created_at}", path_of(&message));
+    changed(trial, Method::PUT, &path, &alice, String::new()).await
+}
+
+async fn mark_read(trial: &Trial) -> String {
+    let (alice, message) = first_of_two(&trial.world).await;
+    changed(trial, Method::PUT, &marker_of(&message), &alice, "{}".to_owned()).await
+}
+
+async fn mark_unread(trial: &Trial) -> String {
+    let (alice, message) = first_of_two(&trial.world).await;
+    let [uuid, created_at] = ["uuid", "created_at"].map(|name| message[name].as_str().unwrap());
+    let path = format!("{}?message_uuid={uuid}&created_at={created_at}", marker_of(&message));
+    changed(trial, Method::DELETE, &path, &alice, String::new()).await
+}
+
+async fn group(trial: &Trial) -> String {
+    let (_, bob, path) = conversation(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.get(&bob, &path.replace("messages", "message_groups")).await)
+}
+
+async fn unread(trial: &Trial) -> String {
+    let (_, bob, _) = conversation(&trial.world).await;
+    trial.begin();
+    trial.world.get(&bob, "/api/unread").await.body
+}
+
+/// The path of a message.
+fn path_of(message: &Value) -> String {
+    let [group_uuid, uuid] = ["message_group_uuid", "uuid"].map(|name| message[name].as_str().unwrap());
+    format!("/api/messages/{group_uuid}/{uuid}")
+}
+
+/// The path of the read marker of a message's group.
+fn marker_of(message: &Value) -> String {
+    format!("/api/message_groups/{}/read", message["message_group_uuid"].as_str().unwrap())
+}
+
+/// Sends a request under the replaced policy.
+async fn changed(trial: &Trial, method: Method, path: &str, user: &TestUser, body: String) -> String {
+    trial.begin();
+    let answer = trial.world.request(request(method, path, user, &[], body.into())).await;
+    // The body of a 200 has uuids, which differ.
+    let body = if answer.status == 200 { "" } else { &answer.body };
+    format!("{} {body}", answer.status.as_u16()).trim_end().to_owned()
 }
 
 async fn first_message(trial: &Trial, headers: &[(&str, &str)]) -> String {
@@ -423,7 +543,18 @@ fn allowed(policy: &Policy) -> String {
                 "KeyConditionExpression": "pk = :pk",
                 "ExpressionAttributeValues": {":pk": pk},
             });
-            is_allowed(policy, operation, &request)
+            match operation {
+                "BatchGetItem" => {
+                    let batch = json!({"RequestItems": {(TABLE): {"Keys": [row]}}});
+                    is_allowed(policy, operation, &batch)
+                }
+                // Exists only in transactions.
+                "ConditionCheckItem" => {
+                    let transaction = json!({"TransactItems": [{"ConditionCheck": request}]});
+                    is_allowed(policy, "TransactWriteItems", &transaction)
+                }
+                _ => is_allowed(policy, operation, &request),
+            }
         });
         let kinds = kinds.map(RowKind::tag).collect::<Vec<_>>();
         if !kinds.is_empty() {
@@ -443,7 +574,8 @@ fn allowed(policy: &Policy) -> String {
 }
 
 /// Operations on rows that a function may need. A test rejects others.
-const TABLE_OPERATIONS: [&str; 5] = ["GetItem", "Query", "PutItem", "DeleteItem", "UpdateItem"];
+const TABLE_OPERATIONS: [&str; 7] =
+    ["GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem", "UpdateItem", "ConditionCheckItem"];
 
 fn is_allowed(policy: &Policy, operation: &str, request: &Value) -> bool {
     accesses(operation, request).unwrap().iter().all(|access| policy.allows(access))
@@ -454,15 +586,21 @@ fn each_function_may_do_this_and_nothing_else() {
     let table =
         template().functions.iter().map(|(function, policy)| format!("{function}:{}\n", allowed(policy)));
     assert_snapshot!(table.collect::<String>(), @"
-    create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE;
+    change-message: GetItem of MSG MEM; UpdateItem of MSG;
+    count-unread: Query of MSG GRP;
+    create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE; ConditionCheckItem of MSG;
     list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
-    list-message-groups: Query of GRP;
-    list-messages: GetItem of MEM; Query of MSG;
+    list-message-groups: Query of MSG GRP;
+    list-messages: GetItem of MEM; BatchGetItem of MSG; Query of MSG;
+    mark-read: GetItem of MEM MBR; Query of MSG; PutItem of MBR; UpdateItem of MBR;
     open-connection: Query of CONN; PutItem of CONN; DeleteItem of CONN;
     post-confirmation:
+    react-to-message: GetItem of MEM; UpdateItem of MSG;
     show-me:
+    show-message-group: GetItem of MEM; Query of MSG MBR; Query of the index;
     show-user:
     stream-handler: GetItem of MEM LOG; Query of GRP LOG CONN; PutItem of GRP LOG; DeleteItem of GRP CONN; Query of the index;
+    update-me:
     ");
 }
 

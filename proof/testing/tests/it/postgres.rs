@@ -60,7 +60,7 @@ impl Database {
 type Columns = &'static [(&'static str, Type)];
 
 /// Parameters and columns of each statement. A file missing here fails the test.
-const STATEMENTS: [(&str, &[Type], Columns); 19] = [
+const STATEMENTS: [(&str, &[Type], Columns); 22] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
     (
         "cognito_user_ids",
@@ -93,11 +93,13 @@ const STATEMENTS: [(&str, &[Type], Columns); 19] = [
     ("end_sessions", &[], &[("pg_terminate_backend", Type::BOOL)]),
     ("from_cognito_user_id", &[Type::TEXT], &USER),
     ("list", &[], &USER),
+    ("me", &[Type::TEXT], &ME),
     (
         "of_cognito_user",
         &[Type::TEXT, Type::TEXT],
         &[("cognito_user_id", Type::TEXT), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
     ),
+    ("read_receipts", &[Type::UUID, Type::UUID], &[("read_receipts", Type::BOOL)]),
     (
         "sessions",
         &[],
@@ -123,8 +125,16 @@ const STATEMENTS: [(&str, &[Type], Columns); 19] = [
         &[Type::INT8],
         &[("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT), ("total", Type::INT8)],
     ),
+    ("update", &[Type::TEXT, Type::TEXT, Type::BOOL], &ME),
     ("uuid_from_cognito_user_id", &[Type::TEXT], &[("uuid", Type::UUID)]),
     ("with_uuids", &[Type::UUID_ARRAY], &USER),
+];
+
+const ME: [(&str, Type); 4] = [
+    ("uuid", Type::UUID),
+    ("handle", Type::TEXT),
+    ("display_name", Type::TEXT),
+    ("read_receipts", Type::BOOL),
 ];
 
 const USER: [(&str, Type); 3] = [("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)];

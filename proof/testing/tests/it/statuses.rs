@@ -9,7 +9,11 @@ use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres, world::T
 /// Group of `sunyoung` and `scarlett`.
 const GROUP: &str = "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5";
 
-/// A request to each route that requires a token and the table; for `POST /api/messages`, one with a group and one with a
+const MESSAGE: &str = "0195b5a0-0000-7000-8000-000000000001";
+
+const TIME: &str = "2026-11-22T09:30:00.000000Z";
+
+/// A request to each path that requires a token and the table; for `POST /api/messages`, one with a group and one with a
 /// handle.
 fn requests(authorization: Option<&str>) -> Vec<Request<Body>> {
     let to_group = json!({"message_group_uuid": GROUP, "message": "hello"});
@@ -20,6 +24,15 @@ fn requests(authorization: Option<&str>) -> Vec<Request<Body>> {
         (Method::POST, "/api/messages".to_owned(), Body::from(to_group.to_string())),
         (Method::POST, "/api/messages".to_owned(), Body::from(to_handle.to_string())),
         (Method::GET, "/api/events".to_owned(), Body::empty()),
+        (Method::GET, "/api/unread".to_owned(), Body::empty()),
+        (Method::GET, format!("/api/message_groups/{GROUP}"), Body::empty()),
+        (Method::PUT, format!("/api/message_groups/{GROUP}/read"), Body::from("{}")),
+        (Method::DELETE, format!("/api/messages/{GROUP}/{MESSAGE}?created_at={TIME}"), Body::empty()),
+        (
+            Method::PUT,
+            format!("/api/messages/{GROUP}/{MESSAGE}/reactions/%F0%9F%91%8D?created_at={TIME}"),
+            Body::empty(),
+        ),
     ];
     let build = |(method, path, body)| {
         let request = Request::builder().method(method).uri(path);

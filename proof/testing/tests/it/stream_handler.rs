@@ -210,7 +210,6 @@ async fn old_records_after_new_ones_move_no_row_back() {
     let inboxes = Inboxes::with_groups(1, 4).await;
     let records = inboxes.records(0);
     assert_eq!(inboxes.deliver(&records[3..]).await, NO_FAILURES);
-    inboxes.assert_at_rest();
     let _ = inboxes.emulator().take_calls();
     for record in [&records[2], &records[0], &records[1], &records[3]] {
         assert_eq!(inboxes.deliver(std::slice::from_ref(record)).await, NO_FAILURES);
@@ -549,8 +548,9 @@ async fn a_poison_record_is_skipped_and_counted_and_spoils_no_other() {
             !lines.iter().any(|line| line.contains("message 1 of") || line.contains("User No.")),
             "{what}: {lines:#?}"
         );
+        // Both rows are neither at the newest message (I3) nor joined with it (I17).
         let broken = invariants::check_at_rest(&inboxes.rows());
-        assert_eq!(broken.len(), 2, "{what}: {broken:?}");
+        assert_eq!(broken.len(), 4, "{what}: {broken:?}");
         assert_eq!(inboxes.positions(1), template.positions(1), "{what}");
         // The valid record is delivered in the end.
         assert_eq!(inboxes.deliver(&poisoned[1..]).await, NO_FAILURES, "{what}");
@@ -634,7 +634,7 @@ async fn a_failing_group_reports_all_its_records_and_no_other_groups() {
         reported.sort_unstable();
         assert_eq!(reported, sequence_numbers(&inboxes.records(1)), "{failure:?}");
         let broken = invariants::check_at_rest(&inboxes.rows());
-        assert_eq!(broken.len(), 2, "{failure:?}: {broken:?}");
+        assert_eq!(broken.len(), 4, "{failure:?}: {broken:?}");
         inboxes.emulator().inject(|_| Fault::None);
         assert_eq!(inboxes.deliver(&batch).await, NO_FAILURES, "{failure:?}");
         inboxes.assert_at_rest();
@@ -967,9 +967,11 @@ async fn unknown_attributes_of_an_inbox_row_survive_a_move() {
         assert_eq!(inboxes.deliver(&records).await, NO_FAILURES);
         let image = &records.last().unwrap()["dynamodb"]["NewImage"];
         for (member, before) in [user(1), user(2)].iter().zip(before) {
-            let expected =
-                set(&set(&before, "/sk", image["sk"].clone()), "/message", image["message"].clone());
-            assert_eq!(inboxes.inbox_row(member, 0), expected);
+            let row = inboxes.inbox_row(member, 0);
+            assert_eq!([&row["sk"], &row["message"]], [&image["sk"], &image["message"]]);
+            for name in added.as_object().unwrap().keys() {
+                assert_eq!(row[name], before[name], "{name}");
+            }
         }
         inboxes.assert_at_rest();
     }

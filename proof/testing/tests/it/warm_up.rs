@@ -133,8 +133,13 @@ async fn each_function_is_healthy_with_all_its_dependencies() {
             membership(),
             membership(),
             membership(),
+            membership(),
+            membership(),
+            membership(),
+            membership(),
             query(None),
             query(Some(RowKind::Message)),
+            query(Some(RowKind::Inbox)),
             query(Some(RowKind::Inbox)),
             query(Some(RowKind::EventLog)),
             query(Some(RowKind::Connection))

@@ -8,7 +8,7 @@ use uuid::{Uuid, uuid};
 
 use super::{
     scene::{BOBS_KEY, LogCursor, Scene, SentMessage},
-    specification::Wanted,
+    specification::{MessageOf, Wanted},
 };
 
 /// The uuid of no group.
@@ -36,7 +36,13 @@ pub(super) struct Plan {
 impl Object {
     /// The same request about a group that does not exist. `None` if the request is not about a group.
     pub(super) fn plan_for_unknown_object(&self) -> Option<Plan> {
-        let (Wanted::Messages { group, .. } | Wanted::ToGroup { group, .. }) = &self.wanted else {
+        let (Wanted::Messages { group, .. }
+        | Wanted::ToGroup { group, .. }
+        | Wanted::Group(group)
+        | Wanted::Marked(group)
+        | Wanted::Edited { message: MessageOf { group, .. }, .. }
+        | Wanted::Reacted(MessageOf { group, .. })) = &self.wanted
+        else {
             return None;
         };
         let (group, unknown) = (group.to_string(), unknown_group().to_string());
@@ -62,6 +68,10 @@ pub(super) fn objects(scene: &Scene) -> Vec<Object> {
         users(scene),
         me(scene),
         events(scene),
+        shown_groups(scene),
+        marks(scene),
+        edits(scene),
+        reactions(scene),
     ]
     .into_iter()
     .flatten()
@@ -440,7 +450,177 @@ fn sends_to_users(scene: &Scene) -> Vec<Object> {
     ]
 }
 
+fn request(
+    route: &'static str,
+    name: &'static str,
+    (method, path): (&'static str, String),
+    body: &Value,
+    wanted: Wanted,
+) -> Object {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    Object { route, name, plan: Plan { method, path, headers: vec![], body }, wanted }
+}
+
+/// The groups of alice and bob, of mallory and carol, and of nobody, each with a name for the first two members, the
+/// stranger, and nobody.
+fn three_groups(scene: &Scene) -> [(&'static str, Uuid); 3] {
+    [
+        ("the members' group", scene.newest(&scene.alice, &scene.bob).group),
+        ("the stranger's group", scene.newest(&scene.mallory, &scene.carol).group),
+        ("an unknown group", unknown_group()),
+    ]
+}
+
+fn shown_groups(scene: &Scene) -> Vec<Object> {
+    let row =
+        |name, path: &str, wanted| get("GET group", name, format!("/api/message_groups/{path}"), wanted);
+    let mut rows: Vec<_> =
+        three_groups(scene).map(|(name, group)| row(name, &group.to_string(), Wanted::Group(group))).into();
+    let foreign = scene.newest(&scene.mallory, &scene.carol).group;
+    rows.extend([
+        row("a malformed uuid", "not-a-uuid", broken("message_group_uuid_invalid")),
+        pretend(scene, row("the stranger's, in headers too", &foreign.to_string(), Wanted::Group(foreign))),
+        get("GET unread", "all", "/api/unread", Wanted::Unread),
+        pretend(scene, get("GET unread", "the stranger in headers", "/api/unread", Wanted::Unread)),
+    ]);
+    rows
+}
+
+fn marks(scene: &Scene) -> Vec<Object> {
+    let path = |group: &str| format!("/api/message_groups/{group}/read");
+    let newest = scene.newest(&scene.alice, &scene.bob);
+    let place = json!({"message_uuid": newest.uuid, "created_at": newest.created_at});
+    let query = format!("?message_uuid={}&created_at={}", newest.uuid, newest.created_at);
+    let put = |name, group: &str, body: &Value, wanted| {
+        request("PUT read", name, ("PUT", path(group)), body, wanted)
+    };
+    let delete = |name, group: &str, query: &str, wanted| {
+        request("DELETE read", name, ("DELETE", path(group) + query), &Value::Null, wanted)
+    };
+    let mut rows = vec![];
+    for (name, group) in three_groups(scene) {
+        let uuid = group.to_string();
+        rows.extend([
+            put(name, &uuid, &json!({}), Wanted::Marked(group)),
+            put(name, &uuid, &place, Wanted::Marked(group)),
+            delete(name, &uuid, &query, Wanted::Marked(group)),
+        ]);
+    }
+    let foreign = scene.newest(&scene.mallory, &scene.carol).group.to_string();
+    let both = || Wanted::Broken(422, vec!["message_uuid_invalid", "created_at_invalid"]);
+    rows.extend([
+        put("a malformed uuid", "x", &json!({}), broken("message_group_uuid_invalid")),
+        put("no time", &foreign, &json!({"message_uuid": newest.uuid}), broken("created_at_invalid")),
+        put("malformed", &foreign, &json!({"message_uuid": "", "created_at": ""}), both()),
+        put("an array", &foreign, &json!([]), Wanted::Broken(400, vec!["body_invalid"])),
+        delete("no message", &foreign, "", both()),
+        delete(
+            "two",
+            &foreign,
+            &format!("{query}&message_uuid={}", newest.uuid),
+            broken("message_uuid_invalid"),
+        ),
+    ]);
+    rows
+}
+
+fn edits(scene: &Scene) -> Vec<Object> {
+    const TEXT: &str = "another text";
+    let put =
+        |name, path: String, body: &Value, wanted| request("PUT message", name, ("PUT", path), body, wanted);
+    let delete = |name, path, wanted| request("DELETE message", name, ("DELETE", path), &Value::Null, wanted);
+    let path = |group: Uuid, uuid: &str| format!("/api/messages/{group}/{uuid}");
+    let body = |created_at: &str| json!({"message": TEXT, "created_at": created_at});
+    let (bobs, foreign) =
+        (scene.newest(&scene.alice, &scene.bob), scene.newest(&scene.mallory, &scene.carol));
+    let alices = &scene.messages[0];
+    let wanted = |group: Uuid, message: Option<&SentMessage>, text: Option<&str>| Wanted::Edited {
+        message: MessageOf { group, message: message.cloned() },
+        text: text.map(str::to_owned),
+    };
+    let mut rows = vec![];
+    for (name, group, message, exists) in [
+        ("alice's message", bobs.group, alices, true),
+        ("bob's message", bobs.group, bobs, true),
+        ("the stranger's message", foreign.group, foreign, true),
+        ("the stranger's message in the members' group", bobs.group, foreign, false),
+        ("bob's message in the stranger's group", foreign.group, bobs, false),
+        ("bob's message in an unknown group", unknown_group(), bobs, false),
+    ] {
+        let stored = exists.then_some(message);
+        let query = format!("?created_at={}", message.created_at);
+        rows.extend([
+            put(
+                name,
+                path(group, &message.uuid),
+                &body(&message.created_at),
+                wanted(group, stored, Some(TEXT)),
+            ),
+            delete(name, path(group, &message.uuid) + &query, wanted(group, stored, None)),
+        ]);
+    }
+    let uuid = &bobs.uuid;
+    rows.extend([
+        put(
+            "bob's message at another time",
+            path(bobs.group, uuid),
+            &body(&alices.created_at),
+            wanted(bobs.group, None, Some(TEXT)),
+        ),
+        put("no time", path(foreign.group, uuid), &json!({"message": TEXT}), broken("created_at_invalid")),
+        put(
+            "no text, no time, no uuid",
+            path(foreign.group, "x"),
+            &json!({}),
+            Wanted::Broken(422, vec!["message_blank", "message_uuid_invalid", "created_at_invalid"]),
+        ),
+        delete("no time", path(foreign.group, uuid), broken("created_at_invalid")),
+    ]);
+    rows
+}
+
+fn reactions(scene: &Scene) -> Vec<Object> {
+    let row =
+        |method, name, path: String, wanted| request("reaction", name, (method, path), &Value::Null, wanted);
+    let path = |group: Uuid, uuid: &str, emoji: &str, created_at: &str| {
+        format!("/api/messages/{group}/{uuid}/reactions/{emoji}?created_at={created_at}")
+    };
+    const THUMBS_UP: &str = "%F0%9F%91%8D";
+    let (bobs, foreign) =
+        (scene.newest(&scene.alice, &scene.bob), scene.newest(&scene.mallory, &scene.carol));
+    let mut rows = vec![];
+    for (name, group, message, exists) in [
+        ("bob's message", bobs.group, bobs, true),
+        ("the stranger's message", foreign.group, foreign, true),
+        ("the stranger's message in the members' group", bobs.group, foreign, false),
+        ("bob's message in an unknown group", unknown_group(), bobs, false),
+    ] {
+        let path = path(group, &message.uuid, THUMBS_UP, &message.created_at);
+        let wanted = Wanted::Reacted(MessageOf { group, message: exists.then(|| message.clone()) });
+        rows.extend([row("PUT", name, path.clone(), wanted.clone()), row("DELETE", name, path, wanted)]);
+    }
+    rows.extend([
+        row(
+            "PUT",
+            "a letter",
+            path(foreign.group, &bobs.uuid, "a", &bobs.created_at),
+            broken("reaction_invalid"),
+        ),
+        row(
+            "DELETE",
+            "an expression",
+            path(foreign.group, &bobs.uuid, ":emoji", &bobs.created_at),
+            broken("reaction_invalid"),
+        ),
+    ]);
+    rows
+}
+
 fn me(scene: &Scene) -> Vec<Object> {
+    let patch =
+        |name, body: &Value, wanted| request("PATCH me", name, ("PATCH", "/api/me".to_owned()), body, wanted);
+    let strangers =
+        json!({"uuid": scene.mallory.user.uuid, "sub": scene.mallory.subject, "read_receipts": true});
     let row = |name, query: &str| get("GET me", name, format!("/api/me{query}"), Wanted::Me);
     let mallory = &scene.mallory;
     let injected = format!("?user_uuid={0}&uuid={0}&sub={1}", mallory.user.uuid, mallory.subject);
@@ -448,6 +628,15 @@ fn me(scene: &Scene) -> Vec<Object> {
         row("oneself", ""),
         row("the stranger's uuids in the query", &injected),
         pretend(scene, row("the stranger in headers", "")),
+        patch("nothing", &json!({}), Wanted::Me),
+        patch("the stranger in the body", &strangers, Wanted::Me),
+        pretend(scene, patch("the stranger in headers", &json!({}), Wanted::Me)),
+        patch("a blank name", &json!({"display_name": " "}), broken("display_name_invalid")),
+        patch(
+            "text for a setting",
+            &json!({"read_receipts": "no"}),
+            Wanted::Broken(400, vec!["body_invalid"]),
+        ),
     ]
 }
 

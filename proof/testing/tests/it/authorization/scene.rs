@@ -109,6 +109,8 @@ pub(super) struct Scene {
     pub(super) carol: TestUser,
     pub(super) messages: Vec<SentMessage>,
     pub(super) keys: Vec<(User, &'static str)>,
+    /// A state, text or reaction was changed.
+    pub(super) is_changed: bool,
 }
 
 /// Number of messages at the start.
@@ -125,7 +127,8 @@ impl Scene {
         let bob = world.user("bob").await;
         let mallory = world.user("mallory").await;
         let carol = world.user("carol").await;
-        let mut scene = Self { world, alice, bob, mallory, carol, messages: vec![], keys: vec![] };
+        let mut scene =
+            Self { world, alice, bob, mallory, carol, messages: vec![], keys: vec![], is_changed: false };
         for (sender, receiver, text) in [
             (&scene.alice, &scene.bob, "alice tells bob the first thing"),
             (&scene.mallory, &scene.carol, "mallory tells carol the first thing"),
@@ -151,9 +154,9 @@ impl Scene {
         scene
     }
 
-    /// Whether messages were sent since the start.
+    /// Whether messages were sent or changed since the start.
     pub(super) fn has_changed(&self) -> bool {
-        self.messages.len() > AT_FIRST
+        self.messages.len() > AT_FIRST || self.is_changed
     }
 
     /// The newest message between the two users.

@@ -1,7 +1,13 @@
 //! The contract's response to a request (design, section 5), computed from the past messages. It is written
 //! from the contract, and uses none of the functions' code except the uuid of a pair.
 
-use cruddur::{message_group::uuid_of_pair, user::User};
+use std::collections::BTreeSet;
+
+use cruddur::{
+    message_group::uuid_of_pair,
+    table::{Key, Partition},
+    user::User,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,8 +28,18 @@ pub(super) enum Wanted {
     ToUser { receiver: Option<User>, text: String },
     /// Shows a user. `None` if no user has the handle.
     User(Option<User>),
-    /// Shows the caller.
+    /// Shows the caller, or changes nothing of the caller.
     Me,
+    /// Counts the caller's conversations with unread messages.
+    Unread,
+    /// Shows a group with its members.
+    Group(Uuid),
+    /// Marks messages of a group as read or unread.
+    Marked(Uuid),
+    /// Changes the text of a message, or deletes it.
+    Edited { message: MessageOf, text: Option<String> },
+    /// Adds a reaction to a message, or removes it.
+    Reacted(MessageOf),
     /// The caller's events after a cursor, of at most `limit` rows. `None` asks for the end of the log.
     Events { after: Option<LogCursor>, limit: usize },
 }
@@ -48,6 +64,16 @@ pub(super) enum Expected {
     },
     /// 200 with exactly this value.
     Shown(Value),
+    /// 200 with an object that contains this value, or 204 without a body. No other row has changed than the one with this
+    /// key.
+    Changed { body: Option<Value>, pk: String, sk: String },
+}
+
+/// A message of a group. `None` if the group has no such message.
+#[derive(Clone, Debug)]
+pub(super) struct MessageOf {
+    pub(super) group: Uuid,
+    pub(super) message: Option<SentMessage>,
 }
 
 /// The response by the contract.
@@ -73,7 +99,43 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
         return Expected::Refused(403, vec!["user_not_provisioned"]);
     };
     match wanted {
-        Wanted::Me => Expected::Shown(shown(caller)),
+        Wanted::Me => {
+            let mut me = shown(caller);
+            me["read_receipts"] = json!(true);
+            Expected::Shown(me)
+        }
+        Wanted::Unread => {
+            let groups =
+                scene.messages.iter().filter(|message| message.is_of(caller)).map(|message| message.group);
+            let unread = groups.filter(|group| unread(scene, caller, *group) > 0).collect::<BTreeSet<_>>();
+            Expected::Shown(json!({"conversations": unread.len(), "more": false}))
+        }
+        Wanted::Group(group) => shown_group(scene, caller, *group),
+        Wanted::Marked(group) if is_member(scene, caller, *group) => {
+            let key = Key::MemberState { group_uuid: *group, user_uuid: caller.uuid };
+            Expected::Changed { body: None, pk: key.pk(), sk: key.sk() }
+        }
+        Wanted::Edited { message: MessageOf { group, message }, .. }
+        | Wanted::Reacted(MessageOf { group, message })
+            if is_member(scene, caller, *group) =>
+        {
+            let Some(message) = message else { return Expected::Refused(404, vec!["message_not_found"]) };
+            let is_own = message.sender == *caller;
+            if !is_own && matches!(wanted, Wanted::Edited { .. }) {
+                return Expected::Refused(403, vec!["message_not_yours"]);
+            }
+            let body = match wanted {
+                Wanted::Edited { text: Some(text), .. } => {
+                    Some(json!({"uuid": message.uuid, "message": text, "version": 2}))
+                }
+                _ => None,
+            };
+            let pk = Partition::Messages(*group).to_string();
+            Expected::Changed { body, pk, sk: message.sort_key() }
+        }
+        Wanted::Marked(_) | Wanted::Edited { .. } | Wanted::Reacted(_) => {
+            Expected::Refused(404, vec!["message_group_not_found"])
+        }
         Wanted::Events { after, limit } => events(scene, caller, *after, *limit),
         Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
         Wanted::Messages { group, limit, before } => {
@@ -107,6 +169,44 @@ fn members(scene: &Scene, group: Uuid) -> Option<&[User; 2]> {
     scene.messages.iter().find(|message| message.group == group).map(|message| &message.pair)
 }
 
+fn is_member(scene: &Scene, user: &User, group: Uuid) -> bool {
+    members(scene, group).is_some_and(|members| members.contains(user))
+}
+
+/// Messages of the other member after the caller's last one.
+fn unread(scene: &Scene, caller: &User, group: Uuid) -> usize {
+    let of_group = scene.messages.iter().rev().filter(|message| message.group == group);
+    of_group.take_while(|message| message.sender != *caller).count()
+}
+
+/// A group in the caller's inbox, whose newest message is this one.
+fn listed(scene: &Scene, caller: &User, message: &SentMessage) -> Value {
+    let other = message.pair.iter().find(|member| *member != caller).unwrap();
+    json!({
+        "uuid": message.group,
+        "user_uuid": other.uuid,
+        "display_name": other.display_name,
+        "handle": other.handle,
+        "message": message.text,
+        "created_at": message.created_at,
+        "version": 1,
+        "from_me": message.sender == *caller,
+        "unread_count": unread(scene, caller, message.group),
+    })
+}
+
+fn shown_group(scene: &Scene, caller: &User, group: Uuid) -> Expected {
+    if !is_member(scene, caller, group) {
+        return Expected::Refused(404, vec!["message_group_not_found"]);
+    }
+    let newest = scene.messages.iter().rfind(|message| message.group == group).unwrap();
+    let mut members = newest.pair.clone();
+    members.sort_by_key(|member| member.uuid);
+    let mut group = listed(scene, caller, newest);
+    group["members"] = members.iter().map(shown).collect();
+    Expected::Shown(group)
+}
+
 fn inbox(scene: &Scene, caller: &User, limit: usize, before: Option<&str>) -> Expected {
     let own = scene.messages.iter().filter(|message| message.is_of(caller));
     let mut newest: Vec<&SentMessage> = vec![];
@@ -115,19 +215,8 @@ fn inbox(scene: &Scene, caller: &User, limit: usize, before: Option<&str>) -> Ex
         newest.push(message);
     }
     let page = page(newest, limit, before);
-    let item = |message: &&SentMessage| {
-        let other = message.pair.iter().find(|member| *member != caller).unwrap();
-        json!({
-            "uuid": message.group,
-            "user_uuid": other.uuid,
-            "display_name": other.display_name,
-            "handle": other.handle,
-            "message": message.text,
-            "created_at": message.created_at,
-        })
-    };
     Expected::List {
-        items: page.shown.iter().map(item).collect(),
+        items: page.shown.iter().map(|message| listed(scene, caller, message)).collect(),
         next: page.next("/api/message_groups", limit),
     }
 }
@@ -145,6 +234,7 @@ fn messages(scene: &Scene, caller: &User, group: Uuid, limit: usize, before: Opt
             "handle": message.sender.handle,
             "message": message.text,
             "created_at": message.created_at,
+            "version": 1,
         })
     };
     Expected::List {

@@ -78,9 +78,14 @@ fn only_released_versions_have_traffic() {
     assert_eq!(alias["FunctionName"], json!({"Ref": {"Fn::Sub": "${Route}Function"}}));
     assert_eq!(alias["FunctionVersion"], json!({"Fn::GetAtt": ["Release", {"Ref": "Route"}]}));
     let of_route = json!({"Ref": {"Fn::Sub": "${Route}Alias"}});
-    let (_, fragment) = &loops["Routes"];
-    assert_eq!(fragment["${Route}Integration"]["Properties"]["IntegrationUri"], of_route);
-    assert_eq!(fragment["${Route}Permission"]["Properties"]["FunctionName"], of_route);
+    for (name, resource, property) in [
+        ("Integrations", "${Route}Integration", "IntegrationUri"),
+        ("DeleteRoutes", "${Route}Integration", "IntegrationUri"),
+        ("DeleteRoutes", "${Route}DeletePermission", "FunctionName"),
+        ("Routes", "${Route}Permission", "FunctionName"),
+    ] {
+        assert_eq!(loops[name].1[resource]["Properties"][property], of_route, "{name} {resource}");
+    }
 
     let mut names = vec![&alias["Name"]];
     let resource = |id: &str| &template["Resources"][id]["Properties"];
@@ -109,6 +114,26 @@ fn only_released_versions_have_traffic() {
     }
     // check-release asks for the alias by this name.
     assert!(names.into_iter().all(|name| name == "live"));
+}
+
+/// An earlier version of stream-handler drops changes of these rows.
+#[test]
+fn functions_that_change_joined_rows_have_traffic_after_the_stream_handler() {
+    let template = template();
+    let (names, fragment) = &loops(&template)["DeleteRoutes"];
+    let waiting: BTreeSet<_> =
+        names.iter().map(|name| binary(&template, &format!("{name}Function"))).collect();
+    assert_eq!(fragment["${Route}Integration"]["DependsOn"], "StreamMapping");
+    let changing = functions(&template).into_iter().filter(|(_, function)| {
+        let statements = function["Policies"][0]["Statement"].as_array().into_iter().flatten();
+        let mut changes =
+            statements.filter(|statement| statement["Action"].to_string().contains("UpdateItem"));
+        changes.any(|statement| {
+            let condition = statement["Condition"].to_string();
+            condition.contains("MSG#") || condition.contains("MBR#")
+        })
+    });
+    assert_eq!(changing.map(|(name, _)| name).collect::<BTreeSet<_>>(), waiting);
 }
 
 #[test]
