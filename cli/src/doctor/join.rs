@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Doctor,
     finding::{Finding, Kind},
-    messages::last_change,
+    messages::changed_at,
     repair::{Problem, Repair},
     rows::{MemberRow, readable_message},
     states::StateRow,
@@ -106,7 +106,8 @@ impl Doctor {
         state: Option<&MemberStateRow>,
     ) -> bool {
         let is_young = |at: Timestamp| at >= self.cutoff();
-        let lags_in_message = shown.version < newest.version && is_young(last_change(newest));
+        let lags_in_message = shown.version < newest.version
+            && (is_young(newest.sk.created_at) || changed_at(newest).is_some_and(is_young));
         let lags_in_state = state
             .is_some_and(|state| shown.state_version < state.version && state.read_at.is_some_and(is_young));
         lags_in_message || lags_in_state || own.is_some_and(|own| is_young(own.sk.created_at))

@@ -22,7 +22,7 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind},
     ledger::Ledger,
-    messages::last_change,
+    messages::changed_at,
     repair::{Problem, Repair},
     rows::{self, Flaw, MemberRow, Shape, readable_message, shape},
     subject::{Scope, Subject},
@@ -111,7 +111,7 @@ impl Window {
 
     fn has_change(self, at: Timestamp) -> bool {
         let at = at.to_utc();
-        at < self.until && self.since.is_some_and(|since| at > since)
+        at < self.until && self.since.is_some_and(|since| at >= since)
     }
 }
 
@@ -490,13 +490,11 @@ impl GroupEvents {
         let message_sk = row.sk;
         let is_missing = !self.messages.contains(&row.sk);
         let message = is_missing && window.has_message(row.sk.created_at.to_utc(), now);
-        let changed_at = last_change(row);
+        let last_at = self.changed.get(&row.sk).map(|logged| logged.last_at);
         // A later event tells of the change, too.
-        let is_told = self
-            .changed
-            .get(&row.sk)
-            .is_some_and(|logged| logged.last_at >= (changed_at.to_utc() - SENDING).timestamp_millis());
-        let change = changed_at > row.sk.created_at && !is_told && window.has_change(changed_at);
+        let is_told =
+            |at: Timestamp| last_at.is_some_and(|last| last >= (at.to_utc() - SENDING).timestamp_millis());
+        let change = changed_at(row).is_some_and(|at| window.has_change(at) && !is_told(at));
         let message = message.then_some(LoggedChange::Message { group_uuid, message_sk });
         let version = row.version;
         let change = change.then_some(LoggedChange::MessageChanged { group_uuid, message_sk, version });

@@ -191,10 +191,9 @@ impl Doctor {
     }
 }
 
-/// The time of the last change that leaves a time. Reactions leave none.
-pub(super) fn last_change(message: &MessageRow) -> Timestamp {
-    let changes = message.edited_at.into_iter().chain(message.deleted_at);
-    changes.fold(message.sk.created_at, Timestamp::max)
+/// The time of the last edit or of the deletion. Reactions leave no time.
+pub(super) fn changed_at(message: &MessageRow) -> Option<Timestamp> {
+    message.edited_at.max(message.deleted_at)
 }
 
 /// Removes from a deleted message what its deletion removes.

@@ -19,7 +19,7 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind, Status},
     ledger::Ledger,
-    messages::last_change,
+    messages::changed_at,
     repair::Problem,
     rows::{self, Shape, shape},
     subject::Scope,
@@ -298,7 +298,7 @@ impl PageWork {
                     self.references.push((group, Reference::Oldest(sk.to_owned())));
                 }
                 let since = state.logged_since;
-                if row.sk.created_at < since && last_change(&row) > since {
+                if row.sk.created_at < since && changed_at(&row).is_some_and(|at| at > since) {
                     self.changed.insert(group);
                 }
                 let (pk, sk) = (pk.to_owned(), sk.to_owned());

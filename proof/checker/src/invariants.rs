@@ -595,18 +595,18 @@ mod tests {
     #[test]
     fn each_broken_rule_is_found() {
         assert_eq!(findings(|rows| drop(rows.remove(3))), ["I1"]);
-        assert_eq!(findings(|rows| rows.push(inbox(ALICE, BOB, FIRST, "one"))), ["I1", "I3"]);
+        assert_eq!(findings(|rows| rows.push(inbox(ALICE, BOB, FIRST, "one"))), ["I1", "I3", "I17"]);
         assert_eq!(findings(|rows| drop(rows.remove(2))), ["I1", "I1", "I1", "I1"]);
         assert_eq!(findings(|rows| rows[3] = inbox(ALICE, BOB, SECOND, "one")), ["I3"]);
-        assert_eq!(findings(|rows| rows[3] = inbox(ALICE, BOB, FIRST, "one")), ["I3"]);
+        assert_eq!(findings(|rows| rows[3] = inbox(ALICE, BOB, FIRST, "one")), ["I3", "I17"]);
         assert_eq!(findings(|rows| rows[3] = inbox(ALICE, ALICE, SECOND, "two")), ["row"]);
-        assert_eq!(findings(|rows| rows[1]["user_uuid"] = json!({"S": GROUP})), ["I10", "I6"]);
+        assert_eq!(findings(|rows| rows[1]["user_uuid"] = json!({"S": GROUP})), ["I10", "I6", "I17"]);
         assert_eq!(
             findings(|rows| rows[1]["message_group_uuid"] = json!({"S": GROUP})).first().unwrap(),
             "row"
         );
         assert_eq!(findings(|rows| rows[1]["extra"] = json!({"S": "x"})).first().unwrap(), "row");
-        assert_eq!(findings(|rows| drop(rows.remove(1))), ["I3", "I3", "I6", "I3", "I3"]);
+        assert_eq!(findings(|rows| drop(rows.remove(1))), ["I3", "I3", "I6", "I3", "I18", "I3", "I18"]);
         assert_eq!(findings(|rows| rows[2]["created_sk"] = json!({"S": SECOND})), ["I8"]);
         assert_eq!(findings(|rows| rows[5]["created_at"] = json!({"S": &FIRST[..27]})), ["I6"]);
         assert_eq!(findings(|rows| rows.push(json!({"pk": {"S": "X#1"}, "sk": {"S": "X"}}))), ["row"]);
