@@ -206,7 +206,7 @@ impl Table {
     }
 
     /// Counts the messages of a group after a sort key that others than `user_uuid` have sent and that are not deleted,
-    /// consistently. Stops at `limit`, which it also returns after a thousand rows.
+    /// consistently. Stops at `limit`, which it also returns if it has counted any after a thousand rows.
     pub async fn count_messages_of_others(
         &self,
         group_uuid: Uuid,
@@ -214,7 +214,7 @@ impl Table {
         user_uuid: Uuid,
         limit: usize,
     ) -> Result<usize, Error> {
-        /// Rows per request, and rows in all.
+        /// Rows per request, and rows after which any counted message is enough.
         const PAGE: i32 = 100;
         const MAX_ROWS: i32 = 1_000;
         let (mut counted, mut read) = (0, 0);
@@ -244,7 +244,7 @@ impl Table {
             if start.is_none() || counted >= limit {
                 return Ok(counted.min(limit));
             }
-            if read >= MAX_ROWS {
+            if read >= MAX_ROWS && counted > 0 {
                 return Ok(limit);
             }
         }
