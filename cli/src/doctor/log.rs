@@ -172,7 +172,15 @@ impl Doctor {
             }
             let since = events.complete_since.filter(|_| is_member == Some(true));
             let window = Window { since, until: now - self.grace };
-            let compared = self.compare(user, group, logged.unwrap_or_default(), scope, window).await?;
+            let mut compared = self.compare(user, group, logged.unwrap_or_default(), scope, window).await?;
+            // The state of a stranger needs no event.
+            let is_of_member = |change: &LoggedChange| match change {
+                LoggedChange::Read { user_uuid, .. } => {
+                    membership.as_ref().is_some_and(|membership| membership.has(*user_uuid))
+                }
+                _ => true,
+            };
+            compared.missing.retain(is_of_member);
             if !compared.wrong.is_empty() {
                 wrong.insert(group, compared.wrong);
             }
