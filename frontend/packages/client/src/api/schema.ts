@@ -15,8 +15,70 @@ export interface paths {
          * The caller's message groups, newest first
          * @description A group that gets a message while the page is read may be missing from that answer, but is never in it twice.
          *     Clients merge answers; they do not drop a group because one answer missed it.
+         *
+         *     `unread_count` counts the messages of the other member that are not deleted and stand after the caller's read
+         *     marker, up to the newest message that the group shows. An own message counts as reading.
          */
         get: operations["listMessageGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/message_groups/{message_group_uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A message group of the caller, with what its members have read */
+        get: operations["showMessageGroup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/message_groups/{message_group_uuid}/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Marks the messages of a group as read, up to a message
+         * @description The marker only grows: a message that is not after it changes nothing. A message after the newest one counts as
+         *     the newest. Without a message, the newest one is meant.
+         */
+        put: operations["markRead"];
+        post?: never;
+        /**
+         * Marks the messages of a group as unread, from a message on
+         * @description The other member still sees what the caller has read.
+         */
+        delete: operations["markUnread"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/unread": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The number of conversations with unread messages */
+        get: operations["countUnread"];
         put?: never;
         post?: never;
         delete?: never;
@@ -60,11 +122,63 @@ export interface paths {
          *     counts as absent; unknown fields and the `Content-Type` are ignored. A handle can pass to another user; a uuid
          *     cannot.
          *
+         *     `reply_to` names a message of the same group. Only the reference is stored, so the reply shows the message as it is.
+         *
          *     With an `Idempotency-Key` the request is safe to repeat within 24 hours, after any answer or none. It stores
          *     one message, and every 200 is equal. Without a key, the message may have been stored despite a 503.
          */
         post: operations["createMessage"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/messages/{message_group_uuid}/{message_uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replaces the text of a message of the caller
+         * @description A deployment limits the time in which a message may be edited, by default to 15 minutes. The same text changes
+         *     nothing, so the request is safe to repeat.
+         */
+        put: operations["editMessage"];
+        post?: never;
+        /**
+         * Deletes a message of the caller, for both members
+         * @description Text, reactions and reply are deleted. Lists show the message with `deleted_at` and an empty text. A second
+         *     deletion changes nothing.
+         */
+        delete: operations["deleteMessage"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Adds a reaction of the caller to a message
+         * @description A user has at most five reactions to a message. A reaction that exists changes nothing.
+         */
+        put: operations["addReaction"];
+        post?: never;
+        /**
+         * Removes a reaction of the caller from a message
+         * @description A reaction that does not exist changes nothing.
+         */
+        delete: operations["removeReaction"];
         options?: never;
         head?: never;
         patch?: never;
@@ -132,7 +246,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Changes settings of the caller
+         * @description Absent settings and `null` stay as they are. A name is shown everywhere after at most a minute.
+         */
+        patch: operations["updateMe"];
         trace?: never;
     };
 }
@@ -151,7 +269,15 @@ export interface components {
         DisplayName: string;
         /** @description 1 to 1024 Unicode scalar values, not only white space. Stored verbatim. */
         MessageText: string;
-        MessageGroup: {
+        /** @description One emoji, at most 64 bytes in UTF-8. */
+        Emoji: string;
+        /**
+         * Format: int64
+         * @description The number of writes to the message; 1 if absent. Answers and frames may arrive in any order: clients keep the one
+         *     with the greatest version.
+         */
+        MessageVersion: number;
+        MessageGroupFields: {
             /** @description The group's uuid. */
             uuid: components["schemas"]["Uuid"];
             /** @description The other member's uuid. Names and handles may change; the uuid does not. */
@@ -160,10 +286,48 @@ export interface components {
             display_name: components["schemas"]["DisplayName"];
             /** @description The other member's handle, as current as the name. */
             handle: components["schemas"]["Handle"];
-            /** @description The newest text, at most 480 bytes. A truncated text ends with `…`. */
+            /** @description The newest text, at most 480 bytes. A truncated text ends with `…`. Empty if the newest message is deleted. */
             message: string;
             /** @description The time of the newest message. */
             created_at: components["schemas"]["Timestamp"];
+            /** @description The version of the newest message. */
+            version?: components["schemas"]["MessageVersion"];
+            /** @description The time of the newest message's last edit. Absent if it was not edited. */
+            edited_at?: components["schemas"]["Timestamp"];
+            /** @description The time of the newest message's deletion. Absent if it is not deleted. */
+            deleted_at?: components["schemas"]["Timestamp"];
+            /** @description The caller sent the newest message. */
+            from_me: boolean;
+        };
+        /** @description A group in a frame of the socket. */
+        MessageGroup: components["schemas"]["MessageGroupFields"];
+        ListedMessageGroup: {
+            unread_count: components["schemas"]["UnreadCount"];
+        } & components["schemas"]["MessageGroupFields"];
+        ShownMessageGroup: {
+            unread_count: components["schemas"]["UnreadCount"];
+            /** @description The caller and the other member, in any order. */
+            members: components["schemas"]["Member"][];
+        } & components["schemas"]["MessageGroupFields"];
+        /** @description Unread messages. 100 means more than 99. */
+        UnreadCount: number;
+        Member: {
+            uuid: components["schemas"]["Uuid"];
+            handle: components["schemas"]["Handle"];
+            display_name: components["schemas"]["DisplayName"];
+            /**
+             * @description The time at which the member last marked messages as read. Shown only while both members have read receipts
+             *     on, and for the time in which they had. A member has also read the messages before their own newest message.
+             */
+            last_read_at?: components["schemas"]["Timestamp"];
+            /** @description The last message that the member has marked as read, under the same conditions. */
+            last_read_message_uuid?: components["schemas"]["Uuid"];
+        };
+        Unread: {
+            /** @description Conversations with unread messages, among the newest 100. */
+            conversations: number;
+            /** @description The caller has more than 100 conversations. */
+            more: boolean;
         };
         Message: {
             /** @description The message's uuid. */
@@ -177,8 +341,34 @@ export interface components {
             display_name: components["schemas"]["DisplayName"];
             /** @description The sender's handle, as current as the name. */
             handle: components["schemas"]["Handle"];
-            message: components["schemas"]["MessageText"];
+            /** @description The text. Empty if the message is deleted. */
+            message: string;
             created_at: components["schemas"]["Timestamp"];
+            version?: components["schemas"]["MessageVersion"];
+            /** @description The time of the last edit. Absent if the message was not edited. */
+            edited_at?: components["schemas"]["Timestamp"];
+            /** @description The time of the deletion. Absent if the message is not deleted. */
+            deleted_at?: components["schemas"]["Timestamp"];
+            /** @description Absent without reactions. */
+            reactions?: components["schemas"]["Reaction"][];
+            reply_to?: components["schemas"]["ReplyTo"];
+        };
+        Reaction: {
+            emoji: components["schemas"]["Emoji"];
+            /** @description The members with this reaction. */
+            user_uuids: components["schemas"]["Uuid"][];
+        };
+        /**
+         * @description The message to which this one replies. Frames have only the reference; lists add the sender, and the text unless the
+         *     message is deleted.
+         */
+        ReplyTo: {
+            uuid: components["schemas"]["Uuid"];
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The sender of the message. */
+            user_uuid?: components["schemas"]["Uuid"];
+            /** @description The text, at most 120 bytes. A truncated text ends with `…`. Absent if the message is deleted. */
+            message?: string;
         };
         SentMessage: {
             message_group_uuid: components["schemas"]["Uuid"];
@@ -192,6 +382,7 @@ export interface components {
             handle: components["schemas"]["Handle"];
             message: components["schemas"]["MessageText"];
             created_at: components["schemas"]["Timestamp"];
+            reply_to?: components["schemas"]["MessageReference"];
         };
         NewMessage: {
             message: components["schemas"]["MessageText"];
@@ -207,11 +398,50 @@ export interface components {
             user_uuid?: string;
             /** @description The receiver's handle, with or without one leading `@`, in any case. */
             handle?: string;
+            reply_to?: components["schemas"]["MessageReference"];
+        };
+        /** @description A message of the same group, by uuid and `created_at` as listed. */
+        MessageReference: {
+            /**
+             * Format: uuid
+             * @description 36 characters with hyphens, in any case.
+             */
+            uuid: string;
+            created_at: components["schemas"]["Timestamp"];
+        };
+        /** @description A message, by uuid and `created_at` as listed. Neither of them means the newest message. */
+        MessageReferenceBody: {
+            /**
+             * Format: uuid
+             * @description 36 characters with hyphens, in any case.
+             */
+            message_uuid?: string;
+            created_at?: components["schemas"]["Timestamp"];
+        };
+        EditedMessage: {
+            message: components["schemas"]["MessageText"];
+            /** @description The message's `created_at`, as listed. */
+            created_at: components["schemas"]["Timestamp"];
         };
         User: {
             uuid: components["schemas"]["Uuid"];
             handle: components["schemas"]["Handle"];
             display_name: components["schemas"]["DisplayName"];
+        };
+        Me: {
+            uuid: components["schemas"]["Uuid"];
+            handle: components["schemas"]["Handle"];
+            display_name: components["schemas"]["DisplayName"];
+            read_receipts: components["schemas"]["ReadReceipts"];
+        };
+        /**
+         * @description Whether the members of the caller's groups see what the caller has read, and the caller what they have read. By
+         *     default they do.
+         */
+        ReadReceipts: boolean;
+        Settings: {
+            display_name?: components["schemas"]["DisplayName"];
+            read_receipts?: components["schemas"]["ReadReceipts"];
         };
         Event: {
             /**
@@ -224,19 +454,32 @@ export interface components {
              *     Clients may read the number; the rest is opaque.
              */
             cursor: string;
-            /** @description `message`: messages were sent. Clients read the group again after an event of an unknown type. */
+            /**
+             * @description `message`: messages were sent. `message_changed`: messages were edited or deleted, or their reactions have
+             *     changed. `read`: a member has read messages, or marked them as unread. Clients read the group again after an
+             *     event of an unknown type.
+             */
             type: string;
             /** @description The group that changed. */
             message_group_uuid: components["schemas"]["Uuid"];
             /** @description The time at which the row was written, in whole milliseconds. */
             at: components["schemas"]["Timestamp"];
-            /** @description The messages that changed, oldest first. */
+            /** @description The new or changed messages of `message` and `message_changed`, oldest first. */
             message_uuids?: components["schemas"]["Uuid"][];
+            /**
+             * @description The member of `read`: the caller, on this or another device, or the other member, if both have read receipts
+             *     on.
+             */
+            user_uuid?: components["schemas"]["Uuid"];
+            /** @description The last message that the member has read. Absent if the first message is unread. */
+            last_read_message_uuid?: components["schemas"]["Uuid"];
+            /** @description The time at which the member marked it. */
+            last_read_at?: components["schemas"]["Timestamp"];
         };
         /** @description Error codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
-        Code: "body_invalid" | "user_not_provisioned" | "message_group_not_found" | "user_not_found" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "unavailable";
+        Code: "body_invalid" | "user_not_provisioned" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "setting_invalid" | "rate_limited" | "internal_error" | "unavailable";
         /** @description An error that API Gateway returns itself. */
         GatewayError: {
             message: string | null;
@@ -278,6 +521,54 @@ export interface components {
                 "application/json": components["schemas"]["Codes"] | components["schemas"]["GatewayError"];
             };
         };
+        /**
+         * @description The group does not exist, or the caller is not in it; the two answers are equal. For a member, the message does not
+         *     exist. API Gateway's own 404, for an unknown route, has its own form.
+         */
+        MessageNotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": ("message_group_not_found" | "message_not_found")[] | components["schemas"]["GatewayError"];
+            };
+        };
+        /** @description The body is not JSON, not an object, or a field has the wrong type. */
+        BodyInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Codes"];
+            };
+        };
+        /** @description The body has more than 16 KiB. */
+        BodyTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Codes"];
+            };
+        };
+        /** @description The request is invalid. The answer contains all codes that apply. */
+        MessageReferenceInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "message_uuid_invalid" | "created_at_invalid")[];
+            };
+        };
+        /** @description The request is invalid. The answer contains all codes that apply. */
+        ReactionInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid")[];
+            };
+        };
         /** @description Too many requests for API Gateway's throttle or, for sends, the send limit. */
         TooManyRequests: {
             headers: {
@@ -316,6 +607,31 @@ export interface components {
         limit: number;
         /** @description Start of the page, from the previous page's `Link`. Opaque. */
         cursor: string;
+        /**
+         * @description 36 characters with hyphens, in any case.
+         * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+         */
+        message_group_uuid: string;
+        /**
+         * @description 36 characters with hyphens, in any case.
+         * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
+         */
+        message_uuid: string;
+        /**
+         * @description The message's uuid. 36 characters with hyphens, in any case.
+         * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
+         */
+        message_uuid_query: string;
+        /**
+         * @description The message's `created_at`, as listed. With the uuid, it identifies the message.
+         * @example 2026-11-22T09:30:00.000000Z
+         */
+        created_at: components["schemas"]["Timestamp"];
+        /**
+         * @description One emoji, percent-encoded.
+         * @example 👍
+         */
+        emoji: components["schemas"]["Emoji"];
     };
     requestBodies: never;
     headers: {
@@ -355,7 +671,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MessageGroup"][];
+                    "application/json": components["schemas"]["ListedMessageGroup"][];
                 };
             };
             401: components["responses"]["Unauthenticated"];
@@ -369,6 +685,152 @@ export interface operations {
                     "application/json": ("limit_invalid" | "cursor_invalid")[];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    showMessageGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownMessageGroup"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageGroupNotFound"];
+            /** @description The group's uuid is invalid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid")[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    markRead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object of at most 16 KiB, with both members or neither. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageReferenceBody"];
+            };
+        };
+        responses: {
+            /** @description The messages are read. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BodyInvalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageGroupNotFound"];
+            413: components["responses"]["BodyTooLarge"];
+            422: components["responses"]["MessageReferenceInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    markUnread: {
+        parameters: {
+            query: {
+                /**
+                 * @description The message's uuid. 36 characters with hyphens, in any case.
+                 * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
+                 */
+                message_uuid: components["parameters"]["message_uuid_query"];
+                /**
+                 * @description The message's `created_at`, as listed. With the uuid, it identifies the message.
+                 * @example 2026-11-22T09:30:00.000000Z
+                 */
+                created_at: components["parameters"]["created_at"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message and those after it are unread. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageGroupNotFound"];
+            422: components["responses"]["MessageReferenceInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    countUnread: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The number among the caller's newest 100 groups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unread"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
@@ -388,7 +850,7 @@ export interface operations {
                  * @description 36 characters with hyphens, in any case.
                  * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
                  */
-                message_group_uuid: string;
+                message_group_uuid: components["parameters"]["message_group_uuid"];
             };
             cookie?: never;
         };
@@ -450,20 +912,12 @@ export interface operations {
                     "application/json": components["schemas"]["SentMessage"];
                 };
             };
-            /** @description The body is not JSON, not an object, or a field has the wrong type. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Codes"];
-                };
-            };
+            400: components["responses"]["BodyInvalid"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["UserNotProvisioned"];
-            404: components["responses"]["MessageGroupNotFound"];
-            /** @description The body has more than 16 KiB. */
-            413: {
+            404: components["responses"]["MessageNotFound"];
+            /** @description The message to reply to is deleted. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -471,6 +925,7 @@ export interface operations {
                     "application/json": components["schemas"]["Codes"];
                 };
             };
+            413: components["responses"]["BodyTooLarge"];
             /**
              * @description The request is invalid. The answer contains all syntactic codes that apply. `user_reciever_not_found`,
              *     `user_reciever_is_sender` and `idempotency_key_reused` are checked later, and are returned alone.
@@ -480,9 +935,241 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "idempotency_key_invalid" | "idempotency_key_reused")[];
+                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "idempotency_key_invalid" | "idempotency_key_reused" | "reply_to_invalid")[];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    editMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
+                 */
+                message_uuid: components["parameters"]["message_uuid"];
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object of at most 16 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditedMessage"];
+            };
+        };
+        responses: {
+            /** @description The message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["BodyInvalid"];
+            401: components["responses"]["Unauthenticated"];
+            /** @description The caller is not in the table of users, or not the sender, or the time for edits is over. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("user_not_provisioned" | "message_not_yours" | "edit_window_over")[];
+                };
+            };
+            404: components["responses"]["MessageNotFound"];
+            /** @description The message is deleted. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Codes"];
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            /** @description The request is invalid. The answer contains all codes that apply. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "message_blank" | "message_exceed_max_chars" | "message_uuid_invalid" | "created_at_invalid")[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteMessage: {
+        parameters: {
+            query: {
+                /**
+                 * @description The message's `created_at`, as listed. With the uuid, it identifies the message.
+                 * @example 2026-11-22T09:30:00.000000Z
+                 */
+                created_at: components["parameters"]["created_at"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
+                 */
+                message_uuid: components["parameters"]["message_uuid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message is deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description The caller is not in the table of users, or not the sender. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("user_not_provisioned" | "message_not_yours")[];
+                };
+            };
+            404: components["responses"]["MessageNotFound"];
+            422: components["responses"]["MessageReferenceInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    addReaction: {
+        parameters: {
+            query: {
+                /**
+                 * @description The message's `created_at`, as listed. With the uuid, it identifies the message.
+                 * @example 2026-11-22T09:30:00.000000Z
+                 */
+                created_at: components["parameters"]["created_at"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
+                 */
+                message_uuid: components["parameters"]["message_uuid"];
+                /**
+                 * @description One emoji, percent-encoded.
+                 * @example 👍
+                 */
+                emoji: components["parameters"]["emoji"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message has the reaction. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageNotFound"];
+            /** @description The message is deleted, or has five reactions of the caller. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("message_deleted" | "reaction_limit")[];
+                };
+            };
+            422: components["responses"]["ReactionInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeReaction: {
+        parameters: {
+            query: {
+                /**
+                 * @description The message's `created_at`, as listed. With the uuid, it identifies the message.
+                 * @example 2026-11-22T09:30:00.000000Z
+                 */
+                created_at: components["parameters"]["created_at"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
+                 */
+                message_uuid: components["parameters"]["message_uuid"];
+                /**
+                 * @description One emoji, percent-encoded.
+                 * @example 👍
+                 */
+                emoji: components["parameters"]["emoji"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message does not have the reaction. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageNotFound"];
+            /** @description The message is deleted. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Codes"];
+                };
+            };
+            422: components["responses"]["ReactionInvalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
@@ -588,17 +1275,58 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The caller's uuid and names. */
+            /** @description The caller's uuid, names and settings. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["UserNotProvisioned"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A JSON object of at most 16 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Settings"];
+            };
+        };
+        responses: {
+            /** @description The caller after the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["BodyInvalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            413: components["responses"]["BodyTooLarge"];
+            /** @description The request is invalid. The answer contains all codes that apply. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("display_name_invalid" | "setting_invalid")[];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];

@@ -8,14 +8,32 @@ export type Code = Schemas['Code'];
 export type LogEvent = Schemas['Event'];
 /** A message of a conversation, with its sender. */
 export type Message = Schemas['Message'];
-/** A conversation in the inbox: the other member, and the latest message. */
-export type MessageGroup = Schemas['MessageGroup'];
+/**
+ * A conversation in the inbox: the other member, the latest message, and the number of unread ones (100: more than 99). Rows
+ * of an earlier API have neither `from_me` nor `unread_count`.
+ */
+export type MessageGroup = Omit<Schemas['MessageGroup'], 'from_me'> &
+  Partial<Pick<Schemas['ListedMessageGroup'], 'from_me' | 'unread_count'>>;
+/** A conversation, with what its members have read. */
+export type ShownGroup = MessageGroup & Pick<Schemas['ShownMessageGroup'], 'members'>;
+/** A member of a conversation, and what they have read. */
+export type Member = Schemas['Member'];
+/** The number of conversations with unread messages among the newest 100, and whether there are more conversations. */
+export type Unread = Schemas['Unread'];
+/** An emoji, and the users who reacted with it. */
+export type Reaction = Schemas['Reaction'];
+/** A message of a conversation, by uuid and time. */
+export type MessageReference = Schemas['MessageReference'];
 /** The body of the request that sends a message. */
 export type NewMessage = Schemas['NewMessage'];
 /** A stored message, with its group. */
 export type SentMessage = Schemas['SentMessage'];
+/** The settings that `PATCH /api/me` changes. */
+export type Settings = Schemas['Settings'];
 /** A user as others see them. */
 export type User = Schemas['User'];
+/** The signed-in user, with their settings. An earlier API has none. */
+export type Me = User & Partial<Pick<Schemas['Me'], 'read_receipts'>>;
 
 /** A page of a list. */
 export interface Page<Row> {
