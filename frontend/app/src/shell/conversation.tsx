@@ -1,2 +1,4 @@
 // A chunk of its own: the list of conversations does without it.
+import '@cruddur/react/styles/conversation.css';
+
 export { Conversation } from '@cruddur/react';

@@ -1,8 +1,9 @@
 import { type Bubble, type Entry, attention } from '@cruddur/client';
 import { memo } from 'react';
-import { useClient, useComponents, useTexts } from '../context.ts';
+import { useClient, useComponents } from '../context.ts';
 import { useSession } from '../hooks/data.ts';
-import { explainAttention } from '../texts/explain.ts';
+import { useTexts } from '../hooks/use-texts.ts';
+import { explainAttention } from '../texts/attention.ts';
 import { exactTime } from '../texts/formats.ts';
 import { AlertIcon, ClockIcon, SentIcon } from './icons.tsx';
 import { ClockTime } from './moment.tsx';

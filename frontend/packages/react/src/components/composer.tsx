@@ -12,9 +12,10 @@ import {
   wellFormed,
 } from '@cruddur/client';
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
-import { useClient, useTexts } from '../context.ts';
+import { useClient } from '../context.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
+import { useTexts } from '../hooks/use-texts.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { SendIcon } from './icons.tsx';
 

@@ -9,9 +9,10 @@ import {
   shownName,
 } from '@cruddur/client';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
-import { useClient, useComponents, useMessages, useTexts } from '../context.ts';
+import { useClient, useComponents, useMessages } from '../context.ts';
 import { useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
 import { type OpenConversationPlace, type Opened, useOpened } from '../hooks/use-opened.tsx';
+import { useTexts } from '../hooks/use-texts.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
 import { explain } from '../texts/explain.ts';
 import { Announcement } from './announcement.tsx';

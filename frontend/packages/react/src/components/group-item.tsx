@@ -1,6 +1,6 @@
 import { type MessageGroup, otherMember } from '@cruddur/client';
 import { memo } from 'react';
-import { useComponents, useTexts } from '../context.ts';
+import { useComponents, useBaseTexts } from '../context.ts';
 import { Handle, Name } from './labels.tsx';
 import { Ago } from './moment.tsx';
 import { PlaceLink } from './place-link.tsx';
@@ -17,7 +17,7 @@ export interface GroupItemProps {
 /** A conversation in the inbox. */
 export const GroupItem = memo(function GroupItem({ group, now, unsent }: GroupItemProps) {
   const { Avatar = DefaultAvatar } = useComponents();
-  const { text } = useTexts();
+  const { text } = useBaseTexts();
   return (
     <PlaceLink className="cruddur-group-item" to={{ kind: 'group', uuid: group.uuid, person: otherMember(group) }}>
       <Avatar name={group.display_name} handle={group.handle} />

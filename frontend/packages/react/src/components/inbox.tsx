@@ -12,7 +12,7 @@ import {
 } from '@cruddur/client';
 import { useRef } from 'react';
 import { Virtualizer } from 'virtua';
-import { useComponents, useMessages, useTexts } from '../context.ts';
+import { useComponents, useMessages, useBaseTexts } from '../context.ts';
 import { useInbox, useOutbox, useUser } from '../hooks/data.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useNow } from '../hooks/use-now.ts';
@@ -26,7 +26,7 @@ export function Inbox() {
   const { value, error, isLoadingMore, moreError, loadMore } = useInbox();
   const entries = useOutbox();
   const now = useNow();
-  const texts = useTexts();
+  const texts = useBaseTexts();
   const { GroupItem = DefaultGroupItem, NewGroupItem = DefaultNewGroupItem } = useComponents();
   const box = useRef<HTMLElement>(null);
   const opened = useOpenBeginning();

@@ -1,11 +1,12 @@
 import { type TimelineItem, dayNumber } from '@cruddur/client';
 import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import { Virtualizer } from 'virtua';
-import { useComponents, useTexts } from '../context.ts';
+import { useComponents } from '../context.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useNow } from '../hooks/use-now.ts';
 import { useReadingPlace } from '../hooks/use-reading-place.ts';
 import { useUnread } from '../hooks/use-unread.ts';
+import { useTexts } from '../hooks/use-texts.ts';
 import { dayLabel } from '../texts/formats.ts';
 import { DownIcon } from './icons.tsx';
 import { ListItem } from './list-item.tsx';

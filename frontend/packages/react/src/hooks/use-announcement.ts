@@ -1,7 +1,7 @@
 import { type Bubble, type TimelineItem, attention } from '@cruddur/client';
 import { useState } from 'react';
-import { useTexts } from '../context.ts';
-import { explainAttention } from '../texts/explain.ts';
+import { explainAttention } from '../texts/attention.ts';
+import { useTexts } from './use-texts.ts';
 
 interface Announced {
   items: readonly TimelineItem[];

@@ -1,4 +1,4 @@
-import type { Catalog } from './en.ts';
+import type { Catalog } from './catalog.ts';
 
 /** The texts in Arabic. U+2068 and U+2069 isolate names and handles, which can have another direction. */
 export const ar: Catalog = {

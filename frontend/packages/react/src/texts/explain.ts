@@ -1,12 +1,12 @@
-import { type Attention, MAX_LENGTH, type Reason, reasonOf } from '@cruddur/client';
-import type { MessagesTexts } from './messages-texts.ts';
+import { MAX_LENGTH, type Reason, reasonOf } from '@cruddur/client';
+import type { BaseTexts } from './messages-texts.ts';
 
 /** The text for an error. */
-export function explain(texts: MessagesTexts, error: unknown): string {
+export function explain(texts: BaseTexts, error: unknown): string {
   return explainReason(texts, reasonOf(error));
 }
 
-export function explainReason({ text }: MessagesTexts, reason: Reason): string {
+export function explainReason({ text }: BaseTexts, reason: Reason): string {
   switch (reason.kind) {
     case 'client':
       return text('error.client');
@@ -19,23 +19,8 @@ export function explainReason({ text }: MessagesTexts, reason: Reason): string {
   }
 }
 
-/** Why a message needs its author's attention. */
-export function explainAttention(texts: MessagesTexts, attention: Attention): string {
-  const { text } = texts;
-  switch (attention.kind) {
-    case 'failed':
-      return text('message.failed', { reason: explainReason(texts, attention.reason) });
-    case 'too-old':
-      return text('message.tooOld');
-    case 'to-handle':
-      return text('message.toHandle', { handle: `@${attention.handle}` });
-    case 'retrying':
-      return text('message.retrying', { reason: explainReason(texts, attention.reason) });
-  }
-}
-
 /** The text for a gateway's response, which has no codes. */
-function statusText(text: MessagesTexts['text'], status: number): string {
+function statusText(text: BaseTexts['text'], status: number): string {
   switch (status) {
     case 0:
       return text('error.unreachable');

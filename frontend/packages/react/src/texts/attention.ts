@@ -1,0 +1,18 @@
+import type { Attention } from '@cruddur/client';
+import { explainReason } from './explain.ts';
+import type { MessagesTexts } from './messages-texts.ts';
+
+/** Why a message needs its author's attention. */
+export function explainAttention(texts: MessagesTexts, attention: Attention): string {
+  const { text } = texts;
+  switch (attention.kind) {
+    case 'failed':
+      return text('message.failed', { reason: explainReason(texts, attention.reason) });
+    case 'too-old':
+      return text('message.tooOld');
+    case 'to-handle':
+      return text('message.toHandle', { handle: `@${attention.handle}` });
+    case 'retrying':
+      return text('message.retrying', { reason: explainReason(texts, attention.reason) });
+  }
+}
