@@ -1,5 +1,5 @@
 /**
- * The texts of the inbox and the search in English, and those of errors, in the syntax of ICU MessageFormat.
+ * The texts of the inbox and the search in English, and those of errors of lists, in the syntax of ICU MessageFormat.
  *
  * `<b>` and other tags stand for elements that the component puts there.
  */
@@ -9,6 +9,14 @@ export const en = {
   'inbox.more': 'Show more conversations',
   'inbox.new': 'New conversation',
   'inbox.notSent': 'Not sent',
+  'inbox.you': 'You:',
+  'inbox.deleted': 'Message deleted',
+  'inbox.unread': '{count, plural, one {# unread message} other {# unread messages}}',
+  'inbox.unreadMany': 'More than {count, plural, one {# unread message} other {# unread messages}}',
+  'inbox.menu': 'Options for {name}',
+  'inbox.markUnread': 'Mark as unread',
+  'inbox.markRead': 'Mark as read',
+  'inbox.notChanged': 'Not changed. {reason}',
   loading: 'Loading…',
   tryAgain: 'Try again',
 
@@ -36,25 +44,11 @@ export const en = {
   'error.429': 'Too many requests in a short time. Wait a moment.',
   'error.status': 'The server answered with an error ({status}).',
 
-  'code.body_invalid': 'The server could not read this message.',
   'code.user_not_provisioned': 'Your account is not set up for messages yet.',
-  'code.message_group_not_found': 'This conversation does not exist, or you are not in it.',
-  'code.user_not_found': 'There is no such user.',
   'code.body_too_large': 'This message is too large.',
-  'code.message_group_uuid_blank': 'The address of this conversation is incomplete.',
-  'code.message_group_uuid_invalid': 'The address of this conversation is not valid.',
-  'code.user_uuid_invalid': 'The server does not recognize the recipient of this message.',
-  'code.user_reciever_handle_blank': 'This message needs a recipient.',
-  'code.user_reciever_not_found': 'There is no user to receive this message.',
-  'code.user_reciever_is_sender': "You can't write to yourself.",
-  'code.message_blank': 'A message needs some text.',
-  'code.message_exceed_max_chars':
-    'This message is longer than {max, plural, one {# character} other {# characters}}.',
   'code.limit_invalid': 'The list could not be loaded. Reload the page.',
   'code.cursor_invalid': 'The list could not be continued. Reload the page.',
   'code.cursor_expired': 'The list could not be continued. Reload the page.',
-  'code.idempotency_key_invalid': 'This message could not be sent. Copy its text, delete it and write it again.',
-  'code.idempotency_key_reused': 'This message was already sent with another text.',
   'code.rate_limited': 'Too many messages in a short time. Wait a moment.',
   'code.internal_error': 'Something went wrong on the server.',
   'code.unavailable': 'The server is not available at the moment.',

@@ -1,4 +1,5 @@
-import { MAX_LENGTH, type Reason, reasonOf } from '@cruddur/client';
+import { type Code, MAX_LENGTH, type Reason, reasonOf } from '@cruddur/client';
+import type { BaseTextKey } from './en.ts';
 import type { BaseTexts } from './messages-texts.ts';
 
 /** The text for an error. */
@@ -6,17 +7,22 @@ export function explain(texts: BaseTexts, error: unknown): string {
   return explainReason(texts, reasonOf(error));
 }
 
-export function explainReason({ text }: BaseTexts, reason: Reason): string {
+export function explainReason(texts: BaseTexts, reason: Reason): string {
+  const { text } = texts;
   switch (reason.kind) {
     case 'client':
       return text('error.client');
     case 'other-version':
       return text('error.otherVersion');
     case 'api':
-      return reason.codes.length > 0
-        ? reason.codes.map((code) => text(`code.${code}`, { max: MAX_LENGTH })).join(' ')
-        : statusText(text, reason.status);
+      return explainCodes(texts, reason.codes) ?? statusText(text, reason.status);
   }
+}
+
+/** Returns null without codes, or with a code that has no text: the texts of most codes are loaded with a conversation. */
+function explainCodes({ has, text }: BaseTexts, codes: readonly Code[]): string | null {
+  const keys = codes.map((code) => `code.${code}`);
+  return codes.length > 0 && keys.every(has) ? keys.map((key) => text(key as BaseTextKey, { max: MAX_LENGTH })).join(' ') : null;
 }
 
 /** The text for a gateway's response, which has no codes. */
