@@ -75,10 +75,20 @@ export function applyReset({ client, state }: Lists, isGap: boolean): void {
   }
 }
 
+/** Loads the newest rows of a conversation, and those that were loaded before them. */
 async function reloadAll(client: MessagesClient, thread: PagedList<Message>): Promise<void> {
+  const before = uuidsOf(thread.state().value?.rows);
   await thread.invalidate();
-  const older = thread.state().value?.rows.slice(0, -LIMIT) ?? [];
-  await reloadRows(client, thread, older.map(({ uuid }) => uuid));
+  const after = uuidsOf(thread.state().value?.rows);
+  const newest = before.at(-1);
+  if (newest !== undefined && after.includes(newest)) {
+    const loaded = new Set(after.slice(-LIMIT));
+    await reloadRows(client, thread, before.filter((uuid) => !loaded.has(uuid)));
+  }
+}
+
+function uuidsOf(rows: readonly Message[] = []): string[] {
+  return rows.map(({ uuid }) => uuid);
 }
 
 function changesOf(events: readonly LogEvent[]): Map<string, Changes> {
