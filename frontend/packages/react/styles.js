@@ -13,6 +13,7 @@ mkdirSync(new URL('styles/', dist));
 for (const [from, to] of [
   ['index.css', 'styles'],
   ['list.css', 'styles/list'],
+  ['overlays.css', 'styles/overlays'],
   ['conversation.css', 'styles/conversation'],
 ]) {
   writeFileSync(new URL(`${to}.css`, dist), bundled(from));

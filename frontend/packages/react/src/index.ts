@@ -14,6 +14,7 @@ export { PlaceLink } from './components/place-link.tsx';
 export { StartConversation } from './components/start-conversation.tsx';
 export { useClient, useMessages } from './context.ts';
 export { type ListView, useInbox, useIsTroubled, useMe, useOutbox, useSession, useThread, useUser } from './hooks/data.ts';
+export { useUnreadConversations } from './hooks/state.ts';
 export { MessagesProvider, type MessagesProviderProps } from './provider.tsx';
 export type { GroupPlace, HandlePlace, Place } from './place.ts';
 export { useTexts } from './hooks/use-texts.ts';

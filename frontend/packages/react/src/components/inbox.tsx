@@ -10,7 +10,7 @@ import {
   recipientOf,
   typedHandle,
 } from '@cruddur/client';
-import { useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Virtualizer } from 'virtua';
 import { useComponents, useMessages, useBaseTexts } from '../context.ts';
 import { useInbox, useOutbox, useUser } from '../hooks/data.ts';
@@ -30,6 +30,7 @@ export function Inbox() {
   const { GroupItem = DefaultGroupItem, NewGroupItem = DefaultNewGroupItem } = useComponents();
   const box = useRef<HTMLElement>(null);
   const opened = useOpenBeginning();
+  const menus = useMenus(value !== undefined);
 
   const groups = value?.rows ?? [];
   const beginnings = beginningsOf(opened, entries).filter(
@@ -75,8 +76,27 @@ export function Inbox() {
           </div>
         )}
       </nav>
+      {menus !== null && <menus.GroupMenus box={box} groups={groups} />}
     </div>
   );
+}
+
+const loadMenus = () => import('./group-menus.tsx');
+
+/** Milliseconds from the list until the code of its menus is loaded. */
+const MENUS_DELAY = 1000;
+
+/** The code of the menus; null before it is loaded. Without it, the list has no menus. */
+function useMenus(isShown: boolean): Awaited<ReturnType<typeof loadMenus>> | null {
+  const [menus, setMenus] = useState<Awaited<ReturnType<typeof loadMenus>> | null>(null);
+  useEffect(() => {
+    if (!isShown) {
+      return undefined;
+    }
+    const timer = setTimeout(() => void loadMenus().then(setMenus, () => undefined), MENUS_DELAY);
+    return () => clearTimeout(timer);
+  }, [isShown]);
+  return menus;
 }
 
 type Row = Beginning | { key: string; group: MessageGroup };

@@ -33,7 +33,7 @@ export function useAnnouncement(items: readonly TimelineItem[]): string {
     const problem = bubble.entry && attention(bubble.entry);
     if (problem !== null) {
       news.push(texts.text('message.announceProblem', { problem: explainAttention(texts, problem) }));
-    } else if (isNew && !bubble.own) {
+    } else if (isNew && !bubble.own && !bubble.isDeleted) {
       news.push(texts.text('message.announce', { name: bubble.name, text: bubble.text }));
     }
   }

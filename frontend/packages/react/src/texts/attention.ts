@@ -1,4 +1,4 @@
-import type { Attention } from '@cruddur/client';
+import type { Attention, Change } from '@cruddur/client';
 import { explainReason } from './explain.ts';
 import type { MessagesTexts } from './messages-texts.ts';
 
@@ -14,5 +14,18 @@ export function explainAttention(texts: MessagesTexts, attention: Attention): st
       return text('message.toHandle', { handle: `@${attention.handle}` });
     case 'retrying':
       return text('message.retrying', { reason: explainReason(texts, attention.reason) });
+  }
+}
+
+/** Why a change of a message failed. */
+export function explainChange(texts: MessagesTexts, { action, problem }: Change): string {
+  const reason = problem === null ? '' : explainReason(texts, problem);
+  switch (action.kind) {
+    case 'edit':
+      return texts.text('message.notChanged', { reason });
+    case 'delete':
+      return texts.text('message.notDeleted', { reason });
+    case 'react':
+      return texts.text('message.notReacted', { reason });
   }
 }

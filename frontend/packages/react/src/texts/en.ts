@@ -13,7 +13,7 @@ export const en = {
   'inbox.deleted': 'Message deleted',
   'inbox.unread': '{count, plural, one {# unread message} other {# unread messages}}',
   'inbox.unreadMany': 'More than {count, plural, one {# unread message} other {# unread messages}}',
-  'inbox.menu': 'Options for {name}',
+  'inbox.menu': 'Conversation menu',
   'inbox.markUnread': 'Mark as unread',
   'inbox.markRead': 'Mark as read',
   'inbox.notChanged': 'Not changed. {reason}',
