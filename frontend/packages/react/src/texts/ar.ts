@@ -179,7 +179,6 @@ export const ar: Catalog = {
   'code.reaction_invalid': 'لا يقبل الخادم هذا الرمز التعبيري.',
   'code.reply_to_invalid': 'لم يتعرّف الخادم على الرسالة التي تردّ عليها.',
   'code.display_name_invalid': 'لا يقبل الخادم هذا الاسم.',
-  'code.setting_invalid': 'لا يقبل الخادم هذا الإعداد.',
   'code.limit_invalid': 'تعذّر تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_invalid': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_expired': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',

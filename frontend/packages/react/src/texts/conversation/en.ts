@@ -132,7 +132,6 @@ export const en = {
   'code.reaction_invalid': 'The server does not accept this emoji.',
   'code.reply_to_invalid': 'The server does not recognize the message that you reply to.',
   'code.display_name_invalid': 'The server does not accept this name.',
-  'code.setting_invalid': 'The server does not accept this setting.',
 } as const;
 
 export type ConversationTextKey = keyof typeof en;
