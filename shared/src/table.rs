@@ -41,6 +41,7 @@ use crate::{
     dynamodb::{CallLimits, client, sdk_config},
     error::{Dependency, Error},
     random::Random,
+    sort_key::SortKey,
 };
 
 mod error;
@@ -205,12 +206,12 @@ impl Table {
         Ok(newest.first().and_then(sort_key).map(str::to_owned))
     }
 
-    /// Counts the messages of a group after a sort key that others than `user_uuid` have sent and that are not deleted,
+    /// Counts the messages of a group after a sort key and up to another that others than `user_uuid` have sent and that are not deleted,
     /// consistently. Stops at `limit`, which it also returns if it has counted any after a thousand rows.
     pub async fn count_messages_of_others(
         &self,
         group_uuid: Uuid,
-        after: &str,
+        (after, up_to): (&str, SortKey),
         user_uuid: Uuid,
         limit: usize,
     ) -> Result<usize, Error> {
@@ -224,7 +225,8 @@ impl Table {
                 .client
                 .query()
                 .table_name(&self.name)
-                .key_condition_expression("pk = :pk")
+                .key_condition_expression("pk = :pk AND sk <= :sk")
+                .expression_attribute_values(":sk", AttributeValue::S(up_to.to_string()))
                 .filter_expression("user_uuid <> :user AND attribute_not_exists(deleted_at)")
                 .expression_attribute_values(
                     ":pk",
