@@ -17,9 +17,11 @@ pub(crate) async fn move_inbox_rows(
     group_uuid: Uuid,
 ) -> Result<(), SeedError> {
     let partition = Partition::Messages(group_uuid);
-    let newest = table.newest(Newest { partition, before: None, limit: 1, attributes: None }).await?;
-    if let Some(row) = newest.into_iter().next() {
-        let changes = GroupChanges::created(group_uuid, from_item(row)?);
+    let newest = table.newest(Newest { partition, before: None, limit: 100, attributes: None }).await?;
+    // With a message of each member, since own messages count as reading.
+    let created = newest.into_iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
+    if !created.is_empty() {
+        let changes = GroupChanges { group_uuid, created, ..GroupChanges::default() };
         Inbox::new(table.clone(), random.clone()).apply(&changes).await?;
     }
     Ok(())
