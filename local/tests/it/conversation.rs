@@ -52,7 +52,18 @@ async fn the_rights_of_the_template_are_enough_for_a_conversation() {
     assert_eq!(policies.take_refusals(), []);
     let callers: BTreeSet<_> = emulator.take_calls().iter().map(|call| call.caller().to_owned()).collect();
     // The seed has no name. The other functions don't use the table.
-    let expected = ["", "create-message", "list-message-groups", "list-messages", "stream-handler"];
+    let expected = [
+        "",
+        "change-message",
+        "count-unread",
+        "create-message",
+        "list-message-groups",
+        "list-messages",
+        "mark-read",
+        "react-to-message",
+        "show-message-group",
+        "stream-handler",
+    ];
     assert_eq!(callers.iter().collect::<Vec<_>>(), expected);
 }
 

@@ -115,6 +115,15 @@ async fn listing_20_groups_costs_two_reads_in_one_round_trip_and_one_read_more_f
         assert!((350..=360).contains(&size(&row)), "{} bytes", size(&row));
     }
     world.get(&alice, "/api/message_groups").await.ok();
+    world.get(&alice, "/api/unread").await.ok();
+    let (answer, of_count) = cost(&world, world.get(&alice, "/api/unread")).await;
+    assert_eq!(answer.ok(), json!({"conversations": 21, "more": false}));
+    assert_eq!(of_count, Cost { reads: 2.0 + 21.0, writes: 0.0, index_writes: 0.0, round_trips: 2 });
+    let groups = world.get(&alice, "/api/message_groups").await.ok();
+    let path = format!("/api/message_groups/{}", groups[0]["uuid"].as_str().unwrap());
+    let (answer, of_group) = cost_after_sql(&world, world.get(&alice, &path)).await;
+    assert_eq!(answer.ok()["unread_count"], 1);
+    assert_eq!(of_group, Cost { reads: 2.5 + 1.0, writes: 0.0, index_writes: 0.0, round_trips: 3 });
     for (reads, round_trips) in [(2.0 + 20.0, 2), (2.0, 1)] {
         let (answer, cost) = cost(&world, world.get(&alice, "/api/message_groups")).await;
         let groups = answer.ok();
@@ -545,7 +554,12 @@ async fn a_mark_costs_one_write_and_two_reads_and_then_a_row_and_a_log_row_for_e
         costs.extend([brief("mark", &of_mark), brief("join", &of_join)]);
     }
     assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
-    insta::assert_snapshot!(costs.join("\n"), @"");
+    insta::assert_snapshot!(costs.join("\n"), @"
+    mark: 2 RRU, 1 + 0 WRU, 3 round trips
+    join: 3.5 RRU, 3 + 1 WRU, 3 round trips
+    mark: 2 RRU, 0 + 0 WRU, 2 round trips
+    join: 3.5 RRU, 0 + 0 WRU, 2 round trips
+    ");
 }
 
 #[tokio::test]
@@ -583,7 +597,15 @@ async fn an_edit_and_a_reaction_cost_one_write_and_one_read_and_then_two_rows_an
         }
     }
     assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
-    insta::assert_snapshot!(costs.join("\n"), @"");
+    insta::assert_snapshot!(costs.join("\n"), @"
+    change: 1 RRU, 1 + 0 WRU, 2 round trips
+    join: 3.5 RRU, 4 + 2 WRU, 3 round trips
+    change: 1 RRU, 0 + 0 WRU, 1 round trips
+    change: 1 RRU, 1 + 0 WRU, 2 round trips
+    join: 3.5 RRU, 4 + 2 WRU, 3 round trips
+    change: 1 RRU, 1 + 0 WRU, 2 round trips
+    join: 3.5 RRU, 4 + 2 WRU, 3 round trips
+    ");
 }
 
 /// A message of the group in a query.
