@@ -275,7 +275,7 @@ stop_stack() {
 }
 
 conversation() {
-    "$target/debug/conversation" --api "$1" --tokens "${2:-$1}"
+    "$target/debug/conversation" --api "$1" --tokens "${2:-$1}" "${@:3}"
 }
 
 # --- cargo-lambda ------------------------------------------------------------------------------------------------

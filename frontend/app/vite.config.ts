@@ -64,13 +64,38 @@ const socketOfStack: Plugin = {
   },
 };
 
-/** Leaves out Vite's helper that preloads what a chunk imports: chunks import only what is loaded already. */
-const withoutPreloads: Plugin = {
-  name: 'without-preloads',
-  apply: 'build',
-  enforce: 'pre',
-  load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load();' : null),
+/** Replaces Vite's helper, which also preloads the scripts that a chunk imports: they are loaded already. This one loads its styles. */
+const stylesOfChunks = (): Plugin => {
+  let base = '/';
+  return {
+    name: 'styles-of-chunks',
+    apply: 'build',
+    enforce: 'pre',
+    configResolved: (config) => {
+      base = config.base;
+    },
+    load: (id) => (id === '\0vite/preload-helper.js' ? stylesHelper(base) : null),
+  };
 };
+
+const stylesHelper = (base: string) => `
+  const loaded = {};
+  const load = (file) => new Promise((resolve, reject) => {
+    const link = document.createElement('link');
+    link.rel = 'stylesheet';
+    link.href = ${JSON.stringify(base)} + file;
+    link.onload = resolve;
+    link.onerror = () => {
+      // A later attempt may succeed.
+      delete loaded[file];
+      link.remove();
+      reject(new Error(file));
+    };
+    document.head.append(link);
+  });
+  export const __vitePreload = (chunk, files = []) =>
+    Promise.all(files.filter((file) => file.endsWith('.css')).map((file) => (loaded[file] ??= load(file)))).then(chunk);
+`;
 
 /** Adds a compressed copy of each asset, which the local stack sends. */
 const brotli: Plugin = {
@@ -89,7 +114,7 @@ const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
 const proxy = { '/api': stack, '/local': stack, '/ws': { ...stack, ws: true } };
 
 export default defineConfig({
-  plugins: [react(), contentSecurityPolicy, parsedTexts, withoutPreloads, socketOfStack, brotli],
+  plugins: [react(), contentSecurityPolicy, parsedTexts, stylesOfChunks(), socketOfStack, brotli],
   // The packages' sources, which need no build of their own.
   resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
   build: {

@@ -4,7 +4,7 @@ import { en as englishPage } from '../app/src/texts/en.ts';
 import { ar as arabicPages } from '../app/src/texts/pages/ar.ts';
 import { en as englishPages } from '../app/src/texts/pages/en.ts';
 import { ar as arabicMessages } from '../packages/react/src/texts/ar.ts';
-import { en as englishMessages } from '../packages/react/src/texts/en.ts';
+import { en as englishMessages } from '../packages/react/src/texts/catalog.ts';
 import { createTexts } from '../packages/react/src/texts/texts.ts';
 import { Stack } from './stack.ts';
 

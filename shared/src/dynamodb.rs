@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::{Client, config::StalledStreamProtectionConfig};
 
 use crate::{
     config::{AwsConfig, ConfigError, Endpoint, Lookup},
+    error::{Dependency, Error},
     https,
 };
 
@@ -38,6 +39,16 @@ impl CallLimits {
 
     const CONNECT: Duration = Duration::from_millis(500);
     const FIRST_BACKOFF: Duration = Duration::from_millis(30);
+}
+
+/// The time limit of a write with its retries. The key set (3 s) and the users (7 s) come before. The sum is below the
+/// functions' timeout.
+const TIME_LIMIT: Duration = Duration::from_secs(14);
+
+/// Runs a write with its retries. Fails with [`Error::Unavailable`] at the time limit.
+pub(crate) async fn within_time_limit<T>(write: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let limited = tokio::time::timeout(TIME_LIMIT, write).await;
+    limited.unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::DynamoDb, elapsed)))
 }
 
 /// The SDK's configuration from the environment. Does not use the SDK's default provider chain: its file and IMDS

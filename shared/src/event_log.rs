@@ -129,8 +129,10 @@ pub struct Read {
     /// The member.
     pub user_uuid: Uuid,
     /// The last message that is read. `None` if the first one is marked as unread.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_read_message_uuid: Option<Uuid>,
     /// The time of the marking.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_read_at: Option<Timestamp>,
 }
 

@@ -10,14 +10,14 @@ use crate::{
     backoff::Backoff,
     clock::Clock,
     config::{ConfigError, Lookup},
-    dynamodb::CallLimits,
+    dynamodb::{CallLimits, within_time_limit},
     error::{Dependency, Error},
-    message_group::membership_for,
+    message_group::{KnownMembers, membership_for},
     random::Random,
     sort_key::SortKey,
     table::{
-        Condition, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table, Update,
-        WriteError, from_item, sort_key,
+        Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table, Update, WriteError,
+        from_item, sort_key,
     },
     timestamp::Timestamp,
     warm_up::{self, Failure},
@@ -26,19 +26,32 @@ use crate::{
 /// Maximum number of attempts to write a state.
 const MAX_ATTEMPTS: usize = 8;
 
+/// The maximum number of members of a group.
+const MAX_MEMBERS: usize = 2;
+
 /// The states of all members.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct MemberStates {
     table: Table,
     clock: Clock,
     random: Random,
+    members: KnownMembers,
+}
+
+/// A change of a state: the new marker, and what the marker requires.
+struct Marking {
+    read: ReadPosition,
+    /// `None` leaves it as it is.
+    floor: Option<SortKey>,
+    /// The other member may know of the marker.
+    is_told: bool,
 }
 
 impl MemberStates {
     /// Creates the store over `table`.
     #[must_use]
     pub fn new(table: Table, clock: Clock, random: Random) -> Self {
-        Self { table, clock, random }
+        Self { table, clock, random, members: KnownMembers::default() }
     }
 
     /// Creates the store over the configured table.
@@ -59,6 +72,17 @@ impl MemberStates {
         membership_for(&self.table, group_uuid, caller).await
     }
 
+    /// Returns the other member of a group. Fails with [`Error::MessageGroupNotFound`] if the group does not exist or the
+    /// caller is not a member. Reads the membership of a group only once.
+    pub async fn other_member(&self, caller: Uuid, group_uuid: Uuid) -> Result<Uuid, Error> {
+        if let Some(other) = self.members.other_of(caller, group_uuid) {
+            return Ok(other);
+        }
+        let other = self.membership(caller, group_uuid).await?.other_than(caller);
+        self.members.insert(caller, group_uuid, other);
+        Ok(other)
+    }
+
     /// Marks the messages of a group as read by a member, up to `message` or to the newest one. A message after the
     /// newest one counts as that. The marker only grows. With `tells_other`, the other member may know.
     pub async fn mark_read(
@@ -68,67 +92,64 @@ impl MemberStates {
         message: Option<SortKey>,
         tells_other: bool,
     ) -> Result<(), Error> {
-        let Some(newest) = self.key_before(group_uuid, None).await? else { return Ok(()) };
-        let read = message.map_or(newest, |message| message.min(newest)).to_string();
-        let now = Timestamp::new(self.clock.now()).to_string();
-        let text = AttributeValue::S;
-        let number = |number: u8| AttributeValue::N(number.to_string());
-        let mut values =
-            vec![(":read", text(read)), (":now", text(now)), (":none", number(0)), (":one", number(1))];
-        let set = if tells_other {
-            "SET read_sk = :read, read_at = :now, seen_sk = :read, seen_at = :now, \
-             version = if_not_exists(version, :none) + :one"
-        } else {
-            "SET read_sk = :read, read_at = :now, version = if_not_exists(version, :none) + :one"
+        let mark = async {
+            let Some(newest) = self.key_before(group_uuid, None).await? else { return Ok(()) };
+            let read = ReadPosition::UpTo(message.map_or(newest, |message| message.min(newest)));
+            self.write(member, group_uuid, |state| {
+                let is_greater = state.read_sk.is_none_or(|old| old < read);
+                // A receipt only grows, too: marking as unread and reading again tells nothing.
+                let is_news = state.seen_sk.map(ReadPosition::UpTo) < Some(read);
+                is_greater.then_some(Marking { read, floor: None, is_told: tells_other && is_news })
+            })
+            .await
         };
-        values.retain(|(name, _)| set.contains(name));
-        let update = Update {
-            key: Key::MemberState { group_uuid, user_uuid: member },
-            condition: "attribute_not_exists(read_sk) OR read_sk < :read".into(),
-            set: set.to_owned(),
-            values,
-        };
-        let mut backoff = Backoff::new(&self.random);
-        for _ in 0..MAX_ATTEMPTS {
-            match self.table.update(update.clone()).await {
-                // The condition is also false after a write whose answer was lost.
-                Ok(_) | Err(WriteError::ConditionFailed { .. }) => return Ok(()),
-                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
-                Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
-            }
-        }
-        Err(Error::unavailable(Dependency::DynamoDb, "the read marker could not be written"))
+        within_time_limit(mark).await
     }
 
     /// Marks the messages of a group as unread by a member, from `message` on, whatever the marker was.
     pub async fn mark_unread(&self, member: Uuid, group_uuid: Uuid, message: SortKey) -> Result<(), Error> {
-        let (before, newest) =
-            tokio::try_join!(self.key_before(group_uuid, Some(message)), self.key_before(group_uuid, None))?;
-        let read_sk = before.map_or(ReadPosition::Nothing, ReadPosition::UpTo);
+        let mark = async {
+            let (before, newest) = tokio::try_join!(
+                self.key_before(group_uuid, Some(message)),
+                self.key_before(group_uuid, None)
+            )?;
+            let read = before.map_or(ReadPosition::Nothing, ReadPosition::UpTo);
+            self.write(member, group_uuid, |state| {
+                let old_read = state.read_sk.and_then(ReadPosition::sort_key);
+                let floor = newest.max(old_read).max(state.floor_sk);
+                let is_change = (state.read_sk, state.floor_sk) != (Some(read), floor);
+                is_change.then_some(Marking { read, floor, is_told: false })
+            })
+            .await
+        };
+        within_time_limit(mark).await
+    }
+
+    /// Writes a member's state. `marking` returns `None` if the state needs no change.
+    ///
+    /// Each write requires the version that was read. Otherwise, a write that is executed long after its time limit could
+    /// undo a later one. Does not touch attributes of later versions of the system.
+    async fn write(
+        &self,
+        member: Uuid,
+        group_uuid: Uuid,
+        marking: impl Fn(&MemberStateRow) -> Option<Marking>,
+    ) -> Result<(), Error> {
         let key = Key::MemberState { group_uuid, user_uuid: member };
+        let mut stored = self.table.get::<MemberStateRow>(&key).await?;
         let mut backoff = Backoff::new(&self.random);
         for _ in 0..MAX_ATTEMPTS {
-            let stored = self.table.get::<MemberStateRow>(&key).await?;
-            let condition = match &stored {
-                None => Condition::absent(),
-                Some(stored) => {
-                    Condition::exists().and_equal("version", AttributeValue::N(stored.version.to_string()))
-                }
-            };
-            let mut state = stored.unwrap_or_else(|| MemberStateRow::new(group_uuid, member));
-            let old_read = state.read_sk.and_then(ReadPosition::sort_key);
-            let floor_sk = newest.max(old_read).max(state.floor_sk);
-            if (state.read_sk, state.floor_sk) == (Some(read_sk), floor_sk) {
-                return Ok(());
-            }
-            state.version += 1;
-            (state.read_sk, state.floor_sk) = (Some(read_sk), floor_sk);
-            state.read_at = Some(Timestamp::new(self.clock.now()));
-            match self.table.put(&state, condition).await {
-                Ok(()) => return Ok(()),
-                Err(WriteError::ConditionFailed { .. } | WriteError::Busy(_) | WriteError::Unknown(_)) => {
+            let state = stored.clone().unwrap_or_else(|| MemberStateRow::new(group_uuid, member));
+            let Some(marking) = marking(&state) else { return Ok(()) };
+            let now = Timestamp::new(self.clock.now());
+            match self.table.update(update_of(key.clone(), &state, &marking, now)).await {
+                Ok(_) => return Ok(()),
+                Err(WriteError::ConditionFailed { rows, .. }) => {
+                    let row = rows.into_iter().next().flatten().filter(|row| !row.is_empty());
+                    stored = row.map(from_item).transpose()?;
                     backoff.wait().await;
                 }
+                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
                 Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
             }
         }
@@ -154,5 +175,27 @@ impl MemberStates {
     }
 }
 
-/// The maximum number of members of a group.
-const MAX_MEMBERS: usize = 2;
+/// The write of a marking to a row that is still at the version of `state`.
+fn update_of(key: Key, state: &MemberStateRow, marking: &Marking, now: Timestamp) -> Update {
+    let (text, number) = (AttributeValue::S, |number: u64| AttributeValue::N(number.to_string()));
+    let mut set = "SET version = :next, read_sk = :read, read_at = :now".to_owned();
+    let mut values = vec![
+        (":next", number(state.version + 1)),
+        (":read", text(marking.read.into())),
+        (":now", text(now.to_string())),
+    ];
+    if let Some(floor) = marking.floor {
+        set += ", floor_sk = :floor";
+        values.push((":floor", text(floor.to_string())));
+    }
+    if marking.is_told {
+        set += ", seen_sk = :read, seen_at = :now, seen_version = :next";
+    }
+    let condition = if state.version == 0 {
+        "attribute_not_exists(version)"
+    } else {
+        values.push((":version", number(state.version)));
+        "version = :version"
+    };
+    Update { key, condition: condition.into(), set, values }
+}

@@ -124,12 +124,13 @@ impl Inbox {
         Err(Error::unavailable(Dependency::DynamoDb, "the index does not have the group's row yet"))
     }
 
-    /// Counts unread messages, at most `limit`. Makes no call for a group that is read.
+    /// Counts unread messages up to the row's position, at most `limit`. Makes no call for a group that is read.
     async fn count_unread(&self, caller: Uuid, row: &ListedGroup, limit: usize) -> Result<usize, Error> {
         match row.unread_after() {
             None => Ok(0),
             Some(after) => {
-                self.table.count_messages_of_others(row.message_group_uuid, &after, caller, limit).await
+                let range = (&*after, row.sk);
+                self.table.count_messages_of_others(row.message_group_uuid, range, caller, limit).await
             }
         }
     }

@@ -41,6 +41,7 @@ use crate::{
     dynamodb::{CallLimits, client, sdk_config},
     error::{Dependency, Error},
     random::Random,
+    sort_key::SortKey,
 };
 
 mod error;
@@ -205,16 +206,16 @@ impl Table {
         Ok(newest.first().and_then(sort_key).map(str::to_owned))
     }
 
-    /// Counts the messages of a group after a sort key that others than `user_uuid` have sent and that are not deleted,
-    /// consistently. Stops at `limit`, which it also returns after a thousand rows.
+    /// Counts the messages of a group after a sort key and up to another that others than `user_uuid` have sent and that are not deleted,
+    /// consistently. Stops at `limit`, which it also returns if it has counted any after a thousand rows.
     pub async fn count_messages_of_others(
         &self,
         group_uuid: Uuid,
-        after: &str,
+        (after, up_to): (&str, SortKey),
         user_uuid: Uuid,
         limit: usize,
     ) -> Result<usize, Error> {
-        /// Rows per request, and rows in all.
+        /// Rows per request, and rows after which any counted message is enough.
         const PAGE: i32 = 100;
         const MAX_ROWS: i32 = 1_000;
         let (mut counted, mut read) = (0, 0);
@@ -224,7 +225,8 @@ impl Table {
                 .client
                 .query()
                 .table_name(&self.name)
-                .key_condition_expression("pk = :pk")
+                .key_condition_expression("pk = :pk AND sk <= :sk")
+                .expression_attribute_values(":sk", AttributeValue::S(up_to.to_string()))
                 .filter_expression("user_uuid <> :user AND attribute_not_exists(deleted_at)")
                 .expression_attribute_values(
                     ":pk",
@@ -244,7 +246,7 @@ impl Table {
             if start.is_none() || counted >= limit {
                 return Ok(counted.min(limit));
             }
-            if read >= MAX_ROWS {
+            if read >= MAX_ROWS && counted > 0 {
                 return Ok(limit);
             }
         }

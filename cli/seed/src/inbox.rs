@@ -4,22 +4,22 @@ use cruddur::{
     message_group::Inbox,
     projection::inbox::GroupChanges,
     random::Random,
-    table::{MessageRow, Newest, Partition, Table, from_item},
+    table::{Newest, Partition, Table, from_item},
 };
 use uuid::Uuid;
 
 use crate::SeedError;
 
 /// Joins the newest messages of a group into its inbox rows, as the stream handler does. Both may run concurrently.
-/// The members take turns, so two messages are the newest ones of both.
 pub(crate) async fn move_inbox_rows(
     table: &Table,
     random: &Random,
     group_uuid: Uuid,
 ) -> Result<(), SeedError> {
     let partition = Partition::Messages(group_uuid);
-    let newest = table.newest(Newest { partition, before: None, limit: 2, attributes: None }).await?;
-    let created = newest.into_iter().map(from_item).collect::<Result<Vec<MessageRow>, _>>()?;
+    let newest = table.newest(Newest { partition, before: None, limit: 100, attributes: None }).await?;
+    // With a message of each member, since own messages count as reading.
+    let created = newest.into_iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
     if !created.is_empty() {
         let changes = GroupChanges { group_uuid, created, ..GroupChanges::default() };
         Inbox::new(table.clone(), random.clone()).apply(&changes).await?;

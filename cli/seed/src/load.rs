@@ -168,8 +168,8 @@ impl Group {
                 receiver: receiver.clone(),
             },
             text: text::text(self.number, number).parse().map_err(Error::internal)?,
-            // Includes everything that determines receiver and text, since another plan may pair users differently.
             reply_to: None,
+            // Includes everything that determines receiver and text, since another plan may pair users differently.
             idempotency_key: Some(
                 format!("load-{}-{}-{number}", self.uuid.simple(), self.number)
                     .parse()

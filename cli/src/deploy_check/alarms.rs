@@ -38,7 +38,7 @@ struct Alarm {
 
 /// The names of the template's alarms, without the stack's name. The prefix alone may match another stack, such as
 /// `cruddur-messages-staging`.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "iterator-age",
     "dead-letters",
     "groups-not-moved",
@@ -47,7 +47,9 @@ const NAMES: [&str; 15] = [
     "api-5xx",
     "api-latency",
     "function-errors",
-    "throttles",
+    "throttles-reads",
+    "throttles-writes",
+    "throttles-triggers",
     "table-throttles",
     "unknown-keys",
     "users-not-entered",

@@ -115,7 +115,7 @@ impl Reply {
                 .to_owned(),
             (403, Some("user_not_provisioned"), _) => {
                 "the token is valid, but its user is not in the database of users; check that the function \
-                 post-confirmation is the pool's trigger, and run `cruddur cognito sync-user-ids --create`"
+                 post-confirmation is the pool's trigger, and run `cruddur cognito sync-user-ids --create --target aws`"
                     .to_owned()
             }
             (404, None, Some(_)) => "the API has no such route; check that --url includes the stage".to_owned(),

@@ -53,7 +53,7 @@ impl Pool {
         let pool = self.describe().await?;
         let advice = format!(
             "{}: make it the pool's post-confirmation trigger, then add users who signed up meanwhile with \
-             `cruddur cognito sync-user-ids --create`",
+             `cruddur cognito sync-user-ids --create --target aws`",
             expected.unwrap_or("the function post-confirmation")
         );
         let function = pool.lambda_config().and_then(|config| config.post_confirmation());

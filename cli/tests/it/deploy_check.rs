@@ -151,7 +151,7 @@ async fn a_user_who_is_not_provisioned_fails_with_advice() {
     let url = Proxy::start(&machine, unknown).await;
     let run = cruddur(&["deploy-check", "--output", "json", "--url", &url]).await;
     let seen = seen(&run);
-    assert_snapshot!(only("failed the sender's", &seen), @r#"failed the sender's token: unexpected response 403 ["user_not_provisioned"], expected 200 -> the token is valid, but its user is not in the database of users; check that the function post-confirmation is the pool's trigger, and run `cruddur cognito sync-user-ids --create`"#);
+    assert_snapshot!(only("failed the sender's", &seen), @r#"failed the sender's token: unexpected response 403 ["user_not_provisioned"], expected 200 -> the token is valid, but its user is not in the database of users; check that the function post-confirmation is the pool's trigger, and run `cruddur cognito sync-user-ids --create --target aws`"#);
     assert_snapshot!(only("skipped", &seen), @r#"
     skipped CORS: requires --origin
     skipped a WebSocket: requires the sender's token

@@ -1,4 +1,4 @@
-import '@cruddur/react/styles.css';
+import '@cruddur/react/styles/list.css';
 import './styles/page.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';

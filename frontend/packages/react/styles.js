@@ -1,9 +1,22 @@
-// Writes the style sheet of the package: the files that src/styles/index.css imports, one after the other.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Writes the style sheets of the package, with the files that they import in their places.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-const folder = new URL('src/styles/', import.meta.url);
-const imports = readFileSync(new URL('index.css', folder), 'utf8').matchAll(/@import '([^']+)';/g);
-const files = [...imports].map(([, file]) => readFileSync(new URL(file, folder), 'utf8'));
-writeFileSync(new URL('dist/styles.css', import.meta.url), files.join('\n'));
-// TypeScript resolves the import of the style sheet to it.
-writeFileSync(new URL('dist/styles.d.ts', import.meta.url), 'export {};\n');
+const source = new URL('src/styles/', import.meta.url);
+const dist = new URL('dist/', import.meta.url);
+
+function bundled(file) {
+  const css = readFileSync(new URL(file, source), 'utf8');
+  return css.replaceAll(/@import '([^']+)';\n/g, (_, imported) => `${bundled(imported)}\n`);
+}
+
+mkdirSync(new URL('styles/', dist));
+for (const [from, to] of [
+  ['index.css', 'styles'],
+  ['list.css', 'styles/list'],
+  ['overlays.css', 'styles/overlays'],
+  ['conversation.css', 'styles/conversation'],
+]) {
+  writeFileSync(new URL(`${to}.css`, dist), bundled(from));
+  // TypeScript resolves the import of the style sheet to it.
+  writeFileSync(new URL(`${to}.d.ts`, dist), 'export {};\n');
+}

@@ -86,11 +86,15 @@ mod tests {
     }
 
     #[test]
-    fn the_deployed_pattern_matches_only_inserted_messages() {
+    fn the_deployed_pattern_matches_new_and_changed_messages_and_member_states() {
         let filter = Filter::parse(&stream_filters()).unwrap();
-        assert!(filter.matches(&record("INSERT", RowKind::Message)));
-        assert!(!filter.matches(&record("INSERT", RowKind::Inbox)));
-        assert!(!filter.matches(&record("MODIFY", RowKind::Message)));
+        for event_name in ["INSERT", "MODIFY"] {
+            assert!(filter.matches(&record(event_name, RowKind::Message)));
+            assert!(filter.matches(&record(event_name, RowKind::MemberState)));
+            assert!(!filter.matches(&record(event_name, RowKind::Inbox)));
+            assert!(!filter.matches(&record(event_name, RowKind::Membership)));
+        }
+        assert!(!filter.matches(&record("REMOVE", RowKind::Message)));
         assert!(!filter.matches(&json!({"eventName": "INSERT"})));
     }
 

@@ -25,6 +25,7 @@ mod lists;
 mod pages;
 mod sends;
 mod stage;
+mod state;
 mod strangers;
 mod tokens;
 mod users;
@@ -63,10 +64,30 @@ const CHECKS: &[Check] = &[
     ("simultaneous requests with one key send one message", |stage| bursts::of_one_key(stage).boxed()),
 ];
 
-/// Runs every check against `target` and passes each result to `report`. Fails if the stack is unreachable.
-pub async fn run(target: &Target, mut report: impl FnMut(&str, Result<()>)) -> Result<()> {
+/// Checks of the routes that change the state of a conversation.
+const STATE_CHECKS: &[Check] = &[
+    ("messages after the marker are unread", |stage| state::read_markers(stage).boxed()),
+    ("receipts tell what is read, and nothing if they are off", |stage| state::receipts(stage).boxed()),
+    ("an edit is shown everywhere", |stage| state::edits(stage).boxed()),
+    ("a deleted message leaves its place", |stage| state::deletions(stage).boxed()),
+    ("a reaction is added and removed once", |stage| state::reactions(stage).boxed()),
+    ("a reply shows what it answers", |stage| state::replies(stage).boxed()),
+];
+
+/// The checks of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// All checks.
+    All,
+    /// Those that a version without read markers and edits passes, too.
+    WithoutState,
+}
+
+/// Runs `checks` against `target` and passes each result to `report`. Fails if the stack is unreachable.
+pub async fn run(target: &Target, checks: Checks, mut report: impl FnMut(&str, Result<()>)) -> Result<()> {
     let stage = Stage::new(target).await?;
-    for (name, check) in CHECKS {
+    let of_state = if checks == Checks::All { STATE_CHECKS } else { &[] };
+    for (name, check) in CHECKS.iter().chain(of_state) {
         report(name, check(&stage).await);
     }
     Ok(())

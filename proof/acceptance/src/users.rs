@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Person, Stage,
-    expect::{equal, ok, refused},
+    expect::{equal, has, ok, refused},
 };
 
 pub(super) async fn found(stage: &Stage) -> Result<()> {
@@ -32,7 +32,7 @@ pub(super) async fn found(stage: &Stage) -> Result<()> {
 pub(super) async fn me(stage: &Stage) -> Result<()> {
     for person in &stage.people {
         let shown = ok("/api/me", &stage.get(person, "/api/me").await?)?;
-        equal("/api/me", &shown, &user(person))?;
+        has("/api/me", &shown, &user(person))?;
     }
     Ok(())
 }

@@ -46,6 +46,32 @@ impl Case {
             "create-message" => ("create-message/to-group", |event, _| set_text(event)),
             "show-user" => ("show-user/found", |_, _| ()),
             "show-me" => ("show-me/found", |_, _| ()),
+            "update-me" => ("update-me/nothing", |_, _| ()),
+            "show-message-group" => ("show-message-group/found", |_, _| ()),
+            "count-unread" => ("count-unread/counted", |_, _| ()),
+            // Marks as read and unread in turn, so that each invocation writes.
+            "mark-read" => ("mark-read/unread-from-message", |event, services| {
+                let sk = services.newest_message();
+                let is_unread = services.is_marked_as_unread();
+                event["requestContext"]["http"]["method"] = json!(if is_unread { "PUT" } else { "DELETE" });
+                event["body"] = json!("{}");
+                event["rawQueryString"] =
+                    json!(format!("message_uuid={}&created_at={}", sk.message_uuid, sk.created_at));
+            }),
+            "change-message" => ("change-message/edit", |event, services| {
+                let sk = services.newest_message();
+                event["pathParameters"]["message_uuid"] = json!(sk.message_uuid);
+                let text = format!("{TEXT} {}", Uuid::new_v4());
+                event["body"] = json!(json!({"message": text, "created_at": sk.created_at}).to_string());
+            }),
+            "react-to-message" => ("react-to-message/add", |event, services| {
+                let sk = services.newest_message();
+                event["pathParameters"]["message_uuid"] = json!(sk.message_uuid);
+                event["rawQueryString"] = json!(format!("created_at={}", sk.created_at));
+                // Adds and removes in turn, so that each invocation writes.
+                let is_there = services.has_reactions(sk);
+                event["requestContext"]["http"]["method"] = json!(if is_there { "DELETE" } else { "PUT" });
+            }),
             "list-events" => ("list-events/end", |event, services| {
                 event["rawQueryString"] = json!(format!("after={}", services.newest_event()));
             }),

@@ -26,7 +26,7 @@ use cruddur::{
     postgres::Postgres as Users,
     random::Random,
     sort_key::SortKey,
-    table::{LoggedChange, Partition, Table},
+    table::{Key, LoggedChange, Partition, Table, reactions_attribute},
     timestamp::Timestamp,
     user::User,
 };
@@ -37,7 +37,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use local::engines::postgres::Postgres;
 use seed::demo::{DEMO_USERS, ensure_users};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_postgres::{Config, NoTls};
 use tokio_rustls::TlsAcceptor;
@@ -185,6 +185,40 @@ impl Services {
         Ok(())
     }
 
+    /// The newest message of the caller's conversation, which is the caller's.
+    pub(crate) fn newest_message(&self) -> SortKey {
+        let answer = self.emulator.call(
+            "Query",
+            json!({
+                "TableName": TABLE,
+                "KeyConditionExpression": "pk = :pk",
+                "ExpressionAttributeValues": {":pk": {"S": Partition::Messages(conversation()).to_string()}},
+                "ScanIndexForward": false,
+                "Limit": 1,
+            }),
+        );
+        text(&answer["Items"][0], "sk").parse().expect("the conversation has messages")
+    }
+
+    /// Returns `true` if the message has a reaction of the caller.
+    pub(crate) fn has_reactions(&self, sk: SortKey) -> bool {
+        let [caller, _] = members();
+        let row = self.row(&Key::Message { group_uuid: conversation(), sk });
+        row.get(reactions_attribute(caller.uuid)).is_some()
+    }
+
+    /// Returns `true` if the caller has not marked the newest message as read.
+    pub(crate) fn is_marked_as_unread(&self) -> bool {
+        let [caller, _] = members();
+        let row = self.row(&Key::MemberState { group_uuid: conversation(), user_uuid: caller.uuid });
+        text(&row, "read_sk") < &*self.newest_message().to_string()
+    }
+
+    fn row(&self, key: &Key) -> Value {
+        let key = json!({"pk": {"S": key.pk()}, "sk": {"S": key.sk()}});
+        self.emulator.call("GetItem", json!({"TableName": TABLE, "Key": key}))["Item"].take()
+    }
+
     /// The cursor of the newest event in the caller's log.
     pub(crate) fn newest_event(&self) -> EventCursor {
         let [caller, _] = members();
@@ -235,6 +269,12 @@ impl Counts {
         ];
         sums.map(|(name, sum)| (name, sum / float(invocations))).into()
     }
+}
+
+/// The conversation of the two.
+fn conversation() -> Uuid {
+    let [caller, other] = members();
+    uuid_of_pair(caller.uuid, other.uuid)
 }
 
 /// The sample events' caller, and the other member of the conversation.

@@ -7,10 +7,12 @@ use std::sync::LazyLock;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use cruddur::{
+    config::EditWindow,
     connection::Connections,
     dynamodb::{CallLimits, client},
     event::{ConnectEvent, Event},
     event_log::EventLog,
+    member_state::MemberStates,
     message::Messages,
     message_group::Inbox,
     random::Random,
@@ -39,6 +41,12 @@ struct Functions {
     create_message: create_message::App,
     show_user: show_user::App,
     show_me: show_me::App,
+    update_me: update_me::App,
+    show_message_group: show_message_group::App,
+    count_unread: count_unread::App,
+    mark_read: mark_read::App,
+    change_message: change_message::App,
+    react_to_message: react_to_message::App,
     list_events: list_events::App,
     open_connection: open_connection::App,
 }
@@ -61,6 +69,34 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
     },
     show_user: show_user::App { users: users() },
     show_me: show_me::App { verifier: verifier(), users: users() },
+    update_me: update_me::App { verifier: verifier(), users: users() },
+    show_message_group: show_message_group::App {
+        verifier: verifier(),
+        users: users(),
+        inbox: Inbox::new(table(), random()),
+        states: MemberStates::new(table(), clock(), random()),
+    },
+    count_unread: count_unread::App {
+        verifier: verifier(),
+        users: users(),
+        inbox: Inbox::new(table(), random()),
+    },
+    mark_read: mark_read::App {
+        verifier: verifier(),
+        users: users(),
+        states: MemberStates::new(table(), clock(), random()),
+    },
+    change_message: change_message::App {
+        verifier: verifier(),
+        users: users(),
+        messages: Messages::new(table(), clock(), random(), None),
+        edit_window: EditWindow::DEFAULT,
+    },
+    react_to_message: react_to_message::App {
+        verifier: verifier(),
+        users: users(),
+        messages: Messages::new(table(), clock(), random(), None),
+    },
     list_events: list_events::App {
         verifier: verifier(),
         users: users(),
@@ -75,7 +111,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
 });
 
 /// Codes with their statuses, in the order of the table in the design (section 5).
-const CODES: [(u16, &str); 14] = [
+const CODES: [(u16, &str); 19] = [
     (400, "body_invalid"),
     (404, "user_not_found"),
     (413, "body_too_large"),
@@ -89,6 +125,11 @@ const CODES: [(u16, &str); 14] = [
     (422, "cursor_invalid"),
     (422, "device_invalid"),
     (422, "idempotency_key_invalid"),
+    (422, "message_uuid_invalid"),
+    (422, "created_at_invalid"),
+    (422, "reaction_invalid"),
+    (422, "reply_to_invalid"),
+    (422, "display_name_invalid"),
     (503, "unavailable"),
 ];
 
@@ -139,6 +180,12 @@ fuzz_target!(|event: &str| {
             create_message::handler(&FUNCTIONS.create_message, request()).await,
             show_user::handler(&FUNCTIONS.show_user, request()).await,
             show_me::handler(&FUNCTIONS.show_me, request()).await,
+            update_me::handler(&FUNCTIONS.update_me, request()).await,
+            show_message_group::handler(&FUNCTIONS.show_message_group, request()).await,
+            count_unread::handler(&FUNCTIONS.count_unread, request()).await,
+            mark_read::handler(&FUNCTIONS.mark_read, request()).await,
+            change_message::handler(&FUNCTIONS.change_message, request()).await,
+            react_to_message::handler(&FUNCTIONS.react_to_message, request()).await,
             list_events::handler(&FUNCTIONS.list_events, request()).await,
             connect(event.clone()).await,
         ]

@@ -13,9 +13,9 @@
 //! - while [`Bounds::faults`] lasts, one fault each: an invocation dies and its write is executed late; the answer to a
 //!   write of the owner's state is lost.
 //!
-//! A single `UpdateItem` that is late or repeated equals that of another request. An invocation that dies without a write
-//! equals a later delivery. The search for a moved row is one step: [`crate::moves`] is its model. A row's text is not
-//! modeled: place and version determine it.
+//! A single `UpdateItem` that is late or repeated equals that of another request. An invocation that dies without a
+//! write equals a later delivery. The search for a moved row is one step: [`crate::moves`] is its model. A row's text
+//! is not modeled: place and version determine it.
 
 use std::fmt;
 

@@ -116,8 +116,8 @@ const JOINS: joins::Bounds = joins::Bounds {
 };
 const OF_JOINS: [joins::Bounds; 6] = [
     JOINS,
-    joins::Bounds { messages: 3, invocations: 1, ..JOINS },
-    joins::Bounds { changes: 0, batch: 2, faults: 1, ..JOINS },
+    joins::Bounds { messages: 3, changes: 0, ..JOINS },
+    joins::Bounds { messages: 3, marks: 1, ..JOINS },
     joins::Bounds { changes: 0, marks: 3, ..JOINS },
     joins::Bounds { messages: 4, changes: 0, marks: 1, invocations: 1, ..JOINS },
     joins::Bounds { messages: 1, changes: 2, marks: 3, receipts: true, invocations: 1, faults: 1, ..JOINS },

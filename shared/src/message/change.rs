@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Message, Messages, text::MessageText};
 use crate::{
     backoff::Backoff,
+    dynamodb::within_time_limit,
     error::{Dependency, Error},
     message_group::membership_for,
     sort_key::SortKey,
@@ -15,10 +16,7 @@ use crate::{
 };
 
 /// Maximum number of attempts to write a change.
-pub(super) const MAX_ATTEMPTS: usize = 8;
-
-/// Increases the version of a message. Every write to a message does.
-pub(super) const NEXT_VERSION: &str = "version = if_not_exists(version, :one) + :one";
+const MAX_ATTEMPTS: usize = 8;
 
 /// A change of a message by its sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +32,15 @@ pub enum MessageChange {
     Delete,
 }
 
+/// The parts of an update expression, without the version.
+pub(super) struct Assignments {
+    /// Follows `SET version = :next`.
+    pub set: &'static str,
+    /// Further clauses.
+    pub more: String,
+    pub values: Vec<(&'static str, AttributeValue)>,
+}
+
 impl Messages {
     /// Changes a message, and returns it. The same text and a second deletion change nothing.
     ///
@@ -46,66 +53,93 @@ impl Messages {
         sk: SortKey,
         change: &MessageChange,
     ) -> Result<Message, Error> {
-        let membership = membership_for(&self.table, group_uuid, caller).await?;
         let now = self.clock.now();
-        let key = Key::Message { group_uuid, sk };
         let text = AttributeValue::S;
-        let mut values = vec![
-            (":caller", text(caller.to_string())),
-            (":now", text(Timestamp::new(now).to_string())),
-            (":one", AttributeValue::N("1".to_owned())),
-        ];
-        let (condition, set) = match change {
-            MessageChange::Edit { text: new, window } => {
-                if sk.created_at.to_utc() + *window <= now {
-                    let stored = self.table.get::<MessageRow>(&key).await?.ok_or(Error::MessageNotFound)?;
-                    let is_own = stored.sender_uuid == caller;
-                    return Err(if is_own { Error::EditWindowOver } else { Error::MessageNotYours });
+        let changed = self.update(caller, group_uuid, sk, |row, other| {
+            if row.sender_uuid != caller {
+                return Err(Error::MessageNotYours);
+            }
+            match change {
+                MessageChange::Edit { window, .. } if sk.created_at.to_utc() + *window <= now => {
+                    Err(Error::EditWindowOver)
                 }
-                values.push((":text", text(new.as_str().to_owned())));
-                (
-                    "user_uuid = :caller AND attribute_not_exists(deleted_at) AND message <> :text",
-                    format!("SET message = :text, edited_at = :now, {NEXT_VERSION}"),
-                )
-            }
-            MessageChange::Delete => {
-                values.push((":text", text(String::new())));
-                let reactions = membership.members.keys().copied().map(reactions_attribute);
-                let removed = reactions.collect::<Vec<_>>().join(", ");
-                (
-                    "user_uuid = :caller AND attribute_not_exists(deleted_at)",
-                    format!(
-                        "SET message = :text, deleted_at = :now, {NEXT_VERSION} REMOVE edited_at, reply_sk, {removed}"
-                    ),
-                )
-            }
-        };
-        let update = Update { key, condition: condition.into(), set, values };
-        let mut backoff = Backoff::new(&self.random);
-        for _ in 0..MAX_ATTEMPTS {
-            match self.table.update(update.clone()).await {
-                Ok(item) => return Ok(Message::from(&from_item::<MessageRow>(item)?)),
-                Err(WriteError::ConditionFailed { rows, .. }) => {
-                    let stored = rows.into_iter().next().flatten().filter(|stored| !stored.is_empty());
-                    let stored = refuse(stored.map(from_item).transpose()?, caller, change)?;
-                    return Ok(Message::from(&stored));
+                MessageChange::Edit { .. } if row.deleted_at.is_some() => Err(Error::MessageDeleted),
+                MessageChange::Edit { text: new, .. } if row.message == new.as_str() => Ok(None),
+                MessageChange::Delete if row.deleted_at.is_some() => Ok(None),
+                MessageChange::Edit { text: new, .. } => Ok(Some(Assignments {
+                    set: ", message = :text, edited_at = :now",
+                    more: String::new(),
+                    values: vec![
+                        (":text", text(new.as_str().to_owned())),
+                        (":now", text(Timestamp::new(now).to_string())),
+                    ],
+                })),
+                MessageChange::Delete => {
+                    let [own, others] = [caller, other].map(reactions_attribute);
+                    Ok(Some(Assignments {
+                        set: ", message = :text, deleted_at = :now",
+                        more: format!(" REMOVE edited_at, reply_sk, {own}, {others}"),
+                        values: vec![
+                            (":text", text(String::new())),
+                            (":now", text(Timestamp::new(now).to_string())),
+                        ],
+                    }))
                 }
-                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
-                Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
             }
-        }
-        Err(Error::unavailable(Dependency::DynamoDb, "the message could not be changed"))
+        });
+        Ok(Message::from(&changed.await?))
     }
-}
 
-/// Returns the stored message if the change was made before.
-fn refuse(stored: Option<MessageRow>, caller: Uuid, change: &MessageChange) -> Result<MessageRow, Error> {
-    let stored = stored.ok_or(Error::MessageNotFound)?;
-    if stored.sender_uuid != caller {
-        return Err(Error::MessageNotYours);
-    }
-    match change {
-        MessageChange::Edit { .. } if stored.deleted_at.is_some() => Err(Error::MessageDeleted),
-        MessageChange::Edit { .. } | MessageChange::Delete => Ok(stored),
+    /// Updates a message for a member, and returns it. `assignments` gets the row and the other member, and returns
+    /// `None` if the row needs no change.
+    ///
+    /// Each write adds 1 to the version and requires the version that was read. Otherwise, a write that is executed long
+    /// after its time limit could undo a later one.
+    pub(super) async fn update(
+        &self,
+        caller: Uuid,
+        group_uuid: Uuid,
+        sk: SortKey,
+        assignments: impl Fn(&MessageRow, Uuid) -> Result<Option<Assignments>, Error>,
+    ) -> Result<MessageRow, Error> {
+        within_time_limit(async {
+            let other = match self.members.other_of(caller, group_uuid) {
+                Some(other) => other,
+                None => membership_for(&self.table, group_uuid, caller).await?.other_than(caller),
+            };
+            self.members.insert(caller, group_uuid, other);
+            let key = Key::Message { group_uuid, sk };
+            let mut stored = self.table.get::<MessageRow>(&key).await?;
+            let mut backoff = Backoff::new(&self.random);
+            for _ in 0..MAX_ATTEMPTS {
+                let row = stored.as_ref().ok_or(Error::MessageNotFound)?;
+                let Some(Assignments { set, more, mut values }) = assignments(row, other)? else {
+                    return Ok(row.clone());
+                };
+                let number = |number: u64| AttributeValue::N(number.to_string());
+                values.push((":next", number(row.version + 1)));
+                // Version 1 is not stored. The key alone would create a row in place of a removed one.
+                let condition = if row.version == 1 {
+                    "attribute_exists(pk) AND attribute_not_exists(version)"
+                } else {
+                    values.push((":version", number(row.version)));
+                    "version = :version"
+                };
+                let set = format!("SET version = :next{set}{more}");
+                let update = Update { key: key.clone(), condition: condition.into(), set, values };
+                match self.table.update(update).await {
+                    Ok(item) => return from_item(item),
+                    Err(WriteError::ConditionFailed { rows, .. }) => {
+                        let row = rows.into_iter().next().flatten().filter(|row| !row.is_empty());
+                        stored = row.map(from_item).transpose()?;
+                        backoff.wait().await;
+                    }
+                    Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
+                    Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
+                }
+            }
+            Err(Error::unavailable(Dependency::DynamoDb, "the message could not be changed"))
+        })
+        .await
     }
 }

@@ -5,17 +5,8 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
-use super::{
-    Messages,
-    change::{MAX_ATTEMPTS, NEXT_VERSION},
-};
-use crate::{
-    backoff::Backoff,
-    error::{Dependency, Error},
-    message_group::membership_for,
-    sort_key::SortKey,
-    table::{Key, MessageRow, Update, WriteError, from_item, reactions_attribute},
-};
+use super::{Messages, change::Assignments};
+use crate::{error::Error, sort_key::SortKey, table::reactions_attribute};
 
 /// Maximum number of a user's reactions to a message.
 pub const MAX_REACTIONS: usize = 5;
@@ -67,63 +58,24 @@ impl Messages {
         sk: SortKey,
         change: ReactionChange,
     ) -> Result<(), Error> {
-        if !self.members.contains(caller, group_uuid) {
-            let membership = membership_for(&self.table, group_uuid, caller).await?;
-            self.members.insert(caller, group_uuid, membership.other_than(caller));
-        }
-        let set = reactions_attribute(caller);
-        let (emoji, condition, action) = match change {
-            ReactionChange::Add(emoji) => (
-                emoji,
-                format!(
-                    "attribute_exists(pk) AND attribute_not_exists(deleted_at) AND NOT contains({set}, :emoji) AND \
-                     (attribute_not_exists({set}) OR size({set}) < :limit)"
-                ),
-                "ADD",
-            ),
-            ReactionChange::Remove(emoji) => (emoji, format!("contains({set}, :emoji)"), "DELETE"),
-        };
-        let number = |number: usize| AttributeValue::N(number.to_string());
-        let mut values = vec![
-            (":emoji", AttributeValue::S(emoji.as_str().to_owned())),
-            (":emojis", AttributeValue::Ss(vec![emoji.as_str().to_owned()])),
-            (":limit", number(MAX_REACTIONS)),
-            (":one", number(1)),
-        ];
-        values.retain(|(name, _)| *name != ":limit" || condition.contains(name));
-        let update = Update {
-            key: Key::Message { group_uuid, sk },
-            condition: condition.into(),
-            set: format!("SET {NEXT_VERSION} {action} {set} :emojis"),
-            values,
-        };
-        let mut backoff = Backoff::new(&self.random);
-        for _ in 0..MAX_ATTEMPTS {
-            match self.table.update(update.clone()).await {
-                Ok(_) => return Ok(()),
-                Err(WriteError::ConditionFailed { rows, .. }) => {
-                    let stored = rows.into_iter().next().flatten().filter(|stored| !stored.is_empty());
-                    return judge(stored.map(from_item).transpose()?, caller, change);
+        let react = self.update(caller, group_uuid, sk, |row, _| {
+            let own = row.reactions.0.get(&caller);
+            let has = |emoji: Emoji| own.is_some_and(|own| own.contains(emoji.as_str()));
+            let (action, emoji) = match change {
+                ReactionChange::Add(_) if row.deleted_at.is_some() => return Err(Error::MessageDeleted),
+                ReactionChange::Add(emoji) if has(emoji) => return Ok(None),
+                ReactionChange::Add(_) if own.is_some_and(|own| own.len() >= MAX_REACTIONS) => {
+                    return Err(Error::ReactionLimit);
                 }
-                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
-                Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
-            }
-        }
-        Err(Error::unavailable(Dependency::DynamoDb, "the reaction could not be written"))
-    }
-}
-
-/// Decides the outcome of a refused change.
-fn judge(stored: Option<MessageRow>, caller: Uuid, change: ReactionChange) -> Result<(), Error> {
-    let stored = stored.ok_or(Error::MessageNotFound)?;
-    match change {
-        ReactionChange::Remove(_) => Ok(()),
-        ReactionChange::Add(_) if stored.deleted_at.is_some() => Err(Error::MessageDeleted),
-        ReactionChange::Add(emoji) => {
-            let own = stored.reactions.0.get(&caller);
-            let is_there = own.is_some_and(|own| own.contains(emoji.as_str()));
-            if is_there { Ok(()) } else { Err(Error::ReactionLimit) }
-        }
+                ReactionChange::Add(emoji) => ("ADD", emoji),
+                ReactionChange::Remove(emoji) if has(emoji) => ("DELETE", emoji),
+                ReactionChange::Remove(_) => return Ok(None),
+            };
+            let more = format!(" {action} {} :emoji", reactions_attribute(caller));
+            let values = vec![(":emoji", AttributeValue::Ss(vec![emoji.as_str().to_owned()]))];
+            Ok(Some(Assignments { set: "", more, values }))
+        });
+        react.await.map(drop)
     }
 }
 

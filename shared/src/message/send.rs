@@ -6,15 +6,13 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::{
-    time::{Instant, timeout},
-    try_join,
-};
+use tokio::{time::Instant, try_join};
 use uuid::Uuid;
 
 use super::{MessageReference, Messages, text::MessageText};
 use crate::{
     backoff::Backoff,
+    dynamodb::within_time_limit,
     error::{Dependency, Error, Violation},
     idempotency::{IdempotencyKey, RequestHash},
     message_group::{membership_for, uuid_of_pair},
@@ -113,10 +111,6 @@ pub enum StoredBy {
 /// its calls ([`crate::dynamodb::CallLimits::WRITE`]).
 const LAST_BACKOFF_AFTER: Duration = Duration::from_secs(5);
 
-/// The time limit of a send. The key set (3 s) and the users (7 s) come before. The sum is below the function's
-/// timeout.
-const TIME_LIMIT: Duration = Duration::from_secs(14);
-
 impl Messages {
     /// Opens the connection to DynamoDB: issues the first send's reads for the nil UUID.
     pub async fn warm_up_send(&self) -> Result<(), Failure> {
@@ -147,9 +141,7 @@ impl Messages {
     /// After [`Error::Unavailable`] the message may already be stored, or may still be stored later. A request with an
     /// idempotency key is safe to repeat: it stores at most one message.
     pub async fn send(&self, new: NewMessage) -> Result<Stored, Error> {
-        timeout(TIME_LIMIT, self.send_with_retries(new))
-            .await
-            .unwrap_or_else(|elapsed| Err(Error::unavailable(Dependency::DynamoDb, elapsed)))
+        within_time_limit(self.send_with_retries(new)).await
     }
 
     async fn send_with_retries(&self, new: NewMessage) -> Result<Stored, Error> {

@@ -325,6 +325,9 @@ pub struct MemberStateRow {
     /// The time at which it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
+    /// The version that wrote these two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_version: Option<u64>,
 }
 
 impl MemberStateRow {
@@ -337,9 +340,7 @@ impl MemberStateRow {
     /// Returns `true` if the last write told the other member.
     #[must_use]
     pub fn is_seen(&self) -> bool {
-        // The times alone can be equal: two writes may have the same.
-        let seen_sk = self.seen_sk.map(ReadPosition::UpTo);
-        seen_sk.is_some() && (seen_sk, self.seen_at) == (self.read_sk, self.read_at)
+        self.seen_version == Some(self.version)
     }
 
     /// Creates the state before the first write.
@@ -354,6 +355,7 @@ impl MemberStateRow {
             floor_sk: None,
             seen_sk: None,
             seen_at: None,
+            seen_version: None,
         }
     }
 }

@@ -1,2 +1,6 @@
 // A chunk of its own: the list of conversations does without it.
+import '@cruddur/react/styles/overlays.css';
+import '@cruddur/react/styles/conversation.css';
+
 export { Conversation } from '@cruddur/react';
+export { UnreadCount } from './unread-count.tsx';

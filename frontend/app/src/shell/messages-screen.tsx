@@ -10,6 +10,7 @@ import { Banner } from './banner.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { Hint } from './hint.tsx';
 import { usePageTitle } from './page-title.ts';
+import { useNotifications } from './use-notifications.ts';
 import { Sidebar } from './sidebar.tsx';
 
 const loadConversation = () => import('./conversation.tsx');
@@ -52,13 +53,16 @@ function Screen({ place }: { place: Place | null }) {
   const { text } = usePageTexts();
   const { value, error, refresh } = useInbox();
   const [title, setTitle] = useState<string | null>(null);
-  usePageTitle(place === null ? null : title);
+  const [unread, setUnread] = useState('');
+  const [later, setLater] = useState<Awaited<ReturnType<typeof loadConversation>> | null>(null);
+  usePageTitle(place === null ? null : title, unread);
+  const [notifies, setNotifies] = useNotifications();
 
   // Loaded before the first conversation is opened, but after the list is shown.
   const isShown = value !== undefined;
   useEffect(() => {
     if (isShown) {
-      const timer = setTimeout(() => void loadConversation().catch(() => undefined), PRELOAD_DELAY);
+      const timer = setTimeout(() => void loadConversation().then(setLater, () => undefined), PRELOAD_DELAY);
       return () => clearTimeout(timer);
     }
     return undefined;
@@ -80,9 +84,10 @@ function Screen({ place }: { place: Place | null }) {
         <h1>{text('app')}</h1>
       </header>
       <Banner />
+      {later !== null && <later.UnreadCount onCount={setUnread} />}
       {/* On a phone, one of the two panes is hidden: the landmark is around both. */}
       <main className="cruddur-panes" data-showing={place === null ? 'list' : 'conversation'}>
-        <Sidebar />
+        <Sidebar notifies={notifies} onNotifies={setNotifies} />
         <div id="conversation" className="cruddur-conversation-pane" tabIndex={-1}>
           <ErrorBoundary account={account} extent="part" place={pathOf(place)}>
             {place === null ? (

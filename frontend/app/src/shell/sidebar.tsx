@@ -4,17 +4,26 @@ import { lazy, Suspense, useState } from 'react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { LeaveIcon } from './leave-icon.tsx';
+import { SettingsIcon } from './settings-icon.tsx';
 import { SignOutQuestion } from './sign-out-question.tsx';
 
+const Settings = lazy(async () => ({ default: (await import('./pages.ts')).Settings }));
 const HandleNotice = lazy(async () => ({ default: (await import('./pages.ts')).HandleNotice }));
 
+interface Props {
+  /** Whether this browser shows notifications. */
+  notifies: boolean;
+  onNotifies: (notifies: boolean) => void;
+}
+
 /** The signed-in user, the search for a recipient, and the inbox. */
-export function Sidebar() {
+export function Sidebar({ notifies, onNotifies }: Props) {
   const { me: person } = useSignedIn();
   const signOut = useSignOut();
   const { text } = usePageTexts();
   const { me } = useMe();
   const [asking, setAsking] = useState(false);
+  const [isSetting, setSetting] = useState(false);
   const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
 
   return (
@@ -32,6 +41,16 @@ export function Sidebar() {
         <button
           type="button"
           className="cruddur-icon-button"
+          aria-label={text('settings')}
+          title={text('settings')}
+          aria-haspopup="dialog"
+          onClick={() => setSetting(true)}
+        >
+          <SettingsIcon />
+        </button>
+        <button
+          type="button"
+          className="cruddur-icon-button"
           aria-label={text('signOut')}
           title={text('signOut')}
           onClick={() => (unsent > 0 ? setAsking(true) : signOut())}
@@ -39,6 +58,11 @@ export function Sidebar() {
           <LeaveIcon />
         </button>
       </header>
+      {isSetting && (
+        <Suspense>
+          <Settings notifies={notifies} onNotifies={onNotifies} onClose={() => setSetting(false)} />
+        </Suspense>
+      )}
       {asking && <SignOutQuestion unsent={unsent} onLeave={signOut} onStay={() => setAsking(false)} />}
       {me !== null && !sameHandle(person.handle, me.handle) && (
         <Suspense>

@@ -1,6 +1,6 @@
-import { delay, http, HttpResponse } from 'msw';
+import { delay, http, HttpResponse, type PathParams } from 'msw';
 import { setupServer } from 'msw/node';
-import type { LogEvent, Message, MessageGroup, SentMessage, User } from '@cruddur/client';
+import type { LogEvent, Me, Member, Message, MessageGroup, NewMessage, SentMessage, User } from '@cruddur/client';
 import { sameHandle } from '@cruddur/client';
 
 export const server = setupServer();
@@ -24,7 +24,7 @@ function cursorOf(number: number): string {
 
 interface Post {
   key: string | null;
-  body: { message: string; message_group_uuid?: string; user_uuid?: string; handle?: string };
+  body: Pick<NewMessage, 'message' | 'message_group_uuid' | 'user_uuid' | 'handle' | 'reply_to'>;
 }
 
 /** The response to a send: success, a lost response after storing, or an error. */
@@ -41,7 +41,7 @@ export class FakeStack {
     display_name: name,
   }));
   /** The signed-in user. */
-  me = this.#user('sunyoung');
+  me: Me = { ...this.#user('sunyoung'), read_receipts: true };
   groups: MessageGroup[] = [];
   readonly threads = new Map<string, Message[]>();
   /** The log of the signed-in user; null for a server of an earlier version, without a log. */
@@ -53,6 +53,12 @@ export class FakeStack {
   readonly eventTokens: (string | null)[] = [];
   /** The responses to the next sends. */
   sendResponses: SendResponse[] = [];
+  /** The requests that change what is stored, by method and path, and their bodies. */
+  readonly changes: { request: string; body: unknown }[] = [];
+  /** The response to the next changes, if not null. */
+  changeFailure: { status: number; body: string[] } | null = null;
+  /** The uuid of the last message that the other member has read, by group. */
+  readonly seen = new Map<string, string>();
   /** The response to all requests except the public one, if not null. */
   failure: { status: number; body?: unknown } | null = null;
   /** Whether `GET /api/me` fails. */
@@ -82,6 +88,46 @@ export class FakeStack {
         const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });
         return this.#failed() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
       }),
+      http.get(`${ORIGIN}/api/message_groups/:group`, ({ params }) => this.#failed() ?? this.#show(String(params['group']))),
+      http.get(`${ORIGIN}/api/unread`, () =>
+        HttpResponse.json({ conversations: this.groups.filter(({ unread_count: count }) => count).length, more: false }),
+      ),
+      http.put(`${ORIGIN}/api/message_groups/:group/read`, ({ request, params }) =>
+        this.#change(request, () => this.#mark(String(params['group']), 0)),
+      ),
+      http.delete(`${ORIGIN}/api/message_groups/:group/read`, ({ request, params }) => {
+        const from = new URL(request.url).searchParams.get('message_uuid');
+        const thread = this.threads.get(String(params['group'])) ?? [];
+        const unread = thread.slice(thread.findIndex(({ uuid: other }) => other === from));
+        const count = unread.filter((message) => message.user_uuid !== this.me.uuid && !message.deleted_at).length;
+        return this.#change(request, () => this.#mark(String(params['group']), count));
+      }),
+      http.put(`${ORIGIN}/api/messages/:group/:message`, ({ request, params }) =>
+        this.#change(request, (body) => {
+          const text = (body as { message: string }).message;
+          return this.#replace(params, (message) => ({ ...message, message: text, edited_at: instant(Date.now()) }));
+        }),
+      ),
+      http.delete(`${ORIGIN}/api/messages/:group/:message`, ({ request, params }) =>
+        this.#change(request, () => {
+          this.#replace(params, ({ uuid: id, user_uuid, handle, display_name, created_at, version }) => {
+            const deleted_at = instant(Date.now());
+            return { uuid: id, user_uuid, handle, display_name, created_at, message: '', deleted_at, ...(version && { version }) };
+          });
+        }),
+      ),
+      http.put(`${ORIGIN}/api/messages/:group/:message/reactions/:emoji`, ({ request, params }) =>
+        this.#change(request, () => this.#react(params, true)),
+      ),
+      http.delete(`${ORIGIN}/api/messages/:group/:message/reactions/:emoji`, ({ request, params }) =>
+        this.#change(request, () => this.#react(params, false)),
+      ),
+      http.patch(`${ORIGIN}/api/me`, ({ request }) =>
+        this.#change(request, (body) => {
+          this.me = { ...this.me, ...(body as Partial<Me>) };
+          return this.me;
+        }),
+      ),
       http.get(`${ORIGIN}/api/users/:handle/short`, ({ params }) => {
         const handle = String(params['handle']).replace(/^@/, '');
         const user = this.users.find((known) => sameHandle(known.handle, handle));
@@ -140,6 +186,75 @@ export class FakeStack {
     });
   }
 
+  /** Answers a change with what `apply` returns, or with 204. */
+  async #change(request: Request, apply: (body: unknown) => object | void) {
+    const text = await request.text();
+    const body: unknown = text === '' ? null : JSON.parse(text);
+    this.changes.push({ request: `${request.method} ${decodeURI(new URL(request.url).pathname)}`, body });
+    await delay(this.delayMillis);
+    const failure = this.changeFailure;
+    if (failure !== null) {
+      return HttpResponse.json(failure.body, { status: failure.status });
+    }
+    const result = apply(body);
+    return result ? HttpResponse.json(result) : new HttpResponse(null, { status: 204 });
+  }
+
+  #show(group: string) {
+    const row = this.groups.find(({ uuid: other }) => other === group);
+    if (row === undefined) {
+      return HttpResponse.json(['message_group_not_found'], { status: 404 });
+    }
+    const { user_uuid: other, handle, display_name } = row;
+    const seen = this.seen.get(group);
+    const { uuid: me, handle: ownHandle, display_name: ownName } = this.me;
+    const members: Member[] = [
+      { uuid: me, handle: ownHandle, display_name: ownName },
+      {
+        uuid: other,
+        handle,
+        display_name,
+        ...(seen !== undefined && { last_read_message_uuid: seen, last_read_at: instant(Date.now()) }),
+      },
+    ];
+    return HttpResponse.json({ ...row, members });
+  }
+
+  #mark(group: string, unread: number): void {
+    this.groups = this.groups.map((row) => (row.uuid === group ? { ...row, unread_count: unread } : row));
+  }
+
+  #replace({ group, message: id }: PathParams, change: (message: Message) => Message): Message | undefined {
+    const thread = this.threads.get(String(group)) ?? [];
+    const index = thread.findIndex(({ uuid: other }) => other === id);
+    const before = thread[index];
+    if (before === undefined) {
+      return undefined;
+    }
+    const after = change({ ...before, version: (before.version ?? 1) + 1 });
+    thread[index] = after;
+    if (index === thread.length - 1) {
+      const { message, version, edited_at, deleted_at } = after;
+      this.groups = this.groups.map((row) =>
+        row.uuid === group
+          ? { ...row, message, ...(version && { version }), ...(edited_at && { edited_at }), ...(deleted_at && { deleted_at }) }
+          : row,
+      );
+    }
+    return after;
+  }
+
+  #react(params: PathParams, isOn: boolean): void {
+    const emoji = decodeURIComponent(String(params['emoji']));
+    this.#replace(params, ({ reactions = [], ...message }) => {
+      const users = reactions.find((reaction) => reaction.emoji === emoji)?.user_uuids ?? [];
+      const left = users.filter((user) => user !== this.me.uuid);
+      const changed = { emoji, user_uuids: isOn ? [...left, this.me.uuid] : left };
+      const all = [...reactions.filter((reaction) => reaction.emoji !== emoji), changed].filter((each) => each.user_uuids.length > 0);
+      return all.length > 0 ? { ...message, reactions: all } : message;
+    });
+  }
+
   #send(body: Post['body'], key: string | null) {
     const response = this.sendResponses.shift() ?? 'stored';
     if (typeof response === 'object') {
@@ -160,7 +275,7 @@ export class FakeStack {
       this.#user(body.handle ?? '').uuid;
     const { handle } = this.users.find((user) => user.uuid === to) ?? this.me;
     const group = body.message_group_uuid ?? this.groups.find((known) => known.user_uuid === to)?.uuid;
-    const message = this.message(this.me.handle, body.message, Date.now());
+    const message = { ...this.message(this.me.handle, body.message, Date.now()), ...(body.reply_to && { reply_to: body.reply_to }) };
     const opened = group ?? uuid((this.#number += 1));
     this.threads.set(opened, [...(this.threads.get(opened) ?? []), message]);
     this.#list(opened, handle, message);
@@ -190,9 +305,17 @@ export class FakeStack {
         display_name,
         message: newest?.message ?? '',
         created_at: newest?.created_at ?? instant(Date.now()),
+        from_me: newest?.user_uuid === this.me.uuid,
+        unread_count: this.#unread(group, newest),
       },
       ...this.groups.filter(({ uuid: other }) => other !== group),
     ].toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1));
+  }
+
+  /** The number of unread messages after one was stored: an own message counts as reading. */
+  #unread(group: string, newest: Message | undefined): number {
+    const known = this.groups.find(({ uuid: other }) => other === group)?.unread_count ?? 0;
+    return newest === undefined || newest.user_uuid === this.me.uuid ? 0 : known + 1;
   }
 
   #user(handle: string): User {

@@ -1,6 +1,7 @@
 import { cleanup, configure } from '@testing-library/react';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { server } from './fake-stack.ts';
+import { addTopLayer } from './top-layer.ts';
 
 // Tests of the client in Node have no window.
 const page = typeof window === 'undefined' ? null : window;
@@ -32,6 +33,7 @@ if (page !== null) {
   page.ResizeObserver = EveryElementIsSmall;
   Object.defineProperty(page.HTMLElement.prototype, 'offsetParent', { get: () => page.document.body });
   page.HTMLElement.prototype.scrollTo = () => undefined;
+  addTopLayer(page);
   // jsdom has no `matchMedia`. This one has a wide screen and a mouse.
   page.matchMedia = (query) =>
     Object.assign(new EventTarget(), {

@@ -4,6 +4,7 @@ import type { Catalog } from './en.ts';
 export const ar: Catalog = {
   app: 'رسائل Cruddur',
   title: '\u2068{title}\u2069 · {app}',
+  'title.unread': '({count}) {title}',
 
   'signIn.noStorage':
     'لا يسمح هذا المتصفح للصفحة بتخزين أي شيء. اسمح بملفات تعريف الارتباط وبيانات الموقع لهذه الصفحة، ثم أعد تحميلها.',
@@ -30,6 +31,7 @@ export const ar: Catalog = {
   'banner.troubled': 'تعذّر الوصول إلى الخادم حاليًا. جارٍ إعادة المحاولة…',
   'banner.offline': 'أنت غير متصل بالإنترنت. ستُرسَل رسائلك عندما يعود الاتصال.',
 
+  settings: 'الإعدادات',
   signOut: 'تسجيل الخروج',
   'signOut.label': 'تسجيل الخروج؟',
   'signOut.unsent':

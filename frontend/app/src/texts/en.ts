@@ -2,6 +2,7 @@
 export const en = {
   app: 'Cruddur Messages',
   title: '{title} · {app}',
+  'title.unread': '({count}) {title}',
 
   'signIn.noStorage':
     'This browser does not let the page store anything. Allow cookies and site data for this page, then reload it.',
@@ -28,6 +29,7 @@ export const en = {
   'banner.troubled': "The server can't be reached at the moment. Trying again…",
   'banner.offline': 'You are offline. Your messages are sent when you are back online.',
 
+  settings: 'Settings',
   signOut: 'Sign out',
   'signOut.label': 'Sign out?',
   'signOut.unsent':

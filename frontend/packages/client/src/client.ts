@@ -1,6 +1,6 @@
 import { Api } from './api/api.ts';
 import { type Credentials, type TokenFunction, credentialsFrom } from './api/credentials.ts';
-import type { Message, MessageGroup, User } from './api/types.ts';
+import type { Me, Message, MessageGroup, MessageReference, User } from './api/types.ts';
 import * as inbox from './conversations/inbox.ts';
 import * as thread from './conversations/thread.ts';
 import { Drafts } from './drafts/drafts.ts';
@@ -61,10 +61,12 @@ export class MessagesClient {
   readonly drafts: Drafts;
   /** When requests are made: rarely while the page is hidden, and never after the end of the session. */
   readonly connectivity = new Connectivity();
-  /** The signed-in user as others see them. */
-  readonly me: Resource<User>;
+  /** The signed-in user as others see them, and their settings. */
+  readonly me: Resource<Me>;
   /** The person's conversations, newest first. */
   readonly inbox: PagedList<MessageGroup>;
+  /** The conversations used last, by group. */
+  readonly threads: ReadonlyMap<string, PagedList<Message>>;
   readonly #threads = new Map<string, PagedList<Message>>();
   readonly #users = new Map<string, Resource<User | null>>();
   readonly #sessionListeners = new Set<() => void>();
@@ -82,6 +84,7 @@ export class MessagesClient {
     };
     this.user = user;
     this.store = store;
+    this.threads = this.#threads;
     this.api = new Api(url, { token: () => tokens.token(), renew: () => tokens.renew(), lapse }, fetch);
     this.drafts = new Drafts(store, user);
     this.outbox = new Outbox({
@@ -95,14 +98,12 @@ export class MessagesClient {
       const { createEventStream } = await import('./live/live.ts');
       const internals = {
         credentials: tokens,
-        threads: this.#threads,
         cursor,
-        isClosed: () => this.#isClosed,
         removeListed: () => this.#removeListed(),
       };
       return createEventStream(this, internals, live);
     };
-    this.me = new Resource<User>(this.connectivity, {
+    this.me = new Resource<Me>(this.connectivity, {
       load: () => this.#loadMe(),
       initial: storedMe(store, user) ?? undefined,
       isSame: isSameRow,
@@ -127,9 +128,14 @@ export class MessagesClient {
     this.outbox.stop();
   }
 
-  /** Stores a message in the outbox, which sends it. */
-  send(target: Target, text: string): void {
-    this.outbox.add(target, text);
+  /** Whether the person has signed out. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Stores a message in the outbox, which sends it. `replyTo` is a message of the same group. */
+  send(target: Target, text: string, replyTo: MessageReference | null = null): void {
+    this.outbox.add(target, text, replyTo);
   }
 
   /** The messages of a group, oldest first. */
@@ -207,11 +213,21 @@ export class MessagesClient {
     removePosition(this.store, this.user);
   }
 
-  async #loadMe(): Promise<User> {
-    const me = await this.api.showMe();
+  /** Reports that the person has changed a message, so that its event is about to happen. */
+  expectEvent(message: string): void {
+    this.#events?.expect(message);
+  }
+
+  /** Stores the signed-in user for the next start. */
+  storeMe(me: Me): void {
     if (!this.#isClosed) {
       storeMe(this.store, this.user, me);
     }
+  }
+
+  async #loadMe(): Promise<Me> {
+    const me = await this.api.showMe();
+    this.storeMe(me);
     return me;
   }
 

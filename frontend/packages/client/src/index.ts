@@ -1,9 +1,26 @@
 export { Api } from './api/api.ts';
 export { ApiError, retryAfterOf } from './api/api-error.ts';
 export { type Credentials, type Renewal, type TokenFunction, credentialsFrom } from './api/credentials.ts';
-export type { Code, LogEvent, Message, MessageGroup, NewMessage, Page, SentMessage, User } from './api/types.ts';
+export type {
+  Code,
+  LogEvent,
+  Me,
+  Member,
+  Message,
+  MessageGroup,
+  MessageReference,
+  NewMessage,
+  Page,
+  Reaction,
+  SentMessage,
+  Settings,
+  ShownGroup,
+  Unread,
+  User,
+} from './api/types.ts';
 export { type ClientOptions, MessagesClient, type SessionState } from './client.ts';
-export { type Bubble, type Day, Timeline, type TimelineItem } from './conversations/timeline.ts';
+export { firstUnread, lastSeen, MAX_UNREAD } from './conversations/reading.ts';
+export { type Bubble, type BubbleReaction, type Day, type Quote, Timeline, type TimelineItem } from './conversations/timeline.ts';
 export {
   charactersLeft,
   COUNTDOWN_FROM,
@@ -23,6 +40,11 @@ export { type Attention, attention } from './outbox/attention.ts';
 export { type Entry, type State, type Target, conversationKey, conversationOf } from './outbox/entry.ts';
 export type { Outbox } from './outbox/outbox.ts';
 export { type Reason, reasonOf } from './outbox/reason.ts';
+export type { Action, Change, ChangesByMessage, MessageChanges } from './state/message-changes.ts';
+export type { ReadMarkers } from './state/read-markers.ts';
+export type { ShownGroups } from './state/shown-groups.ts';
+export { type ConversationState, stateOf } from './state/state.ts';
+export { type UnreadTotal, unreadOf } from './state/unread-total.ts';
 export { browserStore, memoryStore, SafeStorage } from './storage/safe-storage.ts';
 export type { Store } from './storage/store.ts';
 export { removeAllOf, removeStoredTexts, storedTexts } from './storage/stored-texts.ts';

@@ -1,13 +1,27 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { LogEvent, Message, MessageGroup, SentMessage, User } from '../src/index.ts';
+import type { LogEvent, Me, Member, Message, MessageGroup, MessageReference, SentMessage, User } from '../src/index.ts';
 
 /** A row of the log, with what a frame embeds. */
 interface LogRow {
   events: LogEvent[];
   messages: Message[];
   groups: MessageGroup[];
+}
+
+/** What is stored of a group. */
+interface Group {
+  other: User;
+  messages: Message[];
+  /** The number of messages that are read: all up to the user's marker. */
+  read: number;
+  /** The same, as the lists show it: they change with the event. */
+  shown: number;
+  /** The number of messages up to which own ones do not count as reading. */
+  floor: number;
+  /** What the other user has read. */
+  reading: Pick<Member, 'last_read_at' | 'last_read_message_uuid'>;
 }
 
 interface Connection {
@@ -21,7 +35,7 @@ export function uuid(number: number): string {
   return `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
 }
 
-export const ME: User = { uuid: uuid(1), handle: 'sunyoung', display_name: 'Sunyoung Lee' };
+export const ME: Me = { uuid: uuid(1), handle: 'sunyoung', display_name: 'Sunyoung Lee', read_receipts: true };
 export const OTHER: User = { uuid: uuid(2), handle: 'scarlett', display_name: 'Scarlett Ho' };
 
 /** The number of the first event, like the milliseconds of the real API. */
@@ -55,9 +69,14 @@ export class LiveServer {
   failure: number | null = null;
   /** Milliseconds from a request until its response. */
   responseDelay = 0;
+  /** The answer in place of the usual one, if not null. */
+  refuse: (request: string) => Answer | null = () => null;
+  /** Milliseconds from a change until its event. */
+  eventDelay = 30;
   /** Handles a frame in place of sending it. */
   onFrame: ((send: () => void, number: number) => void) | null = null;
-  readonly groups = new Map<string, { other: User; messages: Message[] }>();
+  readonly groups = new Map<string, Group>();
+  me = ME;
   readonly log: LogRow[] = [];
   /** Rows before this index have expired. */
   expired = 0;
@@ -120,8 +139,69 @@ export class LiveServer {
     this.#log(group, this.#store(group, OTHER, text));
   }
 
+  /** Changes a message, as its sender or a member who reacts. */
+  change(group: string, id: string, change: (message: Message) => Message): void {
+    const { messages } = this.#group(group);
+    const index = messages.findIndex((message) => message.uuid === id);
+    const before = messages[index];
+    if (before === undefined || before.deleted_at !== undefined) {
+      return;
+    }
+    const changed = { ...change(before), version: (before.version ?? 1) + 1 };
+    messages[index] = changed;
+    setTimeout(() => {
+      this.append({
+        events: [{ type: 'message_changed', message_group_uuid: group, message_uuids: [id] }],
+        messages: [embedded(changed)],
+        groups: messages.at(-1)?.uuid === id ? [this.#row(group)] : [],
+      });
+    }, this.eventDelay);
+  }
+
+  /** Marks the messages of a group as read by the other user, up to a message. */
+  readByOther(group: string, message: MessageReference): void {
+    const reading = { last_read_message_uuid: message.uuid, last_read_at: instant(this.#next()) };
+    this.#group(group).reading = reading;
+    const read = { type: 'read', message_group_uuid: group, user_uuid: OTHER.uuid, ...reading };
+    this.append({ events: [read], messages: [], groups: [] });
+  }
+
+  /** The user's unread messages in a group, by the stored marker. */
+  unread(group: string): number {
+    const stored = this.#group(group);
+    return unreadAfter(stored, markerOf(stored));
+  }
+
+  /** Stores the user's marker, and logs it unless it is the same. */
+  mark(group: string, read: number, floor: number): void {
+    const stored = this.#group(group);
+    if (stored.read === read && stored.floor === floor) {
+      return;
+    }
+    stored.read = read;
+    stored.floor = floor;
+    const message = stored.messages[read - 1]?.uuid;
+    const at = instant(this.#next());
+    setTimeout(() => {
+      stored.shown = read;
+      this.append({
+        events: [
+          {
+            type: 'read',
+            message_group_uuid: group,
+            user_uuid: ME.uuid,
+            last_read_at: at,
+            ...(message !== undefined && { last_read_message_uuid: message }),
+          },
+        ],
+        messages: [],
+        groups: [],
+      });
+    }, this.eventDelay);
+  }
+
   /** Logs a row, and sends it. */
-  append(row: Omit<LogRow, 'events'> & { events: Pick<LogEvent, 'type' | 'message_group_uuid' | 'message_uuids'>[] }): void {
+  append(row: Omit<LogRow, 'events'> & { events: Omit<LogEvent, 'number' | 'cursor' | 'at'>[] }): void {
     const number = FIRST + this.log.length;
     const at = instant();
     const events = row.events.map((event): LogEvent => ({ number, cursor: cursorOf(number), at, ...event }));
@@ -145,35 +225,63 @@ export class LiveServer {
     }
   }
 
-  #store(group: string, from: User, text: string): Message {
-    const { other, messages } = this.groups.get(group) ?? { other: OTHER, messages: [] };
+  #group(group: string): Group {
+    const known = this.groups.get(group);
+    const stored = known ?? { other: OTHER, messages: [], read: 0, shown: 0, floor: 0, reading: {} };
+    this.groups.set(group, stored);
+    return stored;
+  }
+
+  #next(): number {
+    this.#count += 1;
+    return this.#count;
+  }
+
+  #store(group: string, from: User, text: string, replyTo?: MessageReference): Message {
+    const { messages } = this.#group(group);
     const message: Message = {
       uuid: uuid(1000 + this.#count),
       user_uuid: from.uuid,
       handle: from.handle,
       display_name: from.display_name,
       message: text,
-      created_at: instant(this.#count),
+      created_at: instant(this.#next()),
+      ...(replyTo && { reply_to: replyTo }),
     };
-    this.#count += 1;
     messages.push(message);
-    this.groups.set(group, { other, messages });
     return message;
   }
 
   #log(group: string, message: Message): void {
     this.append({
       events: [{ type: 'message', message_group_uuid: group, message_uuids: [message.uuid] }],
-      messages: [message],
-      groups: [this.#listed(group)],
+      messages: [embedded(message)],
+      groups: [this.#row(group)],
     });
   }
 
-  #listed(group: string): MessageGroup {
-    const { other, messages } = this.groups.get(group) ?? { other: OTHER, messages: [] };
+  /** The row of a group in a frame. */
+  #row(group: string): MessageGroup {
+    const { other, messages } = this.#group(group);
     const { uuid: user, handle, display_name } = other;
-    const { message = '', created_at = '' } = messages.at(-1) ?? {};
-    return { uuid: group, user_uuid: user, handle, display_name, message, created_at };
+    const { message = '', created_at = '', user_uuid: sender, version, edited_at, deleted_at } = messages.at(-1) ?? {};
+    return {
+      uuid: group,
+      user_uuid: user,
+      handle,
+      display_name,
+      message,
+      created_at,
+      from_me: sender === ME.uuid,
+      ...(version && { version }),
+      ...(edited_at && { edited_at }),
+      ...(deleted_at && { deleted_at }),
+    };
+  }
+
+  #listed(group: string): MessageGroup {
+    const stored = this.#group(group);
+    return { ...this.#row(group), unread_count: unreadAfter(stored, markerOf({ ...stored, read: stored.shown })) };
   }
 
   #connected(socket: WebSocket, protocols: string[]): void {
@@ -196,10 +304,11 @@ export class LiveServer {
     const { pathname, searchParams } = new URL(request.url ?? '/', this.url);
     this.requests.push(`${request.method} ${pathname}`);
     const body = await textOf(request);
-    const { status, json, link } = this.#answer(request.method ?? '', pathname, searchParams, body);
+    const refused = this.refuse(`${request.method} ${pathname}`);
+    const { status, json, link } = refused ?? this.#answer(request.method ?? '', pathname, searchParams, body);
     await new Promise((resolve) => setTimeout(resolve, this.responseDelay));
     response.writeHead(status, { 'content-type': 'application/json', ...(link !== undefined && { link }) });
-    response.end(JSON.stringify(json));
+    response.end(status === 204 ? undefined : JSON.stringify(json));
   }
 
   #answer(method: string, path: string, query: URLSearchParams, body: string): Answer {
@@ -208,23 +317,78 @@ export class LiveServer {
       return this.#events(query.get('after'));
     }
     if (path === '/api/me') {
-      return { status: 200, json: ME };
+      this.me = { ...this.me, ...(method === 'PATCH' && (JSON.parse(body) as Partial<Me>)) };
+      return { status: 200, json: this.me };
+    }
+    if (path === '/api/unread') {
+      const conversations = [...this.groups.keys()].filter((known) => this.unread(known) > 0).length;
+      return { status: 200, json: { conversations, more: false } };
     }
     if (path === '/api/message_groups') {
       const rows = [...this.groups.keys()].map((known) => this.#listed(known));
       return { status: 200, json: rows.toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1)) };
     }
     if (method === 'POST' && path === '/api/messages') {
-      const { message, message_group_uuid: to } = JSON.parse(body) as { message: string; message_group_uuid: string };
-      const stored = this.#store(to, ME, message);
+      const { message, message_group_uuid: to, reply_to: reply } = JSON.parse(body) as SentMessage;
+      const stored = this.#store(to, ME, message, reply);
       const sent: SentMessage = { message_group_uuid: to, ...stored };
-      setTimeout(() => this.#log(to, stored), 30);
+      setTimeout(() => this.#log(to, stored), this.eventDelay);
       return { status: 200, json: sent };
     }
     const thread = group === undefined ? undefined : this.groups.get(group);
     return thread === undefined
-      ? { status: 404, json: { message: 'Not Found' } }
-      : page(thread.messages, Number(query.get('limit')), query.get('cursor'), path);
+      ? (this.#changed(method, path, query, body) ?? { status: 404, json: { message: 'Not Found' } })
+      : page(thread.messages.map((message) => quoting(message, thread)), Number(query.get('limit')), query.get('cursor'), path);
+  }
+
+  /** The routes of a group and of its messages. */
+  #changed(method: string, path: string, query: URLSearchParams, body: string): Answer | null {
+    const [, shown, mark] = /^\/api\/message_groups\/([0-9a-f-]+)(\/read)?$/u.exec(path) ?? [];
+    const [, group = '', message = '', emoji] = /^\/api\/messages\/([^/]+)\/([^/]+)(?:\/reactions\/(.+))?$/u.exec(path) ?? [];
+    if (shown !== undefined) {
+      return mark === undefined ? this.#shown(shown) : this.#marked(method, shown, query, body);
+    }
+    const stored = this.groups.get(group)?.messages.find((known) => known.uuid === message);
+    if (stored === undefined) {
+      return null;
+    }
+    if (emoji !== undefined) {
+      const { reactions: before = [] } = stored;
+      const others = before.filter((known) => known.emoji !== decodeURIComponent(emoji));
+      const own = method === 'PUT' ? [{ emoji: decodeURIComponent(emoji), user_uuids: [ME.uuid] }] : [];
+      this.change(group, message, (known) => ({ ...known, reactions: [...others, ...own] }));
+    } else if (method === 'DELETE') {
+      this.change(group, message, deleted);
+    } else {
+      const { message: text } = JSON.parse(body) as { message: string };
+      this.change(group, message, (known) => ({ ...known, message: text, edited_at: instant() }));
+      return { status: 200, json: this.groups.get(group)?.messages.find((known) => known.uuid === message) };
+    }
+    return { status: 204, json: null };
+  }
+
+  #shown(group: string): Answer {
+    const { other, reading } = this.#group(group);
+    const readings = this.me.read_receipts === true ? reading : {};
+    const { uuid: user, handle, display_name } = ME;
+    const members = [
+      { uuid: user, handle, display_name },
+      { ...other, ...readings },
+    ];
+    return { status: 200, json: { ...this.#listed(group), members } };
+  }
+
+  #marked(method: string, group: string, query: URLSearchParams, body: string): Answer {
+    const stored = this.#group(group);
+    const { messages, read, floor } = stored;
+    const place = (id: string | null | undefined) => messages.findIndex((message) => message.uuid === id);
+    if (method === 'DELETE') {
+      this.mark(group, place(query.get('message_uuid')), Math.max(messages.length, read, floor));
+    } else {
+      const { message_uuid: to } = JSON.parse(body) as { message_uuid?: string };
+      this.mark(group, Math.max(read, to === undefined ? messages.length : place(to) + 1), floor);
+    }
+    return { status: 204, json: null };
   }
 
   #events(after: string | null): Answer {
@@ -244,10 +408,41 @@ export class LiveServer {
   }
 }
 
-interface Answer {
+export interface Answer {
   status: number;
   json: unknown;
   link?: string;
+}
+
+/** A message after its deletion. */
+export function deleted({ uuid: id, user_uuid, handle, display_name, created_at }: Message): Message {
+  return { uuid: id, user_uuid, handle, display_name, message: '', created_at, deleted_at: instant() };
+}
+
+/** The number of messages up to the user's marker: an own message after the floor is read, too. */
+function markerOf({ messages, read, floor }: Group): number {
+  const own = messages.findLastIndex(({ user_uuid: user }) => user === ME.uuid) + 1;
+  return Math.max(read, own > floor ? own : 0);
+}
+
+function unreadAfter({ messages }: Group, marker: number): number {
+  return messages.slice(marker).filter((message) => message.user_uuid !== ME.uuid && message.deleted_at === undefined).length;
+}
+
+/** A message in a frame: of the message to which it replies it has only the reference. */
+function embedded(message: Message): Message {
+  const { reply_to: to } = message;
+  return to === undefined ? message : { ...message, reply_to: { uuid: to.uuid, created_at: to.created_at } };
+}
+
+/** A listed message: it quotes the message to which it replies. */
+function quoting(message: Message, { messages }: Group): Message {
+  const { reply_to: to } = message;
+  const quoted = messages.find(({ uuid: id }) => id === to?.uuid);
+  if (to === undefined || quoted === undefined) {
+    return message;
+  }
+  return { ...message, reply_to: { ...to, user_uuid: quoted.user_uuid, ...(quoted.message !== '' && { message: quoted.message }) } };
 }
 
 /** A page of a thread, oldest to newest. The cursor is the index of its end. */

@@ -2,12 +2,15 @@ import type { MessagesClient } from '@cruddur/client';
 import { createContext, useContext } from 'react';
 import type { Components } from './components.ts';
 import type { Place } from './place.ts';
-import type { MessagesTexts } from './texts/messages-texts.ts';
+import type { Catalog } from './texts/catalog.ts';
+import type { BaseTexts } from './texts/messages-texts.ts';
 
 /** What the components share. */
 export interface MessagesContextValue {
   client: MessagesClient;
-  texts: MessagesTexts;
+  texts: BaseTexts;
+  /** The texts of another language; undefined for English. */
+  catalog: Partial<Catalog> | undefined;
   components: Components;
   /** The open conversation; null if none is. */
   place: Place | null;
@@ -30,7 +33,7 @@ export function useMessages(): MessagesContextValue {
 
 /** The client of the provider. */
 export const useClient = (): MessagesClient => useMessages().client;
-/** The texts in the language of the provider. */
-export const useTexts = (): MessagesTexts => useMessages().texts;
+/** The texts that are loaded from the start, in the language of the provider. */
+export const useBaseTexts = (): BaseTexts => useMessages().texts;
 /** The replaced components. */
 export const useComponents = (): Components => useMessages().components;

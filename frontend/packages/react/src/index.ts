@@ -12,11 +12,13 @@ export { MessageList, type MessageListProps } from './components/message-list.ts
 export { NewGroupItem, type NewGroupItemProps } from './components/new-group-item.tsx';
 export { PlaceLink } from './components/place-link.tsx';
 export { StartConversation } from './components/start-conversation.tsx';
-export { useClient, useMessages, useTexts } from './context.ts';
+export { useClient, useMessages } from './context.ts';
 export { type ListView, useInbox, useIsTroubled, useMe, useOutbox, useSession, useThread, useUser } from './hooks/data.ts';
+export { useUnreadConversations } from './hooks/state.ts';
 export { MessagesProvider, type MessagesProviderProps } from './provider.tsx';
 export type { GroupPlace, HandlePlace, Place } from './place.ts';
-export { type Catalog, en, type TextKey } from './texts/en.ts';
+export { useTexts } from './hooks/use-texts.ts';
+export { type Catalog, en, type TextKey } from './texts/catalog.ts';
 export { explain } from './texts/explain.ts';
 export type { MessagesTexts } from './texts/messages-texts.ts';
 export { createTexts, type Texts } from './texts/texts.ts';

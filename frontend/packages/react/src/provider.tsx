@@ -3,7 +3,8 @@ import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import type { Components } from './components.ts';
 import { MessagesContext, type MessagesContextValue } from './context.ts';
 import type { Place } from './place.ts';
-import { type Catalog, en } from './texts/en.ts';
+import type { Catalog } from './texts/catalog.ts';
+import { type BaseTextKey, en } from './texts/en.ts';
 import { createTexts } from './texts/texts.ts';
 
 /** A client or the options for one, the language, and the open conversation. */
@@ -67,13 +68,14 @@ function Provider(props: MessagesProviderProps) {
 
   useHostEvents(client);
   const texts = useMemo(
-    () => createTexts({ ...en, ...catalog }, locale ?? navigator.languages.find((language) => /^en\b/.test(language)) ?? 'en'),
+    () => createTexts<BaseTextKey>({ ...en, ...catalog }, locale ?? navigator.languages.find((language) => /^en\b/.test(language)) ?? 'en'),
     [catalog, locale],
   );
   const value = useMemo<MessagesContextValue>(
     () => ({
       client,
       texts,
+      catalog,
       components,
       place,
       onPlace: (next, replace) => {
@@ -82,7 +84,7 @@ function Provider(props: MessagesProviderProps) {
       },
       hrefOf,
     }),
-    [client, texts, components, place, onPlace, hrefOf],
+    [client, texts, catalog, components, place, onPlace, hrefOf],
   );
   return <MessagesContext value={value}>{children}</MessagesContext>;
 }

@@ -247,7 +247,8 @@ mod tests {
                 "the table arn:aws:dynamodb:eu-central-1:1:table/t is named by an ARN",
             ),
             ("ListTables", json!({}), "a request without a table"),
-            ("BatchGetItem", json!({"RequestItems": {"t": {"Keys": []}}}), "a request without a table"),
+            ("BatchGetItem", json!({"RequestItems": {"t": {"Keys": []}}}), "a batch without keys"),
+            ("BatchWriteItem", json!({"RequestItems": {"t": []}}), "a request without a table"),
             ("ExecuteStatement", json!({"Statement": "DELETE FROM t"}), "a request without a table"),
             ("TransactWriteItems", json!({"TransactItems": [{"Upsert": {}}]}), "Upsert in a transaction"),
         ] {

@@ -11,7 +11,11 @@ use cruddur::{
 };
 use http::Method;
 use serde_json::{Value, json};
-use testing::{Answer, TestUser, World, invariants, sockets::Sockets, world::stream_record};
+use testing::{
+    Answer, TestUser, World, invariants,
+    sockets::Sockets,
+    world::{change_record, stream_record},
+};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -499,4 +503,92 @@ async fn a_send_limit_costs_one_write_and_no_further_round_trip() {
     let (answer, of_opening) = cost_after_sql(&world, world.post(&carol, &body)).await;
     answer.ok();
     assert_eq!(of_opening, Cost { reads: 2.0, writes: 9.0, index_writes: 2.0, round_trips: 2 });
+}
+
+fn brief(what: &str, cost: &Cost) -> String {
+    let Cost { reads, writes, index_writes, round_trips } = cost;
+    format!("{what}: {reads} RRU, {writes} + {index_writes} WRU, {round_trips} round trips")
+}
+
+/// The record of the row's last change.
+fn change_of(world: &World, partition: &str) -> Value {
+    let row = rows_of(world, partition).pop().unwrap();
+    json!({"Records": [change_record(&row, 1_000_000)]})
+}
+
+#[tokio::test]
+async fn a_mark_costs_one_write_and_two_reads_and_then_a_row_and_a_log_row_for_each_who_learns_of_it() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    for number in 0..20 {
+        world.send(&alice, &bob, &format!("{number:02}{}", "x".repeat(120))).await;
+    }
+    world.deliver_all().await;
+    let path = format!("/api/message_groups/{group_uuid}/read");
+    world
+        .ask(
+            &bob,
+            Method::DELETE,
+            &format!("{path}?{}", place(&world, &bob, group_uuid, 5).await),
+            &Value::Null,
+        )
+        .await;
+    world.deliver_all().await;
+
+    let mut costs = Vec::new();
+    for body in [json!({}), json!({})] {
+        let (answer, of_mark) = cost_after_sql(&world, world.ask(&bob, Method::PUT, &path, &body)).await;
+        assert_eq!(answer.status, 204);
+        let event = change_of(&world, &Partition::MemberStates(group_uuid).to_string());
+        let (answer, of_join) = cost(&world, world.deliver(&event)).await;
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+        costs.extend([brief("mark", &of_mark), brief("join", &of_join)]);
+    }
+    assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
+    insta::assert_snapshot!(costs.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn an_edit_and_a_reaction_cost_one_write_and_one_read_and_then_two_rows_and_two_log_rows() {
+    let world = World::new().await;
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.send(&alice, &bob, &"x".repeat(120)).await;
+    world.send(&alice, &bob, &"x".repeat(120)).await;
+    world.deliver_all().await;
+    let messages = world.get(&alice, &format!("/api/messages/{group_uuid}")).await.ok();
+    let [old, newest] = [&messages[0], &messages[1]];
+    let path = |message: &Value| format!("/api/messages/{group_uuid}/{}", message["uuid"].as_str().unwrap());
+    let at = |message: &Value| format!("created_at={}", message["created_at"].as_str().unwrap());
+    let text = |text: &str, message: &Value| json!({"message": text, "created_at": message["created_at"]});
+    // Caches the members.
+    world.ask(&alice, Method::PUT, &path(old), &text("first", old)).await.ok();
+    let reaction = path(newest) + "/reactions/%F0%9F%91%8D?" + &at(newest);
+    world.ask(&bob, Method::PUT, &reaction, &Value::Null).await;
+    world.deliver_all().await;
+
+    let mut costs = Vec::new();
+    for (user, method, path, body) in [
+        (&alice, Method::PUT, path(newest), text("second", newest)),
+        (&alice, Method::PUT, path(newest), text("second", newest)),
+        (&bob, Method::DELETE, reaction, Value::Null),
+        (&alice, Method::DELETE, path(newest) + "?" + &at(newest), Value::Null),
+    ] {
+        let before = world.rows();
+        let (answer, of_change) = cost(&world, world.ask(user, method, &path, &body)).await;
+        assert!(answer.status.is_success());
+        let event = change_of(&world, &Partition::Messages(group_uuid).to_string());
+        costs.push(brief("change", &of_change));
+        if world.rows() != before {
+            costs.push(brief("join", &cost(&world, world.deliver(&event)).await.1));
+        }
+    }
+    assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
+    insta::assert_snapshot!(costs.join("\n"), @"");
+}
+
+/// A message of the group in a query.
+async fn place(world: &World, user: &TestUser, group_uuid: Uuid, index: usize) -> String {
+    let messages = world.get(user, &format!("/api/messages/{group_uuid}")).await.ok();
+    let field = |name: &str| messages[index][name].as_str().unwrap().to_owned();
+    format!("message_uuid={}&created_at={}", field("uuid"), field("created_at"))
 }

@@ -50,7 +50,7 @@ async fn a_moved_group_stands_at_its_newest_message_in_both_inboxes() {
     insta::assert_debug_snapshot!(world.get(&scarlett, PATH).await, @r#"
     200
     content-type: application/json
-    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"three","created_at":"2026-11-22T09:30:02.000000Z"}]
+    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"three","created_at":"2026-11-22T09:30:02.000000Z","version":1,"from_me":true,"unread_count":0}]
     "#);
 }
 
@@ -72,7 +72,7 @@ async fn a_page_that_is_not_the_last_links_to_the_next() {
     insta::assert_debug_snapshot!(second, @r#"
     200
     content-type: application/json
-    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"one","created_at":"2026-11-22T09:30:00.000000Z"}]
+    [{"uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5","user_uuid":"0195b5a0-0000-7000-8000-000000000002","display_name":"Scarlett Ho","handle":"scarlett","message":"one","created_at":"2026-11-22T09:30:00.000000Z","version":1,"from_me":true,"unread_count":0}]
     "#);
 }
 

@@ -38,7 +38,7 @@ async fn a_page_ends_at_its_cursor_and_links_to_the_older_one() {
     insta::assert_debug_snapshot!(oldest, @r#"
     200
     content-type: application/json
-    [{"uuid":"01a20297-4dc0-71be-91b6-cdbd33a83dfe","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"one","created_at":"2026-11-22T09:30:00.000000Z"}]
+    [{"uuid":"01a20297-4dc0-71be-91b6-cdbd33a83dfe","user_uuid":"0195b5a0-0000-7000-8000-000000000001","display_name":"Sunyoung Lee","handle":"sunyoung","message":"one","created_at":"2026-11-22T09:30:00.000000Z","version":1}]
     "#);
 }
 

@@ -592,10 +592,10 @@ fn each_function_may_do_this_and_nothing_else() {
     list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of MSG GRP;
     list-messages: GetItem of MEM; BatchGetItem of MSG; Query of MSG;
-    mark-read: GetItem of MEM MBR; Query of MSG; PutItem of MBR; UpdateItem of MBR;
+    mark-read: GetItem of MEM MBR; Query of MSG; UpdateItem of MBR;
     open-connection: Query of CONN; PutItem of CONN; DeleteItem of CONN;
     post-confirmation:
-    react-to-message: GetItem of MEM; UpdateItem of MSG;
+    react-to-message: GetItem of MSG MEM; UpdateItem of MSG;
     show-me:
     show-message-group: GetItem of MEM; Query of MSG MBR; Query of the index;
     show-user:

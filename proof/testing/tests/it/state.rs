@@ -1,10 +1,12 @@
 //! Read markers, unread counts, receipts, edits, deletions, reactions and replies (design, section 3).
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use cruddur::table::RowKind;
 use http::Method;
 use serde_json::{Value, json};
-use testing::{TestUser, World, sockets::Sockets, world::kind_of};
+use testing::{Failure::Reset, Fault::Late, TestUser, World, sockets::Sockets, world::kind_of};
 use uuid::Uuid;
 
 use checker::invariants;
@@ -432,4 +434,47 @@ async fn a_changed_name_is_shown_and_a_bad_one_refused() {
     assert_eq!(scene.shown(bob).await["display_name"], "Alice A.");
     let body = json!({"display_name": "\u{200b}"});
     assert_eq!(scene.ask(alice, Method::PATCH, "/api/me", &body, 422).await, r#"["display_name_invalid"]"#);
+}
+
+/// A write may be executed long after its time limit. It must not undo a later one.
+#[tokio::test]
+async fn a_late_write_changes_nothing() {
+    let scene = Scene::new().await;
+    let (alice, bob) = (&scene.alice, &scene.bob);
+    let one = scene.send(alice, "one").await;
+    scene.send(alice, "two").await;
+    let late = || scene.world.emulator.fail("UpdateItem", 1, Late(Reset, Duration::from_millis(300)));
+
+    late();
+    scene.edit(alice, &one, "edited", 200).await;
+    scene.edit(alice, &one, "edited again", 200).await;
+    late();
+    scene.react(bob, &one, "👍", Method::PUT, 204).await;
+    scene.react(bob, &one, "👍", Method::DELETE, 204).await;
+    late();
+    scene.ask(bob, Method::PUT, &format!("/api/message_groups/{}/read", scene.group), &json!({}), 204).await;
+    scene.mark_unread(bob, &one).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    scene.world.deliver_all().await;
+    let messages = scene.messages(bob).await;
+    assert_eq!((&messages[0]["message"], messages[0].get("reactions")), (&json!("edited again"), None));
+    assert_eq!(scene.unread(bob).await, 2);
+    scene.assert_at_rest();
+}
+
+#[tokio::test]
+async fn a_receipt_never_goes_back_and_is_sent_once() {
+    let scene = Scene::new().await;
+    let (alice, bob) = (&scene.alice, &scene.bob);
+    let one = scene.send(alice, "one").await;
+    scene.send(alice, "two").await;
+    scene.mark_read(bob, &Value::Null).await;
+    let told = scene.shown(alice).await["members"].clone();
+    let _ = scene.sockets.take_frames();
+    scene.mark_unread(bob, &one).await;
+    scene.mark_read(bob, &one).await;
+    scene.mark_read(bob, &Value::Null).await;
+    assert_eq!(scene.shown(alice).await["members"], told);
+    let frames = scene.sockets.take_frames();
+    assert!(frames.iter().all(|(id, _)| id == "b"), "{frames:?}");
 }

@@ -20,6 +20,22 @@ export const ar: PagesCatalog = {
   'handle.changed': 'لم يعد اسم المستخدم {requested} لك.',
   'handle.ok': 'حسنًا',
 
+  'settings.title': 'الإعدادات',
+  'settings.name': 'الاسم المعروض',
+  'settings.handle': 'يراه الآخرون بجانب اسم المستخدم الخاص بك، {handle}.',
+  'settings.nameRule':
+    'يتكوّن الاسم من حرف واحد إلى {max, plural, zero {# حرف} one {حرف واحد} two {حرفين} few {# أحرف} many {# حرفًا} other {# حرف}}.',
+  'settings.nameInvalid': 'لا يمكن استخدام هذا الاسم. استخدم حروفًا يراها الآخرون.',
+  'settings.save': 'حفظ',
+  'settings.saved': 'حُفظ.',
+  'settings.receipts': 'إشعارات القراءة',
+  'settings.receiptsHint': 'يرى الآخرون ما قرأته، وترى ما قرؤوه. يلزم تفعيل هذا الإعداد لدى الطرفين.',
+  'settings.notifications': 'الإشعارات في هذا المتصفح',
+  'settings.notificationsHint': 'تعرض اسم المُرسِل وبداية الرسالة من دون صوت. يجب أن تبقى علامة تبويب من هذه الصفحة مفتوحة.',
+  'settings.notificationsDenied': 'إشعارات هذه الصفحة محظورة. اسمح بها في إعدادات متصفحك.',
+  'settings.notificationsMissing': 'لا يدعم هذا المتصفح إشعارات الصفحات.',
+  'settings.close': 'إغلاق',
+
   'notFound.title': 'الصفحة غير موجودة',
   'notFound.text': 'لا يوجد شيء في هذا العنوان.',
   'notFound.link': 'الذهاب إلى رسائلك',

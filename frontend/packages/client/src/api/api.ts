@@ -1,17 +1,18 @@
 import { ApiError, codesOf, retryAfterOf } from './api-error.ts';
 import type { Credentials } from './credentials.ts';
 import { nextCursor } from './links.ts';
-import type { LogEvent, Message, MessageGroup, NewMessage, Page, SentMessage, User } from './types.ts';
+import type { LogEvent, Me, Message, MessageGroup, NewMessage, Page, SentMessage, User } from './types.ts';
 
 /** Rows per page. */
-const LIMIT = 30;
+export const LIMIT = 30;
 /** Rows of the log per page. */
 export const EVENTS_LIMIT = 100;
 /** Milliseconds: slightly more than the gateway waits for a function. */
 const TIMEOUT = 31_000;
 
 /**
- * The operations of `openapi.yaml`. Every failure is an `ApiError`.
+ * The operations of `openapi.yaml` that a page needs at its start; `state-api.ts` has the others. Every failure is an
+ * `ApiError`.
  *
  * Hand-written because openapi-fetch would add 2.2 kB (gzip) to the page and replace only the building of addresses: token
  * renewal, errors, time limits and the checks of response bodies would remain.
@@ -30,23 +31,23 @@ export class Api {
 
   /** A page of the inbox, newest first. */
   async listGroups(cursor: string | null): Promise<Page<MessageGroup>> {
-    return await page(await this.#signed(`/api/message_groups?${query('cursor', cursor, LIMIT)}`), isMessageGroup);
+    return await page(await this.signed(`/api/message_groups?${query('cursor', cursor, LIMIT)}`), isMessageGroup);
   }
 
   /** A page of a conversation, oldest to newest. The next page has older messages. */
   async listMessages(group: string, cursor: string | null): Promise<Page<Message>> {
     const path = `/api/messages/${encodeURIComponent(group)}`;
-    return await page(await this.#signed(`${path}?${query('cursor', cursor, LIMIT)}`), isMessage);
+    return await page(await this.signed(`${path}?${query('cursor', cursor, LIMIT)}`), isMessage);
   }
 
   /** The events after a cursor, oldest first, and the cursor after them. Without a cursor: none, and that of the log's end. */
   async listEvents(after: string | null): Promise<Page<LogEvent>> {
-    return await page(await this.#signed(`/api/events?${query('after', after, EVENTS_LIMIT)}`), isEvent, 'after');
+    return await page(await this.signed(`/api/events?${query('after', after, EVENTS_LIMIT)}`), isEvent, 'after');
   }
 
   /** Sends a message. Safe to repeat with the same key. */
   async send(message: NewMessage, key: string): Promise<SentMessage> {
-    const response = await this.#signed('/api/messages', {
+    const response = await this.signed('/api/messages', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
       body: JSON.stringify(message),
@@ -54,9 +55,9 @@ export class Api {
     return await parsed(response, isSentMessage);
   }
 
-  /** The signed-in user, with the handle and name that other users see. */
-  async showMe(): Promise<User> {
-    return await parsed(await this.#signed('/api/me'), isUser);
+  /** The signed-in user, with the handle and name that other users see, and the settings. */
+  async showMe(): Promise<Me> {
+    return await parsed(await this.signed('/api/me'), isMe);
   }
 
   /** The user with a handle; null if there is none. This operation is public: the request has no token. */
@@ -72,7 +73,7 @@ export class Api {
   }
 
   /** Sends a request with the access token, and once more with a renewed one if the API rejects it. */
-  async #signed(path: string, request: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
+  async signed(path: string, request: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
     const attempt = async () => {
       const token = this.#credentials.token();
       const headers = { ...request.headers, Authorization: `Bearer ${token}` };
@@ -139,7 +140,7 @@ async function page<Row>(
  * The body of a response. Throws if it has another form: a network with a sign-in of its own responds to every request
  * with a page.
  */
-async function parsed<Body>(response: Response, isBody: (value: unknown) => value is Body): Promise<Body> {
+export async function parsed<Body>(response: Response, isBody: (value: unknown) => value is Body): Promise<Body> {
   const body: unknown = await response.json().catch(() => null);
   if (!isBody(body)) {
     throw new ApiError(0);
@@ -159,6 +160,8 @@ const isSentMessage = texts<SentMessage>(
   'created_at',
 );
 const isUser = texts<User>('uuid', 'handle', 'display_name');
+/** The settings that an earlier API lacks are optional. */
+export const isMe: (value: unknown) => value is Me = isUser;
 const hasTexts = texts<LogEvent>('cursor', 'type');
 
 /** Whether a value is an event. Ignores its other fields: an event that cannot be parsed would hold up those after it. */

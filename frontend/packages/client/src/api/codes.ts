@@ -30,7 +30,6 @@ const CODES: Record<Code, true> = {
   reaction_invalid: true,
   reply_to_invalid: true,
   display_name_invalid: true,
-  setting_invalid: true,
   rate_limited: true,
   internal_error: true,
   unavailable: true,

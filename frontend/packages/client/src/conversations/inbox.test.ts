@@ -43,6 +43,22 @@ describe('merging groups', () => {
   });
 });
 
+describe('merging groups with the same newest message', () => {
+  const first = { ...group(1, 30), unread_count: 2 };
+
+  test('keeps the later version of the message, in any order', () => {
+    const edited = { ...first, message: 'edited', version: 2 };
+    const gone = { ...first, message: '', version: 3, deleted_at: instant(40) };
+    expect(mergeGroups([first], [edited])).toEqual([edited]);
+    expect(mergeGroups([gone], [edited, first])).toEqual([gone]);
+  });
+
+  test('keeps the number of unread messages if the row has none', () => {
+    expect(mergeGroups([first], [group(1, 40, 'new')])).toEqual([{ ...group(1, 40, 'new'), unread_count: 2 }]);
+    expect(mergeGroups([first], [{ ...first, unread_count: 0 }])).toEqual([{ ...first, unread_count: 0 }]);
+  });
+});
+
 describe('a page reaches the known groups', () => {
   test('if it has the newest known group', () => {
     expect(reachesKnown([group(3, 50), group(1, 30)], [group(1, 30), group(2, 20)])).toBe(true);

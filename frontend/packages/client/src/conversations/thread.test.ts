@@ -49,6 +49,35 @@ describe('merging messages', () => {
   });
 });
 
+describe('merging images of a message', () => {
+  const first = message(1, 10);
+  const edited = { ...first, message: 'edited', version: 2, edited_at: instant(20) };
+  const gone = { ...first, message: '', version: 3, deleted_at: instant(30) };
+
+  test.each([
+    ['a later version', first, edited],
+    ['a later version after an edit with a wrong clock', edited, { ...edited, version: 3, edited_at: instant(15) }],
+    ['a deletion, whatever its version', { ...edited, version: 9 }, gone],
+    ['a later edit without versions', { ...first, edited_at: instant(20) }, { ...first, edited_at: instant(21) }],
+  ])('keeps %s, in any order', (_, older, newer) => {
+    expect(mergeMessages([older], [newer])).toEqual([newer]);
+    expect(mergeMessages([newer], [older])).toEqual([newer]);
+    expect(mergeMessages([], [newer, older])).toEqual([newer]);
+    expect(mergeMessages([], [older, newer])).toEqual([newer]);
+  });
+
+  test('keeps the quote if a frame has only the reference, but not a deleted text', () => {
+    const to = { uuid: uuid(9), created_at: instant(9) };
+    const quoting = { ...first, reply_to: { ...to, user_uuid: uuid(100), message: 'quoted' } };
+    const withReference = { ...first, reply_to: to };
+    const withoutText = { ...first, reply_to: { ...to, user_uuid: uuid(100) } };
+    expect(mergeMessages([withReference], [quoting])).toEqual([quoting]);
+    expect(mergeMessages([quoting], [withReference])).toEqual([quoting]);
+    expect(mergeMessages([quoting], [withoutText])).toEqual([withoutText]);
+    expect(mergeMessages([withoutText], [quoting])).toEqual([withoutText]);
+  });
+});
+
 describe('a page reaches the known messages', () => {
   const known = [message(1, 10), message(2, 20)];
 

@@ -2,6 +2,7 @@ import type { Message } from '../api/types.ts';
 import type { Loaded } from '../sync/paged-list.ts';
 import { isSameRow } from '../sync/same-row.ts';
 import { compare } from './compare.ts';
+import { isOlder } from './versions.ts';
 
 /** What determines the place of a message in its conversation. */
 type Position = Pick<Message, 'created_at' | 'uuid'>;
@@ -26,15 +27,28 @@ export function mergeMessages(known: readonly Message[], fresh: readonly Message
     if (old?.uuid === message.uuid) {
       index += 1;
     }
-    const last = merged.at(-1);
-    if (last?.uuid === message.uuid) {
-      continue;
+    const same = [merged.at(-1), old].find((other) => other?.uuid === message.uuid);
+    const newer = same === undefined ? message : newerOf(same, message);
+    hasChanged ||= newer !== same;
+    if (same !== undefined && same !== old) {
+      merged.pop();
     }
-    const isSame = old !== undefined && isSameRow(old, message);
-    hasChanged ||= !isSame;
-    merged.push(isSame ? old : message);
+    merged.push(newer);
   }
   return hasChanged ? [...known.slice(0, start), ...merged, ...known.slice(index)] : known;
+}
+
+/** The newer of two images of a message; the known one if both are the same. */
+function newerOf(known: Message, fresh: Message): Message {
+  if (isOlder(fresh, known)) {
+    return known;
+  }
+  const { reply_to: before } = known;
+  const { reply_to: after } = fresh;
+  // A frame has only the reference, and a deleted text does not return.
+  const keepsQuote = before?.user_uuid !== undefined && after !== undefined && (after.user_uuid === undefined || !before.message);
+  const newer = keepsQuote ? { ...fresh, reply_to: before } : fresh;
+  return isSameRow(known, newer) ? known : newer;
 }
 
 /** Whether a page reaches the newest known message, so that no message in between is missing. */
@@ -68,6 +82,12 @@ function placeOf(messages: readonly Message[], message: Message): number {
   return low;
 }
 
-function byAge(a: Position, b: Position): number {
+/** Whether a message comes after another one. */
+export function isAfter(a: Position, b: Position): boolean {
+  return byAge(a, b) > 0;
+}
+
+/** Orders messages by age, oldest first. */
+export function byAge(a: Position, b: Position): number {
   return compare(a.created_at, b.created_at) || compare(a.uuid, b.uuid);
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Message } from '../api/types.ts';
 import { type Entry, newEntry } from '../outbox/entry.ts';
 import { instant, uuid } from '../../../../app/src/testing/fake-stack.ts';
+import type { Action, Change } from '../state/message-changes.ts';
 import { type Bubble, Timeline } from './timeline.ts';
 
 const ME = { uuid: uuid(100), handle: 'sunyoung', display_name: 'Sunyoung Lee' };
@@ -99,4 +100,42 @@ describe('the timeline of a conversation', () => {
     expect([after[0] === before[0], after[1] === before[1], after[2] === before[2]]).toEqual([true, true, false]);
     expect(timeline.items([first, second], [], ME)).toEqual(before);
   });
+
+  test('shows changes that are being sent, but not failed ones, and keeps the other items', () => {
+    const timeline = new Timeline('UTC');
+    const rows = [message(1, 'lore', '22T10:00'), message(2, 'sunyoung', '22T10:01'), message(3, 'sunyoung', '22T10:02')];
+    const before = timeline.items(rows, [], ME);
+    const edit = changeOf(2, { kind: 'edit', text: 'edited' });
+    const sent = new Map([
+      [uuid(2), [edit]],
+      [uuid(3), [changeOf(3, { kind: 'delete' })]],
+      [uuid(1), [changeOf(1, { kind: 'react', emoji: '👍', isOn: true })]],
+    ]);
+    const [, first, second, third] = timeline.items(rows, [], ME, sent);
+    expect(first).toMatchObject({ text: '1', reactions: [{ emoji: '👍', users: [ME.uuid], own: true }] });
+    expect(second).toMatchObject({ text: 'edited', isEdited: true, changes: [edit], message: rows[1] });
+    expect(third).toMatchObject({ text: '', isDeleted: true });
+    const failed = new Map([[uuid(2), [{ ...edit, problem: { kind: 'client' } as const }]]]);
+    const after = timeline.items(rows, [], ME, failed);
+    expect(after[2]).toMatchObject({ text: '2', isEdited: false, changes: [{ problem: { kind: 'client' } }] });
+    expect(timeline.items(rows, [], ME, failed)[2]).toBe(after[2]);
+    expect(timeline.items(rows, [], ME)).toEqual(before);
+  });
+
+  test('quotes the listed message as it is, and another one as the reply tells', () => {
+    const timeline = new Timeline('UTC');
+    const quoted = message(1, 'lore', '22T10:00');
+    const to = { uuid: quoted.uuid, created_at: quoted.created_at };
+    const reply = { ...message(2, 'sunyoung', '22T10:01'), reply_to: { ...to, user_uuid: quoted.user_uuid, message: 'as it was' } };
+    const quotes = (...rows: Message[]) =>
+      timeline.items(rows, [entry('new', '22T10:02', { replyTo: to })], ME).flatMap((item) => (item.kind === 'bubble' ? (item.quote ?? []) : []));
+    const quote = { uuid: quoted.uuid, own: false };
+    expect(quotes(quoted, reply)).toEqual([{ ...quote, text: '1' }, { ...quote, text: '1' }]);
+    expect(quotes({ ...quoted, message: '', deleted_at: quoted.created_at }, reply)).toEqual([{ ...quote, text: null }, { ...quote, text: null }]);
+    expect(quotes(reply)).toEqual([{ ...quote, text: 'as it was' }, { ...quote, own: null, text: null }]);
+  });
 });
+
+function changeOf(number: number, action: Action): Change {
+  return { id: `${number}`, group: GROUP, message: message(number, 'lore', '22T10:00'), action, problem: null };
+}

@@ -1,9 +1,29 @@
-import type { Message, User } from '../api/types.ts';
+import type { Message, Reaction, User } from '../api/types.ts';
 import { dayNumber } from '../days.ts';
 import { millisOf } from '../instants.ts';
 import { attention } from '../outbox/attention.ts';
 import type { Entry } from '../outbox/entry.ts';
+import type { Change, ChangesByMessage } from '../state/message-changes.ts';
 import { shownName } from '../users/name.ts';
+import { changedMessage } from './changed.ts';
+
+/** A reaction to a message. */
+export interface BubbleReaction {
+  emoji: string;
+  /** The uuids of the users with this reaction. */
+  users: readonly string[];
+  /** Whether the signed-in user is one of them. */
+  own: boolean;
+}
+
+/** The message to which another one replies. */
+export interface Quote {
+  uuid: string;
+  /** Whether the signed-in user sent it; null until known. */
+  own: boolean | null;
+  /** The text, or its beginning. Null if the message is deleted, or while `own` is null. */
+  text: string | null;
+}
 
 /** A message in the timeline. */
 export interface Bubble {
@@ -14,8 +34,19 @@ export interface Bubble {
   handle: string;
   /** Whether the signed-in user sent it. Compared by uuid: handles change, and change hands. */
   own: boolean;
+  /** Empty if the message is deleted. */
   text: string;
   at: number;
+  /** The listed message, without the changes that are being sent; null for an outgoing message. */
+  message: Message | null;
+  /** Whether the text was edited. */
+  isEdited: boolean;
+  isDeleted: boolean;
+  reactions: readonly BubbleReaction[];
+  /** The message to which it replies; null if there is none. */
+  quote: Quote | null;
+  /** The changes that are being sent, and those that have failed. The former are included in the other fields. */
+  changes: readonly Change[];
   /** The outbox entry; null for a listed message. */
   entry: Entry | null;
   /** Whether it is the first or last of a run: messages of one person without a pause. */
@@ -40,7 +71,23 @@ const RUN_PAUSE = 10 * 60_000;
 interface Position {
   bubble: Bubble;
   day: number;
+  /** The listed message to which it replies. */
+  quoted: Message | undefined;
 }
+
+/** The message to which another one replies. An outgoing reply has only the reference. */
+type ReplyTo = NonNullable<Message['reply_to']>;
+
+/** What bubbles are made from. */
+interface Sources {
+  messages: readonly Message[];
+  changes: ChangesByMessage;
+  me: User | null;
+}
+
+const NO_REACTIONS: readonly BubbleReaction[] = [];
+const NO_CHANGES: readonly Change[] = [];
+const NONE: ChangesByMessage = new Map();
 
 /**
  * The timeline of a conversation: listed and unsent messages in runs, oldest first, below headings of their days.
@@ -52,18 +99,28 @@ export class Timeline {
   /** The last bubble of each listed message. */
   readonly #listed = new WeakMap<Message, Position>();
   readonly #days = new Map<number, Day>();
+  /** Messages with the changes that are being sent. */
+  readonly #changed = new WeakMap<Message, { changes: readonly Change[]; me: string | undefined; message: Message }>();
+  /** The last listed messages, by uuid. */
+  #byUuid: { messages: readonly Message[]; index: ReadonlyMap<string, Message> } | null = null;
 
   constructor(timeZone?: string) {
     this.#timeZone = timeZone;
   }
 
   /** The items for the listed messages and the outgoing ones, both oldest first. `me` is null until known. */
-  items(messages: readonly Message[], entries: readonly Entry[], me: User | null): TimelineItem[] {
-    const positions = messages.map((message) => this.#ofMessage(message, me));
+  items(
+    messages: readonly Message[],
+    entries: readonly Entry[],
+    me: User | null,
+    changes: ChangesByMessage = NONE,
+  ): TimelineItem[] {
+    const sources = { messages, changes, me };
+    const positions = messages.map((message) => this.#ofMessage(message, sources));
     const listed = entries.length === 0 ? null : new Set(messages.map(({ uuid }) => uuid));
     for (const entry of entries) {
       if (entry.state.name !== 'sent' || listed?.has(entry.state.message.uuid) !== true) {
-        positions.push(this.#ofEntry(entry, me, positions.at(-1)?.bubble.at ?? 0));
+        positions.push(this.#ofEntry(entry, sources, positions.at(-1)?.bubble.at ?? 0));
       }
     }
     const items: TimelineItem[] = [];
@@ -81,12 +138,16 @@ export class Timeline {
     return items;
   }
 
-  #ofMessage(message: Message, me: User | null): Position {
+  #ofMessage(message: Message, sources: Sources): Position {
+    const { me } = sources;
     const own = message.user_uuid === me?.uuid;
+    const changes = sources.changes.get(message.uuid) ?? NO_CHANGES;
+    const quoted = message.reply_to && this.#find(message.reply_to.uuid, sources);
     const known = this.#listed.get(message);
-    if (known?.bubble.own === own) {
+    if (known?.bubble.own === own && known.bubble.changes === changes && known.quoted === quoted) {
       return known;
     }
+    const shown = this.#withChanges(message, sources);
     const at = millisOf(message.created_at);
     const bubble: Bubble = {
       kind: 'bubble',
@@ -94,19 +155,51 @@ export class Timeline {
       name: shownName(message.display_name, message.handle),
       handle: message.handle,
       own,
-      text: message.message,
+      text: shown.message,
       at,
+      message,
+      isEdited: Boolean(shown.edited_at),
+      isDeleted: Boolean(shown.deleted_at),
+      reactions: shown.reactions ? shown.reactions.map((reaction) => ofReaction(reaction, me)) : NO_REACTIONS,
+      quote: shown.reply_to ? quoteOf(shown.reply_to, quoted, me) : null,
+      changes,
       entry: null,
-      first: true,
-      last: true,
+      first: known?.bubble.first ?? true,
+      last: known?.bubble.last ?? true,
     };
-    const position = { bubble, day: dayNumber(at, this.#timeZone) };
+    const position = { bubble, day: dayNumber(at, this.#timeZone), quoted };
     this.#listed.set(message, position);
     return position;
   }
 
-  #ofEntry(entry: Entry, me: User | null, earliest: number): Position {
-    const { state } = entry;
+  #withChanges(message: Message, { changes, me }: Sources): Message {
+    const own = changes.get(message.uuid);
+    if (own === undefined) {
+      return message;
+    }
+    const known = this.#changed.get(message);
+    if (known?.changes === own && known.me === me?.uuid) {
+      return known.message;
+    }
+    const changed = changedMessage(message, own, me?.uuid);
+    this.#changed.set(message, { changes: own, me: me?.uuid, message: changed });
+    return changed;
+  }
+
+  /** A listed message with its changes. */
+  #find(uuid: string, sources: Sources): Message | undefined {
+    const { messages } = sources;
+    if (this.#byUuid?.messages !== messages) {
+      this.#byUuid = { messages, index: new Map(messages.map((message) => [message.uuid, message])) };
+    }
+    const message = this.#byUuid.index.get(uuid);
+    return message && this.#withChanges(message, sources);
+  }
+
+  #ofEntry(entry: Entry, sources: Sources, earliest: number): Position {
+    const { me } = sources;
+    const { state, replyTo } = entry;
+    const quoted = replyTo && this.#find(replyTo.uuid, sources);
     const created = state.name === 'sent' ? millisOf(state.message.created_at) : entry.created;
     // Unsent messages come last, even if this device's clock is behind.
     const at = Math.max(created, earliest);
@@ -118,11 +211,17 @@ export class Timeline {
       own: true,
       text: entry.text,
       at,
+      message: null,
+      isEdited: false,
+      isDeleted: false,
+      reactions: NO_REACTIONS,
+      quote: replyTo ? quoteOf(replyTo, quoted, me) : null,
+      changes: NO_CHANGES,
       entry,
       first: true,
       last: true,
     };
-    return { bubble, day: dayNumber(at, this.#timeZone) };
+    return { bubble, day: dayNumber(at, this.#timeZone), quoted };
   }
 
   #day(number: number): Day {
@@ -142,6 +241,16 @@ export class Timeline {
     }
     return placed;
   }
+}
+
+function ofReaction({ emoji, user_uuids: users }: Reaction, me: User | null): BubbleReaction {
+  return { emoji, users, own: me !== null && users.includes(me.uuid) };
+}
+
+/** The message to which another one replies, as it is listed or, before it is loaded, as the reply tells. */
+function quoteOf({ uuid, ...reply }: ReplyTo, quoted: Message | undefined, me: User | null): Quote {
+  const { user_uuid: user, message } = quoted ?? reply;
+  return { uuid, own: user === undefined ? null : user === me?.uuid, text: message || null };
 }
 
 function isSameRun(before: Position, after: Position): boolean {

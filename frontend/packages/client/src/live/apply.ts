@@ -1,14 +1,17 @@
+import { LIMIT } from '../api/api.ts';
 import type { LogEvent, Message, MessageGroup, User } from '../api/types.ts';
-import type { Outbox } from '../outbox/outbox.ts';
+import type { MessagesClient } from '../client.ts';
+import { rowAfter } from '../conversations/unread-count.ts';
+import { reloadRows } from '../state/reload-rows.ts';
+import type { ConversationState } from '../state/state.ts';
+import { unreadOf } from '../state/unread-total.ts';
 import type { PagedList } from '../sync/paged-list.ts';
 import type { Batch } from './frames.ts';
 
-/** The lists that events change. */
+/** What events change. */
 export interface Lists {
-  me: () => User | undefined;
-  inbox: PagedList<MessageGroup>;
-  threads: ReadonlyMap<string, PagedList<Message>>;
-  outbox: Outbox;
+  client: MessagesClient;
+  state: ConversationState;
   /** Removes the messages from the outbox that their conversations list. */
   removeListed: () => void;
 }
@@ -18,7 +21,12 @@ const SHOWN_AFTER = 60_000;
 
 /** What events say about a group. */
 interface Changes {
+  /** The new messages. */
   messages: string[];
+  /** The edited and deleted messages, and those with other reactions. */
+  changed: string[];
+  /** What members have read. */
+  reads: LogEvent[];
   /** Whether an event does not say what changed. */
   areUnknown: boolean;
 }
@@ -29,54 +37,139 @@ interface Changes {
  * The rows of a batch have the names at the time of writing. Names from the lists replace them.
  */
 export function applyBatch(lists: Lists, { events, messages, groups }: Batch): void {
-  const { inbox } = lists;
-  const changes = changesOf(events);
-  const listed = [...changes.keys()].flatMap((group) => groups.get(group) ?? []);
+  const { client, state } = lists;
+  const all = [...changesOf(events)];
+  const isListMissing = ([group, { messages: added, areUnknown }]: [string, Changes]) =>
+    areUnknown || (added.length > 0 && !groups.has(group));
   // A list is loaded up to the rows that it has at its invalidation, so rows are added after that.
-  if (listed.length < changes.size || [...changes.values()].some(({ areUnknown }) => areUnknown)) {
-    void inbox.invalidate();
+  if (all.some(isListMissing)) {
+    void client.inbox.invalidate();
   }
-  inbox.add(listed.map((group) => withName(lists, group.uuid, group)));
-  for (const [group, changed] of changes) {
-    void applyChanges(lists, group, changed, messages);
+  const outdated: string[] = [];
+  for (const [group, changes] of all) {
+    const embedded = groups.get(group);
+    const row = embedded && withName(lists, group, embedded);
+    if (!isListMissing([group, changes]) && !applyToInbox(lists, group, changes, row, messages)) {
+      outdated.push(group);
+    }
+    for (const read of changes.reads) {
+      state.groups.apply(group, read);
+    }
+    void applyToThread(lists, group, changes, messages);
+  }
+  state.refresher.add(outdated);
+}
+
+/** Loads everything that may have changed without an event. With `isGap`, so may old messages. */
+export function applyReset({ client, state }: Lists, isGap: boolean): void {
+  void client.inbox.invalidate();
+  state.groups.invalidate();
+  for (const thread of client.threads.values()) {
+    if (!isGap) {
+      void thread.invalidate();
+    } else if (thread.isInUse) {
+      void reloadAll(client, thread);
+    } else {
+      thread.reset();
+    }
   }
 }
 
-/** Loads everything that may have changed without an event. */
-export function applyReset({ inbox, threads }: Lists): void {
-  void inbox.invalidate();
-  for (const thread of threads.values()) {
-    void thread.invalidate();
+/** Loads the newest rows of a conversation, and those that were loaded before them. */
+async function reloadAll(client: MessagesClient, thread: PagedList<Message>): Promise<void> {
+  const before = uuidsOf(thread.state().value?.rows);
+  await thread.invalidate();
+  const after = uuidsOf(thread.state().value?.rows);
+  const newest = before.at(-1);
+  if (newest !== undefined && after.includes(newest)) {
+    const loaded = new Set(after.slice(-LIMIT));
+    await reloadRows(client, thread, before.filter((uuid) => !loaded.has(uuid)));
   }
+}
+
+function uuidsOf(rows: readonly Message[] = []): string[] {
+  return rows.map(({ uuid }) => uuid);
 }
 
 function changesOf(events: readonly LogEvent[]): Map<string, Changes> {
-  const changes = new Map<string, Changes>();
-  for (const { type, message_group_uuid: group, message_uuids: uuids } of events) {
-    const { messages, areUnknown } = changes.get(group) ?? { messages: [], areUnknown: false };
-    const isKnown = type === 'message' && Array.isArray(uuids);
-    changes.set(group, { messages: [...messages, ...(isKnown ? uuids : [])], areUnknown: areUnknown || !isKnown });
+  const all = new Map<string, Changes>();
+  for (const event of events) {
+    const { type, message_group_uuid: group, message_uuids: uuids, user_uuid: user } = event;
+    const changes = all.get(group) ?? { messages: [], changed: [], reads: [], areUnknown: false };
+    all.set(group, changes);
+    if (type === 'message' && Array.isArray(uuids)) {
+      changes.messages.push(...uuids);
+    } else if (type === 'message_changed' && Array.isArray(uuids)) {
+      changes.changed.push(...uuids);
+    } else if (type === 'read' && typeof user === 'string') {
+      changes.reads.push(event);
+    } else {
+      changes.areUnknown = true;
+    }
   }
-  return changes;
+  return all;
 }
 
-/** Adds the messages of a batch to a conversation, loads what it lacks, and removes from the outbox what it lists. */
-async function applyChanges(
+/** Adds a group to the inbox, with its number of unread messages. Returns false if the group has to be loaded. */
+function applyToInbox(
+  { client, state }: Lists,
+  group: string,
+  { messages, changed, reads }: Changes,
+  row: MessageGroup | undefined,
+  batch: ReadonlyMap<string, Message>,
+): boolean {
+  const { inbox, threads, me } = client;
+  const known = inbox.state().value?.rows.find(({ uuid }) => uuid === group);
+  const other = (row ?? known)?.user_uuid;
+  const own = reads.filter(({ user_uuid: user }) => (other === undefined ? user === me.state().value?.uuid : user !== other));
+  const read = own.toSorted((a, b) => ((a.last_read_at ?? '') < (b.last_read_at ?? '') ? -1 : 1)).at(-1);
+  if (known === undefined && (read !== undefined || changed.length > 0)) {
+    unreadOf(client).changed();
+  }
+  // The event of an earlier marker changes nothing while a later one is being stored.
+  const counted = read !== undefined && state.reads.supersedes(group, read) ? undefined : read;
+  const listed = threads.get(group)?.state().value?.rows ?? [];
+  const after = rowAfter({ known, row, listed, batch, messages, changed, read: counted });
+  const shown = after ?? row;
+  if (shown !== undefined) {
+    inbox.add([shown]);
+  }
+  return after !== null;
+}
+
+/** Applies changes to a conversation, loads what the batch lacks, and removes from the outbox what the conversation lists. */
+async function applyToThread(
   lists: Lists,
   group: string,
-  { messages, areUnknown }: Changes,
+  { messages, changed, areUnknown }: Changes,
   batch: ReadonlyMap<string, Message>,
 ): Promise<void> {
-  const { threads, outbox, removeListed } = lists;
+  const { client, removeListed } = lists;
+  const { threads, outbox } = client;
   const thread = threads.get(group);
+  const rows = thread?.state().value?.rows ?? [];
   // The newest messages are last.
-  const isListed = (uuid: string) => thread?.state().value?.rows.findLast((row) => row.uuid === uuid) !== undefined;
-  const isComplete = !areUnknown && messages.every((uuid) => batch.has(uuid) || isListed(uuid));
+  const isListed = (uuid: string) => rows.findLast((row) => row.uuid === uuid) !== undefined;
+  const embedded = [...messages, ...changed].flatMap((uuid) => batch.get(uuid) ?? []);
+  // A frame has only the reference of a reply.
+  const lacksQuote = ({ uuid, reply_to: to }: Message) =>
+    to !== undefined && to.user_uuid === undefined && !isListed(to.uuid) && !embedded.some((row) => row.uuid === to.uuid) && !isListed(uuid);
+  const missing = changed.filter((uuid) => !batch.has(uuid));
+  // Quotes of a message that is not loaded have changed, too.
+  const outdated = rows.filter(({ uuid, reply_to: to }) => missing.includes(uuid) || (to !== undefined && missing.includes(to.uuid)));
+  const isComplete =
+    !areUnknown &&
+    !embedded.some(lacksQuote) &&
+    messages.every((uuid) => batch.has(uuid) || isListed(uuid)) &&
+    missing.every((uuid) => outdated.some((row) => row.uuid === uuid || row.reply_to?.uuid === uuid));
   const loading = isComplete ? undefined : thread?.invalidate();
-  thread?.add(messages.flatMap((uuid) => batch.get(uuid) ?? []).map((message) => withName(lists, group, message)));
+  thread?.add(embedded.map((message) => withName(lists, group, message)));
+  if (thread !== undefined && outdated.length > 0) {
+    void reloadRows(client, thread, outdated.map(({ uuid }) => uuid));
+  }
   await loading;
   removeListed();
-  if (outbox.entries().length > 0) {
+  if (messages.length > 0 && outbox.entries().length > 0) {
     // A view that is not subscribed to the conversation may still show a message from the outbox.
     setTimeout(() => {
       removeListed();
@@ -86,12 +179,12 @@ async function applyChanges(
 }
 
 function withName<Row extends Message | MessageGroup>(lists: Lists, group: string, row: Row): Row {
-  const known = knownUser(lists, group, row.user_uuid);
+  const known = knownUser(lists.client, group, row.user_uuid);
   return known === undefined ? row : { ...row, handle: known.handle, display_name: known.display_name };
 }
 
-function knownUser({ me, inbox, threads }: Lists, group: string, user: string): Omit<User, 'uuid'> | undefined {
-  const own = me();
+function knownUser({ me, inbox, threads }: MessagesClient, group: string, user: string): Omit<User, 'uuid'> | undefined {
+  const own = me.state().value;
   const isTheirs = (row: Message | MessageGroup) => row.user_uuid === user;
   return own?.uuid === user
     ? own

@@ -29,8 +29,8 @@ export interface EventStreamOptions {
   random: () => number;
   /** Called with each event once, in order. */
   onBatch: (batch: Batch) => void;
-  /** Called when everything may have changed. */
-  onReset: () => void;
+  /** Called when everything may have changed; with `isGap` also old rows, because events were passed over. */
+  onReset: (isGap: boolean) => void;
   /** Called with each new cursor. */
   onMoved: (cursor: string) => void;
 }
@@ -91,7 +91,7 @@ export class EventStream implements Requester {
         }
         onBatch(batch);
       },
-      onReset,
+      onReset: () => onReset(true),
       onMoved,
       onGap: () => void this.catchUp(),
       gap: timing.gap,
@@ -160,7 +160,7 @@ export class EventStream implements Requester {
       return;
     }
     if (this.#listsPolls !== null) {
-      this.#options.onReset();
+      this.#options.onReset(false);
       return;
     }
     this.#expected.add(message);
@@ -219,7 +219,7 @@ export class EventStream implements Requester {
       void this.catchUp();
     } else {
       this.#listsPolls += 1;
-      this.#options.onReset();
+      this.#options.onReset(false);
       this.reschedule();
     }
   }
@@ -248,12 +248,12 @@ export class EventStream implements Requester {
           // An earlier version of the API.
           this.#failures = 0;
           this.#listsPolls = 0;
-          onReset();
+          onReset(false);
         } else if (this.#isRunning) {
           this.#failures += 1;
           this.#error = error;
           if (this.#failures > FAILURES) {
-            onReset();
+            onReset(false);
           }
         }
         break;

@@ -2,6 +2,7 @@ import { v4 as uuid } from 'uuid';
 import type { Credentials } from '../api/credentials.ts';
 import type { MessagesClient } from '../client.ts';
 import type { Store } from '../storage/store.ts';
+import { stateOf } from '../state/state.ts';
 import { cursorKey, deviceKey } from '../storage/stored-position.ts';
 import { type Lists, applyBatch, applyReset } from './apply.ts';
 import type { WebSocketConstructor } from './connection.ts';
@@ -22,18 +23,19 @@ export interface LiveOptions {
 }
 
 /** The parts of a client that are not public. */
-export interface Internals extends Pick<Lists, 'threads' | 'removeListed'> {
+export interface Internals {
   credentials: Credentials;
   /** The stored cursor before any list was loaded. */
   cursor: string | null;
-  isClosed: () => boolean;
+  /** Removes the messages from the outbox that their conversations list. */
+  removeListed: () => void;
 }
 
 /** Creates the stream of events that keeps the lists of a client up to date. */
 export function createEventStream(client: MessagesClient, internals: Internals, options: LiveOptions): EventStream {
-  const { api, connectivity, store, user, inbox, outbox, me } = client;
-  const { threads, cursor, isClosed, removeListed } = internals;
-  const lists: Lists = { inbox, threads, outbox, me: () => me.state().value, removeListed };
+  const { api, connectivity, store, user } = client;
+  const { cursor, removeListed } = internals;
+  const lists: Lists = { client, state: stateOf(client), removeListed };
   return new EventStream({
     connectivity,
     list: (after) => api.listEvents(after),
@@ -42,9 +44,9 @@ export function createEventStream(client: MessagesClient, internals: Internals, 
     timing: { ...TIMING, ...options.timing },
     random: Math.random,
     onBatch: (batch) => applyBatch(lists, batch),
-    onReset: () => applyReset(lists),
+    onReset: (isGap) => applyReset(lists, isGap),
     onMoved: (moved) => {
-      if (!isClosed()) {
+      if (!client.isClosed) {
         store.set(cursorKey(user), moved);
       }
     },
@@ -52,8 +54,8 @@ export function createEventStream(client: MessagesClient, internals: Internals, 
 }
 
 function socketOf(
-  { store, user }: MessagesClient,
-  { credentials, threads }: Internals,
+  { store, user, threads }: MessagesClient,
+  { credentials }: Internals,
   { websocketUrl: url, WebSocket = globalThis.WebSocket, tabs = browserTabs() }: LiveOptions,
 ): SocketOptions | null {
   // Node has no WebSocket before version 22.

@@ -77,10 +77,12 @@ export function parseEntry(json: string | null, id: string): Entry | null {
     return null;
   }
   const attempts = fields['attempts'];
+  const { uuid, created_at } = fieldsOf(fields['replyTo']);
   return {
     id,
     target,
     text,
+    ...(typeof uuid === 'string' && typeof created_at === 'string' && { replyTo: { uuid, created_at } }),
     created: timeOf(fields['created']) ?? Date.now(),
     // Of unknown age: held until its author confirms it.
     vouched: timeOf(fields['vouched']) ?? 0,

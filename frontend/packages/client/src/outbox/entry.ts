@@ -1,4 +1,4 @@
-import type { NewMessage, SentMessage } from '../api/types.ts';
+import type { MessageReference, NewMessage, SentMessage } from '../api/types.ts';
 import { backOff, retryAfterMillis } from '../sync/back-off.ts';
 import { foldHandle } from '../users/handle.ts';
 import type { Reason } from './reason.ts';
@@ -23,12 +23,14 @@ export type State =
   /** Stored by the server. Shown from the outbox until the conversation lists it. */
   | { name: 'sent'; message: SentMessage };
 
-/** An outgoing message. Only `group`, `target`, `attempts`, `vouched` and `state` change. */
+/** An outgoing message. Only `group`, `target`, `attempts`, `vouched`, `replyTo` and `state` change. */
 export interface Entry {
   /** The idempotency key. */
   id: string;
   target: Target;
   text: string;
+  /** The message to which it replies. Without its text, which may be deleted meanwhile. */
+  replyTo?: MessageReference;
   created: number;
   /** The start of the key's lifetime: when its author sent it, or confirmed it after a day. */
   vouched: number;
@@ -53,11 +55,19 @@ export const KEY_LIFETIME = 24 * 60 * 60 * 1000;
 export const MAX_PAUSE = 5 * 60_000;
 
 /** Creates an entry. `created` determines the order of the messages and may be later than `now`. */
-export function newEntry(id: string, target: Target, text: string, now: number, created = now): Entry {
+export function newEntry(
+  id: string,
+  target: Target,
+  text: string,
+  now: number,
+  created = now,
+  replyTo: MessageReference | null = null,
+): Entry {
   return {
     id,
     target,
     text,
+    ...(replyTo !== null && { replyTo: { uuid: replyTo.uuid, created_at: replyTo.created_at } }),
     created,
     vouched: now,
     attempts: 0,
@@ -77,14 +87,15 @@ export function conversationOf(entry: Entry): string {
 }
 
 export function requestOf(entry: Entry): NewMessage {
-  const { target, text: message } = entry;
+  const { target, text: message, replyTo } = entry;
+  const content = { message, ...(replyTo !== undefined && { reply_to: replyTo }) };
   switch (target.kind) {
     case 'group':
-      return { message, message_group_uuid: target.uuid };
+      return { ...content, message_group_uuid: target.uuid };
     case 'user':
-      return { message, user_uuid: target.uuid };
+      return { ...content, user_uuid: target.uuid };
     case 'handle':
-      return { message, handle: target.handle };
+      return { ...content, handle: target.handle };
   }
 }
 
@@ -151,6 +162,12 @@ export function requeued(entry: Entry, now: number): Entry {
   }
   const vouched = now - entry.vouched >= KEY_LIFETIME ? now : entry.vouched;
   return { ...entry, vouched, state: { name: 'waiting', notBefore: now, problem: null } };
+}
+
+/** The entry as a message of its own. The server has not stored the reply, so it accepts the key. */
+export function withoutReply(entry: Entry): Entry {
+  const { replyTo: _, ...message } = entry;
+  return message;
 }
 
 /**

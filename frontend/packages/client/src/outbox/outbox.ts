@@ -1,5 +1,5 @@
 import { v4 as uuid } from 'uuid';
-import type { NewMessage, SentMessage } from '../api/types.ts';
+import type { MessageReference, NewMessage, SentMessage } from '../api/types.ts';
 import type { Store } from '../storage/store.ts';
 import {
   type Entry,
@@ -16,6 +16,7 @@ import {
   requeued,
   restored,
   withGroup,
+  withoutReply,
 } from './entry.ts';
 import { outcomeOf } from './outcome.ts';
 import { EntryStore } from './entry-store.ts';
@@ -102,11 +103,11 @@ export class Outbox {
   }
 
   /** Stores a message and sends it. */
-  add(target: Target, text: string): void {
+  add(target: Target, text: string, replyTo: MessageReference | null = null): void {
     // Messages of the same millisecond keep their order.
     const now = Date.now();
     const created = Math.max(now, (this.#entries.at(-1)?.created ?? 0) + 1);
-    this.#put(newEntry(uuid(), target, text, now, created));
+    this.#put(newEntry(uuid(), target, text, now, created, replyTo));
     this.#pump();
   }
 
@@ -119,6 +120,12 @@ export class Outbox {
   retry(id: string): void {
     this.#update(id, (entry) => requeued(entry, Date.now()));
     this.#pump();
+  }
+
+  /** Sends a reply again as a message of its own: the message to which it replies is deleted. */
+  retryWithoutReply(id: string): void {
+    this.#update(id, (entry) => (entry.state.name === 'failed' ? withoutReply(entry) : entry));
+    this.retry(id);
   }
 
   /** Deletes a message, unless it is being sent. */

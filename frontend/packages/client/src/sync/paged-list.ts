@@ -34,12 +34,14 @@ export interface ListOptions<Row> {
 }
 
 /** A list of the API, newest rows first to be loaded. Events keep it up to date. */
-export class PagedList<Row> {
+export class PagedList<Row extends { uuid: string }> {
   readonly #options: ListOptions<Row>;
   readonly #resource: Resource<Loaded<Row>>;
   readonly #listeners = new Set<() => void>();
-  /** The rows that were added while the newest rows are loaded: the response may be older. Null otherwise. */
-  #added: Row[] | null = null;
+  /** The rows that were added during each request in progress: the response may be older. */
+  readonly #added = new Set<Row[]>();
+  /** The cursors of the pages on which rows were found, by uuid. */
+  readonly #cursors = new Map<string, string>();
   /**
    * The rows at the last time at which none was missing between them and the newest row; null if none is missing now. Rows that
    * are added later do not show that those before them are known.
@@ -98,8 +100,40 @@ export class PagedList<Row> {
 
   /** Adds rows that an event has brought. Ignores them if the list is not loaded, and those before its loaded part. */
   add(fresh: readonly Row[]): void {
-    this.#added?.push(...fresh);
+    for (const added of this.#added) {
+      added.push(...fresh);
+    }
     this.#resource.update((known) => known && this.#with(known, fresh));
+  }
+
+  /** Adds the rows of a response. Those that are added during the request replace them: the response may be older. */
+  async addLoaded(load: () => Promise<readonly Row[]>): Promise<void> {
+    const added: Row[] = [];
+    this.#added.add(added);
+    try {
+      const rows = await load();
+      this.add([...rows, ...added]);
+    } finally {
+      this.#added.delete(added);
+    }
+  }
+
+  /** The cursor of the page with a row; null if the row came with the newest ones. */
+  cursorOf(uuid: string): string | null {
+    return this.#cursors.get(uuid) ?? null;
+  }
+
+  /** Requests a page, without adding its rows. */
+  page(cursor: string | null): Promise<Page<Row>> {
+    return this.#options.load(cursor);
+  }
+
+  /** Drops all rows, of which any may be out of date. Loads the newest ones if the list is in use. */
+  reset(): void {
+    this.#complete = null;
+    this.#cursors.clear();
+    this.#resource.update(() => undefined);
+    void this.#resource.invalidate();
   }
 
   /** Loads the next page, if there is one and it is not being loaded. The error is in the state. */
@@ -108,14 +142,18 @@ export class PagedList<Row> {
     if (cursor === null || this.#more.isLoadingMore) {
       return;
     }
+    const added: Row[] = [];
+    this.#added.add(added);
     this.#setMore({ isLoadingMore: true, moreError: null });
     try {
       const page = await this.#options.load(cursor);
       this.#more = { isLoadingMore: false, moreError: null };
-      this.#resource.update((known) => known && this.#withPage(known, page, cursor));
+      this.#resource.update((known) => known && this.#with(this.#withPage(known, page, cursor), added));
       this.#setMore(this.#more);
     } catch (error) {
       this.#setMore({ isLoadingMore: false, moreError: error });
+    } finally {
+      this.#added.delete(added);
     }
   };
 
@@ -124,7 +162,7 @@ export class PagedList<Row> {
     const complete = this.#complete;
     const before = complete?.rows ?? this.#rows();
     const added: Row[] = [];
-    this.#added = added;
+    this.#added.add(added);
     try {
       const fresh = await newestRows(load, (page) => reachesKnown(page, before));
       // After an invalidation during the request, rows after the response may be missing.
@@ -135,9 +173,9 @@ export class PagedList<Row> {
         // After a gap, the next page has the rows before it.
         return this.#with({ rows: merge([], fresh.rows), next: fresh.next }, added);
       }
-      return { rows: merge(known.rows, fresh.rows), next: fresh.joined ? known.next : fresh.next };
+      return this.#with({ rows: merge(known.rows, fresh.rows), next: fresh.joined ? known.next : fresh.next }, added);
     } finally {
-      this.#added = null;
+      this.#added.delete(added);
       onUse?.();
     }
   }
@@ -152,7 +190,7 @@ export class PagedList<Row> {
     for (const row of fresh) {
       const merged = merge(rows, [row]);
       // A row before the loaded part comes with its page.
-      if (keepsRowsAcrossGap || known.next === null || merged[0] === rows[0]) {
+      if (keepsRowsAcrossGap || known.next === null || merged[0]?.uuid === rows[0]?.uuid) {
         rows = merged;
       }
     }
@@ -164,6 +202,9 @@ export class PagedList<Row> {
     const isNext = known.next === cursor;
     if (!isNext && !this.#options.keepsRowsAcrossGap) {
       return known;
+    }
+    for (const { uuid } of page.rows) {
+      this.#cursors.set(uuid, cursor);
     }
     return { rows: this.#options.merge(known.rows, page.rows), next: isNext ? page.next : known.next };
   }

@@ -1,4 +1,5 @@
 import {
+  type Bubble,
   type Recipient,
   type Target,
   charactersLeft,
@@ -12,11 +13,12 @@ import {
   wellFormed,
 } from '@cruddur/client';
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
-import { useClient, useTexts } from '../context.ts';
+import { useClient } from '../context.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
+import { useTexts } from '../hooks/use-texts.ts';
 import { plainNumber } from '../texts/formats.ts';
-import { SendIcon } from './icons.tsx';
+import { CloseIcon, ReplyIcon, SendIcon } from './icons.tsx';
 
 /** The props of a conversation's text field. */
 export interface ComposerProps {
@@ -26,6 +28,12 @@ export interface ComposerProps {
   onSent: () => void;
   /** Whether the field takes the focus when it is shown, except on phones. */
   takesFocus: boolean;
+  /** The message to reply to. */
+  replyTo?: Bubble | null;
+  /** Called when the reply was sent or cancelled. */
+  onReplyEnd?: () => void;
+  /** Called to edit the last own message, by the arrow key in an empty field. */
+  onEditLast?: () => void;
 }
 
 /** The length, in UTF-16 units, from which the field has its full height without being measured. */
@@ -37,9 +45,9 @@ const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'con
  * The text field of a conversation. Use a new composer for another conversation, so that no text is sent to the wrong
  * person, and the same one when a new conversation gets its group.
  */
-export function Composer({ target, person, onSent, takesFocus }: ComposerProps) {
+export function Composer({ target, person, onSent, takesFocus, replyTo = null, onReplyEnd, onEditLast }: ComposerProps) {
   const client = useClient();
-  const { locale, text: say } = useTexts();
+  const { locale, text: say, rich } = useTexts();
   const { text, write, compose } = useDraft(
     conversationKey(target),
     earlierNames(target, person),
@@ -59,6 +67,13 @@ export function Composer({ target, person, onSent, takesFocus }: ComposerProps) 
     }
   }, [focuses]);
 
+  const replyKey = replyTo?.key;
+  useEffect(() => {
+    if (replyKey !== undefined) {
+      field.current?.focus();
+    }
+  }, [replyKey]);
+
   useLayoutEffect(() => {
     const element = field.current;
     if (element !== null && !sizesItself) {
@@ -70,8 +85,9 @@ export function Composer({ target, person, onSent, takesFocus }: ComposerProps) 
   function send() {
     const message = isSendable(text) ? wellFormed(text) : null;
     if (message !== null) {
-      client.send(target, message);
+      client.send(target, message, replyTo?.message ?? null);
       write('');
+      onReplyEnd?.();
       onSent();
     }
     field.current?.focus();
@@ -90,11 +106,32 @@ export function Composer({ target, person, onSent, takesFocus }: ComposerProps) 
       if (enterKey.isPressed(event.nativeEvent, event.currentTarget)) {
         send();
       }
+    } else if (event.key === 'ArrowUp' && text === '' && onEditLast !== undefined) {
+      event.preventDefault();
+      onEditLast();
+    } else if (event.key === 'Escape' && replyTo !== null && !composing) {
+      onReplyEnd?.();
     }
   }
 
   return (
     <form className="cruddur-composer" aria-label={say('composer.label')} onSubmit={onSubmit}>
+      {replyTo !== null && (
+        <div className="cruddur-composer-reply">
+          <ReplyIcon />
+          <div id={`${id}-reply`} className="cruddur-quote">
+            <span className="cruddur-quote-name">
+              {replyTo.own ? say('reply.toYou') : rich('reply.to', { name: <bdi key="name">{replyTo.name}</bdi> })}
+            </span>
+            <span className="cruddur-quote-text" dir="auto">
+              {replyTo.text}
+            </span>
+          </div>
+          <button type="button" className="cruddur-icon-button" aria-label={say('reply.cancel')} title={say('reply.cancel')} onClick={onReplyEnd}>
+            <CloseIcon />
+          </button>
+        </div>
+      )}
       <div className="cruddur-composer-field">
         <label htmlFor={id} className="cruddur-visually-hidden">
           {person === null
@@ -117,7 +154,7 @@ export function Composer({ target, person, onSent, takesFocus }: ComposerProps) 
           onKeyDown={onKeyDown}
           onCompositionStart={() => compose(true)}
           onCompositionEnd={() => compose(false)}
-          aria-describedby={`${id}-count`}
+          aria-describedby={replyTo === null ? `${id}-count` : `${id}-reply ${id}-count`}
           aria-invalid={left < 0}
           enterKeyHint="send"
           spellCheck={text.length <= MAX_STORED}

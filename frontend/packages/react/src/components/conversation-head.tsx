@@ -1,6 +1,7 @@
 import type { Recipient } from '@cruddur/client';
 import { useEffect, useRef, useState } from 'react';
-import { useComponents, useTexts } from '../context.ts';
+import { useComponents } from '../context.ts';
+import { useTexts } from '../hooks/use-texts.ts';
 import { BackIcon } from './icons.tsx';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { useTexts } from '../context.ts';
+import { useTexts } from '../hooks/use-texts.ts';
 import { PlaceLink } from './place-link.tsx';
 
 /** The props of what is shown in place of a conversation. */

@@ -1,20 +1,28 @@
 import {
   ApiError,
+  type Bubble,
   type Entry,
   type Message,
   type Recipient,
   type Target,
   Timeline,
+  type TimelineItem,
+  lastSeen,
   sameHandle,
   shownName,
+  stateOf,
 } from '@cruddur/client';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
-import { useClient, useComponents, useMessages, useTexts } from '../context.ts';
-import { useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
+import { useClient, useComponents, useMessages } from '../context.ts';
+import { useInbox, useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
 import { type OpenConversationPlace, type Opened, useOpened } from '../hooks/use-opened.tsx';
+import { useChanges, useShownGroup } from '../hooks/state.ts';
+import { useFirstUnread } from '../hooks/use-first-unread.ts';
+import { useTexts } from '../hooks/use-texts.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
 import { explain } from '../texts/explain.ts';
 import { Announcement } from './announcement.tsx';
+import type { OwnConversationValue } from './conversation-context.ts';
 import { Handle, Name } from './labels.tsx';
 import { SuccessorQuestion } from './successor-question.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
@@ -76,7 +84,8 @@ interface OpenProps {
 }
 
 function OpenConversation({ place: { group, person: known, successor, choose }, onTitle, takesFocus }: OpenProps) {
-  const { outbox } = useClient();
+  const client = useClient();
+  const { outbox } = client;
   const texts = useTexts();
   const {
     Composer = DefaultComposer,
@@ -86,7 +95,11 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   } = useComponents();
   const { me, error: meError } = useMe();
   const { value: thread, error, refresh, isLoadingMore, moreError, loadMore } = useThread(group);
+  const { value: inbox } = useInbox();
   const outgoing = useOutbox();
+  const changes = useChanges();
+  // Requested after the messages: a group that does not exist fails once.
+  const shown = useShownGroup(thread === undefined ? null : group);
   const [timeline] = useState(() => new Timeline());
   const [sends, setSends] = useState(0);
 
@@ -98,8 +111,19 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     // oxlint-disable-next-line react/exhaustive-deps
     [outgoing, group, person?.uuid, person?.handle],
   );
-  const items = useMemo(() => timeline.items(messages, entries, me), [timeline, messages, entries, me]);
-  useTitle(person === null ? texts.text('conversation.label') : shownName(person.name, person.handle), onTitle);
+  const items = useMemo(
+    () => timeline.items(messages, entries, me, changes),
+    [timeline, messages, entries, me, changes],
+  );
+  const seen = useMemo(
+    () => (shown === undefined || me === null ? null : lastSeen(messages, shown.members, me.uuid)),
+    [messages, shown, me],
+  );
+  const row = inbox?.rows.find(({ uuid }) => uuid === group);
+  const unread = useFirstUnread(messages, row?.unread_count ?? shown?.unread_count, me?.uuid);
+  const otherName = person === null ? '' : shownName(person.name, person.handle);
+  const { conversation, edited, reply, problem: actionProblem, editLast, endReply } = useActions(group, items, otherName, unread.setFirst);
+  useTitle(person === null ? texts.text('conversation.label') : otherName, onTitle);
   // If the other user has not written, their name is in the inbox, perhaps beyond its loaded part.
   useSearchOfInbox(thread !== undefined && person === null);
 
@@ -109,6 +133,12 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     }
     // oxlint-disable-next-line react/exhaustive-deps
   }, [outbox, group, person?.uuid]);
+
+  useEffect(() => {
+    if (group !== null) {
+      stateOf(client).reads.opened(group);
+    }
+  }, [client, group]);
 
   useEffect(() => {
     if (entries.length > 0) {
@@ -143,6 +173,16 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
           problem={moreError === null ? null : explain(texts, moreError)}
           onOlder={() => void loadMore()}
           sends={sends}
+          firstUnread={unread.first}
+          lastSeen={seen}
+          edited={edited}
+          conversation={conversation}
+          onRead={() => {
+            const newest = messages.at(-1);
+            if (group !== null && newest !== undefined && unread.isKnown) {
+              stateOf(client).reads.markRead(group, newest);
+            }
+          }}
           beginning={
             loaded ? (
               <Beginning person={person} isNew={group === null} asks={successor !== null} />
@@ -153,16 +193,82 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
         />
       )}
       {loaded && <Announcement items={items} />}
+      {actionProblem !== null && (
+        <p className="cruddur-conversation-problem cruddur-problem" role="alert">
+          {actionProblem}
+        </p>
+      )}
       {successor !== null && person !== null ? (
         <SuccessorQuestion person={person} successor={successor} onChoice={choose} />
       ) : (
         refusal === null &&
         target && (
-          <Composer target={target} person={person} onSent={() => setSends((count) => count + 1)} takesFocus={takesFocus} />
+          <Composer
+            target={target}
+            person={person}
+            onSent={() => setSends((count) => count + 1)}
+            takesFocus={takesFocus}
+            replyTo={reply}
+            onReplyEnd={endReply}
+            onEditLast={editLast}
+          />
         )
       )}
     </>
   );
+}
+
+/** What the messages of a group offer, and the message that is edited or replied to. */
+function useActions(group: string | null, items: readonly TimelineItem[], otherName: string, onUnread: (first: string) => void) {
+  const client = useClient();
+  const texts = useTexts();
+  const [edited, setEdited] = useState<string | null>(null);
+  const [replyTo, setReplyTo] = useState<string | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+
+  const conversation = useMemo((): OwnConversationValue | null => {
+    if (group === null) {
+      return null;
+    }
+    const { changes, reads } = stateOf(client);
+    const withMessage = (change: (message: Message, bubble: Bubble) => void) => (bubble: Bubble) =>
+      bubble.message && change(bubble.message, bubble);
+    return {
+      otherName,
+      react: (bubble, emoji, isOn) => bubble.message && changes.react(group, bubble.message, emoji, isOn),
+      reply: ({ key }) => setReplyTo(key),
+      edit: ({ key }) => setEdited(key),
+      save: (bubble, text) => {
+        setEdited(null);
+        if (bubble.message !== null) {
+          changes.edit(group, bubble.message, text);
+        }
+      },
+      cancelEdit: () => setEdited(null),
+      remove: withMessage((message) => changes.delete(group, message)),
+      markUnread: withMessage((message) => {
+        setProblem(null);
+        onUnread(message.uuid);
+        reads.markUnread(group, message).catch((error: unknown) => {
+          setProblem(texts.text('inbox.notChanged', { reason: explain(texts, error) }));
+        });
+      }),
+    };
+  }, [client, texts, group, otherName, onUnread]);
+
+  const find = (key: string | null) =>
+    key === null ? null : (items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key && !item.isDeleted) ?? null);
+  return {
+    conversation,
+    edited: find(edited)?.key ?? null,
+    reply: find(replyTo),
+    problem,
+    editLast: () => {
+      const last = items.findLast((item): item is Bubble => item.kind === 'bubble' && item.own && item.message !== null && !item.isDeleted);
+      setEdited(last?.key ?? null);
+    },
+    endReply: () => setReplyTo(null),
+  };
 }
 
 /** Reports a title, unless it is undefined. */

@@ -1,6 +1,8 @@
 import { type MessageGroup, otherMember } from '@cruddur/client';
 import { memo } from 'react';
-import { useComponents, useTexts } from '../context.ts';
+import { useBaseTexts, useComponents } from '../context.ts';
+import { plainNumber } from '../texts/formats.ts';
+import { MoreIcon } from './icon.tsx';
 import { Handle, Name } from './labels.tsx';
 import { Ago } from './moment.tsx';
 import { PlaceLink } from './place-link.tsx';
@@ -17,23 +19,55 @@ export interface GroupItemProps {
 /** A conversation in the inbox. */
 export const GroupItem = memo(function GroupItem({ group, now, unsent }: GroupItemProps) {
   const { Avatar = DefaultAvatar } = useComponents();
-  const { text } = useTexts();
+  const { text } = useBaseTexts();
+  const { unread_count: unread = 0 } = group;
   return (
-    <PlaceLink className="cruddur-group-item" to={{ kind: 'group', uuid: group.uuid, person: otherMember(group) }}>
-      <Avatar name={group.display_name} handle={group.handle} />
-      <span className="cruddur-group-names cruddur-who">
-        <Name className="cruddur-name" name={group.display_name} handle={group.handle} />{' '}
-        <Handle handle={group.handle} />
-      </span>
-      <span className="cruddur-group-time">
-        <Ago createdAt={group.created_at} now={now} />
-      </span>
-      <span className="cruddur-group-preview">
-        {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
-        <span className="cruddur-group-text" dir="auto">
-          {group.message}
+    <div className="cruddur-group" data-group={group.uuid}>
+      <PlaceLink
+        className={unread > 0 ? 'cruddur-group-item cruddur-unread' : 'cruddur-group-item'}
+        to={{ kind: 'group', uuid: group.uuid, person: otherMember(group) }}
+      >
+        <Avatar name={group.display_name} handle={group.handle} />
+        <span className="cruddur-group-names cruddur-who">
+          <Name className="cruddur-name" name={group.display_name} handle={group.handle} />{' '}
+          <Handle handle={group.handle} />
         </span>
-      </span>
-    </PlaceLink>
+        <span className="cruddur-group-time">
+          <Ago createdAt={group.created_at} now={now} />
+        </span>
+        <span className="cruddur-group-preview">
+          {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
+          {group.from_me === true && <span>{text('inbox.you')}</span>}{' '}
+          {group.deleted_at === undefined ? (
+            <span className="cruddur-group-text" dir="auto">
+              {group.message}
+            </span>
+          ) : (
+            <em className="cruddur-group-text">{text('inbox.deleted')}</em>
+          )}
+          {unread > 0 && <UnreadBadge count={unread} />}
+        </span>
+      </PlaceLink>
+      {/* The row's menu also opens by right click, long press, and the keys for menus. */}
+      <button type="button" className="cruddur-icon-button cruddur-more" data-menu aria-label={text('inbox.menu')} aria-haspopup="menu" tabIndex={-1}>
+        <MoreIcon />
+      </button>
+    </div>
   );
 });
+
+/** The greatest number that is shown. The API counts one more. */
+const MAX_SHOWN = 99;
+
+function UnreadBadge({ count }: { count: number }) {
+  const { locale, text } = useBaseTexts();
+  const number = plainNumber(locale, Math.min(count, MAX_SHOWN));
+  return (
+    <span className="cruddur-count">
+      <span aria-hidden="true" dir="ltr">{count > MAX_SHOWN ? `${number}+` : number}</span>
+      <span className="cruddur-visually-hidden">
+        {count > MAX_SHOWN ? text('inbox.unreadMany', { count: MAX_SHOWN }) : text('inbox.unread', { count })}
+      </span>
+    </span>
+  );
+}

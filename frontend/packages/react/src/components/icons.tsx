@@ -1,13 +1,4 @@
-import type { ReactNode } from 'react';
-
-/** Drawn by hand: an icon library would be larger than the page. `mirrored` icons point the other way from right to left. */
-function Icon({ children, mirrored = false }: { children: ReactNode; mirrored?: boolean }) {
-  return (
-    <svg className={mirrored ? 'cruddur-icon cruddur-mirrored' : 'cruddur-icon'} viewBox="0 0 24 24" aria-hidden="true">
-      {children}
-    </svg>
-  );
-}
+import { Icon } from './icon.tsx';
 
 export function SendIcon() {
   return (
@@ -41,6 +32,14 @@ export function SentIcon() {
   );
 }
 
+export function SeenIcon() {
+  return (
+    <Icon>
+      <path d="M2 12.5l4.5 4.5L16 7.5M11.5 16.5l.5.5 9.5-9.5" />
+    </Icon>
+  );
+}
+
 export function ClockIcon() {
   return (
     <Icon>
@@ -55,6 +54,22 @@ export function AlertIcon() {
     <Icon>
       <circle cx="12" cy="12" r="8.5" />
       <path d="M12 7.5v5.5M12 16.200v.2" />
+    </Icon>
+  );
+}
+
+export function ReplyIcon() {
+  return (
+    <Icon mirrored>
+      <path d="M9 6l-5 5 5 5M4 11h10a6 6 0 0 1 6 6v1" />
+    </Icon>
+  );
+}
+
+export function CloseIcon() {
+  return (
+    <Icon>
+      <path d="M6 6l12 12M18 6L6 18" />
     </Icon>
   );
 }

@@ -10,9 +10,9 @@ import {
   recipientOf,
   typedHandle,
 } from '@cruddur/client';
-import { useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Virtualizer } from 'virtua';
-import { useComponents, useMessages, useTexts } from '../context.ts';
+import { useComponents, useMessages, useBaseTexts } from '../context.ts';
 import { useInbox, useOutbox, useUser } from '../hooks/data.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useNow } from '../hooks/use-now.ts';
@@ -26,10 +26,11 @@ export function Inbox() {
   const { value, error, isLoadingMore, moreError, loadMore } = useInbox();
   const entries = useOutbox();
   const now = useNow();
-  const texts = useTexts();
+  const texts = useBaseTexts();
   const { GroupItem = DefaultGroupItem, NewGroupItem = DefaultNewGroupItem } = useComponents();
   const box = useRef<HTMLElement>(null);
   const opened = useOpenBeginning();
+  const menus = useMenus(value !== undefined);
 
   const groups = value?.rows ?? [];
   const beginnings = beginningsOf(opened, entries).filter(
@@ -75,8 +76,27 @@ export function Inbox() {
           </div>
         )}
       </nav>
+      {menus !== null && <menus.GroupMenus box={box} groups={groups} />}
     </div>
   );
+}
+
+const loadMenus = () => import('./group-menus.tsx');
+
+/** Milliseconds from the list until the code of its menus is loaded. */
+const MENUS_DELAY = 1000;
+
+/** The code of the menus; null before it is loaded. Without it, the list has no menus. */
+function useMenus(isShown: boolean): Awaited<ReturnType<typeof loadMenus>> | null {
+  const [menus, setMenus] = useState<Awaited<ReturnType<typeof loadMenus>> | null>(null);
+  useEffect(() => {
+    if (!isShown) {
+      return undefined;
+    }
+    const timer = setTimeout(() => void loadMenus().then(setMenus, () => undefined), MENUS_DELAY);
+    return () => clearTimeout(timer);
+  }, [isShown]);
+  return menus;
 }
 
 type Row = Beginning | { key: string; group: MessageGroup };

@@ -1,14 +1,34 @@
-import { type TimelineItem, dayNumber } from '@cruddur/client';
-import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
-import { Virtualizer } from 'virtua';
-import { useComponents, useTexts } from '../context.ts';
+import { type Bubble, type TimelineItem, dayNumber } from '@cruddur/client';
+import {
+  type ComponentType,
+  type ReactNode,
+  type RefObject,
+  Fragment,
+  useCallback,
+  useEffect,
+  useEffectEvent,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+import { Virtualizer, type VirtualizerHandle } from 'virtua';
+import { useComponents } from '../context.ts';
 import { useInView } from '../hooks/use-in-view.ts';
+import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
+import { useMessageKeys } from '../hooks/use-message-keys.ts';
 import { useNow } from '../hooks/use-now.ts';
+import { useReadMark } from '../hooks/use-read-mark.ts';
 import { useReadingPlace } from '../hooks/use-reading-place.ts';
 import { useUnread } from '../hooks/use-unread.ts';
+import { useTexts } from '../hooks/use-texts.ts';
+import type { MenuAnchor } from '../menu-anchor.ts';
 import { dayLabel } from '../texts/formats.ts';
 import { DownIcon } from './icons.tsx';
+import { ConversationContext, type ConversationContextValue, type OwnConversationValue } from './conversation-context.ts';
 import { ListItem } from './list-item.tsx';
+import type { MessageMenuProps } from './message-menu.tsx';
 import { BubbleItem as DefaultBubbleItem } from './bubble.tsx';
 
 /** The props of a conversation's messages. */
@@ -24,10 +44,33 @@ export interface MessageListProps {
   sends: number;
   /** Shown above the oldest message. */
   beginning: ReactNode;
+  /** The key of the message before which the divider of new messages is; null for none. */
+  firstUnread?: string | null;
+  /** The key of the last own message that the other user has read; null for none. */
+  lastSeen?: string | null;
+  /** The key of the message in whose place a text field is; null for none. */
+  edited?: string | null;
+  /** What the messages offer. Without it, they have no menus. */
+  conversation?: OwnConversationValue | null;
+  /** Called when the newest message is seen. */
+  onRead?: () => void;
 }
 
 /** The messages, of which only those near the visible part are in the document. */
-export function MessageList({ items, older, loading, problem, onOlder, sends, beginning }: MessageListProps) {
+export function MessageList({
+  items,
+  older,
+  loading,
+  problem,
+  onOlder,
+  sends,
+  beginning,
+  firstUnread = null,
+  lastSeen = null,
+  edited = null,
+  conversation = null,
+  onRead,
+}: MessageListProps) {
   const { text } = useTexts();
   const { BubbleItem = DefaultBubbleItem } = useComponents();
   const { box, atEnd, isPrepending, toEnd, onScroll, onHeadGrowth } = useReadingPlace(items, sends);
@@ -35,6 +78,18 @@ export function MessageList({ items, older, loading, problem, onOlder, sends, be
   const top = useInView(box, older !== null && !loading && problem === null, onOlder, older);
   const head = useRef<HTMLDivElement>(null);
   const [headHeight, setHeadHeight] = useState(0);
+  const list = useRef<VirtualizerHandle>(null);
+  const id = useId();
+  const { menu, openMenu, closeMenu } = useMenu(items, conversation);
+  useMenuGestures(box, '[data-key]', openMenu);
+  const { focused, ...keys } = useMessageKeys(box, openMenu);
+  useReadMark(atEnd, items.at(-1)?.key ?? null, () => onRead?.());
+  const show = useShow(items, list, box);
+  useScrollTo(edited, items, list);
+
+  // A message that was removed is no longer among the items.
+  const kept = [focused, edited].map((key) => items.findLastIndex((item) => item.key === key)).filter((index) => index !== -1);
+  const value = useMemo<ConversationContextValue | null>(() => conversation && { ...conversation, show }, [conversation, show]);
 
   // Without dependencies: everything in the head can change its height.
   // oxlint-disable-next-line react/exhaustive-deps
@@ -48,9 +103,20 @@ export function MessageList({ items, older, loading, problem, onOlder, sends, be
 
   return (
     <div className="cruddur-message-frame">
+      <p id={id} className="cruddur-visually-hidden">
+        {conversation !== null && text('messages.keys')}
+      </p>
       {/* A scrolling element has to be reachable by keyboard. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-      <section ref={box} className="cruddur-message-box" aria-label={text('messages.label')} tabIndex={0} onScroll={onScroll}>
+      {/* oxlint-disable jsx-a11y/no-noninteractive-tabindex, jsx-a11y/no-noninteractive-element-interactions */}
+      <section
+        ref={box}
+        className="cruddur-message-box"
+        aria-label={text('messages.label')}
+        aria-describedby={id}
+        tabIndex={0}
+        onScroll={onScroll}
+        {...keys}
+      >
         <div className="cruddur-message-days">
           <div ref={head} className="cruddur-message-days-head">
             {older === null ? (
@@ -64,18 +130,31 @@ export function MessageList({ items, older, loading, problem, onOlder, sends, be
               </div>
             )}
           </div>
-          <Virtualizer
-            scrollRef={box}
-            startMargin={headHeight}
-            shift={isPrepending}
-            data={items}
-            as="ol"
-            item={ListItem}
-          >
-            {(item: TimelineItem) =>
-              item.kind === 'day' ? <DayHeading key={item.key} day={item.number} /> : <BubbleItem key={item.key} bubble={item} />
-            }
-          </Virtualizer>
+          <ConversationContext value={value}>
+            <Virtualizer
+              ref={list}
+              scrollRef={box}
+              keepMounted={kept}
+              startMargin={headHeight}
+              shift={isPrepending}
+              data={items}
+              as="ol"
+              item={ListItem}
+            >
+              {(item: TimelineItem) => {
+                if (item.kind === 'day') {
+                  return <DayHeading key={item.key} day={item.number} />;
+                }
+                const { key } = item;
+                return (
+                  <Fragment key={key}>
+                    {key === firstUnread && <h3 className="cruddur-first-unread">{text('messages.firstUnread')}</h3>}
+                    <BubbleItem bubble={item} isSeen={key === lastSeen} isEditing={key === edited} />
+                  </Fragment>
+                );
+              }}
+            </Virtualizer>
+          </ConversationContext>
         </div>
       </section>
       {!atEnd && (
@@ -88,7 +167,85 @@ export function MessageList({ items, older, loading, problem, onOlder, sends, be
           )}
         </button>
       )}
+      {menu !== null && conversation !== null && (
+        <menu.MessageMenu bubble={menu.bubble} anchor={menu.anchor} actions={conversation} onClose={closeMenu} />
+      )}
     </div>
+  );
+}
+
+/** The open menu of a message, whose code is loaded with the first one. */
+interface OpenMenu {
+  key: string;
+  anchor: MenuAnchor;
+  MessageMenu: ComponentType<MessageMenuProps>;
+}
+
+function useMenu(items: readonly TimelineItem[], conversation: OwnConversationValue | null) {
+  const [menu, setMenu] = useState<OpenMenu | null>(null);
+
+  async function openMenu({ dataset: { key } }: HTMLElement, anchor: MenuAnchor) {
+    if (key === undefined || conversation === null) {
+      return;
+    }
+    try {
+      const { MessageMenu } = await import('./message-menu.tsx');
+      setMenu({ key, anchor, MessageMenu });
+    } catch {
+      // Offline, or the page was replaced by a newer version.
+    }
+  }
+
+  const bubble = menu && items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === menu.key);
+  return {
+    menu: menu && bubble ? { ...menu, bubble } : null,
+    openMenu: (row: HTMLElement, anchor: MenuAnchor) => void openMenu(row, anchor),
+    closeMenu: useCallback(() => setMenu(null), []),
+  };
+}
+
+/** Scrolls to a message when its key changes, unless it is visible. */
+function useScrollTo(key: string | null, items: readonly TimelineItem[], list: RefObject<VirtualizerHandle | null>): void {
+  const scroll = useEffectEvent((to: string) => {
+    const index = items.findLastIndex((item) => item.key === to);
+    if (index !== -1) {
+      list.current?.scrollToIndex(index, { align: 'nearest' });
+    }
+  });
+  useEffect(() => {
+    if (key !== null) {
+      scroll(key);
+    }
+  }, [key]);
+}
+
+/** A function that scrolls to a loaded message, gives it the focus and highlights it. */
+function useShow(items: readonly TimelineItem[], list: RefObject<VirtualizerHandle | null>, box: RefObject<HTMLElement | null>) {
+  const current = useRef(items);
+  useEffect(() => {
+    current.current = items;
+  }, [items]);
+  return useCallback(
+    (key: string) => {
+      const index = current.current.findLastIndex((item) => item.key === key);
+      if (index === -1) {
+        return;
+      }
+      list.current?.scrollToIndex(index, { align: 'center' });
+      // The message is in the document after the next frames.
+      let frames = 20;
+      const highlight = () => {
+        const row = box.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+        if (row) {
+          row.focus({ preventScroll: true });
+          row.animate([{ background: 'var(--_active)', borderRadius: 'var(--_round)' }, { background: 'transparent' }], 1500);
+        } else if ((frames -= 1) > 0) {
+          requestAnimationFrame(highlight);
+        }
+      };
+      requestAnimationFrame(highlight);
+    },
+    [list, box],
   );
 }
 

@@ -1,10 +1,10 @@
 import { millisOf } from '@cruddur/client';
-import { useTexts } from '../context.ts';
+import { useBaseTexts } from '../context.ts';
 import { clockTime, exactTime, relativeTime } from '../texts/formats.ts';
 
 /** A relative time, with the exact time on hover. */
 export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
-  const texts = useTexts();
+  const texts = useBaseTexts();
   const at = millisOf(createdAt);
   return (
     <time dir="auto" className="cruddur-time" dateTime={createdAt} title={exactTime(texts.locale, at)}>
@@ -15,7 +15,7 @@ export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
 
 /** Hours and minutes, with the exact time on hover. */
 export function ClockTime({ at }: { at: number }) {
-  const { locale } = useTexts();
+  const { locale } = useBaseTexts();
   return (
     <time dir="auto" className="cruddur-time" dateTime={new Date(at).toISOString()} title={exactTime(locale, at)}>
       {clockTime(locale, at)}

@@ -1,5 +1,5 @@
 import type { Recipient } from '@cruddur/client';
-import { useComponents, useTexts } from '../context.ts';
+import { useComponents, useBaseTexts } from '../context.ts';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
@@ -15,7 +15,7 @@ export interface NewGroupItemProps {
 /** The list item of a conversation whose first message is not stored yet. */
 export function NewGroupItem({ handle, person, unsent }: NewGroupItemProps) {
   const { Avatar = DefaultAvatar } = useComponents();
-  const { text } = useTexts();
+  const { text } = useBaseTexts();
   return (
     <PlaceLink className="cruddur-group-item" to={{ kind: 'handle', handle, ...(person && { person }) }}>
       <Avatar name={person?.name ?? handle} handle={handle} />

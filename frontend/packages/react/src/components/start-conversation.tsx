@@ -1,6 +1,6 @@
 import { isHandle, MAX_HANDLE_LENGTH, recipientOf, typedHandle } from '@cruddur/client';
 import { type SubmitEvent, useId, useState } from 'react';
-import { useComponents, useMessages, useTexts } from '../context.ts';
+import { useComponents, useMessages, useBaseTexts } from '../context.ts';
 import { useMe, useUser } from '../hooks/data.ts';
 import { useDebounced } from '../hooks/use-debounced.ts';
 import { explain } from '../texts/explain.ts';
@@ -12,7 +12,7 @@ import { Avatar as DefaultAvatar } from './avatar.tsx';
 export function StartConversation() {
   const { me } = useMe();
   const { onPlace } = useMessages();
-  const texts = useTexts();
+  const texts = useBaseTexts();
   const { Avatar = DefaultAvatar } = useComponents();
   const [text, setText] = useState('');
   const id = useId();

@@ -1,5 +1,5 @@
 import { type Recipient, type User, recipientOf } from '@cruddur/client';
-import { useTexts } from '../context.ts';
+import { useTexts } from '../hooks/use-texts.ts';
 import { Handle, Name } from './labels.tsx';
 
 interface Props {

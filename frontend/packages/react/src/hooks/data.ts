@@ -1,4 +1,4 @@
-import type { Entry, ListState, Message, MessageGroup, SessionState, User } from '@cruddur/client';
+import type { Entry, ListState, Me, Message, MessageGroup, SessionState, User } from '@cruddur/client';
 import { useEffect, useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
 
@@ -10,7 +10,7 @@ const NO_USER = { value: undefined, error: null };
  * The signed-in user as the API returns it. Own messages have its uuid; other users see its handle and name. Null until the
  * first response; later visits start with the stored user, so the page works offline.
  */
-export function useMe(): { me: User | null; error: unknown; refresh: () => Promise<void> } {
+export function useMe(): { me: Me | null; error: unknown; refresh: () => Promise<void> } {
   const { me } = useClient();
   const { value, error } = useSyncExternalStore(me.subscribe, me.state);
   return { me: value ?? null, error, refresh: me.refresh };

@@ -1,7 +1,7 @@
 import { type Bubble, type TimelineItem, attention } from '@cruddur/client';
 import { useState } from 'react';
-import { useTexts } from '../context.ts';
-import { explainAttention } from '../texts/explain.ts';
+import { explainAttention } from '../texts/attention.ts';
+import { useTexts } from './use-texts.ts';
 
 interface Announced {
   items: readonly TimelineItem[];
@@ -33,7 +33,7 @@ export function useAnnouncement(items: readonly TimelineItem[]): string {
     const problem = bubble.entry && attention(bubble.entry);
     if (problem !== null) {
       news.push(texts.text('message.announceProblem', { problem: explainAttention(texts, problem) }));
-    } else if (isNew && !bubble.own) {
+    } else if (isNew && !bubble.own && !bubble.isDeleted) {
       news.push(texts.text('message.announce', { name: bubble.name, text: bubble.text }));
     }
   }

@@ -1,10 +1,11 @@
 import { type Recipient, type User, foldHandle, isHandle, otherMember, recipientOf, typedHandle } from '@cruddur/client';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { Handle } from '../components/labels.tsx';
-import { useClient, useMessages, useTexts } from '../context.ts';
+import { useClient, useMessages } from '../context.ts';
 import type { Place } from '../place.ts';
 import { explain } from '../texts/explain.ts';
 import { useInbox, useMe, useOutbox, useSearchOfInbox, useUser } from './data.ts';
+import { useTexts } from './use-texts.ts';
 
 /** What is shown at a place. */
 export type Opened =

@@ -1,4 +1,4 @@
-import type { Catalog } from './en.ts';
+import type { Catalog } from './catalog.ts';
 
 /** The texts in Arabic. U+2068 and U+2069 isolate names and handles, which can have another direction. */
 export const ar: Catalog = {
@@ -7,6 +7,16 @@ export const ar: Catalog = {
   'inbox.more': 'عرض المزيد من المحادثات',
   'inbox.new': 'محادثة جديدة',
   'inbox.notSent': 'لم تُرسَل',
+  'inbox.you': 'أنت:',
+  'inbox.deleted': 'رسالة محذوفة',
+  'inbox.unread':
+    '{count, plural, zero {لا رسائل غير مقروءة} one {رسالة غير مقروءة} two {رسالتان غير مقروءتين} few {# رسائل غير مقروءة} many {# رسالة غير مقروءة} other {# رسالة غير مقروءة}}',
+  'inbox.unreadMany':
+    'أكثر من {count, plural, zero {# رسالة غير مقروءة} one {رسالة غير مقروءة} two {رسالتين غير مقروءتين} few {# رسائل غير مقروءة} many {# رسالة غير مقروءة} other {# رسالة غير مقروءة}}',
+  'inbox.menu': 'قائمة المحادثة',
+  'inbox.markUnread': 'وضع علامة غير مقروءة',
+  'inbox.markRead': 'وضع علامة مقروءة',
+  'inbox.notChanged': 'لم يتم التغيير. {reason}',
   loading: 'جارٍ التحميل…',
   tryAgain: 'إعادة المحاولة',
 
@@ -41,6 +51,8 @@ export const ar: Catalog = {
   'messages.toNewest': 'الانتقال إلى أحدث رسالة',
   'messages.new':
     '{count, plural, zero {لا رسائل جديدة} one {رسالة جديدة} two {رسالتان جديدتان} few {# رسائل جديدة} many {# رسالة جديدة} other {# رسالة جديدة}}',
+  'messages.firstUnread': 'رسائل جديدة',
+  'messages.keys': 'تحدّد مفاتيح الأسهم رسالة، ويفتح Enter قائمتها.',
   'message.you': 'أنت',
   'message.from': '{name}:',
   'message.sent': 'أُرسلت',
@@ -50,12 +62,68 @@ export const ar: Catalog = {
   'message.tooOld': 'لم تُرسَل منذ أكثر من يوم. هل تريد إرسالها الآن؟',
   'message.toHandle':
     'لم تُرسَل. ربما انتقل اسم المستخدم إلى شخص آخر. هل تريد إرسالها إلى صاحب \u2068{handle}\u2069 الحالي؟',
+  'message.replyGone': 'لم تُرسَل. حُذفت الرسالة التي تردّ عليها.',
   'message.retrying': 'لم تُرسَل بعد. {reason} جارٍ إعادة المحاولة…',
   'message.sendNow': 'إرسال الآن',
+  'message.sendAlone': 'إرسال دون الرد',
   'message.retry': 'إعادة المحاولة',
   'message.delete': 'حذف',
+  'message.seen': 'شوهدت',
+  'message.edited': 'معدَّلة',
+  'message.deleted': 'حُذفت هذه الرسالة.',
+  'message.deletedByYou': 'لقد حذفت هذه الرسالة.',
+  'message.reactions': 'التفاعلات',
+  'message.menu': 'قائمة الرسالة',
+  'message.notChanged': 'لم تُعدَّل. {reason}',
+  'message.notDeleted': 'لم تُحذَف. {reason}',
+  'message.notReacted': 'لم يتغيّر التفاعل. {reason}',
+  'message.dismiss': 'حسنًا',
   'message.announceProblem': 'رسالتك: {problem}',
   'message.announce': '\u2068{name}\u2069: \u2068{text}\u2069',
+
+  'menu.label': 'الرسالة',
+  'menu.react': 'التفاعل',
+  'menu.reactWith': 'التفاعل بالرمز {emoji}',
+  'menu.otherEmoji': 'رمز تعبيري آخر',
+  'menu.reply': 'رد',
+  'menu.copy': 'نسخ النص',
+  'menu.edit': 'تعديل',
+  'menu.markUnread': 'وضع علامة غير مقروءة',
+  'menu.details': 'التفاصيل',
+  'menu.delete': 'حذف',
+
+  'emoji.title': 'التفاعل برمز تعبيري',
+  'emoji.field': 'الرمز التعبيري',
+  'emoji.hint': 'استخدم لوحة الرموز التعبيرية في جهازك.',
+  'emoji.invalid': 'أدخل رمزًا تعبيريًا واحدًا.',
+  'emoji.react': 'تفاعل',
+  'emoji.cancel': 'إلغاء',
+
+  'reaction.by': '{emoji} من \u2068{names}\u2069',
+
+  'delete.title': 'حذف هذه الرسالة؟',
+  'delete.text': 'ستُحذَف لديكما معًا، ولا يمكن التراجع عن ذلك.',
+  'delete.yes': 'حذف',
+  'delete.no': 'إبقاء',
+
+  'details.title': 'تفاصيل الرسالة',
+  'details.from': 'من',
+  'details.sent': 'أُرسلت',
+  'details.edited': 'عُدّلت',
+  'details.deleted': 'حُذفت',
+  'details.id': 'المعرّف',
+  'details.close': 'إغلاق',
+
+  'edit.field': 'تعديل الرسالة',
+  'edit.save': 'حفظ',
+  'edit.cancel': 'إلغاء',
+  'edit.hint': 'يحفظ Enter التعديل، ويلغيه Escape.',
+
+  'reply.to': 'رد على \u2068{name}\u2069',
+  'reply.toYou': 'رد على رسالتك',
+  'reply.deleted': 'رسالة محذوفة',
+  'reply.notLoaded': 'رسالة سابقة',
+  'reply.cancel': 'إلغاء الرد على هذه الرسالة',
 
   'composer.label': 'كتابة رسالة',
   'composer.field': 'رسالة إلى \u2068{name}\u2069',
@@ -101,6 +169,16 @@ export const ar: Catalog = {
   'code.message_blank': 'يجب أن تحتوي الرسالة على نص.',
   'code.message_exceed_max_chars':
     'هذه الرسالة أطول من {max, plural, zero {# حرف} one {حرف واحد} two {حرفين} few {# أحرف} many {# حرفًا} other {# حرف}}.',
+  'code.message_not_yours': 'لا يستطيع تعديل الرسالة إلا مُرسِلها.',
+  'code.edit_window_over': 'هذه الرسالة أقدم من أن تُعدَّل.',
+  'code.message_not_found': 'هذه الرسالة غير موجودة.',
+  'code.message_deleted': 'حُذفت هذه الرسالة.',
+  'code.reaction_limit': 'لقد تفاعلت مع هذه الرسالة خمس مرات.',
+  'code.message_uuid_invalid': 'لم يتعرّف الخادم على هذه الرسالة.',
+  'code.created_at_invalid': 'لم يتعرّف الخادم على هذه الرسالة.',
+  'code.reaction_invalid': 'لا يقبل الخادم هذا الرمز التعبيري.',
+  'code.reply_to_invalid': 'لم يتعرّف الخادم على الرسالة التي تردّ عليها.',
+  'code.display_name_invalid': 'لا يقبل الخادم هذا الاسم.',
   'code.limit_invalid': 'تعذّر تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_invalid': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_expired': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',

@@ -1,5 +1,5 @@
 /**
- * The texts in English, in the syntax of ICU MessageFormat. A translation has the same keys and arguments.
+ * The texts of the inbox and the search in English, and those of errors of lists, in the syntax of ICU MessageFormat.
  *
  * `<b>` and other tags stand for elements that the component puts there.
  */
@@ -9,6 +9,14 @@ export const en = {
   'inbox.more': 'Show more conversations',
   'inbox.new': 'New conversation',
   'inbox.notSent': 'Not sent',
+  'inbox.you': 'You:',
+  'inbox.deleted': 'Message deleted',
+  'inbox.unread': '{count, plural, one {# unread message} other {# unread messages}}',
+  'inbox.unreadMany': 'More than {count, plural, one {# unread message} other {# unread messages}}',
+  'inbox.menu': 'Conversation menu',
+  'inbox.markUnread': 'Mark as unread',
+  'inbox.markRead': 'Mark as read',
+  'inbox.notChanged': 'Not changed. {reason}',
   loading: 'Loading…',
   tryAgain: 'Try again',
 
@@ -21,56 +29,6 @@ export const en = {
   'start.none': 'There is no user {handle}.',
   'start.self': 'That is you.',
   'start.writeTo': 'Write to',
-
-  'conversation.label': 'Conversation',
-  'conversation.back': 'Back to the conversations',
-  'conversation.all': 'All conversations',
-  'conversation.loading': 'Loading the conversation…',
-  'conversation.none': 'No such conversation',
-  'conversation.notLoaded': 'This conversation could not be loaded',
-  'conversation.addressInvalid': 'The address of this conversation is not valid.',
-  'conversation.noUser': 'No such user',
-  'conversation.userNotLoaded': 'This user could not be loaded',
-  'conversation.self': 'That is you',
-  'conversation.selfText': "You can't write to yourself.",
-  'conversation.begins': 'This is where your conversation begins.',
-  'conversation.beginsWith': 'This is where your conversation with {name} begins.',
-  'conversation.noMessages': 'No messages with {name} yet.',
-  'conversation.writeFirst': 'Write the first one below.',
-
-  'messages.label': 'Messages',
-  'messages.older': 'Load older messages',
-  'messages.toNewest': 'To the newest message',
-  'messages.new': '{count, plural, one {# new message} other {# new messages}}',
-  'message.you': 'You',
-  'message.from': '{name}:',
-  'message.sent': 'Sent',
-  'message.sending': 'Sending…',
-  'message.afterSignIn': 'Will be sent when you sign in again',
-  'message.failed': 'Not sent. {reason}',
-  'message.tooOld': 'Not sent for more than a day. Send it now?',
-  'message.toHandle': 'Not sent. The handle may have changed hands. Send it to the current {handle}?',
-  'message.retrying': 'Not sent yet. {reason} Trying again…',
-  'message.sendNow': 'Send now',
-  'message.retry': 'Retry',
-  'message.delete': 'Delete',
-  'message.announceProblem': 'Your message: {problem}',
-  'message.announce': '{name}: {text}',
-
-  'composer.label': 'Write a message',
-  'composer.field': 'Message to {name}',
-  'composer.fieldUnknown': 'Message to this conversation',
-  'composer.placeholder': 'Write a message',
-  'composer.send': 'Send',
-  'composer.sendHint': 'Send (Enter)',
-  'composer.left': '{count, plural, one {# character left} other {# characters left}}',
-  'composer.over': '{count, plural, one {# character too many} other {# characters too many}}',
-  'composer.tooLong':
-    'This text is too long for a draft: only the first {max, plural, one {# character is} other {# characters are}} kept when you leave.',
-
-  'successor.label': 'To whom?',
-  'successor.question':
-    '{handle} now belongs to {now}. When you wrote this, it belonged to {before}. Who do you want to write to?',
 
   'time.now': 'now',
   'time.minutes': '{count, number} min',
@@ -86,29 +44,14 @@ export const en = {
   'error.429': 'Too many requests in a short time. Wait a moment.',
   'error.status': 'The server answered with an error ({status}).',
 
-  'code.body_invalid': 'The server could not read this message.',
   'code.user_not_provisioned': 'Your account is not set up for messages yet.',
-  'code.message_group_not_found': 'This conversation does not exist, or you are not in it.',
-  'code.user_not_found': 'There is no such user.',
   'code.body_too_large': 'This message is too large.',
-  'code.message_group_uuid_blank': 'The address of this conversation is incomplete.',
-  'code.message_group_uuid_invalid': 'The address of this conversation is not valid.',
-  'code.user_uuid_invalid': 'The server does not recognize the recipient of this message.',
-  'code.user_reciever_handle_blank': 'This message needs a recipient.',
-  'code.user_reciever_not_found': 'There is no user to receive this message.',
-  'code.user_reciever_is_sender': "You can't write to yourself.",
-  'code.message_blank': 'A message needs some text.',
-  'code.message_exceed_max_chars':
-    'This message is longer than {max, plural, one {# character} other {# characters}}.',
   'code.limit_invalid': 'The list could not be loaded. Reload the page.',
   'code.cursor_invalid': 'The list could not be continued. Reload the page.',
   'code.cursor_expired': 'The list could not be continued. Reload the page.',
-  'code.idempotency_key_invalid': 'This message could not be sent. Copy its text, delete it and write it again.',
-  'code.idempotency_key_reused': 'This message was already sent with another text.',
   'code.rate_limited': 'Too many messages in a short time. Wait a moment.',
   'code.internal_error': 'Something went wrong on the server.',
   'code.unavailable': 'The server is not available at the moment.',
 } as const;
 
-export type TextKey = keyof typeof en;
-export type Catalog = Readonly<Record<TextKey, string>>;
+export type BaseTextKey = keyof typeof en;

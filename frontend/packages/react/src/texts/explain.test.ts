@@ -1,6 +1,6 @@
 import { ApiError } from '@cruddur/client';
 import { describe, expect, test } from 'vitest';
-import { en } from './en.ts';
+import { en } from './catalog.ts';
 import { explain } from './explain.ts';
 import { createTexts } from './texts.ts';
 

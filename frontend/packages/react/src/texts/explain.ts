@@ -1,41 +1,32 @@
-import { type Attention, MAX_LENGTH, type Reason, reasonOf } from '@cruddur/client';
-import type { MessagesTexts } from './messages-texts.ts';
+import { type Code, MAX_LENGTH, type Reason, reasonOf } from '@cruddur/client';
+import type { BaseTextKey } from './en.ts';
+import type { BaseTexts } from './messages-texts.ts';
 
 /** The text for an error. */
-export function explain(texts: MessagesTexts, error: unknown): string {
+export function explain(texts: BaseTexts, error: unknown): string {
   return explainReason(texts, reasonOf(error));
 }
 
-export function explainReason({ text }: MessagesTexts, reason: Reason): string {
+export function explainReason(texts: BaseTexts, reason: Reason): string {
+  const { text } = texts;
   switch (reason.kind) {
     case 'client':
       return text('error.client');
     case 'other-version':
       return text('error.otherVersion');
     case 'api':
-      return reason.codes.length > 0
-        ? reason.codes.map((code) => text(`code.${code}`, { max: MAX_LENGTH })).join(' ')
-        : statusText(text, reason.status);
+      return explainCodes(texts, reason.codes) ?? statusText(text, reason.status);
   }
 }
 
-/** Why a message needs its author's attention. */
-export function explainAttention(texts: MessagesTexts, attention: Attention): string {
-  const { text } = texts;
-  switch (attention.kind) {
-    case 'failed':
-      return text('message.failed', { reason: explainReason(texts, attention.reason) });
-    case 'too-old':
-      return text('message.tooOld');
-    case 'to-handle':
-      return text('message.toHandle', { handle: `@${attention.handle}` });
-    case 'retrying':
-      return text('message.retrying', { reason: explainReason(texts, attention.reason) });
-  }
+/** Returns null without codes, or with a code that has no text: the texts of most codes are loaded with a conversation. */
+function explainCodes({ has, text }: BaseTexts, codes: readonly Code[]): string | null {
+  const keys = codes.map((code) => `code.${code}`);
+  return codes.length > 0 && keys.every(has) ? keys.map((key) => text(key as BaseTextKey, { max: MAX_LENGTH })).join(' ') : null;
 }
 
 /** The text for a gateway's response, which has no codes. */
-function statusText(text: MessagesTexts['text'], status: number): string {
+function statusText(text: BaseTexts['text'], status: number): string {
   switch (status) {
     case 0:
       return text('error.unreachable');

@@ -1,5 +1,5 @@
 import { dayNumber } from '@cruddur/client';
-import type { MessagesTexts } from './messages-texts.ts';
+import type { BaseTexts } from './messages-texts.ts';
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
@@ -15,7 +15,7 @@ function format(locale: string, options: Intl.DateTimeFormatOptions, timeZone?: 
 }
 
 /** The heading of a day. Both are day numbers. */
-export function dayLabel({ locale, text }: MessagesTexts, day: number, today: number): string {
+export function dayLabel({ locale, text }: BaseTexts, day: number, today: number): string {
   const ago = today - day;
   if (ago <= 0) {
     return text('time.today');
@@ -35,7 +35,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 /** A short relative time. Times in the future, which a wrong clock causes, are "now". */
-export function relativeTime({ locale, text }: MessagesTexts, at: number, now: number, timeZone?: string): string {
+export function relativeTime({ locale, text }: BaseTexts, at: number, now: number, timeZone?: string): string {
   const ago = now - at;
   if (ago < MINUTE) {
     return text('time.now');

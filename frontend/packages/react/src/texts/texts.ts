@@ -7,6 +7,8 @@ export type Values = Record<string, string | number | ReactNode>;
 export interface Texts<Key extends string> {
   /** A BCP 47 tag, such as `en-GB`. */
   readonly locale: string;
+  /** Whether there is a text of this key. */
+  has(key: string): boolean;
   /** The text of a key, with its arguments. */
   text(key: Key, values?: Record<string, string | number>): string;
   /** The same, with elements as arguments. */
@@ -29,6 +31,7 @@ export function createTexts<Key extends string>(catalog: Readonly<Record<Key, Me
   };
   return {
     locale,
+    has: (key) => Object.hasOwn(catalog, key),
     text: (key, values) => {
       const message = catalog[key];
       return isPlain(message) ? message : String(format(key).format(values));

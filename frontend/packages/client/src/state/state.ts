@@ -1,0 +1,63 @@
+import { type Settings } from '../api/types.ts';
+import { updateMe } from '../api/state-api.ts';
+import type { MessagesClient } from '../client.ts';
+import { GroupRefresher } from './group-refresher.ts';
+import { MessageChanges } from './message-changes.ts';
+import { ReadMarkers } from './read-markers.ts';
+import { ShownGroups } from './shown-groups.ts';
+
+const states = new WeakMap<MessagesClient, ConversationState>();
+
+/**
+ * What a client's user reads and changes. A function and not a member of the client, so that pages can load its code after
+ * their start.
+ */
+export function stateOf(client: MessagesClient): ConversationState {
+  const state = states.get(client) ?? new ConversationState(client);
+  states.set(client, state);
+  return state;
+}
+
+export class ConversationState {
+  readonly #client: MessagesClient;
+  /** Loads single groups of the inbox again. */
+  readonly refresher: GroupRefresher;
+  /** Edits, deletions and reactions that are being sent or have failed. */
+  readonly changes: MessageChanges;
+  /** Marks messages as read or unread. */
+  readonly reads: ReadMarkers;
+  /** Conversations with what their members have read. */
+  readonly groups: ShownGroups;
+
+  constructor(client: MessagesClient) {
+    this.#client = client;
+    this.refresher = new GroupRefresher(client);
+    this.changes = new MessageChanges(client);
+    this.reads = new ReadMarkers(client, this.refresher);
+    this.groups = new ShownGroups(client);
+  }
+
+  /** Changes settings of the signed-in user. They are shown at once, and as before if the request fails. */
+  async updateMe(settings: Settings): Promise<void> {
+    const { me, api } = this.#client;
+    const before = me.state().value;
+    me.update((value) => value && { ...value, ...settings });
+    try {
+      const after = await updateMe(api, settings);
+      me.update(() => after);
+      this.#client.storeMe(after);
+    } catch (error) {
+      me.update((value) => value && before && { ...value, ...pick(before, settings) });
+      throw error;
+    }
+    if (settings.read_receipts !== undefined) {
+      this.groups.invalidate();
+    }
+  }
+}
+
+/** The values of the settings in `from`. */
+function pick(from: Settings, settings: Settings): Settings {
+  const names = Object.keys(settings) as (keyof Settings)[];
+  return Object.fromEntries(names.map((name) => [name, from[name]]));
+}

@@ -1,0 +1,124 @@
+import { countUnread } from '../api/state-api.ts';
+import type { MessageGroup, Unread } from '../api/types.ts';
+import type { MessagesClient } from '../client.ts';
+import { repeat } from './repeat.ts';
+
+/** Milliseconds from a change of conversations that are not loaded until the total is requested. */
+const PAUSE = 1000;
+/** The newest conversations, which the API looks at. */
+const NEWEST = 100;
+
+const totals = new WeakMap<MessagesClient, UnreadTotal>();
+
+/** The number of a client's conversations with unread messages. */
+export function unreadOf(client: MessagesClient): UnreadTotal {
+  const total = totals.get(client) ?? new UnreadTotal(client);
+  totals.set(client, total);
+  return total;
+}
+
+/**
+ * The number of conversations with unread messages. The inbox tells it, as far as it is loaded; the API tells how many there are
+ * in the rest.
+ */
+export class UnreadTotal {
+  readonly #client: MessagesClient;
+  readonly #listeners = new Set<() => void>();
+  #unsubscribe: (() => void) | undefined;
+  #state: Unread | undefined;
+  /** The conversations with unread messages that are not loaded; null until requested. */
+  #others: number | null = null;
+  #more = false;
+  /** The loaded conversations, as last seen here. */
+  #rows: readonly MessageGroup[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: MessagesClient) {
+    this.#client = client;
+  }
+
+  /** Undefined until the inbox is loaded. The same object until something changes. */
+  readonly state = (): Unread | undefined => this.#state;
+
+  /** Calls `listener` after each change. Keeps the inbox in use until its last listener is gone. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    if (this.#listeners.size === 1) {
+      this.#unsubscribe = this.#client.inbox.subscribe(() => this.#update());
+      this.#update();
+    }
+    return () => {
+      if (this.#listeners.delete(listener) && this.#listeners.size === 0) {
+        this.#unsubscribe?.();
+        clearTimeout(this.#timer);
+        this.#timer = undefined;
+        this.#others = null;
+      }
+    };
+  };
+
+  /** Reports a change of a conversation that is not in the loaded part of the inbox. */
+  changed(): void {
+    if (this.#listeners.size > 0 && this.#others !== 0) {
+      this.#request();
+    }
+  }
+
+  #update(): void {
+    const { value } = this.#client.inbox.state();
+    if (value === undefined) {
+      return;
+    }
+    const { rows, next } = value;
+    if (next === null) {
+      this.#others = 0;
+      this.#more = rows.length > NEWEST;
+    } else if (this.#others === null) {
+      this.#request();
+    } else {
+      const known = new Set(this.#rows.map(({ uuid }) => uuid));
+      const oldest = this.#rows.at(-1)?.created_at ?? '';
+      const appeared = rows.filter(({ uuid }) => !known.has(uuid));
+      // Those of a further page were among the others. Of newer ones that is not known.
+      this.#others = Math.max(0, this.#others - appeared.filter((row) => isUnread(row) && row.created_at <= oldest).length);
+      if (appeared.some(({ created_at: at }) => at > oldest)) {
+        this.#request();
+      }
+    }
+    this.#rows = rows;
+    this.#publish();
+  }
+
+  /** Requests the total soon, once for all changes until then. */
+  #request(): void {
+    this.#timer ??= setTimeout(() => void this.#load(), PAUSE);
+  }
+
+  async #load(): Promise<void> {
+    const isWanted = () => this.#listeners.size > 0;
+    try {
+      const { conversations, more } = await repeat(this.#client, () => countUnread(this.#client.api), isWanted);
+      this.#others = Math.max(0, conversations - this.#rows.slice(0, NEWEST).filter(isUnread).length);
+      this.#more = more;
+      this.#publish();
+    } catch {
+      // An earlier version of the API counts nothing.
+    } finally {
+      this.#timer = undefined;
+    }
+  }
+
+  #publish(): void {
+    const conversations = this.#rows.filter(isUnread).length + (this.#others ?? 0);
+    if (this.#state?.conversations !== conversations || this.#state.more !== this.#more) {
+      this.#state = { conversations, more: this.#more };
+      for (const listener of this.#listeners) {
+        listener();
+      }
+    }
+  }
+}
+
+function isUnread({ unread_count: count }: MessageGroup): boolean {
+  return count !== undefined && count > 0;
+}

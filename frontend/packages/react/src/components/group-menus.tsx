@@ -1,0 +1,48 @@
+import { type MessageGroup, stateOf } from '@cruddur/client';
+import { type RefObject, useState } from 'react';
+import { useBaseTexts, useClient } from '../context.ts';
+import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
+import type { MenuAnchor } from '../menu-anchor.ts';
+import { explain } from '../texts/explain.ts';
+import { Menu, MenuItem } from './menu.tsx';
+
+interface Props {
+  /** The list of the conversations. */
+  box: RefObject<HTMLElement | null>;
+  groups: readonly MessageGroup[];
+}
+
+/** The menus of the conversations in the inbox. */
+export function GroupMenus({ box, groups }: Props) {
+  const { reads } = stateOf(useClient());
+  const texts = useBaseTexts();
+  const { text } = texts;
+  const [menu, setMenu] = useState<{ uuid: string | undefined; anchor: MenuAnchor } | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  useMenuGestures(box, '[data-group]', (row, anchor) => setMenu({ uuid: row.dataset['group'], anchor }));
+  const group = groups.find(({ uuid }) => uuid === menu?.uuid);
+
+  const markUnread = (uuid: string) => {
+    setProblem(null);
+    reads.markUnread(uuid).catch((error: unknown) => setProblem(text('inbox.notChanged', { reason: explain(texts, error) })));
+  };
+
+  return (
+    <>
+      {problem !== null && (
+        <p className="cruddur-list-note cruddur-problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {menu !== null && group !== undefined && (
+        <Menu label={text('inbox.menu')} anchor={menu.anchor} onClose={() => setMenu(null)}>
+          {(group.unread_count ?? 0) > 0 ? (
+            <MenuItem onSelect={() => reads.markRead(group.uuid)}>{text('inbox.markRead')}</MenuItem>
+          ) : (
+            <MenuItem onSelect={() => markUnread(group.uuid)}>{text('inbox.markUnread')}</MenuItem>
+          )}
+        </Menu>
+      )}
+    </>
+  );
+}

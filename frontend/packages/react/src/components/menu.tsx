@@ -1,0 +1,164 @@
+import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
+import type { MenuAnchor } from '../menu-anchor.ts';
+
+/** Pixels between a menu and the edges of the window. */
+const MARGIN = 8;
+
+interface MenuProps {
+  label: string;
+  anchor: MenuAnchor;
+  /** Called after the menu was closed, by a choice or without one. */
+  onClose: () => void;
+  /** Elements with the role `menuitem` or `menuitemcheckbox`. */
+  children: ReactNode;
+}
+
+/**
+ * A menu in the browser's top layer, which closes it on Escape and on clicks elsewhere, and returns the focus.
+ *
+ * The menus of headless libraries are 25 kB (brotli) or more, and render at the end of the page's body, where the styles of
+ * the components do not apply.
+ */
+export function Menu({ label, anchor, onClose, children }: MenuProps) {
+  const menu = useRef<HTMLDivElement>(null);
+  const isShown = useRef(false);
+
+  useLayoutEffect(() => {
+    const element = menu.current;
+    if (element !== null && !isShown.current) {
+      isShown.current = true;
+      element.showPopover();
+      place(element, anchor);
+      itemsOf(element)[0]?.focus({ preventScroll: true });
+    }
+    // Shown once: another anchor is another menu. Its removal hides it.
+    // oxlint-disable-next-line react/exhaustive-deps
+  }, []);
+
+  // The menu would not follow what it belongs to.
+  useEffect(() => {
+    const listening = new AbortController();
+    const { signal } = listening;
+    window.addEventListener('resize', onClose, { signal });
+    window.addEventListener('wheel', onClose, { signal, passive: true });
+    return () => listening.abort();
+  }, [onClose]);
+
+  return (
+    <div
+      ref={menu}
+      className="cruddur-menu"
+      role="menu"
+      aria-label={label}
+      tabIndex={-1}
+      popover="auto"
+      onKeyDown={onKeyDown}
+      onToggle={(event) => {
+        if (event.newState === 'closed') {
+          onClose();
+        }
+      }}
+    >
+      {children}
+    </div>
+  );
+}
+
+interface MenuItemProps {
+  children: ReactNode;
+  onSelect: () => void;
+  /** Whether it deletes something. */
+  isDangerous?: boolean;
+}
+
+export function MenuItem({ children, onSelect, isDangerous = false }: MenuItemProps) {
+  const classes = isDangerous ? 'cruddur-menu-item cruddur-danger' : 'cruddur-menu-item';
+  return (
+    <button
+      type="button"
+      role="menuitem"
+      className={classes}
+      tabIndex={-1}
+      onClick={(event) => {
+        onSelect();
+        closeMenuOf(event.currentTarget);
+      }}
+    >
+      {children}
+    </button>
+  );
+}
+
+/** Closes the menu of an item, which returns the focus. */
+export function closeMenuOf(item: HTMLElement): void {
+  item.closest<HTMLElement>('[popover]')?.hidePopover();
+}
+
+function itemsOf(menu: HTMLElement): HTMLElement[] {
+  return [...menu.querySelectorAll<HTMLElement>('[role^="menuitem"]')];
+}
+
+function onKeyDown(event: KeyboardEvent<HTMLElement>): void {
+  const items = itemsOf(event.currentTarget);
+  const current = items.findIndex((item) => item === document.activeElement || item.matches(':focus'));
+  const next = nextItem(event.key, current, items);
+  if (next !== null) {
+    event.preventDefault();
+    items.at(next % items.length)?.focus();
+  } else if (event.key === 'Tab') {
+    // A menu is one stop: Tab leaves it.
+    event.currentTarget.hidePopover();
+  }
+  // Not a key of the list below.
+  event.stopPropagation();
+}
+
+/** The index of the item that gets the focus; null if the key moves it nowhere. -1 is the last one. */
+function nextItem(key: string, current: number, items: readonly HTMLElement[]): number | null {
+  switch (key) {
+    case 'ArrowDown':
+      return below(current, items, 1) ?? 0;
+    case 'ArrowUp':
+      return below(current, items, -1) ?? -1;
+    case 'ArrowRight':
+    case 'ArrowLeft': {
+      const isRightToLeft = items[0] !== undefined && getComputedStyle(items[0]).direction === 'rtl';
+      return current + ((key === 'ArrowRight') === isRightToLeft ? -1 : 1);
+    }
+    case 'Home':
+      return 0;
+    case 'End':
+      return -1;
+    default: {
+      if (!/^\p{Letter}$/u.test(key)) {
+        return null;
+      }
+      const letter = key.toLocaleLowerCase();
+      const starts = (item: HTMLElement) => item.textContent.trim().toLocaleLowerCase().startsWith(letter);
+      const after = items.findIndex((item, index) => index > current && starts(item));
+      const first = after === -1 ? items.findIndex(starts) : after;
+      return first === -1 ? null : first;
+    }
+  }
+}
+
+/** The next item in another line: some items are side by side. Null after the last line. */
+function below(current: number, items: readonly HTMLElement[], step: 1 | -1): number | null {
+  const line = items[current]?.offsetTop;
+  for (let index = current + step; index >= 0 && index < items.length; index += step) {
+    if (line === undefined || items[index]?.offsetTop !== line) {
+      return index;
+    }
+  }
+  return null;
+}
+
+/** Places a menu below its anchor, or above if there is no room, within the window. */
+function place(menu: HTMLElement, { left, right, top, bottom }: MenuAnchor): void {
+  const { width, height } = menu.getBoundingClientRect();
+  const { innerWidth, innerHeight } = window;
+  const x = getComputedStyle(menu).direction === 'rtl' ? right - width : left;
+  const y = bottom + height + MARGIN <= innerHeight ? bottom : top - height;
+  menu.style.left = `${Math.max(MARGIN, Math.min(x, innerWidth - width - MARGIN))}px`;
+  menu.style.top = `${Math.max(MARGIN, Math.min(y, innerHeight - height - MARGIN))}px`;
+}

@@ -1,0 +1,94 @@
+import { charactersLeft, directionOf, isSendable, wellFormed } from '@cruddur/client';
+import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
+import { enterKey } from '../hooks/enter-key.ts';
+import { useTexts } from '../hooks/use-texts.ts';
+
+interface Props {
+  text: string;
+  onSave: (text: string) => void;
+  onCancel: () => void;
+}
+
+/** The text field in the place of an own message. It has the focus, and returns it at its end. */
+export function MessageEditor({ text: before, onSave, onCancel }: Props) {
+  const { text: say } = useTexts();
+  const [text, setText] = useState(before);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const id = useId();
+  const left = charactersLeft(text);
+
+  useEffect(() => {
+    const element = field.current;
+    const root = element?.getRootNode();
+    const focused = root instanceof Document || root instanceof ShadowRoot ? root.activeElement : null;
+    element?.focus();
+    element?.setSelectionRange(element.value.length, element.value.length);
+    return () => {
+      if (focused instanceof HTMLElement) {
+        focused.focus();
+      }
+    };
+  }, []);
+
+  function save() {
+    if (text === before) {
+      onCancel();
+    } else if (isSendable(text)) {
+      onSave(wellFormed(text));
+    }
+  }
+
+  function onSubmit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    save();
+  }
+
+  function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
+    // The keys are not for the list.
+    event.stopPropagation();
+    // 229: Safari ends a composition before it reports the key that ended it.
+    if (event.nativeEvent.isComposing || event.keyCode === 229) {
+      return;
+    }
+    if (event.key === 'Escape') {
+      event.preventDefault();
+      onCancel();
+    } else if (event.key === 'Enter' && !event.shiftKey) {
+      event.preventDefault();
+      if (enterKey.isPressed(event.nativeEvent, event.currentTarget)) {
+        save();
+      }
+    }
+  }
+
+  return (
+    <form className="cruddur-editor" onSubmit={onSubmit}>
+      <label htmlFor={id} className="cruddur-visually-hidden">
+        {say('edit.field')}
+      </label>
+      <textarea
+        ref={field}
+        id={id}
+        rows={2}
+        dir={text === '' ? undefined : directionOf(text)}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={onKeyDown}
+        aria-invalid={left < 0}
+        aria-describedby={`${id}-hint`}
+        enterKeyHint="done"
+      />
+      <p className="cruddur-editor-foot">
+        <span id={`${id}-hint`} className={left < 0 ? 'cruddur-problem' : 'cruddur-editor-hint'}>
+          {left < 0 ? say('composer.over', { count: -left }) : say('edit.hint')}
+        </span>
+        <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={onCancel}>
+          {say('edit.cancel')}
+        </button>
+        <button type="submit" className="cruddur-button cruddur-small" disabled={!isSendable(text)}>
+          {say('edit.save')}
+        </button>
+      </p>
+    </form>
+  );
+}

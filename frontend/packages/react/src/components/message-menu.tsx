@@ -1,0 +1,101 @@
+import type { Bubble } from '@cruddur/client';
+import { useEffect, useState } from 'react';
+import { useTexts } from '../hooks/use-texts.ts';
+import type { MenuAnchor } from '../menu-anchor.ts';
+import type { MessageActions } from '../message-actions.ts';
+import { DeleteQuestion } from './delete-question.tsx';
+import { EmojiQuestion } from './emoji-question.tsx';
+import { Menu, MenuItem, closeMenuOf } from './menu.tsx';
+import { MessageDetails } from './message-details.tsx';
+
+export interface MessageMenuProps {
+  bubble: Bubble;
+  anchor: MenuAnchor;
+  actions: MessageActions;
+  /** Called when the menu and the dialog that it opened are closed. */
+  onClose: () => void;
+}
+
+/** A small choice: any other emoji can be entered. */
+const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
+
+/** The menu of a message, and the dialogs that it opens. */
+export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuProps) {
+  const { text } = useTexts();
+  const [step, setStep] = useState<'menu' | 'emoji' | 'details' | 'delete' | 'closed'>('menu');
+  const { message, own, isDeleted, reactions } = bubble;
+  const isStored = message !== null && !isDeleted;
+
+  useEffect(() => {
+    if (step === 'closed') {
+      onClose();
+    }
+  }, [step, onClose]);
+
+  // A choice may have opened a dialog.
+  const onMenuClose = () => setStep((current) => (current === 'menu' ? 'closed' : current));
+
+  switch (step) {
+    case 'closed':
+      return null;
+    case 'emoji':
+      return <EmojiQuestion onEmoji={(emoji) => actions.react(bubble, emoji, true)} onClose={onClose} />;
+    case 'details':
+      return <MessageDetails bubble={bubble} onClose={onClose} />;
+    case 'delete':
+      return <DeleteQuestion bubble={bubble} onDelete={() => actions.remove(bubble)} onClose={onClose} />;
+    case 'menu':
+  }
+  return (
+    <Menu label={text('menu.label')} anchor={anchor} onClose={onMenuClose}>
+      {isStored && (
+        <div className="cruddur-menu-emoji" role="group" aria-label={text('menu.react')}>
+          {EMOJI.map((emoji) => {
+            const isOn = reactions.some((reaction) => reaction.emoji === emoji && reaction.own);
+            return (
+              <button
+                key={emoji}
+                type="button"
+                role="menuitemcheckbox"
+                aria-checked={isOn}
+                aria-label={text('menu.reactWith', { emoji })}
+                tabIndex={-1}
+                onClick={(event) => {
+                  actions.react(bubble, emoji, !isOn);
+                  closeMenuOf(event.currentTarget);
+                }}
+              >
+                {emoji}
+              </button>
+            );
+          })}
+          <button
+            type="button"
+            role="menuitem"
+            aria-label={text('menu.otherEmoji')}
+            title={text('menu.otherEmoji')}
+            tabIndex={-1}
+            onClick={(event) => {
+              setStep('emoji');
+              closeMenuOf(event.currentTarget);
+            }}
+          >
+            +
+          </button>
+        </div>
+      )}
+      {isStored && <MenuItem onSelect={() => actions.reply(bubble)}>{text('menu.reply')}</MenuItem>}
+      {!isDeleted && (
+        <MenuItem onSelect={() => void navigator.clipboard?.writeText(bubble.text).catch(() => undefined)}>{text('menu.copy')}</MenuItem>
+      )}
+      {isStored && own && <MenuItem onSelect={() => actions.edit(bubble)}>{text('menu.edit')}</MenuItem>}
+      {isStored && !own && <MenuItem onSelect={() => actions.markUnread(bubble)}>{text('menu.markUnread')}</MenuItem>}
+      {message !== null && <MenuItem onSelect={() => setStep('details')}>{text('menu.details')}</MenuItem>}
+      {isStored && own && (
+        <MenuItem isDangerous onSelect={() => setStep('delete')}>
+          {text('menu.delete')}
+        </MenuItem>
+      )}
+    </Menu>
+  );
+}

@@ -1,0 +1,27 @@
+import { type ChangesByMessage, type ShownGroup, type Unread, stateOf, unreadOf } from '@cruddur/client';
+import { useSyncExternalStore } from 'react';
+import { useClient } from '../context.ts';
+
+// A module of its own: the inbox does without its code.
+
+/** The edits, deletions and reactions that are being sent or have failed. */
+export function useChanges(): ChangesByMessage {
+  const { changes } = stateOf(useClient());
+  return useSyncExternalStore(changes.subscribe, changes.state);
+}
+
+const nothing = () => () => undefined;
+const NO_GROUP = { value: undefined, error: null };
+
+/** A group with what its members have read; undefined until loaded. Loads none if `group` is null. */
+export function useShownGroup(group: string | null): ShownGroup | undefined {
+  const { groups } = stateOf(useClient());
+  const shown = group === null ? null : groups.get(group);
+  return useSyncExternalStore(shown?.subscribe ?? nothing, shown?.state ?? (() => NO_GROUP)).value;
+}
+
+/** The number of conversations with unread messages; undefined until known. */
+export function useUnreadConversations(): Unread | undefined {
+  const unread = unreadOf(useClient());
+  return useSyncExternalStore(unread.subscribe, unread.state);
+}

@@ -1,0 +1,13 @@
+import type { Bubble } from '@cruddur/client';
+
+/** What a person can do with a message. */
+export interface MessageActions {
+  /** Adds or removes a reaction. */
+  react: (bubble: Bubble, emoji: string, isOn: boolean) => void;
+  reply: (bubble: Bubble) => void;
+  /** Opens the text field in the place of the message. */
+  edit: (bubble: Bubble) => void;
+  markUnread: (bubble: Bubble) => void;
+  /** Deletes the message for both members. */
+  remove: (bubble: Bubble) => void;
+}
