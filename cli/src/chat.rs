@@ -1,13 +1,15 @@
-//! `token`, `inbox`, `read`, `send` and `watch`: a chat through the API.
+//! `token`, `inbox`, `read`, `send`, `edit`, `delete`, `react` and `watch`: a chat through the API.
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use cruddur::{event_log::EventCursor, user::Handle};
 use tokio::{select, signal::ctrl_c};
 
+pub use self::change::{Delete, Edit, React, delete, edit, react};
 use self::{
     api::Api,
-    conversation::{Conversation, group_with},
+    choice::{Choice, find},
+    conversation::Conversation,
     feed::Feed,
     show::show,
 };
@@ -17,11 +19,14 @@ use crate::{
 };
 
 pub(crate) mod api;
+mod change;
+mod choice;
 mod conversation;
 mod feed;
 mod follow;
 mod post;
 mod refusal;
+mod seen;
 mod show;
 mod socket;
 mod watch;
@@ -53,6 +58,8 @@ struct Limit {
 }
 
 const INBOX_EXAMPLES: &str = "\
+A number in parentheses is that of unread messages.
+
 Examples:
   cruddur inbox --as sunyoung
   CRUDDUR_TOKEN=… cruddur inbox --target aws --url https://….execute-api.eu-central-1.amazonaws.com";
@@ -68,8 +75,11 @@ pub struct Inbox {
 }
 
 const READ_EXAMPLES: &str = "\
+The messages are marked as read, unless you only --peek. The other member may see that.
+
 Examples:
   cruddur read --as sunyoung @scarlett
+  cruddur read --as sunyoung @scarlett --peek
   cruddur read --as sunyoung @scarlett --follow
   cruddur read --as sunyoung 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5 --limit 100 --output json";
 
@@ -86,9 +96,13 @@ pub struct Read {
     #[command(flatten)]
     limit: Limit,
 
-    /// Keep showing new messages until Ctrl-C
+    /// Keep showing new and changed messages until Ctrl-C
     #[arg(long)]
     follow: bool,
+
+    /// Do not mark the messages as read
+    #[arg(long)]
+    peek: bool,
 
     #[command(flatten)]
     live: Live,
@@ -103,6 +117,9 @@ struct Live {
 }
 
 const WATCH_EXAMPLES: &str = "\
+Edited messages and messages with other reactions are printed again. \"(seen)\" means that the other member has read the
+conversation.
+
 Each line of --output json is an event, as in GET /api/events, with its messages. To resume, pass the cursor of the last
 line; the cursor is also printed at the end. A line of the type \"missed\" means that the events before are no longer
 complete: list the conversations again.
@@ -131,6 +148,7 @@ A message is retried for half a minute, and stored only once.
 
 Examples:
   cruddur send --as scarlett @sunyoung The train is late again
+  cruddur send --as scarlett @sunyoung --reply-to 1 Which one?
   fortune | cruddur send --as scarlett @sunyoung -
   cruddur send --as scarlett @sunyoung -- --text that begins with a hyphen";
 
@@ -143,6 +161,10 @@ pub struct Send {
     /// The conversation's UUID, or the receiver's handle; the first message opens the conversation
     #[arg(value_name = "GROUP|@HANDLE")]
     conversation: Conversation,
+
+    /// The message that this one answers: its UUID, or its place in the conversation, 1 being the newest
+    #[arg(long, value_name = "N|UUID")]
+    reply_to: Option<Choice>,
 
     /// The text; several words are joined with spaces, and - reads standard input
     #[arg(value_name = "TEXT", required = true)]
@@ -165,13 +187,15 @@ pub async fn inbox(context: &Context, command: &Inbox) -> Result<Outcome> {
 
 pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
-    let group_uuid = match &command.conversation {
-        Conversation::Group(group_uuid) => *group_uuid,
-        Conversation::User(handle) => group_with(&mut api, handle).await?,
-    };
+    let group_uuid = command.conversation.find(&mut api).await?;
     let path = format!("/api/messages/{group_uuid}");
     if !command.follow {
-        show(context, api.messages(&path, command.limit.rows).await?, false)?;
+        let messages = api.messages(&path, command.limit.rows).await?;
+        let newest = messages.last().cloned().filter(|_| !command.peek);
+        show(context, messages, false)?;
+        if let Some(newest) = newest {
+            api.mark_read(group_uuid, &newest).await.context("the messages are not marked as read")?;
+        }
         return Ok(Outcome::Done);
     }
     let websocket_url = context.websocket_url(command.live.websocket_url.as_deref()).await?;
@@ -181,7 +205,7 @@ pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
     show(context, messages.clone(), false)?;
     let followed = select! {
         interrupted = ctrl_c() => Ok(interrupted?),
-        followed = follow::follow(context, &mut feed, group_uuid, &messages) => followed,
+        followed = follow::follow(context, &mut feed, group_uuid, &messages, command.peek) => followed,
     };
     feed.close().await;
     followed.map(|()| Outcome::Done)
@@ -204,7 +228,19 @@ pub async fn watch(context: &Context, command: &Watch) -> Result<Outcome> {
 pub async fn send(context: &Context, command: &Send) -> Result<Outcome> {
     let text = post::text(&command.text)?;
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
-    let sent = post::send(&mut api, &command.conversation, &text).await?;
+    let sent = match command.reply_to {
+        None => post::send(&mut api, &command.conversation, &text, None).await?,
+        Some(choice) => {
+            let group_uuid = command.conversation.find(&mut api).await?;
+            let answered = find(&mut api, group_uuid, choice, None).await?;
+            let mut sent =
+                post::send(&mut api, &Conversation::Group(group_uuid), &text, Some(&answered)).await?;
+            if let Some(reply_to) = sent.row.reply_to.as_mut().filter(|_| !context.output.is_json()) {
+                reply_to.message = Some(answered.message);
+            }
+            sent
+        }
+    };
     if context.output.is_json() {
         context.output.json(&sent)?;
     } else {

@@ -1,6 +1,11 @@
 //! Connections of a command: to the local stack by default, to AWS only with `--target aws`.
 
-use std::{error::Error as StdError, io::Write as _, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    io::{self, IsTerminal as _, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -29,7 +34,7 @@ use crate::{
     global::{DatabaseAuth, Global, Target},
     http_client,
     names::Names,
-    output::Output,
+    output::{Output, printable},
 };
 
 /// The local stack's default URL.
@@ -115,6 +120,17 @@ impl Context {
     /// Fails without `--yes`. `action` is a sentence such as "this deletes the table x with every message".
     pub fn confirm(&self, action: &str) -> Result<()> {
         if self.global.yes { Ok(()) } else { bail!("{action}; add --yes to confirm") }
+    }
+
+    /// Asks on a terminal. Otherwise the same as [`Self::confirm`].
+    pub fn ask(&self, action: &str) -> Result<()> {
+        if self.global.yes || !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return self.confirm(action);
+        }
+        write!(anstream::stderr(), "{}; continue? [y/N] ", printable(action))?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        if matches!(&*answer.trim().to_lowercase(), "y" | "yes") { Ok(()) } else { bail!("not confirmed") }
     }
 
     /// The SDK's configuration for the target.

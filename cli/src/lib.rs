@@ -41,6 +41,9 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Inbox(command) => chat::inbox(&context, &command).await,
         Command::Read(command) => Box::pin(chat::read(&context, &command)).await,
         Command::Send(command) => chat::send(&context, &command).await,
+        Command::Edit(command) => chat::edit(&context, &command).await,
+        Command::Delete(command) => chat::delete(&context, &command).await,
+        Command::React(command) => chat::react(&context, &command).await,
         Command::Watch(command) => Box::pin(chat::watch(&context, &command)).await,
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {

@@ -38,6 +38,12 @@ pub enum Command {
     Read(chat::Read),
     /// Sends a message, through the API
     Send(chat::Send),
+    /// Replaces the text of a message, through the API
+    Edit(chat::Edit),
+    /// Deletes a message for both members, through the API
+    Delete(chat::Delete),
+    /// Adds a reaction to a message, or removes it, through the API
+    React(chat::React),
     /// Prints a user's events as they arrive, through the API
     Watch(chat::Watch),
     /// Prints completions for a shell
@@ -60,7 +66,7 @@ Environment:
   DATABASE_AUTH             --target aws: password (default) or rds-iam
   DDB_MESSAGE_TABLE         the table's name [default: cruddur-messages]
   AWS_COGNITO_USER_POOL_ID  the user pool
-  CRUDDUR_TOKEN             an access token for inbox, read, send and watch
+  CRUDDUR_TOKEN             an access token for inbox, read, send, edit, delete, react and watch
   CRUDDUR_WEBSOCKET_URL     --target aws: the WebSocket API, for read --follow and watch
   CRUDDUR_TOKEN_A, CRUDDUR_TOKEN_B  access tokens of the two test users of deploy-check
   NO_COLOR                  no colors

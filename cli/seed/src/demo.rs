@@ -3,15 +3,19 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
+    config::EditWindow,
     error::Error,
     message::{
         Message, Messages,
+        change::MessageChange,
+        reaction::ReactionChange,
         send::{NewMessage, Target},
     },
     message_group::uuid_of_pair,
     page::{Limit, PageRequest},
     postgres::Postgres,
     random::Random,
+    sort_key::SortKey,
     table::Table,
     user::{Handle, User},
 };
@@ -113,27 +117,60 @@ pub const LOCAL_USERS: [DemoUser; 10] = [
 /// A conversation of two demo users, with a message each minute. They take turns, and the second one begins.
 struct Conversation {
     pair: [DemoUser; 2],
-    lines: &'static [&'static str],
+    lines: &'static [Line],
+}
+
+/// A message, and what happens to it.
+#[derive(Clone, Copy)]
+struct Line {
+    text: &'static str,
+    /// The text before an edit.
+    draft: Option<&'static str>,
+    /// The place of the line that it answers.
+    answers: Option<usize>,
+    /// Reactions of the other member.
+    reactions: &'static [&'static str],
+}
+
+const fn line(text: &'static str) -> Line {
+    Line { text, draft: None, answers: None, reactions: &[] }
+}
+
+/// A deleted message.
+const fn deleted(text: &'static str) -> Line {
+    Line { draft: Some(text), ..line("") }
 }
 
 const CONVERSATIONS: [Conversation; 2] = [
     Conversation {
         pair: [SUNYOUNG, ANDREW],
         lines: &[
-            "Welcome to Cruddur, Sunyoung! Tell me when something breaks.",
-            "Thanks, Andrew. So far it only breaks when I look at it.",
+            Line {
+                reactions: &["👋"],
+                ..line("Welcome to Cruddur, Sunyoung! Tell me when something breaks.")
+            },
+            line("Thanks, Andrew. So far it only breaks when I look at it."),
         ],
     },
     Conversation {
         pair: [SUNYOUNG, SCARLETT],
         lines: &[
-            "Have you seen that the inbox no longer empties itself on New Year's Eve?",
-            "I have! And my message from last night came once, although I pressed send three times.",
-            "What did they do?",
-            "The sort key carries the message's uuid now, and a retry brings its own key along.",
-            "And when we both write at the same moment?",
-            "Then both messages stay, and each of us still sees the conversation once 🎉",
-            "Good. I'll write to you from the train, then, where the network comes and goes.",
+            line("Have you seen that the inbox no longer empties itself on New Year's Eve?"),
+            line("I have! And my message from last night came once, although I pressed send three times."),
+            deleted("And what did they do about it? Did they rewrite it?"),
+            line("You deleted that faster than I can read."),
+            line("What did they do?"),
+            Line {
+                draft: Some("The sort key carries the uuid now, and a retry brings its own."),
+                ..line("The sort key carries the message's uuid now, and a retry brings its own key along.")
+            },
+            Line { answers: Some(1), ..line("And when we both write at the same moment?") },
+            Line {
+                reactions: &["👍", "🎉"],
+                ..line("Then both messages stay, and each of us still sees the conversation once 🎉")
+            },
+            // Unread: its receiver has written nothing since.
+            line("Good. I'll write to you from the train, then, where the network comes and goes."),
         ],
     },
 ];
@@ -203,25 +240,31 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
         let Conversation { pair: [first, second], lines } = conversation;
         let group_uuid = uuid_of_pair(first.uuid, second.uuid);
         let said = conversation.said(table, random, group_uuid).await?;
-        messages.were_there += said.unwrap_or(lines.len());
+        messages.were_there += said.as_ref().map_or(lines.len(), Vec::len);
+        let mut sent = said.clone().unwrap_or_default();
         for (index, line) in lines.iter().enumerate() {
             let said_at: DateTime<Utc> = clock.now() - TimeDelta::minutes(minutes_ago);
             minutes_ago -= 1;
-            if said.is_none_or(|said| index < said) {
+            let Some(said) = &said else { continue };
+            // The changes of the last stored line may be missing.
+            if index + 1 < said.len() || said.len() == lines.len() {
                 continue;
             }
             let (sender, receiver) = if index % 2 == 0 { (second, first) } else { (first, second) };
-            let handle: Handle = receiver.handle.parse().map_err(Error::internal)?;
-            let new = NewMessage {
-                sender: sender.to_user(),
-                target: Target::User { handle: Some(handle), receiver: receiver.to_user() },
-                text: line.parse().map_err(Error::internal)?,
-                reply_to: None,
-                idempotency_key: None,
+            let store = |time: DateTime<Utc>| {
+                Messages::new(table.clone(), Clock::from_fn(move || time), random.clone(), None)
             };
-            let clock = Clock::from_fn(move || said_at);
-            Messages::new(table.clone(), clock, random.clone(), None).send(new).await?;
-            messages.made += 1;
+            let sk = if let Some(stored) = said.get(index) {
+                *stored
+            } else {
+                let answered = line.answers.and_then(|place| sent.get(place).copied());
+                let sk = line.send(&store(said_at), sender.to_user(), receiver.to_user(), answered).await?;
+                sent.push(sk);
+                messages.made += 1;
+                sk
+            };
+            let later = sk.created_at.to_utc() + TimeDelta::seconds(20);
+            line.change(&store(later), group_uuid, sk, [sender.uuid, receiver.uuid]).await?;
         }
         if said.is_some() {
             move_inbox_rows(table, random, group_uuid).await?;
@@ -230,26 +273,78 @@ pub async fn ensure_conversations(table: &Table, clock: &Clock, random: &Random)
     Ok(messages)
 }
 
+impl Line {
+    async fn send(
+        &self,
+        messages: &Messages,
+        sender: User,
+        receiver: User,
+        reply_to: Option<SortKey>,
+    ) -> Result<SortKey, Error> {
+        let handle: Handle = receiver.handle.parse().map_err(Error::internal)?;
+        let text = self.draft.unwrap_or(self.text).parse().map_err(Error::internal)?;
+        let target = Target::User { handle: Some(handle), receiver };
+        let new = NewMessage { sender, target, text, reply_to, idempotency_key: None };
+        let sent = messages.send(new).await?.sent;
+        Ok(SortKey { created_at: sent.created_at, message_uuid: sent.uuid })
+    }
+
+    /// Edits or deletes the message, and adds the reactions.
+    async fn change(
+        &self,
+        messages: &Messages,
+        group_uuid: Uuid,
+        sk: SortKey,
+        [sender, receiver]: [Uuid; 2],
+    ) -> Result<(), Error> {
+        if self.draft.is_some() {
+            let change = match self.text {
+                "" => MessageChange::Delete,
+                text => MessageChange::Edit {
+                    text: text.parse().map_err(Error::internal)?,
+                    window: EditWindow::DEFAULT.0,
+                },
+            };
+            messages.change(sender, group_uuid, sk, &change).await?;
+        }
+        for emoji in self.reactions {
+            let add = ReactionChange::Add(emoji.parse().map_err(Error::internal)?);
+            messages.react(receiver, group_uuid, sk, add).await?;
+        }
+        Ok(())
+    }
+}
+
 impl Conversation {
-    /// The number of stored lines, or `None` if the conversation has other messages.
-    async fn said(&self, table: &Table, random: &Random, group_uuid: Uuid) -> Result<Option<usize>, Error> {
+    /// The keys of the stored lines, or `None` if the conversation has other messages.
+    async fn said(
+        &self,
+        table: &Table,
+        random: &Random,
+        group_uuid: Uuid,
+    ) -> Result<Option<Vec<SortKey>>, Error> {
         let [first, second] = self.pair;
         // The default limit exceeds any demo conversation.
         let newest = PageRequest { limit: Limit::default(), cursor: None };
         let messages = Messages::new(table.clone(), Clock::system(), random.clone(), None);
         let page = match messages.list(first.uuid, group_uuid, newest).await {
             Ok(page) => page,
-            Err(Error::MessageGroupNotFound) => return Ok(Some(0)),
+            Err(Error::MessageGroupNotFound) => return Ok(Some(Vec::new())),
             Err(error) => return Err(error),
         };
-        let is_line = |(index, (message, line)): (usize, (&Message, &&str))| {
+        let is_line = |(index, (message, line)): (usize, (&Message, &Line))| {
             let speaker = if index % 2 == 0 { second } else { first };
-            message.message == **line && message.handle == speaker.handle
+            let is_text = message.message == line.text || Some(&*message.message) == line.draft;
+            is_text && message.handle == speaker.handle
         };
         let said = page.items.len();
         let mut lines = page.items.iter().zip(self.lines).enumerate();
         let is_beginning = page.next.is_none() && said <= self.lines.len() && lines.all(is_line);
-        Ok(is_beginning.then_some(said))
+        let keys = page
+            .items
+            .iter()
+            .map(|message| SortKey { created_at: message.created_at, message_uuid: message.uuid });
+        Ok(is_beginning.then(|| keys.collect()))
     }
 }
 

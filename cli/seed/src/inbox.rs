@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::SeedError;
 
-/// Moves the inbox rows of a group to its newest message, as the stream handler does. Both may run concurrently.
+/// Joins the newest messages of a group into its inbox rows, as the stream handler does. Both may run concurrently.
 pub(crate) async fn move_inbox_rows(
     table: &Table,
     random: &Random,

@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 use cruddur::{
     clock::Clock, config::environment, event_log::EventCursor, timestamp::Timestamp, user::Handle,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::refusal::Refusal;
+use super::{refusal::Refusal, seen::READ};
 use crate::{context::Context, http_client, output::printable};
 
 /// The variable with an access token. A flag would show the token in process lists.
@@ -39,6 +40,41 @@ pub(super) struct Row {
     pub(super) handle: String,
     pub(super) message: String,
     pub(super) created_at: Timestamp,
+    /// The number of writes to the message, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) edited_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deleted_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) reactions: Vec<Reaction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reply_to: Option<ReplyTo>,
+    /// The caller sent the group's newest message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) from_me: Option<bool>,
+    /// Unread messages of the group, at most 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unread_count: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reaction {
+    pub(super) emoji: String,
+    pub(super) user_uuids: Vec<Uuid>,
+}
+
+/// The message that another one answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ReplyTo {
+    pub(super) uuid: Uuid,
+    pub(super) created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) user_uuid: Option<Uuid>,
+    /// `None` outside of lists, and if the message is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -68,6 +104,21 @@ pub(super) struct Event {
     /// Fields of other types of events.
     #[serde(flatten)]
     pub(super) rest: Map<String, Value>,
+}
+
+/// What a member has read, in an event.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct ReadMarker {
+    pub(super) user_uuid: Uuid,
+    pub(super) last_read_at: Option<Timestamp>,
+}
+
+impl Event {
+    /// The marker of an event about one.
+    pub(super) fn read(&self) -> Option<ReadMarker> {
+        let marker = Value::Object(self.rest.clone());
+        if self.kind == READ { serde_json::from_value(marker).ok() } else { None }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -278,6 +329,66 @@ impl Api {
         let answer = self.send(|client| client.get(url.clone())).await?;
         let user: UserRow = json_of(answer, url).await?;
         Ok(user.uuid)
+    }
+
+    /// The caller's UUID.
+    pub(super) async fn caller(&mut self) -> Result<Uuid, ApiError> {
+        let url = self.join("/api/me")?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        let user: UserRow = json_of(answer, url).await?;
+        Ok(user.uuid)
+    }
+
+    /// One of the caller's groups.
+    pub(super) async fn group(&mut self, group_uuid: Uuid) -> Result<Row, ApiError> {
+        let url = self.join(&format!("/api/message_groups/{group_uuid}"))?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        json_of(answer, url).await
+    }
+
+    /// Marks the messages of a group as read, up to this one.
+    pub(super) async fn mark_read(&mut self, group_uuid: Uuid, message: &Row) -> Result<(), ApiError> {
+        let url = self.join(&format!("/api/message_groups/{group_uuid}/read"))?;
+        let body = json!({"message_uuid": message.uuid, "created_at": message.created_at});
+        self.send(|client| client.put(url.clone()).json(&body)).await?;
+        Ok(())
+    }
+
+    /// Replaces the text of a message.
+    pub(super) async fn edit(
+        &mut self,
+        group_uuid: Uuid,
+        message: &Row,
+        text: &str,
+    ) -> Result<Row, ApiError> {
+        let url = self.join(&format!("/api/messages/{group_uuid}/{}", message.uuid))?;
+        let body = json!({"message": text, "created_at": message.created_at});
+        let answer = self.send(|client| client.put(url.clone()).json(&body)).await?;
+        json_of(answer, url).await
+    }
+
+    /// Deletes a message.
+    pub(super) async fn delete(&mut self, group_uuid: Uuid, message: &Row) -> Result<(), ApiError> {
+        let Row { uuid, created_at, .. } = message;
+        let url = self.join(&format!("/api/messages/{group_uuid}/{uuid}?created_at={created_at}"))?;
+        self.send(|client| client.delete(url.clone())).await?;
+        Ok(())
+    }
+
+    /// Adds or removes a reaction of the caller.
+    pub(super) async fn react(
+        &mut self,
+        group_uuid: Uuid,
+        message: &Row,
+        emoji: &str,
+        method: Method,
+    ) -> Result<(), ApiError> {
+        let Row { uuid, created_at, .. } = message;
+        let emoji = utf8_percent_encode(emoji, NON_ALPHANUMERIC);
+        let path = format!("/api/messages/{group_uuid}/{uuid}/reactions/{emoji}?created_at={created_at}");
+        let url = self.join(&path)?;
+        self.send(|client| client.request(method.clone(), url.clone())).await?;
+        Ok(())
     }
 
     /// Posts a message with an idempotency key.

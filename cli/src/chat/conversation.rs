@@ -27,9 +27,19 @@ impl FromStr for Conversation {
     }
 }
 
+impl Conversation {
+    /// The group's UUID.
+    pub(super) async fn find(&self, api: &mut Api) -> Result<Uuid> {
+        match self {
+            Self::Group(group_uuid) => Ok(*group_uuid),
+            Self::User(handle) => group_with(api, handle).await,
+        }
+    }
+}
+
 /// Finds the conversation with the current owner of `handle` in the whole inbox, by UUID: a handle in an inbox row may
 /// belong to a former owner.
-pub(super) async fn group_with(api: &mut Api, handle: &Handle) -> Result<Uuid> {
+async fn group_with(api: &mut Api, handle: &Handle) -> Result<Uuid> {
     let user_uuid = api.user_uuid(handle).await?;
     let mut next = Some("/api/message_groups?limit=100".to_owned());
     while let Some(path) = next {

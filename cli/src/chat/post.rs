@@ -46,12 +46,23 @@ pub(super) fn text(words: &[String]) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// Sends `text` with retries. All attempts have the same idempotency key, and the same receiver even if the handle
+/// Sends `text` with retries, as an answer to a message of the group if there is one. All attempts have the same idempotency key, and the same receiver even if the handle
 /// changes its owner.
-pub(super) async fn send(api: &mut Api, conversation: &Conversation, text: &str) -> Result<Sent> {
-    let mut body = match conversation {
-        Conversation::Group(group_uuid) => Some(json!({"message": text, "message_group_uuid": group_uuid})),
-        Conversation::User(_) => None,
+pub(super) async fn send(
+    api: &mut Api,
+    conversation: &Conversation,
+    text: &str,
+    answered: Option<&Row>,
+) -> Result<Sent> {
+    let mut body = match (conversation, answered) {
+        (Conversation::Group(group_uuid), None) => {
+            Some(json!({"message": text, "message_group_uuid": group_uuid}))
+        }
+        (Conversation::Group(group_uuid), Some(row)) => {
+            let reply_to = json!({"uuid": row.uuid, "created_at": row.created_at});
+            Some(json!({"message": text, "message_group_uuid": group_uuid, "reply_to": reply_to}))
+        }
+        (Conversation::User(_), _) => None,
     };
     let key = Random::system().uuid_v7(Clock::system().now()).to_string();
     let give_up = Instant::now() + PATIENCE;

@@ -6,10 +6,15 @@ use serde_json::Value;
 use crate::output::printable;
 
 /// The API's error codes, with descriptions.
-const DESCRIPTIONS: [(&str, &str); 22] = [
+const DESCRIPTIONS: [(&str, &str); 31] = [
     ("body_invalid", "the API can't read the request"),
     ("user_not_provisioned", "the token is valid, but its user is not in the database of users"),
     ("message_group_not_found", "no such conversation, or you are not a member"),
+    ("message_not_found", "no such message in the conversation"),
+    ("message_not_yours", "only its sender can change a message"),
+    ("edit_window_over", "the message is too old to be edited"),
+    ("message_deleted", "the message is deleted"),
+    ("reaction_limit", "a message takes at most five reactions of yours"),
     ("user_not_found", "no user has this handle"),
     ("body_too_large", "the message is far too long"),
     ("message_group_uuid_blank", "the conversation's UUID is empty"),
@@ -22,6 +27,10 @@ const DESCRIPTIONS: [(&str, &str); 22] = [
     ("message_exceed_max_chars", "the message has more than 1024 characters"),
     ("limit_invalid", "the limit is not a number from 1 to 100"),
     ("cursor_invalid", "the cursor is not one that a list gave"),
+    ("message_uuid_invalid", "the message's UUID is malformed"),
+    ("created_at_invalid", "the message's time is malformed"),
+    ("reaction_invalid", "the reaction is not one emoji"),
+    ("reply_to_invalid", "the answered message is not in the conversation"),
     ("device_invalid", "the device's UUID is malformed"),
     ("connection_outdated", "the device has opened a later connection"),
     ("idempotency_key_invalid", "the idempotency key is not 1 to 64 visible ASCII characters"),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     api::{Event, Row},
     feed::{Feed, News},
+    seen::Seen,
     show::show,
 };
 use crate::context::{Context, note};
@@ -29,6 +30,7 @@ struct MissedLine {
 
 /// Prints events. `printed` is the place after the last one.
 pub(super) async fn watch(context: &Context, feed: &mut Feed, printed: &mut EventCursor) -> Result<()> {
+    let mut seen = Seen::default();
     loop {
         match feed.next().await? {
             News::Events { events, messages, cursor } => {
@@ -41,8 +43,10 @@ pub(super) async fn watch(context: &Context, feed: &mut Feed, printed: &mut Even
                         context.output.json(&EventLine { event, messages: of_event(event) })?;
                     }
                 } else {
-                    let rows = events.iter().flat_map(of_event).cloned().collect();
-                    show(context, rows, false)?;
+                    for event in &events {
+                        show(context, of_event(event).into_iter().cloned().collect(), false)?;
+                        seen.show(context, feed, event).await?;
+                    }
                 }
                 *printed = cursor;
             }

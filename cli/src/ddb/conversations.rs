@@ -14,7 +14,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::page;
-use crate::{context::Context, listing::Entry, outcome::Outcome};
+use crate::{
+    context::Context,
+    listing::{Content, Entry},
+    outcome::Outcome,
+};
 
 const GET_EXAMPLES: &str = "\
 Examples:
@@ -60,7 +64,16 @@ pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outco
         handle: message.handle,
         display_name: None,
         created_at: message.created_at.to_utc(),
-        message: message.message,
+        unread: 0,
+        content: Content {
+            text: message.message,
+            is_deleted: message.deleted_at.is_some(),
+            is_edited: message.edited_at.is_some(),
+            is_own: false,
+            // The text is in another row.
+            quote: message.reply_to.map(|_| String::new()),
+            reactions: message.reactions.into_iter().map(|all| (all.emoji, all.user_uuids.len())).collect(),
+        },
     });
     page.show(context, &dynamodb, &value, &entries.collect::<Vec<_>>(), ["message", "messages"])
 }
@@ -104,7 +117,15 @@ pub(super) async fn list(context: &Context, options: &ListOptions) -> Result<Out
         handle: group.handle,
         display_name: Some(group.display_name),
         created_at: group.created_at.to_utc(),
-        message: group.message,
+        // Not counted here: the row has only the marker.
+        unread: 0,
+        content: Content {
+            text: group.message,
+            is_deleted: group.deleted_at.is_some(),
+            is_edited: group.edited_at.is_some(),
+            is_own: group.from_me,
+            ..Content::default()
+        },
     });
     page.show(context, &dynamodb, &value, &entries.collect::<Vec<_>>(), ["conversation", "conversations"])
 }

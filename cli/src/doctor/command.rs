@@ -51,8 +51,8 @@ Examples:
   cruddur ddb doctor --repair            repairs; the functions may keep running
   cruddur --output json ddb doctor | jq -r 'select(.outcome == \"left\") | .pk'
 
-No message is deleted, and no text is changed, except that a deleted message loses what is left
-of it. A finding that can't be repaired is listed as left.
+No message is deleted. A text is changed only to remove what is left of a deleted message.
+A finding that can't be repaired is listed as left.
 The exit code is 3 if findings remain.";
 
 impl Doctor {

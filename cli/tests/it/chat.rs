@@ -79,9 +79,197 @@ async fn two_people_chat() {
     });
     assert_eq!(inbox.await.unwrap().len(), 1);
     assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--limit", "1"]).await, @r#"
-    4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  @scarlett  Scarlett Ho  <local time>  Good. I'll write to…
+    4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  @scarlett  Scarlett Ho  <local time>  (1)  Good. I'll write to…
     [0]
     "#);
+    machine.stop().await;
+}
+
+/// The inbox of `user` once the stream's handler has joined the last change.
+async fn inbox_when(machine: &Machine, user: &str, is_joined: impl Fn(&Value) -> bool) -> Value {
+    let read = async {
+        loop {
+            let inbox = json_lines(&machine.cruddur(&["inbox", "--as", user, "--output", "json"]).await);
+            if is_joined(&inbox[0]) {
+                break inbox[0].clone();
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), read).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_marks_as_read_and_peeking_does_not() {
+    let machine = Machine::start().await;
+    for text in ["one", "two", "three"] {
+        machine.cruddur(&["send", "--as", "lore", "@mock", text]).await.ok();
+    }
+    inbox_when(&machine, "mock", |row| row["unread_count"] == 3).await;
+    let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);
+    assert_snapshot!(run(&["inbox", "--as", "mock"]).await, @r#"
+    5807bba3-dbb7-5a30-b5a5-2390c9839b8b  @lore  Lore Winters  <local time>  (3)  three
+    [0]
+    "#);
+    assert_snapshot!(run(&["inbox", "--as", "lore"]).await, @r#"
+    5807bba3-dbb7-5a30-b5a5-2390c9839b8b  @mock  Mock User  <local time>  You: three
+    [0]
+    "#);
+    machine.cruddur(&["read", "--as", "mock", "@lore", "--peek"]).await.ok();
+    // Nothing was written: a marker would be joined by now.
+    machine.cruddur(&["send", "--as", "lore", "@mock", "four"]).await.ok();
+    inbox_when(&machine, "mock", |row| row["message"] == "four" && row["unread_count"] == 4).await;
+    machine.cruddur(&["read", "--as", "mock", "@lore", "--limit", "1"]).await.ok();
+    let read = inbox_when(&machine, "mock", |row| row["unread_count"] == 0).await;
+    assert_eq!((&read["message"], &read["from_me"]), (&json!("four"), &json!(false)));
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_answered_edited_deleted_and_reacted_to() {
+    let machine = Machine::start().await;
+    let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);
+    for (from, to, text) in
+        [("lore", "@mock", "Shall we met?"), ("mock", "@lore", "When?"), ("lore", "@mock", "Tomorow at 9")]
+    {
+        machine.cruddur(&["send", "--as", from, to, text]).await.ok();
+    }
+    assert_snapshot!(run(&["edit", "--as", "lore", "@mock", "Tomorrow", "at", "9"]).await, @r#"
+    @lore  <local time>  Tomorrow at 9 (edited)
+    [0]
+    "#);
+    assert_snapshot!(run(&["edit", "--as", "lore", "@mock", "--message", "2", "Shall we meet?"]).await, @r#"
+    @lore  <local time>  Shall we meet? (edited)
+    [0]
+    "#);
+    assert_snapshot!(run(&["react", "--as", "mock", "@lore", "👍"]).await, @r#"
+    reacted with 👍 to @lore's "Tomorrow at 9"
+    [0]
+    "#);
+    assert_snapshot!(run(&["react", "--as", "lore", "@mock", "👍"]).await, @r#"
+    reacted with 👍 to @lore's "Tomorrow at 9"
+    [0]
+    "#);
+    assert_snapshot!(run(&["react", "--as", "lore", "@mock", "🎉", "--message", "3"]).await, @r#"
+    reacted with 🎉 to @lore's "Shall we meet?"
+    [0]
+    "#);
+    assert_snapshot!(run(&["send", "--as", "mock", "@lore", "--reply-to", "1", "Nine it is"]).await, @r#"
+    @mock  <local time>  [↪ Tomorrow at 9] Nine it is
+    [0]
+    "#);
+    assert_snapshot!(run(&["read", "--as", "lore", "@mock"]).await, @r#"
+    @lore  <local time>  Shall we meet? (edited) [🎉]
+    @mock  <local time>  When?
+    @lore  <local time>  Tomorrow at 9 (edited) [👍 2]
+    @mock  <local time>  [↪ Tomorrow at 9] Nine it is
+    [0]
+    "#);
+
+    let messages = json_lines(&machine.cruddur(&["read", "--as", "lore", "@mock", "--output", "json"]).await);
+    let uuid = |place: usize| messages[place]["uuid"].as_str().unwrap();
+    assert_eq!(messages[3]["reply_to"]["uuid"], messages[2]["uuid"]);
+    assert_eq!((&messages[2]["version"], &messages[0]["version"]), (&json!(4), &json!(3)));
+    let group = {
+        let sent = ["send", "--as", "lore", "@mock", "to be deleted", "--output", "json"];
+        json_lines(&machine.cruddur(&sent).await).remove(0)["message_group_uuid"].as_str().unwrap().to_owned()
+    };
+
+    assert_snapshot!(run(&["react", "--as", "lore", &group, "👍", "--remove", "--message", uuid(2)]).await, @r#"
+    removed 👍 from @lore's "Tomorrow at 9"
+    [0]
+    "#);
+    assert_snapshot!(run(&["delete", "--as", "lore", "@mock"]).await, @r#"
+    error: this deletes "to be deleted" for both of you; add --yes to confirm
+    [1]
+    "#);
+    assert_snapshot!(run(&["delete", "--as", "lore", "@mock", "--yes"]).await, @r#"
+    deleted "to be deleted"
+    [0]
+    "#);
+    assert_snapshot!(run(&["delete", "--as", "lore", &group, "--message", uuid(2), "--yes"]).await, @r#"
+    deleted "Tomorrow at 9"
+    [0]
+    "#);
+    assert_snapshot!(run(&["read", "--as", "mock", "@lore"]).await, @r#"
+    @lore  <local time>  Shall we meet? (edited) [🎉]
+    @mock  <local time>  When?
+    @lore  <local time>  (deleted)
+    @mock  <local time>  [↪] Nine it is
+    @lore  <local time>  (deleted)
+    [0]
+    "#);
+    inbox_when(&machine, "mock", |row| row["deleted_at"].is_string()).await;
+    assert_snapshot!(run(&["inbox", "--as", "mock"]).await, @r#"
+    5807bba3-dbb7-5a30-b5a5-2390c9839b8b  @lore  Lore Winters  <local time>  (deleted)
+    [0]
+    "#);
+
+    // The next own message that is not deleted.
+    assert_snapshot!(run(&["edit", "--as", "lore", "@mock", "Shall we meet soon?"]).await, @r#"
+    @lore  <local time>  Shall we meet soon? (edited) [🎉]
+    [0]
+    "#);
+    assert_snapshot!(run(&["edit", "--as", "lore", "@mock", "--message", uuid(2), "again"]).await, @r#"
+    error: the message is deleted
+    [1]
+    "#);
+    assert_snapshot!(run(&["edit", "--as", "lore", "@mock", "--message", uuid(1), "not mine"]).await, @r#"
+    error: only its sender can change a message
+    [1]
+    "#);
+    assert_snapshot!(run(&["delete", "--as", "lore", "@mock", "--message", uuid(1), "--yes"]).await, @r#"
+    error: only @mock can delete this message
+    [1]
+    "#);
+    assert_snapshot!(run(&["edit", "--as", "lore", "@mock", "--message", "2", "none"]).await, @r#"
+    error: the conversation has fewer messages of yours than that; deleted ones do not count
+    [1]
+    "#);
+    assert_snapshot!(run(&["react", "--as", "lore", "@mock", "--message", &group, "👍"]).await, @r#"
+    error: no message 5807bba3-dbb7-5a30-b5a5-2390c9839b8b in the conversation
+    [1]
+    "#);
+    assert_snapshot!(run(&["react", "--as", "lore", "@mock", "thumbs up"]).await, @r#"
+    error: the reaction is not one emoji
+    [1]
+    "#);
+    assert_snapshot!(run(&["react", "--as", "lore", "@mock", "--message", "0", "👍"]).await, @r#"
+    error: invalid value '0' for '--message <N|UUID>': neither a UUID nor a place from the end, which begins at 1
+
+    For more information, try '--help'.
+    [2]
+    "#);
+    machine.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_terminal_a_deletion_is_confirmed() {
+    let machine = Machine::start().await;
+    machine.cruddur(&["send", "--as", "lore", "@mock", "oh no"]).await.ok();
+    let url = machine.stack().url().to_owned();
+    let ask = async |answer: &'static str| {
+        let url = url.clone();
+        let run = move || {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cruddur"));
+            command.args(["delete", "--as", "lore", "@mock", "--url", &url]).env_clear().env("TERM", "dumb");
+            let mut session = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
+            session.exp_string("this deletes \"oh no\" for both of you; continue? [y/N] ").unwrap();
+            session.send_line(answer).unwrap();
+            session.exp_eof().unwrap()
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
+    };
+    let messages = async || {
+        let read = ["read", "--as", "lore", "@mock", "--output", "json", "--peek"];
+        json_lines(&machine.cruddur(&read).await).remove(0)
+    };
+    for answer in ["", "n"] {
+        assert!(ask(answer).await.contains("error: not confirmed"), "{answer}");
+    }
+    assert_eq!(messages().await["message"], "oh no");
+    assert!(ask("y").await.contains("deleted \"oh no\""));
+    assert_eq!(messages().await["message"], "");
     machine.stop().await;
 }
 
@@ -324,7 +512,8 @@ async fn a_conversation_is_found_on_a_later_page_of_the_inbox() {
         ),
     ])
     .await;
-    let output = command(&["read", "@you", "--url", &url]).env("CRUDDUR_TOKEN", "x").output().await.unwrap();
+    let output =
+        command(&["read", "@you", "--peek", "--url", &url]).env("CRUDDUR_TOKEN", "x").output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "@me  2026-11-22 09:30:00  hi\n");
     served.await.unwrap();
 }

@@ -77,13 +77,13 @@ async fn from_nothing_to_the_demo() {
     let again = bare.cruddur(&["ddb", "seed"]).await;
     assert_snapshot!(again.ok().lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
     users: 0 created, 6 existed
-    messages: 0 sent, 9 existed
+    messages: 0 sent, 11 existed
     "#);
     assert_eq!(bare.rows().await, rows);
 
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-conversations", "@SunYoung"]).await), @r#"
     4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  @scarlett  Scarlett Ho   <local time>  Good. I'll write to…
-    a38d0d8e-e39d-513b-a594-dd90214de59f  @andrew    Andrew Brown  <local time>  Thanks, Andrew. So …
+    a38d0d8e-e39d-513b-a594-dd90214de59f  @andrew    Andrew Brown  <local time>  You: Thanks, Andrew. So …
     2 conversations; consumed capacity units: 1
     [0]
     "#);
@@ -300,9 +300,9 @@ async fn a_scan_gives_every_row_as_plain_json_and_no_more_than_its_limit() {
     let count = |kind: RowKind| {
         rows.iter().filter(|row| RowKind::of_partition(row["pk"].as_str().unwrap()) == Some(kind)).count()
     };
-    assert_eq!([RowKind::Message, RowKind::Inbox, RowKind::Membership].map(count), [9, 4, 2]);
+    assert_eq!([RowKind::Message, RowKind::Inbox, RowKind::Membership].map(count), [11, 4, 2]);
     // The stack may have logged the messages by now.
-    assert_eq!(rows.len() - count(RowKind::EventLog), 15);
+    assert_eq!(rows.len() - count(RowKind::EventLog), 17);
     let membership = rows.iter().find(|row| row["pk"] == RowKind::Membership.partition(GROUP)).unwrap();
     let sunyoung = &membership["members"]["0195b5a0-0000-7000-8000-000000000001"];
     assert_eq!(*sunyoung, serde_json::json!({"handle": "sunyoung", "display_name": "Sunyoung Lee"}));

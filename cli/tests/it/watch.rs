@@ -201,6 +201,51 @@ async fn watch_prints_each_event_once_whether_or_not_it_has_a_websocket_at_the_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn edits_deletions_reactions_and_markers_are_printed() {
+    let machine = Machine::start().await;
+    send(&machine, "lore", "@mock", "Helo").await;
+    let mut watching = Running::start(command(&["watch", "--as", "lore", "--url", machine.stack().url()]));
+    let read = ["read", "--as", "lore", "@mock", "--follow", "--url", machine.stack().url()];
+    let mut following = Running::start(command(&read));
+    assert_snapshot!(redact(&following.line().await), @"@lore  <local time>  Helo");
+    // The watcher has started when it prints.
+    let started = async {
+        loop {
+            send(&machine, "mock", "@lore", "ping").await;
+            if timeout(Duration::from_secs(1), watching.line()).await.is_ok() {
+                break;
+            }
+        }
+    };
+    started.await;
+    while timeout(Duration::from_secs(1), watching.line()).await.is_ok() {}
+    while timeout(Duration::from_secs(1), following.line()).await.is_ok() {}
+    for (arguments, expected) in [
+        (&["edit", "--as", "lore", "@mock", "Hello"][..], "@lore  <local time>  Hello (edited)"),
+        (&["react", "--as", "mock", "@lore", "👋", "--message", "1"], ""),
+        (&["delete", "--as", "lore", "@mock", "--yes"], "@lore  <local time>  (deleted)"),
+        (&["read", "--as", "mock", "@lore"], "@mock  <local time>  (seen)"),
+    ] {
+        machine.cruddur(arguments).await.ok();
+        for running in [&mut watching, &mut following] {
+            let line = redact(&running.line().await);
+            if expected.is_empty() {
+                assert_eq!(line, "@mock  <local time>  ping [👋]");
+            } else {
+                assert_eq!(line, expected);
+            }
+        }
+    }
+    watching.interrupt().await;
+    following.interrupt().await;
+    // The follower has read everything.
+    let inbox = machine.cruddur(&["inbox", "--as", "lore", "--output", "json"]).await;
+    let newest: Value = serde_json::from_str(inbox.ok().lines().next().unwrap()).unwrap();
+    assert_eq!(newest["unread_count"], 0, "{newest}");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_websocket_events_are_polled() {
     let machine = Machine::start_with(&Options { no_websocket: true, ..Options::ephemeral() }).await;
     let proxy = Proxy::start(machine.stack().url()).await;

@@ -38,6 +38,9 @@ fn without_message_uuids(rows: BTreeMap<(String, String), Value>) -> Vec<Value> 
             }
             _ => {}
         }
+        if row["own_sk"].is_object() {
+            row["own_sk"] = cut(&row["own_sk"]);
+        }
         row["sk"] = cut(&row["sk"]);
         row
     });
