@@ -19,6 +19,8 @@ interface ListRow {
   handle: string;
   message: string;
   created_at: string;
+  unread_count?: number;
+  from_me?: boolean;
 }
 
 export interface Size {
@@ -61,7 +63,7 @@ export class Lists {
     this.#gate = gated ? 0 : Number.POSITIVE_INFINITY;
     const people = Array.from({ length: conversations }, (_, index) => person(index));
     this.#groups = people.map((user, index) =>
-      listRow(uuid(1, index), user, text(index), NEWEST - index * 11 * MINUTE),
+      Object.assign(listRow(uuid(1, index), user, text(index), NEWEST - index * 11 * MINUTE), { from_me: false, unread_count: 0 }),
     );
     this.#messages = Array.from({ length: messages }, (_, index) => {
       // Runs of one to three messages.
@@ -73,6 +75,9 @@ export class Lists {
   static async serve(page: Page, me: User, size: Size): Promise<Lists> {
     const lists = new Lists(me, size);
     await page.route(/\/api\/message_groups(\?|$)/, (route) => lists.#listGroups(route));
+    await page.route(new RegExp(`/api/message_groups/${lists.group}$`), (route) => lists.#showGroup(route));
+    await page.route(/\/api\/message_groups\/[^/]+\/read$/, (route) => route.fulfill({ status: 204 }));
+    await page.route(/\/api\/unread$/, (route) => answer(route, { conversations: 0, more: false }, null));
     await page.route(new RegExp(`/api/messages/${lists.group}(\\?|$)`), (route) => lists.#listMessages(route));
     await page.route(/\/api\/messages$/, (route) => lists.#send(route));
     await page.route(/\/api\/events(\?|$)/, (route) => lists.#listEvents(route));
@@ -127,6 +132,11 @@ export class Lists {
     const end = from + rows.length;
     this.#loaded.groups = Math.max(this.#loaded.groups, end);
     await answer(route, rows, end < this.#groups.length ? link(path, limit, end) : null);
+  }
+
+  async #showGroup(route: Route): Promise<void> {
+    const members = [person(0), this.#me].map(({ uuid: id, handle, display_name }) => ({ uuid: id, handle, display_name }));
+    await answer(route, { ...this.#groups[0], members }, null);
   }
 
   async #listMessages(route: Route): Promise<void> {

@@ -18,6 +18,7 @@ import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import { plainNumber } from '../texts/formats.ts';
+import { storedMessage } from '../stored-message.ts';
 import { CloseIcon, ReplyIcon, SendIcon } from './icons.tsx';
 
 /** The props of a conversation's text field. */
@@ -85,7 +86,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   function send() {
     const message = isSendable(text) ? wellFormed(text) : null;
     if (message !== null) {
-      client.send(target, message, replyTo?.message ?? null);
+      client.send(target, message, replyTo && storedMessage(replyTo));
       write('');
       onReplyEnd?.();
       onSent();

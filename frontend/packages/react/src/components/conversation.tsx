@@ -3,6 +3,7 @@ import {
   type Bubble,
   type Entry,
   type Message,
+  type MessageReference,
   type Recipient,
   type Target,
   Timeline,
@@ -19,6 +20,7 @@ import { type OpenConversationPlace, type Opened, useOpened } from '../hooks/use
 import { useChanges, useShownGroup } from '../hooks/state.ts';
 import { useFirstUnread } from '../hooks/use-first-unread.ts';
 import { useTexts } from '../hooks/use-texts.ts';
+import { storedMessage } from '../stored-message.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
 import { explain } from '../texts/explain.ts';
 import { Announcement } from './announcement.tsx';
@@ -231,18 +233,20 @@ function useActions(group: string | null, items: readonly TimelineItem[], otherN
       return null;
     }
     const { changes, reads } = stateOf(client);
-    const withMessage = (change: (message: Message, bubble: Bubble) => void) => (bubble: Bubble) =>
-      bubble.message && change(bubble.message, bubble);
+    const withMessage = (change: (message: MessageReference) => void) => (bubble: Bubble) => {
+      const message = storedMessage(bubble);
+      if (message !== null) {
+        change(message);
+      }
+    };
     return {
       otherName,
-      react: (bubble, emoji, isOn) => bubble.message && changes.react(group, bubble.message, emoji, isOn),
+      react: (bubble, emoji, isOn) => withMessage((message) => changes.react(group, message, emoji, isOn))(bubble),
       reply: ({ key }) => setReplyTo(key),
       edit: ({ key }) => setEdited(key),
       save: (bubble, text) => {
         setEdited(null);
-        if (bubble.message !== null) {
-          changes.edit(group, bubble.message, text);
-        }
+        withMessage((message) => changes.edit(group, message, text))(bubble);
       },
       cancelEdit: () => setEdited(null),
       remove: withMessage((message) => changes.delete(group, message)),
@@ -264,8 +268,9 @@ function useActions(group: string | null, items: readonly TimelineItem[], otherN
     reply: find(replyTo),
     problem,
     editLast: () => {
-      const last = items.findLast((item): item is Bubble => item.kind === 'bubble' && item.own && item.message !== null && !item.isDeleted);
-      setEdited(last?.key ?? null);
+      const last = items.findLast((item): item is Bubble => item.kind === 'bubble' && item.own && !item.isDeleted);
+      // Not one before an unsent message: it would be the wrong one.
+      setEdited(last && storedMessage(last) ? last.key : null);
     },
     endReply: () => setReplyTo(null),
   };

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
+import { focusedIn } from '../focus.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 
 /** Pixels between a menu and the edges of the window. */
@@ -13,11 +14,14 @@ interface MenuProps {
   children: ReactNode;
 }
 
+/** The elements that had the focus before a menu was opened. */
+const focusedBefore = new WeakMap<HTMLElement, HTMLElement>();
+
 /**
- * A menu in the browser's top layer, which closes it on Escape and on clicks elsewhere, and returns the focus.
+ * A menu in the browser's top layer. It is closed by Escape, Tab, scrolling, and clicks elsewhere.
  *
  * The menus of headless libraries are 25 kB (brotli) or more, and render at the end of the page's body, where the styles of
- * the components do not apply.
+ * the components do not apply. A popover of the kind `auto` would be closed by the end of the press that opened it.
  */
 export function Menu({ label, anchor, onClose, children }: MenuProps) {
   const menu = useRef<HTMLDivElement>(null);
@@ -27,6 +31,10 @@ export function Menu({ label, anchor, onClose, children }: MenuProps) {
     const element = menu.current;
     if (element !== null && !isShown.current) {
       isShown.current = true;
+      const focused = focusedIn(element.getRootNode());
+      if (focused !== null) {
+        focusedBefore.set(element, focused);
+      }
       element.showPopover();
       place(element, anchor);
       itemsOf(element)[0]?.focus({ preventScroll: true });
@@ -39,10 +47,20 @@ export function Menu({ label, anchor, onClose, children }: MenuProps) {
   useEffect(() => {
     const listening = new AbortController();
     const { signal } = listening;
-    window.addEventListener('resize', onClose, { signal });
-    window.addEventListener('wheel', onClose, { signal, passive: true });
+    const hide = () => menu.current?.hidePopover();
+    window.addEventListener('resize', hide, { signal });
+    window.addEventListener('wheel', hide, { signal, passive: true });
+    window.addEventListener(
+      'pointerdown',
+      (event) => {
+        if (menu.current !== null && !event.composedPath().includes(menu.current)) {
+          hide();
+        }
+      },
+      { signal, capture: true },
+    );
     return () => listening.abort();
-  }, [onClose]);
+  }, []);
 
   return (
     <div
@@ -51,7 +69,7 @@ export function Menu({ label, anchor, onClose, children }: MenuProps) {
       role="menu"
       aria-label={label}
       tabIndex={-1}
-      popover="auto"
+      popover="manual"
       onKeyDown={onKeyDown}
       onToggle={(event) => {
         if (event.newState === 'closed') {
@@ -91,7 +109,11 @@ export function MenuItem({ children, onSelect, isDangerous = false }: MenuItemPr
 
 /** Closes the menu of an item, which returns the focus. */
 export function closeMenuOf(item: HTMLElement): void {
-  item.closest<HTMLElement>('[popover]')?.hidePopover();
+  const menu = item.closest<HTMLElement>('[popover]');
+  menu?.hidePopover();
+  if (menu !== null) {
+    focusedBefore.get(menu)?.focus({ preventScroll: true });
+  }
 }
 
 function itemsOf(menu: HTMLElement): HTMLElement[] {
@@ -105,9 +127,9 @@ function onKeyDown(event: KeyboardEvent<HTMLElement>): void {
   if (next !== null) {
     event.preventDefault();
     items.at(next % items.length)?.focus();
-  } else if (event.key === 'Tab') {
+  } else if (event.key === 'Tab' || event.key === 'Escape') {
     // A menu is one stop: Tab leaves it.
-    event.currentTarget.hidePopover();
+    closeMenuOf(event.currentTarget);
   }
   // Not a key of the list below.
   event.stopPropagation();

@@ -1,5 +1,6 @@
 import { charactersLeft, directionOf, isSendable, wellFormed } from '@cruddur/client';
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
+import { focusedIn } from '../focus.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 
@@ -19,15 +20,10 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
 
   useEffect(() => {
     const element = field.current;
-    const root = element?.getRootNode();
-    const focused = root instanceof Document || root instanceof ShadowRoot ? root.activeElement : null;
+    const focused = element && focusedIn(element.getRootNode());
     element?.focus();
     element?.setSelectionRange(element.value.length, element.value.length);
-    return () => {
-      if (focused instanceof HTMLElement) {
-        focused.focus();
-      }
-    };
+    return () => focused?.focus();
   }, []);
 
   function save() {

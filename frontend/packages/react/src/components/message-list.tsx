@@ -6,7 +6,6 @@ import {
   Fragment,
   useCallback,
   useEffect,
-  useEffectEvent,
   useId,
   useLayoutEffect,
   useMemo,
@@ -73,7 +72,7 @@ export function MessageList({
 }: MessageListProps) {
   const { text } = useTexts();
   const { BubbleItem = DefaultBubbleItem } = useComponents();
-  const { box, atEnd, isPrepending, toEnd, onScroll, onHeadGrowth } = useReadingPlace(items, sends);
+  const { box, atEnd, isPrepending, toEnd, leaveEnd, onScroll, onHeadGrowth } = useReadingPlace(items, sends);
   const unread = useUnread(items, atEnd);
   const top = useInView(box, older !== null && !loading && problem === null, onOlder, older);
   const head = useRef<HTMLDivElement>(null);
@@ -84,8 +83,19 @@ export function MessageList({
   useMenuGestures(box, '[data-key]', openMenu);
   const { focused, ...keys } = useMessageKeys(box, openMenu);
   useReadMark(atEnd, items.at(-1)?.key ?? null, () => onRead?.());
-  const show = useShow(items, list, box);
-  useScrollTo(edited, items, list);
+  const scrollTo = useScrollTo(items, list, box, leaveEnd);
+  useEffect(() => {
+    if (edited !== null) {
+      scrollTo(edited);
+    }
+  }, [edited, scrollTo]);
+  const show = useCallback(
+    (key: string) => {
+      scrollTo(key);
+      highlight(box, key);
+    },
+    [box, scrollTo],
+  );
 
   // A message that was removed is no longer among the items.
   const kept = [focused, edited].map((key) => items.findLastIndex((item) => item.key === key)).filter((index) => index !== -1);
@@ -204,23 +214,13 @@ function useMenu(items: readonly TimelineItem[], conversation: OwnConversationVa
   };
 }
 
-/** Scrolls to a message when its key changes, unless it is visible. */
-function useScrollTo(key: string | null, items: readonly TimelineItem[], list: RefObject<VirtualizerHandle | null>): void {
-  const scroll = useEffectEvent((to: string) => {
-    const index = items.findLastIndex((item) => item.key === to);
-    if (index !== -1) {
-      list.current?.scrollToIndex(index, { align: 'nearest' });
-    }
-  });
-  useEffect(() => {
-    if (key !== null) {
-      scroll(key);
-    }
-  }, [key]);
-}
-
-/** A function that scrolls to a loaded message, gives it the focus and highlights it. */
-function useShow(items: readonly TimelineItem[], list: RefObject<VirtualizerHandle | null>, box: RefObject<HTMLElement | null>) {
+/** A function that scrolls to a loaded message, unless it is visible. */
+function useScrollTo(
+  items: readonly TimelineItem[],
+  list: RefObject<VirtualizerHandle | null>,
+  box: RefObject<HTMLElement | null>,
+  leaveEnd: () => void,
+): (key: string) => void {
   const current = useRef(items);
   useEffect(() => {
     current.current = items;
@@ -228,25 +228,41 @@ function useShow(items: readonly TimelineItem[], list: RefObject<VirtualizerHand
   return useCallback(
     (key: string) => {
       const index = current.current.findLastIndex((item) => item.key === key);
-      if (index === -1) {
-        return;
+      if (index !== -1 && !isVisible(box.current, key)) {
+        leaveEnd();
+        list.current?.scrollToIndex(index, { align: 'center' });
       }
-      list.current?.scrollToIndex(index, { align: 'center' });
-      // The message is in the document after the next frames.
-      let frames = 20;
-      const highlight = () => {
-        const row = box.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
-        if (row) {
-          row.focus({ preventScroll: true });
-          row.animate([{ background: 'var(--_active)', borderRadius: 'var(--_round)' }, { background: 'transparent' }], 1500);
-        } else if ((frames -= 1) > 0) {
-          requestAnimationFrame(highlight);
-        }
-      };
-      requestAnimationFrame(highlight);
     },
-    [list, box],
+    [list, box, leaveEnd],
   );
+}
+
+function rowOf(box: HTMLElement | null, key: string): HTMLElement | null {
+  return box?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`) ?? null;
+}
+
+function isVisible(box: HTMLElement | null, key: string): boolean {
+  const outer = box?.getBoundingClientRect();
+  const inner = rowOf(box, key)?.getBoundingClientRect();
+  return outer !== undefined && inner !== undefined && inner.top >= outer.top && inner.bottom <= outer.bottom;
+}
+
+/** Milliseconds within which a message is in the document after the list was scrolled to it. */
+const SHOWN_WITHIN = 3000;
+
+/** Gives the focus to a message, and highlights it for a moment. */
+function highlight(box: RefObject<HTMLElement | null>, key: string): void {
+  const latest = performance.now() + SHOWN_WITHIN;
+  const attempt = () => {
+    const row = rowOf(box.current, key);
+    if (row !== null) {
+      row.focus({ preventScroll: true });
+      row.animate([{ background: 'var(--_active)', borderRadius: 'var(--_round)' }, { background: 'transparent' }], 1500);
+    } else if (performance.now() < latest) {
+      requestAnimationFrame(attempt);
+    }
+  };
+  requestAnimationFrame(attempt);
 }
 
 function DayHeading({ day }: { day: number }) {

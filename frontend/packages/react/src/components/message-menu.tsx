@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import type { MessageActions } from '../message-actions.ts';
+import { storedMessage } from '../stored-message.ts';
 import { DeleteQuestion } from './delete-question.tsx';
 import { EmojiQuestion } from './emoji-question.tsx';
 import { Menu, MenuItem, closeMenuOf } from './menu.tsx';
@@ -24,7 +25,7 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
   const { text } = useTexts();
   const [step, setStep] = useState<'menu' | 'emoji' | 'details' | 'delete' | 'closed'>('menu');
   const { message, own, isDeleted, reactions } = bubble;
-  const isStored = message !== null && !isDeleted;
+  const isStored = storedMessage(bubble) !== null;
 
   useEffect(() => {
     if (step === 'closed') {

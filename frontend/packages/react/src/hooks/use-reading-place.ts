@@ -12,8 +12,8 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
   const box = useRef<HTMLElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const end = useRef(true);
-  /** The scroll position at the last event. */
-  const last = useRef(0);
+  /** The scroll position and the height of the list at the last event. */
+  const last = useRef({ scrollTop: 0, scrollHeight: 0 });
   const sent = useRef(sends);
   const [shown, setShown] = useState({ items, isPrepending: false });
 
@@ -32,9 +32,11 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
     }
     const { scrollTop, scrollHeight, clientHeight } = element;
     const isNear = scrollHeight - scrollTop - clientHeight < NEAR;
-    // The end also moves away when messages are measured. Only a person moves up from it.
-    end.current = isNear || (end.current && scrollTop >= last.current);
-    last.current = scrollTop;
+    // The end also moves away when messages are measured, and then the virtualizer may scroll up. A person who scrolls up does
+    // not change the height.
+    const isByPerson = scrollTop < last.current.scrollTop && scrollHeight === last.current.scrollHeight;
+    end.current = isNear || (end.current && !isByPerson);
+    last.current = { scrollTop, scrollHeight };
     setAtEnd(end.current);
   }, []);
 
@@ -52,6 +54,11 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
     if (box.current !== null) {
       box.current.scrollTop = box.current.scrollHeight;
     }
+  }, []);
+
+  /** Lets the list leave the end, before it is scrolled to another place. */
+  const leaveEnd = useCallback(() => {
+    end.current = false;
   }, []);
 
   useLayoutEffect(() => {
@@ -79,7 +86,7 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
     return () => observer.disconnect();
   }, []);
 
-  return { box, atEnd, isPrepending, toEnd, onScroll, onHeadGrowth };
+  return { box, atEnd, isPrepending, toEnd, leaveEnd, onScroll, onHeadGrowth };
 }
 
 /** Whether `after` has the last item of `before`, and more in front of it. */
