@@ -84,6 +84,8 @@ fault_kinds! {
     CommitWithinPage,
     /// A page shows a row, but not another one that was committed meanwhile.
     GapWithinPage,
+    /// A read of several rows leaves some of them unread.
+    KeysUnprocessed,
     /// A record is delivered again.
     Redelivery,
     /// The records of a batch are out of order.
@@ -96,6 +98,8 @@ fault_kinds! {
     Poison,
     /// The execution environment dies while sending a message.
     KilledSending,
+    /// The execution environment dies while changing a message, a read marker or a setting.
+    KilledChanging,
     /// The execution environment dies while moving rows.
     KilledMoving,
     /// The execution environment dies while reading a list or an event log.
@@ -249,8 +253,10 @@ impl Faults {
                 FaultKind::ShortPage => 1.0,
                 FaultKind::CommitWithinPage | FaultKind::Reordered | FaultKind::Redelivery => 0.5,
                 FaultKind::ConflictHidesRows
+                | FaultKind::KeysUnprocessed
                 | FaultKind::IndexGoesBack
                 | FaultKind::KilledSending
+                | FaultKind::KilledChanging
                 | FaultKind::KilledMoving
                 | FaultKind::KilledListing
                 | FaultKind::KilledOpening

@@ -101,6 +101,7 @@ impl Journal {
         match operation {
             "Query" if request.get("IndexName").is_some() => Ok(self.query_index(request)),
             "Query" => self.query(database, request.clone()).await,
+            "BatchGetItem" => self.get_some(database, request.clone()),
             "PutItem" | "DeleteItem" | "UpdateItem" | "TransactWriteItems" => {
                 self.write(database, operation, request.clone())
             }
@@ -112,6 +113,27 @@ impl Journal {
                 Ok(answer)
             }
         }
+    }
+
+    /// Reads several rows, and may leave the last ones unread.
+    fn get_some(&self, database: &Database, mut request: Value) -> Answer {
+        let mut unprocessed = json!({});
+        if self.faults.inject(&[FaultKind::KeysUnprocessed]).is_some() {
+            for (table, read) in request["RequestItems"].as_object_mut().unwrap() {
+                let keys = read["Keys"].as_array_mut().unwrap();
+                let kept = self.faults.dice().below(keys.len());
+                let left = keys.split_off(kept);
+                unprocessed[table] = read.clone();
+                unprocessed[table]["Keys"] = json!(left);
+            }
+            let is_empty = |read: &Value| read["Keys"].as_array().unwrap().is_empty();
+            if request["RequestItems"].as_object().unwrap().values().all(is_empty) {
+                return Ok(json!({"Responses": {}, "UnprocessedKeys": unprocessed}));
+            }
+        }
+        let mut answer = self.dispatch(database, "BatchGetItem", request)?;
+        answer["UnprocessedKeys"] = unprocessed;
+        Ok(answer)
     }
 
     /// Marks a transaction as in progress and returns its token. Returns `None` if the request has no token or the token

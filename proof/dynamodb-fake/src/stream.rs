@@ -83,13 +83,13 @@ impl Stream {
     pub(crate) fn append(&mut self, change: &Change) {
         let number = self.trimmed + self.kept.len() + 1;
         let record = match change {
-            // Rows that are replaced in place have versions.
+            // Rows that are replaced in place have versions, and so have those that an update creates.
             Change::Put(row) if row["version"]["N"].as_str().is_some_and(|version| version != "1") => {
                 change_record(row, number)
             }
-            Change::Put(row) => stream_record(row, number),
+            Change::Update(row) if row["version"]["N"] != "1" => change_record(row, number),
+            Change::Put(row) | Change::Update(row) => stream_record(row, number),
             Change::Delete((pk, sk)) => record("REMOVE", &json!({"pk": {"S": pk}, "sk": {"S": sk}}), number),
-            Change::Update(row) => change_record(row, number),
         };
         self.kept.push_back(record.to_string());
     }

@@ -5,24 +5,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use cruddur::{
     event_log::LogNumber,
     sort_key::SortKey,
-    table::{Partition, RowKind},
+    table::{EventLogRow, LoggedChange, Partition, RowKind},
 };
 use dynamodb_fake::{Call, Change, Key, text};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::versions::{Versions, parse};
 
 /// Committed rows, and violations by single commits.
 #[derive(Default)]
 pub(crate) struct Commits {
     /// Rows by key.
     pub(crate) rows: BTreeMap<Key, Value>,
-    /// Sort keys of inbox rows, by partition and group.
-    inboxes: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Places of inbox rows, by partition and group.
+    inboxes: BTreeMap<(String, String), BTreeSet<Place>>,
+    /// Versions of messages and states.
+    pub(crate) versions: Versions,
     /// Number of transactions and single writes that changed a row.
     pub(crate) count: u64,
     /// Violations of invariants by single commits.
     pub(crate) violations: Vec<String>,
+}
+
+/// What an inbox row has joined: its position, the version of that message, and the version of the owner's state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    sk: String,
+    version: u64,
+    state_version: u64,
+}
+
+impl Place {
+    fn of(row: &Value) -> Self {
+        let number = |name: &str, default| row[name]["N"].as_str().map_or(default, |n| n.parse().unwrap());
+        let (version, state_version) = (number("version", 1), number("state_version", 0));
+        Self { sk: text(row, "sk").to_owned(), version, state_version }
+    }
 }
 
 /// A hash of every event of a run. Equal for two runs that did the same.
@@ -50,12 +70,23 @@ impl Trace {
 }
 
 impl Commits {
-    /// Adds a commit and checks the inboxes that it changed.
+    /// Adds a commit and checks the rows that it changed.
     pub(crate) fn add(&mut self, changes: &[Change]) {
         self.count += 1;
-        let mut touched = BTreeMap::<(String, String), Option<String>>::new();
+        let mut touched = BTreeMap::<(String, String), Option<Place>>::new();
         for change in changes {
             let (pk, sk) = change.key();
+            let kind = RowKind::of_partition(&pk);
+            match (change, kind) {
+                (Change::Put(row) | Change::Update(row), Some(RowKind::Message)) => {
+                    self.versions.add_message(row);
+                }
+                (Change::Put(row) | Change::Update(row), Some(RowKind::MemberState)) => {
+                    self.versions.add_state(row);
+                }
+                (Change::Put(row), Some(RowKind::EventLog)) => self.check_log_row(row),
+                _ => {}
+            }
             let row = match change {
                 Change::Put(row) => Some(row.clone()),
                 Change::Delete(_) => None,
@@ -68,37 +99,52 @@ impl Commits {
                 Some(row) => self.rows.insert((pk.clone(), sk.clone()), row.clone()),
                 None => self.rows.remove(&(pk.clone(), sk.clone())),
             };
-            // The next connection of a device replaces the row.
-            let may_replace = RowKind::of_partition(&pk) == Some(RowKind::Connection);
+            // The next connection of a device replaces the row. States and inbox rows have versions.
+            let may_replace =
+                matches!(kind, Some(RowKind::Connection | RowKind::MemberState | RowKind::Inbox));
             if before.is_some() && row.is_some() && !may_replace {
                 self.violations.push(format!("I7: {pk} {sk} was overwritten"));
             }
             let group = row.as_ref().or(before.as_ref()).map_or("", |row| text(row, "message_group_uuid"));
             if !group.is_empty() {
                 let inbox = (pk, group.to_owned());
-                let positions = self.inboxes.entry(inbox.clone()).or_default();
-                touched.entry(inbox).or_insert_with(|| positions.last().cloned());
-                if row.is_some() {
-                    positions.insert(sk);
-                } else {
-                    positions.remove(&sk);
+                let places = self.inboxes.entry(inbox.clone()).or_default();
+                touched.entry(inbox).or_insert_with(|| places.last().cloned());
+                if let Some(before) = &before {
+                    places.remove(&Place::of(before));
                 }
+                places.extend(row.as_ref().map(Place::of));
             }
         }
         for (inbox, before) in touched {
-            let positions = &self.inboxes[&inbox];
+            let places = &self.inboxes[&inbox];
             let (pk, group) = inbox;
-            if positions.len() != 1 {
-                self.violations.push(format!("I1: {} rows of {group} in {pk}", positions.len()));
+            if places.len() != 1 {
+                self.violations.push(format!("I1: {} rows of {group} in {pk}", places.len()));
             }
-            if positions.last() < before.as_ref() {
+            if places.last().map(|place| &place.sk) < before.as_ref().map(|place| &place.sk) {
                 self.violations.push(format!("I4: the row of {group} in {pk} moved back from {before:?}"));
             }
-            if let Some(position) = positions.last()
-                && !self.rows.contains_key(&(RowKind::Message.partition(&group), position.clone()))
+            let joined = |place: &Place| (place.sk.clone(), place.version);
+            let state = |place: Option<&Place>| place.map(|place| place.state_version);
+            if places.last().map(joined) < before.as_ref().map(joined)
+                || state(places.last()) < state(before.as_ref())
+            {
+                self.violations.push(format!("I17: the row of {group} in {pk} lost a change: {before:?}"));
+            }
+            if let Some(place) = places.last()
+                && !self.rows.contains_key(&(RowKind::Message.partition(&group), place.sk.clone()))
             {
                 self.violations.push(format!("I3: the row of {group} in {pk} is at no message"));
             }
+        }
+    }
+
+    fn check_log_row(&mut self, row: &Value) {
+        let (_, owner) = text(row, "pk").split_once('#').unwrap();
+        let owner = owner.parse().unwrap();
+        for change in logged_changes(row) {
+            self.violations.extend(self.versions.check_logged(owner, &change));
         }
     }
 
@@ -109,31 +155,45 @@ impl Commits {
         self.rows.range(from..).take_while(move |((other, _), _)| *other == pk).map(|(_, row)| row)
     }
 
-    /// The key of a message.
-    pub(crate) fn message(&self, group_uuid: Uuid, message_uuid: Uuid) -> Option<SortKey> {
-        let mut keys = self.partition(Partition::Messages(group_uuid)).map(sort_key);
-        keys.find(|sk| sk.message_uuid == message_uuid)
-    }
-
-    /// All messages that a user may read.
-    pub(crate) fn messages_of(&self, user_uuid: Uuid) -> BTreeSet<Uuid> {
+    /// The groups of a user.
+    pub(crate) fn groups_of(&self, user_uuid: Uuid) -> Vec<Uuid> {
         let groups = self.partition(Partition::Inbox(user_uuid));
-        let groups = groups.map(|row| text(row, "message_group_uuid").parse().unwrap());
-        groups
-            .flat_map(|group| self.partition(Partition::Messages(group)))
-            .map(|row| sort_key(row).message_uuid)
-            .collect()
+        groups.map(|row| text(row, "message_group_uuid").parse().unwrap()).collect()
     }
 
-    /// The messages in a user's log, by number.
-    pub(crate) fn log_of(&self, user_uuid: Uuid) -> BTreeMap<u64, BTreeSet<Uuid>> {
+    /// All messages that a user may read, as they are.
+    pub(crate) fn messages_of(&self, user_uuid: Uuid) -> BTreeMap<Uuid, Value> {
+        self.groups_of(user_uuid).into_iter().flat_map(|group| self.versions.current(group)).collect()
+    }
+
+    /// What the rows of a user's log tell, by number.
+    pub(crate) fn log_of(&self, user_uuid: Uuid) -> BTreeMap<u64, BTreeSet<String>> {
         let rows = self.partition(Partition::EventLog(user_uuid)).filter(|row| row.get("changes").is_some());
-        let row = |row: &Value| (text(row, "sk").parse::<LogNumber>().unwrap().get(), logged_messages(row));
+        let row = |row: &Value| (text(row, "sk").parse::<LogNumber>().unwrap().get(), told_by_row(row));
         rows.map(row).collect()
     }
 
-    /// The findings about a frame for a connection of `user_uuid` (I15).
-    pub(crate) fn check_frame(&self, user_uuid: Uuid, frame: &str) -> Vec<String> {
+    /// The changes in a user's log.
+    pub(crate) fn logged_changes(&self, user_uuid: Uuid) -> Vec<LoggedChange> {
+        self.partition(Partition::EventLog(user_uuid)).flat_map(logged_changes).collect()
+    }
+
+    /// The version of a message that a row of a user's log announces.
+    pub(crate) fn logged_version(&self, user_uuid: Uuid, number: u64, message: Uuid) -> Option<(SortKey, u64)> {
+        let key = (Partition::EventLog(user_uuid).to_string(), LogNumber::new(number).to_string());
+        let versions = logged_changes(self.rows.get(&key)?).into_iter().filter_map(|change| match change {
+            LoggedChange::Message { message_sk, .. } => Some((message_sk, 1)),
+            LoggedChange::MessageChanged { message_sk, version, .. } => Some((message_sk, version)),
+            LoggedChange::Read { .. } | LoggedChange::Other { .. } => None,
+        });
+        versions.filter(|(sk, _)| sk.message_uuid == message).max()
+    }
+
+    /// The findings about a frame for a connection of `user_uuid` (I15), sent by an environment whose clock shows `now`,
+    /// in seconds since 1970.
+    pub(crate) fn check_frame(&self, user_uuid: Uuid, frame: &str, now: i64) -> Vec<String> {
+        /// Messages of this age are not embedded, in seconds, with the limit of pushes.
+        const MAX_AGE: i64 = 60 + 5;
         let mut findings = Vec::new();
         if frame.len() > 30_000 {
             findings.push(format!("a frame of {} bytes", frame.len()));
@@ -142,8 +202,8 @@ impl Commits {
         let list = |name: &str| frame[name].as_array().map_or(&[][..], Vec::as_slice);
         let number = LogNumber::new(frame["number"].as_u64().unwrap());
         let key = (Partition::EventLog(user_uuid).to_string(), number.to_string());
-        let sent = list("events").iter().flat_map(message_uuids).collect::<BTreeSet<_>>();
-        if self.rows.get(&key).map(logged_messages) != Some(sent) {
+        let sent = list("events").iter().flat_map(told_by_event).collect::<BTreeSet<_>>();
+        if self.rows.get(&key).map(told_by_row) != Some(sent) {
             findings.push(format!("I15: frame {number} to {user_uuid} is not in their log"));
         }
         let events = list("events").iter().map(|event| (uuid(event, "message_group_uuid"), event));
@@ -155,33 +215,63 @@ impl Commits {
             }
         }
         for message in list("messages") {
-            let is_stored = events.clone().any(|(group_uuid, event)| {
-                let message_uuid = uuid(message, "uuid");
-                let mut rows = self.partition(Partition::Messages(group_uuid));
-                let mut announced = message_uuids(event);
-                announced.any(|announced| announced == message_uuid)
-                    && rows.any(|row| {
-                        sort_key(row).message_uuid == message_uuid
-                            && message["message"] == text(row, "message")
-                    })
+            let announcing = events.clone().filter(|(_, event)| {
+                message_uuids(event).any(|announced| announced == uuid(message, "uuid"))
             });
-            if !is_stored {
+            let mut versions = announcing.filter_map(|(group_uuid, _)| {
+                let shown = self.versions.shown_version(group_uuid, message)?;
+                Some((shown, self.versions.of_message(group_uuid, shown.sk).last()?))
+            });
+            let Some((shown, current)) = versions.next() else {
                 findings.push(format!("I15: a frame shows {message}, which is not announced or not stored"));
+                continue;
+            };
+            // A late record shows an earlier version.
+            let is_young = shown.sk.created_at.to_utc().timestamp() >= now - MAX_AGE;
+            if current.deleted_at.is_some() && shown.deleted_at.is_none() && !is_young {
+                findings.push(format!("I19: a frame shows the deleted {message}"));
+            }
+        }
+        for group in list("message_groups") {
+            if !self.versions.is_shown_group(user_uuid, group) || group.get("unread_count").is_some() {
+                findings.push(format!("I17: a frame to {user_uuid} shows the group {group}"));
             }
         }
         findings
     }
 }
 
-fn sort_key(row: &Value) -> SortKey {
-    text(row, "sk").parse().unwrap()
+fn logged_changes(row: &Value) -> Vec<LoggedChange> {
+    if row.get("changes").is_some() { parse::<EventLogRow>(row).changes } else { vec![] }
 }
 
-/// The messages in a log row.
-fn logged_messages(row: &Value) -> BTreeSet<Uuid> {
-    let changes = row["changes"]["L"].as_array().map_or(&[][..], Vec::as_slice);
-    let keys = changes.iter().filter_map(|change| text(&change["M"], "message_sk").parse::<SortKey>().ok());
-    keys.map(|sk| sk.message_uuid).collect()
+/// What a log row tells: each message and marker, with the kind of its event.
+fn told_by_row(row: &Value) -> BTreeSet<String> {
+    let changes = logged_changes(row).into_iter().map(|change| match change {
+        LoggedChange::Message { group_uuid, message_sk } => {
+            format!("message {group_uuid} {}", message_sk.message_uuid)
+        }
+        LoggedChange::MessageChanged { group_uuid, message_sk, .. } => {
+            format!("message_changed {group_uuid} {}", message_sk.message_uuid)
+        }
+        LoggedChange::Read { group_uuid, user_uuid, read_sk, read_at, .. } => {
+            let message = json!(read_sk.sort_key().map(|sk| sk.message_uuid));
+            format!("read {group_uuid} {user_uuid} {message} {}", json!(read_at))
+        }
+        LoggedChange::Other { group_uuid, kind } => format!("{kind} {group_uuid}"),
+    });
+    changes.collect()
+}
+
+/// What an event tells, as [`told_by_row`] spells it.
+pub(crate) fn told_by_event(event: &Value) -> Vec<String> {
+    let kind = event["type"].as_str().unwrap();
+    let group = uuid(event, "message_group_uuid");
+    if kind == "read" {
+        let (message, at) = (&event["last_read_message_uuid"], &event["last_read_at"]);
+        return vec![format!("read {group} {} {message} {at}", uuid(event, "user_uuid"))];
+    }
+    message_uuids(event).map(|message| format!("{kind} {group} {message}")).collect()
 }
 
 /// The messages in an event.

@@ -20,11 +20,12 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::{
-    commits::{Commits, message_uuids, uuid},
+    commits::{Commits, message_uuids, told_by_event, uuid},
     key_set,
     lambda::Lambda,
-    people::People,
+    people::{People, timestamp},
     planted::Planted,
+    versions::{content, preview_of},
     websocket::{Handshake, Socket, WebSocketApi},
 };
 
@@ -42,19 +43,30 @@ pub(crate) struct Device {
     uuid: Uuid,
     /// The place in the log up to which the device has all events. `None` before the first answer.
     cursor: Option<EventCursor>,
-    /// The messages of the given events, by the number of their row.
-    given: BTreeMap<u64, BTreeSet<Uuid>>,
-    /// All known messages.
-    messages: BTreeSet<Uuid>,
-    /// True if the groups have to be listed.
+    /// What the given events tell, by the number of their row.
+    given: BTreeMap<u64, BTreeSet<String>>,
+    /// All known messages, at their greatest known versions.
+    messages: BTreeMap<Uuid, Value>,
+    /// True if the groups and all their messages have to be listed.
     must_list: bool,
+    /// True if the groups have to be listed, since an event has not shown one.
+    must_list_groups: bool,
     /// Groups whose messages were listed, or are to be listed.
     groups: BTreeSet<Uuid>,
+    /// What is known of the newest message of each group.
+    previews: BTreeMap<Uuid, Value>,
     /// Groups whose messages have to be listed, with the announced messages that are not known.
     to_list: BTreeMap<Uuid, BTreeSet<Uuid>>,
     socket: Option<Socket>,
     counts: Counts,
     violations: Vec<String>,
+}
+
+/// What a frame embeds.
+#[derive(Default)]
+struct Embedded {
+    messages: BTreeSet<Uuid>,
+    groups: BTreeSet<Uuid>,
 }
 
 /// Numbers of a run.
@@ -92,9 +104,11 @@ impl Device {
             me,
             cursor: None,
             given: BTreeMap::new(),
-            messages: BTreeSet::new(),
+            messages: BTreeMap::new(),
             must_list: true,
+            must_list_groups: false,
             groups: BTreeSet::new(),
+            previews: BTreeMap::new(),
             to_list: BTreeMap::new(),
             socket: None,
             counts: Counts::default(),
@@ -161,6 +175,7 @@ impl Device {
         self.messages.clear();
         self.must_list = true;
         self.groups.clear();
+        self.previews.clear();
         self.to_list.clear();
     }
 
@@ -238,10 +253,14 @@ impl Device {
         if number <= last {
             self.faults.count(FaultKind::FrameTooLate);
         } else if number == last + 1 || self.planted(Planted::NoGapRuleForFrames) {
-            let embedded = frame["messages"].as_array().map_or(&[][..], Vec::as_slice);
-            let embedded = embedded.iter().map(|message| uuid(message, "uuid")).collect();
+            let list = |name: &str| frame[name].as_array().map_or(&[][..], Vec::as_slice);
+            for message in list("messages") {
+                self.learn(message);
+            }
+            let groups = list("message_groups").iter().map(|group| self.learn_group(group)).collect();
+            let messages = list("messages").iter().map(|message| uuid(message, "uuid")).collect();
             self.counts.by_frame += 1;
-            self.advance(frame["events"].as_array().unwrap(), &embedded, after).await;
+            self.advance(list("events"), &Embedded { messages, groups }, after).await;
         } else {
             self.faults.count(FaultKind::FrameTooEarly);
             sleep(Duration::from_millis(500)).await;
@@ -300,15 +319,35 @@ impl Device {
         }
         let numbers = events.iter().map(|event| event["number"].as_u64()).collect::<BTreeSet<_>>();
         self.counts.by_reading += numbers.len() as u64;
-        self.advance(&events, &BTreeSet::new(), next).await;
+        self.advance(&events, &Embedded::default(), next).await;
         !events.is_empty()
     }
 
+    /// Keeps the greatest version of a message.
+    fn learn(&mut self, message: &Value) {
+        let version = |message: &Value| message["version"].as_u64();
+        let known = self.messages.entry(uuid(message, "uuid")).or_insert_with(|| content(message));
+        if version(known) < version(message) {
+            *known = content(message);
+        }
+    }
+
+    /// Keeps the greatest position and version of a group. Returns the group.
+    fn learn_group(&mut self, group: &Value) -> Uuid {
+        let place = |preview: &Value| (timestamp(preview), preview["version"].as_u64());
+        let group_uuid = uuid(group, "uuid");
+        let known = self.previews.entry(group_uuid).or_insert_with(|| preview_of(group));
+        if place(known) < place(group) {
+            *known = preview_of(group);
+        }
+        group_uuid
+    }
+
     /// Moves the cursor to `next` with the events that were given.
-    async fn advance(&mut self, events: &[Value], embedded: &BTreeSet<Uuid>, next: EventCursor) {
+    async fn advance(&mut self, events: &[Value], embedded: &Embedded, next: EventCursor) {
         for event in events {
             let number = event["number"].as_u64().unwrap();
-            self.given.entry(number).or_default().extend(message_uuids(event));
+            self.given.entry(number).or_default().extend(told_by_event(event));
         }
         let last = self.cursor.map_or(0, |cursor| cursor.number.get());
         let passed = (last + 1..=next.number.get()).take(1_000);
@@ -319,12 +358,17 @@ impl Device {
         self.cursor = Some(next);
 
         let mut announced = Vec::new();
-        for event in events {
+        for event in events.iter().filter(|event| event["type"] != "read") {
             let group = uuid(event, "message_group_uuid");
-            announced.extend(message_uuids(event).map(|message| (group, message)));
-            let (known, unknown): (BTreeSet<_>, BTreeSet<_>) = message_uuids(event)
-                .partition(|message| embedded.contains(message) || self.messages.contains(message));
-            self.messages.extend(known);
+            let number = event["number"].as_u64().unwrap();
+            announced.extend(message_uuids(event).map(|message| (group, number, message)));
+            // A known message may have been changed since.
+            let is_known = |message: &Uuid| {
+                embedded.messages.contains(message)
+                    || event["type"] == "message" && self.messages.contains_key(message)
+            };
+            let unknown = message_uuids(event).filter(|message| !is_known(message)).collect::<BTreeSet<_>>();
+            self.must_list_groups |= !embedded.groups.contains(&group);
             // A group that moves may be absent from the list that the device has seen.
             let is_new = self.groups.insert(group) && !self.planted(Planted::NoListOfNewGroups);
             if is_new || !unknown.is_empty() {
@@ -336,13 +380,15 @@ impl Device {
         }
     }
 
-    /// Checks that the inbox shows no older message of a group than those that events announced.
-    async fn check_inbox(&mut self, announced: &[(Uuid, Uuid)]) {
+    /// Checks that the inbox shows no older message or version of a group than those that events announced.
+    async fn check_inbox(&mut self, announced: &[(Uuid, u64, Uuid)]) {
         let Some(rows) = self.people.list_groups(self.me, 100).await else { return };
-        for (group, message) in announced {
-            let Some(sk) = self.commits.lock().unwrap().message(*group, *message) else { continue };
-            let is_older = rows.iter().any(|(shown, position)| shown == group && *position < sk.created_at);
-            if is_older {
+        for (group, number, message) in announced {
+            let logged = self.commits.lock().unwrap().logged_version(self.user_uuid, *number, *message);
+            let Some((sk, version)) = logged else { continue };
+            let place = |row: &Value| (timestamp(row), row["version"].as_u64());
+            let is_older = |row: &Value| place(row) < (sk.created_at, Some(version));
+            if rows.iter().any(|row| uuid(row, "uuid") == *group && is_older(row)) {
                 self.violation(&format!(
                     "I12: {message} was announced before the inbox of {group} showed it"
                 ));
@@ -359,17 +405,27 @@ impl Device {
         if self.must_list {
             let Some(groups) = self.people.list_groups(self.me, 100).await else { return };
             self.must_list = false;
-            for (group, _) in groups {
+            self.must_list_groups = false;
+            for group in groups {
+                let group = self.learn_group(&group);
                 self.groups.insert(group);
                 self.to_list.entry(group).or_default();
+            }
+        } else if self.must_list_groups
+            && let Some(groups) = self.people.list_groups(self.me, 100).await
+        {
+            self.must_list_groups = false;
+            for group in &groups {
+                self.learn_group(group);
             }
         }
         for (group, announced) in self.to_list.clone() {
             let Some(messages) = self.people.list_all_messages(self.me, group).await else { continue };
-            if !announced.is_subset(&messages) {
+            let listed = messages.iter().map(|message| uuid(message, "uuid")).collect();
+            if !announced.is_subset(&listed) {
                 self.violation(&format!("I12: {announced:?} of {group} were announced but are not listed"));
             }
-            self.messages.extend(messages);
+            messages.iter().for_each(|message| self.learn(message));
             self.to_list.remove(&group);
         }
     }
@@ -401,12 +457,21 @@ impl Device {
             let commits = self.commits.lock().unwrap();
             (commits.messages_of(self.user_uuid), commits.log_of(self.user_uuid))
         };
-        let missing = expected.difference(&self.messages).count();
-        let foreign = self.messages.difference(&expected).count();
-        if missing + foreign > 0 {
+        if self.messages != expected {
+            let is_known = |message: &&Uuid| self.messages.contains_key(message);
+            let missing = expected.keys().filter(|message| !is_known(message)).count();
+            let foreign = self.messages.keys().filter(|message| !expected.contains_key(message)).count();
             self.violation(&format!(
-                "I13: the device lacks {missing} messages and has {foreign} foreign ones"
+                "I13: the device lacks {missing} messages and has {foreign} foreign ones, or old versions"
             ));
+        }
+        let commits = self.commits.lock().unwrap();
+        let newest = |group: &Uuid| commits.versions.newest(self.user_uuid, *group);
+        let outdated = self.previews.iter().filter(|(group, preview)| newest(group).as_ref() != Some(preview));
+        let outdated = outdated.map(|(group, _)| *group).collect::<Vec<_>>();
+        drop(commits);
+        if !outdated.is_empty() {
+            self.violation(&format!("I13: the device has old previews of {outdated:?}"));
         }
         if self.given.iter().any(|(number, messages)| log.get(number) != Some(messages)) {
             self.violation("I13: a given event is not the log's");

@@ -25,11 +25,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     auth::Verifier,
     clock::Clock,
-    config::{PushConfig, SendLimitConfig},
+    config::{EditWindow, PushConfig, SendLimitConfig},
     connection::Connections,
     dynamodb::{CallLimits, client},
     event::ConnectEvent,
     event_log::EventLog,
+    member_state::MemberStates,
     message::Messages,
     message_group::Inbox,
     push::Push,
@@ -65,6 +66,18 @@ pub(crate) enum Function {
     CreateMessage,
     /// `GET /api/events`
     ListEvents,
+    /// `PUT` and `DELETE /api/message_groups/{message_group_uuid}/read`
+    MarkRead,
+    /// `GET /api/message_groups/{message_group_uuid}`
+    ShowMessageGroup,
+    /// `GET /api/unread`
+    CountUnread,
+    /// `PUT` and `DELETE /api/messages/{message_group_uuid}/{message_uuid}`
+    ChangeMessage,
+    /// `PUT` and `DELETE /api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}`
+    ReactToMessage,
+    /// `PATCH /api/me`
+    UpdateMe,
     /// `$connect` of the WebSocket API.
     OpenConnection,
     /// The table's stream.
@@ -85,6 +98,7 @@ pub(crate) struct Lambda {
     /// Start of the run, by a correct clock.
     pub begin: DateTime<Utc>,
     pub send_limit: Option<SendLimitConfig>,
+    pub edit_window: EditWindow,
     /// The same start, by the runtime's clock.
     pub since: Instant,
     /// Environments that wait for an invocation.
@@ -105,6 +119,12 @@ enum App {
     ListMessages(list_messages::App),
     CreateMessage(create_message::App),
     ListEvents(list_events::App),
+    MarkRead(mark_read::App),
+    ShowMessageGroup(show_message_group::App),
+    CountUnread(count_unread::App),
+    ChangeMessage(change_message::App),
+    ReactToMessage(react_to_message::App),
+    UpdateMe(update_me::App),
     OpenConnection(open_connection::App),
     StreamHandler(stream_handler::App, LastCall),
 }
@@ -114,19 +134,21 @@ impl Lambda {
     pub(crate) async fn request(&self, request: Request<String>) -> Option<Response<String>> {
         let query = request.uri().query().unwrap_or_default().parse::<QueryMap>().unwrap();
         let path = request.uri().path().to_owned();
-        let group = path.strip_prefix("/api/messages/").map(str::to_owned);
-        let (function, limit, fault) = match (request.method(), &*path) {
-            (&Method::POST, _) => (Function::CreateMessage, 25, FaultKind::KilledSending),
-            (_, "/api/events") => (Function::ListEvents, 15, FaultKind::KilledListing),
-            (_, "/api/message_groups") => (Function::ListMessageGroups, 15, FaultKind::KilledListing),
-            _ => (Function::ListMessages, 15, FaultKind::KilledListing),
+        let (function, parameters) = route(request.method(), &path);
+        let (limit, fault) = match function {
+            Function::CreateMessage => (25, FaultKind::KilledSending),
+            Function::MarkRead | Function::ChangeMessage | Function::ReactToMessage => {
+                (25, FaultKind::KilledChanging)
+            }
+            Function::UpdateMe => (15, FaultKind::KilledChanging),
+            _ => (15, FaultKind::KilledListing),
         };
-        let group = group.map(|group| ("message_group_uuid".to_owned(), group));
+        let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let request = request
             .map(Body::Text)
             .with_raw_http_path(&path)
             .with_query_string_parameters(query)
-            .with_path_parameters(group.into_iter().collect::<HashMap<_, _>>());
+            .with_path_parameters(parameters.collect::<HashMap<_, _>>());
         let environment = self.environment(function);
         let answer = {
             let work = async {
@@ -135,6 +157,12 @@ impl Lambda {
                     App::ListMessages(app) => list_messages::handler(app, request).await,
                     App::CreateMessage(app) => create_message::handler(app, request).await,
                     App::ListEvents(app) => list_events::handler(app, request).await,
+                    App::MarkRead(app) => mark_read::handler(app, request).await,
+                    App::ShowMessageGroup(app) => show_message_group::handler(app, request).await,
+                    App::CountUnread(app) => count_unread::handler(app, request).await,
+                    App::ChangeMessage(app) => change_message::handler(app, request).await,
+                    App::ReactToMessage(app) => react_to_message::handler(app, request).await,
+                    App::UpdateMe(app) => update_me::handler(app, request).await,
                     App::OpenConnection(_) | App::StreamHandler(..) => panic!("it has no route"),
                 }
             };
@@ -206,6 +234,11 @@ impl Lambda {
         Some(failures)
     }
 
+    /// The time by a correct clock.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.begin + self.since.elapsed()
+    }
+
     fn violation(&self, what: String) {
         self.violations.lock().unwrap().push(what);
     }
@@ -249,6 +282,9 @@ impl Lambda {
         let verifier = || Verifier::new(&key_set::config(), self.pool.key_set(), clock());
         let users = || user::Users::new(self.users.client());
         let inbox = |function, limits| Inbox::new(self.table(function, limits), random(&self.dice));
+        let states = |function, limits| {
+            MemberStates::new(self.table(function, limits), clock(), random(&self.dice))
+        };
         let messages = |function, limits, random| {
             Messages::new(self.table(function, limits), clock(), random, self.send_limit.map(SendLimit::new))
         };
@@ -280,6 +316,34 @@ impl Lambda {
                 users: users(),
                 log: EventLog::new(self.table("list-events", CallLimits::READ), clock(), random(&self.dice)),
             }),
+            Function::MarkRead => App::MarkRead(mark_read::App {
+                verifier: verifier(),
+                users: users(),
+                states: states("mark-read", CallLimits::WRITE),
+            }),
+            Function::ShowMessageGroup => App::ShowMessageGroup(show_message_group::App {
+                verifier: verifier(),
+                users: users(),
+                inbox: inbox("show-message-group", CallLimits::READ),
+                states: states("show-message-group", CallLimits::READ),
+            }),
+            Function::CountUnread => App::CountUnread(count_unread::App {
+                verifier: verifier(),
+                users: users(),
+                inbox: inbox("count-unread", CallLimits::READ),
+            }),
+            Function::ChangeMessage => App::ChangeMessage(change_message::App {
+                verifier: verifier(),
+                users: users(),
+                messages: messages("change-message", CallLimits::WRITE, random(&self.dice)),
+                edit_window: self.edit_window,
+            }),
+            Function::ReactToMessage => App::ReactToMessage(react_to_message::App {
+                verifier: verifier(),
+                users: users(),
+                messages: messages("react-to-message", CallLimits::WRITE, random(&self.dice)),
+            }),
+            Function::UpdateMe => App::UpdateMe(update_me::App { verifier: verifier(), users: users() }),
             Function::OpenConnection => App::OpenConnection(open_connection::App {
                 verifier: verifier(),
                 users: users(),
@@ -330,6 +394,28 @@ impl Lambda {
 
     fn sdk_config(&self, function: &'static str) -> SdkConfig {
         self.emulator.sdk_config().into_builder().app_name(AppName::new(function).unwrap()).build()
+    }
+}
+
+/// The function that serves a route, and the route's path parameters.
+fn route<'a>(method: &Method, path: &'a str) -> (Function, Vec<(&'static str, &'a str)>) {
+    let segments = path.strip_prefix("/api/").unwrap_or_default().split('/').collect::<Vec<_>>();
+    let group = |group| ("message_group_uuid", group);
+    let message = |message| ("message_uuid", message);
+    match segments[..] {
+        ["messages"] => (Function::CreateMessage, vec![]),
+        ["messages", uuid] => (Function::ListMessages, vec![group(uuid)]),
+        ["messages", uuid, changed] => (Function::ChangeMessage, vec![group(uuid), message(changed)]),
+        ["messages", uuid, answered, "reactions", emoji] => {
+            (Function::ReactToMessage, vec![group(uuid), message(answered), ("emoji", emoji)])
+        }
+        ["message_groups"] => (Function::ListMessageGroups, vec![]),
+        ["message_groups", uuid] => (Function::ShowMessageGroup, vec![group(uuid)]),
+        ["message_groups", uuid, "read"] => (Function::MarkRead, vec![group(uuid)]),
+        ["events"] => (Function::ListEvents, vec![]),
+        ["unread"] => (Function::CountUnread, vec![]),
+        ["me"] if *method == Method::PATCH => (Function::UpdateMe, vec![]),
+        _ => panic!("no route for {method} {path}"),
     }
 }
 

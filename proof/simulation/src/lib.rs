@@ -13,6 +13,7 @@
     reason = "in an experiment a panic is the failure itself"
 )]
 
+mod changes;
 mod commits;
 mod devices;
 mod key_set;
@@ -22,6 +23,7 @@ mod people;
 mod planted;
 mod stream;
 mod users;
+mod versions;
 mod websocket;
 mod world;
 

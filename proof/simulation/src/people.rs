@@ -1,13 +1,15 @@
 //! People with clients: they write, read, retry when the outcome is unknown, and try to read others' groups.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
-use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, timestamp::Timestamp};
+use cruddur::{
+    message_group::uuid_of_pair, sort_key::SortKey, table::ReadPosition, timestamp::Timestamp,
+};
 use dynamodb_fake::{Dice, FaultKind, Faults};
 use http::{
     Request,
@@ -18,21 +20,30 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{commits::uuid, lambda::Lambda, users::SignedUp};
+use crate::{
+    changes::Requested,
+    commits::{Commits, uuid},
+    lambda::Lambda,
+    users::SignedUp,
+    versions::{content, preview_of},
+};
 
 #[derive(Clone)]
 pub(crate) struct People {
-    api: Lambda,
-    faults: Faults,
-    dice: Dice,
+    pub(crate) api: Lambda,
+    pub(crate) faults: Faults,
+    pub(crate) dice: Dice,
     users: Arc<Vec<SignedUp>>,
     tokens: Arc<Vec<String>>,
-    notes: Arc<Mutex<Notes>>,
+    pub(crate) commits: Arc<Mutex<Commits>>,
+    pub(crate) notes: Arc<Mutex<Notes>>,
 }
 
 #[derive(Default)]
-struct Notes {
-    history: History,
+pub(crate) struct Notes {
+    pub(crate) history: History,
+    /// Requests that change messages and markers.
+    pub(crate) changes: Vec<Requested>,
     moment: Moment,
     /// Groups that at least one person knows of.
     groups: Vec<(Uuid, [usize; 2])>,
@@ -42,10 +53,16 @@ struct Notes {
 
 impl People {
     /// Creates people from `users` and their `tokens`. `faults` decides their actions and when a client disconnects.
-    pub(crate) fn new(api: Lambda, faults: Faults, users: Vec<SignedUp>, tokens: Vec<String>) -> Self {
+    pub(crate) fn new(
+        api: Lambda,
+        faults: Faults,
+        users: Vec<SignedUp>,
+        tokens: Vec<String>,
+        commits: Arc<Mutex<Commits>>,
+    ) -> Self {
         let dice = faults.dice().clone();
         let (users, tokens) = (Arc::new(users), Arc::new(tokens));
-        Self { api, faults, dice, users, tokens, notes: Arc::default() }
+        Self { api, faults, dice, users, tokens, commits, notes: Arc::default() }
     }
 
     /// The number of users.
@@ -58,7 +75,7 @@ impl People {
         &self.users[me]
     }
 
-    fn sign(&self, me: usize, request: Builder) -> Builder {
+    pub(crate) fn sign(&self, me: usize, request: Builder) -> Builder {
         request.header(AUTHORIZATION, format!("Bearer {}", self.tokens[me]))
     }
 
@@ -82,7 +99,8 @@ impl People {
         for _ in 0..actions {
             let pause = self.dice.duration(Duration::ZERO, pause);
             tokio::time::sleep(pause).await;
-            match self.dice.below(10) {
+            match self.dice.below(20) {
+                10..=19 => self.change_something(me).await,
                 0..=2 => {
                     let other = self.other_than(me);
                     self.write(me, To::Handle(other)).await;
@@ -104,21 +122,79 @@ impl People {
         }
     }
 
-    /// Reads everything that belongs to each user, once the system is at rest. All of it must be there.
+    /// Reads everything that belongs to each user, once the system is at rest. All of it must be there, as it was
+    /// committed last.
     pub(crate) async fn read_everything(&self) {
         for me in 0..self.users.len() {
             let groups = self.groups_of(me);
+            let my_uuid = self.users[me].user.uuid;
             let shown = self.list_groups(me, 100).await.unwrap_or_default();
-            for (group, _) in groups {
-                if !shown.iter().any(|(shown, _)| *shown == group) {
+            let mut conversations = 0;
+            for (group, [a, b]) in groups {
+                let (newest, unread) = {
+                    let commits = self.commits.lock().unwrap();
+                    (commits.versions.newest(my_uuid, group), commits.versions.unread(group, my_uuid))
+                };
+                conversations += usize::from(unread > 0);
+                let single = self.show_group(me, group, if a == me { b } else { a }).await;
+                let listed = shown.iter().find(|row| uuid(row, "uuid") == group);
+                if listed.is_none() {
                     self.violation(format!("I1: {group} is not listed for its member {me}"));
                 }
-                let _ = self.list_messages(me, group, 100).await;
+                for group in listed.into_iter().chain(&single) {
+                    if Some(preview_of(group)) != newest {
+                        self.violation(format!("I3: {group} is shown to user {me} instead of {newest:?}"));
+                    }
+                    if group["unread_count"] != json!(unread) {
+                        self.violation(format!("I18: user {me} has {unread} unread messages, but {group}"));
+                    }
+                }
+                self.check_members(me, if a == me { b } else { a }, group, single.as_ref());
+                if let Some(list) = self.list_messages(me, group, 100).await {
+                    let commits = self.commits.lock().unwrap();
+                    let current = commits.versions.current(group);
+                    let is_current = |row: &Value| current.get(&uuid(row, "uuid")) == Some(&content(row));
+                    if !list.rows.iter().all(is_current) {
+                        drop(commits);
+                        self.violation(format!("I19: the list of {group} does not show the last versions"));
+                    }
+                }
+            }
+            let counted = self.count_unread(me).await;
+            if counted != Some(conversations) {
+                self.violation(format!("I18: user {me} has {conversations} unread groups, but {counted:?} are shown"));
             }
         }
     }
 
-    fn other_than(&self, me: usize) -> usize {
+    /// Compares what a group shows of its members with their states (I20).
+    fn check_members(&self, me: usize, other: usize, group: Uuid, shown: Option<&Value>) {
+        let commits = self.commits.lock().unwrap();
+        let members = shown.and_then(|shown| shown["members"].as_array()).map_or(&[][..], Vec::as_slice);
+        let [my_uuid, other_uuid] = [me, other].map(|user| self.users[user].user.uuid);
+        let mut findings = Vec::new();
+        for member in [my_uuid, other_uuid] {
+            let state = commits.versions.state(group, member);
+            let (sk, at) = if member == my_uuid {
+                let read = state.and_then(|state| state.read_sk).and_then(ReadPosition::sort_key);
+                (read, state.and_then(|state| state.read_at))
+            } else if self.api.users.have_receipts(my_uuid, other_uuid) {
+                (state.and_then(|state| state.seen_sk), state.and_then(|state| state.seen_at))
+            } else {
+                (None, None)
+            };
+            let shown = members.iter().find(|shown| uuid(shown, "uuid") == member);
+            let read = |name: &str| shown.map_or(&Value::Null, |shown| &shown[name]);
+            let expected = (json!(sk.map(|sk| sk.message_uuid)), json!(at));
+            if (read("last_read_message_uuid"), read("last_read_at")) != (&expected.0, &expected.1) {
+                findings.push(format!("I20: user {me} is shown {shown:?} instead of {expected:?}"));
+            }
+        }
+        drop(commits);
+        findings.into_iter().for_each(|finding| self.violation(finding));
+    }
+
+    pub(crate) fn other_than(&self, me: usize) -> usize {
         (me + 1 + self.dice.below(self.users.len() - 1)) % self.users.len()
     }
 
@@ -127,22 +203,22 @@ impl People {
         notes.groups.iter().filter(|(_, members)| members.contains(&me)).copied().collect()
     }
 
-    fn a_group_of(&self, me: usize) -> Option<(Uuid, [usize; 2])> {
+    pub(crate) fn a_group_of(&self, me: usize) -> Option<(Uuid, [usize; 2])> {
         let groups = self.groups_of(me);
         (!groups.is_empty()).then(|| *self.dice.pick(&groups))
     }
 
-    fn violation(&self, what: String) {
+    pub(crate) fn violation(&self, what: String) {
         self.notes.lock().unwrap().violations.push(what);
     }
 
-    fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         let mut notes = self.notes.lock().unwrap();
         notes.moment += 1;
         notes.moment
     }
 
-    fn new_text(&self) -> String {
+    pub(crate) fn new_text(&self) -> String {
         format!("text {}", self.moment())
     }
 
@@ -159,7 +235,7 @@ impl People {
         self.request(self.sign(me, Request::get(path)).body(String::new()).unwrap()).await
     }
 
-    async fn request(&self, request: Request<String>) -> Answer {
+    pub(crate) async fn request(&self, request: Request<String>) -> Answer {
         let api = self.api.clone();
         let name = format!("{} {}", request.method(), request.uri());
         let invocation = tokio::spawn(async move { api.request(request).await });
@@ -177,6 +253,9 @@ impl People {
             retry_after.is_some_and(|seconds| seconds.parse().is_ok_and(|seconds: u32| seconds >= 1));
         let is_allowed = match status {
             200 | 404 | 422 => true,
+            204 => body.is_empty(),
+            403 => matches!(&*body, r#"["message_not_yours"]"# | r#"["edit_window_over"]"#),
+            409 => matches!(&*body, r#"["message_deleted"]"# | r#"["reaction_limit"]"#),
             410 => body == r#"["cursor_expired"]"#,
             429 => has_retry_after && body == r#"["rate_limited"]"#,
             503 => has_retry_after && body == r#"["unavailable"]"# || body == TIMED_OUT,
@@ -205,6 +284,7 @@ impl People {
         };
         let [mine, theirs] = [me, other].map(|user| self.users[user].user.uuid);
         let group = uuid_of_pair(mine, theirs);
+        let reply_to = self.dice.chance(0.2).then(|| self.a_message_of(group)).flatten();
         let mut text = self.new_text();
         let key = keyed.then(|| text.replace(' ', "-"));
         let mut tries = 1 + self.dice.below(4);
@@ -213,7 +293,10 @@ impl People {
                 To::Handle(other) => ("handle", self.users[other].user.handle.clone()),
                 To::Group(group) => ("message_group_uuid", group.to_string()),
             };
-            let body = json!({"message": text, target.0: target.1});
+            let mut body = json!({"message": text, target.0: target.1});
+            if let Some(sk) = reply_to {
+                body["reply_to"] = json!({"uuid": sk.message_uuid, "created_at": sk.created_at});
+            }
             let index = {
                 let begun = self.moment();
                 let mut notes = self.notes.lock().unwrap();
@@ -233,8 +316,11 @@ impl People {
             }
             let answer = self.request(request.body(body.to_string()).unwrap()).await;
             let outcome = match answer.status {
-                200 => self.acknowledge(&answer.json(), &text, group, [me, other]),
-                404 | 422 => {
+                200 if answer.json().get("reply_to") == body.get("reply_to") => {
+                    self.acknowledge(&answer.json(), &text, group, [me, other])
+                }
+                409 if reply_to.is_some_and(|sk| self.is_deleted(group, sk)) => Outcome::Refused,
+                200 | 204 | 403 | 404 | 409 | 422 => {
                     self.violation(format!("a member's message was answered with {answer:?}"));
                     Outcome::Refused
                 }
@@ -259,6 +345,11 @@ impl People {
                 text = self.new_text();
             }
         }
+    }
+
+    fn is_deleted(&self, group: Uuid, sk: SortKey) -> bool {
+        let commits = self.commits.lock().unwrap();
+        commits.versions.of_message(group, sk).last().is_some_and(|row| row.deleted_at.is_some())
     }
 
     fn acknowledge(&self, answer: &Value, text: &str, group: Uuid, members: [usize; 2]) -> Outcome {
@@ -293,43 +384,90 @@ impl People {
         }
     }
 
-    /// Reads the first page of groups, with their positions. Returns `None` without a list.
-    pub(crate) async fn list_groups(&self, me: usize, limit: usize) -> Option<Vec<(Uuid, Timestamp)>> {
+    /// Reads the first page of groups. Returns `None` without a list.
+    pub(crate) async fn list_groups(&self, me: usize, limit: usize) -> Option<Vec<Value>> {
         let List { rows, begun, ended, .. } = self.list(me, "/api/message_groups", limit).await?;
-        let rows = rows.iter().map(|row| (uuid(row, "uuid"), timestamp(row))).collect::<Vec<_>>();
         let reader = self.users[me].user.uuid;
-        self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows: rows.clone() });
+        for row in &rows {
+            let (is_shown, others) = {
+                let commits = self.commits.lock().unwrap();
+                let sent = commits.versions.others_messages(uuid(row, "uuid"), reader);
+                (commits.versions.is_shown_group(reader, row), sent as u64)
+            };
+            if !is_shown {
+                self.violation(format!("Phantom: user {me} was shown {row}"));
+            }
+            if row["unread_count"].as_u64().is_none_or(|count| count > others.min(100)) {
+                self.violation(format!("I18: user {me} has {others} messages of others, but {row}"));
+            }
+        }
+        let positions = rows.iter().map(|row| (uuid(row, "uuid"), timestamp(row))).collect();
+        self.notes.lock().unwrap().history.groups.push(Groups { reader, begun, ended, rows: positions });
         Some(rows)
     }
 
     /// Reads all messages of a group. Returns `None` unless every page is answered with a list.
-    pub(crate) async fn list_all_messages(&self, me: usize, group: Uuid) -> Option<BTreeSet<Uuid>> {
-        let mut messages = BTreeSet::new();
+    pub(crate) async fn list_all_messages(&self, me: usize, group: Uuid) -> Option<Vec<Value>> {
+        let mut messages = Vec::new();
         let mut next = self.list_messages(me, group, *self.dice.pick(&[3, 20, 100])).await?;
         loop {
-            messages.extend(next.rows.iter().map(|row| uuid(row, "uuid")));
+            messages.append(&mut next.rows);
             let Some(path) = next.next.take() else { return Some(messages) };
+            let numbers = self.commits.lock().unwrap().versions.numbers(group);
             let answer = self.get(me, &path).await;
             if answer.status != 200 {
                 return None;
             }
             next.rows = answer.rows();
+            next.rows.iter().for_each(|row| drop(self.check_message(group, row, &numbers)));
             next.next = answer.next;
         }
     }
 
     async fn list_messages(&self, me: usize, group: Uuid, limit: usize) -> Option<List> {
         let path = format!("/api/messages/{group}");
+        let numbers = self.commits.lock().unwrap().versions.numbers(group);
         let list = self.list(me, &path, limit).await?;
-        let row = |row: &Value| {
-            let sk = SortKey { created_at: timestamp(row), message_uuid: uuid(row, "uuid") };
-            (sk, row["message"].as_str().unwrap().to_owned())
-        };
+        let row = |row: &Value| (sort_key(row), self.check_message(group, row, &numbers));
         let rows = list.rows.iter().map(row).collect();
         let List { begun, ended, .. } = list;
         let page = Messages { reader: self.users[me].user.uuid, group, begun, ended, rows, limit };
         self.notes.lock().unwrap().history.messages.push(page);
         Some(list)
+    }
+
+    /// Checks a listed message: a version that was committed, not before those in `since`, the versions at the time of the
+    /// request. Returns the text as it was sent.
+    fn check_message(&self, group: Uuid, row: &Value, since: &BTreeMap<SortKey, u64>) -> String {
+        let commits = self.commits.lock().unwrap();
+        let mut findings = Vec::new();
+        let shown = commits.versions.shown_version(group, row);
+        match shown {
+            None => findings.push(format!("Phantom: {row} was never stored")),
+            Some(shown) if Some(&shown.version) < since.get(&shown.sk) => {
+                findings.push(format!("NonMonotonic: a newer version was stored than {row}"));
+            }
+            Some(_) => {}
+        }
+        if let Some(reply_to) = row.get("reply_to") {
+            let answered = commits.versions.of_message(group, sort_key(&json!(reply_to)));
+            let from = since.get(&sort_key(reply_to)).map_or(0, |version| usize::try_from(*version).unwrap() - 1);
+            let is_quoted = answered.iter().skip(from).any(|answered| {
+                let text = answered.deleted_at.is_none().then_some(&answered.message);
+                reply_to["user_uuid"] == json!(answered.sender_uuid) && reply_to.get("message") == text.map(|text| json!(text)).as_ref()
+            });
+            if !is_quoted {
+                findings.push(format!("Phantom: {row} quotes what was not stored, or not any more"));
+            }
+        }
+        let sent = commits.versions.of_message(group, sort_key(row)).first();
+        let text = match (shown, sent) {
+            (Some(_), Some(sent)) => sent.message.clone(),
+            _ => row["message"].as_str().unwrap().to_owned(),
+        };
+        drop(commits);
+        findings.into_iter().for_each(|finding| self.violation(finding));
+        text
     }
 
     /// Reads and writes in a group that is foreign or does not exist. Both get the same response and have no effect.
@@ -343,13 +481,28 @@ impl People {
             [] => Uuid::from_u128(7),
             others => *self.dice.pick(others),
         };
-        let request = if self.dice.chance(0.5) {
-            self.sign(me, Request::get(format!("/api/messages/{group}?limit=20"))).body(String::new())
-        } else {
-            let body = json!({"message": "I am not in this group", "message_group_uuid": group});
-            self.sign(me, Request::post("/api/messages")).body(body.to_string())
+        let known = self.a_message_of(group);
+        let message = known.map_or(Uuid::from_u128(7), |sk| sk.message_uuid);
+        let created_at = known.map_or(json!("2026-11-22T09:30:00.000000Z"), |sk| json!(sk.created_at));
+        let key = format!("created_at={}", created_at.as_str().unwrap());
+        let (method, path, body) = match self.dice.below(8) {
+            0 => ("GET", format!("/api/messages/{group}?limit=20"), json!("")),
+            1 => ("PUT", format!("/api/message_groups/{group}/read"), json!({})),
+            2 => ("DELETE", format!("/api/message_groups/{group}/read?message_uuid={message}&{key}"), json!("")),
+            3 => ("DELETE", format!("/api/messages/{group}/{message}?{key}"), json!("")),
+            4 => ("PUT", format!("/api/messages/{group}/{message}/reactions/%F0%9F%91%8D?{key}"), json!("")),
+            5 => ("GET", format!("/api/message_groups/{group}"), json!("")),
+            6 => {
+                let body = json!({"message": "I edit", "created_at": created_at});
+                ("PUT", format!("/api/messages/{group}/{message}"), body)
+            }
+            _ => {
+                let body = json!({"message": "I am not in this group", "message_group_uuid": group});
+                ("POST", "/api/messages".to_owned(), body)
+            }
         };
-        let answer = self.request(request.unwrap()).await;
+        let request = self.sign(me, Request::builder().method(method).uri(path));
+        let answer = self.request(request.body(body.to_string()).unwrap()).await;
         let is_refused = answer.status == 404 && answer.body == r#"["message_group_not_found"]"#;
         if !is_refused && !matches!(answer.status, 0 | 429 | 503) {
             self.violation(format!("I10: a stranger was answered {answer:?}"));
@@ -368,7 +521,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -398,6 +551,10 @@ const TIMED_OUT: &str = r#"{"message":"Service Unavailable"}"#;
 
 const API_TIMEOUT: Duration = Duration::from_secs(30);
 
-fn timestamp(row: &Value) -> Timestamp {
+fn sort_key(row: &Value) -> SortKey {
+    SortKey { created_at: timestamp(row), message_uuid: uuid(row, "uuid") }
+}
+
+pub(crate) fn timestamp(row: &Value) -> Timestamp {
     row["created_at"].as_str().unwrap().parse().unwrap()
 }

@@ -60,11 +60,28 @@ pub enum Planted {
     FailedPushesFailBatches,
     /// The stream handler waits for pushes as long as they take.
     NoPushLimit,
+    /// An inbox row takes the last delivery instead of the greatest version.
+    LastDelivery,
+    /// An inbox row is written although attributes have been added since it was read.
+    NoAbsentCondition,
+    /// A marker may be after the newest message.
+    MarkerNotClamped,
+    /// An own message does not count as reading.
+    OwnMessagesUnread,
+    /// Own messages count as reading although the group was marked as unread after them.
+    NoFloor,
+    /// The preview of a deleted message keeps its text.
+    PreviewOfDeleted,
+    /// The other member gets events about markers although receipts are off.
+    EventsWithoutReceipts,
 }
 
 impl Planted {
     pub(crate) fn edit_request(self, call: &mut Call, dice: &Dice) {
         let is_create = call.caller() == "create-message";
+        let call_is_move = call.caller() == "stream-handler"
+            && matches!(&*call.operation, "PutItem" | "TransactWriteItems")
+            && written(&mut call.request).iter().any(|item| kind(item) == Some(RowKind::Inbox));
         let (operation, request) = (&*call.operation, &mut call.request);
         let is_locate = request.get("FilterExpression").is_some();
         let actions = request.get_mut("TransactItems").and_then(Value::as_array_mut);
@@ -98,6 +115,15 @@ impl Planted {
                     let sk = text(item, "sk").split('#').next().unwrap_or_default().to_owned();
                     item["sk"] = json!({"S": format!("{sk}#{uuid}")});
                     item["message_uuid"] = json!({"S": uuid});
+                }
+            }
+            Self::LastDelivery if call_is_move => ignore_absent(request, |name| matches!(name, "version" | "state_version")),
+            Self::NoAbsentCondition if call_is_move => ignore_absent(request, |_| true),
+            Self::OwnMessagesUnread if call_is_move => {
+                for item in written(request) {
+                    if item["mine"]["BOOL"] == true && item.get("read_sk").is_none() {
+                        item["read_sk"] = json!({"S": "-"});
+                    }
                 }
             }
             Self::NoLogCondition if kind(&request["Item"]) == Some(RowKind::EventLog) => {
@@ -134,12 +160,48 @@ impl Planted {
                 fill_gaps(rows);
                 answer["Count"] = json!(answer["Items"].as_array().unwrap().len());
             }
+            (Self::LastDelivery, "stream-handler", _) if call.operation == "Query" => {
+                for row in answer["Items"].as_array_mut().unwrap() {
+                    if kind(row) == Some(RowKind::Inbox) {
+                        row.as_object_mut().unwrap().retain(|name, _| name != "version" && name != "state_version");
+                    }
+                }
+            }
+            (Self::MarkerNotClamped, "mark-read", Some(RowKind::Message)) => {
+                for row in answer["Items"].as_array_mut().unwrap() {
+                    row["sk"] = json!({"S": "9999-12-31T23:59:59.999999Z#ffffffff-ffff-7fff-bfff-ffffffffffff"});
+                }
+            }
             (Self::NoTokenEnd, "stream-handler", Some(RowKind::Connection)) => {
                 for row in answer["Items"].as_array_mut().unwrap() {
                     row["expires_at"] = json!({"N": "9999999999"});
                 }
             }
             _ => self.edit_membership(call, answer, journal),
+        }
+    }
+
+    /// Edits stream records before their delivery.
+    pub(crate) fn edit_records(self, records: &mut [Value], journal: &Journal) {
+        let images = records.iter_mut().filter_map(|record| record.pointer_mut("/dynamodb/NewImage"));
+        for image in images.filter(|image| image.is_object()) {
+            match (self, kind(image)) {
+                (Self::NoFloor, Some(RowKind::MemberState)) => {
+                    image.as_object_mut().unwrap().remove("floor_sk");
+                }
+                (Self::EventsWithoutReceipts, Some(RowKind::MemberState)) => {
+                    image["seen_sk"] = image["read_sk"].clone();
+                    image["seen_at"] = image["read_at"].clone();
+                }
+                (Self::PreviewOfDeleted, Some(RowKind::Message)) if image.get("deleted_at").is_some() => {
+                    let earlier = journal.records(0).into_iter().map(|mut record| record["dynamodb"]["NewImage"].take());
+                    let mut earlier = earlier.filter(|earlier| earlier["sk"] == image["sk"] && !text(earlier, "message").is_empty());
+                    if let Some(earlier) = earlier.next() {
+                        image["message"] = earlier["message"].clone();
+                    }
+                }
+                _ => {}
+            }
         }
     }
 
@@ -176,6 +238,34 @@ impl Planted {
             Fault::Lost(_) if applies && call.is_write() => Fault::Lost(PERMANENT),
             Fault::NotExecuted(_) if applies && call.is_write() => Fault::NotExecuted(PERMANENT),
             fault => fault,
+        }
+    }
+}
+
+/// The writes of a request: itself, or the actions of a transaction.
+fn writes(request: &mut Value) -> Vec<&mut Value> {
+    if request.get("TransactItems").is_none() {
+        return vec![request];
+    }
+    let actions = request["TransactItems"].as_array_mut().unwrap();
+    actions.iter_mut().flat_map(|action| action.as_object_mut().unwrap().values_mut()).collect()
+}
+
+/// The items that a request puts.
+fn written(request: &mut Value) -> Vec<&mut Value> {
+    writes(request).into_iter().filter_map(|write| write.get_mut("Item")).collect()
+}
+
+/// Makes conditions on attributes true that are about absent ones.
+fn ignore_absent(request: &mut Value, is_ignored: impl Fn(&str) -> bool) {
+    for write in writes(request) {
+        let condition = write["ConditionExpression"].as_str().unwrap_or_default().to_owned();
+        let names = write.get_mut("ExpressionAttributeNames").and_then(Value::as_object_mut);
+        for (placeholder, name) in names.into_iter().flatten() {
+            let is_absent = condition.contains(&format!("attribute_not_exists({placeholder})"));
+            if is_absent && is_ignored(name.as_str().unwrap()) {
+                *name = json!("never_there");
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The event source mapping: delivers every committed record at least once, in batches of any order and size.
 //!
-//! Lambda keeps the order of each item's records only, and a message has one record.
+//! Lambda keeps the order of each item's records. This mapping does not: a batch that fails is delivered again after later
+//! ones, and the functions promise that the order makes no difference (I17).
 
 use std::{
     sync::{
@@ -93,12 +94,12 @@ impl Mapping {
         let records = self.journal.records(state.read);
         state.read += records.len();
         // The mapping's filter.
-        let is_message = |record: &Value| {
-            let pk = text(&record["dynamodb"]["Keys"], "pk");
-            record["eventName"] == "INSERT" && RowKind::of_partition(pk) == Some(RowKind::Message)
+        let passes = |record: &Value| {
+            let kind = RowKind::of_partition(text(&record["dynamodb"]["Keys"], "pk"));
+            matches!(kind, Some(RowKind::Message | RowKind::MemberState)) && record["eventName"] != "REMOVE"
         };
-        let messages = records.into_iter().filter(is_message);
-        state.waiting.extend(messages.map(|record| Record { record, failed: false }));
+        let passing = records.into_iter().filter(passes);
+        state.waiting.extend(passing.map(|record| Record { record, failed: false }));
     }
 
     fn batch(&self) -> Vec<Record> {
@@ -129,6 +130,9 @@ impl Mapping {
             let place = self.lambda.dice.below(records.len() + 1);
             let poison = self.poison(&records[0]);
             records.insert(place, poison);
+        }
+        if let Some(planted) = self.lambda.planted {
+            planted.edit_records(&mut records, &self.journal);
         }
         let event: Batch = serde_json::from_value(json!({"Records": records})).unwrap();
         let failures = self.lambda.deliver(event).await;

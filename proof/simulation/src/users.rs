@@ -2,6 +2,7 @@
 //! streams. Only the simulation uses it; all other tests use the real engine.
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -9,11 +10,15 @@ use std::{
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use cruddur::{
+    message_group::uuid_of_pair,
     postgres::{Driver, Postgres},
     user::User,
 };
 use dynamodb_fake::{Dice, FaultKind, Faults};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
+    time::Instant,
+};
 use tokio_postgres::{
     Config, NoTls,
     config::SslMode,
@@ -24,6 +29,7 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub(crate) struct Users {
     signed_up: Arc<Vec<SignedUp>>,
+    receipts: Arc<Mutex<Receipts>>,
     /// The fault of all queries and connections, if any.
     fault: Arc<Mutex<Option<FaultKind>>>,
     faults: Faults,
@@ -36,12 +42,56 @@ pub(crate) struct SignedUp {
     pub user: User,
     /// The `sub` of their tokens.
     pub subject: String,
+    /// The user tells others at first what they have read.
+    pub read_receipts: bool,
+    /// The user never changes that.
+    pub is_private: bool,
+}
+
+/// The values of the setting `read_receipts` of each user, with the times since which they held.
+type Receipts = BTreeMap<Uuid, Vec<(Instant, bool)>>;
+
+/// A row of an answer.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    kind: &'static str,
+    user: &'a User,
+    read_receipts: bool,
 }
 
 impl Users {
     /// Creates a healthy database of `users`.
     pub(crate) fn new(users: Vec<SignedUp>, faults: Faults, dice: Dice) -> Self {
-        Self { signed_up: Arc::new(users), fault: Arc::default(), faults, dice }
+        let now = Instant::now();
+        let receipts = users.iter().map(|user| (user.user.uuid, vec![(now, user.read_receipts)])).collect();
+        let (signed_up, receipts) = (Arc::new(users), Arc::new(Mutex::new(receipts)));
+        Self { signed_up, receipts, fault: Arc::default(), faults, dice }
+    }
+
+    /// Returns `true` if both users had read receipts on at some time since `since`.
+    pub(crate) fn had_receipts(&self, a: Uuid, b: Uuid, since: Instant) -> bool {
+        let receipts = self.receipts.lock().unwrap();
+        let is_on = |user: Uuid, moment: Instant| {
+            receipts[&user].iter().rev().find(|(from, _)| *from <= moment).is_some_and(|(_, is_on)| *is_on)
+        };
+        let changes = [a, b].into_iter().flat_map(|user| receipts[&user].iter().map(|(from, _)| *from));
+        let mut moments = changes.filter(|from| *from > since).chain([since]);
+        moments.any(|moment| is_on(a, moment) && is_on(b, moment))
+    }
+
+    /// The other member of a group.
+    pub(crate) fn other_member(&self, group_uuid: Uuid, member: Uuid) -> Option<Uuid> {
+        let mut users = self.signed_up.iter().map(|SignedUp { user, .. }| user.uuid);
+        users.find(|other| uuid_of_pair(member, *other) == group_uuid)
+    }
+
+    /// Returns `true` if both users have read receipts on.
+    pub(crate) fn have_receipts(&self, a: Uuid, b: Uuid) -> bool {
+        self.has_receipts(a) && self.has_receipts(b)
+    }
+
+    fn has_receipts(&self, user: Uuid) -> bool {
+        self.receipts.lock().unwrap()[&user].last().is_some_and(|(_, is_on)| *is_on)
     }
 
     /// Makes all queries and connections fail with `fault`, or none.
@@ -136,15 +186,19 @@ impl Users {
     }
 
     fn answer(&self, statement: &str, parameters: &[Bytes], answer: &mut BytesMut) {
-        const COLUMNS: [(&str, Type); 4] = [
+        const COLUMNS: [(&str, Type); 5] = [
             ("kind", Type::TEXT),
             ("uuid", Type::UUID),
             ("handle", Type::TEXT),
             ("display_name", Type::TEXT),
+            ("read_receipts", Type::BOOL),
         ];
         let find = |kind: &'static str, is_wanted: &dyn Fn(&SignedUp) -> bool| {
             let found = self.signed_up.iter().filter(|user| is_wanted(user));
-            found.map(|user| (kind, &user.user)).collect::<Vec<_>>()
+            let found = found.map(|SignedUp { user, .. }| {
+                Found { kind, user, read_receipts: self.has_receipts(user.uuid) }
+            });
+            found.collect::<Vec<_>>()
         };
         let sender = || find("sender", &|user| user.subject == parameters[0]);
         let receiver = || {
@@ -155,13 +209,28 @@ impl Users {
         };
         let (columns, rows) = match statement {
             UUID => (&COLUMNS[1..2], sender()),
-            SENDER => (&COLUMNS[1..], sender()),
+            SENDER => (&COLUMNS[1..4], sender()),
             SENDER_AND_RECEIVER | SENDER_AND_RECEIVER_BY_UUID => {
-                (&COLUMNS[..], [sender(), receiver()].concat())
+                (&COLUMNS[..4], [sender(), receiver()].concat())
             }
             WITH_UUIDS => {
                 let uuids = Vec::<Uuid>::from_sql(&Type::UUID_ARRAY, &parameters[0]).unwrap();
-                (&COLUMNS[1..], find("user", &|user| uuids.contains(&user.user.uuid)))
+                (&COLUMNS[1..4], find("user", &|user| uuids.contains(&user.user.uuid)))
+            }
+            READ_RECEIPTS => {
+                let mut pair = find("user", &|user| parameters.iter().any(|uuid| *uuid == user.user.uuid.as_bytes()[..]));
+                let are_on = pair.iter().all(|user| user.read_receipts);
+                pair.truncate(1);
+                pair[0].read_receipts = are_on;
+                (&COLUMNS[4..], pair)
+            }
+            UPDATE => {
+                // A parameter without bytes is null.
+                if let ([user], [value]) = (&sender()[..], &parameters[2][..]) {
+                    let mut receipts = self.receipts.lock().unwrap();
+                    receipts.get_mut(&user.user.uuid).unwrap().push((Instant::now(), *value != 0));
+                }
+                (&COLUMNS[1..], sender())
             }
             _ => {
                 tracing::error!(statement, "unknown statement");
@@ -184,7 +253,7 @@ impl Users {
                 body.put_u16(1);
             }
         });
-        for (kind, user) in rows {
+        for Found { kind, user, read_receipts } in rows {
             message(answer, b'D', |body| {
                 body.put_u16(count(columns.len()));
                 for (name, _) in columns {
@@ -192,6 +261,7 @@ impl Users {
                         "kind" => kind.as_bytes(),
                         "uuid" => user.uuid.as_bytes(),
                         "handle" => user.handle.as_bytes(),
+                        "read_receipts" => &[u8::from(read_receipts)],
                         _ => user.display_name.as_bytes(),
                     };
                     body.put_u32(u32::from(count(value.len())));
@@ -206,6 +276,8 @@ impl Users {
 const UUID: &str = include_str!("../../../sql/users/uuid_from_cognito_user_id.sql");
 const SENDER: &str = include_str!("../../../sql/users/from_cognito_user_id.sql");
 const WITH_UUIDS: &str = include_str!("../../../sql/users/with_uuids.sql");
+const READ_RECEIPTS: &str = include_str!("../../../sql/users/read_receipts.sql");
+const UPDATE: &str = include_str!("../../../sql/users/update.sql");
 const SENDER_AND_RECEIVER: &str = include_str!("../../../sql/users/create_message_users.sql");
 const SENDER_AND_RECEIVER_BY_UUID: &str = include_str!("../../../sql/users/create_message_users_by_uuid.sql");
 
@@ -232,7 +304,8 @@ fn bound(body: &mut Bytes) -> Vec<Bytes> {
     }
     let parameters = body.get_u16();
     let parameter = |_| {
-        let length = usize::try_from(body.get_u32()).unwrap();
+        // Null has the length -1.
+        let length = usize::try_from(body.get_i32()).unwrap_or_default();
         body.split_to(length)
     };
     (0..parameters).map(parameter).collect()

@@ -59,6 +59,8 @@ struct State {
     unnoticed: Vec<UnboundedSender<String>>,
     opened: usize,
     counts: Counts,
+    /// Frames by user.
+    frames_to: BTreeMap<Uuid, u64>,
     violations: Vec<String>,
 }
 
@@ -117,6 +119,11 @@ impl WebSocketApi {
 
     pub(crate) fn counts(&self) -> Counts {
         self.state.lock().unwrap().counts
+    }
+
+    /// The number of frames sent to a user's devices.
+    pub(crate) fn frames_to(&self, user_uuid: Uuid) -> u64 {
+        self.state.lock().unwrap().frames_to.get(&user_uuid).copied().unwrap_or_default()
     }
 
     /// Violations by calls to the management API.
@@ -239,6 +246,8 @@ impl WebSocketApi {
             self.faults.count(FaultKind::PushGone);
             return 410;
         }
+        let user_uuid = connection.user_uuid;
+        *state.frames_to.entry(user_uuid).or_default() += 1;
         state.counts.sent += 1;
         200
     }
@@ -248,7 +257,7 @@ impl WebSocketApi {
         let mut state = self.state.lock().unwrap();
         let Some(connection) = state.sockets.get(connection_id) else { return };
         let (user_uuid, token_expires_at) = (connection.user_uuid, connection.token_expires_at);
-        let findings = self.commits.lock().unwrap().check_frame(user_uuid, body);
+        let findings = self.commits.lock().unwrap().check_frame(user_uuid, body, now);
         state.violations.extend(findings);
         if token_expires_at <= now {
             state.violations.push(format!("I15: a frame to {user_uuid} after the end of their token"));

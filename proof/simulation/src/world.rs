@@ -13,7 +13,13 @@ use std::{
 };
 
 use checker::{history, invariants};
-use cruddur::{config::SendLimitConfig, dynamodb::CallLimits, table::RowKind, user::User};
+use chrono::TimeDelta;
+use cruddur::{
+    config::{EditWindow, SendLimitConfig},
+    dynamodb::CallLimits,
+    table::{LoggedChange, RowKind},
+    user::User,
+};
 use dynamodb_fake::{Counts, Dice, Emulator, Fault, FaultKind, Faults, Journal, Key};
 use dynoxide::Database;
 use serde_json::Value;
@@ -63,6 +69,8 @@ pub struct Outcome {
     pub given: [u64; 2],
     /// Cursors that had expired.
     pub expired: u64,
+    /// Writes to markers and messages: markings, edits, deletions, reactions and replies.
+    pub changes: [u64; 5],
     /// Duration in simulated time.
     pub time: Duration,
 }
@@ -123,12 +131,14 @@ impl World {
         let observe = move |changes: &[_]| observed.lock().unwrap().add(changes);
         let journal = Arc::new(Journal::new(faults.clone(), Duration::from_millis(lag), observe));
         let emulator = emulator(&faults, &journal, planted, &trace);
-        let users = users(3 + dice.below(4));
+        let users = users(3 + dice.below(4), &dice);
         let begin = "2026-11-22T09:30:00Z".parse().unwrap();
         let sockets = WebSocketApi::new(faults.clone(), Arc::clone(&commits), Arc::clone(&trace), begin);
+        let database = Users::new(users.clone(), faults.clone(), dice.clone());
+        commits.lock().unwrap().versions.users = Some(database.clone());
         let lambda = Lambda {
             emulator,
-            users: Users::new(users.clone(), faults.clone(), dice.clone()),
+            users: database,
             pool: Pool::new(faults.clone(), dice.clone()),
             sockets,
             faults: faults.clone(),
@@ -136,6 +146,7 @@ impl World {
             planted,
             begin,
             send_limit: dice.chance(0.25).then_some(SEND_LIMIT),
+            edit_window: EditWindow(TimeDelta::seconds(*dice.pick(&[0, 2, 60, 900, 900, 86_400, 86_400]))),
             since: Instant::now(),
             idle: Arc::default(),
             is_quiet: Arc::default(),
@@ -147,7 +158,8 @@ impl World {
         // For the whole run, at every clock's time.
         let end = begin + Duration::from_hours(5 * 24);
         let tokens = users.iter().map(|user| key_set::token(&user.subject, end.timestamp())).collect();
-        let people = People::new(lambda.clone(), faults.clone(), users.clone(), tokens);
+        let people =
+            People::new(lambda.clone(), faults.clone(), users.clone(), tokens, Arc::clone(&commits));
         let mapping = Mapping::new(lambda.clone(), journal);
         let (devices, violations) = (Vec::new(), Vec::new());
         let mut world = Self { lambda, mapping, people, devices, commits, trace, violations };
@@ -160,7 +172,7 @@ impl World {
         let (stop, following) = world.follow(pause);
         let devices = 2 + dice.below(5);
         let devices = (0..devices).map(|device| {
-            let actions = 3 + dice.below(9);
+            let actions = 5 + dice.below(14);
             tokio::spawn(world.people.clone().use_device(device % users.len(), actions, pause))
         });
         for device in devices.collect::<Vec<_>>() {
@@ -185,8 +197,10 @@ impl World {
         world.judge().await;
 
         let stored = invariants::messages(&world.rows());
+        let changes = world.commits.lock().unwrap().versions.counts;
         Outcome {
             seed,
+            changes: [changes.marks, changes.edits, changes.deletions, changes.reactions, changes.replies],
             faults: faults.counts(),
             trace: *world.trace.lock().unwrap(),
             answers: world.people.answers(),
@@ -263,13 +277,39 @@ impl World {
         self.people.write_some(3).await;
         self.rest().await;
         sleep(Duration::from_secs(1)).await;
+        self.people.change_some(3).await;
+        self.rest().await;
+        sleep(Duration::from_secs(1)).await;
         for device in &mut self.devices {
             device.check_frames().await;
         }
+        self.mark_without_faults().await;
         self.lambda.sockets.set_fault(Some(*self.lambda.dice.pick(&FAULTS)));
         self.people.write_some(3).await;
         self.rest().await;
         self.lambda.sockets.set_fault(None);
+    }
+
+    /// Marks a group as read and unread without faults. The other member's answers and frames stay the same unless both
+    /// have receipts on (I20).
+    async fn mark_without_faults(&mut self) {
+        let me = self.lambda.dice.below(self.people.count());
+        let Some((group, [a, b])) = self.people.a_group_of(me) else { return };
+        let other = if a == me { b } else { a };
+        let [my_uuid, other_uuid] = [me, other].map(|user| self.people.user(user).user.uuid);
+        let are_told = self.lambda.users.have_receipts(my_uuid, other_uuid);
+        let before = self.people.answers_about(other, group).await;
+        let frames = self.lambda.sockets.frames_to(other_uuid);
+        for step in 0..3 {
+            let Some(expected) = self.people.mark_without_faults(me, group, step).await else { return };
+            self.rest().await;
+            self.people.check_unread(me, group, expected).await;
+        }
+        sleep(Duration::from_secs(1)).await;
+        let after = self.people.answers_about(other, group).await;
+        if !are_told && (before != after || frames != self.lambda.sockets.frames_to(other_uuid)) {
+            self.violations.push(format!("I20: markers of user {me} show in {before:?} and {after:?}"));
+        }
     }
 
     async fn judge(&mut self) {
@@ -283,7 +323,7 @@ impl World {
             device.finish().await;
         }
         let has_failed = self.people.answers().iter().any(|(status, number)| {
-            *status != 200 && answers.get(status).copied().unwrap_or_default() != *number
+            !matches!(status, 200 | 204) && answers.get(status).copied().unwrap_or_default() != *number
         });
         if has_failed {
             self.violations.push("a function did not recover".to_owned());
@@ -296,10 +336,31 @@ impl World {
         let rows = self.rows();
         let commits = self.commits.lock().unwrap();
         self.violations.extend_from_slice(&commits.violations);
+        self.violations.extend_from_slice(&commits.versions.violations);
+        for deleted in commits.versions.deleted_texts() {
+            let quoted = Value::from(deleted).to_string();
+            let kept = rows.iter().filter(|row| row.to_string().contains(&quoted));
+            self.violations.extend(kept.map(|row| format!("I19: the deleted text is in {row}")));
+        }
+        if !self.has_no_logs() {
+            for number in 0..self.people.count() {
+                let owner = self.people.user(number).user.uuid;
+                let logged = commits.logged_changes(owner);
+                let is_logged = |state: &(Uuid, Uuid, u64)| {
+                    logged.iter().any(|change| matches!(change,
+                        LoggedChange::Read { group_uuid, user_uuid, version, .. }
+                            if (*group_uuid, *user_uuid, *version) == *state))
+                };
+                let missing = commits.versions.logged_states(owner).into_iter().filter(|state| !is_logged(state));
+                self.violations.extend(missing.map(|state| format!("I12: not in the log of {owner}: {state:?}")));
+            }
+        }
         if commits.rows != self.lambda.emulator.rows(TABLE) {
             self.violations.push("the table is not what was committed".to_owned());
         }
+        let sent = commits.versions.sent();
         drop(commits);
+        self.violations.extend(self.people.check_changes());
         self.violations.extend(if self.has_no_logs() {
             invariants::check_at_rest(&rows)
         } else {
@@ -309,7 +370,7 @@ impl World {
         self.violations.extend(self.lambda.sockets.violations());
         self.violations.extend(self.devices.iter().flat_map(Device::violations).cloned());
         self.violations.extend(self.people.violations());
-        self.violations.extend(history::check(&self.people.history(), &invariants::messages(&rows)));
+        self.violations.extend(history::check(&self.people.history(), &sent));
         self.violations.extend(log::unexplained_errors());
     }
 
@@ -372,12 +433,14 @@ async fn change_outages(Lambda { users, pool, sockets, faults, dice, .. }: Lambd
     }
 }
 
-fn users(number: usize) -> Vec<SignedUp> {
+fn users(number: usize, dice: &Dice) -> Vec<SignedUp> {
     let user = |number: usize| {
         let uuid = Uuid::from_u128(0x0195_b5a0_0000_7000_8000_0000_0000_0000 + number as u128);
         let user =
             User { uuid, handle: format!("user-{number}"), display_name: format!("User No. {number}") };
-        SignedUp { user, subject: format!("subject-{number}") }
+        let (is_private, read_receipts) = (dice.chance(0.25), dice.chance(0.8));
+        let subject = format!("subject-{number}");
+        SignedUp { user, subject, read_receipts: read_receipts && !is_private, is_private }
     };
     (0..number).map(user).collect()
 }

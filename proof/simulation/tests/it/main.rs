@@ -75,4 +75,11 @@ found! {
     a_frame_to_another_users_connection_is_found => ForeignConnections as "I15",
     a_failed_push_that_fails_the_batch_is_found => FailedPushesFailBatches as "I16",
     a_push_without_a_limit_is_found => NoPushLimit as "I16",
+    a_row_that_takes_the_last_delivery_is_found => LastDelivery as "I17",
+    a_row_that_loses_added_attributes_is_found => NoAbsentCondition as "I17",
+    a_marker_after_the_newest_message_is_found => MarkerNotClamped as "I18",
+    an_own_message_that_reads_nothing_is_found => OwnMessagesUnread as "I18",
+    an_own_message_that_reads_what_was_marked_unread_is_found => NoFloor as "I18",
+    a_preview_of_a_deleted_message_is_found => PreviewOfDeleted as "I19",
+    an_event_without_receipts_is_found => EventsWithoutReceipts as "I20",
 }

@@ -1,0 +1,539 @@
+//! People who mark, edit, delete, react and change their settings, and what these requests lead to (I18 to I20).
+
+use std::{collections::BTreeMap, time::Duration};
+
+use checker::history::Moment;
+use chrono::TimeDelta;
+use cruddur::{sort_key::SortKey, table::ReadPosition, timestamp::Timestamp};
+use dynamodb_fake::FaultKind;
+use http::Request;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::people::{Answer, People};
+
+/// A request that changes a message or a marker. Repeated requests count as one.
+#[derive(Clone, Debug)]
+pub(crate) struct Requested {
+    me: usize,
+    group: Uuid,
+    change: Change,
+    /// The time of the first request.
+    begun: Moment,
+    /// The time and the outcome of the last answer.
+    ended: Option<(Moment, Outcome)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Edit { message: SortKey, text: String },
+    Delete { message: SortKey },
+    React { message: SortKey, emoji: &'static str, adds: bool },
+    /// Up to a message, or to the newest one.
+    Read { message: Option<SortKey> },
+    /// From a message on.
+    Unread { message: SortKey },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    Refused,
+    Unknown,
+}
+
+/// More than a user's reactions to a message may be. The second one is stored with a variation selector.
+const EMOJI: [&str; 6] = ["👍", "❤\u{fe0f}", "😂", "🎉", "😮", "🙏"];
+
+/// Clocks are wrong by up to this time. One more second is for requests.
+const CLOCK_ERROR: TimeDelta = TimeDelta::seconds(301);
+
+impl Change {
+    fn message(&self) -> Option<SortKey> {
+        match self {
+            Self::Edit { message, .. }
+            | Self::Delete { message }
+            | Self::React { message, .. }
+            | Self::Unread { message } => Some(*message),
+            Self::Read { message } => *message,
+        }
+    }
+
+    fn path(&self, group: Uuid) -> String {
+        let message = self.message();
+        let uuid = message.map_or_else(String::new, |message| message.message_uuid.to_string());
+        let time = message.map_or_else(String::new, |message| message.created_at.to_string());
+        match self {
+            Self::Edit { .. } => format!("/api/messages/{group}/{uuid}"),
+            Self::Delete { .. } => format!("/api/messages/{group}/{uuid}?created_at={time}"),
+            Self::React { emoji, .. } => {
+                let emoji = emoji.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+                format!("/api/messages/{group}/{uuid}/reactions/{emoji}?created_at={time}")
+            }
+            Self::Read { .. } => format!("/api/message_groups/{group}/read"),
+            Self::Unread { .. } => {
+                format!("/api/message_groups/{group}/read?message_uuid={uuid}&created_at={time}")
+            }
+        }
+    }
+
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Edit { .. } | Self::React { adds: true, .. } | Self::Read { .. } => "PUT",
+            Self::Delete { .. } | Self::React { adds: false, .. } | Self::Unread { .. } => "DELETE",
+        }
+    }
+
+    fn body(&self) -> String {
+        match self {
+            Self::Edit { message, text } => json!({"message": text, "created_at": message.created_at}).to_string(),
+            Self::Read { message: Some(message) } => {
+                json!({"message_uuid": message.message_uuid, "created_at": message.created_at}).to_string()
+            }
+            Self::Read { message: None } => "{}".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+impl People {
+    /// Does one thing with the messages or the marker of one of the user's groups.
+    pub(crate) async fn change_something(&self, me: usize) {
+        let Some((group, [a, b])) = self.a_group_of(me) else { return };
+        let Some(message) = self.a_message_of(group) else { return };
+        match self.dice.below(20) {
+            0..=3 => self.change(me, group, Change::Read { message: Some(message) }).await,
+            4..=5 => self.change(me, group, Change::Read { message: None }).await,
+            6 => self.change(me, group, Change::Read { message: Some(self.a_later_message()) }).await,
+            7..=8 => self.change(me, group, Change::Unread { message }).await,
+            9..=11 => self.change(me, group, Change::Edit { message, text: self.new_text() }).await,
+            12 => self.change(me, group, Change::Delete { message }).await,
+            13..=14 => {
+                let emoji = *self.dice.pick(&EMOJI);
+                self.change(me, group, Change::React { message, emoji, adds: true }).await;
+            }
+            15 => {
+                let emoji = *self.dice.pick(&EMOJI[..2]);
+                self.change(me, group, Change::React { message, emoji, adds: false }).await;
+            }
+            16 => self.toggle_receipts(me).await,
+            17 => {
+                let _ = self.count_unread(me).await;
+            }
+            _ => {
+                let other = if a == me { b } else { a };
+                let _ = self.show_group(me, group, other).await;
+            }
+        }
+    }
+
+    /// The newest message of a group, or any.
+    pub(crate) fn a_message_of(&self, group: Uuid) -> Option<SortKey> {
+        let messages = self.commits.lock().unwrap().versions.numbers(group);
+        let messages = messages.into_keys().collect::<Vec<_>>();
+        let newest = messages.last().copied()?;
+        Some(if self.dice.chance(0.5) { newest } else { *self.dice.pick(&messages) })
+    }
+
+    /// A key after all messages.
+    fn a_later_message(&self) -> SortKey {
+        let time = self.api.now() + TimeDelta::days(1);
+        SortKey { created_at: Timestamp::new(time), message_uuid: Uuid::from_u128(7) }
+    }
+
+    /// Requests a change, and repeats it while the outcome is unknown. Only the sender may edit or delete (I19).
+    pub(crate) async fn change(&self, me: usize, group: Uuid, change: Change) {
+        let request = Requested { me, group, change: change.clone(), begun: self.moment(), ended: None };
+        let index = {
+            let mut notes = self.notes.lock().unwrap();
+            notes.changes.push(request);
+            notes.changes.len() - 1
+        };
+        let mut tries = 1 + self.dice.below(4);
+        let mut was_unknown = false;
+        loop {
+            let request = Request::builder().method(change.method()).uri(change.path(group));
+            let request = self.sign(me, request).body(change.body()).unwrap();
+            let begun = self.api.now();
+            let answer = self.request(request).await;
+            let outcome = self.judge_change(me, group, &change, begun, &answer);
+            was_unknown |= outcome == Outcome::Unknown;
+            // An earlier attempt may have been made before what refused this one.
+            let sum = if outcome == Outcome::Refused && was_unknown { Outcome::Unknown } else { outcome };
+            let ended = Some((self.moment(), sum));
+            self.notes.lock().unwrap().changes[index].ended = ended;
+            tries -= 1;
+            if tries == 0 || outcome != Outcome::Unknown {
+                return;
+            }
+            let pause = self.dice.duration(Duration::ZERO, Duration::from_millis(1_500));
+            tokio::time::sleep(pause).await;
+            self.faults.count(FaultKind::RetryWithKey);
+        }
+    }
+
+    fn judge_change(
+        &self,
+        me: usize,
+        group: Uuid,
+        change: &Change,
+        begun: chrono::DateTime<chrono::Utc>,
+        answer: &Answer,
+    ) -> Outcome {
+        let commits = self.commits.lock().unwrap();
+        let versions = change.message().map(|sk| commits.versions.of_message(group, sk)).unwrap_or_default();
+        let my_uuid = self.user(me).user.uuid;
+        let is_own = versions.first().is_some_and(|sent| sent.sender_uuid == my_uuid);
+        let is_deleted = versions.last().is_some_and(|row| row.deleted_at.is_some());
+        let window = self.api.edit_window.0;
+        let end = change.message().map(|sk| sk.created_at.to_utc() + window);
+        let is_change_by_sender = matches!(change, Change::Edit { .. } | Change::Delete { .. });
+        let is_edit = matches!(change, Change::Edit { .. });
+        let adds = matches!(change, Change::React { adds: true, .. });
+        let is_allowed = match (answer.status, &*answer.body) {
+            (0 | 503, _) => return Outcome::Unknown,
+            (200, _) if is_edit => {
+                let json = answer.json();
+                let shown = commits.versions.shown_version(group, &json);
+                is_own
+                    && matches!(change, Change::Edit { text, .. } if shown.is_some_and(|row| row.message == *text))
+                    && end.is_some_and(|end| end >= begun - CLOCK_ERROR)
+            }
+            (204, "") if !is_edit => is_own || !is_change_by_sender,
+            (403, r#"["message_not_yours"]"#) => is_change_by_sender && !is_own,
+            (403, r#"["edit_window_over"]"#) => {
+                is_edit && is_own && end.is_some_and(|end| end <= self.api.now() + CLOCK_ERROR)
+            }
+            (409, r#"["message_deleted"]"#) => is_deleted && (is_edit && is_own || adds),
+            (409, r#"["reaction_limit"]"#) => {
+                let own = versions.iter().filter_map(|row| row.reactions.0.get(&my_uuid));
+                adds && own.map(|own| own.len()).max() == Some(5)
+            }
+            _ => false,
+        };
+        drop(commits);
+        if !is_allowed {
+            self.violation(format!("I19: user {me} was answered {answer:?} to {change:?}"));
+        }
+        if answer.status < 300 { Outcome::Done } else { Outcome::Refused }
+    }
+
+    /// Turns the user's read receipts on or off.
+    pub(crate) async fn toggle_receipts(&self, me: usize) {
+        // Some users never have receipts on (I20).
+        if self.user(me).is_private {
+            return;
+        }
+        let body = json!({"read_receipts": self.dice.chance(0.5)});
+        let request = self.sign(me, Request::patch("/api/me")).body(body.to_string()).unwrap();
+        let answer = self.request(request).await;
+        match answer.status {
+            200 if answer.json()["uuid"] == json!(self.user(me).user.uuid) => {}
+            0 | 503 => {}
+            _ => self.violation(format!("a change of settings was answered with {answer:?}")),
+        }
+    }
+
+    /// The number of conversations with unread messages. `None` without an answer.
+    pub(crate) async fn count_unread(&self, me: usize) -> Option<usize> {
+        let answer = self.get(me, "/api/unread").await;
+        match answer.status {
+            200 => {
+                let json = answer.json();
+                let number = json["conversations"].as_u64().and_then(|number| usize::try_from(number).ok());
+                let groups = self.commits.lock().unwrap().groups_of(self.user(me).user.uuid).len();
+                if json["more"] != false || number.is_none_or(|number| number > groups) {
+                    self.violation(format!("I18: user {me} with {groups} groups has {json}"));
+                }
+                number
+            }
+            0 | 503 => None,
+            _ => {
+                self.violation(format!("unread conversations were answered with {answer:?}"));
+                None
+            }
+        }
+    }
+
+    /// Reads one of the user's groups with `other`. `None` without an answer.
+    pub(crate) async fn show_group(&self, me: usize, group: Uuid, other: usize) -> Option<Value> {
+        let [my_uuid, other] = [me, other].map(|user| self.user(user).user.uuid);
+        let since = tokio::time::Instant::now();
+        let before = self.commits.lock().unwrap().versions.state(group, my_uuid).map_or(0, |state| state.version);
+        let answer = self.get(me, &format!("/api/message_groups/{group}")).await;
+        match answer.status {
+            200 => {}
+            0 | 503 => return None,
+            _ => {
+                self.violation(format!("the group {group} was answered with {answer:?}"));
+                return None;
+            }
+        }
+        let json = answer.json();
+        let commits = self.commits.lock().unwrap();
+        let mut findings = Vec::new();
+        if !commits.versions.is_shown_group(my_uuid, &json) {
+            findings.push(format!("Phantom: user {me} was shown {json}"));
+        }
+        let read = |member: Uuid| {
+            let members = json["members"].as_array().map_or(&[][..], Vec::as_slice);
+            let shown = members.iter().find(|shown| shown["uuid"] == json!(member))?;
+            Some((shown["last_read_message_uuid"].clone(), shown["last_read_at"].clone()))
+        };
+        let uuid = |sk: Option<SortKey>| json!(sk.map(|sk| sk.message_uuid));
+        let own = commits.versions.states(group, my_uuid).iter().filter(|state| state.version >= before);
+        let mut own = own.map(|state| (uuid(state.read_sk.and_then(ReadPosition::sort_key)), json!(state.read_at)));
+        let nothing = || (Value::Null, Value::Null);
+        let own_is_known = own.any(|own| Some(own) == read(my_uuid));
+        if !own_is_known && (before > 0 || read(my_uuid) != Some(nothing())) {
+            findings.push(format!("I18: user {me} has not read what is shown: {json}"));
+        }
+        let told = commits.versions.states(group, other).iter();
+        let mut told = told.map(|state| (uuid(state.seen_sk), json!(state.seen_at))).chain([nothing()]);
+        if !told.any(|told| Some(told) == read(other)) {
+            findings.push(format!("I20: user {me} is shown a marker that was not told: {json}"));
+        }
+        if read(other) != Some(nothing()) && !self.api.users.had_receipts(my_uuid, other, since) {
+            findings.push(format!("I20: user {me} is shown a marker without receipts: {json}"));
+        }
+        drop(commits);
+        findings.into_iter().for_each(|finding| self.violation(finding));
+        Some(json)
+    }
+
+    /// Everything that is answered to `me` about a group: what a marker of the other member must not change if it is
+    /// withheld (I20).
+    pub(crate) async fn answers_about(&self, me: usize, group: Uuid) -> Vec<String> {
+        let mut answers = Vec::new();
+        for path in [
+            "/api/message_groups?limit=100".to_owned(),
+            format!("/api/message_groups/{group}"),
+            format!("/api/messages/{group}?limit=100"),
+            "/api/unread".to_owned(),
+            "/api/events".to_owned(),
+        ] {
+            let answer = self.get(me, &path).await;
+            answers.push(format!("{} {:?} {}", answer.status, answer.next, answer.body));
+        }
+        answers
+    }
+
+    /// Changes messages without faults.
+    pub(crate) async fn change_some(&self, number: usize) {
+        for _ in 0..number {
+            let me = self.dice.below(self.count());
+            let Some((group, _)) = self.a_group_of(me) else { continue };
+            let Some(message) = self.a_message_of(group) else { continue };
+            match self.dice.below(3) {
+                0 => self.change(me, group, Change::Edit { message, text: self.new_text() }).await,
+                1 => self.change(me, group, Change::Delete { message }).await,
+                _ => self.change(me, group, Change::React { message, emoji: EMOJI[0], adds: true }).await,
+            }
+        }
+    }
+
+    /// Checks the number of unread messages in each list that shows it.
+    pub(crate) async fn check_unread(&self, me: usize, group: Uuid, expected: usize) {
+        let shown = self.list_groups(me, 100).await.unwrap_or_default();
+        let listed = shown.iter().find(|row| row["uuid"] == json!(group)).map(|row| row["unread_count"].clone());
+        let answer = self.get(me, &format!("/api/message_groups/{group}")).await;
+        let single = (answer.status == 200).then(|| answer.json()["unread_count"].clone());
+        if (&listed, &single) != (&Some(json!(expected)), &Some(json!(expected))) {
+            self.violation(format!(
+                "I18: user {me} has {expected} unread messages in {group}, but the lists show {listed:?} and {single:?}"
+            ));
+        }
+    }
+
+    /// The number of messages of others in a group from `from` on that are not deleted.
+    pub(crate) fn others_from(&self, me: usize, group: Uuid, from: SortKey) -> usize {
+        let commits = self.commits.lock().unwrap();
+        let keys = commits.versions.numbers(group).into_keys().filter(|sk| *sk >= from);
+        let newest = keys.filter_map(|sk| commits.versions.of_message(group, sk).last());
+        let my_uuid = self.user(me).user.uuid;
+        newest.filter(|row| row.sender_uuid != my_uuid && row.deleted_at.is_none()).count().min(100)
+    }
+
+    /// Marks a group as read, as unread from a message on, and as read up to a later message than there is. `rest` waits
+    /// until the stream is delivered.
+    pub(crate) async fn mark_without_faults(&self, me: usize, group: Uuid, step: usize) -> Option<usize> {
+        let message = self.a_message_of(group)?;
+        match step {
+            0 => self.change(me, group, Change::Read { message: None }).await,
+            1 => self.change(me, group, Change::Unread { message }).await,
+            _ => self.change(me, group, Change::Read { message: Some(self.a_later_message()) }).await,
+        }
+        Some(if step == 1 { self.others_from(me, group, message) } else { 0 })
+    }
+
+    /// Compares the requests with what was committed.
+    pub(crate) fn check_changes(&self) -> Vec<String> {
+        let changes = self.notes.lock().unwrap().changes.clone();
+        let mut findings = self.check_texts(&changes);
+        findings.extend(self.check_reactions(&changes));
+        findings.extend(self.check_markers(&changes));
+        findings
+    }
+
+    fn check_texts(&self, changes: &[Requested]) -> Vec<String> {
+        let mut findings = Vec::new();
+        let commits = self.commits.lock().unwrap();
+        // By message: edits by its sender with their places among the versions, and whether it was deleted.
+        let mut edits = BTreeMap::<SortKey, Vec<(&Requested, &str, Option<usize>)>>::new();
+        let mut deletions = BTreeMap::<SortKey, Vec<&Requested>>::new();
+        for request in changes {
+            let Some(message) = request.change.message() else { continue };
+            let versions = commits.versions.of_message(request.group, message);
+            if versions.first().is_none_or(|sent| sent.sender_uuid != self.user(request.me).user.uuid) {
+                continue;
+            }
+            match &request.change {
+                Change::Edit { text, .. } => {
+                    let place = versions.iter().position(|row| row.message == *text);
+                    match request.ended {
+                        Some((_, Outcome::Done)) if place.is_none() => {
+                            findings.push(format!("Lost: {request:?} was acknowledged"));
+                        }
+                        Some((_, Outcome::Refused)) if place.is_some() => {
+                            findings.push(format!("Unexpected: {request:?} was refused"));
+                        }
+                        _ => {}
+                    }
+                    edits.entry(message).or_default().push((request, text, place));
+                }
+                Change::Delete { .. } => {
+                    let is_deleted = versions.last().is_some_and(|row| row.deleted_at.is_some());
+                    if matches!(request.ended, Some((_, Outcome::Done))) && !is_deleted {
+                        findings.push(format!("Lost: {request:?} was acknowledged"));
+                    }
+                    deletions.entry(message).or_default().push(request);
+                }
+                _ => {}
+            }
+        }
+        for edits in edits.values() {
+            for (earlier, _, before) in edits {
+                for (later, _, after) in edits {
+                    let is_before = earlier.ended.is_some_and(|(moment, outcome)| {
+                        outcome == Outcome::Done && moment < later.begun
+                    });
+                    if is_before && before.is_some() && after.is_some() && before >= after {
+                        findings.push(format!("Reordered: {later:?} is before {earlier:?}"));
+                    }
+                }
+            }
+        }
+        for (group, messages) in commits.versions.sent() {
+            for sent in messages {
+                let edits = edits.get(&sent.sk).map_or(&[][..], Vec::as_slice);
+                for row in commits.versions.of_message(group, sent.sk) {
+                    let is_asked = match row.deleted_at {
+                        Some(_) => deletions.contains_key(&sent.sk),
+                        None => row.message == sent.message || edits.iter().any(|(_, text, _)| *text == row.message),
+                    };
+                    if !is_asked {
+                        findings.push(format!("I19: the sender did not ask for {row:?}"));
+                    }
+                }
+            }
+        }
+        findings
+    }
+
+    fn check_reactions(&self, changes: &[Requested]) -> Vec<String> {
+        let mut findings = Vec::new();
+        let commits = self.commits.lock().unwrap();
+        let mut by_emoji = BTreeMap::<_, Vec<(&Requested, bool)>>::new();
+        for request in changes {
+            if let Change::React { message, emoji, adds } = &request.change {
+                let key = (request.group, *message, self.user(request.me).user.uuid, *emoji);
+                by_emoji.entry(key).or_default().push((request, *adds));
+            }
+        }
+        for (group, messages) in commits.versions.sent() {
+            for sent in messages {
+                let Some(row) = commits.versions.of_message(group, sent.sk).last() else { continue };
+                for (user, emoji) in row.reactions.0.iter().flat_map(|(user, all)| all.iter().map(move |one| (user, one))) {
+                    let asked = by_emoji.get(&(group, sent.sk, *user, &**emoji));
+                    if !asked.is_some_and(|asked| asked.iter().any(|(_, adds)| *adds)) {
+                        findings.push(format!("I19: nobody asked for {emoji} in {row:?}"));
+                    }
+                }
+            }
+        }
+        for ((group, message, user, emoji), requests) in by_emoji {
+            let Some(row) = commits.versions.of_message(group, message).last() else { continue };
+            let requested = requests.iter().map(|(request, _)| *request);
+            let Some(last) = last_of(requested).filter(|_| row.deleted_at.is_none()) else { continue };
+            let is_there = row.reactions.0.get(&user).is_some_and(|all| all.contains(emoji));
+            if is_there != matches!(last.change, Change::React { adds: true, .. }) {
+                findings.push(format!("Lost: {last:?} was acknowledged last"));
+            }
+        }
+        findings
+    }
+
+    fn check_markers(&self, changes: &[Requested]) -> Vec<String> {
+        let mut findings = Vec::new();
+        let commits = self.commits.lock().unwrap();
+        let sends = self.notes.lock().unwrap().history.sends.clone();
+        let mut by_member = BTreeMap::<(Uuid, usize), Vec<&Requested>>::new();
+        for request in changes {
+            if matches!(request.change, Change::Read { .. } | Change::Unread { .. }) {
+                by_member.entry((request.group, request.me)).or_default().push(request);
+            }
+        }
+        for ((group, me), requests) in by_member {
+            let state = commits.versions.state(group, self.user(me).user.uuid);
+            let read = state.and_then(|state| state.read_sk).and_then(ReadPosition::sort_key);
+            // The newest message that was acknowledged before the request.
+            let newest_before = |request: &Requested| {
+                let acknowledged = sends.iter().filter_map(|send| match &send.ended {
+                    Some((moment, checker::history::Outcome::Acknowledged(of, sk))) => {
+                        (*of == group && *moment < request.begun).then_some(*sk)
+                    }
+                    _ => None,
+                });
+                acknowledged.max()
+            };
+            let target = |request: &Requested| match &request.change {
+                // A message that the member has seen, or one from the future.
+                Change::Read { message: Some(message) }
+                    if !commits.versions.of_message(group, *message).is_empty() =>
+                {
+                    Some(*message)
+                }
+                _ => newest_before(request),
+            };
+            let is_unread = |request: &&&Requested| matches!(request.change, Change::Unread { .. });
+            if requests.iter().filter(is_unread).count() == 0 {
+                let done = requests.iter().filter(|request| matches!(request.ended, Some((_, Outcome::Done))));
+                if let Some(request) = done.filter(|request| target(request) > read).next() {
+                    findings.push(format!("Lost: {request:?} was acknowledged, but {read:?} is stored"));
+                }
+            } else if let Some(last) = last_of(requests.iter().copied()) {
+                let is_kept = match &last.change {
+                    Change::Unread { message } => {
+                        read < Some(*message) && state.and_then(|state| state.floor_sk) >= newest_before(last)
+                    }
+                    _ => read >= target(last),
+                };
+                if !is_kept {
+                    findings.push(format!("Lost: {last:?} was acknowledged last, but {state:?} is stored"));
+                }
+            }
+        }
+        findings
+    }
+}
+
+/// The last request, if it was made and began after all others had ended with a known outcome.
+fn last_of<'a>(requests: impl Iterator<Item = &'a Requested> + Clone) -> Option<&'a Requested> {
+    let last = requests.clone().max_by_key(|request| request.begun)?;
+    let others = requests.filter(|request| request.begun < last.begun);
+    let is_over = |request: &Requested| {
+        request.ended.is_some_and(|(moment, outcome)| outcome != Outcome::Unknown && moment < last.begun)
+    };
+    let mut others = others;
+    (matches!(last.ended, Some((_, Outcome::Done))) && others.all(is_over)).then_some(last)
+}
