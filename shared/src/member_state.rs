@@ -12,7 +12,7 @@ use crate::{
     config::{ConfigError, Lookup},
     dynamodb::{CallLimits, within_time_limit},
     error::{Dependency, Error},
-    message_group::{KnownMembers, membership_for},
+    message_group::{KnownMembers, membership_for, other_member},
     random::Random,
     sort_key::SortKey,
     table::{
@@ -75,12 +75,7 @@ impl MemberStates {
     /// Returns the other member of a group. Fails with [`Error::MessageGroupNotFound`] if the group does not exist or the
     /// caller is not a member. Reads the membership of a group only once.
     pub async fn other_member(&self, caller: Uuid, group_uuid: Uuid) -> Result<Uuid, Error> {
-        if let Some(other) = self.members.other_of(caller, group_uuid) {
-            return Ok(other);
-        }
-        let other = self.membership(caller, group_uuid).await?.other_than(caller);
-        self.members.insert(caller, group_uuid, other);
-        Ok(other)
+        other_member(&self.table, &self.members, group_uuid, caller).await
     }
 
     /// Marks the messages of a group as read by a member, up to `message` or to the newest one. A message after the
@@ -103,7 +98,7 @@ impl MemberStates {
             })
             .await
         };
-        within_time_limit(mark).await
+        within_time_limit(Box::pin(mark)).await
     }
 
     /// Marks the messages of a group as unread by a member, from `message` on, whatever the marker was.
@@ -122,7 +117,7 @@ impl MemberStates {
             })
             .await
         };
-        within_time_limit(mark).await
+        within_time_limit(Box::pin(mark)).await
     }
 
     /// Writes a member's state. `marking` returns `None` if the state needs no change.

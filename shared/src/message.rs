@@ -10,7 +10,7 @@ use crate::{
     config::{ConfigError, Lookup},
     dynamodb::CallLimits,
     error::{Dependency, Error},
-    message_group::{KnownMembers, membership_for},
+    message_group::{KnownMembers, other_member},
     page::{Cursor, Page, PageRequest},
     random::Random,
     send_limit::SendLimit,
@@ -81,14 +81,7 @@ impl Messages {
         group_uuid: Uuid,
         request: PageRequest,
     ) -> Result<Page<Message>, Error> {
-        let other = match self.members.other_of(caller, group_uuid) {
-            Some(other) => other,
-            None => {
-                let other = membership_for(&self.table, group_uuid, caller).await?.other_than(caller);
-                self.members.insert(caller, group_uuid, other);
-                other
-            }
-        };
+        let other = other_member(&self.table, &self.members, group_uuid, caller).await?;
         let limit = usize::from(request.limit.get());
         let newest = Newest {
             partition: Partition::Messages(group_uuid),

@@ -59,6 +59,21 @@ pub async fn membership_for(table: &Table, group_uuid: Uuid, caller: Uuid) -> Re
     Err(Error::MessageGroupNotFound)
 }
 
+/// Returns the other member of a group, as [`membership_for`] finds it. Makes no call for a known member.
+pub(crate) async fn other_member(
+    table: &Table,
+    known: &KnownMembers,
+    group_uuid: Uuid,
+    caller: Uuid,
+) -> Result<Uuid, Error> {
+    if let Some(other) = known.other_of(caller, group_uuid) {
+        return Ok(other);
+    }
+    let other = membership_for(table, group_uuid, caller).await?.other_than(caller);
+    known.insert(caller, group_uuid, other);
+    Ok(other)
+}
+
 /// The inboxes of all users.
 #[derive(Debug)]
 pub struct Inbox {

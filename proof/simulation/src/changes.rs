@@ -26,13 +26,26 @@ pub(crate) struct Requested {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    Edit { message: SortKey, text: String },
-    Delete { message: SortKey },
-    React { message: SortKey, emoji: &'static str, adds: bool },
+    Edit {
+        message: SortKey,
+        text: String,
+    },
+    Delete {
+        message: SortKey,
+    },
+    React {
+        message: SortKey,
+        emoji: &'static str,
+        adds: bool,
+    },
     /// Up to a message, or to the newest one.
-    Read { message: Option<SortKey> },
+    Read {
+        message: Option<SortKey>,
+    },
     /// From a message on.
-    Unread { message: SortKey },
+    Unread {
+        message: SortKey,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +99,9 @@ impl Change {
 
     fn body(&self) -> String {
         match self {
-            Self::Edit { message, text } => json!({"message": text, "created_at": message.created_at}).to_string(),
+            Self::Edit { message, text } => {
+                json!({"message": text, "created_at": message.created_at}).to_string()
+            }
             Self::Read { message: Some(message) } => {
                 json!({"message_uuid": message.message_uuid, "created_at": message.created_at}).to_string()
             }
@@ -259,7 +274,8 @@ impl People {
     pub(crate) async fn show_group(&self, me: usize, group: Uuid, other: usize) -> Option<Value> {
         let [my_uuid, other] = [me, other].map(|user| self.user(user).user.uuid);
         let since = tokio::time::Instant::now();
-        let before = self.commits.lock().unwrap().versions.state(group, my_uuid).map_or(0, |state| state.version);
+        let before =
+            self.commits.lock().unwrap().versions.state(group, my_uuid).map_or(0, |state| state.version);
         let answer = self.get(me, &format!("/api/message_groups/{group}")).await;
         match answer.status {
             200 => {}
@@ -282,7 +298,8 @@ impl People {
         };
         let uuid = |sk: Option<SortKey>| json!(sk.map(|sk| sk.message_uuid));
         let own = commits.versions.states(group, my_uuid).iter().filter(|state| state.version >= before);
-        let mut own = own.map(|state| (uuid(state.read_sk.and_then(ReadPosition::sort_key)), json!(state.read_at)));
+        let mut own =
+            own.map(|state| (uuid(state.read_sk.and_then(ReadPosition::sort_key)), json!(state.read_at)));
         let nothing = || (Value::Null, Value::Null);
         let own_is_known = own.any(|own| Some(own) == read(my_uuid));
         if !own_is_known && (before > 0 || read(my_uuid) != Some(nothing())) {
@@ -335,7 +352,8 @@ impl People {
     /// Checks the number of unread messages in each list that shows it.
     pub(crate) async fn check_unread(&self, me: usize, group: Uuid, expected: usize) {
         let shown = self.list_groups(me, 100).await.unwrap_or_default();
-        let listed = shown.iter().find(|row| row["uuid"] == json!(group)).map(|row| row["unread_count"].clone());
+        let listed =
+            shown.iter().find(|row| row["uuid"] == json!(group)).map(|row| row["unread_count"].clone());
         let answer = self.get(me, &format!("/api/message_groups/{group}")).await;
         let single = (answer.status == 200).then(|| answer.json()["unread_count"].clone());
         if (&listed, &single) != (&Some(json!(expected)), &Some(json!(expected))) {
@@ -414,9 +432,9 @@ impl People {
         for edits in edits.values() {
             for (earlier, _, before) in edits {
                 for (later, _, after) in edits {
-                    let is_before = earlier.ended.is_some_and(|(moment, outcome)| {
-                        outcome == Outcome::Done && moment < later.begun
-                    });
+                    let is_before = earlier
+                        .ended
+                        .is_some_and(|(moment, outcome)| outcome == Outcome::Done && moment < later.begun);
                     if is_before && before.is_some() && after.is_some() && before >= after {
                         findings.push(format!("Reordered: {later:?} is before {earlier:?}"));
                     }
@@ -429,7 +447,10 @@ impl People {
                 for row in commits.versions.of_message(group, sent.sk) {
                     let is_asked = match row.deleted_at {
                         Some(_) => deletions.contains_key(&sent.sk),
-                        None => row.message == sent.message || edits.iter().any(|(_, text, _)| *text == row.message),
+                        None => {
+                            row.message == sent.message
+                                || edits.iter().any(|(_, text, _)| *text == row.message)
+                        }
                     };
                     if !is_asked {
                         findings.push(format!("I19: the sender did not ask for {row:?}"));
@@ -453,7 +474,9 @@ impl People {
         for (group, messages) in commits.versions.sent() {
             for sent in messages {
                 let Some(row) = commits.versions.of_message(group, sent.sk).last() else { continue };
-                for (user, emoji) in row.reactions.0.iter().flat_map(|(user, all)| all.iter().map(move |one| (user, one))) {
+                for (user, emoji) in
+                    row.reactions.0.iter().flat_map(|(user, all)| all.iter().map(move |one| (user, one)))
+                {
                     let asked = by_emoji.get(&(group, sent.sk, *user, &**emoji));
                     if !asked.is_some_and(|asked| asked.iter().any(|(_, adds)| *adds)) {
                         findings.push(format!("I19: nobody asked for {emoji} in {row:?}"));
@@ -507,7 +530,8 @@ impl People {
             };
             let is_unread = |request: &&&Requested| matches!(request.change, Change::Unread { .. });
             if requests.iter().filter(is_unread).count() == 0 {
-                let done = requests.iter().filter(|request| matches!(request.ended, Some((_, Outcome::Done))));
+                let done =
+                    requests.iter().filter(|request| matches!(request.ended, Some((_, Outcome::Done))));
                 if let Some(request) = done.filter(|request| target(request) > read).next() {
                     findings.push(format!("Lost: {request:?} was acknowledged, but {read:?} is stored"));
                 }

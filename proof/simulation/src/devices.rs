@@ -467,7 +467,8 @@ impl Device {
         }
         let commits = self.commits.lock().unwrap();
         let newest = |group: &Uuid| commits.versions.newest(self.user_uuid, *group);
-        let outdated = self.previews.iter().filter(|(group, preview)| newest(group).as_ref() != Some(preview));
+        let outdated =
+            self.previews.iter().filter(|(group, preview)| newest(group).as_ref() != Some(preview));
         let outdated = outdated.map(|(group, _)| *group).collect::<Vec<_>>();
         drop(commits);
         if !outdated.is_empty() {

@@ -282,9 +282,8 @@ impl Lambda {
         let verifier = || Verifier::new(&key_set::config(), self.pool.key_set(), clock());
         let users = || user::Users::new(self.users.client());
         let inbox = |function, limits| Inbox::new(self.table(function, limits), random(&self.dice));
-        let states = |function, limits| {
-            MemberStates::new(self.table(function, limits), clock(), random(&self.dice))
-        };
+        let states =
+            |function, limits| MemberStates::new(self.table(function, limits), clock(), random(&self.dice));
         let messages = |function, limits, random| {
             Messages::new(self.table(function, limits), clock(), random, self.send_limit.map(SendLimit::new))
         };

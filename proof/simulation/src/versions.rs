@@ -242,8 +242,9 @@ impl Versions {
         let rows = rows.filter_map(|versions| versions.last()).collect::<Vec<_>>();
         let own = rows.iter().filter(|row| row.sender_uuid == user_uuid).map(|row| row.sk).max();
         let marker = read.max(own.filter(|own| Some(*own) > floor));
-        let is_unread =
-            |row: &&&MessageRow| row.sender_uuid != user_uuid && row.deleted_at.is_none() && Some(row.sk) > marker;
+        let is_unread = |row: &&&MessageRow| {
+            row.sender_uuid != user_uuid && row.deleted_at.is_none() && Some(row.sk) > marker
+        };
         rows.iter().filter(is_unread).count().min(100)
     }
 

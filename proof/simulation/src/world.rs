@@ -158,8 +158,7 @@ impl World {
         // For the whole run, at every clock's time.
         let end = begin + Duration::from_hours(5 * 24);
         let tokens = users.iter().map(|user| key_set::token(&user.subject, end.timestamp())).collect();
-        let people =
-            People::new(lambda.clone(), faults.clone(), users.clone(), tokens, Arc::clone(&commits));
+        let people = People::new(lambda.clone(), faults.clone(), users.clone(), tokens, Arc::clone(&commits));
         let mapping = Mapping::new(lambda.clone(), journal);
         let (devices, violations) = (Vec::new(), Vec::new());
         let mut world = Self { lambda, mapping, people, devices, commits, trace, violations };
@@ -347,12 +346,16 @@ impl World {
                 let owner = self.people.user(number).user.uuid;
                 let logged = commits.logged_changes(owner);
                 let is_logged = |state: &(Uuid, Uuid, u64)| {
-                    logged.iter().any(|change| matches!(change,
+                    logged.iter().any(|change| {
+                        matches!(change,
                         LoggedChange::Read { group_uuid, user_uuid, version, .. }
-                            if (*group_uuid, *user_uuid, *version) == *state))
+                            if (*group_uuid, *user_uuid, *version) == *state)
+                    })
                 };
-                let missing = commits.versions.logged_states(owner).into_iter().filter(|state| !is_logged(state));
-                self.violations.extend(missing.map(|state| format!("I12: not in the log of {owner}: {state:?}")));
+                let missing =
+                    commits.versions.logged_states(owner).into_iter().filter(|state| !is_logged(state));
+                self.violations
+                    .extend(missing.map(|state| format!("I12: not in the log of {owner}: {state:?}")));
             }
         }
         if commits.rows != self.lambda.emulator.rows(TABLE) {

@@ -9,7 +9,7 @@ use crate::{
     backoff::Backoff,
     dynamodb::within_time_limit,
     error::{Dependency, Error},
-    message_group::membership_for,
+    message_group::other_member,
     sort_key::SortKey,
     table::{Key, MessageRow, Update, WriteError, from_item, reactions_attribute},
     timestamp::Timestamp,
@@ -102,12 +102,8 @@ impl Messages {
         sk: SortKey,
         assignments: impl Fn(&MessageRow, Uuid) -> Result<Option<Assignments>, Error>,
     ) -> Result<MessageRow, Error> {
-        within_time_limit(async {
-            let other = match self.members.other_of(caller, group_uuid) {
-                Some(other) => other,
-                None => membership_for(&self.table, group_uuid, caller).await?.other_than(caller),
-            };
-            self.members.insert(caller, group_uuid, other);
+        within_time_limit(Box::pin(async {
+            let other = other_member(&self.table, &self.members, group_uuid, caller).await?;
             let key = Key::Message { group_uuid, sk };
             let mut stored = self.table.get::<MessageRow>(&key).await?;
             let mut backoff = Backoff::new(&self.random);
@@ -139,7 +135,7 @@ impl Messages {
                 }
             }
             Err(Error::unavailable(Dependency::DynamoDb, "the message could not be changed"))
-        })
+        }))
         .await
     }
 }

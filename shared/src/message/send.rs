@@ -141,7 +141,7 @@ impl Messages {
     /// After [`Error::Unavailable`] the message may already be stored, or may still be stored later. A request with an
     /// idempotency key is safe to repeat: it stores at most one message.
     pub async fn send(&self, new: NewMessage) -> Result<Stored, Error> {
-        within_time_limit(self.send_with_retries(new)).await
+        within_time_limit(Box::pin(self.send_with_retries(new))).await
     }
 
     async fn send_with_retries(&self, new: NewMessage) -> Result<Stored, Error> {
@@ -244,6 +244,7 @@ impl Messages {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Outcome {
     Stored(Stored),
     GroupExists,

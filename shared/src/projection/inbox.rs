@@ -187,8 +187,8 @@ impl Inbox {
         let outcomes = stream::iter(moves).buffer_unordered(MAX_CONCURRENT_ROWS).collect::<Vec<_>>().await;
         let (mut sum, mut written) = (Moved::default(), Vec::new());
         for outcome in outcomes {
-            let (moved, row) = outcome?;
-            sum += moved;
+            let (of_member, row) = outcome?;
+            sum += of_member;
             written.extend(row);
         }
         Ok((sum, written))
@@ -223,12 +223,12 @@ impl RowMove<'_> {
         let mut backoff = Backoff::new(&self.inbox.random);
         let mut last_error = None;
         // A malformed row of the index may have been mended in the table.
-        let mut item = match hint.filter(|item| matches!(Row::parse(item.clone()), Ok(Row::Inbox(_)))) {
-            Some(item) => item,
-            None => {
-                result.located = 1;
-                self.locate_from_the_beginning().await?
-            }
+        let hint = hint.filter(|item| matches!(Row::parse(item.clone()), Ok(Row::Inbox(_))));
+        let mut item = if let Some(item) = hint {
+            item
+        } else {
+            result.located = 1;
+            self.locate_from_the_beginning().await?
         };
         for _ in 0..MAX_ATTEMPTS {
             let Ok(Row::Inbox(row)) = Row::parse(item.clone()) else {
