@@ -1,6 +1,6 @@
 //! What the other members have read, in events.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use anyhow::Result;
 use http::StatusCode;
@@ -30,17 +30,17 @@ impl Seen {
     pub(super) async fn show(&mut self, context: &Context, feed: &mut Feed, event: &Event) -> Result<()> {
         let Some(read) = event.read() else { return Ok(()) };
         let group_uuid = event.message_group_uuid;
-        if !self.groups.contains_key(&group_uuid) {
-            let group = loop {
+        let group = match self.groups.entry(group_uuid) {
+            hash_map::Entry::Occupied(known) => known.into_mut(),
+            hash_map::Entry::Vacant(unknown) => unknown.insert(loop {
                 match feed.api.group(group_uuid).await {
                     Ok(group) => break Some(group),
                     Err(ApiError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => break None,
                     Err(error) => feed.wait_after(error).await?,
                 }
-            };
-            self.groups.insert(group_uuid, group);
-        }
-        let group = self.groups.get(&group_uuid).and_then(Option::as_ref);
+            }),
+        };
+        let group = group.as_ref();
         if let Some(group) = group.filter(|group| group.user_uuid == read.user_uuid) {
             let entry = Entry {
                 message_group_uuid: None,

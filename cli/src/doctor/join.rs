@@ -190,7 +190,7 @@ fn versions(row: &InboxRow) -> Versions {
 }
 
 fn differences(shown: &InboxRow, joined: &InboxRow) -> String {
-    let changes = [
+    let compared = [
         ("version", shown.version != joined.version),
         ("edited_at", shown.edited_at != joined.edited_at),
         ("deleted_at", shown.deleted_at != joined.deleted_at),
@@ -198,12 +198,12 @@ fn differences(shown: &InboxRow, joined: &InboxRow) -> String {
         ("state_version", shown.state_version != joined.state_version),
         ("the marker", shown.marker() != joined.marker()),
     ];
-    let changed = changes.into_iter().filter_map(|(name, differs)| differs.then_some(name));
-    let mut changed = changed.collect::<Vec<_>>();
-    if changed.is_empty() {
-        changed.push("read_sk or floor_sk");
+    let different = compared.into_iter().filter_map(|(name, differs)| differs.then_some(name));
+    let mut different = different.collect::<Vec<_>>();
+    if different.is_empty() {
+        different.push("read_sk or floor_sk");
     }
-    format!("not the join of messages and state: {}", changed.join(", "))
+    format!("not the join of messages and state: {}", different.join(", "))
 }
 
 #[cfg(test)]

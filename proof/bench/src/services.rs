@@ -186,6 +186,7 @@ impl Services {
     }
 
     /// The newest message of the caller's conversation, which is the caller's.
+    #[expect(clippy::expect_used, reason = "the rows are there before the first measurement")]
     pub(crate) fn newest_message(&self) -> SortKey {
         let answer = self.emulator.call(
             "Query",

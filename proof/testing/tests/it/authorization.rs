@@ -119,8 +119,7 @@ impl<'a> Cell<'a> {
     fn check_calls(&self, expected: &Expected) -> Result<(), String> {
         let caller = self.scene.caller(self.identity);
         let allowed = match (&self.object.wanted, caller) {
-            _ if matches!(expected, Expected::Unauthenticated | Expected::Refused(400, _)) => vec![],
-            (_, None) => vec![],
+            _ if caller.is_none() || matches!(expected, Expected::Refused(400, _)) => vec![],
             // No part of a group is read for a caller outside it.
             (
                 Wanted::Messages { group, .. }
@@ -146,12 +145,12 @@ impl<'a> Cell<'a> {
                 allowed
             }
             (
-                Wanted::Edited { message: MessageOf { group, .. }, .. }
+                Wanted::Messages { group, .. }
+                | Wanted::Edited { message: MessageOf { group, .. }, .. }
                 | Wanted::Reacted(MessageOf { group, .. }),
                 Some(_),
             ) => partitions_of_group(*group).into(),
             (Wanted::Events { .. }, Some(caller)) => vec![Partition::EventLog(caller.uuid).to_string()],
-            (Wanted::Messages { group, .. }, Some(_)) => partitions_of_group(*group).into(),
             (Wanted::ToGroup { group, key, .. }, Some(caller)) => {
                 let mut allowed = Vec::from(partitions_of_group(*group));
                 allowed.extend(key.map(|key| idempotency_partition(caller, key)));

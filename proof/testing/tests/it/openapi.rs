@@ -9,6 +9,7 @@ use std::{
 use axum::body::Body;
 use cruddur::config::EditWindow;
 use http::{Method, Request};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use testing::{Answer, Failure, Fault, TestUser, World, broken_postgres, yaml};
 
@@ -200,7 +201,7 @@ fn changes(
     add(REACT, message(group, &own) + "/reactions/a", mine, Value::Null);
     add(TAKE_BACK, message(group, &own) + "/reactions/a", mine, Value::Null);
     for emoji in ["😀", "😁", "😂", "😃", "😄", "😅"] {
-        let encoded = emoji.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let encoded = utf8_percent_encode(emoji, NON_ALPHANUMERIC).to_string();
         add(REACT, message(group, &others) + "/reactions/" + &encoded + &at(&others), mine, Value::Null);
     }
     add(DELETE, message(group, &own) + &at(&own), mine, Value::Null);

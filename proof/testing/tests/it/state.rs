@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use cruddur::table::RowKind;
 use http::Method;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use testing::{Failure::Reset, Fault::Late, TestUser, World, sockets::Sockets, world::kind_of};
 use uuid::Uuid;
@@ -117,7 +118,7 @@ impl Scene {
         method: Method,
         status: u16,
     ) -> String {
-        let encoded = emoji.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let encoded = utf8_percent_encode(emoji, NON_ALPHANUMERIC).to_string();
         let path = self.path(message, &format!("/reactions/{encoded}"));
         self.ask(user, method, &path, &Value::Null, status).await
     }

@@ -580,12 +580,12 @@ fn edits(scene: &Scene) -> Vec<Object> {
 }
 
 fn reactions(scene: &Scene) -> Vec<Object> {
+    const THUMBS_UP: &str = "%F0%9F%91%8D";
     let row =
         |method, name, path: String, wanted| request("reaction", name, (method, path), &Value::Null, wanted);
     let path = |group: Uuid, uuid: &str, emoji: &str, created_at: &str| {
         format!("/api/messages/{group}/{uuid}/reactions/{emoji}?created_at={created_at}")
     };
-    const THUMBS_UP: &str = "%F0%9F%91%8D";
     let (bobs, foreign) =
         (scene.newest(&scene.alice, &scene.bob), scene.newest(&scene.mallory, &scene.carol));
     let mut rows = vec![];
