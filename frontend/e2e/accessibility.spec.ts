@@ -8,6 +8,7 @@ import {
   inbox,
   message,
   openConversation,
+  openMenu,
   say,
   sentMark,
   signInAs,
@@ -46,6 +47,30 @@ for (const [look, options] of Object.entries(looks)) {
     await say(page, 'Hello');
     await expect(sentMark(page, 'Hello')).toBeAttached();
     await expectAccessible(page, 'conversation');
+    await openMenu(page, 'Hello');
+    await expectAccessible(page, 'menu of a message');
+    await page.getByRole('menuitemcheckbox').first().click();
+    await expect(message(page, 'Hello').locator('.cruddur-reaction')).toBeVisible();
+    await openMenu(page, 'Hello');
+    await page.getByRole('menuitem', { name: t('menu.reply') }).click();
+    await expectAccessible(page, 'reaction and reply');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('ArrowUp');
+    await expect(page.getByRole('textbox', { name: t('edit.field') })).toBeFocused();
+    await expectAccessible(page, 'text field of a message');
+    await page.keyboard.press('Escape');
+    for (const [entry, close] of [['menu.delete', 'delete.no'], ['menu.details', 'details.close'], ['menu.otherEmoji', 'emoji.cancel']] as const) {
+      await openMenu(page, 'Hello');
+      await page.getByRole('menuitem', { name: t(entry) }).click();
+      await expect(page.getByRole('dialog')).toBeVisible();
+      await expectAccessible(page, entry);
+      await page.getByRole('button', { name: t(close), exact: true }).click();
+    }
+    await page.goto('/messages');
+    await page.getByRole('button', { name: t('settings'), exact: true }).click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await expectAccessible(page, 'settings');
+    await page.keyboard.press('Escape');
     await page.goto('/messages/new/lore');
     await expect(composer(page)).toBeVisible();
     await expectAccessible(page, 'new conversation');

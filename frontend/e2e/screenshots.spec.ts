@@ -1,4 +1,4 @@
-import { PHONE, breakConversation, expect, inbox, message, openConversation, say, sentMark, t, test } from './test.ts';
+import { PHONE, breakConversation, expect, inbox, message, openConversation, openMenu, say, sentMark, t, test } from './test.ts';
 
 /** Screenshots for people to look at. No test compares them. */
 const FOLDER = 'e2e/screenshots';
@@ -29,6 +29,27 @@ for (const [look, options] of Object.entries(looks)) {
     await say(page, 'Have a good trip!');
     await expect(sentMark(page, 'Have a good trip!')).toBeAttached();
     await shoot(page, 'conversation');
+    await openMenu(page, 'Have a good trip!');
+    await shoot(page, 'menu');
+    await page.getByRole('menuitemcheckbox').nth(1).click();
+    await openMenu(page, 'Have a good trip!');
+    await page.getByRole('menuitem', { name: t('menu.reply') }).click();
+    await shoot(page, 'reply');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('ArrowUp');
+    await shoot(page, 'edit');
+    await page.keyboard.type(' ✈️');
+    await page.keyboard.press('Enter');
+    await openMenu(page, 'Have a good trip!');
+    await page.getByRole('menuitem', { name: t('menu.delete') }).click();
+    await shoot(page, 'delete');
+    await page.keyboard.press('Escape');
+    await page.goto('/messages');
+    await page.getByRole('button', { name: t('settings'), exact: true }).click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await shoot(page, 'settings');
+    await page.keyboard.press('Escape');
+    await openConversation(page, 'Scarlett Ho');
     await page.route('**/api/messages', (route) => route.fulfill({ status: 422, json: ['message_blank'] }));
     await say(page, 'This one is refused');
     await expect(message(page, 'This one is refused').getByRole('button', { name: t('message.retry') })).toBeVisible();

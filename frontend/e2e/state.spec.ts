@@ -1,6 +1,6 @@
 import type { CDPSession } from '@playwright/test';
 import type { Api } from './stack.ts';
-import { type Page, PHONE, composer, expect, inbox, message, openConversation, say, sentMark, t, test } from './test.ts';
+import { type Page, PHONE, composer, expect, inbox, message, openConversation, openMenu, say, sentMark, t, test } from './test.ts';
 
 const menu = (page: Page) => page.getByRole('menu', { name: t('menu.label') });
 const choose = (page: Page, name: Parameters<typeof t>[0]) => menu(page).getByRole('menuitem', { name: t(name), exact: true }).click();
@@ -12,12 +12,6 @@ const groupOf = (page: Page) => new URL(page.url()).pathname.split('/').at(-1) ?
 async function unreadOf(api: Api, group: string): Promise<number | undefined> {
   const groups = (await (await api.fetch('/api/message_groups')).json()) as { uuid: string; unread_count: number }[];
   return groups.find(({ uuid }) => uuid === group)?.unread_count;
-}
-
-/** Opens the menu of a message by a right click. */
-async function openMenu(page: Page, text: string): Promise<void> {
-  await message(page, text).locator('.cruddur-bubble > p').click({ button: 'right' });
-  await expect(menu(page)).toBeVisible();
 }
 
 test('unread messages are counted until their end is seen, on every device', async ({ signIn, stack }) => {

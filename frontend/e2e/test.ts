@@ -80,6 +80,12 @@ export async function say(page: Page, text: string): Promise<void> {
   await composer(page).press('Enter');
 }
 
+/** Opens the menu of a message by a right click. */
+export async function openMenu(page: Page, text: string): Promise<void> {
+  await message(page, text).locator('.cruddur-bubble > p').click({ button: 'right' });
+  await expect(page.getByRole('menu', { name: t('menu.label') })).toBeVisible();
+}
+
 /** Marks the window; a reload removes the mark. */
 export async function mark(page: Page): Promise<void> {
   await page.evaluate(() => Object.assign(window, { marked: true }));
