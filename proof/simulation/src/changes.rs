@@ -121,8 +121,14 @@ impl People {
             4..=5 => self.change(me, group, Change::Read { message: None }).await,
             6 => self.change(me, group, Change::Read { message: Some(self.a_later_message()) }).await,
             7..=8 => self.change(me, group, Change::Unread { message }).await,
-            9..=11 => self.change(me, group, Change::Edit { message, text: self.new_text() }).await,
-            12 => self.change(me, group, Change::Delete { message }).await,
+            9..=11 => {
+                let message = self.an_own_message_of(me, group).unwrap_or(message);
+                self.change(me, group, Change::Edit { message, text: self.new_text() }).await;
+            }
+            12 => {
+                let message = self.an_own_message_of(me, group).unwrap_or(message);
+                self.change(me, group, Change::Delete { message }).await;
+            }
             13..=14 => {
                 let emoji = *self.dice.pick(&EMOJI);
                 self.change(me, group, Change::React { message, emoji, adds: true }).await;
@@ -148,6 +154,19 @@ impl People {
         let messages = messages.into_keys().collect::<Vec<_>>();
         let newest = messages.last().copied()?;
         Some(if self.dice.chance(0.5) { newest } else { *self.dice.pick(&messages) })
+    }
+
+    /// Usually one of the user's own messages.
+    fn an_own_message_of(&self, me: usize, group: Uuid) -> Option<SortKey> {
+        let my_uuid = self.user(me).user.uuid;
+        let own = {
+            let commits = self.commits.lock().unwrap();
+            let keys = commits.versions.numbers(group).into_keys();
+            let is_own = |sk: &SortKey| commits.versions.of_message(group, *sk)[0].sender_uuid == my_uuid;
+            keys.filter(is_own).collect::<Vec<_>>()
+        };
+        let newest = own.last().copied().filter(|_| self.dice.chance(0.85))?;
+        Some(if self.dice.chance(0.6) { newest } else { *self.dice.pick(&own) })
     }
 
     /// A key after all messages.

@@ -170,9 +170,11 @@ impl World {
         let pause = Duration::from_millis(*dice.pick(&[5, 50, 700]));
         let (stop, following) = world.follow(pause);
         let devices = 2 + dice.below(5);
+        // Some users have several devices, others have none.
+        let active = 2 + dice.below(users.len() - 1);
         let devices = (0..devices).map(|device| {
             let actions = 5 + dice.below(14);
-            tokio::spawn(world.people.clone().use_device(device % users.len(), actions, pause))
+            tokio::spawn(world.people.clone().use_device(device % active, actions, pause))
         });
         for device in devices.collect::<Vec<_>>() {
             device.await.unwrap();
