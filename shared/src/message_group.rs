@@ -114,29 +114,45 @@ impl Inbox {
         Ok(Page { items: try_join_all(groups).await?, next: page.next })
     }
 
-    /// Reads one of the caller's groups, as [`Self::list`] shows it.
+    /// Reads one of the caller's groups, as [`Self::list`] shows it. The group's first message is at `created_sk`.
     ///
-    /// The caller must be a member. The index is eventually consistent: right after a group was opened or while it is
-    /// being moved, it may not have the row yet. Fails with [`Error::Unavailable`] if this takes longer.
-    pub async fn group(&self, caller: Uuid, group_uuid: Uuid) -> Result<MessageGroup, Error> {
-        const MAX_ATTEMPTS: usize = 6;
+    /// The caller must be a member. The index only hints at the row's position: it is eventually consistent, and whoever
+    /// learned of a change must see it here. A row that is moving may be missed; the search is then repeated, and fails
+    /// with [`Error::Unavailable`] in the end.
+    pub async fn group(
+        &self,
+        caller: Uuid,
+        group_uuid: Uuid,
+        created_sk: SortKey,
+    ) -> Result<MessageGroup, Error> {
+        const MAX_SEARCHES: usize = 3;
         let partition = Partition::Inbox(caller).to_string();
+        let is_own = |row: &Item| row.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| *pk == partition));
+        let hints = self.table.group_index(group_uuid).await?;
+        // In descending order: the first one is the newest.
+        let hint = hints.iter().find(|row| is_own(row)).and_then(sort_key).and_then(|sk| sk.parse().ok());
+        let mut row = match hint {
+            Some(sk) => self.table.get_item(&Key::Inbox { user_uuid: caller, sk }).await?,
+            None => None,
+        };
         let mut backoff = Backoff::new(&self.random);
-        for attempt in 0..MAX_ATTEMPTS {
-            if attempt > 0 {
-                backoff.wait().await;
-            }
-            let rows = self.table.group_index(group_uuid).await?;
-            let is_own =
-                |row: &Item| row.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| *pk == partition));
-            // In descending order: the first one is the newest.
-            if let Some(row) = rows.into_iter().find(is_own) {
+        for search in 0.. {
+            if let Some(row) = row {
                 let row = from_scalars(row)?;
                 let unread_count = self.count_unread(caller, &row, MAX_UNREAD).await?;
                 return Ok(MessageGroup { unread_count: Some(unread_count), ..MessageGroup::from(row) });
             }
+            if search == MAX_SEARCHES {
+                break;
+            }
+            if search > 0 {
+                backoff.wait().await;
+            }
+            // Rows only move upwards.
+            let from = hint.filter(|_| search == 0).unwrap_or(created_sk).to_string();
+            row = self.table.inbox_rows_of_group(caller, group_uuid, &from).await?.pop();
         }
-        Err(Error::unavailable(Dependency::DynamoDb, "the index does not have the group's row yet"))
+        Err(Error::unavailable(Dependency::DynamoDb, "the group's row was not found in the inbox"))
     }
 
     /// Counts unread messages up to the row's position, at most `limit`. Makes no call for a group that is read.

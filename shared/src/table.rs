@@ -117,6 +117,11 @@ impl Table {
 
     /// Reads one row, consistently. Returns `None` if the row is absent.
     pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
+        self.get_item(key).await?.map(from_item).transpose()
+    }
+
+    /// Reads one item, as [`Self::get`] does.
+    pub(crate) async fn get_item(&self, key: &Key) -> Result<Option<Item>, Error> {
         let answer = self
             .client
             .get_item()
@@ -126,7 +131,7 @@ impl Table {
             .send()
             .await
             .map_err(read_error)?;
-        answer.item.map(from_item).transpose()
+        Ok(answer.item)
     }
 
     /// Reads the newest rows of a partition, consistently. Takes one request, unless DynamoDB ends a page early.

@@ -75,7 +75,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let membership = app.states.membership(caller, group_uuid).await?;
     let other = membership.other_than(caller);
     let (group, states, have_receipts) = tokio::try_join!(
-        Box::pin(app.inbox.group(caller, group_uuid)),
+        Box::pin(app.inbox.group(caller, group_uuid, membership.created_sk)),
         app.states.of_group(group_uuid),
         app.users.have_read_receipts(caller, other),
     )?;

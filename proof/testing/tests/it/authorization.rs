@@ -139,9 +139,12 @@ impl<'a> Cell<'a> {
                 let groups = own.map(|message| Partition::Messages(message.group).to_string());
                 groups.chain([Partition::Inbox(caller.uuid).to_string()]).collect()
             }
-            (Wanted::Group(group) | Wanted::Marked(group), Some(_)) => {
+            (Wanted::Group(group) | Wanted::Marked(group), Some(caller)) => {
                 let mut allowed = Vec::from(partitions_of_group(*group));
                 allowed.push(Partition::MemberStates(*group).to_string());
+                if matches!(self.object.wanted, Wanted::Group(_)) {
+                    allowed.push(Partition::Inbox(caller.uuid).to_string());
+                }
                 allowed
             }
             (

@@ -597,7 +597,7 @@ fn each_function_may_do_this_and_nothing_else() {
     post-confirmation:
     react-to-message: GetItem of MSG MEM; UpdateItem of MSG;
     show-me:
-    show-message-group: GetItem of MEM; Query of MSG MBR; Query of the index;
+    show-message-group: GetItem of GRP MEM; Query of MSG GRP MBR; Query of the index;
     show-user:
     stream-handler: GetItem of MEM LOG; Query of GRP LOG CONN; PutItem of GRP LOG; DeleteItem of GRP CONN; Query of the index;
     update-me:

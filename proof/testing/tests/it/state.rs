@@ -479,3 +479,22 @@ async fn a_receipt_never_goes_back_and_is_sent_once() {
     let frames = scene.sockets.take_frames();
     assert!(frames.iter().all(|(id, _)| id == "b"), "{frames:?}");
 }
+
+#[tokio::test]
+async fn a_group_is_shown_as_it_is_although_the_index_lags() {
+    let scene = Scene::new().await;
+    let (alice, bob) = (&scene.alice, &scene.bob);
+    scene.send(alice, "one").await;
+    let is_inbox_row = |row: &Value| kind_of(row) == Some(RowKind::Inbox);
+    let old = scene.world.rows().into_iter().filter(is_inbox_row).collect::<Vec<_>>();
+    scene.send(alice, "two").await;
+    for lagging in [vec![], old] {
+        scene.world.emulator.edit_answers(move |call, answer| {
+            if call.request["IndexName"].is_string() {
+                answer["Items"] = json!(lagging);
+            }
+        });
+        let shown = scene.shown(bob).await;
+        assert_eq!((&shown["message"], &shown["unread_count"]), (&json!("two"), &json!(2)));
+    }
+}
