@@ -82,8 +82,8 @@ enum Wrong {
     WithoutMessage(HashSet<SortKey>),
     /// The events of later versions than these of messages and member states. A state that does not exist has version 0.
     WithoutChange { messages: BTreeMap<SortKey, u64>, states: BTreeMap<Uuid, u64> },
-    /// The events of this member's markers.
-    OfPrivateMarker(Uuid),
+    /// The events of this member's markers of later versions than this one. The member shares no later marker.
+    OfPrivateMarker { member: Uuid, shared: u64 },
 }
 
 /// The result of comparing a group with its events in a log.
@@ -363,8 +363,10 @@ impl Doctor {
             if versions.last().is_some_and(|greatest| *greatest > version) {
                 too_late.insert(*member, version);
             }
-            if *member != user && state.is_some_and(|state| state.seen_sk.is_none()) {
-                compared.wrong.push(Wrong::OfPrivateMarker(*member));
+            let shared = state.and_then(|state| state.seen_version).unwrap_or(0);
+            if *member != user && state.is_some() && versions.last().is_some_and(|version| *version > shared)
+            {
+                compared.wrong.push(Wrong::OfPrivateMarker { member: *member, shared });
             }
         }
         if !too_late.is_empty() {
@@ -449,9 +451,11 @@ impl Doctor {
                 }
                 (Kind::EventWithoutChange, "message or member state have an earlier version")
             }
-            Wrong::OfPrivateMarker(member) => {
+            Wrong::OfPrivateMarker { member, shared } => {
                 let key = Key::MemberState { group_uuid: group, user_uuid: *member };
-                repair = repair.check(&key, Condition::new("attribute_not_exists(seen_sk)"))?;
+                let same = Condition::new("attribute_not_exists(seen_version) OR seen_version = :shared");
+                let shared = AttributeValue::N(shared.to_string());
+                repair = repair.check(&key, same.value(":shared", shared))?;
                 (Kind::EventOfPrivateMarker, "the other member does not share the marker")
             }
         };
@@ -525,8 +529,10 @@ impl Wrong {
             (Self::WithoutChange { states, .. }, LoggedChange::Read { user_uuid, version, .. }) => {
                 states.get(user_uuid).is_some_and(|actual| version > actual)
             }
-            (Self::OfPrivateMarker(member), LoggedChange::Read { user_uuid, .. }) => member == user_uuid,
-            (Self::WithoutChange { .. } | Self::OfPrivateMarker(_), _) => false,
+            (Self::OfPrivateMarker { member, shared }, LoggedChange::Read { user_uuid, version, .. }) => {
+                member == user_uuid && version > shared
+            }
+            (Self::WithoutChange { .. } | Self::OfPrivateMarker { .. }, _) => false,
         }
     }
 }

@@ -90,12 +90,14 @@ async fn from_nothing_to_the_demo() {
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "get-conversation", GROUP]).await), @r#"
     @scarlett  <local time>  Have you seen that the inbox no longer empties itself on New Year's…
     @sunyoung  <local time>  I have! And my message from last night came once, although I presse…
+    @scarlett  <local time>  (deleted)
+    @sunyoung  <local time>  You deleted that faster than I can read.
     @scarlett  <local time>  What did they do?
-    @sunyoung  <local time>  The sort key carries the message's uuid now, and a retry brings its…
-    @scarlett  <local time>  And when we both write at the same moment?
-    @sunyoung  <local time>  Then both messages stay, and each of us still sees the conversation…
+    @sunyoung  <local time>  The sort key carries the message's uuid now, and a retry b… (edited)
+    @scarlett  <local time>  [↪] And when we both write at the same moment?
+    @sunyoung  <local time>  Then both messages stay, and each of us still sees the conv… [🎉 👍]
     @scarlett  <local time>  Good. I'll write to you from the train, then, where the network com…
-    7 messages; consumed capacity units: 1
+    9 messages; consumed capacity units: 1
     [0]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "scan"]).await), @r#"
@@ -107,6 +109,8 @@ async fn from_nothing_to_the_demo() {
     MEM#a38d0d8e-e39d-513b-a594-dd90214de59f  MEM                           members @sunyoung, @andrew
     MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @scarlett: Have you seen th…
     MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @sunyoung: I have! And my m…
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @scarlett:
+    MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @sunyoung: You deleted that…
     MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @scarlett: What did they do?
     MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @sunyoung: The sort key car…
     MSG#4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  <time>…  @scarlett: And when we both…
@@ -125,15 +129,15 @@ async fn conversations_are_read_page_by_page() {
     let newest = ["ddb", "get-conversation", &GROUP.to_uppercase(), "--limit", "2"];
     let page = machine.cruddur(&newest).await;
     assert_snapshot!(redact(page.ok()), @r#"
-    @sunyoung  <local time>  Then both messages stay, and each of us still sees the conversation…
+    @sunyoung  <local time>  Then both messages stay, and each of us still sees the conv… [🎉 👍]
     @scarlett  <local time>  Good. I'll write to you from the train, then, where the network com…
     2 messages; consumed capacity units: 1; older ones, if any: --before <time>#<uuid>
     "#);
     let before = page.ok().lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
     let older = machine.cruddur(&[&newest[..], &["--before", &before]].concat()).await;
     assert_snapshot!(redact(older.ok()), @r#"
-    @sunyoung  <local time>  The sort key carries the message's uuid now, and a retry brings its…
-    @scarlett  <local time>  And when we both write at the same moment?
+    @sunyoung  <local time>  The sort key carries the message's uuid now, and a retry b… (edited)
+    @scarlett  <local time>  [↪] And when we both write at the same moment?
     2 messages; consumed capacity units: 1; older ones, if any: --before <time>#<uuid>
     "#);
 

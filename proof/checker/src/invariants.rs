@@ -283,8 +283,12 @@ impl Contents {
             if state.version == 0 {
                 broken("row: the state was never written");
             }
-            if state.seen_sk.is_some() != state.seen_at.is_some() {
-                broken("row: what the other member may know has no time, or is only a time");
+            let seen = [state.seen_sk.is_some(), state.seen_at.is_some(), state.seen_version.is_some()];
+            if seen != [seen[0]; 3] {
+                broken("row: what the other member may know lacks its place, time or version");
+            }
+            if state.seen_version > Some(state.version) {
+                broken("row: the other member knows of a later version");
             }
             let newest = self.messages.get(&group_uuid).and_then(|messages| messages.keys().next_back());
             let read = state.read_sk.and_then(ReadPosition::sort_key);
@@ -425,7 +429,9 @@ impl Contents {
                     return Some("I12: a logged marker is not stored");
                 }
                 let is_own = Partition::EventLog(*user_uuid).to_string() == *pk;
-                let is_shared = state.is_some_and(|state| state.seen_sk.is_some());
+                // A later version of a shared marker is not shared by itself.
+                let shared = state.and_then(|state| state.seen_version);
+                let is_shared = shared.is_some_and(|shared| *version <= shared);
                 (!is_own && !is_shared).then_some("I20: the log has a marker that its member does not share")
             }
             LoggedChange::Message { .. } | LoggedChange::Other { .. } => None,
@@ -684,6 +690,7 @@ mod tests {
                 valid(rows);
                 rows[6]["seen_at"] = json!({"S": &SECOND[..27]});
                 rows[6]["seen_sk"] = json!({"S": SECOND});
+                rows[6]["seen_version"] = json!({"N": "1"});
                 rows[6][marker] = json!({"S": LATER});
             });
             assert_eq!(found.first().map(String::as_str), Some("I18"), "{marker}: {found:?}");

@@ -421,6 +421,24 @@ async fn events_of_changes_that_do_not_exist_are_removed() {
 }
 
 #[tokio::test]
+async fn an_event_of_a_marker_after_the_shared_one_is_removed() {
+    let conversation = Conversation::new().await;
+    let clinic = &conversation.clinic;
+    let reader = clinic.users[0].uuid;
+    clinic.states().mark_read(reader, conversation.group, None, false).await.unwrap();
+    conversation.deliver().await;
+    clinic.world.clock.advance(TimeDelta::minutes(5));
+    assert_eq!(clinic.examine(Mode::Check).await.findings, []);
+    let before = clinic.world.rows();
+    let more = json!({
+        "user_uuid": {"S": reader.to_string()}, "version": number(2), "read_sk": {"S": "-"},
+    });
+    conversation.edit_log(1, |changes| changes.push(conversation.logged("read", &more)));
+    let after = conversation.assert_repaired("private", &[Kind::EventOfPrivateMarker]).await;
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
 async fn missing_events_of_edits_deletions_and_markers_are_appended() {
     for (name, kind, user, place) in [
         ("edit", "message_changed", 0, 2),
