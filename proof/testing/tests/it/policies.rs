@@ -113,6 +113,11 @@ const SCENARIOS: [Scenario; 29] = [
     },
     Scenario { function: "show-message-group", name: "a group", act: |trial| group(trial).boxed_local() },
     Scenario {
+        function: "show-message-group",
+        name: "a group that the index does not show",
+        act: |trial| unindexed_group(trial).boxed_local(),
+    },
+    Scenario {
         function: "count-unread",
         name: "an unread conversation",
         act: |trial| unread(trial).boxed_local(),
@@ -238,6 +243,17 @@ async fn mark_unread(trial: &Trial) -> String {
 
 async fn group(trial: &Trial) -> String {
     let (_, bob, path) = conversation(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.get(&bob, &path.replace("messages", "message_groups")).await)
+}
+
+async fn unindexed_group(trial: &Trial) -> String {
+    let (_, bob, path) = conversation(&trial.world).await;
+    trial.world.emulator.edit_answers(|call, answer| {
+        if call.request["IndexName"].is_string() {
+            answer["Items"] = json!([]);
+        }
+    });
     trial.begin();
     seen(&trial.world.get(&bob, &path.replace("messages", "message_groups")).await)
 }
