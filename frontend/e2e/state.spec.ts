@@ -147,6 +147,8 @@ test('reactions and replies reach the other user, and a quote leads to its messa
   await expect(message(scarlett, 'Number 5.').first()).toBeInViewport();
   await expect(message(scarlett, 'Number 5.').first()).toBeFocused();
   await expect(chip(scarlett)).toHaveAttribute('aria-pressed', 'false');
+  await message(sunyoung, 'About number five').locator('.cruddur-quote').click();
+  await expect(chip(sunyoung)).toBeVisible();
   await chip(scarlett).click();
   await expect(chip(sunyoung)).toContainText(/[2٢]/);
   await chip(scarlett).click();

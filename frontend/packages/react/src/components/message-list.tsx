@@ -255,8 +255,9 @@ function highlight(box: RefObject<HTMLElement | null>, key: string): void {
   const latest = performance.now() + SHOWN_WITHIN;
   const attempt = () => {
     const row = rowOf(box.current, key);
-    if (row !== null) {
-      row.focus({ preventScroll: true });
+    row?.focus({ preventScroll: true });
+    // Rows that are not measured are hidden, and do not take the focus.
+    if (row?.matches(':focus') === true) {
       row.animate([{ background: 'var(--_active)', borderRadius: 'var(--_round)' }, { background: 'transparent' }], 1500);
     } else if (performance.now() < latest) {
       requestAnimationFrame(attempt);
