@@ -69,31 +69,49 @@ impl MemberStates {
         tells_other: bool,
     ) -> Result<(), Error> {
         let Some(newest) = self.key_before(group_uuid, None).await? else { return Ok(()) };
-        let read = message.map_or(newest, |message| message.min(newest)).to_string();
-        let now = Timestamp::new(self.clock.now()).to_string();
-        let text = AttributeValue::S;
-        let number = |number: u8| AttributeValue::N(number.to_string());
-        let mut values =
-            vec![(":read", text(read)), (":now", text(now)), (":none", number(0)), (":one", number(1))];
+        let read = message.map_or(newest, |message| message.min(newest));
+        let mut now = Timestamp::new(self.clock.now());
         let set = if tells_other {
             "SET read_sk = :read, read_at = :now, seen_sk = :read, seen_at = :now, \
              version = if_not_exists(version, :none) + :one"
         } else {
             "SET read_sk = :read, read_at = :now, version = if_not_exists(version, :none) + :one"
         };
-        values.retain(|(name, _)| set.contains(name));
-        let update = Update {
-            key: Key::MemberState { group_uuid, user_uuid: member },
-            condition: "attribute_not_exists(read_sk) OR read_sk < :read".into(),
-            set: set.to_owned(),
-            values,
-        };
+        let text = AttributeValue::S;
+        let number = |number: u8| AttributeValue::N(number.to_string());
         let mut backoff = Backoff::new(&self.random);
+        let mut in_doubt = false;
         for _ in 0..MAX_ATTEMPTS {
-            match self.table.update(update.clone()).await {
-                // The condition is also false after a write whose answer was lost.
-                Ok(_) | Err(WriteError::ConditionFailed { .. }) => return Ok(()),
-                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
+            // The time fences late writes of timed-out attempts: the group may have been marked as unread meanwhile.
+            let update = Update {
+                key: Key::MemberState { group_uuid, user_uuid: member },
+                condition: "attribute_not_exists(read_sk) OR (read_sk < :read AND read_at < :now)".into(),
+                set: set.to_owned(),
+                values: vec![
+                    (":read", text(read.to_string())),
+                    (":now", text(now.to_string())),
+                    (":none", number(0)),
+                    (":one", number(1)),
+                ],
+            };
+            match self.table.update(update).await {
+                Ok(_) => return Ok(()),
+                Err(WriteError::ConditionFailed { rows, .. }) => {
+                    let stored = rows.into_iter().next().flatten().filter(|stored| !stored.is_empty());
+                    let stored: Option<MemberStateRow> = stored.map(from_item).transpose()?;
+                    let is_read = |stored: &MemberStateRow| stored.read_sk >= Some(ReadPosition::UpTo(read));
+                    let Some(stored) = stored.filter(|stored| !is_read(stored)) else { return Ok(()) };
+                    // An earlier attempt may have been made, and the group may have been marked as unread since.
+                    if in_doubt {
+                        break;
+                    }
+                    // This clock is behind the one of the last marking.
+                    now = stored.read_at.map_or(now, |read_at| now.max(read_at.successor()));
+                }
+                Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => {
+                    in_doubt |= matches!(error, WriteError::Unknown(_));
+                    backoff.wait().await;
+                }
                 Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
             }
         }
@@ -123,7 +141,9 @@ impl MemberStates {
             }
             state.version += 1;
             (state.read_sk, state.floor_sk) = (Some(read_sk), floor_sk);
-            state.read_at = Some(Timestamp::new(self.clock.now()));
+            // Times only grow: they fence late writes.
+            let now = Timestamp::new(self.clock.now());
+            state.read_at = Some(state.read_at.map_or(now, |read_at| now.max(read_at.successor())));
             match self.table.put(&state, condition).await {
                 Ok(()) => return Ok(()),
                 Err(WriteError::ConditionFailed { .. } | WriteError::Busy(_) | WriteError::Unknown(_)) => {

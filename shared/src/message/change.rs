@@ -48,11 +48,11 @@ impl Messages {
     ) -> Result<Message, Error> {
         let membership = membership_for(&self.table, group_uuid, caller).await?;
         let now = self.clock.now();
+        let mut time = Timestamp::new(now);
         let key = Key::Message { group_uuid, sk };
         let text = AttributeValue::S;
         let mut values = vec![
             (":caller", text(caller.to_string())),
-            (":now", text(Timestamp::new(now).to_string())),
             (":one", AttributeValue::N("1".to_owned())),
         ];
         let (condition, set) = match change {
@@ -63,8 +63,10 @@ impl Messages {
                     return Err(if is_own { Error::EditWindowOver } else { Error::MessageNotYours });
                 }
                 values.push((":text", text(new.as_str().to_owned())));
+                // The time fences late writes of timed-out attempts: the message may have been edited meanwhile.
                 (
-                    "user_uuid = :caller AND attribute_not_exists(deleted_at) AND message <> :text",
+                    "user_uuid = :caller AND attribute_not_exists(deleted_at) AND message <> :text AND \
+                     (attribute_not_exists(edited_at) OR edited_at < :now)",
                     format!("SET message = :text, edited_at = :now, {NEXT_VERSION}"),
                 )
             }
@@ -80,17 +82,31 @@ impl Messages {
                 )
             }
         };
-        let update = Update { key, condition: condition.into(), set, values };
         let mut backoff = Backoff::new(&self.random);
+        let mut in_doubt = false;
         for _ in 0..MAX_ATTEMPTS {
-            match self.table.update(update.clone()).await {
+            let mut values = values.clone();
+            values.push((":now", text(time.to_string())));
+            let update = Update { key: key.clone(), condition: condition.into(), set: set.clone(), values };
+            match self.table.update(update).await {
                 Ok(item) => return Ok(Message::from(&from_item::<MessageRow>(item)?)),
                 Err(WriteError::ConditionFailed { rows, .. }) => {
                     let stored = rows.into_iter().next().flatten().filter(|stored| !stored.is_empty());
                     let stored = refuse(stored.map(from_item).transpose()?, caller, change)?;
-                    return Ok(Message::from(&stored));
+                    if is_done(&stored, change) {
+                        return Ok(Message::from(&stored));
+                    }
+                    // An earlier attempt may have been made, and the message may have been edited again since.
+                    if in_doubt {
+                        break;
+                    }
+                    // This clock is behind the one of the last edit.
+                    time = stored.edited_at.map_or(time, |edited_at| time.max(edited_at.successor()));
                 }
-                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
+                Err(error @ (WriteError::Busy(_) | WriteError::Unknown(_))) => {
+                    in_doubt |= matches!(error, WriteError::Unknown(_));
+                    backoff.wait().await;
+                }
                 Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
             }
         }
@@ -98,7 +114,15 @@ impl Messages {
     }
 }
 
-/// Returns the stored message if the change was made before.
+/// Returns `true` if the stored message is as the change makes it.
+fn is_done(stored: &MessageRow, change: &MessageChange) -> bool {
+    match change {
+        MessageChange::Edit { text, .. } => stored.message == text.as_str(),
+        MessageChange::Delete => true,
+    }
+}
+
+/// Returns the stored message of a refused change that is allowed.
 fn refuse(stored: Option<MessageRow>, caller: Uuid, change: &MessageChange) -> Result<MessageRow, Error> {
     let stored = stored.ok_or(Error::MessageNotFound)?;
     if stored.sender_uuid != caller {
