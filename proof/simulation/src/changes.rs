@@ -20,6 +20,8 @@ pub(crate) struct Requested {
     change: Change,
     /// The time of the first request.
     begun: Moment,
+    /// The number of requests.
+    attempts: usize,
     /// The time and the outcome of the last answer.
     ended: Option<(Moment, Outcome)>,
 }
@@ -118,12 +120,20 @@ impl People {
         let Some(message) = self.a_message_of(group) else { return };
         match self.dice.below(20) {
             0..=3 => self.change(me, group, Change::Read { message: Some(message) }).await,
-            4..=5 => self.change(me, group, Change::Read { message: None }).await,
+            4..=5 => {
+                self.change(me, group, Change::Read { message: None }).await;
+                if self.dice.chance(0.4) {
+                    self.change(me, group, Change::Unread { message }).await;
+                }
+            }
             6 => self.change(me, group, Change::Read { message: Some(self.a_later_message()) }).await,
             7..=8 => self.change(me, group, Change::Unread { message }).await,
             9..=11 => {
                 let message = self.an_own_message_of(me, group).unwrap_or(message);
                 self.change(me, group, Change::Edit { message, text: self.new_text() }).await;
+                if self.dice.chance(0.4) {
+                    self.change(me, group, Change::Edit { message, text: self.new_text() }).await;
+                }
             }
             12 => {
                 let message = self.an_own_message_of(me, group).unwrap_or(message);
@@ -132,6 +142,9 @@ impl People {
             13..=14 => {
                 let emoji = *self.dice.pick(&EMOJI);
                 self.change(me, group, Change::React { message, emoji, adds: true }).await;
+                if self.dice.chance(0.2) {
+                    self.change(me, group, Change::React { message, emoji, adds: false }).await;
+                }
             }
             15 => {
                 let emoji = *self.dice.pick(&EMOJI[..2]);
@@ -177,7 +190,7 @@ impl People {
 
     /// Requests a change, and repeats it while the outcome is unknown. Only the sender may edit or delete (I19).
     pub(crate) async fn change(&self, me: usize, group: Uuid, change: Change) {
-        let request = Requested { me, group, change: change.clone(), begun: self.moment(), ended: None };
+        let request = Requested { me, group, change: change.clone(), begun: self.moment(), attempts: 0, ended: None };
         let index = {
             let mut notes = self.notes.lock().unwrap();
             notes.changes.push(request);
@@ -189,6 +202,7 @@ impl People {
             let request = Request::builder().method(change.method()).uri(change.path(group));
             let request = self.sign(me, request).body(change.body()).unwrap();
             let begun = self.api.now();
+            self.notes.lock().unwrap().changes[index].attempts += 1;
             let answer = self.request(request).await;
             let outcome = self.judge_change(me, group, &change, begun, &answer);
             was_unknown |= outcome == Outcome::Unknown;
@@ -435,6 +449,12 @@ impl People {
                             findings.push(format!("Unexpected: {request:?} was refused"));
                         }
                         _ => {}
+                    }
+                    // The first version has no version before it.
+                    let texts = versions.iter().map(|row| &row.message).collect::<Vec<_>>();
+                    let times = texts.windows(2).filter(|pair| pair[0] != pair[1] && pair[1] == text).count();
+                    if times > request.attempts {
+                        findings.push(format!("I19: {request:?} was made {times} times"));
                     }
                     edits.entry(message).or_default().push((request, text, place));
                 }
