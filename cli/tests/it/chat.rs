@@ -125,6 +125,10 @@ async fn reading_marks_as_read_and_peeking_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one conversation, in which each command follows from those before"
+)]
 async fn messages_are_answered_edited_deleted_and_reacted_to() {
     let machine = Machine::start().await;
     let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);

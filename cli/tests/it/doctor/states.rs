@@ -79,8 +79,8 @@ impl Conversation {
     /// The inbox row of a user.
     fn inbox_row(&self, user: usize) -> Value {
         let pk = Partition::Inbox(self.clinic.users[user].uuid).to_string();
-        let rows = self.clinic.world.rows().into_iter();
-        rows.filter(|row| row["pk"]["S"] == json!(pk)).next_back().unwrap()
+        let mut rows = self.clinic.world.rows().into_iter();
+        rows.rfind(|row| row["pk"]["S"] == json!(pk)).unwrap()
     }
 
     /// Changes the row at a key. `null` removes an attribute.
@@ -101,8 +101,8 @@ impl Conversation {
     /// Changes the list of changes in the newest row of a user's log.
     fn edit_log(&self, user: usize, edit: impl FnOnce(&mut Vec<Value>)) {
         let pk = Partition::EventLog(self.clinic.users[user].uuid).to_string();
-        let rows = self.clinic.world.emulator.rows(TABLE).into_iter();
-        let (_, mut row) = rows.filter(|((of, _), _)| *of == pk).next_back().unwrap();
+        let mut rows = self.clinic.world.emulator.rows(TABLE).into_iter();
+        let (_, mut row) = rows.rfind(|((of, _), _)| *of == pk).unwrap();
         edit(row["changes"]["L"].as_array_mut().unwrap());
         self.clinic.put(&row);
     }
