@@ -1,12 +1,16 @@
 //! People who mark, edit, delete, react and change their settings, and what these requests lead to (I18 to I20).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use checker::history::Moment;
 use chrono::TimeDelta;
 use cruddur::{sort_key::SortKey, table::ReadPosition, timestamp::Timestamp};
 use dynamodb_fake::FaultKind;
 use http::Request;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,13 +32,26 @@ pub(crate) struct Requested {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    Edit { message: SortKey, text: String },
-    Delete { message: SortKey },
-    React { message: SortKey, emoji: &'static str, adds: bool },
+    Edit {
+        message: SortKey,
+        text: String,
+    },
+    Delete {
+        message: SortKey,
+    },
+    React {
+        message: SortKey,
+        emoji: &'static str,
+        adds: bool,
+    },
     /// Up to a message, or to the newest one.
-    Read { message: Option<SortKey> },
+    Read {
+        message: Option<SortKey>,
+    },
     /// From a message on.
-    Unread { message: SortKey },
+    Unread {
+        message: SortKey,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +86,7 @@ impl Change {
             Self::Edit { .. } => format!("/api/messages/{group}/{uuid}"),
             Self::Delete { .. } => format!("/api/messages/{group}/{uuid}?created_at={time}"),
             Self::React { emoji, .. } => {
-                let emoji = emoji.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+                let emoji = utf8_percent_encode(emoji, NON_ALPHANUMERIC);
                 format!("/api/messages/{group}/{uuid}/reactions/{emoji}?created_at={time}")
             }
             Self::Read { .. } => format!("/api/message_groups/{group}/read"),
@@ -88,7 +105,9 @@ impl Change {
 
     fn body(&self) -> String {
         match self {
-            Self::Edit { message, text } => json!({"message": text, "created_at": message.created_at}).to_string(),
+            Self::Edit { message, text } => {
+                json!({"message": text, "created_at": message.created_at}).to_string()
+            }
             Self::Read { message: Some(message) } => {
                 json!({"message_uuid": message.message_uuid, "created_at": message.created_at}).to_string()
             }
@@ -175,7 +194,8 @@ impl People {
 
     /// Requests a change, and repeats it while the outcome is unknown. Only the sender may edit or delete (I19).
     pub(crate) async fn change(&self, me: usize, group: Uuid, change: Change) {
-        let request = Requested { me, group, change: change.clone(), begun: self.moment(), attempts: 0, ended: None };
+        let request =
+            Requested { me, group, change: change.clone(), begun: self.moment(), attempts: 0, ended: None };
         let index = {
             let mut notes = self.notes.lock().unwrap();
             notes.changes.push(request);
@@ -240,7 +260,7 @@ impl People {
             (409, r#"["message_deleted"]"#) => is_deleted && (is_edit && is_own || adds),
             (409, r#"["reaction_limit"]"#) => {
                 let own = versions.iter().filter_map(|row| row.reactions.0.get(&my_uuid));
-                adds && own.map(|own| own.len()).max() == Some(5)
+                adds && own.map(BTreeSet::len).max() == Some(5)
             }
             _ => false,
         };
@@ -292,7 +312,8 @@ impl People {
     pub(crate) async fn show_group(&self, me: usize, group: Uuid, other: usize) -> Option<Value> {
         let [my_uuid, other] = [me, other].map(|user| self.user(user).user.uuid);
         let since = tokio::time::Instant::now();
-        let before = self.commits.lock().unwrap().versions.state(group, my_uuid).map_or(0, |state| state.version);
+        let before =
+            self.commits.lock().unwrap().versions.state(group, my_uuid).map_or(0, |state| state.version);
         let answer = self.get(me, &format!("/api/message_groups/{group}")).await;
         match answer.status {
             200 => {}
@@ -315,7 +336,8 @@ impl People {
         };
         let uuid = |sk: Option<SortKey>| json!(sk.map(|sk| sk.message_uuid));
         let own = commits.versions.states(group, my_uuid).iter().filter(|state| state.version >= before);
-        let mut own = own.map(|state| (uuid(state.read_sk.and_then(ReadPosition::sort_key)), json!(state.read_at)));
+        let mut own =
+            own.map(|state| (uuid(state.read_sk.and_then(ReadPosition::sort_key)), json!(state.read_at)));
         let nothing = || (Value::Null, Value::Null);
         let own_is_known = own.any(|own| Some(own) == read(my_uuid));
         if !own_is_known && (before > 0 || read(my_uuid) != Some(nothing())) {
@@ -330,7 +352,7 @@ impl People {
             findings.push(format!("I20: user {me} is shown a marker without receipts: {json}"));
         }
         drop(commits);
-        findings.into_iter().for_each(|finding| self.violation(finding));
+        self.add_violations(findings);
         Some(json)
     }
 
@@ -368,7 +390,8 @@ impl People {
     /// Checks the number of unread messages in each list that shows it.
     pub(crate) async fn check_unread(&self, me: usize, group: Uuid, expected: usize) {
         let shown = self.list_groups(me, 100).await.unwrap_or_default();
-        let listed = shown.iter().find(|row| row["uuid"] == json!(group)).map(|row| row["unread_count"].clone());
+        let listed =
+            shown.iter().find(|row| row["uuid"] == json!(group)).map(|row| row["unread_count"].clone());
         let answer = self.get(me, &format!("/api/message_groups/{group}")).await;
         let single = (answer.status == 200).then(|| answer.json()["unread_count"].clone());
         if (&listed, &single) != (&Some(json!(expected)), &Some(json!(expected))) {
@@ -453,9 +476,9 @@ impl People {
         for edits in edits.values() {
             for (earlier, _, before) in edits {
                 for (later, _, after) in edits {
-                    let is_before = earlier.ended.is_some_and(|(moment, outcome)| {
-                        outcome == Outcome::Done && moment < later.begun
-                    });
+                    let is_before = earlier
+                        .ended
+                        .is_some_and(|(moment, outcome)| outcome == Outcome::Done && moment < later.begun);
                     if is_before && before.is_some() && after.is_some() && before >= after {
                         findings.push(format!("Reordered: {later:?} is before {earlier:?}"));
                     }
@@ -468,7 +491,10 @@ impl People {
                 for row in commits.versions.of_message(group, sent.sk) {
                     let is_asked = match row.deleted_at {
                         Some(_) => deletions.contains_key(&sent.sk),
-                        None => row.message == sent.message || edits.iter().any(|(_, text, _)| *text == row.message),
+                        None => {
+                            row.message == sent.message
+                                || edits.iter().any(|(_, text, _)| *text == row.message)
+                        }
                     };
                     if !is_asked {
                         findings.push(format!("I19: the sender did not ask for {row:?}"));
@@ -492,13 +518,21 @@ impl People {
         for (group, messages) in commits.versions.sent() {
             for sent in messages {
                 let Some(row) = commits.versions.of_message(group, sent.sk).last() else { continue };
-                for (user, emoji) in row.reactions.0.iter().flat_map(|(user, all)| all.iter().map(move |one| (user, one))) {
+                for (user, emoji) in
+                    row.reactions.0.iter().flat_map(|(user, all)| all.iter().map(move |one| (user, one)))
+                {
                     let asked = by_emoji.get(&(group, sent.sk, *user, &**emoji));
                     if !asked.is_some_and(|asked| asked.iter().any(|(_, adds)| *adds)) {
                         findings.push(format!("I19: nobody asked for {emoji} in {row:?}"));
                     }
                 }
             }
+        }
+        // Nothing fences reactions: a late write of an earlier attempt is made after a later request.
+        let counts = self.faults.counts();
+        let is_late = |kind| counts.contains_key(kind);
+        if [FaultKind::LateAfterReset, FaultKind::LateAfterSilence].iter().any(is_late) {
+            return findings;
         }
         for ((group, message, user, emoji), requests) in by_emoji {
             let Some(row) = commits.versions.of_message(group, message).last() else { continue };
@@ -546,8 +580,9 @@ impl People {
             };
             let is_unread = |request: &&&Requested| matches!(request.change, Change::Unread { .. });
             if requests.iter().filter(is_unread).count() == 0 {
-                let done = requests.iter().filter(|request| matches!(request.ended, Some((_, Outcome::Done))));
-                if let Some(request) = done.filter(|request| target(request) > read).next() {
+                let mut done =
+                    requests.iter().filter(|request| matches!(request.ended, Some((_, Outcome::Done))));
+                if let Some(request) = done.find(|request| target(request) > read) {
                     findings.push(format!("Lost: {request:?} was acknowledged, but {read:?} is stored"));
                 }
             } else if let Some(last) = last_of(requests.iter().copied()) {

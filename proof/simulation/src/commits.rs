@@ -179,7 +179,12 @@ impl Commits {
     }
 
     /// The version of a message that a row of a user's log announces.
-    pub(crate) fn logged_version(&self, user_uuid: Uuid, number: u64, message: Uuid) -> Option<(SortKey, u64)> {
+    pub(crate) fn logged_version(
+        &self,
+        user_uuid: Uuid,
+        number: u64,
+        message: Uuid,
+    ) -> Option<(SortKey, u64)> {
         let key = (Partition::EventLog(user_uuid).to_string(), LogNumber::new(number).to_string());
         let versions = logged_changes(self.rows.get(&key)?).into_iter().filter_map(|change| match change {
             LoggedChange::Message { message_sk, .. } => Some((message_sk, 1)),

@@ -7,9 +7,7 @@ use std::{
 };
 
 use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
-use cruddur::{
-    message_group::uuid_of_pair, sort_key::SortKey, table::ReadPosition, timestamp::Timestamp,
-};
+use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, table::ReadPosition, timestamp::Timestamp};
 use dynamodb_fake::{Dice, FaultKind, Faults};
 use http::{
     Request,
@@ -162,7 +160,9 @@ impl People {
             }
             let counted = self.count_unread(me).await;
             if counted != Some(conversations) {
-                self.violation(format!("I18: user {me} has {conversations} unread groups, but {counted:?} are shown"));
+                self.violation(format!(
+                    "I18: user {me} has {conversations} unread groups, but {counted:?} are shown"
+                ));
             }
         }
     }
@@ -191,7 +191,7 @@ impl People {
             }
         }
         drop(commits);
-        findings.into_iter().for_each(|finding| self.violation(finding));
+        self.add_violations(findings);
     }
 
     pub(crate) fn other_than(&self, me: usize) -> usize {
@@ -210,6 +210,11 @@ impl People {
 
     pub(crate) fn violation(&self, what: String) {
         self.notes.lock().unwrap().violations.push(what);
+    }
+
+    /// Adds violations.
+    pub(crate) fn add_violations(&self, findings: Vec<String>) {
+        self.notes.lock().unwrap().violations.extend(findings);
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -238,7 +243,7 @@ impl People {
     pub(crate) async fn request(&self, request: Request<String>) -> Answer {
         let api = self.api.clone();
         let name = format!("{} {}", request.method(), request.uri());
-        let invocation = tokio::spawn(async move { api.request(request).await });
+        let invocation = tokio::spawn(async move { Box::pin(api.request(request)).await });
         // API Gateway waits for 30 s. A client that disconnects does not stop the invocation.
         let gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
         let limit =
@@ -419,7 +424,9 @@ impl People {
                 return None;
             }
             next.rows = answer.rows();
-            next.rows.iter().for_each(|row| drop(self.check_message(group, row, &numbers)));
+            for row in &next.rows {
+                self.check_message(group, row, &numbers);
+            }
             next.next = answer.next;
         }
     }
@@ -451,10 +458,12 @@ impl People {
         }
         if let Some(reply_to) = row.get("reply_to") {
             let answered = commits.versions.of_message(group, sort_key(&json!(reply_to)));
-            let from = since.get(&sort_key(reply_to)).map_or(0, |version| usize::try_from(*version).unwrap() - 1);
+            let from =
+                since.get(&sort_key(reply_to)).map_or(0, |version| usize::try_from(*version).unwrap() - 1);
             let is_quoted = answered.iter().skip(from).any(|answered| {
                 let text = answered.deleted_at.is_none().then_some(&answered.message);
-                reply_to["user_uuid"] == json!(answered.sender_uuid) && reply_to.get("message") == text.map(|text| json!(text)).as_ref()
+                reply_to["user_uuid"] == json!(answered.sender_uuid)
+                    && reply_to.get("message") == text.map(|text| json!(text)).as_ref()
             });
             if !is_quoted {
                 findings.push(format!("Phantom: {row} quotes what was not stored, or not any more"));
@@ -466,7 +475,7 @@ impl People {
             _ => row["message"].as_str().unwrap().to_owned(),
         };
         drop(commits);
-        findings.into_iter().for_each(|finding| self.violation(finding));
+        self.add_violations(findings);
         text
     }
 
@@ -488,7 +497,11 @@ impl People {
         let (method, path, body) = match self.dice.below(8) {
             0 => ("GET", format!("/api/messages/{group}?limit=20"), json!("")),
             1 => ("PUT", format!("/api/message_groups/{group}/read"), json!({})),
-            2 => ("DELETE", format!("/api/message_groups/{group}/read?message_uuid={message}&{key}"), json!("")),
+            2 => (
+                "DELETE",
+                format!("/api/message_groups/{group}/read?message_uuid={message}&{key}"),
+                json!(""),
+            ),
             3 => ("DELETE", format!("/api/messages/{group}/{message}?{key}"), json!("")),
             4 => ("PUT", format!("/api/messages/{group}/{message}/reactions/%F0%9F%91%8D?{key}"), json!("")),
             5 => ("GET", format!("/api/message_groups/{group}"), json!("")),

@@ -117,7 +117,9 @@ impl Planted {
                     item["message_uuid"] = json!({"S": uuid});
                 }
             }
-            Self::LastDelivery if call_is_move => ignore_absent(request, |name| matches!(name, "version" | "state_version")),
+            Self::LastDelivery if call_is_move => {
+                ignore_absent(request, |name| matches!(name, "version" | "state_version"));
+            }
             Self::NoAbsentCondition if call_is_move => ignore_absent(request, |_| true),
             Self::OwnMessagesUnread if call_is_move => {
                 for item in written(request) {
@@ -163,13 +165,16 @@ impl Planted {
             (Self::LastDelivery, "stream-handler", _) if call.operation == "Query" => {
                 for row in answer["Items"].as_array_mut().unwrap() {
                     if kind(row) == Some(RowKind::Inbox) {
-                        row.as_object_mut().unwrap().retain(|name, _| name != "version" && name != "state_version");
+                        row.as_object_mut()
+                            .unwrap()
+                            .retain(|name, _| name != "version" && name != "state_version");
                     }
                 }
             }
             (Self::MarkerNotClamped, "mark-read", Some(RowKind::Message)) => {
                 for row in answer["Items"].as_array_mut().unwrap() {
-                    row["sk"] = json!({"S": "9999-12-31T23:59:59.999999Z#ffffffff-ffff-7fff-bfff-ffffffffffff"});
+                    row["sk"] =
+                        json!({"S": "9999-12-31T23:59:59.999999Z#ffffffff-ffff-7fff-bfff-ffffffffffff"});
                 }
             }
             (Self::NoTokenEnd, "stream-handler", Some(RowKind::Connection)) => {
@@ -194,8 +199,13 @@ impl Planted {
                     image["seen_at"] = image["read_at"].clone();
                 }
                 (Self::PreviewOfDeleted, Some(RowKind::Message)) if image.get("deleted_at").is_some() => {
-                    let earlier = journal.records(0).into_iter().map(|mut record| record["dynamodb"]["NewImage"].take());
-                    let mut earlier = earlier.filter(|earlier| earlier["sk"] == image["sk"] && !text(earlier, "message").is_empty());
+                    let earlier = journal
+                        .records(0)
+                        .into_iter()
+                        .map(|mut record| record["dynamodb"]["NewImage"].take());
+                    let mut earlier = earlier.filter(|earlier| {
+                        earlier["sk"] == image["sk"] && !text(earlier, "message").is_empty()
+                    });
                     if let Some(earlier) = earlier.next() {
                         image["message"] = earlier["message"].clone();
                     }

@@ -195,8 +195,10 @@ impl Users {
         ];
         let find = |kind: &'static str, is_wanted: &dyn Fn(&SignedUp) -> bool| {
             let found = self.signed_up.iter().filter(|user| is_wanted(user));
-            let found = found.map(|SignedUp { user, .. }| {
-                Found { kind, user, read_receipts: self.has_receipts(user.uuid) }
+            let found = found.map(|SignedUp { user, .. }| Found {
+                kind,
+                user,
+                read_receipts: self.has_receipts(user.uuid),
             });
             found.collect::<Vec<_>>()
         };
@@ -218,7 +220,9 @@ impl Users {
                 (&COLUMNS[1..4], find("user", &|user| uuids.contains(&user.user.uuid)))
             }
             READ_RECEIPTS => {
-                let mut pair = find("user", &|user| parameters.iter().any(|uuid| *uuid == user.user.uuid.as_bytes()[..]));
+                let mut pair = find("user", &|user| {
+                    parameters.iter().any(|uuid| *uuid == user.user.uuid.as_bytes()[..])
+                });
                 let are_on = pair.iter().all(|user| user.read_receipts);
                 pair.truncate(1);
                 pair[0].read_receipts = are_on;

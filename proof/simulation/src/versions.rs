@@ -31,13 +31,13 @@ pub(crate) struct Versions {
     told: BTreeSet<(Uuid, Uuid, u64)>,
     /// The settings. `None` until the users exist.
     pub(crate) users: Option<Users>,
-    pub(crate) counts: Counts,
+    pub(crate) counts: Changes,
     pub(crate) violations: Vec<String>,
 }
 
 /// Writes to messages and states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub struct Changes {
     pub marks: u64,
     pub edits: u64,
     pub deletions: u64,
@@ -239,8 +239,9 @@ impl Versions {
         let rows = rows.filter_map(|versions| versions.last()).collect::<Vec<_>>();
         let own = rows.iter().filter(|row| row.sender_uuid == user_uuid).map(|row| row.sk).max();
         let marker = read.max(own.filter(|own| Some(*own) > floor));
-        let is_unread =
-            |row: &&&MessageRow| row.sender_uuid != user_uuid && row.deleted_at.is_none() && Some(row.sk) > marker;
+        let is_unread = |row: &&&MessageRow| {
+            row.sender_uuid != user_uuid && row.deleted_at.is_none() && Some(row.sk) > marker
+        };
         rows.iter().filter(is_unread).count().min(100)
     }
 

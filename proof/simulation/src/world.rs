@@ -40,6 +40,7 @@ use crate::{
     planted::Planted,
     stream::Mapping,
     users::{SignedUp, Users},
+    versions::Changes,
     websocket::WebSocketApi,
 };
 
@@ -69,8 +70,8 @@ pub struct Outcome {
     pub given: [u64; 2],
     /// Cursors that had expired.
     pub expired: u64,
-    /// Writes to markers and messages: markings, edits, deletions, reactions and replies.
-    pub changes: [u64; 5],
+    /// Writes to markers and messages.
+    pub changes: Changes,
     /// Duration in simulated time.
     pub time: Duration,
 }
@@ -158,8 +159,7 @@ impl World {
         // For the whole run, at every clock's time.
         let end = begin + Duration::from_hours(5 * 24);
         let tokens = users.iter().map(|user| key_set::token(&user.subject, end.timestamp())).collect();
-        let people =
-            People::new(lambda.clone(), faults.clone(), users.clone(), tokens, Arc::clone(&commits));
+        let people = People::new(lambda.clone(), faults.clone(), users.clone(), tokens, Arc::clone(&commits));
         let mapping = Mapping::new(lambda.clone(), journal);
         let (devices, violations) = (Vec::new(), Vec::new());
         let mut world = Self { lambda, mapping, people, devices, commits, trace, violations };
@@ -202,7 +202,7 @@ impl World {
         let changes = world.commits.lock().unwrap().versions.counts;
         Outcome {
             seed,
-            changes: [changes.marks, changes.edits, changes.deletions, changes.reactions, changes.replies],
+            changes,
             faults: faults.counts(),
             trace: *world.trace.lock().unwrap(),
             answers: world.people.answers(),
@@ -349,12 +349,16 @@ impl World {
                 let owner = self.people.user(number).user.uuid;
                 let logged = commits.logged_changes(owner);
                 let is_logged = |state: &(Uuid, Uuid, u64)| {
-                    logged.iter().any(|change| matches!(change,
+                    logged.iter().any(|change| {
+                        matches!(change,
                         LoggedChange::Read { group_uuid, user_uuid, version, .. }
-                            if (*group_uuid, *user_uuid, *version) == *state))
+                            if (*group_uuid, *user_uuid, *version) == *state)
+                    })
                 };
-                let missing = commits.versions.logged_states(owner).into_iter().filter(|state| !is_logged(state));
-                self.violations.extend(missing.map(|state| format!("I12: not in the log of {owner}: {state:?}")));
+                let missing =
+                    commits.versions.logged_states(owner).into_iter().filter(|state| !is_logged(state));
+                self.violations
+                    .extend(missing.map(|state| format!("I12: not in the log of {owner}: {state:?}")));
             }
         }
         if commits.rows != self.lambda.emulator.rows(TABLE) {

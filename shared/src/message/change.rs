@@ -51,10 +51,8 @@ impl Messages {
         let mut time = Timestamp::new(now);
         let key = Key::Message { group_uuid, sk };
         let text = AttributeValue::S;
-        let mut values = vec![
-            (":caller", text(caller.to_string())),
-            (":one", AttributeValue::N("1".to_owned())),
-        ];
+        let mut values =
+            vec![(":caller", text(caller.to_string())), (":one", AttributeValue::N("1".to_owned()))];
         let (condition, set) = match change {
             MessageChange::Edit { text: new, window } => {
                 if sk.created_at.to_utc() + *window <= now {
