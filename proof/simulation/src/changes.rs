@@ -1,12 +1,16 @@
 //! People who mark, edit, delete, react and change their settings, and what these requests lead to (I18 to I20).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use checker::history::Moment;
 use chrono::TimeDelta;
 use cruddur::{sort_key::SortKey, table::ReadPosition, timestamp::Timestamp};
 use dynamodb_fake::FaultKind;
 use http::Request;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -82,7 +86,7 @@ impl Change {
             Self::Edit { .. } => format!("/api/messages/{group}/{uuid}"),
             Self::Delete { .. } => format!("/api/messages/{group}/{uuid}?created_at={time}"),
             Self::React { emoji, .. } => {
-                let emoji = emoji.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+                let emoji = utf8_percent_encode(emoji, NON_ALPHANUMERIC);
                 format!("/api/messages/{group}/{uuid}/reactions/{emoji}?created_at={time}")
             }
             Self::Read { .. } => format!("/api/message_groups/{group}/read"),
@@ -190,7 +194,8 @@ impl People {
 
     /// Requests a change, and repeats it while the outcome is unknown. Only the sender may edit or delete (I19).
     pub(crate) async fn change(&self, me: usize, group: Uuid, change: Change) {
-        let request = Requested { me, group, change: change.clone(), begun: self.moment(), attempts: 0, ended: None };
+        let request =
+            Requested { me, group, change: change.clone(), begun: self.moment(), attempts: 0, ended: None };
         let index = {
             let mut notes = self.notes.lock().unwrap();
             notes.changes.push(request);
@@ -255,7 +260,7 @@ impl People {
             (409, r#"["message_deleted"]"#) => is_deleted && (is_edit && is_own || adds),
             (409, r#"["reaction_limit"]"#) => {
                 let own = versions.iter().filter_map(|row| row.reactions.0.get(&my_uuid));
-                adds && own.map(|own| own.len()).max() == Some(5)
+                adds && own.map(BTreeSet::len).max() == Some(5)
             }
             _ => false,
         };
@@ -347,7 +352,7 @@ impl People {
             findings.push(format!("I20: user {me} is shown a marker without receipts: {json}"));
         }
         drop(commits);
-        findings.into_iter().for_each(|finding| self.violation(finding));
+        self.add_violations(findings);
         Some(json)
     }
 
@@ -523,6 +528,12 @@ impl People {
                 }
             }
         }
+        // Nothing fences reactions: a late write of an earlier attempt is made after a later request.
+        let counts = self.faults.counts();
+        let is_late = |kind| counts.contains_key(kind);
+        if [FaultKind::LateAfterReset, FaultKind::LateAfterSilence].iter().any(is_late) {
+            return findings;
+        }
         for ((group, message, user, emoji), requests) in by_emoji {
             let Some(row) = commits.versions.of_message(group, message).last() else { continue };
             let requested = requests.iter().map(|(request, _)| *request);
@@ -569,9 +580,9 @@ impl People {
             };
             let is_unread = |request: &&&Requested| matches!(request.change, Change::Unread { .. });
             if requests.iter().filter(is_unread).count() == 0 {
-                let done =
+                let mut done =
                     requests.iter().filter(|request| matches!(request.ended, Some((_, Outcome::Done))));
-                if let Some(request) = done.filter(|request| target(request) > read).next() {
+                if let Some(request) = done.find(|request| target(request) > read) {
                     findings.push(format!("Lost: {request:?} was acknowledged, but {read:?} is stored"));
                 }
             } else if let Some(last) = last_of(requests.iter().copied()) {

@@ -253,14 +253,14 @@ impl Device {
         if number <= last {
             self.faults.count(FaultKind::FrameTooLate);
         } else if number == last + 1 || self.planted(Planted::NoGapRuleForFrames) {
-            let list = |name: &str| frame[name].as_array().map_or(&[][..], Vec::as_slice);
-            for message in list("messages") {
+            let members = |name: &str| frame[name].as_array().map_or(&[][..], Vec::as_slice);
+            for message in members("messages") {
                 self.learn(message);
             }
-            let groups = list("message_groups").iter().map(|group| self.learn_group(group)).collect();
-            let messages = list("messages").iter().map(|message| uuid(message, "uuid")).collect();
+            let groups = members("message_groups").iter().map(|group| self.learn_group(group)).collect();
+            let messages = members("messages").iter().map(|message| uuid(message, "uuid")).collect();
             self.counts.by_frame += 1;
-            self.advance(list("events"), &Embedded { messages, groups }, after).await;
+            self.advance(members("events"), &Embedded { messages, groups }, after).await;
         } else {
             self.faults.count(FaultKind::FrameTooEarly);
             sleep(Duration::from_millis(500)).await;
@@ -425,7 +425,9 @@ impl Device {
             if !announced.is_subset(&listed) {
                 self.violation(&format!("I12: {announced:?} of {group} were announced but are not listed"));
             }
-            messages.iter().for_each(|message| self.learn(message));
+            for message in &messages {
+                self.learn(message);
+            }
             self.to_list.remove(&group);
         }
     }

@@ -158,7 +158,7 @@ impl Lambda {
                     App::CreateMessage(app) => create_message::handler(app, request).await,
                     App::ListEvents(app) => list_events::handler(app, request).await,
                     App::MarkRead(app) => mark_read::handler(app, request).await,
-                    App::ShowMessageGroup(app) => show_message_group::handler(app, request).await,
+                    App::ShowMessageGroup(app) => Box::pin(show_message_group::handler(app, request)).await,
                     App::CountUnread(app) => count_unread::handler(app, request).await,
                     App::ChangeMessage(app) => change_message::handler(app, request).await,
                     App::ReactToMessage(app) => react_to_message::handler(app, request).await,

@@ -30,5 +30,6 @@ mod world;
 pub use self::{
     commits::Trace,
     planted::Planted,
+    versions::Changes,
     world::{Outcome, run, run_all},
 };

@@ -191,7 +191,7 @@ impl People {
             }
         }
         drop(commits);
-        findings.into_iter().for_each(|finding| self.violation(finding));
+        self.add_violations(findings);
     }
 
     pub(crate) fn other_than(&self, me: usize) -> usize {
@@ -210,6 +210,11 @@ impl People {
 
     pub(crate) fn violation(&self, what: String) {
         self.notes.lock().unwrap().violations.push(what);
+    }
+
+    /// Adds violations.
+    pub(crate) fn add_violations(&self, findings: Vec<String>) {
+        self.notes.lock().unwrap().violations.extend(findings);
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -238,7 +243,7 @@ impl People {
     pub(crate) async fn request(&self, request: Request<String>) -> Answer {
         let api = self.api.clone();
         let name = format!("{} {}", request.method(), request.uri());
-        let invocation = tokio::spawn(async move { api.request(request).await });
+        let invocation = tokio::spawn(async move { Box::pin(api.request(request)).await });
         // API Gateway waits for 30 s. A client that disconnects does not stop the invocation.
         let gone = self.faults.inject(&[FaultKind::ClientGone]).is_some();
         let limit =
@@ -419,7 +424,9 @@ impl People {
                 return None;
             }
             next.rows = answer.rows();
-            next.rows.iter().for_each(|row| drop(self.check_message(group, row, &numbers)));
+            for row in &next.rows {
+                self.check_message(group, row, &numbers);
+            }
             next.next = answer.next;
         }
     }
@@ -468,7 +475,7 @@ impl People {
             _ => row["message"].as_str().unwrap().to_owned(),
         };
         drop(commits);
-        findings.into_iter().for_each(|finding| self.violation(finding));
+        self.add_violations(findings);
         text
     }
 

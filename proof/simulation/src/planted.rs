@@ -118,7 +118,7 @@ impl Planted {
                 }
             }
             Self::LastDelivery if call_is_move => {
-                ignore_absent(request, |name| matches!(name, "version" | "state_version"))
+                ignore_absent(request, |name| matches!(name, "version" | "state_version"));
             }
             Self::NoAbsentCondition if call_is_move => ignore_absent(request, |_| true),
             Self::OwnMessagesUnread if call_is_move => {

@@ -31,13 +31,13 @@ pub(crate) struct Versions {
     told: BTreeSet<(Uuid, Uuid, u64)>,
     /// The settings. `None` until the users exist.
     pub(crate) users: Option<Users>,
-    pub(crate) counts: Counts,
+    pub(crate) counts: Changes,
     pub(crate) violations: Vec<String>,
 }
 
 /// Writes to messages and states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub struct Changes {
     pub marks: u64,
     pub edits: u64,
     pub deletions: u64,

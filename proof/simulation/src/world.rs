@@ -40,6 +40,7 @@ use crate::{
     planted::Planted,
     stream::Mapping,
     users::{SignedUp, Users},
+    versions::Changes,
     websocket::WebSocketApi,
 };
 
@@ -69,8 +70,8 @@ pub struct Outcome {
     pub given: [u64; 2],
     /// Cursors that had expired.
     pub expired: u64,
-    /// Writes to markers and messages: markings, edits, deletions, reactions and replies.
-    pub changes: [u64; 5],
+    /// Writes to markers and messages.
+    pub changes: Changes,
     /// Duration in simulated time.
     pub time: Duration,
 }
@@ -201,7 +202,7 @@ impl World {
         let changes = world.commits.lock().unwrap().versions.counts;
         Outcome {
             seed,
-            changes: [changes.marks, changes.edits, changes.deletions, changes.reactions, changes.replies],
+            changes,
             faults: faults.counts(),
             trace: *world.trace.lock().unwrap(),
             answers: world.people.answers(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dynamodb_fake::FaultKind;
-use simulation::{Outcome, Planted, run, run_all};
+use simulation::{Changes, Outcome, Planted, run, run_all};
 
 /// A quick check. `.ci/run` runs thousands of seeds more.
 #[test]
@@ -18,6 +18,14 @@ fn nothing_is_violated_and_every_fault_occurs() {
     let (messages, frames) = (sum(|outcome| outcome.messages), sum(|outcome| outcome.given[0]));
     assert!(messages > 1_000, "{messages} messages are few");
     assert!(frames > 300, "{frames} frames are few");
+    let changes =
+        |number: fn(&Changes) -> u64| outcomes.iter().map(|outcome| number(&outcome.changes)).sum::<u64>();
+    let (marks, edits, deletions) = (
+        changes(|changes| changes.marks),
+        changes(|changes| changes.edits),
+        changes(|changes| changes.deletions),
+    );
+    assert!(marks > 500 && edits > 150 && deletions > 80, "{marks}, {edits} and {deletions} changes are few");
 }
 
 #[test]
