@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{refusal::Refusal, seen::READ};
+use super::refusal::Refusal;
 use crate::{context::Context, http_client, output::printable};
 
 /// The variable with an access token. A flag would show the token in process lists.
@@ -30,6 +30,9 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// The API's limit for a page.
 const LARGEST_PAGE: u32 = 100;
+
+/// The type of events about read markers.
+pub(super) const READ: &str = "read";
 
 /// A message with its sender, or a message group with its other member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,9 +7,9 @@ use cruddur::timestamp::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    api::{Api, ApiError, Event, Row},
+    api::{Api, ApiError, Event, READ, Row},
     feed::{Feed, News},
-    seen::{READ, Seen},
+    seen::Seen,
     show::show,
 };
 use crate::context::Context;

@@ -15,9 +15,6 @@ use crate::{
     listing::{self, Content, Entry},
 };
 
-/// The type of events about read markers.
-pub(super) const READ: &str = "read";
-
 /// Prints events about read markers.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
