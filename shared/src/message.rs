@@ -230,7 +230,7 @@ impl From<SortKey> for MessageReference {
 pub struct Quote {
     /// The sender's UUID.
     pub user_uuid: Uuid,
-    /// The text, cut at [`Self::MAX_BYTES`]. Absent if the message was deleted.
+    /// The text, at most 120 bytes of it. Absent if the message was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Joins a group's changes into the inbox rows of its members: hint, guard, locate (design, section 3).
 //!
-//! Deliveries may be duplicated or out of order. A row is the [join](super::join) of all of them, so it only moves to
-//! greater positions.
+//! Deliveries may be duplicated or out of order. A row is the join of all of them, so it only moves to greater
+//! positions.
 
 use std::{collections::HashMap, ops::AddAssign};
 
