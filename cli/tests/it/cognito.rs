@@ -2,6 +2,7 @@ use std::sync::atomic::Ordering;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use self::pool::{Cognito, POOL, sub, user};
 use crate::{
@@ -13,9 +14,14 @@ mod pool;
 
 /// Makes rows without a sub, with the addresses of the pool's users.
 async fn insert(machine: &Machine, handles: &[&str]) {
-    let row = |handle: &&str| format!("('{handle}', 'x', lower('{handle}@example.com'))");
-    let rows = handles.iter().map(row).collect::<Vec<_>>().join(", ");
-    query(machine, &format!("INSERT INTO public.users (handle, display_name, email) VALUES {rows}")).await;
+    // Listed after the demo users, which are ordered by uuid.
+    let row = |(number, handle): (usize, &&str)| {
+        let uuid = Uuid::from_u128(u128::MAX - 1_000 + u128::try_from(number).unwrap());
+        format!("('{uuid}', '{handle}', 'x', lower('{handle}@example.com'))")
+    };
+    let rows = handles.iter().enumerate().map(row).collect::<Vec<_>>().join(", ");
+    query(machine, &format!("INSERT INTO public.users (uuid, handle, display_name, email) VALUES {rows}"))
+        .await;
 }
 
 /// Each handle with its sub.

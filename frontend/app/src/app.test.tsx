@@ -107,7 +107,7 @@ describe('a conversation', () => {
     renderApp(`/messages/${group}`);
     await field();
     await waitFor(() => expect(shownTexts()).toEqual(['Are you there?', 'I am.']));
-    expect(screen.getByText('You:')).toBeTruthy();
+    expect(within(screen.getByRole('region', { name: 'Messages' })).getByText('You:')).toBeTruthy();
     expect(document.title).toBe('Scarlett Ho · Cruddur Messages');
   });
 

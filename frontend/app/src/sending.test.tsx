@@ -165,7 +165,8 @@ describe('a new conversation', () => {
     const { user, path } = renderApp('/messages/new/lore');
     const box = await field('Lore Winters');
     await user.type(box, 'one ');
-    stack.addConversation('lore', ['lore', 'I was faster', Date.now()]);
+    const opened = stack.addConversation('lore', ['lore', 'I was faster', Date.now()]);
+    stack.threads.get(opened)?.forEach((message) => stack.append(opened, message));
     while (!path().startsWith('/messages/0000')) {
       // oxlint-disable-next-line no-await-in-loop
       await user.keyboard('x');

@@ -222,6 +222,9 @@ export class FakeStack {
 
   #mark(group: string, unread: number): void {
     this.groups = this.groups.map((row) => (row.uuid === group ? { ...row, unread_count: unread } : row));
+    const number = 1 + (this.events?.length ?? 0);
+    const at = instant(Date.now());
+    this.events?.push({ number, cursor: cursorOf(number), type: 'read', message_group_uuid: group, user_uuid: this.me.uuid, at });
   }
 
   #replace({ group, message: id }: PathParams, change: (message: Message) => Message): Message | undefined {

@@ -13,8 +13,10 @@ export function DeleteQuestion({ bubble, onDelete, onClose }: Props) {
   const { text } = useTexts();
   return (
     <Dialog title={text('delete.title')} onClose={onClose}>
-      <blockquote className="cruddur-quote" dir="auto">
-        <span className="cruddur-quote-text">{bubble.text}</span>
+      <blockquote className="cruddur-quote">
+        <span className="cruddur-quote-text" dir="auto">
+          {bubble.text}
+        </span>
       </blockquote>
       <p>{text('delete.text')}</p>
       <form method="dialog" className="cruddur-actions">

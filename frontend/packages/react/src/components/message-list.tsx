@@ -238,7 +238,8 @@ function useScrollTo(
 }
 
 function rowOf(box: HTMLElement | null, key: string): HTMLElement | null {
-  return box?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`) ?? null;
+  const rows = box?.querySelectorAll<HTMLElement>('[data-key]') ?? [];
+  return [...rows].find((row) => row.dataset['key'] === key) ?? null;
 }
 
 function isVisible(box: HTMLElement | null, key: string): boolean {
