@@ -45,9 +45,10 @@ fn assert_found(planted: Planted, expected: &str) {
 }
 
 macro_rules! found {
-    ($($name:ident => $planted:ident $(as $expected:literal)?,)*) => {
+    ($($(#[$attribute:meta])* $name:ident => $planted:ident $(as $expected:literal)?,)*) => {
         $(
             #[test]
+            $(#[$attribute])*
             fn $name() {
                 assert_found(Planted::$planted, concat!($($expected)?));
             }
@@ -77,7 +78,9 @@ found! {
     a_log_written_before_the_move_is_found => LogBeforeMove as "I12",
     a_reader_that_passes_gaps_is_found => NoGapRuleForReads as "I13",
     a_device_that_applies_frames_after_a_gap_is_found => NoGapRuleForFrames as "I13",
+    #[ignore = "takes hundreds of seeds: a part of .ci/full"]
     a_device_that_lists_before_it_takes_the_end_is_found => ListsBeforeEnd as "I13",
+    #[ignore = "takes hundreds of seeds: a part of .ci/full"]
     a_device_that_lists_no_new_group_is_found => NoListOfNewGroups as "I13",
     a_frame_after_the_end_of_the_token_is_found => NoTokenEnd as "I15",
     a_frame_to_another_users_connection_is_found => ForeignConnections as "I15",
@@ -89,5 +92,6 @@ found! {
     an_own_message_that_reads_nothing_is_found => OwnMessagesUnread as "I18",
     an_own_message_that_reads_what_was_marked_unread_is_found => NoFloor as "I18",
     a_preview_of_a_deleted_message_is_found => PreviewOfDeleted as "I19",
+    #[ignore = "takes hundreds of seeds: a part of .ci/full"]
     an_event_without_receipts_is_found => EventsWithoutReceipts as "I20",
 }
