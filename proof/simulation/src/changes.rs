@@ -601,12 +601,16 @@ impl People {
     }
 }
 
-/// The last request, if it was made and began after all others had ended with a known outcome.
+/// The last request, if it was made and began after all others had ended with a known outcome, each at the first attempt:
+/// an attempt that a client gave up may still be made later.
 fn last_of<'a>(requests: impl Iterator<Item = &'a Requested> + Clone) -> Option<&'a Requested> {
     let last = requests.clone().max_by_key(|request| request.begun)?;
     let others = requests.filter(|request| request.begun < last.begun);
     let is_over = |request: &Requested| {
-        request.ended.is_some_and(|(moment, outcome)| outcome != Outcome::Unknown && moment < last.begun)
+        request.attempts == 1
+            && request
+                .ended
+                .is_some_and(|(moment, outcome)| outcome != Outcome::Unknown && moment < last.begun)
     };
     let mut others = others;
     (matches!(last.ended, Some((_, Outcome::Done))) && others.all(is_over)).then_some(last)
