@@ -198,8 +198,11 @@ test('the menu of a message opens by its button, the keyboard and a long press',
   const phone = await signIn('sunyoung', PHONE);
   await openConversation(phone, 'Scarlett Ho');
   const touch = await phone.context().newCDPSession(phone);
-  await longPress(touch, await message(phone, 'The last one').locator('.cruddur-bubble').boundingBox());
-  await expect(menu(phone)).toBeVisible();
+  // The message moves while the conversation is laid out.
+  await expect(async () => {
+    await longPress(touch, await message(phone, 'The last one').locator('.cruddur-bubble').boundingBox());
+    await expect(menu(phone)).toBeVisible({ timeout: 500 });
+  }).toPass();
   await menu(phone).getByRole('menuitem', { name: t('menu.details') }).tap();
   await expect(phone.getByRole('dialog', { name: t('details.title') })).toBeVisible();
 });

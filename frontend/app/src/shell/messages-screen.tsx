@@ -2,6 +2,7 @@ import { ApiError } from '@cruddur/client';
 import { MessagesProvider, type Place, useInbox } from '@cruddur/react';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { useHistoryState } from 'wouter/use-browser-location';
+import { local } from '../auth/storage.ts';
 import { historyStateOf, pathOf, placeOf } from '../place.ts';
 import { hrefOf, navigate } from '../route.tsx';
 import { useSignedIn } from '../signed-in.tsx';
@@ -10,7 +11,6 @@ import { Banner } from './banner.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { Hint } from './hint.tsx';
 import { usePageTitle } from './page-title.ts';
-import { useNotifications } from './use-notifications.ts';
 import { Sidebar } from './sidebar.tsx';
 
 const loadConversation = () => import('./conversation.tsx');
@@ -49,14 +49,15 @@ export function MessagesScreen({ path }: { path: string }) {
 
 /** The inbox beside a conversation; on a phone, one of the two. */
 function Screen({ place }: { place: Place | null }) {
-  const { account } = useSignedIn();
+  const { account, me } = useSignedIn();
   const { text } = usePageTexts();
   const { value, error, refresh } = useInbox();
   const [title, setTitle] = useState<string | null>(null);
   const [unread, setUnread] = useState('');
   const [later, setLater] = useState<Awaited<ReturnType<typeof loadConversation>> | null>(null);
   usePageTitle(place === null ? null : title, unread);
-  const [notifies, setNotifies] = useNotifications();
+  const notificationsKey = `cruddur.notifications.${me.id}`;
+  const [notifies, setNotifies] = useState(() => local.get(notificationsKey) !== null);
 
   // Loaded before the first conversation is opened, but after the list is shown.
   const isShown = value !== undefined;
@@ -67,6 +68,15 @@ function Screen({ place }: { place: Place | null }) {
     }
     return undefined;
   }, [isShown]);
+
+  function changeNotifies(next: boolean) {
+    setNotifies(next);
+    if (next) {
+      local.set(notificationsKey, 'on');
+    } else {
+      local.remove(notificationsKey);
+    }
+  }
 
   if (error instanceof ApiError && error.has('user_not_provisioned')) {
     return (
@@ -85,9 +95,10 @@ function Screen({ place }: { place: Place | null }) {
       </header>
       <Banner />
       {later !== null && <later.UnreadCount onCount={setUnread} />}
+      {later !== null && notifies && <later.Notifications />}
       {/* On a phone, one of the two panes is hidden: the landmark is around both. */}
       <main className="cruddur-panes" data-showing={place === null ? 'list' : 'conversation'}>
-        <Sidebar notifies={notifies} onNotifies={setNotifies} />
+        <Sidebar notifies={notifies} onNotifies={changeNotifies} />
         <div id="conversation" className="cruddur-conversation-pane" tabIndex={-1}>
           <ErrorBoundary account={account} extent="part" place={pathOf(place)}>
             {place === null ? (

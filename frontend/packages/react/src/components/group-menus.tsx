@@ -1,7 +1,8 @@
 import { type MessageGroup, stateOf } from '@cruddur/client';
 import { type RefObject, useState } from 'react';
-import { useBaseTexts, useClient } from '../context.ts';
+import { useClient } from '../context.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
+import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { explain } from '../texts/explain.ts';
 import { Menu, MenuItem } from './menu.tsx';
@@ -15,7 +16,7 @@ interface Props {
 /** The menus of the conversations in the inbox. */
 export function GroupMenus({ box, groups }: Props) {
   const { reads } = stateOf(useClient());
-  const texts = useBaseTexts();
+  const texts = useTexts();
   const { text } = texts;
   const [menu, setMenu] = useState<{ uuid: string | undefined; anchor: MenuAnchor } | null>(null);
   const [problem, setProblem] = useState<string | null>(null);

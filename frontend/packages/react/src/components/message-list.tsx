@@ -23,7 +23,7 @@ import { useReadingPlace } from '../hooks/use-reading-place.ts';
 import { useUnread } from '../hooks/use-unread.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
-import { dayLabel } from '../texts/formats.ts';
+import { dayLabel } from '../texts/day-label.ts';
 import { DownIcon } from './icons.tsx';
 import { ConversationContext, type ConversationContextValue, type OwnConversationValue } from './conversation-context.ts';
 import { ListItem } from './list-item.tsx';

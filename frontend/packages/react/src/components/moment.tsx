@@ -1,6 +1,6 @@
 import { millisOf } from '@cruddur/client';
 import { useBaseTexts } from '../context.ts';
-import { clockTime, exactTime, relativeTime } from '../texts/formats.ts';
+import { exactTime, relativeTime } from '../texts/formats.ts';
 
 /** A relative time, with the exact time on hover. */
 export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
@@ -9,16 +9,6 @@ export function Ago({ createdAt, now }: { createdAt: string; now: number }) {
   return (
     <time dir="auto" className="cruddur-time" dateTime={createdAt} title={exactTime(texts.locale, at)}>
       {relativeTime(texts, at, now)}
-    </time>
-  );
-}
-
-/** Hours and minutes, with the exact time on hover. */
-export function ClockTime({ at }: { at: number }) {
-  const { locale } = useBaseTexts();
-  return (
-    <time dir="auto" className="cruddur-time" dateTime={new Date(at).toISOString()} title={exactTime(locale, at)}>
-      {clockTime(locale, at)}
     </time>
   );
 }

@@ -14,9 +14,6 @@ export const en = {
   'inbox.unread': '{count, plural, one {# unread message} other {# unread messages}}',
   'inbox.unreadMany': 'More than {count, plural, one {# unread message} other {# unread messages}}',
   'inbox.menu': 'Conversation menu',
-  'inbox.markUnread': 'Mark as unread',
-  'inbox.markRead': 'Mark as read',
-  'inbox.notChanged': 'Not changed. {reason}',
   loading: 'Loading…',
   tryAgain: 'Try again',
 
@@ -46,9 +43,6 @@ export const en = {
 
   'code.user_not_provisioned': 'Your account is not set up for messages yet.',
   'code.body_too_large': 'This message is too large.',
-  'code.limit_invalid': 'The list could not be loaded. Reload the page.',
-  'code.cursor_invalid': 'The list could not be continued. Reload the page.',
-  'code.cursor_expired': 'The list could not be continued. Reload the page.',
   'code.rate_limited': 'Too many messages in a short time. Wait a moment.',
   'code.internal_error': 'Something went wrong on the server.',
   'code.unavailable': 'The server is not available at the moment.',

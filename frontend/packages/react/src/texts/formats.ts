@@ -4,7 +4,7 @@ import type { BaseTexts } from './messages-texts.ts';
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** A cached format in a time zone, by default the reader's: creating one is slow. */
-function format(locale: string, options: Intl.DateTimeFormatOptions, timeZone?: string): Intl.DateTimeFormat {
+export function format(locale: string, options: Intl.DateTimeFormatOptions, timeZone?: string): Intl.DateTimeFormat {
   const key = JSON.stringify([locale, options, timeZone]);
   let made = formats.get(key);
   if (!made) {
@@ -12,23 +12,6 @@ function format(locale: string, options: Intl.DateTimeFormatOptions, timeZone?: 
     formats.set(key, made);
   }
   return made;
-}
-
-/** The heading of a day. Both are day numbers. */
-export function dayLabel({ locale, text }: BaseTexts, day: number, today: number): string {
-  const ago = today - day;
-  if (ago <= 0) {
-    return text('time.today');
-  }
-  if (ago === 1) {
-    return text('time.yesterday');
-  }
-  // Within 300 days, the month identifies the year.
-  const options: Intl.DateTimeFormatOptions =
-    ago < 300
-      ? { weekday: 'long', day: 'numeric', month: 'long' }
-      : { day: 'numeric', month: 'long', year: 'numeric' };
-  return format(locale, options, 'UTC').format(day * 86_400_000);
 }
 
 const MINUTE = 60_000;

@@ -1,7 +1,8 @@
 import { dayNumber, millisOf } from '@cruddur/client';
 import { describe, expect, test } from 'vitest';
 import { en } from './en.ts';
-import { clockTime, dayLabel, exactTime, relativeTime } from './formats.ts';
+import { dayLabel } from './day-label.ts';
+import { clockTime, exactTime, relativeTime } from './formats.ts';
 import { createTexts } from './texts.ts';
 
 const TEXTS = createTexts(en, 'en-GB');

@@ -1,5 +1,9 @@
-/** The texts of a conversation in English. They are loaded with it. */
+/** The texts of menus and conversations in English. They are loaded with them. */
 export const en = {
+  'inbox.markUnread': 'Mark as unread',
+  'inbox.markRead': 'Mark as read',
+  'inbox.notChanged': 'Not changed. {reason}',
+
   'conversation.label': 'Conversation',
   'conversation.back': 'Back to the conversations',
   'conversation.all': 'All conversations',
@@ -122,6 +126,9 @@ export const en = {
     'This message is longer than {max, plural, one {# character} other {# characters}}.',
   'code.idempotency_key_invalid': 'This message could not be sent. Copy its text, delete it and write it again.',
   'code.idempotency_key_reused': 'This message was already sent with another text.',
+  'code.limit_invalid': 'The list could not be loaded. Reload the page.',
+  'code.cursor_invalid': 'The list could not be continued. Reload the page.',
+  'code.cursor_expired': 'The list could not be continued. Reload the page.',
   'code.message_not_yours': 'Only its sender can change a message.',
   'code.edit_window_over': 'This message is too old to be edited.',
   'code.message_not_found': 'This message does not exist.',

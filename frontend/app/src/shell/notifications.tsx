@@ -1,0 +1,14 @@
+import { otherMember } from '@cruddur/client';
+import { useMessages } from '@cruddur/react';
+import { useEffect } from 'react';
+import { startNotifications } from '../notifications.ts';
+
+/** Shows notifications while it is rendered. */
+export function Notifications() {
+  const { client, onPlace } = useMessages();
+  useEffect(
+    () => startNotifications(client, (group) => onPlace({ kind: 'group', uuid: group.uuid, person: otherMember(group) }, false)),
+    [client, onPlace],
+  );
+  return null;
+}
