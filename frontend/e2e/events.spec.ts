@@ -9,7 +9,7 @@ function requestsOf(page: Page): string[] {
   const requests: string[] = [];
   page.on('request', (request) => {
     const { pathname } = new URL(request.url());
-    if (pathname.startsWith('/api/')) {
+    if (pathname.startsWith('/api/') && !pathname.endsWith('/read')) {
       requests.push(`${request.method()} ${pathname}`);
     }
   });
