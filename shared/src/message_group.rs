@@ -107,10 +107,7 @@ impl Inbox {
         let page = Page::of(self.newest_rows(caller, before, limit + 1).await?, limit, |row| row.sk);
         let mut seen = HashSet::with_capacity(page.items.len());
         let groups = page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid));
-        let groups = groups.map(|row| async move {
-            let unread_count = self.count_unread(caller, &row, MAX_UNREAD).await?;
-            Ok::<_, Error>(MessageGroup { unread_count: Some(unread_count), ..MessageGroup::from(row) })
-        });
+        let groups = groups.map(|row| self.with_unread_count(caller, row));
         Ok(Page { items: try_join_all(groups).await?, next: page.next })
     }
 
@@ -138,9 +135,7 @@ impl Inbox {
         let mut backoff = Backoff::new(&self.random);
         for search in 0.. {
             if let Some(row) = row {
-                let row = from_scalars(row)?;
-                let unread_count = self.count_unread(caller, &row, MAX_UNREAD).await?;
-                return Ok(MessageGroup { unread_count: Some(unread_count), ..MessageGroup::from(row) });
+                return self.with_unread_count(caller, from_scalars(row)?).await;
             }
             if search == MAX_SEARCHES {
                 break;
@@ -153,6 +148,11 @@ impl Inbox {
             row = self.table.inbox_rows_of_group(caller, group_uuid, &from).await?.pop();
         }
         Err(Error::unavailable(Dependency::DynamoDb, "the group's row was not found in the inbox"))
+    }
+
+    async fn with_unread_count(&self, caller: Uuid, row: ListedGroup) -> Result<MessageGroup, Error> {
+        let unread_count = self.count_unread(caller, &row, MAX_UNREAD).await?;
+        Ok(MessageGroup { unread_count: Some(unread_count), ..MessageGroup::from(row) })
     }
 
     /// Counts unread messages up to the row's position, at most `limit`. Makes no call for a group that is read.
