@@ -118,12 +118,12 @@ pub struct Event {
     /// The messages of an event `message` or `message_changed`, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub message_uuids: Vec<Uuid>,
-    /// What a member has read, in an event `read`.
+    /// The read marker of an event `read`.
     #[serde(flatten)]
     pub read: Option<Read>,
 }
 
-/// What a member has read.
+/// A member's read marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Read {
     /// The member.

@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
 use crate::{
-    backoff::Backoff,
     clock::Clock,
     config::{ConfigError, Lookup},
     dynamodb::{CallLimits, within_time_limit},
@@ -16,15 +15,12 @@ use crate::{
     random::Random,
     sort_key::SortKey,
     table::{
-        Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table, Update, WriteError,
-        from_item, sort_key,
+        Assignments, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table, from_item,
+        sort_key,
     },
     timestamp::Timestamp,
     warm_up::{self, Failure},
 };
-
-/// Maximum number of attempts to write a state.
-const MAX_ATTEMPTS: usize = 8;
 
 /// The maximum number of members of a group.
 const MAX_MEMBERS: usize = 2;
@@ -43,8 +39,8 @@ struct Marking {
     read: ReadPosition,
     /// `None` leaves it as it is.
     floor: Option<SortKey>,
-    /// The other member may know of the marker.
-    is_told: bool,
+    /// The other member gets a receipt.
+    sends_receipt: bool,
 }
 
 impl MemberStates {
@@ -79,13 +75,13 @@ impl MemberStates {
     }
 
     /// Marks the messages of a group as read by a member, up to `message` or to the newest one. A message after the
-    /// newest one counts as that. The marker only grows. With `tells_other`, the other member may know.
+    /// newest one counts as that. The marker only grows. `may_send_receipt`: both members have receipts on.
     pub async fn mark_read(
         &self,
         member: Uuid,
         group_uuid: Uuid,
         message: Option<SortKey>,
-        tells_other: bool,
+        may_send_receipt: bool,
     ) -> Result<(), Error> {
         let mark = async {
             let Some(newest) = self.key_before(group_uuid, None).await? else { return Ok(()) };
@@ -94,7 +90,11 @@ impl MemberStates {
                 let is_greater = state.read_sk.is_none_or(|old| old < read);
                 // A receipt only grows, too: marking as unread and reading again tells nothing.
                 let is_news = state.seen_sk.map(ReadPosition::UpTo) < Some(read);
-                is_greater.then_some(Marking { read, floor: None, is_told: tells_other && is_news })
+                is_greater.then_some(Marking {
+                    read,
+                    floor: None,
+                    sends_receipt: may_send_receipt && is_news,
+                })
             })
             .await
         };
@@ -113,7 +113,7 @@ impl MemberStates {
                 let old_read = state.read_sk.and_then(ReadPosition::sort_key);
                 let floor = newest.max(old_read).max(state.floor_sk);
                 let is_change = (state.read_sk, state.floor_sk) != (Some(read), floor);
-                is_change.then_some(Marking { read, floor, is_told: false })
+                is_change.then_some(Marking { read, floor, sends_receipt: false })
             })
             .await
         };
@@ -121,9 +121,6 @@ impl MemberStates {
     }
 
     /// Writes a member's state. `marking` returns `None` if the state needs no change.
-    ///
-    /// Each write requires the version that was read. Otherwise, a write that is executed long after its time limit could
-    /// undo a later one. Does not touch attributes of later versions of the system.
     async fn write(
         &self,
         member: Uuid,
@@ -131,24 +128,12 @@ impl MemberStates {
         marking: impl Fn(&MemberStateRow) -> Option<Marking>,
     ) -> Result<(), Error> {
         let key = Key::MemberState { group_uuid, user_uuid: member };
-        let mut stored = self.table.get::<MemberStateRow>(&key).await?;
-        let mut backoff = Backoff::new(&self.random);
-        for _ in 0..MAX_ATTEMPTS {
-            let state = stored.clone().unwrap_or_else(|| MemberStateRow::new(group_uuid, member));
-            let Some(marking) = marking(&state) else { return Ok(()) };
-            let now = Timestamp::new(self.clock.now());
-            match self.table.update(update_of(key.clone(), &state, &marking, now)).await {
-                Ok(_) => return Ok(()),
-                Err(WriteError::ConditionFailed { rows, .. }) => {
-                    let row = rows.into_iter().next().flatten().filter(|row| !row.is_empty());
-                    stored = row.map(from_item).transpose()?;
-                    backoff.wait().await;
-                }
-                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => backoff.wait().await,
-                Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
-            }
-        }
-        Err(Error::unavailable(Dependency::DynamoDb, "the read marker could not be written"))
+        let before_first = MemberStateRow::new(group_uuid, member);
+        let decide = |state: Option<&MemberStateRow>| {
+            Ok(marking(state.unwrap_or(&before_first))
+                .map(|marking| marking.assignments(Timestamp::new(self.clock.now()))))
+        };
+        self.table.change(&key, &self.random, decide).await.map(drop)
     }
 
     /// Reads the state of each member who has one, consistently.
@@ -170,27 +155,18 @@ impl MemberStates {
     }
 }
 
-/// The write of a marking to a row that is still at the version of `state`.
-fn update_of(key: Key, state: &MemberStateRow, marking: &Marking, now: Timestamp) -> Update {
-    let (text, number) = (AttributeValue::S, |number: u64| AttributeValue::N(number.to_string()));
-    let mut set = "SET version = :next, read_sk = :read, read_at = :now".to_owned();
-    let mut values = vec![
-        (":next", number(state.version + 1)),
-        (":read", text(marking.read.into())),
-        (":now", text(now.to_string())),
-    ];
-    if let Some(floor) = marking.floor {
-        set += ", floor_sk = :floor";
-        values.push((":floor", text(floor.to_string())));
+impl Marking {
+    fn assignments(self, now: Timestamp) -> Assignments {
+        let text = AttributeValue::S;
+        let mut set = ", read_sk = :read, read_at = :now".to_owned();
+        let mut values = vec![(":read", text(self.read.into())), (":now", text(now.to_string()))];
+        if let Some(floor) = self.floor {
+            set += ", floor_sk = :floor";
+            values.push((":floor", text(floor.to_string())));
+        }
+        if self.sends_receipt {
+            set += ", seen_sk = :read, seen_at = :now, seen_version = :next";
+        }
+        Assignments { set, values, ..Assignments::default() }
     }
-    if marking.is_told {
-        set += ", seen_sk = :read, seen_at = :now, seen_version = :next";
-    }
-    let condition = if state.version == 0 {
-        "attribute_not_exists(version)"
-    } else {
-        values.push((":version", number(state.version)));
-        "version = :version"
-    };
-    Update { key, condition: condition.into(), set, values }
 }

@@ -23,7 +23,7 @@ use serde::{
 use serde_dynamo::aws_sdk_dynamodb_1 as convert;
 use uuid::Uuid;
 
-pub(crate) use self::row::first_version;
+pub(crate) use self::{change::Assignments, row::first_version};
 pub use self::{
     error::{WriteError, read_error},
     key::{Key, Partition, RowKind},
@@ -44,6 +44,7 @@ use crate::{
     sort_key::SortKey,
 };
 
+mod change;
 mod error;
 mod key;
 mod reactions;

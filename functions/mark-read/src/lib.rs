@@ -82,8 +82,8 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let other = app.states.other_member(caller, group_uuid).await?;
     match marking {
         Marking::Read(message) => {
-            let tells_other = app.users.have_read_receipts(caller, other).await?;
-            app.states.mark_read(caller, group_uuid, message, tells_other).await?;
+            let may_send_receipt = app.users.have_read_receipts(caller, other).await?;
+            app.states.mark_read(caller, group_uuid, message, may_send_receipt).await?;
         }
         Marking::Unread(message) => app.states.mark_unread(caller, group_uuid, message).await?,
     }

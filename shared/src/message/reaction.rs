@@ -5,8 +5,12 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
-use super::{Messages, change::Assignments};
-use crate::{error::Error, sort_key::SortKey, table::reactions_attribute};
+use super::Messages;
+use crate::{
+    error::Error,
+    sort_key::SortKey,
+    table::{Assignments, reactions_attribute},
+};
 
 /// Maximum number of a user's reactions to a message.
 pub const MAX_REACTIONS: usize = 5;
@@ -73,7 +77,7 @@ impl Messages {
             };
             let more = format!(" {action} {} :emoji", reactions_attribute(caller));
             let values = vec![(":emoji", AttributeValue::Ss(vec![emoji.as_str().to_owned()]))];
-            Ok(Some(Assignments { set: "", more, values }))
+            Ok(Some(Assignments { more, values, ..Assignments::default() }))
         });
         react.await.map(drop)
     }

@@ -337,7 +337,7 @@ impl MemberStateRow {
         self.pk.split_once('#')?.1.parse().ok()
     }
 
-    /// Returns `true` if the last write told the other member.
+    /// Returns `true` if the last write sent a receipt to the other member.
     #[must_use]
     pub fn is_seen(&self) -> bool {
         self.seen_version == Some(self.version)
