@@ -32,7 +32,7 @@ pub struct Entry {
     pub content: Content,
 }
 
-/// What an entry shows of a message.
+/// A message, or the newest message of a conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     pub text: String,

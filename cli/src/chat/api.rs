@@ -109,7 +109,7 @@ pub(super) struct Event {
     pub(super) rest: Map<String, Value>,
 }
 
-/// What a member has read, in an event.
+/// The read marker of an event `read`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct ReadMarker {
     pub(super) user_uuid: Uuid,

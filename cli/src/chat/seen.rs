@@ -1,4 +1,4 @@
-//! What the other members have read, in events.
+//! Read receipts of the other members, from events.
 
 use std::collections::{HashMap, hash_map};
 

@@ -38,7 +38,7 @@ impl Doctor {
         let is_read_to_end = state.is_some_and(|state| state.read_sk == Some(at_newest));
         let trusts_row = may_be_of_earlier_version(row, newest, state);
         let own = if shown.marker() == at_newest && (is_read_to_end || trusts_row) {
-            // The marker is right, whatever the owner has sent.
+            // Own messages cannot move the marker any further.
             None
         } else {
             self.last_own(owner, newest, state).await?
@@ -167,10 +167,10 @@ fn may_be_of_earlier_version(row: &MemberRow, newest: &MessageRow, state: Option
     state.is_none() && shown.state_version == 0 && !is_carried
 }
 
-/// Returns whether two rows at the same position show the same, and stay equal whatever is joined into both.
+/// Returns `true` if two rows at the same position show the same, and still do after any further join.
 fn are_equivalent(shown: &InboxRow, joined: &InboxRow, state: Option<&MemberStateRow>) -> bool {
     let read_sk = state.map(|state| state.read_sk.unwrap_or_default());
-    // A read row has forgotten the state's marker, until a newer state is joined.
+    // A read row drops the state's marker until a newer state is joined.
     let has_valid_read_sk =
         shown.read_sk.is_none_or(|read| read == ReadPosition::Nothing || Some(read) == read_sk);
     let floor_sk = state.and_then(|state| state.floor_sk);

@@ -18,7 +18,7 @@ export function startNotifications(client: MessagesClient, onOpen: (group: Messa
 
   const onChange = () => {
     const groups = rows();
-    // What is loaded first is not news.
+    // The first page is not news.
     const before = known;
     const fresh = before === null ? [] : (groups ?? []).filter(({ created_at }) => created_at > before);
     known = newestOf(groups) ?? known;

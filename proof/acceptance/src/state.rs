@@ -92,7 +92,7 @@ pub(super) async fn receipts(stage: &Stage) -> Result<()> {
     // Before anything is judged, so that the next run starts as this one did.
     receipts(true).await?;
     equal("what is withheld", &withheld, &Value::Null)?;
-    equal("whether it is told afterwards", &(seen().await? == later["uuid"]), &false)
+    equal("whether a withheld marker is sent later", &(seen().await? == later["uuid"]), &false)
 }
 
 pub(super) async fn edits(stage: &Stage) -> Result<()> {

@@ -35,7 +35,7 @@ pub struct Bounds {
     pub marks: u8,
     /// Concurrent requests of the owner's devices.
     pub devices: usize,
-    /// The other member may be told of a mark. Otherwise all marks are withheld.
+    /// The other member may get a receipt for a mark. Otherwise all marks are withheld.
     pub receipts: bool,
     /// Concurrent invocations.
     pub invocations: usize,

@@ -9,8 +9,8 @@ export function countOfOthers(rows: readonly Message[], isOwn: (message: Message
 }
 
 /**
- * The uuid of the oldest of `count` unread messages, for a divider before it. Null if there is none; the oldest listed message
- * of the other member if more messages are unread than listed.
+ * The uuid of the oldest of `count` unread messages, for a divider before it. Null if `count` is 0. The other member's oldest
+ * listed message if more are unread than are listed.
  */
 export function firstUnread(messages: readonly Message[], count: number, me: string): string | null {
   const others = messages.filter((message) => message.user_uuid !== me && !message.deleted_at);

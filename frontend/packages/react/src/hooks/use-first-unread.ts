@@ -11,8 +11,8 @@ interface Opening {
 }
 
 /**
- * The uuid of the oldest message that was unread when the conversation was opened. Null if there is none, and until the
- * messages and their number are known. `isKnown` is whether they are; from then on, messages may be marked as read.
+ * The uuid of the oldest message that was unread when the conversation was opened. Null if all were read, and until
+ * the messages and their number have loaded. `isKnown` becomes true then, and messages may be marked as read from then on.
  */
 export function useFirstUnread(messages: readonly Message[], count: number | undefined, me: string | undefined) {
   const [opening, setOpening] = useState<Opening | null>(null);
