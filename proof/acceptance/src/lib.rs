@@ -14,7 +14,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 
 pub use self::{
     client::Client,
-    stage::{Person, Stage, Target, eventually, unique},
+    stage::{Person, Socket, Stage, Target, eventually, unique},
 };
 
 mod bad_input;

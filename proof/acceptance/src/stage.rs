@@ -5,7 +5,11 @@ use std::{future::Future, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use testing::Answer;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::client::IntoClientRequest as _};
 use uuid::Uuid;
 
 use crate::{
@@ -31,12 +35,16 @@ pub struct Person {
     pub token: String,
 }
 
+/// The socket of a device.
+pub type Socket = WebSocketStream<TcpStream>;
+
 /// A reachable stack and six of its users.
 #[derive(Clone, Debug)]
 pub struct Stage {
     pub client: Client,
     pub people: [Person; 6],
     api: String,
+    tokens: String,
 }
 
 impl Stage {
@@ -60,7 +68,7 @@ impl Stage {
             });
         }
         let Ok(people) = people.try_into() else { bail!("not six users") };
-        Ok(Self { client, people, api: target.api.clone() })
+        Ok(Self { client, people, api: target.api.clone(), tokens: target.tokens.clone() })
     }
 
     /// Sends a request to the API, as `person` or without a token.
@@ -148,6 +156,18 @@ impl Stage {
             }
         }
         Ok(pages)
+    }
+
+    /// Opens the socket of a new device of `person`, on a local stack.
+    pub async fn open_socket(&self, person: &Person) -> Result<Socket> {
+        let health =
+            ok("the stack's health", &self.client.get(&format!("{}/local/health", self.tokens)).await?)?;
+        let mut request = string("the stack's health", &health, "websocket_url")?.into_client_request()?;
+        let offer = format!("cruddur.v1, device.{}, bearer.{}", Uuid::new_v4(), person.token);
+        request.headers_mut().insert("sec-websocket-protocol", offer.parse()?);
+        let authority = request.uri().authority().context("no host in the URL")?.to_string();
+        let (socket, _) = client_async(request, TcpStream::connect(authority).await?).await?;
+        Ok(socket)
     }
 
     /// Waits until the inbox of `person` shows `newest`, a message of the group of `person` and `other`, exactly

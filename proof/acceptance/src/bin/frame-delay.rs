@@ -5,18 +5,15 @@ use std::{
     time::Duration,
 };
 
-use acceptance::{PATIENCE, Person, Stage, Target, unique};
+use acceptance::{PATIENCE, Socket, Stage, Target, unique};
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio::{
-    net::TcpStream,
     sync::mpsc::{self, UnboundedSender},
     time::{Instant, sleep, timeout},
 };
-use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::client::IntoClientRequest as _};
-use uuid::Uuid;
 
 /// Sends messages one after the other, and waits for the frame of each.
 #[derive(Debug, Parser)]
@@ -42,10 +39,7 @@ async fn main() -> Result<()> {
     let stage = Stage::new(&Target { api: url.clone(), tokens: url.clone() }).await?;
     let [sender, receiver, ..] = &stage.people;
     let group_uuid = stage.group(sender, receiver).await?;
-    let health: Value = serde_json::from_str(&stage.client.get(&format!("{url}/local/health")).await?.body)?;
-    let websocket_url =
-        health.get("websocket_url").and_then(Value::as_str).context("the stack has no WebSocket API")?;
-    let socket = open(websocket_url, receiver).await?;
+    let socket = stage.open_socket(receiver).await?;
     let (announced, mut frames) = mpsc::unbounded_channel();
     tokio::spawn(receive(socket, announced));
 
@@ -79,20 +73,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn open(websocket_url: &str, person: &Person) -> Result<WebSocketStream<TcpStream>> {
-    let mut request = websocket_url.into_client_request()?;
-    let offer = format!("cruddur.v1, device.{}, bearer.{}", Uuid::new_v4(), person.token);
-    request.headers_mut().insert("sec-websocket-protocol", offer.parse()?);
-    let authority = request.uri().authority().context("no host in the URL")?.to_string();
-    let (socket, _) = client_async(request, TcpStream::connect(authority).await?).await?;
-    Ok(socket)
-}
-
 /// Passes on the messages of each frame, with the time of its arrival, until the socket is closed.
-async fn receive(
-    mut socket: WebSocketStream<TcpStream>,
-    announced: UnboundedSender<(String, Instant)>,
-) -> Result<()> {
+async fn receive(mut socket: Socket, announced: UnboundedSender<(String, Instant)>) -> Result<()> {
     while let Some(frame) = socket.next().await {
         let arrived = Instant::now();
         let frame: Value = serde_json::from_str(frame?.to_text()?)?;
