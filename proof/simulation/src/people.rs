@@ -127,13 +127,11 @@ impl People {
             let groups = self.groups_of(me);
             let my_uuid = self.users[me].user.uuid;
             let shown = self.list_groups(me, 100).await.unwrap_or_default();
-            let mut conversations = 0;
             for (group, [a, b]) in groups {
                 let (newest, unread) = {
                     let commits = self.commits.lock().unwrap();
                     (commits.versions.newest(my_uuid, group), commits.versions.unread(group, my_uuid))
                 };
-                conversations += usize::from(unread > 0);
                 let single = self.show_group(me, group, if a == me { b } else { a }).await;
                 let listed = shown.iter().find(|row| uuid(row, "uuid") == group);
                 if listed.is_none() {
@@ -158,6 +156,12 @@ impl People {
                     }
                 }
             }
+            // Also those of messages whose sender got no answer.
+            let conversations = {
+                let commits = self.commits.lock().unwrap();
+                let is_unread = |group: &Uuid| commits.versions.unread(*group, my_uuid) > 0;
+                commits.groups_of(my_uuid).iter().filter(|group| is_unread(group)).count()
+            };
             let counted = self.count_unread(me).await;
             if counted != Some(conversations) {
                 self.violation(format!(

@@ -197,6 +197,7 @@ impl Planted {
                 (Self::EventsWithoutReceipts, Some(RowKind::MemberState)) => {
                     image["seen_sk"] = image["read_sk"].clone();
                     image["seen_at"] = image["read_at"].clone();
+                    image["seen_version"] = image["version"].clone();
                 }
                 (Self::PreviewOfDeleted, Some(RowKind::Message)) if image.get("deleted_at").is_some() => {
                     let earlier = journal

@@ -92,6 +92,5 @@ found! {
     an_own_message_that_reads_nothing_is_found => OwnMessagesUnread as "I18",
     an_own_message_that_reads_what_was_marked_unread_is_found => NoFloor as "I18",
     a_preview_of_a_deleted_message_is_found => PreviewOfDeleted as "I19",
-    #[ignore = "takes hundreds of seeds: a part of .ci/full"]
     an_event_without_receipts_is_found => EventsWithoutReceipts as "I20",
 }
