@@ -79,13 +79,14 @@ const STATE_CHECKS: &[Check] = &[
 pub enum Checks {
     /// All checks.
     All,
-    /// Those that a version without read markers and edits passes, too.
+    /// Those that a version without read markers and edits passes, too, also together with this version.
     WithoutState,
 }
 
 /// Runs `checks` against `target` and passes each result to `report`. Fails if the stack is unreachable.
 pub async fn run(target: &Target, checks: Checks, mut report: impl FnMut(&str, Result<()>)) -> Result<()> {
-    let stage = Stage::new(target).await?;
+    let mut stage = Stage::new(target).await?;
+    stage.hides_later_members = checks == Checks::WithoutState;
     let of_state = if checks == Checks::All { STATE_CHECKS } else { &[] };
     for (name, check) in CHECKS.iter().chain(of_state) {
         report(name, check(&stage).await);

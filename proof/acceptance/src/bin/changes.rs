@@ -19,6 +19,7 @@ use acceptance::{PATIENCE, Person, Socket, Stage, Target, eventually};
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use futures_util::{StreamExt as _, future::try_join_all};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::{Value, json};
 use testing::Answer;
 use tokio::time::{Instant, sleep};
@@ -253,7 +254,7 @@ impl Device<'_> {
         let Some(message) = self.any() else { return Ok(()) };
         let is_removal = self.random.u8(0..3) == 0;
         let method = if is_removal { "DELETE" } else { "PUT" };
-        let emoji: String = self.emoji.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let emoji = percent_encode(self.emoji.as_bytes(), NON_ALPHANUMERIC);
         let (uuid, created_at) = (&message.uuid, &message.created_at);
         let path =
             format!("/api/messages/{}/{uuid}/reactions/{emoji}?created_at={created_at}", self.group_uuid);
