@@ -126,6 +126,9 @@ create_postgres() {
     postgres_port=$(free_port)
 }
 
+# migrations: prints the names of all migrations, as `cruddur db` lists them.
+migrations() { (cd sql/migrations && printf '%s, ' * | sed 's/\.sql, /, /g; s/, $//'); }
+
 # start_postgres OPTIONS...
 start_postgres() {
     as_postgres "$postgres_bin/pg_ctl" --pgdata "$scratch/postgres" --log "$scratch/postgres/server.log" --silent -w \
