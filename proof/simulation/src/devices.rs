@@ -370,7 +370,7 @@ impl Device {
             let unknown = message_uuids(event).filter(|message| !is_known(message)).collect::<BTreeSet<_>>();
             self.must_list_groups |= !embedded.groups.contains(&group);
             // A group that moves may be absent from the list that the device has seen.
-            let is_new = self.groups.insert(group) && !self.planted(Planted::NoListOfNewGroups);
+            let is_new = self.groups.insert(group);
             if is_new || !unknown.is_empty() {
                 self.to_list.entry(group).or_default().extend(unknown);
             }

@@ -50,8 +50,6 @@ pub enum Planted {
     NoGapRuleForFrames,
     /// A device lists everything before it takes the end of the log.
     ListsBeforeEnd,
-    /// A device does not list a group that is new to it.
-    NoListOfNewGroups,
     /// A frame is sent after the token's end.
     NoTokenEnd,
     /// Frames are sent to another user's connections.

@@ -80,8 +80,6 @@ found! {
     a_device_that_applies_frames_after_a_gap_is_found => NoGapRuleForFrames as "I13",
     #[ignore = "takes hundreds of seeds: a part of .ci/full"]
     a_device_that_lists_before_it_takes_the_end_is_found => ListsBeforeEnd as "I13",
-    #[ignore = "takes hundreds of seeds: a part of .ci/full"]
-    a_device_that_lists_no_new_group_is_found => NoListOfNewGroups as "I13",
     a_frame_after_the_end_of_the_token_is_found => NoTokenEnd as "I15",
     a_frame_to_another_users_connection_is_found => ForeignConnections as "I15",
     a_failed_push_that_fails_the_batch_is_found => FailedPushesFailBatches as "I16",
