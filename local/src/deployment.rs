@@ -194,6 +194,10 @@ pub const FUNCTIONS: &[Declaration] = &[
         inbox: parts.inbox(this.name, CallLimits::READ),
     }),
     route!(show_user, "show-user", READ_TIMEOUT, |this, parts| show_user::App { users: parts.users() }),
+    route!(search_users, "search-users", READ_TIMEOUT, |this, parts| search_users::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+    }),
     route!(show_me, "show-me", READ_TIMEOUT, |this, parts| show_me::App {
         verifier: parts.verifier()?,
         users: parts.users(),

@@ -149,6 +149,8 @@ pub enum Violation {
     ReplyToInvalid,
     /// The display name does not have 1 to 64 visible characters.
     DisplayNameInvalid,
+    /// The beginning of a name does not have 1 to 64 characters.
+    PrefixInvalid,
 }
 
 impl Violation {
@@ -174,6 +176,7 @@ impl Violation {
             Self::ReactionInvalid => "reaction_invalid",
             Self::ReplyToInvalid => "reply_to_invalid",
             Self::DisplayNameInvalid => "display_name_invalid",
+            Self::PrefixInvalid => "prefix_invalid",
         }
     }
 }

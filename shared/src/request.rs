@@ -14,6 +14,7 @@ use crate::{
     page::{Cursor, Limit, PageRequest},
     sort_key::SortKey,
     timestamp::Timestamp,
+    user::search::NamePrefix,
 };
 
 /// The maximum size of a body in bytes, after base64 decoding.
@@ -121,6 +122,11 @@ pub fn message_in_path(request: &Request, violations: &mut Violations) -> Option
 pub fn created_at_parameter(request: &Request, violations: &mut Violations) -> Option<Timestamp> {
     let created_at = parameter(request, "created_at", Violation::CreatedAtInvalid);
     violations.check(created_at.and_then(|created_at| created_at.ok_or(Violation::CreatedAtInvalid)))
+}
+
+/// Parses the query parameter `prefix`, the beginning of a name.
+pub fn name_prefix(request: &Request) -> Result<NamePrefix, Violation> {
+    parameter(request, "prefix", Violation::PrefixInvalid)?.ok_or(Violation::PrefixInvalid)
 }
 
 /// Parses the sort key of the message with the query parameters `message_uuid` and `created_at`.

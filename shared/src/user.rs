@@ -24,6 +24,7 @@ use crate::{
 pub mod confirm;
 pub mod display_name;
 mod names;
+pub mod search;
 pub mod settings;
 
 use self::names::NamesByUuid;

@@ -46,6 +46,7 @@ impl Case {
             "create-message" => ("create-message/to-group", |event, _| set_text(event)),
             "show-user" => ("show-user/found", |_, _| ()),
             "show-me" => ("show-me/found", |_, _| ()),
+            "search-users" => ("search-users/found", |_, _| ()),
             "update-me" => ("update-me/nothing", |_, _| ()),
             "show-message-group" => ("show-message-group/found", |_, _| ()),
             "count-unread" => ("count-unread/counted", |_, _| ()),

@@ -40,6 +40,7 @@ struct Functions {
     list_messages: list_messages::App,
     create_message: create_message::App,
     show_user: show_user::App,
+    search_users: search_users::App,
     show_me: show_me::App,
     update_me: update_me::App,
     show_message_group: show_message_group::App,
@@ -68,6 +69,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
         messages: Messages::new(table(), clock(), random(), None),
     },
     show_user: show_user::App { users: users() },
+    search_users: search_users::App { verifier: verifier(), users: users() },
     show_me: show_me::App { verifier: verifier(), users: users() },
     update_me: update_me::App { verifier: verifier(), users: users() },
     show_message_group: show_message_group::App {
@@ -179,6 +181,7 @@ fuzz_target!(|event: &str| {
             list_messages::handler(&FUNCTIONS.list_messages, request()).await,
             create_message::handler(&FUNCTIONS.create_message, request()).await,
             show_user::handler(&FUNCTIONS.show_user, request()).await,
+            search_users::handler(&FUNCTIONS.search_users, request()).await,
             show_me::handler(&FUNCTIONS.show_me, request()).await,
             update_me::handler(&FUNCTIONS.update_me, request()).await,
             show_message_group::handler(&FUNCTIONS.show_message_group, request()).await,

@@ -130,7 +130,8 @@ impl World {
     pub async fn user(&self, name: &str) -> TestUser {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let handle = format!("{name}-{number}");
+        // No handle begins with another.
+        let handle = format!("{name}-{number:05}");
         let user = User {
             uuid: Uuid::from_u128(
                 0x0195_b5a0_0000_7000_8000_0000_0000_0000 + u128::from(number) * 0x100 + 0xff,

@@ -28,6 +28,7 @@ mod postgres;
 mod relay;
 mod retries;
 mod sample_events;
+mod search_users;
 mod send_limit;
 mod show_me;
 mod show_user;

@@ -31,8 +31,9 @@ const REACT: (&str, &str) = ("/api/messages/{message_group_uuid}/{message_uuid}/
 const TAKE_BACK: (&str, &str) =
     ("/api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}", "delete");
 const UPDATE_ME: (&str, &str) = ("/api/me", "patch");
+const SEARCH_USERS: (&str, &str) = ("/api/users", "get");
 
-const OPERATIONS: [(&str, &str); 15] = [
+const OPERATIONS: [(&str, &str); 16] = [
     LIST_GROUPS,
     LIST_MESSAGES,
     CREATE,
@@ -48,6 +49,7 @@ const OPERATIONS: [(&str, &str); 15] = [
     REACT,
     TAKE_BACK,
     UPDATE_ME,
+    SEARCH_USERS,
 ];
 
 /// The API description.
@@ -234,12 +236,14 @@ fn requests(
     let mut requests = Vec::new();
     for token in [None, Some(&*ghost.token), mine] {
         requests.push((SHOW_ME, get("/api/me", token)));
+        requests.push((SEARCH_USERS, get("/api/users?prefix=a", token)));
         requests.push((LIST_EVENTS, get("/api/events", token)));
         requests.push((LIST_GROUPS, get("/api/message_groups?limit=1", token)));
         requests.push((LIST_MESSAGES, get(&format!("/api/messages/{group}?limit=1"), token)));
         let body = json!({"message_group_uuid": group, "message": "hello"}).to_string();
         requests.push((CREATE, post(token, None, body)));
     }
+    requests.push((SEARCH_USERS, get("/api/users", mine)));
     for query in ["limit=0", "cursor=x", "limit=0&cursor=x"] {
         requests.push((LIST_GROUPS, get(&format!("/api/message_groups?{query}"), mine)));
     }
@@ -332,6 +336,7 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
         world.redeploy(|parts| parts.postgres = postgres);
         hold(SHOW_USER, &world.request(get("/api/users/@lore/short", None)).await);
         hold(SHOW_ME, &world.request(get("/api/me", Some(&alice.token))).await);
+        hold(SEARCH_USERS, &world.request(get("/api/users?prefix=a", Some(&alice.token))).await);
         let patch = ask(("/api/me", "patch"), Some(&alice.token), &json!({}));
         hold(UPDATE_ME, &world.request(patch).await);
     }

@@ -612,6 +612,7 @@ fn each_function_may_do_this_and_nothing_else() {
     open-connection: Query of CONN; PutItem of CONN; DeleteItem of CONN;
     post-confirmation:
     react-to-message: GetItem of MSG MEM; UpdateItem of MSG;
+    search-users:
     show-me:
     show-message-group: GetItem of GRP MEM; Query of MSG GRP MBR; Query of the index;
     show-user:

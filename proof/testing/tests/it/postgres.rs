@@ -60,7 +60,7 @@ impl Database {
 type Columns = &'static [(&'static str, Type)];
 
 /// Parameters and columns of each statement. A file missing here fails the test.
-const STATEMENTS: [(&str, &[Type], Columns); 22] = [
+const STATEMENTS: [(&str, &[Type], Columns); 23] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
     (
         "cognito_user_ids",
@@ -100,6 +100,7 @@ const STATEMENTS: [(&str, &[Type], Columns); 22] = [
         &[("cognito_user_id", Type::TEXT), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
     ),
     ("read_receipts", &[Type::UUID, Type::UUID], &[("read_receipts", Type::BOOL)]),
+    ("search", &[Type::TEXT, Type::TEXT, Type::UUID], &USER),
     (
         "sessions",
         &[],

@@ -161,6 +161,7 @@ async fn an_unhealthy_function_names_each_dependency_that_it_cannot_use() {
         ("create-message", "the key set, PostgreSQL, DynamoDB"),
         ("show-user", "PostgreSQL"),
         ("show-me", "the key set, PostgreSQL"),
+        ("search-users", "the key set, PostgreSQL"),
         ("stream-handler", "DynamoDB"),
         ("post-confirmation", "PostgreSQL"),
     ] {

@@ -66,6 +66,7 @@ pub(super) fn objects(scene: &Scene) -> Vec<Object> {
         sends_to_handles(scene),
         sends_to_users(scene),
         users(scene),
+        search(scene),
         me(scene),
         events(scene),
         shown_groups(scene),
@@ -656,6 +657,22 @@ fn users(scene: &Scene) -> Vec<Object> {
         row("a uuid", &format!("@{}", alice.user.uuid), None),
         row("SQL", "@'%20OR%20'1'='1", None),
         pretend(scene, row("the member, the stranger in headers", &format!("@{handle}"), Some(alice))),
+    ]
+}
+
+fn search(scene: &Scene) -> Vec<Object> {
+    let row = |name, query: &str, wanted| get("GET users", name, format!("/api/users{query}"), wanted);
+    let found = |name, user: &TestUser, more: &str| {
+        row(name, &format!("?prefix={}{more}", user.user.handle), Wanted::Search(user.user.clone()))
+    };
+    let (alice, mallory) = (&scene.alice, &scene.mallory);
+    let injected = format!("&user_uuid={0}&uuid={0}&sub={1}", mallory.user.uuid, mallory.subject);
+    vec![
+        found("the member", alice, ""),
+        found("the stranger", mallory, ""),
+        found("the member, the stranger's uuids in the query", alice, &injected),
+        pretend(scene, found("the member, the stranger in headers", alice, "")),
+        row("no prefix", "", broken("prefix_invalid")),
     ]
 }
 

@@ -30,6 +30,8 @@ pub(super) enum Wanted {
     User(Option<User>),
     /// Shows the caller, or changes nothing of the caller.
     Me,
+    /// Finds a user by the beginning of the handle.
+    Search(User),
     /// Counts the caller's conversations with unread messages.
     Unread,
     /// Shows a group with its members.
@@ -104,6 +106,9 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             me["read_receipts"] = json!(true);
             Expected::Shown(me)
         }
+        // Nobody finds themselves.
+        Wanted::Search(user) if user.uuid == caller.uuid => Expected::Shown(json!([])),
+        Wanted::Search(user) => Expected::Shown(json!([shown(user)])),
         Wanted::Unread => {
             let groups =
                 scene.messages.iter().filter(|message| message.is_of(caller)).map(|message| message.group);

@@ -1,0 +1,56 @@
+//! `GET /api/users`: users whose handle or display name begins with a text.
+
+#![warn(missing_docs)]
+
+use cruddur::{
+    auth::Verifier,
+    clock::Clock,
+    config::{ConfigError, Lookup},
+    error::Error,
+    invocation,
+    request::name_prefix,
+    respond, start,
+    user::Users,
+    warm_up::{Failure, failures},
+};
+use lambda_http::{Body, Request, Response};
+
+/// The route, as API Gateway names it.
+pub const ROUTE: &str = "GET /api/users";
+
+/// The function's clients.
+#[derive(Debug)]
+pub struct App {
+    /// Verifies the caller's token.
+    pub verifier: Verifier,
+    /// Looks up the caller, and searches.
+    pub users: Users,
+}
+
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self {
+            verifier: Verifier::from_lookup(lookup, Clock::system())?,
+            users: Users::from_lookup(lookup)?,
+        })
+    }
+
+    async fn connect(&self) -> Vec<Failure> {
+        let (keys, users) = tokio::join!(self.verifier.warm_up(), self.users.warm_up());
+        failures([keys, users])
+    }
+}
+
+/// Answers a request.
+pub async fn handler(app: &App, request: Request) -> Response<Body> {
+    respond::answer(ROUTE, serve(app, &request)).await
+}
+
+async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+    let subject = app.verifier.authenticate(request.headers()).await?;
+    let prefix = name_prefix(request)?;
+
+    let caller = app.users.uuid_of(&subject).await?;
+    invocation::user(caller);
+    respond::ok(&app.users.search(&prefix, caller).await?)
+}
