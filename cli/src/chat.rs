@@ -1,17 +1,20 @@
-//! `token`, `inbox`, `read`, `send`, `edit`, `delete`, `react` and `watch`: a chat through the API.
+//! `token`, `inbox`, `read`, `send`, `edit`, `delete`, `react`, `search` and `watch`: a chat through the API.
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use cruddur::{event_log::EventCursor, user::Handle};
 use tokio::{select, signal::ctrl_c};
 
-pub use self::change::{Delete, Edit, React, delete, edit, react};
 use self::{
     api::Api,
     choice::{Choice, find},
     conversation::Conversation,
     feed::Feed,
     show::show,
+};
+pub use self::{
+    change::{Delete, Edit, React, delete, edit, react},
+    search::{Search, search},
 };
 use crate::{
     context::{Context, note},
@@ -26,6 +29,7 @@ mod feed;
 mod follow;
 mod post;
 mod refusal;
+mod search;
 mod seen;
 mod show;
 mod socket;

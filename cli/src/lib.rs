@@ -44,6 +44,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Edit(command) => chat::edit(&context, &command).await,
         Command::Delete(command) => chat::delete(&context, &command).await,
         Command::React(command) => chat::react(&context, &command).await,
+        Command::Search(command) => chat::search(&context, &command).await,
         Command::Watch(command) => Box::pin(chat::watch(&context, &command)).await,
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {

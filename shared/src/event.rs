@@ -110,8 +110,16 @@ pub fn result(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let mut result = ApiGatewayV2httpResponse::default();
     result.status_code = parts.status.as_u16().into();
     result.headers = parts.headers;
-    result.body = Some(body);
+    result.body = non_empty(body);
     result
+}
+
+/// `None` is left out of a result. An empty body would be null, which some emulators of API Gateway answer with a 500.
+fn non_empty(body: Body) -> Option<Body> {
+    match body {
+        Body::Empty => None,
+        body => Some(body),
+    }
 }
 
 /// The `$connect` event of a WebSocket API.
@@ -166,7 +174,7 @@ pub fn connect_result(response: Response<Body>) -> ApiGatewayProxyResponse {
     let mut result = ApiGatewayProxyResponse::default();
     result.status_code = parts.status.as_u16().into();
     result.headers = parts.headers;
-    result.body = Some(body);
+    result.body = non_empty(body);
     result
 }
 
@@ -264,6 +272,18 @@ mod tests {
             (&result["statusCode"], &result["headers"], &result["body"], &result["isBase64Encoded"]),
             (&json!(404), &json!({"content-type": "application/json"}), &json!("[]"), &json!(false))
         );
+    }
+
+    #[test]
+    fn a_result_without_a_body_has_no_null() {
+        let response = || Response::builder().status(204).body(Body::Empty).unwrap();
+        let results = [
+            serde_json::to_value(result(response())).unwrap(),
+            serde_json::to_value(connect_result(response())).unwrap(),
+        ];
+        for result in results {
+            assert_eq!((&result["statusCode"], result.get("body")), (&json!(204), None));
+        }
     }
 
     proptest! {

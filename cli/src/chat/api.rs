@@ -80,6 +80,15 @@ pub(super) struct ReplyTo {
     pub(super) message: Option<String>,
 }
 
+/// A user that a search found.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Person {
+    pub(super) handle: String,
+    pub(super) display_name: String,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct UserRow {
     uuid: Uuid,
@@ -340,6 +349,14 @@ impl Api {
         let answer = self.send(|client| client.get(url.clone())).await?;
         let user: UserRow = json_of(answer, url).await?;
         Ok(user.uuid)
+    }
+
+    /// Users whose handle or display name begins with `prefix`.
+    pub(super) async fn search(&mut self, prefix: &str) -> Result<Vec<Person>, ApiError> {
+        let mut url = self.join("/api/users")?;
+        url.query_pairs_mut().append_pair("prefix", prefix);
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        json_of(answer, url).await
     }
 
     /// One of the caller's groups.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::output::printable;
 
 /// The API's error codes, with descriptions.
-const DESCRIPTIONS: [(&str, &str); 31] = [
+const DESCRIPTIONS: [(&str, &str); 32] = [
     ("body_invalid", "the API can't read the request"),
     ("user_not_provisioned", "the token is valid, but its user is not in the database of users"),
     ("message_group_not_found", "no such conversation, or you are not a member"),
@@ -30,6 +30,7 @@ const DESCRIPTIONS: [(&str, &str); 31] = [
     ("message_uuid_invalid", "the message's UUID is malformed"),
     ("created_at_invalid", "the message's time is malformed"),
     ("reaction_invalid", "the reaction is not one emoji"),
+    ("prefix_invalid", "the text to search for does not have 1 to 64 characters"),
     ("reply_to_invalid", "the answered message is not in the conversation"),
     ("device_invalid", "the device's UUID is malformed"),
     ("connection_outdated", "the device has opened a later connection"),

@@ -233,6 +233,19 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     error: no message 5807bba3-dbb7-5a30-b5a5-2390c9839b8b in the conversation
     [1]
     "#);
+    assert_snapshot!(run(&["search", "--as", "lore", "andrew"]).await, @"
+    @andrew  Andrew Brown
+    @bayko  Andrew Bayko
+    [0]
+    ");
+    assert_snapshot!(run(&["search", "--as", "lore", "nobody", "at", "all"]).await, @"
+    no user is found
+    [0]
+    ");
+    assert_snapshot!(run(&["search", "--as", "lore", "@"]).await, @"
+    error: the text to search for does not have 1 to 64 characters
+    [1]
+    ");
     assert_snapshot!(run(&["react", "--as", "lore", "@mock", "thumbs up"]).await, @r#"
     error: the reaction is not one emoji
     [1]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Creates a user with these names.
 async fn user(world: &World, handle: &str, display_name: &str) -> TestUser {
-    let uuid = Uuid::now_v7();
+    let uuid = Uuid::new_v4();
     let user = User { uuid, handle: handle.to_owned(), display_name: display_name.to_owned() };
     world.enter(user, &format!("search-{uuid}")).await
 }

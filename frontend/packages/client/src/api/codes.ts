@@ -30,6 +30,7 @@ const CODES: Record<Code, true> = {
   reaction_invalid: true,
   reply_to_invalid: true,
   display_name_invalid: true,
+  prefix_invalid: true,
   rate_limited: true,
   internal_error: true,
   unavailable: true,

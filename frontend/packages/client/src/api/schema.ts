@@ -201,6 +201,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users whose handle or display name begins with a text
+         * @description At most 20, first by handle, then by display name. Without the caller.
+         */
+        get: operations["searchUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -479,7 +499,7 @@ export interface components {
         /** @description Error codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
-        Code: "body_invalid" | "user_not_provisioned" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "rate_limited" | "internal_error" | "unavailable";
+        Code: "body_invalid" | "user_not_provisioned" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "prefix_invalid" | "rate_limited" | "internal_error" | "unavailable";
         /** @description An error that API Gateway returns itself. */
         GatewayError: {
             message: string | null;
@@ -1197,6 +1217,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Codes"] | components["schemas"]["GatewayError"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    searchUsers: {
+        parameters: {
+            query: {
+                /**
+                 * @description In any case. Spaces around it are ignored, and one leading `@` is for handles.
+                 * @example andrew
+                 */
+                prefix: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The users. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"][];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            /** @description The prefix is missing, or has not 1 to 64 characters. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Codes"];
                 };
             };
             429: components["responses"]["TooManyRequests"];

@@ -179,6 +179,7 @@ export const ar: Catalog = {
   'code.reaction_invalid': 'لا يقبل الخادم هذا الرمز التعبيري.',
   'code.reply_to_invalid': 'لم يتعرّف الخادم على الرسالة التي تردّ عليها.',
   'code.display_name_invalid': 'لا يقبل الخادم هذا الاسم.',
+  'code.prefix_invalid': 'اكتب من 1 إلى 64 حرفًا.',
   'code.limit_invalid': 'تعذّر تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_invalid': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_expired': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',

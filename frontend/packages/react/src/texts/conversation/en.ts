@@ -139,6 +139,7 @@ export const en = {
   'code.reaction_invalid': 'The server does not accept this emoji.',
   'code.reply_to_invalid': 'The server does not recognize the message that you reply to.',
   'code.display_name_invalid': 'The server does not accept this name.',
+  'code.prefix_invalid': 'Type 1 to 64 characters.',
 } as const;
 
 export type ConversationTextKey = keyof typeof en;
