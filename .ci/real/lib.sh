@@ -342,7 +342,7 @@ start_lambda_emulator() {
     # The key set as text, as configured for a stack in a VPC without outbound access. cargo-lambda has no WebSocket API.
     python3 -c 'import json, sys; print(json.dumps(dict(zip(sys.argv[1::2], sys.argv[2::2]))))' \
         DatabaseUrl "$database_url" UserPoolId eu-central-1_aBcDeFgHi UserPoolClientIds cruddur-local-client \
-        CognitoJwks "$(<"$scratch/key-set.json")" MessageTable cruddur-messages SendBurst 1000 WebSocketApi false >"$scratch/values.json"
+        CognitoJwks "$(<"$scratch/key-set.json")" MessageTable cruddur-messages SendBurst 1000 ConversationBurst 1000 WebSocketApi false >"$scratch/values.json"
     start_cargo_lambda_watch --only-lambda-apis
     api=http://127.0.0.1:$watch_port
 }

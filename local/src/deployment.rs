@@ -45,6 +45,8 @@ pub struct Parts {
     pub tokens: TokenConfig,
     /// The send limit per user. `None` means unlimited.
     pub send_limit: Option<SendLimitConfig>,
+    /// The limit of new conversations per user. `None` means unlimited.
+    pub conversation_limit: Option<SendLimitConfig>,
     pub edit_window: EditWindow,
     /// The WebSocket API's management API. `None` means that nothing is pushed.
     pub push: Option<PushParts>,
@@ -160,7 +162,9 @@ pub const FUNCTIONS: &[Declaration] = &[
     route!(create_message, "create-message", WRITE_TIMEOUT, |this, parts| create_message::App {
         verifier: parts.verifier()?,
         users: parts.users(),
-        messages: parts.messages(this.name, CallLimits::WRITE, parts.send_limit.map(SendLimit::new)),
+        messages: parts
+            .messages(this.name, CallLimits::WRITE, parts.send_limit.map(SendLimit::new))
+            .with_conversation_limit(parts.conversation_limit.map(SendLimit::of_conversations)),
     }),
     route!(change_message, "change-message", &change_message::ROUTES, WRITE_TIMEOUT, |this, parts| {
         change_message::App {

@@ -66,6 +66,8 @@ Environment:
   DDB_MESSAGE_TABLE                  the table's name [default: cruddur-messages]
   SEND_LIMIT_BURST                   messages that a user may send at once [default: no limit]
   SEND_LIMIT_INTERVAL                seconds between further messages
+  CONVERSATION_LIMIT_BURST           conversations that a user may open at once [default: no limit]
+  CONVERSATION_LIMIT_INTERVAL        seconds between further ones
   EDIT_WINDOW                        seconds in which a message may be edited [default: 900]
   RUST_LOG                           log filter, such as info or local=debug [default: warn]";
 
@@ -126,6 +128,8 @@ pub struct Engines {
     pub region: String,
     /// The send limit per user. `None` means unlimited.
     pub send_limit: Option<SendLimitConfig>,
+    /// The limit of new conversations per user. `None` means unlimited.
+    pub conversation_limit: Option<SendLimitConfig>,
     /// The time in which a message may be edited.
     pub edit_window: EditWindow,
 }
@@ -159,6 +163,7 @@ impl Engines {
                 .filter(|region| !region.is_empty())
                 .unwrap_or_else(|| "us-east-1".to_owned()),
             send_limit: SendLimitConfig::from_lookup(lookup)?,
+            conversation_limit: SendLimitConfig::of_conversations(lookup)?,
             edit_window: EditWindow::from_lookup(lookup)?,
         })
     }
@@ -228,7 +233,7 @@ mod tests {
         assert_eq!(engines.dynamodb, None);
         assert!(engines.postgres.is_none());
         assert_eq!(engines.table.name, "cruddur-messages");
-        assert_eq!(engines.send_limit, None);
+        assert_eq!((engines.send_limit, engines.conversation_limit), (None, None));
     }
 
     #[test]
@@ -248,6 +253,7 @@ mod tests {
             ("DATABASE_URL", "mysql://localhost"),
             ("DDB_MESSAGE_TABLE", "a b"),
             ("SEND_LIMIT_BURST", "many"),
+            ("CONVERSATION_LIMIT_BURST", "many"),
         ] {
             let error = Engines::from_lookup(|requested| (requested == name).then(|| value.to_owned()))
                 .err()

@@ -107,6 +107,7 @@ impl Stack {
                 key_set: None,
             },
             send_limit: engines.send_limit,
+            conversation_limit: engines.conversation_limit,
             edit_window: engines.edit_window,
             push: (!options.no_websocket).then(|| {
                 let config = PushConfig { url: format!("{url}{}", websocket::PATH) };

@@ -214,22 +214,39 @@ impl TokenConfig {
 /// The send limit of each user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendLimitConfig {
-    /// `SEND_LIMIT_BURST`: messages at once, up to 1000. Unset or 0 means no limit.
+    /// Messages or conversations at once, up to 1000.
     pub burst: NonZeroU32,
-    /// `SEND_LIMIT_INTERVAL`: seconds between messages once the burst is used up, 1 to 3600.
+    /// Seconds between further ones, 1 to 3600.
     pub interval: NonZeroU32,
 }
 
 impl SendLimitConfig {
-    /// Reads the configuration. Returns `None` if there is no limit.
+    /// Reads `SEND_LIMIT_BURST` and `SEND_LIMIT_INTERVAL`, the limit of messages. Returns `None` if the burst is unset or
+    /// 0: no limit.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
-        const INTERVAL: &str = "SEND_LIMIT_INTERVAL";
         const MEANING: &str = "the seconds between messages once SEND_LIMIT_BURST is used up";
-        let burst = whole_number(lookup, "SEND_LIMIT_BURST", 0..=1000)?;
-        let interval = whole_number(lookup, INTERVAL, 1..=3600)?;
+        Self::read(lookup, "SEND_LIMIT_BURST", "SEND_LIMIT_INTERVAL", MEANING)
+    }
+
+    /// Reads `CONVERSATION_LIMIT_BURST` and `CONVERSATION_LIMIT_INTERVAL`, the limit of new conversations, as
+    /// [`Self::from_lookup`] does.
+    pub fn of_conversations(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
+        const MEANING: &str =
+            "the seconds between new conversations once CONVERSATION_LIMIT_BURST is used up";
+        Self::read(lookup, "CONVERSATION_LIMIT_BURST", "CONVERSATION_LIMIT_INTERVAL", MEANING)
+    }
+
+    fn read(
+        lookup: impl Lookup,
+        burst: &'static str,
+        name: &'static str,
+        meaning: &'static str,
+    ) -> Result<Option<Self>, ConfigError> {
+        let burst = whole_number(lookup, burst, 0..=1000)?;
+        let interval = whole_number(lookup, name, 1..=3600)?;
         let Some(burst) = burst.and_then(NonZeroU32::new) else { return Ok(None) };
         let interval = interval.and_then(NonZeroU32::new);
-        let interval = interval.ok_or(ConfigError::Missing { name: INTERVAL, meaning: MEANING })?;
+        let interval = interval.ok_or(ConfigError::Missing { name, meaning })?;
         Ok(Some(Self { burst, interval }))
     }
 }
@@ -332,6 +349,21 @@ mod tests {
         ] {
             assert_eq!(send_limit(burst, interval), Ok(expected), "{burst:?} {interval:?}");
         }
+    }
+
+    #[test]
+    fn new_conversations_have_a_limit_of_their_own() {
+        let variables = lookup(&[
+            ("SEND_LIMIT_BURST", "20"),
+            ("SEND_LIMIT_INTERVAL", "1"),
+            ("CONVERSATION_LIMIT_BURST", "10"),
+            ("CONVERSATION_LIMIT_INTERVAL", "360"),
+        ]);
+        let limit = SendLimitConfig::of_conversations(variables).unwrap().unwrap();
+        assert_eq!((limit.burst.get(), limit.interval.get()), (10, 360));
+        let burst_only = lookup(&[("CONVERSATION_LIMIT_BURST", "10")]);
+        let error = SendLimitConfig::of_conversations(burst_only).unwrap_err().to_string();
+        assert!(error.starts_with("CONVERSATION_LIMIT_INTERVAL is not set"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    config::{ConfigError, Lookup},
+    config::{ConfigError, Lookup, SendLimitConfig},
     dynamodb::CallLimits,
     error::{Dependency, Error},
     message_group::{KnownMembers, other_member},
@@ -36,6 +36,7 @@ pub struct Messages {
     clock: Clock,
     random: Random,
     limit: Option<SendLimit>,
+    conversation_limit: Option<SendLimit>,
     members: KnownMembers,
 }
 
@@ -43,7 +44,13 @@ impl Messages {
     /// Creates the store over `table`. Without a `limit`, users may send any number of messages.
     #[must_use]
     pub fn new(table: Table, clock: Clock, random: Random, limit: Option<SendLimit>) -> Self {
-        Self { table, clock, random, limit, members: KnownMembers::default() }
+        Self { table, clock, random, limit, conversation_limit: None, members: KnownMembers::default() }
+    }
+
+    /// Limits the number of conversations that a user may open.
+    #[must_use]
+    pub fn with_conversation_limit(self, conversation_limit: Option<SendLimit>) -> Self {
+        Self { conversation_limit, ..self }
     }
 
     /// Creates the store for functions that only list messages: short time limits, no send limit.
@@ -58,10 +65,13 @@ impl Messages {
         Ok(Self::new(table, Clock::system(), Random::system(), None))
     }
 
-    /// Creates the store for functions that send messages, with the configured send limit.
+    /// Creates the store for functions that send messages, with the configured limits.
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let table = Table::from_lookup(lookup, CallLimits::WRITE)?;
-        Ok(Self::new(table, Clock::system(), Random::system(), SendLimit::from_lookup(lookup)?))
+        let limit = SendLimitConfig::from_lookup(lookup)?.map(SendLimit::new);
+        let of_conversations = SendLimitConfig::of_conversations(lookup)?.map(SendLimit::of_conversations);
+        let messages = Self::new(table, Clock::system(), Random::system(), limit);
+        Ok(messages.with_conversation_limit(of_conversations))
     }
 
     /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.

@@ -1,4 +1,4 @@
-//! The send limit: a token bucket for each user (design, section 3).
+//! The limits of messages and of new conversations: token buckets for each user (design, section 3).
 //!
 //! A bucket is a row ([`SendLimitRow`]). `tokens` is the number of tokens left, without those gained since
 //! `refilled_at`. At `expires_at = refilled_at + interval * (burst - tokens)` the bucket is full again. A full bucket
@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    config::{ConfigError, Lookup, SendLimitConfig},
+    config::SendLimitConfig,
     error::{Chain, Error},
     invocation,
     metrics::Metric,
@@ -57,22 +57,29 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct SendLimit {
     rate: SendLimitConfig,
+    /// The key of a user's bucket.
+    key: fn(Uuid) -> Key,
     seen: Mutex<LruCache<Uuid, SendLimitRow>>,
 }
 
 impl SendLimit {
-    /// Creates a limit of `rate`.
+    /// Creates a limit of messages.
     #[must_use]
     pub fn new(rate: SendLimitConfig) -> Self {
-        Self { rate, seen: Mutex::new(LruCache::new(CACHE_CAPACITY)) }
+        Self::with_key(rate, Key::SendLimit)
     }
 
-    /// Creates the configured limit. Returns `None` if none is configured.
-    pub fn from_lookup(lookup: impl Lookup) -> Result<Option<Self>, ConfigError> {
-        Ok(SendLimitConfig::from_lookup(lookup)?.map(Self::new))
+    /// Creates a limit of new conversations.
+    #[must_use]
+    pub fn of_conversations(rate: SendLimitConfig) -> Self {
+        Self::with_key(rate, Key::ConversationLimit)
     }
 
-    /// Takes a token for a message of the user. Fails with [`Error::RateLimited`] if the bucket is empty.
+    fn with_key(rate: SendLimitConfig, key: fn(Uuid) -> Key) -> Self {
+        Self { rate, key, seen: Mutex::new(LruCache::new(CACHE_CAPACITY)) }
+    }
+
+    /// Takes a token for a message or a conversation of the user. Fails with [`Error::RateLimited`] if the bucket is empty.
     ///
     /// While DynamoDB throttles or is unreachable, admits messages without counting them: rejecting messages would be
     /// worse. After a lost answer, a message may cost two tokens.
@@ -105,7 +112,7 @@ impl SendLimit {
                 Decision::Take(change) => change,
                 Decision::Reject { retry_after } => return Ok(Admission::Denied { retry_after }),
             };
-            match table.update(change.update(self.rate, now, user_uuid)).await {
+            match table.update(change.update(self.rate, now, (self.key)(user_uuid))).await {
                 Ok(row) => {
                     self.cache(user_uuid, bucket(row)?);
                     return Ok(Admission::Granted);
@@ -223,8 +230,8 @@ fn started_seconds(now: DateTime<Utc>) -> i64 {
 }
 
 impl BucketUpdate {
-    /// Creates the update of the user's row. Its condition holds only for rows to which the decision applies.
-    fn update(self, rate: SendLimitConfig, now: DateTime<Utc>, user_uuid: Uuid) -> Update {
+    /// Creates the update of a bucket. Its condition holds only for rows to which the decision applies.
+    fn update(self, rate: SendLimitConfig, now: DateTime<Utc>, key: Key) -> Update {
         const SET: &str = "SET tokens = :tokens, refilled_at = :refilled_at, expires_at = :expires_at";
         let number = |number: i64| AttributeValue::N(number.to_string());
         let bucket = |left: SendLimitRow| {
@@ -257,7 +264,7 @@ impl BucketUpdate {
                 ("tokens = :seen_tokens AND refilled_at = :seen_refilled_at", SET, values)
             }
         };
-        Update { key: Key::SendLimit(user_uuid), condition: condition.into(), set: set.to_owned(), values }
+        Update { key, condition: condition.into(), set: set.to_owned(), values }
     }
 }
 

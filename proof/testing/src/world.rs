@@ -101,6 +101,7 @@ impl World {
             postgres: postgres::shared(),
             tokens,
             send_limit: None,
+            conversation_limit: None,
             edit_window: EditWindow::DEFAULT,
             push: None,
             clock: clock.clock(),

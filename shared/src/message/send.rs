@@ -133,7 +133,7 @@ impl Messages {
     /// Stores a message at most once, and returns the answer.
     ///
     /// The send limit is checked before the write, concurrently with the look-ups. If both fail, the error is the send
-    /// limit's. No message of a group is read before the sender is known to be a member.
+    /// limit's. The limit of new conversations is checked after the look-ups. No message of a group is read before the sender is known to be a member.
     ///
     /// Fails with [`Error::MessageNotFound`] or [`Error::MessageDeleted`] if the message that it answers does not exist
     /// or was deleted.
@@ -158,6 +158,11 @@ impl Messages {
         let plan = || Box::pin(self.plan(&new, group_uuid));
         let ((), planned) = try_join!(biased; self.admit(new.sender.uuid), async { Ok(plan().await) })?;
         let mut write = planned?;
+        if write.opening.is_some()
+            && let Some(limit) = &self.conversation_limit
+        {
+            limit.admit(&self.table, &self.clock, new.sender.uuid).await?;
+        }
         loop {
             match write.execute(self, &mut backoff, last_backoff).await? {
                 Outcome::Stored(stored) => {

@@ -20,7 +20,7 @@ pub enum RowKind {
     MemberState,
     /// The answer to a request with an idempotency key.
     Idempotency,
-    /// A user's token bucket.
+    /// A user's token buckets.
     SendLimit,
     /// Events of a user, and the start of the log's numbers.
     EventLog,
@@ -118,6 +118,9 @@ impl RowKind {
     }
 }
 
+/// The sort key of [`Key::ConversationLimit`].
+const CONVERSATION_LIMIT: &str = "OPEN";
+
 /// A partition with many rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Partition {
@@ -179,8 +182,10 @@ pub enum Key {
         /// The client's key.
         key: IdempotencyKey,
     },
-    /// A user's token bucket.
+    /// A user's token bucket for messages.
     SendLimit(Uuid),
+    /// A user's token bucket for new conversations.
+    ConversationLimit(Uuid),
     /// A row of an event log.
     EventLog {
         /// The log's owner.
@@ -213,7 +218,7 @@ impl Key {
             Self::Membership(_) => RowKind::Membership,
             Self::MemberState { .. } => RowKind::MemberState,
             Self::Idempotency { .. } => RowKind::Idempotency,
-            Self::SendLimit(_) => RowKind::SendLimit,
+            Self::SendLimit(_) | Self::ConversationLimit(_) => RowKind::SendLimit,
             Self::EventLog { .. } => RowKind::EventLog,
             Self::Connection { .. } => RowKind::Connection,
             Self::Lease => RowKind::Lease,
@@ -232,7 +237,9 @@ impl Key {
             Self::MemberState { group_uuid, .. } => Partition::MemberStates(*group_uuid).to_string(),
             Self::EventLog { user_uuid, .. } => Partition::EventLog(*user_uuid).to_string(),
             Self::Connection { user_uuid, .. } => Partition::Connections(*user_uuid).to_string(),
-            Self::Membership(uuid) | Self::SendLimit(uuid) => kind.partition(uuid),
+            Self::Membership(uuid) | Self::SendLimit(uuid) | Self::ConversationLimit(uuid) => {
+                kind.partition(uuid)
+            }
             Self::Redirect(id) => kind.partition(id),
             Self::Idempotency { user_uuid, key } => kind.partition(format_args!("{user_uuid}#{key}")),
             Self::Lease => kind.partition("doctor"),
@@ -248,6 +255,7 @@ impl Key {
             Self::MemberState { user_uuid, .. } => user_uuid.to_string(),
             Self::EventLog { number, .. } => number.to_string(),
             Self::Connection { device_uuid, .. } => device_uuid.to_string(),
+            Self::ConversationLimit(_) => CONVERSATION_LIMIT.to_owned(),
             _ => self.kind().tag().to_owned(),
         }
     }
@@ -270,6 +278,7 @@ impl Key {
                     key: IdempotencyKey::from_str(key).ok()?,
                 }
             }
+            RowKind::SendLimit if sk == CONVERSATION_LIMIT => Self::ConversationLimit(id.parse().ok()?),
             RowKind::SendLimit => Self::SendLimit(id.parse().ok()?),
             RowKind::EventLog => Self::EventLog { user_uuid: id.parse().ok()?, number: sk.parse().ok()? },
             RowKind::Connection => {
@@ -361,6 +370,15 @@ MIGRATION#offset | MIGRATION |  | in index: false, expires: false";
             (format!("CONN#{uuid}"), "CONN"),
         ] {
             assert_eq!(Key::parse(&pk, sk), None, "{pk} {sk}");
+        }
+    }
+
+    #[test]
+    fn a_user_has_two_limits_in_one_partition() {
+        let [messages, conversations] = [Key::SendLimit, Key::ConversationLimit].map(|key| key(Uuid::nil()));
+        assert_eq!((messages.pk(), messages.kind()), (conversations.pk(), conversations.kind()));
+        for key in [messages, conversations] {
+            assert_eq!(Key::parse(&key.pk(), &key.sk()), Some(key));
         }
     }
 

@@ -107,6 +107,36 @@ async fn a_retry_after_the_stated_time_succeeds_and_an_earlier_one_does_not() {
 }
 
 #[tokio::test]
+async fn new_conversations_have_a_limit_of_their_own() {
+    let mut world = World::new().await;
+    world.redeploy(|parts| parts.conversation_limit = Some(limit(2, 360)));
+    let alice = world.user("alice").await;
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(world.user("other").await);
+    }
+    let to = |user: &TestUser| json!({"handle": user.user.handle, "message": "hello"});
+    for other in &others[..2] {
+        assert_eq!(statuses(&world, &alice, &to(other), 1).await, [200]);
+    }
+    let rows = world.rows();
+    let refused = world.post(&alice, &to(&others[2])).await;
+    assert_eq!((refused.brief(), retry_after(&refused)), ((429, "[\"rate_limited\"]"), 360));
+    assert_eq!(world.rows(), rows);
+
+    // Open conversations and those that others open are not limited.
+    assert_eq!(statuses(&world, &alice, &to(&others[0]), 5).await, [200; 5]);
+    assert_eq!(statuses(&world, &others[2], &to(&alice), 1).await, [200]);
+    assert_eq!(statuses(&world, &alice, &to(&others[2]), 1).await, [200]);
+
+    world.clock.advance(TimeDelta::seconds(360));
+    let [next, last] = [world.user("other").await, world.user("other").await];
+    assert_eq!(statuses(&world, &alice, &to(&next), 1).await, [200]);
+    assert_eq!(statuses(&world, &alice, &to(&last), 1).await, [429]);
+    assert_eq!(invariants::check(&world.rows()), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_user_who_floods_does_not_disturb_others() {
     let world = limited_world().await;
     let (alice, bob, body) = conversation(&world).await;
