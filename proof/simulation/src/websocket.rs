@@ -171,7 +171,7 @@ impl WebSocketApi {
         }))
         .unwrap();
         // API Gateway answers 500 if the function failed.
-        let status = lambda.connect(event).await.unwrap_or(500);
+        let status = Box::pin(lambda.connect(event)).await.unwrap_or(500);
         sleep(self.dice.duration(Duration::ZERO, Duration::from_millis(5))).await;
         let is_cut = self.faults.inject(&[FaultKind::SocketCut]).is_some();
         let mut state = self.state.lock().unwrap();

@@ -161,7 +161,7 @@ impl Messages {
         if write.opening.is_some()
             && let Some(limit) = &self.conversation_limit
         {
-            limit.admit(&self.table, &self.clock, new.sender.uuid).await?;
+            Box::pin(limit.admit(&self.table, &self.clock, new.sender.uuid)).await?;
         }
         loop {
             match write.execute(self, &mut backoff, last_backoff).await? {
