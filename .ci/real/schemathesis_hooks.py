@@ -12,8 +12,8 @@ import schemathesis
 from schemathesis.openapi.checks import RejectedPositiveData, UnsupportedMethodResponse
 
 # Errors in requests that the schema allows. Cursors are opaque and may expire, and a schema cannot express who owns a
-# handle, whether a key was used for another request, that one of two targets is required, or that Unicode
-# white space alone is blank.
+# handle, whether a key was used for another request, that one of two targets is required, that Unicode
+# white space alone is blank, or what an emoji is.
 CODES_BEYOND_THE_SCHEMA = {
     "GET /api/message_groups": {"cursor_invalid"},
     "GET /api/messages/{message_group_uuid}": {"cursor_invalid"},
@@ -25,6 +25,11 @@ CODES_BEYOND_THE_SCHEMA = {
         "message_blank",
         "idempotency_key_reused",
     },
+    "PUT /api/messages/{message_group_uuid}/{message_uuid}": {"message_blank"},
+    "PUT /api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}": {"reaction_invalid"},
+    "DELETE /api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}": {"reaction_invalid"},
+    "PATCH /api/me": {"display_name_invalid"},
+    "GET /api/users": {"prefix_invalid"},
 }
 
 # API Gateway's answer to a method that a path lacks: an HTTP API has no 405.

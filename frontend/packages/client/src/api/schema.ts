@@ -459,9 +459,10 @@ export interface components {
          *     default they do.
          */
         ReadReceipts: boolean;
+        /** @description What is absent or null stays as it is. */
         Settings: {
-            display_name?: components["schemas"]["DisplayName"];
-            read_receipts?: components["schemas"]["ReadReceipts"];
+            display_name?: components["schemas"]["DisplayName"] | null;
+            read_receipts?: components["schemas"]["ReadReceipts"] | null;
         };
         Event: {
             /**
@@ -1256,7 +1257,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Codes"];
+                    "application/json": "prefix_invalid"[];
                 };
             };
             429: components["responses"]["TooManyRequests"];

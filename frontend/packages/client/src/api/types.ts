@@ -29,7 +29,7 @@ export type NewMessage = Schemas['NewMessage'];
 /** A stored message, with its group. */
 export type SentMessage = Schemas['SentMessage'];
 /** The settings that `PATCH /api/me` changes. */
-export type Settings = Schemas['Settings'];
+export type Settings = { [Name in keyof Schemas['Settings']]: NonNullable<Schemas['Settings'][Name]> };
 /** A user as others see them. */
 export type User = Schemas['User'];
 /** The signed-in user, with their settings. An earlier API has none. */
