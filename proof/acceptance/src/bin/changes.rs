@@ -46,7 +46,7 @@ struct Options {
     gone: PathBuf,
 }
 
-/// What must be shown of a message at rest.
+/// The expected state of a message at rest.
 #[derive(Clone, Debug)]
 struct Expected {
     uuid: String,
@@ -446,8 +446,8 @@ fn log_agrees(rows: &BTreeMap<u64, Vec<Value>>, listed: &[Value]) -> Result<()> 
     Ok(())
 }
 
-/// Fails unless each frame is a row of the log, its messages are versions of those listed, and it holds no text whose
-/// deletion an earlier frame has told.
+/// Fails unless each frame is a row of the log, its messages are versions of those listed, and no frame has a
+/// replaced or deleted text after a frame with a later version.
 fn frames_agree(
     frames: &[Value],
     rows: &BTreeMap<u64, Vec<Value>>,

@@ -106,7 +106,7 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             me["read_receipts"] = json!(true);
             Expected::Shown(me)
         }
-        // Nobody finds themselves.
+        // A search leaves out the caller.
         Wanted::Search(user) if user.uuid == caller.uuid => Expected::Shown(json!([])),
         Wanted::Search(user) => Expected::Shown(json!([shown(user)])),
         Wanted::Unread => {
