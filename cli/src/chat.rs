@@ -1,4 +1,5 @@
-//! `token`, `inbox`, `read`, `send`, `edit`, `delete`, `react`, `search` and `watch`: a chat through the API.
+//! `token`, `inbox`, `read`, `send`, `edit`, `delete`, `react`, `search`, `block`, `unblock`, `blocks` and `watch`: a chat
+//! through the API.
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -13,6 +14,7 @@ use self::{
     show::show,
 };
 pub use self::{
+    block::{Block, Blocks, block, blocks, unblock},
     change::{Delete, Edit, React, delete, edit, react},
     search::{Search, search},
 };
@@ -22,6 +24,7 @@ use crate::{
 };
 
 pub(crate) mod api;
+mod block;
 mod change;
 mod choice;
 mod conversation;

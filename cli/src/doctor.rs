@@ -26,6 +26,7 @@ pub use self::{
 };
 pub use crate::{names::Names, table::lease::Lease};
 
+mod blocks;
 mod command;
 mod finding;
 mod group;

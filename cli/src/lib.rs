@@ -45,6 +45,9 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Delete(command) => chat::delete(&context, &command).await,
         Command::React(command) => chat::react(&context, &command).await,
         Command::Search(command) => chat::search(&context, &command).await,
+        Command::Block(command) => chat::block(&context, &command).await,
+        Command::Unblock(command) => chat::unblock(&context, &command).await,
+        Command::Blocks(command) => chat::blocks(&context, &command).await,
         Command::Watch(command) => Box::pin(chat::watch(&context, &command)).await,
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {

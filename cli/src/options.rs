@@ -46,6 +46,12 @@ pub enum Command {
     React(chat::React),
     /// Finds users by the beginning of their handle or name, through the API
     Search(chat::Search),
+    /// Blocks a user, through the API
+    Block(chat::Block),
+    /// Ends the block of a user, through the API
+    Unblock(chat::Block),
+    /// Lists the users whom a user blocks, through the API
+    Blocks(chat::Blocks),
     /// Prints a user's events as they arrive, through the API
     Watch(chat::Watch),
     /// Prints completions for a shell
@@ -68,7 +74,7 @@ Environment:
   DATABASE_AUTH             --target aws: password (default) or rds-iam
   DDB_MESSAGE_TABLE         the table's name [default: cruddur-messages]
   AWS_COGNITO_USER_POOL_ID  the user pool
-  CRUDDUR_TOKEN             an access token for inbox, read, send, edit, delete, react, search and watch
+  CRUDDUR_TOKEN             an access token for the commands from inbox to watch
   CRUDDUR_WEBSOCKET_URL     --target aws: the WebSocket API, for read --follow and watch
   CRUDDUR_TOKEN_A, CRUDDUR_TOKEN_B  access tokens of the two test users of deploy-check
   NO_COLOR                  no colors

@@ -8,6 +8,7 @@ use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use cruddur::{
     auth::Verifier,
+    block::Blocks,
     clock::Clock,
     config::{ConfigError, EditWindow, PushConfig, SendLimitConfig, TokenConfig, environment},
     connection::Connections,
@@ -93,6 +94,10 @@ impl Parts {
 
     fn states(&self, function: &'static str, limits: CallLimits) -> MemberStates {
         MemberStates::new(self.table(function, limits), self.clock.clone(), self.random.clone())
+    }
+
+    fn blocks(&self, function: &'static str, limits: CallLimits) -> Blocks {
+        Blocks::new(self.table(function, limits), self.clock.clone(), self.random.clone())
     }
 
     fn inbox(&self, function: &'static str, limits: CallLimits) -> Inbox {
@@ -201,6 +206,16 @@ pub const FUNCTIONS: &[Declaration] = &[
     route!(search_users, "search-users", READ_TIMEOUT, |this, parts| search_users::App {
         verifier: parts.verifier()?,
         users: parts.users(),
+    }),
+    route!(block_user, "block-user", &block_user::ROUTES, WRITE_TIMEOUT, |this, parts| block_user::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        blocks: parts.blocks(this.name, CallLimits::WRITE),
+    }),
+    route!(list_blocks, "list-blocks", READ_TIMEOUT, |this, parts| list_blocks::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        blocks: parts.blocks(this.name, CallLimits::READ),
     }),
     route!(show_me, "show-me", READ_TIMEOUT, |this, parts| show_me::App {
         verifier: parts.verifier()?,

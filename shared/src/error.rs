@@ -25,7 +25,7 @@ pub enum Error {
     /// The token is valid, but its subject is not in the users table.
     #[error("the caller is not in the table of users")]
     UserNotProvisioned,
-    /// No user has the handle.
+    /// No user has the handle or the UUID.
     #[error("the user was not found")]
     UserNotFound,
     /// The group does not exist, or the caller is not a member. Callers cannot distinguish the two.
@@ -34,6 +34,12 @@ pub enum Error {
     /// The group has no such message.
     #[error("the message was not found")]
     MessageNotFound,
+    /// The caller blocks the other member.
+    #[error("the caller blocks the other member")]
+    UserBlocked,
+    /// The other member does not accept messages of the caller. Callers do not learn why.
+    #[error("the other member does not accept messages of the caller")]
+    MessageNotAccepted,
     /// The message is another member's.
     #[error("the message is not the caller's")]
     MessageNotYours,
@@ -151,6 +157,8 @@ pub enum Violation {
     DisplayNameInvalid,
     /// The beginning of a name does not have 1 to 64 characters.
     PrefixInvalid,
+    /// The user is the caller.
+    UserIsCaller,
 }
 
 impl Violation {
@@ -177,6 +185,7 @@ impl Violation {
             Self::ReplyToInvalid => "reply_to_invalid",
             Self::DisplayNameInvalid => "display_name_invalid",
             Self::PrefixInvalid => "prefix_invalid",
+            Self::UserIsCaller => "user_is_caller",
         }
     }
 }

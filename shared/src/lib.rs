@@ -12,6 +12,7 @@
 
 pub mod auth;
 mod backoff;
+pub mod block;
 pub mod clock;
 pub mod config;
 pub mod connection;

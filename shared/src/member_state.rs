@@ -11,7 +11,7 @@ use crate::{
     config::{ConfigError, Lookup},
     dynamodb::{CallLimits, within_time_limit},
     error::{Dependency, Error},
-    message_group::{KnownMembers, membership_for, other_member},
+    message_group::membership_for,
     random::Random,
     sort_key::SortKey,
     table::{
@@ -31,7 +31,6 @@ pub struct MemberStates {
     table: Table,
     clock: Clock,
     random: Random,
-    members: KnownMembers,
 }
 
 /// A change of a state: the new marker, and what the marker requires.
@@ -47,7 +46,7 @@ impl MemberStates {
     /// Creates the store over `table`.
     #[must_use]
     pub fn new(table: Table, clock: Clock, random: Random) -> Self {
-        Self { table, clock, random, members: KnownMembers::default() }
+        Self { table, clock, random }
     }
 
     /// Creates the store over the configured table.
@@ -66,12 +65,6 @@ impl MemberStates {
     /// caller is not a member.
     pub async fn membership(&self, caller: Uuid, group_uuid: Uuid) -> Result<Membership, Error> {
         membership_for(&self.table, group_uuid, caller).await
-    }
-
-    /// Returns the other member of a group. Fails with [`Error::MessageGroupNotFound`] if the group does not exist or the
-    /// caller is not a member. Reads the membership of a group only once.
-    pub async fn other_member(&self, caller: Uuid, group_uuid: Uuid) -> Result<Uuid, Error> {
-        other_member(&self.table, &self.members, group_uuid, caller).await
     }
 
     /// Marks the messages of a group as read by a member, up to `message` or to the newest one. A message after the

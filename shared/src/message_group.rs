@@ -177,8 +177,8 @@ impl Inbox {
         Ok(Unread { conversations: counts.iter().sum(), more })
     }
 
-    /// Reads the newest well-formed rows. Skips and logs malformed ones, and reads more rows in their place: a bad row,
-    /// or a table that is not migrated yet, must not hide a whole inbox.
+    /// Reads the newest well-formed rows without those of blocked members. Reads more rows in the place of skipped ones.
+    /// Malformed rows are logged: a bad row, or a table that is not migrated yet, must not hide a whole inbox.
     async fn newest_rows(
         &self,
         user_uuid: Uuid,
@@ -195,6 +195,7 @@ impl Inbox {
             before = items.last().and_then(sort_key).map(str::to_owned);
             for item in items {
                 match from_scalars::<ListedGroup>(item) {
+                    Ok(row) if row.blocked => {}
                     Ok(row) => rows.push(row),
                     Err(_) => malformed += 1,
                 }
@@ -202,7 +203,9 @@ impl Inbox {
             if is_last_page || rows.len() >= wanted {
                 break;
             }
-            limit = FURTHER_READ_LIMIT;
+            if malformed > 0 {
+                limit = FURTHER_READ_LIMIT;
+            }
         }
         if malformed > 0 {
             tracing::error!(%user_uuid, malformed, "skipped malformed inbox rows; `cruddur ddb doctor` explains them");
@@ -248,12 +251,15 @@ pub struct ListedGroup {
     deleted_at: Option<Timestamp>,
     read_sk: Option<ReadPosition>,
     own_sk: Option<SortKey>,
+    /// The owner blocks the other member.
+    #[serde(default)]
+    blocked: bool,
 }
 
 impl ListedGroup {
     /// The projection expression.
     const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle, mine, \
-                              version, edited_at, deleted_at, read_sk, own_sk";
+                              version, edited_at, deleted_at, read_sk, own_sk, blocked";
 
     /// The place after which messages of others are unread. `None` if all are read.
     fn unread_after(&self) -> Option<String> {

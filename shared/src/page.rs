@@ -53,56 +53,64 @@ impl FromStr for Limit {
     }
 }
 
-/// The start of a page: the rows older than the row with this sort key.
+/// The start of a page: the rows after the row with this sort key, in the order of the list.
 ///
 /// Opaque to clients: unpadded base64url of the sort key. A cursor names no partition, so it cannot lead to another
 /// list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(pub SortKey);
+pub struct Cursor<K = SortKey>(pub K);
 
 /// The text is not a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor")]
 pub struct InvalidCursor;
 
-impl fmt::Display for Cursor {
+impl<K: fmt::Display> fmt::Display for Cursor<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&URL_SAFE_NO_PAD.encode(self.0.to_string()))
     }
 }
 
-impl FromStr for Cursor {
+impl<K: FromStr + fmt::Display> FromStr for Cursor<K> {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
         let sort_key = std::str::from_utf8(&bytes).map_err(|_| InvalidCursor)?;
-        sort_key.parse().map(Self).map_err(|_| InvalidCursor)
+        let parsed: K = sort_key.parse().map_err(|_| InvalidCursor)?;
+        // Each cursor has one spelling, although a UUID can be spelled in several ways.
+        if parsed.to_string() == sort_key { Ok(Self(parsed)) } else { Err(InvalidCursor) }
     }
 }
 
 /// The page parameters of a list request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PageRequest {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRequest<K = SortKey> {
     /// The maximum number of rows.
     pub limit: Limit,
-    /// The start of the page. `None` starts at the newest row.
-    pub cursor: Option<Cursor>,
+    /// The start of the page. `None` starts at the first row of the list.
+    pub cursor: Option<Cursor<K>>,
+}
+
+impl<K> Default for PageRequest<K> {
+    fn default() -> Self {
+        Self { limit: Limit::default(), cursor: None }
+    }
 }
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<T> {
+pub struct Page<T, K = SortKey> {
     /// The rows.
     pub items: Vec<T>,
-    /// The start of the next, older page. `None` on the last page.
-    pub next: Option<Cursor>,
+    /// The start of the next page. `None` on the last page.
+    pub next: Option<Cursor<K>>,
 }
 
-impl<T> Page<T> {
+impl<T, K> Page<T, K> {
     /// Creates a page of the first `limit` of `rows`. Callers read one row more than the limit; with it, the page has a
     /// `next` cursor.
-    pub(crate) fn of(mut rows: Vec<T>, limit: usize, sort_key: impl Fn(&T) -> SortKey) -> Self {
+    pub(crate) fn of(mut rows: Vec<T>, limit: usize, sort_key: impl Fn(&T) -> K) -> Self {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = if more { rows.last().map(|row| Cursor(sort_key(row))) } else { None };

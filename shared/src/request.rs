@@ -1,5 +1,7 @@
 //! Request parsing. Each part is validated once, and has a type of its own from then on.
 
+use std::{fmt::Display, str::FromStr};
+
 use lambda_http::{Body, Request, RequestExt as _};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -160,9 +162,12 @@ pub fn message_text(text: &str, violations: &mut Violations) -> Option<MessageTe
 }
 
 /// Parses `limit` and `cursor` of a list request.
-pub fn page_request(request: &Request, violations: &mut Violations) -> Option<PageRequest> {
+pub fn page_request<K: FromStr + Display>(
+    request: &Request,
+    violations: &mut Violations,
+) -> Option<PageRequest<K>> {
     let limit = violations.check(parameter(request, "limit", Violation::LimitInvalid));
-    let cursor = violations.check(parameter::<Cursor>(request, "cursor", Violation::CursorInvalid));
+    let cursor = violations.check(parameter::<Cursor<K>>(request, "cursor", Violation::CursorInvalid));
     Some(PageRequest { limit: limit?.unwrap_or_else(Limit::default), cursor: cursor? })
 }
 
@@ -183,7 +188,7 @@ pub fn events_request(request: &Request, violations: &mut Violations) -> Option<
 }
 
 /// Parses a query parameter. Rejects repeated parameters.
-fn parameter<T: std::str::FromStr>(
+fn parameter<T: FromStr>(
     request: &Request,
     name: &str,
     violation: Violation,

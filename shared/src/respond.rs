@@ -49,11 +49,11 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
 /// Creates a 200 response with `body` as JSON and, if there is a next page, a `Link` header to it.
 ///
 /// `path` is the raw path of the request, so the link works behind any stage or prefix.
-pub fn page(
+pub fn page<K: fmt::Display>(
     body: &impl Serialize,
     path: &str,
     limit: Limit,
-    next: Option<Cursor>,
+    next: Option<Cursor<K>>,
 ) -> Result<Response<Body>, Error> {
     let response = ok(body)?;
     match next {
@@ -132,6 +132,8 @@ fn refuse(error: &Error) -> Response<Body> {
         Error::UserNotFound => (StatusCode::NOT_FOUND, vec!["user_not_found"], None),
         Error::MessageGroupNotFound => (StatusCode::NOT_FOUND, vec!["message_group_not_found"], None),
         Error::MessageNotFound => (StatusCode::NOT_FOUND, vec!["message_not_found"], None),
+        Error::UserBlocked => (StatusCode::FORBIDDEN, vec!["user_blocked"], None),
+        Error::MessageNotAccepted => (StatusCode::FORBIDDEN, vec!["message_not_accepted"], None),
         Error::MessageNotYours => (StatusCode::FORBIDDEN, vec!["message_not_yours"], None),
         Error::EditWindowOver => (StatusCode::FORBIDDEN, vec!["edit_window_over"], None),
         Error::MessageDeleted => (StatusCode::CONFLICT, vec!["message_deleted"], None),

@@ -23,13 +23,16 @@ use serde::{
 use serde_dynamo::aws_sdk_dynamodb_1 as convert;
 use uuid::Uuid;
 
-pub(crate) use self::{change::Assignments, row::first_version};
+pub(crate) use self::{
+    change::{Assignments, condition_of},
+    row::first_version,
+};
 pub use self::{
     error::{WriteError, read_error},
     key::{Key, Partition, RowKind},
     reactions::{Reactions, reactions_attribute},
     row::{
-        ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow, LeaseRow,
+        BlockRow, ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow, LeaseRow,
         LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow, ReadPosition,
         RedirectRow, Row, SendLimitRow,
     },

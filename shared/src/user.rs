@@ -1,6 +1,7 @@
 //! Users: handles, and the users table in PostgreSQL with caches.
 
 use std::{
+    collections::HashMap,
     num::NonZeroUsize,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
@@ -257,6 +258,13 @@ impl Users {
     pub async fn with_handle(&self, handle: &Handle) -> Result<User, Error> {
         let rows = self.postgres.query(UUID_AND_NAMES, &[(&handle.canonical(), Type::TEXT)]).await?;
         rows.first().map(User::from_row).transpose()?.ok_or(Error::UserNotFound)
+    }
+
+    /// Reads the users with these UUIDs. Leaves out UUIDs that no user has.
+    pub async fn with_uuids(&self, uuids: &[Uuid]) -> Result<HashMap<Uuid, User>, Error> {
+        let statement = include_str!("../../sql/users/with_uuids.sql");
+        let rows = self.postgres.query(statement, &[(&uuids, Type::UUID_ARRAY)]).await?;
+        rows.iter().map(|row| User::from_row(row).map(|user| (user.uuid, user))).collect()
     }
 
     fn cached(&self, subject: &Subject) -> Option<CachedUser> {

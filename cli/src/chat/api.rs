@@ -80,7 +80,7 @@ pub(super) struct ReplyTo {
     pub(super) message: Option<String>,
 }
 
-/// A user that a search found.
+/// A user in a list.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Person {
     pub(super) handle: String,
@@ -277,8 +277,8 @@ impl Api {
     pub(super) async fn page(&mut self, path: &str) -> Result<Page, ApiError> {
         let url = self.join(path)?;
         let answer = self.send(|client| client.get(url.clone())).await?;
-        let link = answer.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next);
-        Ok(Page { rows: json_of(answer, url).await?, next: link })
+        let next = next_page(&answer);
+        Ok(Page { rows: json_of(answer, url).await?, next })
     }
 
     /// Reads messages of a conversation by UUID. Leaves out those that no longer exist.
@@ -357,6 +357,26 @@ impl Api {
         url.query_pairs_mut().append_pair("prefix", prefix);
         let answer = self.send(|client| client.get(url.clone())).await?;
         json_of(answer, url).await
+    }
+
+    /// Begins or ends a block of the caller.
+    pub(super) async fn block(&mut self, user_uuid: Uuid, method: Method) -> Result<(), ApiError> {
+        let url = self.join(&format!("/api/blocks/{user_uuid}"))?;
+        self.send(|client| client.request(method.clone(), url.clone())).await?;
+        Ok(())
+    }
+
+    /// The users whom the caller blocks.
+    pub(super) async fn blocks(&mut self) -> Result<Vec<Person>, ApiError> {
+        let mut people = Vec::new();
+        let mut path = Some("/api/blocks?limit=100".to_owned());
+        while let Some(next_path) = path {
+            let url = self.join(&next_path)?;
+            let answer = self.send(|client| client.get(url.clone())).await?;
+            path = next_page(&answer);
+            people.extend(json_of::<Vec<Person>>(answer, url).await?);
+        }
+        Ok(people)
     }
 
     /// One of the caller's groups.
@@ -511,6 +531,11 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Duration {
         date.and_then(|date| (date.to_utc() - now).to_std().ok()).unwrap_or_default()
     };
     wait.min(LONGEST_RETRY_AFTER)
+}
+
+/// Path and query of the next page.
+fn next_page(answer: &Response) -> Option<String> {
+    answer.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next)
 }
 
 /// Path and query of `<…>; rel="next"`.

@@ -6,16 +6,19 @@ use serde_json::Value;
 use crate::output::printable;
 
 /// The API's error codes, with descriptions.
-const DESCRIPTIONS: [(&str, &str); 32] = [
+const DESCRIPTIONS: [(&str, &str); 35] = [
     ("body_invalid", "the API can't read the request"),
     ("user_not_provisioned", "the token is valid, but its user is not in the database of users"),
     ("message_group_not_found", "no such conversation, or you are not a member"),
     ("message_not_found", "no such message in the conversation"),
+    ("user_blocked", "you have blocked this user; `cruddur unblock` ends that"),
+    ("message_not_accepted", "this user does not accept messages from you"),
     ("message_not_yours", "only its sender can change a message"),
     ("edit_window_over", "the message is too old to be edited"),
     ("message_deleted", "the message is deleted"),
     ("reaction_limit", "a message takes at most five reactions of yours"),
-    ("user_not_found", "no user has this handle"),
+    ("user_not_found", "no user has this handle or UUID"),
+    ("user_is_caller", "you can't block yourself"),
     ("body_too_large", "the message is far too long"),
     ("message_group_uuid_blank", "the conversation's UUID is empty"),
     ("message_group_uuid_invalid", "the conversation's UUID is malformed"),
@@ -105,6 +108,7 @@ mod tests {
             DeviceInvalid,
             IdempotencyKeyInvalid,
             IdempotencyKeyReused,
+            UserIsCaller,
         ] {
             let code = violation.code();
             assert!(DESCRIPTIONS.iter().any(|(known, _)| *known == code), "{code}");

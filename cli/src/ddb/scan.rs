@@ -86,6 +86,8 @@ fn description(row: &Map<String, Value>) -> String {
             None => "start of an event log".to_owned(),
         },
         Some(RowKind::Connection) => "open socket of a device".to_owned(),
+        Some(RowKind::Block) if row.contains_key("blocked_at") => "a blocked user".to_owned(),
+        Some(RowKind::Block) => "a user who was blocked".to_owned(),
         Some(RowKind::MigrationOffset) => "migration of an old table".to_owned(),
         Some(RowKind::Redirect) => format!("is now group {}", text(row, "group_uuid")),
         Some(RowKind::Lease) => "lease of the doctor or a migration".to_owned(),
@@ -126,6 +128,8 @@ mod tests {
             "answered with message 2"
         );
         assert_eq!(of(RowKind::SendLimit, "1", json!({})), "send limit");
+        assert_eq!(of(RowKind::Block, "1", json!({"blocked_at": "now"})), "a blocked user");
+        assert_eq!(of(RowKind::Block, "1", json!({})), "a user who was blocked");
         assert_eq!(of(RowKind::Redirect, "1", json!({"group_uuid": "2"})), "is now group 2");
         assert_eq!(description(json!({"pk": "something else"}).as_object().unwrap()), "");
     }

@@ -29,6 +29,10 @@ pub enum Kind {
     MemberStateOfStranger,
     /// A marker after the newest message.
     MarkerAhead,
+    /// A block with a malformed attribute.
+    BlockMalformed,
+    /// A block that membership or member state do not show, or show although it has ended.
+    BlockDiffers,
     /// An inbox row with a malformed key or attribute.
     InboxRowMalformed,
     /// Messages without a membership.
@@ -87,7 +91,8 @@ impl Kind {
             | Self::TombstoneWithContent
             | Self::MemberStateMalformed
             | Self::EventLogRowMalformed
-            | Self::ConnectionMalformed => 0,
+            | Self::ConnectionMalformed
+            | Self::BlockMalformed => 0,
             Self::MembershipMissing | Self::MembershipMalformed | Self::GroupWithoutMessages => 1,
             // After the membership: it may have to be derived from malformed rows.
             Self::InboxRowMalformed
@@ -95,7 +100,8 @@ impl Kind {
             | Self::SecondInboxRow
             | Self::ReactionOfStranger
             | Self::MemberStateOfStranger
-            | Self::MarkerAhead => 2,
+            | Self::MarkerAhead
+            | Self::BlockDiffers => 2,
             Self::InboxRowMissing | Self::InboxRowAtNoMessage | Self::InboxRowBehind => 3,
             Self::InboxOtherDiffers
             | Self::InboxTextDiffers

@@ -47,6 +47,10 @@ impl Doctor {
         if !self.check_states(&membership, &states, newest.as_ref())?.is_empty() {
             return Ok(false);
         }
+        let has_blocks = !membership.blocked_by.is_empty() || states.iter().any(|state| state.row.blocked);
+        if has_blocks && !self.check_blocks(&membership, &states).await?.is_empty() {
+            return Ok(false);
+        }
         let messages = Messages { any: true, newest, ..Messages::default() };
         Ok(self.check_inboxes(item, &membership, &rows, &states, &messages, ledger).await?.is_empty())
     }
@@ -184,6 +188,7 @@ impl Doctor {
             (Some(item), Some(membership)) => {
                 problems.extend(self.created_sk_problem(item, membership, &messages)?);
                 problems.extend(self.check_states(membership, &states, messages.newest.as_ref())?);
+                problems.extend(self.check_blocks(membership, &states).await?);
                 let inboxes = self.check_inboxes(item, membership, &rows, &states, &messages, ledger);
                 problems.extend(inboxes.await?);
             }

@@ -19,10 +19,6 @@ use super::{
 };
 use crate::table::{read, write};
 
-/// The attributes of an inbox row that a join may remove.
-const JOINED: [&str; 8] =
-    ["version", "edited_at", "deleted_at", "mine", "state_version", "read_sk", "own_sk", "floor_sk"];
-
 impl Doctor {
     /// Checks a row at the newest message. Its repair writes the join, on condition that row, message and state are
     /// unchanged: records that arrive later are joined into the new row.
@@ -108,8 +104,9 @@ impl Doctor {
         let is_young = |at: Timestamp| at >= self.cutoff();
         let lags_in_message = shown.version < newest.version
             && (is_young(newest.sk.created_at) || changed_at(newest).is_some_and(is_young));
-        let lags_in_state = state
-            .is_some_and(|state| shown.state_version < state.version && state.read_at.is_some_and(is_young));
+        let lags_in_state = state.is_some_and(|state| {
+            shown.state_version < state.version && state.read_at.max(state.settings_at).is_some_and(is_young)
+        });
         lags_in_message || lags_in_state || own.is_some_and(|own| is_young(own.sk.created_at))
     }
 
@@ -121,10 +118,10 @@ impl Doctor {
         state: Option<&MemberStateRow>,
     ) -> Result<Transaction> {
         let group_uuid = row.row.message_group_uuid;
-        let absent = JOINED.into_iter().filter(|name| !row.item.contains_key(*name));
+        let absent = InboxRow::JOINED.into_iter().filter(|name| !row.item.contains_key(*name));
         let unchanged = absent.fold(Condition::unchanged(&row.item), Condition::and_absent);
         let mut new = row.item.clone();
-        new.retain(|name, _| !JOINED.contains(&&**name));
+        new.retain(|name, _| !InboxRow::JOINED.contains(&&**name));
         new.extend(to_item(joined)?);
         let key = Key::MemberState { group_uuid, user_uuid: row.owner };
         let state_version = state.map_or(0, |state| state.version);
@@ -181,6 +178,7 @@ fn are_equivalent(shown: &InboxRow, joined: &InboxRow, state: Option<&MemberStat
         && shown.marker() == joined.marker()
         && has_valid_read_sk
         && has_valid_floor_sk
+        && shown.blocked == joined.blocked
 }
 
 type Versions = (u64, Option<Timestamp>, Option<Timestamp>, bool, u64);
@@ -197,6 +195,7 @@ fn differences(shown: &InboxRow, joined: &InboxRow) -> String {
         ("mine", shown.mine != joined.mine),
         ("state_version", shown.state_version != joined.state_version),
         ("the marker", shown.marker() != joined.marker()),
+        ("blocked", shown.blocked != joined.blocked),
     ];
     let different = compared.into_iter().filter_map(|(name, differs)| differs.then_some(name));
     let mut different = different.collect::<Vec<_>>();
@@ -238,10 +237,11 @@ mod tests {
             read_sk: Some(ReadPosition::Nothing),
             own_sk: Some(sk),
             floor_sk: Some(sk),
+            blocked: true,
         };
         let (read, mut full): (Item, Item) = (to_item(read).unwrap(), to_item(full).unwrap());
         full.retain(|name, _| !read.contains_key(name));
         let optional = full.keys().map(String::as_str).collect::<BTreeSet<_>>();
-        assert_eq!(optional, BTreeSet::from(JOINED));
+        assert_eq!(optional, BTreeSet::from(InboxRow::JOINED));
     }
 }

@@ -50,6 +50,10 @@ impl Doctor {
             (Some(membership), Some(old)) => {
                 let mut new = old.clone();
                 new.extend(to_item(membership)?);
+                // Blocks are written again from their own rows.
+                if !matches!(new.get("blocked_by"), Some(AttributeValue::Ss(_))) {
+                    new.remove("blocked_by");
+                }
                 Some(Repair::Write(Transaction::new(&self.table).put_item(new, Condition::unchanged(old))?))
             }
         };

@@ -1,12 +1,15 @@
 //! Classification of single rows.
 
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::DateTime;
 use cruddur::{
     message::text::MessageText,
     message_group::uuid_of_pair,
     sort_key::SortKey,
     table::{
-        InboxRow, InvalidRow, Item, Key, MemberStateRow, Membership, MessageRow, Row, RowKind, from_item,
+        BlockRow, InboxRow, InvalidRow, Item, Key, MemberStateRow, Membership, MessageRow, Row, RowKind, from_item,
     },
     timestamp::Timestamp,
 };
@@ -44,6 +47,8 @@ pub(super) enum Shape {
     /// A membership by its key. Its attributes are checked with the group.
     Membership(Uuid),
     MemberState(MemberStateRow, Uuid),
+    /// A block, with the user who blocks.
+    Block(BlockRow, Uuid),
     /// A row of another kind, with a valid key.
     Other,
     Flawed(Flaw),
@@ -103,6 +108,14 @@ pub(super) fn shape(item: &Item) -> Shape {
             None => Flaw::shape(
                 Kind::MemberStateMalformed,
                 Some(group_uuid),
+                "an attribute is missing or malformed",
+            ),
+        },
+        (RowKind::Block, Some(Key::Block { user_uuid, blocked_uuid })) => match exactly(item) {
+            Some(row) => Shape::Block(row, user_uuid),
+            None => Flaw::shape(
+                Kind::BlockMalformed,
+                Some(uuid_of_pair(user_uuid, blocked_uuid)),
                 "an attribute is missing or malformed",
             ),
         },
@@ -193,7 +206,17 @@ fn inbox(item: &Item, id: &str) -> Shape {
 fn exactly<T: DeserializeOwned + Serialize>(item: &Item) -> Option<T> {
     let row: T = from_item(item.clone()).ok()?;
     let printed: Item = to_item(&row).ok()?;
-    printed.iter().all(|(name, value)| item.get(name) == Some(value)).then_some(row)
+    printed.iter().all(|(name, value)| item.get(name).is_some_and(|stored| are_equal(stored, value))).then_some(row)
+}
+
+/// Compares two values. The members of a set have no order.
+fn are_equal(a: &AttributeValue, b: &AttributeValue) -> bool {
+    match (a, b) {
+        (AttributeValue::Ss(a), AttributeValue::Ss(b)) => {
+            a.iter().collect::<BTreeSet<_>>() == b.iter().collect::<BTreeSet<_>>()
+        }
+        _ => a == b,
+    }
 }
 
 /// Parses the membership of `group`, or returns what is wrong with the row.
@@ -210,7 +233,6 @@ pub(super) fn membership(item: &Item, group: Uuid) -> Result<Membership, &'stati
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::types::AttributeValue;
     use cruddur::table::Partition;
 
     use super::*;

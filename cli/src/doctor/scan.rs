@@ -8,6 +8,7 @@ use std::{
 use anyhow::Result;
 use cruddur::{
     event_log::RETENTION,
+    message_group::uuid_of_pair,
     table::{Item, Membership, Partition, ReadPosition, RowKind, sort_key},
     timestamp::Timestamp,
 };
@@ -63,6 +64,8 @@ enum Reference {
     Owner(Uuid),
     /// Users who reacted to a message.
     Reactions(Vec<Uuid>),
+    /// A block, by the user who blocks. Its users may have no group.
+    Block { user: Uuid, is_blocked: bool },
 }
 
 /// The work that a page leads to.
@@ -183,6 +186,9 @@ impl Doctor {
         }
         for (group, reference) in std::mem::take(&mut work.references) {
             let Some(membership) = state.memberships.get(&group) else {
+                if let Reference::Block { .. } = reference {
+                    continue;
+                }
                 let owner = if let Reference::Owner(owner) = reference { Some(owner) } else { None };
                 work.suspects.entry(group).or_default().extend(owner);
                 continue;
@@ -203,10 +209,16 @@ impl Doctor {
                 Reference::Reactions(users) if !users.iter().all(|user| membership.has(*user)) => {
                     work.suspects.entry(group).or_default();
                 }
+                Reference::Block { user, is_blocked }
+                    if membership.blocked_by.contains(&user) != is_blocked =>
+                {
+                    work.suspects.entry(group).or_default();
+                }
                 Reference::Oldest(_)
                 | Reference::Owner(_)
                 | Reference::Sender { .. }
-                | Reference::Reactions(_) => {}
+                | Reference::Reactions(_)
+                | Reference::Block { .. } => {}
             }
         }
         Ok(())
@@ -319,6 +331,11 @@ impl PageWork {
                     self.changed.insert(group);
                 }
                 self.references.push((group, Reference::Owner(row.sk)));
+            }
+            Shape::Block(row, user) => {
+                let group = uuid_of_pair(user, row.sk);
+                let is_blocked = row.blocked_at.is_some();
+                self.references.push((group, Reference::Block { user, is_blocked }));
             }
             Shape::Membership(group) => drop(self.memberships.insert(group, item.clone())),
             Shape::Other => {}

@@ -246,6 +246,34 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     error: the text to search for does not have 1 to 64 characters
     [1]
     ");
+    assert_snapshot!(run(&["block", "--as", "mock", "@Lore"]).await, @"
+    blocked @lore
+    [0]
+    ");
+    assert_snapshot!(run(&["blocks", "--as", "mock"]).await, @"
+    @lore  Lore Winters
+    [0]
+    ");
+    assert_snapshot!(run(&["send", "--as", "lore", "@mock", "hello"]).await, @"
+    error: this user does not accept messages from you
+    [1]
+    ");
+    assert_snapshot!(run(&["send", "--as", "mock", "@lore", "hello"]).await, @"
+    error: you have blocked this user; `cruddur unblock` ends that
+    [1]
+    ");
+    assert_snapshot!(run(&["block", "--as", "mock", "@mock"]).await, @"
+    error: you can't block yourself
+    [1]
+    ");
+    assert_snapshot!(run(&["unblock", "--as", "mock", "@lore"]).await, @"
+    unblocked @lore
+    [0]
+    ");
+    assert_snapshot!(run(&["blocks", "--as", "mock"]).await, @"
+    no user is blocked
+    [0]
+    ");
     assert_snapshot!(run(&["react", "--as", "lore", "@mock", "thumbs up"]).await, @r#"
     error: the reaction is not one emoji
     [1]

@@ -57,6 +57,8 @@ impl start::App for App {
 struct ShownGroup<'a> {
     #[serde(flatten)]
     group: &'a MessageGroup,
+    /// The caller blocks the other member.
+    blocked: bool,
     members: &'a [GroupMember],
 }
 
@@ -84,5 +86,6 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     app.users.refresh_names(&mut groups).await;
     app.users.refresh_names(&mut members).await;
     let [group] = &groups;
-    respond::ok(&ShownGroup { group, members: &members })
+    let blocked = membership.blocked_by.contains(&caller);
+    respond::ok(&ShownGroup { group, blocked, members: &members })
 }

@@ -47,6 +47,13 @@ impl Case {
             "show-user" => ("show-user/found", |_, _| ()),
             "show-me" => ("show-me/found", |_, _| ()),
             "search-users" => ("search-users/found", |_, _| ()),
+            // Blocks and unblocks in turn, so that each invocation writes.
+            "block-user" => ("block-user/block", |event, services| {
+                let blocked = event["pathParameters"]["user_uuid"].as_str().unwrap_or_default();
+                let is_blocked = blocked.parse().is_ok_and(|blocked| services.is_blocked(blocked));
+                event["requestContext"]["http"]["method"] = json!(if is_blocked { "DELETE" } else { "PUT" });
+            }),
+            "list-blocks" => ("list-blocks/first-page", |_, _| ()),
             "update-me" => ("update-me/nothing", |_, _| ()),
             "show-message-group" => ("show-message-group/found", |_, _| ()),
             "count-unread" => ("count-unread/counted", |_, _| ()),

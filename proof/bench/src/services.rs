@@ -208,6 +208,12 @@ impl Services {
         row.get(reactions_attribute(caller.uuid)).is_some()
     }
 
+    /// Returns `true` if the caller blocks this user.
+    pub(crate) fn is_blocked(&self, blocked_uuid: Uuid) -> bool {
+        let [caller, _] = members();
+        self.row(&Key::Block { user_uuid: caller.uuid, blocked_uuid }).get("blocked_at").is_some()
+    }
+
     /// Returns `true` if the caller has not marked the newest message as read.
     pub(crate) fn is_marked_as_unread(&self) -> bool {
         let [caller, _] = members();

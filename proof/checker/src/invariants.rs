@@ -1,6 +1,6 @@
 //! The invariants (design, section 4) that can be checked on the rows of the table.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cruddur::{
     message::{
@@ -57,6 +57,8 @@ pub struct Contents {
     /// Event logs by partition key.
     logs: BTreeMap<String, Log>,
     /// Rows whose shape differs from section 2.
+    /// Blocks that stand: the users who block, with those whom they block.
+    blocks: BTreeSet<(Uuid, Uuid)>,
     malformed: Vec<String>,
 }
 
@@ -190,6 +192,19 @@ impl Contents {
                 self.logs.entry(row.pk.clone()).or_default().start = Some(row.start);
             }
             Row::Connection(row) => exactly(&item, &row)?,
+            Row::Block(row) => {
+                exactly(&item, &row)?;
+                if row.blocked_at.is_some() == row.expires_at.is_some() {
+                    return Err("a block that stands expires, or one that has ended does not".to_owned());
+                }
+                let Some(Key::Block { user_uuid, blocked_uuid }) = Key::parse(&row.pk, &row.sk.to_string())
+                else {
+                    return Err("the key is not a block's".to_owned());
+                };
+                if row.blocked_at.is_some() {
+                    self.blocks.insert((user_uuid, blocked_uuid));
+                }
+            }
             Row::Redirect(row) => {
                 if uuid_of_pair(row.members[0], row.members[1]) != row.group_uuid {
                     return Err("the group is not its members'".to_owned());
@@ -268,6 +283,17 @@ impl Contents {
                 if rows != 1 {
                     broken(&format!("I1: {rows} inbox rows of member {member}"));
                 }
+                let is_blocked = self.blocks.contains(&(*member, membership.other_than(*member)));
+                let mut states = self.states.iter().filter(|state| state.sk == *member);
+                let state = states.find(|state| state.group_uuid() == Some(*group_uuid));
+                if membership.blocked_by.contains(member) != is_blocked
+                    || state.is_some_and(|state| state.blocked) != is_blocked
+                {
+                    broken(&format!("I21: block, membership and state of member {member} differ"));
+                }
+            }
+            if !membership.blocked_by.iter().all(|member| membership.has(*member)) {
+                broken("I10: a user who blocks is not in the group");
             }
         }
     }
@@ -341,11 +367,12 @@ impl Contents {
         let own = own.filter(|own| floor.is_none_or(|floor| *own > floor)).max();
         let read = state.and_then(|state| state.read_sk).unwrap_or_default();
         let marker = read.max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo));
-        let joined = (row.version, row.edited_at, row.deleted_at, row.mine, row.state_version);
+        let joined =
+            (row.version, row.edited_at, row.deleted_at, row.mine, row.state_version, row.blocked);
         let mine = newest.sender_uuid == owner;
-        let version = state.map_or(0, |state| state.version);
+        let (version, blocked) = state.map_or((0, false), |state| (state.version, state.blocked));
         // Rows of the old system are read up to where the migration found them.
-        let is_joined = joined == (newest.version, newest.edited_at, newest.deleted_at, mine, version)
+        let is_joined = joined == (newest.version, newest.edited_at, newest.deleted_at, mine, version, blocked)
             && row.marker() >= marker;
         (!is_joined)
             .then(|| format!("I17: {} {} is not the join: marker {marker:?}, {row:?}", row.pk, row.sk))

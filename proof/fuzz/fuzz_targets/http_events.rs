@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use cruddur::{
+    block::Blocks,
     config::EditWindow,
     connection::Connections,
     dynamodb::{CallLimits, client},
@@ -41,6 +42,8 @@ struct Functions {
     create_message: create_message::App,
     show_user: show_user::App,
     search_users: search_users::App,
+    block_user: block_user::App,
+    list_blocks: list_blocks::App,
     show_me: show_me::App,
     update_me: update_me::App,
     show_message_group: show_message_group::App,
@@ -70,6 +73,16 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
     },
     show_user: show_user::App { users: users() },
     search_users: search_users::App { verifier: verifier(), users: users() },
+    block_user: block_user::App {
+        verifier: verifier(),
+        users: users(),
+        blocks: Blocks::new(table(), clock(), random()),
+    },
+    list_blocks: list_blocks::App {
+        verifier: verifier(),
+        users: users(),
+        blocks: Blocks::new(table(), clock(), random()),
+    },
     show_me: show_me::App { verifier: verifier(), users: users() },
     update_me: update_me::App { verifier: verifier(), users: users() },
     show_message_group: show_message_group::App {
@@ -182,6 +195,8 @@ fuzz_target!(|event: &str| {
             create_message::handler(&FUNCTIONS.create_message, request()).await,
             show_user::handler(&FUNCTIONS.show_user, request()).await,
             search_users::handler(&FUNCTIONS.search_users, request()).await,
+            block_user::handler(&FUNCTIONS.block_user, request()).await,
+            list_blocks::handler(&FUNCTIONS.list_blocks, request()).await,
             show_me::handler(&FUNCTIONS.show_me, request()).await,
             update_me::handler(&FUNCTIONS.update_me, request()).await,
             show_message_group::handler(&FUNCTIONS.show_message_group, request()).await,

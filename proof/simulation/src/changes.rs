@@ -7,14 +7,14 @@ use std::{
 
 use checker::history::Moment;
 use chrono::TimeDelta;
-use cruddur::{sort_key::SortKey, table::ReadPosition, timestamp::Timestamp};
+use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, table::ReadPosition, timestamp::Timestamp};
 use dynamodb_fake::FaultKind;
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::people::{Answer, People};
+use crate::people::{Answer, NOT_ACCEPTED, People, USER_BLOCKED};
 
 /// A request that changes a message or a marker. Repeated requests count as one.
 #[derive(Clone, Debug)]
@@ -52,6 +52,12 @@ pub(crate) enum Change {
     Unread {
         message: SortKey,
     },
+    Block {
+        other: Uuid,
+    },
+    Unblock {
+        other: Uuid,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,7 @@ impl Change {
             | Self::React { message, .. }
             | Self::Unread { message } => Some(*message),
             Self::Read { message } => *message,
+            Self::Block { .. } | Self::Unblock { .. } => None,
         }
     }
 
@@ -90,6 +97,7 @@ impl Change {
                 format!("/api/messages/{group}/{uuid}/reactions/{emoji}?created_at={time}")
             }
             Self::Read { .. } => format!("/api/message_groups/{group}/read"),
+            Self::Block { other } | Self::Unblock { other } => format!("/api/blocks/{other}"),
             Self::Unread { .. } => {
                 format!("/api/message_groups/{group}/read?message_uuid={uuid}&created_at={time}")
             }
@@ -98,8 +106,14 @@ impl Change {
 
     fn method(&self) -> &'static str {
         match self {
-            Self::Edit { .. } | Self::React { adds: true, .. } | Self::Read { .. } => "PUT",
-            Self::Delete { .. } | Self::React { adds: false, .. } | Self::Unread { .. } => "DELETE",
+            Self::Edit { .. }
+            | Self::React { adds: true, .. }
+            | Self::Read { .. }
+            | Self::Block { .. } => "PUT",
+            Self::Delete { .. }
+            | Self::React { adds: false, .. }
+            | Self::Unread { .. }
+            | Self::Unblock { .. } => "DELETE",
         }
     }
 
@@ -120,6 +134,10 @@ impl Change {
 impl People {
     /// Does one thing with the messages or the marker of one of the user's groups.
     pub(crate) async fn change_something(&self, me: usize) {
+        // Also before the first message.
+        if self.dice.chance(0.04) {
+            return self.block_for_a_while(me, self.other_than(me)).await;
+        }
         let Some((group, [a, b])) = self.a_group_of(me) else { return };
         let Some(message) = self.a_message_of(group) else { return };
         match self.dice.below(20) {
@@ -162,6 +180,58 @@ impl People {
                 let other = if a == me { b } else { a };
                 let _ = self.show_group(me, group, other).await;
             }
+        }
+    }
+
+    /// Blocks another user, and usually ends the block again.
+    async fn block_for_a_while(&self, me: usize, other: usize) {
+        let [mine, other] = [me, other].map(|user| self.user(user).user.uuid);
+        let group = uuid_of_pair(mine, other);
+        self.change(me, group, Change::Block { other }).await;
+        let pause = self.dice.duration(Duration::ZERO, Duration::from_secs(2));
+        tokio::time::sleep(pause).await;
+        if self.dice.chance(0.75) {
+            self.change(me, group, Change::Unblock { other }).await;
+        }
+    }
+
+    /// Returns `true` if `answer` is that to a refused message, and a member has asked for the block that it tells.
+    pub(crate) fn may_be_blocked(&self, me: usize, other: usize, answer: &str) -> bool {
+        let by = match answer {
+            USER_BLOCKED => me,
+            NOT_ACCEPTED => other,
+            _ => return false,
+        };
+        let [mine, theirs] = [me, other].map(|user| self.user(user).user.uuid);
+        let blocked = if by == me { theirs } else { mine };
+        let changes = &self.notes.lock().unwrap().changes;
+        changes
+            .iter()
+            .any(|request| request.me == by && request.change == Change::Block { other: blocked })
+    }
+
+    /// Checks that nothing is sent while a block stands, and then ends all blocks. There must be no faults.
+    pub(crate) async fn end_all_blocks(&self) {
+        let blocks = self.commits.lock().unwrap().blocks();
+        for (user, blocked) in blocks {
+            let number = |uuid| (0..self.count()).find(|number| self.user(*number).user.uuid == uuid);
+            let (Some(me), Some(other)) = (number(user), number(blocked)) else { continue };
+            let group = uuid_of_pair(user, blocked);
+            for (sender, receiver, expected) in [(me, other, USER_BLOCKED), (other, me, NOT_ACCEPTED)] {
+                let body =
+                    json!({"message": "not accepted", "handle": self.user(receiver).user.handle}).to_string();
+                let request = self.sign(sender, Request::post("/api/messages"));
+                let answer = self.request(request.body(body).unwrap()).await;
+                let is_expected = answer.body == expected || answer.body == USER_BLOCKED;
+                if !(answer.status == 429 || answer.status == 403 && is_expected) {
+                    self.violation(format!("I21: user {sender} wrote during a block: {answer:?}"));
+                }
+            }
+            let shown = self.list_groups(me, 100).await.unwrap_or_default();
+            if shown.iter().any(|row| row["uuid"] == json!(group)) {
+                self.violation(format!("I21: the blocked {group} is listed for user {me}"));
+            }
+            self.change(me, group, Change::Unblock { other: blocked }).await;
         }
     }
 
@@ -254,6 +324,11 @@ impl People {
             }
             (204, "") if !is_edit => is_own || !is_change_by_sender,
             (403, r#"["message_not_yours"]"#) => is_change_by_sender && !is_own,
+            (403, body @ (USER_BLOCKED | NOT_ACCEPTED)) => {
+                let other = commits.versions.other_member(group, my_uuid);
+                let other = (0..self.count()).find(|number| Some(self.user(*number).user.uuid) == other);
+                (is_edit || adds) && other.is_some_and(|other| self.may_be_blocked(me, other, body))
+            }
             (403, r#"["edit_window_over"]"#) => {
                 is_edit && is_own && end.is_some_and(|end| end <= self.api.now() + CLOCK_ERROR)
             }
@@ -428,6 +503,7 @@ impl People {
         let mut findings = self.check_texts(&changes);
         findings.extend(self.check_reactions(&changes));
         findings.extend(self.check_markers(&changes));
+        findings.extend(self.check_blocks(&changes));
         findings
     }
 
@@ -499,6 +575,56 @@ impl People {
                     if !is_asked {
                         findings.push(format!("I19: the sender did not ask for {row:?}"));
                     }
+                }
+            }
+        }
+        findings
+    }
+
+    /// Looks for messages, edits and reactions that began after a block was answered, and before an end of the block
+    /// can have been made (I21).
+    fn check_blocks(&self, changes: &[Requested]) -> Vec<String> {
+        use checker::history::Outcome as Sent;
+
+        let mut findings = Vec::new();
+        let sends = self.notes.lock().unwrap().history.sends.clone();
+        let stored = self.commits.lock().unwrap().versions.sent();
+        for block in changes {
+            let (Change::Block { other }, Some((blocked, Outcome::Done))) = (&block.change, block.ended) else {
+                continue;
+            };
+            let unblocks = changes.iter().filter(|request| {
+                let is_over = matches!(request.ended, Some((moment, Outcome::Done)) if moment < block.begun)
+                    && request.attempts == 1;
+                request.me == block.me && request.change == Change::Unblock { other: *other } && !is_over
+            });
+            let unblocked = unblocks.map(|request| request.begun).min().unwrap_or(Moment::MAX);
+            let is_during = |begun: Moment, ended: Moment| begun > blocked && ended < unblocked;
+            for send in sends.iter().filter(|send| send.group == block.group) {
+                // An earlier request with the same key may have been made before the block.
+                let is_same = |earlier: &&checker::history::Send| {
+                    send.key.is_some() && (&earlier.key, earlier.sender) == (&send.key, send.sender)
+                };
+                let begun = sends.iter().filter(is_same).map(|earlier| earlier.begun).min();
+                // Without an answer, it may have been stored much later.
+                let acknowledged = match send.ended {
+                    Some((moment, Sent::Acknowledged(..))) => Some(moment),
+                    _ => None,
+                };
+                let messages = stored.get(&send.group).into_iter().flatten();
+                let is_stored = acknowledged.is_some()
+                    || messages.into_iter().any(|message| message.message == send.text);
+                let ended = acknowledged.unwrap_or(Moment::MAX - 1);
+                if is_stored && is_during(begun.unwrap_or(send.begun), ended) {
+                    findings.push(format!("I21: {send:?} was stored after {block:?}"));
+                }
+            }
+            for request in changes.iter().filter(|request| request.group == block.group) {
+                let adds = matches!(request.change, Change::Edit { .. } | Change::React { adds: true, .. });
+                if let (true, Some((ended, Outcome::Done))) = (adds, request.ended)
+                    && is_during(request.begun, ended)
+                {
+                    findings.push(format!("I21: {request:?} was made after {block:?}"));
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cruddur::{
     event_log::LogNumber,
     sort_key::SortKey,
-    table::{EventLogRow, LoggedChange, Partition, RowKind},
+    table::{EventLogRow, Key as RowKey, LoggedChange, Partition, RowKind},
 };
 use dynamodb_fake::{Call, Change, Key, text};
 use serde_json::{Value, json};
@@ -159,6 +159,17 @@ impl Commits {
     pub(crate) fn groups_of(&self, user_uuid: Uuid) -> Vec<Uuid> {
         let groups = self.partition(Partition::Inbox(user_uuid));
         groups.map(|row| text(row, "message_group_uuid").parse().unwrap()).collect()
+    }
+
+    /// The blocks that stand: users who block, with those whom they block.
+    pub(crate) fn blocks(&self) -> Vec<(Uuid, Uuid)> {
+        let blocks = self.rows.values().filter(|row| row.get("blocked_at").is_some());
+        let keys = blocks.filter_map(|row| RowKey::parse(text(row, "pk"), text(row, "sk")));
+        let pairs = keys.filter_map(|key| match key {
+            RowKey::Block { user_uuid, blocked_uuid } => Some((user_uuid, blocked_uuid)),
+            _ => None,
+        });
+        pairs.collect()
     }
 
     /// All messages that a user may read, as they are.

@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::{
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     auth::Verifier,
+    block::Blocks,
     clock::Clock,
     config::{EditWindow, PushConfig, SendLimitConfig},
     connection::Connections,
@@ -76,6 +77,8 @@ pub(crate) enum Function {
     ChangeMessage,
     /// `PUT` and `DELETE /api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}`
     ReactToMessage,
+    /// `PUT` and `DELETE /api/blocks/{user_uuid}`
+    BlockUser,
     /// `PATCH /api/me`
     UpdateMe,
     /// `$connect` of the WebSocket API.
@@ -124,6 +127,7 @@ enum App {
     CountUnread(count_unread::App),
     ChangeMessage(change_message::App),
     ReactToMessage(react_to_message::App),
+    BlockUser(block_user::App),
     UpdateMe(update_me::App),
     OpenConnection(open_connection::App),
     StreamHandler(stream_handler::App, LastCall),
@@ -137,9 +141,10 @@ impl Lambda {
         let (function, parameters) = route(request.method(), &path);
         let (limit, fault) = match function {
             Function::CreateMessage => (25, FaultKind::KilledSending),
-            Function::MarkRead | Function::ChangeMessage | Function::ReactToMessage => {
-                (25, FaultKind::KilledChanging)
-            }
+            Function::MarkRead
+            | Function::ChangeMessage
+            | Function::ReactToMessage
+            | Function::BlockUser => (25, FaultKind::KilledChanging),
             Function::UpdateMe => (15, FaultKind::KilledChanging),
             _ => (15, FaultKind::KilledListing),
         };
@@ -162,6 +167,7 @@ impl Lambda {
                     App::CountUnread(app) => count_unread::handler(app, request).await,
                     App::ChangeMessage(app) => change_message::handler(app, request).await,
                     App::ReactToMessage(app) => react_to_message::handler(app, request).await,
+                    App::BlockUser(app) => block_user::handler(app, request).await,
                     App::UpdateMe(app) => update_me::handler(app, request).await,
                     App::OpenConnection(_) | App::StreamHandler(..) => panic!("it has no route"),
                 }
@@ -342,6 +348,15 @@ impl Lambda {
                 users: users(),
                 messages: messages("react-to-message", CallLimits::WRITE, random(&self.dice)),
             }),
+            Function::BlockUser => App::BlockUser(block_user::App {
+                verifier: verifier(),
+                users: users(),
+                blocks: Blocks::new(
+                    self.table("block-user", CallLimits::WRITE),
+                    clock(),
+                    random(&self.dice),
+                ),
+            }),
             Function::UpdateMe => App::UpdateMe(update_me::App { verifier: verifier(), users: users() }),
             Function::OpenConnection => App::OpenConnection(open_connection::App {
                 verifier: verifier(),
@@ -413,6 +428,7 @@ fn route<'a>(method: &Method, path: &'a str) -> (Function, Vec<(&'static str, &'
         ["message_groups", uuid, "read"] => (Function::MarkRead, vec![group(uuid)]),
         ["events"] => (Function::ListEvents, vec![]),
         ["unread"] => (Function::CountUnread, vec![]),
+        ["blocks", uuid] => (Function::BlockUser, vec![("user_uuid", uuid)]),
         ["me"] if *method == Method::PATCH => (Function::UpdateMe, vec![]),
         _ => panic!("no route for {method} {path}"),
     }

@@ -263,7 +263,10 @@ impl People {
         let is_allowed = match status {
             200 | 404 | 422 => true,
             204 => body.is_empty(),
-            403 => matches!(&*body, r#"["message_not_yours"]"# | r#"["edit_window_over"]"#),
+            403 => matches!(
+                &*body,
+                r#"["message_not_yours"]"# | r#"["edit_window_over"]"# | USER_BLOCKED | NOT_ACCEPTED
+            ),
             409 => matches!(&*body, r#"["message_deleted"]"# | r#"["reaction_limit"]"#),
             410 => body == r#"["cursor_expired"]"#,
             429 => has_retry_after && body == r#"["rate_limited"]"#,
@@ -329,6 +332,7 @@ impl People {
                     self.acknowledge(&answer.json(), &text, group, [me, other])
                 }
                 409 if reply_to.is_some_and(|sk| self.is_deleted(group, sk)) => Outcome::Refused,
+                403 if self.may_be_blocked(me, other, &answer.body) => Outcome::Refused,
                 200 | 204 | 403 | 404 | 409 | 422 => {
                     self.violation(format!("a member's message was answered with {answer:?}"));
                     Outcome::Refused
@@ -562,6 +566,12 @@ enum To {
     Handle(usize),
     Group(Uuid),
 }
+
+/// The answer to a member who blocks the other one.
+pub(crate) const USER_BLOCKED: &str = r#"["user_blocked"]"#;
+
+/// The answer to a member whom the other one blocks.
+pub(crate) const NOT_ACCEPTED: &str = r#"["message_not_accepted"]"#;
 
 /// Body of API Gateway's own 503 after a function's timeout.
 const TIMED_OUT: &str = r#"{"message":"Service Unavailable"}"#;

@@ -72,6 +72,10 @@ pub enum Planted {
     PreviewOfDeleted,
     /// The other member gets events about markers although receipts are off.
     EventsWithoutReceipts,
+    /// A message is sent although a member blocks the other.
+    SendIgnoresBlocks,
+    /// The first message of a pair does not check for blocks.
+    OpeningIgnoresBlocks,
 }
 
 impl Planted {
@@ -97,6 +101,14 @@ impl Planted {
                     if kind(&put["Item"]) == Some(RowKind::Idempotency) {
                         let pk = format!("{}-{}", text(&put["Item"], "pk"), dice.between(0, u64::MAX));
                         put["Item"]["pk"] = json!({"S": pk});
+                    }
+                }
+            }
+            Self::OpeningIgnoresBlocks if is_create => {
+                for check in actions.into_iter().flatten().filter_map(|action| action.get_mut("ConditionCheck")) {
+                    if kind(&check["Key"]) == Some(RowKind::Block) {
+                        check["ConditionExpression"] =
+                            json!("attribute_not_exists(blocked_at) OR attribute_exists(pk)");
                     }
                 }
             }
@@ -173,6 +185,11 @@ impl Planted {
                 for row in answer["Items"].as_array_mut().unwrap() {
                     row["sk"] =
                         json!({"S": "9999-12-31T23:59:59.999999Z#ffffffff-ffff-7fff-bfff-ffffffffffff"});
+                }
+            }
+            (Self::SendIgnoresBlocks, "create-message", _) if call.operation == "GetItem" => {
+                if let Some(row) = answer["Item"].as_object_mut() {
+                    row.remove("blocked_by");
                 }
             }
             (Self::NoTokenEnd, "stream-handler", Some(RowKind::Connection)) => {

@@ -43,6 +43,8 @@ pub struct Changes {
     pub deletions: u64,
     pub reactions: u64,
     pub replies: u64,
+    /// Beginnings and ends of blocks between members of a group.
+    pub blocks: u64,
 }
 
 /// Parses an item in DynamoDB's JSON.
@@ -111,7 +113,6 @@ impl Versions {
         let (group_uuid, user_uuid) = (row.group_uuid().unwrap(), row.sk);
         let versions = self.states.entry((group_uuid, user_uuid)).or_default();
         let mut broken = |what: &str| self.violations.push(format!("{what}: {group_uuid} {user_uuid}"));
-        self.counts.marks += 1;
         if row.version != versions.len() as u64 + 1 {
             broken("I17: a write did not add one to the state's version");
         }
@@ -121,7 +122,13 @@ impl Versions {
         {
             broken("I18: a marker is at no message");
         }
-        let marking = |row: &MemberStateRow| (row.read_sk, row.read_at);
+        let marking = |row: &MemberStateRow| (row.read_sk, row.read_at, row.settings_at);
+        let is_of_settings = versions.last().map_or(row.blocked, |before| before.settings_at != row.settings_at);
+        if is_of_settings {
+            self.counts.blocks += 1;
+        } else {
+            self.counts.marks += 1;
+        }
         if versions.iter().any(|earlier| marking(earlier) == marking(&row)) {
             broken("I18: a marking was made twice");
         }
@@ -145,7 +152,8 @@ impl Versions {
         self.states.entry((group_uuid, user_uuid)).or_default().push(row);
     }
 
-    fn other_member(&self, group_uuid: Uuid, user_uuid: Uuid) -> Option<Uuid> {
+    /// The other member of a group.
+    pub(crate) fn other_member(&self, group_uuid: Uuid, user_uuid: Uuid) -> Option<Uuid> {
         self.users.as_ref()?.other_member(group_uuid, user_uuid)
     }
 
@@ -159,7 +167,8 @@ impl Versions {
     /// Changes of states that `owner` must have in their log in the end.
     pub(crate) fn logged_states(&self, owner: Uuid) -> Vec<(Uuid, Uuid, u64)> {
         let all = self.states.iter().flat_map(|(&(group, user), versions)| {
-            versions.iter().map(move |row| (group, user, row.version))
+            let marked = versions.iter().filter(|row| row.read_at.is_some());
+            marked.map(move |row| (group, user, row.version))
         });
         let is_for_owner = |&(group, user, version): &(Uuid, Uuid, u64)| {
             let is_others = self.other_member(group, user) == Some(owner);

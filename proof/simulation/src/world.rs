@@ -192,6 +192,8 @@ impl World {
         world.lambda.pool.set_fault(None);
         world.lambda.sockets.set_fault(None);
         world.settle().await;
+        world.people.end_all_blocks().await;
+        world.rest().await;
         if !world.has_no_logs() {
             world.follow_without_faults().await;
         }

@@ -8,7 +8,7 @@ use super::{Message, Messages, text::MessageText};
 use crate::{
     dynamodb::within_time_limit,
     error::Error,
-    message_group::other_member,
+    message_group::membership_for,
     sort_key::SortKey,
     table::{Assignments, Key, MessageRow, reactions_attribute},
     timestamp::Timestamp,
@@ -31,8 +31,9 @@ pub enum MessageChange {
 impl Messages {
     /// Changes a message, and returns it. The same text and a second deletion change nothing.
     ///
-    /// Fails with [`Error::MessageGroupNotFound`], [`Error::MessageNotFound`], [`Error::MessageNotYours`],
-    /// [`Error::EditWindowOver`] and [`Error::MessageDeleted`], in this order.
+    /// Fails with [`Error::MessageGroupNotFound`], for edits [`Error::UserBlocked`] and [`Error::MessageNotAccepted`],
+    /// [`Error::MessageNotFound`], [`Error::MessageNotYours`], [`Error::EditWindowOver`] and [`Error::MessageDeleted`],
+    /// in this order.
     pub async fn change(
         &self,
         caller: Uuid,
@@ -42,7 +43,8 @@ impl Messages {
     ) -> Result<Message, Error> {
         let now = self.clock.now();
         let text = AttributeValue::S;
-        let changed = self.update(caller, group_uuid, sk, |row, other| {
+        let adds = matches!(change, MessageChange::Edit { .. });
+        let changed = self.update(caller, group_uuid, sk, adds, |row, other| {
             if row.sender_uuid != caller {
                 return Err(Error::MessageNotYours);
             }
@@ -77,17 +79,22 @@ impl Messages {
         Ok(Message::from(&changed.await?))
     }
 
-    /// Updates a message for a member, and returns it. `assignments` gets the row and the other member, and returns
-    /// `None` if the row needs no change.
+    /// Updates a message for a member, and returns it. A change that `adds` something is refused while one of the members
+    /// blocks the other. `assignments` gets the row and the other member, and returns `None` if the row needs no change.
     pub(super) async fn update(
         &self,
         caller: Uuid,
         group_uuid: Uuid,
         sk: SortKey,
+        adds: bool,
         assignments: impl Fn(&MessageRow, Uuid) -> Result<Option<Assignments>, Error>,
     ) -> Result<MessageRow, Error> {
         within_time_limit(Box::pin(async {
-            let other = other_member(&self.table, &self.members, group_uuid, caller).await?;
+            let membership = membership_for(&self.table, group_uuid, caller).await?;
+            if adds {
+                membership.check_accepts(caller)?;
+            }
+            let other = membership.other_than(caller);
             let decide = |row: Option<&MessageRow>| assignments(row.ok_or(Error::MessageNotFound)?, other);
             let changed = self.table.change(&Key::Message { group_uuid, sk }, &self.random, decide).await?;
             changed.ok_or(Error::MessageNotFound)

@@ -53,8 +53,9 @@ pub enum ReactionChange {
 impl Messages {
     /// Changes the caller's reactions to a message. A change that was made before changes nothing.
     ///
-    /// Fails with [`Error::MessageGroupNotFound`], [`Error::MessageNotFound`], and for additions
-    /// [`Error::MessageDeleted`] and [`Error::ReactionLimit`], in this order.
+    /// Fails with [`Error::MessageGroupNotFound`], for additions [`Error::UserBlocked`] and
+    /// [`Error::MessageNotAccepted`], [`Error::MessageNotFound`], and for additions [`Error::MessageDeleted`] and
+    /// [`Error::ReactionLimit`], in this order.
     pub async fn react(
         &self,
         caller: Uuid,
@@ -62,7 +63,8 @@ impl Messages {
         sk: SortKey,
         change: ReactionChange,
     ) -> Result<(), Error> {
-        let react = self.update(caller, group_uuid, sk, |row, _| {
+        let adds = matches!(change, ReactionChange::Add(_));
+        let react = self.update(caller, group_uuid, sk, adds, |row, _| {
             let own = row.reactions.0.get(&caller);
             let has = |emoji: Emoji| own.is_some_and(|own| own.contains(emoji.as_str()));
             let (action, emoji) = match change {

@@ -133,10 +133,12 @@ impl Messages {
     /// Stores a message at most once, and returns the answer.
     ///
     /// The send limit is checked before the write, concurrently with the look-ups. If both fail, the error is the send
-    /// limit's. The limit of new conversations is checked after the look-ups. No message of a group is read before the sender is known to be a member.
+    /// limit's. The limit of new conversations is checked after the look-ups. No message of a group is read before the
+    /// sender is known to be a member.
     ///
-    /// Fails with [`Error::MessageNotFound`] or [`Error::MessageDeleted`] if the message that it answers does not exist
-    /// or was deleted.
+    /// Fails with [`Error::UserBlocked`] or [`Error::MessageNotAccepted`] if one of the two members blocks the other, and
+    /// with [`Error::MessageNotFound`] or [`Error::MessageDeleted`] if the message that it answers does not exist or was
+    /// deleted. A repeated request gets the earlier answer all the same.
     ///
     /// After [`Error::Unavailable`] the message may already be stored, or may still be stored later. A request with an
     /// idempotency key is safe to repeat: it stores at most one message.
@@ -157,7 +159,10 @@ impl Messages {
         // Boxed: otherwise this future would contain the large future twice.
         let plan = || Box::pin(self.plan(&new, group_uuid));
         let ((), planned) = try_join!(biased; self.admit(new.sender.uuid), async { Ok(plan().await) })?;
-        let mut write = planned?;
+        let mut write = match planned {
+            Ok(write) => write,
+            Err(error) => return self.answer_refused(&new, error).await,
+        };
         if write.opening.is_some()
             && let Some(limit) = &self.conversation_limit
         {
@@ -175,7 +180,10 @@ impl Messages {
                 // Another request opened the group. Plan again, as for an existing group.
                 Outcome::GroupExists if Instant::now() < last_backoff => {
                     backoff.wait().await;
-                    write = plan().await?;
+                    write = match plan().await {
+                        Ok(write) => write,
+                        Err(error) => return self.answer_refused(&new, error).await,
+                    };
                 }
                 Outcome::GroupExists => {
                     return Err(Error::unavailable(
@@ -185,6 +193,25 @@ impl Messages {
                 }
             }
         }
+    }
+
+    /// Answers a send that is refused because of a block: with the answer of an earlier equal request if there was one,
+    /// otherwise with `refusal`.
+    async fn answer_refused(&self, new: &NewMessage, refusal: Error) -> Result<Stored, Error> {
+        let (Error::UserBlocked | Error::MessageNotAccepted, Some(key)) = (&refusal, &new.idempotency_key) else {
+            return Err(refusal);
+        };
+        let key = Key::Idempotency { user_uuid: new.sender.uuid, key: key.clone() };
+        let earlier: Option<IdempotencyRow> = Box::pin(self.table.get(&key)).await?;
+        let Some(earlier) = earlier.filter(|earlier| earlier.request_hash == new.request_hash()) else {
+            return Err(refusal);
+        };
+        let sk = SortKey { created_at: earlier.created_at, message_uuid: earlier.message_uuid };
+        let message = Key::Message { group_uuid: earlier.group_uuid, sk };
+        if Box::pin(self.table.get_item(&message)).await?.is_none() {
+            return Err(Error::unavailable(Dependency::DynamoDb, "an earlier message can't be read yet"));
+        }
+        Ok(stored_before(earlier, new.sender.uuid, &new.text, new.reply_to))
     }
 
     async fn admit(&self, sender_uuid: Uuid) -> Result<(), Error> {
@@ -199,6 +226,7 @@ impl Messages {
         // Returns the receiver for a new group, or the first sort key of an existing one.
         let check_membership = |membership: Option<Membership>| match (membership, receiver) {
             (Some(membership), _) if membership.has(new.sender.uuid) => {
+                membership.check_accepts(new.sender.uuid)?;
                 self.members.insert(new.sender.uuid, group_uuid, membership.other_than(new.sender.uuid));
                 Ok((None, Some(membership.created_sk)))
             }
@@ -279,10 +307,14 @@ impl IntendedWrite<'_> {
             let error = match self.write(messages).await {
                 Ok(()) => return Ok(Outcome::Stored(self.stored())),
                 Err(WriteError::ConditionFailed { rows, cause }) => match self.judge(rows) {
-                    // An earlier attempt may have been stored before the answered message was deleted.
-                    Err(Error::MessageNotFound | Error::MessageDeleted) if in_doubt => {
-                        WriteError::Busy(cause)
-                    }
+                    // An earlier attempt may have been stored before the answered message was deleted, or before the
+                    // block.
+                    Err(
+                        Error::MessageNotFound
+                        | Error::MessageDeleted
+                        | Error::UserBlocked
+                        | Error::MessageNotAccepted,
+                    ) if in_doubt => WriteError::Busy(cause),
                     Err(error) => return Err(error),
                     Ok(Some(outcome)) if self.can_be_read(messages, &outcome).await? => return Ok(outcome),
                     // A transaction in progress hides the row that would decide. The row is visible once the transaction ends.
@@ -315,6 +347,11 @@ impl IntendedWrite<'_> {
         transaction = transaction.put_new(&self.message)?;
         if let Some((membership, [of_sender, of_receiver])) = &self.opening {
             transaction = transaction.put_new(membership)?.put_new(of_sender)?.put_new(of_receiver)?;
+            let (sender, receiver) = (self.message.sender_uuid, membership.other_than(self.message.sender_uuid));
+            for (user_uuid, blocked_uuid) in [(sender, receiver), (receiver, sender)] {
+                let block = Key::Block { user_uuid, blocked_uuid };
+                transaction = transaction.check(&block, Condition::new("attribute_not_exists(blocked_at)"))?;
+            }
         }
         if let Some(sk) = self.message.reply_sk {
             let answered = Key::Message { group_uuid: self.group_uuid, sk };
@@ -336,6 +373,9 @@ impl IntendedWrite<'_> {
         let message = rows.next().flatten();
         let answered = self.message.reply_sk.and_then(|_| rows.next_back().flatten());
         let membership = rows.next().flatten();
+        // The inbox rows are skipped.
+        let mut blocks = rows.skip(2);
+        let [by_sender, by_receiver] = [blocks.next().flatten(), blocks.next().flatten()];
         let group_is_seen = self.opening.is_none() || membership.is_some();
         if let Some((ours, Some(item))) = idempotency {
             let stored: IdempotencyRow = from_item(item)?;
@@ -343,7 +383,9 @@ impl IntendedWrite<'_> {
                 return Err(Violation::IdempotencyKeyReused.into());
             }
             if stored.message_uuid != self.message.message_uuid {
-                return Ok(group_is_seen.then(|| Outcome::Stored(self.stored_before(stored))));
+                let (sender, reply_to) = (self.message.sender_uuid, self.message.reply_sk);
+                let stored = stored_before(stored, sender, self.text, reply_to);
+                return Ok(group_is_seen.then_some(Outcome::Stored(stored)));
             }
         }
         if let Some(item) = message {
@@ -358,6 +400,12 @@ impl IntendedWrite<'_> {
             let stored: Membership = from_item(item)?;
             // With this write's sort key, an earlier attempt is being committed, and its message is still locked.
             return Ok((stored.created_sk != self.message.sk).then_some(Outcome::GroupExists));
+        }
+        if by_sender.is_some() {
+            return Err(Error::UserBlocked);
+        }
+        if by_receiver.is_some() {
+            return Err(Error::MessageNotAccepted);
         }
         match answered {
             Some(item) if item.is_empty() => Err(Error::MessageNotFound),
@@ -402,23 +450,27 @@ impl IntendedWrite<'_> {
         };
         Stored { sent, by }
     }
+}
 
-    /// The message of the earlier request that the idempotency row records.
-    fn stored_before(&self, row: IdempotencyRow) -> Stored {
-        let sent = Sent {
-            message_group_uuid: row.group_uuid,
-            uuid: row.message_uuid,
-            // Idempotency keys are per user.
-            user_uuid: self.message.sender_uuid,
-            display_name: row.display_name,
-            handle: row.handle,
-            // The hashes are equal, so the texts and the answered messages are.
-            message: self.text.clone(),
-            created_at: row.created_at,
-            reply_to: self.message.reply_sk.map(MessageReference::from),
-        };
-        Stored { sent, by: StoredBy::EarlierRequest }
-    }
+/// The message of the earlier request that an idempotency row of the sender records. The row's hash must be that of this
+/// request: then text and answered message are equal, too.
+fn stored_before(
+    row: IdempotencyRow,
+    sender_uuid: Uuid,
+    text: &MessageText,
+    reply_to: Option<SortKey>,
+) -> Stored {
+    let sent = Sent {
+        message_group_uuid: row.group_uuid,
+        uuid: row.message_uuid,
+        user_uuid: sender_uuid,
+        display_name: row.display_name,
+        handle: row.handle,
+        message: text.clone(),
+        created_at: row.created_at,
+        reply_to: reply_to.map(MessageReference::from),
+    };
+    Stored { sent, by: StoredBy::EarlierRequest }
 }
 
 impl NewMessage {
@@ -608,7 +660,7 @@ mod tests {
             created_at: earlier.created_at,
             reply_to: None,
         };
-        assert_eq!(send.write(true).stored_before(earlier).sent, expected);
+        assert_eq!(stored_before(earlier, Uuid::from_u128(1), &send.text, None).sent, expected);
     }
 
     #[test]

@@ -93,7 +93,9 @@ impl GroupChanges {
             message_sk: row.sk,
             version: row.version,
         });
-        let states = self.states.iter().filter(|state| state.sk == member || state.is_seen());
+        // A state without a marker has only settings.
+        let states = self.states.iter().filter(|state| state.read_at.is_some());
+        let states = states.filter(|state| state.sk == member || state.is_seen());
         let states = states.map(|state| LoggedChange::Read {
             group_uuid,
             user_uuid: state.sk,

@@ -38,6 +38,7 @@ impl InboxRow {
         self.state_version = state.version;
         self.read_sk = Some(state.read_sk.unwrap_or_default());
         self.floor_sk = state.floor_sk;
+        self.blocked = state.blocked;
         self.own_sk = self.own_sk.filter(|own| state.floor_sk.is_none_or(|floor| *own > floor));
         self.shorten();
     }

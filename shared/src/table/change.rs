@@ -74,6 +74,16 @@ impl Table {
     }
 }
 
+/// The condition that a row is still at this version, behind the placeholder `:version`, or absent.
+pub(crate) const fn condition_of(version: Option<u64>) -> &'static str {
+    match version {
+        None => "attribute_not_exists(pk)",
+        // The key alone would create a row in place of a removed one.
+        Some(1) => "attribute_exists(pk) AND (attribute_not_exists(version) OR version = :version)",
+        Some(_) => "version = :version",
+    }
+}
+
 /// The write to a row that is still at this version, or absent.
 fn update_of(key: &Key, version: Option<u64>, assignments: Assignments) -> Update {
     let Assignments { set, more, mut values } = assignments;
@@ -82,15 +92,9 @@ fn update_of(key: &Key, version: Option<u64>, assignments: Assignments) -> Updat
     if let Some(version) = version {
         values.push((":version", number(version)));
     }
-    let condition = match version {
-        None => "attribute_not_exists(pk)",
-        // The key alone would create a row in place of a removed one.
-        Some(1) => "attribute_exists(pk) AND (attribute_not_exists(version) OR version = :version)",
-        Some(_) => "version = :version",
-    };
     Update {
         key: key.clone(),
-        condition: condition.into(),
+        condition: condition_of(version).into(),
         set: format!("SET version = :next{set}{more}"),
         values,
     }

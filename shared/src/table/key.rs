@@ -26,6 +26,8 @@ pub enum RowKind {
     EventLog,
     /// A device's open socket.
     Connection,
+    /// A user whom another user blocks.
+    Block,
     /// The lease of the running doctor or migration.
     Lease,
     /// The group that replaces a group of the old system.
@@ -36,7 +38,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Message,
         Self::Inbox,
         Self::Membership,
@@ -45,6 +47,7 @@ impl RowKind {
         Self::SendLimit,
         Self::EventLog,
         Self::Connection,
+        Self::Block,
         Self::Lease,
         Self::Redirect,
         Self::MigrationOffset,
@@ -62,6 +65,7 @@ impl RowKind {
             Self::SendLimit => "RATE",
             Self::EventLog => "LOG",
             Self::Connection => "CONN",
+            Self::Block => "BLOCK",
             Self::Lease => "LEASE",
             Self::Redirect => "REDIRECT",
             Self::MigrationOffset => "MIGRATION",
@@ -94,10 +98,18 @@ impl RowKind {
     }
 
     /// Returns `true` if rows of the kind have `expires_at`, in seconds since 1970. DynamoDB may delete expired rows. The
-    /// start of an event log is an exception: it does not expire.
+    /// start of an event log and a block that stands are exceptions: they do not expire.
     #[must_use]
     pub const fn expires(self) -> bool {
-        matches!(self, Self::Idempotency | Self::SendLimit | Self::EventLog | Self::Connection | Self::Lease)
+        matches!(
+            self,
+            Self::Idempotency
+                | Self::SendLimit
+                | Self::EventLog
+                | Self::Connection
+                | Self::Block
+                | Self::Lease
+        )
     }
 
     /// The kind's pattern in the `dynamodb:LeadingKeys` of a function's policy. Returns `None` for kinds that only the
@@ -112,7 +124,8 @@ impl RowKind {
             | Self::Idempotency
             | Self::SendLimit
             | Self::EventLog
-            | Self::Connection => Some(format!("{}#*", self.tag())),
+            | Self::Connection
+            | Self::Block => Some(format!("{}#*", self.tag())),
             Self::Lease | Self::Redirect | Self::MigrationOffset => None,
         }
     }
@@ -134,6 +147,8 @@ pub enum Partition {
     EventLog(Uuid),
     /// The open sockets of a user's devices.
     Connections(Uuid),
+    /// The users whom a user blocks.
+    Blocks(Uuid),
 }
 
 impl fmt::Display for Partition {
@@ -144,6 +159,7 @@ impl fmt::Display for Partition {
             Self::MemberStates(group_uuid) => (RowKind::MemberState, group_uuid),
             Self::EventLog(user_uuid) => (RowKind::EventLog, user_uuid),
             Self::Connections(user_uuid) => (RowKind::Connection, user_uuid),
+            Self::Blocks(user_uuid) => (RowKind::Block, user_uuid),
         };
         f.write_str(&kind.partition(uuid))
     }
@@ -200,6 +216,13 @@ pub enum Key {
         /// The device.
         device_uuid: Uuid,
     },
+    /// A user whom another user blocks.
+    Block {
+        /// The user who blocks.
+        user_uuid: Uuid,
+        /// The blocked user.
+        blocked_uuid: Uuid,
+    },
     /// The lease of the doctor or the migration.
     Lease,
     /// A redirect. Contains the old group's UUID as the old table spells it.
@@ -221,6 +244,7 @@ impl Key {
             Self::SendLimit(_) | Self::ConversationLimit(_) => RowKind::SendLimit,
             Self::EventLog { .. } => RowKind::EventLog,
             Self::Connection { .. } => RowKind::Connection,
+            Self::Block { .. } => RowKind::Block,
             Self::Lease => RowKind::Lease,
             Self::Redirect(_) => RowKind::Redirect,
             Self::MigrationOffset => RowKind::MigrationOffset,
@@ -237,6 +261,7 @@ impl Key {
             Self::MemberState { group_uuid, .. } => Partition::MemberStates(*group_uuid).to_string(),
             Self::EventLog { user_uuid, .. } => Partition::EventLog(*user_uuid).to_string(),
             Self::Connection { user_uuid, .. } => Partition::Connections(*user_uuid).to_string(),
+            Self::Block { user_uuid, .. } => Partition::Blocks(*user_uuid).to_string(),
             Self::Membership(uuid) | Self::SendLimit(uuid) | Self::ConversationLimit(uuid) => {
                 kind.partition(uuid)
             }
@@ -255,6 +280,7 @@ impl Key {
             Self::MemberState { user_uuid, .. } => user_uuid.to_string(),
             Self::EventLog { number, .. } => number.to_string(),
             Self::Connection { device_uuid, .. } => device_uuid.to_string(),
+            Self::Block { blocked_uuid, .. } => blocked_uuid.to_string(),
             Self::ConversationLimit(_) => CONVERSATION_LIMIT.to_owned(),
             _ => self.kind().tag().to_owned(),
         }
@@ -284,6 +310,7 @@ impl Key {
             RowKind::Connection => {
                 Self::Connection { user_uuid: id.parse().ok()?, device_uuid: sk.parse().ok()? }
             }
+            RowKind::Block => Self::Block { user_uuid: id.parse().ok()?, blocked_uuid: sk.parse().ok()? },
             RowKind::Lease => Self::Lease,
             RowKind::Redirect => Self::Redirect(id.parse::<Uuid>().ok().map(|_| id.to_owned())?),
             RowKind::MigrationOffset => Self::MigrationOffset,
@@ -316,6 +343,7 @@ mod tests {
             Key::SendLimit(uuid),
             Key::EventLog { user_uuid: uuid, number: LogNumber::new(1_795_339_800_000) },
             Key::Connection { user_uuid: uuid, device_uuid: Uuid::from_u128(0xb) },
+            Key::Block { user_uuid: uuid, blocked_uuid: Uuid::from_u128(0xb) },
             Key::Lease,
             Key::Redirect(uuid.to_string()),
             Key::MigrationOffset,
@@ -341,6 +369,8 @@ IDEM#00000000-0000-0000-0000-00000000000a#a#b | IDEM | IDEM#* | in index: false,
 RATE#00000000-0000-0000-0000-00000000000a | RATE | RATE#* | in index: false, expires: true
 LOG#00000000-0000-0000-0000-00000000000a | 0001795339800000 | LOG#* | in index: false, expires: true
 CONN#00000000-0000-0000-0000-00000000000a | 00000000-0000-0000-0000-00000000000b | CONN#* | in index: false, \
+expires: true
+BLOCK#00000000-0000-0000-0000-00000000000a | 00000000-0000-0000-0000-00000000000b | BLOCK#* | in index: false, \
 expires: true
 LEASE#doctor | LEASE |  | in index: false, expires: true
 REDIRECT#00000000-0000-0000-0000-00000000000a | REDIRECT |  | in index: false, expires: false

@@ -1,6 +1,6 @@
 //! Rows of the table, by kind (design, section 2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -37,6 +37,8 @@ pub enum Row {
     EventLogStart(EventLogStartRow),
     /// A device's open socket.
     Connection(ConnectionRow),
+    /// A user whom another user blocks.
+    Block(BlockRow),
     /// The lease of the running doctor or migration.
     Lease(LeaseRow),
     /// The group that replaces a group of the old system.
@@ -89,6 +91,7 @@ impl Row {
             RowKind::EventLog if is_log_start(&key) => Self::EventLogStart(attributes(item)?),
             RowKind::EventLog => Self::EventLog(attributes(item)?),
             RowKind::Connection => Self::Connection(attributes(item)?),
+            RowKind::Block => Self::Block(attributes(item)?),
             RowKind::Lease => Self::Lease(attributes(item)?),
             RowKind::Redirect => Self::Redirect(attributes(item)?),
             RowKind::MigrationOffset => Self::MigrationOffset(attributes(item)?),
@@ -234,12 +237,24 @@ pub struct InboxRow {
     /// Own messages up to here do not count as reading: the owner marked the group as unread after them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor_sk: Option<SortKey>,
+    /// The owner blocks the other member. Lists leave out the row.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
 }
 
 impl InboxRow {
     /// The attributes that a [join](crate::projection) writes, except the key and the text. Absent ones have defaults.
-    pub(crate) const JOINED: [&str; 8] =
-        ["version", "edited_at", "deleted_at", "mine", "state_version", "read_sk", "own_sk", "floor_sk"];
+    pub const JOINED: [&str; 9] = [
+        "version",
+        "edited_at",
+        "deleted_at",
+        "mine",
+        "state_version",
+        "read_sk",
+        "own_sk",
+        "floor_sk",
+        "blocked",
+    ];
 
     /// Creates the row of `owner` for a new group with `other`, which `message` opens.
     #[must_use]
@@ -261,6 +276,7 @@ impl InboxRow {
             read_sk: (!mine).then_some(ReadPosition::Nothing),
             own_sk: None,
             floor_sk: None,
+            blocked: false,
         }
     }
 }
@@ -328,6 +344,12 @@ pub struct MemberStateRow {
     /// The version that wrote these two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_version: Option<u64>,
+    /// The member blocks the other one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
+    /// The time of the last change of `blocked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_at: Option<Timestamp>,
 }
 
 impl MemberStateRow {
@@ -356,6 +378,8 @@ impl MemberStateRow {
             seen_sk: None,
             seen_at: None,
             seen_version: None,
+            blocked: false,
+            settings_at: None,
         }
     }
 }
@@ -373,6 +397,9 @@ pub struct Membership {
     pub created_sk: SortKey,
     /// The members by their UUIDs.
     pub members: BTreeMap<Uuid, Member>,
+    /// The members who block the other one. While there are any, nothing is sent.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
+    pub blocked_by: BTreeSet<Uuid>,
 }
 
 /// The names of a member when the group was opened.
@@ -392,7 +419,14 @@ impl Membership {
         let members = pair.map(|user| {
             (user.uuid, Member { handle: user.handle.clone(), display_name: user.display_name.clone() })
         });
-        Self { pk: key.pk(), sk: key.sk(), group_uuid, created_sk, members: members.into() }
+        Self {
+            pk: key.pk(),
+            sk: key.sk(),
+            group_uuid,
+            created_sk,
+            members: members.into(),
+            blocked_by: BTreeSet::new(),
+        }
     }
 
     /// Returns the other member, or the member itself if there is no other.
@@ -602,6 +636,29 @@ pub struct ConnectionRow {
     pub connected_at: i64,
     /// The end of the connection, in seconds since 1970. Nothing is sent from then on.
     pub expires_at: i64,
+}
+
+/// A user whom another user blocks, or blocked until recently. An ended block keeps its row for a while, so that a write
+/// that is executed late cannot bring it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockRow {
+    /// The partition key of the user who blocks.
+    pub pk: String,
+    /// The blocked user.
+    pub sk: Uuid,
+    /// The number of writes.
+    pub version: u64,
+    /// The time of the block. Absent: the block has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_at: Option<Timestamp>,
+    /// The time from which DynamoDB may delete the row of an ended block, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+impl BlockRow {
+    /// The time for which the row of an ended block is kept.
+    pub(crate) const RETENTION: TimeDelta = TimeDelta::hours(24);
 }
 
 /// The lease of the running doctor or migration, without its key.

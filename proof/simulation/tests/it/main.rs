@@ -26,6 +26,7 @@ fn nothing_is_violated_and_every_fault_occurs() {
         changes(|changes| changes.deletions),
     );
     assert!(marks > 500 && edits > 150 && deletions > 80, "{marks}, {edits} and {deletions} changes are few");
+    assert!(changes(|changes| changes.blocks) > 80, "blocks are few");
 }
 
 #[test]
@@ -91,4 +92,6 @@ found! {
     an_own_message_that_reads_what_was_marked_unread_is_found => NoFloor as "I18",
     a_preview_of_a_deleted_message_is_found => PreviewOfDeleted as "I19",
     an_event_without_receipts_is_found => EventsWithoutReceipts as "I20",
+    a_message_during_a_block_is_found => SendIgnoresBlocks as "I21",
+    a_first_message_during_a_block_is_found => OpeningIgnoresBlocks as "I21",
 }

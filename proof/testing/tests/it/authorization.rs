@@ -58,8 +58,8 @@ impl<'a> Cell<'a> {
         if let Expected::Sent { .. } = expected {
             return self.check_sent(&expected).map(Some);
         }
-        if let Expected::Changed { pk, sk, .. } = &expected {
-            return self.check_changed(pk, sk).map(|()| None);
+        if let Expected::Changed { keys, .. } = &expected {
+            return self.check_changed(keys).map(|()| None);
         }
         if self.before != self.after {
             return Err(format!("the table changed to {:?}", self.after));
@@ -162,8 +162,18 @@ impl<'a> Cell<'a> {
             (Wanted::ToUser { receiver: Some(receiver), .. }, Some(caller)) if receiver != caller => {
                 let group = cruddur::message_group::uuid_of_pair(caller.uuid, receiver.uuid);
                 let inboxes = [caller, receiver].map(|user| Partition::Inbox(user.uuid).to_string());
-                [partitions_of_group(group), inboxes].concat()
+                let blocks = [caller, receiver].map(|user| Partition::Blocks(user.uuid).to_string());
+                [partitions_of_group(group), inboxes, blocks].concat()
             }
+            (Wanted::Blocked(Some(user)), Some(caller)) if user != caller => {
+                let group = cruddur::message_group::uuid_of_pair(caller.uuid, user.uuid);
+                vec![
+                    Partition::Blocks(caller.uuid).to_string(),
+                    Key::Membership(group).pk(),
+                    Partition::MemberStates(group).to_string(),
+                ]
+            }
+            (Wanted::Blocks, Some(caller)) => vec![Partition::Blocks(caller.uuid).to_string()],
             _ => vec![],
         };
         for call in &self.calls {
@@ -230,9 +240,10 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// No row has changed, except the one with this key.
-    fn check_changed(&self, pk: &str, sk: &str) -> Result<(), String> {
-        let is_it = |row: &Value| row["pk"]["S"] == pk && row["sk"]["S"] == sk;
+    /// No row has changed, except those with these keys.
+    fn check_changed(&self, keys: &[Key]) -> Result<(), String> {
+        let is_it =
+            |row: &Value| keys.iter().any(|key| row["pk"]["S"] == key.pk() && row["sk"]["S"] == key.sk());
         let others = |rows: &[Value]| rows.iter().filter(|row| !is_it(row)).cloned().collect::<Vec<_>>();
         if others(&self.before) == others(&self.after) {
             Ok(())

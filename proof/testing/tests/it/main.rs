@@ -8,6 +8,7 @@
 
 mod asyncapi;
 mod authorization;
+mod blocks;
 mod boundaries;
 mod budgets;
 mod create_message;

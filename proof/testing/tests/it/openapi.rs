@@ -32,8 +32,11 @@ const TAKE_BACK: (&str, &str) =
     ("/api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}", "delete");
 const UPDATE_ME: (&str, &str) = ("/api/me", "patch");
 const SEARCH_USERS: (&str, &str) = ("/api/users", "get");
+const BLOCK: (&str, &str) = ("/api/blocks/{user_uuid}", "put");
+const UNBLOCK: (&str, &str) = ("/api/blocks/{user_uuid}", "delete");
+const LIST_BLOCKS: (&str, &str) = ("/api/blocks", "get");
 
-const OPERATIONS: [(&str, &str); 16] = [
+const OPERATIONS: [(&str, &str); 19] = [
     LIST_GROUPS,
     LIST_MESSAGES,
     CREATE,
@@ -50,6 +53,9 @@ const OPERATIONS: [(&str, &str); 16] = [
     TAKE_BACK,
     UPDATE_ME,
     SEARCH_USERS,
+    BLOCK,
+    UNBLOCK,
+    LIST_BLOCKS,
 ];
 
 /// The API description.
@@ -224,6 +230,41 @@ fn changes(
     requests
 }
 
+/// Blocks, what they refuse, and their ends.
+fn blocks(
+    group: &str,
+    me: &TestUser,
+    other: &TestUser,
+    ghost: &TestUser,
+) -> Vec<((&'static str, &'static str), Request<Body>)> {
+    let mine = Some(&*me.token);
+    let mut requests = Vec::new();
+    let mut add = |operation: (&'static str, &'static str), path: &str, token: Option<&str>| {
+        requests.push((operation, ask((path, operation.1), token, &Value::Null)));
+    };
+    let path = |uuid: &dyn std::fmt::Display| format!("/api/blocks/{uuid}");
+    let nobody = "0195b5a0-0000-7000-8000-0000000000ff";
+    for token in [None, Some(&*ghost.token), mine] {
+        add(BLOCK, &path(&other.user.uuid), token);
+        add(LIST_BLOCKS, "/api/blocks", token);
+    }
+    for query in ["limit=0", "cursor=x", "limit=0&cursor=x"] {
+        add(LIST_BLOCKS, &format!("/api/blocks?{query}"), mine);
+    }
+    for uuid in ["x", nobody, &me.user.uuid.to_string()] {
+        add(BLOCK, &path(&uuid), mine);
+        add(UNBLOCK, &path(&uuid), mine);
+    }
+    for user in [me, other] {
+        let body = json!({"message_group_uuid": group, "message": "hello"}).to_string();
+        requests.push((CREATE, post(Some(&user.token), None, body)));
+    }
+    for token in [None, Some(&*ghost.token), mine] {
+        requests.push((UNBLOCK, ask((&path(&other.user.uuid), UNBLOCK.1), token, &Value::Null)));
+    }
+    requests
+}
+
 /// Valid and invalid requests to every operation, without faults. `start` is the path of `me`'s first events.
 fn requests(
     start: &str,
@@ -315,7 +356,8 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
     };
     let all = || {
         let changes = changes(&group, places(), &alice, &ghost);
-        requests(&start, &group, &alice, &bob.user.handle, &ghost).into_iter().chain(changes)
+        let blocks = blocks(&group, &alice, &bob, &ghost);
+        requests(&start, &group, &alice, &bob.user.handle, &ghost).into_iter().chain(changes).chain(blocks)
     };
     for (operation, request) in all() {
         hold(operation, &world.request(request).await);

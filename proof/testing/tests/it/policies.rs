@@ -602,9 +602,11 @@ fn each_function_may_do_this_and_nothing_else() {
     let table =
         template().functions.iter().map(|(function, policy)| format!("{function}:{}\n", allowed(policy)));
     assert_snapshot!(table.collect::<String>(), @"
+    block-user: GetItem of MEM MBR BLOCK; UpdateItem of MEM MBR BLOCK; ConditionCheckItem of MEM;
     change-message: GetItem of MSG MEM; UpdateItem of MSG;
     count-unread: Query of MSG GRP;
-    create-message: GetItem of MEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE; ConditionCheckItem of MSG;
+    create-message: GetItem of MSG MEM IDEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE; ConditionCheckItem of MSG BLOCK;
+    list-blocks: Query of BLOCK;
     list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of MSG GRP;
     list-messages: GetItem of MEM; BatchGetItem of MSG; Query of MSG;

@@ -137,12 +137,16 @@ async fn each_function_is_healthy_with_all_its_dependencies() {
             membership(),
             membership(),
             membership(),
+            membership(),
+            get(RowKind::MemberState),
+            get(RowKind::Block),
             query(None),
             query(Some(RowKind::Message)),
             query(Some(RowKind::Inbox)),
             query(Some(RowKind::Inbox)),
             query(Some(RowKind::EventLog)),
-            query(Some(RowKind::Connection))
+            query(Some(RowKind::Connection)),
+            query(Some(RowKind::Block)),
         ]
     );
 }
@@ -162,6 +166,7 @@ async fn an_unhealthy_function_names_each_dependency_that_it_cannot_use() {
         ("show-user", "PostgreSQL"),
         ("show-me", "the key set, PostgreSQL"),
         ("search-users", "the key set, PostgreSQL"),
+        ("block-user", "the key set, PostgreSQL, DynamoDB"),
         ("stream-handler", "DynamoDB"),
         ("post-confirmation", "PostgreSQL"),
     ] {

@@ -67,6 +67,7 @@ pub(super) fn objects(scene: &Scene) -> Vec<Object> {
         sends_to_users(scene),
         users(scene),
         search(scene),
+        blocks(scene),
         me(scene),
         events(scene),
         shown_groups(scene),
@@ -673,6 +674,41 @@ fn search(scene: &Scene) -> Vec<Object> {
         found("the member, the stranger's uuids in the query", alice, &injected),
         pretend(scene, found("the member, the stranger in headers", alice, "")),
         row("no prefix", "", broken("prefix_invalid")),
+    ]
+}
+
+fn blocks(scene: &Scene) -> Vec<Object> {
+    let (alice, bob, mallory) = (&scene.alice, &scene.bob, &scene.mallory);
+    let change = |method, name, uuid: &str, wanted| {
+        request("block", name, (method, format!("/api/blocks/{uuid}")), &Value::Null, wanted)
+    };
+    let of = |method, name, user: &TestUser| {
+        change(method, name, &user.user.uuid.to_string(), Wanted::Blocked(Some(user.user.clone())))
+    };
+    let unknown = unknown_group().to_string();
+    let injected = format!(
+        "?user_uuid={0}&user={0}&sub={1}&pk={2}",
+        mallory.user.uuid,
+        mallory.subject,
+        Partition::Blocks(mallory.user.uuid).to_string().replace('#', "%23")
+    );
+    let row = |name, query: &str, wanted| get("GET blocks", name, format!("/api/blocks{query}"), wanted);
+    let of_inbox = scene.newest(alice, bob).cursor();
+    vec![
+        of("PUT", "bob", bob),
+        of("DELETE", "bob", bob),
+        of("PUT", "the stranger", mallory),
+        pretend(scene, of("PUT", "bob, the stranger in headers", bob)),
+        change("PUT", "bob, in capitals", &bob.user.uuid.to_string().to_uppercase(), Wanted::Blocked(Some(bob.user.clone()))),
+        change("PUT", "nobody", &unknown, Wanted::Blocked(None)),
+        change("DELETE", "nobody", &unknown, Wanted::Blocked(None)),
+        change("PUT", "a handle", &bob.user.handle, broken("user_uuid_invalid")),
+        row("all", "", Wanted::Blocks),
+        row("from the stranger's uuid", &format!("?cursor={}", BASE64_URL_SAFE_NO_PAD.encode(mallory.user.uuid.to_string())), Wanted::Blocks),
+        row("cursor: of the inbox", &format!("?cursor={of_inbox}"), broken("cursor_invalid")),
+        row("limit: 0", "?limit=0", broken("limit_invalid")),
+        row("the stranger's uuids in the query", &injected, Wanted::Blocks),
+        pretend(scene, row("the stranger in headers", "", Wanted::Blocks)),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use cruddur::{
     message_group::uuid_of_pair,
-    table::{Key, Partition},
+    table::Key,
     user::User,
 };
 use serde_json::{Value, json};
@@ -42,6 +42,10 @@ pub(super) enum Wanted {
     Edited { message: MessageOf, text: Option<String> },
     /// Adds a reaction to a message, or removes it.
     Reacted(MessageOf),
+    /// Begins or ends a block of a user. `None` if no user has the uuid.
+    Blocked(Option<User>),
+    /// The users whom the caller blocks.
+    Blocks,
     /// The caller's events after a cursor, of at most `limit` rows. `None` asks for the end of the log.
     Events { after: Option<LogCursor>, limit: usize },
 }
@@ -66,9 +70,9 @@ pub(super) enum Expected {
     },
     /// 200 with exactly this value.
     Shown(Value),
-    /// 200 with an object that contains this value, or 204 without a body. No other row has changed than the one with this
-    /// key.
-    Changed { body: Option<Value>, pk: String, sk: String },
+    /// 200 with an object that contains this value, or 204 without a body. No other rows have changed than those with these
+    /// keys.
+    Changed { body: Option<Value>, keys: Vec<Key> },
 }
 
 /// A message of a group. `None` if the group has no such message.
@@ -118,7 +122,7 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
         Wanted::Group(group) => shown_group(scene, caller, *group),
         Wanted::Marked(group) if is_member(scene, caller, *group) => {
             let key = Key::MemberState { group_uuid: *group, user_uuid: caller.uuid };
-            Expected::Changed { body: None, pk: key.pk(), sk: key.sk() }
+            Expected::Changed { body: None, keys: vec![key] }
         }
         Wanted::Edited { message: MessageOf { group, message }, .. }
         | Wanted::Reacted(MessageOf { group, message })
@@ -135,12 +139,24 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
                 }
                 _ => None,
             };
-            let pk = Partition::Messages(*group).to_string();
-            Expected::Changed { body, pk, sk: message.sort_key() }
+            let key = Key::Message { group_uuid: *group, sk: message.sort_key().parse().unwrap() };
+            Expected::Changed { body, keys: vec![key] }
         }
         Wanted::Marked(_) | Wanted::Edited { .. } | Wanted::Reacted(_) => {
             Expected::Refused(404, vec!["message_group_not_found"])
         }
+        Wanted::Blocked(None) => Expected::Refused(404, vec!["user_not_found"]),
+        Wanted::Blocked(Some(user)) if user == caller => Expected::Refused(422, vec!["user_is_caller"]),
+        Wanted::Blocked(Some(user)) => {
+            let group_uuid = uuid_of_pair(caller.uuid, user.uuid);
+            let keys = vec![
+                Key::Block { user_uuid: caller.uuid, blocked_uuid: user.uuid },
+                Key::Membership(group_uuid),
+                Key::MemberState { group_uuid, user_uuid: caller.uuid },
+            ];
+            Expected::Changed { body: None, keys }
+        }
+        Wanted::Blocks => Expected::List { items: vec![], next: None },
         Wanted::Events { after, limit } => events(scene, caller, *after, *limit),
         Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
         Wanted::Messages { group, limit, before } => {
@@ -208,6 +224,7 @@ fn shown_group(scene: &Scene, caller: &User, group: Uuid) -> Expected {
     let mut members = newest.pair.clone();
     members.sort_by_key(|member| member.uuid);
     let mut group = listed(scene, caller, newest);
+    group["blocked"] = json!(false);
     group["members"] = members.iter().map(shown).collect();
     Expected::Shown(group)
 }

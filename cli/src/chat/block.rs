@@ -1,0 +1,75 @@
+//! `block`, `unblock` and `blocks`.
+
+use anyhow::Result;
+use clap::Args;
+use cruddur::user::Handle;
+use http::Method;
+use serde_json::json;
+
+use super::{Caller, api::Api};
+use crate::{
+    context::{Context, note},
+    outcome::Outcome,
+    output::printable,
+};
+
+const EXAMPLES: &str = "\
+A blocked user can't write to you, edit earlier messages or react, and you can't write to them. They are not told. Your
+inbox leaves out the conversation.
+
+Examples:
+  cruddur block --as lore @mock
+  cruddur blocks --as lore
+  cruddur unblock --as lore @mock";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Block {
+    #[command(flatten)]
+    caller: Caller,
+
+    /// The user's handle, with or without @
+    #[arg(value_name = "@HANDLE")]
+    handle: Handle,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Blocks {
+    #[command(flatten)]
+    caller: Caller,
+}
+
+pub async fn block(context: &Context, command: &Block) -> Result<Outcome> {
+    set(context, command, Method::PUT, "blocked").await
+}
+
+pub async fn unblock(context: &Context, command: &Block) -> Result<Outcome> {
+    set(context, command, Method::DELETE, "unblocked").await
+}
+
+async fn set(context: &Context, command: &Block, method: Method, done: &str) -> Result<Outcome> {
+    let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
+    let user_uuid = api.user_uuid(&command.handle).await?;
+    api.block(user_uuid, method).await?;
+    let handle = command.handle.canonical();
+    context.output.result(&format!("{done} @{handle}"), &json!({"uuid": user_uuid, "handle": handle}))?;
+    Ok(Outcome::Done)
+}
+
+pub async fn blocks(context: &Context, command: &Blocks) -> Result<Outcome> {
+    let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
+    let people = api.blocks().await?;
+    if context.output.is_json() {
+        people.iter().try_for_each(|person| context.output.json(person))?;
+        return Ok(Outcome::Done);
+    }
+    if people.is_empty() {
+        note("no user is blocked");
+    }
+    for person in &people {
+        let (handle, name) = (printable(&person.handle), printable(&person.display_name));
+        context.output.line(&format!("@{handle}  {name}"))?;
+    }
+    Ok(Outcome::Done)
+}

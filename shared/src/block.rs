@@ -1,0 +1,258 @@
+//! Blocks between users (design, section 3).
+//!
+//! A block is a row of its own, which also holds for users who have no group. If they have one, the same transaction
+//! writes the block into the membership, which every send reads, and into the state of the member who blocks.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use tokio::try_join;
+use uuid::Uuid;
+
+use crate::{
+    backoff::Backoff,
+    clock::Clock,
+    config::{ConfigError, Lookup},
+    dynamodb::{CallLimits, within_time_limit},
+    error::{Dependency, Error},
+    message_group::uuid_of_pair,
+    page::{Cursor, Page, PageRequest},
+    random::Random,
+    table::{
+        BlockRow, Condition, Key, MemberStateRow, Membership, Partition, Table, Transaction, WriteError,
+        condition_of, from_item, sort_key,
+    },
+    timestamp::Timestamp,
+    user::User,
+    warm_up::{self, Failure},
+};
+
+/// Maximum number of attempts to write a block.
+const MAX_ATTEMPTS: usize = 8;
+
+/// The number of rows to read after ended blocks were skipped.
+const FURTHER_READ_LIMIT: usize = 100;
+
+impl Membership {
+    /// Fails if one of the two members blocks the other: with [`Error::UserBlocked`] if the sender does, otherwise with
+    /// [`Error::MessageNotAccepted`].
+    pub(crate) fn check_accepts(&self, sender: Uuid) -> Result<(), Error> {
+        if self.blocked_by.contains(&sender) {
+            Err(Error::UserBlocked)
+        } else if self.blocked_by.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::MessageNotAccepted)
+        }
+    }
+}
+
+/// The blocks of all users.
+#[derive(Debug)]
+pub struct Blocks {
+    table: Table,
+    clock: Clock,
+    random: Random,
+}
+
+/// A block as the table has it, with what it is also written into.
+struct Stored {
+    block: Option<BlockRow>,
+    membership: Option<Membership>,
+    state: Option<MemberStateRow>,
+}
+
+/// A blocked user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The blocked user.
+    pub user_uuid: Uuid,
+    /// The time of the block.
+    pub blocked_at: Timestamp,
+}
+
+/// A blocked user in an answer (design, section 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BlockedUser {
+    /// The user.
+    #[serde(flatten)]
+    pub user: User,
+    /// The time of the block.
+    pub blocked_at: Timestamp,
+}
+
+impl BlockedUser {
+    /// Adds the users to blocks. Leaves out users who no longer exist.
+    #[must_use]
+    pub fn list(blocks: &[Block], mut users: HashMap<Uuid, User>) -> Vec<Self> {
+        let listed = blocks.iter().filter_map(|block| {
+            Some(Self { user: users.remove(&block.user_uuid)?, blocked_at: block.blocked_at })
+        });
+        listed.collect()
+    }
+}
+
+impl Blocks {
+    /// Creates the store over `table`.
+    #[must_use]
+    pub fn new(table: Table, clock: Clock, random: Random) -> Self {
+        Self { table, clock, random }
+    }
+
+    /// Creates the store over the configured table.
+    pub fn from_lookup(lookup: impl Lookup, limits: CallLimits) -> Result<Self, ConfigError> {
+        Ok(Self::new(Table::from_lookup(lookup, limits)?, Clock::system(), Random::system()))
+    }
+
+    /// Opens the connections to DynamoDB: issues the first block's reads for the nil UUID.
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        warm_up::call(Dependency::DynamoDb, Box::pin(self.read(Uuid::nil(), Uuid::nil()))).await
+    }
+
+    /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
+    pub async fn warm_up_list(&self) -> Result<(), Failure> {
+        let list = self.list(Uuid::nil(), PageRequest::default());
+        warm_up::call(Dependency::DynamoDb, Box::pin(list)).await
+    }
+
+    /// Lets `user_uuid` block another user. A block that stands stays as it is.
+    ///
+    /// Messages whose sending begins after the return are refused in both directions (I21).
+    pub async fn block(&self, user_uuid: Uuid, blocked_uuid: Uuid) -> Result<(), Error> {
+        within_time_limit(Box::pin(self.set(user_uuid, blocked_uuid, true))).await
+    }
+
+    /// Ends a block. Changes nothing if there is none.
+    pub async fn unblock(&self, user_uuid: Uuid, blocked_uuid: Uuid) -> Result<(), Error> {
+        within_time_limit(Box::pin(self.set(user_uuid, blocked_uuid, false))).await
+    }
+
+    /// Lists the users whom `user_uuid` blocks, in the order of their UUIDs.
+    pub async fn list(&self, user_uuid: Uuid, request: PageRequest<Uuid>) -> Result<Page<Block, Uuid>, Error> {
+        let limit = usize::from(request.limit.get());
+        let mut from = request.cursor.map(|Cursor(last)| after(&last.to_string())).unwrap_or_default();
+        let (mut blocks, mut read) = (Vec::with_capacity(limit + 1), limit + 1);
+        loop {
+            // An empty bound is not allowed.
+            let bound = if from.is_empty() { "0" } else { &from };
+            let rows = self.table.rows_from(Partition::Blocks(user_uuid), bound, read).await?;
+            let is_last_page = rows.len() < read;
+            for row in rows {
+                from = sort_key(&row).map(after).unwrap_or_default();
+                match from_item::<BlockRow>(row) {
+                    Ok(BlockRow { sk, blocked_at, .. }) => {
+                        blocks.extend(blocked_at.map(|blocked_at| Block { user_uuid: sk, blocked_at }));
+                    }
+                    // The others can still be shown, and ended.
+                    Err(_) => tracing::error!(%user_uuid, "skipped a malformed block; `cruddur ddb doctor` explains it"),
+                }
+            }
+            if is_last_page || blocks.len() > limit {
+                return Ok(Page::of(blocks, limit, |block| block.user_uuid));
+            }
+            read = FURTHER_READ_LIMIT;
+        }
+    }
+
+    async fn set(&self, user_uuid: Uuid, blocked_uuid: Uuid, is_blocked: bool) -> Result<(), Error> {
+        let mut backoff = Backoff::new(&self.random);
+        for _ in 0..MAX_ATTEMPTS {
+            let stored = self.read(user_uuid, blocked_uuid).await?;
+            if stored.is_everywhere(user_uuid, is_blocked) {
+                return Ok(());
+            }
+            match self.write(user_uuid, blocked_uuid, &stored, is_blocked).await {
+                Ok(()) => return Ok(()),
+                // Another write came first, or this one was written and its answer was lost.
+                Err(WriteError::ConditionFailed { .. } | WriteError::Busy(_) | WriteError::Unknown(_)) => {}
+                Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
+            }
+            backoff.wait().await;
+        }
+        Err(Error::unavailable(Dependency::DynamoDb, "a block could not be written"))
+    }
+
+    /// Reads the block first: what it is also written into is read as it is then, or later.
+    async fn read(&self, user_uuid: Uuid, blocked_uuid: Uuid) -> Result<Stored, Error> {
+        let group_uuid = uuid_of_pair(user_uuid, blocked_uuid);
+        let (membership, state) = (Key::Membership(group_uuid), Key::MemberState { group_uuid, user_uuid });
+        let block = self.table.get(&Key::Block { user_uuid, blocked_uuid }).await?;
+        let (membership, state) = try_join!(self.table.get(&membership), self.table.get(&state))?;
+        Ok(Stored { block, membership, state })
+    }
+
+    /// Requires the versions that were read. Otherwise, a write that is executed long after its time limit could undo a
+    /// later one.
+    async fn write(
+        &self,
+        user_uuid: Uuid,
+        blocked_uuid: Uuid,
+        stored: &Stored,
+        is_blocked: bool,
+    ) -> Result<(), WriteError> {
+        let group_uuid = uuid_of_pair(user_uuid, blocked_uuid);
+        let (text, now) = (AttributeValue::S, self.clock.now());
+        let user = AttributeValue::Ss(vec![user_uuid.to_string()]);
+        let time = text(Timestamp::new(now).to_string());
+        let of_block = at_version(stored.block.as_ref().map(|row| row.version));
+        let of_state = at_version(stored.state.as_ref().map(|row| row.version)).value(":now", time.clone());
+        let of_membership = Condition::exists().value(":user", user);
+        let (set_block, of_block, set_membership, set_state, of_state) = if is_blocked {
+            (
+                "SET version = :next, blocked_at = :now REMOVE expires_at",
+                of_block.value(":now", time),
+                "ADD blocked_by :user",
+                "SET version = :next, blocked = :blocked, settings_at = :now",
+                of_state.value(":blocked", AttributeValue::Bool(true)),
+            )
+        } else {
+            let end = (now + BlockRow::RETENTION).timestamp();
+            (
+                "SET version = :next, expires_at = :end REMOVE blocked_at",
+                of_block.value(":end", AttributeValue::N(end.to_string())),
+                "DELETE blocked_by :user",
+                "SET version = :next, settings_at = :now REMOVE blocked",
+                of_state,
+            )
+        };
+        let transaction =
+            Transaction::new(&self.table).update(&Key::Block { user_uuid, blocked_uuid }, set_block, of_block)?;
+        let membership = Key::Membership(group_uuid);
+        let transaction = if stored.membership.is_some() {
+            let state = Key::MemberState { group_uuid, user_uuid };
+            transaction.update(&membership, set_membership, of_membership)?.update(&state, set_state, of_state)?
+        } else {
+            transaction.check(&membership, Condition::absent())?
+        };
+        transaction.commit().await
+    }
+}
+
+impl Stored {
+    /// Returns `true` if nothing is to be written. During a transaction, rows may be read as they were before.
+    fn is_everywhere(&self, user_uuid: Uuid, is_blocked: bool) -> bool {
+        let is_in_block = self.block.as_ref().is_some_and(|row| row.blocked_at.is_some());
+        let is_in_state = self.state.as_ref().is_some_and(|row| row.blocked);
+        let is_in_membership = self.membership.as_ref().map(|row| row.blocked_by.contains(&user_uuid));
+        is_in_block == is_blocked
+            && is_in_membership.is_none_or(|is_in_membership| {
+                is_in_membership == is_blocked && is_in_state == is_blocked
+            })
+    }
+}
+
+/// The smallest string after `sk`, since bounds are inclusive.
+fn after(sk: &str) -> String {
+    format!("{sk}\0")
+}
+
+/// Requires this version, or no row, for a write that sets the version `:next`.
+fn at_version(version: Option<u64>) -> Condition {
+    let number = |number: u64| AttributeValue::N(number.to_string());
+    let condition = Condition::new(condition_of(version)).value(":next", number(version.unwrap_or_default() + 1));
+    match version {
+        Some(version) => condition.value(":version", number(version)),
+        None => condition,
+    }
+}
