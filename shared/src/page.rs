@@ -166,14 +166,14 @@ mod tests {
 
     #[test]
     fn a_cursor_is_the_base64url_of_the_sort_key() {
-        let cursor = Cursor(KEY.parse().unwrap());
+        let cursor: Cursor = Cursor(KEY.parse().unwrap());
         assert_eq!(URL_SAFE_NO_PAD.decode(cursor.to_string()).unwrap(), KEY.as_bytes());
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
     }
 
     #[test]
     fn malformed_cursors_are_rejected() {
-        let good = Cursor(KEY.parse().unwrap()).to_string();
+        let good = Cursor(KEY.parse::<SortKey>().unwrap()).to_string();
         for text in [
             String::new(),
             format!("{good}="),
@@ -185,6 +185,16 @@ mod tests {
         ] {
             let expected = if text == good { Ok(Cursor(KEY.parse().unwrap())) } else { Err(InvalidCursor) };
             assert_eq!(text.parse::<Cursor>(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_a_uuid_has_one_spelling() {
+        let uuid: uuid::Uuid = "0195b5a0-0000-7000-8000-00000000000a".parse().unwrap();
+        assert_eq!(Cursor(uuid).to_string().parse(), Ok(Cursor(uuid)));
+        for text in [uuid.to_string().to_uppercase(), uuid.simple().to_string(), KEY.to_owned()] {
+            let cursor = URL_SAFE_NO_PAD.encode(text);
+            assert_eq!(cursor.parse::<Cursor<uuid::Uuid>>(), Err(InvalidCursor), "{cursor}");
         }
     }
 

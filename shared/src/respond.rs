@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_page_links_to_the_next_one() {
         let json = JSON_HEADERS;
-        let cursor =
+        let cursor: Cursor =
             "2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-000000000001".parse().map(Cursor).unwrap();
         let page = |path, next| printed(&page(&[1, 2], path, "2".parse().unwrap(), next).unwrap());
         assert_eq!(page("/stage/api/messages", None), format!("200\n{json}[1,2]"));
