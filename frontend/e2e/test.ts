@@ -71,9 +71,11 @@ export async function openConversation(page: Page, name: string): Promise<void> 
   await expect(composer(page)).toBeVisible();
 }
 
-/** The mark of a message that the server has stored. */
-export const sentMark = (page: Page, text: string) =>
-  message(page, text).getByText(t('message.sent'), { exact: true });
+/** The mark of a message that the server has stored, whether or not the other member has seen it. */
+export const sentMark = (page: Page, text: string) => {
+  const mark = (key: 'message.sent' | 'message.seen') => message(page, text).getByText(t(key), { exact: true });
+  return mark('message.sent').or(mark('message.seen'));
+};
 
 export async function say(page: Page, text: string): Promise<void> {
   await composer(page).fill(text);

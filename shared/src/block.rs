@@ -107,7 +107,9 @@ impl Blocks {
 
     /// Opens the connections to DynamoDB: issues the first block's reads for the nil UUID.
     pub async fn warm_up(&self) -> Result<(), Failure> {
-        warm_up::call(Dependency::DynamoDb, Box::pin(self.read(Uuid::nil(), Uuid::nil()))).await
+        let (user_uuid, blocked_uuid, group_uuid) = (Uuid::nil(), Uuid::nil(), Uuid::nil());
+        let read = self.read(&Key::Block { user_uuid, blocked_uuid }, group_uuid, user_uuid);
+        warm_up::call(Dependency::DynamoDb, Box::pin(read)).await
     }
 
     /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
@@ -158,7 +160,8 @@ impl Blocks {
     async fn set(&self, user_uuid: Uuid, blocked_uuid: Uuid, is_blocked: bool) -> Result<(), Error> {
         let mut backoff = Backoff::new(&self.random);
         for _ in 0..MAX_ATTEMPTS {
-            let stored = self.read(user_uuid, blocked_uuid).await?;
+            let key = Key::Block { user_uuid, blocked_uuid };
+            let stored = self.read(&key, uuid_of_pair(user_uuid, blocked_uuid), user_uuid).await?;
             if stored.is_everywhere(user_uuid, is_blocked) {
                 return Ok(());
             }
@@ -174,10 +177,9 @@ impl Blocks {
     }
 
     /// Reads the block first: what it is also written into is read as it is then, or later.
-    async fn read(&self, user_uuid: Uuid, blocked_uuid: Uuid) -> Result<Stored, Error> {
-        let group_uuid = uuid_of_pair(user_uuid, blocked_uuid);
+    async fn read(&self, block: &Key, group_uuid: Uuid, user_uuid: Uuid) -> Result<Stored, Error> {
         let (membership, state) = (Key::Membership(group_uuid), Key::MemberState { group_uuid, user_uuid });
-        let block = self.table.get(&Key::Block { user_uuid, blocked_uuid }).await?;
+        let block = self.table.get(block).await?;
         let (membership, state) = try_join!(self.table.get(&membership), self.table.get(&state))?;
         Ok(Stored { block, membership, state })
     }

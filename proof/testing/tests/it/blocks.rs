@@ -198,6 +198,7 @@ async fn receipts_stop_at_the_block() {
 async fn a_repeated_request_gets_the_earlier_answer_although_there_is_a_block_now() {
     let world = World::new().await;
     let (alice, bob, group) = world.pair().await;
+    world.send(&bob, &alice, "hello").await;
     let body = json!({"message_group_uuid": group, "message": "once"}).to_string();
     let key = [("idempotency-key", "once")];
     let first = world.post_with(&bob, &key, body.clone()).await.ok();
@@ -214,6 +215,7 @@ async fn a_late_block_does_not_undo_a_later_end() {
         let world = World::new().await;
         let (alice, bob) = if has_group {
             let (alice, bob, _) = world.pair().await;
+            world.send(&alice, &bob, "hello").await;
             (alice, bob)
         } else {
             (world.user("alice").await, world.user("bob").await)

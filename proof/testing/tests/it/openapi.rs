@@ -243,7 +243,7 @@ fn blocks(
         requests.push((operation, ask((path, operation.1), token, &Value::Null)));
     };
     let path = |uuid: &dyn std::fmt::Display| format!("/api/blocks/{uuid}");
-    let nobody = "0195b5a0-0000-7000-8000-0000000000ff";
+    let nobody = "0195b5a0-0000-7000-8000-0000000000fe";
     for token in [None, Some(&*ghost.token), mine] {
         add(BLOCK, &path(&other.user.uuid), token);
         add(LIST_BLOCKS, "/api/blocks", token);

@@ -49,7 +49,7 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 30] = [
+const SCENARIOS: [Scenario; 35] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
@@ -94,6 +94,11 @@ const SCENARIOS: [Scenario; 30] = [
     },
     Scenario {
         function: "create-message",
+        name: "a request that is repeated during a block",
+        act: |trial| repeated_during_block(trial).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
         name: "a message too many",
         act: |trial| message_too_many(trial).boxed_local(),
     },
@@ -105,6 +110,22 @@ const SCENARIOS: [Scenario; 30] = [
         act: |trial| late_edit(trial).boxed_local(),
     },
     Scenario { function: "react-to-message", name: "a reaction", act: |trial| reaction(trial).boxed_local() },
+    Scenario {
+        function: "block-user",
+        name: "a block",
+        act: |trial| block(trial, "PUT").boxed_local(),
+    },
+    Scenario {
+        function: "block-user",
+        name: "the end of a block",
+        act: |trial| block(trial, "DELETE").boxed_local(),
+    },
+    Scenario {
+        function: "block-user",
+        name: "a block without a group",
+        act: |trial| block_without_group(trial).boxed_local(),
+    },
+    Scenario { function: "list-blocks", name: "blocked users", act: |trial| blocks(trial).boxed_local() },
     Scenario { function: "mark-read", name: "a mark as read", act: |trial| mark_read(trial).boxed_local() },
     Scenario {
         function: "mark-read",
@@ -311,6 +332,39 @@ async fn repeated_request(trial: &Trial) -> String {
     trial.begin();
     let second = trial.world.post_with(&alice, &KEY, body).await;
     if second.brief() == first.brief() { "the first answer".to_owned() } else { seen(&second) }
+}
+
+async fn repeated_during_block(trial: &Trial) -> String {
+    let (alice, bob, _) = conversation(&trial.world).await;
+    let body = to_user(&bob).to_string();
+    let first = trial.world.post_with(&alice, &KEY, body.clone()).await;
+    let path = format!("/api/blocks/{}", alice.user.uuid);
+    trial.world.ask(&bob, Method::PUT, &path, &Value::Null).await;
+    trial.begin();
+    let second = trial.world.post_with(&alice, &KEY, body).await;
+    if second.brief() == first.brief() { "the first answer".to_owned() } else { seen(&second) }
+}
+
+async fn block(trial: &Trial, method: &str) -> String {
+    let (alice, bob, _) = conversation(&trial.world).await;
+    let path = format!("/api/blocks/{}", bob.user.uuid);
+    if method == "DELETE" {
+        trial.world.ask(&alice, Method::PUT, &path, &Value::Null).await;
+    }
+    ask(trial, &alice, method, &path, String::new()).await
+}
+
+async fn block_without_group(trial: &Trial) -> String {
+    let (alice, bob, _) = trial.world.pair().await;
+    ask(trial, &alice, "PUT", &format!("/api/blocks/{}", bob.user.uuid), String::new()).await
+}
+
+async fn blocks(trial: &Trial) -> String {
+    let (alice, bob, _) = trial.world.pair().await;
+    let path = format!("/api/blocks/{}", bob.user.uuid);
+    trial.world.ask(&alice, Method::PUT, &path, &Value::Null).await;
+    trial.begin();
+    seen(&trial.world.get(&alice, "/api/blocks").await)
 }
 
 async fn message_too_many(trial: &Trial) -> String {
