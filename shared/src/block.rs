@@ -108,8 +108,8 @@ impl Blocks {
     /// Opens the connections to DynamoDB: issues the first block's reads for the nil UUID.
     pub async fn warm_up(&self) -> Result<(), Failure> {
         let (user_uuid, blocked_uuid, group_uuid) = (Uuid::nil(), Uuid::nil(), Uuid::nil());
-        let read = self.read(&Key::Block { user_uuid, blocked_uuid }, group_uuid, user_uuid);
-        warm_up::call(Dependency::DynamoDb, Box::pin(read)).await
+        let key = Key::Block { user_uuid, blocked_uuid };
+        warm_up::call(Dependency::DynamoDb, Box::pin(self.read(&key, group_uuid, user_uuid))).await
     }
 
     /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.

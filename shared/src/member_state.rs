@@ -11,7 +11,7 @@ use crate::{
     config::{ConfigError, Lookup},
     dynamodb::{CallLimits, within_time_limit},
     error::{Dependency, Error},
-    message_group::membership_for,
+    message_group::{KnownMembers, membership_for, other_member},
     random::Random,
     sort_key::SortKey,
     table::{
@@ -31,6 +31,7 @@ pub struct MemberStates {
     table: Table,
     clock: Clock,
     random: Random,
+    members: KnownMembers,
 }
 
 /// A change of a state: the new marker, and what the marker requires.
@@ -46,7 +47,7 @@ impl MemberStates {
     /// Creates the store over `table`.
     #[must_use]
     pub fn new(table: Table, clock: Clock, random: Random) -> Self {
-        Self { table, clock, random }
+        Self { table, clock, random, members: KnownMembers::default() }
     }
 
     /// Creates the store over the configured table.
@@ -67,8 +68,15 @@ impl MemberStates {
         membership_for(&self.table, group_uuid, caller).await
     }
 
+    /// Returns the other member of a group. Fails with [`Error::MessageGroupNotFound`] if the group does not exist or the
+    /// caller is not a member. Reads the membership of a group only once.
+    pub async fn other_member(&self, caller: Uuid, group_uuid: Uuid) -> Result<Uuid, Error> {
+        other_member(&self.table, &self.members, group_uuid, caller).await
+    }
+
     /// Marks the messages of a group as read by a member, up to `message` or to the newest one. A message after the
-    /// newest one counts as that. The marker only grows. `may_send_receipt`: both members have receipts on.
+    /// newest one counts as that. The marker only grows. `may_send_receipt`: both members have receipts on. While one of
+    /// them blocks the other, no receipt is sent.
     pub async fn mark_read(
         &self,
         member: Uuid,
@@ -77,7 +85,12 @@ impl MemberStates {
         may_send_receipt: bool,
     ) -> Result<(), Error> {
         let mark = async {
-            let Some(newest) = self.key_before(group_uuid, None).await? else { return Ok(()) };
+            let key = Key::Membership(group_uuid);
+            let (newest, membership) =
+                tokio::try_join!(self.key_before(group_uuid, None), self.table.get::<Membership>(&key))?;
+            let Some(newest) = newest else { return Ok(()) };
+            let may_send_receipt =
+                may_send_receipt && membership.is_some_and(|membership| membership.blocked_by.is_empty());
             let read = ReadPosition::UpTo(message.map_or(newest, |message| message.min(newest)));
             self.write(member, group_uuid, |state| {
                 let is_greater = state.read_sk.is_none_or(|old| old < read);

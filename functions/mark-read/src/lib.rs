@@ -79,11 +79,10 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
 
     let caller = app.users.uuid_of(&subject).await?;
     invocation::user(caller);
-    let membership = app.states.membership(caller, group_uuid).await?;
+    let other = app.states.other_member(caller, group_uuid).await?;
     match marking {
         Marking::Read(message) => {
-            let may_send_receipt = membership.blocked_by.is_empty()
-                && app.users.have_read_receipts(caller, membership.other_than(caller)).await?;
+            let may_send_receipt = app.users.have_read_receipts(caller, other).await?;
             app.states.mark_read(caller, group_uuid, message, may_send_receipt).await?;
         }
         Marking::Unread(message) => app.states.mark_unread(caller, group_uuid, message).await?,

@@ -135,7 +135,7 @@ impl People {
     /// Does one thing with the messages or the marker of one of the user's groups.
     pub(crate) async fn change_something(&self, me: usize) {
         // Also before the first message.
-        if self.dice.chance(0.04) {
+        if self.dice.chance(0.06) {
             return self.block_for_a_while(me, self.other_than(me)).await;
         }
         let Some((group, [a, b])) = self.a_group_of(me) else { return };

@@ -85,6 +85,7 @@ impl Commits {
                     self.versions.add_state(row);
                 }
                 (Change::Put(row), Some(RowKind::EventLog)) => self.check_log_row(row),
+                (Change::Update(_), Some(RowKind::Block)) => self.versions.counts.blocks += 1,
                 _ => {}
             }
             let row = match change {

@@ -43,7 +43,7 @@ pub struct Changes {
     pub deletions: u64,
     pub reactions: u64,
     pub replies: u64,
-    /// Beginnings and ends of blocks between members of a group.
+    /// Beginnings and ends of blocks.
     pub blocks: u64,
 }
 
@@ -124,11 +124,7 @@ impl Versions {
         }
         let marking = |row: &MemberStateRow| (row.read_sk, row.read_at, row.settings_at);
         let is_of_settings = versions.last().map_or(row.blocked, |before| before.settings_at != row.settings_at);
-        if is_of_settings {
-            self.counts.blocks += 1;
-        } else {
-            self.counts.marks += 1;
-        }
+        self.counts.marks += u64::from(!is_of_settings);
         if versions.iter().any(|earlier| marking(earlier) == marking(&row)) {
             broken("I18: a marking was made twice");
         }

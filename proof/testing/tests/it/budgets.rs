@@ -255,9 +255,9 @@ async fn a_message_to_a_handle_or_a_uuid_costs_the_same_when_the_group_exists() 
 }
 
 #[tokio::test]
-async fn opening_a_group_costs_eight_writes_and_two_of_the_index_and_with_a_key_two_more() {
+async fn opening_a_group_costs_twelve_writes_and_two_of_the_index_and_with_a_key_two_more() {
     let world = World::new().await;
-    for (key, writes) in [(None, 8.0), (Some("key"), 10.0)] {
+    for (key, writes) in [(None, 12.0), (Some("key"), 14.0)] {
         let (alice, bob, _) = world.pair().await;
         let body = json!({"handle": bob.user.handle, "message": "x".repeat(480)});
         let (answer, cost) = cost_after_sql(&world, post(&world, &alice, &body, key)).await;
@@ -318,7 +318,7 @@ async fn inbox_rows_stay_under_one_kilobyte() {
     let (answer, cost_of_opening) = cost_after_sql(&world, world.post(&alice, &body)).await;
     answer.ok();
     // The message's row has 4 KB of text and costs five units, twice that in a transaction.
-    assert_eq!(cost_of_opening, Cost { reads: 2.0, writes: 16.0, index_writes: 2.0, round_trips: 2 });
+    assert_eq!(cost_of_opening, Cost { reads: 2.0, writes: 20.0, index_writes: 2.0, round_trips: 2 });
     assert!(rows_of(&world, &RowKind::Inbox.partition("")).iter().all(|row| size(row) < 1024));
 
     world.deliver_all().await;
@@ -514,7 +514,7 @@ async fn a_send_limit_costs_one_write_and_no_further_round_trip() {
     let body = json!({"handle": dave.user.handle, "message": "x".repeat(480)});
     let (answer, of_opening) = cost_after_sql(&world, world.post(&carol, &body)).await;
     answer.ok();
-    assert_eq!(of_opening, Cost { reads: 2.0, writes: 9.0, index_writes: 2.0, round_trips: 2 });
+    assert_eq!(of_opening, Cost { reads: 2.0, writes: 13.0, index_writes: 2.0, round_trips: 2 });
 }
 
 fn brief(what: &str, cost: &Cost) -> String {
@@ -529,7 +529,7 @@ fn change_of(world: &World, partition: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_mark_costs_one_write_and_two_reads_and_then_a_row_and_a_log_row_for_each_who_learns_of_it() {
+async fn a_mark_costs_one_write_and_three_reads_and_then_a_row_and_a_log_row_for_each_who_learns_of_it() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     for number in 0..20 {
@@ -558,15 +558,15 @@ async fn a_mark_costs_one_write_and_two_reads_and_then_a_row_and_a_log_row_for_e
     }
     assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
     insta::assert_snapshot!(costs.join("\n"), @"
-    mark: 2 RRU, 1 + 0 WRU, 3 round trips
+    mark: 3 RRU, 1 + 0 WRU, 3 round trips
     join: 3.5 RRU, 3 + 1 WRU, 3 round trips
-    mark: 2 RRU, 0 + 0 WRU, 2 round trips
+    mark: 3 RRU, 0 + 0 WRU, 2 round trips
     join: 3.5 RRU, 0 + 0 WRU, 2 round trips
     ");
 }
 
 #[tokio::test]
-async fn an_edit_and_a_reaction_cost_one_write_and_one_read_and_then_two_rows_and_two_log_rows() {
+async fn an_edit_and_a_reaction_cost_one_write_and_two_reads_and_then_two_rows_and_two_log_rows() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;
     world.send(&alice, &bob, &"x".repeat(120)).await;
@@ -601,12 +601,12 @@ async fn an_edit_and_a_reaction_cost_one_write_and_one_read_and_then_two_rows_an
     }
     assert_eq!(invariants::check_at_rest(&world.rows()), Vec::<String>::new());
     insta::assert_snapshot!(costs.join("\n"), @"
-    change: 1 RRU, 1 + 0 WRU, 2 round trips
+    change: 2 RRU, 1 + 0 WRU, 3 round trips
     join: 3.5 RRU, 4 + 2 WRU, 3 round trips
-    change: 1 RRU, 0 + 0 WRU, 1 round trips
-    change: 1 RRU, 1 + 0 WRU, 2 round trips
+    change: 2 RRU, 0 + 0 WRU, 2 round trips
+    change: 2 RRU, 1 + 0 WRU, 3 round trips
     join: 3.5 RRU, 4 + 2 WRU, 3 round trips
-    change: 1 RRU, 1 + 0 WRU, 2 round trips
+    change: 2 RRU, 1 + 0 WRU, 3 round trips
     join: 3.5 RRU, 4 + 2 WRU, 3 round trips
     ");
 }
@@ -616,4 +616,31 @@ async fn place(world: &World, user: &TestUser, group_uuid: Uuid, index: usize) -
     let messages = world.get(user, &format!("/api/messages/{group_uuid}")).await.ok();
     let field = |name: &str| messages[index][name].as_str().unwrap().to_owned();
     format!("message_uuid={}&created_at={}", field("uuid"), field("created_at"))
+}
+
+#[tokio::test]
+async fn a_block_costs_three_reads_and_three_rows_in_a_transaction() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    let path = format!("/api/blocks/{}", bob.user.uuid);
+    world.get(&alice, "/api/me").await.ok();
+    let mut costs = Vec::new();
+    let mut measure = async |what: &str, method: Method| {
+        let (answer, cost) = cost_after_sql(&world, world.ask(&alice, method, &path, &Value::Null)).await;
+        assert_eq!(answer.status, 204);
+        costs.push(brief(what, &cost));
+    };
+    measure("block without a group", Method::PUT).await;
+    measure("end", Method::DELETE).await;
+    world.send(&alice, &bob, "hello").await;
+    measure("block", Method::PUT).await;
+    measure("the same", Method::PUT).await;
+    measure("end", Method::DELETE).await;
+    insta::assert_snapshot!(costs.join("\n"), @"
+    block without a group: 3 RRU, 4 + 0 WRU, 3 round trips
+    end: 3 RRU, 4 + 0 WRU, 3 round trips
+    block: 3 RRU, 6 + 0 WRU, 3 round trips
+    the same: 3 RRU, 0 + 0 WRU, 2 round trips
+    end: 3 RRU, 6 + 0 WRU, 3 round trips
+    ");
 }

@@ -169,7 +169,7 @@ async fn a_message_is_sent_or_replayed_and_may_open_a_group() {
       "duration_ms":MS,"user_uuid":"0195b5a0-0000-7000-8000-000000000001",
       "group_uuid":"4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5",
       "message_uuid":"01a20297-4dc0-71be-91b6-cdbd33a83dfe",
-      "read_request_units":2.0,"write_request_units":12.0,"MessagesSent":1.0,"GroupsCreated":1.0,"ColdStarts":1.0,"ReadRequestUnits":2.0,"WriteRequestUnits":12.0,
+      "read_request_units":2.0,"write_request_units":16.0,"MessagesSent":1.0,"GroupsCreated":1.0,"ColdStarts":1.0,"ReadRequestUnits":2.0,"WriteRequestUnits":16.0,
       "FunctionName":"cruddur-create-message",
       "_aws":{"Timestamp":1795339800000,"CloudWatchMetrics":[{"Namespace":"CruddurMessages","Dimensions":[["FunctionName"]],
       "Metrics":[{"Name":"MessagesSent","Unit":"Count"},

@@ -113,12 +113,12 @@ const SCENARIOS: [Scenario; 35] = [
     Scenario {
         function: "block-user",
         name: "a block",
-        act: |trial| block(trial, "PUT").boxed_local(),
+        act: |trial| block(trial, Method::PUT).boxed_local(),
     },
     Scenario {
         function: "block-user",
         name: "the end of a block",
-        act: |trial| block(trial, "DELETE").boxed_local(),
+        act: |trial| block(trial, Method::DELETE).boxed_local(),
     },
     Scenario {
         function: "block-user",
@@ -345,18 +345,18 @@ async fn repeated_during_block(trial: &Trial) -> String {
     if second.brief() == first.brief() { "the first answer".to_owned() } else { seen(&second) }
 }
 
-async fn block(trial: &Trial, method: &str) -> String {
+async fn block(trial: &Trial, method: Method) -> String {
     let (alice, bob, _) = conversation(&trial.world).await;
     let path = format!("/api/blocks/{}", bob.user.uuid);
-    if method == "DELETE" {
+    if method == Method::DELETE {
         trial.world.ask(&alice, Method::PUT, &path, &Value::Null).await;
     }
-    ask(trial, &alice, method, &path, String::new()).await
+    changed(trial, method, &path, &alice, String::new()).await
 }
 
 async fn block_without_group(trial: &Trial) -> String {
     let (alice, bob, _) = trial.world.pair().await;
-    ask(trial, &alice, "PUT", &format!("/api/blocks/{}", bob.user.uuid), String::new()).await
+    changed(trial, Method::PUT, &format!("/api/blocks/{}", bob.user.uuid), &alice, String::new()).await
 }
 
 async fn blocks(trial: &Trial) -> String {
