@@ -78,6 +78,19 @@ export const en = {
   'delete.yes': 'Delete',
   'delete.no': 'Keep',
 
+  'block.start': 'Block…',
+  'block.end': 'Unblock',
+  'block.title': 'Block this person?',
+  'block.text':
+    '{name} can’t send you messages, edit earlier ones or react to yours. You can’t write to {name} either, and the conversation leaves your list.',
+  'block.secret': 'The other person is not told. You can unblock them at any time, here or in the settings.',
+  'block.yes': 'Block',
+  'block.no': 'Cancel',
+  'block.label': 'Blocked',
+  'block.notice': 'You have blocked {name}. Unblock them to write.',
+  'block.failed': 'Not blocked. {reason}',
+  'block.notEnded': 'Not unblocked. {reason}',
+
   'details.title': 'Message details',
   'details.from': 'From',
   'details.sent': 'Sent',
@@ -139,6 +152,9 @@ export const en = {
   'code.reaction_invalid': 'The server does not accept this emoji.',
   'code.reply_to_invalid': 'The server does not recognize the message that you reply to.',
   'code.display_name_invalid': 'The server does not accept this name.',
+  'code.user_blocked': 'You have blocked this person. Unblock them to write.',
+  'code.message_not_accepted': 'This person doesn’t accept your messages.',
+  'code.user_is_caller': 'You can’t block yourself.',
   'code.prefix_invalid': 'Type 1 to 64 characters.',
 } as const;
 
