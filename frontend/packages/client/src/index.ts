@@ -1,5 +1,4 @@
 export { Api } from './api/api.ts';
-export { listBlocks } from './api/blocks-api.ts';
 export { searchUsers } from './api/search-api.ts';
 export { ApiError, retryAfterOf } from './api/api-error.ts';
 export { type Credentials, type Renewal, type TokenFunction, credentialsFrom } from './api/credentials.ts';

@@ -1,7 +1,9 @@
-import { setBlocked } from '../api/blocks-api.ts';
+import { listBlocks, setBlocked } from '../api/blocks-api.ts';
 import { newestRows } from '../api/pages.ts';
-import type { MessageGroup } from '../api/types.ts';
+import type { BlockedUser, MessageGroup } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
+import { compare } from '../conversations/compare.ts';
+import { PagedList } from '../sync/paged-list.ts';
 import type { GroupRefresher } from './group-refresher.ts';
 import { repeat } from './repeat.ts';
 import { unreadOf } from './unread-total.ts';
@@ -43,6 +45,21 @@ export class Blocks {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
+
+  /** A new list of the blocked users, in the order of their uuids. */
+  list(): PagedList<BlockedUser> {
+    const { api, connectivity } = this.#client;
+    return new PagedList<BlockedUser>(connectivity, {
+      load: (cursor) => listBlocks(api, cursor),
+      merge: (known, fresh) => {
+        const byUuid = new Map([...known, ...fresh].map((user) => [user.uuid, user]));
+        return [...byUuid.values()].toSorted((a, b) => compare(a.uuid, b.uuid));
+      },
+      // The users of later pages may be blocked or not since then; the list is loaded anew with each view.
+      reachesKnown: () => true,
+      keepsRowsAcrossGap: true,
+    });
+  }
 
   /** Blocks a user. The conversation leaves the inbox at once, and returns if the request fails. Rejects with an `ApiError` then. */
   async block(user: string): Promise<void> {

@@ -48,7 +48,7 @@ export function BlockMenu({ person, isBlocked, anchor, onBlock, onClose }: Block
   }
   return (
     // A choice may have opened the dialog.
-    <Menu label={text('inbox.menu')} anchor={anchor} onClose={() => setStep((current) => (current === 'menu' ? 'closed' : current))}>
+    <Menu label={text('conversation.menu')} anchor={anchor} onClose={() => setStep((current) => (current === 'menu' ? 'closed' : current))}>
       {isBlocked ? (
         <MenuItem onSelect={() => onBlock(false)}>{text('block.end')}</MenuItem>
       ) : (

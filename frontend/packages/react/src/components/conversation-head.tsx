@@ -82,8 +82,8 @@ function HeadMenu({ person, isBlocked, onBlock }: HeadMenuProps) {
       <button
         type="button"
         className="cruddur-icon-button"
-        aria-label={text('inbox.menu')}
-        title={text('inbox.menu')}
+        aria-label={text('conversation.menu')}
+        title={text('conversation.menu')}
         aria-haspopup="menu"
         onClick={(event) => void open(event.currentTarget.getBoundingClientRect())}
       >

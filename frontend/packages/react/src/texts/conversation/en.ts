@@ -4,8 +4,19 @@ export const en = {
   'inbox.markRead': 'Mark as read',
   'inbox.notChanged': 'Not changed. {reason}',
 
+  'start.rule':
+    'Handles have at most {max, plural, one {# character} other {# characters}}: letters, digits, and . _ - only.',
+  'start.looking': 'Looking for {handle}…',
+  'start.none': 'There is no user {handle}.',
+  'start.self': 'That is you.',
+  'start.writeTo': 'Write to',
+  'start.people': 'People',
+  'start.found': '{count, plural, one {# person found.} other {# people found.}} The arrow keys select one.',
+  'start.nobody': 'There is no user whose handle or name begins with this.',
+
   'conversation.label': 'Conversation',
   'conversation.back': 'Back to the conversations',
+  'conversation.menu': 'Menu of this conversation',
   'conversation.all': 'All conversations',
   'conversation.loading': 'Loading the conversation…',
   'conversation.none': 'No such conversation',
@@ -90,6 +101,11 @@ export const en = {
   'block.notice': 'You have blocked {name}. Unblock them to write.',
   'block.failed': 'Not blocked. {reason}',
   'block.notEnded': 'Not unblocked. {reason}',
+  'block.ended': '{name} is no longer blocked.',
+  'block.endOf': 'Unblock {name}',
+  'block.since': 'Blocked on {date}',
+  'block.nobody': 'You have not blocked anyone.',
+  'block.more': 'Show more people',
 
   'details.title': 'Message details',
   'details.from': 'From',
