@@ -7,7 +7,8 @@ import { useSignedIn } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 
-const loadBlockedPeople = () => import('./blocked-people.ts');
+/** The code is loaded with that of a conversation. */
+const loadBlockedPeople = () => import('./conversation.tsx');
 
 /** The longest display name, in Unicode scalar values. */
 const MAX_NAME = 64;

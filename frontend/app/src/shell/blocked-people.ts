@@ -1,2 +1,0 @@
-// A chunk of its own: most visits to the settings do without it.
-export { BlockedPeople } from '@cruddur/react';
