@@ -21,6 +21,7 @@ beforeEach(() => {
 type App = ReturnType<typeof renderApp>;
 const row = async () => within(await list()).queryByRole('link', { name: /Scarlett Ho/ });
 const notice = () => screen.findByRole('group', { name: 'Blocked' });
+const search = () => screen.findByRole('combobox', { name: 'Start a conversation by name or handle' });
 const requests = () => stack.changes.map(({ request }) => request).filter((request) => request.includes('/blocks/'));
 
 async function block({ user }: App) {
@@ -84,6 +85,7 @@ describe('a block', () => {
   test('by another device is found by a refused message, whose text stays', async () => {
     const { user } = renderApp(`/messages/${group}`);
     const box = await field();
+    await waitFor(() => expect(stack.shown).toEqual([group]));
     stack.blocks.set(scarlett, new Date().toISOString());
     await user.type(box, 'Are you there?{Enter}');
     expect(await screen.findByText('Not sent. You have blocked this person. Unblock them to write.')).toBeTruthy();
@@ -140,8 +142,6 @@ test('the settings say that nobody is blocked', async () => {
 });
 
 describe('the search', () => {
-  const search = () => screen.findByRole('combobox', { name: 'Start a conversation by name or handle' });
-
   test('suggests people by the beginning of a name, and the keyboard chooses one', async () => {
     stack.users.push({ uuid: uuid(300), handle: 'winters', display_name: 'Lorena Park' });
     const { user, path } = renderApp('/messages');

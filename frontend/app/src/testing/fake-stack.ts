@@ -63,6 +63,8 @@ export class FakeStack {
   readonly blocks = new Map<string, string>();
   /** The uuids of the users who accept no messages of the signed-in user. */
   readonly refusing = new Set<string>();
+  /** The groups that were requested with their members. */
+  readonly shown: string[] = [];
   /** The prefixes that were searched for. */
   readonly searches: string[] = [];
   /** The response to all requests except the public one, if not null. */
@@ -94,7 +96,10 @@ export class FakeStack {
         const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });
         return this.#failed() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
       }),
-      http.get(`${ORIGIN}/api/message_groups/:group`, ({ params }) => this.#failed() ?? this.#show(String(params['group']))),
+      http.get(`${ORIGIN}/api/message_groups/:group`, ({ params }) => {
+        this.shown.push(String(params['group']));
+        return this.#failed() ?? this.#show(String(params['group']));
+      }),
       http.get(`${ORIGIN}/api/unread`, () =>
         HttpResponse.json({ conversations: this.#listed().filter(({ unread_count: count }) => count).length, more: false }),
       ),

@@ -194,7 +194,7 @@ function useUserWithoutPeriods(handle: string) {
 /** What to search for; empty if the text is too short or too long. An `@` limits the search to handles. */
 function prefixOf(text: string, handle: string): string {
   const line = plainLine(text);
-  const prefix = isHandle(handle) ? (/^@/.test(line) ? `@${handle}` : handle) : line;
+  const prefix = isHandle(handle) ? (line.startsWith('@') ? `@${handle}` : handle) : line;
   const { length } = [...prefix.replace(/^@/, '')];
   return length >= MIN_PREFIX && length < MAX_PREFIX ? prefix : '';
 }
