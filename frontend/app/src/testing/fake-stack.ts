@@ -142,7 +142,7 @@ export class FakeStack {
       http.get(`${ORIGIN}/api/blocks`, ({ request }) => {
         const blocked = this.users
           .filter(({ uuid: id }) => this.blocks.has(id))
-          .map((user) => ({ ...user, blocked_at: this.blocks.get(user.uuid) ?? '' }))
+          .map(({ uuid: id, handle, display_name }) => ({ uuid: id, handle, display_name, blocked_at: this.blocks.get(id) ?? '' }))
           .toSorted((a, b) => (a.uuid < b.uuid ? -1 : 1));
         return this.#failed() ?? this.#page(blocked, request, 'newest first');
       }),

@@ -63,7 +63,7 @@ export function StartResults({ ref, id, text, onText, onActive, onStart }: Props
 
   const options = closed === text ? NOBODY : suggested;
   const current = options.findIndex(({ uuid }) => picked?.text === text && picked.uuid === uuid);
-  const option = useRef<HTMLLIElement>(null);
+  const option = useRef<HTMLDivElement>(null);
   const optionId = (index: number) => `${id}-${options[index]?.uuid ?? ''}`;
   const active = options.length === 0 ? null : current === -1 ? '' : optionId(current);
 
@@ -116,16 +116,17 @@ export function StartResults({ ref, id, text, onText, onActive, onStart }: Props
         {text.trim() !== '' && found()}
       </div>
       {options.length > 0 && (
-        <ul id={`${id}-people`} className="cruddur-start-people" role="listbox" aria-label={texts.text('start.people')}>
+        <div id={`${id}-people`} className="cruddur-start-people" role="listbox" aria-label={texts.text('start.people')}>
           {options.map((person, index) => (
             // The keys are those of the text field, which keeps the focus.
             // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
-            <li
+            <div
               key={person.uuid}
               ref={index === current ? option : null}
               id={optionId(index)}
               className="cruddur-start-person"
               role="option"
+              tabIndex={-1}
               aria-selected={index === current}
               onPointerDown={(event) => event.preventDefault()}
               onClick={() => start(person)}
@@ -134,9 +135,9 @@ export function StartResults({ ref, id, text, onText, onActive, onStart }: Props
               <span className="cruddur-who">
                 <Name className="cruddur-name" name={person.display_name} handle={person.handle} /> <Handle handle={person.handle} />
               </span>
-            </li>
+            </div>
           ))}
-        </ul>
+        </div>
       )}
     </>
   );
