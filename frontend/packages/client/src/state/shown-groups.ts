@@ -40,9 +40,9 @@ export class ShownGroups {
     this.#groups.get(group)?.update((shown) => shown && withReading(shown, reading));
   }
 
-  /** Loads a group after an event that does not say what changed: it may be blocked on another device. */
+  /** Loads a group that is in use after an event that does not say what changed: it may be blocked on another device. */
   changed(group: string): void {
-    void this.get(group).reload();
+    void this.#groups.get(group)?.invalidate();
   }
 
   /** Loads the groups again that are in use: their members' readings may be shown or hidden now. */
