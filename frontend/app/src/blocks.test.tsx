@@ -167,7 +167,7 @@ describe('the search', () => {
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(stack.searches).toEqual([]);
     stack.failure = { status: 503, body: ['unavailable'] };
-    await user.keyboard('ore');
+    await user.paste('ore');
     expect(await screen.findByRole('link', { name: /Write to Lore Winters/ })).toBeTruthy();
     expect(stack.searches).toEqual(['lore']);
     expect(screen.queryByRole('option')).toBeNull();
