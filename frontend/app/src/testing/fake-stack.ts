@@ -61,6 +61,8 @@ export class FakeStack {
   readonly seen = new Map<string, string>();
   /** The times of the signed-in user's blocks, by the uuid of the blocked user. */
   readonly blocks = new Map<string, string>();
+  /** Whether lists still have the groups of blocked users, as for a moment after a block. */
+  listsAreLate = false;
   /** The uuids of the users who accept no messages of the signed-in user. */
   readonly refusing = new Set<string>();
   /** The groups that were requested with their members. */
@@ -306,7 +308,7 @@ export class FakeStack {
 
   /** The groups that lists show. */
   #listed(): MessageGroup[] {
-    return this.groups.filter(({ user_uuid: user }) => !this.blocks.has(user));
+    return this.groups.filter(({ user_uuid: user }) => this.listsAreLate || !this.blocks.has(user));
   }
 
   async #block(request: Request, user: string, isBlocked: boolean) {
