@@ -123,6 +123,8 @@ export default defineConfig({
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     // Browsers with `light-dark()` preload modules themselves.
     modulePreload: { polyfill: false },
+    // The modules of the start are one chunk. Otherwise, each further dynamic import may split some of them off.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'index', tags: ['$initial'] }] } } },
     outDir: '../dist',
     emptyOutDir: true,
   },

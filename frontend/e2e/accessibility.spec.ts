@@ -66,10 +66,27 @@ for (const [look, options] of Object.entries(looks)) {
       await expectAccessible(page, entry);
       await page.getByRole('button', { name: t(close), exact: true }).click();
     }
+    await page.getByRole('button', { name: t('conversation.menu') }).click();
+    await expectAccessible(page, 'menu of a conversation');
+    await page.getByRole('menuitem', { name: t('block.start') }).click();
+    await expectAccessible(page, 'question about a block');
+    await page.getByRole('dialog').getByRole('button', { name: t('block.yes'), exact: true }).click();
+    const notice = page.getByRole('group', { name: t('block.label') });
+    await expect(notice).toBeVisible();
+    await expectAccessible(page, 'blocked conversation');
+    await page.goto('/messages');
+    await page.getByRole('combobox', { name: t('start.field') }).fill('lo');
+    await expect(page.getByRole('option').first()).toBeVisible();
+    await page.keyboard.press('ArrowDown');
+    await expectAccessible(page, 'suggestions');
     await page.goto('/messages');
     await page.getByRole('button', { name: t('settings'), exact: true }).click();
     await expect(page.getByRole('dialog')).toBeVisible();
+    await page.getByText(t('settings.blocked'), { exact: true }).click();
+    await expect(page.getByRole('listitem').filter({ hasText: 'Scarlett Ho' })).toBeVisible();
     await expectAccessible(page, 'settings');
+    await page.getByRole('button', { name: t('block.endOf', { name: 'Scarlett Ho' }) }).click();
+    await expect(page.getByText(t('block.nobody'))).toBeVisible();
     await page.keyboard.press('Escape');
     await page.goto('/messages/new/lore');
     await expect(composer(page)).toBeVisible();

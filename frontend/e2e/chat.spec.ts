@@ -29,7 +29,7 @@ test('two people chat in two windows without a reload', async ({ signIn }) => {
 test('the first message to a handle opens the conversation for both users', async ({ signIn, stack }) => {
   const lore = await signIn('lore');
   await expect(inbox(lore)).toContainText(t('inbox.empty'));
-  const start = lore.getByRole('textbox', { name: t('start.field') });
+  const start = lore.getByRole('combobox', { name: t('start.field') });
   await start.fill('nobody.at.all');
   await expect(lore.getByText(t('start.none', { handle: '@nobody.at.all' }))).toBeVisible();
   await start.fill('@Bayko');

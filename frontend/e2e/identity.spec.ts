@@ -17,7 +17,7 @@ test('users whose handle is not the requested one chat like everyone else', asyn
       await expect(page.getByRole('status').filter({ hasText: notice() })).toContainText(t('handle.you', { handle: `@${handle}` }));
       await page.getByRole('button', { name: t('handle.ok') }).click();
 
-      const start = page.getByRole('textbox', { name: t('start.field') });
+      const start = page.getByRole('combobox', { name: t('start.field') });
       await start.fill(`@${handle}`);
       await expect(page.getByText(t('start.self'))).toBeVisible();
       await start.fill('andrew');

@@ -7,7 +7,7 @@ import { FakeStack, server, uuid } from './testing/fake-stack.ts';
 import { field, list, shownTexts, wholeText } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
-const SEARCH = 'Start a conversation by handle';
+const SEARCH = 'Start a conversation by name or handle';
 
 let stack: FakeStack;
 
@@ -60,7 +60,7 @@ describe.each([
 
   test('finds themselves by the actual handle, and another user by the requested one', async () => {
     const { user, path } = renderApp('/messages', account);
-    const search = await screen.findByRole('textbox', { name: SEARCH });
+    const search = await screen.findByRole('combobox', { name: SEARCH });
     await user.type(search, 'user-5a1e0000');
     expect(await screen.findByText('That is you.')).toBeTruthy();
     await user.clear(search);
@@ -127,7 +127,7 @@ describe('a handle that changed hands', () => {
     stack.users.splice(stack.users.indexOf(ROBERT), 1, BOBBY);
     const { user, path } = renderApp('/messages');
     await within(await list()).findByRole('link', { name: /Robert Old/ });
-    await user.type(screen.getByRole('textbox', { name: SEARCH }), 'bob');
+    await user.type(screen.getByRole('combobox', { name: SEARCH }), 'bob');
     await user.click(await screen.findByRole('link', { name: /Write to Bobby New/ }));
     expect(path()).toBe('/messages/new/bob');
     await user.type(await field('Bobby New'), 'for Bobby{Enter}');

@@ -143,7 +143,7 @@ describe('sending', () => {
 describe('a new conversation', () => {
   test('is found by handle, is first in the inbox, and becomes a group with the first message', async () => {
     const { user, path } = renderApp('/messages');
-    await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), '@LORE');
+    await user.type(await screen.findByRole('combobox', { name: 'Start a conversation by name or handle' }), '@LORE');
     await user.click(await screen.findByRole('link', { name: /Write to Lore Winters/ }));
     expect(path()).toBe('/messages/new/lore');
     const first = within(await list()).getAllByRole('link')[0];
@@ -182,7 +182,7 @@ describe('a new conversation', () => {
   test.each(['.', '..'])('with %j has a working address', async (handle) => {
     stack.users.push({ uuid: uuid(200), handle, display_name: 'Dot' });
     const { user, path } = renderApp('/messages');
-    await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), `@${handle}`);
+    await user.type(await screen.findByRole('combobox', { name: 'Start a conversation by name or handle' }), `@${handle}`);
     await user.click(await screen.findByRole('link', { name: /Write to Dot/ }));
     expect(path()).toBe(`/messages/new/@${handle}`);
     await user.type(await field('Dot'), 'Hello{Enter}');
@@ -191,7 +191,7 @@ describe('a new conversation', () => {
 
   test('is found by a handle with a period after it', async () => {
     const { user } = renderApp('/messages');
-    await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), '@lore.');
+    await user.type(await screen.findByRole('combobox', { name: 'Start a conversation by name or handle' }), '@lore.');
     expect(await screen.findByRole('link', { name: /Write to Lore Winters/ })).toBeTruthy();
   });
 
@@ -223,13 +223,13 @@ describe('a new conversation', () => {
   test('with oneself is not possible', async () => {
     const { user } = renderApp('/messages/new/Sunyoung');
     expect(await screen.findByRole('heading', { name: 'That is you' })).toBeTruthy();
-    await user.type(screen.getByRole('textbox', { name: 'Start a conversation by handle' }), 'sunyoung');
+    await user.type(screen.getByRole('combobox', { name: 'Start a conversation by name or handle' }), 'sunyoung');
     expect(await screen.findByText('That is you.')).toBeTruthy();
   });
 
   test('is not started by the search for an unknown handle', async () => {
     const { user, path } = renderApp('/messages');
-    await user.type(await screen.findByRole('textbox', { name: 'Start a conversation by handle' }), 'nobody');
+    await user.type(await screen.findByRole('combobox', { name: 'Start a conversation by name or handle' }), 'nobody');
     expect(await screen.findByText(wholeText('There is no user @nobody.'))).toBeTruthy();
     await user.keyboard('{Enter}');
     expect(path()).toBe('/messages');

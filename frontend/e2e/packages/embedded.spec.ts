@@ -145,7 +145,7 @@ test('a draft outlives the page, and the search opens a conversation', async ({ 
   await composer(page).fill('Not yet finished');
   await page.reload();
   await expect(composer(page)).toHaveValue('Not yet finished');
-  const search = page.getByRole('textbox', { name: 'Start a conversation by handle' });
+  const search = page.getByRole('combobox', { name: 'Start a conversation by name or handle' });
   await search.fill('lore');
   await page.getByRole('button', { name: 'Write to Lore Winters' }).click();
   const right = page.locator('#messages');

@@ -4,7 +4,11 @@ import { ApiError, stateOf } from '@cruddur/client';
 import { Handle, explain, useMe, useMessages } from '@cruddur/react';
 import { type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
 import { useSignedIn } from '../signed-in.tsx';
+import { usePageTexts } from '../texts/texts.tsx';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
+
+/** The code is loaded with that of a conversation. */
+const loadBlockedPeople = () => import('./conversation.tsx');
 
 /** The longest display name, in Unicode scalar values. */
 const MAX_NAME = 64;
@@ -33,6 +37,7 @@ export function Settings({ notifies, onNotifies, onClose }: Props) {
       <DisplayName />
       <ReadReceipts />
       <Notifications isOn={notifies} onChange={onNotifies} />
+      <Blocked />
       <form method="dialog" className="cruddur-actions">
         <button type="submit" className="cruddur-button">
           {text('settings.close')}
@@ -127,6 +132,32 @@ function Notifications({ isOn, onChange }: { isOn: boolean; onChange: (isOn: boo
       disabled={problem !== null}
       onChange={(next) => void change(next)}
     />
+  );
+}
+
+/** The blocked people, who are loaded when the section is opened. */
+function Blocked() {
+  const { text } = usePagesTexts();
+  const page = usePageTexts();
+  const [isOpen, setOpen] = useState(false);
+  const [loaded, setLoaded] = useState<Awaited<ReturnType<typeof loadBlockedPeople>> | 'failed' | null>(null);
+
+  useEffect(() => {
+    if (isOpen) {
+      void loadBlockedPeople().then(setLoaded, () => setLoaded('failed'));
+    }
+  }, [isOpen]);
+
+  return (
+    <details className="cruddur-disclosure" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{text('settings.blocked')}</summary>
+      {loaded === 'failed' && (
+        <p className="cruddur-problem" role="alert">
+          {page.text('signIn.notLoaded')}
+        </p>
+      )}
+      {isOpen && loaded !== null && loaded !== 'failed' && <loaded.BlockedPeople />}
+    </details>
   );
 }
 

@@ -59,6 +59,16 @@ export class FakeStack {
   changeFailure: { status: number; body: string[] } | null = null;
   /** The uuid of the last message that the other member has read, by group. */
   readonly seen = new Map<string, string>();
+  /** The times of the signed-in user's blocks, by the uuid of the blocked user. */
+  readonly blocks = new Map<string, string>();
+  /** Whether lists still have the groups of blocked users, as for a moment after a block. */
+  listsAreLate = false;
+  /** The uuids of the users who accept no messages of the signed-in user. */
+  readonly refusing = new Set<string>();
+  /** The groups that were requested with their members. */
+  readonly shown: string[] = [];
+  /** The prefixes that were searched for. */
+  readonly searches: string[] = [];
   /** The response to all requests except the public one, if not null. */
   failure: { status: number; body?: unknown } | null = null;
   /** Whether `GET /api/me` fails. */
@@ -72,7 +82,7 @@ export class FakeStack {
     server.use(
       http.get(`${ORIGIN}/api/message_groups`, ({ request }) => {
         this.tokens.push(request.headers.get('Authorization'));
-        return this.#failed() ?? this.#page(this.groups, request, 'newest first');
+        return this.#failed() ?? this.#page(this.#listed(), request, 'newest first');
       }),
       http.get(`${ORIGIN}/api/events`, ({ request }) => {
         this.eventTokens.push(request.headers.get('Authorization'));
@@ -88,9 +98,12 @@ export class FakeStack {
         const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });
         return this.#failed() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
       }),
-      http.get(`${ORIGIN}/api/message_groups/:group`, ({ params }) => this.#failed() ?? this.#show(String(params['group']))),
+      http.get(`${ORIGIN}/api/message_groups/:group`, ({ params }) => {
+        this.shown.push(String(params['group']));
+        return this.#failed() ?? this.#show(String(params['group']));
+      }),
       http.get(`${ORIGIN}/api/unread`, () =>
-        HttpResponse.json({ conversations: this.groups.filter(({ unread_count: count }) => count).length, more: false }),
+        HttpResponse.json({ conversations: this.#listed().filter(({ unread_count: count }) => count).length, more: false }),
       ),
       http.put(`${ORIGIN}/api/message_groups/:group/read`, ({ request, params }) =>
         this.#change(request, () => this.#mark(String(params['group']), 0)),
@@ -105,7 +118,7 @@ export class FakeStack {
       http.put(`${ORIGIN}/api/messages/:group/:message`, ({ request, params }) =>
         this.#change(request, (body) => {
           const text = (body as { message: string }).message;
-          return this.#replace(params, (message) => ({ ...message, message: text, edited_at: instant(Date.now()) }));
+          return this.#refusalIn(params) ?? this.#replace(params, (message) => ({ ...message, message: text, edited_at: instant(Date.now()) }));
         }),
       ),
       http.delete(`${ORIGIN}/api/messages/:group/:message`, ({ request, params }) =>
@@ -117,10 +130,10 @@ export class FakeStack {
         }),
       ),
       http.put(`${ORIGIN}/api/messages/:group/:message/reactions/:emoji`, ({ request, params }) =>
-        this.#change(request, () => this.#react(params, true)),
+        this.#change(request, () => this.#refusalIn(params) ?? this.#react(params, true)),
       ),
       http.delete(`${ORIGIN}/api/messages/:group/:message/reactions/:emoji`, ({ request, params }) =>
-        this.#change(request, () => this.#react(params, false)),
+        this.#change(request, () => this.#refusalIn(params) ?? this.#react(params, false)),
       ),
       http.patch(`${ORIGIN}/api/me`, ({ request }) =>
         this.#change(request, (body) => {
@@ -128,6 +141,20 @@ export class FakeStack {
           return this.me;
         }),
       ),
+      http.get(`${ORIGIN}/api/blocks`, ({ request }) => {
+        const blocked = this.users
+          .filter(({ uuid: id }) => this.blocks.has(id))
+          .map(({ uuid: id, handle, display_name }) => ({ uuid: id, handle, display_name, blocked_at: this.blocks.get(id) ?? '' }))
+          .toSorted((a, b) => (a.uuid < b.uuid ? -1 : 1));
+        return this.#failed() ?? this.#page(blocked, request, 'newest first');
+      }),
+      http.put(`${ORIGIN}/api/blocks/:user`, ({ request, params }) => this.#block(request, String(params['user']), true)),
+      http.delete(`${ORIGIN}/api/blocks/:user`, ({ request, params }) => this.#block(request, String(params['user']), false)),
+      http.get(`${ORIGIN}/api/users`, ({ request }) => {
+        const prefix = new URL(request.url).searchParams.get('prefix')?.trim() ?? '';
+        this.searches.push(prefix);
+        return this.#failed() ?? this.#search(prefix);
+      }),
       http.get(`${ORIGIN}/api/users/:handle/short`, ({ params }) => {
         const handle = String(params['handle']).replace(/^@/, '');
         const user = this.users.find((known) => sameHandle(known.handle, handle));
@@ -197,6 +224,9 @@ export class FakeStack {
       return HttpResponse.json(failure.body, { status: failure.status });
     }
     const result = apply(body);
+    if (result instanceof Response) {
+      return result;
+    }
     return result ? HttpResponse.json(result) : new HttpResponse(null, { status: 204 });
   }
 
@@ -217,7 +247,7 @@ export class FakeStack {
         ...(seen !== undefined && { last_read_message_uuid: seen, last_read_at: instant(Date.now()) }),
       },
     ];
-    return HttpResponse.json({ ...row, members });
+    return HttpResponse.json({ ...row, blocked: this.blocks.has(other), members });
   }
 
   #mark(group: string, unread: number): void {
@@ -264,18 +294,75 @@ export class FakeStack {
       const headers = response.retryAfter === undefined ? {} : { 'Retry-After': String(response.retryAfter) };
       return HttpResponse.json(response.body ?? {}, { status: response.status, headers });
     }
-    const sent = this.#stored.get(key ?? '') ?? this.#store(body);
+    const before = this.#stored.get(key ?? '');
+    const refusal = before === undefined ? this.#refusal(this.#recipientOf(body)) : undefined;
+    if (refusal !== undefined) {
+      return refusal;
+    }
+    const sent = before ?? this.#store(body);
     if (key !== null) {
       this.#stored.set(key, sent);
     }
     return response === 'lost' ? HttpResponse.error() : HttpResponse.json(sent);
   }
 
-  #store(body: Post['body']): SentMessage {
-    const to =
+  /** The groups that lists show. */
+  #listed(): MessageGroup[] {
+    return this.groups.filter(({ user_uuid: user }) => this.listsAreLate || !this.blocks.has(user));
+  }
+
+  async #block(request: Request, user: string, isBlocked: boolean) {
+    return await this.#change(request, () => {
+      if (user === this.me.uuid) {
+        return HttpResponse.json(['user_is_caller'], { status: 422 });
+      }
+      if (!this.users.some(({ uuid: known }) => known === user)) {
+        return HttpResponse.json(['user_not_found'], { status: 404 });
+      }
+      if (!isBlocked) {
+        this.blocks.delete(user);
+      } else if (!this.blocks.has(user)) {
+        this.blocks.set(user, instant(Date.now()));
+      }
+      return undefined;
+    });
+  }
+
+  #search(prefix: string) {
+    const length = [...prefix].length;
+    if (length < 1 || length > 64) {
+      return HttpResponse.json(['prefix_invalid'], { status: 422 });
+    }
+    const wanted = prefix.replace(/^@/, '').toLowerCase();
+    const isHandleOnly = prefix.startsWith('@');
+    const others = this.users.filter(({ uuid: id }) => id !== this.me.uuid && !this.refusing.has(id));
+    const byHandle = others.filter(({ handle }) => handle.toLowerCase().startsWith(wanted));
+    const byName = others.filter(({ display_name: name }) => !isHandleOnly && name.toLowerCase().startsWith(wanted));
+    return HttpResponse.json([...new Set([...byHandle, ...byName])].slice(0, 20));
+  }
+
+  /** The response to a message to a user whom the signed-in user blocks, or who accepts none; undefined for others. */
+  #refusal(user: string | undefined) {
+    if (user !== undefined && this.blocks.has(user)) {
+      return HttpResponse.json(['user_blocked'], { status: 403 });
+    }
+    return user !== undefined && this.refusing.has(user) ? HttpResponse.json(['message_not_accepted'], { status: 403 }) : undefined;
+  }
+
+  #refusalIn({ group }: PathParams) {
+    return this.#refusal(this.groups.find(({ uuid: known }) => known === group)?.user_uuid);
+  }
+
+  #recipientOf(body: Post['body']): string {
+    return (
       body.user_uuid ??
       this.groups.find((known) => known.uuid === body.message_group_uuid)?.user_uuid ??
-      this.#user(body.handle ?? '').uuid;
+      this.#user(body.handle ?? '').uuid
+    );
+  }
+
+  #store(body: Post['body']): SentMessage {
+    const to = this.#recipientOf(body);
     const { handle } = this.users.find((user) => user.uuid === to) ?? this.me;
     const group = body.message_group_uuid ?? this.groups.find((known) => known.user_uuid === to)?.uuid;
     const message = { ...this.message(this.me.handle, body.message, Date.now()), ...(body.reply_to && { reply_to: body.reply_to }) };

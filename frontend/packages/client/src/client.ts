@@ -67,6 +67,8 @@ export class MessagesClient {
   readonly inbox: PagedList<MessageGroup>;
   /** The conversations used last, by group. */
   readonly threads: ReadonlyMap<string, PagedList<Message>>;
+  /** The users whose conversations the inbox leaves out, by uuid. `Blocks` changes it. */
+  readonly leftOut = new Set<string>();
   readonly #threads = new Map<string, PagedList<Message>>();
   readonly #users = new Map<string, Resource<User | null>>();
   readonly #sessionListeners = new Set<() => void>();
@@ -111,7 +113,7 @@ export class MessagesClient {
     });
     this.inbox = new PagedList<MessageGroup>(this.connectivity, {
       load: (page) => this.api.listGroups(page),
-      merge: inbox.mergeGroups,
+      merge: (known, fresh) => inbox.mergeGroups(known, fresh.filter((row) => !this.leftOut.has(row.user_uuid))),
       reachesKnown: inbox.reachesKnown,
       keepsRowsAcrossGap: true,
       onUse: () => this.#onUse(),

@@ -1,7 +1,9 @@
 export { Api } from './api/api.ts';
+export { searchUsers } from './api/search-api.ts';
 export { ApiError, retryAfterOf } from './api/api-error.ts';
 export { type Credentials, type Renewal, type TokenFunction, credentialsFrom } from './api/credentials.ts';
 export type {
+  BlockedUser,
   Code,
   LogEvent,
   Me,
@@ -40,6 +42,7 @@ export { type Attention, attention } from './outbox/attention.ts';
 export { type Entry, type State, type Target, conversationKey, conversationOf } from './outbox/entry.ts';
 export type { Outbox } from './outbox/outbox.ts';
 export { type Reason, reasonOf } from './outbox/reason.ts';
+export type { Blocks } from './state/blocks.ts';
 export type { Action, Change, ChangesByMessage, MessageChanges } from './state/message-changes.ts';
 export type { ReadMarkers } from './state/read-markers.ts';
 export type { ShownGroups } from './state/shown-groups.ts';

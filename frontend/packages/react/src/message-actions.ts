@@ -2,6 +2,8 @@ import type { Bubble } from '@cruddur/client';
 
 /** What a person can do with a message. */
 export interface MessageActions {
+  /** Whether the person blocks the other user. The server rejects reactions, replies and edits then. */
+  isBlocked: boolean;
   /** Adds or removes a reaction. */
   react: (bubble: Bubble, emoji: string, isOn: boolean) => void;
   reply: (bubble: Bubble) => void;

@@ -34,6 +34,7 @@ export const ar: PagesCatalog = {
   'settings.notificationsHint': 'تعرض اسم المُرسِل وبداية الرسالة من دون صوت. يجب أن تبقى علامة تبويب من هذه الصفحة مفتوحة.',
   'settings.notificationsDenied': 'إشعارات هذه الصفحة محظورة. اسمح بها في إعدادات متصفحك.',
   'settings.notificationsMissing': 'لا يدعم هذا المتصفح إشعارات الصفحات.',
+  'settings.blocked': 'الأشخاص المحظورون',
   'settings.close': 'إغلاق',
 
   'notFound.title': 'الصفحة غير موجودة',

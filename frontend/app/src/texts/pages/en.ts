@@ -31,6 +31,7 @@ export const en = {
   'settings.notificationsHint': 'Shows who wrote, and the beginning of the message, without a sound. A tab of this page has to be open.',
   'settings.notificationsDenied': 'Notifications of this page are blocked. Allow them in the settings of your browser.',
   'settings.notificationsMissing': 'This browser does not support notifications of pages.',
+  'settings.blocked': 'Blocked people',
   'settings.close': 'Close',
 
   'notFound.title': 'Page not found',

@@ -123,11 +123,12 @@ function nullIfUnauthenticated(error: unknown): null {
   throw error;
 }
 
-function query(name: string, cursor: string | null, limit: number): URLSearchParams {
+export function query(name: string, cursor: string | null, limit: number): URLSearchParams {
   return new URLSearchParams({ limit: String(limit), ...(cursor !== null && { [name]: cursor }) });
 }
 
-async function page<Row>(
+/** A page of a list, with the cursor in its `Link`. */
+export async function page<Row>(
   response: Response,
   isRow: (value: unknown) => value is Row,
   parameter = 'cursor',
@@ -159,7 +160,7 @@ const isSentMessage = texts<SentMessage>(
   'message',
   'created_at',
 );
-const isUser = texts<User>('uuid', 'handle', 'display_name');
+export const isUser = texts<User>('uuid', 'handle', 'display_name');
 /** The settings that an earlier API lacks are optional. */
 export const isMe: (value: unknown) => value is Me = isUser;
 const hasTexts = texts<LogEvent>('cursor', 'type');
@@ -169,7 +170,8 @@ export function isEvent(value: unknown): value is LogEvent {
   return hasTexts(value) && Number.isSafeInteger(value.number);
 }
 
-function texts<Shape>(...names: (keyof Shape & string)[]): (value: unknown) => value is Shape {
+/** Returns a function that checks whether a value has these texts. */
+export function texts<Shape>(...names: (keyof Shape & string)[]): (value: unknown) => value is Shape {
   return (value): value is Shape => {
     if (typeof value !== 'object' || value === null) {
       return false;

@@ -4,6 +4,8 @@ import type { Code } from './types.ts';
 const CODES: Record<Code, true> = {
   body_invalid: true,
   user_not_provisioned: true,
+  user_blocked: true,
+  message_not_accepted: true,
   message_not_yours: true,
   edit_window_over: true,
   message_group_not_found: true,
@@ -31,6 +33,7 @@ const CODES: Record<Code, true> = {
   reply_to_invalid: true,
   display_name_invalid: true,
   prefix_invalid: true,
+  user_is_caller: true,
   rate_limited: true,
   internal_error: true,
   unavailable: true,

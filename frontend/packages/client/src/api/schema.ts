@@ -221,6 +221,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/blocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The users whom the caller blocks, in the order of their uuids
+         * @description A page has fewer users than `limit` if some no longer exist.
+         */
+        get: operations["listBlocks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/blocks/{user_uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Blocks a user
+         * @description Once this is answered, the user can't send messages to the caller, edit earlier ones or react, and the caller
+         *     can't write to the user. The caller's lists leave out their group. The user is not told; refused messages
+         *     don't say why. A repeated request changes nothing.
+         */
+        put: operations["blockUser"];
+        post?: never;
+        /**
+         * Ends the block of a user
+         * @description A user who is not blocked stays so.
+         */
+        delete: operations["unblockUser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -326,6 +372,8 @@ export interface components {
         } & components["schemas"]["MessageGroupFields"];
         ShownMessageGroup: {
             unread_count: components["schemas"]["UnreadCount"];
+            /** @description The caller blocks the other member. Lists leave out such groups. */
+            blocked: boolean;
             /** @description The caller and the other member, in any order. */
             members: components["schemas"]["Member"][];
         } & components["schemas"]["MessageGroupFields"];
@@ -448,6 +496,13 @@ export interface components {
             handle: components["schemas"]["Handle"];
             display_name: components["schemas"]["DisplayName"];
         };
+        BlockedUser: {
+            uuid: components["schemas"]["Uuid"];
+            handle: components["schemas"]["Handle"];
+            display_name: components["schemas"]["DisplayName"];
+            /** @description The time of the block. */
+            blocked_at: components["schemas"]["Timestamp"];
+        };
         Me: {
             uuid: components["schemas"]["Uuid"];
             handle: components["schemas"]["Handle"];
@@ -500,7 +555,7 @@ export interface components {
         /** @description Error codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
-        Code: "body_invalid" | "user_not_provisioned" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "prefix_invalid" | "rate_limited" | "internal_error" | "unavailable";
+        Code: "body_invalid" | "user_not_provisioned" | "user_blocked" | "message_not_accepted" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "prefix_invalid" | "user_is_caller" | "rate_limited" | "internal_error" | "unavailable";
         /** @description An error that API Gateway returns itself. */
         GatewayError: {
             message: string | null;
@@ -528,6 +583,36 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Codes"];
+            };
+        };
+        /**
+         * @description The caller is not in the table of users; blocks the other member (`user_blocked`); or the other member does not
+         *     accept messages of the caller (`message_not_accepted`), for a reason that is not told.
+         */
+        NotAccepted: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": ("user_not_provisioned" | "user_blocked" | "message_not_accepted")[];
+            };
+        };
+        /** @description No user has this uuid. API Gateway's own 404 has its own form. */
+        UserNotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Codes"] | components["schemas"]["GatewayError"];
+            };
+        };
+        /** @description The uuid is invalid, or the caller's. */
+        BlockInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": ("user_uuid_invalid" | "user_is_caller")[];
             };
         };
         /**
@@ -633,6 +718,11 @@ export interface components {
          * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
          */
         message_group_uuid: string;
+        /**
+         * @description 36 characters with hyphens, in any case.
+         * @example 0195b5a0-0000-7000-8000-000000000004
+         */
+        user_uuid: string;
         /**
          * @description 36 characters with hyphens, in any case.
          * @example 019ab5a0-5b1c-7d1e-8f00-9a1b2c3d4e5f
@@ -935,7 +1025,7 @@ export interface operations {
             };
             400: components["responses"]["BodyInvalid"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["UserNotProvisioned"];
+            403: components["responses"]["NotAccepted"];
             404: components["responses"]["MessageNotFound"];
             /** @description The message to reply to is deleted. */
             409: {
@@ -1000,13 +1090,16 @@ export interface operations {
             };
             400: components["responses"]["BodyInvalid"];
             401: components["responses"]["Unauthenticated"];
-            /** @description The caller is not in the table of users, or not the sender, or the time for edits is over. */
+            /**
+             * @description The caller is not in the table of users, or not the sender, or the time for edits is over, or one of the two
+             *     members blocks the other.
+             */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ("user_not_provisioned" | "message_not_yours" | "edit_window_over")[];
+                    "application/json": ("user_not_provisioned" | "user_blocked" | "message_not_accepted" | "message_not_yours" | "edit_window_over")[];
                 };
             };
             404: components["responses"]["MessageNotFound"];
@@ -1123,7 +1216,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["UserNotProvisioned"];
+            403: components["responses"]["NotAccepted"];
             404: components["responses"]["MessageNotFound"];
             /** @description The message is deleted, or has five reactions of the caller. */
             409: {
@@ -1260,6 +1353,108 @@ export interface operations {
                     "application/json": "prefix_invalid"[];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listBlocks: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of rows. */
+                limit?: components["parameters"]["limit"];
+                /** @description Start of the page, from the previous page's `Link`. Opaque. */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlockedUser"][];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            /** @description A parameter is invalid. The answer contains all codes that apply. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("limit_invalid" | "cursor_invalid")[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    blockUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 0195b5a0-0000-7000-8000-000000000004
+                 */
+                user_uuid: components["parameters"]["user_uuid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user is blocked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["UserNotFound"];
+            422: components["responses"]["BlockInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    unblockUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 0195b5a0-0000-7000-8000-000000000004
+                 */
+                user_uuid: components["parameters"]["user_uuid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user is not blocked by the caller. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["UserNotFound"];
+            422: components["responses"]["BlockInvalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];

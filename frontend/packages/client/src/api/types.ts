@@ -14,8 +14,10 @@ export type Message = Schemas['Message'];
  */
 export type MessageGroup = Omit<Schemas['MessageGroup'], 'from_me'> &
   Partial<Pick<Schemas['ListedMessageGroup'], 'from_me' | 'unread_count'>>;
-/** A conversation, with what its members have read. */
-export type ShownGroup = MessageGroup & Pick<Schemas['ShownMessageGroup'], 'members'>;
+/** A conversation, with what its members have read, and whether the user blocks the other member. An earlier API blocks nobody. */
+export type ShownGroup = MessageGroup &
+  Pick<Schemas['ShownMessageGroup'], 'members'> &
+  Partial<Pick<Schemas['ShownMessageGroup'], 'blocked'>>;
 /** A member of a conversation, and what they have read. */
 export type Member = Schemas['Member'];
 /** The number of conversations with unread messages among the newest 100, and whether there are more conversations. */
@@ -32,6 +34,8 @@ export type SentMessage = Schemas['SentMessage'];
 export type Settings = { [Name in keyof Schemas['Settings']]: NonNullable<Schemas['Settings'][Name]> };
 /** A user as others see them. */
 export type User = Schemas['User'];
+/** A user whom the signed-in user blocks, with the time of the block. */
+export type BlockedUser = Schemas['BlockedUser'];
 /** The signed-in user, with their settings. An earlier API has none. */
 export type Me = User & Partial<Pick<Schemas['Me'], 'read_receipts'>>;
 

@@ -52,6 +52,9 @@ export function applyBatch(lists: Lists, { events, messages, groups }: Batch): v
     if (!isListMissing([group, changes]) && !applyToInbox(lists, group, changes, row, messages)) {
       outdated.push(group);
     }
+    if (changes.areUnknown) {
+      state.groups.changed(group);
+    }
     for (const read of changes.reads) {
       state.groups.apply(group, read);
     }

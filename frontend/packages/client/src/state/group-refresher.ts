@@ -47,7 +47,7 @@ export class GroupRefresher {
         // One request at a time.
         // oxlint-disable-next-line no-await-in-loop
         await inbox.addLoaded(async () => {
-          const { members: _, ...row } = await repeat(this.#client, () => showGroup(api, wanted), () => inbox.isInUse);
+          const { members: _, blocked: __, ...row } = await repeat(this.#client, () => showGroup(api, wanted), () => inbox.isInUse);
           return [row];
         });
       }

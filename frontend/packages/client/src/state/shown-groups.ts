@@ -2,6 +2,7 @@ import type { LogEvent, Member, ShownGroup } from '../api/types.ts';
 import { showGroup } from '../api/state-api.ts';
 import type { MessagesClient } from '../client.ts';
 import { Resource } from '../sync/resource.ts';
+import type { Blocks } from './blocks.ts';
 
 /** Milliseconds for which a group is not loaded again, unless events say that it changed. */
 const FRESH_FOR = 10 * 60_000;
@@ -12,12 +13,14 @@ type Reading = Pick<LogEvent, 'user_uuid' | 'last_read_at' | 'last_read_message_
 /** Conversations with what their members have read. Loaded when they have subscribers, and kept current by events. */
 export class ShownGroups {
   readonly #client: MessagesClient;
+  readonly #blocks: Blocks;
   readonly #groups = new Map<string, Resource<ShownGroup>>();
   /** The readings during each request in progress: the response may be older. */
   readonly #readings = new Set<{ group: string; reading: Reading }[]>();
 
-  constructor(client: MessagesClient) {
+  constructor(client: MessagesClient, blocks: Blocks) {
     this.#client = client;
+    this.#blocks = blocks;
   }
 
   /** A conversation with its members. */
@@ -37,6 +40,11 @@ export class ShownGroups {
     this.#groups.get(group)?.update((shown) => shown && withReading(shown, reading));
   }
 
+  /** Loads a group that is in use after an event that does not say what changed: it may be blocked on another device. */
+  changed(group: string): void {
+    void this.#groups.get(group)?.invalidate();
+  }
+
   /** Loads the groups again that are in use: their members' readings may be shown or hidden now. */
   invalidate(): void {
     for (const resource of this.#groups.values()) {
@@ -48,10 +56,12 @@ export class ShownGroups {
     const readings: { group: string; reading: Reading }[] = [];
     this.#readings.add(readings);
     const { api, inbox } = this.#client;
+    const learn = this.#blocks.observe();
     const loading = showGroup(api, group);
     try {
       await inbox.addLoaded(async () => {
-        const { members: _, ...row } = await loading;
+        const { members: _, blocked = false, ...row } = await loading;
+        learn(row.user_uuid, blocked);
         return [row];
       });
       const during = readings.filter((each) => each.group === group);

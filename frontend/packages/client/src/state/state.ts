@@ -1,6 +1,7 @@
 import { type Settings } from '../api/types.ts';
 import { updateMe } from '../api/state-api.ts';
 import type { MessagesClient } from '../client.ts';
+import { Blocks } from './blocks.ts';
 import { GroupRefresher } from './group-refresher.ts';
 import { MessageChanges } from './message-changes.ts';
 import { ReadMarkers } from './read-markers.ts';
@@ -26,15 +27,18 @@ export class ConversationState {
   readonly changes: MessageChanges;
   /** Marks messages as read or unread. */
   readonly reads: ReadMarkers;
+  /** Whom the user blocks. */
+  readonly blocks: Blocks;
   /** Conversations with what their members have read. */
   readonly groups: ShownGroups;
 
   constructor(client: MessagesClient) {
     this.#client = client;
     this.refresher = new GroupRefresher(client);
+    this.blocks = new Blocks(client, this.refresher);
     this.changes = new MessageChanges(client);
     this.reads = new ReadMarkers(client, this.refresher);
-    this.groups = new ShownGroups(client);
+    this.groups = new ShownGroups(client, this.blocks);
   }
 
   /** Changes settings of the signed-in user. They are shown at once, and as before if the request fails. */

@@ -118,6 +118,11 @@ export class PagedList<Row extends { uuid: string }> {
     }
   }
 
+  /** Removes rows. A later response with such a row adds it again, unless `merge` leaves it out. */
+  remove(isRemoved: (row: Row) => boolean): void {
+    this.#resource.update((known) => known && { ...known, rows: known.rows.filter((row) => !isRemoved(row)) });
+  }
+
   /** The cursor of the page with a row; null if the row came with the newest ones. */
   cursorOf(uuid: string): string | null {
     return this.#cursors.get(uuid) ?? null;

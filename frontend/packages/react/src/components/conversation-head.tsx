@@ -1,7 +1,10 @@
 import type { Recipient } from '@cruddur/client';
-import { useEffect, useRef, useState } from 'react';
+import { type ComponentType, useCallback, useEffect, useRef, useState } from 'react';
 import { useComponents } from '../context.ts';
 import { useTexts } from '../hooks/use-texts.ts';
+import type { MenuAnchor } from '../menu-anchor.ts';
+import type { BlockMenuProps } from './block-menu.tsx';
+import { MoreIcon } from './icon.tsx';
 import { BackIcon } from './icons.tsx';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
@@ -13,10 +16,14 @@ export interface ConversationHeadProps {
   person: Recipient | null;
   /** Whether the heading takes the focus on phones when it is shown. */
   takesFocus: boolean;
+  /** Whether the person blocks the other user. */
+  isBlocked?: boolean;
+  /** Blocks the other user, or ends the block. Without it, the heading has no menu. */
+  onBlock?: ((isBlocked: boolean) => void) | undefined;
 }
 
-/** The other user, and on a phone the link back to the inbox. */
-export function ConversationHead({ person, takesFocus }: ConversationHeadProps) {
+/** The other user with a menu, and on a phone the link back to the inbox. */
+export function ConversationHead({ person, takesFocus, isBlocked = false, onBlock }: ConversationHeadProps) {
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useTexts();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -44,6 +51,47 @@ export function ConversationHead({ person, takesFocus }: ConversationHeadProps) 
           </>
         )}
       </h2>
+      {person !== null && onBlock && <HeadMenu person={person} isBlocked={isBlocked} onBlock={onBlock} />}
     </header>
+  );
+}
+
+interface HeadMenuProps {
+  person: Recipient;
+  isBlocked: boolean;
+  onBlock: (isBlocked: boolean) => void;
+}
+
+/** The button of the menu, whose code is loaded when it is opened. */
+function HeadMenu({ person, isBlocked, onBlock }: HeadMenuProps) {
+  const { text } = useTexts();
+  const [menu, setMenu] = useState<{ anchor: MenuAnchor; BlockMenu: ComponentType<BlockMenuProps> } | null>(null);
+  const onClose = useCallback(() => setMenu(null), []);
+
+  async function open(anchor: MenuAnchor): Promise<void> {
+    try {
+      const { BlockMenu } = await import('./block-menu.tsx');
+      setMenu({ anchor, BlockMenu });
+    } catch {
+      // Offline, or the page was replaced by a newer version.
+    }
+  }
+
+  return (
+    <>
+      <button
+        type="button"
+        className="cruddur-icon-button"
+        aria-label={text('conversation.menu')}
+        title={text('conversation.menu')}
+        aria-haspopup="menu"
+        onClick={(event) => void open(event.currentTarget.getBoundingClientRect())}
+      >
+        <MoreIcon />
+      </button>
+      {menu !== null && (
+        <menu.BlockMenu person={person} isBlocked={isBlocked} anchor={menu.anchor} onBlock={onBlock} onClose={onClose} />
+      )}
+    </>
   );
 }

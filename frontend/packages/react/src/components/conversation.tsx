@@ -9,6 +9,7 @@ import {
   Timeline,
   type TimelineItem,
   lastSeen,
+  otherMember,
   sameHandle,
   shownName,
   stateOf,
@@ -16,6 +17,7 @@ import {
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { useClient, useComponents, useMessages } from '../context.ts';
 import { useInbox, useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
+import { useBlocking } from '../hooks/use-blocking.ts';
 import { type OpenConversationPlace, type Opened, useOpened } from '../hooks/use-opened.tsx';
 import { useChanges, useShownGroup } from '../hooks/state.ts';
 import { useFirstUnread } from '../hooks/use-first-unread.ts';
@@ -24,6 +26,7 @@ import { storedMessage } from '../stored-message.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
 import { explain } from '../texts/explain.ts';
 import { Announcement } from './announcement.tsx';
+import { BlockedNotice } from './blocked-notice.tsx';
 import type { OwnConversationValue } from './conversation-context.ts';
 import { Handle, Name } from './labels.tsx';
 import { SuccessorQuestion } from './successor-question.tsx';
@@ -107,7 +110,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
 
   // Own messages can't be recognized before the own uuid is known.
   const messages = me === null ? NO_MESSAGES : (thread?.rows ?? NO_MESSAGES);
-  const person = known ?? otherOf(messages, me?.uuid);
+  const person = known ?? otherOf(messages, me?.uuid) ?? (shown === undefined ? null : otherMember(shown));
   const entries = useMemo(
     () => outgoing.filter((entry) => isIn(entry, group, person)),
     // oxlint-disable-next-line react/exhaustive-deps
@@ -124,7 +127,12 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   const row = inbox?.rows.find(({ uuid }) => uuid === group);
   const unread = useFirstUnread(messages, row?.unread_count ?? shown?.unread_count, me?.uuid);
   const otherName = person === null ? '' : shownName(person.name, person.handle);
-  const { conversation, edited, reply, problem: actionProblem, editLast, endReply } = useActions(group, items, otherName, unread.setFirst);
+  const ownChanges = useMemo(() => [...changes.values()].flat().filter((change) => change.group === group), [changes, group]);
+  const blocking = useBlocking(group, person?.uuid ?? shown?.user_uuid, entries, ownChanges);
+  const { isBlocked } = blocking;
+  const actions = useActions(group, items, otherName, isBlocked, unread.setFirst);
+  const { conversation, edited, reply, editLast, endReply } = actions;
+  const actionProblem = blocking.problem ?? actions.problem;
   useTitle(person === null ? texts.text('conversation.label') : otherName, onTitle);
   // If the other user has not written, their name is in the inbox, perhaps beyond its loaded part.
   useSearchOfInbox(thread !== undefined && person === null);
@@ -162,7 +170,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     group === null ? person && { kind: 'user', ...person } : { kind: 'group', uuid: group };
   return (
     <>
-      <ConversationHead person={person} takesFocus={takesFocus} />
+      <ConversationHead person={person} takesFocus={takesFocus} isBlocked={isBlocked} onBlock={blocking.change} />
       {!loaded && entries.length === 0 ? (
         <div className="cruddur-message-frame cruddur-waiting" role="status">
           {problem === null ? texts.text('conversation.loading') : explain(texts, problem)}
@@ -202,6 +210,8 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
       )}
       {successor !== null && person !== null ? (
         <SuccessorQuestion person={person} successor={successor} onChoice={choose} />
+      ) : isBlocked ? (
+        <BlockedNotice person={person} isChanging={blocking.isChanging} onUnblock={() => blocking.change(false)} />
       ) : (
         refusal === null &&
         target && (
@@ -209,7 +219,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
             target={target}
             person={person}
             onSent={() => setSends((count) => count + 1)}
-            takesFocus={takesFocus}
+            takesFocus={takesFocus || blocking.hasUnblocked}
             replyTo={reply}
             onReplyEnd={endReply}
             onEditLast={editLast}
@@ -221,7 +231,13 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
 }
 
 /** What the messages of a group offer, and the message that is edited or replied to. */
-function useActions(group: string | null, items: readonly TimelineItem[], otherName: string, onUnread: (first: string) => void) {
+function useActions(
+  group: string | null,
+  items: readonly TimelineItem[],
+  otherName: string,
+  isBlocked: boolean,
+  onUnread: (first: string) => void,
+) {
   const client = useClient();
   const texts = useTexts();
   const [edited, setEdited] = useState<string | null>(null);
@@ -241,6 +257,7 @@ function useActions(group: string | null, items: readonly TimelineItem[], otherN
     };
     return {
       otherName,
+      isBlocked,
       react: (bubble, emoji, isOn) => withMessage((message) => changes.react(group, message, emoji, isOn))(bubble),
       reply: ({ key }) => setReplyTo(key),
       edit: ({ key }) => setEdited(key),
@@ -258,7 +275,7 @@ function useActions(group: string | null, items: readonly TimelineItem[], otherN
         });
       }),
     };
-  }, [client, texts, group, otherName, onUnread]);
+  }, [client, texts, group, otherName, isBlocked, onUnread]);
 
   const find = (key: string | null) =>
     key === null ? null : (items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key && !item.isDeleted) ?? null);

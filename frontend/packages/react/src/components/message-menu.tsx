@@ -26,6 +26,7 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
   const [step, setStep] = useState<'menu' | 'emoji' | 'details' | 'delete' | 'closed'>('menu');
   const { message, own, isDeleted, reactions } = bubble;
   const isStored = storedMessage(bubble) !== null;
+  const isChangeable = isStored && !actions.isBlocked;
 
   useEffect(() => {
     if (step === 'closed') {
@@ -49,7 +50,7 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
   }
   return (
     <Menu label={text('menu.label')} anchor={anchor} onClose={onMenuClose}>
-      {isStored && (
+      {isChangeable && (
         <div className="cruddur-menu-emoji" role="group" aria-label={text('menu.react')}>
           {EMOJI.map((emoji) => {
             const isOn = reactions.some((reaction) => reaction.emoji === emoji && reaction.own);
@@ -85,11 +86,11 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
           </button>
         </div>
       )}
-      {isStored && <MenuItem onSelect={() => actions.reply(bubble)}>{text('menu.reply')}</MenuItem>}
+      {isChangeable && <MenuItem onSelect={() => actions.reply(bubble)}>{text('menu.reply')}</MenuItem>}
       {!isDeleted && (
         <MenuItem onSelect={() => void navigator.clipboard?.writeText(bubble.text).catch(() => undefined)}>{text('menu.copy')}</MenuItem>
       )}
-      {isStored && own && <MenuItem onSelect={() => actions.edit(bubble)}>{text('menu.edit')}</MenuItem>}
+      {isChangeable && own && <MenuItem onSelect={() => actions.edit(bubble)}>{text('menu.edit')}</MenuItem>}
       {isStored && !own && <MenuItem onSelect={() => actions.markUnread(bubble)}>{text('menu.markUnread')}</MenuItem>}
       {message !== null && <MenuItem onSelect={() => setStep('details')}>{text('menu.details')}</MenuItem>}
       {isStored && own && (

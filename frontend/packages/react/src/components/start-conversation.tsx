@@ -1,101 +1,83 @@
-import { isHandle, MAX_HANDLE_LENGTH, recipientOf, typedHandle } from '@cruddur/client';
-import { type SubmitEvent, useId, useState } from 'react';
-import { useComponents, useMessages, useBaseTexts } from '../context.ts';
-import { useMe, useUser } from '../hooks/data.ts';
-import { useDebounced } from '../hooks/use-debounced.ts';
-import { explain } from '../texts/explain.ts';
-import { Handle, Name } from './labels.tsx';
-import { PlaceLink } from './place-link.tsx';
-import { Avatar as DefaultAvatar } from './avatar.tsx';
+import { isHandle, type Recipient, typedHandle } from '@cruddur/client';
+import { useId, useRef, useState } from 'react';
+import { useBaseTexts, useMessages } from '../context.ts';
+import { Icon } from './icon.tsx';
+import type { StartResultsHandle } from './start-results.tsx';
 
-/** The search for a recipient by handle. */
+const loadResults = () => import('./start-results.tsx');
+
+/** The search for a recipient by handle or by the beginning of a name. The code of its results is loaded when it has the focus. */
 export function StartConversation() {
-  const { me } = useMe();
   const { onPlace } = useMessages();
-  const texts = useBaseTexts();
-  const { Avatar = DefaultAvatar } = useComponents();
+  const say = useBaseTexts().text;
   const [text, setText] = useState('');
+  const [loaded, setLoaded] = useState<Awaited<ReturnType<typeof loadResults>> | null>(null);
+  /** The id of the active option; empty if none is active, null if no options are shown. */
+  const [active, setActive] = useState<string | null>(null);
+  const results = useRef<StartResultsHandle>(null);
   const id = useId();
-  const handle = typedHandle(text);
-  const settled = useDebounced(handle, 300);
-  const { user, error } = useUserWithoutPeriods(settled);
-  const ready = settled === handle;
+  const load = () => void loadResults().then(setLoaded, () => undefined);
 
-  function submit(event: SubmitEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const known = ready ? user : undefined;
-    if (isHandle(handle) && known !== null && known?.uuid !== me?.uuid) {
-      setText('');
-      const person = known && recipientOf(known);
-      onPlace({ kind: 'handle', handle: known?.handle ?? handle, person }, false);
+  function start(handle: string, person?: Recipient) {
+    setText('');
+    onPlace({ kind: 'handle', handle, person }, false);
+  }
+
+  function submit() {
+    const handle = typedHandle(text);
+    if (results.current !== null) {
+      results.current.submit();
+    } else if (isHandle(handle)) {
+      start(handle);
     }
   }
 
   return (
-    <form className="cruddur cruddur-start" role="search" aria-label={texts.text('start.label')} onSubmit={submit}>
+    <form
+      className="cruddur cruddur-start"
+      role="search"
+      aria-label={say('start.label')}
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
       <label htmlFor={id} className="cruddur-visually-hidden">
-        {texts.text('start.field')}
+        {say('start.field')}
       </label>
-      {/* The placeholder has the direction of the page. */}
-      <div className="cruddur-start-field" dir={text === '' ? undefined : 'ltr'}>
-        <span aria-hidden="true">@</span>
+      <div className="cruddur-start-field">
+        <Icon>
+          <path d="M16 16l4 4M11 5a6 6 0 1 0 .01 0" />
+        </Icon>
         <input
           id={id}
           type="text"
-          placeholder={texts.text('start.placeholder')}
+          role="combobox"
+          aria-autocomplete="list"
+          aria-controls={`${id}-people`}
+          aria-expanded={active !== null}
+          aria-activedescendant={active || undefined}
+          aria-describedby={`${id}-found`}
+          // The placeholder has the direction of the page.
+          dir={text === '' ? undefined : 'auto'}
+          placeholder={say('start.placeholder')}
           autoComplete="off"
           autoCapitalize="none"
           spellCheck={false}
           enterKeyHint="go"
           value={text}
-          onChange={(event) => setText(event.target.value)}
-          onKeyDown={(event) => event.key === 'Escape' && setText('')}
-          aria-describedby={`${id}-found`}
+          onFocus={load}
+          onBlur={() => results.current?.close()}
+          onChange={(event) => {
+            load();
+            setText(event.target.value);
+          }}
+          onKeyDown={(event) => results.current?.onKeyDown(event)}
         />
       </div>
-      <div id={`${id}-found`} role="status">
-        {handle !== '' && found()}
-      </div>
+      {loaded !== null && (
+        <loaded.StartResults ref={results} id={id} text={text} onText={setText} onActive={setActive} onStart={start} />
+      )}
     </form>
   );
-
-  function found() {
-    const shown = <Handle key="handle" handle={handle} />;
-    if (!isHandle(handle)) {
-      return <p className="cruddur-start-note">{texts.text('start.rule', { max: MAX_HANDLE_LENGTH })}</p>;
-    }
-    if (!ready || (user === undefined && error === null)) {
-      return <p className="cruddur-start-note">{texts.rich('start.looking', { handle: shown })}</p>;
-    }
-    if (user === undefined) {
-      return <p className="cruddur-start-note cruddur-problem">{explain(texts, error)}</p>;
-    }
-    if (user === null) {
-      return <p className="cruddur-start-note cruddur-problem">{texts.rich('start.none', { handle: shown })}</p>;
-    }
-    if (user.uuid === me?.uuid) {
-      return <p className="cruddur-start-note">{texts.text('start.self')}</p>;
-    }
-    return (
-      <PlaceLink
-        className="cruddur-start-user"
-        to={{ kind: 'handle', handle: user.handle, person: recipientOf(user) }}
-        onClick={() => setText('')}
-      >
-        <Avatar name={user.display_name} handle={user.handle} small />
-        <span className="cruddur-visually-hidden">{texts.text('start.writeTo')}</span>{' '}
-        <span className="cruddur-who">
-          <Name className="cruddur-name" name={user.display_name} handle={user.handle} /> <Handle handle={user.handle} />
-        </span>
-      </PlaceLink>
-    );
-  }
-}
-
-/** The user with this handle, or with the handle without final periods: a period may end a sentence. */
-function useUserWithoutPeriods(handle: string) {
-  const exact = useUser(isHandle(handle) ? handle : null);
-  const shorter = handle.replace(/\.+$/, '');
-  const other = useUser(exact.user === null && shorter !== handle && isHandle(shorter) ? shorter : null);
-  return exact.user === null && shorter !== handle && isHandle(shorter) ? other : exact;
 }

@@ -10,6 +10,12 @@ export function useChanges(): ChangesByMessage {
   return useSyncExternalStore(changes.subscribe, changes.state);
 }
 
+/** Whether the signed-in user blocks another user, as far as is known. */
+export function useIsBlocked(user: string | undefined): boolean {
+  const { blocks } = stateOf(useClient());
+  return useSyncExternalStore(blocks.subscribe, () => user !== undefined && blocks.isBlocked(user) === true);
+}
+
 const nothing = () => () => undefined;
 const NO_GROUP = { value: undefined, error: null };
 

@@ -18,14 +18,8 @@ export const en = {
   tryAgain: 'Try again',
 
   'start.label': 'Start a conversation',
-  'start.field': 'Start a conversation by handle',
-  'start.placeholder': 'Write to a handle',
-  'start.rule':
-    'Handles have at most {max, plural, one {# character} other {# characters}}: letters, digits, and . _ - only.',
-  'start.looking': 'Looking for {handle}…',
-  'start.none': 'There is no user {handle}.',
-  'start.self': 'That is you.',
-  'start.writeTo': 'Write to',
+  'start.field': 'Start a conversation by name or handle',
+  'start.placeholder': 'Name or handle',
 
   'time.now': 'now',
   'time.minutes': '{count, number} min',

@@ -4,8 +4,19 @@ export const en = {
   'inbox.markRead': 'Mark as read',
   'inbox.notChanged': 'Not changed. {reason}',
 
+  'start.rule':
+    'Handles have at most {max, plural, one {# character} other {# characters}}: letters, digits, and . _ - only.',
+  'start.looking': 'Looking for {handle}…',
+  'start.none': 'There is no user {handle}.',
+  'start.self': 'That is you.',
+  'start.writeTo': 'Write to',
+  'start.people': 'People',
+  'start.found': '{count, plural, one {# person found.} other {# people found.}} The arrow keys select one.',
+  'start.nobody': 'There is no user whose handle or name begins with this.',
+
   'conversation.label': 'Conversation',
   'conversation.back': 'Back to the conversations',
+  'conversation.menu': 'Menu of this conversation',
   'conversation.all': 'All conversations',
   'conversation.loading': 'Loading the conversation…',
   'conversation.none': 'No such conversation',
@@ -78,6 +89,24 @@ export const en = {
   'delete.yes': 'Delete',
   'delete.no': 'Keep',
 
+  'block.start': 'Block…',
+  'block.end': 'Unblock',
+  'block.title': 'Block this person?',
+  'block.text':
+    '{name} can’t send you messages, edit earlier ones or react to yours. You can’t write to {name} either, and the conversation leaves your list.',
+  'block.secret': 'The other person is not told. You can unblock them at any time, here or in the settings.',
+  'block.yes': 'Block',
+  'block.no': 'Cancel',
+  'block.label': 'Blocked',
+  'block.notice': 'You have blocked {name}. Unblock them to write.',
+  'block.failed': 'Not blocked. {reason}',
+  'block.notEnded': 'Not unblocked. {reason}',
+  'block.ended': '{name} is no longer blocked.',
+  'block.endOf': 'Unblock {name}',
+  'block.since': 'Blocked on {date}',
+  'block.nobody': 'You have not blocked anyone.',
+  'block.more': 'Show more people',
+
   'details.title': 'Message details',
   'details.from': 'From',
   'details.sent': 'Sent',
@@ -139,6 +168,9 @@ export const en = {
   'code.reaction_invalid': 'The server does not accept this emoji.',
   'code.reply_to_invalid': 'The server does not recognize the message that you reply to.',
   'code.display_name_invalid': 'The server does not accept this name.',
+  'code.user_blocked': 'You have blocked this person. Unblock them to write.',
+  'code.message_not_accepted': 'This person doesn’t accept your messages.',
+  'code.user_is_caller': 'You can’t block yourself.',
   'code.prefix_invalid': 'Type 1 to 64 characters.',
 } as const;
 
