@@ -131,7 +131,11 @@ impl Blocks {
     }
 
     /// Lists the users whom `user_uuid` blocks, in the order of their UUIDs.
-    pub async fn list(&self, user_uuid: Uuid, request: PageRequest<Uuid>) -> Result<Page<Block, Uuid>, Error> {
+    pub async fn list(
+        &self,
+        user_uuid: Uuid,
+        request: PageRequest<Uuid>,
+    ) -> Result<Page<Block, Uuid>, Error> {
         let limit = usize::from(request.limit.get());
         let mut from = request.cursor.map(|Cursor(last)| after(&last.to_string())).unwrap_or_default();
         let (mut blocks, mut read) = (Vec::with_capacity(limit + 1), limit + 1);
@@ -147,7 +151,9 @@ impl Blocks {
                         blocks.extend(blocked_at.map(|blocked_at| Block { user_uuid: sk, blocked_at }));
                     }
                     // The others can still be shown, and ended.
-                    Err(_) => tracing::error!(%user_uuid, "skipped a malformed block; `cruddur ddb doctor` explains it"),
+                    Err(_) => {
+                        tracing::error!(%user_uuid, "skipped a malformed block; `cruddur ddb doctor` explains it");
+                    }
                 }
             }
             if is_last_page || blocks.len() > limit {
@@ -218,12 +224,17 @@ impl Blocks {
                 of_state,
             )
         };
-        let transaction =
-            Transaction::new(&self.table).update(&Key::Block { user_uuid, blocked_uuid }, set_block, of_block)?;
+        let transaction = Transaction::new(&self.table).update(
+            &Key::Block { user_uuid, blocked_uuid },
+            set_block,
+            of_block,
+        )?;
         let membership = Key::Membership(group_uuid);
         let transaction = if stored.membership.is_some() {
             let state = Key::MemberState { group_uuid, user_uuid };
-            transaction.update(&membership, set_membership, of_membership)?.update(&state, set_state, of_state)?
+            transaction
+                .update(&membership, set_membership, of_membership)?
+                .update(&state, set_state, of_state)?
         } else {
             transaction.check(&membership, Condition::absent())?
         };
@@ -238,9 +249,8 @@ impl Stored {
         let is_in_state = self.state.as_ref().is_some_and(|row| row.blocked);
         let is_in_membership = self.membership.as_ref().map(|row| row.blocked_by.contains(&user_uuid));
         is_in_block == is_blocked
-            && is_in_membership.is_none_or(|is_in_membership| {
-                is_in_membership == is_blocked && is_in_state == is_blocked
-            })
+            && is_in_membership
+                .is_none_or(|is_in_membership| is_in_membership == is_blocked && is_in_state == is_blocked)
     }
 }
 
@@ -252,7 +262,8 @@ fn after(sk: &str) -> String {
 /// Requires this version, or no row, for a write that sets the version `:next`.
 fn at_version(version: Option<u64>) -> Condition {
     let number = |number: u64| AttributeValue::N(number.to_string());
-    let condition = Condition::new(condition_of(version)).value(":next", number(version.unwrap_or_default() + 1));
+    let condition =
+        Condition::new(condition_of(version)).value(":next", number(version.unwrap_or_default() + 1));
     match version {
         Some(version) => condition.value(":version", number(version)),
         None => condition,

@@ -32,9 +32,9 @@ pub use self::{
     key::{Key, Partition, RowKind},
     reactions::{Reactions, reactions_attribute},
     row::{
-        BlockRow, ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow, LeaseRow,
-        LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow, ReadPosition,
-        RedirectRow, Row, SendLimitRow,
+        BlockRow, ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow,
+        LeaseRow, LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow,
+        ReadPosition, RedirectRow, Row, SendLimitRow,
     },
     transaction::{Condition, HasKey, Transaction},
 };

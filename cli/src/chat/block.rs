@@ -30,7 +30,7 @@ pub struct Block {
 
     /// The user's handle, with or without @
     #[arg(value_name = "@HANDLE")]
-    handle: Handle,
+    user: Handle,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -50,9 +50,9 @@ pub async fn unblock(context: &Context, command: &Block) -> Result<Outcome> {
 
 async fn set(context: &Context, command: &Block, method: Method, done: &str) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
-    let user_uuid = api.user_uuid(&command.handle).await?;
+    let user_uuid = api.user_uuid(&command.user).await?;
     api.block(user_uuid, method).await?;
-    let handle = command.handle.canonical();
+    let handle = command.user.canonical();
     context.output.result(&format!("{done} @{handle}"), &json!({"uuid": user_uuid, "handle": handle}))?;
     Ok(Outcome::Done)
 }

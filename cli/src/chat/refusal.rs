@@ -17,7 +17,7 @@ const DESCRIPTIONS: [(&str, &str); 35] = [
     ("edit_window_over", "the message is too old to be edited"),
     ("message_deleted", "the message is deleted"),
     ("reaction_limit", "a message takes at most five reactions of yours"),
-    ("user_not_found", "no user has this handle or UUID"),
+    ("user_not_found", "no user has this handle"),
     ("user_is_caller", "you can't block yourself"),
     ("body_too_large", "the message is far too long"),
     ("message_group_uuid_blank", "the conversation's UUID is empty"),

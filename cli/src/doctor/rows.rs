@@ -9,7 +9,8 @@ use cruddur::{
     message_group::uuid_of_pair,
     sort_key::SortKey,
     table::{
-        BlockRow, InboxRow, InvalidRow, Item, Key, MemberStateRow, Membership, MessageRow, Row, RowKind, from_item,
+        BlockRow, InboxRow, InvalidRow, Item, Key, MemberStateRow, Membership, MessageRow, Row, RowKind,
+        from_item,
     },
     timestamp::Timestamp,
 };
@@ -206,7 +207,10 @@ fn inbox(item: &Item, id: &str) -> Shape {
 fn exactly<T: DeserializeOwned + Serialize>(item: &Item) -> Option<T> {
     let row: T = from_item(item.clone()).ok()?;
     let printed: Item = to_item(&row).ok()?;
-    printed.iter().all(|(name, value)| item.get(name).is_some_and(|stored| are_equal(stored, value))).then_some(row)
+    printed
+        .iter()
+        .all(|(name, value)| item.get(name).is_some_and(|stored| are_equal(stored, value)))
+        .then_some(row)
 }
 
 /// Compares two values. The members of a set have no order.

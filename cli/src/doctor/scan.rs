@@ -65,7 +65,10 @@ enum Reference {
     /// Users who reacted to a message.
     Reactions(Vec<Uuid>),
     /// A block, by the user who blocks. Its users may have no group.
-    Block { user: Uuid, is_blocked: bool },
+    Block {
+        user: Uuid,
+        is_blocked: bool,
+    },
 }
 
 /// The work that a page leads to.

@@ -1,8 +1,8 @@
 //! Starts the function `block-user`.
 
+use block_user::handler;
 use cruddur::start::{Error, serve};
 use mimalloc::MiMalloc;
-use block_user::handler;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

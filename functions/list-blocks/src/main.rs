@@ -1,8 +1,8 @@
 //! Starts the function `list-blocks`.
 
 use cruddur::start::{Error, serve};
-use mimalloc::MiMalloc;
 use list_blocks::handler;
+use mimalloc::MiMalloc;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -367,12 +367,12 @@ impl Contents {
         let own = own.filter(|own| floor.is_none_or(|floor| *own > floor)).max();
         let read = state.and_then(|state| state.read_sk).unwrap_or_default();
         let marker = read.max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo));
-        let joined =
-            (row.version, row.edited_at, row.deleted_at, row.mine, row.state_version, row.blocked);
+        let joined = (row.version, row.edited_at, row.deleted_at, row.mine, row.state_version, row.blocked);
         let mine = newest.sender_uuid == owner;
         let (version, blocked) = state.map_or((0, false), |state| (state.version, state.blocked));
         // Rows of the old system are read up to where the migration found them.
-        let is_joined = joined == (newest.version, newest.edited_at, newest.deleted_at, mine, version, blocked)
+        let is_joined = joined
+            == (newest.version, newest.edited_at, newest.deleted_at, mine, version, blocked)
             && row.marker() >= marker;
         (!is_joined)
             .then(|| format!("I17: {} {} is not the join: marker {marker:?}, {row:?}", row.pk, row.sk))

@@ -106,10 +106,9 @@ impl Change {
 
     fn method(&self) -> &'static str {
         match self {
-            Self::Edit { .. }
-            | Self::React { adds: true, .. }
-            | Self::Read { .. }
-            | Self::Block { .. } => "PUT",
+            Self::Edit { .. } | Self::React { adds: true, .. } | Self::Read { .. } | Self::Block { .. } => {
+                "PUT"
+            }
             Self::Delete { .. }
             | Self::React { adds: false, .. }
             | Self::Unread { .. }
@@ -205,9 +204,7 @@ impl People {
         let [mine, theirs] = [me, other].map(|user| self.user(user).user.uuid);
         let blocked = if by == me { theirs } else { mine };
         let changes = &self.notes.lock().unwrap().changes;
-        changes
-            .iter()
-            .any(|request| request.me == by && request.change == Change::Block { other: blocked })
+        changes.iter().any(|request| request.me == by && request.change == Change::Block { other: blocked })
     }
 
     /// Checks that nothing is sent while a block stands, and then ends all blocks. There must be no faults.
@@ -590,7 +587,8 @@ impl People {
         let sends = self.notes.lock().unwrap().history.sends.clone();
         let stored = self.commits.lock().unwrap().versions.sent();
         for block in changes {
-            let (Change::Block { other }, Some((blocked, Outcome::Done))) = (&block.change, block.ended) else {
+            let (Change::Block { other }, Some((blocked, Outcome::Done))) = (&block.change, block.ended)
+            else {
                 continue;
             };
             let unblocks = changes.iter().filter(|request| {

@@ -141,10 +141,9 @@ impl Lambda {
         let (function, parameters) = route(request.method(), &path);
         let (limit, fault) = match function {
             Function::CreateMessage => (25, FaultKind::KilledSending),
-            Function::MarkRead
-            | Function::ChangeMessage
-            | Function::ReactToMessage
-            | Function::BlockUser => (25, FaultKind::KilledChanging),
+            Function::MarkRead | Function::ChangeMessage | Function::ReactToMessage | Function::BlockUser => {
+                (25, FaultKind::KilledChanging)
+            }
             Function::UpdateMe => (15, FaultKind::KilledChanging),
             _ => (15, FaultKind::KilledListing),
         };
@@ -351,11 +350,7 @@ impl Lambda {
             Function::BlockUser => App::BlockUser(block_user::App {
                 verifier: verifier(),
                 users: users(),
-                blocks: Blocks::new(
-                    self.table("block-user", CallLimits::WRITE),
-                    clock(),
-                    random(&self.dice),
-                ),
+                blocks: Blocks::new(self.table("block-user", CallLimits::WRITE), clock(), random(&self.dice)),
             }),
             Function::UpdateMe => App::UpdateMe(update_me::App { verifier: verifier(), users: users() }),
             Function::OpenConnection => App::OpenConnection(open_connection::App {

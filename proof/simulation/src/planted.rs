@@ -105,7 +105,9 @@ impl Planted {
                 }
             }
             Self::OpeningIgnoresBlocks if is_create => {
-                for check in actions.into_iter().flatten().filter_map(|action| action.get_mut("ConditionCheck")) {
+                for check in
+                    actions.into_iter().flatten().filter_map(|action| action.get_mut("ConditionCheck"))
+                {
                     if kind(&check["Key"]) == Some(RowKind::Block) {
                         check["ConditionExpression"] =
                             json!("attribute_not_exists(blocked_at) OR attribute_exists(pk)");

@@ -123,7 +123,8 @@ impl Versions {
             broken("I18: a marker is at no message");
         }
         let marking = |row: &MemberStateRow| (row.read_sk, row.read_at, row.settings_at);
-        let is_of_settings = versions.last().map_or(row.blocked, |before| before.settings_at != row.settings_at);
+        let is_of_settings =
+            versions.last().map_or(row.blocked, |before| before.settings_at != row.settings_at);
         self.counts.marks += u64::from(!is_of_settings);
         if versions.iter().any(|earlier| marking(earlier) == marking(&row)) {
             broken("I18: a marking was made twice");

@@ -198,7 +198,8 @@ impl Messages {
     /// Answers a send that is refused because of a block: with the answer of an earlier equal request if there was one,
     /// otherwise with `refusal`.
     async fn answer_refused(&self, new: &NewMessage, refusal: Error) -> Result<Stored, Error> {
-        let (Error::UserBlocked | Error::MessageNotAccepted, Some(key)) = (&refusal, &new.idempotency_key) else {
+        let (Error::UserBlocked | Error::MessageNotAccepted, Some(key)) = (&refusal, &new.idempotency_key)
+        else {
             return Err(refusal);
         };
         let key = Key::Idempotency { user_uuid: new.sender.uuid, key: key.clone() };
@@ -347,10 +348,12 @@ impl IntendedWrite<'_> {
         transaction = transaction.put_new(&self.message)?;
         if let Some((membership, [of_sender, of_receiver])) = &self.opening {
             transaction = transaction.put_new(membership)?.put_new(of_sender)?.put_new(of_receiver)?;
-            let (sender, receiver) = (self.message.sender_uuid, membership.other_than(self.message.sender_uuid));
+            let (sender, receiver) =
+                (self.message.sender_uuid, membership.other_than(self.message.sender_uuid));
             for (user_uuid, blocked_uuid) in [(sender, receiver), (receiver, sender)] {
                 let block = Key::Block { user_uuid, blocked_uuid };
-                transaction = transaction.check(&block, Condition::new("attribute_not_exists(blocked_at)"))?;
+                transaction =
+                    transaction.check(&block, Condition::new("attribute_not_exists(blocked_at)"))?;
             }
         }
         if let Some(sk) = self.message.reply_sk {

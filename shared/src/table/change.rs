@@ -47,8 +47,9 @@ impl Table {
     /// `None` if no change is needed.
     ///
     /// Each write adds 1 to the version and requires the version that was read. Otherwise, a write that is executed long
-    /// after its time limit could undo a later one. If another write came first, `decide` is asked again. Does not touch
-    /// attributes of later versions of the system.
+    /// after its time limit could undo a later one. If another write came first, `decide` is asked again. If an attempt
+    /// without an answer may have been made before it, the outcome is unknown, and the error [`Error::Unavailable`]. Does
+    /// not touch attributes of later versions of the system.
     pub(crate) async fn change<R: Versioned>(
         &self,
         key: &Key,
@@ -57,15 +58,25 @@ impl Table {
     ) -> Result<Option<R>, Error> {
         let mut stored = self.get::<R>(key).await?;
         let mut backoff = Backoff::new(random);
+        let version = |row: &Option<R>| row.as_ref().map_or(0, R::version);
+        // The version that an attempt without an answer would have written.
+        let mut in_doubt = None;
         for _ in 0..MAX_ATTEMPTS {
-            let Some(assignments) = decide(stored.as_ref())? else { return Ok(stored) };
+            let decision = decide(stored.as_ref());
+            if !matches!(decision, Ok(None)) && in_doubt.is_some_and(|doubtful| doubtful < version(&stored)) {
+                break;
+            }
+            let Some(assignments) = decision? else { return Ok(stored) };
             match self.update(update_of(key, stored.as_ref().map(R::version), assignments)).await {
                 Ok(item) => return from_item(item).map(Some),
                 Err(WriteError::ConditionFailed { rows, .. }) => {
                     let row = rows.into_iter().next().flatten().filter(|row| !row.is_empty());
                     stored = row.map(from_item).transpose()?;
+                    // That version is another's.
+                    in_doubt = in_doubt.filter(|doubtful| *doubtful < version(&stored));
                 }
-                Err(WriteError::Busy(_) | WriteError::Unknown(_)) => {}
+                Err(WriteError::Unknown(_)) => in_doubt = Some(version(&stored) + 1),
+                Err(WriteError::Busy(_)) => {}
                 Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
             }
             backoff.wait().await;

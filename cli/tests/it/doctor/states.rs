@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use cli::doctor::{Kind, Mode, Status};
 use cruddur::{
+    block::Blocks,
     message::{change::MessageChange, reaction::ReactionChange},
+    random::Random,
     sort_key::SortKey,
     table::{Key, Partition, reactions_attribute},
 };
@@ -176,6 +178,7 @@ async fn an_inbox_row_that_is_not_the_join_is_joined_again() {
         ("the sender is another one", 0, json!({"mine": {"BOOL": true}})),
         ("it is edited", 0, json!({"edited_at": {"S": "2026-11-22T09:30:00.000000Z"}})),
         ("it is deleted", 1, json!({"deleted_at": {"S": "2026-11-22T09:30:00.000000Z"}})),
+        ("it is blocked", 0, json!({"blocked": {"BOOL": true}})),
     ];
     for (name, user, change) in changes {
         let conversation = Conversation::new().await;
@@ -480,4 +483,53 @@ async fn a_change_of_a_message_that_is_older_than_the_log_has_an_event() {
     let found = clinic.examine(Mode::Repair).await.brief();
     let pk = Partition::EventLog(clinic.users[0].uuid).to_string();
     assert_eq!(found, [(Kind::EventMissing, pk, None, Status::Repaired)]);
+}
+
+#[tokio::test]
+async fn membership_and_state_show_a_block_as_its_own_row_has_it() {
+    enum Of {
+        Membership,
+        State,
+    }
+    let shown = |user: Uuid| json!({"blocked_by": {"SS": [user.to_string()]}});
+    for (name, is_blocked, of, is_joined) in [
+        ("the membership does not show it", true, Of::Membership, true),
+        ("the state does not show it", true, Of::State, false),
+        ("the membership shows it after its end", false, Of::Membership, true),
+        ("the state shows it after its end", false, Of::State, false),
+    ] {
+        let conversation = Conversation::new().await;
+        let clinic = &conversation.clinic;
+        let [me, other] = [0, 1].map(|user| clinic.users[user].uuid);
+        let blocks = Blocks::new(clinic.world.table(), clinic.world.clock.clock(), Random::system());
+        blocks.block(me, other).await.unwrap();
+        if !is_blocked {
+            blocks.unblock(me, other).await.unwrap();
+        }
+        conversation.deliver().await;
+        clinic.world.clock.advance(TimeDelta::minutes(5));
+        assert_eq!(clinic.examine(Mode::Check).await.findings, [], "{name}");
+        let change = match (&of, is_blocked) {
+            (Of::Membership, true) => json!({"blocked_by": null}),
+            (Of::Membership, false) => shown(me),
+            (Of::State, true) => json!({"blocked": null}),
+            (Of::State, false) => json!({"blocked": {"BOOL": true}}),
+        };
+        let key = match of {
+            Of::Membership => Key::Membership(conversation.group),
+            Of::State => conversation.state_key(0),
+        };
+        conversation.edit_row(&key, &change);
+        let expected = if is_joined {
+            BTreeSet::from([Kind::BlockDiffers])
+        } else {
+            BTreeSet::from([Kind::BlockDiffers, Kind::InboxRowNotJoined])
+        };
+        let found = clinic.examine(Mode::Check).await;
+        assert_eq!(kinds(&found.brief()), expected, "{name}: {:?}", found.findings);
+        assert_eq!(clinic.examine(Mode::Repair).await.summary.left, 0, "{name}");
+        conversation.deliver().await;
+        assert_eq!(clinic.examine(Mode::Check).await.findings, [], "{name}");
+        assert_eq!(invariants::check_logged(&clinic.world.rows()), Vec::<String>::new(), "{name}");
+    }
 }

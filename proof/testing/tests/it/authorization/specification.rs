@@ -3,11 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use cruddur::{
-    message_group::uuid_of_pair,
-    table::Key,
-    user::User,
-};
+use cruddur::{message_group::uuid_of_pair, table::Key, user::User};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
