@@ -73,8 +73,8 @@ export async function openConversation(page: Page, name: string): Promise<void> 
 
 /** The mark of a message that the server has stored, whether or not the other member has seen it. */
 export const sentMark = (page: Page, text: string) => {
-  const mark = (key: 'message.sent' | 'message.seen') => message(page, text).getByText(t(key), { exact: true });
-  return mark('message.sent').or(mark('message.seen'));
+  const shows = (key: 'message.sent' | 'message.seen') => message(page, text).getByText(t(key), { exact: true });
+  return shows('message.sent').or(shows('message.seen'));
 };
 
 export async function say(page: Page, text: string): Promise<void> {
