@@ -251,9 +251,11 @@ impl Faults {
         let probability = |kind: FaultKind| {
             let most = match kind {
                 FaultKind::ShortPage => 1.0,
-                FaultKind::CommitWithinPage | FaultKind::Reordered | FaultKind::Redelivery => 0.5,
-                FaultKind::ConflictHidesRows
+                FaultKind::CommitWithinPage
                 | FaultKind::KeysUnprocessed
+                | FaultKind::Reordered
+                | FaultKind::Redelivery => 0.5,
+                FaultKind::ConflictHidesRows
                 | FaultKind::IndexGoesBack
                 | FaultKind::KilledSending
                 | FaultKind::KilledChanging

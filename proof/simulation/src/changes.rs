@@ -134,7 +134,7 @@ impl People {
     /// Does one thing with the messages or the marker of one of the user's groups.
     pub(crate) async fn change_something(&self, me: usize) {
         // Also before the first message.
-        if self.dice.chance(0.06) {
+        if self.dice.chance(0.04) {
             return self.block_for_a_while(me, self.other_than(me)).await;
         }
         let Some((group, [a, b])) = self.a_group_of(me) else { return };
@@ -189,7 +189,7 @@ impl People {
         self.change(me, group, Change::Block { other }).await;
         let pause = self.dice.duration(Duration::ZERO, Duration::from_secs(2));
         tokio::time::sleep(pause).await;
-        if self.dice.chance(0.75) {
+        if self.dice.chance(0.9) {
             self.change(me, group, Change::Unblock { other }).await;
         }
     }

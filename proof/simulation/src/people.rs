@@ -112,7 +112,7 @@ impl People {
                 }
                 8 => {
                     if let Some((group, _)) = self.a_group_of(me) {
-                        let _ = self.list_messages(me, group, *self.dice.pick(&[1, 3, 20, 100])).await;
+                        let _ = self.list_messages(me, group, *self.dice.pick(&[1, 1, 3, 3, 20, 100])).await;
                     }
                 }
                 _ => self.try_foreign_group(me).await,
