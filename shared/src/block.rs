@@ -137,15 +137,14 @@ impl Blocks {
         request: PageRequest<Uuid>,
     ) -> Result<Page<Block, Uuid>, Error> {
         let limit = usize::from(request.limit.get());
-        let mut from = request.cursor.map(|Cursor(last)| after(&last.to_string())).unwrap_or_default();
+        // Without a cursor, from a string before every UUID: an empty bound is not allowed.
+        let mut from = request.cursor.map_or_else(|| "0".to_owned(), |Cursor(last)| after(&last.to_string()));
         let (mut blocks, mut read) = (Vec::with_capacity(limit + 1), limit + 1);
         loop {
-            // An empty bound is not allowed.
-            let bound = if from.is_empty() { "0" } else { &from };
-            let rows = self.table.rows_from(Partition::Blocks(user_uuid), bound, read).await?;
+            let rows = self.table.rows_from(Partition::Blocks(user_uuid), &from, read).await?;
             let is_last_page = rows.len() < read;
+            from = rows.last().and_then(sort_key).map_or(from, after);
             for row in rows {
-                from = sort_key(&row).map(after).unwrap_or_default();
                 match from_item::<BlockRow>(row) {
                     Ok(BlockRow { sk, blocked_at, .. }) => {
                         blocks.extend(blocked_at.map(|blocked_at| Block { user_uuid: sk, blocked_at }));
@@ -200,46 +199,62 @@ impl Blocks {
         is_blocked: bool,
     ) -> Result<(), WriteError> {
         let group_uuid = uuid_of_pair(user_uuid, blocked_uuid);
-        let (text, now) = (AttributeValue::S, self.clock.now());
-        let user = AttributeValue::Ss(vec![user_uuid.to_string()]);
-        let time = text(Timestamp::new(now).to_string());
+        let now = self.clock.now();
         let of_block = at_version(stored.block.as_ref().map(|row| row.version));
-        let of_state = at_version(stored.state.as_ref().map(|row| row.version)).value(":now", time.clone());
-        let of_membership = Condition::exists().value(":user", user);
-        let (set_block, of_block, set_membership, set_state, of_state) = if is_blocked {
-            (
-                "SET version = :next, blocked_at = :now REMOVE expires_at",
-                of_block.value(":now", time),
-                "ADD blocked_by :user",
-                "SET version = :next, blocked = :blocked, settings_at = :now",
-                of_state.value(":blocked", AttributeValue::Bool(true)),
-            )
+        let (set_block, of_block) = if is_blocked {
+            let time = AttributeValue::S(Timestamp::new(now).to_string());
+            ("SET version = :next, blocked_at = :now REMOVE expires_at", of_block.value(":now", time))
         } else {
             let end = (now + BlockRow::RETENTION).timestamp();
-            (
-                "SET version = :next, expires_at = :end REMOVE blocked_at",
-                of_block.value(":end", AttributeValue::N(end.to_string())),
-                "DELETE blocked_by :user",
-                "SET version = :next, settings_at = :now REMOVE blocked",
-                of_state,
-            )
+            let end = AttributeValue::N(end.to_string());
+            ("SET version = :next, expires_at = :end REMOVE blocked_at", of_block.value(":end", end))
         };
         let transaction = Transaction::new(&self.table).update(
             &Key::Block { user_uuid, blocked_uuid },
             set_block,
             of_block,
         )?;
-        let membership = Key::Membership(group_uuid);
         let transaction = if stored.membership.is_some() {
-            let state = Key::MemberState { group_uuid, user_uuid };
-            transaction
-                .update(&membership, set_membership, of_membership)?
-                .update(&state, set_state, of_state)?
+            let version = stored.state.as_ref().map(|row| row.version);
+            let (membership, now) = (Condition::exists(), Timestamp::new(now));
+            show_in_group(transaction, group_uuid, user_uuid, membership, version, is_blocked, now)?
         } else {
-            transaction.check(&membership, Condition::absent())?
+            transaction.check(&Key::Membership(group_uuid), Condition::absent())?
         };
         transaction.commit().await
     }
+}
+
+/// Adds to a transaction that the membership of a group and the state of a member show whether the member blocks the
+/// other one. `membership` is the condition on the membership, and `version` the state's; `None` requires that there is
+/// no state.
+///
+/// Fails if the transaction can't be built.
+pub fn show_in_group(
+    transaction: Transaction,
+    group_uuid: Uuid,
+    user_uuid: Uuid,
+    membership: Condition,
+    version: Option<u64>,
+    is_blocked: bool,
+    now: Timestamp,
+) -> Result<Transaction, WriteError> {
+    let user = AttributeValue::Ss(vec![user_uuid.to_string()]);
+    let membership = membership.value(":user", user);
+    let of_state = at_version(version).value(":now", AttributeValue::S(now.to_string()));
+    let (set_membership, set_state, of_state) = if is_blocked {
+        let of_state = of_state.value(":blocked", AttributeValue::Bool(true));
+        let set_state = "SET version = :next, blocked = :blocked, settings_at = :now";
+        ("ADD blocked_by :user", set_state, of_state)
+    } else {
+        let set_state = "SET version = :next, settings_at = :now REMOVE blocked";
+        ("DELETE blocked_by :user", set_state, of_state)
+    };
+    transaction.update(&Key::Membership(group_uuid), set_membership, membership)?.update(
+        &Key::MemberState { group_uuid, user_uuid },
+        set_state,
+        of_state,
+    )
 }
 
 impl Stored {

@@ -262,9 +262,7 @@ impl Users {
 
     /// Reads the users with these UUIDs. Leaves out UUIDs that no user has.
     pub async fn with_uuids(&self, uuids: &[Uuid]) -> Result<HashMap<Uuid, User>, Error> {
-        let statement = include_str!("../../sql/users/with_uuids.sql");
-        let rows = self.postgres.query(statement, &[(&uuids, Type::UUID_ARRAY)]).await?;
-        rows.iter().map(|row| User::from_row(row).map(|user| (user.uuid, user))).collect()
+        names::read(&self.postgres, uuids).await
     }
 
     fn cached(&self, subject: &Subject) -> Option<CachedUser> {

@@ -1,8 +1,8 @@
 //! Checks of blocks against memberships and member states.
 
 use anyhow::Result;
-use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
+    block::show_in_group,
     table::{BlockRow, Condition, Item, Key, Membership, Transaction, from_item},
     timestamp::Timestamp,
 };
@@ -71,26 +71,10 @@ impl Doctor {
         state: Option<&StateRow>,
         is_blocked: bool,
     ) -> Result<Transaction> {
-        let group_uuid = membership.group_uuid;
-        let version = state.map_or(0, |state| state.row.version);
         let of_block = item.map_or_else(Condition::absent, Condition::unchanged);
-        let of_membership =
-            write::has_member(member).value(":members", AttributeValue::Ss(vec![member.to_string()]));
-        let of_state = write::at_version(version)
-            .value(":next", AttributeValue::N((version + 1).to_string()))
-            .value(":now", AttributeValue::S(Timestamp::new(self.clock.now()).to_string()));
-        let (set_membership, set_state, of_state) = if is_blocked {
-            let of_state = of_state.value(":blocked", AttributeValue::Bool(true));
-            let set_state = "SET version = :next, settings_at = :now, blocked = :blocked";
-            ("ADD blocked_by :members", set_state, of_state)
-        } else {
-            let set_state = "SET version = :next, settings_at = :now REMOVE blocked";
-            ("DELETE blocked_by :members", set_state, of_state)
-        };
-        let state = Key::MemberState { group_uuid, user_uuid: member };
-        Ok(Transaction::new(&self.table)
-            .check(block, of_block)?
-            .update(&Key::Membership(group_uuid), set_membership, of_membership)?
-            .update(&state, set_state, of_state)?)
+        let (group, version) = (membership.group_uuid, state.map(|state| state.row.version));
+        let (has_member, now) = (write::has_member(member), Timestamp::new(self.clock.now()));
+        let transaction = Transaction::new(&self.table).check(block, of_block)?;
+        Ok(show_in_group(transaction, group, member, has_member, version, is_blocked, now)?)
     }
 }

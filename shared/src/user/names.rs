@@ -74,13 +74,7 @@ impl NamesByUuid {
     /// Reads the users with these UUIDs in one statement.
     async fn look_up(&self, postgres: &Postgres, uuids: Vec<Uuid>) -> Result<(), Error> {
         let read_at = Instant::now();
-        let statement = include_str!("../../../sql/users/with_uuids.sql");
-        let rows = postgres.query(statement, &[(&uuids, Type::UUID_ARRAY)]).await?;
-        let mut users = HashMap::with_capacity(rows.len());
-        for row in &rows {
-            let user = User::from_row(row)?;
-            users.insert(user.uuid, user);
-        }
+        let mut users = read(postgres, &uuids).await?;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         for uuid in uuids {
             entries.put(uuid, Entry { user: users.remove(&uuid), read_at });
@@ -96,6 +90,13 @@ impl NamesByUuid {
     fn pause(&self) {
         *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + PAUSE);
     }
+}
+
+/// Reads the users with these UUIDs in one statement.
+pub(super) async fn read(postgres: &Postgres, uuids: &[Uuid]) -> Result<HashMap<Uuid, User>, Error> {
+    let statement = include_str!("../../../sql/users/with_uuids.sql");
+    let rows = postgres.query(statement, &[(&uuids, Type::UUID_ARRAY)]).await?;
+    rows.iter().map(|row| User::from_row(row).map(|user| (user.uuid, user))).collect()
 }
 
 impl Users {
