@@ -42,7 +42,12 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Mutes, hides or clears a message group for the caller
+         * @description Changes nothing for the other member. Absent members stay as they are. A hidden group returns to the list with
+         *     the next message. Cleared messages can't be brought back.
+         */
+        patch: operations["updateMessageGroup"];
         trace?: never;
     };
     "/api/message_groups/{message_group_uuid}/read": {
@@ -294,6 +299,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reports a message to the operator
+         * @description Stores the message and up to five on each side, as they are, for the operator. Nobody else learns of it. A second
+         *     report of a message by the same caller stores nothing and has the same answer.
+         */
+        post: operations["createReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -352,7 +378,10 @@ export interface components {
             display_name: components["schemas"]["DisplayName"];
             /** @description The other member's handle, as current as the name. */
             handle: components["schemas"]["Handle"];
-            /** @description The newest text, at most 480 bytes. A truncated text ends with `…`. Empty if the newest message is deleted. */
+            /**
+             * @description The newest text, at most 480 bytes. A truncated text ends with `…`. Empty if the newest message is deleted,
+             *     or if the caller has cleared it.
+             */
             message: string;
             /** @description The time of the newest message. */
             created_at: components["schemas"]["Timestamp"];
@@ -364,6 +393,8 @@ export interface components {
             deleted_at?: components["schemas"]["Timestamp"];
             /** @description The caller sent the newest message. */
             from_me: boolean;
+            /** @description The time until which the caller has muted the group, also if it is over. Absent if the group is not muted. */
+            muted_until?: components["schemas"]["Timestamp"];
         };
         /** @description A group in a frame of the socket. */
         MessageGroup: components["schemas"]["MessageGroupFields"];
@@ -374,6 +405,13 @@ export interface components {
             unread_count: components["schemas"]["UnreadCount"];
             /** @description The caller blocks the other member. Lists leave out such groups. */
             blocked: boolean;
+            /** @description The caller has hidden the group since the newest message. Lists leave out such groups. */
+            hidden: boolean;
+            /**
+             * @description The time of the last message that the caller has cleared. Lists leave out this message and all before it.
+             *     Absent if none was cleared.
+             */
+            cleared_until?: components["schemas"]["Timestamp"];
             /** @description The caller and the other member, in any order. */
             members: components["schemas"]["Member"][];
         } & components["schemas"]["MessageGroupFields"];
@@ -514,6 +552,34 @@ export interface components {
          *     default they do.
          */
         ReadReceipts: boolean;
+        /** @description What is absent stays as it is. */
+        MessageGroupSettings: {
+            /**
+             * @description Until when the caller's devices announce no message of the group. `null` ends it. Lists, counts and events
+             *     are the same as for other groups.
+             */
+            muted_until?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether lists leave out the group until its next message. `null` changes nothing. */
+            hidden?: boolean | null;
+            /**
+             * @description `true`: all messages so far, for the caller alone. `null` changes nothing.
+             * @enum {unknown}
+             */
+            cleared?: true | null;
+        };
+        NewReport: {
+            message_group_uuid: components["schemas"]["Uuid"];
+            message_uuid: components["schemas"]["Uuid"];
+            /** @description The message's creation time. */
+            created_at: components["schemas"]["Timestamp"];
+            reason: components["schemas"]["ReportReason"];
+        };
+        /** @enum {unknown} */
+        ReportReason: "spam" | "harassment" | "threat" | "sexual_content" | "other";
+        Report: {
+            /** @description Names the report to the operator. */
+            uuid: components["schemas"]["Uuid"];
+        };
         /** @description What is absent or null stays as it is. */
         Settings: {
             display_name?: components["schemas"]["DisplayName"] | null;
@@ -532,8 +598,8 @@ export interface components {
             cursor: string;
             /**
              * @description `message`: messages were sent. `message_changed`: messages were edited or deleted, or their reactions have
-             *     changed. `read`: a member has read messages, or marked them as unread. Clients read the group again after an
-             *     event of an unknown type.
+             *     changed. `read`: a member has read messages, or marked them as unread. `group`: the caller's settings of the
+             *     group have changed. Clients read the group again after `group` and after an event of an unknown type.
              */
             type: string;
             /** @description The group that changed. */
@@ -555,7 +621,7 @@ export interface components {
         /** @description Error codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
-        Code: "body_invalid" | "user_not_provisioned" | "user_blocked" | "message_not_accepted" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "prefix_invalid" | "user_is_caller" | "rate_limited" | "internal_error" | "unavailable";
+        Code: "body_invalid" | "user_not_provisioned" | "user_blocked" | "message_not_accepted" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "prefix_invalid" | "user_is_caller" | "muted_until_invalid" | "cleared_invalid" | "reason_invalid" | "rate_limited" | "internal_error" | "unavailable";
         /** @description An error that API Gateway returns itself. */
         GatewayError: {
             message: string | null;
@@ -835,6 +901,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid")[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateMessageGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+            };
+            cookie?: never;
+        };
+        /** @description A JSON object of at most 16 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageGroupSettings"];
+            };
+        };
+        responses: {
+            /** @description The settings are as requested. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BodyInvalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageGroupNotFound"];
+            413: components["responses"]["BodyTooLarge"];
+            /** @description The request is invalid. The answer contains all codes that apply. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "muted_until_invalid" | "cleared_invalid")[];
                 };
             };
             429: components["responses"]["TooManyRequests"];
@@ -1506,6 +1618,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": ("limit_invalid" | "cursor_invalid")[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A JSON object of at most 16 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReport"];
+            };
+        };
+        responses: {
+            /** @description The report is stored. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            400: components["responses"]["BodyInvalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageNotFound"];
+            413: components["responses"]["BodyTooLarge"];
+            /** @description The request is invalid. The answer contains all codes that apply. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid" | "message_uuid_invalid" | "created_at_invalid" | "reason_invalid")[];
                 };
             };
             429: components["responses"]["TooManyRequests"];
