@@ -217,6 +217,18 @@ pub const FUNCTIONS: &[Declaration] = &[
         users: parts.users(),
         blocks: parts.blocks(this.name, CallLimits::READ),
     }),
+    route!(update_message_group, "update-message-group", WRITE_TIMEOUT, |this, parts| {
+        update_message_group::App {
+            verifier: parts.verifier()?,
+            users: parts.users(),
+            states: parts.states(this.name, CallLimits::WRITE),
+        }
+    }),
+    route!(create_report, "create-report", READ_TIMEOUT, |this, parts| create_report::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        messages: parts.messages(this.name, CallLimits::READ, None),
+    }),
     route!(show_me, "show-me", READ_TIMEOUT, |this, parts| show_me::App {
         verifier: parts.verifier()?,
         users: parts.users(),

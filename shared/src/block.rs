@@ -244,10 +244,10 @@ pub fn show_in_group(
     let of_state = at_version(version).value(":now", AttributeValue::S(now.to_string()));
     let (set_membership, set_state, of_state) = if is_blocked {
         let of_state = of_state.value(":blocked", AttributeValue::Bool(true));
-        let set_state = "SET version = :next, blocked = :blocked, settings_at = :now";
+        let set_state = "SET version = :next, blocked = :blocked, settings_at = :now, settings_version = :next";
         ("ADD blocked_by :user", set_state, of_state)
     } else {
-        let set_state = "SET version = :next, settings_at = :now REMOVE blocked";
+        let set_state = "SET version = :next, settings_at = :now, settings_version = :next REMOVE blocked";
         ("DELETE blocked_by :user", set_state, of_state)
     };
     transaction.update(&Key::Membership(group_uuid), set_membership, membership)?.update(

@@ -159,6 +159,12 @@ pub enum Violation {
     PrefixInvalid,
     /// The user is the caller.
     UserIsCaller,
+    /// The end of the mute is malformed.
+    MutedUntilInvalid,
+    /// Cleared messages can't be brought back.
+    ClearedInvalid,
+    /// The reason of a report is missing or unknown.
+    ReasonInvalid,
 }
 
 impl Violation {
@@ -186,6 +192,9 @@ impl Violation {
             Self::DisplayNameInvalid => "display_name_invalid",
             Self::PrefixInvalid => "prefix_invalid",
             Self::UserIsCaller => "user_is_caller",
+            Self::MutedUntilInvalid => "muted_until_invalid",
+            Self::ClearedInvalid => "cleared_invalid",
+            Self::ReasonInvalid => "reason_invalid",
         }
     }
 }

@@ -108,7 +108,7 @@ pub struct Event {
     pub number: u64,
     /// The place after its row.
     pub cursor: EventCursor,
-    /// `message`, `message_changed`, `read`, or a kind of a later version.
+    /// `message`, `message_changed`, `read`, `group`, or a kind of a later version.
     #[serde(rename = "type")]
     pub kind: String,
     /// The group.
@@ -148,6 +148,7 @@ pub fn events_of(row: &EventLogRow) -> Vec<Event> {
                 let last_read_message_uuid = read_sk.sort_key().map(|sk| sk.message_uuid);
                 ("read", Some(Read { user_uuid: *user_uuid, last_read_message_uuid, last_read_at: *read_at }))
             }
+            LoggedChange::Group { .. } => ("group", None),
             LoggedChange::Other { kind, .. } => (&**kind, None),
         };
         let (group_uuid, message) = (change.group_uuid(), change.message_sk().map(|sk| sk.message_uuid));

@@ -35,6 +35,7 @@ pub mod postgres;
 pub mod projection;
 pub mod push;
 pub mod random;
+pub mod report;
 pub mod request;
 pub mod respond;
 pub mod send_limit;

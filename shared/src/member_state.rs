@@ -1,6 +1,6 @@
-//! What members have read (design, section 3).
+//! What members have read, and their settings of a group (design, section 3).
 //!
-//! A marker is stored in the member's state row. The stream handler joins it into the inbox row. No count is stored, so
+//! Both are stored in the member's state row. The stream handler joins them into the inbox row. No count is stored, so
 //! none can drift.
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -32,6 +32,17 @@ pub struct MemberStates {
     clock: Clock,
     random: Random,
     members: KnownMembers,
+}
+
+/// Changes of a member's settings of a group. They concern only what the member is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// Until when the member's devices announce nothing. `Some(None)` ends it; `None` leaves it as it is.
+    pub muted_until: Option<Option<Timestamp>>,
+    /// Whether the member's lists leave out the group until its next message. `None` leaves it as it is.
+    pub hidden: Option<bool>,
+    /// The member is no longer shown the messages so far.
+    pub cleared: bool,
 }
 
 /// A change of a state: the new marker, and what the marker requires.
@@ -126,6 +137,30 @@ impl MemberStates {
         within_time_limit(Box::pin(mark)).await
     }
 
+    /// Changes a member's settings of a group. Writes nothing if they are already so.
+    pub async fn change_settings(
+        &self,
+        member: Uuid,
+        group_uuid: Uuid,
+        settings: GroupSettings,
+    ) -> Result<(), Error> {
+        let change = async {
+            let newest = if settings.hidden == Some(true) || settings.cleared {
+                self.key_before(group_uuid, None).await?
+            } else {
+                None
+            };
+            let key = Key::MemberState { group_uuid, user_uuid: member };
+            let before_first = MemberStateRow::new(group_uuid, member);
+            let decide = |state: Option<&MemberStateRow>| {
+                let now = Timestamp::new(self.clock.now());
+                Ok(settings.assignments(state.unwrap_or(&before_first), newest, now))
+            };
+            self.table.change(&key, &self.random, decide).await.map(drop)
+        };
+        within_time_limit(Box::pin(change)).await
+    }
+
     /// Writes a member's state. `marking` returns `None` if the state needs no change.
     async fn write(
         &self,
@@ -158,6 +193,43 @@ impl MemberStates {
         };
         let rows = self.table.newest(newest).await?;
         Ok(rows.first().and_then(sort_key).and_then(|sk| sk.parse().ok()))
+    }
+}
+
+impl GroupSettings {
+    /// What a state needs to have these settings. `None` if it has them. `newest` is the group's newest message.
+    fn assignments(
+        self,
+        state: &MemberStateRow,
+        newest: Option<SortKey>,
+        now: Timestamp,
+    ) -> Option<Assignments> {
+        let text = |value: String| AttributeValue::S(value);
+        let muted_until = self.muted_until.unwrap_or(state.muted_until);
+        let hidden_sk = match self.hidden {
+            Some(true) => newest.max(state.hidden_sk),
+            Some(false) => None,
+            None => state.hidden_sk,
+        };
+        let cleared_sk = if self.cleared { newest.max(state.cleared_sk) } else { state.cleared_sk };
+        let changes = [
+            ("muted_until", ":muted", muted_until != state.muted_until, muted_until.map(|at| at.to_string())),
+            ("hidden_sk", ":hidden", hidden_sk != state.hidden_sk, hidden_sk.map(|sk| sk.to_string())),
+            ("cleared_sk", ":cleared", cleared_sk != state.cleared_sk, cleared_sk.map(|sk| sk.to_string())),
+        ];
+        let mut set = ", settings_at = :now, settings_version = :next".to_owned();
+        let mut values = vec![(":now", text(now.to_string()))];
+        let mut removed = Vec::new();
+        for (name, placeholder, _, value) in changes.into_iter().filter(|(_, _, is_change, _)| *is_change) {
+            if let Some(value) = value {
+                set += &format!(", {name} = {placeholder}");
+                values.push((placeholder, text(value)));
+            } else {
+                removed.push(name);
+            }
+        }
+        let more = if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
+        (values.len() > 1 || !more.is_empty()).then_some(Assignments { set, more, values })
     }
 }
 

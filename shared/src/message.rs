@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
+use tokio::try_join;
 use uuid::Uuid;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     send_limit::SendLimit,
     sort_key::SortKey,
     table::{
-        Item, Key, Membership, MessageRow, Newest, Partition, Reactions, Table, first_version, from_scalars,
+        Item, Key, MemberStateRow, Membership, MessageRow, Newest, Partition, Reactions, Table, first_version, from_scalars,
         reactions_attribute,
     },
     timestamp::Timestamp,
@@ -26,6 +27,7 @@ use crate::{
 
 pub mod change;
 pub mod reaction;
+mod report;
 pub mod send;
 pub mod text;
 
@@ -80,7 +82,8 @@ impl Messages {
         warm_up::call(Dependency::DynamoDb, self.table.get::<Membership>(&key)).await
     }
 
-    /// Lists the messages of a group, oldest to newest: the page before the cursor, or the newest page. Fails with
+    /// Lists the messages of a group, oldest to newest: the page before the cursor, or the newest page. Leaves out those
+    /// that the caller has cleared. Fails with
     /// [`Error::MessageGroupNotFound`] if the group does not exist or the caller is not a member.
     ///
     /// Reads no message before the caller is known to be a member. Otherwise the duration and the cost of a rejection
@@ -99,19 +102,28 @@ impl Messages {
             limit: limit + 1,
             attributes: Some(ListedMessage::attributes(&[caller, other]).into()),
         };
-        let rows = self.table.newest(newest).await?;
-        let rows = rows.into_iter().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
-        let mut page = Page::of(rows, limit, Message::sort_key);
+        let state = Key::MemberState { group_uuid, user_uuid: caller };
+        let (rows, state) =
+            try_join!(self.table.newest(newest), self.table.get::<MemberStateRow>(&state))?;
+        let cleared_sk = state.and_then(|state| state.cleared_sk);
+        let mut messages = rows.into_iter().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
+        messages.retain(|message| cleared_sk < Some(message.sort_key()));
+        let mut page = Page::of(messages, limit, Message::sort_key);
         page.items.reverse();
-        self.quote(group_uuid, &mut page.items).await?;
+        self.quote(group_uuid, &mut page.items, cleared_sk).await?;
         Ok(page)
     }
 
-    /// Adds to each reply the sender and the beginning of the answered message. Reads messages that are not among
-    /// `messages`, at most a hundred, in one request.
-    async fn quote(&self, group_uuid: Uuid, messages: &mut [Message]) -> Result<(), Error> {
+    /// Adds to each reply the sender and the beginning of the answered message, unless the caller has cleared it. Reads
+    /// messages that are not among `messages`, at most a hundred, in one request.
+    async fn quote(
+        &self,
+        group_uuid: Uuid,
+        messages: &mut [Message],
+        cleared_sk: Option<SortKey>,
+    ) -> Result<(), Error> {
         let answered = messages.iter().filter_map(|message| Some(message.reply_to.as_ref()?.sort_key()));
-        let answered = answered.collect::<BTreeSet<_>>();
+        let answered = answered.filter(|sk| cleared_sk < Some(*sk)).collect::<BTreeSet<_>>();
         if answered.is_empty() {
             return Ok(());
         }

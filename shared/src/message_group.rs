@@ -177,8 +177,8 @@ impl Inbox {
         Ok(Unread { conversations: counts.iter().sum(), more })
     }
 
-    /// Reads the newest well-formed rows without those of blocked members. Reads more rows in the place of skipped ones.
-    /// Malformed rows are logged: a bad row, or a table that is not migrated yet, must not hide a whole inbox.
+    /// Reads the newest well-formed rows without those of blocked members and hidden groups. Reads more rows in the place
+    /// of skipped ones, twice as many each time. Malformed rows are logged: a bad row, or a table that is not migrated yet, must not hide a whole inbox.
     async fn newest_rows(
         &self,
         user_uuid: Uuid,
@@ -187,7 +187,8 @@ impl Inbox {
     ) -> Result<Vec<ListedGroup>, Error> {
         let (partition, attributes) =
             (Partition::Inbox(user_uuid), Some(Cow::Borrowed(ListedGroup::ATTRIBUTES)));
-        let (mut rows, mut malformed, mut limit) = (Vec::with_capacity(wanted), 0_usize, wanted);
+        let (mut rows, mut malformed) = (Vec::with_capacity(wanted), 0_usize);
+        let (mut limit, mut further) = (wanted, wanted);
         loop {
             let newest = Newest { partition, before, limit, attributes: attributes.clone() };
             let items = self.table.newest(newest).await?;
@@ -195,7 +196,7 @@ impl Inbox {
             before = items.last().and_then(sort_key).map(str::to_owned);
             for item in items {
                 match from_scalars::<ListedGroup>(item) {
-                    Ok(row) if row.blocked => {}
+                    Ok(row) if row.is_left_out() => {}
                     Ok(row) => rows.push(row),
                     Err(_) => malformed += 1,
                 }
@@ -203,9 +204,8 @@ impl Inbox {
             if is_last_page || rows.len() >= wanted {
                 break;
             }
-            if malformed > 0 {
-                limit = FURTHER_READ_LIMIT;
-            }
+            limit = if malformed > 0 { FURTHER_READ_LIMIT } else { further.min(FURTHER_READ_LIMIT) };
+            further *= 2;
         }
         if malformed > 0 {
             tracing::error!(%user_uuid, malformed, "skipped malformed inbox rows; `cruddur ddb doctor` explains them");
@@ -215,7 +215,7 @@ impl Inbox {
     }
 }
 
-/// The number of rows to read after malformed ones were skipped: about half of DynamoDB's page of 1 MB.
+/// The greatest number of rows to read after others were skipped: about half of DynamoDB's page of 1 MB.
 const FURTHER_READ_LIMIT: usize = 1_000;
 
 /// The greatest number of unread messages in an answer. It means "at least this many".
@@ -254,17 +254,29 @@ pub struct ListedGroup {
     /// The owner blocks the other member.
     #[serde(default)]
     blocked: bool,
+    muted_until: Option<Timestamp>,
+    /// The newest message when the owner hid the group.
+    hidden_sk: Option<SortKey>,
+    /// The last message that the owner has cleared.
+    cleared_sk: Option<SortKey>,
 }
 
 impl ListedGroup {
     /// The projection expression.
     const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle, mine, \
-                              version, edited_at, deleted_at, read_sk, own_sk, blocked";
+                              version, edited_at, deleted_at, read_sk, own_sk, blocked, muted_until, hidden_sk, \
+                              cleared_sk";
 
-    /// The place after which messages of others are unread. `None` if all are read.
+    /// The place after which messages of others are unread. `None` if all are read or cleared.
     fn unread_after(&self) -> Option<String> {
-        let marker = marker(self.sk, self.read_sk, self.own_sk);
-        (marker < ReadPosition::UpTo(self.sk)).then(|| marker.into())
+        let cleared = self.cleared_sk.map_or(ReadPosition::Nothing, ReadPosition::UpTo);
+        let read = marker(self.sk, self.read_sk, self.own_sk).max(cleared);
+        (read < ReadPosition::UpTo(self.sk)).then(|| read.into())
+    }
+
+    /// Returns `true` if lists leave out the row.
+    fn is_left_out(&self) -> bool {
+        self.blocked || self.hidden_sk >= Some(self.sk)
     }
 }
 
@@ -288,7 +300,7 @@ pub struct MessageGroup {
     pub display_name: String,
     /// The other member's handle.
     pub handle: String,
-    /// The preview of the newest text.
+    /// The preview of the newest text. Empty if the caller has cleared it.
     pub message: String,
     /// The time of the newest message.
     pub created_at: Timestamp,
@@ -302,14 +314,35 @@ pub struct MessageGroup {
     pub deleted_at: Option<Timestamp>,
     /// The caller sent the newest message.
     pub from_me: bool,
+    /// The caller has muted the group until then, or had until that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
     /// Unread messages, at most [`MAX_UNREAD`]. `None` in frames.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread_count: Option<usize>,
+    /// The newest message. Not in answers.
+    #[serde(skip)]
+    pub sk: SortKey,
+}
+
+impl MessageGroup {
+    /// Shows the settings of the caller's state in the group, which may be newer than the inbox row.
+    #[must_use]
+    pub fn with_settings(self, state: &MemberStateRow) -> Self {
+        Self { muted_until: state.muted_until, ..self }.without_preview_of_cleared(state.cleared_sk)
+    }
+
+    fn without_preview_of_cleared(self, cleared_sk: Option<SortKey>) -> Self {
+        if cleared_sk < Some(self.sk) {
+            return self;
+        }
+        Self { message: String::new(), edited_at: None, deleted_at: None, ..self }
+    }
 }
 
 impl From<ListedGroup> for MessageGroup {
     fn from(row: ListedGroup) -> Self {
-        Self {
+        let group = Self {
             uuid: row.message_group_uuid,
             user_uuid: row.user_uuid,
             display_name: row.user_display_name,
@@ -320,14 +353,17 @@ impl From<ListedGroup> for MessageGroup {
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
             from_me: row.mine,
+            muted_until: row.muted_until,
             unread_count: Some(0),
-        }
+            sk: row.sk,
+        };
+        group.without_preview_of_cleared(row.cleared_sk)
     }
 }
 
 impl From<&InboxRow> for MessageGroup {
     fn from(row: &InboxRow) -> Self {
-        Self {
+        let group = Self {
             uuid: row.message_group_uuid,
             user_uuid: row.other_uuid,
             display_name: row.other_display_name.clone(),
@@ -338,8 +374,11 @@ impl From<&InboxRow> for MessageGroup {
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
             from_me: row.mine,
+            muted_until: row.muted_until,
             unread_count: None,
-        }
+            sk: row.sk,
+        };
+        group.without_preview_of_cleared(row.cleared_sk)
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Metric {
     SendsLimited,
     /// Messages that bypassed the send limit because DynamoDB was unavailable.
     SendsUncounted,
+    /// Messages reported to the operator.
+    MessagesReported,
     /// Groups created by a first message.
     GroupsCreated,
     /// Inbox rows moved to a newer message.

@@ -79,6 +79,11 @@ impl JsonObject {
             Some(value) => serde_json::from_value(value).map_err(|_| Error::BodyInvalid),
         }
     }
+
+    /// Takes the field `name`, as [`Self::field`] does, but returns `Some(None)` if it is `null`.
+    pub fn nullable<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<Option<T>>, Error> {
+        if self.0.contains_key(name) { self.field(name).map(Some) } else { Ok(None) }
+    }
 }
 
 /// Returns the path parameter `name`, percent-decoded. API Gateway decodes path parameters; emulators do not. Valid
@@ -286,6 +291,15 @@ mod tests {
         assert!(matches!(object.field::<String>("b"), Err(Error::BodyInvalid)));
         assert_eq!(object.field::<String>("c").unwrap(), Some("x".to_owned()));
         assert_eq!(object.field::<String>("d").unwrap(), None);
+    }
+
+    #[test]
+    fn null_and_absent_differ_where_null_has_a_meaning() {
+        let mut object = json_object(&with_body("{\"a\":null,\"b\":1,\"c\":\"x\"}")).unwrap();
+        assert_eq!(object.nullable::<String>("a").unwrap(), Some(None));
+        assert!(matches!(object.nullable::<String>("b"), Err(Error::BodyInvalid)));
+        assert_eq!(object.nullable("c").unwrap(), Some(Some("x".to_owned())));
+        assert_eq!(object.nullable::<String>("d").unwrap(), None);
     }
 
     #[test]

@@ -22,6 +22,12 @@ pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Error> {
     Ok(json(StatusCode::OK, body))
 }
 
+/// Creates a 201 response with `body` as JSON.
+pub fn created(body: &impl Serialize) -> Result<Response<Body>, Error> {
+    let body = serde_json::to_string(body).map_err(Error::internal)?;
+    Ok(json(StatusCode::CREATED, body))
+}
+
 /// Creates a 204 response.
 #[must_use]
 pub fn no_content() -> Response<Body> {

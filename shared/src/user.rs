@@ -25,6 +25,7 @@ use crate::{
 pub mod confirm;
 pub mod display_name;
 mod names;
+mod reports;
 pub mod search;
 pub mod settings;
 

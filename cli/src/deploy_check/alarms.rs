@@ -38,7 +38,7 @@ struct Alarm {
 
 /// The names of the template's alarms, without the stack's name. The prefix alone may match another stack, such as
 /// `cruddur-messages-staging`.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "iterator-age",
     "dead-letters",
     "groups-not-moved",
@@ -53,6 +53,7 @@ const NAMES: [&str; 17] = [
     "table-throttles",
     "unknown-keys",
     "users-not-entered",
+    "messages-reported",
     "pushes-dropped",
     "push-delay",
     OF_WEBSOCKETS,

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use cruddur::{
+    sort_key::SortKey,
     table::{Condition, InboxRow, Key, MemberStateRow, MessageRow, ReadPosition, Transaction},
     timestamp::Timestamp,
     user::User,
@@ -178,7 +179,13 @@ fn are_equivalent(shown: &InboxRow, joined: &InboxRow, state: Option<&MemberStat
         && shown.marker() == joined.marker()
         && has_valid_read_sk
         && has_valid_floor_sk
-        && shown.blocked == joined.blocked
+        && settings(shown) == settings(joined)
+}
+
+type Settings = (bool, Option<Timestamp>, Option<SortKey>, Option<SortKey>);
+
+fn settings(row: &InboxRow) -> Settings {
+    (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk)
 }
 
 type Versions = (u64, Option<Timestamp>, Option<Timestamp>, bool, u64);
@@ -196,6 +203,9 @@ fn differences(shown: &InboxRow, joined: &InboxRow) -> String {
         ("state_version", shown.state_version != joined.state_version),
         ("the marker", shown.marker() != joined.marker()),
         ("blocked", shown.blocked != joined.blocked),
+        ("muted_until", shown.muted_until != joined.muted_until),
+        ("hidden_sk", shown.hidden_sk != joined.hidden_sk),
+        ("cleared_sk", shown.cleared_sk != joined.cleared_sk),
     ];
     let different = compared.into_iter().filter_map(|(name, differs)| differs.then_some(name));
     let mut different = different.collect::<Vec<_>>();
@@ -238,6 +248,9 @@ mod tests {
             own_sk: Some(sk),
             floor_sk: Some(sk),
             blocked: true,
+            muted_until: Some(sk.created_at),
+            hidden_sk: Some(sk),
+            cleared_sk: Some(sk),
         };
         let (read, mut full): (Item, Item) = (to_item(read).unwrap(), to_item(full).unwrap());
         full.retain(|name, _| !read.contains_key(name));

@@ -63,7 +63,7 @@ struct GroupEvents {
     messages: HashSet<SortKey>,
     changed: BTreeMap<SortKey, LoggedVersions>,
     /// The logged versions of members' states.
-    reads: BTreeMap<Uuid, BTreeSet<u64>>,
+    states: BTreeMap<Uuid, BTreeSet<u64>>,
 }
 
 /// The logged changes of a message.
@@ -175,7 +175,7 @@ impl Doctor {
             let mut compared = self.compare(user, group, logged.unwrap_or_default(), scope, window).await?;
             // The state of a stranger needs no event.
             let is_of_member = |change: &LoggedChange| match change {
-                LoggedChange::Read { user_uuid, .. } => {
+                LoggedChange::Read { user_uuid, .. } | LoggedChange::Group { user_uuid, .. } => {
                     membership.as_ref().is_some_and(|membership| membership.has(*user_uuid))
                 }
                 _ => true,
@@ -286,7 +286,7 @@ impl Doctor {
         if window.since.is_some() || !logged.messages.is_empty() || !logged.changed.is_empty() {
             self.compare_messages(group, &logged, scope, window, &mut compared).await?;
         }
-        if window.since.is_some() || !logged.reads.is_empty() {
+        if window.since.is_some() || !logged.states.is_empty() {
             self.compare_states(user, group, &logged, window, &mut compared).await?;
         }
         Ok(compared)
@@ -357,7 +357,7 @@ impl Doctor {
         let states = self.member_states(group).await?;
         let of_member = |member: Uuid| states.iter().map(|state| &state.row).find(|row| row.sk == member);
         let mut too_late = BTreeMap::new();
-        for (member, versions) in &logged.reads {
+        for (member, versions) in &logged.states {
             let state = of_member(*member);
             let version = state.map_or(0, |state| state.version);
             if versions.last().is_some_and(|greatest| *greatest > version) {
@@ -373,8 +373,10 @@ impl Doctor {
             compared.wrong.push(Wrong::WithoutChange { messages: BTreeMap::new(), states: too_late });
         }
         for state in states.into_iter().map(|state| state.row) {
-            let is_logged = logged.reads.get(&state.sk).is_some_and(|logged| logged.contains(&state.version));
-            if !is_logged && state.read_at.is_some_and(|at| window.has_change(at)) {
+            let is_logged =
+                logged.states.get(&state.sk).is_some_and(|logged| logged.contains(&state.version));
+            let changed_at = state.read_at.max(state.settings_at);
+            if !is_logged && changed_at.is_some_and(|at| window.has_change(at)) {
                 let changes = GroupChanges { group_uuid: group, states: vec![state], ..Default::default() };
                 compared.missing.extend(changes.logged_for(user));
             }
@@ -481,8 +483,9 @@ impl Events {
                     logged.greatest = logged.greatest.max(version);
                     logged.last_at = logged.last_at.max(row.at);
                 }
-                LoggedChange::Read { user_uuid, version, .. } => {
-                    group.reads.entry(user_uuid).or_default().insert(version);
+                LoggedChange::Read { user_uuid, version, .. }
+                | LoggedChange::Group { user_uuid, version, .. } => {
+                    group.states.entry(user_uuid).or_default().insert(version);
                 }
                 LoggedChange::Other { .. } => {}
             }
@@ -526,12 +529,14 @@ impl Wrong {
                 Self::WithoutChange { messages, .. },
                 LoggedChange::MessageChanged { message_sk, version, .. },
             ) => messages.get(message_sk).is_some_and(|actual| version > actual),
-            (Self::WithoutChange { states, .. }, LoggedChange::Read { user_uuid, version, .. }) => {
-                states.get(user_uuid).is_some_and(|actual| version > actual)
-            }
-            (Self::OfPrivateMarker { member, shared }, LoggedChange::Read { user_uuid, version, .. }) => {
-                member == user_uuid && version > shared
-            }
+            (
+                Self::WithoutChange { states, .. },
+                LoggedChange::Read { user_uuid, version, .. } | LoggedChange::Group { user_uuid, version, .. },
+            ) => states.get(user_uuid).is_some_and(|actual| version > actual),
+            (
+                Self::OfPrivateMarker { member, shared },
+                LoggedChange::Read { user_uuid, version, .. } | LoggedChange::Group { user_uuid, version, .. },
+            ) => member == user_uuid && version > shared,
             (Self::WithoutChange { .. } | Self::OfPrivateMarker { .. }, _) => false,
         }
     }
@@ -551,6 +556,7 @@ fn missing_problem(user: Uuid, group: Uuid, missing: Vec<LoggedChange>) -> Optio
         (count(|change| matches!(change, LoggedChange::Message { .. })), "messages"),
         (count(|change| matches!(change, LoggedChange::MessageChanged { .. })), "edits or deletions"),
         (count(|change| matches!(change, LoggedChange::Read { .. })), "read markers"),
+        (count(|change| matches!(change, LoggedChange::Group { .. })), "settings"),
     ];
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     let counts = counts.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>();

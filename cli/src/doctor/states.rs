@@ -77,6 +77,8 @@ impl Doctor {
             ("read_sk", row.read_sk.and_then(ReadPosition::sort_key)),
             ("floor_sk", row.floor_sk),
             ("seen_sk", row.seen_sk),
+            ("hidden_sk", row.hidden_sk),
+            ("cleared_sk", row.cleared_sk),
         ];
         let ahead = markers.into_iter().filter(|(_, marker)| marker.is_some_and(|marker| marker > newest));
         let ahead = ahead.map(|(name, _)| name).collect::<Vec<_>>();

@@ -13,6 +13,7 @@ use cruddur::{
     message_group::{GroupMember, Inbox, MessageGroup},
     request::{message_group_uuid, path_parameter},
     respond, start,
+    timestamp::Timestamp,
     user::Users,
     warm_up::{Failure, failures},
 };
@@ -59,6 +60,11 @@ struct ShownGroup<'a> {
     group: &'a MessageGroup,
     /// The caller blocks the other member.
     blocked: bool,
+    /// The caller has hidden the group since the newest message.
+    hidden: bool,
+    /// The time of the last message that the caller has cleared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cleared_until: Option<Timestamp>,
     members: &'a [GroupMember],
 }
 
@@ -81,11 +87,17 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
         app.states.of_group(group_uuid),
         app.users.have_read_receipts(caller, other),
     )?;
-    let mut groups = [group];
+    let state = states.iter().find(|state| state.sk == caller);
+    let hidden = state.is_some_and(|state| state.hidden_sk >= Some(group.sk));
+    let cleared_until = state.and_then(|state| state.cleared_sk).map(|sk| sk.created_at);
+    let mut groups = [match state {
+        Some(state) => group.with_settings(state),
+        None => group,
+    }];
     let mut members = GroupMember::list(&membership, &states, caller, have_receipts);
     app.users.refresh_names(&mut groups).await;
     app.users.refresh_names(&mut members).await;
     let [group] = &groups;
     let blocked = membership.blocked_by.contains(&caller);
-    respond::ok(&ShownGroup { group, blocked, members: &members })
+    respond::ok(&ShownGroup { group, blocked, hidden, cleared_until, members: &members })
 }

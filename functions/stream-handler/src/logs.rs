@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use cruddur::{
     error::Chain,
-    projection::events::Tail,
+    projection::{events::Tail, inbox::MovedRow},
     push::{Frame, GroupContent},
     stream::GroupRecords,
-    table::{EventLogRow, InboxRow, LoggedChange},
+    table::{EventLogRow, LoggedChange},
 };
 use uuid::Uuid;
 
 /// A group whose changes are in the inbox rows.
 #[derive(Debug)]
 pub(crate) struct MovedGroup {
-    /// The inbox rows that were written, by member.
-    pub(crate) rows: Vec<(Uuid, InboxRow)>,
+    /// The members' inbox rows.
+    pub(crate) rows: Vec<MovedRow>,
     /// The newest rows of the members' logs, read during the move.
     pub(crate) tails: Vec<(Uuid, Option<Tail>)>,
 }
@@ -36,8 +36,8 @@ pub(crate) struct Append {
 #[derive(Debug)]
 pub(crate) struct Logs<'a> {
     groups: &'a [GroupRecords],
-    /// The places of the moved groups, with the inbox rows that were written.
-    moved: HashMap<Uuid, (usize, Vec<(Uuid, InboxRow)>)>,
+    /// The places of the moved groups, with the members' inbox rows.
+    moved: HashMap<Uuid, (usize, Vec<MovedRow>)>,
     users: BTreeMap<Uuid, UserLog>,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Logs<'a> {
     pub(crate) fn frames(&self, user_uuid: Uuid, rows: &[EventLogRow], now: DateTime<Utc>) -> Vec<Frame> {
         let content = |group_uuid| {
             let (place, rows) = self.moved.get(&group_uuid)?;
-            let row = rows.iter().find(|(member, _)| *member == user_uuid).map(|(_, row)| row);
+            let row = rows.iter().find(|row| row.member == user_uuid);
             Some(GroupContent { changes: &self.groups.get(*place)?.changes, row })
         };
         let frames = rows.iter().filter_map(|row| {

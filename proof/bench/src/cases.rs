@@ -54,6 +54,24 @@ impl Case {
                 event["requestContext"]["http"]["method"] = json!(if is_blocked { "DELETE" } else { "PUT" });
             }),
             "list-blocks" => ("list-blocks/first-page", |_, _| ()),
+            // Mutes until another time, so that each invocation writes.
+            "update-message-group" => ("update-message-group/mute", |event, _| {
+                let end = Timestamp::new(Clock::system().now());
+                event["body"] = json!(json!({"muted_until": end}).to_string());
+            }),
+            // The second report of a message, after the first invocation.
+            "create-report" => ("create-report/message-not-found", |event, services| {
+                let sk = services.newest_message();
+                event["body"] = json!(
+                    json!({
+                        "message_group_uuid": GROUP,
+                        "message_uuid": sk.message_uuid,
+                        "created_at": sk.created_at,
+                        "reason": "spam",
+                    })
+                    .to_string()
+                );
+            }),
             "update-me" => ("update-me/nothing", |_, _| ()),
             "show-message-group" => ("show-message-group/found", |_, _| ()),
             "count-unread" => ("count-unread/counted", |_, _| ()),

@@ -321,6 +321,15 @@ impl Contents {
             if read.max(state.floor_sk).max(state.seen_sk) > newest.copied() {
                 broken("I18: a marker is after the newest message");
             }
+            if state.hidden_sk.max(state.cleared_sk) > newest.copied() {
+                broken("I25: a member hid or cleared messages that do not exist yet");
+            }
+            if state.settings_at.is_some() != state.settings_version.is_some() {
+                broken("row: the settings lack their time or version");
+            }
+            if state.settings_version > Some(state.version) {
+                broken("row: the settings have a later version");
+            }
         }
     }
 
@@ -367,12 +376,16 @@ impl Contents {
         let own = own.filter(|own| floor.is_none_or(|floor| *own > floor)).max();
         let read = state.and_then(|state| state.read_sk).unwrap_or_default();
         let marker = read.max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo));
-        let joined = (row.version, row.edited_at, row.deleted_at, row.mine, row.state_version, row.blocked);
+        let joined = (row.version, row.edited_at, row.deleted_at, row.mine, row.state_version);
+        let settings = (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk);
         let mine = newest.sender_uuid == owner;
-        let (version, blocked) = state.map_or((0, false), |state| (state.version, state.blocked));
+        let version = state.map_or(0, |state| state.version);
+        let of_state = |state: &MemberStateRow| {
+            (state.blocked, state.muted_until, state.hidden_sk, state.cleared_sk)
+        };
         // Rows of the old system are read up to where the migration found them.
-        let is_joined = joined
-            == (newest.version, newest.edited_at, newest.deleted_at, mine, version, blocked)
+        let is_joined = joined == (newest.version, newest.edited_at, newest.deleted_at, mine, version)
+            && settings == state.map_or_else(Default::default, of_state)
             && row.marker() >= marker;
         (!is_joined)
             .then(|| format!("I17: {} {} is not the join: marker {marker:?}, {row:?}", row.pk, row.sk))
@@ -460,6 +473,15 @@ impl Contents {
                 let shared = state.and_then(|state| state.seen_version);
                 let is_shared = shared.is_some_and(|shared| *version <= shared);
                 (!is_own && !is_shared).then_some("I20: the log has a marker that its member does not share")
+            }
+            LoggedChange::Group { group_uuid, user_uuid, version } => {
+                let states = self.states.iter().filter(|state| state.group_uuid() == Some(*group_uuid));
+                let state = states.into_iter().find(|state| state.sk == *user_uuid);
+                if state.is_none_or(|state| Some(*version) > state.settings_version) {
+                    return Some("I12: logged settings are not stored");
+                }
+                let is_own = Partition::EventLog(*user_uuid).to_string() == *pk;
+                (!is_own).then_some("I20: the log has settings of the other member")
             }
             LoggedChange::Message { .. } | LoggedChange::Other { .. } => None,
         }

@@ -44,6 +44,8 @@ struct Functions {
     search_users: search_users::App,
     block_user: block_user::App,
     list_blocks: list_blocks::App,
+    update_message_group: update_message_group::App,
+    create_report: create_report::App,
     show_me: show_me::App,
     update_me: update_me::App,
     show_message_group: show_message_group::App,
@@ -82,6 +84,16 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
         verifier: verifier(),
         users: users(),
         blocks: Blocks::new(table(), clock(), random()),
+    },
+    update_message_group: update_message_group::App {
+        verifier: verifier(),
+        users: users(),
+        states: MemberStates::new(table(), clock(), random()),
+    },
+    create_report: create_report::App {
+        verifier: verifier(),
+        users: users(),
+        messages: Messages::new(table(), clock(), random(), None),
     },
     show_me: show_me::App { verifier: verifier(), users: users() },
     update_me: update_me::App { verifier: verifier(), users: users() },
@@ -126,7 +138,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
 });
 
 /// Codes with their statuses, in the order of the table in the design (section 5).
-const CODES: [(u16, &str); 19] = [
+const CODES: [(u16, &str); 22] = [
     (400, "body_invalid"),
     (404, "user_not_found"),
     (413, "body_too_large"),
@@ -145,6 +157,9 @@ const CODES: [(u16, &str); 19] = [
     (422, "reaction_invalid"),
     (422, "reply_to_invalid"),
     (422, "display_name_invalid"),
+    (422, "muted_until_invalid"),
+    (422, "cleared_invalid"),
+    (422, "reason_invalid"),
     (503, "unavailable"),
 ];
 
@@ -197,6 +212,8 @@ fuzz_target!(|event: &str| {
             search_users::handler(&FUNCTIONS.search_users, request()).await,
             block_user::handler(&FUNCTIONS.block_user, request()).await,
             list_blocks::handler(&FUNCTIONS.list_blocks, request()).await,
+            update_message_group::handler(&FUNCTIONS.update_message_group, request()).await,
+            create_report::handler(&FUNCTIONS.create_report, request()).await,
             show_me::handler(&FUNCTIONS.show_me, request()).await,
             update_me::handler(&FUNCTIONS.update_me, request()).await,
             show_message_group::handler(&FUNCTIONS.show_message_group, request()).await,

@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::people::{Answer, NOT_ACCEPTED, People, USER_BLOCKED};
+use crate::people::{Answer, NOT_ACCEPTED, People, To, USER_BLOCKED};
 
 /// A request that changes a message or a marker. Repeated requests count as one.
 #[derive(Clone, Debug)]
@@ -58,6 +58,15 @@ pub(crate) enum Change {
     Unblock {
         other: Uuid,
     },
+    Set(Setting),
+}
+
+/// A member's setting of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    Mute(Option<Timestamp>),
+    Hide(bool),
+    Clear,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +82,13 @@ const EMOJI: [&str; 6] = ["👍", "❤\u{fe0f}", "😂", "🎉", "😮", "🙏"]
 /// Clocks are wrong by up to this time. One more second is for requests.
 const CLOCK_ERROR: TimeDelta = TimeDelta::seconds(301);
 
+impl Requested {
+    /// Returns `true` if `me` asked to clear the group.
+    pub(crate) fn clears(&self, me: usize, group: Uuid) -> bool {
+        (self.me, self.group, &self.change) == (me, group, &Change::Set(Setting::Clear))
+    }
+}
+
 impl Change {
     fn message(&self) -> Option<SortKey> {
         match self {
@@ -81,7 +97,7 @@ impl Change {
             | Self::React { message, .. }
             | Self::Unread { message } => Some(*message),
             Self::Read { message } => *message,
-            Self::Block { .. } | Self::Unblock { .. } => None,
+            Self::Block { .. } | Self::Unblock { .. } | Self::Set(_) => None,
         }
     }
 
@@ -98,6 +114,7 @@ impl Change {
             }
             Self::Read { .. } => format!("/api/message_groups/{group}/read"),
             Self::Block { other } | Self::Unblock { other } => format!("/api/blocks/{other}"),
+            Self::Set(_) => format!("/api/message_groups/{group}"),
             Self::Unread { .. } => {
                 format!("/api/message_groups/{group}/read?message_uuid={uuid}&created_at={time}")
             }
@@ -113,6 +130,7 @@ impl Change {
             | Self::React { adds: false, .. }
             | Self::Unread { .. }
             | Self::Unblock { .. } => "DELETE",
+            Self::Set(_) => "PATCH",
         }
     }
 
@@ -125,6 +143,9 @@ impl Change {
                 json!({"message_uuid": message.message_uuid, "created_at": message.created_at}).to_string()
             }
             Self::Read { message: None } => "{}".to_owned(),
+            Self::Set(Setting::Mute(end)) => json!({"muted_until": end}).to_string(),
+            Self::Set(Setting::Hide(hidden)) => json!({"hidden": hidden}).to_string(),
+            Self::Set(Setting::Clear) => json!({"cleared": true}).to_string(),
             _ => String::new(),
         }
     }
@@ -140,6 +161,7 @@ impl People {
         let Some((group, [a, b])) = self.a_group_of(me) else { return };
         let Some(message) = self.a_message_of(group) else { return };
         match self.dice.below(20) {
+            _ if self.dice.chance(0.06) => self.change(me, group, Change::Set(self.a_setting())).await,
             0..=3 => self.change(me, group, Change::Read { message: Some(message) }).await,
             4..=5 => {
                 self.change(me, group, Change::Read { message: None }).await;
@@ -182,6 +204,39 @@ impl People {
         }
     }
 
+    fn a_setting(&self) -> Setting {
+        match self.dice.below(6) {
+            0 => Setting::Mute(None),
+            1 => Setting::Mute(Some(Timestamp::new(self.api.now()))),
+            2 => Setting::Clear,
+            3 => Setting::Hide(false),
+            _ => Setting::Hide(true),
+        }
+    }
+
+    /// Hides and clears a group without faults. The other member's answers stay the same. The next message brings the
+    /// group back. `rest` waits until the stream is delivered.
+    pub(crate) async fn check_settings(&self, me: usize, group: Uuid, other: usize, step: usize) {
+        let find = |rows: Option<Vec<Value>>| {
+            rows.unwrap_or_default().into_iter().find(|row| row["uuid"] == json!(group))
+        };
+        let listed = find(self.list_groups(me, 100).await);
+        let messages = self.list_all_messages(me, group).await.unwrap_or_default();
+        let number = messages.len();
+        let is_right = match step {
+            0 => listed.is_none(),
+            1 => listed.is_some_and(|row| row["unread_count"] == json!(1)) && number == 1,
+            _ => listed.is_some_and(|row| row["message"] == "" && row["unread_count"] == 0) && number == 0,
+        };
+        if !is_right {
+            self.violation(format!("I25: user {me} is shown {number} messages in {group} in step {step}"));
+        }
+        if step == 0 {
+            // Cleared before it was hidden.
+            self.write(other, To::Group(group)).await;
+        }
+    }
+
     /// Blocks another user, and usually ends the block again.
     async fn block_for_a_while(&self, me: usize, other: usize) {
         let [mine, other] = [me, other].map(|user| self.user(user).user.uuid);
@@ -205,6 +260,25 @@ impl People {
         let blocked = if by == me { theirs } else { mine };
         let changes = &self.notes.lock().unwrap().changes;
         changes.iter().any(|request| request.me == by && request.change == Change::Block { other: blocked })
+    }
+
+    /// Checks that hidden groups are not listed, and then shows them again. There must be no faults.
+    pub(crate) async fn show_all_hidden(&self) {
+        for me in 0..self.count() {
+            let my_uuid = self.user(me).user.uuid;
+            let hidden = {
+                let commits = self.commits.lock().unwrap();
+                let groups = commits.groups_of(my_uuid).into_iter();
+                groups.filter(|group| commits.versions.is_hidden(*group, my_uuid)).collect::<Vec<_>>()
+            };
+            let shown = self.list_groups(me, 100).await.unwrap_or_default();
+            for group in hidden {
+                if shown.iter().any(|row| row["uuid"] == json!(group)) {
+                    self.violation(format!("I25: the hidden {group} is listed for user {me}"));
+                }
+                self.change(me, group, Change::Set(Setting::Hide(false))).await;
+            }
+        }
     }
 
     /// Checks that nothing is sent while a block stands, and then ends all blocks. There must be no faults.

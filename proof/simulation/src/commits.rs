@@ -173,9 +173,10 @@ impl Commits {
         pairs.collect()
     }
 
-    /// All messages that a user may read, as they are.
+    /// All messages that a user may read and has not cleared, as they are.
     pub(crate) fn messages_of(&self, user_uuid: Uuid) -> BTreeMap<Uuid, Value> {
-        self.groups_of(user_uuid).into_iter().flat_map(|group| self.versions.current(group)).collect()
+        let groups = self.groups_of(user_uuid).into_iter();
+        groups.flat_map(|group| self.versions.current(group, user_uuid)).collect()
     }
 
     /// What the rows of a user's log tell, by number.
@@ -201,7 +202,7 @@ impl Commits {
         let versions = logged_changes(self.rows.get(&key)?).into_iter().filter_map(|change| match change {
             LoggedChange::Message { message_sk, .. } => Some((message_sk, 1)),
             LoggedChange::MessageChanged { message_sk, version, .. } => Some((message_sk, version)),
-            LoggedChange::Read { .. } | LoggedChange::Other { .. } => None,
+            LoggedChange::Read { .. } | LoggedChange::Group { .. } | LoggedChange::Other { .. } => None,
         });
         versions.filter(|(sk, _)| sk.message_uuid == message).max()
     }
@@ -275,6 +276,7 @@ fn told_by_row(row: &Value) -> BTreeSet<String> {
             let message = json!(read_sk.sort_key().map(|sk| sk.message_uuid));
             format!("read {group_uuid} {user_uuid} {message} {}", json!(read_at))
         }
+        LoggedChange::Group { group_uuid, .. } => format!("group {group_uuid}"),
         LoggedChange::Other { group_uuid, kind } => format!("{kind} {group_uuid}"),
     });
     changes.collect()
@@ -287,6 +289,9 @@ pub(crate) fn told_by_event(event: &Value) -> Vec<String> {
     if kind == "read" {
         let (message, at) = (&event["last_read_message_uuid"], &event["last_read_at"]);
         return vec![format!("read {group} {} {message} {at}", uuid(event, "user_uuid"))];
+    }
+    if kind == "group" {
+        return vec![format!("group {group}")];
     }
     message_uuids(event).map(|message| format!("{kind} {group} {message}")).collect()
 }

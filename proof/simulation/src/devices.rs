@@ -57,6 +57,10 @@ pub(crate) struct Device {
     previews: BTreeMap<Uuid, Value>,
     /// Groups whose messages have to be listed, with the announced messages that are not known.
     to_list: BTreeMap<Uuid, BTreeSet<Uuid>>,
+    /// Groups whose settings have changed.
+    to_show: BTreeSet<Uuid>,
+    /// The groups of known messages.
+    group_of: BTreeMap<Uuid, Uuid>,
     socket: Option<Socket>,
     counts: Counts,
     violations: Vec<String>,
@@ -110,6 +114,8 @@ impl Device {
             groups: BTreeSet::new(),
             previews: BTreeMap::new(),
             to_list: BTreeMap::new(),
+            to_show: BTreeSet::new(),
+            group_of: BTreeMap::new(),
             socket: None,
             counts: Counts::default(),
             violations: Vec::new(),
@@ -177,6 +183,8 @@ impl Device {
         self.groups.clear();
         self.previews.clear();
         self.to_list.clear();
+        self.to_show.clear();
+        self.group_of.clear();
     }
 
     fn disconnect(&mut self) {
@@ -254,6 +262,10 @@ impl Device {
             self.faults.count(FaultKind::FrameTooLate);
         } else if number == last + 1 || self.planted(Planted::NoGapRuleForFrames) {
             let members = |name: &str| frame[name].as_array().map_or(&[][..], Vec::as_slice);
+            for event in members("events") {
+                let group = uuid(event, "message_group_uuid");
+                self.group_of.extend(message_uuids(event).map(|message| (message, group)));
+            }
             for message in members("messages") {
                 self.learn(message);
             }
@@ -332,12 +344,13 @@ impl Device {
         }
     }
 
-    /// Keeps the greatest position and version of a group. Returns the group.
+    /// Keeps the greatest position and version of a group. Of two equal ones, the later shows whether its message is
+    /// cleared. Returns the group.
     fn learn_group(&mut self, group: &Value) -> Uuid {
         let place = |preview: &Value| (timestamp(preview), preview["version"].as_u64());
         let group_uuid = uuid(group, "uuid");
         let known = self.previews.entry(group_uuid).or_insert_with(|| preview_of(group));
-        if place(known) < place(group) {
+        if place(known) <= place(group) {
             *known = preview_of(group);
         }
         group_uuid
@@ -360,6 +373,10 @@ impl Device {
         let mut announced = Vec::new();
         for event in events.iter().filter(|event| event["type"] != "read") {
             let group = uuid(event, "message_group_uuid");
+            if event["type"] == "group" {
+                self.to_show.insert(group);
+                continue;
+            }
             let number = event["number"].as_u64().unwrap();
             announced.extend(message_uuids(event).map(|message| (group, number, message)));
             // A known message may have been changed since.
@@ -421,15 +438,40 @@ impl Device {
         }
         for (group, announced) in self.to_list.clone() {
             let Some(messages) = self.people.list_all_messages(self.me, group).await else { continue };
-            let listed = messages.iter().map(|message| uuid(message, "uuid")).collect();
-            if !announced.is_subset(&listed) {
+            let listed = messages.iter().map(|message| uuid(message, "uuid")).collect::<BTreeSet<_>>();
+            let is_missing = |message: &Uuid| !listed.contains(message) && !self.has_cleared(group, *message);
+            if announced.iter().any(is_missing) {
                 self.violation(&format!("I12: {announced:?} of {group} were announced but are not listed"));
             }
             for message in &messages {
+                self.group_of.insert(uuid(message, "uuid"), group);
                 self.learn(message);
             }
             self.to_list.remove(&group);
         }
+        for group in self.to_show.clone() {
+            let answer = self.people.get(self.me, &format!("/api/message_groups/{group}")).await;
+            if answer.status != 200 {
+                continue;
+            }
+            let shown = answer.json();
+            self.learn_group(&shown);
+            if let Some(cleared) = shown["cleared_until"].as_str() {
+                let of_group = |message: &Uuid| self.group_of.get(message) == Some(&group);
+                self.messages.retain(|message, content| {
+                    !of_group(message) || content["created_at"].as_str() > Some(cleared)
+                });
+            }
+            self.to_show.remove(&group);
+        }
+    }
+
+    /// Returns `true` if the user has cleared a message.
+    fn has_cleared(&self, group: Uuid, message: Uuid) -> bool {
+        let commits = self.commits.lock().unwrap();
+        let mut keys = commits.versions.numbers(group).into_keys();
+        let sk = keys.find(|sk| sk.message_uuid == message);
+        sk.is_some_and(|sk| commits.versions.was_cleared(group, self.user_uuid, sk))
     }
 
     /// Opens a socket for the rest of the run and catches up, without faults.

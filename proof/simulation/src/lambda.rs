@@ -77,6 +77,8 @@ pub(crate) enum Function {
     ChangeMessage,
     /// `PUT` and `DELETE /api/messages/{message_group_uuid}/{message_uuid}/reactions/{emoji}`
     ReactToMessage,
+    /// `PATCH /api/message_groups/{message_group_uuid}`
+    UpdateMessageGroup,
     /// `PUT` and `DELETE /api/blocks/{user_uuid}`
     BlockUser,
     /// `PATCH /api/me`
@@ -127,6 +129,7 @@ enum App {
     CountUnread(count_unread::App),
     ChangeMessage(change_message::App),
     ReactToMessage(react_to_message::App),
+    UpdateMessageGroup(update_message_group::App),
     BlockUser(block_user::App),
     UpdateMe(update_me::App),
     OpenConnection(open_connection::App),
@@ -141,9 +144,11 @@ impl Lambda {
         let (function, parameters) = route(request.method(), &path);
         let (limit, fault) = match function {
             Function::CreateMessage => (25, FaultKind::KilledSending),
-            Function::MarkRead | Function::ChangeMessage | Function::ReactToMessage | Function::BlockUser => {
-                (25, FaultKind::KilledChanging)
-            }
+            Function::MarkRead
+            | Function::ChangeMessage
+            | Function::ReactToMessage
+            | Function::UpdateMessageGroup
+            | Function::BlockUser => (25, FaultKind::KilledChanging),
             Function::UpdateMe => (15, FaultKind::KilledChanging),
             _ => (15, FaultKind::KilledListing),
         };
@@ -166,6 +171,7 @@ impl Lambda {
                     App::CountUnread(app) => count_unread::handler(app, request).await,
                     App::ChangeMessage(app) => change_message::handler(app, request).await,
                     App::ReactToMessage(app) => react_to_message::handler(app, request).await,
+                    App::UpdateMessageGroup(app) => update_message_group::handler(app, request).await,
                     App::BlockUser(app) => block_user::handler(app, request).await,
                     App::UpdateMe(app) => update_me::handler(app, request).await,
                     App::OpenConnection(_) | App::StreamHandler(..) => panic!("it has no route"),
@@ -347,6 +353,11 @@ impl Lambda {
                 users: users(),
                 messages: messages("react-to-message", CallLimits::WRITE, random(&self.dice)),
             }),
+            Function::UpdateMessageGroup => App::UpdateMessageGroup(update_message_group::App {
+                verifier: verifier(),
+                users: users(),
+                states: states("update-message-group", CallLimits::WRITE),
+            }),
             Function::BlockUser => App::BlockUser(block_user::App {
                 verifier: verifier(),
                 users: users(),
@@ -419,6 +430,9 @@ fn route<'a>(method: &Method, path: &'a str) -> (Function, Vec<(&'static str, &'
             (Function::ReactToMessage, vec![group(uuid), message(answered), ("emoji", emoji)])
         }
         ["message_groups"] => (Function::ListMessageGroups, vec![]),
+        ["message_groups", uuid] if *method == Method::PATCH => {
+            (Function::UpdateMessageGroup, vec![group(uuid)])
+        }
         ["message_groups", uuid] => (Function::ShowMessageGroup, vec![group(uuid)]),
         ["message_groups", uuid, "read"] => (Function::MarkRead, vec![group(uuid)]),
         ["events"] => (Function::ListEvents, vec![]),

@@ -45,6 +45,7 @@ fn main() -> ExitCode {
     println!("| deletions | {} |", number(|outcome| outcome.changes.deletions));
     println!("| reactions | {} |", number(|outcome| outcome.changes.reactions));
     println!("| replies | {} |", number(|outcome| outcome.changes.replies));
+    println!("| groups muted, hidden or cleared | {} |", number(|outcome| outcome.changes.settings));
     println!("| blocks begun and ended | {} |", number(|outcome| outcome.changes.blocks));
     println!("| frames sent to sockets | {} |", number(|outcome| outcome.frames));
     println!("| log rows given by frames | {} |", number(|outcome| outcome.given[0]));

@@ -148,7 +148,7 @@ impl People {
                 self.check_members(me, if a == me { b } else { a }, group, single.as_ref());
                 if let Some(list) = self.list_messages(me, group, 100).await {
                     let commits = self.commits.lock().unwrap();
-                    let current = commits.versions.current(group);
+                    let current = commits.versions.current(group, my_uuid);
                     let is_current = |row: &Value| current.get(&uuid(row, "uuid")) == Some(&content(row));
                     if !list.rows.iter().all(is_current) {
                         drop(commits);
@@ -284,7 +284,7 @@ impl People {
         Answer { status, next, body }
     }
 
-    async fn write(&self, me: usize, to: To) {
+    pub(crate) async fn write(&self, me: usize, to: To) {
         let keyed = self.dice.chance(0.5);
         let other = match to {
             To::Handle(other) => other,
@@ -433,27 +433,41 @@ impl People {
             }
             next.rows = answer.rows();
             for row in &next.rows {
-                self.check_message(group, row, &numbers);
+                self.check_message(me, group, row, &numbers);
             }
             next.next = answer.next;
         }
+    }
+
+    /// Returns `true` if the user has asked to clear the group.
+    fn clears(&self, me: usize, group: Uuid) -> bool {
+        self.notes.lock().unwrap().changes.iter().any(|request| request.clears(me, group))
     }
 
     async fn list_messages(&self, me: usize, group: Uuid, limit: usize) -> Option<List> {
         let path = format!("/api/messages/{group}");
         let numbers = self.commits.lock().unwrap().versions.numbers(group);
         let list = self.list(me, &path, limit).await?;
-        let row = |row: &Value| (sort_key(row), self.check_message(group, row, &numbers));
+        let row = |row: &Value| (sort_key(row), self.check_message(me, group, row, &numbers));
         let rows = list.rows.iter().map(row).collect();
         let List { begun, ended, .. } = list;
         let page = Messages { reader: self.users[me].user.uuid, group, begun, ended, rows, limit };
-        self.notes.lock().unwrap().history.messages.push(page);
+        // A page without cleared messages is no page of all messages.
+        if !self.clears(me, group) {
+            self.notes.lock().unwrap().history.messages.push(page);
+        }
         Some(list)
     }
 
     /// Checks a listed message: a version that was committed, not before those in `since`, the versions at the time of the
     /// request. Returns the text as it was sent.
-    fn check_message(&self, group: Uuid, row: &Value, since: &BTreeMap<SortKey, u64>) -> String {
+    fn check_message(
+        &self,
+        me: usize,
+        group: Uuid,
+        row: &Value,
+        since: &BTreeMap<SortKey, u64>,
+    ) -> String {
         let commits = self.commits.lock().unwrap();
         let mut findings = Vec::new();
         let shown = commits.versions.shown_version(group, row);
@@ -473,7 +487,10 @@ impl People {
                 reply_to["user_uuid"] == json!(answered.sender_uuid)
                     && reply_to.get("message") == text.map(|text| json!(text)).as_ref()
             });
-            if !is_quoted {
+            let my_uuid = self.users[me].user.uuid;
+            let is_cleared = commits.versions.was_cleared(group, my_uuid, sort_key(reply_to))
+                && reply_to.get("user_uuid").is_none();
+            if !is_quoted && !is_cleared {
                 findings.push(format!("Phantom: {row} quotes what was not stored, or not any more"));
             }
         }
@@ -562,7 +579,7 @@ struct List {
 
 /// Target of a message.
 #[derive(Clone, Copy)]
-enum To {
+pub(crate) enum To {
     Handle(usize),
     Group(Uuid),
 }

@@ -76,6 +76,10 @@ pub enum Planted {
     SendIgnoresBlocks,
     /// The first message of a pair does not check for blocks.
     OpeningIgnoresBlocks,
+    /// Lists show messages that their reader has cleared.
+    ListIgnoresClearing,
+    /// An inbox row does not take over that its owner has hidden the group.
+    HidingNotJoined,
 }
 
 impl Planted {
@@ -194,6 +198,11 @@ impl Planted {
                     row.remove("blocked_by");
                 }
             }
+            (Self::ListIgnoresClearing, "list-messages", _) if call.operation == "GetItem" => {
+                if let Some(row) = answer["Item"].as_object_mut() {
+                    row.remove("cleared_sk");
+                }
+            }
             (Self::NoTokenEnd, "stream-handler", Some(RowKind::Connection)) => {
                 for row in answer["Items"].as_array_mut().unwrap() {
                     row["expires_at"] = json!({"N": "9999999999"});
@@ -208,6 +217,9 @@ impl Planted {
         let images = records.iter_mut().filter_map(|record| record.pointer_mut("/dynamodb/NewImage"));
         for image in images.filter(|image| image.is_object()) {
             match (self, kind(image)) {
+                (Self::HidingNotJoined, Some(RowKind::MemberState)) => {
+                    image.as_object_mut().unwrap().remove("hidden_sk");
+                }
                 (Self::NoFloor, Some(RowKind::MemberState)) => {
                     image.as_object_mut().unwrap().remove("floor_sk");
                 }

@@ -45,6 +45,8 @@ pub struct Changes {
     pub replies: u64,
     /// Beginnings and ends of blocks.
     pub blocks: u64,
+    /// Groups that were muted, hidden, shown again or cleared.
+    pub settings: u64,
 }
 
 /// Parses an item in DynamoDB's JSON.
@@ -123,9 +125,21 @@ impl Versions {
             broken("I18: a marker is at no message");
         }
         let marking = |row: &MemberStateRow| (row.read_sk, row.read_at, row.settings_at);
-        let is_of_settings =
-            versions.last().map_or(row.blocked, |before| before.settings_at != row.settings_at);
-        self.counts.marks += u64::from(!is_of_settings);
+        let is_of_block = versions.last().map_or(row.blocked, |before| before.blocked != row.blocked);
+        self.counts.marks += u64::from(!row.is_of_settings());
+        self.counts.settings += u64::from(row.is_of_settings() && !is_of_block);
+        let before = versions.last().cloned().unwrap_or_else(|| MemberStateRow::new(group_uuid, user_uuid));
+        let marker = |row: &MemberStateRow| (row.read_sk, row.read_at, row.floor_sk, row.seen_version);
+        if row.is_of_settings() && marker(&before) != marker(&row) {
+            broken("I25: settings changed a marker");
+        }
+        let settings = |row: &MemberStateRow| (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk);
+        if row.is_of_settings() == (settings(&before) == settings(&row)) {
+            broken("I25: settings changed with a marker, or not at all");
+        }
+        if row.cleared_sk < before.cleared_sk {
+            broken("I25: cleared messages came back");
+        }
         if versions.iter().any(|earlier| marking(earlier) == marking(&row)) {
             broken("I18: a marking was made twice");
         }
@@ -164,8 +178,7 @@ impl Versions {
     /// Changes of states that `owner` must have in their log in the end.
     pub(crate) fn logged_states(&self, owner: Uuid) -> Vec<(Uuid, Uuid, u64)> {
         let all = self.states.iter().flat_map(|(&(group, user), versions)| {
-            let marked = versions.iter().filter(|row| row.read_at.is_some());
-            marked.map(move |row| (group, user, row.version))
+            versions.iter().map(move |row| (group, user, row.version))
         });
         let is_for_owner = |&(group, user, version): &(Uuid, Uuid, u64)| {
             let is_others = self.other_member(group, user) == Some(owner);
@@ -193,9 +206,11 @@ impl Versions {
         self.messages.iter().map(|(group, messages)| (*group, first(messages))).collect()
     }
 
-    /// The messages of a group as they are, as the API shows them.
-    pub(crate) fn current(&self, group_uuid: Uuid) -> BTreeMap<Uuid, Value> {
+    /// The messages of a group as they are, as the API shows them to a member.
+    pub(crate) fn current(&self, group_uuid: Uuid, member: Uuid) -> BTreeMap<Uuid, Value> {
         let messages = self.messages.get(&group_uuid).into_iter().flatten();
+        let cleared_sk = self.state(group_uuid, member).and_then(|state| state.cleared_sk);
+        let messages = messages.filter(|(sk, _)| Some(**sk) > cleared_sk);
         let newest = messages.filter_map(|(_, versions)| versions.last());
         newest.map(|row| (row.message_uuid, shown(row))).collect()
     }
@@ -216,13 +231,32 @@ impl Versions {
         let messages = group["uuid"].as_str().and_then(|uuid| self.messages.get(&uuid.parse().ok()?));
         let rows = messages.into_iter().flat_map(BTreeMap::values).flatten();
         let mut at_time = rows.filter(|row| group["created_at"] == json!(row.sk.created_at));
-        at_time.any(|row| shown_group(owner, row) == preview_of(group))
+        at_time.any(|row| {
+            let is_cleared = row.group_uuid().is_some_and(|group| self.was_cleared(group, owner, row.sk));
+            let preview = preview_of(group);
+            shown_group(owner, row) == preview || is_cleared && cleared_group(owner, row) == preview
+        })
     }
 
-    /// Listed fields of a group that is at `row`.
+    /// Returns `true` if a member cleared the message at some time.
+    pub(crate) fn was_cleared(&self, group_uuid: Uuid, member: Uuid, sk: SortKey) -> bool {
+        self.states(group_uuid, member).iter().any(|state| state.cleared_sk >= Some(sk))
+    }
+
+    /// Returns `true` if a member has hidden the group since its newest message.
+    pub(crate) fn is_hidden(&self, group_uuid: Uuid, member: Uuid) -> bool {
+        let newest = self.messages.get(&group_uuid).and_then(|messages| messages.keys().next_back());
+        let hidden_sk = self.state(group_uuid, member).and_then(|state| state.hidden_sk);
+        newest.is_some_and(|newest| hidden_sk >= Some(*newest))
+    }
+
+    /// The fields of a listed group that show its newest message.
     pub(crate) fn newest(&self, owner: Uuid, group_uuid: Uuid) -> Option<Value> {
         let (_, versions) = self.messages.get(&group_uuid)?.last_key_value()?;
-        Some(shown_group(owner, versions.last()?))
+        let row = versions.last()?;
+        let cleared_sk = self.state(group_uuid, owner).and_then(|state| state.cleared_sk);
+        let shown = if cleared_sk >= Some(row.sk) { cleared_group } else { shown_group };
+        Some(shown(owner, row))
     }
 
     /// The state of a member as it is.
@@ -236,7 +270,7 @@ impl Versions {
     }
 
     /// The number of messages that a member has not read, by definition: those of others that are not deleted, and
-    /// stand after the greatest marker. An own message after the floor is a marker.
+    /// stand after the greatest marker. An own message after the floor is a marker, and so is a cleared message.
     pub(crate) fn unread(&self, group_uuid: Uuid, user_uuid: Uuid) -> usize {
         let state = self.state(group_uuid, user_uuid);
         let floor = state.and_then(|state| state.floor_sk);
@@ -245,6 +279,7 @@ impl Versions {
         let rows = rows.filter_map(|versions| versions.last()).collect::<Vec<_>>();
         let own = rows.iter().filter(|row| row.sender_uuid == user_uuid).map(|row| row.sk).max();
         let marker = read.max(own.filter(|own| Some(*own) > floor));
+        let marker = marker.max(state.and_then(|state| state.cleared_sk));
         let is_unread = |row: &&&MessageRow| {
             row.sender_uuid != user_uuid && row.deleted_at.is_none() && Some(row.sk) > marker
         };
@@ -289,4 +324,14 @@ fn shown_group(owner: Uuid, row: &MessageRow) -> Value {
         }
     }
     group
+}
+
+/// The same for a member who has cleared the message.
+fn cleared_group(owner: Uuid, row: &MessageRow) -> Value {
+    json!({
+        "message": "",
+        "created_at": row.sk.created_at,
+        "version": row.version,
+        "from_me": row.sender_uuid == owner,
+    })
 }

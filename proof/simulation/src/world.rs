@@ -31,6 +31,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    changes::{Change, Setting},
     commits::{Commits, Trace},
     devices::{Device, Surroundings},
     key_set::{self, Pool},
@@ -193,6 +194,7 @@ impl World {
         world.lambda.sockets.set_fault(None);
         world.settle().await;
         world.people.end_all_blocks().await;
+        world.people.show_all_hidden().await;
         world.rest().await;
         if !world.has_no_logs() {
             world.follow_without_faults().await;
@@ -288,6 +290,7 @@ impl World {
             device.check_frames().await;
         }
         self.mark_without_faults().await;
+        self.hide_and_clear_without_faults().await;
         self.lambda.sockets.set_fault(Some(*self.lambda.dice.pick(&FAULTS)));
         self.people.write_some(3).await;
         self.rest().await;
@@ -313,6 +316,29 @@ impl World {
         let after = self.people.answers_about(other, group).await;
         if !are_told && (before != after || frames != self.lambda.sockets.frames_to(other_uuid)) {
             self.violations.push(format!("I20: markers of user {me} show in {before:?} and {after:?}"));
+        }
+    }
+
+    /// Clears and hides a group without faults, which shows in no answer to the other member.
+    async fn hide_and_clear_without_faults(&mut self) {
+        let me = self.lambda.dice.below(self.people.count());
+        let Some((group, [a, b])) = self.people.a_group_of(me) else { return };
+        let other = if a == me { b } else { a };
+        let before = self.people.answers_about(other, group).await;
+        for setting in [Setting::Clear, Setting::Hide(true)] {
+            self.people.change(me, group, Change::Set(setting)).await;
+        }
+        self.rest().await;
+        if before != self.people.answers_about(other, group).await {
+            self.violations.push(format!("I25: settings of user {me} show for user {other}"));
+        }
+        for step in 0..3 {
+            self.people.check_settings(me, group, other, step).await;
+            self.rest().await;
+            if step == 1 {
+                self.people.change(me, group, Change::Set(Setting::Clear)).await;
+                self.rest().await;
+            }
         }
     }
 
@@ -354,6 +380,7 @@ impl World {
                     logged.iter().any(|change| {
                         matches!(change,
                         LoggedChange::Read { group_uuid, user_uuid, version, .. }
+                        | LoggedChange::Group { group_uuid, user_uuid, version }
                             if (*group_uuid, *user_uuid, *version) == *state)
                     })
                 };

@@ -82,8 +82,8 @@ pub enum AppendError {
 }
 
 impl GroupChanges {
-    /// The changes that the log of a member needs: all messages, the member's own state, and what the other member lets
-    /// the member know (I20).
+    /// The changes that the log of a member needs: all messages, the member's own markers and settings, and the markers
+    /// that the other member lets the member know (I20).
     #[must_use]
     pub fn logged_for(&self, member: Uuid) -> Vec<LoggedChange> {
         let group_uuid = self.group_uuid;
@@ -93,15 +93,14 @@ impl GroupChanges {
             message_sk: row.sk,
             version: row.version,
         });
-        // A state without a marker has only settings.
-        let states = self.states.iter().filter(|state| state.read_at.is_some());
-        let states = states.filter(|state| state.sk == member || state.is_seen());
-        let states = states.map(|state| LoggedChange::Read {
-            group_uuid,
-            user_uuid: state.sk,
-            version: state.version,
-            read_sk: state.read_sk.unwrap_or_default(),
-            read_at: state.read_at,
+        let states = self.states.iter().filter(|state| state.sk == member || state.is_seen());
+        let states = states.map(|state| {
+            let (user_uuid, version) = (state.sk, state.version);
+            if state.is_of_settings() {
+                return LoggedChange::Group { group_uuid, user_uuid, version };
+            }
+            let (read_sk, read_at) = (state.read_sk.unwrap_or_default(), state.read_at);
+            LoggedChange::Read { group_uuid, user_uuid, version, read_sk, read_at }
         });
         created.chain(changed).chain(states).collect()
     }
@@ -204,7 +203,10 @@ impl EventLog {
             LoggedChange::Message { message_sk, .. } => {
                 message_sk.created_at.to_utc() > self.clock.now() - RETENTION
             }
-            LoggedChange::MessageChanged { .. } | LoggedChange::Read { .. } | LoggedChange::Other { .. } => {
+            LoggedChange::MessageChanged { .. }
+            | LoggedChange::Read { .. }
+            | LoggedChange::Group { .. }
+            | LoggedChange::Other { .. } => {
                 true
             }
         }

@@ -75,6 +75,17 @@ pub struct GroupRows {
     hints: Vec<Item>,
 }
 
+/// An inbox row after a move.
+#[derive(Clone, Debug)]
+pub struct MovedRow {
+    /// The row's owner.
+    pub member: Uuid,
+    /// The row. It may be outdated if it had all changes.
+    pub row: InboxRow,
+    /// The row was written, or stands at one of the messages.
+    pub is_new: bool,
+}
+
 /// The result of a move, for all members together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
@@ -169,12 +180,12 @@ impl Inbox {
     }
 
     /// Joins the changes into the inbox row of every member, as [`Self::apply`] does, with rows from
-    /// [`Self::group_rows`]. Also returns the rows that were written or stand at one of the messages.
+    /// [`Self::group_rows`]. Also returns the rows as they are then.
     pub async fn apply_to(
         &self,
         rows: &GroupRows,
         changes: &GroupChanges,
-    ) -> Result<(Moved, Vec<(Uuid, InboxRow)>), MoveError> {
+    ) -> Result<(Moved, Vec<MovedRow>), MoveError> {
         let membership = &rows.membership;
         let mut hints = newest_by_partition(rows.hints.iter().cloned());
         let moves = membership.members.keys().map(|member| {
@@ -189,7 +200,7 @@ impl Inbox {
         for outcome in outcomes {
             let (of_member, row) = outcome?;
             sum += of_member;
-            written.extend(row);
+            written.push(row);
         }
         Ok((sum, written))
     }
@@ -217,7 +228,7 @@ struct RowMove<'a> {
 }
 
 impl RowMove<'_> {
-    async fn execute(self, hint: Option<Item>) -> Result<(Moved, Option<(Uuid, InboxRow)>), MoveError> {
+    async fn execute(self, hint: Option<Item>) -> Result<(Moved, MovedRow), MoveError> {
         let member = self.member;
         let mut result = Moved::default();
         let mut backoff = Backoff::new(&self.inbox.random);
@@ -239,14 +250,14 @@ impl RowMove<'_> {
             // Correct even for a stale row: what was joined stays joined (I17).
             if joined == row {
                 result.already_there = 1;
-                let is_of_changes = self.changes.message(row.sk).is_some();
-                return Ok((result, is_of_changes.then_some((member, row))));
+                let is_new = self.changes.message(row.sk).is_some();
+                return Ok((result, MovedRow { member, row, is_new }));
             }
             match self.replace(&item, &row, &joined).await {
                 Ok(()) => {
                     let written = if joined.sk > row.sk { &mut result.moved } else { &mut result.changed };
                     *written = 1;
-                    return Ok((result, Some((member, joined))));
+                    return Ok((result, MovedRow { member, row: joined, is_new: true }));
                 }
                 // The row has moved or changed, or this move succeeded and its answer was lost.
                 Err(error @ (WriteError::ConditionFailed { .. } | WriteError::Unknown(_))) => {

@@ -39,6 +39,9 @@ impl InboxRow {
         self.read_sk = Some(state.read_sk.unwrap_or_default());
         self.floor_sk = state.floor_sk;
         self.blocked = state.blocked;
+        self.muted_until = state.muted_until;
+        self.hidden_sk = state.hidden_sk;
+        self.cleared_sk = state.cleared_sk;
         self.own_sk = self.own_sk.filter(|own| state.floor_sk.is_none_or(|floor| *own > floor));
         self.shorten();
     }

@@ -9,9 +9,9 @@ use crate::{
     event_log::{Event, EventCursor, events_of},
     message::Message,
     message_group::MessageGroup,
-    projection::inbox::GroupChanges,
+    projection::inbox::{GroupChanges, MovedRow},
     sort_key::SortKey,
-    table::{EventLogRow, InboxRow, LoggedChange},
+    table::{EventLogRow, LoggedChange},
 };
 
 /// The maximum size of a frame in bytes. API Gateway's limit is 32 KB.
@@ -34,8 +34,8 @@ pub struct Frame {
 pub struct GroupContent<'a> {
     /// The changes of the group in the batch.
     pub changes: &'a GroupChanges,
-    /// The inbox row of the frame's user, if the batch has changed it or it stands at one of the batch's messages.
-    pub row: Option<&'a InboxRow>,
+    /// The inbox row of the frame's user.
+    pub row: Option<&'a MovedRow>,
 }
 
 #[derive(Serialize)]
@@ -78,22 +78,25 @@ impl Frame {
         let is_young = |sk: &SortKey| sk.created_at.to_utc() > now - MAX_AGE;
         for event in &events {
             let row = content(event.message_group_uuid).and_then(|content| content.row);
-            if let Some(row) = row.filter(|row| is_young(&row.sk)) {
+            let row = row.filter(|row| row.is_new).map(|row| &row.row);
+            if let Some(row) = row.filter(|row| is_young(&row.sk) && !row.is_left_out()) {
                 embed(&mut body.message_groups, to_raw_value(&MessageGroup::from(row))?);
             }
         }
         for change in &row.changes {
             let Some(sk) = change.message_sk().filter(is_young) else { continue };
-            let message = content(change.group_uuid()).and_then(|content| content.changes.message(sk));
-            if let Some(message) = message {
+            let Some(content) = content(change.group_uuid()) else { continue };
+            let cleared_sk = content.row.and_then(|row| row.row.cleared_sk);
+            if let Some(message) = content.changes.message(sk).filter(|_| cleared_sk < Some(sk)) {
                 embed(&mut body.messages, to_raw_value(&Message::from(message))?);
             }
         }
         let newest = row.changes.iter().filter_map(|change| match change {
             LoggedChange::Message { message_sk, .. } => Some(message_sk.created_at.to_utc()),
-            LoggedChange::MessageChanged { .. } | LoggedChange::Read { .. } | LoggedChange::Other { .. } => {
-                None
-            }
+            LoggedChange::MessageChanged { .. }
+            | LoggedChange::Read { .. }
+            | LoggedChange::Group { .. }
+            | LoggedChange::Other { .. } => None,
         });
         Ok(Self { body: serde_json::to_string(&body)?, newest: newest.max().unwrap_or(now) })
     }

@@ -240,11 +240,20 @@ pub struct InboxRow {
     /// The owner blocks the other member. Lists leave out the row.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub blocked: bool,
+    /// The owner's devices announce nothing until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// Lists leave out the row while its position is not greater.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_sk: Option<SortKey>,
+    /// The owner is shown no message up to here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared_sk: Option<SortKey>,
 }
 
 impl InboxRow {
     /// The attributes that a [join](crate::projection) writes, except the key and the text. Absent ones have defaults.
-    pub const JOINED: [&str; 9] = [
+    pub const JOINED: [&str; 12] = [
         "version",
         "edited_at",
         "deleted_at",
@@ -254,6 +263,9 @@ impl InboxRow {
         "own_sk",
         "floor_sk",
         "blocked",
+        "muted_until",
+        "hidden_sk",
+        "cleared_sk",
     ];
 
     /// Creates the row of `owner` for a new group with `other`, which `message` opens.
@@ -277,7 +289,16 @@ impl InboxRow {
             own_sk: None,
             floor_sk: None,
             blocked: false,
+            muted_until: None,
+            hidden_sk: None,
+            cleared_sk: None,
         }
+    }
+
+    /// Returns `true` if the owner's lists leave out the row.
+    #[must_use]
+    pub fn is_left_out(&self) -> bool {
+        self.blocked || self.hidden_sk >= Some(self.sk)
     }
 }
 
@@ -347,9 +368,21 @@ pub struct MemberStateRow {
     /// The member blocks the other one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub blocked: bool,
-    /// The time of the last change of `blocked`.
+    /// The member's devices announce nothing until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// The newest message when the member hid the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_sk: Option<SortKey>,
+    /// The last message that the member has cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared_sk: Option<SortKey>,
+    /// The time of the last change of these four.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings_at: Option<Timestamp>,
+    /// The version that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_version: Option<u64>,
 }
 
 impl MemberStateRow {
@@ -363,6 +396,12 @@ impl MemberStateRow {
     #[must_use]
     pub fn is_seen(&self) -> bool {
         self.seen_version == Some(self.version)
+    }
+
+    /// Returns `true` if the last write changed the member's settings of the group.
+    #[must_use]
+    pub fn is_of_settings(&self) -> bool {
+        self.settings_version == Some(self.version)
     }
 
     /// Creates the state before the first write.
@@ -379,7 +418,11 @@ impl MemberStateRow {
             seen_at: None,
             seen_version: None,
             blocked: false,
+            muted_until: None,
+            hidden_sk: None,
+            cleared_sk: None,
             settings_at: None,
+            settings_version: None,
         }
     }
 }
@@ -578,6 +621,15 @@ pub enum LoggedChange {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         read_at: Option<Timestamp>,
     },
+    /// A member has changed settings of the group.
+    Group {
+        /// The group.
+        group_uuid: Uuid,
+        /// The member.
+        user_uuid: Uuid,
+        /// The version of the member's state.
+        version: u64,
+    },
     /// A change of a kind that a later version logs.
     #[serde(untagged)]
     Other {
@@ -596,6 +648,7 @@ impl LoggedChange {
             Self::Message { group_uuid, .. }
             | Self::MessageChanged { group_uuid, .. }
             | Self::Read { group_uuid, .. }
+            | Self::Group { group_uuid, .. }
             | Self::Other { group_uuid, .. } => *group_uuid,
         }
     }
@@ -605,7 +658,7 @@ impl LoggedChange {
     pub const fn message_sk(&self) -> Option<SortKey> {
         match self {
             Self::Message { message_sk, .. } | Self::MessageChanged { message_sk, .. } => Some(*message_sk),
-            Self::Read { .. } | Self::Other { .. } => None,
+            Self::Read { .. } | Self::Group { .. } | Self::Other { .. } => None,
         }
     }
 }
