@@ -1,5 +1,4 @@
-//! `token`, `inbox`, `read`, `send`, `edit`, `delete`, `react`, `search`, `block`, `unblock`, `blocks` and `watch`: a chat
-//! through the API.
+//! `token` and the commands from `inbox` to `watch`: a chat through the API.
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -16,7 +15,9 @@ use self::{
 pub use self::{
     block::{Block, Blocks, block, blocks, unblock},
     change::{Delete, Edit, React, delete, edit, react},
+    report::{Report, report},
     search::{Search, search},
+    settings::{Clear, Hide, Mute, Unmute, clear, hide, mute, unmute},
 };
 use crate::{
     context::{Context, note},
@@ -32,8 +33,10 @@ mod feed;
 mod follow;
 mod post;
 mod refusal;
+mod report;
 mod search;
 mod seen;
+mod settings;
 mod show;
 mod socket;
 mod watch;

@@ -18,6 +18,7 @@ mod names;
 pub mod options;
 pub mod outcome;
 pub mod output;
+pub mod reports;
 mod retry;
 mod table;
 mod websocket;
@@ -36,6 +37,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Ddb(command) => ddb::run(&context, command).await,
         Command::Db(command) => db::run(&context, command).await,
+        Command::Reports(command) => reports::run(&context, command).await,
         Command::Cognito(command) => cognito::run(&context, command).await,
         Command::Token(command) => chat::token(&context, &command).await,
         Command::Inbox(command) => chat::inbox(&context, &command).await,
@@ -48,6 +50,11 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Block(command) => chat::block(&context, &command).await,
         Command::Unblock(command) => chat::unblock(&context, &command).await,
         Command::Blocks(command) => chat::blocks(&context, &command).await,
+        Command::Mute(command) => chat::mute(&context, &command).await,
+        Command::Unmute(command) => chat::unmute(&context, &command).await,
+        Command::Hide(command) => chat::hide(&context, &command).await,
+        Command::Clear(command) => chat::clear(&context, &command).await,
+        Command::Report(command) => chat::report(&context, &command).await,
         Command::Watch(command) => Box::pin(chat::watch(&context, &command)).await,
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{chat, cognito, db, ddb, deploy_check, global::Global};
+use crate::{chat, cognito, db, ddb, deploy_check, global::Global, reports};
 
 /// Cruddur Messages: tables, users, access patterns, a doctor for inboxes, and a chat in the terminal.
 #[derive(Clone, Debug, Parser)]
@@ -24,6 +24,9 @@ pub enum Command {
     /// The database of users
     #[command(subcommand)]
     Db(db::Command),
+    /// Reported messages, in the database of users
+    #[command(subcommand)]
+    Reports(reports::Command),
     /// The Cognito user pool
     #[command(subcommand)]
     Cognito(cognito::Command),
@@ -52,6 +55,16 @@ pub enum Command {
     Unblock(chat::Block),
     /// Lists the users whom a user blocks, through the API
     Blocks(chat::Blocks),
+    /// Mutes a conversation for a user, through the API
+    Mute(chat::Mute),
+    /// Ends the mute of a conversation, through the API
+    Unmute(chat::Unmute),
+    /// Hides a conversation from a user's inbox until its next message, through the API
+    Hide(chat::Hide),
+    /// Clears a conversation for a user, through the API
+    Clear(chat::Clear),
+    /// Reports a message to the operator, through the API
+    Report(chat::Report),
     /// Prints a user's events as they arrive, through the API
     Watch(chat::Watch),
     /// Prints completions for a shell

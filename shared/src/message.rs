@@ -76,10 +76,20 @@ impl Messages {
         Ok(messages.with_conversation_limit(of_conversations))
     }
 
-    /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
+    /// Opens the connection to DynamoDB: issues the first read of a send, a change or a report for the nil UUID.
     pub async fn warm_up(&self) -> Result<(), Failure> {
         let key = Key::Membership(Uuid::nil());
         warm_up::call(Dependency::DynamoDb, self.table.get::<Membership>(&key)).await
+    }
+
+    /// Opens the connections to DynamoDB: issues the reads that a listing makes at the same time, for the nil UUID.
+    pub async fn warm_up_list(&self) -> Result<(), Failure> {
+        let (group_uuid, user_uuid) = (Uuid::nil(), Uuid::nil());
+        let (membership, state) = (Key::Membership(group_uuid), Key::MemberState { group_uuid, user_uuid });
+        let reads = async {
+            try_join!(self.table.get::<Membership>(&membership), self.table.get::<MemberStateRow>(&state))
+        };
+        warm_up::call(Dependency::DynamoDb, Box::pin(reads)).await
     }
 
     /// Lists the messages of a group, oldest to newest: the page before the cursor, or the newest page. Leaves out those

@@ -25,12 +25,12 @@ impl Timestamp {
     /// 0000-01-01T00:00:00.000000Z
     const FIRST: DateTime<Utc> = DateTime::from_timestamp(-62_167_219_200, 0).unwrap();
     /// 9999-12-31T23:59:59.999999Z
-    const LAST: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 999_999_000).unwrap();
+    pub const LAST: Self = Self(DateTime::from_timestamp(253_402_300_799, 999_999_000).unwrap());
 
     /// Creates a timestamp: truncates `time` to microseconds, and clamps it to the years 0000 to 9999.
     #[must_use]
     pub fn new(time: DateTime<Utc>) -> Self {
-        let time = time.clamp(Self::FIRST, Self::LAST);
+        let time = time.clamp(Self::FIRST, Self::LAST.0);
         // chrono formats a leap second as `:60`, which many parsers reject. Use the end of the second before instead.
         let time = match time.nanosecond() {
             1_000_000_000.. => time.with_nanosecond(999_999_999).unwrap_or(time),

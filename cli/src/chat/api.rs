@@ -90,6 +90,11 @@ pub(super) struct Person {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+struct ReportRow {
+    uuid: Uuid,
+}
+
+#[derive(Debug, Deserialize)]
 struct UserRow {
     uuid: Uuid,
 }
@@ -384,6 +389,36 @@ impl Api {
         let url = self.join(&format!("/api/message_groups/{group_uuid}"))?;
         let answer = self.send(|client| client.get(url.clone())).await?;
         json_of(answer, url).await
+    }
+
+    /// Changes the caller's settings of a group.
+    pub(super) async fn change_settings(
+        &mut self,
+        group_uuid: Uuid,
+        settings: &Value,
+    ) -> Result<(), ApiError> {
+        let url = self.join(&format!("/api/message_groups/{group_uuid}"))?;
+        self.send(|client| client.patch(url.clone()).json(settings)).await?;
+        Ok(())
+    }
+
+    /// Reports a message. Returns the report's UUID.
+    pub(super) async fn report(
+        &mut self,
+        group_uuid: Uuid,
+        message: &Row,
+        reason: &str,
+    ) -> Result<Uuid, ApiError> {
+        let url = self.join("/api/reports")?;
+        let body = json!({
+            "message_group_uuid": group_uuid,
+            "message_uuid": message.uuid,
+            "created_at": message.created_at,
+            "reason": reason,
+        });
+        let answer = self.send(|client| client.post(url.clone()).json(&body)).await?;
+        let report: ReportRow = json_of(answer, url).await?;
+        Ok(report.uuid)
     }
 
     /// Marks the messages of a group as read, up to this one.

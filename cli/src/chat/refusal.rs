@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::output::printable;
 
 /// The API's error codes, with descriptions.
-const DESCRIPTIONS: [(&str, &str); 35] = [
+const DESCRIPTIONS: [(&str, &str); 38] = [
     ("body_invalid", "the API can't read the request"),
     ("user_not_provisioned", "the token is valid, but its user is not in the database of users"),
     ("message_group_not_found", "no such conversation, or you are not a member"),
@@ -39,7 +39,10 @@ const DESCRIPTIONS: [(&str, &str); 35] = [
     ("connection_outdated", "the device has opened a later connection"),
     ("idempotency_key_invalid", "the idempotency key is not 1 to 64 visible ASCII characters"),
     ("idempotency_key_reused", "the idempotency key was used for another message"),
-    ("rate_limited", "too many messages, wait a moment"),
+    ("muted_until_invalid", "the end of the mute is malformed"),
+    ("cleared_invalid", "cleared messages can't be brought back"),
+    ("reason_invalid", "the reason of the report is unknown"),
+    ("rate_limited", "too many messages or reports, wait a while"),
     ("internal_error", "internal error of the API; see its log"),
     ("unavailable", "the API can't reach its databases at the moment"),
 ];
@@ -109,6 +112,9 @@ mod tests {
             IdempotencyKeyInvalid,
             IdempotencyKeyReused,
             UserIsCaller,
+            MutedUntilInvalid,
+            ClearedInvalid,
+            ReasonInvalid,
         ] {
             let code = violation.code();
             assert!(DESCRIPTIONS.iter().any(|(known, _)| *known == code), "{code}");

@@ -274,6 +274,32 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     no user is blocked
     [0]
     ");
+    assert_snapshot!(run(&["mute", "--as", "mock", "@lore", "--hours", "8"]).await, @"
+    muted
+    [0]
+    ");
+    assert_snapshot!(run(&["unmute", "--as", "mock", "@lore"]).await, @"
+    no longer muted
+    [0]
+    ");
+    assert_snapshot!(run(&["report", "--as", "mock", "@lore", "spam"]).await, @"
+    reported
+    [0]
+    ");
+    assert_snapshot!(run(&["clear", "--as", "mock", "@lore"]).await, @"");
+    assert_snapshot!(run(&["clear", "--as", "mock", "@lore", "--yes"]).await, @"
+    cleared
+    [0]
+    ");
+    assert_snapshot!(run(&["read", "--as", "mock", "@lore"]).await, @"");
+    assert_snapshot!(run(&["hide", "--as", "mock", "@lore"]).await, @"
+    hidden until the next message
+    [0]
+    ");
+    assert_snapshot!(run(&["hide", "--as", "mock", "@lore", "--undo"]).await, @"
+    no longer hidden
+    [0]
+    ");
     assert_snapshot!(run(&["react", "--as", "lore", "@mock", "thumbs up"]).await, @r#"
     error: the reaction is not one emoji
     [1]

@@ -54,7 +54,7 @@ async fn a_second_setup_changes_nothing() {
     assert_snapshot!(without_port(&machine, first.ok()), @"
     emptied database 127.0.0.1:[port]/postgres, with 6 users
     database 127.0.0.1:[port]/postgres already exists
-    applied to database 127.0.0.1:[port]/postgres: 0001_create_users, 0002_add_read_receipts, 0003_index_display_names
+    applied to database 127.0.0.1:[port]/postgres: 0001_create_users, 0002_add_read_receipts, 0003_index_display_names, 0004_create_reports
     the demo users exist: sunyoung, scarlett, andrew, bayko, lore, mock
     ");
     let before = users(&machine).await;
@@ -290,4 +290,33 @@ async fn without_psql_the_error_says_what_to_install() {
     let output = command(&arguments).env("PATH", "/nowhere").output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: psql is not installed; install PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew install libpq)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_are_listed_shown_and_resolved() {
+    let machine = Machine::start().await;
+    machine.cruddur(&["send", "--as", "mock", "@lore", "win a prize"]).await.ok();
+    let report = machine.cruddur(&["report", "--as", "lore", "@mock", "spam", "--output", "json"]).await;
+    let report: Value = serde_json::from_str(report.ok()).unwrap();
+    let uuid = report["uuid"].as_str().unwrap();
+    machine.cruddur(&["delete", "--as", "mock", "@lore", "--yes"]).await.ok();
+
+    let list = async |arguments: &[&str]| {
+        let arguments = [&["reports", "list", "--output", "json"], arguments].concat();
+        let listed = machine.cruddur(&arguments).await;
+        let rows = listed.ok().lines().map(|row| serde_json::from_str::<Value>(row).unwrap());
+        rows.filter(|row| row["uuid"] == *uuid).collect::<Vec<_>>()
+    };
+    let listed = list(&[]).await;
+    assert_eq!((&listed[0]["reason"], &listed[0]["sender"]["handle"]), (&"spam".into(), &"mock".into()));
+    let shown = machine.cruddur(&["reports", "show", uuid]).await;
+    let shown = shown.ok();
+    assert!(shown.starts_with('>') && shown.trim_end().ends_with("@mock  win a prize"), "{shown}");
+    assert_eq!(machine.cruddur(&["reports", "resolve", uuid]).await.ok(), "resolved\n");
+    assert_eq!((list(&[]).await.len(), list(&["--all"]).await.len()), (0, 1));
+    assert_snapshot!(failed(&machine.cruddur(&["reports", "delete-old"]).await), @"");
+    assert_eq!(machine.cruddur(&["reports", "delete-old", "--yes"]).await.ok(), "deleted 0 reports\n");
+    let unknown = machine.cruddur(&["reports", "show", "00000000-0000-4000-8000-000000000000"]).await;
+    assert_snapshot!(failed(&unknown), @"");
+    machine.stop().await;
 }

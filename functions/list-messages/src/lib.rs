@@ -41,7 +41,7 @@ impl start::App for App {
 
     async fn connect(&self) -> Vec<Failure> {
         let (keys, users, table) =
-            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.messages.warm_up());
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.messages.warm_up_list());
         failures([keys, users, table])
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Cell<'a> {
         }
         // Members may learn how a member's key was used, and whose a message is.
         let is_of_members = match &expected {
-            Expected::Shown(_) | Expected::List { .. } | Expected::Refused(422, _) => true,
+            Expected::Shown(_) | Expected::List { .. } | Expected::Reported | Expected::Refused(422, _) => true,
             Expected::Refused(_, codes) => matches!(codes[..], ["message_not_yours" | "message_not_found"]),
             _ => false,
         };
@@ -99,6 +99,11 @@ impl<'a> Cell<'a> {
                 }
                 format!("200 with {part}")
             }
+            Expected::Reported => {
+                let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
+                let uuid = body["uuid"].as_str().and_then(|uuid| uuid.parse::<Uuid>().ok());
+                format!("201\n{json}\n{}", json!({"uuid": uuid}))
+            }
             Expected::Sent { .. } => "200 with a message".to_owned(),
         };
         if answer == wanted { Ok(()) } else { Err(format!("{answer}\ninstead of {wanted}")) }
@@ -127,7 +132,8 @@ impl<'a> Cell<'a> {
                 | Wanted::Group(group)
                 | Wanted::Marked(group)
                 | Wanted::Edited { message: MessageOf { group, .. }, .. }
-                | Wanted::Reacted(MessageOf { group, .. }),
+                | Wanted::Reacted(MessageOf { group, .. })
+                | Wanted::Reported(MessageOf { group, .. }),
                 Some(_),
             ) if matches!(&expected, Expected::Refused(404, codes) if codes[..] == ["message_group_not_found"]) =>
             {
@@ -147,10 +153,14 @@ impl<'a> Cell<'a> {
                 }
                 allowed
             }
+            (Wanted::Messages { group, .. }, Some(_)) => {
+                let states = Partition::MemberStates(*group).to_string();
+                [partitions_of_group(*group).as_slice(), &[states]].concat()
+            }
             (
-                Wanted::Messages { group, .. }
-                | Wanted::Edited { message: MessageOf { group, .. }, .. }
-                | Wanted::Reacted(MessageOf { group, .. }),
+                Wanted::Edited { message: MessageOf { group, .. }, .. }
+                | Wanted::Reacted(MessageOf { group, .. })
+                | Wanted::Reported(MessageOf { group, .. }),
                 Some(_),
             ) => partitions_of_group(*group).into(),
             (Wanted::Events { .. }, Some(caller)) => vec![Partition::EventLog(caller.uuid).to_string()],

@@ -619,6 +619,40 @@ async fn place(world: &World, user: &TestUser, group_uuid: Uuid, index: usize) -
 }
 
 #[tokio::test]
+async fn settings_cost_a_read_and_a_write_and_a_report_two_reads() {
+    let world = World::new().await;
+    let (alice, bob, group) = world.pair().await;
+    let sent = world.send(&bob, &alice, "hello").await;
+    world.deliver_all().await;
+    let group_path = format!("/api/message_groups/{group}");
+    world.get(&alice, "/api/me").await.ok();
+    let report = json!({
+        "message_group_uuid": group,
+        "message_uuid": sent["uuid"],
+        "created_at": sent["created_at"],
+        "reason": "spam",
+    });
+    let mute = json!({"muted_until": "2026-11-23T09:30:00.000000Z"});
+    let mut costs = Vec::new();
+    for (what, method, path, body) in [
+        ("mute, for the first time", Method::PATCH, &*group_path, &mute),
+        ("mute, the same", Method::PATCH, &group_path, &mute),
+        ("clear and hide", Method::PATCH, &group_path, &json!({"cleared": true, "hidden": true})),
+        ("report", Method::POST, "/api/reports", &report),
+    ] {
+        let before = world.rows();
+        let (answer, of_request) = cost_after_sql(&world, world.ask(&alice, method, path, body)).await;
+        assert!(answer.status.is_success());
+        costs.push(brief(what, &of_request));
+        if world.rows() != before {
+            let event = change_of(&world, &Partition::MemberStates(group).to_string());
+            costs.push(brief("join", &cost(&world, world.deliver(&event)).await.1));
+        }
+    }
+    insta::assert_snapshot!(costs.join("\n"), @"");
+}
+
+#[tokio::test]
 async fn a_block_costs_three_reads_and_three_rows_in_a_transaction() {
     let world = World::new().await;
     let (alice, bob, _) = world.pair().await;

@@ -35,8 +35,10 @@ const SEARCH_USERS: (&str, &str) = ("/api/users", "get");
 const BLOCK: (&str, &str) = ("/api/blocks/{user_uuid}", "put");
 const UNBLOCK: (&str, &str) = ("/api/blocks/{user_uuid}", "delete");
 const LIST_BLOCKS: (&str, &str) = ("/api/blocks", "get");
+const UPDATE_GROUP: (&str, &str) = ("/api/message_groups/{message_group_uuid}", "patch");
+const REPORT: (&str, &str) = ("/api/reports", "post");
 
-const OPERATIONS: [(&str, &str); 19] = [
+const OPERATIONS: [(&str, &str); 21] = [
     LIST_GROUPS,
     LIST_MESSAGES,
     CREATE,
@@ -56,6 +58,8 @@ const OPERATIONS: [(&str, &str); 19] = [
     BLOCK,
     UNBLOCK,
     LIST_BLOCKS,
+    UPDATE_GROUP,
+    REPORT,
 ];
 
 /// The API description.
@@ -265,6 +269,61 @@ fn blocks(
     requests
 }
 
+/// Settings of a group, and reports of a message in it.
+fn settings_and_reports(
+    group: &str,
+    message: &Place<'_>,
+    me: &TestUser,
+    ghost: &TestUser,
+) -> Vec<((&'static str, &'static str), Request<Body>)> {
+    let mine = Some(&*me.token);
+    let mut requests = Vec::new();
+    let mut set = |group: &str, token: Option<&str>, body: &Value| {
+        let path = format!("/api/message_groups/{group}");
+        requests.push((UPDATE_GROUP, ask((&path, UPDATE_GROUP.1), token, body)));
+    };
+    let nowhere = "0195b5a0-0000-7000-8000-0000000000ff";
+    let mute = json!({"muted_until": "2026-11-23T09:30:00.000000Z"});
+    for (group, token) in [(group, None), (group, Some(&*ghost.token)), (group, mine), (nowhere, mine), ("x", mine)] {
+        set(group, token, &mute);
+    }
+    for body in [
+        json!({"hidden": true}),
+        json!({"hidden": false}),
+        json!({"muted_until": "later", "cleared": false}),
+        json!([]),
+        json!({"x": "x".repeat(17_000)}),
+    ] {
+        set(group, mine, &body);
+    }
+    let report = |message_uuid: &str, reason: &str| {
+        json!({
+            "message_group_uuid": group,
+            "message_uuid": message_uuid,
+            "created_at": message.created_at,
+            "reason": reason,
+        })
+    };
+    let reported = report(message.uuid, "spam");
+    let mut post = |token: Option<&str>, body: &Value| {
+        requests.push((REPORT, ask((REPORT.0, REPORT.1), token, body)));
+    };
+    for token in [None, Some(&*ghost.token), mine] {
+        post(token, &reported);
+    }
+    for body in [
+        report(nowhere, "other"),
+        report(message.uuid, "boring"),
+        json!({}),
+        json!([]),
+        json!({"x": "x".repeat(17_000)}),
+        json!({"message_group_uuid": nowhere, "message_uuid": message.uuid, "created_at": message.created_at, "reason": "spam"}),
+    ] {
+        post(mine, &body);
+    }
+    requests
+}
+
 /// Valid and invalid requests to every operation, without faults. `start` is the path of `me`'s first events.
 fn requests(
     start: &str,
@@ -356,8 +415,10 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
     };
     let all = || {
         let changes = changes(&group, places(), &alice, &ghost);
+        let [place, ..] = places();
+        let settings = settings_and_reports(&group, &place, &alice, &ghost);
         let blocks = blocks(&group, &alice, &bob, &ghost);
-        requests(&start, &group, &alice, &bob.user.handle, &ghost).into_iter().chain(changes).chain(blocks)
+        requests(&start, &group, &alice, &bob.user.handle, &ghost).into_iter().chain(changes).chain(settings).chain(blocks)
     };
     for (operation, request) in all() {
         hold(operation, &world.request(request).await);

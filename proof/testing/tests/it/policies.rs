@@ -125,6 +125,12 @@ const SCENARIOS: [Scenario; 35] = [
         name: "a block without a group",
         act: |trial| block_without_group(trial).boxed_local(),
     },
+    Scenario {
+        function: "update-message-group",
+        name: "all settings",
+        act: |trial| settings(trial).boxed_local(),
+    },
+    Scenario { function: "create-report", name: "a report", act: |trial| report(trial).boxed_local() },
     Scenario { function: "list-blocks", name: "blocked users", act: |trial| blocks(trial).boxed_local() },
     Scenario { function: "mark-read", name: "a mark as read", act: |trial| mark_read(trial).boxed_local() },
     Scenario {
@@ -365,6 +371,28 @@ async fn blocks(trial: &Trial) -> String {
     trial.world.ask(&alice, Method::PUT, &path, &Value::Null).await;
     trial.begin();
     seen(&trial.world.get(&alice, "/api/blocks").await)
+}
+
+async fn settings(trial: &Trial) -> String {
+    let (alice, _, group) = conversation(&trial.world).await;
+    let body = json!({"muted_until": "2026-11-23T09:30:00.000000Z", "hidden": true, "cleared": true});
+    let path = format!("/api/message_groups/{group}");
+    changed(trial, Method::PATCH, &path, &alice, body.to_string()).await
+}
+
+async fn report(trial: &Trial) -> String {
+    let (alice, _, group) = conversation(&trial.world).await;
+    let messages = trial.world.get(&alice, &format!("/api/messages/{group}")).await.ok();
+    let body = json!({
+        "message_group_uuid": group,
+        "message_uuid": messages[0]["uuid"],
+        "created_at": messages[0]["created_at"],
+        "reason": "other",
+    });
+    trial.begin();
+    let answer = trial.world.ask(&alice, Method::POST, "/api/reports", &body).await;
+    // The report's uuid is random.
+    if answer.status == 201 { "201".to_owned() } else { seen(&answer) }
 }
 
 async fn message_too_many(trial: &Trial) -> String {
@@ -660,10 +688,11 @@ fn each_function_may_do_this_and_nothing_else() {
     change-message: GetItem of MSG MEM; UpdateItem of MSG;
     count-unread: Query of MSG GRP;
     create-message: GetItem of MSG MEM IDEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE; ConditionCheckItem of MSG BLOCK;
+    create-report: GetItem of MEM; Query of MSG;
     list-blocks: Query of BLOCK;
     list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of MSG GRP;
-    list-messages: GetItem of MEM; BatchGetItem of MSG; Query of MSG;
+    list-messages: GetItem of MEM MBR; BatchGetItem of MSG; Query of MSG;
     mark-read: GetItem of MEM MBR; Query of MSG; UpdateItem of MBR;
     open-connection: Query of CONN; PutItem of CONN; DeleteItem of CONN;
     post-confirmation:
@@ -674,6 +703,7 @@ fn each_function_may_do_this_and_nothing_else() {
     show-user:
     stream-handler: GetItem of MEM LOG; Query of GRP LOG CONN; PutItem of GRP LOG; DeleteItem of GRP CONN; Query of the index;
     update-me:
+    update-message-group: GetItem of MEM MBR; Query of MSG; UpdateItem of MBR;
     ");
 }
 

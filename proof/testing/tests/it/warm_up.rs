@@ -79,7 +79,7 @@ async fn each_function_makes_its_first_calls_for_the_nil_uuid() {
     let _ = world.emulator.take_calls();
 
     list_messages(parts).warm_up().await;
-    assert_eq!(calls(&world), [get(RowKind::Membership)]);
+    assert_eq!(calls(&world), [get(RowKind::Membership), get(RowKind::MemberState)]);
 
     let groups = list_message_groups::App {
         verifier: verifier(parts),
@@ -113,7 +113,7 @@ async fn a_function_starts_although_dynamodb_refuses() {
     let app = list_messages(&world.parts);
     world.emulator.inject(|_| Fault::NotExecuted(testing::Failure::Status(400, "AccessDeniedException")));
     app.warm_up().await;
-    assert_eq!(calls(&world), [get(RowKind::Membership)]);
+    assert_eq!(calls(&world), [get(RowKind::Membership), get(RowKind::MemberState)]);
 }
 
 const HEALTH_CHECK: &str = r#"{"health_check": true}"#;
@@ -138,6 +138,9 @@ async fn each_function_is_healthy_with_all_its_dependencies() {
             membership(),
             membership(),
             membership(),
+            membership(),
+            membership(),
+            get(RowKind::MemberState),
             get(RowKind::MemberState),
             get(RowKind::Block),
             query(None),
@@ -167,6 +170,8 @@ async fn an_unhealthy_function_names_each_dependency_that_it_cannot_use() {
         ("show-me", "the key set, PostgreSQL"),
         ("search-users", "the key set, PostgreSQL"),
         ("block-user", "the key set, PostgreSQL, DynamoDB"),
+        ("update-message-group", "the key set, PostgreSQL, DynamoDB"),
+        ("create-report", "the key set, PostgreSQL, DynamoDB"),
         ("stream-handler", "DynamoDB"),
         ("post-confirmation", "PostgreSQL"),
     ] {

@@ -41,7 +41,8 @@ impl Object {
         | Wanted::Group(group)
         | Wanted::Marked(group)
         | Wanted::Edited { message: MessageOf { group, .. }, .. }
-        | Wanted::Reacted(MessageOf { group, .. })) = &self.wanted
+        | Wanted::Reacted(MessageOf { group, .. })
+        | Wanted::Reported(MessageOf { group, .. })) = &self.wanted
         else {
             return None;
         };
@@ -72,6 +73,8 @@ pub(super) fn objects(scene: &Scene) -> Vec<Object> {
         events(scene),
         shown_groups(scene),
         marks(scene),
+        reports(scene),
+        settings(scene),
         edits(scene),
         reactions(scene),
     ]
@@ -523,6 +526,61 @@ fn marks(scene: &Scene) -> Vec<Object> {
             broken("message_uuid_invalid"),
         ),
     ]);
+    rows
+}
+
+fn settings(scene: &Scene) -> Vec<Object> {
+    let patch = |name, group: &str, body: &Value, wanted| {
+        request("PATCH group", name, ("PATCH", format!("/api/message_groups/{group}")), body, wanted)
+    };
+    let mute = json!({"muted_until": "2026-11-23T09:30:00.000000Z"});
+    let mut rows = vec![];
+    for (name, group) in three_groups(scene) {
+        let uuid = group.to_string();
+        rows.extend([
+            patch(name, &uuid, &mute, Wanted::Marked(group)),
+            patch(name, &uuid, &json!({"hidden": true, "cleared": true}), Wanted::Marked(group)),
+        ]);
+    }
+    let foreign = scene.newest(&scene.mallory, &scene.carol).group.to_string();
+    rows.extend([
+        patch("a malformed uuid", "x", &mute, broken("message_group_uuid_invalid")),
+        patch("a malformed time", &foreign, &json!({"muted_until": "later"}), broken("muted_until_invalid")),
+        patch("nothing cleared", &foreign, &json!({"cleared": false}), broken("cleared_invalid")),
+        patch("an array", &foreign, &json!([]), Wanted::Broken(400, vec!["body_invalid"])),
+    ]);
+    rows
+}
+
+fn reports(scene: &Scene) -> Vec<Object> {
+    let path = || "/api/reports".to_owned();
+    let post = |name, body: &Value, wanted| request("POST reports", name, ("POST", path()), body, wanted);
+    let (bobs, foreign) =
+        (scene.newest(&scene.alice, &scene.bob), scene.newest(&scene.mallory, &scene.carol));
+    let mut rows = vec![];
+    for (name, group, message, exists) in [
+        ("bob's message", bobs.group, bobs, true),
+        ("the stranger's message", foreign.group, foreign, true),
+        ("the stranger's message in the members' group", bobs.group, foreign, false),
+        ("bob's message in the stranger's group", foreign.group, bobs, false),
+        ("bob's message in an unknown group", unknown_group(), bobs, false),
+    ] {
+        let body = json!({
+            "message_group_uuid": group,
+            "message_uuid": message.uuid,
+            "created_at": message.created_at,
+            "reason": "spam",
+        });
+        let message = exists.then(|| message.clone());
+        rows.push(post(name, &body, Wanted::Reported(MessageOf { group, message })));
+    }
+    let all = vec![
+        "message_group_uuid_blank",
+        "message_uuid_invalid",
+        "created_at_invalid",
+        "reason_invalid",
+    ];
+    rows.push(post("nothing", &json!({}), Wanted::Broken(422, all)));
     rows
 }
 

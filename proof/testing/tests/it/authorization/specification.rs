@@ -32,12 +32,14 @@ pub(super) enum Wanted {
     Unread,
     /// Shows a group with its members.
     Group(Uuid),
-    /// Marks messages of a group as read or unread.
+    /// Marks messages of a group as read or unread, or changes the caller's settings of the group.
     Marked(Uuid),
     /// Changes the text of a message, or deletes it.
     Edited { message: MessageOf, text: Option<String> },
     /// Adds a reaction to a message, or removes it.
     Reacted(MessageOf),
+    /// Reports a message to the operator.
+    Reported(MessageOf),
     /// Begins or ends a block of a user. `None` if no user has the uuid.
     Blocked(Option<User>),
     /// The users whom the caller blocks.
@@ -66,6 +68,8 @@ pub(super) enum Expected {
     },
     /// 200 with exactly this value.
     Shown(Value),
+    /// 201 with a uuid.
+    Reported,
     /// 200 with an object that contains this value, or 204 without a body. No other rows have changed than those with these
     /// keys.
     Changed { body: Option<Value>, keys: Vec<Key> },
@@ -138,7 +142,14 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             let key = Key::Message { group_uuid: *group, sk: message.sort_key().parse().unwrap() };
             Expected::Changed { body, keys: vec![key] }
         }
-        Wanted::Marked(_) | Wanted::Edited { .. } | Wanted::Reacted(_) => {
+        Wanted::Reported(MessageOf { group, message }) if is_member(scene, caller, *group) => {
+            if message.is_some() {
+                Expected::Reported
+            } else {
+                Expected::Refused(404, vec!["message_not_found"])
+            }
+        }
+        Wanted::Marked(_) | Wanted::Edited { .. } | Wanted::Reacted(_) | Wanted::Reported(_) => {
             Expected::Refused(404, vec!["message_group_not_found"])
         }
         Wanted::Blocked(None) => Expected::Refused(404, vec!["user_not_found"]),
@@ -221,6 +232,7 @@ fn shown_group(scene: &Scene, caller: &User, group: Uuid) -> Expected {
     members.sort_by_key(|member| member.uuid);
     let mut group = listed(scene, caller, newest);
     group["blocked"] = json!(false);
+    group["hidden"] = json!(false);
     group["members"] = members.iter().map(shown).collect();
     Expected::Shown(group)
 }
