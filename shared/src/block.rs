@@ -118,7 +118,7 @@ impl Blocks {
         warm_up::call(Dependency::DynamoDb, Box::pin(list)).await
     }
 
-    /// Lets `user_uuid` block another user. A block that stands stays as it is.
+    /// Lets `user_uuid` block another user. A block that stands keeps its time.
     ///
     /// Messages whose sending begins after the return are refused in both directions (I21).
     pub async fn block(&self, user_uuid: Uuid, blocked_uuid: Uuid) -> Result<(), Error> {
@@ -164,10 +164,15 @@ impl Blocks {
 
     async fn set(&self, user_uuid: Uuid, blocked_uuid: Uuid, is_blocked: bool) -> Result<(), Error> {
         let mut backoff = Backoff::new(&self.random);
+        let mut first = None;
         for _ in 0..MAX_ATTEMPTS {
             let key = Key::Block { user_uuid, blocked_uuid };
             let stored = self.read(&key, uuid_of_pair(user_uuid, blocked_uuid), user_uuid).await?;
-            if stored.is_everywhere(user_uuid, is_blocked) {
+            let version = stored.block.as_ref().map_or(0, |row| row.version);
+            // A greater version fences the late writes of earlier requests. So a block that stands is written again:
+            // otherwise, such a write could end it after the answer.
+            let is_fenced = version > *first.get_or_insert(version);
+            if is_fenced && stored.is_everywhere(user_uuid, is_blocked) {
                 return Ok(());
             }
             match self.write(user_uuid, blocked_uuid, &stored, is_blocked).await {
@@ -203,7 +208,7 @@ impl Blocks {
         let of_block = at_version(stored.block.as_ref().map(|row| row.version));
         let (set_block, of_block) = if is_blocked {
             let time = AttributeValue::S(Timestamp::new(now).to_string());
-            ("SET version = :next, blocked_at = :now REMOVE expires_at", of_block.value(":now", time))
+            ("SET version = :next, blocked_at = if_not_exists(blocked_at, :now) REMOVE expires_at", of_block.value(":now", time))
         } else {
             let end = (now + BlockRow::RETENTION).timestamp();
             let end = AttributeValue::N(end.to_string());

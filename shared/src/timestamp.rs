@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn any_timestamp() -> impl Strategy<Value = Timestamp> {
-        (Timestamp::FIRST.timestamp_micros()..=Timestamp::LAST.timestamp_micros())
+        (Timestamp::FIRST.timestamp_micros()..=Timestamp::LAST.0.timestamp_micros())
             .prop_map(|micros| Timestamp::new(DateTime::from_timestamp_micros(micros).unwrap()))
     }
 

@@ -1,6 +1,7 @@
 //! Executable models of the core algorithms: [`moves`] (the stream handler's "hint, guard, locate"), [`joins`] (read
-//! markers, edits and deletions in an inbox row), [`sends`] (create-message), [`events`] (the event log and its
-//! readers) and [`pushes`] (connections, frames and the client's rules). Section 3 of the design describes them. A
+//! markers, edits and deletions in an inbox row), [`sends`] (create-message), [`blocks`] (block-user and the sends
+//! of a blocked user), [`events`] (the event log and its readers) and [`pushes`] (connections, frames and the client's
+//! rules). Section 3 of the design describes them. A
 //! [`checker`] tries every interleaving of their steps with every fault, within bounds.
 //!
 //! A step is one call to DynamoDB, or an event that affects one: other processes see nothing between two
@@ -12,6 +13,7 @@
     reason = "members, clients and the like are numbered from 0 in fixed arrays"
 )]
 
+pub mod blocks;
 pub mod checker;
 pub mod events;
 pub mod joins;

@@ -6,6 +6,7 @@ use std::{fmt::Debug, process::ExitCode};
 
 use model::{
     Commits::{AtOnce, PieceByPiece},
+    blocks::{self, Blocks},
     checker::{self, Model, Report},
     events::{self, Accident, Events},
     joins::{self, Joins},
@@ -123,7 +124,25 @@ const OF_JOINS: [joins::Bounds; 6] = [
     joins::Bounds { messages: 1, changes: 2, marks: 3, receipts: true, invocations: 1, faults: 1, ..JOINS },
 ];
 
+const BLOCKS: blocks::Bounds = blocks::Bounds {
+    devices: [&[true, false, true], &[]],
+    sends: 2,
+    marks: 1,
+    has_group: true,
+    faults: 3,
+    tries: 2,
+};
+const OF_BLOCKS: [blocks::Bounds; 4] = [
+    BLOCKS,
+    blocks::Bounds { has_group: false, ..BLOCKS },
+    blocks::Bounds { devices: [&[true, false], &[true]], faults: 2, ..BLOCKS },
+    blocks::Bounds { devices: [&[true, false], &[true]], faults: 2, has_group: false, ..BLOCKS },
+];
+
 fn main() -> ExitCode {
+    let blocks = OF_BLOCKS
+        .iter()
+        .all(|bounds| explore(bounds, &Blocks { bounds: *bounds, algorithm: blocks::Algorithm::AsDesigned }));
     let moves = OF_MOVES
         .iter()
         .all(|bounds| explore(bounds, &Moves { bounds: *bounds, algorithm: moves::Algorithm::AsDesigned }));
@@ -139,7 +158,7 @@ fn main() -> ExitCode {
     let joins = OF_JOINS
         .iter()
         .all(|bounds| explore(bounds, &Joins { bounds: *bounds, algorithm: joins::Algorithm::AsDesigned }));
-    if moves && sends && events && pushes && joins { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if blocks && moves && sends && events && pushes && joins { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Prints the size of the exploration and the violation, if any. Returns whether all properties hold.

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "in tests a panic is the failure itself")]
 
+mod blocks;
 mod events;
 mod joins;
 mod moves;
@@ -31,6 +32,6 @@ fn explored<M: Model>(model: &M, bounds: impl Debug) -> String {
 fn counterexample<M: Model>(model: &M, name: impl Display, property: M::Property) -> String {
     let violation = check(model, Some(property)).violation.expect("no counterexample was found");
     assert_eq!(violation.broken, Broken::Property(property));
-    assert!(violation.trace.len() <= 22, "{name}: {violation}");
+    assert!(violation.trace.len() <= 24, "{name}: {violation}");
     format!("{name}: {violation}\n")
 }
