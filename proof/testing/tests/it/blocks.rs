@@ -1,6 +1,9 @@
 //! Blocks: what they refuse, what lists show, and what is written (design, section 3).
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use checker::invariants;
 use chrono::TimeDelta;
@@ -230,4 +233,64 @@ async fn a_late_block_does_not_undo_a_later_end() {
         assert!(blocks[0].get("blocked_at").is_none(), "{blocks:?}");
         assert_eq!(send(&world, &bob, &alice).await.0, 200);
     }
+}
+
+/// Sends until a message is refused. Returns the number of stored ones. Whatever begins after `is_blocked` is set must be
+/// refused.
+async fn send_until_refused(
+    world: &World,
+    sender: &TestUser,
+    receiver: &TestUser,
+    is_blocked: &AtomicBool,
+) -> usize {
+    for stored in 0.. {
+        let began_after = is_blocked.load(Ordering::SeqCst);
+        let answer = send(world, sender, receiver).await;
+        if is(&answer, NOT_ACCEPTED) {
+            return stored;
+        }
+        assert_eq!(answer.0, 200, "{answer:?}");
+        assert!(!began_after, "a message that began after the block's answer was stored");
+    }
+    unreachable!()
+}
+
+/// Lets two devices of the sender race with a block that is sent after some messages.
+async fn race(world: &World, blocker: &TestUser, sender: &TestUser, round: u64) -> usize {
+    let is_blocked = AtomicBool::new(false);
+    let block = async {
+        for _ in 0..round % 7 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_micros(round * 37 % 4_000)).await;
+        block(world, blocker, sender).await;
+        is_blocked.store(true, Ordering::SeqCst);
+    };
+    let ((), one, other) = tokio::join!(
+        block,
+        send_until_refused(world, sender, blocker, &is_blocked),
+        send_until_refused(world, sender, blocker, &is_blocked)
+    );
+    one + other
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_begins_after_a_block_was_answered_is_stored_in_1000_races() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    let mut stored = 0;
+    for round in 0..900 {
+        stored += race(&world, &alice, &bob, round).await;
+        unblock(&world, &alice, &bob).await;
+    }
+    // Also the first message of a pair.
+    for round in 0..100 {
+        let (alice, bob, _) = world.pair().await;
+        stored += race(&world, &alice, &bob, round).await;
+    }
+    let rows = world.rows();
+    let messages = rows.iter().filter(|row| kind_of(row) == Some(RowKind::Message)).count();
+    assert_eq!(messages, stored);
+    // Neither side always wins.
+    assert!(stored > 100, "only {stored} messages were stored");
 }

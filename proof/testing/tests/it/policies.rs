@@ -49,7 +49,7 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 35] = [
+const SCENARIOS: [Scenario; 37] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
