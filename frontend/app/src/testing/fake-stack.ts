@@ -76,8 +76,6 @@ export class FakeStack {
   readonly settings = new Map<string, { muted?: string; hidden?: string; cleared?: string }>();
   /** The reports. */
   readonly reports: NewReport[] = [];
-  /** The end of the current requests for messages, which have read what was stored then; null if they are not held. */
-  messagesHeldBy: Promise<void> | null = null;
   /** Whether lists still have the groups of blocked users, as for a moment after a block. */
   listsAreLate = false;
   /** The uuids of the users who accept no messages of the signed-in user. */
@@ -110,14 +108,12 @@ export class FakeStack {
           ? HttpResponse.json(['unavailable'], { status: 503 })
           : (this.#failed() ?? HttpResponse.json(this.me)),
       ),
-      http.get(`${ORIGIN}/api/messages/:group`, async ({ request, params }) => {
+      http.get(`${ORIGIN}/api/messages/:group`, ({ request, params }) => {
         const group = String(params['group']);
         const cleared = this.settings.get(group)?.cleared ?? '';
         const thread = this.threads.get(group)?.filter(({ created_at: at }) => at > cleared);
         const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });
-        const response = this.#failed() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
-        await this.messagesHeldBy;
-        return response;
+        return this.#failed() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
       }),
       http.get(`${ORIGIN}/api/message_groups/:group`, ({ params }) => {
         this.shown.push(String(params['group']));

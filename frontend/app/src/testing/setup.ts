@@ -46,7 +46,7 @@ if (page !== null) {
 }
 
 // Without a socket, events are requested every three seconds.
-configure({ asyncUtilTimeout: 60000 });
+configure({ asyncUtilTimeout: 5000 });
 
 beforeAll(() => server.listen({ onUnhandledRequest: 'error' }));
 afterEach(() => {
