@@ -52,7 +52,7 @@ beforeEach(async () => {
 /** Holds the next response to a request until the returned function is called. */
 function hold(request: string): () => void {
   const respond = responses.get(request);
-  let release = () => {};
+  let release: (() => void) | undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
@@ -62,7 +62,7 @@ function hold(request: string): () => void {
     await released;
     return response ?? new Response(null, { status: 404 });
   });
-  return release;
+  return () => release?.();
 }
 
 const settings = () => stateOf(client).settings;
