@@ -68,6 +68,20 @@ for (const [look, options] of Object.entries(looks)) {
     }
     await page.getByRole('button', { name: t('conversation.menu') }).click();
     await expectAccessible(page, 'menu of a conversation');
+    await page.getByRole('menuitem', { name: t('mute.start') }).click();
+    await expectAccessible(page, 'durations of a mute');
+    await page.getByRole('menuitem', { name: t('mute.forever') }).click();
+    await expect(page.locator('.cruddur-conversation-head').getByText(t('inbox.muted'))).toBeAttached();
+    await expectAccessible(page, 'muted conversation');
+    await page.locator('.cruddur-others .cruddur-bubble > p').last().click({ button: 'right' });
+    await page.getByRole('menuitem', { name: t('menu.report') }).click();
+    await expectAccessible(page, 'report of a message');
+    await page.getByRole('button', { name: t('report.no'), exact: true }).click();
+    await page.getByRole('button', { name: t('conversation.menu') }).click();
+    await page.getByRole('menuitem', { name: t('clear.start') }).click();
+    await expectAccessible(page, 'question about clearing');
+    await page.getByRole('button', { name: t('clear.no'), exact: true }).click();
+    await page.getByRole('button', { name: t('conversation.menu') }).click();
     await page.getByRole('menuitem', { name: t('block.start') }).click();
     await expectAccessible(page, 'question about a block');
     await page.getByRole('dialog').getByRole('button', { name: t('block.yes'), exact: true }).click();

@@ -1,4 +1,4 @@
-import { type MessageGroup, type MessagesClient, shownName } from '@cruddur/client';
+import { type MessageGroup, type MessagesClient, isMuted, shownName } from '@cruddur/client';
 
 /** A lock that each tab with the focus holds: a message that is about to be seen in one tab is no news in the others. */
 const FOCUS = 'cruddur.focus';
@@ -7,8 +7,8 @@ const FOCUS = 'cruddur.focus';
 const SHOWN_FOR = 20_000;
 
 /**
- * Shows a notification for a message of another user while no tab of this page has the focus. Those of a conversation replace
- * each other, also between tabs. Returns a function that ends this.
+ * Shows a notification for a message of another user while no tab of this page has the focus, unless its conversation is muted.
+ * Those of a conversation replace each other, also between tabs. Returns a function that ends this.
  */
 export function startNotifications(client: MessagesClient, onOpen: (group: MessageGroup) => void): () => void {
   const listening = new AbortController();
@@ -23,7 +23,7 @@ export function startNotifications(client: MessagesClient, onOpen: (group: Messa
     const fresh = before === null ? [] : (groups ?? []).filter(({ created_at }) => created_at > before);
     known = newestOf(groups) ?? known;
     for (const group of fresh) {
-      if (group.from_me === false && group.deleted_at === undefined) {
+      if (group.from_me === false && group.deleted_at === undefined && !isMuted(group.muted_until, Date.now())) {
         void show(group, onOpen);
       }
     }

@@ -1,6 +1,17 @@
 import { delay, http, HttpResponse, type PathParams } from 'msw';
 import { setupServer } from 'msw/node';
-import type { LogEvent, Me, Member, Message, MessageGroup, NewMessage, SentMessage, User } from '@cruddur/client';
+import type {
+  LogEvent,
+  Me,
+  Member,
+  Message,
+  MessageGroup,
+  MessageGroupSettings,
+  NewMessage,
+  NewReport,
+  SentMessage,
+  User,
+} from '@cruddur/client';
 import { sameHandle } from '@cruddur/client';
 
 export const server = setupServer();
@@ -61,6 +72,10 @@ export class FakeStack {
   readonly seen = new Map<string, string>();
   /** The times of the signed-in user's blocks, by the uuid of the blocked user. */
   readonly blocks = new Map<string, string>();
+  /** The settings of groups. A group is hidden since its newest message at that time. */
+  readonly settings = new Map<string, { muted?: string; hidden?: string; cleared?: string }>();
+  /** The reports. */
+  readonly reports: NewReport[] = [];
   /** Whether lists still have the groups of blocked users, as for a moment after a block. */
   listsAreLate = false;
   /** The uuids of the users who accept no messages of the signed-in user. */
@@ -94,7 +109,9 @@ export class FakeStack {
           : (this.#failed() ?? HttpResponse.json(this.me)),
       ),
       http.get(`${ORIGIN}/api/messages/:group`, ({ request, params }) => {
-        const thread = this.threads.get(String(params['group']));
+        const group = String(params['group']);
+        const cleared = this.settings.get(group)?.cleared ?? '';
+        const thread = this.threads.get(group)?.filter(({ created_at: at }) => at > cleared);
         const missing = HttpResponse.json(['message_group_not_found'], { status: 404 });
         return this.#failed() ?? (thread ? this.#page(thread, request, 'oldest first') : missing);
       }),
@@ -102,6 +119,15 @@ export class FakeStack {
         this.shown.push(String(params['group']));
         return this.#failed() ?? this.#show(String(params['group']));
       }),
+      http.patch(`${ORIGIN}/api/message_groups/:group`, ({ request, params }) =>
+        this.#change(request, (body) => this.changeSettings(String(params['group']), body as MessageGroupSettings)),
+      ),
+      http.post(`${ORIGIN}/api/reports`, ({ request }) =>
+        this.#change(request, (body) => {
+          this.reports.push(body as NewReport);
+          return HttpResponse.json({ uuid: uuid((this.#number += 1)) }, { status: 201 });
+        }),
+      ),
       http.get(`${ORIGIN}/api/unread`, () =>
         HttpResponse.json({ conversations: this.#listed().filter(({ unread_count: count }) => count).length, more: false }),
       ),
@@ -213,6 +239,39 @@ export class FakeStack {
     });
   }
 
+  /** Changes the settings of a group, and logs it. */
+  changeSettings(group: string, { muted_until: muted, hidden, cleared }: MessageGroupSettings): void {
+    const { created_at: newest = '' } = this.groups.find(({ uuid: other }) => other === group) ?? {};
+    const { muted: mutedBefore, hidden: hiddenBefore, cleared: clearedBefore } = this.settings.get(group) ?? {};
+    const next = {
+      muted: muted === undefined ? mutedBefore : (muted ?? undefined),
+      hidden: typeof hidden === 'boolean' ? (hidden ? newest : undefined) : hiddenBefore,
+      cleared: cleared === true ? newest : clearedBefore,
+    };
+    this.settings.set(group, {
+      ...(next.muted !== undefined && { muted: next.muted }),
+      ...(next.hidden !== undefined && { hidden: next.hidden }),
+      ...(next.cleared !== undefined && { cleared: next.cleared }),
+    });
+    if (cleared === true) {
+      this.groups = this.groups.map((row) => (row.uuid === group ? { ...row, unread_count: 0 } : row));
+    }
+    const number = 1 + (this.events?.length ?? 0);
+    this.events?.push({ number, cursor: cursorOf(number), type: 'group', message_group_uuid: group, at: instant(Date.now()) });
+  }
+
+  /** A group as lists show it. */
+  #row(row: MessageGroup): MessageGroup {
+    const { muted, cleared = '' } = this.settings.get(row.uuid) ?? {};
+    const { deleted_at: _, ...rest } = row;
+    const shown = row.created_at <= cleared ? { ...rest, message: '' } : row;
+    return { ...shown, ...(muted !== undefined && { muted_until: muted }) };
+  }
+
+  #isHidden({ uuid: group, created_at: at }: MessageGroup): boolean {
+    return at <= (this.settings.get(group)?.hidden ?? '');
+  }
+
   /** Answers a change with what `apply` returns, or with 204. */
   async #change(request: Request, apply: (body: unknown) => object | void) {
     const text = await request.text();
@@ -247,7 +306,14 @@ export class FakeStack {
         ...(seen !== undefined && { last_read_message_uuid: seen, last_read_at: instant(Date.now()) }),
       },
     ];
-    return HttpResponse.json({ ...row, blocked: this.blocks.has(other), members });
+    const { cleared } = this.settings.get(group) ?? {};
+    return HttpResponse.json({
+      ...this.#row(row),
+      blocked: this.blocks.has(other),
+      hidden: this.#isHidden(row),
+      ...(cleared !== undefined && { cleared_until: cleared }),
+      members,
+    });
   }
 
   #mark(group: string, unread: number): void {
@@ -308,7 +374,8 @@ export class FakeStack {
 
   /** The groups that lists show. */
   #listed(): MessageGroup[] {
-    return this.groups.filter(({ user_uuid: user }) => this.listsAreLate || !this.blocks.has(user));
+    const isShown = (row: MessageGroup) => this.listsAreLate || (!this.blocks.has(row.user_uuid) && !this.#isHidden(row));
+    return this.groups.filter(isShown).map((row) => this.#row(row));
   }
 
   async #block(request: Request, user: string, isBlocked: boolean) {

@@ -67,8 +67,10 @@ export class MessagesClient {
   readonly inbox: PagedList<MessageGroup>;
   /** The conversations used last, by group. */
   readonly threads: ReadonlyMap<string, PagedList<Message>>;
-  /** The users whose conversations the inbox leaves out, by uuid. `Blocks` changes it. */
-  readonly leftOut = new Set<string>();
+  /** Rules for the rows of the inbox. A rule returns the row to show, or null to leave it out. `stateOf` adds them. */
+  readonly inboxRules: ((row: MessageGroup) => MessageGroup | null)[] = [];
+  /** The time of the last message that the person has cleared, by group. `stateOf` changes it. */
+  readonly clearedUntil = new Map<string, string>();
   readonly #threads = new Map<string, PagedList<Message>>();
   readonly #users = new Map<string, Resource<User | null>>();
   readonly #sessionListeners = new Set<() => void>();
@@ -113,7 +115,7 @@ export class MessagesClient {
     });
     this.inbox = new PagedList<MessageGroup>(this.connectivity, {
       load: (page) => this.api.listGroups(page),
-      merge: (known, fresh) => inbox.mergeGroups(known, fresh.filter((row) => !this.leftOut.has(row.user_uuid))),
+      merge: (known, fresh) => inbox.mergeGroups(known, fresh.flatMap((row) => this.#ruled(row) ?? [])),
       reachesKnown: inbox.reachesKnown,
       keepsRowsAcrossGap: true,
       onUse: () => this.#onUse(),
@@ -145,12 +147,17 @@ export class MessagesClient {
     return kept(this.#threads, group, () => {
       return new PagedList<Message>(this.connectivity, {
         load: (cursor) => this.api.listMessages(group, cursor),
-        merge: thread.mergeMessages,
+        merge: (known, fresh) => thread.mergeMessages(known, fresh.filter((message) => !this.isCleared(group, message))),
         reachesKnown: thread.reachesKnown,
         keepsRowsAcrossGap: false,
         onUse: () => this.#onUse(),
       });
     });
+  }
+
+  /** Whether the person has cleared a message of a group. */
+  isCleared(group: string, { created_at: at }: Pick<Message, 'created_at'>): boolean {
+    return at <= (this.clearedUntil.get(group) ?? '');
   }
 
   /** The user with a handle; null if there is none. */
@@ -245,11 +252,20 @@ export class MessagesClient {
     }
   }
 
-  /** Removes the messages from the outbox that their conversations list. */
+  #ruled(row: MessageGroup): MessageGroup | null {
+    return this.inboxRules.reduce<MessageGroup | null>((shown, rule) => shown && rule(shown), row);
+  }
+
+  /** Removes the messages from the outbox that their conversations list, and those that are cleared. */
   #removeListed(): void {
     const listed = this.outbox.entries().flatMap(({ state }) => {
-      const loaded = state.name === 'sent' ? this.#threads.get(state.message.message_group_uuid)?.state().value : undefined;
-      return state.name === 'sent' && loaded !== undefined && thread.isListed(loaded, state.message) ? [state.message.uuid] : [];
+      if (state.name !== 'sent') {
+        return [];
+      }
+      const { message } = state;
+      const { message_group_uuid: group, uuid } = message;
+      const loaded = this.#threads.get(group)?.state().value;
+      return this.isCleared(group, message) || (loaded !== undefined && thread.isListed(loaded, message)) ? [uuid] : [];
     });
     this.outbox.removeListed(new Set(listed));
   }

@@ -10,10 +10,13 @@ export type {
   Member,
   Message,
   MessageGroup,
+  MessageGroupSettings,
   MessageReference,
   NewMessage,
+  NewReport,
   Page,
   Reaction,
+  ReportReason,
   SentMessage,
   Settings,
   ShownGroup,
@@ -21,6 +24,7 @@ export type {
   User,
 } from './api/types.ts';
 export { type ClientOptions, MessagesClient, type SessionState } from './client.ts';
+export { FOREVER, isMuted } from './conversations/muted.ts';
 export { firstUnread, lastSeen, MAX_UNREAD } from './conversations/reading.ts';
 export { type Bubble, type BubbleReaction, type Day, type Quote, Timeline, type TimelineItem } from './conversations/timeline.ts';
 export {
@@ -33,7 +37,7 @@ export {
 } from './conversations/text.ts';
 export { dayNumber } from './days.ts';
 export { type Drafts, MAX_STORED } from './drafts/drafts.ts';
-export { millisOf } from './instants.ts';
+export { instantOf, millisOf } from './instants.ts';
 export type { WebSocketConstructor, WebSocketLike } from './live/connection.ts';
 export type { LiveOptions } from './live/live.ts';
 export type { TabChannel, Tabs } from './live/tabs.ts';
@@ -43,6 +47,7 @@ export { type Entry, type State, type Target, conversationKey, conversationOf } 
 export type { Outbox } from './outbox/outbox.ts';
 export { type Reason, reasonOf } from './outbox/reason.ts';
 export type { Blocks } from './state/blocks.ts';
+export type { GroupSettings } from './state/group-settings.ts';
 export type { Action, Change, ChangesByMessage, MessageChanges } from './state/message-changes.ts';
 export type { ReadMarkers } from './state/read-markers.ts';
 export type { ShownGroups } from './state/shown-groups.ts';

@@ -1,4 +1,4 @@
-import type { Bubble } from '@cruddur/client';
+import type { Bubble, ReportReason } from '@cruddur/client';
 
 /** What a person can do with a message. */
 export interface MessageActions {
@@ -12,4 +12,8 @@ export interface MessageActions {
   markUnread: (bubble: Bubble) => void;
   /** Deletes the message for both members. */
   remove: (bubble: Bubble) => void;
+  /** Reports the message of the other user. Rejects with an `ApiError`. */
+  report: (bubble: Bubble, reason: ReportReason) => Promise<void>;
+  /** Blocks the other user. */
+  block: () => void;
 }

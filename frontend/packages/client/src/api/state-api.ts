@@ -1,5 +1,5 @@
 import { type Api, isMessage, isMessageGroup, isMe, parsed } from './api.ts';
-import type { Me, Message, MessageReference, Settings, ShownGroup, Unread } from './types.ts';
+import type { Me, Message, MessageGroupSettings, MessageReference, ReportReason, Settings, ShownGroup, Unread } from './types.ts';
 
 /** Marks the messages of a group as read, up to a message or to the newest one. */
 export async function markRead(api: Api, group: string, message: MessageReference | null): Promise<void> {
@@ -16,6 +16,21 @@ export async function markUnread(api: Api, group: string, { uuid, created_at }: 
 /** A group, with what its members have read. */
 export async function showGroup(api: Api, group: string): Promise<ShownGroup> {
   return await parsed(await api.signed(groupPath(group)), isShownGroup);
+}
+
+/** Changes the user's settings of a group. Safe to repeat. */
+export async function updateGroup(api: Api, group: string, settings: MessageGroupSettings): Promise<void> {
+  await api.signed(groupPath(group), json('PATCH', settings));
+}
+
+/** Reports a message to the people who run the service. Safe to repeat. */
+export async function reportMessage(
+  api: Api,
+  group: string,
+  { uuid, created_at }: MessageReference,
+  reason: ReportReason,
+): Promise<void> {
+  await api.signed('/api/reports', json('POST', { message_group_uuid: group, message_uuid: uuid, created_at, reason }));
 }
 
 /** The number of conversations with unread messages. */

@@ -14,10 +14,19 @@ export type Message = Schemas['Message'];
  */
 export type MessageGroup = Omit<Schemas['MessageGroup'], 'from_me'> &
   Partial<Pick<Schemas['ListedMessageGroup'], 'from_me' | 'unread_count'>>;
-/** A conversation, with what its members have read, and whether the user blocks the other member. An earlier API blocks nobody. */
+/**
+ * A conversation, with what its members have read, and whether the user blocks the other member or has hidden or cleared the
+ * conversation. An earlier API has no blocks and settings.
+ */
 export type ShownGroup = MessageGroup &
   Pick<Schemas['ShownMessageGroup'], 'members'> &
-  Partial<Pick<Schemas['ShownMessageGroup'], 'blocked'>>;
+  Partial<Pick<Schemas['ShownMessageGroup'], 'blocked' | 'hidden' | 'cleared_until'>>;
+/** What a user changes about a conversation for themselves. Absent settings stay as they are. */
+export type MessageGroupSettings = Schemas['MessageGroupSettings'];
+/** The body of the request that reports a message. */
+export type NewReport = Schemas['NewReport'];
+/** Why a user reports a message. */
+export type ReportReason = Schemas['ReportReason'];
 /** A member of a conversation, and what they have read. */
 export type Member = Schemas['Member'];
 /** The number of conversations with unread messages among the newest 100, and whether there are more conversations. */

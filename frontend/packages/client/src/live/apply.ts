@@ -27,6 +27,8 @@ interface Changes {
   changed: string[];
   /** What members have read. */
   reads: LogEvent[];
+  /** Whether the user's settings of the group have changed. */
+  areSettings: boolean;
   /** Whether an event does not say what changed. */
   areUnknown: boolean;
 }
@@ -54,6 +56,9 @@ export function applyBatch(lists: Lists, { events, messages, groups }: Batch): v
     }
     if (changes.areUnknown) {
       state.groups.changed(group);
+    }
+    if (changes.areSettings) {
+      state.groups.settingsChanged(group);
     }
     for (const read of changes.reads) {
       state.groups.apply(group, read);
@@ -98,7 +103,7 @@ function changesOf(events: readonly LogEvent[]): Map<string, Changes> {
   const all = new Map<string, Changes>();
   for (const event of events) {
     const { type, message_group_uuid: group, message_uuids: uuids, user_uuid: user } = event;
-    const changes = all.get(group) ?? { messages: [], changed: [], reads: [], areUnknown: false };
+    const changes = all.get(group) ?? { messages: [], changed: [], reads: [], areSettings: false, areUnknown: false };
     all.set(group, changes);
     if (type === 'message' && Array.isArray(uuids)) {
       changes.messages.push(...uuids);
@@ -106,6 +111,8 @@ function changesOf(events: readonly LogEvent[]): Map<string, Changes> {
       changes.changed.push(...uuids);
     } else if (type === 'read' && typeof user === 'string') {
       changes.reads.push(event);
+    } else if (type === 'group') {
+      changes.areSettings = true;
     } else {
       changes.areUnknown = true;
     }
@@ -134,7 +141,8 @@ function applyToInbox(
   const listed = threads.get(group)?.state().value?.rows ?? [];
   const after = rowAfter({ known, row, listed, batch, messages, changed, read: counted });
   const shown = after ?? row;
-  if (shown !== undefined) {
+  // Without a new message, a group that the inbox does not list may be hidden.
+  if (shown !== undefined && (known !== undefined || messages.length > 0)) {
     inbox.add([shown]);
   }
   return after !== null;

@@ -33,6 +33,7 @@ export class Blocks {
   constructor(client: MessagesClient, refresher: GroupRefresher) {
     this.#client = client;
     this.#refresher = refresher;
+    client.inboxRules.push((row) => (this.isBlocked(row.user_uuid) === true ? null : row));
   }
 
   /** Whether a user is blocked; undefined until known. */
@@ -105,20 +106,18 @@ export class Blocks {
   }
 
   #set(user: string, isBlocked: boolean): void {
-    const { inbox, leftOut } = this.#client;
+    const { inbox } = this.#client;
     if (this.#known.get(user) === isBlocked) {
       return;
     }
     this.#known.set(user, isBlocked);
     if (isBlocked) {
-      leftOut.add(user);
       const row = inbox.state().value?.rows.find((listed) => listed.user_uuid === user);
       if (row !== undefined) {
         this.#removed.set(user, row);
         inbox.remove((listed) => listed.user_uuid === user);
       }
     } else {
-      leftOut.delete(user);
       const row = this.#removed.get(user);
       this.#removed.delete(user);
       if (row !== undefined) {

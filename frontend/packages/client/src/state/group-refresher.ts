@@ -1,19 +1,30 @@
 import { LIMIT } from '../api/api.ts';
-import { showGroup } from '../api/state-api.ts';
 import type { MessagesClient } from '../client.ts';
+import type { GroupLoader } from './group-loader.ts';
 import { repeat } from './repeat.ts';
 
 /** The number of groups from which a page of the inbox is cheaper. */
 const MANY = 3;
 
-/** Loads groups of the inbox again whose number of unread messages the events do not tell. */
+/** Loads groups again whose number of unread messages or settings the events do not tell. */
 export class GroupRefresher {
   readonly #client: MessagesClient;
+  readonly #loader: GroupLoader;
+  /** The groups of the inbox, of which a page may be loaded in their place. */
   readonly #groups = new Set<string>();
+  /** The groups with other settings, of which a page of the inbox has only some. */
+  readonly #changed = new Set<string>();
   #isRunning = false;
 
-  constructor(client: MessagesClient) {
+  constructor(client: MessagesClient, loader: GroupLoader) {
     this.#client = client;
+    this.#loader = loader;
+  }
+
+  /** Loads a group whose settings may have changed, whether or not the inbox lists it. */
+  addChanged(group: string): void {
+    this.#changed.add(group);
+    void this.#run();
   }
 
   /** Loads groups, unless they are not in the loaded part of the inbox. */
@@ -39,21 +50,20 @@ export class GroupRefresher {
       return;
     }
     this.#isRunning = true;
-    const { api, inbox } = this.#client;
+    const { inbox } = this.#client;
     try {
-      for (let [group] = this.#groups; group !== undefined; [group] = this.#groups) {
+      for (let group = this.#next(); group !== undefined; group = this.#next()) {
         const wanted = group;
         this.#groups.delete(wanted);
+        this.#changed.delete(wanted);
         // One request at a time.
         // oxlint-disable-next-line no-await-in-loop
-        await inbox.addLoaded(async () => {
-          const { members: _, blocked: __, ...row } = await repeat(this.#client, () => showGroup(api, wanted), () => inbox.isInUse);
-          return [row];
-        });
+        await repeat(this.#client, () => this.#loader.load(wanted), () => inbox.isInUse);
       }
     } catch {
       // No view shows the inbox, or an earlier version of the API has no such route.
       this.#groups.clear();
+      this.#changed.clear();
       if (inbox.isInUse) {
         void inbox.invalidate();
       } else {
@@ -62,5 +72,10 @@ export class GroupRefresher {
     } finally {
       this.#isRunning = false;
     }
+  }
+
+  #next(): string | undefined {
+    const [group] = [...this.#changed, ...this.#groups];
+    return group;
   }
 }

@@ -3,6 +3,7 @@ import { deleteMessage, editMessage, setReaction } from '../api/state-api.ts';
 import type { Message, MessageReference } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
 import { hasReaction } from '../conversations/changed.ts';
+import { instantOf } from '../instants.ts';
 import { type Reason, reasonOf } from '../outbox/reason.ts';
 import { repeat } from './repeat.ts';
 
@@ -222,6 +223,5 @@ function tombstone(row: Message): Message {
   if (deleted_at) {
     return row;
   }
-  const now = new Date().toISOString().replace('Z', '000Z');
-  return { uuid: id, user_uuid, display_name, handle, message: '', created_at, version: version + 1, deleted_at: now };
+  return { uuid: id, user_uuid, display_name, handle, message: '', created_at, version: version + 1, deleted_at: instantOf(Date.now()) };
 }

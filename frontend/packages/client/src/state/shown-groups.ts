@@ -1,8 +1,8 @@
 import type { LogEvent, Member, ShownGroup } from '../api/types.ts';
-import { showGroup } from '../api/state-api.ts';
 import type { MessagesClient } from '../client.ts';
 import { Resource } from '../sync/resource.ts';
-import type { Blocks } from './blocks.ts';
+import type { GroupLoader } from './group-loader.ts';
+import type { GroupRefresher } from './group-refresher.ts';
 
 /** Milliseconds for which a group is not loaded again, unless events say that it changed. */
 const FRESH_FOR = 10 * 60_000;
@@ -13,14 +13,16 @@ type Reading = Pick<LogEvent, 'user_uuid' | 'last_read_at' | 'last_read_message_
 /** Conversations with what their members have read. Loaded when they have subscribers, and kept current by events. */
 export class ShownGroups {
   readonly #client: MessagesClient;
-  readonly #blocks: Blocks;
+  readonly #loader: GroupLoader;
+  readonly #refresher: GroupRefresher;
   readonly #groups = new Map<string, Resource<ShownGroup>>();
   /** The readings during each request in progress: the response may be older. */
   readonly #readings = new Set<{ group: string; reading: Reading }[]>();
 
-  constructor(client: MessagesClient, blocks: Blocks) {
+  constructor(client: MessagesClient, loader: GroupLoader, refresher: GroupRefresher) {
     this.#client = client;
-    this.#blocks = blocks;
+    this.#loader = loader;
+    this.#refresher = refresher;
   }
 
   /** A conversation with its members. */
@@ -45,6 +47,14 @@ export class ShownGroups {
     void this.#groups.get(group)?.invalidate();
   }
 
+  /** Loads a group after an event about its settings, also if no view shows it: it may be hidden, muted or cleared now. */
+  settingsChanged(group: string): void {
+    this.changed(group);
+    if (this.#groups.get(group)?.isInUse !== true) {
+      this.#refresher.addChanged(group);
+    }
+  }
+
   /** Loads the groups again that are in use: their members' readings may be shown or hidden now. */
   invalidate(): void {
     for (const resource of this.#groups.values()) {
@@ -55,17 +65,10 @@ export class ShownGroups {
   async #load(group: string): Promise<ShownGroup> {
     const readings: { group: string; reading: Reading }[] = [];
     this.#readings.add(readings);
-    const { api, inbox } = this.#client;
-    const learn = this.#blocks.observe();
-    const loading = showGroup(api, group);
     try {
-      await inbox.addLoaded(async () => {
-        const { members: _, blocked = false, ...row } = await loading;
-        learn(row.user_uuid, blocked);
-        return [row];
-      });
+      const loaded = await this.#loader.load(group);
       const during = readings.filter((each) => each.group === group);
-      return during.reduce((shown, { reading }) => withReading(shown, reading), await loading);
+      return during.reduce((shown, { reading }) => withReading(shown, reading), loaded);
     } finally {
       this.#readings.delete(readings);
     }

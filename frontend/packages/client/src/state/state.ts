@@ -1,11 +1,17 @@
-import { type Settings } from '../api/types.ts';
-import { updateMe } from '../api/state-api.ts';
+import type { MessageReference, ReportReason, Settings } from '../api/types.ts';
+import { reportMessage, updateMe } from '../api/state-api.ts';
 import type { MessagesClient } from '../client.ts';
 import { Blocks } from './blocks.ts';
+import { GroupLoader } from './group-loader.ts';
 import { GroupRefresher } from './group-refresher.ts';
+import { GroupSettings } from './group-settings.ts';
 import { MessageChanges } from './message-changes.ts';
 import { ReadMarkers } from './read-markers.ts';
+import { repeat } from './repeat.ts';
 import { ShownGroups } from './shown-groups.ts';
+
+/** The attempts to report a message: the person waits for the outcome. */
+const ATTEMPTS = 2;
 
 const states = new WeakMap<MessagesClient, ConversationState>();
 
@@ -29,16 +35,26 @@ export class ConversationState {
   readonly reads: ReadMarkers;
   /** Whom the user blocks. */
   readonly blocks: Blocks;
+  /** What the user mutes, hides and clears. */
+  readonly settings: GroupSettings;
   /** Conversations with what their members have read. */
   readonly groups: ShownGroups;
 
   constructor(client: MessagesClient) {
     this.#client = client;
-    this.refresher = new GroupRefresher(client);
+    const loader = new GroupLoader(client, this);
+    this.refresher = new GroupRefresher(client, loader);
+    this.settings = new GroupSettings(client, this.refresher);
     this.blocks = new Blocks(client, this.refresher);
     this.changes = new MessageChanges(client);
     this.reads = new ReadMarkers(client, this.refresher);
-    this.groups = new ShownGroups(client, this.blocks);
+    this.groups = new ShownGroups(client, loader, this.refresher);
+  }
+
+  /** Reports a message of the other member to the people who run the service. Rejects with an `ApiError`. */
+  async report(group: string, message: MessageReference, reason: ReportReason): Promise<void> {
+    const { api } = this.#client;
+    await repeat(this.#client, () => reportMessage(api, group, message, reason), (failures) => failures < ATTEMPTS);
   }
 
   /** Changes settings of the signed-in user. They are shown at once, and as before if the request fails. */

@@ -1,6 +1,7 @@
 import { countUnread } from '../api/state-api.ts';
 import type { MessageGroup, Unread } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
+import { isMuted } from '../conversations/muted.ts';
 import { repeat } from './repeat.ts';
 
 /** Milliseconds from a change of conversations that are not loaded until the total is requested. */
@@ -18,8 +19,8 @@ export function unreadOf(client: MessagesClient): UnreadTotal {
 }
 
 /**
- * The number of conversations with unread messages. The inbox tells it, as far as it is loaded; the API tells how many there are
- * in the rest.
+ * The number of conversations with unread messages, without the muted ones. The inbox tells it, as far as it is loaded; the API
+ * tells how many there are in the rest, which includes muted ones.
  */
 export class UnreadTotal {
   readonly #client: MessagesClient;
@@ -37,8 +38,13 @@ export class UnreadTotal {
     this.#client = client;
   }
 
-  /** Undefined until the inbox is loaded. The same object until something changes. */
-  readonly state = (): Unread | undefined => this.#state;
+  /** Undefined until the inbox is loaded. The same object until something changes, or a mute ends. */
+  readonly state = (): Unread | undefined => {
+    if (this.#state !== undefined) {
+      this.#count();
+    }
+    return this.#state;
+  };
 
   /** Calls `listener` after each change. Keeps the inbox in use until its last listener is gone. */
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -109,12 +115,21 @@ export class UnreadTotal {
   }
 
   #publish(): void {
-    const conversations = this.#rows.filter(isUnread).length + (this.#others ?? 0);
-    if (this.#state?.conversations !== conversations || this.#state.more !== this.#more) {
-      this.#state = { conversations, more: this.#more };
+    const before = this.#state;
+    this.#count();
+    if (this.#state !== before) {
       for (const listener of this.#listeners) {
         listener();
       }
+    }
+  }
+
+  #count(): void {
+    const now = Date.now();
+    const counted = this.#rows.filter((row) => isUnread(row) && !isMuted(row.muted_until, now));
+    const conversations = counted.length + (this.#others ?? 0);
+    if (this.#state?.conversations !== conversations || this.#state.more !== this.#more) {
+      this.#state = { conversations, more: this.#more };
     }
   }
 }

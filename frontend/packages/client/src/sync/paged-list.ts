@@ -120,7 +120,12 @@ export class PagedList<Row extends { uuid: string }> {
 
   /** Removes rows. A later response with such a row adds it again, unless `merge` leaves it out. */
   remove(isRemoved: (row: Row) => boolean): void {
-    this.#resource.update((known) => known && { ...known, rows: known.rows.filter((row) => !isRemoved(row)) });
+    this.update((known) => ({ ...known, rows: known.rows.filter((row) => !isRemoved(row)) }));
+  }
+
+  /** Changes the loaded part. The responses of requests in progress are merged into the result. */
+  update(change: (known: Loaded<Row>) => Loaded<Row>): void {
+    this.#resource.update((known) => known && change(known));
   }
 
   /** The cursor of the page with a row; null if the row came with the newest ones. */

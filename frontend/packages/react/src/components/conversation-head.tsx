@@ -1,12 +1,15 @@
-import type { Recipient } from '@cruddur/client';
+import { type Recipient, isMuted } from '@cruddur/client';
 import { type ComponentType, useCallback, useEffect, useRef, useState } from 'react';
 import { useComponents } from '../context.ts';
+import type { ConversationSettings } from '../conversation-settings.ts';
+import { useNow } from '../hooks/use-now.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
-import type { BlockMenuProps } from './block-menu.tsx';
+import type { ConversationMenuProps } from './conversation-menu.tsx';
 import { MoreIcon } from './icon.tsx';
 import { BackIcon } from './icons.tsx';
 import { Handle, Name } from './labels.tsx';
+import { MutedMark } from './muted-mark.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
@@ -20,10 +23,15 @@ export interface ConversationHeadProps {
   isBlocked?: boolean;
   /** Blocks the other user, or ends the block. Without it, the heading has no menu. */
   onBlock?: ((isBlocked: boolean) => void) | undefined;
+  /** The end of the mute, which may be over. */
+  mutedUntil?: string | undefined;
+  /** Without it, the menu offers no settings of the conversation. */
+  settings?: ConversationSettings | undefined;
 }
 
 /** The other user with a menu, and on a phone the link back to the inbox. */
-export function ConversationHead({ person, takesFocus, isBlocked = false, onBlock }: ConversationHeadProps) {
+export function ConversationHead(props: ConversationHeadProps) {
+  const { person, takesFocus, isBlocked = false, onBlock, mutedUntil, settings } = props;
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useTexts();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -51,27 +59,29 @@ export function ConversationHead({ person, takesFocus, isBlocked = false, onBloc
           </>
         )}
       </h2>
-      {person !== null && onBlock && <HeadMenu person={person} isBlocked={isBlocked} onBlock={onBlock} />}
+      {mutedUntil !== undefined && <Mute until={mutedUntil} />}
+      {person !== null && onBlock && (
+        <HeadMenu person={person} isBlocked={isBlocked} mutedUntil={mutedUntil} settings={settings} onBlock={onBlock} />
+      )}
     </header>
   );
 }
 
-interface HeadMenuProps {
-  person: Recipient;
-  isBlocked: boolean;
-  onBlock: (isBlocked: boolean) => void;
+/** The mark of a mute until it ends. */
+function Mute({ until }: { until: string }) {
+  return isMuted(until, useNow()) && <MutedMark />;
 }
 
 /** The button of the menu, whose code is loaded when it is opened. */
-function HeadMenu({ person, isBlocked, onBlock }: HeadMenuProps) {
+function HeadMenu(props: Omit<ConversationMenuProps, 'anchor' | 'onClose'>) {
   const { text } = useTexts();
-  const [menu, setMenu] = useState<{ anchor: MenuAnchor; BlockMenu: ComponentType<BlockMenuProps> } | null>(null);
+  const [menu, setMenu] = useState<{ anchor: MenuAnchor; ConversationMenu: ComponentType<ConversationMenuProps> } | null>(null);
   const onClose = useCallback(() => setMenu(null), []);
 
   async function open(anchor: MenuAnchor): Promise<void> {
     try {
-      const { BlockMenu } = await import('./block-menu.tsx');
-      setMenu({ anchor, BlockMenu });
+      const { ConversationMenu } = await import('./conversation-menu.tsx');
+      setMenu({ anchor, ConversationMenu });
     } catch {
       // Offline, or the page was replaced by a newer version.
     }
@@ -89,9 +99,7 @@ function HeadMenu({ person, isBlocked, onBlock }: HeadMenuProps) {
       >
         <MoreIcon />
       </button>
-      {menu !== null && (
-        <menu.BlockMenu person={person} isBlocked={isBlocked} anchor={menu.anchor} onBlock={onBlock} onClose={onClose} />
-      )}
+      {menu !== null && <menu.ConversationMenu {...props} anchor={menu.anchor} onClose={onClose} />}
     </>
   );
 }

@@ -20,6 +20,7 @@ import { useInbox, useMe, useOutbox, useSearchOfInbox, useThread } from '../hook
 import { useBlocking } from '../hooks/use-blocking.ts';
 import { type OpenConversationPlace, type Opened, useOpened } from '../hooks/use-opened.tsx';
 import { useChanges, useShownGroup } from '../hooks/state.ts';
+import { useGroupSettings } from '../hooks/use-group-settings.ts';
 import { useFirstUnread } from '../hooks/use-first-unread.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import { storedMessage } from '../stored-message.ts';
@@ -130,9 +131,11 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   const ownChanges = useMemo(() => [...changes.values()].flat().filter((change) => change.group === group), [changes, group]);
   const blocking = useBlocking(group, person?.uuid ?? shown?.user_uuid, entries, ownChanges);
   const { isBlocked } = blocking;
-  const actions = useActions(group, items, otherName, isBlocked, unread.setFirst);
+  const settings = useGroupSettings(group);
+  const mutedUntil = (row ?? shown)?.muted_until;
+  const actions = useActions(group, items, otherName, isBlocked, person?.uuid, unread.setFirst);
   const { conversation, edited, reply, editLast, endReply } = actions;
-  const actionProblem = blocking.problem ?? actions.problem;
+  const actionProblem = blocking.problem ?? settings.problem ?? actions.problem;
   useTitle(person === null ? texts.text('conversation.label') : otherName, onTitle);
   // If the other user has not written, their name is in the inbox, perhaps beyond its loaded part.
   useSearchOfInbox(thread !== undefined && person === null);
@@ -170,7 +173,14 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     group === null ? person && { kind: 'user', ...person } : { kind: 'group', uuid: group };
   return (
     <>
-      <ConversationHead person={person} takesFocus={takesFocus} isBlocked={isBlocked} onBlock={blocking.change} />
+      <ConversationHead
+        person={person}
+        takesFocus={takesFocus}
+        isBlocked={isBlocked}
+        onBlock={blocking.change}
+        mutedUntil={mutedUntil}
+        settings={settings.settings}
+      />
       {!loaded && entries.length === 0 ? (
         <div className="cruddur-message-frame cruddur-waiting" role="status">
           {problem === null ? texts.text('conversation.loading') : explain(texts, problem)}
@@ -195,14 +205,19 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
           }}
           beginning={
             loaded ? (
-              <Beginning person={person} isNew={group === null} asks={successor !== null} />
+              <Beginning
+                person={person}
+                isNew={group === null}
+                isCleared={group !== null && Boolean(client.clearedUntil.get(group))}
+                asks={successor !== null}
+              />
             ) : (
               <Missing error={problem} refusal={refusal} onRetry={retry} />
             )
           }
         />
       )}
-      {loaded && <Announcement items={items} />}
+      {loaded && <Announcement items={items} mutedUntil={mutedUntil} />}
       {actionProblem !== null && (
         <p className="cruddur-conversation-problem cruddur-problem" role="alert">
           {actionProblem}
@@ -236,6 +251,7 @@ function useActions(
   items: readonly TimelineItem[],
   otherName: string,
   isBlocked: boolean,
+  user: string | undefined,
   onUnread: (first: string) => void,
 ) {
   const client = useClient();
@@ -248,7 +264,10 @@ function useActions(
     if (group === null) {
       return null;
     }
-    const { changes, reads } = stateOf(client);
+    const state = stateOf(client);
+    const { changes, reads } = state;
+    const fail = (key: 'inbox.notChanged' | 'block.failed') => (error: unknown) =>
+      setProblem(texts.text(key, { reason: explain(texts, error) }));
     const withMessage = (change: (message: MessageReference) => void) => (bubble: Bubble) => {
       const message = storedMessage(bubble);
       if (message !== null) {
@@ -267,15 +286,25 @@ function useActions(
       },
       cancelEdit: () => setEdited(null),
       remove: withMessage((message) => changes.delete(group, message)),
+      report: async (bubble, reason) => {
+        const message = storedMessage(bubble);
+        if (message !== null) {
+          await state.report(group, message, reason);
+        }
+      },
+      block: () => {
+        setProblem(null);
+        if (user !== undefined) {
+          state.blocks.block(user).catch(fail('block.failed'));
+        }
+      },
       markUnread: withMessage((message) => {
         setProblem(null);
         onUnread(message.uuid);
-        reads.markUnread(group, message).catch((error: unknown) => {
-          setProblem(texts.text('inbox.notChanged', { reason: explain(texts, error) }));
-        });
+        reads.markUnread(group, message).catch(fail('inbox.notChanged'));
       }),
     };
-  }, [client, texts, group, otherName, isBlocked, onUnread]);
+  }, [client, texts, group, otherName, isBlocked, user, onUnread]);
 
   const find = (key: string | null) =>
     key === null ? null : (items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key && !item.isDeleted) ?? null);
@@ -322,10 +351,21 @@ function Missing({ error, refusal, onRetry }: { error: unknown; refusal: ApiErro
   );
 }
 
+interface BeginningProps {
+  person: Recipient | null;
+  isNew: boolean;
+  /** Whether the person has cleared earlier messages. */
+  isCleared: boolean;
+  asks: boolean;
+}
+
 /** The text above the oldest message. */
-function Beginning({ person, isNew, asks }: { person: Recipient | null; isNew: boolean; asks: boolean }) {
+function Beginning({ person, isNew, isCleared, asks }: BeginningProps) {
   const { text, rich } = useTexts();
   const { Avatar = DefaultAvatar } = useComponents();
+  if (isCleared) {
+    return <p className="cruddur-beginning">{text('clear.done')}</p>;
+  }
   if (person === null) {
     return <p className="cruddur-beginning">{text('conversation.begins')}</p>;
   }

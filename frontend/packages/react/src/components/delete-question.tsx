@@ -1,6 +1,6 @@
 import type { Bubble } from '@cruddur/client';
 import { useTexts } from '../hooks/use-texts.ts';
-import { Dialog } from './dialog.tsx';
+import { Question } from './question.tsx';
 
 interface Props {
   bubble: Bubble;
@@ -12,22 +12,13 @@ interface Props {
 export function DeleteQuestion({ bubble, onDelete, onClose }: Props) {
   const { text } = useTexts();
   return (
-    <Dialog title={text('delete.title')} onClose={onClose}>
+    <Question title={text('delete.title')} yes={text('delete.yes')} no={text('delete.no')} onYes={onDelete} onClose={onClose}>
       <blockquote className="cruddur-quote">
         <span className="cruddur-quote-text" dir="auto">
           {bubble.text}
         </span>
       </blockquote>
       <p>{text('delete.text')}</p>
-      <form method="dialog" className="cruddur-actions">
-        <button type="submit" className="cruddur-button cruddur-danger" onClick={onDelete}>
-          {text('delete.yes')}
-        </button>
-        {/* The safe answer has the focus. */}
-        <button type="submit" className="cruddur-button" data-focus>
-          {text('delete.no')}
-        </button>
-      </form>
-    </Dialog>
+    </Question>
   );
 }

@@ -1,10 +1,11 @@
-import { type MessageGroup, otherMember } from '@cruddur/client';
+import { type MessageGroup, isMuted, otherMember } from '@cruddur/client';
 import { memo } from 'react';
 import { useBaseTexts, useComponents } from '../context.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { MoreIcon } from './icon.tsx';
 import { Handle, Name } from './labels.tsx';
 import { Ago } from './moment.tsx';
+import { MutedMark } from './muted-mark.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
@@ -20,11 +21,14 @@ export interface GroupItemProps {
 export const GroupItem = memo(function GroupItem({ group, now, unsent }: GroupItemProps) {
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useBaseTexts();
-  const { unread_count: unread = 0 } = group;
+  const { unread_count: unread = 0, message, deleted_at, muted_until } = group;
+  const hasMute = isMuted(muted_until, now);
+  // A row without a text is cleared or deleted.
+  const isCleared = message === '' && deleted_at === undefined;
   return (
     <div className="cruddur-group" data-group={group.uuid}>
       <PlaceLink
-        className={unread > 0 ? 'cruddur-group-item cruddur-unread' : 'cruddur-group-item'}
+        className={`cruddur-group-item${unread > 0 ? ' cruddur-unread' : ''}${hasMute ? ' cruddur-muted' : ''}`}
         to={{ kind: 'group', uuid: group.uuid, person: otherMember(group) }}
       >
         <Avatar name={group.display_name} handle={group.handle} />
@@ -37,14 +41,15 @@ export const GroupItem = memo(function GroupItem({ group, now, unsent }: GroupIt
         </span>
         <span className="cruddur-group-preview">
           {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
-          {group.from_me === true && <span>{text('inbox.you')}</span>}{' '}
-          {group.deleted_at === undefined ? (
-            <span className="cruddur-group-text" dir="auto">
-              {group.message}
-            </span>
+          {group.from_me === true && !isCleared && <span>{text('inbox.you')}</span>}{' '}
+          {isCleared || deleted_at !== undefined ? (
+            <em className="cruddur-group-text">{text(isCleared ? 'inbox.cleared' : 'inbox.deleted')}</em>
           ) : (
-            <em className="cruddur-group-text">{text('inbox.deleted')}</em>
+            <span className="cruddur-group-text" dir="auto">
+              {message}
+            </span>
           )}
+          {hasMute && <MutedMark />}
           {unread > 0 && <UnreadBadge count={unread} />}
         </span>
       </PlaceLink>

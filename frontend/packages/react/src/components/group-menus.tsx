@@ -1,5 +1,5 @@
 import { type MessageGroup, stateOf } from '@cruddur/client';
-import { type RefObject, useState } from 'react';
+import { type RefObject, useState, useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
 import { useTexts } from '../hooks/use-texts.ts';
@@ -15,11 +15,13 @@ interface Props {
 
 /** The menus of the conversations in the inbox. */
 export function GroupMenus({ box, groups }: Props) {
-  const { reads } = stateOf(useClient());
+  const { reads, settings } = stateOf(useClient());
+  const hideError = useSyncExternalStore(settings.subscribe, settings.hideError);
   const texts = useTexts();
   const { text } = texts;
   const [menu, setMenu] = useState<{ uuid: string | undefined; anchor: MenuAnchor } | null>(null);
-  const [problem, setProblem] = useState<string | null>(null);
+  const [markProblem, setProblem] = useState<string | null>(null);
+  const problem = hideError === null ? markProblem : text('hide.failed', { reason: explain(texts, hideError) });
   useMenuGestures(box, '[data-group]', (row, anchor) => setMenu({ uuid: row.dataset['group'], anchor }));
   const group = groups.find(({ uuid }) => uuid === menu?.uuid);
 

@@ -8,6 +8,7 @@ import { DeleteQuestion } from './delete-question.tsx';
 import { EmojiQuestion } from './emoji-question.tsx';
 import { Menu, MenuItem, closeMenuOf } from './menu.tsx';
 import { MessageDetails } from './message-details.tsx';
+import { ReportQuestion } from './report-question.tsx';
 
 export interface MessageMenuProps {
   bubble: Bubble;
@@ -23,7 +24,7 @@ const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 /** The menu of a message, and the dialogs that it opens. */
 export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuProps) {
   const { text } = useTexts();
-  const [step, setStep] = useState<'menu' | 'emoji' | 'details' | 'delete' | 'closed'>('menu');
+  const [step, setStep] = useState<'menu' | 'emoji' | 'details' | 'delete' | 'report' | 'closed'>('menu');
   const { message, own, isDeleted, reactions } = bubble;
   const isStored = storedMessage(bubble) !== null;
   const isChangeable = isStored && !actions.isBlocked;
@@ -46,6 +47,8 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
       return <MessageDetails bubble={bubble} onClose={onClose} />;
     case 'delete':
       return <DeleteQuestion bubble={bubble} onDelete={() => actions.remove(bubble)} onClose={onClose} />;
+    case 'report':
+      return <ReportQuestion bubble={bubble} actions={actions} onClose={onClose} />;
     case 'menu':
   }
   return (
@@ -96,6 +99,11 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
       {isStored && own && (
         <MenuItem isDangerous onSelect={() => setStep('delete')}>
           {text('menu.delete')}
+        </MenuItem>
+      )}
+      {isStored && !own && (
+        <MenuItem isDangerous onSelect={() => setStep('report')}>
+          {text('menu.report')}
         </MenuItem>
       )}
     </Menu>

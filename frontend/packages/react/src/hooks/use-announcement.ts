@@ -11,9 +11,9 @@ interface Announced {
 
 /**
  * The text for screen readers in an open conversation: new messages of the other user, and own messages that could not be
- * sent. Excludes the messages loaded first and older ones.
+ * sent. Excludes the messages loaded first and older ones, and those of the other user in a muted conversation.
  */
-export function useAnnouncement(items: readonly TimelineItem[]): string {
+export function useAnnouncement(items: readonly TimelineItem[], isMuted: boolean): string {
   const texts = useTexts();
   const [announced, setAnnounced] = useState<Announced>(() => ({ items, keys: keysOf(items), text: '' }));
   if (announced.items === items) {
@@ -33,7 +33,7 @@ export function useAnnouncement(items: readonly TimelineItem[]): string {
     const problem = bubble.entry && attention(bubble.entry);
     if (problem !== null) {
       news.push(texts.text('message.announceProblem', { problem: explainAttention(texts, problem) }));
-    } else if (isNew && !bubble.own && !bubble.isDeleted) {
+    } else if (isNew && !isMuted && !bubble.own && !bubble.isDeleted) {
       news.push(texts.text('message.announce', { name: bubble.name, text: bubble.text }));
     }
   }

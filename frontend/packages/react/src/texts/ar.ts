@@ -9,6 +9,8 @@ export const ar: Catalog = {
   'inbox.notSent': 'لم تُرسَل',
   'inbox.you': 'أنت:',
   'inbox.deleted': 'رسالة محذوفة',
+  'inbox.cleared': 'لا توجد رسائل',
+  'inbox.muted': 'مكتومة',
   'inbox.unread':
     '{count, plural, zero {لا رسائل غير مقروءة} one {رسالة غير مقروءة} two {رسالتان غير مقروءتين} few {# رسائل غير مقروءة} many {# رسالة غير مقروءة} other {# رسالة غير مقروءة}}',
   'inbox.unreadMany':
@@ -96,6 +98,7 @@ export const ar: Catalog = {
   'menu.markUnread': 'وضع علامة غير مقروءة',
   'menu.details': 'التفاصيل',
   'menu.delete': 'حذف',
+  'menu.report': 'إبلاغ…',
 
   'emoji.title': 'التفاعل برمز تعبيري',
   'emoji.field': 'الرمز التعبيري',
@@ -110,6 +113,46 @@ export const ar: Catalog = {
   'delete.text': 'ستُحذَف لديكما معًا، ولا يمكن التراجع عن ذلك.',
   'delete.yes': 'حذف',
   'delete.no': 'إبقاء',
+
+  'mute.start': 'كتم…',
+  'mute.end': 'إلغاء الكتم',
+  'mute.label': 'كتم هذه المحادثة',
+  'mute.hour': 'لمدة ساعة',
+  'mute.hours': 'لمدة 8 ساعات',
+  'mute.week': 'لمدة أسبوع',
+  'mute.forever': 'حتى ألغي الكتم بنفسي',
+  'mute.failed': 'لم يتم الكتم. {reason}',
+  'mute.notEnded': 'لم يُلغَ الكتم. {reason}',
+
+  'hide.start': 'إخفاء المحادثة',
+  'hide.hint': 'ستعود مع الرسالة التالية.',
+  'hide.failed': 'لم تُخفَ المحادثة. {reason}',
+
+  'clear.start': 'مسح المحادثة…',
+  'clear.title': 'مسح هذه المحادثة؟',
+  'clear.text': 'ستُزال كل الرسائل حتى الآن من نسختك وحدها، وتبقى لدى {name} نسخته. لا يمكن التراجع عن ذلك.',
+  'clear.yes': 'مسح',
+  'clear.no': 'إلغاء',
+  'clear.failed': 'لم تُمسَح. {reason}',
+  'clear.done': 'لقد مسحت الرسائل السابقة.',
+
+  'report.title': 'الإبلاغ عن هذه الرسالة',
+  'report.reason': 'لماذا تبلّغ عنها؟',
+  'report.spam': 'رسائل مزعجة',
+  'report.harassment': 'مضايقة',
+  'report.threat': 'تهديد',
+  'report.sexual_content': 'محتوى جنسي',
+  'report.other': 'سبب آخر',
+  'report.text':
+    'تُرسَل هذه الرسالة، وما يصل إلى خمس رسائل قبلها وخمس بعدها، إلى القائمين على هذه الخدمة. لن يُبلَّغ الطرف الآخر بذلك.',
+  'report.yes': 'إبلاغ',
+  'report.no': 'إلغاء',
+  'report.failed': 'لم يُرسَل البلاغ. {reason}',
+  'report.thanks': 'شكرًا لك',
+  'report.sent': 'أُرسل بلاغك.',
+  'report.block':
+    'يمكنك أيضًا حظر {name}: لن يتمكّن من إرسال رسائل إليك، ولا من تعديل رسائل سابقة، ولا من التفاعل مع رسائلك. ولن تتمكّن أنت أيضًا من مراسلته، وستختفي المحادثة من قائمتك.',
+  'report.close': 'إغلاق',
 
   'block.start': 'حظر…',
   'block.end': 'إلغاء الحظر',
@@ -206,6 +249,9 @@ export const ar: Catalog = {
   'code.message_not_accepted': 'لا يقبل هذا الشخص رسائلك.',
   'code.user_is_caller': 'لا يمكنك حظر نفسك.',
   'code.prefix_invalid': 'اكتب من 1 إلى 64 حرفًا.',
+  'code.muted_until_invalid': 'لا يقبل الخادم هذا الوقت.',
+  'code.cleared_invalid': 'لم يتعرّف الخادم على ما يجب مسحه.',
+  'code.reason_invalid': 'لا يقبل الخادم هذا السبب.',
   'code.limit_invalid': 'تعذّر تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_invalid': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',
   'code.cursor_expired': 'تعذّرت متابعة تحميل القائمة. أعد تحميل الصفحة.',

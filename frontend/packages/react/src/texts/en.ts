@@ -11,6 +11,8 @@ export const en = {
   'inbox.notSent': 'Not sent',
   'inbox.you': 'You:',
   'inbox.deleted': 'Message deleted',
+  'inbox.cleared': 'No messages',
+  'inbox.muted': 'Muted',
   'inbox.unread': '{count, plural, one {# unread message} other {# unread messages}}',
   'inbox.unreadMany': 'More than {count, plural, one {# unread message} other {# unread messages}}',
   'inbox.menu': 'Conversation menu',

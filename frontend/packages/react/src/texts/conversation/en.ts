@@ -74,6 +74,7 @@ export const en = {
   'menu.markUnread': 'Mark as unread',
   'menu.details': 'Details',
   'menu.delete': 'Delete',
+  'menu.report': 'Report…',
 
   'emoji.title': 'React with an emoji',
   'emoji.field': 'Emoji',
@@ -88,6 +89,46 @@ export const en = {
   'delete.text': 'It is deleted for both of you. This can’t be undone.',
   'delete.yes': 'Delete',
   'delete.no': 'Keep',
+
+  'mute.start': 'Mute…',
+  'mute.end': 'Unmute',
+  'mute.label': 'Mute this conversation',
+  'mute.hour': 'For 1 hour',
+  'mute.hours': 'For 8 hours',
+  'mute.week': 'For 1 week',
+  'mute.forever': 'Until I turn it on again',
+  'mute.failed': 'Not muted. {reason}',
+  'mute.notEnded': 'Not unmuted. {reason}',
+
+  'hide.start': 'Hide conversation',
+  'hide.hint': 'It returns with the next message.',
+  'hide.failed': 'The conversation was not hidden. {reason}',
+
+  'clear.start': 'Clear conversation…',
+  'clear.title': 'Clear this conversation?',
+  'clear.text': 'All messages so far are removed from your copy only: {name} keeps theirs. This can’t be undone.',
+  'clear.yes': 'Clear',
+  'clear.no': 'Cancel',
+  'clear.failed': 'Not cleared. {reason}',
+  'clear.done': 'You have cleared the earlier messages.',
+
+  'report.title': 'Report this message',
+  'report.reason': 'Why do you report it?',
+  'report.spam': 'Spam',
+  'report.harassment': 'Harassment',
+  'report.threat': 'Threat',
+  'report.sexual_content': 'Sexual content',
+  'report.other': 'Something else',
+  'report.text':
+    'This message and up to five messages before and after it are sent to the people who run this service. The other person is not told.',
+  'report.yes': 'Report',
+  'report.no': 'Cancel',
+  'report.failed': 'Not reported. {reason}',
+  'report.thanks': 'Thank you',
+  'report.sent': 'Your report was sent.',
+  'report.block':
+    'You can also block {name}: they can’t send you messages, edit earlier ones or react to yours. You can’t write to them either, and the conversation leaves your list.',
+  'report.close': 'Close',
 
   'block.start': 'Block…',
   'block.end': 'Unblock',
@@ -172,6 +213,9 @@ export const en = {
   'code.message_not_accepted': 'This person doesn’t accept your messages.',
   'code.user_is_caller': 'You can’t block yourself.',
   'code.prefix_invalid': 'Type 1 to 64 characters.',
+  'code.muted_until_invalid': 'The server does not accept this time.',
+  'code.cleared_invalid': 'The server did not understand what to clear.',
+  'code.reason_invalid': 'The server does not accept this reason.',
 } as const;
 
 export type ConversationTextKey = keyof typeof en;

@@ -1,0 +1,33 @@
+import { showGroup } from '../api/state-api.ts';
+import type { ShownGroup } from '../api/types.ts';
+import type { MessagesClient } from '../client.ts';
+import type { Blocks } from './blocks.ts';
+import type { GroupSettings } from './group-settings.ts';
+
+/** Loads single groups. Applies the blocks and settings in the responses, and adds the groups to the inbox. */
+export class GroupLoader {
+  readonly #client: MessagesClient;
+  readonly #state: { readonly blocks: Blocks; readonly settings: GroupSettings };
+
+  constructor(client: MessagesClient, state: { readonly blocks: Blocks; readonly settings: GroupSettings }) {
+    this.#client = client;
+    this.#state = state;
+  }
+
+  /** Loads a group. Rejects with an `ApiError`. */
+  async load(group: string): Promise<ShownGroup> {
+    const { api, inbox } = this.#client;
+    const { blocks, settings } = this.#state;
+    const applyBlock = blocks.observe();
+    const applySettings = settings.observe(group);
+    const loading = showGroup(api, group);
+    await inbox.addLoaded(async () => {
+      const shown = await loading;
+      const { members: _, blocked = false, hidden: __, cleared_until: ___, ...row } = shown;
+      applyBlock(row.user_uuid, blocked);
+      applySettings(shown);
+      return [row];
+    });
+    return await loading;
+  }
+}

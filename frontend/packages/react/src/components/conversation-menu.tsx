@@ -1,0 +1,102 @@
+import { type Recipient, FOREVER, instantOf, isMuted } from '@cruddur/client';
+import { useEffect, useState } from 'react';
+import type { ConversationSettings } from '../conversation-settings.ts';
+import { useTexts } from '../hooks/use-texts.ts';
+import type { MenuAnchor } from '../menu-anchor.ts';
+import { Name } from './labels.tsx';
+import { Menu, MenuItem } from './menu.tsx';
+import { Question } from './question.tsx';
+
+export interface ConversationMenuProps {
+  person: Recipient;
+  isBlocked: boolean;
+  /** The end of the mute, which may be over. */
+  mutedUntil: string | undefined;
+  anchor: MenuAnchor;
+  /** Without it, the conversation can't be muted, hidden and cleared. */
+  settings: ConversationSettings | undefined;
+  onBlock: (isBlocked: boolean) => void;
+  /** Called when the menu and the dialog that it opened are closed. */
+  onClose: () => void;
+}
+
+const HOUR = 3_600_000;
+const DURATIONS = [
+  ['mute.hour', HOUR],
+  ['mute.hours', 8 * HOUR],
+  ['mute.week', 7 * 24 * HOUR],
+] as const;
+
+/** The menu of a conversation's heading, and the dialogs that it opens. */
+export function ConversationMenu(props: ConversationMenuProps) {
+  const { person, isBlocked, mutedUntil, anchor, settings, onBlock, onClose } = props;
+  const { text, rich } = useTexts();
+  const [step, setStep] = useState<'menu' | 'mute' | 'clear' | 'block' | 'closed'>('menu');
+  const [hasMute] = useState(() => isMuted(mutedUntil, Date.now()));
+  const name = <Name key="name" name={person.name} handle={person.handle} />;
+
+  useEffect(() => {
+    if (step === 'closed') {
+      onClose();
+    }
+  }, [step, onClose]);
+
+  // A choice may have opened another menu or a dialog.
+  const closing = (closed: typeof step) => () => setStep((current) => (current === closed ? 'closed' : current));
+
+  switch (step) {
+    case 'closed':
+      return null;
+    case 'mute':
+      return (
+        <Menu key="mute" label={text('mute.label')} anchor={anchor} onClose={closing('mute')}>
+          {DURATIONS.map(([key, millis]) => (
+            <MenuItem key={key} onSelect={() => settings?.mute(instantOf(Date.now() + millis))}>
+              {text(key)}
+            </MenuItem>
+          ))}
+          <MenuItem onSelect={() => settings?.mute(FOREVER)}>{text('mute.forever')}</MenuItem>
+        </Menu>
+      );
+    case 'clear':
+      return (
+        <Question title={text('clear.title')} yes={text('clear.yes')} no={text('clear.no')} onYes={() => settings?.clear()} onClose={onClose}>
+          <p>{rich('clear.text', { name })}</p>
+        </Question>
+      );
+    case 'block':
+      return (
+        <Question title={text('block.title')} yes={text('block.yes')} no={text('block.no')} onYes={() => onBlock(true)} onClose={onClose}>
+          <p>{rich('block.text', { name })}</p>
+          <p>{text('block.secret')}</p>
+        </Question>
+      );
+    case 'menu':
+  }
+  return (
+    <Menu key="menu" label={text('conversation.menu')} anchor={anchor} onClose={closing('menu')}>
+      {settings !== undefined && (
+        <>
+          {hasMute ? (
+            <MenuItem onSelect={() => settings.mute(null)}>{text('mute.end')}</MenuItem>
+          ) : (
+            <MenuItem onSelect={() => setStep('mute')}>{text('mute.start')}</MenuItem>
+          )}
+          <MenuItem onSelect={settings.hide}>
+            {text('hide.start')} <span className="cruddur-hint">{text('hide.hint')}</span>
+          </MenuItem>
+          <MenuItem isDangerous onSelect={() => setStep('clear')}>
+            {text('clear.start')}
+          </MenuItem>
+        </>
+      )}
+      {isBlocked ? (
+        <MenuItem onSelect={() => onBlock(false)}>{text('block.end')}</MenuItem>
+      ) : (
+        <MenuItem isDangerous onSelect={() => setStep('block')}>
+          {text('block.start')}
+        </MenuItem>
+      )}
+    </Menu>
+  );
+}
